@@ -1,0 +1,119 @@
+"""The two records a load worker emits: a tick every 250 ms, and one record per finished request.
+
+Times (`*_ns`) are integer nanoseconds on the monotonic clock since the session's origin. A sketch is
+a flat list `[bucket, count, bucket, count, ...]` in the buckets of `loadgen.sketch`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+TICK_NS = 250_000_000
+"""Length of a tick. Ticks close at whole multiples of it since the session's origin, in every worker."""
+
+Sketch = list[int]
+
+
+class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
+    """What one worker gained since its last tick (counts and sketches) and where it stands (gauges)."""
+
+    t_ns: int
+    """End of the tick: a multiple of `TICK_NS`, except for a worker's last, partial one."""
+    dt_ns: int
+    worker: int
+    due: int = 0
+    sent: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    not_sent: int = 0
+    """Given up before any byte was sent: queue left at the end, stop key, backing off from a dead server."""
+    stale_retries: int = 0
+    """Requests sent a second time because a kept-alive connection had died with no response byte."""
+    connects: int = 0
+    chunks: int = 0
+    """Token-bearing events received."""
+    output_tokens: int = 0
+    """Tokens received, as known live: per-chunk counts where the server gives them, else chunks."""
+    errors: dict[str, int] = msgspec.field(default_factory=dict)
+    in_flight: int = 0
+    backlog: int = 0
+    """Due but not sent yet, because of the cap on requests in flight."""
+    rate_rps: float | None = None
+    """Offered by the arrival curve at `t_ns`, all workers together; None in a closed loop."""
+    concurrency: int | None = None
+    """Slots of a closed loop, all workers together; None in an open loop."""
+    ttft_from_due: Sketch = msgspec.field(default_factory=list)
+    ttft_from_sent: Sketch = msgspec.field(default_factory=list)
+    itl: Sketch = msgspec.field(default_factory=list)
+    """Per token. Empty where the server puts several tokens in a chunk and does not say how many."""
+    chunk_gap: Sketch = msgspec.field(default_factory=list)
+    e2e: Sketch = msgspec.field(default_factory=list)
+    send_lag: Sketch = msgspec.field(default_factory=list)
+    """First byte written minus due, of requests that did not wait for the cap."""
+    loop_lag_max_ns: int = 0
+    """The latest that a timer of the worker's loop fired in this tick."""
+    cpu_ns: int = 0
+    """CPU time the worker's process used in this tick."""
+    reads: int = 0
+    """Socket reads that carried at least one token."""
+    coalesced_reads: int = 0
+    """Of those, reads with more than one token-bearing event: all but the last have lost their own time."""
+    kernel_reads: int = 0
+    """Of those, reads stamped by the kernel (`SO_TIMESTAMPNS`) rather than by us."""
+
+
+class RequestError(msgspec.Struct, omit_defaults=True):
+    """Why a request failed. `message` is safe to print: control characters are gone, at most 200 long."""
+
+    kind: str
+    """One of `loadgen.errors.ERROR_KINDS`."""
+    message: str = ""
+
+
+class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=True):
+    """One request that ended, well or not. Exact figures are computed from these."""
+
+    index: int
+    """Its number in the arrival process, counted over all workers."""
+    worker: int
+    due_ns: int
+    sent_ns: int | None = None
+    """First byte handed to the socket; None when no connection could be made."""
+    headers_ns: int | None = None
+    first_event_ns: int | None = None
+    """First SSE event of any kind (a role-only chunk, say)."""
+    first_token_ns: int | None = None
+    first_answer_token_ns: int | None = None
+    """First token that is not reasoning; None where equal to `first_token_ns`."""
+    last_token_ns: int | None = None
+    end_ns: int = 0
+    connect_ns: int | None = None
+    """How long opening the connection took; None when one was reused."""
+    stale_retries: int = 0
+    status: int | None = None
+    finish_reason: str | None = None
+    error: RequestError | None = None
+    input_tokens: int | None = None
+    """The server's `usage.prompt_tokens`; None when it gave none."""
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    token_source: str = "usage"
+    """Where `output_tokens` came from: `usage`, `chunk_counts` or `chunks` (an estimate)."""
+    chunks: int = 0
+    """Token-bearing events."""
+    gaps_us: list[int] = msgspec.field(default_factory=list)
+    """Between successive token-bearing events, microseconds; length `chunks - 1`."""
+    chunk_tokens: list[int] = msgspec.field(default_factory=list)
+    """Tokens in each token-bearing event; empty when each bore one, or when the server does not say."""
+    flags: list[str] = msgspec.field(default_factory=list)
+    """Oddities that are no failure: `bad_utf8`, `bad_json`, `no_done`, `usage_mismatch`, ..."""
+
+
+class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defaults=True):
+    """Something rare a worker wants known: backing off, saturated, its end."""
+
+    t_ns: int
+    worker: int
+    event: str
+    """`started`, `backing_off`, `reachable_again`, `ended`, `host_lost`, `curve`."""
+    message: str = ""

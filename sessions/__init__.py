@@ -1,0 +1,1 @@
+"""A run, recorded: hosts it while it lives, writes it down, reads it back, sums it up."""

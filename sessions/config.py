@@ -1,0 +1,107 @@
+"""What a run was asked to do. The CLI builds it, the host obeys it, the manifest keeps it.
+
+Values only; a wrong one raises `ConfigError` in `checked`, with one line a person can act on.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+
+class ConfigError(Exception):
+    """Wrong usage or configuration: one line saying what was wrong, what was got, what is allowed."""
+
+
+class Ramp(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`1..64/120s:exp`: from 1 to 64 requests per second in 120 s, exponentially."""
+
+    from_rps: float
+    to_rps: float
+    over_s: float
+    shape: Literal["linear", "exp"] = "linear"
+
+
+class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The server under test. `url` never holds credentials."""
+
+    url: str
+    model: str | None = None
+    """None: the only model the server lists."""
+    endpoint: Literal["auto", "completions", "chat"] = "auto"
+    ca_file: str | None = None
+    insecure: bool = False
+
+
+class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`concurrency` set means a closed loop; else open loop at `rate_rps`, or along `ramp`."""
+
+    rate_rps: float = 1.0
+    arrivals: Literal["constant", "poisson"] = "poisson"
+    ramp: Ramp | None = None
+    concurrency: int | None = None
+    max_in_flight: int = 4096
+    max_rate_rps: float = 1000.0
+    """Rates above are refused, from flags and keys alike: a typo should not become a flood."""
+    duration_s: float | None = None
+    requests: int | None = None
+    seed: int = 0
+    workers: int = 1
+
+
+class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    input_tokens: int = 256
+    output_tokens: int = 64
+
+
+class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    target: TargetConfig
+    load: LoadConfig = LoadConfig()
+    workload: WorkloadConfig = WorkloadConfig()
+    telemetry: list[str] = msgspec.field(default_factory=lambda: ["auto"])
+    name: str = ""
+    interactive: bool = False
+    """A screen was opened on it: an open end is allowed, and an orphan stops itself."""
+    orphan_timeout_s: float = 60.0
+
+    @property
+    def has_end(self) -> bool:
+        return self.load.duration_s is not None or self.load.requests is not None
+
+
+def _positive(where: str, value: float, most: float = math.inf) -> None:
+    if not math.isfinite(value) or value <= 0 or value > most:
+        limit = "" if math.isinf(most) else f" and at most {most:g}"
+        raise ConfigError(f"{where}: got {value:g}, need a number above 0{limit}")
+
+
+def checked(config: RunConfig) -> RunConfig:
+    """Returns `config` unchanged.
+
+    Raises:
+        ConfigError: a value is out of range; the message names the flag.
+    """
+    load, work = config.load, config.workload
+    _positive("--rate", load.rate_rps, load.max_rate_rps)
+    if load.ramp is not None:
+        _positive("--ramp", load.ramp.from_rps, load.max_rate_rps)
+        _positive("--ramp", load.ramp.to_rps, load.max_rate_rps)
+        _positive("--ramp seconds", load.ramp.over_s)
+        if load.concurrency is not None:
+            raise ConfigError("--ramp: a ramp is of a rate; it cannot stand beside --concurrency")
+    if load.duration_s is not None:
+        _positive("--duration", load.duration_s)
+    _positive("--orphan-timeout", config.orphan_timeout_s)
+    for where, count in (
+        ("--concurrency", load.concurrency),
+        ("--requests", load.requests),
+        ("--max-in-flight", load.max_in_flight),
+        ("--input-tokens", work.input_tokens),
+        ("--output-tokens", work.output_tokens),
+        ("--workers", load.workers),
+    ):
+        if count is not None and count < 1:
+            raise ConfigError(f"{where}: got {count}, need a whole number of at least 1")
+    return config
