@@ -1,0 +1,30 @@
+"""One row per protocol: where to send, how to build a body, how to read an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from loadgen.endpoints import chat, completions
+from loadgen.endpoints.reading import OK_FINISH, Reading, Usage, read_error
+
+__all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "Reading", "Usage", "read_error"]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A protocol. `body(fields, prompt, max_tokens_field, output_tokens)` gives the request's bytes;
+    `read(data, name)` gives what one event says (`name` as in `loadgen.sse.Event`) and never raises."""
+
+    path: str
+    """Below the target's base path."""
+    body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
+    read: Callable[..., Reading]
+    takes_ids: bool
+    """A prompt may be token ids."""
+
+
+ENDPOINTS: dict[str, Endpoint] = {
+    "completions": Endpoint(completions.PATH, completions.body, completions.read, takes_ids=True),
+    "chat": Endpoint(chat.PATH, chat.body, chat.read, takes_ids=False),
+}

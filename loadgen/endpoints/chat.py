@@ -1,0 +1,134 @@
+"""`POST /v1/chat/completions`: messages in, `choices[].delta` out (OpenAI and all that speak its tongue)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from loadgen.endpoints.reading import (
+    ANSWER,
+    DONE,
+    NOTHING,
+    Bearing,
+    Reading,
+    WireUsage,
+    error_of,
+    filled,
+    is_done,
+    loads,
+    read_error,
+    tolerant,
+    usage_of,
+)
+
+PATH = "/v1/chat/completions"
+
+
+class _Function(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct, gc=False):
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct, gc=False):
+    content: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+    function_call: _Function | None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+    token_ids: list[int] | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: WireUsage | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def body(
+    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
+) -> bytes:
+    """The request body, with `prompt` as the only message.
+
+    Raises:
+        ValueError: token ids were given; a chat message is text.
+    """
+    if not isinstance(prompt, str):
+        raise ValueError("chat: token ids cannot be sent as a message, need text")
+    messages = [{"role": "user", "content": prompt}]
+    return _encode({**fields, "messages": messages, max_tokens_field: output_tokens})
+
+
+def read(data: bytes, name: bytes | None = None) -> Reading:
+    """One event of the stream. Never raises."""
+    if name is not None and name != b"message":
+        return read_error(data) if name == b"error" else NOTHING
+    if is_done(data):
+        return DONE
+    try:
+        chunk = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return tolerant(data, _bear)
+    choices = chunk.choices
+    if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
+        only = choices[0]
+        if (
+            only.delta is not None
+            and (only.delta.content or only.delta.refusal)
+            and only.finish_reason is None
+            and not only.token_ids
+        ):
+            return ANSWER
+    bearing = Bearing()
+    for choice in choices or ():
+        delta = choice.delta
+        if delta is not None:
+            if delta.content or delta.refusal:
+                bearing.answer = True
+            elif delta.reasoning or delta.reasoning_content:
+                bearing.reasoning = True
+            elif delta.tool_calls or delta.function_call:
+                bearing.answer = _calls(delta)
+        if choice.token_ids:
+            bearing.count(choice.token_ids)
+        if choice.finish_reason:
+            bearing.finish_reason = choice.finish_reason
+    error = None
+    if choices is None or chunk.error:
+        error = error_of(loads(data) or {})
+    return bearing.reading(usage_of(chunk.usage), error)
+
+
+def _calls(delta: _Delta) -> bool:
+    functions = [call.function for call in delta.tool_calls or ()] + [delta.function_call]
+    return any(function is not None and bool(function.name or function.arguments) for function in functions)
+
+
+def _bear(choice: dict[str, Any], bearing: Bearing) -> None:
+    delta = choice.get("delta")
+    if not isinstance(delta, dict):
+        return
+    if filled(delta.get("content")) or filled(delta.get("refusal")):
+        bearing.answer = True
+    if filled(delta.get("reasoning")) or filled(delta.get("reasoning_content")):
+        bearing.reasoning = True
+    calls = delta.get("tool_calls")
+    for call in [*(calls if isinstance(calls, list) else ()), {"function": delta.get("function_call")}]:
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and (filled(function.get("name")) or filled(function.get("arguments"))):
+            bearing.answer = True

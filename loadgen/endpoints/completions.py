@@ -1,0 +1,83 @@
+"""`POST /v1/completions`: plain text or token ids in, `choices[].text` out (OpenAI, legacy API)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from loadgen.endpoints.reading import (
+    ANSWER,
+    DONE,
+    NOTHING,
+    Bearing,
+    Reading,
+    WireUsage,
+    error_of,
+    filled,
+    is_done,
+    loads,
+    read_error,
+    tolerant,
+    usage_of,
+)
+
+PATH = "/v1/completions"
+
+
+class _Choice(msgspec.Struct, gc=False):
+    text: str | None = None
+    finish_reason: str | None = None
+    token_ids: list[int] | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: WireUsage | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def body(
+    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
+) -> bytes:
+    """The request body. `prompt` is token ids or text."""
+    return _encode({**fields, "prompt": prompt, max_tokens_field: output_tokens})
+
+
+def read(data: bytes, name: bytes | None = None) -> Reading:
+    """One event of the stream. Never raises."""
+    if name is not None and name != b"message":
+        return read_error(data) if name == b"error" else NOTHING
+    if is_done(data):
+        return DONE
+    try:
+        chunk = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return tolerant(data, _bear)
+    choices = chunk.choices
+    if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
+        only = choices[0]
+        if only.text and only.finish_reason is None and not only.token_ids:
+            return ANSWER
+    bearing = Bearing()
+    for choice in choices or ():
+        if choice.text:
+            bearing.answer = True
+        if choice.token_ids:
+            bearing.count(choice.token_ids)
+        if choice.finish_reason:
+            bearing.finish_reason = choice.finish_reason
+    error = None
+    if choices is None or chunk.error:
+        error = error_of(loads(data) or {})
+    return bearing.reading(usage_of(chunk.usage), error)
+
+
+def _bear(choice: dict[str, Any], bearing: Bearing) -> None:
+    if filled(choice.get("text")):
+        bearing.answer = True

@@ -1,0 +1,238 @@
+"""What one event of a stream says, whatever the protocol, and the rules that all protocols share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+
+from loadgen.errors import printable
+from loadgen.records import RequestError
+
+OK_FINISH = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", "eos_token"})
+"""Finish reasons of a request that went well. An unknown one is kept as it is, and is no failure."""
+
+MAX_TOKENS = 1_000_000_000
+"""A count above this in `usage` is nonsense and ignored."""
+
+_OVERLOADED = frozenset({"429", "503", "overloaded", "rate_limit_exceeded", "too_many_requests"})
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """The server's own counts; None for each that it did not give or that made no sense."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    """So far, when it comes with every chunk (`continuous_usage_stats`): differences are the engine's."""
+    cached_tokens: int | None = None
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One event, understood."""
+
+    bears_token: bool = False
+    """Text, reasoning or a tool call arrived, or `token_ids` did. `" "` is a token, `""` and null are not.
+    False for a chunk of empty text whose token shows only as growth of `usage.completion_tokens`."""
+    tokens: int | None = None
+    """Exact number of tokens in this chunk, from `token_ids`; None when the server does not say."""
+    reasoning: bool = False
+    """All that this chunk bears is reasoning."""
+    finish_reason: str | None = None
+    """Safe to print."""
+    usage: Usage | None = None
+    error: RequestError | None = None
+    """The stream reports a failure: an error object, or finish_reason `abort` or `error`."""
+    done: bool = False
+    """`[DONE]`."""
+    bad_json: bool = False
+    """Not a JSON object: nothing else of it was understood."""
+    flags: tuple[str, ...] = ()
+    """`bad_json`, `bad_usage`, `bad_utf8`: oddities that are no failure by themselves."""
+
+
+DONE = Reading(done=True)
+ANSWER = Reading(bears_token=True)
+"""What nearly every event of a stream says; made once, since it is returned for each token."""
+NOTHING = Reading()
+BAD_JSON = Reading(bad_json=True, flags=("bad_json",))
+
+
+def is_done(data: bytes) -> bool:
+    return len(data) < 16 and data.strip() == b"[DONE]"
+
+
+class WireDetails(msgspec.Struct, gc=False):
+    cached_tokens: Count | None = None
+
+
+class WireUsage(msgspec.Struct, gc=False):
+    """`usage` as it stands on the wire; anything out of range fails the strict decode."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    prompt_tokens_details: WireDetails | None = None
+
+
+def usage_of(wire: WireUsage | None) -> Usage | None:
+    if wire is None:
+        return None
+    details = wire.prompt_tokens_details
+    return Usage(wire.prompt_tokens, wire.completion_tokens, details.cached_tokens if details else None)
+
+
+class Bearing(msgspec.Struct, gc=False):
+    """What the choices of one chunk bear, added up (normally there is one choice)."""
+
+    answer: bool = False
+    reasoning: bool = False
+    tokens: int | None = None
+    finish_reason: str | None = None
+
+    def count(self, token_ids: object) -> None:
+        # An empty list beside text is a late flush: the text still is there, how many tokens is unknown.
+        if isinstance(token_ids, list) and token_ids:
+            self.tokens = (self.tokens or 0) + len(token_ids)
+
+    def reading(
+        self, usage: Usage | None, error: RequestError | None, flags: tuple[str, ...] = ()
+    ) -> Reading:
+        reason = self.finish_reason
+        if reason is not None and reason not in OK_FINISH:
+            reason = printable(reason, 40)
+            error = error or finish_error(reason)
+        return Reading(
+            bears_token=self.answer or self.reasoning or self.tokens is not None,
+            tokens=self.tokens,
+            reasoning=self.reasoning and not self.answer,
+            finish_reason=reason,
+            usage=usage,
+            error=error,
+            flags=flags,
+        )
+
+
+def finish_error(reason: str) -> RequestError | None:
+    """The failure that a finish reason stands for, None when it is none."""
+    if reason == "abort":
+        return RequestError("aborted", "finish_reason: abort")
+    if reason == "error":
+        return RequestError("server_stream_error", "finish_reason: error")
+    return None
+
+
+def error_of(chunk: dict[str, Any]) -> RequestError | None:
+    """The failure a decoded event reports, in any of the shapes servers use; None when it reports none.
+
+    Shapes: `{"error": {"message", "type", "code"}}` (OpenAI, vLLM, llama.cpp), `{"error": "text",
+    "error_type": "overloaded"}` (TGI), `{"object": "error", "message"}` (vLLM until 2025),
+    `{"detail": ...}` (FastAPI).
+    """
+    error = chunk.get("error")
+    if not error:
+        if chunk.get("object") == "error" or ("detail" in chunk and "choices" not in chunk):
+            error = chunk
+        else:
+            return None
+    signs: list[object] = [chunk.get("error_type")]
+    if isinstance(error, dict):
+        message = error.get("message") or error.get("detail") or error.get("msg") or error
+        signs += [error.get(key) for key in ("type", "code", "http_status_code", "status")]
+    else:
+        message = error
+    text = message if isinstance(message, str) else _compact(message)
+    busy = any(str(sign).lower() in _OVERLOADED for sign in signs if isinstance(sign, (str, int)))
+    return RequestError("rejected" if busy else "server_stream_error", printable(text))
+
+
+def _compact(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)[:400]
+    except (ValueError, RecursionError):
+        return "an error that could not be read"
+
+
+def read_error(data: bytes) -> Reading:
+    """An event the server named `error`, or an `error:` line: its data may be anything."""
+    chunk = loads(data)
+    found = error_of(chunk) if isinstance(chunk, dict) else None
+    if found is None:
+        message = chunk.get("message") if isinstance(chunk, dict) else None
+        text = message if isinstance(message, str) else data[:400].decode("utf-8", "replace")
+        busy = isinstance(chunk, dict) and str(chunk.get("code")) in _OVERLOADED
+        found = RequestError("rejected" if busy else "server_stream_error", printable(text))
+    return Reading(error=found)
+
+
+def tolerant(data: bytes, bear: Callable[[dict[str, Any], Bearing], None]) -> Reading:
+    """Reads an event that the strict, fast decode refused, keeping all of it that makes sense.
+
+    `bear` adds what one choice bears. Never raises: what is no JSON object is `BAD_JSON`.
+    """
+    chunk = loads(data)
+    if not isinstance(chunk, dict):
+        return BAD_JSON
+    flags: tuple[str, ...] = ()
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        flags = ("bad_utf8",)
+    bearing = Bearing()
+    choices = chunk.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            bear(choice, bearing)
+            reason = choice.get("finish_reason")
+            if isinstance(reason, str) and reason:
+                bearing.finish_reason = reason
+            bearing.count(choice.get("token_ids"))
+    usage, sound = _usage(chunk.get("usage"))
+    return bearing.reading(usage, error_of(chunk), flags if sound else (*flags, "bad_usage"))
+
+
+def loads(data: bytes) -> Any:
+    """JSON as Python reads it (NaN and lone surrogates pass), None when it cannot be read.
+
+    Numbers of more than 20 digits and deep nesting count as unreadable: they serve attack only.
+    """
+    try:
+        return json.loads(data.decode("utf-8", "replace"), strict=False, parse_int=_short_int)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _short_int(digits: str) -> int:
+    if len(digits) > 20:
+        raise ValueError("a number of more than 20 digits")
+    return int(digits)
+
+
+def _usage(wire: object) -> tuple[Usage | None, bool]:
+    """Usage from decoded JSON, and whether all of it was sound."""
+    if not isinstance(wire, dict):
+        return None, wire is None
+    details = wire.get("prompt_tokens_details")
+    raw = (
+        wire.get("prompt_tokens"),
+        wire.get("completion_tokens"),
+        details.get("cached_tokens") if isinstance(details, dict) else None,
+    )
+    counts = [value if type(value) is int and 0 <= value <= MAX_TOKENS else None for value in raw]
+    sound = all(value is None or count is not None for value, count in zip(raw, counts, strict=True))
+    return Usage(*counts), sound
+
+
+def filled(value: object) -> bool:
+    """Whether a text field bears anything: a non-empty string, or parts of which one does (Mistral)."""
+    if isinstance(value, str):
+        return value != ""
+    if isinstance(value, list):
+        return any(
+            filled(part.get("text") or part.get("thinking")) if isinstance(part, dict) else filled(part)
+            for part in value
+            if isinstance(part, (dict, str))
+        )
+    return False

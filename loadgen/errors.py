@@ -1,0 +1,78 @@
+"""Why a request failed, as words: the kinds there are, and server text made safe to keep and to print."""
+
+from __future__ import annotations
+
+import re
+
+ERROR_KINDS: dict[str, str] = {
+    "dns": "the server's name could not be resolved",
+    "connect_refused": "nothing listens at the address",
+    "connect_timeout": "no connection within the deadline",
+    "connect_failed": "the connection could not be made",
+    "tls": "the TLS handshake failed",
+    "no_descriptors": "this machine ran out of file descriptors or ports",
+    "http_400": "the server refused the request (HTTP 400)",
+    "http_401": "the server wants a key (HTTP 401)",
+    "http_403": "the server forbids this key (HTTP 403)",
+    "http_404": "no such path or model (HTTP 404)",
+    "http_422": "the server refused a field of the request (HTTP 422)",
+    "http_500": "the server failed inside (HTTP 500)",
+    "http_502": "a gateway could not reach the server (HTTP 502)",
+    "http_504": "a gateway gave up on the server (HTTP 504)",
+    "rejected": "the server was too busy to take the request (HTTP 429 or 503)",
+    "server_stream_error": "the server sent an error inside the stream, after HTTP 200",
+    "not_sse": "the answer was HTTP 200 but no event stream",
+    "cut_mid_stream": "the connection was lost while tokens were arriving",
+    "truncated": "the stream ended cleanly without a finish reason",
+    "no_tokens": "the stream ended without a single token",
+    "aborted": "the server gave up the request (finish_reason abort)",
+    "bad_response": "the answer was not valid HTTP",
+    "headers_timeout": "no response headers within the deadline",
+    "first_token_timeout": "no first token within the deadline",
+    "gap_timeout": "too long a pause between tokens",
+    "total_timeout": "the request took longer than its deadline",
+    "body_too_large": "the answer was larger than the client accepts",
+    "unfinished": "still running when the run ended",
+}
+"""Every kind a `RequestError` may have, beside `http_NNN` for any other HTTP status."""
+
+_HTTP = re.compile(r"http_([1-5][0-9][0-9])\Z")
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def http_kind(status: int) -> str:
+    """The error kind of an HTTP status other than 200: `rejected` for 429 and 503, else `http_NNN`."""
+    return "rejected" if status in (429, 503) else f"http_{status}"
+
+
+def describe(kind: str) -> str:
+    """One plain sentence for an error kind, also for an `http_NNN` that `ERROR_KINDS` does not list."""
+    if kind in ERROR_KINDS:
+        return ERROR_KINDS[kind]
+    status = _HTTP.match(kind)
+    return f"the server answered HTTP {status[1]}" if status else printable(kind, 80)
+
+
+def _visible(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in _SHORT:
+        return _SHORT[char]
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """`text` in one line of at most `limit` characters that no terminal interprets.
+
+    Controls (C0, DEL, C1), bidi and zero-width characters and lone surrogates become visible escapes
+    such as `\\x1b`; what is cut off is shown by `…`.
+    """
+    safe = _UNSAFE.sub(_visible, text[: limit + 1])
+    return safe if len(safe) <= limit and len(text) <= limit else safe[: limit - 1] + "…"
