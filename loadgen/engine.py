@@ -1,0 +1,389 @@
+"""Due requests out, records in: open and closed loop on one event loop, its own lag measured.
+
+Open loop: a schedule says when each request is due, whatever the server does. Closed loop: a slot's next
+request is due when its last one ended. What is due while the cap on requests in flight is reached waits
+in a backlog; what is never sent is counted as not sent, so due = sent + not_sent when all is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from loadgen.alarm import Alarm
+from loadgen.arrivals import Curve, Schedule
+from loadgen.clock import Clock, process_cpu_ns
+from loadgen.endpoints import ENDPOINTS
+from loadgen.flight import Flight
+from loadgen.plan import Finish, OpenLoad, Plan, SetConcurrency, SetCurve, WorkerCommand
+from loadgen.prompts import prompt
+from loadgen.records import TICK_NS, Request, Tick, WorkerNote
+from loadgen.tally import Tally
+from loadgen.transport.connection import Connection
+from loadgen.transport.pool import Pool
+
+_HEARTBEAT_S = 0.02
+_BACK_OFF_FIRST_NS, _BACK_OFF_MOST_NS = 100_000_000, 2_000_000_000
+_UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls"})
+
+Emit = Callable[[Tick | Request | WorkerNote], None]
+
+
+def share(total: int, worker: int, workers: int) -> int:
+    """This worker's part of `total` slots; the parts of all workers add up to `total`."""
+    return total // workers + (worker < total % workers)
+
+
+class Engine:
+    """One worker's load. Made, `start`ed, told commands; `ended` is set when nothing more will happen."""
+
+    def __init__(
+        self, plan: Plan, clock: Clock, loop: asyncio.AbstractEventLoop, pool: Pool, emit: Emit
+    ) -> None:
+        self._plan, self._clock, self._loop, self._pool, self._emit = plan, clock, loop, pool, emit
+        self._endpoint = ENDPOINTS[plan.template.endpoint]
+        self._head = _request_head(plan)
+        self._tally = Tally()
+        self._flights: set[Flight] = set()
+        self._backlog: deque[tuple[int, int]] = deque()
+        self._cap = max(1, share(plan.max_in_flight, plan.worker, plan.workers))
+        self._next: tuple[int, bytes] | None = None
+        self._alarm = Alarm(loop, clock, self._on_alarm)
+        self._schedule: Schedule | None = None
+        self._concurrency = 0
+        self._closed_index = plan.worker
+        self._closed_from_ns = plan.start_ns
+        if isinstance(plan.load, OpenLoad):
+            self._schedule = Schedule(
+                plan.load.arrivals,
+                plan.seed,
+                Curve(plan.load.curve),
+                worker=plan.worker,
+                workers=plan.workers,
+                end_ns=plan.end_ns,
+                requests=plan.requests,
+            )
+        else:
+            self._concurrency = plan.load.concurrency
+        self._pending_changes: list[SetCurve | SetConcurrency] = []
+        self._load_over = self._finishing = False
+        self._drain_until_ns = 0
+        self._back_off_ns = self._back_off_until_ns = 0
+        self._trying = False
+        self._last_tick_ns = plan.start_ns // TICK_NS * TICK_NS
+        self._last_cpu_ns = process_cpu_ns()
+        self._last_opened = 0
+        self._heart_due_s = 0.0
+        self._heart: asyncio.TimerHandle | None = None
+        self._tick: asyncio.TimerHandle | None = None
+        self.idle = asyncio.Event()
+        """Nothing more is due and nothing is under way: the load has come to its end by itself."""
+        self.ended = asyncio.Event()
+
+    # life
+
+    def start(self) -> None:
+        self._pool.sweep()
+        self._prepare()
+        self._note("started")
+        self._beat_from(self._loop.time())
+        self._wait_for_tick()
+        self._rearm()
+
+    def command(self, command: WorkerCommand) -> None:
+        """Obeys a command from the host. Changes take effect at their `at_ns`, in every worker alike."""
+        if isinstance(command, Finish):
+            self._begin_finish(command.drain_s)
+        else:
+            self._pending_changes.append(command)
+            self._rearm()
+
+    def _begin_finish(self, drain_s: float) -> None:
+        now = self._clock.now_ns()
+        self._finishing = True
+        self._drain_until_ns = now + int(drain_s * 1e9)
+        self._drop_backlog()
+        self._alarm.set(None)
+        if drain_s <= 0:
+            self._abort_all(now)
+        self._end_if_done()
+
+    def _abort_all(self, now_ns: int) -> None:
+        for flight in list(self._flights):
+            give_up = flight.give_up_opening
+            if callable(give_up):
+                give_up()
+            flight.fail(now_ns, "unfinished", "the run ended first")
+
+    def _end_if_done(self) -> None:
+        if self._flights or self.ended.is_set():
+            return
+        if self._finishing:
+            self._close_tick(self._clock.now_ns())
+            self._note("ended")
+            for handle in (self._heart, self._tick):
+                if handle is not None:
+                    handle.cancel()
+            self._alarm.close()
+            self._pool.close()
+            self.ended.set()
+        elif not self._backlog and self._nothing_more():
+            self.idle.set()
+
+    def _nothing_more(self) -> bool:
+        now = self._clock.now_ns()
+        if self._schedule is not None:
+            return self._schedule.exhausted(now)
+        plan = self._plan
+        if plan.end_ns is not None and now >= plan.end_ns:
+            return True
+        return plan.requests is not None and self._closed_index >= plan.requests
+
+    # what is due
+
+    def _rearm(self) -> None:
+        """Sets the alarm for whatever comes next."""
+        if self._finishing or self.ended.is_set():
+            return
+        times = [change.at_ns for change in self._pending_changes]
+        if self._schedule is not None:
+            if (due := self._schedule.due_ns()) is not None:
+                times.append(due)
+        elif self._slots_wanted() > len(self._flights) and not self._nothing_more():
+            times.append(max(self._closed_from_ns, self._back_off_until_ns))
+        if self._plan.end_ns is not None and not self._load_over:
+            times.append(self._plan.end_ns)
+        self._alarm.set(min(times) if times else None)
+
+    def _on_alarm(self) -> None:
+        if self._finishing or self.ended.is_set():
+            return
+        now = self._clock.now_ns()
+        self._apply_changes(now)
+        if self._schedule is not None:
+            self._send_due(self._schedule, now)
+        else:
+            self._fill_slots(now)
+        if self._plan.end_ns is not None and now >= self._plan.end_ns:
+            self._load_over = True
+            self._drop_backlog()
+        self._rearm()
+        self._end_if_done()
+
+    def _apply_changes(self, now_ns: int) -> None:
+        ripe = [change for change in self._pending_changes if change.at_ns <= now_ns]
+        self._pending_changes = [change for change in self._pending_changes if change.at_ns > now_ns]
+        for change in ripe:
+            if isinstance(change, SetConcurrency):
+                self._concurrency = change.concurrency
+            elif self._schedule is not None:
+                self._schedule.change(change.at_ns, change.curve)
+                if change.drop_backlog:
+                    self._drop_backlog()
+
+    def _send_due(self, schedule: Schedule, now_ns: int) -> None:
+        while (due := schedule.due_ns()) is not None and due <= now_ns:
+            index = schedule.next_index
+            schedule.advance()
+            self._tally.due += 1
+            if len(self._flights) >= self._cap:
+                self._backlog.append((index, due))
+            elif self._unreachable(now_ns):
+                self._tally.not_sent += 1
+            else:
+                self._launch(index, due, waited=False)
+
+    def _slots_wanted(self) -> int:
+        return min(self._cap, share(self._concurrency, self._plan.worker, self._plan.workers))
+
+    def _fill_slots(self, now_ns: int) -> None:
+        while (
+            now_ns >= self._closed_from_ns
+            and len(self._flights) < self._slots_wanted()
+            and not self._nothing_more()
+            and not self._unreachable(now_ns)
+        ):
+            index = self._closed_index
+            self._closed_index += self._plan.workers
+            self._tally.due += 1
+            self._launch(index, now_ns, waited=False)
+
+    def _drop_backlog(self) -> None:
+        self._tally.not_sent += len(self._backlog)
+        self._backlog.clear()
+
+    # sending
+
+    def _prepare(self) -> None:
+        """Builds the next request ahead, so that nothing but a write stands between due and sent."""
+        index = self._schedule.next_index if self._schedule is not None else self._closed_index
+        if self._next is None or self._next[0] != index:
+            self._next = (index, self._payload(index))
+
+    def _payload(self, index: int) -> bytes:
+        plan = self._plan
+        body = self._endpoint.body(
+            plan.template.fields,
+            prompt(plan.prompt, plan.seed, index),
+            plan.template.max_tokens_field,
+            plan.output_tokens,
+        )
+        return b"%s%d\r\n\r\n%s" % (self._head, len(body), body)
+
+    def _launch(self, index: int, due_ns: int, *, waited: bool) -> None:
+        if self._next is not None and self._next[0] == index:
+            payload, self._next = self._next[1], None
+            self._loop.call_soon(self._prepare)
+        else:
+            payload = self._payload(index)
+        flight = Flight(
+            Request(index=index, worker=self._plan.worker, due_ns=due_ns),
+            payload,
+            self._endpoint,
+            self._tally,
+            self,
+            chunk_counts=self._plan.chunk_counts,
+            one_token_chunks=self._plan.one_token_chunks,
+            waited_for_cap=waited,
+        )
+        self._flights.add(flight)
+        self._tally.sent += 1
+        connection = self._pool.idle()
+        if connection is not None:
+            self._carry(flight, connection)
+        else:
+            self._open_for(flight)
+
+    def _carry(self, flight: Flight, connection: Connection) -> None:
+        flight.connection = connection
+        connection.send(flight.payload, flight)
+
+    def _open_for(self, flight: Flight) -> None:
+        self._trying = True
+
+        def opened(connection: Connection) -> None:
+            self._trying = False
+            self._reachable()
+            flight.give_up_opening = None
+            flight.record.connect_ns = connection.connect_ns
+            self._carry(flight, connection)
+
+        def failed(kind: str, message: str) -> None:
+            self._trying = False
+            flight.give_up_opening = None
+            now = self._clock.now_ns()
+            if kind in _UNREACHABLE:
+                self._back_off(now, message)
+            flight.fail(now, kind, message)
+
+        flight.give_up_opening = self._pool.open(opened, failed)
+
+    # a server that cannot be reached
+
+    def _unreachable(self, now_ns: int) -> bool:
+        """While backing off nothing is sent; when that time is over, one request tries."""
+        if not self._back_off_ns:
+            return False
+        return now_ns < self._back_off_until_ns or self._trying
+
+    def _back_off(self, now_ns: int, message: str) -> None:
+        if not self._back_off_ns:
+            self._note("backing_off", message)
+        if now_ns >= self._back_off_until_ns:
+            self._back_off_ns = min(_BACK_OFF_MOST_NS, max(_BACK_OFF_FIRST_NS, self._back_off_ns * 2))
+            self._back_off_until_ns = now_ns + self._back_off_ns
+
+    def _reachable(self) -> None:
+        if self._back_off_ns:
+            self._back_off_ns = self._back_off_until_ns = 0
+            self._note("reachable_again")
+
+    # what a flight tells
+
+    def landed(self, flight: Flight) -> None:
+        self._flights.discard(flight)
+        self._emit(flight.record)
+        if flight.record.status is not None:
+            self._reachable()
+        if self._finishing:
+            self._end_if_done()
+            return
+        now = self._clock.now_ns()
+        if self._schedule is None:
+            if flight.record.error is not None:
+                # A server that fails at once must not be asked again at once.
+                self._closed_from_ns = max(self._closed_from_ns, now + _BACK_OFF_FIRST_NS)
+            self._fill_slots(now)
+            self._rearm()
+        elif self._backlog and len(self._flights) < self._cap and not self._unreachable(now):
+            index, due_ns = self._backlog.popleft()
+            self._launch(index, due_ns, waited=True)
+        self._end_if_done()
+
+    def stale(self, flight: Flight) -> None:
+        self._tally.stale_retries += 1
+        flight.record.sent_ns = flight.record.headers_ns = None
+        self._open_for(flight)
+
+    # the tick and the heart
+
+    def _wait_for_tick(self) -> None:
+        now = self._clock.now_ns()
+        wait_ns = TICK_NS - now % TICK_NS
+        self._tick = self._loop.call_later(wait_ns / 1e9, self._on_tick)
+
+    def _on_tick(self) -> None:
+        now = self._clock.now_ns()
+        self._close_tick(now // TICK_NS * TICK_NS)
+        self._pool.sweep()
+        for flight in list(self._flights):
+            if (kind := flight.overdue(now, self._plan.deadlines)) is not None:
+                flight.fail(now, kind)
+        if self._finishing and now >= self._drain_until_ns:
+            self._abort_all(now)
+        self._end_if_done()
+        if not self.ended.is_set():
+            self._wait_for_tick()
+
+    def _close_tick(self, t_ns: int) -> None:
+        if t_ns <= self._last_tick_ns:
+            return
+        cpu_ns = process_cpu_ns()
+        schedule = self._schedule
+        over = self._finishing or self._load_over
+        self._emit(
+            self._tally.take(
+                t_ns=t_ns,
+                dt_ns=t_ns - self._last_tick_ns,
+                worker=self._plan.worker,
+                connects=self._pool.opened - self._last_opened,
+                in_flight=len(self._flights),
+                backlog=len(self._backlog),
+                rate_rps=None if schedule is None else 0.0 if over else schedule.curve.rate_rps(t_ns),
+                concurrency=None if schedule is not None else 0 if over else self._concurrency,
+                cpu_ns=cpu_ns - self._last_cpu_ns,
+            )
+        )
+        self._last_tick_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, self._pool.opened
+
+    def _beat_from(self, now_s: float) -> None:
+        self._heart_due_s = now_s + _HEARTBEAT_S
+        self._heart = self._loop.call_at(self._heart_due_s, self._beat)
+
+    def _beat(self) -> None:
+        now_s = self._loop.time()
+        late_ns = int((now_s - self._heart_due_s) * 1e9)
+        self._tally.loop_lag_max_ns = max(self._tally.loop_lag_max_ns, late_ns)
+        if not self.ended.is_set():
+            self._beat_from(now_s)
+
+    def _note(self, event: str, message: str = "") -> None:
+        self._emit(WorkerNote(self._clock.now_ns(), self._plan.worker, event, message))
+
+
+def _request_head(plan: Plan) -> bytes:
+    """Request line and headers up to `content-length: `, which is the last."""
+    lines = [f"POST {plan.template.path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in plan.template.headers]
+    return ("\r\n".join(lines) + "\r\ncontent-length: ").encode("latin-1")

@@ -1,0 +1,277 @@
+"""One request under way: from the bytes of its response to a `Request` record.
+
+Success is strict: HTTP 200, an event stream, at least one token, no error object, an accepted finish
+reason, and an end that HTTP agrees with. Everything else is a failure with a kind of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from loadgen.endpoints import OK_FINISH, Endpoint, Reading
+from loadgen.errors import http_kind, printable
+from loadgen.plan import Deadlines
+from loadgen.records import Request, RequestError
+from loadgen.sse import Event, SseLimitError, SseParser
+from loadgen.tally import Tally
+from loadgen.transport.connection import Connection
+
+BODY_BYTES_MAX = 64 << 20
+_ERROR_BODY_BYTES = 4096
+
+
+class Landing(Protocol):
+    """Whoever sent the request off hears how it ended."""
+
+    def landed(self, flight: Flight) -> None:
+        """The record is complete."""
+
+    def stale(self, flight: Flight) -> None:
+        """A kept-alive connection died with no response byte: it may be sent once more."""
+
+
+class Flight:
+    """Times and tokens of one request. It is the `Exchange` of the connection that carries it."""
+
+    __slots__ = (
+        "_body_bytes",
+        "_bytes_of_error",
+        "_chunk_counts",
+        "_counted",
+        "_done",
+        "_endpoint",
+        "_event_stream",
+        "_failure",
+        "_landing",
+        "_one_token_chunks",
+        "_sse",
+        "_tally",
+        "connection",
+        "give_up_opening",
+        "payload",
+        "record",
+        "waited_for_cap",
+    )
+
+    def __init__(
+        self,
+        record: Request,
+        payload: bytes,
+        endpoint: Endpoint,
+        tally: Tally,
+        landing: Landing,
+        *,
+        chunk_counts: bool,
+        one_token_chunks: bool,
+        waited_for_cap: bool,
+    ) -> None:
+        self.record, self.payload = record, payload
+        self._endpoint, self._tally, self._landing = endpoint, tally, landing
+        self._chunk_counts, self._one_token_chunks = chunk_counts, one_token_chunks
+        self.waited_for_cap = waited_for_cap
+        self.connection: Connection | None = None
+        self.give_up_opening: object = None
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._sse = SseParser()
+        self._body_bytes = self._counted = 0
+        self._bytes_of_error = b""
+        self._event_stream = self._done = False
+        self._failure: RequestError | None = None
+
+    # what the connection tells
+
+    def on_sent(self, t_ns: int) -> None:
+        self.record.sent_ns = t_ns
+        if not self.waited_for_cap and not self.record.stale_retries:
+            self._tally.send_lag.add(t_ns - self.record.due_ns)
+
+    def on_headers(self, t_ns: int, status: int, headers: dict[bytes, bytes]) -> None:
+        self.record.headers_ns, self.record.status = t_ns, status
+        self._event_stream = (
+            status == 200 and b"text/event-stream" in headers.get(b"content-type", b"").lower()
+        )
+
+    def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
+        self._body_bytes += len(data)
+        if self._body_bytes > BODY_BYTES_MAX:
+            self.fail(t_ns, "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
+            return
+        if not self._event_stream:
+            self._bytes_of_error = (self._bytes_of_error + data)[:_ERROR_BODY_BYTES]
+            return
+        try:
+            events = self._sse.feed(data)
+        except SseLimitError as error:
+            self.fail(t_ns, "body_too_large", str(error))
+            return
+        if events:
+            self._on_events(events, t_ns, by_kernel)
+
+    def on_end(self, t_ns: int) -> None:
+        if self._event_stream and (events := self._sse.close()):
+            self.flag("unterminated_event")
+            self._on_events(events, t_ns, False)
+        self._land(t_ns, self._verdict())
+
+    def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
+        if reused and not answered and kind == "cut_mid_stream" and not self.record.stale_retries:
+            self.record.stale_retries = 1
+            self._start_over()
+            self._landing.stale(self)
+            return
+        if kind == "cut_mid_stream" and self._done and self._verdict() is None:
+            # Everything was said before the connection went: only HTTP's own ending is missing.
+            self.flag("cut_after_done")
+            self._land(t_ns, None)
+            return
+        self._land(t_ns, self._failure or RequestError(kind, printable(message)))
+
+    # what happens to it
+
+    def flag(self, name: str) -> None:
+        if name not in self.record.flags:
+            self.record.flags.append(name)
+
+    def fail(self, t_ns: int, kind: str, message: str = "") -> None:
+        """Gives the request up."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.abandon()
+        self._land(t_ns, self._failure or RequestError(kind, printable(message)))
+
+    def overdue(self, now_ns: int, deadlines: Deadlines) -> str | None:
+        """The deadline that has passed, as an error kind; None while all is well."""
+        record = self.record
+        if record.sent_ns is None:
+            return None
+        waited_s = (now_ns - record.sent_ns) / 1e9
+        if waited_s > deadlines.total_s:
+            return "total_timeout"
+        if record.headers_ns is None:
+            return "headers_timeout" if waited_s > deadlines.headers_s else None
+        if record.last_token_ns is None:
+            return "first_token_timeout" if waited_s > deadlines.first_token_s else None
+        return "gap_timeout" if (now_ns - record.last_token_ns) / 1e9 > deadlines.gap_s else None
+
+    # reading
+
+    def _on_events(self, events: list[Event], t_ns: int, by_kernel: bool) -> None:
+        record, tally = self.record, self._tally
+        if record.first_event_ns is None:
+            record.first_event_ns = t_ns
+        bearing = 0
+        for event in events:
+            reading = self._endpoint.read(event.data, event.name)
+            bearing += self._on_reading(reading, t_ns)
+        if bearing:
+            tally.reads += 1
+            tally.kernel_reads += by_kernel
+            tally.coalesced_reads += bearing > 1
+
+    def _on_reading(self, reading: Reading, t_ns: int) -> int:
+        """Takes one event in; returns 1 if it bore tokens, else 0."""
+        if reading.done:
+            self._done = True
+            return 0
+        if reading.error is not None:
+            self._failure = self._failure or reading.error
+            return 0
+        for flag in reading.flags:
+            self.flag(flag)
+        tokens = reading.tokens
+        if (usage := reading.usage) is not None:
+            self.record.input_tokens = usage.prompt_tokens
+            self.record.cached_tokens = usage.cached_tokens
+            if usage.completion_tokens is not None:
+                if self._chunk_counts and tokens is None:
+                    tokens = max(0, usage.completion_tokens - self._counted)
+                self.record.output_tokens = usage.completion_tokens
+        if reading.finish_reason is not None:
+            self.record.finish_reason = reading.finish_reason
+        # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
+        if not reading.bears_token and not (self._chunk_counts and tokens):
+            return 0
+        if self._done:
+            self.flag("token_after_done")
+            return 0
+        self._on_tokens(t_ns, tokens if self._chunk_counts else None, reading.reasoning)
+        return 1
+
+    def _on_tokens(self, t_ns: int, tokens: int | None, reasoning: bool) -> None:
+        record, tally = self.record, self._tally
+        count = tokens or 1
+        self._counted += count
+        tally.chunks += 1
+        tally.output_tokens += count
+        if record.last_token_ns is None:
+            record.first_token_ns = t_ns
+            tally.ttft_from_due.add(t_ns - record.due_ns)
+            tally.ttft_from_sent.add(t_ns - (record.sent_ns or record.due_ns))
+        else:
+            gap_ns = t_ns - record.last_token_ns
+            record.gaps_us.append(gap_ns // 1000)
+            tally.chunk_gap.add(gap_ns)
+            if tokens is not None:
+                tally.itl.add(gap_ns // count, count)
+            elif self._one_token_chunks:
+                tally.itl.add(gap_ns)
+        if not reasoning and record.first_answer_token_ns is None:
+            record.first_answer_token_ns = t_ns
+        if tokens is not None:
+            record.chunk_tokens.append(tokens)
+        record.last_token_ns = t_ns
+        record.chunks += 1
+
+    # the end
+
+    def _verdict(self) -> RequestError | None:
+        """Why this complete response is a failure; None for a success."""
+        record = self.record
+        if self._failure is not None:
+            return self._failure
+        if record.status != 200:
+            text = self._bytes_of_error.decode("utf-8", "replace")
+            return RequestError(http_kind(record.status or 0), printable(text))
+        if not self._event_stream:
+            text = self._bytes_of_error.decode("utf-8", "replace")
+            return RequestError("not_sse", printable(text))
+        reason = record.finish_reason
+        if record.chunks == 0:
+            return RequestError("no_tokens")
+        if reason is not None and reason not in OK_FINISH:
+            self.flag("unknown_finish_reason")
+        if reason is None and not self._done:
+            return RequestError("truncated", "no finish reason and no [DONE]")
+        if not self._done:
+            self.flag("no_done")
+        if reason is None:
+            self.flag("no_finish_reason")
+        return None
+
+    def _land(self, t_ns: int, error: RequestError | None) -> None:
+        record = self.record
+        record.end_ns, record.error = t_ns, error
+        if record.output_tokens is not None:
+            record.token_source = "usage"
+        elif record.chunk_tokens:
+            record.token_source, record.output_tokens = "chunk_counts", sum(record.chunk_tokens)
+        else:
+            record.token_source = "chunks"
+            record.output_tokens = record.chunks or None
+        if record.chunk_tokens and all(count == 1 for count in record.chunk_tokens):
+            record.chunk_tokens = []
+            if record.output_tokens != record.chunks:
+                self.flag("usage_mismatch")
+        if record.first_answer_token_ns == record.first_token_ns:
+            record.first_answer_token_ns = None
+        if error is None:
+            self._tally.succeeded += 1
+            self._tally.input_tokens += record.input_tokens or 0
+            if record.last_token_ns is not None:
+                self._tally.e2e.add(record.last_token_ns - record.due_ns)
+        else:
+            self._tally.fail(error.kind)
+        self.connection = None
+        self._landing.landed(self)

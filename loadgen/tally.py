@@ -1,0 +1,97 @@
+"""What a worker gained since its last tick: plain counts and sketches, taken as a `Tick` record."""
+
+from __future__ import annotations
+
+from loadgen.records import Tick
+from loadgen.sketch import SketchCounts
+
+
+class Tally:
+    """Counts grow by plain attribute access, since they stand in the path of every token."""
+
+    __slots__ = (
+        "chunk_gap",
+        "chunks",
+        "coalesced_reads",
+        "due",
+        "e2e",
+        "errors",
+        "failed",
+        "input_tokens",
+        "itl",
+        "kernel_reads",
+        "loop_lag_max_ns",
+        "not_sent",
+        "output_tokens",
+        "reads",
+        "send_lag",
+        "sent",
+        "stale_retries",
+        "succeeded",
+        "ttft_from_due",
+        "ttft_from_sent",
+    )
+
+    def __init__(self) -> None:
+        self.ttft_from_due, self.ttft_from_sent = SketchCounts(), SketchCounts()
+        self.itl, self.chunk_gap = SketchCounts(), SketchCounts()
+        self.e2e, self.send_lag = SketchCounts(), SketchCounts()
+        self._reset()
+
+    def _reset(self) -> None:
+        self.due = self.sent = self.succeeded = self.failed = self.not_sent = self.stale_retries = 0
+        self.chunks = self.output_tokens = self.input_tokens = 0
+        self.reads = self.coalesced_reads = self.kernel_reads = 0
+        self.loop_lag_max_ns = 0
+        self.errors: dict[str, int] = {}
+
+    def fail(self, kind: str) -> None:
+        self.failed += 1
+        self.errors[kind] = self.errors.get(kind, 0) + 1
+
+    def take(
+        self,
+        *,
+        t_ns: int,
+        dt_ns: int,
+        worker: int,
+        connects: int,
+        in_flight: int,
+        backlog: int,
+        rate_rps: float | None,
+        concurrency: int | None,
+        cpu_ns: int,
+    ) -> Tick:
+        """The tick that ends at `t_ns`; counting starts anew."""
+        tick = Tick(
+            t_ns=t_ns,
+            dt_ns=dt_ns,
+            worker=worker,
+            due=self.due,
+            sent=self.sent,
+            succeeded=self.succeeded,
+            failed=self.failed,
+            not_sent=self.not_sent,
+            stale_retries=self.stale_retries,
+            connects=connects,
+            chunks=self.chunks,
+            output_tokens=self.output_tokens,
+            errors=self.errors,
+            in_flight=in_flight,
+            backlog=backlog,
+            rate_rps=rate_rps,
+            concurrency=concurrency,
+            ttft_from_due=self.ttft_from_due.take(),
+            ttft_from_sent=self.ttft_from_sent.take(),
+            itl=self.itl.take(),
+            chunk_gap=self.chunk_gap.take(),
+            e2e=self.e2e.take(),
+            send_lag=self.send_lag.take(),
+            loop_lag_max_ns=self.loop_lag_max_ns,
+            cpu_ns=cpu_ns,
+            reads=self.reads,
+            coalesced_reads=self.coalesced_reads,
+            kernel_reads=self.kernel_reads,
+        )
+        self._reset()
+        return tick
