@@ -1,0 +1,118 @@
+"""The command `ttftop`: finds what was asked, has it done, and turns every mistake into one plain line.
+
+Textual is imported only where a screen opens (`tui.commands.screen`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from tui.commands import COMMANDS
+from tui.commands.exits import INTERRUPTED, OK, USAGE, CommandError, one_line
+from tui.commands.parser import Parser, did_you_mean
+
+SHORT_HELP = """\
+ttftop: htop for an LLM server under load
+
+  ttftop URL            load a server and watch TTFT, ITL and the GPUs; keys change the load
+  ttftop demo           the same on a simulated server
+  ttftop --help         everything else
+"""
+
+HELP = """\
+ttftop: htop for an LLM server under load
+
+usage: ttftop URL [options]
+       ttftop COMMAND [options]
+
+commands:
+{commands}
+
+examples:
+  ttftop http://localhost:8000                      open the screen, ramp by keys
+  ttftop http://localhost:8000 --ramp 1..64/120s    from 1 to 64 requests per second
+  ttftop http://localhost:8000 --rate 8 --duration 60s --headless
+  ttftop replay last                                watch the newest session again
+  ttftop COMMAND --help                             the options of one command
+
+The API key comes from TTFTOP_API_KEY, OPENAI_API_KEY or --api-key-file, never from the command line.
+Exit codes: 0 ran and valid, 1 ran but not valid, 2 wrong usage, 3 target refuses, 130 interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs `ttftop` with the arguments `argv` (the process's own by default); returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except CommandError as error:
+        print(f"ttftop: error: {one_line(error)}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left (`ttftop sessions | head`): nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Does what the arguments ask for.
+
+    Raises:
+        CommandError: a mistake of the person who typed, or of the world.
+    """
+    if not arguments:
+        print(SHORT_HELP, end="", file=sys.stderr)
+        return USAGE
+    first = arguments[0]
+    if first in ("-h", "--help", "help"):
+        if len(arguments) == 2 and arguments[1] in COMMANDS:
+            return dispatch([arguments[1], "--help"])
+        rows = "\n".join(f"  {name:<10} {line}" for name, (_, line) in COMMANDS.items())
+        print(HELP.format(commands=rows), end="")
+        return OK
+    if first in ("-V", "--version"):
+        print(f"ttftop {version()}")
+        return OK
+    name, rest = command_of(arguments)
+    module = importlib.import_module(COMMANDS[name][0])
+    parser: Parser = module.parser()
+    try:
+        options = parser.read(rest)
+    except SystemExit:  # argparse has printed the help that was asked for
+        return OK
+    code: int = module.run(options)
+    return code
+
+
+def command_of(arguments: list[str]) -> tuple[str, list[str]]:
+    """The command's name and its arguments; an address or an option in the first place means `run`."""
+    first = arguments[0]
+    if first in COMMANDS:
+        return first, arguments[1:]
+    if first.startswith("-") or any(mark in first for mark in "/:.") or first == "localhost":
+        return "run", arguments
+    near = did_you_mean(first, COMMANDS)
+    raise CommandError(
+        f"unknown command {one_line(first)!r}{near or ', need ' + ', '.join(COMMANDS) + ' or a URL'}"
+    )
+
+
+def version() -> str:
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("ttftop")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

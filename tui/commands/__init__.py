@@ -1,0 +1,19 @@
+"""What a person can type after `ttftop`: one module and one row each.
+
+A command's module has `arguments(parser)`, which says what it takes, and `run(options)`, which does it and
+returns the exit code. Nothing is imported before the command is known, so `ttftop --help` stays quick.
+"""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("tui.commands.run", "load a server and watch it (also: ttftop URL)"),
+    "demo": ("tui.commands.demo", "the same on a simulated server: try the keys, risk nothing"),
+    "simulate": ("tui.commands.simulate", "run the simulated server alone"),
+    "sessions": ("tui.commands.sessions", "list what was recorded"),
+    "attach": ("tui.commands.attach", "open the screen on a run that is going on"),
+    "replay": ("tui.commands.replay", "open the screen on a recorded run"),
+    "summary": ("tui.commands.summary", "print what a run says"),
+    "doctor": ("tui.commands.doctor", "check this machine, and what a server can do"),
+}
+"""Name to module and one line of help, in the order in which help shows them."""

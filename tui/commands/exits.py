@@ -1,0 +1,29 @@
+"""Exit codes, and the one way in which a command gives up. docs/exit-codes.md says the same in words."""
+
+from __future__ import annotations
+
+from loadgen.errors import printable
+
+OK = 0
+"""The run took place and is valid; a command that reads could read."""
+NOT_VALID = 1
+"""The run took place, but something about its result is wrong: errors, or not valid."""
+USAGE = 2
+"""Wrong usage or configuration, an unreadable session, no terminal."""
+TARGET = 3
+"""The server under test cannot be reached, or refuses."""
+INTERRUPTED = 130
+"""Interrupted by a person or a signal; what was measured until then is saved."""
+
+
+class CommandError(Exception):
+    """Ends a command with one line on stderr: what is wrong, what was got, what is allowed."""
+
+    def __init__(self, message: str, exit_code: int = USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def one_line(text: object) -> str:
+    """`text` as one line fit for a terminal, at most 500 characters long."""
+    return printable(" ".join(str(text).split()), 500)

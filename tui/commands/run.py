@@ -1,0 +1,31 @@
+"""`ttftop URL`, `ttftop run URL`: load a server, watch it, keep the session."""
+
+from __future__ import annotations
+
+import argparse
+
+from tui.commands import live, load
+from tui.commands.parser import Parser
+from tui.commands.target import api_key, target
+
+EXAMPLES = """\
+examples:
+  ttftop http://localhost:8000 --rate 4
+  ttftop http://localhost:8000 --ramp 1..64/120s:exp --output-tokens 128
+  ttftop http://localhost:8000 --concurrency 16 --duration 60s --headless
+  ttftop https://node7/v1 --ca ca.pem --telemetry nvml http://node7:9400/metrics
+"""
+
+
+def parser() -> Parser:
+    parser = Parser("ttftop run", "Load a server and watch it; keys change the load while it runs.", EXAMPLES)
+    parser.add_argument("target", nargs="?", metavar="URL", help="the server, such as http://localhost:8000")
+    load.load_arguments(parser)
+    load.session_arguments(parser)
+    load.key_arguments(parser)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    config = load.config(options, target(options), interactive=live.has_screen(options))
+    return live.start(config, options, api_key(options))

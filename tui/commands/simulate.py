@@ -1,0 +1,28 @@
+"""`ttftop simulate`: the simulated LLM server alone, to point any client at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tui.commands import values
+from tui.commands.parser import Parser
+
+
+def parser() -> Parser:
+    from loadgen.simulator.profiles import PROFILES
+
+    parser = Parser("ttftop simulate", "Run the simulated LLM server: no GPU, no model, honest queues.")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="HOST", help="address to listen on (127.0.0.1)"
+    )
+    parser.add_argument(
+        "--port", type=values.port, default=8000, metavar="PORT", help="0 takes a free one (8000)"
+    )
+    parser.add_argument(
+        "--profile", choices=sorted(PROFILES), default=next(iter(PROFILES)), help="which machine to be"
+    )
+    parser.add_argument(
+        "--seed", type=values.seed, default=0, metavar="S", help="same seed, same answers (0)"
+    )
+    parser.add_argument("--api-key-file", type=Path, metavar="FILE", help="ask clients for this key")
+    return parser

@@ -1,0 +1,84 @@
+"""Values as a person types them: `60s`, `64`, `1..64/120s:exp`. Each refusal says what is allowed."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+
+from sessions.config import Ramp
+
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?")
+_RAMP = re.compile(r"(?P<low>[^/]+?)\.\.(?P<high>[^/]+)/(?P<over>[^:]+)(?::(?P<shape>.*))?")
+
+
+def duration(text: str) -> float:
+    """Seconds: `90`, `60s`, `5m`, `1h`, `500ms`."""
+    match = _DURATION.fullmatch(text.strip())
+    seconds = float(match[1]) * SECONDS[match[2] or ""] if match else math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise argparse.ArgumentTypeError(f"got {text!r}, need a length of time such as 90, 60s, 5m or 1h")
+    return seconds
+
+
+def rate(text: str) -> float:
+    """Requests per second, a finite number above 0; the upper limit is `--max-rate`'s to say."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, need a number above 0 such as 8 or 2.5 (requests per second)"
+        )
+    return value
+
+
+def ramp(text: str) -> Ramp:
+    """`FROM..TO/TIME[:exp]`: `1..64/120s` is from 1 to 64 requests per second in two minutes."""
+    match = _RAMP.fullmatch(text.strip())
+    shape = (match["shape"] if match else None) or "linear"
+    if match is None or shape not in ("linear", "exp"):
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, need FROM..TO/TIME with an optional :exp, such as 1..64/120s or 1..64/120s:exp"
+        )
+    try:
+        low, high, over = rate(match["low"]), rate(match["high"]), duration(match["over"])
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"in {text!r}: {error}") from None
+    return Ramp(from_rps=low, to_rps=high, over_s=over, shape="exp" if shape == "exp" else "linear")
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    value = int(text) if re.fullmatch(r"\d{1,12}", text.strip()) else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, need a whole number of at least 1")
+    return value
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to 2^63 - 1."""
+    value = int(text) if re.fullmatch(r"\d{1,19}", text.strip()) else -1
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"got {text!r}, need a whole number of at least 0")
+    return value
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 takes a free one."""
+    value = int(text) if re.fullmatch(r"\d{1,5}", text.strip()) else -1
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"got {text!r}, need a port from 0 (any free one) to 65535")
+    return value
+
+
+def source(text: str) -> str:
+    """Where telemetry comes from: `auto`, `none`, `nvml`, or the URL of a /metrics page."""
+    if text not in ("auto", "none", "nvml") and not re.match(r"https?://[^/\s]", text):
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, need auto, none, nvml or the http:// URL of a /metrics page"
+        )
+    return text

@@ -1,0 +1,69 @@
+"""The charts that `summary` prints: the only place that knows plotext (whose figure is global, and slow)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotext as plt
+
+ASCII = str.maketrans("┌┐└┘─│┤├┬┴┼", "++++-|||+++")
+COLOURS = ("cyan", "yellow", "magenta")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """`ys[i]` belongs to `xs[i]`; None is a gap."""
+
+    label: str
+    xs: Sequence[float]
+    ys: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the terminal can show."""
+
+    width: int = 80
+    colour: bool = False
+    braille: bool = True
+
+
+def chart(
+    title: str, x_label: str, curves: Sequence[Curve], look: Look, *, joined: bool, height: int = 14
+) -> str:
+    """A chart from zero upwards, or one line saying that there is nothing to draw.
+
+    `joined` draws lines, broken at gaps; else points.
+    """
+    highest = max((y for curve in curves for y in curve.ys if y is not None), default=None)
+    if highest is None:
+        return f"{title}: nothing was measured"
+    plt.clear_figure()
+    plt.theme("clear")
+    plt.plotsize(look.width, height)
+    plt.title(title)
+    plt.xlabel(x_label)
+    top = ceiling(highest)
+    plt.ylim(0, top)
+    ticks = [top * quarter / 4 for quarter in range(5)]
+    plt.yticks(ticks, [f"{tick:g}" for tick in ticks])
+    for i, curve in enumerate(curves):
+        marker = "braille" if look.braille else "*+o"[i % 3]
+        draw = plt.plot if joined else plt.scatter
+        colour = COLOURS[i % len(COLOURS)] if look.colour else "default"
+        draw(list(curve.xs), list(curve.ys), marker=marker, color=colour, label=curve.label)
+    text = str(plt.build())
+    if not look.colour:
+        text = plt.uncolorize(text)
+    text = text if look.braille else text.translate(ASCII)
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def ceiling(highest: float) -> float:
+    """The end of an axis from 0: the next of 1, 2, 4, 6, 8 times a power of ten that leaves some air."""
+    if highest <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(highest))
+    return next(step * power for step in (1, 2, 4, 6, 8, 10, 20) if step * power >= highest * 1.05)

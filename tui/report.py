@@ -1,0 +1,174 @@
+"""What a run says, as text for 80 columns: `summary` prints it, and a headless run ends with it.
+
+Everything here reads the summary's dictionary (docs/commands.md lists its keys) and only lays it out. A
+figure that rests on too few samples is marked with `~`; one that was not measured is a dash, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadgen.errors import describe, printable
+
+Summary = Mapping[str, Any]
+
+LATENCIES = {
+    "ttft_from_due_ms": "TTFT from due",
+    "ttft_from_sent_ms": "TTFT from sent",
+    "itl_ms": "ITL per token",
+    "chunk_gap_ms": "chunk gap",
+    "tpot_ms": "TPOT",
+    "e2e_ms": "E2E",
+    "send_lag_ms": "send lag (ours)",
+}
+COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
+NOT_MEASURED = "-"
+
+
+def render(summary: Summary) -> str:
+    """The whole report, without charts and without colours; ends with a line break."""
+    parts = [
+        _head(summary),
+        _counts(summary),
+        _latencies(summary),
+        _gpus(summary.get("gpus") or []),
+        _errors(summary.get("errors") or {}),
+        verdict(summary),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def verdict(summary: Summary) -> str:
+    """`valid`, or why not, a reason a line."""
+    if summary.get("valid"):
+        return "valid"
+    reasons = [printable(str(reason)) for reason in summary.get("reasons") or ["no reason was recorded"]]
+    return "\n".join(["NOT VALID", *(f"  - {reason}" for reason in reasons)])
+
+
+def _head(summary: Summary) -> str:
+    where = [summary.get(key) for key in ("session", "target", "model")]
+    first = "  ".join(printable(str(text)) for text in where if text)
+    if summary.get("simulated"):
+        first += "  SIMULATED"
+    ended = summary.get("end") or {}
+    reason = ended.get("message") or ended.get("reason") if isinstance(ended, Mapping) else ended
+    second = [f"{number(summary.get('duration_s'), 1)} s of load"]
+    if reason:
+        second.append(printable(str(reason)))
+    return "\n".join(line for line in (first, ", ".join(second)) if line)
+
+
+def _counts(summary: Summary) -> str:
+    requests = summary.get("requests") or {}
+    rate = summary.get("rate") or {}
+    through = summary.get("throughput") or {}
+    tokens = summary.get("tokens") or {}
+    estimated = " (estimated from chunks)" if tokens.get("source") == "chunks" else ""
+    rows = [
+        ("requests", [(name.replace("_", " "), number(requests.get(name), 0)) for name in _REQUESTS]),
+        (
+            "rate, rps",
+            [
+                ("offered", number(rate.get("offered_rps"), 2)),
+                ("achieved", number(rate.get("achieved_rps"), 2)),
+                ("completed", number(through.get("request_rps"), 2)),
+            ],
+        ),
+        (
+            "tokens",
+            [
+                ("input", number(tokens.get("input"), 0)),
+                ("output", number(tokens.get("output"), 0) + estimated),
+                ("output/s", number(through.get("output_tps"), 1)),
+                ("total/s", number(through.get("total_tps"), 1)),
+            ],
+        ),
+    ]
+    return "\n".join(f"{name:<10}" + "   ".join(f"{key} {value}" for key, value in row) for name, row in rows)
+
+
+_REQUESTS = ("due", "sent", "succeeded", "failed", "not_sent")
+
+
+def _latencies(summary: Summary) -> str:
+    rows = [["ms", "count", *COLUMNS]]
+    for key, label in LATENCIES.items():
+        figures = summary.get(key) or {}
+        thin = figures.get("thin") or ()
+        cells = [("~" if name in thin else "") + milliseconds(figures.get(name)) for name in COLUMNS]
+        rows.append([label, number(figures.get("count"), 0), *cells])
+    text = aligned(rows)
+    return text + "\n~ rests on few samples" if "~" in text else text
+
+
+def _gpus(gpus: Sequence[Mapping[str, Any]]) -> str:
+    if not gpus:
+        return ""
+    rows = [["GPU", "name", "util % mean/max", "memory GiB max", "W mean/max", "energy kJ"]]
+    for gpu in gpus:
+        total = _spread(gpu.get("memory_total_bytes"))[1]
+        used = _spread(gpu.get("memory_used_bytes"))[1]
+        energy = _spread(gpu.get("energy_j"))[0]
+        rows.append(
+            [
+                str(gpu.get("index", NOT_MEASURED)),
+                printable(str(gpu.get("name") or NOT_MEASURED), 22),
+                _mean_max(gpu.get("util_pct")),
+                f"{_scaled(used, 2**30, 1)} of {_scaled(total, 2**30, 1)}",
+                _mean_max(gpu.get("power_w")),
+                _scaled(energy, 1000, 2),
+            ]
+        )
+    return aligned(rows, left=2)
+
+
+def _errors(errors: Mapping[str, int]) -> str:
+    if not errors:
+        return ""
+    most = sorted(errors.items(), key=lambda item: (-item[1], item[0]))
+    return "\n".join(
+        ["errors", *(f"  {count:>6,}  {printable(kind)}: {describe(kind)}" for kind, count in most)]
+    )
+
+
+def _spread(value: Any) -> tuple[float | None, float | None]:
+    """Mean and maximum of a figure that may also be a single number."""
+    if isinstance(value, Mapping):
+        return value.get("mean"), value.get("max")
+    return value, value
+
+
+def _mean_max(value: Any) -> str:
+    mean, most = _spread(value)
+    return f"{number(mean, 0)} / {number(most, 0)}"
+
+
+def _scaled(value: float | None, unit: float, places: int) -> str:
+    return number(None if value is None else value / unit, places)
+
+
+def number(value: float | None, places: int) -> str:
+    """With thousands separated; a dash for None."""
+    return NOT_MEASURED if value is None else f"{value:,.{places}f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Three to four digits that matter: 0.42, 15.1, 231, 12,043."""
+    if value is None:
+        return NOT_MEASURED
+    return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Columns as wide as their widest cell; the first `left` of them flush left, figures flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
