@@ -240,7 +240,8 @@ def test_a_fifo_in_a_session_does_not_hang_its_reader(tmp_path: Path) -> None:
 
 def run_with_file_limit(path: Path, code: str) -> str:
     program = (
-        "import resource, sys; from pathlib import Path; from sessions.journal import *; from sessions.follow import *;"
+        "import resource, sys; from pathlib import Path; from sessions.journal import *;"
+        "from sessions.follow import *;"
         "from sessions.records import Mark; from tests_request import request; path = Path(sys.argv[1]);"
         "limit = lambda n: resource.setrlimit(resource.RLIMIT_FSIZE, (n, resource.RLIM_INFINITY));" + code
     )
