@@ -38,6 +38,7 @@ class GpuDevice(msgspec.Struct, omit_defaults=True):
     memory_total_bytes: int | None = None
     power_limit_w: float | None = None
     sm_clock_max_mhz: float | None = None
+    memory_clock_max_mhz: float | None = None
 
 
 class GpuDevices(msgspec.Struct, tag="gpu_devices", tag_field="kind", omit_defaults=True):

@@ -1,0 +1,121 @@
+"""GPUs of one or several hosts, as dcgm-exporter shows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, TelemetryRecord
+from telemetry.samples import Sample, Scrape, simulated
+from telemetry.source import plain
+
+_MIB = 1 << 20
+
+_DCGM: dict[str, tuple[str, float, float]] = {
+    "DCGM_FI_DEV_GPU_UTIL": ("util_pct", 1, 100),
+    "DCGM_FI_DEV_FB_USED": ("memory_used_bytes", _MIB, 2**50),
+    "DCGM_FI_DEV_FB_RESERVED": ("memory_reserved_bytes", _MIB, 2**50),
+    "DCGM_FI_DEV_FB_FREE": ("free_bytes", _MIB, 2**50),
+    "DCGM_FI_DEV_FB_TOTAL": ("memory_total_bytes", _MIB, 2**50),
+    "DCGM_FI_DEV_POWER_USAGE": ("power_w", 1, 1e5),
+    "DCGM_FI_DEV_ENFORCED_POWER_LIMIT": ("power_limit_w", 1, 1e5),
+    "DCGM_FI_DEV_POWER_MGMT_LIMIT": ("managed_power_limit_w", 1, 1e5),
+    "DCGM_FI_DEV_GPU_TEMP": ("temperature_c", 1, 200),
+    "DCGM_FI_DEV_SM_CLOCK": ("sm_clock_mhz", 1, 1e5),
+    "DCGM_FI_DEV_MEM_CLOCK": ("memory_clock_mhz", 1, 1e5),
+    "DCGM_FI_DEV_MAX_SM_CLOCK": ("sm_clock_max_mhz", 1, 1e5),
+    "DCGM_FI_DEV_MAX_MEM_CLOCK": ("memory_clock_max_mhz", 1, 1e5),
+    "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION": ("energy_j", 1e-3, 1e15),
+}
+"""Name of a sample -> (what it is, our unit over DCGM's, the most that can be: DCGM's blanks lie above)."""
+
+
+class _Row:
+    """All that was said about one GPU."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        # dcgm-exporter wrote `Hostname` up to 3.x and `hostname` later; pod relabelling changes case again.
+        by_name = {name.lower(): plain(value) for name, value in labels.items()}
+        self.uuid = by_name.get("uuid", "")
+        self.index = int(gpu) if (gpu := by_name.get("gpu", "")).isdecimal() and len(gpu) < 6 else 0
+        self.host = by_name.get("hostname", "")
+        self.model = by_name.get("modelname", "")
+        self.driver = by_name.get("dcgm_fi_driver_version", "")
+        self.values: dict[str, float] = {}
+
+    def whole(self, name: str) -> int | None:
+        return int(self.values[name]) if name in self.values else None
+
+    def total_bytes(self) -> int | None:
+        if "memory_total_bytes" in self.values:
+            return self.whole("memory_total_bytes")
+        if "free_bytes" not in self.values or "memory_used_bytes" not in self.values:
+            return None
+        parts = ("memory_used_bytes", "free_bytes", "memory_reserved_bytes")
+        return int(sum(self.values.get(part, 0) for part in parts))
+
+    def power_limit_w(self) -> float | None:
+        return self.values.get("power_limit_w", self.values.get("managed_power_limit_w"))
+
+
+def _rows(samples: list[Sample], source: str) -> dict[str, _Row]:
+    rows: dict[str, _Row] = {}
+    for sample in samples:
+        known = _DCGM.get(sample.name)
+        # A MIG instance carries its parent's UUID: taken as the parent's, its values would be wrong.
+        if known is None or sample.labels.get("GPU_I_ID"):
+            continue
+        row = _Row(sample.labels)
+        what, scale, most = known
+        row = rows.setdefault(row.uuid or f"{source}#{row.host}:{row.index}", row)
+        value = sample.value * scale
+        if math.isfinite(value) and 0 <= value <= most:
+            row.values[what] = value
+    return dict(sorted(rows.items(), key=lambda item: (item[1].host, item[1].index, item[0])))
+
+
+NAMES = tuple(_DCGM)
+
+
+def read(samples: list[Sample], scrape: Scrape) -> list[TelemetryRecord]:
+    """dcgm-exporter (MiB, W, mJ) of one or several hosts: `GpuDevices`, then `GpuSamples`.
+
+    `energy_j` and the rest are as old as the exporter's own collection (30 s by default).
+    """
+    rows = _rows(samples, scrape.source)
+    if not rows:
+        return []
+    devices = [
+        GpuDevice(
+            gpu=key,
+            index=row.index,
+            name=row.model,
+            host=row.host,
+            memory_total_bytes=row.total_bytes(),
+            power_limit_w=row.power_limit_w(),
+            sm_clock_max_mhz=row.values.get("sm_clock_max_mhz"),
+            memory_clock_max_mhz=row.values.get("memory_clock_max_mhz"),
+        )
+        for key, row in rows.items()
+    ]
+    gpus = [
+        GpuSample(
+            gpu=key,
+            util_pct=row.values.get("util_pct"),
+            memory_used_bytes=row.whole("memory_used_bytes"),
+            memory_reserved_bytes=row.whole("memory_reserved_bytes"),
+            memory_total_bytes=row.total_bytes(),
+            power_w=row.values.get("power_w"),
+            power_limit_w=row.power_limit_w(),
+            temperature_c=row.values.get("temperature_c"),
+            sm_clock_mhz=row.values.get("sm_clock_mhz"),
+            memory_clock_mhz=row.values.get("memory_clock_mhz"),
+            energy_j=row.values.get("energy_j"),
+        )
+        for key, row in rows.items()
+    ]
+    driver = next((row.driver for row in rows.values() if row.driver), "")
+    return [
+        GpuDevices(scrape.t_ns, scrape.source, devices, driver=driver, simulated=simulated(samples)),
+        GpuSamples(scrape.t_ns, scrape.took_ns, scrape.source, gpus),
+    ]

@@ -1,0 +1,120 @@
+"""Runs telemetry sources, each in a daemon thread of its own, on absolute ticks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from telemetry.records import SourceNote, TelemetryRecord
+from telemetry.source import NowNs, Source
+
+Emit = Callable[[TelemetryRecord], None]
+
+
+def next_tick_ns(tick_ns: int, now_ns: int, interval_ns: int) -> int:
+    """The first whole multiple of `interval_ns` later than both `tick_ns` (the last one served) and `now_ns`.
+
+    Ticks that passed while a source was busy are skipped: no burst afterwards.
+    """
+    return (max(tick_ns, now_ns) // interval_ns + 1) * interval_ns
+
+
+class Poller:
+    """Polls `sources` until `stop`.
+
+    `emit` is called from the sources' threads, never by two of them at once, and not after `stop` has
+    returned; it should be quick, and must not raise: an exception ends that source's polling.
+    """
+
+    def __init__(self, sources: Iterable[Source], emit: Emit, now_ns: NowNs) -> None:
+        self._emit_record = emit
+        self._now_ns = now_ns
+        self._stopping = threading.Event()
+        self._emitting = threading.Lock()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._run, args=(source,), name=f"telemetry {source.name}", daemon=True)
+            for source in sources
+        ]
+
+    def start(self) -> None:
+        """Starts every source's thread; returns at once."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> list[str]:
+        """Ends all polling, waiting at most about `timeout_s` in all.
+
+        Returns:
+            The names of threads still blocked in their source. They are daemons and their late answers
+            are dropped.
+        """
+        deadline = time.monotonic() + timeout_s
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        # Without the lock a late thread could pass its check and write to a journal closed meanwhile.
+        held = self._emitting.acquire(timeout=max(0.05, deadline - time.monotonic()))
+        self._closed = True
+        if held:
+            self._emitting.release()
+        return [thread.name.removeprefix("telemetry ") for thread in self._threads if thread.is_alive()]
+
+    def _emit(self, records: list[TelemetryRecord]) -> None:
+        with self._emitting:
+            if not self._closed:
+                for record in records:
+                    self._emit_record(record)
+
+    def _run(self, source: Source) -> None:
+        faults = _Faults(source.name, self._now_ns)
+        try:
+            self._emit(faults.guarded(source.open))
+            tick_ns = -1
+            while (interval_ns := source.interval_ns) is not None:
+                tick_ns = next_tick_ns(tick_ns, self._now_ns(), interval_ns)
+                # Event.wait may return a little early.
+                while (wait_ns := tick_ns - self._now_ns()) > 0:
+                    if self._stopping.wait(wait_ns / 1e9):
+                        return
+                if self._stopping.is_set():
+                    return
+                self._emit(faults.guarded(source.sample))
+        finally:
+            source.close()
+
+
+class _Faults:
+    """Turns an exception that a source should not have raised into one note per run of failures."""
+
+    def __init__(self, name: str, now_ns: NowNs) -> None:
+        self._name = name
+        self._now_ns = now_ns
+        self._failing = False
+
+    def guarded(self, ask: Callable[[NowNs], list[TelemetryRecord]]) -> list[TelemetryRecord]:
+        try:
+            records = ask(self._now_ns)
+        except Exception as err:
+            if self._failing:
+                return []
+            self._failing = True
+            # Only its type: the text of an HTTP library's error may hold a header with a key.
+            message = (
+                f"{self._name}: no values because of a bug in ttftop ({type(err).__name__}{_place(err)})"
+            )
+            return [SourceNote(self._now_ns(), self._name, False, message)]
+        self._failing = False
+        return records
+
+
+def _place(err: Exception) -> str:
+    trace = err.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rsplit("/", 1)[-1]
+    return f" at {file}:{trace.tb_lineno}"

@@ -1,0 +1,51 @@
+"""One /metrics text (Prometheus exposition format) as plain samples, and nothing of it that nobody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+SIMULATED = "ttftop_simulated"
+"""A gauge of 1 in the /metrics of ttftop's own simulator."""
+
+
+class Sample(NamedTuple):
+    """One line of the text."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+class Scrape(NamedTuple):
+    """When and where the samples were had."""
+
+    t_ns: int
+    took_ns: int
+    source: str
+
+
+def parse(text: str, names: Collection[str]) -> list[Sample]:
+    """The samples called exactly as one of `names`, in the order of the text.
+
+    A vLLM shows 500 to 5000 lines, most of them histogram buckets: lines that cannot be wanted are
+    dropped before the parser sees them.
+
+    Raises:
+        ValueError: a wanted line is no Prometheus text.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+
+    starts = tuple(names)
+    wanted = "\n".join(line for line in text.splitlines() if line.startswith(starts))
+    return [
+        Sample(sample.name, sample.labels, sample.value)
+        for family in text_string_to_metric_families(wanted + "\n")
+        for sample in family.samples
+        if sample.name in names
+    ]
+
+
+def simulated(samples: Iterable[Sample]) -> bool:
+    """Whether the text is from ttftop's own simulator."""
+    return any(sample.name == SIMULATED and sample.value == 1 for sample in samples)

@@ -1,0 +1,48 @@
+"""What a telemetry source is. `telemetry.poller` runs them, `telemetry.discover` makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from telemetry.records import TelemetryRecord
+
+NowNs = Callable[[], int]
+"""Nanoseconds on the monotonic clock since the session's origin: every `t_ns` of a record is read from it."""
+
+
+class TelemetryError(Exception):
+    """Wrong `--telemetry`: one line saying what was got and what is allowed."""
+
+
+class Source(Protocol):
+    """One thing that can be asked about GPUs or the server.
+
+    `open`, `sample` and `close` are called by one thread, in this order, and may block: only this
+    source's own samples suffer. An absent or lost thing is a `SourceNote`, never an exception.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short and unique in a session; no credentials in it. It is the `source` of every record."""
+
+    @property
+    def interval_ns(self) -> int | None:
+        """Nanoseconds between samples, read anew before each; None: nothing (more) to sample here."""
+
+    def open(self, now_ns: NowNs) -> list[TelemetryRecord]:
+        """Looks for the thing; returns what was found, or a `SourceNote` with `ok=False` and the reason.
+
+        A first sample may stand among the records.
+        """
+
+    def sample(self, now_ns: NowNs) -> list[TelemetryRecord]:
+        """Asks once. What did not answer is None in the record, or no record at all: a gap."""
+
+    def close(self) -> None:
+        """Gives back what `open` took. Called once, even when `open` found nothing."""
+
+
+def plain(text: str, most: int = 120) -> str:
+    """`text` safe to print: control, bidi and other invisible characters become `?`; at most `most` long."""
+    return "".join(char if char.isprintable() else "?" for char in text[:most])
