@@ -1,0 +1,97 @@
+"""The API key: read once, validated, and held so that nothing prints it by accident."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import stat
+from collections.abc import Mapping
+
+VARIABLES = ("TTFTOP_API_KEY", "OPENAI_API_KEY")
+"""Environment variables that may hold the key; the first that is not empty wins."""
+
+_KEY = re.compile(r"[\x21-\x7e]{1,4096}")
+_READ_LIMIT = 8192
+_PIPE_DEADLINE_S = 10.0
+
+
+class ApiKeyError(Exception):
+    """A key cannot be read or is none: one line, which never holds any of it."""
+
+
+class ApiKey:
+    """A valid key. Its `repr` and `str` are masked, and it cannot be pickled or written as JSON."""
+
+    __slots__ = ("__value", "note", "source")
+
+    def __init__(self, value: str, source: str, note: str = "") -> None:
+        """`source` is where it came from; `note` is a line worth showing to the user, else empty.
+
+        Raises:
+            ApiKeyError: it is empty, too long, or not printable ASCII without spaces.
+        """
+        if not _KEY.fullmatch(value):
+            wrong = "is empty" if not value else "is no API key"
+            raise ApiKeyError(
+                f"{source}: it {wrong}, need 1 to 4096 printable ASCII characters without spaces"
+            )
+        self.__value = value
+        self.source = source
+        self.note = note
+
+    def reveal(self) -> str:
+        """The key itself, for the header that carries it and the pipe to a process of our own."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return f"ApiKey(***, {self.source!r})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("an API key is not to be pickled")
+
+
+def read_api_key(environment: Mapping[str, str], file: str | os.PathLike[str] | None) -> ApiKey | None:
+    """The key from `file` if one is given, else from the environment, else None.
+
+    Raises:
+        ApiKeyError: the file cannot be read, or what was found is no key.
+    """
+    name = next((name for name in VARIABLES if environment.get(name, "").strip()), None)
+    if file is None:
+        return None if name is None else ApiKey(environment[name].strip("\r\n"), name)
+    text, mode = _read(os.fspath(file))
+    notes = []
+    if stat.S_ISREG(mode) and mode & 0o077:
+        notes.append(f"--api-key-file {file}: others can read it, `chmod 600` it")
+    if name is not None:
+        notes.append(f"--api-key-file is used, not {name}")
+    return ApiKey(text, f"--api-key-file {file}", "; ".join(notes))
+
+
+def _read(path: str) -> tuple[str, int]:
+    """The text of a file or pipe less its last line end, and its mode."""
+    where = f"--api-key-file {path}"
+    try:
+        # Without O_NONBLOCK a named pipe that nobody writes to would hang here.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+                raise ApiKeyError(f"{where}: it is neither a file nor a pipe")
+            data = b""
+            while len(data) <= _READ_LIMIT:
+                if stat.S_ISFIFO(mode) and not select.select([descriptor], [], [], _PIPE_DEADLINE_S)[0]:
+                    raise ApiKeyError(f"{where}: nothing came through the pipe in {_PIPE_DEADLINE_S:g} s")
+                piece = os.read(descriptor, _READ_LIMIT)
+                if not piece:
+                    break
+                data += piece
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ApiKeyError(f"{where}: cannot read it: {error.strerror}") from None
+    except ValueError:
+        raise ApiKeyError(f"{where!r}: it is no path") from None
+    # Latin-1 never fails, and what is no ASCII is refused later without a traceback that would hold the key.
+    return data.decode("latin-1").rstrip("\r\n"), mode

@@ -1,0 +1,155 @@
+"""The URL a person typed: checked, normalised, and turned into an address and request headers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loadgen.errors import printable
+from loadgen.plan import Address
+
+if TYPE_CHECKING:
+    from loadgen.apikey import ApiKey
+
+_ENDPOINT_PATH = re.compile(r"(/v1)?(/chat/completions|/completions|/models)?/*\Z")
+_HOST = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class TargetError(Exception):
+    """The URL cannot be used: one line with what is wrong and, where it is clear, the right form."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server under test."""
+
+    address: Address
+    base_path: str
+    """Before `/v1/...`: empty, or starts with `/` and does not end with one."""
+    url: str
+    """For people: normalised, without `/v1`, never with credentials."""
+    host_header: str
+
+    @property
+    def loopback(self) -> bool:
+        """On this machine as far as the name tells: no proxy belongs in between."""
+        host = self.address.host
+        return self.address.unix_path is not None or host in ("localhost", "::1") or host.startswith("127.")
+
+
+def parse_target(text: str, *, ca_file: str | None = None, insecure: bool = False) -> Target:
+    """The server that `text` names: `http(s)://host[:port][/base][/v1[/chat/completions]]` or `unix:/path`.
+
+    Raises:
+        TargetError: it names none.
+    """
+    shown = _shown(text)
+    if not text.strip():
+        raise TargetError("the URL is empty, need one such as http://localhost:8000")
+    if text.startswith("unix:"):
+        return _unix(text, shown)
+    if re.search(r"\s", text):
+        raise TargetError(f"{shown}: the URL has a space in it")
+    if not text.isprintable():
+        raise TargetError(f"{shown}: the URL has an unprintable character in it")
+    scheme, slashes, rest = text.partition("://")
+    if not slashes:
+        bare = re.sub(r"\Ahttps?:/?", "", text.lstrip("/"), flags=re.IGNORECASE)
+        tail = f": http://{_shown(bare)}" if bare else ", such as http://localhost:8000"
+        raise TargetError(f"{shown}: the URL needs a scheme{tail}")
+    if scheme.lower() not in _DEFAULT_PORTS:
+        raise TargetError(f"{shown}: the scheme is {printable(scheme, 40)!r}, need http or https")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        raise TargetError(
+            f"{shown}: a user name or password in the URL is refused; "
+            "give a key by TTFTOP_API_KEY or --api-key-file"
+        )
+    host_text, port = _split_port(authority, shown)
+    if not host_text:
+        raise TargetError(
+            f"{shown}: the URL names no host, need one such as {scheme.lower()}://localhost:8000"
+        )
+    if "?" in rest or "#" in rest:
+        raise TargetError(f"{shown}: the URL has a query or fragment, need it without '?' and '#'")
+
+    import httpx
+
+    try:
+        url = httpx.URL(text)
+        host = url.raw_host.decode("ascii")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise TargetError(f"{shown}: the URL cannot be read: {printable(str(error), 80)}") from None
+    if ":" not in host and not _HOST.fullmatch(host):
+        raise TargetError(f"{shown}: the host is no host name")
+    scheme = url.scheme
+    default = _DEFAULT_PORTS[scheme]
+    host_header = f"[{host.partition('%')[0]}]" if ":" in host else host
+    if port is not None and port != default:
+        host_header += f":{port}"
+    base = _ENDPOINT_PATH.sub("", url.raw_path.decode("ascii")).rstrip("/")
+    address = Address(
+        host=host.replace("%25", "%"),
+        port=default if port is None else port,
+        tls=scheme == "https",
+        server_name=host.partition("%")[0],
+        ca_file=ca_file,
+        insecure=insecure,
+    )
+    return Target(address, base, printable(f"{scheme}://{host_header}{base}", 300), host_header)
+
+
+def headers(target: Target, api_key: ApiKey | None) -> list[tuple[str, str]]:
+    """The headers of every streaming request, names in lower case. They hold the key: never log them."""
+    made = [
+        ("host", target.host_header),
+        ("content-type", "application/json"),
+        ("accept", "text/event-stream"),
+        ("accept-encoding", "identity"),
+        ("user-agent", f"ttftop/{_version()}"),
+    ]
+    if api_key is not None:
+        made.append(("authorization", f"Bearer {api_key.reveal()}"))
+    return made
+
+
+def _unix(text: str, shown: str) -> Target:
+    path = text.removeprefix("unix:")
+    if path.startswith("//"):
+        path = path[2:]
+    if not path.startswith("/"):
+        raise TargetError(f"{shown}: need the absolute path of a socket: unix:/run/server.sock")
+    if "\0" in path or len(path.encode("utf-8", "surrogateescape")) > 107:
+        raise TargetError(f"{shown}: the path of a Unix socket is at most 107 bytes long, without NUL")
+    address = Address(host="localhost", port=0, server_name="localhost", unix_path=path)
+    return Target(address, "", printable(f"unix:{path}", 300), "localhost")
+
+
+def _split_port(authority: str, shown: str) -> tuple[str, int | None]:
+    """Host and port as typed; httpx lets 0, 99999 and digits of other scripts pass."""
+    match = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::(.*))?", authority)
+    if match is None or authority.count(":") > 1 and not match[1].startswith("["):
+        raise TargetError(f"{shown}: the host cannot be read; an IPv6 address stands in brackets: [::1]:8000")
+    host, port = match[1], match[2]
+    if port is None:
+        return host, None
+    if not re.fullmatch(r"[0-9]{1,6}", port) or not 1 <= int(port) <= 65535:
+        raise TargetError(f"{shown}: the port is {printable(port, 20)!r}, need a number from 1 to 65535")
+    return host, int(port)
+
+
+def _shown(text: str) -> str:
+    """What was typed, without what may be a secret in it."""
+    text = re.sub(r"(\A|//)[^/?#@]*@", r"\1***@", text[:500])
+    return printable(re.sub(r"\?.+", "?***", text, flags=re.DOTALL), 120)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ttftop")
+    except PackageNotFoundError:
+        return "0"
