@@ -180,7 +180,7 @@ class Engine:
             elif self._schedule is not None:
                 self._schedule.change(change.at_ns, change.curve)
                 if change.drop_backlog:
-                    self._drop_backlog()
+                    self._drop_backlog(self._schedule, now_ns)
 
     def _send_due(self, schedule: Schedule, now_ns: int) -> None:
         while (due := schedule.due_ns()) is not None and due <= now_ns:
@@ -209,7 +209,12 @@ class Engine:
             self._tally.due += 1
             self._launch(index, now_ns, waited=False)
 
-    def _drop_backlog(self) -> None:
+    def _drop_backlog(self, schedule: Schedule | None = None, now_ns: int = 0) -> None:
+        """Gives up what waits for the cap, and what `schedule` has due by now."""
+        while schedule is not None and (due := schedule.due_ns()) is not None and due <= now_ns:
+            schedule.advance()
+            self._tally.due += 1
+            self._tally.not_sent += 1
         self._tally.not_sent += len(self._backlog)
         self._backlog.clear()
 

@@ -1,0 +1,377 @@
+"""A live run in a process without terminal: starts workers and telemetry, obeys commands, ends in order.
+
+`python -m sessions.host DIRECTORY`, with `sessions.launch.Orders` on stdin. It ignores SIGHUP, so a lost
+login does not end a run; SIGINT and SIGTERM end it in order, saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from loadgen.clock import MonotonicClock
+from loadgen.plan import Finish, Plan
+from sessions.control import ControlServer, socket_path
+from sessions.crew import Crew
+from sessions.journal import HOST_FILE, JournalWriter
+from sessions.launch import HostWord, Orders
+from sessions.manifest import END_REASONS, EndInfo, SessionError, read, write
+from sessions.pipes import Status, say_line
+from sessions.records import End, Mark, Note, State
+from sessions.steering import LEAD_NS, Steering, SteeringError, opening
+from sessions.store import hold_lock
+
+if TYPE_CHECKING:
+    from loadgen.probe import Probed
+
+TELEMETRY_FILE = "telemetry.jsonl"
+DRAIN_S = 60.0
+"""How long requests in flight are waited for when a run comes to its end."""
+DRAIN_SIGNAL_S = 2.5
+"""The same after SIGINT or SIGTERM: all must be saved within 5 s."""
+_START_LEAD_NS = 20_000_000
+_WORKERS_READY_S = 20.0
+_KILL_AFTER_S = 1.5
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why and how the run ends."""
+
+    reason: str
+    drain_s: float
+    message: str = ""
+
+
+class Host:
+    """One run, from the probe to the last line."""
+
+    def __init__(self, directory: Path, orders: Orders) -> None:
+        self._directory, self._orders = directory, orders
+        self._config = orders.config
+        self._manifest = read(directory)
+        self._clock = MonotonicClock(self._manifest.clock.origin_monotonic_ns)
+        self._journal = JournalWriter(directory / HOST_FILE)
+        self._control = ControlServer(socket_path(directory), self._obey)
+        self._crew = Crew(directory, self._config.load.workers, self._on_status, self._on_exit)
+        self._ready: set[int] = set()
+        self._idle: set[int] = set()
+        self._all_ready, self._all_gone = asyncio.Event(), asyncio.Event()
+        self._ending: Ending | None = None
+        self._end_wanted = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._steering: Steering | None = None
+        self._poller: Any = None
+        self._state = ""
+        self._start_ns = 0
+
+    async def run(self) -> int:
+        """Returns the exit code of the run."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._on_signal)
+        await self._crew.start()
+        await self._control.start()
+        self._manifest.host.control_socket = str(self._control.path)
+        self._manifest.session.pid = os.getpid()
+        write(self._directory, self._manifest)
+        self._enter("probing")
+        refused = await self._begin()
+        if refused is not None:
+            return await self._refuse(refused)
+        say_line(1, HostWord("running"))
+        await self._until_end_is_wanted()
+        return await self._end()
+
+    # the beginning
+
+    async def _begin(self) -> HostWord | None:
+        """Probes, plans and starts the load; the refusal if that cannot be."""
+        from loadgen.probe import ProbeError, probe
+        from loadgen.target import TargetError, parse_target
+
+        target = self._config.target
+        try:
+            where = parse_target(target.url)
+            probing = asyncio.ensure_future(
+                probe(
+                    where,
+                    self._orders.api_key,
+                    model=target.model,
+                    endpoint=target.endpoint,
+                    input_tokens=self._config.workload.input_tokens,
+                    output_tokens=self._config.workload.output_tokens,
+                    seed=self._config.load.seed,
+                    on_note=lambda text: self._note("info", text),
+                )
+            )
+            wanted = asyncio.ensure_future(self._end_wanted.wait())
+            await asyncio.wait({probing, wanted}, return_when=asyncio.FIRST_COMPLETED)
+            wanted.cancel()
+            if not probing.done():
+                probing.cancel()
+                return HostWord("refused", "interrupted before any load was sent", 130)
+            probed = probing.result()
+        except TargetError as error:
+            return HostWord("refused", str(error), 2)
+        except ProbeError as error:
+            return HostWord("refused", str(error), error.exit_code)
+        self._manifest.server = probed.facts()
+        try:
+            await asyncio.wait_for(self._all_ready.wait(), _WORKERS_READY_S)
+        except asyncio.TimeoutError:
+            return HostWord("refused", "the load workers did not start", 1)
+        self._start_load(probed)
+        write(self._directory, self._manifest)
+        await self._start_telemetry()
+        return None
+
+    def _start_load(self, probed: Probed) -> None:
+        load = self._config.load
+        self._start_ns = self._clock.now_ns() + _START_LEAD_NS
+        self._steering = Steering(load, self._start_ns)
+        for number in range(load.workers):
+            self._crew.tell(
+                number,
+                Plan(
+                    worker=number,
+                    workers=load.workers,
+                    origin_ns=self._clock.origin_ns,
+                    address=probed.address,
+                    template=probed.template,
+                    prompt=probed.prompt,
+                    output_tokens=probed.output_tokens,
+                    load=opening(load, self._start_ns),
+                    start_ns=self._start_ns,
+                    end_ns=self._end_ns(),
+                    requests=load.requests,
+                    max_in_flight=load.max_in_flight,
+                    seed=load.seed,
+                    chunk_counts=probed.chunk_counts,
+                    one_token_chunks=probed.one_token_chunks,
+                ),
+            )
+        self._journal.append(self._steering.started())
+        self._enter("running")
+
+    def _end_ns(self) -> int | None:
+        duration_s = self._config.load.duration_s
+        return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
+
+    async def _start_telemetry(self) -> None:
+        from telemetry.discover import TelemetryError, resolve
+        from telemetry.poller import Poller
+
+        try:
+            sources = await asyncio.to_thread(
+                resolve, self._config.telemetry, self._config.target.url, self._orders.api_key
+            )
+        except TelemetryError as error:
+            self._note("warning", str(error))
+            return
+        journal = JournalWriter(self._directory / TELEMETRY_FILE)
+        self._poller = Poller(sources, journal.append, self._clock.now_ns)
+        self._poller.start()
+
+    async def _refuse(self, word: HostWord) -> int:
+        """Nothing was measured: the directory goes, the reason is said."""
+        self._crew.tell_all(Finish(0.0))
+        await self._gone_or_killed(0.5)
+        await self._control.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+        say_line(1, word)
+        return word.exit_code
+
+    # while it runs
+
+    async def _until_end_is_wanted(self) -> None:
+        orphan_s = self._config.orphan_timeout_s
+        alone_since_ns = self._clock.now_ns()
+        while not self._end_wanted.is_set():
+            try:
+                await asyncio.wait_for(self._end_wanted.wait(), 0.5)
+            except asyncio.TimeoutError:
+                now = self._clock.now_ns()
+                if self._control.viewers or self._config.has_end:
+                    alone_since_ns = now
+                elif (now - alone_since_ns) / 1e9 >= orphan_s:
+                    self._want_end(Ending("orphaned", DRAIN_S, f"no screen for {orphan_s:g} s"))
+                end_ns = self._end_ns()
+                if end_ns is not None and now >= end_ns and self._state != "draining":
+                    self._enter("draining")
+                if end_ns is not None and now >= end_ns + int(DRAIN_S * 1e9):
+                    self._want_end(Ending("completed", 0.0, f"requests still in flight {DRAIN_S:g} s later"))
+
+    def _obey(self, command: dict[str, object]) -> dict[str, object]:
+        received_ns = self._clock.now_ns()
+        name = command.get("cmd")
+        if name == "mark":
+            text = str(command.get("text", ""))[:200]
+            self._journal.append(Mark(received_ns, text))
+            return {"ok": True, "applied_ns": received_ns}
+        if name == "finish":
+            self._want_end(Ending("finished", DRAIN_S))
+            return {"ok": True, "applied_ns": received_ns}
+        if name in ("abort", "interrupt"):
+            ending = Ending("aborted", 0.0) if name == "abort" else Ending("interrupted", DRAIN_SIGNAL_S)
+            self._want_end(ending)
+            return {"ok": True, "applied_ns": received_ns}
+        if self._steering is None or self._ending is not None:
+            return {"ok": False, "error": "the load is not running"}
+        try:
+            step = self._steering.obey(command, received_ns)
+        except SteeringError as error:
+            return {"ok": False, "error": str(error)}
+        self._crew.tell_all(step.command)
+        self._journal.append(step.change)
+        self._enter(step.state)
+        return {"ok": True, "applied_ns": received_ns + LEAD_NS}
+
+    def _want_end(self, ending: Ending) -> None:
+        """The first wish decides the reason; a later one may only shorten the wait."""
+        if self._ending is None:
+            self._ending = ending
+            self._end_wanted.set()
+        elif ending.drain_s < self._ending.drain_s:
+            self._ending = Ending(ending.reason, ending.drain_s, ending.message)
+            self._hurry.set()
+
+    def _on_signal(self) -> None:
+        again = self._ending is not None
+        self._want_end(Ending("interrupted", 0.0 if again else DRAIN_SIGNAL_S))
+
+    def _on_status(self, number: int, status: Status) -> None:
+        if status.state == "ready":
+            self._ready.add(number)
+            if len(self._ready) == self._crew.count:
+                self._all_ready.set()
+        elif status.state == "idle":
+            self._idle.add(number)
+            if len(self._idle) == self._crew.count:
+                self._want_end(Ending("completed", 0.0))
+        elif status.state == "refused":
+            self._want_end(Ending("failed", 0.0, status.message))
+        elif status.state == "disk":
+            level, text = (
+                ("error", status.message) if status.message else ("info", "the disk takes data again")
+            )
+            self._note(level, text)
+
+    def _on_exit(self, number: int, code: int) -> None:
+        if not self._crew.alive:
+            self._all_gone.set()
+        if self._ending is None:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            self._note("error", f"load worker {number} ended unexpectedly ({how})")
+            self._want_end(Ending("worker_lost", 1.0, f"load worker {number}: {how}"))
+
+    # the end
+
+    async def _end(self) -> int:
+        assert self._ending is not None
+        self._enter("draining")
+        self._crew.tell_all(Finish(self._ending.drain_s))
+        gone = asyncio.ensure_future(self._all_gone.wait())
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait(
+            {gone, hurry},
+            timeout=self._ending.drain_s + _KILL_AFTER_S,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        gone.cancel()
+        hurry.cancel()
+        if self._hurry.is_set():
+            self._crew.tell_all(Finish(self._ending.drain_s))
+            await self._gone_or_killed(self._ending.drain_s + _KILL_AFTER_S)
+        else:
+            await self._gone_or_killed(0.0)
+        if self._poller is not None:
+            await asyncio.to_thread(self._poller.stop, 0.5)
+        self._journal.append(End(self._clock.now_ns(), self._ending.reason, self._ending.message))
+        self._enter("ended")
+        self._journal.sync()
+        code = await asyncio.to_thread(self._sum_up, self._ending)
+        await self._control.close()
+        self._journal.close()
+        return code
+
+    async def _gone_or_killed(self, wait_s: float) -> None:
+        try:
+            await asyncio.wait_for(self._all_gone.wait(), max(wait_s, 0.01))
+        except asyncio.TimeoutError:
+            self._crew.kill()
+            try:
+                await asyncio.wait_for(self._all_gone.wait(), 1.0)
+            except asyncio.TimeoutError:
+                pass
+        self._crew.close()
+
+    def _sum_up(self, ending: Ending) -> int:
+        """Writes the end, then the result: a bug in summing up must not cost the end."""
+        interrupted = ending.reason in ("interrupted", "aborted")
+        self._manifest.end = EndInfo(
+            reason=ending.reason,
+            ended_at=datetime.now(timezone.utc).astimezone().isoformat(timespec="milliseconds"),
+            duration_s=(self._clock.now_ns() - self._start_ns) / 1e9,
+            exit_code=130 if interrupted else 1,
+            message=ending.message or END_REASONS[ending.reason],
+        )
+        write(self._directory, self._manifest)
+        from sessions.summary import summarise
+
+        result = summarise(self._directory)
+        self._manifest.end.exit_code = 130 if interrupted else 0 if result["valid"] else 1
+        self._manifest.result = result
+        write(self._directory, self._manifest)
+        return self._manifest.end.exit_code
+
+    # writing down
+
+    def _enter(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self._journal.append(State(self._clock.now_ns(), state))
+
+    def _note(self, level: str, text: str) -> None:
+        self._journal.append(Note(self._clock.now_ns(), level, text))
+
+
+def _locked(directory: Path) -> int:
+    """The session's lock. A reader that asks whether we live holds it for a moment: try again."""
+    import time
+
+    for _ in range(50):
+        try:
+            return hold_lock(directory)
+        except SessionError:
+            time.sleep(0.02)
+    return hold_lock(directory)
+
+
+def main() -> int:
+    directory = Path(sys.argv[1])
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    orders = msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)
+    lock = _locked(directory)
+    try:
+        return asyncio.run(Host(directory, orders).run())
+    except Exception:
+        # The log is the only place left to speak; locals stay out of it, one of them is the key.
+        traceback.print_exc()
+        return 1
+    finally:
+        os.close(lock)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

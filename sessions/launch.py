@@ -1,0 +1,147 @@
+"""Starts the host of a new run in a process and terminal session of its own, and hears what becomes of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import select
+import socket
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from sessions.config import RunConfig
+from sessions.manifest import ClockAnchor, Manifest, SessionInfo, write
+from sessions.store import create
+
+LOG_FILE = "host.log"
+
+
+class LaunchError(Exception):
+    """The run was refused before any load: one line, and the exit code it stands for."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Orders(msgspec.Struct):
+    """What the host reads on its stdin. The key goes nowhere else."""
+
+    config: RunConfig
+    api_key: str | None = None
+
+
+class HostWord(msgspec.Struct, omit_defaults=True):
+    """What the host says on its stdout: one line, `running` or `refused`."""
+
+    state: str
+    message: str = ""
+    exit_code: int = 0
+
+
+def ttftop_version() -> str:
+    try:
+        return version("ttftop")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class Launched:
+    """A host that was started. `directory` is the session; it may still be refused."""
+
+    def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
+        self.directory = directory
+        self.process = process
+        self._heard = b""
+        self._word: HostWord | None = None
+
+    def wait_ready(self, timeout_s: float = 60.0) -> None:
+        """Returns once load is on its way.
+
+        Raises:
+            LaunchError: the host refused, died, or took longer than `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._word is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise LaunchError(f"{self.directory.name}: the host did not start within {timeout_s:g} s", 3)
+            self._listen(left)
+        if self._word.state != "running":
+            raise LaunchError(self._word.message, self._word.exit_code)
+
+    def poll_error(self) -> LaunchError | None:
+        """The refusal, if there is one by now; never waits."""
+        if self._word is None:
+            self._listen(0)
+        if self._word is None or self._word.state == "running":
+            return None
+        return LaunchError(self._word.message, self._word.exit_code)
+
+    def _listen(self, timeout_s: float) -> None:
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], timeout_s)
+        if not ready:
+            return
+        data = os.read(self.process.stdout.fileno(), 65536)
+        self._heard += data
+        if b"\n" in self._heard:
+            self._word = msgspec.json.decode(self._heard.partition(b"\n")[0], type=HostWord)
+        elif not data:
+            self._word = HostWord("refused", self._last_words(), 1)
+
+    def _last_words(self) -> str:
+        try:
+            lines = (self.directory / LOG_FILE).read_text(errors="replace").strip().splitlines()
+        except OSError:
+            lines = []
+        last = lines[-1] if lines else "no word"
+        return (
+            f"{self.directory.name}: the session host died at once ({last}); see {self.directory / LOG_FILE}"
+        )
+
+
+def launch(config: RunConfig, *, root: Path, api_key: str | None) -> Launched:
+    """Makes the session's directory and starts its host, which outlives us, our terminal and our login.
+
+    Raises:
+        sessions.manifest.SessionError: the directory cannot be made.
+    """
+    now = datetime.now(timezone.utc).astimezone()
+    directory = create(root, config.name or "run", now)
+    write(
+        directory,
+        Manifest(
+            session=SessionInfo(
+                id=directory.name,
+                name=config.name or directory.name,
+                started_at=now.isoformat(timespec="milliseconds"),
+                ttftop_version=ttftop_version(),
+                python=platform.python_version(),
+                host=socket.gethostname(),
+            ),
+            clock=ClockAnchor(origin_unix_ns=time.time_ns(), origin_monotonic_ns=time.monotonic_ns()),
+            config=config,
+        ),
+    )
+    log = os.open(directory / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sessions.host", str(directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    assert process.stdin is not None
+    process.stdin.write(msgspec.json.encode(Orders(config, api_key)))
+    process.stdin.close()
+    return Launched(directory, process)

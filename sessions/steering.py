@@ -1,0 +1,168 @@
+"""What a command does to the load, as values: a command in, a worker command and a record of it out.
+
+It holds where the load stands (rate or concurrency, held or not) and nothing else: no sockets, no clock.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from loadgen.arrivals import Curve, ramp, steady
+from loadgen.plan import ClosedLoad, OpenLoad, Segment, SetConcurrency, SetCurve
+from sessions.config import LoadConfig
+from sessions.records import LoadChange
+
+LEAD_NS = 5_000_000
+"""A change takes effect this long after it was read, so that every worker hears of it before."""
+
+
+class SteeringError(Exception):
+    """The command cannot be obeyed: one line for the person who gave it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to tell the workers, what to write down, and the state the run is in then."""
+
+    command: SetCurve | SetConcurrency
+    change: LoadChange
+    state: str
+
+
+def opening(load: LoadConfig, start_ns: int) -> OpenLoad | ClosedLoad:
+    """The load a run begins with."""
+    if load.concurrency is not None:
+        return ClosedLoad(load.concurrency)
+    if load.ramp is not None:
+        r = load.ramp
+        return OpenLoad(load.arrivals, ramp(start_ns, r.from_rps, r.to_rps, r.over_s, r.shape))
+    return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)])
+
+
+class Steering:
+    """Commands as they come, one after the other."""
+
+    def __init__(self, load: LoadConfig, start_ns: int) -> None:
+        self._max_rate_rps = load.max_rate_rps
+        self._curve: Curve | None = None
+        self._slots = 0
+        first = opening(load, start_ns)
+        if isinstance(first, OpenLoad):
+            self._curve = Curve(first.curve)
+        else:
+            self._slots = first.concurrency
+        self._held: float | None = None
+        self._start_ns = start_ns
+
+    def started(self) -> LoadChange:
+        """The record of the load's beginning."""
+        if self._curve is None:
+            return LoadChange(
+                self._start_ns, "start", concurrency=self._slots, label=f"start at {self._slots} slots"
+            )
+        rate = self._curve.rate_rps(self._start_ns)
+        return LoadChange(self._start_ns, "start", rate_rps=rate, label=f"start at {rate:g} rps")
+
+    def obey(self, command: dict[str, object], received_ns: int) -> Step:
+        """Carries out `rate`, `concurrency`, `hold`, `resume` or `stop`.
+
+        Raises:
+            SteeringError: unknown, out of range, or not of this kind of loop.
+        """
+        at_ns = received_ns + LEAD_NS
+        name = command.get("cmd")
+        if name == "rate":
+            return self._set_rate(at_ns, received_ns, self._rate_of(command), "rate")
+        if name == "concurrency":
+            return self._set_slots(at_ns, received_ns, self._slots_of(command), "concurrency")
+        if name in ("hold", "stop"):
+            return self._pause(at_ns, received_ns, str(name))
+        if name == "resume":
+            return self._resume(at_ns, received_ns)
+        raise SteeringError(f"unknown command {str(name)[:40]!r}")
+
+    def _rate_of(self, command: dict[str, object]) -> float:
+        value = command.get("rate_rps")
+        if self._curve is None:
+            raise SteeringError("this is a closed loop: change its concurrency, not a rate")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise SteeringError(f"rate: got {str(value)[:40]!r}, need a number above 0")
+        if not 0 < value <= self._max_rate_rps:
+            raise SteeringError(f"rate: got {value:g}, need above 0 and at most {self._max_rate_rps:g}")
+        return float(value)
+
+    def _slots_of(self, command: dict[str, object]) -> int:
+        value = command.get("concurrency")
+        if self._curve is not None:
+            raise SteeringError("this is an open loop: change its rate, not a concurrency")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65536:
+            raise SteeringError(f"concurrency: got {str(value)[:40]!r}, need a whole number from 1 to 65536")
+        return value
+
+    def _pause(self, at_ns: int, received_ns: int, name: str) -> Step:
+        stop = name == "stop"
+        now = self._slots if self._curve is None else self._curve.rate_rps(at_ns)
+        if self._held is None or now > 0:
+            self._held = now
+        if self._curve is None:
+            return self._set_slots(at_ns, received_ns, 0, name, label=name)
+        return self._set_rate(at_ns, received_ns, 0.0, name, label=name, drop_backlog=stop)
+
+    def _resume(self, at_ns: int, received_ns: int) -> Step:
+        if self._held is None:
+            raise SteeringError("nothing is held")
+        held = self._held
+        if self._curve is None:
+            return self._set_slots(at_ns, received_ns, int(held), "resume", label=f"resume {held:g}")
+        return self._set_rate(at_ns, received_ns, held, "resume", label=f"resume {held:g} rps")
+
+    def _set_rate(
+        self,
+        at_ns: int,
+        received_ns: int,
+        rate: float,
+        change: str,
+        *,
+        label: str = "",
+        drop_backlog: bool = False,
+    ) -> Step:
+        assert self._curve is not None
+        before = self._curve.rate_rps(at_ns)
+        segments: list[Segment] = [steady(at_ns, rate)]
+        self._curve = self._curve.cut(at_ns, segments)
+        if rate > 0:
+            self._held = None
+        return Step(
+            SetCurve(at_ns, segments, drop_backlog),
+            LoadChange(
+                at_ns,
+                change,
+                received_ns=received_ns,
+                rate_rps=rate,
+                previous_rate_rps=before,
+                label=label or f"{_short(before)} > {_short(rate)} rps",
+            ),
+            "running" if rate > 0 else "holding",
+        )
+
+    def _set_slots(self, at_ns: int, received_ns: int, slots: int, change: str, *, label: str = "") -> Step:
+        before, self._slots = self._slots, slots
+        if slots > 0:
+            self._held = None
+        return Step(
+            SetConcurrency(at_ns, slots),
+            LoadChange(
+                at_ns,
+                change,
+                received_ns=received_ns,
+                concurrency=slots,
+                previous_concurrency=before,
+                label=label or f"{before} > {slots} slots",
+            ),
+            "running" if slots > 0 else "holding",
+        )
+
+
+def _short(rate: float) -> str:
+    return f"{rate:.3g}" if rate < 1000 else f"{rate:.0f}"
