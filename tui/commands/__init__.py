@@ -1,6 +1,6 @@
 """What a person can type after `ttftop`: one module and one row each.
 
-A command's module has `arguments(parser)`, which says what it takes, and `run(options)`, which does it and
+A command's module has `parser()`, which says what it takes, and `run(options)`, which does it and
 returns the exit code. Nothing is imported before the command is known, so `ttftop --help` stays quick.
 """
 

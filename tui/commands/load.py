@@ -15,8 +15,6 @@ KEY_IN_THE_OPEN = (
     "--api-key: a key on the command line can be read by everyone on this machine; "
     "set TTFTOP_API_KEY or OPENAI_API_KEY, or give --api-key-file FILE"
 )
-HEADLESS_S = 60.0
-"""How long a run without screen lasts when nothing says so."""
 
 
 def load_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +24,10 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         "--ramp", type=values.ramp, metavar="RAMP", help="from one rate to another: 1..64/120s, 1..64/2m:exp"
     )
     load.add_argument(
-        "--arrivals", choices=("constant", "poisson"), help="evenly spaced, or as independent users (poisson)"
+        "--arrivals",
+        choices=("constant", "poisson"),
+        metavar="A",
+        help="constant, or poisson: as independent users (poisson)",
     )
     load.add_argument(
         "--concurrency",
@@ -50,7 +51,10 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     work = parser.add_argument_group("requests")
     work.add_argument("--model", metavar="M", help="when the server lists more than one")
     work.add_argument(
-        "--endpoint", choices=("completions", "chat"), help="(completions where the server has it)"
+        "--endpoint",
+        choices=("completions", "chat"),
+        metavar="E",
+        help="completions or chat (what the server has)",
     )
     work.add_argument(
         "--input-tokens", type=values.count, metavar="N", help="length of the random prompts (256)"
@@ -68,7 +72,7 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
         type=values.source,
         nargs="+",
         action="extend",
-        metavar="SOURCE",
+        metavar="T",
         help="auto, none, nvml, or URLs of /metrics pages (auto)",
     )
     group.add_argument(
@@ -86,7 +90,9 @@ def sessions_dir(parser: argparse._ActionsContainer) -> None:
 
 def screen_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
-    parser.add_argument("--charset", choices=("utf8", "ascii"), help="what the charts are drawn with")
+    parser.add_argument(
+        "--charset", choices=("braille", "ascii"), metavar="C", help="draw with braille or ascii"
+    )
 
 
 def key_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,12 +146,3 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def headless_end(load: LoadConfig) -> tuple[float, str] | None:
-    """Seconds and reason of the end that a run without screen gets; None when it has one already."""
-    if load.duration_s is not None or load.requests is not None:
-        return None
-    if load.ramp is not None:
-        return load.ramp.over_s, "the length of its ramp"
-    return HEADLESS_S, "as no --duration or --requests says otherwise"

@@ -14,9 +14,10 @@ from tui.commands.exits import CommandError, one_line
 class Parser(argparse.ArgumentParser):
     """As argparse's own, but a mistake raises `CommandError`, and options must be spelled in full."""
 
-    def __init__(self, prog: str, description: str, epilog: str = "") -> None:
+    def __init__(self, prog: str, takes: str, description: str, epilog: str = "") -> None:
         super().__init__(
             prog=prog,
+            usage=f"{prog} {takes}",
             description=description,
             epilog=epilog,
             formatter_class=_HelpFormatter,

@@ -18,7 +18,12 @@ examples:
 
 
 def parser() -> Parser:
-    parser = Parser("ttftop run", "Load a server and watch it; keys change the load while it runs.", EXAMPLES)
+    parser = Parser(
+        "ttftop run",
+        "URL [options]",
+        "Load a server and watch it; keys change the load while it runs.",
+        EXAMPLES,
+    )
     parser.add_argument("target", nargs="?", metavar="URL", help="the server, such as http://localhost:8000")
     load.load_arguments(parser)
     load.session_arguments(parser)
@@ -28,4 +33,4 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     config = load.config(options, target(options), interactive=live.has_screen(options))
-    return live.start(config, options, api_key(options))
+    return live.start(config, options, api_key(options)).exit_code

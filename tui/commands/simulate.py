@@ -11,7 +11,9 @@ from tui.commands.parser import Parser
 def parser() -> Parser:
     from loadgen.simulator.profiles import PROFILES
 
-    parser = Parser("ttftop simulate", "Run the simulated LLM server: no GPU, no model, honest queues.")
+    parser = Parser(
+        "ttftop simulate", "[options]", "Run the simulated LLM server: no GPU, no model, honest queues."
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="HOST", help="address to listen on (127.0.0.1)"
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from loadgen.apikey import ApiKeyError, read_api_key
 from loadgen.target import TargetError, parse_target
-
 from sessions.config import TargetConfig
-from tui.commands.exits import CommandError
+from tui.commands.exits import CommandError, one_line
 
 EXAMPLE = "http://localhost:8000"
 
@@ -27,11 +27,11 @@ def target(options: argparse.Namespace) -> TargetConfig:
             hint = "; --telemetry takes all URLs that follow it, so write the server before it"
         raise CommandError(f"no server address given, need a URL such as {EXAMPLE}{hint}")
     try:
-        parse_target(options.target)
+        where = parse_target(options.target)
     except TargetError as error:
         raise CommandError(str(error)) from None
     return TargetConfig(
-        url=options.target,
+        url=where.url,
         model=options.model,
         endpoint=options.endpoint or "auto",
         ca_file=_readable(options.ca, "--ca"),
@@ -46,9 +46,14 @@ def api_key(options: argparse.Namespace) -> str | None:
         CommandError: the file cannot be read, or what was found is no key. The key is never in the message.
     """
     try:
-        return read_api_key(os.environ, options.api_key_file)
+        key = read_api_key(os.environ, options.api_key_file)
     except ApiKeyError as error:
         raise CommandError(str(error)) from None
+    if key is None:
+        return None
+    if key.note:
+        print(f"ttftop: {one_line(key.note)}", file=sys.stderr)
+    return key.reveal()
 
 
 def _readable(path: Path | None, option: str) -> str | None:

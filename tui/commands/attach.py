@@ -1,0 +1,48 @@
+"""`ttftop attach`: the live screen on a run that another login, or a detached screen, has started."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tui.commands import live, load, screen
+from tui.commands.exits import CommandError
+from tui.commands.parser import Parser
+
+
+def parser() -> Parser:
+    parser = Parser("ttftop attach", "[S] [options]", "Open the screen on a run that is going on.")
+    parser.add_argument("session", nargs="?", metavar="S", help="its id, name or path (the newest live one)")
+    load.sessions_dir(parser)
+    load.screen_arguments(parser)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    directory = live_session(live.root(options), options.session)
+    screen.need_terminal("attach", f"ttftop summary {directory.name} prints what the run says so far")
+    return screen.after(directory, screen.show(directory, options, live=True))
+
+
+def live_session(root: Path, text: str | None) -> Path:
+    """The session to attach to.
+
+    Raises:
+        CommandError: there is none, or it is not live any more.
+    """
+    from sessions.manifest import SessionError, read
+    from sessions.store import find, is_live, listing
+
+    if text is None:
+        for directory in listing(root):
+            if is_live(directory):
+                return directory
+        raise CommandError(f"attach: no live session in {root}; ttftop sessions lists those that ended")
+    try:
+        directory = find(root, text)
+        read(directory)
+    except SessionError as error:
+        raise CommandError(f"attach: {error}") from None
+    if not is_live(directory):
+        raise CommandError(f"attach: session {directory.name} is not live any more; ttftop replay shows it")
+    return directory

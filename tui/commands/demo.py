@@ -1,0 +1,111 @@
+"""`ttftop demo`: a run against the simulated server, started here, with a load that finds its limit."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import select
+import subprocess
+import sys
+import tempfile
+import time
+
+from sessions.config import Ramp, TargetConfig
+from tui.commands import live, load
+from tui.commands.exits import CommandError
+from tui.commands.parser import Parser
+
+EXAMPLES = """\
+examples:
+  ttftop demo                           the screen: up, down, = and space change the load
+  ttftop demo --rate 6                  start at another rate
+  ttftop demo --duration 20s --headless
+"""
+
+RAMP = Ramp(from_rps=1.0, to_rps=14.0, over_s=60.0)
+"""From a comfortable rate to one past what the default profile can do, so that the knee is seen."""
+IDLE_S = 120
+"""The simulator ends by itself this long after the last request: a detached run may outlive this command."""
+START_S = 20.0
+
+
+def parser() -> Parser:
+    from loadgen.simulator.profiles import PROFILES
+
+    parser = Parser(
+        "ttftop demo",
+        "[options]",
+        "Load a simulated LLM server: every screen and key, no GPU and no model.",
+        EXAMPLES,
+    )
+    parser.add_argument("--profile", choices=sorted(PROFILES), help="which machine the simulator is")
+    load.load_arguments(parser)
+    load.session_arguments(parser)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.rate is None and options.concurrency is None and options.ramp is None:
+        options.ramp = RAMP
+    options.name = options.name or "demo"
+    with Simulator(options.profile, options.seed or 0) as simulator:
+        target = TargetConfig(url=simulator.url, model=options.model, endpoint=options.endpoint or "auto")
+        config = load.config(options, target, interactive=live.has_screen(options))
+        outcome = live.start(config, options, None)
+        if outcome.goes_on:
+            simulator.leave()
+    return outcome.exit_code
+
+
+class Simulator:
+    """The simulated server in a process of its own, for the length of a `with` block or until it idles."""
+
+    def __init__(self, profile: str | None, seed: int) -> None:
+        command = [sys.executable, "-m", "loadgen.simulator", "--port", "0", "--seed", str(seed)]
+        command += ["--exit-when-idle", str(IDLE_S), *(("--profile", profile) if profile else ())]
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in __exit__)
+        # A session of its own: Ctrl-C is for the run, whose last requests the simulator has to answer.
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        self.url = ""
+
+    def __enter__(self) -> Simulator:
+        try:
+            self.url = self._listening()
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._log.close()
+        if self._process.poll() is None and self.url:
+            self._process.terminate()
+
+    def leave(self) -> None:
+        """Lets it live on beyond the `with` block, until no request has come for a while."""
+        self.url = ""
+
+    def _listening(self) -> str:
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + START_S
+        heard = b""
+        while b"\n" not in heard or not re.search(rb"http://\S+", heard):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
+                raise CommandError(f"demo: the simulated server did not start within {START_S:g} s")
+            data = os.read(self._process.stdout.fileno(), 4096)
+            if not data:
+                self._log.seek(0)
+                last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
+                raise CommandError(f"demo: the simulated server did not start: {''.join(last) or 'no word'}")
+            heard += data
+        found = re.search(rb"http://\S+", heard)
+        assert found is not None
+        return found[0].decode()

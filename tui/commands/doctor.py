@@ -1,0 +1,162 @@
+"""`ttftop doctor`: what this machine has for a run, and, with a URL, what that server can do."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tui.commands import live, load
+from tui.commands.exits import OK, CommandError, one_line
+from tui.commands.parser import Parser
+from tui.commands.target import api_key, target
+
+PACKAGES = ("textual", "httpx", "nvidia-ml-py", "numpy", "plotext", "msgspec", "uvloop")
+DESCRIPTORS = 4096
+"""Enough for a run with the default cap on requests in flight."""
+
+
+class Finding(NamedTuple):
+    ok: bool
+    name: str
+    text: str
+
+
+def parser() -> Parser:
+    parser = Parser("ttftop doctor", "[URL] [options]", "Check this machine, and what a server can do.")
+    parser.add_argument("target", nargs="?", metavar="URL", help="ask this server what it can do")
+    load.sessions_dir(parser)
+    parser.add_argument("--model", metavar="M", help="when the server lists more than one")
+    parser.add_argument(
+        "--endpoint", choices=("completions", "chat"), metavar="E", help="completions or chat (what it has)"
+    )
+    load.key_arguments(parser)
+    parser.set_defaults(telemetry=None)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    asked = None if options.target is None else target(options)
+    findings = [versions(), *terminal(), sessions_place(live.root(options)), descriptors(), *gpus()]
+    for finding in findings:
+        _say(finding)
+    if asked is not None:
+        for finding in server(options):
+            _say(finding)
+    return OK
+
+
+def _say(finding: Finding) -> None:
+    print(f"{'ok  ' if finding.ok else '!   '}{finding.name:<12}{one_line(finding.text)}", flush=True)
+
+
+def versions() -> Finding:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    missing = []
+    for package in ("ttftop", *PACKAGES):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            missing.append(package)
+    text = f"{', '.join(found)}; Python {platform.python_version()}, {platform.system()} {platform.release()}"
+    return Finding(not missing, "versions", text + (f"; missing: {', '.join(missing)}" if missing else ""))
+
+
+def terminal() -> Iterator[Finding]:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield Finding(True, "terminal", "none here: runs are headless")
+        return
+    size = shutil.get_terminal_size()
+    fits = size.columns >= 80 and size.lines >= 24
+    kind = f"TERM={os.environ.get('TERM', '')} COLORTERM={os.environ.get('COLORTERM', '')}"
+    advice = "" if fits else "; the screen wants 80x24"
+    yield Finding(fits, "terminal", f"{size.columns}x{size.lines}, {sys.stdout.encoding}, {kind}{advice}")
+
+
+def sessions_place(root: Path) -> Finding:
+    """Whether sessions can be written; makes nothing."""
+    there = root
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        return Finding(False, "sessions", f"{root}: cannot be written; give --sessions-dir DIR")
+    free = shutil.disk_usage(there).free
+    return Finding(free > 1 << 30, "sessions", f"{root}, {free / 2**30:.1f} GiB free")
+
+
+def descriptors() -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    most = soft if hard == unlimited else hard
+    enough = hard == unlimited or hard >= DESCRIPTORS
+    shown = "unlimited" if hard == unlimited else f"{hard:,}"
+    text = f"{soft:,} open files, may be raised to {shown}; each request in flight needs one"
+    return Finding(enough, "descriptors", text if enough else f"{text}: give --max-in-flight {most - 64}")
+
+
+def gpus() -> Iterator[Finding]:
+    from telemetry.discover import resolve
+    from telemetry.records import GpuDevices, SourceNote
+
+    for source in resolve(["nvml"], "http://localhost"):
+        for record in source.open(time.monotonic_ns):
+            if isinstance(record, SourceNote):
+                yield Finding(record.ok, "GPUs", record.message)
+            elif isinstance(record, GpuDevices):
+                for device in record.devices:
+                    memory = device.memory_total_bytes
+                    size = "" if memory is None else f", {memory / 2**30:.0f} GiB"
+                    yield Finding(True, f"GPU {device.index}", f"{device.name}{size}")
+        source.close()
+
+
+def server(options: argparse.Namespace) -> Iterator[Finding]:
+    """What probing the server shows.
+
+    Raises:
+        CommandError: it cannot be reached, or refuses.
+    """
+    import asyncio
+
+    from loadgen.apikey import ApiKey
+    from loadgen.probe import ProbeError, probe
+    from loadgen.target import parse_target
+
+    where = parse_target(options.target, ca_file=options.ca and str(options.ca), insecure=options.insecure)
+    key = api_key(options)
+    notes: list[str] = []
+    try:
+        probed = asyncio.run(
+            probe(
+                where,
+                None if key is None else ApiKey(key, "this command"),
+                model=options.model,
+                endpoint=options.endpoint or "auto",
+                input_tokens=64,
+                output_tokens=8,
+                seed=0,
+                on_note=notes.append,
+            )
+        )
+    except ProbeError as error:
+        raise CommandError(str(error), error.exit_code) from None
+    yield Finding(True, "server", where.url)
+    for note in notes:
+        yield Finding(True, "note", note)
+    for name, value in probed.facts().items():
+        yield Finding(value is not False, name.replace("_", " ")[:11], _shown(value))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "unknown" if value is None else str(value)

@@ -1,0 +1,177 @@
+"""A run without a screen: a progress line each second on stderr, the summary on stdout at the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sessions.config import RunConfig
+from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError, one_line
+from tui.report import milliseconds, number
+
+if TYPE_CHECKING:
+    from sessions.frame import Frame
+    from sessions.launch import Launched
+    from sessions.view import SessionView
+
+END_S = 60.0
+"""How long a run without screen lasts when nothing says so."""
+POLL_S = 0.1
+PROGRESS_S = 1.0
+WINDOW_NS = 10_000_000_000
+
+
+def with_end(config: RunConfig) -> tuple[RunConfig, str]:
+    """`config` with an end, and a sentence saying so; an empty one when it had an end already."""
+    if config.has_end:
+        return config, ""
+    ramp = config.load.ramp
+    seconds = ramp.over_s if ramp is not None else END_S
+    reason = "the length of its ramp" if ramp is not None else "no --duration or --requests was given"
+    load = msgspec.structs.replace(config.load, duration_s=seconds)
+    return msgspec.structs.replace(config, load=load), f"this run ends after {seconds:g} s ({reason})"
+
+
+class Interrupts:
+    """Counts SIGINT and SIGTERM while it is entered, instead of ending the process."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self.count = 0
+        self._enabled = enabled
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Interrupts:
+        if self._enabled:
+            for number_ in (signal.SIGINT, signal.SIGTERM):
+                self._before[number_] = signal.signal(number_, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number_, handler in self._before.items():
+            signal.signal(number_, handler)  # type: ignore[arg-type]
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+
+def follow(launched: Launched, interrupts: Interrupts) -> int:
+    """Stays with a run until its host has ended, then prints its summary; returns the exit code.
+
+    Raises:
+        CommandError: the host refused to start the run.
+    """
+    progress = Progress()
+    watched: SessionView | None = None
+    heeded = 0
+    next_s = time.monotonic() + PROGRESS_S
+    while launched.process.poll() is None:
+        if interrupts.count > heeded:
+            heeded += 1
+            progress.close()
+            interrupt(launched, again=heeded > 1)
+        if time.monotonic() >= next_s:
+            next_s += PROGRESS_S
+            watched = watched or view_of(launched.directory)
+            if watched is not None:
+                watched.poll()
+                progress.show(progress_line(watched.frame(watched.last_ns, WINDOW_NS, 1)))
+        time.sleep(POLL_S)
+    progress.close()
+    error = launched.poll_error()
+    if error is not None:
+        raise CommandError(str(error), INTERRUPTED if heeded else error.exit_code)
+    return conclude(launched.directory)
+
+
+def view_of(directory: Path) -> SessionView | None:
+    """A view of a session; None when a host that refuses has just taken the session away."""
+    from sessions.manifest import SessionError
+    from sessions.view import SessionView
+
+    try:
+        return SessionView(directory)
+    except SessionError:
+        return None
+
+
+def interrupt(launched: Launched, *, again: bool) -> None:
+    """Asks the host to end the run: soon and in order the first time, at once the second."""
+    from sessions.control import ControlError, send_once
+
+    print("ttftop: aborting" if again else "ttftop: ending the run (again to abort)", file=sys.stderr)
+    try:
+        send_once(launched.directory, {"cmd": "abort" if again else "interrupt"})
+    except ControlError:  # it does not listen yet, or no longer
+        launched.process.terminate()
+
+
+def conclude(directory: Path) -> int:
+    """Prints what the run says; returns its exit code."""
+    from sessions.manifest import SessionError, read
+    from sessions.summary import summarise
+    from tui.report import render
+
+    try:
+        summary, end = summarise(directory), read(directory).end
+    except SessionError as error:
+        raise CommandError(str(error)) from None
+    print(render(summary), end="")
+    print(f"\nsession {directory.name} in {directory.parent}")
+    if end is not None and end.reason in ("interrupted", "aborted"):
+        return INTERRUPTED
+    return OK if summary["valid"] else NOT_VALID
+
+
+class Progress:
+    """One line on stderr: rewritten in place on a terminal, a line of its own each time elsewhere."""
+
+    def __init__(self) -> None:
+        self._in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._open = False
+
+    def show(self, line: str) -> None:
+        if self._in_place:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns
+            print(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="", file=sys.stderr, flush=True)
+            self._open = True
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Ends the line, so that what follows starts on one of its own."""
+        if self._open:
+            print(file=sys.stderr)
+            self._open = False
+
+
+def progress_line(frame: Frame) -> str:
+    """What a frame shows, in one line."""
+    elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
+    parts = [f"{elapsed_s:6.1f} s", frame.state]
+    if frame.closed_loop:
+        parts.append(f"concurrency {number(frame.concurrency, 0)}")
+    else:
+        parts.append(f"rate {number(frame.rate_rps, 2)} got {number(frame.achieved_rps, 2)} rps")
+    ttft, itl = frame.ttft_recent, frame.itl_recent
+    name = "gap" if frame.itl_is_chunk_gap else "ITL"
+    parts += [
+        f"in flight {frame.in_flight}" + (f"+{frame.backlog} waiting" if frame.backlog else ""),
+        f"TTFT p50 {milliseconds(ttft.p50_ms)} p99 {milliseconds(ttft.p99_ms)} ms",
+        f"{name} p50 {milliseconds(itl.p50_ms)} ms",
+        f"errors {frame.failed}",
+    ]
+    parts += [
+        f"GPU {gpu.label} {number(gpu.util_pct, 0)} % {number(gpu.power_w, 0)} W" for gpu in frame.gpus[:2]
+    ]
+    if frame.simulated:
+        parts.append("SIMULATED")
+    return one_line("  ".join(parts))

@@ -1,0 +1,48 @@
+"""`ttftop replay`: the same screen on a recorded run, with a playhead to move."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tui.commands import live, load, screen
+from tui.commands.exits import OK, CommandError
+from tui.commands.parser import Parser
+
+WHICH = "its id, the start of it, its name or its path (last: the newest)"
+
+
+def parser() -> Parser:
+    parser = Parser(
+        "ttftop replay",
+        "[S] [options]",
+        "Open the screen on a recorded run: play, step, seek, change the speed.",
+    )
+    parser.add_argument("session", nargs="?", default="last", metavar="S", help=WHICH)
+    load.sessions_dir(parser)
+    load.screen_arguments(parser)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    directory = session("replay", live.root(options), options.session)
+    screen.need_terminal("replay", f"ttftop summary {directory.name} prints what the run says")
+    screen.show(directory, options, live=False)
+    return OK
+
+
+def session(command: str, root: Path, text: str) -> Path:
+    """The directory of the session that `text` names, known to be readable.
+
+    Raises:
+        CommandError: there is none, or it is no session that this version reads.
+    """
+    from sessions.manifest import SessionError, read
+    from sessions.store import find
+
+    try:
+        directory = find(root, text)
+        read(directory)
+    except SessionError as error:
+        raise CommandError(f"{command}: {error}") from None
+    return directory

@@ -1,0 +1,53 @@
+"""`ttftop summary`: what a run says, as tables and charts, or as one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from tui.commands import live, load
+from tui.commands.exits import OK, CommandError
+from tui.commands.parser import Parser
+from tui.commands.replay import WHICH, session
+
+
+def parser() -> Parser:
+    parser = Parser(
+        "ttftop summary", "[S] [options]", "Print what a run says; a live run, what it says so far."
+    )
+    parser.add_argument("session", nargs="?", default="last", metavar="S", help=WHICH)
+    load.sessions_dir(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object (docs/commands.md lists its keys)"
+    )
+    charts = parser.add_mutually_exclusive_group()
+    charts.add_argument("--charts", action="store_true", default=None, help="TTFT and ITL over time and rate")
+    charts.add_argument("--no-charts", action="store_false", dest="charts", help="tables only")
+    parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    from sessions.manifest import SessionError
+    from sessions.summary import summarise
+    from tui.report import render
+
+    directory = session("summary", live.root(options), options.session)
+    try:
+        summary = summarise(directory)
+    except SessionError as error:
+        raise CommandError(f"summary: {error}") from None
+    if options.json:
+        print(json.dumps(summary, indent=2, allow_nan=False))
+        return OK
+    print(render(summary), end="")
+    terminal = sys.stdout.isatty()
+    if options.charts or (options.charts is None and terminal):
+        from sessions.view import SessionView
+        from tui.report_charts import charts
+
+        colour = terminal and not options.no_color and not os.environ.get("NO_COLOR")
+        print("\n" + charts(SessionView(directory), colour=colour, encoding=sys.stdout.encoding), end="")
+    return OK
