@@ -337,7 +337,7 @@ def test_concurrency_follows_a_live_change_up_and_down() -> None:
 
     emitted = asyncio.run(body())
     by_tick = {tick.t_ns: tick for tick in emitted.ticks}
-    assert by_tick[S // 2].in_flight == 2
+    assert by_tick[S // 4].in_flight == 2
     assert by_tick[S // 4 * 3].in_flight == 6
     assert by_tick[S // 4 * 5].in_flight == 1
     assert [by_tick[t].concurrency for t in (S // 4, S // 4 * 3, S // 4 * 5)] == [2, 6, 1]
