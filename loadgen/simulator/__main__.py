@@ -1,0 +1,60 @@
+"""`python -m loadgen.simulator`: the simulator by itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from loadgen.simulator.profiles import PROFILES
+
+KEY_VARIABLE = "TTFTOP_SIM_API_KEY"
+
+
+def api_key(key_file: str | None) -> str | None:
+    """The key that clients must show: from `key_file`, else from the environment; None for an open server.
+
+    Raises:
+        ValueError: the file cannot be read or has no key; one line.
+    """
+    if key_file is None:
+        return os.environ.get(KEY_VARIABLE) or None
+    try:
+        key = Path(key_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise ValueError(f"--api-key-file {key_file}: cannot be read: {reason}") from None
+    if not key:
+        raise ValueError(f"--api-key-file {key_file}: is empty")
+    return key
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadgen.simulator", description="A simulated LLM server with an OpenAI API."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
+    parser.add_argument("--profile", default="demo", help=f"one of {', '.join(PROFILES)} (default: demo)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--api-key-file", metavar="FILE", help=f"clients must show this key; else ${KEY_VARIABLE}"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        key = api_key(options.api_key_file)
+    except ValueError as error:
+        print(f"ttftop simulate: {error}", file=sys.stderr)
+        return 2
+
+    from loadgen.simulator.serve import serve  # after the flags are known good: it takes a while to import
+
+    return serve(options.host, options.port, options.profile, options.seed, key)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before it listened
+        sys.exit(130)
