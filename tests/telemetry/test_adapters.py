@@ -1,0 +1,129 @@
+"""Texts of each kind of server to records; expected values are read off the fixture files by eye."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.adapters import ADAPTERS, NAMES
+from telemetry.records import GpuDevices, GpuSamples, ServerSample
+from telemetry.samples import Scrape, parse
+
+FIXTURES = Path(__file__).parent / "fixtures"
+SCRAPE = Scrape(t_ns=100, took_ns=7, source="x")
+
+
+def records(text):
+    samples = parse(text, NAMES)
+    return [record for adapter in ADAPTERS.values() for record in adapter.read(samples, SCRAPE)]
+
+
+def server(text):
+    (record,) = records(text)
+    assert isinstance(record, ServerSample)
+    assert (record.t_ns, record.took_ns, record.source) == (100, 7, "x")
+    return record
+
+
+def of_fixture(name):
+    return (FIXTURES / name).read_text()
+
+
+@pytest.mark.parametrize("kind", sorted(set(ADAPTERS)))
+def test_every_adapter_has_a_text_that_only_it_understands(kind):
+    samples = parse(of_fixture(f"{kind}.txt"), NAMES)
+    assert [name for name, adapter in ADAPTERS.items() if adapter.read(samples, SCRAPE)] == [kind]
+
+
+def test_an_idle_vllm_shows_zeros_not_gaps():
+    got = server(of_fixture("vllm.txt"))
+    assert (got.running, got.waiting, got.kv_pct, got.preemptions) == (0.0, 0.0, 0.0, 0.0)
+    assert (got.prompt_tokens, got.output_tokens) == (17.0, 22.0)
+
+
+def test_engines_of_one_vllm_are_summed_and_the_fullest_cache_counts():
+    got = server(
+        'vllm:num_requests_running{engine="0"} 3\nvllm:num_requests_running{engine="1"} 5\n'
+        'vllm:kv_cache_usage_perc{engine="0"} 0.25\nvllm:kv_cache_usage_perc{engine="1"} 0.75\n'
+    )
+    assert (got.running, got.kv_pct, got.waiting) == (8.0, 75.0, None)
+
+
+def test_an_older_vllm_has_its_cache_under_the_older_name():
+    assert server("vllm:gpu_cache_usage_perc 0.5\n").kv_pct == 50.0
+
+
+def test_sglang_ranks_that_work_as_one_count_once_and_priorities_not_twice():
+    got = server(of_fixture("sglang.txt"))
+    assert (got.running, got.waiting, got.kv_pct, got.preemptions) == (11.0, 3.0, 50.0, 2.0)
+    assert (got.prompt_tokens, got.output_tokens) == (8192.0, 4096.0)
+
+
+def test_tgi_has_no_cache_gauge_and_its_tokens_are_those_of_finished_requests():
+    got = server(of_fixture("tgi.txt"))
+    assert (got.running, got.waiting, got.kv_pct, got.preemptions) == (4.0, 9.0, None, None)
+    assert (got.prompt_tokens, got.output_tokens) == (5632.0, 8123.0)
+
+
+def test_llama_cpp():
+    got = server(of_fixture("llamacpp.txt"))
+    assert (got.running, got.waiting, got.kv_pct) == (0.0, 0.0, None)
+    assert (got.prompt_tokens, got.output_tokens) == (10238.0, 60388.0)
+
+
+def test_dcgm_of_two_hosts_in_the_units_of_the_records():
+    devices, samples = records(of_fixture("dcgm.txt"))
+    assert isinstance(devices, GpuDevices)
+    assert isinstance(samples, GpuSamples)
+    assert [(d.gpu, d.host, d.index, d.name) for d in devices.devices] == [
+        ("GPU-a0", "node-a", 0, "NVIDIA H100 80GB HBM3"),
+        ("GPU-a1", "node-a", 1, "NVIDIA H100 80GB HBM3"),
+        ("GPU-b0", "node-b", 0, "NVIDIA L40S"),
+    ]
+    assert (devices.driver, devices.simulated) == ("550.54.15", False)
+    assert devices.devices[0].power_limit_w == 700.0
+    a0, a1, b0 = samples.gpus
+    # The MIG instance of GPU-a0 (5 %) is not taken for the whole.
+    assert (a0.util_pct, a1.util_pct, b0.util_pct) == (97.0, 41.0, None)
+    assert a0.memory_used_bytes == 70000 * 1024 * 1024
+    assert a0.memory_total_bytes == (70000 + 11000 + 559) * 1024 * 1024
+    assert b0.memory_total_bytes == 46068 * 1024 * 1024
+    # Used is known, free is not: no total is made up.
+    assert (a1.memory_used_bytes, a1.memory_total_bytes) == (0, None)
+    assert (a0.power_w, b0.power_w, a0.temperature_c) == (612.354, None, 64.0)
+    assert (a0.sm_clock_mhz, a0.memory_clock_mhz) == (1755.0, 2619.0)
+    assert a0.energy_j == pytest.approx(123456.789)
+
+
+def test_gpus_of_the_simulator_are_marked_simulated():
+    devices, _ = records('ttftop_simulated 1\nDCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-s"} 5\n')
+    assert devices.simulated is True
+
+
+def test_gpus_without_uuid_are_told_apart_by_host_and_index():
+    _, samples = records(
+        'DCGM_FI_DEV_GPU_UTIL{gpu="0",Hostname="a"} 1\nDCGM_FI_DEV_GPU_UTIL{gpu="0",Hostname="b"} 2\n'
+    )
+    assert [(gpu.gpu, gpu.util_pct) for gpu in samples.gpus] == [("x#a:0", 1.0), ("x#b:0", 2.0)]
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1"])
+def test_a_number_that_cannot_be_is_a_gap(value):
+    got = server(f"vllm:num_requests_running {value}\nvllm:num_requests_waiting 2\n")
+    assert (got.running, got.waiting) == (None, 2.0)
+
+
+def test_text_from_an_exporter_cannot_steer_the_terminal():
+    devices, _ = records('DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-\x1b[2J",modelName="\x9b31mX"} 5\n')
+    assert (devices.devices[0].gpu, devices.devices[0].name) == ("GPU-?[2J", "?31mX")
+
+
+def test_only_wanted_lines_are_parsed_so_a_broken_line_elsewhere_does_no_harm():
+    text = "some_other_metric{broken 1\nvllm:num_requests_running 4\nvllm:num_requests_running_max 9\n"
+    assert server(text).running == 4.0
+
+
+def test_a_broken_wanted_line_is_an_error_not_a_guess():
+    with pytest.raises(ValueError):
+        parse('vllm:num_requests_running{engine="0 4\n', NAMES)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from telemetry.discover import on_this_machine, resolve
+from telemetry.records import GpuDevices, GpuSamples, ServerSample, SourceNote
+from telemetry.source import TelemetryError
+
+SIMULATED = 'ttftop_simulated 1\nDCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-s"} 5\n'
+
+
+def opened(sources):
+    """All records of opening `sources`, each of which is closed again."""
+    records = []
+    for source in sources:
+        records += source.open(time.monotonic_ns)
+        source.close()
+    return records
+
+
+def kinds(records):
+    return {type(record) for record in records if not isinstance(record, SourceNote)}
+
+
+def said(records):
+    return [record.message for record in records if isinstance(record, SourceNote)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "names"),
+    [
+        (["auto"], ["nvml", "h:8000/metrics"]),
+        (["none"], []),
+        (["nvml"], ["nvml"]),
+        (["http://node1:9400/metrics"], ["node1:9400/metrics"]),
+        (["http://node1:9400", "http://node2:9400/"], ["node1:9400/metrics", "node2:9400/metrics"]),
+        (["http://node1:9400/prom/x"], ["node1:9400/prom/x"]),
+        (["auto", "nvml", "http://node1:9400"], ["nvml", "h:8000/metrics", "node1:9400/metrics"]),
+        (["auto", "http://h:8000/metrics", "http://h:8000"], ["nvml", "h:8000/metrics"]),
+        (["http://[::1]:9400"], ["[::1]:9400/metrics"]),
+    ],
+)
+def test_words_become_sources_each_address_once(spec, names):
+    assert [source.name for source in resolve(spec, "http://h:8000/v1/chat", None)] == names
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (["dcgm"], "got dcgm; allowed are auto, none, nvml, or addresses"),
+        (["node1:9400"], "got node1:9400; allowed"),
+        (["ftp://node1/metrics"], "got ftp://node1/metrics; allowed"),
+        (["http://"], "got http://; allowed"),
+        (["http://node1:99999/metrics"], "which is no address"),
+        (["http://[::1/metrics"], "which is no address"),
+        (
+            ["http://node1/\x1b[2Jmetrics"],
+            "got http://node1/?[2Jmetrics, which holds spaces or control characters",
+        ),
+        (["none", "nvml"], "none stands alone, got none nvml"),
+        ([""], "got ; allowed"),
+    ],
+)
+def test_a_word_that_is_none_of_these_is_one_clear_line(spec, words):
+    with pytest.raises(TelemetryError) as caught:
+        resolve(spec, "http://h:8000", None)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "word", ["http://me:sesame@node1:9400/metrics", "http://me:sesame@node1:bad/", "me:sesame@x"]
+)
+def test_an_address_with_a_password_is_refused_without_showing_it(word):
+    with pytest.raises(TelemetryError) as caught:
+        resolve([word], "http://h:8000", None)
+    assert "sesame" not in str(caught.value)
+
+
+def test_auto_asks_the_root_of_the_targets_address_and_nvml(served, nvml):
+    served.shows("vllm.txt")
+    records = opened(resolve(["auto"], f"http://127.0.0.1:{served.port}/v1/completions?x=1", None))
+    assert {path for path, _ in served.seen} == {"/metrics"}
+    assert kinds(records) == {GpuDevices, GpuSamples, ServerSample}
+    assert [message.partition(":")[0] for message in said(records)] == ["NVML", "127.0.0.1"]
+
+
+def test_auto_leaves_nvml_alone_when_the_target_is_simulated(served, nvml):
+    served.says(SIMULATED)
+    records = opened(resolve(["auto"], f"http://127.0.0.1:{served.port}", None))
+    assert [record.source for record in records if isinstance(record, GpuDevices)] == [served.name]
+    assert said(records)[0] == "NVML is left alone: the server is simulated and shows GPUs of its own"
+
+
+def test_nvml_asked_for_by_name_is_shown_even_beside_a_simulated_target(served, nvml):
+    served.says(SIMULATED)
+    records = opened(resolve(["auto", "nvml"], f"http://127.0.0.1:{served.port}", None))
+    assert [record.source for record in records if isinstance(record, GpuDevices)] == ["nvml", served.name]
+
+
+def test_auto_shows_nvml_when_the_target_has_no_metrics(served, nvml):
+    served.status = 404
+    records = opened(resolve(["auto"], f"http://127.0.0.1:{served.port}", None))
+    assert kinds(records) == {GpuDevices, GpuSamples}
+    assert "HTTP 404: it publishes no metrics there" in said(records)[-1]
+
+
+def test_gpus_of_this_machine_are_named_so_when_the_target_is_another(nvml, monkeypatch):
+    monkeypatch.setattr("telemetry.discover.socket.gethostname", lambda: "login1")
+    (source,) = resolve(["nvml"], "http://203.0.113.7:8000", None)  # a documentation address: never ours
+    records = opened([source])
+    (devices,) = [record for record in records if isinstance(record, GpuDevices)]
+    assert {device.host for device in devices.devices} == {"login1"}
+    assert said(records)[0].endswith(", all of this machine (login1); the target 203.0.113.7 is another one")
+
+
+def test_gpus_need_no_such_word_when_the_target_is_here(nvml):
+    assert "machine" not in said(opened(resolve(["nvml"], "http://127.0.0.1:8000", None)))[0]
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("localhost", True), ("", True), ("203.0.113.7", False)],
+)
+def test_an_address_is_ours_when_the_kernel_lets_us_bind_it(host, here):
+    assert on_this_machine(host) is here
+
+
+def test_the_key_goes_to_the_targets_own_metrics_and_nowhere_else(served, start_metrics_server):
+    other = start_metrics_server()
+    opened(resolve([served.url, other.url], f"http://127.0.0.1:{served.port}/v1", "sk-secret"))
+    assert served.seen[0][1].get("authorization") == "Bearer sk-secret"
+    assert "authorization" not in other.seen[0][1]
+
+
+def test_resolving_imports_no_library_that_is_not_needed_yet():
+    code = (
+        "import sys, telemetry.discover as d; d.resolve(['auto'], 'http://127.0.0.1:9', None);"
+        "print([m for m in ('pynvml', 'httpx', 'prometheus_client', 'numpy', 'ssl') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
