@@ -216,7 +216,7 @@ def _parsed(text: str) -> list[Sample]:
     try:
         return parse(text, NAMES)
     except ValueError:
-        raise Failure("the answer is not Prometheus text") from None
+        raise Failure("the answer is not Prometheus text, or far too much of it") from None
 
 
 def _read(samples: list[Sample], taken: Scrape) -> list[tuple[str, list[TelemetryRecord]]]:

@@ -166,7 +166,7 @@ def test_a_body_without_end_is_cut(served, source_of):
 def test_what_is_no_prometheus_text_is_said(served, source_of, body):
     served.body = body
     assert notes(source_of(served).open(now_ns)) == [
-        (False, f"{served.name}: the answer is not Prometheus text")
+        (False, f"{served.name}: the answer is not Prometheus text, or far too much of it")
     ]
 
 
