@@ -13,7 +13,7 @@ import os
 import socket
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ Command = dict[str, Any]
 Obey = Callable[[Command], Command]
 
 
-class ControlError(Exception):
+class ControlError(OSError):
     """The run cannot be reached: one line."""
 
 
@@ -123,37 +123,51 @@ def _find(directory: Path) -> Path:
 
 
 class ControlClient:
-    """A screen's end, on its event loop. One command at a time is under way."""
+    """A screen's end, on its event loop. It connects when first used, and again after a break."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, *, viewer: bool = True) -> None:
+        self._directory, self._viewer = directory, viewer
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._lock = asyncio.Lock()
 
-    async def connect(self, *, viewer: bool = True) -> None:
-        """Raises ControlError when the run is not there."""
+    async def send(self, command: Mapping[str, Any]) -> Command:
+        """The answer: `{"ok": true, "applied_ns": ...}` or `{"ok": false, "error": "one line"}`.
+
+        `{"cmd": "hello"}` does nothing but make this screen known as a viewer.
+
+        Raises:
+            ControlError: the run is not there, or went away before it answered.
+        """
+        async with self._lock:
+            if self._writer is None:
+                await self._connect()
+            answer = await self._ask(command)
+            if answer is None:
+                self.close()
+                raise ControlError(f"{self._directory.name}: the run has ended")
+            return answer
+
+    async def _connect(self) -> None:
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(
                 str(_find(self._directory)), limit=_LINE_MOST
             )
+        except ControlError:
+            raise
         except OSError as error:
             raise ControlError(f"{self._directory.name}: the run is not live ({error.strerror})") from error
-        await self.send({"cmd": "hello", "viewer": viewer})
+        await self._ask({"cmd": "hello", "viewer": self._viewer})
 
-    async def send(self, command: Command) -> Command:
-        """The answer: `{"ok": true, "applied_ns": ...}` or `{"ok": false, "error": "one line"}`."""
-        async with self._lock:
-            if self._reader is None or self._writer is None:
-                return {"ok": False, "error": "not connected to the run"}
-            try:
-                self._writer.write(json.dumps(command).encode() + b"\n")
-                await self._writer.drain()
-                line = await self._reader.readline()
-            except (OSError, ValueError) as error:
-                return {"ok": False, "error": f"the run cannot be reached: {error}"}
-            answer = _object(line)
-            return answer if answer is not None else {"ok": False, "error": "the run has ended"}
+    async def _ask(self, command: Mapping[str, Any]) -> Command | None:
+        assert self._reader is not None
+        assert self._writer is not None
+        try:
+            self._writer.write(json.dumps(dict(command)).encode() + b"\n")
+            await self._writer.drain()
+            return _object(await self._reader.readline())
+        except (OSError, ValueError):
+            return None
 
     def close(self) -> None:
         if self._writer is not None:

@@ -32,7 +32,8 @@ from sessions.steering import LEAD_NS, Steering, SteeringError, opening
 from sessions.store import hold_lock
 
 if TYPE_CHECKING:
-    from loadgen.probe import Probed
+    from loadgen.plan import Address
+    from loadgen.probed import Probed
 
 TELEMETRY_FILE = "telemetry.jsonl"
 DRAIN_S = 60.0
@@ -97,16 +98,19 @@ class Host:
 
     async def _begin(self) -> HostWord | None:
         """Probes, plans and starts the load; the refusal if that cannot be."""
-        from loadgen.probe import ProbeError, probe
+        from loadgen.apikey import ApiKey
+        from loadgen.probe import probe
+        from loadgen.probed import ProbeError
         from loadgen.target import TargetError, parse_target
 
         target = self._config.target
         try:
-            where = parse_target(target.url)
+            where = parse_target(target.url, ca_file=target.ca_file, insecure=target.insecure)
+            key = None if self._orders.api_key is None else ApiKey(self._orders.api_key, "the run's orders")
             probing = asyncio.ensure_future(
                 probe(
                     where,
-                    self._orders.api_key,
+                    key,
                     model=target.model,
                     endpoint=target.endpoint,
                     input_tokens=self._config.workload.input_tokens,
@@ -126,17 +130,17 @@ class Host:
             return HostWord("refused", str(error), 2)
         except ProbeError as error:
             return HostWord("refused", str(error), error.exit_code)
-        self._manifest.server = probed.facts()
+        self._manifest.server = _facts(probed)
         try:
             await asyncio.wait_for(self._all_ready.wait(), _WORKERS_READY_S)
         except asyncio.TimeoutError:
             return HostWord("refused", "the load workers did not start", 1)
-        self._start_load(probed)
+        self._start_load(probed, where.address)
         write(self._directory, self._manifest)
-        await self._start_telemetry()
+        self._start_telemetry()
         return None
 
-    def _start_load(self, probed: Probed) -> None:
+    def _start_load(self, probed: Probed, address: Address) -> None:
         load = self._config.load
         self._start_ns = self._clock.now_ns() + _START_LEAD_NS
         self._steering = Steering(load, self._start_ns)
@@ -147,7 +151,7 @@ class Host:
                     worker=number,
                     workers=load.workers,
                     origin_ns=self._clock.origin_ns,
-                    address=probed.address,
+                    address=address,
                     template=probed.template,
                     prompt=probed.prompt,
                     output_tokens=probed.output_tokens,
@@ -158,7 +162,7 @@ class Host:
                     max_in_flight=load.max_in_flight,
                     seed=load.seed,
                     chunk_counts=probed.chunk_counts,
-                    one_token_chunks=probed.one_token_chunks,
+                    one_token_chunks=probed.capabilities.one_token_chunks is not False,
                 ),
             )
         self._journal.append(self._steering.started())
@@ -168,13 +172,18 @@ class Host:
         duration_s = self._config.load.duration_s
         return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
 
-    async def _start_telemetry(self) -> None:
-        from telemetry.discover import TelemetryError, resolve
+    def _start_telemetry(self) -> None:
+        from telemetry.discover import resolve
         from telemetry.poller import Poller
+        from telemetry.source import TelemetryError
 
         try:
-            sources = await asyncio.to_thread(
-                resolve, self._config.telemetry, self._config.target.url, self._orders.api_key
+            sources = resolve(
+                self._config.telemetry,
+                self._config.target.url,
+                self._orders.api_key,
+                ca_file=self._config.target.ca_file,
+                insecure=self._config.target.insecure,
             )
         except TelemetryError as error:
             self._note("warning", str(error))
@@ -344,6 +353,23 @@ class Host:
 
     def _note(self, level: str, text: str) -> None:
         self._journal.append(Note(self._clock.now_ns(), level, text))
+
+
+def _facts(probed: Probed) -> dict[str, Any]:
+    """What the manifest keeps of the probe: never the headers, one of which holds the key."""
+    capabilities = msgspec.structs.asdict(probed.capabilities)
+    return {
+        "model": probed.model,
+        "endpoint": probed.template.endpoint,
+        "prompt": probed.prompt.form,
+        "fields": sorted(probed.template.fields),
+        "input_exact": probed.input_exact,
+        "chunk_counts": probed.chunk_counts,
+        "simulated": probed.capabilities.simulated,
+        "probe_requests": probed.requests,
+        "warm_ups": [msgspec.structs.asdict(warm_up) for warm_up in probed.warm_ups],
+        "capabilities": {name: value for name, value in capabilities.items() if value is not None},
+    }
 
 
 def _locked(directory: Path) -> int:

@@ -20,9 +20,9 @@ def test_a_command_is_answered_and_viewers_are_counted_while_they_are_connected(
         server = ControlServer(socket_path(tmp_path), echo)
         await server.start()
         assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
-        viewer, other = ControlClient(tmp_path), ControlClient(tmp_path)
-        await viewer.connect()
-        await other.connect(viewer=False)
+        viewer, other = ControlClient(tmp_path), ControlClient(tmp_path, viewer=False)
+        assert (await viewer.send({"cmd": "hello", "viewer": True}))["ok"]
+        await other.send({"cmd": "x"})
         assert server.viewers == 1
         assert await other.send({"cmd": "mark", "text": "x"}) == {
             "ok": True,
@@ -37,7 +37,8 @@ def test_a_command_is_answered_and_viewers_are_counted_while_they_are_connected(
         answer = await asyncio.to_thread(send_once, tmp_path, {"cmd": "hold"})
         assert answer["ok"]
         await server.close()
-        assert (await other.send({"cmd": "hold"}))["ok"] is False
+        with pytest.raises(ControlError, match="ended"):
+            await other.send({"cmd": "hold"})
 
     asyncio.run(body())
 
