@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import plotext as plt
 
 ASCII = str.maketrans("┌┐└┘─│┤├┬┴┼", "++++-|||+++")
+POINTS = {True: "•+×", False: "*+o"}
+"""Markers of single points, by whether the terminal has more than ASCII."""
 COLOURS = ("cyan", "yellow", "magenta")
 
 
@@ -50,10 +52,13 @@ def chart(
     ticks = [top * quarter / 4 for quarter in range(5)]
     plt.yticks(ticks, [f"{tick:g}" for tick in ticks])
     for i, curve in enumerate(curves):
-        marker = "braille" if look.braille else "*+o"[i % 3]
-        draw = plt.plot if joined else plt.scatter
+        lines = joined and look.braille
+        marker = "braille" if lines else POINTS[look.braille][i % 3]
+        # Lines of braille look alike without colours: there the title has to tell them apart.
+        label = curve.label if look.colour or not lines else None
         colour = COLOURS[i % len(COLOURS)] if look.colour else "default"
-        draw(list(curve.xs), list(curve.ys), marker=marker, color=colour, label=curve.label)
+        draw = plt.plot if joined else plt.scatter
+        draw(list(curve.xs), list(curve.ys), marker=marker, color=colour, label=label)
     text = str(plt.build())
     if not look.colour:
         text = plt.uncolorize(text)

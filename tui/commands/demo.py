@@ -39,7 +39,9 @@ def parser() -> Parser:
         "Load a simulated LLM server: every screen and key, no GPU and no model.",
         EXAMPLES,
     )
-    parser.add_argument("--profile", choices=sorted(PROFILES), help="which machine the simulator is")
+    parser.add_argument(
+        "--profile", choices=sorted(PROFILES), metavar="P", help=f"{', '.join(PROFILES)} (demo)"
+    )
     load.load_arguments(parser)
     load.session_arguments(parser)
     return parser

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError
+from tui.commands.exits import NOT_VALID, OK, CommandError
 
 if TYPE_CHECKING:
     from sessions.launch import Launched
@@ -45,31 +46,53 @@ def watch(launched: Launched, options: argparse.Namespace) -> int:
 
 
 def show(directory: Path, options: argparse.Namespace, *, live: bool) -> str:
-    """Opens the screen on a session, and returns how it was left: `finish`, `detach`, `abort` or `quit`."""
+    """Opens the screen on a session. Returns how it was left: `finished`, `detached`, `aborted` or `quit`."""
     if options.no_color:
         os.environ["NO_COLOR"] = "1"
     from sessions.view import SessionView
     from tui.app import run_screen
 
     more: dict[str, Any] = {} if options.charset is None else {"charset": options.charset}
-    control = None
-    if live:
-        from sessions.control import ControlClient
+    view = SessionView(directory)
+    if not live:
+        return run_screen(view, None, title=directory.name, **more)
+    from tui.commands.viewer import CommandLine, Viewer
 
-        control = ControlClient(directory)
-    return str(run_screen(SessionView(directory), control, title=directory.name, **more))
+    with Viewer(directory):
+        return run_screen(view, CommandLine(directory), title=directory.name, **more)
 
 
 def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
-    from sessions.manifest import read
+    from sessions.manifest import SessionError, read
     from sessions.store import is_live
 
     session = directory.name
-    if left == "detach" and is_live(directory):
-        print(f"session {session} goes on; ttftop attach {session}, ttftop summary {session}")
+    if left != "detached":
+        wait_for_end(directory)
+    if is_live(directory):
+        print(f"session {session} goes on; ttftop attach {session}")
         return OK
-    end = read(directory).end
-    code = end.exit_code if end is not None else NOT_VALID
-    print(f"session {session} is saved in {directory}; ttftop replay {session}, ttftop summary {session}")
-    return INTERRUPTED if left == "abort" else code
+    print(f"session {session} in {directory.parent}; ttftop replay {session}, ttftop summary {session}")
+    try:
+        end = read(directory).end
+    except SessionError as error:
+        raise CommandError(str(error)) from None
+    return NOT_VALID if end is None else end.exit_code
+
+
+def wait_for_end(directory: Path) -> None:
+    """Stays until a run that was told to finish is over and saved; Ctrl-C leaves it alone."""
+    from sessions.store import is_live
+
+    told = False
+    try:
+        while is_live(directory):
+            if not told:
+                print(
+                    "ttftop: waiting for the last answers (Ctrl-C leaves it to finish alone)", file=sys.stderr
+                )
+                told = True
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)

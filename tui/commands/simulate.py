@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from tui.commands import values
+from tui.commands.exits import CommandError
 from tui.commands.parser import Parser
 
 
@@ -21,10 +23,27 @@ def parser() -> Parser:
         "--port", type=values.port, default=8000, metavar="PORT", help="0 takes a free one (8000)"
     )
     parser.add_argument(
-        "--profile", choices=sorted(PROFILES), default=next(iter(PROFILES)), help="which machine to be"
+        "--profile",
+        choices=sorted(PROFILES),
+        metavar="P",
+        default="demo",
+        help=f"{', '.join(PROFILES)} (demo)",
     )
     parser.add_argument(
         "--seed", type=values.seed, default=0, metavar="S", help="same seed, same answers (0)"
     )
     parser.add_argument("--api-key-file", type=Path, metavar="FILE", help="ask clients for this key")
     return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    from loadgen.apikey import ApiKeyError, read_api_key
+    from loadgen.simulator.serve import serve
+
+    try:
+        key = read_api_key({}, options.api_key_file)
+    except ApiKeyError as error:
+        raise CommandError(str(error)) from None
+    return serve(
+        options.host, options.port, options.profile, options.seed, None if key is None else key.reveal()
+    )

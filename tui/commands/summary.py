@@ -46,8 +46,12 @@ def run(options: argparse.Namespace) -> int:
     terminal = sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal):
         from sessions.view import SessionView
-        from tui.report_charts import charts
+        from tui.printed_charts import Look
+        from tui.report_charts import charts, whole
 
-        colour = terminal and not options.no_color and not os.environ.get("NO_COLOR")
-        print("\n" + charts(SessionView(directory), colour=colour, encoding=sys.stdout.encoding), end="")
+        look = Look(
+            colour=terminal and not options.no_color and not os.environ.get("NO_COLOR"),
+            braille=sys.stdout.encoding.lower().replace("-", "") == "utf8",
+        )
+        print("\n" + charts(whole(SessionView(directory)), look), end="")
     return OK

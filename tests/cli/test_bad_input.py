@@ -1,0 +1,146 @@
+"""Every mistake a person can type gets one line on stderr and the documented exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+URL = "http://127.0.0.1:9"
+"""Nobody listens at the discard port; what is refused before a request never gets there."""
+
+WRONG = [
+    # no command, no such command
+    ("rnu", "unknown command 'rnu', did you mean run?"),
+    ("replya", "did you mean replay?"),
+    ("frobnicate", "unknown command 'frobnicate'"),
+    # no address
+    ("run", "no server address given, need a URL such as http://localhost:8000"),
+    ("--rate 3", "no server address given"),
+    (f"run --telemetry none {URL}", "write the server before it"),
+    ("localhost:8000/v1", "needs a scheme: http://localhost:8000/v1"),
+    ("localhost", "needs a scheme: http://localhost"),
+    ("ftp://node7", "need http or https"),
+    ("http://", "names no host"),
+    ("http://node7:abc", "the port is 'abc', need a number from 1 to 65535"),
+    ("http://node7:99999", "the port is '99999'"),
+    ("http://node7:0", "the port is '0'"),
+    ("http://user:secret@node7", "a user name or password in the URL is refused"),
+    # options
+    (f"{URL} --ratee 5", "unknown option --ratee, did you mean --rate?"),
+    (f"{URL} --api-key sk-CANARY", "TTFTOP_API_KEY or OPENAI_API_KEY, or give --api-key-file"),
+    (f"{URL} --api-key=sk-CANARY", "--api-key-file"),
+    (f"{URL} --secret sk-CANARY", "unknown option --secret"),
+    (f"{URL} --token=sk-CANARY", "unknown option --token"),
+    (f"{URL} --rat 5", "unknown option --rat"),
+    (f"{URL} extra", "one argument too many: 'extra'"),
+    (f"{URL} --rate", "--rate: expected one argument"),
+    ("sessions --foo", "unknown option --foo (see ttftop sessions --help)"),
+    # values
+    (f"{URL} --rate -1", "--rate: got '-1', need a number above 0"),
+    (f"{URL} --rate 0", "--rate: got '0'"),
+    (f"{URL} --rate nan", "--rate: got 'nan'"),
+    (f"{URL} --rate inf", "--rate: got 'inf'"),
+    (f"{URL} --rate 64,5", "--rate: got '64,5'"),
+    (f"{URL} --rate 1e9", "--rate: got 1e+09, need a number above 0 and at most 1000"),
+    (f"{URL} --rate 20 --max-rate 10", "at most 10"),
+    (f"{URL} --duration 0", "--duration: got '0', need a length of time such as 90, 60s, 5m or 1h"),
+    (f"{URL} --duration -5s", "--duration"),
+    (f"{URL} --duration five", "--duration: got 'five'"),
+    (f"{URL} --requests 0", "--requests: got '0', need a whole number of at least 1"),
+    (f"{URL} --concurrency 1.5", "--concurrency: got '1.5'"),
+    (f"{URL} --workers none", "--workers: got 'none'"),
+    (f"{URL} --input-tokens -4", "--input-tokens: got '-4'"),
+    (f"{URL} --seed x", "--seed: got 'x'"),
+    (f"{URL} --ramp 1..64", "--ramp: got '1..64', need FROM..TO/TIME"),
+    (f"{URL} --ramp 1..64/120s:cubic", "--ramp: got '1..64/120s:cubic'"),
+    (f"{URL} --ramp 0..64/120s", "--ramp: in '0..64/120s': got '0', need a number above 0"),
+    (f"{URL} --ramp 1..4000/120s", "--ramp: got 4000, need a number above 0 and at most 1000"),
+    (f"{URL} --ramp 1..8/9s --rate 3", "give --rate or --ramp, not both"),
+    (f"{URL} --ramp 1..8/9s --concurrency 3", "it cannot stand beside --concurrency"),
+    (f"{URL} --rate 3 --concurrency 3", "give --rate or --concurrency, not both"),
+    (f"{URL} --arrivals bursts", "--arrivals: invalid choice: 'bursts'"),
+    (f"{URL} --endpoint grpc", "--endpoint: invalid choice: 'grpc'"),
+    (f"{URL} --telemetry nvidia", "--telemetry: got 'nvidia', need auto, none, nvml"),
+    (f"{URL} --ca /no/such/file", "--ca: cannot read /no/such/file: No such file or directory"),
+    (f"{URL} --api-key-file /no/such/file", "--api-key-file /no/such/file: cannot read it"),
+    ("simulate --port 70000", "--port: got '70000', need a port from 0"),
+    ("simulate --profile tpu", "--profile: invalid choice: 'tpu'"),
+    ("demo --profile tpu", "--profile: invalid choice: 'tpu'"),
+    # sessions
+    ("summary nosuch", "summary: nosuch: no session of that id, name or path"),
+    ("summary", "no sessions yet"),
+    ("replay nosuch", "replay: nosuch: no session"),
+    ("replay /etc/passwd", "no ttftop session"),
+    ("summary /etc", "no ttftop session"),
+    ("attach", "attach: no live session in"),
+    ("attach nosuch", "attach: nosuch: no session"),
+]
+
+
+def assert_one_line(stderr: str, expected: str) -> None:
+    assert expected in stderr
+    assert stderr.startswith("ttftop: error: ")
+    assert stderr.count("\n") == 1
+    assert stderr.endswith("\n")
+
+
+@pytest.mark.parametrize(("line", "expected"), WRONG, ids=[line for line, _ in WRONG])
+def test_a_mistake_is_one_line_and_exit_code_2(ttftop: Command, line: str, expected: str) -> None:
+    done = ttftop(*line.split(" "))
+    assert_one_line(done.stderr, expected)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "CANARY" not in done.stderr
+    assert "secret@" not in done.stderr
+
+
+def test_an_address_with_a_space_is_refused(ttftop: Command) -> None:
+    done = ttftop("http://node 7")
+    assert_one_line(done.stderr, "the URL has a space in it")
+    assert done.returncode == 2
+
+
+def test_nothing_to_do_prints_the_short_help(ttftop: Command) -> None:
+    done = ttftop()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "ttftop URL" in done.stderr
+    assert len(done.stderr.splitlines()) < 10
+
+
+def test_a_closed_port_is_exit_code_3_and_leaves_no_session(ttftop: Command, home: Path) -> None:
+    done = ttftop(URL, "--duration", "1s", "--sessions-dir", str(home / "kept"))
+    assert_one_line(done.stderr, "127.0.0.1:9")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert list((home / "kept").iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "not = [toml", 'format = "something-else"\nversion = "1.0"\n'])
+def test_a_foreign_or_broken_session_is_named(ttftop: Command, home: Path, text: str) -> None:
+    directory = home / "20260101-000000-odd"
+    directory.mkdir()
+    (directory / "session.toml").write_text(text, encoding="utf-8")
+    for command in ("summary", "replay", "attach"):
+        done = ttftop(command, str(directory))
+        assert_one_line(done.stderr, str(directory))
+        assert done.returncode == 2
+
+
+def test_a_key_file_that_holds_no_key_does_not_show_it(ttftop: Command, home: Path) -> None:
+    path = home / "key"
+    path.write_text("sk-CANARY with a space\nand a second line", encoding="utf-8")
+    done = ttftop(URL, "--api-key-file", str(path))
+    assert_one_line(done.stderr, "--api-key-file")
+    assert "CANARY" not in done.stderr + done.stdout
+    assert done.returncode == 2
+
+
+def test_what_was_typed_cannot_command_the_terminal(ttftop: Command) -> None:
+    for arguments in (["\x1b]0;owned\x07"], ["http://x", "--rate", "\x1b[2J"], ["summary", "\x1b[31m"]):
+        done = ttftop(*arguments)
+        assert "\x1b" not in done.stderr
+        assert "\x07" not in done.stderr
+        assert done.returncode == 2
