@@ -41,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--api-key-file", metavar="FILE", help=f"clients must show this key; else ${KEY_VARIABLE}"
     )
+    parser.add_argument(
+        "--exit-when-idle", type=float, metavar="SECONDS", help="end after this long without any request"
+    )
     options = parser.parse_args(arguments)
     try:
         key = api_key(options.api_key_file)
@@ -50,7 +53,14 @@ def main(arguments: list[str] | None = None) -> int:
 
     from loadgen.simulator.serve import serve  # after the flags are known good: it takes a while to import
 
-    return serve(options.host, options.port, options.profile, options.seed, key)
+    return serve(
+        options.host,
+        options.port,
+        options.profile,
+        options.seed,
+        key,
+        exit_when_idle_s=options.exit_when_idle,
+    )
 
 
 if __name__ == "__main__":

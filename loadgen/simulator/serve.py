@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 
 import uvicorn
 
-from loadgen.clock import MonotonicClock
+from loadgen.clock import Clock, MonotonicClock
 from loadgen.simulator.app import create_app
 from loadgen.simulator.engine import Engine
 from loadgen.simulator.profiles import PROFILES
@@ -49,15 +50,20 @@ def serve(
     seed: int,
     api_key: str | None = None,
     ready: Callable[[int], None] | None = None,
+    exit_when_idle_s: float | None = None,
 ) -> int:
     """Serves until SIGINT or SIGTERM; prints one line when it listens, then calls `ready(port)`.
 
-    `port` 0 takes a free one. Returns an exit code: 0 stopped, 2 wrong usage (said in one line on stderr).
+    `port` 0 takes a free one. With `exit_when_idle_s` it also ends when for that long no request of any
+    kind has come (a scrape of /metrics is one) and none is being answered. Returns an exit code: 0 stopped,
+    2 wrong usage (said in one line on stderr).
     """
     if profile not in PROFILES:
         return _wrong(f"--profile: got {profile!r}, need one of {', '.join(PROFILES)}")
     if not 0 <= port <= 65535:
         return _wrong(f"--port: got {port}, need a number from 0 (any free one) to 65535")
+    if exit_when_idle_s is not None and not 0 < exit_when_idle_s < math.inf:
+        return _wrong(f"--exit-when-idle: got {exit_when_idle_s:g}, need a number of seconds above 0")
     try:
         listener = _listen(host, port)
     except OSError as error:
@@ -76,7 +82,8 @@ def serve(
         if ready is not None:
             ready(bound)
 
-    engine = Engine(chosen, MonotonicClock(0))
+    clock = MonotonicClock(0)
+    engine = Engine(chosen, clock)
     config = uvicorn.Config(
         create_app(engine, seed, time.time, api_key),
         log_level="warning",
@@ -89,10 +96,30 @@ def serve(
         backlog=BACKLOG,
     )
     server = _Server(config, engine, listening)
+    if exit_when_idle_s is not None:
+        config.callback_notify = _idle_watch(server, engine, clock, round(exit_when_idle_s * 1e9))
+        config.timeout_notify = 0
     _allow_many_connections()
     with listener, _stopped_by_signals(server):
         server.run(sockets=[listener])
     return 0
+
+
+def _idle_watch(
+    server: uvicorn.Server, engine: Engine, clock: Clock, idle_ns: int
+) -> Callable[[], Awaitable[None]]:
+    """To be called now and then: stops `server` when it has had nothing to do for `idle_ns`."""
+    seen, since_ns = -1, clock.now_ns()
+
+    async def watch() -> None:
+        nonlocal seen, since_ns
+        requests = server.server_state.total_requests
+        if requests != seen or engine.batch.running or engine.batch.waiting:
+            seen, since_ns = requests, clock.now_ns()
+        elif clock.now_ns() - since_ns >= idle_ns:
+            server.should_exit = True
+
+    return watch
 
 
 def _wrong(message: str) -> int:
