@@ -121,6 +121,9 @@ def test_text_from_an_exporter_cannot_steer_the_terminal():
 
 def test_only_wanted_lines_are_parsed_so_a_broken_line_elsewhere_does_no_harm():
     text = "some_other_metric{broken 1\nvllm:num_requests_running 4\nvllm:num_requests_running_max 9\n"
+    assert [(sample.name, sample.value) for sample in parse(text, NAMES)] == [
+        ("vllm:num_requests_running", 4.0)
+    ]
     assert server(text).running == 4.0
 
 
