@@ -161,10 +161,10 @@ class PrometheusSource:
         start_ns = now_ns()
         try:
             text = scrape(self._http, self._target.url, now_ns)
+            taken = Scrape(start_ns, now_ns() - start_ns, self.name)
             samples = _parsed(text)
         except Failure as failure:
             return self._missed(now_ns, failure)
-        taken = Scrape(start_ns, now_ns() - start_ns, self.name)
         found = {title: records for title, records in _read(samples, taken) if records}
         if not found:
             looked_for = ", ".join(adapter.title for adapter in ADAPTERS.values())

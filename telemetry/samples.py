@@ -44,11 +44,19 @@ def parse(text: str, names: Collection[str]) -> list[Sample]:
     if len(wanted) > MOST_LINES:
         raise ValueError(f"more than {MOST_LINES} lines")
     return [
-        Sample(sample.name, sample.labels, sample.value)
+        Sample(sample.name, sample.labels, _float(sample.value))
         for family in text_string_to_metric_families("\n".join(wanted) + "\n")
         for sample in family.samples
         if sample.name in names
     ]
+
+
+def _float(value: float) -> float:
+    """The parser gives an int where it can, of any length."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
 
 
 def simulated(samples: Iterable[Sample]) -> bool:

@@ -108,7 +108,7 @@ def test_gpus_without_uuid_are_told_apart_by_host_and_index():
     assert [(gpu.gpu, gpu.util_pct) for gpu in samples.gpus] == [("x#a:0", 1.0), ("x#b:0", 2.0)]
 
 
-@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1"])
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1", pytest.param("9" * 1000, id="a thousand digits")])
 def test_a_number_that_cannot_be_is_a_gap(value):
     got = server(f"vllm:num_requests_running {value}\nvllm:num_requests_waiting 2\n")
     assert (got.running, got.waiting) == (None, 2.0)
