@@ -130,7 +130,7 @@ def _unix(text: str, shown: str) -> Target:
 def _split_port(authority: str, shown: str) -> tuple[str, int | None]:
     """Host and port as typed; httpx lets 0, 99999 and digits of other scripts pass."""
     match = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::(.*))?", authority)
-    if match is None or authority.count(":") > 1 and not match[1].startswith("["):
+    if match is None or (authority.count(":") > 1 and not match[1].startswith("[")):
         raise TargetError(f"{shown}: the host cannot be read; an IPv6 address stands in brackets: [::1]:8000")
     host, port = match[1], match[2]
     if port is None:

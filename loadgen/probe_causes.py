@@ -1,0 +1,56 @@
+"""The cause of a failed HTTP request in one line: httpx itself names neither address nor reason."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from loadgen.target import Target
+
+
+def cause_of(error: BaseException, target: Target) -> str:
+    """One line for a failure on the way to an answer, not yet made safe to print."""
+    chain = list(_chain(error))
+    host = target.address.host
+    for cause in chain:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate cannot be verified ({cause.verify_message}): use --ca FILE or --insecure"
+        if isinstance(cause, ssl.SSLError):
+            why = (cause.reason or str(cause)).lower().replace("_", " ")
+            hint = "; is it http://?" if "wrong version" in why or "record layer" in why else ""
+            return f"the TLS handshake failed ({why}){hint}"
+        if isinstance(cause, socket.gaierror):
+            return f"the name {host} cannot be resolved"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused; is the server running?"
+        if isinstance(cause, FileNotFoundError) and target.address.unix_path is not None:
+            return "there is no such socket; is the server running?"
+        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL):
+            return f"this machine ran out of file descriptors or ports ({cause.strerror})"
+    if isinstance(error, (httpx.ConnectError, OSError)):
+        reasons = [cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror]
+        return f"the connection failed ({reasons[-1] if reasons else error})"
+    if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError)):
+        tail = "" if target.address.tls or target.address.unix_path else "; does it want https?"
+        if "without sending a response" in str(error) or isinstance(error, httpx.ReadError):
+            return f"the server closed the connection without a complete answer{tail}"
+        return f"the answer is not valid HTTP ({error}){tail}"
+    return f"the request failed ({type(error).__name__}: {error})"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, what caused it, and all of a group."""
+    seen: set[int] = set()
+    waiting: list[BaseException] = [error]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        waiting.extend(getattr(current, "exceptions", ()))
+        waiting.extend(cause for cause in (current.__cause__, current.__context__) if cause is not None)

@@ -1,0 +1,137 @@
+"""One stream of the probe, read event by event: what came, and in which form the server counts tokens."""
+
+from __future__ import annotations
+
+import msgspec
+
+from loadgen.clock import monotonic_ns
+from loadgen.endpoints import Endpoint, Reading, Usage
+from loadgen.endpoints.reading import loads
+from loadgen.errors import printable
+from loadgen.probed import WarmUp
+from loadgen.sse import SseLimitError, SseParser
+
+MAX_STREAM_BYTES = 16 << 20
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """A stream that was read to its end."""
+
+    warm_up: WarmUp
+    usage: Usage | None
+    """The last that came."""
+    usages: int
+    """Events that carried usage."""
+    chunk_tokens: tuple[int, ...]
+    """Tokens in each chunk, as far as token ids or continuous usage tell."""
+    token_ids: bool
+    """Chunks carried the ids of their tokens."""
+    done: bool
+    """`[DONE]` came."""
+    finish_reason: str | None
+    fingerprint: str
+    """`system_fingerprint` of the first event, safe to print; empty when there is none."""
+    headers: dict[str, str]
+    """Names in lower case, values as they came."""
+
+    @property
+    def continuous(self) -> bool:
+        """Usage came with the chunks, not only at the end."""
+        return self.usages >= 2
+
+    @property
+    def one_token_chunks(self) -> bool | None:
+        """Each chunk bore one token; None when nothing tells."""
+        if self.chunk_tokens:
+            return max(self.chunk_tokens) == 1
+        tokens = self.warm_up.output_tokens
+        return None if tokens is None or not self.warm_up.chunks else self.warm_up.chunks >= tokens
+
+
+class StreamReader:
+    """Fed with the body of a response as it comes; `close` at its end."""
+
+    def __init__(self, endpoint: Endpoint, began_ns: int) -> None:
+        self.error: str | None = None
+        """What the first error inside the stream said, not yet made safe."""
+        self._read = endpoint.read
+        self._began_ns = began_ns
+        self._parser = SseParser()
+        self._size = 0
+        self._first_ns: int | None = None
+        self._chunks = 0
+        self._usage: Usage | None = None
+        self._usages = 0
+        self._counted = 0
+        self._chunk_tokens: list[int] = []
+        self._token_ids = False
+        self._done = False
+        self._finish_reason: str | None = None
+        self._fingerprint = ""
+
+    def feed(self, piece: bytes) -> None:
+        """Raises SseLimitError when the stream is larger than it may be."""
+        now_ns = monotonic_ns()
+        self._size += len(piece)
+        if self._size > MAX_STREAM_BYTES:
+            raise SseLimitError(f"a stream of more than {MAX_STREAM_BYTES >> 20} MiB")
+        for event in self._parser.feed(piece):
+            self._take(event.data, event.name, now_ns)
+
+    def close(self, headers: dict[str, str]) -> Streamed:
+        end_ns = monotonic_ns()
+        for event in self._parser.close():
+            self._take(event.data, event.name, end_ns)
+        usage = self._usage
+        return Streamed(
+            warm_up=WarmUp(
+                ttft_ms=None if self._first_ns is None else (self._first_ns - self._began_ns) / 1e6,
+                total_ms=(end_ns - self._began_ns) / 1e6,
+                chunks=self._chunks,
+                input_tokens=usage.prompt_tokens if usage else None,
+                output_tokens=usage.completion_tokens if usage else None,
+            ),
+            usage=usage,
+            usages=self._usages,
+            chunk_tokens=tuple(self._chunk_tokens),
+            token_ids=self._token_ids,
+            done=self._done,
+            finish_reason=self._finish_reason,
+            fingerprint=self._fingerprint,
+            headers=headers,
+        )
+
+    def _take(self, data: bytes, name: bytes | None, now_ns: int) -> None:
+        reading = self._read(data, name)
+        if reading.error is not None and self.error is None:
+            self.error = reading.error.message
+        if not self._fingerprint and not reading.done:
+            self._fingerprint = _fingerprint(data)
+        gained = self._gained(reading)
+        if reading.bears_token:
+            self._chunks += 1
+            if self._first_ns is None:
+                self._first_ns = now_ns
+            if gained is not None and gained > 0:
+                self._chunk_tokens.append(gained)
+        self._finish_reason = reading.finish_reason or self._finish_reason
+        self._done = self._done or reading.done
+
+    def _gained(self, reading: Reading) -> int | None:
+        gained = None
+        if reading.usage is not None:
+            self._usage = reading.usage
+            self._usages += 1
+            if reading.usage.completion_tokens is not None:
+                gained = reading.usage.completion_tokens - self._counted
+                self._counted = reading.usage.completion_tokens
+        if reading.tokens is not None:
+            self._token_ids = True
+            gained = reading.tokens
+        return gained
+
+
+def _fingerprint(data: bytes) -> str:
+    decoded = loads(data)
+    found = decoded.get("system_fingerprint") if isinstance(decoded, dict) else None
+    return printable(found, 80) if isinstance(found, str) else ""
