@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import argparse
 import signal
-import socket
 from pathlib import Path
 
 import make_gguf
+import ports
 import xllamacpp
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def model_file(models: Path, size: str) -> Path:
@@ -34,7 +28,7 @@ def parameters(model: Path, options: argparse.Namespace) -> xllamacpp.CommonPara
     params = xllamacpp.CommonParams()
     params.model.path = str(model)
     params.model_alias = type(params.model_alias)([options.name]) if options.name else params.model_alias
-    params.port = options.port or free_port()
+    params.port = ports.choose(options.port)
     params.n_parallel = options.slots
     params.n_ctx = options.slots * options.context
     params.n_gpu_layers = 0

@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import ports
 import vocabulary
 
 VOCABULARY = 4096
@@ -100,12 +100,6 @@ def write_model(directory: Path) -> None:
         (directory / name).write_text(json.dumps(content), encoding="utf-8")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=2) as response:
@@ -125,7 +119,7 @@ def main() -> int:
 
     model = options.models / "random-llama-hf"
     write_model(model)
-    port = options.port or free_port()
+    port = ports.choose(options.port)
     offline = {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",

@@ -75,7 +75,7 @@ WRONG = [
     ("summary nosuch", "summary: nosuch: no session of that id, name or path"),
     ("summary", "no sessions yet"),
     ("replay nosuch", "replay: nosuch: no session"),
-    ("replay /etc/passwd", "no ttftop session"),
+    ("replay /etc/passwd", "replay: /etc/passwd"),
     ("summary /etc", "no ttftop session"),
     ("attach", "attach: no live session in"),
     ("attach nosuch", "attach: nosuch: no session"),

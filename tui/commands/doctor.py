@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from loadgen.errors import printable
 from tui.commands import live, load
 from tui.commands.exits import OK, CommandError, one_line
 from tui.commands.parser import Parser
@@ -21,6 +22,10 @@ from tui.commands.target import api_key, target
 PACKAGES = ("textual", "httpx", "nvidia-ml-py", "numpy", "plotext", "msgspec", "uvloop")
 DESCRIPTORS = 4096
 """Enough for a run with the default cap on requests in flight."""
+
+
+INPUT_TOKENS, OUTPUT_TOKENS = 64, 8
+"""What is asked of a server to see what it can do."""
 
 
 class Finding(NamedTuple):
@@ -48,8 +53,9 @@ def run(options: argparse.Namespace) -> int:
     for finding in findings:
         _say(finding)
     if asked is not None:
-        for finding in server(options):
-            _say(finding)
+        print()
+        for line in server(options):
+            print(printable(line))
     return OK
 
 
@@ -119,8 +125,23 @@ def gpus() -> Iterator[Finding]:
         source.close()
 
 
-def server(options: argparse.Namespace) -> Iterator[Finding]:
-    """What probing the server shows.
+CAPABILITIES = {
+    "token_id_prompts": "takes prompts as token ids",
+    "ignore_eos": "takes ignore_eos",
+    "min_tokens": "takes min_tokens",
+    "include_usage": "sends usage with a stream",
+    "continuous_usage": "sends usage with every chunk",
+    "return_token_ids": "sends token ids with chunks",
+    "one_token_chunks": "one token a chunk when idle",
+    "sends_done": "ends streams with [DONE]",
+    "tokenize": "/tokenize",
+    "context_tokens": "context, tokens",
+    "vocabulary": "vocabulary, tokens",
+}
+
+
+def server(options: argparse.Namespace) -> Iterator[str]:
+    """What probing the server shows, a line each.
 
     Raises:
         CommandError: it cannot be reached, or refuses.
@@ -128,7 +149,8 @@ def server(options: argparse.Namespace) -> Iterator[Finding]:
     import asyncio
 
     from loadgen.apikey import ApiKey
-    from loadgen.probe import ProbeError, probe
+    from loadgen.probe import probe
+    from loadgen.probed import ProbeError
     from loadgen.target import parse_target
 
     where = parse_target(options.target, ca_file=options.ca and str(options.ca), insecure=options.insecure)
@@ -141,22 +163,31 @@ def server(options: argparse.Namespace) -> Iterator[Finding]:
                 None if key is None else ApiKey(key, "this command"),
                 model=options.model,
                 endpoint=options.endpoint or "auto",
-                input_tokens=64,
-                output_tokens=8,
+                input_tokens=INPUT_TOKENS,
+                output_tokens=OUTPUT_TOKENS,
                 seed=0,
                 on_note=notes.append,
+                lengths_given=False,
+                thorough=True,
             )
         )
     except ProbeError as error:
         raise CommandError(str(error), error.exit_code) from None
-    yield Finding(True, "server", where.url)
+    can = probed.capabilities
+    name = " ".join(word for word in (can.server, can.server_version) if word) or "an unnamed server"
+    yield f"{where.url} is {name}{', SIMULATED' if can.simulated else ''}"
+    yield f"  model                        {probed.model}"
+    yield f"  load goes to                 {probed.template.path}, prompts as {probed.prompt.form}"
+    for field, words in CAPABILITIES.items():
+        yield f"  {words:<28} {_shown(getattr(can, field))}"
     for note in notes:
-        yield Finding(True, "note", note)
-    for name, value in probed.facts().items():
-        yield Finding(value is not False, name.replace("_", " ")[:11], _shown(value))
+        yield f"  note: {note}"
+    yield f"  asked in {probed.requests} requests"
 
 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "unknown" if value is None else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "not known" if value is None else str(value) or "no"

@@ -56,10 +56,11 @@ def show(directory: Path, options: argparse.Namespace, *, live: bool) -> str:
     view = SessionView(directory)
     if not live:
         return run_screen(view, None, title=directory.name, **more)
-    from tui.commands.viewer import CommandLine, Viewer
+    from sessions.control import ControlClient
+    from tui.commands.viewer import Viewer
 
     with Viewer(directory):
-        return run_screen(view, CommandLine(directory), title=directory.name, **more)
+        return run_screen(view, ControlClient(directory, viewer=False), title=directory.name, **more)
 
 
 def after(directory: Path, left: str) -> int:

@@ -1,13 +1,11 @@
-"""The screen's two lines to a live run: one that says that somebody watches, and one for commands."""
+"""Says to a live run that somebody watches it, for as long as a screen is open."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from sessions.control import ControlClient, ControlError
 
@@ -23,7 +21,7 @@ class Viewer:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._client = ControlClient(directory)
+        self._client = ControlClient(directory, viewer=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._left = asyncio.Event()
         self._ready = threading.Event()
@@ -49,7 +47,7 @@ class Viewer:
         self._ready.set()
         while not self._left.is_set():
             try:
-                await self._client.connect(viewer=True)
+                await self._client.send({"cmd": "hello"})
             except ControlError:
                 await self._wait(RETRY_S)
             else:
@@ -61,25 +59,3 @@ class Viewer:
             await asyncio.wait_for(self._left.wait(), seconds)
         except asyncio.TimeoutError:
             pass
-
-
-class CommandLine:
-    """What `tui.source.Control` asks for: connects when the first command is sent."""
-
-    def __init__(self, directory: Path) -> None:
-        self._client = ControlClient(directory)
-        self._connected = False
-
-    async def send(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The run's answer.
-
-        Raises:
-            OSError: the run cannot be reached.
-        """
-        try:
-            if not self._connected:
-                await self._client.connect(viewer=False)
-                self._connected = True
-            return await self._client.send(dict(command))
-        except ControlError as error:
-            raise OSError(str(error)) from None
