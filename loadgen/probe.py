@@ -96,7 +96,7 @@ async def probe(
 
 def _fit(asking: Asking, lengths_given: bool) -> None:
     """Raises a ProbeError when the lengths exceed the context; cuts them when nobody asked for them."""
-    context = asking.models.context_tokens.get(asking.model)
+    context = asking.context_tokens
     if context is None or asking.input_tokens + asking.output_tokens <= context:
         return
     if lengths_given:
@@ -136,8 +136,8 @@ def _capabilities(asking: Asking, taken: Attempt, endpoint: str, dialect: str | 
         continuous_usage=first.continuous,
         return_token_ids=first.token_ids,
         tokenize=dialect,
-        context_tokens=models.context_tokens.get(asking.model),
-        vocabulary=models.vocabulary.get(asking.model),
+        context_tokens=asking.context_tokens,
+        vocabulary=models.of(models.vocabulary, asking.model),
         sends_done=last.done,
         one_token_chunks=any(ones) if ones else None,
         server=asking.client.safe(models.server or last.headers.get("server", ""), 60),

@@ -32,6 +32,10 @@ class Asking:
     """Read to their end, oldest first."""
     prompts: int = 0
 
+    @property
+    def context_tokens(self) -> int | None:
+        return self.models.of(self.models.context_tokens, self.model)
+
     async def stream(self, attempt: Attempt, plan: PromptPlan) -> Streamed:
         """One full-size request of a few output tokens.
 
@@ -51,7 +55,7 @@ class Asking:
         return streamed
 
     def too_long(self) -> str:
-        context = self.models.context_tokens.get(self.model)
+        context = self.context_tokens
         room = f"the model's context of {context} tokens" if context is not None else "the model's context"
         return (
             f"{self.client.target.url}: --input-tokens {self.input_tokens} and --output-tokens "

@@ -20,10 +20,12 @@ MOST_STREAMS = 3
 async def with_words(
     asking: Asking, attempt: Attempt, plan: PromptPlan, tokenizer: Count | None
 ) -> PromptPlan:
-    """`plan` with words that were seen to add one token each; as it was, with a note, when none can be found.
+    """`plan` at its full length, with words that were seen to add one token each.
 
+       When none can be found it keeps its likely ones, and a note says so.
     Without a `tokenizer` the server's own count of input tokens serves, one short request each.
     """
+    plan = msgspec.structs.replace(plan, tokens=asking.input_tokens)
     count = tokenizer or _by_usage(asking.client, asking.model, attempt)
     if tokenizer is None and asking.streams[-1].warm_up.input_tokens is None:
         asking.on_note("the server does not count input tokens: prompts are of about the asked length")
@@ -32,11 +34,11 @@ async def with_words(
     if words is None:
         asking.on_note("no words of one token were found: prompts are of about the asked length")
         return plan
-    return PromptPlan("text", plan.tokens, words=words.words, overhead_tokens=words.overhead_tokens)
+    return msgspec.structs.replace(plan, words=words.words, overhead_tokens=words.overhead_tokens)
 
 
 async def verified(asking: Asking, attempt: Attempt, plan: PromptPlan) -> tuple[PromptPlan, bool | None]:
-    """`plan`, corrected by what the server counts, and whether that is the asked length; None: it does not count.
+    """`plan`, corrected by what the server counts, and whether it counts the asked length (None: no count).
 
     At least one stream is sent: the second warm-up, of the very request that the load will send.
 

@@ -22,6 +22,11 @@ class Models(msgspec.Struct, frozen=True):
     """Who owns the models, else the `Server` header; not yet made safe."""
     simulated: bool
 
+    def of(self, values: dict[str, int], model: str) -> int | None:
+        """The value for `model`. One that is not listed shares it with the only one that is: an adapter of
+        it, or a name the server does not look at."""
+        return values.get(model) or (values.get(self.names[0]) if len(self.names) == 1 else None)
+
 
 async def ask_models(client: Client, named: str | None) -> Models:
     """Asks for the list. A server that has none is let pass when the user named a model.

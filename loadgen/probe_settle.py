@@ -12,6 +12,8 @@ from loadgen.probe_models import listed, refuse_strangers
 from loadgen.probe_words import CANDIDATES
 from loadgen.probed import ProbeError
 
+_FIRST_WORDS = 48
+
 Refusals = list[tuple[Attempt, Refused]]
 
 
@@ -20,13 +22,13 @@ async def settle(
 ) -> tuple[Attempt, PromptPlan]:
     """The attempt that was answered with a stream (the last of `asking.streams`), and its prompts.
 
-    Prompts of words are of about the asked length only. What had to be given up is said by a note.
+    Prompts of words are short ones. What had to be given up is said by a note.
 
     Raises:
         ProbeError: none was taken.
     """
     refusals: Refusals = []
-    for way in ways(endpoint, asking.models.vocabulary.get(asking.model)):
+    for way in ways(endpoint, asking.models.of(asking.models.vocabulary, asking.model)):
         attempt: Attempt | None = way
         while attempt is not None:
             plan = _first_plan(attempt, asking.input_tokens)
@@ -44,8 +46,9 @@ async def settle(
 def _first_plan(attempt: Attempt, tokens: int) -> PromptPlan:
     if attempt.form == "ids":
         return attempt.ids(tokens)
-    # Most likely one token each; a small template. Both are counted once the server has taken one.
-    return PromptPlan("text", tokens, words=list(CANDIDATES[:40]), overhead_tokens=8)
+    # Most likely one token each, and a small template: counted later. A small vocabulary may make thrice as
+    # many tokens of them, so the first prompt is short, or it might not fit into the context.
+    return PromptPlan("text", min(tokens, _FIRST_WORDS), words=list(CANDIDATES[:40]), overhead_tokens=8)
 
 
 def _next(asking: Asking, attempt: Attempt, refusal: Refused) -> Attempt | None:
