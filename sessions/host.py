@@ -34,6 +34,8 @@ from sessions.store import hold_lock
 if TYPE_CHECKING:
     from loadgen.plan import Address
     from loadgen.probed import Probed
+    from telemetry.poller import Poller
+    from telemetry.source import Source
 
 TELEMETRY_FILE = "telemetry.jsonl"
 DRAIN_S = 60.0
@@ -72,7 +74,8 @@ class Host:
         self._end_wanted = asyncio.Event()
         self._hurry = asyncio.Event()
         self._steering: Steering | None = None
-        self._poller: Any = None
+        self._sources: list[Source] = []
+        self._poller: Poller | None = None
         self._state = ""
         self._start_ns = 0
 
@@ -102,9 +105,18 @@ class Host:
         from loadgen.probe import probe
         from loadgen.probed import ProbeError
         from loadgen.target import TargetError, parse_target
+        from telemetry.discover import resolve
+        from telemetry.source import TelemetryError
 
         target = self._config.target
         try:
+            self._sources = resolve(
+                self._config.telemetry,
+                target.url,
+                self._orders.api_key,
+                ca_file=target.ca_file,
+                insecure=target.insecure,
+            )
             where = parse_target(target.url, ca_file=target.ca_file, insecure=target.insecure)
             key = None if self._orders.api_key is None else ApiKey(self._orders.api_key, "the run's orders")
             probing = asyncio.ensure_future(
@@ -126,7 +138,7 @@ class Host:
                 probing.cancel()
                 return HostWord("refused", "interrupted before any load was sent", 130)
             probed = probing.result()
-        except TargetError as error:
+        except (TargetError, TelemetryError) as error:
             return HostWord("refused", str(error), 2)
         except ProbeError as error:
             return HostWord("refused", str(error), error.exit_code)
@@ -173,23 +185,10 @@ class Host:
         return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
 
     def _start_telemetry(self) -> None:
-        from telemetry.discover import resolve
         from telemetry.poller import Poller
-        from telemetry.source import TelemetryError
 
-        try:
-            sources = resolve(
-                self._config.telemetry,
-                self._config.target.url,
-                self._orders.api_key,
-                ca_file=self._config.target.ca_file,
-                insecure=self._config.target.insecure,
-            )
-        except TelemetryError as error:
-            self._note("warning", str(error))
-            return
         journal = JournalWriter(self._directory / TELEMETRY_FILE)
-        self._poller = Poller(sources, journal.append, self._clock.now_ns)
+        self._poller = Poller(self._sources, journal.append, self._clock.now_ns)
         self._poller.start()
 
     async def _refuse(self, word: HostWord) -> int:

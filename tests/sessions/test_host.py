@@ -1,0 +1,297 @@
+"""Live runs in real processes: they outlive what starts them, end in order, and lose nothing on disk."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from loadgen.records import Request, Tick
+from sessions.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.control import ControlClient, ControlError, send_once
+from sessions.follow import Follower, GzipFollower
+from sessions.journal import HOST_FILE, request_paths, timeline_paths
+from sessions.launch import Launched, LaunchError, launch
+from sessions.manifest import read
+from sessions.records import End, LoadChange, Note, State
+from sessions.store import is_live
+from sessions.summary import summarise
+
+CANARY = "sk-CANARY-7f3a9"
+
+
+def until(condition: Callable[[], Any], what: str, timeout_s: float = 20.0) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {timeout_s} s: {what}")
+
+
+def host_records(directory: Path) -> list[Any]:
+    return list(Follower(directory / HOST_FILE).poll())
+
+
+def requests_of(directory: Path) -> list[Request]:
+    return [
+        r for path in request_paths(directory) for r in GzipFollower(path).poll() if isinstance(r, Request)
+    ]
+
+
+def ticks_of(directory: Path) -> list[Tick]:
+    return [r for path in timeline_paths(directory) for r in Follower(path).poll() if isinstance(r, Tick)]
+
+
+def ended(directory: Path) -> End | None:
+    return next((r for r in host_records(directory) if isinstance(r, End)), None)
+
+
+@pytest.fixture
+def start(tmp_path: Path, simulator_url: str) -> Iterator[Callable[..., Launched]]:
+    runs: list[Launched] = []
+
+    def begin(
+        *, url: str = simulator_url, wait: bool = True, telemetry: str = "none", **load: Any
+    ) -> Launched:
+        config = RunConfig(
+            target=TargetConfig(url),
+            load=LoadConfig(**load),
+            workload=WorkloadConfig(input_tokens=32, output_tokens=8),
+            telemetry=[telemetry],
+        )
+        run = launch(config, root=tmp_path, api_key=CANARY)
+        runs.append(run)
+        if wait:
+            run.wait_ready(30)
+        return run
+
+    yield begin
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.kill()
+        run.process.wait()
+        assert run.process.stdout is not None
+        run.process.stdout.close()
+
+
+def test_a_run_completes_by_itself_and_leaves_a_private_session_without_the_key(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(rate_rps=40.0, requests=30)
+    assert run.process.wait(30) == 0
+    manifest = read(run.directory)
+    assert manifest.end is not None
+    assert (manifest.end.reason, manifest.end.exit_code) == ("completed", 0)
+    assert manifest.simulated
+    assert stat.S_IMODE(run.directory.stat().st_mode) == 0o700
+    for path in run.directory.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        assert CANARY.encode() not in path.read_bytes(), path
+    requests = requests_of(run.directory)
+    assert sorted(r.index for r in requests) == list(range(30))
+    assert {r.output_tokens for r in requests} == {8}
+    assert {r.input_tokens for r in requests} == {32}
+    assert [r.state for r in host_records(run.directory) if isinstance(r, State)] == [
+        "probing",
+        "running",
+        "draining",
+        "ended",
+    ]
+    assert not is_live(run.directory)
+
+
+def test_the_summary_in_the_manifest_equals_the_one_read_back_to_the_digit(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(rate_rps=40.0, duration_s=1.5, telemetry="auto")
+    assert run.process.wait(30) == 0
+    fresh = summarise(run.directory)
+    stored = read(run.directory).result
+    assert stored is not None
+
+    def without_none(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: without_none(v) for k, v in value.items() if v is not None}
+        return [without_none(v) for v in value] if isinstance(value, list) else value
+
+    assert stored == without_none(fresh)
+    assert fresh["requests"]["succeeded"] > 20
+    assert fresh["simulated"] is True
+
+
+def test_a_key_press_is_followed_within_100_ms_of_its_arrival(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=50.0, arrivals="constant", duration_s=2.0)
+    until(lambda: ticks_of(run.directory), "a first tick")
+    answer = send_once(run.directory, {"cmd": "rate", "rate_rps": 100.0})
+    assert answer["ok"]
+    run.process.wait(30)
+    change = next(r for r in host_records(run.directory) if isinstance(r, LoadChange) and r.change == "rate")
+    assert change.received_ns is not None
+    due = sorted(r.due_ns for r in requests_of(run.directory))
+    first_on_new = next(t for t in due if t >= change.t_ns)
+    assert first_on_new - change.received_ns < 100_000_000
+    after = [t for t in due if t >= first_on_new]
+    assert {b - a for a, b in itertools.pairwise(after)} <= {10_000_000, 9_999_999, 10_000_001}
+
+
+def test_two_workers_send_what_one_would(start: Callable[..., Launched]) -> None:
+    due = []
+    for workers in (1, 2):
+        run = start(rate_rps=30.0, duration_s=1.5, workers=workers, seed=5)
+        assert run.process.wait(30) == 0
+        started = next(r for r in host_records(run.directory) if isinstance(r, LoadChange))
+        due.append(
+            [
+                (r.index, r.due_ns - started.t_ns)
+                for r in sorted(requests_of(run.directory), key=lambda r: r.index)
+            ]
+        )
+    assert due[0] == due[1]
+    assert len(due[0]) > 25
+
+
+def test_sigterm_ends_the_run_saved_within_5_s_and_sighup_does_not(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=20.0)
+    until(lambda: requests_of(run.directory), "a first request on disk")
+    run.process.send_signal(signal.SIGHUP)
+    assert send_once(run.directory, {"cmd": "mark", "text": "still here"})["ok"]
+    began = time.monotonic()
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(30) == 130
+    assert time.monotonic() - began < 5.0
+    manifest = read(run.directory)
+    assert manifest.end is not None
+    assert (manifest.end.reason, manifest.end.exit_code) == ("interrupted", 130)
+    assert manifest.result is not None
+    assert manifest.result["valid"] is False
+    requests = manifest.result["requests"]
+    assert requests["due"] == requests["sent"] + requests["not_sent"]
+    assert requests["sent"] == requests["succeeded"] + requests["failed"]
+
+
+def worker_pids(host_pid: int) -> list[int]:
+    path = Path(f"/proc/{host_pid}/task/{host_pid}/children")
+    return [int(pid) for pid in path.read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_killing_the_host_leaves_a_session_that_opens_with_a_note(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=30.0)
+    until(lambda: len(requests_of(run.directory)) > 20, "twenty requests on disk")
+    workers = worker_pids(run.process.pid)
+    seen = len(requests_of(run.directory))
+    run.process.kill()
+    run.process.wait()
+    until(lambda: not any(map(is_running, workers)), "the workers end by themselves")
+    assert not is_live(run.directory)
+    assert ended(run.directory) is None
+    summary = summarise(run.directory)
+    assert summary["requests"]["succeeded"] >= seen
+    assert summary["valid"] is False
+    assert any("kill" in reason for reason in summary["reasons"])
+    with pytest.raises(ControlError):
+        send_once(run.directory, {"cmd": "hold"})
+
+
+def test_killing_a_worker_ends_the_run_in_order_and_says_so(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=30.0, workers=2)
+    until(lambda: len(requests_of(run.directory)) > 20, "twenty requests on disk")
+    os.kill(worker_pids(run.process.pid)[0], signal.SIGKILL)
+    assert run.process.wait(30) == 1
+    end = ended(run.directory)
+    assert end is not None
+    assert end.reason == "worker_lost"
+    assert any(isinstance(r, Note) and "signal 9" in r.text for r in host_records(run.directory))
+    summary = summarise(run.directory)
+    assert summary["valid"] is False
+    assert summary["requests"]["succeeded"] >= 20
+
+
+def test_a_closed_port_is_refused_in_one_line_with_exit_code_3_and_leaves_nothing(
+    start: Callable[..., Launched], tmp_path: Path
+) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        run = start(url=f"http://127.0.0.1:{port}", wait=False)
+        with pytest.raises(LaunchError, match=f"127.0.0.1:{port}") as refused:
+            run.wait_ready(30)
+    assert refused.value.exit_code == 3
+    assert "\n" not in str(refused.value)
+    run.process.wait(10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_finish_drains_and_abort_cuts_off(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=30.0)
+    until(lambda: requests_of(run.directory), "a first request")
+    assert send_once(run.directory, {"cmd": "finish"})["ok"]
+    assert run.process.wait(30) == 0
+    end = ended(run.directory)
+    assert end is not None
+    assert end.reason == "finished"
+    assert summarise(run.directory)["errors"] == {}
+
+    other = start(rate_rps=30.0)
+    until(lambda: requests_of(other.directory), "a first request")
+    assert send_once(other.directory, {"cmd": "abort"})["ok"]
+    assert other.process.wait(30) == 130
+
+
+def test_an_open_end_without_a_viewer_stops_itself_and_with_one_does_not(
+    tmp_path: Path, simulator_url: str
+) -> None:
+    import asyncio
+
+    config = RunConfig(
+        TargetConfig(simulator_url),
+        LoadConfig(rate_rps=10.0),
+        WorkloadConfig(32, 8),
+        telemetry=["none"],
+        interactive=True,
+        orphan_timeout_s=1.0,
+    )
+
+    async def body() -> Launched:
+        run = launch(config, root=tmp_path, api_key=None)
+        await asyncio.to_thread(run.wait_ready, 30)
+        viewer = ControlClient(run.directory)
+        await viewer.send({"cmd": "hello", "viewer": True})
+        await asyncio.sleep(2.5)
+        assert run.process.poll() is None
+        viewer.close()
+        return run
+
+    run = asyncio.run(body())
+    assert run.process.wait(30) == 0
+    end = ended(run.directory)
+    assert end is not None
+    assert end.reason == "orphaned"
+    assert run.process.stdout is not None
+    run.process.stdout.close()
+
+
+def test_the_key_reaches_the_server_and_no_command_line(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=10.0)
+    for pid in [run.process.pid, *worker_pids(run.process.pid)]:
+        assert CANARY.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert CANARY.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
+    send_once(run.directory, {"cmd": "abort"})
+    run.process.wait(30)
+    assert CANARY not in msgspec.json.encode(read(run.directory)).decode()
