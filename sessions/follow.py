@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 import zlib
 from pathlib import Path
 
+from sessions.journal import request_paths, timeline_paths
 from sessions.lines import LINE_CAP_BYTES, BadLine, parse
 from sessions.records import AnyRecord
 
 POLL_CAP_BYTES = 8 << 20
 FILE_CAP_BYTES = 2 << 30
+FILES_CAP = 1024
 
 
 class LineReader:
@@ -36,6 +39,11 @@ class LineReader:
     def torn_bytes(self) -> int:
         """Bytes after the last line end: a line still being written, or cut off by a kill."""
         return len(self._tail)
+
+    @property
+    def torn(self) -> bool:
+        """Something at the end is not whole."""
+        return self.torn_bytes > 0
 
     def refuse(self, offset: int, why: str) -> None:
         self.corrupt_count += 1
@@ -168,6 +176,10 @@ class GzipFollower(LineReader):
                 records.extend(self.feed(text))
         return records
 
+    @property
+    def torn(self) -> bool:
+        return self.torn_bytes > 0 or self._member is not None
+
     def _step(self, most: int) -> bytes | None:
         """Up to `most` bytes of text; b"" when only input was used up, None when more input is needed."""
         if self._lost:
@@ -207,3 +219,62 @@ class GzipFollower(LineReader):
 
     def close(self) -> None:
         self._raw.close()
+
+
+class SessionFollower:
+    """All records of a session, each once, as they come, from files that may appear later.
+
+    Records of one file come in its order; of several files, in no order that means anything. `requests`
+    says whether the request lines are wanted; without them only what the screen needs is read.
+    """
+
+    def __init__(self, directory: Path, *, requests: bool) -> None:
+        self._directory, self._requests = directory, requests
+        self._files: dict[Path, Follower | GzipFollower] = {}
+        self._scanned_ns = -1
+
+    def poll(self) -> list[AnyRecord]:
+        """What is new; [] when nothing is. Bounded: see `behind`."""
+        self._scan()
+        records: list[AnyRecord] = []
+        for file in self._files.values():
+            records.extend(file.poll())
+        return records
+
+    @property
+    def behind(self) -> bool:
+        """The last poll stopped at its bound: more may be there now."""
+        return any(file.behind for file in self._files.values())
+
+    def _scan(self) -> None:
+        try:
+            changed_ns = self._directory.stat().st_mtime_ns
+        except OSError:
+            return
+        if changed_ns == self._scanned_ns:
+            return
+        for path in timeline_paths(self._directory)[:FILES_CAP]:
+            if path not in self._files:
+                self._files[path] = Follower(path)
+        for path in request_paths(self._directory)[:FILES_CAP] if self._requests else []:
+            if path not in self._files:
+                self._files[path] = GzipFollower(path)
+        # A file made within the clock's grain of this scan would leave the same time behind.
+        self._scanned_ns = changed_ns if time.time_ns() - changed_ns > 2_000_000_000 else -1
+
+    def notes(self) -> list[str]:
+        """One line for every file that was not whole, for a session that is written no more."""
+        said = []
+        for path, file in sorted(self._files.items()):
+            if file.torn:
+                said.append(f"{path.name}: the end was cut off ({file.torn_bytes} bytes of a line dropped)")
+            if file.corrupt_count:
+                offset, why = file.corrupt[0]
+                said.append(f"{path.name}: {file.corrupt_count} damaged, first at byte {offset}: {why}")
+            if file.skipped:
+                said.append(f"{path.name}: {file.skipped} lines of kinds this version does not know")
+        return said
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()

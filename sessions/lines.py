@@ -14,6 +14,8 @@ LINE_CAP_BYTES = 1 << 20
 
 TEN_YEARS_NS = 315_576_000 * 10**9
 COUNT_CAP = 10**12
+SKETCH_COUNT_CAP = 1 << 31
+WORKERS_CAP = 4096
 BYTES_CAP = 1 << 60
 FLOAT_CAP = 1e18
 """Bounds on every number of a record, so that nothing downstream overflows 64 bits when it adds up."""
@@ -62,6 +64,8 @@ def _is_unknown_kind(line: bytes) -> bool:
 
 @lru_cache(maxsize=256)
 def _most(field: str) -> int:
+    if field == "worker":
+        return WORKERS_CAP - 1
     if field.endswith("_ns"):
         return TEN_YEARS_NS
     return BYTES_CAP if field.endswith("_bytes") else COUNT_CAP
@@ -91,7 +95,9 @@ def _check_list(field: str, values: list[object]) -> None:
         numbers: list[int] = values  # type: ignore[assignment]  # the decoder saw to it
         if not 0 <= min(numbers) <= max(numbers) <= COUNT_CAP:
             raise BadLine(f"{field} holds a number out of bounds")
-        if field in SKETCHES and (len(numbers) % 2 or max(numbers[::2]) >= BUCKETS):
+        if field in SKETCHES and (
+            len(numbers) % 2 or max(numbers[::2]) >= BUCKETS or max(numbers) > SKETCH_COUNT_CAP
+        ):
             raise BadLine(f"{field} is no sketch: need pairs of bucket below {BUCKETS} and count")
     else:
         for value in values:

@@ -1,0 +1,99 @@
+"""When the load generator itself is the limit: thresholds on its own lag, CPU and late reads.
+
+Judged by whole seconds of session time. A second is troubled when, in some worker, the process used more
+than 0.8 of a core; or p99 of the send lag was above 50 ms and above 20 % of the median TTFT; or more than
+half of the reads with tokens held several while the worker's loop ran more than 20 ms late. The client is
+saturated in seconds that are troubled in the same way as a second next to them: 2 s at least.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions.columns import Floats, Ints, binned, quantiles_ns
+from sessions.timeline import Timeline
+
+SECOND_NS = 1_000_000_000
+CPU_SHARE = 0.8
+SEND_LAG_NS = 50e6
+SEND_LAG_SHARE = 0.2
+COALESCED_SHARE = 0.5
+LOOP_LAG_NS = 20e6
+
+_BLOCK = 300
+Bools = NDArray[np.bool_]
+
+
+class Saturation(NamedTuple):
+    seconds: int
+    """How many seconds the client was saturated."""
+    of_seconds: int
+    """How many seconds there were ticks for."""
+    note: str
+    """The worst of it in one line; empty when there was nothing."""
+
+    @property
+    def saturated(self) -> bool:
+        return self.seconds > 0
+
+
+def saturation(timeline: Timeline, from_ns: int, to_ns: int, ttft_p50_ns: float) -> Saturation:
+    """Judges the whole seconds within `[from_ns, to_ns]`. `ttft_p50_ns` is NaN where there was no TTFT."""
+    ticks = timeline.ticks
+    first = -(-from_ns // SECOND_NS) * SECOND_NS
+    last = to_ns // SECOND_NS * SECOND_NS
+    a, b = ticks.upto(np.array([first, last], dtype=np.float64)).tolist()
+    if b <= a:
+        return Saturation(0, 0, "")
+    at = ((ticks["t"][a:b] - 1) // SECOND_NS).astype(np.int64)
+    seconds, place = np.unique(at, return_inverse=True)
+    worker = np.searchsorted(np.array(timeline.workers), ticks["worker"][a:b])
+    n, workers = len(seconds), len(timeline.workers)
+
+    def by_worker(name: str) -> Floats:
+        return binned(place * workers + worker, ticks[name][a:b], n * workers).reshape(n, workers)
+
+    busy = (by_worker("cpu_ns") / np.maximum(by_worker("dt"), 1)).max(axis=1)
+    reads, coalesced = by_worker("reads").sum(axis=1), by_worker("coalesced_reads").sum(axis=1)
+    late = coalesced / np.maximum(reads, 1)
+    loop_lag = np.zeros(n)
+    np.maximum.at(loop_lag, place, ticks["loop_lag_max_ns"][a:b])
+    send_lag = _send_lag_p99(timeline, seconds)
+    floor = SEND_LAG_NS if np.isnan(ttft_p50_ns) else max(SEND_LAG_NS, SEND_LAG_SHARE * ttft_p50_ns)
+    troubles = (
+        (_sustained(busy > CPU_SHARE, seconds), busy, "the client used {:.0%} of a core"),
+        (_sustained(send_lag > floor, seconds), send_lag / 1e6, "requests left {:.0f} ms late (p99)"),
+        (
+            _sustained((late > COALESCED_SHARE) & (loop_lag > LOOP_LAG_NS), seconds),
+            late,
+            "{:.0%} of reads held several tokens: their times are blurred",
+        ),
+    )
+    total = np.zeros(n, dtype=np.bool_)
+    note = ""
+    for hit, size, words in troubles:
+        total |= hit
+        if not note and hit.any():
+            note = words.format(float(size[hit].max()))
+    return Saturation(int(total.sum()), n, note)
+
+
+def _sustained(hit: Bools, seconds: Ints) -> Bools:
+    """Of the seconds in `hit`, those with a neighbour in it."""
+    together = hit[1:] & hit[:-1] & (np.diff(seconds) == 1)
+    out = np.zeros_like(hit)
+    out[1:] |= together
+    out[:-1] |= together
+    return out
+
+
+def _send_lag_p99(timeline: Timeline, seconds: Ints) -> Floats:
+    parts = []
+    for i in range(0, len(seconds), _BLOCK):
+        block = seconds[i : i + _BLOCK]
+        edges = np.column_stack([block, block + 1]).ravel() * float(SECOND_NS)
+        parts.append(quantiles_ns(timeline.counts("send_lag", edges)[::2], (0.99,))[:, 0])
+    return np.nan_to_num(np.concatenate(parts), nan=0.0)

@@ -1,0 +1,271 @@
+"""The fold: any session's timeline records, in any order, to columns by time.
+
+What is asked about an instant depends only on records up to that instant, so a live run and its replay
+give the same answer for it. About 30 MB for an hour of one busy worker, most of it token-gap sketches.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from loadgen.records import Tick, WorkerNote
+from sessions.columns import Floats, Ints, SketchLog, Table, quantiles_ns
+from sessions.records import AnyRecord, End, LoadChange, Mark, Note, State
+from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, ServerSample, SourceNote
+
+METRICS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag")
+COUNTS = (
+    *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries", "connects"),
+    *("chunks", "output_tokens", "reads", "coalesced_reads", "kernel_reads"),
+)
+GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
+GPU_FIELDS = tuple(name for name in GpuSample.__struct_fields__ if name != "gpu")
+SERVER_FIELDS = ("running", "waiting", "kv_pct", "preemptions", "prompt_tokens", "output_tokens")
+
+KINDS_CAP = 256
+"""Error kinds, devices and sources kept apart; a session that names more is not one of ours."""
+EVENTS_CAP = 20_000
+
+_NAN = float("nan")
+
+
+class Event(NamedTuple):
+    """Something that happened once. Sorts by time; equal times sort the same whatever came first."""
+
+    t_ns: int
+    kind: str
+    """As `sessions.frame.ChartMark.kind`."""
+    label: str
+
+
+@dataclass
+class GpuColumns:
+    """One GPU: what it is, and its samples."""
+
+    device: GpuDevice
+    source: str
+    since_ns: int
+    samples: Table = field(default_factory=lambda: Table(("t", *GPU_FIELDS)))
+
+
+class Timeline:
+    """Applies records, answers questions about spans of session time."""
+
+    def __init__(self) -> None:
+        self._ticks = Table(("t", "dt", "worker", *COUNTS, *GAUGES))
+        self._sketches = {name: SketchLog() for name in METRICS}
+        self._errors: dict[str, Table] = {}
+        self._newest_tick_ns: dict[int, int] = {}
+        self.gpus: dict[str, GpuColumns] = {}
+        self.servers: dict[str, Table] = {}
+        self.sources: dict[str, list[tuple[int, bool, str]]] = {}
+        """By source: when it was found or lost, whether it works, and the sentence about it."""
+        self.simulated_gpus = False
+        self.states: list[tuple[int, str, str]] = []
+        self.loads: list[LoadChange] = []
+        self.events: list[Event] = []
+        self.end: End | None = None
+        self.newest_ns = 0
+        """The latest time of any record."""
+
+    # taking in
+
+    def apply(self, record: AnyRecord) -> None:
+        """Takes one record in; request lines are no part of a timeline and change nothing."""
+        take = _TAKERS.get(type(record))
+        if take is not None:
+            take(self, record)
+            self.newest_ns = max(self.newest_ns, record.t_ns)  # type: ignore[union-attr]  # no Request
+
+    def _tick(self, tick: Tick) -> None:
+        self._newest_tick_ns[tick.worker] = max(self._newest_tick_ns.get(tick.worker, 0), tick.t_ns)
+        self._ticks.add(
+            (
+                tick.t_ns,
+                max(tick.dt_ns, 1),
+                tick.worker,
+                *(getattr(tick, name) for name in COUNTS),
+                tick.in_flight,
+                tick.backlog,
+                _NAN if tick.rate_rps is None else tick.rate_rps,
+                _NAN if tick.concurrency is None else tick.concurrency,
+                tick.loop_lag_max_ns,
+                tick.cpu_ns,
+            )
+        )
+        for name, log in self._sketches.items():
+            log.add(getattr(tick, name))
+        for kind, count in tick.errors.items():
+            name = kind if kind in self._errors or len(self._errors) < KINDS_CAP else "other"
+            self._errors.setdefault(name, Table(("t", "count"))).add((tick.t_ns, count))
+
+    def _worker_note(self, note: WorkerNote) -> None:
+        kind = _NOTE_KINDS.get(note.event)
+        if kind is not None:
+            words = note.event.replace("_", " ")
+            self._happened(note.t_ns, kind, f"{words}: {note.message}" if note.message else words)
+
+    def _gpu_devices(self, record: GpuDevices) -> None:
+        self.simulated_gpus = self.simulated_gpus or record.simulated
+        for device in record.devices:
+            known = self.gpus.get(device.gpu)
+            if known is None:
+                if len(self.gpus) < KINDS_CAP:
+                    self.gpus[device.gpu] = GpuColumns(device, record.source, record.t_ns)
+            elif record.t_ns <= known.since_ns or not known.device.name:
+                known.device, known.source = device, record.source
+                known.since_ns = min(known.since_ns, record.t_ns)
+
+    def _gpu_samples(self, record: GpuSamples) -> None:
+        for sample in record.gpus:
+            known = self.gpus.get(sample.gpu)
+            if known is None:
+                if len(self.gpus) >= KINDS_CAP:
+                    continue
+                index = (
+                    int(tail) if (tail := sample.gpu.rpartition("#")[2]).isdecimal() and len(tail) < 6 else 0
+                )
+                known = GpuColumns(GpuDevice(sample.gpu, index), record.source, record.t_ns)
+                self.gpus[sample.gpu] = known
+            known.since_ns = min(known.since_ns, record.t_ns)
+            known.samples.add((record.t_ns, *map(_or_nan, (getattr(sample, name) for name in GPU_FIELDS))))
+
+    def _server(self, record: ServerSample) -> None:
+        table = self.servers.get(record.source)
+        if table is None:
+            if len(self.servers) >= KINDS_CAP:
+                return
+            table = self.servers[record.source] = Table(("t", *SERVER_FIELDS))
+        table.add((record.t_ns, *map(_or_nan, (getattr(record, name) for name in SERVER_FIELDS))))
+
+    def _source(self, record: SourceNote) -> None:
+        if record.source in self.sources or len(self.sources) < KINDS_CAP:
+            insort(self.sources.setdefault(record.source, []), (record.t_ns, record.ok, record.message))
+        self._happened(record.t_ns, "note" if record.ok else "warning", record.message)
+
+    def _state(self, record: State) -> None:
+        if len(self.states) < EVENTS_CAP:
+            insort(self.states, (record.t_ns, record.state, record.message))
+        if record.state in ("draining", "holding"):
+            self._happened(record.t_ns, "state", record.state)
+
+    def _load(self, record: LoadChange) -> None:
+        if len(self.loads) < EVENTS_CAP:
+            insort(self.loads, record, key=lambda load: (load.t_ns, load.received_ns or 0, load.label))
+        self._happened(record.t_ns, "load", record.label or record.change)
+
+    def _mark(self, record: Mark) -> None:
+        self._happened(record.t_ns, "mark", record.text or "mark")
+
+    def _note(self, record: Note) -> None:
+        kind = record.level if record.level in ("warning", "error") else "note"
+        self._happened(record.t_ns, kind, record.text)
+
+    def _end(self, record: End) -> None:
+        if self.end is None or record.t_ns < self.end.t_ns:
+            self.end = record
+        self._happened(record.t_ns, "end", record.reason)
+
+    def _happened(self, t_ns: int, kind: str, label: str) -> None:
+        if len(self.events) < EVENTS_CAP:
+            insort(self.events, Event(t_ns, kind, label))
+
+    # spans
+
+    @property
+    def first_ns(self) -> int:
+        """When load began; 0 when it has not."""
+        if self.loads:
+            return self.loads[0].t_ns
+        ticks = self.ticks
+        return int((ticks["t"] - ticks["dt"]).min()) if len(ticks) else 0
+
+    @property
+    def workers(self) -> list[int]:
+        """Numbers of the workers heard of, ascending."""
+        return sorted(self._newest_tick_ns)
+
+    @property
+    def known_ns(self) -> int:
+        """The latest instant about which all is known that will be: what a live screen shows.
+
+        Workers close their ticks within milliseconds of each other; one that is a second behind is gone.
+        """
+        newest = self._newest_tick_ns.values()
+        if not newest or self.end is not None:
+            return self.newest_ns
+        lead = max(newest)
+        if self.newest_ns - lead > 1_000_000_000:
+            return self.newest_ns
+        return min(t for t in newest if lead - t < 1_000_000_000)
+
+    @property
+    def ticks(self) -> Table:
+        """All ticks of all workers: `t`, `dt`, `worker`, `COUNTS`, `GAUGES`."""
+        moved = self._ticks.settle()
+        if moved is not None:
+            for log in self._sketches.values():
+                log.settle(*moved)
+        return self._ticks
+
+    def counts(self, metric: str, edges_ns: Sequence[float] | Floats) -> Ints:
+        """Sketch counts gained between successive edges: `(len(edges) - 1, BUCKETS)`.
+
+        A tick belongs to the span `(edge, next edge]` in which it ends.
+        """
+        rows = self.ticks.upto(np.asarray(edges_ns, dtype=np.float64))
+        return np.diff(self._sketches[metric].cumulative(rows), axis=0)
+
+    def quantiles(
+        self, metric: str, from_ns: float, to_ns: float, qs: Sequence[float] = (0.5, 0.95, 0.99)
+    ) -> tuple[int, Floats]:
+        """How many there were in `(from_ns, to_ns]`, and their quantiles in ns, NaN when none; within 1 %."""
+        counts = self.counts(metric, (from_ns, to_ns))
+        return int(counts.sum()), quantiles_ns(counts, qs)[0]
+
+    def errors(self, to_ns: float) -> dict[str, int]:
+        """Failures by kind up to `to_ns`, most frequent first."""
+        found = {}
+        for kind, table in self._errors.items():
+            if (count := int(table["count"][: int(table.upto(to_ns))].sum())) > 0:
+                found[kind] = count
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def state(self, at_ns: int) -> tuple[str, str]:
+        """State and its message at an instant; `starting` before any."""
+        i = bisect_right(self.states, at_ns, key=lambda state: state[0])
+        return self.states[i - 1][1:] if i else ("starting", "")
+
+    def load(self, at_ns: int) -> LoadChange | None:
+        """The last change of load up to an instant."""
+        i = bisect_right(self.loads, at_ns, key=lambda load: load.t_ns)
+        return self.loads[i - 1] if i else None
+
+    def events_upto(self, at_ns: int) -> list[Event]:
+        return self.events[: bisect_right(self.events, at_ns, key=lambda event: event.t_ns)]
+
+
+def _or_nan(value: float | None) -> float:
+    return _NAN if value is None else value
+
+
+_NOTE_KINDS = {"backing_off": "warning", "reachable_again": "note", "host_lost": "error"}
+
+_TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
+    Tick: Timeline._tick,
+    WorkerNote: Timeline._worker_note,
+    GpuDevices: Timeline._gpu_devices,
+    GpuSamples: Timeline._gpu_samples,
+    ServerSample: Timeline._server,
+    SourceNote: Timeline._source,
+    State: Timeline._state,
+    LoadChange: Timeline._load,
+    Mark: Timeline._mark,
+    Note: Timeline._note,
+    End: Timeline._end,
+}
