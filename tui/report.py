@@ -48,7 +48,7 @@ def verdict(summary: Summary) -> str:
 
 
 def _head(summary: Summary) -> str:
-    where = [summary.get(key) for key in ("session", "target", "model")]
+    where = [summary.get(key) for key in ("id", "target", "model")]
     first = "  ".join(printable(str(text)) for text in where if text)
     if summary.get("simulated"):
         first += "  SIMULATED"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from sessions.frame import Band, Frame, Series
+from sessions.view import SessionView
 from tui.printed_charts import Curve, Look, chart
-from tui.source import View
 
 SLOTS = 70
 LEAST_SLOT_NS = 250_000_000
 
 
-def whole(view: View) -> Frame:
+def whole(view: SessionView) -> Frame:
     """The whole run in one frame."""
     view.poll()
+    while view.behind:
+        view.poll()
     span_ns = max(view.last_ns - view.first_ns, LEAST_SLOT_NS)
     slots = int(min(SLOTS, max(span_ns // LEAST_SLOT_NS, 1)))
     return view.frame(view.last_ns, span_ns, slots)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from loadgen.errors import printable
 from sessions.config import RunConfig
-from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError, one_line
+from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError
 from tui.report import milliseconds, number
 
 if TYPE_CHECKING:
@@ -174,4 +175,4 @@ def progress_line(frame: Frame) -> str:
     ]
     if frame.simulated:
         parts.append("SIMULATED")
-    return one_line("  ".join(parts))
+    return printable("  ".join(parts), 300)

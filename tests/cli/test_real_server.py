@@ -1,0 +1,75 @@
+"""The command against a real server: llama.cpp's, on random weights, from `scripts/real-server`."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.real_server, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def real_server() -> Iterator[str]:
+    """URL of llama.cpp's server. The first use installs it."""
+    with subprocess.Popen(
+        [str(ROOT / "scripts" / "real-server"), "llamacpp"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+    ) as server:
+        assert server.stdout is not None
+        url = ""
+        for line in server.stdout:
+            found = re.match(r"listening on (http://\S+)$", line)
+            if found is not None:
+                url = found[1]
+                break
+        assert url, "scripts/real-server did not start"
+        yield url
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+
+
+@pytest.mark.parametrize("endpoint", ["completions", "chat"])
+def test_a_run_on_a_real_server_is_valid_and_exact(
+    ttftop: Command, real_server: str, tmp_path: Path, endpoint: str
+) -> None:
+    lengths = ["--input-tokens", "48", "--output-tokens", "16"]
+    done = ttftop(real_server, "--rate", "8", "--duration", "4s", "--endpoint", endpoint, *lengths)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads(ttftop("summary", "last", "--json").stdout)
+    requests, tokens = summary["requests"], summary["tokens"]
+    assert requests["failed"] == 0
+    assert requests["succeeded"] == requests["sent"] == requests["due"] > 10
+    assert (tokens["output"], tokens["source"]) == (16 * requests["succeeded"], "usage")
+    assert abs(tokens["input"] - 48 * requests["succeeded"]) <= 2 * requests["succeeded"]
+    assert summary["simulated"] is False
+    assert 0 < summary["itl_ms"]["p50"] <= summary["e2e_ms"]["p50"]
+
+
+def test_kept_alive_connections_that_die_silently_are_no_errors(ttftop: Command, real_server: str) -> None:
+    """llama.cpp closes a connection after two or three streams without saying so."""
+    lengths = ["--input-tokens", "8", "--output-tokens", "2"]
+    done = ttftop(real_server, "--concurrency", "4", "--requests", "200", *lengths)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "due 200   sent 200   succeeded 200   failed 0" in done.stdout
+
+
+def test_doctor_knows_the_real_server(ttftop: Command, real_server: str) -> None:
+    shown = ttftop("doctor", real_server).stdout
+    assert re.search(r"is llamacpp", shown)
+    assert re.search(r"^  vocabulary, tokens +4,096$", shown, re.M)
+    assert re.search(r"^  /tokenize +llamacpp$", shown, re.M)
