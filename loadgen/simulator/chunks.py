@@ -47,8 +47,8 @@ class Chunks:
         self._work, self._vocabulary = work, vocabulary
         self._ids = bool(body.return_token_ids)
         options = body.stream_options
-        self._usage = options is not None and options.include_usage
-        self._usage_everywhere = options is not None and self._usage and options.continuous_usage_stats
+        self._usage = options is not None and bool(options.include_usage)
+        self._usage_everywhere = options is not None and self._usage and bool(options.continuous_usage_stats)
         kind = "chat.completion" if self._chat else "text_completion"
         self._about: dict[str, object] = {
             "id": response_id,

@@ -34,8 +34,8 @@ def bad_request(message: str, param: str | None = None) -> Refused:
 
 
 class StreamOptions(msgspec.Struct, frozen=True):
-    include_usage: bool = False
-    continuous_usage_stats: bool = False
+    include_usage: bool | None = False
+    continuous_usage_stats: bool | None = False
     """Usage on every chunk; as in vLLM it counts only beside `include_usage`."""
 
 

@@ -11,8 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
 
 START_S = 30.0
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -24,17 +28,22 @@ class Running:
     said: str
     """The line it printed."""
 
+    def client(self) -> httpx.Client:
+        """Straight to it, whatever proxy the environment names."""
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+
+def simulator(*flags: str, key: str | None = None) -> contextlib.AbstractContextManager[Running]:
+    return started([sys.executable, "-m", "loadgen.simulator", "--port", "0", *flags], key)
+
 
 @contextlib.contextmanager
-def simulator(*flags: str, key: str | None = None) -> Iterator[Running]:
+def started(command: list[str], key: str | None = None) -> Iterator[Running]:
     environment = {name: value for name, value in os.environ.items() if name != "TTFTOP_SIM_API_KEY"}
     if key is not None:
         environment["TTFTOP_SIM_API_KEY"] = key
     process = subprocess.Popen(
-        [sys.executable, "-m", "loadgen.simulator", "--port", "0", *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=ROOT
     )
     assert process.stdout is not None
     assert process.stderr is not None

@@ -24,7 +24,7 @@ def small() -> Iterator[Running]:
 
 @pytest.fixture
 def client(small: Running) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=small.url, timeout=30) as client:
+    with small.client() as client:
         yield client
 
 
@@ -303,7 +303,7 @@ def test_the_headers_come_before_the_first_token(client: httpx.Client) -> None:
 def test_with_a_key_v1_and_tokenize_want_it() -> None:
     with (
         simulator("--profile", "small", key="opensesame") as running,
-        httpx.Client(base_url=running.url) as client,
+        running.client() as client,
     ):
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "opensesame"}):
             for path in ("/v1/models", "/v1/completions", "/tokenize"):

@@ -19,7 +19,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 def fresh() -> Iterator[httpx.Client]:
     with (
         simulator("--profile", "two-gpu") as running,
-        httpx.Client(base_url=running.url, timeout=30) as client,
+        running.client() as client,
     ):
         yield client
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.simulator.processes import Running, simulator
+from tests.simulator.processes import Running, simulator, started
 
 ENDLESS = {"prompt": "go on", "max_tokens": 8000, "ignore_eos": True}
 
@@ -38,6 +38,16 @@ def ended(running: Running, number: int) -> tuple[int, float]:
     return code, time.monotonic() - start
 
 
+def request_head(length: int) -> bytes:
+    return b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % length
+
+
+def metric(client: httpx.Client, name: str) -> float:
+    found = re.search(rf"^{name}{{.*}} (\S+)$", client.get("/metrics").text, re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
 def test_it_says_in_one_line_where_it_listens_and_that_it_is_simulated() -> None:
     with simulator("--profile", "demo") as running:
         line = r"ttftop simulator listening on http://127\.0\.0\.1:\d+ \(profile demo, model sim-8b\) - SIMULATED\n"
@@ -48,7 +58,7 @@ def test_it_says_in_one_line_where_it_listens_and_that_it_is_simulated() -> None
 def test_a_signal_ends_it_in_order_though_streams_are_open(number: int) -> None:
     with simulator("--profile", "demo") as running:
         with (
-            httpx.Client(base_url=running.url, timeout=30) as client,
+            running.client() as client,
             client.stream("POST", "/v1/completions", json={**ENDLESS, "stream": True}) as response,
         ):
             pieces = response.iter_text()
@@ -64,19 +74,32 @@ def test_a_signal_ends_it_in_order_though_streams_are_open(number: int) -> None:
         assert running.process.stderr.read() == b""
 
 
+FAST = """
+from dataclasses import replace
+from loadgen.simulator.profiles import PROFILES
+from loadgen.simulator.serve import serve
+small = PROFILES["small"]
+costs = replace(small.costs, decode_base_ms=0.05, decode_ms_per_sequence=0.0)
+limits = replace(small.limits, blocks=100_000, context_tokens=1_000_000)
+PROFILES["fast"] = replace(small, costs=costs, limits=limits)
+raise SystemExit(serve("127.0.0.1", 0, "fast", 0))
+"""
+
+
 def test_a_client_that_reads_nothing_does_not_hold_up_the_end() -> None:
-    with simulator("--profile", "small") as running:
+    body = b'{"prompt":"a","max_tokens":900000,"ignore_eos":true,"stream":true,"return_token_ids":true}'
+    with started([sys.executable, "-c", FAST]) as running, socket.socket() as deaf:
         host, port = running.url.removeprefix("http://").split(":")
-        with socket.socket() as deaf:
-            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-            deaf.connect((host, int(port)))
-            body = b'{"prompt":"a","max_tokens":8000,"ignore_eos":true,"stream":true}'
-            deaf.sendall(
-                b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s"
-                % (len(body), body)
-            )
-            deaf.recv(1)
-            code, took_s = ended(running, signal.SIGTERM)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((host, int(port)))
+        deaf.sendall(request_head(len(body)) + body)
+        with running.client() as client:
+            deadline = time.monotonic() + 60
+            # Some 7 MB of chunks: more than the kernel keeps for a socket that nobody reads.
+            while metric(client, "vllm:generation_tokens_total") < 30_000:
+                assert time.monotonic() < deadline, "it makes no tokens"
+                time.sleep(0.05)
+        code, took_s = ended(running, signal.SIGTERM)
         assert (code, took_s < 5) == (0, True)
         assert running.process.stderr is not None
         assert running.process.stderr.read() == b""
@@ -87,17 +110,11 @@ def test_a_request_that_is_not_streamed_gets_an_error_at_the_end() -> None:
         host, port = running.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             body = b'{"prompt":"a","max_tokens":8000,"ignore_eos":true}'
-            connection.sendall(
-                b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s"
-                % (len(body), body)
-            )
-            with httpx.Client(base_url=running.url) as client:
+            connection.sendall(request_head(len(body)) + body)
+            with running.client() as client:
                 deadline = time.monotonic() + 10
-                while (
-                    'num_requests_running{engine="0",model_name="sim-8b"} 1.0'
-                    not in client.get("/metrics").text
-                ):
-                    assert time.monotonic() < deadline
+                while metric(client, "vllm:num_requests_running") != 1:
+                    assert time.monotonic() < deadline, "the request does not run"
             code, _ = ended(running, signal.SIGTERM)
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
         assert code == 0
@@ -113,10 +130,10 @@ def test_left_alone_it_ends_by_itself_when_asked_to() -> None:
 def test_it_does_not_idle_while_it_answers() -> None:
     with (
         simulator("--profile", "demo", "--exit-when-idle", "0.1") as running,
-        httpx.Client(timeout=30) as client,
+        running.client() as client,
     ):
         body = {"prompt": "a", "max_tokens": 150, "ignore_eos": True}  # some 2 s
-        answer = client.post(f"{running.url}/v1/completions", json=body)
+        answer = client.post("/v1/completions", json=body)
         assert answer.json()["usage"]["completion_tokens"] == 150
 
 
@@ -159,9 +176,12 @@ def test_wrong_usage_is_one_line_and_two(flags: tuple[str, ...], says: str) -> N
 def test_the_key_comes_from_a_file_before_the_environment(tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     key_file.write_text("fromfile\n")
-    with simulator("--profile", "small", "--api-key-file", str(key_file), key="fromenvironment") as running:
+    with (
+        simulator("--profile", "small", "--api-key-file", str(key_file), key="fromenvironment") as running,
+        running.client() as client,
+    ):
         codes = [
-            httpx.get(f"{running.url}/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code
+            client.get("/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code
             for key in ("fromfile", "fromenvironment")
         ]
     assert codes == [200, 401]
