@@ -1,0 +1,81 @@
+"""Numbers for people: short, of steady width, with `-` for what is not known."""
+
+from __future__ import annotations
+
+import math
+
+NONE = "-"
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def three(value: float) -> str:
+    """Three digits: `0.42`, `9.87`, `98.7`, `987`."""
+    if abs(value) < 9.995:
+        return f"{value:.2f}"
+    if abs(value) < 99.95:
+        return f"{value:.1f}"
+    return f"{value:.0f}"
+
+
+def ms(value: float | None) -> str:
+    """A latency given in ms: `0.42`, `98.7`, `987`, and from a second on `1.20s`."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return three(value) if value < 999.5 else f"{three(value / 1000)}s"
+
+
+def ms_label(value: float) -> str:
+    """For an axis: `500ms`, `2s`."""
+    if value >= 1000:
+        return f"{value / 1000:g}s"
+    return f"{value:g}ms" if value >= 1 else f"{value * 1000:g}us"
+
+
+def rate(value: float | None) -> str:
+    """Per second: `0.5`, `12.0`, `640`, `1.2k`."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value < 99.95:
+        return f"{value:.1f}"
+    return count(value)
+
+
+def count(value: float | None) -> str:
+    """`2214`, `18.4k`, `1.25M`."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{three(value / (1e3 if letter == 'k' else size))}{letter}"
+    return f"{value:.0f}"
+
+
+def label(value: float) -> str:
+    """For an axis: `0`, `50`, `2k`."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def whole(value: float | None) -> str:
+    return f"{value:.0f}" if value is not None and math.isfinite(value) else NONE
+
+
+def gib(value: float | None) -> str:
+    """Bytes as GiB: `74.1`."""
+    if value is None or not _known(value):
+        return NONE
+    size = value / 2**30
+    return f"{size:.1f}" if size < 999.5 else f"{size:.0f}"
+
+
+def clock(ns: int, *, hours: bool = True) -> str:
+    """Session time: `00:03:12`, or `03:12` without hours where there are none."""
+    sign = "-" if ns < 0 else ""
+    seconds = abs(ns) // 1_000_000_000
+    h, m, s = seconds // 3600, seconds // 60 % 60, seconds % 60
+    return f"{sign}{h:02d}:{m:02d}:{s:02d}" if hours or h else f"{sign}{m:02d}:{s:02d}"

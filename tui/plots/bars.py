@@ -1,0 +1,76 @@
+"""Sparklines, areas and bars in block characters on a fixed scale. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tui.plots.chart import BLANK, Grid, Line, Mark, columns, line_cells
+from tui.plots.scale import Scale, Series
+
+_BLOCKS = np.array([ord(glyph) for glyph in " ▁▂▃▄▅▆▇█"], dtype=np.uint32)
+_ASCII = np.array([ord(glyph) for glyph in " .:-=+*##"], dtype=np.uint32)
+
+
+def area(
+    values: Series,
+    scale: Scale,
+    width: int,
+    height: int,
+    role: str,
+    *,
+    marks: Sequence[Mark] = (),
+    line: Line | None = None,
+    ascii_only: bool = False,
+) -> Grid:
+    """A filled area, eight levels to a row; one row is a sparkline. A gap is blank, 0 the lowest level.
+
+    A `line` shows where it runs above the area: as long as they agree there is nothing to see of it.
+    """
+    glyphs = _ASCII if ascii_only else _BLOCKS
+    # The topmost eighth stays free, so that full strips above one another do not run together.
+    level = 1 + np.rint(scale.position(columns(values, width)) * (8 * height - 2))
+    missing = np.isnan(level)
+    floor = 8 * np.arange(height - 1, -1, -1)[:, None]
+    filled = np.clip(np.where(missing, 0, level) - floor, 0, 8).astype(np.intp)
+    codes = np.where(filled > 0, glyphs[filled], np.uint32(BLANK)).astype(np.uint32)
+    names = ["", role]
+    roles = np.where(filled > 0, 1, 0).astype(np.uint8)
+    for mark in marks:
+        if 0 <= mark.column < width:
+            if mark.role not in names:
+                names.append(mark.role)
+            free = filled[:, mark.column] == 0
+            codes[free, mark.column] = ord("|" if ascii_only else mark.glyph)
+            roles[free, mark.column] = names.index(mark.role)
+    if line is not None and width and height:
+        cells = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
+        names.append(line.role)
+        above = (cells > 0) & (filled == 0)
+        codes = np.where(above, cells, codes).astype(np.uint32)
+        roles = np.where(above, len(names) - 1, roles).astype(np.uint8)
+    return Grid(codes, roles, tuple(names))
+
+
+def bar(
+    parts: Sequence[tuple[float | None, str]], width: int, *, ascii_only: bool = False
+) -> list[tuple[str, str]]:
+    """A horizontal bar: each part a share (0 to 1) of the whole with its role, the rest as `bar_rest`.
+
+    The first part is solid, the next ones broken. None anywhere draws an empty bar.
+    """
+    solid, broken, rest = ("#", "=", ".") if ascii_only else ("━", "╍", "─")
+    out: list[tuple[str, str]] = []
+    used = 0
+    known = all(share is not None and np.isfinite(share) for share, _ in parts)
+    reached = 0.0
+    for i, (share, role) in enumerate(parts if known else ()):
+        reached += min(max(share or 0.0, 0.0), 1.0)
+        upto = min(round(reached * width), width)
+        if upto > used:
+            out.append(((solid if i == 0 else broken) * (upto - used), role))
+            used = upto
+    if used < width:
+        out.append((rest * (width - used), "bar_rest"))
+    return out

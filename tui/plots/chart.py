@@ -1,0 +1,212 @@
+"""Line charts in braille (or ASCII), as a grid of code points and roles. numpy only.
+
+One slot of a series is one column of the chart, two dots wide in braille; a row is four dots high. A NaN
+is a gap. Of lines that meet in a cell only the first one given is drawn: a cell has one colour, and a line in
+the colour of another would be read as that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui.plots.scale import Scale, Series
+from tui.rows import Row
+
+BLANK = ord(" ")
+# Dots of a braille cell by (row, column), as bits of the code point after U+2800 (Unicode, Braille Patterns).
+_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint32)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series, shape `(columns,)`."""
+
+    values: Series
+    role: str
+    letter: str = "*"
+    """What draws it where there is no braille."""
+    thick: bool = False
+    """Two dots instead of one, to be told apart without colour."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """The area between two series, filled in behind all lines; `lower` None is the chart's floor."""
+
+    upper: Series
+    lower: Series | None
+    role: str
+    letter: str = ":"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical line at a column, drawn only where nothing else is."""
+
+    column: int
+    role: str
+    glyph: str = "│"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a chart is made of: shape `(height, width)` each. Roles index `names`; 0 is no role."""
+
+    codes: NDArray[np.uint32]
+    roles: NDArray[np.uint8]
+    names: tuple[str, ...]
+
+    def rows(self) -> list[Row]:
+        """One run per stretch of one role; blanks join their neighbours, as they show no colour."""
+        return [_runs(codes, roles, self.names) for codes, roles in zip(self.codes, self.roles, strict=True)]
+
+
+def columns(values: Series, width: int) -> Series:
+    """The newest `width` values; older columns that do not exist are gaps."""
+    out = np.full(width, np.nan)
+    if width and len(values):
+        tail = values[-width:]
+        out[width - len(tail) :] = tail
+    return out
+
+
+def line_cells(
+    values: Series, scale: Scale, width: int, height: int, *, thick: bool = False, letter: str | None = None
+) -> NDArray[np.uint32]:
+    """A line's code points, shape `(height, width)`; 0 where it is not. In braille, or in ASCII `letter`s."""
+    per_cell, dots = (2, height * 4) if letter is None else (1, height)
+    covered = _line_dots(_sub_columns(values, scale, width, dots, per_cell), dots)
+    if thick and letter is None:
+        covered |= np.roll(covered, -1, axis=0) & (np.arange(dots) < dots - 1)[:, None]
+    return _cells(covered, width, letter)
+
+
+def _sub_columns(values: Series, scale: Scale, width: int, dots: int, per_cell: int) -> Series:
+    """The height of the line in dots (0 is the top row) at each of `width * per_cell` places."""
+    top = (1.0 - scale.position(columns(values, width))) * (dots - 1)
+    if per_cell == 1:
+        return top
+    before, after = np.roll(top, 1), np.roll(top, -1)
+    before[:1], after[-1:] = np.nan, np.nan
+    # Two dots to a slot, a quarter of the way towards each neighbour: slopes come out smooth.
+    left = np.where(np.isnan(before), top, top + (before - top) / 4)
+    right = np.where(np.isnan(after), top, top + (after - top) / 4)
+    return np.stack([left, right], axis=1).ravel()
+
+
+def _line_dots(heights: Series, dots: int) -> NDArray[np.bool_]:
+    """Which dots a line covers: at each place its own height and half of the way to both neighbours."""
+    before, after = np.roll(heights, 1), np.roll(heights, -1)
+    before[:1], after[-1:] = np.nan, np.nan
+    to_left = np.where(np.isnan(before), heights, (heights + before) / 2)
+    to_right = np.where(np.isnan(after), heights, (heights + after) / 2)
+    highest = np.rint(np.fmin(np.fmin(to_left, to_right), heights))
+    lowest = np.rint(np.fmax(np.fmax(to_left, to_right), heights))
+    row = np.arange(dots)[:, None]
+    covered: NDArray[np.bool_] = (row >= highest) & (row <= lowest)
+    return covered
+
+
+def _band_dots(upper: Series, lower: Series | None, dots: int) -> NDArray[np.bool_]:
+    row = np.arange(dots)[:, None]
+    bottom = np.full(len(upper), dots - 1.0) if lower is None else lower
+    inside: NDArray[np.bool_] = (row >= np.rint(upper)) & (row <= np.rint(bottom))
+    return inside
+
+
+def _cells(dots: NDArray[np.bool_], width: int, ascii_letter: str | None) -> NDArray[np.uint32]:
+    """Code points of shape `(height, width)`; 0 where there is no dot."""
+    out: NDArray[np.uint32]
+    if ascii_letter is not None:
+        out = np.where(dots, np.uint32(ord(ascii_letter)), np.uint32(0))
+        return out
+    height = dots.shape[0] // 4
+    packed: NDArray[np.uint32] = (dots.reshape(height, 4, width, 2) * _DOTS[None, :, None, :]).sum(
+        axis=(1, 3), dtype=np.uint32
+    )
+    out = np.where(packed > 0, packed + 0x2800, 0).astype(np.uint32)
+    return out
+
+
+def chart(
+    lines: Sequence[Line],
+    bands: Sequence[Band],
+    scale: Scale,
+    width: int,
+    height: int,
+    *,
+    marks: Sequence[Mark] = (),
+    grid_rows: Sequence[int] = (),
+    ascii_only: bool = False,
+) -> Grid:
+    """Draws `lines` over `bands` over `marks` over faint `grid_rows`. Any values, any size from 0 on."""
+    codes = np.full((height, width), BLANK, dtype=np.uint32)
+    roles = np.zeros((height, width), dtype=np.uint8)
+    names: list[str] = [""]
+    if not width or not height:
+        return Grid(codes, roles, tuple(names))
+    per_cell, dots = (1, height) if ascii_only else (2, height * 4)
+
+    def role(name: str) -> int:
+        if name not in names:
+            names.append(name)
+        return names.index(name)
+
+    for row in grid_rows:
+        codes[row, :] = ord("." if ascii_only else "┈")
+        roles[row, :] = role("grid")
+    for band in bands:
+        upper = _sub_columns(band.upper, scale, width, dots, per_cell)
+        lower = None if band.lower is None else _sub_columns(band.lower, scale, width, dots, per_cell)
+        filled = _band_dots(upper, lower, dots)
+        cells = _cells(filled, width, band.letter if ascii_only else None)
+        codes, roles = np.where(cells > 0, cells, codes), np.where(cells > 0, role(band.role), roles)
+    for mark in marks:
+        if 0 <= mark.column < width:
+            codes[:, mark.column] = ord("|" if ascii_only else mark.glyph)
+            roles[:, mark.column] = role(mark.role)
+    drawn = np.zeros((height, width), dtype=np.uint32)
+    for line in lines:
+        letter = line.letter if ascii_only else None
+        cells = line_cells(line.values, scale, width, height, thick=line.thick, letter=letter)
+        fresh = (cells > 0) & (drawn == 0)
+        drawn = np.where(fresh, cells, drawn)
+        roles = np.where(fresh, role(line.role), roles)
+    codes = np.where(drawn > 0, drawn, codes).astype(np.uint32)
+    return Grid(codes, roles.astype(np.uint8), tuple(names))
+
+
+def _runs(codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[str]) -> Row:
+    if not len(codes):
+        return []
+    # Where a cell is blank its role is that of the last cell before it which is not.
+    seen = np.maximum.accumulate(np.where(codes != BLANK, np.arange(len(codes)), -1))
+    first = roles[int(np.argmax(codes != BLANK))]
+    effective = np.where(seen >= 0, roles[np.maximum(seen, 0)], first)
+    text = codes.astype("<u4").tobytes().decode("utf-32-le")
+    starts = [0, *(np.flatnonzero(np.diff(effective)) + 1).tolist(), len(codes)]
+    return [(text[a:b], names[effective[a]]) for a, b in pairwise(starts)]
+
+
+def with_labels(row: Row, labels: Mapping[int, tuple[Sequence[str], str]], width: int) -> Row:
+    """`row` with `column: (texts, role)` written over its blanks: the first of the texts that fits there."""
+    letters = list("".join(part for part, _ in row))
+    roles = [role for part, role in row for _ in part]
+    for column, (texts, role) in sorted(labels.items()):
+        end = column
+        while end < min(width, len(letters)) and letters[end] == " ":
+            end += 1
+        # A blank is kept before whatever comes next, but not before the edge.
+        room = end - column - (end < width)
+        shown = next((text for text in texts if len(text) <= room), "")
+        letters[column : column + len(shown)] = list(shown)
+        roles[column : column + len(shown)] = [role] * len(shown)
+    return [
+        ("".join(letter for letter, _ in run), role)
+        for role, run in groupby(zip(letters, roles, strict=True), key=lambda cell: cell[1])
+    ]

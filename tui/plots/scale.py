@@ -1,0 +1,129 @@
+"""Fixed scales: bounds on the 1-2-5 grid that grow at once and shrink only after a while."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Series = NDArray[np.float64]
+
+HOLD_NS = 10_000_000_000
+"""How long a smaller scale must have sufficed before it is taken."""
+_TINIEST, _HUGEST = 1e-9, 1e15
+# Finer than 1-2-5: on two or three rows, 26 on a scale to 50 would leave half of them empty.
+_LINEAR_DIGITS = (1, 1.5, 2, 3, 4, 5, 6, 8)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Values from `low` at the bottom to `high` at the top. Carried by the caller from frame to frame."""
+
+    low: float
+    high: float
+    log: bool = False
+    small_since_ns: int | None = None
+    """Since when a smaller scale would have been enough; None when none would."""
+
+    def position(self, values: Series) -> Series:
+        """0 at the bottom, 1 at the top, clipped; NaN where a value is not finite."""
+        out = np.clip(np.where(np.isfinite(values), values, np.nan), -_HUGEST, _HUGEST)
+        if self.log:
+            out = np.log(np.maximum(out, self.low) / self.low) / math.log(self.high / self.low)
+        else:
+            out = (out - self.low) / (self.high - self.low)
+        clipped: Series = np.clip(out, 0.0, 1.0)
+        return clipped
+
+
+def floor_125(value: float) -> float:
+    """The largest of ..., 0.5, 1, 2, 5, 10, ... that is not above `value` (> 0)."""
+    return _grid_125(value, upwards=False)
+
+
+def ceil_125(value: float, digits: tuple[float, ...] = (1, 2, 5)) -> float:
+    """The smallest of ..., 0.5, 1, 2, 5, 10, ... (or of other `digits`) that is not below `value` (> 0)."""
+    return _grid_125(value, upwards=True, digits=digits)
+
+
+def _grid_125(value: float, upwards: bool, digits: tuple[float, ...] = (1, 2, 5)) -> float:
+    exponent = math.floor(math.log10(value)) - 1
+    grid = [float(f"{digit}e{exponent + i}") for i in range(3) for digit in digits]
+    near = value * 1e-9
+    if upwards:
+        return next(point for point in grid if point >= value - near)
+    return next(point for point in reversed(grid) if point <= value + near)
+
+
+def bounds(series: Iterable[Series], log: bool, least_high: float) -> tuple[float, float]:
+    """1-2-5 bounds that hold every finite value; `(least_high / 10 or 0, least_high)` when there is none."""
+    finite = [values[np.isfinite(values)] for values in series]
+    every = np.concatenate(finite) if finite else np.empty(0)
+    if log:
+        every = every[every > 0]
+    every = np.clip(every, -_HUGEST, _HUGEST)
+    if not log:
+        high = float(every.max()) if every.size else 0.0
+        return 0.0, ceil_125(max(high, least_high), _LINEAR_DIGITS)
+    if not every.size:
+        return floor_125(least_high / 10), ceil_125(least_high)
+    low = floor_125(max(float(every.min()), _TINIEST))
+    high = ceil_125(max(float(every.max()), _TINIEST))
+    while high / low < 4.9:  # a constant must not fill the chart with its noise
+        low, high = floor_125(low * 0.7), ceil_125(high * 1.3)
+    return low, high
+
+
+def fitted(
+    previous: Scale | None,
+    series: Iterable[Series],
+    now_ns: int,
+    *,
+    log: bool = False,
+    least_high: float = 1.0,
+) -> Scale:
+    """The scale to draw `series` on, given the one drawn last.
+
+    Grows at once; shrinks when a smaller one has sufficed for `HOLD_NS`, or when time ran backwards.
+    """
+    low, high = bounds(series, log, least_high)
+    if previous is None or previous.log != log:
+        return Scale(low, high, log)
+    if low < previous.low or high > previous.high:
+        return Scale(min(low, previous.low), max(high, previous.high), log)
+    if low == previous.low and high == previous.high:
+        return replace(previous, small_since_ns=None)
+    since_ns = previous.small_since_ns
+    if since_ns is None:
+        return replace(previous, small_since_ns=now_ns)
+    if now_ns < since_ns or now_ns - since_ns >= HOLD_NS:
+        return Scale(low, high, log)
+    return previous
+
+
+def ticks(scale: Scale, height: int, name: Callable[[float], str]) -> dict[int, str]:
+    """Row of the chart (0 is the top) to label: both bounds, then what fits between with a row to spare."""
+    out: dict[int, str] = {}
+    if height < 1:
+        return out
+    for value in [scale.high, scale.low, *_between(scale)]:
+        above = 1.0 - float(scale.position(np.array([value]))[0])
+        row = min(int(above * height), height - 1)
+        if all(abs(row - other) >= 2 for other in out) or (value == scale.low and row not in out):
+            out[row] = name(value)
+    return out
+
+
+def _between(scale: Scale) -> list[float]:
+    if not scale.log:
+        return [scale.high * share for share in (0.5, 0.25, 0.75)]
+    points: list[float] = []
+    for digits in ((1,), (2, 5)):
+        exponent = math.floor(math.log10(scale.low))
+        while 10.0**exponent <= scale.high:
+            points += [float(f"{digit}e{exponent}") for digit in digits]
+            exponent += 1
+    return [point for point in points if scale.low < point < scale.high]

@@ -1,0 +1,31 @@
+"""How much time the charts span. Pure."""
+
+from __future__ import annotations
+
+WINDOWS_S: tuple[float | None, ...] = (30.0, 60.0, 300.0, None)
+"""What `w` steps through; None is the whole run."""
+
+# Whole multiples of a worker's tick, so that no column is without data only because no tick closed in it.
+_COLUMN_MS = (250, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 7500, 10_000, 15_000, 20_000, 30_000)
+
+
+def column_ns(window_s: float | None, run_ns: int, columns: int) -> int:
+    """The time one chart column covers, so that `columns` of them span at least the window.
+
+    A window of None spans the `run_ns` so far. Lengths are round, so that the axis' labels fall on columns.
+    """
+    wanted_ns = run_ns if window_s is None else round(window_s * 1e9)
+    least_ns = max(wanted_ns, 10_000_000_000) / max(columns, 1)
+    for length_ms in _COLUMN_MS:
+        if length_ms * 1_000_000 >= least_ns:
+            return length_ms * 1_000_000
+    minutes = 1
+    while minutes * 60_000_000_000 < least_ns:
+        minutes *= 2
+    return minutes * 60_000_000_000
+
+
+def window_label(window_s: float | None) -> str:
+    if window_s is None:
+        return "all"
+    return f"{window_s:g}s" if window_s < 120 else f"{window_s / 60:g}m"
