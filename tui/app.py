@@ -1,0 +1,131 @@
+"""The Textual application: one screen, one timer, the terminal left as it was found."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+from rich.text import Text
+from textual.app import App
+from textual.screen import Screen
+
+from tui.look import Look, charset_for, colours_for
+from tui.screens.live import LiveScreen
+from tui.source import Control, View
+from tui.terminal import RATES_HZ, HangUpWatch, Pace, queued_writes
+from tui.text import safe
+
+
+class TtftopApp(App[str]):
+    """Returns how the person left: `finished`, `detached`, `aborted` or `quit`."""
+
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+
+    def __init__(
+        self,
+        view: View,
+        control: Control | None,
+        *,
+        title: str = "",
+        charset: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        no_color = bool(os.environ.get("NO_COLOR"))
+        super().__init__()
+        # The terminal's own sixteen colours and background, not a theme of ours over them.
+        self.theme = "ansi-dark"
+        self.title = safe(title, 80)
+        encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
+        self._look = Look(
+            charset=charset or charset_for(encoding, os.environ.get("TERM", "")),
+            colours=colours_for(self.console.color_system, no_color),
+        )
+        self._view, self._control, self._clock = view, control, clock
+        self._pace = Pace()
+        self._watch: HangUpWatch | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        return LiveScreen(self._view, self._control, self._look, self.leave, self._clock)
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0 / RATES_HZ[0], self._tick)
+        if self.is_headless:
+            return
+        self._watch = HangUpWatch(self._lost)
+        self._watch.start()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._told_to_leave)
+        loop.add_signal_handler(signal.SIGHUP, self._told_to_leave)
+
+    def _tick(self) -> None:
+        screen = self.screen_stack[0] if self.screen_stack else None
+        if not isinstance(screen, LiveScreen) or not screen.is_mounted:
+            return
+        self._pace, due = self._pace.stepped(self._clock(), queued_writes(self._driver))
+        if due:
+            screen.tick(self._pace.hz)
+
+    def leave(self, how: str) -> None:
+        self.exit(how)
+
+    def _told_to_leave(self) -> None:
+        """SIGTERM and SIGHUP: the run goes on, only the screen leaves, even off a terminal that is stuck."""
+        if self._watch is not None:
+            self._watch.exit_soon(0)
+        self.leave("detached")
+
+    def _lost(self) -> None:
+        """From the watch's thread."""
+        loop = self._loop
+        if loop is not None and loop.is_running():
+            loop.call_soon_threadsafe(self.leave, "detached")
+
+    def stop_watching(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+
+    async def action_quit(self) -> None:
+        """ctrl+q, which Textual binds above every screen."""
+        screen = self.screen_stack[0]
+        if isinstance(screen, LiveScreen):
+            screen.act("quit")
+            screen.tick(self._pace.hz)
+
+    def _fatal_error(self) -> None:
+        """Plain lines: Textual's own print the values of local variables, among them secrets."""
+        self.bell()
+        lines = traceback.format_exc().splitlines()
+        self._exit_renderables.append(Text("\n".join(safe(line, 400) for line in lines)))
+        self._close_messages_no_wait()
+
+
+def run_screen(view: View, control: Control | None, *, title: str = "", charset: str | None = None) -> str:
+    """Shows the screen until the person leaves.
+
+    Args:
+        view: the session to look at, live or over.
+        control: its command line; None when there is nothing to command.
+        title: for the terminal's window.
+        charset: `braille` or `ascii`; None decides by the locale and `TERM`.
+
+    Returns:
+        `finished`, `detached`, `aborted` or `quit`.
+
+    Raises:
+        RuntimeError: the screen failed; its traceback has been printed.
+    """
+    app = TtftopApp(view, control, title=title, charset=charset)
+    try:
+        how = app.run(mouse=False)
+    finally:
+        app.stop_watching()
+    if how is None:
+        raise RuntimeError("the screen failed; the run itself is not touched by it")
+    return how

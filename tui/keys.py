@@ -1,0 +1,107 @@
+"""Every key, once: what it does, what the help says of it, and whether the bottom row shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Key:
+    """`keys` are the names Textual gives them, or the character itself."""
+
+    keys: tuple[str, ...]
+    action: str
+    help: str
+    """Empty where the row before it speaks for both."""
+    shown: str
+    """As people write it, of both where one row speaks for two."""
+    where: str = "both"
+    """`live`, `replay` or `both`."""
+    footer: str = ""
+    """The word in the bottom row; empty: not there."""
+
+
+KEYS: tuple[Key, ...] = (
+    Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
+    Key(("down", "j"), "load_down", "", "", "live"),
+    Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "x10"),
+    Key(("J",), "load_down_ten", "", "", "live"),
+    Key(("=",), "load_exact", "type an exact rate (or concurrency)", "=", "live", "type"),
+    Key(
+        ("space",), "hold", "hold sending, and resume; in a replay: play, and pause", "space", "live", "hold"
+    ),
+    Key(("space",), "play", "", "", "replay", "play"),
+    Key(("x",), "stop", "stop sending now", "x", "live", "stop"),
+    Key(("m",), "mark", "set a mark, with a few words if you like", "m", "live", "mark"),
+    Key(("left",), "back", "5 s back, 5 s forward", "← →", "both", "5s"),
+    Key(("right",), "forward", "", "", "both"),
+    Key(("shift+left", "H"), "back_far", "60 s back, 60 s forward", "shift+← → H L", "both"),
+    Key(("shift+right", "L"), "forward_far", "", "", "both"),
+    Key((",",), "tick_back", "one tick (250 ms) back, forward", ", .", "both"),
+    Key((".",), "tick_forward", "", "", "both"),
+    Key(
+        ("home", "g"), "to_start", "to the beginning, to the end (live: back to now)", "home end g G", "both"
+    ),
+    Key(("end", "G"), "to_end", "", "", "both"),
+    Key(("<",), "slower", "play slower, faster: 0.25x to 64x (live: plays the past)", "< >", "both"),
+    Key((">",), "faster", "", "", "both", "speed"),
+    Key(("n",), "next_mark", "to the next mark or change of load, to the one before", "n N", "both", "mark"),
+    Key(("N",), "previous_mark", "", "", "both"),
+    Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "window"),
+    Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
+    Key(("?",), "help", "this help", "?", "both", "help"),
+    Key(
+        ("q", "ctrl+c", "ctrl+q"), "quit", "leave; live it asks: finish, detach or abort", "q", "both", "quit"
+    ),
+)
+
+HELP_ROWS = tuple(row for row in KEYS if row.help)
+
+LIVE_FOOTER = (
+    "load_up",
+    "load_up_ten",
+    "load_exact",
+    "hold",
+    "stop",
+    "mark",
+    "window",
+    "log",
+    "help",
+    "quit",
+)
+REPLAY_FOOTER = ("play", "back", "next_mark", "faster", "window", "log", "help", "quit")
+SHORT = {
+    "load_up": "↑↓",
+    "load_up_ten": "JK",
+    "hold": "spc",
+    "play": "spc",
+    "back": "←→",
+    "faster": "<>",
+    "next_mark": "nN",
+}
+"""How the bottom row writes keys that come in pairs."""
+
+
+def action_for(key: str, character: str | None, live: bool) -> str | None:
+    """The action of a pressed key. Load keys have theirs in a replay too, so that they can be answered."""
+    # Textual names "=" "equals_sign": the character is the stable name of a printable key, except the blank.
+    name = character if character is not None and character.isprintable() and character != " " else key
+    found = [row for row in KEYS if name in row.keys or key in row.keys]
+    here = "live" if live else "replay"
+    for row in found:
+        if row.where in ("both", here):
+            return row.action
+    return found[0].action if found else None
+
+
+def action_row(action: str) -> Key:
+    return next(row for row in KEYS if row.action == action)
+
+
+def as_markdown() -> str:
+    """The table of `docs/keys.md`."""
+    lines = ["| key | does | where |", "| --- | --- | --- |"]
+    for row in HELP_ROWS:
+        shown = " ".join(f"`{part}`" for part in row.shown.split())
+        lines.append(f"| {shown} | {row.help} | {'live and replay' if row.where == 'both' else row.where} |")
+    return "\n".join(lines) + "\n"

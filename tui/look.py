@@ -1,0 +1,123 @@
+"""How roles look: three palettes, two sets of glyphs. What varies with the terminal is a value passed in.
+
+Roles carry no meaning by colour alone: the words, glyphs and places say the same without any.
+The colours are mid-toned, so that they read on a dark and on a light terminal, whose own background stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.style import Style
+
+# role: (256 colours, 16 colours, none)
+ROLES: Mapping[str, tuple[str, str, str]] = {
+    "": ("", "", ""),
+    "strong": ("bold", "bold", "bold"),
+    "dim": ("color(245)", "bright_black", "dim"),
+    "name": ("bold color(39)", "bold bright_blue", "bold"),
+    "title": ("bold color(110)", "bold cyan", "bold"),
+    "label": ("color(245)", "bright_black", ""),
+    "grid": ("color(239)", "bright_black", "dim"),
+    "axis": ("color(242)", "bright_black", "dim"),
+    "p50": ("bold color(39)", "bold bright_blue", "bold"),
+    "p95": ("color(179)", "yellow", ""),
+    "p99": ("color(203)", "red", ""),
+    "band": ("color(237)", "bright_black", "dim"),
+    "offered": ("bold color(215)", "bold yellow", "bold"),
+    "achieved": ("color(37)", "cyan", ""),
+    "tokens": ("color(37)", "cyan", ""),
+    "tokens_fill": ("color(30)", "cyan", ""),
+    "flight": ("color(74)", "bright_blue", ""),
+    "flight_fill": ("color(67)", "blue", ""),
+    "server": ("color(139)", "bright_magenta", ""),
+    "server_fill": ("color(96)", "magenta", ""),
+    "gpu": ("color(108)", "bright_green", ""),
+    "gpu_fill": ("color(65)", "green", ""),
+    "reserved": ("color(243)", "bright_black", "dim"),
+    "bar_rest": ("color(239)", "bright_black", "dim"),
+    "line_load": ("color(242)", "white", "dim"),
+    "line_mark": ("color(133)", "magenta", ""),
+    "line_state": ("color(238)", "bright_black", "dim"),
+    "line_note": ("color(238)", "bright_black", "dim"),
+    "line_warning": ("color(136)", "yellow", ""),
+    "line_error": ("color(167)", "red", ""),
+    "line_end": ("color(250)", "white", ""),
+    "mark_load": ("color(250)", "white", ""),
+    "mark_mark": ("color(170)", "bright_magenta", "bold"),
+    "mark_state": ("color(243)", "bright_black", "dim"),
+    "mark_note": ("color(243)", "bright_black", "dim"),
+    "mark_warning": ("color(214)", "bright_yellow", "bold"),
+    "mark_error": ("bold color(203)", "bright_red", "bold"),
+    "mark_end": ("bold", "bold", "bold"),
+    "ok": ("bold color(71)", "bold green", "bold"),
+    "warn": ("bold color(214)", "bold yellow", "bold"),
+    "bad": ("bold color(203)", "bold red", "bold"),
+    "badge": ("bold reverse color(214)", "bold reverse yellow", "bold reverse"),
+    "badge_live": ("bold reverse color(71)", "bold reverse green", "bold reverse"),
+    "badge_replay": ("bold reverse color(39)", "bold reverse blue", "bold reverse"),
+    "badge_ended": ("bold reverse color(245)", "bold reverse", "bold reverse"),
+    "banner": ("bold reverse color(203)", "bold reverse red", "bold reverse"),
+    "key": ("bold", "bold", "bold"),
+    "prompt": ("bold color(39)", "bold bright_blue", "bold"),
+    "cursor": ("reverse", "reverse", "reverse"),
+    "thin": ("color(243)", "bright_black", "dim"),
+}
+COLOURS = ("256", "16", "none")
+
+
+@dataclass(frozen=True)
+class Look:
+    """`charset` is `braille` or `ascii`, `colours` one of `COLOURS`."""
+
+    charset: str = "braille"
+    colours: str = "256"
+
+    @property
+    def ascii_only(self) -> bool:
+        return self.charset == "ascii"
+
+    def styles(self) -> dict[str, Style]:
+        column = COLOURS.index(self.colours)
+        return {role: Style.parse(texts[column]) for role, texts in ROLES.items()}
+
+    def glyph(self, name: str) -> str:
+        return GLYPHS[name][1 if self.ascii_only else 0]
+
+
+GLYPHS: Mapping[str, tuple[str, str]] = {
+    "to": ("→", ">"),
+    "dot": ("●", "*"),
+    "play": ("▶", ">"),
+    "pause": ("‖", "="),
+    "mark": ("▲", "^"),
+    "wall": ("│", "|"),
+    "tick": ("┤", "+"),
+    "corner": ("└", "`"),
+    "floor": ("─", "-"),
+    "axis_tick": ("┴", "+"),
+    "degree": ("°C", "C"),
+    "head": ("●", "O"),
+    "done": ("━", "="),
+    "rest": ("─", "-"),
+    "cursor": ("▏", "_"),
+}
+
+
+def charset_for(encoding: str, term: str) -> str:
+    """`braille` where the terminal can be expected to show it: UTF-8, and not the bare kernel console."""
+    wide = encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig")
+    return "braille" if wide and term not in ("linux", "dumb", "vt100", "vt220") else "ascii"
+
+
+def colours_for(color_system: str | None, no_color: bool) -> str:
+    """From what the terminal was found to show (Rich's name for it)."""
+    if no_color or color_system is None:
+        return "none"
+    return "16" if color_system in ("standard", "windows") else "256"
+
+
+def in_ascii(text: str) -> str:
+    """For the ASCII charset: what a server wrote in other letters becomes `?`."""
+    return text.encode("ascii", "replace").decode("ascii")

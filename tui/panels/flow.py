@@ -1,0 +1,73 @@
+"""What goes through: the rate offered and achieved, output tokens, requests in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sessions.frame import Frame
+from tui import numbers
+from tui.layout import Columns
+from tui.look import Look
+from tui.panels.strip import strip
+from tui.plots.bars import area
+from tui.plots.chart import Line, Mark
+from tui.plots.scale import Scale, Series, ticks
+from tui.rows import Field, Row, Run, chosen
+
+
+def rate(
+    frame: Frame, scale: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+) -> list[Row]:
+    """Offered as a line over the area of what was sent: where they part, the client or the cap held back."""
+    side: list[list[Run]]
+    offered = numbers.whole(frame.concurrency) if frame.closed_loop else numbers.rate(frame.rate_rps)
+    word = "slots" if frame.closed_loop else "offered"
+    sent: list[Run] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
+    done: list[Run] = [("done ", "label"), (numbers.rate(frame.completed_rps), "")]
+    if height == 1:
+        plot = area(frame.achieved, scale, at.plot, 1, "tokens_fill", marks=marks, ascii_only=look.ascii_only)
+        side = [chosen([Field(0, ("REQ/S", "title")), Field(1, *sent), Field(2, *done)], at.side - 1, gap=1)]
+    else:
+        plot = area(
+            frame.achieved,
+            scale,
+            at.plot,
+            height,
+            "tokens_fill",
+            marks=marks,
+            line=Line(frame.offered, "offered", "="),
+            ascii_only=look.ascii_only,
+        )
+        side = [[("REQ/S  ", "title"), (f"{word} ", "label"), (offered, "offered")]]
+        side.append([("       ", ""), *sent, ("  ", ""), *done])
+    return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, look)
+
+
+def tokens(
+    frame: Frame, scale: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+) -> list[Row]:
+    side: list[list[Run]] = [
+        [("TOKENS/S ", "title"), (numbers.count(frame.output_tps), "tokens"), (" out", "label")]
+    ]
+    return _filled(frame.output_tokens, "tokens_fill", scale, side, at, height, look, marks)
+
+
+def in_flight(
+    frame: Frame, scale: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+) -> list[Row]:
+    side: list[list[Run]] = [[("IN FLIGHT ", "title"), (numbers.count(frame.in_flight), "flight")]]
+    return _filled(frame.in_flight_series, "flight_fill", scale, side, at, height, look, marks)
+
+
+def _filled(
+    values: Series,
+    role: str,
+    scale: Scale,
+    side: list[list[Run]],
+    at: Columns,
+    height: int,
+    look: Look,
+    marks: Sequence[Mark],
+) -> list[Row]:
+    plot = area(values, scale, at.plot, height, role, marks=marks, ascii_only=look.ascii_only)
+    return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, look)

@@ -1,0 +1,115 @@
+"""The top two rows: what runs where, in which state, and what the load is."""
+
+from __future__ import annotations
+
+from sessions.frame import Frame
+from tui import numbers
+from tui.rows import Field, Row, Run, chosen, spread, width_of
+from tui.scene import Scene
+from tui.text import safe
+
+_STATE_ROLES = {"running": "ok", "holding": "warn", "draining": "warn", "killed": "bad"}
+
+
+def header(frame: Frame, scene: Scene, width: int) -> Row:
+    right = _where_we_are(frame, scene)
+    name = safe(frame.session, 40)
+    left = chosen(
+        [
+            Field(0, ("ttftop", "name")),
+            Field(5, (name, "strong")),
+            Field(1, ("SIMULATED", "badge")) if frame.simulated else Field(9),
+            Field(3, (safe(frame.model, 48), "")),
+            Field(4, (safe(frame.target, 60).removeprefix("http://"), "dim")),
+        ],
+        max(width - width_of(right) - 2, 0),
+    )
+    return spread(left, right, width)
+
+
+def _where_we_are(frame: Frame, scene: Scene) -> list[Run]:
+    head, look = scene.playhead, scene.look
+    clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0))
+    state = safe(frame.state, 12)
+    if frame.live and head.following:
+        shown: list[Run] = [
+            (f"{look.glyph('dot')} LIVE", "ok"),
+            (" ", ""),
+            (state, _STATE_ROLES.get(state, "")),
+        ]
+        if scene.silent_s >= 3:
+            shown.append((f" no data for {scene.silent_s:.0f} s", "bad"))
+        return [*shown, (f"  {clock}", "strong")]
+    whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0))
+    playing = look.glyph("play" if head.playing else "pause")
+    if frame.live:
+        behind = numbers.clock(frame.at_ns - frame.last_ns, hours=False)
+        return [
+            (f" LIVE {behind} ", "badge_live"),
+            (f" {playing} {head.speed:g}x  ", "strong"),
+            (clock, "strong"),
+        ]
+    badge = "REPLAY" if scene.replay else "KILLED" if state == "killed" else "ENDED"
+    role = "badge_replay" if scene.replay else "badge_ended"
+    return [
+        (f" {badge} ", role),
+        (f" {playing} {head.speed:g}x  ", "strong"),
+        (clock, "strong"),
+        (f" / {whole}", "dim"),
+    ]
+
+
+def load(frame: Frame, scene: Scene, width: int) -> Row:
+    """Offered and achieved, what is under way, what came of it."""
+    if frame.closed_loop:
+        offered: list[Run] = [("SLOTS ", "label"), (numbers.whole(frame.concurrency), "offered")]
+    else:
+        offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered")]
+    if scene.asked:
+        offered.append((f" ({scene.asked} asked)", "warn"))
+    to = scene.look.glyph("to")
+    offered += [(f" {to} ", "dim"), (numbers.rate(frame.achieved_rps), "achieved"), (" rps", "label")]
+    errors: list[Run] = [
+        ("errors ", "label"),
+        (numbers.count(frame.failed), "bad" if frame.failed else "dim"),
+    ]
+    kinds = sorted(frame.errors.items(), key=lambda item: (-item[1], item[0]))[:3]
+    detail = "  ".join(f"{safe(kind, 24)} {numbers.count(times)}" for kind, times in kinds if times)
+    return spread(
+        chosen(
+            [
+                Field(0, *offered),
+                Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "flight")),
+                Field(
+                    3,
+                    ("backlog ", "label"),
+                    (numbers.count(frame.backlog), "warn" if frame.backlog else "dim"),
+                ),
+                Field(2, ("not sent ", "label"), (numbers.count(frame.not_sent), "warn"))
+                if frame.not_sent
+                else Field(9),
+                Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
+                Field(1, *errors),
+                Field(5, (detail, "bad")),
+                Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
+                if frame.stale_retries
+                else Field(9),
+                Field(7, (safe(frame.state_message, 60), "dim")),
+            ],
+            width,
+            gap=3 if width >= 100 else 2,
+        ),
+        [],
+        width,
+    )
+
+
+def banner(frame: Frame, width: int) -> Row:
+    """The client itself is in doubt: said across the screen."""
+    note = safe(frame.client_note, 160)
+    if frame.client_saturated:
+        text = " CLIENT SATURATED" + (f": {note}" if note else "")
+        more = "   what is shown is the client's limit, not the server's"
+        text += more if len(text) + len(more) < width else ""
+        return spread([(text.ljust(width), "banner")], [], width)
+    return spread([("! client: ", "warn"), (note, "warn")], [], width)

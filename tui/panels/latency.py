@@ -1,0 +1,87 @@
+"""A latency over time: p50, p95 and p99 as lines, the room between p50 and p99 filled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sessions.frame import Band as LatencyBand
+from sessions.frame import Stat
+from tui import numbers
+from tui.layout import Columns
+from tui.look import Look
+from tui.panels.strip import strip
+from tui.plots.chart import Band, Line, Mark, chart, with_labels
+from tui.plots.scale import Scale, ticks
+from tui.rows import Row, Run
+
+QUANTILES = ("p50", "p95", "p99")
+
+
+def latency(
+    title: str,
+    band: LatencyBand,
+    recent: Stat,
+    run: Stat,
+    recent_s: float,
+    scale: Scale,
+    at: Columns,
+    height: int,
+    look: Look,
+    *,
+    marks: Sequence[Mark] = (),
+    labels: Mapping[int, tuple[Sequence[str], str]] | None = None,
+    more: Sequence[Sequence[Run]] = (),
+) -> list[Row]:
+    """`labels` are written into the top row where it is free; `more` are rows of numbers below the table."""
+    named = ticks(scale, height, numbers.ms_label)
+    grid = chart(
+        [
+            Line(band.p50, "p50", "*", thick=height >= 8),
+            Line(band.p99, "p99", "^"),
+            Line(band.p95, "p95", "+"),
+        ],
+        [Band(band.p99, band.p50, "band")],
+        scale,
+        at.plot,
+        height,
+        marks=marks,
+        ascii_only=look.ascii_only,
+    )
+    rows = grid.rows()
+    if rows and labels:
+        rows[0] = with_labels(rows[0], labels, at.plot)
+    return strip(rows, named, table(title, recent, run, recent_s, at.side, more), at, look)
+
+
+def table(
+    title: str, recent: Stat, run: Stat, recent_s: float, width: int, more: Sequence[Sequence[Run]] = ()
+) -> list[list[Run]]:
+    """The legend and the figures: the last seconds above the whole run."""
+    name, cell = table_cells(width)
+    head: list[Run] = [(title[:name].ljust(name), "title")]
+    head += [(quantile.rjust(cell), quantile) for quantile in QUANTILES]
+    rows = [
+        head,
+        _figures(f"last {recent_s:g}s" if name > 7 else f"{recent_s:g}s", recent, name, cell),
+        _figures("run", run, name, cell),
+    ]
+    counted = f"{numbers.count(recent.count)} / {numbers.count(run.count)}"
+    rows.append([("samples".ljust(name), "label"), (counted.rjust(3 * cell), "dim")])
+    rows += [list(row) for row in more]
+    return rows
+
+
+def table_cells(width: int) -> tuple[int, int]:
+    """Cells of a table's names and of each of its figures, in numbers of `width` cells."""
+    return next(
+        cells for least, cells in ((48, (14, 10)), (36, (12, 8)), (28, (9, 6)), (0, (7, 5))) if width >= least
+    )
+
+
+def _figures(label: str, stat: Stat, name: int, cell: int) -> list[Run]:
+    row: list[Run] = [(label.ljust(name), "label")]
+    for quantile, value in zip(QUANTILES, (stat.p50_ms, stat.p95_ms, stat.p99_ms), strict=True):
+        thin = quantile in stat.thin and value is not None
+        text = ("~" if thin else "") + numbers.ms(value)
+        row.append((text.rjust(cell), "thin" if thin or value is None else quantile))
+    return row

@@ -1,0 +1,227 @@
+"""What the server and the GPUs say of themselves, on the same columns as the latencies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sessions.frame import Frame, Gpu, Server
+from tui import numbers
+from tui.layout import Columns
+from tui.look import Look
+from tui.panels.strip import named, strip
+from tui.plots.bars import area, bar
+from tui.plots.chart import Mark
+from tui.plots.scale import Scale, Series, ticks
+from tui.rows import Field, Row, Run, chosen, fitted, width_of
+from tui.text import fit, safe
+
+PERCENT = Scale(0.0, 100.0)
+CELSIUS = Scale(20.0, 100.0)
+KV_FULL_PCT = 95.0
+
+
+def server_strips(server: Server) -> int:
+    """How many strips it could fill."""
+    said = (server.running, server.waiting, server.kv_pct, server.preemptions_per_s)
+    return (
+        2
+        if server.kv is not None and server.waiting_series is not None
+        else int(any(v is not None for v in said))
+    )
+
+
+def server(
+    frame: Frame, waiting: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+) -> list[Row]:
+    said = frame.server
+    full = said.kv_pct is not None and said.kv_pct >= KV_FULL_PCT
+    kv: list[Run] = [
+        ("KV ", "title"),
+        (f"{numbers.whole(said.kv_pct)}%".rjust(4), "bad" if full else "server"),
+    ]
+    queue: list[Run] = [
+        ("run ", "label"),
+        (numbers.whole(said.running), "server"),
+        ("  wait ", "label"),
+        (numbers.whole(said.waiting), "warn" if said.waiting else "dim"),
+    ]
+    preempted: list[Run] = []
+    if said.preemptions_per_s:
+        preempted = [("  preempt ", "label"), (f"{numbers.rate(said.preemptions_per_s)}/s", "bad")]
+    share = None if said.kv_pct is None else said.kv_pct / 100
+    nothing = frame.offered * float("nan")
+    first = area(
+        nothing if said.kv is None else said.kv,
+        PERCENT,
+        at.plot,
+        1,
+        "server_fill",
+        marks=marks,
+        ascii_only=look.ascii_only,
+    ).rows()
+    if height < 2:
+        return named(first, "KV %", [[*kv, ("  ", ""), *queue, *preempted]], at, look)
+    meter = bar([(share, "bad" if full else "server_fill")], max(at.side - 12, 0), ascii_only=look.ascii_only)
+    rows = named(first, "KV %", [[*kv, ("  ", ""), *meter]], at, look)
+    series = nothing if said.waiting_series is None else said.waiting_series
+    below = area(
+        series, waiting, at.plot, height - 1, "server_fill", marks=marks, ascii_only=look.ascii_only
+    ).rows()
+    side = [[("QUEUE ", "title"), *queue, *preempted]]
+    return rows + strip(below, ticks(waiting, height - 1, numbers.label), side, at, look)
+
+
+def gpus(frame: Frame, at: Columns, height: int, look: Look, marks: Sequence[Mark]) -> list[Row]:
+    """As rich as `height` allows: four rows a GPU, two, one, or two GPUs to a row."""
+    if not frame.gpus:
+        width = at.gutter + at.plot + at.side
+        return [fitted([("GPU".rjust(at.gutter - 1) + " ", "label"), (safe(frame.gpu_note), "dim")], width)][
+            :height
+        ]
+    count = len(frame.gpus)
+    each = next((rows for rows in (4, 2, 1) if count * rows <= height), 0)
+    if each:
+        drawn = [row for gpu in frame.gpus for row in _DRAWN[each](gpu, at, look, marks)]
+    else:
+        width = at.gutter + at.plot + at.side
+        shown = frame.gpus if (count + 1) // 2 <= height else frame.gpus[: 2 * height - 1]
+        halves = [_half(gpu, width // 2, look) for gpu in shown]
+        if len(shown) < count:
+            halves.append([(f"and {count - len(shown)} more GPUs", "dim")])
+        halves += [[]] * (len(halves) % 2)
+        drawn = [
+            [*fitted(a, width // 2), *fitted(b, width - width // 2)]
+            for a, b in zip(halves[::2], halves[1::2], strict=True)
+        ]
+    return drawn[:height]
+
+
+def _spark(
+    values: Series, scale: Scale, gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]
+) -> list[Row]:
+    role = "thin" if gpu.stale else "gpu_fill"
+    return area(values, scale, at.plot, 1, role, marks=marks, ascii_only=look.ascii_only).rows()
+
+
+def _power_scale(gpu: Gpu) -> Scale:
+    return Scale(0.0, gpu.power_limit_w if gpu.power_limit_w else 1000.0)
+
+
+def _name(gpu: Gpu) -> str:
+    label = safe(gpu.label, 24)
+    return label if ":" in label else f"GPU{label}"
+
+
+def _toned(gpu: Gpu, runs: list[Run]) -> list[Run]:
+    """Old figures are greyed, and say how old they are."""
+    if not gpu.stale:
+        return runs
+    age = "no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old"
+    return [(age + " ", "warn"), *((text, "thin") for text, _ in runs)]
+
+
+def _used(gpu: Gpu, *, unit: str) -> str:
+    """`74.1/79.6G`."""
+    return f"{numbers.gib(gpu.memory_used_bytes)}/{numbers.gib(gpu.memory_total_bytes)}{unit}"
+
+
+def _short(gpu: Gpu, look: Look, room: int) -> list[Run]:
+    """Utilisation, memory, power, heat and clock in one row, as many of them as `room` has cells for."""
+    clock: Run = (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
+    runs = chosen(
+        [
+            Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")),
+            Field(1, (_used(gpu, unit="G").rjust(10 if room >= 26 else 6), "")),
+            Field(2, (f"{numbers.whole(gpu.power_w)}W".rjust(5), "")),
+            Field(3, (f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", "")),
+            Field(4, clock),
+        ],
+        room,
+        gap=1,
+    )
+    return _toned(gpu, runs)
+
+
+def _half(gpu: Gpu, width: int, look: Look) -> list[Run]:
+    figures = _short(gpu, look, 26)
+    label = fit(_name(gpu), 6)
+    room = max(width - 6 - width_of(figures) - 2, 0)
+    role = "thin" if gpu.stale else "gpu_fill"
+    spark = area(gpu.util, PERCENT, room, 1, role, ascii_only=look.ascii_only).rows()
+    return [(label, "label"), *(spark[0] if spark else []), (" ", ""), *figures]
+
+
+def _one(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
+    side = _short(gpu, look, at.side - 1)
+    return named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _name(gpu), [side], at, look)
+
+
+def _two(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
+    wide = at.side >= 36
+    above = _toned(
+        gpu,
+        [
+            ("util ", "label"),
+            (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu"),
+            ("  mem ", "label"),
+            (_used(gpu, unit=" GiB" if wide else "G"), ""),
+        ],
+    )
+    power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}"
+    below = _toned(
+        gpu,
+        [
+            (f"{power} W".rjust(9), "gpu"),
+            (f"  {numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", ""),
+            (
+                f"  {numbers.whole(gpu.sm_clock_mhz)} MHz"
+                if wide
+                else f" {numbers.whole(gpu.sm_clock_mhz)}MHz",
+                "dim",
+            ),
+        ],
+    )
+    if gpu.stale:
+        below = below[1:]
+    rows = named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _name(gpu), [above], at, look)
+    return rows + named(
+        _spark(gpu.power, _power_scale(gpu), gpu, at, look, marks), "power", [below], at, look
+    )
+
+
+def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
+    room = max(at.side - 25, 0)
+    role = "thin" if gpu.stale else "gpu_fill"
+    total = gpu.memory_total_bytes or 0
+
+    def share(part: float | None, whole: float | None) -> float | None:
+        return part / whole if part is not None and whole else None
+
+    def metered(name: str, text: str, parts: list[tuple[float | None, str]]) -> list[Run]:
+        runs: list[Run] = [(name.ljust(6), "label"), (fit(text, 16), "thin" if gpu.stale else "")]
+        return [*runs, (" ", ""), *bar(parts, room, ascii_only=look.ascii_only)]
+
+    reserved = share(gpu.memory_reserved_bytes, total)
+    memory = [(share(gpu.memory_used_bytes, total), role)]
+    if reserved is not None:
+        memory.append((reserved, "reserved"))
+    util = share(gpu.util_pct, 100.0)
+    power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)} W"
+    clocks = f"  SM {numbers.whole(gpu.sm_clock_mhz)}  mem {numbers.whole(gpu.memory_clock_mhz)} MHz"
+    what = [(f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}".ljust(6), ""), (clocks, "dim")]
+    old = _toned(gpu, [])
+    sides: list[list[Run]] = [
+        metered("util", f"{numbers.whole(gpu.util_pct)}%", [(util, role)]),
+        metered("mem", _used(gpu, unit=" GiB"), memory),
+        metered("power", power, [(share(gpu.power_w, gpu.power_limit_w), role)]),
+        [("temp".ljust(6), "label"), *what, *old],
+    ]
+    scales = (PERCENT, PERCENT, _power_scale(gpu), CELSIUS)
+    series = (gpu.util, gpu.memory_pct, gpu.power, gpu.temperature)
+    rows: list[Row] = []
+    for i, name in enumerate((_name(gpu), "memory", "power", "temp")):
+        rows += named(_spark(series[i], scales[i], gpu, at, look, marks), name, [sides[i]], at, look)
+    return rows
+
+
+_DRAWN: dict[int, Callable[[Gpu, Columns, Look, Sequence[Mark]], list[Row]]] = {1: _one, 2: _two, 4: _four}

@@ -1,0 +1,57 @@
+"""A strip: gutter, plot and numbers side by side, on the columns all strips share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sessions.frame import ChartMark, Frame
+from tui.layout import Columns
+from tui.look import Look
+from tui.plots.chart import Mark
+from tui.rows import Row, Run, fitted
+from tui.text import fit_tail
+
+_FAINT = ("state", "note")
+
+
+def strip(
+    plot: Sequence[Row], labels: Mapping[int, str], side: Sequence[Sequence[Run]], at: Columns, look: Look
+) -> list[Row]:
+    """Rows of the whole width. `labels` are by row; a row without one shows the bare axis."""
+    out: list[Row] = []
+    for i, cells in enumerate(plot):
+        label = labels.get(i, "")
+        text = fit_tail(label, at.gutter - 1).rjust(at.gutter - 1)
+        edge = look.glyph("tick" if label else "wall")
+        numbers = side[i] if i < len(side) else ()
+        out.append([(text + edge, "axis"), *fitted(cells, at.plot), *fitted([(" ", ""), *numbers], at.side)])
+    return out
+
+
+def named(
+    plot: Sequence[Row], name: str, side: Sequence[Sequence[Run]], at: Columns, look: Look
+) -> list[Row]:
+    """A strip whose scale is known from its name (a share of 100 %): the name stands in the gutter."""
+    rows = strip(plot, {}, side, at, look)
+    if rows:
+        text = fit_tail(name, at.gutter - 1).rjust(at.gutter - 1)
+        rows[0] = [(text, "label"), (look.glyph("wall"), "axis"), *rows[0][1:]]
+    return rows
+
+
+def marks_of(frame: Frame, width: int, look: Look) -> list[Mark]:
+    """The vertical lines, by column of a plot of this width; the newest slot is its last column."""
+    out = []
+    for mark in frame.marks:
+        column = column_of(mark, frame, width)
+        if column is not None:
+            glyph = "┊" if mark.kind in _FAINT else "│"
+            out.append(Mark(column, f"line_{mark.kind}", glyph))
+    return out
+
+
+def column_of(mark: ChartMark, frame: Frame, width: int) -> int | None:
+    if mark.slot is None:
+        return None
+    column = mark.slot + width - frame.slots
+    return column if 0 <= column < width else None

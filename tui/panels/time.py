@@ -1,0 +1,100 @@
+"""The axis all strips share, the list of what happened, and the bar that shows where in the run we are."""
+
+from __future__ import annotations
+
+from sessions.frame import ChartMark, Frame
+from tui import numbers
+from tui.layout import Columns
+from tui.look import Look
+from tui.panels.strip import column_of
+from tui.rows import Row, Run, fitted
+from tui.scene import Scene
+from tui.text import safe
+from tui.window import window_label
+
+_INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+_LABEL_CELLS = 12
+_SHOWN = ("load", "mark", "state", "warning", "error", "end")
+_WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end"}
+
+
+def axis(frame: Frame, scene: Scene, at: Columns) -> Row:
+    """Time since the load began, at whole multiples, so that a label moves with the data."""
+    look = scene.look
+    cells = [look.glyph("floor")] * at.plot
+    interval_s = next(
+        (s for s in _INTERVALS_S if s * 1_000_000_000 >= _LABEL_CELLS * frame.slot_ns), _INTERVALS_S[-1]
+    )
+    interval_ns = interval_s * 1_000_000_000
+    start_ns = frame.start_ns + (frame.slots - at.plot) * frame.slot_ns - frame.first_ns
+    t_ns = max(-(-start_ns // interval_ns), 0) * interval_ns
+    while frame.slot_ns > 0 and (column := (t_ns - start_ns) // frame.slot_ns) < at.plot:
+        text = look.glyph("axis_tick") + numbers.clock(t_ns, hours=False)
+        if column + len(text) <= at.plot:
+            cells[column : column + len(text)] = list(text)
+        t_ns += interval_ns
+    hz = f"  UI {scene.ui_hz:g} Hz" if scene.ui_hz < 10 else ""
+    span = f" window {window_label(scene.window_s)}  {'log' if scene.log else 'linear'}{hz}"
+    corner = look.glyph("corner").rjust(at.gutter)
+    return [(corner + "".join(cells), "axis"), *fitted([(span, "dim")], at.side)]
+
+
+def mark_labels(frame: Frame, width: int) -> dict[int, tuple[tuple[str, ...], str]]:
+    """What stands beside the vertical lines, by column, longest form first; of several there the newest."""
+    out: dict[int, tuple[tuple[str, ...], str]] = {}
+    for mark in frame.marks:
+        column = column_of(mark, frame, width)
+        if column is not None and mark.label and mark.kind in ("load", "mark", "error", "warning"):
+            label = safe(mark.label, 24)
+            short = label.rsplit(">", 1)[-1].strip()  # `8 > 12 rps`, `12 rps`, `12`
+            out[column + 1] = ((label, short, short.split(" ", 1)[0]), f"mark_{mark.kind}")
+    return {column: text for column, text in out.items() if column < width}
+
+
+def events(frame: Frame, height: int, width: int, look: Look) -> list[Row]:
+    """The last `height` things that happened, the newest last."""
+    happened = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
+    rows = [_event(mark, frame, width, look) for mark in happened[-height:]] if height else []
+    if not rows and height:
+        rows = [fitted([("  no events yet", "dim")], width)]
+    return rows + [fitted([], width)] * (height - len(rows))
+
+
+def _event(mark: ChartMark, frame: Frame, width: int, look: Look) -> Row:
+    when = numbers.clock(mark.t_ns - frame.first_ns, hours=False)
+    word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
+    return fitted(
+        [
+            (f" {when:>7} ", "dim"),
+            (f"{look.glyph('mark')} {word:<7} ", f"mark_{mark.kind}"),
+            (safe(mark.label, 160) or "-", "" if mark.kind != "error" else "bad"),
+        ],
+        width,
+    )
+
+
+def scrub(frame: Frame, scene: Scene, width: int) -> Row:
+    """The whole run as a bar: played part, head, marks."""
+    look = scene.look
+    whole_ns = max(frame.last_ns - frame.first_ns, 1)
+    begin, end = "00:00 ", " " + numbers.clock(whole_ns, hours=False)
+    room = max(width - len(begin) - len(end) - 2, 1)
+
+    def place(t_ns: int) -> int:
+        return min(max((t_ns - frame.first_ns) * room // whole_ns, 0), room - 1)
+
+    head = place(frame.at_ns)
+    cells: list[Run] = [
+        (look.glyph("done" if i < head else "rest"), "p50" if i < head else "axis") for i in range(room)
+    ]
+    for mark in frame.marks:
+        if mark.kind in ("load", "mark", "error", "warning"):
+            cells[place(mark.t_ns)] = (look.glyph("mark"), f"mark_{mark.kind}")
+    cells[head] = (look.glyph("head"), "strong")
+    row: Row = [(" " + begin, "dim")]
+    for text, role in cells:
+        if row[-1][1] == role:
+            row[-1] = (row[-1][0] + text, role)
+        else:
+            row.append((text, role))
+    return fitted([*row, (end, "dim")], width)

@@ -1,0 +1,89 @@
+"""What the terminal's line can bear, and whether it is still there. Knows Textual's driver, nothing else."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+RATES_HZ = (10.0, 5.0, 2.0, 1.0)
+CLOGGED = 2
+"""Writes waiting at the driver above which a frame is left out. At 30 the driver blocks the event loop."""
+
+
+def queued_writes(driver: Any) -> int:
+    """Writes the terminal has not taken yet; 0 where the driver does not say (its attributes are private)."""
+    queue = getattr(getattr(driver, "_writer_thread", None), "_queue", None)
+    return int(queue.qsize()) if queue is not None else 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often to draw: slower at once when the line clogs, faster again after 5 s without. Pure."""
+
+    index: int = 0
+    clear_since_s: float = 0.0
+    drawn_s: float = -1e9
+
+    @property
+    def hz(self) -> float:
+        return RATES_HZ[self.index]
+
+    def stepped(self, now_s: float, queued: int) -> tuple[Pace, bool]:
+        """The next pace, and whether to draw now."""
+        if queued > CLOGGED:
+            return replace(self, index=min(self.index + 1, len(RATES_HZ) - 1), clear_since_s=now_s), False
+        pace = self
+        if self.index and now_s - self.clear_since_s >= 5.0:
+            pace = replace(self, index=self.index - 1, clear_since_s=now_s)
+        # Half a tick early is in time: the timer that calls this fires at the highest rate only.
+        due = now_s - self.drawn_s >= 1.0 / pace.hz - 0.05
+        return (replace(pace, drawn_s=now_s) if due else pace), due
+
+
+def hung_up(fd: int) -> bool:
+    """The terminal behind `fd` is gone (its SSH line was lost, its window closed)."""
+    poller = select.poll()
+    try:
+        poller.register(fd, 0)
+        return any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poller.poll(0))
+    except (OSError, ValueError):
+        return True
+
+
+class HangUpWatch(threading.Thread):
+    """Calls `gone` when the terminal is lost, and ends the process when that does not help within 2 s.
+
+    A thread, since the event loop may be stuck writing to that terminal, and Textual's reader, left alone,
+    spins on a terminal that is gone.
+    """
+
+    def __init__(self, gone: Callable[[], None], fd: int | None = None, poll_s: float = 0.5) -> None:
+        super().__init__(daemon=True, name="hang-up-watch")
+        self._gone = gone
+        self._fd = sys.__stdin__.fileno() if fd is None and sys.__stdin__ is not None else (fd or 0)
+        self._poll_s = poll_s
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(self._poll_s):
+            if hung_up(self._fd):
+                self._gone()
+                self.exit_soon(129)
+                return
+
+    def exit_soon(self, code: int, after_s: float = 2.0) -> None:
+        """The last resort: leaves without any clean-up unless `stop` comes first. Nothing is lost by it."""
+
+        def leave() -> None:
+            if not self._stopped.wait(after_s):
+                os._exit(code)
+
+        threading.Thread(target=leave, daemon=True, name="exit-soon").start()
+
+    def stop(self) -> None:
+        self._stopped.set()
