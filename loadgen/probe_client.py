@@ -115,7 +115,8 @@ class Client:
             return await asyncio.wait_for(asking, limit_s)
         except (asyncio.TimeoutError, httpx.TimeoutException) as error:
             if isinstance(error, httpx.ConnectTimeout):
-                raise self.failure(f"no connection within {CONNECT_S:g} s") from None
+                tail = "; does it speak TLS?" if self.target.address.tls else ""
+                raise self.failure(f"no connection within {CONNECT_S:g} s{tail}") from None
             raise self.failure(f"no answer within {limit_s:g} s; is the server stuck?") from None
         except SseLimitError as error:
             raise self.failure(str(error)) from None
