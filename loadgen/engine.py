@@ -334,8 +334,9 @@ class Engine:
     # the tick and the heart
 
     def _wait_for_tick(self) -> None:
-        now = self._clock.now_ns()
-        wait_ns = TICK_NS - now % TICK_NS
+        # Counted from the tick that was closed last, not from now: loops ring up to a millisecond early.
+        next_ns = (self._last_tick_ns // TICK_NS + 1) * TICK_NS
+        wait_ns = max(0, next_ns - self._clock.now_ns()) + 500_000
         self._tick = self._loop.call_later(wait_ns / 1e9, self._on_tick)
 
     def _on_tick(self) -> None:
