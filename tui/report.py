@@ -24,6 +24,8 @@ LATENCIES = {
 }
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
 NOT_MEASURED = "-"
+STEPS = 24
+"""Rows that are shown of a run cut at its changes of load."""
 
 
 def render(summary: Summary) -> str:
@@ -32,6 +34,7 @@ def render(summary: Summary) -> str:
         _head(summary),
         _counts(summary),
         _latencies(summary),
+        _steps(summary.get("steps") or []),
         _gpus(summary.get("gpus") or []),
         _errors(summary.get("errors") or {}),
         verdict(summary),
@@ -103,10 +106,33 @@ def _latencies(summary: Summary) -> str:
     return text + "\n~ rests on few samples" if "~" in text else text
 
 
+def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
+    """The run cut where its load changed; nothing when it did not."""
+    if len(steps) < 2:
+        return ""
+    rows = [["from", "to s", "rps", "at once", "sent/s", "tokens/s", "TTFT p50", "p99", "ITL p50", "p99"]]
+    for step in steps[:STEPS]:
+        rows.append(
+            [
+                number(step["from_s"], 1),
+                number(step["to_s"], 1),
+                number(step["offered_rps"], 2),
+                number(step["concurrency"], 0),
+                number(step["achieved_rps"], 2),
+                number(step["output_tps"], 0),
+                *(milliseconds(step[f"{key}_ms"]) for key in ("ttft_p50", "ttft_p99", "itl_p50", "itl_p99")),
+            ]
+        )
+    unused = {column for column in (2, 3) if all(row[column] == NOT_MEASURED for row in rows[1:])}
+    rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
+    more = f"\n{len(steps) - STEPS} more: --json has all" if len(steps) > STEPS else ""
+    return aligned(rows, left=0) + more
+
+
 def _gpus(gpus: Sequence[Mapping[str, Any]]) -> str:
     if not gpus:
         return ""
-    rows = [["GPU", "name", "util % mean/max", "memory GiB max", "W mean/max", "energy kJ"]]
+    rows = [["GPU", "name", "util % mean/max", "GiB used at most", "W mean/max", "kJ"]]
     for gpu in gpus:
         total = _spread(gpu.get("memory_total_bytes"))[1]
         used = _spread(gpu.get("memory_used_bytes"))[1]
@@ -114,7 +140,7 @@ def _gpus(gpus: Sequence[Mapping[str, Any]]) -> str:
         rows.append(
             [
                 str(gpu.get("index", NOT_MEASURED)),
-                printable(str(gpu.get("name") or NOT_MEASURED), 22),
+                printable(str(gpu.get("name") or NOT_MEASURED), 24),
                 _mean_max(gpu.get("util_pct")),
                 f"{_scaled(used, 2**30, 1)} of {_scaled(total, 2**30, 1)}",
                 _mean_max(gpu.get("power_w")),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from sessions.frame import Band, Frame, Series
@@ -9,7 +12,8 @@ from sessions.view import SessionView
 from tui.printed_charts import Curve, Look, chart
 
 SLOTS = 70
-LEAST_SLOT_NS = 250_000_000
+LEAST_SLOT_NS = 1_000_000_000
+"""Shorter slots hold too few requests: their p50 and p99 are one and the same."""
 
 
 def whole(view: SessionView) -> Frame:
@@ -22,24 +26,35 @@ def whole(view: SessionView) -> Frame:
     return view.frame(view.last_ns, span_ns, slots)
 
 
-def charts(frame: Frame, look: Look) -> str:
-    """All charts of a run, a blank line between them; ends with a line break."""
-    seconds = [float(i * frame.slot_ns / 1e9) for i in range(frame.slots)]
+def charts(frame: Frame, steps: Sequence[Mapping[str, Any]], look: Look) -> str:
+    """All charts of a run, a blank line between them; ends with a line break.
+
+    `frame` is the whole run, `steps` are the summary's: the run cut where its load changed.
+    """
     itl = "chunk gap" if frame.itl_is_chunk_gap else "ITL"
     drawn = []
     for name, band in (("TTFT from due", frame.ttft), (itl, frame.itl)):
         title = f"{name}, ms, over time: p50 below, p99 above"
-        drawn.append(chart(title, "seconds", _curves(seconds, band), look, joined=True))
-    if np.unique(frame.offered[np.isfinite(frame.offered)]).size > 1:
-        rates = [float(rate) for rate in np.where(np.isfinite(frame.offered), frame.offered, 0.0)]
-        for name, band in (("TTFT from due", frame.ttft), (itl, frame.itl)):
-            title = f"{name}, ms, over the offered rate: p50 below, p99 above"
-            drawn.append(chart(title, "requests per second", _curves(rates, band), look, joined=False))
+        drawn.append(chart(title, "seconds", _over_time(frame, band), look, joined=True))
+    load = "concurrency" if frame.closed_loop else "offered_rps"
+    if len({step[load] for step in steps}) > 1:
+        x_label = "requests at a time" if frame.closed_loop else "requests per second"
+        over = "over concurrency" if frame.closed_loop else "over the offered rate"
+        for name, key in (("TTFT from due", "ttft"), (itl, "itl")):
+            title = f"{name}, ms, {over}"
+            drawn.append(chart(title, x_label, _over_load(steps, load, key), look, joined=False))
     return "\n\n".join(drawn) + "\n"
 
 
-def _curves(xs: list[float], band: Band) -> list[Curve]:
-    return [Curve("p50", xs, _gaps(band.p50)), Curve("p99", xs, _gaps(band.p99))]
+def _over_time(frame: Frame, band: Band) -> list[Curve]:
+    seconds = [float(i * frame.slot_ns / 1e9) for i in range(frame.slots)]
+    return [Curve("p50", seconds, _gaps(band.p50)), Curve("p99", seconds, _gaps(band.p99))]
+
+
+def _over_load(steps: Sequence[Mapping[str, Any]], load: str, key: str) -> list[Curve]:
+    xs = [float(step[load]) for step in steps if step[load] is not None]
+    known = [step for step in steps if step[load] is not None]
+    return [Curve(p, xs, [step[f"{key}_{p}_ms"] for step in known]) for p in ("p50", "p99")]
 
 
 def _gaps(series: Series) -> list[float | None]:

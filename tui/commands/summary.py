@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from typing import Any
 
 from tui.commands import live, load
 from tui.commands.exits import OK, CommandError
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
     directory = session("summary", live.root(options), options.session)
     try:
-        summary = summarise(directory)
+        summary: dict[str, Any] = summarise(directory)
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
     if options.json:
@@ -53,5 +54,5 @@ def run(options: argparse.Namespace) -> int:
             colour=terminal and not options.no_color and not os.environ.get("NO_COLOR"),
             braille=sys.stdout.encoding.lower().replace("-", "") == "utf8",
         )
-        print("\n" + charts(whole(SessionView(directory)), look), end="")
+        print("\n" + charts(whole(SessionView(directory)), summary["steps"], look), end="")
     return OK

@@ -1,0 +1,146 @@
+"""The text of a summary: what stands where, what is marked, and that nothing in it commands a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tui import report
+from tui.printed_charts import Curve, Look, ceiling, chart
+
+
+def latency(count: int = 126, **more: Any) -> dict[str, Any]:
+    return {
+        "count": count, "mean": 124.0, "p50": 9.994, "p90": 99.94, "p95": 199.2, "p99": 1227.3,
+        "min": 69.4, "max": 12043.0, **more,
+    }  # fmt: skip
+
+
+def summary(**more: Any) -> dict[str, Any]:
+    nothing = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "min", "max"))
+    return {
+        "id": "20261121-035954-demo",
+        "target": "http://127.0.0.1:8000",
+        "model": "sim-8b",
+        "simulated": True,
+        "valid": True,
+        "reasons": [],
+        "end": {"reason": "completed", "message": "the run came to its end"},
+        "duration_s": 31.04,
+        "requests": {"due": 1260, "sent": 1250, "succeeded": 1249, "failed": 1, "not_sent": 10},
+        "errors": {"http_500": 1},
+        "rate": {"offered_rps": 4.2, "achieved_rps": 4.1666},
+        "throughput": {"request_rps": 4.1, "output_tps": 260.04, "total_tps": None},
+        "tokens": {"input": None, "output": 8064, "source": "usage"},
+        "ttft_from_due_ms": latency(thin=["p95", "p99"]),
+        "itl_ms": {"count": 0, **nothing},
+        "gpus": [],
+        **more,
+    }
+
+
+def row(text: str, start: str) -> list[str]:
+    """The cells of the one line that begins with `start`."""
+    (line,) = [line for line in text.splitlines() if line.startswith(start)]
+    return line.removeprefix(start).split()
+
+
+def test_a_report_fits_eighty_columns() -> None:
+    gpu = {"index": 0, "name": "A name far too long for its column", "util_pct": {"mean": 91.2, "max": 100.0}}
+    text = report.render(summary(gpus=[gpu], simulated=False))
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_counts_and_rates_stand_by_their_names() -> None:
+    text = report.render(summary())
+    assert row(text, "requests") == ["due", "1,260", "sent", "1,250", "succeeded", "1,249", "failed", "1", "not",
+                                     "sent", "10"]  # fmt: skip
+    assert row(text, "rate, rps") == ["offered", "4.20", "achieved", "4.17", "completed", "4.10"]
+
+
+def test_a_figure_that_was_not_measured_is_a_dash_and_never_zero() -> None:
+    text = report.render(summary())
+    assert row(text, "ITL per token") == ["0", *"------"]
+    assert row(text, "TPOT") == [*"-------"]
+    assert row(text, "tokens") == ["input", "-", "output", "8,064", "output/s", "260.0", "total/s", "-"]
+
+
+def test_a_thin_percentile_is_marked_and_the_mark_explained() -> None:
+    text = report.render(summary())
+    assert row(text, "TTFT from due") == ["126", "124", "9.99", "99.9", "~199", "~1,227", "12,043"]
+    assert "~ rests on few samples" in text
+    assert "~" not in report.render(summary(ttft_from_due_ms=latency()))
+
+
+def test_estimated_tokens_are_said_to_be_estimated() -> None:
+    text = report.render(summary(tokens={"input": 5, "output": 7, "source": "chunks"}))
+    assert "output 7 (estimated from chunks)" in text
+
+
+def test_the_verdict_is_valid_or_every_reason() -> None:
+    assert report.render(summary()).endswith("\nvalid\n")
+    text = report.render(summary(valid=False, reasons=["the run was interrupted", "2.0 % failed"]))
+    assert text.endswith("\nNOT VALID\n  - the run was interrupted\n  - 2.0 % failed\n")
+
+
+def test_errors_are_counted_and_explained() -> None:
+    text = report.render(summary(errors={"http_500": 1, "cut_mid_stream": 12}))
+    assert "\n      12  cut_mid_stream: the connection was lost while tokens were arriving\n" in text
+    assert text.index("cut_mid_stream") < text.index("http_500")
+
+
+def test_a_simulated_run_says_so_beside_its_target() -> None:
+    assert report.render(summary()).splitlines()[0].endswith("SIMULATED")
+    assert "SIMULATED" not in report.render(summary(simulated=False))
+
+
+def test_a_run_of_one_load_has_no_table_of_steps_and_a_long_one_is_cut() -> None:
+    step = {"from_s": 0.0, "to_s": 2.5, "offered_rps": 1.26, "concurrency": None, "achieved_rps": 0.8,
+            "output_tps": 10.4, "ttft_p50_ms": 85.7, "ttft_p99_ms": None, "itl_p50_ms": 15.2, "itl_p99_ms": 83.8}  # fmt: skip
+    assert "tokens/s" not in report.render(summary(steps=[step]))
+    text = report.render(summary(steps=[step] * 30))
+    assert text.count("\n 0.0   2.5  1.26") == 24
+    assert "6 more: --json has all" in text
+    assert "at once" not in text
+
+
+@pytest.mark.parametrize("key", ["id", "model", "target"])
+def test_text_from_a_file_or_a_server_is_not_interpreted(key: str) -> None:
+    text = report.render(summary(**{key: "evil\x1b]0;owned\x07\u202e\n"}))
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+def test_a_chart_shows_its_gap_and_its_scale() -> None:
+    curve = Curve("p50", [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [100.0, 100.0, None, None, 100.0, 100.0])
+    text = chart("TTFT", "seconds", [curve], Look(), joined=True)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    (line,) = [
+        line for line in text.splitlines() if "⠤⠤⠤" in line or "⠒⠒⠒" in line or "⣀⣀⣀" in line or "⠉⠉⠉" in line
+    ]
+    drawn = line.partition("┤")[2] or line.partition("│")[2]
+    assert "   " in drawn.strip(" │")
+    assert "200┤" in text
+
+
+def test_a_chart_of_nothing_says_so() -> None:
+    nothing = Curve("p50", [0.0], [None])
+    assert chart("ITL", "seconds", [nothing], Look(), joined=True) == "ITL: nothing was measured"
+
+
+def test_a_chart_without_unicode_is_ascii() -> None:
+    curve = Curve("p50", [0.0, 1.0], [1.0, 2.0])
+    assert chart("TTFT", "seconds", [curve], Look(braille=False), joined=True).isascii()
+
+
+def test_colours_come_only_where_they_are_asked_for() -> None:
+    curve = Curve("p50", [0.0, 1.0], [1.0, 2.0])
+    assert "\x1b[" in chart("TTFT", "seconds", [curve], Look(colour=True), joined=True)
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"), [(0.0, 1.0), (0.9, 1.0), (0.97, 2.0), (1.0, 2.0), (231.0, 400.0), (9999.0, 20000.0)]
+)
+def test_an_axis_ends_at_a_round_number_above_the_data(highest: float, top: float) -> None:
+    assert ceiling(highest) == pytest.approx(top)
