@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,10 @@ VALUES_NS: Floats = np.array([value_ns(bucket) for bucket in range(BUCKETS)])
 
 
 class Table:
-    """Columns of one kind of row, the first of which is the time `t`, ascending. Missing values are NaN."""
+    """Columns of one kind of row, the first of which is the time `t`, ascending. Missing values are NaN.
+
+    Rows of one time are ordered by the next two columns, so that the order they came in leaves no trace.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._at = {name: i for i, name in enumerate(names)}
@@ -45,9 +49,9 @@ class Table:
             return None
         fresh = np.array(self._pending, dtype=np.float64).T
         self._pending = []
-        first = int(np.searchsorted(self._cells[0, : self._rows], fresh[0].min(), side="right"))
+        first = int(np.searchsorted(self._cells[0, : self._rows], fresh[0].min(), side="left"))
         tail = np.concatenate([self._cells[:, first : self._rows], fresh], axis=1)
-        order = np.argsort(tail[0], kind="stable")
+        order: Ints = np.lexsort(tail[2::-1])
         self._rows = first + tail.shape[1]
         if self._rows > self._cells.shape[1]:
             grown = np.empty((self._cells.shape[0], max(self._rows, 2 * self._cells.shape[1])))
@@ -87,9 +91,10 @@ class SketchLog:
 
     def __init__(self) -> None:
         self._pending: list[list[int]] = []
-        self._starts: Ints = np.zeros(1, dtype=np.int64)
-        self._buckets: NDArray[np.uint16] = np.empty(0, dtype=np.uint16)
-        self._counts: NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
+        self._starts: Ints = np.zeros(64, dtype=np.int64)
+        self._buckets: NDArray[np.uint16] = np.empty(64, dtype=np.uint16)
+        self._counts: NDArray[np.uint32] = np.empty(64, dtype=np.uint32)
+        self._rows = 0
         self._totals: list[Ints] = [np.zeros(BUCKETS, dtype=np.int64)]
 
     def add(self, flat: list[int]) -> None:
@@ -99,18 +104,17 @@ class SketchLog:
         """Follows the table: arguments are what its `settle` returned."""
         rows = self._pending
         self._pending = []
+        at, end = int(self._starts[first]), int(self._starts[self._rows])
         fresh = np.fromiter(chain.from_iterable(rows), np.int64, sum(map(len, rows))).reshape(-1, 2)
-        lengths = np.concatenate(
-            [np.diff(self._starts[first:]), np.fromiter((len(row) // 2 for row in rows), np.int64, len(rows))]
-        )
-        at = self._starts[first]
-        buckets = np.concatenate([self._buckets[at:], fresh[:, 0].astype(np.uint16)])
-        counts = np.concatenate([self._counts[at:], fresh[:, 1].astype(np.uint32)])
-        begins = np.cumsum(lengths) - lengths
-        moved = _ranges(begins[order], lengths[order])
-        self._buckets = np.concatenate([self._buckets[:at], buckets[moved]])
-        self._counts = np.concatenate([self._counts[:at], counts[moved]])
-        self._starts = np.concatenate([self._starts[: first + 1], at + np.cumsum(lengths[order])])
+        old_lengths = np.diff(self._starts[first : self._rows + 1])
+        lengths = np.concatenate([old_lengths, np.array([len(row) // 2 for row in rows], dtype=np.int64)])
+        moved = _ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
+        buckets = np.concatenate([self._buckets[at:end], fresh[:, 0].astype(np.uint16)])[moved]
+        counts = np.concatenate([self._counts[at:end], fresh[:, 1].astype(np.uint32)])[moved]
+        self._rows = first + len(order)
+        self._buckets = _written(self._buckets, at, buckets)
+        self._counts = _written(self._counts, at, counts)
+        self._starts = _written(self._starts, first + 1, at + np.cumsum(lengths[order]))
         del self._totals[first // self.STRIDE + 1 :]
 
     def cumulative(self, rows: Ints) -> Ints:
@@ -129,6 +133,20 @@ class SketchLog:
         totals = totals.reshape(-1, BUCKETS)
         totals += rest.astype(np.int64).reshape(-1, BUCKETS)
         return totals
+
+
+_Array = TypeVar("_Array", bound="NDArray[Any]")
+
+
+def _written(into: _Array, at: int, values: _Array) -> _Array:
+    """`into` with `values` from place `at` on; a larger copy when it is full."""
+    end = at + len(values)
+    if end > len(into):
+        grown = np.empty(max(end, 2 * len(into)), dtype=into.dtype)
+        grown[:at] = into[:at]
+        into = grown  # type: ignore[assignment]  # of the same kind
+    into[at:end] = values
+    return into
 
 
 def _ranges(begins: Ints, lengths: Ints) -> Ints:
