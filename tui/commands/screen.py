@@ -66,15 +66,16 @@ def show(directory: Path, options: argparse.Namespace, *, live: bool) -> str:
 def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
     from sessions.manifest import SessionError, read
-    from sessions.store import is_live
+    from sessions.store import default_root, is_live
 
-    session = directory.name
+    # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
+    session = directory.name if directory.parent == default_root() else str(directory)
     if left != "detached":
         wait_for_end(directory)
     if is_live(directory):
-        print(f"session {session} goes on; ttftop attach {session}")
+        print(f"the run goes on: ttftop attach {session}")
         return OK
-    print(f"session {session} in {directory.parent}; ttftop replay {session}, ttftop summary {session}")
+    print(f"the session is saved in {directory}\nttftop replay {session}\nttftop summary {session}")
     try:
         end = read(directory).end
     except SessionError as error:
