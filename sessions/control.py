@@ -148,6 +148,13 @@ class ControlClient:
                 raise ControlError(f"{self._directory.name}: the run has ended")
             return answer
 
+    async def stay(self, every_s: float = 1.0) -> None:
+        """Runs for ever: makes this screen known as a viewer as soon as the run is there, and after a break."""
+        while True:
+            with contextlib.suppress(ControlError):
+                await self.send({"cmd": "hello", "viewer": self._viewer})
+            await asyncio.sleep(every_s)
+
     async def _connect(self) -> None:
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(
