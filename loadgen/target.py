@@ -82,19 +82,23 @@ def parse_target(text: str, *, ca_file: str | None = None, insecure: bool = Fals
         host = url.raw_host.decode("ascii")
     except (httpx.InvalidURL, UnicodeError) as error:
         raise TargetError(f"{shown}: the URL cannot be read: {printable(str(error), 80)}") from None
+    if "%" in host and ":" in host:
+        raise TargetError(
+            f"{shown}: an IPv6 zone (%) cannot be used, need an address that is valid without it"
+        )
     if ":" not in host and not _HOST.fullmatch(host):
         raise TargetError(f"{shown}: the host is no host name")
     scheme = url.scheme
     default = _DEFAULT_PORTS[scheme]
-    host_header = f"[{host.partition('%')[0]}]" if ":" in host else host
+    host_header = f"[{host}]" if ":" in host else host
     if port is not None and port != default:
         host_header += f":{port}"
     base = _ENDPOINT_PATH.sub("", url.raw_path.decode("ascii")).rstrip("/")
     address = Address(
-        host=host.replace("%25", "%"),
+        host=host,
         port=default if port is None else port,
         tls=scheme == "https",
-        server_name=host.partition("%")[0],
+        server_name=host,
         ca_file=ca_file,
         insecure=insecure,
     )

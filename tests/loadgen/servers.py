@@ -57,7 +57,11 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    server: Server, *, ssl_context: ssl.SSLContext | None = None, unix_path: str | None = None
+    server: Server,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+    unix_path: str | None = None,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[Served]:
     """Answers one request a connection, until the end of the block."""
     asked: list[Asked] = []
@@ -94,9 +98,9 @@ async def serving(
         listener = await asyncio.start_unix_server(serve, unix_path)
         port, url = 0, f"unix:{unix_path}"
     else:
-        listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ssl_context)
+        listener = await asyncio.start_server(serve, host, 0, ssl=ssl_context)
         port = listener.sockets[0].getsockname()[1]
-        url = f"{'https' if ssl_context else 'http'}://127.0.0.1:{port}"
+        url = f"{'https' if ssl_context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     try:
         yield Served(port, asked, url)
     finally:

@@ -208,6 +208,21 @@ def test_a_unix_socket_is_probed(tmp_path: Path) -> None:
     assert asyncio.run(run()).model == "small"
 
 
+def test_an_ipv6_address_is_probed() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+
+    async def run() -> tuple[Probed, Served]:
+        async with serving(Vllm(), host="::1") as served:
+            return await asking(served.url, []), served
+
+    found, served = asyncio.run(run())
+    assert found.model == "small"
+    assert served.asked[0].headers["host"] == f"[::1]:{served.port}"
+
+
 # ---------------------------------------------------------------- refused fields and forms
 
 
