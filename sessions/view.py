@@ -27,7 +27,7 @@ class SessionView:
         self._manifest_stamp: tuple[int, int] | None = None
         self._files = SessionFollower(directory, requests=False)
         self._timeline = Timeline()
-        self._locked = True
+        self._locked = False
         self._heard = False
 
     def poll(self) -> bool:

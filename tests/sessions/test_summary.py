@@ -1,0 +1,515 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from loadgen.records import TICK_NS, Request, RequestError, Tick
+from sessions.config import LoadConfig, RunConfig, TargetConfig
+from sessions.follow import SessionFollower
+from sessions.journal import HOST_FILE, JournalWriter, RequestJournalWriter, request_file, worker_file
+from sessions.manifest import ClockAnchor, EndInfo, Manifest, SessionError, SessionInfo, read, write
+from sessions.records import End, LoadChange, State
+from sessions.store import hold_lock
+from sessions.summary import Fold, summarise
+from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
+
+MakeRun = Callable[..., Any]
+SECOND = 1_000_000_000
+FIGURES = {"count", "mean", "p50", "p90", "p95", "p99", "min", "max"}
+METRICS = ("ttft_from_due", "ttft_from_sent", "chunk_gap", "itl", "tpot", "e2e", "send_lag")
+
+
+def summed(run: Any, records: list[Any] | None = None, **more: Any) -> dict[str, Any]:
+    fold = Fold()
+    for record in run.records if records is None else records:
+        fold.apply(record)
+    return fold.result(run.manifest, **more)
+
+
+def test_the_object_has_the_keys_that_were_promised(make_run: MakeRun) -> None:
+    result = summed(make_run())
+    assert set(result["requests"]) == {"due", "sent", "succeeded", "failed", "not_sent"}
+    assert set(result["rate"]) == {"offered_rps", "achieved_rps"}
+    assert set(result["throughput"]) == {"request_rps", "output_tps", "total_tps"}
+    assert set(result["tokens"]) == {"input", "output", "source"}
+    for name in METRICS:
+        assert set(result[f"{name}_ms"]) >= FIGURES
+    for name in ("errors", "duration_s", "gpus", "simulated", "valid", "reasons"):
+        assert name in result
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+@pytest.mark.parametrize("chunk_tokens", ["one", "counted"])
+def test_every_metric_is_numpys_on_the_requests_that_succeeded(make_run: MakeRun, chunk_tokens: str) -> None:
+    run = make_run(rate_rps=60.0, chunk_tokens=chunk_tokens, failing=0.05)
+    result = summed(run)
+    good = [r for r in run.requests if r.error is None]
+    assert len(good) < len(run.requests)
+    exact: dict[str, Any] = {
+        "ttft_from_due": [(r.first_token_ns - r.due_ns) / 1e6 for r in good],
+        "ttft_from_sent": [(r.first_token_ns - r.sent_ns) / 1e6 for r in good],
+        "e2e": [(r.last_token_ns - r.due_ns) / 1e6 for r in good],
+        "send_lag": [(r.sent_ns - r.due_ns) / 1e6 for r in good],
+        "tpot": [
+            (r.last_token_ns - r.first_token_ns) / 1e6 / (r.output_tokens - 1)
+            for r in good
+            if r.output_tokens > 1
+        ],
+        "chunk_gap": [gap / 1e3 for r in good for gap in r.gaps_us],
+        "itl": [
+            gap / 1e3 / tokens
+            for r in good
+            for gap, tokens in zip(r.gaps_us, r.chunk_tokens[1:] or [1] * len(r.gaps_us), strict=True)
+            for _ in range(tokens)
+        ],
+    }
+    for name, values in exact.items():
+        said = result[f"{name}_ms"]
+        assert said["count"] == len(values)
+        expected = [np.mean(values), *np.percentile(values, (50, 90, 95, 99)), min(values), max(values)]
+        found = [said[key] for key in ("mean", "p50", "p90", "p95", "p99", "min", "max")]
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=6e-7, err_msg=name)
+    assert result["itl_ms"]["unknown"] == 0
+
+
+def test_counts_rates_and_tokens_by_hand(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0, failing=0.1)
+    result = summed(run)
+    good = [r for r in run.requests if r.error is None]
+    n = len(run.requests)
+    assert result["requests"] == {
+        "due": n,
+        "sent": n,
+        "succeeded": len(good),
+        "failed": n - len(good),
+        "not_sent": 0,
+    }
+    assert result["errors"] == {"cut_mid_stream": n - len(good)}
+    last_end_ns = max(r.end_ns for r in run.requests)
+    duration_s = (last_end_ns - 1_300_000_000) / 1e9
+    output = sum(r.output_tokens for r in good)
+    assert result["duration_s"] == duration_s > 12
+    assert result["rate"] == {"offered_rps": n / 12, "achieved_rps": n / 12}
+    assert result["throughput"] == {
+        "request_rps": len(good) / duration_s,
+        "output_tps": output / duration_s,
+        "total_tps": (output + 256 * len(good)) / duration_s,
+    }
+    assert result["tokens"] == {"input": 256 * len(good), "output": output, "source": "usage"}
+    assert result["tokens_per_chunk"] == 1.0
+    assert result["probe"] == {"requests": 3}
+    assert (result["id"], result["name"], result["model"]) == ("20261103-120000-made", "made", "toy")
+    assert result["end"] == {"reason": "completed", "message": "the run came to its end"}
+
+
+def test_itl_is_unknown_where_no_one_said_what_the_chunks_bore(make_run: MakeRun) -> None:
+    run = make_run(chunk_tokens="unknown")
+    result = summed(run)
+    several = [r for r in run.requests if r.output_tokens != r.chunks]
+    assert result["itl_ms"]["unknown"] == len(several) > 100
+    assert result["chunk_gap_ms"]["count"] == sum(len(r.gaps_us) for r in run.requests)
+    assert result["tokens_per_chunk"] == pytest.approx(2.5, rel=0.1)
+
+
+def test_tokens_estimated_from_chunks_are_named_so(make_run: MakeRun) -> None:
+    run = make_run()
+    requests = [
+        msgspec.structs.replace(r, token_source="chunks", output_tokens=r.chunks, input_tokens=None)
+        for r in run.requests
+    ]
+    result = summed(run, [*run.timeline_records, *requests])
+    assert result["tokens"]["source"] == "chunks"
+    assert result["tokens"]["input"] is None
+    assert result["throughput"]["total_tps"] is None
+    assert result["tokens_per_chunk"] is None
+    mixed = summed(run, [*run.timeline_records, requests[0], *run.requests[1:]])
+    assert mixed["tokens"]["source"] == "mixed"
+
+
+# one result, however the records came
+
+
+def stored(run: Any, directory: Path, piece: random.Random | None = None) -> Fold:
+    """Writes the session bit by bit, in random turns of its writers, and folds it as it grows."""
+    draw = piece or random.Random(0)
+    write(directory, run.manifest)
+    workers = sorted({tick.worker for tick in run.ticks})
+    queues: list[tuple[Any, list[Any]]] = [(JournalWriter(directory / HOST_FILE), list(run.host))]
+    for worker in workers:
+        queues.append(
+            (JournalWriter(directory / worker_file(worker)), [t for t in run.ticks if t.worker == worker])
+        )
+        requests = sorted((r for r in run.requests if r.worker == worker), key=lambda r: r.end_ns)
+        queues.append((RequestJournalWriter(directory / request_file(worker)), requests))
+    fold, follower = Fold(), SessionFollower(directory, requests=True)
+    while any(records for _, records in queues):
+        writer, records = draw.choice(queues)
+        size = draw.choice([1, 3, 20])
+        writer.append(records[:size])
+        del records[:size]
+        if isinstance(writer, RequestJournalWriter) and draw.random() < 0.5:
+            writer.flush()
+        if draw.random() < 0.3:
+            for record in follower.poll():
+                fold.apply(record)
+        if draw.random() < 0.05:
+            fold.result(run.manifest, live=True)
+    for writer, _ in queues:
+        writer.close()
+    for record in follower.poll():
+        fold.apply(record)
+    follower.close()
+    return fold
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_summing_up_live_equals_reading_afterwards_to_the_digit(
+    make_run: MakeRun, tmp_path: Path, seed: int
+) -> None:
+    run = make_run(
+        seed=seed,
+        rate_rps=30.0,
+        workers=3,
+        failing=0.1,
+        changes=((4.0, 60.0),),
+        chunk_tokens=("one", "counted")[seed % 2],
+    )
+    run.host += machine_records(16)
+    fold = stored(run, tmp_path, random.Random(seed))
+    live = fold.result(read(tmp_path))
+    afterwards = summarise(tmp_path)
+    assert json.dumps(live) == json.dumps(afterwards)
+    assert live == summed(run)
+    assert afterwards["notes"] == []
+
+
+def test_the_order_of_records_leaves_no_trace(make_run: MakeRun) -> None:
+    run = make_run(rate_rps=40.0, workers=3, failing=0.05, changes=((3.0, 10.0), (7.0, 50.0)))
+    records = [*run.records, *machine_records(16)]
+    expected = json.dumps(summed(run, records))
+    for seed in range(5):
+        random.Random(seed).shuffle(records)
+        assert json.dumps(summed(run, records)) == expected
+
+
+# killed, torn, running
+
+
+def test_a_killed_run_counts_what_was_in_flight_as_unfinished(make_run: MakeRun) -> None:
+    run = make_run(ended=False)
+    at_ns = 7 * SECOND
+    kept = [record for record in run.timeline_records if record.t_ns <= at_ns]
+    done = [r for r in run.requests if r.end_ns <= at_ns]
+    result = summed(run, [*kept, *done])
+    counts = result["requests"]
+    in_flight = sum(r.sent_ns <= at_ns < r.end_ns for r in run.requests)
+    assert in_flight > 3
+    assert result["errors"] == {"unfinished": in_flight}
+    assert counts["due"] == counts["sent"] + counts["not_sent"]
+    assert counts["sent"] == counts["succeeded"] + counts["failed"]
+    assert counts["succeeded"] == len(done)
+    assert not result["valid"]
+    assert "the run was killed" in result["reasons"]
+    assert result["end"]["reason"] == "killed"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_counts_add_up_wherever_a_kill_cut_each_file(make_run: MakeRun, seed: int) -> None:
+    draw = random.Random(seed)
+    run = make_run(workers=3, failing=0.1, ended=False)
+    records: list[Any] = list(run.host)
+    for worker in range(3):
+        records += [t for t in run.ticks if t.worker == worker][: draw.randint(0, 60)]
+        records += [r for r in run.requests if r.worker == worker][: draw.randint(0, 80)]
+    counts = summed(run, records)["requests"]
+    assert counts["due"] == counts["sent"] + counts["not_sent"]
+    assert counts["sent"] == counts["succeeded"] + counts["failed"]
+    assert min(counts.values()) >= 0
+
+
+def test_a_backlog_at_the_end_is_not_sent(make_run: MakeRun) -> None:
+    run = make_run(ended=True)
+    run.ticks.append(Tick(t_ns=run.ticks[-1].t_ns, dt_ns=TICK_NS, worker=0, due=40, not_sent=15))
+    counts = summed(run)["requests"]
+    assert counts["due"] == len(run.requests) + 40
+    assert counts["not_sent"] == 40
+
+
+def test_a_running_session_counts_nothing_as_unfinished(make_run: MakeRun) -> None:
+    run = make_run(ended=False)
+    kept = [record for record in run.timeline_records if record.t_ns <= 5 * SECOND]
+    result = summed(run, kept, live=True)
+    assert result["requests"]["failed"] == 0
+    assert result["reasons"] == ["the run is still going on"]
+    assert result["end"]["reason"] is None
+
+
+def test_a_live_session_is_summed_up_as_it_stands(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(ended=False)
+    lock = hold_lock(tmp_path)
+    stored(run, tmp_path)
+    assert summarise(tmp_path)["reasons"] == ["the run is still going on"]
+    os.close(lock)
+    assert "the run was killed" in summarise(tmp_path)["reasons"]
+
+
+def test_cut_and_damaged_files_are_told_and_the_rest_is_summed_up(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(workers=1)
+    stored(run, tmp_path)
+    whole = summarise(tmp_path)
+    with (tmp_path / worker_file(0)).open("ab") as file:
+        file.write(b'{"kind":"weather"}\nnot json\n{"kind":"tick","t_')
+    packed = tmp_path / request_file(0)
+    os.truncate(packed, packed.stat().st_size - 20)
+    result = summarise(tmp_path)
+    told = "\n".join(result["notes"])
+    assert "worker-0.jsonl: the end was cut off (18 bytes of a line dropped)" in told
+    assert "worker-0.jsonl: 1 damaged, first at byte" in told
+    assert "worker-0.jsonl: 1 lines of kinds this version does not know" in told
+    assert "requests-0.jsonl.gz: the end was cut off" in told
+    assert result["requests"]["due"] == whole["requests"]["due"]
+    assert 0 < result["requests"]["succeeded"] <= whole["requests"]["succeeded"]
+
+
+def test_an_empty_session_is_summed_up_as_nothing(make_run: MakeRun, tmp_path: Path) -> None:
+    write(tmp_path, make_run().manifest)
+    result = summarise(tmp_path)
+    assert result["requests"] == {"due": 0, "sent": 0, "succeeded": 0, "failed": 0, "not_sent": 0}
+    assert result["ttft_from_due_ms"]["p50"] is None
+    assert result["rate"]["achieved_rps"] is None
+    assert result["reasons"] == ["the run was killed", "nothing was sent"]
+    assert result["steps"] == result["gpus"] == []
+    json.dumps(result, allow_nan=False)
+
+
+def test_an_end_that_only_the_manifest_knows_counts(make_run: MakeRun) -> None:
+    run = make_run(ended=False)
+    run.manifest.end = EndInfo("completed", "2026-11-03T12:00:20+00:00")
+    assert summed(run)["reasons"] == []
+
+
+def test_a_foreign_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SessionError, match="no such file"):
+        summarise(tmp_path)
+
+
+# what the result is worth
+
+
+def test_a_healthy_run_is_valid(make_run: MakeRun) -> None:
+    result = summed(make_run())
+    assert (result["valid"], result["reasons"]) == (True, [])
+
+
+@pytest.mark.parametrize("reason", ["interrupted", "aborted", "worker_lost", "target_lost", "failed"])
+def test_a_run_that_was_cut_short_is_not_valid(make_run: MakeRun, reason: str) -> None:
+    run = make_run(ended=False)
+    result = summed(run, [*run.records, End(t_ns=20 * SECOND, reason=reason)])
+    assert not result["valid"]
+    assert len(result["reasons"]) == 1
+
+
+@pytest.mark.parametrize("reason", ["completed", "finished", "orphaned"])
+def test_a_run_that_ended_in_order_is_valid(make_run: MakeRun, reason: str) -> None:
+    run = make_run(ended=False)
+    assert summed(run, [*run.records, End(t_ns=20 * SECOND, reason=reason)])["valid"]
+
+
+def simple(sent: int, failed: int, due: int, *, cpu_ns: int = 0, seconds: int = 10) -> dict[str, Any]:
+    """A run of whole numbers: `sent` requests in the first tick, of which `failed` failed."""
+    fold = Fold()
+    fold.apply(LoadChange(t_ns=0, change="start", rate_rps=1.0))
+    fold.apply(Tick(t_ns=TICK_NS, dt_ns=TICK_NS, worker=0, due=due, sent=sent, not_sent=due - sent))
+    for i in range(2, 4 * seconds + 1):
+        fold.apply(Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, cpu_ns=cpu_ns))
+    for i in range(sent):
+        request = Request(
+            index=i, worker=0, due_ns=10, sent_ns=20, first_token_ns=30, last_token_ns=30, end_ns=40
+        )
+        if i < failed:
+            request.error = RequestError("rejected")
+        fold.apply(request)
+    fold.apply(End(t_ns=seconds * SECOND, reason="completed"))
+    config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(duration_s=float(seconds)))
+    return fold.result(Manifest(SessionInfo("i", "n", ""), ClockAnchor(0, 0), config))
+
+
+@pytest.mark.parametrize(("failed", "valid"), [(0, True), (1, True), (2, False)])
+def test_more_than_one_failure_in_a_hundred_is_not_valid(failed: int, valid: bool) -> None:
+    result = simple(100, failed, 100)
+    assert result["valid"] == valid
+    assert valid or "2 of 100 requests failed (2.0%, allowed 1%)" in result["reasons"]
+
+
+@pytest.mark.parametrize(("sent", "valid"), [(100, True), (95, True), (94, False)])
+def test_less_than_95_of_a_hundred_sent_is_not_valid(sent: int, valid: bool) -> None:
+    result = simple(sent, 0, 100)
+    assert result["valid"] == valid
+    assert valid or "94 of 100 due requests were sent (94.0%, needed 95%)" in result["reasons"]
+
+
+def test_nothing_sent_is_not_valid() -> None:
+    assert "nothing was sent" in simple(0, 0, 0)["reasons"]
+
+
+def test_a_saturated_client_is_not_valid() -> None:
+    result = simple(10, 0, 10, cpu_ns=int(0.9 * TICK_NS))
+    assert result["reasons"] == ["the client was saturated for 9 of 10 s: the client used 90% of a core"]
+    assert result["client"]["saturated_s"] == 9
+
+
+# when the load ended
+
+
+def test_load_that_was_held_for_good_ended_when_it_was_held(make_run: MakeRun) -> None:
+    run = make_run(ended=False, seconds=10.0)
+    run.manifest.config = RunConfig(TargetConfig("http://127.0.0.1:1"))
+    held_ns = 1_300_000_000 + 10 * SECOND
+    extra = [
+        LoadChange(t_ns=held_ns, change="stop", rate_rps=0.0, label="stop"),
+        *(Tick(t_ns=held_ns + i * TICK_NS, dt_ns=TICK_NS, worker=0, rate_rps=0.0) for i in range(20, 100)),
+        End(t_ns=held_ns + 30 * SECOND, reason="finished"),
+    ]
+    result = summed(run, [*run.records, *extra])
+    assert result["rate"]["offered_rps"] == len(run.requests) / 10
+    assert result["duration_s"] == pytest.approx((max(r.end_ns for r in run.requests) - 1_300_000_000) / 1e9)
+
+
+def test_load_of_a_number_of_requests_ended_with_the_last_one_due(make_run: MakeRun) -> None:
+    run = make_run(ended=False, seconds=10.0)
+    n = len(run.requests)
+    run.manifest.config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(requests=n))
+    result = summed(
+        run,
+        [*run.records, State(t_ns=60 * SECOND, state="draining"), End(t_ns=60 * SECOND, reason="completed")],
+    )
+    assert result["rate"]["offered_rps"] == pytest.approx(n / 10, rel=0.05)
+
+
+def test_a_closed_loop_offers_no_rate(make_run: MakeRun) -> None:
+    run = make_run()
+    run.manifest.config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(concurrency=4))
+    assert summed(run)["rate"]["offered_rps"] is None
+
+
+# stages
+
+
+def test_each_stage_of_constant_load_is_a_step_with_figures_of_its_own(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0, rate_rps=20.0, changes=((6.0, 60.0),))
+    first, second = summed(run)["steps"]
+    assert (first["from_s"], first["to_s"], second["from_s"], second["to_s"]) == (0.0, 6.0, 6.0, 12.0)
+    cut = 1_300_000_000 + 6 * SECOND
+    for step, due in (
+        (first, [r for r in run.requests if r.due_ns < cut]),
+        (second, [r for r in run.requests if r.due_ns >= cut]),
+    ):
+        ttft = [(r.first_token_ns - r.due_ns) / 1e6 for r in due]
+        assert step["count"] == len(due)
+        assert step["ttft_p50_ms"] == pytest.approx(np.percentile(ttft, 50), abs=1e-6)
+        assert step["ttft_p99_ms"] == pytest.approx(np.percentile(ttft, 99), abs=1e-6)
+    assert first["achieved_rps"] == pytest.approx(first["offered_rps"], rel=0.2)
+    assert second["offered_rps"] == pytest.approx(60, rel=0.1)
+    gaps = [
+        g / 1e3
+        for r in run.requests
+        for g, t in zip(r.gaps_us, run.tokens_ns[r.index][1:], strict=True)
+        if t <= cut
+    ]
+    assert first["itl_p50_ms"] == pytest.approx(np.percentile(gaps, 50), rel=0.03)
+
+
+def test_a_ramp_is_cut_into_pieces_and_short_or_empty_stages_are_left_out() -> None:
+    fold = Fold()
+    fold.apply(LoadChange(t_ns=0, change="start", rate_rps=1.0))
+    for i in range(1, 241):
+        rate = min(i * 0.25 + 1, 31.0) if i <= 120 else 0.0
+        fold.apply(Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, due=int(rate > 0), sent=1, rate_rps=rate))
+    fold.apply(LoadChange(t_ns=30 * SECOND, change="hold", rate_rps=0.0))
+    fold.apply(LoadChange(t_ns=30 * SECOND + SECOND // 2, change="resume", rate_rps=31.0))
+    fold.apply(LoadChange(t_ns=31 * SECOND, change="hold", rate_rps=0.0))
+    fold.apply(End(t_ns=60 * SECOND, reason="finished"))
+    config = RunConfig(TargetConfig("http://127.0.0.1:1"))
+    steps = fold.result(Manifest(SessionInfo("i", "n", ""), ClockAnchor(0, 0), config))["steps"]
+    assert len(steps) == 12  # type: ignore[arg-type]
+    assert [step["from_s"] for step in steps] == [2.5 * i for i in range(12)]  # type: ignore[attr-defined]
+    offered = [step["offered_rps"] for step in steps]  # type: ignore[attr-defined]
+    assert offered == sorted(offered)
+
+
+# GPUs
+
+
+def machine_records(seconds: int) -> list[Any]:
+    """GPU 0 at 200 W and then 400 W, with an energy counter; GPU 1 says nothing but its power."""
+    records: list[Any] = [
+        GpuDevices(
+            t_ns=1,
+            source="nvml",
+            devices=[GpuDevice("GPU-b", 1, "H200"), GpuDevice("GPU-a", 0, "H200", memory_total_bytes=1000)],
+        )
+    ]
+    for i in range(seconds):
+        t_ns = i * SECOND
+        power = 200.0 if i < 8 else 400.0
+        gpus = [
+            GpuSample(
+                "GPU-a", util_pct=50.0, memory_used_bytes=100 + i, power_w=power, energy_j=5000.0 + 10 * i
+            ),
+            GpuSample("GPU-b", power_w=70.1),
+        ]
+        records.append(GpuSamples(t_ns=t_ns, took_ns=1, source="nvml", gpus=gpus))
+    return records
+
+
+def test_gpus_are_summed_up_over_the_run_and_energy_is_the_counters_difference(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0)
+    first, second = summed(run, [*run.records, *machine_records(30)])["gpus"]
+    end_s = max(r.end_ns for r in run.requests) / 1e9
+    inside = [i for i in range(30) if 1.3 <= i <= end_s]
+    assert (first["index"], first["name"], first["samples"]) == (0, "H200", len(inside))
+    assert first["util_pct"] == {"mean": 50.0, "max": 50.0}
+    assert first["memory_used_bytes"] == {"mean": 100 + np.mean(inside), "max": 100 + max(inside)}
+    assert first["memory_total_bytes"] == 1000
+    assert first["power_w"]["mean"] == pytest.approx(np.mean([200 if i < 8 else 400 for i in inside]))
+    assert first["energy_j"] == 10 * (max(inside) - 1), "from the reading before the load began"
+    assert second["util_pct"] == {"mean": None, "max": None}
+    assert second["energy_j"] is None
+    assert second["memory_total_bytes"] is None
+
+
+def test_an_energy_counter_that_was_reset_gives_no_energy(make_run: MakeRun) -> None:
+    run = make_run()
+    samples = [
+        GpuSamples(t_ns=i * SECOND, took_ns=1, source="n", gpus=[GpuSample("g", energy_j=100.0 * (i % 5))])
+        for i in range(12)
+    ]
+    assert summed(run, [*run.records, *samples])["gpus"][0]["energy_j"] is None
+
+
+def test_a_simulated_server_or_gpu_marks_the_result(make_run: MakeRun) -> None:
+    run = make_run()
+    assert summed(run)["simulated"] is False
+    devices = GpuDevices(t_ns=1, source="sim", devices=[], simulated=True)
+    assert summed(run, [*run.records, devices])["simulated"] is True
+    run.manifest.server = {"simulated": True}
+    assert summed(run)["simulated"] is True
+
+
+def test_the_result_survives_the_manifest(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    result = summed(run)
+    run.manifest.result = result
+    write(tmp_path, run.manifest)
+    back = read(tmp_path).result
+    assert back is not None
+    assert back["ttft_from_due_ms"] == result["ttft_from_due_ms"]
+    assert back["requests"] == result["requests"]
