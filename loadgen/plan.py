@@ -41,6 +41,9 @@ class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):
     """Body fields that are the same each time: model, stream, stream_options, ignore_eos, ..."""
     max_tokens_field: str = "max_tokens"
 
+    def __repr__(self) -> str:
+        return f"RequestTemplate({self.path!r})"
+
 
 class PromptPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """How to make a random prompt of exact length without a tokenizer (see `loadgen.prompts`)."""

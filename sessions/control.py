@@ -149,7 +149,7 @@ class ControlClient:
             return answer
 
     async def stay(self, every_s: float = 1.0) -> None:
-        """Runs for ever: makes this screen known as a viewer as soon as the run is there, and after a break."""
+        """Runs for ever: this screen is known as a viewer once the run is there, and again after a break."""
         while True:
             with contextlib.suppress(ControlError):
                 await self.send({"cmd": "hello", "viewer": self._viewer})

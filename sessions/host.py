@@ -21,6 +21,7 @@ import msgspec
 
 from loadgen.clock import MonotonicClock
 from loadgen.plan import Finish, Plan
+from sessions.config import WorkloadConfig
 from sessions.control import ControlServer, socket_path
 from sessions.crew import Crew
 from sessions.journal import HOST_FILE, JournalWriter
@@ -129,6 +130,7 @@ class Host:
                     output_tokens=self._config.workload.output_tokens,
                     seed=self._config.load.seed,
                     on_note=lambda text: self._note("info", text),
+                    lengths_given=self._config.workload != WorkloadConfig(),
                 )
             )
             wanted = asyncio.ensure_future(self._end_wanted.wait())

@@ -36,6 +36,9 @@ class Orders(msgspec.Struct):
     config: RunConfig
     api_key: str | None = None
 
+    def __repr__(self) -> str:
+        return "Orders(***)"
+
 
 class HostWord(msgspec.Struct, omit_defaults=True):
     """What the host says on its stdout: one line, `running` or `refused`."""

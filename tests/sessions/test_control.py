@@ -69,3 +69,13 @@ def test_a_directory_too_deep_for_a_socket_gets_a_private_one_elsewhere(tmp_path
     path = socket_path(deep)
     assert len(str(path)) < 100
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_what_may_hold_a_key_does_not_print_it() -> None:
+    from loadgen.plan import RequestTemplate
+    from sessions.config import RunConfig, TargetConfig
+    from sessions.launch import Orders
+
+    template = RequestTemplate("/v1/completions", [("authorization", "Bearer sk-CANARY")], "completions", {})
+    orders = Orders(RunConfig(TargetConfig("http://x")), "sk-CANARY")
+    assert "CANARY" not in repr(template) + repr(orders)
