@@ -60,7 +60,17 @@ class End(msgspec.Struct, tag="end", tag_field="kind", omit_defaults=True):
 
 HostRecord = State | LoadChange | Mark | Note | End
 TimelineRecord = (
-    Tick | WorkerNote | GpuDevices | GpuSamples | ServerSample | SourceNote | State | LoadChange | Mark | Note | End
+    Tick
+    | WorkerNote
+    | GpuDevices
+    | GpuSamples
+    | ServerSample
+    | SourceNote
+    | State
+    | LoadChange
+    | Mark
+    | Note
+    | End
 )
 AnyRecord = (
     Tick
