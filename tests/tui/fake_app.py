@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,13 @@ def main() -> None:
     control = None if args.replay else screen_fakes.FakeControl(view)
     if control is not None and args.evil:
         control.refuse = EVIL
+    if secret := os.environ.get("TTFTOP_FAKE_CRASH"):
+
+        def fail(at_ns: int, window_ns: int, slots: int) -> None:
+            key = secret  # noqa: F841 - a local variable, as a crash report must not show
+            raise RuntimeError("made to fail")
+
+        view.frame = fail  # type: ignore[method-assign,assignment]
     how = run_screen(view, control, title=EVIL if args.evil else "fake", charset=args.charset)
     print(f"left: {how}")
 

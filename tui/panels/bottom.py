@@ -53,7 +53,7 @@ def key_row(width: int, *, live: bool, ascii_only: bool) -> Row:
     shown = keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
     for rank, action in enumerate(shown):
         row = keys.action_row(action)
-        name = keys.SHORT.get(action, row.shown.split()[0])
+        name = keys.SHORT.get(action) or row.shown
         if ascii_only:
             name = _ASCII_KEYS.get(name, name)
         last = action in ("help", "quit")

@@ -43,7 +43,8 @@ def area(
                 names.append(mark.role)
             free = filled[:, mark.column] == 0
             codes[free, mark.column] = ord("|" if ascii_only else mark.glyph)
-            roles[free, mark.column] = names.index(mark.role)
+            # Where the area is filled it keeps its height, and shows the mark by its colour alone.
+            roles[:, mark.column] = names.index(mark.role)
     if line is not None and width and height:
         cells = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
         names.append(line.role)

@@ -1,0 +1,242 @@
+"""The screen as rows, without any terminal: what stands where at every size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import screen_fakes
+from screen_fakes import FakeView, S, ramped
+
+from sessions.frame import Frame, Server
+from tui import layout
+from tui.compose import compose, scales_for
+from tui.look import ROLES, Look
+from tui.paging import PAGE, paged
+from tui.playhead import Playhead
+from tui.rows import width_of
+from tui.scene import Scene
+from tui.text import safe
+from tui.window import column_ns
+
+SIZES = [(60, 16), (80, 24), (100, 30), (120, 40), (200, 60), (61, 17), (300, 20), (70, 90)]
+
+
+def frame_of(view: FakeView, width: int, at_ns: int | None = None) -> Frame:
+    plot = layout.columns_for(width).plot
+    slot_ns = column_ns(60.0, view.last_ns, plot)
+    return paged(view.frame(view.last_ns if at_ns is None else at_ns, slot_ns * plot, plot))
+
+
+def screen(view: FakeView, size=(80, 24), *, frame: Frame | None = None, **more) -> list[str]:
+    width, height = size
+    frame = frame or frame_of(view, width)
+    scene = Scene(**({"playhead": Playhead(at_ns=frame.at_ns)} | more))
+    rows = compose(frame, scene, scales_for(frame, scene, {}), width, height)
+    assert [width_of(row) for row in rows] == [width] * height
+    assert all(role in ROLES for row in rows for _, role in row)
+    return ["".join(text for text, _ in row) for row in rows]
+
+
+def at(seconds: float):
+    return lambda: seconds
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("gpus", [0, 1, 2, 3, 8, 17, 72])
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_every_size_and_number_of_gpus_fills_the_screen_exactly(size, gpus, charset):
+    shown = screen(ramped(at(90), gpus=gpus), size, look=Look(charset=charset))
+    assert any("TTFT" in row for row in shown)
+    assert any("ITL" in row for row in shown)
+    assert "help" in shown[-1]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("gpus", [1, 2, 8])
+def test_every_gpu_is_on_the_screen(size, gpus):
+    text = "\n".join(screen(ramped(at(90), gpus=gpus), size))
+    assert all(f"GPU{index}" in text for index in range(gpus))
+    assert text.count("°C") >= gpus
+    assert text.count("W") >= gpus
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_main_figures_are_there_at_both_sizes(size):
+    text = "\n".join(screen(ramped(at(90)), size))
+    for word in ("SIMULATED", "LIVE", "RATE", "in flight", "done", "errors", "p50", "p95", "p99", "TOKENS/S"):
+        assert word in text
+    for word in (
+        "REQ/S",
+        "offered",
+        "sent",
+        "KV",
+        "run",
+        "wait",
+        "window 60s",
+        "26 > 20 rps",
+        "00:30",
+        "01:00",
+    ):
+        assert word in text
+
+
+def test_thin_percentiles_carry_a_tilde():
+    # At 90 s 20 per second are offered: 200 in ten seconds, under the 662 that a p99 needs.
+    row = next(row for row in screen(ramped(at(90))) if "last 10s" in row)
+    assert "~" in row.split("last 10s")[1]
+
+
+def test_several_tokens_a_chunk_are_labelled_as_a_chunk_gap():
+    text = "\n".join(screen(ramped(at(90), chunk_gap=True)))
+    assert "CHUNK GAP" in text
+    assert "ITL ms" not in text
+
+
+def test_without_a_gpu_one_line_says_why_and_the_charts_get_the_room():
+    with_gpus, without = (
+        layout.rows_for(24, layout.Shape(gpus=8)),
+        layout.rows_for(24, layout.Shape(gpu_note=True)),
+    )
+    assert without["gpus"] == 1
+    charts = ("ttft", "itl", "rate", "tokens", "flight")
+    assert sum(without[name] for name in charts) == sum(with_gpus[name] for name in charts) + 3
+    text = screen(ramped(at(90), gpus=0))
+    assert sum("no NVIDIA driver here" in row for row in text) == 1
+
+
+def test_a_saturated_client_is_said_across_the_screen():
+    shown = screen(ramped(at(90), saturated=True, note="CPU 97 %"))
+    assert any("CLIENT SATURATED: CPU 97 %" in row for row in shown)
+    assert not any("SATURATED" in row for row in screen(ramped(at(90))))
+
+
+def test_a_doubt_about_the_client_is_a_line_of_its_own():
+    assert any("! client: send lag 8 ms" in row for row in screen(ramped(at(90), note="send lag 8 ms")))
+
+
+def test_below_the_least_size_one_line_says_so():
+    shown = screen(ramped(at(90)), (59, 16), frame=frame_of(ramped(at(90)), 60))
+    assert "too small" in shown[0]
+    assert not "".join(shown[1:]).strip()
+    screen(ramped(at(90)), (5, 1), frame=frame_of(ramped(at(90)), 60))
+
+
+def test_a_run_with_nothing_yet_is_drawn_without_figures():
+    text = "\n".join(screen(FakeView(at(0.5), nothing=True)))
+    assert "starting" in text
+    assert "nan" not in text.lower()
+
+
+def test_the_past_of_a_live_run_says_how_far_back_it_is():
+    view = ramped(at(90))
+    frame = frame_of(view, 80, 60 * S)
+    head = Playhead(at_ns=60 * S, following=False)
+    assert "LIVE -00:30" in screen(view, frame=frame, playhead=head)[0]
+
+
+def test_a_replay_says_so_and_shows_where_it_is():
+    view = ramped(at(90), running=False)
+    shown = screen(
+        view, frame=frame_of(view, 80, 45 * S), replay=True, playhead=Playhead(45 * S, False, True, 4.0)
+    )
+    assert "REPLAY" in shown[0]
+    assert "4x" in shown[0]
+    assert "00:00:43 / 00:01:28" in shown[0]
+    assert any("●" in row and "▲" in row for row in shown[1:])
+
+
+def test_an_ended_or_killed_run_is_not_called_a_replay():
+    assert "ENDED" in screen(ramped(at(90), running=False, state="ended"))[0]
+    assert "KILLED" in screen(ramped(at(90), running=False, state="killed"))[0]
+
+
+def test_a_change_of_load_crosses_every_chart_at_the_same_column():
+    view = FakeView(at(60), steps=[(2.0, 4.0)])
+    view.marks = [screen_fakes.ChartMark(30 * S, None, "load", "4 > 5 rps")]
+    frame = frame_of(view, 80)
+    scene = Scene(playhead=Playhead(at_ns=frame.at_ns))
+    rows = compose(frame, scene, scales_for(frame, scene, {}), 80, 24)
+    at_columns = layout.columns_for(80)
+    slot = frame.marks[0].slot
+    assert slot == (30 * S - frame.start_ns) // frame.slot_ns
+    # Between the two rows at the top and the axis, four rows from the bottom, every row is a strip's.
+    roles = [[role for text, role in row for _ in text][at_columns.gutter + slot] for row in rows[2:-3]]
+    crossed = [role == "line_load" for role in roles]
+    assert sum(crossed) >= len(roles) - 2 * 3  # but where one of the three lines of a latency passes
+    elsewhere = [role for row in rows[2:-3] for text, role in row for cell in text if cell != " "]
+    assert elsewhere.count("line_load") == sum(crossed)
+
+
+def test_old_gpu_figures_say_how_old_they_are():
+    view = ramped(at(90))
+    frame = frame_of(view, 80)
+    stale = replace(frame, gpus=(replace(frame.gpus[0], stale=True, age_s=12.4),))
+    assert any("12s old" in row for row in screen(view, frame=stale))
+
+
+def test_gpu_values_that_are_missing_are_dashes():
+    view = ramped(at(90))
+    frame = frame_of(view, 80)
+    missing = replace(
+        frame.gpus[0],
+        util_pct=None,
+        memory_used_bytes=None,
+        memory_total_bytes=None,
+        power_w=None,
+        power_limit_w=None,
+        temperature_c=None,
+        sm_clock_mhz=None,
+    )
+    for size in SIZES:
+        frame = frame_of(view, size[0])
+        text = "\n".join(screen(view, size, frame=replace(frame, gpus=(missing,))))
+        assert "None" not in text
+
+
+def test_a_server_that_says_nothing_gets_no_row():
+    view = ramped(at(90))
+    frame = replace(frame_of(view, 80), server=Server())
+    assert not any("KV" in row and "run" in row for row in screen(view, frame=frame))
+
+
+def test_closed_loop_shows_slots_in_place_of_a_rate():
+    assert screen(ramped(at(50), closed_loop=True))[1].startswith("SLOTS 16")
+
+
+def test_errors_are_counted_by_kind():
+    row = screen(ramped(at(79)), (120, 40))[1]
+    assert "http_503" in row
+
+
+def test_the_window_moves_on_by_whole_pages_and_keeps_every_value():
+    view = ramped(at(90))
+    plot = layout.columns_for(80).plot
+    starts = set()
+    for tenth in range(200):
+        raw = view.frame(70 * S + tenth * S // 10, 1500_000_000 * plot, plot)
+        moved = paged(raw)
+        starts.add(moved.start_ns)
+        assert moved.start_ns % (PAGE * 1500_000_000) == 0
+        shift = (moved.start_ns - raw.start_ns) // raw.slot_ns
+        assert 0 <= shift < PAGE
+        kept = slice(0, plot - shift)
+        assert moved.offered[kept].tobytes() == raw.offered[shift:].tobytes()
+    assert len(starts) in (4, 5)  # 20 s of pages of 6 s
+
+
+def test_no_text_of_a_server_gets_onto_the_screen_as_an_order():
+    evil = "A\x1b[31mR\x1b]0;PWN\x07\x9b2J\x00\u202e\x85\x7f [/ [bold [@click=app.quit]x[/]\ud800"
+    for size in SIZES:
+        for gpus in (0, 1, 8):
+            text = "".join(screen(ramped(at(90), gpus=gpus, evil=evil, note="x"), size))
+            assert text == safe(text, len(text))
+
+
+@pytest.mark.parametrize("window_s", [30.0, 60.0, 300.0, None])
+@pytest.mark.parametrize("columns", [30, 46, 71, 139])
+def test_a_column_is_whole_ticks_and_all_columns_span_the_window(window_s, columns):
+    for run_s in (1, 75, 3600, 100_000):
+        length_ns = column_ns(window_s, run_s * S, columns)
+        assert length_ns % 250_000_000 == 0
+        assert length_ns * columns >= (run_s if window_s is None else window_s) * S

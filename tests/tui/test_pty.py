@@ -1,0 +1,209 @@
+"""The screen in a real pseudo-terminal: what reaches it, how much, and how it is left."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+APP = str(Path(__file__).with_name("fake_app.py"))
+BUDGET_BYTES_PER_S = 16_384
+
+
+class Terminal:
+    """A child on a pseudo-terminal of its own; whoever reads decides how fast."""
+
+    def __init__(
+        self, *args: str, size: tuple[int, int] = (80, 24), env: dict[str, str] | None = None
+    ) -> None:
+        self.output = b""
+        self.status: int | None = None
+        pid, fd = pty.fork()
+        if pid == 0:
+            kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLORTERM")}
+            os.execve(
+                sys.executable,
+                [sys.executable, APP, *args],
+                kept | {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"} | (env or {}),
+            )
+        self.pid, self.fd = pid, fd
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+
+    def read_for(self, seconds: float) -> bytes:
+        """What arrives in that time, or until the child is gone."""
+        got, until = b"", time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if select.select([self.fd], [], [], min(left, 0.1))[0]:
+                try:
+                    data = os.read(self.fd, 65536)
+                except OSError:
+                    break
+                if not data:
+                    break
+                got += data
+        self.output += got
+        return got
+
+    def read_until(self, text: bytes, timeout_s: float = 30.0) -> None:
+        until = time.monotonic() + timeout_s
+        while text not in self.output:
+            assert time.monotonic() < until, f"no {text!r} in {self.output[-2000:]!r}"
+            self.read_for(0.1)
+
+    def write(self, text: bytes) -> None:
+        os.write(self.fd, text)
+
+    def ended(self, timeout_s: float = 15.0, *, reading: bool = True) -> int:
+        """The exit code, negative for a signal."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+                if reading:
+                    self.read_for(0.2)
+                return self.status
+            if reading:
+                self.read_for(0.1)
+            else:
+                time.sleep(0.05)
+        raise AssertionError("the app did not end")
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self.fd)
+        if self.status is None:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+
+
+@contextlib.contextmanager
+def terminal(*args: str, **more) -> Iterator[Terminal]:
+    child = Terminal(*args, **more)
+    try:
+        yield child
+    finally:
+        child.close()
+
+
+# Each is an order, or a reordering, that the evil string of fake_app.py would give a terminal.
+ORDERS = [
+    b"\x1b[31mR",
+    b"\x1b]0;PWN",
+    "\x9b".encode(),
+    b"\x1bPq",
+    b"\x1b\\",
+    b"\x1b[2J",
+    "\u202e".encode(),
+    "\x85".encode(),
+    b"\x7f",
+    b"\x00",
+    b"\xed\xa0\x80",
+]
+
+
+@pytest.mark.parametrize("args", [(), ("--gpus", "8"), ("--gpus", "0", "--saturated"), ("--replay",)])
+def test_no_order_hidden_in_foreign_text_reaches_the_terminal(args):
+    with terminal("--evil", "--from", "90", *args, size=(120, 40)) as child:
+        child.read_until(b"PWN")
+        child.write(b"K")
+        child.read_for(1.0)
+        child.write(b"?")
+        child.read_for(0.5)
+        child.write(b"??")
+        child.read_for(0.5)
+        shown = child.output
+        assert b"\\x1b]0;PWN" in shown
+        for order in ORDERS:
+            assert order not in shown, order
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_the_terminal_as_it_was_and_the_run_alone(number):
+    with terminal() as child:
+        child.read_until(b"TTFT")
+        os.kill(child.pid, number)
+        assert child.ended() == 0
+        assert b"\x1b[?1049l" in child.output
+        assert b"\x1b[?25h" in child.output
+        assert b"left: detached" in child.output
+
+
+def test_a_terminal_that_is_gone_ends_the_screen():
+    child = Terminal()
+    try:
+        child.read_until(b"TTFT")
+        os.close(child.fd)
+        child.ended(reading=False)
+    finally:
+        child.close()
+
+
+def test_a_screen_that_nobody_reads_still_obeys_sigterm():
+    with terminal("--from", "60", size=(120, 40)) as child:
+        child.read_until(b"TTFT")
+        time.sleep(4)  # long enough for the pseudo-terminal's buffer to be full
+        os.kill(child.pid, signal.SIGTERM)
+        child.ended(reading=False)
+
+
+def test_a_terminal_that_stops_reading_for_a_while_finds_the_screen_alive():
+    with terminal("--from", "60", size=(120, 40)) as child:
+        child.read_until(b"TTFT")
+        time.sleep(4)
+        child.read_for(2.0)
+        child.write(b"q")
+        child.read_until(b"Leave?")
+        child.write(b"d")
+        assert child.ended() == 0
+
+
+@pytest.mark.parametrize(("size", "gpus"), [((80, 24), 1), ((120, 40), 2), ((120, 40), 8)])
+def test_a_second_of_the_live_screen_stays_within_the_byte_budget(size, gpus):
+    with terminal("--from", "60", "--gpus", str(gpus), size=size) as child:
+        child.read_until(b"TTFT")
+        child.read_for(1.0)
+        sent = len(child.read_for(8.0))
+        print(f"{size[0]}x{size[1]}, {gpus} GPUs: {sent / 8 / 1024:.1f} KB/s")
+        assert 0 < sent <= 8 * BUDGET_BYTES_PER_S
+
+
+@pytest.mark.parametrize(
+    ("env", "allowed"),
+    [
+        ({"NO_COLOR": "1"}, {b"0", b"1", b"2", b"7"}),
+        (
+            {"TERM": "xterm-16color"},
+            {b"0", b"1", b"2", b"7"} | {b"%d" % n for n in (*range(30, 38), *range(90, 98))},
+        ),
+    ],
+)
+def test_a_terminal_of_few_colours_gets_no_others(env, allowed):
+    with terminal("--from", "90", env=env) as child:
+        child.read_until(b"TTFT")
+        child.read_for(0.5)
+        used = {
+            part for sgr in re.findall(rb"\x1b\[([0-9;]*)m", child.output) for part in sgr.split(b";") if part
+        }
+        assert used <= allowed | {b"39", b"49"}
+        assert b"SIMULATED" in child.output
+
+
+def test_a_crash_prints_a_plain_traceback_without_values():
+    with terminal(env={"TTFTOP_FAKE_CRASH": "sk-canary-key"}) as child:
+        assert child.ended() == 1
+        assert b"RuntimeError: made to fail" in child.output
+        assert b"sk-canary-key" not in child.output
