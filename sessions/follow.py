@@ -255,7 +255,7 @@ class SessionFollower:
             return
         for path in timeline_paths(self._directory)[:FILES_CAP]:
             if path not in self._files:
-                self._files[path] = Follower(path)
+                self._files[path] = GzipFollower(path) if path.suffix == ".gz" else Follower(path)
         for path in request_paths(self._directory)[:FILES_CAP] if self._requests else []:
             if path not in self._files:
                 self._files[path] = GzipFollower(path)

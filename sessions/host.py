@@ -24,7 +24,7 @@ from loadgen.plan import Finish, Plan
 from sessions.config import WorkloadConfig
 from sessions.control import ControlServer, socket_path
 from sessions.crew import Crew
-from sessions.journal import HOST_FILE, JournalWriter
+from sessions.journal import HOST_FILE, TELEMETRY_FILE, JournalWriter
 from sessions.launch import HostWord, Orders
 from sessions.manifest import END_REASONS, EndInfo, SessionError, read, write
 from sessions.pipes import Status, say_line
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from telemetry.poller import Poller
     from telemetry.source import Source
 
-TELEMETRY_FILE = "telemetry.jsonl"
 DRAIN_S = 60.0
 """How long requests in flight are waited for when a run comes to its end."""
 DRAIN_SIGNAL_S = 2.5

@@ -1,7 +1,7 @@
 """Appending records to a session's files (`sessions.follow` reads them, also while they grow).
 
-One writer a file. A file of timeline lines holds whole JSON lines; a file of request lines is a row of
-whole gzip members (`zcat` reads it). What is appended reaches the kernel in one `write` a batch, so a
+One writer a file. Files hold JSON lines; those named `.gz` are a row of whole gzip members, which `zcat`
+reads as one. What is appended reaches the kernel in one `write` a batch, so a
 killed process loses at most the batch it had not handed over, and a torn tail at worst.
 """
 
@@ -15,7 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from loadgen.records import Request
+from sessions.packing import pack_gaps
+
 HOST_FILE = "host.jsonl"
+TELEMETRY_FILE = "telemetry.jsonl.gz"
 KEPT_CAP_BYTES = 64 << 20
 
 _encoder = msgspec.json.Encoder()
@@ -23,7 +27,7 @@ _encoder = msgspec.json.Encoder()
 
 def worker_file(worker: int) -> str:
     """Name of the timeline lines of one load worker."""
-    return f"worker-{worker}.jsonl"
+    return f"worker-{worker}.jsonl.gz"
 
 
 def request_file(worker: int) -> str:
@@ -33,7 +37,8 @@ def request_file(worker: int) -> str:
 
 def timeline_paths(directory: Path) -> list[Path]:
     """All files of timeline lines that a session holds now, sorted by name."""
-    return sorted(directory.glob("*.jsonl"))
+    found = [*directory.glob("*.jsonl"), *directory.glob("*.jsonl.gz")]
+    return sorted(path for path in found if not path.name.startswith("requests-"))
 
 
 def request_paths(directory: Path) -> list[Path]:
@@ -121,19 +126,26 @@ class AppendFile:
             self._fd = -1
 
 
+def _member(text: bytes) -> bytes:
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return packer.compress(text) + packer.flush()
+
+
 class JournalWriter:
-    """Timeline lines: each `append` is one write of whole lines."""
+    """Timeline lines: each `append` is one write of whole lines, compressed where the path ends in `.gz`."""
 
     def __init__(self, path: Path) -> None:
         self._file = AppendFile(path)
-        if self._file.size:  # an earlier writer may have left a torn line: end it
+        self._packed = path.suffix == ".gz"
+        if self._file.size and not self._packed:  # an earlier writer may have left a torn line: end it
             self._file.append(b"\n")
 
     def append(self, records: msgspec.Struct | Sequence[msgspec.Struct]) -> None:
         """Writes one record or a batch of them. Disk trouble does not raise: see `error`."""
         batch = [records] if isinstance(records, msgspec.Struct) else records
         if batch:
-            self._file.append(_encoder.encode_lines(batch))
+            lines = _encoder.encode_lines(batch)
+            self._file.append(_member(lines) if self._packed else lines)
 
     @property
     def error(self) -> str | None:
@@ -158,10 +170,12 @@ class RequestJournalWriter:
         self._file = AppendFile(path)
         self._lines: deque[bytes] = deque()
 
-    def append(self, records: msgspec.Struct | Sequence[msgspec.Struct]) -> None:
-        batch = [records] if isinstance(records, msgspec.Struct) else records
-        if batch:
-            self._lines.append(_encoder.encode_lines(batch))
+    def append(self, requests: Request | Sequence[Request]) -> None:
+        for request in [requests] if isinstance(requests, Request) else requests:
+            gaps = pack_gaps(request.gaps_us)
+            if gaps is not None:
+                request = msgspec.structs.replace(request, gaps_us=[], gaps=gaps)
+            self._lines.append(_encoder.encode(request) + b"\n")
 
     def flush(self) -> None:
         """Writes what was gathered; call it about every 0.5 s. Disk trouble does not raise: see `error`."""
@@ -171,8 +185,7 @@ class RequestJournalWriter:
         if not gathered:
             self._file.append()
             return
-        member = zlib.compressobj(6, zlib.DEFLATED, 31)
-        self._file.append(member.compress(b"".join(gathered)) + member.flush())
+        self._file.append(_member(b"".join(gathered)))
 
     @property
     def error(self) -> str | None:

@@ -7,7 +7,9 @@ from typing import get_args
 
 import msgspec
 
+from loadgen.records import Request
 from loadgen.sketch import BUCKETS
+from sessions.packing import unpack_gaps
 from sessions.records import AnyRecord
 
 LINE_CAP_BYTES = 1 << 20
@@ -51,6 +53,11 @@ def parse(line: bytes) -> AnyRecord | None:
         raise BadLine(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadLine(str(error)) from None
+    if isinstance(record, Request) and record.gaps:
+        try:
+            record.gaps_us, record.gaps = unpack_gaps(record.gaps), ""
+        except ValueError as error:
+            raise BadLine(f"gaps: {error}") from None
     _check(record)
     return record
 

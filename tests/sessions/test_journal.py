@@ -17,6 +17,7 @@ from sessions import follow, journal
 from sessions.follow import Follower, GzipFollower
 from sessions.journal import JournalWriter, RequestJournalWriter
 from sessions.lines import BadLine, parse
+from sessions.packing import pack_gaps, unpack_gaps
 from sessions.records import AnyRecord, End, Mark
 
 
@@ -171,7 +172,45 @@ def test_a_decompression_bomb_is_read_in_bounded_steps_and_not_to_its_end(
     assert follower.torn_bytes <= 1 << 20
 
 
+@pytest.mark.parametrize("gaps_us", [[0], [1, 2, 3], [2**24 - 1, 0, 4095, 4096], list(range(0, 90_000, 451))])
+def test_packed_gaps_unpack_to_themselves(gaps_us: list[int]) -> None:
+    text = pack_gaps(gaps_us)
+    assert text is not None
+    assert len(text) == 4 * len(gaps_us)
+    assert unpack_gaps(text) == gaps_us
+
+
+def test_packed_gaps_are_base64_by_planes() -> None:
+    # 20000 us is 0x004E20: base64 groups 0, 4, 56, 32
+    assert pack_gaps([20_000, 20_000]) == "AAEE44gg"
+
+
+def test_gaps_too_long_to_pack_stay_numbers(tmp_path: Path) -> None:
+    assert pack_gaps([5, 2**24]) is None
+    assert pack_gaps([]) is None
+    slow = Request(index=1, worker=0, due_ns=1, chunks=3, gaps_us=[5, 60_000_000])
+    writer = RequestJournalWriter(tmp_path / "r.jsonl.gz")
+    writer.append(slow)
+    writer.close()
+    assert GzipFollower(tmp_path / "r.jsonl.gz").poll() == [slow]
+
+
+def test_a_timeline_file_named_gz_is_plain_gzip_a_member_a_batch(tmp_path: Path) -> None:
+    path = tmp_path / "worker-0.jsonl.gz"
+    writer, follower = JournalWriter(path), GzipFollower(path)
+    writer.append([Mark(t_ns=1), Mark(t_ns=2)])
+    assert follower.poll() == [Mark(t_ns=1), Mark(t_ns=2)]
+    writer.append(Mark(t_ns=3))
+    assert follower.poll() == [Mark(t_ns=3)]
+    with gzip.open(path) as f:
+        assert len(f.read().splitlines()) == 3
+
+
 HOSTILE = {
+    "packed gaps of odd length": b'{"kind":"request","index":1,"worker":0,"due_ns":1,"gaps":"AAAAA"}',
+    "packed gaps outside base64": b'{"kind":"request","index":1,"worker":0,"due_ns":1,"gaps":"AA!A"}',
+    "packed gaps with padding": b'{"kind":"request","index":1,"worker":0,"due_ns":1,"gaps":"AA=="}',
+    "packed gaps beyond ascii": b'{"kind":"request","index":1,"worker":0,"due_ns":1,"gaps":"AA\\u00e9A"}',
     "not json": b"hello",
     "no object": b"[1]",
     "empty object": b"{}",

@@ -265,15 +265,15 @@ def test_cut_and_damaged_files_are_told_and_the_rest_is_summed_up(make_run: Make
     run = make_run(workers=1)
     stored(run, tmp_path)
     whole = summarise(tmp_path)
-    with (tmp_path / worker_file(0)).open("ab") as file:
+    with (tmp_path / HOST_FILE).open("ab") as file:
         file.write(b'{"kind":"weather"}\nnot json\n{"kind":"tick","t_')
     packed = tmp_path / request_file(0)
     os.truncate(packed, packed.stat().st_size - 20)
     result = summarise(tmp_path)
     told = "\n".join(result["notes"])
-    assert "worker-0.jsonl: the end was cut off (18 bytes of a line dropped)" in told
-    assert "worker-0.jsonl: 1 damaged, first at byte" in told
-    assert "worker-0.jsonl: 1 lines of kinds this version does not know" in told
+    assert "host.jsonl: the end was cut off (18 bytes of a line dropped)" in told
+    assert "host.jsonl: 1 damaged, first at byte" in told
+    assert "host.jsonl: 1 lines of kinds this version does not know" in told
     assert "requests-0.jsonl.gz: the end was cut off" in told
     assert result["requests"]["due"] == whole["requests"]["due"]
     assert 0 < result["requests"]["succeeded"] <= whole["requests"]["succeeded"]

@@ -1,0 +1,55 @@
+"""Token gaps as text that compresses well: a third smaller than the same numbers in digits.
+
+Each gap is a number of microseconds of 24 bits, four characters of base64. All first characters come
+first, then all second ones, and so on: the high characters hardly vary and cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from array import array
+
+PACKED_MOST_US = (1 << 24) - 1
+
+
+def pack_gaps(gaps_us: list[int]) -> str | None:
+    """The packed text; None when there is nothing to pack or a gap (16.8 s or more) does not fit."""
+    if not gaps_us or max(gaps_us) > PACKED_MOST_US or min(gaps_us) < 0:
+        return None
+    words = array("I", gaps_us)
+    if sys.byteorder == "little":
+        words.byteswap()
+    octets = bytearray(words.tobytes())
+    del octets[0::4]
+    text = base64.b64encode(octets)
+    return b"".join(text[i::4] for i in range(4)).decode("ascii")
+
+
+def unpack_gaps(text: str) -> list[int]:
+    """The gaps of a packed text.
+
+    Raises:
+        ValueError: not a text that `pack_gaps` makes.
+    """
+    planes = text.encode("ascii", "replace")
+    n, rest = divmod(len(planes), 4)
+    if rest:
+        raise ValueError(f"{len(planes)} characters, need a multiple of 4")
+    mixed = bytearray(len(planes))
+    for i in range(4):
+        mixed[i::4] = planes[i * n : (i + 1) * n]
+    try:
+        octets = base64.b64decode(mixed, validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from None
+    if len(octets) != 3 * n:
+        raise ValueError("padding in the middle")
+    wide = bytearray(4 * n)
+    for i in range(3):
+        wide[i + 1 :: 4] = octets[i::3]
+    words = array("I", bytes(wide))
+    if sys.byteorder == "little":
+        words.byteswap()
+    return words.tolist()
