@@ -22,7 +22,7 @@ from tui.text import safe
 
 
 class TtftopApp(App[str]):
-    """Returns how the person left: `finished`, `detached`, `aborted` or `quit`."""
+    """Returns how the person left: `finished`, `detached`, `aborted` or `quit`; `gone` without any person."""
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -35,6 +35,7 @@ class TtftopApp(App[str]):
         *,
         title: str = "",
         charset: str | None = None,
+        gone: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         no_color = bool(os.environ.get("NO_COLOR"))
@@ -47,7 +48,7 @@ class TtftopApp(App[str]):
             charset=charset or charset_for(encoding, os.environ.get("TERM", "")),
             colours=colours_for(self.console.color_system, no_color),
         )
-        self._view, self._control, self._clock = view, control, clock
+        self._view, self._control, self._gone, self._clock = view, control, gone, clock
         self._pace = Pace()
         self._watch: HangUpWatch | None = None
 
@@ -67,6 +68,9 @@ class TtftopApp(App[str]):
     def _tick(self) -> None:
         screen = self.screen_stack[0] if self.screen_stack else None
         if not isinstance(screen, LiveScreen) or not screen.is_mounted:
+            return
+        if self._gone():
+            self.leave("gone")
             return
         self._pace, due = self._pace.stepped(self._clock(), queued_writes(self._driver))
         if due:
@@ -106,7 +110,14 @@ class TtftopApp(App[str]):
         self._close_messages_no_wait()
 
 
-def run_screen(view: View, control: Control | None, *, title: str = "", charset: str | None = None) -> str:
+def run_screen(
+    view: View,
+    control: Control | None,
+    *,
+    title: str = "",
+    charset: str | None = None,
+    gone: Callable[[], bool] = lambda: False,
+) -> str:
     """Shows the screen until the person leaves.
 
     Args:
@@ -114,14 +125,15 @@ def run_screen(view: View, control: Control | None, *, title: str = "", charset:
         control: its command line; None when there is nothing to command.
         title: for the terminal's window.
         charset: `braille` or `ascii`; None decides by the locale and `TERM`.
+        gone: asked ten times a second; True when the run was refused, so there is nothing to show.
 
     Returns:
-        `finished`, `detached`, `aborted` or `quit`.
+        `finished`, `detached`, `aborted` or `quit`; `gone` when `gone` said so.
 
     Raises:
         RuntimeError: the screen failed; its traceback has been printed.
     """
-    app = TtftopApp(view, control, title=title, charset=charset)
+    app = TtftopApp(view, control, title=title, charset=charset, gone=gone)
     try:
         how = app.run(mouse=False)
     finally:

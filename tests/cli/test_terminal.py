@@ -1,143 +1,129 @@
-"""The program as a person uses it: in a real terminal that is killed, stalls, or comes back."""
+"""The command on a terminal: a pty of 100x30 on which a person could type."""
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+import pty
+import select
+import struct
+import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-from loadgen.records import Request, Tick
-from sessions.control import ControlError, send_once
-from sessions.follow import Follower, GzipFollower
-from sessions.journal import request_paths, timeline_paths
-from sessions.store import is_live, listing
-from tests.terminal import Terminal
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
 
-TTFTOP = [sys.executable, "-m", "tui.cli"]
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 40.0
+LIGHT = ["--rate", "10", "--input-tokens", "16", "--output-tokens", "8"]
+
+pytestmark = pytest.mark.slow
+
+
+class Terminal:
+    """`ttftop ARGUMENTS` on a pty; `seen` is every byte that it wrote there."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        self._controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tui.cli", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home), "TERM": "xterm-256color"},
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        os.close(terminal)
+        self.seen = b""
+
+    def until(self, text: bytes) -> None:
+        """Reads until `text` has come; a failure shows the end of what came instead."""
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in self.seen:
+            assert time.monotonic() < deadline, self.seen[-2000:]
+            if select.select([self._controller], [], [], 0.2)[0]:
+                try:
+                    self.seen += os.read(self._controller, 65536)
+                except OSError:  # the last process on the terminal has ended
+                    assert text in self.seen, self.seen[-2000:]
+
+    def type(self, keys: str) -> None:
+        os.write(self._controller, keys.encode())
+
+    def end(self) -> int:
+        """Reads what is still to come, and returns the exit code."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None or select.select([self._controller], [], [], 0)[0]:
+            assert time.monotonic() < deadline, self.seen[-2000:]
+            if select.select([self._controller], [], [], 0.1)[0]:
+                try:
+                    self.seen += os.read(self._controller, 65536)
+                except OSError:
+                    break
+        return self.process.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._controller)
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    for directory in listing(tmp_path):
-        if is_live(directory):
-            try:
-                send_once(directory, {"cmd": "abort"})
-            except ControlError:
-                continue
-            until_over(directory)
+def terminals() -> Iterator[list[Terminal]]:
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
 
 
-def until_over(directory: Path) -> None:
-    deadline = time.monotonic() + 20
-    while is_live(directory):
-        assert time.monotonic() < deadline, "the run did not end"
-        time.sleep(0.05)
+def test_a_refused_run_closes_the_screen_and_says_why(home: Path, terminals: list[Terminal]) -> None:
+    terminal = Terminal(home, "http://127.0.0.1:9")
+    terminals.append(terminal)
+    assert terminal.end() == 3
+    last = terminal.seen.rpartition(b"ttftop: error: ")[2]
+    assert b"http://127.0.0.1:9: connection refused" in last
+    assert b"\x1b" not in last
+    assert b"Traceback" not in terminal.seen
 
 
-def live_session(root: Path) -> Path:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        found = [directory for directory in listing(root) if is_live(directory)]
-        if found and ticks(found[0]):
-            return found[0]
-        time.sleep(0.05)
-    raise AssertionError("no live session")
-
-
-def ticks(directory: Path) -> list[Tick]:
-    return [r for path in timeline_paths(directory) for r in Follower(path).poll() if isinstance(r, Tick)]
-
-
-def requests(directory: Path) -> list[Request]:
-    return [
-        r for path in request_paths(directory) for r in GzipFollower(path).poll() if isinstance(r, Request)
-    ]
-
-
-def run_command(url: str, root: Path, *more: str) -> list[str]:
-    small = ["--input-tokens", "32", "--output-tokens", "8", "--telemetry", "none"]
-    return [*TTFTOP, url, "--sessions-dir", str(root), *small, *more]
-
-
-def test_killing_the_screen_leaves_the_run_going_and_attach_shows_it_again(
-    simulator_url: str, root: Path
+def test_a_detached_run_goes_on_and_attach_finds_it(
+    ttftop: Command, home: Path, terminals: list[Terminal], simulator_url: str
 ) -> None:
-    with Terminal(run_command(simulator_url, root, "--rate", "20")) as terminal:
-        terminal.wait_for("LIVE")
-        session = live_session(root)
-        terminal.process.kill()
-        terminal.process.wait()
-    before = len(ticks(session))
-    deadline = time.monotonic() + 10
-    while len(ticks(session)) < before + 8:
-        assert time.monotonic() < deadline, "the run stood still"
-        time.sleep(0.05)
-    assert is_live(session)
-    with Terminal([*TTFTOP, "attach", "--sessions-dir", str(root)]) as terminal:
-        assert "TTFT" in terminal.wait_for("LIVE")
-        terminal.press("q")
-        terminal.wait_for("detach")
-        terminal.press("d")
-        terminal.process.wait(20)
-    assert is_live(session)
+    first = Terminal(home, simulator_url, *LIGHT, "--telemetry", "none")
+    terminals.append(first)
+    first.until(b"TTFT")
+    first.until(b"LIVE")
+    first.type("q")
+    first.until(b"detach")
+    first.type("d")
+    assert first.end() == 0
+    assert b"the run goes on: ttftop attach " in first.seen
+    (row,) = json.loads(ttftop("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
+    assert row["state"] == "live"
 
+    second = Terminal(home, "attach")
+    terminals.append(second)
+    second.until(b"LIVE")
+    second.type("q")
+    second.until(b"finish")
+    second.type("f")
+    assert second.end() == 0
+    assert b"the session is saved in " in second.seen
+    (row,) = json.loads(ttftop("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
+    assert (row["state"], row["end"]) == ("ended", "finished")
 
-def test_keys_change_the_load_and_show_as_marks_and_q_f_finishes_saved(
-    simulator_url: str, root: Path
-) -> None:
-    with Terminal(run_command(simulator_url, root, "--rate", "10"), size=(120, 40)) as terminal:
-        terminal.wait_for("LIVE")
-        session = live_session(root)
-        terminal.press("K")
-        terminal.wait_for("10 > 20 rps")
-        terminal.press(" ")
-        terminal.wait_for("hold")
-        terminal.press("=")
-        terminal.press("5\r")
-        terminal.wait_for("0 > 5 rps")
-        terminal.press("q")
-        terminal.wait_for("finish")
-        terminal.press("f")
-        assert terminal.process.wait(30) == 0
-    assert not is_live(session)
-
-
-@pytest.mark.slow
-def test_a_terminal_that_stops_reading_for_10_s_changes_no_measured_figure(
-    simulator_url: str, root: Path
-) -> None:
-    with Terminal(run_command(simulator_url, root, "--rate", "40"), size=(120, 40)) as terminal:
-        terminal.wait_for("LIVE")
-        session = live_session(root)
-        time.sleep(6)
-        stalled_from = ticks(session)[-1].t_ns
-        terminal.stall()
-        time.sleep(10)
-        stalled_to = ticks(session)[-1].t_ns
-        terminal.go_on()
-        terminal.wait_for("LIVE")
-        send_once(session, {"cmd": "finish"})
-        until_over(session)
-    assert stalled_to - stalled_from > 9_000_000_000
-    during = [t for t in ticks(session) if stalled_from < t.t_ns <= stalled_to]
-    # the worker never stood still, and all that was due was sent
-    assert sum(t.dt_ns for t in during) == stalled_to - stalled_from
-    assert max(t.dt_ns for t in during) <= 500_000_000
-    assert sum(t.due for t in during) == sum(t.sent for t in during) > 250
-    assert sum(t.failed for t in during) == 0
-    rows = [r for r in requests(session) if r.error is None and r.first_token_ns and r.sent_ns]
-    calm = [r for r in rows if r.due_ns <= stalled_from]
-    stall = [r for r in rows if stalled_from < r.due_ns <= stalled_to]
-    for name, figure in (
-        ("TTFT", lambda r: r.first_token_ns - r.due_ns),
-        ("ITL", lambda r: np.mean(r.gaps_us) * 1000),
-        ("send lag", lambda r: r.sent_ns - r.due_ns),
-    ):
-        before, after = (np.array([figure(r) for r in part]) / 1e6 for part in (calm, stall))
-        # noise on a shared machine: twice, or two milliseconds
-        assert np.median(after) < max(2 * np.median(before), np.median(before) + 2), name
+    third = Terminal(home, "replay")
+    terminals.append(third)
+    third.until(b"TTFT")
+    third.type("q")
+    assert third.end() == 0

@@ -21,7 +21,7 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     directory = live_session(live.root(options), options.session)
     screen.need_terminal("attach", f"ttftop summary {directory.name} prints what the run says so far")
-    return screen.after(directory, screen.show(directory, options, live=True))
+    return screen.after(directory, screen.show_live(directory, options))
 
 
 def live_session(root: Path, text: str | None) -> Path:

@@ -27,7 +27,7 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     directory = session("replay", live.root(options), options.session)
     screen.need_terminal("replay", f"ttftop summary {directory.name} prints what the run says")
-    screen.show(directory, options, live=False)
+    screen.show_replay(directory, options)
     return OK
 
 

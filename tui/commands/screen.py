@@ -6,12 +6,14 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.commands.exits import NOT_VALID, OK, CommandError
 
 if TYPE_CHECKING:
+    from sessions.control import ControlClient
     from sessions.launch import Launched
 
 
@@ -29,38 +31,47 @@ def need_terminal(command: str, instead: str) -> None:
 
 
 def watch(launched: Launched, options: argparse.Namespace) -> int:
-    """The screen on a run that was just started; returns the exit code."""
-    from sessions.launch import LaunchError
+    """The screen on a run that was just started; returns the exit code.
 
-    try:
-        # The host starts while Textual is being imported; both take a few tenths of a second.
-        from tui.app import run_screen  # noqa: F401
-    finally:
-        error = launched.poll_error()
+    Raises:
+        CommandError: the host refused to start the run; the screen is closed again then.
+    """
+    # The host starts while Textual is being imported; both take a few tenths of a second.
+    import tui.app  # noqa: F401
+
+    error = launched.poll_error()
     if error is None:
-        left = show(launched.directory, options, live=True)
+        left = show_live(launched.directory, options, gone=lambda: launched.poll_error() is not None)
         error = launched.poll_error()
-    if isinstance(error, LaunchError):
+    if error is not None:
         raise CommandError(str(error), error.exit_code)
     return after(launched.directory, left)
 
 
-def show(directory: Path, options: argparse.Namespace, *, live: bool) -> str:
-    """Opens the screen on a session. Returns how it was left: `finished`, `detached`, `aborted` or `quit`."""
-    if options.no_color:
-        os.environ["NO_COLOR"] = "1"
-    from sessions.view import SessionView
-    from tui.app import run_screen
-
-    more: dict[str, Any] = {} if options.charset is None else {"charset": options.charset}
-    view = SessionView(directory)
-    if not live:
-        return run_screen(view, None, title=directory.name, **more)
+def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], bool] = lambda: False) -> str:
+    """Opens the screen on a live run. Returns how it was left: `finished`, `detached`, `aborted`, `quit`."""
     from sessions.control import ControlClient
     from tui.commands.viewer import Viewer
 
     with Viewer(directory):
-        return run_screen(view, ControlClient(directory, viewer=False), title=directory.name, **more)
+        return _show(directory, options, ControlClient(directory, viewer=False), gone)
+
+
+def show_replay(directory: Path, options: argparse.Namespace) -> None:
+    """Opens the screen on a recorded run."""
+    _show(directory, options, None, lambda: False)
+
+
+def _show(
+    directory: Path, options: argparse.Namespace, control: ControlClient | None, gone: Callable[[], bool]
+) -> str:
+    from sessions.view import SessionView
+    from tui.app import run_screen
+
+    if options.no_color:
+        os.environ["NO_COLOR"] = "1"
+    view = SessionView(directory)
+    return run_screen(view, control, title=directory.name, charset=options.charset, gone=gone)
 
 
 def after(directory: Path, left: str) -> int:
