@@ -221,6 +221,11 @@ class GzipFollower(LineReader):
         self._raw.close()
 
 
+def following(path: Path) -> Follower | GzipFollower:
+    """The follower that reads a file of this name."""
+    return GzipFollower(path) if path.suffix == ".gz" else Follower(path)
+
+
 class SessionFollower:
     """All records of a session, each once, as they come, from files that may appear later.
 
@@ -255,10 +260,10 @@ class SessionFollower:
             return
         for path in timeline_paths(self._directory)[:FILES_CAP]:
             if path not in self._files:
-                self._files[path] = GzipFollower(path) if path.suffix == ".gz" else Follower(path)
+                self._files[path] = following(path)
         for path in request_paths(self._directory)[:FILES_CAP] if self._requests else []:
             if path not in self._files:
-                self._files[path] = GzipFollower(path)
+                self._files[path] = following(path)
         # A file made within the clock's grain of this scan would leave the same time behind.
         self._scanned_ns = changed_ns if time.time_ns() - changed_ns > 2_000_000_000 else -1
 

@@ -18,7 +18,7 @@ import pytest
 from loadgen.records import Request, Tick
 from sessions.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.control import ControlClient, ControlError, send_once
-from sessions.follow import Follower, GzipFollower
+from sessions.follow import Follower, GzipFollower, following
 from sessions.journal import HOST_FILE, request_paths, timeline_paths
 from sessions.launch import Launched, LaunchError, launch
 from sessions.manifest import read
@@ -49,7 +49,7 @@ def requests_of(directory: Path) -> list[Request]:
 
 
 def ticks_of(directory: Path) -> list[Tick]:
-    return [r for path in timeline_paths(directory) for r in Follower(path).poll() if isinstance(r, Tick)]
+    return [r for path in timeline_paths(directory) for r in following(path).poll() if isinstance(r, Tick)]
 
 
 def ended(directory: Path) -> End | None:
