@@ -20,11 +20,16 @@ def three(value: float) -> str:
     return f"{value:.0f}"
 
 
-def ms(value: float | None) -> str:
-    """A latency given in ms: `0.42`, `98.7`, `987`, and from a second on `1.20s`."""
+def ms(value: float | None, *, short: bool = False) -> str:
+    """A latency given in ms: `0.42`, `98.7`, `987`, and from a second on `1.20s`; `short`: `1.2s`, `75s`."""
     if value is None or not math.isfinite(value):
         return NONE
-    return three(value) if value < 999.5 else f"{three(value / 1000)}s"
+    if value < 999.5:
+        return three(value)
+    seconds = value / 1000
+    if short:
+        return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
+    return f"{three(seconds)}s"
 
 
 def ms_label(value: float) -> str:

@@ -36,7 +36,7 @@ def latency(
     named = ticks(scale, height, numbers.ms_label)
     grid = chart(
         [
-            Line(band.p50, "p50", "*", thick=height >= 8),
+            Line(band.p50, "p50", "*", thick=height >= 12),
             Line(band.p99, "p99", "^"),
             Line(band.p95, "p95", "+"),
         ],
@@ -82,6 +82,6 @@ def _figures(label: str, stat: Stat, name: int, cell: int) -> list[Run]:
     row: list[Run] = [(label.ljust(name), "label")]
     for quantile, value in zip(QUANTILES, (stat.p50_ms, stat.p95_ms, stat.p99_ms), strict=True):
         thin = quantile in stat.thin and value is not None
-        text = ("~" if thin else "") + numbers.ms(value)
+        text = ("~" if thin else "") + numbers.ms(value, short=cell < 8)
         row.append((text.rjust(cell), "thin" if thin or value is None else quantile))
     return row

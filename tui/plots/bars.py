@@ -44,7 +44,10 @@ def area(
             free = filled[:, mark.column] == 0
             codes[free, mark.column] = ord("|" if ascii_only else mark.glyph)
             # Where the area is filled it keeps its height, and shows the mark by its colour alone.
-            roles[:, mark.column] = names.index(mark.role)
+            over = mark.over or mark.role
+            if over not in names:
+                names.append(over)
+            roles[:, mark.column] = np.where(free, names.index(mark.role), names.index(over))
     if line is not None and width and height:
         cells = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
         names.append(line.role)

@@ -51,6 +51,8 @@ class Mark:
     column: int
     role: str
     glyph: str = "│"
+    over: str = ""
+    """The role of an area's cells where the mark crosses it; empty: `role`."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class LiveScreen(Screen[None]):
         self._outbox = None if control is None else Outbox(control, self._answered)
         self._leave = leave
         self._clock = clock
-        self._was_live = view.live
+        _read(view, clock)
         at_ns = view.last_ns if view.live else view.first_ns
         playhead = Playhead(at_ns=at_ns, following=view.live, playing=not view.live)
         self._scene = Scene(look=look, playhead=playhead, replay=not view.live)
@@ -86,9 +86,6 @@ class LiveScreen(Screen[None]):
                 canvas = Canvas(self._scene.look)
                 canvas.styles.width = max(end - begin, 0)
                 yield canvas
-
-    def on_mount(self) -> None:
-        self._view.poll()
 
     def on_resize(self, event: events.Resize) -> None:
         self._drawn = ()
@@ -331,6 +328,13 @@ class LiveScreen(Screen[None]):
             self._scene = replace(self._scene, quitting=False)
         elif key in ("escape", "q", "n"):
             self._scene = replace(self._scene, quitting=False)
+
+
+def _read(view: View, clock: Callable[[], float], for_s: float = 0.3) -> None:
+    """What was recorded before the screen opened; the ticks read on where that is too much at once."""
+    until_s = clock() + for_s
+    while view.poll() and clock() < until_s:
+        pass
 
 
 _ACTIONS: dict[str, Callable[[LiveScreen], None]] = {
