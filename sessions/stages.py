@@ -45,8 +45,7 @@ def _spans(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple[int
             continue
         ticks = timeline.ticks
         a, b = ticks.upto(np.array([from_ns, to_ns], dtype=np.float64)).tolist()
-        rates = ticks["rate_rps"][a:b]
-        rates = rates[np.isfinite(rates)]
+        rates = _offered(ticks["rate_rps"][a:b])
         pieces = 1
         if len(rates) and np.ptp(rates) > 0.05 * rates.max():
             pieces = max(1, min(PIECES, (to_ns - from_ns) // PIECE_SHORTEST_NS))
@@ -62,7 +61,7 @@ def _step(
     if b <= a or not (ticks["due"][a:b].any() or ticks["in_flight"][a:b].any()):
         return None
     seconds = (to_ns - from_ns) / 1e9
-    rates, slots = ticks["rate_rps"][a:b], ticks["concurrency"][a:b]
+    rates, slots = _offered(ticks["rate_rps"][a:b]), _offered(ticks["concurrency"][a:b])
     itl = timeline.counts("itl", (from_ns, to_ns))
     if 2 * itl.sum() < (gaps := timeline.counts("chunk_gap", (from_ns, to_ns))).sum():
         itl = gaps
@@ -81,6 +80,11 @@ def _step(
         "itl_p50_ms": _ms(itl_p50),
         "itl_p99_ms": _ms(itl_p99),
     }
+
+
+def _offered(values: Floats) -> Floats:
+    """What was offered while there was load: a worker's last tick may find it over already."""
+    return values[values > 0]
 
 
 def _mean(values: Floats) -> float | None:

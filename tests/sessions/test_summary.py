@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from sessions.manifest import ClockAnchor, EndInfo, Manifest, SessionError, Sess
 from sessions.records import End, LoadChange, State
 from sessions.store import hold_lock
 from sessions.summary import Fold, summarise
+from sessions.view import SessionView
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
 
 MakeRun = Callable[..., Any]
@@ -296,6 +299,62 @@ def test_an_end_that_only_the_manifest_knows_counts(make_run: MakeRun) -> None:
     assert summed(run)["reasons"] == []
 
 
+NUMBERS = [
+    "0",
+    "-1",
+    "1",
+    "7",
+    "1e3",
+    "1e17",
+    "4096",
+    str(2**53 + 1),
+    str(10**12),
+    str(315 * 10**15),
+    "1e999",
+    "null",
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_damage_to_its_files_crashes_summary_or_frame(
+    make_run: MakeRun, tmp_path: Path, seed: int
+) -> None:
+    """Numbers exchanged for absurd ones, bytes flipped, files cut: figures may be nonsense, but there are some."""
+    draw = random.Random(seed)
+    run = make_run(
+        seconds=4.0, rate_rps=10.0, workers=2, chunk_tokens="counted", failing=0.2, changes=((2.0, 30.0),)
+    )
+    run.host += machine_records(6)
+    stored(run, tmp_path)
+    for path in tmp_path.glob("*.jsonl*"):
+        packed = path.suffix == ".gz"
+        text = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+        text = re.sub(
+            rb"\d+", lambda m: draw.choice(NUMBERS).encode() if draw.random() < 0.03 else m[0], text
+        )
+        data = bytearray(gzip.compress(text) if packed else text)
+        if draw.random() < 0.5:
+            for _ in range(3):
+                data[draw.randrange(len(data))] = draw.randrange(256)
+        if draw.random() < 0.3:
+            del data[draw.randrange(len(data)) :]
+        path.write_bytes(data)
+    result = summarise(tmp_path)
+    json.dumps(result, allow_nan=False)
+    counts = result["requests"]
+    assert counts["due"] == counts["sent"] + counts["not_sent"]
+    assert counts["sent"] == counts["succeeded"] + counts["failed"]
+    write(tmp_path, msgspec.structs.replace(run.manifest, result=result))
+    read(tmp_path)
+    view = SessionView(tmp_path)
+    while view.poll():
+        pass
+    for at_ns in (0, 3 * SECOND, view.last_ns, 2 * 10**17):
+        for window_ns in (10 * SECOND, view.last_ns + 1):
+            drawn = view.frame(at_ns, window_ns, 50)
+            assert len(drawn.achieved) == 50
+
+
 def test_a_foreign_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SessionError, match="no such file"):
         summarise(tmp_path)
@@ -425,6 +484,15 @@ def test_each_stage_of_constant_load_is_a_step_with_figures_of_its_own(make_run:
         if t <= cut
     ]
     assert first["itl_p50_ms"] == pytest.approx(np.percentile(gaps, 50), rel=0.03)
+
+
+def test_a_last_tick_that_finds_the_load_over_does_not_make_a_ramp(make_run: MakeRun) -> None:
+    run = make_run(seconds=8.0, rate_rps=20.0)
+    load_end_ns = 1_300_000_000 + 8 * SECOND
+    last = max((tick for tick in run.ticks if tick.t_ns < load_end_ns), key=lambda tick: tick.t_ns)
+    run.ticks[run.ticks.index(last)] = msgspec.structs.replace(last, rate_rps=0.0)
+    (step,) = summed(run)["steps"]
+    assert step["offered_rps"] == 20.0
 
 
 def test_a_ramp_is_cut_into_pieces_and_short_or_empty_stages_are_left_out() -> None:
