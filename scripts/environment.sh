@@ -47,6 +47,9 @@ make_environment() {
         tail -n 5 "$log" >&2
         fail "installing $what failed; all of it is in $log"
     fi
+    # Compiled now: on its very first run a load worker would else be compiling while requests are due.
+    "$directory/bin/python" -m compileall -q "$root/loadgen" "$root/telemetry" "$root/sessions" "$root/tui" \
+        >/dev/null 2>&1 || true
     echo "$key" >"$stamp"
 }
 
