@@ -53,12 +53,12 @@ def parse(line: bytes) -> AnyRecord | None:
         raise BadLine(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadLine(str(error)) from None
-    if isinstance(record, Request) and record.gaps:
+    _check(record)
+    if type(record) is Request and record.gaps:
         try:
             record.gaps_us, record.gaps = unpack_gaps(record.gaps), ""
         except ValueError as error:
             raise BadLine(f"gaps: {error}") from None
-    _check(record)
     return record
 
 

@@ -6,7 +6,7 @@ figure, which is never counted as 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from loadgen.records import Request
 
@@ -48,8 +48,8 @@ def chunk_gaps_us(request: Request) -> list[int]:
     return request.gaps_us
 
 
-def itl_us(request: Request) -> tuple[list[float], list[int]] | None:
-    """Per-token gaps, microseconds, and how often each occurs.
+def itl_us(request: Request) -> tuple[Sequence[float], list[int] | None] | None:
+    """Per-token gaps, microseconds, and how often each occurs (None: once).
 
     A chunk of n tokens after a gap g gives n gaps of g/n. None where nobody said how many tokens the chunks
     bore and the token count does not tell.
@@ -61,7 +61,7 @@ def itl_us(request: Request) -> tuple[list[float], list[int]] | None:
         counts = [max(count, 1) for count in tokens[1:]]
         return [gap / count for gap, count in zip(gaps, counts, strict=True)], counts
     if request.chunks == len(gaps) + 1 and request.output_tokens == request.chunks:
-        return [float(gap) for gap in gaps], [1] * len(gaps)
+        return gaps, None
     return None
 
 

@@ -48,7 +48,7 @@ def test_latencies_of_a_request_by_hand() -> None:
 
 
 def test_itl_is_the_chunk_gap_where_each_chunk_bore_one_token() -> None:
-    assert itl_us(request()) == ([20_000, 30_000, 2_000], [1, 1, 1])
+    assert itl_us(request()) == ([20_000, 30_000, 2_000], None)
 
 
 def test_a_chunk_of_several_tokens_shares_its_gap_among_them() -> None:
@@ -67,7 +67,7 @@ def test_itl_is_unknown_where_the_tokens_of_a_chunk_are() -> None:
 def test_one_token_has_no_gap_and_no_time_per_token() -> None:
     r = request(chunks=1, gaps_us=[], output_tokens=1, last_token_ns=1_100_000_000)
     assert tpot(r) is None
-    assert itl_us(r) == ([], [])
+    assert itl_us(r) == ([], None)
     assert e2e(r) == 100_000_000
 
 
@@ -99,11 +99,12 @@ def test_described_values_are_numpys_on_the_same_numbers(n: int) -> None:
 
 def test_weights_count_as_repeats_and_the_order_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(3)
-    pairs = [(draw.uniform(1, 9), draw.randint(1, 5)) for _ in range(500)]
+    pairs = [(draw.choice([draw.uniform(1, 9), draw.randint(1, 9)]), draw.randint(1, 5)) for _ in range(500)]
     expanded = [value for value, count in pairs for _ in range(count)]
     described = []
-    for compact_at in (1 << 20, 50, 3):
+    for compact_at, whole_below in ((1 << 20, 1 << 20), (50, 5), (3, 0)):
         monkeypatch.setattr("sessions.values._COMPACT_AT", compact_at)
+        monkeypatch.setattr("sessions.values._WHOLE_BELOW", whole_below)
         draw.shuffle(pairs)
         values = Values()
         for value, count in pairs:
