@@ -93,8 +93,8 @@ class _RawFile:
     def read(self, most: int) -> bytes:
         if self._fd < 0:
             try:
-                # O_NONBLOCK: a FIFO planted in a session must not hang whoever opens it.
-                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                # A FIFO planted in a session must not hang whoever opens it, nor a link lead out of it.
+                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
             except OSError:
                 return b""
             if not stat.S_ISREG(os.fstat(fd).st_mode):

@@ -72,7 +72,7 @@ def build(
         session=manifest.session.name or manifest.session.id if manifest is not None else session,
         target=manifest.target if manifest is not None else "",
         model=manifest.model if manifest is not None else "",
-        simulated=(manifest is not None and manifest.simulated) or timeline.simulated_gpus,
+        simulated=(manifest is not None and manifest.simulated) or timeline.simulated(at_ns),
         state=state,
         state_message=message,
         at_ns=at_ns,

@@ -11,6 +11,7 @@ from sessions.columns import Floats, Table, span_sums
 from sessions.frame import Gpu, Server
 from sessions.manifest import Manifest
 from sessions.timeline import GpuColumns, Timeline
+from telemetry.records import GpuDevice
 
 RECENT_NS = 10_000_000_000
 _STALE_NS = 2e9
@@ -48,13 +49,17 @@ def gpu_note(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> str:
 
 def gpus_at(timeline: Timeline, axis: Axis) -> tuple[Gpu, ...]:
     known = [gpu for gpu in timeline.gpus.values() if gpu.since_ns <= axis.at_ns]
-    known.sort(key=lambda gpu: (gpu.device.host, gpu.device.index, gpu.device.gpu))
-    several_hosts = len({gpu.device.host for gpu in known}) > 1
+    known.sort(key=lambda gpu: _place(gpu.device(axis.at_ns)))
+    several_hosts = len({gpu.device(axis.at_ns).host for gpu in known}) > 1
     return tuple(_gpu(gpu, several_hosts, axis) for gpu in known)
 
 
+def _place(device: GpuDevice) -> tuple[str, int, str]:
+    return device.host, device.index, device.gpu
+
+
 def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
-    device, samples = gpu.device, gpu.samples
+    device, samples = gpu.device(axis.at_ns), gpu.samples
     row = int(samples.upto(axis.at_ns))
     hold_ns = _interval_ns(samples, row) * 1.5
 
@@ -158,29 +163,27 @@ def _gain(samples: Table, name: str, from_ns: int, row: int) -> float | None:
 
 def gpus_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[dict[str, object]]:
     """GPUs over a span, for a summary: one object each, by host and index."""
-    known = sorted(
-        timeline.gpus.values(), key=lambda gpu: (gpu.device.host, gpu.device.index, gpu.device.gpu)
-    )
-    return [_gpu_over(gpu, start_ns, end_ns) for gpu in known]
+    known = sorted(timeline.gpus.values(), key=lambda gpu: _place(gpu.device(timeline.newest_ns)))
+    return [_gpu_over(gpu, gpu.device(timeline.newest_ns), start_ns, end_ns) for gpu in known]
 
 
-def _gpu_over(gpu: GpuColumns, start_ns: int, end_ns: int) -> dict[str, object]:
+def _gpu_over(gpu: GpuColumns, device: GpuDevice, start_ns: int, end_ns: int) -> dict[str, object]:
     """Means and maxima over the run; energy is the difference of the card's own counter."""
     samples = gpu.samples
     a, b = samples.upto(np.array([start_ns - 1, end_ns], dtype=np.float64)).tolist()
     total = samples["memory_total_bytes"][a:b]
     total = total[np.isfinite(total)]
     return {
-        "index": gpu.device.index,
-        "name": gpu.device.name,
-        "host": gpu.device.host,
+        "index": device.index,
+        "name": device.name,
+        "host": device.host,
         "source": gpu.source,
         "samples": b - a,
         **{
             name: _spread(samples[name][a:b])
             for name in ("util_pct", "memory_used_bytes", "power_w", "temperature_c", "sm_clock_mhz")
         },
-        "memory_total_bytes": int(total.max()) if len(total) else gpu.device.memory_total_bytes,
+        "memory_total_bytes": int(total.max()) if len(total) else device.memory_total_bytes,
         "energy_j": _energy_j(samples, start_ns, b),
     }
 

@@ -122,7 +122,7 @@ class Fold:
             "model": manifest.model,
             "endpoint": str(manifest.server.get("endpoint") or manifest.config.target.endpoint),
             "started_at": manifest.session.started_at,
-            "simulated": manifest.simulated or timeline.simulated_gpus,
+            "simulated": manifest.simulated or timeline.simulated(timeline.newest_ns),
             "valid": not reasons,
             "reasons": reasons,
             "end": {"reason": reason, "message": message},

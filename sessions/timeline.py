@@ -47,10 +47,17 @@ class Event(NamedTuple):
 class GpuColumns:
     """One GPU: what it is, and its samples."""
 
-    device: GpuDevice
     source: str
     since_ns: int
+    unnamed: GpuDevice
+    """All that a sample alone tells."""
+    named: GpuDevice | None = None
+    named_ns: int = 0
     samples: Table = field(default_factory=lambda: Table(("t", *GPU_FIELDS)))
+
+    def device(self, at_ns: int) -> GpuDevice:
+        """What was known of it at an instant."""
+        return self.unnamed if self.named is None or self.named_ns > at_ns else self.named
 
 
 class Timeline:
@@ -65,7 +72,7 @@ class Timeline:
         self.servers: dict[str, Table] = {}
         self.sources: dict[str, list[tuple[int, bool, str]]] = {}
         """By source: when it was found or lost, whether it works, and the sentence about it."""
-        self.simulated_gpus = False
+        self._simulated_ns: int | None = None
         self.states: list[tuple[int, str, str]] = []
         self.loads: list[LoadChange] = []
         self.events: list[Event] = []
@@ -111,29 +118,32 @@ class Timeline:
             self._happened(note.t_ns, kind, f"{words}: {note.message}" if note.message else words)
 
     def _gpu_devices(self, record: GpuDevices) -> None:
-        self.simulated_gpus = self.simulated_gpus or record.simulated
+        if record.simulated:
+            known_ns = record.t_ns if self._simulated_ns is None else self._simulated_ns
+            self._simulated_ns = min(record.t_ns, known_ns)
         for device in record.devices:
-            known = self.gpus.get(device.gpu)
-            if known is None:
-                if len(self.gpus) < KINDS_CAP:
-                    self.gpus[device.gpu] = GpuColumns(device, record.source, record.t_ns)
-            elif record.t_ns <= known.since_ns or not known.device.name:
-                known.device, known.source = device, record.source
-                known.since_ns = min(known.since_ns, record.t_ns)
+            known = self._gpu(device.gpu, record.source, record.t_ns)
+            if known is not None and (known.named is None or record.t_ns < known.named_ns):
+                known.named, known.named_ns = device, record.t_ns
 
     def _gpu_samples(self, record: GpuSamples) -> None:
         for sample in record.gpus:
-            known = self.gpus.get(sample.gpu)
-            if known is None:
-                if len(self.gpus) >= KINDS_CAP:
-                    continue
-                index = (
-                    int(tail) if (tail := sample.gpu.rpartition("#")[2]).isdecimal() and len(tail) < 6 else 0
-                )
-                known = GpuColumns(GpuDevice(sample.gpu, index), record.source, record.t_ns)
-                self.gpus[sample.gpu] = known
-            known.since_ns = min(known.since_ns, record.t_ns)
-            known.samples.add((record.t_ns, *map(_or_nan, (getattr(sample, name) for name in GPU_FIELDS))))
+            known = self._gpu(sample.gpu, record.source, record.t_ns)
+            if known is not None:
+                fields = (getattr(sample, name) for name in GPU_FIELDS)
+                known.samples.add((record.t_ns, *map(_or_nan, fields)))
+
+    def _gpu(self, key: str, source: str, t_ns: int) -> GpuColumns | None:
+        """The columns of a GPU, new or known; None when there are too many."""
+        known = self.gpus.get(key)
+        if known is None:
+            if len(self.gpus) >= KINDS_CAP:
+                return None
+            number = key.rpartition("#")[2]
+            index = int(number) if number.isdecimal() and number.isascii() and len(number) < 6 else 0
+            known = self.gpus[key] = GpuColumns(source, t_ns, GpuDevice(key, index))
+        known.since_ns = min(known.since_ns, t_ns)
+        return known
 
     def _server(self, record: ServerSample) -> None:
         table = self.servers.get(record.source)
@@ -245,6 +255,10 @@ class Timeline:
         """The last change of load up to an instant."""
         i = bisect_right(self.loads, at_ns, key=lambda load: load.t_ns)
         return self.loads[i - 1] if i else None
+
+    def simulated(self, at_ns: int) -> bool:
+        """A source had said by then that its GPUs are made up."""
+        return self._simulated_ns is not None and self._simulated_ns <= at_ns
 
     def events_upto(self, at_ns: int) -> list[Event]:
         return self.events[: bisect_right(self.events, at_ns, key=lambda event: event.t_ns)]

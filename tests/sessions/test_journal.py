@@ -277,6 +277,12 @@ def test_a_fifo_in_a_session_does_not_hang_its_reader(tmp_path: Path) -> None:
     assert GzipFollower(tmp_path / "r.jsonl.gz").poll() == []
 
 
+def test_a_link_in_a_session_is_not_followed_out_of_it(tmp_path: Path) -> None:
+    JournalWriter(tmp_path / "other").append(Mark(t_ns=1))
+    (tmp_path / "a.jsonl").symlink_to(tmp_path / "other")
+    assert Follower(tmp_path / "a.jsonl").poll() == []
+
+
 def run_with_file_limit(path: Path, code: str) -> str:
     program = (
         "import resource, sys; from pathlib import Path; from sessions.journal import *;"

@@ -180,11 +180,11 @@ def test_a_gpu_is_one_whoever_speaks_of_it_first() -> None:
     devices = GpuDevices(t_ns=4, source="x", devices=[GpuDevice("GPU-a", 3, "H200")], simulated=True)
     for records in ([sample, devices], [devices, sample]):
         timeline = folded(records)
-        assert timeline.gpus["GPU-a"].device.name == "H200"
+        assert [timeline.gpus["GPU-a"].device(t_ns).name for t_ns in (3, 4)] == ["", "H200"]
         assert timeline.gpus["GPU-a"].since_ns == 4
         assert timeline.gpus["GPU-a"].samples["power_w"].tolist() == [100.0]
         assert np.isnan(timeline.gpus["GPU-a"].samples["energy_j"]).all()
-        assert timeline.simulated_gpus
+        assert (timeline.simulated(3), timeline.simulated(4)) == (False, True)
 
 
 def test_times_far_apart_cost_no_memory_for_what_lies_between() -> None:

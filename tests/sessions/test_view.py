@@ -74,7 +74,9 @@ def assert_same_drawing(one: Frame, other: Frame) -> None:
 def machines(seconds: int) -> list[Any]:
     samples: list[Any] = [
         GpuDevices(
-            t_ns=10, source="nvml", devices=[GpuDevice("GPU-a", 0, "H200"), GpuDevice("GPU-b", 1, "H200")]
+            t_ns=2 * SECOND,
+            source="nvml",
+            devices=[GpuDevice("GPU-a", 0, "H200"), GpuDevice("GPU-b", 1, "H200")],
         ),
         SourceNote(t_ns=10, source="nvml", ok=True, message="NVML: 2 GPUs"),
     ]
