@@ -49,7 +49,7 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     if options.rate is None and options.concurrency is None and options.ramp is None:
-        options.ramp = RAMP
+        options.ramp = ramp_within(options.duration)
     options.name = options.name or "demo"
     with Simulator(options.profile, options.seed or 0) as simulator:
         target = TargetConfig(url=simulator.url, model=options.model, endpoint=options.endpoint or "auto")
@@ -58,6 +58,13 @@ def run(options: argparse.Namespace) -> int:
         if outcome.goes_on:
             simulator.leave()
     return outcome.exit_code
+
+
+def ramp_within(duration_s: float | None) -> Ramp:
+    """The ramp, fitted into a run that is shorter, so that the knee is seen all the same."""
+    if duration_s is None or duration_s >= RAMP.over_s:
+        return RAMP
+    return Ramp(RAMP.from_rps, RAMP.to_rps, duration_s * 0.8, RAMP.shape)
 
 
 class Simulator:
