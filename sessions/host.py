@@ -34,7 +34,7 @@ from sessions.store import hold_lock
 
 if TYPE_CHECKING:
     from loadgen.plan import Address
-    from loadgen.probed import Probed
+    from loadgen.probe.probed import Probed
     from telemetry.poller import Poller
     from telemetry.source import Source
 
@@ -102,8 +102,8 @@ class Host:
     async def _begin(self) -> HostWord | None:
         """Probes, plans and starts the load; the refusal if that cannot be."""
         from loadgen.apikey import ApiKey
-        from loadgen.probe import probe
-        from loadgen.probed import ProbeError
+        from loadgen.probe.ask import probe
+        from loadgen.probe.probed import ProbeError
         from loadgen.target import TargetError, parse_target
         from telemetry.discover import resolve
         from telemetry.source import TelemetryError

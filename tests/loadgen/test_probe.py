@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from loadgen.apikey import ApiKey
-from loadgen.probe import Probed, ProbeError, probe
+from loadgen.probe.ask import Probed, ProbeError, probe
 from loadgen.prompts import prompt
 from loadgen.target import parse_target
 from tests.loadgen.servers import (
@@ -651,7 +651,7 @@ def test_a_name_that_does_not_resolve_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadgen.probe_client.QUESTION_S", 0.2)
+    monkeypatch.setattr("loadgen.probe.client.QUESTION_S", 0.2)
     code, message = failure(lambda asked: Reply(hang=True))
     assert (code, message) == (3, "URL: no answer within 0.2 s; is the server stuck?")
 

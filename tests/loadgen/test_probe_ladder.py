@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadgen.probe_ladder import WISHED, Attempt, NoContext, NoModel, after, ways
+from loadgen.probe.ladder import WISHED, Attempt, NoContext, NoModel, after, ways
 
 IDS = Attempt("completions", "ids")
 CHAT = Attempt("chat", "text")

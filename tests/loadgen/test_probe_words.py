@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgen.probe_words import CANDIDATES, ENOUGH, Words, find_words
+from loadgen.probe.words import CANDIDATES, ENOUGH, Words, find_words
 
 
 class Counter:

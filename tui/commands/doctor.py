@@ -149,8 +149,8 @@ def server(options: argparse.Namespace) -> Iterator[str]:
     import asyncio
 
     from loadgen.apikey import ApiKey
-    from loadgen.probe import probe
-    from loadgen.probed import ProbeError
+    from loadgen.probe.ask import probe
+    from loadgen.probe.probed import ProbeError
     from loadgen.target import parse_target
 
     where = parse_target(options.target, ca_file=options.ca and str(options.ca), insecure=options.insecure)

@@ -8,7 +8,7 @@ from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint, Reading, Usage
 from loadgen.endpoints.reading import loads
 from loadgen.errors import printable
-from loadgen.probed import WarmUp
+from loadgen.probe.probed import WarmUp
 from loadgen.sse import SseLimitError, SseParser
 
 MAX_STREAM_BYTES = 16 << 20

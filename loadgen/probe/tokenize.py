@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from loadgen.probe_client import Client
-from loadgen.probe_words import Count
+from loadgen.probe.client import Client
+from loadgen.probe.words import Count
 
 
 class Dialect(msgspec.Struct, frozen=True):

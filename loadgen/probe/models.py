@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from loadgen.probe_client import Answer, Client, words
-from loadgen.probed import ProbeError
+from loadgen.probe.client import Answer, Client, words
+from loadgen.probe.probed import ProbeError
 
 _LISTED = 12
 

@@ -17,9 +17,9 @@ from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint
 from loadgen.endpoints.reading import error_of, loads
 from loadgen.errors import printable
-from loadgen.probe_causes import cause_of
-from loadgen.probe_stream import Streamed, StreamReader
-from loadgen.probed import ProbeError
+from loadgen.probe.causes import cause_of
+from loadgen.probe.probed import ProbeError
+from loadgen.probe.stream import Streamed, StreamReader
 from loadgen.sse import SseLimitError
 from loadgen.target import Target, headers
 

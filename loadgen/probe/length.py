@@ -6,10 +6,10 @@ import msgspec
 
 from loadgen.endpoints import ENDPOINTS
 from loadgen.plan import PromptPlan
-from loadgen.probe_asking import Asking
-from loadgen.probe_client import Client, Refused
-from loadgen.probe_ladder import Attempt
-from loadgen.probe_words import Count, find_words
+from loadgen.probe.asking import Asking
+from loadgen.probe.client import Client, Refused
+from loadgen.probe.ladder import Attempt
+from loadgen.probe.words import Count, find_words
 
 MOST_COUNTS = 24
 """Requests that finding words may take."""

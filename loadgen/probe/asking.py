@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from loadgen.endpoints import ENDPOINTS
 from loadgen.plan import PromptPlan
-from loadgen.probe_client import Client
-from loadgen.probe_ladder import Attempt
-from loadgen.probe_models import Models
-from loadgen.probe_stream import Streamed
+from loadgen.probe.client import Client
+from loadgen.probe.ladder import Attempt
+from loadgen.probe.models import Models
+from loadgen.probe.stream import Streamed
 from loadgen.prompts import prompt
 
 WARM_UP_TOKENS = 4

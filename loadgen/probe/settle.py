@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from loadgen.plan import PromptPlan
-from loadgen.probe_asking import Asking
-from loadgen.probe_client import Refused
-from loadgen.probe_ladder import Attempt, NoContext, NoModel, after, ways
-from loadgen.probe_models import listed, refuse_strangers
-from loadgen.probe_words import CANDIDATES
-from loadgen.probed import ProbeError
+from loadgen.probe.asking import Asking
+from loadgen.probe.client import Refused
+from loadgen.probe.ladder import Attempt, NoContext, NoModel, after, ways
+from loadgen.probe.models import listed, refuse_strangers
+from loadgen.probe.probed import ProbeError
+from loadgen.probe.words import CANDIDATES
 
 _FIRST_WORDS = 48
 

@@ -15,18 +15,16 @@ from typing import Literal
 from loadgen.apikey import ApiKey
 from loadgen.endpoints import ENDPOINTS
 from loadgen.plan import RequestTemplate
-from loadgen.probe_asking import Asking
-from loadgen.probe_client import client
-from loadgen.probe_ladder import Attempt
-from loadgen.probe_length import verified, with_words
-from loadgen.probe_models import ask_models, choose, listed
-from loadgen.probe_settle import settle
-from loadgen.probe_stream import Streamed
-from loadgen.probe_tokenize import find_tokenizer
-from loadgen.probed import Capabilities, Probed, ProbeError, WarmUp
+from loadgen.probe.asking import Asking
+from loadgen.probe.client import client
+from loadgen.probe.ladder import Attempt
+from loadgen.probe.length import verified, with_words
+from loadgen.probe.models import ask_models, choose, listed
+from loadgen.probe.probed import Capabilities, Probed, ProbeError
+from loadgen.probe.settle import settle
+from loadgen.probe.stream import Streamed
+from loadgen.probe.tokenize import find_tokenizer
 from loadgen.target import Target, headers
-
-__all__ = ["Capabilities", "ProbeError", "Probed", "WarmUp", "probe"]
 
 _VERSION = re.compile(r"(?:vllm-)?([0-9]+\.[0-9][^-\s]*|b[0-9]+(?:-[0-9a-z]+)?)")
 
