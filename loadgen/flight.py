@@ -92,6 +92,13 @@ class Flight:
         self._event_stream = (
             status == 200 and b"text/event-stream" in headers.get(b"content-type", b"").lower()
         )
+        packing = headers.get(b"content-encoding", b"identity").lower()
+        if self._event_stream and packing != b"identity":
+            # Asked for as it is; unpacking would also cost each token its own time.
+            self._event_stream = False
+            self._failure = RequestError(
+                "not_sse", printable(f"content-encoding is {packing.decode('latin-1')}, asked for identity")
+            )
 
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
         self._body_bytes += len(data)

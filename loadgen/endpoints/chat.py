@@ -45,6 +45,7 @@ class _Delta(msgspec.Struct, gc=False):
 
 
 class _Choice(msgspec.Struct, gc=False):
+    index: int | None = None
     delta: _Delta | None = None
     finish_reason: str | None = None
     token_ids: list[int] | None = None
@@ -88,7 +89,8 @@ def read(data: bytes, name: bytes | None = None) -> Reading:
     if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
         only = choices[0]
         if (
-            only.delta is not None
+            not only.index
+            and only.delta is not None
             and (only.delta.content or only.delta.refusal)
             and only.finish_reason is None
             and not only.token_ids
@@ -96,6 +98,9 @@ def read(data: bytes, name: bytes | None = None) -> Reading:
             return ANSWER
     bearing = Bearing()
     for choice in choices or ():
+        if choice.index:
+            bearing.extra = True
+            continue
         delta = choice.delta
         if delta is not None:
             if delta.content or delta.refusal:

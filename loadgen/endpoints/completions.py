@@ -27,6 +27,7 @@ PATH = "/v1/completions"
 
 
 class _Choice(msgspec.Struct, gc=False):
+    index: int | None = None
     text: str | None = None
     finish_reason: str | None = None
     token_ids: list[int] | None = None
@@ -62,10 +63,13 @@ def read(data: bytes, name: bytes | None = None) -> Reading:
     choices = chunk.choices
     if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
         only = choices[0]
-        if only.text and only.finish_reason is None and not only.token_ids:
+        if only.text and only.finish_reason is None and not only.token_ids and not only.index:
             return ANSWER
     bearing = Bearing()
     for choice in choices or ():
+        if choice.index:
+            bearing.extra = True
+            continue
         if choice.text:
             bearing.answer = True
         if choice.token_ids:

@@ -51,7 +51,7 @@ class Reading(msgspec.Struct, frozen=True):
     bad_json: bool = False
     """Not a JSON object: nothing else of it was understood."""
     flags: tuple[str, ...] = ()
-    """`bad_json`, `bad_usage`, `bad_utf8`: oddities that are no failure by themselves."""
+    """`bad_json`, `bad_usage`, `bad_utf8`, `extra_choices`: oddities that are no failure by themselves."""
 
 
 DONE = Reading(done=True)
@@ -91,6 +91,8 @@ class Bearing(msgspec.Struct, gc=False):
     reasoning: bool = False
     tokens: int | None = None
     finish_reason: str | None = None
+    extra: bool = False
+    """A choice beside the one that was asked for was left out."""
 
     def count(self, token_ids: object) -> None:
         # An empty list beside text is a late flush: the text still is there, how many tokens is unknown.
@@ -111,7 +113,7 @@ class Bearing(msgspec.Struct, gc=False):
             finish_reason=reason,
             usage=usage,
             error=error,
-            flags=flags,
+            flags=(*flags, "extra_choices") if self.extra else flags,
         )
 
 
@@ -183,7 +185,9 @@ def tolerant(data: bytes, bear: Callable[[dict[str, Any], Bearing], None]) -> Re
     bearing = Bearing()
     choices = chunk.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict):
+        if isinstance(choice, dict) and choice.get("index"):
+            bearing.extra = True
+        elif isinstance(choice, dict):
             bear(choice, bearing)
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
