@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from loadgen.records import Request, Tick, WorkerNote
-from telemetry.records import GpuDevices, GpuSamples, ServerSample, SourceNote
+from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, ServerSample, SourceNote
 
 
 class State(msgspec.Struct, tag="state", tag_field="kind", omit_defaults=True):
@@ -64,6 +64,8 @@ TimelineRecord = (
     | WorkerNote
     | GpuDevices
     | GpuSamples
+    | GpuEvent
+    | HostSample
     | ServerSample
     | SourceNote
     | State
@@ -78,6 +80,8 @@ AnyRecord = (
     | WorkerNote
     | GpuDevices
     | GpuSamples
+    | GpuEvent
+    | HostSample
     | ServerSample
     | SourceNote
     | State

@@ -25,7 +25,8 @@ COUNTS = (
     *("chunks", "output_tokens", "reads", "coalesced_reads", "kernel_reads"),
 )
 GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
-GPU_FIELDS = tuple(name for name in GpuSample.__struct_fields__ if name != "gpu")
+NO_NUMBERS = frozenset({"gpu", "lost", "throttle", "throttled_pct", "processes", "after_ns", "took_ns"})
+GPU_FIELDS = tuple(name for name in GpuSample.__struct_fields__ if name not in NO_NUMBERS)
 SERVER_FIELDS = ("running", "waiting", "kv_pct", "preemptions", "prompt_tokens", "output_tokens")
 
 KINDS_CAP = 256

@@ -8,6 +8,17 @@ from __future__ import annotations
 import msgspec
 
 
+class GpuProcess(msgspec.Struct, omit_defaults=True):
+    """A process that computes on a GPU (NVML nvmlDeviceGetComputeRunningProcesses)."""
+
+    pid: int
+    """As the driver counts: of the host, also inside a container."""
+    memory_bytes: int | None = None
+    """On this GPU; None where the driver keeps it to itself (WSL, some containers)."""
+    name: str = ""
+    """Empty where /proc does not show it."""
+
+
 class GpuSample(msgspec.Struct, omit_defaults=True):
     """One GPU at one instant. Percentages are 0 to 100."""
 
@@ -25,7 +36,48 @@ class GpuSample(msgspec.Struct, omit_defaults=True):
     sm_clock_mhz: float | None = None
     memory_clock_mhz: float | None = None
     energy_j: float | None = None
-    """A counter since some past instant; only differences mean anything."""
+    """A counter since some past instant; only differences mean anything. It goes back to 0 when the driver
+    is loaded anew: a negative difference is a gap."""
+    after_ns: int | None = None
+    """Asking this GPU began so long after the record's `t_ns`."""
+    took_ns: int | None = None
+    """Asking this GPU took so long."""
+    lost: bool = False
+    """Off the bus, or in want of a reset (NVML GpuIsLost, ResetRequired): all values None; asked every 5 s."""
+    power_average_w: float | None = None
+    """Mean of the last second (NVML field 185; Ampere and later except GA100)."""
+    memory_temperature_c: float | None = None
+    """NVML field 82; most PCIe and consumer cards have none."""
+    throttle: list[str] | None = None
+    """Why the clocks are lower than they could be, at this instant (NVML clocks event reasons): some of
+    `THROTTLE_REASONS`. [] is none; None is not known."""
+    throttled_pct: dict[str, float] | None = None
+    """Share of the time since the last sample in which clocks were held down, by reason: `power cap`,
+    `thermal`, `HW thermal`, `power brake` (NVML fields 74, 269, 270, 271). Sees what an instant misses."""
+    pcie_rx_bytes_per_s: float | None = None
+    """To this GPU, since the last sample (GPM metric 21; NVML field 198)."""
+    pcie_tx_bytes_per_s: float | None = None
+    """From this GPU (GPM metric 20; NVML field 197)."""
+    nvlink_rx_bytes_per_s: float | None = None
+    """Payload over all links, since the last sample (NVML field 139; GPM metric 60)."""
+    nvlink_tx_bytes_per_s: float | None = None
+    """As above, sent (NVML field 138; GPM metric 61)."""
+    sm_active_pct: float | None = None
+    """Share of SMs that were busy since the last sample (GPM metric 2, Hopper and later): low beside a
+    `util_pct` of 100 means that kernels run, but small ones."""
+    tensor_active_pct: float | None = None
+    """Share of the time with tensor operations of any kind (GPM metric 5)."""
+    dram_active_pct: float | None = None
+    """Memory bandwidth used, of the most there is (GPM metric 10)."""
+    processes: list[GpuProcess] | None = None
+    """Asked once a second: None in the samples between, [] where nothing computes."""
+
+
+THROTTLE_REASONS = (
+    *("idle", "app clocks", "power cap", "HW slowdown", "sync boost"),
+    *("thermal", "HW thermal", "power brake", "display"),
+)
+"""Bits 0 to 8 of NVML's clocks event reasons. The first two and `display` are no trouble."""
 
 
 class GpuDevice(msgspec.Struct, omit_defaults=True):
@@ -39,6 +91,17 @@ class GpuDevice(msgspec.Struct, omit_defaults=True):
     power_limit_w: float | None = None
     sm_clock_max_mhz: float | None = None
     memory_clock_max_mhz: float | None = None
+    parent: str = ""
+    """A MIG instance: the `gpu` of the whole GPU it is a part of."""
+    mig: str = ""
+    """A MIG instance: its profile, such as `1g.10gb`."""
+    unified_memory: bool = False
+    """It shares the machine's memory: the memory figures are the machine's (/proc/meminfo)."""
+    visible: bool | None = None
+    """Named in CUDA_VISIBLE_DEVICES; None where that is not set. Visible ones come first, in its order."""
+    serves_target: bool | None = None
+    """A process that listens on the target's port, or a descendant of one, computes on it. None: not known
+    (the target is elsewhere, or its process cannot be seen)."""
 
 
 class GpuDevices(msgspec.Struct, tag="gpu_devices", tag_field="kind", omit_defaults=True):
@@ -58,6 +121,63 @@ class GpuSamples(msgspec.Struct, tag="gpu", tag_field="kind", omit_defaults=True
     took_ns: int
     source: str
     gpus: list[GpuSample]
+    cpu_ns: int | None = None
+    """CPU time of this process that the poll cost; None where nobody counted."""
+    age_ns: int | None = None
+    """The values have been the same for so long: an exporter refreshes more seldom than it is asked
+    (dcgm-exporter: 30 s). None where they are read when asked."""
+
+
+class GpuEvent(msgspec.Struct, tag="gpu_event", tag_field="kind", omit_defaults=True):
+    """Something happened to a GPU: a mark across all charts."""
+
+    t_ns: int
+    source: str
+    gpu: str
+    """As `GpuSample.gpu`; empty where the driver does not say which."""
+    event: str
+    """`xid`, `ecc_corrected`, `ecc_uncorrected`, `row_remapped`, `remap_failed`."""
+    code: int | None = None
+    """Of an `xid`: its number in NVIDIA's list."""
+    count: int | None = None
+    """Of the others: how many since the last look (every 10 s)."""
+    text: str = ""
+    """One plain sentence."""
+
+
+class HostSample(msgspec.Struct, tag="host_sample", tag_field="kind", omit_defaults=True):
+    """One machine, by psutil and its cgroup. Shares and rates are over the time since the last sample."""
+
+    t_ns: int
+    took_ns: int
+    source: str
+    host: str = ""
+    cpu_pct: float | None = None
+    """Of all cores together, 0 to 100."""
+    cores: int | None = None
+    load1: float | None = None
+    """Runnable (and, on Linux, uninterruptible) tasks, mean of the last minute."""
+    memory_used_bytes: int | None = None
+    """Total minus what programs could still get (MemAvailable)."""
+    memory_total_bytes: int | None = None
+    net_rx_bytes_per_s: float | None = None
+    """All interfaces but loopback."""
+    net_tx_bytes_per_s: float | None = None
+    steal_pct: float | None = None
+    """Of all cores' time, taken by the hypervisor for others; None where the system does not tell."""
+    throttled_pct: float | None = None
+    """Share of the time in which our cgroup was held back by its CPU quota (cpu.stat throttled_usec over
+    the cores, at most 100); None without a quota or without cgroup v2."""
+
+
+class Histogram(msgspec.Struct, omit_defaults=True):
+    """A Prometheus histogram of seconds, since the server's start."""
+
+    bounds_s: list[float]
+    """Ascending upper bounds, without the last, infinite one."""
+    counts: list[int]
+    """Observations at or below each bound, then all of them: one more than `bounds_s`, never falling."""
+    sum_s: float | None = None
 
 
 class ServerSample(msgspec.Struct, tag="server", tag_field="kind", omit_defaults=True):
@@ -72,6 +192,22 @@ class ServerSample(msgspec.Struct, tag="server", tag_field="kind", omit_defaults
     preemptions: float | None = None
     prompt_tokens: float | None = None
     output_tokens: float | None = None
+    prefix_hit_pct: float | None = None
+    """Prompt tokens found in the prefix cache, of those looked up since the last sample (SGLang: its own
+    gauge). None when none were looked up."""
+    prefix_queried_tokens: float | None = None
+    """Prompt tokens looked up in the prefix cache."""
+    cached_tokens: float | None = None
+    """Prompt tokens that came from a cache."""
+    finished: float | None = None
+    """Requests that ended well."""
+    ttft: Histogram | None = None
+    """Time to first token as the server sees it: beside ours, the difference is network and client."""
+    itl: Histogram | None = None
+    """Time between tokens as the server sees it."""
+    e2e: Histogram | None = None
+    queue: Histogram | None = None
+    """Time that requests waited in the server."""
 
 
 class SourceNote(msgspec.Struct, tag="source", tag_field="kind", omit_defaults=True):
@@ -83,4 +219,4 @@ class SourceNote(msgspec.Struct, tag="source", tag_field="kind", omit_defaults=T
     message: str
 
 
-TelemetryRecord = GpuDevices | GpuSamples | ServerSample | SourceNote
+TelemetryRecord = GpuDevices | GpuSamples | GpuEvent | HostSample | ServerSample | SourceNote
