@@ -43,7 +43,7 @@ class GpuSample(msgspec.Struct, omit_defaults=True):
     took_ns: int | None = None
     """Asking this GPU took so long."""
     lost: bool = False
-    """Off the bus, or in want of a reset (NVML GpuIsLost, ResetRequired): all values None; asked every 5 s."""
+    """Off the bus or in want of a reset (NVML GpuIsLost, ResetRequired): all values None; asked every 5 s."""
     power_average_w: float | None = None
     """Mean of the last second (NVML field 185; Ampere and later except GA100)."""
     memory_temperature_c: float | None = None
