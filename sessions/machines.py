@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sessions.columns import Floats, Table, span_sums
+from sessions.devices import GpuColumns, place
 from sessions.frame import Gpu, Server
 from sessions.manifest import Manifest
-from sessions.timeline import GpuColumns, Timeline
+from sessions.timeline import Timeline
 from telemetry.records import GpuDevice
 
 RECENT_NS = 10_000_000_000
@@ -49,17 +50,13 @@ def gpu_note(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> str:
 
 def gpus_at(timeline: Timeline, axis: Axis) -> tuple[Gpu, ...]:
     known = [gpu for gpu in timeline.gpus.values() if gpu.since_ns <= axis.at_ns]
-    known.sort(key=lambda gpu: _place(gpu.device(axis.at_ns)))
+    known.sort(key=lambda gpu: place(gpu.device(axis.at_ns)))
     several_hosts = len({gpu.device(axis.at_ns).host for gpu in known}) > 1
     return tuple(_gpu(gpu, several_hosts, axis) for gpu in known)
 
 
-def _place(device: GpuDevice) -> tuple[str, int, str]:
-    return device.host, device.index, device.gpu
-
-
 def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
-    device, samples = gpu.device(axis.at_ns), gpu.samples
+    device, samples = gpu.device(axis.at_ns), gpu.samples(axis.at_ns)
     row = int(samples.upto(axis.at_ns))
     hold_ns = _interval_ns(samples, row) * 1.5
 
@@ -126,7 +123,7 @@ def _held_means(samples: Table, names: tuple[str, ...], axis: Axis, hold_ns: flo
 def server_at(timeline: Timeline, axis: Axis) -> Server:
     """Of the first source by name that has spoken."""
     for source in sorted(timeline.servers):
-        samples = timeline.servers[source]
+        samples = timeline.servers[source].samples
         row = int(samples.upto(axis.at_ns))
         if not row:
             continue
@@ -163,13 +160,13 @@ def _gain(samples: Table, name: str, from_ns: int, row: int) -> float | None:
 
 def gpus_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[dict[str, object]]:
     """GPUs over a span, for a summary: one object each, by host and index."""
-    known = sorted(timeline.gpus.values(), key=lambda gpu: _place(gpu.device(timeline.newest_ns)))
+    known = sorted(timeline.gpus.values(), key=lambda gpu: place(gpu.device(timeline.newest_ns)))
     return [_gpu_over(gpu, gpu.device(timeline.newest_ns), start_ns, end_ns) for gpu in known]
 
 
 def _gpu_over(gpu: GpuColumns, device: GpuDevice, start_ns: int, end_ns: int) -> dict[str, object]:
     """Means and maxima over the run; energy is the difference of the card's own counter."""
-    samples = gpu.samples
+    samples = gpu.samples(end_ns)
     a, b = samples.upto(np.array([start_ns - 1, end_ns], dtype=np.float64)).tolist()
     total = samples["memory_total_bytes"][a:b]
     total = total[np.isfinite(total)]
@@ -177,7 +174,7 @@ def _gpu_over(gpu: GpuColumns, device: GpuDevice, start_ns: int, end_ns: int) ->
         "index": device.index,
         "name": device.name,
         "host": device.host,
-        "source": gpu.source,
+        "source": gpu.source(end_ns),
         "samples": b - a,
         **{
             name: _spread(samples[name][a:b])

@@ -9,15 +9,23 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from loadgen.records import Tick, WorkerNote
 from sessions.columns import Floats, Ints, SketchLog, Table, quantiles_ns
+from sessions.devices import GpuColumns, HostColumns, ServerColumns, or_nan
 from sessions.records import AnyRecord, End, LoadChange, Mark, Note, State
-from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, ServerSample, SourceNote
+from telemetry.records import (
+    GpuDevice,
+    GpuDevices,
+    GpuEvent,
+    GpuSamples,
+    HostSample,
+    ServerSample,
+    SourceNote,
+)
 
 METRICS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag")
 COUNTS = (
@@ -25,15 +33,9 @@ COUNTS = (
     *("chunks", "output_tokens", "reads", "coalesced_reads", "kernel_reads"),
 )
 GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
-NO_NUMBERS = frozenset({"gpu", "lost", "throttle", "throttled_pct", "processes", "after_ns", "took_ns"})
-GPU_FIELDS = tuple(name for name in GpuSample.__struct_fields__ if name not in NO_NUMBERS)
-SERVER_FIELDS = ("running", "waiting", "kv_pct", "preemptions", "prompt_tokens", "output_tokens")
-
 KINDS_CAP = 256
 """Error kinds, devices and sources kept apart; a session that names more is not one of ours."""
 EVENTS_CAP = 20_000
-
-_NAN = float("nan")
 
 
 class Event(NamedTuple):
@@ -45,23 +47,6 @@ class Event(NamedTuple):
     label: str
 
 
-@dataclass
-class GpuColumns:
-    """One GPU: what it is, and its samples."""
-
-    source: str
-    since_ns: int
-    unnamed: GpuDevice
-    """All that a sample alone tells."""
-    named: GpuDevice | None = None
-    named_ns: int = 0
-    samples: Table = field(default_factory=lambda: Table(("t", *GPU_FIELDS)))
-
-    def device(self, at_ns: int) -> GpuDevice:
-        """What was known of it at an instant."""
-        return self.unnamed if self.named is None or self.named_ns > at_ns else self.named
-
-
 class Timeline:
     """Applies records, answers questions about spans of session time."""
 
@@ -71,7 +56,9 @@ class Timeline:
         self._errors: dict[str, Table] = {}
         self._newest_tick_ns: dict[int, int] = {}
         self.gpus: dict[str, GpuColumns] = {}
-        self.servers: dict[str, Table] = {}
+        self.servers: dict[str, ServerColumns] = {}
+        self.hosts: dict[str, HostColumns] = {}
+        """Servers and hosts by source."""
         self.sources: dict[str, list[tuple[int, bool, str]]] = {}
         """By source: when it was found or lost, whether it works, and the sentence about it."""
         self._simulated_ns: int | None = None
@@ -101,8 +88,8 @@ class Timeline:
                 *(getattr(tick, name) for name in COUNTS),
                 tick.in_flight,
                 tick.backlog,
-                _NAN if tick.rate_rps is None else tick.rate_rps,
-                _NAN if tick.concurrency is None else tick.concurrency,
+                or_nan(tick.rate_rps),
+                or_nan(tick.concurrency),
                 tick.loop_lag_max_ns,
                 tick.cpu_ns,
             )
@@ -124,18 +111,17 @@ class Timeline:
             known_ns = record.t_ns if self._simulated_ns is None else self._simulated_ns
             self._simulated_ns = min(record.t_ns, known_ns)
         for device in record.devices:
-            known = self._gpu(device.gpu, record.source, record.t_ns)
-            if known is not None and (known.named is None or record.t_ns < known.named_ns):
-                known.named, known.named_ns = device, record.t_ns
+            known = self._gpu(device.gpu, record.t_ns)
+            if known is not None:
+                known.describe(record.t_ns, record.source, device)
 
     def _gpu_samples(self, record: GpuSamples) -> None:
         for sample in record.gpus:
-            known = self._gpu(sample.gpu, record.source, record.t_ns)
+            known = self._gpu(sample.gpu, record.t_ns)
             if known is not None:
-                fields = (getattr(sample, name) for name in GPU_FIELDS)
-                known.samples.add((record.t_ns, *map(_or_nan, fields)))
+                known.take(record, sample)
 
-    def _gpu(self, key: str, source: str, t_ns: int) -> GpuColumns | None:
+    def _gpu(self, key: str, t_ns: int) -> GpuColumns | None:
         """The columns of a GPU, new or known; None when there are too many."""
         known = self.gpus.get(key)
         if known is None:
@@ -143,17 +129,22 @@ class Timeline:
                 return None
             number = key.rpartition("#")[2]
             index = int(number) if number.isdecimal() and number.isascii() and len(number) < 6 else 0
-            known = self.gpus[key] = GpuColumns(source, t_ns, GpuDevice(key, index))
+            known = self.gpus[key] = GpuColumns(t_ns, GpuDevice(key, index))
         known.since_ns = min(known.since_ns, t_ns)
         return known
 
+    def _gpu_event(self, record: GpuEvent) -> None:
+        kind = "error" if record.event in _GPU_ERRORS else "warning"
+        code = "" if record.code is None else f" {record.code}"
+        self._happened(record.t_ns, kind, record.text or f"GPU {record.event}{code}")
+
     def _server(self, record: ServerSample) -> None:
-        table = self.servers.get(record.source)
-        if table is None:
-            if len(self.servers) >= KINDS_CAP:
-                return
-            table = self.servers[record.source] = Table(("t", *SERVER_FIELDS))
-        table.add((record.t_ns, *map(_or_nan, (getattr(record, name) for name in SERVER_FIELDS))))
+        if record.source in self.servers or len(self.servers) < KINDS_CAP:
+            self.servers.setdefault(record.source, ServerColumns()).take(record)
+
+    def _host(self, record: HostSample) -> None:
+        if record.source in self.hosts or len(self.hosts) < KINDS_CAP:
+            self.hosts.setdefault(record.source, HostColumns(record.host)).take(record)
 
     def _source(self, record: SourceNote) -> None:
         if record.source in self.sources or len(self.sources) < KINDS_CAP:
@@ -266,17 +257,17 @@ class Timeline:
         return self.events[: bisect_right(self.events, at_ns, key=lambda event: event.t_ns)]
 
 
-def _or_nan(value: float | None) -> float:
-    return _NAN if value is None else value
-
-
 _NOTE_KINDS = {"backing_off": "warning", "reachable_again": "note", "host_lost": "error"}
+
+_GPU_ERRORS = ("xid", "ecc_uncorrected", "remap_failed")
 
 _TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
     Tick: Timeline._tick,
     WorkerNote: Timeline._worker_note,
     GpuDevices: Timeline._gpu_devices,
     GpuSamples: Timeline._gpu_samples,
+    GpuEvent: Timeline._gpu_event,
+    HostSample: Timeline._host,
     ServerSample: Timeline._server,
     SourceNote: Timeline._source,
     State: Timeline._state,

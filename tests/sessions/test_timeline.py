@@ -182,8 +182,9 @@ def test_a_gpu_is_one_whoever_speaks_of_it_first() -> None:
         timeline = folded(records)
         assert [timeline.gpus["GPU-a"].device(t_ns).name for t_ns in (3, 4)] == ["", "H200"]
         assert timeline.gpus["GPU-a"].since_ns == 4
-        assert timeline.gpus["GPU-a"].samples["power_w"].tolist() == [100.0]
-        assert np.isnan(timeline.gpus["GPU-a"].samples["energy_j"]).all()
+        assert timeline.gpus["GPU-a"].samples(5)["power_w"].tolist() == [100.0]
+        assert np.isnan(timeline.gpus["GPU-a"].samples(5)["energy_j"]).all()
+        assert len(timeline.gpus["GPU-a"].samples(4)["t"]) == 0
         assert (timeline.simulated(3), timeline.simulated(4)) == (False, True)
 
 
