@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "attach": ("tui.commands.attach", "open the screen on a run that is going on"),
     "replay": ("tui.commands.replay", "open the screen on a recorded run"),
     "summary": ("tui.commands.summary", "print what a run says"),
+    "calibrate": ("tui.commands.calibrate", "measure how much this machine can load cleanly"),
     "doctor": ("tui.commands.doctor", "check this machine, and what a server can do"),
 }
 """Name to module and one line of help, in the order in which help shows them."""

@@ -1,0 +1,92 @@
+"""`ttftop calibrate`: how much of a load this machine's client can take before it is the limit itself."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from tui.commands import values
+from tui.commands.exits import NOT_VALID, OK, CommandError, one_line
+from tui.commands.parser import Parser
+
+if TYPE_CHECKING:
+    from sessions.calibrated import Step
+
+EPILOG = """\
+The load worker of a run is pointed at a server of ours that writes down when it sent each token. The load
+is doubled until the times are off by 1 ms (p99), tokens run together, the worker uses 0.6 of a core, or
+requests leave 2 ms late (p99). The highest clean load is kept for this machine, Python and version of
+ttftop; `ttftop doctor` shows it, and every run says how far below it was. Takes a minute or two. Close what
+else is busy on this machine before.
+"""
+
+
+def parser() -> Parser:
+    parser = Parser("ttftop calibrate", "[options]", "Measure the client itself on this machine.", EPILOG)
+    parser.add_argument(
+        "--seconds", type=values.duration, default=3.0, metavar="TIME", help="length of each load (3s)"
+    )
+    parser.add_argument(
+        "--most", type=values.rate, metavar="N", help="try no more than N events per second (128000)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="measure and print, keep nothing")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from sessions import calibrate, calibrated
+
+    if options.seconds < 0.5:
+        raise CommandError(f"--seconds: got {options.seconds:g}, need at least 0.5")
+    if options.most is not None and options.most < calibrate.LEAST:
+        raise CommandError(f"--most: got {options.most:g}, need at least {calibrate.LEAST:g}")
+
+    print(HEADER, flush=True)
+    try:
+        steps = asyncio.run(
+            calibrate.sweep(
+                lambda load: calibrate.measure(load, options.seconds),
+                lambda step: print(row(step), flush=True),
+                options.most or calibrate.MOST,
+            )
+        )
+    except (calibrate.CalibrationError, OSError) as error:
+        raise CommandError(f"calibrate: {one_line(error)}", NOT_VALID) from None
+    best, limit = calibrate.outcome(steps)
+    if not best:
+        print(f"\nnot even {steps[-1].asked_events_per_s:,.0f} events/s were clean: {limit}")
+        return NOT_VALID
+    print(f"\nclean up to {best:,.0f} events/s for each load worker; beyond: {limit}")
+    if options.dry_run:
+        return OK
+    kept = calibrated.Calibration(
+        machine=calibrated.this_machine(),
+        measured_at=datetime.now(timezone.utc).astimezone().isoformat(timespec="seconds"),
+        events_per_s=best,
+        limit=limit,
+        steps=steps,
+    )
+    try:
+        calibrated.save(kept, calibrated.path())
+    except OSError as error:
+        raise CommandError(f"calibrate: {calibrated.path()}: {error.strerror}", NOT_VALID) from None
+    print(f"kept in {calibrated.path()}")
+    return OK
+
+
+HEADER = (
+    "events/s  timing error us    send lag   CPU share    coalesced  kernel\n"
+    "    sent      p50      p99  p99 us      us/event        reads   times"
+)
+
+
+def row(step: Step) -> str:
+    """One line of the table."""
+    return (
+        f"{step.events_per_s:8,.0f} {step.timing_error_p50_us:8.1f} {step.timing_error_p99_us:8.1f} "
+        f"{step.send_lag_p99_us:7.0f} {step.cpu_share:5.0%} {step.cpu_us_per_event:6.1f} "
+        f"{step.coalesced_share:11.2%} {step.kernel_share:7.0%}  {step.why_not or 'clean'}"
+    )
