@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from loadgen.endpoints import OK_FINISH, Endpoint, Reading
+from loadgen.endpoints import OK_FINISH, Endpoint, Reading, Usage
+from loadgen.endpoints.reading import usage_of
+from loadgen.endpoints.usual import usual_events
 from loadgen.errors import http_kind, printable
 from loadgen.plan import Deadlines
 from loadgen.records import Request, RequestError
@@ -109,17 +111,20 @@ class Flight:
             self._bytes_of_error = (self._bytes_of_error + data)[:_ERROR_BODY_BYTES]
             return
         try:
-            events = self._sse.feed(data)
+            bearing = self._read(t_ns, data)
         except SseLimitError as error:
             self.fail(t_ns, "body_too_large", str(error))
             return
-        if events:
-            self._on_events(events, t_ns, by_kernel)
+        if bearing:
+            tally = self._tally
+            tally.reads += 1
+            tally.kernel_reads += by_kernel
+            tally.coalesced_reads += bearing > 1
 
     def on_end(self, t_ns: int) -> None:
         if self._event_stream and (events := self._sse.close()):
             self.flag("unterminated_event")
-            self._on_events(events, t_ns, False)
+            self._tally.reads += self._on_events(events, t_ns) > 0
         self._land(t_ns, self._verdict())
 
     def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
@@ -164,18 +169,68 @@ class Flight:
 
     # reading
 
-    def _on_events(self, events: list[Event], t_ns: int, by_kernel: bool) -> None:
-        record, tally = self.record, self._tally
-        if record.first_event_ns is None:
+    def _read(self, t_ns: int, data: bytes) -> int:
+        """Takes in what one read of the event stream brought; returns how many events bore tokens.
+
+        Raises:
+            SseLimitError: a line or an event is longer than the limit.
+        """
+        bearing, sse = 0, self._sse
+        if not sse.at_rest:
+            # The first event of a stream, or the rest of one: whole events may follow it.
+            cut = data.find(b"\n\n") + 2
+            if 2 <= cut < len(data):
+                bearing = self._on_events(sse.feed(data[:cut]), t_ns)
+                data = data[cut:]
+        if sse.at_rest:
+            taken = self._on_counted(data, t_ns) if self._chunk_counts else self._on_usual(data, t_ns)
+            if taken is not None:
+                events, size = taken
+                bearing += events
+                if size == len(data):
+                    return bearing
+                data = data[size:]
+        return bearing + self._on_events(sse.feed(data), t_ns)
+
+    def _on_usual(self, data: bytes, t_ns: int) -> tuple[int, int] | None:
+        """Takes in the usual events at the start of `data`: how many bore tokens, and their bytes."""
+        events, size = usual_events(self._endpoint.usual, data)
+        if not events:
+            return None
+        return self._on_chunks(t_ns, len(events), None, False), size
+
+    def _on_counted(self, data: bytes, t_ns: int) -> tuple[int, int] | None:
+        """The same where the server counts tokens, as long as each event bears one."""
+        events, size = usual_events(self._endpoint.counted, data)
+        counted = self._counted
+        for event in events:
+            counted += 1
+            if event.choices[0].token_ids is None and (
+                event.usage is None or event.usage.completion_tokens != counted
+            ):
+                return None
+        if not events:
+            return None
+        for event in events:
+            if (usage := usage_of(event.usage)) is not None:
+                self._on_usage(usage)
+        return self._on_chunks(t_ns, len(events), 1, False), size
+
+    def _on_events(self, events: list[Event], t_ns: int) -> int:
+        """Takes events in one by one; returns how many bore tokens."""
+        record = self.record
+        if events and record.first_event_ns is None:
             record.first_event_ns = t_ns
         bearing = 0
         for event in events:
-            reading = self._endpoint.read(event.data, event.name)
-            bearing += self._on_reading(reading, t_ns)
-        if bearing:
-            tally.reads += 1
-            tally.kernel_reads += by_kernel
-            tally.coalesced_reads += bearing > 1
+            bearing += self._on_reading(self._endpoint.read(event.data, event.name), t_ns)
+        return bearing
+
+    def _on_usage(self, usage: Usage) -> None:
+        self.record.input_tokens = usage.prompt_tokens
+        self.record.cached_tokens = usage.cached_tokens
+        if usage.completion_tokens is not None:
+            self.record.output_tokens = usage.completion_tokens
 
     def _on_reading(self, reading: Reading, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
@@ -189,47 +244,61 @@ class Flight:
             self.flag(flag)
         tokens = reading.tokens
         if (usage := reading.usage) is not None:
-            self.record.input_tokens = usage.prompt_tokens
-            self.record.cached_tokens = usage.cached_tokens
-            if usage.completion_tokens is not None:
-                if self._chunk_counts and tokens is None:
-                    tokens = max(0, usage.completion_tokens - self._counted)
-                self.record.output_tokens = usage.completion_tokens
+            self._on_usage(usage)
+            if self._chunk_counts and tokens is None and usage.completion_tokens is not None:
+                tokens = max(0, usage.completion_tokens - self._counted)
         if reading.finish_reason is not None:
             self.record.finish_reason = reading.finish_reason
         # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
         if not reading.bears_token and not (self._chunk_counts and tokens):
             return 0
+        return self._on_chunks(t_ns, 1, tokens if self._chunk_counts else None, reading.reasoning)
+
+    def _on_chunks(self, t_ns: int, chunks: int, tokens: int | None, reasoning: bool) -> int:
+        """`chunks` token-bearing events of one read, `tokens` in each (None: unknown); returns `chunks`.
+
+        More than one at once only where `tokens` is 1 or None.
+        """
         if self._done:
             self.flag("token_after_done")
             return 0
-        self._on_tokens(t_ns, tokens if self._chunk_counts else None, reading.reasoning)
-        return 1
-
-    def _on_tokens(self, t_ns: int, tokens: int | None, reasoning: bool) -> None:
         record, tally = self.record, self._tally
         count = tokens or 1
-        self._counted += count
-        tally.chunks += 1
-        tally.output_tokens += count
-        if record.last_token_ns is None:
+        self._counted += count * chunks
+        tally.chunks += chunks
+        tally.output_tokens += count * chunks
+        # A gap that lies before exactly one token, or is taken to, is an ITL as it stands.
+        is_itl = self._one_token_chunks if tokens is None else tokens == 1
+        last_ns = record.last_token_ns
+        if last_ns is None:
             record.first_token_ns = t_ns
+            if record.first_event_ns is None:
+                record.first_event_ns = t_ns
             tally.ttft_from_due.add(t_ns - record.due_ns)
             tally.ttft_from_sent.add(t_ns - (record.sent_ns or record.due_ns))
         else:
-            gap_ns = t_ns - record.last_token_ns
-            record.gaps_us.append(gap_ns // 1000)
-            tally.chunk_gap.add(gap_ns)
-            if tokens is not None:
-                tally.itl.add(gap_ns // count, count)
-            elif self._one_token_chunks:
-                tally.itl.add(gap_ns)
+            gap_ns = t_ns - last_ns
+            # Between whole microseconds, so that the gaps of a stream add up to its times.
+            record.gaps_us.append(t_ns // 1000 - last_ns // 1000)
+            if is_itl:
+                tally.gaps_ns.append(gap_ns)
+            else:
+                tally.chunk_gap.add(gap_ns)
+                if tokens is not None:
+                    tally.itl.add(gap_ns // count, count)
+        if chunks > 1:
+            record.gaps_us += [0] * (chunks - 1)
+            if is_itl:
+                tally.zero_gaps += chunks - 1
+            else:
+                tally.chunk_gap.add(0, chunks - 1)
         if not reasoning and record.first_answer_token_ns is None:
             record.first_answer_token_ns = t_ns
         if tokens is not None:
-            record.chunk_tokens.append(tokens)
+            record.chunk_tokens += [tokens] * chunks
         record.last_token_ns = t_ns
-        record.chunks += 1
+        record.chunks += chunks
+        return chunks
 
     # the end
 

@@ -7,6 +7,7 @@ more in the last one. No numpy here: load workers import it.
 
 from __future__ import annotations
 
+from collections import Counter
 from math import log
 
 BUCKETS = 1200
@@ -24,6 +25,16 @@ def bucket(ns: int) -> int:
 def value_ns(bucket: int) -> float:
     """The duration a bucket stands for: its geometric middle, nanoseconds."""
     return float(1000.0 * GROWTH ** (bucket + 0.5))
+
+
+def bucketed(durations_ns: list[int]) -> dict[int, int]:
+    """`{bucket: count}` of many durations at once, several times as fast as one by one."""
+    per_log, longest = _PER_LOG, BUCKETS - 1
+    counted = Counter([int(log(ns / 1000.0) * per_log) if ns > 1000 else 0 for ns in durations_ns])
+    if counted and max(counted) > longest:
+        beyond = [at for at in counted if at > longest]
+        counted[longest] += sum(counted.pop(at) for at in beyond)
+    return counted
 
 
 class SketchCounts:
@@ -44,6 +55,12 @@ class SketchCounts:
             at = 0
         counts = self.counts
         counts[at] = counts.get(at, 0) + n
+
+    def add_all(self, counted: dict[int, int]) -> None:
+        """Adds `{bucket: count}`."""
+        counts = self.counts
+        for at, n in counted.items():
+            counts[at] = counts.get(at, 0) + n
 
     def take(self) -> list[int]:
         """Flat `[bucket, count, ...]` by rising bucket; the counts start again from nothing."""

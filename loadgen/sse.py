@@ -45,6 +45,7 @@ class SseParser:
         "_start",
         "_tail",
         "_tail_size",
+        "at_rest",
     )
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -57,6 +58,8 @@ class SseParser:
         self._after_cr = False  # the last byte was CR: a LF that comes next belongs to it
         self._start = True  # no line was read yet: one byte order mark may stand before it
         self._pending = False  # anything above is not at rest
+        self.at_rest = False
+        """A line has come and no event has begun: the next bytes start an event of their own."""
 
     def feed(self, data: bytes) -> list[Event]:
         """The events completed by `data`.
@@ -79,6 +82,7 @@ class SseParser:
                     events.append(Event(block[6:]))
             else:
                 self._start = False
+                self.at_rest = True
                 return events
         return self._feed_any(data)
 
@@ -122,6 +126,7 @@ class SseParser:
             if self._tail_size > self._max:
                 raise SseLimitError(f"a line of the event stream is longer than {self._max} bytes")
         self._pending = bool(self._tail or self._lines) or self._name is not None or self._after_cr
+        self.at_rest = not self._pending and not self._start
         return events
 
     def _line(self, line: bytes, events: list[Event]) -> None:

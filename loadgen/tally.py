@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgen.records import Tick
-from loadgen.sketch import SketchCounts
+from loadgen.sketch import SketchCounts, bucketed
 
 
 class Tally:
@@ -17,6 +17,7 @@ class Tally:
         "e2e",
         "errors",
         "failed",
+        "gaps_ns",
         "input_tokens",
         "itl",
         "kernel_reads",
@@ -30,6 +31,7 @@ class Tally:
         "succeeded",
         "ttft_from_due",
         "ttft_from_sent",
+        "zero_gaps",
     )
 
     def __init__(self) -> None:
@@ -43,6 +45,10 @@ class Tally:
         self.chunks = self.output_tokens = self.input_tokens = 0
         self.reads = self.coalesced_reads = self.kernel_reads = 0
         self.loop_lag_max_ns = 0
+        self.gaps_ns: list[int] = []
+        """Gaps between chunks of one token, which are ITLs too; put into buckets when the tick is taken."""
+        self.zero_gaps = 0
+        """More of them, of no length: chunks that came in one read."""
         self.errors: dict[str, int] = {}
 
     def fail(self, kind: str) -> None:
@@ -63,6 +69,11 @@ class Tally:
         cpu_ns: int,
     ) -> Tick:
         """The tick that ends at `t_ns`; counting starts anew."""
+        gaps = bucketed(self.gaps_ns)
+        if self.zero_gaps:
+            gaps[0] = gaps.get(0, 0) + self.zero_gaps
+        self.chunk_gap.add_all(gaps)
+        self.itl.add_all(gaps)
         tick = Tick(
             t_ns=t_ns,
             dt_ns=dt_ns,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from loadgen.endpoints import chat, completions
 from loadgen.endpoints.reading import OK_FINISH, Reading, Usage, read_error
+from loadgen.endpoints.usual import Counted, DecodeLines, Usual
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "Reading", "Usage", "read_error"]
 
@@ -20,11 +22,22 @@ class Endpoint:
     """Below the target's base path."""
     body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
     read: Callable[..., Reading]
+    usual: DecodeLines[Usual[Any]]
+    """Decodes usual events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.usual`)."""
+    counted: DecodeLines[Counted[Any]]
+    """The same for a server that tells the tokens of each event."""
     takes_ids: bool
     """A prompt may be token ids."""
 
 
 ENDPOINTS: dict[str, Endpoint] = {
-    "completions": Endpoint(completions.PATH, completions.body, completions.read, takes_ids=True),
-    "chat": Endpoint(chat.PATH, chat.body, chat.read, takes_ids=False),
+    "completions": Endpoint(
+        completions.PATH,
+        completions.body,
+        completions.read,
+        completions.USUAL,
+        completions.COUNTED,
+        takes_ids=True,
+    ),
+    "chat": Endpoint(chat.PATH, chat.body, chat.read, chat.USUAL, chat.COUNTED, takes_ids=False),
 }

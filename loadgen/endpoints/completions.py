@@ -22,6 +22,7 @@ from loadgen.endpoints.reading import (
     tolerant,
     usage_of,
 )
+from loadgen.endpoints.usual import Counted, Text, Usual
 
 PATH = "/v1/completions"
 
@@ -39,6 +40,20 @@ class _Chunk(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
+class _UsualChoice(msgspec.Struct, gc=False):
+    text: Text
+    finish_reason: None = None
+    token_ids: None = None
+
+
+class _CountedChoice(msgspec.Struct, gc=False):
+    text: str | None = None
+    finish_reason: None = None
+    token_ids: tuple[int] | None = None
+
+
+USUAL = msgspec.json.Decoder(Usual[_UsualChoice]).decode_lines
+COUNTED = msgspec.json.Decoder(Counted[_CountedChoice]).decode_lines
 _decode = msgspec.json.Decoder(_Chunk).decode
 _encode = msgspec.json.Encoder().encode
 

@@ -1,0 +1,118 @@
+"""ttftop's load engine as a benchmark client: one worker, a closed loop.
+
+python -m benchmarks.client.clients.ours PORT STREAMS REQUESTS [--errors] [--loop asyncio]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import sys
+from itertools import accumulate
+
+from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
+from loadgen.clock import MonotonicClock, monotonic_ns, process_cpu_ns
+from loadgen.endpoints import ENDPOINTS
+from loadgen.engine import Engine
+from loadgen.plan import Address, ClosedLoad, Finish, Plan, PromptPlan, RequestTemplate
+from loadgen.prompts import prompt
+from loadgen.records import Request, Tick
+from loadgen.transport.pool import Pool
+from sessions.worker import new_loop
+
+
+def body_of(plan: Plan, index: int) -> bytes:
+    template = plan.template
+    return ENDPOINTS[template.endpoint].body(
+        template.fields,
+        prompt(plan.prompt, plan.seed, index),
+        template.max_tokens_field,
+        plan.output_tokens,
+    )
+
+
+def errors_ns(plan: Plan, port: int, requests: list[Request]) -> list[int]:
+    """Reported time of each token minus the server's time of its send, from the records alone."""
+    sends = sends_of(port)
+    errors = []
+    for record in requests:
+        assert record.first_token_ns is not None
+        # Gaps are differences of whole microseconds, so they add up without an error that grows.
+        first_us = (record.first_token_ns) // 1000
+        times_us = accumulate(record.gaps_us, initial=first_us)
+        truth = sends[body_of(plan, record.index)]
+        assert record.chunks == len(truth)
+        errors += [t * 1000 + 500 + plan.origin_ns - sent for t, sent in zip(times_us, truth, strict=True)]
+    return errors
+
+
+async def run(plan: Plan, port: int, records: list[Request], ticks: list[Tick]) -> None:
+    loop = asyncio.get_running_loop()
+    clock = MonotonicClock(plan.origin_ns)
+
+    def emit(record: object) -> None:
+        if isinstance(record, Request):
+            records.append(record)
+        elif isinstance(record, Tick):
+            ticks.append(record)
+
+    where = [(socket.AF_INET, ("127.0.0.1", port))]
+    engine = Engine(plan, clock, loop, Pool(loop, clock, where), emit)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100_000)
+    engine.start()
+    await engine.idle.wait()
+    engine.command(Finish(5.0))
+    await engine.ended.wait()
+
+
+def main() -> None:
+    args = arguments()
+    plan = Plan(
+        worker=0,
+        workers=1,
+        origin_ns=monotonic_ns(),
+        address=Address("127.0.0.1", args.port),
+        template=RequestTemplate(
+            path="/v1/completions",
+            headers=[("host", f"127.0.0.1:{args.port}"), ("content-type", "application/json")],
+            endpoint="completions",
+            fields={"model": "bench-model", "stream": True},
+        ),
+        prompt=PromptPlan(form="ids", tokens=8),
+        output_tokens=200,
+        load=ClosedLoad(args.streams),
+        start_ns=0,
+        requests=args.requests,
+        chunk_counts=args.counted,
+        max_in_flight=max(4096, args.streams),
+    )
+    records: list[Request] = []
+    ticks: list[Tick] = []
+    loop = asyncio.new_event_loop() if args.loop == "asyncio" else new_loop()
+    started_ns, cpu_ns = monotonic_ns(), process_cpu_ns()
+    loop.run_until_complete(run(plan, args.port, records, ticks))
+    cpu_ns = process_cpu_ns() - cpu_ns
+    failed = [record.error for record in records if record.error is not None]
+    if failed:
+        sys.exit(f"ours: {len(failed)} requests failed, the first: {failed[0]}")
+    tell(
+        Told(
+            events=sum(record.output_tokens or 0 for record in records),
+            wall_s=(max(record.end_ns for record in records) + plan.origin_ns - started_ns) / 1e9,
+            cpu_s=cpu_ns / 1e9,
+            ttft_ns=[record.first_token_ns - record.sent_ns for record in records],  # type: ignore[operator]
+            error_ns=errors_ns(plan, args.port, records) if args.errors else [],
+            more={
+                "reads": sum(tick.reads for tick in ticks),
+                "coalesced_reads": sum(tick.coalesced_reads for tick in ticks),
+                "kernel_reads": sum(tick.kernel_reads for tick in ticks),
+            },
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

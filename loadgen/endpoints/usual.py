@@ -1,0 +1,96 @@
+"""Nearly every event of a stream says the same: one more token. Many of them are read here at once.
+
+A type of its own describes the usual event so narrowly that whatever decodes as it is usual: nothing is
+guessed from bytes, and all that is not usual is left to `SseParser` and the endpoint's `read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Generic, Protocol, TypeVar
+
+import msgspec
+
+from loadgen.endpoints.reading import WireUsage
+
+T = TypeVar("T")
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Usual(msgspec.Struct, Generic[T], gc=False):
+    """An event that says nothing but that its one choice, of type `T`, bears a token."""
+
+    choices: tuple[T]
+    usage: None = None
+    error: None = None
+
+
+class CountedChoice(Protocol):
+    """A choice that bears one token, or none that its `token_ids` would show."""
+
+    token_ids: tuple[int] | None
+
+
+C = TypeVar("C", bound=CountedChoice)
+
+
+class Counted(msgspec.Struct, Generic[C], gc=False):
+    """The same from a server that tells how many tokens an event bears."""
+
+    choices: tuple[C]
+    usage: WireUsage | None = None
+    error: None = None
+
+
+DecodeLines = Callable[[bytes], list[T]]
+"""`msgspec.json.Decoder.decode_lines` of a usual event: values with white space between them."""
+
+_LAST_EVENTS = 5
+"""A response ends with events of its own (finish reason, usage, `[DONE]`): so many are looked at singly."""
+
+
+def usual_events(decode_lines: DecodeLines[T], data: bytes) -> tuple[list[T], int]:
+    """The usual events at the start of `data`, and how many bytes they take; `([], 0)` when none do.
+
+    `data` starts where an event starts. What the bytes after the usual events hold is unknown.
+    """
+    if not data.startswith(b"data: {") or b"\r" in data:
+        return [], 0
+    if data.find(b"\n\n", 7, -1) < 0:
+        events = _one(decode_lines, data)
+        return events, len(data) if events else 0
+    end = len(data)
+    for _ in range(_LAST_EVENTS):
+        start = data.rfind(b"\n\n", 0, end - 2) + 2
+        if start < 2:
+            events = _one(decode_lines, data[:end])
+            return events, end if events else 0
+        if _one(decode_lines, data[start:end]):
+            break
+        end = start
+    else:
+        return [], 0
+    # Where one event meets the next stands a tab: no JSON string may hold one, and no value may go on
+    # behind it, since between `}` and `{` of one value a comma or a colon must stand. So each event holds
+    # whole values, and as many values as events means one in each.
+    values = data[6 : end - 2].replace(b"}\n\ndata: {", b"}\t{")
+    if b"\n" in values:
+        return [], 0
+    try:
+        events = decode_lines(values)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [], 0
+    meetings = (end - 8 - len(values)) // 7
+    return (events, end) if len(events) == meetings + 1 else ([], 0)
+
+
+def _one(decode_lines: DecodeLines[T], event: bytes) -> list[T]:
+    """`event` as a list of one; empty if it is not exactly one usual event."""
+    value = event[6:-2]
+    if not event.startswith(b"data: {") or not event.endswith(b"}\n\n") or b"\n" in value:
+        return []
+    try:
+        events = decode_lines(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return events if len(events) == 1 else []
