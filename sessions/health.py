@@ -40,14 +40,57 @@ class Saturation(NamedTuple):
         return self.seconds > 0
 
 
+class Troubles(NamedTuple):
+    """What a client's seconds were like, the worst of its workers, by second."""
+
+    seconds: Ints
+    """Those there were ticks for: second `i` ends at `i + 1` s of session time."""
+    busy: Floats
+    """CPU seconds a second."""
+    send_lag_ns: Floats
+    """p99; 0 where nothing was sent."""
+    late: Floats
+    """Share of the reads that held several tokens, where the loop ran late; else 0."""
+
+    def over(self, first: int, last: int, ttft_p50_ns: float) -> Saturation:
+        """Of the seconds `[first, last)`. `ttft_p50_ns` is NaN where there was no TTFT."""
+        a, b = np.searchsorted(self.seconds, (first, last))
+        seconds, n = self.seconds[a:b], int(b - a)
+        floor = SEND_LAG_NS if np.isnan(ttft_p50_ns) else max(SEND_LAG_NS, SEND_LAG_SHARE * ttft_p50_ns)
+        troubles = (
+            (self.busy[a:b], CPU_SHARE, 1.0, "the client used {:.0%} of a core"),
+            (self.send_lag_ns[a:b], floor, 1e6, "requests left {:.0f} ms late (p99)"),
+            (
+                self.late[a:b],
+                COALESCED_SHARE,
+                1.0,
+                "{:.0%} of reads held several tokens: their times are blurred",
+            ),
+        )
+        total = np.zeros(n, dtype=np.bool_)
+        note = ""
+        for size, limit, unit, words in troubles:
+            if not (over := size > limit).any():
+                continue
+            hit = _sustained(over, seconds)
+            total |= hit
+            if not note and hit.any():
+                note = words.format(float(size[hit].max()) / unit)
+        return Saturation(int(total.sum()), n, note)
+
+
 def saturation(timeline: Timeline, from_ns: int, to_ns: int, ttft_p50_ns: float) -> Saturation:
     """Judges the whole seconds within `[from_ns, to_ns]`. `ttft_p50_ns` is NaN where there was no TTFT."""
+    first, last = -(-from_ns // SECOND_NS), to_ns // SECOND_NS
+    return troubles(timeline, first, last).over(first, last, ttft_p50_ns)
+
+
+def troubles(timeline: Timeline, first: int, last: int) -> Troubles:
+    """Of the seconds `[first, last)` of session time."""
     ticks = timeline.ticks
-    first = -(-from_ns // SECOND_NS) * SECOND_NS
-    last = to_ns // SECOND_NS * SECOND_NS
-    a, b = ticks.upto(np.array([first, last], dtype=np.float64)).tolist()
+    a, b = ticks.upto(np.array([first, last], dtype=np.float64) * SECOND_NS).tolist()
     if b <= a:
-        return Saturation(0, 0, "")
+        return Troubles(np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in range(3)))
     at = ((ticks["t"][a:b] - 1) // SECOND_NS).astype(np.int64)
     seconds, place = np.unique(at, return_inverse=True)
     worker = np.searchsorted(np.array(timeline.workers), ticks["worker"][a:b])
@@ -58,27 +101,10 @@ def saturation(timeline: Timeline, from_ns: int, to_ns: int, ttft_p50_ns: float)
 
     busy = (by_worker("cpu_ns") / np.maximum(by_worker("dt"), 1)).max(axis=1)
     reads, coalesced = by_worker("reads").sum(axis=1), by_worker("coalesced_reads").sum(axis=1)
-    late = coalesced / np.maximum(reads, 1)
     loop_lag = np.zeros(n)
     np.maximum.at(loop_lag, place, ticks["loop_lag_max_ns"][a:b])
-    send_lag = _send_lag_p99(timeline, seconds)
-    floor = SEND_LAG_NS if np.isnan(ttft_p50_ns) else max(SEND_LAG_NS, SEND_LAG_SHARE * ttft_p50_ns)
-    troubles = (
-        (_sustained(busy > CPU_SHARE, seconds), busy, "the client used {:.0%} of a core"),
-        (_sustained(send_lag > floor, seconds), send_lag / 1e6, "requests left {:.0f} ms late (p99)"),
-        (
-            _sustained((late > COALESCED_SHARE) & (loop_lag > LOOP_LAG_NS), seconds),
-            late,
-            "{:.0%} of reads held several tokens: their times are blurred",
-        ),
-    )
-    total = np.zeros(n, dtype=np.bool_)
-    note = ""
-    for hit, size, words in troubles:
-        total |= hit
-        if not note and hit.any():
-            note = words.format(float(size[hit].max()))
-    return Saturation(int(total.sum()), n, note)
+    late = np.where(loop_lag > LOOP_LAG_NS, coalesced / np.maximum(reads, 1), 0.0)
+    return Troubles(seconds, busy, _send_lag_p99(timeline, seconds), late)
 
 
 def _sustained(hit: Bools, seconds: Ints) -> Bools:
