@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from telemetry.nvml_readings import CONSTANTS, FUNCTION_NOT_FOUND, NOT_SUPPORTED, READINGS, Values, Way
-from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, SourceNote, TelemetryRecord
+from telemetry.crew import Crew
+from telemetry.cuda_visible import shown
+from telemetry.nvml_events import EventWatch
+from telemetry.nvml_gpu import Answer, Gpu
+from telemetry.records import (
+    GpuDevice,
+    GpuDevices,
+    GpuEvent,
+    GpuSample,
+    GpuSamples,
+    SourceNote,
+    TelemetryRecord,
+)
 from telemetry.source import NowNs, plain
 
 INTERVAL_NS = 250_000_000
 """The driver's own window is 1/6 to 1 s; asking more often says nothing more."""
 
-LOST_RETRY_NS = 5_000_000_000
-
-NO_PERMISSION = 4
-ARGUMENT_VERSION_MISMATCH = 25
-PERMANENT = (NOT_SUPPORTED, FUNCTION_NOT_FOUND, NO_PERMISSION, ARGUMENT_VERSION_MISMATCH)
-"""Answers that will not change while this process lives."""
-
-LOST = (15, 16)
-"""GpuIsLost, ResetRequired."""
+PATIENCE_S = 0.15
+"""So long a poll waits for the slowest GPU: within a tick, so that the others keep theirs."""
+FIRST_PATIENCE_S = 10.0
+"""Without persistence mode, the first call may take seconds."""
+SILENT_NS = 1_000_000_000
+OWNERS_INTERVAL_NS = 10_000_000_000
 
 NO_NVML = {
     12: "no NVIDIA driver on this machine (libnvidia-ml.so.1 not found); a container needs --gpus all",
@@ -35,87 +44,112 @@ NO_NVML = {
 }
 """Why nvmlInit failed, by `NVMLError.value`, and what to do."""
 
-
-@dataclass
-class _Gpu:
-    index: int
-    key: str = ""
-    uuid: str = ""
-    name: str = ""
-    handle: Any = None
-    lost: str = ""
-    """Why it gives no values; empty when it does."""
-    retry_ns: int = 0
-    unsupported: set[tuple[str, int]] = field(default_factory=set)
-    """(quantity, way) never to be asked again."""
-    remarks: set[str] = field(default_factory=set)
-    told_lost: bool = False
-    told_remarks: set[str] = field(default_factory=set)
-
-
-class _Lost(Exception):
-    pass
+GROWN = {
+    "ecc_corrected": "{count} memory errors corrected",
+    "ecc_uncorrected": "{count} uncorrectable memory errors",
+    "row_remapped": "{count} memory rows remapped after uncorrectable errors",
+    "remap_failed": "a memory row could not be remapped: the GPU wants replacing",
+}
 
 
 def _nothing() -> str:
     return ""
 
 
+def _nobody() -> frozenset[int] | None:
+    return None
+
+
 class NvmlSource:
-    """All GPUs of this machine, at 4 Hz.
+    """All GPUs of this machine, each asked by a thread of its own.
 
     Args:
         host: this machine's name, for `GpuDevice.host`.
         skip: asked once by `open`; a non-empty sentence says why NVML should be left alone.
         remark: asked once by `open`; words to add to the note about what was found.
+        owners: pids of the server under test, or None; asked every 10 s, in a thread of its own.
+        cuda_visible: the value of CUDA_VISIBLE_DEVICES; None where it is not set.
+        interval_ns: between polls.
+        patience_s: see `PATIENCE_S`.
     """
 
     name = "nvml"
 
     def __init__(
-        self, host: str = "", skip: Callable[[], str] = _nothing, remark: Callable[[], str] = _nothing
+        self,
+        host: str = "",
+        skip: Callable[[], str] = _nothing,
+        remark: Callable[[], str] = _nothing,
+        *,
+        owners: Callable[[], frozenset[int] | None] = _nobody,
+        cuda_visible: str | None = None,
+        interval_ns: int = INTERVAL_NS,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._host = host
         self._skip = skip
         self._remark = remark
+        self._ask_owners = owners
+        self._cuda_visible = cuda_visible
+        self._interval_ns = interval_ns
+        self._patience_s = patience_s
         self._nvml: Any = None
-        self._gpus: list[_Gpu] = []
         self._driver = ""
+        self._gpus: list[Gpu] = []
+        self._crew: Crew[Answer] | None = None
+        self._owner_crew: Crew[frozenset[int] | None] | None = None
+        self._owners: frozenset[int] | None = None
+        self._owners_ns: int | None = None
+        self._watch: EventWatch | None = None
+        self._known: dict[int, Answer] = {}
+        """The newest answer of each GPU."""
+        self._busy_since: dict[int, int] = {}
+        self._told_busy: set[int] = set()
+        self._told_lost: set[int] = set()
+        self._told_remarks: set[tuple[int, str]] = set()
+        self._told_devices: list[GpuDevice] = []
 
     @property
     def interval_ns(self) -> int | None:
-        return INTERVAL_NS if self._gpus else None
+        return self._interval_ns if self._gpus else None
 
     def open(self, now_ns: NowNs) -> list[TelemetryRecord]:
         """Gives a note and, when there are GPUs, what they are and a first sample."""
         reason = self._skip()
         if reason:
             return [SourceNote(now_ns(), self.name, True, reason)]
-        reason = self._start()
+        reason = self._start(now_ns)
         if reason:
             return [SourceNote(now_ns(), self.name, False, f"NVML: {reason}")]
-        devices = self._devices(now_ns)
-        first = self.sample(now_ns)
-        remark = self._remark()
-        found = f"NVML: {self._described()}{', ' + remark if remark else ''}"
-        return [SourceNote(now_ns(), self.name, True, found), devices, *first]
+        asks = [gpu.ask for gpu in self._gpus]
+        self._crew = Crew(asks, "telemetry nvml")
+        self._owner_crew = Crew([self._ask_owners], "telemetry owners")
+        self._look_for_owners(now_ns, 1.0)
+        polled = self._poll(now_ns, max(FIRST_PATIENCE_S, self._patience_s))
+        blind = self._watch_events(now_ns)
+        described = f"NVML: {self._described()}"
+        remarks = [remark for remark in (self._shown(), self._remark(), blind) if remark]
+        return [SourceNote(now_ns(), self.name, True, ", ".join([described, *remarks])), *polled]
 
     def sample(self, now_ns: NowNs) -> list[TelemetryRecord]:
-        """Gives `GpuSamples`; before it, notes and new `GpuDevices` when a GPU was lost or came back."""
-        start_ns = now_ns()
-        samples = []
-        for gpu in self._gpus:
-            values = self._read(gpu, READINGS, now_ns)
-            samples.append(msgspec.structs.replace(GpuSample(gpu=gpu.key), **values))
-        record = GpuSamples(start_ns, now_ns() - start_ns, self.name, samples)
-        return [*self._news(now_ns), record]
+        """Gives `GpuSamples`; before it, notes, events and new `GpuDevices` when something changed."""
+        self._look_for_owners(now_ns, 0.0)
+        return self._poll(now_ns, self._patience_s)
 
     def close(self) -> None:
-        if self._nvml is not None:
+        if self._watch is not None:
+            self._watch.stop()
+        if self._owner_crew is not None:
+            self._owner_crew.stop()
+        free = self._crew is None or self._crew.stop()
+        # Pulled away from under a call that blocks, the library would crash the process.
+        if self._nvml is not None and free:
+            for gpu in self._gpus:
+                gpu.close()
             with contextlib.suppress(self._nvml.NVMLError):
                 self._nvml.nvmlShutdown()
 
-    def _start(self) -> str:
+    def _start(self, now_ns: NowNs) -> str:
         """Loads NVML and finds the GPUs; returns why that failed, or nothing."""
         try:
             import pynvml
@@ -135,103 +169,168 @@ class NvmlSource:
             return f"it does not list GPUs: {plain(str(err))} (code {err.value})"
         if not count:
             return f"driver {self._driver} sees no GPU"
-        self._gpus = [_Gpu(index) for index in range(count)]
+        self._gpus = [Gpu(pynvml, index, self.name, self._host, now_ns) for index in range(count)]
         return ""
 
-    def _find(self, gpu: _Gpu) -> None:
-        """(Re)gets the handle. Raises `_Lost`, also for other errors: a GPU that cannot be had is lost."""
-        nvml = self._nvml
-        try:
-            # Indices may move when a GPU falls off the bus and comes back; the UUID stays.
-            if gpu.uuid:
-                handle = nvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
-            else:
-                handle = nvml.nvmlDeviceGetHandleByIndex(gpu.index)
-        except nvml.NVMLError as err:
-            raise _Lost(str(err)) from err
-        gpu.name = self._text(nvml.nvmlDeviceGetName, handle) or gpu.name
-        gpu.uuid = self._text(nvml.nvmlDeviceGetUUID, handle) or gpu.uuid
-        gpu.handle = handle
-        # The key never changes in a session, even when the UUID becomes known late.
-        gpu.key = gpu.key or gpu.uuid or f"{self.name}#{gpu.index}"
+    def _poll(self, now_ns: NowNs, patience_s: float) -> list[TelemetryRecord]:
+        assert self._crew is not None
+        start_ns, cpu_ns = now_ns(), time.thread_time_ns()
+        got = self._crew.ask(patience_s)
+        late: list[TelemetryRecord] = []
+        for place, answer in sorted(got.late.items()):
+            self._known[place] = answer
+            # What was read over more than a tick belongs to no instant.
+            if answer.took_ns <= self._interval_ns:
+                late.append(GpuSamples(answer.start_ns, answer.took_ns, self.name, answer.samples))
+        self._known.update(got.answers)
+        samples: list[GpuSample] = []
+        for place in self._order():
+            found = got.answers.get(place)
+            if found is None:
+                samples.append(GpuSample(gpu=self._gpus[place].settle()))
+                continue
+            for sample in found.samples:
+                sample.after_ns, sample.took_ns = max(0, found.start_ns - start_ns), found.took_ns
+                samples.append(sample)
+        cpu_ns = time.thread_time_ns() - cpu_ns + sum(answer.cpu_ns for answer in got.answers.values())
+        record = GpuSamples(start_ns, now_ns() - start_ns, self.name, samples, cpu_ns=cpu_ns)
+        answered = {**got.late, **got.answers}
+        return [
+            *self._device_news(now_ns),
+            *self._news(answered, now_ns),
+            *self._silence(got.busy, start_ns, now_ns),
+            *self._events(answered, now_ns),
+            *late,
+            record,
+        ]
 
-    def _text(self, call: Callable[[Any], str], handle: Any) -> str:
-        try:
-            return plain(call(handle))
-        except self._nvml.NVMLError as err:
-            if err.value in LOST:
-                raise _Lost(str(err)) from err
-            return ""
+    def _order(self) -> list[int]:
+        """Visible GPUs first, in the order of CUDA; then the others."""
+        first = self._visible() or []
+        return [*first, *(place for place in range(len(self._gpus)) if place not in first)]
 
-    def _read(self, gpu: _Gpu, table: dict[str, tuple[Way, ...]], now_ns: NowNs) -> Values:
-        """All of `table` that answers. A lost GPU gives nothing, and is looked for every 5 s."""
-        try:
-            if gpu.handle is None:
-                if gpu.lost and now_ns() < gpu.retry_ns:
-                    return {}
-                self._find(gpu)
-            values: Values = {}
-            for quantity, ways in table.items():
-                values.update(self._quantity(gpu, quantity, ways))
-        except _Lost as err:
-            gpu.key = gpu.key or f"{self.name}#{gpu.index}"
-            gpu.lost, gpu.handle, gpu.retry_ns = plain(str(err)), None, now_ns() + LOST_RETRY_NS
-            return {}
-        gpu.lost = ""
-        return values
+    def _visible(self) -> list[int] | None:
+        uuids = []
+        for place, gpu in enumerate(self._gpus):
+            known = self._known.get(place)
+            uuids.append([gpu.uuid, *(device.gpu for device in known.devices[1:])] if known else [gpu.uuid])
+        return shown(self._cuda_visible, uuids)
 
-    def _quantity(self, gpu: _Gpu, quantity: str, ways: tuple[Way, ...]) -> Values:
-        for number, way in enumerate(ways):
-            values = self._query(gpu, (quantity, number), way)
-            if values is not None:
-                if way.remark and values:
-                    gpu.remarks.add(way.remark)
-                return values
-        return {}
-
-    def _query(self, gpu: _Gpu, asked: tuple[str, int], way: Way) -> Values | None:
-        """The one door to a GPU's values: None when this way never works, empty when it did not this time."""
-        if asked in gpu.unsupported:
-            return None
-        try:
-            return way.call(self._nvml, gpu.handle)
-        except self._nvml.NVMLError as err:
-            # NVMLError has no hash, and comparing it with another type raises: only its value is safe.
-            if err.value in LOST:
-                raise _Lost(str(err)) from err
-            if err.value in PERMANENT:
-                gpu.unsupported.add(asked)
-                return None
-            return {}
-
-    def _devices(self, now_ns: NowNs) -> GpuDevices:
+    def _device_news(self, now_ns: NowNs) -> list[TelemetryRecord]:
+        """`GpuDevices`, when they are others than were told last."""
+        visible = self._visible()
         devices = []
-        for gpu in self._gpus:
-            values = self._read(gpu, CONSTANTS, now_ns)
-            known = {name: values[name] for name in values if name in GpuDevice.__struct_fields__}
-            device = GpuDevice(gpu=gpu.key, index=gpu.index, name=gpu.name, host=self._host)
-            devices.append(msgspec.structs.replace(device, **known))
-        return GpuDevices(now_ns(), self.name, devices, driver=self._driver)
+        for place in self._order():
+            known = self._known.get(place)
+            if known is None:
+                gpu = self._gpus[place]
+                known = Answer(
+                    0, 0, 0, [], [GpuDevice(gpu.settle(), gpu.index, gpu.name, self._host)], pids=[set()]
+                )
+            if known.lost and (before := self._told(known.devices[0].gpu)) is not None:
+                devices.append(before)
+                continue
+            for device, pids in zip(known.devices, known.pids, strict=True):
+                serves = None if self._owners is None else not pids.isdisjoint(self._owners)
+                devices.append(
+                    msgspec.structs.replace(
+                        device, visible=None if visible is None else place in visible, serves_target=serves
+                    )
+                )
+        if devices == self._told_devices:
+            return []
+        self._told_devices = devices
+        return [GpuDevices(now_ns(), self.name, devices, driver=self._driver)]
+
+    def _told(self, key: str) -> GpuDevice | None:
+        return next((device for device in self._told_devices if device.gpu == key), None)
+
+    def _look_for_owners(self, now_ns: NowNs, patience_s: float) -> None:
+        assert self._owner_crew is not None
+        t_ns = now_ns()
+        due = self._owners_ns is None or t_ns - self._owners_ns >= OWNERS_INTERVAL_NS
+        if due:
+            self._owners_ns = t_ns
+            got = self._owner_crew.ask(patience_s)
+        else:
+            got = self._owner_crew.collect()
+        for owners in (*got.late.values(), *got.answers.values()):
+            self._owners = owners
+
+    def _watch_events(self, now_ns: NowNs) -> str:
+        gpus = {gpu.uuid: (gpu.settle(), gpu.label) for gpu in self._gpus if gpu.uuid}
+        handles = [handle for gpu in self._gpus if (handle := gpu.handle()) is not None]
+        watch = EventWatch(self._nvml, self.name, gpus, now_ns)
+        reason = watch.start(handles)
+        if reason:
+            return f"XID and ECC events cannot be watched ({reason})"
+        self._watch = watch
+        return ""
+
+    def _events(self, answered: dict[int, Answer], now_ns: NowNs) -> list[TelemetryRecord]:
+        events: list[TelemetryRecord] = list(self._watch.take()) if self._watch is not None else []
+        for place, answer in sorted(answered.items()):
+            gpu = self._gpus[place]
+            for name, count in answer.grown.items():
+                # The watch has told those already, at the time when they happened.
+                if name == "ecc_uncorrected" and self._watch is not None:
+                    continue
+                text = f"{gpu.label}: {GROWN[name].format(count=count)}"
+                events.append(GpuEvent(now_ns(), self.name, gpu.settle(), name, count=count, text=text))
+        return events
 
     def _described(self) -> str:
         names = Counter(gpu.name or "unknown" for gpu in self._gpus)
         listed = ", ".join(f"{count} x {name}" for name, count in names.items())
         return f"{len(self._gpus)} GPU{'s' if len(self._gpus) > 1 else ''} ({listed}), driver {self._driver}"
 
-    def _news(self, now_ns: NowNs) -> list[TelemetryRecord]:
+    def _shown(self) -> str:
+        visible = self._visible()
+        if visible is None or len(visible) == len(self._gpus):
+            return ""
+        return f"CUDA_VISIBLE_DEVICES shows {len(visible)} of them"
+
+    def _news(self, answered: dict[int, Answer], now_ns: NowNs) -> list[TelemetryRecord]:
         """What changed about the GPUs since it was last told."""
         notes: list[TelemetryRecord] = []
-        back = False
-        for gpu in self._gpus:
-            label = f"GPU {gpu.index}{f' ({gpu.name})' if gpu.name else ''}"
-            if gpu.lost and not gpu.told_lost:
-                text = f"{label} gives no values: {gpu.lost}; asked again every 5 s, it may need a reset"
+        for place, answer in sorted(answered.items()):
+            label = self._gpus[place].label
+            if answer.lost and place not in self._told_lost:
+                self._told_lost.add(place)
+                text = f"{label} gives no values: {answer.lost}; asked again every 5 s, it may need a reset"
                 notes.append(SourceNote(now_ns(), self.name, False, text))
-            if gpu.told_lost and not gpu.lost:
+            elif not answer.lost and place in self._told_lost:
+                self._told_lost.discard(place)
                 notes.append(SourceNote(now_ns(), self.name, True, f"{label} is back"))
-                back = True
-            for remark in sorted(gpu.remarks - gpu.told_remarks):
-                notes.append(SourceNote(now_ns(), self.name, True, f"{label}: {remark}"))
-            gpu.told_lost = bool(gpu.lost)
-            gpu.told_remarks |= gpu.remarks
-        return [*notes, self._devices(now_ns)] if back else notes
+            if answer.energy_went_back:
+                text = "its energy counter went back (driver reloaded?): no energy across that instant"
+                notes.append(SourceNote(now_ns(), self.name, True, f"{label}: {text}"))
+            for remark in sorted(answer.remarks):
+                if (place, remark) not in self._told_remarks:
+                    self._told_remarks.add((place, remark))
+                    notes.append(SourceNote(now_ns(), self.name, True, f"{label}: {remark}"))
+        return notes
+
+    def _silence(self, busy: set[int], start_ns: int, now_ns: NowNs) -> list[TelemetryRecord]:
+        """A driver that blocks is told after a second, and when it is over."""
+        notes: list[TelemetryRecord] = []
+        for place in range(len(self._gpus)):
+            label = self._gpus[place].label
+            if place in busy:
+                since_ns = self._busy_since.setdefault(place, start_ns)
+                if now_ns() - since_ns >= SILENT_NS and place not in self._told_busy:
+                    self._told_busy.add(place)
+                    text = f"{label} has not answered for 1 s: a driver call blocks; the others go on"
+                    notes.append(SourceNote(now_ns(), self.name, False, text))
+            elif place in self._busy_since:
+                took_s = (now_ns() - self._busy_since.pop(place)) / 1e9
+                if place in self._told_busy:
+                    self._told_busy.discard(place)
+                    text = f"{label} answers again, after {took_s:.1f} s"
+                    notes.append(SourceNote(now_ns(), self.name, True, text))
+        return notes
+
+
+def cuda_visible_devices() -> str | None:
+    """The variable as this process has it."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -1,18 +1,19 @@
-"""What is asked of a GPU through NVML: one row per quantity, the preferred call first.
+"""What is asked of a GPU by calls of their own: one row per quantity, the preferred call first.
 
 Each call returns `GpuSample` or `GpuDevice` fields in their units. A value that cannot be (all bits
-set, a total of 0, 255 %) is None: drivers fill unsupported fields with such. Calls raise NVMLError.
+set, 255 %) is None: drivers fill unsupported fields with such. Calls raise NVMLError.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
-NOT_SUPPORTED = 3
-FUNCTION_NOT_FOUND = 13
+from telemetry.nvml_door import FUNCTION_NOT_FOUND, NOT_SUPPORTED, Door
+from telemetry.records import THROTTLE_REASONS
 
-Values = dict[str, float | None]
+Values = dict[str, Any]
 Call = Callable[[Any, Any], Values]
 """Called with the module `pynvml` and a device handle."""
 
@@ -30,29 +31,6 @@ def within(value: float, most: float, least: float = 0) -> float | None:
     return value if least <= value <= most else None
 
 
-def field(nvml: Any, handle: Any, field_id: int, scope: int = 0) -> float:
-    """One NVML field value (nvmlDeviceGetFieldValues).
-
-    Raises:
-        NVMLError: the call's own error, or the field's (each field carries its own).
-    """
-    value = nvml.nvmlDeviceGetFieldValues(handle, [(field_id, scope)])[0]
-    if value.nvmlReturn != nvml.NVML_SUCCESS:
-        raise nvml.NVMLError(value.nvmlReturn)
-    member = {
-        nvml.NVML_VALUE_TYPE_DOUBLE: "dVal",
-        nvml.NVML_VALUE_TYPE_UNSIGNED_INT: "uiVal",
-        nvml.NVML_VALUE_TYPE_UNSIGNED_LONG: "ulVal",
-        nvml.NVML_VALUE_TYPE_UNSIGNED_LONG_LONG: "ullVal",
-        nvml.NVML_VALUE_TYPE_SIGNED_LONG_LONG: "sllVal",
-        nvml.NVML_VALUE_TYPE_SIGNED_INT: "siVal",
-    }.get(value.valueType)
-    if member is None:
-        raise nvml.NVMLError(NOT_SUPPORTED)
-    number: float = getattr(value.value, member)
-    return number
-
-
 MOST_BYTES = 1 << 50
 MOST_POWER_W = 100_000
 MOST_CLOCK_MHZ = 100_000
@@ -65,15 +43,17 @@ def _utilization(nvml: Any, handle: Any) -> Values:
 
 def _memory_v2(nvml: Any, handle: Any) -> Values:
     info = nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2)
-    return _memory(info.total, info.used, info.reserved)
+    return _memory(nvml, info.total, info.used, info.reserved)
 
 
 def _memory_v1(nvml: Any, handle: Any) -> Values:
     info = nvml.nvmlDeviceGetMemoryInfo(handle)
-    return _memory(info.total, info.used, None)
+    return _memory(nvml, info.total, info.used, None)
 
 
-def _memory(total: int, used: int, reserved: int | None) -> Values:
+def _memory(nvml: Any, total: int, used: int, reserved: int | None) -> Values:
+    if total == 0:  # how some drivers say that a GPU has no memory of its own
+        raise nvml.NVMLError(NOT_SUPPORTED)
     known_total = within(total, MOST_BYTES, least=1)
     most = MOST_BYTES if known_total is None else known_total
     return {
@@ -81,10 +61,6 @@ def _memory(total: int, used: int, reserved: int | None) -> Values:
         "memory_used_bytes": within(used, most),
         "memory_reserved_bytes": None if reserved is None else within(reserved, most),
     }
-
-
-def _power_instant(nvml: Any, handle: Any) -> Values:
-    return {"power_w": within(field(nvml, handle, nvml.NVML_FI_DEV_POWER_INSTANT) / 1000, MOST_POWER_W)}
 
 
 def _power_usage(nvml: Any, handle: Any) -> Values:
@@ -121,6 +97,18 @@ def _energy(nvml: Any, handle: Any) -> Values:
     return {"energy_j": within(nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000, MOST_ENERGY_J)}
 
 
+def _event_reasons(nvml: Any, handle: Any) -> Values:
+    return _reasons(nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
+
+
+def _throttle_reasons(nvml: Any, handle: Any) -> Values:
+    return _reasons(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
+
+
+def _reasons(bits: int) -> Values:
+    return {"throttle": [name for bit, name in enumerate(THROTTLE_REASONS) if bits >> bit & 1]}
+
+
 def _sm_clock_max(nvml: Any, handle: Any) -> Values:
     value = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)
     return {"sm_clock_max_mhz": within(value, MOST_CLOCK_MHZ, least=1)}
@@ -137,17 +125,24 @@ READINGS: dict[str, tuple[Way, ...]] = {
         Way(_memory_v2),
         Way(_memory_v1, "the driver is too old to tell its own memory apart: used memory includes it"),
     ),
-    "power": (
-        Way(_power_instant),
-        Way(_power_usage, "no instant power: the driver's reading may be the mean of the last second"),
-    ),
     "power limit": (Way(_power_limit),),
     "temperature": (Way(_temperature_v), Way(_temperature)),
     "SM clock": (Way(_sm_clock),),
     "memory clock": (Way(_memory_clock),),
+    "clocks event reasons": (Way(_event_reasons), Way(_throttle_reasons)),
     "energy": (Way(_energy),),
 }
 """Asked at every poll, per GPU: fields of `GpuSample`."""
+
+POWER: dict[str, tuple[Way, ...]] = {
+    "power": (
+        Way(_power_usage, "no instant power: the driver's reading may be the mean of the last second"),
+    ),
+}
+"""Asked where the field value of instant power is not supported."""
+
+MIG_READINGS: dict[str, tuple[Way, ...]] = {"memory": READINGS["memory"]}
+"""Asked of a MIG instance: the rest is its parent's."""
 
 CONSTANTS: dict[str, tuple[Way, ...]] = {
     "memory": READINGS["memory"],
@@ -156,3 +151,24 @@ CONSTANTS: dict[str, tuple[Way, ...]] = {
     "memory clock maximum": (Way(_memory_clock_max),),
 }
 """Asked when a GPU is found: fields of `GpuDevice`."""
+
+
+def read(door: Door, handle: Any, table: dict[str, tuple[Way, ...]], remarks: set[str]) -> Values:
+    """All of `table` that answers; adds to `remarks` those of the ways that had to be taken.
+
+    Raises:
+        GpuLost: the GPU is.
+    """
+    values: Values = {}
+    for quantity, ways in table.items():
+        for number, way in enumerate(ways):
+            name = f"{quantity} {number}"
+            found = door.ask(name, partial(way.call, door.nvml, handle))
+            if found:
+                values.update(found)
+                if way.remark:
+                    remarks.add(way.remark)
+            # A fallback is for what never works: its figure may mean something else.
+            if name not in door.refused:
+                break
+    return values

@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pynvml
 import pytest
 
-from telemetry.nvml import LOST_RETRY_NS, NvmlSource
+from telemetry.nvml import NvmlSource
+from telemetry.nvml_gpu import LOST_RETRY_NS
+from telemetry.nvml_memory import machine_memory
 from telemetry.poller import Poller
-from telemetry.records import GpuDevices, GpuSamples, SourceNote
+from telemetry.records import GpuDevices, GpuEvent, GpuSamples, SourceNote
 
 
 class Clock:
@@ -21,10 +24,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.ns = 0
+        self._lock = threading.Lock()
 
     def __call__(self) -> int:
-        self.ns += 10
-        return self.ns
+        with self._lock:
+            self.ns += 10
+            return self.ns
 
 
 def of(records, kind):
@@ -40,7 +45,7 @@ def notes(records):
 
 
 def opened(**options):
-    source, clock = NvmlSource("here", **options), Clock()
+    source, clock = NvmlSource("here", patience_s=60, **options), Clock()
     return source, clock, source.open(clock)
 
 
@@ -69,7 +74,12 @@ def test_a_sample_says_when_it_began_and_how_long_it_took(nvml):
     source, clock, _ = opened()
     clock.ns = 5_000
     (sample,) = source.sample(clock)
-    assert (sample.t_ns, sample.took_ns) == (5_010, 10)
+    # Reading 1 is of the source, the next of the poll and of its GPUs, all before the poll's end.
+    assert sample.t_ns == 5_020
+    assert sample.took_ns > max(gpu.after_ns + gpu.took_ns for gpu in sample.gpus)
+    assert min(gpu.after_ns for gpu in sample.gpus) >= 10
+    assert min(gpu.took_ns for gpu in sample.gpus) > 0
+    assert sample.cpu_ns > 0
 
 
 def test_energy_is_a_counter_in_joules(nvml):
@@ -132,7 +142,7 @@ def test_a_gpu_without_instant_power_is_read_by_the_mean(nvml):
     [
         ("util 255", "util_pct"),
         ("memory_used -1", "memory_used_bytes"),
-        ("memory_total 0", "memory_total_bytes"),
+        ("memory_total -1", "memory_total_bytes"),
         ("power -1", "power_w"),
         ("power_limit -1", "power_limit_w"),
         ("power_limit 0", "power_limit_w"),
@@ -168,7 +178,6 @@ def test_a_lost_gpu_is_told_once_left_alone_for_five_seconds_and_told_when_back(
     back = source.sample(clock)
     assert notes(back) == [(True, "GPU 1 (Fake GPU?[31m) is back")]
     assert gpus(back)[1].util_pct == 50
-    assert [d.gpu for d in of(back, GpuDevices)[0].devices] == ["GPU-fake-0", "GPU-fake-1"]
     assert notes(source.sample(clock)) == []
 
 
@@ -280,11 +289,411 @@ def test_a_call_that_blocks_holds_up_neither_python_nor_the_end(nvml):
     nvml.says("count 1; delay_ms.nvmlDeviceGetUtilizationRates 60000")
     got = []
     poller = Poller([NvmlSource()], got.append, Clock())
-    before = set(threading.enumerate())
     poller.start()
-    (thread,) = set(threading.enumerate()) - before
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "telemetry nvml"]
     assert poller.stop(timeout_s=0.2) == ["nvml"]
     nvml.says("count 1")
     thread.join(30)
     assert not thread.is_alive()
     assert got == []
+
+
+class Readings:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.ns = 1_000_000_000
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+FIELDS = (
+    "field185 200000; field82 71; field74 0; field269 0; field270 0; field271 0; field197 0; field198 0; "
+    "field138 0; field139 0; field3 0; field4 0; field143 0; field145 0"
+)
+
+
+def with_fields(fake, **options):
+    fake.says(f"count 1; {FIELDS}")
+    source, clock = NvmlSource("here", patience_s=60, **options), Readings()
+    return source, clock, source.open(clock)
+
+
+def after(fake, source, clock, text, seconds=0.25):
+    """The only GPU's sample, so many seconds later, when the library says `text` on top."""
+    fake.says(f"count 1; {FIELDS}; {text}")
+    clock.ns += int(seconds * 1e9)
+    return gpus(source.sample(clock))[0]
+
+
+def test_average_power_and_memory_temperature_come_with_the_batch_of_fields(nvml):
+    _, _, records = with_fields(nvml)
+    (gpu,) = gpus(records)
+    assert (gpu.power_w, gpu.power_average_w, gpu.memory_temperature_c) == (222.5, 200.0, 71)
+
+
+def test_counters_become_rates_over_the_time_since_the_last_poll(nvml):
+    source, clock, records = with_fields(nvml)
+    assert gpus(records)[0].throttled_pct is None
+    gpu = after(
+        nvml,
+        source,
+        clock,
+        "field74 50000000; field269 0; field270 250000000; field197 1000000; field198 500; "
+        "field138 1024; field139 2048",
+    )
+    # 50 ms of 250 ms; all of 250 ms; 1 MB in a quarter of a second; KiB times 1024 times 4.
+    assert gpu.throttled_pct == {"power cap": 20.0, "thermal": 0.0, "HW thermal": 100.0, "power brake": 0.0}
+    assert (gpu.pcie_tx_bytes_per_s, gpu.pcie_rx_bytes_per_s) == (4_000_000, 2_000)
+    assert (gpu.nvlink_tx_bytes_per_s, gpu.nvlink_rx_bytes_per_s) == (4 * 1024 * 1024, 8 * 1024 * 1024)
+
+
+def test_the_drivers_own_time_of_a_counter_is_taken_where_it_is_plausible(nvml):
+    source, clock, _ = with_fields(nvml)
+    after(nvml, source, clock, "stamp_us 1000000; field197 0")
+    assert after(nvml, source, clock, "stamp_us 1200000; field197 1000").pcie_tx_bytes_per_s == 5_000
+    # A stamp that stands still: our own time.
+    assert after(nvml, source, clock, "stamp_us 1200000; field197 2000").pcie_tx_bytes_per_s == 4_000
+
+
+def test_a_counter_that_goes_back_is_a_gap_and_counts_on_from_there(nvml):
+    source, clock, _ = with_fields(nvml)
+    after(nvml, source, clock, "field74 200000000; field197 9000")
+    back = after(nvml, source, clock, "field74 0; field197 1000")
+    assert back.pcie_tx_bytes_per_s is None
+    assert "power cap" not in back.throttled_pct
+    assert after(nvml, source, clock, "field74 125000000; field197 2000").throttled_pct["power cap"] == 50.0
+
+
+def test_more_throttling_than_there_was_time_is_not_believed(nvml):
+    source, clock, _ = with_fields(nvml)
+    assert "thermal" not in after(nvml, source, clock, "field269 9000000000").throttled_pct
+
+
+def test_one_field_that_is_not_supported_costs_only_itself(nvml):
+    source, clock, _ = with_fields(nvml)
+    gpu = after(nvml, source, clock, "error.field82 3; error.field138 3; field139 1024")
+    assert (gpu.memory_temperature_c, gpu.nvlink_tx_bytes_per_s) == (None, None)
+    assert (gpu.power_average_w, gpu.nvlink_rx_bytes_per_s) == (200.0, 4 * 1024 * 1024)
+    # Remembered: it is not asked again.
+    assert after(nvml, source, clock, "field82 80").memory_temperature_c is None
+
+
+def test_a_driver_that_refuses_the_batch_for_one_id_is_asked_without_it(nvml):
+    nvml.says(f"count 1; {FIELDS}; refuse_batch271 1")
+    source, clock = NvmlSource(patience_s=60), Readings()
+    assert gpus(source.open(clock))[0].power_average_w is None
+    clock.ns += 250_000_000
+    assert gpus(source.sample(clock))[0].power_average_w == 200.0
+
+
+def test_clocks_event_reasons_are_named_and_none_is_an_empty_list(nvml):
+    source, clock, records = with_fields(nvml)
+    assert gpus(records)[0].throttle == []
+    assert after(nvml, source, clock, "reasons 0x24").throttle == ["power cap", "thermal"]
+    assert after(nvml, source, clock, "reasons 0x1c9").throttle == [
+        "idle",
+        "HW slowdown",
+        "HW thermal",
+        "power brake",
+        "display",
+    ]
+
+
+def test_an_older_driver_names_its_reasons_by_the_older_call(load_nvml):
+    load_nvml("old")
+    _, _, records = opened()
+    assert gpus(records)[0].throttle == ["HW slowdown"]
+
+
+GPM = "gpm 1; gpm2 63500; gpm5 41250; gpm10 87000; gpm20 2000; gpm21 1000; gpm60 3000; gpm61 4000"
+
+
+def test_gpm_tells_busy_from_utilised(nvml):
+    source, clock, _ = with_fields(nvml)
+    nvml.says(f"count 1; {GPM}; util 100")
+    source, clock = NvmlSource(patience_s=60), Readings()
+    assert gpus(source.open(clock))[0].sm_active_pct is None
+    clock.ns += 250_000_000
+    (gpu,) = gpus(source.sample(clock))
+    assert gpu.util_pct == 100
+    assert (gpu.sm_active_pct, gpu.tensor_active_pct, gpu.dram_active_pct) == (63.5, 41.2, 87.0)
+    # MiB/s in thousandths in the file.
+    assert (gpu.pcie_tx_bytes_per_s, gpu.pcie_rx_bytes_per_s) == (2 * 1048576, 1048576)
+    assert (gpu.nvlink_rx_bytes_per_s, gpu.nvlink_tx_bytes_per_s) == (3 * 1048576, 4 * 1048576)
+
+
+def test_gpm_samples_lie_at_least_100_ms_apart(nvml):
+    nvml.says(f"count 1; {GPM}")
+    source, clock = NvmlSource(patience_s=60), Readings()
+    source.open(clock)
+    clock.ns += 99_000_000
+    assert gpus(source.sample(clock))[0].sm_active_pct is None
+    clock.ns += 1_000_000
+    assert gpus(source.sample(clock))[0].sm_active_pct == 63.5
+
+
+def test_a_share_a_little_above_100_is_100_and_one_far_above_is_none(nvml):
+    nvml.says(f"count 1; {GPM}; gpm2 104000; gpm10 5000000; errorgpm5 3")
+    source, clock = NvmlSource(patience_s=60), Readings()
+    source.open(clock)
+    clock.ns += 250_000_000
+    (gpu,) = gpus(source.sample(clock))
+    assert (gpu.sm_active_pct, gpu.dram_active_pct, gpu.tensor_active_pct) == (100.0, None, None)
+
+
+def test_a_gpu_older_than_hopper_has_no_gpm_and_nothing_is_said_of_it(nvml):
+    nvml.says("count 1; gpm 0; gpm2 50000")
+    source, clock, records = opened()
+    clock.ns += 250_000_000
+    later = source.sample(clock)
+    assert gpus(later)[0].sm_active_pct is None
+    assert len(notes(records)) == 1
+    assert notes(later) == []
+
+
+@pytest.mark.parametrize("function", ["nvmlGpmSampleGet", "nvmlGpmMetricsGet"])
+def test_gpm_without_permission_is_said_with_the_remedy_and_not_tried_again(nvml, function):
+    nvml.says(f"count 1; {GPM}; error.{function} 4")
+    source, clock, records = opened()
+    clock.ns += 250_000_000
+    said = notes([*records, *source.sample(clock)])
+    assert (
+        True,
+        "GPU 0 (Fake GPU?[31m): SM, tensor and DRAM activity need permission: run as root, or load the "
+        "driver with NVreg_RestrictProfilingToAdminUsers=0",
+    ) in said
+    nvml.says(f"count 1; {GPM}")
+    clock.ns += 250_000_000
+    assert gpus(source.sample(clock))[0].sm_active_pct is None
+
+
+def events(records):
+    return [(event.gpu, event.event, event.code, event.count, event.text) for event in of(records, GpuEvent)]
+
+
+def test_errors_that_grow_are_events_looked_for_every_ten_seconds(nvml):
+    source, clock, _ = with_fields(nvml)
+    nvml.says(f"count 1; {FIELDS}; field3 7; field143 2; field145 1")
+    clock.ns += 9_000_000_000
+    assert events(source.sample(clock)) == []
+    clock.ns += 1_000_000_000
+    label = "GPU 0 (Fake GPU?[31m)"
+    assert events(source.sample(clock)) == [
+        ("GPU-fake-0", "ecc_corrected", None, 7, f"{label}: 7 memory errors corrected"),
+        (
+            "GPU-fake-0",
+            "row_remapped",
+            None,
+            2,
+            f"{label}: 2 memory rows remapped after uncorrectable errors",
+        ),
+        (
+            "GPU-fake-0",
+            "remap_failed",
+            None,
+            1,
+            f"{label}: a memory row could not be remapped: the GPU wants replacing",
+        ),
+    ]
+
+
+def waited_for(source, clock):
+    """Samples until an event is there."""
+    for _ in range(3000):
+        found = events(source.sample(clock))
+        if found:
+            return found
+        threading.Event().wait(0.01)
+    raise AssertionError("no event within 30 s")
+
+
+def test_an_xid_is_an_event_with_its_number_and_what_it_means(nvml):
+    nvml.says("count 2")
+    source, clock, _ = opened()
+    nvml.says("count 2; event 1; event_gpu 1; event_data 79")
+    assert waited_for(source, clock) == [
+        ("GPU-fake-1", "xid", 79, None, "GPU 1 (Fake GPU?[31m): XID 79 (the GPU has fallen off the bus)")
+    ]
+    nvml.says("count 2; event 2; event_gpu 0; event_data 9999")
+    assert waited_for(source, clock)[0][4] == "GPU 0 (Fake GPU?[31m): XID 9999"
+    nvml.says("count 2; event 3; event_gpu 0; event_type 2")
+    assert waited_for(source, clock)[0][1] == "ecc_uncorrected"
+    source.close()
+
+
+def test_where_events_cannot_be_watched_the_note_says_so_and_ecc_is_counted(nvml):
+    nvml.says(f"count 1; {FIELDS}; error.events 3")
+    source, clock = NvmlSource(patience_s=60), Readings()
+    records = source.open(clock)
+    assert notes(records)[0][1].endswith("XID and ECC events cannot be watched (Not Supported)")
+    nvml.says(f"count 1; {FIELDS}; error.events 3; field4 1")
+    clock.ns += 10_000_000_000
+    assert [event[1] for event in events(source.sample(clock))] == ["ecc_uncorrected"]
+
+
+def test_an_energy_counter_that_goes_back_is_told(nvml):
+    source, clock, _ = opened()
+    nvml.says("count 2; energy 100")
+    assert notes(source.sample(clock)) == [
+        (
+            True,
+            f"GPU {index} (Fake GPU?[31m): its energy counter went back (driver reloaded?): "
+            "no energy across that instant",
+        )
+        for index in (0, 1)
+    ]
+
+
+def test_mig_instances_are_devices_of_their_own_and_the_whole_keeps_its_power(nvml):
+    nvml.says(
+        "count 2; mig.0 2; memory_total.0m0 300; memory_used.0m0 111; memory_used.0m1 222; "
+        f"{GPM}; gpm2.0m1 12000; error.nvmlDeviceGetUtilizationRates.0 3; error.nvmlDeviceGetMemoryInfo_v2.0 4; "
+        "error.nvmlDeviceGetMemoryInfo.0 4; pid1.0m1 77"
+    )
+    source, clock, records = opened()
+    (devices,) = of(records, GpuDevices)
+    assert [(d.gpu, d.index, d.parent, d.mig, d.unified_memory) for d in devices.devices] == [
+        ("GPU-fake-0", 0, "", "", False),
+        ("MIG-fake-0-0", 0, "GPU-fake-0", "1g.10gb", False),
+        ("MIG-fake-0-1", 0, "GPU-fake-0", "2g.10gb", False),
+        ("GPU-fake-1", 1, "", "", False),
+    ]
+    assert devices.devices[1].memory_total_bytes == 300
+    clock.ns += 250_000_000
+    whole, first, second, _ = gpus(source.sample(clock))
+    assert (whole.util_pct, whole.memory_used_bytes, whole.power_w) == (None, None, 222.5)
+    assert (first.memory_used_bytes, first.power_w, first.util_pct) == (111, None, None)
+    assert (second.memory_used_bytes, second.sm_active_pct, first.sm_active_pct) == (222, 12.0, 63.5)
+
+
+def test_mig_instances_that_come_and_go_are_told(nvml):
+    nvml.says("count 1; mig.0 1")
+    source, clock, _ = opened()
+    nvml.says("count 1; mig.0 2")
+    clock.ns += 10_000_000_000
+    (devices,) = of(source.sample(clock), GpuDevices)
+    assert [d.gpu for d in devices.devices] == ["GPU-fake-0", "MIG-fake-0-0", "MIG-fake-0-1"]
+    nvml.says("count 1; mig.0 0")
+    clock.ns += 10_000_000_000
+    records = source.sample(clock)
+    assert [d.gpu for d in of(records, GpuDevices)[0].devices] == ["GPU-fake-0"]
+    assert [sample.gpu for sample in gpus(records)] == ["GPU-fake-0"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["error.nvmlDeviceGetMemoryInfo_v2 3; error.nvmlDeviceGetMemoryInfo 3", "memory_total 0"],
+)
+def test_a_gpu_without_memory_of_its_own_shows_the_machines(nvml, state, tmp_path, monkeypatch):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:  1000 kB\nMemFree:  100 kB\nMemAvailable:   400 kB\n")
+    monkeypatch.setattr("telemetry.nvml_gpu.machine_memory", lambda: machine_memory(meminfo))
+    nvml.says(f"count 1; {state}")
+    _, _, records = opened()
+    (gpu,) = gpus(records)
+    assert (gpu.memory_total_bytes, gpu.memory_used_bytes) == (1_024_000, 614_400)
+    assert gpu.memory_reserved_bytes is None
+    device = of(records, GpuDevices)[0].devices[0]
+    assert (device.unified_memory, device.memory_total_bytes) == (True, 1_024_000)
+    assert notes(records)[1][1].endswith(
+        "it shares the machine's memory: the memory figures are the machine's"
+    )
+
+
+def test_no_permission_for_memory_is_no_unified_memory(nvml):
+    nvml.says("count 1; error.nvmlDeviceGetMemoryInfo_v2 4; error.nvmlDeviceGetMemoryInfo 4")
+    _, _, records = opened()
+    assert gpus(records)[0].memory_total_bytes is None
+    assert of(records, GpuDevices)[0].devices[0].unified_memory is False
+
+
+def test_cuda_visible_devices_sets_the_order_and_marks_the_others(nvml):
+    nvml.says("count 4")
+    _, _, records = opened(cuda_visible="3,GPU-fake-1")
+    (devices,) = of(records, GpuDevices)
+    assert [(d.index, d.visible) for d in devices.devices] == [(3, True), (1, True), (0, False), (2, False)]
+    assert [sample.gpu[-1] for sample in gpus(records)] == ["3", "1", "0", "2"]
+    assert notes(records)[0][1].endswith("driver 999.1, CUDA_VISIBLE_DEVICES shows 2 of them")
+
+
+def test_without_cuda_visible_devices_nothing_is_said_of_visibility(nvml):
+    _, _, records = opened()
+    assert [d.visible for d in of(records, GpuDevices)[0].devices] == [None, None]
+
+
+def test_processes_are_listed_once_a_second_with_memory_and_name(nvml):
+    nvml.says(f"count 1; pid1 {os.getpid()}; pid1_memory 4096; pid2 99999999")
+    source, clock = NvmlSource(patience_s=60), Readings()
+    (gpu,) = gpus(source.open(clock))
+    # The second pid cannot be; the first one's memory is not known when the driver says all bits set.
+    assert [(one.pid, one.memory_bytes) for one in gpu.processes] == [(os.getpid(), 4096)]
+    clock.ns += 999_000_000
+    assert gpus(source.sample(clock))[0].processes is None
+    nvml.says(f"count 1; pid1 {os.getpid()}")
+    clock.ns += 1_000_000
+    assert [one.memory_bytes for one in gpus(source.sample(clock))[0].processes] == [None]
+
+
+def test_the_gpus_on_which_the_servers_processes_compute_are_marked(nvml):
+    nvml.says("count 2; pid1.0 11; pid1.1 12; pid2.1 13")
+    _, _, records = opened(owners=lambda: frozenset({1, 13}))
+    assert [d.serves_target for d in of(records, GpuDevices)[0].devices] == [False, True]
+
+
+def test_a_server_that_cannot_be_seen_marks_nothing(nvml):
+    nvml.says("count 2; pid1.0 11")
+    _, _, records = opened(owners=lambda: None)
+    assert [d.serves_target for d in of(records, GpuDevices)[0].devices] == [None, None]
+
+
+def test_a_server_that_starts_later_is_marked_when_it_is_seen(nvml):
+    nvml.says("count 1; pid1.0 11")
+    found = []
+    source, clock, _ = opened(owners=lambda: frozenset(found) or None)
+    found.append(11)
+    clock.ns += 10_000_000_000
+    for _ in range(3000):
+        changed = of(source.sample(clock), GpuDevices)
+        if changed:
+            break
+        threading.Event().wait(0.01)
+    assert [d.serves_target for d in changed[0].devices] == [True]
+
+
+def test_a_gpu_whose_driver_call_blocks_costs_only_its_own_samples_and_is_told(nvml):
+    nvml.says("count 8")
+    source = NvmlSource(patience_s=0.15)
+    source.open(time.monotonic_ns)
+    nvml.says("count 8; delay_ms.nvmlDeviceGetClockInfo.3 60000")
+    records = []
+    others = 0
+    started = time.monotonic_ns()
+    while time.monotonic_ns() - started < 3_000_000_000:
+        polled = source.sample(time.monotonic_ns)
+        records += polled
+        others += all(gpu.util_pct == 50 for gpu in gpus(polled) if gpu.gpu != "GPU-fake-3")
+        (blocked,) = [gpu for gpu in gpus(polled) if gpu.gpu == "GPU-fake-3"]
+        assert (blocked.util_pct, blocked.power_w, blocked.lost) == (None, None, False)
+        threading.Event().wait(0.1)
+    polls = len(of(records, GpuSamples))
+    assert polls >= 8  # each waits 0.15 s for it, and 0.1 s lies between
+    assert others == polls
+    assert notes(records) == [
+        (
+            False,
+            "GPU 3 (Fake GPU?[31m) has not answered for 1 s: a driver call blocks; the others go on",
+        )
+    ]
+    nvml.says("count 8")
+    said = []
+    for _ in range(600):
+        polled = source.sample(time.monotonic_ns)
+        said += notes(polled)
+        if said and gpus(polled)[3].util_pct == 50:
+            break
+        threading.Event().wait(0.05)
+    assert len(said) == 1
+    assert said[0][1].startswith("GPU 3 (Fake GPU?[31m) answers again, after ")
+    source.close()

@@ -1,0 +1,283 @@
+"""One GPU of this machine with its MIG instances: asked as a whole, by one thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from telemetry.nvml_door import NOT_FOUND, NOT_SUPPORTED, Door, GpuLost
+from telemetry.nvml_fields import Fields
+from telemetry.nvml_gpm import Gpm
+from telemetry.nvml_memory import UNIFIED, machine_memory
+from telemetry.nvml_readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
+from telemetry.owners import process_name
+from telemetry.records import GpuDevice, GpuProcess, GpuSample
+from telemetry.source import NowNs, plain
+
+LOST_RETRY_NS = 5_000_000_000
+PROCESSES_INTERVAL_NS = 1_000_000_000
+MIG_INTERVAL_NS = 10_000_000_000
+MOST_PID = 1 << 22
+"""The kernel's PID_MAX_LIMIT: driver and header that disagree about a struct give garbage (nvitop#75)."""
+
+
+@dataclass
+class Answer:
+    """One GPU, asked once. Its own sample stands first, then those of its MIG instances."""
+
+    start_ns: int
+    took_ns: int
+    cpu_ns: int
+    samples: list[GpuSample]
+    devices: list[GpuDevice]
+    """`samples`' devices, as known; without what depends on other GPUs or on the target."""
+    lost: str = ""
+    """Why it gives no values; empty when it does."""
+    remarks: set[str] = field(default_factory=set)
+    grown: dict[str, int] = field(default_factory=dict)
+    """By how much the error counters of `nvml_fields.ERRORS` grew."""
+    energy_went_back: bool = False
+    pids: list[set[int]] = field(default_factory=list)
+    """By device: the processes that were last seen to compute there."""
+
+
+class _Device:
+    """A whole GPU or a MIG instance of it, as long as its handle is good."""
+
+    def __init__(self, nvml: Any, handle: Any, uuid: str, name: str, instance: int | None = None) -> None:
+        self.handle = handle
+        self.uuid = uuid
+        self.name = name
+        self.door = Door(nvml)
+        self.gpm = Gpm(self.door, instance)
+        self.constants: Values = {}
+        self.unified = False
+        self.processes: list[GpuProcess] | None = None
+
+
+class Gpu:
+    """Args: nvml: the module pynvml, started. index: NVML's. source, host: for keys and devices."""
+
+    def __init__(self, nvml: Any, index: int, source: str, host: str, now_ns: NowNs) -> None:
+        self._nvml = nvml
+        self.index = index
+        self._source = source
+        self._host = host
+        self._now_ns = now_ns
+        self._whole: _Device | None = None
+        self._instances: list[_Device] = []
+        self._fields = Fields(nvml)
+        self._retry_ns = 0
+        self._lost = ""
+        self._asked_processes_ns: int | None = None
+        self._asked_mig_ns: int | None = None
+        self._energy_j: float | None = None
+        self.key = ""
+        """Never changes once it is set, even when the UUID becomes known late."""
+        self.uuid = ""
+        self.name = ""
+
+    @property
+    def label(self) -> str:
+        """What a person reads: `GPU 0 (NVIDIA H100 80GB HBM3)`."""
+        return f"GPU {self.index}{f' ({self.name})' if self.name else ''}"
+
+    def settle(self) -> str:
+        """The key, from now on the same."""
+        self.key = self.key or self.uuid or f"{self._source}#{self.index}"
+        return self.key
+
+    def handle(self) -> Any:
+        """None while the GPU is lost."""
+        return None if self._whole is None else self._whole.handle
+
+    def ask(self) -> Answer:
+        """Everything there is to know now. May block for as long as the driver does."""
+        start_ns, cpu_ns = self._now_ns(), time.thread_time_ns()
+        answer = Answer(start_ns, 0, 0, [], [])
+        if self._whole is None and self._lost and start_ns < self._retry_ns:
+            self._gone(answer)
+        else:
+            try:
+                self._read(answer)
+            except GpuLost as err:
+                self._close()
+                self._lost, self._retry_ns = plain(str(err)), self._now_ns() + LOST_RETRY_NS
+                self._gone(answer)
+            else:
+                self._lost = ""
+        answer.lost = self._lost
+        answer.cpu_ns = time.thread_time_ns() - cpu_ns
+        answer.took_ns = self._now_ns() - start_ns
+        return answer
+
+    def close(self) -> None:
+        """Gives back what the driver lent. Only while nothing is being asked."""
+        self._close()
+
+    def _close(self) -> None:
+        for device in self._devices():
+            device.gpm.close()
+        self._whole, self._instances = None, []
+        self._fields.forget()
+        self._asked_processes_ns = self._asked_mig_ns = None
+
+    def _devices(self) -> list[_Device]:
+        return [] if self._whole is None else [self._whole, *self._instances]
+
+    def _gone(self, answer: Answer) -> None:
+        key = self.settle()
+        answer.samples = [GpuSample(gpu=key, lost=True)]
+        answer.pids = [set()]
+        answer.devices = [GpuDevice(gpu=key, index=self.index, name=self.name, host=self._host)]
+
+    def _read(self, answer: Answer) -> None:
+        whole = self._whole or self._find()
+        self._look_for_instances(whole)
+        values = read(whole.door, whole.handle, READINGS, answer.remarks)
+        self._memory(whole, values, answer.remarks)
+        from_fields, answer.grown = self._fields.read(whole.handle, self._now_ns)
+        values.update(from_fields)
+        if not self._fields.supports("power_w"):
+            values.update(read(whole.door, whole.handle, POWER, answer.remarks))
+        gpm = whole.gpm.read(whole.handle, self._now_ns)
+        if whole.gpm.remark:
+            answer.remarks.add(whole.gpm.remark)
+        # NVLink's own counters are of payload; GPM's PCIe counters do not wrap.
+        values.update({k: v for k, v in gpm.items() if not (k.startswith("nvlink") and k in values)})
+        energy = values.get("energy_j")
+        if energy is not None:
+            answer.energy_went_back = self._energy_j is not None and energy < self._energy_j
+            self._energy_j = energy
+        of_instances = [self._read_instance(instance, answer.remarks) for instance in self._instances]
+        if self._processes_are_due():
+            for device, into in zip(self._devices(), [values, *of_instances], strict=True):
+                device.processes = self._processes(device)
+                into["processes"] = device.processes
+        keys = [self.settle(), *(instance.uuid for instance in self._instances)]
+        answer.samples = [
+            msgspec.structs.replace(GpuSample(gpu=key), **some)
+            for key, some in zip(keys, [values, *of_instances], strict=True)
+        ]
+        answer.devices = [
+            self._described(device, key) for key, device in zip(keys, self._devices(), strict=True)
+        ]
+        answer.pids = [{one.pid for one in device.processes or ()} for device in self._devices()]
+
+    def _find(self) -> _Device:
+        """(Re)gets the handle. A GPU that cannot be had for whatever reason is lost."""
+        nvml = self._nvml
+        try:
+            # Indices may move when a GPU falls off the bus and comes back; the UUID stays.
+            if self.uuid:
+                handle = nvml.nvmlDeviceGetHandleByUUID(self.uuid)
+            else:
+                handle = nvml.nvmlDeviceGetHandleByIndex(self.index)
+        except nvml.NVMLError as err:
+            raise GpuLost(str(err)) from err
+        device = self._device(handle, None)
+        self.uuid = device.uuid or self.uuid
+        self.name = device.name or self.name
+        device.constants = read(device.door, handle, CONSTANTS, set())
+        self._whole = device
+        return device
+
+    def _device(self, handle: Any, instance: int | None) -> _Device:
+        door = Door(self._nvml)
+        name = door.ask("name", lambda: plain(self._nvml.nvmlDeviceGetName(handle))) or ""
+        uuid = door.ask("UUID", lambda: plain(self._nvml.nvmlDeviceGetUUID(handle))) or ""
+        return _Device(self._nvml, handle, uuid, name, instance)
+
+    def _look_for_instances(self, whole: _Device) -> None:
+        """MIG instances come and go while a run lasts: looked for every 10 s."""
+        t_ns = self._now_ns()
+        if self._asked_mig_ns is not None and t_ns - self._asked_mig_ns < MIG_INTERVAL_NS:
+            return
+        self._asked_mig_ns = t_ns
+        mode = whole.door.ask("MIG", lambda: self._nvml.nvmlDeviceGetMigMode(whole.handle))
+        if mode is None and "MIG" not in whole.door.refused:
+            return
+        found = self._found_instances(whole) if mode and mode[0] else []
+        known = {instance.uuid: instance for instance in self._instances}
+        kept = [known.pop(instance.uuid, instance) for instance in found]
+        for gone in known.values():
+            gone.gpm.close()
+        self._instances = kept
+
+    def _found_instances(self, whole: _Device) -> list[_Device]:
+        nvml = self._nvml
+        found = []
+        most = whole.door.ask("MIG count", lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(whole.handle)) or 0
+        for place in range(min(most, 64)):
+            try:
+                handle = nvml.nvmlDeviceGetMigDeviceHandleByIndex(whole.handle, place)
+                instance = nvml.nvmlDeviceGetGpuInstanceId(handle)
+            except nvml.NVMLError as err:
+                # The places that are not taken are not always the last ones.
+                if err.value == NOT_FOUND:
+                    continue
+                break
+            device = self._device(handle, instance)
+            if device.uuid:
+                found.append(device)
+        return found
+
+    def _read_instance(self, instance: _Device, remarks: set[str]) -> Values:
+        values = read(instance.door, instance.handle, MIG_READINGS, remarks)
+        instance.constants = {"memory_total_bytes": values.get("memory_total_bytes")}
+        # GPM asks the parent, by the number of the instance.
+        assert self._whole is not None
+        values.update(instance.gpm.read(self._whole.handle, self._now_ns))
+        if instance.gpm.remark:
+            remarks.add(instance.gpm.remark)
+        return values
+
+    def _memory(self, whole: _Device, values: Values, remarks: set[str]) -> None:
+        """Takes the machine's memory where the GPU has none of its own."""
+        refused = whole.door.refused
+        if self._instances or "memory 0" not in refused or refused.get("memory 1") != NOT_SUPPORTED:
+            return
+        machine = machine_memory()
+        if machine:
+            values.update(machine, memory_reserved_bytes=None)
+            whole.constants["memory_total_bytes"] = machine["memory_total_bytes"]
+            whole.unified = True
+            remarks.add(UNIFIED)
+
+    def _processes_are_due(self) -> bool:
+        t_ns = self._now_ns()
+        due = self._asked_processes_ns is None or t_ns - self._asked_processes_ns >= PROCESSES_INTERVAL_NS
+        if due:
+            self._asked_processes_ns = t_ns
+        return due
+
+    def _processes(self, device: _Device) -> list[GpuProcess] | None:
+        nvml, door = self._nvml, device.door
+        calls: dict[str, Callable[[Any], Any]] = {
+            "processes v3": nvml.nvmlDeviceGetComputeRunningProcesses_v3,
+            "processes v2": nvml.nvmlDeviceGetComputeRunningProcesses_v2,
+        }
+        for name, call in calls.items():
+            found = door.ask(name, lambda call=call: call(device.handle))  # type: ignore[misc]
+            if found is not None:
+                return [
+                    GpuProcess(one.pid, one.usedGpuMemory, process_name(one.pid))
+                    for one in found
+                    if 0 < one.pid <= MOST_PID
+                ]
+            if name not in door.refused:
+                break
+        return None
+
+    def _described(self, device: _Device, key: str) -> GpuDevice:
+        known = {k: v for k, v in device.constants.items() if k in GpuDevice.__struct_fields__}
+        described = GpuDevice(gpu=key, index=self.index, name=device.name, host=self._host, **known)
+        described.unified_memory = device.unified
+        if device is not self._whole:
+            described.parent = self.key
+            described.mig = device.name.rpartition("MIG ")[2]
+        return described
