@@ -117,5 +117,7 @@ class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defau
     t_ns: int
     worker: int
     event: str
-    """`started`, `backing_off`, `reachable_again`, `ended`, `host_lost`, `curve`."""
+    """`started`, `backing_off`, `reachable_again`, `ended`, `host_lost`, `curve`, `clock`."""
     message: str = ""
+    clock_error_ns: int | None = None
+    """With `clock`: how far off a time may be that was translated from the kernel's clock."""

@@ -48,7 +48,8 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     duration_s: float | None = None
     requests: int | None = None
     seed: int = 0
-    workers: int = 1
+    workers: int | Literal["auto"] = "auto"
+    """Processes that send; `auto`: as many as the load and the cores need."""
 
 
 class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -100,7 +101,7 @@ def checked(config: RunConfig) -> RunConfig:
         ("--max-in-flight", load.max_in_flight),
         ("--input-tokens", work.input_tokens),
         ("--output-tokens", work.output_tokens),
-        ("--workers", load.workers),
+        ("--workers", None if load.workers == "auto" else load.workers),
     ):
         if count is not None and count < 1:
             raise ConfigError(f"{where}: got {count}, need a whole number of at least 1")

@@ -21,6 +21,14 @@ import msgspec
 
 from loadgen.clock import MonotonicClock
 from loadgen.plan import Finish, Plan
+from sessions.calibrated import ASSUMED_EVENTS_PER_S, cores, valid_here
+from sessions.capacity import (
+    descriptor_limit,
+    descriptor_warning,
+    descriptors_for,
+    planned_events_per_s,
+    workers_for,
+)
 from sessions.config import WorkloadConfig
 from sessions.control import ControlServer, socket_path
 from sessions.crew import Crew
@@ -66,7 +74,7 @@ class Host:
         self._clock = MonotonicClock(self._manifest.clock.origin_monotonic_ns)
         self._journal = JournalWriter(directory / HOST_FILE)
         self._control = ControlServer(socket_path(directory), self._obey)
-        self._crew = Crew(directory, self._config.load.workers, self._on_status, self._on_exit)
+        self._crew = Crew(directory, self._plan_workers(), self._on_status, self._on_exit)
         self._ready: set[int] = set()
         self._idle: set[int] = set()
         self._all_ready, self._all_gone = asyncio.Event(), asyncio.Event()
@@ -157,12 +165,13 @@ class Host:
         load = self._config.load
         self._start_ns = self._clock.now_ns() + _START_LEAD_NS
         self._steering = Steering(load, self._start_ns)
-        for number in range(load.workers):
+        self._check_descriptors(probed)
+        for number in range(self._crew.count):
             self._crew.tell(
                 number,
                 Plan(
                     worker=number,
-                    workers=load.workers,
+                    workers=self._crew.count,
                     origin_ns=self._clock.origin_ns,
                     address=address,
                     template=probed.template,
@@ -180,6 +189,28 @@ class Host:
             )
         self._journal.append(self._steering.started())
         self._enter("running")
+
+    def _plan_workers(self) -> int:
+        """How many workers the load needs; the manifest says what that rests on."""
+        load, tokens = self._config.load, self._config.workload.output_tokens
+        known = valid_here()
+        capacity = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
+        count = workers_for(load, tokens, capacity, cores())
+        self._manifest.client = {
+            "workers": count,
+            "planned_events_per_s": planned_events_per_s(load, tokens),
+            "calibrated_events_per_s": None if known is None else known.events_per_s,
+            "calibrated_at": None if known is None else known.measured_at,
+            "descriptor_limit": descriptor_limit(),
+        }
+        return count
+
+    def _check_descriptors(self, probed: Probed) -> None:
+        took = [warm.total_ms / 1e3 / max(1, warm.output_tokens or warm.chunks) for warm in probed.warm_ups]
+        request_s = min(took) * probed.output_tokens if took else None
+        needed = descriptors_for(self._config.load, self._crew.count, request_s)
+        if warning := descriptor_warning(needed, descriptor_limit(), self._crew.count):
+            self._note("warning", warning)
 
     def _end_ns(self) -> int | None:
         duration_s = self._config.load.duration_s

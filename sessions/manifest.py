@@ -76,6 +76,8 @@ class Manifest(msgspec.Struct):
     config: RunConfig
     server: dict[str, Any] = {}
     """What the probe learned: `model`, `context_tokens`, `simulated`, `probe_requests`, capabilities."""
+    client: dict[str, Any] = {}
+    """What the load workers were planned with: `workers`, `calibrated_events_per_s`, `descriptors`, ..."""
     host: HostInfo = msgspec.field(default_factory=HostInfo)
     end: EndInfo | None = None
     """None while the run goes on, and for ever when it was killed."""

@@ -13,15 +13,20 @@ from pathlib import Path
 import numpy as np
 
 from loadgen.records import Request
+from sessions.client import client
 from sessions.follow import SessionFollower
 from sessions.health import Saturation, saturation
-from sessions.machines import gpus_over
+from sessions.devices import powered
+from sessions.energy import curves, described, used
+from sessions.limit_log import LimitLog
 from sessions.manifest import END_REASONS, Manifest, read
 from sessions.metrics import PER_REQUEST, chunk_gaps_us, itl_us
 from sessions.records import AnyRecord
+from sessions.prices import Prices, cost
 from sessions.stages import steps
 from sessions.store import is_live
 from sessions.timeline import Timeline
+from sessions.usage import gpus_over, hosts_over, server_over
 from sessions.values import Values
 
 FAILED_SHARE = 0.01
@@ -96,9 +101,17 @@ class Fold:
                 self._told_chunks += request.chunks
 
     def result(
-        self, manifest: Manifest, *, live: bool = False, notes: Sequence[str] = ()
+        self,
+        manifest: Manifest,
+        *,
+        live: bool = False,
+        notes: Sequence[str] = (),
+        prices: Prices | None = None,
     ) -> dict[str, object]:
-        """The summary. `live`: the run still goes on, so requests in flight are not counted as failed."""
+        """The summary. `live`: the run still goes on, so requests in flight are not counted as failed.
+
+        Without `prices` there is no money in it.
+        """
         timeline = self.timeline
         reason, message = self._end(manifest, live)
         counts, errors = self._counts(live)
@@ -115,6 +128,9 @@ class Fold:
         )
         reasons = _reasons(counts, reason, live, trouble)
         input_tokens = self._input_tokens if self._input_known else None
+        meters = curves(timeline.gpus, timeline.newest_ns)
+        energy = used(meters, start_ns, end_ns)
+        paid = cost(prices, _names(timeline), duration_s, self._output_tokens, input_tokens)
         return {
             "id": manifest.session.id,
             "name": manifest.session.name,
@@ -150,8 +166,21 @@ class Fold:
             "stale_retries": self._stale_retries,
             "probe": {"requests": manifest.server.get("probe_requests")},
             "gpus": gpus_over(timeline, start_ns, end_ns),
-            "steps": steps(timeline, start_ns, load_end_ns, np.array(self._due), np.array(self._ttft)),
-            "client": {"saturated_s": trouble.seconds, "note": trouble.note},
+            "energy": {"gpus": len(meters), **described(energy, duration_s, self._output_tokens)},
+            "cost": paid,
+            "server": server_over(timeline, start_ns, end_ns),
+            "hosts": hosts_over(timeline, start_ns, end_ns),
+            "limits": LimitLog(timeline).spans(start_ns, end_ns),
+            "steps": steps(
+                timeline,
+                start_ns,
+                load_end_ns,
+                np.array(self._due),
+                np.array(self._ttft),
+                meters,
+                None if paid is None else paid["per_hour"],
+            ),
+            "client": client(timeline, manifest, start_ns, end_ns, trouble),
             "notes": list(notes),
         }
 
@@ -209,6 +238,12 @@ class Fold:
 _PER_MS = {name: 1e3 if name in ("chunk_gap", "itl") else 1e6 for name in _ORDER}
 
 
+def _names(timeline: Timeline) -> list[str]:
+    """Of the GPUs that the load runs on, as their driver calls them; of a part of one, the whole."""
+    at_ns = timeline.newest_ns
+    return [gpu.device(at_ns).name for gpu in powered(timeline.gpus, at_ns)]
+
+
 def _per(amount: float, seconds: float) -> float | None:
     return amount / seconds if seconds > 0 else None
 
@@ -243,8 +278,10 @@ def _reasons(counts: dict[str, int], reason: str | None, live: bool, trouble: Sa
     return reasons
 
 
-def summarise(directory: Path) -> dict[str, object]:
+def summarise(directory: Path, prices: Prices | None = None) -> dict[str, object]:
     """The summary of a session on disk, also of one that still runs or was killed.
+
+    `prices` is for its money, of which there is none without.
 
     Raises:
         SessionError: the session's manifest cannot be read.
@@ -260,4 +297,4 @@ def summarise(directory: Path) -> dict[str, object]:
             break
     files.close()
     live = locked and fold.timeline.end is None
-    return fold.result(manifest, live=live, notes=[] if live else files.notes())
+    return fold.result(manifest, live=live, notes=[] if live else files.notes(), prices=prices)

@@ -66,6 +66,8 @@ class Timeline:
         self.loads: list[LoadChange] = []
         self.events: list[Event] = []
         self.end: End | None = None
+        self.clock_error_ns: int | None = None
+        """The worst that a worker said of the times it translates from the kernel's clock."""
         self.newest_ns = 0
         """The latest time of any record."""
 
@@ -101,6 +103,8 @@ class Timeline:
             self._errors.setdefault(name, Table(("t", "count"))).add((tick.t_ns, count))
 
     def _worker_note(self, note: WorkerNote) -> None:
+        if note.clock_error_ns is not None:
+            self.clock_error_ns = max(note.clock_error_ns, self.clock_error_ns or 0)
         kind = _NOTE_KINDS.get(note.event)
         if kind is not None:
             words = note.event.replace("_", " ")

@@ -22,6 +22,7 @@ from loadgen.plan import Address, Finish, Plan, SetConcurrency, SetCurve
 from loadgen.records import WorkerNote
 from loadgen.transport.connection import SocketAddress
 from loadgen.transport.pool import Pool
+from loadgen.transport.stamps import StampedReader
 from sessions.pipes import LineFeed, Status, say
 from sessions.recorder import Recorder
 
@@ -50,6 +51,18 @@ def raise_descriptor_limit() -> None:
             pass
 
 
+def quiet_garbage() -> None:
+    """Keeps the garbage collector out of the way of tokens.
+
+    What is alive now stays alive: a full collection in the middle of a run would cost hundreds of
+    milliseconds for nothing, since the path of a request makes no cycles that last. The youngest generation
+    is still looked through, rarely: what breaks may leave a cycle behind.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100_000)
+
+
 class Worker:
     """Wires stdin, engine and recorder together on one event loop."""
 
@@ -58,6 +71,7 @@ class Worker:
         self._recorder = Recorder(directory, number, self._on_disk)
         self._engine: Engine | None = None
         self._clock: MonotonicClock | None = None
+        self._reader: StampedReader | None = None
         self._gone = asyncio.Event()
 
     async def run(self) -> None:
@@ -95,12 +109,10 @@ class Worker:
         name = address.server_name or address.host
         pool = Pool(self._loop, self._clock, where, tls, name, plan.deadlines.connect_s)
         self._engine = Engine(plan, self._clock, self._loop, pool, self._recorder.emit)
-        # What is alive now stays alive: a full collection in the middle of a run would cost hundreds of
-        # milliseconds for nothing, since the path of a request makes no cycles that last.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 100_000)
+        self._reader = pool.reader
+        quiet_garbage()
         self._engine.start()
+        self._note_clock()
         say(1, Status("started"))
         self._watching = self._loop.create_task(self._watch(self._engine))
 
@@ -111,8 +123,17 @@ class Worker:
 
         idle = self._loop.create_task(say_idle())
         await engine.ended.wait()
+        self._note_clock()
         idle.cancel()
         self._gone.set()
+
+    def _note_clock(self) -> None:
+        """Says how exact the kernel's times are, once translated: at the start and at the end."""
+        if self._clock is not None and self._reader is not None:
+            error_ns = self._reader.error_ns
+            self._recorder.emit(
+                WorkerNote(self._clock.now_ns(), self._number, "clock", clock_error_ns=error_ns)
+            )
 
     def _stop_now(self) -> None:
         if self._engine is None:

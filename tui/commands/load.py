@@ -46,7 +46,12 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--seed", type=values.seed, metavar="S", help="same seed, same arrivals and prompts (0)"
     )
-    load.add_argument("--workers", type=values.count, metavar="N", help="processes that send (1)")
+    load.add_argument(
+        "--workers",
+        type=values.workers,
+        metavar="N",
+        help="processes that send; auto: as the load and the cores need (auto)",
+    )
 
     work = parser.add_argument_group("requests")
     work.add_argument("--model", metavar="M", help="when the server lists more than one")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from tui.commands.exits import NOT_VALID, OK, CommandError
 
+NICER = 5
+
 if TYPE_CHECKING:
     from sessions.control import ControlClient
     from sessions.launch import Launched
@@ -48,6 +50,14 @@ def watch(launched: Launched, options: argparse.Namespace) -> int:
     return after(launched.directory, left)
 
 
+def give_way() -> None:
+    """The screen is drawn when the load leaves time for it, never the other way round."""
+    try:
+        os.nice(NICER)
+    except OSError:
+        pass
+
+
 def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], bool] = lambda: False) -> str:
     """Opens the screen on a live run. Returns how it was left: `finished`, `detached`, `aborted`, `quit`."""
     from sessions.control import ControlClient
@@ -70,6 +80,7 @@ def _show(
 
     if options.no_color:
         os.environ["NO_COLOR"] = "1"
+    give_way()
     view = SessionView(directory)
     return run_screen(view, control, title=directory.name, charset=options.charset, gone=gone)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from typing import Literal
 
 from sessions.config import Ramp
 
@@ -57,6 +58,16 @@ def count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {text!r}, need a whole number of at least 1")
     return value
+
+
+def workers(text: str) -> int | Literal["auto"]:
+    """`auto`, or a whole number of at least 1."""
+    if text.strip() == "auto":
+        return "auto"
+    try:
+        return count(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, need auto or a whole number of at least 1") from None
 
 
 def seed(text: str) -> int:
