@@ -266,9 +266,9 @@ int nvmlDeviceRegisterEvents(device d, unsigned long long types, struct event_se
     return 0;
 }
 int nvmlEventSetWait_v2(struct event_set *set, struct event *event, unsigned wait_ms) {
-    for (unsigned waited = 0; look("event", 0) <= set->told; waited += 5) {
+    for (unsigned waited = 0; look("event", 0) <= set->told; waited += 25) {
         if (waited >= wait_ms) return 10;
-        usleep(5000);
+        usleep(25000);
     }
     set->told++;
     int gpu = (int)exactly("event_gpu", 0);
