@@ -205,7 +205,7 @@ class Flight:
         counted = self._counted
         for event in events:
             counted += 1
-            if event.choices[0].token_ids is None and (
+            if event.choices.choice.token_ids is None and (
                 event.usage is None or event.usage.completion_tokens != counted
             ):
                 return None

@@ -17,10 +17,16 @@ T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
+class Only(msgspec.Struct, Generic[T], array_like=True, forbid_unknown_fields=True, gc=False):
+    """An array of one. A tuple would do, but the garbage collector would look at each."""
+
+    choice: T
+
+
 class Usual(msgspec.Struct, Generic[T], gc=False):
     """An event that says nothing but that its one choice, of type `T`, bears a token."""
 
-    choices: tuple[T]
+    choices: Only[T]
     usage: None = None
     error: None = None
 
@@ -37,7 +43,7 @@ C = TypeVar("C", bound=CountedChoice)
 class Counted(msgspec.Struct, Generic[C], gc=False):
     """The same from a server that tells how many tokens an event bears."""
 
-    choices: tuple[C]
+    choices: Only[C]
     usage: WireUsage | None = None
     error: None = None
 
@@ -56,7 +62,7 @@ def usual_events(decode_lines: DecodeLines[T], data: bytes) -> tuple[list[T], in
     """
     if not data.startswith(b"data: {") or b"\r" in data:
         return [], 0
-    if data.find(b"\n\n", 7, -1) < 0:
+    if data.find(b"\n", 7, -2) < 0:
         events = _one(decode_lines, data)
         return events, len(data) if events else 0
     end = len(data)
@@ -73,15 +79,15 @@ def usual_events(decode_lines: DecodeLines[T], data: bytes) -> tuple[list[T], in
     # Where one event meets the next stands a tab: no JSON string may hold one, and no value may go on
     # behind it, since between `}` and `{` of one value a comma or a colon must stand. So each event holds
     # whole values, and as many values as events means one in each.
-    values = data[6 : end - 2].replace(b"}\n\ndata: {", b"}\t{")
+    parts = data[6 : end - 2].split(b"}\n\ndata: {")
+    values = b"}\t{".join(parts)
     if b"\n" in values:
         return [], 0
     try:
         events = decode_lines(values)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [], 0
-    meetings = (end - 8 - len(values)) // 7
-    return (events, end) if len(events) == meetings + 1 else ([], 0)
+    return (events, end) if len(events) == len(parts) else ([], 0)
 
 
 def _one(decode_lines: DecodeLines[T], event: bytes) -> list[T]:

@@ -85,6 +85,11 @@ def streams(draw: st.DrawFn) -> bytes:
     usual = draw(st.sampled_from([VLLM, CHAT, VLLM_COUNTED]))
     events = draw(st.lists(st.one_of(st.just(usual), st.sampled_from(EVENTS)), min_size=1, max_size=8))
     stream = bytearray(b"".join(b"data: " + event + b"\n\n" for event in events))
+    if draw(st.booleans()):
+        # white space where JSON allows it and an event stream may not
+        marks = [at for at, byte in enumerate(stream) if byte in b"{}[],:"]
+        at = draw(st.sampled_from(marks or [0])) + draw(st.integers(0, 1))
+        stream[at:at] = draw(st.sampled_from([b"\n", b"\r", b"\t", b" ", b"\r\n", b"\n "]))
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(stream)))
         gone = draw(st.integers(0, 12))
@@ -92,9 +97,24 @@ def streams(draw: st.DrawFn) -> bytes:
     return bytes(stream)
 
 
+def attack(*events: bytes) -> bytes:
+    return b"".join(b"data: " + event + b"\n\n" for event in events)
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(streams(), st.sampled_from(["completions", "chat"]))
-@example(b'data: {"a":"x}\n\ndata: {y"}\n\ndata: {} {}\n\n', "completions")
+@example(attack(b'{"a":"x}', b'{y",' + VLLM[1:], VLLM + b" " + VLLM, VLLM), "completions")
+@example(attack(VLLM + b" " + VLLM), "completions")
+@example(attack(VLLM + b" " + VLLM, VLLM), "completions")
+@example(attack(VLLM, VLLM + b" " + VLLM), "completions")
+@example(attack(VLLM + b"\n" + VLLM, VLLM), "completions")
+@example(attack(VLLM.replace(b",", b",\n", 1), VLLM), "completions")
+@example(attack(VLLM.replace(b",", b",\r", 1), VLLM), "completions")
+@example(attack(VLLM.replace(b",", b",\n", 1)), "completions")
+@example(attack(VLLM.replace(b",", b",\r", 1)), "completions")
+@example(attack(VLLM.replace(b"null}", b'null},{"text":"b"}')), "completions")
+@example(attack(VLLM.replace(b"{", b'{"error":{"message":"x"},', 1), VLLM), "completions")
+@example(attack(CHAT.replace(b'"a"', b'"a","reasoning":5')), "chat")
 def test_what_is_called_usual_is_one_token_of_an_answer_to_the_full_decoder(stream: bytes, name: str) -> None:
     endpoint = ENDPOINTS[name]
     events, size = usual_events(endpoint.usual, stream)
