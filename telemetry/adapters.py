@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from telemetry import dcgm
+from telemetry.histograms import histogram, lines
 from telemetry.records import ServerSample, TelemetryRecord
 from telemetry.samples import SIMULATED, Sample, Scrape
 
@@ -32,10 +33,25 @@ class ServerNames(NamedTuple):
     kv_ratio: tuple[str, ...] = ()
     """0 to 1; the first name that is there counts."""
     preemptions: str = ""
+    cached_tokens: str = ""
+    prefix_queried_tokens: str = ""
+    prefix_hit_tokens: str = ""
+    prefix_hit_ratio: str = ""
+    """0 to 1, where the server tells the share itself."""
+    finished: str = ""
+    aborted: str = ""
+    """Counted among `finished`, where that has no label for it."""
+    ttft: tuple[str, ...] = ()
+    """Histograms of seconds; the first name that is there counts."""
+    itl: tuple[str, ...] = ()
+    e2e: tuple[str, ...] = ()
+    queue: tuple[str, ...] = ()
 
     def all(self) -> tuple[str, ...]:
-        single = (self.running, self.waiting, self.prompt_tokens, self.output_tokens, self.preemptions)
-        return (*(name for name in single if name), *self.kv_ratio)
+        """Every sample name."""
+        single = (name for name in self if isinstance(name, str) and name)
+        bases = (*self.ttft, *self.itl, *self.e2e, *self.queue)
+        return (*single, *self.kv_ratio, *(name for base in bases for name in lines(base)))
 
 
 VLLM = ServerNames(
@@ -46,6 +62,14 @@ VLLM = ServerNames(
     # The second name is that of older versions.
     kv_ratio=("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
     preemptions="vllm:num_preemptions_total",
+    cached_tokens="vllm:prompt_tokens_cached_total",
+    prefix_queried_tokens="vllm:prefix_cache_queries_total",
+    prefix_hit_tokens="vllm:prefix_cache_hits_total",
+    finished="vllm:request_success_total",
+    ttft=("vllm:time_to_first_token_seconds",),
+    itl=("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"),
+    e2e=("vllm:e2e_request_latency_seconds",),
+    queue=("vllm:request_queue_time_seconds",),
 )
 SGLANG = ServerNames(
     running="sglang:num_running_reqs",
@@ -55,6 +79,14 @@ SGLANG = ServerNames(
     kv_ratio=("sglang:token_usage",),
     # What vLLM calls preempted, SGLang calls retracted.
     preemptions="sglang:num_retracted_requests_total",
+    cached_tokens="sglang:cached_tokens_total",
+    prefix_hit_ratio="sglang:cache_hit_rate",
+    finished="sglang:num_requests_total",
+    aborted="sglang:num_aborted_requests_total",
+    ttft=("sglang:time_to_first_token_seconds",),
+    itl=("sglang:inter_token_latency_seconds",),
+    e2e=("sglang:e2e_request_latency_seconds",),
+    queue=("sglang:queue_time_seconds",),
 )
 TGI = ServerNames(
     running="tgi_batch_current_size",
@@ -62,6 +94,10 @@ TGI = ServerNames(
     # Sums of histograms: they grow when a request has finished.
     prompt_tokens="tgi_request_input_length_sum",
     output_tokens="tgi_request_generated_tokens_sum",
+    finished="tgi_request_success",
+    # It has no time to first token, and its mean time per token is of whole requests.
+    e2e=("tgi_request_duration",),
+    queue=("tgi_request_queue_duration",),
 )
 LLAMACPP = ServerNames(
     running="llamacpp:requests_processing",
@@ -71,6 +107,7 @@ LLAMACPP = ServerNames(
     output_tokens="llamacpp:tokens_predicted_total",
     # Newer versions show none.
     kv_ratio=("llamacpp:kv_cache_usage_ratio",),
+    cached_tokens="llamacpp:prompt_tokens_cached_total",
 )
 
 
@@ -87,6 +124,15 @@ def server(names: ServerNames, samples: list[Sample], scrape: Scrape) -> list[Te
         preemptions=_sum(samples, names.preemptions),
         prompt_tokens=_sum(samples, names.prompt_tokens),
         output_tokens=_sum(samples, names.output_tokens),
+        prefix_hit_pct=_mean_pct(samples, names.prefix_hit_ratio),
+        prefix_queried_tokens=_sum(samples, names.prefix_queried_tokens),
+        prefix_hit_tokens=_sum(samples, names.prefix_hit_tokens),
+        cached_tokens=_sum(samples, names.cached_tokens),
+        finished=_finished(samples, names),
+        ttft=histogram(samples, names.ttft),
+        itl=histogram(samples, names.itl),
+        e2e=histogram(samples, names.e2e),
+        queue=histogram(samples, names.queue),
     )
     empty = ServerSample(scrape.t_ns, scrape.took_ns, scrape.source)
     return [] if record == empty else [record]
@@ -99,6 +145,20 @@ def _values(samples: Iterable[Sample], name: str) -> list[float]:
 def _sum(samples: Iterable[Sample], name: str) -> float | None:
     values = _values(samples, name)
     return sum(values) if values else None
+
+
+def _mean_pct(samples: Iterable[Sample], name: str) -> float | None:
+    ratios = [ratio for ratio in _values(samples, name) if ratio <= 1]
+    return round(100 * sum(ratios) / len(ratios), 1) if ratios else None
+
+
+_NOT_WELL = frozenset({"abort", "error"})
+"""vLLM counts these under `request_success`, too."""
+
+
+def _finished(samples: list[Sample], names: ServerNames) -> float | None:
+    ended = _sum((s for s in samples if s.labels.get("finished_reason") not in _NOT_WELL), names.finished)
+    return None if ended is None else max(0.0, ended - (_sum(samples, names.aborted) or 0.0))
 
 
 _COPIES = frozenset({"tp_rank", "pp_rank", "moe_ep_rank", "pid"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, TelemetryRecord
+from telemetry.records import THROTTLE_REASONS, GpuDevice, GpuDevices, GpuSample, GpuSamples, TelemetryRecord
 from telemetry.samples import Sample, Scrape, simulated
 from telemetry.source import plain
 
@@ -21,11 +21,23 @@ _DCGM: dict[str, tuple[str, float, float]] = {
     "DCGM_FI_DEV_ENFORCED_POWER_LIMIT": ("power_limit_w", 1, 1e5),
     "DCGM_FI_DEV_POWER_MGMT_LIMIT": ("managed_power_limit_w", 1, 1e5),
     "DCGM_FI_DEV_GPU_TEMP": ("temperature_c", 1, 200),
+    "DCGM_FI_DEV_MEMORY_TEMP": ("memory_temperature_c", 1, 200),
     "DCGM_FI_DEV_SM_CLOCK": ("sm_clock_mhz", 1, 1e5),
     "DCGM_FI_DEV_MEM_CLOCK": ("memory_clock_mhz", 1, 1e5),
     "DCGM_FI_DEV_MAX_SM_CLOCK": ("sm_clock_max_mhz", 1, 1e5),
     "DCGM_FI_DEV_MAX_MEM_CLOCK": ("memory_clock_max_mhz", 1, 1e5),
     "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION": ("energy_j", 1e-3, 1e15),
+    # Ratios; a MIG device may show a little more than 1 (DCGM#152). Most exporters leave SM_ACTIVE out.
+    "DCGM_FI_PROF_SM_ACTIVE": ("sm_active_pct", 100, 110),
+    "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE": ("tensor_active_pct", 100, 110),
+    "DCGM_FI_PROF_DRAM_ACTIVE": ("dram_active_pct", 100, 110),
+    "DCGM_FI_PROF_PCIE_TX_BYTES": ("pcie_tx_bytes_per_s", 1, 1e13),
+    "DCGM_FI_PROF_PCIE_RX_BYTES": ("pcie_rx_bytes_per_s", 1, 1e13),
+    "DCGM_FI_PROF_NVLINK_TX_BYTES": ("nvlink_tx_bytes_per_s", 1, 1e13),
+    "DCGM_FI_PROF_NVLINK_RX_BYTES": ("nvlink_rx_bytes_per_s", 1, 1e13),
+    "DCGM_FI_DEV_CLOCKS_EVENT_REASONS": ("throttle", 1, 1 << 32),
+    "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": ("throttle", 1, 1 << 32),
+    "DCGM_FI_DEV_XID_ERRORS": ("xid", 1, 1e6),
 }
 """Name of a sample -> (what it is, our unit over DCGM's, the most that can be: DCGM's blanks lie above)."""
 
@@ -53,6 +65,15 @@ class _Row:
             return None
         parts = ("memory_used_bytes", "free_bytes", "memory_reserved_bytes")
         return int(sum(self.values.get(part, 0) for part in parts))
+
+    def share(self, name: str) -> float | None:
+        return round(min(100.0, self.values[name]), 1) if name in self.values else None
+
+    def throttle(self) -> list[str] | None:
+        bits = self.whole("throttle")
+        return (
+            None if bits is None else [name for bit, name in enumerate(THROTTLE_REASONS) if bits >> bit & 1]
+        )
 
     def power_limit_w(self) -> float | None:
         return self.values.get("power_limit_w", self.values.get("managed_power_limit_w"))
@@ -111,6 +132,15 @@ def read(samples: list[Sample], scrape: Scrape) -> list[TelemetryRecord]:
             sm_clock_mhz=row.values.get("sm_clock_mhz"),
             memory_clock_mhz=row.values.get("memory_clock_mhz"),
             energy_j=row.values.get("energy_j"),
+            memory_temperature_c=row.values.get("memory_temperature_c") or None,
+            throttle=row.throttle(),
+            sm_active_pct=row.share("sm_active_pct"),
+            tensor_active_pct=row.share("tensor_active_pct"),
+            dram_active_pct=row.share("dram_active_pct"),
+            pcie_rx_bytes_per_s=row.values.get("pcie_rx_bytes_per_s"),
+            pcie_tx_bytes_per_s=row.values.get("pcie_tx_bytes_per_s"),
+            nvlink_rx_bytes_per_s=row.values.get("nvlink_rx_bytes_per_s"),
+            nvlink_tx_bytes_per_s=row.values.get("nvlink_tx_bytes_per_s"),
         )
         for key, row in rows.items()
     ]
@@ -119,3 +149,13 @@ def read(samples: list[Sample], scrape: Scrape) -> list[TelemetryRecord]:
         GpuDevices(scrape.t_ns, scrape.source, devices, driver=driver, simulated=simulated(samples)),
         GpuSamples(scrape.t_ns, scrape.took_ns, scrape.source, gpus),
     ]
+
+
+def last_xids(samples: list[Sample], source: str) -> dict[str, tuple[str, int]]:
+    """Key of a GPU -> (words for a person, its last XID; 0 is none)."""
+    found = {}
+    for key, row in _rows(samples, source).items():
+        code = row.whole("xid")
+        if code is not None:
+            found[key] = (f"GPU {row.index}{f' of {row.host}' if row.host else ''}", code)
+    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from telemetry.adapters import ADAPTERS, NAMES
+from telemetry.between import Between
 from telemetry.records import GpuDevices, SourceNote, TelemetryRecord
 from telemetry.samples import Sample, Scrape, parse, simulated
 from telemetry.source import NowNs, plain
@@ -141,6 +142,7 @@ class PrometheusSource:
         self.interval_ns: int | None = INTERVAL_NS
         self._http: httpx.Client | None = None
         self._devices: GpuDevices | None = None
+        self._between = Between(self.name)
         self._failed = 0
         self._told = ""
         """What was last said of it: `found`, `lost`, `absent`, or nothing yet."""
@@ -173,7 +175,9 @@ class PrometheusSource:
             return self._missed(now_ns, Failure(why, retry_ns=INTERVAL_NS))
         self.interval_ns = SIMULATED_INTERVAL_NS if simulated(samples) else INTERVAL_NS
         records = self._only_news([record for some in found.values() for record in some])
-        return [*self._found(now_ns, list(found), simulated(samples)), *records]
+        self._between.add_to(records, ages=not simulated(samples))
+        events = self._between.events(samples, taken.t_ns)
+        return [*self._found(now_ns, list(found), simulated(samples)), *events, *records]
 
     def close(self) -> None:
         if self._http is not None:

@@ -166,8 +166,8 @@ class HostSample(msgspec.Struct, tag="host_sample", tag_field="kind", omit_defau
     steal_pct: float | None = None
     """Of all cores' time, taken by the hypervisor for others; None where the system does not tell."""
     throttled_pct: float | None = None
-    """Share of the time in which our cgroup was held back by its CPU quota (cpu.stat throttled_usec over
-    the cores, at most 100); None without a quota or without cgroup v2."""
+    """Share of the time in which our cgroup was held back by its CPU quota (cpu.stat throttled_usec, a sum
+    over cores: cut at 100); None without a quota or without cgroup v2."""
 
 
 class Histogram(msgspec.Struct, omit_defaults=True):
@@ -197,10 +197,12 @@ class ServerSample(msgspec.Struct, tag="server", tag_field="kind", omit_defaults
     gauge). None when none were looked up."""
     prefix_queried_tokens: float | None = None
     """Prompt tokens looked up in the prefix cache."""
+    prefix_hit_tokens: float | None = None
+    """Of those, found."""
     cached_tokens: float | None = None
     """Prompt tokens that came from a cache."""
     finished: float | None = None
-    """Requests that ended well."""
+    """Requests that ended, neither aborted nor failed."""
     ttft: Histogram | None = None
     """Time to first token as the server sees it: beside ours, the difference is network and client."""
     itl: Histogram | None = None

@@ -1,0 +1,55 @@
+"""What only shows between two scrapes of one address: shares of counters, the age of a value, a new XID."""
+
+from __future__ import annotations
+
+from telemetry.dcgm import last_xids
+from telemetry.nvml_events import XIDS
+from telemetry.records import GpuEvent, GpuSample, GpuSamples, ServerSample, TelemetryRecord
+from telemetry.samples import Sample
+
+
+class Between:
+    """Keeps the last scrape of one address."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._server: ServerSample | None = None
+        self._gpus: list[GpuSample] | None = None
+        self._new_ns = 0
+        self._xids: dict[str, tuple[str, int]] | None = None
+
+    def add_to(self, records: list[TelemetryRecord], *, ages: bool) -> None:
+        """Fills in `prefix_hit_pct` and, with `ages`, `age_ns`."""
+        for record in records:
+            if isinstance(record, ServerSample):
+                before, self._server = self._server, record
+                if before is not None and record.prefix_hit_pct is None:
+                    record.prefix_hit_pct = _hit_pct(before, record)
+            elif isinstance(record, GpuSamples) and ages:
+                if record.gpus != self._gpus:
+                    self._gpus, self._new_ns = record.gpus, record.t_ns
+                record.age_ns = record.t_ns - self._new_ns
+
+    def events(self, samples: list[Sample], t_ns: int) -> list[TelemetryRecord]:
+        """XIDs that were not there at the last scrape. The same one twice in a row cannot be told."""
+        before, self._xids = self._xids, last_xids(samples, self._source)
+        if before is None:
+            return []
+        events: list[TelemetryRecord] = []
+        for key, (label, code) in self._xids.items():
+            if code and before.get(key, ("", 0))[1] != code:
+                words = XIDS.get(code)
+                text = f"{label}: XID {code}{f' ({words})' if words else ''}"
+                events.append(GpuEvent(t_ns, self._source, key, "xid", code=code, text=text))
+        return events
+
+
+def _hit_pct(before: ServerSample, now: ServerSample) -> float | None:
+    """Of the tokens looked up between two scrapes; None when none were, or the server started anew."""
+    if None in (before.prefix_queried_tokens, now.prefix_queried_tokens):
+        return None
+    queried = (now.prefix_queried_tokens or 0) - (before.prefix_queried_tokens or 0)
+    if queried <= 0 or before.prefix_hit_tokens is None or now.prefix_hit_tokens is None:
+        return None
+    hit = now.prefix_hit_tokens - before.prefix_hit_tokens
+    return round(100 * hit / queried, 1) if 0 <= hit <= queried else None
