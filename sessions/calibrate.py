@@ -40,6 +40,7 @@ SERVER_SHARE = 0.95
 TOKENS, INTERVAL_US = 100, 10_000
 """Of each stream: a second of a token every 10 ms, as fast as servers of today stream to one client."""
 _SETTLE_S = 1.2
+NO_LIMIT = "no higher load was tried"
 FIRST, LEAST, MOST = 4000.0, 250.0, 128_000.0
 _FINER = 3
 
@@ -294,4 +295,4 @@ def outcome(steps: Sequence[Step]) -> tuple[float, str]:
     best = max((step.events_per_s for step in clean), default=0.0)
     above = [step for step in steps if step.why_not and step.asked_events_per_s > best]
     nearest = min(above, key=lambda step: step.asked_events_per_s, default=None)
-    return best, "no higher load was tried" if nearest is None else nearest.why_not
+    return best, NO_LIMIT if nearest is None else nearest.why_not

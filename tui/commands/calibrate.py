@@ -62,6 +62,9 @@ def run(options: argparse.Namespace) -> int:
     print(f"\nclean up to {best:,.0f} events/s for each load worker; beyond: {limit}")
     if options.dry_run:
         return OK
+    if options.most is not None and limit == calibrate.NO_LIMIT:
+        print("not kept: --most ended the search before the limit was found")
+        return OK
     kept = calibrated.Calibration(
         machine=calibrated.this_machine(),
         measured_at=datetime.now(timezone.utc).astimezone().isoformat(timespec="seconds"),

@@ -49,7 +49,7 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     asked = None if options.target is None else target(options)
-    findings = [versions(), *terminal(), sessions_place(live.root(options)), descriptors(), *gpus()]
+    findings = [versions(), *terminal(), sessions_place(live.root(options)), descriptors(), client(), *gpus()]
     for finding in findings:
         _say(finding)
     if asked is not None:
@@ -107,6 +107,20 @@ def descriptors() -> Finding:
     shown = "unlimited" if hard == unlimited else f"{hard:,}"
     text = f"{soft:,} open files, may be raised to {shown}; each request in flight needs one"
     return Finding(enough, "descriptors", text if enough else f"{text}: give --max-in-flight {most - 64}")
+
+
+def client() -> Finding:
+    """What this machine was calibrated for, and whether that still holds."""
+    from sessions.calibrated import changed, load, path, this_machine
+
+    known = load(path())
+    if known is None:
+        return Finding(True, "client", "not calibrated: ttftop calibrate measures how much it can load")
+    text = f"clean up to {known.events_per_s:,.0f} events/s a worker, measured {known.measured_at[:10]}"
+    expired = changed(known.machine, this_machine())
+    if expired:
+        return Finding(False, "client", f"{text}; expired: {'; '.join(expired)}; run ttftop calibrate again")
+    return Finding(True, "client", f"{text}, kept in {path()}")
 
 
 def gpus() -> Iterator[Finding]:

@@ -1,0 +1,76 @@
+"""`ttftop calibrate`: the client measured on this machine, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sessions import calibrated
+from sessions.calibrated import Calibration
+from tests.cli.conftest import Command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--seconds", "100ms"), "--seconds: got 0.1, need at least 0.5"),
+        (("--most", "10"), "--most: got 10, need at least 250"),
+        (("--most", "many"), "--most: got 'many', need a number above 0"),
+        (("http://localhost:8000",), "one argument too many"),
+    ],
+)
+def test_wrong_options_are_one_line(ttftop: Command, arguments: tuple[str, ...], words: str) -> None:
+    done = ttftop("calibrate", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_search_that_was_cut_off_prints_its_loads_and_keeps_nothing(ttftop: Command, home: Path) -> None:
+    done = ttftop("calibrate", "--seconds", "0.5", "--most", "500", XDG_STATE_HOME=str(home))
+    rows = [line for line in done.stdout.splitlines() if line.endswith("clean")]
+    if not rows:
+        pytest.skip("this machine is too busy to be calibrated at all")
+    assert done.returncode == 0, done.stderr
+    assert 400 <= float(rows[-1].split()[0].replace(",", "")) <= 600
+    assert "not kept" in done.stdout or "beyond: " in done.stdout
+    assert not list(home.rglob(calibrated.FILE)) or "kept in" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({}, "ok  client      clean up to 21,000 events/s a worker"),
+        ({"kernel": "2.4"}, "expired: kernel was 2.4, is "),
+    ],
+)
+def test_doctor_shows_the_calibration_and_whether_it_holds(
+    ttftop: Command, home: Path, change: dict[str, str], shown: str
+) -> None:
+    here = calibrated.this_machine()
+    machine = type(here)(**{**{n: getattr(here, n) for n in here.__struct_fields__}, **change})
+    calibrated.save(
+        Calibration(machine, "2026-11-21T10:00:00+00:00", 21_000.0, "cpu"),
+        home / "ttftop" / calibrated.FILE,
+    )
+    assert shown in ttftop("doctor", XDG_STATE_HOME=str(home)).stdout
+
+
+def test_doctor_says_when_there_is_no_calibration(ttftop: Command, home: Path) -> None:
+    assert "not calibrated: ttftop calibrate" in ttftop("doctor", XDG_STATE_HOME=str(home)).stdout
+
+
+def test_a_run_says_how_far_below_the_calibrated_load_it_was(
+    ttftop: Command, home: Path, simulator_url: str
+) -> None:
+    kept = Calibration(calibrated.this_machine(), "2026-11-21T10:00:00+00:00", 5_000.0, "cpu")
+    calibrated.save(kept, home / "ttftop" / calibrated.FILE)
+    run = ("run", simulator_url, "--headless", "--requests", "60", "--rate", "30", "--output-tokens", "8")
+    assert ttftop(*run, XDG_STATE_HOME=str(home)).returncode in (0, 1)
+    client = json.loads(ttftop("summary", "--json").stdout)["client"]
+    assert client["calibrated_events_per_s"] == 5000.0
+    assert client["headroom"] == pytest.approx(1 - client["peak_events_per_s"] / 5000.0)
+    assert 0.9 < client["headroom"] < 1.0
