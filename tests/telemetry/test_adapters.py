@@ -130,3 +130,88 @@ def test_only_wanted_lines_are_parsed_so_a_broken_line_elsewhere_does_no_harm():
 def test_a_broken_wanted_line_is_an_error_not_a_guess():
     with pytest.raises(ValueError):
         parse('vllm:num_requests_running{engine="0 4\n', NAMES)
+
+
+def test_vllms_own_histograms_and_prefix_counters_are_taken():
+    got = server(of_fixture("vllm.txt"))
+    assert (got.prefix_queried_tokens, got.prefix_hit_tokens, got.cached_tokens, got.finished) == (
+        17,
+        0,
+        0,
+        4,
+    )
+    assert got.ttft.bounds_s[:4] == [0.001, 0.005, 0.01, 0.02]
+    assert len(got.ttft.counts) == len(got.ttft.bounds_s) + 1 == 23
+    assert got.ttft.counts[:10] == [0, 0, 0, 2, 3, 3, 3, 3, 4, 4]
+    assert got.ttft.sum_s == 0.164279
+    assert (got.itl.counts[0], got.itl.counts[-1], got.itl.sum_s) == (17, 18, 0.131502)
+    assert (got.e2e.counts[-1], got.queue.counts[-1]) == (4, 4)
+
+
+def test_aborted_and_failed_requests_did_not_finish():
+    got = server(
+        'vllm:request_success_total{finished_reason="stop"} 5\n'
+        'vllm:request_success_total{finished_reason="abort"} 2\n'
+        'vllm:request_success_total{finished_reason="error"} 1\n'
+    )
+    assert got.finished == 5
+
+
+def test_sglang_tells_its_prefix_share_and_counts_aborted_requests_apart():
+    got = server(of_fixture("sglang.txt"))
+    # The mean of two engines; 40 requests, 3 of them aborted.
+    assert (got.prefix_hit_pct, got.cached_tokens, got.finished) == (50.0, 1024, 37)
+    assert (got.ttft.bounds_s, got.ttft.counts, got.ttft.sum_s) == ([0.1, 0.4], [10, 39, 40], 4.5)
+
+
+def test_tgi_tells_times_of_whole_requests_only():
+    got = server(of_fixture("tgi.txt"))
+    assert (got.finished, got.e2e.counts, got.queue.sum_s) == (43, [12, 40, 44], 0.5)
+    assert (got.ttft, got.itl) == (None, None)
+
+
+def test_llama_cpp_tells_its_cached_tokens():
+    assert server(of_fixture("llamacpp.txt")).cached_tokens == 55689
+
+
+def test_an_older_vllm_has_its_token_times_under_the_older_name():
+    name = "vllm:time_per_output_token_seconds"
+    assert server(f'{name}_bucket{{le="0.5"}} 2\n{name}_bucket{{le="+Inf"}} 3\n').itl.counts == [2, 3]
+
+
+def buckets(*rows):
+    return "".join(
+        f'vllm:time_to_first_token_seconds_bucket{{engine="{engine}",le="{le}"}} {count}\n'
+        for engine, le, count in rows
+    )
+
+
+def test_histograms_of_several_engines_are_summed():
+    text = buckets((0, "0.5", 1), (0, "+Inf", 4), (1, "0.5", 2), (1, "+Inf", 2))
+    got = server("vllm:num_requests_running 0\n" + text).ttft
+    assert (got.bounds_s, got.counts, got.sum_s) == ([0.5], [3, 6], None)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(0, "0.5", 1)],  # no infinite bucket
+        [(0, "0.5", 5), (0, "+Inf", 4)],  # falls
+        [(0, "x", 1), (0, "+Inf", 4)],
+        [(0, "0.5", "NaN"), (0, "+Inf", 4)],
+        [(0, "0.5", 3), (0, "+Inf", 3), (1, "0.6", 0), (1, "+Inf", 0), (2, "0.55", -1)],
+    ],
+)
+def test_buckets_that_make_no_sense_are_no_histogram(rows):
+    assert server("vllm:num_requests_running 0\n" + buckets(*rows)).ttft is None
+
+
+def test_dcgm_tells_activity_traffic_and_reasons_in_the_units_of_the_records():
+    _, samples = records(of_fixture("dcgm.txt"))
+    a0, a1, b0 = samples.gpus
+    # 1.02 of 1 has been seen on real ones: shown as all of it.
+    assert (a0.sm_active_pct, a0.tensor_active_pct, a0.dram_active_pct) == (100.0, 41.2, 80.0)
+    assert (a0.pcie_tx_bytes_per_s, a0.pcie_rx_bytes_per_s) == (123456, 654321)
+    assert (a0.memory_temperature_c, a0.throttle) == (81, ["power cap"])
+    # 0 degrees is how a board without the sensor says so.
+    assert (b0.memory_temperature_c, b0.throttle, a1.sm_active_pct) == (None, None, None)
