@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
@@ -31,6 +31,18 @@ class Target:
     url: str
     """For people: normalised, without `/v1`, never with credentials."""
     host_header: str
+    proxy: Address | None = None
+    """Connect to this HTTP proxy instead, and name the server in each request."""
+
+    @property
+    def hop(self) -> Address:
+        """Where connections go."""
+        return self.proxy or self.address
+
+    def request_target(self, path: str) -> str:
+        """What the request line names for `path` below the base; absolute through a proxy (RFC 9112, 3.2)."""
+        absolute = "" if self.proxy is None else f"http://{self.host_header}"
+        return f"{absolute}{self.base_path}{path}"
 
     @property
     def loopback(self) -> bool:
@@ -39,12 +51,33 @@ class Target:
         return self.address.unix_path is not None or host in ("localhost", "::1") or host.startswith("127.")
 
 
-def parse_target(text: str, *, ca_file: str | None = None, insecure: bool = False) -> Target:
+def parse_target(
+    text: str, *, ca_file: str | None = None, insecure: bool = False, proxy: str | None = None
+) -> Target:
     """The server that `text` names: `http(s)://host[:port][/base][/v1[/chat/completions]]` or `unix:/path`.
 
     Raises:
-        TargetError: it names none.
+        TargetError: it names none, or `proxy` names no HTTP proxy that can carry it.
     """
+    target = _parsed(text, ca_file, insecure)
+    return target if proxy is None else replace(target, proxy=_proxy(proxy, target))
+
+
+def _proxy(text: str, target: Target) -> Address:
+    if target.address.unix_path is not None:
+        raise TargetError("--proxy: a Unix socket is on this machine, no proxy leads to it")
+    if target.address.tls:
+        raise TargetError("--proxy: only http:// servers can be loaded through a proxy, got https://")
+    try:
+        proxy = _parsed(text, None, False)
+    except TargetError as error:
+        raise TargetError(f"--proxy: {error}") from None
+    if proxy.address.unix_path is not None or proxy.address.tls or proxy.base_path:
+        raise TargetError(f"--proxy: got {proxy.url}, need an address such as http://proxy:3128")
+    return proxy.address
+
+
+def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
     shown = _shown(text)
     if not text.strip():
         raise TargetError("the URL is empty, need one such as http://localhost:8000")

@@ -33,6 +33,8 @@ class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     endpoint: Literal["auto", "completions", "chat"] = "auto"
     ca_file: str | None = None
     insecure: bool = False
+    proxy: str | None = None
+    """An HTTP proxy on the way, `http://host:port`. Only what was asked for: the environment is not read."""
 
 
 class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -125,7 +125,9 @@ class Host:
                 ca_file=target.ca_file,
                 insecure=target.insecure,
             )
-            where = parse_target(target.url, ca_file=target.ca_file, insecure=target.insecure)
+            where = parse_target(
+                target.url, ca_file=target.ca_file, insecure=target.insecure, proxy=target.proxy
+            )
             key = None if self._orders.api_key is None else ApiKey(self._orders.api_key, "the run's orders")
             probing = asyncio.ensure_future(
                 probe(
@@ -156,7 +158,7 @@ class Host:
             await asyncio.wait_for(self._all_ready.wait(), _WORKERS_READY_S)
         except asyncio.TimeoutError:
             return HostWord("refused", "the load workers did not start", 1)
-        self._start_load(probed, where.address)
+        self._start_load(probed, where.hop)
         write(self._directory, self._manifest)
         self._start_telemetry()
         return None

@@ -76,7 +76,7 @@ async def probe(
         return Probed(
             model=name,
             template=RequestTemplate(
-                path=target.base_path + ENDPOINTS[attempt.endpoint].path,
+                path=target.request_target(ENDPOINTS[attempt.endpoint].path),
                 headers=headers(target, api_key),
                 endpoint=attempt.endpoint,
                 fields=counted.fields(name, asking.output_tokens),

@@ -15,7 +15,7 @@ from loadgen.target import Target
 def cause_of(error: BaseException, target: Target) -> str:
     """One line for a failure on the way to an answer, not yet made safe to print."""
     chain = list(_chain(error))
-    host = target.address.host
+    host = target.hop.host
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate cannot be verified ({cause.verify_message}): use --ca FILE or --insecure"
@@ -26,7 +26,8 @@ def cause_of(error: BaseException, target: Target) -> str:
         if isinstance(cause, socket.gaierror):
             return f"the name {host} cannot be resolved"
         if isinstance(cause, ConnectionRefusedError):
-            return "connection refused; is the server running?"
+            what = "server" if target.proxy is None else f"proxy at {host}:{target.proxy.port}"
+            return f"connection refused; is the {what} running?"
         if isinstance(cause, FileNotFoundError) and target.address.unix_path is not None:
             return "there is no such socket; is the server running?"
         if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL):

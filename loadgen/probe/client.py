@@ -17,6 +17,7 @@ from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint
 from loadgen.endpoints.reading import error_of, loads
 from loadgen.errors import printable
+from loadgen.plan import Address
 from loadgen.probe.causes import cause_of
 from loadgen.probe.probed import ProbeError
 from loadgen.probe.stream import Streamed, StreamReader
@@ -186,11 +187,17 @@ async def client(target: Target, api_key: ApiKey | None) -> AsyncIterator[Client
         # A fresh connection each time: llama.cpp closes kept-alive ones without saying so.
         limits=httpx.Limits(max_keepalive_connections=0),
         uds=address.unix_path,
+        proxy=None if target.proxy is None else proxy_url(target.proxy),
     )
     scheme = "https" if address.tls else "http"
     timeout = httpx.Timeout(STREAM_S, connect=CONNECT_S)
     async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as http:
         yield Client(target, api_key, http, f"{scheme}://{target.host_header}{target.base_path}")
+
+
+def proxy_url(proxy: Address) -> str:
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    return f"http://{host}:{proxy.port}"
 
 
 def _lower(given: httpx.Headers) -> dict[str, str]:

@@ -167,7 +167,12 @@ def server(options: argparse.Namespace) -> Iterator[str]:
     from loadgen.probe.probed import ProbeError
     from loadgen.target import parse_target
 
-    where = parse_target(options.target, ca_file=options.ca and str(options.ca), insecure=options.insecure)
+    where = parse_target(
+        options.target,
+        ca_file=options.ca and str(options.ca),
+        insecure=options.insecure,
+        proxy=options.proxy,
+    )
     key = api_key(options)
     notes: list[str] = []
     try:

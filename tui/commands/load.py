@@ -107,6 +107,9 @@ def key_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--ca", type=Path, metavar="FILE", help="trust this certificate authority (PEM)")
     group.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
+    group.add_argument(
+        "--proxy", metavar="URL", help="an HTTP proxy on the way, http://host:port (none; no *_PROXY is read)"
+    )
     group.add_argument("--api-key", "--apikey", "--api_key", action=Refuse, explanation=KEY_IN_THE_OPEN)
 
 

@@ -27,7 +27,7 @@ def target(options: argparse.Namespace) -> TargetConfig:
             hint = "; --telemetry takes all URLs that follow it, so write the server before it"
         raise CommandError(f"no server address given, need a URL such as {EXAMPLE}{hint}")
     try:
-        where = parse_target(options.target)
+        where = parse_target(options.target, proxy=options.proxy)
     except TargetError as error:
         raise CommandError(str(error)) from None
     return TargetConfig(
@@ -36,6 +36,7 @@ def target(options: argparse.Namespace) -> TargetConfig:
         endpoint=options.endpoint or "auto",
         ca_file=_readable(options.ca, "--ca"),
         insecure=options.insecure,
+        proxy=options.proxy,
     )
 
 

@@ -1,0 +1,146 @@
+"""A load through an HTTP proxy: the request names the server, and only a proxy that was asked for is used."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from loadgen.plan import ClosedLoad, RequestTemplate
+from loadgen.probe.ask import probe
+from loadgen.probe.probed import ProbeError
+from loadgen.target import TargetError, headers, parse_target
+from tests.loadgen.engine_runs import plan, run_engine
+from tests.loadgen.raw_server import RawServer, good
+
+
+def test_without_a_proxy_the_request_names_the_path_alone() -> None:
+    target = parse_target("http://llm.example:8000/base/v1")
+    assert target.hop == target.address
+    assert target.request_target("/v1/completions") == "/base/v1/completions"
+
+
+def test_through_a_proxy_the_request_names_the_server_and_the_connection_goes_to_the_proxy() -> None:
+    target = parse_target("http://llm.example:8000/base", proxy="http://proxy.example:3128")
+    assert (target.hop.host, target.hop.port) == ("proxy.example", 3128)
+    assert target.request_target("/v1/completions") == "http://llm.example:8000/base/v1/completions"
+    assert ("host", "llm.example:8000") in headers(target, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "words"),
+    [
+        ("https://llm.example", "http://proxy:3128", "only http:// servers"),
+        ("unix:/run/s.sock", "http://proxy:3128", "no proxy leads to it"),
+        ("http://llm.example", "proxy:3128", "--proxy: proxy:3128: the URL needs a scheme"),
+        ("http://llm.example", "https://proxy:3128", "need an address such as http://proxy:3128"),
+        ("http://llm.example", "http://proxy:3128/path", "need an address such as http://proxy:3128"),
+        ("http://llm.example", "http://me:secret@proxy:3128", "user name or password"),
+    ],
+)
+def test_a_proxy_that_cannot_carry_the_load_is_refused_in_words(url: str, proxy: str, words: str) -> None:
+    with pytest.raises(TargetError) as caught:
+        parse_target(url, proxy=proxy)
+    assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_load_reaches_the_proxy_with_the_absolute_form() -> None:
+    async def body() -> tuple[list[bytes], int]:
+        async with RawServer(lambda number, sent: good()) as proxy:
+            target = parse_target("http://llm.example:8000", proxy=f"http://127.0.0.1:{proxy.port}")
+            template = RequestTemplate(
+                path=target.request_target("/v1/completions"),
+                headers=headers(target, None),
+                endpoint="completions",
+                fields={"model": "m", "stream": True},
+            )
+            emitted = await run_engine(
+                plan(target.hop.port, ClosedLoad(1), requests=2, address=target.hop, template=template)
+            )
+            return proxy.heads, emitted.total("succeeded")
+
+    heads, succeeded = asyncio.run(body())
+    assert succeeded == 2
+    for head in heads:
+        assert head.startswith(b"POST http://llm.example:8000/v1/completions HTTP/1.1\r\n")
+        assert b"\r\nhost: llm.example:8000\r\n" in head
+
+
+class ForwardingProxy:
+    """An HTTP proxy that takes absolute forms and fetches them with httpx."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __aenter__(self) -> ForwardingProxy:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._http = httpx.AsyncClient(trust_env=False)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self._http.aclose()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            lines = head.decode("latin-1").split("\r\n")
+            method, url, _ = lines[0].split(" ")
+            self.asked.append(url)
+            given = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
+            length = int({name.lower(): value for name, value in given.items()}.get("content-length", 0))
+            answer = await self._http.request(
+                method,
+                url,
+                content=await reader.readexactly(length),
+                headers={"content-type": "application/json"},
+            )
+            kind = answer.headers.get("content-type", "text/plain")
+            writer.write(
+                f"HTTP/1.1 {answer.status_code} X\r\ncontent-type: {kind}\r\nconnection: close\r\n"
+                f"content-length: {len(answer.content)}\r\n\r\n".encode()
+                + answer.content
+            )
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+def test_the_probe_asks_through_the_proxy_and_hands_the_load_the_absolute_form(simulator_url: str) -> None:
+    async def body() -> tuple[list[str], str]:
+        async with ForwardingProxy() as proxy:
+            target = parse_target(simulator_url, proxy=proxy.url)
+            probed = await probe(
+                target,
+                None,
+                model=None,
+                endpoint="completions",
+                input_tokens=16,
+                output_tokens=4,
+                seed=0,
+                on_note=lambda _: None,
+                lengths_given=True,
+            )
+            return proxy.asked, probed.template.path
+
+    asked, path = asyncio.run(body())
+    assert path == f"{simulator_url}/v1/completions"
+    assert len(asked) >= 2
+    assert all(url.startswith(simulator_url) for url in asked)
+
+
+def test_a_proxy_that_is_not_there_is_named_and_not_the_server() -> None:
+    async def body() -> None:
+        target = parse_target("http://llm.example", proxy="http://127.0.0.1:9")
+        await probe(
+            target, None, model=None, endpoint="auto", input_tokens=8, output_tokens=2, seed=0,
+            on_note=lambda _: None, lengths_given=True,
+        )  # fmt: skip
+
+    with pytest.raises(ProbeError, match=r"is the proxy at 127\.0\.0\.1:9 running"):
+        asyncio.run(body())
