@@ -1,19 +1,28 @@
-"""From `--telemetry auto|none|nvml|URL ...` to sources. Does no I/O itself: each source looks when opened.
+"""From `--telemetry auto|none|nvml|host|URL|ssh://HOST ...` to sources.
 
-Importing this module is cheap: pynvml, httpx and the Prometheus parser are imported by the sources' `open`.
+Does no I/O itself: each source looks when opened. Importing this module is cheap: pynvml, httpx,
+psutil and the Prometheus parser are imported by the sources' `open`.
 """
 
 from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from telemetry.nvml import NvmlSource
+from telemetry.first_found import FirstFound
+from telemetry.host import HostSource
+from telemetry.nvml import INTERVAL_NS, NvmlSource, cuda_visible_devices
+from telemetry.owners import port_family
 from telemetry.prometheus import PrometheusSource, Target, is_simulated
 from telemetry.source import Source, TelemetryError, plain
+from telemetry.ssh import Address, SshSource, parse_address
 
-ALLOWED = "allowed are auto, none, nvml, or addresses such as http://node1:9400/metrics"
+ALLOWED = "allowed are auto, none, nvml, host, ssh://host, or addresses such as http://node1:9400/metrics"
+
+DCGM_PORTS = (9400, 9401)
+"""Where a dcgm-exporter listens unless told otherwise: by itself, and beside another."""
 
 
 def resolve(
@@ -23,13 +32,16 @@ def resolve(
     *,
     ca_file: str | None = None,
     insecure: bool = False,
+    nvml_interval_ns: int = INTERVAL_NS,
+    dcgm_ports: Sequence[int] = DCGM_PORTS,
 ) -> list[Source]:
     """The sources to poll.
 
     Args:
-        spec: words of `--telemetry`. `auto` is NVML and the target's own /metrics at the root of its
-            address; NVML is left alone when that turns out to be ttftop's simulator.
-        target_url: the server under test; any path of it is ignored.
+        spec: words of `--telemetry`. `auto` is this machine's GPUs (NVML, else a dcgm-exporter on one of
+            `dcgm_ports`), the target's own /metrics at the root of its address, and the host; GPUs are left
+            alone when the target turns out to be ttftop's simulator.
+        target_url: the server under test; any path of it is ignored. Empty: there is none.
         api_key: sent to the target's own /metrics only.
         ca_file: for https, as for the target.
         insecure: no verification of certificates, for the target's own /metrics only.
@@ -42,12 +54,15 @@ def resolve(
             raise TelemetryError(f"--telemetry: none stands alone, got {' '.join(map(plain, spec))}")
         return []
     own = _own_metrics(target_url)
-    host = urlsplit(target_url).hostname or ""
+    where = _host_and_port(target_url)
     urls: list[str] = []
+    nodes: list[Address] = []
     for word in spec:
         if word == "auto":
             urls += [own] if own else []
-        elif word != "nvml":
+        elif word.startswith("ssh:"):
+            nodes.append(parse_address(word))
+        elif word not in ("nvml", "host"):
             urls.append(_metrics_url(word))
     targets = [
         Target(url, api_key, ca_file, insecure)
@@ -56,16 +71,50 @@ def resolve(
         for url in dict.fromkeys(urls)
     ]
     sources: list[Source] = []
-    if "nvml" in spec:
-        sources.append(NvmlSource(socket.gethostname(), remark=lambda: _elsewhere(host)))
-    elif "auto" in spec:
+    if "nvml" in spec or "auto" in spec:
         own_target = next((target for target in targets if target.url == own), None)
-        sources.append(
-            NvmlSource(
-                socket.gethostname(), skip=lambda: _simulated(own_target), remark=lambda: _elsewhere(host)
-            )
+        nvml = NvmlSource(
+            socket.gethostname(),
+            skip=(lambda: "") if "nvml" in spec else (lambda: _simulated(own_target)),
+            remark=lambda: _elsewhere(where[0]),
+            owners=lambda: _owners(*where),
+            cuda_visible=cuda_visible_devices(),
+            interval_ns=nvml_interval_ns,
         )
-    return [*sources, *map(PrometheusSource, targets)]
+        taken = {_origin(url) for url in urls}
+        local = [f"http://127.0.0.1:{port}/metrics" for port in dcgm_ports]
+        free = [url for url in local if _origin(url) not in taken]
+        exporters = [PrometheusSource(Target(url)) for url in free] if "nvml" not in spec else []
+        sources.append(FirstFound([nvml, *exporters], "dcgm-exporter") if exporters else nvml)
+    sources += map(PrometheusSource, targets)
+    if "host" in spec or "auto" in spec:
+        sources.append(HostSource(socket.gethostname()))
+    # A loopback address would be another server there.
+    shared_url = "" if _is_loopback(where[0]) else _bare(target_url)
+    return [*sources, *(SshSource(node, shared_url) for node in dict.fromkeys(nodes))]
+
+
+def _host_and_port(url: str) -> tuple[str, int | None]:
+    """Empty host and no port where there is no http address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "", None
+    return parts.hostname or "", port if parts.hostname else None
+
+
+def _owners(host: str, port: int | None) -> frozenset[int] | None:
+    return port_family(port) if port is not None and on_this_machine(host) else None
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("", "localhost", "::1") or host.startswith("127.")
+
+
+def _bare(url: str) -> str:
+    """The target's origin: the rest is none of another machine's business."""
+    return _own_metrics(url).removesuffix("/metrics")
 
 
 def on_this_machine(host: str) -> bool:

@@ -7,8 +7,10 @@ import time
 import pytest
 
 from telemetry.discover import on_this_machine, resolve
+from telemetry.nvml import NvmlSource
 from telemetry.records import GpuDevices, GpuSamples, ServerSample, SourceNote
 from telemetry.source import TelemetryError
+from telemetry.ssh import command
 
 SIMULATED = 'ttftop_simulated 1\nDCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-s"} 5\n'
 
@@ -33,14 +35,16 @@ def said(records):
 @pytest.mark.parametrize(
     ("spec", "names"),
     [
-        (["auto"], ["nvml", "h:8000/metrics"]),
+        (["auto"], ["nvml", "h:8000/metrics", "host"]),
+        (["host"], ["host"]),
+        (["nvml", "ssh://me@node2:2222", "ssh://node3"], ["nvml", "ssh node2", "ssh node3"]),
         (["none"], []),
         (["nvml"], ["nvml"]),
         (["http://node1:9400/metrics"], ["node1:9400/metrics"]),
         (["http://node1:9400", "http://node2:9400/"], ["node1:9400/metrics", "node2:9400/metrics"]),
         (["http://node1:9400/prom/x"], ["node1:9400/prom/x"]),
-        (["auto", "nvml", "http://node1:9400"], ["nvml", "h:8000/metrics", "node1:9400/metrics"]),
-        (["auto", "http://h:8000/metrics", "http://h:8000"], ["nvml", "h:8000/metrics"]),
+        (["auto", "nvml", "http://node1:9400"], ["nvml", "h:8000/metrics", "node1:9400/metrics", "host"]),
+        (["auto", "http://h:8000/metrics", "http://h:8000"], ["nvml", "h:8000/metrics", "host"]),
         (["http://[::1]:9400"], ["[::1]:9400/metrics"]),
     ],
 )
@@ -51,7 +55,7 @@ def test_words_become_sources_each_address_once(spec, names):
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (["dcgm"], "got dcgm; allowed are auto, none, nvml, or addresses"),
+        (["dcgm"], "got dcgm; allowed are auto, none, nvml, host, ssh://host, or addresses"),
         (["node1:9400"], "got node1:9400; allowed"),
         (["ftp://node1/metrics"], "got ftp://node1/metrics; allowed"),
         (["http://"], "got http://; allowed"),
@@ -146,3 +150,77 @@ def test_resolving_imports_no_library_that_is_not_needed_yet():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+# GPUs of this machine: NVML, else a dcgm-exporter on one of its ports.
+
+
+@pytest.fixture
+def no_driver(nvml):
+    nvml.says("init 9")
+    return "NVML: the NVIDIA driver is installed but not loaded; run nvidia-smi, or sudo modprobe nvidia"
+
+
+def gpu_source(*ports):
+    """The first source of `auto` with a target that is nowhere."""
+    return resolve(["auto"], "http://127.0.0.1:9", None, dcgm_ports=ports)[0]
+
+
+def test_auto_tries_a_dcgm_exporter_where_nvml_has_nothing(no_driver, served, start_metrics_server):
+    other = start_metrics_server()
+    served.says("something_else 1\n")
+    other.shows("dcgm.txt")
+    source = gpu_source(served.port, other.port)
+    records = source.open(time.monotonic_ns)
+    assert said(records)[0] == f"{no_driver}; its GPUs are read from {other.name} instead"
+    assert all(record.ok for record in records if isinstance(record, SourceNote))
+    assert source.interval_ns == 1_000_000_000
+    assert kinds(source.sample(time.monotonic_ns)) == {GpuSamples}
+    source.close()
+
+
+def test_auto_says_what_it_tried_when_nobody_has_gpus(no_driver, served, start_metrics_server):
+    other = start_metrics_server()
+    other.status = 404
+    served.says("something_else 1\n")
+    source = gpu_source(served.port, other.port)
+    records = source.open(time.monotonic_ns)
+    assert said(records) == [f"{no_driver}; no dcgm-exporter at {served.name} or {other.name} either"]
+    assert not records[0].ok
+    assert source.interval_ns is None
+    assert source.sample(time.monotonic_ns) == []
+    source.close()
+
+
+def test_auto_asks_no_exporter_where_nvml_has_gpus(nvml, served):
+    source = gpu_source(served.port)
+    assert kinds(source.open(time.monotonic_ns)) == {GpuDevices, GpuSamples}
+    assert served.seen == []
+    source.close()
+
+
+def test_auto_asks_no_exporter_beside_a_simulated_target(nvml, served, start_metrics_server):
+    other = start_metrics_server()
+    served.says(SIMULATED)
+    source = resolve(["auto"], f"http://127.0.0.1:{served.port}", None, dcgm_ports=(other.port,))[0]
+    source.open(time.monotonic_ns)
+    assert other.seen == []
+
+
+def test_an_exporter_that_was_named_is_not_tried_a_second_time():
+    (first, *_) = resolve(["auto", "http://127.0.0.1:9400"], "http://h:8000", None, dcgm_ports=(9400,))
+    assert isinstance(first, NvmlSource)
+
+
+@pytest.mark.parametrize(
+    ("target", "passed"),
+    [
+        ("http://gpu-head:8000/v1/chat", "--target http://gpu-head:8000"),
+        ("http://127.0.0.1:8000", None),
+        ("http://localhost:8000", None),
+    ],
+)
+def test_a_node_is_told_the_target_unless_it_would_mean_another_server_there(target, passed):
+    (node,) = resolve(["ssh://node2"], target, None)
+    there = command(node._address, node._target_url)[-1]
+    assert there == "exec python3 -m telemetry --answer" + (f" {passed}" if passed else "")
