@@ -1,6 +1,6 @@
 """ttftop's load engine as a benchmark client: one worker, a closed loop.
 
-python -m benchmarks.client.clients.ours PORT STREAMS REQUESTS [--errors] [--loop asyncio]
+python -m benchmarks.client.clients.ours PORT STREAMS REQUESTS [--errors] [--loop asyncio] [--rate RPS]
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import socket
 import sys
 from itertools import accumulate
 
-from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
+from benchmarks.client.clients.telling import Told, arguments, quantiles_ms, sends_of, tell
+from loadgen.arrivals import steady
 from loadgen.clock import MonotonicClock, monotonic_ns, process_cpu_ns
 from loadgen.endpoints import ENDPOINTS
 from loadgen.engine import Engine
-from loadgen.plan import Address, ClosedLoad, Finish, Plan, PromptPlan, RequestTemplate
+from loadgen.plan import Address, ClosedLoad, Finish, OpenLoad, Plan, PromptPlan, RequestTemplate
 from loadgen.prompts import prompt
 from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
@@ -83,7 +84,7 @@ def main() -> None:
         ),
         prompt=PromptPlan(form="ids", tokens=8),
         output_tokens=200,
-        load=ClosedLoad(args.streams),
+        load=OpenLoad("poisson", [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
         start_ns=0,
         requests=args.requests,
         chunk_counts=args.counted,
@@ -106,6 +107,7 @@ def main() -> None:
             ttft_ns=[record.first_token_ns - record.sent_ns for record in records],  # type: ignore[operator]
             error_ns=errors_ns(plan, args.port, records) if args.errors else [],
             more={
+                "send_late_ms": quantiles_ms([r.sent_ns - r.due_ns for r in records]),  # type: ignore[operator]
                 "reads": sum(tick.reads for tick in ticks),
                 "coalesced_reads": sum(tick.coalesced_reads for tick in ticks),
                 "kernel_reads": sum(tick.kernel_reads for tick in ticks),

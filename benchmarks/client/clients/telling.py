@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--errors", action="store_true", help="also compare each time with the server's")
     parser.add_argument("--counted", action="store_true", help="the server tells tokens in each event")
     parser.add_argument("--loop", default="uvloop", choices=["uvloop", "asyncio"])
+    parser.add_argument("--rate", type=float, help="open loop, Poisson, requests per second (ours only)")
     return parser.parse_args()
 
 
@@ -40,7 +41,9 @@ def quantiles_ms(values_ns: Sequence[int]) -> dict[str, float] | None:
     if not values_ns:
         return None
     ordered = sorted(values_ns)
-    at = {name: ordered[int(len(ordered) * p)] / 1e6 for name, p in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}
+    at = {
+        name: ordered[int(len(ordered) * p)] / 1e6 for name, p in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+    }
     return {"mean": sum(ordered) / len(ordered) / 1e6, **at, "max": ordered[-1] / 1e6}
 
 
