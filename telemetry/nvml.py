@@ -15,10 +15,10 @@ from telemetry.crew import Crew
 from telemetry.cuda_visible import shown
 from telemetry.nvml_events import EventWatch
 from telemetry.nvml_gpu import Answer, Gpu
+from telemetry.nvml_news import News
 from telemetry.records import (
     GpuDevice,
     GpuDevices,
-    GpuEvent,
     GpuSample,
     GpuSamples,
     SourceNote,
@@ -33,7 +33,6 @@ PATIENCE_S = 0.15
 """So long a poll waits for the slowest GPU: within a tick, so that the others keep theirs."""
 FIRST_PATIENCE_S = 10.0
 """Without persistence mode, the first call may take seconds."""
-SILENT_NS = 1_000_000_000
 OWNERS_INTERVAL_NS = 10_000_000_000
 
 NO_NVML = {
@@ -43,13 +42,6 @@ NO_NVML = {
     4: "no permission to talk to the NVIDIA driver; check who may read and write /dev/nvidia*",
 }
 """Why nvmlInit failed, by `NVMLError.value`, and what to do."""
-
-GROWN = {
-    "ecc_corrected": "{count} memory errors corrected",
-    "ecc_uncorrected": "{count} uncorrectable memory errors",
-    "row_remapped": "{count} memory rows remapped after uncorrectable errors",
-    "remap_failed": "a memory row could not be remapped: the GPU wants replacing",
-}
 
 
 def _nothing() -> str:
@@ -103,10 +95,7 @@ class NvmlSource:
         self._watch: EventWatch | None = None
         self._known: dict[int, Answer] = {}
         """The newest answer of each GPU."""
-        self._busy_since: dict[int, int] = {}
-        self._told_busy: set[int] = set()
-        self._told_lost: set[int] = set()
-        self._told_remarks: set[tuple[int, str]] = set()
+        self._news: News | None = None
         self._told_devices: list[GpuDevice] = []
 
     @property
@@ -121,8 +110,8 @@ class NvmlSource:
         reason = self._start(now_ns)
         if reason:
             return [SourceNote(now_ns(), self.name, False, f"NVML: {reason}")]
-        asks = [gpu.ask for gpu in self._gpus]
-        self._crew = Crew(asks, "telemetry nvml")
+        self._news = News(self.name, self._gpus)
+        self._crew = Crew([gpu.ask for gpu in self._gpus], "telemetry nvml")
         self._owner_crew = Crew([self._ask_owners], "telemetry owners")
         self._look_for_owners(now_ns, 1.0)
         polled = self._poll(now_ns, max(FIRST_PATIENCE_S, self._patience_s))
@@ -174,6 +163,7 @@ class NvmlSource:
 
     def _poll(self, now_ns: NowNs, patience_s: float) -> list[TelemetryRecord]:
         assert self._crew is not None
+        assert self._news is not None
         start_ns, cpu_ns = now_ns(), time.thread_time_ns()
         got = self._crew.ask(patience_s)
         late: list[TelemetryRecord] = []
@@ -197,8 +187,8 @@ class NvmlSource:
         answered = {**got.late, **got.answers}
         return [
             *self._device_news(now_ns),
-            *self._news(answered, now_ns),
-            *self._silence(got.busy, start_ns, now_ns),
+            *self._news.changes(answered, now_ns),
+            *self._news.silence(got.busy, start_ns, now_ns),
             *self._events(answered, now_ns),
             *late,
             record,
@@ -268,16 +258,11 @@ class NvmlSource:
         return ""
 
     def _events(self, answered: dict[int, Answer], now_ns: NowNs) -> list[TelemetryRecord]:
-        events: list[TelemetryRecord] = list(self._watch.take()) if self._watch is not None else []
-        for place, answer in sorted(answered.items()):
-            gpu = self._gpus[place]
-            for name, count in answer.grown.items():
-                # The watch has told those already, at the time when they happened.
-                if name == "ecc_uncorrected" and self._watch is not None:
-                    continue
-                text = f"{gpu.label}: {GROWN[name].format(count=count)}"
-                events.append(GpuEvent(now_ns(), self.name, gpu.settle(), name, count=count, text=text))
-        return events
+        assert self._news is not None
+        if self._watch is None:
+            return self._news.errors(answered, now_ns)
+        # Uncorrectable ones have been told at the time when they happened.
+        return [*self._watch.take(), *self._news.errors(answered, now_ns, but=("ecc_uncorrected",))]
 
     def _described(self) -> str:
         names = Counter(gpu.name or "unknown" for gpu in self._gpus)
@@ -289,46 +274,6 @@ class NvmlSource:
         if visible is None or len(visible) == len(self._gpus):
             return ""
         return f"CUDA_VISIBLE_DEVICES shows {len(visible)} of them"
-
-    def _news(self, answered: dict[int, Answer], now_ns: NowNs) -> list[TelemetryRecord]:
-        """What changed about the GPUs since it was last told."""
-        notes: list[TelemetryRecord] = []
-        for place, answer in sorted(answered.items()):
-            label = self._gpus[place].label
-            if answer.lost and place not in self._told_lost:
-                self._told_lost.add(place)
-                text = f"{label} gives no values: {answer.lost}; asked again every 5 s, it may need a reset"
-                notes.append(SourceNote(now_ns(), self.name, False, text))
-            elif not answer.lost and place in self._told_lost:
-                self._told_lost.discard(place)
-                notes.append(SourceNote(now_ns(), self.name, True, f"{label} is back"))
-            if answer.energy_went_back:
-                text = "its energy counter went back (driver reloaded?): no energy across that instant"
-                notes.append(SourceNote(now_ns(), self.name, True, f"{label}: {text}"))
-            for remark in sorted(answer.remarks):
-                if (place, remark) not in self._told_remarks:
-                    self._told_remarks.add((place, remark))
-                    notes.append(SourceNote(now_ns(), self.name, True, f"{label}: {remark}"))
-        return notes
-
-    def _silence(self, busy: set[int], start_ns: int, now_ns: NowNs) -> list[TelemetryRecord]:
-        """A driver that blocks is told after a second, and when it is over."""
-        notes: list[TelemetryRecord] = []
-        for place in range(len(self._gpus)):
-            label = self._gpus[place].label
-            if place in busy:
-                since_ns = self._busy_since.setdefault(place, start_ns)
-                if now_ns() - since_ns >= SILENT_NS and place not in self._told_busy:
-                    self._told_busy.add(place)
-                    text = f"{label} has not answered for 1 s: a driver call blocks; the others go on"
-                    notes.append(SourceNote(now_ns(), self.name, False, text))
-            elif place in self._busy_since:
-                took_s = (now_ns() - self._busy_since.pop(place)) / 1e9
-                if place in self._told_busy:
-                    self._told_busy.discard(place)
-                    text = f"{label} answers again, after {took_s:.1f} s"
-                    notes.append(SourceNote(now_ns(), self.name, True, text))
-        return notes
 
 
 def cuda_visible_devices() -> str | None:

@@ -1,0 +1,87 @@
+"""What a person is told about this machine's GPUs, each thing once: lost, back, silent, remarks, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from telemetry.nvml_gpu import Answer, Gpu
+from telemetry.records import GpuEvent, SourceNote, TelemetryRecord
+from telemetry.source import NowNs
+
+SILENT_NS = 1_000_000_000
+
+ERROR_WORDS = {
+    "ecc_corrected": "{count} memory errors corrected",
+    "ecc_uncorrected": "{count} uncorrectable memory errors",
+    "row_remapped": "{count} memory rows remapped after uncorrectable errors",
+    "remap_failed": "a memory row could not be remapped: the GPU wants replacing",
+}
+"""By counter of `nvml_fields.ERRORS`."""
+
+
+class News:
+    """Remembers what was told. `gpus` are known by their place."""
+
+    def __init__(self, source: str, gpus: Sequence[Gpu]) -> None:
+        self._source = source
+        self._gpus = gpus
+        self._busy_since: dict[int, int] = {}
+        self._told_busy: set[int] = set()
+        self._told_lost: set[int] = set()
+        self._told_remarks: set[tuple[int, str]] = set()
+
+    def changes(self, answered: Mapping[int, Answer], now_ns: NowNs) -> list[TelemetryRecord]:
+        """What is new about those that answered."""
+        notes: list[TelemetryRecord] = []
+        for place, answer in sorted(answered.items()):
+            label = self._gpus[place].label
+            if answer.lost and place not in self._told_lost:
+                self._told_lost.add(place)
+                text = f"{label} gives no values: {answer.lost}; asked again every 5 s, it may need a reset"
+                notes.append(self._note(now_ns, False, text))
+            elif not answer.lost and place in self._told_lost:
+                self._told_lost.discard(place)
+                notes.append(self._note(now_ns, True, f"{label} is back"))
+            if answer.energy_went_back:
+                text = "its energy counter went back (driver reloaded?): no energy across that instant"
+                notes.append(self._note(now_ns, True, f"{label}: {text}"))
+            for remark in sorted(answer.remarks):
+                if (place, remark) not in self._told_remarks:
+                    self._told_remarks.add((place, remark))
+                    notes.append(self._note(now_ns, True, f"{label}: {remark}"))
+        return notes
+
+    def silence(self, busy: Collection[int], start_ns: int, now_ns: NowNs) -> list[TelemetryRecord]:
+        """A driver that blocks is told after a second, and again when it is over."""
+        notes: list[TelemetryRecord] = []
+        for place, gpu in enumerate(self._gpus):
+            if place in busy:
+                since_ns = self._busy_since.setdefault(place, start_ns)
+                if now_ns() - since_ns >= SILENT_NS and place not in self._told_busy:
+                    self._told_busy.add(place)
+                    text = f"{gpu.label} has not answered for 1 s: a driver call blocks; the others go on"
+                    notes.append(self._note(now_ns, False, text))
+            elif place in self._busy_since:
+                took_s = (now_ns() - self._busy_since.pop(place)) / 1e9
+                if place in self._told_busy:
+                    self._told_busy.discard(place)
+                    notes.append(self._note(now_ns, True, f"{gpu.label} answers again, after {took_s:.1f} s"))
+        return notes
+
+    def errors(
+        self, answered: Mapping[int, Answer], now_ns: NowNs, but: Collection[str] = ()
+    ) -> list[TelemetryRecord]:
+        """A `GpuEvent` for each error counter that grew, without those named in `but`."""
+        events: list[TelemetryRecord] = []
+        for place, answer in sorted(answered.items()):
+            gpu = self._gpus[place]
+            for name, count in answer.grown.items():
+                if name not in but:
+                    text = f"{gpu.label}: {ERROR_WORDS[name].format(count=count)}"
+                    events.append(
+                        GpuEvent(now_ns(), self._source, gpu.settle(), name, count=count, text=text)
+                    )
+        return events
+
+    def _note(self, now_ns: NowNs, ok: bool, text: str) -> SourceNote:
+        return SourceNote(now_ns(), self._source, ok, text)
