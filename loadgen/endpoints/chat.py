@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -64,12 +64,14 @@ class _UsualDelta(_Delta, gc=False, kw_only=True):
 
 class _UsualChoice(msgspec.Struct, gc=False):
     delta: _UsualDelta
+    index: Literal[0] = 0
     finish_reason: None = None
     token_ids: None = None
 
 
 class _CountedChoice(msgspec.Struct, gc=False):
     delta: _UsualDelta
+    index: Literal[0] = 0
     finish_reason: None = None
     token_ids: tuple[int] | None = None
 

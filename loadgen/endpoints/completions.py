@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,12 +42,14 @@ class _Chunk(msgspec.Struct, gc=False):
 
 class _UsualChoice(msgspec.Struct, gc=False):
     text: Text
+    index: Literal[0] = 0
     finish_reason: None = None
     token_ids: None = None
 
 
 class _CountedChoice(msgspec.Struct, gc=False):
     text: str | None = None
+    index: Literal[0] = 0
     finish_reason: None = None
     token_ids: tuple[int] | None = None
 

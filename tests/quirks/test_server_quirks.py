@@ -257,6 +257,36 @@ def test_a_quirk_is_counted_as_what_it_is(quirk: Quirk) -> None:
     assert emitted.total("chunks") == 2 * quirk.chunks
 
 
+def in_one_write(steps: list[Step]) -> list[Step]:
+    """The same bytes as late as a busy client would read them: all that came together, in one read."""
+    made: list[Step] = []
+    for step in steps:
+        if isinstance(step, bytes) and made and isinstance(made[-1], bytes):
+            made[-1] += step
+        elif not isinstance(step, float):
+            made += [PAUSE_S, step] if step == RST else [step]
+    return made
+
+
+@pytest.mark.parametrize(
+    "quirk",
+    [row for row in QUIRKS if row.number != "24j"],
+    ids=[f"{row.number} {row.what}" for row in QUIRKS if row.number != "24j"],
+)
+def test_a_quirk_is_counted_the_same_when_all_of_it_is_read_at_once(quirk: Quirk) -> None:
+    emitted, _ = ask(in_one_write(quirk.steps), **quirk.changes)
+    for record in emitted.requests:
+        assert (record.error.kind if record.error else None) == quirk.error
+        assert (record.chunks, record.output_tokens, record.token_source, record.finish_reason) == (
+            quirk.chunks,
+            quirk.output,
+            quirk.source,
+            quirk.finish,
+        )
+        assert set(record.flags) == set(quirk.flags)
+    assert emitted.total("chunks") == 2 * quirk.chunks
+
+
 def test_every_row_of_the_list_of_quirks_is_played() -> None:
     played = {int("".join(digit for digit in row.number if digit.isdigit())) for row in QUIRKS}
     assert played | {21} == set(range(1, 25)), "21 has a test of its own"
