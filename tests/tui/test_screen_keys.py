@@ -100,6 +100,25 @@ def test_a_terminal_that_is_resized_is_filled_again():
     on_screen(body)
 
 
+def test_load_keys_count_from_the_live_run_while_its_past_is_looked_at():
+    async def body(room: Room) -> None:
+        await room.press("home", "up")
+        assert room.control.sent == [{"cmd": "rate", "rate_rps": 17.0}]
+        assert any("the run, now" in row for row in room.rows)
+
+    on_screen(body)
+
+
+def test_space_resumes_a_run_that_holds_now_while_its_past_is_looked_at():
+    async def body(room: Room) -> None:
+        await room.press("space")
+        await room.pass_s(1.0)
+        await room.press("home", "space")
+        assert [command["cmd"] for command in room.control.sent] == ["hold", "resume"]
+
+    on_screen(body)
+
+
 @pytest.mark.parametrize(
     ("key", "rate_rps"), [("up", 17.0), ("k", 17.0), ("down", 15.0), ("j", 15.0), ("K", 26.0), ("J", 6.0)]
 )

@@ -200,16 +200,27 @@ class LiveScreen(Screen[None]):
         elif command["cmd"] in ("finish", "abort"):
             self._leave("finished" if command["cmd"] == "finish" else "aborted")
 
-    def _shown_load(self) -> float | None:
-        if self._frame is None:
+    def _now(self) -> Frame | None:
+        """The run as it is, whatever instant is being looked at: what the load keys count from."""
+        if self._frame is None or self._scene.playhead.following:
+            return self._frame
+        return self._view.frame(self._view.last_ns, TICK_NS, 1)
+
+    def _load_now(self) -> float | None:
+        now = self._now()
+        if now is None:
             return None
-        if self._frame.closed_loop:
-            return None if self._frame.concurrency is None else float(self._frame.concurrency)
+        if now.closed_loop:
+            return None if now.concurrency is None else float(now.concurrency)
         # While sending is held the run shows 0: a step then counts from the load before the hold.
-        return self._frame.rate_rps or self._last_rate_rps
+        return now.rate_rps or self._last_rate_rps
+
+    def _say_where(self, what: str) -> None:
+        """In the past of a live run, says that a key was for the run and not for what is on the screen."""
+        self._say("" if self._scene.playhead.following else f"{what} (the run, now; end goes back to it)")
 
     def _step(self, steps: int) -> None:
-        base = self._wanted.base(self._shown_load(), self._clock())
+        base = self._wanted.base(self._load_now(), self._clock())
         if base is None or self._frame is None:
             self._say("the load has not begun yet")
         elif self._frame.closed_loop:
@@ -221,8 +232,10 @@ class LiveScreen(Screen[None]):
         self._wanted = self._wanted.asked(value, self._clock())
         if self._frame is not None and self._frame.closed_loop:
             self._send({"cmd": "concurrency", "concurrency": round(value)})
+            self._say_where(f"{round(value)} slots")
         else:
             self._send({"cmd": "rate", "rate_rps": value})
+            self._say_where(f"{value:g} rps")
 
     def _exact(self) -> None:
         closed = self._frame is not None and self._frame.closed_loop
@@ -230,8 +243,10 @@ class LiveScreen(Screen[None]):
         self._scene = replace(self._scene, prompt=prompt, notice="")
 
     def _hold(self) -> None:
-        holding = self._frame is not None and self._frame.state == "holding"
-        self._send({"cmd": "resume" if holding else "hold"})
+        now = self._now()
+        command = "resume" if now is not None and now.state == "holding" else "hold"
+        self._send({"cmd": command})
+        self._say_where(command)
 
     def _stop(self) -> None:
         self._send({"cmd": "stop"})
