@@ -153,10 +153,13 @@ class HistogramColumns:
         if histogram.bounds_s == self.bounds_s and len(histogram.counts) == len(self.bounds_s) + 1:
             self._table.add((t_ns, *histogram.counts))
 
-    def quantiles_s(self, from_ns: float, to_ns: float, qs: tuple[float, ...]) -> list[float] | None:
-        """Of what was observed between the last readings up to both instants; linear within a bucket.
+    def quantiles_s(
+        self, from_ns: float, to_ns: float, qs: tuple[float, ...]
+    ) -> tuple[int, list[float]] | None:
+        """How many were observed between the last readings up to both instants, and their quantiles.
 
-        None when nothing was, or the counts fell. A value beyond the last bound is that bound.
+        Linear within a bucket; a value beyond the last bound is that bound. None when nothing was observed
+        or the counts fell.
         """
         a, b = self._table.upto(np.array([from_ns, to_ns])).tolist()
         a = max(a, 1)
@@ -170,7 +173,7 @@ class HistogramColumns:
             return None
         edges: Floats = np.array([0.0, *self.bounds_s])
         below: Floats = np.concatenate([[0.0], gained[:-1]])
-        return [_within(edges, below, q * total) for q in qs]
+        return int(total), [_within(edges, below, q * total) for q in qs]
 
 
 def _within(edges: Floats, below: Floats, rank: float) -> float:

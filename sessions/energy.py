@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from sessions.columns import Floats, Table
+from sessions.devices import GpuColumns, powered
 
 GAP_SHARE = 0.01
 """Of a span; with more of it unknown, nothing is divided by its joules."""
@@ -88,6 +88,21 @@ class EnergyCurve:
         return joules, seconds
 
 
+def curves(gpus: dict[str, GpuColumns], at_ns: int, since_ns: float = -np.inf) -> list[EnergyCurve]:
+    """One each of the GPUs that the load runs on, from what was read from `since_ns` up to `at_ns`."""
+    return [curve_of(gpu.samples(at_ns), at_ns, since_ns) for gpu in powered(gpus, at_ns)]
+
+
+def curve_of(samples: Table, at_ns: float, since_ns: float = -np.inf) -> EnergyCurve:
+    a, b = samples.upto(np.array([since_ns, at_ns])).tolist()
+    return EnergyCurve(*(samples[name][a:b] for name in ("t", "energy_j", "power_w")))
+
+
+def used(parts: Sequence[EnergyCurve], from_ns: float, to_ns: float) -> Energy:
+    """What several GPUs used in `[from_ns, to_ns]`."""
+    return together([part.over(from_ns, to_ns) for part in parts], max(to_ns - from_ns, 0.0) / 1e9)
+
+
 def together(parts: Sequence[Energy], seconds: float) -> Energy:
     """Several GPUs as one: one of which nothing is known leaves all of the span a gap."""
     known = [part.joules for part in parts if part.joules is not None]
@@ -99,14 +114,13 @@ def together(parts: Sequence[Energy], seconds: float) -> Energy:
 def described(energy: Energy, seconds: float, output_tokens: float) -> dict[str, object]:
     """For a summary: the joules, where they come from, and what a token takes of them."""
     joules = energy.whole(seconds)
-    used = joules is not None and joules > 0
     return {
         "joules": energy.joules,
         "source": None if energy.joules is None else "integrated" if energy.integrated else "counter",
         "gap_s": energy.gap_s,
         "mean_w": joules / seconds if joules is not None and seconds > 0 else None,
         "j_per_output_token": joules / output_tokens if joules is not None and output_tokens > 0 else None,
-        "output_tps_per_w": output_tokens / joules if used and joules is not None else None,
+        "output_tps_per_w": output_tokens / joules if joules else None,
     }
 
 

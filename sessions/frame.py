@@ -60,6 +60,30 @@ class Gpu:
     """Age of the newest sample at the playhead; None when there never was one."""
     stale: bool
     """Older than it should be: draw it greyed."""
+    lost: bool = False
+    """Off the bus, or in want of a reset."""
+    aside: str = ""
+    """Why it is no part of the load, `hidden` or `not serving`: draw it greyed; empty when it may be."""
+    serving: bool = False
+    """A process of the server under test computes on it."""
+    mig: str = ""
+    """Profile of a MIG instance, such as `1g.10gb`."""
+    unified_memory: bool = False
+    memory_temperature_c: float | None = None
+    sm_clock_max_mhz: float | None = None
+    throttle: tuple[str, ...] = ()
+    """Why its clocks are low, some of `telemetry.records.THROTTLE_REASONS`; the harmless ones left out."""
+    throttled_pct: float | None = None
+    """Share of the time lately in which power, heat or a brake held its clocks down, the most of these."""
+    sm_pct: float | None = None
+    tensor_pct: float | None = None
+    dram_pct: float | None = None
+    pcie_bytes_per_s: float | None = None
+    nvlink_bytes_per_s: float | None = None
+    """Both directions together."""
+    sm: Series | None = None
+    """SM activity over time; None where it was never read."""
+    dram: Series | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +96,47 @@ class Server:
     preemptions_per_s: float | None = None
     kv: Series | None = None
     waiting_series: Series | None = None
+    prefix_hit_pct: float | None = None
+    ttft: Stat | None = None
+    """Its own histogram over the last `recent_s`; None where it keeps none."""
+    itl: Stat | None = None
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine: what it does beside the load."""
+
+    host: str
+    cpu_pct: float | None = None
+    cores: int | None = None
+    load1: float | None = None
+    memory_used_bytes: int | None = None
+    memory_total_bytes: int | None = None
+    net_bytes_per_s: float | None = None
+    """Both directions together."""
+    steal_pct: float | None = None
+    throttled_pct: float | None = None
+
+
+@dataclass(frozen=True)
+class Power:
+    """Of the GPUs that the load runs on, over the last `recent_s`."""
+
+    watts: float | None = None
+    j_per_token: float | None = None
+    integrated: bool = False
+    """From power readings, where a GPU has no energy counter."""
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What binds now; `sessions.limits` has the rules."""
+
+    name: str
+    why: str
+    since_ns: int
+    """Since when it is the same."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +147,7 @@ class ChartMark:
     slot: int | None
     """Where it falls on the axis; None when it lies outside the window (still listed in the events)."""
     kind: str
-    """`load`, `mark`, `state`, `note`, `warning`, `error`, `end`."""
+    """`load`, `mark`, `state`, `note`, `warning`, `error`, `limit`, `end`."""
     label: str
 
 
@@ -163,6 +228,11 @@ class Frame:
     gpu_note: str = ""
     """Why there is no GPU to show, in one sentence."""
     server: Server = field(default_factory=Server)
+    hosts: tuple[Host, ...] = ()
+    power: Power = field(default_factory=Power)
+    poll_ms: float | None = None
+    """What the last look at all GPUs took."""
+    limit: Limit = field(default_factory=lambda: Limit("no load", "", 0))
 
     # what happened
     marks: tuple[ChartMark, ...] = ()

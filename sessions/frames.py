@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from sessions.client import doubt
 from sessions.columns import Floats, Ints, binned, quantiles_ns
-from sessions.frame import Band, ChartMark, Frame, Stat
+from sessions.frame import Band, ChartMark, Frame, Limit, Stat
 from sessions.health import saturation
-from sessions.machines import RECENT_NS, Axis, gpu_note, gpus_at, server_at
+from sessions.limit_log import LimitLog
+from sessions.machines import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.manifest import END_REASONS, Manifest
 from sessions.metrics import QUANTILES, THIN_FLOORS
-from sessions.timeline import Timeline
+from sessions.surroundings import hosts_at, server_at
+from sessions.timeline import Event, Timeline
 
 _GAUGE_AGE_NS = 5_000_000_000
 _HEALTH_SECONDS = 4
@@ -32,11 +35,14 @@ def build(
     live: bool,
     killed: bool,
     session: str = "",
+    limits: LimitLog | None = None,
 ) -> Frame:
     """The frame at `at_ns`: `slots` columns of `window_ns // slots`, the last of which holds `at_ns`.
 
-    `session` names the session while there is no manifest. Columns narrower than a tick leave gaps.
+    `session` names the session while there is no manifest; `limits` is kept from frame to frame by those
+    who draw many. Columns narrower than a tick leave gaps.
     """
+    limits = LimitLog(timeline) if limits is None else limits
     slots = max(slots, 1)
     slot_ns = max(window_ns // slots, 1)
     end_ns = max(-(-at_ns // slot_ns), 1) * slot_ns
@@ -117,12 +123,16 @@ def build(
         gpus=gpus,
         gpu_note=gpu_note(timeline, manifest, at_ns) if all(gpu.stale for gpu in gpus) else "",
         server=server_at(timeline, axis),
+        hosts=hosts_at(timeline, at_ns),
+        power=power_at(timeline, at_ns),
+        poll_ms=poll_ms_at(timeline, at_ns),
+        limit=_limit(limits, at_ns),
         marks=tuple(
             ChartMark(event.t_ns, axis.slot(event.t_ns), event.kind, event.label)
-            for event in timeline.events_upto(at_ns)[-_MARKS_CAP:]
+            for event in _events(limits, timeline, at_ns)
         ),
         client_saturated=trouble.saturated,
-        client_note=trouble.note,
+        client_note=trouble.note or doubt(timeline, manifest, at_ns),
     )
 
 
@@ -178,6 +188,16 @@ def _standing(timeline: Timeline, at_ns: int) -> tuple[int, int]:
     newest = {int(worker): i for i, worker in enumerate(ticks["worker"][a:b].tolist(), a)}
     rows = list(newest.values())
     return int(ticks["in_flight"][rows].sum()), int(ticks["backlog"][rows].sum())
+
+
+def _limit(limits: LimitLog, at_ns: int) -> Limit:
+    found, changed = limits.at(at_ns), limits.events(at_ns)
+    return Limit(found.limit, found.why, changed[-1].t_ns if changed else 0)
+
+
+def _events(limits: LimitLog, timeline: Timeline, at_ns: int) -> list[Event]:
+    """What happened and what bound, by time."""
+    return sorted([*timeline.events_upto(at_ns)[-_MARKS_CAP:], *limits.events(at_ns)])[-_MARKS_CAP:]
 
 
 def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from sessions.evidence import evidence
 from sessions.health import SECOND_NS
 from sessions.limits import IDLE, Finding, Standing, changes, standings
@@ -9,6 +11,9 @@ from sessions.timeline import Event, Timeline
 
 _BLOCK = 300
 """Seconds that are looked at in one go; bounds the memory."""
+SPANS_CAP = 500
+SECONDS_CAP = 48 * 3600
+"""Of a session that goes on for longer, the rest is not judged."""
 
 
 class LimitLog:
@@ -33,7 +38,7 @@ class LimitLog:
         if self._late_ns is not None:
             del self._standings[max((self._late_ns - 1) // SECOND_NS - first, 0) :]
             self._late_ns = None
-        last = min(at_ns, timeline.newest_ns) // SECOND_NS
+        last = min(at_ns // SECOND_NS, first + SECONDS_CAP)
         while (known := first + len(self._standings)) < last:
             seconds = evidence(timeline, known, min(known + _BLOCK, last))
             before = self._standings[-1] if self._standings else Standing()
@@ -60,14 +65,14 @@ class LimitLog:
         cuts = changes(found)
         length_s = max(end_ns - start_ns, 0) / 1e9
         out: list[dict[str, object]] = []
-        for i, j in zip(cuts, [*cuts[1:], len(found)], strict=True):
+        for i, j in pairwise([*cuts, len(found)]):
             from_s, to_s = (((self._first + k) * SECOND_NS - start_ns) / 1e9 for k in (i, j))
             # What is found at the end of a second is said of that second.
             from_s, to_s = max(from_s, 0.0), length_s if j == len(found) else min(to_s, length_s)
             if to_s > from_s:
                 finding = {"limit": found[i].limit, "why": found[i].why}
                 out.append({"from_s": round(from_s, 3), "to_s": round(to_s, 3), **finding})
-        return out
+        return out[:SPANS_CAP]
 
 
 def _words(finding: Finding) -> str:

@@ -1,21 +1,23 @@
-"""GPUs and server of a timeline: at one instant, as a frame shows them, and over a span, for a summary."""
+"""The GPUs of a timeline at one instant, as a frame shows them."""
 
 from __future__ import annotations
 
-from math import fsum
 from typing import NamedTuple
 
 import numpy as np
 
 from sessions.columns import Floats, Table, span_sums
-from sessions.devices import GpuColumns, place
-from sessions.frame import Gpu, Server
+from sessions.devices import THROTTLED, GpuColumns, place, reasons
+from sessions.energy import curves, used
+from sessions.frame import Gpu, Power
 from sessions.manifest import Manifest
 from sessions.timeline import Timeline
-from telemetry.records import GpuDevice
 
 RECENT_NS = 10_000_000_000
-_STALE_NS = 2e9
+STALE_NS = 2e9
+_LATELY_NS = 3_000_000_000
+_METER_NS = 120_000_000_000
+"""How far back readings of power are looked at: an exporter may refresh every 30 s."""
 
 
 class Axis(NamedTuple):
@@ -58,25 +60,29 @@ def gpus_at(timeline: Timeline, axis: Axis) -> tuple[Gpu, ...]:
 def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
     device, samples = gpu.device(axis.at_ns), gpu.samples(axis.at_ns)
     row = int(samples.upto(axis.at_ns))
-    hold_ns = _interval_ns(samples, row) * 1.5
+    hold_ns = interval_ns(samples, row) * 1.5
 
     def now(name: str) -> float | None:
-        value = samples[name][row - 1] if row else np.nan
-        return None if np.isnan(value) else float(value)
+        return finite(samples[name][row - 1]) if row else None
 
     def whole(name: str) -> int | None:
         value = now(name)
         return None if value is None else int(value)
 
+    def traffic(way: str) -> float | None:
+        ways = [
+            rate for rate in (now(f"{way}_rx_bytes_per_s"), now(f"{way}_tx_bytes_per_s")) if rate is not None
+        ]
+        return sum(ways) if ways else None
+
     total = whole("memory_total_bytes")
     total = device.memory_total_bytes if total is None else total
     limit = now("power_limit_w")
-    history = _held_means(
-        samples, ("util_pct", "memory_used_bytes", "power_w", "temperature_c"), axis, hold_ns
-    )
-    age_ns = axis.at_ns - float(samples["t"][row - 1]) if row else None
+    history = dict(zip(_DRAWN, held_means(samples, _DRAWN, axis, hold_ns), strict=True))
+    age_ns = axis.at_ns - float(samples["t"][row - 1]) + (now("age_ns") or 0.0) if row else None
+    label = str(device.index) if not device.mig else f"{device.index} {device.mig}"
     return Gpu(
-        label=f"{device.host}:{device.index}" if several_hosts else str(device.index),
+        label=f"{device.host}:{label}" if several_hosts else label,
         name=device.name,
         util_pct=now("util_pct"),
         memory_used_bytes=whole("memory_used_bytes"),
@@ -87,22 +93,62 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
         temperature_c=now("temperature_c"),
         sm_clock_mhz=now("sm_clock_mhz"),
         memory_clock_mhz=now("memory_clock_mhz"),
-        util=history[0],
-        memory_pct=history[1] * (100.0 / total if total else np.nan),
-        power=history[2],
-        temperature=history[3],
+        util=history["util_pct"],
+        memory_pct=history["memory_used_bytes"] * (100.0 / total if total else np.nan),
+        power=history["power_w"],
+        temperature=history["temperature_c"],
         age_s=None if age_ns is None else age_ns / 1e9,
-        stale=age_ns is None or age_ns > max(_STALE_NS, 2 * hold_ns),
+        stale=age_ns is None or age_ns > max(STALE_NS, 2 * hold_ns),
+        lost=now("lost") == 1.0,
+        aside="hidden"
+        if device.visible is False and not device.serves_target
+        else "not serving"
+        if device.serves_target is False
+        else "",
+        serving=device.serves_target is True,
+        mig=device.mig,
+        unified_memory=device.unified_memory,
+        memory_temperature_c=now("memory_temperature_c"),
+        sm_clock_max_mhz=device.sm_clock_max_mhz,
+        throttle=tuple(name for name in reasons(now("reasons") or 0.0) if name not in _HARMLESS),
+        throttled_pct=_throttled(samples, axis.at_ns, row),
+        sm_pct=now("sm_active_pct"),
+        tensor_pct=now("tensor_active_pct"),
+        dram_pct=now("dram_active_pct"),
+        pcie_bytes_per_s=traffic("pcie"),
+        nvlink_bytes_per_s=traffic("nvlink"),
+        sm=_if_any(history["sm_active_pct"]),
+        dram=_if_any(history["dram_active_pct"]),
     )
 
 
-def _interval_ns(samples: Table, row: int) -> float:
+_DRAWN = (*("util_pct", "memory_used_bytes", "power_w", "temperature_c", "sm_active_pct", "dram_active_pct"),)
+_HARMLESS = ("idle", "app clocks", "display")
+
+
+def finite(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _if_any(values: Floats) -> Floats | None:
+    return values if np.isfinite(values).any() else None
+
+
+def _throttled(samples: Table, at_ns: int, row: int) -> float | None:
+    """Share of the last seconds in which something held the clocks down: the most of the causes."""
+    first = int(samples.upto(at_ns - _LATELY_NS))
+    shares = samples.block(THROTTLED)[:, first:row]
+    known = np.isfinite(shares).any(axis=1)
+    return float(np.nanmean(shares[known], axis=1).max()) if known.any() else None
+
+
+def interval_ns(samples: Table, row: int) -> float:
     """The usual time between samples lately, as known at `row`."""
     times = samples["t"][max(row - 32, 0) : row]
     return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
-def _held_means(samples: Table, names: tuple[str, ...], axis: Axis, hold_ns: float) -> Floats:
+def held_means(samples: Table, names: tuple[str, ...], axis: Axis, hold_ns: float) -> Floats:
     """Means by column, `(len(names), slots)`. A column that falls between two samples shows the one before.
 
     It is held for `hold_ns` at most: longer without a sample is a gap.
@@ -120,84 +166,27 @@ def _held_means(samples: Table, names: tuple[str, ...], axis: Axis, hold_ns: flo
     return means
 
 
-def server_at(timeline: Timeline, axis: Axis) -> Server:
-    """Of the first source by name that has spoken."""
-    for source in sorted(timeline.servers):
-        samples = timeline.servers[source].samples
-        row = int(samples.upto(axis.at_ns))
-        if not row:
-            continue
-        hold_ns = _interval_ns(samples, row) * 1.5
-        history = _held_means(samples, ("kv_pct", "waiting"), axis, hold_ns)
-        fresh = axis.at_ns - samples["t"][row - 1] <= max(_STALE_NS, 2 * hold_ns)
-
-        def now(name: str, samples: Table = samples, row: int = row, fresh: bool = fresh) -> float | None:
-            value = samples[name][row - 1]
-            return float(value) if fresh and not np.isnan(value) else None
-
-        return Server(
-            running=now("running"),
-            waiting=now("waiting"),
-            kv_pct=now("kv_pct"),
-            preemptions_per_s=_gain(samples, "preemptions", axis.at_ns - RECENT_NS, row) if fresh else None,
-            kv=history[0],
-            waiting_series=history[1],
-        )
-    return Server()
+def power_at(timeline: Timeline, at_ns: int) -> Power:
+    """Of the GPUs that the load runs on, over the last `RECENT_NS` of load."""
+    since_ns = max(at_ns - RECENT_NS, timeline.first_ns)
+    parts = curves(timeline.gpus, at_ns, at_ns - _METER_NS)
+    seconds = (at_ns - since_ns) / 1e9
+    joules = used(parts, since_ns, at_ns).whole(seconds)
+    if joules is None or seconds <= 0:
+        return Power(gpus=len(parts))
+    ticks = timeline.ticks
+    a, b = ticks.upto(np.array([since_ns, at_ns], dtype=np.float64)).tolist()
+    tokens = float(ticks["output_tokens"][a:b].sum())
+    integrated = any(part.integrated for part in parts)
+    return Power(joules / seconds, joules / tokens if tokens else None, integrated, len(parts))
 
 
-def _gain(samples: Table, name: str, from_ns: int, row: int) -> float | None:
-    """A counter's growth a second since `from_ns`; None with fewer than two readings or when it fell."""
-    first = int(samples.upto(from_ns))
-    known = np.flatnonzero(np.isfinite(samples[name][first:row])) + first
-    if len(known) < 2:
-        return None
-    values, times = samples[name][known], samples["t"][known]
-    if (np.diff(values) < 0).any() or times[-1] <= times[0]:
-        return None
-    return float((values[-1] - values[0]) / (times[-1] - times[0]) * 1e9)
-
-
-def gpus_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[dict[str, object]]:
-    """GPUs over a span, for a summary: one object each, by host and index."""
-    known = sorted(timeline.gpus.values(), key=lambda gpu: place(gpu.device(timeline.newest_ns)))
-    return [_gpu_over(gpu, gpu.device(timeline.newest_ns), start_ns, end_ns) for gpu in known]
-
-
-def _gpu_over(gpu: GpuColumns, device: GpuDevice, start_ns: int, end_ns: int) -> dict[str, object]:
-    """Means and maxima over the run; energy is the difference of the card's own counter."""
-    samples = gpu.samples(end_ns)
-    a, b = samples.upto(np.array([start_ns - 1, end_ns], dtype=np.float64)).tolist()
-    total = samples["memory_total_bytes"][a:b]
-    total = total[np.isfinite(total)]
-    return {
-        "index": device.index,
-        "name": device.name,
-        "host": device.host,
-        "source": gpu.source(end_ns),
-        "samples": b - a,
-        **{
-            name: _spread(samples[name][a:b])
-            for name in ("util_pct", "memory_used_bytes", "power_w", "temperature_c", "sm_clock_mhz")
-        },
-        "memory_total_bytes": int(total.max()) if len(total) else device.memory_total_bytes,
-        "energy_j": _energy_j(samples, start_ns, b),
-    }
-
-
-def _spread(values: Floats) -> dict[str, float | None]:
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return {"mean": None, "max": None}
-    return {"mean": fsum(finite) / len(finite), "max": float(finite.max())}
-
-
-def _energy_j(samples: Table, start_ns: int, row: int) -> float | None:
-    """From the last reading before the load, else the first in it, to the last; None when it was reset."""
-    counter = samples["energy_j"][:row]
-    known = np.flatnonzero(np.isfinite(counter))
-    before = known[samples["t"][known] <= start_ns]
-    used = known[known >= before[-1]] if len(before) else known
-    if len(used) < 2 or (np.diff(counter[used]) < 0).any():
-        return None
-    return float(counter[used[-1]] - counter[used[0]])
+def poll_ms_at(timeline: Timeline, at_ns: int) -> float | None:
+    """What the last look at the GPUs of one source took, the slowest of the sources."""
+    newest = []
+    for gpu in timeline.gpus.values():
+        samples = gpu.samples(at_ns)
+        row = int(samples.upto(at_ns))
+        if row and at_ns - samples["t"][row - 1] <= STALE_NS:
+            newest.append(float(samples["poll_ns"][row - 1]) / 1e6)
+    return max(newest, default=None)

@@ -46,6 +46,12 @@ class Prices(msgspec.Struct, frozen=True):
         fitting = [row for row in self.gpu if _named(row.name, gpu_name)]
         return max(fitting, key=lambda row: len(row.name)).per_hour if fitting else None
 
+    def together_per_hour(self, gpu_names: Sequence[str]) -> float | None:
+        """The price of all of them for an hour; None when there are none or one has no price."""
+        each = [self.per_hour(name) for name in gpu_names]
+        known = [price for price in each if price is not None]
+        return sum(known) if known and len(known) == len(each) else None
+
 
 def _named(words: str, gpu_name: str) -> bool:
     """`L4` is in `NVIDIA L4`, not in `NVIDIA L40S`."""
@@ -108,10 +114,8 @@ def cost(
     """
     if prices is None:
         return None
-    known = [(name, prices.per_hour(name)) for name in gpu_names]
-    missing = sorted({name for name, price in known if price is None})
-    found = [price for _, price in known if price is not None]
-    per_hour = sum(found) if found and not missing else None
+    missing = sorted({name for name in gpu_names if prices.per_hour(name) is None})
+    per_hour = prices.together_per_hour(gpu_names)
     output_tps = output_tokens / seconds if seconds > 0 else None
     total_tps = None if input_tokens is None or seconds <= 0 else (output_tokens + input_tokens) / seconds
     return {

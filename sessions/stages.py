@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from sessions.columns import Floats, quantiles_ns
+from sessions.energy import EnergyCurve, described, used
+from sessions.prices import per_million
 from sessions.timeline import Timeline
 
 SHORTEST_NS = 1_000_000_000
@@ -17,13 +19,20 @@ STEPS_CAP = 500
 
 
 def steps(
-    timeline: Timeline, start_ns: int, end_ns: int, due_ns: Floats, ttft_ns: Floats
+    timeline: Timeline,
+    start_ns: int,
+    end_ns: int,
+    due_ns: Floats,
+    ttft_ns: Floats,
+    meters: Sequence[EnergyCurve] = (),
+    per_hour: float | None = None,
 ) -> list[dict[str, object]]:
     """One object a stage of constant load within `[start_ns, end_ns]`, seconds counted from `start_ns`.
 
     `due_ns` and `ttft_ns` are those of the requests that succeeded, in any order. TTFT is exact, by when a
     request was due; ITL comes from the sketches (1 %), by when a token came. Stages without load or shorter
-    than a second are left out.
+    than a second are left out. `meters` are those of the GPUs that the load runs on, `per_hour` what they
+    cost; joules and money are over exactly the stage.
     """
     order = np.lexsort((ttft_ns, due_ns))
     due_ns, ttft_ns = due_ns[order], ttft_ns[order]
@@ -33,7 +42,7 @@ def steps(
             timeline, start_ns, from_ns, to_ns, ttft_ns[slice(*np.searchsorted(due_ns, (from_ns, to_ns)))]
         )
         if step is not None:
-            found.append(step)
+            found.append({**step, **_used(step, from_ns, to_ns, meters, per_hour)})
     return found[:STEPS_CAP]
 
 
@@ -80,6 +89,22 @@ def _step(
         "itl_p50_ms": _ms(itl_p50),
         "itl_p99_ms": _ms(itl_p99),
     }
+
+
+def _used(
+    step: Mapping[str, object],
+    from_ns: int,
+    to_ns: int,
+    meters: Sequence[EnergyCurve],
+    per_hour: float | None,
+) -> dict[str, object]:
+    output_tps = step["output_tps"]
+    assert isinstance(output_tps, float)
+    seconds = (to_ns - from_ns) / 1e9
+    energy = described(used(meters, from_ns, to_ns), seconds, output_tps * seconds)
+    names = ("joules", "mean_w", "j_per_output_token", "output_tps_per_w")
+    money = None if per_hour is None else per_million(per_hour, output_tps)
+    return {**{name: energy[name] for name in names}, "cost_per_million_output_tokens": money}
 
 
 def _offered(values: Floats) -> Floats:

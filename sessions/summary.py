@@ -14,15 +14,15 @@ import numpy as np
 
 from loadgen.records import Request
 from sessions.client import client
-from sessions.follow import SessionFollower
-from sessions.health import Saturation, saturation
 from sessions.devices import powered
 from sessions.energy import curves, described, used
+from sessions.follow import SessionFollower
+from sessions.health import Saturation, saturation
 from sessions.limit_log import LimitLog
 from sessions.manifest import END_REASONS, Manifest, read
 from sessions.metrics import PER_REQUEST, chunk_gaps_us, itl_us
-from sessions.records import AnyRecord
 from sessions.prices import Prices, cost
+from sessions.records import AnyRecord
 from sessions.stages import steps
 from sessions.store import is_live
 from sessions.timeline import Timeline
@@ -130,7 +130,8 @@ class Fold:
         input_tokens = self._input_tokens if self._input_known else None
         meters = curves(timeline.gpus, timeline.newest_ns)
         energy = used(meters, start_ns, end_ns)
-        paid = cost(prices, _names(timeline), duration_s, self._output_tokens, input_tokens)
+        names = _names(timeline)
+        paid = cost(prices, names, duration_s, self._output_tokens, input_tokens)
         return {
             "id": manifest.session.id,
             "name": manifest.session.name,
@@ -178,7 +179,7 @@ class Fold:
                 np.array(self._due),
                 np.array(self._ttft),
                 meters,
-                None if paid is None else paid["per_hour"],
+                None if prices is None else prices.together_per_hour(names),
             ),
             "client": client(timeline, manifest, start_ns, end_ns, trouble),
             "notes": list(notes),

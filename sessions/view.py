@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadgen.records import Request
 from sessions.follow import SessionFollower
 from sessions.manifest import FILE, Manifest, SessionError, read
 from sessions.store import LOCK_FILE, is_live
@@ -17,6 +18,7 @@ class SessionView:
     """Live run and replay alike. Files that are not there yet are no error: the state is `starting`."""
 
     def __init__(self, directory: Path) -> None:
+        from sessions.limit_log import LimitLog
         from sessions.timeline import Timeline  # numpy: not before somebody looks
 
         self.directory = directory
@@ -27,6 +29,7 @@ class SessionView:
         self._manifest_stamp: tuple[int, int] | None = None
         self._files = SessionFollower(directory, requests=False)
         self._timeline = Timeline()
+        self._limits = LimitLog(self._timeline)
         self._locked = False
         self._heard = False
 
@@ -38,6 +41,8 @@ class SessionView:
         records = self._files.poll()
         for record in records:
             self._timeline.apply(record)
+            if not isinstance(record, Request):
+                self._limits.noted(record.t_ns)
         self._heard = self._heard or bool(records)
         changed = changed or bool(records) or locked != self._locked
         self._locked = locked
@@ -97,6 +102,7 @@ class SessionView:
             live=self.live,
             killed=not self.live and not self._ended,
             session=self.directory.name,
+            limits=self._limits,
         )
 
     def close(self) -> None:

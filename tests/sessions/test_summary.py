@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import random
@@ -18,11 +19,20 @@ from sessions.config import LoadConfig, RunConfig, TargetConfig
 from sessions.follow import SessionFollower
 from sessions.journal import HOST_FILE, JournalWriter, RequestJournalWriter, request_file, worker_file
 from sessions.manifest import ClockAnchor, EndInfo, Manifest, SessionError, SessionInfo, read, write
+from sessions.prices import GpuPrice, Prices
 from sessions.records import End, LoadChange, State
 from sessions.store import hold_lock
 from sessions.summary import Fold, summarise
 from sessions.view import SessionView
-from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
+from telemetry.records import (
+    GpuDevice,
+    GpuDevices,
+    GpuSample,
+    GpuSamples,
+    Histogram,
+    HostSample,
+    ServerSample,
+)
 
 MakeRun = Callable[..., Any]
 SECOND = 1_000_000_000
@@ -548,19 +558,123 @@ def test_gpus_are_summed_up_over_the_run_and_energy_is_the_counters_difference(m
     assert first["memory_used_bytes"] == {"mean": 100 + np.mean(inside), "max": 100 + max(inside)}
     assert first["memory_total_bytes"] == 1000
     assert first["power_w"]["mean"] == pytest.approx(np.mean([200 if i < 8 else 400 for i in inside]))
-    assert first["energy_j"] == 10 * (max(inside) - 1), "from the reading before the load began"
+    assert first["energy_j"] == pytest.approx(10 * (end_s - 1.3)), "over exactly the run"
+    assert (first["energy_source"], first["energy_gap_s"]) == ("counter", 0.0)
     assert second["util_pct"] == {"mean": None, "max": None}
-    assert second["energy_j"] is None
+    assert second["energy_j"] == pytest.approx(70.1 * (end_s - 1.3))
+    assert second["energy_source"] == "integrated"
     assert second["memory_total_bytes"] is None
 
 
-def test_an_energy_counter_that_was_reset_gives_no_energy(make_run: MakeRun) -> None:
+def test_an_energy_counter_that_was_reset_leaves_a_gap_and_nothing_is_divided_by_it(
+    make_run: MakeRun,
+) -> None:
     run = make_run()
     samples = [
         GpuSamples(t_ns=i * SECOND, took_ns=1, source="n", gpus=[GpuSample("g", energy_j=100.0 * (i % 5))])
-        for i in range(12)
+        for i in range(30)
     ]
-    assert summed(run, [*run.records, *samples])["gpus"][0]["energy_j"] is None
+    result = summed(run, [*run.records, *samples])
+    end_s = max(r.end_ns for r in run.requests) / 1e9
+    resets = [t for t in range(5, 30, 5) if t <= end_s]
+    (gpu,) = result["gpus"]
+    assert gpu["energy_gap_s"] == pytest.approx(len(resets))
+    assert gpu["energy_j"] == pytest.approx(100 * (end_s - 1.3 - len(resets)))
+    assert result["energy"]["joules"] == gpu["energy_j"]
+    assert result["energy"]["j_per_output_token"] is None
+
+
+def serving(records: list[Any]) -> list[Any]:
+    """GPU 0 serves, GPU 1 does not."""
+    known = [
+        GpuDevice("GPU-a", 0, "NVIDIA H100 80GB HBM3", serves_target=True),
+        GpuDevice("GPU-b", 1, serves_target=False),
+    ]
+    return [*records, GpuDevices(t_ns=2, source="nvml", devices=known)]
+
+
+def test_joules_and_money_of_a_run_by_hand(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0, changes=((6.0, 40.0),))
+    fold = Fold()
+    for record in [*run.records, *serving(machine_records(40))]:
+        fold.apply(record)
+    table = Prices((GpuPrice("H100", 3.20),), "USD", "2026-11-01", "p.toml")
+    result: Any = fold.result(run.manifest, prices=table)
+    seconds = max(r.end_ns for r in run.requests) / 1e9 - 1.3
+    tokens = sum(r.output_tokens or 0 for r in run.requests)
+    energy = result["energy"]
+    # GPU 0 alone, which draws 10 W by its counter.
+    assert (energy["gpus"], energy["source"], energy["gap_s"]) == (1, "counter", 0.0)
+    assert energy["joules"] == pytest.approx(10 * seconds)
+    assert energy["mean_w"] == pytest.approx(10.0)
+    assert energy["j_per_output_token"] == pytest.approx(10 * seconds / tokens)
+    assert energy["output_tps_per_w"] == pytest.approx(tokens / seconds / 10)
+    assert result["cost"]["per_million_output_tokens"] == pytest.approx(
+        3.20 / 3600 / (tokens / seconds) * 1e6
+    )
+    assert result["cost"]["total"] == pytest.approx(3.20 * seconds / 3600)
+    assert (result["cost"]["currency"], result["cost"]["dated"]) == ("USD", "2026-11-01")
+    first, second = result["steps"]
+    for step, length_s in ((first, 6.0), (second, 6.0)):
+        assert step["joules"] == pytest.approx(10 * length_s)
+        assert step["j_per_output_token"] == pytest.approx(10 / step["output_tps"])
+        assert step["output_tps_per_w"] == pytest.approx(step["output_tps"] / 10)
+        assert step["cost_per_million_output_tokens"] == pytest.approx(3.20 / 3600 / step["output_tps"] * 1e6)
+
+
+def test_without_a_table_a_summary_has_no_money(make_run: MakeRun) -> None:
+    result = summed(make_run(), [*make_run().records, *serving(machine_records(30))])
+    assert result["cost"] is None
+    assert all(step["cost_per_million_output_tokens"] is None for step in result["steps"])
+
+
+def test_server_and_hosts_are_summed_up_where_they_spoke(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0)
+    assert (summed(run)["server"], summed(run)["hosts"]) == (None, [])
+    records: list[Any] = []
+    for i in range(40):
+        counts = [2 * i, 4 * i, 4 * i]
+        records += [
+            ServerSample(
+                t_ns=i * SECOND, took_ns=1, source="m", kv_pct=float(i), preemptions=10.0 * i % 70,
+                ttft=Histogram([0.1, 0.2], counts),
+            ),
+            HostSample(t_ns=i * SECOND, took_ns=1, source="host", host="n1", cpu_pct=50.0, steal_pct=float(i % 2)),
+        ]  # fmt: skip
+    result = summed(run, [*run.records, *records])
+    last = int(max(r.end_ns for r in run.requests) / 1e9)
+    assert result["server"]["kv_pct"] == {
+        "mean": pytest.approx(np.mean(range(2, last + 1))),
+        "max": float(last),
+    }
+    # Of 4 a second, half are under 0.1 s: the median is that bound.
+    assert result["server"]["ttft_ms"]["p50"] == pytest.approx(100.0)
+    assert result["server"]["ttft_ms"]["count"] == 4 * (last - 1)
+    # From 10 at 1 s on; back to 0 at 7 s, 14 s, ...: each fall is a new start.
+    readings = [10 * i % 70 for i in range(1, last + 1)]
+    gained = sum(b - a if b >= a else b for a, b in itertools.pairwise(readings))
+    assert result["server"]["preemptions"] == gained
+    assert "running" not in result["server"]
+    (host,) = result["hosts"]
+    assert host == {
+        "host": "n1",
+        "cpu_pct": {"mean": 50.0, "max": 50.0},
+        "steal_pct": {"mean": pytest.approx(0.5, abs=0.06), "max": 1.0},
+    }
+
+
+def test_what_bound_when_stands_in_the_summary(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0)
+    full = [
+        ServerSample(t_ns=i * SECOND // 4, took_ns=1, source="m", kv_pct=99.0, waiting=5.0) for i in range(80)
+    ]
+    limits = summed(run, [*run.records, *full])["limits"]
+    assert limits[0] == {
+        "from_s": 0.0,
+        "to_s": pytest.approx(summed(run)["duration_s"], abs=0.001),
+        "limit": "KV cache",
+        "why": "99 % used, 5 waiting",
+    }
 
 
 def test_a_simulated_server_or_gpu_marks_the_result(make_run: MakeRun) -> None:
