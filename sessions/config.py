@@ -6,9 +6,13 @@ Values only; a wrong one raises `ConfigError` in `checked`, with one line a pers
 from __future__ import annotations
 
 import math
+import os
 from typing import Literal
 
 import msgspec
+
+WORKERS_PER_CORE = 4
+"""More processes than this only take the cores from each other, and start for minutes."""
 
 
 class ConfigError(Exception):
@@ -107,4 +111,9 @@ def checked(config: RunConfig) -> RunConfig:
     ):
         if count is not None and count < 1:
             raise ConfigError(f"{where}: got {count}, need a whole number of at least 1")
+    most = WORKERS_PER_CORE * (os.cpu_count() or 1)
+    if load.workers != "auto" and load.workers > most:
+        raise ConfigError(
+            f"--workers: got {load.workers}, need at most {most} ({WORKERS_PER_CORE} for each core)"
+        )
     return config

@@ -83,3 +83,14 @@ def test_a_bad_command_is_refused_in_words_and_changes_nothing(command: dict[str
     with pytest.raises(SteeringError, match=says):
         steering.obey(command, S)
     assert steering.obey({"cmd": "hold"}, 2 * S).change.previous_rate_rps == 3.0
+
+
+def test_more_workers_than_the_machine_can_use_are_refused_with_the_number_allowed() -> None:
+    import os
+
+    from sessions.config import ConfigError, RunConfig, TargetConfig, checked
+
+    most = 4 * (os.cpu_count() or 1)
+    with pytest.raises(ConfigError, match=f"got {most + 1}, need at most {most}"):
+        checked(RunConfig(TargetConfig("http://x"), LoadConfig(workers=most + 1)))
+    checked(RunConfig(TargetConfig("http://x"), LoadConfig(workers=most)))
