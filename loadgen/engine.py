@@ -25,6 +25,8 @@ from loadgen.transport.pool import Pool
 
 _HEARTBEAT_S = 0.02
 _BACK_OFF_FIRST_NS, _BACK_OFF_MOST_NS = 100_000_000, 2_000_000_000
+_LEAD_NS = 150_000
+"""An open loop wakes up so long before a request is due, makes it ready and spins until its time."""
 _UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls"})
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
@@ -149,7 +151,7 @@ class Engine:
         times = [change.at_ns for change in self._pending_changes]
         if self._schedule is not None:
             if (due := self._schedule.due_ns()) is not None:
-                times.append(due)
+                times.append(due - _LEAD_NS)
         elif self._slots_wanted() > len(self._flights) and not self._nothing_more():
             times.append(max(self._closed_from_ns, self._back_off_until_ns))
         if self._plan.end_ns is not None and not self._load_over:
@@ -183,7 +185,9 @@ class Engine:
                     self._drop_backlog(self._schedule, now_ns)
 
     def _send_due(self, schedule: Schedule, now_ns: int) -> None:
-        while (due := schedule.due_ns()) is not None and due <= now_ns:
+        # A change of the curve between now and then may move what would be due.
+        until_ns = min([now_ns + _LEAD_NS, *(change.at_ns - 1 for change in self._pending_changes)])
+        while (due := schedule.due_ns()) is not None and due <= until_ns:
             index = schedule.next_index
             schedule.advance()
             self._tally.due += 1
@@ -225,6 +229,9 @@ class Engine:
         index = self._schedule.next_index if self._schedule is not None else self._closed_index
         if self._next is None or self._next[0] != index:
             self._next = (index, self._payload(index))
+        resting = self._finishing or self._back_off_ns or len(self._flights) >= self._cap
+        if self._schedule is not None and not resting:
+            self._pool.connect_ahead()
 
     def _payload(self, index: int) -> bytes:
         plan = self._plan
@@ -262,6 +269,10 @@ class Engine:
 
     def _carry(self, flight: Flight, connection: Connection) -> None:
         flight.connection = connection
+        if not connection.uses:
+            flight.record.connect_ns = connection.connect_ns
+        while self._clock.now_ns() < flight.record.due_ns:
+            pass  # for `_LEAD_NS` at the most
         connection.send(flight.payload, flight)
 
     def _open_for(self, flight: Flight) -> None:
@@ -271,7 +282,6 @@ class Engine:
             self._trying = False
             self._reachable()
             flight.give_up_opening = None
-            flight.record.connect_ns = connection.connect_ns
             self._carry(flight, connection)
 
         def failed(kind: str, message: str) -> None:

@@ -38,6 +38,7 @@ class Pool:
         self._addresses, self._good = addresses, 0
         self._tls, self._server_name, self._connect_s = tls, server_name, connect_s
         self.reader = StampedReader(clock)
+        self._connecting_ahead = False
         self.opened = 0
         """Connections opened so far."""
         self._idle: list[tuple[Connection, int]] = []
@@ -93,6 +94,22 @@ class Pool:
 
         attempt(0)
         return give_up
+
+    def connect_ahead(self) -> None:
+        """Opens a connection for the next request, which would have to wait for it: unless one is idle."""
+        if self._connecting_ahead or any(not connection.closed for connection, _ in self._idle):
+            return
+        self._connecting_ahead = True
+
+        def opened(connection: Connection) -> None:
+            self._connecting_ahead = False
+            self.on_idle(connection, None)
+
+        def failed(kind: str, message: str) -> None:
+            # The next request meets the same trouble, and records it.
+            self._connecting_ahead = False
+
+        self.open(opened, failed)
 
     def sweep(self) -> None:
         """Closes what has been idle for too long; also keeps the kernel clock's offset fresh."""

@@ -374,3 +374,34 @@ def test_reads_carry_kernel_stamps_on_linux_loopback() -> None:
     emitted, _ = run(lambda n, b: [HEAD, 0.02, *good(4)[1:]], requests=30)
     assert emitted.total("reads") > 0
     assert emitted.total("kernel_reads") > 0.8 * emitted.total("reads")
+
+
+def test_no_request_of_an_open_loop_is_sent_before_it_is_due_though_made_ready_ahead() -> None:
+    load = OpenLoad("poisson", [steady(0, 400.0)])
+    emitted, _ = run(lambda n, body: good(2), requests=150, load=load)
+    assert len(emitted.requests) == 150
+    assert all(r.sent_ns >= r.due_ns for r in emitted.requests)  # type: ignore[operator]
+    assert emitted.errors() == {}
+
+
+def test_the_next_connection_of_an_open_loop_is_opened_ahead_and_used() -> None:
+    load = OpenLoad("constant", [steady(0, 50.0)])
+    emitted, server = run(lambda n, body: [0.6, *good(2)], requests=12, load=load)
+    # nothing could be used again while all answers were outstanding; the last one may have opened a spare
+    assert all(r.connect_ns is not None for r in emitted.requests)
+    assert 12 <= server.connections <= 13
+    assert emitted.total("connects") == server.connections
+
+
+def test_a_server_that_refuses_is_not_asked_for_connections_ahead_while_backing_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    async def body() -> Emitted:
+        a_plan = plan(port, OpenLoad("constant", [steady(0, 100.0)]), end_ns=400_000_000)
+        return await run_engine(a_plan)
+
+    emitted = asyncio.run(body())
+    assert emitted.total("due") == 40
+    assert emitted.total("sent") + emitted.total("not_sent") == 40
+    assert set(emitted.errors()) == {"connect_refused"}
