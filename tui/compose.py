@@ -9,7 +9,7 @@ import numpy as np
 from sessions.frame import Frame
 from tui import layout, numbers
 from tui.layout import Columns, Shape
-from tui.panels import bottom, flow, header, latency, machines, time
+from tui.panels import bottom, flow, header, latency, machines, node, time
 from tui.panels.strip import marks_of, strip
 from tui.plots.bars import area
 from tui.plots.scale import Scale
@@ -51,7 +51,7 @@ def shape_of(frame: Frame, scene: Scene) -> Shape:
         gpus=len(frame.gpus),
         gpu_note=bool(frame.gpu_note),
         server=machines.server_strips(frame.server),
-        banner=frame.client_saturated or bool(frame.client_note),
+        node=node.says_anything(frame),
         scrub=not (frame.live and scene.playhead.following),
     )
 
@@ -82,8 +82,8 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
             out.append(header.header(frame, scene, width))
         elif name == "load":
             out.append(header.load(frame, scene, width))
-        elif name == "banner":
-            out.append(header.banner(frame, width))
+        elif name == "limit":
+            out.append(header.limit(frame, width))
         elif name == "ttft":
             out += latency.latency(
                 "TTFT ms",
@@ -98,6 +98,7 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
                 marks=marks,
                 labels=labels,
                 more=_send_lag(frame, at),
+                server=frame.server.ttft,
             )
         elif name == "itl":
             title = "CHUNK GAP" if frame.itl_is_chunk_gap else "ITL ms"
@@ -113,6 +114,7 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
                 look,
                 marks=marks,
                 more=_per_chunk(frame, at),
+                server=frame.server.itl,
             )
         elif name in flows:
             out += flows[name](frame, scales[name], at, rows, look, marks)
@@ -120,6 +122,8 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
             out += machines.server(frame, scales["waiting"], at, rows, look, marks)
         elif name == "gpus":
             out += machines.gpus(frame, at, rows, look, marks)
+        elif name == "node":
+            out.append(node.node(frame, width))
         elif name == "axis":
             out.append(time.axis(frame, scene, at))
     out += time.events(frame, rows_of["events"], width, look)

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
 
-ORDER = ("header", "load", "banner", "ttft", "itl", "rate", "tokens", "flight", "server", "gpus", "axis")
+ORDER = (
+    *("header", "load", "limit", "ttft", "itl", "rate", "tokens", "flight"),
+    *("server", "gpus", "node", "axis"),
+)
 """From the top down; `events`, `scrub` and `bottom` stand below."""
 
 GAPS = ("itl", "server", "rate", "gpus")
@@ -38,6 +41,7 @@ GROWTH: tuple[tuple[str, int], ...] = (
     ("gpus", 4),
     ("flight", 2),
     ("events", 3),
+    ("node", 1),
     ("gpus", 8),
     ("ttft", 7),
     ("itl", 6),
@@ -70,7 +74,8 @@ class Shape:
     """There is no GPU to show, and one line says why."""
     server: int = 0
     """Strips the server's own figures could fill: 0, 1 or 2."""
-    banner: bool = False
+    node: bool = False
+    """There is something to say of the machine: energy, CPU, what a poll costs."""
     scrub: bool = False
 
 
@@ -110,11 +115,19 @@ def gpu_tiers(gpus: int) -> tuple[int, ...]:
 
 def rows_for(height: int, shape: Shape) -> Mapping[str, int]:
     """Rows of every panel; a panel that does not fit has 0. They add up to `height`."""
-    rows = dict.fromkeys(ORDER, 0) | {"header": 1, "load": 1, "axis": 1, "events": 0, "gaps": 0, "bottom": 1}
-    rows["banner"] = int(shape.banner)
+    rows = dict.fromkeys(ORDER, 0) | {
+        "header": 1,
+        "load": 1,
+        "limit": 1,
+        "axis": 1,
+        "events": 0,
+        "gaps": 0,
+        "bottom": 1,
+    }
     rows["scrub"] = int(shape.scrub)
     left = height - sum(rows.values())
     most = {"server": shape.server, "gpus": 4 * shape.gpus if shape.gpus else int(shape.gpu_note)}
+    most["node"] = int(shape.node)
     most["gaps"] = len(GAPS) - (not shape.server) - (not most["gpus"])
     for name, upto in GROWTH:
         upto = min(upto, most.get(name, upto))

@@ -40,6 +40,8 @@ def paged(frame: Frame) -> Frame:
             memory_pct=moved(of.memory_pct),
             power=moved(of.power),
             temperature=moved(of.temperature),
+            sm=None if of.sm is None else moved(of.sm),
+            dram=None if of.dram is None else moved(of.dram),
         )
 
     def server(of: Server) -> Server:

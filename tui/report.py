@@ -28,6 +28,10 @@ STEPS = 24
 """Rows that are shown of a run cut at its changes of load."""
 
 
+LIMITS = 16
+"""Rows that are shown of what bound when."""
+
+
 def render(summary: Summary) -> str:
     """The whole report, without charts and without colours; ends with a line break."""
     parts = [
@@ -36,6 +40,9 @@ def render(summary: Summary) -> str:
         _latencies(summary),
         _steps(summary.get("steps") or []),
         _gpus(summary.get("gpus") or []),
+        _energy(summary),
+        _server(summary.get("server") or {}),
+        _limits(summary.get("limits") or []),
         _errors(summary.get("errors") or {}),
         verdict(summary),
     ]
@@ -110,7 +117,9 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
     """The run cut where its load changed; nothing when it did not."""
     if len(steps) < 2:
         return ""
-    rows = [["from", "to s", "rps", "at once", "sent/s", "tokens/s", "TTFT p50", "p99", "ITL p50", "p99"]]
+    rows = [
+        ["from", "to s", "rps", "at once", "sent/s", "tokens/s", "TTFT p50", "p99", "ITL p50", "p99", "J/tok"]
+    ]
     for step in steps[:STEPS]:
         rows.append(
             [
@@ -121,9 +130,10 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
                 number(step["achieved_rps"], 2),
                 number(step["output_tps"], 0),
                 *(milliseconds(step[f"{key}_ms"]) for key in ("ttft_p50", "ttft_p99", "itl_p50", "itl_p99")),
+                number(step.get("j_per_output_token"), 3),
             ]
         )
-    unused = {column for column in (2, 3) if all(row[column] == NOT_MEASURED for row in rows[1:])}
+    unused = {column for column in (2, 3, 10) if all(row[column] == NOT_MEASURED for row in rows[1:])}
     rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
     more = f"\n{len(steps) - STEPS} more: --json has all" if len(steps) > STEPS else ""
     return aligned(rows, left=0) + more
@@ -148,6 +158,77 @@ def _gpus(gpus: Sequence[Mapping[str, Any]]) -> str:
             ]
         )
     return aligned(rows, left=2)
+
+
+def _energy(summary: Summary) -> str:
+    """Joules, what a token takes of them, and money where a table of prices was given."""
+    energy = summary.get("energy") or {}
+    rows = []
+    if energy.get("joules") is not None:
+        how = "" if energy.get("source") == "counter" else " (integrated from power)"
+        gap = energy.get("gap_s") or 0
+        said = [f"{energy['joules'] / 1000:,.2f} kJ{how}"]
+        if energy.get("gpus", 1) > 1:
+            said.append(f"{energy['gpus']} GPUs")
+        if gap > 0:
+            said.append(f"{gap:,.1f} s not known")
+        if energy.get("mean_w") is not None:
+            said.append(f"{number(energy['mean_w'], 0)} W")
+        if energy.get("j_per_output_token") is not None:
+            said.append(f"{number(energy['j_per_output_token'], 3)} J/output token")
+            said.append(f"{number(energy['output_tps_per_w'], 2)} tokens/s/W")
+        rows.append("energy    " + "   ".join(said))
+    cost = summary.get("cost")
+    if cost is not None:
+        rows.append("cost      " + _money(cost))
+    return "\n".join(rows)
+
+
+def _money(cost: Mapping[str, Any]) -> str:
+    missing = [printable(str(name), 40) for name in cost.get("gpus_without_price") or []]
+    if missing:
+        return f"no price for {', '.join(missing)} in {printable(str(cost.get('table')), 60)}"
+    if cost.get("per_hour") is None:
+        return "no GPU was seen that could be paid for"
+    unit = printable(str(cost.get("currency") or ""), 8)
+    dated = printable(str(cost.get("dated") or "no date"), 20)
+    return (
+        f"{number(cost.get('per_million_output_tokens'), 2)} {unit} a million output tokens   "
+        f"{number(cost['per_hour'], 2)} {unit}/h   (prices of {dated})"
+    )
+
+
+def _server(server: Mapping[str, Any]) -> str:
+    """The server's own latencies: beside ours, the difference is network and client."""
+    said = [
+        f"{label} p50 {milliseconds(own['p50'])} p99 {milliseconds(own['p99'])}"
+        for name, label in (("ttft_ms", "TTFT"), ("itl_ms", "ITL"), ("queue_ms", "queue"))
+        if (own := server.get(name))
+    ]
+    return f"server's own, ms   {'   '.join(said)}" if said else ""
+
+
+def _limits(limits: Sequence[Mapping[str, Any]]) -> str:
+    """What bound when."""
+    if not limits:
+        return ""
+    rows = [["from", "to s", "limit", "figures it began with"]]
+    rows += [
+        [
+            number(span["from_s"], 0),
+            number(span["to_s"], 0),
+            str(span["limit"]),
+            printable(str(span["why"]), 50),
+        ]
+        for span in limits[:LIMITS]
+    ]
+    more = f"\n{len(limits) - LIMITS} more: --json has all" if len(limits) > LIMITS else ""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        f"{a.rjust(widths[0])}  {b.rjust(widths[1])}  {c.ljust(widths[2])}  {d}".rstrip()
+        for a, b, c, d in rows
+    )
+    return "\n".join(lines) + more
 
 
 def _errors(errors: Mapping[str, int]) -> str:

@@ -160,11 +160,11 @@ def test_a_change_of_load_crosses_every_chart_at_the_same_column():
     at_columns = layout.columns_for(80)
     slot = frame.marks[0].slot
     assert slot == (30 * S - frame.start_ns) // frame.slot_ns
-    # Between the two rows at the top and the axis, four rows from the bottom, every row is a strip's.
-    roles = [[role for text, role in row for _ in text][at_columns.gutter + slot] for row in rows[2:-3]]
+    # Between the three rows at the top and the axis, four rows from the bottom, every row is a strip's.
+    roles = [[role for text, role in row for _ in text][at_columns.gutter + slot] for row in rows[3:-3]]
     crossed = [role in ("line_load", "cut_load") for role in roles]
     assert sum(crossed) >= len(roles) - 2 * 3  # but where one of the three lines of a latency passes
-    elsewhere = [role for row in rows[2:-3] for text, role in row for cell in text if cell != " "]
+    elsewhere = [role for row in rows[3:-3] for text, role in row for cell in text if cell != " "]
     assert elsewhere.count("line_load") + elsewhere.count("cut_load") == sum(crossed)
 
 

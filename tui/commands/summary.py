@@ -6,10 +6,11 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from tui.commands import live, load
-from tui.commands.exits import OK, CommandError
+from tui.commands.exits import OK, USAGE, CommandError
 from tui.commands.parser import Parser
 from tui.commands.replay import WHICH, session
 
@@ -23,6 +24,9 @@ def parser() -> Parser:
     parser.add_argument(
         "--json", action="store_true", help="one JSON object (docs/commands.md lists its keys)"
     )
+    parser.add_argument(
+        "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"
+    )
     charts = parser.add_mutually_exclusive_group()
     charts.add_argument("--charts", action="store_true", default=None, help="TTFT and ITL over time and rate")
     charts.add_argument("--no-charts", action="store_false", dest="charts", help="tables only")
@@ -32,12 +36,16 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     from sessions.manifest import SessionError
+    from sessions.prices import PriceError
+    from sessions.prices import load as load_prices
     from sessions.summary import summarise
     from tui.report import render
 
     directory = session("summary", live.root(options), options.session)
     try:
-        summary: dict[str, Any] = summarise(directory)
+        summary: dict[str, Any] = summarise(directory, load_prices(options.prices))
+    except PriceError as error:
+        raise CommandError(f"--prices: {error}", USAGE) from None
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
     if options.json:

@@ -104,12 +104,34 @@ def load(frame: Frame, scene: Scene, width: int) -> Row:
     )
 
 
-def banner(frame: Frame, width: int) -> Row:
-    """The client itself is in doubt: said across the screen."""
+_LIMIT_ROLES = {
+    "room": "limit_room",
+    "KV cache": "limit_memory",
+    "queue": "limit_memory",
+    "DRAM bandwidth": "limit_memory",
+    "power": "limit_chip",
+    "heat": "limit_chip",
+    "clocks": "limit_chip",
+    "SM": "limit_chip",
+    "server": "limit_server",
+    "client": "limit_server",
+}
+
+
+def limit(frame: Frame, width: int) -> Row:
+    """What binds now and the figures it rests on; a client in doubt is said across the screen."""
     note = safe(frame.client_note, 160)
     if frame.client_saturated:
         text = " CLIENT SATURATED" + (f": {note}" if note else "")
         more = "   what is shown is the client's limit, not the server's"
         text += more if len(text) + len(more) < width else ""
         return spread([(text.ljust(width), "banner")], [], width)
-    return spread([("! client: ", "warn"), (note, "warn")], [], width)
+    if note:
+        return spread([("! client: ", "warn"), (note, "warn")], [], width)
+    now = frame.limit
+    since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
+    lasts = f"since {since}" if now.since_ns else ""
+    why: list[Run] = [("  " + safe(now.why, 160), "")] if now.why else []
+    left: Row = [("limit: ", "label"), (f" {safe(now.name, 24)} ", _LIMIT_ROLES.get(now.name, "dim")), *why]
+    fits = lasts and width_of(left) + len(lasts) + 2 <= width
+    return spread(left, [(lasts, "dim")] if fits else [], width)

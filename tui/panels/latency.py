@@ -31,8 +31,11 @@ def latency(
     marks: Sequence[Mark] = (),
     labels: Mapping[int, tuple[Sequence[str], str]] | None = None,
     more: Sequence[Sequence[Run]] = (),
+    server: Stat | None = None,
 ) -> list[Row]:
-    """`labels` are written into the top row where it is free; `more` are rows of numbers below the table."""
+    """`server` is the same as the server sees it: the difference is network and client. `labels` are written
+    into the top row where it is free; `more` are rows of numbers below the table.
+    """
     named = ticks(scale, height, numbers.ms_label)
     grid = chart(
         [
@@ -50,19 +53,26 @@ def latency(
     rows = grid.rows()
     if rows and labels:
         rows[0] = with_labels(rows[0], labels, at.plot)
-    return strip(rows, named, table(title, recent, run, recent_s, at.side, more), at, look)
+    return strip(rows, named, table(title, recent, run, recent_s, at.side, more, server), at, look)
 
 
 def table(
-    title: str, recent: Stat, run: Stat, recent_s: float, width: int, more: Sequence[Sequence[Run]] = ()
+    title: str,
+    recent: Stat,
+    run: Stat,
+    recent_s: float,
+    width: int,
+    more: Sequence[Sequence[Run]] = (),
+    server: Stat | None = None,
 ) -> list[list[Run]]:
-    """The legend and the figures: the last seconds above the whole run."""
+    """The legend and the figures: the last seconds, as the server sees them, and the whole run."""
     name, cell = table_cells(width)
     head: list[Run] = [(title[:name].ljust(name), "title")]
     head += [(quantile.rjust(cell), quantile) for quantile in QUANTILES]
     rows = [
         head,
         _figures(f"last {recent_s:g}s" if name > 7 else f"{recent_s:g}s", recent, name, cell),
+        *([] if server is None else [_figures("server", server, name, cell)]),
         _figures("run", run, name, cell),
     ]
     counted = f"{numbers.count(recent.count)} / {numbers.count(run.count)}"

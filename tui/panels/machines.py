@@ -99,8 +99,11 @@ def gpus(frame: Frame, at: Columns, height: int, look: Look, marks: Sequence[Mar
 def _spark(
     values: Series, scale: Scale, gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]
 ) -> list[Row]:
-    role = "thin" if gpu.stale else "gpu_fill"
-    return area(values, scale, at.plot, 1, role, marks=marks, ascii_only=look.ascii_only).rows()
+    return area(values, scale, at.plot, 1, _role(gpu), marks=marks, ascii_only=look.ascii_only).rows()
+
+
+def _role(gpu: Gpu) -> str:
+    return "thin" if gpu.stale or gpu.lost or gpu.aside else "gpu_fill"
 
 
 def _power_scale(gpu: Gpu) -> Scale:
@@ -112,12 +115,41 @@ def _name(gpu: Gpu) -> str:
     return label if ":" in label else f"GPU{label}"
 
 
+def _why_grey(gpu: Gpu) -> str:
+    if gpu.lost:
+        return "lost"
+    if gpu.stale:
+        return "no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old"
+    return gpu.aside
+
+
 def _toned(gpu: Gpu, runs: list[Run]) -> list[Run]:
-    """Old figures are greyed, and say how old they are."""
-    if not gpu.stale:
+    """Old figures, and GPUs that are no part of the load, are greyed; a word says why."""
+    why = _why_grey(gpu)
+    if not why:
         return runs
-    age = "no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old"
-    return [(age + " ", "warn"), *((text, "thin") for text, _ in runs)]
+    role = "bad" if gpu.lost else "warn" if gpu.stale else "dim"
+    return [(why + " ", role), *((text, "thin") for text, _ in runs)]
+
+
+_SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE"), ("power cap", "PWR"))
+
+
+def _throttled(gpu: Gpu) -> Run:
+    """`PWR 12%`: what holds the clocks down, and for how much of the time; empty when nothing does."""
+    if not gpu.throttle and (gpu.throttled_pct or 0) < 1:
+        return ("", "")
+    word = next((word for reason, word in _SLOWED if reason in gpu.throttle), "SLOW")
+    share = "" if gpu.throttled_pct is None else f" {gpu.throttled_pct:.0f}%"
+    return (word + share, "bad" if word == "HEAT" else "warn")
+
+
+def _activity(gpu: Gpu) -> list[Field]:
+    """What the chip does, where it is read (GPM): the share of busy SMs, and of the memory's bandwidth."""
+    return [
+        Field(2, (f"SM {gpu.sm_pct:.0f}%", "gpu")) if gpu.sm_pct is not None else Field(9),
+        Field(3, (f"DRAM {gpu.dram_pct:.0f}%", "")) if gpu.dram_pct is not None else Field(9),
+    ]
 
 
 def _used(gpu: Gpu, *, unit: str) -> str:
@@ -128,15 +160,18 @@ def _used(gpu: Gpu, *, unit: str) -> str:
 def _short(gpu: Gpu, look: Look, room: int) -> list[Run]:
     """Utilisation, memory, power, heat and clock in one row, as many of them as `room` has cells for."""
     clock: Run = (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
+    why = len(_why_grey(gpu))
     runs = chosen(
         [
             Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")),
+            *_activity(gpu)[: 2 if room >= 36 else 0],
             Field(1, (_used(gpu, unit="G").rjust(10 if room >= 26 else 6), "")),
             Field(2, (f"{numbers.whole(gpu.power_w)}W".rjust(5), "")),
             Field(3, (f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", "")),
+            Field(2, _throttled(gpu)),
             Field(4, clock),
         ],
-        room,
+        room - (why + 1 if why else 0),
         gap=1,
     )
     return _toned(gpu, runs)
@@ -146,8 +181,7 @@ def _half(gpu: Gpu, width: int, look: Look) -> list[Run]:
     figures = _short(gpu, look, 26)
     label = fit(_name(gpu), 6)
     room = max(width - 6 - width_of(figures) - 2, 0)
-    role = "thin" if gpu.stale else "gpu_fill"
-    spark = area(gpu.util, PERCENT, room, 1, role, ascii_only=look.ascii_only).rows()
+    spark = area(gpu.util, PERCENT, room, 1, _role(gpu), ascii_only=look.ascii_only).rows()
     return [(label, "label"), *(spark[0] if spark else []), (" ", ""), *figures]
 
 
@@ -158,47 +192,55 @@ def _one(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
 
 def _two(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
     wide = at.side >= 36
-    above = _toned(
-        gpu,
-        [
-            ("util ", "label"),
-            (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu"),
-            ("  mem ", "label"),
-            (_used(gpu, unit=" GiB" if wide else "G"), ""),
-        ],
-    )
+    why = len(_why_grey(gpu))
+    room = at.side - 1 - (why + 1 if why else 0)
+    activity = _activity(gpu)
+    util: list[Run] = [("util ", "label"), (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
+    # Where SM activity is read, utilisation says little beside it.
+    fields = [Field(0 if gpu.sm_pct is None else 5, *util), *activity]
+    memory = _used(gpu, unit=" GiB" if wide else "G")
+    said = chosen(fields, room - len(memory) - (5 if gpu.sm_pct is None else 2), gap=2 if wide else 1)
+    label: list[Run] = [("  mem ", "label")] if gpu.sm_pct is None else [("  ", "")]
+    above = _toned(gpu, [*said, *label, (memory, "")])
     power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}"
-    below = _toned(
-        gpu,
+    below = chosen(
         [
-            (f"{power} W".rjust(9), "gpu"),
-            (f"  {numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", ""),
-            (
-                f"  {numbers.whole(gpu.sm_clock_mhz)} MHz"
-                if wide
-                else f" {numbers.whole(gpu.sm_clock_mhz)}MHz",
-                "dim",
-            ),
+            Field(0, (f"{power} W".rjust(9), "gpu")),
+            Field(2, (f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", "")),
+            Field(1, _throttled(gpu)),
+            Field(3, (f"{numbers.whole(gpu.sm_clock_mhz)}{' ' if wide else ''}MHz", "dim")),
+            *_traffic(gpu),
         ],
+        at.side - 1,
+        gap=2 if wide else 1,
     )
-    if gpu.stale:
-        below = below[1:]
+    if _why_grey(gpu):
+        below = [(text, "thin") for text, _ in below]
     rows = named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _name(gpu), [above], at, look)
     return rows + named(
         _spark(gpu.power, _power_scale(gpu), gpu, at, look, marks), "power", [below], at, look
     )
 
 
+def _traffic(gpu: Gpu) -> list[Field]:
+    return [
+        Field(5, (f"{name} {numbers.count(rate / 1e9 if rate < 1e10 else rate // 1e9)} GB/s", "dim"))
+        if rate
+        else Field(9)
+        for name, rate in (("NVLink", gpu.nvlink_bytes_per_s), ("PCIe", gpu.pcie_bytes_per_s))
+    ]
+
+
 def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
     room = max(at.side - 25, 0)
-    role = "thin" if gpu.stale else "gpu_fill"
+    role, grey = _role(gpu), bool(_why_grey(gpu))
     total = gpu.memory_total_bytes or 0
 
     def share(part: float | None, whole: float | None) -> float | None:
         return part / whole if part is not None and whole else None
 
     def metered(name: str, text: str, parts: list[tuple[float | None, str]]) -> list[Run]:
-        runs: list[Run] = [(name.ljust(6), "label"), (fit(text, 16), "thin" if gpu.stale else "")]
+        runs: list[Run] = [(name.ljust(6), "label"), (fit(text, 16), "thin" if grey else "")]
         return [*runs, (" ", ""), *bar(parts, room, ascii_only=look.ascii_only)]
 
     reserved = share(gpu.memory_reserved_bytes, total)
@@ -207,14 +249,35 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
         memory.append((reserved, "reserved"))
     util = share(gpu.util_pct, 100.0)
     power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)} W"
-    clocks = f"  SM {numbers.whole(gpu.sm_clock_mhz)}  mem {numbers.whole(gpu.memory_clock_mhz)} MHz"
-    what = [(f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}".ljust(6), ""), (clocks, "dim")]
-    old = _toned(gpu, [])
+    busy: list[Run] = metered("util", f"{numbers.whole(gpu.util_pct)}%", [(util, role)])
+    if gpu.sm_pct is not None:
+        tensor: Run = ("" if gpu.tensor_pct is None else f"tensor {gpu.tensor_pct:.0f}%", "")
+        shares = [
+            Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "")),
+            *_activity(gpu),
+            Field(4, tensor),
+        ]
+        busy = [("util".ljust(6), "label"), *_thin(chosen(shares, at.side - 7), grey)]
+    memory_c = "" if gpu.memory_temperature_c is None else f"mem {gpu.memory_temperature_c:.0f}"
+    degrees = f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}"
+    why = _why_grey(gpu)
+    last = chosen(
+        [
+            Field(0, (why, "bad" if gpu.lost else "warn" if gpu.stale else "dim")),
+            Field(1, (degrees, "thin" if grey else "")),
+            Field(5, (memory_c, "dim")),
+            Field(1, _throttled(gpu)) if not grey else Field(9),
+            Field(2, (f"SM {numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")),
+            Field(3, (f"mem {numbers.whole(gpu.memory_clock_mhz)} MHz", "dim")),
+            *_traffic(gpu),
+        ],
+        at.side - 7,
+    )
     sides: list[list[Run]] = [
-        metered("util", f"{numbers.whole(gpu.util_pct)}%", [(util, role)]),
+        busy,
         metered("mem", _used(gpu, unit=" GiB"), memory),
         metered("power", power, [(share(gpu.power_w, gpu.power_limit_w), role)]),
-        [("temp".ljust(6), "label"), *what, *old],
+        [("temp".ljust(6), "label"), *last],
     ]
     scales = (PERCENT, PERCENT, _power_scale(gpu), CELSIUS)
     series = (gpu.util, gpu.memory_pct, gpu.power, gpu.temperature)
@@ -222,6 +285,10 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
     for i, name in enumerate((_name(gpu), "memory", "power", "temp")):
         rows += named(_spark(series[i], scales[i], gpu, at, look, marks), name, [sides[i]], at, look)
     return rows
+
+
+def _thin(runs: list[Run], grey: bool) -> list[Run]:
+    return [(text, "thin") for text, _ in runs] if grey else runs
 
 
 _DRAWN: dict[int, Callable[[Gpu, Columns, Look, Sequence[Mark]], list[Row]]] = {1: _one, 2: _two, 4: _four}

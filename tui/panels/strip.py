@@ -11,7 +11,7 @@ from tui.plots.chart import Mark
 from tui.rows import Row, Run, fitted
 from tui.text import fit_tail
 
-_FAINT = ("state", "note")
+_FAINT = ("state", "note", "limit")
 
 
 def strip(

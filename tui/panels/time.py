@@ -14,7 +14,7 @@ from tui.window import window_label
 
 _INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _LABEL_CELLS = 12
-_SHOWN = ("load", "mark", "state", "warning", "error", "end")
+_SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
 _WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end"}
 
 
@@ -67,7 +67,7 @@ def _event(mark: ChartMark, frame: Frame, width: int, look: Look) -> Row:
         [
             (f" {when:>7} ", "dim"),
             (f"{look.glyph('mark')} {word:<7} ", f"mark_{mark.kind}"),
-            (safe(mark.label, 160) or "-", "" if mark.kind != "error" else "bad"),
+            (safe(mark.label, 160).removeprefix("limit: ") or "-", "" if mark.kind != "error" else "bad"),
         ],
         width,
     )
