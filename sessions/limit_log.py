@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from sessions.evidence import evidence
 from sessions.health import SECOND_NS
-from sessions.limits import IDLE, Finding, Standing, changes, standings
+from sessions.limits import IDLE, ROOM, Finding, Standing, changes, standings
 from sessions.timeline import Event, Timeline
 
 _BLOCK = 300
@@ -51,12 +51,12 @@ class LimitLog:
         return found[-1] if found else Finding(IDLE, "")
 
     def events(self, at_ns: int) -> list[Event]:
-        """Each change of the limit up to an instant."""
+        """Each change of the limit up to an instant; that a load which begins finds room is none."""
         found = self._judged(at_ns)
         return [
             Event((self._first + i + 1) * SECOND_NS, "limit", _words(found[i]))
             for i in changes(found)
-            if i or found[i].limit != IDLE
+            if i or found[i].limit not in (IDLE, ROOM)
         ]
 
     def spans(self, start_ns: int, end_ns: int) -> list[dict[str, object]]:

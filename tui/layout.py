@@ -13,7 +13,7 @@ LEAST_WIDTH, LEAST_HEIGHT = 60, 16
 
 ORDER = (
     *("header", "load", "limit", "ttft", "itl", "rate", "tokens", "flight"),
-    *("server", "gpus", "node", "axis"),
+    *("server", "gpus", "axis", "node"),
 )
 """From the top down; `events`, `scrub` and `bottom` stand below."""
 

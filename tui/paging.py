@@ -1,4 +1,5 @@
-"""Charts that move on by some columns at once, so that between two moves only the newest column is redrawn.
+"""Charts that begin with the load and fill from the left; when they are full they move on by some columns
+at once, so that between two moves only the newest column is redrawn.
 
 Scrolling by every column would send each chart anew each time one closes: over SSH most of all bytes.
 """
@@ -22,8 +23,12 @@ def free_columns(start_ns: int, slot_ns: int) -> int:
 
 
 def paged(frame: Frame) -> Frame:
-    """The frame with its window moved to the next whole page: the columns to come are gaps."""
-    free = free_columns(frame.start_ns, frame.slot_ns)
+    """The frame with its window moved to the next whole page: the columns to come are gaps.
+
+    Of a run that is shorter than the window, it begins with the column in which the load began.
+    """
+    before = (frame.first_ns - frame.start_ns) // frame.slot_ns if frame.slot_ns > 0 else 0
+    free = max(free_columns(frame.start_ns, frame.slot_ns), min(before, frame.slots - 1))
     if not free:
         return frame
 

@@ -86,14 +86,13 @@ def test_each_change_is_an_event_at_its_time():
     log = LimitLog(folded(ramp()))
     events = log.events(60 * S)
     assert [event.label.split("  ")[0] for event in events] == [
-        "limit: room",
         "limit: KV cache",
         "limit: room",
     ]
     assert all(event.kind == "limit" and event.t_ns % S == 0 for event in events)
-    assert [log.at(event.t_ns).limit for event in events] == [ROOM, "KV cache", ROOM]
-    assert [log.at(event.t_ns - 1).limit for event in events[1:]] == [ROOM, "KV cache"]
-    assert log.events(30 * S) == events[:2]
+    assert [log.at(event.t_ns).limit for event in events] == ["KV cache", ROOM]
+    assert [log.at(event.t_ns - 1).limit for event in events] == [ROOM, "KV cache"]
+    assert log.events(30 * S) == events[:1]
 
 
 def test_without_load_nothing_binds():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import screen_fakes
 from screen_fakes import FakeView, S, ramped
 
-from sessions.frame import Frame, Server
+from sessions.frame import Frame, Host, Limit, Power, Server, Stat
+from sessions.limits import NAMES
 from tui import layout
 from tui.compose import compose, scales_for
 from tui.look import ROLES, Look
@@ -223,6 +225,111 @@ def test_the_window_moves_on_by_whole_pages_and_keeps_every_value():
         kept = slice(0, plot - shift)
         assert moved.offered[kept].tobytes() == raw.offered[shift:].tobytes()
     assert len(starts) in (4, 5)  # 20 s of pages of 6 s
+
+
+def test_a_run_shorter_than_the_window_begins_at_the_left_and_stands_still():
+    plot = layout.columns_for(80).plot
+    slot_ns = 1500_000_000
+    starts, columns = set(), []
+    for tenth in range(0, 300, 5):
+        view = ramped(at(10))
+        raw = view.frame(5 * S + tenth * S // 10, slot_ns * plot, plot)
+        moved = paged(raw)
+        starts.add(moved.start_ns)
+        known = np.flatnonzero(np.isfinite(moved.offered))
+        assert known[0] <= 1
+        columns.append(known[-1])
+        assert len(moved.offered) == plot
+    assert starts == {screen_fakes.START_NS // slot_ns * slot_ns}
+    assert columns == sorted(columns)
+    assert columns[-1] > columns[0]
+
+
+LIMITED = Limit("KV cache", "97 % used, 1.2 preemptions/s, 4 waiting", 20 * S)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("colours", ["256", "none"])
+def test_the_limit_stands_in_words_at_every_size(size, colours):
+    frame = replace(frame_of(ramped(at(90)), size[0]), limit=LIMITED)
+    row = screen(ramped(at(90)), size, frame=frame, look=Look(colours=colours))[2]
+    assert row.startswith("limit:  KV cache   97 % used, 1.2 preemptions/s, 4 waiting")
+    assert ("since 00:18" in row) == (size[0] > 70)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_limit_has_a_look_of_its_kind(name):
+    frame = replace(frame_of(ramped(at(90)), 80), limit=Limit(name, "", 0))
+    assert screen(ramped(at(90)), frame=frame)[2].strip() == f"limit:  {name}"
+
+
+def test_a_saturated_client_takes_the_line_of_the_limit():
+    view = ramped(at(90), saturated=True, note="CPU 97 %")
+    frame = replace(frame_of(view, 80), limit=LIMITED)
+    shown = screen(view, frame=frame)
+    assert shown[2].startswith(" CLIENT SATURATED: CPU 97 %")
+    assert not any("limit:" in row for row in shown)
+
+
+def gpu_screen(size, gpus=1, **values):
+    frame = frame_of(ramped(at(90), gpus=gpus), size[0])
+    changed = replace(frame, gpus=(replace(frame.gpus[0], **values), *frame.gpus[1:]))
+    return screen(ramped(at(90)), size, frame=changed)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_activity_and_throttling_are_shown_where_they_are_read(size):
+    text = "\n".join(
+        gpu_screen(size, sm_pct=62.0, dram_pct=55.0, throttle=("power cap",), throttled_pct=12.4)
+    )
+    assert "SM 62%" in text
+    assert "DRAM 55%" in text
+    assert "PWR 12%" in text
+    assert "80.0G" in text
+    plain = "\n".join(gpu_screen(size, throttle=(), throttled_pct=0.2))
+    assert "DRAM" not in plain
+    assert "PWR" not in plain
+
+
+@pytest.mark.parametrize(
+    ("throttle", "said"), [(("thermal",), "HEAT 40%"), (("power brake",), "BRAKE 40%"), ((), "SLOW 40%")]
+)
+def test_throttling_says_its_cause(throttle, said):
+    assert said in "\n".join(gpu_screen((120, 40), throttle=throttle, throttled_pct=40.0))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("gpus", [1, 2, 8])
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [({"lost": True}, "lost"), ({"aside": "hidden"}, "hidden"), ({"aside": "not serving"}, "not serving")],
+)
+def test_a_gpu_that_is_no_part_of_the_load_is_grey_and_says_why(size, gpus, values, word):
+    assert word in "\n".join(gpu_screen(size, gpus, **values))
+
+
+def test_the_servers_own_latency_stands_beside_ours():
+    frame = frame_of(ramped(at(90)), 80)
+    own = replace(frame, server=replace(frame.server, ttft=Stat(900, 111.0, 222.0, 333.0)))
+    shown = screen(ramped(at(90)), frame=own)
+    place = next(i for i, row in enumerate(shown) if "last 10s" in row)
+    assert shown[place + 1].split()[-4:] == ["server", "111", "222", "333"]
+
+
+def test_energy_and_hosts_stand_in_one_row_where_there_is_room():
+    frame = replace(
+        frame_of(ramped(at(90)), 120),
+        power=Power(2610.0, 0.84, False, 4),
+        hosts=(Host("n1", cpu_pct=97.0, steal_pct=12.0, load1=3.1), Host("n2", cpu_pct=5.0)),
+        poll_ms=3.1,
+    )
+    row = next(row for row in screen(ramped(at(90)), (120, 40), frame=frame) if "ENERGY" in row)
+    for words in ("2610 W", "0.84 J/token", "of 4 GPUs", "n1 97%", "steal 12%", "n2 5%"):
+        assert words in row
+    assert "0.84 J/tok" in "\n".join(
+        screen(ramped(at(90)), (80, 24), frame=replace(frame, gpus=frame.gpus[:1]))
+    )
+    assert not any("ENERGY" in row or "HOST" in row for row in screen(ramped(at(90)), (120, 40)))
 
 
 def test_no_text_of_a_server_gets_onto_the_screen_as_an_order():

@@ -46,9 +46,14 @@ def rate(
 def tokens(
     frame: Frame, scale: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
 ) -> list[Row]:
-    side: list[list[Run]] = [
-        [("TOKENS/S ", "title"), (numbers.count(frame.output_tps), "tokens"), (" out", "label")]
+    title: list[Run] = [
+        ("TOKENS/S ", "title"),
+        (numbers.count(frame.output_tps), "tokens"),
+        (" out", "label"),
     ]
+    joules = frame.power.j_per_token
+    cost = Field(1, ("" if joules is None else f"{numbers.three(joules)} J/tok", "dim"))
+    side: list[list[Run]] = [chosen([Field(0, *title), cost], at.side - 1)]
     return _filled(frame.output_tokens, "tokens_fill", scale, side, at, height, look, marks)
 
 
