@@ -285,7 +285,7 @@ def test_activity_and_throttling_are_shown_where_they_are_read(size):
     assert "SM 62%" in text
     assert "DRAM 55%" in text
     assert "PWR 12%" in text
-    assert "80.0G" in text
+    assert "/80.0" in text
     plain = "\n".join(gpu_screen(size, throttle=(), throttled_pct=0.2))
     assert "DRAM" not in plain
     assert "PWR" not in plain

@@ -46,14 +46,13 @@ def rate(
 def tokens(
     frame: Frame, scale: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
 ) -> list[Row]:
-    title: list[Run] = [
-        ("TOKENS/S ", "title"),
-        (numbers.count(frame.output_tps), "tokens"),
-        (" out", "label"),
-    ]
     joules = frame.power.j_per_token
-    cost = Field(1, ("" if joules is None else f"{numbers.three(joules)} J/tok", "dim"))
-    side: list[list[Run]] = [chosen([Field(0, *title), cost], at.side - 1)]
+    fields = [
+        Field(0, ("TOKENS/S ", "title"), (numbers.count(frame.output_tps), "tokens")),
+        Field(2, ("out", "label")),
+        Field(1, ("" if joules is None else f" {numbers.three(joules)} J/tok", "dim")),
+    ]
+    side: list[list[Run]] = [chosen(fields, at.side - 1, gap=1)]
     return _filled(frame.output_tokens, "tokens_fill", scale, side, at, height, look, marks)
 
 
