@@ -53,7 +53,17 @@ CASES = {
     ),
 }
 
-SPEED = {"reader": 60, "ours": 30, "ours_asyncio": 20, "sglang_rust": 10, "aiohttp": 5, "httpx": 1}
+SPEED = {
+    "reader": 60,
+    "ours": 40,
+    "ours_asyncio": 40,
+    "sglang_rust": 15,
+    "aiohttp": 5,
+    "httpx": 1,
+    "vllm": 10,
+    "guidellm": 5,
+    "aiperf": 5,
+}
 """How many times `Case.requests` a client makes where it is as fast as it can be: a second or so each."""
 
 NAMES = {

@@ -32,9 +32,11 @@ from benchmarks.client.environments import CACHE, REQUIREMENTS, install, python_
 from benchmarks.client.tables import page, tables  # noqa: E402
 
 Told = dict[str, Any]
-CLIENTS = ("reader", "ours", "ours_asyncio", "sglang_rust", "aiohttp", "httpx")
-OURS_ONLY = ("lateness",)
+WHOLE_TOOLS = ("vllm", "guidellm", "aiperf")
+"""Of whom only the open throttle and the TTFT are asked: their start takes longer than a case."""
 PATIENCE_S = 120.0
+PRIORITY = ["nice", "-n", "-10"] if os.geteuid() == 0 else []
+"""Server and clients run before other work where that is allowed: to all of them alike."""
 
 
 def build(directory: Path) -> None:
@@ -49,6 +51,12 @@ def build(directory: Path) -> None:
 def command(client: str, case: Case, port: int, requests: int) -> list[str] | None:
     """How to run a client; None when it is not installed."""
     load = [str(port), str(case.streams), str(requests)]
+    if client in WHOLE_TOOLS:
+        if python_of(client) is None:
+            return None
+        where = [client, str(CACHE / client), str(tokenizer())]
+        module = "benchmarks.client.clients.whole_tool"
+        return [sys.executable, "-m", module, *where, *load, str(case.tokens)]
     if case.paced and client != "sglang_rust":
         load.append("--errors")
     if client == "reader":
@@ -67,6 +75,23 @@ def command(client: str, case: Case, port: int, requests: int) -> list[str] | No
     return [str(python), "-m", f"benchmarks.client.clients.{module}", *load]
 
 
+def tokenizer() -> Path:
+    """A directory with a small tokenizer, for the peers that insist on one."""
+    directory = CACHE / "tokenizer"
+    if not (directory / "tokenizer.json").exists():
+        sys.path.insert(0, str(ROOT / "scripts" / "real_server"))
+        from serve_vllm import write_model
+
+        write_model(directory)
+    return directory
+
+
+def clients_of(name: str, asked: list[str]) -> list[str]:
+    if name == "lateness":
+        return ["ours"]
+    return [client for client in asked if client not in WHOLE_TOOLS or name in ("open", "ttft")]
+
+
 def ask(port: int, path: str, *, post: bool = False) -> Any:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method="POST" if post else "GET")
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -80,7 +105,7 @@ def measure(client: str, case: Case, port: int, core: int) -> Told | str:
     if argv is None:
         return "not installed (--peers installs it)"
     ask(port, f"/config?ttft_ms=0&itl_ms=0&pace=own&counted=0&{case.server}", post=True)
-    pinned = ["taskset", "-c", str(core), *argv] if shutil.which("taskset") else argv
+    pinned = [*PRIORITY, *(["taskset", "-c", str(core)] if shutil.which("taskset") else []), *argv]
     try:
         done = subprocess.run(
             pinned, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE_S, check=False
@@ -117,16 +142,17 @@ def machine() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "load_before": os.getloadavg()[0],
+        "priority": " ".join(PRIORITY) or "as usual",
     }
 
 
-def benchmark(names: list[str], rounds: int, clients: tuple[str, ...]) -> dict[str, Any]:
+def benchmark(names: list[str], rounds: int, clients: list[str]) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
     server_core, client_core = cores[-1], cores[0]
     build(CACHE / "bin")
     argv = [str(CACHE / "bin" / "server")]
     if shutil.which("taskset"):
-        argv = ["taskset", "-c", str(server_core), *argv]
+        argv = [*PRIORITY, "taskset", "-c", str(server_core), *argv]
     result: dict[str, Any] = {"machine": machine(), "rounds": rounds, "cases": {}, "absent": {}}
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -135,7 +161,7 @@ def benchmark(names: list[str], rounds: int, clients: tuple[str, ...]) -> dict[s
             kept: dict[str, dict[str, list[Told]]] = {name: {} for name in names}
             for number in range(1, rounds + 1):
                 for name in names:
-                    for client in ("ours",) if name in OURS_ONLY else clients:
+                    for client in clients_of(name, clients):
                         print(
                             f"\rround {number} of {rounds}: {name:<10} {client:<14}", end="", file=sys.stderr
                         )
@@ -158,7 +184,7 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(CASES), help=f"cases: {', '.join(CASES)}")
-    parser.add_argument("--clients", default=",".join(CLIENTS), help=f"of {', '.join(CLIENTS)}")
+    parser.add_argument("--clients", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")
     parser.add_argument("--peers", action="store_true", help="install what is missing first")
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--show", type=Path, help="print the tables of an earlier --json, measure nothing")
@@ -175,7 +201,7 @@ def main() -> int:
             for name in REQUIREMENTS:
                 if (why := install(name)) is not None:
                     failed[f"{NAMES[name]}, installation"] = why
-        result = benchmark(names, options.rounds, tuple(options.clients.split(",")))
+        result = benchmark(names, options.rounds, options.clients.split(","))
         result["absent"].update(failed)
     if options.json is not None:
         options.json.write_text(json.dumps(result, indent=1) + "\n")

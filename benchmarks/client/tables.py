@@ -10,6 +10,10 @@ from benchmarks.client.cases import CASES, NAMES
 Figures = dict[str, Any]
 
 
+AT_LEAST = {"httpx": 30, "aiohttp": 5, "vllm": 5, "sglang_rust": 2, "aiperf": 15, "guidellm": 30}
+"""How many times the events of a peer."""
+
+
 def tables(result: Figures) -> str:
     parts = [_table(result["cases"][name], name) for name in CASES if result["cases"].get(name)]
     parts.append(_aims(result["cases"]))
@@ -107,7 +111,7 @@ def _aims(cases: dict[str, dict[str, Figures]]) -> str:
             ]
         )
 
-    for peer, least in (("httpx", 30), ("aiohttp", 5), ("sglang_rust", 2)):
+    for peer, least in AT_LEAST.items():
         aim(
             f"events/s, open throttle, to {NAMES[peer]}",
             least,
@@ -115,6 +119,8 @@ def _aims(cases: dict[str, dict[str, Figures]]) -> str:
             lambda peer=peer: rate(cases["open"]["ours"]) / rate(cases["open"][peer]),
             "x",
         )
+        if peer in ("vllm", "aiperf", "guidellm"):
+            continue  # their CPU time has their start-up in it
         aim(
             f"events per CPU second, open throttle, to {NAMES[peer]}",
             least,
@@ -170,17 +176,20 @@ How fast and how exact the load engine is, beside other clients on the same core
     python benchmarks/client/run.py --peers --docs docs/performance.md
 
 from what it measured; no figure in it was typed. Machine: {at["cpu"]}, {at["cores"]} cores, {at["system"]},
-Python {at["python"]}. Medians of {result["rounds"]} rounds in which all clients took turns; the clients ran on one
-core, the server on another, and other work was going on (load average {at["load_before"]:.1f} before the first
-round). Absolute figures move with the machine; compare the rows of one table.
+Python {at["python"]}. Medians of {result["rounds"]} rounds in which all clients took turns. The clients ran
+on one core, the server on another, priority {at["priority"]}, while other work was going on (load average
+{at["load_before"]:.1f} before the first round). Absolute figures move with the machine: compare the rows of
+one table.
 
-- The server (`benchmarks/client/server.c`) writes into each event the time at which it sends it and knows the
-  true TTFT, from the arrival of the request at its socket to its first send.
-- *Error* is the time a client has for an event minus the time of its send. ttftop's is taken from its records,
-  first token plus gaps, as a session keeps them; the others' where their loop reads the clock.
+- The server (`benchmarks/client/server.c`) writes into each event the time at which it sends it and knows
+  the true TTFT, from the arrival of the request at its socket to its first send.
+- *Error* is the time a client has for an event minus the time of its send. ttftop's is taken from its
+  records, first token plus gaps, as a session keeps them; the others' where their loop reads the clock.
 - ttftop decodes the JSON of every event and counts its tokens in all rows. The C reader only looks for the
   start of events. SGLang's Rust client is the whole tool; it keeps no time of single events.
-- CPU is user and system time of the client's process from its first connection to its last event.
+- CPU is user and system time of the client's process from its first connection to its last event. GuideLLM,
+  AIPerf and vLLM are whole tools too; their events/s are by their own count and duration, their CPU time has
+  start-up and report in it, their memory is the sum over their processes.
 
 {tables(result)}
 

@@ -34,7 +34,7 @@ class Load:
 
 
 async def closed_loop(args: argparse.Namespace, one: Callable[[Load, int], Awaitable[None]]) -> None:
-    """`args.streams` slots, each running `one(load, number)` again and again, `args.requests` times in all."""
+    """`args.streams` slots, each running `one(load, number)` in turn, `args.requests` times in all."""
     load = Load(args)
     numbers = itertools.count()
     started, cpu = time.monotonic(), time.process_time()

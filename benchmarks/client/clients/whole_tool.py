@@ -1,0 +1,137 @@
+"""Runs another load tester whole, from its own environment, and tells what it reports of itself.
+
+python -m benchmarks.client.clients.whole_tool NAME ENVIRONMENT TOKENIZER PORT STREAMS REQUESTS TOKENS
+
+`events` and `wall_s` are the tool's own; `cpu_s` is of all its processes, start-up and report included, and
+`rss_mb` their largest sum.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Told = dict[str, Any]
+
+
+def guidellm(url: str, tokenizer: str, streams: int, requests: int, tokens: int) -> list[str]:
+    return [
+        *("guidellm", "run", "--backend"),
+        f"kind=openai_http,target={url},model=bench-model,request_format=/v1/completions",
+        *("--tokenizer", f"kind=huggingface_auto,model={tokenizer}", "--disable-console"),
+        *("--profile", f"kind=concurrent,streams={streams}"),
+        *("--constraint", f"kind=max_requests,count={requests}"),
+        *("--data", f"kind=synthetic_text,prompt_tokens=8,output_tokens={tokens}"),
+    ]
+
+
+def guidellm_told(scratch: Path) -> Told:
+    run = json.loads((scratch / "benchmarks.json").read_text())["benchmarks"][0]
+    metrics = run["metrics"]
+    ttft = metrics["time_to_first_token_ms"]["successful"]
+    events = round(metrics["output_token_count"]["successful"]["total_sum"])
+    quantiles = {key: ttft["percentiles"][key] for key in ("p50", "p90", "p99")}
+    return {"events": events, "wall_s": run["duration"], "ttft_ms": {"mean": ttft["mean"], **quantiles}}
+
+
+def aiperf(url: str, tokenizer: str, streams: int, requests: int, tokens: int) -> list[str]:
+    return [
+        *("aiperf", "profile", "--model", "bench-model", "--url", url, "--tokenizer", tokenizer),
+        *("--endpoint-type", "completions", "--streaming", "--concurrency", str(streams)),
+        *("--request-count", str(requests), "--synthetic-input-tokens-mean", "8", "--ui", "none"),
+        *("--output-tokens-mean", str(tokens), "--use-server-token-count", "--artifact-dir", "out"),
+    ]
+
+
+def aiperf_told(scratch: Path) -> Told:
+    run = json.loads((scratch / "out" / "profile_export_aiperf.json").read_text())
+    ttft = run["time_to_first_token"]
+    return {
+        "events": round(run["total_output_tokens"]["avg"]),
+        "wall_s": run["benchmark_duration"]["avg"],
+        "ttft_ms": {"mean": ttft["avg"], "p50": ttft["p50"], "p90": ttft["p90"], "p99": ttft["p99"]},
+    }
+
+
+def vllm(url: str, tokenizer: str, streams: int, requests: int, tokens: int) -> list[str]:
+    return [
+        *("vllm", "bench", "serve", "--backend", "openai", "--base-url", url, "--model", "bench-model"),
+        *("--tokenizer", tokenizer, "--dataset-name", "random", "--random-input-len", "8"),
+        *("--random-output-len", str(tokens), "--num-prompts", str(requests)),
+        *("--max-concurrency", str(streams), "--percentile-metrics", "ttft,itl"),
+        *("--metric-percentiles", "50,90,99", "--save-result", "--result-filename", "result.json"),
+    ]
+
+
+def vllm_told(scratch: Path) -> Told:
+    run = json.loads((scratch / "result.json").read_text())
+    quantiles = {key: run[f"{key}_ttft_ms"] for key in ("p50", "p90", "p99")}
+    return {
+        "events": run["total_output_tokens"],
+        "wall_s": run["duration"],
+        "ttft_ms": {"mean": run["mean_ttft_ms"], **quantiles},
+    }
+
+
+TOOLS: dict[str, tuple[Callable[[str, str, int, int, int], list[str]], Callable[[Path], Told]]] = {
+    "guidellm": (guidellm, guidellm_told),
+    "aiperf": (aiperf, aiperf_told),
+    "vllm": (vllm, vllm_told),
+}
+
+
+def session_rss_mb(session: int) -> float:
+    """Resident memory of all processes of a session, shared pages counted in each."""
+    pages = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if int(fields[3]) == session:
+            pages += int(fields[21])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def main() -> None:
+    name, environment, tokenizer, *numbers = sys.argv[1:]
+    port, streams, requests, tokens = map(int, numbers)
+    argv_of, told_of = TOOLS[name]
+    environ = {**os.environ, "PATH": f"{environment}/bin:{os.environ['PATH']}"}
+    if name != "aiperf":  # which refuses a tokenizer in a local directory then
+        environ["HF_HUB_OFFLINE"] = "1"
+    with tempfile.TemporaryDirectory() as scratch, open(Path(scratch) / "log", "wb") as log:
+        argv = argv_of(f"http://127.0.0.1:{port}", tokenizer, streams, requests, tokens)
+        with subprocess.Popen(
+            argv, stdout=log, stderr=log, cwd=scratch, env=environ, start_new_session=True
+        ) as process:
+            rss_mb, over = [0.0], threading.Event()
+
+            def watch() -> None:
+                while not over.wait(0.5):
+                    rss_mb.append(session_rss_mb(process.pid))
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            code = process.wait()
+            over.set()
+            watcher.join()
+        if code != 0:
+            lines = Path(scratch, "log").read_text("utf-8", "replace").strip().splitlines()
+            sys.exit(f"{name}: exit code {code}: {lines[-1] if lines else ''}")
+        told = told_of(Path(scratch))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told |= {"cpu_s": used.ru_utime + used.ru_stime, "rss_mb": max(rss_mb), "error_ms": None}
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
