@@ -10,7 +10,7 @@ import numpy as np
 from sessions.client import doubt
 from sessions.columns import Floats, Ints, binned, quantiles_ns
 from sessions.frame import Band, ChartMark, Frame, Limit, Stat
-from sessions.health import saturation
+from sessions.health import saturation_now
 from sessions.limit_log import LimitLog
 from sessions.machines import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.manifest import END_REASONS, Manifest
@@ -19,7 +19,6 @@ from sessions.surroundings import hosts_at, server_at
 from sessions.timeline import Event, Timeline
 
 _GAUGE_AGE_NS = 5_000_000_000
-_HEALTH_SECONDS = 4
 _MARKS_CAP = 2000
 _SHOWN = ("p50", "p95", "p99")
 _QS = tuple(QUANTILES[name] for name in _SHOWN)
@@ -62,13 +61,7 @@ def build(
     is_gap = bool(2 * itl_run.sum() < gap_run.sum())
     itl = "chunk_gap" if is_gap else "itl"
     ttft_recent = timeline.counts("ttft_from_due", (at_ns - RECENT_NS, at_ns))
-    whole = at_ns // 1_000_000_000
-    trouble = saturation(
-        timeline,
-        (whole - _HEALTH_SECONDS) * 1_000_000_000,
-        whole * 1_000_000_000,
-        float(quantiles_ns(ttft_recent, (0.5,))[0, 0]),
-    )
+    trouble = saturation_now(timeline, at_ns, float(quantiles_ns(ttft_recent, (0.5,))[0, 0]))
     state, message = _state(timeline, manifest, at_ns, killed)
     rate, concurrency = _offered(timeline, at_ns)
     closed = manifest is not None and manifest.config.load.concurrency is not None

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.records import TICK_NS
 from sessions.columns import Floats, Ints, binned, quantiles_ns
 from sessions.timeline import Timeline
 
@@ -85,13 +86,20 @@ def saturation(timeline: Timeline, from_ns: int, to_ns: int, ttft_p50_ns: float)
     return troubles(timeline, first, last).over(first, last, ttft_p50_ns)
 
 
-def troubles(timeline: Timeline, first: int, last: int) -> Troubles:
-    """Of the seconds `[first, last)` of session time."""
+def saturation_now(timeline: Timeline, at_ns: int, ttft_p50_ns: float) -> Saturation:
+    """Judges the last four seconds up to the newest tick at `at_ns`: seconds that end with that tick, so that
+    trouble is said as soon as it has lasted, not at the next whole second."""
+    last, phase_ns = divmod(at_ns // TICK_NS * TICK_NS, SECOND_NS)
+    return troubles(timeline, last - 4, last, phase_ns).over(last - 4, last, ttft_p50_ns)
+
+
+def troubles(timeline: Timeline, first: int, last: int, phase_ns: int = 0) -> Troubles:
+    """Of the seconds `[first, last)` of session time, counted from `phase_ns`."""
     ticks = timeline.ticks
-    a, b = ticks.upto(np.array([first, last], dtype=np.float64) * SECOND_NS).tolist()
+    a, b = ticks.upto(np.array([first, last], dtype=np.float64) * SECOND_NS + phase_ns).tolist()
     if b <= a:
         return Troubles(np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in range(3)))
-    at = ((ticks["t"][a:b] - 1) // SECOND_NS).astype(np.int64)
+    at = ((ticks["t"][a:b] - 1 - phase_ns) // SECOND_NS).astype(np.int64)
     seconds, place = np.unique(at, return_inverse=True)
     worker = np.searchsorted(np.array(timeline.workers), ticks["worker"][a:b])
     n, workers = len(seconds), len(timeline.workers)
@@ -104,7 +112,7 @@ def troubles(timeline: Timeline, first: int, last: int) -> Troubles:
     loop_lag = np.zeros(n)
     np.maximum.at(loop_lag, place, ticks["loop_lag_max_ns"][a:b])
     late = np.where(loop_lag > LOOP_LAG_NS, coalesced / np.maximum(reads, 1), 0.0)
-    return Troubles(seconds, busy, _send_lag_p99(timeline, seconds), late)
+    return Troubles(seconds, busy, _send_lag_p99(timeline, seconds, phase_ns), late)
 
 
 def _sustained(hit: Bools, seconds: Ints) -> Bools:
@@ -116,10 +124,10 @@ def _sustained(hit: Bools, seconds: Ints) -> Bools:
     return out
 
 
-def _send_lag_p99(timeline: Timeline, seconds: Ints) -> Floats:
+def _send_lag_p99(timeline: Timeline, seconds: Ints, phase_ns: int) -> Floats:
     parts = []
     for i in range(0, len(seconds), _BLOCK):
         block = seconds[i : i + _BLOCK]
-        edges = np.column_stack([block, block + 1]).ravel() * float(SECOND_NS)
+        edges = np.column_stack([block, block + 1]).ravel() * float(SECOND_NS) + phase_ns
         parts.append(quantiles_ns(timeline.counts("send_lag", edges)[::2], (0.99,))[:, 0])
     return np.nan_to_num(np.concatenate(parts), nan=0.0)

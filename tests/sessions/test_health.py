@@ -4,7 +4,7 @@ import pytest
 
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import bucket
-from sessions.health import SECOND_NS, Saturation, saturation
+from sessions.health import SECOND_NS, Saturation, saturation, saturation_now
 from sessions.timeline import Timeline
 
 TTFT_NS = 200e6
@@ -111,3 +111,19 @@ def test_seconds_cut_off_at_the_ends_are_not_judged() -> None:
 
 def test_no_ticks_no_verdict() -> None:
     assert judged() == Saturation(0, 0, "")
+
+
+def test_on_the_screen_two_seconds_of_trouble_count_from_any_tick_on() -> None:
+    timeline = Timeline()
+    trouble_ns = 4 * SECOND_NS + 2 * TICK_NS
+    for i in range(8):
+        for tick in second(i):
+            timeline.apply(
+                Tick(
+                    **{f: getattr(tick, f) for f in tick.__struct_fields__}
+                    | (BUSY if trouble_ns < tick.t_ns <= trouble_ns + 2 * SECOND_NS else {})
+                )
+            )
+    said = [t for t in range(0, 8 * SECOND_NS, TICK_NS) if saturation_now(timeline, t, TTFT_NS).saturated]
+    assert said[0] == trouble_ns + 2 * SECOND_NS, "no later than two seconds after it began"
+    assert not saturation(timeline, 0, 6 * SECOND_NS, TTFT_NS).saturated, "the whole seconds know of one only"

@@ -114,12 +114,14 @@ def test_a_starved_worker_is_on_the_screen_as_saturated_and_makes_the_run_invali
         while not (seen := frame()).client_saturated:
             assert time.monotonic() < deadline, "never said"
             time.sleep(0.05)
+        while frame().at_ns < seen.at_ns + 2_000_000_000:  # the summary counts in whole seconds
+            time.sleep(0.05)
     finally:
         stop.set()
         starver.join()
     assert "late" in seen.client_note
-    # two troubled seconds, the second in which it began, and the tick that closes them
-    assert seen.at_ns - began_ns <= 3_300_000_000
+    # two troubled seconds at most, the tick that closes them, and this machine
+    assert seen.at_ns - began_ns <= 2_800_000_000
     launched.process.send_signal(signal.SIGINT)
     assert launched.process.wait(20) == 130
     result = summarise(launched.directory)
