@@ -17,7 +17,7 @@ from textual.screen import Screen
 from tui.look import Look, charset_for, colours_for
 from tui.screens.live import LiveScreen
 from tui.source import Control, View
-from tui.terminal import RATES_HZ, HangUpWatch, Pace, queued_writes
+from tui.terminal import RATES_HZ, HangUpWatch, Meter, Pace, queued_writes
 from tui.text import safe
 
 
@@ -49,7 +49,7 @@ class TtftopApp(App[str]):
             colours=colours_for(self.console.color_system, no_color),
         )
         self._view, self._control, self._gone, self._clock = view, control, gone, clock
-        self._pace = Pace()
+        self._pace, self._meter = Pace(), Meter()
         self._watch: HangUpWatch | None = None
 
     def get_default_screen(self) -> Screen[None]:
@@ -59,6 +59,7 @@ class TtftopApp(App[str]):
         self.set_interval(1.0 / RATES_HZ[0], self._tick)
         if self.is_headless:
             return
+        self._meter.watch(self._driver)
         self._watch = HangUpWatch(self._lost)
         self._watch.start()
         loop = asyncio.get_running_loop()
@@ -72,7 +73,9 @@ class TtftopApp(App[str]):
         if self._gone():
             self.leave("gone")
             return
-        self._pace, due = self._pace.stepped(self._clock(), queued_writes(self._driver))
+        self._pace, due = self._pace.stepped(
+            self._clock(), queued_writes(self._driver), self._meter.sent_bytes
+        )
         if due:
             screen.tick(self._pace.hz)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 RATES_HZ = (10.0, 5.0, 2.0, 1.0)
+BYTES_PER_S = 65_536
 CLOGGED = 2
 """Writes waiting at the driver above which a frame is left out. At 30 the driver blocks the event loop."""
 
@@ -21,20 +22,56 @@ def queued_writes(driver: Any) -> int:
     return int(queue.qsize()) if queue is not None else 0
 
 
+class Meter:
+    """Counts what a Textual driver writes, in bytes."""
+
+    def __init__(self) -> None:
+        self.sent_bytes = 0
+
+    def watch(self, driver: Any) -> None:
+        """From now on. Nothing is counted where the driver cannot write."""
+        write = getattr(driver, "write", None)
+        if write is None:
+            return
+
+        def counted(data: str) -> None:
+            self.sent_bytes += len(data.encode("utf-8", "replace"))
+            write(data)
+
+        driver.write = counted
+
+
 @dataclass(frozen=True)
 class Pace:
-    """How often to draw: slower at once when the line clogs, faster again after 5 s without. Pure."""
+    """How often to draw: slower at once when the line clogs, faster again after 5 s without. Pure.
+
+    And never more than `BYTES_PER_S` over some seconds, however fast a replay runs.
+    """
 
     index: int = 0
     clear_since_s: float = 0.0
     drawn_s: float = -1e9
+    sent_bytes: int = 0
+    """As counted at the last step."""
+    stepped_s: float = -1e9
+    owed_bytes: float = 0.0
+    """What was sent beyond what the time so far allows, less a second's worth at most."""
 
     @property
     def hz(self) -> float:
         return RATES_HZ[self.index]
 
-    def stepped(self, now_s: float, queued: int) -> tuple[Pace, bool]:
-        """The next pace, and whether to draw now."""
+    def stepped(self, now_s: float, queued: int, sent_bytes: int = 0) -> tuple[Pace, bool]:
+        """The next pace, and whether to draw now. `sent_bytes` were written since the beginning."""
+        allowed = BYTES_PER_S * min(now_s - self.stepped_s, 1.0)
+        owed = max(self.owed_bytes + sent_bytes - self.sent_bytes - allowed, -BYTES_PER_S)
+        pace, due = self._by_queue(now_s, queued)
+        pace = replace(pace, sent_bytes=sent_bytes, stepped_s=now_s, owed_bytes=owed)
+        if owed > 0 and due:
+            return replace(pace, drawn_s=self.drawn_s), False
+        return pace, due
+
+    def _by_queue(self, now_s: float, queued: int) -> tuple[Pace, bool]:
         if queued > CLOGGED:
             return replace(self, index=min(self.index + 1, len(RATES_HZ) - 1), clear_since_s=now_s), False
         pace = self

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import threading
 
 from textual.drivers._writer_thread import WriterThread
 
-from tui.terminal import HangUpWatch, Pace, hung_up, queued_writes
+from tui.terminal import BYTES_PER_S, HangUpWatch, Meter, Pace, hung_up, queued_writes
 
 
 def test_a_clogged_line_slows_the_screen_and_a_free_one_quickens_it_after_a_while():
@@ -30,6 +31,42 @@ def test_at_one_hertz_nine_of_ten_ticks_draw_nothing():
         pace, due = pace.stepped(tick / 10, queued=0)
         drawn += due
     assert drawn == 10
+
+
+def test_frames_that_would_be_too_many_bytes_are_left_out():
+    pace, sent, drawn = Pace(), 0, []
+    for tick in range(300):
+        pace, due = pace.stepped(tick / 10, queued=0, sent_bytes=sent)
+        if due:
+            sent += 20_000
+            drawn.append(tick / 10)
+    # 30 s of frames of 20 kB, which at 10 Hz were 200 kB/s: a second's worth ahead, and one frame over.
+    assert sent <= 31 * BYTES_PER_S + 20_000
+    assert sent >= 29 * BYTES_PER_S
+    assert max(b - a for a, b in itertools.pairwise(drawn)) < 0.75, "spread out, not in bursts"
+
+
+def test_small_frames_are_all_drawn():
+    pace, sent = Pace(), 0
+    for tick in range(100):
+        pace, due = pace.stepped(tick / 10, queued=0, sent_bytes=sent)
+        assert due
+        sent += 6_000
+
+
+def test_what_a_driver_writes_is_counted_in_bytes():
+    written = []
+
+    class Driver:
+        def write(self, data: str) -> None:
+            written.append(data)
+
+    driver, meter = Driver(), Meter()
+    meter.watch(driver)
+    driver.write("ab")
+    driver.write("█")
+    assert (written, meter.sent_bytes) == (["ab", "█"], 5)
+    meter.watch(object())
 
 
 def test_textual_still_queues_its_writes_where_they_are_counted():
