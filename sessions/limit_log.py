@@ -56,7 +56,8 @@ class LimitLog:
         return [
             Event((self._first + i + 1) * SECOND_NS, "limit", _words(found[i]))
             for i in changes(found)
-            if i or found[i].limit not in (IDLE, ROOM)
+            if not (found[i].limit == ROOM and (not i or found[i - 1].limit == IDLE))
+            and (i or found[i].limit != IDLE)
         ]
 
     def spans(self, start_ns: int, end_ns: int) -> list[dict[str, object]]:

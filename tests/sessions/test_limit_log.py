@@ -95,6 +95,14 @@ def test_each_change_is_an_event_at_its_time():
     assert log.events(30 * S) == events[:1]
 
 
+def test_a_load_that_begins_late_in_its_second_and_finds_room_is_no_change():
+    late = [LoadChange(t_ns=BEGIN_S * S + 999_000_000, change="start", rate_rps=8.0)]
+    late += [record for record in ramp(19)[3:] if record.t_ns > (BEGIN_S + 1) * S]
+    log = LimitLog(folded(late))
+    assert (log.at((BEGIN_S + 1) * S).limit, log.at(8 * S).limit) == (IDLE, ROOM)
+    assert log.events(18 * S) == []
+
+
 def test_without_load_nothing_binds():
     log = LimitLog(folded(ramp()))
     assert log.at(0).limit == log.at(1 * S).limit == IDLE

@@ -60,7 +60,8 @@ def server(
         ascii_only=look.ascii_only,
     ).rows()
     if height < 2:
-        return named(first, "KV %", [[*kv, ("  ", ""), *queue, *preempted]], at, look)
+        fields = [Field(0, *kv), Field(1, *queue), Field(2, *preempted[-1:])]
+        return named(first, "KV %", [chosen(fields, at.side - 1)], at, look)
     meter = bar([(share, "bad" if full else "server_fill")], max(at.side - 12, 0), ascii_only=look.ascii_only)
     rows = named(first, "KV %", [[*kv, ("  ", ""), *meter]], at, look)
     series = nothing if said.waiting_series is None else said.waiting_series
