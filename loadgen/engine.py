@@ -26,7 +26,9 @@ from loadgen.transport.pool import Pool
 _HEARTBEAT_S = 0.02
 _BACK_OFF_FIRST_NS, _BACK_OFF_MOST_NS = 100_000_000, 2_000_000_000
 _LEAD_NS = 150_000
-"""An open loop wakes up so long before a request is due, makes it ready and spins until its time."""
+"""An open loop wakes up so long before a request is due, makes it ready and spins until its time,"""
+_LEAD_SHARE = 0.05
+"""but spends no more than this share of a core on it: at high rates it wakes up later."""
 _UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls"})
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
@@ -73,6 +75,7 @@ class Engine:
         self._drain_until_ns = 0
         self._back_off_ns = self._back_off_until_ns = 0
         self._trying = False
+        self._lead_ns = 0
         self._last_tick_ns = plan.start_ns // TICK_NS * TICK_NS
         self._last_cpu_ns = process_cpu_ns()
         self._last_opened = 0
@@ -151,7 +154,9 @@ class Engine:
         times = [change.at_ns for change in self._pending_changes]
         if self._schedule is not None:
             if (due := self._schedule.due_ns()) is not None:
-                times.append(due - _LEAD_NS)
+                rate_rps = self._schedule.curve.rate_rps(due) / self._plan.workers
+                self._lead_ns = min(_LEAD_NS, int(_LEAD_SHARE * 1e9 / max(rate_rps, 1.0)))
+                times.append(due - self._lead_ns)
         elif self._slots_wanted() > len(self._flights) and not self._nothing_more():
             times.append(max(self._closed_from_ns, self._back_off_until_ns))
         if self._plan.end_ns is not None and not self._load_over:
@@ -186,7 +191,7 @@ class Engine:
 
     def _send_due(self, schedule: Schedule, now_ns: int) -> None:
         # A change of the curve between now and then may move what would be due.
-        until_ns = min([now_ns + _LEAD_NS, *(change.at_ns - 1 for change in self._pending_changes)])
+        until_ns = min([now_ns + self._lead_ns, *(change.at_ns - 1 for change in self._pending_changes)])
         while (due := schedule.due_ns()) is not None and due <= until_ns:
             index = schedule.next_index
             schedule.advance()
@@ -272,7 +277,7 @@ class Engine:
         if not connection.uses:
             flight.record.connect_ns = connection.connect_ns
         while self._clock.now_ns() < flight.record.due_ns:
-            pass  # for `_LEAD_NS` at the most
+            pass  # for the lead at the most
         connection.send(flight.payload, flight)
 
     def _open_for(self, flight: Flight) -> None:

@@ -183,24 +183,20 @@ class Flight:
                 bearing = self._on_events(sse.feed(data[:cut]), t_ns)
                 data = data[cut:]
         if sse.at_rest:
-            taken = self._on_counted(data, t_ns) if self._chunk_counts else self._on_usual(data, t_ns)
-            if taken is not None:
-                events, size = taken
-                bearing += events
-                if size == len(data):
-                    return bearing
-                data = data[size:]
+            if self._chunk_counts:
+                taken, size = self._on_counted(data, t_ns)
+            else:
+                events, size = usual_events(self._endpoint.usual, data)
+                taken = self._on_chunks(t_ns, len(events), None, False) if events else 0
+            bearing += taken
+            if size == len(data):
+                return bearing
+            data = data[size:]
         return bearing + self._on_events(sse.feed(data), t_ns)
 
-    def _on_usual(self, data: bytes, t_ns: int) -> tuple[int, int] | None:
-        """Takes in the usual events at the start of `data`: how many bore tokens, and their bytes."""
-        events, size = usual_events(self._endpoint.usual, data)
-        if not events:
-            return None
-        return self._on_chunks(t_ns, len(events), None, False), size
-
-    def _on_counted(self, data: bytes, t_ns: int) -> tuple[int, int] | None:
-        """The same where the server counts tokens, as long as each event bears one."""
+    def _on_counted(self, data: bytes, t_ns: int) -> tuple[int, int]:
+        """Takes in the usual events at the start of `data` of a server that counts tokens, as long as each
+        bears one: how many did, and the bytes of all."""
         events, size = usual_events(self._endpoint.counted, data)
         counted = self._counted
         for event in events:
@@ -208,9 +204,9 @@ class Flight:
             if event.choices.choice.token_ids is None and (
                 event.usage is None or event.usage.completion_tokens != counted
             ):
-                return None
+                return 0, 0
         if not events:
-            return None
+            return 0, 0
         for event in events:
             if (usage := usage_of(event.usage)) is not None:
                 self._on_usage(usage)

@@ -62,10 +62,16 @@ def usual_events(decode_lines: DecodeLines[T], data: bytes) -> tuple[list[T], in
     """
     if not data.startswith(b"data: {") or b"\r" in data:
         return [], 0
-    if data.find(b"\n", 7, -2) < 0:
-        events = _one(decode_lines, data)
-        return events, len(data) if events else 0
     end = len(data)
+    if data.find(b"\n", 7, -2) < 0:
+        # One event, as nearly every read brings it.
+        if not data.endswith(b"}\n\n"):
+            return [], 0
+        try:
+            events = decode_lines(data[6:])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return [], 0
+        return (events, end) if len(events) == 1 else ([], 0)
     for _ in range(_LAST_EVENTS):
         start = data.rfind(b"\n\n", 0, end - 2) + 2
         if start < 2:

@@ -104,6 +104,8 @@ def attack(*events: bytes) -> bytes:
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(streams(), st.sampled_from(["completions", "chat"]))
 @example(attack(b'{"a":"x}', b'{y",' + VLLM[1:], VLLM + b" " + VLLM, VLLM), "completions")
+@example(b"data: " + VLLM, "completions")
+@example(b"data: " + VLLM + b"\n", "completions")
 @example(attack(VLLM + b" " + VLLM), "completions")
 @example(attack(VLLM + b" " + VLLM, VLLM), "completions")
 @example(attack(VLLM, VLLM + b" " + VLLM), "completions")
