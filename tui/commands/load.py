@@ -78,7 +78,7 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         metavar="T",
-        help="auto, none, nvml, or URLs of /metrics pages (auto)",
+        help="auto, none, nvml, host, ssh://host, or URLs of /metrics pages (auto)",
     )
     group.add_argument(
         "--orphan-timeout",

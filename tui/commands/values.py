@@ -87,9 +87,12 @@ def port(text: str) -> int:
 
 
 def source(text: str) -> str:
-    """Where telemetry comes from: `auto`, `none`, `nvml`, or the URL of a /metrics page."""
-    if text not in ("auto", "none", "nvml") and not re.match(r"https?://[^/\s]", text):
-        raise argparse.ArgumentTypeError(
-            f"got {text!r}, need auto, none, nvml or the http:// URL of a /metrics page"
-        )
+    """Where telemetry comes from: a word of `telemetry.discover.resolve`."""
+    from telemetry.discover import resolve
+    from telemetry.source import TelemetryError
+
+    try:
+        resolve([text], "")
+    except TelemetryError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--telemetry: ")) from None
     return text

@@ -1,0 +1,82 @@
+"""What `ttftop` itself says of telemetry: the real command, a real host process, the stand-in library under it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIGHT = ["--input-tokens", "16", "--output-tokens", "4", "--rate", "10"]
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """`command(*words, library=folder)` runs `ttftop` to its end, with a HOME and a session root of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: str, library: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+        path = {} if library is None else {"LD_LIBRARY_PATH": str(library)}
+        return subprocess.run(
+            [sys.executable, "-m", "tui.cli", *words],
+            cwd=ROOT,
+            env={**os.environ, **path, **more},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def dead_port():
+    """A port on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def ssh_here(tmp_path):
+    """A folder with an `ssh` that runs the command on this machine, and with this Python as `python3`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "python3").symlink_to(sys.executable)
+    ssh = folder / "ssh"
+    ssh.write_text('#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n')
+    ssh.chmod(0o755)
+    return folder
+
+
+def run_of(home: Path) -> Path:
+    """The directory of the only session."""
+    (manifest,) = home.rglob("session.toml")
+    return manifest.parent
+
+
+def test_another_node_is_watched_by_a_word_of_the_command_line(
+    command, simulator_url, nvml, ssh_here, tmp_path
+):
+    nvml.says("count 2; util 77")
+    done = command(
+        *("run", simulator_url, "--headless", "--duration", "3s", *LIGHT, "--telemetry", "ssh://node2"),
+        library=nvml.library.parent,
+        PATH=f"{ssh_here}:{os.environ['PATH']}",
+        PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path[1:]]),
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(command("summary", "--json").stdout)
+    assert [(gpu["source"], gpu["index"], gpu["util_pct"]["max"]) for gpu in summary["gpus"]] == [
+        ("ssh node2 nvml", 0, 77.0),
+        ("ssh node2 nvml", 1, 77.0),
+    ]
