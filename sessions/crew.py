@@ -22,6 +22,7 @@ class _WorkerPipes(asyncio.SubprocessProtocol):
         self._number, self._on_exit = number, on_exit
         self._lines = LineFeed(lambda line: on_status(number, _status.decode(line)), lambda: None)
         self._transport: asyncio.SubprocessTransport | None = None
+        self._quiet = self._exited = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.SubprocessTransport)
@@ -31,7 +32,19 @@ class _WorkerPipes(asyncio.SubprocessProtocol):
         if fd == 1:
             self._lines.data_received(data)
 
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        if fd == 1:
+            self._quiet = True
+            self._tell()
+
     def process_exited(self) -> None:
+        self._exited = True
+        self._tell()
+
+    def _tell(self) -> None:
+        # The last words of a process may be read after its exit is known.
+        if not (self._quiet and self._exited):
+            return
         code = self._transport.get_returncode() if self._transport is not None else None
         self._on_exit(self._number, -1 if code is None else code)
 

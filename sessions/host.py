@@ -37,6 +37,7 @@ from sessions.launch import HostWord, Orders
 from sessions.manifest import END_REASONS, EndInfo, SessionError, read, write
 from sessions.pipes import Status, say_line
 from sessions.records import End, Mark, Note, State
+from sessions.reserve import Reserve
 from sessions.steering import LEAD_NS, Steering, SteeringError, opening
 from sessions.store import hold_lock
 
@@ -73,6 +74,8 @@ class Host:
         self._manifest = read(directory)
         self._clock = MonotonicClock(self._manifest.clock.origin_monotonic_ns)
         self._journal = JournalWriter(directory / HOST_FILE)
+        self._reserve = Reserve(directory)
+        self._unsaved: list[str] = []
         self._control = ControlServer(socket_path(directory), self._obey)
         self._crew = Crew(directory, self._plan_workers(), self._on_status, self._on_exit)
         self._ready: set[int] = set()
@@ -84,6 +87,7 @@ class Host:
         self._steering: Steering | None = None
         self._sources: list[Source] = []
         self._poller: Poller | None = None
+        self._telemetry: JournalWriter | None = None
         self._state = ""
         self._start_ns = 0
 
@@ -221,8 +225,8 @@ class Host:
     def _start_telemetry(self) -> None:
         from telemetry.poller import Poller
 
-        journal = JournalWriter(self._directory / TELEMETRY_FILE)
-        self._poller = Poller(self._sources, journal.append, self._clock.now_ns)
+        self._telemetry = JournalWriter(self._directory / TELEMETRY_FILE)
+        self._poller = Poller(self._sources, self._telemetry.append, self._clock.now_ns)
         self._poller.start()
 
     async def _refuse(self, word: HostWord) -> int:
@@ -304,10 +308,13 @@ class Host:
         elif status.state == "refused":
             self._want_end(Ending("failed", 0.0, status.message))
         elif status.state == "disk":
-            level, text = (
-                ("error", status.message) if status.message else ("info", "the disk takes data again")
-            )
-            self._note(level, text)
+            if status.message:
+                self._reserve.speak()
+                self._note("error", status.message)
+            else:
+                self._note("info", "the disk takes data again")
+        elif status.state == "unsaved":
+            self._unsaved.append(f"load worker {number}: {status.message}")
 
     def _on_exit(self, number: int, code: int) -> None:
         if not self._crew.alive:
@@ -339,6 +346,16 @@ class Host:
             await self._gone_or_killed(0.0)
         if self._poller is not None:
             await asyncio.to_thread(self._poller.stop, 0.5)
+        if self._telemetry is not None and (lost := self._telemetry.unsaved_bytes):
+            self._unsaved.append(f"{lost} bytes of telemetry were lost")
+        self._reserve.close()
+        if self._unsaved:
+            orderly = self._ending.reason in ("completed", "finished", "orphaned")
+            self._ending = Ending(
+                "unsaved" if orderly else self._ending.reason,
+                0.0,
+                "; ".join([*filter(None, [self._ending.message]), *self._unsaved]),
+            )
         self._journal.append(End(self._clock.now_ns(), self._ending.reason, self._ending.message))
         self._enter("ended")
         self._journal.sync()
@@ -424,6 +441,11 @@ def main() -> int:
     lock = _locked(directory)
     try:
         return asyncio.run(Host(directory, orders).run())
+    except SessionError as error:
+        # The disk refused: before the load this refuses the run, later only the log can tell.
+        say_line(1, HostWord("refused", str(error), 1))
+        print(error, file=sys.stderr)
+        return 1
     except Exception:
         # The log is the only place left to speak; locals stay out of it, one of them is the key.
         traceback.print_exc()

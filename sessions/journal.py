@@ -49,15 +49,15 @@ def request_paths(directory: Path) -> list[Path]:
 class AppendFile:
     """Blocks appended whole to one file, in order; what the disk refuses is kept and tried again.
 
-    `error` is one line while the disk refuses, else None. `dropped` counts blocks lost to the cap on what
-    is kept. A block that was written in part is cut off again before it is retried, and the retry writes
-    the same bytes: a reader that had seen the torn part reads on as if nothing had been.
+    `error` is one line while the disk refuses, else None. `dropped_bytes` counts what was lost to the cap
+    on what is kept. A block that was written in part is cut off again before it is retried, and the retry
+    writes the same bytes: a reader that had seen the torn part reads on as if nothing had been.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.error: str | None = None
-        self.dropped = 0
+        self.dropped_bytes = 0
         self._fd = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         self._size = os.fstat(self._fd).st_size
         self._torn = False
@@ -68,7 +68,7 @@ class AppendFile:
         """Writes what was kept, then `block`. Disk trouble does not raise: see `error`."""
         if block:
             if self._kept_bytes + len(block) > KEPT_CAP_BYTES:
-                self.dropped += 1
+                self.dropped_bytes += len(block)
             else:
                 self._kept.append(block)
                 self._kept_bytes += len(block)
@@ -91,6 +91,11 @@ class AppendFile:
     def size(self) -> int:
         """Bytes of whole blocks on the disk."""
         return self._size
+
+    @property
+    def unsaved_bytes(self) -> int:
+        """Bytes handed over that are not on the disk, kept or lost."""
+        return self._kept_bytes + self.dropped_bytes
 
     def _cut(self) -> None:
         if self._torn:
@@ -152,6 +157,11 @@ class JournalWriter:
         """One line while the disk refuses what is written, else None."""
         return self._file.error
 
+    @property
+    def unsaved_bytes(self) -> int:
+        """Bytes of lines that are not on the disk."""
+        return self._file.unsaved_bytes
+
     def sync(self) -> None:
         self._file.append()
         self._file.sync()
@@ -191,6 +201,11 @@ class RequestJournalWriter:
     def error(self) -> str | None:
         """One line while the disk refuses what is written, else None."""
         return self._file.error
+
+    @property
+    def unsaved_bytes(self) -> int:
+        """Bytes of lines that are not on the disk."""
+        return self._file.unsaved_bytes
 
     def sync(self) -> None:
         self.flush()

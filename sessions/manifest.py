@@ -28,6 +28,7 @@ END_REASONS = {
     "worker_lost": "a load worker died",
     "target_lost": "the server could not be reached any more",
     "failed": "the run could not be started",
+    "unsaved": "part of what was measured could not be saved",
     "killed": "the run was killed: what was on disk is shown",
 }
 """Reason of an end to the sentence a person reads. `killed` is never written: a reader finds it."""

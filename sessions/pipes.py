@@ -15,7 +15,8 @@ class Status(msgspec.Struct, tag_field="event", tag="status", omit_defaults=True
     """What a worker tells its host: rare, never a measurement."""
 
     state: str
-    """`ready`, `started`, `idle` (the load came to its end by itself), `ended`, `refused`, `disk`."""
+    """`ready`, `started`, `idle` (the load came to its end by itself), `ended`, `refused`, `disk` (it
+    refuses; without a message, it takes again), `unsaved` (it refused to the end)."""
     message: str = ""
 
 

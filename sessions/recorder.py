@@ -37,10 +37,17 @@ class Recorder:
         else:
             self._queue.put(record)
 
-    def close(self, timeout_s: float = 4.0) -> None:
-        """Writes and syncs what is left, waiting no longer than `timeout_s` for a disk that hangs."""
+    def close(self, timeout_s: float = 4.0) -> str:
+        """Writes and syncs what is left, waiting no longer than `timeout_s` for a disk that hangs.
+
+        Returns one line about what could not be saved; an empty one when all was.
+        """
         self._queue.put(None)
         self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            return f"the disk did not answer for {timeout_s:g} s"
+        lost = self._timeline.unsaved_bytes + self._requests.unsaved_bytes
+        return f"{lost} bytes of records were lost ({self._trouble.partition(';')[0]})" if lost else ""
 
     def _write(self) -> None:
         rounds = 0

@@ -40,6 +40,7 @@ _SPOILED = {
     "worker_lost": "a load worker died",
     "target_lost": "the server was lost",
     "failed": "the run failed",
+    "unsaved": "part of what was measured could not be saved",
     "killed": "the run was killed",
 }
 _ORDER = ("ttft_from_due", "ttft_from_sent", "chunk_gap", "itl", "tpot", "e2e", "send_lag")
@@ -53,6 +54,7 @@ class Fold:
         self._values = {name: Values() for name in _ORDER}
         self._due = array("d")
         self._ttft = array("d")
+        self._sent = array("d")
         self._succeeded: Counter[int] = Counter()
         self._ended: Counter[int] = Counter()
         """Request lines by worker: those that succeeded, and all."""
@@ -70,6 +72,8 @@ class Fold:
             return
         self._ended[record.worker] += 1
         self._stale_retries += record.stale_retries
+        if record.sent_ns is not None:
+            self._sent.append(record.sent_ns)
         self._last_end_ns = max(self._last_end_ns, record.end_ns)
         if record.error is not None:
             self._errors[record.error.kind] += 1
@@ -178,6 +182,7 @@ class Fold:
                 load_end_ns,
                 np.array(self._due),
                 np.array(self._ttft),
+                np.array(self._sent),
                 meters,
                 None if prices is None else prices.together_per_hour(names),
             ),

@@ -80,7 +80,8 @@ class Worker:
         self._loop.add_signal_handler(signal.SIGTERM, self._stop_now)
         say(1, Status("ready"))
         await self._gone.wait()
-        self._recorder.close()
+        if unsaved := self._recorder.close():
+            say(1, Status("unsaved", unsaved))
         say(1, Status("ended"))
 
     def _on_line(self, line: bytes) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
+import resource
 import signal
 import socket
 import stat
@@ -221,6 +223,49 @@ def test_killing_a_worker_ends_the_run_in_order_and_says_so(start: Callable[...,
     summary = summarise(run.directory)
     assert summary["valid"] is False
     assert summary["requests"]["succeeded"] >= 20
+
+
+def allow_file_bytes(host_pid: int, most: int) -> None:
+    """From now on the files of the run's worker cannot grow beyond `most` bytes."""
+    for pid in worker_pids(host_pid):
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if most < 0 else most, hard))
+
+
+def test_a_disk_that_stays_full_is_told_at_once_and_spoils_the_run(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=60.0)
+    until(lambda: len(requests_of(run.directory)) > 10, "ten requests on disk")
+    allow_file_bytes(run.process.pid, 1)
+    too_large = os.strerror(errno.EFBIG)
+    until(lambda: [n for n in host_records(run.directory) if too_large in getattr(n, "text", "")], "a word")
+    assert send_once(run.directory, {"cmd": "finish"})["ok"]
+    assert run.process.wait(30) == 1
+    end = ended(run.directory)
+    assert end is not None
+    assert end.reason == "unsaved"
+    assert "bytes of records were lost" in end.message
+    assert too_large in end.message
+    summary = summarise(run.directory)
+    assert summary["valid"] is False
+    assert "part of what was measured could not be saved" in summary["reasons"]
+    assert [path.name for path in run.directory.iterdir() if path.name.startswith("reserve")] == []
+
+
+def test_a_disk_that_takes_again_loses_nothing(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=60.0)
+    until(lambda: len(requests_of(run.directory)) > 10, "ten requests on disk")
+    allow_file_bytes(run.process.pid, 1)
+    until(lambda: [n for n in host_records(run.directory) if getattr(n, "level", "") == "error"], "a word")
+    allow_file_bytes(run.process.pid, -1)
+    until(
+        lambda: [n for n in host_records(run.directory) if "takes data again" in getattr(n, "text", "")],
+        "the disk takes data again",
+    )
+    assert send_once(run.directory, {"cmd": "finish"})["ok"]
+    assert run.process.wait(30) == 0
+    summary = summarise(run.directory)
+    assert summary["valid"] is True
+    assert summary["requests"]["succeeded"] == summary["requests"]["sent"] == len(requests_of(run.directory))
 
 
 def test_a_closed_port_is_refused_in_one_line_with_exit_code_3_and_leaves_nothing(

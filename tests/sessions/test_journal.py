@@ -352,7 +352,7 @@ def test_what_is_kept_for_a_full_disk_is_bounded(monkeypatch: pytest.MonkeyPatch
     file = journal.AppendFile(Path("/dev/full"))
     for _ in range(5):
         file.append(b"x" * 40)
-    assert file.dropped == 3
+    assert file.dropped_bytes == 3 * 40
     file.close()
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError
 from tui.report import milliseconds, number
 
 if TYPE_CHECKING:
-    from sessions.frame import Frame
+    from sessions.frame import ChartMark, Frame
     from sessions.launch import Launched
     from sessions.view import SessionView
 
@@ -84,7 +85,9 @@ def follow(launched: Launched, interrupts: Interrupts) -> int:
             watched = watched or view_of(launched.directory)
             if watched is not None:
                 watched.poll()
-                progress.show(progress_line(watched.frame(watched.last_ns, WINDOW_NS, 1)))
+                frame = watched.frame(watched.last_ns, WINDOW_NS, 1)
+                progress.tell(frame.marks)
+                progress.show(progress_line(frame))
         time.sleep(POLL_S)
     progress.close()
     error = launched.poll_error()
@@ -138,6 +141,7 @@ class Progress:
     def __init__(self) -> None:
         self._in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._open = False
+        self._told: set[tuple[int, str]] = set()
 
     def show(self, line: str) -> None:
         if self._in_place:
@@ -146,6 +150,14 @@ class Progress:
             self._open = True
         else:
             print(line, file=sys.stderr, flush=True)
+
+    def tell(self, marks: Sequence[ChartMark]) -> None:
+        """Says what went wrong, each once, on a line of its own."""
+        for mark in marks:
+            if mark.kind in ("warning", "error") and (mark.t_ns, mark.label) not in self._told:
+                self._told.add((mark.t_ns, mark.label))
+                self.close()
+                print(f"ttftop: {printable(mark.label, 300)}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Ends the line, so that what follows starts on one of its own."""
