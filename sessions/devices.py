@@ -15,6 +15,7 @@ from sessions.columns import Floats, Table
 from telemetry.records import (
     THROTTLE_REASONS,
     GpuDevice,
+    GpuEvent,
     GpuSample,
     GpuSamples,
     Histogram,
@@ -43,6 +44,7 @@ HOST_FIELDS = (
 
 DEVICES_CAP = 1000
 """Times that one GPU is described anew."""
+EVENTS_CAP = 1000
 SOURCES_CAP = 16
 """Sources of one GPU."""
 BOUNDS_CAP = 200
@@ -68,6 +70,12 @@ class GpuColumns:
     """When which source described it."""
     tables: dict[str, Table] = field(default_factory=dict)
     """By source: `t`, `GPU_FIELDS`."""
+    events: list[tuple[int, str, int]] = field(default_factory=list)
+    """When, which (`GpuEvent.event`), and how many."""
+
+    def happened(self, record: GpuEvent) -> None:
+        if len(self.events) < EVENTS_CAP:
+            self.events.append((record.t_ns, record.event, 1 if record.count is None else record.count))
 
     def describe(self, t_ns: int, source: str, device: GpuDevice) -> None:
         if len(self.said) < DEVICES_CAP:

@@ -26,7 +26,7 @@ from sessions.records import AnyRecord
 from sessions.stages import steps
 from sessions.store import is_live
 from sessions.timeline import Timeline
-from sessions.usage import gpus_over, hosts_over, server_over
+from sessions.usage import gpus_over, hosts_over, server_over, sources_over
 from sessions.values import Values
 
 FAILED_SHARE = 0.01
@@ -175,6 +175,7 @@ class Fold:
             "cost": paid,
             "server": server_over(timeline, start_ns, end_ns),
             "hosts": hosts_over(timeline, start_ns, end_ns),
+            "telemetry": sources_over(timeline),
             "limits": LimitLog(timeline).spans(start_ns, end_ns),
             "steps": steps(
                 timeline,

@@ -140,6 +140,9 @@ class Timeline:
     def _gpu_event(self, record: GpuEvent) -> None:
         kind = "error" if record.event in _GPU_ERRORS else "warning"
         code = "" if record.code is None else f" {record.code}"
+        known = self._gpu(record.gpu, record.t_ns) if record.gpu else None
+        if known is not None:
+            known.happened(record)
         self._happened(record.t_ns, kind, record.text or f"GPU {record.event}{code}")
 
     def _server(self, record: ServerSample) -> None:

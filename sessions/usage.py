@@ -20,6 +20,26 @@ def gpus_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[dict[str, 
     return [_gpu_over(gpu, gpu.device(newest_ns), newest_ns, start_ns, end_ns) for gpu in known]
 
 
+def sources_over(timeline: Timeline) -> list[dict[str, object]]:
+    """What telemetry said of its sources, for a summary: by source, its last word and whether it worked then.
+
+    `said` has every sentence, `at_s` in seconds since load began (negative before it).
+    """
+    found: list[dict[str, object]] = []
+    for source, notes in sorted(timeline.sources.items()):
+        said = [
+            {"at_s": round((t_ns - timeline.first_ns) / 1e9, 3), "ok": ok, "message": message}
+            for t_ns, ok, message in notes[:NOTES_CAP]
+        ]
+        found.append({"source": source, "ok": notes[-1][1], "message": notes[-1][2], "said": said})
+    return found[:SOURCES_CAP]
+
+
+NOTES_CAP = 50
+"""Sentences of one source."""
+SOURCES_CAP = 64
+
+
 def _gpu_over(
     gpu: GpuColumns, device: GpuDevice, newest_ns: int, start_ns: int, end_ns: int
 ) -> dict[str, object]:
@@ -31,6 +51,7 @@ def _gpu_over(
     # Readings after the end are needed: the end lies between two.
     energy = curve_of(samples, newest_ns).over(start_ns, end_ns)
     optional = {name: _spread(samples[name][a:b]) for name in _OPTIONAL}
+    optional["age_s"] = _spread(samples["age_ns"][a:b] / 1e9)
     return {
         "index": device.index,
         "name": device.name,
@@ -45,6 +66,8 @@ def _gpu_over(
             for name in ("util_pct", "memory_used_bytes", "power_w", "temperature_c", "sm_clock_mhz")
         },
         **{name: spread for name, spread in optional.items() if spread["max"] is not None},
+        **({"lost_pct": lost} if (lost := _lost_pct(samples["lost"][a:b])) else {}),
+        **({"events": events} if (events := _events(gpu, start_ns, end_ns)) else {}),
         "memory_total_bytes": int(total.max()) if len(total) else device.memory_total_bytes,
         "energy_j": energy.joules,
         "energy_source": None if energy.joules is None else "integrated" if energy.integrated else "counter",
@@ -52,8 +75,23 @@ def _gpu_over(
     }
 
 
+def _lost_pct(lost: Floats) -> float | None:
+    """Share of the samples in which it gave no values at all."""
+    return round(100 * float(lost.mean()), 1) if len(lost) else None
+
+
+def _events(gpu: GpuColumns, start_ns: int, end_ns: int) -> dict[str, int]:
+    """By kind (`xid`, `ecc_corrected`, ...): how many there were in a span."""
+    counts: dict[str, int] = {}
+    for t_ns, event, count in sorted(gpu.events):
+        if start_ns <= t_ns <= end_ns:
+            counts[event] = counts.get(event, 0) + count
+    return counts
+
+
 _OPTIONAL = (
     *("sm_active_pct", "tensor_active_pct", "dram_active_pct", "memory_temperature_c", *THROTTLED),
+    *("memory_reserved_bytes", "power_average_w", "memory_clock_mhz"),
     *("pcie_rx_bytes_per_s", "pcie_tx_bytes_per_s", "nvlink_rx_bytes_per_s", "nvlink_tx_bytes_per_s"),
 )
 """Stand in a summary only where they were read."""
