@@ -280,6 +280,11 @@ class SessionFollower:
                 said.append(f"{path.name}: {file.skipped} lines of kinds this version does not know")
         return said
 
+    @property
+    def damaged(self) -> list[str]:
+        """Names of the files of which something is lost, for a session that is written no more."""
+        return [path.name for path, file in sorted(self._files.items()) if file.torn or file.corrupt_count]
+
     def close(self) -> None:
         for file in self._files.values():
             file.close()

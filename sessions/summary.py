@@ -110,11 +110,12 @@ class Fold:
         *,
         live: bool = False,
         notes: Sequence[str] = (),
+        damaged: Sequence[str] = (),
         prices: Prices | None = None,
     ) -> dict[str, object]:
         """The summary. `live`: the run still goes on, so requests in flight are not counted as failed.
 
-        Without `prices` there is no money in it.
+        `damaged` names the files of which something is lost. Without `prices` there is no money in it.
         """
         timeline = self.timeline
         reason, message = self._end(manifest, live)
@@ -131,6 +132,8 @@ class Fold:
             timeline, start_ns, end_ns, ttft_ms * 1e6 if isinstance(ttft_ms, float) else float("nan")
         )
         reasons = _reasons(counts, reason, live, trouble)
+        if damaged:
+            reasons.append(f"part of the session is lost: {', '.join(damaged)}")
         input_tokens = self._input_tokens if self._input_known else None
         meters = curves(timeline.gpus, timeline.newest_ns)
         energy = used(meters, start_ns, end_ns)
@@ -303,5 +306,6 @@ def summarise(directory: Path, prices: Prices | None = None) -> dict[str, object
         if not files.behind:
             break
     files.close()
-    live = locked and fold.timeline.end is None
-    return fold.result(manifest, live=live, notes=[] if live else files.notes(), prices=prices)
+    if locked and fold.timeline.end is None:
+        return fold.result(manifest, live=True, prices=prices)
+    return fold.result(manifest, notes=files.notes(), damaged=files.damaged, prices=prices)

@@ -290,6 +290,18 @@ def test_cut_and_damaged_files_are_told_and_the_rest_is_summed_up(make_run: Make
     assert "requests-0.jsonl.gz: the end was cut off" in told
     assert result["requests"]["due"] == whole["requests"]["due"]
     assert 0 < result["requests"]["succeeded"] <= whole["requests"]["succeeded"]
+    assert whole["valid"] is True
+    assert "part of the session is lost: host.jsonl, requests-0.jsonl.gz" in result["reasons"]
+
+
+def test_lines_of_a_newer_version_spoil_nothing(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(workers=1)
+    stored(run, tmp_path)
+    with (tmp_path / HOST_FILE).open("ab") as file:
+        file.write(b'{"kind":"weather"}\n')
+    result = summarise(tmp_path)
+    assert result["valid"] is True
+    assert result["notes"] == ["host.jsonl: 1 lines of kinds this version does not know"]
 
 
 def test_an_empty_session_is_summed_up_as_nothing(make_run: MakeRun, tmp_path: Path) -> None:
@@ -494,6 +506,38 @@ def test_each_stage_of_constant_load_is_a_step_with_figures_of_its_own(make_run:
         if t <= cut
     ]
     assert first["itl_p50_ms"] == pytest.approx(np.percentile(gaps, 50), rel=0.03)
+
+
+def test_what_a_step_sent_is_counted_by_its_requests_and_not_by_whole_ticks(make_run: MakeRun) -> None:
+    # The change falls into the middle of a tick, of which more than half belongs to the first step.
+    run = make_run(seconds=8.0, rate_rps=8.0, changes=((4.15, 80.0),))
+    cut = 1_300_000_000 + round(4.15 * SECOND)
+    first, second = summed(run)["steps"]
+    before = sum(r.sent_ns < cut for r in run.requests)
+    assert first["achieved_rps"] == pytest.approx(before / 4.15, rel=1e-6)
+    assert second["achieved_rps"] == pytest.approx((len(run.requests) - before) / 3.85, rel=1e-6)
+
+
+def test_a_held_step_offers_nothing_whatever_its_first_tick_shows() -> None:
+    fold = Fold()
+    fold.apply(LoadChange(t_ns=0, change="start", rate_rps=4.0))
+    for i in range(1, 17):
+        rate = 4.0 if i <= 9 else 0.0
+        fold.apply(Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, due=1, in_flight=1, rate_rps=rate))
+    fold.apply(LoadChange(t_ns=2 * SECOND, change="hold", rate_rps=0.0))
+    fold.apply(LoadChange(t_ns=3 * SECOND + 1, change="resume", rate_rps=4.0))
+    fold.apply(End(t_ns=4 * SECOND, reason="finished"))
+    config = RunConfig(TargetConfig("http://127.0.0.1:1"))
+    steps = fold.result(Manifest(SessionInfo("i", "n", ""), ClockAnchor(0, 0), config))["steps"]
+    assert [step["offered_rps"] for step in steps][1] == 0.0  # type: ignore[attr-defined]
+
+
+def test_steps_keep_gaps_and_itl_apart_where_chunks_bore_unknown_numbers_of_tokens(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0, rate_rps=20.0, changes=((6.0, 60.0),))
+    run.ticks[:] = [msgspec.structs.replace(tick, itl_unknown=tick.succeeded) for tick in run.ticks]
+    for step in summed(run)["steps"]:
+        assert step["itl_p50_ms"] is step["itl_p99_ms"] is None
+        assert step["chunk_gap_p50_ms"] > 0
 
 
 def test_a_last_tick_that_finds_the_load_over_does_not_make_a_ramp(make_run: MakeRun) -> None:
