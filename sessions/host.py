@@ -7,6 +7,7 @@ login does not end a run; SIGINT and SIGTERM end it in order, saved.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -32,6 +33,7 @@ from sessions.capacity import (
 from sessions.config import WorkloadConfig
 from sessions.control import ControlServer, socket_path
 from sessions.crew import Crew
+from sessions.found import Found
 from sessions.journal import HOST_FILE, TELEMETRY_FILE, JournalWriter
 from sessions.launch import HostWord, Orders
 from sessions.manifest import END_REASONS, EndInfo, SessionError, read, write
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from loadgen.plan import Address
     from loadgen.probe.probed import Probed
     from telemetry.poller import Poller
+    from telemetry.records import TelemetryRecord
     from telemetry.source import Source
 
 DRAIN_S = 60.0
@@ -54,6 +57,8 @@ DRAIN_SIGNAL_S = 2.5
 _START_LEAD_NS = 20_000_000
 _WORKERS_READY_S = 20.0
 _KILL_AFTER_S = 1.5
+_FOUND_AGAIN_NS = 5_000_000_000
+"""The manifest is not written anew more often for what telemetry finds and loses."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class Host:
         self._sources: list[Source] = []
         self._poller: Poller | None = None
         self._telemetry: JournalWriter | None = None
+        self._found = Found()
+        self._found_ns = 0
         self._state = ""
         self._start_ns = 0
 
@@ -225,8 +232,13 @@ class Host:
     def _start_telemetry(self) -> None:
         from telemetry.poller import Poller
 
-        self._telemetry = JournalWriter(self._directory / TELEMETRY_FILE)
-        self._poller = Poller(self._sources, self._telemetry.append, self._clock.now_ns)
+        journal = self._telemetry = JournalWriter(self._directory / TELEMETRY_FILE)
+
+        def emit(record: TelemetryRecord) -> None:
+            journal.append(record)
+            self._found.take(record)
+
+        self._poller = Poller(self._sources, emit, self._clock.now_ns)
         self._poller.start()
 
     async def _refuse(self, word: HostWord) -> int:
@@ -252,11 +264,20 @@ class Host:
                     alone_since_ns = now
                 elif (now - alone_since_ns) / 1e9 >= orphan_s:
                     self._want_end(Ending("orphaned", DRAIN_S, f"no screen for {orphan_s:g} s"))
+                await self._keep_found(now)
                 end_ns = self._end_ns()
                 if end_ns is not None and now >= end_ns and self._state != "draining":
                     self._enter("draining")
                 if end_ns is not None and now >= end_ns + int(DRAIN_S * 1e9):
                     self._want_end(Ending("completed", 0.0, f"requests still in flight {DRAIN_S:g} s later"))
+
+    async def _keep_found(self, now_ns: int) -> None:
+        """What telemetry found stands in the manifest soon, so that a run that is killed has it too."""
+        if self._found.changed and now_ns - self._found_ns >= _FOUND_AGAIN_NS:
+            self._found_ns = now_ns
+            self._manifest.telemetry = self._found.table()
+            with contextlib.suppress(SessionError):  # a full disk is told by those who lose something
+                await asyncio.to_thread(write, self._directory, self._manifest)
 
     def _obey(self, command: dict[str, object]) -> dict[str, object]:
         received_ns = self._clock.now_ns()
@@ -378,6 +399,7 @@ class Host:
     def _sum_up(self, ending: Ending) -> int:
         """Writes the end, then the result: a bug in summing up must not cost the end."""
         interrupted = ending.reason in ("interrupted", "aborted")
+        self._manifest.telemetry = self._found.table()
         self._manifest.end = EndInfo(
             reason=ending.reason,
             ended_at=datetime.now(timezone.utc).astimezone().isoformat(timespec="milliseconds"),

@@ -79,6 +79,8 @@ class Manifest(msgspec.Struct):
     """What the probe learned: `model`, `context_tokens`, `simulated`, `probe_requests`, capabilities."""
     client: dict[str, Any] = {}
     """What the load workers were planned with: `workers`, `calibrated_events_per_s`, `descriptors`, ..."""
+    telemetry: dict[str, Any] = {}
+    """What was found and tried: `sources` with their last words, `gpus` (`sessions.found`)."""
     host: HostInfo = msgspec.field(default_factory=HostInfo)
     end: EndInfo | None = None
     """None while the run goes on, and for ever when it was killed."""

@@ -6,6 +6,7 @@ figure that rests on too few samples is marked with `~`; one that was not measur
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ def render(summary: Summary) -> str:
         _gpus(summary.get("gpus") or []),
         _energy(summary),
         _server(summary.get("server") or {}),
+        _telemetry(summary.get("telemetry") or []),
         _limits(summary.get("limits") or []),
         _errors(summary.get("errors") or {}),
         verdict(summary),
@@ -206,6 +208,20 @@ def _server(server: Mapping[str, Any]) -> str:
         if (own := server.get(name))
     ]
     return f"server's own, ms   {'   '.join(said)}" if said else ""
+
+
+def _telemetry(sources: Sequence[Mapping[str, Any]]) -> str:
+    """Sources that did not work, each with what it said first and how often; the others show by their figures."""
+    lines = []
+    for source in sources:
+        failed = [said for said in source.get("said") or [] if not said["ok"]]
+        if failed:
+            again = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+            text = printable(str(failed[0]["message"]), 300) + again
+            if source["ok"]:
+                text += "; it answered again"
+            lines += textwrap.wrap(text, 80, initial_indent="  - ", subsequent_indent="    ")
+    return "\n".join(["telemetry that was missing", *lines]) if lines else ""
 
 
 def _limits(limits: Sequence[Mapping[str, Any]]) -> str:

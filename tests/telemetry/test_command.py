@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import tomli
+
+from tui.report import render
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ["--input-tokens", "16", "--output-tokens", "4", "--rate", "10"]
@@ -80,3 +83,52 @@ def test_another_node_is_watched_by_a_word_of_the_command_line(
         ("ssh node2 nvml", 0, 77.0),
         ("ssh node2 nvml", 1, 77.0),
     ]
+
+
+def test_a_dead_address_is_said_once_while_a_run_goes_on_and_again_in_its_summary(
+    command, simulator_url, dead_port, tmp_path
+):
+    url = f"http://127.0.0.1:{dead_port}"
+    done = command("run", simulator_url, "--headless", "--duration", "3s", *LIGHT, "--telemetry", "auto", url)
+    assert done.returncode == 0, done.stderr
+    sentence = f"127.0.0.1:{dead_port}/metrics: cannot connect (Connection refused)"
+    assert done.stderr.count(sentence) == 1
+    assert done.stdout.count(sentence) == 1
+    assert "NVML is left alone: the server is simulated and shows GPUs of its own" in done.stderr
+    assert "found, with metrics of vLLM and DCGM (simulated)" in done.stderr
+    manifest = tomli.loads((run_of(tmp_path) / "session.toml").read_text())
+    dead = next(source for source in manifest["telemetry"]["sources"] if str(dead_port) in source["source"])
+    assert (dead["ok"], dead["message"]) == (False, sentence)
+    assert all(gpu["source"] and gpu["name"] for gpu in manifest["telemetry"]["gpus"])
+    assert len(manifest["telemetry"]["gpus"]) > 0
+
+
+def test_the_summary_says_of_each_source_that_failed_what_and_how_often_in_80_columns():
+    words = {
+        "nvml": [(True, "NVML: 8 GPUs (8 x NVIDIA H100 80GB HBM3), driver 570.1")],
+        "n1:9400/metrics": [
+            (True, "n1:9400/metrics: found, with metrics of DCGM"),
+            (False, "n1:9400/metrics: no answer within 1 s"),
+            (True, "n1:9400/metrics: answers again, with metrics of DCGM"),
+        ],
+        "ssh n2": [
+            (
+                False,
+                "ssh n2: cannot connect (me@n2: Permission denied (publickey).); a key must do; tried again",
+            ),
+            (False, "ssh n2: no answer within 20 s; tried again every 30 s"),
+        ],
+    }
+    sources = [
+        {"source": name, "ok": said[-1][0], "said": [{"ok": ok, "message": text} for ok, text in said]}
+        for name, said in words.items()
+    ]
+    text = render({"telemetry": sources})
+    section = text[text.index("telemetry that was missing") :].split("\n\n")[0].splitlines()
+    assert section == [
+        "telemetry that was missing",
+        "  - n1:9400/metrics: no answer within 1 s; it answered again",
+        "  - ssh n2: cannot connect (me@n2: Permission denied (publickey).); a key must",
+        "    do; tried again (and 1 more)",
+    ]
+    assert "telemetry" not in render({"telemetry": sources[:1]})

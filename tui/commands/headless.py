@@ -28,6 +28,8 @@ END_S = 60.0
 POLL_S = 0.1
 PROGRESS_S = 1.0
 WINDOW_NS = 10_000_000_000
+_TOLD = ("note", "warning", "error")
+"""Kinds of marks that are told: changes of load and of the limit are not."""
 
 
 def with_end(config: RunConfig) -> tuple[RunConfig, str]:
@@ -152,9 +154,9 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
     def tell(self, marks: Sequence[ChartMark]) -> None:
-        """Says what went wrong, each once, on a line of its own."""
+        """Says what was found and what went wrong, each once, on a line of its own."""
         for mark in marks:
-            if mark.kind in ("warning", "error") and (mark.t_ns, mark.label) not in self._told:
+            if mark.kind in _TOLD and (mark.t_ns, mark.label) not in self._told:
                 self._told.add((mark.t_ns, mark.label))
                 self.close()
                 print(f"ttftop: {printable(mark.label, 300)}", file=sys.stderr, flush=True)
