@@ -340,6 +340,10 @@ class Flight:
             record.first_answer_token_ns = None
         if error is None:
             self._tally.succeeded += 1
+            if not record.chunk_tokens and (
+                record.token_source == "chunks" or record.output_tokens != record.chunks
+            ):
+                self._tally.itl_unknown += 1
             self._tally.input_tokens += record.input_tokens or 0
             if record.last_token_ns is not None:
                 self._tally.e2e.add(record.last_token_ns - record.due_ns)

@@ -46,6 +46,8 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     ttft_from_sent: Sketch = msgspec.field(default_factory=list)
     itl: Sketch = msgspec.field(default_factory=list)
     """Per token. Empty where the server puts several tokens in a chunk and does not say how many."""
+    itl_unknown: int = 0
+    """Of `succeeded`, those of which, as their end told, nobody knows how many tokens each chunk bore."""
     chunk_gap: Sketch = msgspec.field(default_factory=list)
     e2e: Sketch = msgspec.field(default_factory=list)
     send_lag: Sketch = msgspec.field(default_factory=list)
@@ -117,7 +119,7 @@ class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defau
     t_ns: int
     worker: int
     event: str
-    """`started`, `backing_off`, `reachable_again`, `ended`, `host_lost`, `curve`, `clock`."""
+    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `ended`, `host_lost`, `curve`, `clock`."""
     message: str = ""
     clock_error_ns: int | None = None
     """With `clock`: how far off a time may be that was translated from the kernel's clock."""

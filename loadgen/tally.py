@@ -20,6 +20,7 @@ class Tally:
         "gaps_ns",
         "input_tokens",
         "itl",
+        "itl_unknown",
         "kernel_reads",
         "loop_lag_max_ns",
         "not_sent",
@@ -42,7 +43,7 @@ class Tally:
 
     def _reset(self) -> None:
         self.due = self.sent = self.succeeded = self.failed = self.not_sent = self.stale_retries = 0
-        self.chunks = self.output_tokens = self.input_tokens = 0
+        self.chunks = self.output_tokens = self.input_tokens = self.itl_unknown = 0
         self.reads = self.coalesced_reads = self.kernel_reads = 0
         self.loop_lag_max_ns = 0
         self.gaps_ns: list[int] = []
@@ -95,6 +96,7 @@ class Tally:
             ttft_from_due=self.ttft_from_due.take(),
             ttft_from_sent=self.ttft_from_sent.take(),
             itl=self.itl.take(),
+            itl_unknown=self.itl_unknown,
             chunk_gap=self.chunk_gap.take(),
             e2e=self.e2e.take(),
             send_lag=self.send_lag.take(),

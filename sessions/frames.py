@@ -14,7 +14,7 @@ from sessions.health import saturation_now
 from sessions.limit_log import LimitLog
 from sessions.machines import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.manifest import END_REASONS, Manifest
-from sessions.metrics import QUANTILES, THIN_FLOORS
+from sessions.metrics import QUANTILES, THIN_FLOORS, itl_is_known
 from sessions.surroundings import hosts_at, server_at
 from sessions.timeline import Event, Timeline
 
@@ -58,7 +58,9 @@ def build(
     ttft_run = timeline.counts("ttft_from_due", (-1.0, at_ns))
     itl_run = timeline.counts("itl", (-1.0, at_ns))
     gap_run = timeline.counts("chunk_gap", (-1.0, at_ns))
-    is_gap = bool(2 * itl_run.sum() < gap_run.sum())
+    is_gap = not itl_is_known(
+        int(itl_run.sum()), int(gap_run.sum()), totals["itl_unknown"], totals["succeeded"]
+    )
     itl = "chunk_gap" if is_gap else "itl"
     ttft_recent = timeline.counts("ttft_from_due", (at_ns - RECENT_NS, at_ns))
     trouble = saturation_now(timeline, at_ns, float(quantiles_ns(ttft_recent, (0.5,))[0, 0]))
@@ -131,7 +133,7 @@ def build(
 
 _TOTALS = (
     *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries"),
-    *("chunks", "output_tokens"),
+    *("chunks", "output_tokens", "itl_unknown"),
 )
 _PER_SECOND = ("sent", "succeeded", "failed", "output_tokens")
 

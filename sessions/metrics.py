@@ -15,6 +15,9 @@ QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 THIN_FLOORS = {"p50": 11, "p90": 64, "p95": 130, "p99": 662}
 """Samples below which a percentile is thin (the floors of MLPerf's endpoints rules): shown, but marked."""
 
+UNKNOWN_SHARE = 0.1
+"""Share of requests without ITL from which on those that have one no longer stand for the run."""
+
 
 def ttft_from_due(request: Request) -> int | None:
     """Time to first token, from when the arrival process wanted the request sent."""
@@ -60,9 +63,21 @@ def itl_us(request: Request) -> tuple[Sequence[float], list[int] | None] | None:
             return None
         counts = [max(count, 1) for count in tokens[1:]]
         return [gap / count for gap, count in zip(gaps, counts, strict=True)], counts
+    if request.token_source == "chunks":  # the token count is the chunks' own
+        return None
     if request.chunks == len(gaps) + 1 and request.output_tokens == request.chunks:
         return gaps, None
     return None
+
+
+def itl_is_known(itl: int, gaps: int, unknown: int, succeeded: int) -> bool:
+    """Whether what was sketched as ITL may be called so; else only the gaps between chunks are known.
+
+    The one place where that is decided, for screen, steps and charts. `itl` and `gaps` are how many of each
+    were sketched; `unknown` of the `succeeded` requests turned out to have chunks of several tokens that
+    nobody counted, so that their gaps had been taken for ITLs.
+    """
+    return 2 * itl >= gaps and unknown <= UNKNOWN_SHARE * succeeded
 
 
 def _between(start_ns: int | None, end_ns: int | None) -> int | None:

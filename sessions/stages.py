@@ -9,6 +9,7 @@ import numpy as np
 
 from sessions.columns import Floats, quantiles_ns
 from sessions.energy import EnergyCurve, described, used
+from sessions.metrics import itl_is_known
 from sessions.prices import per_million
 from sessions.timeline import Timeline
 
@@ -24,23 +25,29 @@ def steps(
     end_ns: int,
     due_ns: Floats,
     ttft_ns: Floats,
+    sent_ns: Floats,
     meters: Sequence[EnergyCurve] = (),
     per_hour: float | None = None,
 ) -> list[dict[str, object]]:
     """One object a stage of constant load within `[start_ns, end_ns]`, seconds counted from `start_ns`.
 
-    `due_ns` and `ttft_ns` are those of the requests that succeeded, in any order. TTFT is exact, by when a
-    request was due; ITL comes from the sketches (1 %), by when a token came. Stages without load or shorter
+    `due_ns` and `ttft_ns` are those of the requests that succeeded, `sent_ns` of all that ended, in any
+    order. TTFT is exact, by when a request was due; ITL and chunk gaps come from the sketches (1 %), by when
+    a token came; ITL is None where only the gaps are known. What was sent is counted exactly, unless requests
+    are still under way: their time is known to a tick only. Stages without load or shorter
     than a second are left out. `meters` are those of the GPUs that the load runs on, `per_hour` what they
     cost; joules and money are over exactly the stage.
     """
+    knows_itl = _knows_itl(timeline)
+    exact = len(sent_ns) >= int(timeline.ticks["sent"].sum())
+    sent_ns = np.sort(sent_ns)
     order = np.lexsort((ttft_ns, due_ns))
     due_ns, ttft_ns = due_ns[order], ttft_ns[order]
     found: list[dict[str, object]] = []
     for from_ns, to_ns in _spans(timeline, start_ns, end_ns):
-        step = _step(
-            timeline, start_ns, from_ns, to_ns, ttft_ns[slice(*np.searchsorted(due_ns, (from_ns, to_ns)))]
-        )
+        ttft = ttft_ns[slice(*np.searchsorted(due_ns, (from_ns, to_ns)))]
+        sent = int(np.diff(np.searchsorted(sent_ns, (from_ns, to_ns)))[0]) if exact else None
+        step = _step(timeline, start_ns, from_ns, to_ns, ttft, sent, knows_itl)
         if step is not None:
             found.append({**step, **_used(step, from_ns, to_ns, meters, per_hour)})
     return found[:STEPS_CAP]
@@ -63,7 +70,13 @@ def _spans(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple[int
 
 
 def _step(
-    timeline: Timeline, start_ns: int, from_ns: int, to_ns: int, ttft_ns: Floats
+    timeline: Timeline,
+    start_ns: int,
+    from_ns: int,
+    to_ns: int,
+    ttft_ns: Floats,
+    sent: int | None,
+    knows_itl: bool,
 ) -> dict[str, object] | None:
     ticks = timeline.ticks
     a, b = ticks.upto(np.array([from_ns, to_ns], dtype=np.float64)).tolist()
@@ -71,24 +84,38 @@ def _step(
         return None
     seconds = (to_ns - from_ns) / 1e9
     rates, slots = _offered(ticks["rate_rps"][a:b]), _offered(ticks["concurrency"][a:b])
-    itl = timeline.counts("itl", (from_ns, to_ns))
-    if 2 * itl.sum() < (gaps := timeline.counts("chunk_gap", (from_ns, to_ns))).sum():
-        itl = gaps
-    itl_p50, itl_p99 = quantiles_ns(itl, (0.5, 0.99))[0]
+    change = timeline.load(from_ns)
+    if change is not None and not (change.rate_rps or change.concurrency):
+        # Held. The tick in which that began may still show what was offered before.
+        held = np.zeros(1)
+        rates, slots = (held, slots[:0]) if change.concurrency is None else (rates[:0], held)
+    if sent is None:
+        sent = int(ticks["sent"][a:b].sum())
+    gaps, itl = (timeline.counts(name, (from_ns, to_ns)) for name in ("chunk_gap", "itl"))
+    gap_p50, gap_p99 = quantiles_ns(gaps, (0.5, 0.99))[0]
+    itl_p50, itl_p99 = quantiles_ns(itl, (0.5, 0.99))[0] if knows_itl else (np.nan, np.nan)
     ttft_p50, ttft_p99 = np.percentile(ttft_ns, (50, 99)) if len(ttft_ns) else (np.nan, np.nan)
     return {
         "from_s": round((from_ns - start_ns) / 1e9, 3),
         "to_s": round((to_ns - start_ns) / 1e9, 3),
         "offered_rps": _mean(rates),
         "concurrency": _mean(slots),
-        "achieved_rps": float(ticks["sent"][a:b].sum()) / seconds,
+        "achieved_rps": sent / seconds,
         "output_tps": float(ticks["output_tokens"][a:b].sum()) / seconds,
         "count": len(ttft_ns),
         "ttft_p50_ms": _ms(ttft_p50),
         "ttft_p99_ms": _ms(ttft_p99),
+        "chunk_gap_p50_ms": _ms(gap_p50),
+        "chunk_gap_p99_ms": _ms(gap_p99),
         "itl_p50_ms": _ms(itl_p50),
         "itl_p99_ms": _ms(itl_p99),
     }
+
+
+def _knows_itl(timeline: Timeline) -> bool:
+    ticks = timeline.ticks
+    itl, gaps = (int(timeline.counts(name, (-1.0, np.inf)).sum()) for name in ("itl", "chunk_gap"))
+    return itl_is_known(itl, gaps, int(ticks["itl_unknown"].sum()), int(ticks["succeeded"].sum()))
 
 
 def _used(

@@ -119,10 +119,15 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
     """The run cut where its load changed; nothing when it did not."""
     if len(steps) < 2:
         return ""
+    # Where nobody counted the tokens of a chunk, only the gaps between chunks are known.
+    between = "ITL" if any(step["itl_p50_ms"] is not None for step in steps) else "gap"
+    figures = ("ttft_p50", "ttft_p99", *(f"{_BETWEEN[between]}_{name}" for name in ("p50", "p99")))
     rows = [
-        ["from", "to s", "rps", "at once", "sent/s", "tokens/s", "TTFT p50", "p99", "ITL p50", "p99", "J/tok"]
+        ["from", "to s", "rps", "at once", "sent/s", "tokens/s", "TTFT p50", "p99", f"{between} p50", "p99"]
     ]
-    for step in steps[:STEPS]:
+    rows[0].append("J/tok")
+    shown = _telling(steps)
+    for step in shown:
         rows.append(
             [
                 number(step["from_s"], 1),
@@ -131,14 +136,31 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
                 number(step["concurrency"], 0),
                 number(step["achieved_rps"], 2),
                 number(step["output_tps"], 0),
-                *(milliseconds(step[f"{key}_ms"]) for key in ("ttft_p50", "ttft_p99", "itl_p50", "itl_p99")),
+                *(milliseconds(step.get(f"{key}_ms")) for key in figures),
                 number(step.get("j_per_output_token"), 3),
             ]
         )
     unused = {column for column in (2, 3, 10) if all(row[column] == NOT_MEASURED for row in rows[1:])}
     rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
-    more = f"\n{len(steps) - STEPS} more: --json has all" if len(steps) > STEPS else ""
+    dropped = len(steps) - len(shown)
+    more = f"\nwithout {dropped} holds and shortest steps: --json has all" if dropped else ""
     return aligned(rows, left=0) + more
+
+
+_BETWEEN = {"ITL": "itl", "gap": "chunk_gap"}
+
+
+def _telling(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """At most `STEPS`, in order: the holds go first, then the shortest, so that a ramp's end stays."""
+    if len(steps) <= STEPS:
+        return list(steps)
+
+    def weight(i: int) -> tuple[bool, float]:
+        held = not steps[i]["offered_rps"] and not steps[i]["concurrency"]
+        return held, steps[i]["from_s"] - steps[i]["to_s"]
+
+    kept = sorted(sorted(range(len(steps)), key=weight)[:STEPS])
+    return [steps[i] for i in kept]
 
 
 def _gpus(gpus: Sequence[Mapping[str, Any]]) -> str:

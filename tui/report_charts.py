@@ -40,7 +40,7 @@ def charts(frame: Frame, steps: Sequence[Mapping[str, Any]], look: Look) -> str:
     if len({step[load] for step in steps}) > 1:
         x_label = "requests at a time" if frame.closed_loop else "requests per second"
         over = "over concurrency" if frame.closed_loop else "over the offered rate"
-        for name, key in (("TTFT from due", "ttft"), (itl, "itl")):
+        for name, key in (("TTFT from due", "ttft"), (itl, "chunk_gap" if frame.itl_is_chunk_gap else "itl")):
             title = f"{name}, ms, {over}"
             drawn.append(chart(title, x_label, _over_load(steps, load, key), look, joined=False))
     return "\n\n".join(drawn) + "\n"
@@ -54,7 +54,7 @@ def _over_time(frame: Frame, band: Band) -> list[Curve]:
 def _over_load(steps: Sequence[Mapping[str, Any]], load: str, key: str) -> list[Curve]:
     xs = [float(step[load]) for step in steps if step[load] is not None]
     known = [step for step in steps if step[load] is not None]
-    return [Curve(p, xs, [step[f"{key}_{p}_ms"] for step in known]) for p in ("p50", "p99")]
+    return [Curve(p, xs, [step.get(f"{key}_{p}_ms") for step in known]) for p in ("p50", "p99")]
 
 
 def _gaps(series: Series) -> list[float | None]:

@@ -101,8 +101,39 @@ def test_a_run_of_one_load_has_no_table_of_steps_and_a_long_one_is_cut() -> None
     assert "tokens/s" not in report.render(summary(steps=[step]))
     text = report.render(summary(steps=[step] * 30))
     assert text.count("\n 0.0   2.5  1.26") == 24
-    assert "6 more: --json has all" in text
+    assert "without 6 holds and shortest steps: --json has all" in text
     assert "at once" not in text
+
+
+def steps_of(*lengths_s: float, holds: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+    found, at_s = [], 0.0
+    for i, length_s in enumerate(lengths_s):
+        found.append(
+            {"from_s": at_s, "to_s": at_s + length_s, "offered_rps": 0.0 if i in holds else i + 1.0,
+             "concurrency": None, "achieved_rps": 1.0, "output_tps": 1.0, "ttft_p50_ms": 1.0, "ttft_p99_ms": 1.0,
+             "chunk_gap_p50_ms": 44.4, "chunk_gap_p99_ms": 55.5, "itl_p50_ms": None, "itl_p99_ms": None}
+        )  # fmt: skip
+        at_s += length_s
+    return found
+
+
+def test_of_too_many_steps_the_holds_go_first_then_the_shortest_and_the_end_of_a_ramp_stays() -> None:
+    lengths = [3.0, *([2.0] * 10), 60.0, 1.5, *([2.0] * 14)]
+    text = report.render(summary(steps=steps_of(*lengths, holds=(11, 5))))
+    rates = [line.split()[2] for line in text.split("from  ")[1].splitlines()[1:25]]
+    gone = {"6.00", "12.00", "13.00"}  # two holds, one of them a minute long, and the shortest
+    assert rates == [f"{i + 1.0:.2f}" for i in range(len(lengths)) if f"{i + 1.0:.2f}" not in gone]
+
+
+def test_a_table_of_steps_names_gaps_as_gaps_where_no_itl_is_known() -> None:
+    known = [{**step, "itl_p50_ms": 11.1, "itl_p99_ms": 22.2} for step in steps_of(2.0, 2.0)]
+    itl, gap = (report.render(summary(steps=steps)) for steps in (known, steps_of(2.0, 2.0)))
+    assert "ITL p50" in itl
+    assert "11.1" in itl
+    assert "44.4" not in itl
+    assert "gap p50" in gap
+    assert "44.4" in gap
+    assert "ITL p50" not in gap
 
 
 @pytest.mark.parametrize("key", ["id", "model", "target"])

@@ -163,6 +163,23 @@ def test_a_reused_connection_that_dies_without_an_answer_is_sent_again_once() ->
     assert second.sent_ns > second.due_ns  # type: ignore[operator]
 
 
+def test_connections_that_mostly_die_when_used_again_are_used_once_each() -> None:
+    # the next request is on its way when the connection closes, as with llama.cpp's server
+    emitted, server = run(lambda n, b: [*good(), 0.005, FIN], requests=60, load=ClosedLoad(1))
+    assert emitted.total("failed") == 0
+    assert emitted.total("stale_retries") == 8
+    assert [note.event for note in emitted.notes].count("no_reuse") == 1
+    assert all(r.connect_ns is not None for r in emitted.requests)
+    assert server.connections == 60
+
+
+def test_a_rare_stale_connection_does_not_end_the_use_of_others() -> None:
+    emitted, server = run(lambda n, b: [FIN] if n == 20 else good(), requests=60, load=ClosedLoad(1))
+    assert emitted.total("stale_retries") == 1
+    assert server.connections == 2
+    assert "no_reuse" not in [note.event for note in emitted.notes]
+
+
 def test_a_fresh_connection_that_dies_without_an_answer_is_a_failure() -> None:
     emitted, _ = run(lambda n, b: [FIN], requests=1)
     assert emitted.errors() == {"cut_mid_stream": 1}
@@ -244,6 +261,15 @@ def test_chunks_without_counts_are_never_called_itl_when_probes_saw_several_toke
     emitted, _ = run(lambda n, b: good(4), requests=3, one_token_chunks=False)
     assert not any(tick.itl for tick in emitted.ticks)
     assert sum(c for tick in emitted.ticks for c in tick.chunk_gap[1::2]) == 9
+
+
+def test_requests_whose_usage_tells_of_more_tokens_than_chunks_are_counted_as_without_itl() -> None:
+    def script(number: int, body: bytes) -> list[Step]:
+        tokens = 5 if number % 2 else 4
+        return [*good(4)[:-1], chunked(sse(token(finish="length")), sse(usage(8, tokens)), sse("[DONE]"))]
+
+    emitted, _ = run(script, requests=6, load=ClosedLoad(1))
+    assert emitted.total("itl_unknown") == sum(r.output_tokens != r.chunks for r in emitted.requests) == 3
 
 
 def free_port() -> int:

@@ -60,6 +60,7 @@ def test_a_chunk_of_several_tokens_shares_its_gap_among_them() -> None:
 def test_itl_is_unknown_where_the_tokens_of_a_chunk_are() -> None:
     assert itl_us(request(output_tokens=9)) is None
     assert itl_us(request(output_tokens=None)) is None
+    assert itl_us(request(token_source="chunks")) is None, "counted from the chunks themselves"
     assert itl_us(request(chunk_tokens=[1, 2])) is None, "a list that does not fit the gaps"
     assert chunk_gaps_us(request(output_tokens=9)) == [20_000, 30_000, 2_000]
 

@@ -211,6 +211,31 @@ def test_gaps_of_chunks_with_several_tokens_are_labelled_so() -> None:
     assert drawn.itl.p50[-1] == pytest.approx(60, rel=0.01)
 
 
+@pytest.mark.parametrize(("unknown", "is_gap"), [(0, False), (5, False), (6, True), (50, True)])
+def test_gaps_taken_for_itls_lose_that_name_once_requests_end_with_more_tokens_than_chunks(
+    unknown: int, is_gap: bool
+) -> None:
+    gaps = [bucket(60_000_000), 40]
+    timeline = folded(
+        [
+            Tick(
+                t_ns=TICK_NS,
+                dt_ns=TICK_NS,
+                worker=0,
+                chunks=90,
+                output_tokens=90,
+                succeeded=50,
+                itl_unknown=unknown,
+                itl=gaps,
+                chunk_gap=gaps,
+            )
+        ]
+    )
+    drawn = frame(timeline, TICK_NS)
+    assert drawn.itl_is_chunk_gap is is_gap
+    assert drawn.tokens_per_chunk == (None if is_gap else 1.0)
+
+
 def test_marks_fall_on_the_columns_of_all_charts() -> None:
     timeline = folded(
         [Mark(t_ns=500, text="early"), Mark(t_ns=8 * SECOND, text="now"), Mark(t_ns=9 * SECOND, text="later")]
