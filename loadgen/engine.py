@@ -343,6 +343,10 @@ class Engine:
 
     def stale(self, flight: Flight) -> None:
         self._tally.stale_retries += 1
+        reused = self._pool.reuse
+        self._pool.stale()
+        if reused and not self._pool.reuse:
+            self._note("no_reuse", "the server closes kept-alive connections: a new one for each request now")
         flight.record.sent_ns = flight.record.headers_ns = None
         self._open_for(flight)
 

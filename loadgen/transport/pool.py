@@ -2,7 +2,8 @@
 
 A kept-alive connection is given up before the server would (`IDLE_S`, or a second less than its
 `Keep-Alive: timeout`), because a request sent into a closing connection is lost through no fault of
-the server. One that dies all the same with no response byte is the engine's to repeat.
+the server. One that dies all the same with no response byte is the engine's to repeat; where many do,
+each request gets a connection of its own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from loadgen.transport.stamps import StampedReader
 
 IDLE_S = 4.0
 """Below the 5 s that uvicorn, and so vLLM, keeps an idle connection."""
+
+_JUDGED_REUSES = 8
+_STALE_SHARE = 0.25
+"""When of so many reused connections more than this share died unanswered, none is used again: llama.cpp's
+server closes after two or three streams without saying so, and each request sent in vain is one more that
+the server may have seen."""
 
 OnOpen = Callable[[Connection], None]
 OnFailed = Callable[[str, str], None]
@@ -41,6 +48,9 @@ class Pool:
         self._connecting_ahead = False
         self.opened = 0
         """Connections opened so far."""
+        self.reuse = True
+        """False once the server was found to close kept-alive connections unasked."""
+        self._reused = self._stale = 0
         self._idle: list[tuple[Connection, int]] = []
         self._all: set[Connection] = set()
         self._waiting: dict[Connection, tuple[OnOpen, OnFailed, int, asyncio.TimerHandle]] = {}
@@ -53,10 +63,21 @@ class Pool:
             if connection.closed:
                 continue
             if now < until_ns:
+                self._reused += connection.uses > 0
                 return connection
             connection.close()
             self._all.discard(connection)
         return None
+
+    def stale(self) -> None:
+        """A reused connection died with no response byte."""
+        self._stale += 1
+        if self._reused >= _JUDGED_REUSES and self._stale > _STALE_SHARE * self._reused:
+            self.reuse = False
+            for connection, _ in self._idle:
+                if connection.uses:
+                    connection.close()
+                    self._all.discard(connection)
 
     def open(self, on_open: OnOpen, on_failed: OnFailed) -> Callable[[], None]:
         """Opens a connection; one of the two is called, later. Returns a way to give it up before."""
@@ -161,7 +182,7 @@ class Pool:
 
     def on_idle(self, connection: Connection, keep_alive_s: float | None) -> None:
         stay_s = IDLE_S if keep_alive_s is None else min(IDLE_S, keep_alive_s - 1.0)
-        if stay_s <= 0:
+        if stay_s <= 0 or (connection.uses and not self.reuse):
             connection.close()
             self._all.discard(connection)
             return
