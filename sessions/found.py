@@ -36,7 +36,7 @@ class Found:
         return self._news != self._told
 
     def table(self) -> dict[str, Any]:
-        """`sources` (`source`, `ok`, `message`) and `gpus`: the fields of `GpuDevice` that are known, `driver`."""
+        """`sources` (`source`, `ok`, `message`) and `gpus` (what is known of `GpuDevice`, and `driver`)."""
         self._told = self._news
         words = sorted(self._words.values(), key=lambda word: word.source)
         gpus = [

@@ -132,3 +132,83 @@ def test_the_summary_says_of_each_source_that_failed_what_and_how_often_in_80_co
         "    do; tried again (and 1 more)",
     ]
     assert "telemetry" not in render({"telemetry": sources[:1]})
+
+
+def telemetry_of(text: str) -> list[str]:
+    """What `ttftop doctor` says of telemetry and GPUs: `ok  telemetry ...`, `!   telemetry ...`."""
+    return [line for line in text.splitlines() if line[4:13] == "telemetry" or line[4:7] == "GPU"]
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("init 9", "the NVIDIA driver is installed but not loaded; run nvidia-smi, or sudo modprobe nvidia"),
+        (
+            "init 18",
+            "the NVIDIA driver and its library have different versions (updated while loaded?); reboot",
+        ),
+        ("init 4", "no permission to talk to the NVIDIA driver; check who may read and write /dev/nvidia*"),
+        ("count 0", "driver 999.1 sees no GPU"),
+    ],
+)
+def test_doctor_says_why_there_is_no_gpu_and_what_else_was_tried(command, nvml, state, sentence):
+    nvml.says(state)
+    done = command("doctor", library=nvml.library.parent)
+    assert done.returncode == 0, done.stderr
+    line = telemetry_of(done.stdout)[0]
+    assert line[4:].startswith(f"telemetry   NVML: {sentence}; ")
+    assert "127.0.0.1:9400/metrics" in line
+
+
+def test_doctor_says_when_there_is_no_driver_at_all(command, tmp_path):
+    # A file that is no library stands before any real driver of this machine.
+    (tmp_path / "libnvidia-ml.so.1").write_text("not a library")
+    line = telemetry_of(command("doctor", library=tmp_path).stdout)[0]
+    why = "no NVIDIA driver on this machine (libnvidia-ml.so.1 not found); a container needs --gpus all"
+    assert line[4:].startswith(f"telemetry   NVML: {why}; ")
+
+
+@pytest.mark.parametrize(
+    ("state", "build", "words"),
+    [
+        ("memory_total 0", "new", "it shares the machine's memory: the memory figures are the machine's"),
+        ("", "old", "the driver is too old to tell its own memory apart: used memory includes it"),
+        ("", "old", "no instant power: the driver's reading may be the mean of the last second"),
+        (
+            "gpm 1; error.nvmlGpmSampleGet 4",
+            "new",
+            "SM, tensor and DRAM activity need permission: run as root, or load the driver with "
+            "NVreg_RestrictProfilingToAdminUsers=0",
+        ),
+    ],
+)
+def test_doctor_says_what_a_gpu_cannot_do(command, load_nvml, state, build, words):
+    nvml = load_nvml(build)
+    nvml.says(f"count 1; {state}")
+    done = command("doctor", library=nvml.library.parent)
+    assert f"ok  telemetry   GPU 0 (Fake GPU?[31m): {words}" in telemetry_of(done.stdout)
+
+
+def test_doctor_lists_gpus_in_cudas_order_with_what_it_hides_and_mig_instances(command, nvml):
+    nvml.says(f"count 3; mig.0 1; memory_total {80 << 30}")
+    done = command("doctor", library=nvml.library.parent, CUDA_VISIBLE_DEVICES="2,0")
+    host = f"80 GiB, on {os.uname().nodename}"
+    assert telemetry_of(done.stdout) == [
+        "ok  telemetry   NVML: 3 GPUs (3 x Fake GPU?[31m), driver 999.1, CUDA_VISIBLE_DEVICES shows 2 of them",
+        f"ok  GPU 2       Fake GPU?[31m, {host}",
+        f"ok  GPU 0       Fake GPU?[31m, {host}",
+        f"ok  GPU 0       Fake GPU MIG 1g.10gb, {host}",
+        f"ok  GPU 1       Fake GPU?[31m, {host}, hidden by CUDA_VISIBLE_DEVICES",
+    ]
+
+
+def test_doctor_tries_every_word_of_telemetry(command, served, dead_port):
+    served.shows("dcgm.txt")
+    done = command(
+        "doctor", "--telemetry", served.url, f"http://127.0.0.1:{dead_port}", "ssh://node2", PATH=""
+    )
+    said = telemetry_of(done.stdout)
+    assert said[0] == f"ok  telemetry   {served.name}: found, with metrics of DCGM"
+    assert said[1] == "ok  GPU 0       NVIDIA H100 80GB HBM3, 80 GiB, on node-a"
+    assert said[-2] == f"!   telemetry   127.0.0.1:{dead_port}/metrics: cannot connect (Connection refused)"
+    assert said[-1].startswith("!   telemetry   ssh node2: ssh cannot be started")

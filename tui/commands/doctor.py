@@ -11,13 +11,16 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from loadgen.errors import printable
 from tui.commands import live, load
 from tui.commands.exits import OK, CommandError, one_line
 from tui.commands.parser import Parser
 from tui.commands.target import api_key, target
+
+if TYPE_CHECKING:
+    from telemetry.records import GpuDevice
 
 PACKAGES = ("textual", "httpx", "nvidia-ml-py", "numpy", "plotext", "msgspec", "uvloop")
 DESCRIPTORS = 4096
@@ -42,14 +45,21 @@ def parser() -> Parser:
     parser.add_argument(
         "--endpoint", choices=("completions", "chat"), metavar="E", help="completions or chat (what it has)"
     )
+    load.telemetry_argument(parser)
     load.key_arguments(parser)
-    parser.set_defaults(telemetry=None)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
     asked = None if options.target is None else target(options)
-    findings = [versions(), *terminal(), sessions_place(live.root(options)), descriptors(), client(), *gpus()]
+    findings = [
+        versions(),
+        *terminal(),
+        sessions_place(live.root(options)),
+        descriptors(),
+        client(),
+        *telemetry(options),
+    ]
     for finding in findings:
         _say(finding)
     if asked is not None:
@@ -123,20 +133,45 @@ def client() -> Finding:
     return Finding(True, "client", f"{text}, kept in {path()}")
 
 
-def gpus() -> Iterator[Finding]:
+def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
+    """What `--telemetry` finds here and tries, as a run would, and the GPUs."""
     from telemetry.discover import resolve
     from telemetry.records import GpuDevices, SourceNote
+    from telemetry.source import TelemetryError
 
-    for source in resolve(["nvml"], "http://localhost"):
+    try:
+        sources = resolve(
+            options.telemetry or ["auto"],
+            options.target or "",
+            None if options.target is None else api_key(options),
+            ca_file=options.ca and str(options.ca),
+            insecure=options.insecure,
+        )
+    except TelemetryError as error:
+        raise CommandError(str(error)) from None
+    for source in sources:
+        devices: dict[str, GpuDevice] = {}
         for record in source.open(time.monotonic_ns):
             if isinstance(record, SourceNote):
-                yield Finding(record.ok, "GPUs", record.message)
+                yield Finding(record.ok, "telemetry", record.message)
             elif isinstance(record, GpuDevices):
-                for device in record.devices:
-                    memory = device.memory_total_bytes
-                    size = "" if memory is None else f", {memory / 2**30:.0f} GiB"
-                    yield Finding(True, f"GPU {device.index}", f"{device.name}{size}")
+                devices = {device.gpu: device for device in record.devices}
+        for device in devices.values():
+            yield Finding(True, f"GPU {device.index}", _described(device))
         source.close()
+
+
+def _described(device: GpuDevice) -> str:
+    memory = device.memory_total_bytes
+    words = [
+        device.name or "no name",
+        "" if memory is None else f"{memory / 2**30:.0f} GiB",
+        f"on {device.host}" if device.host else "",
+        "shares the machine's memory" if device.unified_memory else "",
+        "hidden by CUDA_VISIBLE_DEVICES" if device.visible is False else "",
+        "serves the target" if device.serves_target else "",
+    ]
+    return ", ".join(word for word in words if word)
 
 
 CAPABILITIES = {

@@ -72,14 +72,7 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--headless", action="store_true", help="no screen: a progress line, then the summary")
     group.add_argument("--name", default="", metavar="NAME", help="a name to find the session by")
     sessions_dir(group)
-    group.add_argument(
-        "--telemetry",
-        type=values.source,
-        nargs="+",
-        action="extend",
-        metavar="T",
-        help="auto, none, nvml, host, ssh://host, or URLs of /metrics pages (auto)",
-    )
+    telemetry_argument(group)
     group.add_argument(
         "--orphan-timeout",
         type=values.duration,
@@ -87,6 +80,17 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run without end stops this long after its last viewer left (60s)",
     )
     screen_arguments(group)
+
+
+def telemetry_argument(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--telemetry",
+        type=values.source,
+        nargs="+",
+        action="extend",
+        metavar="T",
+        help="auto, none, nvml, host, ssh://host, or URLs of /metrics pages (auto)",
+    )
 
 
 def sessions_dir(parser: argparse._ActionsContainer) -> None:
