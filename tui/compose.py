@@ -18,6 +18,8 @@ from tui.rows import Row, Run, fitted
 from tui.scene import Scene
 
 Scales = Mapping[str, Scale]
+NOUGHT_MS = 0.002
+"""Gaps up to this are none: the chunks came in one read. Sketches put all of up to 1 us into one bucket."""
 
 
 def too_small(width: int, height: int) -> list[Row]:
@@ -41,7 +43,7 @@ def scales_for(frame: Frame, scene: Scene, previous: Scales) -> dict[str, Scale]
         ),
     }
     return {
-        name: fitted_scale(previous.get(name), series, at_ns, log=is_log, least_high=least)
+        name: fitted_scale(previous.get(name), series, at_ns, log=is_log, least_high=least, nought=NOUGHT_MS)
         for name, (series, is_log, least) in wanted.items()
     }
 
@@ -101,9 +103,10 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
                 server=frame.server.ttft,
             )
         elif name == "itl":
-            title = "CHUNK GAP" if frame.itl_is_chunk_gap else "ITL ms"
+            name_cells = latency.table_cells(at.side)[0]
+            gap = next(text for text in ("CHUNK GAP ms", "CHUNK GAP", "GAP ms") if len(text) <= name_cells)
             out += latency.latency(
-                title,
+                gap if frame.itl_is_chunk_gap else "ITL ms",
                 frame.itl,
                 frame.itl_recent,
                 frame.itl_run,

@@ -26,7 +26,7 @@ KEYS: tuple[Key, ...] = (
     Key(("down", "j"), "load_down", "", "", "live"),
     Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "x10"),
     Key(("J",), "load_down_ten", "", "", "live"),
-    Key(("=",), "load_exact", "type an exact rate (or concurrency)", "=", "live", "type"),
+    Key(("=",), "load_exact", "type an exact rate (or concurrency)", "=", "live", "set"),
     Key(
         ("space",), "hold", "hold sending, and resume; in a replay: play, and pause", "space", "live", "hold"
     ),
@@ -47,7 +47,7 @@ KEYS: tuple[Key, ...] = (
     Key((">",), "faster", "", "", "both", "speed"),
     Key(("n",), "next_mark", "to the next mark or change of load, to the one before", "n N", "both", "mark"),
     Key(("N",), "previous_mark", "", "", "both"),
-    Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "window"),
+    Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "span"),
     Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
     Key(("?",), "help", "this help", "?", "both", "help"),
     Key(

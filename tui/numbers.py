@@ -33,10 +33,12 @@ def ms(value: float | None, *, short: bool = False) -> str:
 
 
 def ms_label(value: float) -> str:
-    """For an axis: `500ms`, `2s`."""
+    """For an axis: `500ms`, `2s`, `.5ms`, `50us`."""
+    if not value:
+        return "0"
     if value >= 1000:
         return f"{value / 1000:g}s"
-    return f"{value:g}ms" if value >= 1 else f"{value * 1000:g}us"
+    return f"{value:g}ms".removeprefix("0") if value >= 0.1 else f"{value * 1000:g}us"
 
 
 def rate(value: float | None) -> str:
@@ -80,7 +82,7 @@ def gib(value: float | None) -> str:
 
 def clock(ns: int, *, hours: bool = True) -> str:
     """Session time: `00:03:12`, or `03:12` without hours where there are none."""
-    sign = "-" if ns < 0 else ""
     seconds = abs(ns) // 1_000_000_000
+    sign = "-" if ns < 0 and seconds else ""
     h, m, s = seconds // 3600, seconds // 60 % 60, seconds % 60
     return f"{sign}{h:02d}:{m:02d}:{s:02d}" if hours or h else f"{sign}{m:02d}:{s:02d}"

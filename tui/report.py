@@ -233,7 +233,7 @@ def _server(server: Mapping[str, Any]) -> str:
 
 
 def _telemetry(sources: Sequence[Mapping[str, Any]]) -> str:
-    """Sources that did not work, each with what it said first and how often; the others show by their figures."""
+    """Sources that did not work, each with what it said first and how often; others show by their figures."""
     lines = []
     for source in sources:
         failed = [said for said in source.get("said") or [] if not said["ok"]]

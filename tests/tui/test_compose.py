@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import screen_fakes
 from screen_fakes import FakeView, S, ramped
 
-from sessions.frame import Frame, Host, Limit, Power, Server, Stat
+from sessions.frame import ChartMark, Frame, Host, Limit, Power, Server, Stat
 from sessions.limits import NAMES
 from tui import layout
 from tui.compose import compose, scales_for
@@ -93,6 +94,59 @@ def test_several_tokens_a_chunk_are_labelled_as_a_chunk_gap():
     text = "\n".join(screen(ramped(at(90), chunk_gap=True)))
     assert "CHUNK GAP" in text
     assert "ITL ms" not in text
+
+
+def test_preemptions_are_told_whole_with_their_name_at_every_size():
+    for size in ((80, 24), (80, 30), (80, 50), (120, 40)):
+        view = ramped(at(75))
+        frame = frame_of(view, size[0])
+        frame = replace(frame, server=replace(frame.server, preemptions_per_s=2.5))
+        rows = screen(view, size, frame=frame)
+        assert sum(bool(re.search(r" pre(empt)? 2\.5/s( |$)", row)) for row in rows) == 1
+        assert not any(re.search(r" p(r|re|ree)?$", row.rstrip()) for row in rows)
+
+
+def test_every_key_of_the_load_and_the_scale_stands_in_the_footer_at_80_columns():
+    for charset in ("braille", "ascii"):
+        footer = screen(ramped(at(30)), (80, 24), look=Look(charset=charset))[-1]
+        for word in ("rate", "x10", "set", "hold", "stop", "mark", "span", "l log", "? help", "q quit"):
+            assert word in footer
+
+
+def test_a_long_note_about_gpus_is_one_dim_row_with_an_ellipsis():
+    view = ramped(at(90), gpus=0)
+    frame = replace(frame_of(view, 80), gpu_note="a sentence about a driver that goes on " * 4)
+    (row,) = [row for row in screen(view, frame=frame) if "a sentence" in row]
+    assert row.rstrip().endswith("…")
+
+
+def test_the_words_of_a_warning_do_not_hide_those_of_the_load_beside_it():
+    view = ramped(at(30))
+    for offset in (-1, 0, 1):
+        view.marks = [
+            ChartMark(2 * S, None, "load", "start at 4 rps"),
+            ChartMark(2 * S + offset * S, None, "warning", "no NVIDIA driver"),
+        ]
+        assert any("start at 4 rps" in row for row in screen(view, (120, 40))[:8])
+
+
+def test_a_mark_crosses_bars_as_a_line_and_not_by_colour_alone():
+    view = ramped(at(90), gpus=1)
+    rows = screen(view, (120, 40))
+    top = rows[3]
+    column = next(i for i, letter in enumerate(top) if letter == "│" and i > 12)
+    for name in ("KV %", "GPU0", "memory", "power"):
+        assert next(row for row in rows if row.lstrip().startswith(name))[column] == "│"
+
+
+def test_gaps_of_no_length_do_not_stretch_the_logarithmic_chart():
+    frame = frame_of(ramped(at(60)), 80)
+    p50 = np.where(np.arange(len(frame.itl.p50)) % 3, frame.itl.p50, 0.001)
+    zeros = replace(frame, itl=replace(frame.itl, p50=p50))
+    scene = Scene(playhead=Playhead(at_ns=frame.at_ns))
+    assert scales_for(frame, scene, {})["itl"].low == scales_for(zeros, scene, {})["itl"].low == 10.0
+    assert any(row.startswith("<10ms") for row in screen(ramped(at(60)), frame=zeros))
+    assert not any("<" in row[:6] for row in screen(ramped(at(60)), frame=frame))
 
 
 def test_without_a_gpu_one_line_says_why_and_the_charts_get_the_room():

@@ -39,10 +39,18 @@ def test_counts_are_shortened_from_ten_thousand_on(value, text):
         (192 * 10**9, False, "03:12"),
         (3_661 * 10**9, False, "01:01:01"),
         (-30 * 10**9, False, "-00:30"),
+        (-4 * 10**8, False, "00:00"),
     ],
 )
 def test_session_time_is_a_clock(ns, hours, text):
     assert numbers.clock(ns, hours=hours) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.05, "50us"), (0.5, ".5ms"), (1, "1ms"), (500, "500ms"), (2000, "2s")]
+)
+def test_a_latency_axis_is_labelled_in_five_cells_at_most(value, text):
+    assert numbers.ms_label(value) == text
 
 
 def test_bytes_are_shown_in_gib():

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui import numbers
 from tui.plots.bars import area, bar
 from tui.plots.chart import Band, Line, Mark, chart, with_labels
 from tui.plots.scale import HOLD_NS, Scale, ceil_125, fitted, floor_125, ticks
@@ -162,6 +163,33 @@ def test_time_that_ran_backwards_starts_a_scale_afresh():
 def test_a_constant_is_not_blown_up_to_the_whole_chart():
     scale = scaled([100, 100, 101], log=True)
     assert scale.high / scale.low >= 5
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "cut"),
+    [
+        ([10.0] * 90 + [30.0] * 10, 10.0, False),
+        ([0.001] * 50 + [10.0] * 50, 10.0, True),  # half of the chunks came with the one before
+        ([0.01] * 2 + [10.0] * 98, 10.0, True),  # two strays, three decades below the others
+        ([2.0] * 2 + [10.0] * 98, 2.0, False),  # less than a decade below
+        ([0.01] * 20 + [10.0] * 80, 0.01, False),  # a fifth of the values are no strays
+        ([0.001] * 9, 10.0, True),  # nothing but gaps of no length
+    ],
+)
+def test_a_logarithmic_scale_begins_at_real_lengths_and_says_what_lies_below(values, low, cut):
+    scale = fitted(None, [np.array(values)], 0, log=True, least_high=100.0, nought=0.002)
+    assert (scale.low, scale.cut) == (low, cut)
+    labels = ticks(scale, 9, numbers.ms_label)
+    assert labels[8].startswith("<") is cut
+
+
+def test_words_are_written_over_the_line_of_a_lesser_mark_but_not_over_another_load():
+    def row(role):
+        return [("│", "line_load"), ("│", role), ("      ", "")]
+
+    labels = {1: (("start",), "mark_load")}
+    assert "".join(part for part, _ in with_labels(row("line_warning"), labels, 8)) == "│start  "
+    assert "".join(part for part, _ in with_labels(row("line_load"), labels, 8)) == "││      "
 
 
 def test_both_bounds_of_a_scale_are_labelled_and_labels_keep_apart():

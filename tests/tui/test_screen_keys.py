@@ -314,6 +314,7 @@ def test_ctrl_c_and_ctrl_q_ask_as_well():
 def test_a_replay_plays_pauses_and_just_quits():
     async def body(room: Room) -> None:
         assert "REPLAY" in room.rows[0]
+        await room.press("space")
         await room.pass_s(10.0)
         assert room.live.scene.playhead.at_ns == 12 * S
         await room.press("space")
@@ -327,6 +328,83 @@ def test_a_replay_plays_pauses_and_just_quits():
         await room.press("q")
 
     assert on_screen(body, replay=True) == "quit"
+
+
+def test_a_replay_opens_on_the_whole_run_from_its_end_and_stands_still():
+    async def body(room: Room) -> None:
+        await room.pass_s(5.0)
+        playhead = room.live.scene.playhead
+        assert (playhead.at_ns, playhead.playing) == (50 * S, False)
+        assert "00:00:48 / 00:00:48" in room.rows[0]
+        axis = next(row for row in room.rows if "window all" in row)
+        assert "00:00" in axis
+        assert "00:30" in axis
+        assert any("8 > 12 rps" in row or "12 rps" in row for row in room.rows[:10])
+
+    on_screen(body, replay=True)
+
+
+def test_in_a_window_that_spans_the_run_the_axis_stays_while_it_is_played():
+    async def body(room: Room) -> None:
+        def axis() -> str:
+            return next(row for row in room.rows if "window all" in row)
+
+        at_end = axis()
+        await room.press("space")
+        await room.pass_s(10.0)
+        assert axis() == at_end
+
+    on_screen(body, replay=True)
+
+
+def test_a_replay_that_is_still_being_read_stays_at_its_end():
+    async def body(room: Room) -> None:
+        room.view.ended_s = 60.0
+        await room.pass_s(0.1)
+        assert room.live.scene.playhead.at_ns == 60 * S
+
+    on_screen(body, replay=True)
+
+
+def test_a_screen_that_opens_before_its_host_has_begun_follows_the_run_once_it_has():
+    async def body(room: Room) -> None:
+        room.view.running, room.view.ended_s = True, None
+        await room.pass_s(1.0)
+        assert room.live.scene.playhead.following
+        assert "LIVE running" in room.rows[0]
+        assert any("window 60s" in row for row in room.rows)
+
+    on_screen(body, replay=True)
+
+
+def test_less_than_a_second_behind_now_is_said_in_fractions():
+    async def body(room: Room) -> None:
+        await room.press("comma")
+        assert " LIVE -0.25s " in room.rows[0]
+
+    on_screen(body)
+
+
+def test_a_notice_leaves_with_the_next_key():
+    async def body(room: Room) -> None:
+        await room.press("x")
+        assert "stopped sending" in room.rows[-1]
+        await room.press("l")
+        assert "quit" in room.rows[-1]
+
+    on_screen(body)
+
+
+def test_a_load_that_was_asked_for_and_never_came_is_not_said_for_ever():
+    async def body(room: Room) -> None:
+        room.control.applies = False
+        await room.press("up")
+        assert "(17.0 asked)" in room.rows[1]
+        room.view.ended_s = room.clock.now_s  # and nothing new is heard of the run
+        await room.pass_s(4.0)
+        assert "asked" not in room.rows[1]
+
+    on_screen(body)
 
 
 def test_in_a_replay_the_load_keys_say_that_they_do_nothing():

@@ -7,7 +7,7 @@ from tui.rows import Field, Row, Run, chosen, fitted
 from tui.scene import Scene
 from tui.text import safe
 
-_ASCII_KEYS = {"↑↓": "up/dn", "←→": "<-/->"}
+_ASCII_KEYS = {"↑↓": "kj", "←→": "<-/->"}
 
 
 def bottom(scene: Scene, width: int, *, live: bool) -> Row:
@@ -41,7 +41,7 @@ def bottom(scene: Scene, width: int, *, live: bool) -> Row:
         )
     if scene.notice:
         return fitted([(" " + safe(scene.notice, 200), "bad" if scene.notice_bad else "strong")], width)
-    return fitted([(" ", ""), *key_row(width - 2, live=live, ascii_only=scene.look.ascii_only)], width)
+    return fitted([(" ", ""), *key_row(width - 1, live=live, ascii_only=scene.look.ascii_only)], width)
 
 
 def _choice(key: str, words: str) -> list[Run]:

@@ -43,7 +43,8 @@ def _where_we_are(frame: Frame, scene: Scene) -> list[Run]:
     whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0))
     playing = look.glyph("play" if head.playing else "pause")
     if frame.live:
-        behind = numbers.clock(frame.at_ns - frame.last_ns, hours=False)
+        behind_ns = frame.last_ns - frame.at_ns
+        behind = f"-{behind_ns / 1e9:.2f}s" if behind_ns < 1e9 else numbers.clock(-behind_ns, hours=False)
         return [
             (f" LIVE {behind} ", "badge_live"),
             (f" {playing} {head.speed:g}x  ", "strong"),

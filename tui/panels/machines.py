@@ -39,15 +39,13 @@ def server(
         ("KV ", "title"),
         (f"{numbers.whole(said.kv_pct)}%".rjust(4), "bad" if full else "server"),
     ]
-    queue: list[Run] = [
-        ("run ", "label"),
-        (numbers.whole(said.running), "server"),
-        ("  wait ", "label"),
-        (numbers.whole(said.waiting), "warn" if said.waiting else "dim"),
-    ]
-    preempted: list[Run] = []
+    running = Field(3, ("run ", "label"), (numbers.whole(said.running), "server"))
+    waits = Field(1, ("wait ", "label"), (numbers.whole(said.waiting), "warn" if said.waiting else "dim"))
+    wide = at.side >= 36
+    preempted = Field(2)
     if said.preemptions_per_s:
-        preempted = [("  preempt ", "label"), (f"{numbers.rate(said.preemptions_per_s)}/s", "bad")]
+        word = "preempt " if wide or height > 1 else "pre "
+        preempted = Field(2, (word, "label"), (f"{numbers.rate(said.preemptions_per_s)}/s", "bad"))
     share = None if said.kv_pct is None else said.kv_pct / 100
     nothing = frame.offered * float("nan")
     first = area(
@@ -60,15 +58,19 @@ def server(
         ascii_only=look.ascii_only,
     ).rows()
     if height < 2:
-        fields = [Field(0, *kv), Field(1, *queue), Field(2, *preempted[-1:])]
-        return named(first, "KV %", [chosen(fields, at.side - 1)], at, look)
+        fields = [Field(0, *kv), running, waits, preempted]
+        gap = 2 if wide or not preempted.runs else 1
+        return named(first, "KV %", [chosen(fields, at.side - 1, gap=gap)], at, look)
     meter = bar([(share, "bad" if full else "server_fill")], max(at.side - 12, 0), ascii_only=look.ascii_only)
-    rows = named(first, "KV %", [[*kv, ("  ", ""), *meter]], at, look)
+    # Where both rows are too short for all of it, preemptions are told in place of the bar.
+    beside = preempted.runs if preempted.runs and not wide else meter
+    rows = named(first, "KV %", [[*kv, ("  ", ""), *beside]], at, look)
     series = nothing if said.waiting_series is None else said.waiting_series
     below = area(
         series, waiting, at.plot, height - 1, "server_fill", marks=marks, ascii_only=look.ascii_only
     ).rows()
-    side = [[("QUEUE ", "title"), *queue, *preempted]]
+    fields = [Field(0, ("QUEUE ", "title"), *running.runs), waits, *([preempted] if wide else [])]
+    side = [chosen(fields, at.side - 1)]
     return rows + strip(below, ticks(waiting, height - 1, numbers.label), side, at, look)
 
 
@@ -76,9 +78,8 @@ def gpus(frame: Frame, at: Columns, height: int, look: Look, marks: Sequence[Mar
     """As rich as `height` allows: four rows a GPU, two, one, or two GPUs to a row."""
     if not frame.gpus:
         width = at.gutter + at.plot + at.side
-        return [fitted([("GPU".rjust(at.gutter - 1) + " ", "label"), (safe(frame.gpu_note), "dim")], width)][
-            :height
-        ]
+        note = fit(safe(frame.gpu_note), width - at.gutter)
+        return [[("GPU".rjust(at.gutter - 1) + " ", "dim"), (note, "dim")]][:height]
     count = len(frame.gpus)
     each = next((rows for rows in (4, 2, 1) if count * rows <= height), 0)
     if each:
@@ -283,7 +284,7 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
     scales = (PERCENT, PERCENT, _power_scale(gpu), CELSIUS)
     series = (gpu.util, gpu.memory_pct, gpu.power, gpu.temperature)
     rows: list[Row] = []
-    for i, name in enumerate((_name(gpu), "memory", "power", "temp")):
+    for i, name in enumerate((_name(gpu), "memory" if at.gutter > 7 else "mem", "power", "temp")):
         rows += named(_spark(series[i], scales[i], gpu, at, look, marks), name, [sides[i]], at, look)
     return rows
 

@@ -46,7 +46,7 @@ def marks_of(frame: Frame, width: int, look: Look) -> list[Mark]:
         column = column_of(mark, frame, width)
         if column is not None:
             glyph = "┊" if mark.kind in _FAINT else "│"
-            out.append(Mark(column, f"line_{mark.kind}", glyph, f"cut_{mark.kind}"))
+            out.append(Mark(column, f"line_{mark.kind}", glyph))
     return out
 
 

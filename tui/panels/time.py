@@ -14,6 +14,8 @@ from tui.window import window_label
 
 _INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _LABEL_CELLS = 12
+_LABELLED = ("error", "mark", "load", "warning")
+"""Kinds that have words beside their line, the weightiest first."""
 _SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
 _WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end"}
 
@@ -40,11 +42,16 @@ def axis(frame: Frame, scene: Scene, at: Columns) -> Row:
 
 
 def mark_labels(frame: Frame, width: int) -> dict[int, tuple[tuple[str, ...], str]]:
-    """What stands beside the vertical lines, by column, longest form first; of several there the newest."""
+    """What stands beside the vertical lines, by column, longest form first; the weightiest first.
+
+    Of several at one place there is the weightiest, and of equals the newest: the words of a warning never
+    take the place of a change of load, and are an event below in any case.
+    """
     out: dict[int, tuple[tuple[str, ...], str]] = {}
-    for mark in frame.marks:
+    labelled = [mark for mark in frame.marks if mark.label and mark.kind in _LABELLED]
+    for mark in sorted(labelled, key=lambda mark: _LABELLED.index(mark.kind)):
         column = column_of(mark, frame, width)
-        if column is not None and mark.label and mark.kind in ("load", "mark", "error", "warning"):
+        if column is not None and (out.get(column + 1, ("", ""))[1] in ("", f"mark_{mark.kind}")):
             label = safe(mark.label, 24)
             short = label.rsplit(">", 1)[-1].strip()  # `8 > 12 rps`, `12 rps`, `12`
             out[column + 1] = ((label, short, short.split(" ", 1)[0]), f"mark_{mark.kind}")

@@ -41,13 +41,9 @@ def area(
         if 0 <= mark.column < width:
             if mark.role not in names:
                 names.append(mark.role)
-            free = filled[:, mark.column] == 0
-            codes[free, mark.column] = ord("|" if ascii_only else mark.glyph)
-            # Where the area is filled it keeps its height, and shows the mark by its colour alone.
-            over = mark.over or mark.role
-            if over not in names:
-                names.append(over)
-            roles[:, mark.column] = np.where(free, names.index(mark.role), names.index(over))
+            # The line goes through the area as well: by its colour alone nobody without colours would see it.
+            codes[:, mark.column] = ord("|" if ascii_only else mark.glyph)
+            roles[:, mark.column] = names.index(mark.role)
     if line is not None and width and height:
         cells = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
         names.append(line.role)

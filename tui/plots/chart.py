@@ -51,8 +51,6 @@ class Mark:
     column: int
     role: str
     glyph: str = "│"
-    over: str = ""
-    """The role of an area's cells where the mark crosses it; empty: `role`."""
 
 
 @dataclass(frozen=True)
@@ -195,13 +193,20 @@ def _runs(codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[s
     return [(text[a:b], names[effective[a]]) for a, b in pairwise(starts)]
 
 
+_GIVE_WAY = ("line_state", "line_note", "line_limit", "line_warning")
+
+
 def with_labels(row: Row, labels: Mapping[int, tuple[Sequence[str], str]], width: int) -> Row:
-    """`row` with `column: (texts, role)` written over its blanks: the first of the texts that fits there."""
+    """`row` with `column: (texts, role)` written over its blanks: the first of the texts that fits there.
+
+    Labels are written in the order given: one in the way of an earlier one is cut short or left out. Lines of
+    lesser marks give way to words.
+    """
     letters = list("".join(part for part, _ in row))
     roles = [role for part, role in row for _ in part]
-    for column, (texts, role) in sorted(labels.items()):
+    for column, (texts, role) in labels.items():
         end = column
-        while end < min(width, len(letters)) and letters[end] == " ":
+        while end < min(width, len(letters)) and (letters[end] == " " or roles[end] in _GIVE_WAY):
             end += 1
         # A blank is kept before whatever comes next, but not before the edge.
         room = end - column - (end < width)

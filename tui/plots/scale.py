@@ -13,6 +13,8 @@ Series = NDArray[np.float64]
 
 HOLD_NS = 10_000_000_000
 """How long a smaller scale must have sufficed before it is taken."""
+STRAY = 0.05
+"""Share of the lowest values that may be left on the lowest row of a logarithmic scale."""
 _TINIEST, _HUGEST = 1e-9, 1e15
 # Finer than 1-2-5: on two or three rows, 26 on a scale to 50 would leave half of them empty.
 _LINEAR_DIGITS = (1, 1.5, 2, 3, 4, 5, 6, 8)
@@ -27,6 +29,8 @@ class Scale:
     log: bool = False
     small_since_ns: int | None = None
     """Since when a smaller scale would have been enough; None when none would."""
+    cut: bool = False
+    """There are values below `low`: they lie on the lowest row, whose label says so."""
 
     def position(self, values: Series) -> Series:
         """0 at the bottom, 1 at the top, clipped; NaN where a value is not finite."""
@@ -58,23 +62,31 @@ def _grid_125(value: float, upwards: bool, digits: tuple[float, ...] = (1, 2, 5)
     return next(point for point in reversed(grid) if point <= value + near)
 
 
-def bounds(series: Iterable[Series], log: bool, least_high: float) -> tuple[float, float]:
-    """1-2-5 bounds that hold every finite value; `(least_high / 10 or 0, least_high)` when there is none."""
+def bounds(
+    series: Iterable[Series], log: bool, least_high: float, nought: float = 0.0
+) -> tuple[float, float, bool]:
+    """1-2-5 bounds, and whether values lie below the lower one; they hold every other finite value.
+
+    On a logarithmic scale what is not above `nought` is no length at all (chunks that came in one read), and
+    where the lowest `STRAY` of the values reach more than a decade below the others, they are left out.
+    `(least_high / 10 or 0, least_high)` where there is no value.
+    """
     finite = [values[np.isfinite(values)] for values in series]
     every = np.concatenate(finite) if finite else np.empty(0)
-    if log:
-        every = every[every > 0]
     every = np.clip(every, -_HUGEST, _HUGEST)
     if not log:
         high = float(every.max()) if every.size else 0.0
-        return 0.0, ceil_125(max(high, least_high), _LINEAR_DIGITS)
-    if not every.size:
-        return floor_125(least_high / 10), ceil_125(least_high)
-    low = floor_125(max(float(every.min()), _TINIEST))
-    high = ceil_125(max(float(every.max()), _TINIEST))
+        return 0.0, ceil_125(max(high, least_high), _LINEAR_DIGITS), False
+    lengths = np.sort(every[every > nought])
+    if not lengths.size:
+        return floor_125(least_high / 10), ceil_125(least_high), bool(every.size)
+    least, usual = float(lengths[0]), float(lengths[int(len(lengths) * STRAY)])
+    least = least if least >= usual / 10 else usual
+    low = floor_125(max(least, _TINIEST))
+    high = ceil_125(max(float(lengths[-1]), _TINIEST))
     while high / low < 4.9:  # a constant must not fill the chart with its noise
         low, high = floor_125(low * 0.7), ceil_125(high * 1.3)
-    return low, high
+    return low, high, bool((every < low).any())
 
 
 def fitted(
@@ -84,24 +96,25 @@ def fitted(
     *,
     log: bool = False,
     least_high: float = 1.0,
+    nought: float = 0.0,
 ) -> Scale:
     """The scale to draw `series` on, given the one drawn last.
 
     Grows at once; shrinks when a smaller one has sufficed for `HOLD_NS`, or when time ran backwards.
     """
-    low, high = bounds(series, log, least_high)
+    low, high, cut = bounds(series, log, least_high, nought)
     if previous is None or previous.log != log:
-        return Scale(low, high, log)
+        return Scale(low, high, log, cut=cut)
     if low < previous.low or high > previous.high:
-        return Scale(min(low, previous.low), max(high, previous.high), log)
+        return Scale(min(low, previous.low), max(high, previous.high), log, cut=cut)
     if low == previous.low and high == previous.high:
-        return replace(previous, small_since_ns=None)
+        return replace(previous, small_since_ns=None, cut=cut)
     since_ns = previous.small_since_ns
     if since_ns is None:
-        return replace(previous, small_since_ns=now_ns)
+        return replace(previous, small_since_ns=now_ns, cut=cut)
     if now_ns < since_ns or now_ns - since_ns >= HOLD_NS:
-        return Scale(low, high, log)
-    return previous
+        return Scale(low, high, log, cut=cut)
+    return replace(previous, cut=cut)
 
 
 def ticks(scale: Scale, height: int, name: Callable[[float], str]) -> dict[int, str]:
@@ -113,7 +126,7 @@ def ticks(scale: Scale, height: int, name: Callable[[float], str]) -> dict[int, 
         above = 1.0 - float(scale.position(np.array([value]))[0])
         row = min(int(above * height), height - 1)
         if all(abs(row - other) >= 2 for other in out) or (value == scale.low and row not in out):
-            out[row] = name(value)
+            out[row] = name(value) if value != scale.low or not scale.cut else "<" + name(value)
     return out
 
 

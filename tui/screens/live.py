@@ -33,6 +33,8 @@ from tui.window import WINDOWS_S, column_ns, window_label
 
 TICK_NS = 250_000_000
 NOTICE_S = 4.0
+WINDOW_S = 60.0
+"""What the charts of a live run span at first."""
 _SEEKS_NS = {
     "back": -5_000_000_000,
     "forward": 5_000_000_000,
@@ -63,9 +65,14 @@ class LiveScreen(Screen[None]):
         self._leave = leave
         self._clock = clock
         _read(view, clock)
-        at_ns = view.last_ns if view.live else view.first_ns
-        playhead = Playhead(at_ns=at_ns, following=view.live, playing=not view.live)
-        self._scene = Scene(look=look, playhead=playhead, replay=not view.live)
+        self._was_live, self._read_ns = view.live, view.last_ns
+        # What is over is shown whole, from its end: what came of it is seen at once, and play begins it anew.
+        self._scene = Scene(
+            look=look,
+            playhead=Playhead(at_ns=view.last_ns, following=view.live),
+            replay=control is None and not view.live,
+            window_s=WINDOW_S if view.live else None,
+        )
         self._scales: Mapping[str, Scale] = {}
         self._frame: Frame | None = None
         self._drawn: tuple[object, ...] = ()
@@ -96,15 +103,17 @@ class LiveScreen(Screen[None]):
     def tick(self, ui_hz: float) -> None:
         """Reads what is new, moves the playhead, and draws if anything could look different."""
         now_s = self._clock()
-        news = self._view.poll()
         view = self._view
+        news = view.poll()
         if news or not view.live:
             self._news_s = now_s
-        playhead = self._scene.playhead.advanced(now_s, 0, view.last_ns, view.live)
-        if playhead.following and not view.live:
-            playhead = playhead.to_end(view.last_ns, live=False)
+        playhead = self._advanced(now_s)
         scene = replace(
-            self._scene, playhead=playhead, ui_hz=ui_hz, silent_s=float(int(now_s - self._news_s))
+            self._scene,
+            playhead=playhead,
+            ui_hz=ui_hz,
+            silent_s=float(int(now_s - self._news_s)),
+            asked=self._asked(),
         )
         if scene.notice and now_s >= self._notice_until_s and scene.prompt is None:
             scene = replace(scene, notice="", notice_bad=False)
@@ -114,6 +123,17 @@ class LiveScreen(Screen[None]):
             self._draw()
             self._drawn = drawn
 
+    def _advanced(self, now_s: float) -> Playhead:
+        view, playhead = self._view, self._scene.playhead
+        at_end, self._read_ns = playhead.at_ns >= self._read_ns, view.last_ns
+        if view.live and not self._was_live:  # opened just before its host had begun
+            self._scene = replace(self._scene, window_s=WINDOW_S)
+            playhead = playhead.to_end(view.last_ns, live=True)
+        self._was_live = view.live
+        if not view.live and not playhead.playing and (playhead.following or at_end):
+            return playhead.to_end(view.last_ns, live=False)
+        return playhead.advanced(now_s, 0, view.last_ns, view.live)
+
     def _draw(self) -> None:
         width, height = self.size
         if not width or not height:
@@ -121,13 +141,14 @@ class LiveScreen(Screen[None]):
         view, scene = self._view, self._scene
         plot = columns_for(width).plot
         at_ns = scene.playhead.at_ns
-        slot_ns = column_ns(scene.window_s, at_ns - view.first_ns, plot)
+        # Of a window that spans the run, the columns stay where they are wherever the playhead is.
+        slot_ns = column_ns(scene.window_s, view.last_ns - view.first_ns, plot)
         frame = paged(view.frame(at_ns, slot_ns * plot, plot))
         self._catch_up(frame)
-        scene = replace(self._scene, asked=self._asked(frame))
+        self._frame = frame
+        scene = replace(self._scene, asked=self._asked())
         self._scene = scene
         self._scales = scales_for(frame, scene, self._scales)
-        self._frame = frame
         rows = compose(frame, scene, self._scales, width, height)
         edges = slices_for(width, PAGE)
         for canvas, begin, end in zip(self.query(Canvas), edges, edges[1:], strict=False):
@@ -141,11 +162,11 @@ class LiveScreen(Screen[None]):
             if shown:
                 self._last_rate_rps = shown
 
-    def _asked(self, frame: Frame) -> str:
+    def _asked(self) -> str:
         value = self._wanted.base(None, self._clock())
-        if value is None:
+        if value is None or self._frame is None:
             return ""
-        return f"{value:.0f}" if frame.closed_loop else numbers.rate(value)
+        return f"{value:.0f}" if self._frame.closed_loop else numbers.rate(value)
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self._notice_until_s = self._clock() + NOTICE_S
@@ -159,6 +180,8 @@ class LiveScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if self._scene.prompt is None:  # what was said of the key before is no news any more
+            self._scene = replace(self._scene, notice="", notice_bad=False)
         if self._scene.prompt is not None:
             self._type(event.key, event.character)
         elif self._scene.quitting:
