@@ -169,8 +169,8 @@ def test_a_constant_is_not_blown_up_to_the_whole_chart():
     ("values", "low", "cut"),
     [
         ([10.0] * 90 + [30.0] * 10, 10.0, False),
-        ([0.001] * 50 + [10.0] * 50, 10.0, True),  # half of the chunks came with the one before
-        ([0.01] * 2 + [10.0] * 98, 10.0, True),  # two strays, three decades below the others
+        ([0.001] * 50 + [10.0, 100.0] * 25, 10.0, True),  # half of the chunks came with the one before
+        ([0.01] * 2 + [10.0, 100.0] * 49, 10.0, True),  # two strays, three decades below the others
         ([2.0] * 2 + [10.0] * 98, 2.0, False),  # less than a decade below
         ([0.01] * 20 + [10.0] * 80, 0.01, False),  # a fifth of the values are no strays
         ([0.001] * 9, 10.0, True),  # nothing but gaps of no length
