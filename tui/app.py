@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from rich.text import Text
 from textual.app import App
+from textual.binding import Binding
 from textual.screen import Screen
 
 from tui.look import Look, charset_for, colours_for
@@ -19,12 +20,14 @@ from tui.screens.live import LiveScreen
 from tui.source import Control, View
 from tui.terminal import RATES_HZ, HangUpWatch, Meter, Pace, queued_writes
 from tui.text import safe
+from tui.widgets.canvas import Canvas
 
 
 class TtftopApp(App[str]):
     """Returns how the person left: `finished`, `detached`, `aborted` or `quit`; `gone` without any person."""
 
     CSS_PATH = "app.tcss"
+    BINDINGS = [Binding("ctrl+z", "suspend_process", show=False, priority=True)]  # noqa: RUF012
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
 
@@ -57,6 +60,7 @@ class TtftopApp(App[str]):
 
     def on_mount(self) -> None:
         self.set_interval(1.0 / RATES_HZ[0], self._tick)
+        self.app_resume_signal.subscribe(self, self._resumed)
         if self.is_headless:
             return
         self._meter.watch(self._driver)
@@ -78,6 +82,11 @@ class TtftopApp(App[str]):
         )
         if due:
             screen.tick(self._pace.hz)
+
+    def _resumed(self, _: App[str]) -> None:
+        """After ctrl+z and `fg` the terminal is empty, while Textual goes on sending only what changes."""
+        for canvas in self.screen.query(Canvas):
+            canvas.refresh()
 
     def leave(self, how: str) -> None:
         self.exit(how)

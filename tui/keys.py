@@ -51,7 +51,12 @@ KEYS: tuple[Key, ...] = (
     Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
     Key(("?",), "help", "this help", "?", "both", "help"),
     Key(
-        ("q", "ctrl+c", "ctrl+q"), "quit", "leave; live it asks: finish, detach or abort", "q", "both", "quit"
+        ("q", "ctrl+c", "ctrl+q"),
+        "quit",
+        "leave; live it asks: finish, detach, abort (ctrl+z suspends)",
+        "q",
+        "both",
+        "quit",
     ),
 )
 

@@ -79,7 +79,13 @@ def _counts(summary: Summary) -> str:
     tokens = summary.get("tokens") or {}
     estimated = " (estimated from chunks)" if tokens.get("source") == "chunks" else ""
     rows = [
-        ("requests", [(name.replace("_", " "), number(requests.get(name), 0)) for name in _REQUESTS]),
+        (
+            "requests",
+            [
+                *((name.replace("_", " "), number(requests.get(name), 0)) for name in _REQUESTS),
+                *([("stale", f"{stale:,} (sent again)")] if (stale := summary.get("stale_retries")) else []),
+            ],
+        ),
         (
             "rate, rps",
             [

@@ -59,6 +59,11 @@ def test_counts_and_rates_stand_by_their_names() -> None:
     assert row(text, "rate, rps") == ["offered", "4.20", "achieved", "4.17", "completed", "4.10"]
 
 
+def test_stale_connections_are_counted_where_there_were_any() -> None:
+    assert "stale 3 (sent again)" in report.render(summary(stale_retries=3))
+    assert "stale" not in report.render(summary(stale_retries=0))
+
+
 def test_a_figure_that_was_not_measured_is_a_dash_and_never_zero() -> None:
     text = report.render(summary())
     assert row(text, "ITL per token") == ["0", *"------"]

@@ -16,6 +16,7 @@ from tui import layout
 from tui.compose import compose, scales_for
 from tui.look import ROLES, Look
 from tui.paging import PAGE, paged
+from tui.panels.help import help_rows
 from tui.playhead import Playhead
 from tui.rows import width_of
 from tui.scene import Scene
@@ -128,6 +129,21 @@ def test_the_words_of_a_warning_do_not_hide_those_of_the_load_beside_it():
             ChartMark(2 * S + offset * S, None, "warning", "no NVIDIA driver"),
         ]
         assert any("start at 4 rps" in row for row in screen(view, (120, 40))[:8])
+
+
+def test_a_server_that_says_nothing_of_its_cache_shows_its_queue():
+    view = ramped(at(75))
+    frame = frame_of(view, 80)
+    frame = replace(frame, server=replace(frame.server, kv=None, kv_pct=None))
+    rows = screen(view, frame=frame)
+    assert not any("KV" in row for row in rows[:20])
+    assert any("SERVER  run 96  wait 38" in row for row in rows)
+
+
+def test_help_explains_stale_connections_and_a_saturated_client():
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 24, Look()))
+    assert re.search(r"stale  kept-alive connections found closed: sent again", text)
+    assert "CLIENT SATURATED: the figures are this client's own limit" in text
 
 
 def test_a_mark_crosses_bars_as_a_line_and_not_by_colour_alone():

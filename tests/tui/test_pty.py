@@ -56,9 +56,9 @@ class Terminal:
         self.output += got
         return got
 
-    def read_until(self, text: bytes, timeout_s: float = 30.0) -> None:
+    def read_until(self, text: bytes, timeout_s: float = 30.0, start: int = 0) -> None:
         until = time.monotonic() + timeout_s
-        while text not in self.output:
+        while text not in self.output[start:]:
             assert time.monotonic() < until, f"no {text!r} in {self.output[-2000:]!r}"
             self.read_for(0.1)
 
@@ -140,6 +140,31 @@ def test_a_signal_leaves_the_terminal_as_it_was_and_the_run_alone(number):
         assert b"\x1b[?1049l" in child.output
         assert b"\x1b[?25h" in child.output
         assert b"left: detached" in child.output
+
+
+def test_ctrl_z_gives_the_terminal_back_and_fg_draws_the_screen_anew():
+    with terminal() as child:
+        child.read_until(b"LIVE")
+        child.write(b"\x1a")
+        child.read_until(b"\x1b[?1049l")
+        until = time.monotonic() + 10
+        stopped = (0, 0)
+        while stopped == (0, 0) and time.monotonic() < until:
+            child.read_for(0.1)
+            stopped = os.waitpid(child.pid, os.WUNTRACED | os.WNOHANG)
+        assert stopped[0] == child.pid
+        assert os.WIFSTOPPED(stopped[1])
+        before = len(child.output)
+        os.kill(child.pid, signal.SIGCONT)
+        child.read_until(b"quit", start=before)
+        again = child.output[before:]
+        assert b"\x1b[?1049h" in again
+        for word in (b"TTFT ms", b"LIVE", b"TOKENS/S", b"window"):
+            assert word in again
+        child.write(b"q")
+        child.read_until(b"Leave?")
+        child.write(b"d")
+        assert child.ended() == 0
 
 
 def test_a_terminal_that_is_gone_ends_the_screen():

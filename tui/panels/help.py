@@ -12,6 +12,8 @@ _READING: tuple[tuple[str, str], ...] = (
     ("p50 p95 p99", "lines, lowest to highest; the room between is filled"),
     ("~ grey", "too few samples to mean much"),
     ("REQ/S", "offered and sent: where they part, something held back"),
+    ("stale", "kept-alive connections found closed: sent again, not an error"),
+    ("SATURATED", "CLIENT SATURATED: the figures are this client's own limit"),
 )
 
 

@@ -48,6 +48,11 @@ def server(
         preempted = Field(2, (word, "label"), (f"{numbers.rate(said.preemptions_per_s)}/s", "bad"))
     share = None if said.kv_pct is None else said.kv_pct / 100
     nothing = frame.offered * float("nan")
+    series = nothing if said.waiting_series is None else said.waiting_series
+    if said.kv is None and said.kv_pct is None:  # it says nothing of its cache
+        plot = area(series, waiting, at.plot, height, "server_fill", marks=marks, ascii_only=look.ascii_only)
+        side = [chosen([Field(0, ("SERVER", "title")), running, waits, preempted], at.side - 1)]
+        return strip(plot.rows(), ticks(waiting, height, numbers.label), side, at, look)
     first = area(
         nothing if said.kv is None else said.kv,
         PERCENT,
@@ -65,7 +70,6 @@ def server(
     # Where both rows are too short for all of it, preemptions are told in place of the bar.
     beside = preempted.runs if preempted.runs and not wide else meter
     rows = named(first, "KV %", [[*kv, ("  ", ""), *beside]], at, look)
-    series = nothing if said.waiting_series is None else said.waiting_series
     below = area(
         series, waiting, at.plot, height - 1, "server_fill", marks=marks, ascii_only=look.ascii_only
     ).rows()

@@ -11,6 +11,8 @@ from tui.plots.chart import Mark
 from tui.rows import Row, Run, fitted
 from tui.text import fit_tail
 
+_WEIGHTS = ("note", "state", "limit", "warning", "load", "mark", "error", "end")
+"""Which of several lines in one column is seen: the last of these."""
 _FAINT = ("state", "note", "limit")
 
 
@@ -42,7 +44,9 @@ def named(
 def marks_of(frame: Frame, width: int, look: Look) -> list[Mark]:
     """The vertical lines, by column of a plot of this width; the newest slot is its last column."""
     out = []
-    for mark in frame.marks:
+    for mark in sorted(
+        frame.marks, key=lambda mark: _WEIGHTS.index(mark.kind) if mark.kind in _WEIGHTS else 0
+    ):
         column = column_of(mark, frame, width)
         if column is not None:
             glyph = "┊" if mark.kind in _FAINT else "│"
