@@ -14,7 +14,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import ports
 import vocabulary
@@ -22,10 +24,13 @@ import vocabulary
 VOCABULARY = 4096
 
 
-def write_model(directory: Path) -> None:
-    """A two-layer Llama for `--load-format dummy`: a configuration and a tokenizer, no weights."""
+def write_model(directory: Path, shape: Mapping[str, object] = MappingProxyType({})) -> None:
+    """A two-layer Llama for `--load-format dummy`: a configuration and a tokenizer, no weights.
+
+    `shape` replaces values of its configuration, for a larger one.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    words = vocabulary.build(VOCABULARY)
+    words = vocabulary.build(int(str(shape.get("vocab_size", VOCABULARY))))
     tokenizer = {
         "version": "1.0",
         "truncation": None,
@@ -93,6 +98,7 @@ def write_model(directory: Path) -> None:
             "attention_bias": False,
             "mlp_bias": False,
             **ends,
+            **shape,
         },
         "generation_config.json": ends,
     }
