@@ -37,6 +37,8 @@ class Alarm:
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, ring: Callable[[], None]) -> None:
         self._loop, self._clock, self._ring = loop, clock, ring
         self._handle: asyncio.TimerHandle | None = None
+        self.at_ns: int | None = None
+        """When it rings next; None while it will not."""
         self._fd = -1
         if sys.platform == "linux":
             self._libc = ctypes.CDLL(None, use_errno=True)
@@ -51,6 +53,7 @@ class Alarm:
 
     def set(self, at_ns: int | None) -> None:
         """Rings at session time `at_ns` (at once if that has passed); None disarms."""
+        self.at_ns = at_ns
         if self._fd < 0:
             self._set_on_loop(at_ns)
             return
@@ -76,11 +79,16 @@ class Alarm:
             self._handle = None
         if at_ns is not None:
             delay_s = max(0, at_ns - self._clock.now_ns()) / 1e9
-            self._handle = self._loop.call_later(delay_s, self._ring)
+            self._handle = self._loop.call_later(delay_s, self._on_handle)
+
+    def _on_handle(self) -> None:
+        self.at_ns = None
+        self._ring()
 
     def _on_timer(self) -> None:
         try:
             os.read(self._fd, 8)
         except BlockingIOError:  # set again between the expiry and this call
             return
+        self.at_ns = None
         self._ring()

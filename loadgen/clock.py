@@ -51,6 +51,11 @@ def monotonic_ns() -> int:
     return time.monotonic_ns()
 
 
+def sleep_ns(duration_ns: int) -> None:
+    """Blocks this thread, for some tens of microseconds longer than asked."""
+    time.sleep(duration_ns / 1e9)
+
+
 def process_cpu_ns() -> int:
     """CPU time this process has used, user and system."""
     return time.process_time_ns()

@@ -19,6 +19,7 @@ from loadgen.flight import Flight
 from loadgen.plan import Finish, OpenLoad, Plan, SetConcurrency, SetCurve, WorkerCommand
 from loadgen.prompts import prompt
 from loadgen.records import TICK_NS, Request, Tick, WorkerNote
+from loadgen.resting import rest_after
 from loadgen.tally import Tally
 from loadgen.transport.connection import Connection
 from loadgen.transport.pool import Pool
@@ -29,6 +30,8 @@ _LEAD_NS = 150_000
 """An open loop wakes up so long before a request is due, makes it ready and spins until its time,"""
 _LEAD_SHARE = 0.05
 """but spends no more than this share of a core on it: at high rates it wakes up later."""
+_WAKE_NS = 100_000
+"""Rest ends so long before the alarm rings: waking up takes some of it."""
 _UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls"})
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
@@ -75,7 +78,8 @@ class Engine:
         self._drain_until_ns = 0
         self._back_off_ns = self._back_off_until_ns = 0
         self._trying = False
-        self._lead_ns = 0
+        self._lead_ns = self._rest_ns = 0
+        pool.rounds.rest_ns = self._may_rest_ns
         self._last_tick_ns = plan.start_ns // TICK_NS * TICK_NS
         self._last_cpu_ns = process_cpu_ns()
         self._last_opened = 0
@@ -359,6 +363,8 @@ class Engine:
         self._tick = self._loop.call_later(wait_ns / 1e9, self._on_tick)
 
     def _on_tick(self) -> None:
+        for flight in list(self._flights):
+            flight.settle()
         now = self._clock.now_ns()
         self._close_tick(now // TICK_NS * TICK_NS)
         self._pool.sweep()
@@ -377,20 +383,28 @@ class Engine:
         cpu_ns = process_cpu_ns()
         schedule = self._schedule
         over = self._finishing or self._load_over
-        self._emit(
-            self._tally.take(
-                t_ns=t_ns,
-                dt_ns=t_ns - self._last_tick_ns,
-                worker=self._plan.worker,
-                connects=self._pool.opened - self._last_opened,
-                in_flight=len(self._flights),
-                backlog=len(self._backlog),
-                rate_rps=None if schedule is None else 0.0 if over else schedule.curve.rate_rps(t_ns),
-                concurrency=None if schedule is not None else 0 if over else self._concurrency,
-                cpu_ns=cpu_ns - self._last_cpu_ns,
-            )
+        tick = self._tally.take(
+            t_ns=t_ns,
+            dt_ns=t_ns - self._last_tick_ns,
+            worker=self._plan.worker,
+            connects=self._pool.opened - self._last_opened,
+            in_flight=len(self._flights),
+            backlog=len(self._backlog),
+            rate_rps=None if schedule is None else 0.0 if over else schedule.curve.rate_rps(t_ns),
+            concurrency=None if schedule is not None else 0 if over else self._concurrency,
+            cpu_ns=cpu_ns - self._last_cpu_ns,
         )
+        self._emit(tick)
+        self._rest_ns = rest_after(tick)
         self._last_tick_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, self._pool.opened
+
+    def _may_rest_ns(self) -> int:
+        """How long nothing but sockets that can wait would be kept waiting."""
+        if not self._rest_ns or self._pool.opening:
+            return 0
+        if (at_ns := self._alarm.at_ns) is None:
+            return self._rest_ns
+        return min(self._rest_ns, at_ns - _WAKE_NS - self._clock.now_ns())
 
     def _beat_from(self, now_s: float) -> None:
         self._heart_due_s = now_s + _HEARTBEAT_S

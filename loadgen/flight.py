@@ -6,11 +6,12 @@ reason, and an end that HTTP agrees with. Everything else is a failure with a ki
 
 from __future__ import annotations
 
-from typing import Protocol
+from operator import sub
+from typing import Any, Protocol
 
 from loadgen.endpoints import OK_FINISH, Endpoint, Reading, Usage
 from loadgen.endpoints.reading import usage_of
-from loadgen.endpoints.usual import usual_events
+from loadgen.endpoints.usual import Counted, Usual, usual_events
 from loadgen.errors import http_kind, printable
 from loadgen.plan import Deadlines
 from loadgen.records import Request, RequestError
@@ -20,6 +21,8 @@ from loadgen.transport.connection import Connection
 
 BODY_BYTES_MAX = 64 << 20
 _ERROR_BODY_BYTES = 4096
+_HELD_MOST, _HELD_BYTES = 32, 4096
+"""Reads that are held at a time, and the longest that is."""
 
 
 class Landing(Protocol):
@@ -44,8 +47,13 @@ class Flight:
         "_endpoint",
         "_event_stream",
         "_failure",
+        "_held",
+        "_held_by_kernel",
+        "_held_ns",
         "_landing",
+        "_may_hold",
         "_one_token_chunks",
+        "_over",
         "_sse",
         "_tally",
         "connection",
@@ -73,6 +81,7 @@ class Flight:
         self.waited_for_cap = waited_for_cap
         self.connection: Connection | None = None
         self.give_up_opening: object = None
+        self._over = False
         self._start_over()
 
     def _start_over(self) -> None:
@@ -81,6 +90,9 @@ class Flight:
         self._bytes_of_error = b""
         self._event_stream = self._done = False
         self._failure: RequestError | None = None
+        self._held: list[bytes] = []
+        self._held_ns: list[int] = []
+        self._may_hold = self._held_by_kernel = False
 
     # what the connection tells
 
@@ -103,9 +115,29 @@ class Flight:
             )
 
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
+        # What looks like one more usual event is kept with its time, and many are read at once: that costs
+        # a fifth. The first token of a stream, and all that looks otherwise, are read at once.
+        if (
+            self._may_hold
+            and by_kernel is self._held_by_kernel
+            and data.startswith(b"data: {")
+            and data.endswith(b"}\n\n")
+            and len(data) <= _HELD_BYTES
+        ):
+            self._held.append(data)
+            self._held_ns.append(t_ns)
+            if len(self._held) >= _HELD_MOST:
+                self.settle()
+            return
+        if self.settle():
+            self._on_body(t_ns, data, by_kernel)
+            self._held_by_kernel = by_kernel
+            self._may_hold = self._sse.at_rest and self.record.last_token_ns is not None and not self._done
+
+    def _on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
         self._body_bytes += len(data)
         if self._body_bytes > BODY_BYTES_MAX:
-            self.fail(t_ns, "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
+            self._give_up(t_ns, "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
             return
         if not self._event_stream:
             self._bytes_of_error = (self._bytes_of_error + data)[:_ERROR_BODY_BYTES]
@@ -113,7 +145,7 @@ class Flight:
         try:
             bearing = self._read(t_ns, data)
         except SseLimitError as error:
-            self.fail(t_ns, "body_too_large", str(error))
+            self._give_up(t_ns, "body_too_large", str(error))
             return
         if bearing:
             tally = self._tally
@@ -121,13 +153,28 @@ class Flight:
             tally.kernel_reads += by_kernel
             tally.coalesced_reads += bearing > 1
 
+    def settle(self) -> bool:
+        """Reads what is held, as if it had been read when it came; False if the request is over."""
+        pieces, times = self._held, self._held_ns
+        if pieces:
+            self._held, self._held_ns = [], []
+            taken = self._on_pieces(pieces, times)
+            for t_ns, data in zip(times[taken:], pieces[taken:], strict=True):
+                if not self._over:
+                    self._on_body(t_ns, data, self._held_by_kernel)
+        return not self._over
+
     def on_end(self, t_ns: int) -> None:
+        if not self.settle():
+            return
         if self._event_stream and (events := self._sse.close()):
             self.flag("unterminated_event")
             self._tally.reads += self._on_events(events, t_ns) > 0
         self._land(t_ns, self._verdict())
 
     def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
+        if not self.settle():
+            return
         if reused and not answered and kind == "cut_mid_stream" and not self.record.stale_retries:
             self.record.stale_retries = 1
             self._start_over()
@@ -148,13 +195,17 @@ class Flight:
 
     def fail(self, t_ns: int, kind: str, message: str = "") -> None:
         """Gives the request up."""
+        if self.settle():
+            self._give_up(t_ns, kind, message)
+
+    def _give_up(self, t_ns: int, kind: str, message: str) -> None:
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.abandon()
         self._land(t_ns, self._failure or RequestError(kind, printable(message)))
 
     def overdue(self, now_ns: int, deadlines: Deadlines) -> str | None:
-        """The deadline that has passed, as an error kind; None while all is well."""
+        """The deadline that has passed, as an error kind; None while all is well. What is held is settled."""
         record = self.record
         if record.sent_ns is None:
             return None
@@ -183,20 +234,37 @@ class Flight:
                 bearing = self._on_events(sse.feed(data[:cut]), t_ns)
                 data = data[cut:]
         if sse.at_rest:
-            if self._chunk_counts:
-                taken, size = self._on_counted(data, t_ns)
-            else:
-                events, size = usual_events(self._endpoint.usual, data)
-                taken = self._on_chunks(t_ns, len(events), None, False) if events else 0
-            bearing += taken
+            events, size = self._usual(data)
+            if events:
+                self._on_usages(events)
+                bearing += self._on_chunks(t_ns, len(events), 1 if self._chunk_counts else None, False)
             if size == len(data):
                 return bearing
             data = data[size:]
         return bearing + self._on_events(sse.feed(data), t_ns)
 
-    def _on_counted(self, data: bytes, t_ns: int) -> tuple[int, int]:
-        """Takes in the usual events at the start of `data` of a server that counts tokens, as long as each
-        bears one: how many did, and the bytes of all."""
+    def _on_pieces(self, pieces: list[bytes], times_ns: list[int]) -> int:
+        """Takes in reads of one usual event each, from the first on; returns how many."""
+        data = b"".join(pieces)
+        if self._body_bytes + len(data) > BODY_BYTES_MAX:
+            return 0
+        events, size = self._usual(data)
+        taken = len(events)
+        # Each piece begins and ends like an event, so it holds one at least: as many as pieces are one each.
+        if not 0 < taken <= len(pieces) or size != sum(map(len, pieces[:taken])):
+            return 0
+        self._body_bytes += size
+        self._on_usages(events)
+        self._tally.reads += taken
+        self._tally.kernel_reads += taken * self._held_by_kernel
+        self._on_chunks_apart(times_ns[:taken], 1 if self._chunk_counts else None)
+        return taken
+
+    def _usual(self, data: bytes) -> tuple[list[Usual[Any]] | list[Counted[Any]], int]:
+        """The usual events at the start of `data`, and how many bytes they take. Of a server that counts
+        tokens: if each bears one."""
+        if not self._chunk_counts:
+            return usual_events(self._endpoint.usual, data)
         events, size = usual_events(self._endpoint.counted, data)
         counted = self._counted
         for event in events:
@@ -204,13 +272,8 @@ class Flight:
             if event.choices.choice.token_ids is None and (
                 event.usage is None or event.usage.completion_tokens != counted
             ):
-                return 0, 0
-        if not events:
-            return 0, 0
-        for event in events:
-            if (usage := usage_of(event.usage)) is not None:
-                self._on_usage(usage)
-        return self._on_chunks(t_ns, len(events), 1, False), size
+                return [], 0
+        return events, size
 
     def _on_events(self, events: list[Event], t_ns: int) -> int:
         """Takes events in one by one; returns how many bore tokens."""
@@ -221,6 +284,12 @@ class Flight:
         for event in events:
             bearing += self._on_reading(self._endpoint.read(event.data, event.name), t_ns)
         return bearing
+
+    def _on_usages(self, events: list[Usual[Any]] | list[Counted[Any]]) -> None:
+        if self._chunk_counts:
+            for event in events:
+                if (usage := usage_of(event.usage)) is not None:
+                    self._on_usage(usage)
 
     def _on_usage(self, usage: Usage) -> None:
         self.record.input_tokens = usage.prompt_tokens
@@ -296,6 +365,29 @@ class Flight:
         record.chunks += chunks
         return chunks
 
+    def _on_chunks_apart(self, times_ns: list[int], tokens: int | None) -> None:
+        """Token-bearing events that came one by one after the first, `tokens` in each: 1 or None, unknown."""
+        record, tally, chunks = self.record, self._tally, len(times_ns)
+        self._counted += chunks
+        tally.chunks += chunks
+        tally.output_tokens += chunks
+        before_ns = [record.last_token_ns or 0, *times_ns[:-1]]
+        gaps_ns = map(sub, times_ns, before_ns)
+        if tokens == 1 or self._one_token_chunks:
+            tally.gaps_ns += gaps_ns
+        else:
+            for gap_ns in gaps_ns:
+                tally.chunk_gap.add(gap_ns)
+        record.gaps_us += [
+            t_ns // 1000 - last_ns // 1000 for t_ns, last_ns in zip(times_ns, before_ns, strict=True)
+        ]
+        if record.first_answer_token_ns is None:
+            record.first_answer_token_ns = times_ns[0]
+        if tokens is not None:
+            record.chunk_tokens += [1] * chunks
+        record.last_token_ns = times_ns[-1]
+        record.chunks += chunks
+
     # the end
 
     def _verdict(self) -> RequestError | None:
@@ -323,7 +415,7 @@ class Flight:
         return None
 
     def _land(self, t_ns: int, error: RequestError | None) -> None:
-        record = self.record
+        record, self._over = self.record, True
         record.end_ns, record.error = t_ns, error
         if record.output_tokens is not None:
             record.token_source = "usage"

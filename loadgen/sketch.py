@@ -66,3 +66,13 @@ class SketchCounts:
         """Flat `[bucket, count, ...]` by rising bucket; the counts start again from nothing."""
         counts, self.counts = self.counts, {}
         return [part for pair in sorted(counts.items()) for part in pair]
+
+
+def quantile_ns(taken: list[int], share: float) -> float | None:
+    """The duration below which `share` of what was `taken` lies; None of nothing."""
+    beyond = share * sum(taken[1::2])
+    for at, n in zip(taken[::2], taken[1::2], strict=True):
+        beyond -= n
+        if beyond < 0:
+            return value_ns(at)
+    return None

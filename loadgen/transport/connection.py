@@ -16,6 +16,7 @@ from typing import Protocol
 import httptools
 
 from loadgen.clock import Clock
+from loadgen.transport.rounds import Rounds
 from loadgen.transport.stamps import StampedReader, ask_for_stamps
 
 HEADER_BYTES_MAX = 131_072
@@ -73,12 +74,14 @@ class Connection:
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         reader: StampedReader,
+        rounds: Rounds,
         owner: Owner,
         address: SocketAddress,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> None:
         self._loop, self._clock, self._reader, self._owner = loop, clock, reader, owner
+        self._rounds = rounds
         self.connect_ns: int | None = None
         """How long opening took, TLS included; None until open."""
         self.uses = 0
@@ -135,7 +138,7 @@ class Connection:
             self._open_failed(OSError(failed, os.strerror(failed)))
             return
         self._stop_writing()
-        self._loop.add_reader(self._fd, self._on_readable)
+        self._rounds.add(self._fd, self._on_readable)
         if self._shaking:
             self._shake_hands()
         else:
@@ -377,5 +380,5 @@ class Connection:
         if sock is None:
             return
         self._stop_writing()
-        self._loop.remove_reader(self._fd)
+        self._rounds.remove(self._fd)
         sock.close()

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from loadgen.clock import Clock
 from loadgen.transport.connection import Connection, SocketAddress
+from loadgen.transport.rounds import Rounds
 from loadgen.transport.stamps import StampedReader
 
 IDLE_S = 4.0
@@ -45,6 +46,7 @@ class Pool:
         self._addresses, self._good = addresses, 0
         self._tls, self._server_name, self._connect_s = tls, server_name, connect_s
         self.reader = StampedReader(clock)
+        self.rounds = Rounds(loop)
         self._connecting_ahead = False
         self.opened = 0
         """Connections opened so far."""
@@ -96,6 +98,7 @@ class Pool:
                 self._loop,
                 self._clock,
                 self.reader,
+                self.rounds,
                 self,
                 self._addresses[at],
                 self._tls,
@@ -115,6 +118,11 @@ class Pool:
 
         attempt(0)
         return give_up
+
+    @property
+    def opening(self) -> bool:
+        """Some connection is being opened."""
+        return bool(self._waiting)
 
     def connect_ahead(self) -> None:
         """Opens a connection for the next request, which would have to wait for it: unless one is idle."""
@@ -155,6 +163,7 @@ class Pool:
             connection.close()
         self._all.clear()
         self._idle.clear()
+        self.rounds.close()
 
     def _too_slow(self, connection: Connection) -> None:
         connection.close()
