@@ -7,15 +7,17 @@
    was sent. Keys, on the command line, in the query of a request, or in POST /config?... (which also
    forgets the figures so far):
 
-     tokens=200      events of one token in a stream
+     tokens=200      events of one token in a stream; fewer where the request's max_tokens is less
      ttft_ms=0       from the arrival of the request, as the kernel saw it, to its first event
      itl_ms=0        from one event to the next; 0 is an open throttle: as many as the socket takes
      pace=own        own: each stream by its own arrival; spread: first tokens are put off by a share of
                      itl_ms, so that streams interleave evenly; burst: all streams send at the same instants
      counted=0       1: events carry token_ids and usage, as vLLM sends when it is asked to
+     usage=1         0: no last event without choices that says usage, which SGLang's client does not stand
 
-   GET /stats gives the truth as JSON: requests, events, TTFT (arrival to first send) and ITL (between
-   sends), milliseconds. GET /sends gives each send: the FNV-1a hash of the request's body, then its times.
+   GET /stats gives the truth as JSON: requests, events, first_ns (arrival of the first request for a stream,
+   CLOCK_MONOTONIC; 0 before it), TTFT (arrival to first send) and ITL (between sends), milliseconds.
+   GET /sends gives each stream's sends: the FNV-1a hash of the request's body, their number, their times.
    GET /v1/models and /health answer as expected. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -40,7 +43,7 @@
 #define OUT_BYTES (1 << 17)
 
 enum pace { OWN, SPREAD, BURST };
-struct settings { int tokens, counted; enum pace pace; int64_t ttft_ns, itl_ns; };
+struct settings { int tokens, counted, usage; enum pace pace; int64_t ttft_ns, itl_ns; };
 
 struct conn {
     int fd, streaming, sent_tokens, writing;
@@ -51,11 +54,12 @@ struct conn {
     size_t log_at;                       /* where in `sends` this stream's times go */
 };
 
-static struct settings defaults = {200, 0, OWN, 0, 0};
+static struct settings defaults = {200, 0, 1, OWN, 0, 0};
 static struct conn *conns[MAX_CONNS];
 static struct conn *heap[MAX_CONNS]; static int heap_len;      /* by due_ns */
 static struct figures ttft, itl;
 static long requests, events;
+static int64_t first_ns;
 static int64_t *sends; static size_t sends_len, sends_cap;
 static int epoll_fd;
 static int64_t real_minus_mono;
@@ -79,6 +83,7 @@ static void measure_offset(void) {
 static void set_one(struct settings *s, const char *key, const char *value) {
     if (!strcmp(key, "tokens")) s->tokens = atoi(value);
     else if (!strcmp(key, "counted")) s->counted = atoi(value);
+    else if (!strcmp(key, "usage")) s->usage = atoi(value);
     else if (!strcmp(key, "ttft_ms")) s->ttft_ns = (int64_t)(atof(value) * 1e6);
     else if (!strcmp(key, "itl_ms")) s->itl_ns = (int64_t)(atof(value) * 1e6);
     else if (!strcmp(key, "pace")) s->pace = value[0] == 's' ? SPREAD : value[0] == 'b' ? BURST : OWN;
@@ -194,7 +199,8 @@ static void put_token(struct conn *c, int64_t t_ns) {
 
 static void put_end(struct conn *c) {
     char text[512];
-    put_chunk(c, text, sprintf(text, "data: {\"id\":\"cmpl-0000000000000000000\",\"object\":\"text_completion\","
+    if (c->set.usage) put_chunk(c, text, sprintf(text,
+        "data: {\"id\":\"cmpl-0000000000000000000\",\"object\":\"text_completion\","
         "\"created\":1763700000,\"model\":\"bench-model\",\"choices\":[],\"usage\":{\"prompt_tokens\":8,"
         "\"total_tokens\":%d,\"completion_tokens\":%d}}\n\n", 8 + c->set.tokens, c->set.tokens));
     put_chunk(c, "data: [DONE]\n\n", 14);
@@ -249,6 +255,10 @@ static void answer(struct conn *c, const char *body, size_t len) {
 }
 
 static void begin_stream(struct conn *c, const char *body, size_t len) {
+    if (!first_ns) first_ns = c->arrived_ns;
+    char *asked = memmem(body, len, "\"max_tokens\":", 13);
+    int most = asked ? atoi(asked + 13) : 0;
+    if (most > 0 && most < c->set.tokens) c->set.tokens = most;
     uint64_t hash = 1469598103934665603ULL;
     for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)body[i]) * 1099511628211ULL;
     size_t need = sends_len + c->set.tokens + 2;
@@ -273,8 +283,8 @@ static void begin_stream(struct conn *c, const char *body, size_t len) {
 static void tell_stats(struct conn *c) {
     char text[1024], a[256], b[256];
     say(&ttft, a); say(&itl, b);
-    answer(c, text, sprintf(text, "{\"requests\":%ld,\"events\":%ld,\"ttft_ms\":%s,\"itl_ms\":%s}\n",
-                            requests, events, a, b));
+    answer(c, text, sprintf(text, "{\"requests\":%ld,\"events\":%ld,\"first_ns\":%lld,\"ttft_ms\":%s,"
+                            "\"itl_ms\":%s}\n", requests, events, (long long)first_ns, a, b));
 }
 
 /* One whole request at the start of `in`; returns its length, 0 if more must come. */
@@ -299,7 +309,7 @@ static size_t serve_one(struct conn *c) {
         begin_stream(c, c->in + head, body);
     } else if (IS("/config")) {
         set_from_query(&defaults, query, query_len);
-        forget(&ttft); forget(&itl); requests = events = 0; sends_len = 0;
+        forget(&ttft); forget(&itl); requests = events = 0; first_ns = 0; sends_len = 0;
         answer(c, "{}", 2);
     } else if (IS("/stats")) tell_stats(c);
     else if (IS("/sends")) answer(c, (char *)sends, sends_len * sizeof *sends);
@@ -354,6 +364,8 @@ int main(int argc, char **argv) {
         else set_from_query(&defaults, argv[i], strlen(argv[i]));
     }
     signal(SIGPIPE, SIG_IGN);
+    struct rlimit files; getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max; setrlimit(RLIMIT_NOFILE, &files);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     setsockopt(listener, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);      /* accepted sockets inherit it */

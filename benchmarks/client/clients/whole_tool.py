@@ -1,9 +1,9 @@
 """Runs another load tester whole, from its own environment, and tells what it reports of itself.
 
-python -m benchmarks.client.clients.whole_tool NAME ENVIRONMENT TOKENIZER PORT STREAMS REQUESTS TOKENS
+python -m benchmarks.client.clients.whole_tool NAME TOKENIZER PORT STREAMS REQUESTS TOKENS
 
-`events` and `wall_s` are the tool's own; `cpu_s` is of all its processes, start-up and report included, and
-`rss_mb` their largest sum.
+`events`, `wall_s` and `succeeded` (requests) are the tool's own; `cpu_s` is of all its processes, start-up
+and report included, and `rss_mb` their largest sum.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.client.clients.telling import quantiles_ms
+from benchmarks.client.environments import directory_of, extra_path
 
 Told = dict[str, Any]
 
@@ -36,10 +40,18 @@ def guidellm(url: str, tokenizer: str, streams: int, requests: int, tokens: int)
 def guidellm_told(scratch: Path) -> Told:
     run = json.loads((scratch / "benchmarks.json").read_text())["benchmarks"][0]
     metrics = run["metrics"]
-    ttft = metrics["time_to_first_token_ms"]["successful"]
-    events = round(metrics["output_token_count"]["successful"]["total_sum"])
-    quantiles = {key: ttft["percentiles"][key] for key in ("p50", "p90", "p99")}
-    return {"events": events, "wall_s": run["duration"], "ttft_ms": {"mean": ttft["mean"], **quantiles}}
+
+    def figures(name: str) -> Told:
+        of = metrics[name]["successful"]
+        return {"mean": of["mean"], **{key: of["percentiles"][key] for key in ("p50", "p90", "p99")}}
+
+    return {
+        "events": round(metrics["output_token_count"]["successful"]["total_sum"]),
+        "succeeded": metrics["request_totals"]["successful"],
+        "wall_s": run["duration"],
+        "ttft_ms": figures("time_to_first_token_ms"),
+        "itl_ms": figures("inter_token_latency_ms"),
+    }
 
 
 def aiperf(url: str, tokenizer: str, streams: int, requests: int, tokens: int) -> list[str]:
@@ -53,11 +65,16 @@ def aiperf(url: str, tokenizer: str, streams: int, requests: int, tokens: int) -
 
 def aiperf_told(scratch: Path) -> Told:
     run = json.loads((scratch / "out" / "profile_export_aiperf.json").read_text())
-    ttft = run["time_to_first_token"]
+
+    def figures(name: str) -> Told:
+        return {"mean": run[name]["avg"], **{key: run[name][key] for key in ("p50", "p90", "p99")}}
+
     return {
         "events": round(run["total_output_tokens"]["avg"]),
+        "succeeded": round(run["request_count"]["avg"]),
         "wall_s": run["benchmark_duration"]["avg"],
-        "ttft_ms": {"mean": ttft["avg"], "p50": ttft["p50"], "p90": ttft["p90"], "p99": ttft["p99"]},
+        "ttft_ms": figures("time_to_first_token"),
+        "itl_ms": figures("inter_token_latency"),
     }
 
 
@@ -73,11 +90,40 @@ def vllm(url: str, tokenizer: str, streams: int, requests: int, tokens: int) -> 
 
 def vllm_told(scratch: Path) -> Told:
     run = json.loads((scratch / "result.json").read_text())
-    quantiles = {key: run[f"{key}_ttft_ms"] for key in ("p50", "p90", "p99")}
+
+    def figures(name: str) -> Told:
+        return {"mean": run[f"mean_{name}"], **{key: run[f"{key}_{name}"] for key in ("p50", "p90", "p99")}}
+
     return {
         "events": run["total_output_tokens"],
+        "succeeded": run["completed"],
         "wall_s": run["duration"],
-        "ttft_ms": {"mean": run["mean_ttft_ms"], **quantiles},
+        "ttft_ms": figures("ttft_ms"),
+        "itl_ms": figures("itl_ms"),
+    }
+
+
+def sglang(url: str, tokenizer: str, streams: int, requests: int, tokens: int) -> list[str]:
+    return [
+        *("python", str(Path(__file__).with_name("sglang_python.py")), "--backend", "vllm"),
+        *("--base-url", url, "--model", "bench-model", "--tokenizer", tokenizer),
+        *("--dataset-name", "random-ids", "--random-range-ratio", "1"),
+        *("--random-input-len", "8", "--random-output-len", str(tokens), "--num-prompts", str(requests)),
+        *("--max-concurrency", str(streams), "--warmup-requests", "0", "--disable-tqdm"),
+        *("--output-file", "result.json", "--output-details"),
+    ]
+
+
+def sglang_told(scratch: Path) -> Told:
+    run = json.loads((scratch / "result.json").read_text().splitlines()[-1])
+    ttft_ns = [int(seconds * 1e9) for seconds in run["ttfts"]]
+    itl_ns = [int(seconds * 1e9) for gaps in run["itls"] for seconds in gaps]
+    return {
+        "events": run["total_output_tokens"],
+        "succeeded": run["completed"],
+        "wall_s": run["duration"],
+        "ttft_ms": quantiles_ms(ttft_ns),
+        "itl_ms": quantiles_ms(itl_ns),
     }
 
 
@@ -85,6 +131,7 @@ TOOLS: dict[str, tuple[Callable[[str, str, int, int, int], list[str]], Callable[
     "guidellm": (guidellm, guidellm_told),
     "aiperf": (aiperf, aiperf_told),
     "vllm": (vllm, vllm_told),
+    "sglang": (sglang, sglang_told),
 }
 
 
@@ -102,14 +149,17 @@ def session_rss_mb(session: int) -> float:
 
 
 def main() -> None:
-    name, environment, tokenizer, *numbers = sys.argv[1:]
+    name, tokenizer, *numbers = sys.argv[1:]
     port, streams, requests, tokens = map(int, numbers)
     argv_of, told_of = TOOLS[name]
-    environ = {**os.environ, "PATH": f"{environment}/bin:{os.environ['PATH']}"}
+    environ = {**os.environ, "PATH": f"{directory_of(name)}/bin:{os.environ['PATH']}"}
+    if (path := extra_path(name)) is not None:
+        environ["PYTHONPATH"] = path
     if name != "aiperf":  # which refuses a tokenizer in a local directory then
         environ["HF_HUB_OFFLINE"] = "1"
     with tempfile.TemporaryDirectory() as scratch, open(Path(scratch) / "log", "wb") as log:
         argv = argv_of(f"http://127.0.0.1:{port}", tokenizer, streams, requests, tokens)
+        spawned_ns = time.monotonic_ns()
         with subprocess.Popen(
             argv, stdout=log, stderr=log, cwd=scratch, env=environ, start_new_session=True
         ) as process:
@@ -129,7 +179,8 @@ def main() -> None:
             sys.exit(f"{name}: exit code {code}: {lines[-1] if lines else ''}")
         told = told_of(Path(scratch))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told |= {"cpu_s": used.ru_utime + used.ru_stime, "rss_mb": max(rss_mb), "error_ms": None}
+    told |= {"cpu_s": used.ru_utime + used.ru_stime, "rss_mb": max(rss_mb)}
+    told |= {"error_ms": None, "spawned_ns": spawned_ns}
     print(json.dumps(told))
 
 
