@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -163,11 +164,10 @@ class HistogramColumns:
 
     def quantiles_s(
         self, from_ns: float, to_ns: float, qs: tuple[float, ...]
-    ) -> tuple[int, list[float]] | None:
+    ) -> tuple[int, list[Quantile]] | None:
         """How many were observed between the last readings up to both instants, and their quantiles.
 
-        Linear within a bucket; a value beyond the last bound is that bound. None when nothing was observed
-        or the counts fell.
+        None when nothing was observed or the counts fell.
         """
         a, b = self._table.upto(np.array([from_ns, to_ns])).tolist()
         a = max(a, 1)
@@ -184,14 +184,25 @@ class HistogramColumns:
         return int(total), [_within(edges, below, q * total) for q in qs]
 
 
-def _within(edges: Floats, below: Floats, rank: float) -> float:
+class Quantile(NamedTuple):
+    """What a histogram tells of one."""
+
+    value_s: float | None
+    """Linear within its bucket. None in the first bucket, which may reach from 0 to 300 ms, and beyond the
+    last bound: a figure from within would be invented."""
+    at_least_s: float
+    at_most_s: float | None
+
+
+def _within(edges: Floats, below: Floats, rank: float) -> Quantile:
     i = int(np.searchsorted(below, rank, side="left"))
     if i >= len(edges):
-        return float(edges[-1])
-    if i == 0:
-        return float(edges[0])
+        return Quantile(None, float(edges[-1]), None)
+    if i <= 1:
+        return Quantile(None, 0.0, float(edges[min(1, len(edges) - 1)]))
+    low, high = float(edges[i - 1]), float(edges[i])
     share = (rank - below[i - 1]) / (below[i] - below[i - 1])
-    return float(edges[i - 1] + share * (edges[i] - edges[i - 1]))
+    return Quantile(low + share * (high - low), low, high)
 
 
 @dataclass

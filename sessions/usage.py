@@ -7,7 +7,7 @@ from math import fsum
 import numpy as np
 
 from sessions.columns import Floats
-from sessions.devices import HISTOGRAMS, HOST_FIELDS, THROTTLED, GpuColumns, place
+from sessions.devices import HISTOGRAMS, HOST_FIELDS, THROTTLED, GpuColumns, Quantile, place
 from sessions.energy import curve_of
 from sessions.timeline import Timeline
 from telemetry.records import GpuDevice
@@ -123,8 +123,7 @@ def server_over(timeline: Timeline, start_ns: int, end_ns: int) -> dict[str, obj
             known = columns.histograms.get(name)
             found = None if known is None else known.quantiles_s(start_ns, end_ns, (0.5, 0.95, 0.99))
             if found is not None:
-                p50, p95, p99 = (value * 1e3 for value in found[1])
-                own[f"{name}_ms"] = {"count": found[0], "p50": p50, "p95": p95, "p99": p99}
+                own[f"{name}_ms"] = _own(found[0], dict(zip(("p50", "p95", "p99"), found[1], strict=True)))
         spreads = {name: _spread(samples[name][a:b]) for name in _GAUGES}
         return {
             "source": source,
@@ -133,6 +132,20 @@ def server_over(timeline: Timeline, start_ns: int, end_ns: int) -> dict[str, obj
             **own,
         }
     return None
+
+
+def _own(count: int, quantiles: dict[str, Quantile]) -> dict[str, object]:
+    """In ms. A quantile that the histogram is too coarse for is None, and stands under `between`."""
+    between = {
+        name: [one.at_least_s * 1e3, None if one.at_most_s is None else one.at_most_s * 1e3]
+        for name, one in quantiles.items()
+        if one.value_s is None
+    }
+    return {
+        "count": count,
+        **{name: None if one.value_s is None else one.value_s * 1e3 for name, one in quantiles.items()},
+        **({"between": between} if between else {}),
+    }
 
 
 _GAUGES = ("running", "waiting", "kv_pct", "prefix_hit_pct")

@@ -231,11 +231,19 @@ def _money(cost: Mapping[str, Any]) -> str:
 def _server(server: Mapping[str, Any]) -> str:
     """The server's own latencies: beside ours, the difference is network and client."""
     said = [
-        f"{label} p50 {milliseconds(own['p50'])} p99 {milliseconds(own['p99'])}"
+        f"{label} p50 {_own(own, 'p50')} p99 {_own(own, 'p99')}"
         for name, label in (("ttft_ms", "TTFT"), ("itl_ms", "ITL"), ("queue_ms", "queue"))
         if (own := server.get(name))
     ]
     return f"server's own, ms   {'   '.join(said)}" if said else ""
+
+
+def _own(own: Mapping[str, Any], name: str) -> str:
+    """A quantile of a server's histogram; `<10.0` or `>80,000` where its buckets tell no more."""
+    low, high = (own.get("between") or {}).get(name, (None, None))
+    if low is None:
+        return milliseconds(own[name])
+    return f">{milliseconds(low)}" if high is None else f"<{milliseconds(high)}"
 
 
 def _telemetry(sources: Sequence[Mapping[str, Any]]) -> str:

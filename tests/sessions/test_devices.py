@@ -126,20 +126,24 @@ def test_a_servers_histogram_is_read_as_the_difference_over_a_span():
     )
     ttft = timeline.servers["m"].histograms["ttft"]
     # 40 more: 20 in 0.1 to 0.2 s, 20 in 0.2 to 0.4 s. The 10th is half way into the one, the 30th into the other.
-    assert ttft.quantiles_s(1 * S, 11 * S, (0.25, 0.5, 0.75)) == (40, pytest.approx([0.15, 0.2, 0.3]))
-    assert ttft.quantiles_s(0, 11 * S, (0.5,)) == (40, pytest.approx([0.2])), (
-        "what came before it was read is not of the span"
-    )
+    count, found = ttft.quantiles_s(1 * S, 11 * S, (0.25, 0.5, 0.75))
+    assert (count, [one.value_s for one in found]) == (40, pytest.approx([0.15, 0.2, 0.3]))
+    assert [(one.at_least_s, one.at_most_s) for one in found] == [(0.1, 0.2), (0.1, 0.2), (0.2, 0.4)]
+    assert ttft.quantiles_s(0, 11 * S, (0.5,))[0] == 40, "what came before it was read is not of the span"
     assert ttft.quantiles_s(11 * S, 20 * S, (0.5,)) is None
     assert ttft.quantiles_s(0, 5 * S, (0.5,)) is None
 
 
-def test_beyond_the_last_bound_a_quantile_is_that_bound():
+def test_in_the_first_bucket_and_beyond_the_last_bound_a_histogram_tells_no_quantile():
     timeline = folded(
         ServerSample(t_ns=1, took_ns=1, source="m", ttft=histogram(0, 0, 0, 0)),
-        ServerSample(t_ns=2, took_ns=1, source="m", ttft=histogram(0, 0, 1, 10)),
+        ServerSample(t_ns=2, took_ns=1, source="m", ttft=histogram(6, 6, 7, 10)),
     )
-    assert timeline.servers["m"].histograms["ttft"].quantiles_s(1, 2, (0.99,)) == (10, [0.4])
+    count, found = timeline.servers["m"].histograms["ttft"].quantiles_s(1, 2, (0.5, 0.6, 0.65, 0.99))
+    assert count == 10
+    assert found[:2] == [(None, 0.0, 0.1)] * 2
+    assert found[2].value_s == pytest.approx(0.3)
+    assert found[3] == (None, 0.4, None)
 
 
 @pytest.mark.parametrize("counts", [(0, 0, 0, 0), (9, 12, 12, 12), (10, 9, 12, 12), (0, 1, 2)])

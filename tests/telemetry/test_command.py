@@ -212,3 +212,15 @@ def test_doctor_tries_every_word_of_telemetry(command, served, dead_port):
     assert said[1] == "ok  GPU 0       NVIDIA H100 80GB HBM3, 80 GiB, on node-a"
     assert said[-2] == f"!   telemetry   127.0.0.1:{dead_port}/metrics: cannot connect (Connection refused)"
     assert said[-1].startswith("!   telemetry   ssh node2: ssh cannot be started")
+
+
+def test_a_servers_own_latency_that_its_buckets_do_not_tell_is_a_bound_not_a_figure():
+    own = {
+        "count": 9,
+        "p50": None,
+        "p95": 12.0,
+        "p99": None,
+        "between": {"p50": [0, 10], "p99": [80000, None]},
+    }
+    text = render({"server": {"itl_ms": own}})
+    assert "server's own, ms   ITL p50 <10.0 p99 >80,000" in text.splitlines()
