@@ -48,7 +48,7 @@ class TtftopApp(App[str]):
         self.title = safe(title, 80)
         encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
         self._look = Look(
-            charset=charset or charset_for(encoding, os.environ.get("TERM", "")),
+            charset=charset or charset_for(encoding, os.environ),
             colours=colours_for(self.console.color_system, no_color),
         )
         self._view, self._control, self._gone, self._clock = view, control, gone, clock

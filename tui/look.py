@@ -111,10 +111,19 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def charset_for(encoding: str, term: str) -> str:
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+_PLAIN_TERMINALS = ("linux", "dumb", "vt100", "vt220")
+
+
+def charset_for(encoding: str, environment: Mapping[str, str]) -> str:
     """`braille` where the terminal can be expected to show it: UTF-8, and not the bare kernel console."""
-    wide = encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig")
-    return "braille" if wide and term not in ("linux", "dumb", "vt100", "vt220") else "ascii"
+    locale = next((text for name in ("LC_ALL", "LC_CTYPE", "LANG") if (text := environment.get(name))), "C")
+    # Where the locale is C, Python takes UTF-8 all the same and writes so into LC_CTYPE (PEP 538, 540): a C
+    # that a person has set tells of the terminal, none at all does not.
+    if locale in _COERCED and not environment.get("LC_ALL") and environment.get("LANG") in ("C", "POSIX"):
+        locale = "C"
+    wide = all("utf8" in text.lower().replace("-", "").replace("_", "") for text in (encoding, locale))
+    return "braille" if wide and environment.get("TERM") not in _PLAIN_TERMINALS else "ascii"
 
 
 def colours_for(color_system: str | None, no_color: bool) -> str:

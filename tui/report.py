@@ -46,6 +46,7 @@ def render(summary: Summary) -> str:
         _telemetry(summary.get("telemetry") or []),
         _limits(summary.get("limits") or []),
         _errors(summary.get("errors") or {}),
+        _notes(summary.get("notes") or []),
         verdict(summary),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -290,6 +291,15 @@ def _errors(errors: Mapping[str, int]) -> str:
     return "\n".join(
         ["errors", *(f"  {count:>6,}  {printable(kind)}: {describe(kind)}" for kind, count in most)]
     )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    """What is to be known of the session's files: lines that were damaged, a host that was killed."""
+    lines = []
+    for note in notes:
+        text = printable(str(note), 300)
+        lines += textwrap.wrap(text, 80, initial_indent="  - ", subsequent_indent="    ")
+    return "\n".join(["notes on the session", *lines]) if lines else ""
 
 
 def _spread(value: Any) -> tuple[float | None, float | None]:

@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         key = api_key(options.api_key_file)
     except ValueError as error:
-        print(f"ttftop simulate: {error}", file=sys.stderr)
+        print(f"ttftop: error: simulate: {error}", file=sys.stderr)
         return 2
 
     from loadgen.simulator.serve import serve  # after the flags are known good: it takes a while to import

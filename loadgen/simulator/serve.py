@@ -123,7 +123,7 @@ def _idle_watch(
 
 
 def _wrong(message: str) -> int:
-    print(f"ttftop simulate: {message}", file=sys.stderr)
+    print(f"ttftop: error: simulate: {message}", file=sys.stderr)
     return 2
 
 

@@ -37,9 +37,7 @@ def test_a_run_prints_progress_then_what_it_says_and_where_it_is(
     done = ttftop(simulator_url, "--rate", "20", "--duration", "3s", "--name", "first", *LIGHT)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    assert re.search(
-        r"^ *\d\.\d s  running  rate 20\.00 got .* rps  in flight \d+ .*SIMULATED$", done.stderr, re.M
-    )
+    assert re.search(r"^ *\d\.\d s  running  rate 20\.00 .*  in flight \d+ .*SIMULATED$", done.stderr, re.M)
     assert re.search(
         r"^requests +due \d+   sent \d+   succeeded \d+   failed 0   not sent 0$", done.stdout, re.M
     )

@@ -95,6 +95,15 @@ def test_errors_are_counted_and_explained() -> None:
     assert text.index("cut_mid_stream") < text.index("http_500")
 
 
+def test_what_is_wrong_with_a_sessions_files_is_said() -> None:
+    note = "requests-0.jsonl: 2 damaged, first at byte 70: no JSON"
+    text = report.render(summary(notes=[note, "a\x1b[2Jb " * 30]))
+    assert f"notes on the session\n  - {note}\n" in text
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "notes" not in report.render(summary(notes=[]))
+
+
 def test_a_simulated_run_says_so_beside_its_target() -> None:
     assert report.render(summary()).splitlines()[0].endswith("SIMULATED")
     assert "SIMULATED" not in report.render(summary(simulated=False))

@@ -31,13 +31,19 @@ pytestmark = pytest.mark.slow
 class Terminal:
     """`ttftop ARGUMENTS` on a pty; `seen` is every byte that it wrote there."""
 
-    def __init__(self, home: Path, *arguments: str) -> None:
+    def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
         self._controller, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tui.cli", *arguments],
             cwd=ROOT,
-            env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home), "TERM": "xterm-256color"},
+            env={
+                **os.environ,
+                "HOME": str(home),
+                "XDG_DATA_HOME": str(home),
+                "TERM": "xterm-256color",
+                **environment,
+            },
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
@@ -94,6 +100,20 @@ def test_a_refused_run_closes_the_screen_and_says_why(home: Path, terminals: lis
     assert b"http://127.0.0.1:9: connection refused" in last
     assert b"\x1b" not in last
     assert b"Traceback" not in terminal.seen
+
+
+@pytest.mark.parametrize("kind", ["dumb", ""])
+@pytest.mark.parametrize("arguments", [["http://127.0.0.1:9"], ["demo"]])
+def test_a_terminal_that_can_show_no_screen_is_one_line_and_exit_code_2(
+    home: Path, terminals: list[Terminal], kind: str, arguments: list[str]
+) -> None:
+    terminal = Terminal(home, *arguments, TERM=kind)
+    terminals.append(terminal)
+    assert terminal.end() == 2
+    assert terminal.seen.decode() == (
+        f"ttftop: error: TERM: got {kind!r}, a terminal that cannot show a screen; "
+        "give --headless for lines instead\r\n"
+    )
 
 
 def test_a_detached_run_goes_on_and_attach_finds_it(

@@ -146,7 +146,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr == (
-        f"ttftop simulate: --host 127.0.0.1 --port {port}: cannot listen there: Address already in use\n"
+        f"ttftop: error: simulate: --host 127.0.0.1 --port {port}: cannot listen there: Address already in use\n"
     )
 
 
@@ -168,7 +168,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
 def test_wrong_usage_is_one_line_and_two(flags: tuple[str, ...], says: str) -> None:
     result = run(*flags)
     assert result.returncode == 2
-    assert result.stderr.startswith("ttftop simulate: ")
+    assert result.stderr.startswith("ttftop: error: simulate: ")
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
 

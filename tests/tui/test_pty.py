@@ -36,7 +36,7 @@ class Terminal:
             os.execve(
                 sys.executable,
                 [sys.executable, APP, *args],
-                kept | {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"} | (env or {}),
+                kept | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | (env or {}),
             )
         self.pid, self.fd = pid, fd
         fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
@@ -225,6 +225,25 @@ def test_a_terminal_of_few_colours_gets_no_others(env, allowed):
         }
         assert used <= allowed | {b"39", b"49"}
         assert b"SIMULATED" in child.output
+
+
+@pytest.mark.parametrize(
+    "env", [{"LC_ALL": "C"}, {"LC_ALL": "", "LC_CTYPE": "", "LANG": "C"}, {"LC_ALL": "de_DE.ISO-8859-1"}]
+)
+def test_a_terminal_that_is_not_of_utf8_gets_nothing_but_ascii(env):
+    with terminal("--from", "90", "--gpus", "2", env=env, size=(120, 40)) as child:
+        child.read_until(b"TTFT")
+        child.write(b"?")
+        child.read_until(b"goes back")
+        child.write(b"l")
+        child.read_for(1.0)
+        assert b"SIMULATED" in child.output
+        assert child.output.isascii()
+
+
+def test_a_person_may_ask_for_braille_where_the_locale_does_not_tell_of_it():
+    with terminal("--from", "90", "--charset", "braille", env={"LC_ALL": "C"}) as child:
+        child.read_until("⠤".encode())
 
 
 def test_a_crash_prints_a_plain_traceback_without_values():

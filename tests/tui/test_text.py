@@ -5,12 +5,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tui.look import charset_for
 from tui.prompt import Prompt, parsed_concurrency, parsed_rate
 from tui.rows import Field, chosen, fitted, sliced, spread, width_of
 from tui.text import fit, fit_tail, masked, safe
 
 EVIL = "A\x1b[31mR\x1b]0;PWN\x07\x9b2J\x00\x1bPq\x1b\\\x1b[2J\r\u202e\x85\x7f [/ [bold [@click=app.quit]x[/]\ud800"
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "environment", "charset"),
+    [
+        ("utf-8", {"LANG": "en_GB.UTF-8", "TERM": "xterm"}, "braille"),
+        ("utf-8", {"LANG": "de_DE.utf8", "TERM": "tmux-256color"}, "braille"),
+        ("utf-8", {"LC_ALL": "C", "LANG": "en_GB.UTF-8", "TERM": "xterm"}, "ascii"),
+        ("utf-8", {"LC_CTYPE": "C.UTF-8", "LANG": "C", "TERM": "xterm"}, "ascii"),
+        ("utf-8", {"LC_CTYPE": "C.UTF-8", "TERM": "xterm"}, "braille"),
+        ("utf-8", {"LC_ALL": "POSIX", "TERM": "xterm"}, "ascii"),
+        ("iso8859-1", {"LANG": "en_GB.UTF-8", "TERM": "xterm"}, "ascii"),
+        ("utf-8", {"LANG": "en_GB.UTF-8", "TERM": "linux"}, "ascii"),
+    ],
+)
+def test_braille_goes_only_where_locale_and_terminal_tell_of_utf8(encoding, environment, charset):
+    assert charset_for(encoding, environment) == charset
 
 
 def test_control_characters_are_written_out():

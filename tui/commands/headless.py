@@ -88,6 +88,7 @@ def follow(launched: Launched, interrupts: Interrupts) -> int:
             if watched is not None:
                 watched.poll()
                 frame = watched.frame(watched.last_ns, WINDOW_NS, 1)
+                progress.tell_model(watched)
                 progress.tell(frame.marks)
                 progress.show(progress_line(frame))
         time.sleep(POLL_S)
@@ -144,6 +145,7 @@ class Progress:
         self._in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._open = False
         self._told: set[tuple[int, str]] = set()
+        self._model_told = False
 
     def show(self, line: str) -> None:
         if self._in_place:
@@ -160,6 +162,17 @@ class Progress:
                 self._told.add((mark.t_ns, mark.label))
                 self.close()
                 print(f"ttftop: {printable(mark.label, 300)}", file=sys.stderr, flush=True)
+
+    def tell_model(self, view: SessionView) -> None:
+        """Says which model is asked, once, where nobody named one."""
+        manifest = view.manifest
+        if manifest is None or not manifest.model or self._model_told:
+            return
+        self._model_told = True
+        if manifest.config.target.model is None:
+            self.close()
+            model = printable(manifest.model, 100)
+            print(f"ttftop: model {model}, the only one that the server lists", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Ends the line, so that what follows starts on one of its own."""

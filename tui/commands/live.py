@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -19,16 +20,35 @@ class Outcome(NamedTuple):
 
 
 def has_screen(options: argparse.Namespace) -> bool:
-    """A screen will be opened: there is a terminal on both ends, and `--headless` was not asked for."""
-    return not options.headless and screen.is_terminal()
+    """A screen will be opened: there is a terminal on both ends, and `--headless` was not asked for.
+
+    Raises:
+        CommandError: there is one that cannot show a screen.
+    """
+    if options.headless or not screen.is_terminal():
+        return False
+    screen.need_able_terminal("give --headless for lines instead")
+    return True
 
 
 def root(options: argparse.Namespace) -> Path:
-    """Where sessions are kept."""
+    """Where sessions are kept; it need not be there yet.
+
+    Raises:
+        CommandError: what is there, or on the way there, is no directory.
+    """
     from sessions.store import default_root
 
     chosen: Path | None = options.sessions_dir
-    return default_root() if chosen is None else chosen.expanduser().absolute()
+    place = default_root() if chosen is None else chosen.expanduser().absolute()
+    for part in (place, *place.parents):
+        if os.path.lexists(part):
+            if not part.is_dir():
+                raise CommandError(
+                    f"--sessions-dir: got {place}, but {part} is no directory; need a directory"
+                )
+            break
+    return place
 
 
 def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -> Outcome:
@@ -41,15 +61,20 @@ def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -
     from sessions.manifest import SessionError
     from sessions.store import is_live
 
+    sentence = ""
     if not config.interactive:
         config, sentence = headless.with_end(config)
+    with headless.Interrupts(enabled=not config.interactive) as interrupts:
+        place = root(options)
+        try:
+            launched = launch(config, root=place, api_key=api_key)
+        except (SessionError, OSError) as error:
+            reason = str(error).removeprefix(f"{place}: ")
+            raise CommandError(
+                f"--sessions-dir: got {place}: {reason}; need a directory that can be written"
+            ) from None
         if sentence:
             print(f"ttftop: {sentence}", file=sys.stderr)
-    with headless.Interrupts(enabled=not config.interactive) as interrupts:
-        try:
-            launched = launch(config, root=root(options), api_key=api_key)
-        except SessionError as error:
-            raise CommandError(str(error)) from None
         if config.interactive:
             code = screen.watch(launched, options)
         else:

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
 def is_terminal() -> bool:
     """A person sits at both ends: keys come in, a screen goes out."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def need_able_terminal(instead: str) -> None:
+    """Raises:
+    CommandError: the terminal can show lines only.
+    """
+    kind = os.environ.get("TERM", "")
+    if kind in ("", "dumb", "unknown"):
+        raise CommandError(f"TERM: got {kind!r}, a terminal that cannot show a screen; {instead}")
 
 
 def need_terminal(command: str, instead: str) -> None:
@@ -30,6 +39,7 @@ def need_terminal(command: str, instead: str) -> None:
     """
     if not is_terminal():
         raise CommandError(f"{command}: needs a terminal; without one, {instead}")
+    need_able_terminal(instead)
 
 
 def watch(launched: Launched, options: argparse.Namespace) -> int:

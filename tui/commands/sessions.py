@@ -31,6 +31,9 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
     elif rows:
         print(aligned([HEAD, *map(_cells, rows)], left=4))
+        for row in rows:
+            for note in row.get("notes", ()):
+                print(f"{one_line(row['id'])}: {one_line(note)}")
     else:
         print(f"no sessions in {one_line(root)} yet; ttftop demo makes one")
     return OK
@@ -38,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 def describe(directory: Path) -> dict[str, Any]:
     """What a session says of itself without reading its measurements; `problem` when it cannot be read."""
-    from sessions.manifest import SessionError, read
+    from sessions.manifest import END_REASONS, SessionError, read
     from sessions.store import is_live
 
     row: dict[str, Any] = {"id": directory.name, "directory": str(directory)}
@@ -62,6 +65,11 @@ def describe(directory: Path) -> dict[str, Any]:
         "requests": result.get("requests", {}).get("succeeded"),
         "ttft_p50_ms": result.get("ttft_from_due_ms", {}).get("p50"),
         "valid": result.get("valid"),
+        "notes": [
+            *([END_REASONS["killed"]] if state == "killed" else []),
+            *(result.get("reasons") or []),
+            *(result.get("notes") or []),
+        ],
     }
 
 

@@ -55,12 +55,13 @@ def run(options: argparse.Namespace) -> int:
     terminal = sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal):
         from sessions.view import SessionView
+        from tui.look import charset_for
         from tui.printed_charts import Look
         from tui.report_charts import charts, whole
 
         look = Look(
             colour=terminal and not options.no_color and not os.environ.get("NO_COLOR"),
-            braille=sys.stdout.encoding.lower().replace("-", "") == "utf8",
+            braille=charset_for(sys.stdout.encoding, os.environ) == "braille",
         )
         print("\n" + charts(whole(SessionView(directory)), summary["steps"], look), end="")
     return OK

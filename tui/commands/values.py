@@ -20,7 +20,9 @@ def duration(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     seconds = float(match[1]) * SECONDS[match[2] or ""] if match else math.nan
     if not (math.isfinite(seconds) and seconds > 0):
-        raise argparse.ArgumentTypeError(f"got {text!r}, need a length of time such as 90, 60s, 5m or 1h")
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, need a length of time above 0 such as 90, 60s, 5m or 1h"
+        )
     return seconds
 
 
