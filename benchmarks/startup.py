@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import platform
@@ -180,10 +181,14 @@ def peers(url: str, tokenizer: Path) -> dict[str, list[str]]:
     }
 
 
+def peer_command(url: str, *, name: str, tokenizer: Path) -> list[str]:
+    return peers(url, tokenizer)[name]
+
+
 def tokenizer_directory(directory: Path) -> Path:
     """A tokenizer the peers can load without a download."""
     sys.path.insert(0, str(ROOT / "scripts" / "real_server"))
-    from serve_vllm import write_model
+    from serve_vllm import write_model  # type: ignore[import-not-found]
 
     write_model(directory)
     return directory
@@ -217,7 +222,8 @@ def measure(runs: int) -> dict[str, object]:
                 continue
             result[name] = {
                 "first_request_s": [
-                    request(lambda url, name=name: peers(url, tokenizer)[name]) for _ in range(runs)
+                    request(functools.partial(peer_command, name=name, tokenizer=tokenizer))
+                    for _ in range(runs)
                 ]
             }
     return result

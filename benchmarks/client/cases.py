@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Case:
+    """A load that each client in turn puts on the server."""
+
     title: str
     server: str
     """Settings of the server for it (benchmarks/client/server.c)."""
@@ -15,6 +17,18 @@ class Case:
     """For a client of ordinary speed; multiplied by `SPEED` where the server does not set the pace."""
     tokens: int
     paced: bool = True
+    rate_rps: float | None = None
+    """An open loop; None for a closed one of `streams`."""
+    arrivals: str = "constant"
+    seconds: float | None = None
+    """What is due in that time, in place of `requests`."""
+    clients: tuple[str, ...] | None = None
+    """Who is asked; None for all that are asked for anything but whole tools."""
+
+
+WHOLE_TOOLS = ("vllm", "sglang", "guidellm", "aiperf")
+"""Of whom only the open throttle and the TTFT are asked: their start takes longer than a case."""
+CLIENTS = ("reader", "ours", "ours_asyncio", "sglang_rust", "aiohttp", "httpx")
 
 
 def _paced(title: str, streams: int, itl_ms: int, pace: str, seconds: int = 2) -> Case:
@@ -23,7 +37,15 @@ def _paced(title: str, streams: int, itl_ms: int, pace: str, seconds: int = 2) -
 
 
 CASES = {
-    "open": Case("Open throttle: 50 streams x 200 tokens", "tokens=200", 50, 100, 200, paced=False),
+    "open": Case(
+        "Open throttle: 50 streams x 200 tokens",
+        "tokens=200",
+        50,
+        100,
+        200,
+        paced=False,
+        clients=(*CLIENTS, *WHOLE_TOOLS),
+    ),
     "counted": Case(
         "Open throttle, each event with token_ids and usage",
         "tokens=200&counted=1",
@@ -36,22 +58,96 @@ CASES = {
     "b5": _paced("5 k events/s in bursts: 100 streams x 20 ms", 100, 20, "burst"),
     "p20": _paced("20 k events/s spread: 200 streams x 10 ms", 200, 10, "spread"),
     "b20": _paced("20 k events/s in bursts: 200 streams x 10 ms", 200, 10, "burst"),
+    "p50": _paced("50 k events/s spread: 500 streams x 10 ms", 500, 10, "spread"),
+    "b50": _paced("50 k events/s in bursts: 500 streams x 10 ms", 500, 10, "burst"),
     "ttft": Case(
-        "Reported TTFT: 200 streams x 10 ms, all started at once",
+        "Reported TTFT and ITL: 200 streams x 10 ms, all started at once",
         "ttft_ms=50&itl_ms=10&tokens=100&pace=own",
         200,
         400,
         100,
+        clients=(*CLIENTS[1:], *WHOLE_TOOLS),
     ),
     "request": Case("One token a request: 50 in flight", "tokens=1", 50, 400, 1, paced=False),
     "lateness": Case(
-        "Sends on time: Poisson 64 requests/s x 200 tokens x 10 ms",
+        "Sends on time: Poisson 64 requests/s x 200 tokens x 10 ms, a minute",
         "ttft_ms=50&itl_ms=10&tokens=200&pace=own",
         0,
-        512,
+        0,
         200,
+        rate_rps=64,
+        arrivals="poisson",
+        seconds=60,
+        clients=("ours",),
+    ),
+    "fixed": Case(
+        "A server that always answers in 6.0 s: 240 requests at 30 a second",
+        "ttft_ms=6000&tokens=1&pace=own",
+        0,
+        240,
+        1,
+        rate_rps=30,
+        clients=("ours", "httpx_open"),
+    ),
+    "freeze": Case(
+        "A server frozen for 2 s: 100 requests at 20 a second",
+        "ttft_ms=50&itl_ms=10&tokens=20&pace=own",
+        0,
+        100,
+        20,
+        rate_rps=20,
+        clients=("ours",),
     ),
 }
+
+
+@dataclass(frozen=True)
+class Product:
+    """A run of ttftop itself, a closed loop: host, one worker and, where asked for, its screen."""
+
+    title: str
+    server: str
+    streams: int
+    tokens: int
+    seconds: float
+    screen: bool = False
+    stall_s: float | None = None
+    """For so long, in the middle, nobody reads the terminal."""
+    errors: bool = True
+    """Compare the session's times with the server's."""
+
+
+def _screen(pace: str) -> dict[str, Product]:
+    server = f"ttft_ms=50&itl_ms=10&tokens=200&pace={pace}"
+    return {
+        "off": Product("screen off", server, 200, 200, 6),
+        "on": Product("screen on", server, 200, 200, 19, screen=True, stall_s=10),
+    }
+
+
+def _memory(streams: int) -> Product:
+    server = f"ttft_ms=50&itl_ms={streams // 10}&tokens=20&pace=own"
+    return Product(f"{streams:,} streams", server, streams, 20, max(4.0, streams / 600), errors=False)
+
+
+PRODUCTS = {
+    "screen": ("The whole product at 20 k events/s spread, screen off and on", _screen("spread")),
+    "screen_b": ("The whole product at 20 k events/s in bursts, screen off and on", _screen("burst")),
+    "memory": (
+        "Memory of the worker by streams, 20 tokens each, 10 k events/s",
+        {str(streams): _memory(streams) for streams in (200, 1000, 5000)},
+    ),
+}
+
+CHECKS = {
+    "start": "Start to first request, headless",
+    "size": "Install size",
+    "quirks": "Quirks of servers, and splits of event streams",
+}
+
+ONCE = ("memory", "size", "quirks", "start")
+"""Not measured again in every round: they hardly vary, or have runs of their own."""
+ALL = (*CASES, *PRODUCTS, *CHECKS)
 
 SPEED = {
     "reader": 60,
@@ -60,7 +156,9 @@ SPEED = {
     "sglang_rust": 15,
     "aiohttp": 5,
     "httpx": 1,
+    "httpx_open": 1,
     "vllm": 10,
+    "sglang": 5,
     "guidellm": 5,
     "aiperf": 5,
 }
@@ -73,7 +171,9 @@ NAMES = {
     "sglang_rust": "SGLang's Rust client",
     "aiohttp": "aiohttp as in vLLM's benchmark",
     "httpx": "httpx, aiter_lines",
+    "httpx_open": "httpx, its default client",
     "guidellm": "GuideLLM",
     "aiperf": "AIPerf",
     "vllm": "vLLM bench serve",
+    "sglang": "SGLang bench_serving (Python)",
 }

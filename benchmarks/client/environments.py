@@ -73,7 +73,7 @@ def sites(name: str) -> Iterator[Path]:
 
 
 def size_mb(name: str) -> float | None:
-    """What the environment weighs: all its site-packages less pip, uv and compiled Python; None without one."""
+    """All of an environment's site-packages less pip, uv and compiled Python; None where there is none."""
     if python_of(name) is None:
         return None
     total = 0

@@ -1,209 +1,212 @@
-"""The figures of a run as tables (Markdown), what was aimed at, and the page docs/performance.md."""
+"""The figures of a benchmark as tables (Markdown)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.client.cases import CASES, NAMES
+from benchmarks.client.aims import aims
+from benchmarks.client.cases import ALL, CASES, CHECKS, NAMES, PRODUCTS, WHOLE_TOOLS
+from benchmarks.client.figures import cpu_us, number, rate
 
 Figures = dict[str, Any]
-
-
-AT_LEAST = {"httpx": 30, "aiohttp": 5, "vllm": 5, "sglang_rust": 2, "aiperf": 15, "guidellm": 30}
-"""How many times the events of a peer."""
+Table = tuple[list[str], list[list[str]]]
+"""Header and rows."""
 
 
 def tables(result: Figures) -> str:
-    parts = [_table(result["cases"][name], name) for name in CASES if result["cases"].get(name)]
-    parts.append(_aims(result["cases"]))
-    if result["absent"]:
-        parts.append(
-            "Not measured:\n" + "\n".join(f"- {who}: {why}" for who, why in result["absent"].items())
-        )
+    cases = result["cases"]
+    parts = []
+    for name in ALL:
+        if cases.get(name):
+            parts += [
+                f"### {title} ({name})\n\n{rows(*table)}"
+                for title, table in _of_case(name, cases)
+                if table[1]
+            ]
+    parts.append("### Aims\n\n" + rows(["what", "aim", "measured", "met"], aims(cases)))
+    for heading, lines in (("Notes", _notes(cases)), ("Not measured", _absent(result["absent"]))):
+        if lines:
+            parts.append(f"{heading}:\n\n" + "\n".join(f"- {line}" for line in lines))
     return "\n\n".join(parts)
 
 
-def _rows(header: list[str], rows: list[list[str]]) -> str:
-    widths = [max(len(row[at]) for row in [header, *rows]) for at in range(len(header))]
+def rows(header: list[str], body: list[list[str]]) -> str:
+    widths = [max(len(row[at]) for row in [header, *body]) for at in range(len(header))]
 
     def line(cells: list[str]) -> str:
         ends = [cells[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True)]
         return "| " + " | ".join(ends) + " |"
 
     rule = "| " + " | ".join("-" * w if not at else "-" * (w - 1) + ":" for at, w in enumerate(widths)) + " |"
-    return "\n".join([line(header), rule, *map(line, rows)])
+    return "\n".join([line(header), rule, *map(line, body)])
 
 
-def cpu_us(told: Figures) -> float:
-    return float(told["cpu_s"] / told["events"] * 1e6)
-
-
-def rate(told: Figures) -> float:
-    return float(told["events"] / told["wall_s"])
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    if value is None:
-        return "-"
-    if abs(value) >= 10 ** (digits - 1):
-        return f"{value:,.0f}".replace(",", " ")
-    return f"{value:.{digits}g}"
-
-
-def _table(case: dict[str, Figures], name: str) -> str:
-    title = f"### {CASES[name].title}\n\n"
-    httpx = case.get("httpx")
-    rows = []
-    if name == "ttft":
-        for client, told in case.items():
-            if not told.get("ttft_ms"):
-                continue
-            cells = [NAMES[client]]
-            for key in ("mean", "p50", "p99"):
-                said, truth = told["ttft_ms"][key], told["truth"]["ttft_ms"][key]
-                cells += [f"{said:.2f}", f"{truth:.2f}", f"{(said / truth - 1) * 100:+.1f} %"]
-            rows.append(cells)
-        header = ["client", "mean ms", "truth", "off", "p50", "truth", "off", "p99", "truth", "off"]
-        return title + _rows(header, rows)
-    if name == "lateness":
-        for client, told in case.items():
-            late = told["send_late_ms"]
-            rows.append([NAMES[client], *(_number(late[key] * 1000) for key in ("p50", "p90", "p99", "max"))])
-        return title + _rows(["client", "late us p50", "p90", "p99", "max"], rows)
-    if name == "request":
-        for client, told in case.items():
-            each = told["cpu_s"] / told["requests"] * 1e6
-            less = _number(httpx["cpu_s"] / httpx["requests"] * 1e6 / each) if httpx else "-"
-            rows.append([NAMES[client], _number(told["requests"] / told["wall_s"]), _number(each), less])
-        return title + _rows(["client", "requests/s", "CPU us/request", "x less than httpx"], rows)
-    for client, told in case.items():
-        cells = [NAMES[client], _number(rate(told)), _number(cpu_us(told))]
-        cells.append(_number(cpu_us(httpx) / cpu_us(told)) if httpx else "-")
-        if CASES[name].paced:
-            error = told.get("error_ms")
-            cells += [_number(error[key] * 1000 if error else None) for key in ("p50", "p90", "p99")]
-        else:
-            cells.append(_number(rate(told) / rate(httpx)) if httpx else "-")
-        cells.append(_number(told.get("rss_mb")))
-        rows.append(cells)
-    header = ["client", "events/s", "CPU us/event", "x less CPU than httpx"]
-    header += ["error us p50", "p90", "p99"] if CASES[name].paced else ["x events/s of httpx"]
-    return title + _rows([*header, "RSS MB"], rows)
-
-
-def _aims(cases: dict[str, dict[str, Figures]]) -> str:
-    rows: list[list[str]] = []
-
-    def aim(what: str, limit: float, most: bool, value: Callable[[], float], unit: str) -> None:
-        try:
-            got = value()
-        except (KeyError, TypeError):
-            rows.append([what, f"{'<=' if most else '>='} {limit:g} {unit}", "not measured", ""])
-            return
-        met = got <= limit if most else got >= limit
-        rows.append(
-            [
-                what,
-                f"{'<=' if most else '>='} {limit:g} {unit}",
-                f"{_number(got)} {unit}",
-                "yes" if met else "NO",
+def _of_case(name: str, cases: Figures) -> list[tuple[str, Table]]:
+    case: Figures = cases[name]
+    if name in CASES:
+        title = CASES[name].title
+        if name == "ttft":
+            return [
+                (f"{title}: TTFT", _reported(case, "ttft_ms")),
+                (f"{title}: ITL", _reported(case, "itl_ms")),
+                ("Whole tools: start, memory, size", _whole_tools(cases)),
             ]
-        )
-
-    for peer, least in AT_LEAST.items():
-        aim(
-            f"events/s, open throttle, to {NAMES[peer]}",
-            least,
-            False,
-            lambda peer=peer: rate(cases["open"]["ours"]) / rate(cases["open"][peer]),
-            "x",
-        )
-        if peer in ("vllm", "aiperf", "guidellm"):
-            continue  # their CPU time has their start-up in it
-        aim(
-            f"events per CPU second, open throttle, to {NAMES[peer]}",
-            least,
-            False,
-            lambda peer=peer: cpu_us(cases["open"][peer]) / cpu_us(cases["open"]["ours"]),
-            "x",
-        )
-    for name in ("p20", "b20"):
-        aim(
-            f"CPU per event to the C reader, {name}",
-            2.5,
-            True,
-            lambda name=name: cpu_us(cases[name]["ours"]) / cpu_us(cases[name]["reader"]),
-            "x",
-        )
-        aim(
-            f"CPU per event to SGLang's Rust client, {name}",
-            0.9,
-            True,
-            lambda name=name: cpu_us(cases[name]["ours"]) / cpu_us(cases[name]["sglang_rust"]),
-            "x",
-        )
-        for key, limit in (("p50", 20), ("p99", 100)):
-            aim(
-                f"timing error {key}, {name}",
-                limit,
-                True,
-                lambda name=name, key=key: cases[name]["ours"]["error_ms"][key] * 1000,
-                "us",
-            )
-    for key, limit in (("mean", 1), ("p50", 1), ("p99", 2)):
-
-        def off(key: str = key) -> float:
-            told = cases["ttft"]["ours"]
-            return float(abs(told["ttft_ms"][key] / told["truth"]["ttft_ms"][key] - 1) * 100)
-
-        aim(f"reported TTFT {key} off the truth", limit, True, off, "%")
-    aim("send lateness p50", 50, True, lambda: cases["lateness"]["ours"]["send_late_ms"]["p50"] * 1000, "us")
-    aim(
-        "send lateness p99", 2000, True, lambda: cases["lateness"]["ours"]["send_late_ms"]["p99"] * 1000, "us"
-    )
-    aim("memory at 200 streams", 100, True, lambda: cases["p20"]["ours"]["rss_mb"], "MB")
-    return "### Aims\n\n" + _rows(["what", "aim", "measured", "met"], rows)
+        return [(title, SPECIAL[name](case) if name in SPECIAL else _load(name, case))]
+    if name in PRODUCTS:
+        return [(PRODUCTS[name][0], _memory(case) if name == "memory" else _screen(case))]
+    if name == "quirks":
+        return [(CHECKS[name], _quirks(case))]
+    return []  # start and size stand beside the whole tools
 
 
-def page(result: Figures) -> str:
-    """docs/performance.md, whole."""
-    at = result["machine"]
-    return f"""# Performance
+def _load(name: str, case: Figures) -> Table:
+    """Rate, CPU and timing error of a closed loop."""
+    httpx, body, paced = case.get("httpx"), [], CASES[name].paced
+    for client, told in case.items():
+        cells = [NAMES[client], number(rate(told)), number(cpu_us(told))]
+        cells.append(number(cpu_us(httpx) / cpu_us(told)) if httpx else "-")
+        if paced:
+            error = told.get("error_ms")
+            cells += [number(error[key] * 1000 if error else None) for key in ("p50", "p90", "p99")]
+        else:
+            cells.append(number(rate(told) / rate(httpx)) if httpx else "-")
+        body.append([*cells, number(told.get("rss_mb")), f"{told['rounds']}"])
+    header = ["client", "events/s", "CPU us/event", "x less CPU than httpx"]
+    header += ["error us p50", "p90", "p99"] if paced else ["x events/s of httpx"]
+    return [*header, "RSS MB", "rounds"], body
 
-How fast and how exact the load engine is, beside other clients on the same core. This page is written by
 
-    python benchmarks/client/run.py --peers --docs docs/performance.md
+def _reported(case: Figures, what: str) -> Table:
+    body = []
+    for client, told in case.items():
+        if not told.get(what):
+            continue
+        cells = [NAMES[client]]
+        for key in ("mean", "p50", "p99"):
+            said, truth = told[what][key], told["truth"][what][key]
+            cells += [f"{said:.2f}", f"{truth:.2f}", f"{(said / truth - 1) * 100:+.1f} %"]
+        body.append([*cells, f"{told['rounds']}"])
+    return ["client", "mean ms", "truth", "off", "p50", "truth", "off", "p99", "truth", "off", "rounds"], body
 
-from what it measured; no figure in it was typed. Machine: {at["cpu"]}, {at["cores"]} cores, {at["system"]},
-Python {at["python"]}. Medians of {result["rounds"]} rounds in which all clients took turns. The clients ran
-on one core, the server on another, priority {at["priority"]}, while other work was going on (load average
-{at["load_before"]:.1f} before the first round). Absolute figures move with the machine: compare the rows of
-one table.
 
-- The server (`benchmarks/client/server.c`) writes into each event the time at which it sends it and knows
-  the true TTFT, from the arrival of the request at its socket to its first send.
-- *Error* is the time a client has for an event minus the time of its send. ttftop's is taken from its
-  records, first token plus gaps, as a session keeps them; the others' where their loop reads the clock.
-- ttftop decodes the JSON of every event and counts its tokens in all rows. The C reader only looks for the
-  start of events. SGLang's Rust client is the whole tool; it keeps no time of single events.
-- CPU is user and system time of the client's process from its first connection to its last event. GuideLLM,
-  AIPerf and vLLM are whole tools too; their events/s are by their own count and duration, their CPU time has
-  start-up and report in it, their memory is the sum over their processes.
+def _request(case: Figures) -> Table:
+    httpx, body = case.get("httpx"), []
+    for client, told in case.items():
+        each = told["cpu_s"] / told["requests"] * 1e6
+        less = number(httpx["cpu_s"] / httpx["requests"] * 1e6 / each) if httpx else "-"
+        body.append([NAMES[client], number(told["requests"] / told["wall_s"]), number(each), less])
+    return ["client", "requests/s", "CPU us/request", "x less than httpx"], body
 
-{tables(result)}
 
-## Why it is fast
+def _lateness(case: Figures) -> Table:
+    body = []
+    for client, told in case.items():
+        late = told["send_late_ms"]
+        cells = [NAMES[client], *(number(late[key] * 1000) for key in ("p50", "p90", "p99", "max"))]
+        cells += [f"{told[key]:+.2f}" for key in ("slope_us_per_s", "slope_median_us_per_s")]
+        body.append([*cells, f"{told['requests']:.0f}", f"{told['sent']:.0f}"])
+    header = ["client", "late us p50", "p90", "p99", "max", "slope us/s", "of medians", "due", "sent"]
+    return header, body
 
-- A token costs one `recvmsg`, which also brings the time at which the kernel had it: a late process does not
-  make a token late.
-- Nearly every event says the same. A typed decoder that takes usual events only reads all events of a
-  socket read in one call; whatever it refuses goes through the full decoder (`loadgen/endpoints/usual.py`).
-- Gaps are put into latency buckets four times a second, all at once.
-- A request is bytes made ahead; sending it is one `send`.
 
-## Without uvloop
+def _fixed(case: Figures) -> Table:
+    body = []
+    for client, told in case.items():
+        cells = [f"{told['from_due_ms'][key] / 1000:.3f}" for key in ("mean", "p50", "p99", "max")]
+        truth = [f"{told['truth']['ttft_ms'][key] / 1000:.3f}" for key in ("p50", "p99")]
+        body.append([NAMES[client], *cells, *truth])
+    return ["client", "TTFT from due s mean", "p50", "p99", "max", "server's p50", "p99"], body
 
-Plain asyncio works; the rows *ttftop without uvloop* say what it costs. Times stay as exact, since they come
-from the kernel.
-"""
+
+def _freeze(case: Figures) -> Table:
+    body = []
+    for client, told in case.items():
+        late = told["late_frozen_ms"]
+        cells = [f"{told[key]:.0f}" for key in ("due_frozen", "sent_frozen")]
+        cells += [number(late[key] * 1000) for key in ("p50", "p99")]
+        cells += [f"{told['from_due_ms'][key] / 1000:.3f}" for key in ("p50", "p99", "max")]
+        body.append([NAMES[client], *cells])
+    header = ["client", "due while frozen", "sent", "late us p50", "p99", "TTFT from due s p50", "p99", "max"]
+    return header, body
+
+
+SPECIAL: dict[str, Callable[[Figures], Table]] = {
+    "request": _request,
+    "lateness": _lateness,
+    "fixed": _fixed,
+    "freeze": _freeze,
+}
+
+
+def _screen(case: Figures) -> Table:
+    body = []
+
+    def line(what: str, told: Figures, error: Figures) -> None:
+        cells = [number(error[key] * 1000) for key in ("p50", "p90", "p99", "max")]
+        client = told["client"]
+        cells += [f"{client['cpu_share_max'] * 100:.0f}", number(client["coalesced_share"] * 100)]
+        body.append([what, *cells, f"{told['rounds']}"])
+
+    if off := case.get("off"):
+        line("screen off (headless)", off, off["error_ms"])
+    if on := case.get("on"):
+        line("screen on, terminal read", on, on["error_ms"])
+        line("screen on, terminal stalled for 10 s", on, on["stalled_ms"])
+    return ["", "error us p50", "p90", "p99", "max", "worker's core % max", "coalesced %", "rounds"], body
+
+
+def _memory(case: Figures) -> Table:
+    body = []
+    for streams, told in case.items():
+        worker = told["memory"]["worker"]
+        body.append([streams, number(worker["rss_mb"]), number(worker["pss_mb"])])
+    return ["streams", "worker RSS MB", "PSS MB"], body
+
+
+def _whole_tools(cases: Figures) -> Table:
+    body = []
+    sizes = {who: told["size_mb"] for who, told in cases.get("size", {}).items()}
+    start = cases.get("start", {}).get("ttftop", {}).get("first_request_s")
+    if on := cases.get("screen", {}).get("on"):
+        total = sum(role["rss_mb"] for role in on["memory"].values())
+        body.append(["ttftop, screen and all", number(start), number(total), number(sizes.get("ttftop"))])
+    for client in ("sglang_rust", *WHOLE_TOOLS):
+        if told := cases["ttft"].get(client):
+            cells = [number(told.get("first_request_s")), number(told["rss_mb"])]
+            body.append([NAMES[client], *cells, number(sizes.get(client))])
+    return ["tool", "start to first request s", "RSS MB, all processes", "installed MB"], body
+
+
+def _quirks(case: Figures) -> Table:
+    told = case["ttftop"]
+    return ["what", "played", "wrong"], [
+        [
+            f"scripts of quirks, {told['rows']:.0f} of 24 rows",
+            f"{told['played']:.0f}",
+            f"{told['wrong']:.0f}",
+        ],
+        ["splits of event streams, at least", f"{told['splits']:,.0f}", f"{told['splits_wrong']:.0f}"],
+    ]
+
+
+def who(case: str, key: str) -> str:
+    """A row in words."""
+    return f"{NAMES.get(key, key)}, {case}"
+
+
+def _notes(cases: Figures) -> list[str]:
+    found = []
+    for case, by_who in cases.items():
+        for key, told in by_who.items():
+            if "note" in told:
+                found.append(f"{who(case, key)}: {told['note']}")
+            if told.get("reasons"):
+                found.append(
+                    f"{who(case, key)}: the run calls itself not valid: {'; '.join(told['reasons'])}"
+                )
+    return found
+
+
+def _absent(absent: dict[str, str]) -> list[str]:
+    return [f"{who(*row.split('/', 1))}: {why}" for row, why in absent.items()]

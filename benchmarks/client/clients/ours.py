@@ -1,4 +1,4 @@
-"""ttftop's load engine as a benchmark client: one worker, a closed loop.
+"""ttftop's load engine as a benchmark client: one worker; a closed loop, or with --rate an open one.
 
 python -m benchmarks.client.clients.ours PORT STREAMS REQUESTS [--errors] [--loop asyncio] [--rate RPS]
 """
@@ -9,10 +9,10 @@ import asyncio
 import gc
 import socket
 import sys
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
-from benchmarks.client.clients.telling import Told, arguments, quantiles_ms, sends_of, tell
-from loadgen.arrivals import steady
+from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
+from loadgen.arrivals import UNIT_POINTS, steady
 from loadgen.clock import MonotonicClock, monotonic_ns, process_cpu_ns
 from loadgen.endpoints import ENDPOINTS
 from loadgen.engine import Engine
@@ -58,7 +58,7 @@ async def run(plan: Plan, port: int, records: list[Request], ticks: list[Tick]) 
         elif isinstance(record, Tick):
             ticks.append(record)
 
-    where = [(socket.AF_INET, ("127.0.0.1", port))]
+    where: list[tuple[socket.AddressFamily, object]] = [(socket.AF_INET, ("127.0.0.1", port))]
     engine = Engine(plan, clock, loop, Pool(loop, clock, where), emit)
     gc.collect()
     gc.freeze()
@@ -69,8 +69,16 @@ async def run(plan: Plan, port: int, records: list[Request], ticks: list[Tick]) 
     await engine.ended.wait()
 
 
+def due_count(arrivals: str, rate_rps: float, seconds: float) -> int:
+    """How many requests of a steady rate are due within `seconds`: points at unit rate, stretched."""
+    points = takewhile(lambda point: point < rate_rps * seconds, UNIT_POINTS[arrivals](0))
+    return sum(1 for _ in points)
+
+
 def main() -> None:
     args = arguments()
+    if args.seconds is not None:
+        args.requests = due_count(args.arrivals, args.rate, args.seconds)
     plan = Plan(
         worker=0,
         workers=1,
@@ -84,9 +92,10 @@ def main() -> None:
         ),
         prompt=PromptPlan(form="ids", tokens=8),
         output_tokens=200,
-        load=OpenLoad("poisson", [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
+        load=OpenLoad(args.arrivals, [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
         start_ns=0,
-        requests=args.requests,
+        requests=None if args.seconds is not None else args.requests,
+        end_ns=None if args.seconds is None else int(args.seconds * 1e9),
         chunk_counts=args.counted,
         max_in_flight=max(4096, args.streams),
     )
@@ -99,15 +108,22 @@ def main() -> None:
     failed = [record.error for record in records if record.error is not None]
     if failed:
         sys.exit(f"ours: {len(failed)} requests failed, the first: {failed[0]}")
+    times_ns = [
+        [plan.origin_ns + at for at in (r.due_ns, r.sent_ns, r.first_token_ns)]  # type: ignore[operator]
+        for r in sorted(records, key=lambda r: r.due_ns)
+    ]
     tell(
         Told(
             events=sum(record.output_tokens or 0 for record in records),
             wall_s=(max(record.end_ns for record in records) + plan.origin_ns - started_ns) / 1e9,
             cpu_s=cpu_ns / 1e9,
             ttft_ns=[record.first_token_ns - record.sent_ns for record in records],  # type: ignore[operator]
+            itl_ns=[gap_us * 1000 for record in records for gap_us in record.gaps_us],
             error_ns=errors_ns(plan, args.port, records) if args.errors else [],
             more={
-                "send_late_ms": quantiles_ms([r.sent_ns - r.due_ns for r in records]),  # type: ignore[operator]
+                "requests": args.requests,
+                "sent": len(records),
+                "times_ns": times_ns if args.rate else [],
                 "reads": sum(tick.reads for tick in ticks),
                 "coalesced_reads": sum(tick.coalesced_reads for tick in ticks),
                 "kernel_reads": sum(tick.kernel_reads for tick in ticks),

@@ -1,4 +1,4 @@
-"""`python -m sglang.benchmark.serving` where torchvision is not: it imports the server's image code for nothing.
+"""`python -m sglang.benchmark.serving` without torchvision, which it imports for nothing.
 
 torchvision has no wheel that fits a torch for CPUs alone, and no text benchmark uses it: a module without
 content stands in for it, after transformers has seen that there is none.
@@ -27,7 +27,9 @@ class Nothing(ModuleType):
 
 class Absent(MetaPathFinder, Loader):
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self, is_package=True) if fullname.split(".")[0] == "torchvision" else None
+        return (
+            ModuleSpec(fullname, self, is_package=True) if fullname.split(".")[0] == "torchvision" else None
+        )
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return Nothing(spec.name)

@@ -41,8 +41,8 @@ def main() -> None:
         cpu = time.process_time() - cpu
         told = json.loads(result.read_text().splitlines()[-1])
     ttft_ns = [int(seconds * 1e9) for seconds in told["ttfts"]]
-    events = sum(len(gaps) + 1 for gaps in told["itls"])
-    tell(Told(events, told["duration"], cpu, ttft_ns))
+    itl_ns = [int(seconds * 1e9) for gaps in told["itls"] for seconds in gaps]
+    tell(Told(len(itl_ns) + len(ttft_ns), told["duration"], cpu, ttft_ns, itl_ns))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import struct
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass
@@ -19,6 +19,8 @@ class Told:
     cpu_s: float
     """Of the load alone; imports are not in it."""
     ttft_ns: Sequence[int] = ()
+    itl_ns: Sequence[int] = ()
+    """Gaps between tokens, as the client reports them."""
     error_ns: Sequence[int] = ()
     """The client's time of each event minus the server's time of its send."""
     more: dict[str, object] = field(default_factory=dict)
@@ -32,7 +34,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--errors", action="store_true", help="also compare each time with the server's")
     parser.add_argument("--counted", action="store_true", help="the server tells tokens in each event")
     parser.add_argument("--loop", default="uvloop", choices=["uvloop", "asyncio"])
-    parser.add_argument("--rate", type=float, help="open loop, Poisson, requests per second (ours only)")
+    parser.add_argument("--rate", type=float, help="open loop, requests per second")
+    parser.add_argument("--arrivals", default="constant", choices=["constant", "poisson"])
+    parser.add_argument("--seconds", type=float, help="what is due in that time, in place of REQUESTS")
     return parser.parse_args()
 
 
@@ -47,6 +51,12 @@ def quantiles_ms(values_ns: Sequence[int]) -> dict[str, float] | None:
     return {"mean": sum(ordered) / len(ordered) / 1e6, **at, "max": ordered[-1] / 1e6}
 
 
+def most_rss_mb() -> float:
+    """The most this process has had; not ru_maxrss, which begins at what the parent had at the fork."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+
+
 def tell(told: Told) -> None:
     print(
         json.dumps(
@@ -54,8 +64,9 @@ def tell(told: Told) -> None:
                 "events": told.events,
                 "wall_s": told.wall_s,
                 "cpu_s": told.cpu_s,
-                "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "rss_mb": most_rss_mb(),
                 "ttft_ms": quantiles_ms(told.ttft_ns),
+                "itl_ms": quantiles_ms(told.itl_ns),
                 "error_ms": quantiles_ms(told.error_ns),
                 **told.more,
             }

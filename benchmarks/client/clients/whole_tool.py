@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -171,6 +172,8 @@ def main() -> None:
 
             watcher = threading.Thread(target=watch)
             watcher.start()
+            # A tool has processes of its own: told to end, all of its session are ended.
+            signal.signal(signal.SIGTERM, lambda *_: os.killpg(process.pid, signal.SIGKILL))
             code = process.wait()
             over.set()
             watcher.join()

@@ -45,4 +45,4 @@ async def closed_loop(args: argparse.Namespace, one: Callable[[Load, int], Await
 
     await asyncio.gather(*(slot() for _ in range(args.streams)))
     wall_s, cpu_s = time.monotonic() - started, time.process_time() - cpu
-    tell(Told(load.tokens, wall_s, cpu_s, load.ttft_ns, load.error_ns))
+    tell(Told(load.tokens, wall_s, cpu_s, ttft_ns=load.ttft_ns, error_ns=load.error_ns))
