@@ -18,6 +18,7 @@ from loadgen.records import Request, RequestError
 from loadgen.sse import Event, SseLimitError, SseParser
 from loadgen.tally import Tally
 from loadgen.transport.connection import Connection
+from loadgen.transport.framing import Headers, value_of
 
 BODY_BYTES_MAX = 64 << 20
 _ERROR_BODY_BYTES = 4096
@@ -101,12 +102,12 @@ class Flight:
         if not self.waited_for_cap and not self.record.stale_retries:
             self._tally.send_lag.add(t_ns - self.record.due_ns)
 
-    def on_headers(self, t_ns: int, status: int, headers: dict[bytes, bytes]) -> None:
+    def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
         self.record.headers_ns, self.record.status = t_ns, status
         self._event_stream = (
-            status == 200 and b"text/event-stream" in headers.get(b"content-type", b"").lower()
+            status == 200 and b"text/event-stream" in value_of(headers, b"content-type").lower()
         )
-        packing = headers.get(b"content-encoding", b"identity").lower()
+        packing = (value_of(headers, b"content-encoding") or b"identity").lower()
         if self._event_stream and packing != b"identity":
             # Asked for as it is; unpacking would also cost each token its own time.
             self._event_stream = False

@@ -7,7 +7,7 @@
                 print(times[-1].t_ns, len(piece))
 
 HTTP/1.1 over TCP, TLS or a Unix socket; connections are kept alive, without limit to their number. Not done:
-HTTP/2, proxies, `Expect: 100-continue`; of response headers of one name the last is kept.
+HTTP/2, proxies, `Expect: 100-continue`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import httpx
 from loadgen.clock import MonotonicClock
 from loadgen.errors import printable
 from loadgen.transport.connection import Connection, SocketAddress
+from loadgen.transport.framing import Headers
 from loadgen.transport.pool import Pool
 
 TIMES = "ttftop_times"
@@ -63,7 +64,7 @@ class _Exchange:
         self.connection: Connection | None = None
         self.sent_ns = 0
         self.status: int | None = None
-        self.headers: dict[bytes, bytes] = {}
+        self.headers: Headers = []
         self.pieces: deque[tuple[bytes, Piece]] = deque()
         self.ended = False
         self.error: httpx.TransportError | _Stale | None = None
@@ -75,7 +76,7 @@ class _Exchange:
     def on_sent(self, t_ns: int) -> None:
         self.sent_ns = t_ns
 
-    def on_headers(self, t_ns: int, status: int, headers: dict[bytes, bytes]) -> None:
+    def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
         self.status, self.headers = status, headers
         if self._without_body:
             # The parser would wait for a body; its length header tells of one that never comes.
@@ -215,7 +216,7 @@ class TimedTransport(httpx.AsyncBaseTransport):
         stream = TimedStream(exchange, limits.get("read"))
         return httpx.Response(
             exchange.status,
-            headers=list(exchange.headers.items()),
+            headers=exchange.headers,
             stream=stream,
             extensions={"http_version": b"HTTP/1.1", TIMES: stream.times, SENT: exchange.sent_ns},
         )

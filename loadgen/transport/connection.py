@@ -13,13 +13,11 @@ import socket
 import ssl
 from typing import Protocol
 
-import httptools
-
 from loadgen.clock import Clock
+from loadgen.transport.framing import BadResponse, Framing, Headers
 from loadgen.transport.rounds import Rounds
 from loadgen.transport.stamps import StampedReader, ask_for_stamps
-
-HEADER_BYTES_MAX = 131_072
+from loadgen.transport.tls_layer import TlsFailed, TlsLayer
 
 
 class Exchange(Protocol):
@@ -28,8 +26,8 @@ class Exchange(Protocol):
     def on_sent(self, t_ns: int) -> None:
         """The first byte is about to be handed to the socket."""
 
-    def on_headers(self, t_ns: int, status: int, headers: dict[bytes, bytes]) -> None:
-        """Final response headers (1xx are skipped); names lower case."""
+    def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
+        """Final response headers (1xx are skipped)."""
 
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
         """Decoded body bytes of one socket read, which the kernel had at `t_ns`."""
@@ -87,25 +85,12 @@ class Connection:
         self.uses = 0
         self._exchange: Exchange | None = None
         self._answered = False
-        self._read_t_ns, self._read_by_kernel = 0, False
+        self._read_t_ns = 0
         self._unsent = b""
         self._writing = False
         self._opened_ns = clock.now_ns()
-        self._body: list[bytes] = []
-        # httptools asks for it once, so a chunk costs no call of Python.
-        self.on_body = self._body.append
-        self._headers: dict[bytes, bytes] = {}
-        self._header_bytes = 0
-        self._ended = self._informational = self._no_length = False
-        self._keep_alive = False
-        self._broken: str | None = None
-        self._in_tls: ssl.MemoryBIO | None = None
-        self._tls: ssl.SSLObject | None = None
-        if tls is not None:
-            self._in_tls, self._out_tls = ssl.MemoryBIO(), ssl.MemoryBIO()
-            self._tls = tls.wrap_bio(self._in_tls, self._out_tls, server_hostname=server_name or None)
-        self._shaking = self._tls is not None
-        self._parser = httptools.HttpResponseParser(self)
+        self._framing = Framing(self._on_headers)
+        self._tls = TlsLayer(tls, server_name) if tls is not None else None
         self._sock: socket.socket | None = None
         try:
             sock = socket.socket(address[0], socket.SOCK_STREAM)
@@ -139,8 +124,8 @@ class Connection:
             return
         self._stop_writing()
         self._rounds.add(self._fd, self._on_readable)
-        if self._shaking:
-            self._shake_hands()
+        if self._tls is not None:
+            self._shake_hands(self._tls)
         else:
             self._opened()
 
@@ -154,22 +139,18 @@ class Connection:
         self.close()
         self._owner.on_open_failed(self, *_open_failure(error))
 
-    def _shake_hands(self) -> bool:
-        """Takes the TLS handshake as far as it goes now; True once it is done."""
-        assert self._tls is not None
+    def _shake_hands(self, tls: TlsLayer) -> bool:
+        """Takes the handshake as far as it goes now; True once it is done."""
         try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self._flush_tls()
-            return False
-        except ssl.SSLError as error:
-            self._flush_tls()
+            tls.shake()
+        except TlsFailed as error:
+            self._write(tls.outgoing())  # the alert that tells the server why
             self.close()
-            reason = getattr(error, "verify_message", "") or error.reason or str(error)
-            self._owner.on_open_failed(self, "tls", str(reason))
+            self._owner.on_open_failed(self, "tls", str(error))
             return False
-        self._flush_tls()
-        self._shaking = False
+        self._write(tls.outgoing())
+        if tls.shaking:
+            return False
         self._opened()
         return not self.closed
 
@@ -178,22 +159,17 @@ class Connection:
     def send(self, payload: bytes, exchange: Exchange) -> None:
         """Sends one request. The connection must be open and idle."""
         self._exchange, self._answered = exchange, False
-        self._ended = self._informational = self._no_length = False
-        self._headers, self._header_bytes = {}, 0
+        self._framing.begin()
         self.uses += 1
         exchange.on_sent(self._clock.now_ns())
         if self._tls is not None:
             self._tls.write(payload)
-            self._flush_tls()
+            self._write(self._tls.outgoing())
         else:
             self._write(payload)
 
-    def _flush_tls(self) -> None:
-        if data := self._out_tls.read():
-            self._write(data)
-
     def _write(self, data: bytes) -> None:
-        if self._sock is None:
+        if self._sock is None or not data:
             return
         if not self._unsent:
             try:
@@ -244,70 +220,52 @@ class Connection:
             self._on_eof(t_ns)
             return
         if self._tls is not None:
-            data = self._decrypt(data)
+            data = self._decrypt(self._tls, data)
             if not data:
                 return
-        self._on_data(data, t_ns, by_kernel)
-
-    def _decrypt(self, data: bytes) -> bytes:
-        assert self._tls is not None
-        assert self._in_tls is not None
-        self._in_tls.write(data)
-        if self._shaking and not self._shake_hands():
-            return b""
-        plain: list[bytes] = []
-        try:
-            while piece := self._tls.read(65536):
-                plain.append(piece)
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-            pass
-        except ssl.SSLError as error:
-            self._lost(OSError(errno.EPROTO, f"TLS: {error.reason or error}"))
-            return b""
-        self._flush_tls()
-        return b"".join(plain)
-
-    def _on_data(self, data: bytes, t_ns: int, by_kernel: bool) -> None:
         exchange = self._exchange
         if exchange is None:
             # Bytes nobody asked for: the connection's framing can no longer be trusted.
             self.close()
             self._owner.on_gone(self)
             return
-        self._answered = True
-        self._read_t_ns, self._read_by_kernel = t_ns, by_kernel
+        self._answered, self._read_t_ns = True, t_ns
+        framing = self._framing
         try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail("bad_response", self._broken or f"not HTTP: {error}")
+            body = framing.feed(data)
+        except BadResponse as error:
+            self._fail("bad_response", str(error))
             return
-        if self._body:
-            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-            self._body.clear()
+        if body:
             exchange.on_body(t_ns, body, by_kernel)
-        if self._ended and self._exchange is exchange:
+        if framing.ended and self._exchange is exchange:
             self._complete(t_ns)
+
+    def _decrypt(self, tls: TlsLayer, data: bytes) -> bytes:
+        tls.take(data)
+        if tls.shaking and not self._shake_hands(tls):
+            return b""
+        try:
+            plain = tls.read()
+        except TlsFailed as error:
+            self._lost(OSError(errno.EPROTO, str(error)))
+            return b""
+        self._write(tls.outgoing())
+        return plain
 
     def _complete(self, t_ns: int) -> None:
         exchange, self._exchange = self._exchange, None
         # Offered again before the exchange hears of its end, since that may start the next request.
-        if self._keep_alive and not self._unsent:
-            self._owner.on_idle(self, self._keep_alive_s())
+        if self._framing.keep_alive and not self._unsent:
+            self._owner.on_idle(self, self._framing.keep_alive_s)
         else:
             self.close()
             self._owner.on_gone(self)
         if exchange is not None:
             exchange.on_end(t_ns)
 
-    def _keep_alive_s(self) -> float | None:
-        for part in self._headers.get(b"keep-alive", b"").split(b","):
-            name, _, value = part.strip().partition(b"=")
-            if name.lower() == b"timeout" and value.strip().isdigit():
-                return float(value)
-        return None
-
     def _on_eof(self, t_ns: int) -> None:
-        if self._shaking:
+        if self.connect_ns is None:
             self.close()
             self._owner.on_open_failed(
                 self, "tls", "the server closed the connection during the TLS handshake"
@@ -315,9 +273,9 @@ class Connection:
         elif self._exchange is None:
             self.close()
             self._owner.on_gone(self)
-        elif self._no_length:
+        elif self._framing.until_close:
             # Neither Content-Length nor chunked: the end of the connection is the end of the body.
-            self._keep_alive = False
+            self._framing.keep_alive = False
             self._complete(t_ns)
         elif self._answered:
             self._fail("cut_mid_stream", "the server closed the connection in the middle of the response")
@@ -325,7 +283,7 @@ class Connection:
             self._fail("cut_mid_stream", "the server closed the connection without a response")
 
     def _lost(self, error: OSError) -> None:
-        if self._shaking or self.connect_ns is None:
+        if self.connect_ns is None:
             self._open_failed(error)
         elif self._exchange is None:
             self.close()
@@ -342,30 +300,9 @@ class Connection:
             )
         self._owner.on_gone(self)
 
-    # what httptools calls, inside feed_data
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > HEADER_BYTES_MAX:
-            self._broken = f"response headers larger than {HEADER_BYTES_MAX} bytes"
-            raise ValueError(self._broken)
-        self._headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        self._informational = 100 <= status < 200
-        if self._informational:
-            self._headers = {}
-            return
-        self._keep_alive = self._parser.should_keep_alive()
-        encoding = self._headers.get(b"transfer-encoding", b"").lower()
-        self._no_length = b"content-length" not in self._headers and b"chunked" not in encoding
+    def _on_headers(self, status: int, headers: Headers) -> None:
         if self._exchange is not None:
-            self._exchange.on_headers(self._read_t_ns, status, self._headers)
-
-    def on_message_complete(self) -> None:
-        if not self._informational:
-            self._ended = True
+            self._exchange.on_headers(self._read_t_ns, status, headers)
 
     # closing
 

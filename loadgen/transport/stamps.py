@@ -17,8 +17,10 @@ from loadgen.clock import Clock, realtime_to_monotonic_ns
 
 READ_BYTES = 65536
 _SO_TIMESTAMPNS = 35
+_SOL_SOCKET = socket.SOL_SOCKET
 _TIMESPEC = struct.Struct("ll")
-_ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size) if hasattr(socket, "CMSG_SPACE") else 0
+_STAMP_BYTES, _unpack = _TIMESPEC.size, _TIMESPEC.unpack
+_ANCILLARY = socket.CMSG_SPACE(_STAMP_BYTES) if hasattr(socket, "CMSG_SPACE") else 0
 _REFRESH_NS = 1_000_000_000
 _PLAUSIBLE_NS = 5_000_000_000
 """A stamp further back than this is a wall clock that was stepped, not a late read."""
@@ -39,7 +41,7 @@ class StampedReader:
     """Reads sockets of one worker; keeps the offset between the wall clock and session time fresh."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self._clock, self._now_ns = clock, clock.now_ns
         self._offset_ns = 0
         self.error_ns = 0
         """Uncertainty of a translated stamp at the last refresh."""
@@ -61,10 +63,10 @@ class StampedReader:
             OSError: the connection broke.
         """
         data, ancillary, _, _ = sock.recvmsg(READ_BYTES, _ANCILLARY)
-        now = self._clock.now_ns()
+        now = self._now_ns()
         for level, kind, raw in ancillary:
-            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(raw) >= _TIMESPEC.size:
-                seconds, nanoseconds = _TIMESPEC.unpack_from(raw)
+            if level == _SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(raw) == _STAMP_BYTES:
+                seconds, nanoseconds = _unpack(raw)
                 stamp = seconds * 1_000_000_000 + nanoseconds - self._offset_ns
                 if now - _PLAUSIBLE_NS < stamp <= now:
                     return data, stamp, True

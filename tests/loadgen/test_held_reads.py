@@ -17,7 +17,7 @@ from loadgen.records import Request, Tick
 from loadgen.tally import Tally
 from tests.loadgen.raw_server import sse, token, usage
 
-_HEADERS = {b"content-type": b"text/event-stream"}
+_HEADERS = [(b"content-type", b"text/event-stream")]
 
 
 @dataclass

@@ -151,7 +151,7 @@ def flown(endpoint: Endpoint, reads: list[bytes], counted: bool) -> tuple[Reques
         waited_for_cap=False,
     )
     flight.on_sent(10)
-    flight.on_headers(20, 200, {b"content-type": b"text/event-stream"})
+    flight.on_headers(20, 200, [(b"content-type", b"text/event-stream")])
     for number, read in enumerate(reads, 1):
         flight.on_body(number * 1_234_567, read, True)
     flight.on_end(99_000_000_000)
