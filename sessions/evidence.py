@@ -19,6 +19,10 @@ from sessions.timeline import Timeline
 
 _RECENT_S, _PREEMPTIONS_S, _GROWTH_S = 3, 5, 10
 _HEALTH_S = 4
+_STILL_NS = 1.25e9
+"""Ticks are closed every 250 ms by a worker that runs."""
+_STEADY = 0.002
+"""Of the rate: one that moves by more within a second is on a ramp."""
 LEAD_S = 16
 """Seconds before the first one that are looked at."""
 
@@ -68,7 +72,8 @@ def _evidence(timeline: Timeline, span: _Seconds) -> list[Evidence]:
     rows = np.array([columns[name][LEAD_S:] for name in names]).T
     return [
         Evidence(
-            active=not idle[LEAD_S + i],
+            # A client that does not run sends nothing, and that is no want of load.
+            active=not idle[LEAD_S + i] or bool(saturated[i]),
             saturated=saturated[i],
             gpu=labels[i],
             **{name: None if value != value else value for name, value in zip(names, row, strict=True)},
@@ -117,20 +122,59 @@ def _settled(timeline: Timeline, span: _Seconds) -> np.ndarray[tuple[int, ...], 
     changed = np.array([load.t_ns for load in timeline.loads], dtype=np.float64)
     places = np.searchsorted(changed, ends, side="right") - 1
     since = ends - changed[np.maximum(places, 0)] if len(changed) else np.zeros(len(ends))
+    since = np.minimum(since, ends - _moved_ns(timeline, span))
     lasting = _trailing_median_ns(timeline, "e2e", span)
     needed = _GROWTH_S * SECOND_NS + 2 * np.nan_to_num(lasting, nan=np.inf)
     return np.asarray((places >= 0) & (since >= needed))
+
+
+def _moved_ns(timeline: Timeline, span: _Seconds) -> Floats:
+    """When the offered rate was last another than in the second before: a ramp moves it all along.
+
+    Looked for from the session's beginning, so that it does not depend on how seconds are cut into blocks.
+    """
+    ticks = timeline.ticks
+    edges = np.arange(0, span.last + 1, dtype=np.float64) * SECOND_NS
+    rates = ticks["rate_rps"]
+    known = np.isfinite(rates)
+    sums = span_sums(np.array([np.where(known, rates, 0.0), known.astype(np.float64)]), ticks.upto(edges))
+    means = np.divide(sums[0], sums[1], out=np.full(span.last, np.nan), where=sums[1] > 0)
+    seconds = np.flatnonzero(np.isfinite(means))
+    steps = np.abs(np.diff(means[seconds])) > _STEADY * means[seconds][1:]
+    moved = np.zeros(span.last + 1)
+    at = seconds[1:][steps] + 1
+    moved[at] = edges[at]
+    ends = np.arange(span.first - LEAD_S + 1, span.last + 1)
+    return np.where(ends >= 0, np.maximum.accumulate(moved)[np.maximum(ends, 0)], 0.0)
 
 
 def _client(timeline: Timeline, span: _Seconds) -> list[str]:
     """What troubles the client in the seconds before, one sentence each; empty where nothing does."""
     ttft = _trailing_median_ns(timeline, "ttft_from_due", span)
     found = troubles(timeline, span.first - LEAD_S, span.last)
+    still_ns = _still_ns(timeline, span)
     out = []
     for i in range(span.first, span.last):
-        floor_ns = float(ttft[i - span.first + LEAD_S])
-        out.append(found.over(i + 1 - _HEALTH_S, i + 1, floor_ns).note)
+        place = i - span.first + LEAD_S
+        if still_ns[place] > _STILL_NS:
+            out.append(f"the client has not run for {still_ns[place] / 1e9:.1f} s")
+        else:
+            out.append(found.over(i + 1 - _HEALTH_S, i + 1, float(ttft[place])).note)
     return out
+
+
+def _still_ns(timeline: Timeline, span: _Seconds) -> Floats:
+    """For how long some worker with requests in flight has closed no tick, at each end."""
+    ticks, ends = timeline.ticks, span.edges[1:]
+    longest = np.zeros(len(ends))
+    for worker in timeline.workers:
+        own = np.flatnonzero(ticks["worker"] == worker)
+        times = ticks["t"][own]
+        places = np.searchsorted(times, ends, side="right") - 1
+        newest = own[np.maximum(places, 0)]
+        waits = (places >= 0) & (ticks["in_flight"][newest] + ticks["backlog"][newest] > 0)
+        longest = np.maximum(longest, np.where(waits, ends - ticks["t"][newest], 0.0))
+    return longest
 
 
 def _server(timeline: Timeline, span: _Seconds) -> dict[str, Floats]:

@@ -3,7 +3,8 @@
 Judged by whole seconds of session time. A second is troubled when, in some worker, the process used more
 than 0.8 of a core; or p99 of the send lag was above 50 ms and above 20 % of the median TTFT; or more than
 half of the reads with tokens held several while the worker's loop ran more than 20 ms late. The client is
-saturated in seconds that are troubled in the same way as a second next to them: 2 s at least.
+saturated in seconds that are troubled in the same way as a second next to them: 2 s at least. A tick that
+covers more than a second says that the process was not let run: all its seconds are troubled.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SEND_LAG_NS = 50e6
 SEND_LAG_SHARE = 0.2
 COALESCED_SHARE = 0.5
 LOOP_LAG_NS = 20e6
+STILL_NS = 1e9
 
 _BLOCK = 300
 Bools = NDArray[np.bool_]
@@ -52,6 +54,8 @@ class Troubles(NamedTuple):
     """p99; 0 where nothing was sent."""
     late: Floats
     """Share of the reads that held several tokens, where the loop ran late; else 0."""
+    still_ns: Floats
+    """The longest tick that ended then."""
 
     def over(self, first: int, last: int, ttft_p50_ns: float) -> Saturation:
         """Of the seconds `[first, last)`. `ttft_p50_ns` is NaN where there was no TTFT."""
@@ -68,8 +72,11 @@ class Troubles(NamedTuple):
                 "{:.0%} of reads held several tokens: their times are blurred",
             ),
         )
-        total = np.zeros(n, dtype=np.bool_)
-        note = ""
+        still = self.still_ns[a:b]
+        total = still > STILL_NS
+        # Most of its seconds have no tick of their own.
+        missed = int((still[total] // SECOND_NS).sum())
+        note = f"the client stood still for {still.max() / 1e9:.1f} s" if missed else ""
         for size, limit, unit, words in troubles:
             if not (over := size > limit).any():
                 continue
@@ -77,7 +84,7 @@ class Troubles(NamedTuple):
             total |= hit
             if not note and hit.any():
                 note = words.format(float(size[hit].max()) / unit)
-        return Saturation(int(total.sum()), n, note)
+        return Saturation(int(total.sum()) + missed, n + missed, note)
 
 
 def saturation(timeline: Timeline, from_ns: int, to_ns: int, ttft_p50_ns: float) -> Saturation:
@@ -98,7 +105,7 @@ def troubles(timeline: Timeline, first: int, last: int, phase_ns: int = 0) -> Tr
     ticks = timeline.ticks
     a, b = ticks.upto(np.array([first, last], dtype=np.float64) * SECOND_NS + phase_ns).tolist()
     if b <= a:
-        return Troubles(np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in range(3)))
+        return Troubles(np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in range(4)))
     at = ((ticks["t"][a:b] - 1 - phase_ns) // SECOND_NS).astype(np.int64)
     seconds, place = np.unique(at, return_inverse=True)
     worker = np.searchsorted(np.array(timeline.workers), ticks["worker"][a:b])
@@ -112,7 +119,9 @@ def troubles(timeline: Timeline, first: int, last: int, phase_ns: int = 0) -> Tr
     loop_lag = np.zeros(n)
     np.maximum.at(loop_lag, place, ticks["loop_lag_max_ns"][a:b])
     late = np.where(loop_lag > LOOP_LAG_NS, coalesced / np.maximum(reads, 1), 0.0)
-    return Troubles(seconds, busy, _send_lag_p99(timeline, seconds, phase_ns), late)
+    still = np.zeros(n)
+    np.maximum.at(still, place, ticks["dt"][a:b])
+    return Troubles(seconds, busy, _send_lag_p99(timeline, seconds, phase_ns), late, still)
 
 
 def _sustained(hit: Bools, seconds: Ints) -> Bools:

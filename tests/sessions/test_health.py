@@ -127,3 +127,15 @@ def test_on_the_screen_two_seconds_of_trouble_count_from_any_tick_on() -> None:
     said = [t for t in range(0, 8 * SECOND_NS, TICK_NS) if saturation_now(timeline, t, TTFT_NS).saturated]
     assert said[0] == trouble_ns + 2 * SECOND_NS, "no later than two seconds after it began"
     assert not saturation(timeline, 0, 6 * SECOND_NS, TTFT_NS).saturated, "the whole seconds know of one only"
+
+
+def test_one_tick_of_several_seconds_is_saturation_though_no_second_beside_it_has_any() -> None:
+    """A process that is not let onto a core closes its tick late: nothing else tells of those seconds."""
+    held = Tick(t_ns=4_750_000_000, dt_ns=3_750_000_000, worker=0, cpu_ns=1_000_000)
+    found = judged(second(0), [held], second(5))
+    assert found == Saturation(4, 6, "the client stood still for 3.8 s")
+
+
+def test_a_tick_of_under_a_second_is_no_standstill() -> None:
+    held = Tick(t_ns=2 * SECOND_NS, dt_ns=SECOND_NS - 1, worker=0, cpu_ns=1_000_000)
+    assert not judged(second(0), [held], second(2)).saturated

@@ -238,3 +238,52 @@ def test_an_hour_is_judged_in_blocks_as_in_one(monkeypatch):
     whole = LimitLog(timeline).spans(BEGIN_S * S, 60 * S)
     monkeypatch.setattr("sessions.limit_log._BLOCK", 7)
     assert LimitLog(timeline).spans(BEGIN_S * S, 60 * S) == whole
+
+
+def held_up() -> list[Any]:
+    """8 rps; between 20 and 32 s the process hardly runs: ticks of 2 and 4 s, and a crowd after them."""
+    records: list[Any] = [LoadChange(t_ns=BEGIN_S * S, change="start", rate_rps=8.0)]
+    before = BEGIN_S * 4
+    for end in (*range(BEGIN_S * 4 + 1, 81), 88, 96, 112, 128, *range(129, 200)):
+        crowd = 9 if end <= 80 else 9 + 4 * (end - 80) if end <= 128 else max(9, 200 - 20 * (end - 128))
+        late = tick(end * TICK_NS, 8.0, crowd)
+        late.dt_ns = (end - before) * TICK_NS
+        records.append(late)
+        before = end
+    for i in range(BEGIN_S * 4, 200):
+        records.append(ServerSample(i * TICK_NS, 1, "m", running=9.0, waiting=0.0, kv_pct=20.0))
+    return records
+
+
+def test_a_client_that_is_not_let_onto_a_core_is_the_limit_and_not_a_server_or_no_load():
+    log = LimitLog(folded(held_up()))
+    spans = log.spans(BEGIN_S * S, 50 * S)
+    assert [span["limit"] for span in spans] == [ROOM, "client", ROOM]
+    # Not a tick since 20 s: known 1.25 s later, and shown when the ends of three seconds agree.
+    assert 20.0 <= float(spans[1]["from_s"]) + BEGIN_S <= 25.0
+    assert 32.0 < float(spans[1]["to_s"]) + BEGIN_S <= 39.0
+    assert re.fullmatch(r"the client (has not run for|stood still for) \d\.\d s", str(spans[1]["why"]))
+
+
+@pytest.mark.parametrize("at_s", [21, 23, 25, 29, 31, 33, 36])
+def test_a_stillness_is_known_by_what_had_come_until_then(at_s):
+    known = [record for record in held_up() if record.t_ns <= at_s * S]
+    assert LimitLog(folded(known)).at(at_s * S) == LimitLog(folded(held_up())).at(at_s * S)
+
+
+def test_a_worker_whose_share_is_done_has_not_stood_still():
+    done = [tick(i * TICK_NS, 8.0, 9 if i < 40 else 0, worker=1) for i in range(9, 41)]
+    log = LimitLog(folded([*ramp(19), *done]))
+    assert {log.at(t * S).limit for t in range(5, 20)} == {ROOM}
+
+
+def test_in_a_ramp_what_is_in_flight_grows_with_the_load_and_that_is_no_sign():
+    records: list[Any] = [LoadChange(t_ns=0, change="start", rate_rps=1.0)]
+    for i in range(1, 241):
+        rps = 1.0 + min(i, 160) * 0.1
+        records.append(tick(i * TICK_NS, rps, in_flight=round(3 * rps) if i < 161 else 51 + 2 * (i - 160)))
+        records.append(ServerSample(t_ns=i * TICK_NS, took_ns=1, source="m", waiting=0.0, kv_pct=20.0))
+    found = names(LimitLog(folded(records)), 60)
+    assert set(found[3:50]) == {ROOM}
+    # Level from 40 s on: 10 s and two requests' time of 1 s later, growth is a sign again.
+    assert found[56:] == ["server"] * 5
