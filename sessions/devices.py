@@ -6,7 +6,7 @@ depends on nothing but the instant that is asked about.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right, insort
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from telemetry.records import (
     THROTTLE_REASONS,
     GpuDevice,
     GpuEvent,
+    GpuProcess,
     GpuSample,
     GpuSamples,
     Histogram,
@@ -46,6 +47,8 @@ HOST_FIELDS = (
 DEVICES_CAP = 1000
 """Times that one GPU is described anew."""
 EVENTS_CAP = 1000
+PROCESSES_CAP = 64
+"""Processes of one GPU that are kept."""
 SOURCES_CAP = 16
 """Sources of one GPU."""
 BOUNDS_CAP = 200
@@ -71,6 +74,8 @@ class GpuColumns:
     """When which source described it."""
     tables: dict[str, Table] = field(default_factory=dict)
     """By source: `t`, `GPU_FIELDS`."""
+    computing: list[tuple[int, tuple[GpuProcess, ...]]] = field(default_factory=list)
+    """Since when which processes compute there, as far as that was asked."""
     events: list[tuple[int, str, int]] = field(default_factory=list)
     """When, which (`GpuEvent.event`), and how many."""
 
@@ -100,7 +105,21 @@ class GpuColumns:
         """The samples of that source."""
         return self.tables.get(self.source(at_ns)) or _NO_SAMPLES
 
+    def processes(self, at_ns: int) -> tuple[GpuProcess, ...]:
+        """Those that were last seen to compute there, most memory first; () also where nobody asked."""
+        i = bisect_right(self.computing, at_ns, key=lambda seen: seen[0])
+        found = self.computing[i - 1][1] if i else ()
+        return tuple(sorted(found, key=lambda process: (-(process.memory_bytes or 0), process.pid)))
+
+    def _computes(self, t_ns: int, processes: tuple[GpuProcess, ...]) -> None:
+        before = bisect_right(self.computing, t_ns, key=lambda seen: seen[0])
+        same = before and self.computing[before - 1][1] == processes
+        if not same and len(self.computing) < DEVICES_CAP:
+            self.computing.insert(before, (t_ns, processes))
+
     def take(self, record: GpuSamples, sample: GpuSample) -> None:
+        if sample.processes is not None:
+            self._computes(record.t_ns, tuple(sample.processes[:PROCESSES_CAP]))
         table = self.tables.get(record.source)
         if table is None:
             if len(self.tables) >= SOURCES_CAP:

@@ -66,6 +66,8 @@ class Gpu:
     """Why it is no part of the load, `hidden` or `not serving`: draw it greyed; empty when it may be."""
     serving: bool = False
     """A process of the server under test computes on it."""
+    processes: tuple[tuple[str, int, int | None], ...] = ()
+    """Name, pid and bytes there (None: not told) of those that compute on it, most memory first."""
     mig: str = ""
     """Profile of a MIG instance, such as `1g.10gb`."""
     unified_memory: bool = False

@@ -106,6 +106,7 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
         if device.serves_target is False
         else "",
         serving=device.serves_target is True,
+        processes=tuple((one.name, one.pid, one.memory_bytes) for one in gpu.processes(axis.at_ns)),
         mig=device.mig,
         unified_memory=device.unified_memory,
         memory_temperature_c=now("memory_temperature_c"),

@@ -9,7 +9,7 @@ import numpy as np
 from sessions.frame import Frame
 from tui import layout, numbers
 from tui.layout import Columns, Shape
-from tui.panels import bottom, flow, header, latency, machines, node, time
+from tui.panels import bottom, detail, flow, header, latency, machines, node, time
 from tui.panels.strip import marks_of, strip
 from tui.plots.bars import area
 from tui.plots.scale import Scale
@@ -62,6 +62,8 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
     """Exactly `height` rows of exactly `width` cells."""
     if width < layout.LEAST_WIDTH or height < layout.LEAST_HEIGHT:
         return too_small(width, height)
+    if scene.details:
+        return _detailed(frame, scene, width, height)
     rows_of = layout.rows_for(height, shape_of(frame, scene))
     at, look = layout.columns_for(width), scene.look
     marks = marks_of(frame, at.plot, look)
@@ -134,6 +136,16 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
         out.append(time.scrub(frame, scene, width))
     out.append(bottom.bottom(scene, width, live=frame.live))
     return [fitted(row, width) for row in out]
+
+
+def _detailed(frame: Frame, scene: Scene, width: int, height: int) -> list[Row]:
+    above = [header.header(frame, scene, width), header.load(frame, scene, width), header.limit(frame, width)]
+    below = [bottom.bottom(scene, width, live=frame.live)]
+    if shape_of(frame, scene).scrub:
+        below.insert(0, time.scrub(frame, scene, width))
+    room = height - len(above) - len(below)
+    rows = [*above, *detail.detail(frame, width, room, scene.look), *below]
+    return [fitted(row, width) for row in rows]
 
 
 def _send_lag(frame: Frame, at: Columns) -> list[list[Run]]:

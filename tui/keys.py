@@ -49,6 +49,7 @@ KEYS: tuple[Key, ...] = (
     Key(("N",), "previous_mark", "", "", "both"),
     Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "span"),
     Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
+    Key(("i",), "details", "GPUs, server and hosts in words, and back to the charts", "i", "both", "info"),
     Key(("?",), "help", "this help", "?", "both", "help"),
     Key(
         ("q", "ctrl+c", "ctrl+q"),
@@ -71,10 +72,11 @@ LIVE_FOOTER = (
     "mark",
     "window",
     "log",
+    "details",
     "help",
     "quit",
 )
-REPLAY_FOOTER = ("play", "back", "next_mark", "faster", "window", "log", "help", "quit")
+REPLAY_FOOTER = ("play", "back", "next_mark", "faster", "window", "log", "details", "help", "quit")
 SHORT = {
     "load_up": "↑↓",
     "load_up_ten": "JK",

@@ -119,7 +119,10 @@ def _latencies(summary: Summary) -> str:
         cells = [("~" if name in thin else "") + milliseconds(figures.get(name)) for name in COLUMNS]
         rows.append([label, number(figures.get("count"), 0), *cells])
     text = aligned(rows)
-    return text + "\n~ rests on few samples" if "~" in text else text
+    text += "\n~ rests on few samples" if "~" in text else ""
+    if unknown := (summary.get("itl_ms") or {}).get("unknown"):
+        text += f"\nwithout the ITL of {unknown:,} requests, whose chunks bore uncounted tokens"
+    return text
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> str:

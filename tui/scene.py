@@ -17,6 +17,8 @@ class Scene:
     """Opened on a session that was over; a live one that ends meanwhile is `ended`, not a replay."""
     window_s: float | None = 60.0
     log: bool = True
+    details: bool = False
+    """In place of the charts, all that is known of the machines in words."""
     prompt: Prompt | None = None
     quitting: bool = False
     """The bottom row asks how to leave."""

@@ -9,6 +9,7 @@ from telemetry.records import (
     GpuDevice,
     GpuDevices,
     GpuEvent,
+    GpuProcess,
     GpuSample,
     GpuSamples,
     Histogram,
@@ -41,6 +42,20 @@ def test_of_two_sources_of_one_gpu_nvml_is_read_from_when_it_has_spoken(turned):
     assert [gpu.source(t) for t in (0, 1, 2, 3)] == ["", "dcgm", "nvml", "nvml"]
     assert gpu.samples(3)["power_w"].tolist() == [100.0]
     assert gpu.samples(1)["power_w"].tolist() == [90.0, 91.0]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_processes_on_a_gpu_are_those_last_seen_by_then(turned):
+    one, two = GpuProcess(1, 10, "a"), GpuProcess(2, 20, "b")
+    records = [
+        sample(1, processes=[one]),
+        sample(2),  # not asked
+        sample(3, processes=[one, two]),
+        sample(4, processes=[one, two]),
+        sample(5, processes=[]),
+    ]
+    gpu = folded(*(reversed(records) if turned else records)).gpus["g"]
+    assert [gpu.processes(t) for t in range(6)] == [(), (one,), (one,), (two, one), (two, one), ()]
 
 
 def test_what_a_gpu_is_may_be_learned_later():

@@ -146,6 +146,66 @@ def test_help_explains_stale_connections_and_a_saturated_client():
     assert "CLIENT SATURATED: the figures are this client's own limit" in text
 
 
+def known(view: FakeView, width: int) -> Frame:
+    """All that telemetry can tell, of as many GPUs as the view has; only the first serves."""
+    frame = frame_of(view, width)
+    gpus = [
+        replace(
+            gpu,
+            sm_pct=71.0,
+            tensor_pct=40.0,
+            dram_pct=88.0,
+            memory_temperature_c=84.0,
+            sm_clock_max_mhz=1980.0,
+            throttle=("power cap",),
+            throttled_pct=12.0,
+            pcie_bytes_per_s=1.2e9,
+            nvlink_bytes_per_s=212e9,
+            serving=not i,
+            aside="hidden" if i else "",
+            processes=(("vllm serve", 4711, 74 * 2**30), ("", 4712, None)),
+        )
+        for i, gpu in enumerate(frame.gpus)
+    ]
+    own = Stat(90, 101.0, 202.0, 303.0)
+    server = replace(frame.server, prefix_hit_pct=41.0, preemptions_per_s=2.5, ttft=own)
+    return replace(
+        frame, gpus=tuple(gpus), server=server, hosts=(Host("node7", 45.0, 64, 12.0),), poll_ms=3.1
+    )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_all_that_is_known_of_the_machines_can_be_read_at_every_size(size):
+    view = ramped(at(75), gpus=1)
+    text = "\n".join(screen(view, size, frame=known(view, size[0]), details=True))
+    for words in (
+        *("SM 71 %", "tensor 40 %", "DRAM 88 %", "reserved 0.6", "NVLink 212 GB/s", "PCIe 1.20 GB/s"),
+        *("held back by power cap 12% of the time", "memory 84 °C", "SM clock 1755/1980 MHz"),
+        *("● serves the model", "vllm serve 74.0 GiB pid 4711", "process pid 4712", "prefix hit 41 %"),
+        *("preemptions 2.5 /s", "TTFT p50 101  p95 202  p99 303", "node7", "CPU 45%", "took 3.10 ms"),
+        *("RATE", "limit:", "quit"),
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize(("size", "gpus"), [((80, 24), 8), ((120, 40), 8), ((80, 24), 17), ((60, 16), 72)])
+def test_of_many_gpus_the_essential_is_kept_and_those_left_out_are_counted(size, gpus):
+    view = ramped(at(75), gpus=gpus)
+    rows = screen(view, size, frame=known(view, size[0]), details=True)
+    shown = sum(bool(re.match(r" GPU\d+ ", row)) for row in rows)
+    text = "\n".join(rows)
+    assert shown + int(next(iter(re.findall(r"and (\d+) more GPUs", text)), 0)) == gpus
+    assert text.count("serves the model") == 1
+    assert text.count("hidden") == shown - 1
+
+
+def test_a_gpu_that_serves_carries_a_dot_where_there_is_a_cell_for_it():
+    view = ramped(at(75), gpus=2)
+    rows = screen(view, (120, 40), frame=known(view, 120))
+    assert any(row.startswith("  ●GPU0│") for row in rows)
+    assert any(row.startswith("   GPU1│") for row in rows)
+
+
 def test_a_mark_crosses_bars_as_a_line_and_not_by_colour_alone():
     view = ramped(at(90), gpus=1)
     rows = screen(view, (120, 40))

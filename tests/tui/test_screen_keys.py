@@ -258,6 +258,20 @@ def test_the_window_and_the_scale_are_changed_by_keys():
     on_screen(body)
 
 
+def test_the_machines_are_read_in_words_and_the_charts_come_back():
+    async def body(room: Room) -> None:
+        await room.press("i")
+        assert any("H100" in row for row in room.rows)
+        assert not any("TTFT ms" in row for row in room.rows)
+        await room.press("up", "left")
+        assert room.control.sent == [{"cmd": "rate", "rate_rps": 17.0}]
+        assert any("H100" in row for row in room.rows)
+        await room.press("i")
+        assert any("TTFT ms" in row for row in room.rows)
+
+    on_screen(body)
+
+
 def test_help_shows_every_key_and_any_key_goes_back():
     async def body(room: Room) -> None:
         await room.press("question_mark")

@@ -9,8 +9,7 @@ from tui.rows import Row, Run, fitted
 _READING: tuple[tuple[str, str], ...] = (
     ("TTFT", "time to first token, counted from when the request was due"),
     ("ITL", "time between tokens of a stream (CHUNK GAP: chunks of several)"),
-    ("p50 p95 p99", "lines, lowest to highest; the room between is filled"),
-    ("~ grey", "too few samples to mean much"),
+    ("p50 p95 p99", "lines, lowest to highest; ~ and grey: too few samples"),
     ("REQ/S", "offered and sent: where they part, something held back"),
     ("stale", "kept-alive connections found closed: sent again, not an error"),
     ("SATURATED", "CLIENT SATURATED: the figures are this client's own limit"),

@@ -116,12 +116,18 @@ def _power_scale(gpu: Gpu) -> Scale:
     return Scale(0.0, gpu.power_limit_w if gpu.power_limit_w else 1000.0)
 
 
-def _name(gpu: Gpu) -> str:
+def name_of(gpu: Gpu) -> str:
     label = safe(gpu.label, 24)
     return label if ":" in label else f"GPU{label}"
 
 
-def _why_grey(gpu: Gpu) -> str:
+def _marked(gpu: Gpu, at: Columns, look: Look) -> str:
+    """With a dot before it where it serves the model and there is a cell to spare."""
+    name = name_of(gpu)
+    return look.glyph("dot") + name if gpu.serving and len(name) + 1 < at.gutter else name
+
+
+def why_grey(gpu: Gpu) -> str:
     if gpu.lost:
         return "lost"
     if gpu.stale:
@@ -131,7 +137,7 @@ def _why_grey(gpu: Gpu) -> str:
 
 def _toned(gpu: Gpu, runs: list[Run]) -> list[Run]:
     """Old figures, and GPUs that are no part of the load, are greyed; a word says why."""
-    why = _why_grey(gpu)
+    why = why_grey(gpu)
     if not why:
         return runs
     role = "bad" if gpu.lost else "warn" if gpu.stale else "dim"
@@ -166,7 +172,7 @@ def _used(gpu: Gpu, *, unit: str) -> str:
 def _short(gpu: Gpu, look: Look, room: int) -> list[Run]:
     """Utilisation, memory, power, heat and clock in one row, as many of them as `room` has cells for."""
     clock: Run = (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
-    why = len(_why_grey(gpu))
+    why = len(why_grey(gpu))
     runs = chosen(
         [
             Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")),
@@ -185,7 +191,7 @@ def _short(gpu: Gpu, look: Look, room: int) -> list[Run]:
 
 def _half(gpu: Gpu, width: int, look: Look) -> list[Run]:
     figures = _short(gpu, look, 26)
-    label = fit(_name(gpu), 6)
+    label = fit(name_of(gpu), 6)
     room = max(width - 6 - width_of(figures) - 2, 0)
     spark = area(gpu.util, PERCENT, room, 1, _role(gpu), ascii_only=look.ascii_only).rows()
     return [(label, "label"), *(spark[0] if spark else []), (" ", ""), *figures]
@@ -193,12 +199,12 @@ def _half(gpu: Gpu, width: int, look: Look) -> list[Run]:
 
 def _one(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
     side = _short(gpu, look, at.side - 1)
-    return named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _name(gpu), [side], at, look)
+    return named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _marked(gpu, at, look), [side], at, look)
 
 
 def _two(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
     wide = at.side >= 36
-    why = len(_why_grey(gpu))
+    why = len(why_grey(gpu))
     room = at.side - 1 - (why + 1 if why else 0)
     activity = _activity(gpu)
     util: list[Run] = [("util ", "label"), (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
@@ -220,9 +226,9 @@ def _two(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
         at.side - 1,
         gap=2 if wide else 1,
     )
-    if _why_grey(gpu):
+    if why_grey(gpu):
         below = [(text, "thin") for text, _ in below]
-    rows = named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _name(gpu), [above], at, look)
+    rows = named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _marked(gpu, at, look), [above], at, look)
     return rows + named(
         _spark(gpu.power, _power_scale(gpu), gpu, at, look, marks), "power", [below], at, look
     )
@@ -239,7 +245,7 @@ def _traffic(gpu: Gpu) -> list[Field]:
 
 def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
     room = max(at.side - 25, 0)
-    role, grey = _role(gpu), bool(_why_grey(gpu))
+    role, grey = _role(gpu), bool(why_grey(gpu))
     total = gpu.memory_total_bytes or 0
 
     def share(part: float | None, whole: float | None) -> float | None:
@@ -266,7 +272,7 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
         busy = [("util".ljust(6), "label"), *_thin(chosen(shares, at.side - 7), grey)]
     memory_c = "" if gpu.memory_temperature_c is None else f"mem {gpu.memory_temperature_c:.0f}"
     degrees = f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}"
-    why = _why_grey(gpu)
+    why = why_grey(gpu)
     last = chosen(
         [
             Field(0, (why, "bad" if gpu.lost else "warn" if gpu.stale else "dim")),
@@ -288,7 +294,7 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
     scales = (PERCENT, PERCENT, _power_scale(gpu), CELSIUS)
     series = (gpu.util, gpu.memory_pct, gpu.power, gpu.temperature)
     rows: list[Row] = []
-    for i, name in enumerate((_name(gpu), "memory" if at.gutter > 7 else "mem", "power", "temp")):
+    for i, name in enumerate((_marked(gpu, at, look), "memory" if at.gutter > 7 else "mem", "power", "temp")):
         rows += named(_spark(series[i], scales[i], gpu, at, look, marks), name, [sides[i]], at, look)
     return rows
 

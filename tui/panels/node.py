@@ -24,7 +24,7 @@ def node(frame: Frame, width: int) -> Row:
         fields.append(Field(2, ("prefix hit ", "label"), (f"{server.prefix_hit_pct:.0f}%", "server")))
     several = len(frame.hosts) > 1
     for rank, host in enumerate(frame.hosts):
-        fields += _host(host, 1 + 4 * rank, several)
+        fields += host_fields(host, 1 + 4 * rank, safe(host.host, 16) if several else "CPU")
     if frame.poll_ms is not None:
         fields.append(Field(7, ("poll ", "label"), (f"{numbers.three(frame.poll_ms)} ms", "dim")))
     title = "ENERGY " if power.watts is not None else "HOST "
@@ -49,8 +49,8 @@ def _per_token(frame: Frame) -> list[Run]:
     return said
 
 
-def _host(host: Host, rank: int, several: bool) -> list[Field]:
-    name = safe(host.host, 16) if several else "CPU"
+def host_fields(host: Host, rank: int, name: str) -> list[Field]:
+    """What a machine does beside the load; `name` stands before its CPU share."""
     busy = host.cpu_pct is not None and host.cpu_pct >= BUSY_PCT
     stolen = host.steal_pct is not None and host.steal_pct >= STOLEN_PCT
     held = host.throttled_pct is not None and host.throttled_pct >= STOLEN_PCT

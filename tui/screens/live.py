@@ -347,6 +347,9 @@ class LiveScreen(Screen[None]):
         self._scales = {}
         self._scene = replace(self._scene, log=not self._scene.log)
 
+    def _details(self) -> None:
+        self._scene = replace(self._scene, details=not self._scene.details)
+
     def _help(self) -> None:
         self.app.push_screen(HelpScreen(self._scene.look))
 
@@ -389,6 +392,7 @@ _ACTIONS: dict[str, Callable[[LiveScreen], None]] = {
     "previous_mark": lambda screen: screen._mark_after(False),
     "window": LiveScreen._window,
     "log": LiveScreen._log,
+    "details": LiveScreen._details,
     "help": LiveScreen._help,
     "quit": LiveScreen._quit,
 }
