@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from loadgen.endpoints import OK_FINISH, Endpoint, Reading, Usage
 from loadgen.endpoints.reading import usage_of
-from loadgen.endpoints.usual import Counted, Usual, usual_events
+from loadgen.endpoints.usual import Counted, usual_each, usual_events
 from loadgen.errors import http_kind, printable
 from loadgen.plan import Deadlines
 from loadgen.records import Request, RequestError
@@ -22,7 +22,7 @@ from loadgen.transport.framing import Headers, value_of
 
 BODY_BYTES_MAX = 64 << 20
 _ERROR_BODY_BYTES = 4096
-_HELD_MOST, _HELD_BYTES = 32, 4096
+_HELD_MOST, _HELD_BYTES = 16, 4096
 """Reads that are held at a time, and the longest that is."""
 
 
@@ -156,13 +156,13 @@ class Flight:
 
     def settle(self) -> bool:
         """Reads what is held, as if it had been read when it came; False if the request is over."""
-        pieces, times = self._held, self._held_ns
+        pieces, times_ns = self._held, self._held_ns
         if pieces:
             self._held, self._held_ns = [], []
-            taken = self._on_pieces(pieces, times)
-            for t_ns, data in zip(times[taken:], pieces[taken:], strict=True):
-                if not self._over:
-                    self._on_body(t_ns, data, self._held_by_kernel)
+            if not self._on_pieces(pieces, times_ns):
+                for t_ns, data in zip(times_ns, pieces, strict=True):
+                    if not self._over:
+                        self._on_body(t_ns, data, self._held_by_kernel)
         return not self._over
 
     def on_end(self, t_ns: int) -> None:
@@ -235,46 +235,52 @@ class Flight:
                 bearing = self._on_events(sse.feed(data[:cut]), t_ns)
                 data = data[cut:]
         if sse.at_rest:
-            events, size = self._usual(data)
-            if events:
-                self._on_usages(events)
-                bearing += self._on_chunks(t_ns, len(events), 1 if self._chunk_counts else None, False)
+            taken, size = self._on_usual(t_ns, data)
+            bearing += taken
             if size == len(data):
                 return bearing
             data = data[size:]
         return bearing + self._on_events(sse.feed(data), t_ns)
 
-    def _on_pieces(self, pieces: list[bytes], times_ns: list[int]) -> int:
-        """Takes in reads of one usual event each, from the first on; returns how many."""
-        data = b"".join(pieces)
-        if self._body_bytes + len(data) > BODY_BYTES_MAX:
-            return 0
-        events, size = self._usual(data)
-        taken = len(events)
-        # Each piece begins and ends like an event, so it holds one at least: as many as pieces are one each.
-        if not 0 < taken <= len(pieces) or size != sum(map(len, pieces[:taken])):
-            return 0
+    def _on_pieces(self, pieces: list[bytes], times_ns: list[int]) -> bool:
+        """Takes in reads of one usual event each; False, and nothing is done, if they are anything else."""
+        size = sum(map(len, pieces))
+        if self._body_bytes + size > BODY_BYTES_MAX:
+            return False
+        if self._chunk_counts:
+            counted = usual_each(self._endpoint.counted, pieces)
+            if not self._one_token_each(counted):
+                return False
+            self._on_usages(counted)
+        elif not usual_each(self._endpoint.usual, pieces):
+            return False
         self._body_bytes += size
-        self._on_usages(events)
-        self._tally.reads += taken
-        self._tally.kernel_reads += taken * self._held_by_kernel
-        self._on_chunks_apart(times_ns[:taken], 1 if self._chunk_counts else None)
-        return taken
+        self._tally.reads += len(pieces)
+        self._tally.kernel_reads += len(pieces) * self._held_by_kernel
+        self._on_chunks_apart(times_ns, 1 if self._chunk_counts else None)
+        return True
 
-    def _usual(self, data: bytes) -> tuple[list[Usual[Any]] | list[Counted[Any]], int]:
-        """The usual events at the start of `data`, and how many bytes they take. Of a server that counts
-        tokens: if each bears one."""
-        if not self._chunk_counts:
-            return usual_events(self._endpoint.usual, data)
-        events, size = usual_events(self._endpoint.counted, data)
+    def _on_usual(self, t_ns: int, data: bytes) -> tuple[int, int]:
+        """Takes in the usual events at the start of `data`: how many, and how many bytes they take."""
+        if self._chunk_counts:
+            counted, size = usual_events(self._endpoint.counted, data)
+            if not self._one_token_each(counted):
+                return 0, 0
+            self._on_usages(counted)
+            return self._on_chunks(t_ns, len(counted), 1, False), size
+        usual, size = usual_events(self._endpoint.usual, data)
+        return (self._on_chunks(t_ns, len(usual), None, False) if usual else 0), size
+
+    def _one_token_each(self, events: list[Counted[Any]]) -> bool:
+        """There are some, of a server that counts tokens, and each bears one."""
         counted = self._counted
         for event in events:
             counted += 1
             if event.choices.choice.token_ids is None and (
                 event.usage is None or event.usage.completion_tokens != counted
             ):
-                return [], 0
-        return events, size
+                return False
+        return bool(events)
 
     def _on_events(self, events: list[Event], t_ns: int) -> int:
         """Takes events in one by one; returns how many bore tokens."""
@@ -286,11 +292,10 @@ class Flight:
             bearing += self._on_reading(self._endpoint.read(event.data, event.name), t_ns)
         return bearing
 
-    def _on_usages(self, events: list[Usual[Any]] | list[Counted[Any]]) -> None:
-        if self._chunk_counts:
-            for event in events:
-                if (usage := usage_of(event.usage)) is not None:
-                    self._on_usage(usage)
+    def _on_usages(self, events: list[Counted[Any]]) -> None:
+        for event in events:
+            if (usage := usage_of(event.usage)) is not None:
+                self._on_usage(usage)
 
     def _on_usage(self, usage: Usage) -> None:
         self.record.input_tokens = usage.prompt_tokens

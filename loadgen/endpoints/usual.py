@@ -96,6 +96,23 @@ def usual_events(decode_lines: DecodeLines[T], data: bytes) -> tuple[list[T], in
     return (events, end) if len(events) == len(parts) else ([], 0)
 
 
+def usual_each(decode_lines: DecodeLines[T], pieces: list[bytes]) -> list[T]:
+    """One usual event from each of `pieces`; empty if one of them is anything else.
+
+    Each piece begins with `data: {` and ends with `}` and a blank line.
+    """
+    data = b"".join(pieces)
+    if data.count(b"\n") != 2 * len(pieces) or b"\r" in data:
+        return []
+    # With a tab where two meet, for the same reason as above.
+    values = data[6:-2].replace(b"}\n\ndata: {", b"}\t{")
+    try:
+        events = decode_lines(values)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return events if len(events) == len(pieces) else []
+
+
 def _one(decode_lines: DecodeLines[T], event: bytes) -> list[T]:
     """`event` as a list of one; empty if it is not exactly one usual event."""
     value = event[6:-2]
