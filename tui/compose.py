@@ -144,7 +144,10 @@ def _detailed(frame: Frame, scene: Scene, width: int, height: int) -> list[Row]:
     if shape_of(frame, scene).scrub:
         below.insert(0, time.scrub(frame, scene, width))
     room = height - len(above) - len(below)
-    rows = [*above, *detail.detail(frame, width, room, scene.look), *below]
+    said = detail.detail(frame, width, room, scene.look)
+    left = room - len(said)
+    happened = time.events(frame, left - 1, width, scene.look) if left > 1 else []
+    rows = [*above, *said, *([[]] if left else []), *happened, *below]
     return [fitted(row, width) for row in rows]
 
 

@@ -17,8 +17,8 @@ _TITLE, _GAP = 8, 3
 
 
 def detail(frame: Frame, width: int, height: int, look: Look) -> list[Row]:
-    """Exactly `height` rows: server and hosts first, being few; then GPUs, three rows each or, where that is
-    too much, two; the last row counts those that are left out."""
+    """At most `height` rows: server and hosts first, being few; then GPUs, in as many rows as they take or,
+    where that is too much, in three each, or two; the last row counts those that are left out."""
     head = [*_server(frame.server, frame.recent_s, width), *_hosts(frame, width)]
     if frame.poll_ms is not None:
         head.append(
@@ -39,7 +39,7 @@ def detail(frame: Frame, width: int, height: int, look: Look) -> list[Row]:
         rows.append(fitted([(f" and {len(frame.gpus) - shown} more GPUs", "dim")], width))
     if not frame.gpus:
         rows.append(_row("GPU", [Field(0, (safe(frame.gpu_note, 300) or "none was found", "dim"))], width))
-    return ([*head, *rows] + [fitted([], width)] * height)[:height]
+    return [*head, *rows][:height]
 
 
 def _field(rank: int, name: str, value: str, unit: str = "", role: str = "") -> Field:
