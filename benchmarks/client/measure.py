@@ -76,8 +76,9 @@ def measure(client: str, name: str, stand: Stand) -> Told:
     stand.configure(case.server + ("&usage=0" if client == "sglang" else ""))
     spawned_ns = time.monotonic_ns()
     frozen_ns: tuple[int, int] | None = None
+    ends = subprocess.PIPE
     with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        argv, stdout=ends, stderr=ends, text=True, cwd=ROOT, start_new_session=True
     ) as process:
         try:
             if name == "freeze":
@@ -91,6 +92,9 @@ def measure(client: str, name: str, stand: Stand) -> Told:
             except subprocess.TimeoutExpired:
                 process.kill()
             raise Unmeasured(f"took longer than {patience_s:g} s") from None
+        except BaseException:
+            process.terminate()
+            raise
     if process.returncode != 0 or not out.strip():
         raise Unmeasured((errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1][:160])
     told: Told = {"requests": requests, **json.loads(out.strip().splitlines()[-1])}

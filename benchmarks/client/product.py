@@ -26,6 +26,7 @@ import numpy as np
 from benchmarks.client.cases import Product
 from benchmarks.client.clients.telling import quantiles_ms, sends_of
 from benchmarks.client.memory import largest, of_run
+from benchmarks.client.priority import give
 from benchmarks.client.stand import Stand, pinned
 from loadgen.endpoints import ENDPOINTS
 from loadgen.probe.ask import probe
@@ -142,6 +143,7 @@ def _run(product: Product, stand: Stand, scratch: str) -> Told:
         if terminal is not None:
             os.close(terminal.terminal)
         directory = _until_running(Path(scratch), process)
+        give(read(directory).session.pid or process.pid)  # the host leads a session of its own
         began = time.monotonic()
         told: Told = {"stalled_ns": None}
         if terminal is not None and product.stall_s is not None:

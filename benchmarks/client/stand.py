@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.client.environments import CACHE, ROOT
+from benchmarks.client.priority import PREFIX, SAID
 
 HERE = Path(__file__).resolve().parent
-PRIORITY = ["nice", "-n", "-10"] if os.geteuid() == 0 else []
-"""To server and clients alike."""
 
 
 def build(directory: Path) -> None:
@@ -32,8 +31,8 @@ def build(directory: Path) -> None:
 
 
 def pinned(core: int) -> list[str]:
-    """What to put before a command so that it runs on `core`, with priority."""
-    return [*PRIORITY, *(["taskset", "-c", str(core)] if shutil.which("taskset") else [])]
+    """What to put before a command that leads a session, so that it runs on `core` and before other work."""
+    return [*PREFIX, *(["taskset", "-c", str(core)] if shutil.which("taskset") else [])]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def stand() -> Iterator[Stand]:
     cores = sorted(os.sched_getaffinity(0))
     build(CACHE / "bin")
     argv = [*pinned(cores[-1]), str(CACHE / "bin" / "server")]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
         assert server.stdout is not None
         try:
             yield Stand(int(server.stdout.readline()), server, cores[0])
@@ -95,5 +94,5 @@ def machine() -> dict[str, str | int]:
         "cores": os.cpu_count() or 0,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "priority": " ".join(PRIORITY) or "as usual",
+        "priority": SAID,
     }

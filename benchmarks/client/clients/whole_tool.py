@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks.client.clients.telling import quantiles_ms
 from benchmarks.client.environments import directory_of, extra_path
+from benchmarks.client.priority import like_ours
 
 Told = dict[str, Any]
 
@@ -164,6 +165,7 @@ def main() -> None:
         with subprocess.Popen(
             argv, stdout=log, stderr=log, cwd=scratch, env=environ, start_new_session=True
         ) as process:
+            like_ours(process.pid)
             rss_mb, over = [0.0], threading.Event()
 
             def watch() -> None:
