@@ -276,6 +276,7 @@ def powered(gpus: dict[str, GpuColumns], at_ns: int) -> list[GpuColumns]:
     return [gpus[key] for key in dict.fromkeys(keys) if key in gpus]
 
 
-def place(device: GpuDevice) -> tuple[str, bool, int, str]:
-    """GPUs are shown by host, those that CUDA shows first, by number."""
-    return device.host, device.visible is False, device.index, device.gpu
+def place(device: GpuDevice) -> tuple[str, bool, int, int, str]:
+    """GPUs are shown by host, those that CUDA shows first and in its order, then by number."""
+    order = device.index if device.cuda_index is None else device.cuda_index
+    return device.host, device.visible is False, order, device.index, device.gpu

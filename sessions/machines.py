@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -37,14 +38,15 @@ class Axis(NamedTuple):
 
 
 def gpu_note(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> str:
-    """The newest sentence of a source that does not work."""
+    """The newest sentence of a source that does not work; of the server's own metrics if of no other."""
+    target = "" if manifest is None else f"{urlsplit(manifest.target).netloc}/metrics"
     said = []
-    for notes in timeline.sources.values():
+    for source, notes in timeline.sources.items():
         upto = [note for note in notes if note[0] <= at_ns]
         if upto and not upto[-1][1]:
-            said.append((upto[-1][0], upto[-1][2]))
+            said.append((source != target, upto[-1][0], upto[-1][2]))
     if said:
-        return max(said)[1]
+        return max(said)[2]
     if manifest is not None and manifest.config.telemetry == ["none"]:
         return "telemetry is off"
     return ""

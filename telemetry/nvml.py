@@ -222,11 +222,11 @@ class NvmlSource:
                 continue
             for device, pids in zip(known.devices, known.pids, strict=True):
                 serves = None if self._owners is None else not pids.isdisjoint(self._owners)
-                devices.append(
-                    msgspec.structs.replace(
-                        device, visible=None if visible is None else place in visible, serves_target=serves
-                    )
-                )
+                shown_as: dict[str, Any] = {"serves_target": serves}
+                if visible is not None:
+                    shown_as["visible"] = place in visible
+                    shown_as["cuda_index"] = visible.index(place) if place in visible else None
+                devices.append(msgspec.structs.replace(device, **shown_as))
         if devices == self._told_devices:
             return []
         self._told_devices = devices

@@ -99,6 +99,8 @@ class GpuDevice(msgspec.Struct, omit_defaults=True):
     """It shares the machine's memory: the memory figures are the machine's (/proc/meminfo)."""
     visible: bool | None = None
     """Named in CUDA_VISIBLE_DEVICES; None where that is not set. Visible ones come first, in its order."""
+    cuda_index: int | None = None
+    """Its place in CUDA_VISIBLE_DEVICES: what a program that was started with it calls this GPU."""
     serves_target: bool | None = None
     """A process that listens on the target's port, or a descendant of one, computes on it. None: not known
     (the target is elsewhere, or its process cannot be seen)."""

@@ -613,7 +613,12 @@ def test_cuda_visible_devices_sets_the_order_and_marks_the_others(nvml):
     nvml.says("count 4")
     _, _, records = opened(cuda_visible="3,GPU-fake-1")
     (devices,) = of(records, GpuDevices)
-    assert [(d.index, d.visible) for d in devices.devices] == [(3, True), (1, True), (0, False), (2, False)]
+    assert [(d.index, d.visible, d.cuda_index) for d in devices.devices] == [
+        (3, True, 0),
+        (1, True, 1),
+        (0, False, None),
+        (2, False, None),
+    ]
     assert [sample.gpu[-1] for sample in gpus(records)] == ["3", "1", "0", "2"]
     assert notes(records)[0][1].endswith("driver 999.1, CUDA_VISIBLE_DEVICES shows 2 of them")
 
