@@ -49,7 +49,7 @@ def _all() -> Iterator[Aim]:
         yield Aim(
             f"CPU per event to {NAMES['sglang_rust']}, {case}", "<=", 0.9, "x", _cpu(case, "sglang_rust")
         )
-        for key, limit in (("p50", 20), ("p99", 100)):
+        for key, limit in (("p50", 20.0), ("p99", 100.0)):
             yield Aim(
                 f"timing error {key}, engine alone, {case}", "<=", limit, "us", _error(case, "ours", key)
             )
@@ -73,8 +73,8 @@ def _all() -> Iterator[Aim]:
         ("splits of event streams tried", ">=", 20_000, "splits"),
         ("splits tests failed", "=", 0, "splits_wrong"),
     ]
-    for what, compare, limit, key in checks:
-        yield Aim(what, compare, limit, "", _at("quirks", "ttftop", key))
+    for what, compare, wanted, key in checks:
+        yield Aim(what, compare, wanted, "", _at("quirks", "ttftop", key))
 
 
 def _throughput() -> Iterator[Aim]:
@@ -94,7 +94,7 @@ def _throughput() -> Iterator[Aim]:
 def _product() -> Iterator[Aim]:
     for case, how in (("screen", "spread"), ("screen_b", "bursts")):
         where = f"20 k/s {how}"
-        for key, limit in (("p50", 20), ("p99", 100)):
+        for key, limit in (("p50", 20.0), ("p99", 100.0)):
             yield Aim(f"timing error {key}, screen on, {where}", "<=", limit, "us", _error(case, "on", key))
         for key in ("p50", "p99"):
 
@@ -108,13 +108,13 @@ def _product() -> Iterator[Aim]:
             yield Aim(f"the same to screen off, {key}, {where}", "<=", 2, "x", to_off)
             # "Unchanged" of a figure that is known to within a microsecond or so.
             yield Aim(f"the same, terminal stalled to read, {key}, {where}", "<=", 1.5, "x", to_read)
-        for key, limit in (("p50", 20), ("p99", 100)):
+        for key, limit in (("p50", 20.0), ("p99", 100.0)):
             value = _error(case, "on", key, "stalled_ms")
             yield Aim(f"timing error {key}, terminal stalled, {where}", "<=", limit, "us", value)
 
 
 def _open_loop() -> Iterator[Aim]:
-    for key, limit in (("p50", 50), ("p99", 2000)):
+    for key, limit in (("p50", 50.0), ("p99", 2000.0)):
         yield Aim(f"send lateness {key}", "<=", limit, "us", _error("lateness", "ours", key, "send_late_ms"))
 
     def uncounted(cases: Cases) -> float:
@@ -122,9 +122,9 @@ def _open_loop() -> Iterator[Aim]:
         return float(abs(told["sent"] - told["requests"]) + abs(told["truth"]["requests"] - told["requests"]))
 
     yield Aim("requests sent and received, off those of the schedule", "=", 0, "", uncounted)
-    yield Aim(
-        "slope of the lateness over a minute", "<", 1, "us/s", _at("lateness", "ours", "slope_us_per_s")
-    )
+    # A schedule that drifts moves the median of every second; a stall of the machine delays a few requests.
+    slope = _at("lateness", "ours", "slope_median_us_per_s")
+    yield Aim("slope of the lateness over a minute, of medians", "<", 1, "us/s", slope)
     for key in ("p50", "p99"):
 
         def off(cases: Cases, key: str = key) -> float:
