@@ -224,3 +224,52 @@ def test_a_servers_own_latency_that_its_buckets_do_not_tell_is_a_bound_not_a_fig
     }
     text = render({"server": {"itl_ms": own}})
     assert "server's own, ms   ITL p50 <10.0 p99 >80,000" in text.splitlines()
+
+
+def test_what_happens_to_gpus_in_mid_run_is_said_once_while_it_goes_on_and_stands_in_the_summary(
+    simulator_url, nvml, tmp_path, monkeypatch
+):
+    """GPU 1 is lost, a call about GPU 2 blocks, GPU 0's energy counter goes back and has an XID; then all is well."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    nvml.says("count 3; energy 9000")
+    words = ["run", simulator_url, "--headless", "--duration", "9s", *LIGHT, "--telemetry", "nvml"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "tui.cli", *words],
+        cwd=ROOT,
+        env={**os.environ, "LD_LIBRARY_PATH": str(nvml.library.parent)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = []
+    trouble = "energy.0 100; energy 9000; error.all.1 15; delay_ms.nvmlDeviceGetClockInfo.2 60000; event 1; event_data 79"
+    with run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            said.append(line.rstrip())
+            if "NVML: 3 GPUs" in line:
+                nvml.says(f"count 3; {trouble}")
+            if "GPU 2" in line and "has not answered" in line:
+                nvml.says("count 3; energy.0 200; energy 9000; event 1")
+    assert run.returncode == 0, said
+    gpu = "ttftop: GPU {} (Fake GPU?[31m)"
+    for sentence in (
+        f"{gpu.format(0)}: its energy counter went back (driver reloaded?): no energy across that instant",
+        f"{gpu.format(0)}: XID 79 (the GPU has fallen off the bus)",
+        f"{gpu.format(1)} gives no values: GPU is lost; asked again every 5 s, it may need a reset",
+        f"{gpu.format(1)} is back",
+        f"{gpu.format(2)} has not answered for 1 s: a driver call blocks; the others go on",
+    ):
+        assert said.count(sentence) == 1, (sentence, said)
+    assert sum(line.startswith(f"{gpu.format(2)} answers again, after ") for line in said) == 1
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "summary", "--json"], cwd=ROOT, capture_output=True, check=True
+    )
+    summary = json.loads(done.stdout)
+    zero, one, two = summary["gpus"]
+    assert zero["events"] == {"xid": 1}
+    assert 10 < one["lost_pct"] < 100
+    assert "lost_pct" not in two
+    assert two["samples"] == zero["samples"]
+    assert summary["valid"]
