@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,18 @@ def test_rapid_presses_lose_no_step_though_the_run_lags_behind():
         assert room.control.sent[-1] == {"cmd": "rate", "rate_rps": 29.0}
 
     on_screen(body)
+
+
+def test_before_the_load_has_begun_a_step_says_so_and_sends_nothing():
+    async def body(room: Room) -> None:
+        frame = room.view.frame
+        room.view.frame = lambda *a: replace(frame(*a), rate_rps=None)  # type: ignore[method-assign]
+        await room.pass_s(1.0)
+        await room.press("up")
+        assert "the load has not begun yet" in room.rows[-1]
+        assert room.control.sent == []
+
+    on_screen(body, now_s=1.0)
 
 
 def test_in_a_closed_loop_the_same_keys_move_the_concurrency():

@@ -14,9 +14,10 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 
 from sessions.frame import Frame
-from tui import keys, numbers
+from tui import keys
 from tui.compose import compose, scales_for
 from tui.layout import columns_for, slices_for
+from tui.load_keys import LoadKeys
 from tui.look import Look
 from tui.outbox import Outbox
 from tui.paging import PAGE, paged
@@ -27,7 +28,6 @@ from tui.rows import sliced
 from tui.scene import Scene
 from tui.screens.help import HelpScreen
 from tui.source import Control, View
-from tui.steps import Wanted, stepped_concurrency, stepped_rate
 from tui.widgets.canvas import Canvas
 from tui.window import WINDOWS_S, column_ns, window_label
 
@@ -76,8 +76,7 @@ class LiveScreen(Screen[None]):
         self._scales: Mapping[str, Scale] = {}
         self._frame: Frame | None = None
         self._drawn: tuple[object, ...] = ()
-        self._wanted = Wanted()
-        self._last_rate_rps: float | None = None
+        self._load = LoadKeys(self._send, self._now, clock)
         self._notice_until_s = 0.0
         self._news_s = clock()
 
@@ -113,7 +112,7 @@ class LiveScreen(Screen[None]):
             playhead=playhead,
             ui_hz=ui_hz,
             silent_s=float(int(now_s - self._news_s)),
-            asked=self._asked(),
+            asked=self._load.asked(),
         )
         if scene.notice and now_s >= self._notice_until_s and scene.prompt is None:
             scene = replace(scene, notice="", notice_bad=False)
@@ -144,9 +143,10 @@ class LiveScreen(Screen[None]):
         # Of a window that spans the run, the columns stay where they are wherever the playhead is.
         slot_ns = column_ns(scene.window_s, view.last_ns - view.first_ns, plot)
         frame = paged(view.frame(at_ns, slot_ns * plot, plot))
-        self._catch_up(frame)
+        if scene.playhead.following:
+            self._load.seen(frame)
         self._frame = frame
-        scene = replace(self._scene, asked=self._asked())
+        scene = replace(self._scene, asked=self._load.asked())
         self._scene = scene
         self._scales = scales_for(frame, scene, self._scales)
         rows = compose(frame, scene, self._scales, width, height)
@@ -154,19 +154,6 @@ class LiveScreen(Screen[None]):
         for canvas, begin, end in zip(self.query(Canvas), edges, edges[1:], strict=False):
             canvas.styles.width = end - begin
             canvas.show([sliced(row, begin, end) for row in rows])
-
-    def _catch_up(self, frame: Frame) -> None:
-        shown = float(frame.concurrency or 0) if frame.closed_loop else frame.rate_rps
-        if self._scene.playhead.following:
-            self._wanted = self._wanted.seen(shown)
-            if shown:
-                self._last_rate_rps = shown
-
-    def _asked(self) -> str:
-        value = self._wanted.base(None, self._clock())
-        if value is None or self._frame is None:
-            return ""
-        return f"{value:.0f}" if self._frame.closed_loop else numbers.rate(value)
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self._notice_until_s = self._clock() + NOTICE_S
@@ -217,7 +204,7 @@ class LiveScreen(Screen[None]):
     def _answered(self, command: Mapping[str, Any], error: str) -> None:
         if error:
             if command["cmd"] in ("rate", "concurrency"):
-                self._wanted = Wanted()
+                self._load.refused()
             self._say(error, bad=True)
             self._redraw()
         elif command["cmd"] in ("finish", "abort"):
@@ -229,36 +216,16 @@ class LiveScreen(Screen[None]):
             return self._frame
         return self._view.frame(self._view.last_ns, TICK_NS, 1)
 
-    def _load_now(self) -> float | None:
-        now = self._now()
-        if now is None:
-            return None
-        if now.closed_loop:
-            return None if now.concurrency is None else float(now.concurrency)
-        # While sending is held the run shows 0: a step then counts from the load before the hold.
-        return now.rate_rps or self._last_rate_rps
-
     def _say_where(self, what: str) -> None:
         """In the past of a live run, says that a key was for the run and not for what is on the screen."""
         self._say("" if self._scene.playhead.following else f"{what} (the run, now; end goes back to it)")
 
     def _step(self, steps: int) -> None:
-        base = self._wanted.base(self._load_now(), self._clock())
-        if base is None or self._frame is None:
+        done = self._load.step(steps)
+        if done is None:
             self._say("the load has not begun yet")
-        elif self._frame.closed_loop:
-            self._ask(float(stepped_concurrency(round(base), steps)))
         else:
-            self._ask(stepped_rate(base, steps))
-
-    def _ask(self, value: float) -> None:
-        self._wanted = self._wanted.asked(value, self._clock())
-        if self._frame is not None and self._frame.closed_loop:
-            self._send({"cmd": "concurrency", "concurrency": round(value)})
-            self._say_where(f"{round(value)} slots")
-        else:
-            self._send({"cmd": "rate", "rate_rps": value})
-            self._say_where(f"{value:g} rps")
+            self._say_where(done)
 
     def _exact(self) -> None:
         closed = self._frame is not None and self._frame.closed_loop
@@ -266,10 +233,7 @@ class LiveScreen(Screen[None]):
         self._scene = replace(self._scene, prompt=prompt, notice="")
 
     def _hold(self) -> None:
-        now = self._now()
-        command = "resume" if now is not None and now.state == "holding" else "hold"
-        self._send({"cmd": command})
-        self._say_where(command)
+        self._say_where(self._load.hold())
 
     def _stop(self) -> None:
         self._send({"cmd": "stop"})
@@ -300,7 +264,7 @@ class LiveScreen(Screen[None]):
             except ValueError as error:
                 self._say(str(error), bad=True)
                 return
-            self._ask(float(value))
+            self._say_where(self._load.ask(float(value), closed_loop=prompt.kind == "concurrency"))
         self._scene = replace(self._scene, prompt=None, notice="")
 
     # -- time -------------------------------------------------------------------------------------------

@@ -1,0 +1,80 @@
+"""What the load keys make of the load: from which value they count, what they ask the run for. No Textual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sessions.frame import Frame
+from tui import numbers
+from tui.steps import Wanted, stepped_concurrency, stepped_rate
+
+
+class LoadKeys:
+    """`send` takes a command for the run; `now` gives the run as it is, whatever instant is looked at (None
+    while nothing was drawn yet); `clock` gives seconds that never run backwards.
+
+    What a key did is returned in a few words, for a person who does not see it happen.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Mapping[str, Any]], None],
+        now: Callable[[], Frame | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._send, self._now, self._clock = send, now, clock
+        self._wanted = Wanted()
+        self._last_rate_rps: float | None = None
+        self._closed_loop = False
+
+    def seen(self, frame: Frame) -> None:
+        """The run shows this now: a request that it has caught up with is forgotten."""
+        self._closed_loop = frame.closed_loop
+        shown = float(frame.concurrency or 0) if frame.closed_loop else frame.rate_rps
+        self._wanted = self._wanted.seen(shown)
+        if shown:
+            self._last_rate_rps = shown
+
+    def refused(self) -> None:
+        """The last request came to nothing."""
+        self._wanted = Wanted()
+
+    def asked(self) -> str:
+        """The load that was asked for and is not in force yet; empty when there is none."""
+        value = self._wanted.base(None, self._clock())
+        if value is None:
+            return ""
+        return f"{value:.0f}" if self._closed_loop else numbers.rate(value)
+
+    def step(self, steps: int) -> str | None:
+        """None: there is no load yet to count from."""
+        now = self._now()
+        base = self._wanted.base(None if now is None else self._base(now), self._clock())
+        if base is None or now is None:
+            return None
+        if now.closed_loop:
+            return self.ask(float(stepped_concurrency(round(base), steps)), closed_loop=True)
+        return self.ask(stepped_rate(base, steps), closed_loop=False)
+
+    def _base(self, now: Frame) -> float | None:
+        if now.closed_loop:
+            return None if now.concurrency is None else float(now.concurrency)
+        # While sending is held the run shows 0: a step then counts from the load before the hold.
+        return now.rate_rps or self._last_rate_rps
+
+    def ask(self, value: float, *, closed_loop: bool) -> str:
+        self._closed_loop = closed_loop
+        self._wanted = self._wanted.asked(value, self._clock())
+        if closed_loop:
+            self._send({"cmd": "concurrency", "concurrency": round(value)})
+            return f"{round(value)} slots"
+        self._send({"cmd": "rate", "rate_rps": value})
+        return f"{value:g} rps"
+
+    def hold(self) -> str:
+        """Holds, or resumes what is held."""
+        now = self._now()
+        command = "resume" if now is not None and now.state == "holding" else "hold"
+        self._send({"cmd": command})
+        return command
