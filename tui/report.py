@@ -41,6 +41,7 @@ def render(summary: Summary) -> str:
         _latencies(summary),
         _steps(summary.get("steps") or []),
         _gpus(summary.get("gpus") or []),
+        _activity(summary.get("gpus") or []),
         _energy(summary),
         _server(summary.get("server") or {}),
         _telemetry(summary.get("telemetry") or []),
@@ -192,6 +193,57 @@ def _gpus(gpus: Sequence[Mapping[str, Any]]) -> str:
             ]
         )
     return aligned(rows, left=2)
+
+
+def _activity(gpus: Sequence[Mapping[str, Any]]) -> str:
+    """What the chips did, where the driver tells, in means; then what befell them."""
+    rows = [["GPU", "SM %", "DRAM %", "tensor %", "slowed %", "C most", "mem C", "PCIe GB/s", "NVLink GB/s"]]
+    befell = []
+    for gpu in gpus:
+        name = str(gpu.get("index", NOT_MEASURED))
+        means = [_spread(gpu.get(f"{key}_active_pct"))[0] for key in ("sm", "dram", "tensor")]
+        slowed = {word: mean for key, word in _SLOWED if (mean := _spread(gpu.get(key))[0]) is not None}
+        worst = max(slowed, key=lambda word: slowed[word], default=None)
+        rows.append(
+            [
+                name,
+                *(number(mean, 0) for mean in means),
+                NOT_MEASURED
+                if worst is None
+                else f"{slowed[worst]:.0f}" + (f" {worst}" if slowed[worst] else ""),
+                number(_spread(gpu.get("temperature_c"))[1], 0),
+                number(_spread(gpu.get("memory_temperature_c"))[1], 0),
+                *(_traffic(gpu, way) for way in ("pcie", "nvlink")),
+            ]
+        )
+        events = [
+            f"{count:,} {printable(str(kind), 20)}" for kind, count in (gpu.get("events") or {}).items()
+        ]
+        if gpu.get("lost_pct"):
+            events.append(f"lost for {gpu['lost_pct']:.0f} % of the time")
+        if (age_s := _spread(gpu.get("age_s"))[1]) is not None and age_s >= 2:
+            events.append(f"its figures were up to {age_s:.0f} s old")
+        if events:
+            befell.append(f"GPU {name}: {', '.join(events)}")
+    unused = {column for column in range(1, 9) if all(row[column] == NOT_MEASURED for row in rows[1:])}
+    rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
+    # Temperatures alone are no reason for a second table.
+    table = aligned(rows) if not {1, 2, 3, 4, 7, 8} <= unused else ""
+    return "\n".join(part for part in (table, *befell) if part)
+
+
+_SLOWED = (
+    ("power_throttled_pct", "power"),
+    ("thermal_throttled_pct", "heat"),
+    ("brake_throttled_pct", "brake"),
+)
+
+
+def _traffic(gpu: Mapping[str, Any], way: str) -> str:
+    """Both directions, means."""
+    means = [_spread(gpu.get(f"{way}_{one}_bytes_per_s"))[0] for one in ("rx", "tx")]
+    known = [mean for mean in means if mean is not None]
+    return number(sum(known) / 1e9, 1) if known else NOT_MEASURED
 
 
 def _energy(summary: Summary) -> str:

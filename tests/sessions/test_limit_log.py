@@ -287,3 +287,42 @@ def test_in_a_ramp_what_is_in_flight_grows_with_the_load_and_that_is_no_sign():
     assert set(found[3:50]) == {ROOM}
     # Level from 40 s on: 10 s and two requests' time of 1 s later, growth is a sign again.
     assert found[56:] == ["server"] * 5
+
+
+def test_a_client_that_stands_still_is_named_before_it_says_a_word():
+    still = [record for record in held_up() if not isinstance(record, Tick) or record.t_ns <= 20 * S]
+    log = LimitLog(folded(still))
+    assert (log.at(21 * S).limit, log.at(24 * S)) == (ROOM, ("client", "the client has not run for 4.0 s"))
+
+
+def test_preemptions_are_those_of_five_seconds():
+    records: list[Any] = [LoadChange(t_ns=0, change="start", rate_rps=8.0)]
+    for i in range(1, 100):
+        preempted = 0.0 if i < 42 else 3.0  # three at 10.5 s
+        records.append(ServerSample(i * TICK_NS, 1, "m", preemptions=preempted))
+    found = [second.preemptions_per_s for second in evidence(folded(records), 8, 18)]
+    assert found == [0.0, 0.0, *[0.6] * 5, 0.0, 0.0, 0.0]
+
+
+def alone(seconds: int = 12, device: GpuDevice | None = None, **values: Any) -> LimitLog:
+    """A quiet load on one GPU that says `values` at every poll."""
+    records: list[Any] = [GpuDevices(t_ns=1, source="nvml", devices=[device or GpuDevice("a", 0)])]
+    records += [LoadChange(t_ns=0, change="start", rate_rps=8.0)]
+    for i in range(1, 4 * seconds):
+        records.append(tick(i * TICK_NS, 8.0, 9))
+        records.append(ServerSample(i * TICK_NS, 1, "m", waiting=0.0, kv_pct=20.0))
+        records.append(GpuSamples(i * TICK_NS, 1, "nvml", [GpuSample("a", **values)]))
+    return LimitLog(folded(records))
+
+
+def test_a_power_brake_is_a_cap_from_outside():
+    slowed = {"power cap": 0.0, "power brake": 30.0, "thermal": 0.0, "HW thermal": 0.0}
+    found = alone(power_w=400.0, power_limit_w=700.0, throttled_pct=slowed).at(10 * S)
+    assert found == ("power", "400/700 W, capped 30 % of the time")
+
+
+def test_a_limit_of_power_that_only_the_device_tells_counts():
+    device = GpuDevice("a", 0, power_limit_w=700.0, sm_clock_max_mhz=1980.0)
+    found = alone(device=device, power_w=690.0, sm_clock_mhz=1700.0).at(10 * S)
+    assert found == ("power", "690/700 W, SM clock 1700 of 1980 MHz")
+    assert alone(power_w=690.0, sm_clock_mhz=1700.0).at(10 * S).limit == ROOM

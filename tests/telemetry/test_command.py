@@ -273,3 +273,30 @@ def test_what_happens_to_gpus_in_mid_run_is_said_once_while_it_goes_on_and_stand
     assert "lost_pct" not in two
     assert two["samples"] == zero["samples"]
     assert summary["valid"]
+
+
+def test_the_summary_says_what_the_chips_did_and_what_befell_them_in_80_columns():
+    def both(mean, most=None):
+        return {"mean": mean, "max": mean if most is None else most}
+
+    busy = {
+        "index": 0,
+        "sm_active_pct": both(62.6),
+        "dram_active_pct": both(87.0),
+        "tensor_active_pct": both(41.2),
+        "power_throttled_pct": both(12.0),
+        "thermal_throttled_pct": both(0.0),
+        "temperature_c": both(70.0, 74.0),
+        "nvlink_rx_bytes_per_s": both(1.06e11),
+        "nvlink_tx_bytes_per_s": both(1.06e11),
+    }
+    other = {"index": 1, "events": {"xid": 2, "ecc_corrected": 7}, "lost_pct": 12.5, "age_s": both(9.0, 29.4)}
+    lines = render({"gpus": [busy, other]}).splitlines()
+    at = lines.index("GPU  SM %  DRAM %  tensor %  slowed %  C most  NVLink GB/s")
+    assert lines[at + 1 : at + 4] == [
+        "0      63      87        41  12 power      74        212.0",
+        "1       -       -         -         -       -            -",
+        "GPU 1: 2 xid, 7 ecc_corrected, lost for 12 % of the time, its figures were up to 29 s old",
+    ]
+    plain = {"index": 0, "temperature_c": both(70.0), "util_pct": both(50.0)}
+    assert "C most" not in render({"gpus": [plain]})
