@@ -105,3 +105,11 @@ def test_a_table_that_is_none_is_one_line(tmp_path, text, said):
 def test_a_table_that_is_not_there_is_one_line_that_names_the_example(tmp_path):
     with pytest.raises(PriceError, match=r"none.toml: No such file.*prices.example.toml"):
         load(tmp_path / "none.toml")
+
+
+def test_a_row_is_whole_words_of_the_drivers_name_at_both_ends():
+    table = Prices((GpuPrice("100", 9.0), GpuPrice("L4", 0.7), GpuPrice("RTX 6000", 1.0)))
+    assert table.per_hour("NVIDIA H100 80GB HBM3") is None
+    assert table.per_hour("NVIDIA L40S") is None
+    assert table.per_hour("NVIDIA L4") == 0.7
+    assert table.per_hour("NVIDIA RTX 6000 Ada Generation") == 1.0
