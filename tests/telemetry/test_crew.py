@@ -66,3 +66,21 @@ def test_its_threads_end_with_it():
     for thread in mine:
         thread.join(30)
         assert not thread.is_alive()
+
+
+def test_those_who_answer_quickly_are_asked_one_after_another(monkeypatch):
+    """Threads that fight for the interpreter cost three times the CPU."""
+    monkeypatch.setattr("telemetry.crew.TURN_S", 30.0)
+    at_once, most = [], []
+
+    def ask() -> int:
+        at_once.append(1)
+        most.append(len(at_once))
+        threading.Event().wait(0.01)
+        at_once.pop()
+        return 1
+
+    crew = Crew([ask] * 6, "test")
+    assert crew.ask(60).answers == dict.fromkeys(range(6), 1)
+    assert most == [1] * 6
+    crew.stop()

@@ -702,3 +702,26 @@ def test_a_gpu_whose_driver_call_blocks_costs_only_its_own_samples_and_is_told(n
     assert len(said) == 1
     assert said[0][1].startswith("GPU 3 (Fake GPU?[31m) answers again, after ")
     source.close()
+
+
+@pytest.mark.parametrize(("blocked_s", "kept"), [(0.05, True), (0.4, False)])
+def test_a_late_answer_is_a_record_of_its_own_unless_it_took_more_than_a_tick(nvml, blocked_s, kept):
+    nvml.says("count 2")
+    # A tick of 30 s for the short one: a machine that stalls must not make it long.
+    interval_ns = 30_000_000_000 if kept else 250_000_000
+    source = NvmlSource(patience_s=0.02, interval_ns=interval_ns)
+    source.open(time.monotonic_ns)
+    nvml.says("count 2; delay_ms.nvmlDeviceGetClockInfo.1 60000; util.1 77")
+    (poll,) = of(source.sample(time.monotonic_ns), GpuSamples)
+    assert [gpu.util_pct for gpu in poll.gpus] == [50, None]
+    threading.Event().wait(blocked_s)
+    nvml.says("count 2; util.1 78")
+    polls = []
+    for _ in range(3000):
+        polls += of(source.sample(time.monotonic_ns), GpuSamples)
+        if len(polls[-1].gpus) == 2 and polls[-1].gpus[1].util_pct is not None:
+            break
+        threading.Event().wait(0.01)
+    late = [record for record in polls if len(record.gpus) == 1]
+    assert [gpu.util_pct for record in late for gpu in record.gpus] == ([77] if kept else [])
+    source.close()
