@@ -29,12 +29,14 @@ REQUIREMENTS: dict[str, list[list[str]]] = {
         ],
         ["--no-deps", "sglang==0.5.23", "triton", "compressed-tensors", "gguf"],
     ],
-    "guidellm": [["guidellm==0.8.1"]],
+    "guidellm": [["torch==2.13.0", "guidellm==0.8.1"]],
     "aiperf": [["aiperf==0.13.0"]],
 }
 """What each is made of: one installation after the other. vLLM is installed by scripts/real-server."""
 
 PEERS = [*REQUIREMENTS, "vllm"]
+NEED_TORCH = ("sglang", "guidellm")
+"""Given the torch for CPUs: what they get from PyPI alone brings 4 GB of CUDA along."""
 TORCH_FOR_CPUS = "https://download.pytorch.org/whl/cpu"
 NOT_ITS_OWN = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence", "wheel", "uv")
 """Parts of site-packages that came with the environment, or that installed the rest."""
@@ -109,7 +111,7 @@ def install(name: str) -> str | None:
             options = ["-q", "--python", python, "--index-strategy", "unsafe-best-match"]
             steps.append([uv, "pip", "install", *options, *requirements])
     for step in steps:
-        if (why := _run(step, for_cpus=name == "sglang")) is not None:
+        if (why := _run(step, for_cpus=name in NEED_TORCH)) is not None:
             return why
     (directory / "installed").touch()
     return None

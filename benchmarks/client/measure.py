@@ -131,6 +131,7 @@ def of_schedule(times_ns: list[list[int]], frozen_ns: tuple[int, int] | None) ->
 
     `slope_us_per_s`: of a line through the lateness of all requests by least squares;
     `slope_median_us_per_s`: through the median of each second, which a stall of the machine does not bend.
+    Neither of less than a second.
     """
     due, sent, first = np.array(times_ns).T
     late = sent - due
@@ -140,9 +141,10 @@ def of_schedule(times_ns: list[list[int]], frozen_ns: tuple[int, int] | None) ->
     told: Told = {
         "send_late_ms": quantiles_ms(late.tolist()),
         "from_due_ms": quantiles_ms((first - due).tolist()),
-        "slope_us_per_s": float(np.polyfit(seconds, late, 1)[0]) / 1e3,
-        "slope_median_us_per_s": float(np.polyfit(whole + 0.5, medians, 1)[0]) / 1e3,
     }
+    if len(whole) > 1:
+        told["slope_us_per_s"] = float(np.polyfit(seconds, late, 1)[0]) / 1e3
+        told["slope_median_us_per_s"] = float(np.polyfit(whole + 0.5, medians, 1)[0]) / 1e3
     if frozen_ns is not None:
         start, end = frozen_ns
         meanwhile = (due >= start) & (due < end)

@@ -58,8 +58,8 @@ rows of one table.
   read all the time, and in the middle not at all for 10 s.
 - Start to first request is from the command to the arrival at the server of the first request for a stream:
   for vLLM that is a request it sends ahead of its load. ttftop's is of the load, after its probes.
-- *Installed* is all of an environment's packages without pip and compiled Python. SGLang's two clients are
-  one package; the Rust one runs without its dependencies.
+- *Installed* is all of an environment's packages without pip and compiled Python, with the torch for CPUs
+  where torch is needed. SGLang's two clients are one package; the Rust one runs without its dependencies.
 
 {tables(result)}
 

@@ -59,16 +59,16 @@ class Terminal:
         self.controller, self.terminal = pty.openpty()
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
         self.bytes_read = 0
-        self._reading, self._over = threading.Event(), threading.Event()
-        self._reading.set()
+        self.reading, self._over = threading.Event(), threading.Event()
+        self.reading.set()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         while not self._over.is_set():
-            if not self._reading.wait(0.05):
+            if not self.reading.wait(0.05):
                 continue
-            if select.select([self.controller], [], [], 0.05)[0] and self._reading.is_set():
+            if select.select([self.controller], [], [], 0.05)[0] and self.reading.is_set():
                 try:
                     self.bytes_read += len(os.read(self.controller, 65536))
                 except OSError:  # nobody has the other end any more
@@ -76,10 +76,10 @@ class Terminal:
 
     def stall(self, seconds: float) -> int:
         """Nobody reads for so long. Returns how many bytes waited at the end of it."""
-        self._reading.clear()
+        self.reading.clear()
         time.sleep(seconds)
         waiting = fcntl.ioctl(self.controller, termios.FIONREAD, b"\0\0\0\0")
-        self._reading.set()
+        self.reading.set()
         return int.from_bytes(waiting, sys.byteorder)
 
     def close(self) -> None:
