@@ -81,7 +81,8 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
         if not rows:
             continue
         if name in gaps:
-            out += strip(area(none, machines.PERCENT, at.plot, 1, "", marks=marks).rows(), {}, [], at, look)
+            gap = area(none, machines.PERCENT, at.plot, 1, "", marks=marks, ascii_only=look.ascii_only)
+            out += strip(gap.rows(), {}, [], at, look)
         if name == "header":
             out.append(header.header(frame, scene, width))
         elif name == "load":
@@ -106,9 +107,9 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
             )
         elif name == "itl":
             name_cells = latency.table_cells(at.side)[0]
-            gap = next(text for text in ("CHUNK GAP ms", "CHUNK GAP", "GAP ms") if len(text) <= name_cells)
+            title = next(text for text in ("CHUNK GAP ms", "CHUNK GAP", "GAP ms") if len(text) <= name_cells)
             out += latency.latency(
-                gap if frame.itl_is_chunk_gap else "ITL ms",
+                title if frame.itl_is_chunk_gap else "ITL ms",
                 frame.itl,
                 frame.itl_recent,
                 frame.itl_run,

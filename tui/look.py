@@ -134,5 +134,5 @@ def colours_for(color_system: str | None, no_color: bool) -> str:
 
 
 def in_ascii(text: str) -> str:
-    """For the ASCII charset: what a server wrote in other letters becomes `?`."""
-    return text.encode("ascii", "replace").decode("ascii")
+    """For the ASCII charset: what a server wrote in other letters becomes `?`, our ellipsis a dot."""
+    return text.replace("…", ".").encode("ascii", "replace").decode("ascii")

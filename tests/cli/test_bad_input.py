@@ -65,7 +65,7 @@ WRONG = [
     (f"{URL} --rate 3 --concurrency 3", "give --rate or --concurrency, not both"),
     (f"{URL} --arrivals bursts", "--arrivals: invalid choice: 'bursts'"),
     (f"{URL} --endpoint grpc", "--endpoint: invalid choice: 'grpc'"),
-    (f"{URL} --telemetry nvidia", "--telemetry: got nvidia; allowed are auto, none, nvml, host, ssh://host"),
+    (f"{URL} --telemetry nvidia", "--telemetry: got 'nvidia', need auto, none, nvml, host, ssh://host"),
     (f"{URL} --ca /no/such/file", "--ca: cannot read /no/such/file: No such file or directory"),
     (f"{URL} --api-key-file /no/such/file", "--api-key-file /no/such/file: cannot read it"),
     ("simulate --port 70000", "--port: got '70000', need a port from 0"),

@@ -206,6 +206,14 @@ def test_a_gpu_that_serves_carries_a_dot_where_there_is_a_cell_for_it():
     assert any(row.startswith("   GPU1│") for row in rows)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_in_ascii_every_glyph_of_ours_is_ascii(size):
+    look = Look(charset="ascii")
+    for more in ({}, {"details": True}, {"replay": True, "window_s": None}):
+        rows = screen(ramped(at(90), gpus=2), size, look=look, **more)
+        assert all(row.replace("…", ".").isascii() for row in rows)
+
+
 def test_a_mark_crosses_bars_as_a_line_and_not_by_colour_alone():
     view = ramped(at(90), gpus=1)
     rows = screen(view, (120, 40))

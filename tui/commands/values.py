@@ -96,5 +96,7 @@ def source(text: str) -> str:
     try:
         resolve([text], "")
     except TelemetryError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix("--telemetry: ")) from None
+        said = str(error).removeprefix("--telemetry: ")
+        allowed = said.partition("; allowed are ")[2]
+        raise argparse.ArgumentTypeError(f"got {text!r}, need {allowed}" if allowed else said) from None
     return text
