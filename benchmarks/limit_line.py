@@ -11,7 +11,6 @@ from room to the KV cache or the queue, or from room to the client and back.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import re
@@ -27,6 +26,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.processes import go, of_run  # noqa: E402
 from benchmarks.section import machine, write  # noqa: E402
 
 TTFTOP = [sys.executable, "-m", "tui.cli"]
@@ -121,11 +121,7 @@ def starved(root: Path) -> Spans:
 
 def burn(root: Path) -> None:
     """Takes all cores for `BUSY_S` from the processes of the run in `root`."""
-    for pid in processes_of(root):
-        # Where the kernel shares the processor between sessions first (sched_autogroup), nice counts within
-        # one only, and the run has its own: the session as a whole is made to give way.
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{pid}/autogroup").write_text("19", encoding="ascii")
+    go(of_run(root), 19)
     loops = BUSY_PER_CORE * (os.cpu_count() or 1)
     command = [sys.executable, "-c", "while True: pass"]
     running = [subprocess.Popen(command, start_new_session=True) for _ in range(loops)]
@@ -133,18 +129,6 @@ def burn(root: Path) -> None:
     for loop in running:
         loop.kill()
         loop.wait()
-
-
-def processes_of(root: Path) -> list[int]:
-    """Its session host, and its load workers."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit():
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"sessions.host" in words or b"sessions.worker" in words:
-                    found += [int(entry.name)] if any(os.fsencode(root) in word for word in words) else []
-    return found
 
 
 def table(spans: Spans) -> str:

@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402
 
+from benchmarks.processes import go, of_run  # noqa: E402
 from benchmarks.section import machine, write  # noqa: E402
 from sessions.follow import SessionFollower  # noqa: E402
 from sessions.timeline import Timeline  # noqa: E402
@@ -40,8 +41,8 @@ SOURCE = ROOT / "tests/telemetry/fake_nvml.c"
 BLOCKED, BLOCKED_S = 3, 3.0
 """The GPU about which a call blocks, and for how long."""
 LOAD_S, RATE_RPS = 12.0, 100
-PRIORITY = ["nice", "-n", "-10"] if os.geteuid() == 0 else []
-"""The simulator and the runs go before other work where that is allowed; all three kinds of run alike."""
+FIRST = -10 if os.geteuid() == 0 else 0
+"""Nice value of the simulator and of the runs, where that is allowed: all three kinds of run alike."""
 CPU_GOAL_MS, RATE_GOAL_PCT = 5.0, 1.0
 STATE = (
     "field185 200000\nfield82 71\nfield74 0\nfield269 0\nfield270 0\nfield271 0\nfield197 0\nfield198 0\n"
@@ -163,18 +164,11 @@ class Simulator:
     """`ttftop simulate` in a process of its own."""
 
     def __enter__(self) -> str:
-        command = [
-            *PRIORITY,
-            sys.executable,
-            "-m",
-            "tui.cli",
-            "simulate",
-            "--profile",
-            "small",
-            "--port",
-            "0",
-        ]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "tui.cli", "simulate", "--profile", "small", "--port", "0"]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        go([self._process.pid], FIRST)
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if found := re.search(r"http://\S+", line):
@@ -188,7 +182,7 @@ class Simulator:
 
 def loaded(url: str, root: Path, telemetry: str, state: Path, gpus: int, blocks: bool) -> Loaded:
     """One run; when it `blocks`, a call about one GPU hangs for 3 s in the middle of it."""
-    command = [*PRIORITY, sys.executable, "-m", "tui.cli", "run", url, "--headless"]
+    command = [sys.executable, "-m", "tui.cli", "run", url, "--headless"]
     command += ["--rate", str(RATE_RPS)]
     command += ["--arrivals", "constant", "--duration", f"{LOAD_S:g}s", "--input-tokens", "32"]
     command += ["--output-tokens", "32", "--sessions-dir", str(root), "--telemetry", telemetry]
@@ -200,6 +194,8 @@ def loaded(url: str, root: Path, telemetry: str, state: Path, gpus: int, blocks:
             threading.Timer(middle_s, says, (state, gpus, delay)),
             threading.Timer(middle_s + BLOCKED_S, says, (state, gpus)),
         ]
+    # Once its processes are there, and its load has begun.
+    timers.append(threading.Timer(1.5, lambda: go(of_run(root), FIRST)))
     for timer in timers:
         timer.start()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -254,7 +250,7 @@ def said(alone: Polled, rounds: dict[str, list[Loaded]], gpus: int, where: str) 
         "",
         f"The load beside it: {RATE_RPS} requests/s for {LOAD_S:g} s against `ttftop simulate`, medians of "
         f"{len(rounds['none'])} rounds in which the three took turns"
-        + (f", at priority {' '.join(PRIORITY)}." if PRIORITY else "."),
+        + (f", at nice {FIRST}." if FIRST else "."),
         "",
         "| telemetry | send lag p50 | p99 (all rounds) | max | sent of due "
         f"| samples of GPU {BLOCKED} | of the others |",
