@@ -134,10 +134,19 @@ def test_the_words_of_a_warning_do_not_hide_those_of_the_load_beside_it():
 def test_a_server_that_says_nothing_of_its_cache_shows_its_queue():
     view = ramped(at(75))
     frame = frame_of(view, 80)
-    frame = replace(frame, server=replace(frame.server, kv=None, kv_pct=None))
-    rows = screen(view, frame=frame)
-    assert not any("KV" in row for row in rows[:20])
-    assert any("SERVER  run 96  wait 38" in row for row in rows)
+    never = np.full(len(frame.offered), np.nan)
+    for kv in (None, never):
+        silent = replace(frame, server=replace(frame.server, kv=kv, kv_pct=None))
+        rows = screen(view, frame=silent)
+        assert not any("KV" in row for row in rows[:20])
+        assert any("SERVER  run 96  wait 38" in row for row in rows)
+
+
+def test_an_event_that_is_longer_than_its_row_ends_in_an_ellipsis():
+    view = ramped(at(30))
+    view.marks = [ChartMark(3 * S, None, "warning", "a long story about a driver " * 5)]
+    (row,) = [row for row in screen(view) if "WARNING" in row]
+    assert row.endswith("…")
 
 
 def test_help_explains_stale_connections_and_a_saturated_client():

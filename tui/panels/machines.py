@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from sessions.frame import Frame, Gpu, Server
 from tui import numbers
 from tui.layout import Columns
@@ -25,9 +27,14 @@ def server_strips(server: Server) -> int:
     said = (server.running, server.waiting, server.kv_pct, server.preemptions_per_s)
     return (
         2
-        if server.kv is not None and server.waiting_series is not None
+        if _tells_kv(server) and server.waiting_series is not None
         else int(any(v is not None for v in said))
     )
+
+
+def _tells_kv(server: Server) -> bool:
+    """It says, or has said within the window, how full its cache is."""
+    return server.kv_pct is not None or (server.kv is not None and bool(np.isfinite(server.kv).any()))
 
 
 def server(
@@ -49,7 +56,7 @@ def server(
     share = None if said.kv_pct is None else said.kv_pct / 100
     nothing = frame.offered * float("nan")
     series = nothing if said.waiting_series is None else said.waiting_series
-    if said.kv is None and said.kv_pct is None:  # it says nothing of its cache
+    if not _tells_kv(said):
         plot = area(series, waiting, at.plot, height, "server_fill", marks=marks, ascii_only=look.ascii_only)
         side = [chosen([Field(0, ("SERVER", "title")), running, waits, preempted], at.side - 1)]
         return strip(plot.rows(), ticks(waiting, height, numbers.label), side, at, look)

@@ -9,11 +9,13 @@ from tui.look import Look
 from tui.panels.strip import column_of
 from tui.rows import Row, Run, fitted
 from tui.scene import Scene
-from tui.text import safe
+from tui.text import fit, safe
 from tui.window import window_label
 
 _INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _LABEL_CELLS = 12
+_EVENT_CELLS = 19
+"""Before an event's words: when, and what kind."""
 _LABELLED = ("error", "mark", "load", "warning")
 """Kinds that have words beside their line, the weightiest first."""
 _SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
@@ -74,7 +76,10 @@ def _event(mark: ChartMark, frame: Frame, width: int, look: Look) -> Row:
         [
             (f" {when:>7} ", "dim"),
             (f"{look.glyph('mark')} {word:<7} ", f"mark_{mark.kind}"),
-            (safe(mark.label, 160).removeprefix("limit: ") or "-", "" if mark.kind != "error" else "bad"),
+            (
+                fit(safe(mark.label, 300).removeprefix("limit: ") or "-", width - _EVENT_CELLS),
+                "" if mark.kind != "error" else "bad",
+            ),
         ],
         width,
     )
