@@ -16,7 +16,7 @@ from typing import Protocol
 from loadgen.clock import Clock
 from loadgen.transport.framing import BadResponse, Framing, Headers
 from loadgen.transport.rounds import Rounds
-from loadgen.transport.stamps import StampedReader, ask_for_stamps
+from loadgen.transport.stamps import ask_for_stamps
 from loadgen.transport.tls_layer import TlsFailed, TlsLayer
 
 
@@ -71,15 +71,13 @@ class Connection:
         self,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        reader: StampedReader,
         rounds: Rounds,
         owner: Owner,
         address: SocketAddress,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> None:
-        self._loop, self._clock, self._reader, self._owner = loop, clock, reader, owner
-        self._rounds = rounds
+        self._loop, self._clock, self._rounds, self._owner = loop, clock, rounds, owner
         self.connect_ns: int | None = None
         """How long opening took, TLS included; None until open."""
         self.uses = 0
@@ -123,7 +121,7 @@ class Connection:
             self._open_failed(OSError(failed, os.strerror(failed)))
             return
         self._stop_writing()
-        self._rounds.add(self._fd, self._on_readable)
+        self._rounds.add(self._sock, self)
         if self._tls is not None:
             self._shake_hands(self._tls)
         else:
@@ -177,7 +175,7 @@ class Connection:
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError as error:
-                self._lost(error)
+                self.on_lost(error)
                 return
             if sent == len(data):
                 return
@@ -194,7 +192,7 @@ class Connection:
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._lost(error)
+            self.on_lost(error)
             return
         self._unsent = self._unsent[sent:]
         if not self._unsent:
@@ -207,15 +205,7 @@ class Connection:
 
     # receiving
 
-    def _on_readable(self) -> None:
-        assert self._sock is not None
-        try:
-            data, t_ns, by_kernel = self._reader.read(self._sock)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._lost(error)
-            return
+    def on_read(self, data: bytes, t_ns: int, by_kernel: bool) -> None:
         if not data:
             self._on_eof(t_ns)
             return
@@ -248,7 +238,7 @@ class Connection:
         try:
             plain = tls.read()
         except TlsFailed as error:
-            self._lost(OSError(errno.EPROTO, str(error)))
+            self.on_lost(OSError(errno.EPROTO, str(error)))
             return b""
         self._write(tls.outgoing())
         return plain
@@ -282,7 +272,7 @@ class Connection:
         else:
             self._fail("cut_mid_stream", "the server closed the connection without a response")
 
-    def _lost(self, error: OSError) -> None:
+    def on_lost(self, error: OSError) -> None:
         if self.connect_ns is None:
             self._open_failed(error)
         elif self._exchange is None:
@@ -317,5 +307,5 @@ class Connection:
         if sock is None:
             return
         self._stop_writing()
-        self._rounds.remove(self._fd)
+        self._rounds.remove(sock)
         sock.close()

@@ -46,7 +46,7 @@ class Pool:
         self._addresses, self._good = addresses, 0
         self._tls, self._server_name, self._connect_s = tls, server_name, connect_s
         self.reader = StampedReader(clock)
-        self.rounds = Rounds(loop)
+        self.rounds = Rounds(loop, clock, self.reader)
         self._connecting_ahead = False
         self.opened = 0
         """Connections opened so far."""
@@ -97,7 +97,6 @@ class Pool:
             connection = Connection(
                 self._loop,
                 self._clock,
-                self.reader,
                 self.rounds,
                 self,
                 self._addresses[at],

@@ -20,7 +20,7 @@ _SO_TIMESTAMPNS = 35
 _SOL_SOCKET = socket.SOL_SOCKET
 _TIMESPEC = struct.Struct("ll")
 _STAMP_BYTES, _unpack = _TIMESPEC.size, _TIMESPEC.unpack
-_ANCILLARY = socket.CMSG_SPACE(_STAMP_BYTES) if hasattr(socket, "CMSG_SPACE") else 0
+ANCILLARY_BYTES = socket.CMSG_SPACE(_STAMP_BYTES) if hasattr(socket, "CMSG_SPACE") else 0
 _REFRESH_NS = 1_000_000_000
 _PLAUSIBLE_NS = 5_000_000_000
 """A stamp further back than this is a wall clock that was stepped, not a late read."""
@@ -41,7 +41,7 @@ class StampedReader:
     """Reads sockets of one worker; keeps the offset between the wall clock and session time fresh."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock, self._now_ns = clock, clock.now_ns
+        self._clock = clock
         self._offset_ns = 0
         self.error_ns = 0
         """Uncertainty of a translated stamp at the last refresh."""
@@ -62,14 +62,17 @@ class StampedReader:
             BlockingIOError: nothing to read.
             OSError: the connection broke.
         """
-        data, ancillary, _, _ = sock.recvmsg(READ_BYTES, _ANCILLARY)
-        now = self._now_ns()
+        data, ancillary, _, _ = sock.recvmsg(READ_BYTES, ANCILLARY_BYTES)
+        return data, *self.time_of(ancillary, self._clock.now_ns())
+
+    def time_of(self, ancillary: list[tuple[int, int, bytes]], read_ns: int) -> tuple[int, bool]:
+        """When data came of which `recvmsg` told `ancillary` at `read_ns`, and whether the kernel said so."""
         for level, kind, raw in ancillary:
             if level == _SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(raw) == _STAMP_BYTES:
                 seconds, nanoseconds = _unpack(raw)
                 stamp = seconds * 1_000_000_000 + nanoseconds - self._offset_ns
-                if now - _PLAUSIBLE_NS < stamp <= now:
-                    return data, stamp, True
-                if now < stamp < now + 1_000_000:  # within the offset's own error of the read
-                    return data, now, True
-        return data, now, False
+                if read_ns - _PLAUSIBLE_NS < stamp <= read_ns:
+                    return stamp, True
+                if read_ns < stamp < read_ns + 1_000_000:  # within the offset's own error of the read
+                    return read_ns, True
+        return read_ns, False

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
+import pytest
+
+from loadgen import engine
+from loadgen.arrivals import steady
+from loadgen.clock import monotonic_ns
+from loadgen.plan import OpenLoad
 from loadgen.records import TICK_NS, Tick
 from loadgen.resting import LONGEST_NS, rest_after
 from loadgen.sketch import SketchCounts
+from loadgen.transport import rounds
+from tests.loadgen.engine_runs import Emitted, plan, run_engine
+from tests.loadgen.raw_server import HEAD, RawServer, chunked, good, sse, token
 
 
 def tick(gaps_ns: list[int], *, reads: int = 5000, kernel_reads: int | None = None) -> Tick:
@@ -35,3 +47,28 @@ def test_there_is_no_rest_without_the_kernels_times_without_gaps_or_with_few_rea
     assert rest_after(tick([10_000_000] * 100, kernel_reads=4999)) == 0
     assert rest_after(tick([])) == 0
     assert rest_after(tick([10_000_000] * 100, reads=500)) == 0
+
+
+def test_no_rest_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[tuple[int, int]] = []
+    monkeypatch.setattr(engine, "rest_after", lambda tick: LONGEST_NS)
+
+    async def body() -> Emitted:
+        async with RawServer(
+            lambda number, request: [HEAD, *([chunked(sse(token()), end=False), 0.005] * 60), *good(1)[1:]]
+        ) as server:
+            a_plan = plan(server.port, OpenLoad("poisson", [steady(0, 150.0)]), requests=100)
+
+            def rest(duration_ns: int) -> None:
+                began = monotonic_ns() - a_plan.origin_ns
+                rests.append((began, duration_ns))
+                time.sleep(duration_ns / 1e9)
+
+            monkeypatch.setattr(rounds, "sleep_ns", rest)
+            return await run_engine(a_plan)
+
+    emitted = asyncio.run(body())
+    assert emitted.errors() == {}
+    assert len(rests) > 20
+    due_ns = [request.due_ns for request in emitted.requests]
+    assert [due for due in due_ns for began, long in rests if began < due < began + long] == []

@@ -1,0 +1,179 @@
+"""Sockets read in rounds: each with its time, none for a receiver that is gone, rests as long as allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from loadgen.clock import MonotonicClock, monotonic_ns
+from loadgen.transport import rounds as rounds_of
+from loadgen.transport.rounds import Rounds
+from loadgen.transport.stamps import StampedReader
+
+pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="rounds need epoll")
+
+
+class Ear:
+    """A receiver that keeps what it is told; `then` is called with each read."""
+
+    def __init__(self, then: Callable[[bytes], None] = lambda data: None) -> None:
+        self.then = then
+        self.heard: list[bytes] = []
+        self.times_ns: list[int] = []
+        self.lost: list[OSError] = []
+
+    def on_read(self, data: bytes, t_ns: int, by_kernel: bool) -> None:
+        self.heard.append(data)
+        self.times_ns.append(t_ns)
+        self.then(data)
+
+    def on_lost(self, error: OSError) -> None:
+        self.lost.append(error)
+
+
+class Bench:
+    """Rounds on the running loop, and pairs of sockets for them."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        clock = MonotonicClock(monotonic_ns())
+        self.rounds = Rounds(asyncio.get_running_loop(), clock, StampedReader(clock))
+        self._stack = stack
+        stack.callback(self.rounds.close)
+
+    def pair(self, ear: Ear) -> tuple[socket.socket, socket.socket]:
+        """One end to write to, and the other, which `ear` hears."""
+        far, near = socket.socketpair()
+        near.setblocking(False)
+        self._stack.callback(far.close)
+        self._stack.callback(near.close)
+        self.rounds.add(near, ear)
+        return far, near
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async def wait() -> None:
+        while not true():
+            await asyncio.sleep(0)
+
+    await asyncio.wait_for(wait(), 10)
+
+
+def test_every_socket_with_data_is_read_in_one_round() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ears = Bench(stack), [Ear() for _ in range(300)]
+            ends = [bench.pair(ear)[0] for ear in ears]
+            for number, end in enumerate(ends):
+                end.send(b"%d" % number)
+            await until(lambda: all(ear.heard for ear in ears))
+            assert [ear.heard for ear in ears] == [[b"%d" % number] for number in range(300)]
+
+    asyncio.run(body())
+
+
+def test_a_socket_that_another_one_closes_in_the_same_round_is_heard_no_more() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench = Bench(stack)
+            first, second, third = Ear(), Ear(), Ear()
+            one, near_one = bench.pair(first)
+            two, near_two = bench.pair(second)
+            three, _ = bench.pair(third)
+            nears = {"first": near_one, "second": near_two}
+            first.then = lambda data: bench.rounds.remove(nears["second"])
+            second.then = lambda data: bench.rounds.remove(nears["first"])
+            for end in (one, two, three):
+                end.send(b"x")
+            await until(lambda: bool(third.heard))
+            assert sorted([first.heard, second.heard]) == [[], [b"x"]]
+
+    asyncio.run(body())
+
+
+def test_the_number_of_a_closed_socket_may_come_back_for_another_receiver() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench = Bench(stack)
+            old, new, other = Ear(), Ear(), Ear()
+            far, near = bench.pair(old)
+            far_other, _ = bench.pair(other)
+
+            def swap(data: bytes) -> None:
+                number = near.fileno()
+                bench.rounds.remove(near)
+                near.close()
+                far_again, near_again = bench.pair(new)
+                stack.callback(far_again.close)
+                assert number in (near_again.fileno(), far_again.fileno())
+
+            other.then = swap
+            far_other.send(b"now")
+            far.send(b"for the old one")
+            await until(lambda: bool(other.heard))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert new.heard == []
+
+    asyncio.run(body())
+
+
+def test_the_end_of_a_stream_and_a_reset_are_told() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ended, reset = Bench(stack), Ear(), Ear()
+            ended.then = lambda data: bench.rounds.remove(near)
+            far, near = bench.pair(ended)
+            far.close()
+            await until(lambda: bool(ended.heard))
+            assert ended.heard == [b""]
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            client = stack.enter_context(socket.create_connection(listener.getsockname()))
+            server, _ = listener.accept()
+            client.setblocking(False)
+            bench.rounds.add(client, reset)
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            server.close()
+            await until(lambda: bool(reset.lost))
+            assert isinstance(reset.lost[0], ConnectionResetError)
+
+    asyncio.run(body())
+
+
+def test_a_round_is_followed_by_the_rest_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[int] = []
+    monkeypatch.setattr(rounds_of, "sleep_ns", slept.append)
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Bench(stack), Ear()
+            far, _ = bench.pair(ear)
+            for number, allowed_ns in enumerate([0, 400_000, 10_000, -5]):
+                bench.rounds.rest_ns = lambda allowed_ns=allowed_ns: allowed_ns  # type: ignore[misc]
+                far.send(b"x")
+                await until(lambda number=number: len(ear.heard) == number + 1)  # type: ignore[misc]
+
+    asyncio.run(body())
+    assert slept == [400_000]
+
+
+def test_without_epoll_each_socket_is_watched_by_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(select, "epoll")
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Bench(stack), Ear()
+            far, near = bench.pair(ear)
+            far.send(b"x")
+            await until(lambda: ear.heard == [b"x"])
+            bench.rounds.remove(near)
+            far.send(b"y")
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert ear.heard == [b"x"]
+
+    asyncio.run(body())
