@@ -172,8 +172,8 @@ NAMES = {
     "aiohttp": "aiohttp as in vLLM's benchmark",
     "httpx": "httpx, aiter_lines",
     "httpx_open": "httpx, its default client",
-    "guidellm": "GuideLLM",
-    "aiperf": "AIPerf",
     "vllm": "vLLM bench serve",
     "sglang": "SGLang bench_serving (Python)",
+    "guidellm": "GuideLLM",
+    "aiperf": "AIPerf",
 }

@@ -102,7 +102,8 @@ def measure(client: str, name: str, stand: Stand) -> Told:
     if told["events"] != finished * case.tokens:
         raise Unmeasured(f"counted {told['events']} tokens of {finished} requests x {case.tokens}")
     if finished != told["requests"]:
-        told["note"] = f"by its own count it finished {finished} of {told['requests']} requests"
+        others = f" ({told['others']})" if "others" in told else ""
+        told["note"] = f"by its own count it finished {finished} of {told['requests']} requests{others}"
     told["truth"] = stand.ask("/stats")
     told["first_request_s"] = (told["truth"]["first_ns"] - told.pop("spawned_ns", spawned_ns)) / 1e9
     if case.rate_rps is not None:

@@ -55,7 +55,8 @@ rows of one table.
   duration, their CPU time has start-up and report in it, their memory is the sum over their processes.
 - Rows of *the whole product* are runs of `ttftop` itself, host, one worker and screen all on the clients'
   core; their errors are from the session's files. The screen draws on a pseudo-terminal of 120x40, which is
-  read all the time, and in the middle not at all for 10 s.
+  read all the time, and in the middle not at all for 10 s. RSS counts a page that processes share in each of
+  them; PSS divides it among them.
 - Start to first request is from the command to the arrival at the server of the first request for a stream:
   for vLLM that is a request it sends ahead of its load. ttftop's is of the load, after its probes.
 - *Installed* is all of an environment's packages without pip and compiled Python, with the torch for CPUs

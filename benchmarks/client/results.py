@@ -37,15 +37,22 @@ def load(path: Path | None, machine: dict[str, str | int]) -> Results:
     return result
 
 
-def add(result: Results, case: str, who: str, runs: list[Told], why: str | None) -> None:
-    """Puts the runs of `who` in the place of what was there; `why` says why there are none, or not all."""
+def now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")
+
+
+def add(result: Results, case: str, who: str, runs: list[Told], why: str | None, began: str) -> None:
+    """Puts the runs of `who` in the place of what was there; `why` says why there are none, or not all.
+
+    `began` is when the benchmark began in which they took turns with others.
+    """
     result["absent"].pop(f"{case}/{who}", None)
     result["cases"].setdefault(case, {}).pop(who, None)
     if runs:
         result["cases"][case][who] = {
             **median(runs),
             "rounds": len(runs),
-            "at": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M"),
+            "at": began,
             "load": os.getloadavg()[0],
         }
         if noted := [run["note"] for run in runs if "note" in run]:

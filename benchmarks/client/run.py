@@ -33,7 +33,7 @@ from benchmarks.client.cases import ALL, CASES, CLIENTS, NAMES, ONCE, PRODUCTS, 
 from benchmarks.client.environments import CACHE, PEERS, install  # noqa: E402
 from benchmarks.client.measure import measure  # noqa: E402
 from benchmarks.client.page import page  # noqa: E402
-from benchmarks.client.results import add, fresh, load, save  # noqa: E402
+from benchmarks.client.results import add, fresh, load, now, save  # noqa: E402
 from benchmarks.client.stand import Stand, machine, stand  # noqa: E402
 from benchmarks.client.tables import tables  # noqa: E402
 
@@ -73,16 +73,16 @@ def jobs(names: list[str], clients: list[str], rounds: int, tool_rounds: int, at
 
 def benchmark(result: dict[str, Any], planned: list[Job], results: Path | None) -> None:
     """Measures round by round, all clients in turn; keeps what there is after each round."""
-    began = time.monotonic()
+    began, began_at = time.monotonic(), now()
     before_s = result["seconds"]
     runs: dict[tuple[str, str], list[Told]] = {(job.case, job.who): [] for job in planned}
     why: dict[tuple[str, str], str] = {}
     for number in range(1, max((job.rounds for job in planned), default=0) + 1):
-        now = [job for job in planned if number <= job.rounds]
-        for count, job in enumerate(now, 1):
+        due = [job for job in planned if number <= job.rounds]
+        for count, job in enumerate(due, 1):
             row = (job.case, job.who)
             took = f"{time.monotonic() - began:.0f} s"
-            line = f"\r\x1b[Kround {number}, {count} of {len(now)}, {took}: {job.case} {job.who}"
+            line = f"\r\x1b[Kround {number}, {count} of {len(due)}, {took}: {job.case} {job.who}"
             print(line, end="", file=sys.stderr, flush=True)
             try:
                 runs[row].append(job.measure())
@@ -90,9 +90,9 @@ def benchmark(result: dict[str, Any], planned: list[Job], results: Path | None) 
                 said = str(error) if isinstance(error, product.Unmeasured) else repr(error)[:160]
                 why[row] = f"{said} (round {number})"
                 print(f"\r\x1b[K{job.case} {job.who}: {said}", file=sys.stderr)
-        for job in now:
+        for job in due:
             row = (job.case, job.who)
-            add(result, *row, runs[row], why.get(row))
+            add(result, *row, runs[row], why.get(row), began_at)
         result["seconds"] = before_s + time.monotonic() - began
         if results is not None:
             save(result, results)

@@ -15,7 +15,7 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def tables(result: Figures) -> str:
-    cases = result["cases"]
+    cases = {name: _ordered(rows_of) for name, rows_of in result["cases"].items()}
     parts = []
     for name in ALL:
         if cases.get(name):
@@ -25,10 +25,19 @@ def tables(result: Figures) -> str:
                 if table[1]
             ]
     parts.append("### Aims\n\n" + rows(["what", "aim", "measured", "met"], aims(cases)))
-    for heading, lines in (("Notes", _notes(cases)), ("Not measured", _absent(result["absent"]))):
+    for heading, lines in (
+        ("Notes", _notes(cases)),
+        ("Not measured, or not in every round", _absent(result["absent"])),
+    ):
         if lines:
             parts.append(f"{heading}:\n\n" + "\n".join(f"- {line}" for line in lines))
     return "\n\n".join(parts)
+
+
+def _ordered(rows_of: Figures) -> Figures:
+    """As in `NAMES`, whichever was measured last; others as they are."""
+    places = {name: place for place, name in enumerate(NAMES)}
+    return dict(sorted(rows_of.items(), key=lambda row: places.get(row[0], 0)))
 
 
 def rows(header: list[str], body: list[list[str]]) -> str:
@@ -53,8 +62,11 @@ def _of_case(name: str, cases: Figures) -> list[tuple[str, Table]]:
                 ("Whole tools: start, memory, size", _whole_tools(cases)),
             ]
         return [(title, SPECIAL[name](case) if name in SPECIAL else _load(name, case))]
+    if name == "memory":
+        return [(PRODUCTS[name][0], _memory(case))]
     if name in PRODUCTS:
-        return [(PRODUCTS[name][0], _memory(case) if name == "memory" else _screen(case))]
+        title = PRODUCTS[name][0]
+        return [(title, _screen(case)), (f"{title}: memory by process", _processes(case))]
     if name == "quirks":
         return [(CHECKS[name], _quirks(case))]
     return []  # start and size stand beside the whole tools
@@ -156,6 +168,19 @@ def _screen(case: Figures) -> Table:
     return ["", "error us p50", "p90", "p99", "max", "worker's core % max", "coalesced %", "rounds"], body
 
 
+def _processes(case: Figures) -> Table:
+    memory: Figures = case.get("on", {}).get("memory") or {}
+    names = sorted(memory)
+    if not names:
+        return [], []
+    header = ["MB", *names, "sum"]
+    body = []
+    for label, key in (("RSS", "rss_mb"), ("PSS", "pss_mb")):
+        each = [memory[name][key] for name in names]
+        body.append([label, *map(number, each), number(sum(each))])
+    return header, body
+
+
 def _memory(case: Figures) -> Table:
     body = []
     for streams, told in case.items():
@@ -198,6 +223,8 @@ def who(case: str, key: str) -> str:
 def _notes(cases: Figures) -> list[str]:
     found = []
     for case, by_who in cases.items():
+        if case in CASES and len(began := sorted({told["at"] for told in by_who.values()})) > 1:
+            found.append(f"{case}: rows of runs that began at different times: {', '.join(began)}")
         for key, told in by_who.items():
             if "note" in told:
                 found.append(f"{who(case, key)}: {told['note']}")

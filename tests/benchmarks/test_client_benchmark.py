@@ -30,11 +30,11 @@ def test_medians_go_key_by_key_and_what_one_run_lacks_is_none() -> None:
 def test_a_row_measured_again_takes_the_place_of_its_failure_and_of_no_other_row(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     result = fresh(HERE)
-    add(result, "open", "ours", [{"events": 10}], None)
-    add(result, "open", "vllm", [], "took longer than 240 s")
+    add(result, "open", "ours", [{"events": 10}], None, "then")
+    add(result, "open", "vllm", [], "took longer than 240 s", "then")
     save(result, path)
     result = load(path, HERE)
-    add(result, "open", "vllm", [{"events": 2}, {"events": 4}], None)
+    add(result, "open", "vllm", [{"events": 2}, {"events": 4}], None, "now")
     assert result["absent"] == {}
     assert {who: (row["events"], row["rounds"]) for who, row in result["cases"]["open"].items()} == {
         "ours": (10, 1),
@@ -93,7 +93,7 @@ def test_an_aim_is_met_at_its_limit_and_not_beyond_it() -> None:
 
 def test_a_row_without_figures_is_named_with_its_reason() -> None:
     result = fresh(HERE)
-    add(result, "open", "aiperf", [], "not installed (--peers installs it)")
+    add(result, "open", "aiperf", [], "not installed (--peers installs it)", "then")
     assert "- AIPerf, open: not installed (--peers installs it)" in tables(result)
 
 

@@ -42,6 +42,7 @@ def guidellm(url: str, tokenizer: str, streams: int, requests: int, tokens: int)
 def guidellm_told(scratch: Path) -> Told:
     run = json.loads((scratch / "benchmarks.json").read_text())["benchmarks"][0]
     metrics = run["metrics"]
+    totals = metrics["request_totals"]
 
     def figures(name: str) -> Told:
         of = metrics[name]["successful"]
@@ -49,7 +50,8 @@ def guidellm_told(scratch: Path) -> Told:
 
     return {
         "events": round(metrics["output_token_count"]["successful"]["total_sum"]),
-        "succeeded": metrics["request_totals"]["successful"],
+        "succeeded": totals["successful"],
+        "others": f"{totals['incomplete']} incomplete, {totals['errored']} errored",
         "wall_s": run["duration"],
         "ttft_ms": figures("time_to_first_token_ms"),
         "itl_ms": figures("inter_token_latency_ms"),
