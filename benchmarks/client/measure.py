@@ -101,10 +101,11 @@ def measure(client: str, name: str, stand: Stand) -> Told:
     finished: int = told["succeeded"] if "succeeded" in told else told["requests"]
     if told["events"] != finished * case.tokens:
         raise Unmeasured(f"counted {told['events']} tokens of {finished} requests x {case.tokens}")
+    told["truth"] = stand.ask("/stats")
     if finished != told["requests"]:
         others = f" ({told['others']})" if "others" in told else ""
-        told["note"] = f"by its own count it finished {finished} of {told['requests']} requests{others}"
-    told["truth"] = stand.ask("/stats")
+        answered = f"the server answered {told['truth']['requests']}"
+        told["note"] = f"it counts {finished} of {told['requests']} requests{others}, {answered}"
     told["first_request_s"] = (told["truth"]["first_ns"] - told.pop("spawned_ns", spawned_ns)) / 1e9
     if case.rate_rps is not None:
         told |= of_schedule(told.pop("times_ns"), frozen_ns)

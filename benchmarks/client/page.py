@@ -57,8 +57,8 @@ rows of one table.
   core; their errors are from the session's files. The screen draws on a pseudo-terminal of 120x40, which is
   read all the time, and in the middle not at all for 10 s. RSS counts a page that processes share in each of
   them; PSS divides it among them.
-- Start to first request is from the command to the arrival at the server of the first request for a stream:
-  for vLLM that is a request it sends ahead of its load. ttftop's is of the load, after its probes.
+- Start to first request is from the command to the arrival at the server of the first request for a stream;
+  ttftop's is the first of its load, after its probes, with both cores free for it.
 - *Installed* is all of an environment's packages without pip and compiled Python, with the torch for CPUs
   where torch is needed. SGLang's two clients are one package; the Rust one runs without its dependencies.
 
