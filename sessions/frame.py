@@ -167,6 +167,8 @@ class Frame:
     state: str
     """`starting`, `probing`, `running`, `holding`, `draining`, `ended`, `killed`."""
     state_message: str
+    unreachable_since_ns: int | None
+    """Since when the server refuses connections; None while it does not."""
     at_ns: int
     """The playhead, session time."""
     first_ns: int
@@ -186,6 +188,9 @@ class Frame:
     rate_rps: float | None
     """Offered now; None in a closed loop."""
     concurrency: int | None
+    due_rps: float | None
+    """Due per second over the last `recent_s`: what `achieved_rps` is to be held against while the rate
+    moves."""
     achieved_rps: float | None
     """Sent per second over the last `recent_s`."""
     completed_rps: float | None

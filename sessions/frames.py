@@ -76,6 +76,7 @@ def build(
         simulated=(manifest is not None and manifest.simulated) or timeline.simulated(at_ns),
         state=state,
         state_message=message,
+        unreachable_since_ns=timeline.unreachable_since(at_ns) if live else None,
         at_ns=at_ns,
         first_ns=timeline.first_ns if began else 0,
         last_ns=timeline.known_ns,
@@ -86,6 +87,7 @@ def build(
         closed_loop=closed,
         rate_rps=None if closed else rate,
         concurrency=concurrency,
+        due_rps=_one(recent["due"]),
         achieved_rps=_one(recent["sent"]),
         completed_rps=_one(recent["succeeded"]),
         in_flight=in_flight,
@@ -135,7 +137,7 @@ _TOTALS = (
     *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries"),
     *("chunks", "output_tokens", "itl_unknown"),
 )
-_PER_SECOND = ("sent", "succeeded", "failed", "output_tokens")
+_PER_SECOND = ("due", "sent", "succeeded", "failed", "output_tokens")
 
 
 def _rates(timeline: Timeline, edges: Floats) -> dict[str, Floats]:

@@ -35,7 +35,12 @@ def e2e(request: Request) -> int | None:
 
 
 def send_lag(request: Request) -> int | None:
-    """First byte written minus due: the wait for a connection or for the cap, and the client's own lag."""
+    """First byte written minus due: the wait for a connection or for the cap, and the client's own lag.
+
+    None for a request that a dead kept-alive connection had taken with it: what it waited is the server's.
+    """
+    if request.stale_retries:
+        return None
     return _between(request.due_ns, request.sent_ns)
 
 

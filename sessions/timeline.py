@@ -61,6 +61,8 @@ class Timeline:
         """Servers and hosts by source."""
         self.sources: dict[str, list[tuple[int, bool, str]]] = {}
         """By source: when it was found or lost, whether it works, and the sentence about it."""
+        self._reach: list[tuple[int, int, bool]] = []
+        """When a worker (by number) lost the server, or could reach it again."""
         self._simulated_ns: int | None = None
         self.states: list[tuple[int, str, str]] = []
         self.loads: list[LoadChange] = []
@@ -105,9 +107,11 @@ class Timeline:
     def _worker_note(self, note: WorkerNote) -> None:
         if note.clock_error_ns is not None:
             self.clock_error_ns = max(note.clock_error_ns, self.clock_error_ns or 0)
+        if note.event in ("backing_off", "reachable_again"):
+            insort(self._reach, (note.t_ns, note.worker, note.event == "reachable_again"))
         kind = _NOTE_KINDS.get(note.event)
         if kind is not None:
-            words = note.event.replace("_", " ")
+            words = _NOTE_WORDS.get(note.event, note.event.replace("_", " "))
             self._happened(note.t_ns, kind, f"{words}: {note.message}" if note.message else words)
 
     def _gpu_devices(self, record: GpuDevices) -> None:
@@ -251,6 +255,16 @@ class Timeline:
         i = bisect_right(self.states, at_ns, key=lambda state: state[0])
         return self.states[i - 1][1:] if i else ("starting", "")
 
+    def unreachable_since(self, at_ns: int) -> int | None:
+        """Since when no connection to the server can be opened, as some worker found; None while it can."""
+        since: dict[int, int] = {}
+        for t_ns, worker, reachable in self._reach[: bisect_right(self._reach, (at_ns, 1 << 62))]:
+            if reachable:
+                since.pop(worker, None)
+            else:
+                since.setdefault(worker, t_ns)
+        return min(since.values(), default=None)
+
     def load(self, at_ns: int) -> LoadChange | None:
         """The last change of load up to an instant."""
         i = bisect_right(self.loads, at_ns, key=lambda load: load.t_ns)
@@ -264,7 +278,17 @@ class Timeline:
         return self.events[: bisect_right(self.events, at_ns, key=lambda event: event.t_ns)]
 
 
-_NOTE_KINDS = {"backing_off": "warning", "reachable_again": "note", "host_lost": "error"}
+_NOTE_KINDS = {
+    "backing_off": "warning",
+    "reachable_again": "note",
+    "no_reuse": "note",
+    "host_lost": "error",
+}
+_NOTE_WORDS = {
+    "backing_off": "server unreachable",
+    "reachable_again": "server answers again",
+    "no_reuse": "connections not reused",
+}
 
 _GPU_ERRORS = ("xid", "ecc_uncorrected", "remap_failed")
 

@@ -159,7 +159,7 @@ def test_a_result_too_long_to_read_back_loses_its_steps_only(tmp_path: Path) -> 
 def test_every_reason_of_an_end_has_its_sentence() -> None:
     assert set(END_REASONS) == {
         *("completed", "finished", "interrupted", "aborted", "orphaned"),
-        *("worker_lost", "target_lost", "failed", "killed"),
+        *("worker_lost", "target_lost", "failed", "unsaved", "killed"),
     }
     assert all(END_REASONS.values())
     assert manifest.VERSION == "1.0"

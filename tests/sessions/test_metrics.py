@@ -47,6 +47,12 @@ def test_latencies_of_a_request_by_hand() -> None:
     assert chunk_gaps_us(r) == [20_000, 30_000, 2_000]
 
 
+def test_a_request_sent_again_after_a_stale_connection_has_no_send_lag_of_ours() -> None:
+    r = request(stale_retries=1)
+    assert send_lag(r) is None
+    assert ttft_from_due(r) == 100_000_000
+
+
 def test_itl_is_the_chunk_gap_where_each_chunk_bore_one_token() -> None:
     assert itl_us(request()) == ([20_000, 30_000, 2_000], None)
 

@@ -167,12 +167,29 @@ def test_events_carry_what_a_chart_marks() -> None:
         (2, "mark", "mark"),
         (3, "warning", "disk is slow"),
         (4, "note", "hello"),
-        (5, "warning", "backing off: refused"),
+        (5, "warning", "server unreachable: refused"),
         (7, "warning", "no driver"),
         (9, "state", "holding"),
         (10, "end", "finished"),
     ]
     assert timeline.events_upto(3) == timeline.events[:3]
+
+
+def test_the_server_is_unreachable_until_every_worker_that_lost_it_has_it_again() -> None:
+    def said(t_ns: int, worker: int, event: str) -> WorkerNote:
+        return WorkerNote(t_ns=t_ns, worker=worker, event=event)
+
+    timeline = folded(
+        [
+            said(10, 0, "backing_off"),
+            said(12, 1, "backing_off"),
+            said(20, 0, "reachable_again"),
+            said(30, 1, "reachable_again"),
+            said(40, 0, "backing_off"),
+        ]
+    )
+    since = [timeline.unreachable_since(t_ns) for t_ns in (9, 10, 12, 20, 29, 30, 40)]
+    assert since == [None, 10, 10, 12, 12, None, 40]
 
 
 def test_a_gpu_is_one_whoever_speaks_of_it_first() -> None:

@@ -184,11 +184,13 @@ class Progress:
 def progress_line(frame: Frame) -> str:
     """What a frame shows, in one line."""
     elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
-    parts = [f"{elapsed_s:6.1f} s", frame.state]
+    state = frame.state if frame.unreachable_since_ns is None else "server unreachable"
+    parts = [f"{elapsed_s:6.1f} s", state]
     if frame.closed_loop:
         parts.append(f"concurrency {number(frame.concurrency, 0)}")
     else:
-        parts.append(f"rate {number(frame.rate_rps, 2)} got {number(frame.achieved_rps, 2)} rps")
+        sent = f"sent {number(frame.achieved_rps, 2)} of {number(frame.due_rps, 2)}/s"
+        parts += [f"rate {number(frame.rate_rps, 2)} rps", sent]
     ttft, itl = frame.ttft_recent, frame.itl_recent
     name = "gap" if frame.itl_is_chunk_gap else "ITL"
     parts += [

@@ -37,6 +37,9 @@ def _where_we_are(frame: Frame, scene: Scene) -> list[Run]:
             (" ", ""),
             (state, _STATE_ROLES.get(state, "")),
         ]
+        if frame.unreachable_since_ns is not None:
+            lost_s = max(frame.at_ns - frame.unreachable_since_ns, 0) // 1_000_000_000
+            shown[2] = (f"server unreachable {lost_s} s", "bad")
         if scene.silent_s >= 3:
             shown.append((f" no data for {scene.silent_s:.0f} s", "bad"))
         return [*shown, (f"  {clock}", "strong")]
@@ -65,11 +68,14 @@ def load(frame: Frame, scene: Scene, width: int) -> Row:
     if frame.closed_loop:
         offered: list[Run] = [("SLOTS ", "label"), (numbers.whole(frame.concurrency), "offered")]
     else:
-        offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered")]
+        offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered"), (" rps", "label")]
     if scene.asked:
         offered.append((f" ({scene.asked} asked)", "warn"))
-    to = scene.look.glyph("to")
-    offered += [(f" {to} ", "dim"), (numbers.rate(frame.achieved_rps), "achieved"), (" rps", "label")]
+    # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
+    sent: list[Run] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
+    if not frame.closed_loop:
+        sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
+    sent.append(("/s", "label"))
     errors: list[Run] = [
         ("errors ", "label"),
         (numbers.count(frame.failed), "bad" if frame.failed else "dim"),
@@ -80,6 +86,7 @@ def load(frame: Frame, scene: Scene, width: int) -> Row:
         chosen(
             [
                 Field(0, *offered),
+                Field(1, *sent),
                 Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "flight")),
                 Field(
                     3,
