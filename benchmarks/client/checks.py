@@ -28,6 +28,7 @@ SPLITS_TEST = "test_every_split_in_two_and_thousands_of_random_splits_give_the_s
 def start() -> Told:
     """Seconds from the command to its first request at the server, in `STARTS` runs; all of the command."""
     environment = {**os.environ, "TERM": "xterm-256color"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what changed would be compiled anew at each start
     with tempfile.TemporaryDirectory() as scratch, startup.simulator() as address:
         times = []
         for _ in range(STARTS):
