@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks import startup
 from benchmarks.client.environments import PEERS, ROOT, size_mb
 from benchmarks.client.measure import NOT_INSTALLED
+from benchmarks.client.priority import PREFIX
 from benchmarks.client.product import Unmeasured
 
 Told = dict[str, Any]
@@ -33,7 +34,7 @@ def start() -> Told:
         times = []
         for _ in range(STARTS):
             door = startup.Doorman(address)
-            command = startup.ttftop_command(door.url, f"{scratch}/sessions", "--headless")
+            command = [*PREFIX, *startup.ttftop_command(door.url, f"{scratch}/sessions", "--headless")]
             times.append(startup.first_request_s(command, door, environment, Path(scratch)))
     if None in times:
         raise Unmeasured("a run sent no request")
