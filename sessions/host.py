@@ -13,34 +13,26 @@ import shutil
 import signal
 import sys
 import traceback
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from loadgen.clock import MonotonicClock
-from loadgen.plan import Finish, Plan
-from sessions.calibrated import ASSUMED_EVENTS_PER_S, cores, valid_here
-from sessions.capacity import (
-    descriptor_limit,
-    descriptor_warning,
-    descriptors_for,
-    planned_events_per_s,
-    workers_for,
-)
-from sessions.config import WorkloadConfig
+from loadgen.plan import Finish
 from sessions.control import ControlServer, socket_path
 from sessions.crew import Crew
+from sessions.ending import Ending, sum_up
 from sessions.found import Found
 from sessions.journal import HOST_FILE, TELEMETRY_FILE, JournalWriter
 from sessions.launch import HostWord, Orders
-from sessions.manifest import END_REASONS, EndInfo, SessionError, read, write
+from sessions.manifest import SessionError, read, write
 from sessions.pipes import Status, say_line
+from sessions.plans import descriptors_short, planned_client, server_facts, worker_plans
 from sessions.records import End, Mark, Note, State
 from sessions.reserve import Reserve
-from sessions.steering import LEAD_NS, Steering, SteeringError, opening
+from sessions.scouting import scout
+from sessions.steering import LEAD_NS, Steering, SteeringError
 from sessions.store import hold_lock
 
 if TYPE_CHECKING:
@@ -61,15 +53,6 @@ _FOUND_AGAIN_NS = 5_000_000_000
 """The manifest is not written anew more often for what telemetry finds and loses."""
 
 
-@dataclass(frozen=True)
-class Ending:
-    """Why and how the run ends."""
-
-    reason: str
-    drain_s: float
-    message: str = ""
-
-
 class Host:
     """One run, from the probe to the last line."""
 
@@ -82,7 +65,8 @@ class Host:
         self._reserve = Reserve(directory)
         self._unsaved: list[str] = []
         self._control = ControlServer(socket_path(directory), self._obey)
-        self._crew = Crew(directory, self._plan_workers(), self._on_status, self._on_exit)
+        self._manifest.client = planned_client(self._config)
+        self._crew = Crew(directory, self._manifest.client["workers"], self._on_status, self._on_exit)
         self._ready: set[int] = set()
         self._idle: set[int] = set()
         self._all_ready, self._all_gone = asyncio.Event(), asyncio.Event()
@@ -120,110 +104,54 @@ class Host:
 
     async def _begin(self) -> HostWord | None:
         """Probes, plans and starts the load; the refusal if that cannot be."""
-        from loadgen.apikey import ApiKey
-        from loadgen.probe.ask import probe
-        from loadgen.probe.probed import ProbeError
-        from loadgen.target import TargetError, parse_target
-        from telemetry.discover import resolve
-        from telemetry.source import TelemetryError
-
-        target = self._config.target
-        try:
-            self._sources = resolve(
-                self._config.telemetry,
-                target.url,
-                self._orders.api_key,
-                ca_file=target.ca_file,
-                insecure=target.insecure,
-            )
-            where = parse_target(
-                target.url, ca_file=target.ca_file, insecure=target.insecure, proxy=target.proxy
-            )
-            key = None if self._orders.api_key is None else ApiKey(self._orders.api_key, "the run's orders")
-            probing = asyncio.ensure_future(
-                probe(
-                    where,
-                    key,
-                    model=target.model,
-                    endpoint=target.endpoint,
-                    input_tokens=self._config.workload.input_tokens,
-                    output_tokens=self._config.workload.output_tokens,
-                    seed=self._config.load.seed,
-                    on_note=lambda text: self._note("info", text),
-                    lengths_given=self._config.workload != WorkloadConfig(),
-                )
-            )
-            wanted = asyncio.ensure_future(self._end_wanted.wait())
-            await asyncio.wait({probing, wanted}, return_when=asyncio.FIRST_COMPLETED)
-            wanted.cancel()
-            if not probing.done():
-                probing.cancel()
-                return HostWord("refused", "interrupted before any load was sent", 130)
-            probed = probing.result()
-        except (TargetError, TelemetryError) as error:
-            return HostWord("refused", str(error), 2)
-        except ProbeError as error:
-            return HostWord("refused", str(error), error.exit_code)
-        self._manifest.server = _facts(probed)
+        wanted = asyncio.ensure_future(self._end_wanted.wait())
+        scouting = asyncio.ensure_future(
+            scout(self._config, self._orders.api_key, lambda text: self._note("info", text))
+        )
+        await asyncio.wait({scouting, wanted}, return_when=asyncio.FIRST_COMPLETED)
+        wanted.cancel()
+        if not scouting.done():
+            scouting.cancel()
+            return self._ended_too_soon()
+        found = scouting.result()
+        if isinstance(found, HostWord):
+            return found
+        probed, self._sources = found.probed, found.sources
+        self._manifest.server = server_facts(probed)
         try:
             await asyncio.wait_for(self._all_ready.wait(), _WORKERS_READY_S)
         except asyncio.TimeoutError:
             return HostWord("refused", "the load workers did not start", 1)
-        self._start_load(probed, where.hop)
+        self._start_load(probed, found.address)
         write(self._directory, self._manifest)
         self._start_telemetry()
         return None
+
+    def _ended_too_soon(self) -> HostWord:
+        assert self._ending is not None
+        if self._ending.reason in ("worker_lost", "failed"):
+            return HostWord("refused", self._ending.message, 1)
+        return HostWord("refused", "interrupted before any load was sent", 130)
 
     def _start_load(self, probed: Probed, address: Address) -> None:
         load = self._config.load
         self._start_ns = self._clock.now_ns() + _START_LEAD_NS
         self._steering = Steering(load, self._start_ns)
-        self._check_descriptors(probed)
-        for number in range(self._crew.count):
-            self._crew.tell(
-                number,
-                Plan(
-                    worker=number,
-                    workers=self._crew.count,
-                    origin_ns=self._clock.origin_ns,
-                    address=address,
-                    template=probed.template,
-                    prompt=probed.prompt,
-                    output_tokens=probed.output_tokens,
-                    load=opening(load, self._start_ns),
-                    start_ns=self._start_ns,
-                    end_ns=self._end_ns(),
-                    requests=load.requests,
-                    max_in_flight=load.max_in_flight,
-                    seed=load.seed,
-                    chunk_counts=probed.chunk_counts,
-                    one_token_chunks=probed.capabilities.one_token_chunks is not False,
-                ),
-            )
+        if warning := descriptors_short(load, probed, self._crew.count):
+            self._note("warning", warning)
+        plans = worker_plans(
+            self._config,
+            probed,
+            address,
+            self._crew.count,
+            origin_ns=self._clock.origin_ns,
+            start_ns=self._start_ns,
+            end_ns=self._end_ns(),
+        )
+        for number, plan in enumerate(plans):
+            self._crew.tell(number, plan)
         self._journal.append(self._steering.started())
         self._enter("running")
-
-    def _plan_workers(self) -> int:
-        """How many workers the load needs; the manifest says what that rests on."""
-        load, tokens = self._config.load, self._config.workload.output_tokens
-        known = valid_here()
-        capacity = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
-        count = workers_for(load, tokens, capacity, cores())
-        self._manifest.client = {
-            "workers": count,
-            "planned_events_per_s": planned_events_per_s(load, tokens),
-            "calibrated_events_per_s": None if known is None else known.events_per_s,
-            "calibrated_at": None if known is None else known.measured_at,
-            "descriptor_limit": descriptor_limit(),
-        }
-        return count
-
-    def _check_descriptors(self, probed: Probed) -> None:
-        took = [warm.total_ms / 1e3 / max(1, warm.output_tokens or warm.chunks) for warm in probed.warm_ups]
-        request_s = min(took) * probed.output_tokens if took else None
-        needed = descriptors_for(self._config.load, self._crew.count, request_s)
-        if warning := descriptor_warning(needed, descriptor_limit(), self._crew.count):
-            self._note("warning", warning)
 
     def _end_ns(self) -> int | None:
         duration_s = self._config.load.duration_s
@@ -370,17 +298,13 @@ class Host:
         if self._telemetry is not None and (lost := self._telemetry.unsaved_bytes):
             self._unsaved.append(f"{lost} bytes of telemetry were lost")
         self._reserve.close()
-        if self._unsaved:
-            orderly = self._ending.reason in ("completed", "finished", "orphaned")
-            self._ending = Ending(
-                "unsaved" if orderly else self._ending.reason,
-                0.0,
-                "; ".join([*filter(None, [self._ending.message]), *self._unsaved]),
-            )
+        self._ending = self._ending.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), self._ending.reason, self._ending.message))
         self._enter("ended")
         self._journal.sync()
-        code = await asyncio.to_thread(self._sum_up, self._ending)
+        self._manifest.telemetry = self._found.table()
+        ran_s = (self._clock.now_ns() - self._start_ns) / 1e9
+        code = await asyncio.to_thread(sum_up, self._directory, self._manifest, self._ending, ran_s)
         await self._control.close()
         self._journal.close()
         return code
@@ -396,26 +320,6 @@ class Host:
                 pass
         self._crew.close()
 
-    def _sum_up(self, ending: Ending) -> int:
-        """Writes the end, then the result: a bug in summing up must not cost the end."""
-        interrupted = ending.reason in ("interrupted", "aborted")
-        self._manifest.telemetry = self._found.table()
-        self._manifest.end = EndInfo(
-            reason=ending.reason,
-            ended_at=datetime.now(timezone.utc).astimezone().isoformat(timespec="milliseconds"),
-            duration_s=(self._clock.now_ns() - self._start_ns) / 1e9,
-            exit_code=130 if interrupted else 1,
-            message=ending.message or END_REASONS[ending.reason],
-        )
-        write(self._directory, self._manifest)
-        from sessions.summary import summarise
-
-        result = summarise(self._directory)
-        self._manifest.end.exit_code = 130 if interrupted else 0 if result["valid"] else 1
-        self._manifest.result = result
-        write(self._directory, self._manifest)
-        return self._manifest.end.exit_code
-
     # writing down
 
     def _enter(self, state: str) -> None:
@@ -425,23 +329,6 @@ class Host:
 
     def _note(self, level: str, text: str) -> None:
         self._journal.append(Note(self._clock.now_ns(), level, text))
-
-
-def _facts(probed: Probed) -> dict[str, Any]:
-    """What the manifest keeps of the probe: never the headers, one of which holds the key."""
-    capabilities = msgspec.structs.asdict(probed.capabilities)
-    return {
-        "model": probed.model,
-        "endpoint": probed.template.endpoint,
-        "prompt": probed.prompt.form,
-        "fields": sorted(probed.template.fields),
-        "input_exact": probed.input_exact,
-        "chunk_counts": probed.chunk_counts,
-        "simulated": probed.capabilities.simulated,
-        "probe_requests": probed.requests,
-        "warm_ups": [msgspec.structs.asdict(warm_up) for warm_up in probed.warm_ups],
-        "capabilities": {name: value for name, value in capabilities.items() if value is not None},
-    }
 
 
 def _locked(directory: Path) -> int:

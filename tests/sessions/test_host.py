@@ -86,6 +86,13 @@ def start(tmp_path: Path, simulator_url: str) -> Iterator[Callable[..., Launched
         run.process.stdout.close()
 
 
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
 def test_a_run_completes_by_itself_and_leaves_a_private_session_without_the_key(
     start: Callable[..., Launched],
 ) -> None:
@@ -223,6 +230,19 @@ def test_killing_a_worker_ends_the_run_in_order_and_says_so(start: Callable[...,
     summary = summarise(run.directory)
     assert summary["valid"] is False
     assert summary["requests"]["succeeded"] >= 20
+
+
+def test_a_worker_that_dies_before_the_load_is_named_and_no_interruption(
+    start: Callable[..., Launched], silent_server: str
+) -> None:
+    run = start(url=silent_server, wait=False)
+    until(lambda: worker_pids(run.process.pid), "a worker")
+    until(lambda: "probing" in [getattr(r, "state", "") for r in host_records(run.directory)], "the probe")
+    os.kill(worker_pids(run.process.pid)[0], signal.SIGKILL)
+    with pytest.raises(LaunchError, match="load worker 0: signal 9") as refused:
+        run.wait_ready(30)
+    assert refused.value.exit_code == 1
+    run.process.wait(10)
 
 
 def allow_file_bytes(host_pid: int, most: int) -> None:

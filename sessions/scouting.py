@@ -1,0 +1,54 @@
+"""Before the load: where telemetry comes from, and what the server can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from sessions.config import RunConfig, WorkloadConfig
+from sessions.launch import HostWord
+
+if TYPE_CHECKING:
+    from loadgen.plan import Address
+    from loadgen.probe.probed import Probed
+    from telemetry.source import Source
+
+
+class Scouted(NamedTuple):
+    sources: list[Source]
+    probed: Probed
+    address: Address
+    """Where the load's connections go: the server, or the proxy before it."""
+
+
+async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str], None]) -> Scouted | HostWord:
+    """Asks telemetry and server; the refusal if the run cannot be."""
+    from loadgen.apikey import ApiKey
+    from loadgen.probe.ask import probe
+    from loadgen.probe.probed import ProbeError
+    from loadgen.target import TargetError, parse_target
+    from telemetry.discover import resolve
+    from telemetry.source import TelemetryError
+
+    target = config.target
+    try:
+        sources = resolve(
+            config.telemetry, target.url, api_key, ca_file=target.ca_file, insecure=target.insecure
+        )
+        where = parse_target(target.url, ca_file=target.ca_file, insecure=target.insecure, proxy=target.proxy)
+        probed = await probe(
+            where,
+            None if api_key is None else ApiKey(api_key, "the run's orders"),
+            model=target.model,
+            endpoint=target.endpoint,
+            input_tokens=config.workload.input_tokens,
+            output_tokens=config.workload.output_tokens,
+            seed=config.load.seed,
+            on_note=on_note,
+            lengths_given=config.workload != WorkloadConfig(),
+        )
+    except (TargetError, TelemetryError) as error:
+        return HostWord("refused", str(error), 2)
+    except ProbeError as error:
+        return HostWord("refused", str(error), error.exit_code)
+    return Scouted(sources, probed, where.hop)
