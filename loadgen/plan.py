@@ -29,6 +29,8 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     unix_path: str | None = None
     ca_file: str | None = None
     insecure: bool = False
+    tunnel: str | None = None
+    """`host:port` to which the HTTP proxy at `host` is first asked for a tunnel (CONNECT)."""
 
 
 class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from loadgen.errors import printable
 from loadgen.plan import Address
 
@@ -32,16 +34,25 @@ class Target:
     """For people: normalised, without `/v1`, never with credentials."""
     host_header: str
     proxy: Address | None = None
-    """Connect to this HTTP proxy instead, and name the server in each request."""
+    """Connect to this HTTP proxy instead, and name the server in each request; for TLS, dig a tunnel."""
 
     @property
     def hop(self) -> Address:
-        """Where connections go."""
-        return self.proxy or self.address
+        """Where connections go, and through what."""
+        if self.proxy is None or not self.address.tls:
+            return self.proxy or self.address
+        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
+        return msgspec.structs.replace(
+            self.address,
+            host=self.proxy.host,
+            port=self.proxy.port,
+            server_name=self.address.server_name or self.address.host,
+            tunnel=f"{host}:{self.address.port}",
+        )
 
     def request_target(self, path: str) -> str:
-        """What the request line names for `path` below the base; absolute through a proxy (RFC 9112, 3.2)."""
-        absolute = "" if self.proxy is None else f"http://{self.host_header}"
+        """What the request line names for `path` below the base; absolute to a proxy (RFC 9112, 3.2)."""
+        absolute = "" if self.proxy is None or self.address.tls else f"http://{self.host_header}"
         return f"{absolute}{self.base_path}{path}"
 
     @property
@@ -66,8 +77,6 @@ def parse_target(
 def _proxy(text: str, target: Target) -> Address:
     if target.address.unix_path is not None:
         raise TargetError("--proxy: a Unix socket is on this machine, no proxy leads to it")
-    if target.address.tls:
-        raise TargetError("--proxy: only http:// servers can be loaded through a proxy, got https://")
     try:
         proxy = _parsed(text, None, False)
     except TargetError as error:

@@ -108,7 +108,7 @@ class Worker:
             self._gone.set()
             return
         name = address.server_name or address.host
-        pool = Pool(self._loop, self._clock, where, tls, name, plan.deadlines.connect_s)
+        pool = Pool(self._loop, self._clock, where, tls, name, plan.deadlines.connect_s, address.tunnel)
         self._engine = Engine(plan, self._clock, self._loop, pool, self._recorder.emit)
         self._reader = pool.reader
         quiet_garbage()
@@ -154,7 +154,7 @@ class Worker:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop where it can be had: half the cost of an event (docs/performance.md); else asyncio's own."""
+    """uvloop where it can be had: it wakes up cheaper (docs/performance.md); else asyncio's own."""
     try:
         import uvloop
     except ImportError:

@@ -32,6 +32,10 @@ def cause_of(error: BaseException, target: Target) -> str:
             return "there is no such socket; is the server running?"
         if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL):
             return f"this machine ran out of file descriptors or ports ({cause.strerror})"
+    if isinstance(error, httpx.ProxyError):
+        if str(error).startswith("407"):
+            return "the proxy wants a user name or password (HTTP 407), and none is sent"
+        return f"the proxy refused a tunnel: HTTP {error}"
     if isinstance(error, (httpx.ConnectError, OSError)):
         reasons = [cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror]
         return f"the connection failed ({reasons[-1] if reasons else error})"

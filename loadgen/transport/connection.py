@@ -18,6 +18,7 @@ from loadgen.transport.framing import BadResponse, Framing, Headers
 from loadgen.transport.rounds import Rounds
 from loadgen.transport.stamps import ask_for_stamps
 from loadgen.transport.tls_layer import TlsFailed, TlsLayer
+from loadgen.transport.tunnel import Tunnel, TunnelRefused
 
 
 class Exchange(Protocol):
@@ -76,10 +77,11 @@ class Connection:
         address: SocketAddress,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
+        tunnel: str | None = None,
     ) -> None:
         self._loop, self._clock, self._rounds, self._owner = loop, clock, rounds, owner
         self.connect_ns: int | None = None
-        """How long opening took, TLS included; None until open."""
+        """How long opening took, tunnel and TLS included; None until open."""
         self.uses = 0
         self._exchange: Exchange | None = None
         self._answered = False
@@ -88,6 +90,8 @@ class Connection:
         self._writing = False
         self._opened_ns = clock.now_ns()
         self._framing = Framing(self._on_headers)
+        self._tunnel = Tunnel(tunnel) if tunnel is not None else None
+        """To be dug yet: None once it is, or where there is none."""
         self._tls = TlsLayer(tls, server_name) if tls is not None else None
         self._sock: socket.socket | None = None
         try:
@@ -122,6 +126,13 @@ class Connection:
             return
         self._stop_writing()
         self._rounds.add(self._sock, self)
+        if self._tunnel is not None:
+            self._write(self._tunnel.request)
+        else:
+            self._on_reached()
+
+    def _on_reached(self) -> None:
+        """What is sent from now on goes to the server itself."""
         if self._tls is not None:
             self._shake_hands(self._tls)
         else:
@@ -136,6 +147,17 @@ class Connection:
             return
         self.close()
         self._owner.on_open_failed(self, *_open_failure(error))
+
+    def _dig(self, tunnel: Tunnel, data: bytes) -> None:
+        try:
+            dug = tunnel.feed(data)
+        except TunnelRefused as refused:
+            self.close()
+            self._owner.on_open_failed(self, "connect_failed", str(refused))
+            return
+        if dug:
+            self._tunnel = None
+            self._on_reached()
 
     def _shake_hands(self, tls: TlsLayer) -> bool:
         """Takes the handshake as far as it goes now; True once it is done."""
@@ -209,6 +231,9 @@ class Connection:
         if not data:
             self._on_eof(t_ns)
             return
+        if self._tunnel is not None:
+            self._dig(self._tunnel, data)
+            return
         if self._tls is not None:
             data = self._decrypt(self._tls, data)
             if not data:
@@ -257,9 +282,11 @@ class Connection:
     def _on_eof(self, t_ns: int) -> None:
         if self.connect_ns is None:
             self.close()
-            self._owner.on_open_failed(
-                self, "tls", "the server closed the connection during the TLS handshake"
-            )
+            if self._tunnel is not None:
+                self._owner.on_open_failed(self, "connect_failed", "the proxy closed the connection")
+            else:
+                why = "the server closed the connection during the TLS handshake"
+                self._owner.on_open_failed(self, "tls", why)
         elif self._exchange is None:
             self.close()
             self._owner.on_gone(self)

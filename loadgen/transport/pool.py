@@ -41,10 +41,12 @@ class Pool:
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
         connect_s: float = 10.0,
+        tunnel: str | None = None,
     ) -> None:
         self._loop, self._clock = loop, clock
         self._addresses, self._good = addresses, 0
         self._tls, self._server_name, self._connect_s = tls, server_name, connect_s
+        self._tunnel = tunnel
         self.reader = StampedReader(clock)
         self.rounds = Rounds(loop, clock, self.reader)
         self._connecting_ahead = False
@@ -102,6 +104,7 @@ class Pool:
                 self._addresses[at],
                 self._tls,
                 self._server_name,
+                self._tunnel,
             )
             state["now"] = connection
             self._all.add(connection)

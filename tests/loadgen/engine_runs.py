@@ -91,6 +91,7 @@ async def run_engine(
         tls,
         address.server_name or address.host,
         a_plan.deadlines.connect_s,
+        address.tunnel,
     )
     engine = Engine(a_plan, clock, loop, pool, emitted)
     engine.start()
