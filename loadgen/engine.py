@@ -350,7 +350,7 @@ class Engine:
         reused = self._pool.reuse
         self._pool.stale()
         if reused and not self._pool.reuse:
-            self._note("no_reuse", "the server closes kept-alive connections: a new one for each request now")
+            self._note("no_reuse", "the server closes them unasked; each request gets a new one")
         flight.record.sent_ns = flight.record.headers_ns = None
         self._open_for(flight)
 

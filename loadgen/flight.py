@@ -48,6 +48,7 @@ class Flight:
         "_endpoint",
         "_event_stream",
         "_failure",
+        "_heard_ns",
         "_held",
         "_held_by_kernel",
         "_held_ns",
@@ -87,7 +88,7 @@ class Flight:
 
     def _start_over(self) -> None:
         self._sse = SseParser()
-        self._body_bytes = self._counted = 0
+        self._body_bytes = self._counted = self._heard_ns = 0
         self._bytes_of_error = b""
         self._event_stream = self._done = False
         self._failure: RequestError | None = None
@@ -143,6 +144,9 @@ class Flight:
         if not self._event_stream:
             self._bytes_of_error = (self._bytes_of_error + data)[:_ERROR_BODY_BYTES]
             return
+        if b"\n" in data:
+            # A line, be it a comment: the server is alive. A drip that makes no line proves nothing.
+            self._heard_ns = t_ns
         try:
             bearing = self._read(t_ns, data)
         except SseLimitError as error:
@@ -217,7 +221,8 @@ class Flight:
             return "headers_timeout" if waited_s > deadlines.headers_s else None
         if record.last_token_ns is None:
             return "first_token_timeout" if waited_s > deadlines.first_token_s else None
-        return "gap_timeout" if (now_ns - record.last_token_ns) / 1e9 > deadlines.gap_s else None
+        silent_ns = now_ns - max(self._heard_ns, record.last_token_ns)
+        return "gap_timeout" if silent_ns / 1e9 > deadlines.gap_s else None
 
     # reading
 

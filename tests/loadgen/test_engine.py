@@ -327,6 +327,19 @@ def test_each_deadline_fails_a_request_with_its_own_kind(
     assert emitted.errors() == {kind: 1}
 
 
+def test_keep_alive_comments_stop_the_clock_of_the_gap_and_a_drip_without_a_line_does_not() -> None:
+    first = [HEAD, chunked(sse(token()), end=False)]
+    last = chunked(sse(token(finish="stop")), sse("[DONE]"))
+
+    def paused(piece: bytes) -> list[Step]:
+        return [*first, *[0.1, chunked(piece, end=False)] * 12, last]
+
+    scripts = {0: paused(b": ping\n\n"), 1: paused(b":")}
+    emitted, _ = run(lambda n, b: scripts[n], requests=2, deadlines=Deadlines(gap_s=0.5))
+    assert emitted.errors() == {"gap_timeout": 1}
+    assert [record.chunks for record in emitted.requests if record.error is None] == [2]
+
+
 def test_a_live_change_of_rate_is_followed_from_its_instant_on() -> None:
     async def body() -> Emitted:
         async with RawServer(lambda n, b: good()) as server:
