@@ -9,6 +9,7 @@ import numpy as np
 from sessions.columns import Floats
 from sessions.devices import HISTOGRAMS, HOST_FIELDS, THROTTLED, GpuColumns, Quantile, place
 from sessions.energy import curve_of
+from sessions.found import SOURCES_CAP
 from sessions.timeline import Timeline
 from telemetry.records import GpuDevice
 
@@ -37,7 +38,6 @@ def sources_over(timeline: Timeline) -> list[dict[str, object]]:
 
 NOTES_CAP = 50
 """Sentences of one source."""
-SOURCES_CAP = 64
 
 
 def _gpu_over(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,18 @@ def test_a_command_imports_no_screen_when_it_is_loaded(source: str) -> None:
     }
     screens = ("textual", "tui.app", "tui.screens", "tui.widgets", "tui.plots", "tui.printed_charts")
     assert [name for name in names if name.startswith(screens)] == []
+
+
+@pytest.mark.parametrize("module", ["sessions.host", "sessions.worker", "sessions.launch", "tui.cli"])
+def test_what_stands_between_a_command_and_the_first_request_waits_for_no_heavy_import(module: str) -> None:
+    heavy = ("numpy", "textual", "httpx", "plotext", "pynvml", "psutil")
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print(*[m for m in {heavy} if m in sys.modules])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == []
 
 
 def test_the_rooms_hide_no_module_of_the_standard_library() -> None:
