@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,9 @@ class Scouted(NamedTuple):
 
 async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str], None]) -> Scouted | HostWord:
     """Asks telemetry and server; the refusal if the run cannot be."""
+    # httpx brings a command line of its own, whose rich, click and pygments take longer to import than httpx
+    # does, while the first request waits. Told that there is none, it goes without.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from loadgen.apikey import ApiKey
     from loadgen.probe.ask import probe
     from loadgen.probe.probed import ProbeError
