@@ -30,7 +30,7 @@ _LEAD_NS = 150_000
 """An open loop wakes up so long before a request is due, makes it ready and spins until its time,"""
 _LEAD_SHARE = 0.05
 """but spends no more than this share of a core on it: at high rates it wakes up later."""
-_WAKE_NS = 100_000
+_WAKE_NS = 200_000
 """Rest ends so long before the alarm rings: waking up takes some of it."""
 _UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls"})
 

@@ -96,12 +96,19 @@ class Rounds:
             # One that is gone by now was closed by what another brought.
             if opened.get(fd) is entry:
                 t_ns, by_kernel = time_of(ancillary, read_ns)
-                entry[1].on_read(data, t_ns, by_kernel)
+                try:
+                    entry[1].on_read(data, t_ns, by_kernel)
+                except Exception as error:
+                    # What the others brought is read already, and must not be lost.
+                    self._tell(error)
         for fd, entry, why in lost:
             if opened.get(fd) is entry:
                 entry[1].on_lost(why)
         if len(ready) < _SOCKETS_A_ROUND and (rest_ns := self.rest_ns()) >= _SHORTEST_NS:
             sleep_ns(rest_ns)
+
+    def _tell(self, error: Exception) -> None:
+        self._loop.call_exception_handler({"message": "a read could not be taken in", "exception": error})
 
     def _read_one(self, fd: int) -> None:
         sock, receiver = self._open[fd]

@@ -161,6 +161,26 @@ def test_a_round_is_followed_by_the_rest_that_is_allowed(monkeypatch: pytest.Mon
     assert slept == [400_000]
 
 
+def test_a_receiver_that_fails_costs_the_others_nothing() -> None:
+    async def body() -> None:
+        told: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: told.append(what["exception"]))
+
+        def fail(data: bytes) -> None:
+            raise ValueError("not understood")
+
+        with ExitStack() as stack:
+            bench, ears = Bench(stack), [Ear(), Ear(fail), Ear()]
+            ends = [bench.pair(ear)[0] for ear in ears]
+            for end in ends:
+                end.send(b"x")
+            await until(lambda: all(ear.heard for ear in ears))
+            assert [ear.heard for ear in ears] == [[b"x"]] * 3
+            assert [str(error) for error in told] == ["not understood"]
+
+    asyncio.run(body())
+
+
 def test_without_epoll_each_socket_is_watched_by_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(select, "epoll")
 
