@@ -233,12 +233,12 @@ class Host:
         return {"ok": True, "applied_ns": received_ns + LEAD_NS}
 
     def _want_end(self, ending: Ending) -> None:
-        """The first wish decides the reason; a later one may only shorten the wait."""
+        """The first wish counts, and a later one only if it is in more of a hurry, then with its reason."""
         if self._ending is None:
             self._ending = ending
             self._end_wanted.set()
         elif ending.drain_s < self._ending.drain_s:
-            self._ending = Ending(ending.reason, ending.drain_s, ending.message)
+            self._ending = ending
             self._hurry.set()
 
     def _on_signal(self) -> None:
@@ -268,10 +268,13 @@ class Host:
     def _on_exit(self, number: int, code: int) -> None:
         if not self._crew.alive:
             self._all_gone.set()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
         if self._ending is None:
-            how = f"signal {-code}" if code < 0 else f"exit code {code}"
             self._note("error", f"load worker {number} ended unexpectedly ({how})")
             self._want_end(Ending("worker_lost", 1.0, f"load worker {number}: {how}"))
+        elif code:
+            # Also one that we killed, for not ending in time.
+            self._unsaved.append(f"load worker {number} ended before all was written ({how})")
 
     # the end
 

@@ -232,6 +232,22 @@ def test_killing_a_worker_ends_the_run_in_order_and_says_so(start: Callable[...,
     assert summary["requests"]["succeeded"] >= 20
 
 
+def test_a_worker_that_dies_while_the_run_ends_spoils_it(start: Callable[..., Launched]) -> None:
+    run = start(rate_rps=30.0)
+    until(lambda: len(requests_of(run.directory)) > 20, "twenty requests on disk")
+    worker = worker_pids(run.process.pid)[0]
+    os.kill(worker, signal.SIGSTOP)
+    assert send_once(run.directory, {"cmd": "finish"})["ok"]
+    until(lambda: "draining" in [getattr(r, "state", "") for r in host_records(run.directory)], "the end")
+    os.kill(worker, signal.SIGKILL)
+    assert run.process.wait(30) == 1
+    end = ended(run.directory)
+    assert end is not None
+    assert end.reason == "unsaved"
+    assert "load worker 0 ended before all was written (signal 9)" in end.message
+    assert summarise(run.directory)["valid"] is False
+
+
 def test_a_worker_that_dies_before_the_load_is_named_and_no_interruption(
     start: Callable[..., Launched], silent_server: str
 ) -> None:
