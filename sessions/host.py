@@ -14,7 +14,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -104,28 +104,35 @@ class Host:
 
     async def _begin(self) -> HostWord | None:
         """Probes, plans and starts the load; the refusal if that cannot be."""
-        wanted = asyncio.ensure_future(self._end_wanted.wait())
         scouting = asyncio.ensure_future(
             scout(self._config, self._orders.api_key, lambda text: self._note("info", text))
         )
-        await asyncio.wait({scouting, wanted}, return_when=asyncio.FIRST_COMPLETED)
-        wanted.cancel()
-        if not scouting.done():
-            scouting.cancel()
+        if not await self._comes_before_the_end(scouting):
             return self._ended_too_soon()
         found = scouting.result()
         if isinstance(found, HostWord):
             return found
         probed, self._sources = found.probed, found.sources
         self._manifest.server = server_facts(probed)
-        try:
-            await asyncio.wait_for(self._all_ready.wait(), _WORKERS_READY_S)
-        except asyncio.TimeoutError:
+        ready = asyncio.ensure_future(self._all_ready.wait())
+        if not await self._comes_before_the_end(ready, _WORKERS_READY_S):
+            if self._ending is not None:
+                return self._ended_too_soon()
             return HostWord("refused", "the load workers did not start", 1)
         self._start_load(probed, found.address)
         write(self._directory, self._manifest)
         self._start_telemetry()
         return None
+
+    async def _comes_before_the_end(self, task: asyncio.Future[Any], timeout_s: float | None = None) -> bool:
+        """Whether `task` is done before an end is wanted, and within `timeout_s`; if not, it is cancelled."""
+        wanted = asyncio.ensure_future(self._end_wanted.wait())
+        await asyncio.wait({task, wanted}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        wanted.cancel()
+        done = task.done()
+        if not done:
+            task.cancel()
+        return done
 
     def _ended_too_soon(self) -> HostWord:
         assert self._ending is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import itertools
 import os
@@ -21,12 +22,15 @@ from loadgen.records import Request, Tick
 from sessions.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.control import ControlClient, ControlError, send_once
 from sessions.follow import Follower, GzipFollower, following
+from sessions.host import Host
 from sessions.journal import HOST_FILE, request_paths, timeline_paths
-from sessions.launch import Launched, LaunchError, launch
-from sessions.manifest import read
+from sessions.launch import Launched, LaunchError, Orders, launch
+from sessions.manifest import read, write
 from sessions.records import End, LoadChange, Note, State
+from sessions.scouting import scout
 from sessions.store import is_live
 from sessions.summary import summarise
+from tests.sessions.conftest import Maker
 
 CANARY = "sk-CANARY-7f3a9"
 
@@ -261,6 +265,38 @@ def test_a_worker_that_dies_before_the_load_is_named_and_no_interruption(
     run.process.wait(10)
 
 
+def test_a_worker_that_dies_between_the_probe_and_the_load_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    simulator_url: str,
+    capfd: pytest.CaptureFixture[str],
+    make_run: Maker,
+) -> None:
+    directory, probed = tmp_path / "run", tmp_path / "probed"
+    directory.mkdir()
+    config = RunConfig(TargetConfig(simulator_url), LoadConfig(), WorkloadConfig(32, 8), telemetry=["none"])
+    write(directory, make_run().manifest)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nuntil [ -e {probed} ]; do sleep 0.01; done\nexit 7\n")
+    python.chmod(0o700)
+
+    async def probe_first(*asked: Any) -> Any:
+        found = await scout(*asked)
+        probed.touch()
+        return found
+
+    monkeypatch.setattr("sys.executable", str(python))
+    monkeypatch.setattr("sessions.host.scout", probe_first)
+    monkeypatch.setattr("sessions.host._WORKERS_READY_S", 10.0)
+    assert asyncio.run(Host(directory, Orders(config)).run()) == 1
+    assert msgspec.json.decode(capfd.readouterr().out) == {
+        "state": "refused",
+        "message": "load worker 0: exit code 7",
+        "exit_code": 1,
+    }
+    assert not directory.exists()
+
+
 def allow_file_bytes(host_pid: int, most: int) -> None:
     """From now on the files of the run's worker cannot grow beyond `most` bytes."""
     for pid in worker_pids(host_pid):
@@ -338,8 +374,6 @@ def test_finish_drains_and_abort_cuts_off(start: Callable[..., Launched]) -> Non
 def test_an_open_end_without_a_viewer_stops_itself_and_with_one_does_not(
     tmp_path: Path, simulator_url: str
 ) -> None:
-    import asyncio
-
     config = RunConfig(
         TargetConfig(simulator_url),
         LoadConfig(rate_rps=10.0),
