@@ -19,8 +19,8 @@ class Recorder:
     """`emit` takes records in the load's thread and returns at once; a thread of its own writes them.
 
     Lines of the timeline are written as they come, request lines as one compressed block four times a
-    second; all is synced once a second. `on_trouble` is called, in that thread, with one line when the
-    disk refuses and with an empty one when it takes again.
+    second; all is synced once a second. `on_trouble` is called, in that thread, once with a line when the
+    disk refuses and once with an empty one when it takes again.
     """
 
     def __init__(self, directory: Path, worker: int, on_trouble: Callable[[str], None]) -> None:
@@ -77,6 +77,7 @@ class Recorder:
 
     def _tell(self) -> None:
         trouble = self._timeline.error or self._requests.error or ""
-        if trouble != self._trouble:
-            self._trouble = trouble
+        news = bool(trouble) != bool(self._trouble)
+        self._trouble = trouble  # how much is kept grows all the time
+        if news:
             self._on_trouble(trouble)
