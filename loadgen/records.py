@@ -114,12 +114,12 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
 
 
 class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defaults=True):
-    """Something rare a worker wants known: backing off, saturated, its end."""
+    """Something rare a worker wants known: that it backs off, that its host is gone, its end."""
 
     t_ns: int
     worker: int
     event: str
-    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `ended`, `host_lost`, `curve`, `clock`."""
+    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `ended`, `host_lost`, `clock`."""
     message: str = ""
     clock_error_ns: int | None = None
     """With `clock`: how far off a time may be that was translated from the kernel's clock."""
