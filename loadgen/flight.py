@@ -1,24 +1,21 @@
-"""One request under way: from the bytes of its response to a `Request` record.
-
-Success is strict: HTTP 200, an event stream, at least one token, no error object, an accepted finish
-reason, and an end that HTTP agrees with. Everything else is a failure with a kind of its own.
-"""
+"""One request under way: from the bytes of its response to a `Request` record."""
 
 from __future__ import annotations
 
-from operator import sub
 from typing import Any, Protocol
 
-from loadgen.endpoints import OK_FINISH, Endpoint, Reading, Usage
+from loadgen.endpoints import Endpoint, Reading, Usage
 from loadgen.endpoints.reading import usage_of
 from loadgen.endpoints.usual import Counted, usual_each, usual_events
-from loadgen.errors import http_kind, printable
+from loadgen.errors import printable
 from loadgen.plan import Deadlines
 from loadgen.records import Request, RequestError
 from loadgen.sse import Event, SseLimitError, SseParser
 from loadgen.tally import Tally
+from loadgen.tokens import Tokens, flag
 from loadgen.transport.connection import Connection
 from loadgen.transport.framing import Headers, value_of
+from loadgen.verdict import count_tokens, knows_itl, verdict
 
 BODY_BYTES_MAX = 64 << 20
 _ERROR_BODY_BYTES = 4096
@@ -43,8 +40,6 @@ class Flight:
         "_body_bytes",
         "_bytes_of_error",
         "_chunk_counts",
-        "_counted",
-        "_done",
         "_endpoint",
         "_event_stream",
         "_failure",
@@ -54,10 +49,10 @@ class Flight:
         "_held_ns",
         "_landing",
         "_may_hold",
-        "_one_token_chunks",
         "_over",
         "_sse",
         "_tally",
+        "_tokens",
         "connection",
         "give_up_opening",
         "payload",
@@ -79,7 +74,8 @@ class Flight:
     ) -> None:
         self.record, self.payload = record, payload
         self._endpoint, self._tally, self._landing = endpoint, tally, landing
-        self._chunk_counts, self._one_token_chunks = chunk_counts, one_token_chunks
+        self._chunk_counts = chunk_counts
+        self._tokens = Tokens(record, tally, one_token_chunks)
         self.waited_for_cap = waited_for_cap
         self.connection: Connection | None = None
         self.give_up_opening: object = None
@@ -88,9 +84,9 @@ class Flight:
 
     def _start_over(self) -> None:
         self._sse = SseParser()
-        self._body_bytes = self._counted = self._heard_ns = 0
+        self._body_bytes = self._heard_ns = 0
         self._bytes_of_error = b""
-        self._event_stream = self._done = False
+        self._event_stream = False
         self._failure: RequestError | None = None
         self._held: list[bytes] = []
         self._held_ns: list[int] = []
@@ -134,7 +130,7 @@ class Flight:
         if self.settle():
             self._on_body(t_ns, data, by_kernel)
             self._held_by_kernel = by_kernel
-            self._may_hold = self._sse.at_rest and self.record.last_token_ns is not None and not self._done
+            self._may_hold = self._sse.at_rest and self._tokens.under_way
 
     def _on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
         self._body_bytes += len(data)
@@ -173,7 +169,7 @@ class Flight:
         if not self.settle():
             return
         if self._event_stream and (events := self._sse.close()):
-            self.flag("unterminated_event")
+            flag(self.record, "unterminated_event")
             self._tally.reads += self._on_events(events, t_ns) > 0
         self._land(t_ns, self._verdict())
 
@@ -185,18 +181,14 @@ class Flight:
             self._start_over()
             self._landing.stale(self)
             return
-        if kind == "cut_mid_stream" and self._done and self._verdict() is None:
+        if kind == "cut_mid_stream" and self._tokens.done and self._verdict() is None:
             # Everything was said before the connection went: only HTTP's own ending is missing.
-            self.flag("cut_after_done")
+            flag(self.record, "cut_after_done")
             self._land(t_ns, None)
             return
         self._land(t_ns, self._failure or RequestError(kind, printable(message)))
 
     # what happens to it
-
-    def flag(self, name: str) -> None:
-        if name not in self.record.flags:
-            self.record.flags.append(name)
 
     def fail(self, t_ns: int, kind: str, message: str = "") -> None:
         """Gives the request up."""
@@ -262,7 +254,7 @@ class Flight:
         self._body_bytes += size
         self._tally.reads += len(pieces)
         self._tally.kernel_reads += len(pieces) * self._held_by_kernel
-        self._on_chunks_apart(times_ns, 1 if self._chunk_counts else None)
+        self._tokens.one_by_one(times_ns, 1 if self._chunk_counts else None)
         return True
 
     def _on_usual(self, t_ns: int, data: bytes) -> tuple[int, int]:
@@ -272,13 +264,13 @@ class Flight:
             if not self._one_token_each(counted):
                 return 0, 0
             self._on_usages(counted)
-            return self._on_chunks(t_ns, len(counted), 1, False), size
+            return self._tokens.together(t_ns, len(counted), 1, False), size
         usual, size = usual_events(self._endpoint.usual, data)
-        return (self._on_chunks(t_ns, len(usual), None, False) if usual else 0), size
+        return (self._tokens.together(t_ns, len(usual), None, False) if usual else 0), size
 
     def _one_token_each(self, events: list[Counted[Any]]) -> bool:
         """There are some, of a server that counts tokens, and each bears one."""
-        counted = self._counted
+        counted = self._tokens.counted
         for event in events:
             counted += 1
             if event.choices.choice.token_ids is None and (
@@ -311,142 +303,39 @@ class Flight:
     def _on_reading(self, reading: Reading, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
         if reading.done:
-            self._done = True
+            self._tokens.done = True
             return 0
         if reading.error is not None:
             self._failure = self._failure or reading.error
             return 0
-        for flag in reading.flags:
-            self.flag(flag)
+        for name in reading.flags:
+            flag(self.record, name)
         tokens = reading.tokens
         if (usage := reading.usage) is not None:
             self._on_usage(usage)
             if self._chunk_counts and tokens is None and usage.completion_tokens is not None:
-                tokens = max(0, usage.completion_tokens - self._counted)
+                tokens = max(0, usage.completion_tokens - self._tokens.counted)
         if reading.finish_reason is not None:
             self.record.finish_reason = reading.finish_reason
         # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
         if not reading.bears_token and not (self._chunk_counts and tokens):
             return 0
-        return self._on_chunks(t_ns, 1, tokens if self._chunk_counts else None, reading.reasoning)
-
-    def _on_chunks(self, t_ns: int, chunks: int, tokens: int | None, reasoning: bool) -> int:
-        """`chunks` token-bearing events of one read, `tokens` in each (None: unknown); returns `chunks`.
-
-        More than one at once only where `tokens` is 1 or None.
-        """
-        if self._done:
-            self.flag("token_after_done")
-            return 0
-        record, tally = self.record, self._tally
-        count = tokens or 1
-        self._counted += count * chunks
-        tally.chunks += chunks
-        tally.output_tokens += count * chunks
-        # A gap that lies before exactly one token, or is taken to, is an ITL as it stands.
-        is_itl = self._one_token_chunks if tokens is None else tokens == 1
-        last_ns = record.last_token_ns
-        if last_ns is None:
-            record.first_token_ns = t_ns
-            if record.first_event_ns is None:
-                record.first_event_ns = t_ns
-            tally.ttft_from_due.add(t_ns - record.due_ns)
-            tally.ttft_from_sent.add(t_ns - (record.sent_ns or record.due_ns))
-        else:
-            gap_ns = t_ns - last_ns
-            # Between whole microseconds, so that the gaps of a stream add up to its times.
-            record.gaps_us.append(t_ns // 1000 - last_ns // 1000)
-            if is_itl:
-                tally.gaps_ns.append(gap_ns)
-            else:
-                tally.chunk_gap.add(gap_ns)
-                if tokens is not None:
-                    tally.itl.add(gap_ns // count, count)
-        if chunks > 1:
-            record.gaps_us += [0] * (chunks - 1)
-            if is_itl:
-                tally.zero_gaps += chunks - 1
-            else:
-                tally.chunk_gap.add(0, chunks - 1)
-        if not reasoning and record.first_answer_token_ns is None:
-            record.first_answer_token_ns = t_ns
-        if tokens is not None:
-            record.chunk_tokens += [tokens] * chunks
-        record.last_token_ns = t_ns
-        record.chunks += chunks
-        return chunks
-
-    def _on_chunks_apart(self, times_ns: list[int], tokens: int | None) -> None:
-        """Token-bearing events that came one by one after the first, `tokens` in each: 1 or None, unknown."""
-        record, tally, chunks = self.record, self._tally, len(times_ns)
-        self._counted += chunks
-        tally.chunks += chunks
-        tally.output_tokens += chunks
-        before_ns = [record.last_token_ns or 0, *times_ns[:-1]]
-        gaps_ns = map(sub, times_ns, before_ns)
-        if tokens == 1 or self._one_token_chunks:
-            tally.gaps_ns += gaps_ns
-        else:
-            for gap_ns in gaps_ns:
-                tally.chunk_gap.add(gap_ns)
-        record.gaps_us += [
-            t_ns // 1000 - last_ns // 1000 for t_ns, last_ns in zip(times_ns, before_ns, strict=True)
-        ]
-        if record.first_answer_token_ns is None:
-            record.first_answer_token_ns = times_ns[0]
-        if tokens is not None:
-            record.chunk_tokens += [1] * chunks
-        record.last_token_ns = times_ns[-1]
-        record.chunks += chunks
+        return self._tokens.together(t_ns, 1, tokens if self._chunk_counts else None, reading.reasoning)
 
     # the end
 
     def _verdict(self) -> RequestError | None:
-        """Why this complete response is a failure; None for a success."""
-        record = self.record
         if self._failure is not None:
             return self._failure
-        if record.status != 200:
-            text = self._bytes_of_error.decode("utf-8", "replace")
-            return RequestError(http_kind(record.status or 0), printable(text))
-        if not self._event_stream:
-            text = self._bytes_of_error.decode("utf-8", "replace")
-            return RequestError("not_sse", printable(text))
-        reason = record.finish_reason
-        if record.chunks == 0:
-            return RequestError("no_tokens")
-        if reason is not None and reason not in OK_FINISH:
-            self.flag("unknown_finish_reason")
-        if reason is None and not self._done:
-            return RequestError("truncated", "no finish reason and no [DONE]")
-        if not self._done:
-            self.flag("no_done")
-        if reason is None:
-            self.flag("no_finish_reason")
-        return None
+        return verdict(self.record, self._event_stream, self._bytes_of_error, self._tokens.done)
 
     def _land(self, t_ns: int, error: RequestError | None) -> None:
         record, self._over = self.record, True
         record.end_ns, record.error = t_ns, error
-        if record.output_tokens is not None:
-            record.token_source = "usage"
-        elif record.chunk_tokens:
-            record.token_source, record.output_tokens = "chunk_counts", sum(record.chunk_tokens)
-        else:
-            record.token_source = "chunks"
-            record.output_tokens = record.chunks or None
-        if record.chunk_tokens and all(count == 1 for count in record.chunk_tokens):
-            record.chunk_tokens = []
-            if record.output_tokens != record.chunks:
-                self.flag("usage_mismatch")
-        if record.first_answer_token_ns == record.first_token_ns:
-            record.first_answer_token_ns = None
+        count_tokens(record)
         if error is None:
             self._tally.succeeded += 1
-            if not record.chunk_tokens and (
-                record.token_source == "chunks" or record.output_tokens != record.chunks
-            ):
-                self._tally.itl_unknown += 1
+            self._tally.itl_unknown += not knows_itl(record)
             self._tally.input_tokens += record.input_tokens or 0
             if record.last_token_ns is not None:
                 self._tally.e2e.add(record.last_token_ns - record.due_ns)
