@@ -56,8 +56,8 @@ CASES = {
     ),
     "p5": _paced("5 k events/s spread: 100 streams x 20 ms", 100, 20, "spread"),
     "b5": _paced("5 k events/s in bursts: 100 streams x 20 ms", 100, 20, "burst"),
-    "p20": _paced("20 k events/s spread: 200 streams x 10 ms", 200, 10, "spread"),
-    "b20": _paced("20 k events/s in bursts: 200 streams x 10 ms", 200, 10, "burst"),
+    "p20": _paced("20 k events/s spread: 200 streams x 10 ms", 200, 10, "spread", 5),
+    "b20": _paced("20 k events/s in bursts: 200 streams x 10 ms", 200, 10, "burst", 5),
     "p50": _paced("50 k events/s spread: 500 streams x 10 ms", 500, 10, "spread"),
     "b50": _paced("50 k events/s in bursts: 500 streams x 10 ms", 500, 10, "burst"),
     "ttft": Case(

@@ -21,8 +21,8 @@ from loadgen.transport.stamps import ANCILLARY_BYTES, READ_BYTES, StampedReader
 
 _SHORTEST_NS = 50_000
 """What is shorter than the kernel's timer slack is no rest."""
-_SOCKETS_A_ROUND = 64
-"""A read may be 64 KiB, and those of a round are in memory at a time."""
+_SOCKETS_A_ROUND = 256
+"""A burst of all streams is one round. A read may be 64 KiB, and those of a round are in memory at a time."""
 
 
 class Receiver(Protocol):

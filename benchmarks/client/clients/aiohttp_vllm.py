@@ -54,7 +54,7 @@ def main() -> None:
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
 
             async def one(load: Load, number: int) -> None:
-                body = {"model": "bench-model", "prompt": [number], "stream": True, "max_tokens": 200}
+                body = {"model": "bench-model", "prompt": [number], "stream": True, "max_tokens": 1000}
                 sent_ns = time.monotonic_ns()
                 first, answer = True, ""
                 messages = Messages()

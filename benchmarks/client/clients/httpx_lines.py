@@ -20,7 +20,7 @@ def main() -> None:
         async with httpx.AsyncClient(limits=limits, timeout=None, trust_env=False) as client:
 
             async def one(load: Load, number: int) -> None:
-                body = {"model": "bench-model", "prompt": [number], "stream": True, "max_tokens": 200}
+                body = {"model": "bench-model", "prompt": [number], "stream": True, "max_tokens": 1000}
                 sent_ns = time.monotonic_ns()
                 first = True
                 async with client.stream("POST", load.url, json=body) as response:

@@ -91,7 +91,7 @@ def main() -> None:
             fields={"model": "bench-model", "stream": True},
         ),
         prompt=PromptPlan(form="ids", tokens=8),
-        output_tokens=200,
+        output_tokens=1000,
         load=OpenLoad(args.arrivals, [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
         start_ns=0,
         requests=None if args.seconds is not None else args.requests,

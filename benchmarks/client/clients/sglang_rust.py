@@ -28,7 +28,7 @@ def main() -> None:
         argv = ["bench", "--backend", "vllm", "--base-url", f"http://127.0.0.1:{args.port}"]
         argv += ["--dataset-name", "random-ids", "--tokenize-prompt", "--vocab-size", "32000"]
         argv += ["--disable-retokenize", "--model", "bench-model", "--num-prompts", str(args.requests)]
-        argv += ["--random-input-len", "8", "--random-output-len", "200", "--random-range-ratio", "1"]
+        argv += ["--random-input-len", "8", "--random-output-len", "1000", "--random-range-ratio", "1"]
         argv += ["--max-concurrency", str(args.streams), "--worker-threads", "1", "--warmup-requests", "0"]
         argv += ["--output-file", str(result), "--disable-tqdm", "--output-details"]
         cpu = time.process_time()
