@@ -185,6 +185,8 @@ class TimedTransport(httpx.AsyncBaseTransport):
         self._verify, self._unix_path = verify, unix_path
         self._clock = MonotonicClock(0)
         self._pools: dict[tuple[str, str, int], Pool] = {}
+        self._retired: list[Pool] = []
+        """Used no more, though some of their streams may go on."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends one request; returns once the headers of its response are there.
@@ -223,8 +225,9 @@ class TimedTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         pools, self._pools = self._pools, {}
-        for pool in pools.values():
+        for pool in (*pools.values(), *self._retired):
             pool.close()
+        self._retired.clear()
 
     async def _sent(self, request: httpx.Request, payload: bytes, connect_s: float | None) -> _Exchange:
         loop = asyncio.get_running_loop()
@@ -239,6 +242,7 @@ class TimedTransport(httpx.AsyncBaseTransport):
                 # Its name may stand for another address by the next time.
                 if self._pools.get(key) is pool:
                     del self._pools[key]
+                    self._retired.append(pool)
                 raise
         exchange.connection = connection
         connection.send(payload, exchange)

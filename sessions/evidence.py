@@ -70,16 +70,30 @@ def _evidence(timeline: Timeline, span: _Seconds) -> list[Evidence]:
     idle = columns.pop("activity") <= 0
     names = list(columns)
     rows = np.array([columns[name][LEAD_S:] for name in names]).T
+    ends_ns = [second * SECOND_NS for second in range(span.first + 1, span.last + 1)]
+    refused = [_unreachable_s(timeline, end_ns) for end_ns in ends_ns]
     return [
         Evidence(
-            # A client that does not run sends nothing, and that is no want of load.
-            active=not idle[LEAD_S + i] or bool(saturated[i]),
+            # A client that does not run sends nothing, nor does one whose server is gone: no want of load.
+            active=not idle[LEAD_S + i] or bool(saturated[i]) or refused[i] is not None,
+            closed=_is_closed(timeline, ends_ns[i]),
+            unreachable_s=refused[i],
             saturated=saturated[i],
             gpu=labels[i],
             **{name: None if value != value else value for name, value in zip(names, row, strict=True)},
         )
         for i, row in enumerate(rows.tolist())
     ]
+
+
+def _unreachable_s(timeline: Timeline, end_ns: int) -> float | None:
+    since_ns = timeline.unreachable_since(end_ns)
+    return None if since_ns is None else (end_ns - since_ns) / 1e9
+
+
+def _is_closed(timeline: Timeline, end_ns: int) -> bool:
+    load = timeline.load(end_ns)
+    return load is not None and load.concurrency is not None
 
 
 def _load(timeline: Timeline, span: _Seconds) -> dict[str, Floats]:

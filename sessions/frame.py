@@ -25,6 +25,8 @@ class Stat:
     p99_ms: float | None = None
     thin: frozenset[str] = frozenset()
     """Names among `p50`, `p95`, `p99` that rest on too few samples: draw them greyed, with `~`."""
+    bounds: frozenset[str] = frozenset()
+    """Names among them of which only an upper bound is known, which stands in their place: drawn with `<`."""
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def build(
         simulated=(manifest is not None and manifest.simulated) or timeline.simulated(at_ns),
         state=state,
         state_message=message,
-        unreachable_since_ns=timeline.unreachable_since(at_ns) if live else None,
+        unreachable_since_ns=None if state in ("ended", "killed") else timeline.unreachable_since(at_ns),
         at_ns=at_ns,
         first_ns=timeline.first_ns if began else 0,
         last_ns=timeline.known_ns,

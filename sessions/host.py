@@ -105,7 +105,7 @@ class Host:
     async def _begin(self) -> HostWord | None:
         """Probes, plans and starts the load; the refusal if that cannot be."""
         scouting = asyncio.ensure_future(
-            scout(self._config, self._orders.api_key, lambda text: self._note("info", text))
+            scout(self._config, self._orders.api_key, lambda text: self._note("warning", text))
         )
         if not await self._comes_before_the_end(scouting):
             return self._ended_too_soon()
@@ -305,9 +305,11 @@ class Host:
             await self._gone_or_killed(0.0)
         if self._poller is not None:
             await asyncio.to_thread(self._poller.stop, 0.5)
-        if self._telemetry is not None and (lost := self._telemetry.unsaved_bytes):
-            self._unsaved.append(f"{lost} bytes of telemetry were lost")
         self._reserve.close()
+        if self._telemetry is not None:
+            self._telemetry.close()
+            if lost := self._telemetry.unsaved_bytes:
+                self._unsaved.append(f"{lost} bytes of telemetry were lost")
         self._ending = self._ending.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), self._ending.reason, self._ending.message))
         self._enter("ended")

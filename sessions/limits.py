@@ -39,6 +39,10 @@ class Evidence(NamedTuple):
 
     active: bool = True
     """Something was due, sent or under way."""
+    closed: bool = False
+    """A closed loop: it asks for no more than it is answered, so an empty queue is no sign of room."""
+    unreachable_s: float | None = None
+    """For how long the server has refused connections; None while it does not."""
     saturated: str = ""
     """What troubles the client (`sessions.health`); empty when nothing does."""
     due_rps: float | None = None
@@ -91,6 +95,10 @@ def _client(of: Evidence, held: bool) -> str:
     if of.backlog and of.due_rps and of.sent_rps is not None and of.sent_rps < SENT_SHARE * of.due_rps:
         return f"{_count(of.backlog)} held back in the client, {of.sent_rps:.1f} of {of.due_rps:.1f} rps sent"
     return ""
+
+
+def _unreachable(of: Evidence, held: bool) -> str:
+    return "" if of.unreachable_s is None else f"it refuses connections, for {of.unreachable_s:.0f} s"
 
 
 def _failing(of: Evidence, held: bool) -> str:
@@ -190,8 +198,9 @@ def _growing(of: Evidence, held: bool) -> str:
 
 
 def _room(of: Evidence, held: bool) -> str:
-    """Nothing binds, and enough is known to say so: the queue, the KV cache or how busy the SMs are."""
-    if of.waiting is None and of.kv_pct is None and of.sm_pct is None:
+    """Nothing binds, and enough is known to say so: the KV cache, how busy the SMs are, or a queue that the
+    load could fill."""
+    if (of.waiting is None or of.closed) and of.kv_pct is None and of.sm_pct is None:
         return ""
     kv = "" if of.kv_pct is None else f"KV {of.kv_pct:.0f} %"
     queue = "" if of.waiting is None else f"queue {of.waiting:.0f}"
@@ -200,6 +209,7 @@ def _room(of: Evidence, held: bool) -> str:
 
 RULES: tuple[tuple[str, Rule], ...] = (
     ("client", _client),
+    ("server", _unreachable),
     ("server", _failing),
     ("server", _silent),
     ("heat", _heat),
@@ -235,6 +245,8 @@ def judged(of: Evidence, in_force: str = "") -> Finding:
             return Finding(name, why)
     known = _said(_busy(of), "" if of.power_w is None else _watts(of))
     nothing = "neither queue nor KV cache nor SM activity is known"
+    if of.closed and of.waiting is not None:
+        nothing = "a closed loop need not queue, and neither KV cache nor SM activity is known"
     return Finding(UNKNOWN, _said(nothing, f"{_count(of.in_flight)} in flight", known))
 
 

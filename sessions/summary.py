@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from loadgen.records import Request
@@ -150,7 +151,15 @@ class Fold:
             "valid": not reasons,
             "reasons": reasons,
             "end": {"reason": reason, "message": message},
+            "load_s": load_s,
             "duration_s": duration_s,
+            "load": msgspec.to_builtins(manifest.config.load),
+            "workload": msgspec.to_builtins(manifest.config.workload),
+            "marks": [
+                {"at_s": round((event.t_ns - start_ns) / 1e9, 3), "text": event.label}
+                for event in timeline.events
+                if event.kind == "mark"
+            ],
             "requests": counts,
             "errors": errors,
             "rate": {

@@ -51,15 +51,19 @@ def _prefix_hits(samples: Table, from_ns: int, row: int) -> float | None:
 def _own(columns: ServerColumns, name: str, at_ns: int) -> Stat | None:
     """Quantiles of a server's own histogram over the last seconds; None where it says nothing.
 
-    One that falls into the first bucket, or beyond the last, is None: the histogram does not tell it.
+    One that the histogram is too coarse for is the upper bound of its bucket; beyond the last, None.
     """
     known = columns.histograms.get(name)
     found = None if known is None else known.quantiles_s(at_ns - RECENT_NS, at_ns, (0.5, 0.95, 0.99))
     if found is None:
         return None
     count, quantiles = found
-    p50, p95, p99 = (None if one.value_s is None else one.value_s * 1e3 for one in quantiles)
-    return Stat(count, p50, p95, p99, frozenset(q for q in ("p50", "p95", "p99") if count < THIN_FLOORS[q]))
+    names = ("p50", "p95", "p99")
+    known_s = [one.at_most_s if one.value_s is None else one.value_s for one in quantiles]
+    p50, p95, p99 = (None if one is None else one * 1e3 for one in known_s)
+    thin = frozenset(name for name in names if count < THIN_FLOORS[name])
+    bounds = frozenset(name for name, one in zip(names, quantiles, strict=True) if one.value_s is None)
+    return Stat(count, p50, p95, p99, thin, bounds)
 
 
 def hosts_at(timeline: Timeline, at_ns: int) -> tuple[Host, ...]:

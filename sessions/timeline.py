@@ -107,7 +107,7 @@ class Timeline:
     def _worker_note(self, note: WorkerNote) -> None:
         if note.clock_error_ns is not None:
             self.clock_error_ns = max(note.clock_error_ns, self.clock_error_ns or 0)
-        if note.event in ("backing_off", "reachable_again"):
+        if note.event in ("backing_off", "reachable_again") and len(self._reach) < EVENTS_CAP:
             insort(self._reach, (note.t_ns, note.worker, note.event == "reachable_again"))
         kind = _NOTE_KINDS.get(note.event)
         if kind is not None:

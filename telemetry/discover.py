@@ -164,6 +164,11 @@ def _metrics_url(word: str) -> str:
     if "@" in word:
         # Not quoted: it would show the password.
         raise TelemetryError("--telemetry: an address must not hold a user name or password")
+    if "?" in word or "#" in word:
+        # Nor this: a query may hold a token, and the session keeps the address.
+        raise TelemetryError(
+            "--telemetry: an address must not hold a query; give scheme, host, port and path"
+        )
     where = f"--telemetry: got {plain(word)}"
     try:
         parts = urlsplit(word)

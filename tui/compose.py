@@ -31,8 +31,8 @@ def scales_for(frame: Frame, scene: Scene, previous: Scales) -> dict[str, Scale]
     """The scale of every chart, grown from the ones drawn last."""
     at_ns, log = frame.at_ns, scene.log
     wanted = {
-        "ttft": ((frame.ttft.p50, frame.ttft.p95, frame.ttft.p99), log, 1000.0),
-        "itl": ((frame.itl.p50, frame.itl.p95, frame.itl.p99), log, 100.0),
+        "ttft": ((frame.ttft.p50, frame.ttft.p95, frame.ttft.p99), log, 1000.0 if log else 1.0),
+        "itl": ((frame.itl.p50, frame.itl.p95, frame.itl.p99), log, 100.0 if log else 1.0),
         "rate": ((frame.offered, frame.achieved), False, 1.0),
         "tokens": ((frame.output_tokens,), False, 10.0),
         "flight": ((frame.in_flight_series,), False, 5.0),

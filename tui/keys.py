@@ -49,7 +49,14 @@ KEYS: tuple[Key, ...] = (
     Key(("N",), "previous_mark", "", "", "both"),
     Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "span"),
     Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
-    Key(("i",), "details", "GPUs, server and hosts in words, and back to the charts", "i", "both", "info"),
+    Key(
+        ("i",),
+        "details",
+        "GPUs, server and hosts in words; back: i, esc",
+        "i",
+        "both",
+        "info",
+    ),
     Key(("?",), "help", "this help", "?", "both", "help"),
     Key(
         ("q", "ctrl+c", "ctrl+q"),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadgen.errors import describe, printable
+from sessions.metrics import THIN_FLOORS
 
 Summary = Mapping[str, Any]
 
@@ -40,6 +41,7 @@ def render(summary: Summary) -> str:
         _counts(summary),
         _latencies(summary),
         _steps(summary.get("steps") or []),
+        _marks(summary.get("marks") or []),
         _gpus(summary.get("gpus") or []),
         _activity(summary.get("gpus") or []),
         _energy(summary),
@@ -68,10 +70,43 @@ def _head(summary: Summary) -> str:
         first += "  SIMULATED"
     ended = summary.get("end") or {}
     reason = ended.get("message") or ended.get("reason") if isinstance(ended, Mapping) else ended
-    second = [f"{number(summary.get('duration_s'), 1)} s of load"]
+    load_s, whole_s = summary.get("load_s"), summary.get("duration_s")
+    second = [f"{number(whole_s if load_s is None else load_s, 1)} s of load"]
+    if load_s is not None and whole_s is not None and whole_s - load_s >= 0.1:
+        second.append(f"{whole_s - load_s:,.1f} s more to the last answer")
     if reason:
         second.append(printable(str(reason)))
-    return "\n".join(line for line in (first, ", ".join(second)) if line)
+    return "\n".join(line for line in (first, _asked(summary), ", ".join(second)) if line)
+
+
+def _asked(summary: Summary) -> str:
+    """What was run: how it was asked, how it arrived, how long prompts and answers were, when."""
+    load, work = summary.get("load") or {}, summary.get("workload") or {}
+    if not load or not work:
+        return ""
+    ramp = load.get("ramp")
+    if load.get("concurrency") is not None:
+        how = f"closed loop of {load['concurrency']}"
+    elif ramp:
+        how = f"{load['arrivals']} {ramp['from_rps']:g} to {ramp['to_rps']:g} rps in {ramp['over_s']:g} s"
+    else:
+        how = f"{load['arrivals']} {load['rate_rps']:g} rps"
+    words = [
+        printable(str(summary.get("endpoint") or ""), 20),
+        how,
+        f"{work['input_tokens']} tokens in, {work['output_tokens']} out",
+        f"seed {load['seed']}",
+        printable(str(summary.get("started_at") or ""), 40).replace("T", " ")[:19],
+    ]
+    return ", ".join(word for word in words if word)
+
+
+def _marks(marks: Sequence[Mapping[str, Any]]) -> str:
+    """Those a person set."""
+    if not marks:
+        return ""
+    rows = [f"{number(mark['at_s'], 1):>8} s  {printable(str(mark['text']), 200)}" for mark in marks]
+    return "\n".join(["marks", *rows])
 
 
 def _counts(summary: Summary) -> str:
@@ -93,7 +128,7 @@ def _counts(summary: Summary) -> str:
             [
                 ("offered", number(rate.get("offered_rps"), 2)),
                 ("achieved", number(rate.get("achieved_rps"), 2)),
-                ("completed", number(through.get("request_rps"), 2)),
+                ("completed", f"{number(through.get('request_rps'), 2)} (to the last answer)"),
             ],
         ),
         (
@@ -122,7 +157,11 @@ def _latencies(summary: Summary) -> str:
     text = aligned(rows)
     text += "\n~ rests on few samples" if "~" in text else ""
     if unknown := (summary.get("itl_ms") or {}).get("unknown"):
-        text += f"\nwithout the ITL of {unknown:,} requests, whose chunks bore uncounted tokens"
+        known = (summary.get("requests") or {}).get("succeeded", 0) - unknown
+        text += (
+            f"\nITL is that of {known:,} requests: of {unknown:,} others the server did not say how many "
+            "tokens each chunk bore"
+        )
     return text
 
 
@@ -134,9 +173,11 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
     between = "ITL" if any(step["itl_p50_ms"] is not None for step in steps) else "gap"
     figures = ("ttft_p50", "ttft_p99", *(f"{_BETWEEN[between]}_{name}" for name in ("p50", "p99")))
     rows = [
-        ["from", "to s", "rps", "at once", "sent/s", "tokens/s", "TTFT p50", "p99", f"{between} p50", "p99"]
+        [
+            *("from", "to s", "rps", "at once", "sent/s", "tokens/s", "n"),
+            *("TTFT p50", "p99", f"{between} p50", "p99", "J/tok"),
+        ]
     ]
-    rows[0].append("J/tok")
     shown = _telling(steps)
     for step in shown:
         rows.append(
@@ -147,15 +188,23 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
                 number(step["concurrency"], 0),
                 number(step["achieved_rps"], 2),
                 number(step["output_tps"], 0),
-                *(milliseconds(step.get(f"{key}_ms")) for key in figures),
+                number(step.get("count"), 0),
+                *(_figure(step, key) for key in figures),
                 number(step.get("j_per_output_token"), 3),
             ]
         )
-    unused = {column for column in (2, 3, 10) if all(row[column] == NOT_MEASURED for row in rows[1:])}
+    unused = {column for column in (2, 3, 11) if all(row[column] == NOT_MEASURED for row in rows[1:])}
     rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
     dropped = len(steps) - len(shown)
     more = f"\nwithout {dropped} holds and shortest steps: --json has all" if dropped else ""
     return aligned(rows, left=0) + more
+
+
+def _figure(step: Mapping[str, Any], name: str) -> str:
+    """In ms; a TTFT that rests on too few requests is marked."""
+    value, (metric, _, quantile) = step.get(f"{name}_ms"), name.rpartition("_")
+    thin = metric == "ttft" and value is not None and (step.get("count") or 0) < THIN_FLOORS[quantile]
+    return ("~" if thin else "") + milliseconds(value)
 
 
 _BETWEEN = {"ITL": "itl", "gap": "chunk_gap"}

@@ -11,12 +11,13 @@ WHY_FAST = """\
 
 - A token costs one `recvmsg`, which also brings the time at which the kernel had it: a late process does not
   make a token late.
-- So the worker need not follow each arrival either: after a round of reads over all its sockets it rests, at most
-  half a millisecond and far less than the gap between two events of one stream, and one wake serves many
-  (`loadgen/transport/rounds.py`, `loadgen/resting.py`).
+- So the worker need not follow each arrival either: after a round of reads over all its sockets it rests, at
+  most half a millisecond and far less than the gap between two events of one stream, and one wake serves
+  many (`loadgen/transport/rounds.py`, `loadgen/resting.py`).
 - Nearly every event says the same. Such events are kept with their times, and up to sixteen of a stream are
   read by a typed decoder in one call; whatever it refuses goes through the full decoder
-  (`loadgen/flight.py`, `loadgen/endpoints/usual.py`). The first token, and all that looks unusual, is read at once.
+  (`loadgen/flight.py`, `loadgen/endpoints/usual.py`). The first token, and all that looks unusual, is read at
+  once.
 - Gaps are put into latency buckets four times a second, all at once.
 - A request is bytes made ahead; sending it is one `send`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -56,7 +57,8 @@ def test_counts_and_rates_stand_by_their_names() -> None:
     text = report.render(summary())
     assert row(text, "requests") == ["due", "1,260", "sent", "1,250", "succeeded", "1,249", "failed", "1", "not",
                                      "sent", "10"]  # fmt: skip
-    assert row(text, "rate, rps") == ["offered", "4.20", "achieved", "4.17", "completed", "4.10"]
+    assert row(text, "rate, rps") == ["offered", "4.20", "achieved", "4.17", "completed", "4.10",
+                                      "(to", "the", "last", "answer)"]  # fmt: skip
 
 
 def test_stale_connections_are_counted_where_there_were_any() -> None:
@@ -111,12 +113,42 @@ def test_a_simulated_run_says_so_beside_its_target() -> None:
 
 def test_a_run_of_one_load_has_no_table_of_steps_and_a_long_one_is_cut() -> None:
     step = {"from_s": 0.0, "to_s": 2.5, "offered_rps": 1.26, "concurrency": None, "achieved_rps": 0.8,
-            "output_tps": 10.4, "ttft_p50_ms": 85.7, "ttft_p99_ms": None, "itl_p50_ms": 15.2, "itl_p99_ms": 83.8}  # fmt: skip
+            "output_tps": 10.4, "count": 30, "ttft_p50_ms": 85.7, "ttft_p99_ms": None, "itl_p50_ms": 15.2, "itl_p99_ms": 83.8}  # fmt: skip
     assert "tokens/s" not in report.render(summary(steps=[step]))
     text = report.render(summary(steps=[step] * 30))
     assert text.count("\n 0.0   2.5  1.26") == 24
     assert "without 6 holds and shortest steps: --json has all" in text
     assert "at once" not in text
+    assert re.search(r"^ 0.0   2.5  1.26 +0.80 +10 +30 +85.7 +- +15.2 +83.8$", text, re.M)
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(10, "~85.7 ~99.0"), (11, "85.7 ~99.0"), (661, "85.7 ~99.0"), (662, "85.7 99.0")]
+)
+def test_a_step_says_how_many_requests_it_rests_on_and_marks_what_rests_on_few(
+    count: int, shown: str
+) -> None:
+    steps = [
+        {**step, "count": count, "ttft_p50_ms": 85.7, "ttft_p99_ms": 99.0} for step in steps_of(2.0, 2.0)
+    ]
+    assert f" {count} {shown} " in " ".join(report.render(summary(steps=steps)).split())
+
+
+def test_what_was_asked_and_the_marks_stand_in_the_report() -> None:
+    load = {
+        "arrivals": "poisson",
+        "rate_rps": 4.0,
+        "seed": 3,
+        "ramp": {"from_rps": 1, "to_rps": 64, "over_s": 120.0},
+    }
+    work = {"input_tokens": 48, "output_tokens": 16}
+    said = {"load": load, "workload": work, "endpoint": "chat", "started_at": "2026-11-21T07:49:05.553+00:00"}
+    text = report.render(summary(**said, marks=[{"at_s": 8.25, "text": "batch of 8\x1b[2J"}]))
+    assert "chat, poisson 1 to 64 rps in 120 s, 48 tokens in, 16 out, seed 3, 2026-11-21 07:49:05\n" in text
+    assert "\x1b" not in text
+    assert "8.2 s  batch of 8" in text
+    closed = report.render(summary(**{**said, "load": {**load, "concurrency": 4}}))
+    assert "closed loop of 4" in closed
 
 
 def steps_of(*lengths_s: float, holds: tuple[int, ...] = ()) -> list[dict[str, Any]]:

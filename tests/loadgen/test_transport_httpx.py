@@ -200,6 +200,28 @@ def test_nothing_at_the_port_is_a_connect_error_and_an_unknown_name_too() -> Non
         asyncio.run(run("ftp://127.0.0.1/"))
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_closing_the_transport_leaves_no_descriptor_of_those_that_never_connected() -> None:
+    async def run(url: str) -> None:
+        async with httpx.AsyncClient(transport=TimedTransport()) as http:
+            for _ in range(5):
+                with pytest.raises(httpx.ConnectError):
+                    await http.get(url)
+            before.append(descriptors())
+        after.append(descriptors())
+
+    before: list[int] = []
+    after: list[int] = []
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        asyncio.run(run(f"http://127.0.0.1:{taken.getsockname()[1]}/"))
+    # each had an epoll of its own
+    assert before[0] - after[0] == 5
+
+
 def test_a_handshake_that_never_ends_is_a_connect_timeout() -> None:
     async def run() -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:

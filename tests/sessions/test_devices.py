@@ -131,7 +131,7 @@ def test_mig_instances_are_powered_by_the_whole_gpu_once():
 
 
 def histogram(*counts: int) -> Histogram:
-    return Histogram([0.1, 0.2, 0.4], list(counts))
+    return Histogram([1.0, 1.2, 1.6], list(counts))
 
 
 def test_a_servers_histogram_is_read_as_the_difference_over_a_span():
@@ -140,10 +140,10 @@ def test_a_servers_histogram_is_read_as_the_difference_over_a_span():
         ServerSample(t_ns=11 * S, took_ns=1, source="m", ttft=histogram(100, 120, 140, 140)),
     )
     ttft = timeline.servers["m"].histograms["ttft"]
-    # 40 more: 20 in 0.1 to 0.2 s, 20 in 0.2 to 0.4 s. The 10th is half way into the one, the 30th into the other.
+    # 40 more: 20 in 1.0 to 1.2 s, 20 in 1.2 to 1.6 s. The 10th is half way into the one, the 30th into the other.
     count, found = ttft.quantiles_s(1 * S, 11 * S, (0.25, 0.5, 0.75))
-    assert (count, [one.value_s for one in found]) == (40, pytest.approx([0.15, 0.2, 0.3]))
-    assert [(one.at_least_s, one.at_most_s) for one in found] == [(0.1, 0.2), (0.1, 0.2), (0.2, 0.4)]
+    assert (count, [one.value_s for one in found]) == (40, pytest.approx([1.1, 1.2, 1.4]))
+    assert [(one.at_least_s, one.at_most_s) for one in found] == [(1.0, 1.2), (1.0, 1.2), (1.2, 1.6)]
     assert ttft.quantiles_s(0, 11 * S, (0.5,))[0] == 40, "what came before it was read is not of the span"
     assert ttft.quantiles_s(11 * S, 20 * S, (0.5,)) is None
     assert ttft.quantiles_s(0, 5 * S, (0.5,)) is None
@@ -156,9 +156,18 @@ def test_in_the_first_bucket_and_beyond_the_last_bound_a_histogram_tells_no_quan
     )
     count, found = timeline.servers["m"].histograms["ttft"].quantiles_s(1, 2, (0.5, 0.6, 0.65, 0.99))
     assert count == 10
-    assert found[:2] == [(None, 0.0, 0.1)] * 2
-    assert found[2].value_s == pytest.approx(0.3)
-    assert found[3] == (None, 0.4, None)
+    assert found[:2] == [(None, 0.0, 1.0)] * 2
+    assert found[2].value_s == pytest.approx(1.4)
+    assert found[3] == (None, 1.6, None)
+
+
+def test_a_bucket_of_twice_its_lower_bound_tells_no_figure_within():
+    timeline = folded(
+        ServerSample(t_ns=1, took_ns=1, source="m", ttft=Histogram([10.0, 20.0, 40.0], [0, 0, 0, 0])),
+        ServerSample(t_ns=2, took_ns=1, source="m", ttft=Histogram([10.0, 20.0, 40.0], [0, 1, 10, 10])),
+    )
+    _, found = timeline.servers["m"].histograms["ttft"].quantiles_s(1, 2, (0.05, 0.5))
+    assert found == [(None, 10.0, 20.0), (None, 20.0, 40.0)]
 
 
 @pytest.mark.parametrize("counts", [(0, 0, 0, 0), (9, 12, 12, 12), (10, 9, 12, 12), (0, 1, 2)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.records import TICK_NS, Tick
+from loadgen.records import TICK_NS, Tick, WorkerNote
 from loadgen.sketch import bucket
 from sessions.evidence import evidence
 from sessions.limit_log import LimitLog
@@ -218,6 +218,21 @@ def test_evidence_by_hand():
     assert second.util_pct is second.power_w is second.sm_pct is None
     assert second.active
     assert evidence(folded(ramp()), 7, 7) == []
+
+
+def test_a_server_that_refuses_connections_is_known_to_until_it_takes_them_again():
+    records: list[Any] = [LoadChange(t_ns=0, change="start", rate_rps=8.0)]
+    records += [tick(i * TICK_NS, 8.0, in_flight=8) for i in range(1, 81)]
+    records += [WorkerNote(10 * S + S // 2, 0, "backing_off"), WorkerNote(14 * S + 1, 0, "reachable_again")]
+    seconds = evidence(folded(records), 9, 16)
+    assert [second.unreachable_s for second in seconds] == [None, 0.5, 1.5, 2.5, 3.5, None, None]
+    assert not any(second.closed for second in seconds)
+
+
+def test_a_closed_loop_is_known_as_one():
+    records: list[Any] = [LoadChange(t_ns=0, change="start", concurrency=4)]
+    records += [tick(i * TICK_NS, 8.0, in_flight=4) for i in range(1, 21)]
+    assert [second.closed for second in evidence(folded(records), 2, 4)] == [True, True]
 
 
 def test_several_workers_are_one_load():

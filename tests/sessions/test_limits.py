@@ -45,7 +45,8 @@ def quiet(**values) -> Evidence:
         (quiet(backlog=14.0, sent_rps=8.0), "client", "14 held back in the client, 8.0 of 9.0 rps sent"),
         (quiet(backlog=14.0, sent_rps=8.6), ROOM, None),
         (quiet(backlog=0.0, sent_rps=8.0), ROOM, None),
-        # the server fails, or is silent
+        # the server is gone, fails, or is silent
+        (quiet(unreachable_s=3.2), "server", "it refuses connections, for 3 s"),
         (quiet(failed_share=0.37), "server", "37 % of requests fail"),
         (quiet(failed_share=0.09), ROOM, None),
         (quiet(tokens_10s=0.0), "server", "no token for 10 s, 12 in flight"),
@@ -96,6 +97,11 @@ def quiet(**values) -> Evidence:
         (quiet(), ROOM, "queue 0, KV 41 %"),
         (quiet(**HEAVY), ROOM, "queue 0, KV 41 %, SM 62 %, DRAM 55 %, 412/700 W"),
         (Evidence(waiting=0.0), ROOM, "queue 0"),
+        (Evidence(waiting=0.0, closed=True, in_flight=4.0), UNKNOWN,
+         "a closed loop need not queue, and neither KV cache nor SM activity is known, 4 in flight"),
+        (Evidence(closed=True, in_flight=4.0), UNKNOWN,
+         "neither queue nor KV cache nor SM activity is known, 4 in flight"),
+        (quiet(closed=True), ROOM, "queue 0, KV 41 %"),
         (Evidence(in_flight=12.0), UNKNOWN, "neither queue nor KV cache nor SM activity is known, 12 in flight"),
         (Evidence(in_flight=3.0, util_pct=100.0, power_w=300.0), UNKNOWN,
          "neither queue nor KV cache nor SM activity is known, 3 in flight, GPU util 100 %, 300 W"),
@@ -112,6 +118,7 @@ def test_rules(evidence, limit, why):
 
 EVERYTHING = [
     ("client", {"saturated": "CPU"}),
+    ("server", {"unreachable_s": 2.0}),
     ("server", {"failed_share": 0.5}),
     ("server", {"tokens_10s": 0.0}),
     ("heat", {"thermal_throttled_pct": 50.0}),

@@ -130,16 +130,16 @@ def test_each_source_says_its_last_word_and_all_before_it():
 
 
 def test_a_servers_own_quantile_that_its_histogram_is_too_coarse_for_is_said_as_a_range():
-    before = Histogram([0.3, 0.5], [0, 0, 0])
-    after = Histogram([0.3, 0.5], [80, 96, 100])
+    before = Histogram([0.4, 0.5], [0, 0, 0])
+    after = Histogram([0.4, 0.5], [80, 96, 100])
     found = server_over(
         folded(ServerSample(S, 1, "m", queue=before), ServerSample(2 * S, 1, "m", queue=after)), S, 2 * S
     )
-    # The 50th of 100 lies in 0 to 300 ms; the 95th 15/16 of the way from 300 to 500; the 99th beyond.
+    # The 50th of 100 lies in 0 to 400 ms; the 95th 15/16 of the way from 400 to 500; the 99th beyond.
     assert found["queue_ms"] == {
         "count": 100,
         "p50": None,
-        "p95": pytest.approx(487.5),
+        "p95": pytest.approx(493.75),
         "p99": None,
-        "between": {"p50": [0.0, 300.0], "p99": [500.0, None]},
+        "between": {"p50": [0.0, 400.0], "p99": [500.0, None]},
     }

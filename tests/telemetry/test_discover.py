@@ -77,7 +77,13 @@ def test_a_word_that_is_none_of_these_is_one_clear_line(spec, words):
 
 
 @pytest.mark.parametrize(
-    "word", ["http://me:sesame@node1:9400/metrics", "http://me:sesame@node1:bad/", "me:sesame@x"]
+    "word",
+    [
+        "http://me:sesame@node1:9400/metrics",
+        "http://me:sesame@node1:bad/",
+        "me:sesame@x",
+        "http://node1:9400/metrics?token=sesame",
+    ],
 )
 def test_an_address_with_a_password_is_refused_without_showing_it(word):
     with pytest.raises(TelemetryError) as caught:

@@ -289,7 +289,7 @@ def test_help_shows_every_key_and_any_key_goes_back():
     async def body(room: Room) -> None:
         await room.press("question_mark")
         text = "\n".join(room.rows)
-        assert all(row.help in text for row in keys.HELP_ROWS)
+        assert all(row.help in text for row in keys.HELP_ROWS), text
         assert len(room.rows) == 24
         await room.press("a")
         assert "LIVE" in room.rows[0]

@@ -151,14 +151,16 @@ def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
         raise CommandError(str(error)) from None
     for source in sources:
         devices: dict[str, GpuDevice] = {}
-        for record in source.open(time.monotonic_ns):
-            if isinstance(record, SourceNote):
-                yield Finding(record.ok, "telemetry", record.message)
-            elif isinstance(record, GpuDevices):
-                devices = {device.gpu: device for device in record.devices}
+        try:
+            for record in source.open(time.monotonic_ns):
+                if isinstance(record, SourceNote):
+                    yield Finding(record.ok, "telemetry", record.message)
+                elif isinstance(record, GpuDevices):
+                    devices = {device.gpu: device for device in record.devices}
+        finally:
+            source.close()
         for device in devices.values():
             yield Finding(True, f"GPU {device.index}", _described(device))
-        source.close()
 
 
 def _described(device: GpuDevice) -> str:

@@ -23,6 +23,8 @@ def rate(
     offered = numbers.whole(frame.concurrency) if frame.closed_loop else numbers.rate(frame.rate_rps)
     word = "slots" if frame.closed_loop else "offered"
     sent: list[Run] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
+    if not frame.closed_loop and height > 1:
+        sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
     done: list[Run] = [("done ", "label"), (numbers.rate(frame.completed_rps), "")]
     if height == 1:
         plot = area(frame.achieved, scale, at.plot, 1, "tokens_fill", marks=marks, ascii_only=look.ascii_only)

@@ -53,9 +53,11 @@ def _where_we_are(frame: Frame, scene: Scene) -> list[Run]:
             (f" {playing} {head.speed:g}x  ", "strong"),
             (clock, "strong"),
         ]
+    gone: list[Run] = [("server unreachable  ", "bad")] if frame.unreachable_since_ns is not None else []
     badge = "REPLAY" if scene.replay else "KILLED" if state == "killed" else "ENDED"
     role = "badge_replay" if scene.replay else "badge_ended"
     return [
+        *gone,
         (f" {badge} ", role),
         (f" {playing} {head.speed:g}x  ", "strong"),
         (clock, "strong"),
@@ -140,6 +142,7 @@ def limit(frame: Frame, width: int) -> Row:
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
     why: list[Run] = [("  " + safe(now.why, 160), "")] if now.why else []
-    left: Row = [("limit: ", "label"), (f" {safe(now.name, 24)} ", _LIMIT_ROLES.get(now.name, "dim")), *why]
+    label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
+    left: Row = [(label, "label"), (f" {safe(now.name, 24)} ", _LIMIT_ROLES.get(now.name, "dim")), *why]
     fits = lasts and width_of(left) + len(lasts) + 2 <= width
     return spread(left, [(lasts, "dim")] if fits else [], width)

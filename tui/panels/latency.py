@@ -92,6 +92,7 @@ def _figures(label: str, stat: Stat, name: int, cell: int) -> list[Run]:
     row: list[Run] = [(label.ljust(name), "label")]
     for quantile, value in zip(QUANTILES, (stat.p50_ms, stat.p95_ms, stat.p99_ms), strict=True):
         thin = quantile in stat.thin and value is not None
-        text = ("~" if thin else "") + numbers.ms(value, short=cell < 8)
+        sign = "<" if quantile in stat.bounds and value is not None else "~" if thin else ""
+        text = sign + numbers.ms(value, short=cell < 8)
         row.append((text.rjust(cell), "thin" if thin or value is None else quantile))
     return row

@@ -41,9 +41,10 @@ def area(
         if 0 <= mark.column < width:
             if mark.role not in names:
                 names.append(mark.role)
-            # The line goes through the area as well: by its colour alone nobody without colours would see it.
-            codes[:, mark.column] = ord("|" if ascii_only else mark.glyph)
-            roles[:, mark.column] = names.index(mark.role)
+            # What was measured stays on top: of many marks nothing else would be left to see.
+            free = filled[:, mark.column] == 0
+            codes[free, mark.column] = ord("|" if ascii_only else mark.glyph)
+            roles[free, mark.column] = names.index(mark.role)
     if line is not None and width and height:
         cells = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
         names.append(line.role)

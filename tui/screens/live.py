@@ -173,6 +173,8 @@ class LiveScreen(Screen[None]):
             self._type(event.key, event.character)
         elif self._scene.quitting:
             self._choose(event.key)
+        elif event.key == "escape" and self._scene.details:
+            self._details()
         else:
             action = keys.action_for(event.key, event.character, self._view.live)
             if action is not None:
