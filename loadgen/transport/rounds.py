@@ -22,7 +22,9 @@ from loadgen.transport.stamps import ANCILLARY_BYTES, READ_BYTES, StampedReader
 _SHORTEST_NS = 50_000
 """What is shorter than the kernel's timer slack is no rest."""
 _SOCKETS_A_ROUND = 256
-"""A burst of all streams is one round. A read may be 64 KiB, and those of a round are in memory at a time."""
+"""A burst of all streams is one round."""
+_BYTES_AT_ONCE = 32 << 10
+"""What was read is handed out while the processor's cache still has it: a read may be 64 KiB."""
 
 
 class Receiver(Protocol):
@@ -80,13 +82,27 @@ class Rounds:
 
     def _round(self) -> None:
         assert self._epoll is not None
+        ready = [fd for fd, _ in self._epoll.poll(0, _SOCKETS_A_ROUND)]
+        place = 0
+        while place < len(ready):
+            place = self._some(ready, place)
+        if len(ready) < _SOCKETS_A_ROUND and (rest_ns := self.rest_ns()) >= _SHORTEST_NS:
+            sleep_ns(rest_ns)
+
+    def _some(self, ready: list[int], place: int) -> int:
+        """Reads sockets from `ready[place]` on, then hands out what they brought; returns the next place."""
         opened, now_ns = self._open, self._clock.now_ns
-        reads, lost = [], []
-        ready = self._epoll.poll(0, _SOCKETS_A_ROUND)
-        for fd, _ in ready:
-            entry = opened[fd]
+        reads, lost, size = [], [], 0
+        while place < len(ready) and size < _BYTES_AT_ONCE:
+            fd = ready[place]
+            place += 1
+            entry = opened.get(fd)
+            if entry is None:  # closed by what another brought
+                continue
             try:
-                reads.append((fd, entry, entry[0].recvmsg(READ_BYTES, ANCILLARY_BYTES), now_ns()))
+                read = entry[0].recvmsg(READ_BYTES, ANCILLARY_BYTES)
+                reads.append((fd, entry, read, now_ns()))
+                size += len(read[0])
             except (BlockingIOError, InterruptedError):
                 continue
             except OSError as error:
@@ -104,8 +120,7 @@ class Rounds:
         for fd, entry, why in lost:
             if opened.get(fd) is entry:
                 entry[1].on_lost(why)
-        if len(ready) < _SOCKETS_A_ROUND and (rest_ns := self.rest_ns()) >= _SHORTEST_NS:
-            sleep_ns(rest_ns)
+        return place
 
     def _tell(self, error: Exception) -> None:
         self._loop.call_exception_handler({"message": "a read could not be taken in", "exception": error})
