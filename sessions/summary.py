@@ -153,8 +153,8 @@ class Fold:
             "end": {"reason": reason, "message": message},
             "load_s": load_s,
             "duration_s": duration_s,
-            "load": msgspec.to_builtins(manifest.config.load),
-            "workload": msgspec.to_builtins(manifest.config.workload),
+            "load": _plain(manifest.config.load),
+            "workload": _plain(manifest.config.workload),
             "marks": [
                 {"at_s": round((event.t_ns - start_ns) / 1e9, 3), "text": event.label}
                 for event in timeline.events
@@ -261,6 +261,12 @@ def _names(timeline: Timeline) -> list[str]:
     """Of the GPUs that the load runs on, as their driver calls them; of a part of one, the whole."""
     at_ns = timeline.newest_ns
     return [gpu.device(at_ns).name for gpu in powered(timeline.gpus, at_ns)]
+
+
+def _plain(asked: msgspec.Struct) -> dict[str, object]:
+    """All its fields, those that hold their default too."""
+    fields = msgspec.structs.asdict(asked).items()
+    return {name: _plain(value) if isinstance(value, msgspec.Struct) else value for name, value in fields}
 
 
 def _per(amount: float, seconds: float) -> float | None:
