@@ -13,26 +13,29 @@ from collections.abc import Callable
 
 from loadgen.alarm import Alarm
 from loadgen.arrivals import Curve, Schedule
+from loadgen.back_off import FIRST_NS, UNREACHABLE, BackOff
 from loadgen.clock import Clock, process_cpu_ns
 from loadgen.endpoints import ENDPOINTS
 from loadgen.flight import Flight
 from loadgen.plan import Finish, OpenLoad, Plan, SetConcurrency, SetCurve, WorkerCommand
 from loadgen.prompts import prompt
+from loadgen.pulse import Pulse
 from loadgen.records import TICK_NS, Request, Tick, WorkerNote
 from loadgen.resting import rest_after
 from loadgen.tally import Tally
 from loadgen.transport.connection import Connection
+from loadgen.transport.inlet import Inlet
 from loadgen.transport.pool import Pool
+from loadgen.usual_reads import understood
 
-_HEARTBEAT_S = 0.02
-_BACK_OFF_FIRST_NS, _BACK_OFF_MOST_NS = 100_000_000, 2_000_000_000
 _LEAD_NS = 150_000
 """An open loop wakes up so long before a request is due, makes it ready and spins until its time,"""
 _LEAD_SHARE = 0.05
 """but spends no more than this share of a core on it: at high rates it wakes up later."""
 _WAKE_NS = 200_000
 """Rest ends so long before the alarm rings: waking up takes some of it."""
-_UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls"})
+_SETTLED_AT_ONCE = 16
+"""Streams settled between two looks at what is due: all at once would take milliseconds."""
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
 
@@ -76,16 +79,14 @@ class Engine:
         self._pending_changes: list[SetCurve | SetConcurrency] = []
         self._load_over = self._finishing = False
         self._drain_until_ns = 0
-        self._back_off_ns = self._back_off_until_ns = 0
-        self._trying = False
+        self._back_off = BackOff()
         self._lead_ns = self._rest_ns = 0
         pool.rounds.rest_ns = self._may_rest_ns
-        self._last_tick_ns = plan.start_ns // TICK_NS * TICK_NS
+        pool.rounds.understand = understood(self._endpoint, plan.chunk_counts)
+        self._pulse = Pulse(loop, clock, self._tally, plan.start_ns, self._on_tick)
+        self._settling = False
         self._last_cpu_ns = process_cpu_ns()
         self._last_opened = 0
-        self._heart_due_s = 0.0
-        self._heart: asyncio.TimerHandle | None = None
-        self._tick: asyncio.TimerHandle | None = None
         self.idle = asyncio.Event()
         """Nothing more is due and nothing is under way: the load has come to its end by itself."""
         self.ended = asyncio.Event()
@@ -96,8 +97,7 @@ class Engine:
         self._pool.sweep()
         self._prepare()
         self._note("started")
-        self._beat_from(self._loop.time())
-        self._wait_for_tick()
+        self._pulse.start()
         self._rearm()
 
     def command(self, command: WorkerCommand) -> None:
@@ -131,9 +131,7 @@ class Engine:
         if self._finishing:
             self._close_tick(self._clock.now_ns())
             self._note("ended")
-            for handle in (self._heart, self._tick):
-                if handle is not None:
-                    handle.cancel()
+            self._pulse.stop()
             self._alarm.close()
             self._pool.close()
             self.ended.set()
@@ -162,7 +160,7 @@ class Engine:
                 self._lead_ns = min(_LEAD_NS, int(_LEAD_SHARE * 1e9 / max(rate_rps, 1.0)))
                 times.append(due - self._lead_ns)
         elif self._slots_wanted() > len(self._flights) and not self._nothing_more():
-            times.append(max(self._closed_from_ns, self._back_off_until_ns))
+            times.append(max(self._closed_from_ns, self._back_off.until_ns))
         if self._plan.end_ns is not None and not self._load_over:
             times.append(self._plan.end_ns)
         self._alarm.set(min(times) if times else None)
@@ -202,7 +200,7 @@ class Engine:
             self._tally.due += 1
             if len(self._flights) >= self._cap:
                 self._backlog.append((index, due))
-            elif self._unreachable(now_ns):
+            elif self._back_off.forbids(now_ns):
                 self._tally.not_sent += 1
             else:
                 self._launch(index, due, waited=False)
@@ -215,7 +213,7 @@ class Engine:
             now_ns >= self._closed_from_ns
             and len(self._flights) < self._slots_wanted()
             and not self._nothing_more()
-            and not self._unreachable(now_ns)
+            and not self._back_off.forbids(now_ns)
         ):
             index = self._closed_index
             self._closed_index += self._plan.workers
@@ -238,7 +236,7 @@ class Engine:
         index = self._schedule.next_index if self._schedule is not None else self._closed_index
         if self._next is None or self._next[0] != index:
             self._next = (index, self._payload(index))
-        resting = self._finishing or self._back_off_ns or len(self._flights) >= self._cap
+        resting = self._finishing or self._back_off.active or len(self._flights) >= self._cap
         if self._schedule is not None and not resting:
             self._pool.connect_ahead()
 
@@ -285,42 +283,29 @@ class Engine:
         connection.send(flight.payload, flight)
 
     def _open_for(self, flight: Flight) -> None:
-        self._trying = True
+        self._back_off.trying = True
 
         def opened(connection: Connection) -> None:
-            self._trying = False
+            self._back_off.trying = False
             self._reachable()
             flight.give_up_opening = None
             self._carry(flight, connection)
 
         def failed(kind: str, message: str) -> None:
-            self._trying = False
+            self._back_off.trying = False
             flight.give_up_opening = None
             now = self._clock.now_ns()
-            if kind in _UNREACHABLE:
-                self._back_off(now, message)
+            if kind in UNREACHABLE:
+                if not self._back_off.active:
+                    self._note("backing_off", message)
+                self._back_off.failed(now)
             flight.fail(now, kind, message)
 
         flight.give_up_opening = self._pool.open(opened, failed)
 
-    # a server that cannot be reached
-
-    def _unreachable(self, now_ns: int) -> bool:
-        """While backing off nothing is sent; when that time is over, one request tries."""
-        if not self._back_off_ns:
-            return False
-        return now_ns < self._back_off_until_ns or self._trying
-
-    def _back_off(self, now_ns: int, message: str) -> None:
-        if not self._back_off_ns:
-            self._note("backing_off", message)
-        if now_ns >= self._back_off_until_ns:
-            self._back_off_ns = min(_BACK_OFF_MOST_NS, max(_BACK_OFF_FIRST_NS, self._back_off_ns * 2))
-            self._back_off_until_ns = now_ns + self._back_off_ns
-
     def _reachable(self) -> None:
-        if self._back_off_ns:
-            self._back_off_ns = self._back_off_until_ns = 0
+        if self._back_off.active:
+            self._back_off.reached()
             self._note("reachable_again")
 
     # what a flight tells
@@ -337,10 +322,10 @@ class Engine:
         if self._schedule is None:
             if flight.record.error is not None:
                 # A server that fails at once must not be asked again at once.
-                self._closed_from_ns = max(self._closed_from_ns, now + _BACK_OFF_FIRST_NS)
+                self._closed_from_ns = max(self._closed_from_ns, now + FIRST_NS)
             self._fill_slots(now)
             self._rearm()
-        elif self._backlog and len(self._flights) < self._cap and not self._unreachable(now):
+        elif self._backlog and len(self._flights) < self._cap and not self._back_off.forbids(now):
             index, due_ns = self._backlog.popleft()
             self._launch(index, due_ns, waited=True)
         self._end_if_done()
@@ -354,17 +339,24 @@ class Engine:
         flight.record.sent_ns = flight.record.headers_ns = None
         self._open_for(flight)
 
-    # the tick and the heart
-
-    def _wait_for_tick(self) -> None:
-        # Counted from the tick that was closed last, not from now: loops ring up to a millisecond early.
-        next_ns = (self._last_tick_ns // TICK_NS + 1) * TICK_NS
-        wait_ns = max(0, next_ns - self._clock.now_ns()) + 500_000
-        self._tick = self._loop.call_later(wait_ns / 1e9, self._on_tick)
+    # the tick
 
     def _on_tick(self) -> None:
-        for flight in list(self._flights):
-            flight.settle()
+        self._settle(self._pool.rounds.unsettled())
+
+    def _settle(self, inlets: list[Inlet]) -> None:
+        if self.ended.is_set():
+            return
+        for inlet in inlets[:_SETTLED_AT_ONCE]:
+            inlet.settle()
+        self._tally.fold()
+        self._settling = len(inlets) > _SETTLED_AT_ONCE
+        if self._settling:
+            self._loop.call_soon(self._settle, inlets[_SETTLED_AT_ONCE:])
+        else:
+            self._take_tick()
+
+    def _take_tick(self) -> None:
         now = self._clock.now_ns()
         self._close_tick(now // TICK_NS * TICK_NS)
         self._pool.sweep()
@@ -375,17 +367,17 @@ class Engine:
             self._abort_all(now)
         self._end_if_done()
         if not self.ended.is_set():
-            self._wait_for_tick()
+            self._pulse.wait_for_tick()
 
     def _close_tick(self, t_ns: int) -> None:
-        if t_ns <= self._last_tick_ns:
+        if t_ns <= self._pulse.last_ns:
             return
         cpu_ns = process_cpu_ns()
         schedule = self._schedule
         over = self._finishing or self._load_over
         tick = self._tally.take(
             t_ns=t_ns,
-            dt_ns=t_ns - self._last_tick_ns,
+            dt_ns=t_ns - self._pulse.last_ns,
             worker=self._plan.worker,
             connects=self._pool.opened - self._last_opened,
             in_flight=len(self._flights),
@@ -396,26 +388,15 @@ class Engine:
         )
         self._emit(tick)
         self._rest_ns = rest_after(tick)
-        self._last_tick_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, self._pool.opened
+        self._pulse.last_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, self._pool.opened
 
     def _may_rest_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""
-        if not self._rest_ns or self._pool.opening:
+        if not self._rest_ns or self._settling or self._pool.opening:
             return 0
         if (at_ns := self._alarm.at_ns) is None:
             return self._rest_ns
         return min(self._rest_ns, at_ns - _WAKE_NS - self._clock.now_ns())
-
-    def _beat_from(self, now_s: float) -> None:
-        self._heart_due_s = now_s + _HEARTBEAT_S
-        self._heart = self._loop.call_at(self._heart_due_s, self._beat)
-
-    def _beat(self) -> None:
-        now_s = self._loop.time()
-        late_ns = int((now_s - self._heart_due_s) * 1e9)
-        self._tally.loop_lag_max_ns = max(self._tally.loop_lag_max_ns, late_ns)
-        if not self.ended.is_set():
-            self._beat_from(now_s)
 
     def _note(self, event: str, message: str = "") -> None:
         self._emit(WorkerNote(self._clock.now_ns(), self._plan.worker, event, message))

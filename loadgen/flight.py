@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from loadgen.endpoints import Endpoint, Reading, Usage
 from loadgen.endpoints.reading import usage_of
-from loadgen.endpoints.usual import Counted, usual_each, usual_events
+from loadgen.endpoints.usual import Counted, reading_of, usual_events
 from loadgen.errors import printable
 from loadgen.plan import Deadlines
 from loadgen.records import Request, RequestError
@@ -15,12 +15,11 @@ from loadgen.tally import Tally
 from loadgen.tokens import Tokens, flag
 from loadgen.transport.connection import Connection
 from loadgen.transport.framing import Headers, value_of
+from loadgen.usual_reads import USUAL_END
 from loadgen.verdict import count_tokens, knows_itl, verdict
 
 BODY_BYTES_MAX = 64 << 20
 _ERROR_BODY_BYTES = 4096
-_HELD_MOST, _HELD_BYTES = 16, 4096
-"""Reads that are held at a time, and the longest that is."""
 
 
 class Landing(Protocol):
@@ -44,11 +43,7 @@ class Flight:
         "_event_stream",
         "_failure",
         "_heard_ns",
-        "_held",
-        "_held_by_kernel",
-        "_held_ns",
         "_landing",
-        "_may_hold",
         "_over",
         "_sse",
         "_tally",
@@ -57,6 +52,7 @@ class Flight:
         "give_up_opening",
         "payload",
         "record",
+        "usual_end",
         "waited_for_cap",
     )
 
@@ -88,9 +84,7 @@ class Flight:
         self._bytes_of_error = b""
         self._event_stream = False
         self._failure: RequestError | None = None
-        self._held: list[bytes] = []
-        self._held_ns: list[int] = []
-        self._may_hold = self._held_by_kernel = False
+        self.usual_end: bytes | None = None
 
     # what the connection tells
 
@@ -113,26 +107,6 @@ class Flight:
             )
 
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
-        # What looks like one more usual event is kept with its time, and many are read at once: that costs
-        # a fifth. The first token of a stream, and all that looks otherwise, are read at once.
-        if (
-            self._may_hold
-            and by_kernel is self._held_by_kernel
-            and data.startswith(b"data: {")
-            and data.endswith(b"}\n\n")
-            and len(data) <= _HELD_BYTES
-        ):
-            self._held.append(data)
-            self._held_ns.append(t_ns)
-            if len(self._held) >= _HELD_MOST:
-                self.settle()
-            return
-        if self.settle():
-            self._on_body(t_ns, data, by_kernel)
-            self._held_by_kernel = by_kernel
-            self._may_hold = self._sse.at_rest and self._tokens.under_way
-
-    def _on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
         self._body_bytes += len(data)
         if self._body_bytes > BODY_BYTES_MAX:
             self._give_up(t_ns, "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
@@ -153,29 +127,31 @@ class Flight:
             tally.reads += 1
             tally.kernel_reads += by_kernel
             tally.coalesced_reads += bearing > 1
+        self.usual_end = USUAL_END if self._sse.at_rest and self._tokens.under_way else None
 
-    def settle(self) -> bool:
-        """Reads what is held, as if it had been read when it came; False if the request is over."""
-        pieces, times_ns = self._held, self._held_ns
-        if pieces:
-            self._held, self._held_ns = [], []
-            if not self._on_pieces(pieces, times_ns):
-                for t_ns, data in zip(times_ns, pieces, strict=True):
-                    if not self._over:
-                        self._on_body(t_ns, data, self._held_by_kernel)
-        return not self._over
+    def on_usual(self, said: list[Any], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+        self._body_bytes += size
+        bore = by_kernel
+        if not self._chunk_counts:
+            self._tokens.one_by_one(times_ns, None)
+        elif self._one_token_each(said):
+            self._on_usages(said)
+            self._tokens.one_by_one(times_ns, 1)
+        else:
+            each = zip(said, times_ns, by_kernel, strict=True)
+            bore = [stamped for event, t_ns, stamped in each if self._on_reading(reading_of(event), t_ns)]
+        self._tally.reads += len(bore)
+        self._tally.kernel_reads += sum(bore)
+        if self._body_bytes > BODY_BYTES_MAX:
+            self._give_up(times_ns[-1], "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
 
     def on_end(self, t_ns: int) -> None:
-        if not self.settle():
-            return
         if self._event_stream and (events := self._sse.close()):
             flag(self.record, "unterminated_event")
             self._tally.reads += self._on_events(events, t_ns) > 0
         self._land(t_ns, self._verdict())
 
     def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
-        if not self.settle():
-            return
         if reused and not answered and kind == "cut_mid_stream" and not self.record.stale_retries:
             self.record.stale_retries = 1
             self._start_over()
@@ -192,7 +168,9 @@ class Flight:
 
     def fail(self, t_ns: int, kind: str, message: str = "") -> None:
         """Gives the request up."""
-        if self.settle():
+        if self.connection is not None:
+            self.connection.settle()
+        if not self._over:
             self._give_up(t_ns, kind, message)
 
     def _give_up(self, t_ns: int, kind: str, message: str) -> None:
@@ -238,24 +216,6 @@ class Flight:
                 return bearing
             data = data[size:]
         return bearing + self._on_events(sse.feed(data), t_ns)
-
-    def _on_pieces(self, pieces: list[bytes], times_ns: list[int]) -> bool:
-        """Takes in reads of one usual event each; False, and nothing is done, if they are anything else."""
-        size = sum(map(len, pieces))
-        if self._body_bytes + size > BODY_BYTES_MAX:
-            return False
-        if self._chunk_counts:
-            counted = usual_each(self._endpoint.counted, pieces)
-            if not self._one_token_each(counted):
-                return False
-            self._on_usages(counted)
-        elif not usual_each(self._endpoint.usual, pieces):
-            return False
-        self._body_bytes += size
-        self._tally.reads += len(pieces)
-        self._tally.kernel_reads += len(pieces) * self._held_by_kernel
-        self._tokens.one_by_one(times_ns, 1 if self._chunk_counts else None)
-        return True
 
     def _on_usual(self, t_ns: int, data: bytes) -> tuple[int, int]:
         """Takes in the usual events at the start of `data`: how many, and how many bytes they take."""

@@ -18,7 +18,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -68,6 +68,7 @@ class _Exchange:
         self.pieces: deque[tuple[bytes, Piece]] = deque()
         self.ended = False
         self.error: httpx.TransportError | _Stale | None = None
+        self.usual_end: bytes | None = None
         self._waiting = 0
         self._wake: asyncio.Future[None] | None = None
 
@@ -92,6 +93,9 @@ class _Exchange:
         else:
             self.pieces.append((data, Piece(t_ns, len(data), by_kernel)))
         self._tell()
+
+    def on_usual(self, said: list[Any], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+        raise AssertionError("no read is a usual one here")
 
     def on_end(self, t_ns: int) -> None:
         self.ended, self.connection = True, None

@@ -14,11 +14,13 @@ WHY_FAST = """\
 - So the worker need not follow each arrival either: after a round of reads over all its sockets it rests, at
   most half a millisecond and far less than the gap between two events of one stream, and one wake serves
   many (`loadgen/transport/rounds.py`, `loadgen/resting.py`).
-- Nearly every event says the same. Such events are kept with their times, and up to sixteen of a stream are
-  read by a typed decoder in one call; whatever it refuses goes through the full decoder
-  (`loadgen/flight.py`, `loadgen/endpoints/usual.py`). The first token, and all that looks unusual, is read at
-  once.
-- Gaps are put into latency buckets four times a second, all at once.
+- Nearly every event says the same. What a round brought of such events, whatever their streams, a typed
+  decoder reads in one call; what it refuses goes through the full decoder (`loadgen/usual_reads.py`,
+  `loadgen/endpoints/usual.py`). The first token, and all that looks unusual, is read by itself.
+- Then nothing is left of an event but its time, and a stream is told of many at once
+  (`loadgen/transport/inlet.py`): what belongs to one stream is out of the processor's cache by its next event.
+- Gaps are put into latency buckets four times a second, and what is gathered then is taken in slices between
+  which due requests are sent.
 - A request is bytes made ahead; sending it is one `send`.
 
 ## Without uvloop

@@ -75,6 +75,10 @@ class _CountedChoice(msgspec.Struct, gc=False):
     finish_reason: None = None
     token_ids: tuple[int] | None = None
 
+    @property
+    def bears_text(self) -> bool:
+        return True
+
 
 USUAL = msgspec.json.Decoder(Usual[_UsualChoice]).decode_lines
 COUNTED = msgspec.json.Decoder(Counted[_CountedChoice]).decode_lines

@@ -11,7 +11,7 @@ from typing import Annotated, Generic, Protocol, TypeVar
 
 import msgspec
 
-from loadgen.endpoints.reading import WireUsage
+from loadgen.endpoints.reading import Reading, WireUsage, usage_of
 
 T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -36,6 +36,9 @@ class CountedChoice(Protocol):
 
     token_ids: tuple[int] | None
 
+    @property
+    def bears_text(self) -> bool: ...
+
 
 C = TypeVar("C", bound=CountedChoice)
 
@@ -46,6 +49,15 @@ class Counted(msgspec.Struct, Generic[C], gc=False):
     choices: Only[C]
     usage: WireUsage | None = None
     error: None = None
+
+
+def reading_of(event: Counted[C]) -> Reading:
+    """What the endpoint's `read` says of it."""
+    choice = event.choices.choice
+    tokens = None if choice.token_ids is None else 1
+    return Reading(
+        bears_token=choice.bears_text or tokens is not None, tokens=tokens, usage=usage_of(event.usage)
+    )
 
 
 DecodeLines = Callable[[bytes], list[T]]
@@ -94,16 +106,13 @@ def usual_events(decode_lines: DecodeLines[T], data: bytes) -> tuple[list[T], in
     return events, end if events else 0
 
 
-def usual_each(decode_lines: DecodeLines[T], pieces: list[bytes]) -> list[T]:
-    """One usual event from each of `pieces`; empty if one of them is anything else.
-
-    Each piece begins with `data: {` and ends with `}` and a blank line.
-    """
-    data = b"".join(pieces)
-    if data.count(b"\n") != 2 * len(pieces) or b"\r" in data:
-        return []
+def values_of(decode_lines: DecodeLines[T], values: list[bytes]) -> list[T]:
+    """The events that `values` are, each from its `{` to its `}`; empty if one is not usual."""
     # With a tab where two meet, for the same reason as above.
-    return _exactly(len(pieces), decode_lines, data[6:-2].replace(b"}\n\ndata: {", b"}\t{"))
+    data = b"\t".join(values)
+    if b"\n" in data or b"\r" in data:
+        return []
+    return _exactly(len(values), decode_lines, data)
 
 
 def _one(decode_lines: DecodeLines[T], event: bytes) -> list[T]:

@@ -11,10 +11,11 @@ import errno
 import os
 import socket
 import ssl
-from typing import Protocol
+from typing import Any, Protocol
 
 from loadgen.clock import Clock
-from loadgen.transport.framing import BadResponse, Framing, Headers
+from loadgen.transport.framing import CHUNK_END, BadResponse, Framing, Headers
+from loadgen.transport.inlet import Inlet
 from loadgen.transport.rounds import Rounds
 from loadgen.transport.stamps import ask_for_stamps
 from loadgen.transport.tls_layer import TlsFailed, TlsLayer
@@ -30,8 +31,14 @@ class Exchange(Protocol):
     def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
         """Final response headers (1xx are skipped)."""
 
+    usual_end: bytes | None
+    """How a body ends of which no more than a usual event need be understood; None if none may come next."""
+
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
         """Decoded body bytes of one socket read, which the kernel had at `t_ns`."""
+
+    def on_usual(self, said: list[Any], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+        """What usual events said (`loadgen.transport.inlet.Receiver`)."""
 
     def on_end(self, t_ns: int) -> None:
         """The response ended as HTTP says it should."""
@@ -93,6 +100,8 @@ class Connection:
         self._tunnel = Tunnel(tunnel) if tunnel is not None else None
         """To be dug yet: None once it is, or where there is none."""
         self._tls = TlsLayer(tls, server_name) if tls is not None else None
+        self.inlet: Inlet | None = None
+        """None until the server is reached."""
         self._sock: socket.socket | None = None
         try:
             sock = socket.socket(address[0], socket.SOCK_STREAM)
@@ -125,7 +134,7 @@ class Connection:
             self._open_failed(OSError(failed, os.strerror(failed)))
             return
         self._stop_writing()
-        self._rounds.add(self._sock, self)
+        self.inlet = self._rounds.add(self._sock, self)
         if self._tunnel is not None:
             self._write(self._tunnel.request)
         else:
@@ -255,6 +264,22 @@ class Connection:
             exchange.on_body(t_ns, body, by_kernel)
         if framing.ended and self._exchange is exchange:
             self._complete(t_ns)
+        inlet = self.inlet
+        if inlet is not None:
+            usual_end = exchange.usual_end
+            if usual_end is not None and framing.whole_next and self._tls is None:
+                inlet.usual_end = usual_end + CHUNK_END
+            else:
+                inlet.usual_end = None
+
+    def on_usual(self, said: list[Any], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+        if self._exchange is not None:
+            self._exchange.on_usual(said, times_ns, by_kernel, size)
+
+    def settle(self) -> None:
+        """Tells the exchange of all that was read for it."""
+        if self.inlet is not None:
+            self.inlet.settle()
 
     def _decrypt(self, tls: TlsLayer, data: bytes) -> bytes:
         tls.take(data)

@@ -13,8 +13,10 @@ import httptools
 from loadgen.errors import printable
 
 HEADER_BYTES_MAX = 131_072
-_WHOLE_MOST = 4096
-"""Longest read that is looked at as one whole chunk."""
+WHOLE_MOST = 4096
+"""A read that is looked at as one whole chunk is shorter."""
+
+CHUNK_END = b"\r\n"
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, in the order in which they came; one may come several times."""
@@ -25,19 +27,24 @@ def value_of(headers: Headers, name: bytes) -> bytes:
     return b", ".join([value for key, value in headers if key == name])
 
 
-def _whole_chunks() -> tuple[list[tuple[bytes, ...]], list[int]]:
-    """For each length of a read: how it begins if it is one whole chunk, and where its data begin."""
-    heads: list[tuple[bytes, ...]] = [()] * _WHOLE_MOST
-    starts = [0] * _WHOLE_MOST
-    for size in range(1, _WHOLE_MOST):
-        head = b"%x\r\n" % size
-        if (length := len(head) + size + 2) < _WHOLE_MOST:
-            heads[length] = tuple({head, b"%X\r\n" % size})
-            starts[length] = len(head)
-    return heads, starts
+class WholeChunk:
+    """Reads that are one whole chunk each, known by length and first bytes, for which no parser is needed."""
+
+    def __init__(self, begins: bytes = b"") -> None:
+        """Of chunks whose data begin so."""
+        self.heads: list[tuple[bytes, ...]] = [()] * WHOLE_MOST
+        """For each length of a read: how it begins if it is one."""
+        self.starts = [0] * WHOLE_MOST
+        """For each length: where the data begin."""
+        for size in range(max(1, len(begins)), WHOLE_MOST):
+            line = b"%x\r\n" % size
+            if (length := len(line) + size + len(CHUNK_END)) < WHOLE_MOST:
+                self.heads[length] = tuple({line + begins, b"%X\r\n" % size + begins})
+                self.starts[length] = len(line)
 
 
-_HEADS, _STARTS = _whole_chunks()
+_ANY = WholeChunk()
+_HEADS, _STARTS = _ANY.heads, _ANY.starts
 
 
 class BadResponse(Exception):
@@ -55,12 +62,12 @@ class Framing:
         "_informational",
         "_on_headers",
         "_parser",
-        "_whole",
         "ended",
         "headers",
         "keep_alive",
         "on_body",
         "until_close",
+        "whole_next",
     )
 
     def __init__(self, on_headers: Callable[[int, Headers], None]) -> None:
@@ -79,8 +86,8 @@ class Framing:
         self._header_bytes = 0
         self._broken: str | None = None
         self._informational = self._chunked = False
-        self._whole = False
-        # True between two chunks, where what comes next may be a whole one.
+        self.whole_next = False
+        """Between two chunks, where what comes next may be a whole one."""
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of the body in `data`. Sets `ended` at the end of the response.
@@ -88,9 +95,9 @@ class Framing:
         Raises:
             BadResponse: the connection is of no further use.
         """
-        if self._whole:
+        if self.whole_next:
             size = len(data)
-            if size < _WHOLE_MOST and data.startswith(_HEADS[size]) and data.endswith(b"\r\n"):
+            if size < WHOLE_MOST and data.startswith(_HEADS[size]) and data.endswith(b"\r\n"):
                 return data[_STARTS[size] : -2]
         try:
             self._parser.feed_data(data)
@@ -98,13 +105,13 @@ class Framing:
             raise BadResponse(self._broken or f"not HTTP: {error}") from None
         pieces = self._body
         if not pieces:
-            self._whole = False
+            self.whole_next = False
             return b""
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         # No framing holds two line feeds in a row: if the data before the last CR LF end so, the body does,
         # too, and that CR LF is the end of a chunk.
-        self._whole = (
+        self.whole_next = (
             self._chunked and not self.ended and data.endswith(b"\n\n\r\n") and body.endswith(b"\n\n")
         )
         return body

@@ -12,6 +12,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+from operator import le
 
 from loadgen.clock import Clock, realtime_to_monotonic_ns
 
@@ -20,6 +21,8 @@ _SO_TIMESTAMPNS = 35
 _SOL_SOCKET = socket.SOL_SOCKET
 _TIMESPEC = struct.Struct("ll")
 _STAMP_BYTES, _unpack = _TIMESPEC.size, _TIMESPEC.unpack
+Ancillary = list[tuple[int, int, bytes]]
+"""As `recvmsg` gives it: level, type and bytes of each control message."""
 ANCILLARY_BYTES = socket.CMSG_SPACE(_STAMP_BYTES) if hasattr(socket, "CMSG_SPACE") else 0
 _REFRESH_NS = 1_000_000_000
 _PLAUSIBLE_NS = 5_000_000_000
@@ -35,6 +38,14 @@ def ask_for_stamps(sock: socket.socket) -> bool:
     except OSError:
         return False
     return True
+
+
+def stamp_in(ancillary: Ancillary) -> bytes:
+    """The kernel's stamp in what `recvmsg` gave beside the data; no bytes if there is none."""
+    for level, kind, stamp in ancillary:
+        if kind == _SO_TIMESTAMPNS and level == _SOL_SOCKET:
+            return stamp
+    return b""
 
 
 class StampedReader:
@@ -55,24 +66,24 @@ class StampedReader:
             self._offset_ns = offset + self._clock.origin_ns
             self._refresh_at_ns = now + _REFRESH_NS
 
-    def read(self, sock: socket.socket) -> tuple[bytes, int, bool]:
-        """Returns `(data, t_ns, by_kernel)`; empty data is the end of the stream.
-
-        Raises:
-            BlockingIOError: nothing to read.
-            OSError: the connection broke.
-        """
-        data, ancillary, _, _ = sock.recvmsg(READ_BYTES, ANCILLARY_BYTES)
-        return data, *self.time_of(ancillary, self._clock.now_ns())
-
-    def time_of(self, ancillary: list[tuple[int, int, bytes]], read_ns: int) -> tuple[int, bool]:
-        """When data came of which `recvmsg` told `ancillary` at `read_ns`, and whether the kernel said so."""
-        for level, kind, raw in ancillary:
-            if level == _SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(raw) == _STAMP_BYTES:
-                seconds, nanoseconds = _unpack(raw)
-                stamp = seconds * 1_000_000_000 + nanoseconds - self._offset_ns
-                if read_ns - _PLAUSIBLE_NS < stamp <= read_ns:
-                    return stamp, True
-                if read_ns < stamp < read_ns + 1_000_000:  # within the offset's own error of the read
-                    return read_ns, True
+    def time_of(self, stamp: bytes, read_ns: int) -> tuple[int, bool]:
+        """When data came that were read at `read_ns` with this stamp, and whether the kernel said so."""
+        if len(stamp) == _STAMP_BYTES:
+            seconds, nanoseconds = _unpack(stamp)
+            t_ns = seconds * 1_000_000_000 + nanoseconds - self._offset_ns
+            if read_ns - _PLAUSIBLE_NS < t_ns <= read_ns:
+                return t_ns, True
+            if read_ns < t_ns < read_ns + 1_000_000:  # within the offset's own error of the read
+                return read_ns, True
         return read_ns, False
+
+    def times_of(self, stamps: list[bytes], read_ns: list[int]) -> tuple[list[int], list[bool]]:
+        """`time_of` each of many, in a third of the time."""
+        packed = b"".join(stamps)
+        if len(packed) == _STAMP_BYTES * len(stamps):
+            offset_ns = self._offset_ns
+            times_ns = [s * 1_000_000_000 + ns - offset_ns for s, ns in _TIMESPEC.iter_unpack(packed)]
+            if min(times_ns) > max(read_ns) - _PLAUSIBLE_NS and all(map(le, times_ns, read_ns)):
+                return times_ns, [True] * len(times_ns)
+        told = [self.time_of(stamp, at_ns) for stamp, at_ns in zip(stamps, read_ns, strict=True)]
+        return [t_ns for t_ns, _ in told], [by_kernel for _, by_kernel in told]
