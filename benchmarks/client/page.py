@@ -17,8 +17,8 @@ WHY_FAST = """\
 - Nearly every event says the same. What a round brought of such events, whatever their streams, a typed
   decoder reads in one call; what it refuses goes through the full decoder (`loadgen/usual_reads.py`,
   `loadgen/endpoints/usual.py`). The first token, and all that looks unusual, is read by itself.
-- Then nothing is left of an event but its time, and a stream is told of many at once
-  (`loadgen/transport/inlet.py`): what belongs to one stream is out of the processor's cache by its next event.
+- Then nothing is left of an event but its time, and a stream is told of many at once: what belongs to one
+  stream has left the processor's cache by its next event (`loadgen/transport/inlet.py`).
 - Gaps are put into latency buckets four times a second, and what is gathered then is taken in slices between
   which due requests are sent.
 - A request is bytes made ahead; sending it is one `send`.
