@@ -110,6 +110,17 @@ def test_what_stands_between_a_command_and_the_first_request_waits_for_no_heavy_
     assert found.stdout.split() == []
 
 
+def test_a_plain_url_is_read_without_a_heavy_import() -> None:
+    code = "import sys; from loadgen.target import parse_target as p; p('http://gpu7:8000/v1'); "
+    found = subprocess.run(
+        [sys.executable, "-c", code + "print('httpx' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "False"
+
+
 def test_the_rooms_hide_no_module_of_the_standard_library() -> None:
     """The rooms lie at the top level: a name of the standard library there would shadow it."""
     assert set(ROOMS).isdisjoint(sys.stdlib_module_names)

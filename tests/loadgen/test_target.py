@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
+import re
 import threading
 from pathlib import Path
 
 import pytest
 
+from loadgen import target as target_module
 from loadgen.apikey import ApiKey, ApiKeyError, read_api_key
 from loadgen.target import TargetError, headers, parse_target
 
@@ -63,6 +66,53 @@ def test_a_url_is_normalised(typed: str) -> None:
     if host_header is not None:
         assert target.host_header == host_header
     assert address.server_name == host
+
+
+def parsed(typed: str) -> object:
+    try:
+        return parse_target(typed)
+    except TargetError as error:
+        return str(error)
+
+
+def test_urls_that_are_read_without_httpx_are_read_as_httpx_reads_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = random.Random(20261121)
+    hosts = [
+        "",
+        "localhost",
+        "gpu-7.lan",
+        "10.0.0.1",
+        "127.0.0.1",
+        "1.2.3",
+        "256.1.1.1",
+        "01.2.3.4",
+        "h.",
+        "-a",
+    ]
+    hosts += [
+        "xn--bcher-kva.example",
+        "a_b",
+        "1e3",
+        "0x7f.1",
+        "A.b",
+        "a..b",
+        "[::1]",
+        "9.9.9.9.9",
+        "1.2.3.4a",
+    ]
+    parts = ["", "/", "/v1", "/a.b", "/..", "/.", "/a/../b", "/%41", "/~u", "/v1/models", "//", "/ü", "/a:b"]
+    ports = ["", ":80", ":443", ":8000", ":0", ":99999", ":"]
+    typed = {
+        rng.choice(["http", "https", "HTTP"]) + "://" + rng.choice(hosts) + rng.choice(ports)
+        + "".join(rng.choices(parts, k=rng.randrange(3)))
+        for _ in range(3000)
+    }  # fmt: skip
+    plain = {url: parsed(url) for url in typed}
+    assert sum(bool(target_module._PLAIN.fullmatch(url)) for url in typed) > 200
+    monkeypatch.setattr(target_module, "_PLAIN", re.compile("(?!)"))
+    assert plain == {url: parsed(url) for url in typed}
 
 
 def test_a_unix_socket_is_a_target() -> None:
