@@ -17,8 +17,8 @@ from loadgen.back_off import FIRST_NS, UNREACHABLE, BackOff
 from loadgen.clock import Clock, process_cpu_ns
 from loadgen.endpoints import ENDPOINTS
 from loadgen.flight import Flight
+from loadgen.payloads import Payloads
 from loadgen.plan import Finish, OpenLoad, Plan, SetConcurrency, SetCurve, WorkerCommand
-from loadgen.prompts import prompt
 from loadgen.pulse import Pulse
 from loadgen.records import TICK_NS, Request, Tick, WorkerNote
 from loadgen.resting import rest_after
@@ -53,12 +53,11 @@ class Engine:
     ) -> None:
         self._plan, self._clock, self._loop, self._pool, self._emit = plan, clock, loop, pool, emit
         self._endpoint = ENDPOINTS[plan.template.endpoint]
-        self._head = _request_head(plan)
+        self._payloads = Payloads(plan)
         self._tally = Tally()
         self._flights: set[Flight] = set()
         self._backlog: deque[tuple[int, int]] = deque()
         self._cap = max(1, share(plan.max_in_flight, plan.worker, plan.workers))
-        self._next: tuple[int, bytes] | None = None
         self._alarm = Alarm(loop, clock, self._on_alarm)
         self._schedule: Schedule | None = None
         self._concurrency = 0
@@ -232,33 +231,17 @@ class Engine:
     # sending
 
     def _prepare(self) -> None:
-        """Builds the next request ahead, so that nothing but a write stands between due and sent."""
-        index = self._schedule.next_index if self._schedule is not None else self._closed_index
-        if self._next is None or self._next[0] != index:
-            self._next = (index, self._payload(index))
+        self._payloads.prepare(
+            self._schedule.next_index if self._schedule is not None else self._closed_index
+        )
         resting = self._finishing or self._back_off.active or len(self._flights) >= self._cap
         if self._schedule is not None and not resting:
             self._pool.connect_ahead()
 
-    def _payload(self, index: int) -> bytes:
-        plan = self._plan
-        body = self._endpoint.body(
-            plan.template.fields,
-            prompt(plan.prompt, plan.seed, index),
-            plan.template.max_tokens_field,
-            plan.output_tokens,
-        )
-        return b"%s%d\r\n\r\n%s" % (self._head, len(body), body)
-
     def _launch(self, index: int, due_ns: int, *, waited: bool) -> None:
-        if self._next is not None and self._next[0] == index:
-            payload, self._next = self._next[1], None
-            self._loop.call_soon(self._prepare)
-        else:
-            payload = self._payload(index)
         flight = Flight(
             Request(index=index, worker=self._plan.worker, due_ns=due_ns),
-            payload,
+            self._payloads.take(index),
             self._endpoint,
             self._tally,
             self,
@@ -266,6 +249,7 @@ class Engine:
             one_token_chunks=self._plan.one_token_chunks,
             waited_for_cap=waited,
         )
+        self._loop.call_soon(self._prepare)
         self._flights.add(flight)
         self._tally.sent += 1
         connection = self._pool.idle()
@@ -400,10 +384,3 @@ class Engine:
 
     def _note(self, event: str, message: str = "") -> None:
         self._emit(WorkerNote(self._clock.now_ns(), self._plan.worker, event, message))
-
-
-def _request_head(plan: Plan) -> bytes:
-    """Request line and headers up to `content-length: `, which is the last."""
-    lines = [f"POST {plan.template.path} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in plan.template.headers]
-    return ("\r\n".join(lines) + "\r\ncontent-length: ").encode("latin-1")

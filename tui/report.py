@@ -11,24 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadgen.errors import describe, printable
-from sessions.metrics import THIN_FLOORS
+from tui.cells import number
+from tui.report_load import counts, latencies, steps_table
+from tui.report_machines import activity, energy, gpus_table, server, telemetry
 
 Summary = Mapping[str, Any]
-
-LATENCIES = {
-    "ttft_from_due_ms": "TTFT from due",
-    "ttft_from_sent_ms": "TTFT from sent",
-    "itl_ms": "ITL per token",
-    "chunk_gap_ms": "chunk gap",
-    "tpot_ms": "TPOT",
-    "e2e_ms": "E2E",
-    "send_lag_ms": "send lag (ours)",
-}
-COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
-NOT_MEASURED = "-"
-STEPS = 24
-"""Rows that are shown of a run cut at its changes of load."""
-
 
 LIMITS = 16
 """Rows that are shown of what bound when."""
@@ -38,15 +25,15 @@ def render(summary: Summary) -> str:
     """The whole report, without charts and without colours; ends with a line break."""
     parts = [
         _head(summary),
-        _counts(summary),
-        _latencies(summary),
-        _steps(summary.get("steps") or []),
+        counts(summary),
+        latencies(summary),
+        steps_table(summary.get("steps") or []),
         _marks(summary.get("marks") or []),
-        _gpus(summary.get("gpus") or []),
-        _activity(summary.get("gpus") or []),
-        _energy(summary),
-        _server(summary.get("server") or {}),
-        _telemetry(summary.get("telemetry") or []),
+        gpus_table(summary.get("gpus") or []),
+        activity(summary.get("gpus") or []),
+        energy(summary),
+        server(summary.get("server") or {}),
+        telemetry(summary.get("telemetry") or []),
         _limits(summary.get("limits") or []),
         _errors(summary.get("errors") or {}),
         _notes(summary.get("notes") or []),
@@ -109,262 +96,6 @@ def _marks(marks: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(["marks", *rows])
 
 
-def _counts(summary: Summary) -> str:
-    requests = summary.get("requests") or {}
-    rate = summary.get("rate") or {}
-    through = summary.get("throughput") or {}
-    tokens = summary.get("tokens") or {}
-    estimated = " (estimated from chunks)" if tokens.get("source") == "chunks" else ""
-    rows = [
-        (
-            "requests",
-            [
-                *((name.replace("_", " "), number(requests.get(name), 0)) for name in _REQUESTS),
-                *([("stale", f"{stale:,} (sent again)")] if (stale := summary.get("stale_retries")) else []),
-            ],
-        ),
-        (
-            "rate, rps",
-            [
-                ("offered", number(rate.get("offered_rps"), 2)),
-                ("achieved", number(rate.get("achieved_rps"), 2)),
-                ("completed", f"{number(through.get('request_rps'), 2)} (to the last answer)"),
-            ],
-        ),
-        (
-            "tokens",
-            [
-                ("input", number(tokens.get("input"), 0)),
-                ("output", number(tokens.get("output"), 0) + estimated),
-                ("output/s", number(through.get("output_tps"), 1)),
-                ("total/s", number(through.get("total_tps"), 1)),
-            ],
-        ),
-    ]
-    return "\n".join(f"{name:<10}" + "   ".join(f"{key} {value}" for key, value in row) for name, row in rows)
-
-
-_REQUESTS = ("due", "sent", "succeeded", "failed", "not_sent")
-
-
-def _latencies(summary: Summary) -> str:
-    rows = [["ms", "count", *COLUMNS]]
-    for key, label in LATENCIES.items():
-        figures = summary.get(key) or {}
-        thin = figures.get("thin") or ()
-        cells = [("~" if name in thin else "") + milliseconds(figures.get(name)) for name in COLUMNS]
-        rows.append([label, number(figures.get("count"), 0), *cells])
-    text = aligned(rows)
-    text += "\n~ rests on few samples" if "~" in text else ""
-    if unknown := (summary.get("itl_ms") or {}).get("unknown"):
-        known = (summary.get("requests") or {}).get("succeeded", 0) - unknown
-        text += (
-            f"\nITL is that of {known:,} requests: of {unknown:,} others the server did not say how many "
-            "tokens each chunk bore"
-        )
-    return text
-
-
-def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
-    """The run cut where its load changed; nothing when it did not."""
-    if len(steps) < 2:
-        return ""
-    # Where nobody counted the tokens of a chunk, only the gaps between chunks are known.
-    between = "ITL" if any(step["itl_p50_ms"] is not None for step in steps) else "gap"
-    figures = ("ttft_p50", "ttft_p99", *(f"{_BETWEEN[between]}_{name}" for name in ("p50", "p99")))
-    rows = [
-        [
-            *("from", "to s", "rps", "at once", "sent/s", "tokens/s", "n"),
-            *("TTFT p50", "p99", f"{between} p50", "p99", "J/tok"),
-        ]
-    ]
-    shown = _telling(steps)
-    for step in shown:
-        rows.append(
-            [
-                number(step["from_s"], 1),
-                number(step["to_s"], 1),
-                number(step["offered_rps"], 2),
-                number(step["concurrency"], 0),
-                number(step["achieved_rps"], 2),
-                number(step["output_tps"], 0),
-                number(step.get("count"), 0),
-                *(_figure(step, key) for key in figures),
-                number(step.get("j_per_output_token"), 3),
-            ]
-        )
-    unused = {column for column in (2, 3, 11) if all(row[column] == NOT_MEASURED for row in rows[1:])}
-    rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
-    dropped = len(steps) - len(shown)
-    more = f"\nwithout {dropped} holds and shortest steps: --json has all" if dropped else ""
-    return aligned(rows, left=0) + more
-
-
-def _figure(step: Mapping[str, Any], name: str) -> str:
-    """In ms; a TTFT that rests on too few requests is marked."""
-    value, (metric, _, quantile) = step.get(f"{name}_ms"), name.rpartition("_")
-    thin = metric == "ttft" and value is not None and (step.get("count") or 0) < THIN_FLOORS[quantile]
-    return ("~" if thin else "") + milliseconds(value)
-
-
-_BETWEEN = {"ITL": "itl", "gap": "chunk_gap"}
-
-
-def _telling(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """At most `STEPS`, in order: the holds go first, then the shortest, so that a ramp's end stays."""
-    if len(steps) <= STEPS:
-        return list(steps)
-
-    def weight(i: int) -> tuple[bool, float]:
-        held = not steps[i]["offered_rps"] and not steps[i]["concurrency"]
-        return held, steps[i]["from_s"] - steps[i]["to_s"]
-
-    kept = sorted(sorted(range(len(steps)), key=weight)[:STEPS])
-    return [steps[i] for i in kept]
-
-
-def _gpus(gpus: Sequence[Mapping[str, Any]]) -> str:
-    if not gpus:
-        return ""
-    rows = [["GPU", "name", "util % mean/max", "GiB used at most", "W mean/max", "kJ"]]
-    for gpu in gpus:
-        total = _spread(gpu.get("memory_total_bytes"))[1]
-        used = _spread(gpu.get("memory_used_bytes"))[1]
-        energy = _spread(gpu.get("energy_j"))[0]
-        rows.append(
-            [
-                str(gpu.get("index", NOT_MEASURED)),
-                printable(str(gpu.get("name") or NOT_MEASURED), 24),
-                _mean_max(gpu.get("util_pct")),
-                f"{_scaled(used, 2**30, 1)} of {_scaled(total, 2**30, 1)}",
-                _mean_max(gpu.get("power_w")),
-                _scaled(energy, 1000, 2),
-            ]
-        )
-    return aligned(rows, left=2)
-
-
-def _activity(gpus: Sequence[Mapping[str, Any]]) -> str:
-    """What the chips did, where the driver tells, in means; then what befell them."""
-    rows = [["GPU", "SM %", "DRAM %", "tensor %", "slowed %", "C most", "mem C", "PCIe GB/s", "NVLink GB/s"]]
-    befell = []
-    for gpu in gpus:
-        name = str(gpu.get("index", NOT_MEASURED))
-        means = [_spread(gpu.get(f"{key}_active_pct"))[0] for key in ("sm", "dram", "tensor")]
-        slowed = {word: mean for key, word in _SLOWED if (mean := _spread(gpu.get(key))[0]) is not None}
-        worst = max(slowed, key=lambda word: slowed[word], default=None)
-        rows.append(
-            [
-                name,
-                *(number(mean, 0) for mean in means),
-                NOT_MEASURED
-                if worst is None
-                else f"{slowed[worst]:.0f}" + (f" {worst}" if slowed[worst] else ""),
-                number(_spread(gpu.get("temperature_c"))[1], 0),
-                number(_spread(gpu.get("memory_temperature_c"))[1], 0),
-                *(_traffic(gpu, way) for way in ("pcie", "nvlink")),
-            ]
-        )
-        events = [
-            f"{count:,} {printable(str(kind), 20)}" for kind, count in (gpu.get("events") or {}).items()
-        ]
-        if gpu.get("lost_pct"):
-            events.append(f"lost for {gpu['lost_pct']:.0f} % of the time")
-        if (age_s := _spread(gpu.get("age_s"))[1]) is not None and age_s >= 2:
-            events.append(f"its figures were up to {age_s:.0f} s old")
-        if events:
-            befell.append(f"GPU {name}: {', '.join(events)}")
-    unused = {column for column in range(1, 9) if all(row[column] == NOT_MEASURED for row in rows[1:])}
-    rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
-    # Temperatures alone are no reason for a second table.
-    table = aligned(rows) if not {1, 2, 3, 4, 7, 8} <= unused else ""
-    return "\n".join(part for part in (table, *befell) if part)
-
-
-_SLOWED = (
-    ("power_throttled_pct", "power"),
-    ("thermal_throttled_pct", "heat"),
-    ("brake_throttled_pct", "brake"),
-)
-
-
-def _traffic(gpu: Mapping[str, Any], way: str) -> str:
-    """Both directions, means."""
-    means = [_spread(gpu.get(f"{way}_{one}_bytes_per_s"))[0] for one in ("rx", "tx")]
-    known = [mean for mean in means if mean is not None]
-    return number(sum(known) / 1e9, 1) if known else NOT_MEASURED
-
-
-def _energy(summary: Summary) -> str:
-    """Joules, what a token takes of them, and money where a table of prices was given."""
-    energy = summary.get("energy") or {}
-    rows = []
-    if energy.get("joules") is not None:
-        how = "" if energy.get("source") == "counter" else " (integrated from power)"
-        gap = energy.get("gap_s") or 0
-        said = [f"{energy['joules'] / 1000:,.2f} kJ{how}"]
-        if energy.get("gpus", 1) > 1:
-            said.append(f"{energy['gpus']} GPUs")
-        if gap > 0:
-            said.append(f"{gap:,.1f} s not known")
-        if energy.get("mean_w") is not None:
-            said.append(f"{number(energy['mean_w'], 0)} W")
-        if energy.get("j_per_output_token") is not None:
-            said.append(f"{number(energy['j_per_output_token'], 3)} J/output token")
-            said.append(f"{number(energy['output_tps_per_w'], 2)} tokens/s/W")
-        rows.append("energy    " + "   ".join(said))
-    cost = summary.get("cost")
-    if cost is not None:
-        rows.append("cost      " + _money(cost))
-    return "\n".join(rows)
-
-
-def _money(cost: Mapping[str, Any]) -> str:
-    missing = [printable(str(name), 40) for name in cost.get("gpus_without_price") or []]
-    if missing:
-        return f"no price for {', '.join(missing)} in {printable(str(cost.get('table')), 60)}"
-    if cost.get("per_hour") is None:
-        return "no GPU was seen that could be paid for"
-    unit = printable(str(cost.get("currency") or ""), 8)
-    dated = printable(str(cost.get("dated") or "no date"), 20)
-    return (
-        f"{number(cost.get('per_million_output_tokens'), 2)} {unit} a million output tokens   "
-        f"{number(cost['per_hour'], 2)} {unit}/h   (prices of {dated})"
-    )
-
-
-def _server(server: Mapping[str, Any]) -> str:
-    """The server's own latencies: beside ours, the difference is network and client."""
-    said = [
-        f"{label} p50 {_own(own, 'p50')} p99 {_own(own, 'p99')}"
-        for name, label in (("ttft_ms", "TTFT"), ("itl_ms", "ITL"), ("queue_ms", "queue"))
-        if (own := server.get(name))
-    ]
-    return f"server's own, ms   {'   '.join(said)}" if said else ""
-
-
-def _own(own: Mapping[str, Any], name: str) -> str:
-    """A quantile of a server's histogram; `<10.0` or `>80,000` where its buckets tell no more."""
-    low, high = (own.get("between") or {}).get(name, (None, None))
-    if low is None:
-        return milliseconds(own[name])
-    return f">{milliseconds(low)}" if high is None else f"<{milliseconds(high)}"
-
-
-def _telemetry(sources: Sequence[Mapping[str, Any]]) -> str:
-    """Sources that did not work, each with what it said first and how often; others show by their figures."""
-    lines = []
-    for source in sources:
-        failed = [said for said in source.get("said") or [] if not said["ok"]]
-        if failed:
-            again = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-            text = printable(str(failed[0]["message"]), 300) + again
-            if source["ok"]:
-                text += "; it answered again"
-            lines += textwrap.wrap(text, 80, initial_indent="  - ", subsequent_indent="    ")
-    return "\n".join(["telemetry that was missing", *lines]) if lines else ""
-
-
 def _limits(limits: Sequence[Mapping[str, Any]]) -> str:
     """What bound when."""
     if not limits:
@@ -404,44 +135,3 @@ def _notes(notes: Sequence[str]) -> str:
         text = printable(str(note), 300)
         lines += textwrap.wrap(text, 80, initial_indent="  - ", subsequent_indent="    ")
     return "\n".join(["notes on the session", *lines]) if lines else ""
-
-
-def _spread(value: Any) -> tuple[float | None, float | None]:
-    """Mean and maximum of a figure that may also be a single number."""
-    if isinstance(value, Mapping):
-        return value.get("mean"), value.get("max")
-    return value, value
-
-
-def _mean_max(value: Any) -> str:
-    mean, most = _spread(value)
-    return f"{number(mean, 0)} / {number(most, 0)}"
-
-
-def _scaled(value: float | None, unit: float, places: int) -> str:
-    return number(None if value is None else value / unit, places)
-
-
-def number(value: float | None, places: int) -> str:
-    """With thousands separated; a dash for None."""
-    return NOT_MEASURED if value is None else f"{value:,.{places}f}"
-
-
-def milliseconds(value: float | None) -> str:
-    """Three to four digits that matter: 0.42, 15.1, 231, 12,043."""
-    if value is None:
-        return NOT_MEASURED
-    return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
-
-
-def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Columns as wide as their widest cell; the first `left` of them flush left, figures flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.ljust(width) if i < left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)

@@ -102,7 +102,10 @@ class Framing:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise BadResponse(self._broken or f"not HTTP: {error}") from None
+            if not self.ended:
+                raise BadResponse(self._broken or f"not HTTP: {error}") from None
+            # What follows a whole response is nobody's, and cannot spoil it.
+            self.keep_alive = False
         pieces = self._body
         if not pieces:
             self.whole_next = False
@@ -126,6 +129,10 @@ class Framing:
         return None
 
     # what httptools calls, inside feed_data
+
+    def on_message_begin(self) -> None:
+        if self.ended:
+            raise ValueError("a response that was not asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_bytes += len(name) + len(value)

@@ -41,6 +41,9 @@ class Tunnel:
             raise TunnelRefused("the proxy's answer is not HTTP")
         if status[1] == b"407":
             raise TunnelRefused("the proxy wants a user name or password (HTTP 407), and none is sent")
+        if status[1].startswith(b"1"):  # not its last word
+            self._answer = b""
+            return self.feed(rest)
         if not status[1].startswith(b"2"):
             reason = printable((status[2] or b"").decode("latin-1"), 60)
             raise TunnelRefused(f"the proxy refused a tunnel: HTTP {status[1].decode()} {reason}".rstrip())

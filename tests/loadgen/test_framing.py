@@ -122,6 +122,15 @@ def test_repeated_headers_are_all_kept_and_read_as_one_list() -> None:
     assert framing.ended
 
 
+@pytest.mark.parametrize("more", [b"HTTP/1.1 500 Oops\r\ncontent-length: 2\r\n\r\nno", b"\0garbage"])
+def test_what_follows_a_whole_response_in_the_same_read_is_nobodys(more: bytes) -> None:
+    framing, told = framed()
+    assert framing.feed(CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + more) == b"abc"
+    assert framing.ended
+    assert not framing.keep_alive
+    assert [status for status, _ in told] == [200]
+
+
 def test_a_response_without_a_length_lasts_until_the_connection_closes() -> None:
     framing, _ = framed()
     assert framing.feed(b"HTTP/1.1 200 OK\r\n\r\nabc") == b"abc"

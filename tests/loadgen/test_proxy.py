@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from loadgen.plan import ClosedLoad, RequestTemplate
-from loadgen.probe.ask import probe
 from loadgen.probe.probed import ProbeError
 from loadgen.target import TargetError, headers, parse_target
 from tests.loadgen.engine_runs import plan, run_engine
+from tests.loadgen.probing import short_probe
 from tests.loadgen.raw_server import RawServer, good
 
 
@@ -114,17 +114,7 @@ def test_the_probe_asks_through_the_proxy_and_hands_the_load_the_absolute_form(s
     async def body() -> tuple[list[str], str]:
         async with ForwardingProxy() as proxy:
             target = parse_target(simulator_url, proxy=proxy.url)
-            probed = await probe(
-                target,
-                None,
-                model=None,
-                endpoint="completions",
-                input_tokens=16,
-                output_tokens=4,
-                seed=0,
-                on_note=lambda _: None,
-                lengths_given=True,
-            )
+            probed = await short_probe(target)
             return proxy.asked, probed.template.path
 
     asked, path = asyncio.run(body())
@@ -136,10 +126,7 @@ def test_the_probe_asks_through_the_proxy_and_hands_the_load_the_absolute_form(s
 def test_a_proxy_that_is_not_there_is_named_and_not_the_server() -> None:
     async def body() -> None:
         target = parse_target("http://llm.example", proxy="http://127.0.0.1:9")
-        await probe(
-            target, None, model=None, endpoint="auto", input_tokens=8, output_tokens=2, seed=0,
-            on_note=lambda _: None, lengths_given=True,
-        )  # fmt: skip
+        await short_probe(target, endpoint="auto")
 
     with pytest.raises(ProbeError, match=r"is the proxy at 127\.0\.0\.1:9 running"):
         asyncio.run(body())

@@ -11,12 +11,12 @@ import pytest
 import trustme
 
 from loadgen.plan import ClosedLoad, Deadlines, RequestTemplate
-from loadgen.probe.ask import probe
 from loadgen.probe.probed import ProbeError
 from loadgen.target import Target, headers, parse_target
 from loadgen.tls import context
 from loadgen.transport.tunnel import Tunnel, TunnelRefused
 from tests.loadgen.engine_runs import Emitted, plan, run_engine
+from tests.loadgen.probing import short_probe
 from tests.loadgen.raw_server import good
 from tests.loadgen.test_transport import TlsServer
 
@@ -177,17 +177,7 @@ def test_the_probe_takes_the_same_tunnel_and_says_when_the_proxy_wants_credentia
         async with TunnelProxy(0, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as proxy:
             target = parse_target("https://llm.example", ca_file=ca_file, proxy=proxy.url)
             with pytest.raises(ProbeError, match=r"wants a user name or password \(HTTP 407\)"):
-                await probe(
-                    target,
-                    None,
-                    model="m",
-                    endpoint="completions",
-                    input_tokens=16,
-                    output_tokens=4,
-                    seed=0,
-                    on_note=lambda _: None,
-                    lengths_given=True,
-                )
+                await short_probe(target, model="m")
             return proxy.heads
 
     heads = asyncio.run(body())
@@ -199,3 +189,9 @@ def test_an_endless_answer_of_a_proxy_is_given_up() -> None:
     assert not tunnel.feed(b"HTTP/1.1 200 OK\r\n" + b"x" * 65_000)
     with pytest.raises(TunnelRefused, match="more than 65536 bytes"):
         tunnel.feed(b"x" * 1000)
+
+
+def test_what_a_proxy_says_before_its_answer_is_passed_over() -> None:
+    tunnel = Tunnel("llm.example:443")
+    assert not tunnel.feed(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 ")
+    assert tunnel.feed(b"OK\r\n\r\n")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sessions.devices import BOUNDS_CAP, SOURCES_CAP, metered, powered, reasons
-from sessions.timeline import Timeline
 from telemetry.records import (
     GpuDevice,
     GpuDevices,
@@ -16,15 +15,9 @@ from telemetry.records import (
     HostSample,
     ServerSample,
 )
+from tests.sessions.folding import folded
 
 S = 1_000_000_000
-
-
-def folded(*records) -> Timeline:
-    timeline = Timeline()
-    for record in records:
-        timeline.apply(record)
-    return timeline
 
 
 def said(*devices: GpuDevice, t_ns: int = 1, source: str = "nvml") -> GpuDevices:

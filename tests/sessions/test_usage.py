@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from sessions.records import LoadChange
-from sessions.timeline import Timeline
 from sessions.usage import gpus_over, hosts_over, server_over, sources_over
 from telemetry.records import (
     GpuDevice,
@@ -18,15 +17,9 @@ from telemetry.records import (
     ServerSample,
     SourceNote,
 )
+from tests.sessions.folding import folded
 
 S = 1_000_000_000
-
-
-def folded(*records) -> Timeline:
-    timeline = Timeline()
-    for record in records:
-        timeline.apply(record)
-    return timeline
 
 
 def sample(t_s: float, age_ns: int | None = None, **values) -> GpuSamples:

@@ -15,8 +15,8 @@ import msgspec
 
 from loadgen.errors import printable
 from sessions.config import RunConfig
+from tui.cells import milliseconds, number
 from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError
-from tui.report import milliseconds, number
 
 if TYPE_CHECKING:
     from sessions.frame import ChartMark, Frame

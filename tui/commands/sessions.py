@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tui.cells import aligned, milliseconds, number
 from tui.commands import live, load
 from tui.commands.exits import OK, one_line
 from tui.commands.parser import Parser
-from tui.report import aligned, milliseconds, number
 
 HEAD = ("session", "state", "target", "model", "s", "requests", "TTFT p50 ms", "valid")
 

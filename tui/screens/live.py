@@ -46,6 +46,8 @@ _SEEKS_NS = {
 _LOAD_STEPS = {"load_up": 1, "load_down": -1, "load_up_ten": 10, "load_down_ten": -10}
 _LOAD_ACTIONS = (*_LOAD_STEPS, "load_exact", "hold", "stop", "mark")
 _LEAVING = {"f": "finished", "d": "detached", "a": "aborted"}
+_STOPS = ("load", "mark", "limit", "warning", "error")
+"""Events to which `n` and `N` go."""
 
 
 class LiveScreen(Screen[None]):
@@ -242,7 +244,8 @@ class LiveScreen(Screen[None]):
         self._say("stopped sending: up/down or = sends again")
 
     def _ask_mark(self) -> None:
-        self._scene = replace(self._scene, prompt=Prompt("mark", "mark (words are optional):"), notice="")
+        when = "mark" if self._scene.playhead.following else "mark now, not at the time shown"
+        self._scene = replace(self._scene, prompt=Prompt("mark", f"{when} (words are optional):"), notice="")
 
     def _type(self, key: str, character: str | None) -> None:
         prompt = self._scene.prompt
@@ -294,7 +297,7 @@ class LiveScreen(Screen[None]):
     def _mark_after(self, forward: bool) -> None:
         view, at_ns = self._view, self._scene.playhead.at_ns
         everything = view.frame(view.last_ns, TICK_NS, 1).marks
-        times = sorted(mark.t_ns for mark in everything if mark.kind in ("load", "mark", "warning", "error"))
+        times = sorted(mark.t_ns for mark in everything if mark.kind in _STOPS)
         to_ns = next_mark_ns(times, at_ns) if forward else previous_mark_ns(times, at_ns)
         if to_ns is None:
             self._say("no mark after this one" if forward else "no mark before this one")

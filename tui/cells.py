@@ -1,0 +1,49 @@
+"""Figures and tables as plain text. What is None was not measured and is a dash, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NOT_MEASURED = "-"
+
+
+def spread(value: Any) -> tuple[float | None, float | None]:
+    """Mean and maximum of a figure that may also be a single number."""
+    if isinstance(value, Mapping):
+        return value.get("mean"), value.get("max")
+    return value, value
+
+
+def mean_max(value: Any) -> str:
+    mean, most = spread(value)
+    return f"{number(mean, 0)} / {number(most, 0)}"
+
+
+def scaled(value: float | None, unit: float, places: int) -> str:
+    return number(None if value is None else value / unit, places)
+
+
+def number(value: float | None, places: int) -> str:
+    """With thousands separated; a dash for None."""
+    return NOT_MEASURED if value is None else f"{value:,.{places}f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Three to four digits that matter: 0.42, 15.1, 231, 12,043."""
+    if value is None:
+        return NOT_MEASURED
+    return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Columns as wide as their widest cell; the first `left` of them flush left, figures flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
