@@ -13,6 +13,9 @@ from pathlib import Path
 import pynvml
 import pytest
 
+from telemetry import nvml_events
+from telemetry.nvml_events import EventWatch
+
 SOURCE = Path(__file__).parent / "fake_nvml.c"
 
 
@@ -48,6 +51,15 @@ def nvml_libraries(tmp_path_factory):
 @pytest.fixture
 def load_nvml(nvml_libraries, tmp_path, monkeypatch):
     """`load_nvml(build)` puts a build under pynvml in this process, until the test ends."""
+    watches = []
+    start = EventWatch.start
+
+    def started(watch: EventWatch, handles: list) -> str:
+        watches.append(watch)
+        return start(watch, handles)
+
+    monkeypatch.setattr(EventWatch, "start", started)
+    monkeypatch.setattr(nvml_events, "WAIT_MS", 20)
 
     def load(build: str) -> FakeNvml:
         fake = FakeNvml(nvml_libraries[build], tmp_path / "nvml.txt")
@@ -58,7 +70,14 @@ def load_nvml(nvml_libraries, tmp_path, monkeypatch):
         monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
         return fake
 
-    return load
+    yield load
+    # A watch waits in this library: it must be out before another takes its place.
+    for watch in watches:
+        watch.stop()
+    for thread in threading.enumerate():
+        if thread.name == "telemetry nvml events":
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 @pytest.fixture
