@@ -6,10 +6,11 @@ python -m benchmarks.client.clients.ours PORT STREAMS REQUESTS [--errors] [--loo
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import sys
 from itertools import accumulate, takewhile
+
+import msgspec
 
 from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
 from loadgen.arrivals import UNIT_POINTS, steady
@@ -20,7 +21,7 @@ from loadgen.plan import Address, ClosedLoad, Finish, OpenLoad, Plan, PromptPlan
 from loadgen.prompts import prompt
 from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
-from sessions.worker import new_loop
+from sessions.worker import new_loop, quiet_garbage
 
 
 def body_of(plan: Plan, index: int) -> bytes:
@@ -48,21 +49,21 @@ def errors_ns(plan: Plan, port: int, requests: list[Request]) -> list[int]:
     return errors
 
 
-async def run(plan: Plan, port: int, records: list[Request], ticks: list[Tick]) -> None:
+async def run(plan: Plan, port: int, records: list[bytes], ticks: list[Tick]) -> None:
+    """`records` are packed, as a worker packs them for its journal: it keeps no objects of them either."""
     loop = asyncio.get_running_loop()
     clock = MonotonicClock(plan.origin_ns)
+    packed = msgspec.msgpack.Encoder().encode
 
     def emit(record: object) -> None:
         if isinstance(record, Request):
-            records.append(record)
+            records.append(packed(record))
         elif isinstance(record, Tick):
             ticks.append(record)
 
     where: list[tuple[socket.AddressFamily, object]] = [(socket.AF_INET, ("127.0.0.1", port))]
     engine = Engine(plan, clock, loop, Pool(loop, clock, where), emit)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 100_000)
+    quiet_garbage()
     engine.start()
     await engine.idle.wait()
     engine.command(Finish(5.0))
@@ -99,12 +100,13 @@ def main() -> None:
         chunk_counts=args.counted,
         max_in_flight=max(4096, args.streams),
     )
-    records: list[Request] = []
+    packed: list[bytes] = []
     ticks: list[Tick] = []
     loop = asyncio.new_event_loop() if args.loop == "asyncio" else new_loop()
     started_ns, cpu_ns = monotonic_ns(), process_cpu_ns()
-    loop.run_until_complete(run(plan, args.port, records, ticks))
+    loop.run_until_complete(run(plan, args.port, packed, ticks))
     cpu_ns = process_cpu_ns() - cpu_ns
+    records = [msgspec.msgpack.decode(record, type=Request) for record in packed]
     failed = [record.error for record in records if record.error is not None]
     if failed:
         sys.exit(f"ours: {len(failed)} requests failed, the first: {failed[0]}")
