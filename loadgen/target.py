@@ -10,6 +10,7 @@ import msgspec
 
 from loadgen.errors import printable
 from loadgen.plan import Address
+from loadgen.version import VERSION
 
 if TYPE_CHECKING:
     from loadgen.apikey import ApiKey
@@ -171,7 +172,7 @@ def headers(target: Target, api_key: ApiKey | None) -> list[tuple[str, str]]:
         ("content-type", "application/json"),
         ("accept", "text/event-stream"),
         ("accept-encoding", "identity"),
-        ("user-agent", f"ttftop/{_version()}"),
+        ("user-agent", f"ttftop/{VERSION}"),
     ]
     if api_key is not None:
         made.append(("authorization", f"Bearer {api_key.reveal()}"))
@@ -207,12 +208,3 @@ def _shown(text: str) -> str:
     """What was typed, without what may be a secret in it."""
     text = re.sub(r"(\A|//)[^/?#@]*@", r"\1***@", text[:500])
     return printable(re.sub(r"\?.+", "?***", text, flags=re.DOTALL), 120)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("ttftop")
-    except PackageNotFoundError:
-        return "0"

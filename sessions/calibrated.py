@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
 import platformdirs
 import tomli
 import tomli_w
+
+from loadgen.version import VERSION
 
 FILE = "calibration.toml"
 FORMAT = "ttftop-calibration"
@@ -70,15 +71,13 @@ class Calibration(msgspec.Struct, frozen=True):
 
 
 def this_machine() -> Machine:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         loop = f"uvloop {version('uvloop')}"
     except PackageNotFoundError:
         loop = "asyncio"
-    try:
-        ours = version("ttftop")
-    except PackageNotFoundError:
-        ours = "unknown"
-    return Machine(_cpu(), cores(), platform.release(), platform.python_version(), loop, ours)
+    return Machine(_cpu(), cores(), platform.release(), platform.python_version(), loop, VERSION)
 
 
 def cores() -> int:

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
 
+from loadgen.version import VERSION
 from sessions.config import RunConfig
 from sessions.manifest import ClockAnchor, Manifest, SessionInfo, write
 from sessions.store import create
@@ -46,13 +46,6 @@ class HostWord(msgspec.Struct, omit_defaults=True):
     state: str
     message: str = ""
     exit_code: int = 0
-
-
-def ttftop_version() -> str:
-    try:
-        return version("ttftop")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 class Launched:
@@ -125,7 +118,7 @@ def launch(config: RunConfig, *, root: Path, api_key: str | None) -> Launched:
                 id=directory.name,
                 name=config.name or directory.name,
                 started_at=now.isoformat(timespec="milliseconds"),
-                ttftop_version=ttftop_version(),
+                ttftop_version=VERSION,
                 python=platform.python_version(),
                 host=socket.gethostname(),
             ),

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from loadgen.version import VERSION
 from tui.commands import COMMANDS
 from tui.commands.exits import INTERRUPTED, OK, USAGE, CommandError, one_line
 from tui.commands.parser import Parser, did_you_mean
@@ -78,7 +79,7 @@ def dispatch(arguments: list[str]) -> int:
         print(HELP.format(commands=rows), end="")
         return OK
     if first in ("-V", "--version"):
-        print(f"ttftop {version()}")
+        print(f"ttftop {VERSION}")
         return OK
     name, rest = command_of(arguments)
     module = importlib.import_module(COMMANDS[name][0])
@@ -102,16 +103,6 @@ def command_of(arguments: list[str]) -> tuple[str, list[str]]:
     raise CommandError(
         f"unknown command {one_line(first)!r}{near or ', need ' + ', '.join(COMMANDS) + ' or a URL'}"
     )
-
-
-def version() -> str:
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("ttftop")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":
