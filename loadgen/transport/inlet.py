@@ -11,6 +11,7 @@ import socket
 from typing import Any, Protocol
 
 TOLD_AT_ONCE = 64
+"""Reads that wait in one inlet at the most."""
 
 
 class Receiver(Protocol):

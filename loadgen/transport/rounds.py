@@ -134,7 +134,6 @@ class Rounds:
             reads.append((inlet, data, ancillary, now_ns()))
         if usual:
             others += self._take_in(usual)
-        # What the others brought is read already, and must not be lost by one who fails.
         for inlet, data, ancillary, read_ns in others:
             try:
                 inlet.tell(data, *self._reader.time_of(stamp_in(ancillary), read_ns))
@@ -154,8 +153,12 @@ class Rounds:
             [read_ns for _, _, _, read_ns in reads],
         )
         for (inlet, data, _, _), what, t_ns, stamped in zip(reads, said, times_ns, by_kernel, strict=True):
-            inlet.hold(what, t_ns, stamped, len(data))
+            try:
+                inlet.hold(what, t_ns, stamped, len(data))
+            except Exception as error:
+                self._complain(error)
         return []
 
     def _complain(self, error: Exception) -> None:
+        """What the others brought is read already, and must not be lost by one who fails."""
         self._loop.call_exception_handler({"message": "a read could not be taken in", "exception": error})

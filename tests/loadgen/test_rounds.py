@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from loadgen.clock import MonotonicClock, monotonic_ns
+from loadgen.transport import inlet as inlets
 from loadgen.transport import rounds as rounds_of
 from loadgen.transport.rounds import Rounds
 from loadgen.transport.stamps import StampedReader
@@ -32,6 +33,10 @@ class Ear:
         self.times_ns.append(t_ns)
         self.then(data)
 
+    def on_usual(self, said: list[bytes], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+        for data, t_ns in zip(said, times_ns, strict=True):
+            self.on_read(data, t_ns, False)
+
     def on_lost(self, error: OSError) -> None:
         self.lost.append(error)
 
@@ -45,13 +50,13 @@ class Bench:
         self._stack = stack
         stack.callback(self.rounds.close)
 
-    def pair(self, ear: Ear) -> tuple[socket.socket, socket.socket]:
+    def pair(self, ear: Ear, usual_end: bytes | None = None) -> tuple[socket.socket, socket.socket]:
         """One end to write to, and the other, which `ear` hears."""
         far, near = socket.socketpair()
         near.setblocking(False)
         self._stack.callback(far.close)
         self._stack.callback(near.close)
-        self.rounds.add(near, ear)
+        self.rounds.add(near, ear).usual_end = usual_end
         return far, near
 
 
@@ -176,6 +181,31 @@ def test_a_receiver_that_fails_costs_the_others_nothing() -> None:
                 end.send(b"x")
             await until(lambda: all(ear.heard for ear in ears))
             assert [ear.heard for ear in ears] == [[b"x"]] * 3
+            assert [str(error) for error in told] == ["not understood"]
+
+    asyncio.run(body())
+
+
+def test_a_receiver_that_fails_at_what_was_held_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inlets, "TOLD_AT_ONCE", 1)
+
+    async def body() -> None:
+        told: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: told.append(what["exception"]))
+
+        def fail(data: bytes) -> None:
+            raise ValueError("not understood")
+
+        with ExitStack() as stack:
+            bench, ears = Bench(stack), [Ear(), Ear(fail), Ear(), Ear()]
+            bench.rounds.understand = lambda reads: list(reads) if b"odd" not in reads else []
+            ends = [bench.pair(ear, usual_end=b"d" if ear is not ears[3] else None)[0] for ear in ears]
+            for end, data in zip(ends, [b"held", b"held", b"odd", b"other"], strict=True):
+                end.send(data)
+            await until(lambda: all(ear.heard for ear in ears))
+            assert [ear.heard for ear in ears] == [[b"held"], [b"held"], [b"odd"], [b"other"]]
             assert [str(error) for error in told] == ["not understood"]
 
     asyncio.run(body())
