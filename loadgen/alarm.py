@@ -53,6 +53,8 @@ class Alarm:
 
     def set(self, at_ns: int | None) -> None:
         """Rings at session time `at_ns` (at once if that has passed); None disarms."""
+        if at_ns == self.at_ns:
+            return
         self.at_ns = at_ns
         if self._fd < 0:
             self._set_on_loop(at_ns)

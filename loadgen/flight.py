@@ -202,31 +202,29 @@ class Flight:
         Raises:
             SseLimitError: a line or an event is longer than the limit.
         """
-        bearing, sse = 0, self._sse
+        bearing, begin, sse = 0, 0, self._sse
         if not sse.at_rest:
             # The first event of a stream, or the rest of one: whole events may follow it.
             cut = data.find(b"\n\n") + 2
             if 2 <= cut < len(data):
-                bearing = self._on_events(sse.feed(data[:cut]), t_ns)
-                data = data[cut:]
+                bearing, begin = self._on_events(sse.feed(data[:cut]), t_ns), cut
         if sse.at_rest:
-            taken, size = self._on_usual(t_ns, data)
+            taken, begin = self._on_usual(t_ns, data, begin)
             bearing += taken
-            if size == len(data):
+            if begin == len(data):
                 return bearing
-            data = data[size:]
-        return bearing + self._on_events(sse.feed(data), t_ns)
+        return bearing + self._on_events(sse.feed(data[begin:]), t_ns)
 
-    def _on_usual(self, t_ns: int, data: bytes) -> tuple[int, int]:
-        """Takes in the usual events at the start of `data`: how many, and how many bytes they take."""
+    def _on_usual(self, t_ns: int, data: bytes, begin: int) -> tuple[int, int]:
+        """Takes in the usual events in `data` from `begin` on: how many, and where they end."""
         if self._chunk_counts:
-            counted, size = usual_events(self._endpoint.counted, data)
+            counted, end = usual_events(self._endpoint.counted, data, begin)
             if not self._one_token_each(counted):
-                return 0, 0
+                return 0, begin
             self._on_usages(counted)
-            return self._tokens.together(t_ns, len(counted), 1, False), size
-        usual, size = usual_events(self._endpoint.usual, data)
-        return (self._tokens.together(t_ns, len(usual), None, False) if usual else 0), size
+            return self._tokens.together(t_ns, len(counted), 1, False), end
+        usual, end = usual_events(self._endpoint.usual, data, begin)
+        return (self._tokens.together(t_ns, len(usual), None, False) if usual else 0), end
 
     def _one_token_each(self, events: list[Counted[Any]]) -> bool:
         """There are some, of a server that counts tokens, and each bears one."""

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import os
+import random
 import subprocess
 import sys
 import time
@@ -71,6 +73,16 @@ def jobs(names: list[str], clients: list[str], rounds: int, tool_rounds: int, at
     return made
 
 
+def in_turn(due: list[Job], number: int) -> list[Job]:
+    """Case by case, each in an order drawn for the round: nobody always follows the same client."""
+    turns = []
+    for _, group in itertools.groupby(due, key=lambda job: job.case):
+        row = list(group)
+        random.Random(number).shuffle(row)
+        turns += row
+    return turns
+
+
 def benchmark(result: dict[str, Any], planned: list[Job], results: Path | None) -> None:
     """Measures round by round, all clients in turn; keeps what there is after each round."""
     began, began_at = time.monotonic(), now()
@@ -78,7 +90,7 @@ def benchmark(result: dict[str, Any], planned: list[Job], results: Path | None) 
     runs: dict[tuple[str, str], list[Told]] = {(job.case, job.who): [] for job in planned}
     why: dict[tuple[str, str], str] = {}
     for number in range(1, max((job.rounds for job in planned), default=0) + 1):
-        due = [job for job in planned if number <= job.rounds]
+        due = in_turn([job for job in planned if number <= job.rounds], number)
         for count, job in enumerate(due, 1):
             row = (job.case, job.who)
             took = f"{time.monotonic() - began:.0f} s"

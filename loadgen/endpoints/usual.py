@@ -67,43 +67,43 @@ _LAST_EVENTS = 5
 """A response ends with events of its own (finish reason, usage, `[DONE]`): so many are looked at singly."""
 
 
-def usual_events(decode_lines: DecodeLines[T], data: bytes) -> tuple[list[T], int]:
-    """The usual events at the start of `data`, and how many bytes they take; `([], 0)` when none do.
-
-    `data` starts where an event starts. What the bytes after the usual events hold is unknown.
+def usual_events(decode_lines: DecodeLines[T], data: bytes, begin: int = 0) -> tuple[list[T], int]:
+    """The usual events in `data` from `begin` on, where an event starts, and where they end: at `begin`
+    when there are none. What the bytes after them hold is unknown.
     """
-    if not data.startswith(b"data: {") or b"\r" in data:
-        return [], 0
+    none: tuple[list[T], int] = [], begin
+    if not data.startswith(b"data: {", begin) or data.find(b"\r", begin) >= 0:
+        return none
     end = len(data)
-    if data.find(b"\n", 7, -2) < 0:
+    if data.find(b"\n", begin + 7, -2) < 0:
         # One event, as nearly every read brings it.
         if not data.endswith(b"}\n\n"):
-            return [], 0
+            return none
         # Not by `_one`: that costs a quarter more, at nearly every read.
         try:
-            events = decode_lines(data[6:])
+            events = decode_lines(data[begin + 6 :])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return [], 0
-        return (events, end) if len(events) == 1 else ([], 0)
+            return none
+        return (events, end) if len(events) == 1 else none
     for _ in range(_LAST_EVENTS):
-        start = data.rfind(b"\n\n", 0, end - 2) + 2
+        start = data.rfind(b"\n\n", begin, end - 2) + 2
         if start < 2:
-            events = _one(decode_lines, data[:end])
-            return events, end if events else 0
+            events = _one(decode_lines, data[begin:end])
+            return (events, end) if events else none
         if _one(decode_lines, data[start:end]):
             break
         end = start
     else:
-        return [], 0
+        return none
     # Where one event meets the next stands a tab: no JSON string may hold one, and no value may go on
     # behind it, since between `}` and `{` of one value a comma or a colon must stand. So each event holds
     # whole values, and as many values as events means one in each.
-    parts = data[6 : end - 2].split(b"}\n\ndata: {")
+    parts = data[begin + 6 : end - 2].split(b"}\n\ndata: {")
     values = b"}\t{".join(parts)
     if b"\n" in values:
-        return [], 0
+        return none
     events = _exactly(len(parts), decode_lines, values)
-    return events, end if events else 0
+    return (events, end) if events else none
 
 
 def values_of(decode_lines: DecodeLines[T], values: list[bytes]) -> list[T]:
