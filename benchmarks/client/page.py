@@ -45,7 +45,7 @@ How fast and how exact the load engine is, beside other clients on the same core
 
 from what it measured; no figure in it was typed. Measured {when} in {result["seconds"] / 60:.0f} minutes.
 Machine: {at["cpu"]}, {at["cores"]} cores, {at["system"]}, Python {at["python"]}. Figures are medians of the
-rounds, in which all clients take turns, in an order drawn for each round; where a table does not say how
+rounds, in which all clients take turns; where a table does not say how
 many, of {_rounds(result)}. The clients ran on one core, the server on another, priority
 {at["priority"]}; the load average after a row's last round, the benchmark's own processes in it, was
 {load}. Absolute figures move with the machine: compare the rows of one table.
