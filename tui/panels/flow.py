@@ -41,7 +41,8 @@ def rate(
             ascii_only=look.ascii_only,
         )
         side = [[("REQ/S  ", "title"), (f"{word} ", "label"), (offered, "offered")]]
-        side.append([("       ", ""), *sent, ("  ", ""), *done])
+        indent: Run = ("       ", "")
+        side.append(chosen([Field(0, indent, *sent), Field(1, *done)], at.side - 1, gap=2))
     return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, look)
 
 
