@@ -60,6 +60,17 @@ class Bench:
         return far, near
 
 
+def complaints() -> list[str]:
+    """What the running loop's exception handler is told from now on."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, what: told.append(str(what["exception"])))
+    return told
+
+
+def not_understood(data: bytes) -> None:
+    raise ValueError("not understood")
+
+
 async def until(true: Callable[[], bool]) -> None:
     async def wait() -> None:
         while not true():
@@ -168,20 +179,15 @@ def test_a_round_is_followed_by_the_rest_that_is_allowed(monkeypatch: pytest.Mon
 
 def test_a_receiver_that_fails_costs_the_others_nothing() -> None:
     async def body() -> None:
-        told: list[object] = []
-        asyncio.get_running_loop().set_exception_handler(lambda loop, what: told.append(what["exception"]))
-
-        def fail(data: bytes) -> None:
-            raise ValueError("not understood")
-
+        told = complaints()
         with ExitStack() as stack:
-            bench, ears = Bench(stack), [Ear(), Ear(fail), Ear()]
+            bench, ears = Bench(stack), [Ear(), Ear(not_understood), Ear()]
             ends = [bench.pair(ear)[0] for ear in ears]
             for end in ends:
                 end.send(b"x")
             await until(lambda: all(ear.heard for ear in ears))
             assert [ear.heard for ear in ears] == [[b"x"]] * 3
-            assert [str(error) for error in told] == ["not understood"]
+            assert told == ["not understood"]
 
     asyncio.run(body())
 
@@ -192,21 +198,16 @@ def test_a_receiver_that_fails_at_what_was_held_costs_the_others_nothing(
     monkeypatch.setattr(inlets, "TOLD_AT_ONCE", 1)
 
     async def body() -> None:
-        told: list[object] = []
-        asyncio.get_running_loop().set_exception_handler(lambda loop, what: told.append(what["exception"]))
-
-        def fail(data: bytes) -> None:
-            raise ValueError("not understood")
-
+        told = complaints()
         with ExitStack() as stack:
-            bench, ears = Bench(stack), [Ear(), Ear(fail), Ear(), Ear()]
+            bench, ears = Bench(stack), [Ear(), Ear(not_understood), Ear(), Ear()]
             bench.rounds.understand = lambda reads: list(reads) if b"odd" not in reads else []
             ends = [bench.pair(ear, usual_end=b"d" if ear is not ears[3] else None)[0] for ear in ears]
             for end, data in zip(ends, [b"held", b"held", b"odd", b"other"], strict=True):
                 end.send(data)
             await until(lambda: all(ear.heard for ear in ears))
             assert [ear.heard for ear in ears] == [[b"held"], [b"held"], [b"odd"], [b"other"]]
-            assert [str(error) for error in told] == ["not understood"]
+            assert told == ["not understood"]
 
     asyncio.run(body())
 

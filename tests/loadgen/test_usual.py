@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from loadgen.endpoints import ENDPOINTS, Endpoint
 from loadgen.endpoints.reading import ANSWER
 from loadgen.endpoints.usual import usual_events
-from loadgen.flight import Flight
 from loadgen.records import Request, Tick
 from loadgen.sse import SseParser
 from loadgen.tally import Tally
+from tests.loadgen.flying import Landed, flight_of, gained
 
 VLLM = (
     b'{"id":"cmpl-8f2","object":"text_completion","created":1763700000,"model":"m","choices":[{"index":0,'
@@ -132,31 +132,15 @@ def refuse(lines: bytes) -> NoReturn:
     raise msgspec.DecodeError("nothing is usual")
 
 
-class Landing:
-    def landed(self, flight: Flight) -> None: ...
-
-    def stale(self, flight: Flight) -> None: ...
-
-
 def flown(endpoint: Endpoint, reads: list[bytes], counted: bool) -> tuple[Request, Tick]:
     tally = Tally()
-    flight = Flight(
-        Request(index=0, worker=0, due_ns=0),
-        b"",
-        endpoint,
-        tally,
-        Landing(),
-        chunk_counts=counted,
-        one_token_chunks=True,
-        waited_for_cap=False,
-    )
+    flight = flight_of(endpoint, tally, Landed(), chunk_counts=counted)
     flight.on_sent(10)
     flight.on_headers(20, 200, [(b"content-type", b"text/event-stream")])
     for number, read in enumerate(reads, 1):
         flight.on_body(number * 1_234_567, read, True)
     flight.on_end(99_000_000_000)
-    nothing: dict[str, Any] = {"rate_rps": None, "concurrency": 1, "cpu_ns": 0}
-    return flight.record, tally.take(t_ns=1, dt_ns=1, worker=0, connects=0, in_flight=0, backlog=0, **nothing)
+    return flight.record, gained(tally)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,7 @@ import random
 import socket
 import struct
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import pytest
@@ -26,6 +26,7 @@ from loadgen.transport.pool import Pool
 from loadgen.transport.rounds import Understand, nothing_usual
 from loadgen.transport.stamps import StampedReader
 from loadgen.usual_reads import understood
+from tests.loadgen.flying import Landed, flight_of, gained
 from tests.loadgen.raw_server import HEAD, chunked, sse, token, usage
 
 _COMPLETIONS = ENDPOINTS["completions"]
@@ -40,17 +41,6 @@ class Read:
     stamped_ago_ns: int | None = 0
     """None: the kernel gave no stamp."""
     settle_before: bool = False
-
-
-@dataclass
-class Landed:
-    records: list[Request] = field(default_factory=list)
-
-    def landed(self, flight: Flight) -> None:
-        self.records.append(flight.record)
-
-    def stale(self, flight: Flight) -> None:
-        raise AssertionError("nothing is stale here")
 
 
 @dataclass(frozen=True)
@@ -83,15 +73,13 @@ async def _told(streams: list[list[Read]], how: How, understand: Understand) -> 
         flying: list[tuple[Flight, Connection, deque[Read]]] = []
         clock.advance_to(1_000)
         for index, (connection, reads) in enumerate(zip(connections, streams, strict=True)):
-            flight = Flight(
-                Request(index=index, worker=0, due_ns=0),
-                b"",
+            flight = flight_of(
                 _COMPLETIONS,
                 tally,
                 landed,
+                index=index,
                 chunk_counts=how.chunk_counts,
                 one_token_chunks=how.one_token_chunks,
-                waited_for_cap=False,
             )
             flight.connection = connection
             connection.send(b"x", flight)
@@ -106,18 +94,7 @@ async def _told(streams: list[list[Read]], how: How, understand: Understand) -> 
             elif how.end != "clean" and flight.record not in landed.records:
                 flight.fail(clock.now_ns(), how.end)
         pool.close()
-    tick = tally.take(
-        t_ns=1,
-        dt_ns=1,
-        worker=0,
-        connects=0,
-        in_flight=0,
-        backlog=0,
-        rate_rps=None,
-        concurrency=None,
-        cpu_ns=0,
-    )
-    return sorted(landed.records, key=lambda record: record.index), tick
+    return sorted(landed.records, key=lambda record: record.index), gained(tally)
 
 
 async def _connected(loop: asyncio.AbstractEventLoop, pool: Pool) -> Connection:
