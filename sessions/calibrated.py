@@ -9,7 +9,6 @@ import platform
 from pathlib import Path
 
 import msgspec
-import platformdirs
 import tomli
 import tomli_w
 
@@ -102,6 +101,8 @@ def _cpu() -> str:
 
 def path() -> Path:
     """Where the calibration of this user is kept."""
+    import platformdirs
+
     return Path(platformdirs.user_state_dir("ttftop", appauthor=False)) / FILE
 
 

@@ -1,7 +1,7 @@
 """A live run in a process without terminal: starts workers and telemetry, obeys commands, ends in order.
 
-`python -m sessions.host DIRECTORY`, with `sessions.launch.Orders` on stdin. It ignores SIGHUP, so a lost
-login does not end a run; SIGINT and SIGTERM end it in order, saved.
+`python -m sessions.host`, with `sessions.launch.Orders` on stdin. It ignores SIGHUP, so a lost login does not
+end a run; SIGINT and SIGTERM end it in order, saved.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import traceback
@@ -25,7 +24,7 @@ from sessions.crew import Crew
 from sessions.ending import Ending, sum_up
 from sessions.found import Found
 from sessions.journal import HOST_FILE, TELEMETRY_FILE, JournalWriter
-from sessions.launch import HostWord, Orders
+from sessions.launch import LOG_FILE, HostWord, Orders
 from sessions.manifest import SessionError, read, write
 from sessions.pipes import Status, say_line
 from sessions.plans import descriptors_short, planned_client, server_facts, worker_plans
@@ -40,13 +39,13 @@ if TYPE_CHECKING:
     from loadgen.probe.probed import Probed
     from telemetry.poller import Poller
     from telemetry.records import TelemetryRecord
-    from telemetry.source import Source
 
 DRAIN_S = 60.0
 """How long requests in flight are waited for when a run comes to its end."""
 DRAIN_SIGNAL_S = 2.5
 """The same after SIGINT or SIGTERM: all must be saved within 5 s."""
-_START_LEAD_NS = 20_000_000
+_START_LEAD_NS = 10_000_000
+"""What the plan takes to the workers, and they to obey it."""
 _WORKERS_READY_S = 20.0
 _KILL_AFTER_S = 1.5
 _FOUND_AGAIN_NS = 5_000_000_000
@@ -74,7 +73,6 @@ class Host:
         self._end_wanted = asyncio.Event()
         self._hurry = asyncio.Event()
         self._steering: Steering | None = None
-        self._sources: list[Source] = []
         self._poller: Poller | None = None
         self._telemetry: JournalWriter | None = None
         self._found = Found()
@@ -112,14 +110,13 @@ class Host:
         found = scouting.result()
         if isinstance(found, HostWord):
             return found
-        probed, self._sources = found.probed, found.sources
-        self._manifest.server = server_facts(probed)
+        self._manifest.server = server_facts(found.probed)
         ready = asyncio.ensure_future(self._all_ready.wait())
         if not await self._comes_before_the_end(ready, _WORKERS_READY_S):
             if self._ending is not None:
                 return self._ended_too_soon()
             return HostWord("refused", "the load workers did not start", 1)
-        self._start_load(probed, found.address)
+        self._start_load(found.probed, found.address)
         write(self._directory, self._manifest)
         self._start_telemetry()
         return None
@@ -165,15 +162,25 @@ class Host:
         return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
 
     def _start_telemetry(self) -> None:
+        # Not before: the first request would wait for these imports.
+        from telemetry.discover import resolve
         from telemetry.poller import Poller
 
+        target = self._config.target
+        sources = resolve(
+            self._config.telemetry,
+            target.url,
+            self._orders.api_key,
+            ca_file=target.ca_file,
+            insecure=target.insecure,
+        )
         journal = self._telemetry = JournalWriter(self._directory / TELEMETRY_FILE)
 
         def emit(record: TelemetryRecord) -> None:
             journal.append(record)
             self._found.take(record)
 
-        self._poller = Poller(self._sources, emit, self._clock.now_ns)
+        self._poller = Poller(sources, emit, self._clock.now_ns)
         self._poller.start()
 
     async def _refuse(self, word: HostWord) -> int:
@@ -181,6 +188,8 @@ class Host:
         self._crew.tell_all(Finish(0.0))
         await self._gone_or_killed(0.5)
         await self._control.close()
+        import shutil
+
         shutil.rmtree(self._directory, ignore_errors=True)
         say_line(1, word)
         return word.exit_code
@@ -355,10 +364,21 @@ def _locked(directory: Path) -> int:
     return hold_lock(directory)
 
 
+def _complain_in(path: Path) -> None:
+    """Our stderr, and with it that of our workers, was a terminal's until now."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(log, 2)
+    os.close(log)
+
+
 def main() -> int:
-    directory = Path(sys.argv[1])
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    orders = msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)
+    said = sys.stdin.buffer.read()
+    if not said:  # whoever started us found that there is nothing to run
+        return 0
+    orders = msgspec.json.decode(said, type=Orders)
+    directory = Path(orders.directory)
+    _complain_in(directory / LOG_FILE)
     lock = _locked(directory)
     try:
         return asyncio.run(Host(directory, orders).run())

@@ -1,14 +1,13 @@
-"""Starts the host of a new run in a process and terminal session of its own, and hears what becomes of it."""
+"""Hands a new run to its host, a process of its own, and hears what becomes of it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import select
-import socket
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import msgspec
 from loadgen.version import VERSION
 from sessions.config import RunConfig
 from sessions.manifest import ClockAnchor, Manifest, SessionInfo, write
+from sessions.standby import HostProcess, start_host
 from sessions.store import create
 
 LOG_FILE = "host.log"
@@ -33,6 +33,7 @@ class LaunchError(Exception):
 class Orders(msgspec.Struct):
     """What the host reads on its stdin. The key goes nowhere else."""
 
+    directory: str
     config: RunConfig
     api_key: str | None = None
 
@@ -51,7 +52,7 @@ class HostWord(msgspec.Struct, omit_defaults=True):
 class Launched:
     """A host that was started. `directory` is the session; it may still be refused."""
 
-    def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, directory: Path, process: HostProcess) -> None:
         self.directory = directory
         self.process = process
         self._heard = b""
@@ -103,11 +104,21 @@ class Launched:
         )
 
 
-def launch(config: RunConfig, *, root: Path, api_key: str | None) -> Launched:
-    """Makes the session's directory and starts its host, which outlives us, our terminal and our login.
+def launch(
+    config: RunConfig,
+    *,
+    root: Path,
+    api_key: str | None,
+    host: Callable[[], HostProcess] = start_host,
+) -> Launched:
+    """Makes the session's directory and tells its host, which outlives us, our terminal and our login.
+
+    Args:
+        host: gives one that waits for orders.
 
     Raises:
         sessions.manifest.SessionError: the directory cannot be made.
+        OSError: no process can be started.
     """
     now = datetime.now(timezone.utc).astimezone()
     directory = create(root, config.name or "run", now)
@@ -120,24 +131,16 @@ def launch(config: RunConfig, *, root: Path, api_key: str | None) -> Launched:
                 started_at=now.isoformat(timespec="milliseconds"),
                 ttftop_version=VERSION,
                 python=platform.python_version(),
-                host=socket.gethostname(),
+                host=os.uname().nodename,
             ),
             clock=ClockAnchor(origin_unix_ns=time.time_ns(), origin_monotonic_ns=time.monotonic_ns()),
             config=config,
         ),
     )
-    log = os.open(directory / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sessions.host", str(directory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
-    finally:
-        os.close(log)
+    process = host()
+    orders = msgspec.json.encode(Orders(str(directory), config, api_key))
     assert process.stdin is not None
-    process.stdin.write(msgspec.json.encode(Orders(config, api_key)))
-    process.stdin.close()
+    with contextlib.suppress(BrokenPipeError):  # one that is dead tells so by its silence
+        process.stdin.write(orders)
+        process.stdin.close()
     return Launched(directory, process)

@@ -1,4 +1,4 @@
-"""Before the load: where telemetry comes from, and what the server can do."""
+"""Before the load: what the server can do, and whether the words of `--telemetry` mean something."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from sessions.launch import HostWord
 if TYPE_CHECKING:
     from loadgen.plan import Address
     from loadgen.probe.probed import Probed
-    from telemetry.source import Source
 
 
 class Scouted(NamedTuple):
-    sources: list[Source]
     probed: Probed
     address: Address
     """Where the load's connections go: the server, or the proxy before it."""
 
 
 async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str], None]) -> Scouted | HostWord:
-    """Asks telemetry and server; the refusal if the run cannot be."""
+    """Asks the server; the refusal if the run cannot be."""
     # httpx brings a command line of its own, whose rich, click and pygments take longer to import than httpx
     # does, while the first request waits. Told that there is none, it goes without.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -31,15 +29,13 @@ async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str],
     from loadgen.probe.ask import probe
     from loadgen.probe.probed import ProbeError
     from loadgen.target import TargetError, parse_target
-    from telemetry.discover import resolve
     from telemetry.source import TelemetryError
+    from telemetry.words import asked
 
     target = config.target
     try:
-        sources = resolve(
-            config.telemetry, target.url, api_key, ca_file=target.ca_file, insecure=target.insecure
-        )
         where = parse_target(target.url, ca_file=target.ca_file, insecure=target.insecure, proxy=target.proxy)
+        asked(config.telemetry)
         probed = await probe(
             where,
             None if api_key is None else ApiKey(api_key, "the run's orders"),
@@ -55,4 +51,4 @@ async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str],
         return HostWord("refused", str(error), 2)
     except ProbeError as error:
         return HostWord("refused", str(error), error.exit_code)
-    return Scouted(sources, probed, where.hop)
+    return Scouted(probed, where.hop)

@@ -8,8 +8,6 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-import platformdirs
-
 from sessions.manifest import FILE, Manifest, SessionError, read
 
 LOCK_FILE = "lock"
@@ -18,6 +16,8 @@ _NAME_CAP = 60
 
 def default_root() -> Path:
     """The directory that holds a user's sessions unless told otherwise."""
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("ttftop", appauthor=False)) / "sessions"
 
 

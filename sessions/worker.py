@@ -78,6 +78,7 @@ class Worker:
         """Until the load has ended and all of it is written."""
         await self._loop.connect_read_pipe(lambda: LineFeed(self._on_line, self._on_host_lost), sys.stdin)
         self._loop.add_signal_handler(signal.SIGTERM, self._stop_now)
+        quiet_garbage()  # now, while the plan is not made yet: later the first request would wait for it
         say(1, Status("ready"))
         await self._gone.wait()
         if unsaved := self._recorder.close():
@@ -111,7 +112,6 @@ class Worker:
         pool = Pool(self._loop, self._clock, where, tls, name, plan.deadlines.connect_s, address.tunnel)
         self._engine = Engine(plan, self._clock, self._loop, pool, self._recorder.emit)
         self._reader = pool.reader
-        quiet_garbage()
         self._engine.start()
         self._note_clock()
         say(1, Status("started"))

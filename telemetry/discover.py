@@ -9,17 +9,16 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from telemetry.first_found import FirstFound
 from telemetry.host import HostSource
 from telemetry.nvml import INTERVAL_NS, NvmlSource, cuda_visible_devices
 from telemetry.owners import port_family
 from telemetry.prometheus import PrometheusSource, Target, is_simulated
-from telemetry.source import Source, TelemetryError, plain
-from telemetry.ssh import Address, SshSource, parse_address
-
-ALLOWED = "allowed are auto, none, nvml, host, ssh://host, or addresses such as http://node1:9400/metrics"
+from telemetry.source import Source, plain
+from telemetry.ssh import SshSource
+from telemetry.words import asked
 
 DCGM_PORTS = (9400, 9401)
 """Where a dcgm-exporter listens unless told otherwise: by itself, and beside another."""
@@ -49,33 +48,22 @@ def resolve(
     Raises:
         TelemetryError: a word is none of these, or an address is no plain http(s) address.
     """
-    if "none" in spec:
-        if set(spec) != {"none"}:
-            raise TelemetryError(f"--telemetry: none stands alone, got {' '.join(map(plain, spec))}")
-        return []
+    words = asked(spec)
     own = _own_metrics(target_url)
     where = _host_and_port(target_url)
-    urls: list[str] = []
-    nodes: list[Address] = []
-    for word in spec:
-        if word == "auto":
-            urls += [own] if own else []
-        elif word.startswith("ssh:"):
-            nodes.append(parse_address(word))
-        elif word not in ("nvml", "host"):
-            urls.append(_metrics_url(word))
+    urls = dict.fromkeys([own, *words.urls] if words.auto and own else words.urls)
     targets = [
         Target(url, api_key, ca_file, insecure)
         if own and _origin(url) == _origin(own)
         else Target(url, None, ca_file)
-        for url in dict.fromkeys(urls)
+        for url in urls
     ]
     sources: list[Source] = []
-    if "nvml" in spec or "auto" in spec:
+    if words.nvml or words.auto:
         own_target = next((target for target in targets if target.url == own), None)
         nvml = NvmlSource(
             socket.gethostname(),
-            skip=(lambda: "") if "nvml" in spec else (lambda: _simulated(own_target)),
+            skip=(lambda: "") if words.nvml else (lambda: _simulated(own_target)),
             remark=lambda: _elsewhere(where[0]),
             owners=lambda: _owners(*where),
             cuda_visible=cuda_visible_devices(),
@@ -84,14 +72,14 @@ def resolve(
         taken = {_origin(url) for url in urls}
         local = [f"http://127.0.0.1:{port}/metrics" for port in dcgm_ports]
         free = [url for url in local if _origin(url) not in taken]
-        exporters = [PrometheusSource(Target(url)) for url in free] if "nvml" not in spec else []
+        exporters = [PrometheusSource(Target(url)) for url in free] if not words.nvml else []
         sources.append(FirstFound([nvml, *exporters], "dcgm-exporter") if exporters else nvml)
     sources += map(PrometheusSource, targets)
-    if "host" in spec or "auto" in spec:
+    if words.host or words.auto:
         sources.append(HostSource(socket.gethostname()))
     # A loopback address would be another server there.
     shared_url = "" if _is_loopback(where[0]) else _bare(target_url)
-    return [*sources, *(SshSource(node, shared_url) for node in dict.fromkeys(nodes))]
+    return [*sources, *(SshSource(node, shared_url) for node in dict.fromkeys(words.nodes))]
 
 
 def _host_and_port(url: str) -> tuple[str, int | None]:
@@ -158,32 +146,6 @@ def _own_metrics(target_url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return ""
     return f"{parts.scheme}://{address}/metrics"
-
-
-def _metrics_url(word: str) -> str:
-    if "@" in word:
-        # Not quoted: it would show the password.
-        raise TelemetryError("--telemetry: an address must not hold a user name or password")
-    if "?" in word or "#" in word:
-        # Nor this: a query may hold a token, and the session keeps the address.
-        raise TelemetryError(
-            "--telemetry: an address must not hold a query; give scheme, host, port and path"
-        )
-    where = f"--telemetry: got {plain(word)}"
-    try:
-        parts = urlsplit(word)
-        port_ok = parts.port is None or parts.port > 0
-    except ValueError:
-        raise TelemetryError(f"{where}, which is no address; {ALLOWED}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
-        raise TelemetryError(f"{where}; {ALLOWED}")
-    if any(not char.isprintable() or char.isspace() for char in word):
-        raise TelemetryError(f"{where}, which holds spaces or control characters; {ALLOWED}")
-    return word if parts.path not in ("", "/") else _with_path(parts)
-
-
-def _with_path(parts: SplitResult) -> str:
-    return parts._replace(path="/metrics", fragment="").geturl()
 
 
 def _origin(url: str) -> tuple[str, str | None, int]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import subprocess
 import threading
 import time
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 import msgspec
 
 from telemetry.lines import MOST_LINE_BYTES, VERSION, ClockAnswer, Hello, Line, cleaned, decode
 from telemetry.records import GpuDevices, GpuSamples, SourceNote, TelemetryRecord
 from telemetry.remote_clock import RemoteClock
-from telemetry.source import NowNs, TelemetryError, plain
+from telemetry.source import NowNs, plain
+from telemetry.words import Address
 
 INTERVAL_NS = 250_000_000
 CLOCK_INTERVAL_NS = 5_000_000_000
@@ -26,38 +25,6 @@ FIRST_ANSWER_S = 20.0
 FIRST_QUESTIONS = 5
 ENOUGH_LINES = 2000
 """Taken at one look: a node that floods us is cut, not followed."""
-
-ALLOWED = "allowed is ssh://[user@]host[:port]"
-# No leading hyphen anywhere: ssh would read an option.
-_ADDRESS = re.compile(
-    r"ssh://(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]{0,63})@)?"
-    r"(?P<host>[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])"
-    r"(?::(?P<port>[0-9]{1,5}))?/?"
-)
-
-
-class Address(NamedTuple):
-    host: str
-    user: str = ""
-    port: int | None = None
-
-
-def parse_address(word: str) -> Address:
-    """`ssh://[user@]host[:port]`; `host` may be an alias of the user's ssh configuration.
-
-    Raises:
-        TelemetryError: it is none; the word is shown unless it holds a password.
-    """
-    match = _ADDRESS.fullmatch(word)
-    if match is None:
-        if ":" in word.partition("://")[2].rpartition("@")[0]:
-            # Not quoted: it would show the password.
-            raise TelemetryError(f"--telemetry: an ssh address must not hold a password; {ALLOWED}")
-        raise TelemetryError(f"--telemetry: got {plain(word)}; {ALLOWED}")
-    port = match["port"]
-    if port is not None and not 0 < int(port) < 65536:
-        raise TelemetryError(f"--telemetry: got {plain(word)}, a port is 1 to 65535; {ALLOWED}")
-    return Address(match["host"].strip("[]"), match["user"] or "", None if port is None else int(port))
 
 
 def command(address: Address, target_url: str) -> list[str]:
@@ -79,7 +46,7 @@ class SshSource:
     """What the poller of another node says, on our clock, until it is closed.
 
     Args:
-        address: see `parse_address`.
+        address: see `telemetry.words.parse_address`.
         target_url: the server under test, so that the node can mark the GPUs that serve it; empty when its
             address means something else there.
     """

@@ -110,6 +110,12 @@ def test_what_stands_between_a_command_and_the_first_request_waits_for_no_heavy_
     assert found.stdout.split() == []
 
 
+def test_a_host_is_started_by_what_imports_next_to_nothing() -> None:
+    code = "import sys, sessions.standby; print(*{'asyncio', 'msgspec', 'httpx', 'json'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
+
+
 def test_a_plain_url_is_read_without_a_heavy_import() -> None:
     code = "import sys; from loadgen.target import parse_target as p; p('http://gpu7:8000/v1'); "
     found = subprocess.run(

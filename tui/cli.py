@@ -9,11 +9,15 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from loadgen.version import VERSION
-from tui.commands import COMMANDS
+from tui.commands import COMMANDS, HOSTED
 from tui.commands.exits import INTERRUPTED, OK, USAGE, CommandError, one_line
 from tui.commands.parser import Parser, did_you_mean
+
+if TYPE_CHECKING:
+    from sessions.standby import Standby
 
 SHORT_HELP = """\
 ttftop: htop for an LLM server under load
@@ -82,12 +86,33 @@ def dispatch(arguments: list[str]) -> int:
         print(f"ttftop {VERSION}")
         return OK
     name, rest = command_of(arguments)
+    if name not in HOSTED or {"-h", "--help"} & set(rest):
+        return command(name, rest)
+
+    from sessions.standby import Standby
+
+    # Its imports and ours take a tenth of a second each, and there is more than one core.
+    try:
+        standby = Standby()
+    except OSError as error:
+        raise CommandError(f"no process can be started: {error.strerror}") from None
+    with standby:
+        return command(name, rest, standby)
+
+
+def command(name: str, rest: list[str], standby: Standby | None = None) -> int:
+    """Does one of `COMMANDS`, with its own arguments; `standby` is for one of those that are `HOSTED`.
+
+    Raises:
+        CommandError: as `dispatch`.
+    """
     module = importlib.import_module(COMMANDS[name][0])
     parser: Parser = module.parser()
     try:
         options = parser.read(rest)
     except SystemExit:  # argparse has printed the help that was asked for
         return OK
+    options.standby = standby
     code: int = module.run(options)
     return code
 

@@ -77,5 +77,5 @@ def test_what_may_hold_a_key_does_not_print_it() -> None:
     from sessions.launch import Orders
 
     template = RequestTemplate("/v1/completions", [("authorization", "Bearer sk-CANARY")], "completions", {})
-    orders = Orders(RunConfig(TargetConfig("http://x")), "sk-CANARY")
+    orders = Orders("dir", RunConfig(TargetConfig("http://x")), "sk-CANARY")
     assert "CANARY" not in repr(template) + repr(orders)

@@ -288,7 +288,7 @@ def test_a_worker_that_dies_between_the_probe_and_the_load_is_named_at_once(
     monkeypatch.setattr("sys.executable", str(python))
     monkeypatch.setattr("sessions.host.scout", probe_first)
     monkeypatch.setattr("sessions.host._WORKERS_READY_S", 10.0)
-    assert asyncio.run(Host(directory, Orders(config)).run()) == 1
+    assert asyncio.run(Host(directory, Orders(str(directory), config)).run()) == 1
     assert msgspec.json.decode(capfd.readouterr().out) == {
         "state": "refused",
         "message": "load worker 0: exit code 7",
@@ -353,6 +353,24 @@ def test_a_closed_port_is_refused_in_one_line_with_exit_code_3_and_leaves_nothin
     assert "\n" not in str(refused.value)
     run.process.wait(10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_telemetry_in_words_that_mean_nothing_together_is_refused_before_the_server_is_asked(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        config = RunConfig(target=TargetConfig(url), telemetry=["none", "nvml"])
+        run = launch(config, root=tmp_path, api_key=None)
+        with pytest.raises(LaunchError, match="none stands alone") as refused:
+            run.wait_ready(30)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert refused.value.exit_code == 2
+    assert run.process.wait(30) == 2
+    assert run.process.stdout is not None
+    run.process.stdout.close()
 
 
 def test_finish_drains_and_abort_cuts_off(start: Callable[..., Launched]) -> None:

@@ -38,6 +38,7 @@ def said(records):
         (["auto"], ["nvml", "h:8000/metrics", "host"]),
         (["host"], ["host"]),
         (["nvml", "ssh://me@node2:2222", "ssh://node3"], ["nvml", "ssh node2", "ssh node3"]),
+        (["ssh://node3", "ssh://node3/", "http://n:1", "http://n:1/metrics"], ["n:1/metrics", "ssh node3"]),
         (["none"], []),
         (["nvml"], ["nvml"]),
         (["http://node1:9400/metrics"], ["node1:9400/metrics"]),

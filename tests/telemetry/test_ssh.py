@@ -14,7 +14,8 @@ from telemetry.poller import Poller
 from telemetry.records import GpuDevices, GpuSamples, HostSample, SourceNote
 from telemetry.remote_clock import RemoteClock
 from telemetry.source import TelemetryError
-from telemetry.ssh import Address, SshSource, command, parse_address
+from telemetry.ssh import SshSource, command
+from telemetry.words import Address, parse_address
 
 ROOT = Path(__file__).parents[2]
 

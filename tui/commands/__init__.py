@@ -18,3 +18,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("tui.commands.doctor", "check this machine, and what a server can do"),
 }
 """Name to module and one line of help, in the order in which help shows them."""
+
+HOSTED = ("run", "demo")
+"""Commands that start a run: `options.standby` is a host for it (`sessions.standby`)."""

@@ -67,8 +67,8 @@ def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -
     with headless.Interrupts(enabled=not config.interactive) as interrupts:
         place = root(options)
         try:
-            launched = launch(config, root=place, api_key=api_key)
-        except (SessionError, OSError) as error:
+            launched = launch(config, root=place, api_key=api_key, host=options.standby.take)
+        except SessionError as error:
             reason = str(error).removeprefix(f"{place}: ")
             raise CommandError(
                 f"--sessions-dir: got {place}: {reason}; need a directory that can be written"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -62,5 +61,7 @@ class Refuse(argparse.Action):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`, did you mean X?` for the nearest of `known`, or nothing when none is near."""
+    import difflib
+
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f", did you mean {near[0]}?" if near else ""

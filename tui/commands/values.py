@@ -89,12 +89,12 @@ def port(text: str) -> int:
 
 
 def source(text: str) -> str:
-    """Where telemetry comes from: a word of `telemetry.discover.resolve`."""
-    from telemetry.discover import resolve
+    """Where telemetry comes from."""
     from telemetry.source import TelemetryError
+    from telemetry.words import asked
 
     try:
-        resolve([text], "")
+        asked([text])
     except TelemetryError as error:
         said = str(error).removeprefix("--telemetry: ")
         allowed = said.partition("; allowed are ")[2]

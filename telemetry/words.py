@@ -1,0 +1,109 @@
+"""The words of `--telemetry`, and what each asks for.
+
+Cheap to import: a wrong word is refused before anything else happens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from telemetry.source import TelemetryError, plain
+
+ALLOWED = "allowed are auto, none, nvml, host, ssh://host, or addresses such as http://node1:9400/metrics"
+_SSH_ALLOWED = "allowed is ssh://[user@]host[:port]"
+# No leading hyphen anywhere: ssh would read an option.
+_ADDRESS = re.compile(
+    r"ssh://(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]{0,63})@)?"
+    r"(?P<host>[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])"
+    r"(?::(?P<port>[0-9]{1,5}))?/?"
+)
+
+
+class Address(NamedTuple):
+    """Of a node that is reached over ssh."""
+
+    host: str
+    user: str = ""
+    port: int | None = None
+
+
+class Asked(NamedTuple):
+    """What was asked for, all words together."""
+
+    auto: bool = False
+    """This machine's GPUs, the target's own /metrics, and the host, as far as they are there."""
+    nvml: bool = False
+    host: bool = False
+    urls: tuple[str, ...] = ()
+    """Of metrics, in full."""
+    nodes: tuple[Address, ...] = ()
+
+
+def asked(words: Sequence[str]) -> Asked:
+    """What `words` ask for.
+
+    Raises:
+        TelemetryError: a word is none of these, or an address is no plain http(s) or ssh address.
+    """
+    if "none" in words:
+        if set(words) != {"none"}:
+            raise TelemetryError(f"--telemetry: none stands alone, got {' '.join(map(plain, words))}")
+        return Asked()
+    addresses = [word for word in words if word not in ("auto", "nvml", "host")]
+    urls = [metrics_url(word) for word in addresses if not word.startswith("ssh:")]
+    nodes = [parse_address(word) for word in addresses if word.startswith("ssh:")]
+    return Asked(
+        "auto" in words,
+        "nvml" in words,
+        "host" in words,
+        tuple(urls),
+        tuple(nodes),
+    )
+
+
+def parse_address(word: str) -> Address:
+    """`ssh://[user@]host[:port]`; `host` may be an alias of the user's ssh configuration.
+
+    Raises:
+        TelemetryError: it is none; the word is shown unless it holds a password.
+    """
+    match = _ADDRESS.fullmatch(word)
+    if match is None:
+        if ":" in word.partition("://")[2].rpartition("@")[0]:
+            # Not quoted: it would show the password.
+            raise TelemetryError(f"--telemetry: an ssh address must not hold a password; {_SSH_ALLOWED}")
+        raise TelemetryError(f"--telemetry: got {plain(word)}; {_SSH_ALLOWED}")
+    port = match["port"]
+    if port is not None and not 0 < int(port) < 65536:
+        raise TelemetryError(f"--telemetry: got {plain(word)}, a port is 1 to 65535; {_SSH_ALLOWED}")
+    return Address(match["host"].strip("[]"), match["user"] or "", None if port is None else int(port))
+
+
+def metrics_url(word: str) -> str:
+    """`word` as the address of metrics, with their usual path if it has none.
+
+    Raises:
+        TelemetryError: it is no plain http(s) address.
+    """
+    if "@" in word:
+        # Not quoted: it would show the password.
+        raise TelemetryError("--telemetry: an address must not hold a user name or password")
+    if "?" in word or "#" in word:
+        # Nor this: a query may hold a token, and the session keeps the address.
+        raise TelemetryError(
+            "--telemetry: an address must not hold a query; give scheme, host, port and path"
+        )
+    where = f"--telemetry: got {plain(word)}"
+    try:
+        parts = urlsplit(word)
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        raise TelemetryError(f"{where}, which is no address; {ALLOWED}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
+        raise TelemetryError(f"{where}; {ALLOWED}")
+    if any(not char.isprintable() or char.isspace() for char in word):
+        raise TelemetryError(f"{where}, which holds spaces or control characters; {ALLOWED}")
+    return word if parts.path not in ("", "/") else parts._replace(path="/metrics", fragment="").geturl()
