@@ -81,7 +81,7 @@ class Engine:
         self._back_off = BackOff()
         self._lead_ns = self._rest_ns = 0
         pool.rounds.rest_ns = self._may_rest_ns
-        pool.rounds.understand = understood(self._endpoint, plan.chunk_counts)
+        pool.rounds.intake.understand = understood(self._endpoint, plan.chunk_counts)
         self._pulse = Pulse(loop, clock, self._tally, plan.start_ns, self._on_tick)
         self._settling = False
         self._last_cpu_ns = process_cpu_ns()

@@ -129,19 +129,19 @@ class Flight:
             tally.coalesced_reads += bearing > 1
         self.usual_end = USUAL_END if self._sse.at_rest and self._tokens.under_way else None
 
-    def on_usual(self, said: list[Any], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size
-        bore = by_kernel
+        bearing = len(times_ns)
         if not self._chunk_counts:
             self._tokens.one_by_one(times_ns, None)
         elif self._one_token_each(said):
             self._on_usages(said)
             self._tokens.one_by_one(times_ns, 1)
         else:
-            each = zip(said, times_ns, by_kernel, strict=True)
-            bore = [stamped for event, t_ns, stamped in each if self._on_reading(reading_of(event), t_ns)]
-        self._tally.reads += len(bore)
-        self._tally.kernel_reads += sum(bore)
+            each = zip(said, times_ns, strict=True)
+            bearing = sum(self._on_reading(reading_of(event), t_ns) for event, t_ns in each)
+        self._tally.reads += bearing
+        self._tally.kernel_reads += bearing
         if self._body_bytes > BODY_BYTES_MAX:
             self._give_up(times_ns[-1], "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from loadgen.records import Tick
 from loadgen.sketch import quantile_ns
 
-LONGEST_NS = 500_000
+LONGEST_NS = 1_000_000
 """A closed loop sends its next request that much later at the most."""
-_GAPS_A_REST = 20
+_GAPS_A_REST = 10
 _SHORT_GAPS = 0.05
 """Rests are so many times shorter than the gap that this share of all gaps falls below."""
 _READS_A_REST = 2

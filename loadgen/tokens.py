@@ -82,16 +82,15 @@ class Tokens:
         self.counted += chunks
         tally.chunks += chunks
         tally.output_tokens += chunks
-        before_ns = [record.last_token_ns or 0, *times_ns[:-1]]
-        gaps_ns = map(sub, times_ns, before_ns)
+        last_ns = record.last_token_ns or 0
+        gaps_ns = map(sub, times_ns, [last_ns, *times_ns[:-1]])
         if tokens == 1 or self._one_token_chunks:
             tally.gaps_ns += gaps_ns
         else:
             for gap_ns in gaps_ns:
                 tally.chunk_gap.add(gap_ns)
-        record.gaps_us += [
-            t_ns // 1000 - last_ns // 1000 for t_ns, last_ns in zip(times_ns, before_ns, strict=True)
-        ]
+        times_us = [t_ns // 1000 for t_ns in times_ns]
+        record.gaps_us += map(sub, times_us, [last_ns // 1000, *times_us[:-1]])
         if record.first_answer_token_ns is None:
             record.first_answer_token_ns = times_ns[0]
         if tokens is not None:

@@ -94,7 +94,7 @@ class _Exchange:
             self.pieces.append((data, Piece(t_ns, len(data), by_kernel)))
         self._tell()
 
-    def on_usual(self, said: list[Any], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
         raise AssertionError("no read is a usual one here")
 
     def on_end(self, t_ns: int) -> None:

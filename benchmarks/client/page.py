@@ -12,8 +12,10 @@ WHY_FAST = """\
 - A token costs one `recvmsg`, which also brings the time at which the kernel had it: a late process does not
   make a token late.
 - So the worker need not follow each arrival either: after a round of reads over all its sockets it rests, at
-  most half a millisecond and far less than the gap between two events of one stream, and one wake serves
-  many (`loadgen/transport/rounds.py`, `loadgen/resting.py`).
+  most a millisecond and far less than the gap between two events of one stream, and one wake serves many
+  (`loadgen/transport/rounds.py`, `loadgen/resting.py`).
+- Behind a system call the processor has forgotten all but the kernel. So no line of Python stands between two
+  reads, and what they brought waits until there is a good number of it (`loadgen/transport/intake.py`).
 - Nearly every event says the same. What a round brought of such events, whatever their streams, a typed
   decoder reads in one call; what it refuses goes through the full decoder (`loadgen/usual_reads.py`,
   `loadgen/endpoints/usual.py`). The first token, and all that looks unusual, is read by itself.

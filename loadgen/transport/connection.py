@@ -37,7 +37,7 @@ class Exchange(Protocol):
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
         """Decoded body bytes of one socket read, which the kernel had at `t_ns`."""
 
-    def on_usual(self, said: list[Any], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
         """What usual events said (`loadgen.transport.inlet.Receiver`)."""
 
     def on_end(self, t_ns: int) -> None:
@@ -270,15 +270,16 @@ class Connection:
             if usual_end is not None and framing.whole_next and self._tls is None:
                 inlet.usual_end = usual_end + CHUNK_END
             else:
-                inlet.usual_end = None
+                inlet.usual_end = b""
 
-    def on_usual(self, said: list[Any], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
+    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
         if self._exchange is not None:
-            self._exchange.on_usual(said, times_ns, by_kernel, size)
+            self._exchange.on_usual(said, times_ns, size)
 
     def settle(self) -> None:
         """Tells the exchange of all that was read for it."""
         if self.inlet is not None:
+            self._rounds.intake.take_in()
             self.inlet.settle()
 
     def _decrypt(self, tls: TlsLayer, data: bytes) -> bytes:

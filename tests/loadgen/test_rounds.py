@@ -5,78 +5,15 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
-from loadgen.clock import MonotonicClock, monotonic_ns
-from loadgen.transport import inlet as inlets
 from loadgen.transport import rounds as rounds_of
-from loadgen.transport.rounds import Rounds
-from loadgen.transport.stamps import StampedReader
+from loadgen.transport.stamps import READ_BYTES
+from tests.loadgen.ears import Bench, Ear, complaints, not_understood, until
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="rounds need epoll")
-
-
-class Ear:
-    """A receiver that keeps what it is told; `then` is called with each read."""
-
-    def __init__(self, then: Callable[[bytes], None] = lambda data: None) -> None:
-        self.then = then
-        self.heard: list[bytes] = []
-        self.times_ns: list[int] = []
-        self.lost: list[OSError] = []
-
-    def on_read(self, data: bytes, t_ns: int, by_kernel: bool) -> None:
-        self.heard.append(data)
-        self.times_ns.append(t_ns)
-        self.then(data)
-
-    def on_usual(self, said: list[bytes], times_ns: list[int], by_kernel: list[bool], size: int) -> None:
-        for data, t_ns in zip(said, times_ns, strict=True):
-            self.on_read(data, t_ns, False)
-
-    def on_lost(self, error: OSError) -> None:
-        self.lost.append(error)
-
-
-class Bench:
-    """Rounds on the running loop, and pairs of sockets for them."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        clock = MonotonicClock(monotonic_ns())
-        self.rounds = Rounds(asyncio.get_running_loop(), clock, StampedReader(clock))
-        self._stack = stack
-        stack.callback(self.rounds.close)
-
-    def pair(self, ear: Ear, usual_end: bytes | None = None) -> tuple[socket.socket, socket.socket]:
-        """One end to write to, and the other, which `ear` hears."""
-        far, near = socket.socketpair()
-        near.setblocking(False)
-        self._stack.callback(far.close)
-        self._stack.callback(near.close)
-        self.rounds.add(near, ear).usual_end = usual_end
-        return far, near
-
-
-def complaints() -> list[str]:
-    """What the running loop's exception handler is told from now on."""
-    told: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, what: told.append(str(what["exception"])))
-    return told
-
-
-def not_understood(data: bytes) -> None:
-    raise ValueError("not understood")
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async def wait() -> None:
-        while not true():
-            await asyncio.sleep(0)
-
-    await asyncio.wait_for(wait(), 10)
 
 
 def test_every_socket_with_data_is_read_in_one_round() -> None:
@@ -160,6 +97,49 @@ def test_the_end_of_a_stream_and_a_reset_are_told() -> None:
     asyncio.run(body())
 
 
+def test_an_end_that_comes_with_the_last_data_is_told() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ears = Bench(stack), [Ear(), Ear()]
+            for ear, pair in zip(ears, (bench.pair, bench.tcp_pair), strict=True):
+                far, _ = pair(ear)
+                far.send(b"last")
+                far.close()
+            await until(lambda: all(ear.heard[-1:] == [b""] for ear in ears))
+            assert [ear.heard for ear in ears] == [[b"last", b""]] * 2
+
+    asyncio.run(body())
+
+
+def test_rounds_may_be_closed_while_there_is_more_to_read() -> None:
+    async def body() -> None:
+        told = complaints()
+        with ExitStack() as stack:
+            bench = Bench(stack)
+            ear = Ear(lambda data: bench.rounds.close())
+            far, _ = bench.pair(ear)
+            far.send(b"last")
+            far.close()
+            await until(lambda: bool(ear.heard))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert (ear.heard, told) == ([b"last"], [])
+
+    asyncio.run(body())
+
+
+def test_a_read_as_long_as_it_can_be_is_followed_by_another() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Bench(stack), Ear()
+            far, _ = bench.pair(ear)
+            sent = far.send(b"x" * 150_000)
+            assert sent > 2 * READ_BYTES
+            await until(lambda: sum(map(len, ear.heard)) == sent)
+
+    asyncio.run(body())
+
+
 def test_a_round_is_followed_by_the_rest_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[int] = []
     monkeypatch.setattr(rounds_of, "sleep_ns", slept.append)
@@ -187,26 +167,6 @@ def test_a_receiver_that_fails_costs_the_others_nothing() -> None:
                 end.send(b"x")
             await until(lambda: all(ear.heard for ear in ears))
             assert [ear.heard for ear in ears] == [[b"x"]] * 3
-            assert told == ["not understood"]
-
-    asyncio.run(body())
-
-
-def test_a_receiver_that_fails_at_what_was_held_costs_the_others_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(inlets, "TOLD_AT_ONCE", 1)
-
-    async def body() -> None:
-        told = complaints()
-        with ExitStack() as stack:
-            bench, ears = Bench(stack), [Ear(), Ear(not_understood), Ear(), Ear()]
-            bench.rounds.understand = lambda reads: list(reads) if b"odd" not in reads else []
-            ends = [bench.pair(ear, usual_end=b"d" if ear is not ears[3] else None)[0] for ear in ears]
-            for end, data in zip(ends, [b"held", b"held", b"odd", b"other"], strict=True):
-                end.send(data)
-            await until(lambda: all(ear.heard for ear in ears))
-            assert [ear.heard for ear in ears] == [[b"held"], [b"held"], [b"odd"], [b"other"]]
             assert told == ["not understood"]
 
     asyncio.run(body())

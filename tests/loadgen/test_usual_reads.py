@@ -9,7 +9,7 @@ import random
 import socket
 import struct
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
@@ -20,10 +20,11 @@ from loadgen.endpoints import ENDPOINTS
 from loadgen.flight import Flight
 from loadgen.records import Request, Tick
 from loadgen.tally import Tally
-from loadgen.transport import inlet as inlets
+from loadgen.transport import intake as intakes
 from loadgen.transport.connection import Connection
+from loadgen.transport.inlet import Inlet
+from loadgen.transport.intake import Understand, nothing_usual
 from loadgen.transport.pool import Pool
-from loadgen.transport.rounds import Understand, nothing_usual
 from loadgen.transport.stamps import StampedReader
 from loadgen.usual_reads import understood
 from tests.loadgen.flying import Landed, flight_of, gained
@@ -48,6 +49,8 @@ class How:
     end: str = "clean"
     chunk_counts: bool = False
     one_token_chunks: bool = True
+    rounds_at_once: int = 1
+    """Rounds after which what was read is taken in."""
 
 
 def told(streams: list[list[Read]], how: How, understand: Understand) -> tuple[list[Request], Tick]:
@@ -60,7 +63,7 @@ def told_together(streams: list[list[Read]], how: How) -> tuple[list[Request], T
 
 
 def told_singly(streams: list[list[Read]], how: How) -> tuple[list[Request], Tick]:
-    return told(streams, how, nothing_usual)
+    return told(streams, replace(how, rounds_at_once=1), nothing_usual)
 
 
 async def _told(streams: list[list[Read]], how: How, understand: Understand) -> tuple[list[Request], Tick]:
@@ -68,7 +71,9 @@ async def _told(streams: list[list[Read]], how: How, understand: Understand) -> 
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         pool = Pool(loop, clock, [(socket.AF_INET, listener.getsockname())])
-        pool.rounds.understand = understand
+        pool.rounds.intake.understand = understand
+        wire = Wire()
+        pool.rounds.intake.recvmsg = wire.recvmsg
         connections = [await _connected(loop, pool) for _ in streams]
         flying: list[tuple[Flight, Connection, deque[Read]]] = []
         clock.advance_to(1_000)
@@ -84,13 +89,17 @@ async def _told(streams: list[list[Read]], how: How, understand: Understand) -> 
             flight.connection = connection
             connection.send(b"x", flight)
             flying.append((flight, connection, deque([Read(1, HEAD), *reads])))
-        while any(reads for _, _, reads in flying):
-            _round(pool, clock, flying)
+        for number in itertools.count(1):
+            if not any(reads for _, _, reads in flying):
+                break
+            _round(pool, wire, clock, flying)
+            if number % how.rounds_at_once == 0:
+                pool.rounds.intake.take_in()
         clock.advance_to(clock.now_ns() + 1_000)
         for flight, connection, _ in flying:
             if how.end == "cut":
-                _gives(connection, Read(0, b""), clock.now_ns())
-                pool.rounds.read([connection._fd])
+                wire.gives(connection, Read(0, b""), clock.now_ns())
+                _read(pool, [connection])
             elif how.end != "clean" and flight.record not in landed.records:
                 flight.fail(clock.now_ns(), how.end)
         pool.close()
@@ -103,17 +112,31 @@ async def _connected(loop: asyncio.AbstractEventLoop, pool: Pool) -> Connection:
     return await opened
 
 
-def _gives(connection: Connection, read: Read, now_ns: int) -> None:
-    """The next read of the connection's socket gives this."""
-    ago_ns = read.stamped_ago_ns
-    stamp = [] if ago_ns is None else [(1, 35, struct.pack("ll", *divmod(now_ns - ago_ns, 1_000_000_000)))]
-    assert connection.inlet is not None
-    connection.inlet.recvmsg = lambda size, room: (read.data, stamp, 0, None)  # type: ignore[method-assign]
+def _read(pool: Pool, connections: list[Connection]) -> None:
+    pool.rounds.intake.read([connection.inlet for connection in connections if connection.inlet])
 
 
-def _round(pool: Pool, clock: ManualClock, flying: list[tuple[Flight, Connection, deque[Read]]]) -> None:
+class Wire:
+    """What the next read of each socket gives."""
+
+    def __init__(self) -> None:
+        self._gives: dict[socket.socket, object] = {}
+
+    def gives(self, connection: Connection, read: Read, now_ns: int) -> None:
+        ago_ns = read.stamped_ago_ns
+        stamped = [(1, 35, struct.pack("ll", *divmod(now_ns - (ago_ns or 0), 1_000_000_000)))]
+        assert connection.inlet is not None
+        self._gives[connection.inlet.sock] = (read.data, [] if ago_ns is None else stamped, 0, None)
+
+    def recvmsg(self, sock: socket.socket, size: int, room: int) -> object:
+        return self._gives.pop(sock)
+
+
+def _round(
+    pool: Pool, wire: Wire, clock: ManualClock, flying: list[tuple[Flight, Connection, deque[Read]]]
+) -> None:
     """One round: the next read of each stream that has one and is open."""
-    ready = []
+    ready: list[Connection] = []
     clock.advance_to(clock.now_ns() + max(reads[0].after_ns for _, _, reads in flying if reads))
     for _, connection, reads in flying:
         if not reads:
@@ -125,9 +148,9 @@ def _round(pool: Pool, clock: ManualClock, flying: list[tuple[Flight, Connection
         if read.settle_before:
             connection.settle()
         if read.data:
-            _gives(connection, read, clock.now_ns())
-            ready.append(connection._fd)
-    pool.rounds.read(ready)
+            wire.gives(connection, read, clock.now_ns())
+            ready.append(connection)
+    _read(pool, ready)
 
 
 def event(value: object) -> bytes:
@@ -203,7 +226,8 @@ def test_any_streams_cut_anywhere_give_the_same_records_and_tick_together_or_sin
     rng = random.Random(20261121)
     for _ in range(150):
         streams = [a_stream(rng, chunk_counts=chunk_counts) for _ in range(rng.choice([1, 2, 5]))]
-        how = How(rng.choice(["cut", "cut", "gap_timeout"]), chunk_counts, one_token_chunks)
+        end = rng.choice(["cut", "cut", "gap_timeout"])
+        how = How(end, chunk_counts, one_token_chunks, rng.choice([1, 1, 4, 30]))
         together, singly = told_together(streams, how), told_singly(streams, how)
         assert len(together[0]) == len(streams)
         assert together[0] == singly[0]
@@ -257,7 +281,7 @@ def test_what_is_held_is_told_at_the_latest_when_there_is_much_of_it(monkeypatch
         on_usual(self, said, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Flight, "on_usual", counting)
-    monkeypatch.setattr(inlets, "TOLD_AT_ONCE", 8)
+    monkeypatch.setattr(intakes, "TOLD_AT_ONCE", 8)
     [record], _ = told_together([tokens_read([10_000_000 * (n + 1) for n in range(20)])], How(end="cut"))
     assert told_sizes == [8, 8, 3]
     assert record.chunks == 20
@@ -335,8 +359,8 @@ def test_an_inlet_that_was_closed_tells_nothing() -> None:
 
     left, right = socket.socketpair()
     with left, right:
-        inlet = inlets.Inlet(left, Nobody())
-        inlet.hold(None, 1, True, 1)
+        inlet = Inlet(left, Nobody())
+        inlet.times_ns.append(1)
         inlet.open = False
         inlet.settle()
         inlet.tell(b"x", 2, True)
@@ -357,4 +381,15 @@ def test_many_stamps_are_translated_as_each_would_be() -> None:
             for at in read_ns
         ]
         singly = [reader.time_of(stamp, at) for stamp, at in zip(stamps, read_ns, strict=True)]
-        assert list(zip(*reader.times_of(stamps, read_ns), strict=True)) == singly
+        together = reader.times_of(stamps, read_ns)
+        assert together in ([], [t_ns for t_ns, _ in singly])
+        assert bool(together) or odd
+        assert not together or all(by_kernel for _, by_kernel in singly)
+
+
+def test_a_request_that_is_given_up_has_all_that_was_read_for_it() -> None:
+    reads = tokens_read([10_000_000 * (n + 1) for n in range(5)])
+    [record], tick = told_together([reads], How(end="gap_timeout", rounds_at_once=30))
+    assert record.error is not None
+    assert record.error.kind == "gap_timeout"
+    assert (record.chunks, tick.chunks) == (5, 5)
