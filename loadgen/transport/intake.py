@@ -73,14 +73,10 @@ class Intake:
         """Lets inlets hold what was read and looks usual; tells it where it is not."""
         if not self._usual:
             return
-        inlets, data, stamps, read_ns = self._usual, self._data, self._stamps, self._read_ns
+        waiting = self._usual, self._data, self._stamps, self._read_ns
         self._usual, self._data, self._stamps, self._read_ns = [], [], [], []
-        if self._hold(inlets, data, stamps, read_ns):
-            return
-        for inlet, one, stamp, at_ns in zip(inlets, data, stamps, read_ns, strict=True):
-            # What came before on the same socket may have changed what is usual.
-            if not inlet.usual_end or not self._hold([inlet], [one], [stamp], [at_ns]):
-                self._tell(inlet, one, stamp, at_ns)
+        if not self._hold(*waiting):
+            self._sort_out(*waiting)
 
     # reading
 
@@ -147,6 +143,20 @@ class Intake:
         return reads
 
     # telling
+
+    def _sort_out(
+        self, inlets: list[Inlet], data: list[bytes], stamps: list[bytes], read_ns: list[int]
+    ) -> None:
+        """One at least of these reads is not usual: finds it by halving."""
+        if len(inlets) == 1:
+            self._tell(inlets[0], data[0], stamps[0], read_ns[0])
+            return
+        half = len(inlets) // 2
+        for part in (slice(None, half), slice(half, None)):
+            some = inlets[part], data[part], stamps[part], read_ns[part]
+            # What was told before may have changed what is usual on the same socket.
+            if not all(inlet.usual_end for inlet in inlets[part]) or not self._hold(*some):
+                self._sort_out(*some)
 
     def _hold(self, inlets: list[Inlet], data: list[bytes], stamps: list[bytes], read_ns: list[int]) -> bool:
         """Lets inlets hold what these reads say; False, and none does, if one is not usual."""

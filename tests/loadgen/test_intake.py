@@ -158,6 +158,7 @@ def test_what_waits_behind_an_odd_one_is_usual_only_if_it_still_may_be() -> None
             bench.rounds.intake.take_in()
             assert ear.heard == [b"odd", b"held"]
             assert bench.understood == [2, 1], "both together, then the odd one alone"
+            assert ear.by_kernel == [True, True]
 
     asyncio.run(body())
 

@@ -294,8 +294,8 @@ def test_an_unusual_read_in_a_round_spares_the_others_and_keeps_its_place() -> N
     )
     sizes: list[int] = []
     records, _ = told([usual, odd, usual], How(end="cut"), counted_calls(sizes))
-    # All three at once, twice; then one by one, since one of them is not usual.
-    assert sizes == [3, 3, 1, 1, 1]
+    # All three at once, twice; then in halves, since one of them is not usual.
+    assert sizes == [3, 3, 1, 2, 1, 1]
     assert [record.chunks for record in records] == [3, 2, 3]
     assert [record.gaps_us for record in records] == [[10_000, 10_000], [10_000], [10_000, 10_000]]
     assert [record.error and record.error.kind for record in records] == [
