@@ -14,17 +14,16 @@ from collections.abc import Callable
 from loadgen.alarm import Alarm
 from loadgen.arrivals import Curve, Schedule
 from loadgen.back_off import FIRST_NS, UNREACHABLE, BackOff
-from loadgen.clock import Clock, process_cpu_ns
+from loadgen.clock import Clock
 from loadgen.endpoints import ENDPOINTS
 from loadgen.flight import Flight
 from loadgen.payloads import Payloads
 from loadgen.plan import Finish, OpenLoad, Plan, SetConcurrency, SetCurve, WorkerCommand
-from loadgen.pulse import Pulse
-from loadgen.records import TICK_NS, Request, Tick, WorkerNote
+from loadgen.pulse import Gauges, Pulse
+from loadgen.records import Request, Tick, WorkerNote
 from loadgen.resting import rest_after
 from loadgen.tally import Tally
 from loadgen.transport.connection import Connection
-from loadgen.transport.inlet import Inlet
 from loadgen.transport.pool import Pool
 from loadgen.usual_reads import understood
 
@@ -34,8 +33,6 @@ _LEAD_SHARE = 0.05
 """but spends no more than this share of a core on it: at high rates it wakes up later."""
 _WAKE_NS = 200_000
 """Rest ends so long before the alarm rings: waking up takes some of it."""
-_SETTLED_AT_ONCE = 16
-"""Streams settled between two looks at what is due: all at once would take milliseconds."""
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
 
@@ -82,10 +79,17 @@ class Engine:
         self._lead_ns = self._rest_ns = 0
         pool.rounds.rest_ns = self._may_rest_ns
         pool.rounds.intake.understand = understood(self._endpoint, plan.chunk_counts)
-        self._pulse = Pulse(loop, clock, self._tally, plan.start_ns, self._on_tick)
-        self._settling = False
-        self._last_cpu_ns = process_cpu_ns()
-        self._last_opened = 0
+        self._pulse = Pulse(
+            loop,
+            clock,
+            self._tally,
+            pool,
+            plan.worker,
+            plan.start_ns,
+            self._gauges,
+            self._on_tick,
+            self._look_after,
+        )
         self.idle = asyncio.Event()
         """Nothing more is due and nothing is under way: the load has come to its end by itself."""
         self.ended = asyncio.Event()
@@ -128,9 +132,8 @@ class Engine:
         if self._flights or self.ended.is_set():
             return
         if self._finishing:
-            self._close_tick(self._clock.now_ns())
-            self._note("ended")
             self._pulse.stop()
+            self._note("ended")
             self._alarm.close()
             self._pool.close()
             self.ended.set()
@@ -325,58 +328,31 @@ class Engine:
 
     # the tick
 
-    def _on_tick(self) -> None:
-        self._settle(self._pool.rounds.unsettled())
-
-    def _settle(self, inlets: list[Inlet]) -> None:
-        if self.ended.is_set():
-            return
-        for inlet in inlets[:_SETTLED_AT_ONCE]:
-            inlet.settle()
-        self._tally.fold()
-        self._settling = len(inlets) > _SETTLED_AT_ONCE
-        if self._settling:
-            self._loop.call_soon(self._settle, inlets[_SETTLED_AT_ONCE:])
-        else:
-            self._take_tick()
-
-    def _take_tick(self) -> None:
-        now = self._clock.now_ns()
-        self._close_tick(now // TICK_NS * TICK_NS)
-        self._pool.sweep()
-        for flight in list(self._flights):
-            if (kind := flight.overdue(now, self._plan.deadlines)) is not None:
-                flight.fail(now, kind)
-        if self._finishing and now >= self._drain_until_ns:
-            self._abort_all(now)
-        self._end_if_done()
-        if not self.ended.is_set():
-            self._pulse.wait_for_tick()
-
-    def _close_tick(self, t_ns: int) -> None:
-        if t_ns <= self._pulse.last_ns:
-            return
-        cpu_ns = process_cpu_ns()
-        schedule = self._schedule
-        over = self._finishing or self._load_over
-        tick = self._tally.take(
-            t_ns=t_ns,
-            dt_ns=t_ns - self._pulse.last_ns,
-            worker=self._plan.worker,
-            connects=self._pool.opened - self._last_opened,
+    def _gauges(self, t_ns: int) -> Gauges:
+        schedule, over = self._schedule, self._finishing or self._load_over
+        return Gauges(
             in_flight=len(self._flights),
             backlog=len(self._backlog),
             rate_rps=None if schedule is None else 0.0 if over else schedule.curve.rate_rps(t_ns),
             concurrency=None if schedule is not None else 0 if over else self._concurrency,
-            cpu_ns=cpu_ns - self._last_cpu_ns,
         )
+
+    def _on_tick(self, tick: Tick) -> None:
         self._emit(tick)
         self._rest_ns = rest_after(tick)
-        self._pulse.last_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, self._pool.opened
+
+    def _look_after(self, now_ns: int) -> None:
+        self._pool.sweep()
+        for flight in list(self._flights):
+            if (kind := flight.overdue(now_ns, self._plan.deadlines)) is not None:
+                flight.fail(now_ns, kind)
+        if self._finishing and now_ns >= self._drain_until_ns:
+            self._abort_all(now_ns)
+        self._end_if_done()
 
     def _may_rest_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""
-        if not self._rest_ns or self._settling or self._pool.opening:
+        if not self._rest_ns or self._pulse.settling or self._pool.opening:
             return 0
         if (at_ns := self._alarm.at_ns) is None:
             return self._rest_ns

@@ -84,7 +84,7 @@ class Flight:
         self._bytes_of_error = b""
         self._event_stream = False
         self._failure: RequestError | None = None
-        self.usual_end: bytes | None = None
+        self.usual_end = b""
 
     # what the connection tells
 
@@ -127,7 +127,7 @@ class Flight:
             tally.reads += 1
             tally.kernel_reads += by_kernel
             tally.coalesced_reads += bearing > 1
-        self.usual_end = USUAL_END if self._sse.at_rest and self._tokens.under_way else None
+        self.usual_end = USUAL_END if self._sse.at_rest and self._tokens.under_way else b""
 
     def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size

@@ -68,7 +68,7 @@ class _Exchange:
         self.pieces: deque[tuple[bytes, Piece]] = deque()
         self.ended = False
         self.error: httpx.TransportError | _Stale | None = None
-        self.usual_end: bytes | None = None
+        self.usual_end = b""
         self._waiting = 0
         self._wake: asyncio.Future[None] | None = None
 

@@ -22,8 +22,7 @@ from loadgen.plan import Finish
 from sessions.control import ControlServer, socket_path
 from sessions.crew import Crew
 from sessions.ending import Ending, sum_up
-from sessions.found import Found
-from sessions.journal import HOST_FILE, TELEMETRY_FILE, JournalWriter
+from sessions.journal import HOST_FILE, JournalWriter
 from sessions.launch import LOG_FILE, HostWord, Orders
 from sessions.manifest import SessionError, read, write
 from sessions.pipes import Status, say_line
@@ -33,12 +32,11 @@ from sessions.reserve import Reserve
 from sessions.scouting import scout
 from sessions.steering import LEAD_NS, Steering, SteeringError
 from sessions.store import hold_lock
+from sessions.watch import Watch
 
 if TYPE_CHECKING:
     from loadgen.plan import Address
     from loadgen.probe.probed import Probed
-    from telemetry.poller import Poller
-    from telemetry.records import TelemetryRecord
 
 DRAIN_S = 60.0
 """How long requests in flight are waited for when a run comes to its end."""
@@ -48,8 +46,6 @@ _START_LEAD_NS = 10_000_000
 """What the plan takes to the workers, and they to obey it."""
 _WORKERS_READY_S = 20.0
 _KILL_AFTER_S = 1.5
-_FOUND_AGAIN_NS = 5_000_000_000
-"""The manifest is not written anew more often for what telemetry finds and loses."""
 
 
 class Host:
@@ -73,10 +69,7 @@ class Host:
         self._end_wanted = asyncio.Event()
         self._hurry = asyncio.Event()
         self._steering: Steering | None = None
-        self._poller: Poller | None = None
-        self._telemetry: JournalWriter | None = None
-        self._found = Found()
-        self._found_ns = 0
+        self._watch = Watch(self._clock)
         self._state = ""
         self._start_ns = 0
 
@@ -118,7 +111,7 @@ class Host:
             return HostWord("refused", "the load workers did not start", 1)
         self._start_load(found.probed, found.address)
         write(self._directory, self._manifest)
-        self._start_telemetry()
+        self._watch.start(self._config, self._orders.api_key, self._directory)
         return None
 
     async def _comes_before_the_end(self, task: asyncio.Future[Any], timeout_s: float | None = None) -> bool:
@@ -161,28 +154,6 @@ class Host:
         duration_s = self._config.load.duration_s
         return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
 
-    def _start_telemetry(self) -> None:
-        # Not before: the first request would wait for these imports.
-        from telemetry.discover import resolve
-        from telemetry.poller import Poller
-
-        target = self._config.target
-        sources = resolve(
-            self._config.telemetry,
-            target.url,
-            self._orders.api_key,
-            ca_file=target.ca_file,
-            insecure=target.insecure,
-        )
-        journal = self._telemetry = JournalWriter(self._directory / TELEMETRY_FILE)
-
-        def emit(record: TelemetryRecord) -> None:
-            journal.append(record)
-            self._found.take(record)
-
-        self._poller = Poller(sources, emit, self._clock.now_ns)
-        self._poller.start()
-
     async def _refuse(self, word: HostWord) -> int:
         """Nothing was measured: the directory goes, the reason is said."""
         self._crew.tell_all(Finish(0.0))
@@ -217,9 +188,8 @@ class Host:
 
     async def _keep_found(self, now_ns: int) -> None:
         """What telemetry found stands in the manifest soon, so that a run that is killed has it too."""
-        if self._found.changed and now_ns - self._found_ns >= _FOUND_AGAIN_NS:
-            self._found_ns = now_ns
-            self._manifest.telemetry = self._found.table()
+        if self._watch.news(now_ns):
+            self._manifest.telemetry = self._watch.table()
             with contextlib.suppress(SessionError):  # a full disk is told by those who lose something
                 await asyncio.to_thread(write, self._directory, self._manifest)
 
@@ -312,18 +282,15 @@ class Host:
             await self._gone_or_killed(self._ending.drain_s + _KILL_AFTER_S)
         else:
             await self._gone_or_killed(0.0)
-        if self._poller is not None:
-            await asyncio.to_thread(self._poller.stop, 0.5)
+        await asyncio.to_thread(self._watch.stop)
         self._reserve.close()
-        if self._telemetry is not None:
-            self._telemetry.close()
-            if lost := self._telemetry.unsaved_bytes:
-                self._unsaved.append(f"{lost} bytes of telemetry were lost")
+        if lost := self._watch.close():
+            self._unsaved.append(lost)
         self._ending = self._ending.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), self._ending.reason, self._ending.message))
         self._enter("ended")
         self._journal.sync()
-        self._manifest.telemetry = self._found.table()
+        self._manifest.telemetry = self._watch.table()
         ran_s = (self._clock.now_ns() - self._start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, self._ending, ran_s)
         await self._control.close()

@@ -11,55 +11,16 @@ import errno
 import os
 import socket
 import ssl
-from typing import Any, Protocol
+from typing import Any
 
 from loadgen.clock import Clock
+from loadgen.transport.exchange import Exchange, Owner
 from loadgen.transport.framing import CHUNK_END, BadResponse, Framing, Headers
 from loadgen.transport.inlet import Inlet
 from loadgen.transport.rounds import Rounds
 from loadgen.transport.stamps import ask_for_stamps
 from loadgen.transport.tls_layer import TlsFailed, TlsLayer
 from loadgen.transport.tunnel import Tunnel, TunnelRefused
-
-
-class Exchange(Protocol):
-    """One request and its response, told as it happens. Times are session ns."""
-
-    def on_sent(self, t_ns: int) -> None:
-        """The first byte is about to be handed to the socket."""
-
-    def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
-        """Final response headers (1xx are skipped)."""
-
-    usual_end: bytes | None
-    """How a body ends of which no more than a usual event need be understood; None if none may come next."""
-
-    def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
-        """Decoded body bytes of one socket read, which the kernel had at `t_ns`."""
-
-    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
-        """What usual events said (`loadgen.transport.inlet.Receiver`)."""
-
-    def on_end(self, t_ns: int) -> None:
-        """The response ended as HTTP says it should."""
-
-    def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
-        """It broke. `answered`: some byte of the response had come. `reused`: on a kept-alive connection."""
-
-
-class Owner(Protocol):
-    """Whoever keeps the connections."""
-
-    def on_open(self, connection: Connection) -> None: ...
-
-    def on_open_failed(self, connection: Connection, kind: str, message: str) -> None: ...
-
-    def on_idle(self, connection: Connection, keep_alive_s: float | None) -> None:
-        """The response is complete and the connection may carry another request."""
-
-    def on_gone(self, connection: Connection) -> None:
-        """Closed by the server while idle, or no longer usable."""
-
 
 SocketAddress = tuple[socket.AddressFamily, object]
 
@@ -266,11 +227,8 @@ class Connection:
             self._complete(t_ns)
         inlet = self.inlet
         if inlet is not None:
-            usual_end = exchange.usual_end
-            if usual_end is not None and framing.whole_next and self._tls is None:
-                inlet.usual_end = usual_end + CHUNK_END
-            else:
-                inlet.usual_end = b""
+            may_be = exchange.usual_end and framing.whole_next and self._tls is None
+            inlet.usual_end = exchange.usual_end + CHUNK_END if may_be else b""
 
     def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
         if self._exchange is not None:
