@@ -25,12 +25,10 @@ def understood(endpoint: Endpoint, chunk_counts: bool) -> Callable[[list[bytes]]
     decode_lines: DecodeLines[Any] = endpoint.counted if chunk_counts else endpoint.usual
 
     def understand(reads: list[bytes]) -> list[Any]:
-        heads, starts, values = _CHUNK.heads, _CHUNK.starts, []
-        for data in reads:
-            size = len(data)
-            if size >= WHOLE_MOST or not data.startswith(heads[size]):
-                return []
-            values.append(data[starts[size] + _BEFORE : -_AFTER])
+        heads, starts, sizes = _CHUNK.heads, _CHUNK.starts, list(map(len, reads))
+        if max(sizes) >= WHOLE_MOST or not all(map(bytes.startswith, reads, [heads[size] for size in sizes])):
+            return []
+        values = [data[starts[size] + _BEFORE : -_AFTER] for data, size in zip(reads, sizes, strict=True)]
         events = values_of(decode_lines, values)
         return events if chunk_counts else [None] * len(events)
 

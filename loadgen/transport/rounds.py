@@ -89,11 +89,12 @@ class Rounds:
 
     def _round(self) -> None:
         assert self._epoll is not None
+        opened, data = self._open, select.EPOLLIN
         polled = self._epoll.poll(0, _SOCKETS_A_ROUND)
         again, self._again = self._again, []
-        inlets = again + [self._open[fd] for fd, _ in polled]
+        inlets = again + [opened[fd] for fd, _ in polled]
         # Behind the last data of these there is an end, or an error, of which they tell when read once more.
-        ending = [self._open[fd] for fd, what in polled if what != select.EPOLLIN]
+        ending = [opened[fd] for fd, what in polled if what != data]
         self._again = self.intake.read(inlets) + ending
         if self._again:
             self._loop.call_soon(self._go_on)
