@@ -18,6 +18,7 @@ from loadgen.transport.stamps import ANCILLARY_BYTES, READ_BYTES, StampedReader,
 
 ENOUGH = 128
 """Reads that look usual and are worth being taken in."""
+_TOO_MUCH = 4 * ENOUGH
 TOLD_AT_ONCE = 64
 """Reads that wait in one inlet at the most."""
 _BYTES_AT_ONCE = 32 << 10
@@ -50,9 +51,9 @@ class Intake:
         self._read_ns: list[int] = []
         """What was read and looks usual: whose it is, what it is, its stamp, and when it was read."""
 
-    @property
-    def enough(self) -> bool:
-        return len(self._usual) >= ENOUGH
+    def enough(self, *, in_a_hurry: bool) -> bool:
+        """So much waits that it should be taken in now; much more if that would keep something waiting."""
+        return len(self._usual) >= (_TOO_MUCH if in_a_hurry else ENOUGH)
 
     def read(self, inlets: list[Inlet]) -> list[Inlet]:
         """Reads these once each. What looks usual waits for `take_in`; returns those that may have more."""
@@ -84,18 +85,28 @@ class Intake:
         streams = [inlet for inlet in inlets if inlet.usual_end]
         others = self._read_streams(streams) if streams else []
         if len(streams) < len(inlets):
-            # Each with its own time: they may have no stamp.
-            strangers = [inlet for inlet in inlets if not inlet.usual_end]
-            others += [(inlet, self._recvmsg_each([inlet])[0], self._now_ns()) for inlet in strangers]
+            others += [self._read_one(inlet) for inlet in inlets if not inlet.usual_end]
         if not others:
             return []
         self.take_in()  # it came before
+        full = []
         for inlet, read, read_ns in others:
             if isinstance(read, tuple):
-                self._tell(inlet, read[0], stamp_in(read[1]), read_ns)
+                data, ancillary, _, _ = read
+                if len(data) == READ_BYTES:
+                    full.append(inlet)
+                self._tell(inlet, data, stamp_in(ancillary), read_ns)
             elif not isinstance(read, (BlockingIOError, InterruptedError)):
                 self._lose(inlet, read)
-        return [inlet for inlet, read, _ in others if isinstance(read, tuple) and len(read[0]) == READ_BYTES]
+        return full
+
+    def _read_one(self, inlet: Inlet) -> _Other:
+        """With a time of its own: there may be no stamp."""
+        try:
+            read = self.recvmsg(inlet.sock, READ_BYTES, ANCILLARY_BYTES)
+        except OSError as error:
+            return inlet, error, self._now_ns()
+        return inlet, read, self._now_ns()
 
     def _read_streams(self, inlets: list[Inlet]) -> list[_Other]:
         """Reads where usual ones are expected; returns those that do not look so."""

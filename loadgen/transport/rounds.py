@@ -20,6 +20,8 @@ from loadgen.transport.stamps import StampedReader
 
 _SHORTEST_NS = 50_000
 """What is shorter than the kernel's timer slack is no rest."""
+_TAKING_IN_NS = 500_000
+"""What is shorter is no time in which to take in what was read."""
 _SOCKETS_A_ROUND = 256
 """A burst of all streams is one round."""
 
@@ -40,7 +42,8 @@ class Rounds:
         self._again: list[Inlet] = []
         """Of which epoll says no more, though they may have some."""
         self.rest_ns: Callable[[], int] = no_rest
-        """Nanoseconds that may pass before the next round: the loop does nothing else meanwhile."""
+        """Nanoseconds that may pass before the next round: the loop does nothing else meanwhile. 0: none, and
+        what was read must not wait for the next. Less: there is no time for anything."""
 
     def add(self, sock: socket.socket, receiver: Receiver) -> Inlet:
         fd = sock.fileno()
@@ -98,12 +101,11 @@ class Rounds:
         self._again = self.intake.read(inlets) + ending
         if self._again:
             self._loop.call_soon(self._go_on)
-        if self.intake.enough:
+        rest_ns = self.rest_ns()
+        if not rest_ns or self.intake.enough(in_a_hurry=rest_ns < _TAKING_IN_NS):
             self.intake.take_in()
-        rest_ns = 0 if self._again else self.rest_ns()
-        if rest_ns < _SHORTEST_NS:
-            self.intake.take_in()
-        elif len(polled) < _SOCKETS_A_ROUND:
+            rest_ns = self.rest_ns()
+        if rest_ns >= _SHORTEST_NS and len(polled) < _SOCKETS_A_ROUND:
             sleep_ns(rest_ns)
 
     def _go_on(self) -> None:

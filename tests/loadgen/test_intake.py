@@ -104,6 +104,25 @@ def test_while_rests_are_allowed_it_waits_until_there_is_enough(monkeypatch: pyt
     asyncio.run(body())
 
 
+def test_it_waits_much_longer_while_there_is_no_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intakes, "ENOUGH", 2)
+    monkeypatch.setattr(intakes, "_TOO_MUCH", 5)
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Usual(stack, rest_ns=-1), Ear()
+            end = bench.stream(ear)
+            for number in range(1, 5):
+                end.send(b"held")
+                await bench.read(number)
+            assert bench.understood == []
+            end.send(b"held")
+            await bench.read(5)
+            assert bench.understood == [5]
+
+    asyncio.run(body())
+
+
 def test_it_is_taken_in_before_anything_else_is_told() -> None:
     async def body() -> None:
         with ExitStack() as stack:
