@@ -1,7 +1,7 @@
 """What one socket brings, on its way to whoever it is for.
 
 Nearly every read of a stream says the same as the one before it: one more token. Such reads are understood
-as they come, many sockets' in one go; what is left of each is its time, and the times of a stream are told
+many at once, whatever their sockets; what is left of each is its time, and the times of a stream are told
 together. So what belongs to one stream is touched once for many of its tokens.
 """
 

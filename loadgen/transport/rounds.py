@@ -41,6 +41,8 @@ class Rounds:
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         self._again: list[Inlet] = []
         """Of which epoll says no more, though they may have some."""
+        self._goes_on = False
+        """A round will read them, once: else each round would bring one more with every turn of the loop."""
         self.rest_ns: Callable[[], int] = no_rest
         """Nanoseconds that may pass before the next round: the loop does nothing else meanwhile. 0: none, and
         what was read must not wait for the next. Less: there is no time for anything."""
@@ -94,12 +96,15 @@ class Rounds:
         assert self._epoll is not None
         opened, data = self._open, select.EPOLLIN
         polled = self._epoll.poll(0, _SOCKETS_A_ROUND)
-        again, self._again = self._again, []
-        inlets = again + [opened[fd] for fd, _ in polled]
+        inlets = [opened[fd] for fd, _ in polled]
+        if self._again:
+            # Each once: of two reads of one socket in a round the second might be told first.
+            inlets = list(dict.fromkeys(self._again + inlets))
         # Behind the last data of these there is an end, or an error, of which they tell when read once more.
         ending = [opened[fd] for fd, what in polled if what != data]
         self._again = self.intake.read(inlets) + ending
-        if self._again:
+        if self._again and not self._goes_on:
+            self._goes_on = True
             self._loop.call_soon(self._go_on)
         rest_ns = self.rest_ns()
         if not rest_ns or self.intake.enough(in_a_hurry=rest_ns < _TAKING_IN_NS):
@@ -109,6 +114,7 @@ class Rounds:
             sleep_ns(rest_ns)
 
     def _go_on(self) -> None:
+        self._goes_on = False
         if self._open:
             self._round()
 

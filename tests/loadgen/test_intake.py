@@ -211,6 +211,25 @@ def test_a_read_as_long_as_it_can_be_is_not_usual_however_it_ends(monkeypatch: p
     asyncio.run(body())
 
 
+def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intakes, "READ_BYTES", 4)
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench = Usual(stack, A_REST_NS)
+            more = iter([b"abc!eed"])
+            ear = Ear(lambda data: [far.send(one) for one in more] and None)
+            far = bench.stream(ear)
+            far.send(b"full")
+            await until(lambda: bench.reads >= 3)
+            bench.settle()
+            assert b"".join(ear.heard) == b"fullabc!eed"
+
+    asyncio.run(body())
+
+
 def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> None:
     async def body() -> None:
         with ExitStack() as stack:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from loadgen.transport import intake as intakes
 from loadgen.transport import rounds as rounds_of
 from loadgen.transport.stamps import READ_BYTES
 from tests.loadgen.ears import Bench, Ear, complaints, not_understood, until
@@ -107,6 +108,27 @@ def test_an_end_that_comes_with_the_last_data_is_told() -> None:
                 far.close()
             await until(lambda: all(ear.heard[-1:] == [b""] for ear in ears))
             assert [ear.heard for ear in ears] == [[b"last", b""]] * 2
+
+    asyncio.run(body())
+
+
+def test_a_socket_that_is_never_empty_keeps_the_loop_no_longer_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intakes, "READ_BYTES", 4)
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Bench(stack), Ear()
+            far, _ = bench.pair(ear)
+            far.send(b"x" * 20_000)
+            a_turn = []
+            for _ in range(60):
+                far.send(b"more")
+                before = len(ear.heard)
+                await asyncio.sleep(0)
+                a_turn.append(len(ear.heard) - before)
+            assert max(a_turn) <= 3, a_turn
 
     asyncio.run(body())
 
