@@ -122,13 +122,16 @@ def test_a_socket_that_is_never_empty_keeps_the_loop_no_longer_each_time(
             bench, ear = Bench(stack), Ear()
             far, _ = bench.pair(ear)
             far.send(b"x" * 20_000)
+            await until(lambda: bool(ear.heard))
             a_turn = []
-            for _ in range(60):
+            for _ in range(5):
+                # As the loop does where epoll tells of the socket, too.
                 far.send(b"more")
+                bench.rounds._round()
                 before = len(ear.heard)
                 await asyncio.sleep(0)
                 a_turn.append(len(ear.heard) - before)
-            assert max(a_turn) <= 3, a_turn
+            assert 1 <= max(a_turn) <= 2, a_turn
 
     asyncio.run(body())
 
