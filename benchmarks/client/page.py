@@ -66,6 +66,8 @@ many, of {_rounds(result)}. The clients ran on one core, the server on another, 
   core; their errors are from the session's files. The screen draws on a pseudo-terminal of 120x40, which is
   read all the time, and in the middle not at all for 10 s. RSS counts a page that processes share in each of
   them; PSS divides it among them.
+- RSS of a client in the open throttle grows with the number of its requests, whose results it keeps until the
+  end; a worker of ttftop writes them to disk instead (see the rows of the whole product).
 - Start to first request is from the command to the arrival at the server of the first request for a stream;
   ttftop's is the first of its load, after its probes, with both cores free for it.
 - *Installed* is all of an environment's packages without pip and compiled Python, with the torch for CPUs
