@@ -116,6 +116,22 @@ def test_a_terminal_that_can_show_no_screen_is_one_line_and_exit_code_2(
     )
 
 
+def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
+    home: Path, terminals: list[Terminal], simulator_url: str
+) -> None:
+    load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "400", "--telemetry", "none"]
+    terminal = Terminal(home, simulator_url, *load)
+    terminals.append(terminal)
+    terminal.until(b"LIVE")
+    terminal.until(b"running")
+    terminal.type("q")
+    terminal.until(b"finish")
+    terminal.type("f")
+    terminal.until(b"waiting for 3 answers (Ctrl-C leaves it to finish alone)")
+    assert terminal.end() in (0, 1)  # so short a run may be too little to be valid
+    assert b"the session is saved in " in terminal.seen
+
+
 def test_a_detached_run_goes_on_and_attach_finds_it(
     ttftop: Command, home: Path, terminals: list[Terminal], simulator_url: str
 ) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -17,9 +15,10 @@ from loadgen.errors import printable
 from sessions.config import RunConfig
 from tui.cells import milliseconds, number
 from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError
+from tui.commands.progress import Progress
 
 if TYPE_CHECKING:
-    from sessions.frame import ChartMark, Frame
+    from sessions.frame import Frame
     from sessions.launch import Launched
     from sessions.view import SessionView
 
@@ -28,8 +27,6 @@ END_S = 60.0
 POLL_S = 0.1
 PROGRESS_S = 1.0
 WINDOW_NS = 10_000_000_000
-_TOLD = ("note", "warning", "error")
-"""Kinds of marks that are told: changes of load and of the limit are not."""
 
 
 def with_end(config: RunConfig) -> tuple[RunConfig, str]:
@@ -136,49 +133,6 @@ def conclude(directory: Path) -> int:
     if end is not None and end.reason in ("interrupted", "aborted"):
         return INTERRUPTED
     return OK if summary["valid"] else NOT_VALID
-
-
-class Progress:
-    """One line on stderr: rewritten in place on a terminal, a line of its own each time elsewhere."""
-
-    def __init__(self) -> None:
-        self._in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._open = False
-        self._told: set[tuple[int, str]] = set()
-        self._model_told = False
-
-    def show(self, line: str) -> None:
-        if self._in_place:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns
-            print(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="", file=sys.stderr, flush=True)
-            self._open = True
-        else:
-            print(line, file=sys.stderr, flush=True)
-
-    def tell(self, marks: Sequence[ChartMark]) -> None:
-        """Says what was found and what went wrong, each once, on a line of its own."""
-        for mark in marks:
-            if mark.kind in _TOLD and (mark.t_ns, mark.label) not in self._told:
-                self._told.add((mark.t_ns, mark.label))
-                self.close()
-                print(f"ttftop: {printable(mark.label, 300)}", file=sys.stderr, flush=True)
-
-    def tell_model(self, view: SessionView) -> None:
-        """Says which model is asked, once, where nobody named one."""
-        manifest = view.manifest
-        if manifest is None or not manifest.model or self._model_told:
-            return
-        self._model_told = True
-        if manifest.config.target.model is None:
-            self.close()
-            model = printable(manifest.model, 100)
-            print(f"ttftop: model {model}, the only one that the server lists", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Ends the line, so that what follows starts on one of its own."""
-        if self._open:
-            print(file=sys.stderr)
-            self._open = False
 
 
 def progress_line(frame: Frame) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tui.commands.exits import NOT_VALID, OK, CommandError
 
 NICER = 5
+WINDOW_NS = 250_000_000
 
 if TYPE_CHECKING:
     from sessions.control import ControlClient
@@ -118,15 +119,20 @@ def after(directory: Path, left: str) -> int:
 def wait_for_end(directory: Path) -> None:
     """Stays until a run that was told to finish is over and saved; Ctrl-C leaves it alone."""
     from sessions.store import is_live
+    from sessions.view import SessionView
+    from tui.commands.progress import Progress
 
-    told = False
+    progress, view, told = Progress(), SessionView(directory), ""
     try:
         while is_live(directory):
-            if not told:
-                print(
-                    "ttftop: waiting for the last answers (Ctrl-C leaves it to finish alone)", file=sys.stderr
-                )
-                told = True
-            time.sleep(0.1)
+            caught_up = not view.poll()
+            which = f"{view.frame(view.last_ns, WINDOW_NS, 1).in_flight:,}" if caught_up else "the last"
+            line = f"ttftop: waiting for {which} answers (Ctrl-C leaves it to finish alone)"
+            if line != told and (caught_up or not told):
+                progress.show(line)
+                told = line
+            if caught_up:
+                time.sleep(0.1)
     except KeyboardInterrupt:
-        print(file=sys.stderr)
+        pass
+    progress.close()

@@ -1,0 +1,60 @@
+"""Lines on stderr that tell how a run goes on, where there is no screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from loadgen.errors import printable
+
+if TYPE_CHECKING:
+    from sessions.frame import ChartMark
+    from sessions.view import SessionView
+
+_TOLD = ("note", "warning", "error")
+"""Kinds of marks that are told: changes of load and of the limit are not."""
+
+
+class Progress:
+    """One line on stderr: rewritten in place on a terminal, a line of its own each time elsewhere."""
+
+    def __init__(self) -> None:
+        self._in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._open = False
+        self._told: set[tuple[int, str]] = set()
+        self._model_told = False
+
+    def show(self, line: str) -> None:
+        if self._in_place:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns
+            print(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="", file=sys.stderr, flush=True)
+            self._open = True
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def tell(self, marks: Sequence[ChartMark]) -> None:
+        """Says what was found and what went wrong, each once, on a line of its own."""
+        for mark in marks:
+            if mark.kind in _TOLD and (mark.t_ns, mark.label) not in self._told:
+                self._told.add((mark.t_ns, mark.label))
+                self.close()
+                print(f"ttftop: {printable(mark.label, 300)}", file=sys.stderr, flush=True)
+
+    def tell_model(self, view: SessionView) -> None:
+        """Says which model is asked, once, where nobody named one."""
+        manifest = view.manifest
+        if manifest is None or not manifest.model or self._model_told:
+            return
+        self._model_told = True
+        if manifest.config.target.model is None:
+            self.close()
+            model = printable(manifest.model, 100)
+            print(f"ttftop: model {model}, the only one that the server lists", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Ends the line, so that what follows starts on one of its own."""
+        if self._open:
+            print(file=sys.stderr)
+            self._open = False
