@@ -167,7 +167,7 @@ class Frame:
     model: str
     simulated: bool
     state: str
-    """`starting`, `probing`, `running`, `holding`, `draining`, `ended`, `killed`."""
+    """`starting`, `probing`, `running`, `holding`, `stopped`, `draining`, `ended`, `killed`."""
     state_message: str
     unreachable_since_ns: int | None
     """Since when the server refuses connections; None while it does not."""

@@ -13,7 +13,7 @@ class State(msgspec.Struct, tag="state", tag_field="kind", omit_defaults=True):
 
     t_ns: int
     state: str
-    """`probing`, `running`, `holding`, `draining`, `ended`."""
+    """`probing`, `running`, `holding`, `stopped`, `draining`, `ended`."""
     message: str = ""
 
 

@@ -46,12 +46,12 @@ class Steering:
     def __init__(self, load: LoadConfig, start_ns: int) -> None:
         self._max_rate_rps = load.max_rate_rps
         self._curve: Curve | None = None
-        self._slots = 0
+        self._concurrency = 0
         first = opening(load, start_ns)
         if isinstance(first, OpenLoad):
             self._curve = Curve(first.curve)
         else:
-            self._slots = first.concurrency
+            self._concurrency = first.concurrency
         self._held: float | None = None
         self._start_ns = start_ns
 
@@ -59,7 +59,10 @@ class Steering:
         """The record of the load's beginning."""
         if self._curve is None:
             return LoadChange(
-                self._start_ns, "start", concurrency=self._slots, label=f"start at {self._slots} slots"
+                self._start_ns,
+                "start",
+                concurrency=self._concurrency,
+                label=f"start at concurrency {self._concurrency}",
             )
         rate = self._curve.rate_rps(self._start_ns)
         return LoadChange(self._start_ns, "start", rate_rps=rate, label=f"start at {rate:g} rps")
@@ -75,7 +78,7 @@ class Steering:
         if name == "rate":
             return self._set_rate(at_ns, received_ns, self._rate_of(command), "rate")
         if name == "concurrency":
-            return self._set_slots(at_ns, received_ns, self._slots_of(command), "concurrency")
+            return self._set_concurrency(at_ns, received_ns, self._concurrency_of(command), "concurrency")
         if name in ("hold", "stop"):
             return self._pause(at_ns, received_ns, str(name))
         if name == "resume":
@@ -92,7 +95,7 @@ class Steering:
             raise SteeringError(f"rate: got {value:g}, need above 0 and at most {self._max_rate_rps:g}")
         return float(value)
 
-    def _slots_of(self, command: dict[str, object]) -> int:
+    def _concurrency_of(self, command: dict[str, object]) -> int:
         value = command.get("concurrency")
         if self._curve is not None:
             raise SteeringError("this is an open loop: change its rate, not a concurrency")
@@ -102,11 +105,11 @@ class Steering:
 
     def _pause(self, at_ns: int, received_ns: int, name: str) -> Step:
         stop = name == "stop"
-        now = self._slots if self._curve is None else self._curve.rate_rps(at_ns)
+        now = self._concurrency if self._curve is None else self._curve.rate_rps(at_ns)
         if self._held is None or now > 0:
             self._held = now
         if self._curve is None:
-            return self._set_slots(at_ns, received_ns, 0, name, label=name)
+            return self._set_concurrency(at_ns, received_ns, 0, name, label=name)
         return self._set_rate(at_ns, received_ns, 0.0, name, label=name, drop_backlog=stop)
 
     def _resume(self, at_ns: int, received_ns: int) -> Step:
@@ -114,7 +117,7 @@ class Steering:
             raise SteeringError("nothing is held")
         held = self._held
         if self._curve is None:
-            return self._set_slots(at_ns, received_ns, int(held), "resume", label=f"resume {held:g}")
+            return self._set_concurrency(at_ns, received_ns, int(held), "resume", label=f"resume {held:g}")
         return self._set_rate(at_ns, received_ns, held, "resume", label=f"resume {held:g} rps")
 
     def _set_rate(
@@ -143,25 +146,33 @@ class Steering:
                 previous_rate_rps=before,
                 label=label or f"{_short(before)} > {_short(rate)} rps",
             ),
-            "running" if rate > 0 else "holding",
+            _state(change, rate),
         )
 
-    def _set_slots(self, at_ns: int, received_ns: int, slots: int, change: str, *, label: str = "") -> Step:
-        before, self._slots = self._slots, slots
-        if slots > 0:
+    def _set_concurrency(
+        self, at_ns: int, received_ns: int, concurrency: int, change: str, *, label: str = ""
+    ) -> Step:
+        before, self._concurrency = self._concurrency, concurrency
+        if concurrency > 0:
             self._held = None
         return Step(
-            SetConcurrency(at_ns, slots),
+            SetConcurrency(at_ns, concurrency),
             LoadChange(
                 at_ns,
                 change,
                 received_ns=received_ns,
-                concurrency=slots,
+                concurrency=concurrency,
                 previous_concurrency=before,
-                label=label or f"{before} > {slots} slots",
+                label=label or f"concurrency {before} > {concurrency}",
             ),
-            "running" if slots > 0 else "holding",
+            _state(change, concurrency),
         )
+
+
+def _state(change: str, load: float) -> str:
+    if load > 0:
+        return "running"
+    return "stopped" if change == "stop" else "holding"
 
 
 def _short(rate: float) -> str:

@@ -165,7 +165,7 @@ class Timeline:
     def _state(self, record: State) -> None:
         if len(self.states) < EVENTS_CAP:
             insort(self.states, (record.t_ns, record.state, record.message))
-        if record.state in ("draining", "holding"):
+        if record.state == "draining":  # of the others a change of load tells
             self._happened(record.t_ns, "state", record.state)
 
     def _load(self, record: LoadChange) -> None:

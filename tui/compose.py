@@ -147,7 +147,7 @@ def _detailed(frame: Frame, scene: Scene, width: int, height: int) -> list[Row]:
     room = height - len(above) - len(below)
     said = detail.detail(frame, width, room, scene.look)
     left = room - len(said)
-    happened = time.events(frame, left - 1, width, scene.look) if left > 1 else []
+    happened = time.events(frame, left - 1, width, scene.look, whole=True) if left > 1 else []
     rows = [*above, *said, *([[]] if left else []), *happened, *below]
     return [fitted(row, width) for row in rows]
 

@@ -68,13 +68,13 @@ class LoadKeys:
         self._wanted = self._wanted.asked(value, self._clock())
         if closed_loop:
             self._send({"cmd": "concurrency", "concurrency": round(value)})
-            return f"{round(value)} slots"
+            return f"concurrency {round(value)}"
         self._send({"cmd": "rate", "rate_rps": value})
         return f"{value:g} rps"
 
     def hold(self) -> str:
         """Holds, or resumes what is held."""
         now = self._now()
-        command = "resume" if now is not None and now.state == "holding" else "hold"
+        command = "resume" if now is not None and now.state in ("holding", "stopped") else "hold"
         self._send({"cmd": command})
         return command

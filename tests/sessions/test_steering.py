@@ -42,7 +42,7 @@ def test_stop_drops_what_waits_and_a_rate_starts_again() -> None:
     steering = Steering(LoadConfig(rate_rps=4.0), 0)
     stopped = steering.obey({"cmd": "stop"}, S)
     assert isinstance(stopped.command, SetCurve)
-    assert stopped.command.drop_backlog
+    assert (stopped.state, stopped.command.drop_backlog) == ("stopped", True)
     assert stopped.change.change == "stop"
     assert steering.obey({"cmd": "rate", "rate_rps": 2.0}, 2 * S).state == "running"
 

@@ -169,7 +169,6 @@ def test_events_carry_what_a_chart_marks() -> None:
         (4, "note", "hello"),
         (5, "warning", "server unreachable: refused"),
         (7, "warning", "no driver"),
-        (9, "state", "holding"),
         (10, "end", "finished"),
     ]
     assert timeline.events_upto(3) == timeline.events[:3]

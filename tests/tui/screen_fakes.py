@@ -283,7 +283,7 @@ class FakeControl:
             view.steps.append((now_s, after))
             view.marks.append(ChartMark(t_ns, None, "load", f"{before:g} > {after:g} rps"))
         elif command["cmd"] in ("hold", "stop"):
-            view.state = "holding"
+            view.state = "holding" if command["cmd"] == "hold" else "stopped"
             view.marks.append(ChartMark(t_ns, None, "load", command["cmd"]))
         elif command["cmd"] == "resume":
             view.state = "running"

@@ -197,6 +197,19 @@ def test_all_that_is_known_of_the_machines_can_be_read_at_every_size(size):
         assert words in text
 
 
+@pytest.mark.parametrize(
+    "words", ["of what was found, a word of it was left out ", "見つけたもの 全部ここに 書いてある "]
+)
+def test_what_happened_is_told_with_all_its_words_beside_the_machines(words: str) -> None:
+    view = ramped(at(75), gpus=1)
+    view.marks.append(ChartMark(70 * S, None, "note", words * 4))
+    rows = screen(view, (80, 24), details=True)
+    assert all(width_of([(row, "")]) == 80 for row in rows)
+    begin = next(i for i, row in enumerate(rows) if " note " in row)
+    told = rows[begin][19:].rstrip() + " " + " ".join(row.strip() for row in rows[begin + 1 :])
+    assert " ".join((words * 4).split()) in told
+
+
 @pytest.mark.parametrize(("size", "gpus"), [((80, 24), 8), ((120, 40), 8), ((80, 24), 17), ((60, 16), 72)])
 def test_of_many_gpus_the_essential_is_kept_and_those_left_out_are_counted(size, gpus):
     view = ramped(at(75), gpus=gpus)
@@ -353,7 +366,7 @@ def test_a_server_that_says_nothing_gets_no_row():
 
 
 def test_closed_loop_shows_slots_in_place_of_a_rate():
-    assert screen(ramped(at(50), closed_loop=True))[1].startswith("SLOTS 16")
+    assert screen(ramped(at(50), closed_loop=True))[1].startswith("CONCURRENCY 16")
 
 
 def test_errors_are_counted_by_kind():

@@ -200,10 +200,14 @@ def test_hold_and_resume_share_a_key():
     on_screen(body)
 
 
-def test_stop_is_sent_at_once():
+def test_stop_is_sent_at_once_and_is_no_hold_but_space_resumes_it_too():
     async def body(room: Room) -> None:
         await room.press("x")
         assert room.control.sent == [{"cmd": "stop"}]
+        await room.pass_s(0.5)
+        assert "LIVE stopped" in room.rows[0]
+        await room.press("space")
+        assert room.control.sent[1:] == [{"cmd": "resume"}]
 
     on_screen(body)
 

@@ -21,7 +21,7 @@ def rate(
     """Offered as a line over the area of what was sent: where they part, the client or the cap held back."""
     side: list[list[Run]]
     offered = numbers.whole(frame.concurrency) if frame.closed_loop else numbers.rate(frame.rate_rps)
-    word = "slots" if frame.closed_loop else "offered"
+    word = "concurrency" if frame.closed_loop else "offered"
     sent: list[Run] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop and height > 1:
         sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]

@@ -8,7 +8,7 @@ from tui.rows import Field, Row, Run, chosen, spread, width_of
 from tui.scene import Scene
 from tui.text import safe
 
-_STATE_ROLES = {"running": "ok", "holding": "warn", "draining": "warn", "killed": "bad"}
+_STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
 
 def header(frame: Frame, scene: Scene, width: int) -> Row:
@@ -68,7 +68,7 @@ def _where_we_are(frame: Frame, scene: Scene) -> list[Run]:
 def load(frame: Frame, scene: Scene, width: int) -> Row:
     """Offered and achieved, what is under way, what came of it."""
     if frame.closed_loop:
-        offered: list[Run] = [("SLOTS ", "label"), (numbers.whole(frame.concurrency), "offered")]
+        offered: list[Run] = [("CONCURRENCY ", "label"), (numbers.whole(frame.concurrency), "offered")]
     else:
         offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered"), (" rps", "label")]
     if scene.asked:

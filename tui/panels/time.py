@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
+from rich.cells import cell_len
+
 from sessions.frame import ChartMark, Frame
 from tui import numbers
 from tui.layout import Columns
@@ -37,7 +41,7 @@ def axis(frame: Frame, scene: Scene, at: Columns) -> Row:
         if column + len(text) <= at.plot:
             cells[column : column + len(text)] = list(text)
         t_ns += interval_ns
-    hz = f"  UI {scene.ui_hz:g} Hz" if scene.ui_hz < 10 else ""
+    hz = f"  {scene.ui_hz:g} draws/s" if scene.ui_hz < 10 else ""
     span = f" window {window_label(scene.window_s)}  {'log' if scene.log else 'linear'}{hz}"
     corner = look.glyph("corner").rjust(at.gutter)
     return [(corner + "".join(cells), "axis"), *fitted([(span, "dim")], at.side)]
@@ -60,29 +64,29 @@ def mark_labels(frame: Frame, width: int) -> dict[int, tuple[tuple[str, ...], st
     return {column: text for column, text in out.items() if column < width}
 
 
-def events(frame: Frame, height: int, width: int, look: Look) -> list[Row]:
-    """The last `height` things that happened, the newest last."""
+def events(frame: Frame, height: int, width: int, look: Look, *, whole: bool = False) -> list[Row]:
+    """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
     happened = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
-    rows = [_event(mark, frame, width, look) for mark in happened[-height:]] if height else []
+    rows: list[Row] = []
+    for mark in happened[-height:] if height else ():
+        rows += _event(mark, frame, width, look, whole)
+    rows = rows[-height:]
     if not rows and height:
         rows = [fitted([("  no events yet", "dim")], width)]
     return rows + [fitted([], width)] * (height - len(rows))
 
 
-def _event(mark: ChartMark, frame: Frame, width: int, look: Look) -> Row:
+def _event(mark: ChartMark, frame: Frame, width: int, look: Look, whole: bool) -> list[Row]:
     when = numbers.clock(mark.t_ns - frame.first_ns, hours=False)
     word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
-    return fitted(
-        [
-            (f" {when:>7} ", "dim"),
-            (f"{look.glyph('mark')} {word:<7} ", f"mark_{mark.kind}"),
-            (
-                fit(safe(mark.label, 300).removeprefix("limit: ") or "-", width - _EVENT_CELLS),
-                "" if mark.kind != "error" else "bad",
-            ),
-        ],
-        width,
-    )
+    label, room = safe(mark.label, 300).removeprefix("limit: ") or "-", width - _EVENT_CELLS
+    characters = max(room if cell_len(label) == len(label) else room // 2, 1)  # one may take two cells
+    lines = (wrap(label, characters) if whole else []) or [label]
+    role = "" if mark.kind != "error" else "bad"
+    first: Row = [(f" {when:>7} ", "dim"), (f"{look.glyph('mark')} {word:<7} ", f"mark_{mark.kind}")]
+    out = [[*first, (fit(lines[0], room), role)]]
+    out += [[(" " * _EVENT_CELLS, ""), (line, role)] for line in lines[1:]]
+    return [fitted(row, width) for row in out]
 
 
 def scrub(frame: Frame, scene: Scene, width: int) -> Row:

@@ -241,7 +241,7 @@ class LiveScreen(Screen[None]):
 
     def _stop(self) -> None:
         self._send({"cmd": "stop"})
-        self._say("stopped sending: up/down or = sends again")
+        self._say("stopped sending, what waited is dropped: space resumes")
 
     def _ask_mark(self) -> None:
         when = "mark" if self._scene.playhead.following else "mark now, not at the time shown"
