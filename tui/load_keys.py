@@ -9,6 +9,10 @@ from sessions.frame import Frame
 from tui import numbers
 from tui.steps import Wanted, stepped_concurrency, stepped_rate
 
+_PAUSED = ("holding", "stopped")
+_PATIENCE_S = 2.0
+"""So long the run may take to show what a key asked for."""
+
 
 class LoadKeys:
     """`send` takes a command for the run; `now` gives the run as it is, whatever instant is looked at (None
@@ -27,6 +31,9 @@ class LoadKeys:
         self._wanted = Wanted()
         self._last_rate_rps: float | None = None
         self._closed_loop = False
+        self._paused: bool | None = None
+        """As the last key would have it, until the run shows it or has had time to. None: as the run is."""
+        self._paused_until_s = 0.0
 
     def seen(self, frame: Frame) -> None:
         """The run shows this now: a request that it has caught up with is forgotten."""
@@ -35,10 +42,15 @@ class LoadKeys:
         self._wanted = self._wanted.seen(shown)
         if shown:
             self._last_rate_rps = shown
+        if (frame.state in _PAUSED) == self._paused:
+            self._paused = None
 
-    def refused(self) -> None:
-        """The last request came to nothing."""
-        self._wanted = Wanted()
+    def refused(self, command: str) -> None:
+        """What was asked for with it came to nothing."""
+        if command != "mark":
+            self._paused = None
+        if command in ("rate", "concurrency"):
+            self._wanted = Wanted()
 
     def asked(self) -> str:
         """The load that was asked for and is not in force yet; empty when there is none."""
@@ -66,6 +78,7 @@ class LoadKeys:
     def ask(self, value: float, *, closed_loop: bool) -> str:
         self._closed_loop = closed_loop
         self._wanted = self._wanted.asked(value, self._clock())
+        self._pause(False)
         if closed_loop:
             self._send({"cmd": "concurrency", "concurrency": round(value)})
             return f"concurrency {round(value)}"
@@ -73,8 +86,20 @@ class LoadKeys:
         return f"{value:g} rps"
 
     def hold(self) -> str:
-        """Holds, or resumes what is held."""
+        """Holds, or resumes what is held or stopped."""
         now = self._now()
-        command = "resume" if now is not None and now.state in ("holding", "stopped") else "hold"
+        paused = now is not None and now.state in _PAUSED
+        if self._paused is not None and self._clock() < self._paused_until_s:
+            paused = self._paused
+        self._pause(not paused)
+        command = "resume" if paused else "hold"
         self._send({"cmd": command})
         return command
+
+    def stop(self) -> None:
+        """Stops sending, and drops what waits."""
+        self._pause(True)
+        self._send({"cmd": "stop"})
+
+    def _pause(self, paused: bool) -> None:
+        self._paused, self._paused_until_s = paused, self._clock() + _PATIENCE_S

@@ -64,7 +64,7 @@ def parsed_rate(text: str) -> float:
 
 
 def parsed_concurrency(text: str) -> int:
-    """Slots as typed.
+    """A concurrency as typed.
 
     Raises:
         ValueError: one line saying what was got and what is allowed.

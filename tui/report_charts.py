@@ -38,7 +38,7 @@ def charts(frame: Frame, steps: Sequence[Mapping[str, Any]], look: Look) -> str:
         drawn.append(chart(title, "seconds", _over_time(frame, band), look, joined=True))
     load = "concurrency" if frame.closed_loop else "offered_rps"
     if len({step[load] for step in steps}) > 1:
-        x_label = "requests at a time" if frame.closed_loop else "requests per second"
+        x_label = "concurrency" if frame.closed_loop else "requests per second"
         over = "over concurrency" if frame.closed_loop else "over the offered rate"
         for name, key in (("TTFT from due", "ttft"), (itl, "chunk_gap" if frame.itl_is_chunk_gap else "itl")):
             title = f"{name}, ms, {over}"

@@ -89,7 +89,7 @@ def steps_table(steps: Sequence[Mapping[str, Any]]) -> str:
     figures = ("ttft_p50", "ttft_p99", *(f"{_BETWEEN[between]}_{name}" for name in ("p50", "p99")))
     rows = [
         [
-            *("from", "to s", "rps", "concurrency", "sent/s", "tokens/s", "n"),
+            *("from", "to s", "rps", "conc.", "sent/s", "tokens/s", "n"),
             *("TTFT p50", "p99", f"{between} p50", "p99", "J/tok"),
         ]
     ]

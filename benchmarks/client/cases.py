@@ -163,7 +163,7 @@ SPEED = {
     "guidellm": 5,
     "aiperf": 5,
 }
-"""How many times `Case.requests` a client makes where it is as fast as it can be: a second or so each."""
+"""How many times `Case.requests` a client makes where it is as fast as it can be: seconds each."""
 
 NAMES = {
     "reader": "C reader (the floor)",

@@ -118,7 +118,7 @@ def test_a_run_of_one_load_has_no_table_of_steps_and_a_long_one_is_cut() -> None
     text = report.render(summary(steps=[step] * 30))
     assert text.count("\n 0.0   2.5  1.26") == 24
     assert "without 6 holds and shortest steps: --json has all" in text
-    assert "concurrency" not in text
+    assert "conc." not in text
     assert re.search(r"^ 0.0   2.5  1.26 +0.80 +10 +30 +85.7 +- +15.2 +83.8$", text, re.M)
 
 

@@ -210,6 +210,21 @@ def test_what_happened_is_told_with_all_its_words_beside_the_machines(words: str
     assert " ".join((words * 4).split()) in told
 
 
+@pytest.mark.parametrize("height", range(12, 24))
+def test_where_there_is_no_room_for_all_words_the_newest_event_still_says_when_and_what(height: int) -> None:
+    view = ramped(at(75), gpus=1)
+    view.marks.append(ChartMark(70 * S, None, "warning", "a figure that should be known is left out " * 6))
+    happened = [row for row in screen(view, (60, height), details=True) if "left out" in row]
+    assert bool(happened) == (height > 17)
+    assert not happened or "WARNING a figure that should" in happened[0]
+
+
+def test_a_change_of_load_of_five_digits_is_not_cut_beside_its_line() -> None:
+    view = ramped(at(75), closed_loop=True)
+    view.marks.append(ChartMark(70 * S, None, "load", "concurrency 10000 > 65536"))
+    assert any(re.search(r"│(concurrency 10000 > )?65536 ", row) for row in screen(view, (80, 24)))
+
+
 @pytest.mark.parametrize(("size", "gpus"), [((80, 24), 8), ((120, 40), 8), ((80, 24), 17), ((60, 16), 72)])
 def test_of_many_gpus_the_essential_is_kept_and_those_left_out_are_counted(size, gpus):
     view = ramped(at(75), gpus=gpus)

@@ -212,6 +212,19 @@ def test_stop_is_sent_at_once_and_is_no_hold_but_space_resumes_it_too():
     on_screen(body)
 
 
+def test_space_right_after_stop_resumes_though_the_run_has_not_shown_the_stop_yet():
+    async def body(room: Room) -> None:
+        await room.press("x", "space", "space", "space")
+        assert [command["cmd"] for command in room.control.sent] == ["stop", "resume", "hold", "resume"]
+        await room.press("x", "up", "space")
+        assert [command["cmd"] for command in room.control.sent[4:]] == ["stop", "rate", "hold"]
+        await room.pass_s(2.5)
+        await room.press("space")
+        assert room.control.sent[-1] == {"cmd": "resume"}
+
+    on_screen(body)
+
+
 def test_a_refused_command_is_said_in_the_bottom_row_and_goes_away():
     async def body(room: Room) -> None:
         room.control.refuse = "rate: got 1500, at most 1000"

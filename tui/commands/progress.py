@@ -21,13 +21,13 @@ class Progress:
     """One line on stderr: rewritten in place on a terminal, a line of its own each time elsewhere."""
 
     def __init__(self) -> None:
-        self._in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._open = False
         self._told: set[tuple[int, str]] = set()
         self._model_told = False
 
     def show(self, line: str) -> None:
-        if self._in_place:
+        if self.in_place:
             width = os.get_terminal_size(sys.stderr.fileno()).columns
             print(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="", file=sys.stderr, flush=True)
             self._open = True

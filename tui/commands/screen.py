@@ -104,7 +104,7 @@ def after(directory: Path, left: str) -> int:
     # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
     session = directory.name if directory.parent == default_root() else str(directory)
     if left != "detached":
-        wait_for_end(directory)
+        wait_for_end(directory, answers=left == "finished")
     if is_live(directory):
         print(f"the run goes on: ttftop attach {session}")
         return OK
@@ -116,23 +116,29 @@ def after(directory: Path, left: str) -> int:
     return NOT_VALID if end is None else end.exit_code
 
 
-def wait_for_end(directory: Path) -> None:
-    """Stays until a run that was told to finish is over and saved; Ctrl-C leaves it alone."""
+def wait_for_end(directory: Path, *, answers: bool) -> None:
+    """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for;
+    Ctrl-C leaves it alone.
+    """
     from sessions.store import is_live
     from sessions.view import SessionView
     from tui.commands.progress import Progress
 
-    progress, view, told = Progress(), SessionView(directory), ""
+    progress, told = Progress(), ""
+    view = SessionView(directory)
     try:
         while is_live(directory):
             caught_up = not view.poll()
-            which = f"{view.frame(view.last_ns, WINDOW_NS, 1).in_flight:,}" if caught_up else "the last"
-            line = f"ttftop: waiting for {which} answers (Ctrl-C leaves it to finish alone)"
-            if line != told and (caught_up or not told):
+            in_flight = view.frame(view.last_ns, WINDOW_NS, 1).in_flight if answers and caught_up else 0
+            what = f"waiting for {in_flight:,} answer{'s' * (in_flight != 1)}" if in_flight else "saving"
+            line = f"ttftop: {what} (Ctrl-C: leave it to finish alone)"
+            if line != told and (caught_up or not told) and (progress.in_place or not told):
                 progress.show(line)
                 told = line
             if caught_up:
                 time.sleep(0.1)
     except KeyboardInterrupt:
         pass
+    finally:
+        view.close()
     progress.close()

@@ -41,7 +41,7 @@ def axis(frame: Frame, scene: Scene, at: Columns) -> Row:
         if column + len(text) <= at.plot:
             cells[column : column + len(text)] = list(text)
         t_ns += interval_ns
-    hz = f"  {scene.ui_hz:g} draws/s" if scene.ui_hz < 10 else ""
+    hz = f"  {scene.ui_hz:g} fps" if scene.ui_hz < 10 else ""
     span = f" window {window_label(scene.window_s)}  {'log' if scene.log else 'linear'}{hz}"
     corner = look.glyph("corner").rjust(at.gutter)
     return [(corner + "".join(cells), "axis"), *fitted([(span, "dim")], at.side)]
@@ -58,7 +58,7 @@ def mark_labels(frame: Frame, width: int) -> dict[int, tuple[tuple[str, ...], st
     for mark in sorted(labelled, key=lambda mark: _LABELLED.index(mark.kind)):
         column = column_of(mark, frame, width)
         if column is not None and (out.get(column + 1, ("", ""))[1] in ("", f"mark_{mark.kind}")):
-            label = safe(mark.label, 24)
+            label = safe(mark.label, 32)
             short = label.rsplit(">", 1)[-1].strip()  # `8 > 12 rps`, `12 rps`, `12`
             out[column + 1] = ((label, short, short.split(" ", 1)[0]), f"mark_{mark.kind}")
     return {column: text for column, text in out.items() if column < width}
@@ -68,9 +68,11 @@ def events(frame: Frame, height: int, width: int, look: Look, *, whole: bool = F
     """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
     happened = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
     rows: list[Row] = []
-    for mark in happened[-height:] if height else ():
-        rows += _event(mark, frame, width, look, whole)
-    rows = rows[-height:]
+    for mark in reversed(happened[-height:] if height else []):
+        said = _event(mark, frame, width, look, whole)
+        if len(said) > height - len(rows):  # its beginning tells more than its end
+            said = _event(mark, frame, width, look, whole=False)
+        rows = said[: height - len(rows)] + rows
     if not rows and height:
         rows = [fitted([("  no events yet", "dim")], width)]
     return rows + [fitted([], width)] * (height - len(rows))

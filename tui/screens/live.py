@@ -207,8 +207,7 @@ class LiveScreen(Screen[None]):
 
     def _answered(self, command: Mapping[str, Any], error: str) -> None:
         if error:
-            if command["cmd"] in ("rate", "concurrency"):
-                self._load.refused()
+            self._load.refused(command["cmd"])
             self._say(error, bad=True)
             self._redraw()
         elif command["cmd"] in ("finish", "abort"):
@@ -240,7 +239,7 @@ class LiveScreen(Screen[None]):
         self._say_where(self._load.hold())
 
     def _stop(self) -> None:
-        self._send({"cmd": "stop"})
+        self._load.stop()
         self._say("stopped sending, what waited is dropped: space resumes")
 
     def _ask_mark(self) -> None:
