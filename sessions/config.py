@@ -111,6 +111,10 @@ def checked(config: RunConfig) -> RunConfig:
     ):
         if count is not None and count < 1:
             raise ConfigError(f"{where}: got {count}, need a whole number of at least 1")
+    if load.concurrency is not None and load.concurrency > load.max_in_flight:
+        raise ConfigError(
+            f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"
+        )
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
     if load.workers != "auto" and load.workers > most:
         raise ConfigError(

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from sessions.manifest import END_REASONS, EndInfo, Manifest, write
 
+DRAIN_S = 60.0
+"""How long requests in flight are waited for when a run comes to its end."""
+
 
 @dataclass(frozen=True)
 class Ending:

@@ -188,8 +188,8 @@ def _standing(timeline: Timeline, at_ns: int) -> tuple[int, int]:
 
 
 def _limit(limits: LimitLog, at_ns: int) -> Limit:
-    found, changed = limits.at(at_ns), limits.events(at_ns)
-    return Limit(found.limit, found.why, changed[-1].t_ns if changed else 0)
+    found = limits.at(at_ns)
+    return Limit(found.limit, found.why, limits.since_ns(at_ns))
 
 
 def _events(limits: LimitLog, timeline: Timeline, at_ns: int) -> list[Event]:

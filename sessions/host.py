@@ -21,7 +21,7 @@ from loadgen.clock import MonotonicClock
 from loadgen.plan import Finish
 from sessions.control import ControlServer, socket_path
 from sessions.crew import Crew
-from sessions.ending import Ending, sum_up
+from sessions.ending import DRAIN_S, Ending, sum_up
 from sessions.journal import HOST_FILE, JournalWriter
 from sessions.launch import LOG_FILE, HostWord, Orders
 from sessions.manifest import SessionError, read, write
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from loadgen.plan import Address
     from loadgen.probe.probed import Probed
 
-DRAIN_S = 60.0
-"""How long requests in flight are waited for when a run comes to its end."""
 DRAIN_SIGNAL_S = 2.5
 """The same after SIGINT or SIGTERM: all must be saved within 5 s."""
 _START_LEAD_NS = 10_000_000

@@ -50,6 +50,13 @@ class LimitLog:
         found = self._judged(at_ns)
         return found[-1] if found else Finding(IDLE, "")
 
+    def since_ns(self, at_ns: int) -> int:
+        """When what binds at an instant was found to: the beginning of the load, or the end of a second."""
+        found = self._judged(at_ns)
+        cut = changes(found)[-1] if found else 0
+        first_ns = self._timeline.first_ns
+        return (self._first + cut + 1) * SECOND_NS if cut else first_ns if first_ns <= at_ns else 0
+
     def events(self, at_ns: int) -> list[Event]:
         """Each change of the limit up to an instant; that a load which begins finds room is none."""
         found = self._judged(at_ns)

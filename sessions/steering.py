@@ -44,7 +44,7 @@ class Steering:
     """Commands as they come, one after the other."""
 
     def __init__(self, load: LoadConfig, start_ns: int) -> None:
-        self._max_rate_rps = load.max_rate_rps
+        self._max_rate_rps, self._max_in_flight = load.max_rate_rps, load.max_in_flight
         self._curve: Curve | None = None
         self._concurrency = 0
         first = opening(load, start_ns)
@@ -99,8 +99,9 @@ class Steering:
         value = command.get("concurrency")
         if self._curve is not None:
             raise SteeringError("this is an open loop: change its rate, not a concurrency")
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65536:
-            raise SteeringError(f"concurrency: got {str(value)[:40]!r}, need a whole number from 1 to 65536")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= self._max_in_flight:
+            most = f"{self._max_in_flight} (--max-in-flight)"
+            raise SteeringError(f"concurrency: got {str(value)[:40]!r}, need a whole number from 1 to {most}")
         return value
 
     def _pause(self, at_ns: int, received_ns: int, name: str) -> Step:

@@ -87,10 +87,7 @@ class LoadKeys:
 
     def hold(self) -> str:
         """Holds, or resumes what is held or stopped."""
-        now = self._now()
-        paused = now is not None and now.state in _PAUSED
-        if self._paused is not None and self._clock() < self._paused_until_s:
-            paused = self._paused
+        paused = self.is_paused()
         self._pause(not paused)
         command = "resume" if paused else "hold"
         self._send({"cmd": command})
@@ -100,6 +97,13 @@ class LoadKeys:
         """Stops sending, and drops what waits."""
         self._pause(True)
         self._send({"cmd": "stop"})
+
+    def is_paused(self) -> bool:
+        """The load is held or stopped, or will be."""
+        now = self._now()
+        if self._paused is not None and self._clock() < self._paused_until_s:
+            return self._paused
+        return now is not None and now.state in _PAUSED
 
     def _pause(self, paused: bool) -> None:
         self._paused, self._paused_until_s = paused, self._clock() + _PATIENCE_S

@@ -62,6 +62,7 @@ WRONG = [
     (f"{URL} --ramp 1..4000/120s", "--ramp: got 4000, need a number above 0 and at most 1000"),
     (f"{URL} --ramp 1..8/9s --rate 3", "give --rate or --ramp, not both"),
     (f"{URL} --ramp 1..8/9s --concurrency 3", "it cannot stand beside --concurrency"),
+    (f"{URL} --concurrency 9 --max-in-flight 8", "--concurrency: got 9, need at most 8 (--max-in-flight)"),
     (f"{URL} --rate 3 --concurrency 3", "give --rate or --concurrency, not both"),
     (f"{URL} --arrivals bursts", "--arrivals: invalid choice: 'bursts'"),
     (f"{URL} --endpoint grpc", "--endpoint: invalid choice: 'grpc'"),

@@ -127,9 +127,13 @@ def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
     terminal.type("q")
     terminal.until(b"finish")
     terminal.type("f")
-    terminal.until(b"waiting for 3 answers (Ctrl-C: leave it to finish alone)")
-    assert terminal.end() in (0, 1)  # so short a run may be too little to be valid
+    terminal.until(b"waiting for 3 answers, at most 60 s (Ctrl-C: leave it alone)")
+    code = terminal.end()  # so short a run may be too little to be valid
     assert b"the session is saved in " in terminal.seen
+    assert (
+        terminal.seen.rpartition(b"ttftop summary ")[2].split(b"\r\n")[1]
+        == {0: b"valid", 1: b"NOT VALID"}[code]
+    )
 
 
 def test_a_detached_run_goes_on_and_attach_finds_it(

@@ -103,6 +103,19 @@ def test_a_load_that_begins_late_in_its_second_and_finds_room_is_no_change():
     assert log.events(18 * S) == []
 
 
+def test_room_after_a_pause_began_with_the_load_and_not_with_the_pause():
+    # Held from 10 to 20 s: room again is no event, but it is not 'no load' that still lasts.
+    records = [record for record in ramp(40) if not 10 * S < record.t_ns <= 20 * S]
+    records += [tick(t_ns, 0.0, 0) for t_ns in range(10 * S + TICK_NS, 20 * S + 1, TICK_NS)]
+    log = LimitLog(folded(sorted(records, key=lambda record: record.t_ns)))
+    assert (log.at(9 * S).limit, log.since_ns(9 * S)) == (ROOM, BEGIN_S * S)
+    assert log.at(18 * S).limit == IDLE
+    assert 10 * S < log.since_ns(18 * S) <= 14 * S
+    assert log.at(24 * S).limit == ROOM
+    assert 20 * S < log.since_ns(24 * S) <= 24 * S
+    assert LimitLog(Timeline()).since_ns(5 * S) == 0
+
+
 def test_without_load_nothing_binds():
     log = LimitLog(folded(ramp()))
     assert log.at(0).limit == log.at(1 * S).limit == IDLE

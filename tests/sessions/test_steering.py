@@ -53,6 +53,13 @@ def test_holding_in_the_middle_of_a_ramp_resumes_at_the_rate_of_that_instant() -
     assert steering.obey({"cmd": "resume"}, 6 * S).change.rate_rps == pytest.approx(4.5)
 
 
+def test_a_concurrency_above_the_cap_is_refused_with_its_name() -> None:
+    steering = Steering(LoadConfig(concurrency=4, max_in_flight=10), 0)
+    assert steering.obey({"cmd": "concurrency", "concurrency": 10}, S).change.concurrency == 10
+    with pytest.raises(SteeringError, match=r"'11', need a whole number from 1 to 10 \(--max-in-flight\)"):
+        steering.obey({"cmd": "concurrency", "concurrency": 11}, S)
+
+
 def test_a_closed_loop_takes_a_concurrency_and_holds_at_none() -> None:
     steering = Steering(LoadConfig(concurrency=4), 0)
     up = steering.obey({"cmd": "concurrency", "concurrency": 6}, S)

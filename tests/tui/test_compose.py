@@ -197,6 +197,15 @@ def test_all_that_is_known_of_the_machines_can_be_read_at_every_size(size):
         assert words in text
 
 
+def test_what_is_only_a_bound_is_one_beside_the_machines_too():
+    view = ramped(at(75), gpus=1)
+    frame = known(view, 80)
+    bound = replace(frame.server.ttft, bounds=frozenset({"p50", "p95"}))
+    frame = replace(frame, server=replace(frame.server, ttft=bound))
+    text = "\n".join(screen(view, (80, 24), frame=frame, details=True))
+    assert "TTFT p50 <101  p95 <202  p99 303" in text
+
+
 @pytest.mark.parametrize(
     "words", ["of what was found, a word of it was left out ", "見つけたもの 全部ここに 書いてある "]
 )

@@ -217,10 +217,10 @@ def test_space_right_after_stop_resumes_though_the_run_has_not_shown_the_stop_ye
         await room.press("x", "space", "space", "space")
         assert [command["cmd"] for command in room.control.sent] == ["stop", "resume", "hold", "resume"]
         await room.press("x", "up", "space")
-        assert [command["cmd"] for command in room.control.sent[4:]] == ["stop", "rate", "hold"]
-        await room.pass_s(2.5)
-        await room.press("space")
-        assert room.control.sent[-1] == {"cmd": "resume"}
+        assert [command["cmd"] for command in room.control.sent[4:]] == ["stop", "resume"]
+        await room.press("space", "up", "down", "K", "J")
+        assert [command["cmd"] for command in room.control.sent[6:]] == ["hold"]
+        assert "nothing is being sent: space resumes, = sets a load" in room.rows[-1]
 
     on_screen(body)
 

@@ -133,7 +133,7 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
             arrivals=options.arrivals,
             ramp=options.ramp,
             concurrency=options.concurrency,
-            max_in_flight=options.max_in_flight,
+            max_in_flight=options.max_in_flight or _cap_for(options.concurrency),
             max_rate_rps=options.max_rate,
             duration_s=options.duration,
             requests=options.requests,
@@ -154,6 +154,11 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
         return checked(asked)
     except ConfigError as error:
         raise CommandError(str(error)) from None
+
+
+def _cap_for(concurrency: int | None) -> int | None:
+    """A closed loop may have in flight what it asks for; None: as ever."""
+    return concurrency if concurrency is not None and concurrency > LoadConfig().max_in_flight else None
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
     from sessions.manifest import SessionError, read
     from sessions.store import default_root, is_live
+    from tui.report import verdict
 
     # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
     session = directory.name if directory.parent == default_root() else str(directory)
@@ -110,9 +111,12 @@ def after(directory: Path, left: str) -> int:
         return OK
     print(f"the session is saved in {directory}\nttftop replay {session}\nttftop summary {session}")
     try:
-        end = read(directory).end
+        manifest = read(directory)
     except SessionError as error:
         raise CommandError(str(error)) from None
+    if manifest.result:
+        print(verdict(manifest.result))
+    end = manifest.end
     return NOT_VALID if end is None else end.exit_code
 
 
@@ -120,6 +124,7 @@ def wait_for_end(directory: Path, *, answers: bool) -> None:
     """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for;
     Ctrl-C leaves it alone.
     """
+    from sessions.ending import DRAIN_S
     from sessions.store import is_live
     from sessions.view import SessionView
     from tui.commands.progress import Progress
@@ -130,8 +135,9 @@ def wait_for_end(directory: Path, *, answers: bool) -> None:
         while is_live(directory):
             caught_up = not view.poll()
             in_flight = view.frame(view.last_ns, WINDOW_NS, 1).in_flight if answers and caught_up else 0
-            what = f"waiting for {in_flight:,} answer{'s' * (in_flight != 1)}" if in_flight else "saving"
-            line = f"ttftop: {what} (Ctrl-C: leave it to finish alone)"
+            left = f"{in_flight:,} answer{'s' * (in_flight != 1)}, at most {DRAIN_S:g} s"
+            what = f"waiting for {left}" if in_flight else "saving"
+            line = f"ttftop: {what} (Ctrl-C: leave it alone)"
             if line != told and (caught_up or not told) and (progress.in_place or not told):
                 progress.show(line)
                 told = line

@@ -8,6 +8,7 @@ from sessions.frame import Frame, Gpu, Server, Stat
 from tui import numbers
 from tui.look import Look
 from tui.panels import machines, node
+from tui.panels.latency import sign
 from tui.rows import Field, Row, Run, chosen, fitted, width_of
 from tui.text import safe
 
@@ -75,7 +76,7 @@ def _own(name: str, stat: Stat | None, rank: int) -> Field:
     if stat is None:
         return Field(9)
     figures = "  ".join(
-        f"{quantile} {numbers.ms(value)}"
+        f"{quantile} {'' if value is None else sign(stat, quantile)}{numbers.ms(value)}"
         for quantile, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms))
     )
     return Field(rank, (f"{name} ", "label"), (figures, ""))

@@ -88,11 +88,15 @@ def table_cells(width: int) -> tuple[int, int]:
     )
 
 
+def sign(stat: Stat, quantile: str) -> str:
+    """What stands before a figure that is no more than a bound, or rests on few samples."""
+    return "<" if quantile in stat.bounds else "~" if quantile in stat.thin else ""
+
+
 def _figures(label: str, stat: Stat, name: int, cell: int) -> list[Run]:
     row: list[Run] = [(label.ljust(name), "label")]
     for quantile, value in zip(QUANTILES, (stat.p50_ms, stat.p95_ms, stat.p99_ms), strict=True):
         thin = quantile in stat.thin and value is not None
-        sign = "<" if quantile in stat.bounds and value is not None else "~" if thin else ""
-        text = sign + numbers.ms(value, short=cell < 8)
+        text = ("" if value is None else sign(stat, quantile)) + numbers.ms(value, short=cell < 8)
         row.append((text.rjust(cell), "thin" if thin or value is None else quantile))
     return row

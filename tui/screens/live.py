@@ -224,6 +224,9 @@ class LiveScreen(Screen[None]):
         self._say("" if self._scene.playhead.following else f"{what} (the run, now; end goes back to it)")
 
     def _step(self, steps: int) -> None:
+        if self._load.is_paused():  # less load must not start any
+            self._say("nothing is being sent: space resumes, = sets a load")
+            return
         done = self._load.step(steps)
         if done is None:
             self._say("the load has not begun yet")
