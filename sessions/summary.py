@@ -53,6 +53,7 @@ class Fold:
     def __init__(self) -> None:
         self.timeline = Timeline()
         self._values = {name: Values() for name in _ORDER}
+        self._ttft_of_failed = Values()
         self._due = array("d")
         self._ttft = array("d")
         self._sent = array("d")
@@ -78,6 +79,8 @@ class Fold:
         self._last_end_ns = max(self._last_end_ns, record.end_ns)
         if record.error is not None:
             self._errors[record.error.kind] += 1
+            if (ttft := PER_REQUEST["ttft_from_due"](record)) is not None:
+                self._ttft_of_failed.add((ttft,))
         else:
             self._success(record)
 
@@ -127,6 +130,7 @@ class Fold:
         load_s, duration_s = (load_end_ns - start_ns) / 1e9, (end_ns - start_ns) / 1e9
         metrics = {f"{name}_ms": self._values[name].described(_PER_MS[name]) for name in _ORDER}
         metrics["itl_ms"]["unknown"] = self._itl_unknown
+        metrics["ttft_of_failed_ms"] = self._ttft_of_failed.described(_PER_MS["ttft_from_due"])
         closed = manifest.config.load.concurrency is not None
         ttft_ms = metrics["ttft_from_due_ms"]["p50"]
         trouble = saturation(

@@ -71,6 +71,12 @@ def latencies(summary: Summary) -> str:
         rows.append([label, number(figures.get("count"), 0), *cells])
     text = aligned(rows)
     text += "\n~ rests on few samples" if "~" in text else ""
+    of_failed = summary.get("ttft_of_failed_ms") or {}
+    if of_failed.get("count"):
+        text += (
+            f"\n{of_failed['count']:,} requests failed after their first token: their TTFT from due, "
+            f"p50 {milliseconds(of_failed['p50'])} p99 {milliseconds(of_failed['p99'])}, is not in the table"
+        )
     if unknown := (summary.get("itl_ms") or {}).get("unknown"):
         known = (summary.get("requests") or {}).get("succeeded", 0) - unknown
         text += (

@@ -221,3 +221,12 @@ def test_colours_come_only_where_they_are_asked_for() -> None:
 )
 def test_an_axis_ends_at_a_round_number_above_the_data(highest: float, top: float) -> None:
     assert ceiling(highest) == pytest.approx(top)
+
+
+def test_ttft_of_requests_that_failed_later_is_said_beside_the_table() -> None:
+    text = report.render(summary(ttft_of_failed_ms=latency(count=3284)))
+    assert (
+        "3,284 requests failed after their first token: their TTFT from due, p50 9.99 p99 1,227, is not in"
+        in text
+    )
+    assert "failed after" not in report.render(summary())

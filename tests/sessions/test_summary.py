@@ -93,6 +93,22 @@ def test_every_metric_is_numpys_on_the_requests_that_succeeded(make_run: MakeRun
     assert result["itl_ms"]["unknown"] == 0
 
 
+def test_the_ttft_of_requests_that_failed_after_their_first_token_is_told_apart(make_run: MakeRun) -> None:
+    run = make_run(rate_rps=60.0)
+    cut, silent = list(run.requests)[::7], list(run.requests)[1::7]
+    for request in [*cut, *silent]:
+        request.error = RequestError("unfinished", "")
+    for request in silent:
+        request.first_token_ns = None
+    result = summed(run, [*cut, *silent, *(r for r in run.records if r not in cut and r not in silent)])
+    waited = [(r.first_token_ns - r.due_ns) / 1e6 for r in cut]
+    told = result["ttft_of_failed_ms"]
+    assert told["count"] == len(cut) > 10
+    found = [told["p50"], told["p99"], told["max"]]
+    np.testing.assert_allclose(found, [*np.percentile(waited, (50, 99)), max(waited)], rtol=1e-9, atol=6e-7)
+    assert result["ttft_from_due_ms"]["count"] == len(run.requests) - len(cut) - len(silent)
+
+
 def test_counts_rates_and_tokens_by_hand(make_run: MakeRun) -> None:
     run = make_run(seconds=12.0, failing=0.1)
     result = summed(run)
