@@ -27,7 +27,7 @@ from loadgen.transport.connection import Connection
 from loadgen.transport.pool import Pool
 from loadgen.usual_reads import understood
 
-_LEAD_NS = 150_000
+_LEAD_NS = 300_000
 """An open loop wakes up so long before a request is due, makes it ready and spins until its time,"""
 _LEAD_SHARE = 0.05
 """but spends no more than this share of a core on it: at high rates it wakes up later."""

@@ -37,7 +37,7 @@ def page(result: dict[str, Any]) -> str:
     told = [row for case in result["cases"].values() for row in case.values()]
     days = sorted(row["at"] for row in told)
     loads = [row["load"] for row in told]
-    when = f"{days[0]} to {days[-1]} UTC" if days else "never"
+    when = " to ".join(dict.fromkeys((days[0], days[-1]))) + " UTC" if days else "never"
     load = f"{min(loads):.1f} to {max(loads):.1f}" if loads else "not known"
     return f"""# Performance
 

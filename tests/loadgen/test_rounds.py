@@ -182,6 +182,26 @@ def test_a_round_is_followed_by_the_rest_that_is_allowed(monkeypatch: pytest.Mon
     assert slept == [400_000]
 
 
+def test_few_sockets_are_read_at_a_time_while_something_is_about_to_be_due() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ears = Bench(stack), [Ear() for _ in range(30)]
+            bench.rounds.rest_ns = lambda: -1
+            for ear in ears:
+                bench.pair(ear)[0].send(b"x")
+            bench.rounds._round()
+            assert sum(bool(ear.heard) for ear in ears) == 4
+            await until(lambda: all(ear.heard == [b"x"] for ear in ears))
+            bench.rounds.rest_ns = lambda: 0
+            more = [Ear() for _ in range(30)]
+            for ear in more:
+                bench.pair(ear)[0].send(b"y")
+            bench.rounds._round()
+            assert all(ear.heard == [b"y"] for ear in more)
+
+    asyncio.run(body())
+
+
 def test_a_receiver_that_fails_costs_the_others_nothing() -> None:
     async def body() -> None:
         told = complaints()
