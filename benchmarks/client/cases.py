@@ -15,7 +15,7 @@ class Case:
     streams: int
     requests: int
     """For a client of ordinary speed; multiplied by `SPEED` where the server does not set the pace. So
-    many that its steady state is measured: httpx is a quarter faster at its first requests than later."""
+    many that the steady state is measured, and not the first requests on new connections."""
     tokens: int
     paced: bool = True
     rate_rps: float | None = None

@@ -24,7 +24,7 @@ _TAKING_IN_NS = 500_000
 """What is shorter is no time in which to take in what was read."""
 _SOCKETS_A_ROUND = 256
 """A burst of all streams is one round."""
-_IN_A_HURRY = 4
+_FEW_SOCKETS = 4
 """So many while a request is about to be due: reading them takes less than a worker wakes up ahead of it."""
 
 
@@ -97,7 +97,7 @@ class Rounds:
     def _round(self) -> None:
         assert self._epoll is not None
         opened, data = self._open, select.EPOLLIN
-        polled = self._epoll.poll(0, _SOCKETS_A_ROUND if self.rest_ns() >= 0 else _IN_A_HURRY)
+        polled = self._epoll.poll(0, _SOCKETS_A_ROUND if self.rest_ns() >= 0 else _FEW_SOCKETS)
         inlets = [opened[fd] for fd, _ in polled]
         if self._again:
             # Each once: of two reads of one socket in a round the second might be told first.

@@ -389,7 +389,7 @@ def test_a_server_that_says_nothing_gets_no_row():
     assert not any("KV" in row and "run" in row for row in screen(view, frame=frame))
 
 
-def test_closed_loop_shows_slots_in_place_of_a_rate():
+def test_closed_loop_shows_its_concurrency_in_place_of_a_rate():
     assert screen(ramped(at(50), closed_loop=True))[1].startswith("CONCURRENCY 16")
 
 

@@ -68,11 +68,12 @@ def events(frame: Frame, height: int, width: int, look: Look, *, whole: bool = F
     """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
     happened = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
     rows: list[Row] = []
-    for mark in reversed(happened[-height:] if height else []):
+    for mark in reversed(happened):
+        if not (room := height - len(rows)):
+            break
         said = _event(mark, frame, width, look, whole)
-        if len(said) > height - len(rows):  # its beginning tells more than its end
-            said = _event(mark, frame, width, look, whole=False)
-        rows = said[: height - len(rows)] + rows
+        # Where there is no room for all its words, their beginning tells more than their end.
+        rows = (said if len(said) <= room else _event(mark, frame, width, look, whole=False)) + rows
     if not rows and height:
         rows = [fitted([("  no events yet", "dim")], width)]
     return rows + [fitted([], width)] * (height - len(rows))
