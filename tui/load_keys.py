@@ -29,7 +29,7 @@ class LoadKeys:
     ) -> None:
         self._send, self._now, self._clock = send, now, clock
         self._wanted = Wanted()
-        self._last_rate_rps: float | None = None
+        self._last_load: float | None = None
         self._closed_loop = False
         self._paused: bool | None = None
         """As the last key would have it, until the run shows it or has had time to. None: as the run is."""
@@ -41,7 +41,7 @@ class LoadKeys:
         shown = float(frame.concurrency or 0) if frame.closed_loop else frame.rate_rps
         self._wanted = self._wanted.seen(shown)
         if shown:
-            self._last_rate_rps = shown
+            self._last_load = shown
         if (frame.state in _PAUSED) == self._paused:
             self._paused = None
 
@@ -70,10 +70,8 @@ class LoadKeys:
         return self.ask(stepped_rate(base, steps), closed_loop=False)
 
     def _base(self, now: Frame) -> float | None:
-        if now.closed_loop:
-            return None if now.concurrency is None else float(now.concurrency)
-        # While sending is held the run shows 0: a step then counts from the load before the hold.
-        return now.rate_rps or self._last_rate_rps
+        # Right after a resume the run still shows 0: a step then counts from the load before the hold.
+        return (now.concurrency if now.closed_loop else now.rate_rps) or self._last_load
 
     def ask(self, value: float, *, closed_loop: bool) -> str:
         self._closed_loop = closed_loop

@@ -200,6 +200,21 @@ def test_hold_and_resume_share_a_key():
     on_screen(body)
 
 
+def test_a_step_right_after_a_resume_counts_from_the_load_before_the_hold_in_both_loops():
+    for closed_loop in (False, True):
+
+        async def body(room: Room) -> None:
+            await room.press("space")
+            held, room.view.steps = room.view.steps[-1], [*room.view.steps, (room.clock(), 0.0)]
+            await room.pass_s(1.0)
+            await room.press("space", "up")
+            assert [command["cmd"] for command in room.control.sent[:2]] == ["hold", "resume"]
+            (wanted,) = [value for name, value in room.control.sent[2].items() if name != "cmd"]
+            assert wanted == held[1] + 1
+
+        on_screen(body, closed_loop=closed_loop)
+
+
 def test_stop_is_sent_at_once_and_is_no_hold_but_space_resumes_it_too():
     async def body(room: Room) -> None:
         await room.press("x")

@@ -1,0 +1,23 @@
+"""What the load options make of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessions.config import LoadConfig, TargetConfig
+from tui.commands.load import config
+from tui.commands.run import parser
+
+
+@pytest.mark.parametrize(
+    ("options", "cap"),
+    [
+        ("--concurrency 16", LoadConfig().max_in_flight),
+        ("--concurrency 5000", 5000),
+        ("--concurrency 16 --max-in-flight 20", 20),
+        ("--rate 20", LoadConfig().max_in_flight),
+    ],
+)
+def test_a_closed_loop_may_have_in_flight_what_it_asks_for(options: str, cap: int) -> None:
+    given = parser().parse_args(["http://127.0.0.1:9", *options.split()])
+    assert config(given, TargetConfig("http://127.0.0.1:9"), interactive=False).load.max_in_flight == cap
