@@ -219,7 +219,7 @@ def test_stop_is_sent_at_once_and_is_no_hold_but_space_resumes_it_too():
     async def body(room: Room) -> None:
         await room.press("x")
         assert room.control.sent == [{"cmd": "stop"}]
-        await room.pass_s(0.5)
+        await room.pass_s(3.0)
         assert "LIVE stopped" in room.rows[0]
         await room.press("space")
         assert room.control.sent[1:] == [{"cmd": "resume"}]
@@ -236,6 +236,23 @@ def test_space_right_after_stop_resumes_though_the_run_has_not_shown_the_stop_ye
         await room.press("space", "up", "down", "K", "J")
         assert [command["cmd"] for command in room.control.sent[6:]] == ["hold"]
         assert "nothing is being sent: space resumes, = sets a load" in room.rows[-1]
+
+    on_screen(body)
+
+
+def test_a_hold_that_is_refused_holds_nothing():
+    async def body(room: Room) -> None:
+        room.control.refuse = "the load is not running"
+        await room.press("space", "space")
+        assert [command["cmd"] for command in room.control.sent] == ["hold", "hold"]
+
+    on_screen(body)
+
+
+def test_an_exact_load_right_after_stop_is_one_to_step_from():
+    async def body(room: Room) -> None:
+        await room.press("x", "equals_sign", "5", "enter", "up")
+        assert room.control.sent[1:] == [{"cmd": "rate", "rate_rps": 5.0}, {"cmd": "rate", "rate_rps": 6.0}]
 
     on_screen(body)
 
