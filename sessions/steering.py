@@ -53,7 +53,8 @@ class Steering:
         else:
             self._concurrency = first.concurrency
         self._held: float | None = None
-        self._start_ns = start_ns
+        self._start_ns, self._ramp = start_ns, load.ramp if self._curve is not None else None
+        """The ramp it began with, until it is over or the rate was changed."""
 
     def started(self) -> LoadChange:
         """The record of the load's beginning."""
@@ -64,8 +65,10 @@ class Steering:
                 concurrency=self._concurrency,
                 label=f"start at concurrency {self._concurrency}",
             )
-        rate = self._curve.rate_rps(self._start_ns)
-        return LoadChange(self._start_ns, "start", rate_rps=rate, label=f"start at {rate:g} rps")
+        rate, label = self._curve.rate_rps(self._start_ns), ""
+        if (r := self._ramp) is not None:
+            label = f"ramp from {r.from_rps:g} to {r.to_rps:g} rps in {r.over_s:g} s"
+        return LoadChange(self._start_ns, "start", rate_rps=rate, label=label or f"start at {rate:g} rps")
 
     def obey(self, command: dict[str, object], received_ns: int) -> Step:
         """Carries out `rate`, `concurrency`, `hold`, `resume` or `stop`.
@@ -137,6 +140,8 @@ class Steering:
         self._curve = self._curve.cut(at_ns, segments)
         if rate > 0:
             self._held = None
+        ramp, self._ramp = self._ramp, None
+        ends_ramp = ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9
         return Step(
             SetCurve(at_ns, segments, drop_backlog),
             LoadChange(
@@ -145,7 +150,8 @@ class Steering:
                 received_ns=received_ns,
                 rate_rps=rate,
                 previous_rate_rps=before,
-                label=label or f"{_short(before)} > {_short(rate)} rps",
+                label=(label or f"{_short(before)} > {_short(rate)} rps")
+                + (" (ends the ramp)" if ends_ramp else ""),
             ),
             _state(change, rate),
         )

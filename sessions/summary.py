@@ -158,6 +158,7 @@ class Fold:
             "load_s": load_s,
             "duration_s": duration_s,
             "load": _plain(manifest.config.load),
+            "load_changes": sum(change.change != "start" for change in timeline.loads),
             "workload": _plain(manifest.config.workload),
             "marks": [
                 {"at_s": round((event.t_ns - start_ns) / 1e9, 3), "text": event.label}

@@ -78,6 +78,8 @@ def _asked(summary: Summary) -> str:
         how = f"{load['arrivals']} {ramp['from_rps']:g} to {ramp['to_rps']:g} rps in {ramp['over_s']:g} s"
     else:
         how = f"{load['arrivals']} {load['rate_rps']:g} rps"
+    if changes := summary.get("load_changes"):
+        how += f" at first, then changed {'once' if changes == 1 else f'{changes} times'}"
     words = [
         printable(str(summary.get("endpoint") or ""), 20),
         how,

@@ -148,7 +148,10 @@ def test_what_was_asked_and_the_marks_stand_in_the_report() -> None:
     assert "\x1b" not in text
     assert "8.2 s  batch of 8" in text
     closed = report.render(summary(**{**said, "load": {**load, "concurrency": 4}}))
-    assert "closed loop of 4" in closed
+    assert "closed loop of 4, 48" in closed
+    changed = [report.render(summary(**said, load_changes=count)) for count in (1, 3)]
+    assert "poisson 1 to 64 rps in 120 s at first, then changed once, 48 tokens in" in changed[0]
+    assert "at first, then changed 3 times, " in changed[1]
 
 
 def steps_of(*lengths_s: float, holds: tuple[int, ...] = ()) -> list[dict[str, Any]]:

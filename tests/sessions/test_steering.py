@@ -53,6 +53,24 @@ def test_holding_in_the_middle_of_a_ramp_resumes_at_the_rate_of_that_instant() -
     assert steering.obey({"cmd": "resume"}, 6 * S).change.rate_rps == pytest.approx(4.5)
 
 
+def test_a_ramp_is_named_and_so_is_what_ends_it() -> None:
+    steering = Steering(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 2 * S)
+    assert steering.started().label == "ramp from 0.5 to 8.5 rps in 8 s"
+    ended = steering.obey({"cmd": "rate", "rate_rps": 6}, 6 * S - LEAD_NS).change
+    assert ended.label == "4.5 > 6 rps (ends the ramp)"
+    assert steering.obey({"cmd": "rate", "rate_rps": 7}, 7 * S).change.label == "6 > 7 rps"
+
+
+def test_a_hold_ends_a_ramp_and_says_so() -> None:
+    steering = Steering(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
+    assert steering.obey({"cmd": "hold"}, 4 * S).change.label == "hold (ends the ramp)"
+
+
+def test_a_ramp_that_is_over_is_not_ended_by_a_key() -> None:
+    steering = Steering(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
+    assert steering.obey({"cmd": "rate", "rate_rps": 9}, 9 * S).change.label == "8.5 > 9 rps"
+
+
 def test_a_concurrency_above_the_cap_is_refused_with_its_name() -> None:
     steering = Steering(LoadConfig(concurrency=4, max_in_flight=10), 0)
     assert steering.obey({"cmd": "concurrency", "concurrency": 10}, S).change.concurrency == 10

@@ -503,6 +503,7 @@ def test_a_closed_loop_offers_no_rate(make_run: MakeRun) -> None:
 def test_each_stage_of_constant_load_is_a_step_with_figures_of_its_own(make_run: MakeRun) -> None:
     run = make_run(seconds=12.0, rate_rps=20.0, changes=((6.0, 60.0),))
     first, second = summed(run)["steps"]
+    assert summed(run)["load_changes"] == 1
     assert (first["from_s"], first["to_s"], second["from_s"], second["to_s"]) == (0.0, 6.0, 6.0, 12.0)
     cut = 1_300_000_000 + 6 * SECOND
     for step, due in (

@@ -444,6 +444,21 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
     assert ("since 00:18" in row) == (size[0] > 70)
 
 
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        (Limit("queue", "25 waiting, 8 running", 20 * S), "means of 3s   since 00:18"),
+        (Limit("room", "queue 0", 0), "means of 3s"),
+        (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
+        (LIMITED, "since 00:18"),
+    ],
+)
+def test_figures_that_are_means_of_seconds_say_so(limit, says):
+    row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=limit))[2]
+    assert row.rstrip().endswith(says)
+    assert row.count("means of 3s") == says.count("means of 3s")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_limit_has_a_look_of_its_kind(name):
     frame = replace(frame_of(ramped(at(90)), 80), limit=Limit(name, "", 0))

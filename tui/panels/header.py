@@ -114,6 +114,8 @@ def load(frame: Frame, scene: Scene, width: int) -> Row:
     )
 
 
+_OF_MEANS = frozenset(("room", "queue", "DRAM bandwidth", "power", "heat", "clocks", "SM", "client"))
+"""Limits whose figures are means of the last 3 s, all of them: charts beside them show the last reading."""
 _LIMIT_ROLES = {
     "room": "limit_room",
     "KV cache": "limit_memory",
@@ -144,5 +146,8 @@ def limit(frame: Frame, width: int) -> Row:
     why: list[Run] = [("  " + safe(now.why, 160), "")] if now.why else []
     label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
     left: Row = [(label, "label"), (f" {safe(now.name, 24)} ", _LIMIT_ROLES.get(now.name, "dim")), *why]
-    fits = lasts and width_of(left) + len(lasts) + 2 <= width
-    return spread(left, [(lasts, "dim")] if fits else [], width)
+    means = "means of 3s" if why and now.name in _OF_MEANS else ""
+    room = width - width_of(left) - 2
+    both = "   ".join(filter(None, (means, lasts)))
+    right = both if len(both) <= room else lasts if len(lasts) <= room else ""
+    return spread(left, [(right, "dim")], width)

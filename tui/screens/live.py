@@ -193,7 +193,9 @@ class LiveScreen(Screen[None]):
         """Does what the key table names `action`."""
         if action in _LOAD_ACTIONS and (self._outbox is None or not self._view.live):
             over = "a replay" if self._scene.replay else "a run that has ended"
-            self._say(f"the load of {over} cannot be changed")
+            self._say(
+                f"{over} takes no marks" if action == "mark" else f"the load of {over} cannot be changed"
+            )
         elif action in _LOAD_STEPS:
             self._step(_LOAD_STEPS[action])
         elif action in _SEEKS_NS:
