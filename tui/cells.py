@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sessions.frame import Stat
 
 NOT_MEASURED = "-"
 
@@ -34,6 +37,11 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return NOT_MEASURED
     return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
+
+
+def sign(stat: Stat, quantile: str) -> str:
+    """What stands before a figure that is no more than a bound, or rests on few samples."""
+    return "<" if quantile in stat.bounds else "~" if quantile in stat.thin else ""
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:

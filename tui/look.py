@@ -22,7 +22,7 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "grid": ("color(239)", "bright_black", "dim"),
     "axis": ("color(242)", "bright_black", "dim"),
     "p50": ("bold color(39)", "bold bright_blue", "bold"),
-    "p95": ("color(179)", "yellow", ""),
+    "p95": ("color(179)", "yellow", "dim"),
     "p99": ("color(203)", "red", ""),
     "band": ("color(237)", "bright_black", "dim"),
     "offered": ("bold color(215)", "bold yellow", "bold"),

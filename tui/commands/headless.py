@@ -13,12 +13,12 @@ import msgspec
 
 from loadgen.errors import printable
 from sessions.config import RunConfig
-from tui.cells import milliseconds, number
+from tui.cells import milliseconds, number, sign
 from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError
 from tui.commands.progress import Progress
 
 if TYPE_CHECKING:
-    from sessions.frame import Frame
+    from sessions.frame import Frame, Stat
     from sessions.launch import Launched
     from sessions.view import SessionView
 
@@ -149,8 +149,9 @@ def progress_line(frame: Frame) -> str:
     name = "gap" if frame.itl_is_chunk_gap else "ITL"
     parts += [
         f"in flight {frame.in_flight}" + (f"+{frame.backlog} waiting" if frame.backlog else ""),
-        f"TTFT p50 {milliseconds(ttft.p50_ms)} p99 {milliseconds(ttft.p99_ms)} ms",
-        f"{name} p50 {milliseconds(itl.p50_ms)} ms",
+        f"TTFT {_figure(ttft, 'p50', ttft.p50_ms)} {_figure(ttft, 'p99', ttft.p99_ms)} ms",
+        f"{name} {_figure(itl, 'p50', itl.p50_ms)} ms",
+        f"done {frame.succeeded}",
         f"errors {frame.failed}",
     ]
     parts += [
@@ -159,3 +160,8 @@ def progress_line(frame: Frame) -> str:
     if frame.simulated:
         parts.append("SIMULATED")
     return printable("  ".join(parts), 300)
+
+
+def _figure(stat: Stat, quantile: str, value_ms: float | None) -> str:
+    known = "" if value_ms is None else sign(stat, quantile)
+    return f"{quantile} {known}{milliseconds(value_ms)}"

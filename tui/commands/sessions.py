@@ -62,7 +62,8 @@ def describe(directory: Path) -> dict[str, Any]:
         "model": manifest.model,
         "simulated": manifest.simulated,
         "duration_s": result.get("duration_s"),
-        "requests": result.get("requests", {}).get("succeeded"),
+        "requests": result.get("requests", {}).get("sent"),
+        "failed": result.get("requests", {}).get("failed"),
         "ttft_p50_ms": result.get("ttft_from_due_ms", {}).get("p50"),
         "valid": result.get("valid"),
         "notes": [
@@ -83,7 +84,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         "SIMULATED" if row["simulated"] else one_line(row["target"])[:32],
         one_line(row["model"])[:20] or "-",
         number(row["duration_s"], 0),
-        number(row["requests"], 0),
+        number(row["requests"], 0) + (f" ({row['failed']:,} failed)" if row["failed"] else ""),
         milliseconds(row["ttft_p50_ms"]),
         valid,
     ]

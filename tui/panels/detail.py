@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sessions.frame import Frame, Gpu, Server, Stat
 from tui import numbers
+from tui.cells import sign
 from tui.look import Look
 from tui.panels import machines, node
-from tui.panels.latency import sign
 from tui.rows import Field, Row, Run, chosen, fitted, width_of
 from tui.text import safe
 

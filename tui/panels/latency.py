@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sessions.frame import Band as LatencyBand
 from sessions.frame import Stat
 from tui import numbers
+from tui.cells import sign
 from tui.layout import Columns
 from tui.look import Look
 from tui.panels.strip import strip
@@ -86,11 +87,6 @@ def table_cells(width: int) -> tuple[int, int]:
     return next(
         cells for least, cells in ((48, (14, 10)), (36, (12, 8)), (28, (9, 6)), (0, (7, 5))) if width >= least
     )
-
-
-def sign(stat: Stat, quantile: str) -> str:
-    """What stands before a figure that is no more than a bound, or rests on few samples."""
-    return "<" if quantile in stat.bounds else "~" if quantile in stat.thin else ""
 
 
 def _figures(label: str, stat: Stat, name: int, cell: int) -> list[Run]:
