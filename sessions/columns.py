@@ -173,7 +173,8 @@ def span_sums(cells: Floats, rows: Ints) -> Floats:
 
 
 def quantiles_ns(counts: Ints, qs: Sequence[float]) -> Floats:
-    """Quantiles of each row of `counts`, shape `(rows, len(qs))`: the value at rank `ceil(q * n)`.
+    """Quantiles of each row of `counts`, shape `(rows, len(qs))`, linear between order statistics: numpy's
+    default, and so that of a summary (`sessions.values`), of what the buckets stand for.
 
     NaN in rows without counts. Relative error at most 1 %.
     """
@@ -185,7 +186,11 @@ def quantiles_ns(counts: Ints, qs: Sequence[float]) -> Floats:
     totals = sums[:, -1]
     out = np.empty((len(counts), len(qs)))
     for i, q in enumerate(qs):
-        rank = np.maximum(np.ceil(q * totals - 1e-9), 1)
-        bucket = low + np.minimum((sums < rank[:, None]).sum(axis=1), high - low - 1)
-        out[:, i] = np.where(totals > 0, VALUES_NS[bucket], np.nan)
+        place = q * np.maximum(totals - 1, 0)
+        below = np.floor(place)
+        first, second = (
+            VALUES_NS[low + np.minimum((sums <= rank[:, None]).sum(axis=1), high - low - 1)]
+            for rank in (below, np.minimum(below + 1, totals - 1))
+        )
+        out[:, i] = np.where(totals > 0, first + (second - first) * (place - below), np.nan)
     return out

@@ -74,9 +74,9 @@ class LimitLog:
         length_s = max(end_ns - start_ns, 0) / 1e9
         out: list[dict[str, object]] = []
         for i, j in pairwise([*cuts, len(found)]):
-            from_s, to_s = (((self._first + k) * SECOND_NS - start_ns) / 1e9 for k in (i, j))
-            # What is found at the end of a second is said of that second.
-            from_s, to_s = max(from_s, 0.0), length_s if j == len(found) else min(to_s, length_s)
+            # As on the screen: what is found at the end of a second is said from then on.
+            from_s, to_s = (((self._first + k + 1) * SECOND_NS - start_ns) / 1e9 for k in (i, j))
+            from_s, to_s = from_s if i else 0.0, length_s if j == len(found) else min(to_s, length_s)
             if to_s > from_s:
                 finding = {"limit": found[i].limit, "why": found[i].why}
                 out.append({"from_s": round(from_s, 3), "to_s": round(to_s, 3), **finding})

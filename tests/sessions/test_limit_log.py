@@ -79,6 +79,10 @@ def test_a_ramp_goes_from_room_to_kv_cache_and_back():
     # Free from 42 s: preemptions are looked at over 5 s.
     assert 40.0 < spans[2]["from_s"] <= 47.0
     assert spans[1]["to_s"] == spans[2]["from_s"]
+    # In the summary as on the screen.
+    assert [span["from_s"] for span in spans[1:]] == [
+        event.t_ns / S - BEGIN_S for event in log.events(60 * S)
+    ]
     assert str(spans[1]["why"]).endswith("waiting")
 
 

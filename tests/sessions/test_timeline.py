@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from loadgen.records import TICK_NS, Tick, WorkerNote
-from loadgen.sketch import bucket
+from loadgen.sketch import BUCKETS, bucket
+from sessions.columns import quantiles_ns
 from sessions.lines import TEN_YEARS_NS
 from sessions.records import End, LoadChange, Mark, Note, State
 from sessions.timeline import METRICS, Timeline
@@ -51,8 +52,23 @@ def test_quantiles_of_a_span_are_within_one_percent_of_the_exact_ones(make_run: 
             exact.append(times[0] - r.due_ns)
     count, found = timeline.quantiles(metric, a, b, (0.5, 0.95, 0.99))
     assert count == len(exact) > 200
-    ranked = np.quantile(exact, (0.5, 0.95, 0.99), method="inverted_cdf")
-    np.testing.assert_allclose(found, ranked, rtol=0.01)
+    np.testing.assert_allclose(found, np.quantile(exact, (0.5, 0.95, 0.99)), rtol=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 68])
+def test_quantiles_of_few_samples_lie_between_them_as_numpys_do(count: int) -> None:
+    """What a summary says of the same samples: `sessions.values` is held against numpy, too."""
+    draw = np.random.default_rng(count)
+    samples = draw.lognormal(np.log(20e6), 1.2, (5, count))
+    counts = np.zeros((6, BUCKETS), dtype=np.int64)
+    for row, values in enumerate(samples):
+        for value in values:
+            counts[row, bucket(int(value))] += 1
+    found = quantiles_ns(counts, (0.0, 0.5, 0.95, 0.99, 1.0))
+    np.testing.assert_allclose(
+        found[:5], np.quantile(samples, (0.0, 0.5, 0.95, 0.99, 1.0), axis=1).T, rtol=0.01
+    )
+    assert np.isnan(found[5]).all()
 
 
 def test_a_span_without_samples_has_no_quantiles() -> None:
