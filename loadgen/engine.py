@@ -17,6 +17,7 @@ from loadgen.back_off import FIRST_NS, UNREACHABLE, BackOff
 from loadgen.clock import Clock
 from loadgen.endpoints import ENDPOINTS
 from loadgen.flight import Flight
+from loadgen.mask import mask_of
 from loadgen.payloads import Payloads
 from loadgen.plan import Finish, OpenLoad, Plan, SetConcurrency, SetCurve, WorkerCommand
 from loadgen.pulse import Gauges, Pulse
@@ -51,6 +52,7 @@ class Engine:
         self._plan, self._clock, self._loop, self._pool, self._emit = plan, clock, loop, pool, emit
         self._endpoint = ENDPOINTS[plan.template.endpoint]
         self._payloads = Payloads(plan)
+        self._mask = mask_of(plan.template.headers)
         self._tally = Tally()
         self._flights: set[Flight] = set()
         self._backlog: deque[tuple[int, int]] = deque()
@@ -248,6 +250,7 @@ class Engine:
             self._endpoint,
             self._tally,
             self,
+            mask=self._mask,
             chunk_counts=self._plan.chunk_counts,
             one_token_chunks=self._plan.one_token_chunks,
             waited_for_cap=waited,

@@ -8,6 +8,7 @@ from loadgen.endpoints import Endpoint, Reading, Usage
 from loadgen.endpoints.reading import usage_of
 from loadgen.endpoints.usual import Counted, reading_of, usual_events
 from loadgen.errors import printable
+from loadgen.mask import Mask
 from loadgen.plan import Deadlines
 from loadgen.records import Request, RequestError
 from loadgen.sse import Event, SseLimitError, SseParser
@@ -44,6 +45,7 @@ class Flight:
         "_failure",
         "_heard_ns",
         "_landing",
+        "_mask",
         "_over",
         "_sse",
         "_tally",
@@ -64,10 +66,13 @@ class Flight:
         tally: Tally,
         landing: Landing,
         *,
+        mask: Mask,
         chunk_counts: bool,
         one_token_chunks: bool,
         waited_for_cap: bool,
     ) -> None:
+        """`mask` hides our key in what the server says."""
+        self._mask = mask
         self.record, self.payload = record, payload
         self._endpoint, self._tally, self._landing = endpoint, tally, landing
         self._chunk_counts = chunk_counts
@@ -103,7 +108,7 @@ class Flight:
             # Asked for as it is; unpacking would also cost each token its own time.
             self._event_stream = False
             self._failure = RequestError(
-                "not_sse", printable(f"content-encoding is {packing.decode('latin-1')}, asked for identity")
+                "not_sse", self._shown(f"content-encoding is {packing.decode('latin-1')}, asked for identity")
             )
 
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
@@ -162,7 +167,7 @@ class Flight:
             flag(self.record, "cut_after_done")
             self._land(t_ns, None)
             return
-        self._land(t_ns, self._failure or RequestError(kind, printable(message)))
+        self._land(t_ns, self._failure or RequestError(kind, self._shown(message)))
 
     # what happens to it
 
@@ -177,7 +182,7 @@ class Flight:
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.abandon()
-        self._land(t_ns, self._failure or RequestError(kind, printable(message)))
+        self._land(t_ns, self._failure or RequestError(kind, self._shown(message)))
 
     def overdue(self, now_ns: int, deadlines: Deadlines) -> str | None:
         """The deadline that has passed, as an error kind; None while all is well. What is held is settled."""
@@ -244,7 +249,8 @@ class Flight:
             record.first_event_ns = t_ns
         bearing = 0
         for event in events:
-            bearing += self._on_reading(self._endpoint.read(event.data, event.name), t_ns)
+            data = self._mask.data(event.data)
+            bearing += self._on_reading(self._endpoint.read(data, event.name), t_ns)
         return bearing
 
     def _on_usages(self, events: list[Counted[Any]]) -> None:
@@ -285,7 +291,12 @@ class Flight:
     def _verdict(self) -> RequestError | None:
         if self._failure is not None:
             return self._failure
-        return verdict(self.record, self._event_stream, self._bytes_of_error, self._tokens.done)
+        body = self._mask.data(self._bytes_of_error)
+        return verdict(self.record, self._event_stream, body, self._tokens.done)
+
+    def _shown(self, text: str) -> str:
+        """The server's words, safe to keep and to print."""
+        return printable(self._mask.text(text))
 
     def _land(self, t_ns: int, error: RequestError | None) -> None:
         record, self._over = self.record, True

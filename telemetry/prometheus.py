@@ -61,7 +61,8 @@ class Target(NamedTuple):
 
 
 def client(target: Target) -> httpx.Client:
-    """An HTTP client for `scrape`: one second, no redirects, no proxy to a loopback address.
+    """An HTTP client for `scrape`: one second, no redirects, no proxy of the environment's, which would see
+    the key.
 
     Raises:
         Failure: the CA file cannot be read, or the key cannot stand in a header.
@@ -70,14 +71,16 @@ def client(target: Target) -> httpx.Client:
 
     import httpx
 
-    parts = urlsplit(target.url)
-    loopback = parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
-    verify: ssl.SSLContext | bool = not (target.insecure or (loopback and parts.scheme == "http"))
-    if verify and target.ca_file:
+    verify: ssl.SSLContext | bool = urlsplit(target.url).scheme == "https" and not target.insecure
+    if verify:
         try:
-            verify = ssl.create_default_context(cafile=target.ca_file)
+            verify = ssl.create_default_context(cafile=target.ca_file or None)
         except (OSError, ssl.SSLError):
-            raise Failure(f"the CA file {plain(target.ca_file)} cannot be read") from None
+            raise Failure(f"the CA file {plain(target.ca_file or '')} cannot be read") from None
+        if not target.ca_file:
+            import certifi
+
+            verify.load_verify_locations(certifi.where())
     # Identity: a compressed body could unfold beyond any cap, and costs the server time under load.
     headers = {"accept": "text/plain", "accept-encoding": "identity", "user-agent": "ttftop"}
     if target.api_key:
@@ -85,7 +88,7 @@ def client(target: Target) -> httpx.Client:
             raise Failure("the API key has characters that no HTTP header may hold")
         headers["authorization"] = f"Bearer {target.api_key}"
     return httpx.Client(
-        headers=headers, timeout=TIMEOUT_S, follow_redirects=False, trust_env=not loopback, verify=verify
+        headers=headers, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, verify=verify
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from loadgen.endpoints import Endpoint
 from loadgen.flight import Flight
+from loadgen.mask import Mask
 from loadgen.records import Request, Tick
 from loadgen.tally import Tally
 
@@ -39,6 +40,7 @@ def flight_of(
         endpoint,
         tally,
         landed,
+        mask=Mask(""),
         chunk_counts=chunk_counts,
         one_token_chunks=one_token_chunks,
         waited_for_cap=False,

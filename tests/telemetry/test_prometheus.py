@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -197,11 +199,25 @@ def test_a_ca_file_that_is_not_there_is_one_sentence(source_of):
     assert source.interval_ns is None
 
 
-def test_no_proxy_stands_between_us_and_a_loopback_address(served, source_of, monkeypatch):
+@pytest.mark.parametrize("host", ["127.0.0.1", "gpu-node.example"])
+def test_no_proxy_of_the_environment_sees_us_or_the_key(
+    served, source_of, start_metrics_server, monkeypatch, host
+):
     served.shows("vllm.txt")
+    proxy = start_metrics_server()
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    assert len(of(source_of(served).open(now_ns), ServerSample)) == 1
+        monkeypatch.setenv(name, proxy.url)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *more, **kw: resolve("127.0.0.1", *more, **kw))
+    port = urlsplit(served.url).port
+    source = PrometheusSource(Target(f"http://{host}:{port}/metrics", api_key="sk-secret"))
+    try:
+        assert len(of(source.open(now_ns), ServerSample)) == 1
+    finally:
+        source.close()
+    assert proxy.seen == []
 
 
 def test_a_redirect_is_not_followed(served, source_of, start_metrics_server):

@@ -1,0 +1,34 @@
+"""Our key, should a server echo it: hidden before its text is cut, kept or shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_HIDDEN = b"***"
+
+
+class Mask:
+    """Hides one secret, as it stands or as JSON may write it (`\\u0026`, `\\/`). Empty: hides nothing."""
+
+    def __init__(self, secret: str) -> None:
+        # Whatever its case: of some headers we keep small letters.
+        self._pattern = re.compile(b"".join(map(_written, secret)), re.IGNORECASE) if secret else None
+
+    def data(self, data: bytes) -> bytes:
+        return data if self._pattern is None else self._pattern.sub(_HIDDEN, data)
+
+    def text(self, text: str) -> str:
+        return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
+def mask_of(headers: Iterable[tuple[str, str]]) -> Mask:
+    """Of the key that a request's headers carry."""
+    sent = next((value for name, value in headers if name.lower() == "authorization"), "")
+    return Mask(sent.removeprefix("Bearer "))
+
+
+def _written(character: str) -> bytes:
+    plain = re.escape(character.encode())
+    escaped = rb"\\u%04x" % ord(character)
+    return rb"(?:\\?%b|%b)" % (plain, escaped) if character in '"\\/' else rb"(?:%b|%b)" % (plain, escaped)
