@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
@@ -90,6 +91,8 @@ def _read(path: str) -> tuple[str, int]:
         finally:
             os.close(descriptor)
     except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG) and not {".", "/"} & set(path):
+            where = "--api-key-file ***"  # what is given may be the key itself
         raise ApiKeyError(f"{where}: cannot read it: {error.strerror}") from None
     except ValueError:
         raise ApiKeyError(f"{where!r}: it is no path") from None

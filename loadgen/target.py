@@ -27,6 +27,7 @@ _PLAIN = re.compile(
 )
 """URLs that say what they mean as they stand. httpx reads all others: to import it takes a tenth of a second,
 for which the first request would wait."""
+_LONGEST = 2000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -52,13 +53,12 @@ class Target:
         """Where connections go, and through what."""
         if self.proxy is None or not self.address.tls:
             return self.proxy or self.address
-        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
         return msgspec.structs.replace(
             self.address,
             host=self.proxy.host,
             port=self.proxy.port,
             server_name=self.address.server_name or self.address.host,
-            tunnel=f"{host}:{self.address.port}",
+            tunnel=f"{self.address.host}:{self.address.port}",
         )
 
     def request_target(self, path: str) -> str:
@@ -88,6 +88,12 @@ def parse_target(
 def _proxy(text: str, target: Target) -> Address:
     if target.address.unix_path is not None:
         raise TargetError("--proxy: a Unix socket is on this machine, no proxy leads to it")
+    if ":" in target.address.host:
+        raise TargetError(
+            "--proxy: a proxy is told the server's name, and an IPv6 address is none: need a name"
+        )
+    if "@" in text:
+        raise TargetError(f"--proxy: {_shown(text)}: need one that asks for no user name or password")
     try:
         proxy = _parsed(text, None, False)
     except TargetError as error:
@@ -107,6 +113,8 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
         raise TargetError(f"{shown}: the URL has a space in it")
     if not text.isprintable():
         raise TargetError(f"{shown}: the URL has an unprintable character in it")
+    if len(text) > _LONGEST:
+        raise TargetError(f"{shown}: the URL has {len(text):,} characters, need at most {_LONGEST:,}")
     scheme, slashes, rest = text.partition("://")
     if not slashes:
         bare = re.sub(r"\Ahttps?:/?", "", text.lstrip("/"), flags=re.IGNORECASE)
@@ -115,7 +123,7 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
     if scheme.lower() not in _DEFAULT_PORTS:
         raise TargetError(f"{shown}: the scheme is {printable(scheme, 40)!r}, need http or https")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if "@" in authority:
+    if "@" in rest:  # a password may hold what looks like the end of it
         raise TargetError(
             f"{shown}: a user name or password in the URL is refused; "
             "give a key by TTFTOP_API_KEY or --api-key-file"
@@ -148,7 +156,7 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
         ca_file=ca_file,
         insecure=insecure,
     )
-    return Target(address, base, printable(f"{scheme}://{host_header}{base}", 300), host_header)
+    return Target(address, base, f"{scheme}://{host_header}{base}", host_header)
 
 
 def _parts(text: str, shown: str) -> tuple[str, str, str]:
@@ -185,10 +193,12 @@ def _unix(text: str, shown: str) -> Target:
         path = path[2:]
     if not path.startswith("/"):
         raise TargetError(f"{shown}: need the absolute path of a socket: unix:/run/server.sock")
-    if "\0" in path or len(path.encode("utf-8", "surrogateescape")) > 107:
-        raise TargetError(f"{shown}: the path of a Unix socket is at most 107 bytes long, without NUL")
+    if not path.isprintable():
+        raise TargetError(f"{shown}: the path of the socket has an unprintable character in it")
+    if len(path.encode()) > 107:
+        raise TargetError(f"{shown}: the path of a Unix socket is at most 107 bytes long")
     address = Address(host="localhost", port=0, server_name="localhost", unix_path=path)
-    return Target(address, "", printable(f"unix:{path}", 300), "localhost")
+    return Target(address, "", f"unix:{path}", "localhost")
 
 
 def _split_port(authority: str, shown: str) -> tuple[str, int | None]:
@@ -206,5 +216,5 @@ def _split_port(authority: str, shown: str) -> tuple[str, int | None]:
 
 def _shown(text: str) -> str:
     """What was typed, without what may be a secret in it."""
-    text = re.sub(r"(\A|//)[^/?#@]*@", r"\1***@", text[:500])
-    return printable(re.sub(r"\?.+", "?***", text, flags=re.DOTALL), 120)
+    text = re.sub(r"\A(https?://)?.*@", r"\1***@", text, flags=re.DOTALL)
+    return printable(re.sub(r"([?#]).+", r"\1***", text, flags=re.DOTALL), 120)

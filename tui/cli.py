@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.version import VERSION
 from tui.commands import COMMANDS, HOSTED
-from tui.commands.exits import INTERRUPTED, OK, USAGE, CommandError, one_line
+from tui.commands.exits import INTERRUPTED, OK, USAGE, CommandError, is_unicode, one_line
 from tui.commands.parser import Parser, did_you_mean
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def dispatch(arguments: list[str]) -> int:
     if not arguments:
         print(SHORT_HELP, end="", file=sys.stderr)
         return USAGE
+    if (undecoded := next((word for word in arguments if not is_unicode(word)), None)) is not None:
+        raise CommandError(f"{one_line(undecoded)}: need arguments in UTF-8")
     first = arguments[0]
     if first in ("-h", "--help", "help"):
         if len(arguments) == 2 and arguments[1] in COMMANDS:

@@ -91,6 +91,10 @@ class Client:
         return printable(text, limit)
 
     def failure(self, message: str) -> ProbeError:
+        proxy = self.target.proxy
+        # Of a tunnel the proxy's words are told apart from the server's; here they look the same.
+        if proxy is not None and not self.target.address.tls and "the proxy" not in message:
+            message += f" (through the proxy at {proxy.host}:{proxy.port}, which may be what answers)"
         return ProbeError(f"{self.target.url}: {message}", 3)
 
     async def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
@@ -180,6 +184,8 @@ async def client(target: Target, api_key: ApiKey | None) -> AsyncIterator[Client
             verify = tls.context(address.ca_file, address.insecure)
         except OSError as error:
             why = printable(error.strerror or str(error), 80)
+            if isinstance(error, ssl.SSLError):
+                why = "it holds no certificate in PEM form"
             raise ProbeError(f"--ca {printable(address.ca_file or '')}: {why}", 2) from None
     transport = httpx.AsyncHTTPTransport(
         verify=verify,

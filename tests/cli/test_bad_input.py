@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,39 @@ def test_a_key_file_that_holds_no_key_does_not_show_it(ttftop: Command, home: Pa
     assert_one_line(done.stderr, "--api-key-file")
     assert "CANARY" not in done.stderr + done.stdout
     assert done.returncode == 2
+
+
+def test_a_key_given_in_place_of_its_file_is_not_shown(ttftop: Command) -> None:
+    done = ttftop(URL, "--api-key-file", "sk-CANARY-abc123XYZ")
+    assert_one_line(done.stderr, "--api-key-file ***: cannot read it: No such file or directory")
+    assert "CANARY" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--name", "--model", "--ca", "--sessions-dir"])
+def test_bytes_that_are_not_utf_8_are_refused_before_a_session_is_made(
+    ttftop: Command, home: Path, option: str
+) -> None:
+    done = ttftop(URL, "--headless", option, os.fsdecode(b"n\xff"))
+    assert_one_line(done.stderr, "n\\udcff: need arguments in UTF-8")
+    assert done.returncode == 2
+    assert list(home.rglob("session.toml")) == []
+
+
+def test_a_home_that_is_not_utf_8_is_refused_in_words(ttftop: Command, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/h\xff"))
+    odd.mkdir()
+    done = ttftop(URL, "--headless", XDG_DATA_HOME=str(odd))
+    assert_one_line(done.stderr, "need a path in UTF-8")
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--requests", "from 1 to 999999999999"), ("--seed", "from 0 to 9223372036854775807")],
+)
+def test_a_number_that_is_too_large_is_told_the_largest(ttftop: Command, option: str, words: str) -> None:
+    done = ttftop(URL, option, "9" * 20)
+    assert_one_line(done.stderr, words)
 
 
 def test_what_was_typed_cannot_command_the_terminal(ttftop: Command) -> None:

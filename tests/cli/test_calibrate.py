@@ -17,7 +17,7 @@ from tests.cli.conftest import Command
     [
         (("--seconds", "100ms"), "--seconds: got 0.1, need at least 0.5"),
         (("--most", "10"), "--most: got 10, need at least 250"),
-        (("--most", "many"), "--most: got 'many', need a number above 0"),
+        (("--most", "many"), "--most: got 'many', need a number of events per second, such as 20000"),
         (("http://localhost:8000",), "one argument too many"),
     ],
 )

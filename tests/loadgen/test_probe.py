@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import socket
 import ssl
@@ -642,6 +643,12 @@ def test_a_missing_unix_socket_is_named(tmp_path: Path) -> None:
     assert error_at(url) == f"{url}: there is no such socket; is the server running?"
 
 
+def test_something_else_than_a_socket_is_said(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("no socket", encoding="utf-8")
+    assert error_at(f"unix:{plain}") == f"unix:{plain}: there is something else than a socket"
+
+
 def test_a_name_that_does_not_resolve_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -678,6 +685,29 @@ def test_certificates_are_verified_unless_told_otherwise(tmp_path: Path) -> None
         async with serving(Vllm()) as served:
             with pytest.raises(ProbeError, match=r"TLS handshake failed .*is it http://"):
                 await asking(served.url.replace("http", "https"), [])
+
+    asyncio.run(run())
+
+
+def test_the_advice_for_a_bad_certificate_is_what_would_help(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    another, expired = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
+    authority.issue_cert("llm.example").configure_cert(another)
+    authority.issue_cert("127.0.0.1", not_after=yesterday).configure_cert(expired)
+    no_certificate = tmp_path / "key.pem"
+    no_certificate.write_text("-----BEGIN NOTHING-----", encoding="ascii")
+
+    async def run() -> None:
+        for server_side, words in ((another, "ask for it by the name"), (expired, "it has to be renewed")):
+            async with serving(Vllm(), ssl_context=server_side) as served:
+                with pytest.raises(ProbeError, match=words) as caught:
+                    await asking(served.url, [], ca_file=str(ca_file))
+                assert "--ca FILE" not in str(caught.value)
+                with pytest.raises(ProbeError, match="it holds no certificate in PEM form"):
+                    await asking(served.url, [], ca_file=str(no_certificate))
 
     asyncio.run(run())
 

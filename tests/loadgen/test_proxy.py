@@ -35,7 +35,14 @@ def test_through_a_proxy_the_request_names_the_server_and_the_connection_goes_to
         ("http://llm.example", "proxy:3128", "--proxy: proxy:3128: the URL needs a scheme"),
         ("http://llm.example", "https://proxy:3128", "need an address such as http://proxy:3128"),
         ("http://llm.example", "http://proxy:3128/path", "need an address such as http://proxy:3128"),
-        ("http://llm.example", "http://me:secret@proxy:3128", "user name or password"),
+        (
+            "http://llm.example",
+            "http://me:secret@proxy:3128",
+            "need one that asks for no user name or password",
+        ),
+        ("http://llm.example", "http://me:12/secret@proxy:3128", "--proxy: http://***@proxy:3128: need one"),
+        ("http://[::1]:8000", "http://proxy:3128", "an IPv6 address is none: need a name"),
+        ("https://[::1]:8000", "http://proxy:3128", "an IPv6 address is none: need a name"),
     ],
 )
 def test_a_proxy_that_cannot_carry_the_load_is_refused_in_words(url: str, proxy: str, words: str) -> None:
@@ -43,6 +50,19 @@ def test_a_proxy_that_cannot_carry_the_load_is_refused_in_words(url: str, proxy:
         parse_target(url, proxy=proxy)
     assert words in str(caught.value)
     assert "secret" not in str(caught.value)
+    assert "TTFTOP_API_KEY" not in str(caught.value), "the proxy's password is no key for the server"
+
+
+@pytest.mark.parametrize("status", [403, 407, 502])
+def test_what_may_be_the_proxys_own_answer_names_the_proxy(status: int) -> None:
+    async def body() -> None:
+        answer = b"HTTP/1.1 %d No\r\ncontent-length: 0\r\n\r\n" % status
+        async with RawServer(lambda number, sent: [answer]) as proxy:
+            target = parse_target("http://llm.example", proxy=f"http://127.0.0.1:{proxy.port}")
+            await short_probe(target, endpoint="auto")
+
+    with pytest.raises(ProbeError, match=r"through the proxy at 127\.0\.0\.1:\d+, which may be what answers"):
+        asyncio.run(body())
 
 
 def test_the_load_reaches_the_proxy_with_the_absolute_form() -> None:

@@ -160,7 +160,16 @@ BAD = {
     "http://h%41": "http://h%41: the host is no host name",
     "http://h..x": "http://h..x: the host is no host name",
     "http://h/?a=1": "http://h/?***: the URL has a query or fragment, need it without '?' and '#'",
-    "http://h/#a": "http://h/#a: the URL has a query or fragment, need it without '?' and '#'",
+    "http://h/#sk-CANARY": "http://h/#***: the URL has a query or fragment, need it without '?' and '#'",
+    "http://joe:12/CANARY@h": (
+        "http://***@h: a user name or password in the URL is refused; give a key by TTFTOP_API_KEY or --api-key-file"
+    ),
+    "http://joe:se#CANARY@h:8000": (
+        "http://***@h:8000: a user name or password in the URL is refused; "
+        "give a key by TTFTOP_API_KEY or --api-key-file"
+    ),
+    "http://h/" + "a" * 2000: None,
+    "unix:/run/\x1b[2J.sock": "unix:/run/\\x1b[2J.sock: the path of the socket has an unprintable character in it",
     "unix:": "unix:: need the absolute path of a socket: unix:/run/server.sock",
     "unix:run/s": "unix:run/s: need the absolute path of a socket: unix:/run/server.sock",
     "unix:/" + "a" * 200: None,
@@ -181,6 +190,14 @@ def test_a_bad_url_is_refused_in_one_clear_line(typed: str) -> None:
         assert said == BAD[typed]
     assert said.isprintable()
     assert len(said) < 300
+    assert "CANARY" not in said
+
+
+def test_a_long_path_goes_to_the_server_as_it_was_typed() -> None:
+    path = "/p" + "a" * 1500 + "/END"
+    target = parse_target(f"http://h:8000{path}/v1")
+    assert target.base_path == path
+    assert parse_target(target.url) == target
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def parser() -> Parser:
         "--seconds", type=values.duration, default=3.0, metavar="TIME", help="length of each load (3s)"
     )
     parser.add_argument(
-        "--most", type=values.rate, metavar="N", help="try no more than N events per second (128000)"
+        "--most", type=values.events, metavar="N", help="try no more than N events per second (128000)"
     )
     parser.add_argument("--dry-run", action="store_true", help="measure and print, keep nothing")
     return parser

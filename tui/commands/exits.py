@@ -24,6 +24,15 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
+def is_unicode(text: str) -> bool:
+    """False where Python keeps bytes that are not UTF-8 as lone surrogates (PEP 383), which no file holds."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def one_line(text: object) -> str:
     """`text` as one line fit for a terminal, at most 500 characters long."""
     return printable(" ".join(str(text).split()), 500)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sessions.config import RunConfig
 from tui.commands import headless, screen
-from tui.commands.exits import CommandError
+from tui.commands.exits import CommandError, is_unicode, one_line
 
 
 class Outcome(NamedTuple):
@@ -41,6 +41,8 @@ def root(options: argparse.Namespace) -> Path:
 
     chosen: Path | None = options.sessions_dir
     place = default_root() if chosen is None else chosen.expanduser().absolute()
+    if not is_unicode(str(place)):
+        raise CommandError(f"--sessions-dir: got {one_line(place)}, need a path in UTF-8")
     for part in (place, *place.parents):
         if os.path.lexists(part):
             if not part.is_dir():

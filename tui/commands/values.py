@@ -39,6 +39,16 @@ def rate(text: str) -> float:
     return value
 
 
+def events(text: str) -> float:
+    """Events per second, a finite number above 0."""
+    try:
+        return rate(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"got {text[:40]!r}, need a number of events per second, such as 20000"
+        ) from None
+
+
 def ramp(text: str) -> Ramp:
     """`FROM..TO/TIME[:exp]`: `1..64/120s` is from 1 to 64 requests per second in two minutes."""
     match = _RAMP.fullmatch(text.strip())
@@ -58,7 +68,8 @@ def count(text: str) -> int:
     """A whole number of at least 1."""
     value = int(text) if re.fullmatch(r"\d{1,12}", text.strip()) else 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}, need a whole number of at least 1")
+        allowed = f"from 1 to {10**12 - 1}" if re.fullmatch(r"\d{13,}", text.strip()) else "of at least 1"
+        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a whole number {allowed}")
     return value
 
 
@@ -76,7 +87,8 @@ def seed(text: str) -> int:
     """A whole number from 0 to 2^63 - 1."""
     value = int(text) if re.fullmatch(r"\d{1,19}", text.strip()) else -1
     if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError(f"got {text!r}, need a whole number of at least 0")
+        allowed = f"from 0 to {2**63 - 1}" if re.fullmatch(r"\d{19,}", text.strip()) else "of at least 0"
+        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a whole number {allowed}")
     return value
 
 
