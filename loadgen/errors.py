@@ -33,6 +33,7 @@ ERROR_KINDS: dict[str, str] = {
     "total_timeout": "the request took longer than its deadline",
     "body_too_large": "the answer was larger than the client accepts",
     "unfinished": "still running when the run ended",
+    "lost_record": "its record is lost, and with it how it ended",
 }
 """Every kind a `RequestError` may have, beside `http_NNN` for any other HTTP status."""
 

@@ -122,7 +122,7 @@ class Steering:
         held = self._held
         if self._curve is None:
             return self._set_concurrency(at_ns, received_ns, int(held), "resume", label=f"resume {held:g}")
-        return self._set_rate(at_ns, received_ns, held, "resume", label=f"resume {held:g} rps")
+        return self._set_rate(at_ns, received_ns, held, "resume", label=f"resume {_short(held)} rps")
 
     def _set_rate(
         self,

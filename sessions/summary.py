@@ -64,6 +64,7 @@ class Fold:
         self._sources: Counter[str] = Counter()
         self._stale_retries = self._itl_unknown = 0
         self._input_tokens = self._input_known = 0
+        self._cached_tokens: int | None = None
         self._output_tokens = self._told_tokens = self._told_chunks = 0
         self._last_end_ns = 0
 
@@ -101,6 +102,8 @@ class Fold:
         if request.input_tokens is not None:
             self._input_tokens += request.input_tokens
             self._input_known += 1
+        if request.cached_tokens is not None:
+            self._cached_tokens = (self._cached_tokens or 0) + request.cached_tokens
         if request.output_tokens is not None:
             self._sources[request.token_source] += 1
             self._output_tokens += request.output_tokens
@@ -123,7 +126,7 @@ class Fold:
         """
         timeline = self.timeline
         reason, message = self._end(manifest, live)
-        counts, errors = self._counts(live)
+        counts, errors = self._counts(live, any(name.startswith("requests-") for name in damaged))
         start_ns = timeline.first_ns
         load_end_ns = self._load_end_ns(manifest, start_ns, counts["due"])
         end_ns = max(self._last_end_ns, load_end_ns)
@@ -136,7 +139,7 @@ class Fold:
         trouble = saturation(
             timeline, start_ns, end_ns, ttft_ms * 1e6 if isinstance(ttft_ms, float) else float("nan")
         )
-        reasons = _reasons(counts, reason, live, trouble)
+        reasons = _reasons(counts, errors, reason, live, trouble)
         if damaged:
             reasons.append(f"part of the session is lost: {', '.join(damaged)}")
         input_tokens = self._input_tokens if self._input_known else None
@@ -180,6 +183,7 @@ class Fold:
             },
             "tokens": {
                 "input": input_tokens,
+                "cached": self._cached_tokens,
                 "output": self._output_tokens,
                 "source": _source(self._sources),
             },
@@ -214,7 +218,7 @@ class Fold:
             return end.reason, end.message or END_REASONS.get(end.reason, end.reason)
         return (None, "the run is still going on") if live else ("killed", END_REASONS["killed"])
 
-    def _counts(self, live: bool) -> tuple[dict[str, int], dict[str, int]]:
+    def _counts(self, live: bool, lines_lost: bool) -> tuple[dict[str, int], dict[str, int]]:
         """Due, sent, succeeded, failed, not sent; failures by kind, most frequent first.
 
         Ticks know what was due and sent, request lines how each ended; after a kill either may know of a
@@ -234,7 +238,7 @@ class Fold:
         if not live:
             not_sent = due - sent
             if unfinished := sent - succeeded - failed:
-                errors["unfinished"] += unfinished
+                errors["lost_record" if lines_lost else "unfinished"] += unfinished
                 failed += unfinished
         counts = {"due": due, "sent": sent, "succeeded": succeeded, "failed": failed, "not_sent": not_sent}
         return counts, dict(sorted(errors.items(), key=lambda item: (-item[1], item[0])))
@@ -285,7 +289,9 @@ def _source(sources: Counter[str]) -> str | None:
     return next(iter(sources), None)
 
 
-def _reasons(counts: dict[str, int], reason: str | None, live: bool, trouble: Saturation) -> list[str]:
+def _reasons(
+    counts: dict[str, int], errors: dict[str, int], reason: str | None, live: bool, trouble: Saturation
+) -> list[str]:
     """Why the result should not be relied on; [] when it may be."""
     due, sent, failed = counts["due"], counts["sent"], counts["failed"]
     reasons = []
@@ -296,8 +302,10 @@ def _reasons(counts: dict[str, int], reason: str | None, live: bool, trouble: Sa
     if not sent:
         reasons.append("nothing was sent")
     if failed > FAILED_SHARE * sent:
+        cut = errors.get("unfinished")
         reasons.append(
             f"{failed} of {sent} requests failed ({failed / max(sent, 1):.1%}, allowed {FAILED_SHARE:.0%})"
+            + (f", {cut} of them because the run ended first" if cut else "")
         )
     if sent < SENT_SHARE * due and not live:
         reasons.append(f"{sent} of {due} due requests were sent ({sent / due:.1%}, needed {SENT_SHARE:.0%})")

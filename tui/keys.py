@@ -31,7 +31,7 @@ KEYS: tuple[Key, ...] = (
         ("space",), "hold", "hold sending, and resume; in a replay: play, and pause", "space", "live", "hold"
     ),
     Key(("space",), "play", "", "", "replay", "play"),
-    Key(("x",), "stop", "stop, drop what waits; space resumes", "x", "live", "stop"),
+    Key(("x",), "stop", "stop, drop the backlog; space resumes", "x", "live", "stop"),
     Key(("m",), "mark", "set a mark, with a few words if you like", "m", "live", "mark"),
     Key(("left",), "back", "5 s back, 5 s forward", "← →", "both", "5s"),
     Key(("right",), "forward", "", "", "both"),

@@ -34,6 +34,7 @@ class LoadKeys:
         self._paused: bool | None = None
         """As the last key would have it, until the run shows it or has had time to. None: as the run is."""
         self._paused_until_s = 0.0
+        self._was_paused = False
 
     def seen(self, frame: Frame) -> None:
         """The run shows this now: a request that it has caught up with is forgotten."""
@@ -42,7 +43,8 @@ class LoadKeys:
         self._wanted = self._wanted.seen(shown)
         if shown:
             self._last_load = shown
-        if (frame.state in _PAUSED) == self._paused:
+        self._was_paused = frame.state in _PAUSED
+        if self._was_paused == self._paused:
             self._paused = None
 
     def refused(self, command: str) -> None:
@@ -92,7 +94,7 @@ class LoadKeys:
         return command
 
     def stop(self) -> None:
-        """Stops sending, and drops what waits."""
+        """Stops sending, and drops the backlog."""
         self._pause(True)
         self._send({"cmd": "stop"})
 
@@ -102,6 +104,10 @@ class LoadKeys:
         if self._paused is not None and self._clock() < self._paused_until_s:
             return self._paused
         return now is not None and now.state in _PAUSED
+
+    def was_paused(self) -> bool:
+        """As `is_paused`, of what was seen last: it costs no look at the run."""
+        return self._was_paused if self._paused is None else self._paused
 
     def _pause(self, paused: bool) -> None:
         self._paused, self._paused_until_s = paused, self._clock() + _PATIENCE_S

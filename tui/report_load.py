@@ -30,6 +30,7 @@ def counts(summary: Summary) -> str:
     through = summary.get("throughput") or {}
     tokens = summary.get("tokens") or {}
     estimated = " (estimated from chunks)" if tokens.get("source") == "chunks" else ""
+    cached = f" ({tokens['cached']:,} of them cached)" if tokens.get("cached") else ""
     rows = [
         (
             "requests",
@@ -49,7 +50,7 @@ def counts(summary: Summary) -> str:
         (
             "tokens",
             [
-                ("input", number(tokens.get("input"), 0)),
+                ("input", number(tokens.get("input"), 0) + cached),
                 ("output", number(tokens.get("output"), 0) + estimated),
                 ("output/s", number(through.get("output_tps"), 1)),
                 ("total/s", number(through.get("total_tps"), 1)),

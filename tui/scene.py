@@ -27,6 +27,8 @@ class Scene:
     notice_bad: bool = False
     asked: str = ""
     """The load that was asked for and is not in force yet, like `14.0`."""
+    paused: bool = False
+    """The load of the live run is held or stopped now, whatever instant is looked at."""
     ui_hz: float = 10.0
     """How often the screen is drawn; below 10 on a slow line."""
     silent_s: float = 0.0

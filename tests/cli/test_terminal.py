@@ -127,7 +127,7 @@ def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
     terminal.type("q")
     terminal.until(b"finish")
     terminal.type("f")
-    terminal.until(b"waiting for 3 answers, at most 60 s (Ctrl-C: leave it alone)")
+    terminal.until(b"waiting for 3 answers, at most 60 s (Ctrl-C leaves, the run ends by itself)")
     code = terminal.end()  # so short a run may be too little to be valid
     assert b"the session is saved in " in terminal.seen
     assert (

@@ -51,6 +51,9 @@ def test_holding_in_the_middle_of_a_ramp_resumes_at_the_rate_of_that_instant() -
     steering = Steering(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
     assert steering.obey({"cmd": "hold"}, 4 * S - LEAD_NS).change.previous_rate_rps == pytest.approx(4.5)
     assert steering.obey({"cmd": "resume"}, 6 * S).change.rate_rps == pytest.approx(4.5)
+    third = Steering(LoadConfig(rate_rps=10 / 3), 0)
+    third.obey({"cmd": "hold"}, S)
+    assert third.obey({"cmd": "resume"}, 2 * S).change.label == "resume 3.33 rps"
 
 
 def test_a_ramp_is_named_and_so_is_what_ends_it() -> None:

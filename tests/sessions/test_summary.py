@@ -52,7 +52,7 @@ def test_the_object_has_the_keys_that_were_promised(make_run: MakeRun) -> None:
     assert set(result["requests"]) == {"due", "sent", "succeeded", "failed", "not_sent"}
     assert set(result["rate"]) == {"offered_rps", "achieved_rps"}
     assert set(result["throughput"]) == {"request_rps", "output_tps", "total_tps"}
-    assert set(result["tokens"]) == {"input", "output", "source"}
+    assert set(result["tokens"]) == {"input", "cached", "output", "source"}
     for name in METRICS:
         assert set(result[f"{name}_ms"]) >= FIGURES
     for name in ("errors", "duration_s", "gpus", "simulated", "valid", "reasons"):
@@ -132,7 +132,16 @@ def test_counts_rates_and_tokens_by_hand(make_run: MakeRun) -> None:
         "output_tps": output / duration_s,
         "total_tps": (output + 256 * len(good)) / duration_s,
     }
-    assert result["tokens"] == {"input": 256 * len(good), "output": output, "source": "usage"}
+    tokens = {"input": 256 * len(good), "cached": None, "output": output, "source": "usage"}
+    assert result["tokens"] == tokens
+
+
+def test_what_a_server_says_was_cached_is_added_up(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0)
+    requests = list(run.requests)
+    cached = [msgspec.structs.replace(requests[i], cached_tokens=count) for i, count in ((0, 200), (1, 0))]
+    result = summed(run, [*run.timeline_records, *cached, *requests[2:]])
+    assert result["tokens"]["cached"] == 200
     assert result["tokens_per_chunk"] == 1.0
     assert result["probe"] == {"requests": 3}
     assert (result["id"], result["name"], result["model"]) == ("20261103-120000-made", "made", "toy")
@@ -270,6 +279,23 @@ def test_a_backlog_at_the_end_is_not_sent(make_run: MakeRun) -> None:
     counts = summed(run)["requests"]
     assert counts["due"] == len(run.requests) + 40
     assert counts["not_sent"] == 40
+
+
+def test_a_request_whose_record_a_damaged_file_lost_is_not_called_unfinished(make_run: MakeRun) -> None:
+    run = make_run()
+    lost = run.requests[:40]
+    kept = [record for record in run.records if record not in lost]
+    result = summed(run, kept, damaged=["requests-0.jsonl.gz"])
+    assert result["errors"] == {"lost_record": 40}
+    assert not any("because the run ended" in reason for reason in result["reasons"])
+    assert "part of the session is lost: requests-0.jsonl.gz" in result["reasons"]
+
+
+def test_what_the_end_of_the_run_cut_off_is_told_apart_from_failures(make_run: MakeRun) -> None:
+    run = make_run()
+    kept = [record for record in run.records if record not in run.requests[:40]]
+    (reason,) = summed(run, kept)["reasons"]
+    assert reason.endswith("allowed 1%), 40 of them because the run ended first")
 
 
 def test_a_running_session_counts_nothing_as_unfinished(make_run: MakeRun) -> None:

@@ -25,6 +25,11 @@ def test_progress_marks_a_figure_that_rests_on_few_samples_and_says_what_is_done
     assert "ITL p50 8.80 ms  done 247  errors 2" in shown
 
 
+def test_progress_says_when_the_client_is_the_limit() -> None:
+    assert "  CLIENT SATURATED  " in line(client_saturated=True)
+    assert "SATURATED" not in line(client_saturated=False)
+
+
 def test_progress_has_a_dash_and_no_mark_where_nothing_was_measured() -> None:
     assert "TTFT p50 - p99 - ms" in line(ttft_recent=Stat(thin=frozenset({"p50", "p99"})))
 

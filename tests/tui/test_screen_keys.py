@@ -215,6 +215,24 @@ def test_a_step_right_after_a_resume_counts_from_the_load_before_the_hold_in_bot
         on_screen(body, closed_loop=closed_loop)
 
 
+def test_the_key_that_resumes_says_so_and_the_past_says_that_nothing_is_sent_now():
+    async def body(room: Room) -> None:
+        assert "spc hold" in room.rows[-1]
+        assert "now paused" not in room.rows[0]
+        await room.press("space")
+        await room.pass_s(5.0)
+        assert "spc resume" in room.rows[-1]
+        await room.press("left")
+        assert "now paused" in room.rows[0]
+        assert "spc resume" in room.rows[-1]
+        await room.press("space")
+        await room.pass_s(5.0)
+        assert "now paused" not in room.rows[0]
+        assert "spc hold" in room.rows[-1]
+
+    on_screen(body)
+
+
 def test_stop_is_sent_at_once_and_is_no_hold_but_space_resumes_it_too():
     async def body(room: Room) -> None:
         await room.press("x")

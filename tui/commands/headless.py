@@ -139,7 +139,7 @@ def progress_line(frame: Frame) -> str:
     """What a frame shows, in one line."""
     elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
     state = frame.state if frame.unreachable_since_ns is None else "server unreachable"
-    parts = [f"{elapsed_s:6.1f} s", state]
+    parts = [f"{elapsed_s:6.1f} s", state, *(["CLIENT SATURATED"] if frame.client_saturated else [])]
     if frame.closed_loop:
         parts.append(f"concurrency {number(frame.concurrency, 0)}")
     else:
@@ -149,6 +149,7 @@ def progress_line(frame: Frame) -> str:
     name = "gap" if frame.itl_is_chunk_gap else "ITL"
     parts += [
         f"in flight {frame.in_flight}" + (f"+{frame.backlog} waiting" if frame.backlog else ""),
+        f"last {frame.recent_s:g} s:",
         f"TTFT {_figure(ttft, 'p50', ttft.p50_ms)} {_figure(ttft, 'p99', ttft.p99_ms)} ms",
         f"{name} {_figure(itl, 'p50', itl.p50_ms)} ms",
         f"done {frame.succeeded}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     load.add_argument("--duration", type=values.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h")
     load.add_argument("--requests", type=values.count, metavar="N", help="stop after N requests")
     load.add_argument(
-        "--seed", type=values.seed, metavar="S", help="same seed, same arrivals and prompts (0)"
+        "--seed", type=values.seed, metavar="S", help="same seed, same arrivals and prompts (drawn)"
     )
     load.add_argument(
         "--workers",
@@ -137,7 +138,7 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
             max_rate_rps=options.max_rate,
             duration_s=options.duration,
             requests=options.requests,
-            seed=options.seed,
+            seed=drawn_seed() if options.seed is None else options.seed,
             workers=options.workers,
         )
     )
@@ -154,6 +155,12 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
         return checked(asked)
     except ConfigError as error:
         raise CommandError(str(error)) from None
+
+
+def drawn_seed() -> int:
+    """Another one each run: of prompts that it has seen before, a server's prefix cache knows the answer's
+    beginning, and TTFT would be that of the cache."""
+    return int.from_bytes(os.urandom(4), "big") % 1_000_000
 
 
 def _cap_for(concurrency: int | None) -> int | None:

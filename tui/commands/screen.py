@@ -137,7 +137,7 @@ def wait_for_end(directory: Path, *, answers: bool) -> None:
             in_flight = view.frame(view.last_ns, WINDOW_NS, 1).in_flight if answers and caught_up else 0
             left = f"{in_flight:,} answer{'s' * (in_flight != 1)}, at most {DRAIN_S:g} s"
             what = f"waiting for {left}" if in_flight else "saving"
-            line = f"ttftop: {what} (Ctrl-C: leave it alone)"
+            line = f"ttftop: {what} (Ctrl-C leaves, the run ends by itself)"
             if line != told and (caught_up or not told) and (progress.in_place or not told):
                 progress.show(line)
                 told = line

@@ -41,21 +41,22 @@ def bottom(scene: Scene, width: int, *, live: bool) -> Row:
         )
     if scene.notice:
         return fitted([(" " + safe(scene.notice, 200), "bad" if scene.notice_bad else "strong")], width)
-    return fitted([(" ", ""), *key_row(width - 1, live=live, ascii_only=scene.look.ascii_only)], width)
+    return fitted([(" ", ""), *key_row(width - 1, scene, live=live)], width)
 
 
 def _choice(key: str, words: str) -> list[Run]:
     return [("  ", ""), (key, "key"), (" " + words, "dim")]
 
 
-def key_row(width: int, *, live: bool, ascii_only: bool) -> Row:
+def key_row(width: int, scene: Scene, *, live: bool) -> Row:
     fields = []
     shown = keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
     for rank, action in enumerate(shown):
         row = keys.action_row(action)
         name = keys.SHORT.get(action) or row.shown
-        if ascii_only:
+        if scene.look.ascii_only:
             name = _ASCII_KEYS.get(name, name)
         last = action in ("help", "quit")
-        fields.append(Field(0 if last else rank + 1, (name, "key"), (" " + row.footer, "dim")))
+        word = "resume" if action == "hold" and scene.paused else row.footer
+        fields.append(Field(0 if last else rank + 1, (name, "key"), (" " + word, "dim")))
     return chosen(fields, width)

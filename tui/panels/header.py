@@ -49,6 +49,7 @@ def _where_we_are(frame: Frame, scene: Scene) -> list[Run]:
         behind_ns = frame.last_ns - frame.at_ns
         behind = f"-{behind_ns / 1e9:.2f}s" if behind_ns < 1e9 else numbers.clock(-behind_ns, hours=False)
         return [
+            *([("now paused  ", "warn")] if scene.paused else []),
             (f" LIVE {behind} ", "badge_live"),
             (f" {playing} {head.speed:g}x  ", "strong"),
             (clock, "strong"),
@@ -84,6 +85,8 @@ def load(frame: Frame, scene: Scene, width: int) -> Row:
     ]
     kinds = sorted(frame.errors.items(), key=lambda item: (-item[1], item[0]))[:3]
     detail = "  ".join(f"{safe(kind, 24)} {numbers.count(times)}" for kind, times in kinds if times)
+    if len(kinds) == 1 and kinds[0][1] == frame.failed:  # the number stands before it already
+        detail = safe(kinds[0][0], 24)
     return spread(
         chosen(
             [

@@ -115,6 +115,7 @@ class LiveScreen(Screen[None]):
             ui_hz=ui_hz,
             silent_s=float(int(now_s - self._news_s)),
             asked=self._load.asked(),
+            paused=view.live and self._load.was_paused(),
         )
         if scene.notice and now_s >= self._notice_until_s and scene.prompt is None:
             scene = replace(scene, notice="", notice_bad=False)
@@ -245,7 +246,7 @@ class LiveScreen(Screen[None]):
 
     def _stop(self) -> None:
         self._load.stop()
-        self._say("stopped sending, what waited is dropped: space resumes")
+        self._say("stopped sending, the backlog is dropped: space resumes")
 
     def _ask_mark(self) -> None:
         when = "mark" if self._scene.playhead.following else "mark now, not at the time shown"
