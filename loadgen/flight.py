@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from loadgen.endpoints import Endpoint, Reading, Usage
+import msgspec
+
+from loadgen.endpoints import OK_FINISH, Endpoint, Reading, Usage
 from loadgen.endpoints.reading import usage_of
 from loadgen.endpoints.usual import Counted, reading_of, usual_events
 from loadgen.errors import printable
@@ -249,9 +251,22 @@ class Flight:
             record.first_event_ns = t_ns
         bearing = 0
         for event in events:
-            data = self._mask.data(event.data)
-            bearing += self._on_reading(self._endpoint.read(data, event.name), t_ns)
+            reading = self._endpoint.read(event.data, event.name)
+            if reading.error is not None or reading.finish_reason not in (None, *OK_FINISH):
+                reading = self._without_key(reading, event)
+            bearing += self._on_reading(reading, t_ns)
         return bearing
+
+    def _without_key(self, reading: Reading, event: Event) -> Reading:
+        """With the words it keeps of the event hidden where they hold our key, before they were cut."""
+        hidden = self._endpoint.read(self._mask.data(event.data), event.name)
+        error, reason = reading.error, reading.finish_reason
+        if error is not None:
+            message = hidden.error.message if hidden.error is not None else self._shown(error.message)
+            error = RequestError(error.kind, message)
+        if reason is not None:
+            reason = hidden.finish_reason or self._shown(reason)
+        return msgspec.structs.replace(reading, error=error, finish_reason=reason)
 
     def _on_usages(self, events: list[Counted[Any]]) -> None:
         for event in events:

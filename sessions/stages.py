@@ -80,10 +80,12 @@ def _step(
 ) -> dict[str, object] | None:
     ticks = timeline.ticks
     a, b = ticks.upto(np.array([from_ns, to_ns], dtype=np.float64)).tolist()
-    if b <= a or not (ticks["due"][a:b].any() or ticks["in_flight"][a:b].any()):
-        return None
     seconds = (to_ns - from_ns) / 1e9
     rates, slots = _offered(ticks["rate_rps"][a:b]), _offered(ticks["concurrency"][a:b])
+    # At a low rate nothing may be due for a while: that is load all the same.
+    busy = ticks["due"][a:b].any() or ticks["in_flight"][a:b].any() or len(rates) or len(slots)
+    if b <= a or not busy:
+        return None
     change = timeline.load(from_ns)
     if change is not None and not (change.rate_rps or change.concurrency):
         # Held. The tick in which that began may still show what was offered before.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sessions import calibrated
 from sessions.calibrated import Calibration
-from tests.cli.conftest import Command
+from tests.cli.conftest import ROOT, Command
 
 
 @pytest.mark.parametrize(
@@ -74,3 +78,21 @@ def test_a_run_says_how_far_below_the_calibrated_load_it_was(
     assert client["calibrated_events_per_s"] == 5000.0
     assert client["headroom"] == pytest.approx(1 - client["peak_events_per_s"] / 5000.0)
     assert 0.9 < client["headroom"] < 1.0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_calibration_that_is_interrupted_ends_with_130_and_keeps_nothing(
+    home: Path, how: signal.Signals
+) -> None:
+    environment = {**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home)}
+    command = [sys.executable, "-m", "tui.cli", "calibrate", "--seconds", "2s"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert "events/s" in running.stdout.readline()
+        running.send_signal(how)
+        assert running.wait(20) == 130
+        assert running.stderr.read() == ""
+    assert not (home / "ttftop" / calibrated.FILE).exists()

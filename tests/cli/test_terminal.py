@@ -148,6 +148,7 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
     first.type("d")
     assert first.end() == 0
     assert b"the run goes on: ttftop attach " in first.seen
+    assert b"it has no end: it stops 60 s after its last viewer has left" in first.seen
     (row,) = json.loads(ttftop("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
     assert row["state"] == "live"
 

@@ -10,8 +10,9 @@ import pytest
 
 from loadgen.mask import Mask, mask_of
 from loadgen.plan import ClosedLoad
+from loadgen.records import Request
 from tests.loadgen.engine_runs import plan, run_engine
-from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, sse, token
+from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, good, sse, token
 
 KEY = 'sk-S3CRET/"&<+\\end'
 
@@ -50,6 +51,21 @@ ECHOES: dict[str, list[Step]] = {
         + b"\r\ncontent-length: 0\r\n\r\n"
     ],
 }
+
+
+@pytest.mark.parametrize("key", ["x", "stop", "EMPTY", "text", '"finish_reason"', "choices-"])
+def test_a_key_that_is_a_word_of_the_protocol_spoils_no_count(key: str) -> None:
+    async def run() -> Request:
+        async with RawServer(lambda number, _: good()) as server:
+            asked = plan(server.port, ClosedLoad(1), requests=1)
+            headers = [*asked.template.headers, ("authorization", f"Bearer {key}")]
+            template = msgspec.structs.replace(asked.template, headers=headers)
+            emitted = await run_engine(msgspec.structs.replace(asked, template=template))
+        return emitted.requests[0]
+
+    record = asyncio.run(run())
+    assert record.error is None
+    assert (record.chunks, record.finish_reason) == (3, "length")
 
 
 @pytest.mark.parametrize("name", ECHOES)

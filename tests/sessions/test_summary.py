@@ -551,6 +551,15 @@ def test_each_stage_of_constant_load_is_a_step_with_figures_of_its_own(make_run:
     assert first["itl_p50_ms"] == pytest.approx(np.percentile(gaps, 50), rel=0.03)
 
 
+def test_a_stage_in_which_nothing_was_due_yet_is_a_step_all_the_same(make_run: MakeRun) -> None:
+    run = make_run(seconds=8.0, rate_rps=0.01, changes=((3.0, 40.0),))
+    assert all(r.due_ns > 1_300_000_000 + 3 * SECOND for r in run.requests)
+    first, second = summed(run)["steps"]
+    assert (first["from_s"], first["to_s"], first["count"], first["ttft_p50_ms"]) == (0.0, 3.0, 0, None)
+    assert first["offered_rps"] == pytest.approx(0.01)
+    assert second["from_s"] == 3.0
+
+
 def test_what_a_step_sent_is_counted_by_its_requests_and_not_by_whole_ticks(make_run: MakeRun) -> None:
     # The change falls into the middle of a tick, of which more than half belongs to the first step.
     run = make_run(seconds=8.0, rate_rps=8.0, changes=((4.15, 80.0),))

@@ -110,7 +110,7 @@ def test_preemptions_are_told_whole_with_their_name_at_every_size():
 def test_every_key_of_the_load_and_the_scale_stands_in_the_footer_at_80_columns():
     for charset in ("braille", "ascii"):
         footer = screen(ramped(at(30)), (80, 24), look=Look(charset=charset))[-1]
-        for word in ("rate", "x10", "set", "hold", "stop", "mark", "span", "l log", "? help", "q quit"):
+        for word in ("rate", "x10", "set", "hold", "stop", "mark", "span", "l scale", "? help", "q quit"):
             assert word in footer
 
 
@@ -393,6 +393,13 @@ def test_closed_loop_shows_its_concurrency_in_place_of_a_rate():
     assert screen(ramped(at(50), closed_loop=True))[1].startswith("CONCURRENCY 16")
 
 
+def test_errors_of_one_kind_are_counted_once():
+    frame = replace(frame_of(ramped(at(90)), 120), failed=508, errors={"unfinished": 508})
+    row = screen(ramped(at(90)), (120, 40), frame=frame)[1]
+    assert "errors 508   unfinished" in row
+    assert row.count("508") == 1
+
+
 def test_errors_are_counted_by_kind():
     row = screen(ramped(at(79)), (120, 40))[1]
     assert "http_503" in row
@@ -463,6 +470,15 @@ def test_figures_that_are_means_of_seconds_say_so(limit, says):
 def test_every_limit_has_a_look_of_its_kind(name):
     frame = replace(frame_of(ramped(at(90)), 80), limit=Limit(name, "", 0))
     assert screen(ramped(at(90)), frame=frame)[2].strip() == f"limit:  {name}"
+
+
+def test_figures_of_a_limit_that_find_no_room_are_cut_with_an_ellipsis():
+    closed = Limit(
+        "unknown", "a closed loop need not queue, and neither KV cache nor SM activity is known", 0
+    )
+    row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=closed))[2]
+    assert row.rstrip().endswith("…")
+    assert row.startswith("limit:  unknown   a closed loop need not queue, and neither KV")
 
 
 def test_a_saturated_client_takes_the_line_of_the_limit():

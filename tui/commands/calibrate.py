@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
     if options.most is not None and options.most < calibrate.LEAST:
         raise CommandError(f"--most: got {options.most:g}, need at least {calibrate.LEAST:g}")
 
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing of what was started stays behind
+        signal.signal(ending, signal.default_int_handler)
     print(HEADER, flush=True)
     try:
         steps = asyncio.run(

@@ -158,8 +158,8 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
 
 
 def drawn_seed() -> int:
-    """Another one each run: of prompts that it has seen before, a server's prefix cache knows the answer's
-    beginning, and TTFT would be that of the cache."""
+    """Another one each run: prompts that a server has seen before are in its prefix cache, which would answer
+    in its place."""
     return int.from_bytes(os.urandom(4), "big") % 1_000_000
 
 

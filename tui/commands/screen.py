@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,12 @@ def after(directory: Path, left: str) -> int:
         wait_for_end(directory, answers=left == "finished")
     if is_live(directory):
         print(f"the run goes on: ttftop attach {session}")
+        with suppress(SessionError):
+            config = read(directory).config
+            if not config.has_end:
+                print(
+                    f"it has no end, and stops {config.orphan_timeout_s:g} s after its last viewer has left"
+                )
         return OK
     print(f"the session is saved in {directory}\nttftop replay {session}\nttftop summary {session}")
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from sessions.frame import Frame
 from tui import numbers
 from tui.rows import Field, Row, Run, chosen, spread, width_of
 from tui.scene import Scene
-from tui.text import safe
+from tui.text import fit, safe
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
@@ -146,10 +148,12 @@ def limit(frame: Frame, width: int) -> Row:
     now = frame.limit
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
-    why: list[Run] = [("  " + safe(now.why, 160), "")] if now.why else []
     label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
-    left: Row = [(label, "label"), (f" {safe(now.name, 24)} ", _LIMIT_ROLES.get(now.name, "dim")), *why]
-    means = "means of 3s" if why and now.name in _OF_MEANS else ""
+    left: Row = [(label, "label"), (f" {safe(now.name, 24)} ", _LIMIT_ROLES.get(now.name, "dim"))]
+    if now.why:
+        why, room = safe(now.why, 160), width - width_of(left) - 2
+        left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
+    means = "means of 3s" if now.why and now.name in _OF_MEANS else ""
     room = width - width_of(left) - 2
     both = "   ".join(filter(None, (means, lasts)))
     right = both if len(both) <= room else lasts if len(lasts) <= room else ""
