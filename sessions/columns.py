@@ -190,7 +190,7 @@ def quantiles_ns(counts: Ints, qs: Sequence[float]) -> Floats:
         below = np.floor(place)
         first, second = (
             VALUES_NS[low + np.minimum((sums <= rank[:, None]).sum(axis=1), high - low - 1)]
-            for rank in (below, np.minimum(below + 1, totals - 1))
+            for rank in (below, below + 1)
         )
         out[:, i] = np.where(totals > 0, first + (second - first) * (place - below), np.nan)
     return out
