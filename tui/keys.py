@@ -55,7 +55,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(("N",), "previous_mark", "", "", "both"),
     Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "span"),
-    Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "scale"),
+    Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
     Key(
         ("i",),
         "details",

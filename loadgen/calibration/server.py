@@ -184,7 +184,11 @@ def main() -> int:
     # Ctrl-C is for the command that started us; its end is the end of our stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
-    with open(sys.argv[1], "wb") as stamps:
+    try:
+        stamps = open(sys.argv[1], "wb")  # noqa: SIM115
+    except FileNotFoundError:  # the command was interrupted, and its directory is gone
+        return 1
+    with stamps:
         server = _Server(stamps)
         print(server.port, flush=True)
         server.run()

@@ -110,8 +110,9 @@ def test_preemptions_are_told_whole_with_their_name_at_every_size():
 def test_every_key_of_the_load_and_the_scale_stands_in_the_footer_at_80_columns():
     for charset in ("braille", "ascii"):
         footer = screen(ramped(at(30)), (80, 24), look=Look(charset=charset))[-1]
-        for word in ("rate", "x10", "set", "hold", "stop", "mark", "span", "l scale", "? help", "q quit"):
+        for word in ("rate", "x10", "set", "hold", "stop", "mark", "span", "l lin", "? help", "q quit"):
             assert word in footer
+        assert "l log" in screen(ramped(at(30)), (80, 24), look=Look(charset=charset), log=False)[-1]
 
 
 def test_a_long_note_about_gpus_is_one_dim_row_with_an_ellipsis():

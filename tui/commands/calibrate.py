@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"--most: got {options.most:g}, need at least {calibrate.LEAST:g}")
 
     for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing of what was started stays behind
-        signal.signal(ending, signal.default_int_handler)
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(ending, signal.default_int_handler)
     print(HEADER, flush=True)
     try:
         steps = asyncio.run(

@@ -112,9 +112,7 @@ def after(directory: Path, left: str) -> int:
         with suppress(SessionError):
             config = read(directory).config
             if not config.has_end:
-                print(
-                    f"it has no end, and stops {config.orphan_timeout_s:g} s after its last viewer has left"
-                )
+                print(f"it has no end: it stops {config.orphan_timeout_s:g} s after its last viewer has left")
         return OK
     print(f"the session is saved in {directory}\nttftop replay {session}\nttftop summary {session}")
     try:

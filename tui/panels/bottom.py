@@ -57,6 +57,10 @@ def key_row(width: int, scene: Scene, *, live: bool) -> Row:
         if scene.look.ascii_only:
             name = _ASCII_KEYS.get(name, name)
         last = action in ("help", "quit")
-        word = "resume" if action == "hold" and scene.paused else row.footer
+        word = row.footer
+        if action == "hold" and scene.paused:
+            word = "resume"
+        elif action == "log" and scene.log:
+            word = "lin"
         fields.append(Field(0 if last else rank + 1, (name, "key"), (" " + word, "dim")))
     return chosen(fields, width)
