@@ -8,18 +8,13 @@ from collections.abc import Iterable
 _HIDDEN = b"***"
 
 
-_SHORTEST = 8
-"""What is shorter (`EMPTY`, `none`) is no secret, and may be a word that the server says anyway."""
-
-
 class Mask:
     """Hides one secret, as it stands or as JSON may write it (`\\u0026`, `\\/`): in words that are kept or
     shown, never in what tokens are counted from."""
 
     def __init__(self, secret: str) -> None:
         # Whatever its case: of some headers we keep small letters.
-        written = b"".join(map(_written, secret))
-        self._pattern = re.compile(written, re.IGNORECASE) if len(secret) >= _SHORTEST else None
+        self._pattern = re.compile(b"".join(map(_written, secret)), re.IGNORECASE) if secret else None
 
     def data(self, data: bytes) -> bytes:
         return data if self._pattern is None else self._pattern.sub(_HIDDEN, data)

@@ -31,8 +31,8 @@ def test_a_key_is_hidden_as_it_stands_and_as_json_may_write_it(written: str) -> 
     assert Mask(KEY).text(f"wrong key {written}, try another") == "wrong key ***, try another"
 
 
-def test_a_placeholder_that_is_no_secret_leaves_the_servers_words_alone() -> None:
-    assert Mask("EMPTY").text("the queue is EMPTY") == "the queue is EMPTY"
+def test_a_short_key_is_a_key_too() -> None:
+    assert Mask("secret").text("Incorrect API key provided: secret") == "Incorrect API key provided: ***"
 
 
 def test_without_a_key_nothing_is_hidden() -> None:
