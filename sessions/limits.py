@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 ROOM, UNKNOWN, IDLE = "room", "unknown", "no load"
 
+OF_MEANS = frozenset((ROOM, "queue", "DRAM bandwidth", "power", "heat", "clocks", "SM", "client"))
+"""Limits all of whose figures are means of the last 3 s: charts beside them show the last reading."""
+
 HOLD = 3
 """Seconds that must agree, the first and the last of which lie 2 s apart."""
 

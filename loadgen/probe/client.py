@@ -17,6 +17,7 @@ from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint
 from loadgen.endpoints.reading import error_of, loads
 from loadgen.errors import printable
+from loadgen.mask import mask_of
 from loadgen.plan import Address
 from loadgen.probe.causes import cause_of
 from loadgen.probe.probed import ProbeError
@@ -75,20 +76,15 @@ class Client:
     ) -> None:
         self.target = target
         self.requests = 0
-        self._key = api_key.reveal() if api_key is not None else None
+        self.has_key = api_key is not None
         self._headers = headers(target, api_key)
+        self._mask = mask_of(self._headers)
         self._http = http
         self._base_url = base_url
 
-    @property
-    def has_key(self) -> bool:
-        return self._key is not None
-
     def safe(self, text: str, limit: int = 200) -> str:
         """Text of the server, without control characters and without our key, should it echo it."""
-        if self._key is not None:
-            text = text[: limit + len(self._key)].replace(self._key, "***")
-        return printable(text, limit)
+        return printable(self._mask.text(text), limit)
 
     def failure(self, message: str) -> ProbeError:
         proxy = self.target.proxy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from sessions.frame import Frame
+from sessions.limits import OF_MEANS
 from tui import numbers
 from tui.rows import Field, Row, Run, chosen, spread, width_of
 from tui.scene import Scene
@@ -119,8 +120,6 @@ def load(frame: Frame, scene: Scene, width: int) -> Row:
     )
 
 
-_OF_MEANS = frozenset(("room", "queue", "DRAM bandwidth", "power", "heat", "clocks", "SM", "client"))
-"""Limits whose figures are means of the last 3 s, all of them: charts beside them show the last reading."""
 _LIMIT_ROLES = {
     "room": "limit_room",
     "KV cache": "limit_memory",
@@ -153,7 +152,7 @@ def limit(frame: Frame, width: int) -> Row:
     if now.why:
         why, room = safe(now.why, 160), width - width_of(left) - 2
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    means = "means of 3s" if now.why and now.name in _OF_MEANS else ""
+    means = "means of 3s" if now.why and now.name in OF_MEANS else ""
     room = width - width_of(left) - 2
     both = "   ".join(filter(None, (means, lasts)))
     right = both if len(both) <= room else lasts if len(lasts) <= room else ""
