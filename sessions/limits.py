@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 ROOM, UNKNOWN, IDLE = "room", "unknown", "no load"
 
-OF_MEANS = frozenset((ROOM, "queue", "DRAM bandwidth", "power", "heat", "clocks", "SM", "client"))
+OF_MEANS = frozenset((ROOM, "queue", "DRAM bandwidth", "power", "heat", "clocks", "SM"))
 """Limits all of whose figures are means of the last 3 s: charts beside them show the last reading."""
 
 HOLD = 3

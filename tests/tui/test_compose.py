@@ -458,6 +458,7 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
         (Limit("queue", "25 waiting, 8 running", 20 * S), "means of 3s   since 00:18"),
         (Limit("room", "queue 0", 0), "means of 3s"),
         (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
+        (Limit("client", "requests left 90 ms late (p99)", 20 * S), "since 00:18"),
         (LIMITED, "since 00:18"),
     ],
 )
