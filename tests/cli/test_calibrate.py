@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -86,28 +88,49 @@ def _default_signals() -> None:
         signal.signal(ending, signal.SIG_DFL)
 
 
+def _as_nohup() -> None:
+    _default_signals()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+@contextmanager
+def calibrating(home: Path, signals: Callable[[], None]) -> Iterator[subprocess.Popen[str]]:
+    """A calibration whose first load is under way."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tui.cli", "calibrate", "--seconds", "5s"],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=signals,
+    )
+    with running:
+        assert running.stdout is not None
+        assert "events/s" in running.stdout.readline()
+        while not Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text(encoding="ascii"):
+            assert running.poll() is None, "it ended before it had started anything"
+        yield running
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells that the first load is under way")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_calibration_that_is_interrupted_ends_with_130_and_keeps_nothing(
     home: Path, how: signal.Signals
 ) -> None:
-    environment = {**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home)}
-    command = [sys.executable, "-m", "tui.cli", "calibrate", "--seconds", "5s"]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=_default_signals,
-    ) as running:
-        assert running.stdout is not None
+    with calibrating(home, _default_signals) as running:
         assert running.stderr is not None
-        assert "events/s" in running.stdout.readline()
-        while not Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text(encoding="ascii"):
-            assert running.poll() is None, "it ended before it had started anything"
         running.send_signal(how)
         assert running.wait(20) == 130
         assert running.stderr.read() == ""
     assert not (home / "ttftop" / calibrated.FILE).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which signals are ignored")
+def test_a_calibration_under_nohup_ignores_a_hang_up(home: Path) -> None:
+    with calibrating(home, _as_nohup) as running:
+        status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")
+        ignored = next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:"))
+        running.terminate()
+        assert running.wait(20) == 130
+    assert int(ignored, 16) >> (signal.SIGHUP - 1) & 1
