@@ -20,11 +20,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.arrivals import steady
+from loadgen.arrivals.schedule import steady
 from loadgen.calibration.server import read_stamps
 from loadgen.clock import monotonic_ns
-from loadgen.plan import Address, Finish, OpenLoad, Plan, PromptPlan, RequestTemplate
 from loadgen.records import Request, Tick
+from loadgen.worker_config import Address, Finish, OpenLoad, Plan, PromptPlan, RequestTemplate
 from sessions.calibrated import Step
 from sessions.crew import Crew
 from sessions.follow import SessionFollower

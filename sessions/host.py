@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from loadgen.clock import MonotonicClock
-from loadgen.plan import Finish
+from loadgen.worker_config import Finish
 from sessions.control import ControlServer, socket_path
 from sessions.crew import Crew
 from sessions.ending import DRAIN_S, Ending, sum_up
@@ -35,8 +35,8 @@ from sessions.store import hold_lock
 from sessions.watch import Watch
 
 if TYPE_CHECKING:
-    from loadgen.plan import Address
-    from loadgen.probe.probed import Probed
+    from loadgen.probe.result import Probed
+    from loadgen.worker_config import Address
 
 DRAIN_SIGNAL_S = 2.5
 """The same after SIGINT or SIGTERM: all must be saved within 5 s."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from loadgen.plan import Plan
+from loadgen.worker_config import Plan
 from sessions.calibrated import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.capacity import (
     descriptor_limit,
@@ -19,8 +19,8 @@ from sessions.config import LoadConfig, RunConfig
 from sessions.steering import opening
 
 if TYPE_CHECKING:
-    from loadgen.plan import Address
-    from loadgen.probe.probed import Probed
+    from loadgen.probe.result import Probed
+    from loadgen.worker_config import Address
 
 
 def planned_client(config: RunConfig) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from sessions.config import RunConfig, WorkloadConfig
 from sessions.launch import HostWord
 
 if TYPE_CHECKING:
-    from loadgen.plan import Address
-    from loadgen.probe.probed import Probed
+    from loadgen.probe.result import Probed
+    from loadgen.worker_config import Address
 
 
 class Scouted(NamedTuple):
@@ -25,10 +25,10 @@ async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str],
     # httpx brings a command line of its own, whose rich, click and pygments take longer to import than httpx
     # does, while the first request waits. Told that there is none, it goes without.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-    from loadgen.apikey import ApiKey
-    from loadgen.probe.ask import probe
-    from loadgen.probe.probed import ProbeError
-    from loadgen.target import TargetError, parse_target
+    from loadgen.probe.probe import probe
+    from loadgen.probe.result import ProbeError
+    from loadgen.target.api_key import ApiKey
+    from loadgen.target.url import TargetError, parse_target
     from telemetry.source import TelemetryError
     from telemetry.words import asked
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from loadgen.arrivals import Curve, ramp, steady
-from loadgen.plan import ClosedLoad, OpenLoad, Segment, SetConcurrency, SetCurve
+from loadgen.arrivals.schedule import Curve, ramp, steady
+from loadgen.worker_config import ClosedLoad, OpenLoad, Segment, SetConcurrency, SetCurve
 from sessions.config import LoadConfig
 from sessions.records import LoadChange
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import msgspec
 
 from loadgen.clock import MonotonicClock
-from loadgen.engine import Engine
-from loadgen.plan import Address, Finish, Plan, SetConcurrency, SetCurve
 from loadgen.records import WorkerNote
 from loadgen.transport.connection import SocketAddress
 from loadgen.transport.pool import Pool
-from loadgen.transport.stamps import StampedReader
+from loadgen.transport.receive_times import StampedReader
+from loadgen.worker.engine import Engine
+from loadgen.worker_config import Address, Finish, Plan, SetConcurrency, SetCurve
 from sessions.pipes import LineFeed, Status, say
 from sessions.recorder import Recorder
 
@@ -101,7 +101,7 @@ class Worker:
             where = addresses(address)
             tls = None
             if address.tls:
-                from loadgen.tls import context
+                from loadgen.target.tls_context import context
 
                 tls = context(address.ca_file, address.insecure)
         except OSError as error:

@@ -117,7 +117,7 @@ def test_a_host_is_started_by_what_imports_next_to_nothing() -> None:
 
 
 def test_a_plain_url_is_read_without_a_heavy_import() -> None:
-    code = "import sys; from loadgen.target import parse_target as p; p('http://gpu7:8000/v1'); "
+    code = "import sys; from loadgen.target.url import parse_target as p; p('http://gpu7:8000/v1'); "
     found = subprocess.run(
         [sys.executable, "-c", code + "print('httpx' in sys.modules)"],
         capture_output=True,

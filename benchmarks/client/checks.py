@@ -20,7 +20,7 @@ from benchmarks.client.product import Unmeasured
 Told = dict[str, Any]
 STARTS = 5
 QUIRKS = "tests/quirks/test_server_quirks.py"
-SPLITS = "tests/loadgen/test_sse.py"
+SPLITS = "tests/loadgen/endpoints/test_sse.py"
 _ROW = re.compile(r"test_(?:a_quirk_\w+\[(\d+)|(\d+)_)")
 """The number of a row in the list of quirks, in the name of a test."""
 SPLITS_TEST = "test_every_split_in_two_and_thousands_of_random_splits_give_the_same_events"

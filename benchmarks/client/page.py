@@ -13,14 +13,14 @@ WHY_FAST = """\
   make a token late.
 - So the worker need not follow each arrival either: after a round of reads over all its sockets it rests, at
   most a millisecond and far less than the gap between two events of one stream, and one wake serves many
-  (`loadgen/transport/rounds.py`, `loadgen/resting.py`).
+  (`loadgen/transport/read_loop.py`, `loadgen/worker/read_delay.py`).
 - Behind a system call the processor has forgotten all but the kernel. So no line of Python stands between two
-  reads, and what they brought waits until there is a good number of it (`loadgen/transport/intake.py`).
+  reads, and what they brought waits until there is a good number of it (`loadgen/transport/batch_reader.py`).
 - Nearly every event says the same. What a round brought of such events, whatever their streams, a typed
-  decoder reads in one call; what it refuses goes through the full decoder (`loadgen/usual_reads.py`,
-  `loadgen/endpoints/usual.py`). The first token, and all that looks unusual, is read by itself.
+  decoder reads in one call; what it refuses goes through the full decoder (`loadgen/worker/batch_decode.py`,
+  `loadgen/endpoints/token_event.py`). The first token, and all that looks unusual, is read by itself.
 - Then nothing is left of an event but its time, and a stream is told of many at once: what belongs to one
-  stream has left the processor's cache by its next event (`loadgen/transport/inlet.py`).
+  stream has left the processor's cache by its next event (`loadgen/transport/read_buffer.py`).
 - Gaps are put into latency buckets four times a second, and what is gathered then is taken in slices between
   which due requests are sent.
 - A request is bytes made ahead; sending it is one `send`.

@@ -29,11 +29,11 @@ from benchmarks.client.memory import largest, of_run
 from benchmarks.client.priority import give
 from benchmarks.client.stand import Stand, pinned
 from loadgen.endpoints import ENDPOINTS
-from loadgen.probe.ask import probe
-from loadgen.probe.probed import Probed
-from loadgen.prompts import prompt
+from loadgen.probe.probe import probe
+from loadgen.probe.result import Probed
 from loadgen.records import Request
-from loadgen.target import parse_target
+from loadgen.target.url import parse_target
+from loadgen.workload.synthetic import prompt
 from sessions.journal import request_paths
 from sessions.lines import parse
 from sessions.manifest import Manifest, SessionError, read

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadgen.endpoints import chat, completions
-from loadgen.endpoints.reading import OK_FINISH, Reading, Usage, read_error
-from loadgen.endpoints.usual import Counted, DecodeLines, Usual
+from loadgen.endpoints.event import OK_FINISH, Reading, Usage, read_error
+from loadgen.endpoints.token_event import Counted, DecodeLines, Usual
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "Reading", "Usage", "read_error"]
 
@@ -16,14 +16,14 @@ __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "Reading", "Usage", "read_error
 @dataclass(frozen=True)
 class Endpoint:
     """A protocol. `body(fields, prompt, max_tokens_field, output_tokens)` gives the request's bytes;
-    `read(data, name)` gives what one event says (`name` as in `loadgen.sse.Event`) and never raises."""
+    `read(data, name)` gives what one event says and never raises (`name` as in `endpoints.sse.Event`)."""
 
     path: str
     """Below the target's base path."""
     body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
     read: Callable[..., Reading]
     usual: DecodeLines[Usual[Any]]
-    """Decodes usual events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.usual`)."""
+    """Decodes usual events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.token_event`)."""
     counted: DecodeLines[Counted[Any]]
     """The same for a server that tells the tokens of each event."""
     takes_ids: bool

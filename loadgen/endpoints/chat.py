@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from loadgen.endpoints.reading import (
+from loadgen.endpoints.event import (
     ANSWER,
     DONE,
     NOTHING,
@@ -22,7 +22,7 @@ from loadgen.endpoints.reading import (
     tolerant,
     usage_of,
 )
-from loadgen.endpoints.usual import Counted, Text, Usual
+from loadgen.endpoints.token_event import Counted, Text, Usual
 
 PATH = "/v1/chat/completions"
 

@@ -11,19 +11,19 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from loadgen import tls
-from loadgen.apikey import ApiKey
 from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint
-from loadgen.endpoints.reading import error_of, loads
+from loadgen.endpoints.event import error_of, loads
+from loadgen.endpoints.sse import SseLimitError
 from loadgen.errors import printable
-from loadgen.mask import mask_of
-from loadgen.plan import Address
-from loadgen.probe.causes import cause_of
-from loadgen.probe.probed import ProbeError
+from loadgen.probe.connect_errors import cause_of
+from loadgen.probe.result import ProbeError
 from loadgen.probe.stream import Streamed, StreamReader
-from loadgen.sse import SseLimitError
-from loadgen.target import Target, headers
+from loadgen.target import tls_context as tls
+from loadgen.target.api_key import ApiKey
+from loadgen.target.redaction import mask_of
+from loadgen.target.url import Target, headers
+from loadgen.worker_config import Address
 
 CONNECT_S = 10.0
 QUESTION_S = 30.0

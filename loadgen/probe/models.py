@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from loadgen.probe.client import Answer, Client, words
-from loadgen.probe.probed import ProbeError
+from loadgen.probe.result import ProbeError
 
 _LISTED = 12
 

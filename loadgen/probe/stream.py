@@ -6,10 +6,10 @@ import msgspec
 
 from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint, Reading, Usage
-from loadgen.endpoints.reading import loads
+from loadgen.endpoints.event import loads
+from loadgen.endpoints.sse import SseLimitError, SseParser
 from loadgen.errors import printable
-from loadgen.probe.probed import WarmUp
-from loadgen.sse import SseLimitError, SseParser
+from loadgen.probe.result import WarmUp
 
 MAX_STREAM_BYTES = 16 << 20
 

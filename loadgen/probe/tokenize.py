@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from loadgen.probe.client import Client
-from loadgen.probe.words import Count
+from loadgen.probe.one_token_words import Count
 
 
 class Dialect(msgspec.Struct, frozen=True):

@@ -15,11 +15,11 @@ from typing import Any
 
 from loadgen.clock import Clock
 from loadgen.transport.exchange import Exchange, Owner
-from loadgen.transport.framing import CHUNK_END, BadResponse, Framing, Headers
-from loadgen.transport.inlet import Inlet
-from loadgen.transport.rounds import Rounds
-from loadgen.transport.stamps import ask_for_stamps
-from loadgen.transport.tls_layer import TlsFailed, TlsLayer
+from loadgen.transport.http1 import CHUNK_END, BadResponse, Framing, Headers
+from loadgen.transport.read_buffer import Inlet
+from loadgen.transport.read_loop import Rounds
+from loadgen.transport.receive_times import ask_for_stamps
+from loadgen.transport.tls import TlsFailed, TlsLayer
 from loadgen.transport.tunnel import Tunnel, TunnelRefused
 
 SocketAddress = tuple[socket.AddressFamily, object]

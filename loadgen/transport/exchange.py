@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from loadgen.transport.framing import Headers
+from loadgen.transport.http1 import Headers
 
 if TYPE_CHECKING:
     from loadgen.transport.connection import Connection
@@ -26,7 +26,7 @@ class Exchange(Protocol):
         """Decoded body bytes of one socket read, which the kernel had at `t_ns`."""
 
     def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
-        """What usual events said (`loadgen.transport.inlet.Receiver`)."""
+        """What usual events said (`loadgen.transport.read_buffer.Receiver`)."""
 
     def on_end(self, t_ns: int) -> None:
         """The response ended as HTTP says it should."""

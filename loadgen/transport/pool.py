@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from loadgen.clock import Clock
 from loadgen.transport.connection import Connection, SocketAddress
-from loadgen.transport.rounds import Rounds
-from loadgen.transport.stamps import StampedReader
+from loadgen.transport.read_loop import Rounds
+from loadgen.transport.receive_times import StampedReader
 
 IDLE_S = 4.0
 """Below the 5 s that uvicorn, and so vLLM, keeps an idle connection."""

@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from loadgen.plan import ClosedLoad, PromptPlan, RequestTemplate
-from tests.loadgen.engine_runs import Emitted, plan, run_engine
+from loadgen.worker_config import ClosedLoad, PromptPlan, RequestTemplate
 from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, sse
+from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
 
 DONE = "[DONE]"
 

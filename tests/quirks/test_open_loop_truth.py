@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from loadgen.arrivals import steady
-from loadgen.engine import Engine
-from loadgen.plan import ClosedLoad, OpenLoad
+from loadgen.arrivals.schedule import steady
 from loadgen.records import Request
-from tests.loadgen.engine_runs import Emitted, plan, run_engine
+from loadgen.worker.engine import Engine
+from loadgen.worker_config import ClosedLoad, OpenLoad
 from tests.loadgen.raw_server import RawServer, Script, Step, good
+from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
 
 S = 1_000_000_000
 

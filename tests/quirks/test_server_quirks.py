@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from loadgen.plan import Deadlines
 from loadgen.records import Request
+from loadgen.worker_config import Deadlines
 from sessions.metrics import e2e, itl_us
-from tests.loadgen.engine_runs import Emitted
 from tests.loadgen.raw_server import FIN, HEAD, RST, RawServer, Step, chunked, sse
+from tests.loadgen.worker.engine_runs import Emitted
 from tests.quirks.chat_wire import DONE, ask, chunk, counted, end, one, role, stream, text, usage
 
 PAUSE_S = 0.06

@@ -72,7 +72,7 @@ def test_a_directory_too_deep_for_a_socket_gets_a_private_one_elsewhere(tmp_path
 
 
 def test_what_may_hold_a_key_does_not_print_it() -> None:
-    from loadgen.plan import RequestTemplate
+    from loadgen.worker_config import RequestTemplate
     from sessions.config import RunConfig, TargetConfig
     from sessions.launch import Orders
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from loadgen.plan import Segment, SetConcurrency, SetCurve
+from loadgen.worker_config import Segment, SetConcurrency, SetCurve
 from sessions.config import LoadConfig, Ramp
 from sessions.steering import LEAD_NS, Steering, SteeringError
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.plan import ClosedLoad
 from loadgen.records import WorkerNote
+from loadgen.worker_config import ClosedLoad
 from sessions.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.follow import SessionFollower
 from sessions.launch import Launched, launch
@@ -22,8 +22,8 @@ from sessions.manifest import read
 from sessions.summary import summarise
 from sessions.view import SessionView
 from sessions.worker import quiet_garbage
-from tests.loadgen.engine_runs import Emitted, plan, run_engine
 from tests.loadgen.raw_server import RawServer, good
+from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
 
 
 @pytest.fixture

@@ -199,10 +199,10 @@ def server(options: argparse.Namespace) -> Iterator[str]:
     """
     import asyncio
 
-    from loadgen.apikey import ApiKey
-    from loadgen.probe.ask import probe
-    from loadgen.probe.probed import ProbeError
-    from loadgen.target import parse_target
+    from loadgen.probe.probe import probe
+    from loadgen.probe.result import ProbeError
+    from loadgen.target.api_key import ApiKey
+    from loadgen.target.url import parse_target
 
     where = parse_target(
         options.target,

@@ -37,8 +37,8 @@ def parser() -> Parser:
 
 
 def run(options: argparse.Namespace) -> int:
-    from loadgen.apikey import ApiKeyError, read_api_key
     from loadgen.simulator.serve import serve
+    from loadgen.target.api_key import ApiKeyError, read_api_key
 
     try:
         key = read_api_key({}, options.api_key_file)

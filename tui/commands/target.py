@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from loadgen.apikey import ApiKeyError, read_api_key
-from loadgen.target import TargetError, parse_target
+from loadgen.target.api_key import ApiKeyError, read_api_key
+from loadgen.target.url import TargetError, parse_target
 from sessions.config import TargetConfig
 from tui.commands.exits import CommandError, one_line
 

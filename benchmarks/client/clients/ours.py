@@ -13,14 +13,14 @@ from itertools import accumulate, takewhile
 import msgspec
 
 from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
-from loadgen.arrivals import UNIT_POINTS, steady
+from loadgen.arrivals.schedule import UNIT_POINTS, steady
 from loadgen.clock import MonotonicClock, monotonic_ns, process_cpu_ns
 from loadgen.endpoints import ENDPOINTS
-from loadgen.engine import Engine
-from loadgen.plan import Address, ClosedLoad, Finish, OpenLoad, Plan, PromptPlan, RequestTemplate
-from loadgen.prompts import prompt
 from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
+from loadgen.worker.engine import Engine
+from loadgen.worker_config import Address, ClosedLoad, Finish, OpenLoad, Plan, PromptPlan, RequestTemplate
+from loadgen.workload.synthetic import prompt
 from sessions.worker import new_loop, quiet_garbage
 
 

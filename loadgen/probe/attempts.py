@@ -1,0 +1,129 @@
+"""What to ask next when a server refuses a request: fields dropped one by one, other prompts, other paths.
+
+Pure values: an attempt and a refusal give the next attempt. Servers differ in what they refuse (fields
+they do not know, token ids, one of the two endpoints) and say so in words of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from loadgen.worker_config import PromptPlan
+
+WISHED = ("ignore_eos", "min_tokens", "return_token_ids", "continuous_usage_stats", "stream_options")
+"""Fields that are wished for and not needed; refused ones are dropped."""
+
+VOCABULARY_TOPS = (20_000, 4_000, 1_000)
+"""Where ids end. Every vocabulary from 32,000 up has the first; special tokens lie outside."""
+
+_CONTEXT = re.compile(
+    r"context.{0,3}(length|size|window)|exceed_context|max_model_len|n_ctx|(prompt|input) is too long"
+    r"|maximum (allowed )?(prompt|input|number of tokens)|must have less than \d+ tokens"
+)
+_VOCABULARY = re.compile(r"vocab|invalid token|token id|token_id\b|input_ids? .{0,40}(range|larg)")
+_NO_MODEL = re.compile(
+    r"not found|not exist|not available|not served|not loaded|unknown|no such|invalid model|pinned"
+)
+
+Form = Literal["ids", "text"]
+Endpoint = Literal["completions", "chat"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to ask."""
+
+    endpoint: Endpoint
+    form: Form
+    dropped: frozenset[str] = frozenset()
+    max_tokens_field: str = "max_tokens"
+    vocabulary_top: int = VOCABULARY_TOPS[0]
+
+    def fields(self, model: str, output_tokens: int) -> dict[str, object]:
+        """The body's fields, less prompt and length."""
+        fields: dict[str, object] = {"model": model, "stream": True}
+        if "stream_options" not in self.dropped:
+            options = {"include_usage": True}
+            if "continuous_usage_stats" not in self.dropped:
+                options["continuous_usage_stats"] = True
+            fields["stream_options"] = options
+        if "ignore_eos" not in self.dropped:
+            fields["ignore_eos"] = True
+        if "min_tokens" not in self.dropped:
+            fields["min_tokens"] = output_tokens
+        if "return_token_ids" not in self.dropped:
+            fields["return_token_ids"] = True
+        return fields
+
+    def ids(self, tokens: int) -> PromptPlan:
+        """A plan of token ids below `vocabulary_top`, away from the special tokens at the low end."""
+        top = self.vocabulary_top
+        return PromptPlan("ids", tokens, vocab_low=min(1000, top // 4), vocab_high=top)
+
+
+class NoContext(Exception):
+    """The refusal says that prompt and output do not fit into the model's context."""
+
+
+class NoModel(Exception):
+    """The refusal says that the model is not served."""
+
+
+def ways(endpoint: Literal["auto", "completions", "chat"], vocabulary: int | None) -> Iterator[Attempt]:
+    """First attempts, best first: token ids need no calibration and are exact."""
+    top = min(VOCABULARY_TOPS[0], vocabulary) if vocabulary else VOCABULARY_TOPS[0]
+    if endpoint != "chat":
+        yield Attempt("completions", "ids", vocabulary_top=top)
+    if endpoint != "completions":
+        yield Attempt("chat", "text")
+    if endpoint != "chat":
+        yield Attempt("completions", "text")
+
+
+def after(attempt: Attempt, status: int, text: str, model: str) -> Attempt | None:
+    """What to try after a refusal; None when this endpoint and form have no more to offer.
+
+    `text` is what the server said, `model` the one asked for.
+
+    Raises:
+        NoContext, NoModel: no other attempt can help.
+    """
+    said = text.lower()
+    if status in (404, 405, 501):
+        if "model" in said or (model and model.lower() in said):
+            raise NoModel
+        return None
+    if _CONTEXT.search(said):
+        raise NoContext
+    if attempt.max_tokens_field == "max_tokens" and "max_completion_tokens" in said:
+        return replace(attempt, max_tokens_field="max_completion_tokens")
+    named = frozenset(field for field in WISHED if field not in attempt.dropped and _names(said, field))
+    if "stream_options" not in attempt.dropped and _names(said, "include_usage"):
+        named |= {"stream_options"}
+    if named:
+        return _without(attempt, named)
+    if attempt.form == "ids" and _VOCABULARY.search(said):
+        lower = [top for top in VOCABULARY_TOPS if top < attempt.vocabulary_top]
+        return replace(attempt, vocabulary_top=lower[0]) if lower else None
+    if attempt.form == "ids" and "prompt" in said and ("str" in said or "type" in said):
+        return None
+    if ("model" in said or "pinned" in said) and _NO_MODEL.search(said):
+        raise NoModel
+    rest = frozenset(WISHED) - attempt.dropped
+    for some in (rest - {"stream_options"}, rest):
+        if some:
+            return _without(attempt, some)
+    return None
+
+
+def _names(said: str, field: str) -> bool:
+    return re.search(rf"(?<![a-z_]){field}(?![a-z_])", said) is not None
+
+
+def _without(attempt: Attempt, fields: frozenset[str]) -> Attempt:
+    if "stream_options" in fields:
+        fields |= {"continuous_usage_stats"}
+    return replace(attempt, dropped=attempt.dropped | fields)

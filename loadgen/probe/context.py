@@ -1,0 +1,63 @@
+"""What a probe asks for, and the streams it has read so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from loadgen.endpoints import ENDPOINTS
+from loadgen.probe.attempts import Attempt
+from loadgen.probe.client import Client
+from loadgen.probe.models import Models
+from loadgen.probe.stream import Streamed
+from loadgen.worker_config import PromptPlan
+from loadgen.workload.synthetic import prompt
+
+WARM_UP_TOKENS = 4
+"""Output tokens of a warm-up: enough to see whether a chunk is a token."""
+
+
+@dataclass
+class Asking:
+    """One probe on its way."""
+
+    client: Client
+    models: Models
+    model: str
+    input_tokens: int
+    output_tokens: int
+    seed: int
+    on_note: Callable[[str], None]
+    streams: list[Streamed] = field(default_factory=list)
+    """Read to their end, oldest first."""
+    prompts: int = 0
+
+    @property
+    def context_tokens(self) -> int | None:
+        return self.models.of(self.models.context_tokens, self.model)
+
+    async def stream(self, attempt: Attempt, plan: PromptPlan) -> Streamed:
+        """One full-size request of a few output tokens.
+
+        Raises:
+            Refused: the server did not do it.
+            ProbeError: there was no answer.
+        """
+        endpoint = ENDPOINTS[attempt.endpoint]
+        tokens = min(WARM_UP_TOKENS, self.output_tokens)
+        self.prompts += 1
+        # Negative indices: the load counts from 0, and must not meet its own prompts in a prefix cache.
+        asked = prompt(plan, self.seed, -self.prompts)
+        fields = attempt.fields(self.model, tokens)
+        body = endpoint.body(fields, asked, attempt.max_tokens_field, tokens)
+        streamed = await self.client.stream(endpoint, body)
+        self.streams.append(streamed)
+        return streamed
+
+    def too_long(self) -> str:
+        context = self.context_tokens
+        room = f"the model's context of {context} tokens" if context is not None else "the model's context"
+        return (
+            f"{self.client.target.url}: --input-tokens {self.input_tokens} and --output-tokens "
+            f"{self.output_tokens} ({self.input_tokens + self.output_tokens} together) do not fit into {room}"
+        )

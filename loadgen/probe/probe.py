@@ -1,0 +1,144 @@
+"""What a server can do, asked once: a model, an endpoint, the fields it takes, prompts of exact length.
+
+On a usual server three requests: `GET /v1/models`, then two full-size streams of a few tokens, which warm
+it up as well. Only what a server refuses, and prompts that must be text, cost more. Nothing sent here
+belongs to the load.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from loadgen.endpoints import ENDPOINTS
+from loadgen.probe.attempts import Attempt
+from loadgen.probe.client import client
+from loadgen.probe.context import Asking
+from loadgen.probe.models import ask_models, choose, listed
+from loadgen.probe.negotiation import settle
+from loadgen.probe.prompt_length import verified, with_words
+from loadgen.probe.result import Capabilities, Probed, ProbeError
+from loadgen.probe.stream import Streamed
+from loadgen.probe.tokenize import find_tokenizer
+from loadgen.target.api_key import ApiKey
+from loadgen.target.url import Target, headers
+from loadgen.worker_config import RequestTemplate
+
+_VERSION = re.compile(r"(?:vllm-)?([0-9]+\.[0-9][^-\s]*|b[0-9]+(?:-[0-9a-z]+)?)")
+
+
+async def probe(
+    target: Target,
+    api_key: ApiKey | None,
+    *,
+    model: str | None,
+    endpoint: Literal["auto", "completions", "chat"],
+    input_tokens: int,
+    output_tokens: int,
+    seed: int,
+    on_note: Callable[[str], None],
+    lengths_given: bool = True,
+    thorough: bool = False,
+) -> Probed:
+    """Finds out how to ask `target` for `output_tokens` after prompts of `input_tokens`.
+
+    Args:
+        model: None for the only one the server lists.
+        endpoint: `auto` takes completions with token ids, else chat, else completions with text.
+        seed: of the prompts; the load's own prompts of this seed are not used up.
+        on_note: called with one line for each thing worth knowing: a field refused, a length not exact.
+        lengths_given: the user asked for these lengths; when False they are cut to fit the context.
+        thorough: also ask what the load does not need (`/tokenize`), for `doctor`.
+
+    Raises:
+        ProbeError: the server cannot be loaded so; says why and with which exit code.
+    """
+    async with client(target, api_key) as asked:
+        models = await ask_models(asked, model)
+        name = choose(asked, models, model)
+        if models.names and name not in models.names:
+            on_note(
+                f"the server does not list model {asked.safe(name, 80)}; it lists {listed(asked, models)}"
+            )
+        asking = Asking(asked, models, name, input_tokens, output_tokens, seed, on_note)
+        _fit(asking, lengths_given)
+        attempt, plan = await settle(asking, endpoint)
+        first = asking.streams[-1]
+        dialect, tokenizer = None, None
+        if attempt.form == "text" or thorough:
+            dialect, tokenizer = await find_tokenizer(asked, name)
+        if attempt.form == "text":
+            plan = await with_words(asking, attempt, plan, tokenizer)
+        counted = _count_one_way(attempt, first)
+        plan, exact = await verified(asking, counted, plan)
+        return Probed(
+            model=name,
+            template=RequestTemplate(
+                path=target.request_target(ENDPOINTS[attempt.endpoint].path),
+                headers=headers(target, api_key),
+                endpoint=attempt.endpoint,
+                fields=counted.fields(name, asking.output_tokens),
+                max_tokens_field=attempt.max_tokens_field,
+            ),
+            prompt=plan,
+            output_tokens=asking.output_tokens,
+            capabilities=_capabilities(asking, attempt, endpoint, dialect),
+            warm_ups=tuple(stream.warm_up for stream in asking.streams),
+            requests=asked.requests,
+            input_exact=exact,
+            chunk_counts=first.continuous or first.token_ids,
+        )
+
+
+def _fit(asking: Asking, lengths_given: bool) -> None:
+    """Raises a ProbeError when the lengths exceed the context; cuts them when nobody asked for them."""
+    context = asking.context_tokens
+    if context is None or asking.input_tokens + asking.output_tokens <= context:
+        return
+    if lengths_given:
+        raise ProbeError(asking.too_long(), 2)
+    asking.input_tokens = min(asking.input_tokens, max(1, context * 3 // 4))
+    asking.output_tokens = max(1, min(asking.output_tokens, context - asking.input_tokens))
+    asking.on_note(
+        f"the model's context is {context} tokens: input cut to {asking.input_tokens} tokens, "
+        f"output to {asking.output_tokens}"
+    )
+
+
+def _count_one_way(attempt: Attempt, seen: Streamed) -> Attempt:
+    """The same attempt, asking only for the token counts that came; continuous usage is the cheaper one.
+
+    vLLM repeats all ids of the prompt in the first chunk when token ids are asked for: not something to
+    have in a time to first token.
+    """
+    unasked = set()
+    if not seen.continuous:
+        unasked.add("continuous_usage_stats")
+    if seen.continuous or not seen.token_ids:
+        unasked.add("return_token_ids")
+    return replace(attempt, dropped=attempt.dropped | unasked)
+
+
+def _capabilities(asking: Asking, taken: Attempt, endpoint: str, dialect: str | None) -> Capabilities:
+    first, last = asking.streams[0], asking.streams[-1]
+    ones = [stream.one_token_chunks for stream in asking.streams if stream.one_token_chunks is not None]
+    models, version = asking.models, _VERSION.match(last.fingerprint or first.fingerprint)
+    ids_asked = endpoint != "chat"
+    return Capabilities(
+        token_id_prompts=taken.form == "ids" if ids_asked else None,
+        ignore_eos="ignore_eos" not in taken.dropped,
+        min_tokens="min_tokens" not in taken.dropped,
+        include_usage=first.usage is not None,
+        continuous_usage=first.continuous,
+        return_token_ids=first.token_ids,
+        tokenize=dialect,
+        context_tokens=asking.context_tokens,
+        vocabulary=models.of(models.vocabulary, asking.model),
+        sends_done=last.done,
+        one_token_chunks=any(ones) if ones else None,
+        server=asking.client.safe(models.server or last.headers.get("server", ""), 60),
+        server_version=version[1] if version else "",
+        simulated=models.simulated or "x-ttftop-simulated" in last.headers,
+    )

@@ -1,0 +1,91 @@
+"""Prompts of exact length: words of one token each, and streams until the server counts what was asked."""
+
+from __future__ import annotations
+
+import msgspec
+
+from loadgen.endpoints import ENDPOINTS
+from loadgen.probe.attempts import Attempt
+from loadgen.probe.client import Client, Refused
+from loadgen.probe.context import Asking
+from loadgen.probe.one_token_words import Count, find_words
+from loadgen.worker_config import PromptPlan
+
+MOST_COUNTS = 24
+"""Requests that finding words may take."""
+MOST_STREAMS = 3
+"""Streams that checking and correcting the length may take."""
+
+
+async def with_words(
+    asking: Asking, attempt: Attempt, plan: PromptPlan, tokenizer: Count | None
+) -> PromptPlan:
+    """`plan` at its full length, with words that were seen to add one token each.
+
+       When none can be found it keeps its likely ones, and a note says so.
+    Without a `tokenizer` the server's own count of input tokens serves, one short request each.
+    """
+    plan = msgspec.structs.replace(plan, tokens=asking.input_tokens)
+    count = tokenizer or _by_usage(asking.client, asking.model, attempt)
+    if tokenizer is None and asking.streams[-1].warm_up.input_tokens is None:
+        asking.on_note("the server does not count input tokens: prompts are of about the asked length")
+        return plan
+    words = await find_words(count, MOST_COUNTS)
+    if words is None:
+        asking.on_note("no words of one token were found: prompts are of about the asked length")
+        return plan
+    return msgspec.structs.replace(plan, words=words.words, overhead_tokens=words.overhead_tokens)
+
+
+async def verified(asking: Asking, attempt: Attempt, plan: PromptPlan) -> tuple[PromptPlan, bool | None]:
+    """`plan`, corrected by what the server counts, and whether it counts the asked length (None: no count).
+
+    At least one stream is sent: the second warm-up, of the very request that the load will send.
+
+    Raises:
+        ProbeError: the server refuses what it took before.
+    """
+    want = asking.input_tokens
+    if attempt.form == "ids":
+        # The first stream was of this plan already; some servers put a token before the ids.
+        plan = _corrected(plan, asking.streams[-1].warm_up.input_tokens, want) or plan
+    got: int | None = None
+    for _ in range(MOST_STREAMS):
+        try:
+            got = (await asking.stream(attempt, plan)).warm_up.input_tokens
+        except Refused as refusal:
+            said = asking.client.safe(refusal.text, 120)
+            raise asking.client.failure(
+                f"the server refuses the second request (HTTP {refusal.status}: {said})"
+            ) from None
+        corrected = _corrected(plan, got, want)
+        if corrected is None:
+            break
+        plan = corrected
+    if got is not None and got != want:
+        asking.on_note(f"prompts have {got} tokens instead of {want}, as the server counts them")
+    return plan, None if got is None else got == want
+
+
+def _corrected(plan: PromptPlan, got: int | None, want: int) -> PromptPlan | None:
+    """The plan with as many tokens less as there were too many; None when it stays or would be empty."""
+    if got is None or got == want:
+        return None
+    excess = got - want
+    if plan.form == "ids":
+        return msgspec.structs.replace(plan, tokens=plan.tokens - excess) if plan.tokens > excess else None
+    overhead = plan.overhead_tokens + excess
+    return msgspec.structs.replace(plan, overhead_tokens=overhead) if plan.tokens > overhead else None
+
+
+def _by_usage(client: Client, model: str, attempt: Attempt) -> Count:
+    endpoint = ENDPOINTS[attempt.endpoint]
+    fields: dict[str, object] = {"model": model, "stream": False}
+
+    async def count(text: str) -> int | None:
+        body = endpoint.body(fields, text, attempt.max_tokens_field, 1)
+        answer = await client.ask("POST", endpoint.path, body)
+        usage = endpoint.read(answer.body).usage if answer.status == 200 else None
+        return usage.prompt_tokens if usage else None
+
+    return count

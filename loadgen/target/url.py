@@ -1,0 +1,220 @@
+"""The URL a person typed: checked, normalised, and turned into an address and request headers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadgen.errors import printable
+from loadgen.version import VERSION
+from loadgen.worker_config import Address
+
+if TYPE_CHECKING:
+    from loadgen.target.api_key import ApiKey
+
+_ENDPOINT_PATH = re.compile(r"(/v1)?(/chat/completions|/completions|/models)?/*\Z")
+_HOST = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_PLAIN = re.compile(
+    r"(?P<scheme>https?)://"
+    rf"(?P<host>(?:{_OCTET}\.){{3}}{_OCTET}|(?![0-9.]*[:/]|[0-9.]*\Z|.*xn--)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)"
+    r"(?::\d+)?"
+    r"(?P<path>(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)",
+    re.ASCII,
+)
+"""URLs that say what they mean as they stand. httpx reads all others: to import it takes a tenth of a second,
+for which the first request would wait."""
+_LONGEST = 2000
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class TargetError(Exception):
+    """The URL cannot be used: one line with what is wrong and, where it is clear, the right form."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server under test."""
+
+    address: Address
+    base_path: str
+    """Before `/v1/...`: empty, or starts with `/` and does not end with one."""
+    url: str
+    """For people: normalised, without `/v1`, never with credentials."""
+    host_header: str
+    proxy: Address | None = None
+    """Connect to this HTTP proxy instead, and name the server in each request; for TLS, dig a tunnel."""
+
+    @property
+    def hop(self) -> Address:
+        """Where connections go, and through what."""
+        if self.proxy is None or not self.address.tls:
+            return self.proxy or self.address
+        return msgspec.structs.replace(
+            self.address,
+            host=self.proxy.host,
+            port=self.proxy.port,
+            server_name=self.address.server_name or self.address.host,
+            tunnel=f"{self.address.host}:{self.address.port}",
+        )
+
+    def request_target(self, path: str) -> str:
+        """What the request line names for `path` below the base; absolute to a proxy (RFC 9112, 3.2)."""
+        absolute = "" if self.proxy is None or self.address.tls else f"http://{self.host_header}"
+        return f"{absolute}{self.base_path}{path}"
+
+    @property
+    def loopback(self) -> bool:
+        """On this machine as far as the name tells: no proxy belongs in between."""
+        host = self.address.host
+        return self.address.unix_path is not None or host in ("localhost", "::1") or host.startswith("127.")
+
+
+def parse_target(
+    text: str, *, ca_file: str | None = None, insecure: bool = False, proxy: str | None = None
+) -> Target:
+    """The server that `text` names: `http(s)://host[:port][/base][/v1[/chat/completions]]` or `unix:/path`.
+
+    Raises:
+        TargetError: it names none, or `proxy` names no HTTP proxy that can carry it.
+    """
+    target = _parsed(text, ca_file, insecure)
+    return target if proxy is None else replace(target, proxy=_proxy(proxy, target))
+
+
+def _proxy(text: str, target: Target) -> Address:
+    if target.address.unix_path is not None:
+        raise TargetError("--proxy: a Unix socket is on this machine, no proxy leads to it")
+    if ":" in target.address.host:
+        raise TargetError(
+            "--proxy: a proxy is told the server's name, and an IPv6 address is none: need a name"
+        )
+    if "@" in text:
+        raise TargetError(f"--proxy: {_shown(text)}: need one that asks for no user name or password")
+    try:
+        proxy = _parsed(text, None, False)
+    except TargetError as error:
+        raise TargetError(f"--proxy: {error}") from None
+    if proxy.address.unix_path is not None or proxy.address.tls or proxy.base_path:
+        raise TargetError(f"--proxy: got {proxy.url}, need an address such as http://proxy:3128")
+    return proxy.address
+
+
+def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
+    shown = _shown(text)
+    if not text.strip():
+        raise TargetError("the URL is empty, need one such as http://localhost:8000")
+    if text.startswith("unix:"):
+        return _unix(text, shown)
+    if re.search(r"\s", text):
+        raise TargetError(f"{shown}: the URL has a space in it")
+    if not text.isprintable():
+        raise TargetError(f"{shown}: the URL has an unprintable character in it")
+    if len(text) > _LONGEST:
+        raise TargetError(f"{shown}: the URL has {len(text):,} characters, need at most {_LONGEST:,}")
+    scheme, slashes, rest = text.partition("://")
+    if not slashes:
+        bare = re.sub(r"\Ahttps?:/?", "", text.lstrip("/"), flags=re.IGNORECASE)
+        tail = f": http://{_shown(bare)}" if bare else ", such as http://localhost:8000"
+        raise TargetError(f"{shown}: the URL needs a scheme{tail}")
+    if scheme.lower() not in _DEFAULT_PORTS:
+        raise TargetError(f"{shown}: the scheme is {printable(scheme, 40)!r}, need http or https")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in rest:  # a password may hold what looks like the end of it
+        raise TargetError(
+            f"{shown}: a user name or password in the URL is refused; "
+            "give a key by TTFTOP_API_KEY or --api-key-file"
+        )
+    host_text, port = _split_port(authority, shown)
+    if not host_text:
+        raise TargetError(
+            f"{shown}: the URL names no host, need one such as {scheme.lower()}://localhost:8000"
+        )
+    if "?" in rest or "#" in rest:
+        raise TargetError(f"{shown}: the URL has a query or fragment, need it without '?' and '#'")
+
+    scheme, host, path = _parts(text, shown)
+    if "%" in host and ":" in host:
+        raise TargetError(
+            f"{shown}: an IPv6 zone (%) cannot be used, need an address that is valid without it"
+        )
+    if ":" not in host and not _HOST.fullmatch(host):
+        raise TargetError(f"{shown}: the host is no host name")
+    default = _DEFAULT_PORTS[scheme]
+    host_header = f"[{host}]" if ":" in host else host
+    if port is not None and port != default:
+        host_header += f":{port}"
+    base = _ENDPOINT_PATH.sub("", path).rstrip("/")
+    address = Address(
+        host=host,
+        port=default if port is None else port,
+        tls=scheme == "https",
+        server_name=host,
+        ca_file=ca_file,
+        insecure=insecure,
+    )
+    return Target(address, base, f"{scheme}://{host_header}{base}", host_header)
+
+
+def _parts(text: str, shown: str) -> tuple[str, str, str]:
+    """Scheme, host and path, as they go over the wire."""
+    if plain := _PLAIN.fullmatch(text):
+        return plain["scheme"], plain["host"], plain["path"]
+
+    import httpx
+
+    try:
+        url = httpx.URL(text)
+        return url.scheme, url.raw_host.decode("ascii"), url.raw_path.decode("ascii")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise TargetError(f"{shown}: the URL cannot be read: {printable(str(error), 80)}") from None
+
+
+def headers(target: Target, api_key: ApiKey | None) -> list[tuple[str, str]]:
+    """The headers of every streaming request, names in lower case. They hold the key: never log them."""
+    made = [
+        ("host", target.host_header),
+        ("content-type", "application/json"),
+        ("accept", "text/event-stream"),
+        ("accept-encoding", "identity"),
+        ("user-agent", f"ttftop/{VERSION}"),
+    ]
+    if api_key is not None:
+        made.append(("authorization", f"Bearer {api_key.reveal()}"))
+    return made
+
+
+def _unix(text: str, shown: str) -> Target:
+    path = text.removeprefix("unix:")
+    if path.startswith("//"):
+        path = path[2:]
+    if not path.startswith("/"):
+        raise TargetError(f"{shown}: need the absolute path of a socket: unix:/run/server.sock")
+    if not path.isprintable():
+        raise TargetError(f"{shown}: the path of the socket has an unprintable character in it")
+    if len(path.encode()) > 107:
+        raise TargetError(f"{shown}: the path of a Unix socket is at most 107 bytes long")
+    address = Address(host="localhost", port=0, server_name="localhost", unix_path=path)
+    return Target(address, "", f"unix:{path}", "localhost")
+
+
+def _split_port(authority: str, shown: str) -> tuple[str, int | None]:
+    """Host and port as typed; httpx lets 0, 99999 and digits of other scripts pass."""
+    match = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::(.*))?", authority)
+    if match is None or (authority.count(":") > 1 and not match[1].startswith("[")):
+        raise TargetError(f"{shown}: the host cannot be read; an IPv6 address stands in brackets: [::1]:8000")
+    host, port = match[1], match[2]
+    if port is None:
+        return host, None
+    if not re.fullmatch(r"[0-9]{1,6}", port) or not 1 <= int(port) <= 65535:
+        raise TargetError(f"{shown}: the port is {printable(port, 20)!r}, need a number from 1 to 65535")
+    return host, int(port)
+
+
+def _shown(text: str) -> str:
+    """What was typed, without what may be a secret in it."""
+    text = re.sub(r"\A(https?://)?.*@", r"\1***@", text, flags=re.DOTALL)
+    return printable(re.sub(r"([?#]).+", r"\1***", text, flags=re.DOTALL), 120)

@@ -1,0 +1,125 @@
+"""All sockets of a worker read in rounds: one wake of the event loop serves every socket that has data.
+
+Where reads carry the kernel's receive time, a round need not follow each arrival: after it the worker may
+rest a little, so that one wake finds what came on many sockets. How long is asked of `rest_ns` each time.
+
+Source: epoll(7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from collections.abc import Callable
+
+from loadgen.clock import Clock, sleep_ns
+from loadgen.transport.batch_reader import Intake
+from loadgen.transport.read_buffer import Inlet, Receiver
+from loadgen.transport.receive_times import StampedReader
+
+_SHORTEST_NS = 50_000
+"""What is shorter than the kernel's timer slack is no rest."""
+_TAKING_IN_NS = 500_000
+"""What is shorter is no time in which to take in what was read."""
+_SOCKETS_A_ROUND = 256
+"""A burst of all streams is one round."""
+_FEW_SOCKETS = 4
+"""So many while a request is about to be due: reading them takes less than a worker wakes up ahead of it."""
+
+
+def no_rest() -> int:
+    return 0
+
+
+class Rounds:
+    """Reads each socket that has data, or whose other end is gone, for its receiver."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, reader: StampedReader) -> None:
+        self._loop = loop
+        self.intake = Intake(clock, reader, self._complain)
+        self._open: dict[int, Inlet] = {}
+        # An epoll inside the loop's own saves it a handle, a context and a turn for each socket.
+        self._epoll = select.epoll() if hasattr(select, "epoll") else None
+        self._again: list[Inlet] = []
+        """Of which epoll says no more, though they may have some."""
+        self._goes_on = False
+        """A round will read them, once: else each round would bring one more with every turn of the loop."""
+        self.rest_ns: Callable[[], int] = no_rest
+        """Nanoseconds that may pass before the next round: the loop does nothing else meanwhile. 0: none, and
+        what was read must not wait for the next. Less: there is no time for anything."""
+
+    def add(self, sock: socket.socket, receiver: Receiver) -> Inlet:
+        fd = sock.fileno()
+        inlet = Inlet(sock, receiver)
+        if self._epoll is None:
+            self._loop.add_reader(fd, self.intake.read_in, [inlet])
+        else:
+            if not self._open:
+                self._loop.add_reader(self._epoll.fileno(), self._round)
+            # Told once of what came: to look again whether a socket is empty now costs as much as to find it
+            # full. A read that is shorter than it could be has emptied it.
+            self._epoll.register(fd, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        self._open[fd] = inlet
+        return inlet
+
+    def remove(self, sock: socket.socket) -> None:
+        """What was read from it and not told yet never is. Nothing happens if it was not added."""
+        fd = sock.fileno()
+        inlet = self._open.pop(fd, None)
+        if inlet is None:
+            return
+        inlet.open = False
+        if self._epoll is None:
+            self._loop.remove_reader(fd)
+        else:
+            self._epoll.unregister(fd)
+            if not self._open:
+                self._loop.remove_reader(self._epoll.fileno())
+
+    def unsettled(self) -> list[Inlet]:
+        """Those that hold something."""
+        self.intake.take_in()
+        return [inlet for inlet in self._open.values() if inlet.times_ns]
+
+    def close(self) -> None:
+        for inlet in self._open.values():
+            inlet.open = False
+        if self._epoll is None:
+            for fd in self._open:
+                self._loop.remove_reader(fd)
+        else:
+            if self._open:
+                self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+        self._open.clear()
+
+    def _round(self) -> None:
+        assert self._epoll is not None
+        opened, data = self._open, select.EPOLLIN
+        polled = self._epoll.poll(0, _SOCKETS_A_ROUND if self.rest_ns() >= 0 else _FEW_SOCKETS)
+        inlets = [opened[fd] for fd, _ in polled]
+        if self._again:
+            # Each once: of two reads of one socket in a round the second might be told first.
+            inlets = list(dict.fromkeys(self._again + inlets))
+        # Behind the last data of these there is an end, or an error, of which they tell when read once more.
+        ending = [opened[fd] for fd, what in polled if what != data]
+        self._again = self.intake.read(inlets) + ending
+        if self._again and not self._goes_on:
+            self._goes_on = True
+            self._loop.call_soon(self._go_on)
+        rest_ns = self.rest_ns()
+        if not rest_ns or self.intake.enough(in_a_hurry=rest_ns < _TAKING_IN_NS):
+            self.intake.take_in()
+            rest_ns = self.rest_ns()
+        if rest_ns >= _SHORTEST_NS and len(polled) < _SOCKETS_A_ROUND:
+            sleep_ns(rest_ns)
+
+    def _go_on(self) -> None:
+        self._goes_on = False
+        if self._open:
+            self._round()
+
+    def _complain(self, error: Exception) -> None:
+        """What the others brought is read already, and must not be lost by one who fails."""
+        self._loop.call_exception_handler({"message": "a read could not be taken in", "exception": error})

@@ -1,0 +1,1 @@
+"""One load worker: due requests out, records in."""

@@ -1,0 +1,329 @@
+"""One request under way: from the bytes of its response to a `Request` record."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from loadgen.endpoints import OK_FINISH, Endpoint, Reading, Usage
+from loadgen.endpoints.event import usage_of
+from loadgen.endpoints.sse import Event, SseLimitError, SseParser
+from loadgen.endpoints.token_event import Counted, reading_of, usual_events
+from loadgen.errors import printable
+from loadgen.records import Request, RequestError
+from loadgen.target.redaction import Mask
+from loadgen.transport.connection import Connection
+from loadgen.transport.http1 import Headers, value_of
+from loadgen.worker.batch_decode import USUAL_END
+from loadgen.worker.counters import Tally
+from loadgen.worker.outcome import count_tokens, knows_itl, verdict
+from loadgen.worker.token_times import Tokens, flag
+from loadgen.worker_config import Deadlines
+
+BODY_BYTES_MAX = 64 << 20
+_ERROR_BODY_BYTES = 4096
+
+
+class Landing(Protocol):
+    """Whoever sent the request off hears how it ended."""
+
+    def landed(self, flight: Flight) -> None:
+        """The record is complete."""
+
+    def stale(self, flight: Flight) -> None:
+        """A kept-alive connection died with no response byte: it may be sent once more."""
+
+
+class Flight:
+    """Times and tokens of one request. It is the `Exchange` of the connection that carries it."""
+
+    __slots__ = (
+        "_body_bytes",
+        "_bytes_of_error",
+        "_chunk_counts",
+        "_endpoint",
+        "_event_stream",
+        "_failure",
+        "_heard_ns",
+        "_landing",
+        "_mask",
+        "_over",
+        "_sse",
+        "_tally",
+        "_tokens",
+        "connection",
+        "give_up_opening",
+        "payload",
+        "record",
+        "usual_end",
+        "waited_for_cap",
+    )
+
+    def __init__(
+        self,
+        record: Request,
+        payload: bytes,
+        endpoint: Endpoint,
+        tally: Tally,
+        landing: Landing,
+        *,
+        mask: Mask,
+        chunk_counts: bool,
+        one_token_chunks: bool,
+        waited_for_cap: bool,
+    ) -> None:
+        """`mask` hides our key in what the server says."""
+        self._mask = mask
+        self.record, self.payload = record, payload
+        self._endpoint, self._tally, self._landing = endpoint, tally, landing
+        self._chunk_counts = chunk_counts
+        self._tokens = Tokens(record, tally, one_token_chunks)
+        self.waited_for_cap = waited_for_cap
+        self.connection: Connection | None = None
+        self.give_up_opening: object = None
+        self._over = False
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._sse = SseParser()
+        self._body_bytes = self._heard_ns = 0
+        self._bytes_of_error = b""
+        self._event_stream = False
+        self._failure: RequestError | None = None
+        self.usual_end = b""
+
+    # what the connection tells
+
+    def on_sent(self, t_ns: int) -> None:
+        self.record.sent_ns = t_ns
+        if not self.waited_for_cap and not self.record.stale_retries:
+            self._tally.send_lag.add(t_ns - self.record.due_ns)
+
+    def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
+        self.record.headers_ns, self.record.status = t_ns, status
+        self._event_stream = (
+            status == 200 and b"text/event-stream" in value_of(headers, b"content-type").lower()
+        )
+        packing = (value_of(headers, b"content-encoding") or b"identity").lower()
+        if self._event_stream and packing != b"identity":
+            # Asked for as it is; unpacking would also cost each token its own time.
+            self._event_stream = False
+            self._failure = RequestError(
+                "not_sse", self._shown(f"content-encoding is {packing.decode('latin-1')}, asked for identity")
+            )
+
+    def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
+        self._body_bytes += len(data)
+        if self._body_bytes > BODY_BYTES_MAX:
+            self._give_up(t_ns, "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
+            return
+        if not self._event_stream:
+            self._bytes_of_error = (self._bytes_of_error + data)[:_ERROR_BODY_BYTES]
+            return
+        if b"\n" in data:
+            # A line, be it a comment: the server is alive. A drip that makes no line proves nothing.
+            self._heard_ns = t_ns
+        try:
+            bearing = self._read(t_ns, data)
+        except SseLimitError as error:
+            self._give_up(t_ns, "body_too_large", str(error))
+            return
+        if bearing:
+            tally = self._tally
+            tally.reads += 1
+            tally.kernel_reads += by_kernel
+            tally.coalesced_reads += bearing > 1
+        self.usual_end = USUAL_END if self._sse.at_rest and self._tokens.under_way else b""
+
+    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
+        self._body_bytes += size
+        bearing = len(times_ns)
+        if not self._chunk_counts:
+            self._tokens.one_by_one(times_ns, None)
+        elif self._one_token_each(said):
+            self._on_usages(said)
+            self._tokens.one_by_one(times_ns, 1)
+        else:
+            each = zip(said, times_ns, strict=True)
+            bearing = sum(self._on_reading(reading_of(event), t_ns) for event, t_ns in each)
+        self._tally.reads += bearing
+        self._tally.kernel_reads += bearing
+        if self._body_bytes > BODY_BYTES_MAX:
+            self._give_up(times_ns[-1], "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
+
+    def on_end(self, t_ns: int) -> None:
+        if self._event_stream and (events := self._sse.close()):
+            flag(self.record, "unterminated_event")
+            self._tally.reads += self._on_events(events, t_ns) > 0
+        self._land(t_ns, self._verdict())
+
+    def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
+        if reused and not answered and kind == "cut_mid_stream" and not self.record.stale_retries:
+            self.record.stale_retries = 1
+            self._start_over()
+            self._landing.stale(self)
+            return
+        if kind == "cut_mid_stream" and self._tokens.done and self._verdict() is None:
+            # Everything was said before the connection went: only HTTP's own ending is missing.
+            flag(self.record, "cut_after_done")
+            self._land(t_ns, None)
+            return
+        self._land(t_ns, self._failure or RequestError(kind, self._shown(message)))
+
+    # what happens to it
+
+    def fail(self, t_ns: int, kind: str, message: str = "") -> None:
+        """Gives the request up."""
+        if self.connection is not None:
+            self.connection.settle()
+        if not self._over:
+            self._give_up(t_ns, kind, message)
+
+    def _give_up(self, t_ns: int, kind: str, message: str) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.abandon()
+        self._land(t_ns, self._failure or RequestError(kind, self._shown(message)))
+
+    def overdue(self, now_ns: int, deadlines: Deadlines) -> str | None:
+        """The deadline that has passed, as an error kind; None while all is well. What is held is settled."""
+        record = self.record
+        if record.sent_ns is None:
+            return None
+        waited_s = (now_ns - record.sent_ns) / 1e9
+        if waited_s > deadlines.total_s:
+            return "total_timeout"
+        if record.headers_ns is None:
+            return "headers_timeout" if waited_s > deadlines.headers_s else None
+        if record.last_token_ns is None:
+            return "first_token_timeout" if waited_s > deadlines.first_token_s else None
+        silent_ns = now_ns - max(self._heard_ns, record.last_token_ns)
+        return "gap_timeout" if silent_ns / 1e9 > deadlines.gap_s else None
+
+    # reading
+
+    def _read(self, t_ns: int, data: bytes) -> int:
+        """Takes in what one read of the event stream brought; returns how many events bore tokens.
+
+        Raises:
+            SseLimitError: a line or an event is longer than the limit.
+        """
+        bearing, begin, sse = 0, 0, self._sse
+        if not sse.at_rest:
+            # The first event of a stream, or the rest of one: whole events may follow it.
+            cut = data.find(b"\n\n") + 2
+            if 2 <= cut < len(data):
+                bearing, begin = self._on_events(sse.feed(data[:cut]), t_ns), cut
+        if sse.at_rest:
+            taken, begin = self._on_usual(t_ns, data, begin)
+            bearing += taken
+            if begin == len(data):
+                return bearing
+        return bearing + self._on_events(sse.feed(data[begin:]), t_ns)
+
+    def _on_usual(self, t_ns: int, data: bytes, begin: int) -> tuple[int, int]:
+        """Takes in the usual events in `data` from `begin` on: how many, and where they end."""
+        if self._chunk_counts:
+            counted, end = usual_events(self._endpoint.counted, data, begin)
+            if not self._one_token_each(counted):
+                return 0, begin
+            self._on_usages(counted)
+            return self._tokens.together(t_ns, len(counted), 1, False), end
+        usual, end = usual_events(self._endpoint.usual, data, begin)
+        return (self._tokens.together(t_ns, len(usual), None, False) if usual else 0), end
+
+    def _one_token_each(self, events: list[Counted[Any]]) -> bool:
+        """There are some, of a server that counts tokens, and each bears one."""
+        counted = self._tokens.counted
+        for event in events:
+            counted += 1
+            if event.choices.choice.token_ids is None and (
+                event.usage is None or event.usage.completion_tokens != counted
+            ):
+                return False
+        return bool(events)
+
+    def _on_events(self, events: list[Event], t_ns: int) -> int:
+        """Takes events in one by one; returns how many bore tokens."""
+        record = self.record
+        if events and record.first_event_ns is None:
+            record.first_event_ns = t_ns
+        bearing = 0
+        for event in events:
+            reading = self._endpoint.read(event.data, event.name)
+            if reading.error is not None or reading.finish_reason not in (None, *OK_FINISH):
+                reading = self._without_key(reading, event)
+            bearing += self._on_reading(reading, t_ns)
+        return bearing
+
+    def _without_key(self, reading: Reading, event: Event) -> Reading:
+        """With the words it keeps of the event hidden where they hold our key, before they were cut."""
+        hidden = self._endpoint.read(self._mask.data(event.data), event.name)
+        error, reason = reading.error, reading.finish_reason
+        if error is not None:
+            message = hidden.error.message if hidden.error is not None else self._shown(error.message)
+            error = RequestError(error.kind, message)
+        if reason is not None:
+            reason = hidden.finish_reason or self._shown(reason)
+        return msgspec.structs.replace(reading, error=error, finish_reason=reason)
+
+    def _on_usages(self, events: list[Counted[Any]]) -> None:
+        for event in events:
+            if (usage := usage_of(event.usage)) is not None:
+                self._on_usage(usage)
+
+    def _on_usage(self, usage: Usage) -> None:
+        self.record.input_tokens = usage.prompt_tokens
+        self.record.cached_tokens = usage.cached_tokens
+        if usage.completion_tokens is not None:
+            self.record.output_tokens = usage.completion_tokens
+
+    def _on_reading(self, reading: Reading, t_ns: int) -> int:
+        """Takes one event in; returns 1 if it bore tokens, else 0."""
+        if reading.done:
+            self._tokens.done = True
+            return 0
+        if reading.error is not None:
+            self._failure = self._failure or reading.error
+            return 0
+        for name in reading.flags:
+            flag(self.record, name)
+        tokens = reading.tokens
+        if (usage := reading.usage) is not None:
+            self._on_usage(usage)
+            if self._chunk_counts and tokens is None and usage.completion_tokens is not None:
+                tokens = max(0, usage.completion_tokens - self._tokens.counted)
+        if reading.finish_reason is not None:
+            self.record.finish_reason = reading.finish_reason
+        # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
+        if not reading.bears_token and not (self._chunk_counts and tokens):
+            return 0
+        return self._tokens.together(t_ns, 1, tokens if self._chunk_counts else None, reading.reasoning)
+
+    # the end
+
+    def _verdict(self) -> RequestError | None:
+        if self._failure is not None:
+            return self._failure
+        body = self._mask.data(self._bytes_of_error)
+        return verdict(self.record, self._event_stream, body, self._tokens.done)
+
+    def _shown(self, text: str) -> str:
+        """The server's words, safe to keep and to print."""
+        return printable(self._mask.text(text))
+
+    def _land(self, t_ns: int, error: RequestError | None) -> None:
+        record, self._over = self.record, True
+        record.end_ns, record.error = t_ns, error
+        count_tokens(record)
+        if error is None:
+            self._tally.succeeded += 1
+            self._tally.itl_unknown += not knows_itl(record)
+            self._tally.input_tokens += record.input_tokens or 0
+            if record.last_token_ns is not None:
+                self._tally.e2e.add(record.last_token_ns - record.due_ns)
+        else:
+            self._tally.fail(error.kind)
+        self.connection = None
+        self._landing.landed(self)

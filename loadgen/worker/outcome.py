@@ -1,0 +1,59 @@
+"""What became of a request whose response is complete.
+
+Success is strict: HTTP 200, an event stream, at least one token, no error object, an accepted finish
+reason, and an end that HTTP agrees with. Everything else is a failure with a kind of its own.
+"""
+
+from __future__ import annotations
+
+from loadgen.endpoints import OK_FINISH
+from loadgen.errors import http_kind, printable
+from loadgen.records import Request, RequestError
+from loadgen.worker.token_times import flag
+
+
+def verdict(record: Request, event_stream: bool, body: bytes, done: bool) -> RequestError | None:
+    """Why this complete response is a failure; None for a success. Oddities are flagged.
+
+    `body` is the beginning of what was no event stream; `done`: `[DONE]` came.
+    """
+    if record.status != 200:
+        return RequestError(http_kind(record.status or 0), printable(body.decode("utf-8", "replace")))
+    if not event_stream:
+        return RequestError("not_sse", printable(body.decode("utf-8", "replace")))
+    reason = record.finish_reason
+    if record.chunks == 0:
+        return RequestError("no_tokens")
+    if reason is not None and reason not in OK_FINISH:
+        flag(record, "unknown_finish_reason")
+    if reason is None and not done:
+        return RequestError("truncated", "no finish reason and no [DONE]")
+    if not done:
+        flag(record, "no_done")
+    if reason is None:
+        flag(record, "no_finish_reason")
+    return None
+
+
+def count_tokens(record: Request) -> None:
+    """Settles how many output tokens there were, and who said so."""
+    if record.output_tokens is not None:
+        record.token_source = "usage"
+    elif record.chunk_tokens:
+        record.token_source, record.output_tokens = "chunk_counts", sum(record.chunk_tokens)
+    else:
+        record.token_source = "chunks"
+        record.output_tokens = record.chunks or None
+    if record.chunk_tokens and all(count == 1 for count in record.chunk_tokens):
+        record.chunk_tokens = []
+        if record.output_tokens != record.chunks:
+            flag(record, "usage_mismatch")
+    if record.first_answer_token_ns == record.first_token_ns:
+        record.first_answer_token_ns = None
+
+
+def knows_itl(record: Request) -> bool:
+    """How many tokens each chunk bore is known, of a record whose tokens were counted."""
+    if record.chunk_tokens:
+        return True
+    return record.token_source != "chunks" and record.output_tokens == record.chunks

@@ -1,0 +1,126 @@
+"""The clockwork of a worker: four ticks a second, and a heartbeat that tells how late its loop runs.
+
+Before a tick is taken, streams are settled: what was read for them is told, some streams at a time, so that
+no request that is due meanwhile waits for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from loadgen.clock import Clock, process_cpu_ns
+from loadgen.records import TICK_NS, Tick
+from loadgen.transport.pool import Pool
+from loadgen.transport.read_buffer import Inlet
+from loadgen.worker.counters import Tally
+
+_HEARTBEAT_S = 0.02
+_AFTER_NS = 500_000
+"""A tick is rung so long after its time: loops ring up to a millisecond early."""
+_SETTLED_AT_ONCE = 16
+"""Streams settled between two looks at what is due: all at once would take milliseconds."""
+
+
+class Gauges(NamedTuple):
+    """What is the case at an instant, in a tick beside what was counted."""
+
+    in_flight: int
+    backlog: int
+    rate_rps: float | None
+    concurrency: int | None
+
+
+class Pulse:
+    """Ticks end at whole multiples of `TICK_NS`, in every worker alike."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        tally: Tally,
+        pool: Pool,
+        worker: int,
+        start_ns: int,
+        gauges: Callable[[int], Gauges],
+        on_tick: Callable[[Tick], None],
+        look_after: Callable[[int], None],
+    ) -> None:
+        """`gauges` are asked for, and `look_after` is called at, session nanoseconds: after each tick."""
+        self._loop, self._clock, self._tally, self._pool = loop, clock, tally, pool
+        self._worker, self._gauges, self._on_tick, self._look_after = worker, gauges, on_tick, look_after
+        self._last_ns = start_ns // TICK_NS * TICK_NS
+        self._last_cpu_ns = process_cpu_ns()
+        self._last_opened = 0
+        self.settling = False
+        """Some streams are settled for the next tick, some not yet."""
+        self._stopped = False
+        self._beat_due_s = 0.0
+        self._heart: asyncio.TimerHandle | None = None
+        self._tick: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._beat_from(self._loop.time())
+        self._wait_for_tick()
+
+    def stop(self) -> None:
+        """Takes what was counted since the last tick as one, and no other."""
+        self._close(self._clock.now_ns())
+        self._stopped = True
+        for handle in (self._heart, self._tick):
+            if handle is not None:
+                handle.cancel()
+
+    # ticks
+
+    def _wait_for_tick(self) -> None:
+        next_ns = (self._last_ns // TICK_NS + 1) * TICK_NS
+        wait_ns = max(0, next_ns - self._clock.now_ns()) + _AFTER_NS
+        self._tick = self._loop.call_later(wait_ns / 1e9, self._ring)
+
+    def _ring(self) -> None:
+        self._settle(self._pool.rounds.unsettled())
+
+    def _settle(self, inlets: list[Inlet]) -> None:
+        if self._stopped:
+            return
+        for inlet in inlets[:_SETTLED_AT_ONCE]:
+            inlet.settle()
+        self._tally.fold()
+        self.settling = len(inlets) > _SETTLED_AT_ONCE
+        if self.settling:
+            self._loop.call_soon(self._settle, inlets[_SETTLED_AT_ONCE:])
+            return
+        now = self._clock.now_ns()
+        self._close(now // TICK_NS * TICK_NS)
+        self._look_after(now)
+        if not self._stopped:
+            self._wait_for_tick()
+
+    def _close(self, t_ns: int) -> None:
+        if t_ns <= self._last_ns:
+            return
+        cpu_ns = process_cpu_ns()
+        tick = self._tally.take(
+            t_ns=t_ns,
+            dt_ns=t_ns - self._last_ns,
+            worker=self._worker,
+            connects=self._pool.opened - self._last_opened,
+            cpu_ns=cpu_ns - self._last_cpu_ns,
+            **self._gauges(t_ns)._asdict(),
+        )
+        self._last_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, self._pool.opened
+        self._on_tick(tick)
+
+    # heartbeats
+
+    def _beat_from(self, now_s: float) -> None:
+        self._beat_due_s = now_s + _HEARTBEAT_S
+        self._heart = self._loop.call_at(self._beat_due_s, self._beat)
+
+    def _beat(self) -> None:
+        now_s = self._loop.time()
+        late_ns = int((now_s - self._beat_due_s) * 1e9)
+        self._tally.loop_lag_max_ns = max(self._tally.loop_lag_max_ns, late_ns)
+        self._beat_from(now_s)

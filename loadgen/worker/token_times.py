@@ -1,0 +1,99 @@
+"""The tokens of one request as they come: their times into its record, their gaps into the worker's tally."""
+
+from __future__ import annotations
+
+from operator import sub
+
+from loadgen.records import Request
+from loadgen.worker.counters import Tally
+
+
+def flag(record: Request, name: str) -> None:
+    """Notes an oddity that is no failure, once."""
+    if name not in record.flags:
+        record.flags.append(name)
+
+
+class Tokens:
+    """`counted` tokens so far; `done` once the stream has said that there are no more."""
+
+    __slots__ = ("_one_token_chunks", "_record", "_tally", "counted", "done")
+
+    def __init__(self, record: Request, tally: Tally, one_token_chunks: bool) -> None:
+        """`one_token_chunks`: an event that does not say how many tokens it bears is taken to bear one."""
+        self._record, self._tally, self._one_token_chunks = record, tally, one_token_chunks
+        self.counted = 0
+        self.done = False
+
+    @property
+    def under_way(self) -> bool:
+        """The first has come, the last has not."""
+        return self._record.last_token_ns is not None and not self.done
+
+    def together(self, t_ns: int, chunks: int, tokens: int | None, reasoning: bool) -> int:
+        """`chunks` token-bearing events of one read, `tokens` in each (None: unknown); returns `chunks`.
+
+        More than one at once only where `tokens` is 1 or None.
+        """
+        record, tally = self._record, self._tally
+        if self.done:
+            flag(record, "token_after_done")
+            return 0
+        count = tokens or 1
+        self.counted += count * chunks
+        tally.chunks += chunks
+        tally.output_tokens += count * chunks
+        # A gap that lies before exactly one token, or is taken to, is an ITL as it stands.
+        is_itl = self._one_token_chunks if tokens is None else tokens == 1
+        last_ns = record.last_token_ns
+        if last_ns is None:
+            record.first_token_ns = t_ns
+            if record.first_event_ns is None:
+                record.first_event_ns = t_ns
+            tally.ttft_from_due.add(t_ns - record.due_ns)
+            tally.ttft_from_sent.add(t_ns - (record.sent_ns or record.due_ns))
+        else:
+            gap_ns = t_ns - last_ns
+            # Between whole microseconds, so that the gaps of a stream add up to its times.
+            record.gaps_us.append(t_ns // 1000 - last_ns // 1000)
+            if is_itl:
+                tally.gaps_ns.append(gap_ns)
+            else:
+                tally.chunk_gap.add(gap_ns)
+                if tokens is not None:
+                    tally.itl.add(gap_ns // count, count)
+        if chunks > 1:
+            record.gaps_us += [0] * (chunks - 1)
+            if is_itl:
+                tally.zero_gaps += chunks - 1
+            else:
+                tally.chunk_gap.add(0, chunks - 1)
+        if not reasoning and record.first_answer_token_ns is None:
+            record.first_answer_token_ns = t_ns
+        if tokens is not None:
+            record.chunk_tokens += [tokens] * chunks
+        record.last_token_ns = t_ns
+        record.chunks += chunks
+        return chunks
+
+    def one_by_one(self, times_ns: list[int], tokens: int | None) -> None:
+        """Events that came one by one after the first token, `tokens` in each: 1 or None, unknown."""
+        record, tally, chunks = self._record, self._tally, len(times_ns)
+        self.counted += chunks
+        tally.chunks += chunks
+        tally.output_tokens += chunks
+        last_ns = record.last_token_ns or 0
+        gaps_ns = map(sub, times_ns, [last_ns, *times_ns[:-1]])
+        if tokens == 1 or self._one_token_chunks:
+            tally.gaps_ns += gaps_ns
+        else:
+            for gap_ns in gaps_ns:
+                tally.chunk_gap.add(gap_ns)
+        times_us = [t_ns // 1000 for t_ns in times_ns]
+        record.gaps_us += map(sub, times_us, [last_ns // 1000, *times_us[:-1]])
+        if record.first_answer_token_ns is None:
+            record.first_answer_token_ns = times_ns[0]
+        if tokens is not None:
+            record.chunk_tokens += [1] * chunks
+        record.last_token_ns = times_ns[-1]
+        record.chunks += chunks

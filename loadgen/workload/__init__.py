@@ -1,0 +1,1 @@
+"""What each request asks: its number to its prompt and lengths."""

@@ -1,0 +1,61 @@
+"""Random prompts of an exact number of tokens, without a tokenizer.
+
+Token ids, where the server takes them; else words that were each seen to add exactly one token. The
+same seed and index give the same prompt in every process and on every Python. No two prompts near each
+other begin alike: a server's prefix cache would otherwise make time to first token meaningless.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from functools import lru_cache
+from hashlib import shake_128
+
+from loadgen.worker_config import PromptPlan
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def prompt(plan: PromptPlan, seed: int, index: int) -> list[int] | str:
+    """Prompt number `index`: `plan.tokens` token ids, or a text of as many tokens as the server counts.
+
+    The first token (or word) differs between any `vocab_high - vocab_low` (or `len(words)`) successive
+    indices; the rest is random.
+
+    Raises:
+        ValueError: the plan has no ids, or no words, to draw from.
+    """
+    if plan.form == "ids":
+        low, span, count = plan.vocab_low, plan.vocab_high - plan.vocab_low, max(1, plan.tokens)
+    else:
+        low, span, count = 0, len(plan.words), max(1, plan.tokens - plan.overhead_tokens)
+    if span < 1:
+        raise ValueError(f"prompt plan: nothing to draw from in form {plan.form!r}")
+    offset, step = _first(seed, span)
+    # The low bits of 32 modulo span favour some ids by less than span / 2**32: of no consequence here.
+    draws = struct.unpack(f"<{count}I", _bytes(f"{seed}:{index}", 4 * count))
+    first = (offset + index * step) % span
+    if plan.form == "ids":
+        ids = [low + draw % span for draw in draws]
+        ids[0] = low + first
+        return ids
+    words = plan.words
+    chosen = [words[draw % span] for draw in draws]
+    chosen[0] = words[first]
+    return " ".join(chosen)
+
+
+@lru_cache(maxsize=64)
+def _first(seed: int, span: int) -> tuple[int, int]:
+    """Where the walk over first tokens starts, and its step: coprime to `span`, so it visits all."""
+    step = max(1, int(span * _GOLDEN))
+    while math.gcd(step, span) != 1:
+        step += 1
+    return int.from_bytes(_bytes(f"{seed}:first", 8), "little") % span, step
+
+
+def _bytes(name: str, count: int) -> bytes:
+    """Random bytes that follow from `name`. SHAKE-128 gives few or many in less time than a generator is
+    seeded in (FIPS 202)."""
+    return shake_128(name.encode("ascii")).digest(count)

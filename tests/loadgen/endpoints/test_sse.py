@@ -1,0 +1,194 @@
+"""Vectors from the WHATWG standard, the web platform tests and what servers were seen to send."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadgen.endpoints.sse import Event, SseLimitError, SseParser
+
+# name -> (bytes, data of the events that a stream of these bytes gives, the end included)
+VECTORS: dict[str, tuple[bytes, list[bytes]]] = {
+    "line ends LF": (b"data: a\n\ndata: b\n\n", [b"a", b"b"]),
+    "line ends CRLF": (b"data: a\r\n\r\ndata: b\r\n\r\n", [b"a", b"b"]),
+    "CRLF between data lines": (b"data: a\r\ndata: b\r\n\r\n", [b"a\nb"]),
+    "line ends CR": (b"data: a\r\rdata: b\r\r", [b"a", b"b"]),
+    "line ends mixed": (b"data: a\r\n\rdata: b\n\r\ndata: c\r\r\ndata: d\n\n", [b"a", b"b", b"c", b"d"]),
+    "byte order mark": (b"\xef\xbb\xbfdata: 1\n\ndata: 2\n\n", [b"1", b"2"]),
+    "double byte order mark (WPT)": (b"\xef\xbb\xbf\xef\xbb\xbfdata:1\n\ndata:2\n\ndata:3\n\n", [b"2", b"3"]),
+    "byte order mark in mid stream": (b"data: 1\n\n\xef\xbb\xbfdata: 2\n\ndata: 3\n\n", [b"1", b"3"]),
+    "U+2028 within": ('data: {"t":"a\u2028b"}\n\n'.encode(), ['{"t":"a\u2028b"}'.encode()]),
+    "U+0085 within": ('data: {"t":"a\u0085b"}\n\n'.encode(), ['{"t":"a\u0085b"}'.encode()]),
+    "other line breaks of Python": (b"data: a\x0bb\x0cc\x1cd\n\n", [b"a\x0bb\x0cc\x1cd"]),
+    "comments (WPT)": (
+        b"data:1\r:\0\n:\r\ndata:2\n:"
+        + b"x" * 2048
+        + b"\rdata:3\n:data:fail\r:"
+        + b"x" * 2048
+        + b"\ndata:4\n\n",
+        [b"1\n2\n3\n4"],
+    ),
+    "NUL": (b"data:\0\n\n", [b"\0"]),
+    "named event without data": (b"event: ping\n\ndata: a\n\n", [b"a"]),
+    "keep-alive comments": (b": ping\n\n:\n\ndata: a\n\n:\n", [b"a"]),
+    "several data lines": (b"data: a\ndata:b\ndata:  c\n\n", [b"a\nb\n c"]),
+    "one space only is taken": (b"data:  a\n\ndata:b\n\n", [b" a", b"b"]),
+    "a data field without a colon": (b"data\ndata\n\n", [b"\n"]),
+    "empty data": (b"data:\n\ndata\n\ndata: \n\ndata: a\n\n", [b"a"]),
+    "other fields": (b"id: 7\nretry: 10\nnonsense\nDATA: x\n data: y\ndata: a\n\n", [b"a"]),
+    "id with NUL": (b"id: a\0b\ndata: a\n\n", [b"a"]),
+    "many blank lines": (b"\n\n\ndata: a\n\n\n\ndata: b\n\n\n", [b"a", b"b"]),
+    "DONE without blank line": (b"data: a\n\ndata: [DONE]\n", [b"a", b"[DONE]"]),
+    "DONE without any line end": (b"data: a\n\ndata: [DONE]", [b"a", b"[DONE]"]),
+    "JSON without blank line": (b'data: {"a": 1}\n', [b'{"a": 1}']),
+    "JSON without any line end": (b'data: {"a": 1}', [b'{"a": 1}']),
+    "JSON cut short": (b'data: a\n\ndata: {"a": ', [b"a"]),
+    "JSON cut short behind a line end": (b'data: a\n\ndata: {"a":\n', [b"a"]),
+    "three-byte character": (b"data: \xe2\x82\xac\n\n", [b"\xe2\x82\xac"]),
+    "invalid UTF-8 is kept": (b"data: \xff\xfe\n\n", [b"\xff\xfe"]),
+    "a space that belongs to the content": (b'data: {"content":" hi"}\n\n', [b'{"content":" hi"}']),
+    "error line of llama.cpp": (b'error: {"message":"full"}\n\ndata: a\n\n', [b'{"message":"full"}', b"a"]),
+    "error line at the end": (b'data: a\n\nerror: {"message":"full"}', [b"a", b'{"message":"full"}']),
+    "nothing": (b"", []),
+    "HTML": (b"<html>\n<body>data: a</body>\n\n</html>\n\n", []),
+}
+
+
+def parsed(pieces: list[bytes]) -> list[Event]:
+    parser = SseParser()
+    events = [event for piece in pieces for event in parser.feed(piece)]
+    return events + parser.close()
+
+
+def feed_all(parser: SseParser, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        parser.feed(piece)
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    edges = [0, *sorted(places), len(data)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_a_vector_gives_its_events(name: str) -> None:
+    data, want = VECTORS[name]
+    assert [event.data for event in parsed([data])] == want
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_a_vector_fed_byte_by_byte_gives_its_events(name: str) -> None:
+    data, want = VECTORS[name]
+    assert [event.data for event in parsed([data[i : i + 1] for i in range(len(data))])] == want
+
+
+def test_every_split_in_two_and_thousands_of_random_splits_give_the_same_events() -> None:
+    rng = random.Random(7)
+    tried = 0
+    for name, (data, _) in VECTORS.items():
+        whole = parsed([data])
+        short = len(data) < 500
+        for place in range(len(data)) if short else range(0, len(data), 17):
+            assert parsed(cut(data, [place])) == whole, (name, place)
+            tried += 1
+        for _ in range(600 if short else 60):
+            places = [rng.randrange(len(data) + 1) for _ in range(rng.randrange(1, 9))]
+            assert parsed(cut(data, places)) == whole, (name, places)
+            tried += 1
+    assert tried >= 20_000
+
+
+_FRAGMENTS = [
+    b"data: ",
+    b"data:",
+    b"data",
+    b"event: e",
+    b"error: x",
+    b":",
+    b" ",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\n\n",
+]
+_FRAGMENTS += [b'{"a":1}', b"[DONE]", b"\xef\xbb\xbf", b"\xe2\x82\xac", b"\0", b"x"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(_FRAGMENTS), max_size=25).map(b"".join), st.data())
+def test_any_stream_split_anywhere_gives_the_same_events(stream: bytes, data: st.DataObject) -> None:
+    places = data.draw(st.lists(st.integers(0, len(stream)), max_size=8))
+    assert (
+        parsed(cut(stream, places))
+        == parsed([stream])
+        == parsed([stream[i : i + 1] for i in range(len(stream))])
+    )
+
+
+def test_events_carry_the_name_the_server_gave_and_only_once() -> None:
+    stream = b"event: error\ndata: a\n\ndata: b\n\nevent: x\nevent:\ndata: c\n\n"
+    stream += b"event: gone\n\ndata: d\n\nerror: e\n\n"
+    assert [(event.name, event.data) for event in parsed([stream])] == [
+        (b"error", b"a"),
+        (None, b"b"),
+        (None, b"c"),
+        (None, b"d"),
+        (b"error", b"e"),
+    ]
+
+
+def test_only_an_event_that_the_end_completed_is_marked_unterminated() -> None:
+    parser = SseParser()
+    assert parser.feed(b"data: a\n\ndata: [DONE]\n") == [Event(b"a")]
+    assert parser.close() == [Event(b"[DONE]", unterminated=True)]
+    assert parser.close() == []
+
+
+def test_an_event_is_given_by_the_read_that_completed_it() -> None:
+    parser = SseParser()
+    assert parser.feed(b"data: a\r\n\r") == [Event(b"a")]
+    assert parser.feed(b"\ndata: b\r\n") == []
+    assert parser.feed(b"\r") == [Event(b"b")]
+
+
+def test_a_line_without_end_stops_at_the_limit_however_it_arrives() -> None:
+    for piece in (10 << 20, 65_536, 1000):
+        parser = SseParser(max_event_bytes=1 << 20)
+        with pytest.raises(SseLimitError, match="longer than 1048576 bytes"):
+            feed_all(parser, [b"x" * piece] * ((10 << 20) // piece))
+
+
+@pytest.mark.parametrize(
+    "stream", [b"data: " + b"x" * 2000 + b"\n\n", b"data: xxxx\n" * 300 + b"\n", b"data\n" * 2000]
+)
+def test_an_event_beyond_the_limit_is_refused_whole_or_in_pieces(stream: bytes) -> None:
+    for pieces in ([stream], [stream[i : i + 7] for i in range(0, len(stream), 7)]):
+        parser = SseParser(max_event_bytes=1024)
+        with pytest.raises(SseLimitError):
+            feed_all(parser, pieces)
+
+
+def test_a_long_event_in_small_reads_is_put_together_once() -> None:
+    parser = SseParser()
+    body = b"y" * 1_000_000
+    for start in range(0, len(body), 100):
+        assert parser.feed((b"data: " if start == 0 else b"") + body[start : start + 100]) == []
+    assert parser.feed(b"\n\n") == [Event(body)]
+
+
+def test_a_million_comments_give_nothing_and_keep_nothing() -> None:
+    parser = SseParser(max_event_bytes=1024)
+    for _ in range(1000):
+        assert parser.feed(b":\n" * 1000) == []
+    assert parser.feed(b"data: a\n\n") == [Event(b"a")]
+
+
+def test_bytes_that_are_no_event_stream_give_no_events() -> None:
+    rng = random.Random(3)
+    for _ in range(300):
+        noise = rng.randbytes(rng.randrange(400)).replace(b"data", b"").replace(b"error", b"")
+        assert parsed([noise]) == []

@@ -1,0 +1,297 @@
+"""What looks usual waits to be taken in with others: not for long, and never behind what came after it."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import struct
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from loadgen.transport import batch_reader as intakes
+from loadgen.transport import read_loop as rounds_of
+from tests.loadgen.transport.recording_receiver import Bench, Ear, complaints, not_understood, until
+
+pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="rounds need epoll")
+
+
+class Usual(Bench):
+    """Reads that end in `d` look usual, and are, unless one of them is `odd`. All carry a stamp."""
+
+    def __init__(self, stack: ExitStack, rest_ns: int = 0) -> None:
+        super().__init__(stack)
+        self.rounds.intake.recvmsg = self._stamped
+        self.rounds.intake.understand = self._understand
+        self.rounds.rest_ns = lambda: rest_ns
+        self.reader.refresh()
+        self.understood: list[int] = []
+        """Of how many reads at once it was asked what they say."""
+        self.reads = 0
+        self.broken: list[socket.socket] = []
+        self.why_broken: OSError = ConnectionResetError()
+        self.stamp_ahead_ns = -1_000_000
+
+    def _stamped(self, sock: socket.socket, size: int, room: int) -> object:
+        if sock in self.broken:
+            raise self.why_broken
+        data = sock.recv(size)
+        self.reads += 1
+        stamp = struct.pack("ll", *divmod(time.time_ns() + self.stamp_ahead_ns, 1_000_000_000))
+        return data, [(1, 35, stamp)], 0, None
+
+    def _understand(self, reads: list[bytes]) -> list[object]:
+        self.understood.append(len(reads))
+        return [] if b"odd" in reads else list(reads)
+
+    def stream(self, ear: Ear) -> socket.socket:
+        """The end to write to of one whose usual reads end in `d`."""
+        return self.pair(ear, usual_end=b"d")[0]
+
+    async def read(self, count: int) -> None:
+        """Waits for the round that makes that many reads in all."""
+        await until(lambda: self.reads == count)
+        await asyncio.sleep(0)
+
+    def settle(self) -> None:
+        for inlet in self.rounds.unsettled():
+            inlet.settle()
+
+
+@pytest.fixture(autouse=True)
+def _rests_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds_of, "sleep_ns", lambda ns: None)
+
+
+A_REST_NS = 1_000_000
+
+
+def test_what_looks_usual_is_taken_in_at_once_where_no_rest_is_allowed() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ears = Usual(stack), [Ear() for _ in range(3)]
+            ends = [bench.stream(ear) for ear in ears]
+            for end in ends:
+                end.send(b"held")
+            await bench.read(3)
+            assert sum(bench.understood) == 3
+            bench.settle()
+            assert [ear.heard for ear in ears] == [[b"held"]] * 3
+
+    asyncio.run(body())
+
+
+def test_while_rests_are_allowed_it_waits_until_there_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intakes, "ENOUGH", 4)
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Usual(stack, A_REST_NS), Ear()
+            end = bench.stream(ear)
+            for number in range(1, 4):
+                end.send(b"held")
+                await bench.read(number)
+            assert bench.understood == []
+            end.send(b"held")
+            await bench.read(4)
+            assert bench.understood == [4]
+            bench.settle()
+            assert ear.heard == [b"held"] * 4
+            assert ear.times_ns == sorted(set(ear.times_ns))
+
+    asyncio.run(body())
+
+
+def test_it_waits_much_longer_while_there_is_no_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intakes, "ENOUGH", 2)
+    monkeypatch.setattr(intakes, "_TOO_MUCH", 5)
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Usual(stack, rest_ns=-1), Ear()
+            end = bench.stream(ear)
+            for number in range(1, 5):
+                end.send(b"held")
+                await bench.read(number)
+            assert bench.understood == []
+            end.send(b"held")
+            await bench.read(5)
+            assert bench.understood == [5]
+
+    asyncio.run(body())
+
+
+def test_it_is_taken_in_before_anything_else_is_told() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear, other = Usual(stack, A_REST_NS), Ear(), Ear()
+            end = bench.stream(ear)
+            far, _ = bench.pair(other)
+            end.send(b"held")
+            await bench.read(1)
+            before: list[list[int]] = []
+            other.then = lambda data: before.append(list(bench.understood))
+            far.send(b"x")
+            await until(lambda: other.heard == [b"x"])
+            assert before == [[1]]
+            end.send(b"held")
+            await bench.read(3)
+            end.send(b"end")
+            end.send(b"!")
+            await until(lambda: b"".join(ear.heard).endswith(b"!"))
+            assert b"".join(ear.heard) == b"heldheldend!"
+
+    asyncio.run(body())
+
+
+def test_it_is_taken_in_when_it_is_asked_what_is_held() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Usual(stack, A_REST_NS), Ear()
+            end = bench.stream(ear)
+            end.send(b"held")
+            await bench.read(1)
+            assert (bench.understood, ear.heard) == ([], [])
+            bench.settle()
+            assert ear.heard == [b"held"]
+
+    asyncio.run(body())
+
+
+def test_what_waits_behind_an_odd_one_is_usual_only_if_it_still_may_be() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Usual(stack, A_REST_NS), Ear()
+            far, near = bench.pair(ear, usual_end=b"d")
+            inlet = bench.rounds._open[near.fileno()]
+
+            def none_from_now_on(data: bytes) -> None:
+                inlet.usual_end = b""
+
+            ear.then = none_from_now_on
+            for number, data in enumerate([b"odd", b"held"], 1):
+                far.send(data)
+                await bench.read(number)
+            bench.rounds.intake.take_in()
+            assert ear.heard == [b"odd", b"held"]
+            assert bench.understood == [2, 1], "both together, then the odd one alone"
+            assert ear.by_kernel == [True, True]
+
+    asyncio.run(body())
+
+
+def test_what_waits_for_one_who_is_gone_is_told_to_nobody() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Usual(stack, A_REST_NS), Ear()
+            far, near = bench.pair(ear, usual_end=b"d")
+            far.send(b"held")
+            await bench.read(1)
+            bench.rounds.remove(near)
+            bench.settle()
+            assert ear.heard == []
+
+    asyncio.run(body())
+
+
+def test_a_read_as_long_as_it_can_be_is_not_usual_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intakes, "READ_BYTES", 4)
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Usual(stack, A_REST_NS), Ear()
+            bench.stream(ear).send(b"abcdefd")
+            await bench.read(2)
+            assert ear.heard == [b"abcd"]
+            bench.settle()
+            assert ear.heard == [b"abcd", b"efd"]
+
+    asyncio.run(body())
+
+
+def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intakes, "READ_BYTES", 4)
+
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench = Usual(stack, A_REST_NS)
+            more = iter([b"abc!eed"])
+            ear = Ear(lambda data: [far.send(one) for one in more] and None)
+            far = bench.stream(ear)
+            far.send(b"full")
+            await until(lambda: bench.reads >= 3)
+            bench.settle()
+            assert b"".join(ear.heard) == b"fullabc!eed"
+
+    asyncio.run(body())
+
+
+def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ears = Usual(stack), [Ear(), Ear(), Ear()]
+            pairs = [bench.pair(ear, usual_end=b"d") for ear in ears]
+            bench.broken = [pairs[1][1]]
+            for far, _ in pairs:
+                far.send(b"held")
+            await bench.read(2)
+            await until(lambda: bool(ears[1].lost))
+            bench.settle()
+            assert [ear.heard for ear in ears] == [[b"held"], [], [b"held"]]
+
+    asyncio.run(body())
+
+
+def test_a_socket_without_data_is_left_alone() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ears = Usual(stack), [Ear(), Ear(), Ear()]
+            pairs = [bench.pair(ear, usual_end=b"d") for ear in ears]
+            bench.broken, bench.why_broken = [pairs[1][1]], BlockingIOError()
+            for far, _ in pairs:
+                far.send(b"held")
+            await bench.read(2)
+            bench.broken = []
+            pairs[1][0].send(b" and more held")
+            await bench.read(3)
+            bench.settle()
+            assert [ear.heard for ear in ears] == [[b"held"], [b"held and more held"], [b"held"]]
+            assert ears[1].lost == []
+
+    asyncio.run(body())
+
+
+def test_a_stamp_later_than_its_read_is_not_believed() -> None:
+    async def body() -> None:
+        with ExitStack() as stack:
+            bench, ear = Usual(stack), Ear()
+            bench.stamp_ahead_ns = 5_000_000
+            bench.stream(ear).send(b"held")
+            await until(lambda: ear.heard == [b"held"])
+            assert ear.times_ns[0] <= bench.clock.now_ns()
+            assert ear.by_kernel == [False]
+
+    asyncio.run(body())
+
+
+def test_a_receiver_that_fails_at_what_was_held_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intakes, "TOLD_AT_ONCE", 1)
+
+    async def body() -> None:
+        told = complaints()
+        with ExitStack() as stack:
+            bench, ears = Usual(stack), [Ear(), Ear(not_understood), Ear(), Ear()]
+            ends = [bench.pair(ear, usual_end=b"d" if ear is not ears[3] else b"")[0] for ear in ears]
+            for end, data in zip(ends, [b"held", b"held", b"odd", b"other"], strict=True):
+                end.send(data)
+            await until(lambda: all(ear.heard for ear in ears))
+            assert [ear.heard for ear in ears] == [[b"held"], [b"held"], [b"odd"], [b"other"]]
+            assert told == ["not understood"]
+
+    asyncio.run(body())

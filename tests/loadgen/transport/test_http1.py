@@ -1,0 +1,140 @@
+"""Responses out of bytes: whole chunks by their length as the parser reads them, and headers that repeat."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import httptools
+import pytest
+
+from loadgen.transport.http1 import BadResponse, Framing, Headers, value_of
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class Oracle:
+    """httptools alone, with nothing taken by its length."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.ended = False
+        self._parser = httptools.HttpResponseParser(self)
+
+    def on_body(self, data: bytes) -> None:
+        self.body += data
+
+    def on_message_complete(self) -> None:
+        self.ended = True
+
+    def feed(self, data: bytes) -> bool:
+        """False when it is no HTTP."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            return False
+        return True
+
+
+def framed() -> tuple[Framing, list[tuple[int, Headers]]]:
+    told: list[tuple[int, Headers]] = []
+    framing = Framing(lambda status, headers: told.append((status, headers)))
+    framing.begin()
+    return framing, told
+
+
+def chunk(data: bytes, rng: random.Random) -> bytes:
+    size = rng.choice(["%x", "%X", "%04x", "%x;a=b"]) if rng.random() < 0.3 else "%x"
+    return (size % len(data)).encode() + b"\r\n" + data + b"\r\n"
+
+
+PAYLOADS = [
+    b"data: {}\n\n",
+    b"data: " + b"a" * 200 + b"\n\n",
+    b"data: {}\r\n\r\n",
+    b"\n\n",
+    b"\r\n",
+    b"\n\n\r\n",
+    b"x\r\n3\r\nabc\r\n",
+    b"x\n\n\r\n3\r\nabc\r\n3\r\nabcde",
+    b"0\r\n\r\n",
+    b"data: " + b"b" * 5000 + b"\n\n",
+    b"a",
+]
+
+
+def test_reads_cut_anywhere_give_the_body_that_the_parser_alone_gives() -> None:
+    rng = random.Random(3)
+    for _ in range(3000):
+        wire = CHUNKED + b"".join(chunk(rng.choice(PAYLOADS), rng) for _ in range(rng.randrange(1, 12)))
+        if rng.random() < 0.1:
+            wire += rng.choice([b"zz\r\n", b"5\r\nabc\r\n\r\n", b"\r\n", b"5\r\nabcdeX\n"])
+        wire += b"0\r\n\r\n"
+        # Where a line ends, something may seem to begin: of a chunk, or of data that look like one.
+        line_ends = [at + 1 for at, byte in enumerate(wire) if byte == 0x0A]
+        cuts = {at for at in line_ends if rng.random() < 0.4}
+        cuts |= {rng.randrange(len(wire)) for _ in range(rng.choice([0, 0, 1, 3]))}
+        framing, _ = framed()
+        oracle, body = Oracle(), b""
+        for start, end in itertools.pairwise(sorted({0, *cuts, len(wire)})):
+            sound = oracle.feed(wire[start:end])
+            try:
+                body += framing.feed(wire[start:end])
+            except BadResponse:
+                assert not sound
+                break
+            assert sound
+            assert (body, framing.ended) == (oracle.body, oracle.ended)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"content-length: 3\r\ncontent-length: 3\r\n",
+        b"content-length: 3\r\ncontent-length: 4\r\n",
+        b"content-length: 3\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: 3\r\n",
+        b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: chunked, gzip\r\n",
+        b"transfer-encoding: xchunked\r\n",
+    ],
+)
+def test_a_length_that_can_be_read_in_two_ways_is_no_response(headers: bytes) -> None:
+    framing, told = framed()
+    with pytest.raises(BadResponse):
+        framing.feed(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n3\r\nabc\r\n0\r\n\r\n")
+    assert told == []
+
+
+def test_repeated_headers_are_all_kept_and_read_as_one_list() -> None:
+    framing, told = framed()
+    framing.feed(
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nKeep-Alive: max=5\r\nkeep-alive: timeout=7\r\n"
+        b"content-length: 0\r\n\r\n"
+    )
+    [(status, headers)] = told
+    assert status == 200
+    assert [value for name, value in headers if name == b"set-cookie"] == [b"a=1", b"b=2"]
+    assert value_of(headers, b"keep-alive") == b"max=5, timeout=7"
+    assert framing.keep_alive_s == 7.0
+    assert value_of(headers, b"x-none") == b""
+    assert framing.ended
+
+
+@pytest.mark.parametrize("more", [b"HTTP/1.1 500 Oops\r\ncontent-length: 2\r\n\r\nno", b"\0garbage"])
+def test_what_follows_a_whole_response_in_the_same_read_is_nobodys(more: bytes) -> None:
+    framing, told = framed()
+    assert framing.feed(CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + more) == b"abc"
+    assert framing.ended
+    assert not framing.keep_alive
+    assert [status for status, _ in told] == [200]
+
+
+def test_a_response_without_a_length_lasts_until_the_connection_closes() -> None:
+    framing, _ = framed()
+    assert framing.feed(b"HTTP/1.1 200 OK\r\n\r\nabc") == b"abc"
+    assert framing.until_close
+    assert not framing.ended
+    framing.begin()
+    assert not framing.until_close

@@ -1,0 +1,105 @@
+"""Runs an engine against a server in the same test, and gives back all it emitted."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from loadgen.arrivals.schedule import steady
+from loadgen.clock import MonotonicClock, monotonic_ns
+from loadgen.records import Request, Tick, WorkerNote
+from loadgen.transport.pool import Pool
+from loadgen.worker.engine import Engine
+from loadgen.worker_config import (
+    Address,
+    ClosedLoad,
+    Deadlines,
+    Finish,
+    OpenLoad,
+    Plan,
+    PromptPlan,
+    RequestTemplate,
+)
+
+
+@dataclass
+class Emitted:
+    ticks: list[Tick] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    notes: list[WorkerNote] = field(default_factory=list)
+
+    def __call__(self, record: object) -> None:
+        for kind, kept in ((Tick, self.ticks), (Request, self.requests), (WorkerNote, self.notes)):
+            if isinstance(record, kind):
+                kept.append(record)  # type: ignore[arg-type]
+
+    def total(self, name: str) -> int:
+        return sum(getattr(tick, name) for tick in self.ticks)
+
+    def errors(self) -> dict[str, int]:
+        gathered: dict[str, int] = {}
+        for tick in self.ticks:
+            for kind, count in tick.errors.items():
+                gathered[kind] = gathered.get(kind, 0) + count
+        return gathered
+
+
+def plan(port: int, load: OpenLoad | ClosedLoad | None = None, **changes: Any) -> Plan:
+    """A plan for a server on `port`: 100 constant requests per second unless told otherwise."""
+    made = Plan(
+        worker=0,
+        workers=1,
+        origin_ns=monotonic_ns(),
+        address=Address("127.0.0.1", port),
+        template=RequestTemplate(
+            path="/v1/completions",
+            headers=[("host", f"127.0.0.1:{port}"), ("content-type", "application/json")],
+            endpoint="completions",
+            fields={"model": "m", "stream": True},
+        ),
+        prompt=PromptPlan(form="ids", tokens=8),
+        output_tokens=3,
+        load=load or OpenLoad("constant", [steady(0, 100.0)]),
+        start_ns=0,
+        deadlines=Deadlines(connect_s=2.0),
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+async def run_engine(
+    a_plan: Plan,
+    during: Callable[[Engine, Emitted], Awaitable[None]] | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    where: list[tuple[socket.AddressFamily, object]] | None = None,
+) -> Emitted:
+    """Until the load has come to its end by itself, or `during` has returned; then all is drained."""
+    loop = asyncio.get_running_loop()
+    emitted = Emitted()
+    clock = MonotonicClock(a_plan.origin_ns)
+    address = a_plan.address
+    pool = Pool(
+        loop,
+        clock,
+        where or [(socket.AF_INET, (address.host, address.port))],
+        tls,
+        address.server_name or address.host,
+        a_plan.deadlines.connect_s,
+        address.tunnel,
+    )
+    engine = Engine(a_plan, clock, loop, pool, emitted)
+    engine.start()
+    if during is not None:
+        await during(engine, emitted)
+    else:
+        await asyncio.wait_for(engine.idle.wait(), 20)
+    if not engine.ended.is_set():
+        engine.command(Finish(5.0))
+    await asyncio.wait_for(engine.ended.wait(), 20)
+    return emitted

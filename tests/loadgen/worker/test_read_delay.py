@@ -1,0 +1,74 @@
+"""How long sockets are left alone between rounds of reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from loadgen.arrivals.schedule import steady
+from loadgen.clock import monotonic_ns
+from loadgen.records import TICK_NS, Tick
+from loadgen.sketch import SketchCounts
+from loadgen.transport import read_loop as rounds
+from loadgen.worker import engine
+from loadgen.worker.read_delay import LONGEST_NS, rest_after
+from loadgen.worker_config import OpenLoad
+from tests.loadgen.raw_server import HEAD, RawServer, chunked, good, sse, token
+from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
+
+
+def tick(gaps_ns: list[int], *, reads: int = 5000, kernel_reads: int | None = None) -> Tick:
+    gaps = SketchCounts()
+    for gap_ns in gaps_ns:
+        gaps.add(gap_ns)
+    return Tick(
+        t_ns=TICK_NS,
+        dt_ns=TICK_NS,
+        worker=0,
+        chunk_gap=gaps.take(),
+        reads=reads,
+        kernel_reads=reads if kernel_reads is None else kernel_reads,
+    )
+
+
+def test_sockets_of_busy_streams_rest_a_tenth_of_their_gap_and_no_longer_than_the_limit() -> None:
+    assert 0.98 * 400_000 < rest_after(tick([4_000_000] * 100)) < 1.02 * 400_000
+    assert rest_after(tick([50_000_000] * 100)) == LONGEST_NS
+
+
+def test_the_shortest_gaps_decide_not_the_usual_ones() -> None:
+    assert rest_after(tick([1_000_000] * 6 + [50_000_000] * 94)) < 110_000
+    assert rest_after(tick([0] * 6 + [50_000_000] * 94)) < 1_000
+
+
+def test_there_is_no_rest_without_the_kernels_times_without_gaps_or_with_few_reads() -> None:
+    assert rest_after(tick([10_000_000] * 100, kernel_reads=4999)) == 0
+    assert rest_after(tick([])) == 0
+    assert rest_after(tick([10_000_000] * 100, reads=490)) == 0
+
+
+def test_no_rest_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[tuple[int, int]] = []
+    monkeypatch.setattr(engine, "rest_after", lambda tick: LONGEST_NS)
+
+    async def body() -> Emitted:
+        async with RawServer(
+            lambda number, request: [HEAD, *([chunked(sse(token()), end=False), 0.005] * 60), *good(1)[1:]]
+        ) as server:
+            a_plan = plan(server.port, OpenLoad("poisson", [steady(0, 150.0)]), requests=100)
+
+            def rest(duration_ns: int) -> None:
+                began = monotonic_ns() - a_plan.origin_ns
+                rests.append((began, duration_ns))
+                time.sleep(duration_ns / 1e9)
+
+            monkeypatch.setattr(rounds, "sleep_ns", rest)
+            return await run_engine(a_plan)
+
+    emitted = asyncio.run(body())
+    assert emitted.errors() == {}
+    assert len(rests) > 20
+    due_ns = [request.due_ns for request in emitted.requests]
+    assert [due for due in due_ns for began, long in rests if began < due < began + long] == []
