@@ -3,10 +3,10 @@
     python benchmarks/nvml_poll.py [--seconds 60] [--gpus 8] [--rounds 3] [--docs docs/telemetry.md]
 
 Over a stand-in library, not a real driver: the real pynvml calls what is built from
-tests/telemetry/fake_nvml.c (a C compiler is needed), whose answers cost next to nothing. What is measured is
-ours (ctypes, threads, records, JSON), not NVIDIA's. The load is a real `ttftop run` against `ttftop
-simulate`, once without telemetry, once with it, and once while a call about one GPU blocks for 3 s; they
-take turns. The status is 1 when the CPU of a poll or the rate misses its goal.
+tests/telemetry/nvml/fake_nvml.c (a C compiler is needed), whose answers cost next to nothing. What is
+measured is ours (ctypes, threads, records, JSON), not NVIDIA's. The load is a real `ttftop run` against
+`ttftop simulate`, once without telemetry, once with it, and once while a call about one GPU blocks for 3 s;
+they take turns. The status is 1 when the CPU of a poll or the rate misses its goal.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from benchmarks.processes import go, of_run  # noqa: E402
 from benchmarks.section import machine, write  # noqa: E402
 from sessions.follow import SessionFollower  # noqa: E402
 from sessions.timeline import Timeline  # noqa: E402
-from telemetry.nvml import INTERVAL_NS, NvmlSource  # noqa: E402
+from telemetry.nvml.source import INTERVAL_NS, NvmlSource  # noqa: E402
 from telemetry.poller import Poller  # noqa: E402
 from telemetry.records import GpuSamples, TelemetryRecord  # noqa: E402
 
-SOURCE = ROOT / "tests/telemetry/fake_nvml.c"
+SOURCE = ROOT / "tests/telemetry/nvml/fake_nvml.c"
 BLOCKED, BLOCKED_S = 3, 3.0
 """The GPU about which a call blocks, and for how long."""
 LOAD_S, RATE_RPS = 12.0, 100

@@ -30,7 +30,7 @@ async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str],
     from loadgen.target.api_key import ApiKey
     from loadgen.target.url import TargetError, parse_target
     from telemetry.source import TelemetryError
-    from telemetry.words import asked
+    from telemetry.source_spec import asked
 
     target = config.target
     try:

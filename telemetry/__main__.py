@@ -11,9 +11,9 @@ import threading
 import time
 
 from telemetry.discover import resolve
-from telemetry.lines import VERSION, ClockAnswer, Hello, encode
 from telemetry.poller import Poller
 from telemetry.source import TelemetryError, plain
+from telemetry.ssh.protocol import VERSION, ClockAnswer, Hello, encode
 
 LEAST_INTERVAL_S, MOST_INTERVAL_S = 0.1, 60.0
 

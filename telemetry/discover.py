@@ -11,14 +11,14 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from telemetry.first_found import FirstFound
+from telemetry.fallback import FirstFound
 from telemetry.host import HostSource
-from telemetry.nvml import INTERVAL_NS, NvmlSource, cuda_visible_devices
-from telemetry.owners import port_family
-from telemetry.prometheus import PrometheusSource, Target, is_simulated
+from telemetry.nvml.source import INTERVAL_NS, NvmlSource, cuda_visible_devices
+from telemetry.prometheus.source import PrometheusSource, Target, is_simulated
+from telemetry.server_processes import port_family
 from telemetry.source import Source, plain
-from telemetry.ssh import SshSource
-from telemetry.words import asked
+from telemetry.source_spec import asked
+from telemetry.ssh.source import SshSource
 
 DCGM_PORTS = (9400, 9401)
 """Where a dcgm-exporter listens unless told otherwise: by itself, and beside another."""

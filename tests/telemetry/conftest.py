@@ -13,10 +13,10 @@ from pathlib import Path
 import pynvml
 import pytest
 
-from telemetry import nvml_events
-from telemetry.nvml_events import EventWatch
+from telemetry.nvml import events as nvml_events
+from telemetry.nvml.events import EventWatch
 
-SOURCE = Path(__file__).parent / "fake_nvml.c"
+SOURCE = Path(__file__).parent / "nvml" / "fake_nvml.c"
 
 
 class FakeNvml:
@@ -147,7 +147,7 @@ class MetricsServer:
         self.body = text.encode()
 
     def shows(self, fixture: str) -> None:
-        self.body = (Path(__file__).parent / "fixtures" / fixture).read_bytes()
+        self.body = (Path(__file__).parent / "prometheus" / "fixtures" / fixture).read_bytes()
 
     def stop(self) -> None:
         self.stopping.set()

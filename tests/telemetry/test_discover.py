@@ -7,10 +7,10 @@ import time
 import pytest
 
 from telemetry.discover import on_this_machine, resolve
-from telemetry.nvml import NvmlSource
+from telemetry.nvml.source import NvmlSource
 from telemetry.records import GpuDevices, GpuSamples, ServerSample, SourceNote
 from telemetry.source import TelemetryError
-from telemetry.ssh import command
+from telemetry.ssh.source import command
 
 SIMULATED = 'ttftop_simulated 1\nDCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-s"} 5\n'
 

@@ -9,9 +9,15 @@ import pytest
 
 from sessions import usage
 from sessions.devices import THROTTLED
-from telemetry import nvml, nvml_gpm, nvml_memory, nvml_news, nvml_readings, prometheus, records
-from telemetry.adapters import LLAMACPP, SGLANG, TGI, VLLM
-from telemetry.dcgm import NAMES
+from telemetry import records
+from telemetry.nvml import gpm as nvml_gpm
+from telemetry.nvml import notices as nvml_news
+from telemetry.nvml import readings as nvml_readings
+from telemetry.nvml import source as nvml
+from telemetry.nvml import unified_memory as nvml_memory
+from telemetry.prometheus import source as prometheus
+from telemetry.prometheus.adapters import LLAMACPP, SGLANG, TGI, VLLM
+from telemetry.prometheus.dcgm import NAMES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text(encoding="utf-8")
 QUOTED = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))

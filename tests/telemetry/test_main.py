@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.lines import decode
+from telemetry.ssh.protocol import decode
 
 ROOT = Path(__file__).parents[2]
 

@@ -103,7 +103,7 @@ def port(text: str) -> int:
 def source(text: str) -> str:
     """Where telemetry comes from."""
     from telemetry.source import TelemetryError
-    from telemetry.words import asked
+    from telemetry.source_spec import asked
 
     try:
         asked([text])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from telemetry.nvml_door import NO_PERMISSION, NOT_SUPPORTED, Door
-from telemetry.nvml_readings import Values
+from telemetry.nvml.calls import NO_PERMISSION, NOT_SUPPORTED, Door
+from telemetry.nvml.readings import Values
 from telemetry.source import NowNs
 
 LEAST_NS = 100_000_000

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from telemetry.nvml_door import NOT_FOUND, NOT_SUPPORTED, Door, GpuLost
-from telemetry.nvml_fields import Fields
-from telemetry.nvml_gpm import Gpm
-from telemetry.nvml_memory import UNIFIED, machine_memory
-from telemetry.nvml_readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
-from telemetry.owners import process_name
+from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, Door, GpuLost
+from telemetry.nvml.fields import Fields
+from telemetry.nvml.gpm import Gpm
+from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
+from telemetry.nvml.unified_memory import UNIFIED, machine_memory
 from telemetry.records import GpuDevice, GpuProcess, GpuSample
+from telemetry.server_processes import process_name
 from telemetry.source import NowNs, plain
 
 LOST_RETRY_NS = 5_000_000_000

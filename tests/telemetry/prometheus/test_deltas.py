@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telemetry.prometheus import PrometheusSource, Target
+from telemetry.prometheus.source import PrometheusSource, Target
 from telemetry.records import GpuEvent, GpuSamples, ServerSample
 
 

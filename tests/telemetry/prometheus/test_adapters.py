@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.adapters import ADAPTERS, NAMES
+from telemetry.prometheus.adapters import ADAPTERS, NAMES
+from telemetry.prometheus.exposition import Scrape, parse
 from telemetry.records import GpuDevices, GpuSamples, ServerSample
-from telemetry.samples import Scrape, parse
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SCRAPE = Scrape(t_ns=100, took_ns=7, source="x")

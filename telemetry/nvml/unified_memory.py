@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from telemetry.nvml_readings import Values
+from telemetry.nvml.readings import Values
 
 MEMINFO = Path("/proc/meminfo")
 UNIFIED = "it shares the machine's memory: the memory figures are the machine's"

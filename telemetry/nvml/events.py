@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from queue import SimpleQueue
 from typing import Any
 
-from telemetry.nvml_door import LOST, NOT_FOUND
+from telemetry.nvml.calls import LOST, NOT_FOUND
 from telemetry.records import GpuEvent
 from telemetry.source import NowNs, plain
 

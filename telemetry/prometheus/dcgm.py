@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from telemetry.prometheus.exposition import Sample, Scrape, simulated
 from telemetry.records import THROTTLE_REASONS, GpuDevice, GpuDevices, GpuSample, GpuSamples, TelemetryRecord
-from telemetry.samples import Sample, Scrape, simulated
 from telemetry.source import plain
 
 _MIB = 1 << 20

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from telemetry import dcgm
-from telemetry.histograms import histogram, lines
+from telemetry.prometheus import dcgm
+from telemetry.prometheus.exposition import SIMULATED, Sample, Scrape
+from telemetry.prometheus.histograms import histogram, lines
 from telemetry.records import ServerSample, TelemetryRecord
-from telemetry.samples import SIMULATED, Sample, Scrape
 
 Read = Callable[[list[Sample], Scrape], list[TelemetryRecord]]
 

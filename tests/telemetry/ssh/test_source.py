@@ -12,12 +12,12 @@ import pytest
 
 from telemetry.poller import Poller
 from telemetry.records import GpuDevices, GpuSamples, HostSample, SourceNote
-from telemetry.remote_clock import RemoteClock
 from telemetry.source import TelemetryError
-from telemetry.ssh import SshSource, command
-from telemetry.words import Address, parse_address
+from telemetry.source_spec import Address, parse_address
+from telemetry.ssh.clock_offset import RemoteClock
+from telemetry.ssh.source import SshSource, command
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(

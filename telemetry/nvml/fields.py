@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from telemetry.nvml_door import INVALID_ARGUMENT, LOST, PERMANENT, GpuLost
-from telemetry.nvml_readings import MOST_POWER_W, within
+from telemetry.nvml.calls import INVALID_ARGUMENT, LOST, PERMANENT, GpuLost
+from telemetry.nvml.readings import MOST_POWER_W, within
 from telemetry.source import NowNs
 
 ERRORS_INTERVAL_NS = 10_000_000_000

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from telemetry.adapters import ADAPTERS, NAMES
-from telemetry.between import Between
+from telemetry.prometheus.adapters import ADAPTERS, NAMES
+from telemetry.prometheus.deltas import Between
+from telemetry.prometheus.exposition import Sample, Scrape, parse, simulated
 from telemetry.records import GpuDevices, SourceNote, TelemetryRecord
-from telemetry.samples import Sample, Scrape, parse, simulated
 from telemetry.source import NowNs, plain
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from telemetry import prometheus
-from telemetry.prometheus import PrometheusSource, Target, is_simulated
+from telemetry.prometheus import source as prometheus
+from telemetry.prometheus.source import PrometheusSource, Target, is_simulated
 from telemetry.records import GpuDevices, GpuSamples, ServerSample, SourceNote
 
 

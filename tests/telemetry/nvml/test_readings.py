@@ -12,9 +12,9 @@ import time
 import pynvml
 import pytest
 
-from telemetry.nvml import NvmlSource
-from telemetry.nvml_gpu import LOST_RETRY_NS
-from telemetry.nvml_memory import machine_memory
+from telemetry.nvml.gpu import LOST_RETRY_NS
+from telemetry.nvml.source import NvmlSource
+from telemetry.nvml.unified_memory import machine_memory
 from telemetry.poller import Poller
 from telemetry.records import GpuDevices, GpuEvent, GpuSamples, SourceNote
 
@@ -253,7 +253,7 @@ def test_a_missing_binding_is_one_sentence(monkeypatch):
 
 PROBE = """
 import json, time
-from telemetry.nvml import NvmlSource
+from telemetry.nvml.source import NvmlSource
 print(json.dumps([r.message for r in NvmlSource().open(time.monotonic_ns) if hasattr(r, "message")]))
 """
 
@@ -589,7 +589,7 @@ def test_mig_instances_that_come_and_go_are_told(nvml):
 def test_a_gpu_without_memory_of_its_own_shows_the_machines(nvml, state, tmp_path, monkeypatch):
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:  1000 kB\nMemFree:  100 kB\nMemAvailable:   400 kB\n")
-    monkeypatch.setattr("telemetry.nvml_gpu.machine_memory", lambda: machine_memory(meminfo))
+    monkeypatch.setattr("telemetry.nvml.gpu.machine_memory", lambda: machine_memory(meminfo))
     nvml.says(f"count 1; {state}")
     _, _, records = opened()
     (gpu,) = gpus(records)

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from telemetry.crew import Crew
-from telemetry.cuda_visible import shown
-from telemetry.nvml_events import EventWatch
-from telemetry.nvml_gpu import Answer, Gpu
-from telemetry.nvml_news import News
+from telemetry.nvml.cuda_visible import shown
+from telemetry.nvml.events import EventWatch
+from telemetry.nvml.gpu import Answer, Gpu
+from telemetry.nvml.notices import News
+from telemetry.parallel import Crew
 from telemetry.records import (
     GpuDevice,
     GpuDevices,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from telemetry.cuda_visible import shown
+from telemetry.nvml.cuda_visible import shown
 
 GPUS = [["GPU-aa1"], ["GPU-ab2", "MIG-1", "MIG-2"], ["GPU-b3"], ["GPU-b4"]]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from telemetry.nvml_door import FUNCTION_NOT_FOUND, NOT_SUPPORTED, Door
+from telemetry.nvml.calls import FUNCTION_NOT_FOUND, NOT_SUPPORTED, Door
 from telemetry.records import THROTTLE_REASONS
 
 Values = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from telemetry.nvml_gpu import Answer, Gpu
+from telemetry.nvml.gpu import Answer, Gpu
 from telemetry.records import GpuEvent, SourceNote, TelemetryRecord
 from telemetry.source import NowNs
 

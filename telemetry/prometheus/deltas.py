@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from telemetry.dcgm import last_xids
-from telemetry.nvml_events import XIDS
+from telemetry.nvml.events import XIDS
+from telemetry.prometheus.dcgm import last_xids
+from telemetry.prometheus.exposition import Sample
 from telemetry.records import GpuEvent, GpuSample, GpuSamples, ServerSample, TelemetryRecord
-from telemetry.samples import Sample
 
 
 class Between:

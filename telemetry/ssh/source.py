@@ -11,11 +11,11 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
-from telemetry.lines import MOST_LINE_BYTES, VERSION, ClockAnswer, Hello, Line, cleaned, decode
 from telemetry.records import GpuDevices, GpuSamples, SourceNote, TelemetryRecord
-from telemetry.remote_clock import RemoteClock
 from telemetry.source import NowNs, plain
-from telemetry.words import Address
+from telemetry.source_spec import Address
+from telemetry.ssh.clock_offset import RemoteClock
+from telemetry.ssh.protocol import MOST_LINE_BYTES, VERSION, ClockAnswer, Hello, Line, cleaned, decode
 
 INTERVAL_NS = 250_000_000
 CLOCK_INTERVAL_NS = 5_000_000_000
@@ -46,7 +46,7 @@ class SshSource:
     """What the poller of another node says, on our clock, until it is closed.
 
     Args:
-        address: see `telemetry.words.parse_address`.
+        address: see `telemetry.source_spec.parse_address`.
         target_url: the server under test, so that the node can mark the GPUs that serve it; empty when its
             address means something else there.
     """

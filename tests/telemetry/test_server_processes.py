@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from telemetry.owners import port_family, process_name
+from telemetry.server_processes import port_family, process_name
 
 SERVER = """
 import socket, subprocess, sys

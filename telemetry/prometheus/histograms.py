@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from telemetry.prometheus.exposition import Sample
 from telemetry.records import Histogram
-from telemetry.samples import Sample
 
 
 def lines(base: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from telemetry.crew import Crew
+from telemetry.parallel import Crew
 
 
 def test_everyone_is_asked_and_answers_by_place():
@@ -70,7 +70,7 @@ def test_its_threads_end_with_it():
 
 def test_those_who_answer_quickly_are_asked_one_after_another(monkeypatch):
     """Threads that fight for the interpreter cost three times the CPU."""
-    monkeypatch.setattr("telemetry.crew.TURN_S", 30.0)
+    monkeypatch.setattr("telemetry.parallel.TURN_S", 30.0)
     at_once, most = [], []
 
     def ask() -> int:

@@ -1,0 +1,1 @@
+"""What servers and exporters say of themselves at `/metrics`."""

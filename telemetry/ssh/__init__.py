@@ -1,0 +1,1 @@
+"""Another node's telemetry, on our clock."""
