@@ -16,9 +16,9 @@ import numpy as np
 
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import SketchCounts
-from sessions.frames import build
-from sessions.records import LoadChange
-from sessions.timeline import Timeline
+from sessions.frame.build import build
+from sessions.store.records import LoadChange
+from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
 
 GPUS, LIMIT_MS = 8, 10.0

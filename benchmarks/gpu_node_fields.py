@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from sessions.follow import SessionFollower
+from sessions.store.follow import SessionFollower
 from telemetry.records import GpuSample, GpuSamples
 
 NOT_FIGURES = ("gpu", "lost")

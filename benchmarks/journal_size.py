@@ -15,7 +15,13 @@ import numpy as np
 
 from loadgen.records import TICK_NS, Request, Tick
 from loadgen.sketch import SketchCounts
-from sessions.journal import TELEMETRY_FILE, JournalWriter, RequestJournalWriter, request_file, worker_file
+from sessions.store.journal import (
+    TELEMETRY_FILE,
+    JournalWriter,
+    RequestJournalWriter,
+    request_file,
+    worker_file,
+)
 from telemetry.records import GpuSample, GpuSamples, ServerSample
 
 SECONDS, RATE_RPS, TOKENS, GPUS = 60, 64, 200, 8

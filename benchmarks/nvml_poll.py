@@ -31,8 +31,8 @@ import msgspec  # noqa: E402
 
 from benchmarks.processes import go, of_run  # noqa: E402
 from benchmarks.section import machine, write  # noqa: E402
-from sessions.follow import SessionFollower  # noqa: E402
-from sessions.timeline import Timeline  # noqa: E402
+from sessions.store.follow import SessionFollower  # noqa: E402
+from sessions.timeline.timeline import Timeline  # noqa: E402
 from telemetry.nvml.source import INTERVAL_NS, NvmlSource  # noqa: E402
 from telemetry.poller import Poller  # noqa: E402
 from telemetry.records import GpuSamples, TelemetryRecord  # noqa: E402

@@ -98,7 +98,9 @@ def test_a_command_imports_no_screen_when_it_is_loaded(source: str) -> None:
     assert [name for name in names if name.startswith(screens)] == []
 
 
-@pytest.mark.parametrize("module", ["sessions.host", "sessions.worker", "sessions.launch", "tui.cli"])
+@pytest.mark.parametrize(
+    "module", ["sessions.run.supervisor", "sessions.worker.process", "sessions.run.launch", "tui.cli"]
+)
 def test_what_stands_between_a_command_and_the_first_request_waits_for_no_heavy_import(module: str) -> None:
     heavy = ("numpy", "textual", "httpx", "plotext", "pynvml", "psutil")
     found = subprocess.run(
@@ -111,7 +113,7 @@ def test_what_stands_between_a_command_and_the_first_request_waits_for_no_heavy_
 
 
 def test_a_host_is_started_by_what_imports_next_to_nothing() -> None:
-    code = "import sys, sessions.standby; print(*{'asyncio', 'msgspec', 'httpx', 'json'} & set(sys.modules))"
+    code = "import sys, sessions.run.prestart; print(*{'asyncio', 'msgspec', 'httpx', 'json'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
 

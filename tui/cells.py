@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sessions.frame import Stat
+    from sessions.frame.schema import Stat
 
 NOT_MEASURED = "-"
 

@@ -17,7 +17,7 @@ from tui.commands.exits import INTERRUPTED, OK, USAGE, CommandError, is_unicode,
 from tui.commands.parser import Parser, did_you_mean
 
 if TYPE_CHECKING:
-    from sessions.standby import Standby
+    from sessions.run.prestart import Standby
 
 SHORT_HELP = """\
 ttftop: htop for an LLM server under load
@@ -91,7 +91,7 @@ def dispatch(arguments: list[str]) -> int:
     if name not in HOSTED or {"-h", "--help"} & set(rest):
         return command(name, rest)
 
-    from sessions.standby import Standby
+    from sessions.run.prestart import Standby
 
     # Its imports and ours take a tenth of a second each, and there is more than one core.
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from sessions.frame import Frame
+from sessions.frame.schema import Frame
 from tui import layout, numbers
 from tui.layout import Columns, Shape
 from tui.panels import bottom, detail, flow, header, latency, machines, node, time

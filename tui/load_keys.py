@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sessions.frame import Frame
+from sessions.frame.schema import Frame
 from tui import numbers
 from tui.steps import Wanted, stepped_concurrency, stepped_rate
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sessions.frame import Band, ChartMark, Frame, Gpu, Server
+from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Server
 from tui.plots.scale import Series
 
 PAGE = 4

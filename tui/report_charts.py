@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sessions.frame import Band, Frame, Series
-from sessions.view import SessionView
+from sessions.frame.schema import Band, Frame, Series
+from sessions.frame.session_view import SessionView
 from tui.printed_charts import Curve, Look, chart
 
 SLOTS = 70

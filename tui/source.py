@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sessions.frame import Frame
+from sessions.frame.schema import Frame
 
 
 class View(Protocol):

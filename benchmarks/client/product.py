@@ -34,9 +34,9 @@ from loadgen.probe.result import Probed
 from loadgen.records import Request
 from loadgen.target.url import parse_target
 from loadgen.workload.synthetic import prompt
-from sessions.journal import request_paths
-from sessions.lines import parse
-from sessions.manifest import Manifest, SessionError, read
+from sessions.store.journal import request_paths
+from sessions.store.manifest import Manifest, SessionError, read
+from sessions.store.parse import parse
 
 Told = dict[str, Any]
 TTFTOP = str(Path(sys.executable).with_name("ttftop"))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions import calibrated
-from sessions.calibrated import Calibration
+from sessions.calibration import result as calibrated
+from sessions.calibration.result import Calibration
 from tests.cli.conftest import ROOT, Command
 
 

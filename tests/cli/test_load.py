@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sessions.config import LoadConfig, TargetConfig
+from sessions.plan.config import LoadConfig, TargetConfig
 from tui.commands.load import config
 from tui.commands.run import parser
 

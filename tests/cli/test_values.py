@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sessions.config import Ramp
+from sessions.plan.config import Ramp
 from tui.commands import values
 
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from sessions.control import ControlServer, socket_path
+from sessions.run.control_socket import ControlServer, socket_path
 from tui.commands.viewer import Viewer
 
 PATIENCE_S = 20.0

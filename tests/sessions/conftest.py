@@ -11,9 +11,9 @@ import pytest
 
 from loadgen.records import TICK_NS, Request, RequestError, Tick
 from loadgen.sketch import SketchCounts
-from sessions.config import LoadConfig, RunConfig, TargetConfig
-from sessions.manifest import ClockAnchor, Manifest, SessionInfo
-from sessions.records import AnyRecord, End, LoadChange, Mark, State
+from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
+from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
+from sessions.store.records import AnyRecord, End, LoadChange, Mark, State
 
 START_NS = 1_300_000_000
 

@@ -16,7 +16,7 @@ from sessions.metrics import (
     ttft_from_due,
     ttft_from_sent,
 )
-from sessions.values import Values
+from sessions.summary.exact_quantiles import Values
 
 # due 1.000 s, sent 1.002, tokens at 1.100, 1.120, 1.150, 1.152
 FOUR_CHUNKS = {
@@ -110,8 +110,8 @@ def test_weights_count_as_repeats_and_the_order_leaves_no_trace(monkeypatch: pyt
     expanded = [value for value, count in pairs for _ in range(count)]
     described = []
     for compact_at, whole_below in ((1 << 20, 1 << 20), (50, 5), (3, 0)):
-        monkeypatch.setattr("sessions.values._COMPACT_AT", compact_at)
-        monkeypatch.setattr("sessions.values._WHOLE_BELOW", whole_below)
+        monkeypatch.setattr("sessions.summary.exact_quantiles._COMPACT_AT", compact_at)
+        monkeypatch.setattr("sessions.summary.exact_quantiles._WHOLE_BELOW", whole_below)
         draw.shuffle(pairs)
         values = Values()
         for value, count in pairs:

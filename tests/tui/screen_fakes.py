@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sessions.frame import Band, ChartMark, Frame, Gpu, Server, Stat
+from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Server, Stat
 
 S = 1_000_000_000
 CAPACITY_RPS = 24.0

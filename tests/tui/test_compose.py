@@ -10,8 +10,8 @@ import pytest
 import screen_fakes
 from screen_fakes import FakeView, S, ramped
 
-from sessions.frame import ChartMark, Frame, Host, Limit, Power, Server, Stat
-from sessions.limits import NAMES
+from sessions.bottleneck.rules import NAMES
+from sessions.frame.schema import ChartMark, Frame, Host, Limit, Power, Server, Stat
 from tui import layout
 from tui.compose import compose, scales_for
 from tui.look import ROLES, Look

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from screen_fakes import ramped
 
-from sessions.frame import Stat
+from sessions.frame.schema import Stat
 from tui.commands.headless import progress_line
 from tui.commands.sessions import HEAD, _cells
 from tui.look import Look

@@ -30,8 +30,8 @@ def live_session(root: Path, text: str | None) -> Path:
     Raises:
         CommandError: there is none, or it is not live any more.
     """
-    from sessions.manifest import SessionError, read
-    from sessions.store import find, is_live, listing
+    from sessions.store.directory import find, is_live, listing
+    from sessions.store.manifest import SessionError, read
 
     if text is None:
         for directory in listing(root):

@@ -12,7 +12,7 @@ from tui.commands.exits import NOT_VALID, OK, CommandError, one_line
 from tui.commands.parser import Parser
 
 if TYPE_CHECKING:
-    from sessions.calibrated import Step
+    from sessions.calibration.result import Step
 
 EPILOG = """\
 The load worker of a run is pointed at a server of ours that writes down when it sent each token. The load
@@ -38,7 +38,8 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     import asyncio
 
-    from sessions import calibrate, calibrated
+    from sessions.calibration import measure as calibrate
+    from sessions.calibration import result as calibrated
 
     if options.seconds < 0.5:
         raise CommandError(f"--seconds: got {options.seconds:g}, need at least 0.5")

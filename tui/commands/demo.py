@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from sessions.config import Ramp, TargetConfig
+from sessions.plan.config import Ramp, TargetConfig
 from tui.commands import live, load
 from tui.commands.exits import CommandError
 from tui.commands.parser import Parser

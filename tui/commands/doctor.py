@@ -121,7 +121,7 @@ def descriptors() -> Finding:
 
 def client() -> Finding:
     """What this machine was calibrated for, and whether that still holds."""
-    from sessions.calibrated import changed, load, path, this_machine
+    from sessions.calibration.result import changed, load, path, this_machine
 
     known = load(path())
     if known is None:

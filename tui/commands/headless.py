@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadgen.errors import printable
-from sessions.config import RunConfig
+from sessions.plan.config import RunConfig
 from tui.cells import milliseconds, number, sign
 from tui.commands.exits import INTERRUPTED, NOT_VALID, OK, CommandError
 from tui.commands.progress import Progress
 
 if TYPE_CHECKING:
-    from sessions.frame import Frame, Stat
-    from sessions.launch import Launched
-    from sessions.view import SessionView
+    from sessions.frame.schema import Frame, Stat
+    from sessions.frame.session_view import SessionView
+    from sessions.run.launch import Launched
 
 END_S = 60.0
 """How long a run without screen lasts when nothing says so."""
@@ -98,8 +98,8 @@ def follow(launched: Launched, interrupts: Interrupts) -> int:
 
 def view_of(directory: Path) -> SessionView | None:
     """A view of a session; None when a host that refuses has just taken the session away."""
-    from sessions.manifest import SessionError
-    from sessions.view import SessionView
+    from sessions.frame.session_view import SessionView
+    from sessions.store.manifest import SessionError
 
     try:
         return SessionView(directory)
@@ -109,7 +109,7 @@ def view_of(directory: Path) -> SessionView | None:
 
 def interrupt(launched: Launched, *, again: bool) -> None:
     """Asks the host to end the run: soon and in order the first time, at once the second."""
-    from sessions.control import ControlError, send_once
+    from sessions.run.control_socket import ControlError, send_once
 
     print("ttftop: aborting" if again else "ttftop: ending the run (again to abort)", file=sys.stderr)
     try:
@@ -120,8 +120,8 @@ def interrupt(launched: Launched, *, again: bool) -> None:
 
 def conclude(directory: Path) -> int:
     """Prints what the run says; returns its exit code."""
-    from sessions.manifest import SessionError, read
-    from sessions.summary import summarise
+    from sessions.store.manifest import SessionError, read
+    from sessions.summary.summarise import summarise
     from tui.report import render
 
     try:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from sessions.config import RunConfig
+from sessions.plan.config import RunConfig
 from tui.commands import headless, screen
 from tui.commands.exits import CommandError, is_unicode, one_line
 
@@ -37,7 +37,7 @@ def root(options: argparse.Namespace) -> Path:
     Raises:
         CommandError: what is there, or on the way there, is no directory.
     """
-    from sessions.store import default_root
+    from sessions.store.directory import default_root
 
     chosen: Path | None = options.sessions_dir
     place = default_root() if chosen is None else chosen.expanduser().absolute()
@@ -59,9 +59,9 @@ def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -
     Raises:
         CommandError: the run could not be started.
     """
-    from sessions.launch import launch
-    from sessions.manifest import SessionError
-    from sessions.store import is_live
+    from sessions.run.launch import launch
+    from sessions.store.directory import is_live
+    from sessions.store.manifest import SessionError
 
     sentence = ""
     if not config.interactive:

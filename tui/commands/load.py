@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sessions.config import ConfigError, LoadConfig, RunConfig, TargetConfig, WorkloadConfig, checked
+from sessions.plan.config import ConfigError, LoadConfig, RunConfig, TargetConfig, WorkloadConfig, checked
 from tui.commands import values
 from tui.commands.exits import CommandError
 from tui.commands.parser import Refuse
@@ -119,7 +119,7 @@ def key_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bool) -> RunConfig:
-    """What the options ask for; what was not given keeps the default of `sessions.config`.
+    """What the options ask for; what was not given keeps the default of `sessions.plan.config`.
 
     Raises:
         CommandError: a value is out of range, or two do not go together.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from loadgen.errors import printable
 
 if TYPE_CHECKING:
-    from sessions.frame import ChartMark
-    from sessions.view import SessionView
+    from sessions.frame.schema import ChartMark
+    from sessions.frame.session_view import SessionView
 
 _TOLD = ("note", "warning", "error")
 """Kinds of marks that are told: changes of load and of the limit are not."""

@@ -37,8 +37,8 @@ def session(command: str, root: Path, text: str) -> Path:
     Raises:
         CommandError: there is none, or it is no session that this version reads.
     """
-    from sessions.manifest import SessionError, read
-    from sessions.store import find
+    from sessions.store.directory import find
+    from sessions.store.manifest import SessionError, read
 
     try:
         directory = find(root, text)

@@ -17,8 +17,8 @@ NICER = 5
 WINDOW_NS = 250_000_000
 
 if TYPE_CHECKING:
-    from sessions.control import ControlClient
-    from sessions.launch import Launched
+    from sessions.run.control_socket import ControlClient
+    from sessions.run.launch import Launched
 
 
 def is_terminal() -> bool:
@@ -72,7 +72,7 @@ def give_way() -> None:
 
 def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], bool] = lambda: False) -> str:
     """Opens the screen on a live run. Returns how it was left: `finished`, `detached`, `aborted`, `quit`."""
-    from sessions.control import ControlClient
+    from sessions.run.control_socket import ControlClient
     from tui.commands.viewer import Viewer
 
     with Viewer(directory):
@@ -87,7 +87,7 @@ def show_replay(directory: Path, options: argparse.Namespace) -> None:
 def _show(
     directory: Path, options: argparse.Namespace, control: ControlClient | None, gone: Callable[[], bool]
 ) -> str:
-    from sessions.view import SessionView
+    from sessions.frame.session_view import SessionView
     from tui.app import run_screen
 
     if options.no_color:
@@ -99,8 +99,8 @@ def _show(
 
 def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
-    from sessions.manifest import SessionError, read
-    from sessions.store import default_root, is_live
+    from sessions.store.directory import default_root, is_live
+    from sessions.store.manifest import SessionError, read
     from tui.report import verdict
 
     # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
@@ -129,9 +129,9 @@ def wait_for_end(directory: Path, *, answers: bool) -> None:
     """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for;
     Ctrl-C leaves it alone.
     """
-    from sessions.ending import DRAIN_S
-    from sessions.store import is_live
-    from sessions.view import SessionView
+    from sessions.frame.session_view import SessionView
+    from sessions.run.end import DRAIN_S
+    from sessions.store.directory import is_live
     from tui.commands.progress import Progress
 
     progress, told = Progress(), ""

@@ -23,7 +23,7 @@ def parser() -> Parser:
 
 
 def run(options: argparse.Namespace) -> int:
-    from sessions.store import listing
+    from sessions.store.directory import listing
 
     root = live.root(options)
     rows = [describe(directory) for directory in listing(root)]
@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
 
 def describe(directory: Path) -> dict[str, Any]:
     """What a session says of itself without reading its measurements; `problem` when it cannot be read."""
-    from sessions.manifest import END_REASONS, SessionError, read
-    from sessions.store import is_live
+    from sessions.store.directory import is_live
+    from sessions.store.manifest import END_REASONS, SessionError, read
 
     row: dict[str, Any] = {"id": directory.name, "directory": str(directory)}
     live_now = is_live(directory)

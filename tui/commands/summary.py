@@ -35,10 +35,10 @@ def parser() -> Parser:
 
 
 def run(options: argparse.Namespace) -> int:
-    from sessions.manifest import SessionError
-    from sessions.prices import PriceError
-    from sessions.prices import load as load_prices
-    from sessions.summary import summarise
+    from sessions.store.manifest import SessionError
+    from sessions.summary.prices import PriceError
+    from sessions.summary.prices import load as load_prices
+    from sessions.summary.summarise import summarise
     from tui.report import render
 
     directory = session("summary", live.root(options), options.session)
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     print(render(summary), end="")
     terminal = sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal):
-        from sessions.view import SessionView
+        from sessions.frame.session_view import SessionView
         from tui.look import charset_for
         from tui.printed_charts import Look
         from tui.report_charts import charts, whole

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loadgen.target.api_key import ApiKeyError, read_api_key
 from loadgen.target.url import TargetError, parse_target
-from sessions.config import TargetConfig
+from sessions.plan.config import TargetConfig
 from tui.commands.exits import CommandError, one_line
 
 EXAMPLE = "http://localhost:8000"

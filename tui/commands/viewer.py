@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from sessions.control import ControlClient
+from sessions.run.control_socket import ControlClient
 
 
 class Viewer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sessions.frame import Frame, Gpu, Server, Stat
+from sessions.frame.schema import Frame, Gpu, Server, Stat
 from tui import numbers
 from tui.cells import sign
 from tui.look import Look

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sessions.frame import Frame
+from sessions.frame.schema import Frame
 from tui import numbers
 from tui.layout import Columns
 from tui.look import Look

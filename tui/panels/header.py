@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from sessions.frame import Frame
-from sessions.limits import OF_MEANS
+from sessions.bottleneck.rules import OF_MEANS
+from sessions.frame.schema import Frame
 from tui import numbers
 from tui.rows import Field, Row, Run, chosen, spread, width_of
 from tui.scene import Scene

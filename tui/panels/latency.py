@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sessions.frame import Band as LatencyBand
-from sessions.frame import Stat
+from sessions.frame.schema import Band as LatencyBand
+from sessions.frame.schema import Stat
 from tui import numbers
 from tui.cells import sign
 from tui.layout import Columns

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sessions.frame import Frame, Gpu, Server
+from sessions.frame.schema import Frame, Gpu, Server
 from tui import numbers
 from tui.layout import Columns
 from tui.look import Look

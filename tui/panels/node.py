@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sessions.frame import Frame, Host
+from sessions.frame.schema import Frame, Host
 from tui import numbers
 from tui.rows import Field, Row, Run, chosen, fitted
 from tui.text import safe

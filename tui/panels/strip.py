@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sessions.frame import ChartMark, Frame
+from sessions.frame.schema import ChartMark, Frame
 from tui.layout import Columns
 from tui.look import Look
 from tui.plots.chart import Mark

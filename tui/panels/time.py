@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from rich.cells import cell_len
 
-from sessions.frame import ChartMark, Frame
+from sessions.frame.schema import ChartMark, Frame
 from tui import numbers
 from tui.layout import Columns
 from tui.look import Look

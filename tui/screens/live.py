@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
 
-from sessions.frame import Frame
+from sessions.frame.schema import Frame
 from tui import keys
 from tui.compose import compose, scales_for
 from tui.layout import columns_for, slices_for

@@ -21,7 +21,7 @@ from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, ClosedLoad, Finish, OpenLoad, Plan, PromptPlan, RequestTemplate
 from loadgen.workload.synthetic import prompt
-from sessions.worker import new_loop, quiet_garbage
+from sessions.worker.process import new_loop, quiet_garbage
 
 
 def body_of(plan: Plan, index: int) -> bytes:

@@ -1,0 +1,1 @@
+"""What binds, second by second, and why."""

@@ -1,0 +1,142 @@
+"""When the load generator itself is the limit: thresholds on its own lag, CPU and late reads.
+
+Judged by whole seconds of session time. A second is troubled when, in some worker, the process used more
+than 0.8 of a core; or p99 of the send lag was above 50 ms and above 20 % of the median TTFT; or more than
+half of the reads with tokens held several while the worker's loop ran more than 20 ms late. The client is
+saturated in seconds that are troubled in the same way as a second next to them: 2 s at least. A tick that
+covers more than a second says that the process was not let run: all its seconds are troubled.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.records import TICK_NS
+from sessions.timeline.columns import Floats, Ints, binned, quantiles_ns
+from sessions.timeline.timeline import Timeline
+
+SECOND_NS = 1_000_000_000
+CPU_SHARE = 0.8
+SEND_LAG_NS = 50e6
+SEND_LAG_SHARE = 0.2
+COALESCED_SHARE = 0.5
+LOOP_LAG_NS = 20e6
+STILL_NS = 1e9
+
+_BLOCK = 300
+Bools = NDArray[np.bool_]
+
+
+class Saturation(NamedTuple):
+    seconds: int
+    """How many seconds the client was saturated."""
+    of_seconds: int
+    """How many seconds there were ticks for."""
+    note: str
+    """The worst of it in one line; empty when there was nothing."""
+
+    @property
+    def saturated(self) -> bool:
+        return self.seconds > 0
+
+
+class Troubles(NamedTuple):
+    """What a client's seconds were like, the worst of its workers, by second."""
+
+    seconds: Ints
+    """Those there were ticks for: second `i` ends at `i + 1` s of session time."""
+    busy: Floats
+    """CPU seconds a second."""
+    send_lag_ns: Floats
+    """p99; 0 where nothing was sent."""
+    late: Floats
+    """Share of the reads that held several tokens, where the loop ran late; else 0."""
+    still_ns: Floats
+    """The longest tick that ended then."""
+
+    def over(self, first: int, last: int, ttft_p50_ns: float) -> Saturation:
+        """Of the seconds `[first, last)`. `ttft_p50_ns` is NaN where there was no TTFT."""
+        a, b = np.searchsorted(self.seconds, (first, last))
+        seconds, n = self.seconds[a:b], int(b - a)
+        floor = SEND_LAG_NS if np.isnan(ttft_p50_ns) else max(SEND_LAG_NS, SEND_LAG_SHARE * ttft_p50_ns)
+        troubles = (
+            (self.busy[a:b], CPU_SHARE, 1.0, "the client used {:.0%} of a core"),
+            (self.send_lag_ns[a:b], floor, 1e6, "requests left {:.0f} ms late (p99)"),
+            (
+                self.late[a:b],
+                COALESCED_SHARE,
+                1.0,
+                "{:.0%} of reads held several tokens: their times are blurred",
+            ),
+        )
+        still = self.still_ns[a:b]
+        total = still > STILL_NS
+        # Most of its seconds have no tick of their own.
+        missed = int((still[total] // SECOND_NS).sum())
+        note = f"the client stood still for {still.max() / 1e9:.1f} s" if missed else ""
+        for size, limit, unit, words in troubles:
+            if not (over := size > limit).any():
+                continue
+            hit = _sustained(over, seconds)
+            total |= hit
+            if not note and hit.any():
+                note = words.format(float(size[hit].max()) / unit)
+        return Saturation(int(total.sum()) + missed, n + missed, note)
+
+
+def saturation(timeline: Timeline, from_ns: int, to_ns: int, ttft_p50_ns: float) -> Saturation:
+    """Judges the whole seconds within `[from_ns, to_ns]`. `ttft_p50_ns` is NaN where there was no TTFT."""
+    first, last = -(-from_ns // SECOND_NS), to_ns // SECOND_NS
+    return troubles(timeline, first, last).over(first, last, ttft_p50_ns)
+
+
+def saturation_now(timeline: Timeline, at_ns: int, ttft_p50_ns: float) -> Saturation:
+    """Judges the last four seconds up to the newest tick at `at_ns`: seconds that end with that tick, so that
+    trouble is said as soon as it has lasted, not at the next whole second."""
+    last, phase_ns = divmod(at_ns // TICK_NS * TICK_NS, SECOND_NS)
+    return troubles(timeline, last - 4, last, phase_ns).over(last - 4, last, ttft_p50_ns)
+
+
+def troubles(timeline: Timeline, first: int, last: int, phase_ns: int = 0) -> Troubles:
+    """Of the seconds `[first, last)` of session time, counted from `phase_ns`."""
+    ticks = timeline.ticks
+    a, b = ticks.upto(np.array([first, last], dtype=np.float64) * SECOND_NS + phase_ns).tolist()
+    if b <= a:
+        return Troubles(np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in range(4)))
+    at = ((ticks["t"][a:b] - 1 - phase_ns) // SECOND_NS).astype(np.int64)
+    seconds, place = np.unique(at, return_inverse=True)
+    worker = np.searchsorted(np.array(timeline.workers), ticks["worker"][a:b])
+    n, workers = len(seconds), len(timeline.workers)
+
+    def by_worker(name: str) -> Floats:
+        return binned(place * workers + worker, ticks[name][a:b], n * workers).reshape(n, workers)
+
+    busy = (by_worker("cpu_ns") / np.maximum(by_worker("dt"), 1)).max(axis=1)
+    reads, coalesced = by_worker("reads").sum(axis=1), by_worker("coalesced_reads").sum(axis=1)
+    loop_lag = np.zeros(n)
+    np.maximum.at(loop_lag, place, ticks["loop_lag_max_ns"][a:b])
+    late = np.where(loop_lag > LOOP_LAG_NS, coalesced / np.maximum(reads, 1), 0.0)
+    still = np.zeros(n)
+    np.maximum.at(still, place, ticks["dt"][a:b])
+    return Troubles(seconds, busy, _send_lag_p99(timeline, seconds, phase_ns), late, still)
+
+
+def _sustained(hit: Bools, seconds: Ints) -> Bools:
+    """Of the seconds in `hit`, those with a neighbour in it."""
+    together = hit[1:] & hit[:-1] & (np.diff(seconds) == 1)
+    out = np.zeros_like(hit)
+    out[1:] |= together
+    out[:-1] |= together
+    return out
+
+
+def _send_lag_p99(timeline: Timeline, seconds: Ints, phase_ns: int) -> Floats:
+    parts = []
+    for i in range(0, len(seconds), _BLOCK):
+        block = seconds[i : i + _BLOCK]
+        edges = np.column_stack([block, block + 1]).ravel() * float(SECOND_NS) + phase_ns
+        parts.append(quantiles_ns(timeline.counts("send_lag", edges)[::2], (0.99,))[:, 0])
+    return np.nan_to_num(np.concatenate(parts), nan=0.0)

@@ -1,0 +1,1 @@
+"""The client measured, and what was found."""

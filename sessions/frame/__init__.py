@@ -1,0 +1,1 @@
+"""A timeline at one instant, as plain values for a screen."""

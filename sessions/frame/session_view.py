@@ -1,0 +1,109 @@
+"""A session to look at: reads what was appended since the last time, draws nothing, waits for nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadgen.records import Request
+from sessions.store.directory import LOCK_FILE, is_live
+from sessions.store.follow import SessionFollower
+from sessions.store.manifest import FILE, Manifest, SessionError, read
+
+if TYPE_CHECKING:
+    from sessions.frame.schema import Frame
+
+
+class SessionView:
+    """Live run and replay alike. Files that are not there yet are no error: the state is `starting`."""
+
+    def __init__(self, directory: Path) -> None:
+        from sessions.bottleneck.history import LimitLog
+        from sessions.timeline.timeline import Timeline  # numpy: not before somebody looks
+
+        self.directory = directory
+        self.manifest: Manifest | None = None
+        """None until it can be read."""
+        self.trouble = ""
+        """Why the manifest cannot be read, in one line; empty when it can."""
+        self._manifest_stamp: tuple[int, int] | None = None
+        self._files = SessionFollower(directory, requests=False)
+        self._timeline = Timeline()
+        self._limits = LimitLog(self._timeline)
+        self._locked = False
+        self._heard = False
+
+    def poll(self) -> bool:
+        """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
+        # The lock is asked first: a host that was gone before the reading has written all it ever will.
+        locked = is_live(self.directory)
+        changed = self._read_manifest()
+        records = self._files.poll()
+        for record in records:
+            self._timeline.apply(record)
+            if not isinstance(record, Request):
+                self._limits.noted(record.t_ns)
+        self._heard = self._heard or bool(records)
+        changed = changed or bool(records) or locked != self._locked
+        self._locked = locked
+        return changed
+
+    def _read_manifest(self) -> bool:
+        try:
+            status = (self.directory / FILE).stat()
+        except OSError:
+            return False
+        stamp = (status.st_mtime_ns, status.st_ino)
+        if stamp == self._manifest_stamp:
+            return False
+        self._manifest_stamp = stamp
+        try:
+            self.manifest, self.trouble = read(self.directory), ""
+        except SessionError as error:
+            self.trouble = str(error)
+        return True
+
+    @property
+    def _ended(self) -> bool:
+        return self._timeline.end is not None or (self.manifest is not None and self.manifest.end is not None)
+
+    @property
+    def live(self) -> bool:
+        """The run is still going on, or has not begun yet."""
+        if self._ended:
+            return False
+        return self._locked or not (self._heard or (self.directory / LOCK_FILE).exists())
+
+    @property
+    def behind(self) -> bool:
+        """There is more to read at once: `poll` again."""
+        return self._files.behind
+
+    @property
+    def first_ns(self) -> int:
+        """Session time at which load began; 0 when it has not."""
+        return self._timeline.first_ns
+
+    @property
+    def last_ns(self) -> int:
+        """The newest session time that can be shown."""
+        return self._timeline.known_ns
+
+    def frame(self, at_ns: int, window_ns: int, slots: int) -> Frame:
+        """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, ending there."""
+        from sessions.frame.build import build
+
+        return build(
+            self._timeline,
+            self.manifest,
+            at_ns=at_ns,
+            window_ns=window_ns,
+            slots=slots,
+            live=self.live,
+            killed=not self.live and not self._ended,
+            session=self.directory.name,
+            limits=self._limits,
+        )
+
+    def close(self) -> None:
+        self._files.close()

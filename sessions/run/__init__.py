@@ -1,0 +1,1 @@
+"""A live run: launched, supervised, commanded, ended."""

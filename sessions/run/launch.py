@@ -1,0 +1,146 @@
+"""Hands a new run to its host, a process of its own, and hears what becomes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import select
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+
+from loadgen.version import VERSION
+from sessions.plan.config import RunConfig
+from sessions.run.prestart import HostProcess, start_host
+from sessions.store.directory import create
+from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo, write
+
+LOG_FILE = "host.log"
+
+
+class LaunchError(Exception):
+    """The run was refused before any load: one line, and the exit code it stands for."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Orders(msgspec.Struct):
+    """What the host reads on its stdin. The key goes nowhere else."""
+
+    directory: str
+    config: RunConfig
+    api_key: str | None = None
+
+    def __repr__(self) -> str:
+        return "Orders(***)"
+
+
+class HostWord(msgspec.Struct, omit_defaults=True):
+    """What the host says on its stdout: one line, `running` or `refused`."""
+
+    state: str
+    message: str = ""
+    exit_code: int = 0
+
+
+class Launched:
+    """A host that was started. `directory` is the session; it may still be refused."""
+
+    def __init__(self, directory: Path, process: HostProcess) -> None:
+        self.directory = directory
+        self.process = process
+        self._heard = b""
+        self._word: HostWord | None = None
+
+    def wait_ready(self, timeout_s: float = 60.0) -> None:
+        """Returns once load is on its way.
+
+        Raises:
+            LaunchError: the host refused, died, or took longer than `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._word is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise LaunchError(f"{self.directory.name}: the host did not start within {timeout_s:g} s", 3)
+            self._listen(left)
+        if self._word.state != "running":
+            raise LaunchError(self._word.message, self._word.exit_code)
+
+    def poll_error(self) -> LaunchError | None:
+        """The refusal, if there is one by now; never waits."""
+        if self._word is None:
+            self._listen(0)
+        if self._word is None or self._word.state == "running":
+            return None
+        return LaunchError(self._word.message, self._word.exit_code)
+
+    def _listen(self, timeout_s: float) -> None:
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], timeout_s)
+        if not ready:
+            return
+        data = os.read(self.process.stdout.fileno(), 65536)
+        self._heard += data
+        if b"\n" in self._heard:
+            self._word = msgspec.json.decode(self._heard.partition(b"\n")[0], type=HostWord)
+        elif not data:
+            self._word = HostWord("refused", self._last_words(), 1)
+
+    def _last_words(self) -> str:
+        try:
+            lines = (self.directory / LOG_FILE).read_text(errors="replace").strip().splitlines()
+        except OSError:
+            lines = []
+        last = lines[-1] if lines else "no word"
+        return (
+            f"{self.directory.name}: the session host died at once ({last}); see {self.directory / LOG_FILE}"
+        )
+
+
+def launch(
+    config: RunConfig,
+    *,
+    root: Path,
+    api_key: str | None,
+    host: Callable[[], HostProcess] = start_host,
+) -> Launched:
+    """Makes the session's directory and tells its host, which outlives us, our terminal and our login.
+
+    Args:
+        host: gives one that waits for orders.
+
+    Raises:
+        sessions.store.manifest.SessionError: the directory cannot be made.
+        OSError: no process can be started.
+    """
+    now = datetime.now(timezone.utc).astimezone()
+    directory = create(root, config.name or "run", now)
+    write(
+        directory,
+        Manifest(
+            session=SessionInfo(
+                id=directory.name,
+                name=config.name or directory.name,
+                started_at=now.isoformat(timespec="milliseconds"),
+                ttftop_version=VERSION,
+                python=platform.python_version(),
+                host=os.uname().nodename,
+            ),
+            clock=ClockAnchor(origin_unix_ns=time.time_ns(), origin_monotonic_ns=time.monotonic_ns()),
+            config=config,
+        ),
+    )
+    process = host()
+    orders = msgspec.json.encode(Orders(str(directory), config, api_key))
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # one that is dead tells so by its silence
+        process.stdin.write(orders)
+        process.stdin.close()
+    return Launched(directory, process)

@@ -1,0 +1,54 @@
+"""Before the load: what the server can do, and whether the words of `--telemetry` mean something."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from sessions.plan.config import RunConfig, WorkloadConfig
+from sessions.run.launch import HostWord
+
+if TYPE_CHECKING:
+    from loadgen.probe.result import Probed
+    from loadgen.worker_config import Address
+
+
+class Scouted(NamedTuple):
+    probed: Probed
+    address: Address
+    """Where the load's connections go: the server, or the proxy before it."""
+
+
+async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str], None]) -> Scouted | HostWord:
+    """Asks the server; the refusal if the run cannot be."""
+    # httpx brings a command line of its own, whose rich, click and pygments take longer to import than httpx
+    # does, while the first request waits. Told that there is none, it goes without.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    from loadgen.probe.probe import probe
+    from loadgen.probe.result import ProbeError
+    from loadgen.target.api_key import ApiKey
+    from loadgen.target.url import TargetError, parse_target
+    from telemetry.source import TelemetryError
+    from telemetry.source_spec import asked
+
+    target = config.target
+    try:
+        where = parse_target(target.url, ca_file=target.ca_file, insecure=target.insecure, proxy=target.proxy)
+        asked(config.telemetry)
+        probed = await probe(
+            where,
+            None if api_key is None else ApiKey(api_key, "the run's orders"),
+            model=target.model,
+            endpoint=target.endpoint,
+            input_tokens=config.workload.input_tokens,
+            output_tokens=config.workload.output_tokens,
+            seed=config.load.seed,
+            on_note=on_note,
+            lengths_given=config.workload != WorkloadConfig(),
+        )
+    except (TargetError, TelemetryError) as error:
+        return HostWord("refused", str(error), 2)
+    except ProbeError as error:
+        return HostWord("refused", str(error), error.exit_code)
+    return Scouted(probed, where.hop)

@@ -1,0 +1,95 @@
+"""What the load workers of a run are told, worked out from what was asked and what the probe learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from loadgen.worker_config import Plan
+from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
+from sessions.plan.config import LoadConfig, RunConfig
+from sessions.run.capacity import (
+    descriptor_limit,
+    descriptor_warning,
+    descriptors_for,
+    planned_events_per_s,
+    workers_for,
+)
+from sessions.run.load_control import opening
+
+if TYPE_CHECKING:
+    from loadgen.probe.result import Probed
+    from loadgen.worker_config import Address
+
+
+def planned_client(config: RunConfig) -> dict[str, Any]:
+    """How many workers the load needs, and what that rests on: the manifest's `client`."""
+    load, tokens = config.load, config.workload.output_tokens
+    known = valid_here()
+    capacity = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
+    return {
+        "workers": workers_for(load, tokens, capacity, cores()),
+        "planned_events_per_s": planned_events_per_s(load, tokens),
+        "calibrated_events_per_s": None if known is None else known.events_per_s,
+        "calibrated_at": None if known is None else known.measured_at,
+        "descriptor_limit": descriptor_limit(),
+    }
+
+
+def descriptors_short(load: LoadConfig, probed: Probed, workers: int) -> str:
+    """One line when the load may need more file descriptors than there are, else empty."""
+    took = [warm.total_ms / 1e3 / max(1, warm.output_tokens or warm.chunks) for warm in probed.warm_ups]
+    request_s = min(took) * probed.output_tokens if took else None
+    return descriptor_warning(descriptors_for(load, workers, request_s), descriptor_limit(), workers)
+
+
+def worker_plans(
+    config: RunConfig,
+    probed: Probed,
+    address: Address,
+    workers: int,
+    *,
+    origin_ns: int,
+    start_ns: int,
+    end_ns: int | None,
+) -> list[Plan]:
+    """One plan a worker. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
+    load = config.load
+    return [
+        Plan(
+            worker=number,
+            workers=workers,
+            origin_ns=origin_ns,
+            address=address,
+            template=probed.template,
+            prompt=probed.prompt,
+            output_tokens=probed.output_tokens,
+            load=opening(load, start_ns),
+            start_ns=start_ns,
+            end_ns=end_ns,
+            requests=load.requests,
+            max_in_flight=load.max_in_flight,
+            seed=load.seed,
+            chunk_counts=probed.chunk_counts,
+            one_token_chunks=probed.capabilities.one_token_chunks is not False,
+        )
+        for number in range(workers)
+    ]
+
+
+def server_facts(probed: Probed) -> dict[str, Any]:
+    """What the manifest keeps of the probe: never the headers, one of which holds the key."""
+    capabilities = msgspec.structs.asdict(probed.capabilities)
+    return {
+        "model": probed.model,
+        "endpoint": probed.template.endpoint,
+        "prompt": probed.prompt.form,
+        "fields": sorted(probed.template.fields),
+        "input_exact": probed.input_exact,
+        "chunk_counts": probed.chunk_counts,
+        "simulated": probed.capabilities.simulated,
+        "probe_requests": probed.requests,
+        "warm_ups": [msgspec.structs.asdict(warm_up) for warm_up in probed.warm_ups],
+        "capabilities": {name: value for name, value in capabilities.items() if value is not None},
+    }

@@ -1,0 +1,140 @@
+"""Where sessions live and how they are named. A session is a directory with a `session.toml`."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+
+from sessions.store.manifest import FILE, Manifest, SessionError, read
+
+LOCK_FILE = "lock"
+_NAME_CAP = 60
+
+
+def default_root() -> Path:
+    """The directory that holds a user's sessions unless told otherwise."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("ttftop", appauthor=False)) / "sessions"
+
+
+def create(root: Path, name: str, now: datetime) -> Path:
+    """Makes the directory of a new session, mode 0700: `YYYYMMDD-HHMMSS-name`, with `-2` when it is taken.
+
+    Characters of `name` other than `[A-Za-z0-9._-]` become `-`.
+
+    Raises:
+        SessionError: the directory cannot be made.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:_NAME_CAP] or "run"
+    stem = f"{now:%Y%m%d-%H%M%S}-{plain}"
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            directory = root / (stem if number == 1 else f"{stem}-{number}")
+            try:
+                directory.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            return directory
+    except OSError as error:
+        raise SessionError(f"{error.filename or root}: {error.strerror}") from None
+    raise SessionError(f"{root}: a thousand sessions named {stem}")
+
+
+def listing(root: Path) -> list[Path]:
+    """The sessions under `root`, newest first; [] when there is no such directory."""
+    try:
+        entries = list(os.scandir(root))
+    except OSError:
+        return []
+    found = [Path(entry.path) for entry in entries if (Path(entry.path) / FILE).is_file()]
+    return sorted(found, key=lambda path: (path.name[:15], _changed(path)), reverse=True)
+
+
+def _changed(directory: Path) -> int:
+    try:
+        return directory.stat().st_ctime_ns
+    except OSError:
+        return 0
+
+
+def find(root: Path, text: str) -> Path:
+    """The session that a person means: a path, an id, the start of one, a name; `last` or "" is the newest.
+
+    Several sessions of exactly that name: the newest.
+
+    Raises:
+        SessionError: none, or more than one fits.
+    """
+    if text and (os.sep in text or text in (".", "..")):
+        path = Path(text).expanduser()
+        return path.parent if path.name == FILE else path
+    sessions = listing(root)
+    if text in ("", "last"):
+        if not sessions:
+            raise SessionError(f"{root}: no sessions yet")
+        return sessions[0]
+    for fits in (
+        [path for path in sessions if path.name == text],
+        [path for path in sessions if path.name[16:] == text or _name(path) == text][:1],
+        [path for path in sessions if path.name.startswith(text)],
+    ):
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            some = ", ".join(path.name for path in fits[:3])
+            raise SessionError(
+                f"{text}: {len(fits)} sessions begin so ({some}{', ...' if len(fits) > 3 else ''})"
+            )
+    if (Path(text) / FILE).is_file():
+        return Path(text)
+    raise SessionError(f"{text}: no session of that id, name or path in {root}")
+
+
+def _name(directory: Path) -> str | None:
+    try:
+        manifest: Manifest = read(directory)
+    except SessionError:
+        return None
+    return manifest.session.name
+
+
+def hold_lock(directory: Path) -> int:
+    """Marks the session as live for as long as this process lives: the descriptor that holds the lock.
+
+    Raises:
+        SessionError: another process holds it, or the file cannot be made.
+    """
+    path = directory / LOCK_FILE
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SessionError(f"{path}: {error.strerror}") from None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise SessionError(f"{directory}: another ttftop is recording this session") from None
+    return fd
+
+
+def is_live(directory: Path) -> bool:
+    """A host holds the session's lock right now."""
+    try:
+        fd = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # Shared, so that two readers asking at once do not take each other for the host.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False

@@ -1,0 +1,290 @@
+"""Following the files of a session that somebody may still be appending to (`sessions.store.journal`).
+
+A session is untrusted input: what is read at once, a line, and the text of a compressed file are bounded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+import zlib
+from pathlib import Path
+
+from sessions.store.journal import request_paths, timeline_paths
+from sessions.store.parse import LINE_CAP_BYTES, BadLine, parse
+from sessions.store.records import AnyRecord
+
+POLL_CAP_BYTES = 8 << 20
+FILE_CAP_BYTES = 2 << 30
+FILES_CAP = 1024
+
+
+class LineReader:
+    """Bytes in, records out; keeps a torn tail, counts what is no record.
+
+    `corrupt` holds `(offset, why)` of the first lines that were no records (offset in the text, bytes),
+    `corrupt_count` how many there were, `skipped` how many lines were of an unknown kind.
+    """
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        self.corrupt: list[tuple[int, str]] = []
+        self.corrupt_count = 0
+        self._tail = b""
+        self._offset = 0
+        self._in_long_line = False
+
+    @property
+    def torn_bytes(self) -> int:
+        """Bytes after the last line end: a line still being written, or cut off by a kill."""
+        return len(self._tail)
+
+    @property
+    def torn(self) -> bool:
+        """Something at the end is not whole."""
+        return self.torn_bytes > 0
+
+    def refuse(self, offset: int, why: str) -> None:
+        self.corrupt_count += 1
+        if len(self.corrupt) < 20:
+            self.corrupt.append((offset, why[:200]))
+
+    def forget_tail(self) -> None:
+        self._offset += len(self._tail)
+        self._tail = b""
+
+    def feed(self, data: bytes) -> list[AnyRecord]:
+        records: list[AnyRecord] = []
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        for line in lines:
+            offset = self._offset
+            self._offset += len(line) + 1
+            if self._in_long_line:
+                self._in_long_line = False
+            elif len(line) > LINE_CAP_BYTES:
+                self.refuse(offset, f"line of {len(line)} bytes, allowed {LINE_CAP_BYTES}")
+            elif line.strip():
+                try:
+                    record = parse(line)
+                except BadLine as error:
+                    self.refuse(offset, str(error))
+                else:
+                    if record is None:
+                        self.skipped += 1
+                    else:
+                        records.append(record)
+        if len(self._tail) > LINE_CAP_BYTES or (self._in_long_line and self._tail):
+            if not self._in_long_line:
+                self.refuse(self._offset, f"line of more than {LINE_CAP_BYTES} bytes")
+            self._in_long_line = True
+            self.forget_tail()
+        return records
+
+
+class _RawFile:
+    """New bytes of a file that may not exist yet; a regular file, or nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self._fd = -1
+
+    def read(self, most: int) -> bytes:
+        if self._fd < 0:
+            try:
+                # A FIFO planted in a session must not hang whoever opens it, nor a link lead out of it.
+                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+            except OSError:
+                return b""
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                os.close(fd)
+                return b""
+            self._fd = fd
+        try:
+            data = os.pread(self._fd, min(most, max(0, FILE_CAP_BYTES - self.offset)), self.offset)
+        except OSError:
+            return b""
+        self.offset += len(data)
+        return data
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Follower(LineReader):
+    """The records of a file of JSON lines, each once, as they come."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.behind = False
+        """The last poll stopped at its bound: more may be there now."""
+        self._raw = _RawFile(path)
+
+    def poll(self) -> list[AnyRecord]:
+        """What is new since the last poll, whole lines only; [] while the file does not exist."""
+        data = self._raw.read(POLL_CAP_BYTES)
+        self.behind = len(data) == POLL_CAP_BYTES
+        return self.feed(data) if data else []
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+_MEMBER_START = b"\x1f\x8b\x08"
+_CHUNK_BYTES = 64 << 10
+
+
+class GzipFollower(LineReader):
+    """The records of a row of gzip members, each once, as they come.
+
+    Lines of a torn last member are given as far as they decompress. A damaged member is counted as corrupt
+    and the next one is looked for. Reading stops for good at `FILE_CAP_BYTES` of text.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.behind = False
+        """The last poll stopped at its bound: more may be there now."""
+        self._raw = _RawFile(path)
+        self._member: zlib._Decompress | None = None
+        self._input = b""
+        self._lost = False
+        self._ended = False
+        self._text_bytes = 0
+
+    def poll(self) -> list[AnyRecord]:
+        """What is new since the last poll, whole lines only; [] while the file does not exist."""
+        records: list[AnyRecord] = []
+        budget = POLL_CAP_BYTES
+        self.behind = False
+        while not self._ended:
+            if budget <= 0:
+                self.behind = True
+                break
+            text = self._step(min(budget, 1 << 20))
+            if text is None:
+                break
+            budget -= max(len(text), 1 << 10)
+            self._text_bytes += len(text)
+            if self._text_bytes > FILE_CAP_BYTES:
+                self.refuse(self._text_bytes, f"more than {FILE_CAP_BYTES} bytes of text: not read on")
+                self._ended = True
+            elif text:
+                records.extend(self.feed(text))
+        return records
+
+    @property
+    def torn(self) -> bool:
+        return self.torn_bytes > 0 or self._member is not None
+
+    def _step(self, most: int) -> bytes | None:
+        """Up to `most` bytes of text; b"" when only input was used up, None when more input is needed."""
+        if self._lost:
+            return self._find_member()
+        if not self._input:
+            self._input = self._raw.read(_CHUNK_BYTES)
+        if self._member is None:
+            if not self._input:
+                return None
+            self._member = zlib.decompressobj(31)
+        had = len(self._input)
+        try:
+            text = self._member.decompress(self._input, most)
+        except zlib.error as error:
+            self.refuse(self._raw.offset - had, f"gzip: {error}")
+            self.forget_tail()
+            self._member = None
+            self._lost = True
+            self._input = self._input[1:]
+            return b""
+        if self._member.eof:
+            self._input = self._member.unused_data
+            self._member = None
+        else:
+            self._input = self._member.unconsumed_tail
+        return text if text or had else None
+
+    def _find_member(self) -> bytes | None:
+        at = self._input.find(_MEMBER_START)
+        if at >= 0:
+            self._input = self._input[at:]
+            self._lost = False
+            return b""
+        more = self._raw.read(_CHUNK_BYTES)
+        self._input = self._input[1 - len(_MEMBER_START) :] + more
+        return b"" if more else None
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+def following(path: Path) -> Follower | GzipFollower:
+    """The follower that reads a file of this name."""
+    return GzipFollower(path) if path.suffix == ".gz" else Follower(path)
+
+
+class SessionFollower:
+    """All records of a session, each once, as they come, from files that may appear later.
+
+    Records of one file come in its order; of several files, in no order that means anything. `requests`
+    says whether the request lines are wanted; without them only what the screen needs is read.
+    """
+
+    def __init__(self, directory: Path, *, requests: bool) -> None:
+        self._directory, self._requests = directory, requests
+        self._files: dict[Path, Follower | GzipFollower] = {}
+        self._scanned_ns = -1
+
+    def poll(self) -> list[AnyRecord]:
+        """What is new; [] when nothing is. Bounded: see `behind`."""
+        self._scan()
+        records: list[AnyRecord] = []
+        for file in self._files.values():
+            records.extend(file.poll())
+        return records
+
+    @property
+    def behind(self) -> bool:
+        """The last poll stopped at its bound: more may be there now."""
+        return any(file.behind for file in self._files.values())
+
+    def _scan(self) -> None:
+        try:
+            changed_ns = self._directory.stat().st_mtime_ns
+        except OSError:
+            return
+        if changed_ns == self._scanned_ns:
+            return
+        for path in timeline_paths(self._directory)[:FILES_CAP]:
+            if path not in self._files:
+                self._files[path] = following(path)
+        for path in request_paths(self._directory)[:FILES_CAP] if self._requests else []:
+            if path not in self._files:
+                self._files[path] = following(path)
+        # A file made within the clock's grain of this scan would leave the same time behind.
+        self._scanned_ns = changed_ns if time.time_ns() - changed_ns > 2_000_000_000 else -1
+
+    def notes(self) -> list[str]:
+        """One line for every file that was not whole, for a session that is written no more."""
+        said = []
+        for path, file in sorted(self._files.items()):
+            if file.torn:
+                said.append(f"{path.name}: the end was cut off ({file.torn_bytes} bytes of a line dropped)")
+            if file.corrupt_count:
+                offset, why = file.corrupt[0]
+                said.append(f"{path.name}: {file.corrupt_count} damaged, first at byte {offset}: {why}")
+            if file.skipped:
+                said.append(f"{path.name}: {file.skipped} lines of kinds this version does not know")
+        return said
+
+    @property
+    def damaged(self) -> list[str]:
+        """Names of the files of which something is lost, for a session that is written no more."""
+        return [path.name for path, file in sorted(self._files.items()) if file.torn or file.corrupt_count]
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()

@@ -1,0 +1,211 @@
+"""`session.toml`: what was asked, where, and, once it ended, what came out. Written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+import tomli
+import tomli_w
+
+from sessions.plan.config import RunConfig
+
+FILE = "session.toml"
+FORMAT = "ttftop-session"
+VERSION = "1.0"
+CAP_BYTES = 256 << 10
+
+END_REASONS = {
+    "completed": "the run came to its end",
+    "finished": "finished by hand",
+    "interrupted": "interrupted by a signal",
+    "aborted": "aborted by hand: requests in flight were cut off",
+    "orphaned": "stopped itself: no screen was attached any more",
+    "worker_lost": "a load worker died",
+    "target_lost": "the server could not be reached any more",
+    "failed": "the run could not be started",
+    "unsaved": "part of what was measured could not be saved",
+    "killed": "the run was killed: what was on disk is shown",
+}
+"""Reason of an end to the sentence a person reads. `killed` is never written: a reader finds it."""
+
+
+class SessionError(Exception):
+    """A session that cannot be found, read or written: one line naming the path and the cause."""
+
+
+class SessionInfo(msgspec.Struct):
+    id: str
+    name: str
+    started_at: str
+    """RFC 3339 with zone."""
+    ttftop_version: str = ""
+    python: str = ""
+    host: str = ""
+    pid: int = 0
+    """The session host's process."""
+
+
+class ClockAnchor(msgspec.Struct):
+    """The same instant on two clocks: session time 0."""
+
+    origin_unix_ns: int
+    origin_monotonic_ns: int
+
+
+class HostInfo(msgspec.Struct):
+    control_socket: str = ""
+
+
+class EndInfo(msgspec.Struct):
+    reason: str
+    """A key of `END_REASONS`."""
+    ended_at: str
+    """RFC 3339 with zone."""
+    duration_s: float | None = None
+    exit_code: int = 0
+    message: str = ""
+
+
+class Manifest(msgspec.Struct):
+    session: SessionInfo
+    clock: ClockAnchor
+    config: RunConfig
+    server: dict[str, Any] = {}
+    """What the probe learned: `model`, `context_tokens`, `simulated`, `probe_requests`, capabilities."""
+    client: dict[str, Any] = {}
+    """What the load workers were planned with: `workers`, `calibrated_events_per_s`, `descriptors`, ..."""
+    telemetry: dict[str, Any] = {}
+    """What was found and tried: `sources` with their last words, `gpus` (`run.telemetry_inventory`)."""
+    host: HostInfo = msgspec.field(default_factory=HostInfo)
+    end: EndInfo | None = None
+    """None while the run goes on, and for ever when it was killed."""
+    result: dict[str, Any] | None = None
+    """What `sessions.summary.summarise` said when the run ended."""
+    format: str = FORMAT
+    version: str = VERSION
+
+    @property
+    def model(self) -> str:
+        """The model's id, or an empty text while it is not known."""
+        return str(self.server.get("model") or self.config.target.model or "")
+
+    @property
+    def simulated(self) -> bool:
+        return self.server.get("simulated") is True
+
+    @property
+    def target(self) -> str:
+        """URL without credentials."""
+        return without_credentials(self.config.target.url)
+
+
+def without_credentials(url: str) -> str:
+    """`url` without `user:password@`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def read(directory: Path) -> Manifest:
+    """The manifest of a session.
+
+    Raises:
+        SessionError: no session, not ours, of a newer major version, or unreadable.
+    """
+    path = directory / FILE
+    try:
+        fields = tomli.loads(_text(path))
+    except SessionError:
+        raise
+    except (tomli.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise SessionError(f"{path}: not readable as TOML: {_line(error)}") from None
+    if fields.get("format") != FORMAT:
+        raise SessionError(f"{path}: not a ttftop session (format is {fields.get('format')!r:.40})")
+    version = str(fields.get("version"))
+    major = version.partition(".")[0]
+    ours = VERSION.partition(".")[0]
+    if not (major.isascii() and major.isdigit() and len(major) < 6):
+        raise SessionError(f"{path}: version is {version!r:.40}, need a text like {VERSION!r}")
+    if int(major) > int(ours):
+        raise SessionError(
+            f"{path}: written by a newer ttftop (session version {version!r:.40}, this one reads {ours}.x)"
+        )
+    try:
+        return msgspec.convert(fields, Manifest)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise SessionError(f"{path}: {_line(error)}") from None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _text(path: Path) -> str:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise SessionError(f"{path}: no such file, so this is no ttftop session") from None
+    except OSError as error:
+        raise SessionError(f"{path}: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise SessionError(f"{path}: not a regular file")
+    with open(fd, "rb") as file:
+        data = file.read(CAP_BYTES + 1)
+    if len(data) > CAP_BYTES:
+        raise SessionError(f"{path}: more than {CAP_BYTES} bytes, so no manifest of ours")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SessionError(f"{path}: not UTF-8 at byte {error.start}") from None
+
+
+def write(directory: Path, manifest: Manifest) -> None:
+    """Replaces the session's manifest: a reader sees the old one or the new one, also after a power cut.
+
+    The list `steps` of the result is left out where the file would outgrow what `read` takes.
+
+    Raises:
+        SessionError: the disk refused.
+    """
+    fields = _plain(manifest)
+    fields["config"]["target"]["url"] = manifest.target
+    data = tomli_w.dumps(fields).encode()
+    if len(data) > CAP_BYTES and "steps" in fields.get("result", {}):
+        del fields["result"]["steps"]
+        data = tomli_w.dumps(fields).encode()
+    path = directory / FILE
+    fresh = directory / f".{FILE}.{os.getpid()}"
+    try:
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        fresh.replace(path)
+        at = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(at)
+        finally:
+            os.close(at)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise SessionError(f"{path}: {error.strerror}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Tables and plain values, defaults spelled out; TOML knows no null, so what is None is left out."""
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.asdict(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value if item is not None]
+    return value

@@ -1,0 +1,92 @@
+"""The lines the session host writes to `host.jsonl`, and the union of every line a session may hold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from loadgen.records import Request, Tick, WorkerNote
+from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, ServerSample, SourceNote
+
+
+class State(msgspec.Struct, tag="state", tag_field="kind", omit_defaults=True):
+    """The run changed state."""
+
+    t_ns: int
+    state: str
+    """`probing`, `running`, `holding`, `stopped`, `draining`, `ended`."""
+    message: str = ""
+
+
+class LoadChange(msgspec.Struct, tag="load", tag_field="kind", omit_defaults=True):
+    """A change of load, as it took effect."""
+
+    t_ns: int
+    """Session time from which the new curve or concurrency holds."""
+    change: str
+    """`start`, `rate`, `concurrency`, `hold`, `resume`, `stop`, `ramp`."""
+    received_ns: int | None = None
+    """When the host had read the command; None for the start."""
+    rate_rps: float | None = None
+    """Offered rate right after the change; None in a closed loop."""
+    previous_rate_rps: float | None = None
+    concurrency: int | None = None
+    previous_concurrency: int | None = None
+    label: str = ""
+    """A few words for a chart: `10 > 12 rps`, `hold`."""
+
+
+class Mark(msgspec.Struct, tag="mark", tag_field="kind", omit_defaults=True):
+    """Set by a person."""
+
+    t_ns: int
+    text: str = ""
+
+
+class Note(msgspec.Struct, tag="note", tag_field="kind", omit_defaults=True):
+    """Something worth knowing. `level` is `info`, `warning` or `error`."""
+
+    t_ns: int
+    level: str
+    text: str
+
+
+class End(msgspec.Struct, tag="end", tag_field="kind", omit_defaults=True):
+    """The run's last word. `reason` is one of `sessions.store.manifest.END_REASONS`."""
+
+    t_ns: int
+    reason: str
+    message: str = ""
+
+
+HostRecord = State | LoadChange | Mark | Note | End
+TimelineRecord = (
+    Tick
+    | WorkerNote
+    | GpuDevices
+    | GpuSamples
+    | GpuEvent
+    | HostSample
+    | ServerSample
+    | SourceNote
+    | State
+    | LoadChange
+    | Mark
+    | Note
+    | End
+)
+AnyRecord = (
+    Tick
+    | Request
+    | WorkerNote
+    | GpuDevices
+    | GpuSamples
+    | GpuEvent
+    | HostSample
+    | ServerSample
+    | SourceNote
+    | State
+    | LoadChange
+    | Mark
+    | Note
+    | End
+)

@@ -1,0 +1,1 @@
+"""A run as one value, and whether to believe it."""

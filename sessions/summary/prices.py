@@ -1,0 +1,131 @@
+"""What a GPU costs an hour: a table the user keeps, in TOML. Without a table there is no money figure.
+
+Looked for at the path that was given, else in the user's configuration directory. The table that ships
+with ttftop (`sessions/summary/prices.example.toml`) is an example to copy and is never read by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import platformdirs
+import tomli
+
+FILE = "prices.toml"
+EXAMPLE = Path(__file__).with_name("prices.example.toml")
+CAP_BYTES = 256 << 10
+
+
+class PriceError(Exception):
+    """A table that cannot be used: one line naming the file, what is wrong, and what is allowed."""
+
+
+class GpuPrice(msgspec.Struct, frozen=True):
+    """A row `[[gpu]]`."""
+
+    name: str
+    """Whole words of the name that the driver gives the GPU, in any case. The longest that fits holds."""
+    per_hour: float
+    """Money for one GPU for one hour."""
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """A table, and where it was read."""
+
+    gpu: tuple[GpuPrice, ...]
+    currency: str = ""
+    dated: str = ""
+    """The day for which the prices hold, as the table says it."""
+    path: str = ""
+
+    def per_hour(self, gpu_name: str) -> float | None:
+        """The price of one GPU for an hour; None when the table does not know it."""
+        fitting = [row for row in self.gpu if _named(row.name, gpu_name)]
+        return max(fitting, key=lambda row: len(row.name)).per_hour if fitting else None
+
+    def together_per_hour(self, gpu_names: Sequence[str]) -> float | None:
+        """The price of all of them for an hour; None when there are none or one has no price."""
+        each = [self.per_hour(name) for name in gpu_names]
+        known = [price for price in each if price is not None]
+        return sum(known) if known and len(known) == len(each) else None
+
+
+def _named(words: str, gpu_name: str) -> bool:
+    """`L4` is in `NVIDIA L4`, not in `NVIDIA L40S`."""
+    return re.search(rf"(?<![^\W_]){re.escape(words)}(?![^\W_])", gpu_name, re.IGNORECASE) is not None
+
+
+def default_path() -> Path:
+    """Where a user's own table is looked for."""
+    return Path(platformdirs.user_config_dir("ttftop", appauthor=False)) / FILE
+
+
+def load(path: Path | None = None) -> Prices | None:
+    """The table at `path`; without one the user's own, or None when there is none.
+
+    Raises:
+        PriceError: it cannot be read, or is no table of prices.
+    """
+    if path is None and not default_path().is_file():
+        return None
+    path = default_path() if path is None else path
+    try:
+        with path.open("rb") as file:
+            text = file.read(CAP_BYTES + 1)
+        if len(text) > CAP_BYTES:
+            raise PriceError(f"{path}: larger than {CAP_BYTES >> 10} KiB, which no table of prices is")
+        table = msgspec.convert(tomli.loads(text.decode("utf-8")), Prices)
+    except OSError as error:
+        raise PriceError(f"{path}: {error.strerror} (an example to copy: {EXAMPLE})") from None
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PriceError(f"{path}: not TOML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise PriceError(f"{path}: {error} (an example to copy: {EXAMPLE})") from None
+    for row in table.gpu:
+        if not row.name.strip():
+            raise PriceError(f"{path}: a [[gpu]] without a name would fit every GPU")
+        if not 0 <= row.per_hour < 1e9:
+            raise PriceError(f"{path}: {row.name}: per_hour = {row.per_hour:g}, need a price of 0 or more")
+    return msgspec.structs.replace(table, path=str(path))
+
+
+def per_million(per_hour: float, tokens_per_s: float | None) -> float | None:
+    """Money for a million tokens at a steady rate; None where no tokens came."""
+    return per_hour / 3600 / tokens_per_s * 1e6 if tokens_per_s is not None and tokens_per_s > 0 else None
+
+
+def cost(
+    prices: Prices | None,
+    gpu_names: Sequence[str],
+    seconds: float,
+    output_tokens: float,
+    input_tokens: float | None,
+) -> dict[str, object] | None:
+    """For a summary: what the GPUs cost while the load ran. None without a table.
+
+    Args:
+        gpu_names: one a GPU that is counted, as the driver names it.
+        seconds: how long they were held.
+        output_tokens: that came in that time.
+        input_tokens: that were sent in it; None when not known.
+    """
+    if prices is None:
+        return None
+    missing = sorted({name for name in gpu_names if prices.per_hour(name) is None})
+    per_hour = prices.together_per_hour(gpu_names)
+    output_tps = output_tokens / seconds if seconds > 0 else None
+    total_tps = None if input_tokens is None or seconds <= 0 else (output_tokens + input_tokens) / seconds
+    return {
+        "currency": prices.currency,
+        "dated": prices.dated,
+        "table": prices.path,
+        "per_hour": per_hour,
+        "gpus": len(gpu_names),
+        "gpus_without_price": missing,
+        "total": None if per_hour is None else per_hour * seconds / 3600,
+        "per_million_output_tokens": None if per_hour is None else per_million(per_hour, output_tps),
+        "per_million_tokens": None if per_hour is None else per_million(per_hour, total_tps),
+    }

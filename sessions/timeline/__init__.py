@@ -1,0 +1,1 @@
+"""The one fold: records to columns by time."""

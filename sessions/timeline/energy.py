@@ -1,0 +1,163 @@
+"""Joules over exactly a span of time, from what a GPU said at some instants. Pure.
+
+The card's own energy counter comes first. Between two readings power is taken as constant, so a span that
+begins or ends between them gets its share. Where there is no counter, power is integrated over time by the
+trapezoid rule, and the result says so. What is not known is a gap, and is never counted as 0 W.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sessions.timeline.columns import Floats, Table
+from sessions.timeline.devices import GpuColumns, powered
+
+GAP_SHARE = 0.01
+"""Of a span; with more of it unknown, nothing is divided by its joules."""
+
+_POWER_HOLE = 4.0
+"""In usual intervals: readings of power further apart leave a gap between them. A counter needs no such
+limit, because it goes on counting while nobody asks."""
+_POWER_HOLE_LEAST_NS = 2e9
+_REACH = 1.5
+"""In usual intervals: how far beyond its first and last reading a curve still holds."""
+
+
+class Energy(NamedTuple):
+    """What one or several GPUs used over a span."""
+
+    joules: float | None
+    """Of the part that is known; None when nothing is."""
+    gap_s: float
+    """How much of the span is not known, seconds; of several GPUs, the longest."""
+    integrated: bool = False
+    """Some of it rests on power readings, not on a counter."""
+
+    def whole(self, seconds: float) -> float | None:
+        """The joules, if next to all of a span of `seconds` is known."""
+        return self.joules if self.gap_s <= GAP_SHARE * seconds else None
+
+
+class EnergyCurve:
+    """One GPU's power over time, as far as it is known.
+
+    Args:
+        times_ns: when it was read, ascending.
+        counter_j: the card's energy counter, joules since some past instant, NaN where it was not had.
+        power_w: its power, NaN where it was not had.
+    """
+
+    def __init__(self, times_ns: Floats, counter_j: Floats, power_w: Floats) -> None:
+        t, first, last = _counted(times_ns, counter_j)
+        self.integrated = not len(first)
+        if self.integrated:
+            t, first, last = _integrated(times_ns, power_w)
+        self._t, self._first = t, np.nan_to_num(first)
+        span_s = np.diff(t) / 1e9
+        self._slope = np.nan_to_num(last - first) / span_s
+        known = np.isfinite(first)
+        joules = np.where(known, np.nan_to_num(first + last) / 2 * span_s, 0.0)
+        self._known = known
+        self._joules = np.concatenate([[0.0], np.cumsum(joules)])
+        self._seconds = np.concatenate([[0.0], np.cumsum(np.where(known, span_s, 0.0))])
+
+    def over(self, from_ns: float, to_ns: float) -> Energy:
+        """Energy used in `[from_ns, to_ns]`."""
+        length_s = max(to_ns - from_ns, 0.0) / 1e9
+        if not len(self._first):
+            return Energy(None, length_s)
+        (from_j, from_s), (to_j, to_s) = self._upto(from_ns), self._upto(to_ns)
+        covered_s = to_s - from_s
+        gap_s = max(length_s - covered_s, 0.0)
+        if covered_s <= 0 and length_s > 0:
+            return Energy(None, length_s)
+        return Energy(to_j - from_j, 0.0 if gap_s < 1e-9 else gap_s, self.integrated)
+
+    def _upto(self, t_ns: float) -> tuple[float, float]:
+        """Joules and known seconds from the curve's beginning to an instant."""
+        t_ns = min(max(t_ns, float(self._t[0])), float(self._t[-1]))
+        i = min(max(int(np.searchsorted(self._t, t_ns, side="right")) - 1, 0), len(self._first) - 1)
+        joules, seconds = float(self._joules[i]), float(self._seconds[i])
+        if self._known[i]:
+            dt = (t_ns - float(self._t[i])) / 1e9
+            joules += float(self._first[i]) * dt + float(self._slope[i]) * dt * dt / 2
+            seconds += dt
+        return joules, seconds
+
+
+def curves(gpus: dict[str, GpuColumns], at_ns: int, since_ns: float = -np.inf) -> list[EnergyCurve]:
+    """One each of the GPUs that the load runs on, from what was read from `since_ns` up to `at_ns`."""
+    return [curve_of(gpu.samples(at_ns), at_ns, since_ns) for gpu in powered(gpus, at_ns)]
+
+
+def curve_of(samples: Table, at_ns: float, since_ns: float = -np.inf) -> EnergyCurve:
+    a, b = samples.upto(np.array([since_ns, at_ns])).tolist()
+    return EnergyCurve(*(samples[name][a:b] for name in ("t", "energy_j", "power_w")))
+
+
+def used(parts: Sequence[EnergyCurve], from_ns: float, to_ns: float) -> Energy:
+    """What several GPUs used in `[from_ns, to_ns]`."""
+    return together([part.over(from_ns, to_ns) for part in parts], max(to_ns - from_ns, 0.0) / 1e9)
+
+
+def together(parts: Sequence[Energy], seconds: float) -> Energy:
+    """Several GPUs as one: one of which nothing is known leaves all of the span a gap."""
+    known = [part.joules for part in parts if part.joules is not None]
+    if not known:
+        return Energy(None, seconds)
+    return Energy(sum(known), max(part.gap_s for part in parts), any(part.integrated for part in parts))
+
+
+def described(energy: Energy, seconds: float, output_tokens: float) -> dict[str, object]:
+    """For a summary: the joules, where they come from, and what a token takes of them."""
+    joules = energy.whole(seconds)
+    return {
+        "joules": energy.joules,
+        "source": None if energy.joules is None else "integrated" if energy.integrated else "counter",
+        "gap_s": energy.gap_s,
+        "mean_w": joules / seconds if joules is not None and seconds > 0 else None,
+        "j_per_output_token": joules / output_tokens if joules is not None and output_tokens > 0 else None,
+        "output_tps_per_w": output_tokens / joules if joules else None,
+    }
+
+
+def _counted(times_ns: Floats, counter_j: Floats) -> tuple[Floats, Floats, Floats]:
+    """Bounds of segments, and power at the beginning and end of each: NaN where the counter went back.
+
+    A reading that repeats the one before is left out: an exporter that refreshes every 30 s repeats one
+    a hundred times, and a GPU never draws nothing.
+    """
+    known = np.isfinite(counter_j)
+    t, counter = times_ns[known], counter_j[known]
+    moved = np.concatenate([[True], (np.diff(counter) != 0) & (np.diff(t) > 0)]) if len(t) else known[:0]
+    t, counter = t[moved], counter[moved]
+    if len(t) < 2:
+        return np.empty(0), np.empty(0), np.empty(0)
+    gained = np.diff(counter)
+    watts = np.where(gained >= 0, gained, np.nan) * 1e9 / np.diff(t)
+    return _reaching(t, watts, watts)
+
+
+def _integrated(times_ns: Floats, power_w: Floats) -> tuple[Floats, Floats, Floats]:
+    known = np.isfinite(power_w)
+    t, power = times_ns[known], power_w[known]
+    moved = np.concatenate([[True], np.diff(t) > 0]) if len(t) else known[:0]
+    t, power = t[moved], power[moved]
+    if len(t) < 2:
+        return np.empty(0), np.empty(0), np.empty(0)
+    apart = np.diff(t)
+    hole = apart > max(_POWER_HOLE * float(np.median(apart)), _POWER_HOLE_LEAST_NS)
+    return _reaching(t, np.where(hole, np.nan, power[:-1]), np.where(hole, np.nan, power[1:]))
+
+
+def _reaching(t: Floats, first: Floats, last: Floats) -> tuple[Floats, Floats, Floats]:
+    """With a segment more at both ends, in which the power at that end holds on."""
+    reach = _REACH * float(np.median(np.diff(t)))
+    return (
+        np.concatenate([[t[0] - reach], t, [t[-1] + reach]]),
+        np.concatenate([first[:1], first, last[-1:]]),
+        np.concatenate([first[:1], last, last[-1:]]),
+    )

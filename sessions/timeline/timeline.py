@@ -1,0 +1,309 @@
+"""The fold: any session's timeline records, in any order, to columns by time.
+
+What is asked about an instant depends only on records up to that instant, so a live run and its replay
+give the same answer for it. An hour of one busy worker and 8 GPUs takes about 45 MB, most of it sketches of
+token gaps.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from loadgen.records import Tick, WorkerNote
+from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, State
+from sessions.timeline.columns import Floats, Ints, SketchLog, Table, quantiles_ns
+from sessions.timeline.devices import GpuColumns, HostColumns, ServerColumns, or_nan
+from telemetry.records import (
+    GpuDevice,
+    GpuDevices,
+    GpuEvent,
+    GpuSamples,
+    HostSample,
+    ServerSample,
+    SourceNote,
+)
+
+METRICS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag")
+COUNTS = (
+    *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries", "connects"),
+    *("chunks", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
+)
+GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
+KINDS_CAP = 256
+"""Error kinds, devices and sources kept apart; a session that names more is not one of ours."""
+EVENTS_CAP = 20_000
+
+
+class Event(NamedTuple):
+    """Something that happened once. Sorts by time; equal times sort the same whatever came first."""
+
+    t_ns: int
+    kind: str
+    """As `sessions.frame.schema.ChartMark.kind`."""
+    label: str
+
+
+class Timeline:
+    """Applies records, answers questions about spans of session time."""
+
+    def __init__(self) -> None:
+        self._ticks = Table(("t", "dt", "worker", *COUNTS, *GAUGES))
+        self._sketches = {name: SketchLog() for name in METRICS}
+        self._errors: dict[str, Table] = {}
+        self._newest_tick_ns: dict[int, int] = {}
+        self.gpus: dict[str, GpuColumns] = {}
+        self.servers: dict[str, ServerColumns] = {}
+        self.hosts: dict[str, HostColumns] = {}
+        """Servers and hosts by source."""
+        self.sources: dict[str, list[tuple[int, bool, str]]] = {}
+        """By source: when it was found or lost, whether it works, and the sentence about it."""
+        self._reach: list[tuple[int, int, bool]] = []
+        """When a worker (by number) lost the server, or could reach it again."""
+        self._simulated_ns: int | None = None
+        self.states: list[tuple[int, str, str]] = []
+        self.loads: list[LoadChange] = []
+        self.events: list[Event] = []
+        self.end: End | None = None
+        self.clock_error_ns: int | None = None
+        """The worst that a worker said of the times it translates from the kernel's clock."""
+        self.newest_ns = 0
+        """The latest time of any record."""
+
+    # taking in
+
+    def apply(self, record: AnyRecord) -> None:
+        """Takes one record in; request lines are no part of a timeline and change nothing."""
+        take = _TAKERS.get(type(record))
+        if take is not None:
+            take(self, record)
+            self.newest_ns = max(self.newest_ns, record.t_ns)  # type: ignore[union-attr]  # no Request
+
+    def _tick(self, tick: Tick) -> None:
+        self._newest_tick_ns[tick.worker] = max(self._newest_tick_ns.get(tick.worker, 0), tick.t_ns)
+        self._ticks.add(
+            (
+                tick.t_ns,
+                max(tick.dt_ns, 1),
+                tick.worker,
+                *(getattr(tick, name) for name in COUNTS),
+                tick.in_flight,
+                tick.backlog,
+                or_nan(tick.rate_rps),
+                or_nan(tick.concurrency),
+                tick.loop_lag_max_ns,
+                tick.cpu_ns,
+            )
+        )
+        for name, log in self._sketches.items():
+            log.add(getattr(tick, name))
+        for kind, count in tick.errors.items():
+            name = kind if kind in self._errors or len(self._errors) < KINDS_CAP else "other"
+            self._errors.setdefault(name, Table(("t", "count"))).add((tick.t_ns, count))
+
+    def _worker_note(self, note: WorkerNote) -> None:
+        if note.clock_error_ns is not None:
+            self.clock_error_ns = max(note.clock_error_ns, self.clock_error_ns or 0)
+        if note.event in ("backing_off", "reachable_again") and len(self._reach) < EVENTS_CAP:
+            insort(self._reach, (note.t_ns, note.worker, note.event == "reachable_again"))
+        kind = _NOTE_KINDS.get(note.event)
+        if kind is not None:
+            words = _NOTE_WORDS.get(note.event, note.event.replace("_", " "))
+            self._happened(note.t_ns, kind, f"{words}: {note.message}" if note.message else words)
+
+    def _gpu_devices(self, record: GpuDevices) -> None:
+        if record.simulated:
+            known_ns = record.t_ns if self._simulated_ns is None else self._simulated_ns
+            self._simulated_ns = min(record.t_ns, known_ns)
+        for device in record.devices:
+            known = self._gpu(device.gpu, record.t_ns)
+            if known is not None:
+                known.describe(record.t_ns, record.source, device)
+
+    def _gpu_samples(self, record: GpuSamples) -> None:
+        for sample in record.gpus:
+            known = self._gpu(sample.gpu, record.t_ns)
+            if known is not None:
+                known.take(record, sample)
+
+    def _gpu(self, key: str, t_ns: int) -> GpuColumns | None:
+        """The columns of a GPU, new or known; None when there are too many."""
+        known = self.gpus.get(key)
+        if known is None:
+            if len(self.gpus) >= KINDS_CAP:
+                return None
+            number = key.rpartition("#")[2]
+            index = int(number) if number.isdecimal() and number.isascii() and len(number) < 6 else 0
+            known = self.gpus[key] = GpuColumns(t_ns, GpuDevice(key, index))
+        known.since_ns = min(known.since_ns, t_ns)
+        return known
+
+    def _gpu_event(self, record: GpuEvent) -> None:
+        kind = "error" if record.event in _GPU_ERRORS else "warning"
+        code = "" if record.code is None else f" {record.code}"
+        known = self._gpu(record.gpu, record.t_ns) if record.gpu else None
+        if known is not None:
+            known.happened(record)
+        self._happened(record.t_ns, kind, record.text or f"GPU {record.event}{code}")
+
+    def _server(self, record: ServerSample) -> None:
+        if record.source in self.servers or len(self.servers) < KINDS_CAP:
+            self.servers.setdefault(record.source, ServerColumns()).take(record)
+
+    def _host(self, record: HostSample) -> None:
+        if record.source in self.hosts or len(self.hosts) < KINDS_CAP:
+            self.hosts.setdefault(record.source, HostColumns(record.host)).take(record)
+
+    def _source(self, record: SourceNote) -> None:
+        if record.source in self.sources or len(self.sources) < KINDS_CAP:
+            insort(self.sources.setdefault(record.source, []), (record.t_ns, record.ok, record.message))
+        self._happened(record.t_ns, "note" if record.ok else "warning", record.message)
+
+    def _state(self, record: State) -> None:
+        if len(self.states) < EVENTS_CAP:
+            insort(self.states, (record.t_ns, record.state, record.message))
+        if record.state == "draining":  # of the others a change of load tells
+            self._happened(record.t_ns, "state", record.state)
+
+    def _load(self, record: LoadChange) -> None:
+        if len(self.loads) < EVENTS_CAP:
+            insort(self.loads, record, key=lambda load: (load.t_ns, load.received_ns or 0, load.label))
+        self._happened(record.t_ns, "load", record.label or record.change)
+
+    def _mark(self, record: Mark) -> None:
+        self._happened(record.t_ns, "mark", record.text or "mark")
+
+    def _note(self, record: Note) -> None:
+        kind = record.level if record.level in ("warning", "error") else "note"
+        self._happened(record.t_ns, kind, record.text)
+
+    def _end(self, record: End) -> None:
+        if self.end is None or record.t_ns < self.end.t_ns:
+            self.end = record
+        self._happened(record.t_ns, "end", record.reason)
+
+    def _happened(self, t_ns: int, kind: str, label: str) -> None:
+        if len(self.events) < EVENTS_CAP:
+            insort(self.events, Event(t_ns, kind, label))
+
+    # spans
+
+    @property
+    def first_ns(self) -> int:
+        """When load began; 0 when it has not."""
+        if self.loads:
+            return self.loads[0].t_ns
+        ticks = self.ticks
+        return int((ticks["t"] - ticks["dt"]).min()) if len(ticks) else 0
+
+    @property
+    def workers(self) -> list[int]:
+        """Numbers of the workers heard of, ascending."""
+        return sorted(self._newest_tick_ns)
+
+    @property
+    def known_ns(self) -> int:
+        """The latest instant about which all is known that will be: what a live screen shows.
+
+        Workers close their ticks within milliseconds of each other; one that is a second behind is gone.
+        """
+        newest = self._newest_tick_ns.values()
+        if not newest or self.end is not None:
+            return self.newest_ns
+        lead = max(newest)
+        if self.newest_ns - lead > 1_000_000_000:
+            return self.newest_ns
+        return min(t for t in newest if lead - t < 1_000_000_000)
+
+    @property
+    def ticks(self) -> Table:
+        """All ticks of all workers: `t`, `dt`, `worker`, `COUNTS`, `GAUGES`."""
+        moved = self._ticks.settle()
+        if moved is not None:
+            for log in self._sketches.values():
+                log.settle(*moved)
+        return self._ticks
+
+    def counts(self, metric: str, edges_ns: Sequence[float] | Floats) -> Ints:
+        """Sketch counts gained between successive edges: `(len(edges) - 1, BUCKETS)`.
+
+        A tick belongs to the span `(edge, next edge]` in which it ends.
+        """
+        rows = self.ticks.upto(np.asarray(edges_ns, dtype=np.float64))
+        return np.diff(self._sketches[metric].cumulative(rows), axis=0)
+
+    def quantiles(
+        self, metric: str, from_ns: float, to_ns: float, qs: Sequence[float] = (0.5, 0.95, 0.99)
+    ) -> tuple[int, Floats]:
+        """How many there were in `(from_ns, to_ns]`, and their quantiles in ns, NaN when none; within 1 %."""
+        counts = self.counts(metric, (from_ns, to_ns))
+        return int(counts.sum()), quantiles_ns(counts, qs)[0]
+
+    def errors(self, to_ns: float) -> dict[str, int]:
+        """Failures by kind up to `to_ns`, most frequent first."""
+        found = {}
+        for kind, table in self._errors.items():
+            if (count := int(table["count"][: int(table.upto(to_ns))].sum())) > 0:
+                found[kind] = count
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def state(self, at_ns: int) -> tuple[str, str]:
+        """State and its message at an instant; `starting` before any."""
+        i = bisect_right(self.states, at_ns, key=lambda state: state[0])
+        return self.states[i - 1][1:] if i else ("starting", "")
+
+    def unreachable_since(self, at_ns: int) -> int | None:
+        """Since when no connection to the server can be opened, as some worker found; None while it can."""
+        since: dict[int, int] = {}
+        for t_ns, worker, reachable in self._reach[: bisect_right(self._reach, (at_ns, 1 << 62))]:
+            if reachable:
+                since.pop(worker, None)
+            else:
+                since.setdefault(worker, t_ns)
+        return min(since.values(), default=None)
+
+    def load(self, at_ns: int) -> LoadChange | None:
+        """The last change of load up to an instant."""
+        i = bisect_right(self.loads, at_ns, key=lambda load: load.t_ns)
+        return self.loads[i - 1] if i else None
+
+    def simulated(self, at_ns: int) -> bool:
+        """A source had said by then that its GPUs are made up."""
+        return self._simulated_ns is not None and self._simulated_ns <= at_ns
+
+    def events_upto(self, at_ns: int) -> list[Event]:
+        return self.events[: bisect_right(self.events, at_ns, key=lambda event: event.t_ns)]
+
+
+_NOTE_KINDS = {
+    "backing_off": "warning",
+    "reachable_again": "note",
+    "no_reuse": "note",
+    "host_lost": "error",
+}
+_NOTE_WORDS = {
+    "backing_off": "server unreachable",
+    "reachable_again": "server answers again",
+    "no_reuse": "connections not reused",
+}
+
+_GPU_ERRORS = ("xid", "ecc_uncorrected", "remap_failed")
+
+_TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
+    Tick: Timeline._tick,
+    WorkerNote: Timeline._worker_note,
+    GpuDevices: Timeline._gpu_devices,
+    GpuSamples: Timeline._gpu_samples,
+    GpuEvent: Timeline._gpu_event,
+    HostSample: Timeline._host,
+    ServerSample: Timeline._server,
+    SourceNote: Timeline._source,
+    State: Timeline._state,
+    LoadChange: Timeline._load,
+    Mark: Timeline._mark,
+    Note: Timeline._note,
+    End: Timeline._end,
+}

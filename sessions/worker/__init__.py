@@ -1,0 +1,1 @@
+"""A load worker's process: how it is started, told and heard."""

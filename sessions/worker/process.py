@@ -1,0 +1,181 @@
+"""The process of one load worker: an engine, and a recorder that writes what it emits.
+
+`python -m sessions.worker.process DIRECTORY NUMBER`: the plan comes as the first line on stdin, commands
+after it; a few words go out on stdout. The end of stdin means that the host is gone: the load stops at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+
+from loadgen.clock import MonotonicClock
+from loadgen.records import WorkerNote
+from loadgen.transport.connection import SocketAddress
+from loadgen.transport.pool import Pool
+from loadgen.transport.receive_times import StampedReader
+from loadgen.worker.engine import Engine
+from loadgen.worker_config import Address, Finish, Plan, SetConcurrency, SetCurve
+from sessions.worker.pipes import LineFeed, Status, say
+from sessions.worker.recorder import Recorder
+
+_message = msgspec.json.Decoder(Plan | SetCurve | SetConcurrency | Finish)
+
+
+def addresses(address: Address) -> list[SocketAddress]:
+    """Where to connect, in the order to try.
+
+    Raises:
+        OSError: the name cannot be resolved.
+    """
+    if address.unix_path is not None:
+        return [(socket.AF_UNIX, address.unix_path)]
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    return [(family, where) for family, _, _, _, where in found]
+
+
+def raise_descriptor_limit() -> None:
+    """One connection a request in flight: the soft limit of 1024 is soon too low."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            pass
+
+
+def quiet_garbage() -> None:
+    """Keeps the garbage collector out of the way of tokens.
+
+    What is alive now stays alive: a full collection in the middle of a run would cost hundreds of
+    milliseconds for nothing, since the path of a request makes no cycles that last. The youngest generation
+    is still looked through, rarely: what breaks may leave a cycle behind.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100_000)
+
+
+class Worker:
+    """Wires stdin, engine and recorder together on one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Path, number: int) -> None:
+        self._loop, self._number = loop, number
+        self._recorder = Recorder(directory, number, self._on_disk)
+        self._engine: Engine | None = None
+        self._clock: MonotonicClock | None = None
+        self._reader: StampedReader | None = None
+        self._gone = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until the load has ended and all of it is written."""
+        await self._loop.connect_read_pipe(lambda: LineFeed(self._on_line, self._on_host_lost), sys.stdin)
+        self._loop.add_signal_handler(signal.SIGTERM, self._stop_now)
+        quiet_garbage()  # now, while the plan is not made yet: later the first request would wait for it
+        say(1, Status("ready"))
+        await self._gone.wait()
+        if unsaved := self._recorder.close():
+            say(1, Status("unsaved", unsaved))
+        say(1, Status("ended"))
+
+    def _on_line(self, line: bytes) -> None:
+        message = _message.decode(line)
+        if isinstance(message, Plan):
+            self._begin(message)
+        elif self._engine is not None:
+            self._engine.command(message)
+        elif isinstance(message, Finish):
+            self._gone.set()
+
+    def _begin(self, plan: Plan) -> None:
+        self._clock = MonotonicClock(plan.origin_ns)
+        address = plan.address
+        try:
+            where = addresses(address)
+            tls = None
+            if address.tls:
+                from loadgen.target.tls_context import context
+
+                tls = context(address.ca_file, address.insecure)
+        except OSError as error:
+            say(1, Status("refused", f"{address.host}: {error.strerror or error}"))
+            self._gone.set()
+            return
+        name = address.server_name or address.host
+        pool = Pool(self._loop, self._clock, where, tls, name, plan.deadlines.connect_s, address.tunnel)
+        self._engine = Engine(plan, self._clock, self._loop, pool, self._recorder.emit)
+        self._reader = pool.reader
+        self._engine.start()
+        self._note_clock()
+        say(1, Status("started"))
+        self._watching = self._loop.create_task(self._watch(self._engine))
+
+    async def _watch(self, engine: Engine) -> None:
+        async def say_idle() -> None:
+            await engine.idle.wait()
+            say(1, Status("idle"))
+
+        idle = self._loop.create_task(say_idle())
+        await engine.ended.wait()
+        self._note_clock()
+        idle.cancel()
+        self._gone.set()
+
+    def _note_clock(self) -> None:
+        """Says how exact the kernel's times are, once translated: at the start and at the end."""
+        if self._clock is not None and self._reader is not None:
+            error_ns = self._reader.error_ns
+            self._recorder.emit(
+                WorkerNote(self._clock.now_ns(), self._number, "clock", clock_error_ns=error_ns)
+            )
+
+    def _stop_now(self) -> None:
+        if self._engine is None:
+            self._gone.set()
+        else:
+            self._engine.command(Finish(0.0))
+
+    def _on_host_lost(self) -> None:
+        if self._engine is not None and self._clock is not None and not self._engine.ended.is_set():
+            self._recorder.emit(
+                WorkerNote(self._clock.now_ns(), self._number, "host_lost", "the session host is gone")
+            )
+        self._stop_now()
+
+    def _on_disk(self, trouble: str) -> None:
+        say(1, Status("disk", trouble))
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop where it can be had: it wakes up cheaper (docs/performance.md); else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    made: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return made
+
+
+def main() -> int:
+    directory, number = Path(sys.argv[1]), int(sys.argv[2])
+    # Ctrl-C and a lost terminal are the host's business; its word reaches us on stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    raise_descriptor_limit()
+    loop = new_loop()
+    try:
+        loop.run_until_complete(Worker(loop, directory, number).run())
+    finally:
+        loop.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The load workers of a run, as the host sees them: processes that are started, told and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from sessions.worker.pipes import LineFeed, Status
+
+_status = msgspec.json.Decoder(Status)
+
+OnStatus = Callable[[int, Status], None]
+OnExit = Callable[[int, int], None]
+
+
+class _WorkerPipes(asyncio.SubprocessProtocol):
+    def __init__(self, number: int, on_status: OnStatus, on_exit: OnExit) -> None:
+        self._number, self._on_exit = number, on_exit
+        self._lines = LineFeed(lambda line: on_status(number, _status.decode(line)), lambda: None)
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._quiet = self._exited = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._transport = transport
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if fd == 1:
+            self._lines.data_received(data)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        if fd == 1:
+            self._quiet = True
+            self._tell()
+
+    def process_exited(self) -> None:
+        self._exited = True
+        self._tell()
+
+    def _tell(self) -> None:
+        # The last words of a process may be read after its exit is known.
+        if not (self._quiet and self._exited):
+            return
+        code = self._transport.get_returncode() if self._transport is not None else None
+        self._on_exit(self._number, -1 if code is None else code)
+
+
+class Crew:
+    """Starts `count` workers at once; their stdin carries plan and commands, their stderr is ours."""
+
+    def __init__(self, directory: Path, count: int, on_status: OnStatus, on_exit: OnExit) -> None:
+        self._directory, self.count = directory, count
+        self._on_status, self._on_exit = on_status, on_exit
+        self._transports: dict[int, asyncio.SubprocessTransport] = {}
+        self.alive: set[int] = set()
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in range(self.count):
+            transport, _ = await loop.subprocess_exec(
+                lambda n=number: _WorkerPipes(n, self._on_status, self._exited),  # type: ignore[misc]
+                sys.executable,
+                "-m",
+                "sessions.worker.process",
+                str(self._directory),
+                str(number),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=None,
+            )
+            self._transports[number] = transport
+            self.alive.add(number)
+
+    def tell(self, number: int, message: msgspec.Struct) -> None:
+        """Hands a plan or a command to one worker; one that is gone is reported by its exit, not here."""
+        pipe = self._transports[number].get_pipe_transport(0)
+        if number in self.alive and isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
+            pipe.write(msgspec.json.encode(message) + b"\n")
+
+    def tell_all(self, message: msgspec.Struct) -> None:
+        for number in range(self.count):
+            self.tell(number, message)
+
+    def kill(self) -> None:
+        for number in list(self.alive):
+            try:
+                self._transports[number].kill()
+            except ProcessLookupError:
+                pass
+
+    def close(self) -> None:
+        for transport in self._transports.values():
+            transport.close()
+
+    def _exited(self, number: int, code: int) -> None:
+        self.alive.discard(number)
+        self._on_exit(number, code)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import pytest
+
+from loadgen.records import TICK_NS, Tick
+from loadgen.sketch import bucket
+from sessions.bottleneck.client_saturation import SECOND_NS, Saturation, saturation, saturation_now
+from sessions.timeline.timeline import Timeline
+
+TTFT_NS = 200e6
+
+
+def second(number: int, worker: int = 0, **trouble: object) -> list[Tick]:
+    """The four ticks of session second `number`, healthy but for `trouble` in each."""
+    healthy = {
+        "cpu_ns": TICK_NS // 5,
+        "reads": 100,
+        "coalesced_reads": 3,
+        "loop_lag_max_ns": 1_000_000,
+        "send_lag": [bucket(200_000), 10],
+    }
+    return [
+        Tick(
+            t_ns=number * SECOND_NS + (i + 1) * TICK_NS,
+            dt_ns=TICK_NS,
+            worker=worker,
+            **{**healthy, **trouble},
+        )  # type: ignore[arg-type]
+        for i in range(4)
+    ]
+
+
+def judged(*seconds: list[Tick], ttft_ns: float = TTFT_NS) -> Saturation:
+    timeline = Timeline()
+    for ticks in seconds:
+        for tick in ticks:
+            timeline.apply(tick)
+    return saturation(timeline, 0, 100 * SECOND_NS, ttft_ns)
+
+
+BUSY = {"cpu_ns": int(0.9 * TICK_NS)}
+LATE = {"send_lag": [bucket(60_000_000), 10]}
+BLURRED = {"coalesced_reads": 60, "loop_lag_max_ns": 25_000_000}
+TROUBLES = {
+    "cpu": (BUSY, "the client used 90% of a core"),
+    "lag": (LATE, "requests left 60 ms late (p99)"),
+    "coalesced": (BLURRED, "60% of reads held several tokens: their times are blurred"),
+}
+
+
+@pytest.mark.parametrize(("trouble", "note"), TROUBLES.values(), ids=TROUBLES.keys())
+def test_two_seconds_of_one_trouble_are_saturation(trouble: dict[str, object], note: str) -> None:
+    found = judged(second(0), second(1, **trouble), second(2, **trouble), second(3))
+    assert found == Saturation(2, 4, note)
+    assert found.saturated
+
+
+@pytest.mark.parametrize("trouble", [trouble for trouble, _ in TROUBLES.values()], ids=TROUBLES.keys())
+def test_a_single_second_of_trouble_is_not(trouble: dict[str, object]) -> None:
+    found = judged(second(0), second(1, **trouble), second(2), second(3, **trouble))
+    assert found == Saturation(0, 4, "")
+    assert not found.saturated
+
+
+def test_different_troubles_in_a_row_do_not_add_up() -> None:
+    assert not judged(second(1, **BUSY), second(2, **LATE), second(3, **BLURRED)).saturated
+
+
+def test_seconds_with_a_pause_between_them_do_not_add_up() -> None:
+    assert not judged(second(1, **BUSY), second(3, **BUSY)).saturated
+
+
+def test_a_healthy_client_is_not_saturated() -> None:
+    assert judged(*(second(i) for i in range(20))) == Saturation(0, 20, "")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"cpu_ns": int(0.8 * TICK_NS)},
+        {"send_lag": [bucket(48_000_000), 10]},
+        {"coalesced_reads": 50, "loop_lag_max_ns": 25_000_000},
+        {"coalesced_reads": 99, "loop_lag_max_ns": 20_000_000},
+    ],
+)
+def test_at_the_threshold_is_still_healthy(trouble: dict[str, object]) -> None:
+    assert not judged(*(second(i, **trouble) for i in range(5))).saturated
+
+
+def test_send_lag_is_judged_beside_the_ttft() -> None:
+    seconds = [second(i, **LATE) for i in range(5)]
+    assert judged(*seconds, ttft_ns=299e6).saturated
+    assert not judged(*seconds, ttft_ns=400e6).saturated, "60 ms is under a fifth of 400 ms"
+    assert judged(*seconds, ttft_ns=float("nan")).saturated, "no TTFT to compare with"
+
+
+def test_one_busy_worker_among_idle_ones_is_enough() -> None:
+    seconds = [second(i, worker) for i in range(3) for worker in (0, 2)]
+    assert not judged(*seconds).saturated
+    assert judged(*seconds, *(second(i, 1, **BUSY) for i in range(3))).seconds == 3
+
+
+def test_seconds_cut_off_at_the_ends_are_not_judged() -> None:
+    timeline = Timeline()
+    for i in range(4):
+        for tick in second(i, **BUSY):
+            timeline.apply(tick)
+    assert saturation(timeline, SECOND_NS // 2, 2 * SECOND_NS + 5, TTFT_NS) == Saturation(0, 1, "")
+    assert saturation(timeline, 0, 2 * SECOND_NS, TTFT_NS).seconds == 2
+
+
+def test_no_ticks_no_verdict() -> None:
+    assert judged() == Saturation(0, 0, "")
+
+
+def test_on_the_screen_two_seconds_of_trouble_count_from_any_tick_on() -> None:
+    timeline = Timeline()
+    trouble_ns = 4 * SECOND_NS + 2 * TICK_NS
+    for i in range(8):
+        for tick in second(i):
+            timeline.apply(
+                Tick(
+                    **{f: getattr(tick, f) for f in tick.__struct_fields__}
+                    | (BUSY if trouble_ns < tick.t_ns <= trouble_ns + 2 * SECOND_NS else {})
+                )
+            )
+    said = [t for t in range(0, 8 * SECOND_NS, TICK_NS) if saturation_now(timeline, t, TTFT_NS).saturated]
+    assert said[0] == trouble_ns + 2 * SECOND_NS, "no later than two seconds after it began"
+    assert not saturation(timeline, 0, 6 * SECOND_NS, TTFT_NS).saturated, "the whole seconds know of one only"
+
+
+def test_one_tick_of_several_seconds_is_saturation_though_no_second_beside_it_has_any() -> None:
+    """A process that is not let onto a core closes its tick late: nothing else tells of those seconds."""
+    held = Tick(t_ns=4_750_000_000, dt_ns=3_750_000_000, worker=0, cpu_ns=1_000_000)
+    found = judged(second(0), [held], second(5))
+    assert found == Saturation(4, 6, "the client stood still for 3.8 s")
+
+
+def test_a_tick_of_under_a_second_is_no_standstill() -> None:
+    held = Tick(t_ns=2 * SECOND_NS, dt_ns=SECOND_NS - 1, worker=0, cpu_ns=1_000_000)
+    assert not judged(second(0), [held], second(2)).saturated

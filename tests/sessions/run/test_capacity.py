@@ -1,0 +1,88 @@
+"""Workers and descriptors are planned from the load that was asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessions.plan.config import ConfigError, LoadConfig, Ramp, RunConfig, TargetConfig, checked
+from sessions.run.capacity import (
+    descriptor_warning,
+    descriptors_for,
+    planned_events_per_s,
+    workers_for,
+)
+
+PEAK = Ramp(from_rps=64.0, to_rps=2.0, over_s=60.0)
+
+
+@pytest.mark.parametrize(
+    ("load", "tokens", "wanted"),
+    [
+        (LoadConfig(rate_rps=64.0), 200, 12_800.0),
+        (LoadConfig(rate_rps=1.0, ramp=PEAK), 100, 6_400.0),
+        (LoadConfig(concurrency=40), 200, 2_000.0),
+        (LoadConfig(concurrency=40, max_in_flight=10), 200, 500.0),
+    ],
+)
+def test_the_planned_load_is_that_of_its_highest_point(load: LoadConfig, tokens: int, wanted: float) -> None:
+    assert planned_events_per_s(load, tokens) == wanted
+
+
+@pytest.mark.parametrize(
+    ("load", "cores", "workers"),
+    [
+        (LoadConfig(rate_rps=1.0), 64, 1),
+        (LoadConfig(rate_rps=35.0), 64, 1),  # 7,000 of 10,000 events/s: still comfortable
+        (LoadConfig(rate_rps=36.0), 64, 2),
+        (LoadConfig(rate_rps=350.0), 64, 10),
+        (LoadConfig(rate_rps=350.0), 8, 7),  # a core is left for all else
+        (LoadConfig(rate_rps=350.0), 2, 1),
+        (LoadConfig(rate_rps=350.0), 1, 1),
+        (LoadConfig(rate_rps=350.0, max_in_flight=3), 64, 3),
+        (LoadConfig(rate_rps=1.0, workers=5), 2, 5),  # a number that was given is obeyed
+    ],
+)
+def test_auto_takes_as_many_workers_as_load_and_cores_need(
+    load: LoadConfig, cores: int, workers: int
+) -> None:
+    assert workers_for(load, 200, 10_000.0, cores) == workers
+
+
+def test_a_machine_calibrated_to_do_more_needs_fewer_workers() -> None:
+    assert workers_for(LoadConfig(rate_rps=350.0), 200, 50_000.0, 64) == 2
+
+
+@pytest.mark.parametrize(
+    ("load", "workers", "request_s", "needed"),
+    [
+        (LoadConfig(rate_rps=100.0), 1, 6.0, 664),
+        (LoadConfig(rate_rps=100.0), 4, 6.0, 214),
+        (LoadConfig(rate_rps=100.0), 1, None, 64),
+        (LoadConfig(rate_rps=100.0, max_in_flight=50), 1, 6.0, 114),
+        (LoadConfig(rate_rps=2.0, ramp=PEAK), 1, 1.5, 160),
+        (LoadConfig(concurrency=300), 1, None, 364),
+    ],
+)
+def test_each_request_in_flight_needs_a_descriptor(
+    load: LoadConfig, workers: int, request_s: float | None, needed: int
+) -> None:
+    assert descriptors_for(load, workers, request_s) == needed
+
+
+def test_a_plan_beyond_the_limit_is_warned_of_once_and_with_what_to_do() -> None:
+    assert descriptor_warning(1024, 1024, 1) == ""
+    assert descriptor_warning(10**6, None, 1) == ""
+    assert descriptor_warning(2000, 1024, 1) == (
+        "the load may need 2,000 file descriptors, the limit is 1,024: "
+        "raise it (ulimit -Hn) or give --max-in-flight 960"
+    )
+    assert "in each of 2 workers" in descriptor_warning(2000, 1024, 2)
+    assert "--max-in-flight 1920" in descriptor_warning(2000, 1024, 2)
+
+
+def test_the_number_of_workers_is_auto_or_at_least_one() -> None:
+    target = TargetConfig("http://localhost:8000")
+    assert checked(RunConfig(target)).load.workers == "auto"
+    assert checked(RunConfig(target, LoadConfig(workers=3))).load.workers == 3
+    with pytest.raises(ConfigError, match="--workers: got 0"):
+        checked(RunConfig(target, LoadConfig(workers=0)))

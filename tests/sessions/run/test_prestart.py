@@ -1,0 +1,50 @@
+"""A host that is started before its run is known: silent without orders, gone unless it is taken."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sessions.run.prestart import Standby, start_host
+from tui.cli import main
+
+
+def test_a_host_without_orders_ends_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    host = start_host()
+    said, _ = host.communicate(timeout=30)
+    assert (host.returncode, said) == (0, b"")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_host_that_nobody_took_is_gone_with_its_block_and_one_that_was_taken_is_not() -> None:
+    with Standby() as unused:
+        waiting = unused._host
+        assert waiting is not None
+        assert waiting.poll() is None
+    assert waiting.poll() is not None
+    with Standby() as used:
+        taken = used.take()
+    assert taken.poll() is None
+    taken.communicate(timeout=30)
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "--bogus"], ["http://127.0.0.1:9", "--rate", "0"], ["run", "--help"]]
+)
+def test_what_starts_no_run_leaves_no_host(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    main(words)
+    capfd.readouterr()
+    assert not [
+        child for child in psutil.Process().children() if "sessions.run.supervisor" in child.cmdline()
+    ]
+
+
+def test_a_machine_that_starts_no_process_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    assert main(["http://127.0.0.1:9", "--headless"]) == 2
+    assert capfd.readouterr().err == "ttftop: error: no process can be started: No such file or directory\n"

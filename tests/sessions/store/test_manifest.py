@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import tomli
+
+from sessions.plan.config import LoadConfig, Ramp, RunConfig, TargetConfig
+from sessions.store import manifest
+from sessions.store.manifest import (
+    END_REASONS,
+    ClockAnchor,
+    EndInfo,
+    HostInfo,
+    Manifest,
+    SessionError,
+    SessionInfo,
+    read,
+    write,
+)
+
+
+def example(**changes: object) -> Manifest:
+    fields: dict[str, object] = {
+        "session": SessionInfo(
+            "20261103-120000-a", "a", "2026-11-03T12:00:00+01:00", "0.1.0", "3.11", "node", 7
+        ),
+        "clock": ClockAnchor(1_793_703_600_000_000_000, 123_456),
+        "config": RunConfig(
+            TargetConfig("http://127.0.0.1:8000"), LoadConfig(ramp=Ramp(1, 64, 120, "exp"), duration_s=60)
+        ),
+        "server": {"model": "m", "context_tokens": None, "simulated": True, "endpoints": ["chat"]},
+        "host": HostInfo("/tmp/x.sock"),
+    }
+    return Manifest(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    ended = EndInfo("completed", "2026-11-03T12:01:00+01:00", 60.0, 0, "")
+    result = {
+        "duration_s": 60.5,
+        "itl_ms": {"count": 0, "p50": None},
+        "gpus": [{"index": 0, "power_w": None}],
+    }
+    write(tmp_path, example(end=ended, result=result))
+    back = read(tmp_path)
+    assert back.config == example().config
+    assert back.end == ended
+    assert back.server == {"model": "m", "simulated": True, "endpoints": ["chat"]}
+    assert back.result == {"duration_s": 60.5, "itl_ms": {"count": 0}, "gpus": [{"index": 0}]}
+    assert (back.model, back.simulated, back.version) == ("m", True, "1.0")
+
+
+def test_the_file_spells_out_the_defaults_that_held_and_is_private(tmp_path: Path) -> None:
+    write(tmp_path, example())
+    fields = tomli.loads((tmp_path / "session.toml").read_text())
+    assert fields["format"] == "ttftop-session"
+    assert fields["config"]["load"]["max_in_flight"] == 4096
+    assert fields["config"]["load"]["arrivals"] == "poisson"
+    assert "end" not in fields
+    assert (tmp_path / "session.toml").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["session.toml"]
+
+
+def test_credentials_in_a_url_do_not_reach_the_disk(tmp_path: Path) -> None:
+    canary = "sk-CANARY-1"
+    write(tmp_path, example(config=RunConfig(TargetConfig(f"https://me:{canary}@127.0.0.1:8000/v1"))))
+    assert canary not in (tmp_path / "session.toml").read_text()
+    assert read(tmp_path).target == "https://127.0.0.1:8000/v1"
+
+
+def test_a_newer_minor_version_loads_and_its_new_fields_are_skipped(tmp_path: Path) -> None:
+    write(tmp_path, example())
+    path = tmp_path / "session.toml"
+    path.write_text(
+        path.read_text().replace('version = "1.0"', 'version = "1.7"\nnew = 1') + "\n[weather]\nsun = 1\n"
+    )
+    assert read(tmp_path).version == "1.7"
+
+
+def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
+    write(tmp_path, example())
+    path = tmp_path / "session.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read(tmp_path).model == "m"
+
+
+GOOD_HEAD = b'format = "ttftop-session"\nversion = "1.0"\n'
+UNREADABLE = {
+    "empty": (b"", "not a ttftop session"),
+    "foreign": (b'[project]\nname = "x"\n', "not a ttftop session"),
+    "syntax": (b"a = = 1", "not readable as TOML"),
+    "newer major": (b'format = "ttftop-session"\nversion = "2.0"\n', "newer ttftop"),
+    "odd version": (b'format = "ttftop-session"\nversion = "x"\n', "version is 'x'"),
+    "number as version": (b'format = "ttftop-session"\nversion = 1e999\n', "version is 'inf'"),
+    "tables missing": (GOOD_HEAD, "missing required field `session`"),
+    "wrong type": (GOOD_HEAD + b"session = 3\n", "Expected `object`, got `int`"),
+    "not utf-8": (b"a = \xff", "not UTF-8 at byte 4"),
+    "too long": (b"#" * (256 * 1024 + 1), "more than 262144 bytes"),
+    "dotted bomb": (b".".join([b"a"] * 50_000) + b" = 1", "not readable as TOML"),
+    "nested bomb": (b"a = " + b"[" * 50_000 + b"]" * 50_000, "not readable as TOML"),
+    "huge int": (b"format = " + b"9" * 10_000, ""),
+    "nul": (b"\x00" * 10, "not readable as TOML"),
+}
+
+
+@pytest.mark.parametrize(("data", "why"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_is_no_manifest_is_refused_in_one_line_that_names_it(
+    tmp_path: Path, data: bytes, why: str
+) -> None:
+    (tmp_path / "session.toml").write_bytes(data)
+    with pytest.raises(SessionError) as refused:
+        read(tmp_path)
+    text = str(refused.value)
+    assert text.startswith(str(tmp_path / "session.toml"))
+    assert why in text
+    assert "\n" not in text
+
+
+def test_a_missing_a_special_and_an_unreadable_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SessionError, match="no such file"):
+        read(tmp_path / "nowhere")
+    (tmp_path / "session.toml").mkdir()
+    with pytest.raises(SessionError, match=r"directory|regular"):
+        read(tmp_path)
+    (tmp_path / "session.toml").rmdir()
+    os.mkfifo(tmp_path / "session.toml")
+    with pytest.raises(SessionError, match="regular"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_manifest_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    write(tmp_path, example())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if call == "replace":
+            patch.setattr(Path, "replace", refuse)
+        else:
+            patch.setattr(os, call, refuse)
+        with pytest.raises(SessionError, match="No space left"):
+            write(tmp_path, example(server={"model": "other"}))
+    assert read(tmp_path).model == "m"
+    assert [path.name for path in tmp_path.iterdir()] == ["session.toml"]
+
+
+def test_a_result_too_long_to_read_back_loses_its_steps_only(tmp_path: Path) -> None:
+    steps = [{"from_s": float(i), "note": "x" * 100} for i in range(4000)]
+    write(tmp_path, example(result={"duration_s": 1.0, "steps": steps}))
+    assert read(tmp_path).result == {"duration_s": 1.0}
+
+
+def test_every_reason_of_an_end_has_its_sentence() -> None:
+    assert set(END_REASONS) == {
+        *("completed", "finished", "interrupted", "aborted", "orphaned"),
+        *("worker_lost", "target_lost", "failed", "unsaved", "killed"),
+    }
+    assert all(END_REASONS.values())
+    assert manifest.VERSION == "1.0"

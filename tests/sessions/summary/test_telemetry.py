@@ -1,0 +1,138 @@
+"""What a summary says of GPUs, hosts and sources; expected figures are worked by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessions.store.records import LoadChange
+from sessions.summary.telemetry import gpus_over, hosts_over, server_over, sources_over
+from telemetry.records import (
+    GpuDevice,
+    GpuDevices,
+    GpuEvent,
+    GpuSample,
+    GpuSamples,
+    Histogram,
+    HostSample,
+    ServerSample,
+    SourceNote,
+)
+from tests.sessions.timeline.folding import folded
+
+S = 1_000_000_000
+
+
+def sample(t_s: float, age_ns: int | None = None, **values) -> GpuSamples:
+    return GpuSamples(round(t_s * S), 1, "nvml", [GpuSample("g", **values)], age_ns=age_ns)
+
+
+def test_what_was_read_of_a_gpu_has_its_mean_and_most_and_what_was_not_is_left_out():
+    busy = {"sm_active_pct": 40.0, "dram_active_pct": 80.0, "throttled_pct": {"power cap": 10.0}}
+    more = {"sm_active_pct": 60.0, "dram_active_pct": None, "throttled_pct": {"power cap": 30.0}}
+    (gpu,) = gpus_over(
+        folded(
+            sample(0.5, sm_active_pct=99.0),  # before the span
+            sample(1, **busy, memory_temperature_c=70.0, nvlink_tx_bytes_per_s=1e9),
+            sample(2, **more, memory_temperature_c=74.0, nvlink_tx_bytes_per_s=3e9),
+        ),
+        S,
+        3 * S,
+    )
+    assert gpu["sm_active_pct"] == {"mean": 50.0, "max": 60.0}
+    assert gpu["dram_active_pct"] == {"mean": 80.0, "max": 80.0}
+    assert gpu["power_throttled_pct"] == {"mean": 20.0, "max": 30.0}
+    assert gpu["memory_temperature_c"] == {"mean": 72.0, "max": 74.0}
+    assert gpu["nvlink_tx_bytes_per_s"] == {"mean": 2e9, "max": 3e9}
+    assert "pcie_tx_bytes_per_s" not in gpu
+    assert "tensor_active_pct" not in gpu
+    assert not {"age_s", "lost_pct", "events"} & set(gpu)
+
+
+def test_the_age_of_an_exporters_values_is_said_in_seconds():
+    (gpu,) = gpus_over(folded(sample(1, 0), sample(2, S), sample(3, 29 * S)), S, 4 * S)
+    assert gpu["age_s"] == {"mean": 10.0, "max": 29.0}
+
+
+def test_a_gpu_that_was_lost_says_for_how_many_of_its_samples():
+    samples = [sample(t, util_pct=50.0) for t in (1, 2, 3)]
+    (gpu,) = gpus_over(folded(*samples, sample(4, lost=True)), S, 5 * S)
+    assert gpu["lost_pct"] == 25.0
+    assert gpu["util_pct"] == {"mean": 50.0, "max": 50.0}
+
+
+def test_xids_and_memory_errors_are_counted_over_the_run_only():
+    events = [
+        GpuEvent(0, "nvml", "g", "xid", code=13),
+        GpuEvent(2 * S, "nvml", "g", "xid", code=79),
+        GpuEvent(2 * S, "nvml", "g", "ecc_corrected", count=7),
+        GpuEvent(3 * S, "nvml", "g", "ecc_corrected", count=5),
+        GpuEvent(3 * S, "nvml", "", "xid", code=79),  # the driver did not say whose
+    ]
+    (gpu,) = gpus_over(folded(sample(1), *events), S, 4 * S)
+    assert gpu["events"] == {"xid": 1, "ecc_corrected": 12}
+
+
+def test_gpus_stand_by_host_with_what_cuda_hides_behind():
+    devices = [
+        GpuDevice("a", 0, host="n2"),
+        GpuDevice("b", 0, host="n1", visible=False),
+        GpuDevice("c", 1, host="n1", visible=True),
+    ]
+    found = gpus_over(folded(GpuDevices(1, "nvml", devices)), 0, S)
+    assert [(gpu["host"], gpu["index"]) for gpu in found] == [("n1", 1), ("n1", 0), ("n2", 0)]
+    assert [gpu.get("visible") for gpu in found] == [True, False, None]
+
+
+def test_a_machine_leaves_out_what_it_does_not_tell():
+    (host,) = hosts_over(
+        folded(
+            HostSample(S, 1, "host", "n1", cpu_pct=20.0), HostSample(2 * S, 1, "host", "n1", cpu_pct=40.0)
+        ),
+        S,
+        2 * S,
+    )
+    assert host == {"host": "n1", "cpu_pct": {"mean": 30.0, "max": 40.0}}
+
+
+def test_each_source_says_its_last_word_and_all_before_it():
+    found = sources_over(
+        folded(
+            LoadChange(t_ns=10 * S, change="start"),
+            SourceNote(9 * S, "nvml", True, "NVML: 8 GPUs"),
+            SourceNote(14 * S, "n1:9400/metrics", True, "n1:9400/metrics: answers again"),
+            SourceNote(12 * S, "n1:9400/metrics", False, "n1:9400/metrics: no answer within 1 s"),
+        )
+    )
+    assert found == [
+        {
+            "source": "n1:9400/metrics",
+            "ok": True,
+            "message": "n1:9400/metrics: answers again",
+            "said": [
+                {"at_s": 2.0, "ok": False, "message": "n1:9400/metrics: no answer within 1 s"},
+                {"at_s": 4.0, "ok": True, "message": "n1:9400/metrics: answers again"},
+            ],
+        },
+        {
+            "source": "nvml",
+            "ok": True,
+            "message": "NVML: 8 GPUs",
+            "said": [{"at_s": -1.0, "ok": True, "message": "NVML: 8 GPUs"}],
+        },
+    ]
+
+
+def test_a_servers_own_quantile_that_its_histogram_is_too_coarse_for_is_said_as_a_range():
+    before = Histogram([0.4, 0.5], [0, 0, 0])
+    after = Histogram([0.4, 0.5], [80, 96, 100])
+    found = server_over(
+        folded(ServerSample(S, 1, "m", queue=before), ServerSample(2 * S, 1, "m", queue=after)), S, 2 * S
+    )
+    # The 50th of 100 lies in 0 to 400 ms; the 95th 15/16 of the way from 400 to 500; the 99th beyond.
+    assert found["queue_ms"] == {
+        "count": 100,
+        "p50": None,
+        "p95": pytest.approx(493.75),
+        "p99": None,
+        "between": {"p50": [0.0, 400.0], "p99": [500.0, None]},
+    }

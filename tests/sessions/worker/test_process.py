@@ -1,0 +1,157 @@
+"""The load worker's own process: garbage kept away from tokens, starvation told, times said to be whose."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loadgen.records import WorkerNote
+from loadgen.worker_config import ClosedLoad
+from sessions.frame.session_view import SessionView
+from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.run.launch import Launched, launch
+from sessions.store.follow import SessionFollower
+from sessions.store.manifest import read
+from sessions.summary.summarise import summarise
+from sessions.worker.process import quiet_garbage
+from tests.loadgen.raw_server import RawServer, good
+from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
+
+
+@pytest.fixture
+def collections() -> Iterator[list[int]]:
+    """The generations that are collected from `quiet_garbage` on; all is put back afterwards."""
+    before = gc.get_threshold()
+    found: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            found.append(info["generation"])
+
+    quiet_garbage()
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+def stream_tokens(requests: int, tokens: int) -> Emitted:
+    async def body() -> Emitted:
+        async with RawServer(lambda number, sent: good(tokens)) as server:
+            return await run_engine(plan(server.port, ClosedLoad(8), requests=requests))
+
+    return asyncio.run(body())
+
+
+def test_streams_start_no_collection_of_old_objects(collections: list[int]) -> None:
+    emitted = stream_tokens(requests=200, tokens=40)
+    assert emitted.total("chunks") == 8000
+    assert [generation for generation in collections if generation > 0] == []
+    assert len(collections) <= 2, "the youngest generation, a few ms after thousands of requests"
+
+
+def worker_pids(run: Launched) -> list[int]:
+    host = run.process.pid
+    return [int(pid) for pid in Path(f"/proc/{host}/task/{host}/children").read_text().split()]
+
+
+@pytest.fixture
+def launched(tmp_path: Path, simulator_url: str) -> Iterator[Launched]:
+    config = RunConfig(
+        target=TargetConfig(simulator_url),
+        load=LoadConfig(rate_rps=40.0, arrivals="constant", duration_s=30.0),
+        workload=WorkloadConfig(input_tokens=32, output_tokens=8),
+        telemetry=["none"],
+    )
+    run = launch(config, root=tmp_path, api_key=None)
+    yield run
+    if run.process.poll() is None:
+        run.process.kill()
+    run.process.wait()
+    assert run.process.stdout is not None
+    run.process.stdout.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the worker by /proc")
+def test_a_starved_worker_is_on_the_screen_as_saturated_and_makes_the_run_invalid(launched: Launched) -> None:
+    launched.wait_ready(30)
+    (pid,) = worker_pids(launched)
+    view = SessionView(launched.directory)
+
+    def frame():  # type: ignore[no-untyped-def]
+        view.poll()
+        return view.frame(view.last_ns, 10_000_000_000, 40)
+
+    calm_until = time.monotonic() + 2.5
+    while time.monotonic() < calm_until:
+        assert not frame().client_saturated
+        time.sleep(0.25)
+    stop = threading.Event()
+
+    def starve() -> None:
+        while not stop.is_set():
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.3)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.1)
+
+    starver = threading.Thread(target=starve)
+    since_ns = read(launched.directory).clock.origin_monotonic_ns
+    began_ns = time.monotonic_ns() - since_ns
+    starver.start()
+    try:
+        deadline = time.monotonic() + 15
+        while not (seen := frame()).client_saturated:
+            assert time.monotonic() < deadline, "never said"
+            time.sleep(0.05)
+        while frame().at_ns < seen.at_ns + 2_000_000_000:  # the summary counts in whole seconds
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        starver.join()
+    assert "late" in seen.client_note
+    # two troubled seconds at most, the tick that closes them, and this machine
+    assert seen.at_ns - began_ns <= 2_800_000_000
+    launched.process.send_signal(signal.SIGINT)
+    assert launched.process.wait(20) == 130
+    result = summarise(launched.directory)
+    assert result["valid"] is False
+    assert any("the client was saturated" in reason for reason in result["reasons"])  # type: ignore[attr-defined]
+
+
+def test_a_run_says_which_clock_it_had_and_how_the_client_held_up(tmp_path: Path, simulator_url: str) -> None:
+    config = RunConfig(
+        target=TargetConfig(simulator_url),
+        load=LoadConfig(rate_rps=40.0, requests=60),
+        workload=WorkloadConfig(input_tokens=32, output_tokens=8),
+        telemetry=["none"],
+    )
+    run = launch(config, root=tmp_path, api_key=None)
+    try:
+        assert run.process.wait(40) == 0
+    finally:
+        assert run.process.stdout is not None
+        run.process.stdout.close()
+    manifest = read(run.directory)
+    assert manifest.client["workers"] == 1
+    assert manifest.client["planned_events_per_s"] == 320.0
+    client = manifest.result["client"]  # type: ignore[index]
+    assert client["clock"] == "kernel"
+    assert client["kernel_share"] > 0.8
+    assert 0 < client["clock_error_us"] < 1000
+    assert 0 < client["cpu_share"] < 1
+    assert client["workers"] == 1
+    files = SessionFollower(run.directory, requests=False)
+    notes = [r.event for r in files.poll() if isinstance(r, WorkerNote)]
+    files.close()
+    assert notes.count("clock") == 2, "at the start and at the end"
