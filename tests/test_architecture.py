@@ -25,7 +25,7 @@ ONLY_IN = {
     "textual": ("tui/",),
     "rich": ("tui/",),
     "pynvml": ("telemetry/",),
-    "plotext": ("tui/printed_charts.py",),
+    "plotext": ("tui/report/plotext_chart.py",),
     "httptools": ("loadgen/transport/",),
     "starlette": ("loadgen/simulator/",),
     "uvicorn": ("loadgen/simulator/",),
@@ -94,7 +94,7 @@ def test_a_command_imports_no_screen_when_it_is_loaded(source: str) -> None:
             [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
         )
     }
-    screens = ("textual", "tui.app", "tui.screens", "tui.widgets", "tui.plots", "tui.printed_charts")
+    screens = ("textual", "tui.screens", "tui.plots", "tui.report.plotext_chart")
     assert [name for name in names if name.startswith(screens)] == []
 
 

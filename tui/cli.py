@@ -1,6 +1,6 @@
 """The command `ttftop`: finds what was asked, has it done, and turns every mistake into one plain line.
 
-Textual is imported only where a screen opens (`tui.commands.screen`).
+Textual is imported only where a screen opens (`tui.foreground.screen`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from loadgen.version import VERSION
 from tui.commands import COMMANDS, HOSTED
-from tui.commands.exits import INTERRUPTED, OK, USAGE, CommandError, is_unicode, one_line
-from tui.commands.parser import Parser, did_you_mean
+from tui.options.exit_codes import INTERRUPTED, OK, USAGE, CommandError, is_unicode, one_line
+from tui.options.parser import Parser, did_you_mean
 
 if TYPE_CHECKING:
     from sessions.run.prestart import Standby

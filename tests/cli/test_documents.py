@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tui.commands import COMMANDS, exits
+from tui.commands import COMMANDS
+from tui.options import exit_codes as exits
 
 DOCS = Path(__file__).parents[2] / "docs"
 

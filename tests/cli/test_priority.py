@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import Terminal
-from tui.commands.screen import NICER
+from tests.tui.terminal import Terminal
+from tui.foreground.screen import NICER
 
 
 def nice_of(pid: int) -> int:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sessions.run.control_socket import ControlServer, socket_path
-from tui.commands.viewer import Viewer
+from tui.foreground.viewer import Viewer
 
 PATIENCE_S = 20.0
 
@@ -38,7 +38,7 @@ def test_a_killed_screen_is_missed_at_once(tmp_path: Path) -> None:
         await server.start()
         code = f"""
 import pathlib, time
-from tui.commands.viewer import Viewer
+from tui.foreground.viewer import Viewer
 with Viewer(pathlib.Path({str(tmp_path)!r})):
     time.sleep(60)
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from tui.report import render
+from tui.report.text import render
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ["--input-tokens", "16", "--output-tokens", "4", "--rate", "10"]

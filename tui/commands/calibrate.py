@@ -7,9 +7,9 @@ import signal
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from tui.commands import values
-from tui.commands.exits import NOT_VALID, OK, CommandError, one_line
-from tui.commands.parser import Parser
+from tui.options import value_types as values
+from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line
+from tui.options.parser import Parser
 
 if TYPE_CHECKING:
     from sessions.calibration.result import Step

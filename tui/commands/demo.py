@@ -12,9 +12,10 @@ import tempfile
 import time
 
 from sessions.plan.config import Ramp, TargetConfig
-from tui.commands import live, load
-from tui.commands.exits import CommandError
-from tui.commands.parser import Parser
+from tui.foreground import start as live
+from tui.options import run_options as load
+from tui.options.exit_codes import CommandError
+from tui.options.parser import Parser
 
 EXAMPLES = """\
 examples:

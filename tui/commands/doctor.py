@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from loadgen.errors import printable
-from tui.commands import live, load
-from tui.commands.exits import OK, CommandError, one_line
-from tui.commands.parser import Parser
-from tui.commands.target import api_key, target
+from tui.foreground import start as live
+from tui.options import run_options as load
+from tui.options.exit_codes import OK, CommandError, one_line
+from tui.options.parser import Parser
+from tui.options.target_options import api_key, target
 
 if TYPE_CHECKING:
     from telemetry.records import GpuDevice

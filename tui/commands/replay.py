@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tui.commands import live, load, screen
-from tui.commands.exits import OK, CommandError
-from tui.commands.parser import Parser
+from tui.foreground import screen
+from tui.foreground import start as live
+from tui.options import run_options as load
+from tui.options.exit_codes import OK, CommandError
+from tui.options.parser import Parser
 
 WHICH = "its id, the start of it, its name or its path (last: the newest)"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from tui.commands import live, load
-from tui.commands.parser import Parser
-from tui.commands.target import api_key, target
+from tui.foreground import start as live
+from tui.options import run_options as load
+from tui.options.parser import Parser
+from tui.options.target_options import api_key, target
 
 EXAMPLES = """\
 examples:

@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tui.cells import aligned, milliseconds, number
-from tui.commands import live, load
-from tui.commands.exits import OK, one_line
-from tui.commands.parser import Parser
+from tui.foreground import start as live
+from tui.options import run_options as load
+from tui.options.exit_codes import OK, one_line
+from tui.options.parser import Parser
+from tui.report.figures import aligned, milliseconds, number
 
 HEAD = ("session", "state", "target", "model", "s", "requests", "TTFT p50 ms", "valid")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tui.commands import values
-from tui.commands.exits import CommandError
-from tui.commands.parser import Parser
+from tui.options import value_types as values
+from tui.options.exit_codes import CommandError
+from tui.options.parser import Parser
 
 
 def parser() -> Parser:

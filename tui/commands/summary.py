@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tui.commands import live, load
-from tui.commands.exits import OK, USAGE, CommandError
-from tui.commands.parser import Parser
 from tui.commands.replay import WHICH, session
+from tui.foreground import start as live
+from tui.options import run_options as load
+from tui.options.exit_codes import OK, USAGE, CommandError
+from tui.options.parser import Parser
 
 
 def parser() -> Parser:
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from sessions.summary.prices import PriceError
     from sessions.summary.prices import load as load_prices
     from sessions.summary.summarise import summarise
-    from tui.report import render
+    from tui.report.text import render
 
     directory = session("summary", live.root(options), options.session)
     try:
@@ -55,9 +56,9 @@ def run(options: argparse.Namespace) -> int:
     terminal = sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal):
         from sessions.frame.session_view import SessionView
-        from tui.look import charset_for
-        from tui.printed_charts import Look
-        from tui.report_charts import charts, whole
+        from tui.draw.theme import charset_for
+        from tui.report.charts import charts, whole
+        from tui.report.plotext_chart import Look
 
         look = Look(
             colour=terminal and not options.no_color and not os.environ.get("NO_COLOR"),

@@ -6,10 +6,10 @@ from rich.cells import cell_len
 
 from sessions.bottleneck.rules import OF_MEANS
 from sessions.frame.schema import Frame
-from tui import numbers
-from tui.rows import Field, Row, Run, chosen, spread, width_of
-from tui.scene import Scene
-from tui.text import fit, safe
+from tui.controls.screen_state import Scene
+from tui.draw import numbers
+from tui.draw.rows import Field, Row, Run, chosen, spread, width_of
+from tui.draw.text import fit, safe
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from sessions.frame.schema import Band as LatencyBand
 from sessions.frame.schema import Stat
-from tui import numbers
-from tui.cells import sign
-from tui.layout import Columns
-from tui.look import Look
+from tui.draw import numbers
+from tui.draw.layout import Columns
+from tui.draw.rows import Row, Run
+from tui.draw.theme import Look
 from tui.panels.strip import strip
 from tui.plots.chart import Band, Line, Mark, chart, with_labels
 from tui.plots.scale import Scale, ticks
-from tui.rows import Row, Run
+from tui.report.figures import sign
 
 QUANTILES = ("p50", "p95", "p99")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sessions.frame.schema import ChartMark, Frame
-from tui.layout import Columns
-from tui.look import Look
+from tui.draw.layout import Columns
+from tui.draw.rows import Row, Run, fitted
+from tui.draw.text import fit_tail
+from tui.draw.theme import Look
 from tui.plots.chart import Mark
-from tui.rows import Row, Run, fitted
-from tui.text import fit_tail
 
 _WEIGHTS = ("note", "state", "limit", "warning", "load", "mark", "error", "end")
 """Which of several lines in one column is seen: the last of these."""

@@ -14,8 +14,8 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from tui.draw.rows import Row
 from tui.plots.scale import Scale, Series
-from tui.rows import Row
 
 BLANK = ord(" ")
 # Dots of a braille cell by (row, column), as bits of the code point after U+2800 (Unicode, Braille Patterns).

@@ -6,9 +6,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from tui.look import Look
-from tui.panels.help import help_rows
-from tui.widgets.canvas import Canvas
+from tui.draw.theme import Look
+from tui.screens.canvas import Canvas
+from tui.views.help import help_rows
 
 
 class HelpScreen(Screen[None]):

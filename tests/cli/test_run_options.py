@@ -1,0 +1,33 @@
+"""What the load options make of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessions.plan.config import LoadConfig, TargetConfig
+from tui.commands.run import parser
+from tui.options.run_options import config
+
+
+@pytest.mark.parametrize(
+    ("options", "cap"),
+    [
+        ("--concurrency 16", LoadConfig().max_in_flight),
+        ("--concurrency 5000", 5000),
+        ("--concurrency 16 --max-in-flight 20", 20),
+        ("--rate 20", LoadConfig().max_in_flight),
+    ],
+)
+def test_a_closed_loop_may_have_in_flight_what_it_asks_for(options: str, cap: int) -> None:
+    given = parser().parse_args(["http://127.0.0.1:9", *options.split()])
+    assert config(given, TargetConfig("http://127.0.0.1:9"), interactive=False).load.max_in_flight == cap
+
+
+def seed_of(*options: str) -> int:
+    given = parser().parse_args(["http://127.0.0.1:9", *options])
+    return config(given, TargetConfig("http://127.0.0.1:9"), interactive=False).load.seed
+
+
+def test_each_run_draws_a_seed_of_its_own_unless_one_is_given() -> None:
+    assert len({seed_of() for _ in range(5)}) > 1, "or the next run asks what a prefix cache has seen"
+    assert {seed_of("--seed", "0"), seed_of("--seed", "0")} == {0}

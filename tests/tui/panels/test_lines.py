@@ -1,0 +1,56 @@
+"""What stands in a line of its own, without a screen: the progress of a run, a row of the list of sessions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sessions.frame.schema import Stat
+from tests.tui.made_up_run import ramped
+from tui.commands.sessions import HEAD, _cells
+from tui.draw.theme import Look
+from tui.foreground.headless import progress_line
+
+
+def line(**changed: object) -> str:
+    view = ramped(lambda: 90.0)
+    return progress_line(replace(view.frame(view.last_ns, 60_000_000_000, 60), **changed))  # type: ignore[arg-type]
+
+
+def test_progress_marks_a_figure_that_rests_on_few_samples_and_says_what_is_done() -> None:
+    thin = Stat(count=40, p50_ms=30.5, p95_ms=60.0, p99_ms=71.6, thin=frozenset({"p95", "p99"}))
+    shown = line(ttft_recent=thin, itl_recent=Stat(count=9, p50_ms=8.8), succeeded=247, failed=2)
+    assert "TTFT p50 30.5 p99 ~71.6 ms  " in shown
+    assert "ITL p50 8.80 ms  done 247  errors 2" in shown
+
+
+def test_progress_says_when_the_client_is_the_limit() -> None:
+    assert "  CLIENT SATURATED  " in line(client_saturated=True)
+    assert "SATURATED" not in line(client_saturated=False)
+
+
+def test_progress_has_a_dash_and_no_mark_where_nothing_was_measured() -> None:
+    assert "TTFT p50 - p99 - ms" in line(ttft_recent=Stat(thin=frozenset({"p50", "p99"})))
+
+
+@pytest.mark.parametrize(("failed", "says"), [(4, "1,250 (4 failed)"), (0, "1,250"), (None, "1,250")])
+def test_a_session_is_listed_with_all_that_it_sent(failed: int | None, says: str) -> None:
+    row = {
+        "id": "one",
+        "state": "ended",
+        "simulated": False,
+        "target": "http://h",
+        "model": "m",
+        "duration_s": 60.0,
+        "requests": 1250,
+        "failed": failed,
+        "ttft_p50_ms": 12.0,
+        "valid": True,
+    }
+    assert _cells(row)[HEAD.index("requests")] == says
+
+
+def test_without_colours_the_three_quantiles_are_still_told_apart() -> None:
+    styles = Look(colours="none").styles()
+    assert len({str(styles[name]) for name in ("p50", "p95", "p99")}) == 3

@@ -1,0 +1,235 @@
+"""The text of a summary: what stands where, what is marked, and that nothing in it commands a terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tui.report import text as report
+from tui.report.plotext_chart import Curve, Look, ceiling, chart
+
+
+def latency(count: int = 126, **more: Any) -> dict[str, Any]:
+    return {
+        "count": count, "mean": 124.0, "p50": 9.994, "p90": 99.94, "p95": 199.2, "p99": 1227.3,
+        "min": 69.4, "max": 12043.0, **more,
+    }  # fmt: skip
+
+
+def summary(**more: Any) -> dict[str, Any]:
+    nothing = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "min", "max"))
+    return {
+        "id": "20261121-035954-demo",
+        "target": "http://127.0.0.1:8000",
+        "model": "sim-8b",
+        "simulated": True,
+        "valid": True,
+        "reasons": [],
+        "end": {"reason": "completed", "message": "the run came to its end"},
+        "duration_s": 31.04,
+        "requests": {"due": 1260, "sent": 1250, "succeeded": 1249, "failed": 1, "not_sent": 10},
+        "errors": {"http_500": 1},
+        "rate": {"offered_rps": 4.2, "achieved_rps": 4.1666},
+        "throughput": {"request_rps": 4.1, "output_tps": 260.04, "total_tps": None},
+        "tokens": {"input": None, "output": 8064, "source": "usage"},
+        "ttft_from_due_ms": latency(thin=["p95", "p99"]),
+        "itl_ms": {"count": 0, **nothing},
+        "gpus": [],
+        **more,
+    }
+
+
+def row(text: str, start: str) -> list[str]:
+    """The cells of the one line that begins with `start`."""
+    (line,) = [line for line in text.splitlines() if line.startswith(start)]
+    return line.removeprefix(start).split()
+
+
+def test_a_report_fits_eighty_columns() -> None:
+    gpu = {"index": 0, "name": "A name far too long for its column", "util_pct": {"mean": 91.2, "max": 100.0}}
+    text = report.render(summary(gpus=[gpu], simulated=False))
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_counts_and_rates_stand_by_their_names() -> None:
+    text = report.render(summary())
+    assert row(text, "requests") == ["due", "1,260", "sent", "1,250", "succeeded", "1,249", "failed", "1", "not",
+                                     "sent", "10"]  # fmt: skip
+    assert row(text, "rate, rps") == ["offered", "4.20", "achieved", "4.17", "completed", "4.10",
+                                      "(to", "the", "last", "answer)"]  # fmt: skip
+
+
+def test_stale_connections_are_counted_where_there_were_any() -> None:
+    assert "stale 3 (sent again)" in report.render(summary(stale_retries=3))
+    assert "stale" not in report.render(summary(stale_retries=0))
+
+
+def test_a_figure_that_was_not_measured_is_a_dash_and_never_zero() -> None:
+    text = report.render(summary())
+    assert row(text, "ITL per token") == ["0", *"------"]
+    assert row(text, "TPOT") == [*"-------"]
+    assert row(text, "tokens") == ["input", "-", "output", "8,064", "output/s", "260.0", "total/s", "-"]
+
+
+def test_a_thin_percentile_is_marked_and_the_mark_explained() -> None:
+    text = report.render(summary())
+    assert row(text, "TTFT from due") == ["126", "124", "9.99", "99.9", "~199", "~1,227", "12,043"]
+    assert "~ rests on few samples" in text
+    assert "~" not in report.render(summary(ttft_from_due_ms=latency()))
+
+
+def test_estimated_tokens_are_said_to_be_estimated() -> None:
+    text = report.render(summary(tokens={"input": 5, "output": 7, "source": "chunks"}))
+    assert "output 7 (estimated from chunks)" in text
+
+
+def test_the_verdict_is_valid_or_every_reason() -> None:
+    assert report.render(summary()).endswith("\nvalid\n")
+    text = report.render(summary(valid=False, reasons=["the run was interrupted", "2.0 % failed"]))
+    assert text.endswith("\nNOT VALID\n  - the run was interrupted\n  - 2.0 % failed\n")
+
+
+def test_errors_are_counted_and_explained() -> None:
+    text = report.render(summary(errors={"http_500": 1, "cut_mid_stream": 12}))
+    assert "\n      12  cut_mid_stream: the connection was lost while tokens were arriving\n" in text
+    assert text.index("cut_mid_stream") < text.index("http_500")
+
+
+def test_what_is_wrong_with_a_sessions_files_is_said() -> None:
+    note = "requests-0.jsonl: 2 damaged, first at byte 70: no JSON"
+    text = report.render(summary(notes=[note, "a\x1b[2Jb " * 30]))
+    assert f"notes on the session\n  - {note}\n" in text
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "notes" not in report.render(summary(notes=[]))
+
+
+def test_a_simulated_run_says_so_beside_its_target() -> None:
+    assert report.render(summary()).splitlines()[0].endswith("SIMULATED")
+    assert "SIMULATED" not in report.render(summary(simulated=False))
+
+
+def test_a_run_of_one_load_has_no_table_of_steps_and_a_long_one_is_cut() -> None:
+    step = {"from_s": 0.0, "to_s": 2.5, "offered_rps": 1.26, "concurrency": None, "achieved_rps": 0.8,
+            "output_tps": 10.4, "count": 30, "ttft_p50_ms": 85.7, "ttft_p99_ms": None, "itl_p50_ms": 15.2, "itl_p99_ms": 83.8}  # fmt: skip
+    assert "tokens/s" not in report.render(summary(steps=[step]))
+    text = report.render(summary(steps=[step] * 30))
+    assert text.count("\n 0.0   2.5  1.26") == 24
+    assert "without 6 holds and shortest steps: --json has all" in text
+    assert "conc." not in text
+    assert re.search(r"^ 0.0   2.5  1.26 +0.80 +10 +30 +85.7 +- +15.2 +83.8$", text, re.M)
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(10, "~85.7 ~99.0"), (11, "85.7 ~99.0"), (661, "85.7 ~99.0"), (662, "85.7 99.0")]
+)
+def test_a_step_says_how_many_requests_it_rests_on_and_marks_what_rests_on_few(
+    count: int, shown: str
+) -> None:
+    steps = [
+        {**step, "count": count, "ttft_p50_ms": 85.7, "ttft_p99_ms": 99.0} for step in steps_of(2.0, 2.0)
+    ]
+    assert f" {count} {shown} " in " ".join(report.render(summary(steps=steps)).split())
+
+
+def test_what_was_asked_and_the_marks_stand_in_the_report() -> None:
+    load = {
+        "arrivals": "poisson",
+        "rate_rps": 4.0,
+        "seed": 3,
+        "ramp": {"from_rps": 1, "to_rps": 64, "over_s": 120.0},
+    }
+    work = {"input_tokens": 48, "output_tokens": 16}
+    said = {"load": load, "workload": work, "endpoint": "chat", "started_at": "2026-11-21T07:49:05.553+00:00"}
+    text = report.render(summary(**said, marks=[{"at_s": 8.25, "text": "batch of 8\x1b[2J"}]))
+    assert "chat, poisson 1 to 64 rps in 120 s, 48 tokens in, 16 out, seed 3, 2026-11-21 07:49:05\n" in text
+    assert "\x1b" not in text
+    assert "8.2 s  batch of 8" in text
+    closed = report.render(summary(**{**said, "load": {**load, "concurrency": 4}}))
+    assert "closed loop of 4, 48" in closed
+    changed = [report.render(summary(**said, load_changes=count)) for count in (1, 3)]
+    assert "poisson 1 to 64 rps in 120 s at first, then changed once, 48 tokens in" in changed[0]
+    assert "at first, then changed 3 times, " in changed[1]
+
+
+def steps_of(*lengths_s: float, holds: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+    found, at_s = [], 0.0
+    for i, length_s in enumerate(lengths_s):
+        found.append(
+            {"from_s": at_s, "to_s": at_s + length_s, "offered_rps": 0.0 if i in holds else i + 1.0,
+             "concurrency": None, "achieved_rps": 1.0, "output_tps": 1.0, "ttft_p50_ms": 1.0, "ttft_p99_ms": 1.0,
+             "chunk_gap_p50_ms": 44.4, "chunk_gap_p99_ms": 55.5, "itl_p50_ms": None, "itl_p99_ms": None}
+        )  # fmt: skip
+        at_s += length_s
+    return found
+
+
+def test_of_too_many_steps_the_holds_go_first_then_the_shortest_and_the_end_of_a_ramp_stays() -> None:
+    lengths = [3.0, *([2.0] * 10), 60.0, 1.5, *([2.0] * 14)]
+    text = report.render(summary(steps=steps_of(*lengths, holds=(11, 5))))
+    rates = [line.split()[2] for line in text.split("from  ")[1].splitlines()[1:25]]
+    gone = {"6.00", "12.00", "13.00"}  # two holds, one of them a minute long, and the shortest
+    assert rates == [f"{i + 1.0:.2f}" for i in range(len(lengths)) if f"{i + 1.0:.2f}" not in gone]
+
+
+def test_a_table_of_steps_names_gaps_as_gaps_where_no_itl_is_known() -> None:
+    known = [{**step, "itl_p50_ms": 11.1, "itl_p99_ms": 22.2} for step in steps_of(2.0, 2.0)]
+    itl, gap = (report.render(summary(steps=steps)) for steps in (known, steps_of(2.0, 2.0)))
+    assert "ITL p50" in itl
+    assert "11.1" in itl
+    assert "44.4" not in itl
+    assert "gap p50" in gap
+    assert "44.4" in gap
+    assert "ITL p50" not in gap
+
+
+@pytest.mark.parametrize("key", ["id", "model", "target"])
+def test_text_from_a_file_or_a_server_is_not_interpreted(key: str) -> None:
+    text = report.render(summary(**{key: "evil\x1b]0;owned\x07\u202e\n"}))
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+def test_a_chart_shows_its_gap_and_its_scale() -> None:
+    curve = Curve("p50", [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [100.0, 100.0, None, None, 100.0, 100.0])
+    text = chart("TTFT", "seconds", [curve], Look(), joined=True)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    (line,) = [
+        line for line in text.splitlines() if "⠤⠤⠤" in line or "⠒⠒⠒" in line or "⣀⣀⣀" in line or "⠉⠉⠉" in line
+    ]
+    drawn = line.partition("┤")[2] or line.partition("│")[2]
+    assert "   " in drawn.strip(" │")
+    assert "200┤" in text
+
+
+def test_a_chart_of_nothing_says_so() -> None:
+    nothing = Curve("p50", [0.0], [None])
+    assert chart("ITL", "seconds", [nothing], Look(), joined=True) == "ITL: nothing was measured"
+
+
+def test_a_chart_without_unicode_is_ascii() -> None:
+    curve = Curve("p50", [0.0, 1.0], [1.0, 2.0])
+    assert chart("TTFT", "seconds", [curve], Look(braille=False), joined=True).isascii()
+
+
+def test_colours_come_only_where_they_are_asked_for() -> None:
+    curve = Curve("p50", [0.0, 1.0], [1.0, 2.0])
+    assert "\x1b[" in chart("TTFT", "seconds", [curve], Look(colour=True), joined=True)
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"), [(0.0, 1.0), (0.9, 1.0), (0.97, 2.0), (1.0, 2.0), (231.0, 400.0), (9999.0, 20000.0)]
+)
+def test_an_axis_ends_at_a_round_number_above_the_data(highest: float, top: float) -> None:
+    assert ceiling(highest) == pytest.approx(top)
+
+
+def test_ttft_of_requests_that_failed_later_is_said_beside_the_table() -> None:
+    text = report.render(summary(ttft_of_failed_ms=latency(count=3284)))
+    assert (
+        "3,284 requests failed after their first token: their TTFT from due, p50 9.99 p99 1,227, is not in"
+        in text
+    )
+    assert "failed after" not in report.render(summary())

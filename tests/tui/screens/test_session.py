@@ -1,0 +1,554 @@
+"""The application under Textual's pilot: what each key makes of the run and of the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.made_up_run import FakeControl, FakeView, S, ramped
+from tui.controls import keys
+from tui.screens.app import TtftopApp
+from tui.screens.canvas import Canvas
+from tui.screens.session import LiveScreen
+
+
+class Clock:
+    def __init__(self, now_s: float) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Room:
+    """A running app, its fakes, and what is on its screen."""
+
+    def __init__(self, pilot: Pilot[str], view: FakeView, control: FakeControl, clock: Clock) -> None:
+        self.pilot, self.view, self.control, self.clock = pilot, view, control, clock
+
+    @property
+    def live(self) -> LiveScreen:
+        screen = self.pilot.app.screen_stack[0]
+        assert isinstance(screen, LiveScreen)
+        return screen
+
+    @property
+    def rows(self) -> list[str]:
+        canvases = self.pilot.app.screen.query(Canvas)
+        return ["".join(parts) for parts in zip(*(canvas.text for canvas in canvases), strict=True)]
+
+    async def press(self, *names: str) -> None:
+        await self.pilot.press(*names)
+        await self.pilot.pause()
+
+    async def pass_s(self, seconds: float) -> None:
+        self.clock.now_s += seconds
+        self.live.tick(10.0)
+        await self.pilot.pause()
+
+
+def on_screen(
+    body: Callable[[Room], Awaitable[None]],
+    *,
+    size=(80, 24),
+    now_s: float = 50.0,
+    replay: bool = False,
+    **more,
+) -> str | None:
+    """Runs `body` with the app on a made-up run at `now_s`; returns how it was left."""
+
+    async def run() -> str | None:
+        clock = Clock(now_s)
+        view = ramped(clock, running=not replay, ended_s=now_s if replay else None, **more)
+        view.steps = [step for step in view.steps if step[0] <= now_s]
+        view.marks = [mark for mark in view.marks if mark.t_ns <= now_s * S]
+        control = FakeControl(view)
+        app = TtftopApp(view, None if replay else control, charset="braille", clock=clock)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await body(Room(pilot, view, control, clock))
+        return app.return_value
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40), (200, 60)])
+def test_the_screen_is_full_from_the_first_frame(size):
+    async def body(room: Room) -> None:
+        rows = room.rows
+        assert [len(row) for row in rows] == [size[0]] * size[1]
+        assert "LIVE" in rows[0]
+        assert rows[-1].rstrip().endswith("quit")
+
+    on_screen(body, size=size)
+
+
+def test_a_terminal_that_is_resized_is_filled_again():
+    async def body(room: Room) -> None:
+        await room.pilot.resize_terminal(120, 40)
+        await room.pilot.pause()
+        assert [len(row) for row in room.rows] == [120] * 40
+        await room.pilot.resize_terminal(40, 10)
+        await room.pilot.pause()
+        assert "too small" in room.rows[0]
+
+    on_screen(body)
+
+
+def test_load_keys_count_from_the_live_run_while_its_past_is_looked_at():
+    async def body(room: Room) -> None:
+        await room.press("home", "up")
+        assert room.control.sent == [{"cmd": "rate", "rate_rps": 17.0}]
+        assert any("the run, now" in row for row in room.rows)
+
+    on_screen(body)
+
+
+def test_space_resumes_a_run_that_holds_now_while_its_past_is_looked_at():
+    async def body(room: Room) -> None:
+        await room.press("space")
+        await room.pass_s(1.0)
+        await room.press("home", "space")
+        assert [command["cmd"] for command in room.control.sent] == ["hold", "resume"]
+
+    on_screen(body)
+
+
+@pytest.mark.parametrize(
+    ("key", "rate_rps"), [("up", 17.0), ("k", 17.0), ("down", 15.0), ("j", 15.0), ("K", 26.0), ("J", 6.0)]
+)
+def test_load_keys_move_the_rate(key, rate_rps):
+    async def body(room: Room) -> None:
+        await room.press(key)
+        assert room.control.sent == [{"cmd": "rate", "rate_rps": rate_rps}]
+
+    on_screen(body)
+
+
+def test_rapid_presses_lose_no_step_though_the_run_lags_behind():
+    async def body(room: Room) -> None:
+        room.control.applies = False
+        await room.press("up", "up", "up", "K")
+        assert room.control.sent[-1] == {"cmd": "rate", "rate_rps": 29.0}
+
+    on_screen(body)
+
+
+def test_before_the_load_has_begun_a_step_says_so_and_sends_nothing():
+    async def body(room: Room) -> None:
+        frame = room.view.frame
+        room.view.frame = lambda *a: replace(frame(*a), rate_rps=None)  # type: ignore[method-assign]
+        await room.pass_s(1.0)
+        await room.press("up")
+        assert "the load has not begun yet" in room.rows[-1]
+        assert room.control.sent == []
+
+    on_screen(body, now_s=1.0)
+
+
+def test_in_a_closed_loop_the_same_keys_move_the_concurrency():
+    async def body(room: Room) -> None:
+        await room.press("up")
+        assert room.control.sent == [{"cmd": "concurrency", "concurrency": 17}]
+
+    on_screen(body, closed_loop=True)
+
+
+def test_an_exact_rate_is_typed_and_a_wrong_one_answered_in_one_line():
+    async def body(room: Room) -> None:
+        await room.press("=", "6", "4", ",", "5", "enter")
+        assert "got '64,5'" in room.rows[-1]
+        assert room.control.sent == []
+        await room.press("backspace", "backspace", "full_stop", "5", "enter")
+        assert room.control.sent == [{"cmd": "rate", "rate_rps": 64.5}]
+        assert "quit" in room.rows[-1]
+
+    on_screen(body)
+
+
+def test_escape_leaves_a_prompt_without_sending():
+    async def body(room: Room) -> None:
+        await room.press("=", "9", "escape")
+        assert room.control.sent == []
+        assert room.live.scene.prompt is None
+
+    on_screen(body)
+
+
+def test_keys_typed_into_a_prompt_do_nothing_else():
+    async def body(room: Room) -> None:
+        await room.press("m", "x", "q", "space", "l", "enter")
+        assert room.control.sent == [{"cmd": "mark", "text": "xq l"}]
+        assert room.live.scene.log
+
+    on_screen(body)
+
+
+def test_hold_and_resume_share_a_key():
+    async def body(room: Room) -> None:
+        await room.press("space")
+        await room.pass_s(0.5)
+        await room.press("space")
+        assert [command["cmd"] for command in room.control.sent] == ["hold", "resume"]
+
+    on_screen(body)
+
+
+def test_a_step_right_after_a_resume_counts_from_the_load_before_the_hold_in_both_loops():
+    for closed_loop in (False, True):
+
+        async def body(room: Room) -> None:
+            await room.press("space")
+            held, room.view.steps = room.view.steps[-1], [*room.view.steps, (room.clock(), 0.0)]
+            await room.pass_s(1.0)
+            await room.press("space", "up")
+            assert [command["cmd"] for command in room.control.sent[:2]] == ["hold", "resume"]
+            (wanted,) = [value for name, value in room.control.sent[2].items() if name != "cmd"]
+            assert wanted == held[1] + 1
+
+        on_screen(body, closed_loop=closed_loop)
+
+
+def test_the_key_that_resumes_says_so_and_the_past_says_that_nothing_is_sent_now():
+    async def body(room: Room) -> None:
+        assert "spc hold" in room.rows[-1]
+        assert "now paused" not in room.rows[0]
+        await room.press("space")
+        await room.pass_s(5.0)
+        assert "spc resume" in room.rows[-1]
+        await room.press("left")
+        assert "now paused" in room.rows[0]
+        assert "spc resume" in room.rows[-1]
+        await room.press("space")
+        await room.pass_s(5.0)
+        assert "now paused" not in room.rows[0]
+        assert "spc hold" in room.rows[-1]
+
+    on_screen(body)
+
+
+def test_stop_is_sent_at_once_and_is_no_hold_but_space_resumes_it_too():
+    async def body(room: Room) -> None:
+        await room.press("x")
+        assert room.control.sent == [{"cmd": "stop"}]
+        await room.pass_s(3.0)
+        assert "LIVE stopped" in room.rows[0]
+        await room.press("space")
+        assert room.control.sent[1:] == [{"cmd": "resume"}]
+
+    on_screen(body)
+
+
+def test_space_right_after_stop_resumes_though_the_run_has_not_shown_the_stop_yet():
+    async def body(room: Room) -> None:
+        await room.press("x", "space", "space", "space")
+        assert [command["cmd"] for command in room.control.sent] == ["stop", "resume", "hold", "resume"]
+        await room.press("x", "up", "space")
+        assert [command["cmd"] for command in room.control.sent[4:]] == ["stop", "resume"]
+        await room.press("space", "up", "down", "K", "J")
+        assert [command["cmd"] for command in room.control.sent[6:]] == ["hold"]
+        assert "nothing is being sent: space resumes, = sets a load" in room.rows[-1]
+
+    on_screen(body)
+
+
+def test_a_hold_that_is_refused_holds_nothing():
+    async def body(room: Room) -> None:
+        room.control.refuse = "the load is not running"
+        await room.press("space", "space")
+        assert [command["cmd"] for command in room.control.sent] == ["hold", "hold"]
+
+    on_screen(body)
+
+
+def test_an_exact_load_right_after_stop_is_one_to_step_from():
+    async def body(room: Room) -> None:
+        await room.press("x", "equals_sign", "5", "enter", "up")
+        assert room.control.sent[1:] == [{"cmd": "rate", "rate_rps": 5.0}, {"cmd": "rate", "rate_rps": 6.0}]
+
+    on_screen(body)
+
+
+def test_a_refused_command_is_said_in_the_bottom_row_and_goes_away():
+    async def body(room: Room) -> None:
+        room.control.refuse = "rate: got 1500, at most 1000"
+        await room.press("K")
+        assert "rate: got 1500, at most 1000" in room.rows[-1]
+        assert "asked" not in room.rows[1]
+        await room.pass_s(5.0)
+        assert "quit" in room.rows[-1]
+
+    on_screen(body)
+
+
+def test_a_run_that_cannot_be_reached_is_said_and_not_a_crash():
+    async def body(room: Room) -> None:
+        async def gone(command: object) -> dict[str, object]:
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        room.control.send = gone  # type: ignore[method-assign,assignment]
+        await room.press("up")
+        assert "cannot be reached" in room.rows[-1]
+
+    on_screen(body)
+
+
+def test_time_goes_back_and_returns_while_live():
+    async def body(room: Room) -> None:
+        await room.press("left", "left")
+        assert room.live.scene.playhead.at_ns == 40 * S
+        assert "LIVE -00:10" in room.rows[0]
+        await room.pass_s(3.0)
+        assert room.live.scene.playhead.at_ns == 40 * S
+        await room.press("shift+left")
+        assert room.live.scene.playhead.at_ns == 2 * S
+        await room.press("comma", "full_stop", "end")
+        assert room.live.scene.playhead.following
+
+    on_screen(body)
+
+
+def test_marks_are_jumped_to_both_ways():
+    async def body(room: Room) -> None:
+        await room.press("N")
+        assert room.live.scene.playhead.at_ns == 46 * S
+        await room.press("N", "N")
+        assert room.live.scene.playhead.at_ns == 26 * S
+        await room.press("n")
+        assert room.live.scene.playhead.at_ns == 40 * S
+
+    on_screen(body)
+
+
+def test_the_window_and_the_scale_are_changed_by_keys():
+    async def body(room: Room) -> None:
+        await room.press("w")
+        assert room.live.scene.window_s == 300.0
+        await room.press("w")
+        assert any("window all" in row for row in room.rows)
+        await room.press("l")
+        assert any("linear" in row for row in room.rows)
+
+    on_screen(body)
+
+
+def test_the_machines_are_read_in_words_and_the_charts_come_back():
+    async def body(room: Room) -> None:
+        await room.press("i")
+        assert any("H100" in row for row in room.rows)
+        assert not any("TTFT ms" in row for row in room.rows)
+        await room.press("up", "left")
+        assert room.control.sent == [{"cmd": "rate", "rate_rps": 17.0}]
+        assert any("H100" in row for row in room.rows)
+        await room.press("i")
+        assert any("TTFT ms" in row for row in room.rows)
+
+    on_screen(body)
+
+
+def test_help_shows_every_key_and_any_key_goes_back():
+    async def body(room: Room) -> None:
+        await room.press("question_mark")
+        text = "\n".join(room.rows)
+        assert all(row.help in text for row in keys.HELP_ROWS), text
+        assert len(room.rows) == 24
+        await room.press("a")
+        assert "LIVE" in room.rows[0]
+
+    on_screen(body)
+
+
+@pytest.mark.parametrize(("key", "how"), [("f", "finished"), ("d", "detached"), ("a", "aborted")])
+def test_leaving_a_live_run_asks_how(key, how):
+    async def body(room: Room) -> None:
+        await room.press("q")
+        assert "Leave?" in room.rows[-1]
+        await room.press(key)
+        await room.pilot.pause()
+        sent = {"f": ["finish"], "d": [], "a": ["abort"]}[key]
+        assert [command["cmd"] for command in room.control.sent] == sent
+
+    assert on_screen(body) == how
+
+
+def test_the_question_how_to_leave_can_be_taken_back():
+    async def body(room: Room) -> None:
+        await room.press("q", "escape")
+        assert not room.live.scene.quitting
+        assert room.control.sent == []
+
+    assert on_screen(body) is None
+
+
+def test_a_finish_that_is_refused_keeps_the_screen():
+    async def body(room: Room) -> None:
+        room.control.refuse = "finish: the run is already draining"
+        await room.press("q", "f")
+        assert "already draining" in room.rows[-1]
+
+    assert on_screen(body) is None
+
+
+def test_ctrl_c_and_ctrl_q_ask_as_well():
+    async def body(room: Room) -> None:
+        await room.press("ctrl+c")
+        assert room.live.scene.quitting
+        await room.press("escape", "ctrl+q")
+        assert room.live.scene.quitting
+
+    assert on_screen(body) is None
+
+
+def test_a_replay_plays_pauses_and_just_quits():
+    async def body(room: Room) -> None:
+        assert "REPLAY" in room.rows[0]
+        await room.press("space")
+        await room.pass_s(10.0)
+        assert room.live.scene.playhead.at_ns == 12 * S
+        await room.press("space")
+        await room.pass_s(10.0)
+        assert room.live.scene.playhead.at_ns == 12 * S
+        await room.press("greater_than_sign", "space")
+        await room.pass_s(0.1)
+        before_ns = room.live.scene.playhead.at_ns
+        await room.pass_s(5.0)
+        assert room.live.scene.playhead.at_ns == before_ns + 10 * S
+        await room.press("q")
+
+    assert on_screen(body, replay=True) == "quit"
+
+
+def test_a_replay_opens_on_the_whole_run_from_its_end_and_stands_still():
+    async def body(room: Room) -> None:
+        await room.pass_s(5.0)
+        playhead = room.live.scene.playhead
+        assert (playhead.at_ns, playhead.playing) == (50 * S, False)
+        assert "00:00:48 / 00:00:48" in room.rows[0]
+        axis = next(row for row in room.rows if "window all" in row)
+        assert "00:00" in axis
+        assert "00:30" in axis
+        assert any("8 > 12 rps" in row or "12 rps" in row for row in room.rows[:10])
+
+    on_screen(body, replay=True)
+
+
+def test_in_a_window_that_spans_the_run_the_axis_stays_while_it_is_played():
+    async def body(room: Room) -> None:
+        def axis() -> str:
+            return next(row for row in room.rows if "window all" in row)
+
+        at_end = axis()
+        await room.press("space")
+        await room.pass_s(10.0)
+        assert axis() == at_end
+
+    on_screen(body, replay=True)
+
+
+def test_a_replay_that_is_still_being_read_stays_at_its_end():
+    async def body(room: Room) -> None:
+        room.view.ended_s = 60.0
+        await room.pass_s(0.1)
+        assert room.live.scene.playhead.at_ns == 60 * S
+
+    on_screen(body, replay=True)
+
+
+def test_a_screen_that_opens_before_its_host_has_begun_follows_the_run_once_it_has():
+    async def body(room: Room) -> None:
+        room.view.running, room.view.ended_s = True, None
+        await room.pass_s(1.0)
+        assert room.live.scene.playhead.following
+        assert "LIVE running" in room.rows[0]
+        assert any("window 60s" in row for row in room.rows)
+
+    on_screen(body, replay=True)
+
+
+def test_less_than_a_second_behind_now_is_said_in_fractions():
+    async def body(room: Room) -> None:
+        await room.press("comma")
+        assert " LIVE -0.25s " in room.rows[0]
+
+    on_screen(body)
+
+
+def test_a_notice_leaves_with_the_next_key():
+    async def body(room: Room) -> None:
+        await room.press("x")
+        assert "stopped sending" in room.rows[-1]
+        await room.press("l")
+        assert "quit" in room.rows[-1]
+
+    on_screen(body)
+
+
+def test_a_load_that_was_asked_for_and_never_came_is_not_said_for_ever():
+    async def body(room: Room) -> None:
+        room.control.applies = False
+        await room.press("up")
+        assert "(17.0 asked)" in room.rows[1]
+        room.view.ended_s = room.clock.now_s  # and nothing new is heard of the run
+        await room.pass_s(4.0)
+        assert "asked" not in room.rows[1]
+
+    on_screen(body)
+
+
+def test_in_a_replay_the_load_keys_say_that_they_do_nothing():
+    async def body(room: Room) -> None:
+        for key in ("up", "=", "x"):
+            await room.press(key)
+            assert "the load of a replay cannot be changed" in room.rows[-1]
+        await room.press("m")
+        assert "a replay takes no marks" in room.rows[-1]
+        assert room.control.sent == []
+
+    on_screen(body, replay=True)
+
+
+def test_a_live_run_that_ends_is_shown_as_ended_and_then_just_quits():
+    async def body(room: Room) -> None:
+        room.view.running, room.view.state = False, "ended"
+        await room.pass_s(1.0)
+        assert "ENDED" in room.rows[0]
+        await room.press("q")
+
+    assert on_screen(body) == "quit"
+
+
+def test_nothing_new_is_nothing_drawn():
+    async def body(room: Room) -> None:
+        frames = room.view.frames
+        for _ in range(5):
+            room.live.tick(10.0)
+        assert room.view.frames == frames
+
+    on_screen(body)
+
+
+def test_silence_of_a_live_run_is_said():
+    async def body(room: Room) -> None:
+        room.view.ended_s = room.clock.now_s
+        await room.pass_s(6.0)
+        assert "no data for" in room.rows[0]
+
+    on_screen(body)
+
+
+def test_the_page_about_keys_is_the_table():
+    page = (Path(__file__).parents[3] / "docs" / "keys.md").read_text(encoding="utf-8")
+    assert page.endswith(keys.as_markdown())
+
+
+def test_every_action_has_one_key_at_least_and_no_key_two_actions():
+    for here in ("live", "replay"):
+        names = [name for row in keys.KEYS if row.where in ("both", here) for name in row.keys]
+        assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z_]+", row.action) for row in keys.KEYS)

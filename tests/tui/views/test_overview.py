@@ -1,0 +1,569 @@
+"""The screen as rows, without any terminal: what stands where at every size."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sessions.bottleneck.rules import NAMES
+from sessions.frame.schema import ChartMark, Frame, Host, Limit, Power, Server, Stat
+from tests.tui import made_up_run
+from tests.tui.made_up_run import FakeView, S, ramped
+from tui.controls.playhead import Playhead
+from tui.controls.screen_state import Scene
+from tui.controls.time_window import column_ns
+from tui.draw import layout
+from tui.draw.paged_axis import PAGE, paged
+from tui.draw.rows import width_of
+from tui.draw.text import safe
+from tui.draw.theme import ROLES, Look
+from tui.views.help import help_rows
+from tui.views.overview import compose, scales_for
+
+SIZES = [(60, 16), (80, 24), (100, 30), (120, 40), (200, 60), (61, 17), (300, 20), (70, 90)]
+
+
+def frame_of(view: FakeView, width: int, at_ns: int | None = None) -> Frame:
+    plot = layout.columns_for(width).plot
+    slot_ns = column_ns(60.0, view.last_ns, plot)
+    return paged(view.frame(view.last_ns if at_ns is None else at_ns, slot_ns * plot, plot))
+
+
+def screen(view: FakeView, size=(80, 24), *, frame: Frame | None = None, **more) -> list[str]:
+    width, height = size
+    frame = frame or frame_of(view, width)
+    scene = Scene(**({"playhead": Playhead(at_ns=frame.at_ns)} | more))
+    rows = compose(frame, scene, scales_for(frame, scene, {}), width, height)
+    assert [width_of(row) for row in rows] == [width] * height
+    assert all(role in ROLES for row in rows for _, role in row)
+    return ["".join(text for text, _ in row) for row in rows]
+
+
+def at(seconds: float):
+    return lambda: seconds
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("gpus", [0, 1, 2, 3, 8, 17, 72])
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_every_size_and_number_of_gpus_fills_the_screen_exactly(size, gpus, charset):
+    shown = screen(ramped(at(90), gpus=gpus), size, look=Look(charset=charset))
+    assert any("TTFT" in row for row in shown)
+    assert any("ITL" in row for row in shown)
+    assert "help" in shown[-1]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("gpus", [1, 2, 8])
+def test_every_gpu_is_on_the_screen(size, gpus):
+    text = "\n".join(screen(ramped(at(90), gpus=gpus), size))
+    assert all(f"GPU{index}" in text for index in range(gpus))
+    assert text.count("°C") >= gpus
+    assert text.count("W") >= gpus
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_main_figures_are_there_at_both_sizes(size):
+    text = "\n".join(screen(ramped(at(90)), size))
+    for word in ("SIMULATED", "LIVE", "RATE", "in flight", "done", "errors", "p50", "p95", "p99", "TOKENS/S"):
+        assert word in text
+    for word in (
+        "REQ/S",
+        "offered",
+        "sent",
+        "KV",
+        "run",
+        "wait",
+        "window 60s",
+        "26 > 20 rps",
+        "00:30",
+        "01:00",
+    ):
+        assert word in text
+
+
+def test_thin_percentiles_carry_a_tilde():
+    # At 90 s 20 per second are offered: 200 in ten seconds, under the 662 that a p99 needs.
+    row = next(row for row in screen(ramped(at(90))) if "last 10s" in row)
+    assert "~" in row.split("last 10s")[1]
+
+
+def test_several_tokens_a_chunk_are_labelled_as_a_chunk_gap():
+    text = "\n".join(screen(ramped(at(90), chunk_gap=True)))
+    assert "CHUNK GAP" in text
+    assert "ITL ms" not in text
+
+
+def test_preemptions_are_told_whole_with_their_name_at_every_size():
+    for size in ((80, 24), (80, 30), (80, 50), (120, 40)):
+        view = ramped(at(75))
+        frame = frame_of(view, size[0])
+        frame = replace(frame, server=replace(frame.server, preemptions_per_s=2.5))
+        rows = screen(view, size, frame=frame)
+        assert sum(bool(re.search(r" pre(empt)? 2\.5/s( |$)", row)) for row in rows) == 1
+        assert not any(re.search(r" p(r|re|ree)?$", row.rstrip()) for row in rows)
+
+
+def test_every_key_of_the_load_and_the_scale_stands_in_the_footer_at_80_columns():
+    for charset in ("braille", "ascii"):
+        footer = screen(ramped(at(30)), (80, 24), look=Look(charset=charset))[-1]
+        for word in ("rate", "x10", "set", "hold", "stop", "mark", "span", "l lin", "? help", "q quit"):
+            assert word in footer
+        assert "l log" in screen(ramped(at(30)), (80, 24), look=Look(charset=charset), log=False)[-1]
+
+
+def test_a_long_note_about_gpus_is_one_dim_row_with_an_ellipsis():
+    view = ramped(at(90), gpus=0)
+    frame = replace(frame_of(view, 80), gpu_note="a sentence about a driver that goes on " * 4)
+    (row,) = [row for row in screen(view, frame=frame) if "a sentence" in row]
+    assert row.rstrip().endswith("…")
+
+
+def test_the_words_of_a_warning_do_not_hide_those_of_the_load_beside_it():
+    view = ramped(at(30))
+    for offset in (-1, 0, 1):
+        view.marks = [
+            ChartMark(2 * S, None, "load", "start at 4 rps"),
+            ChartMark(2 * S + offset * S, None, "warning", "no NVIDIA driver"),
+        ]
+        assert any("start at 4 rps" in row for row in screen(view, (120, 40))[:8])
+
+
+def test_a_server_that_says_nothing_of_its_cache_shows_its_queue():
+    view = ramped(at(75))
+    frame = frame_of(view, 80)
+    never = np.full(len(frame.offered), np.nan)
+    for kv in (None, never):
+        silent = replace(frame, server=replace(frame.server, kv=kv, kv_pct=None))
+        rows = screen(view, frame=silent)
+        assert not any("KV" in row for row in rows[:20])
+        assert any("SERVER  run 96  wait 38" in row for row in rows)
+
+
+def test_an_event_that_is_longer_than_its_row_ends_in_an_ellipsis():
+    view = ramped(at(30))
+    view.marks = [ChartMark(3 * S, None, "warning", "a long story about a driver " * 5)]
+    (row,) = [row for row in screen(view) if "WARNING" in row]
+    assert row.endswith("…")
+
+
+def test_help_explains_stale_connections_and_a_saturated_client():
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 24, Look()))
+    assert re.search(r"stale  kept-alive connections found closed: sent again", text)
+    assert "CLIENT SATURATED: the figures are this client's own limit" in text
+
+
+def known(view: FakeView, width: int) -> Frame:
+    """All that telemetry can tell, of as many GPUs as the view has; only the first serves."""
+    frame = frame_of(view, width)
+    gpus = [
+        replace(
+            gpu,
+            sm_pct=71.0,
+            tensor_pct=40.0,
+            dram_pct=88.0,
+            memory_temperature_c=84.0,
+            sm_clock_max_mhz=1980.0,
+            throttle=("power cap",),
+            throttled_pct=12.0,
+            pcie_bytes_per_s=1.2e9,
+            nvlink_bytes_per_s=212e9,
+            serving=not i,
+            aside="hidden" if i else "",
+            processes=(("vllm serve", 4711, 74 * 2**30), ("", 4712, None)),
+        )
+        for i, gpu in enumerate(frame.gpus)
+    ]
+    own = Stat(90, 101.0, 202.0, 303.0)
+    server = replace(frame.server, prefix_hit_pct=41.0, preemptions_per_s=2.5, ttft=own)
+    return replace(
+        frame, gpus=tuple(gpus), server=server, hosts=(Host("node7", 45.0, 64, 12.0),), poll_ms=3.1
+    )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_all_that_is_known_of_the_machines_can_be_read_at_every_size(size):
+    view = ramped(at(75), gpus=1)
+    text = "\n".join(screen(view, size, frame=known(view, size[0]), details=True))
+    for words in (
+        *("SM 71 %", "tensor 40 %", "DRAM 88 %", "reserved 0.6", "NVLink 212 GB/s", "PCIe 1.20 GB/s"),
+        *("held back by power cap 12% of the time", "memory 84 °C", "SM clock 1755/1980 MHz"),
+        *("● serves the model", "vllm serve 74.0 GiB pid 4711", "process pid 4712", "prefix hit 41 %"),
+        *("preemptions 2.5 /s", "TTFT p50 101  p95 202  p99 303", "node7", "CPU 45%", "took 3.10 ms"),
+        *("RATE", "limit:", "quit"),
+    ):
+        assert words in text
+
+
+def test_what_is_only_a_bound_is_one_beside_the_machines_too():
+    view = ramped(at(75), gpus=1)
+    frame = known(view, 80)
+    bound = replace(frame.server.ttft, bounds=frozenset({"p50", "p95"}))
+    frame = replace(frame, server=replace(frame.server, ttft=bound))
+    text = "\n".join(screen(view, (80, 24), frame=frame, details=True))
+    assert "TTFT p50 <101  p95 <202  p99 303" in text
+
+
+@pytest.mark.parametrize(
+    "words", ["of what was found, a word of it was left out ", "見つけたもの 全部ここに 書いてある "]
+)
+def test_what_happened_is_told_with_all_its_words_beside_the_machines(words: str) -> None:
+    view = ramped(at(75), gpus=1)
+    view.marks.append(ChartMark(70 * S, None, "note", words * 4))
+    rows = screen(view, (80, 24), details=True)
+    assert all(width_of([(row, "")]) == 80 for row in rows)
+    begin = next(i for i, row in enumerate(rows) if " note " in row)
+    told = rows[begin][19:].rstrip() + " " + " ".join(row.strip() for row in rows[begin + 1 :])
+    assert " ".join((words * 4).split()) in told
+
+
+@pytest.mark.parametrize("height", range(12, 24))
+def test_where_there_is_no_room_for_all_words_the_newest_event_still_says_when_and_what(height: int) -> None:
+    view = ramped(at(75), gpus=1)
+    view.marks.append(ChartMark(70 * S, None, "warning", "a figure that should be known is left out " * 6))
+    happened = [row for row in screen(view, (60, height), details=True) if "left out" in row]
+    assert bool(happened) == (height > 17)
+    assert not happened or "WARNING a figure that should" in happened[0]
+
+
+def test_a_change_of_load_of_five_digits_is_not_cut_beside_its_line() -> None:
+    view = ramped(at(75), closed_loop=True)
+    view.marks[:] = [ChartMark(40 * S, None, "load", "concurrency 10000 > 65536")]
+    assert re.search(r"│(concurrency 10000 > )?65536 ", screen(view, (80, 24))[3])
+
+
+@pytest.mark.parametrize(("size", "gpus"), [((80, 24), 8), ((120, 40), 8), ((80, 24), 17), ((60, 16), 72)])
+def test_of_many_gpus_the_essential_is_kept_and_those_left_out_are_counted(size, gpus):
+    view = ramped(at(75), gpus=gpus)
+    rows = screen(view, size, frame=known(view, size[0]), details=True)
+    shown = sum(bool(re.match(r" GPU\d+ ", row)) for row in rows)
+    text = "\n".join(rows)
+    assert shown + int(next(iter(re.findall(r"and (\d+) more GPUs", text)), 0)) == gpus
+    assert text.count("serves the model") == 1
+    assert text.count("hidden") == shown - 1
+
+
+def test_a_gpu_that_serves_carries_a_dot_where_there_is_a_cell_for_it():
+    view = ramped(at(75), gpus=2)
+    rows = screen(view, (120, 40), frame=known(view, 120))
+    assert any(row.startswith("  ●GPU0│") for row in rows)
+    assert any(row.startswith("   GPU1│") for row in rows)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_in_ascii_every_glyph_of_ours_is_ascii(size):
+    look = Look(charset="ascii")
+    for more in ({}, {"details": True}, {"replay": True, "window_s": None}):
+        rows = screen(ramped(at(90), gpus=2), size, look=look, **more)
+        assert all(row.replace("…", ".").isascii() for row in rows)
+
+
+def test_a_mark_hides_no_bar_and_is_a_line_on_the_charts():
+    view = ramped(at(90), gpus=1)
+    rows = screen(view, (120, 40))
+    top = rows[3]
+    column = next(i for i, letter in enumerate(top) if letter == "│" and i > 12)
+    for name in ("KV %", "GPU0", "memory", "power"):
+        assert next(row for row in rows if row.lstrip().startswith(name))[column] in "▁▂▃▄▅▆▇█"
+
+
+def test_gaps_of_no_length_do_not_stretch_the_logarithmic_chart():
+    frame = frame_of(ramped(at(60)), 80)
+    p50 = np.where(np.arange(len(frame.itl.p50)) % 3, frame.itl.p50, 0.001)
+    zeros = replace(frame, itl=replace(frame.itl, p50=p50))
+    scene = Scene(playhead=Playhead(at_ns=frame.at_ns))
+    assert scales_for(frame, scene, {})["itl"].low == scales_for(zeros, scene, {})["itl"].low == 10.0
+    assert any(row.startswith("<10ms") for row in screen(ramped(at(60)), frame=zeros))
+    assert not any("<" in row[:6] for row in screen(ramped(at(60)), frame=frame))
+
+
+def test_without_a_gpu_one_line_says_why_and_the_charts_get_the_room():
+    with_gpus, without = (
+        layout.rows_for(24, layout.Shape(gpus=8)),
+        layout.rows_for(24, layout.Shape(gpu_note=True)),
+    )
+    assert without["gpus"] == 1
+    charts = ("ttft", "itl", "rate", "tokens", "flight")
+    assert sum(without[name] for name in charts) == sum(with_gpus[name] for name in charts) + 3
+    text = screen(ramped(at(90), gpus=0))
+    assert sum("no NVIDIA driver here" in row for row in text) == 1
+
+
+def test_a_saturated_client_is_said_across_the_screen():
+    shown = screen(ramped(at(90), saturated=True, note="CPU 97 %"))
+    assert any("CLIENT SATURATED: CPU 97 %" in row for row in shown)
+    assert not any("SATURATED" in row for row in screen(ramped(at(90))))
+
+
+def test_a_doubt_about_the_client_is_a_line_of_its_own():
+    assert any("! client: send lag 8 ms" in row for row in screen(ramped(at(90), note="send lag 8 ms")))
+
+
+def test_below_the_least_size_one_line_says_so():
+    shown = screen(ramped(at(90)), (59, 16), frame=frame_of(ramped(at(90)), 60))
+    assert "too small" in shown[0]
+    assert not "".join(shown[1:]).strip()
+    screen(ramped(at(90)), (5, 1), frame=frame_of(ramped(at(90)), 60))
+
+
+def test_a_run_with_nothing_yet_is_drawn_without_figures():
+    text = "\n".join(screen(FakeView(at(0.5), nothing=True)))
+    assert "starting" in text
+    assert "nan" not in text.lower()
+
+
+def test_the_past_of_a_live_run_says_how_far_back_it_is():
+    view = ramped(at(90))
+    frame = frame_of(view, 80, 60 * S)
+    head = Playhead(at_ns=60 * S, following=False)
+    assert "LIVE -00:30" in screen(view, frame=frame, playhead=head)[0]
+
+
+def test_a_replay_says_so_and_shows_where_it_is():
+    view = ramped(at(90), running=False)
+    shown = screen(
+        view, frame=frame_of(view, 80, 45 * S), replay=True, playhead=Playhead(45 * S, False, True, 4.0)
+    )
+    assert "REPLAY" in shown[0]
+    assert "4x" in shown[0]
+    assert "00:00:43 / 00:01:28" in shown[0]
+    assert any("●" in row and "▲" in row for row in shown[1:])
+
+
+def test_an_ended_or_killed_run_is_not_called_a_replay():
+    assert "ENDED" in screen(ramped(at(90), running=False, state="ended"))[0]
+    assert "KILLED" in screen(ramped(at(90), running=False, state="killed"))[0]
+
+
+def test_a_change_of_load_crosses_every_chart_at_the_same_column():
+    view = FakeView(at(60), steps=[(2.0, 4.0)])
+    view.marks = [made_up_run.ChartMark(30 * S, None, "load", "4 > 5 rps")]
+    frame = frame_of(view, 80)
+    scene = Scene(playhead=Playhead(at_ns=frame.at_ns))
+    rows = compose(frame, scene, scales_for(frame, scene, {}), 80, 24)
+    at_columns = layout.columns_for(80)
+    slot = frame.marks[0].slot
+    assert slot == (30 * S - frame.start_ns) // frame.slot_ns
+    # Between the three rows at the top and the axis, four rows from the bottom, every row is a strip's.
+    roles = [[role for text, role in row for _ in text][at_columns.gutter + slot] for row in rows[3:-3]]
+    crossed = [role in ("line_load", "cut_load") for role in roles]
+    # but where one of the three lines of a latency passes, or a bar stands
+    bars = sum(role in ("tokens_fill", "flight_fill", "gpu_fill", "server_fill") for role in roles)
+    assert sum(crossed) >= len(roles) - 2 * 3 - bars
+    assert sum(crossed) >= 5
+    elsewhere = [role for row in rows[3:-3] for text, role in row for cell in text if cell != " "]
+    assert elsewhere.count("line_load") + elsewhere.count("cut_load") == sum(crossed)
+
+
+def test_old_gpu_figures_say_how_old_they_are():
+    view = ramped(at(90))
+    frame = frame_of(view, 80)
+    stale = replace(frame, gpus=(replace(frame.gpus[0], stale=True, age_s=12.4),))
+    assert any("12s old" in row for row in screen(view, frame=stale))
+
+
+def test_gpu_values_that_are_missing_are_dashes():
+    view = ramped(at(90))
+    frame = frame_of(view, 80)
+    missing = replace(
+        frame.gpus[0],
+        util_pct=None,
+        memory_used_bytes=None,
+        memory_total_bytes=None,
+        power_w=None,
+        power_limit_w=None,
+        temperature_c=None,
+        sm_clock_mhz=None,
+    )
+    for size in SIZES:
+        frame = frame_of(view, size[0])
+        text = "\n".join(screen(view, size, frame=replace(frame, gpus=(missing,))))
+        assert "None" not in text
+
+
+def test_a_server_that_says_nothing_gets_no_row():
+    view = ramped(at(90))
+    frame = replace(frame_of(view, 80), server=Server())
+    assert not any("KV" in row and "run" in row for row in screen(view, frame=frame))
+
+
+def test_closed_loop_shows_its_concurrency_in_place_of_a_rate():
+    assert screen(ramped(at(50), closed_loop=True))[1].startswith("CONCURRENCY 16")
+
+
+def test_errors_of_one_kind_are_counted_once():
+    frame = replace(frame_of(ramped(at(90)), 120), failed=508, errors={"unfinished": 508})
+    row = screen(ramped(at(90)), (120, 40), frame=frame)[1]
+    assert "errors 508   unfinished" in row
+    assert row.count("508") == 1
+
+
+def test_errors_are_counted_by_kind():
+    row = screen(ramped(at(79)), (120, 40))[1]
+    assert "http_503" in row
+
+
+def test_the_window_moves_on_by_whole_pages_and_keeps_every_value():
+    view = ramped(at(90))
+    plot = layout.columns_for(80).plot
+    starts = set()
+    for tenth in range(200):
+        raw = view.frame(70 * S + tenth * S // 10, 1500_000_000 * plot, plot)
+        moved = paged(raw)
+        starts.add(moved.start_ns)
+        assert moved.start_ns % (PAGE * 1500_000_000) == 0
+        shift = (moved.start_ns - raw.start_ns) // raw.slot_ns
+        assert 0 <= shift < PAGE
+        kept = slice(0, plot - shift)
+        assert moved.offered[kept].tobytes() == raw.offered[shift:].tobytes()
+    assert len(starts) in (4, 5)  # 20 s of pages of 6 s
+
+
+def test_a_run_shorter_than_the_window_begins_at_the_left_and_stands_still():
+    plot = layout.columns_for(80).plot
+    slot_ns = 1500_000_000
+    starts, columns = set(), []
+    for tenth in range(0, 300, 5):
+        view = ramped(at(10))
+        raw = view.frame(5 * S + tenth * S // 10, slot_ns * plot, plot)
+        moved = paged(raw)
+        starts.add(moved.start_ns)
+        known = np.flatnonzero(np.isfinite(moved.offered))
+        assert known[0] <= 1
+        columns.append(known[-1])
+        assert len(moved.offered) == plot
+    assert starts == {made_up_run.START_NS // slot_ns * slot_ns}
+    assert columns == sorted(columns)
+    assert columns[-1] > columns[0]
+
+
+LIMITED = Limit("KV cache", "97 % used, 1.2 preemptions/s, 4 waiting", 20 * S)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("colours", ["256", "none"])
+def test_the_limit_stands_in_words_at_every_size(size, colours):
+    frame = replace(frame_of(ramped(at(90)), size[0]), limit=LIMITED)
+    row = screen(ramped(at(90)), size, frame=frame, look=Look(colours=colours))[2]
+    assert row.startswith("limit:  KV cache   97 % used, 1.2 preemptions/s, 4 waiting")
+    assert ("since 00:18" in row) == (size[0] > 70)
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        (Limit("queue", "25 waiting, 8 running", 20 * S), "means of 3s   since 00:18"),
+        (Limit("room", "queue 0", 0), "means of 3s"),
+        (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
+        (Limit("client", "requests left 90 ms late (p99)", 20 * S), "since 00:18"),
+        (LIMITED, "since 00:18"),
+    ],
+)
+def test_figures_that_are_means_of_seconds_say_so(limit, says):
+    row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=limit))[2]
+    assert row.rstrip().endswith(says)
+    assert row.count("means of 3s") == says.count("means of 3s")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_limit_has_a_look_of_its_kind(name):
+    frame = replace(frame_of(ramped(at(90)), 80), limit=Limit(name, "", 0))
+    assert screen(ramped(at(90)), frame=frame)[2].strip() == f"limit:  {name}"
+
+
+def test_figures_of_a_limit_that_find_no_room_are_cut_with_an_ellipsis():
+    closed = Limit(
+        "unknown", "a closed loop need not queue, and neither KV cache nor SM activity is known", 0
+    )
+    row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=closed))[2]
+    assert row.rstrip().endswith("…")
+    assert row.startswith("limit:  unknown   a closed loop need not queue, and neither KV")
+
+
+def test_a_saturated_client_takes_the_line_of_the_limit():
+    view = ramped(at(90), saturated=True, note="CPU 97 %")
+    frame = replace(frame_of(view, 80), limit=LIMITED)
+    shown = screen(view, frame=frame)
+    assert shown[2].startswith(" CLIENT SATURATED: CPU 97 %")
+    assert not any("limit:" in row for row in shown)
+
+
+def gpu_screen(size, gpus=1, **values):
+    frame = frame_of(ramped(at(90), gpus=gpus), size[0])
+    changed = replace(frame, gpus=(replace(frame.gpus[0], **values), *frame.gpus[1:]))
+    return screen(ramped(at(90)), size, frame=changed)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_activity_and_throttling_are_shown_where_they_are_read(size):
+    text = "\n".join(
+        gpu_screen(size, sm_pct=62.0, dram_pct=55.0, throttle=("power cap",), throttled_pct=12.4)
+    )
+    assert "SM 62%" in text
+    assert "DRAM 55%" in text
+    assert "PWR 12%" in text
+    assert "/80.0" in text
+    plain = "\n".join(gpu_screen(size, throttle=(), throttled_pct=0.2))
+    assert "DRAM" not in plain
+    assert "PWR" not in plain
+
+
+@pytest.mark.parametrize(
+    ("throttle", "said"), [(("thermal",), "HEAT 40%"), (("power brake",), "BRAKE 40%"), ((), "SLOW 40%")]
+)
+def test_throttling_says_its_cause(throttle, said):
+    assert said in "\n".join(gpu_screen((120, 40), throttle=throttle, throttled_pct=40.0))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("gpus", [1, 2, 8])
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [({"lost": True}, "lost"), ({"aside": "hidden"}, "hidden"), ({"aside": "not serving"}, "not serving")],
+)
+def test_a_gpu_that_is_no_part_of_the_load_is_grey_and_says_why(size, gpus, values, word):
+    assert word in "\n".join(gpu_screen(size, gpus, **values))
+
+
+def test_the_servers_own_latency_stands_beside_ours():
+    frame = frame_of(ramped(at(90)), 80)
+    own = replace(frame, server=replace(frame.server, ttft=Stat(900, 111.0, 222.0, 333.0)))
+    shown = screen(ramped(at(90)), frame=own)
+    place = next(i for i, row in enumerate(shown) if "last 10s" in row)
+    assert shown[place + 1].split()[-4:] == ["server", "111", "222", "333"]
+
+
+def test_energy_and_hosts_stand_in_one_row_where_there_is_room():
+    frame = replace(
+        frame_of(ramped(at(90)), 120),
+        power=Power(2610.0, 0.84, False, 4),
+        hosts=(Host("n1", cpu_pct=97.0, steal_pct=12.0, load1=3.1), Host("n2", cpu_pct=5.0)),
+        poll_ms=3.1,
+    )
+    row = next(row for row in screen(ramped(at(90)), (120, 40), frame=frame) if "ENERGY" in row)
+    for words in ("2610 W", "0.84 J/token", "of 4 GPUs", "n1 97%", "steal 12%", "n2 5%"):
+        assert words in row
+    assert "0.84 J/tok" in "\n".join(
+        screen(ramped(at(90)), (80, 24), frame=replace(frame, gpus=frame.gpus[:1]))
+    )
+    assert not any("ENERGY" in row or "HOST" in row for row in screen(ramped(at(90)), (120, 40)))
+
+
+def test_no_text_of_a_server_gets_onto_the_screen_as_an_order():
+    evil = "A\x1b[31mR\x1b]0;PWN\x07\x9b2J\x00\u202e\x85\x7f [/ [bold [@click=app.quit]x[/]\ud800"
+    for size in SIZES:
+        for gpus in (0, 1, 8):
+            text = "".join(screen(ramped(at(90), gpus=gpus, evil=evil, note="x"), size))
+            assert text == safe(text, len(text))
+
+
+@pytest.mark.parametrize("window_s", [30.0, 60.0, 300.0, None])
+@pytest.mark.parametrize("columns", [30, 46, 71, 139])
+def test_a_column_is_whole_ticks_and_all_columns_span_the_window(window_s, columns):
+    for run_s in (1, 75, 3600, 100_000):
+        length_ns = column_ns(window_s, run_s * S, columns)
+        assert length_ns % 250_000_000 == 0
+        assert length_ns * columns >= (run_s if window_s is None else window_s) * S

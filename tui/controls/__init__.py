@@ -1,0 +1,1 @@
+"""From a key to what it means; nothing here draws or waits."""

@@ -1,0 +1,35 @@
+"""What the screen itself is up to, beside the frame it shows: plain values for the panels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tui.controls.playhead import Playhead
+from tui.controls.prompt import Prompt
+from tui.draw.theme import Look
+
+
+@dataclass(frozen=True)
+class Scene:
+    look: Look = field(default_factory=Look)
+    playhead: Playhead = field(default_factory=Playhead)
+    replay: bool = False
+    """Opened on a session that was over; a live one that ends meanwhile is `ended`, not a replay."""
+    window_s: float | None = 60.0
+    log: bool = True
+    details: bool = False
+    """In place of the charts, all that is known of the machines in words."""
+    prompt: Prompt | None = None
+    quitting: bool = False
+    """The bottom row asks how to leave."""
+    notice: str = ""
+    """One line in the bottom row for a few seconds, in place of the keys."""
+    notice_bad: bool = False
+    asked: str = ""
+    """The load that was asked for and is not in force yet, like `14.0`."""
+    paused: bool = False
+    """The load of the live run is held or stopped now, whatever instant is looked at."""
+    ui_hz: float = 10.0
+    """How often the screen is drawn; below 10 on a slow line."""
+    silent_s: float = 0.0
+    """How long a live run has shown nothing new."""

@@ -1,0 +1,1 @@
+"""Text in cells: colours, rows, numbers, layout."""

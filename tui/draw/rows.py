@@ -1,0 +1,86 @@
+"""A row of the screen as plain values: runs of text, each with the name of a role of `tui.draw.theme`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+
+Run = tuple[str, str]
+"""Text and the role it is drawn in; the empty role is the terminal's own colours."""
+Row = list[Run]
+
+
+def width_of(row: Sequence[Run]) -> int:
+    """Cells."""
+    return sum(cell_len(text) for text, _ in row)
+
+
+def fitted(row: Sequence[Run], width: int) -> Row:
+    """Exactly `width` cells: cut at the right, or padded with blanks."""
+    out: Row = []
+    left = width
+    for text, role in row:
+        cells = cell_len(text)
+        if cells > left:
+            if left > 0:
+                out.append((set_cell_size(text, left), role))
+            left = 0
+            break
+        if text:
+            out.append((text, role))
+            left -= cells
+    if left > 0:
+        out.append((" " * left, ""))
+    return out
+
+
+def sliced(row: Sequence[Run], begin: int, end: int) -> Row:
+    """The cells from `begin` up to `end`; a wide character that is cut leaves a blank."""
+    out: Row = []
+    at = 0
+    for text, role in row:
+        cells = cell_len(text)
+        if at >= end:
+            break
+        if at + cells > begin:
+            part = Segment(text).split_cells(begin - at)[1].text if at < begin else text
+            if at + cells > end:
+                part = Segment(part).split_cells(end - max(at, begin))[0].text
+            out.append((part, role))
+        at += cells
+    return out
+
+
+def spread(left: Sequence[Run], right: Sequence[Run], width: int) -> Row:
+    """`left` at the left edge, `right` at the right one; `left` is cut where they meet."""
+    room = max(width - width_of(right), 0)
+    return fitted([*fitted(left, room), *right], width)
+
+
+class Field:
+    """Runs that are shown whole or not at all. The lowest `rank` stays longest."""
+
+    __slots__ = ("rank", "runs")
+
+    def __init__(self, rank: int, *runs: Run) -> None:
+        self.rank = rank
+        self.runs = [run for run in runs if run[0]]
+
+
+def chosen(fields: Sequence[Field], width: int, gap: int = 2) -> Row:
+    """The fields that fit in `width` cells, in their order, `gap` blanks between them."""
+    kept = [field for field in fields if field.runs]
+
+    def needed() -> int:
+        return sum(width_of(field.runs) for field in kept) + gap * max(len(kept) - 1, 0)
+
+    while len(kept) > 1 and needed() > width:
+        kept.remove(max(kept, key=lambda field: field.rank))
+    out: Row = []
+    for i, field in enumerate(kept):
+        if i:
+            out.append((" " * gap, ""))
+        out.extend(field.runs)
+    return out

@@ -1,0 +1,1 @@
+"""Staying with a run: on a screen, or headless with progress lines."""

@@ -1,0 +1,168 @@
+"""A run without a screen: a progress line each second on stderr, the summary on stdout at the end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadgen.errors import printable
+from sessions.plan.config import RunConfig
+from tui.foreground.progress import Progress
+from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError
+from tui.report.figures import milliseconds, number, sign
+
+if TYPE_CHECKING:
+    from sessions.frame.schema import Frame, Stat
+    from sessions.frame.session_view import SessionView
+    from sessions.run.launch import Launched
+
+END_S = 60.0
+"""How long a run without screen lasts when nothing says so."""
+POLL_S = 0.1
+PROGRESS_S = 1.0
+WINDOW_NS = 10_000_000_000
+
+
+def with_end(config: RunConfig) -> tuple[RunConfig, str]:
+    """`config` with an end, and a sentence saying so; an empty one when it had an end already."""
+    if config.has_end:
+        return config, ""
+    ramp = config.load.ramp
+    seconds = ramp.over_s if ramp is not None else END_S
+    reason = "the length of its ramp" if ramp is not None else "no --duration or --requests was given"
+    load = msgspec.structs.replace(config.load, duration_s=seconds)
+    return msgspec.structs.replace(config, load=load), f"this run ends after {seconds:g} s ({reason})"
+
+
+class Interrupts:
+    """Counts SIGINT and SIGTERM while it is entered, instead of ending the process."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self.count = 0
+        self._enabled = enabled
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Interrupts:
+        if self._enabled:
+            for number_ in (signal.SIGINT, signal.SIGTERM):
+                self._before[number_] = signal.signal(number_, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number_, handler in self._before.items():
+            signal.signal(number_, handler)  # type: ignore[arg-type]
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+
+def follow(launched: Launched, interrupts: Interrupts) -> int:
+    """Stays with a run until its host has ended, then prints its summary; returns the exit code.
+
+    Raises:
+        CommandError: the host refused to start the run.
+    """
+    progress = Progress()
+    watched: SessionView | None = None
+    heeded = 0
+    next_s = time.monotonic() + PROGRESS_S
+    while launched.process.poll() is None:
+        if interrupts.count > heeded:
+            heeded += 1
+            progress.close()
+            interrupt(launched, again=heeded > 1)
+        if time.monotonic() >= next_s:
+            next_s += PROGRESS_S
+            watched = watched or view_of(launched.directory)
+            if watched is not None:
+                watched.poll()
+                frame = watched.frame(watched.last_ns, WINDOW_NS, 1)
+                progress.tell_model(watched)
+                progress.tell(frame.marks)
+                progress.show(progress_line(frame))
+        time.sleep(POLL_S)
+    progress.close()
+    error = launched.poll_error()
+    if error is not None:
+        raise CommandError(str(error), INTERRUPTED if heeded else error.exit_code)
+    return conclude(launched.directory)
+
+
+def view_of(directory: Path) -> SessionView | None:
+    """A view of a session; None when a host that refuses has just taken the session away."""
+    from sessions.frame.session_view import SessionView
+    from sessions.store.manifest import SessionError
+
+    try:
+        return SessionView(directory)
+    except SessionError:
+        return None
+
+
+def interrupt(launched: Launched, *, again: bool) -> None:
+    """Asks the host to end the run: soon and in order the first time, at once the second."""
+    from sessions.run.control_socket import ControlError, send_once
+
+    print("ttftop: aborting" if again else "ttftop: ending the run (again to abort)", file=sys.stderr)
+    try:
+        send_once(launched.directory, {"cmd": "abort" if again else "interrupt"})
+    except ControlError:  # it does not listen yet, or no longer
+        launched.process.terminate()
+
+
+def conclude(directory: Path) -> int:
+    """Prints what the run says; returns its exit code."""
+    from sessions.store.manifest import SessionError, read
+    from sessions.summary.summarise import summarise
+    from tui.report.text import render
+
+    try:
+        summary, end = summarise(directory), read(directory).end
+    except SessionError as error:
+        raise CommandError(str(error)) from None
+    print(render(summary), end="")
+    print(f"\nsession {directory.name} in {directory.parent}")
+    if end is not None and end.reason in ("interrupted", "aborted"):
+        return INTERRUPTED
+    return OK if summary["valid"] else NOT_VALID
+
+
+def progress_line(frame: Frame) -> str:
+    """What a frame shows, in one line."""
+    elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
+    state = frame.state if frame.unreachable_since_ns is None else "server unreachable"
+    parts = [f"{elapsed_s:6.1f} s", state, *(["CLIENT SATURATED"] if frame.client_saturated else [])]
+    if frame.closed_loop:
+        parts.append(f"concurrency {number(frame.concurrency, 0)}")
+    else:
+        sent = f"sent {number(frame.achieved_rps, 2)} of {number(frame.due_rps, 2)}/s"
+        parts += [f"rate {number(frame.rate_rps, 2)} rps", sent]
+    ttft, itl = frame.ttft_recent, frame.itl_recent
+    name = "gap" if frame.itl_is_chunk_gap else "ITL"
+    parts += [
+        f"in flight {frame.in_flight}" + (f"+{frame.backlog} waiting" if frame.backlog else ""),
+        f"last {frame.recent_s:g} s:",
+        f"TTFT {_figure(ttft, 'p50', ttft.p50_ms)} {_figure(ttft, 'p99', ttft.p99_ms)} ms",
+        f"{name} {_figure(itl, 'p50', itl.p50_ms)} ms",
+        f"done {frame.succeeded}",
+        f"errors {frame.failed}",
+    ]
+    parts += [
+        f"GPU {gpu.label} {number(gpu.util_pct, 0)} % {number(gpu.power_w, 0)} W" for gpu in frame.gpus[:2]
+    ]
+    if frame.simulated:
+        parts.append("SIMULATED")
+    return printable("  ".join(parts), 300)
+
+
+def _figure(stat: Stat, quantile: str, value_ms: float | None) -> str:
+    known = "" if value_ms is None else sign(stat, quantile)
+    return f"{quantile} {known}{milliseconds(value_ms)}"

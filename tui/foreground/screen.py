@@ -1,0 +1,155 @@
+"""Opens the screen. The only module of the commands that imports Textual, and only when it does so."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.options.exit_codes import NOT_VALID, OK, CommandError
+
+NICER = 5
+WINDOW_NS = 250_000_000
+
+if TYPE_CHECKING:
+    from sessions.run.control_socket import ControlClient
+    from sessions.run.launch import Launched
+
+
+def is_terminal() -> bool:
+    """A person sits at both ends: keys come in, a screen goes out."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def need_able_terminal(instead: str) -> None:
+    """Raises:
+    CommandError: the terminal can show lines only.
+    """
+    kind = os.environ.get("TERM", "")
+    if kind in ("", "dumb", "unknown"):
+        raise CommandError(f"TERM: got {kind!r}, a terminal that cannot show a screen; {instead}")
+
+
+def need_terminal(command: str, instead: str) -> None:
+    """Raises:
+    CommandError: there is no terminal to open a screen on.
+    """
+    if not is_terminal():
+        raise CommandError(f"{command}: needs a terminal; without one, {instead}")
+    need_able_terminal(instead)
+
+
+def watch(launched: Launched, options: argparse.Namespace) -> int:
+    """The screen on a run that was just started; returns the exit code.
+
+    Raises:
+        CommandError: the host refused to start the run; the screen is closed again then.
+    """
+    # The host starts while Textual is being imported; both take a few tenths of a second.
+    import tui.screens.app  # noqa: F401
+
+    error = launched.poll_error()
+    if error is None:
+        left = show_live(launched.directory, options, gone=lambda: launched.poll_error() is not None)
+        error = launched.poll_error()
+    if error is not None:
+        raise CommandError(str(error), error.exit_code)
+    return after(launched.directory, left)
+
+
+def give_way() -> None:
+    """The screen is drawn when the load leaves time for it, never the other way round."""
+    try:
+        os.nice(NICER)
+    except OSError:
+        pass
+
+
+def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], bool] = lambda: False) -> str:
+    """Opens the screen on a live run. Returns how it was left: `finished`, `detached`, `aborted`, `quit`."""
+    from sessions.run.control_socket import ControlClient
+    from tui.foreground.viewer import Viewer
+
+    with Viewer(directory):
+        return _show(directory, options, ControlClient(directory, viewer=False), gone)
+
+
+def show_replay(directory: Path, options: argparse.Namespace) -> None:
+    """Opens the screen on a recorded run."""
+    _show(directory, options, None, lambda: False)
+
+
+def _show(
+    directory: Path, options: argparse.Namespace, control: ControlClient | None, gone: Callable[[], bool]
+) -> str:
+    from sessions.frame.session_view import SessionView
+    from tui.screens.app import run_screen
+
+    if options.no_color:
+        os.environ["NO_COLOR"] = "1"
+    give_way()
+    view = SessionView(directory)
+    return run_screen(view, control, title=directory.name, charset=options.charset, gone=gone)
+
+
+def after(directory: Path, left: str) -> int:
+    """Says where the run went when the screen closed; returns the exit code."""
+    from sessions.store.directory import default_root, is_live
+    from sessions.store.manifest import SessionError, read
+    from tui.report.text import verdict
+
+    # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
+    session = directory.name if directory.parent == default_root() else str(directory)
+    if left != "detached":
+        wait_for_end(directory, answers=left == "finished")
+    if is_live(directory):
+        print(f"the run goes on: ttftop attach {session}")
+        with suppress(SessionError):
+            config = read(directory).config
+            if not config.has_end:
+                print(f"it has no end: it stops {config.orphan_timeout_s:g} s after its last viewer has left")
+        return OK
+    print(f"the session is saved in {directory}\nttftop replay {session}\nttftop summary {session}")
+    try:
+        manifest = read(directory)
+    except SessionError as error:
+        raise CommandError(str(error)) from None
+    if manifest.result:
+        print(verdict(manifest.result))
+    end = manifest.end
+    return NOT_VALID if end is None else end.exit_code
+
+
+def wait_for_end(directory: Path, *, answers: bool) -> None:
+    """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for;
+    Ctrl-C leaves it alone.
+    """
+    from sessions.frame.session_view import SessionView
+    from sessions.run.end import DRAIN_S
+    from sessions.store.directory import is_live
+    from tui.foreground.progress import Progress
+
+    progress, told = Progress(), ""
+    view = SessionView(directory)
+    try:
+        while is_live(directory):
+            caught_up = not view.poll()
+            in_flight = view.frame(view.last_ns, WINDOW_NS, 1).in_flight if answers and caught_up else 0
+            left = f"{in_flight:,} answer{'s' * (in_flight != 1)}, at most {DRAIN_S:g} s"
+            what = f"waiting for {left}" if in_flight else "saving"
+            line = f"ttftop: {what} (Ctrl-C leaves, the run ends by itself)"
+            if line != told and (caught_up or not told) and (progress.in_place or not told):
+                progress.show(line)
+                told = line
+            if caught_up:
+                time.sleep(0.1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        view.close()
+    progress.close()

@@ -1,0 +1,84 @@
+"""Starts a run and stays with it: on a screen, or headless with a progress line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from sessions.plan.config import RunConfig
+from tui.foreground import headless, screen
+from tui.options.exit_codes import CommandError, is_unicode, one_line
+
+
+class Outcome(NamedTuple):
+    exit_code: int
+    goes_on: bool
+    """The run was left by detaching, and is live still."""
+
+
+def has_screen(options: argparse.Namespace) -> bool:
+    """A screen will be opened: there is a terminal on both ends, and `--headless` was not asked for.
+
+    Raises:
+        CommandError: there is one that cannot show a screen.
+    """
+    if options.headless or not screen.is_terminal():
+        return False
+    screen.need_able_terminal("give --headless for lines instead")
+    return True
+
+
+def root(options: argparse.Namespace) -> Path:
+    """Where sessions are kept; it need not be there yet.
+
+    Raises:
+        CommandError: what is there, or on the way there, is no directory.
+    """
+    from sessions.store.directory import default_root
+
+    chosen: Path | None = options.sessions_dir
+    place = default_root() if chosen is None else chosen.expanduser().absolute()
+    if not is_unicode(str(place)):
+        raise CommandError(f"--sessions-dir: got {one_line(place)}, need a path in UTF-8")
+    for part in (place, *place.parents):
+        if os.path.lexists(part):
+            if not part.is_dir():
+                raise CommandError(
+                    f"--sessions-dir: got {place}, but {part} is no directory; need a directory"
+                )
+            break
+    return place
+
+
+def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -> Outcome:
+    """Starts the run in a process of its own, shows it, and says where it is kept.
+
+    Raises:
+        CommandError: the run could not be started.
+    """
+    from sessions.run.launch import launch
+    from sessions.store.directory import is_live
+    from sessions.store.manifest import SessionError
+
+    sentence = ""
+    if not config.interactive:
+        config, sentence = headless.with_end(config)
+    with headless.Interrupts(enabled=not config.interactive) as interrupts:
+        place = root(options)
+        try:
+            launched = launch(config, root=place, api_key=api_key, host=options.standby.take)
+        except SessionError as error:
+            reason = str(error).removeprefix(f"{place}: ")
+            raise CommandError(
+                f"--sessions-dir: got {place}: {reason}; need a directory that can be written"
+            ) from None
+        if sentence:
+            print(f"ttftop: {sentence}", file=sys.stderr)
+        if config.interactive:
+            code = screen.watch(launched, options)
+        else:
+            code = headless.follow(launched, interrupts)
+    return Outcome(code, is_live(launched.directory))

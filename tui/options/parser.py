@@ -1,0 +1,67 @@
+"""An argparse parser that ends in one plain line, knows near misses, and never repeats what may be a key."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from tui.options.exit_codes import CommandError, one_line
+
+
+class Parser(argparse.ArgumentParser):
+    """As argparse's own, but a mistake raises `CommandError`, and options must be spelled in full."""
+
+    def __init__(self, prog: str, takes: str, description: str, epilog: str = "") -> None:
+        super().__init__(
+            prog=prog,
+            usage=f"{prog} {takes}",
+            description=description,
+            epilog=epilog,
+            formatter_class=_HelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        text = re.sub(r"^argument (?:-\w, )?", "", message)
+        raise CommandError(f"{text} (see {self.prog} --help)" if text == message else text)
+
+    def read(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The options in `arguments`.
+
+        Raises:
+            CommandError: one line that names the option, or the nearest one that exists.
+        """
+        options, unknown = self.parse_known_args(arguments)
+        flags = [word.split("=")[0] for word in unknown if word.startswith("-")]
+        if flags:
+            near = did_you_mean(flags[0], self._option_string_actions)
+            raise CommandError(f"unknown option {one_line(flags[0])}{near} (see {self.prog} --help)")
+        if unknown:
+            raise CommandError(f"one argument too many: {one_line(unknown[0])!r} (see {self.prog} --help)")
+        return options
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str, **keywords: Any) -> None:
+        super().__init__(prog, max_help_position=26, **keywords)
+
+
+class Refuse(argparse.Action):
+    """An option that exists only to say why it does not."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, explanation: str) -> None:
+        super().__init__(option_strings, dest, nargs="?", help=argparse.SUPPRESS)
+        self.explanation = explanation
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise CommandError(self.explanation)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean X?` for the nearest of `known`, or nothing when none is near."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f", did you mean {near[0]}?" if near else ""

@@ -1,0 +1,172 @@
+"""The options that `run` and `demo` share, and the `RunConfig` that they make."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from sessions.plan.config import ConfigError, LoadConfig, RunConfig, TargetConfig, WorkloadConfig, checked
+from tui.options import value_types as values
+from tui.options.exit_codes import CommandError
+from tui.options.parser import Refuse
+
+KEY_IN_THE_OPEN = (
+    "--api-key: a key on the command line can be read by everyone on this machine; "
+    "set TTFTOP_API_KEY or OPENAI_API_KEY, or give --api-key-file FILE"
+)
+
+
+def load_arguments(parser: argparse.ArgumentParser) -> None:
+    load = parser.add_argument_group("load")
+    load.add_argument("--rate", type=values.rate, metavar="R", help="requests per second (1)")
+    load.add_argument(
+        "--ramp", type=values.ramp, metavar="RAMP", help="from one rate to another: 1..64/120s, 1..64/2m:exp"
+    )
+    load.add_argument(
+        "--arrivals",
+        choices=("constant", "poisson"),
+        metavar="A",
+        help="constant, or poisson: as independent users (poisson)",
+    )
+    load.add_argument(
+        "--concurrency",
+        type=values.count,
+        metavar="N",
+        help="closed loop: N at a time, each waits for its answer",
+    )
+    load.add_argument(
+        "--max-in-flight", type=values.count, metavar="N", help="never more than N at once (4096)"
+    )
+    load.add_argument(
+        "--max-rate", type=values.rate, metavar="R", help="refuse rates above, also from keys (1000)"
+    )
+    load.add_argument("--duration", type=values.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h")
+    load.add_argument("--requests", type=values.count, metavar="N", help="stop after N requests")
+    load.add_argument(
+        "--seed", type=values.seed, metavar="S", help="same seed, same arrivals and prompts (drawn)"
+    )
+    load.add_argument(
+        "--workers",
+        type=values.workers,
+        metavar="N",
+        help="processes that send; auto: as the load and the cores need (auto)",
+    )
+
+    work = parser.add_argument_group("requests")
+    work.add_argument("--model", metavar="M", help="when the server lists more than one")
+    work.add_argument(
+        "--endpoint",
+        choices=("completions", "chat"),
+        metavar="E",
+        help="completions or chat (what the server has)",
+    )
+    work.add_argument(
+        "--input-tokens", type=values.count, metavar="N", help="length of the random prompts (256)"
+    )
+    work.add_argument("--output-tokens", type=values.count, metavar="N", help="length of the answers (64)")
+
+
+def session_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("session")
+    group.add_argument("--headless", action="store_true", help="no screen: a progress line, then the summary")
+    group.add_argument("--name", default="", metavar="NAME", help="a name to find the session by")
+    sessions_dir(group)
+    telemetry_argument(group)
+    group.add_argument(
+        "--orphan-timeout",
+        type=values.duration,
+        metavar="TIME",
+        help="a run without end stops this long after its last viewer left (60s)",
+    )
+    screen_arguments(group)
+
+
+def telemetry_argument(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--telemetry",
+        type=values.source,
+        nargs="+",
+        action="extend",
+        metavar="T",
+        help="auto, none, nvml, host, ssh://host, or URLs of /metrics pages (auto)",
+    )
+
+
+def sessions_dir(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--sessions-dir", type=Path, metavar="DIR", help="where sessions are kept")
+
+
+def screen_arguments(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
+    parser.add_argument(
+        "--charset", choices=("braille", "ascii"), metavar="C", help="draw with braille or ascii"
+    )
+
+
+def key_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("connection")
+    group.add_argument(
+        "--api-key-file", type=Path, metavar="FILE", help="or set TTFTOP_API_KEY or OPENAI_API_KEY"
+    )
+    group.add_argument("--ca", type=Path, metavar="FILE", help="trust this certificate authority (PEM)")
+    group.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
+    group.add_argument(
+        "--proxy", metavar="URL", help="an HTTP proxy on the way, http://host:port (none; no *_PROXY is read)"
+    )
+    group.add_argument("--api-key", "--apikey", "--api_key", action=Refuse, explanation=KEY_IN_THE_OPEN)
+
+
+def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bool) -> RunConfig:
+    """What the options ask for; what was not given keeps the default of `sessions.plan.config`.
+
+    Raises:
+        CommandError: a value is out of range, or two do not go together.
+    """
+    if options.rate is not None and options.ramp is not None:
+        raise CommandError("--rate: a ramp says its own rates; give --rate or --ramp, not both")
+    if options.rate is not None and options.concurrency is not None:
+        raise CommandError("--rate: a closed loop has no rate; give --rate or --concurrency, not both")
+    load = LoadConfig(
+        **_given(
+            rate_rps=options.rate if options.ramp is None else options.ramp.from_rps,
+            arrivals=options.arrivals,
+            ramp=options.ramp,
+            concurrency=options.concurrency,
+            max_in_flight=options.max_in_flight or _cap_for(options.concurrency),
+            max_rate_rps=options.max_rate,
+            duration_s=options.duration,
+            requests=options.requests,
+            seed=drawn_seed() if options.seed is None else options.seed,
+            workers=options.workers,
+        )
+    )
+    work = WorkloadConfig(**_given(input_tokens=options.input_tokens, output_tokens=options.output_tokens))
+    asked = RunConfig(
+        target=target,
+        load=load,
+        workload=work,
+        name=options.name,
+        interactive=interactive,
+        **_given(telemetry=options.telemetry, orphan_timeout_s=options.orphan_timeout),
+    )
+    try:
+        return checked(asked)
+    except ConfigError as error:
+        raise CommandError(str(error)) from None
+
+
+def drawn_seed() -> int:
+    """Another one each run: prompts that a server has seen before are in its prefix cache, which would answer
+    in its place."""
+    return int.from_bytes(os.urandom(4), "big") % 1_000_000
+
+
+def _cap_for(concurrency: int | None) -> int | None:
+    """A closed loop may have in flight what it asks for; None: as ever."""
+    return concurrency if concurrency is not None and concurrency > LoadConfig().max_in_flight else None
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}

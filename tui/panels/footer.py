@@ -1,0 +1,66 @@
+"""The bottom row: the keys, or a message, or a line being typed, or the question how to leave."""
+
+from __future__ import annotations
+
+from tui.controls import keys
+from tui.controls.screen_state import Scene
+from tui.draw.rows import Field, Row, Run, chosen, fitted
+from tui.draw.text import safe
+
+_ASCII_KEYS = {"↑↓": "kj", "←→": "<-/->"}
+
+
+def bottom(scene: Scene, width: int, *, live: bool) -> Row:
+    if scene.prompt is not None:
+        prompt = scene.prompt
+        text = prompt.text + " "
+        error: list[Run] = [("  " + safe(scene.notice, 120), "bad")] if scene.notice else []
+        hint: list[Run] = [] if error else [("   enter: apply  esc: cancel", "dim")]
+        return fitted(
+            [
+                (f" {prompt.label} ", "prompt"),
+                (text[: prompt.cursor], "strong"),
+                (text[prompt.cursor], "cursor"),
+                (text[prompt.cursor + 1 :], "strong"),
+                *error,
+                *hint,
+            ],
+            width,
+        )
+    if scene.quitting:
+        long = width >= 80
+        return fitted(
+            [
+                (" Leave?", "warn"),
+                *_choice("f", "finish and save" if long else "finish"),
+                *_choice("d", "detach, keep running" if long else "detach"),
+                *_choice("a", "abort now" if long else "abort"),
+                *_choice("esc", "stay"),
+            ],
+            width,
+        )
+    if scene.notice:
+        return fitted([(" " + safe(scene.notice, 200), "bad" if scene.notice_bad else "strong")], width)
+    return fitted([(" ", ""), *key_row(width - 1, scene, live=live)], width)
+
+
+def _choice(key: str, words: str) -> list[Run]:
+    return [("  ", ""), (key, "key"), (" " + words, "dim")]
+
+
+def key_row(width: int, scene: Scene, *, live: bool) -> Row:
+    fields = []
+    shown = keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
+    for rank, action in enumerate(shown):
+        row = keys.action_row(action)
+        name = keys.SHORT.get(action) or row.shown
+        if scene.look.ascii_only:
+            name = _ASCII_KEYS.get(name, name)
+        last = action in ("help", "quit")
+        word = row.footer
+        if action == "hold" and scene.paused:
+            word = "resume"
+        elif action == "log" and scene.log:
+            word = "lin"
+        fields.append(Field(0 if last else rank + 1, (name, "key"), (" " + word, "dim")))
+    return chosen(fields, width)

@@ -1,0 +1,313 @@
+"""What the server and the GPUs say of themselves, on the same columns as the latencies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from sessions.frame.schema import Frame, Gpu, Server
+from tui.draw import numbers
+from tui.draw.layout import Columns
+from tui.draw.rows import Field, Row, Run, chosen, fitted, width_of
+from tui.draw.text import fit, safe
+from tui.draw.theme import Look
+from tui.panels.strip import named, strip
+from tui.plots.bars import area, bar
+from tui.plots.chart import Mark
+from tui.plots.scale import Scale, Series, ticks
+
+PERCENT = Scale(0.0, 100.0)
+CELSIUS = Scale(20.0, 100.0)
+KV_FULL_PCT = 95.0
+
+
+def server_strips(server: Server) -> int:
+    """How many strips it could fill."""
+    said = (server.running, server.waiting, server.kv_pct, server.preemptions_per_s)
+    return (
+        2
+        if _tells_kv(server) and server.waiting_series is not None
+        else int(any(v is not None for v in said))
+    )
+
+
+def _tells_kv(server: Server) -> bool:
+    """It says, or has said within the window, how full its cache is."""
+    return server.kv_pct is not None or (server.kv is not None and bool(np.isfinite(server.kv).any()))
+
+
+def server(
+    frame: Frame, waiting: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+) -> list[Row]:
+    said = frame.server
+    full = said.kv_pct is not None and said.kv_pct >= KV_FULL_PCT
+    kv: list[Run] = [
+        ("KV ", "title"),
+        (f"{numbers.whole(said.kv_pct)}%".rjust(4), "bad" if full else "server"),
+    ]
+    running = Field(3, ("run ", "label"), (numbers.whole(said.running), "server"))
+    waits = Field(1, ("wait ", "label"), (numbers.whole(said.waiting), "warn" if said.waiting else "dim"))
+    wide = at.side >= 36
+    preempted = Field(2)
+    if said.preemptions_per_s:
+        word = "preempt " if wide or height > 1 else "pre "
+        preempted = Field(2, (word, "label"), (f"{numbers.rate(said.preemptions_per_s)}/s", "bad"))
+    share = None if said.kv_pct is None else said.kv_pct / 100
+    nothing = frame.offered * float("nan")
+    series = nothing if said.waiting_series is None else said.waiting_series
+    if not _tells_kv(said):
+        plot = area(series, waiting, at.plot, height, "server_fill", marks=marks, ascii_only=look.ascii_only)
+        side = [chosen([Field(0, ("SERVER", "title")), running, waits, preempted], at.side - 1)]
+        return strip(plot.rows(), ticks(waiting, height, numbers.label), side, at, look)
+    first = area(
+        nothing if said.kv is None else said.kv,
+        PERCENT,
+        at.plot,
+        1,
+        "server_fill",
+        marks=marks,
+        ascii_only=look.ascii_only,
+    ).rows()
+    if height < 2:
+        fields = [Field(0, *kv), running, waits, preempted]
+        gap = 2 if wide or not preempted.runs else 1
+        return named(first, "KV %", [chosen(fields, at.side - 1, gap=gap)], at, look)
+    meter = bar([(share, "bad" if full else "server_fill")], max(at.side - 12, 0), ascii_only=look.ascii_only)
+    # Where both rows are too short for all of it, preemptions are told in place of the bar.
+    beside = preempted.runs if preempted.runs and not wide else meter
+    rows = named(first, "KV %", [[*kv, ("  ", ""), *beside]], at, look)
+    below = area(
+        series, waiting, at.plot, height - 1, "server_fill", marks=marks, ascii_only=look.ascii_only
+    ).rows()
+    fields = [Field(0, ("QUEUE ", "title"), *running.runs), waits, *([preempted] if wide else [])]
+    side = [chosen(fields, at.side - 1)]
+    return rows + strip(below, ticks(waiting, height - 1, numbers.label), side, at, look)
+
+
+def gpus(frame: Frame, at: Columns, height: int, look: Look, marks: Sequence[Mark]) -> list[Row]:
+    """As rich as `height` allows: four rows a GPU, two, one, or two GPUs to a row."""
+    if not frame.gpus:
+        width = at.gutter + at.plot + at.side
+        note = fit(safe(frame.gpu_note), width - at.gutter)
+        return [[("GPU".rjust(at.gutter - 1) + " ", "dim"), (note, "dim")]][:height]
+    count = len(frame.gpus)
+    each = next((rows for rows in (4, 2, 1) if count * rows <= height), 0)
+    if each:
+        drawn = [row for gpu in frame.gpus for row in _DRAWN[each](gpu, at, look, marks)]
+    else:
+        width = at.gutter + at.plot + at.side
+        shown = frame.gpus if (count + 1) // 2 <= height else frame.gpus[: 2 * height - 1]
+        halves = [_half(gpu, width // 2, look) for gpu in shown]
+        if len(shown) < count:
+            halves.append([(f"and {count - len(shown)} more GPUs", "dim")])
+        halves += [[]] * (len(halves) % 2)
+        drawn = [
+            [*fitted(a, width // 2), *fitted(b, width - width // 2)]
+            for a, b in zip(halves[::2], halves[1::2], strict=True)
+        ]
+    return drawn[:height]
+
+
+def _spark(
+    values: Series, scale: Scale, gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]
+) -> list[Row]:
+    return area(values, scale, at.plot, 1, _role(gpu), marks=marks, ascii_only=look.ascii_only).rows()
+
+
+def _role(gpu: Gpu) -> str:
+    return "thin" if gpu.stale or gpu.lost or gpu.aside else "gpu_fill"
+
+
+def _power_scale(gpu: Gpu) -> Scale:
+    return Scale(0.0, gpu.power_limit_w if gpu.power_limit_w else 1000.0)
+
+
+def name_of(gpu: Gpu) -> str:
+    label = safe(gpu.label, 24)
+    return label if ":" in label else f"GPU{label}"
+
+
+def _marked(gpu: Gpu, at: Columns, look: Look) -> str:
+    """With a dot before it where it serves the model and there is a cell to spare."""
+    name = name_of(gpu)
+    return look.glyph("dot") + name if gpu.serving and len(name) + 1 < at.gutter else name
+
+
+def why_grey(gpu: Gpu) -> str:
+    if gpu.lost:
+        return "lost"
+    if gpu.stale:
+        return "no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old"
+    return gpu.aside
+
+
+def _toned(gpu: Gpu, runs: list[Run]) -> list[Run]:
+    """Old figures, and GPUs that are no part of the load, are greyed; a word says why."""
+    why = why_grey(gpu)
+    if not why:
+        return runs
+    role = "bad" if gpu.lost else "warn" if gpu.stale else "dim"
+    return [(why + " ", role), *((text, "thin") for text, _ in runs)]
+
+
+_SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE"), ("power cap", "PWR"))
+
+
+def _throttled(gpu: Gpu) -> Run:
+    """`PWR 12%`: what holds the clocks down, and for how much of the time; empty when nothing does."""
+    if not gpu.throttle and (gpu.throttled_pct or 0) < 1:
+        return ("", "")
+    word = next((word for reason, word in _SLOWED if reason in gpu.throttle), "SLOW")
+    share = "" if gpu.throttled_pct is None else f" {gpu.throttled_pct:.0f}%"
+    return (word + share, "bad" if word == "HEAT" else "warn")
+
+
+def _activity(gpu: Gpu) -> list[Field]:
+    """What the chip does, where it is read (GPM): the share of busy SMs, and of the memory's bandwidth."""
+    return [
+        Field(2, (f"SM {gpu.sm_pct:.0f}%", "gpu")) if gpu.sm_pct is not None else Field(9),
+        Field(3, (f"DRAM {gpu.dram_pct:.0f}%", "")) if gpu.dram_pct is not None else Field(9),
+    ]
+
+
+def _used(gpu: Gpu, *, unit: str) -> str:
+    """`74.1/79.6G`."""
+    return f"{numbers.gib(gpu.memory_used_bytes)}/{numbers.gib(gpu.memory_total_bytes)}{unit}"
+
+
+def _short(gpu: Gpu, look: Look, room: int) -> list[Run]:
+    """Utilisation, memory, power, heat and clock in one row, as many of them as `room` has cells for."""
+    clock: Run = (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
+    why = len(why_grey(gpu))
+    runs = chosen(
+        [
+            Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")),
+            *_activity(gpu)[: 2 if room >= 36 else 0],
+            Field(1, (_used(gpu, unit="G").rjust(10 if room >= 26 else 6), "")),
+            Field(2, (f"{numbers.whole(gpu.power_w)}W".rjust(5), "")),
+            Field(3, (f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", "")),
+            Field(2, _throttled(gpu)),
+            Field(4, clock),
+        ],
+        room - (why + 1 if why else 0),
+        gap=1,
+    )
+    return _toned(gpu, runs)
+
+
+def _half(gpu: Gpu, width: int, look: Look) -> list[Run]:
+    figures = _short(gpu, look, 26)
+    label = fit(name_of(gpu), 6)
+    room = max(width - 6 - width_of(figures) - 2, 0)
+    spark = area(gpu.util, PERCENT, room, 1, _role(gpu), ascii_only=look.ascii_only).rows()
+    return [(label, "label"), *(spark[0] if spark else []), (" ", ""), *figures]
+
+
+def _one(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
+    side = _short(gpu, look, at.side - 1)
+    return named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _marked(gpu, at, look), [side], at, look)
+
+
+def _two(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
+    wide = at.side >= 36
+    why = len(why_grey(gpu))
+    room = at.side - 1 - (why + 1 if why else 0)
+    activity = _activity(gpu)
+    util: list[Run] = [("util ", "label"), (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
+    # Where SM activity is read, utilisation says little beside it.
+    fields = [Field(0 if gpu.sm_pct is None else 5, *util), *activity]
+    memory = _used(gpu, unit=" GiB" if wide else "G")
+    said = chosen(fields, room - len(memory) - (5 if gpu.sm_pct is None else 2), gap=2 if wide else 1)
+    label: list[Run] = [("  mem ", "label")] if gpu.sm_pct is None else [("  ", "")]
+    above = _toned(gpu, [*said, *label, (memory, "")])
+    power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}"
+    below = chosen(
+        [
+            Field(0, (f"{power} W".rjust(9), "gpu")),
+            Field(2, (f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", "")),
+            Field(1, _throttled(gpu)),
+            Field(3, (f"{numbers.whole(gpu.sm_clock_mhz)}{' ' if wide else ''}MHz", "dim")),
+            *_traffic(gpu),
+        ],
+        at.side - 1,
+        gap=2 if wide else 1,
+    )
+    if why_grey(gpu):
+        below = [(text, "thin") for text, _ in below]
+    rows = named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _marked(gpu, at, look), [above], at, look)
+    return rows + named(
+        _spark(gpu.power, _power_scale(gpu), gpu, at, look, marks), "power", [below], at, look
+    )
+
+
+def _traffic(gpu: Gpu) -> list[Field]:
+    return [
+        Field(5, (f"{name} {numbers.count(rate / 1e9 if rate < 1e10 else rate // 1e9)} GB/s", "dim"))
+        if rate
+        else Field(9)
+        for name, rate in (("NVLink", gpu.nvlink_bytes_per_s), ("PCIe", gpu.pcie_bytes_per_s))
+    ]
+
+
+def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
+    room = max(at.side - 25, 0)
+    role, grey = _role(gpu), bool(why_grey(gpu))
+    total = gpu.memory_total_bytes or 0
+
+    def share(part: float | None, whole: float | None) -> float | None:
+        return part / whole if part is not None and whole else None
+
+    def metered(name: str, text: str, parts: list[tuple[float | None, str]]) -> list[Run]:
+        runs: list[Run] = [(name.ljust(6), "label"), (fit(text, 16), "thin" if grey else "")]
+        return [*runs, (" ", ""), *bar(parts, room, ascii_only=look.ascii_only)]
+
+    reserved = share(gpu.memory_reserved_bytes, total)
+    memory = [(share(gpu.memory_used_bytes, total), role)]
+    if reserved is not None:
+        memory.append((reserved, "reserved"))
+    util = share(gpu.util_pct, 100.0)
+    power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)} W"
+    busy: list[Run] = metered("util", f"{numbers.whole(gpu.util_pct)}%", [(util, role)])
+    if gpu.sm_pct is not None:
+        tensor: Run = ("" if gpu.tensor_pct is None else f"tensor {gpu.tensor_pct:.0f}%", "")
+        shares = [
+            Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "")),
+            *_activity(gpu),
+            Field(4, tensor),
+        ]
+        busy = [("util".ljust(6), "label"), *_thin(chosen(shares, at.side - 7), grey)]
+    memory_c = "" if gpu.memory_temperature_c is None else f"mem {gpu.memory_temperature_c:.0f}"
+    degrees = f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}"
+    why = why_grey(gpu)
+    last = chosen(
+        [
+            Field(0, (why, "bad" if gpu.lost else "warn" if gpu.stale else "dim")),
+            Field(1, (degrees, "thin" if grey else "")),
+            Field(5, (memory_c, "dim")),
+            Field(1, _throttled(gpu)) if not grey else Field(9),
+            Field(2, (f"SM {numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")),
+            Field(3, (f"mem {numbers.whole(gpu.memory_clock_mhz)} MHz", "dim")),
+            *_traffic(gpu),
+        ],
+        at.side - 7,
+    )
+    sides: list[list[Run]] = [
+        busy,
+        metered("mem", _used(gpu, unit=" GiB"), memory),
+        metered("power", power, [(share(gpu.power_w, gpu.power_limit_w), role)]),
+        [("temp".ljust(6), "label"), *last],
+    ]
+    scales = (PERCENT, PERCENT, _power_scale(gpu), CELSIUS)
+    series = (gpu.util, gpu.memory_pct, gpu.power, gpu.temperature)
+    rows: list[Row] = []
+    for i, name in enumerate((_marked(gpu, at, look), "memory" if at.gutter > 7 else "mem", "power", "temp")):
+        rows += named(_spark(series[i], scales[i], gpu, at, look, marks), name, [sides[i]], at, look)
+    return rows
+
+
+def _thin(runs: list[Run], grey: bool) -> list[Run]:
+    return [(text, "thin") for text, _ in runs] if grey else runs
+
+
+_DRAWN: dict[int, Callable[[Gpu, Columns, Look, Sequence[Mark]], list[Row]]] = {1: _one, 2: _two, 4: _four}

@@ -1,0 +1,119 @@
+"""The axis all strips share, the list of what happened, and the bar that shows where in the run we are."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+
+from rich.cells import cell_len
+
+from sessions.frame.schema import ChartMark, Frame
+from tui.controls.screen_state import Scene
+from tui.controls.time_window import window_label
+from tui.draw import numbers
+from tui.draw.layout import Columns
+from tui.draw.rows import Row, Run, fitted
+from tui.draw.text import fit, safe
+from tui.draw.theme import Look
+from tui.panels.strip import column_of
+
+_INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+_LABEL_CELLS = 12
+_EVENT_CELLS = 19
+"""Before an event's words: when, and what kind."""
+_LABELLED = ("error", "mark", "load", "warning")
+"""Kinds that have words beside their line, the weightiest first."""
+_SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
+_WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end"}
+
+
+def axis(frame: Frame, scene: Scene, at: Columns) -> Row:
+    """Time since the load began, at whole multiples, so that a label moves with the data."""
+    look = scene.look
+    cells = [look.glyph("floor")] * at.plot
+    interval_s = next(
+        (s for s in _INTERVALS_S if s * 1_000_000_000 >= _LABEL_CELLS * frame.slot_ns), _INTERVALS_S[-1]
+    )
+    interval_ns = interval_s * 1_000_000_000
+    start_ns = frame.start_ns + (frame.slots - at.plot) * frame.slot_ns - frame.first_ns
+    t_ns = max(-(-start_ns // interval_ns), 0) * interval_ns
+    while frame.slot_ns > 0 and (column := (t_ns - start_ns) // frame.slot_ns) < at.plot:
+        text = look.glyph("axis_tick") + numbers.clock(t_ns, hours=False)
+        if column + len(text) <= at.plot:
+            cells[column : column + len(text)] = list(text)
+        t_ns += interval_ns
+    hz = f"  {scene.ui_hz:g} fps" if scene.ui_hz < 10 else ""
+    span = f" window {window_label(scene.window_s)}  {'log' if scene.log else 'linear'}{hz}"
+    corner = look.glyph("corner").rjust(at.gutter)
+    return [(corner + "".join(cells), "axis"), *fitted([(span, "dim")], at.side)]
+
+
+def mark_labels(frame: Frame, width: int) -> dict[int, tuple[tuple[str, ...], str]]:
+    """What stands beside the vertical lines, by column, longest form first; the weightiest first.
+
+    Of several at one place there is the weightiest, and of equals the newest: the words of a warning never
+    take the place of a change of load, and are an event below in any case.
+    """
+    out: dict[int, tuple[tuple[str, ...], str]] = {}
+    labelled = [mark for mark in frame.marks if mark.label and mark.kind in _LABELLED]
+    for mark in sorted(labelled, key=lambda mark: _LABELLED.index(mark.kind)):
+        column = column_of(mark, frame, width)
+        if column is not None and (out.get(column + 1, ("", ""))[1] in ("", f"mark_{mark.kind}")):
+            label = safe(mark.label, 32)
+            short = label.rsplit(">", 1)[-1].strip()  # `8 > 12 rps`, `12 rps`, `12`
+            out[column + 1] = ((label, short, short.split(" ", 1)[0]), f"mark_{mark.kind}")
+    return {column: text for column, text in out.items() if column < width}
+
+
+def events(frame: Frame, height: int, width: int, look: Look, *, whole: bool = False) -> list[Row]:
+    """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
+    happened = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
+    rows: list[Row] = []
+    for mark in reversed(happened):
+        if not (room := height - len(rows)):
+            break
+        said = _event(mark, frame, width, look, whole)
+        # Where there is no room for all its words, their beginning tells more than their end.
+        rows = (said if len(said) <= room else _event(mark, frame, width, look, whole=False)) + rows
+    if not rows and height:
+        rows = [fitted([("  no events yet", "dim")], width)]
+    return rows + [fitted([], width)] * (height - len(rows))
+
+
+def _event(mark: ChartMark, frame: Frame, width: int, look: Look, whole: bool) -> list[Row]:
+    when = numbers.clock(mark.t_ns - frame.first_ns, hours=False)
+    word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
+    label, room = safe(mark.label, 300).removeprefix("limit: ") or "-", width - _EVENT_CELLS
+    characters = max(room if cell_len(label) == len(label) else room // 2, 1)  # one may take two cells
+    lines = (wrap(label, characters) if whole else []) or [label]
+    role = "" if mark.kind != "error" else "bad"
+    first: Row = [(f" {when:>7} ", "dim"), (f"{look.glyph('mark')} {word:<7} ", f"mark_{mark.kind}")]
+    out = [[*first, (fit(lines[0], room), role)]]
+    out += [[(" " * _EVENT_CELLS, ""), (line, role)] for line in lines[1:]]
+    return [fitted(row, width) for row in out]
+
+
+def scrub(frame: Frame, scene: Scene, width: int) -> Row:
+    """The whole run as a bar: played part, head, marks."""
+    look = scene.look
+    whole_ns = max(frame.last_ns - frame.first_ns, 1)
+    begin, end = "00:00 ", " " + numbers.clock(whole_ns, hours=False)
+    room = max(width - len(begin) - len(end) - 2, 1)
+
+    def place(t_ns: int) -> int:
+        return min(max((t_ns - frame.first_ns) * room // whole_ns, 0), room - 1)
+
+    head = place(frame.at_ns)
+    cells: list[Run] = [
+        (look.glyph("done" if i < head else "rest"), "p50" if i < head else "axis") for i in range(room)
+    ]
+    for mark in frame.marks:
+        if mark.kind in ("load", "mark", "error", "warning"):
+            cells[place(mark.t_ns)] = (look.glyph("mark"), f"mark_{mark.kind}")
+    cells[head] = (look.glyph("head"), "strong")
+    row: Row = [(" " + begin, "dim")]
+    for text, role in cells:
+        if row[-1][1] == role:
+            row[-1] = (row[-1][0] + text, role)
+        else:
+            row.append((text, role))
+    return fitted([*row, (end, "dim")], width)

@@ -1,0 +1,155 @@
+"""The Textual application: one screen, one timer, the terminal left as it was found."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+from rich.text import Text
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+
+from tui.controls.session_source import Control, View
+from tui.draw.text import safe
+from tui.draw.theme import Look, charset_for, colours_for
+from tui.screens.canvas import Canvas
+from tui.screens.session import LiveScreen
+from tui.screens.terminal import RATES_HZ, HangUpWatch, Meter, Pace, queued_writes
+
+
+class TtftopApp(App[str]):
+    """Returns how the person left: `finished`, `detached`, `aborted` or `quit`; `gone` without any person."""
+
+    CSS_PATH = "app.tcss"
+    BINDINGS = [Binding("ctrl+z", "suspend_process", show=False, priority=True)]  # noqa: RUF012
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+
+    def __init__(
+        self,
+        view: View,
+        control: Control | None,
+        *,
+        title: str = "",
+        charset: str | None = None,
+        gone: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        no_color = bool(os.environ.get("NO_COLOR"))
+        super().__init__()
+        # The terminal's own sixteen colours and background, not a theme of ours over them.
+        self.theme = "ansi-dark"
+        self.title = safe(title, 80)
+        encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
+        self._look = Look(
+            charset=charset or charset_for(encoding, os.environ),
+            colours=colours_for(self.console.color_system, no_color),
+        )
+        self._view, self._control, self._gone, self._clock = view, control, gone, clock
+        self._pace, self._meter = Pace(), Meter()
+        self._watch: HangUpWatch | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        return LiveScreen(self._view, self._control, self._look, self.leave, self._clock)
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0 / RATES_HZ[0], self._tick)
+        self.app_resume_signal.subscribe(self, self._resumed)
+        if self.is_headless:
+            return
+        self._meter.watch(self._driver)
+        self._watch = HangUpWatch(self._lost)
+        self._watch.start()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._told_to_leave)
+        loop.add_signal_handler(signal.SIGHUP, self._told_to_leave)
+
+    def _tick(self) -> None:
+        screen = self.screen_stack[0] if self.screen_stack else None
+        if not isinstance(screen, LiveScreen) or not screen.is_mounted:
+            return
+        if self._gone():
+            self.leave("gone")
+            return
+        self._pace, due = self._pace.stepped(
+            self._clock(), queued_writes(self._driver), self._meter.sent_bytes
+        )
+        if due:
+            screen.tick(self._pace.hz)
+
+    def _resumed(self, _: App[str]) -> None:
+        """After ctrl+z and `fg` the terminal is empty, while Textual goes on sending only what changes."""
+        for canvas in self.screen.query(Canvas):
+            canvas.refresh()
+
+    def leave(self, how: str) -> None:
+        self.exit(how)
+
+    def _told_to_leave(self) -> None:
+        """SIGTERM and SIGHUP: the run goes on, only the screen leaves, even off a terminal that is stuck."""
+        if self._watch is not None:
+            self._watch.exit_soon(0)
+        self.leave("detached")
+
+    def _lost(self) -> None:
+        """From the watch's thread."""
+        loop = self._loop
+        if loop is not None and loop.is_running():
+            loop.call_soon_threadsafe(self.leave, "detached")
+
+    def stop_watching(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+
+    async def action_quit(self) -> None:
+        """ctrl+q, which Textual binds above every screen."""
+        screen = self.screen_stack[0]
+        if isinstance(screen, LiveScreen):
+            screen.act("quit")
+            screen.tick(self._pace.hz)
+
+    def _fatal_error(self) -> None:
+        """Plain lines: Textual's own print the values of local variables, among them secrets."""
+        self.bell()
+        lines = traceback.format_exc().splitlines()
+        self._exit_renderables.append(Text("\n".join(safe(line, 400) for line in lines)))
+        self._close_messages_no_wait()
+
+
+def run_screen(
+    view: View,
+    control: Control | None,
+    *,
+    title: str = "",
+    charset: str | None = None,
+    gone: Callable[[], bool] = lambda: False,
+) -> str:
+    """Shows the screen until the person leaves.
+
+    Args:
+        view: the session to look at, live or over.
+        control: its command line; None when there is nothing to command.
+        title: for the terminal's window.
+        charset: `braille` or `ascii`; None decides by the locale and `TERM`.
+        gone: asked ten times a second; True when the run was refused, so there is nothing to show.
+
+    Returns:
+        `finished`, `detached`, `aborted` or `quit`; `gone` when `gone` said so.
+
+    Raises:
+        RuntimeError: the screen failed; its traceback has been printed.
+    """
+    app = TtftopApp(view, control, title=title, charset=charset, gone=gone)
+    try:
+        how = app.run(mouse=False)
+    finally:
+        app.stop_watching()
+    if how is None:
+        raise RuntimeError("the screen failed; the run itself is not touched by it")
+    return how

@@ -1,0 +1,89 @@
+"""The one widget of a screen: rows of runs, of which only what changed is sent to the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.draw.rows import Row, fitted
+from tui.draw.text import masked
+from tui.draw.theme import Look, in_ascii
+
+
+class Canvas(Widget, can_focus=False):
+    """Draws the rows last given to `show`. Text is never taken for markup, nor for orders to the terminal."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._rows: list[Row] = []
+        self.look = look
+
+    @property
+    def look(self) -> Look:
+        return self._look
+
+    @look.setter
+    def look(self, look: Look) -> None:
+        self._look = look
+        self._styles_of: dict[str, Style] = look.styles()
+
+    @property
+    def text(self) -> list[str]:
+        """What is shown, without styles."""
+        return ["".join(part for part, _ in row) for row in self._rows]
+
+    def show(self, rows: Sequence[Row]) -> int:
+        """Takes `rows` to draw from now on; returns how many of them differ from the ones before."""
+        new = [self._clean(row) for row in rows]
+        changed = 0
+        regions = []
+        for y, row in enumerate(new):
+            old = self._rows[y] if y < len(self._rows) else []
+            if row != old:
+                changed += 1
+                start, end = _changed_span(old, row)
+                regions.append(Region(start, y, end - start, 1))
+        whole = len(new) != len(self._rows)
+        self._rows = new
+        if whole:
+            self.refresh()
+        elif regions:
+            self.refresh(*regions)
+        return changed
+
+    def _clean(self, row: Row) -> Row:
+        if self._look.ascii_only:
+            return [(in_ascii(masked(text)), role) for text, role in row]
+        return [(masked(text), role) for text, role in row]
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        row = self._rows[y] if y < len(self._rows) else []
+        styles = self._styles_of
+        return Strip([Segment(text, styles[role]) for text, role in fitted(row, width)], width)
+
+
+def _changed_span(old: Row, new: Row) -> tuple[int, int]:
+    """The first and (beyond) the last cell that differ."""
+    before, after = _cells(old), _cells(new)
+    length = min(len(before), len(after))
+    head = next((i for i in range(length) if before[i] != after[i]), length)
+    tail = next((i for i in range(length - head) if before[-1 - i] != after[-1 - i]), length - head)
+    width = max(len(before), len(after))
+    return head, max(width - tail, head + 1)
+
+
+def _cells(row: Row) -> list[tuple[str, str]]:
+    """A row cell by cell; a character of two cells stands in both."""
+    return [(letter, role) for text, role in row for letter in text for _ in range(_wide(letter))]
+
+
+def _wide(letter: str) -> int:
+    # ASCII, box drawing, blocks and braille, which are nearly all, need no look-up.
+    return 1 if letter < "\u0300" or "\u2500" <= letter <= "\u28ff" else cell_len(letter)

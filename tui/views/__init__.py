@@ -1,0 +1,1 @@
+"""One file a whole screen: frame, state and size to rows of text."""
