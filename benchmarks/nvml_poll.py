@@ -1,6 +1,6 @@
 """What a poll of 8 GPUs costs, how well its rate is held, and what a driver that blocks costs the load.
 
-    python benchmarks/nvml_poll.py [--seconds 60] [--gpus 8] [--rounds 3] [--docs docs/telemetry.md]
+    python benchmarks/nvml_poll.py [--seconds 60] [--gpus 8] [--rounds 3] [--docs docs/guide/telemetry.md]
 
 Over a stand-in library, not a real driver: the real pynvml calls what is built from
 tests/telemetry/nvml/fake_nvml.c (a C compiler is needed), whose answers cost next to nothing. What is
@@ -29,8 +29,8 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402
 
-from benchmarks.processes import go, of_run  # noqa: E402
-from benchmarks.section import machine, write  # noqa: E402
+from benchmarks.common.processes import go, of_run  # noqa: E402
+from benchmarks.common.section import machine, write  # noqa: E402
 from sessions.store.follow import SessionFollower  # noqa: E402
 from sessions.timeline.timeline import Timeline  # noqa: E402
 from telemetry.nvml.source import INTERVAL_NS, NvmlSource  # noqa: E402

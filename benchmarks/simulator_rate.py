@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.section import machine, write  # noqa: E402
+from benchmarks.common.section import machine, write  # noqa: E402
 from loadgen.simulator.profiles import PROFILES  # noqa: E402
 from loadgen.simulator.serve import serve  # noqa: E402
 

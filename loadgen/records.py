@@ -106,7 +106,7 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
     gaps_us: list[int] = msgspec.field(default_factory=list)
     """Between successive token-bearing events, microseconds; length `chunks - 1`."""
     gaps: str = ""
-    """The same, packed: on disk only, in place of `gaps_us` (docs/session-format.md)."""
+    """The same, packed: on disk only, in place of `gaps_us` (docs/format/session.md)."""
     chunk_tokens: list[int] = msgspec.field(default_factory=list)
     """Tokens in each token-bearing event; empty when each bore one, or when the server does not say."""
     flags: list[str] = msgspec.field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The only definitions of the latency metrics, from one request's exact times. See docs/metrics.md.
+"""The only definitions of the latency metrics, from one request's exact times. See docs/figures/metrics.md.
 
 All take a request that succeeded. Durations are nanoseconds; None means that the request has no such
 figure, which is never counted as 0.

@@ -1,4 +1,4 @@
-"""Who may import whom, held by the import graph; docs/architecture.md says why."""
+"""Who may import whom, held by the import graph; docs/design/architecture.md says why."""
 
 from __future__ import annotations
 

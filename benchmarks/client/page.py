@@ -1,4 +1,4 @@
-"""The page docs/performance.md, whole."""
+"""The page docs/measured/performance.md, whole."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def page(result: dict[str, Any]) -> str:
 
 How fast and how exact the load engine is, beside other clients on the same core. This page is written by
 
-    python benchmarks/client/run.py --peers --docs docs/performance.md
+    python benchmarks/client/run.py --peers --docs docs/measured/performance.md
 
 from what it measured; no figure in it was typed. Measured {when} in {result["seconds"] / 60:.0f} minutes.
 Machine: {at["cpu"]}, {at["cores"]} cores, {at["system"]}, Python {at["python"]}. Figures are medians of the

@@ -130,7 +130,9 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=CACHE / "results.json", help="%(default)s")
     parser.add_argument("--fresh", action="store_true", help="forget what the results file holds")
     parser.add_argument("--show", action="store_true", help="measure nothing")
-    parser.add_argument("--docs", type=Path, help="write the page docs/performance.md from the figures")
+    parser.add_argument(
+        "--docs", type=Path, help="write the page docs/measured/performance.md from the figures"
+    )
     options = parser.parse_args()
     if options.rounds < 1 or (options.tool_rounds is not None and options.tool_rounds < 1):
         raise SystemExit("benchmark: --rounds and --tool-rounds: need 1 or more")

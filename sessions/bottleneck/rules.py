@@ -1,8 +1,8 @@
 """What binds now: rules over the evidence of one second, the first that holds names the limit. Pure.
 
-`docs/limits.md` says why each rule stands where it stands. A limit must be found in `HOLD` seconds in a row
-before it takes the place of another, and one that is in force is let go at a lower threshold than the one
-that brought it, so that the line on the screen does not flicker.
+`docs/figures/bottleneck.md` says why each rule stands where it stands. A limit must be found in `HOLD`
+seconds in a row before it takes the place of another, and one that is in force is let go at a lower
+threshold than the one that brought it, so that the line on the screen does not flicker.
 """
 
 from __future__ import annotations
@@ -338,7 +338,7 @@ def _sm(of: Evidence) -> str:
 
 
 def _busy(of: Evidence) -> str:
-    """How busy the GPU is, by the best that is known: `util` says little (see docs/limits.md)."""
+    """How busy the GPU is, by the best that is known: `util` says little (see docs/figures/bottleneck.md)."""
     if of.sm_pct is not None:
         return _said(_sm(of), "" if of.dram_pct is None else f"DRAM {of.dram_pct:.0f} %")
     return "" if of.util_pct is None else f"GPU util {of.util_pct:.0f} %"

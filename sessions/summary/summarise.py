@@ -33,7 +33,7 @@ from sessions.timeline.timeline import Timeline
 FAILED_SHARE = 0.01
 SENT_SHARE = 0.95
 SATURATED_SHARE = 0.01
-"""Limits of what still counts as valid; see docs/metrics.md."""
+"""Limits of what still counts as valid; see docs/figures/metrics.md."""
 
 _SPOILED = {
     "interrupted": "the run was interrupted",

@@ -154,7 +154,7 @@ class Worker:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop where it can be had: it wakes up cheaper (docs/performance.md); else asyncio's own."""
+    """uvloop where it can be had: it wakes up cheaper (docs/measured/performance.md); else asyncio's own."""
     try:
         import uvloop
     except ImportError:

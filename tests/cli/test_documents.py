@@ -16,8 +16,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def sections() -> dict[str, str]:
-    """Command to its section of docs/commands.md."""
-    text = (DOCS / "commands.md").read_text(encoding="utf-8")
+    """Command to its section of docs/guide/commands.md."""
+    text = (DOCS / "guide" / "commands.md").read_text(encoding="utf-8")
     found = re.split(r"^## ttftop (\w+)$", text, flags=re.MULTILINE)[1:]
     return dict(zip(found[::2], found[1::2], strict=True))
 
@@ -52,7 +52,7 @@ def test_demo_takes_what_run_takes_but_the_connection() -> None:
 
 
 def test_every_exit_code_is_documented() -> None:
-    text = (DOCS / "exit-codes.md").read_text(encoding="utf-8")
+    text = (DOCS / "guide" / "exit-codes.md").read_text(encoding="utf-8")
     codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE)} == codes
 

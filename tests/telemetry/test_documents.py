@@ -1,4 +1,4 @@
-"""docs/telemetry.md names every field, every metric and every sentence that there is."""
+"""docs/guide/telemetry.md names every field, every metric and every sentence that there is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from telemetry.prometheus import source as prometheus
 from telemetry.prometheus.adapters import LLAMACPP, SGLANG, TGI, VLLM
 from telemetry.prometheus.dcgm import NAMES
 
-TEXT = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "guide" / "telemetry.md").read_text(encoding="utf-8")
 QUOTED = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
 WORDS = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", " ".join(QUOTED)))
 FLAT = " ".join(TEXT.split())

@@ -23,7 +23,7 @@ def parser() -> Parser:
     parser.add_argument("session", nargs="?", default="last", metavar="S", help=WHICH)
     load.sessions_dir(parser)
     parser.add_argument(
-        "--json", action="store_true", help="one JSON object (docs/commands.md lists its keys)"
+        "--json", action="store_true", help="one JSON object (docs/guide/commands.md lists its keys)"
     )
     parser.add_argument(
         "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"

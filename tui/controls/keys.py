@@ -120,7 +120,7 @@ def action_row(action: str) -> Key:
 
 
 def as_markdown() -> str:
-    """The table of `docs/keys.md`."""
+    """The table of `docs/guide/keys.md`."""
     lines = ["| key | does | where |", "| --- | --- | --- |"]
     for row in HELP_ROWS:
         shown = " ".join(f"`{part}`" for part in row.shown.split())

@@ -1,4 +1,4 @@
-"""Exit codes, and the one way in which a command gives up. docs/exit-codes.md says the same in words."""
+"""Exit codes, and the one way in which a command gives up (in words: docs/guide/exit-codes.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a run says, as text for 80 columns: `summary` prints it, and a headless run ends with it.
 
-Everything here reads the summary's dictionary (docs/commands.md lists its keys) and only lays it out. A
+Everything here reads the summary's dictionary (docs/guide/commands.md lists its keys) and only lays it out. A
 figure that rests on too few samples is marked with `~`; one that was not measured is a dash, never 0.
 """
 

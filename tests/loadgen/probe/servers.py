@@ -1,4 +1,4 @@
-"""LLM servers of a few dozen lines each, in the ways of real ones (see docs/servers.md), for the probe's tests.
+"""LLM servers of a few dozen lines each, in the ways of real ones (see docs/guide/servers.md), for the probe's tests.
 
 A server is a function from a request to a reply; `serving` puts it on a real socket.
 """

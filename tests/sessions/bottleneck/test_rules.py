@@ -213,7 +213,7 @@ def test_changes_are_where_the_name_changes():
 
 
 def test_the_page_about_limits_lists_every_rule_in_order():
-    text = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "figures" / "bottleneck.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \d+ \| \*\*([^*]+)\*\* \|", text, flags=re.MULTILINE)
     assert listed == [name for name, _ in RULES]
     assert all(f"`{name}`" in text or f"**{name}**" in text for name in NAMES)

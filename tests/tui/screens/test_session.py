@@ -543,7 +543,7 @@ def test_silence_of_a_live_run_is_said():
 
 
 def test_the_page_about_keys_is_the_table():
-    page = (Path(__file__).parents[3] / "docs" / "keys.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "guide" / "keys.md").read_text(encoding="utf-8")
     assert page.endswith(keys.as_markdown())
 
 

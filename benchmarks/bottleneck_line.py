@@ -1,6 +1,6 @@
 """The limit line on real runs: past the server's capacity, and with the client starved on purpose.
 
-    python benchmarks/limit_line.py [--docs docs/limits.md] [--keep DIR] [--only demo|client]
+    python benchmarks/bottleneck_line.py [--docs docs/figures/bottleneck.md] [--keep DIR] [--only demo|client]
 
 The first is `ttftop demo --headless` with a ramp past what its simulated server can do. The second is a run
 at nice 19; in the middle of it, busy loops take all cores for some seconds. The simulated server
@@ -26,8 +26,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.processes import go, of_run  # noqa: E402
-from benchmarks.section import machine, write  # noqa: E402
+from benchmarks.common.processes import go, of_run  # noqa: E402
+from benchmarks.common.section import machine, write  # noqa: E402
 
 TTFTOP = [sys.executable, "-m", "tui.cli"]
 DEMO = ["demo", "--headless", "--ramp", "1..14/40s", "--duration", "50s", "--seed", "1"]
