@@ -1,4 +1,4 @@
-"""What a load worker is told: one `Plan` when it starts, then commands. Plain values, no behaviour."""
+"""What a load worker is told: one `WorkerConfig` when it starts, then commands. Values only."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Deadlines(msgspec.Struct, frozen=True, omit_defaults=True):
     total_s: float = 600.0
 
 
-class Plan(msgspec.Struct, frozen=True, tag="plan", tag_field="cmd", omit_defaults=True):
+class WorkerConfig(msgspec.Struct, frozen=True, tag="plan", tag_field="cmd", omit_defaults=True):
     """Everything one worker needs. It must not matter to it which process or machine it runs on."""
 
     worker: int

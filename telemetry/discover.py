@@ -11,11 +11,11 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from telemetry.fallback import FirstFound
+from telemetry.fallback import FallbackSource
 from telemetry.host import HostSource
 from telemetry.nvml.source import INTERVAL_NS, NvmlSource, cuda_visible_devices
-from telemetry.prometheus.source import PrometheusSource, Target, is_simulated
-from telemetry.server_processes import port_family
+from telemetry.prometheus.source import PrometheusSource, ScrapeTarget, is_simulated
+from telemetry.server_processes import server_pids
 from telemetry.source import Source, plain
 from telemetry.source_spec import asked
 from telemetry.ssh.source import SshSource
@@ -53,9 +53,9 @@ def resolve(
     where = _host_and_port(target_url)
     urls = dict.fromkeys([own, *words.urls] if words.auto and own else words.urls)
     targets = [
-        Target(url, api_key, ca_file, insecure)
+        ScrapeTarget(url, api_key, ca_file, insecure)
         if own and _origin(url) == _origin(own)
-        else Target(url, None, ca_file)
+        else ScrapeTarget(url, None, ca_file)
         for url in urls
     ]
     sources: list[Source] = []
@@ -72,8 +72,8 @@ def resolve(
         taken = {_origin(url) for url in urls}
         local = [f"http://127.0.0.1:{port}/metrics" for port in dcgm_ports]
         free = [url for url in local if _origin(url) not in taken]
-        exporters = [PrometheusSource(Target(url)) for url in free] if not words.nvml else []
-        sources.append(FirstFound([nvml, *exporters], "dcgm-exporter") if exporters else nvml)
+        exporters = [PrometheusSource(ScrapeTarget(url)) for url in free] if not words.nvml else []
+        sources.append(FallbackSource([nvml, *exporters], "dcgm-exporter") if exporters else nvml)
     sources += map(PrometheusSource, targets)
     if words.host or words.auto:
         sources.append(HostSource(socket.gethostname()))
@@ -93,7 +93,7 @@ def _host_and_port(url: str) -> tuple[str, int | None]:
 
 
 def _owners(host: str, port: int | None) -> frozenset[int] | None:
-    return port_family(port) if port is not None and on_this_machine(host) else None
+    return server_pids(port) if port is not None and on_this_machine(host) else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -130,7 +130,7 @@ def _elsewhere(host: str) -> str:
     return f"all of this machine ({plain(socket.gethostname())}); the target {plain(host)} is another one"
 
 
-def _simulated(target: Target | None) -> str:
+def _simulated(target: ScrapeTarget | None) -> str:
     if target is not None and is_simulated(target, time.monotonic_ns):
         return "NVML is left alone: the server is simulated and shows GPUs of its own"
     return ""

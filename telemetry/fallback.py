@@ -8,7 +8,7 @@ from telemetry.records import GpuDevices, SourceNote, TelemetryRecord
 from telemetry.source import NowNs, Source
 
 
-class FirstFound:
+class FallbackSource:
     """Opens `sources` in turn until one has GPUs, and is then that one. Says what was tried.
 
     Args:

@@ -25,7 +25,7 @@ class Round(NamedTuple, Generic[T]):
     """Those that have not answered yet: they are not asked again before they have."""
 
 
-class Crew(Generic[T]):
+class ThreadPerCall(Generic[T]):
     """One thread for each of `asks`. Used by one thread at a time."""
 
     def __init__(self, asks: Sequence[Callable[[], T]], name: str) -> None:

@@ -12,7 +12,7 @@ INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO of the kernel: the namespace in which pids are the machine's own."""
 
 
-def port_family(port: int, proc: Path = PROC) -> frozenset[int] | None:
+def server_pids(port: int, proc: Path = PROC) -> frozenset[int] | None:
     """Pids that listen on `port`, and all their descendants.
 
     Returns:

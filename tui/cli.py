@@ -17,7 +17,7 @@ from tui.options.exit_codes import INTERRUPTED, OK, USAGE, CommandError, is_unic
 from tui.options.parser import Parser, did_you_mean
 
 if TYPE_CHECKING:
-    from sessions.run.prestart import Standby
+    from sessions.run.prestart import PrestartedSupervisor
 
 SHORT_HELP = """\
 ttftop: htop for an LLM server under load
@@ -91,18 +91,18 @@ def dispatch(arguments: list[str]) -> int:
     if name not in HOSTED or {"-h", "--help"} & set(rest):
         return command(name, rest)
 
-    from sessions.run.prestart import Standby
+    from sessions.run.prestart import PrestartedSupervisor
 
     # Its imports and ours take a tenth of a second each, and there is more than one core.
     try:
-        standby = Standby()
+        standby = PrestartedSupervisor()
     except OSError as error:
         raise CommandError(f"no process can be started: {error.strerror}") from None
     with standby:
         return command(name, rest, standby)
 
 
-def command(name: str, rest: list[str], standby: Standby | None = None) -> int:
+def command(name: str, rest: list[str], standby: PrestartedSupervisor | None = None) -> int:
     """Does one of `COMMANDS`, with its own arguments; `standby` is for one of those that are `HOSTED`.
 
     Raises:

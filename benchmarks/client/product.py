@@ -30,7 +30,7 @@ from benchmarks.client.priority import give
 from benchmarks.client.stand import Stand, pinned
 from loadgen.endpoints import ENDPOINTS
 from loadgen.probe.probe import probe
-from loadgen.probe.result import Probed
+from loadgen.probe.result import ProbeResult
 from loadgen.records import Request
 from loadgen.target.url import parse_target
 from loadgen.workload.synthetic import prompt
@@ -200,7 +200,7 @@ def _requests(directory: Path) -> Iterator[Request]:
                     yield record
 
 
-def _asked(product: Product, stand: Stand) -> Probed:
+def _asked(product: Product, stand: Stand) -> ProbeResult:
     """How the run asked the server: found as the run found it, for the session keeps no prompts."""
     return asyncio.run(
         probe(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadgen.endpoints import chat, completions
-from loadgen.endpoints.event import OK_FINISH, Reading, Usage, read_error
-from loadgen.endpoints.token_event import Counted, DecodeLines, Usual
+from loadgen.endpoints.event import OK_FINISH, EventContent, Usage, read_error
+from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent
 
-__all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "Reading", "Usage", "read_error"]
+__all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "read_error"]
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Endpoint:
     path: str
     """Below the target's base path."""
     body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
-    read: Callable[..., Reading]
-    usual: DecodeLines[Usual[Any]]
-    """Decodes usual events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.token_event`)."""
-    counted: DecodeLines[Counted[Any]]
+    read: Callable[..., EventContent]
+    token_event: DecodeLines[TokenEvent[Any]]
+    """Decodes token events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.token_event`)."""
+    counted_token_event: DecodeLines[CountedTokenEvent[Any]]
     """The same for a server that tells the tokens of each event."""
     takes_ids: bool
     """A prompt may be token ids."""
@@ -35,9 +35,16 @@ ENDPOINTS: dict[str, Endpoint] = {
         completions.PATH,
         completions.body,
         completions.read,
-        completions.USUAL,
-        completions.COUNTED,
+        completions.TOKEN_EVENT,
+        completions.COUNTED_TOKEN_EVENT,
         takes_ids=True,
     ),
-    "chat": Endpoint(chat.PATH, chat.body, chat.read, chat.USUAL, chat.COUNTED, takes_ids=False),
+    "chat": Endpoint(
+        chat.PATH,
+        chat.body,
+        chat.read,
+        chat.TOKEN_EVENT,
+        chat.COUNTED_TOKEN_EVENT,
+        takes_ids=False,
+    ),
 }

@@ -11,18 +11,18 @@ from loadgen.endpoints.event import (
     ANSWER,
     DONE,
     NOTHING,
-    Bearing,
-    Reading,
+    EventBuilder,
+    EventContent,
     WireUsage,
     error_of,
     filled,
     is_done,
     loads,
     read_error,
-    tolerant,
+    read_lenient,
     usage_of,
 )
-from loadgen.endpoints.token_event import Counted, Text, Usual
+from loadgen.endpoints.token_event import CountedTokenEvent, Text, TokenEvent
 
 PATH = "/v1/chat/completions"
 
@@ -58,19 +58,19 @@ class _Chunk(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
-class _UsualDelta(_Delta, gc=False, kw_only=True):
+class _TokenDelta(_Delta, gc=False, kw_only=True):
     content: Text
 
 
-class _UsualChoice(msgspec.Struct, gc=False):
-    delta: _UsualDelta
+class _TokenChoice(msgspec.Struct, gc=False):
+    delta: _TokenDelta
     index: Literal[0] = 0
     finish_reason: None = None
     token_ids: None = None
 
 
 class _CountedChoice(msgspec.Struct, gc=False):
-    delta: _UsualDelta
+    delta: _TokenDelta
     index: Literal[0] = 0
     finish_reason: None = None
     token_ids: tuple[int] | None = None
@@ -80,8 +80,8 @@ class _CountedChoice(msgspec.Struct, gc=False):
         return True
 
 
-USUAL = msgspec.json.Decoder(Usual[_UsualChoice]).decode_lines
-COUNTED = msgspec.json.Decoder(Counted[_CountedChoice]).decode_lines
+TOKEN_EVENT = msgspec.json.Decoder(TokenEvent[_TokenChoice]).decode_lines
+COUNTED_TOKEN_EVENT = msgspec.json.Decoder(CountedTokenEvent[_CountedChoice]).decode_lines
 _decode = msgspec.json.Decoder(_Chunk).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -100,7 +100,7 @@ def body(
     return _encode({**fields, "messages": messages, max_tokens_field: output_tokens})
 
 
-def read(data: bytes, name: bytes | None = None) -> Reading:
+def read(data: bytes, name: bytes | None = None) -> EventContent:
     """One event of the stream. Never raises."""
     if name is not None and name != b"message":
         return read_error(data) if name == b"error" else NOTHING
@@ -109,7 +109,7 @@ def read(data: bytes, name: bytes | None = None) -> Reading:
     try:
         chunk = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return tolerant(data, _bear)
+        return read_lenient(data, _bear)
     choices = chunk.choices
     if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
         only = choices[0]
@@ -121,27 +121,27 @@ def read(data: bytes, name: bytes | None = None) -> Reading:
             and not only.token_ids
         ):
             return ANSWER
-    bearing = Bearing()
+    builder = EventBuilder()
     for choice in choices or ():
         if choice.index:
-            bearing.extra = True
+            builder.extra = True
             continue
         delta = choice.delta
         if delta is not None:
             if delta.content or delta.refusal:
-                bearing.answer = True
+                builder.answer = True
             elif delta.reasoning or delta.reasoning_content:
-                bearing.reasoning = True
+                builder.reasoning = True
             elif delta.tool_calls or delta.function_call:
-                bearing.answer = _calls(delta)
+                builder.answer = _calls(delta)
         if choice.token_ids:
-            bearing.count(choice.token_ids)
+            builder.count(choice.token_ids)
         if choice.finish_reason:
-            bearing.finish_reason = choice.finish_reason
+            builder.finish_reason = choice.finish_reason
     error = None
     if choices is None or chunk.error:
         error = error_of(loads(data) or {})
-    return bearing.reading(usage_of(chunk.usage), error)
+    return builder.reading(usage_of(chunk.usage), error)
 
 
 def _calls(delta: _Delta) -> bool:
@@ -149,16 +149,16 @@ def _calls(delta: _Delta) -> bool:
     return any(function is not None and bool(function.name or function.arguments) for function in functions)
 
 
-def _bear(choice: dict[str, Any], bearing: Bearing) -> None:
+def _bear(choice: dict[str, Any], builder: EventBuilder) -> None:
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         return
     if filled(delta.get("content")) or filled(delta.get("refusal")):
-        bearing.answer = True
+        builder.answer = True
     if filled(delta.get("reasoning")) or filled(delta.get("reasoning_content")):
-        bearing.reasoning = True
+        builder.reasoning = True
     calls = delta.get("tool_calls")
     for call in [*(calls if isinstance(calls, list) else ()), {"function": delta.get("function_call")}]:
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict) and (filled(function.get("name")) or filled(function.get("arguments"))):
-            bearing.answer = True
+            builder.answer = True

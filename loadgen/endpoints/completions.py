@@ -11,18 +11,18 @@ from loadgen.endpoints.event import (
     ANSWER,
     DONE,
     NOTHING,
-    Bearing,
-    Reading,
+    EventBuilder,
+    EventContent,
     WireUsage,
     error_of,
     filled,
     is_done,
     loads,
     read_error,
-    tolerant,
+    read_lenient,
     usage_of,
 )
-from loadgen.endpoints.token_event import Counted, Text, Usual
+from loadgen.endpoints.token_event import CountedTokenEvent, Text, TokenEvent
 
 PATH = "/v1/completions"
 
@@ -40,7 +40,7 @@ class _Chunk(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
-class _UsualChoice(msgspec.Struct, gc=False):
+class _TokenChoice(msgspec.Struct, gc=False):
     text: Text
     index: Literal[0] = 0
     finish_reason: None = None
@@ -58,8 +58,8 @@ class _CountedChoice(msgspec.Struct, gc=False):
         return bool(self.text)
 
 
-USUAL = msgspec.json.Decoder(Usual[_UsualChoice]).decode_lines
-COUNTED = msgspec.json.Decoder(Counted[_CountedChoice]).decode_lines
+TOKEN_EVENT = msgspec.json.Decoder(TokenEvent[_TokenChoice]).decode_lines
+COUNTED_TOKEN_EVENT = msgspec.json.Decoder(CountedTokenEvent[_CountedChoice]).decode_lines
 _decode = msgspec.json.Decoder(_Chunk).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -71,7 +71,7 @@ def body(
     return _encode({**fields, "prompt": prompt, max_tokens_field: output_tokens})
 
 
-def read(data: bytes, name: bytes | None = None) -> Reading:
+def read(data: bytes, name: bytes | None = None) -> EventContent:
     """One event of the stream. Never raises."""
     if name is not None and name != b"message":
         return read_error(data) if name == b"error" else NOTHING
@@ -80,29 +80,29 @@ def read(data: bytes, name: bytes | None = None) -> Reading:
     try:
         chunk = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return tolerant(data, _bear)
+        return read_lenient(data, _bear)
     choices = chunk.choices
     if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
         only = choices[0]
         if only.text and only.finish_reason is None and not only.token_ids and not only.index:
             return ANSWER
-    bearing = Bearing()
+    builder = EventBuilder()
     for choice in choices or ():
         if choice.index:
-            bearing.extra = True
+            builder.extra = True
             continue
         if choice.text:
-            bearing.answer = True
+            builder.answer = True
         if choice.token_ids:
-            bearing.count(choice.token_ids)
+            builder.count(choice.token_ids)
         if choice.finish_reason:
-            bearing.finish_reason = choice.finish_reason
+            builder.finish_reason = choice.finish_reason
     error = None
     if choices is None or chunk.error:
         error = error_of(loads(data) or {})
-    return bearing.reading(usage_of(chunk.usage), error)
+    return builder.reading(usage_of(chunk.usage), error)
 
 
-def _bear(choice: dict[str, Any], bearing: Bearing) -> None:
+def _bear(choice: dict[str, Any], builder: EventBuilder) -> None:
     if filled(choice.get("text")):
-        bearing.answer = True
+        builder.answer = True

@@ -31,7 +31,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     cached_tokens: int | None = None
 
 
-class Reading(msgspec.Struct, frozen=True):
+class EventContent(msgspec.Struct, frozen=True):
     """One event, understood."""
 
     bears_token: bool = False
@@ -54,11 +54,11 @@ class Reading(msgspec.Struct, frozen=True):
     """`bad_json`, `bad_usage`, `bad_utf8`, `extra_choices`: oddities that are no failure by themselves."""
 
 
-DONE = Reading(done=True)
-ANSWER = Reading(bears_token=True)
+DONE = EventContent(done=True)
+ANSWER = EventContent(bears_token=True)
 """What nearly every event of a stream says; made once, since it is returned for each token."""
-NOTHING = Reading()
-BAD_JSON = Reading(bad_json=True, flags=("bad_json",))
+NOTHING = EventContent()
+BAD_JSON = EventContent(bad_json=True, flags=("bad_json",))
 
 
 def is_done(data: bytes) -> bool:
@@ -84,7 +84,7 @@ def usage_of(wire: WireUsage | None) -> Usage | None:
     return Usage(wire.prompt_tokens, wire.completion_tokens, details.cached_tokens if details else None)
 
 
-class Bearing(msgspec.Struct, gc=False):
+class EventBuilder(msgspec.Struct, gc=False):
     """What the choices of one chunk bear, added up (normally there is one choice)."""
 
     answer: bool = False
@@ -101,12 +101,12 @@ class Bearing(msgspec.Struct, gc=False):
 
     def reading(
         self, usage: Usage | None, error: RequestError | None, flags: tuple[str, ...] = ()
-    ) -> Reading:
+    ) -> EventContent:
         reason = self.finish_reason
         if reason is not None and reason not in OK_FINISH:
             reason = printable(reason, 40)
             error = error or finish_error(reason)
-        return Reading(
+        return EventContent(
             bears_token=self.answer or self.reasoning or self.tokens is not None,
             tokens=self.tokens,
             reasoning=self.reasoning and not self.answer,
@@ -157,7 +157,7 @@ def _compact(value: object) -> str:
         return "an error that could not be read"
 
 
-def read_error(data: bytes) -> Reading:
+def read_error(data: bytes) -> EventContent:
     """An event the server named `error`, or an `error:` line: its data may be anything."""
     chunk = loads(data)
     found = error_of(chunk) if isinstance(chunk, dict) else None
@@ -166,10 +166,10 @@ def read_error(data: bytes) -> Reading:
         text = message if isinstance(message, str) else data[:400].decode("utf-8", "replace")
         busy = isinstance(chunk, dict) and str(chunk.get("code")) in _OVERLOADED
         found = RequestError("rejected" if busy else "server_stream_error", printable(text))
-    return Reading(error=found)
+    return EventContent(error=found)
 
 
-def tolerant(data: bytes, bear: Callable[[dict[str, Any], Bearing], None]) -> Reading:
+def read_lenient(data: bytes, bear: Callable[[dict[str, Any], EventBuilder], None]) -> EventContent:
     """Reads an event that the strict, fast decode refused, keeping all of it that makes sense.
 
     `bear` adds what one choice bears. Never raises: what is no JSON object is `BAD_JSON`.
@@ -182,19 +182,19 @@ def tolerant(data: bytes, bear: Callable[[dict[str, Any], Bearing], None]) -> Re
         data.decode()
     except UnicodeDecodeError:
         flags = ("bad_utf8",)
-    bearing = Bearing()
+    builder = EventBuilder()
     choices = chunk.get("choices")
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict) and choice.get("index"):
-            bearing.extra = True
+            builder.extra = True
         elif isinstance(choice, dict):
-            bear(choice, bearing)
+            bear(choice, builder)
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
-                bearing.finish_reason = reason
-            bearing.count(choice.get("token_ids"))
+                builder.finish_reason = reason
+            builder.count(choice.get("token_ids"))
     usage, sound = _usage(chunk.get("usage"))
-    return bearing.reading(usage, error_of(chunk), flags if sound else (*flags, "bad_usage"))
+    return builder.reading(usage, error_of(chunk), flags if sound else (*flags, "bad_usage"))
 
 
 def loads(data: bytes) -> Any:

@@ -1,7 +1,7 @@
 """Nearly every event of a stream says the same: one more token. Many of them are read here at once.
 
-A type of its own describes the usual event so narrowly that whatever decodes as it is usual: nothing is
-guessed from bytes, and all that is not usual is left to `SseParser` and the endpoint's `read`.
+A type of its own describes a token event so narrowly that whatever decodes as it is one: nothing is guessed
+from bytes, and all else is left to `SseParser` and the endpoint's `read`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Generic, Protocol, TypeVar
 
 import msgspec
 
-from loadgen.endpoints.event import Reading, WireUsage, usage_of
+from loadgen.endpoints.event import EventContent, WireUsage, usage_of
 
 T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -23,7 +23,7 @@ class Only(msgspec.Struct, Generic[T], array_like=True, forbid_unknown_fields=Tr
     choice: T
 
 
-class Usual(msgspec.Struct, Generic[T], gc=False):
+class TokenEvent(msgspec.Struct, Generic[T], gc=False):
     """An event that says nothing but that its one choice, of type `T`, bears a token."""
 
     choices: Only[T]
@@ -43,7 +43,7 @@ class CountedChoice(Protocol):
 C = TypeVar("C", bound=CountedChoice)
 
 
-class Counted(msgspec.Struct, Generic[C], gc=False):
+class CountedTokenEvent(msgspec.Struct, Generic[C], gc=False):
     """The same from a server that tells how many tokens an event bears."""
 
     choices: Only[C]
@@ -51,24 +51,24 @@ class Counted(msgspec.Struct, Generic[C], gc=False):
     error: None = None
 
 
-def reading_of(event: Counted[C]) -> Reading:
+def reading_of(event: CountedTokenEvent[C]) -> EventContent:
     """What the endpoint's `read` says of it."""
     choice = event.choices.choice
     tokens = None if choice.token_ids is None else 1
-    return Reading(
+    return EventContent(
         bears_token=choice.bears_text or tokens is not None, tokens=tokens, usage=usage_of(event.usage)
     )
 
 
 DecodeLines = Callable[[bytes], list[T]]
-"""`msgspec.json.Decoder.decode_lines` of a usual event: values with white space between them."""
+"""`msgspec.json.Decoder.decode_lines` of a token event: values with white space between them."""
 
 _LAST_EVENTS = 5
 """A response ends with events of its own (finish reason, usage, `[DONE]`): so many are looked at singly."""
 
 
-def usual_events(decode_lines: DecodeLines[T], data: bytes, begin: int = 0) -> tuple[list[T], int]:
-    """The usual events in `data` from `begin` on, where an event starts, and where they end: at `begin`
+def token_events(decode_lines: DecodeLines[T], data: bytes, begin: int = 0) -> tuple[list[T], int]:
+    """The token events in `data` from `begin` on, where an event starts, and where they end: at `begin`
     when there are none. What the bytes after them hold is unknown.
     """
     none: tuple[list[T], int] = [], begin
@@ -107,7 +107,7 @@ def usual_events(decode_lines: DecodeLines[T], data: bytes, begin: int = 0) -> t
 
 
 def values_of(decode_lines: DecodeLines[T], values: list[bytes]) -> list[T]:
-    """The events that `values` are, each from its `{` to its `}`; empty if one is not usual."""
+    """The events that `values` are, each from its `{` to its `}`; empty if one is not a token event."""
     # With a tab where two meet, for the same reason as above.
     data = b"\t".join(values)
     if b"\n" in data or b"\r" in data:
@@ -116,7 +116,7 @@ def values_of(decode_lines: DecodeLines[T], values: list[bytes]) -> list[T]:
 
 
 def _one(decode_lines: DecodeLines[T], event: bytes) -> list[T]:
-    """`event` as a list of one; empty if it is not exactly one usual event."""
+    """`event` as a list of one; empty if it is not exactly one token event."""
     value = event[6:-2]
     if not event.startswith(b"data: {") or not event.endswith(b"}\n\n") or b"\n" in value:
         return []
@@ -124,7 +124,7 @@ def _one(decode_lines: DecodeLines[T], event: bytes) -> list[T]:
 
 
 def _exactly(count: int, decode_lines: DecodeLines[T], values: bytes) -> list[T]:
-    """The events in `values`; empty unless there are `count` of them, all usual."""
+    """The events in `values`; empty unless there are `count` of them, all token events."""
     try:
         events = decode_lines(values)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -72,7 +72,9 @@ class NoModel(Exception):
     """The refusal says that the model is not served."""
 
 
-def ways(endpoint: Literal["auto", "completions", "chat"], vocabulary: int | None) -> Iterator[Attempt]:
+def first_attempts(
+    endpoint: Literal["auto", "completions", "chat"], vocabulary: int | None
+) -> Iterator[Attempt]:
     """First attempts, best first: token ids need no calibration and are exact."""
     top = min(VOCABULARY_TOPS[0], vocabulary) if vocabulary else VOCABULARY_TOPS[0]
     if endpoint != "chat":
@@ -83,7 +85,7 @@ def ways(endpoint: Literal["auto", "completions", "chat"], vocabulary: int | Non
         yield Attempt("completions", "text")
 
 
-def after(attempt: Attempt, status: int, text: str, model: str) -> Attempt | None:
+def next_attempt(attempt: Attempt, status: int, text: str, model: str) -> Attempt | None:
     """What to try after a refusal; None when this endpoint and form have no more to offer.
 
     `text` is what the server said, `model` the one asked for.

@@ -16,12 +16,12 @@ from loadgen.endpoints import Endpoint
 from loadgen.endpoints.event import error_of, loads
 from loadgen.endpoints.sse import SseLimitError
 from loadgen.errors import printable
-from loadgen.probe.connect_errors import cause_of
+from loadgen.probe.connect_errors import explain
 from loadgen.probe.result import ProbeError
 from loadgen.probe.stream import Streamed, StreamReader
-from loadgen.target import tls_context as tls
+from loadgen.target import tls_context
 from loadgen.target.api_key import ApiKey
-from loadgen.target.redaction import mask_of
+from loadgen.target.redaction import redactor_of
 from loadgen.target.url import Target, headers
 from loadgen.worker_config import Address
 
@@ -78,7 +78,7 @@ class Client:
         self.requests = 0
         self.has_key = api_key is not None
         self._headers = headers(target, api_key)
-        self._mask = mask_of(self._headers)
+        self._mask = redactor_of(self._headers)
         self._http = http
         self._base_url = base_url
 
@@ -122,7 +122,7 @@ class Client:
         except SseLimitError as error:
             raise self.failure(str(error)) from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
-            raise self.failure(self.safe(cause_of(error, self.target))) from None
+            raise self.failure(self.safe(explain(error, self.target))) from None
 
     async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
         url = self._base_url + path
@@ -177,7 +177,7 @@ async def client(target: Target, api_key: ApiKey | None) -> AsyncIterator[Client
     verify: ssl.SSLContext | bool = False
     if address.tls:
         try:
-            verify = tls.context(address.ca_file, address.insecure)
+            verify = tls_context.context(address.ca_file, address.insecure)
         except OSError as error:
             why = printable(error.strerror or str(error), 80)
             if isinstance(error, ssl.SSLError):

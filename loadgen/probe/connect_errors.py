@@ -22,7 +22,7 @@ _CURES = {
 """By OpenSSL's verify code (x509_vfy.h), where no --ca would help."""
 
 
-def cause_of(error: BaseException, target: Target) -> str:
+def explain(error: BaseException, target: Target) -> str:
     """One line for a failure on the way to an answer, not yet made safe to print."""
     chain = list(_chain(error))
     host = target.hop.host

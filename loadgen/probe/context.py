@@ -18,7 +18,7 @@ WARM_UP_TOKENS = 4
 
 
 @dataclass
-class Asking:
+class ProbeContext:
     """One probe on its way."""
 
     client: Client

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from loadgen.probe.attempts import Attempt, NoContext, NoModel, after, ways
+from loadgen.probe.attempts import Attempt, NoContext, NoModel, first_attempts, next_attempt
 from loadgen.probe.client import Refused
-from loadgen.probe.context import Asking
+from loadgen.probe.context import ProbeContext
 from loadgen.probe.models import listed, refuse_strangers
 from loadgen.probe.one_token_words import CANDIDATES
 from loadgen.probe.result import ProbeError
@@ -17,8 +17,8 @@ _FIRST_WORDS = 48
 Refusals = list[tuple[Attempt, Refused]]
 
 
-async def settle(
-    asking: Asking, endpoint: Literal["auto", "completions", "chat"]
+async def negotiate(
+    asking: ProbeContext, endpoint: Literal["auto", "completions", "chat"]
 ) -> tuple[Attempt, PromptPlan]:
     """The attempt that was answered with a stream (the last of `asking.streams`), and its prompts.
 
@@ -28,7 +28,7 @@ async def settle(
         ProbeError: none was taken.
     """
     refusals: Refusals = []
-    for way in ways(endpoint, asking.models.of(asking.models.vocabulary, asking.model)):
+    for way in first_attempts(endpoint, asking.models.of(asking.models.vocabulary, asking.model)):
         attempt: Attempt | None = way
         while attempt is not None:
             plan = _first_plan(attempt, asking.input_tokens)
@@ -51,12 +51,12 @@ def _first_plan(attempt: Attempt, tokens: int) -> PromptPlan:
     return PromptPlan("text", min(tokens, _FIRST_WORDS), words=list(CANDIDATES[:40]), overhead_tokens=8)
 
 
-def _next(asking: Asking, attempt: Attempt, refusal: Refused) -> Attempt | None:
+def _next(asking: ProbeContext, attempt: Attempt, refusal: Refused) -> Attempt | None:
     client = asking.client
     refuse_strangers(client, refusal.status, refusal.text, refusal.headers)
     said = client.safe(refusal.text, 160)
     try:
-        return after(attempt, refusal.status, refusal.text, asking.model)
+        return next_attempt(attempt, refusal.status, refusal.text, asking.model)
     except NoContext:
         raise ProbeError(f"{asking.too_long()} ({said})", 2) from None
     except NoModel:
@@ -64,7 +64,7 @@ def _next(asking: Asking, attempt: Attempt, refusal: Refused) -> Attempt | None:
         raise client.failure(f"no model {client.safe(asking.model, 80)}: {served} ({said})") from None
 
 
-def _tell(asking: Asking, taken: Attempt, refusals: Refusals) -> None:
+def _tell(asking: ProbeContext, taken: Attempt, refusals: Refusals) -> None:
     if not refusals:
         return
     first, _ = refusals[0]
@@ -84,7 +84,7 @@ def _tell(asking: Asking, taken: Attempt, refusals: Refusals) -> None:
         )
 
 
-def _nothing_taken(asking: Asking, refusals: Refusals) -> ProbeError:
+def _nothing_taken(asking: ProbeContext, refusals: Refusals) -> ProbeError:
     client = asking.client
     last = {f"/v1/{'chat/' if tried.endpoint == 'chat' else ''}completions": why for tried, why in refusals}
     if any(refusal.html for refusal in last.values()):

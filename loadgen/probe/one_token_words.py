@@ -31,14 +31,14 @@ Count = Callable[[str], Awaitable[int | None]]
 """Counts the tokens of a text with everything the server adds; None when it does not count."""
 
 
-class Words(msgspec.Struct, frozen=True):
+class OneTokenWords(msgspec.Struct, frozen=True):
     """`words` of one token each, and the `overhead_tokens` that stand around them."""
 
     words: list[str]
     overhead_tokens: int
 
 
-async def find_words(count: Count, most_counts: int) -> Words | None:
+async def find_words(count: Count, most_counts: int) -> OneTokenWords | None:
     """Asks `count` at most `most_counts` times (at least 3). None when no word could be found."""
     asked = 0
     known: dict[int, int] = {}
@@ -69,4 +69,4 @@ async def find_words(count: Count, most_counts: int) -> Words | None:
             if await first(middle) is None:
                 return None
             stretches += [(start, middle), (middle, end)]
-    return Words(good, max(0, low - 1)) if good else None
+    return OneTokenWords(good, max(0, low - 1)) if good else None

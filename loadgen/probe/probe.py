@@ -15,11 +15,11 @@ from typing import Literal
 from loadgen.endpoints import ENDPOINTS
 from loadgen.probe.attempts import Attempt
 from loadgen.probe.client import client
-from loadgen.probe.context import Asking
+from loadgen.probe.context import ProbeContext
 from loadgen.probe.models import ask_models, choose, listed
-from loadgen.probe.negotiation import settle
+from loadgen.probe.negotiation import negotiate
 from loadgen.probe.prompt_length import verified, with_words
-from loadgen.probe.result import Capabilities, Probed, ProbeError
+from loadgen.probe.result import Capabilities, ProbeError, ProbeResult
 from loadgen.probe.stream import Streamed
 from loadgen.probe.tokenize import find_tokenizer
 from loadgen.target.api_key import ApiKey
@@ -41,7 +41,7 @@ async def probe(
     on_note: Callable[[str], None],
     lengths_given: bool = True,
     thorough: bool = False,
-) -> Probed:
+) -> ProbeResult:
     """Finds out how to ask `target` for `output_tokens` after prompts of `input_tokens`.
 
     Args:
@@ -62,9 +62,9 @@ async def probe(
             on_note(
                 f"the server does not list model {asked.safe(name, 80)}; it lists {listed(asked, models)}"
             )
-        asking = Asking(asked, models, name, input_tokens, output_tokens, seed, on_note)
+        asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note)
         _fit(asking, lengths_given)
-        attempt, plan = await settle(asking, endpoint)
+        attempt, plan = await negotiate(asking, endpoint)
         first = asking.streams[-1]
         dialect, tokenizer = None, None
         if attempt.form == "text" or thorough:
@@ -73,7 +73,7 @@ async def probe(
             plan = await with_words(asking, attempt, plan, tokenizer)
         counted = _count_one_way(attempt, first)
         plan, exact = await verified(asking, counted, plan)
-        return Probed(
+        return ProbeResult(
             model=name,
             template=RequestTemplate(
                 path=target.request_target(ENDPOINTS[attempt.endpoint].path),
@@ -92,7 +92,7 @@ async def probe(
         )
 
 
-def _fit(asking: Asking, lengths_given: bool) -> None:
+def _fit(asking: ProbeContext, lengths_given: bool) -> None:
     """Raises a ProbeError when the lengths exceed the context; cuts them when nobody asked for them."""
     context = asking.context_tokens
     if context is None or asking.input_tokens + asking.output_tokens <= context:
@@ -121,7 +121,7 @@ def _count_one_way(attempt: Attempt, seen: Streamed) -> Attempt:
     return replace(attempt, dropped=attempt.dropped | unasked)
 
 
-def _capabilities(asking: Asking, taken: Attempt, endpoint: str, dialect: str | None) -> Capabilities:
+def _capabilities(asking: ProbeContext, taken: Attempt, endpoint: str, dialect: str | None) -> Capabilities:
     first, last = asking.streams[0], asking.streams[-1]
     ones = [stream.one_token_chunks for stream in asking.streams if stream.one_token_chunks is not None]
     models, version = asking.models, _VERSION.match(last.fingerprint or first.fingerprint)

@@ -7,7 +7,7 @@ import msgspec
 from loadgen.endpoints import ENDPOINTS
 from loadgen.probe.attempts import Attempt
 from loadgen.probe.client import Client, Refused
-from loadgen.probe.context import Asking
+from loadgen.probe.context import ProbeContext
 from loadgen.probe.one_token_words import Count, find_words
 from loadgen.worker_config import PromptPlan
 
@@ -18,7 +18,7 @@ MOST_STREAMS = 3
 
 
 async def with_words(
-    asking: Asking, attempt: Attempt, plan: PromptPlan, tokenizer: Count | None
+    asking: ProbeContext, attempt: Attempt, plan: PromptPlan, tokenizer: Count | None
 ) -> PromptPlan:
     """`plan` at its full length, with words that were seen to add one token each.
 
@@ -37,7 +37,9 @@ async def with_words(
     return msgspec.structs.replace(plan, words=words.words, overhead_tokens=words.overhead_tokens)
 
 
-async def verified(asking: Asking, attempt: Attempt, plan: PromptPlan) -> tuple[PromptPlan, bool | None]:
+async def verified(
+    asking: ProbeContext, attempt: Attempt, plan: PromptPlan
+) -> tuple[PromptPlan, bool | None]:
     """`plan`, corrected by what the server counts, and whether it counts the asked length (None: no count).
 
     At least one stream is sent: the second warm-up, of the very request that the load will send.

@@ -62,7 +62,7 @@ class WarmUp(msgspec.Struct, frozen=True, omit_defaults=True):
     output_tokens: int | None
 
 
-class Probed(msgspec.Struct, frozen=True):
+class ProbeResult(msgspec.Struct, frozen=True):
     """All that the load needs to know about the server. `template.headers` may hold the key."""
 
     model: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from loadgen.clock import monotonic_ns
-from loadgen.endpoints import Endpoint, Reading, Usage
+from loadgen.endpoints import Endpoint, EventContent, Usage
 from loadgen.endpoints.event import loads
 from loadgen.endpoints.sse import SseLimitError, SseParser
 from loadgen.errors import printable
@@ -117,7 +117,7 @@ class StreamReader:
         self._finish_reason = reading.finish_reason or self._finish_reason
         self._done = self._done or reading.done
 
-    def _gained(self, reading: Reading) -> int | None:
+    def _gained(self, reading: EventContent) -> int | None:
         gained = None
         if reading.usage is not None:
             self._usage = reading.usage

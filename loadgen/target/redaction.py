@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _HIDDEN = b"***"
 
 
-class Mask:
+class Redactor:
     """Hides one secret, as it stands or as JSON may write it (`\\u0026`, `\\/`): in words that are kept or
     shown, never in what tokens are counted from."""
 
@@ -23,10 +23,10 @@ class Mask:
         return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
-def mask_of(headers: Iterable[tuple[str, str]]) -> Mask:
+def redactor_of(headers: Iterable[tuple[str, str]]) -> Redactor:
     """Of the key that a request's headers carry."""
     sent = next((value for name, value in headers if name.lower() == "authorization"), "")
-    return Mask(sent.removeprefix("Bearer "))
+    return Redactor(sent.removeprefix("Bearer "))
 
 
 def _written(character: str) -> bytes:

@@ -1,8 +1,8 @@
-"""What sockets bring, on its way to their inlets: read many at once, understood many at once.
+"""What sockets bring, on its way to their buffers: read many at once, decoded many at once.
 
 Behind a system call the processor has forgotten all but the kernel, so that each line of Python costs several
 times as much as later. So as few as possible stand between two reads, and what nearly all reads bring, the
-next token, is understood only when there is a good number of it. All else is told at once.
+next token, is decoded only when there is a good number of it. All else is told at once.
 """
 
 from __future__ import annotations
@@ -13,137 +13,138 @@ from itertools import repeat
 from typing import Any
 
 from loadgen.clock import Clock
-from loadgen.transport.read_buffer import Inlet
-from loadgen.transport.receive_times import ANCILLARY_BYTES, READ_BYTES, StampedReader, stamp_in
+from loadgen.transport.read_buffer import ReadBuffer
+from loadgen.transport.receive_times import ANCILLARY_BYTES, READ_BYTES, TimedReader, stamp_in
 
 ENOUGH = 128
-"""Reads that look usual and are worth being taken in."""
+"""Reads that look like one token event each and are worth being taken in."""
 _TOO_MUCH = 4 * ENOUGH
 TOLD_AT_ONCE = 64
-"""Reads that wait in one inlet at the most."""
+"""Reads that wait in one buffer at the most."""
 _BYTES_AT_ONCE = 32 << 10
 """What was read is looked at while the processor's cache still has it: a read may be 64 KiB."""
 
-Understand = Callable[[list[bytes]], list[Any]]
-"""What each of these reads says, if all are usual; nothing if not."""
+BatchDecode = Callable[[list[bytes]], list[Any]]
+"""What each of these reads says, if all are token events; nothing if not."""
 Complain = Callable[[Exception], None]
-_Other = tuple[Inlet, Any, int]
+_Other = tuple[ReadBuffer, Any, int]
 """Whose it is, what `recvmsg` gave or raised, and when, nanoseconds."""
 
 
-def nothing_usual(reads: list[bytes]) -> list[Any]:
+def decodes_nothing(reads: list[bytes]) -> list[Any]:
     return []
 
 
-class Intake:
-    """Reads sockets for their inlets. `complain` hears what a receiver raises: that costs no other one."""
+class BatchReader:
+    """Reads sockets for their buffers. `on_error` hears what a receiver raises: that costs no other one."""
 
-    def __init__(self, clock: Clock, reader: StampedReader, complain: Complain) -> None:
-        self._now_ns, self._reader, self._complain = clock.now_ns, reader, complain
-        self.understand: Understand = nothing_usual
-        """Asked of reads that end as their sockets' usual ones do."""
+    def __init__(self, clock: Clock, reader: TimedReader, on_error: Complain) -> None:
+        self._now_ns, self._reader, self._on_error = clock.now_ns, reader, on_error
+        self.decode_batch: BatchDecode = decodes_nothing
+        """Asked of reads that end as their sockets' token reads do."""
         self.recvmsg: Callable[[socket.socket, int, int], Any] = socket.socket.recvmsg
         self._mean_bytes = 256
         """Of the reads before."""
-        self._usual: list[Inlet] = []
+        self._token_reads: list[ReadBuffer] = []
         self._data: list[bytes] = []
         self._stamps: list[bytes] = []
         self._read_ns: list[int] = []
-        """What was read and looks usual: whose it is, what it is, its stamp, and when it was read."""
+        """Reads that look like one token event: whose each is, its bytes, its stamp, and when it was read."""
 
     def enough(self, *, in_a_hurry: bool) -> bool:
         """So much waits that it should be taken in now; much more if that would keep something waiting."""
-        return len(self._usual) >= (_TOO_MUCH if in_a_hurry else ENOUGH)
+        return len(self._token_reads) >= (_TOO_MUCH if in_a_hurry else ENOUGH)
 
-    def read(self, inlets: list[Inlet]) -> list[Inlet]:
-        """Reads these once each. What looks usual waits for `take_in`; returns those that may have more."""
-        full: list[Inlet] = []
+    def read(self, buffers: list[ReadBuffer]) -> list[ReadBuffer]:
+        """Reads these once each; returns those that may have more. What looks like one token event waits for
+        `decode_pending`."""
+        full: list[ReadBuffer] = []
         place = 0
-        while place < len(inlets):
+        while place < len(buffers):
             end = place + max(1, _BYTES_AT_ONCE // self._mean_bytes)
-            full += self._read_some(inlets[place:end])
+            full += self._read_some(buffers[place:end])
             place = end
         return full
 
-    def read_in(self, inlets: list[Inlet]) -> None:
+    def read_in(self, buffers: list[ReadBuffer]) -> None:
         """Reads these once each, and takes in what they bring."""
-        self.read(inlets)
-        self.take_in()
+        self.read(buffers)
+        self.decode_pending()
 
-    def take_in(self) -> None:
-        """Lets inlets hold what was read and looks usual; tells it where it is not."""
-        if not self._usual:
+    def decode_pending(self) -> None:
+        """Lets buffers hold what was read and looks like one token event; tells it where it is not."""
+        if not self._token_reads:
             return
-        waiting = self._usual, self._data, self._stamps, self._read_ns
-        self._usual, self._data, self._stamps, self._read_ns = [], [], [], []
+        waiting = self._token_reads, self._data, self._stamps, self._read_ns
+        self._token_reads, self._data, self._stamps, self._read_ns = [], [], [], []
         if not self._hold(*waiting):
             self._sort_out(*waiting)
 
     # reading
 
-    def _read_some(self, inlets: list[Inlet]) -> list[Inlet]:
-        streams = [inlet for inlet in inlets if inlet.usual_end]
+    def _read_some(self, buffers: list[ReadBuffer]) -> list[ReadBuffer]:
+        streams = [buffer for buffer in buffers if buffer.token_end]
         others = self._read_streams(streams) if streams else []
-        if len(streams) < len(inlets):
-            others += [self._read_one(inlet) for inlet in inlets if not inlet.usual_end]
+        if len(streams) < len(buffers):
+            others += [self._read_one(buffer) for buffer in buffers if not buffer.token_end]
         if not others:
             return []
-        self.take_in()  # it came before
+        self.decode_pending()  # it came before
         full = []
-        for inlet, read, read_ns in others:
+        for buffer, read, read_ns in others:
             if isinstance(read, tuple):
                 data, ancillary, _, _ = read
                 if len(data) == READ_BYTES:
-                    full.append(inlet)
-                self._tell(inlet, data, stamp_in(ancillary), read_ns)
+                    full.append(buffer)
+                self._tell(buffer, data, stamp_in(ancillary), read_ns)
             elif not isinstance(read, (BlockingIOError, InterruptedError)):
-                self._lose(inlet, read)
+                self._lose(buffer, read)
         return full
 
-    def _read_one(self, inlet: Inlet) -> _Other:
+    def _read_one(self, buffer: ReadBuffer) -> _Other:
         """With a time of its own: there may be no stamp."""
         try:
-            read = self.recvmsg(inlet.sock, READ_BYTES, ANCILLARY_BYTES)
+            read = self.recvmsg(buffer.sock, READ_BYTES, ANCILLARY_BYTES)
         except OSError as error:
-            return inlet, error, self._now_ns()
-        return inlet, read, self._now_ns()
+            return buffer, error, self._now_ns()
+        return buffer, read, self._now_ns()
 
-    def _read_streams(self, inlets: list[Inlet]) -> list[_Other]:
-        """Reads where usual ones are expected; returns those that do not look so."""
-        reads = self._recvmsg_each(inlets)
+    def _read_streams(self, buffers: list[ReadBuffer]) -> list[_Other]:
+        """Reads where token reads are expected; returns those that do not look so."""
+        reads = self._recvmsg_each(buffers)
         read_ns = self._now_ns()
         try:
             data, given, _, _ = zip(*reads, strict=True)
         except TypeError:  # there is an error among them
-            return self._told_apart(inlets, reads, read_ns)
+            return self._told_apart(buffers, reads, read_ns)
         sizes = list(map(len, data))
         self._mean_bytes = 1 + sum(sizes) // len(sizes)
-        ends = [inlet.usual_end for inlet in inlets]
+        ends = [buffer.token_end for buffer in buffers]
         if max(sizes) == READ_BYTES or not all(given) or not all(map(bytes.endswith, data, ends)):
-            return self._told_apart(inlets, reads, read_ns)
-        self._usual += inlets
+            return self._told_apart(buffers, reads, read_ns)
+        self._token_reads += buffers
         self._data += data
         self._stamps += [ancillary[0][2] for ancillary in given]
-        self._read_ns += [read_ns] * len(inlets)
+        self._read_ns += [read_ns] * len(buffers)
         return []
 
-    def _told_apart(self, inlets: list[Inlet], reads: list[Any], read_ns: int) -> list[_Other]:
-        """Keeps those that look usual; returns the others."""
+    def _told_apart(self, buffers: list[ReadBuffer], reads: list[Any], read_ns: int) -> list[_Other]:
+        """Keeps those that look like one token event each; returns the others."""
         others: list[_Other] = []
-        for inlet, read in zip(inlets, reads, strict=True):
+        for buffer, read in zip(buffers, reads, strict=True):
             whole = isinstance(read, tuple) and len(read[0]) < READ_BYTES
-            if whole and read[1] and read[0].endswith(inlet.usual_end):
-                self._usual.append(inlet)
+            if whole and read[1] and read[0].endswith(buffer.token_end):
+                self._token_reads.append(buffer)
                 self._data.append(read[0])
                 self._stamps.append(read[1][0][2])
                 self._read_ns.append(read_ns)
             else:
-                others.append((inlet, read, read_ns))
+                others.append((buffer, read, read_ns))
         return others
 
-    def _recvmsg_each(self, inlets: list[Inlet]) -> list[Any]:
+    def _recvmsg_each(self, buffers: list[ReadBuffer]) -> list[Any]:
         """What `recvmsg` gives for each, or the `OSError` it raises."""
-        socks = [inlet.sock for inlet in inlets]
+        socks = [buffer.sock for buffer in buffers]
         reads: list[Any] = []
         to_read = map(self.recvmsg, socks, repeat(READ_BYTES), repeat(ANCILLARY_BYTES))
         while len(reads) < len(socks):
@@ -156,49 +157,51 @@ class Intake:
     # telling
 
     def _sort_out(
-        self, inlets: list[Inlet], data: list[bytes], stamps: list[bytes], read_ns: list[int]
+        self, buffers: list[ReadBuffer], data: list[bytes], stamps: list[bytes], read_ns: list[int]
     ) -> None:
-        """One at least of these reads is not usual: finds it by halving."""
-        if len(inlets) == 1:
-            self._tell(inlets[0], data[0], stamps[0], read_ns[0])
+        """One at least of these reads is not a token event: finds it by halving."""
+        if len(buffers) == 1:
+            self._tell(buffers[0], data[0], stamps[0], read_ns[0])
             return
-        half = len(inlets) // 2
+        half = len(buffers) // 2
         for part in (slice(None, half), slice(half, None)):
-            some = inlets[part], data[part], stamps[part], read_ns[part]
-            # What was told before may have changed what is usual on the same socket.
-            if not all(inlet.usual_end for inlet in inlets[part]) or not self._hold(*some):
+            some = buffers[part], data[part], stamps[part], read_ns[part]
+            # What was told before may have changed what may be a token event on the same socket.
+            if not all(buffer.token_end for buffer in buffers[part]) or not self._hold(*some):
                 self._sort_out(*some)
 
-    def _hold(self, inlets: list[Inlet], data: list[bytes], stamps: list[bytes], read_ns: list[int]) -> bool:
-        """Lets inlets hold what these reads say; False, and none does, if one is not usual."""
-        said = self.understand(data)
-        times_ns = self._reader.times_of(stamps, read_ns) if said else []
+    def _hold(
+        self, buffers: list[ReadBuffer], data: list[bytes], stamps: list[bytes], read_ns: list[int]
+    ) -> bool:
+        """Lets buffers hold what these reads say; False, and none does, if one is not a token event."""
+        events = self.decode_batch(data)
+        times_ns = self._reader.times_of(stamps, read_ns) if events else []
         if not times_ns:
             return False
         full = []
-        for inlet, what, t_ns, read in zip(inlets, said, times_ns, data, strict=True):
-            # Not by a method of the inlet: its call would cost twice as much, for each token.
-            held_ns = inlet.times_ns
+        for buffer, what, t_ns, read in zip(buffers, events, times_ns, data, strict=True):
+            # Not by a method of the buffer: its call would cost twice as much, for each token.
+            held_ns = buffer.times_ns
             held_ns.append(t_ns)
-            inlet.said.append(what)
-            inlet.size += len(read)
+            buffer.events.append(what)
+            buffer.size += len(read)
             if len(held_ns) == TOLD_AT_ONCE:
-                full.append(inlet)
-        for inlet in full:
+                full.append(buffer)
+        for buffer in full:
             try:
-                inlet.settle()
+                buffer.flush()
             except Exception as error:
-                self._complain(error)
+                self._on_error(error)
         return True
 
-    def _tell(self, inlet: Inlet, data: bytes, stamp: bytes, read_ns: int) -> None:
+    def _tell(self, buffer: ReadBuffer, data: bytes, stamp: bytes, read_ns: int) -> None:
         try:
-            inlet.tell(data, *self._reader.time_of(stamp, read_ns))
+            buffer.deliver(data, *self._reader.time_of(stamp, read_ns))
         except Exception as error:
-            self._complain(error)
+            self._on_error(error)
 
-    def _lose(self, inlet: Inlet, error: OSError) -> None:
+    def _lose(self, buffer: ReadBuffer, error: OSError) -> None:
         try:
-            inlet.lose(error)
+            buffer.lose(error)
         except Exception as raised:
-            self._complain(raised)
+            self._on_error(raised)

@@ -15,9 +15,9 @@ from typing import Any
 
 from loadgen.clock import Clock
 from loadgen.transport.exchange import Exchange, Owner
-from loadgen.transport.http1 import CHUNK_END, BadResponse, Framing, Headers
-from loadgen.transport.read_buffer import Inlet
-from loadgen.transport.read_loop import Rounds
+from loadgen.transport.http1 import CHUNK_END, BadResponse, Headers, ResponseParser
+from loadgen.transport.read_buffer import ReadBuffer
+from loadgen.transport.read_loop import ReadLoop
 from loadgen.transport.receive_times import ask_for_stamps
 from loadgen.transport.tls import TlsFailed, TlsLayer
 from loadgen.transport.tunnel import Tunnel, TunnelRefused
@@ -40,14 +40,14 @@ class Connection:
         self,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        rounds: Rounds,
+        read_loop: ReadLoop,
         owner: Owner,
         address: SocketAddress,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
         tunnel: str | None = None,
     ) -> None:
-        self._loop, self._clock, self._rounds, self._owner = loop, clock, rounds, owner
+        self._loop, self._clock, self._read_loop, self._owner = loop, clock, read_loop, owner
         self.connect_ns: int | None = None
         """How long opening took, tunnel and TLS included; None until open."""
         self.uses = 0
@@ -57,11 +57,11 @@ class Connection:
         self._unsent = b""
         self._writing = False
         self._opened_ns = clock.now_ns()
-        self._framing = Framing(self._on_headers)
+        self._framing = ResponseParser(self._on_headers)
         self._tunnel = Tunnel(tunnel) if tunnel is not None else None
         """To be dug yet: None once it is, or where there is none."""
         self._tls = TlsLayer(tls, server_name) if tls is not None else None
-        self.inlet: Inlet | None = None
+        self.buffer: ReadBuffer | None = None
         """None until the server is reached."""
         self._sock: socket.socket | None = None
         try:
@@ -95,7 +95,7 @@ class Connection:
             self._open_failed(OSError(failed, os.strerror(failed)))
             return
         self._stop_writing()
-        self.inlet = self._rounds.add(self._sock, self)
+        self.buffer = self._read_loop.add(self._sock, self)
         if self._tunnel is not None:
             self._write(self._tunnel.request)
         else:
@@ -215,30 +215,30 @@ class Connection:
             self._owner.on_gone(self)
             return
         self._answered, self._read_t_ns = True, t_ns
-        framing = self._framing
+        parser = self._framing
         try:
-            body = framing.feed(data)
+            body = parser.feed(data)
         except BadResponse as error:
             self._fail("bad_response", str(error))
             return
         if body:
             exchange.on_body(t_ns, body, by_kernel)
-        if framing.ended and self._exchange is exchange:
+        if parser.ended and self._exchange is exchange:
             self._complete(t_ns)
-        inlet = self.inlet
-        if inlet is not None:
-            may_be = exchange.usual_end and framing.whole_next and self._tls is None
-            inlet.usual_end = exchange.usual_end + CHUNK_END if may_be else b""
+        buffer = self.buffer
+        if buffer is not None:
+            may_be = exchange.token_end and parser.whole_next and self._tls is None
+            buffer.token_end = exchange.token_end + CHUNK_END if may_be else b""
 
-    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
+    def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         if self._exchange is not None:
-            self._exchange.on_usual(said, times_ns, size)
+            self._exchange.on_token_events(events, times_ns, size)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Tells the exchange of all that was read for it."""
-        if self.inlet is not None:
-            self._rounds.intake.take_in()
-            self.inlet.settle()
+        if self.buffer is not None:
+            self._read_loop.batch_reader.decode_pending()
+            self.buffer.flush()
 
     def _decrypt(self, tls: TlsLayer, data: bytes) -> bytes:
         tls.take(data)
@@ -318,5 +318,5 @@ class Connection:
         if sock is None:
             return
         self._stop_writing()
-        self._rounds.remove(sock)
+        self._read_loop.remove(sock)
         sock.close()

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Exchange(Protocol):
     """One request and its response, told as it happens. Times are session ns."""
 
-    usual_end: bytes
-    """How a body ends of which no more than a usual event need be understood; empty if none may come next."""
+    token_end: bytes
+    """How a body ends of which no more than a token event need be understood; empty if none may come next."""
 
     def on_sent(self, t_ns: int) -> None:
         """The first byte is about to be handed to the socket."""
@@ -25,8 +25,8 @@ class Exchange(Protocol):
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
         """Decoded body bytes of one socket read, which the kernel had at `t_ns`."""
 
-    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
-        """What usual events said (`loadgen.transport.read_buffer.Receiver`)."""
+    def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
+        """What token events said (`loadgen.transport.read_buffer.Receiver`)."""
 
     def on_end(self, t_ns: int) -> None:
         """The response ended as HTTP says it should."""

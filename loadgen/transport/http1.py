@@ -51,7 +51,7 @@ class BadResponse(Exception):
     """What came is not HTTP/1.1 as it must be. The text says why."""
 
 
-class Framing:
+class ResponseParser:
     """`feed` it what a connection gives. `begin` says that a request was sent: its response comes next."""
 
     __slots__ = (

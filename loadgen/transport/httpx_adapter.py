@@ -68,7 +68,7 @@ class _Exchange:
         self.pieces: deque[tuple[bytes, Piece]] = deque()
         self.ended = False
         self.error: httpx.TransportError | _Stale | None = None
-        self.usual_end = b""
+        self.token_end = b""
         self._waiting = 0
         self._wake: asyncio.Future[None] | None = None
 
@@ -94,8 +94,8 @@ class _Exchange:
             self.pieces.append((data, Piece(t_ns, len(data), by_kernel)))
         self._tell()
 
-    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
-        raise AssertionError("no read is a usual one here")
+    def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
+        raise AssertionError("no read is a token event here")
 
     def on_end(self, t_ns: int) -> None:
         self.ended, self.connection = True, None

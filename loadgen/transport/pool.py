@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from loadgen.clock import Clock
 from loadgen.transport.connection import Connection, SocketAddress
-from loadgen.transport.read_loop import Rounds
-from loadgen.transport.receive_times import StampedReader
+from loadgen.transport.read_loop import ReadLoop
+from loadgen.transport.receive_times import TimedReader
 
 IDLE_S = 4.0
 """Below the 5 s that uvicorn, and so vLLM, keeps an idle connection."""
@@ -47,8 +47,8 @@ class Pool:
         self._addresses, self._good = addresses, 0
         self._tls, self._server_name, self._connect_s = tls, server_name, connect_s
         self._tunnel = tunnel
-        self.reader = StampedReader(clock)
-        self.rounds = Rounds(loop, clock, self.reader)
+        self.reader = TimedReader(clock)
+        self.read_loop = ReadLoop(loop, clock, self.reader)
         self._connecting_ahead = False
         self.opened = 0
         """Connections opened so far."""
@@ -99,7 +99,7 @@ class Pool:
             connection = Connection(
                 self._loop,
                 self._clock,
-                self.rounds,
+                self.read_loop,
                 self,
                 self._addresses[at],
                 self._tls,
@@ -165,7 +165,7 @@ class Pool:
             connection.close()
         self._all.clear()
         self._idle.clear()
-        self.rounds.close()
+        self.read_loop.close()
 
     def _too_slow(self, connection: Connection) -> None:
         connection.close()

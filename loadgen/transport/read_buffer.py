@@ -1,6 +1,6 @@
 """What one socket brings, on its way to whoever it is for.
 
-Nearly every read of a stream says the same as the one before it: one more token. Such reads are understood
+Nearly every read of a stream says the same as the one before it: one more token. Such reads are decoded
 many at once, whatever their sockets; what is left of each is its time, and the times of a stream are told
 together. So what belongs to one stream is touched once for many of its tokens.
 """
@@ -17,46 +17,46 @@ class Receiver(Protocol):
     def on_read(self, data: bytes, t_ns: int, by_kernel: bool) -> None:
         """What one read gave; no data at the end of the stream."""
 
-    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
-        """What usual reads said, one after the other, and when the kernel had each; `size` bytes in all."""
+    def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
+        """What token reads said, one after the other, and when the kernel had each; `size` bytes in all."""
 
     def on_lost(self, error: OSError) -> None:
         """The connection broke."""
 
 
-class Inlet:
+class ReadBuffer:
     """Reads of one socket, told in the order in which they came."""
 
-    __slots__ = ("_receiver", "open", "said", "size", "sock", "times_ns", "usual_end")
+    __slots__ = ("_receiver", "events", "open", "size", "sock", "times_ns", "token_end")
 
     def __init__(self, sock: socket.socket, receiver: Receiver) -> None:
         self.sock, self._receiver = sock, receiver
         self.open = True
         """False once nothing more may be told."""
-        self.usual_end = b""
-        """How a read ends that may be a usual one; empty if none may come next."""
-        self.said: list[Any] = []
-        """What usual reads said that were not told yet,"""
+        self.token_end = b""
+        """How a read ends that may be a token event; empty if none may come next."""
+        self.events: list[Any] = []
+        """What token reads said that were not told yet,"""
         self.times_ns: list[int] = []
         """when the kernel had them,"""
         self.size = 0
         """and their bytes in all."""
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Tells what it holds."""
         if self.times_ns and self.open:
-            told = self.said, self.times_ns, self.size
-            self.said, self.times_ns, self.size = [], [], 0
-            self._receiver.on_usual(*told)
+            told = self.events, self.times_ns, self.size
+            self.events, self.times_ns, self.size = [], [], 0
+            self._receiver.on_token_events(*told)
 
-    def tell(self, data: bytes, t_ns: int, by_kernel: bool) -> None:
+    def deliver(self, data: bytes, t_ns: int, by_kernel: bool) -> None:
         """Tells any other read."""
-        self.settle()
+        self.flush()
         if self.open:
             self._receiver.on_read(data, t_ns, by_kernel)
 
     def lose(self, error: OSError) -> None:
         """Tells that the connection broke."""
-        self.settle()
+        self.flush()
         if self.open:
             self._receiver.on_lost(error)

@@ -1,7 +1,7 @@
 """All sockets of a worker read in rounds: one wake of the event loop serves every socket that has data.
 
 Where reads carry the kernel's receive time, a round need not follow each arrival: after it the worker may
-rest a little, so that one wake finds what came on many sockets. How long is asked of `rest_ns` each time.
+rest a little, so that one wake finds what came on many sockets. `read_delay_ns` says how long.
 
 Source: epoll(7).
 """
@@ -14,9 +14,9 @@ import socket
 from collections.abc import Callable
 
 from loadgen.clock import Clock, sleep_ns
-from loadgen.transport.batch_reader import Intake
-from loadgen.transport.read_buffer import Inlet, Receiver
-from loadgen.transport.receive_times import StampedReader
+from loadgen.transport.batch_reader import BatchReader
+from loadgen.transport.read_buffer import ReadBuffer, Receiver
+from loadgen.transport.receive_times import TimedReader
 
 _SHORTEST_NS = 50_000
 """What is shorter than the kernel's timer slack is no rest."""
@@ -32,44 +32,44 @@ def no_rest() -> int:
     return 0
 
 
-class Rounds:
+class ReadLoop:
     """Reads each socket that has data, or whose other end is gone, for its receiver."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, reader: StampedReader) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, reader: TimedReader) -> None:
         self._loop = loop
-        self.intake = Intake(clock, reader, self._complain)
-        self._open: dict[int, Inlet] = {}
+        self.batch_reader = BatchReader(clock, reader, self._on_error)
+        self._open: dict[int, ReadBuffer] = {}
         # An epoll inside the loop's own saves it a handle, a context and a turn for each socket.
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
-        self._again: list[Inlet] = []
+        self._again: list[ReadBuffer] = []
         """Of which epoll says no more, though they may have some."""
         self._goes_on = False
         """A round will read them, once: else each round would bring one more with every turn of the loop."""
-        self.rest_ns: Callable[[], int] = no_rest
+        self.read_delay_ns: Callable[[], int] = no_rest
         """Nanoseconds that may pass before the next round: the loop does nothing else meanwhile. 0: none, and
         what was read must not wait for the next. Less: there is no time for anything."""
 
-    def add(self, sock: socket.socket, receiver: Receiver) -> Inlet:
+    def add(self, sock: socket.socket, receiver: Receiver) -> ReadBuffer:
         fd = sock.fileno()
-        inlet = Inlet(sock, receiver)
+        buffer = ReadBuffer(sock, receiver)
         if self._epoll is None:
-            self._loop.add_reader(fd, self.intake.read_in, [inlet])
+            self._loop.add_reader(fd, self.batch_reader.read_in, [buffer])
         else:
             if not self._open:
                 self._loop.add_reader(self._epoll.fileno(), self._round)
             # Told once of what came: to look again whether a socket is empty now costs as much as to find it
             # full. A read that is shorter than it could be has emptied it.
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
-        self._open[fd] = inlet
-        return inlet
+        self._open[fd] = buffer
+        return buffer
 
     def remove(self, sock: socket.socket) -> None:
         """What was read from it and not told yet never is. Nothing happens if it was not added."""
         fd = sock.fileno()
-        inlet = self._open.pop(fd, None)
-        if inlet is None:
+        buffer = self._open.pop(fd, None)
+        if buffer is None:
             return
-        inlet.open = False
+        buffer.open = False
         if self._epoll is None:
             self._loop.remove_reader(fd)
         else:
@@ -77,14 +77,14 @@ class Rounds:
             if not self._open:
                 self._loop.remove_reader(self._epoll.fileno())
 
-    def unsettled(self) -> list[Inlet]:
+    def unflushed(self) -> list[ReadBuffer]:
         """Those that hold something."""
-        self.intake.take_in()
-        return [inlet for inlet in self._open.values() if inlet.times_ns]
+        self.batch_reader.decode_pending()
+        return [buffer for buffer in self._open.values() if buffer.times_ns]
 
     def close(self) -> None:
-        for inlet in self._open.values():
-            inlet.open = False
+        for buffer in self._open.values():
+            buffer.open = False
         if self._epoll is None:
             for fd in self._open:
                 self._loop.remove_reader(fd)
@@ -97,29 +97,29 @@ class Rounds:
     def _round(self) -> None:
         assert self._epoll is not None
         opened, data = self._open, select.EPOLLIN
-        polled = self._epoll.poll(0, _SOCKETS_A_ROUND if self.rest_ns() >= 0 else _FEW_SOCKETS)
-        inlets = [opened[fd] for fd, _ in polled]
+        polled = self._epoll.poll(0, _SOCKETS_A_ROUND if self.read_delay_ns() >= 0 else _FEW_SOCKETS)
+        buffers = [opened[fd] for fd, _ in polled]
         if self._again:
             # Each once: of two reads of one socket in a round the second might be told first.
-            inlets = list(dict.fromkeys(self._again + inlets))
+            buffers = list(dict.fromkeys(self._again + buffers))
         # Behind the last data of these there is an end, or an error, of which they tell when read once more.
         ending = [opened[fd] for fd, what in polled if what != data]
-        self._again = self.intake.read(inlets) + ending
+        self._again = self.batch_reader.read(buffers) + ending
         if self._again and not self._goes_on:
             self._goes_on = True
             self._loop.call_soon(self._go_on)
-        rest_ns = self.rest_ns()
-        if not rest_ns or self.intake.enough(in_a_hurry=rest_ns < _TAKING_IN_NS):
-            self.intake.take_in()
-            rest_ns = self.rest_ns()
-        if rest_ns >= _SHORTEST_NS and len(polled) < _SOCKETS_A_ROUND:
-            sleep_ns(rest_ns)
+        read_delay_ns = self.read_delay_ns()
+        if not read_delay_ns or self.batch_reader.enough(in_a_hurry=read_delay_ns < _TAKING_IN_NS):
+            self.batch_reader.decode_pending()
+            read_delay_ns = self.read_delay_ns()
+        if read_delay_ns >= _SHORTEST_NS and len(polled) < _SOCKETS_A_ROUND:
+            sleep_ns(read_delay_ns)
 
     def _go_on(self) -> None:
         self._goes_on = False
         if self._open:
             self._round()
 
-    def _complain(self, error: Exception) -> None:
+    def _on_error(self, error: Exception) -> None:
         """What the others brought is read already, and must not be lost by one who fails."""
         self._loop.call_exception_handler({"message": "a read could not be taken in", "exception": error})

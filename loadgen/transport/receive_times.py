@@ -48,7 +48,7 @@ def stamp_in(ancillary: Ancillary) -> bytes:
     return b""
 
 
-class StampedReader:
+class TimedReader:
     """Reads sockets of one worker; keeps the offset between the wall clock and session time fresh."""
 
     def __init__(self, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Reads that bring one chunk with one usual event each, of any streams, understood together.
+"""Reads that bring one chunk with one token event each, of any streams, decoded together.
 
 Decoding many events at once costs a third of decoding each.
 """
@@ -12,19 +12,19 @@ from loadgen.endpoints import Endpoint
 from loadgen.endpoints.token_event import DecodeLines, values_of
 from loadgen.transport.http1 import CHUNK_END, WHOLE_MOST, WholeChunk
 
-USUAL_BEGIN, USUAL_END = b"data: {", b"}\n\n"
+USUAL_BEGIN, TOKEN_END = b"data: {", b"}\n\n"
 _CHUNK = WholeChunk(USUAL_BEGIN)
-_BEFORE, _AFTER = len(USUAL_BEGIN) - 1, len(USUAL_END) - 1 + len(CHUNK_END)
+_BEFORE, _AFTER = len(USUAL_BEGIN) - 1, len(TOKEN_END) - 1 + len(CHUNK_END)
 
 
-def understood(endpoint: Endpoint, chunk_counts: bool) -> Callable[[list[bytes]], list[Any]]:
-    """A `loadgen.transport.read_loop.Understand` of reads that begin between two chunks.
+def batch_decoder(endpoint: Endpoint, chunk_counts: bool) -> Callable[[list[bytes]], list[Any]]:
+    """A `loadgen.transport.read_loop.BatchDecode` of reads that begin between two chunks.
 
     It gives decoded events where a chunk says how many tokens it bears, else None for each.
     """
-    decode_lines: DecodeLines[Any] = endpoint.counted if chunk_counts else endpoint.usual
+    decode_lines: DecodeLines[Any] = endpoint.counted_token_event if chunk_counts else endpoint.token_event
 
-    def understand(reads: list[bytes]) -> list[Any]:
+    def decode_batch(reads: list[bytes]) -> list[Any]:
         heads, starts, sizes = _CHUNK.heads, _CHUNK.starts, list(map(len, reads))
         if max(sizes) >= WHOLE_MOST or not all(map(bytes.startswith, reads, [heads[size] for size in sizes])):
             return []
@@ -32,4 +32,4 @@ def understood(endpoint: Endpoint, chunk_counts: bool) -> Callable[[list[bytes]]
         events = values_of(decode_lines, values)
         return events if chunk_counts else [None] * len(events)
 
-    return understand
+    return decode_batch

@@ -6,7 +6,7 @@ from loadgen.records import Tick
 from loadgen.sketch import SketchCounts, bucketed
 
 
-class Tally:
+class Counters:
     """Counts grow by plain attribute access, since they stand in the path of every token."""
 
     __slots__ = (

@@ -16,16 +16,16 @@ from loadgen.arrivals.schedule import Curve, Schedule
 from loadgen.clock import Clock
 from loadgen.endpoints import ENDPOINTS
 from loadgen.records import Request, Tick, WorkerNote
-from loadgen.target.redaction import mask_of
+from loadgen.target.redaction import redactor_of
 from loadgen.transport.connection import Connection
 from loadgen.transport.pool import Pool
 from loadgen.worker.backoff import FIRST_NS, UNREACHABLE, BackOff
-from loadgen.worker.batch_decode import understood
-from loadgen.worker.counters import Tally
-from loadgen.worker.in_flight import Flight
-from loadgen.worker.read_delay import rest_after
-from loadgen.worker.ticker import Gauges, Pulse
-from loadgen.worker_config import Finish, OpenLoad, Plan, SetConcurrency, SetCurve, WorkerCommand
+from loadgen.worker.batch_decode import batch_decoder
+from loadgen.worker.counters import Counters
+from loadgen.worker.in_flight import InFlightRequest
+from loadgen.worker.read_delay import read_delay_after
+from loadgen.worker.ticker import Gauges, Ticker
+from loadgen.worker_config import Finish, OpenLoad, SetConcurrency, SetCurve, WorkerCommand, WorkerConfig
 from loadgen.workload.payloads import Payloads
 
 _LEAD_NS = 300_000
@@ -47,14 +47,14 @@ class Engine:
     """One worker's load. Made, `start`ed, told commands; `ended` is set when nothing more will happen."""
 
     def __init__(
-        self, plan: Plan, clock: Clock, loop: asyncio.AbstractEventLoop, pool: Pool, emit: Emit
+        self, plan: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop, pool: Pool, emit: Emit
     ) -> None:
         self._plan, self._clock, self._loop, self._pool, self._emit = plan, clock, loop, pool, emit
         self._endpoint = ENDPOINTS[plan.template.endpoint]
         self._payloads = Payloads(plan)
-        self._mask = mask_of(plan.template.headers)
-        self._tally = Tally()
-        self._flights: set[Flight] = set()
+        self._redactor = redactor_of(plan.template.headers)
+        self._counters = Counters()
+        self._in_flight: set[InFlightRequest] = set()
         self._backlog: deque[tuple[int, int]] = deque()
         self._cap = max(1, share(plan.max_in_flight, plan.worker, plan.workers))
         self._alarm = Alarm(loop, clock, self._on_alarm)
@@ -78,13 +78,13 @@ class Engine:
         self._load_over = self._finishing = False
         self._drain_until_ns = 0
         self._back_off = BackOff()
-        self._lead_ns = self._rest_ns = 0
-        pool.rounds.rest_ns = self._may_rest_ns
-        pool.rounds.intake.understand = understood(self._endpoint, plan.chunk_counts)
-        self._pulse = Pulse(
+        self._lead_ns = self._read_delay_ns = 0
+        pool.read_loop.read_delay_ns = self._may_delay_ns
+        pool.read_loop.batch_reader.decode_batch = batch_decoder(self._endpoint, plan.chunk_counts)
+        self._ticker = Ticker(
             loop,
             clock,
-            self._tally,
+            self._counters,
             pool,
             plan.worker,
             plan.start_ns,
@@ -102,7 +102,7 @@ class Engine:
         self._pool.sweep()
         self._prepare()
         self._note("started")
-        self._pulse.start()
+        self._ticker.start()
         self._rearm()
 
     def command(self, command: WorkerCommand) -> None:
@@ -124,17 +124,17 @@ class Engine:
         self._end_if_done()
 
     def _abort_all(self, now_ns: int) -> None:
-        for flight in list(self._flights):
-            give_up = flight.give_up_opening
+        for request in list(self._in_flight):
+            give_up = request.give_up_opening
             if callable(give_up):
                 give_up()
-            flight.fail(now_ns, "unfinished", "the run ended first")
+            request.fail(now_ns, "unfinished", "the run ended first")
 
     def _end_if_done(self) -> None:
-        if self._flights or self.ended.is_set():
+        if self._in_flight or self.ended.is_set():
             return
         if self._finishing:
-            self._pulse.stop()
+            self._ticker.stop()
             self._note("ended")
             self._alarm.close()
             self._pool.close()
@@ -163,7 +163,7 @@ class Engine:
                 rate_rps = self._schedule.curve.rate_rps(due) / self._plan.workers
                 self._lead_ns = min(_LEAD_NS, int(_LEAD_SHARE * 1e9 / max(rate_rps, 1.0)))
                 times.append(due - self._lead_ns)
-        elif self._slots_wanted() > len(self._flights) and not self._nothing_more():
+        elif self._slots_wanted() > len(self._in_flight) and not self._nothing_more():
             times.append(max(self._closed_from_ns, self._back_off.until_ns))
         if self._plan.end_ns is not None and not self._load_over:
             times.append(self._plan.end_ns)
@@ -201,11 +201,11 @@ class Engine:
         while (due := schedule.due_ns()) is not None and due <= until_ns:
             index = schedule.next_index
             schedule.advance()
-            self._tally.due += 1
-            if len(self._flights) >= self._cap:
+            self._counters.due += 1
+            if len(self._in_flight) >= self._cap:
                 self._backlog.append((index, due))
             elif self._back_off.forbids(now_ns):
-                self._tally.not_sent += 1
+                self._counters.not_sent += 1
             else:
                 self._launch(index, due, waited=False)
 
@@ -215,22 +215,22 @@ class Engine:
     def _fill_slots(self, now_ns: int) -> None:
         while (
             now_ns >= self._closed_from_ns
-            and len(self._flights) < self._slots_wanted()
+            and len(self._in_flight) < self._slots_wanted()
             and not self._nothing_more()
             and not self._back_off.forbids(now_ns)
         ):
             index = self._closed_index
             self._closed_index += self._plan.workers
-            self._tally.due += 1
+            self._counters.due += 1
             self._launch(index, now_ns, waited=False)
 
     def _drop_backlog(self, schedule: Schedule | None = None, now_ns: int = 0) -> None:
         """Gives up what waits for the cap, and what `schedule` has due by now."""
         while schedule is not None and (due := schedule.due_ns()) is not None and due <= now_ns:
             schedule.advance()
-            self._tally.due += 1
-            self._tally.not_sent += 1
-        self._tally.not_sent += len(self._backlog)
+            self._counters.due += 1
+            self._counters.not_sent += 1
+        self._counters.not_sent += len(self._backlog)
         self._backlog.clear()
 
     # sending
@@ -239,102 +239,102 @@ class Engine:
         self._payloads.prepare(
             self._schedule.next_index if self._schedule is not None else self._closed_index
         )
-        resting = self._finishing or self._back_off.active or len(self._flights) >= self._cap
+        resting = self._finishing or self._back_off.active or len(self._in_flight) >= self._cap
         if self._schedule is not None and not resting:
             self._pool.connect_ahead()
 
     def _launch(self, index: int, due_ns: int, *, waited: bool) -> None:
-        flight = Flight(
+        request = InFlightRequest(
             Request(index=index, worker=self._plan.worker, due_ns=due_ns),
             self._payloads.take(index),
             self._endpoint,
-            self._tally,
+            self._counters,
             self,
-            mask=self._mask,
+            redactor=self._redactor,
             chunk_counts=self._plan.chunk_counts,
             one_token_chunks=self._plan.one_token_chunks,
             waited_for_cap=waited,
         )
         self._loop.call_soon(self._prepare)
-        self._flights.add(flight)
-        self._tally.sent += 1
+        self._in_flight.add(request)
+        self._counters.sent += 1
         connection = self._pool.idle()
         if connection is not None:
-            self._carry(flight, connection)
+            self._carry(request, connection)
         else:
-            self._open_for(flight)
+            self._open_for(request)
 
-    def _carry(self, flight: Flight, connection: Connection) -> None:
-        flight.connection = connection
+    def _carry(self, request: InFlightRequest, connection: Connection) -> None:
+        request.connection = connection
         if not connection.uses:
-            flight.record.connect_ns = connection.connect_ns
-        while self._clock.now_ns() < flight.record.due_ns:
+            request.record.connect_ns = connection.connect_ns
+        while self._clock.now_ns() < request.record.due_ns:
             pass  # for the lead at the most
-        connection.send(flight.payload, flight)
+        connection.send(request.payload, request)
 
-    def _open_for(self, flight: Flight) -> None:
+    def _open_for(self, request: InFlightRequest) -> None:
         self._back_off.trying = True
 
         def opened(connection: Connection) -> None:
             self._back_off.trying = False
             self._reachable()
-            flight.give_up_opening = None
-            self._carry(flight, connection)
+            request.give_up_opening = None
+            self._carry(request, connection)
 
         def failed(kind: str, message: str) -> None:
             self._back_off.trying = False
-            flight.give_up_opening = None
+            request.give_up_opening = None
             now = self._clock.now_ns()
             if kind in UNREACHABLE:
                 if not self._back_off.active:
                     self._note("backing_off", message)
                 self._back_off.failed(now)
-            flight.fail(now, kind, message)
+            request.fail(now, kind, message)
 
-        flight.give_up_opening = self._pool.open(opened, failed)
+        request.give_up_opening = self._pool.open(opened, failed)
 
     def _reachable(self) -> None:
         if self._back_off.active:
             self._back_off.reached()
             self._note("reachable_again")
 
-    # what a flight tells
+    # what a request tells
 
-    def landed(self, flight: Flight) -> None:
-        self._flights.discard(flight)
-        self._emit(flight.record)
-        if flight.record.status is not None:
+    def on_finished(self, request: InFlightRequest) -> None:
+        self._in_flight.discard(request)
+        self._emit(request.record)
+        if request.record.status is not None:
             self._reachable()
         if self._finishing:
             self._end_if_done()
             return
         now = self._clock.now_ns()
         if self._schedule is None:
-            if flight.record.error is not None:
+            if request.record.error is not None:
                 # A server that fails at once must not be asked again at once.
                 self._closed_from_ns = max(self._closed_from_ns, now + FIRST_NS)
             self._fill_slots(now)
             self._rearm()
-        elif self._backlog and len(self._flights) < self._cap and not self._back_off.forbids(now):
+        elif self._backlog and len(self._in_flight) < self._cap and not self._back_off.forbids(now):
             index, due_ns = self._backlog.popleft()
             self._launch(index, due_ns, waited=True)
         self._end_if_done()
 
-    def stale(self, flight: Flight) -> None:
-        self._tally.stale_retries += 1
+    def on_stale(self, request: InFlightRequest) -> None:
+        self._counters.stale_retries += 1
         reused = self._pool.reuse
         self._pool.stale()
         if reused and not self._pool.reuse:
             self._note("no_reuse", "the server closes them unasked; each request gets a new one")
-        flight.record.sent_ns = flight.record.headers_ns = None
-        self._open_for(flight)
+        request.record.sent_ns = request.record.headers_ns = None
+        self._open_for(request)
 
     # the tick
 
     def _gauges(self, t_ns: int) -> Gauges:
         schedule, over = self._schedule, self._finishing or self._load_over
         return Gauges(
-            in_flight=len(self._flights),
+            in_flight=len(self._in_flight),
             backlog=len(self._backlog),
             rate_rps=None if schedule is None else 0.0 if over else schedule.curve.rate_rps(t_ns),
             concurrency=None if schedule is not None else 0 if over else self._concurrency,
@@ -342,24 +342,24 @@ class Engine:
 
     def _on_tick(self, tick: Tick) -> None:
         self._emit(tick)
-        self._rest_ns = rest_after(tick)
+        self._read_delay_ns = read_delay_after(tick)
 
     def _look_after(self, now_ns: int) -> None:
         self._pool.sweep()
-        for flight in list(self._flights):
-            if (kind := flight.overdue(now_ns, self._plan.deadlines)) is not None:
-                flight.fail(now_ns, kind)
+        for request in list(self._in_flight):
+            if (kind := request.overdue(now_ns, self._plan.deadlines)) is not None:
+                request.fail(now_ns, kind)
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()
 
-    def _may_rest_ns(self) -> int:
+    def _may_delay_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""
-        if not self._rest_ns or self._pulse.settling or self._pool.opening:
+        if not self._read_delay_ns or self._ticker.settling or self._pool.opening:
             return 0
         if (at_ns := self._alarm.at_ns) is None:
-            return self._rest_ns
-        return min(self._rest_ns, at_ns - _WAKE_NS - self._clock.now_ns())
+            return self._read_delay_ns
+        return min(self._read_delay_ns, at_ns - _WAKE_NS - self._clock.now_ns())
 
     def _note(self, event: str, message: str = "") -> None:
         self._emit(WorkerNote(self._clock.now_ns(), self._plan.worker, event, message))

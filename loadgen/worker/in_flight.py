@@ -6,57 +6,57 @@ from typing import Any, Protocol
 
 import msgspec
 
-from loadgen.endpoints import OK_FINISH, Endpoint, Reading, Usage
+from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
 from loadgen.endpoints.event import usage_of
 from loadgen.endpoints.sse import Event, SseLimitError, SseParser
-from loadgen.endpoints.token_event import Counted, reading_of, usual_events
+from loadgen.endpoints.token_event import CountedTokenEvent, reading_of, token_events
 from loadgen.errors import printable
 from loadgen.records import Request, RequestError
-from loadgen.target.redaction import Mask
+from loadgen.target.redaction import Redactor
 from loadgen.transport.connection import Connection
 from loadgen.transport.http1 import Headers, value_of
-from loadgen.worker.batch_decode import USUAL_END
-from loadgen.worker.counters import Tally
-from loadgen.worker.outcome import count_tokens, knows_itl, verdict
-from loadgen.worker.token_times import Tokens, flag
+from loadgen.worker.batch_decode import TOKEN_END
+from loadgen.worker.counters import Counters
+from loadgen.worker.outcome import count_tokens, knows_itl, outcome_of
+from loadgen.worker.token_times import TokenTimes, flag
 from loadgen.worker_config import Deadlines
 
 BODY_BYTES_MAX = 64 << 20
 _ERROR_BODY_BYTES = 4096
 
 
-class Landing(Protocol):
+class RequestOwner(Protocol):
     """Whoever sent the request off hears how it ended."""
 
-    def landed(self, flight: Flight) -> None:
+    def on_finished(self, request: InFlightRequest) -> None:
         """The record is complete."""
 
-    def stale(self, flight: Flight) -> None:
+    def on_stale(self, request: InFlightRequest) -> None:
         """A kept-alive connection died with no response byte: it may be sent once more."""
 
 
-class Flight:
+class InFlightRequest:
     """Times and tokens of one request. It is the `Exchange` of the connection that carries it."""
 
     __slots__ = (
         "_body_bytes",
         "_bytes_of_error",
         "_chunk_counts",
+        "_counters",
         "_endpoint",
         "_event_stream",
         "_failure",
         "_heard_ns",
         "_landing",
-        "_mask",
         "_over",
+        "_redactor",
         "_sse",
-        "_tally",
-        "_tokens",
+        "_token_times",
         "connection",
         "give_up_opening",
         "payload",
         "record",
-        "usual_end",
+        "token_end",
         "waited_for_cap",
     )
 
@@ -65,20 +65,20 @@ class Flight:
         record: Request,
         payload: bytes,
         endpoint: Endpoint,
-        tally: Tally,
-        landing: Landing,
+        counters: Counters,
+        landing: RequestOwner,
         *,
-        mask: Mask,
+        redactor: Redactor,
         chunk_counts: bool,
         one_token_chunks: bool,
         waited_for_cap: bool,
     ) -> None:
-        """`mask` hides our key in what the server says."""
-        self._mask = mask
+        """`redactor` hides our key in what the server says."""
+        self._redactor = redactor
         self.record, self.payload = record, payload
-        self._endpoint, self._tally, self._landing = endpoint, tally, landing
+        self._endpoint, self._counters, self._landing = endpoint, counters, landing
         self._chunk_counts = chunk_counts
-        self._tokens = Tokens(record, tally, one_token_chunks)
+        self._token_times = TokenTimes(record, counters, one_token_chunks)
         self.waited_for_cap = waited_for_cap
         self.connection: Connection | None = None
         self.give_up_opening: object = None
@@ -91,14 +91,14 @@ class Flight:
         self._bytes_of_error = b""
         self._event_stream = False
         self._failure: RequestError | None = None
-        self.usual_end = b""
+        self.token_end = b""
 
     # what the connection tells
 
     def on_sent(self, t_ns: int) -> None:
         self.record.sent_ns = t_ns
         if not self.waited_for_cap and not self.record.stale_retries:
-            self._tally.send_lag.add(t_ns - self.record.due_ns)
+            self._counters.send_lag.add(t_ns - self.record.due_ns)
 
     def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
         self.record.headers_ns, self.record.status = t_ns, status
@@ -130,41 +130,41 @@ class Flight:
             self._give_up(t_ns, "body_too_large", str(error))
             return
         if bearing:
-            tally = self._tally
-            tally.reads += 1
-            tally.kernel_reads += by_kernel
-            tally.coalesced_reads += bearing > 1
-        self.usual_end = USUAL_END if self._sse.at_rest and self._tokens.under_way else b""
+            counters = self._counters
+            counters.reads += 1
+            counters.kernel_reads += by_kernel
+            counters.coalesced_reads += bearing > 1
+        self.token_end = TOKEN_END if self._sse.at_rest and self._token_times.under_way else b""
 
-    def on_usual(self, said: list[Any], times_ns: list[int], size: int) -> None:
+    def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size
         bearing = len(times_ns)
         if not self._chunk_counts:
-            self._tokens.one_by_one(times_ns, None)
-        elif self._one_token_each(said):
-            self._on_usages(said)
-            self._tokens.one_by_one(times_ns, 1)
+            self._token_times.add_separate(times_ns, None)
+        elif self._one_token_each(events):
+            self._on_usages(events)
+            self._token_times.add_separate(times_ns, 1)
         else:
-            each = zip(said, times_ns, strict=True)
+            each = zip(events, times_ns, strict=True)
             bearing = sum(self._on_reading(reading_of(event), t_ns) for event, t_ns in each)
-        self._tally.reads += bearing
-        self._tally.kernel_reads += bearing
+        self._counters.reads += bearing
+        self._counters.kernel_reads += bearing
         if self._body_bytes > BODY_BYTES_MAX:
             self._give_up(times_ns[-1], "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
 
     def on_end(self, t_ns: int) -> None:
         if self._event_stream and (events := self._sse.close()):
             flag(self.record, "unterminated_event")
-            self._tally.reads += self._on_events(events, t_ns) > 0
+            self._counters.reads += self._on_events(events, t_ns) > 0
         self._land(t_ns, self._verdict())
 
     def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
         if reused and not answered and kind == "cut_mid_stream" and not self.record.stale_retries:
             self.record.stale_retries = 1
             self._start_over()
-            self._landing.stale(self)
+            self._landing.on_stale(self)
             return
-        if kind == "cut_mid_stream" and self._tokens.done and self._verdict() is None:
+        if kind == "cut_mid_stream" and self._token_times.done and self._verdict() is None:
             # Everything was said before the connection went: only HTTP's own ending is missing.
             flag(self.record, "cut_after_done")
             self._land(t_ns, None)
@@ -176,7 +176,7 @@ class Flight:
     def fail(self, t_ns: int, kind: str, message: str = "") -> None:
         """Gives the request up."""
         if self.connection is not None:
-            self.connection.settle()
+            self.connection.flush()
         if not self._over:
             self._give_up(t_ns, kind, message)
 
@@ -216,26 +216,26 @@ class Flight:
             if 2 <= cut < len(data):
                 bearing, begin = self._on_events(sse.feed(data[:cut]), t_ns), cut
         if sse.at_rest:
-            taken, begin = self._on_usual(t_ns, data, begin)
+            taken, begin = self._on_plain_token_events(t_ns, data, begin)
             bearing += taken
             if begin == len(data):
                 return bearing
         return bearing + self._on_events(sse.feed(data[begin:]), t_ns)
 
-    def _on_usual(self, t_ns: int, data: bytes, begin: int) -> tuple[int, int]:
-        """Takes in the usual events in `data` from `begin` on: how many, and where they end."""
+    def _on_plain_token_events(self, t_ns: int, data: bytes, begin: int) -> tuple[int, int]:
+        """Takes in the token events in `data` from `begin` on: how many, and where they end."""
         if self._chunk_counts:
-            counted, end = usual_events(self._endpoint.counted, data, begin)
+            counted, end = token_events(self._endpoint.counted_token_event, data, begin)
             if not self._one_token_each(counted):
                 return 0, begin
             self._on_usages(counted)
-            return self._tokens.together(t_ns, len(counted), 1, False), end
-        usual, end = usual_events(self._endpoint.usual, data, begin)
-        return (self._tokens.together(t_ns, len(usual), None, False) if usual else 0), end
+            return self._token_times.add_coalesced(t_ns, len(counted), 1, False), end
+        events, end = token_events(self._endpoint.token_event, data, begin)
+        return (self._token_times.add_coalesced(t_ns, len(events), None, False) if events else 0), end
 
-    def _one_token_each(self, events: list[Counted[Any]]) -> bool:
+    def _one_token_each(self, events: list[CountedTokenEvent[Any]]) -> bool:
         """There are some, of a server that counts tokens, and each bears one."""
-        counted = self._tokens.counted
+        counted = self._token_times.counted
         for event in events:
             counted += 1
             if event.choices.choice.token_ids is None and (
@@ -257,9 +257,9 @@ class Flight:
             bearing += self._on_reading(reading, t_ns)
         return bearing
 
-    def _without_key(self, reading: Reading, event: Event) -> Reading:
+    def _without_key(self, reading: EventContent, event: Event) -> EventContent:
         """With the words it keeps of the event hidden where they hold our key, before they were cut."""
-        hidden = self._endpoint.read(self._mask.data(event.data), event.name)
+        hidden = self._endpoint.read(self._redactor.data(event.data), event.name)
         error, reason = reading.error, reading.finish_reason
         if error is not None:
             message = hidden.error.message if hidden.error is not None else self._shown(error.message)
@@ -268,7 +268,7 @@ class Flight:
             reason = hidden.finish_reason or self._shown(reason)
         return msgspec.structs.replace(reading, error=error, finish_reason=reason)
 
-    def _on_usages(self, events: list[Counted[Any]]) -> None:
+    def _on_usages(self, events: list[CountedTokenEvent[Any]]) -> None:
         for event in events:
             if (usage := usage_of(event.usage)) is not None:
                 self._on_usage(usage)
@@ -279,10 +279,10 @@ class Flight:
         if usage.completion_tokens is not None:
             self.record.output_tokens = usage.completion_tokens
 
-    def _on_reading(self, reading: Reading, t_ns: int) -> int:
+    def _on_reading(self, reading: EventContent, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
         if reading.done:
-            self._tokens.done = True
+            self._token_times.done = True
             return 0
         if reading.error is not None:
             self._failure = self._failure or reading.error
@@ -293,37 +293,39 @@ class Flight:
         if (usage := reading.usage) is not None:
             self._on_usage(usage)
             if self._chunk_counts and tokens is None and usage.completion_tokens is not None:
-                tokens = max(0, usage.completion_tokens - self._tokens.counted)
+                tokens = max(0, usage.completion_tokens - self._token_times.counted)
         if reading.finish_reason is not None:
             self.record.finish_reason = reading.finish_reason
         # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
         if not reading.bears_token and not (self._chunk_counts and tokens):
             return 0
-        return self._tokens.together(t_ns, 1, tokens if self._chunk_counts else None, reading.reasoning)
+        return self._token_times.add_coalesced(
+            t_ns, 1, tokens if self._chunk_counts else None, reading.reasoning
+        )
 
     # the end
 
     def _verdict(self) -> RequestError | None:
         if self._failure is not None:
             return self._failure
-        body = self._mask.data(self._bytes_of_error)
-        return verdict(self.record, self._event_stream, body, self._tokens.done)
+        body = self._redactor.data(self._bytes_of_error)
+        return outcome_of(self.record, self._event_stream, body, self._token_times.done)
 
     def _shown(self, text: str) -> str:
         """The server's words, safe to keep and to print."""
-        return printable(self._mask.text(text))
+        return printable(self._redactor.text(text))
 
     def _land(self, t_ns: int, error: RequestError | None) -> None:
         record, self._over = self.record, True
         record.end_ns, record.error = t_ns, error
         count_tokens(record)
         if error is None:
-            self._tally.succeeded += 1
-            self._tally.itl_unknown += not knows_itl(record)
-            self._tally.input_tokens += record.input_tokens or 0
+            self._counters.succeeded += 1
+            self._counters.itl_unknown += not knows_itl(record)
+            self._counters.input_tokens += record.input_tokens or 0
             if record.last_token_ns is not None:
-                self._tally.e2e.add(record.last_token_ns - record.due_ns)
+                self._counters.e2e.add(record.last_token_ns - record.due_ns)
         else:
-            self._tally.fail(error.kind)
+            self._counters.fail(error.kind)
         self.connection = None
-        self._landing.landed(self)
+        self._landing.on_finished(self)

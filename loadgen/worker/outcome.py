@@ -12,7 +12,7 @@ from loadgen.records import Request, RequestError
 from loadgen.worker.token_times import flag
 
 
-def verdict(record: Request, event_stream: bool, body: bytes, done: bool) -> RequestError | None:
+def outcome_of(record: Request, event_stream: bool, body: bytes, done: bool) -> RequestError | None:
     """Why this complete response is a failure; None for a success. Oddities are flagged.
 
     `body` is the beginning of what was no event stream; `done`: `[DONE]` came.

@@ -19,10 +19,10 @@ _READS_A_REST = 2
 """Rests that would gather fewer reads are not worth their timer."""
 
 
-def rest_after(tick: Tick) -> int:
+def read_delay_after(tick: Tick) -> int:
     """Nanoseconds of rest after each round of reads until the next tick; 0 for none."""
     gap_ns = quantile_ns(tick.chunk_gap, _SHORT_GAPS)
     if gap_ns is None or tick.kernel_reads < tick.reads:
         return 0
-    rest_ns = min(LONGEST_NS, int(gap_ns / _GAPS_A_REST))
-    return rest_ns if tick.reads * rest_ns >= _READS_A_REST * tick.dt_ns else 0
+    read_delay_ns = min(LONGEST_NS, int(gap_ns / _GAPS_A_REST))
+    return read_delay_ns if tick.reads * read_delay_ns >= _READS_A_REST * tick.dt_ns else 0

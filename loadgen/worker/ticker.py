@@ -1,6 +1,6 @@
 """The clockwork of a worker: four ticks a second, and a heartbeat that tells how late its loop runs.
 
-Before a tick is taken, streams are settled: what was read for them is told, some streams at a time, so that
+Before a tick is taken, streams are flushed: what was read for them is told, some streams at a time, so that
 no request that is due meanwhile waits for all of them.
 """
 
@@ -13,14 +13,14 @@ from typing import NamedTuple
 from loadgen.clock import Clock, process_cpu_ns
 from loadgen.records import TICK_NS, Tick
 from loadgen.transport.pool import Pool
-from loadgen.transport.read_buffer import Inlet
-from loadgen.worker.counters import Tally
+from loadgen.transport.read_buffer import ReadBuffer
+from loadgen.worker.counters import Counters
 
 _HEARTBEAT_S = 0.02
 _AFTER_NS = 500_000
 """A tick is rung so long after its time: loops ring up to a millisecond early."""
-_SETTLED_AT_ONCE = 16
-"""Streams settled between two looks at what is due: all at once would take milliseconds."""
+_FLUSHED_AT_ONCE = 16
+"""Streams flushed between two looks at what is due: all at once would take milliseconds."""
 
 
 class Gauges(NamedTuple):
@@ -32,14 +32,14 @@ class Gauges(NamedTuple):
     concurrency: int | None
 
 
-class Pulse:
+class Ticker:
     """Ticks end at whole multiples of `TICK_NS`, in every worker alike."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        tally: Tally,
+        counters: Counters,
         pool: Pool,
         worker: int,
         start_ns: int,
@@ -48,13 +48,13 @@ class Pulse:
         look_after: Callable[[int], None],
     ) -> None:
         """`gauges` are asked for, and `look_after` is called at, session nanoseconds: after each tick."""
-        self._loop, self._clock, self._tally, self._pool = loop, clock, tally, pool
+        self._loop, self._clock, self._counters, self._pool = loop, clock, counters, pool
         self._worker, self._gauges, self._on_tick, self._look_after = worker, gauges, on_tick, look_after
         self._last_ns = start_ns // TICK_NS * TICK_NS
         self._last_cpu_ns = process_cpu_ns()
         self._last_opened = 0
         self.settling = False
-        """Some streams are settled for the next tick, some not yet."""
+        """Some streams are flushed for the next tick, some not yet."""
         self._stopped = False
         self._beat_due_s = 0.0
         self._heart: asyncio.TimerHandle | None = None
@@ -80,17 +80,17 @@ class Pulse:
         self._tick = self._loop.call_later(wait_ns / 1e9, self._ring)
 
     def _ring(self) -> None:
-        self._settle(self._pool.rounds.unsettled())
+        self._flush(self._pool.read_loop.unflushed())
 
-    def _settle(self, inlets: list[Inlet]) -> None:
+    def _flush(self, buffers: list[ReadBuffer]) -> None:
         if self._stopped:
             return
-        for inlet in inlets[:_SETTLED_AT_ONCE]:
-            inlet.settle()
-        self._tally.fold()
-        self.settling = len(inlets) > _SETTLED_AT_ONCE
+        for buffer in buffers[:_FLUSHED_AT_ONCE]:
+            buffer.flush()
+        self._counters.fold()
+        self.settling = len(buffers) > _FLUSHED_AT_ONCE
         if self.settling:
-            self._loop.call_soon(self._settle, inlets[_SETTLED_AT_ONCE:])
+            self._loop.call_soon(self._flush, buffers[_FLUSHED_AT_ONCE:])
             return
         now = self._clock.now_ns()
         self._close(now // TICK_NS * TICK_NS)
@@ -102,7 +102,7 @@ class Pulse:
         if t_ns <= self._last_ns:
             return
         cpu_ns = process_cpu_ns()
-        tick = self._tally.take(
+        tick = self._counters.take(
             t_ns=t_ns,
             dt_ns=t_ns - self._last_ns,
             worker=self._worker,
@@ -122,5 +122,5 @@ class Pulse:
     def _beat(self) -> None:
         now_s = self._loop.time()
         late_ns = int((now_s - self._beat_due_s) * 1e9)
-        self._tally.loop_lag_max_ns = max(self._tally.loop_lag_max_ns, late_ns)
+        self._counters.loop_lag_max_ns = max(self._counters.loop_lag_max_ns, late_ns)
         self._beat_from(now_s)

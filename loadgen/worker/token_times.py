@@ -1,11 +1,11 @@
-"""The tokens of one request as they come: their times into its record, their gaps into the worker's tally."""
+"""The tokens of one request as they come: times into its record, gaps into the worker's counters."""
 
 from __future__ import annotations
 
 from operator import sub
 
 from loadgen.records import Request
-from loadgen.worker.counters import Tally
+from loadgen.worker.counters import Counters
 
 
 def flag(record: Request, name: str) -> None:
@@ -14,14 +14,14 @@ def flag(record: Request, name: str) -> None:
         record.flags.append(name)
 
 
-class Tokens:
+class TokenTimes:
     """`counted` tokens so far; `done` once the stream has said that there are no more."""
 
-    __slots__ = ("_one_token_chunks", "_record", "_tally", "counted", "done")
+    __slots__ = ("_counters", "_one_token_chunks", "_record", "counted", "done")
 
-    def __init__(self, record: Request, tally: Tally, one_token_chunks: bool) -> None:
+    def __init__(self, record: Request, counters: Counters, one_token_chunks: bool) -> None:
         """`one_token_chunks`: an event that does not say how many tokens it bears is taken to bear one."""
-        self._record, self._tally, self._one_token_chunks = record, tally, one_token_chunks
+        self._record, self._counters, self._one_token_chunks = record, counters, one_token_chunks
         self.counted = 0
         self.done = False
 
@@ -30,19 +30,19 @@ class Tokens:
         """The first has come, the last has not."""
         return self._record.last_token_ns is not None and not self.done
 
-    def together(self, t_ns: int, chunks: int, tokens: int | None, reasoning: bool) -> int:
+    def add_coalesced(self, t_ns: int, chunks: int, tokens: int | None, reasoning: bool) -> int:
         """`chunks` token-bearing events of one read, `tokens` in each (None: unknown); returns `chunks`.
 
         More than one at once only where `tokens` is 1 or None.
         """
-        record, tally = self._record, self._tally
+        record, counters = self._record, self._counters
         if self.done:
             flag(record, "token_after_done")
             return 0
         count = tokens or 1
         self.counted += count * chunks
-        tally.chunks += chunks
-        tally.output_tokens += count * chunks
+        counters.chunks += chunks
+        counters.output_tokens += count * chunks
         # A gap that lies before exactly one token, or is taken to, is an ITL as it stands.
         is_itl = self._one_token_chunks if tokens is None else tokens == 1
         last_ns = record.last_token_ns
@@ -50,24 +50,24 @@ class Tokens:
             record.first_token_ns = t_ns
             if record.first_event_ns is None:
                 record.first_event_ns = t_ns
-            tally.ttft_from_due.add(t_ns - record.due_ns)
-            tally.ttft_from_sent.add(t_ns - (record.sent_ns or record.due_ns))
+            counters.ttft_from_due.add(t_ns - record.due_ns)
+            counters.ttft_from_sent.add(t_ns - (record.sent_ns or record.due_ns))
         else:
             gap_ns = t_ns - last_ns
             # Between whole microseconds, so that the gaps of a stream add up to its times.
             record.gaps_us.append(t_ns // 1000 - last_ns // 1000)
             if is_itl:
-                tally.gaps_ns.append(gap_ns)
+                counters.gaps_ns.append(gap_ns)
             else:
-                tally.chunk_gap.add(gap_ns)
+                counters.chunk_gap.add(gap_ns)
                 if tokens is not None:
-                    tally.itl.add(gap_ns // count, count)
+                    counters.itl.add(gap_ns // count, count)
         if chunks > 1:
             record.gaps_us += [0] * (chunks - 1)
             if is_itl:
-                tally.zero_gaps += chunks - 1
+                counters.zero_gaps += chunks - 1
             else:
-                tally.chunk_gap.add(0, chunks - 1)
+                counters.chunk_gap.add(0, chunks - 1)
         if not reasoning and record.first_answer_token_ns is None:
             record.first_answer_token_ns = t_ns
         if tokens is not None:
@@ -76,19 +76,19 @@ class Tokens:
         record.chunks += chunks
         return chunks
 
-    def one_by_one(self, times_ns: list[int], tokens: int | None) -> None:
+    def add_separate(self, times_ns: list[int], tokens: int | None) -> None:
         """Events that came one by one after the first token, `tokens` in each: 1 or None, unknown."""
-        record, tally, chunks = self._record, self._tally, len(times_ns)
+        record, counters, chunks = self._record, self._counters, len(times_ns)
         self.counted += chunks
-        tally.chunks += chunks
-        tally.output_tokens += chunks
+        counters.chunks += chunks
+        counters.output_tokens += chunks
         last_ns = record.last_token_ns or 0
         gaps_ns = map(sub, times_ns, [last_ns, *times_ns[:-1]])
         if tokens == 1 or self._one_token_chunks:
-            tally.gaps_ns += gaps_ns
+            counters.gaps_ns += gaps_ns
         else:
             for gap_ns in gaps_ns:
-                tally.chunk_gap.add(gap_ns)
+                counters.chunk_gap.add(gap_ns)
         times_us = [t_ns // 1000 for t_ns in times_ns]
         record.gaps_us += map(sub, times_us, [last_ns // 1000, *times_us[:-1]])
         if record.first_answer_token_ns is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from loadgen.endpoints import ENDPOINTS
-from loadgen.worker_config import Plan
+from loadgen.worker_config import WorkerConfig
 from loadgen.workload.synthetic import prompt
 
 
 class Payloads:
     """Each request of a plan by its index: request line, headers and body."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: WorkerConfig) -> None:
         self._plan = plan
         self._body = ENDPOINTS[plan.template.endpoint].body
         lines = [f"POST {plan.template.path} HTTP/1.1"]

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from sessions.bottleneck.client_saturation import SECOND_NS
 from sessions.bottleneck.evidence import evidence
-from sessions.bottleneck.rules import IDLE, ROOM, Finding, Standing, changes, standings
+from sessions.bottleneck.rules import IDLE, ROOM, Bottleneck, Hysteresis, changes, hysteresis_over
 from sessions.timeline.timeline import Event, Timeline
 
 _BLOCK = 300
@@ -16,39 +16,39 @@ SECONDS_CAP = 48 * 3600
 """Of a session that goes on for longer, the rest is not judged."""
 
 
-class LimitLog:
+class BottleneckHistory:
     """Judges each second once, and again when a record of it or of one before comes in late."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._first = 0
-        self._standings: list[Standing] = []
+        self._judgements: list[Hysteresis] = []
         self._late_ns: int | None = None
 
     def noted(self, t_ns: int) -> None:
         """The timeline has taken in a record of that time."""
         self._late_ns = t_ns if self._late_ns is None else min(self._late_ns, t_ns)
 
-    def _judged(self, at_ns: int) -> list[Finding]:
+    def _judged(self, at_ns: int) -> list[Bottleneck]:
         """What was shown at the end of each second up to an instant, from the one in which load began."""
         timeline = self._timeline
         first = max(timeline.first_ns, 0) // SECOND_NS
         if first != self._first:
-            self._first, self._standings = first, []
+            self._first, self._judgements = first, []
         if self._late_ns is not None:
-            del self._standings[max((self._late_ns - 1) // SECOND_NS - first, 0) :]
+            del self._judgements[max((self._late_ns - 1) // SECOND_NS - first, 0) :]
             self._late_ns = None
         last = min(at_ns // SECOND_NS, first + SECONDS_CAP)
-        while (known := first + len(self._standings)) < last:
+        while (known := first + len(self._judgements)) < last:
             seconds = evidence(timeline, known, min(known + _BLOCK, last))
-            before = self._standings[-1] if self._standings else Standing()
-            self._standings += standings(seconds, before)
-        return [standing.shown for standing in self._standings[: max(last - first, 0)]]
+            before = self._judgements[-1] if self._judgements else Hysteresis()
+            self._judgements += hysteresis_over(seconds, before)
+        return [standing.shown for standing in self._judgements[: max(last - first, 0)]]
 
-    def at(self, at_ns: int) -> Finding:
+    def at(self, at_ns: int) -> Bottleneck:
         """What binds at an instant: as found at the end of the last whole second."""
         found = self._judged(at_ns)
-        return found[-1] if found else Finding(IDLE, "")
+        return found[-1] if found else Bottleneck(IDLE, "")
 
     def since_ns(self, at_ns: int) -> int:
         """When what binds at an instant was found to: the beginning of the load, or the end of a second."""
@@ -83,5 +83,5 @@ class LimitLog:
         return out[:SPANS_CAP]
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: Bottleneck) -> str:
     return f"limit: {finding.limit}" + (f"  {finding.why}" if finding.why else "")

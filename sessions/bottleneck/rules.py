@@ -230,7 +230,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
 NAMES = tuple(dict.fromkeys((*(name for name, _ in RULES), UNKNOWN, IDLE)))
 
 
-class Finding(NamedTuple):
+class Bottleneck(NamedTuple):
     """A limit and the figures it rests on."""
 
     limit: str
@@ -238,51 +238,51 @@ class Finding(NamedTuple):
     why: str
 
 
-def judged(of: Evidence, in_force: str = "") -> Finding:
+def bottleneck_of(of: Evidence, in_force: str = "") -> Bottleneck:
     """The first rule that holds. `in_force` is the limit that is shown: it is let go later than it came."""
     if not of.active:
-        return Finding(IDLE, "")
+        return Bottleneck(IDLE, "")
     for name, rule in RULES:
         why = rule(of, name == in_force)
         if why:
-            return Finding(name, why)
+            return Bottleneck(name, why)
     known = _said(_busy(of), "" if of.power_w is None else _watts(of))
     nothing = "neither queue nor KV cache nor SM activity is known"
     if of.closed and of.waiting is not None:
         nothing = "a closed loop need not queue, and neither KV cache nor SM activity is known"
-    return Finding(UNKNOWN, _said(nothing, f"{_count(of.in_flight)} in flight", known))
+    return Bottleneck(UNKNOWN, _said(nothing, f"{_count(of.in_flight)} in flight", known))
 
 
-class Standing(NamedTuple):
+class Hysteresis(NamedTuple):
     """What is shown at the end of one second, and what may take its place."""
 
-    shown: Finding = Finding(IDLE, "")
-    rival: str = ""
+    shown: Bottleneck = Bottleneck(IDLE, "")
+    candidate: str = ""
     seconds: int = 0
     """In a row in which the rival was found."""
 
 
-def next_standing(before: Standing, of: Evidence) -> Standing:
+def next_hysteresis(before: Hysteresis, of: Evidence) -> Hysteresis:
     """One second on."""
-    found = judged(of, before.shown.limit)
+    found = bottleneck_of(of, before.shown.limit)
     if found.limit == before.shown.limit:
-        return Standing(found)
-    seconds = before.seconds + 1 if found.limit == before.rival else 1
+        return Hysteresis(found)
+    seconds = before.seconds + 1 if found.limit == before.candidate else 1
     if seconds >= HOLD or IDLE in (found.limit, before.shown.limit):
-        return Standing(found)
-    return Standing(before.shown, found.limit, seconds)
+        return Hysteresis(found)
+    return Hysteresis(before.shown, found.limit, seconds)
 
 
-def standings(evidence: Iterable[Evidence], before: Standing = Standing()) -> list[Standing]:  # noqa: B008
+def hysteresis_over(evidence: Iterable[Evidence], before: Hysteresis = Hysteresis()) -> list[Hysteresis]:  # noqa: B008
     """One a second, each from the one before it."""
     out = []
     for second in evidence:
-        before = next_standing(before, second)
+        before = next_hysteresis(before, second)
         out.append(before)
     return out
 
 
-def changes(shown: Sequence[Finding]) -> list[int]:
+def changes(shown: Sequence[Bottleneck]) -> list[int]:
     """The places at which another limit came into force; the first second is one."""
     return [i for i, found in enumerate(shown) if not i or found.limit != shown[i - 1].limit]
 

@@ -24,11 +24,11 @@ from loadgen.arrivals.schedule import steady
 from loadgen.calibration.server import read_stamps
 from loadgen.clock import monotonic_ns
 from loadgen.records import Request, Tick
-from loadgen.worker_config import Address, Finish, OpenLoad, Plan, PromptPlan, RequestTemplate
-from sessions.calibration.result import Step
+from loadgen.worker_config import Address, Finish, OpenLoad, PromptPlan, RequestTemplate, WorkerConfig
+from sessions.calibration.result import Trial
 from sessions.store.follow import SessionFollower
 from sessions.worker.pipes import Status
-from sessions.worker.processes import Crew
+from sessions.worker.processes import WorkerProcesses
 
 TIMING_ERROR_US = 1000.0
 SEND_LAG_US = 2000.0
@@ -94,7 +94,7 @@ async def stamping_server(directory: Path) -> AsyncIterator[Server]:
             await process.wait()
 
 
-async def measure(events_per_s: float, seconds: float) -> Step:
+async def measure(events_per_s: float, seconds: float) -> Trial:
     """Loads one worker with `events_per_s` for `seconds`, after a second in which the load builds up.
 
     Raises:
@@ -115,7 +115,7 @@ async def measure(events_per_s: float, seconds: float) -> Step:
     return judged(events_per_s, requests, ticks, stamps, plan, seconds)
 
 
-async def _run_worker(directory: Path, port: int, events_per_s: float, seconds: float) -> Plan:
+async def _run_worker(directory: Path, port: int, events_per_s: float, seconds: float) -> WorkerConfig:
     """One worker through one load; returns the plan it had."""
     loop = asyncio.get_running_loop()
     heard = {state: loop.create_future() for state in ("ready", "idle")}
@@ -125,28 +125,28 @@ async def _run_worker(directory: Path, port: int, events_per_s: float, seconds: 
         if status.state in heard and not heard[status.state].done():
             heard[status.state].set_result(None)
 
-    crew = Crew(directory, 1, on_status, lambda number, code: gone.set())
-    await crew.start()
+    processes = WorkerProcesses(directory, 1, on_status, lambda number, code: gone.set())
+    await processes.start()
     try:
         await asyncio.wait_for(heard["ready"], 20)
         plan = _plan(port, events_per_s, seconds)
-        crew.tell(0, plan)
+        processes.tell(0, plan)
         await asyncio.wait_for(heard["idle"], seconds + 20)
-        crew.tell(0, Finish(0.0))
+        processes.tell(0, Finish(0.0))
         await asyncio.wait_for(gone.wait(), 10)
     except asyncio.TimeoutError:
         raise CalibrationError(
             f"the load worker did not get through {events_per_s:,.0f} events/s in time"
         ) from None
     finally:
-        crew.kill()
-        crew.close()
+        processes.kill()
+        processes.close()
     return plan
 
 
-def _plan(port: int, events_per_s: float, seconds: float) -> Plan:
+def _plan(port: int, events_per_s: float, seconds: float) -> WorkerConfig:
     start_ns = 50_000_000
-    return Plan(
+    return WorkerConfig(
         worker=0,
         workers=1,
         origin_ns=monotonic_ns(),
@@ -171,9 +171,9 @@ def judged(
     requests: Sequence[Request],
     ticks: Sequence[Tick],
     stamps: Mapping[int, Sequence[int]],
-    plan: Plan,
+    plan: WorkerConfig,
     seconds: float,
-) -> Step:
+) -> Trial:
     """What a load was like. `stamps`: raw monotonic ns of each token, by the stream's number.
 
     Raises:
@@ -196,7 +196,7 @@ def judged(
     p50, p99 = np.quantile(errors_us[within], [0.5, 0.99])
     sent = np.concatenate([np.asarray(row, dtype=np.float64) for row in stamps.values()]) - plan.origin_ns
     rate = float(((sent >= start_ns) & (sent < end_ns)).sum()) / seconds
-    step = Step(
+    step = Trial(
         asked_events_per_s=asked,
         events_per_s=round(rate, 1),
         timing_error_p50_us=round(float(p50), 1),
@@ -232,7 +232,7 @@ def _timing(
     return np.concatenate(errors), np.concatenate(sent)
 
 
-def _why_not(step: Step, failed: int) -> str:
+def _why_not(step: Trial, failed: int) -> str:
     """What kept the step from being clean, worst first; empty when it was."""
     if failed:
         return f"{failed} requests failed"
@@ -249,15 +249,15 @@ def _why_not(step: Step, failed: int) -> str:
     return ""
 
 
-Measure = Callable[[float], Awaitable[Step]]
+Measure = Callable[[float], Awaitable[Trial]]
 
 
-async def sweep(measure: Measure, on_step: Callable[[Step], None], most: float = MOST) -> list[Step]:
+async def sweep(measure: Measure, on_step: Callable[[Trial], None], most: float = MOST) -> list[Trial]:
     """Doubles the load until it is not clean any more, then goes between; tells each step as it is done.
 
     A load that was not clean is tried once more: a neighbour on the machine may have had its moment.
     """
-    steps: list[Step] = []
+    steps: list[Trial] = []
 
     async def clean(load: float) -> bool:
         for _ in range(2):
@@ -289,7 +289,7 @@ async def sweep(measure: Measure, on_step: Callable[[Step], None], most: float =
     return steps
 
 
-def outcome(steps: Sequence[Step]) -> tuple[float, str]:
+def outcome(steps: Sequence[Trial]) -> tuple[float, str]:
     """The highest clean rate among `steps`, 0 when there is none, and what stood against more."""
     clean = [step for step in steps if not step.why_not]
     best = max((step.events_per_s for step in clean), default=0.0)

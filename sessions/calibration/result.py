@@ -35,7 +35,7 @@ class Machine(msgspec.Struct, frozen=True):
     ttftop: str
 
 
-class Step(msgspec.Struct, frozen=True):
+class Trial(msgspec.Struct, frozen=True):
     """One load that was tried."""
 
     asked_events_per_s: float
@@ -65,7 +65,7 @@ class Calibration(msgspec.Struct, frozen=True):
     events_per_s: float
     limit: str
     """What stood against more, in a few words."""
-    steps: list[Step] = msgspec.field(default_factory=list)
+    steps: list[Trial] = msgspec.field(default_factory=list)
     format: str = FORMAT
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sessions.bottleneck.client_headroom import doubt
 from sessions.bottleneck.client_saturation import saturation_now
-from sessions.bottleneck.history import LimitLog
+from sessions.bottleneck.history import BottleneckHistory
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.schema import Band, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
@@ -34,14 +34,14 @@ def build(
     live: bool,
     killed: bool,
     session: str = "",
-    limits: LimitLog | None = None,
+    limits: BottleneckHistory | None = None,
 ) -> Frame:
     """The frame at `at_ns`: `slots` columns of `window_ns // slots`, the last of which holds `at_ns`.
 
     `session` names the session while there is no manifest; `limits` is kept from frame to frame by those
     who draw many. Columns narrower than a tick leave gaps.
     """
-    limits = LimitLog(timeline) if limits is None else limits
+    limits = BottleneckHistory(timeline) if limits is None else limits
     slots = max(slots, 1)
     slot_ns = max(window_ns // slots, 1)
     end_ns = max(-(-at_ns // slot_ns), 1) * slot_ns
@@ -187,12 +187,12 @@ def _standing(timeline: Timeline, at_ns: int) -> tuple[int, int]:
     return int(ticks["in_flight"][rows].sum()), int(ticks["backlog"][rows].sum())
 
 
-def _limit(limits: LimitLog, at_ns: int) -> Limit:
+def _limit(limits: BottleneckHistory, at_ns: int) -> Limit:
     found = limits.at(at_ns)
     return Limit(found.limit, found.why, limits.since_ns(at_ns))
 
 
-def _events(limits: LimitLog, timeline: Timeline, at_ns: int) -> list[Event]:
+def _events(limits: BottleneckHistory, timeline: Timeline, at_ns: int) -> list[Event]:
     """What happened and what bound, by time."""
     return sorted([*timeline.events_upto(at_ns)[-_MARKS_CAP:], *limits.events(at_ns)])[-_MARKS_CAP:]
 

@@ -102,7 +102,7 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
         age_s=None if age_ns is None else age_ns / 1e9,
         stale=age_ns is None or age_ns > max(STALE_NS, 2 * hold_ns),
         lost=now("lost") == 1.0,
-        aside="hidden"
+        excluded="hidden"
         if device.visible is False and not device.serves_target
         else "not serving"
         if device.serves_target is False

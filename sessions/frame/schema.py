@@ -64,7 +64,7 @@ class Gpu:
     """Older than it should be: draw it greyed."""
     lost: bool = False
     """Off the bus, or in want of a reset."""
-    aside: str = ""
+    excluded: str = ""
     """Why it is no part of the load, `hidden` or `not serving`: draw it greyed; empty when it may be."""
     serving: bool = False
     """A process of the server under test computes on it."""

@@ -18,7 +18,7 @@ class SessionView:
     """Live run and replay alike. Files that are not there yet are no error: the state is `starting`."""
 
     def __init__(self, directory: Path) -> None:
-        from sessions.bottleneck.history import LimitLog
+        from sessions.bottleneck.history import BottleneckHistory
         from sessions.timeline.timeline import Timeline  # numpy: not before somebody looks
 
         self.directory = directory
@@ -29,7 +29,7 @@ class SessionView:
         self._manifest_stamp: tuple[int, int] | None = None
         self._files = SessionFollower(directory, requests=False)
         self._timeline = Timeline()
-        self._limits = LimitLog(self._timeline)
+        self._limits = BottleneckHistory(self._timeline)
         self._locked = False
         self._heard = False
 

@@ -13,23 +13,23 @@ DRAIN_S = 60.0
 
 
 @dataclass(frozen=True)
-class Ending:
+class RunEnd:
     reason: str
     """A key of `END_REASONS`."""
     drain_s: float
     """How long requests in flight are waited for."""
     message: str = ""
 
-    def without(self, unsaved: list[str]) -> Ending:
+    def without(self, unsaved: list[str]) -> RunEnd:
         """The same end, of a run of which `unsaved` tells what could not be saved; itself without any."""
         if not unsaved:
             return self
         orderly = self.reason in ("completed", "finished", "orphaned")
         said = [self.message] if self.message else []
-        return Ending("unsaved" if orderly else self.reason, self.drain_s, "; ".join([*said, *unsaved]))
+        return RunEnd("unsaved" if orderly else self.reason, self.drain_s, "; ".join([*said, *unsaved]))
 
 
-def sum_up(directory: Path, manifest: Manifest, ending: Ending, ran_s: float) -> int:
+def sum_up(directory: Path, manifest: Manifest, ending: RunEnd, ran_s: float) -> int:
     """Writes the end, then the result: a bug in summing up must not cost the end. Returns the exit code.
 
     Raises:

@@ -41,7 +41,7 @@ class Orders(msgspec.Struct):
         return "Orders(***)"
 
 
-class HostWord(msgspec.Struct, omit_defaults=True):
+class SupervisorAnswer(msgspec.Struct, omit_defaults=True):
     """What the host says on its stdout: one line, `running` or `refused`."""
 
     state: str
@@ -56,7 +56,7 @@ class Launched:
         self.directory = directory
         self.process = process
         self._heard = b""
-        self._word: HostWord | None = None
+        self._word: SupervisorAnswer | None = None
 
     def wait_ready(self, timeout_s: float = 60.0) -> None:
         """Returns once load is on its way.
@@ -89,9 +89,9 @@ class Launched:
         data = os.read(self.process.stdout.fileno(), 65536)
         self._heard += data
         if b"\n" in self._heard:
-            self._word = msgspec.json.decode(self._heard.partition(b"\n")[0], type=HostWord)
+            self._word = msgspec.json.decode(self._heard.partition(b"\n")[0], type=SupervisorAnswer)
         elif not data:
-            self._word = HostWord("refused", self._last_words(), 1)
+            self._word = SupervisorAnswer("refused", self._last_words(), 1)
 
     def _last_words(self) -> str:
         try:

@@ -17,12 +17,12 @@ LEAD_NS = 5_000_000
 """A change takes effect this long after it was read, so that every worker hears of it before."""
 
 
-class SteeringError(Exception):
+class LoadControlError(Exception):
     """The command cannot be obeyed: one line for the person who gave it."""
 
 
 @dataclass(frozen=True)
-class Step:
+class LoadUpdate:
     """What to tell the workers, what to write down, and the state the run is in then."""
 
     command: SetCurve | SetConcurrency
@@ -40,7 +40,7 @@ def opening(load: LoadConfig, start_ns: int) -> OpenLoad | ClosedLoad:
     return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)])
 
 
-class Steering:
+class LoadControl:
     """Commands as they come, one after the other."""
 
     def __init__(self, load: LoadConfig, start_ns: int) -> None:
@@ -70,7 +70,7 @@ class Steering:
             label = f"ramp from {r.from_rps:g} to {r.to_rps:g} rps in {r.over_s:g} s"
         return LoadChange(self._start_ns, "start", rate_rps=rate, label=label or f"start at {rate:g} rps")
 
-    def obey(self, command: dict[str, object], received_ns: int) -> Step:
+    def obey(self, command: dict[str, object], received_ns: int) -> LoadUpdate:
         """Carries out `rate`, `concurrency`, `hold`, `resume` or `stop`.
 
         Raises:
@@ -86,28 +86,30 @@ class Steering:
             return self._pause(at_ns, received_ns, str(name))
         if name == "resume":
             return self._resume(at_ns, received_ns)
-        raise SteeringError(f"unknown command {str(name)[:40]!r}")
+        raise LoadControlError(f"unknown command {str(name)[:40]!r}")
 
     def _rate_of(self, command: dict[str, object]) -> float:
         value = command.get("rate_rps")
         if self._curve is None:
-            raise SteeringError("this is a closed loop: change its concurrency, not a rate")
+            raise LoadControlError("this is a closed loop: change its concurrency, not a rate")
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise SteeringError(f"rate: got {str(value)[:40]!r}, need a number above 0")
+            raise LoadControlError(f"rate: got {str(value)[:40]!r}, need a number above 0")
         if not 0 < value <= self._max_rate_rps:
-            raise SteeringError(f"rate: got {value:g}, need above 0 and at most {self._max_rate_rps:g}")
+            raise LoadControlError(f"rate: got {value:g}, need above 0 and at most {self._max_rate_rps:g}")
         return float(value)
 
     def _concurrency_of(self, command: dict[str, object]) -> int:
         value = command.get("concurrency")
         if self._curve is not None:
-            raise SteeringError("this is an open loop: change its rate, not a concurrency")
+            raise LoadControlError("this is an open loop: change its rate, not a concurrency")
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= self._max_in_flight:
             most = f"{self._max_in_flight} (--max-in-flight)"
-            raise SteeringError(f"concurrency: got {str(value)[:40]!r}, need a whole number from 1 to {most}")
+            raise LoadControlError(
+                f"concurrency: got {str(value)[:40]!r}, need a whole number from 1 to {most}"
+            )
         return value
 
-    def _pause(self, at_ns: int, received_ns: int, name: str) -> Step:
+    def _pause(self, at_ns: int, received_ns: int, name: str) -> LoadUpdate:
         stop = name == "stop"
         now = self._concurrency if self._curve is None else self._curve.rate_rps(at_ns)
         if self._held is None or now > 0:
@@ -116,9 +118,9 @@ class Steering:
             return self._set_concurrency(at_ns, received_ns, 0, name, label=name)
         return self._set_rate(at_ns, received_ns, 0.0, name, label=name, drop_backlog=stop)
 
-    def _resume(self, at_ns: int, received_ns: int) -> Step:
+    def _resume(self, at_ns: int, received_ns: int) -> LoadUpdate:
         if self._held is None:
-            raise SteeringError("nothing is held")
+            raise LoadControlError("nothing is held")
         held = self._held
         if self._curve is None:
             return self._set_concurrency(at_ns, received_ns, int(held), "resume", label=f"resume {held:g}")
@@ -133,7 +135,7 @@ class Steering:
         *,
         label: str = "",
         drop_backlog: bool = False,
-    ) -> Step:
+    ) -> LoadUpdate:
         assert self._curve is not None
         before = self._curve.rate_rps(at_ns)
         segments: list[Segment] = [steady(at_ns, rate)]
@@ -142,7 +144,7 @@ class Steering:
             self._held = None
         ramp, self._ramp = self._ramp, None
         ends_ramp = ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9
-        return Step(
+        return LoadUpdate(
             SetCurve(at_ns, segments, drop_backlog),
             LoadChange(
                 at_ns,
@@ -158,11 +160,11 @@ class Steering:
 
     def _set_concurrency(
         self, at_ns: int, received_ns: int, concurrency: int, change: str, *, label: str = ""
-    ) -> Step:
+    ) -> LoadUpdate:
         before, self._concurrency = self._concurrency, concurrency
         if concurrency > 0:
             self._held = None
-        return Step(
+        return LoadUpdate(
             SetConcurrency(at_ns, concurrency),
             LoadChange(
                 at_ns,

@@ -7,20 +7,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sessions.plan.config import RunConfig, WorkloadConfig
-from sessions.run.launch import HostWord
+from sessions.run.launch import SupervisorAnswer
 
 if TYPE_CHECKING:
-    from loadgen.probe.result import Probed
+    from loadgen.probe.result import ProbeResult
     from loadgen.worker_config import Address
 
 
-class Scouted(NamedTuple):
-    probed: Probed
+class Preflight(NamedTuple):
+    probed: ProbeResult
     address: Address
     """Where the load's connections go: the server, or the proxy before it."""
 
 
-async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str], None]) -> Scouted | HostWord:
+async def preflight(
+    config: RunConfig, api_key: str | None, on_note: Callable[[str], None]
+) -> Preflight | SupervisorAnswer:
     """Asks the server; the refusal if the run cannot be."""
     # httpx brings a command line of its own, whose rich, click and pygments take longer to import than httpx
     # does, while the first request waits. Told that there is none, it goes without.
@@ -48,7 +50,7 @@ async def scout(config: RunConfig, api_key: str | None, on_note: Callable[[str],
             lengths_given=config.workload != WorkloadConfig(),
         )
     except (TargetError, TelemetryError) as error:
-        return HostWord("refused", str(error), 2)
+        return SupervisorAnswer("refused", str(error), 2)
     except ProbeError as error:
-        return HostWord("refused", str(error), error.exit_code)
-    return Scouted(probed, where.hop)
+        return SupervisorAnswer("refused", str(error), error.exit_code)
+    return Preflight(probed, where.hop)

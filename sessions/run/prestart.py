@@ -27,7 +27,7 @@ def start_host() -> HostProcess:
     )
 
 
-class Standby:
+class PrestartedSupervisor:
     """A host that waits from now on; gone when its `with` block is left, unless it was taken."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Standby:
         """
         self._host: HostProcess | None = start_host()
 
-    def __enter__(self) -> Standby:
+    def __enter__(self) -> PrestartedSupervisor:
         return self
 
     def take(self) -> HostProcess:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadgen.clock import Clock
 from sessions.plan.config import RunConfig
-from sessions.run.telemetry_inventory import Found
+from sessions.run.telemetry_inventory import TelemetryInventory
 from sessions.store.journal import TELEMETRY_FILE, JournalWriter
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ _AGAIN_NS = 5_000_000_000
 _STOP_S = 0.5
 
 
-class Watch:
+class TelemetryRecorder:
     """Nothing is watched before `start`; the methods may be called all the same."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._found = Found()
+        self._found = TelemetryInventory()
         self._told_ns = 0
         self._poller: Poller | None = None
         self._journal: JournalWriter | None = None

@@ -12,7 +12,7 @@ GPUS_CAP = 256
 SOURCES_CAP = 64
 
 
-class Found:
+class TelemetryInventory:
     """Takes records in one thread, is read in another: what is read was complete at some instant."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from loadgen.worker_config import Plan
+from loadgen.worker_config import WorkerConfig
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig
 from sessions.run.capacity import (
@@ -19,7 +19,7 @@ from sessions.run.capacity import (
 from sessions.run.load_control import opening
 
 if TYPE_CHECKING:
-    from loadgen.probe.result import Probed
+    from loadgen.probe.result import ProbeResult
     from loadgen.worker_config import Address
 
 
@@ -37,27 +37,27 @@ def planned_client(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def descriptors_short(load: LoadConfig, probed: Probed, workers: int) -> str:
+def descriptors_short(load: LoadConfig, probed: ProbeResult, workers: int) -> str:
     """One line when the load may need more file descriptors than there are, else empty."""
     took = [warm.total_ms / 1e3 / max(1, warm.output_tokens or warm.chunks) for warm in probed.warm_ups]
     request_s = min(took) * probed.output_tokens if took else None
     return descriptor_warning(descriptors_for(load, workers, request_s), descriptor_limit(), workers)
 
 
-def worker_plans(
+def worker_configs(
     config: RunConfig,
-    probed: Probed,
+    probed: ProbeResult,
     address: Address,
     workers: int,
     *,
     origin_ns: int,
     start_ns: int,
     end_ns: int | None,
-) -> list[Plan]:
+) -> list[WorkerConfig]:
     """One plan a worker. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
     load = config.load
     return [
-        Plan(
+        WorkerConfig(
             worker=number,
             workers=workers,
             origin_ns=origin_ns,
@@ -78,7 +78,7 @@ def worker_plans(
     ]
 
 
-def server_facts(probed: Probed) -> dict[str, Any]:
+def server_facts(probed: ProbeResult) -> dict[str, Any]:
     """What the manifest keeps of the probe: never the headers, one of which holds the key."""
     capabilities = msgspec.structs.asdict(probed.capabilities)
     return {

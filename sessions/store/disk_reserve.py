@@ -10,7 +10,7 @@ _END, _END_BYTES = "reserve-end", 384 << 10
 """For the last lines and a manifest of the largest size."""
 
 
-class Reserve:
+class DiskReserve:
     """Two files of a session that hold nothing but their place; none on a disk that has no room for them."""
 
     def __init__(self, directory: Path) -> None:

@@ -14,7 +14,7 @@ from array import array
 PACKED_MOST_US = (1 << 24) - 1
 
 
-def pack_gaps(gaps_us: list[int]) -> str | None:
+def encode_gaps(gaps_us: list[int]) -> str | None:
     """The packed text; None when there is nothing to pack or a gap (16.8 s or more) does not fit."""
     if not gaps_us or max(gaps_us) > PACKED_MOST_US or min(gaps_us) < 0:
         return None
@@ -27,11 +27,11 @@ def pack_gaps(gaps_us: list[int]) -> str | None:
     return b"".join(text[i::4] for i in range(4)).decode("ascii")
 
 
-def unpack_gaps(text: str) -> list[int]:
+def decode_gaps(text: str) -> list[int]:
     """The gaps of a packed text.
 
     Raises:
-        ValueError: not a text that `pack_gaps` makes.
+        ValueError: not a text that `encode_gaps` makes.
     """
     planes = text.encode("ascii", "replace")
     n, rest = divmod(len(planes), 4)

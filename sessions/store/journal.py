@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from loadgen.records import Request
-from sessions.store.gap_codec import pack_gaps
+from sessions.store.gap_codec import encode_gaps
 
 HOST_FILE = "host.jsonl"
 TELEMETRY_FILE = "telemetry.jsonl.gz"
@@ -182,7 +182,7 @@ class RequestJournalWriter:
 
     def append(self, requests: Request | Sequence[Request]) -> None:
         for request in [requests] if isinstance(requests, Request) else requests:
-            gaps = pack_gaps(request.gaps_us)
+            gaps = encode_gaps(request.gaps_us)
             if gaps is not None:
                 request = msgspec.structs.replace(request, gaps_us=[], gaps=gaps)
             self._lines.append(_encoder.encode(request) + b"\n")

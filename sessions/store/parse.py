@@ -9,7 +9,7 @@ import msgspec
 
 from loadgen.records import Request
 from loadgen.sketch import BUCKETS
-from sessions.store.gap_codec import unpack_gaps
+from sessions.store.gap_codec import decode_gaps
 from sessions.store.records import AnyRecord
 
 LINE_CAP_BYTES = 1 << 20
@@ -56,7 +56,7 @@ def parse(line: bytes) -> AnyRecord | None:
     _check(record)
     if type(record) is Request and record.gaps:
         try:
-            record.gaps_us, record.gaps = unpack_gaps(record.gaps), ""
+            record.gaps_us, record.gaps = decode_gaps(record.gaps), ""
         except ValueError as error:
             raise BadLine(f"gaps: {error}") from None
     return record

@@ -15,7 +15,7 @@ _COMPACT_AT = 1 << 20
 _WHOLE_BELOW = 1 << 20
 
 
-class Values:
+class ExactQuantiles:
     """A multiset of numbers. What it says depends on what is in it, never on the order it came in."""
 
     def __init__(self) -> None:

@@ -16,13 +16,13 @@ import numpy as np
 from loadgen.records import Request
 from sessions.bottleneck.client_headroom import client
 from sessions.bottleneck.client_saturation import Saturation, saturation
-from sessions.bottleneck.history import LimitLog
+from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, chunk_gaps_us, itl_us
 from sessions.store.directory import is_live
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import END_REASONS, Manifest, read
 from sessions.store.records import AnyRecord
-from sessions.summary.exact_quantiles import Values
+from sessions.summary.exact_quantiles import ExactQuantiles
 from sessions.summary.prices import Prices, cost
 from sessions.summary.stages import steps
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, sources_over
@@ -52,8 +52,8 @@ class Fold:
 
     def __init__(self) -> None:
         self.timeline = Timeline()
-        self._values = {name: Values() for name in _ORDER}
-        self._ttft_of_failed = Values()
+        self._values = {name: ExactQuantiles() for name in _ORDER}
+        self._ttft_of_failed = ExactQuantiles()
         self._due = array("d")
         self._ttft = array("d")
         self._sent = array("d")
@@ -197,7 +197,7 @@ class Fold:
             "server": server_over(timeline, start_ns, end_ns),
             "hosts": hosts_over(timeline, start_ns, end_ns),
             "telemetry": sources_over(timeline),
-            "limits": LimitLog(timeline).spans(start_ns, end_ns),
+            "limits": BottleneckHistory(timeline).spans(start_ns, end_ns),
             "steps": steps(
                 timeline,
                 start_ns,

@@ -38,7 +38,7 @@ class Table:
         """Takes a row in, in the order of the names."""
         self._pending.append(row)
 
-    def settle(self) -> tuple[int, Ints] | None:
+    def merge_pending(self) -> tuple[int, Ints] | None:
         """Puts what came in since the last time in its place.
 
         Returns:
@@ -61,17 +61,17 @@ class Table:
         return first, order
 
     def __len__(self) -> int:
-        self.settle()
+        self.merge_pending()
         return self._rows
 
     def __getitem__(self, name: str) -> Floats:
         """One column, shape `(rows,)`."""
-        self.settle()
+        self.merge_pending()
         return self._cells[self._at[name], : self._rows]
 
     def block(self, names: Sequence[str]) -> Floats:
         """Several columns, shape `(len(names), rows)`."""
-        self.settle()
+        self.merge_pending()
         return self._cells[[self._at[name] for name in names], : self._rows]
 
     def upto(self, t_ns: float | Floats) -> Ints:
@@ -100,8 +100,8 @@ class SketchLog:
     def add(self, flat: list[int]) -> None:
         self._pending.append(flat)
 
-    def settle(self, first: int, order: Ints) -> None:
-        """Follows the table: arguments are what its `settle` returned."""
+    def merge_pending(self, first: int, order: Ints) -> None:
+        """Follows the table: arguments are what its `merge_pending` returned."""
         rows = self._pending
         self._pending = []
         at, end = int(self._starts[first]), int(self._starts[self._rows])

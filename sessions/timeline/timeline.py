@@ -221,10 +221,10 @@ class Timeline:
     @property
     def ticks(self) -> Table:
         """All ticks of all workers: `t`, `dt`, `worker`, `COUNTS`, `GAUGES`."""
-        moved = self._ticks.settle()
+        moved = self._ticks.merge_pending()
         if moved is not None:
             for log in self._sketches.values():
-                log.settle(*moved)
+                log.merge_pending(*moved)
         return self._ticks
 
     def counts(self, metric: str, edges_ns: Sequence[float] | Floats) -> Ints:

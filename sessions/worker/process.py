@@ -20,13 +20,13 @@ from loadgen.clock import MonotonicClock
 from loadgen.records import WorkerNote
 from loadgen.transport.connection import SocketAddress
 from loadgen.transport.pool import Pool
-from loadgen.transport.receive_times import StampedReader
+from loadgen.transport.receive_times import TimedReader
 from loadgen.worker.engine import Engine
-from loadgen.worker_config import Address, Finish, Plan, SetConcurrency, SetCurve
+from loadgen.worker_config import Address, Finish, SetConcurrency, SetCurve, WorkerConfig
 from sessions.worker.pipes import LineFeed, Status, say
 from sessions.worker.recorder import Recorder
 
-_message = msgspec.json.Decoder(Plan | SetCurve | SetConcurrency | Finish)
+_message = msgspec.json.Decoder(WorkerConfig | SetCurve | SetConcurrency | Finish)
 
 
 def addresses(address: Address) -> list[SocketAddress]:
@@ -71,7 +71,7 @@ class Worker:
         self._recorder = Recorder(directory, number, self._on_disk)
         self._engine: Engine | None = None
         self._clock: MonotonicClock | None = None
-        self._reader: StampedReader | None = None
+        self._reader: TimedReader | None = None
         self._gone = asyncio.Event()
 
     async def run(self) -> None:
@@ -87,14 +87,14 @@ class Worker:
 
     def _on_line(self, line: bytes) -> None:
         message = _message.decode(line)
-        if isinstance(message, Plan):
+        if isinstance(message, WorkerConfig):
             self._begin(message)
         elif self._engine is not None:
             self._engine.command(message)
         elif isinstance(message, Finish):
             self._gone.set()
 
-    def _begin(self, plan: Plan) -> None:
+    def _begin(self, plan: WorkerConfig) -> None:
         self._clock = MonotonicClock(plan.origin_ns)
         address = plan.address
         try:

@@ -49,7 +49,7 @@ class _WorkerPipes(asyncio.SubprocessProtocol):
         self._on_exit(self._number, -1 if code is None else code)
 
 
-class Crew:
+class WorkerProcesses:
     """Starts `count` workers at once; their stdin carries plan and commands, their stderr is ours."""
 
     def __init__(self, directory: Path, count: int, on_status: OnStatus, on_exit: OnExit) -> None:

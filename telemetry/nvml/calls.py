@@ -24,7 +24,7 @@ class GpuLost(Exception):
     """The GPU gives no values at all now; the text is NVML's."""
 
 
-class Door:
+class GuardedCalls:
     """Calls about one device. `refused` maps what never works to NVML's code for it."""
 
     def __init__(self, nvml: Any) -> None:

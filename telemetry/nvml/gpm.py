@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from telemetry.nvml.calls import NO_PERMISSION, NOT_SUPPORTED, Door
-from telemetry.nvml.readings import Values
+from telemetry.nvml.calls import NO_PERMISSION, NOT_SUPPORTED, GuardedCalls
+from telemetry.nvml.readings import ExactQuantiles
 from telemetry.source import NowNs
 
 LEAST_NS = 100_000_000
@@ -38,15 +38,15 @@ class Gpm:
         instance: the GPU instance of a MIG device; None for the whole.
     """
 
-    def __init__(self, door: Door, instance: int | None = None) -> None:
-        self._door = door
+    def __init__(self, calls: GuardedCalls, instance: int | None = None) -> None:
+        self._calls = calls
         self._instance = instance
         self._buffers: list[Any] = []
         self._filled_ns: int | None = None
         self._request: Any = None
         self.remark = ""
 
-    def read(self, device: Any, now_ns: NowNs) -> Values:
+    def read(self, device: Any, now_ns: NowNs) -> ExactQuantiles:
         """Fields of `GpuSample` over the time since the last call that was at least 100 ms ago.
 
         Raises:
@@ -55,11 +55,11 @@ class Gpm:
         t_ns = now_ns()
         if self._filled_ns is not None and t_ns - self._filled_ns < LEAST_NS:
             return {}
-        if not self._buffers and self._door.ask("GPM", lambda: self._prepare(device)) is None:
+        if not self._buffers and self._calls.ask("GPM", lambda: self._prepare(device)) is None:
             self._explain()
             return {}
         before, after = self._buffers
-        if self._door.ask("GPM", lambda: self._fill(device, after)) is None:
+        if self._calls.ask("GPM", lambda: self._fill(device, after)) is None:
             self._filled_ns = None
             self._explain()
             return {}
@@ -67,7 +67,7 @@ class Gpm:
         first, self._filled_ns = self._filled_ns is None, t_ns
         if first:
             return {}
-        values = self._door.ask("GPM", lambda: self._metrics(before, after))
+        values = self._calls.ask("GPM", lambda: self._metrics(before, after))
         self._explain()
         return values or {}
 
@@ -76,7 +76,7 @@ class Gpm:
         self._filled_ns = None
 
     def close(self) -> None:
-        nvml = self._door.nvml
+        nvml = self._calls.nvml
         for buffer in self._buffers:
             try:
                 nvml.nvmlGpmSampleFree(buffer)
@@ -85,7 +85,7 @@ class Gpm:
         self._buffers = []
 
     def _prepare(self, device: Any) -> bool:
-        nvml = self._door.nvml
+        nvml = self._calls.nvml
         if self._instance is None and not nvml.nvmlGpmQueryDeviceSupport(device).isSupportedDevice:
             raise nvml.NVMLError(NOT_SUPPORTED)
         self._buffers = [nvml.nvmlGpmSampleAlloc(), nvml.nvmlGpmSampleAlloc()]
@@ -94,20 +94,20 @@ class Gpm:
 
     def _fill(self, device: Any, buffer: Any) -> bool:
         if self._instance is None:
-            self._door.nvml.nvmlGpmSampleGet(device, buffer)
+            self._calls.nvml.nvmlGpmSampleGet(device, buffer)
         else:
-            self._door.nvml.nvmlGpmMigSampleGet(device, self._instance, buffer)
+            self._calls.nvml.nvmlGpmMigSampleGet(device, self._instance, buffer)
         return True
 
-    def _metrics(self, before: Any, after: Any) -> Values:
-        nvml, request = self._door.nvml, self._request
+    def _metrics(self, before: Any, after: Any) -> ExactQuantiles:
+        nvml, request = self._calls.nvml, self._request
         request.version = nvml.NVML_GPM_METRICS_GET_VERSION
         request.numMetrics = len(METRICS)
         request.sample1, request.sample2 = before, after
         for place, metric in enumerate(METRICS):
             request.metrics[place].metricId = metric
         nvml.nvmlGpmMetricsGet(request)
-        values: Values = {}
+        values: ExactQuantiles = {}
         for place, (name, scale, most) in enumerate(METRICS.values()):
             answer = request.metrics[place]
             if answer.nvmlReturn == nvml.NVML_SUCCESS:
@@ -115,7 +115,7 @@ class Gpm:
         return values
 
     def _explain(self) -> None:
-        if self._door.refused.get("GPM") == NO_PERMISSION:
+        if self._calls.refused.get("GPM") == NO_PERMISSION:
             self.remark = NO_GPM_PERMISSION
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, Door, GpuLost
+from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, GpuLost, GuardedCalls
 from telemetry.nvml.fields import Fields
 from telemetry.nvml.gpm import Gpm
-from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
+from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, ExactQuantiles, read
 from telemetry.nvml.unified_memory import UNIFIED, machine_memory
 from telemetry.records import GpuDevice, GpuProcess, GpuSample
 from telemetry.server_processes import process_name
@@ -26,7 +26,7 @@ MOST_PID = 1 << 22
 
 
 @dataclass
-class Answer:
+class GpuPoll:
     """One GPU, asked once. Its own sample stands first, then those of its MIG instances."""
 
     start_ns: int
@@ -52,9 +52,9 @@ class _Device:
         self.handle = handle
         self.uuid = uuid
         self.name = name
-        self.door = Door(nvml)
-        self.gpm = Gpm(self.door, instance)
-        self.constants: Values = {}
+        self.calls = GuardedCalls(nvml)
+        self.gpm = Gpm(self.calls, instance)
+        self.constants: ExactQuantiles = {}
         self.unified = False
         self.processes: list[GpuProcess] | None = None
 
@@ -95,10 +95,10 @@ class Gpu:
         """None while the GPU is lost."""
         return None if self._whole is None else self._whole.handle
 
-    def ask(self) -> Answer:
+    def ask(self) -> GpuPoll:
         """Everything there is to know now. May block for as long as the driver does."""
         start_ns, cpu_ns = self._now_ns(), time.thread_time_ns()
-        answer = Answer(start_ns, 0, 0, [], [])
+        answer = GpuPoll(start_ns, 0, 0, [], [])
         if self._whole is None and self._lost and start_ns < self._retry_ns:
             self._gone(answer)
         else:
@@ -129,21 +129,21 @@ class Gpu:
     def _devices(self) -> list[_Device]:
         return [] if self._whole is None else [self._whole, *self._instances]
 
-    def _gone(self, answer: Answer) -> None:
+    def _gone(self, answer: GpuPoll) -> None:
         key = self.settle()
         answer.samples = [GpuSample(gpu=key, lost=True)]
         answer.pids = [set()]
         answer.devices = [GpuDevice(gpu=key, index=self.index, name=self.name, host=self._host)]
 
-    def _read(self, answer: Answer) -> None:
+    def _read(self, answer: GpuPoll) -> None:
         whole = self._whole or self._find()
         self._look_for_instances(whole)
-        values = read(whole.door, whole.handle, READINGS, answer.remarks)
+        values = read(whole.calls, whole.handle, READINGS, answer.remarks)
         self._memory(whole, values, answer.remarks)
         from_fields, answer.grown = self._fields.read(whole.handle, self._now_ns)
         values.update(from_fields)
         if not self._fields.supports("power_w"):
-            values.update(read(whole.door, whole.handle, POWER, answer.remarks))
+            values.update(read(whole.calls, whole.handle, POWER, answer.remarks))
         gpm = whole.gpm.read(whole.handle, self._now_ns)
         if whole.gpm.remark:
             answer.remarks.add(whole.gpm.remark)
@@ -182,14 +182,14 @@ class Gpu:
         device = self._device(handle, None)
         self.uuid = device.uuid or self.uuid
         self.name = device.name or self.name
-        device.constants = read(device.door, handle, CONSTANTS, set())
+        device.constants = read(device.calls, handle, CONSTANTS, set())
         self._whole = device
         return device
 
     def _device(self, handle: Any, instance: int | None) -> _Device:
-        door = Door(self._nvml)
-        name = door.ask("name", lambda: plain(self._nvml.nvmlDeviceGetName(handle))) or ""
-        uuid = door.ask("UUID", lambda: plain(self._nvml.nvmlDeviceGetUUID(handle))) or ""
+        calls = GuardedCalls(self._nvml)
+        name = calls.ask("name", lambda: plain(self._nvml.nvmlDeviceGetName(handle))) or ""
+        uuid = calls.ask("UUID", lambda: plain(self._nvml.nvmlDeviceGetUUID(handle))) or ""
         return _Device(self._nvml, handle, uuid, name, instance)
 
     def _look_for_instances(self, whole: _Device) -> None:
@@ -198,8 +198,8 @@ class Gpu:
         if self._asked_mig_ns is not None and t_ns - self._asked_mig_ns < MIG_INTERVAL_NS:
             return
         self._asked_mig_ns = t_ns
-        mode = whole.door.ask("MIG", lambda: self._nvml.nvmlDeviceGetMigMode(whole.handle))
-        if mode is None and "MIG" not in whole.door.refused:
+        mode = whole.calls.ask("MIG", lambda: self._nvml.nvmlDeviceGetMigMode(whole.handle))
+        if mode is None and "MIG" not in whole.calls.refused:
             return
         found = self._found_instances(whole) if mode and mode[0] else []
         known = {instance.uuid: instance for instance in self._instances}
@@ -211,7 +211,7 @@ class Gpu:
     def _found_instances(self, whole: _Device) -> list[_Device]:
         nvml = self._nvml
         found = []
-        most = whole.door.ask("MIG count", lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(whole.handle)) or 0
+        most = whole.calls.ask("MIG count", lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(whole.handle)) or 0
         for place in range(min(most, 64)):
             try:
                 handle = nvml.nvmlDeviceGetMigDeviceHandleByIndex(whole.handle, place)
@@ -226,8 +226,8 @@ class Gpu:
                 found.append(device)
         return found
 
-    def _read_instance(self, instance: _Device, remarks: set[str]) -> Values:
-        values = read(instance.door, instance.handle, MIG_READINGS, remarks)
+    def _read_instance(self, instance: _Device, remarks: set[str]) -> ExactQuantiles:
+        values = read(instance.calls, instance.handle, MIG_READINGS, remarks)
         instance.constants = {"memory_total_bytes": values.get("memory_total_bytes")}
         # GPM asks the parent, by the number of the instance.
         assert self._whole is not None
@@ -236,9 +236,9 @@ class Gpu:
             remarks.add(instance.gpm.remark)
         return values
 
-    def _memory(self, whole: _Device, values: Values, remarks: set[str]) -> None:
+    def _memory(self, whole: _Device, values: ExactQuantiles, remarks: set[str]) -> None:
         """Takes the machine's memory where the GPU has none of its own."""
-        refused = whole.door.refused
+        refused = whole.calls.refused
         if self._instances or "memory 0" not in refused or refused.get("memory 1") != NOT_SUPPORTED:
             return
         machine = machine_memory()
@@ -256,20 +256,20 @@ class Gpu:
         return due
 
     def _processes(self, device: _Device) -> list[GpuProcess] | None:
-        nvml, door = self._nvml, device.door
-        calls: dict[str, Callable[[Any], Any]] = {
+        nvml, calls = self._nvml, device.calls
+        by_version: dict[str, Callable[[Any], Any]] = {
             "processes v3": nvml.nvmlDeviceGetComputeRunningProcesses_v3,
             "processes v2": nvml.nvmlDeviceGetComputeRunningProcesses_v2,
         }
-        for name, call in calls.items():
-            found = door.ask(name, lambda call=call: call(device.handle))  # type: ignore[misc]
+        for name, call in by_version.items():
+            found = calls.ask(name, lambda call=call: call(device.handle))  # type: ignore[misc]
             if found is not None:
                 return [
                     GpuProcess(one.pid, one.usedGpuMemory, process_name(one.pid))
                     for one in found
                     if 0 < one.pid <= MOST_PID
                 ]
-            if name not in door.refused:
+            if name not in calls.refused:
                 break
         return None
 

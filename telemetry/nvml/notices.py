@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from telemetry.nvml.gpu import Answer, Gpu
+from telemetry.nvml.gpu import Gpu, GpuPoll
 from telemetry.records import GpuEvent, SourceNote, TelemetryRecord
 from telemetry.source import NowNs
 
@@ -19,7 +19,7 @@ ERROR_WORDS = {
 """By counter of `nvml_fields.ERRORS`."""
 
 
-class News:
+class Notices:
     """Remembers what was told. `gpus` are known by their place."""
 
     def __init__(self, source: str, gpus: Sequence[Gpu]) -> None:
@@ -30,7 +30,7 @@ class News:
         self._told_lost: set[int] = set()
         self._told_remarks: set[tuple[int, str]] = set()
 
-    def changes(self, answered: Mapping[int, Answer], now_ns: NowNs) -> list[TelemetryRecord]:
+    def changes(self, answered: Mapping[int, GpuPoll], now_ns: NowNs) -> list[TelemetryRecord]:
         """What is new about those that answered."""
         notes: list[TelemetryRecord] = []
         for place, answer in sorted(answered.items()):
@@ -69,7 +69,7 @@ class News:
         return notes
 
     def errors(
-        self, answered: Mapping[int, Answer], now_ns: NowNs, but: Collection[str] = ()
+        self, answered: Mapping[int, GpuPoll], now_ns: NowNs, but: Collection[str] = ()
     ) -> list[TelemetryRecord]:
         """A `GpuEvent` for each error counter that grew, without those named in `but`."""
         events: list[TelemetryRecord] = []

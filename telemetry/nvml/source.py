@@ -13,9 +13,9 @@ import msgspec
 
 from telemetry.nvml.cuda_visible import shown
 from telemetry.nvml.events import EventWatch
-from telemetry.nvml.gpu import Answer, Gpu
-from telemetry.nvml.notices import News
-from telemetry.parallel import Crew
+from telemetry.nvml.gpu import Gpu, GpuPoll
+from telemetry.nvml.notices import Notices
+from telemetry.parallel import ThreadPerCall
 from telemetry.records import (
     GpuDevice,
     GpuDevices,
@@ -88,14 +88,14 @@ class NvmlSource:
         self._nvml: Any = None
         self._driver = ""
         self._gpus: list[Gpu] = []
-        self._crew: Crew[Answer] | None = None
-        self._owner_crew: Crew[frozenset[int] | None] | None = None
+        self._crew: ThreadPerCall[GpuPoll] | None = None
+        self._owner_crew: ThreadPerCall[frozenset[int] | None] | None = None
         self._owners: frozenset[int] | None = None
         self._owners_ns: int | None = None
         self._watch: EventWatch | None = None
-        self._known: dict[int, Answer] = {}
+        self._known: dict[int, GpuPoll] = {}
         """The newest answer of each GPU."""
-        self._news: News | None = None
+        self._notices: Notices | None = None
         self._told_devices: list[GpuDevice] = []
 
     @property
@@ -110,9 +110,9 @@ class NvmlSource:
         reason = self._start(now_ns)
         if reason:
             return [SourceNote(now_ns(), self.name, False, f"NVML: {reason}")]
-        self._news = News(self.name, self._gpus)
-        self._crew = Crew([gpu.ask for gpu in self._gpus], "telemetry nvml")
-        self._owner_crew = Crew([self._ask_owners], "telemetry owners")
+        self._notices = Notices(self.name, self._gpus)
+        self._crew = ThreadPerCall([gpu.ask for gpu in self._gpus], "telemetry nvml")
+        self._owner_crew = ThreadPerCall([self._ask_owners], "telemetry owners")
         self._look_for_owners(now_ns, 1.0)
         polled = self._poll(now_ns, max(FIRST_PATIENCE_S, self._patience_s))
         blind = self._watch_events(now_ns)
@@ -163,7 +163,7 @@ class NvmlSource:
 
     def _poll(self, now_ns: NowNs, patience_s: float) -> list[TelemetryRecord]:
         assert self._crew is not None
-        assert self._news is not None
+        assert self._notices is not None
         start_ns, cpu_ns = now_ns(), time.thread_time_ns()
         got = self._crew.ask(patience_s)
         late: list[TelemetryRecord] = []
@@ -187,8 +187,8 @@ class NvmlSource:
         answered = {**got.late, **got.answers}
         return [
             *self._device_news(now_ns),
-            *self._news.changes(answered, now_ns),
-            *self._news.silence(got.busy, start_ns, now_ns),
+            *self._notices.changes(answered, now_ns),
+            *self._notices.silence(got.busy, start_ns, now_ns),
             *self._events(answered, now_ns),
             *late,
             record,
@@ -214,7 +214,7 @@ class NvmlSource:
             known = self._known.get(place)
             if known is None:
                 gpu = self._gpus[place]
-                known = Answer(
+                known = GpuPoll(
                     0, 0, 0, [], [GpuDevice(gpu.settle(), gpu.index, gpu.name, self._host)], pids=[set()]
                 )
             if known.lost and (before := self._told(known.devices[0].gpu)) is not None:
@@ -257,12 +257,12 @@ class NvmlSource:
         self._watch = watch
         return ""
 
-    def _events(self, answered: dict[int, Answer], now_ns: NowNs) -> list[TelemetryRecord]:
-        assert self._news is not None
+    def _events(self, answered: dict[int, GpuPoll], now_ns: NowNs) -> list[TelemetryRecord]:
+        assert self._notices is not None
         if self._watch is None:
-            return self._news.errors(answered, now_ns)
+            return self._notices.errors(answered, now_ns)
         # Uncorrectable ones have been told at the time when they happened.
-        return [*self._watch.take(), *self._news.errors(answered, now_ns, but=("ecc_uncorrected",))]
+        return [*self._watch.take(), *self._notices.errors(answered, now_ns, but=("ecc_uncorrected",))]
 
     def _described(self) -> str:
         names = Counter(gpu.name or "unknown" for gpu in self._gpus)

@@ -8,11 +8,11 @@ from functools import partial
 from typing import NamedTuple
 
 from telemetry.prometheus import dcgm
-from telemetry.prometheus.exposition import SIMULATED, Sample, Scrape
+from telemetry.prometheus.exposition import SIMULATED, MetricSample, Scrape
 from telemetry.prometheus.histograms import histogram, lines
 from telemetry.records import ServerSample, TelemetryRecord
 
-Read = Callable[[list[Sample], Scrape], list[TelemetryRecord]]
+Read = Callable[[list[MetricSample], Scrape], list[TelemetryRecord]]
 
 
 class Adapter(NamedTuple):
@@ -111,7 +111,7 @@ LLAMACPP = ServerNames(
 )
 
 
-def server(names: ServerNames, samples: list[Sample], scrape: Scrape) -> list[TelemetryRecord]:
+def server(names: ServerNames, samples: list[MetricSample], scrape: Scrape) -> list[TelemetryRecord]:
     """One `ServerSample`: sums over engines and models, and the KV cache of the fullest engine."""
     kv_ratio = next((values for name in names.kv_ratio if (values := _values(samples, name))), None)
     record = ServerSample(
@@ -138,16 +138,16 @@ def server(names: ServerNames, samples: list[Sample], scrape: Scrape) -> list[Te
     return [] if record == empty else [record]
 
 
-def _values(samples: Iterable[Sample], name: str) -> list[float]:
+def _values(samples: Iterable[MetricSample], name: str) -> list[float]:
     return [s.value for s in samples if s.name == name and math.isfinite(s.value) and s.value >= 0]
 
 
-def _sum(samples: Iterable[Sample], name: str) -> float | None:
+def _sum(samples: Iterable[MetricSample], name: str) -> float | None:
     values = _values(samples, name)
     return sum(values) if values else None
 
 
-def _mean_pct(samples: Iterable[Sample], name: str) -> float | None:
+def _mean_pct(samples: Iterable[MetricSample], name: str) -> float | None:
     ratios = [ratio for ratio in _values(samples, name) if ratio <= 1]
     return round(100 * sum(ratios) / len(ratios), 1) if ratios else None
 
@@ -156,7 +156,7 @@ _NOT_WELL = frozenset({"abort", "error"})
 """vLLM counts these under `request_success`, too."""
 
 
-def _finished(samples: list[Sample], names: ServerNames) -> float | None:
+def _finished(samples: list[MetricSample], names: ServerNames) -> float | None:
     ended = _sum((s for s in samples if s.labels.get("finished_reason") not in _NOT_WELL), names.finished)
     return None if ended is None else max(0.0, ended - (_sum(samples, names.aborted) or 0.0))
 
@@ -165,9 +165,9 @@ _COPIES = frozenset({"tp_rank", "pp_rank", "moe_ep_rank", "pid"})
 """Labels of ranks that work as one engine: when all of them export, each repeats the same numbers."""
 
 
-def sglang(samples: list[Sample], scrape: Scrape) -> list[TelemetryRecord]:
+def sglang(samples: list[MetricSample], scrape: Scrape) -> list[TelemetryRecord]:
     """`server` over one sample per name and data-parallel engine: the largest of its ranks."""
-    largest: dict[tuple[str, frozenset[tuple[str, str]]], Sample] = {}
+    largest: dict[tuple[str, frozenset[tuple[str, str]]], MetricSample] = {}
     for sample in samples:
         # Rows with a priority break down the row without.
         if sample.labels.get("priority"):

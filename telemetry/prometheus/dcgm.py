@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from telemetry.prometheus.exposition import Sample, Scrape, simulated
+from telemetry.prometheus.exposition import MetricSample, Scrape, simulated
 from telemetry.records import THROTTLE_REASONS, GpuDevice, GpuDevices, GpuSample, GpuSamples, TelemetryRecord
 from telemetry.source import plain
 
@@ -79,7 +79,7 @@ class _Row:
         return self.values.get("power_limit_w", self.values.get("managed_power_limit_w"))
 
 
-def _rows(samples: list[Sample], source: str) -> dict[str, _Row]:
+def _rows(samples: list[MetricSample], source: str) -> dict[str, _Row]:
     rows: dict[str, _Row] = {}
     for sample in samples:
         known = _DCGM.get(sample.name)
@@ -98,7 +98,7 @@ def _rows(samples: list[Sample], source: str) -> dict[str, _Row]:
 NAMES = tuple(_DCGM)
 
 
-def read(samples: list[Sample], scrape: Scrape) -> list[TelemetryRecord]:
+def read(samples: list[MetricSample], scrape: Scrape) -> list[TelemetryRecord]:
     """dcgm-exporter (MiB, W, mJ) of one or several hosts: `GpuDevices`, then `GpuSamples`.
 
     `energy_j` and the rest are as old as the exporter's own collection (30 s by default).
@@ -151,7 +151,7 @@ def read(samples: list[Sample], scrape: Scrape) -> list[TelemetryRecord]:
     ]
 
 
-def last_xids(samples: list[Sample], source: str) -> dict[str, tuple[str, int]]:
+def last_xids(samples: list[MetricSample], source: str) -> dict[str, tuple[str, int]]:
     """Key of a GPU -> (words for a person, its last XID; 0 is none)."""
     found = {}
     for key, row in _rows(samples, source).items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from telemetry.nvml.events import XIDS
 from telemetry.prometheus.dcgm import last_xids
-from telemetry.prometheus.exposition import Sample
+from telemetry.prometheus.exposition import MetricSample
 from telemetry.records import GpuEvent, GpuSample, GpuSamples, ServerSample, TelemetryRecord
 
 
-class Between:
+class ScrapeDeltas:
     """Keeps the last scrape of one address."""
 
     def __init__(self, source: str) -> None:
@@ -30,7 +30,7 @@ class Between:
                     self._gpus, self._new_ns = record.gpus, record.t_ns
                 record.age_ns = record.t_ns - self._new_ns
 
-    def events(self, samples: list[Sample], t_ns: int) -> list[TelemetryRecord]:
+    def events(self, samples: list[MetricSample], t_ns: int) -> list[TelemetryRecord]:
         """XIDs that were not there at the last scrape. The same one twice in a row cannot be told."""
         before, self._xids = self._xids, last_xids(samples, self._source)
         if before is None:

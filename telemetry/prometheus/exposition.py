@@ -12,7 +12,7 @@ MOST_LINES = 10_000
 """A hundred hosts of eight GPUs; parsing so many takes 0.1 s."""
 
 
-class Sample(NamedTuple):
+class MetricSample(NamedTuple):
     """One line of the text."""
 
     name: str
@@ -28,7 +28,7 @@ class Scrape(NamedTuple):
     source: str
 
 
-def parse(text: str, names: Collection[str]) -> list[Sample]:
+def parse(text: str, names: Collection[str]) -> list[MetricSample]:
     """The samples called exactly as one of `names`, in the order of the text.
 
     A vLLM shows 500 to 5000 lines, most of them histogram buckets: lines that cannot be wanted are
@@ -44,7 +44,7 @@ def parse(text: str, names: Collection[str]) -> list[Sample]:
     if len(wanted) > MOST_LINES:
         raise ValueError(f"more than {MOST_LINES} lines")
     return [
-        Sample(sample.name, sample.labels, _float(sample.value))
+        MetricSample(sample.name, sample.labels, _float(sample.value))
         for family in text_string_to_metric_families("\n".join(wanted) + "\n")
         for sample in family.samples
         if sample.name in names
@@ -59,6 +59,6 @@ def _float(value: float) -> float:
         return float("inf")
 
 
-def simulated(samples: Iterable[Sample]) -> bool:
+def simulated(samples: Iterable[MetricSample]) -> bool:
     """Whether the text is from ttftop's own simulator."""
     return any(sample.name == SIMULATED and sample.value == 1 for sample in samples)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from telemetry.prometheus.exposition import Sample
+from telemetry.prometheus.exposition import MetricSample
 from telemetry.records import Histogram
 
 
@@ -14,7 +14,7 @@ def lines(base: str) -> tuple[str, ...]:
     return f"{base}_bucket", f"{base}_sum"
 
 
-def histogram(samples: Iterable[Sample], bases: Sequence[str]) -> Histogram | None:
+def histogram(samples: Iterable[MetricSample], bases: Sequence[str]) -> Histogram | None:
     """The first of `bases` that is there; None when none is, or its buckets make no sense."""
     known = list(samples)
     for base in bases:
@@ -24,7 +24,7 @@ def histogram(samples: Iterable[Sample], bases: Sequence[str]) -> Histogram | No
     return None
 
 
-def _histogram(samples: list[Sample], base: str) -> Histogram | None:
+def _histogram(samples: list[MetricSample], base: str) -> Histogram | None:
     bucket, total = lines(base)
     counts: dict[float, float] = {}
     sums = []

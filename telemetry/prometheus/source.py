@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from telemetry.prometheus.adapters import ADAPTERS, NAMES
-from telemetry.prometheus.deltas import Between
-from telemetry.prometheus.exposition import Sample, Scrape, parse, simulated
+from telemetry.prometheus.deltas import ScrapeDeltas
+from telemetry.prometheus.exposition import MetricSample, Scrape, parse, simulated
 from telemetry.records import GpuDevices, SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain
 
@@ -51,7 +51,7 @@ class Failure(Exception):
         self.retry_ns = retry_ns
 
 
-class Target(NamedTuple):
+class ScrapeTarget(NamedTuple):
     """What to scrape. `api_key` goes out as a bearer token, and appears in no text."""
 
     url: str
@@ -60,7 +60,7 @@ class Target(NamedTuple):
     insecure: bool = False
 
 
-def client(target: Target) -> httpx.Client:
+def client(target: ScrapeTarget) -> httpx.Client:
     """An HTTP client for `scrape`: one second, no redirects, no proxy of the environment's, which would see
     the key.
 
@@ -138,14 +138,14 @@ def _check(status: int) -> None:
 class PrometheusSource:
     """Server and GPU samples from one /metrics address, at 1 Hz (4 Hz when the server is simulated)."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ScrapeTarget) -> None:
         self._target = target
         parts = urlsplit(target.url)
         self.name = plain(f"{parts.netloc}{parts.path}")
         self.interval_ns: int | None = INTERVAL_NS
         self._http: httpx.Client | None = None
         self._devices: GpuDevices | None = None
-        self._between = Between(self.name)
+        self._between = ScrapeDeltas(self.name)
         self._failed = 0
         self._told = ""
         """What was last said of it: `found`, `lost`, `absent`, or nothing yet."""
@@ -188,14 +188,14 @@ class PrometheusSource:
 
     def _only_news(self, records: list[TelemetryRecord]) -> list[TelemetryRecord]:
         """Without `GpuDevices` that say what was said before. Limits that drift do not make a new device."""
-        news: list[TelemetryRecord] = []
+        notices: list[TelemetryRecord] = []
         for record in records:
             if isinstance(record, GpuDevices):
                 if self._devices is not None and _same(self._devices, record):
                     continue
                 self._devices = record
-            news.append(record)
-        return news
+            notices.append(record)
+        return notices
 
     def _found(self, now_ns: NowNs, titles: list[str], is_simulated: bool) -> list[TelemetryRecord]:
         self._failed = 0
@@ -219,14 +219,14 @@ class PrometheusSource:
         return [SourceNote(now_ns(), self.name, False, f"{self.name}: {failure}")]
 
 
-def _parsed(text: str) -> list[Sample]:
+def _parsed(text: str) -> list[MetricSample]:
     try:
         return parse(text, NAMES)
     except ValueError:
         raise Failure("the answer is not Prometheus text, or far too much of it") from None
 
 
-def _read(samples: list[Sample], taken: Scrape) -> list[tuple[str, list[TelemetryRecord]]]:
+def _read(samples: list[MetricSample], taken: Scrape) -> list[tuple[str, list[TelemetryRecord]]]:
     return [(adapter.title, adapter.read(samples, taken)) for adapter in ADAPTERS.values()]
 
 
@@ -234,7 +234,7 @@ def _same(one: GpuDevices, other: GpuDevices) -> bool:
     return (one.driver, one.simulated, one.devices) == (other.driver, other.simulated, other.devices)
 
 
-def is_simulated(target: Target, now_ns: Callable[[], int]) -> bool:
+def is_simulated(target: ScrapeTarget, now_ns: Callable[[], int]) -> bool:
     """Whether ttftop's own simulator answers there. Asks once; False when nothing answers."""
     with contextlib.suppress(Failure), client(target) as http:
         return simulated(_parsed(scrape(http, target.url, now_ns)))

@@ -14,7 +14,7 @@ class _Answer(NamedTuple):
     round_trip_ns: int
 
 
-class RemoteClock:
+class ClockOffset:
     """Takes the answer with the shortest way there and back: its middle is known best."""
 
     def __init__(self) -> None:

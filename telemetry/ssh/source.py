@@ -14,7 +14,7 @@ import msgspec
 from telemetry.records import GpuDevices, GpuSamples, SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain
 from telemetry.source_spec import Address
-from telemetry.ssh.clock_offset import RemoteClock
+from telemetry.ssh.clock_offset import ClockOffset
 from telemetry.ssh.protocol import MOST_LINE_BYTES, VERSION, ClockAnswer, Hello, Line, cleaned, decode
 
 INTERVAL_NS = 250_000_000
@@ -114,7 +114,7 @@ class _Session:
         self._asked_ns = 0
         self._over = ""
         self._threads: list[threading.Thread] = []
-        self.clock = RemoteClock()
+        self.clock = ClockOffset()
 
     def start(self, argv: list[str], now_ns: NowNs) -> str:
         """Returns why there is no poller there, or nothing."""

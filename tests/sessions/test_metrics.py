@@ -16,7 +16,7 @@ from sessions.metrics import (
     ttft_from_due,
     ttft_from_sent,
 )
-from sessions.summary.exact_quantiles import Values
+from sessions.summary.exact_quantiles import ExactQuantiles
 
 # due 1.000 s, sent 1.002, tokens at 1.100, 1.120, 1.150, 1.152
 FOUR_CHUNKS = {
@@ -93,7 +93,7 @@ def test_a_time_before_its_beginning_gives_no_figure() -> None:
 @pytest.mark.parametrize("n", [1, 2, 7, 1000, 30_000])
 def test_described_values_are_numpys_on_the_same_numbers(n: int) -> None:
     draws = np.random.default_rng(n).lognormal(10, 0.5, n).round()
-    values = Values()
+    values = ExactQuantiles()
     values.add(draws[: n // 2])
     values.add(draws[n // 2 :])
     said = values.described(1e3)
@@ -113,7 +113,7 @@ def test_weights_count_as_repeats_and_the_order_leaves_no_trace(monkeypatch: pyt
         monkeypatch.setattr("sessions.summary.exact_quantiles._COMPACT_AT", compact_at)
         monkeypatch.setattr("sessions.summary.exact_quantiles._WHOLE_BELOW", whole_below)
         draw.shuffle(pairs)
-        values = Values()
+        values = ExactQuantiles()
         for value, count in pairs:
             if count == 1:
                 values.add((value,))
@@ -128,7 +128,7 @@ def test_weights_count_as_repeats_and_the_order_leaves_no_trace(monkeypatch: pyt
 def test_percentiles_on_few_samples_are_named_thin() -> None:
     thin = {}
     for n in (10, 11, 63, 64, 129, 130, 661, 662):
-        values = Values()
+        values = ExactQuantiles()
         values.add(range(n))
         thin[n] = values.described(1.0)["thin"]
     assert thin[10] == ["p50", "p90", "p95", "p99"]
@@ -139,6 +139,6 @@ def test_percentiles_on_few_samples_are_named_thin() -> None:
 
 
 def test_nothing_observed_is_none_throughout() -> None:
-    said = Values().described(1.0)
+    said = ExactQuantiles().described(1.0)
     assert said["count"] == 0
     assert [said[name] for name in ("mean", "p50", "p90", "p95", "p99", "min", "max")] == [None] * 7

@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from telemetry.parallel import Crew
+from telemetry.parallel import ThreadPerCall
 
 
 def test_everyone_is_asked_and_answers_by_place():
-    crew = Crew([lambda: "a", lambda: "b"], "crew")
+    crew = ThreadPerCall([lambda: "a", lambda: "b"], "crew")
     assert crew.ask(60) == ({0: "a", 1: "b"}, {}, set())
     assert crew.stop()
 
@@ -21,7 +21,7 @@ def test_one_that_blocks_costs_only_itself_is_not_asked_twice_and_its_answer_is_
         free.wait(60)
         return "late"
 
-    crew = Crew([lambda: "a", blocks, lambda: "c"], "crew")
+    crew = ThreadPerCall([lambda: "a", blocks, lambda: "c"], "crew")
     for _ in range(2):
         assert crew.ask(0.1) == ({0: "a", 2: "c"}, {}, {1})
     assert len(asked) == 1
@@ -40,7 +40,7 @@ def test_one_that_blocks_costs_only_itself_is_not_asked_twice_and_its_answer_is_
 
 def test_no_patience_asks_and_does_not_wait():
     free = threading.Event()
-    crew = Crew([lambda: free.wait(60)], "crew")
+    crew = ThreadPerCall([lambda: free.wait(60)], "crew")
     assert crew.ask(0) == ({}, {}, {0})
     free.set()
     assert crew.ask(60).late in ({0: True}, {})
@@ -50,7 +50,7 @@ def test_an_exception_is_raised_to_the_one_who_asks():
     def fails():
         raise RuntimeError("inside")
 
-    crew = Crew([fails], "crew")
+    crew = ThreadPerCall([fails], "crew")
     with pytest.raises(RuntimeError, match="inside"):
         crew.ask(60)
     with pytest.raises(RuntimeError, match="inside"):
@@ -58,7 +58,7 @@ def test_an_exception_is_raised_to_the_one_who_asks():
 
 
 def test_its_threads_end_with_it():
-    crew = Crew([lambda: 1] * 3, "short-lived crew")
+    crew = ThreadPerCall([lambda: 1] * 3, "short-lived crew")
     crew.ask(60)
     mine = [thread for thread in threading.enumerate() if thread.name.startswith("short-lived crew")]
     assert len(mine) == 3
@@ -80,7 +80,7 @@ def test_those_who_answer_quickly_are_asked_one_after_another(monkeypatch):
         at_once.pop()
         return 1
 
-    crew = Crew([ask] * 6, "test")
+    crew = ThreadPerCall([ask] * 6, "test")
     assert crew.ask(60).answers == dict.fromkeys(range(6), 1)
     assert most == [1] * 6
     crew.stop()

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from telemetry.server_processes import port_family, process_name
+from telemetry.server_processes import process_name, server_pids
 
 SERVER = """
 import socket, subprocess, sys
@@ -30,7 +30,7 @@ def test_the_listener_and_its_children_are_a_ports_family():
         [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         port, child = map(int, process.stdout.readline().split())
-        family = port_family(port)
+        family = server_pids(port)
         process.stdin.close()
     assert family == {process.pid, child}
 
@@ -39,7 +39,7 @@ def test_the_listener_and_its_children_are_a_ports_family():
 def test_a_port_on_which_nobody_listens_has_no_family():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert port_family(port) is None
+    assert server_pids(port) is None
 
 
 @needs_proc
@@ -49,7 +49,7 @@ def test_a_client_of_the_port_does_not_own_it():
     ) as process:
         port, _ = map(int, process.stdout.readline().split())
         with socket.create_connection(("127.0.0.1", port)):
-            family = port_family(port)
+            family = server_pids(port)
         process.stdin.close()
     assert os.getpid() not in family
 
@@ -82,12 +82,12 @@ def proc(tmp_path):
 
 
 def test_descendants_are_found_through_names_with_brackets(proc):
-    assert port_family(8000, proc) == {10, 11, 12}
+    assert server_pids(8000, proc) == {10, 11, 12}
 
 
 def test_a_listener_whose_files_may_not_be_read_is_not_guessed(proc):
     (proc / "10/fd/0").unlink()
-    assert port_family(8000, proc) is None
+    assert server_pids(8000, proc) is None
 
 
 def test_a_name_is_the_commands(proc):

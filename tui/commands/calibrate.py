@@ -12,7 +12,7 @@ from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line
 from tui.options.parser import Parser
 
 if TYPE_CHECKING:
-    from sessions.calibration.result import Step
+    from sessions.calibration.result import Trial
 
 EPILOG = """\
 The load worker of a run is pointed at a server of ours that writes down when it sent each token. The load
@@ -91,7 +91,7 @@ HEADER = (
 )
 
 
-def row(step: Step) -> str:
+def row(step: Trial) -> str:
     """One line of the table."""
     return (
         f"{step.events_per_s:8,.0f} {step.timing_error_p50_us:8.1f} {step.timing_error_p99_us:8.1f} "

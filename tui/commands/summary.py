@@ -58,11 +58,11 @@ def run(options: argparse.Namespace) -> int:
         from sessions.frame.session_view import SessionView
         from tui.draw.theme import charset_for
         from tui.report.charts import charts, whole
-        from tui.report.plotext_chart import Look
+        from tui.report.plotext_chart import Theme
 
-        look = Look(
+        theme = Theme(
             colour=terminal and not options.no_color and not os.environ.get("NO_COLOR"),
             braille=charset_for(sys.stdout.encoding, os.environ) == "braille",
         )
-        print("\n" + charts(whole(SessionView(directory)), summary["steps"], look), end="")
+        print("\n" + charts(whole(SessionView(directory)), summary["steps"], theme), end="")
     return OK

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tui.controls.session_source import Control
+from tui.controls.session_source import RunControl
 
 TIMEOUT_S = 5.0
 _REPLACEABLE = ("rate", "concurrency")
@@ -15,10 +15,10 @@ Answered = Callable[[Mapping[str, Any], str], None]
 """Called with a command and the error of its answer, one line; empty when it was obeyed."""
 
 
-class Outbox:
+class CommandQueue:
     """Started on a running event loop by the first `put`. `answered` is called on that loop."""
 
-    def __init__(self, control: Control, answered: Answered) -> None:
+    def __init__(self, control: RunControl, answered: Answered) -> None:
         self._control = control
         self._answered = answered
         self._waiting: list[Mapping[str, Any]] = []

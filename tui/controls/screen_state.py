@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
-from tui.draw.theme import Look
+from tui.draw.theme import Theme
 
 
 @dataclass(frozen=True)
-class Scene:
-    look: Look = field(default_factory=Look)
+class ScreenState:
+    theme: Theme = field(default_factory=Theme)
     playhead: Playhead = field(default_factory=Playhead)
     replay: bool = False
     """Opened on a session that was over; a live one that ends meanwhile is `ended`, not a replay."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from sessions.frame.schema import Frame
 
 
-class View(Protocol):
+class SessionSource(Protocol):
     """A session to look at. Every method returns at once; none waits for the run."""
 
     @property
@@ -30,7 +30,7 @@ class View(Protocol):
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, ending there."""
 
 
-class Control(Protocol):
+class RunControl(Protocol):
     """A running session's command line.
 
     Commands are `{"cmd": "rate", "rate_rps": x}`, `concurrency` with `concurrency`, `hold`, `resume`, `stop`,

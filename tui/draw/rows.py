@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 
-Run = tuple[str, str]
+Span = tuple[str, str]
 """Text and the role it is drawn in; the empty role is the terminal's own colours."""
-Row = list[Run]
+Row = list[Span]
 
 
-def width_of(row: Sequence[Run]) -> int:
+def width_of(row: Sequence[Span]) -> int:
     """Cells."""
     return sum(cell_len(text) for text, _ in row)
 
 
-def fitted(row: Sequence[Run], width: int) -> Row:
+def fitted(row: Sequence[Span], width: int) -> Row:
     """Exactly `width` cells: cut at the right, or padded with blanks."""
     out: Row = []
     left = width
@@ -36,7 +36,7 @@ def fitted(row: Sequence[Run], width: int) -> Row:
     return out
 
 
-def sliced(row: Sequence[Run], begin: int, end: int) -> Row:
+def sliced(row: Sequence[Span], begin: int, end: int) -> Row:
     """The cells from `begin` up to `end`; a wide character that is cut leaves a blank."""
     out: Row = []
     at = 0
@@ -53,7 +53,7 @@ def sliced(row: Sequence[Run], begin: int, end: int) -> Row:
     return out
 
 
-def spread(left: Sequence[Run], right: Sequence[Run], width: int) -> Row:
+def spread(left: Sequence[Span], right: Sequence[Span], width: int) -> Row:
     """`left` at the left edge, `right` at the right one; `left` is cut where they meet."""
     room = max(width - width_of(right), 0)
     return fitted([*fitted(left, room), *right], width)
@@ -64,7 +64,7 @@ class Field:
 
     __slots__ = ("rank", "runs")
 
-    def __init__(self, rank: int, *runs: Run) -> None:
+    def __init__(self, rank: int, *runs: Span) -> None:
         self.rank = rank
         self.runs = [run for run in runs if run[0]]
 

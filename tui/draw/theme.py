@@ -74,7 +74,7 @@ COLOURS = ("256", "16", "none")
 
 
 @dataclass(frozen=True)
-class Look:
+class Theme:
     """`charset` is `braille` or `ascii`, `colours` one of `COLOURS`."""
 
     charset: str = "braille"

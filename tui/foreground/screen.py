@@ -101,7 +101,7 @@ def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
     from sessions.store.directory import default_root, is_live
     from sessions.store.manifest import SessionError, read
-    from tui.report.text import verdict
+    from tui.report.text import outcome_of
 
     # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
     session = directory.name if directory.parent == default_root() else str(directory)
@@ -120,7 +120,7 @@ def after(directory: Path, left: str) -> int:
     except SessionError as error:
         raise CommandError(str(error)) from None
     if manifest.result:
-        print(verdict(manifest.result))
+        print(outcome_of(manifest.result))
     end = manifest.end
     return NOT_VALID if end is None else end.exit_code
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from tui.controls import keys
-from tui.controls.screen_state import Scene
-from tui.draw.rows import Field, Row, Run, chosen, fitted
+from tui.controls.screen_state import ScreenState
+from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import safe
 
 _ASCII_KEYS = {"↑↓": "kj", "←→": "<-/->"}
 
 
-def bottom(scene: Scene, width: int, *, live: bool) -> Row:
-    if scene.prompt is not None:
-        prompt = scene.prompt
+def bottom(screen_state: ScreenState, width: int, *, live: bool) -> Row:
+    if screen_state.prompt is not None:
+        prompt = screen_state.prompt
         text = prompt.text + " "
-        error: list[Run] = [("  " + safe(scene.notice, 120), "bad")] if scene.notice else []
-        hint: list[Run] = [] if error else [("   enter: apply  esc: cancel", "dim")]
+        error: list[Span] = [("  " + safe(screen_state.notice, 120), "bad")] if screen_state.notice else []
+        hint: list[Span] = [] if error else [("   enter: apply  esc: cancel", "dim")]
         return fitted(
             [
                 (f" {prompt.label} ", "prompt"),
@@ -27,7 +27,7 @@ def bottom(scene: Scene, width: int, *, live: bool) -> Row:
             ],
             width,
         )
-    if scene.quitting:
+    if screen_state.quitting:
         long = width >= 80
         return fitted(
             [
@@ -39,28 +39,30 @@ def bottom(scene: Scene, width: int, *, live: bool) -> Row:
             ],
             width,
         )
-    if scene.notice:
-        return fitted([(" " + safe(scene.notice, 200), "bad" if scene.notice_bad else "strong")], width)
-    return fitted([(" ", ""), *key_row(width - 1, scene, live=live)], width)
+    if screen_state.notice:
+        return fitted(
+            [(" " + safe(screen_state.notice, 200), "bad" if screen_state.notice_bad else "strong")], width
+        )
+    return fitted([(" ", ""), *key_row(width - 1, screen_state, live=live)], width)
 
 
-def _choice(key: str, words: str) -> list[Run]:
+def _choice(key: str, words: str) -> list[Span]:
     return [("  ", ""), (key, "key"), (" " + words, "dim")]
 
 
-def key_row(width: int, scene: Scene, *, live: bool) -> Row:
+def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
     fields = []
     shown = keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
     for rank, action in enumerate(shown):
         row = keys.action_row(action)
         name = keys.SHORT.get(action) or row.shown
-        if scene.look.ascii_only:
+        if screen_state.theme.ascii_only:
             name = _ASCII_KEYS.get(name, name)
         last = action in ("help", "quit")
         word = row.footer
-        if action == "hold" and scene.paused:
+        if action == "hold" and screen_state.paused:
             word = "resume"
-        elif action == "log" and scene.log:
+        elif action == "log" and screen_state.log:
             word = "lin"
         fields.append(Field(0 if last else rank + 1, (name, "key"), (" " + word, "dim")))
     return chosen(fields, width)

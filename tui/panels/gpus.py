@@ -9,9 +9,9 @@ import numpy as np
 from sessions.frame.schema import Frame, Gpu, Server
 from tui.draw import numbers
 from tui.draw.layout import Columns
-from tui.draw.rows import Field, Row, Run, chosen, fitted, width_of
+from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.text import fit, safe
-from tui.draw.theme import Look
+from tui.draw.theme import Theme
 from tui.panels.strip import named, strip
 from tui.plots.bars import area, bar
 from tui.plots.chart import Mark
@@ -38,11 +38,11 @@ def _tells_kv(server: Server) -> bool:
 
 
 def server(
-    frame: Frame, waiting: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+    frame: Frame, waiting: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
     said = frame.server
     full = said.kv_pct is not None and said.kv_pct >= KV_FULL_PCT
-    kv: list[Run] = [
+    kv: list[Span] = [
         ("KV ", "title"),
         (f"{numbers.whole(said.kv_pct)}%".rjust(4), "bad" if full else "server"),
     ]
@@ -57,9 +57,9 @@ def server(
     nothing = frame.offered * float("nan")
     series = nothing if said.waiting_series is None else said.waiting_series
     if not _tells_kv(said):
-        plot = area(series, waiting, at.plot, height, "server_fill", marks=marks, ascii_only=look.ascii_only)
+        plot = area(series, waiting, at.plot, height, "server_fill", marks=marks, ascii_only=theme.ascii_only)
         side = [chosen([Field(0, ("SERVER", "title")), running, waits, preempted], at.side - 1)]
-        return strip(plot.rows(), ticks(waiting, height, numbers.label), side, at, look)
+        return strip(plot.rows(), ticks(waiting, height, numbers.label), side, at, theme)
     first = area(
         nothing if said.kv is None else said.kv,
         PERCENT,
@@ -67,25 +67,27 @@ def server(
         1,
         "server_fill",
         marks=marks,
-        ascii_only=look.ascii_only,
+        ascii_only=theme.ascii_only,
     ).rows()
     if height < 2:
         fields = [Field(0, *kv), running, waits, preempted]
         gap = 2 if wide or not preempted.runs else 1
-        return named(first, "KV %", [chosen(fields, at.side - 1, gap=gap)], at, look)
-    meter = bar([(share, "bad" if full else "server_fill")], max(at.side - 12, 0), ascii_only=look.ascii_only)
+        return named(first, "KV %", [chosen(fields, at.side - 1, gap=gap)], at, theme)
+    meter = bar(
+        [(share, "bad" if full else "server_fill")], max(at.side - 12, 0), ascii_only=theme.ascii_only
+    )
     # Where both rows are too short for all of it, preemptions are told in place of the bar.
     beside = preempted.runs if preempted.runs and not wide else meter
-    rows = named(first, "KV %", [[*kv, ("  ", ""), *beside]], at, look)
+    rows = named(first, "KV %", [[*kv, ("  ", ""), *beside]], at, theme)
     below = area(
-        series, waiting, at.plot, height - 1, "server_fill", marks=marks, ascii_only=look.ascii_only
+        series, waiting, at.plot, height - 1, "server_fill", marks=marks, ascii_only=theme.ascii_only
     ).rows()
     fields = [Field(0, ("QUEUE ", "title"), *running.runs), waits, *([preempted] if wide else [])]
     side = [chosen(fields, at.side - 1)]
-    return rows + strip(below, ticks(waiting, height - 1, numbers.label), side, at, look)
+    return rows + strip(below, ticks(waiting, height - 1, numbers.label), side, at, theme)
 
 
-def gpus(frame: Frame, at: Columns, height: int, look: Look, marks: Sequence[Mark]) -> list[Row]:
+def gpus(frame: Frame, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
     """As rich as `height` allows: four rows a GPU, two, one, or two GPUs to a row."""
     if not frame.gpus:
         width = at.gutter + at.plot + at.side
@@ -94,11 +96,11 @@ def gpus(frame: Frame, at: Columns, height: int, look: Look, marks: Sequence[Mar
     count = len(frame.gpus)
     each = next((rows for rows in (4, 2, 1) if count * rows <= height), 0)
     if each:
-        drawn = [row for gpu in frame.gpus for row in _DRAWN[each](gpu, at, look, marks)]
+        drawn = [row for gpu in frame.gpus for row in _DRAWN[each](gpu, at, theme, marks)]
     else:
         width = at.gutter + at.plot + at.side
         shown = frame.gpus if (count + 1) // 2 <= height else frame.gpus[: 2 * height - 1]
-        halves = [_half(gpu, width // 2, look) for gpu in shown]
+        halves = [_half(gpu, width // 2, theme) for gpu in shown]
         if len(shown) < count:
             halves.append([(f"and {count - len(shown)} more GPUs", "dim")])
         halves += [[]] * (len(halves) % 2)
@@ -110,13 +112,13 @@ def gpus(frame: Frame, at: Columns, height: int, look: Look, marks: Sequence[Mar
 
 
 def _spark(
-    values: Series, scale: Scale, gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]
+    values: Series, scale: Scale, gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
-    return area(values, scale, at.plot, 1, _role(gpu), marks=marks, ascii_only=look.ascii_only).rows()
+    return area(values, scale, at.plot, 1, _role(gpu), marks=marks, ascii_only=theme.ascii_only).rows()
 
 
 def _role(gpu: Gpu) -> str:
-    return "thin" if gpu.stale or gpu.lost or gpu.aside else "gpu_fill"
+    return "thin" if gpu.stale or gpu.lost or gpu.excluded else "gpu_fill"
 
 
 def _power_scale(gpu: Gpu) -> Scale:
@@ -128,23 +130,23 @@ def name_of(gpu: Gpu) -> str:
     return label if ":" in label else f"GPU{label}"
 
 
-def _marked(gpu: Gpu, at: Columns, look: Look) -> str:
+def _marked(gpu: Gpu, at: Columns, theme: Theme) -> str:
     """With a dot before it where it serves the model and there is a cell to spare."""
     name = name_of(gpu)
-    return look.glyph("dot") + name if gpu.serving and len(name) + 1 < at.gutter else name
+    return theme.glyph("dot") + name if gpu.serving and len(name) + 1 < at.gutter else name
 
 
-def why_grey(gpu: Gpu) -> str:
+def dim_reason(gpu: Gpu) -> str:
     if gpu.lost:
         return "lost"
     if gpu.stale:
         return "no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old"
-    return gpu.aside
+    return gpu.excluded
 
 
-def _toned(gpu: Gpu, runs: list[Run]) -> list[Run]:
+def _toned(gpu: Gpu, runs: list[Span]) -> list[Span]:
     """Old figures, and GPUs that are no part of the load, are greyed; a word says why."""
-    why = why_grey(gpu)
+    why = dim_reason(gpu)
     if not why:
         return runs
     role = "bad" if gpu.lost else "warn" if gpu.stale else "dim"
@@ -154,7 +156,7 @@ def _toned(gpu: Gpu, runs: list[Run]) -> list[Run]:
 _SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE"), ("power cap", "PWR"))
 
 
-def _throttled(gpu: Gpu) -> Run:
+def _throttled(gpu: Gpu) -> Span:
     """`PWR 12%`: what holds the clocks down, and for how much of the time; empty when nothing does."""
     if not gpu.throttle and (gpu.throttled_pct or 0) < 1:
         return ("", "")
@@ -176,17 +178,17 @@ def _used(gpu: Gpu, *, unit: str) -> str:
     return f"{numbers.gib(gpu.memory_used_bytes)}/{numbers.gib(gpu.memory_total_bytes)}{unit}"
 
 
-def _short(gpu: Gpu, look: Look, room: int) -> list[Run]:
+def _short(gpu: Gpu, theme: Theme, room: int) -> list[Span]:
     """Utilisation, memory, power, heat and clock in one row, as many of them as `room` has cells for."""
-    clock: Run = (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
-    why = len(why_grey(gpu))
+    clock: Span = (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
+    why = len(dim_reason(gpu))
     runs = chosen(
         [
             Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")),
             *_activity(gpu)[: 2 if room >= 36 else 0],
             Field(1, (_used(gpu, unit="G").rjust(10 if room >= 26 else 6), "")),
             Field(2, (f"{numbers.whole(gpu.power_w)}W".rjust(5), "")),
-            Field(3, (f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", "")),
+            Field(3, (f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}", "")),
             Field(2, _throttled(gpu)),
             Field(4, clock),
         ],
@@ -196,36 +198,36 @@ def _short(gpu: Gpu, look: Look, room: int) -> list[Run]:
     return _toned(gpu, runs)
 
 
-def _half(gpu: Gpu, width: int, look: Look) -> list[Run]:
-    figures = _short(gpu, look, 26)
+def _half(gpu: Gpu, width: int, theme: Theme) -> list[Span]:
+    figures = _short(gpu, theme, 26)
     label = fit(name_of(gpu), 6)
     room = max(width - 6 - width_of(figures) - 2, 0)
-    spark = area(gpu.util, PERCENT, room, 1, _role(gpu), ascii_only=look.ascii_only).rows()
+    spark = area(gpu.util, PERCENT, room, 1, _role(gpu), ascii_only=theme.ascii_only).rows()
     return [(label, "label"), *(spark[0] if spark else []), (" ", ""), *figures]
 
 
-def _one(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
-    side = _short(gpu, look, at.side - 1)
-    return named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _marked(gpu, at, look), [side], at, look)
+def _one(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
+    side = _short(gpu, theme, at.side - 1)
+    return named(_spark(gpu.util, PERCENT, gpu, at, theme, marks), _marked(gpu, at, theme), [side], at, theme)
 
 
-def _two(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
+def _two(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
     wide = at.side >= 36
-    why = len(why_grey(gpu))
+    why = len(dim_reason(gpu))
     room = at.side - 1 - (why + 1 if why else 0)
     activity = _activity(gpu)
-    util: list[Run] = [("util ", "label"), (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
+    util: list[Span] = [("util ", "label"), (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
     # Where SM activity is read, utilisation says little beside it.
     fields = [Field(0 if gpu.sm_pct is None else 5, *util), *activity]
     memory = _used(gpu, unit=" GiB" if wide else "G")
     said = chosen(fields, room - len(memory) - (5 if gpu.sm_pct is None else 2), gap=2 if wide else 1)
-    label: list[Run] = [("  mem ", "label")] if gpu.sm_pct is None else [("  ", "")]
+    label: list[Span] = [("  mem ", "label")] if gpu.sm_pct is None else [("  ", "")]
     above = _toned(gpu, [*said, *label, (memory, "")])
     power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}"
     below = chosen(
         [
             Field(0, (f"{power} W".rjust(9), "gpu")),
-            Field(2, (f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}", "")),
+            Field(2, (f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}", "")),
             Field(1, _throttled(gpu)),
             Field(3, (f"{numbers.whole(gpu.sm_clock_mhz)}{' ' if wide else ''}MHz", "dim")),
             *_traffic(gpu),
@@ -233,11 +235,13 @@ def _two(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
         at.side - 1,
         gap=2 if wide else 1,
     )
-    if why_grey(gpu):
+    if dim_reason(gpu):
         below = [(text, "thin") for text, _ in below]
-    rows = named(_spark(gpu.util, PERCENT, gpu, at, look, marks), _marked(gpu, at, look), [above], at, look)
+    rows = named(
+        _spark(gpu.util, PERCENT, gpu, at, theme, marks), _marked(gpu, at, theme), [above], at, theme
+    )
     return rows + named(
-        _spark(gpu.power, _power_scale(gpu), gpu, at, look, marks), "power", [below], at, look
+        _spark(gpu.power, _power_scale(gpu), gpu, at, theme, marks), "power", [below], at, theme
     )
 
 
@@ -250,17 +254,17 @@ def _traffic(gpu: Gpu) -> list[Field]:
     ]
 
 
-def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]:
+def _four(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
     room = max(at.side - 25, 0)
-    role, grey = _role(gpu), bool(why_grey(gpu))
+    role, grey = _role(gpu), bool(dim_reason(gpu))
     total = gpu.memory_total_bytes or 0
 
     def share(part: float | None, whole: float | None) -> float | None:
         return part / whole if part is not None and whole else None
 
-    def metered(name: str, text: str, parts: list[tuple[float | None, str]]) -> list[Run]:
-        runs: list[Run] = [(name.ljust(6), "label"), (fit(text, 16), "thin" if grey else "")]
-        return [*runs, (" ", ""), *bar(parts, room, ascii_only=look.ascii_only)]
+    def metered(name: str, text: str, parts: list[tuple[float | None, str]]) -> list[Span]:
+        runs: list[Span] = [(name.ljust(6), "label"), (fit(text, 16), "thin" if grey else "")]
+        return [*runs, (" ", ""), *bar(parts, room, ascii_only=theme.ascii_only)]
 
     reserved = share(gpu.memory_reserved_bytes, total)
     memory = [(share(gpu.memory_used_bytes, total), role)]
@@ -268,9 +272,9 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
         memory.append((reserved, "reserved"))
     util = share(gpu.util_pct, 100.0)
     power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)} W"
-    busy: list[Run] = metered("util", f"{numbers.whole(gpu.util_pct)}%", [(util, role)])
+    busy: list[Span] = metered("util", f"{numbers.whole(gpu.util_pct)}%", [(util, role)])
     if gpu.sm_pct is not None:
-        tensor: Run = ("" if gpu.tensor_pct is None else f"tensor {gpu.tensor_pct:.0f}%", "")
+        tensor: Span = ("" if gpu.tensor_pct is None else f"tensor {gpu.tensor_pct:.0f}%", "")
         shares = [
             Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "")),
             *_activity(gpu),
@@ -278,8 +282,8 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
         ]
         busy = [("util".ljust(6), "label"), *_thin(chosen(shares, at.side - 7), grey)]
     memory_c = "" if gpu.memory_temperature_c is None else f"mem {gpu.memory_temperature_c:.0f}"
-    degrees = f"{numbers.whole(gpu.temperature_c)}{look.glyph('degree')}"
-    why = why_grey(gpu)
+    degrees = f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}"
+    why = dim_reason(gpu)
     last = chosen(
         [
             Field(0, (why, "bad" if gpu.lost else "warn" if gpu.stale else "dim")),
@@ -292,7 +296,7 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
         ],
         at.side - 7,
     )
-    sides: list[list[Run]] = [
+    sides: list[list[Span]] = [
         busy,
         metered("mem", _used(gpu, unit=" GiB"), memory),
         metered("power", power, [(share(gpu.power_w, gpu.power_limit_w), role)]),
@@ -301,13 +305,15 @@ def _four(gpu: Gpu, at: Columns, look: Look, marks: Sequence[Mark]) -> list[Row]
     scales = (PERCENT, PERCENT, _power_scale(gpu), CELSIUS)
     series = (gpu.util, gpu.memory_pct, gpu.power, gpu.temperature)
     rows: list[Row] = []
-    for i, name in enumerate((_marked(gpu, at, look), "memory" if at.gutter > 7 else "mem", "power", "temp")):
-        rows += named(_spark(series[i], scales[i], gpu, at, look, marks), name, [sides[i]], at, look)
+    for i, name in enumerate(
+        (_marked(gpu, at, theme), "memory" if at.gutter > 7 else "mem", "power", "temp")
+    ):
+        rows += named(_spark(series[i], scales[i], gpu, at, theme, marks), name, [sides[i]], at, theme)
     return rows
 
 
-def _thin(runs: list[Run], grey: bool) -> list[Run]:
+def _thin(runs: list[Span], grey: bool) -> list[Span]:
     return [(text, "thin") for text, _ in runs] if grey else runs
 
 
-_DRAWN: dict[int, Callable[[Gpu, Columns, Look, Sequence[Mark]], list[Row]]] = {1: _one, 2: _two, 4: _four}
+_DRAWN: dict[int, Callable[[Gpu, Columns, Theme, Sequence[Mark]], list[Row]]] = {1: _one, 2: _two, 4: _four}

@@ -6,16 +6,16 @@ from rich.cells import cell_len
 
 from sessions.bottleneck.rules import OF_MEANS
 from sessions.frame.schema import Frame
-from tui.controls.screen_state import Scene
+from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
-from tui.draw.rows import Field, Row, Run, chosen, spread, width_of
+from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
 
-def header(frame: Frame, scene: Scene, width: int) -> Row:
-    right = _where_we_are(frame, scene)
+def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
+    right = _where_we_are(frame, screen_state)
     name = safe(frame.session, 40)
     left = chosen(
         [
@@ -30,36 +30,36 @@ def header(frame: Frame, scene: Scene, width: int) -> Row:
     return spread(left, right, width)
 
 
-def _where_we_are(frame: Frame, scene: Scene) -> list[Run]:
-    head, look = scene.playhead, scene.look
+def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
+    head, theme = screen_state.playhead, screen_state.theme
     clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0))
     state = safe(frame.state, 12)
     if frame.live and head.following:
-        shown: list[Run] = [
-            (f"{look.glyph('dot')} LIVE", "ok"),
+        shown: list[Span] = [
+            (f"{theme.glyph('dot')} LIVE", "ok"),
             (" ", ""),
             (state, _STATE_ROLES.get(state, "")),
         ]
         if frame.unreachable_since_ns is not None:
             lost_s = max(frame.at_ns - frame.unreachable_since_ns, 0) // 1_000_000_000
             shown[2] = (f"server unreachable {lost_s} s", "bad")
-        if scene.silent_s >= 3:
-            shown.append((f" no data for {scene.silent_s:.0f} s", "bad"))
+        if screen_state.silent_s >= 3:
+            shown.append((f" no data for {screen_state.silent_s:.0f} s", "bad"))
         return [*shown, (f"  {clock}", "strong")]
     whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0))
-    playing = look.glyph("play" if head.playing else "pause")
+    playing = theme.glyph("play" if head.playing else "pause")
     if frame.live:
         behind_ns = frame.last_ns - frame.at_ns
         behind = f"-{behind_ns / 1e9:.2f}s" if behind_ns < 1e9 else numbers.clock(-behind_ns, hours=False)
         return [
-            *([("now paused  ", "warn")] if scene.paused else []),
+            *([("now paused  ", "warn")] if screen_state.paused else []),
             (f" LIVE {behind} ", "badge_live"),
             (f" {playing} {head.speed:g}x  ", "strong"),
             (clock, "strong"),
         ]
-    gone: list[Run] = [("server unreachable  ", "bad")] if frame.unreachable_since_ns is not None else []
-    badge = "REPLAY" if scene.replay else "KILLED" if state == "killed" else "ENDED"
-    role = "badge_replay" if scene.replay else "badge_ended"
+    gone: list[Span] = [("server unreachable  ", "bad")] if frame.unreachable_since_ns is not None else []
+    badge = "REPLAY" if screen_state.replay else "KILLED" if state == "killed" else "ENDED"
+    role = "badge_replay" if screen_state.replay else "badge_ended"
     return [
         *gone,
         (f" {badge} ", role),
@@ -69,20 +69,20 @@ def _where_we_are(frame: Frame, scene: Scene) -> list[Run]:
     ]
 
 
-def load(frame: Frame, scene: Scene, width: int) -> Row:
+def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """Offered and achieved, what is under way, what came of it."""
     if frame.closed_loop:
-        offered: list[Run] = [("CONCURRENCY ", "label"), (numbers.whole(frame.concurrency), "offered")]
+        offered: list[Span] = [("CONCURRENCY ", "label"), (numbers.whole(frame.concurrency), "offered")]
     else:
         offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered"), (" rps", "label")]
-    if scene.asked:
-        offered.append((f" ({scene.asked} asked)", "warn"))
+    if screen_state.asked:
+        offered.append((f" ({screen_state.asked} asked)", "warn"))
     # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
-    sent: list[Run] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
+    sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop:
         sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
     sent.append(("/s", "label"))
-    errors: list[Run] = [
+    errors: list[Span] = [
         ("errors ", "label"),
         (numbers.count(frame.failed), "bad" if frame.failed else "dim"),
     ]

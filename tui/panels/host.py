@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sessions.frame.schema import Frame, Host
 from tui.draw import numbers
-from tui.draw.rows import Field, Row, Run, chosen, fitted
+from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import safe
 
 BUSY_PCT = 90.0
@@ -37,11 +37,11 @@ def _watts(watts: float | None) -> str:
     return f"{watts:.0f} W" if watts < 9999.5 else f"{watts / 1000:.1f} kW"
 
 
-def _per_token(frame: Frame) -> list[Run]:
+def _per_token(frame: Frame) -> list[Span]:
     joules = frame.power.j_per_token
     if frame.power.watts is None:
         return []
-    said: list[Run] = [(" integrated", "dim")] if frame.power.integrated else []
+    said: list[Span] = [(" integrated", "dim")] if frame.power.integrated else []
     if joules is not None:
         said.append((f"  {numbers.three(joules)} J/token", ""))
     if frame.power.gpus > 1:

@@ -8,8 +8,8 @@ from sessions.frame.schema import Band as LatencyBand
 from sessions.frame.schema import Stat
 from tui.draw import numbers
 from tui.draw.layout import Columns
-from tui.draw.rows import Row, Run
-from tui.draw.theme import Look
+from tui.draw.rows import Row, Span
+from tui.draw.theme import Theme
 from tui.panels.strip import strip
 from tui.plots.chart import Band, Line, Mark, chart, with_labels
 from tui.plots.scale import Scale, ticks
@@ -27,11 +27,11 @@ def latency(
     scale: Scale,
     at: Columns,
     height: int,
-    look: Look,
+    theme: Theme,
     *,
     marks: Sequence[Mark] = (),
     labels: Mapping[int, tuple[Sequence[str], str]] | None = None,
-    more: Sequence[Sequence[Run]] = (),
+    more: Sequence[Sequence[Span]] = (),
     server: Stat | None = None,
 ) -> list[Row]:
     """`server` is the same as the server sees it: the difference is network and client. `labels` are written
@@ -49,12 +49,12 @@ def latency(
         at.plot,
         height,
         marks=marks,
-        ascii_only=look.ascii_only,
+        ascii_only=theme.ascii_only,
     )
     rows = grid.rows()
     if rows and labels:
         rows[0] = with_labels(rows[0], labels, at.plot)
-    return strip(rows, named, table(title, recent, run, recent_s, at.side, more, server), at, look)
+    return strip(rows, named, table(title, recent, run, recent_s, at.side, more, server), at, theme)
 
 
 def table(
@@ -63,12 +63,12 @@ def table(
     run: Stat,
     recent_s: float,
     width: int,
-    more: Sequence[Sequence[Run]] = (),
+    more: Sequence[Sequence[Span]] = (),
     server: Stat | None = None,
-) -> list[list[Run]]:
+) -> list[list[Span]]:
     """The legend and the figures: the last seconds, as the server sees them, and the whole run."""
     name, cell = table_cells(width)
-    head: list[Run] = [(title[:name].ljust(name), "title")]
+    head: list[Span] = [(title[:name].ljust(name), "title")]
     head += [(quantile.rjust(cell), quantile) for quantile in QUANTILES]
     rows = [
         head,
@@ -89,8 +89,8 @@ def table_cells(width: int) -> tuple[int, int]:
     )
 
 
-def _figures(label: str, stat: Stat, name: int, cell: int) -> list[Run]:
-    row: list[Run] = [(label.ljust(name), "label")]
+def _figures(label: str, stat: Stat, name: int, cell: int) -> list[Span]:
+    row: list[Span] = [(label.ljust(name), "label")]
     for quantile, value in zip(QUANTILES, (stat.p50_ms, stat.p95_ms, stat.p99_ms), strict=True):
         thin = quantile in stat.thin and value is not None
         text = ("" if value is None else sign(stat, quantile)) + numbers.ms(value, short=cell < 8)

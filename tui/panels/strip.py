@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from sessions.frame.schema import ChartMark, Frame
 from tui.draw.layout import Columns
-from tui.draw.rows import Row, Run, fitted
+from tui.draw.rows import Row, Span, fitted
 from tui.draw.text import fit_tail
-from tui.draw.theme import Look
+from tui.draw.theme import Theme
 from tui.plots.chart import Mark
 
 _WEIGHTS = ("note", "state", "limit", "warning", "load", "mark", "error", "end")
@@ -17,31 +17,31 @@ _FAINT = ("state", "note", "limit")
 
 
 def strip(
-    plot: Sequence[Row], labels: Mapping[int, str], side: Sequence[Sequence[Run]], at: Columns, look: Look
+    plot: Sequence[Row], labels: Mapping[int, str], side: Sequence[Sequence[Span]], at: Columns, theme: Theme
 ) -> list[Row]:
     """Rows of the whole width. `labels` are by row; a row without one shows the bare axis."""
     out: list[Row] = []
     for i, cells in enumerate(plot):
         label = labels.get(i, "")
         text = fit_tail(label, at.gutter - 1).rjust(at.gutter - 1)
-        edge = look.glyph("tick" if label else "wall")
+        edge = theme.glyph("tick" if label else "wall")
         numbers = side[i] if i < len(side) else ()
         out.append([(text + edge, "axis"), *fitted(cells, at.plot), *fitted([(" ", ""), *numbers], at.side)])
     return out
 
 
 def named(
-    plot: Sequence[Row], name: str, side: Sequence[Sequence[Run]], at: Columns, look: Look
+    plot: Sequence[Row], name: str, side: Sequence[Sequence[Span]], at: Columns, theme: Theme
 ) -> list[Row]:
     """A strip whose scale is known from its name (a share of 100 %): the name stands in the gutter."""
-    rows = strip(plot, {}, side, at, look)
+    rows = strip(plot, {}, side, at, theme)
     if rows:
         text = fit_tail(name, at.gutter - 1).rjust(at.gutter - 1)
-        rows[0] = [(text, "label"), (look.glyph("wall"), "axis"), *rows[0][1:]]
+        rows[0] = [(text, "label"), (theme.glyph("wall"), "axis"), *rows[0][1:]]
     return rows
 
 
-def marks_of(frame: Frame, width: int, look: Look) -> list[Mark]:
+def marks_of(frame: Frame, width: int, theme: Theme) -> list[Mark]:
     """The vertical lines, by column of a plot of this width; the newest slot is its last column."""
     out = []
     for mark in sorted(

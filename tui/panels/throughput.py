@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sessions.frame.schema import Frame
 from tui.draw import numbers
 from tui.draw.layout import Columns
-from tui.draw.rows import Field, Row, Run, chosen
-from tui.draw.theme import Look
+from tui.draw.rows import Field, Row, Span, chosen
+from tui.draw.theme import Theme
 from tui.panels.strip import strip
 from tui.plots.bars import area
 from tui.plots.chart import Line, Mark
@@ -16,18 +16,20 @@ from tui.plots.scale import Scale, Series, ticks
 
 
 def rate(
-    frame: Frame, scale: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+    frame: Frame, scale: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
     """Offered as a line over the area of what was sent: where they part, the client or the cap held back."""
-    side: list[list[Run]]
+    side: list[list[Span]]
     offered = numbers.whole(frame.concurrency) if frame.closed_loop else numbers.rate(frame.rate_rps)
     word = "concurrency" if frame.closed_loop else "offered"
-    sent: list[Run] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
+    sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop and height > 1:
         sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
-    done: list[Run] = [("done ", "label"), (numbers.rate(frame.completed_rps), "")]
+    done: list[Span] = [("done ", "label"), (numbers.rate(frame.completed_rps), "")]
     if height == 1:
-        plot = area(frame.achieved, scale, at.plot, 1, "tokens_fill", marks=marks, ascii_only=look.ascii_only)
+        plot = area(
+            frame.achieved, scale, at.plot, 1, "tokens_fill", marks=marks, ascii_only=theme.ascii_only
+        )
         side = [chosen([Field(0, ("REQ/S", "title")), Field(1, *sent), Field(2, *done)], at.side - 1, gap=1)]
     else:
         plot = area(
@@ -38,16 +40,16 @@ def rate(
             "tokens_fill",
             marks=marks,
             line=Line(frame.offered, "offered", "="),
-            ascii_only=look.ascii_only,
+            ascii_only=theme.ascii_only,
         )
         side = [[("REQ/S  ", "title"), (f"{word} ", "label"), (offered, "offered")]]
-        indent: Run = ("       ", "")
+        indent: Span = ("       ", "")
         side.append(chosen([Field(0, indent, *sent), Field(1, *done)], at.side - 1, gap=2))
-    return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, look)
+    return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, theme)
 
 
 def tokens(
-    frame: Frame, scale: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+    frame: Frame, scale: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
     joules = frame.power.j_per_token
     fields = [
@@ -55,26 +57,26 @@ def tokens(
         Field(2, ("out", "label")),
         Field(1, ("" if joules is None else f" {numbers.three(joules)} J/tok", "dim")),
     ]
-    side: list[list[Run]] = [chosen(fields, at.side - 1, gap=1)]
-    return _filled(frame.output_tokens, "tokens_fill", scale, side, at, height, look, marks)
+    side: list[list[Span]] = [chosen(fields, at.side - 1, gap=1)]
+    return _filled(frame.output_tokens, "tokens_fill", scale, side, at, height, theme, marks)
 
 
 def in_flight(
-    frame: Frame, scale: Scale, at: Columns, height: int, look: Look, marks: Sequence[Mark]
+    frame: Frame, scale: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
-    side: list[list[Run]] = [[("IN FLIGHT ", "title"), (numbers.count(frame.in_flight), "flight")]]
-    return _filled(frame.in_flight_series, "flight_fill", scale, side, at, height, look, marks)
+    side: list[list[Span]] = [[("IN FLIGHT ", "title"), (numbers.count(frame.in_flight), "flight")]]
+    return _filled(frame.in_flight_series, "flight_fill", scale, side, at, height, theme, marks)
 
 
 def _filled(
     values: Series,
     role: str,
     scale: Scale,
-    side: list[list[Run]],
+    side: list[list[Span]],
     at: Columns,
     height: int,
-    look: Look,
+    theme: Theme,
     marks: Sequence[Mark],
 ) -> list[Row]:
-    plot = area(values, scale, at.plot, height, role, marks=marks, ascii_only=look.ascii_only)
-    return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, look)
+    plot = area(values, scale, at.plot, height, role, marks=marks, ascii_only=theme.ascii_only)
+    return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, theme)

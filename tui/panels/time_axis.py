@@ -7,13 +7,13 @@ from textwrap import wrap
 from rich.cells import cell_len
 
 from sessions.frame.schema import ChartMark, Frame
-from tui.controls.screen_state import Scene
+from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import window_label
 from tui.draw import numbers
 from tui.draw.layout import Columns
-from tui.draw.rows import Row, Run, fitted
+from tui.draw.rows import Row, Span, fitted
 from tui.draw.text import fit, safe
-from tui.draw.theme import Look
+from tui.draw.theme import Theme
 from tui.panels.strip import column_of
 
 _INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -26,10 +26,10 @@ _SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
 _WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end"}
 
 
-def axis(frame: Frame, scene: Scene, at: Columns) -> Row:
+def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
     """Time since the load began, at whole multiples, so that a label moves with the data."""
-    look = scene.look
-    cells = [look.glyph("floor")] * at.plot
+    theme = screen_state.theme
+    cells = [theme.glyph("floor")] * at.plot
     interval_s = next(
         (s for s in _INTERVALS_S if s * 1_000_000_000 >= _LABEL_CELLS * frame.slot_ns), _INTERVALS_S[-1]
     )
@@ -37,13 +37,13 @@ def axis(frame: Frame, scene: Scene, at: Columns) -> Row:
     start_ns = frame.start_ns + (frame.slots - at.plot) * frame.slot_ns - frame.first_ns
     t_ns = max(-(-start_ns // interval_ns), 0) * interval_ns
     while frame.slot_ns > 0 and (column := (t_ns - start_ns) // frame.slot_ns) < at.plot:
-        text = look.glyph("axis_tick") + numbers.clock(t_ns, hours=False)
+        text = theme.glyph("axis_tick") + numbers.clock(t_ns, hours=False)
         if column + len(text) <= at.plot:
             cells[column : column + len(text)] = list(text)
         t_ns += interval_ns
-    hz = f"  {scene.ui_hz:g} fps" if scene.ui_hz < 10 else ""
-    span = f" window {window_label(scene.window_s)}  {'log' if scene.log else 'linear'}{hz}"
-    corner = look.glyph("corner").rjust(at.gutter)
+    hz = f"  {screen_state.ui_hz:g} fps" if screen_state.ui_hz < 10 else ""
+    span = f" window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
+    corner = theme.glyph("corner").rjust(at.gutter)
     return [(corner + "".join(cells), "axis"), *fitted([(span, "dim")], at.side)]
 
 
@@ -64,37 +64,37 @@ def mark_labels(frame: Frame, width: int) -> dict[int, tuple[tuple[str, ...], st
     return {column: text for column, text in out.items() if column < width}
 
 
-def events(frame: Frame, height: int, width: int, look: Look, *, whole: bool = False) -> list[Row]:
+def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
     """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
     happened = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
     rows: list[Row] = []
     for mark in reversed(happened):
         if not (room := height - len(rows)):
             break
-        said = _event(mark, frame, width, look, whole)
+        said = _event(mark, frame, width, theme, whole)
         # Where there is no room for all its words, their beginning tells more than their end.
-        rows = (said if len(said) <= room else _event(mark, frame, width, look, whole=False)) + rows
+        rows = (said if len(said) <= room else _event(mark, frame, width, theme, whole=False)) + rows
     if not rows and height:
         rows = [fitted([("  no events yet", "dim")], width)]
     return rows + [fitted([], width)] * (height - len(rows))
 
 
-def _event(mark: ChartMark, frame: Frame, width: int, look: Look, whole: bool) -> list[Row]:
+def _event(mark: ChartMark, frame: Frame, width: int, theme: Theme, whole: bool) -> list[Row]:
     when = numbers.clock(mark.t_ns - frame.first_ns, hours=False)
     word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
     label, room = safe(mark.label, 300).removeprefix("limit: ") or "-", width - _EVENT_CELLS
     characters = max(room if cell_len(label) == len(label) else room // 2, 1)  # one may take two cells
     lines = (wrap(label, characters) if whole else []) or [label]
     role = "" if mark.kind != "error" else "bad"
-    first: Row = [(f" {when:>7} ", "dim"), (f"{look.glyph('mark')} {word:<7} ", f"mark_{mark.kind}")]
+    first: Row = [(f" {when:>7} ", "dim"), (f"{theme.glyph('mark')} {word:<7} ", f"mark_{mark.kind}")]
     out = [[*first, (fit(lines[0], room), role)]]
     out += [[(" " * _EVENT_CELLS, ""), (line, role)] for line in lines[1:]]
     return [fitted(row, width) for row in out]
 
 
-def scrub(frame: Frame, scene: Scene, width: int) -> Row:
+def scrub(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """The whole run as a bar: played part, head, marks."""
-    look = scene.look
+    theme = screen_state.theme
     whole_ns = max(frame.last_ns - frame.first_ns, 1)
     begin, end = "00:00 ", " " + numbers.clock(whole_ns, hours=False)
     room = max(width - len(begin) - len(end) - 2, 1)
@@ -103,13 +103,13 @@ def scrub(frame: Frame, scene: Scene, width: int) -> Row:
         return min(max((t_ns - frame.first_ns) * room // whole_ns, 0), room - 1)
 
     head = place(frame.at_ns)
-    cells: list[Run] = [
-        (look.glyph("done" if i < head else "rest"), "p50" if i < head else "axis") for i in range(room)
+    cells: list[Span] = [
+        (theme.glyph("done" if i < head else "rest"), "p50" if i < head else "axis") for i in range(room)
     ]
     for mark in frame.marks:
         if mark.kind in ("load", "mark", "error", "warning"):
-            cells[place(mark.t_ns)] = (look.glyph("mark"), f"mark_{mark.kind}")
-    cells[head] = (look.glyph("head"), "strong")
+            cells[place(mark.t_ns)] = (theme.glyph("mark"), f"mark_{mark.kind}")
+    cells[head] = (theme.glyph("head"), "strong")
     row: Row = [(" " + begin, "dim")]
     for text, role in cells:
         if row[-1][1] == role:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sessions.frame.schema import Band, Frame, Series
 from sessions.frame.session_view import SessionView
-from tui.report.plotext_chart import Curve, Look, chart
+from tui.report.plotext_chart import Curve, Theme, chart
 
 SLOTS = 70
 LEAST_SLOT_NS = 1_000_000_000
@@ -26,7 +26,7 @@ def whole(view: SessionView) -> Frame:
     return view.frame(view.last_ns, span_ns, slots)
 
 
-def charts(frame: Frame, steps: Sequence[Mapping[str, Any]], look: Look) -> str:
+def charts(frame: Frame, steps: Sequence[Mapping[str, Any]], theme: Theme) -> str:
     """All charts of a run, a blank line between them; ends with a line break.
 
     `frame` is the whole run, `steps` are the summary's: the run cut where its load changed.
@@ -35,14 +35,14 @@ def charts(frame: Frame, steps: Sequence[Mapping[str, Any]], look: Look) -> str:
     drawn = []
     for name, band in (("TTFT from due", frame.ttft), (itl, frame.itl)):
         title = f"{name}, ms, over time: p50 below, p99 above"
-        drawn.append(chart(title, "seconds", _over_time(frame, band), look, joined=True))
+        drawn.append(chart(title, "seconds", _over_time(frame, band), theme, joined=True))
     load = "concurrency" if frame.closed_loop else "offered_rps"
     if len({step[load] for step in steps}) > 1:
         x_label = "concurrency" if frame.closed_loop else "requests per second"
         over = "over concurrency" if frame.closed_loop else "over the offered rate"
         for name, key in (("TTFT from due", "ttft"), (itl, "chunk_gap" if frame.itl_is_chunk_gap else "itl")):
             title = f"{name}, ms, {over}"
-            drawn.append(chart(title, x_label, _over_load(steps, load, key), look, joined=False))
+            drawn.append(chart(title, x_label, _over_load(steps, load, key), theme, joined=False))
     return "\n\n".join(drawn) + "\n"
 
 

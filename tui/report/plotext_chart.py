@@ -24,7 +24,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Look:
+class Theme:
     """What the terminal can show."""
 
     width: int = 80
@@ -33,7 +33,7 @@ class Look:
 
 
 def chart(
-    title: str, x_label: str, curves: Sequence[Curve], look: Look, *, joined: bool, height: int = 14
+    title: str, x_label: str, curves: Sequence[Curve], theme: Theme, *, joined: bool, height: int = 14
 ) -> str:
     """A chart from zero upwards, or one line saying that there is nothing to draw.
 
@@ -44,7 +44,7 @@ def chart(
         return f"{title}: nothing was measured"
     plt.clear_figure()
     plt.theme("clear")
-    plt.plotsize(look.width, height)
+    plt.plotsize(theme.width, height)
     plt.title(title)
     plt.xlabel(x_label)
     top = ceiling(highest)
@@ -52,17 +52,17 @@ def chart(
     ticks = [top * quarter / 4 for quarter in range(5)]
     plt.yticks(ticks, [f"{tick:g}" for tick in ticks])
     for i, curve in enumerate(curves):
-        lines = joined and look.braille
-        marker = "braille" if lines else POINTS[look.braille][i % 3]
+        lines = joined and theme.braille
+        marker = "braille" if lines else POINTS[theme.braille][i % 3]
         # Lines of braille look alike without colours: there the title has to tell them apart.
-        label = curve.label if look.colour or not lines else None
-        colour = COLOURS[i % len(COLOURS)] if look.colour else "default"
+        label = curve.label if theme.colour or not lines else None
+        colour = COLOURS[i % len(COLOURS)] if theme.colour else "default"
         draw = plt.plot if joined else plt.scatter
         draw(list(curve.xs), list(curve.ys), marker=marker, color=colour, label=label)
     text = str(plt.build())
-    if not look.colour:
+    if not theme.colour:
         text = plt.uncolorize(text)
-    text = text if look.braille else text.translate(ASCII)
+    text = text if theme.braille else text.translate(ASCII)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 

@@ -37,12 +37,12 @@ def render(summary: Summary) -> str:
         _limits(summary.get("limits") or []),
         _errors(summary.get("errors") or {}),
         _notes(summary.get("notes") or []),
-        verdict(summary),
+        outcome_of(summary),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def verdict(summary: Summary) -> str:
+def outcome_of(summary: Summary) -> str:
     """`valid`, or why not, a reason a line."""
     if summary.get("valid"):
         return "valid"

@@ -15,11 +15,11 @@ from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
-from tui.controls.session_source import Control, View
+from tui.controls.session_source import RunControl, SessionSource
 from tui.draw.text import safe
-from tui.draw.theme import Look, charset_for, colours_for
+from tui.draw.theme import Theme, charset_for, colours_for
 from tui.screens.canvas import Canvas
-from tui.screens.session import LiveScreen
+from tui.screens.session import SessionScreen
 from tui.screens.terminal import RATES_HZ, HangUpWatch, Meter, Pace, queued_writes
 
 
@@ -33,8 +33,8 @@ class TtftopApp(App[str]):
 
     def __init__(
         self,
-        view: View,
-        control: Control | None,
+        view: SessionSource,
+        control: RunControl | None,
         *,
         title: str = "",
         charset: str | None = None,
@@ -47,7 +47,7 @@ class TtftopApp(App[str]):
         self.theme = "ansi-dark"
         self.title = safe(title, 80)
         encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
-        self._look = Look(
+        self._theme = Theme(
             charset=charset or charset_for(encoding, os.environ),
             colours=colours_for(self.console.color_system, no_color),
         )
@@ -56,7 +56,7 @@ class TtftopApp(App[str]):
         self._watch: HangUpWatch | None = None
 
     def get_default_screen(self) -> Screen[None]:
-        return LiveScreen(self._view, self._control, self._look, self.leave, self._clock)
+        return SessionScreen(self._view, self._control, self._theme, self.leave, self._clock)
 
     def on_mount(self) -> None:
         self.set_interval(1.0 / RATES_HZ[0], self._tick)
@@ -72,7 +72,7 @@ class TtftopApp(App[str]):
 
     def _tick(self) -> None:
         screen = self.screen_stack[0] if self.screen_stack else None
-        if not isinstance(screen, LiveScreen) or not screen.is_mounted:
+        if not isinstance(screen, SessionScreen) or not screen.is_mounted:
             return
         if self._gone():
             self.leave("gone")
@@ -110,7 +110,7 @@ class TtftopApp(App[str]):
     async def action_quit(self) -> None:
         """ctrl+q, which Textual binds above every screen."""
         screen = self.screen_stack[0]
-        if isinstance(screen, LiveScreen):
+        if isinstance(screen, SessionScreen):
             screen.act("quit")
             screen.tick(self._pace.hz)
 
@@ -123,8 +123,8 @@ class TtftopApp(App[str]):
 
 
 def run_screen(
-    view: View,
-    control: Control | None,
+    view: SessionSource,
+    control: RunControl | None,
     *,
     title: str = "",
     charset: str | None = None,

@@ -13,25 +13,25 @@ from textual.widget import Widget
 
 from tui.draw.rows import Row, fitted
 from tui.draw.text import masked
-from tui.draw.theme import Look, in_ascii
+from tui.draw.theme import Theme, in_ascii
 
 
 class Canvas(Widget, can_focus=False):
     """Draws the rows last given to `show`. Text is never taken for markup, nor for orders to the terminal."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._rows: list[Row] = []
-        self.look = look
+        self.theme = theme
 
     @property
-    def look(self) -> Look:
-        return self._look
+    def theme(self) -> Theme:
+        return self._theme
 
-    @look.setter
-    def look(self, look: Look) -> None:
-        self._look = look
-        self._styles_of: dict[str, Style] = look.styles()
+    @theme.setter
+    def theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self._styles_of: dict[str, Style] = theme.styles()
 
     @property
     def text(self) -> list[str]:
@@ -58,7 +58,7 @@ class Canvas(Widget, can_focus=False):
         return changed
 
     def _clean(self, row: Row) -> Row:
-        if self._look.ascii_only:
+        if self._theme.ascii_only:
             return [(in_ascii(masked(text)), role) for text, role in row]
         return [(masked(text), role) for text, role in row]
 

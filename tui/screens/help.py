@@ -6,7 +6,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from tui.draw.theme import Look
+from tui.draw.theme import Theme
 from tui.screens.canvas import Canvas
 from tui.views.help import help_rows
 
@@ -14,15 +14,15 @@ from tui.views.help import help_rows
 class HelpScreen(Screen[None]):
     """Any key goes back. The run and its screen go on beneath."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
 
     def compose(self) -> ComposeResult:
-        yield Canvas(self._look)
+        yield Canvas(self._theme)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one(Canvas).show(help_rows(event.size.width, event.size.height, self._look))
+        self.query_one(Canvas).show(help_rows(event.size.width, event.size.height, self._theme))
 
     def on_key(self, event: events.Key) -> None:
         event.stop()

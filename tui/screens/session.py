@@ -15,17 +15,17 @@ from textual.screen import Screen
 
 from sessions.frame.schema import Frame
 from tui.controls import keys
-from tui.controls.command_queue import Outbox
+from tui.controls.command_queue import CommandQueue
 from tui.controls.load_keys import LoadKeys
 from tui.controls.playhead import Playhead, next_mark_ns, previous_mark_ns
 from tui.controls.prompt import Prompt, parsed_concurrency, parsed_rate
-from tui.controls.screen_state import Scene
-from tui.controls.session_source import Control, View
+from tui.controls.screen_state import ScreenState
+from tui.controls.session_source import RunControl, SessionSource
 from tui.controls.time_window import WINDOWS_S, column_ns, window_label
 from tui.draw.layout import columns_for, slices_for
 from tui.draw.paged_axis import PAGE, paged
 from tui.draw.rows import sliced
-from tui.draw.theme import Look
+from tui.draw.theme import Theme
 from tui.plots.scale import Scale
 from tui.screens.canvas import Canvas
 from tui.screens.help import HelpScreen
@@ -50,27 +50,27 @@ _STOPS = ("load", "mark", "limit", "warning", "error")
 """Events to which `n` and `N` go."""
 
 
-class LiveScreen(Screen[None]):
+class SessionScreen(Screen[None]):
     """`clock` gives seconds that never run backwards; `leave` ends the app with how the person left."""
 
     def __init__(
         self,
-        view: View,
-        control: Control | None,
-        look: Look,
+        view: SessionSource,
+        control: RunControl | None,
+        theme: Theme,
         leave: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._view = view
-        self._outbox = None if control is None else Outbox(control, self._answered)
+        self._commands = None if control is None else CommandQueue(control, self._answered)
         self._leave = leave
         self._clock = clock
         _read(view, clock)
         self._was_live, self._read_ns = view.live, view.last_ns
         # What is over is shown whole, from its end: what came of it is seen at once, and play begins it anew.
-        self._scene = Scene(
-            look=look,
+        self._scene = ScreenState(
+            theme=theme,
             playhead=Playhead(at_ns=view.last_ns, following=view.live),
             replay=control is None and not view.live,
             window_s=WINDOW_S if view.live else None,
@@ -83,7 +83,7 @@ class LiveScreen(Screen[None]):
         self._news_s = clock()
 
     @property
-    def scene(self) -> Scene:
+    def screen_state(self) -> ScreenState:
         return self._scene
 
     def compose(self) -> ComposeResult:
@@ -91,7 +91,7 @@ class LiveScreen(Screen[None]):
         with Horizontal():
             edges = slices_for(self.app.size.width, PAGE)
             for begin, end in pairwise(edges):
-                canvas = Canvas(self._scene.look)
+                canvas = Canvas(self._scene.theme)
                 canvas.styles.width = max(end - begin, 0)
                 yield canvas
 
@@ -109,7 +109,7 @@ class LiveScreen(Screen[None]):
         if news or not view.live:
             self._news_s = now_s
         playhead = self._advanced(now_s)
-        scene = replace(
+        screen_state = replace(
             self._scene,
             playhead=playhead,
             ui_hz=ui_hz,
@@ -117,10 +117,10 @@ class LiveScreen(Screen[None]):
             asked=self._load.asked(),
             paused=view.live and self._load.was_paused(),
         )
-        if scene.notice and now_s >= self._notice_until_s and scene.prompt is None:
-            scene = replace(scene, notice="", notice_bad=False)
-        self._scene = scene
-        drawn = (self.size, replace(scene, playhead=replace(scene.playhead, moved_s=None)))
+        if screen_state.notice and now_s >= self._notice_until_s and screen_state.prompt is None:
+            screen_state = replace(screen_state, notice="", notice_bad=False)
+        self._scene = screen_state
+        drawn = (self.size, replace(screen_state, playhead=replace(screen_state.playhead, moved_s=None)))
         if news or drawn != self._drawn:
             self._draw()
             self._drawn = drawn
@@ -140,19 +140,19 @@ class LiveScreen(Screen[None]):
         width, height = self.size
         if not width or not height:
             return
-        view, scene = self._view, self._scene
+        view, screen_state = self._view, self._scene
         plot = columns_for(width).plot
-        at_ns = scene.playhead.at_ns
+        at_ns = screen_state.playhead.at_ns
         # Of a window that spans the run, the columns stay where they are wherever the playhead is.
-        slot_ns = column_ns(scene.window_s, view.last_ns - view.first_ns, plot)
+        slot_ns = column_ns(screen_state.window_s, view.last_ns - view.first_ns, plot)
         frame = paged(view.frame(at_ns, slot_ns * plot, plot))
-        if scene.playhead.following:
+        if screen_state.playhead.following:
             self._load.seen(frame)
         self._frame = frame
-        scene = replace(self._scene, asked=self._load.asked())
-        self._scene = scene
-        self._scales = scales_for(frame, scene, self._scales)
-        rows = compose(frame, scene, self._scales, width, height)
+        screen_state = replace(self._scene, asked=self._load.asked())
+        self._scene = screen_state
+        self._scales = scales_for(frame, screen_state, self._scales)
+        rows = compose(frame, screen_state, self._scales, width, height)
         edges = slices_for(width, PAGE)
         for canvas, begin, end in zip(self.query(Canvas), edges, edges[1:], strict=False):
             canvas.styles.width = end - begin
@@ -192,7 +192,7 @@ class LiveScreen(Screen[None]):
 
     def act(self, action: str) -> None:
         """Does what the key table names `action`."""
-        if action in _LOAD_ACTIONS and (self._outbox is None or not self._view.live):
+        if action in _LOAD_ACTIONS and (self._commands is None or not self._view.live):
             over = "a replay" if self._scene.replay else "a run that has ended"
             self._say(
                 f"{over} takes no marks" if action == "mark" else f"the load of {over} cannot be changed"
@@ -205,8 +205,8 @@ class LiveScreen(Screen[None]):
             _ACTIONS[action](self)
 
     def _send(self, command: Mapping[str, Any]) -> None:
-        if self._outbox is not None:
-            self._outbox.put(command)
+        if self._commands is not None:
+            self._commands.put(command)
 
     def _answered(self, command: Mapping[str, Any], error: str) -> None:
         if error:
@@ -325,10 +325,10 @@ class LiveScreen(Screen[None]):
         self._scene = replace(self._scene, details=not self._scene.details)
 
     def _help(self) -> None:
-        self.app.push_screen(HelpScreen(self._scene.look))
+        self.app.push_screen(HelpScreen(self._scene.theme))
 
     def _quit(self) -> None:
-        if self._view.live and self._outbox is not None:
+        if self._view.live and self._commands is not None:
             self._scene = replace(self._scene, quitting=True)
         else:
             self._leave("detached" if self._view.live else "quit")
@@ -345,28 +345,28 @@ class LiveScreen(Screen[None]):
             self._scene = replace(self._scene, quitting=False)
 
 
-def _read(view: View, clock: Callable[[], float], for_s: float = 0.3) -> None:
+def _read(view: SessionSource, clock: Callable[[], float], for_s: float = 0.3) -> None:
     """What was recorded before the screen opened; the ticks read on where that is too much at once."""
     until_s = clock() + for_s
     while view.poll() and clock() < until_s:
         pass
 
 
-_ACTIONS: dict[str, Callable[[LiveScreen], None]] = {
-    "load_exact": LiveScreen._exact,
-    "hold": LiveScreen._hold,
-    "play": LiveScreen._play,
-    "stop": LiveScreen._stop,
-    "mark": LiveScreen._ask_mark,
+_ACTIONS: dict[str, Callable[[SessionScreen], None]] = {
+    "load_exact": SessionScreen._exact,
+    "hold": SessionScreen._hold,
+    "play": SessionScreen._play,
+    "stop": SessionScreen._stop,
+    "mark": SessionScreen._ask_mark,
     "to_start": lambda screen: screen._seek(screen._view.first_ns),
     "to_end": lambda screen: screen._seek(screen._view.last_ns),
     "slower": lambda screen: screen._pace(-1),
     "faster": lambda screen: screen._pace(1),
     "next_mark": lambda screen: screen._mark_after(True),
     "previous_mark": lambda screen: screen._mark_after(False),
-    "window": LiveScreen._window,
-    "log": LiveScreen._log,
-    "details": LiveScreen._details,
-    "help": LiveScreen._help,
-    "quit": LiveScreen._quit,
+    "window": SessionScreen._window,
+    "log": SessionScreen._log,
+    "details": SessionScreen._details,
+    "help": SessionScreen._help,
+    "quit": SessionScreen._quit,
 }

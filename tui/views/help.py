@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tui.controls.keys import HELP_ROWS
-from tui.draw.rows import Row, Run, fitted
-from tui.draw.theme import Look
+from tui.draw.rows import Row, Span, fitted
+from tui.draw.theme import Theme
 
 _READING: tuple[tuple[str, str], ...] = (
     ("TTFT", "time to first token, counted from when the request was due"),
@@ -16,11 +16,11 @@ _READING: tuple[tuple[str, str], ...] = (
 )
 
 
-def help_rows(width: int, height: int, look: Look) -> list[Row]:
-    entries: list[list[Run]] = []
+def help_rows(width: int, height: int, theme: Theme) -> list[Row]:
+    entries: list[list[Span]] = []
     for row in HELP_ROWS:
         shown = row.shown
-        if look.ascii_only:
+        if theme.ascii_only:
             for arrow, word in (("↑", "up"), ("↓", "down"), ("←", "left"), ("→", "right")):
                 shown = shown.replace(arrow, word)
         where = "" if row.where == "both" else f" ({row.where})"
@@ -43,5 +43,5 @@ def help_rows(width: int, height: int, look: Look) -> list[Row]:
     return (head + body + [fitted([], width)] * height)[:height]
 
 
-def _at(entries: list[list[Run]], index: int) -> list[Run]:
+def _at(entries: list[list[Span]], index: int) -> list[Span]:
     return entries[index] if index < len(entries) else []

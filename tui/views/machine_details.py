@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sessions.frame.schema import Frame, Gpu, Server, Stat
 from tui.draw import numbers
-from tui.draw.rows import Field, Row, Run, chosen, fitted, width_of
+from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.text import safe
-from tui.draw.theme import Look
+from tui.draw.theme import Theme
 from tui.panels import gpus as machines
 from tui.panels import host as node
 from tui.report.figures import sign
@@ -18,7 +18,7 @@ _TITLE, _GAP = 8, 3
 """Cells of a row's title, and between its fields."""
 
 
-def detail(frame: Frame, width: int, height: int, look: Look) -> list[Row]:
+def detail(frame: Frame, width: int, height: int, theme: Theme) -> list[Row]:
     """At most `height` rows: server and hosts first, being few; then GPUs, in as many rows as they take or,
     where that is too much, in three each, or two; the last row counts those that are left out."""
     head = [*_server(frame.server, frame.recent_s, width), *_hosts(frame, width)]
@@ -31,12 +31,12 @@ def detail(frame: Frame, width: int, height: int, look: Look) -> list[Row]:
             )
         )
     room = height - len(head)
-    rows = [row for gpu in frame.gpus for row in _whole(gpu, width, look)]
+    rows = [row for gpu in frame.gpus for row in _whole(gpu, width, theme)]
     shown = len(frame.gpus)
     if len(rows) > room:
         each = _ROWS_A_GPU if shown * _ROWS_A_GPU <= room else 2
         shown = shown if shown * each <= room else max((room - 1) // each, 0)
-        rows = [row for gpu in frame.gpus[:shown] for row in _gpu(gpu, width, look, each)]
+        rows = [row for gpu in frame.gpus[:shown] for row in _gpu(gpu, width, theme, each)]
     if shown < len(frame.gpus):
         rows.append(fitted([(f" and {len(frame.gpus) - shown} more GPUs", "dim")], width))
     if not frame.gpus:
@@ -95,9 +95,9 @@ def _hosts(frame: Frame, width: int) -> list[Row]:
     ]
 
 
-def _whole(gpu: Gpu, width: int, look: Look) -> list[Row]:
+def _whole(gpu: Gpu, width: int, theme: Theme) -> list[Row]:
     """In as many rows as it takes."""
-    return _wrapped(machines.name_of(gpu), [*_fields(gpu, look), _processes(gpu)], width)
+    return _wrapped(machines.name_of(gpu), [*_fields(gpu, theme), _processes(gpu)], width)
 
 
 def _wrapped(title: str, groups: Sequence[Sequence[Field]], width: int) -> list[Row]:
@@ -116,9 +116,9 @@ def _wrapped(title: str, groups: Sequence[Sequence[Field]], width: int) -> list[
     return [_row("" if i else title, line, width) for i, line in enumerate(lines)]
 
 
-def _gpu(gpu: Gpu, width: int, look: Look, rows: int) -> list[Row]:
+def _gpu(gpu: Gpu, width: int, theme: Theme, rows: int) -> list[Row]:
     """In three rows or two, without what has no room there."""
-    name, (what, does, held) = machines.name_of(gpu), _fields(gpu, look)
+    name, (what, does, held) = machines.name_of(gpu), _fields(gpu, theme)
     if rows == _ROWS_A_GPU:
         return [_row(name, what, width), _row("", does, width), _row("", held, width)]
     return [_row(name, [*does[:6], *what[3:5]], width), _row("", [*held, *does[6:]], width)]
@@ -134,14 +134,14 @@ def _processes(gpu: Gpu) -> list[Field]:
     return [Field(3, ("computing there:", "label")), *said]
 
 
-def _fields(gpu: Gpu, look: Look) -> tuple[list[Field], list[Field], list[Field]]:
+def _fields(gpu: Gpu, theme: Theme) -> tuple[list[Field], list[Field], list[Field]]:
     """What it is and for whom, what it does, and what holds it back."""
-    why = machines.why_grey(gpu)
+    why = machines.dim_reason(gpu)
     what = [
         Field(0, (safe(gpu.name, 40) or "GPU", "strong")),
         Field(1, (f"MIG {safe(gpu.mig, 16)}" if gpu.mig else "", "")),
         Field(2, ("unified memory" if gpu.unified_memory else "", "dim")),
-        Field(0, (f"{look.glyph('dot')} serves the model" if gpu.serving else "", "ok")),
+        Field(0, (f"{theme.glyph('dot')} serves the model" if gpu.serving else "", "ok")),
         Field(0, (why, "bad" if gpu.lost else "warn" if gpu.stale else "dim")),
         Field(3, (f"sample {gpu.age_s:.1f} s old" if gpu.age_s is not None and not gpu.stale else "", "dim")),
     ]
@@ -165,8 +165,8 @@ def _fields(gpu: Gpu, look: Look) -> tuple[list[Field], list[Field], list[Field]
     most = "" if gpu.sm_clock_max_mhz is None else f"/{gpu.sm_clock_max_mhz:.0f}"
     held = [
         _field(0, "held back by", slowed, role="warn"),
-        _field(0, "temp", numbers.whole(gpu.temperature_c), look.glyph("degree")),
-        _field(1, "memory", numbers.whole(gpu.memory_temperature_c), look.glyph("degree")),
+        _field(0, "temp", numbers.whole(gpu.temperature_c), theme.glyph("degree")),
+        _field(1, "memory", numbers.whole(gpu.memory_temperature_c), theme.glyph("degree")),
         _field(1, "SM clock", clock if clock == numbers.NONE else clock + most, "MHz"),
         _field(2, "memory clock", numbers.whole(gpu.memory_clock_mhz), "MHz"),
     ]
@@ -182,5 +182,5 @@ def _toned(fields: list[Field], why: str) -> list[Field]:
     return [Field(field.rank, *_grey(field.runs)) for field in fields] if why else fields
 
 
-def _grey(runs: list[Run]) -> list[Run]:
+def _grey(runs: list[Span]) -> list[Span]:
     return [(text, "thin") for text, _ in runs]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from sessions.frame.schema import Frame
-from tui.controls.screen_state import Scene
+from tui.controls.screen_state import ScreenState
 from tui.draw import layout, numbers
 from tui.draw.layout import Columns, Shape
-from tui.draw.rows import Row, Run, fitted
+from tui.draw.rows import Row, Span, fitted
 from tui.panels import footer as bottom
 from tui.panels import gpus as machines
 from tui.panels import header, latency
@@ -33,9 +33,9 @@ def too_small(width: int, height: int) -> list[Row]:
     return [fitted([(text, "")], width), *([fitted([], width)] * (height - 1))][:height]
 
 
-def scales_for(frame: Frame, scene: Scene, previous: Scales) -> dict[str, Scale]:
+def scales_for(frame: Frame, screen_state: ScreenState, previous: Scales) -> dict[str, Scale]:
     """The scale of every chart, grown from the ones drawn last."""
-    at_ns, log = frame.at_ns, scene.log
+    at_ns, log = frame.at_ns, screen_state.log
     wanted = {
         "ttft": ((frame.ttft.p50, frame.ttft.p95, frame.ttft.p99), log, 1000.0 if log else 1.0),
         "itl": ((frame.itl.p50, frame.itl.p95, frame.itl.p99), log, 100.0 if log else 1.0),
@@ -54,25 +54,25 @@ def scales_for(frame: Frame, scene: Scene, previous: Scales) -> dict[str, Scale]
     }
 
 
-def shape_of(frame: Frame, scene: Scene) -> Shape:
+def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
     return Shape(
         gpus=len(frame.gpus),
         gpu_note=bool(frame.gpu_note),
         server=machines.server_strips(frame.server),
         node=node.says_anything(frame),
-        scrub=not (frame.live and scene.playhead.following),
+        scrub=not (frame.live and screen_state.playhead.following),
     )
 
 
-def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int) -> list[Row]:
+def compose(frame: Frame, screen_state: ScreenState, scales: Scales, width: int, height: int) -> list[Row]:
     """Exactly `height` rows of exactly `width` cells."""
     if width < layout.LEAST_WIDTH or height < layout.LEAST_HEIGHT:
         return too_small(width, height)
-    if scene.details:
-        return _detailed(frame, scene, width, height)
-    rows_of = layout.rows_for(height, shape_of(frame, scene))
-    at, look = layout.columns_for(width), scene.look
-    marks = marks_of(frame, at.plot, look)
+    if screen_state.details:
+        return _detailed(frame, screen_state, width, height)
+    rows_of = layout.rows_for(height, shape_of(frame, screen_state))
+    at, theme = layout.columns_for(width), screen_state.theme
+    marks = marks_of(frame, at.plot, theme)
     labels = time.mark_labels(frame, at.plot)
     flows: dict[str, Callable[..., list[Row]]] = {
         "rate": flow.rate,
@@ -87,12 +87,12 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
         if not rows:
             continue
         if name in gaps:
-            gap = area(none, machines.PERCENT, at.plot, 1, "", marks=marks, ascii_only=look.ascii_only)
-            out += strip(gap.rows(), {}, [], at, look)
+            gap = area(none, machines.PERCENT, at.plot, 1, "", marks=marks, ascii_only=theme.ascii_only)
+            out += strip(gap.rows(), {}, [], at, theme)
         if name == "header":
-            out.append(header.header(frame, scene, width))
+            out.append(header.header(frame, screen_state, width))
         elif name == "load":
-            out.append(header.load(frame, scene, width))
+            out.append(header.load(frame, screen_state, width))
         elif name == "limit":
             out.append(header.limit(frame, width))
         elif name == "ttft":
@@ -105,7 +105,7 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
                 scales["ttft"],
                 at,
                 rows,
-                look,
+                theme,
                 marks=marks,
                 labels=labels,
                 more=_send_lag(frame, at),
@@ -123,49 +123,53 @@ def compose(frame: Frame, scene: Scene, scales: Scales, width: int, height: int)
                 scales["itl"],
                 at,
                 rows,
-                look,
+                theme,
                 marks=marks,
                 more=_per_chunk(frame, at),
                 server=frame.server.itl,
             )
         elif name in flows:
-            out += flows[name](frame, scales[name], at, rows, look, marks)
+            out += flows[name](frame, scales[name], at, rows, theme, marks)
         elif name == "server":
-            out += machines.server(frame, scales["waiting"], at, rows, look, marks)
+            out += machines.server(frame, scales["waiting"], at, rows, theme, marks)
         elif name == "gpus":
-            out += machines.gpus(frame, at, rows, look, marks)
+            out += machines.gpus(frame, at, rows, theme, marks)
         elif name == "node":
             out.append(node.node(frame, width))
         elif name == "axis":
-            out.append(time.axis(frame, scene, at))
-    out += time.events(frame, rows_of["events"], width, look)
+            out.append(time.axis(frame, screen_state, at))
+    out += time.events(frame, rows_of["events"], width, theme)
     if rows_of["scrub"]:
-        out.append(time.scrub(frame, scene, width))
-    out.append(bottom.bottom(scene, width, live=frame.live))
+        out.append(time.scrub(frame, screen_state, width))
+    out.append(bottom.bottom(screen_state, width, live=frame.live))
     return [fitted(row, width) for row in out]
 
 
-def _detailed(frame: Frame, scene: Scene, width: int, height: int) -> list[Row]:
-    above = [header.header(frame, scene, width), header.load(frame, scene, width), header.limit(frame, width)]
-    below = [bottom.bottom(scene, width, live=frame.live)]
-    if shape_of(frame, scene).scrub:
-        below.insert(0, time.scrub(frame, scene, width))
+def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) -> list[Row]:
+    above = [
+        header.header(frame, screen_state, width),
+        header.load(frame, screen_state, width),
+        header.limit(frame, width),
+    ]
+    below = [bottom.bottom(screen_state, width, live=frame.live)]
+    if shape_of(frame, screen_state).scrub:
+        below.insert(0, time.scrub(frame, screen_state, width))
     room = height - len(above) - len(below)
-    said = detail.detail(frame, width, room, scene.look)
+    said = detail.detail(frame, width, room, screen_state.theme)
     left = room - len(said)
-    happened = time.events(frame, left - 1, width, scene.look, whole=True) if left > 1 else []
+    happened = time.events(frame, left - 1, width, screen_state.theme, whole=True) if left > 1 else []
     rows = [*above, *said, *([[]] if left else []), *happened, *below]
     return [fitted(row, width) for row in rows]
 
 
-def _send_lag(frame: Frame, at: Columns) -> list[list[Run]]:
+def _send_lag(frame: Frame, at: Columns) -> list[list[Span]]:
     stat = frame.send_lag_recent
     name, cell = latency.table_cells(at.side)
     figures = (stat.p50_ms, stat.p95_ms, stat.p99_ms)
     return [[("send lag".ljust(name), "label"), *((numbers.ms(v).rjust(cell), "dim") for v in figures)]]
 
 
-def _per_chunk(frame: Frame, at: Columns) -> list[list[Run]]:
+def _per_chunk(frame: Frame, at: Columns) -> list[list[Span]]:
     if frame.tokens_per_chunk is None:
         return []
     name, cell = latency.table_cells(at.side)

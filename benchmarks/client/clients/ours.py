@@ -19,12 +19,20 @@ from loadgen.endpoints import ENDPOINTS
 from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
-from loadgen.worker_config import Address, ClosedLoad, Finish, OpenLoad, Plan, PromptPlan, RequestTemplate
+from loadgen.worker_config import (
+    Address,
+    ClosedLoad,
+    Finish,
+    OpenLoad,
+    PromptPlan,
+    RequestTemplate,
+    WorkerConfig,
+)
 from loadgen.workload.synthetic import prompt
 from sessions.worker.process import new_loop, quiet_garbage
 
 
-def body_of(plan: Plan, index: int) -> bytes:
+def body_of(plan: WorkerConfig, index: int) -> bytes:
     template = plan.template
     return ENDPOINTS[template.endpoint].body(
         template.fields,
@@ -34,7 +42,7 @@ def body_of(plan: Plan, index: int) -> bytes:
     )
 
 
-def errors_ns(plan: Plan, port: int, requests: list[Request]) -> list[int]:
+def errors_ns(plan: WorkerConfig, port: int, requests: list[Request]) -> list[int]:
     """Reported time of each token minus the server's time of its send, from the records alone."""
     sends = sends_of(port)
     errors = []
@@ -49,7 +57,7 @@ def errors_ns(plan: Plan, port: int, requests: list[Request]) -> list[int]:
     return errors
 
 
-async def run(plan: Plan, port: int, records: list[bytes], ticks: list[Tick]) -> None:
+async def run(plan: WorkerConfig, port: int, records: list[bytes], ticks: list[Tick]) -> None:
     """`records` are packed, as a worker packs them for its journal: it keeps no objects of them either."""
     loop = asyncio.get_running_loop()
     clock = MonotonicClock(plan.origin_ns)
@@ -80,7 +88,7 @@ def main() -> None:
     args = arguments()
     if args.seconds is not None:
         args.requests = due_count(args.arrivals, args.rate, args.seconds)
-    plan = Plan(
+    plan = WorkerConfig(
         worker=0,
         workers=1,
         origin_ns=monotonic_ns(),

@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from loadgen.endpoints import ENDPOINTS, OK_FINISH, Reading, Usage
+from loadgen.endpoints import ENDPOINTS, OK_FINISH, EventContent, Usage
 from loadgen.endpoints.sse import SseParser
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-def said(reading: Reading) -> str:
+def said(reading: EventContent) -> str:
     """A reading in a few signs: T a token, T3 three, R reasoning, then what else the event told."""
     signs = [("R" if reading.reasoning else "T") if reading.bears_token else "-"]
     if reading.tokens is not None:

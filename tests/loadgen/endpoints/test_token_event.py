@@ -1,7 +1,7 @@
-"""The recogniser of usual events and the full decoder agree, whatever the bytes.
+"""The recogniser of token events and the full decoder agree, whatever the bytes.
 
 Streams are built of events that real servers send, mutated in place, and cut anywhere. The same stream goes
-through a flight as it is and through one whose endpoint recognises nothing, so that every event is decoded in
+through a request as it is and through one whose endpoint recognises nothing, so that every event is decoded in
 full: records and counts must be the same.
 """
 
@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from loadgen.endpoints import ENDPOINTS, Endpoint
 from loadgen.endpoints.event import ANSWER
 from loadgen.endpoints.sse import SseParser
-from loadgen.endpoints.token_event import usual_events
+from loadgen.endpoints.token_event import token_events
 from loadgen.records import Request, Tick
-from loadgen.worker.counters import Tally
-from tests.loadgen.worker.made_requests import Landed, flight_of, gained
+from loadgen.worker.counters import Counters
+from tests.loadgen.worker.made_requests import Landed, gained, in_flight_request
 
 VLLM = (
     b'{"id":"cmpl-8f2","object":"text_completion","created":1763700000,"model":"m","choices":[{"index":0,'
@@ -82,8 +82,8 @@ PIECES += [
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
-    usual = draw(st.sampled_from([VLLM, CHAT, VLLM_COUNTED]))
-    events = draw(st.lists(st.one_of(st.just(usual), st.sampled_from(EVENTS)), min_size=1, max_size=8))
+    token_event = draw(st.sampled_from([VLLM, CHAT, VLLM_COUNTED]))
+    events = draw(st.lists(st.one_of(st.just(token_event), st.sampled_from(EVENTS)), min_size=1, max_size=8))
     stream = bytearray(b"".join(b"data: " + event + b"\n\n" for event in events))
     if draw(st.booleans()):
         # white space where JSON allows it and an event stream may not
@@ -119,7 +119,7 @@ def attack(*events: bytes) -> bytes:
 @example(attack(CHAT.replace(b'"a"', b'"a","reasoning":5')), "chat")
 def test_what_is_called_usual_is_one_token_of_an_answer_to_the_full_decoder(stream: bytes, name: str) -> None:
     endpoint = ENDPOINTS[name]
-    events, size = usual_events(endpoint.usual, stream)
+    events, size = token_events(endpoint.token_event, stream)
     parser = SseParser()
     parser.feed(b":\n")  # so that no byte order mark may come any more
     full = parser.feed(stream[:size])
@@ -132,15 +132,15 @@ def refuse(lines: bytes) -> NoReturn:
     raise msgspec.DecodeError("nothing is usual")
 
 
-def flown(endpoint: Endpoint, reads: list[bytes], counted: bool) -> tuple[Request, Tick]:
-    tally = Tally()
-    flight = flight_of(endpoint, tally, Landed(), chunk_counts=counted)
-    flight.on_sent(10)
-    flight.on_headers(20, 200, [(b"content-type", b"text/event-stream")])
+def flown(endpoint: Endpoint, reads: list[bytes], counted_token_event: bool) -> tuple[Request, Tick]:
+    counters = Counters()
+    request = in_flight_request(endpoint, counters, Landed(), chunk_counts=counted_token_event)
+    request.on_sent(10)
+    request.on_headers(20, 200, [(b"content-type", b"text/event-stream")])
     for number, read in enumerate(reads, 1):
-        flight.on_body(number * 1_234_567, read, True)
-    flight.on_end(99_000_000_000)
-    return flight.record, gained(tally)
+        request.on_body(number * 1_234_567, read, True)
+    request.on_end(99_000_000_000)
+    return request.record, gained(counters)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -151,13 +151,13 @@ def flown(endpoint: Endpoint, reads: list[bytes], counted: bool) -> tuple[Reques
     st.booleans(),
 )
 def test_a_flight_records_the_same_with_the_recogniser_and_without(
-    stream: bytes, places: list[int], name: str, counted: bool
+    stream: bytes, places: list[int], name: str, counted_token_event: bool
 ) -> None:
     edges = [0, *sorted(min(place, len(stream)) for place in places), len(stream)]
     reads = [stream[a:b] for a, b in itertools.pairwise(edges) if a < b]
     endpoint = ENDPOINTS[name]
-    full = replace(endpoint, usual=refuse, counted=refuse)
-    assert flown(endpoint, reads, counted) == flown(full, reads, counted)
+    full = replace(endpoint, token_event=refuse, counted_token_event=refuse)
+    assert flown(endpoint, reads, counted_token_event) == flown(full, reads, counted_token_event)
 
 
 @pytest.mark.parametrize("name", ["completions", "chat"])
@@ -166,7 +166,7 @@ def test_usual_events_are_recognised_and_the_end_of_a_response_is_left(name: str
     stream = (b"data: " + USUAL[name] + b"\n\n") * events
     tail = b'data: {"choices":[],"usage":{"prompt_tokens":1}}\n\ndata: [DONE]\n\n'
     for end in (b"", tail, b"data: {"):
-        found, size = usual_events(ENDPOINTS[name].usual, stream + end)
+        found, size = token_events(ENDPOINTS[name].token_event, stream + end)
         assert (len(found), size) == (events, len(stream))
 
 
@@ -175,7 +175,7 @@ def test_counted_events_are_recognised_and_counted() -> None:
         b"data: " + VLLM_COUNTED.replace(b'completion_tokens":1', b'completion_tokens":%d' % n) + b"\n\n"
         for n in range(1, 51)
     )
-    assert len(usual_events(ENDPOINTS["completions"].counted, stream)[0]) == 50
+    assert len(token_events(ENDPOINTS["completions"].counted_token_event, stream)[0]) == 50
     record, tick = flown(ENDPOINTS["completions"], [stream[:300], stream[300:], b"data: [DONE]\n\n"], True)
     assert (record.chunks, record.output_tokens, record.input_tokens) == (50, 50, 8)
     assert (tick.output_tokens, sum(tick.itl[1::2])) == (50, 49)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from loadgen.probe.probe import probe
-from loadgen.probe.result import Probed
+from loadgen.probe.result import ProbeResult
 from loadgen.target.url import Target
 
 
 async def short_probe(
     target: Target, *, model: str | None = None, endpoint: Literal["auto", "completions"] = "completions"
-) -> Probed:
+) -> ProbeResult:
     return await probe(
         target,
         None,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadgen.probe.attempts import WISHED, Attempt, NoContext, NoModel, after, ways
+from loadgen.probe.attempts import WISHED, Attempt, NoContext, NoModel, first_attempts, next_attempt
 
 IDS = Attempt("completions", "ids")
 CHAT = Attempt("chat", "text")
@@ -78,7 +78,7 @@ CASES: list[tuple[Attempt, int, str, Attempt | None]] = [
 def test_a_refusal_leads_to_the_next_attempt(
     attempt: Attempt, status: int, text: str, want: Attempt | None
 ) -> None:
-    assert after(attempt, status, text, "small") == want
+    assert next_attempt(attempt, status, text, "small") == want
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_refusal_leads_to_the_next_attempt(
 )
 def test_a_refusal_may_say_that_the_model_is_unknown(status: int, text: str) -> None:
     with pytest.raises(NoModel):
-        after(CHAT, status, text, "nope")
+        next_attempt(CHAT, status, text, "nope")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_refusal_may_say_that_the_model_is_unknown(status: int, text: str) -> 
 )
 def test_a_refusal_may_say_that_the_prompt_is_too_long(text: str) -> None:
     with pytest.raises(NoContext):
-        after(CHAT, 400, text, "small")
+        next_attempt(CHAT, 400, text, "small")
 
 
 @pytest.mark.parametrize("start", [IDS, CHAT, Attempt("completions", "text")])
@@ -120,7 +120,7 @@ def test_a_server_that_refuses_everything_is_given_up_after_a_few_attempts(start
     for _ in range(8):
         if attempt is None:
             return
-        attempt = after(attempt, 400, text, "small")
+        attempt = next_attempt(attempt, 400, text, "small")
     assert attempt is None
 
 
@@ -152,7 +152,7 @@ def test_an_attempt_asks_only_for_what_was_not_dropped() -> None:
     ],
 )
 def test_ways_are_tried_best_first(endpoint: str, want: list[str]) -> None:
-    assert [f"{way.endpoint} {way.form}" for way in ways(endpoint, None)] == want  # type: ignore[arg-type]
+    assert [f"{way.endpoint} {way.form}" for way in first_attempts(endpoint, None)] == want  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -160,5 +160,5 @@ def test_ways_are_tried_best_first(endpoint: str, want: list[str]) -> None:
     [(None, 1000, 20_000), (128_000, 1000, 20_000), (4096, 1000, 4096), (512, 128, 512), (2, 0, 2)],
 )
 def test_ids_stay_inside_a_known_vocabulary(vocabulary: int | None, low: int, high: int) -> None:
-    plan = next(ways("auto", vocabulary)).ids(64)
+    plan = next(first_attempts("auto", vocabulary)).ids(64)
     assert (plan.form, plan.tokens, plan.vocab_low, plan.vocab_high) == ("ids", 64, low, high)

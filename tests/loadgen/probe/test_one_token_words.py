@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgen.probe.one_token_words import CANDIDATES, ENOUGH, Words, find_words
+from loadgen.probe.one_token_words import CANDIDATES, ENOUGH, OneTokenWords, find_words
 
 
 class Counter:
@@ -25,7 +25,7 @@ class Counter:
         return self.overhead + sum(self.cost.get(word, 1) for word in text.split())
 
 
-def found(counter: Counter, most: int = 24) -> Words | None:
+def found(counter: Counter, most: int = 24) -> OneTokenWords | None:
     return asyncio.run(find_words(counter, most))
 
 
@@ -33,7 +33,7 @@ def test_a_large_vocabulary_takes_two_requests() -> None:
     counter = Counter(overhead=11)
     words = found(counter)
     assert counter.asked == 2
-    assert words == Words(list(CANDIDATES[1:]), 11)
+    assert words == OneTokenWords(list(CANDIDATES[1:]), 11)
 
 
 def test_the_candidates_are_all_different_and_plain() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from loadgen.probe.probe import Probed, ProbeError, probe
+from loadgen.probe.probe import ProbeError, ProbeResult, probe
 from loadgen.target.api_key import ApiKey
 from loadgen.target.url import parse_target
 from loadgen.workload.synthetic import prompt
@@ -37,7 +37,7 @@ from tests.loadgen.probe.servers import (
 CANARY = "sk-CANARY-7f3a"
 
 
-async def asking(url: str, notes: list[str], key: str | None = None, **options: Any) -> Probed:
+async def asking(url: str, notes: list[str], key: str | None = None, **options: Any) -> ProbeResult:
     target = parse_target(url, ca_file=options.pop("ca_file", None), insecure=options.pop("insecure", False))
     wishes: dict[str, Any] = {
         "model": None,
@@ -51,11 +51,11 @@ async def asking(url: str, notes: list[str], key: str | None = None, **options: 
     return await probe(target, api_key, on_note=notes.append, **wishes)
 
 
-def probed(server: Server, **options: Any) -> tuple[Probed, Served, list[str]]:
+def probed(server: Server, **options: Any) -> tuple[ProbeResult, Served, list[str]]:
     """What the probe found, what the server was asked, and the notes."""
     notes: list[str] = []
 
-    async def run() -> tuple[Probed, Served]:
+    async def run() -> tuple[ProbeResult, Served]:
         async with serving(server) as served:
             return await asking(served.url, notes, **options), served
 
@@ -194,7 +194,7 @@ def test_a_base_path_stands_before_every_path() -> None:
         assert asked.path.startswith("/api/llm/v1/")
         return Vllm()(Asked(asked.method, asked.path.removeprefix("/api/llm"), asked.headers, asked.body))
 
-    async def run() -> Probed:
+    async def run() -> ProbeResult:
         async with serving(below) as served:
             return await asking(served.url + "/api/llm/v1", notes)
 
@@ -202,7 +202,7 @@ def test_a_base_path_stands_before_every_path() -> None:
 
 
 def test_a_unix_socket_is_probed(tmp_path: Path) -> None:
-    async def run() -> Probed:
+    async def run() -> ProbeResult:
         async with serving(Vllm(), unix_path=str(tmp_path / "s")) as served:
             return await asking(served.url, [])
 
@@ -215,7 +215,7 @@ def test_an_ipv6_address_is_probed() -> None:
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
 
-    async def run() -> tuple[Probed, Served]:
+    async def run() -> tuple[ProbeResult, Served]:
         async with serving(Vllm(), host="::1") as served:
             return await asking(served.url, []), served
 

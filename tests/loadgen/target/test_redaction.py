@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from loadgen.records import Request
-from loadgen.target.redaction import Mask, mask_of
+from loadgen.target.redaction import Redactor, redactor_of
 from loadgen.worker_config import ClosedLoad
 from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, good, sse, token
 from tests.loadgen.worker.engine_runs import plan, run_engine
@@ -28,15 +28,15 @@ KEY = 'sk-S3CRET/"&<+\\end'
     ],
 )
 def test_a_key_is_hidden_as_it_stands_and_as_json_may_write_it(written: str) -> None:
-    assert Mask(KEY).text(f"wrong key {written}, try another") == "wrong key ***, try another"
+    assert Redactor(KEY).text(f"wrong key {written}, try another") == "wrong key ***, try another"
 
 
 def test_a_short_key_is_a_key_too() -> None:
-    assert Mask("secret").text("Incorrect API key provided: secret") == "Incorrect API key provided: ***"
+    assert Redactor("secret").text("Incorrect API key provided: secret") == "Incorrect API key provided: ***"
 
 
 def test_without_a_key_nothing_is_hidden() -> None:
-    assert mask_of([("host", "h")]).data(b"anything \xff") == b"anything \xff"
+    assert redactor_of([("host", "h")]).data(b"anything \xff") == b"anything \xff"
 
 
 def body(text: str) -> bytes:

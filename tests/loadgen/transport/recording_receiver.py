@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from loadgen.clock import MonotonicClock, monotonic_ns
-from loadgen.transport.read_loop import Rounds
-from loadgen.transport.receive_times import StampedReader
+from loadgen.transport.read_loop import ReadLoop
+from loadgen.transport.receive_times import TimedReader
 
 
 class Ear:
@@ -28,8 +28,8 @@ class Ear:
         self.by_kernel.append(by_kernel)
         self.then(data)
 
-    def on_usual(self, said: list[bytes], times_ns: list[int], size: int) -> None:
-        for data, t_ns in zip(said, times_ns, strict=True):
+    def on_token_events(self, events: list[bytes], times_ns: list[int], size: int) -> None:
+        for data, t_ns in zip(events, times_ns, strict=True):
             self.on_read(data, t_ns, True)
 
     def on_lost(self, error: OSError) -> None:
@@ -41,10 +41,10 @@ class Bench:
 
     def __init__(self, stack: ExitStack) -> None:
         self.clock = MonotonicClock(monotonic_ns())
-        self.reader = StampedReader(self.clock)
-        self.rounds = Rounds(asyncio.get_running_loop(), self.clock, self.reader)
+        self.reader = TimedReader(self.clock)
+        self.read_loop = ReadLoop(asyncio.get_running_loop(), self.clock, self.reader)
         self._stack = stack
-        stack.callback(self.rounds.close)
+        stack.callback(self.read_loop.close)
 
     def tcp_pair(self, ear: Ear) -> tuple[socket.socket, socket.socket]:
         """As `pair`, over TCP."""
@@ -52,16 +52,16 @@ class Bench:
         near = self._stack.enter_context(socket.create_connection(listener.getsockname()))
         far = self._stack.enter_context(listener.accept()[0])
         near.setblocking(False)
-        self.rounds.add(near, ear)
+        self.read_loop.add(near, ear)
         return far, near
 
-    def pair(self, ear: Ear, usual_end: bytes = b"") -> tuple[socket.socket, socket.socket]:
+    def pair(self, ear: Ear, token_end: bytes = b"") -> tuple[socket.socket, socket.socket]:
         """One end to write to, and the other, which `ear` hears."""
         far, near = socket.socketpair()
         near.setblocking(False)
         self._stack.callback(far.close)
         self._stack.callback(near.close)
-        self.rounds.add(near, ear).usual_end = usual_end
+        self.read_loop.add(near, ear).token_end = token_end
         return far, near
 
 

@@ -1,4 +1,4 @@
-"""What looks usual waits to be taken in with others: not for long, and never behind what came after it."""
+"""What looks like one token event waits to be taken in with others: not for long, and never behind what came after it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from contextlib import ExitStack
 
 import pytest
 
-from loadgen.transport import batch_reader as intakes
-from loadgen.transport import read_loop as rounds_of
+from loadgen.transport import batch_reader, read_loop
 from tests.loadgen.transport.recording_receiver import Bench, Ear, complaints, not_understood, until
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="rounds need epoll")
 
 
-class Usual(Bench):
-    """Reads that end in `d` look usual, and are, unless one of them is `odd`. All carry a stamp."""
+class TokenEvent(Bench):
+    """Reads that end in `d` look like one token event each, and are, unless one of them is `odd`. All carry a stamp."""
 
-    def __init__(self, stack: ExitStack, rest_ns: int = 0) -> None:
+    def __init__(self, stack: ExitStack, read_delay_ns: int = 0) -> None:
         super().__init__(stack)
-        self.rounds.intake.recvmsg = self._stamped
-        self.rounds.intake.understand = self._understand
-        self.rounds.rest_ns = lambda: rest_ns
+        self.read_loop.batch_reader.recvmsg = self._stamped
+        self.read_loop.batch_reader.decode_batch = self._understand
+        self.read_loop.read_delay_ns = lambda: read_delay_ns
         self.reader.refresh()
-        self.understood: list[int] = []
+        self.batch_decoder: list[int] = []
         """Of how many reads at once it was asked what they say."""
         self.reads = 0
         self.broken: list[socket.socket] = []
@@ -43,26 +42,26 @@ class Usual(Bench):
         return data, [(1, 35, stamp)], 0, None
 
     def _understand(self, reads: list[bytes]) -> list[object]:
-        self.understood.append(len(reads))
+        self.batch_decoder.append(len(reads))
         return [] if b"odd" in reads else list(reads)
 
     def stream(self, ear: Ear) -> socket.socket:
-        """The end to write to of one whose usual reads end in `d`."""
-        return self.pair(ear, usual_end=b"d")[0]
+        """The end to write to of one whose token reads end in `d`."""
+        return self.pair(ear, token_end=b"d")[0]
 
     async def read(self, count: int) -> None:
         """Waits for the round that makes that many reads in all."""
         await until(lambda: self.reads == count)
         await asyncio.sleep(0)
 
-    def settle(self) -> None:
-        for inlet in self.rounds.unsettled():
-            inlet.settle()
+    def flush(self) -> None:
+        for buffer in self.read_loop.unflushed():
+            buffer.flush()
 
 
 @pytest.fixture(autouse=True)
 def _rests_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds_of, "sleep_ns", lambda ns: None)
+    monkeypatch.setattr(read_loop, "sleep_ns", lambda ns: None)
 
 
 A_REST_NS = 1_000_000
@@ -71,33 +70,33 @@ A_REST_NS = 1_000_000
 def test_what_looks_usual_is_taken_in_at_once_where_no_rest_is_allowed() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = Usual(stack), [Ear() for _ in range(3)]
+            bench, ears = TokenEvent(stack), [Ear() for _ in range(3)]
             ends = [bench.stream(ear) for ear in ears]
             for end in ends:
                 end.send(b"held")
             await bench.read(3)
-            assert sum(bench.understood) == 3
-            bench.settle()
+            assert sum(bench.batch_decoder) == 3
+            bench.flush()
             assert [ear.heard for ear in ears] == [[b"held"]] * 3
 
     asyncio.run(body())
 
 
 def test_while_rests_are_allowed_it_waits_until_there_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intakes, "ENOUGH", 4)
+    monkeypatch.setattr(batch_reader, "ENOUGH", 4)
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Usual(stack, A_REST_NS), Ear()
+            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
             end = bench.stream(ear)
             for number in range(1, 4):
                 end.send(b"held")
                 await bench.read(number)
-            assert bench.understood == []
+            assert bench.batch_decoder == []
             end.send(b"held")
             await bench.read(4)
-            assert bench.understood == [4]
-            bench.settle()
+            assert bench.batch_decoder == [4]
+            bench.flush()
             assert ear.heard == [b"held"] * 4
             assert ear.times_ns == sorted(set(ear.times_ns))
 
@@ -105,20 +104,20 @@ def test_while_rests_are_allowed_it_waits_until_there_is_enough(monkeypatch: pyt
 
 
 def test_it_waits_much_longer_while_there_is_no_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intakes, "ENOUGH", 2)
-    monkeypatch.setattr(intakes, "_TOO_MUCH", 5)
+    monkeypatch.setattr(batch_reader, "ENOUGH", 2)
+    monkeypatch.setattr(batch_reader, "_TOO_MUCH", 5)
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Usual(stack, rest_ns=-1), Ear()
+            bench, ear = TokenEvent(stack, read_delay_ns=-1), Ear()
             end = bench.stream(ear)
             for number in range(1, 5):
                 end.send(b"held")
                 await bench.read(number)
-            assert bench.understood == []
+            assert bench.batch_decoder == []
             end.send(b"held")
             await bench.read(5)
-            assert bench.understood == [5]
+            assert bench.batch_decoder == [5]
 
     asyncio.run(body())
 
@@ -126,13 +125,13 @@ def test_it_waits_much_longer_while_there_is_no_time_for_it(monkeypatch: pytest.
 def test_it_is_taken_in_before_anything_else_is_told() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear, other = Usual(stack, A_REST_NS), Ear(), Ear()
+            bench, ear, other = TokenEvent(stack, A_REST_NS), Ear(), Ear()
             end = bench.stream(ear)
             far, _ = bench.pair(other)
             end.send(b"held")
             await bench.read(1)
             before: list[list[int]] = []
-            other.then = lambda data: before.append(list(bench.understood))
+            other.then = lambda data: before.append(list(bench.batch_decoder))
             far.send(b"x")
             await until(lambda: other.heard == [b"x"])
             assert before == [[1]]
@@ -149,12 +148,12 @@ def test_it_is_taken_in_before_anything_else_is_told() -> None:
 def test_it_is_taken_in_when_it_is_asked_what_is_held() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Usual(stack, A_REST_NS), Ear()
+            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
             end = bench.stream(ear)
             end.send(b"held")
             await bench.read(1)
-            assert (bench.understood, ear.heard) == ([], [])
-            bench.settle()
+            assert (bench.batch_decoder, ear.heard) == ([], [])
+            bench.flush()
             assert ear.heard == [b"held"]
 
     asyncio.run(body())
@@ -163,20 +162,20 @@ def test_it_is_taken_in_when_it_is_asked_what_is_held() -> None:
 def test_what_waits_behind_an_odd_one_is_usual_only_if_it_still_may_be() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Usual(stack, A_REST_NS), Ear()
-            far, near = bench.pair(ear, usual_end=b"d")
-            inlet = bench.rounds._open[near.fileno()]
+            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
+            far, near = bench.pair(ear, token_end=b"d")
+            buffer = bench.read_loop._open[near.fileno()]
 
             def none_from_now_on(data: bytes) -> None:
-                inlet.usual_end = b""
+                buffer.token_end = b""
 
             ear.then = none_from_now_on
             for number, data in enumerate([b"odd", b"held"], 1):
                 far.send(data)
                 await bench.read(number)
-            bench.rounds.intake.take_in()
+            bench.read_loop.batch_reader.decode_pending()
             assert ear.heard == [b"odd", b"held"]
-            assert bench.understood == [2, 1], "both together, then the odd one alone"
+            assert bench.batch_decoder == [2, 1], "both together, then the odd one alone"
             assert ear.by_kernel == [True, True]
 
     asyncio.run(body())
@@ -185,27 +184,27 @@ def test_what_waits_behind_an_odd_one_is_usual_only_if_it_still_may_be() -> None
 def test_what_waits_for_one_who_is_gone_is_told_to_nobody() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Usual(stack, A_REST_NS), Ear()
-            far, near = bench.pair(ear, usual_end=b"d")
+            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
+            far, near = bench.pair(ear, token_end=b"d")
             far.send(b"held")
             await bench.read(1)
-            bench.rounds.remove(near)
-            bench.settle()
+            bench.read_loop.remove(near)
+            bench.flush()
             assert ear.heard == []
 
     asyncio.run(body())
 
 
 def test_a_read_as_long_as_it_can_be_is_not_usual_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intakes, "READ_BYTES", 4)
+    monkeypatch.setattr(batch_reader, "READ_BYTES", 4)
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Usual(stack, A_REST_NS), Ear()
+            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
             bench.stream(ear).send(b"abcdefd")
             await bench.read(2)
             assert ear.heard == [b"abcd"]
-            bench.settle()
+            bench.flush()
             assert ear.heard == [b"abcd", b"efd"]
 
     asyncio.run(body())
@@ -214,17 +213,17 @@ def test_a_read_as_long_as_it_can_be_is_not_usual_however_it_ends(monkeypatch: p
 def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(intakes, "READ_BYTES", 4)
+    monkeypatch.setattr(batch_reader, "READ_BYTES", 4)
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench = Usual(stack, A_REST_NS)
+            bench = TokenEvent(stack, A_REST_NS)
             more = iter([b"abc!eed"])
             ear = Ear(lambda data: [far.send(one) for one in more] and None)
             far = bench.stream(ear)
             far.send(b"full")
             await until(lambda: bench.reads >= 3)
-            bench.settle()
+            bench.flush()
             assert b"".join(ear.heard) == b"fullabc!eed"
 
     asyncio.run(body())
@@ -233,14 +232,14 @@ def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
 def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = Usual(stack), [Ear(), Ear(), Ear()]
-            pairs = [bench.pair(ear, usual_end=b"d") for ear in ears]
+            bench, ears = TokenEvent(stack), [Ear(), Ear(), Ear()]
+            pairs = [bench.pair(ear, token_end=b"d") for ear in ears]
             bench.broken = [pairs[1][1]]
             for far, _ in pairs:
                 far.send(b"held")
             await bench.read(2)
             await until(lambda: bool(ears[1].lost))
-            bench.settle()
+            bench.flush()
             assert [ear.heard for ear in ears] == [[b"held"], [], [b"held"]]
 
     asyncio.run(body())
@@ -249,8 +248,8 @@ def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> No
 def test_a_socket_without_data_is_left_alone() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = Usual(stack), [Ear(), Ear(), Ear()]
-            pairs = [bench.pair(ear, usual_end=b"d") for ear in ears]
+            bench, ears = TokenEvent(stack), [Ear(), Ear(), Ear()]
+            pairs = [bench.pair(ear, token_end=b"d") for ear in ears]
             bench.broken, bench.why_broken = [pairs[1][1]], BlockingIOError()
             for far, _ in pairs:
                 far.send(b"held")
@@ -258,7 +257,7 @@ def test_a_socket_without_data_is_left_alone() -> None:
             bench.broken = []
             pairs[1][0].send(b" and more held")
             await bench.read(3)
-            bench.settle()
+            bench.flush()
             assert [ear.heard for ear in ears] == [[b"held"], [b"held and more held"], [b"held"]]
             assert ears[1].lost == []
 
@@ -268,7 +267,7 @@ def test_a_socket_without_data_is_left_alone() -> None:
 def test_a_stamp_later_than_its_read_is_not_believed() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Usual(stack), Ear()
+            bench, ear = TokenEvent(stack), Ear()
             bench.stamp_ahead_ns = 5_000_000
             bench.stream(ear).send(b"held")
             await until(lambda: ear.heard == [b"held"])
@@ -281,13 +280,13 @@ def test_a_stamp_later_than_its_read_is_not_believed() -> None:
 def test_a_receiver_that_fails_at_what_was_held_costs_the_others_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(intakes, "TOLD_AT_ONCE", 1)
+    monkeypatch.setattr(batch_reader, "TOLD_AT_ONCE", 1)
 
     async def body() -> None:
         told = complaints()
         with ExitStack() as stack:
-            bench, ears = Usual(stack), [Ear(), Ear(not_understood), Ear(), Ear()]
-            ends = [bench.pair(ear, usual_end=b"d" if ear is not ears[3] else b"")[0] for ear in ears]
+            bench, ears = TokenEvent(stack), [Ear(), Ear(not_understood), Ear(), Ear()]
+            ends = [bench.pair(ear, token_end=b"d" if ear is not ears[3] else b"")[0] for ear in ears]
             for end, data in zip(ends, [b"held", b"held", b"odd", b"other"], strict=True):
                 end.send(data)
             await until(lambda: all(ear.heard for ear in ears))

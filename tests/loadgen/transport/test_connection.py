@@ -13,7 +13,7 @@ import trustme
 
 from loadgen.clock import MonotonicClock, monotonic_ns, realtime_to_monotonic_ns
 from loadgen.target.tls_context import context
-from loadgen.transport.receive_times import ANCILLARY_BYTES, StampedReader, ask_for_stamps, stamp_in
+from loadgen.transport.receive_times import ANCILLARY_BYTES, TimedReader, ask_for_stamps, stamp_in
 from loadgen.worker_config import Address, ClosedLoad
 from tests.loadgen.raw_server import RawServer, good
 from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
@@ -108,7 +108,7 @@ def test_a_kernel_stamp_lies_between_the_send_and_a_read_made_much_later() -> No
         if not ask_for_stamps(receiver):
             pytest.skip("this system does not stamp what it receives")
         clock = MonotonicClock(monotonic_ns())
-        reader = StampedReader(clock)
+        reader = TimedReader(clock)
         reader.refresh()
         stamped = 0
         for _ in range(20):

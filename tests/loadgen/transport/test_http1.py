@@ -8,7 +8,7 @@ import random
 import httptools
 import pytest
 
-from loadgen.transport.http1 import BadResponse, Framing, Headers, value_of
+from loadgen.transport.http1 import BadResponse, Headers, ResponseParser, value_of
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -36,11 +36,11 @@ class Oracle:
         return True
 
 
-def framed() -> tuple[Framing, list[tuple[int, Headers]]]:
+def framed() -> tuple[ResponseParser, list[tuple[int, Headers]]]:
     told: list[tuple[int, Headers]] = []
-    framing = Framing(lambda status, headers: told.append((status, headers)))
-    framing.begin()
-    return framing, told
+    parser = ResponseParser(lambda status, headers: told.append((status, headers)))
+    parser.begin()
+    return parser, told
 
 
 def chunk(data: bytes, rng: random.Random) -> bytes:
@@ -74,17 +74,17 @@ def test_reads_cut_anywhere_give_the_body_that_the_parser_alone_gives() -> None:
         line_ends = [at + 1 for at, byte in enumerate(wire) if byte == 0x0A]
         cuts = {at for at in line_ends if rng.random() < 0.4}
         cuts |= {rng.randrange(len(wire)) for _ in range(rng.choice([0, 0, 1, 3]))}
-        framing, _ = framed()
+        parser, _ = framed()
         oracle, body = Oracle(), b""
         for start, end in itertools.pairwise(sorted({0, *cuts, len(wire)})):
             sound = oracle.feed(wire[start:end])
             try:
-                body += framing.feed(wire[start:end])
+                body += parser.feed(wire[start:end])
             except BadResponse:
                 assert not sound
                 break
             assert sound
-            assert (body, framing.ended) == (oracle.body, oracle.ended)
+            assert (body, parser.ended) == (oracle.body, oracle.ended)
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,15 @@ def test_reads_cut_anywhere_give_the_body_that_the_parser_alone_gives() -> None:
     ],
 )
 def test_a_length_that_can_be_read_in_two_ways_is_no_response(headers: bytes) -> None:
-    framing, told = framed()
+    parser, told = framed()
     with pytest.raises(BadResponse):
-        framing.feed(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n3\r\nabc\r\n0\r\n\r\n")
+        parser.feed(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n3\r\nabc\r\n0\r\n\r\n")
     assert told == []
 
 
 def test_repeated_headers_are_all_kept_and_read_as_one_list() -> None:
-    framing, told = framed()
-    framing.feed(
+    parser, told = framed()
+    parser.feed(
         b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nKeep-Alive: max=5\r\nkeep-alive: timeout=7\r\n"
         b"content-length: 0\r\n\r\n"
     )
@@ -117,24 +117,24 @@ def test_repeated_headers_are_all_kept_and_read_as_one_list() -> None:
     assert status == 200
     assert [value for name, value in headers if name == b"set-cookie"] == [b"a=1", b"b=2"]
     assert value_of(headers, b"keep-alive") == b"max=5, timeout=7"
-    assert framing.keep_alive_s == 7.0
+    assert parser.keep_alive_s == 7.0
     assert value_of(headers, b"x-none") == b""
-    assert framing.ended
+    assert parser.ended
 
 
 @pytest.mark.parametrize("more", [b"HTTP/1.1 500 Oops\r\ncontent-length: 2\r\n\r\nno", b"\0garbage"])
 def test_what_follows_a_whole_response_in_the_same_read_is_nobodys(more: bytes) -> None:
-    framing, told = framed()
-    assert framing.feed(CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + more) == b"abc"
-    assert framing.ended
-    assert not framing.keep_alive
+    parser, told = framed()
+    assert parser.feed(CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + more) == b"abc"
+    assert parser.ended
+    assert not parser.keep_alive
     assert [status for status, _ in told] == [200]
 
 
 def test_a_response_without_a_length_lasts_until_the_connection_closes() -> None:
-    framing, _ = framed()
-    assert framing.feed(b"HTTP/1.1 200 OK\r\n\r\nabc") == b"abc"
-    assert framing.until_close
-    assert not framing.ended
-    framing.begin()
-    assert not framing.until_close
+    parser, _ = framed()
+    assert parser.feed(b"HTTP/1.1 200 OK\r\n\r\nabc") == b"abc"
+    assert parser.until_close
+    assert not parser.ended
+    parser.begin()
+    assert not parser.until_close

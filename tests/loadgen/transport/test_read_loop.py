@@ -9,8 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from loadgen.transport import batch_reader as intakes
-from loadgen.transport import read_loop as rounds_of
+from loadgen.transport import batch_reader, read_loop
 from loadgen.transport.receive_times import READ_BYTES
 from tests.loadgen.transport.recording_receiver import Bench, Ear, complaints, not_understood, until
 
@@ -39,8 +38,8 @@ def test_a_socket_that_another_one_closes_in_the_same_round_is_heard_no_more() -
             two, near_two = bench.pair(second)
             three, _ = bench.pair(third)
             nears = {"first": near_one, "second": near_two}
-            first.then = lambda data: bench.rounds.remove(nears["second"])
-            second.then = lambda data: bench.rounds.remove(nears["first"])
+            first.then = lambda data: bench.read_loop.remove(nears["second"])
+            second.then = lambda data: bench.read_loop.remove(nears["first"])
             for end in (one, two, three):
                 end.send(b"x")
             await until(lambda: bool(third.heard))
@@ -59,7 +58,7 @@ def test_the_number_of_a_closed_socket_may_come_back_for_another_receiver() -> N
 
             def swap(data: bytes) -> None:
                 number = near.fileno()
-                bench.rounds.remove(near)
+                bench.read_loop.remove(near)
                 near.close()
                 far_again, near_again = bench.pair(new)
                 stack.callback(far_again.close)
@@ -80,7 +79,7 @@ def test_the_end_of_a_stream_and_a_reset_are_told() -> None:
     async def body() -> None:
         with ExitStack() as stack:
             bench, ended, reset = Bench(stack), Ear(), Ear()
-            ended.then = lambda data: bench.rounds.remove(near)
+            ended.then = lambda data: bench.read_loop.remove(near)
             far, near = bench.pair(ended)
             far.close()
             await until(lambda: bool(ended.heard))
@@ -89,7 +88,7 @@ def test_the_end_of_a_stream_and_a_reset_are_told() -> None:
             client = stack.enter_context(socket.create_connection(listener.getsockname()))
             server, _ = listener.accept()
             client.setblocking(False)
-            bench.rounds.add(client, reset)
+            bench.read_loop.add(client, reset)
             server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             server.close()
             await until(lambda: bool(reset.lost))
@@ -115,7 +114,7 @@ def test_an_end_that_comes_with_the_last_data_is_told() -> None:
 def test_a_socket_that_is_never_empty_keeps_the_loop_no_longer_each_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(intakes, "READ_BYTES", 4)
+    monkeypatch.setattr(batch_reader, "READ_BYTES", 4)
 
     async def body() -> None:
         with ExitStack() as stack:
@@ -127,7 +126,7 @@ def test_a_socket_that_is_never_empty_keeps_the_loop_no_longer_each_time(
             for _ in range(5):
                 # As the loop does where epoll tells of the socket, too.
                 far.send(b"more")
-                bench.rounds._round()
+                bench.read_loop._round()
                 before = len(ear.heard)
                 await asyncio.sleep(0)
                 a_turn.append(len(ear.heard) - before)
@@ -141,7 +140,7 @@ def test_rounds_may_be_closed_while_there_is_more_to_read() -> None:
         told = complaints()
         with ExitStack() as stack:
             bench = Bench(stack)
-            ear = Ear(lambda data: bench.rounds.close())
+            ear = Ear(lambda data: bench.read_loop.close())
             far, _ = bench.pair(ear)
             far.send(b"last")
             far.close()
@@ -167,14 +166,14 @@ def test_a_read_as_long_as_it_can_be_is_followed_by_another() -> None:
 
 def test_a_round_is_followed_by_the_rest_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[int] = []
-    monkeypatch.setattr(rounds_of, "sleep_ns", slept.append)
+    monkeypatch.setattr(read_loop, "sleep_ns", slept.append)
 
     async def body() -> None:
         with ExitStack() as stack:
             bench, ear = Bench(stack), Ear()
             far, _ = bench.pair(ear)
             for number, allowed_ns in enumerate([0, 400_000, 10_000, -5]):
-                bench.rounds.rest_ns = lambda allowed_ns=allowed_ns: allowed_ns  # type: ignore[misc]
+                bench.read_loop.read_delay_ns = lambda allowed_ns=allowed_ns: allowed_ns  # type: ignore[misc]
                 far.send(b"x")
                 await until(lambda number=number: len(ear.heard) == number + 1)  # type: ignore[misc]
 
@@ -186,17 +185,17 @@ def test_few_sockets_are_read_at_a_time_while_something_is_about_to_be_due() -> 
     async def body() -> None:
         with ExitStack() as stack:
             bench, ears = Bench(stack), [Ear() for _ in range(30)]
-            bench.rounds.rest_ns = lambda: -1
+            bench.read_loop.read_delay_ns = lambda: -1
             for ear in ears:
                 bench.pair(ear)[0].send(b"x")
-            bench.rounds._round()
+            bench.read_loop._round()
             assert sum(bool(ear.heard) for ear in ears) == 4
             await until(lambda: all(ear.heard == [b"x"] for ear in ears))
-            bench.rounds.rest_ns = lambda: 0
+            bench.read_loop.read_delay_ns = lambda: 0
             more = [Ear() for _ in range(30)]
             for ear in more:
                 bench.pair(ear)[0].send(b"y")
-            bench.rounds._round()
+            bench.read_loop._round()
             assert all(ear.heard == [b"y"] for ear in more)
 
     asyncio.run(body())
@@ -226,7 +225,7 @@ def test_without_epoll_each_socket_is_watched_by_the_loop(monkeypatch: pytest.Mo
             far, near = bench.pair(ear)
             far.send(b"x")
             await until(lambda: ear.heard == [b"x"])
-            bench.rounds.remove(near)
+            bench.read_loop.remove(near)
             far.send(b"y")
             for _ in range(20):
                 await asyncio.sleep(0)

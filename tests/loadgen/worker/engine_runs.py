@@ -22,9 +22,9 @@ from loadgen.worker_config import (
     Deadlines,
     Finish,
     OpenLoad,
-    Plan,
     PromptPlan,
     RequestTemplate,
+    WorkerConfig,
 )
 
 
@@ -50,9 +50,9 @@ class Emitted:
         return gathered
 
 
-def plan(port: int, load: OpenLoad | ClosedLoad | None = None, **changes: Any) -> Plan:
+def plan(port: int, load: OpenLoad | ClosedLoad | None = None, **changes: Any) -> WorkerConfig:
     """A plan for a server on `port`: 100 constant requests per second unless told otherwise."""
-    made = Plan(
+    made = WorkerConfig(
         worker=0,
         workers=1,
         origin_ns=monotonic_ns(),
@@ -73,7 +73,7 @@ def plan(port: int, load: OpenLoad | ClosedLoad | None = None, **changes: Any) -
 
 
 async def run_engine(
-    a_plan: Plan,
+    a_plan: WorkerConfig,
     during: Callable[[Engine, Emitted], Awaitable[None]] | None = None,
     *,
     tls: ssl.SSLContext | None = None,

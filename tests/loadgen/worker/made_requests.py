@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from loadgen.endpoints import Endpoint
 from loadgen.records import Request, Tick
-from loadgen.target.redaction import Mask
-from loadgen.worker.counters import Tally
-from loadgen.worker.in_flight import Flight
+from loadgen.target.redaction import Redactor
+from loadgen.worker.counters import Counters
+from loadgen.worker.in_flight import InFlightRequest
 
 
 @dataclass
@@ -17,39 +17,39 @@ class Landed:
 
     records: list[Request] = field(default_factory=list)
 
-    def landed(self, flight: Flight) -> None:
-        self.records.append(flight.record)
+    def on_finished(self, request: InFlightRequest) -> None:
+        self.records.append(request.record)
 
-    def stale(self, flight: Flight) -> None:
+    def on_stale(self, request: InFlightRequest) -> None:
         raise AssertionError("nothing is stale here")
 
 
-def flight_of(
+def in_flight_request(
     endpoint: Endpoint,
-    tally: Tally,
-    landed: Landed,
+    counters: Counters,
+    on_finished: Landed,
     *,
     index: int = 0,
     chunk_counts: bool,
     one_token_chunks: bool = True,
-) -> Flight:
+) -> InFlightRequest:
     """A request due at 0, not yet sent."""
-    return Flight(
+    return InFlightRequest(
         Request(index=index, worker=0, due_ns=0),
         b"",
         endpoint,
-        tally,
-        landed,
-        mask=Mask(""),
+        counters,
+        on_finished,
+        redactor=Redactor(""),
         chunk_counts=chunk_counts,
         one_token_chunks=one_token_chunks,
         waited_for_cap=False,
     )
 
 
-def gained(tally: Tally) -> Tick:
-    """All that `tally` counted, as one tick."""
-    return tally.take(
+def gained(counters: Counters) -> Tick:
+    """All that `counters` counted, as one tick."""
+    return counters.take(
         t_ns=1,
         dt_ns=1,
         worker=0,

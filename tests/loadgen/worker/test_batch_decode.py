@@ -17,18 +17,18 @@ import pytest
 from loadgen.clock import ManualClock
 from loadgen.endpoints import ENDPOINTS
 from loadgen.records import Request, Tick
-from loadgen.transport import batch_reader as intakes
-from loadgen.transport.batch_reader import Understand, nothing_usual
+from loadgen.transport import batch_reader as batch_reader
+from loadgen.transport.batch_reader import BatchDecode, decodes_nothing
 from loadgen.transport.connection import Connection
 from loadgen.transport.pool import Pool
-from loadgen.transport.read_buffer import Inlet
-from loadgen.transport.receive_times import StampedReader
-from loadgen.worker import in_flight as flights
-from loadgen.worker.batch_decode import understood
-from loadgen.worker.counters import Tally
-from loadgen.worker.in_flight import Flight
+from loadgen.transport.read_buffer import ReadBuffer
+from loadgen.transport.receive_times import TimedReader
+from loadgen.worker import in_flight as in_flight
+from loadgen.worker.batch_decode import batch_decoder
+from loadgen.worker.counters import Counters
+from loadgen.worker.in_flight import InFlightRequest
 from tests.loadgen.raw_server import HEAD, chunked, sse, token, usage
-from tests.loadgen.worker.made_requests import Landed, flight_of, gained
+from tests.loadgen.worker.made_requests import Landed, gained, in_flight_request
 
 _COMPLETIONS = ENDPOINTS["completions"]
 
@@ -53,57 +53,57 @@ class How:
     """Rounds after which what was read is taken in."""
 
 
-def told(streams: list[list[Read]], how: How, understand: Understand) -> tuple[list[Request], Tick]:
+def told(streams: list[list[Read]], how: How, decode_batch: BatchDecode) -> tuple[list[Request], Tick]:
     """What the requests' records and the worker's tick say of these streams, all read in common rounds."""
-    return asyncio.run(_told(streams, how, understand))
+    return asyncio.run(_told(streams, how, decode_batch))
 
 
 def told_together(streams: list[list[Read]], how: How) -> tuple[list[Request], Tick]:
-    return told(streams, how, understood(_COMPLETIONS, how.chunk_counts))
+    return told(streams, how, batch_decoder(_COMPLETIONS, how.chunk_counts))
 
 
 def told_singly(streams: list[list[Read]], how: How) -> tuple[list[Request], Tick]:
-    return told(streams, replace(how, rounds_at_once=1), nothing_usual)
+    return told(streams, replace(how, rounds_at_once=1), decodes_nothing)
 
 
-async def _told(streams: list[list[Read]], how: How, understand: Understand) -> tuple[list[Request], Tick]:
-    clock, tally, landed = ManualClock(), Tally(), Landed()
+async def _told(streams: list[list[Read]], how: How, decode_batch: BatchDecode) -> tuple[list[Request], Tick]:
+    clock, counters, on_finished = ManualClock(), Counters(), Landed()
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         pool = Pool(loop, clock, [(socket.AF_INET, listener.getsockname())])
-        pool.rounds.intake.understand = understand
+        pool.read_loop.batch_reader.decode_batch = decode_batch
         wire = Wire()
-        pool.rounds.intake.recvmsg = wire.recvmsg
+        pool.read_loop.batch_reader.recvmsg = wire.recvmsg
         connections = [await _connected(loop, pool) for _ in streams]
-        flying: list[tuple[Flight, Connection, deque[Read]]] = []
+        flying: list[tuple[InFlightRequest, Connection, deque[Read]]] = []
         clock.advance_to(1_000)
         for index, (connection, reads) in enumerate(zip(connections, streams, strict=True)):
-            flight = flight_of(
+            request = in_flight_request(
                 _COMPLETIONS,
-                tally,
-                landed,
+                counters,
+                on_finished,
                 index=index,
                 chunk_counts=how.chunk_counts,
                 one_token_chunks=how.one_token_chunks,
             )
-            flight.connection = connection
-            connection.send(b"x", flight)
-            flying.append((flight, connection, deque([Read(1, HEAD), *reads])))
+            request.connection = connection
+            connection.send(b"x", request)
+            flying.append((request, connection, deque([Read(1, HEAD), *reads])))
         for number in itertools.count(1):
             if not any(reads for _, _, reads in flying):
                 break
             _round(pool, wire, clock, flying)
             if number % how.rounds_at_once == 0:
-                pool.rounds.intake.take_in()
+                pool.read_loop.batch_reader.decode_pending()
         clock.advance_to(clock.now_ns() + 1_000)
-        for flight, connection, _ in flying:
+        for request, connection, _ in flying:
             if how.end == "cut":
                 wire.gives(connection, Read(0, b""), clock.now_ns())
                 _read(pool, [connection])
-            elif how.end != "clean" and flight.record not in landed.records:
-                flight.fail(clock.now_ns(), how.end)
+            elif how.end != "clean" and request.record not in on_finished.records:
+                request.fail(clock.now_ns(), how.end)
         pool.close()
-    return sorted(landed.records, key=lambda record: record.index), gained(tally)
+    return sorted(on_finished.records, key=lambda record: record.index), gained(counters)
 
 
 async def _connected(loop: asyncio.AbstractEventLoop, pool: Pool) -> Connection:
@@ -113,7 +113,7 @@ async def _connected(loop: asyncio.AbstractEventLoop, pool: Pool) -> Connection:
 
 
 def _read(pool: Pool, connections: list[Connection]) -> None:
-    pool.rounds.intake.read([connection.inlet for connection in connections if connection.inlet])
+    pool.read_loop.batch_reader.read([connection.buffer for connection in connections if connection.buffer])
 
 
 class Wire:
@@ -125,15 +125,15 @@ class Wire:
     def gives(self, connection: Connection, read: Read, now_ns: int) -> None:
         ago_ns = read.stamped_ago_ns
         stamped = [(1, 35, struct.pack("ll", *divmod(now_ns - (ago_ns or 0), 1_000_000_000)))]
-        assert connection.inlet is not None
-        self._gives[connection.inlet.sock] = (read.data, [] if ago_ns is None else stamped, 0, None)
+        assert connection.buffer is not None
+        self._gives[connection.buffer.sock] = (read.data, [] if ago_ns is None else stamped, 0, None)
 
     def recvmsg(self, sock: socket.socket, size: int, room: int) -> object:
         return self._gives.pop(sock)
 
 
 def _round(
-    pool: Pool, wire: Wire, clock: ManualClock, flying: list[tuple[Flight, Connection, deque[Read]]]
+    pool: Pool, wire: Wire, clock: ManualClock, flying: list[tuple[InFlightRequest, Connection, deque[Read]]]
 ) -> None:
     """One round: the next read of each stream that has one and is open."""
     ready: list[Connection] = []
@@ -146,7 +146,7 @@ def _round(
             reads.clear()
             continue
         if read.settle_before:
-            connection.settle()
+            connection.flush()
         if read.data:
             wire.gives(connection, read, clock.now_ns())
             ready.append(connection)
@@ -157,7 +157,7 @@ def event(value: object) -> bytes:
     return sse(json.dumps(value))
 
 
-def counted(n: int, *, text: str = " a", ids: list[int] | None = None) -> bytes:
+def counted_token_event(n: int, *, text: str = " a", ids: list[int] | None = None) -> bytes:
     return event(
         {
             "choices": [{"index": 0, "text": text, "finish_reason": None, "token_ids": ids}],
@@ -179,9 +179,9 @@ ODD = [
     b"data: [DONE]\n\n",
     b"event: error\ndata: {}\n\n",
     sse(token(finish="abort")),
-    counted(7),
-    counted(3, text=""),
-    counted(4, ids=[1, 2]),
+    counted_token_event(7),
+    counted_token_event(3, text=""),
+    counted_token_event(4, ids=[1, 2]),
 ]
 
 
@@ -189,7 +189,8 @@ def a_stream(rng: random.Random, *, chunk_counts: bool) -> list[Read]:
     """Events of one stream, nearly each a chunk and a read of its own; some chunks and reads cut anywhere."""
     tokens = rng.randrange(2, 90)
     events = [
-        counted(n + 1, ids=rng.choice([None, [n]])) if chunk_counts else sse(token()) for n in range(tokens)
+        counted_token_event(n + 1, ids=rng.choice([None, [n]])) if chunk_counts else sse(token())
+        for n in range(tokens)
     ]
     for _ in range(rng.choice([0, 0, 1, 3])):
         events.insert(rng.randrange(len(events)), rng.choice(ODD))
@@ -228,11 +229,11 @@ def test_any_streams_cut_anywhere_give_the_same_records_and_tick_together_or_sin
         streams = [a_stream(rng, chunk_counts=chunk_counts) for _ in range(rng.choice([1, 2, 5]))]
         end = rng.choice(["cut", "cut", "gap_timeout"])
         how = How(end, chunk_counts, one_token_chunks, rng.choice([1, 1, 4, 30]))
-        together, singly = told_together(streams, how), told_singly(streams, how)
-        assert len(together[0]) == len(streams)
-        assert together[0] == singly[0]
+        add_coalesced, singly = told_together(streams, how), told_singly(streams, how)
+        assert len(add_coalesced[0]) == len(streams)
+        assert add_coalesced[0] == singly[0]
         # When a sketch was added to is nobody's business, nor is by whom: its counts are.
-        assert msgspec.to_builtins(together[1]) == msgspec.to_builtins(singly[1])
+        assert msgspec.to_builtins(add_coalesced[1]) == msgspec.to_builtins(singly[1])
 
 
 def tokens_read(times_ns: list[int], *more: Read) -> list[Read]:
@@ -241,13 +242,13 @@ def tokens_read(times_ns: list[int], *more: Read) -> list[Read]:
     return [Read(gap_ns, chunked(sse(token()), end=False)) for gap_ns in gaps] + list(more)
 
 
-def counted_calls(sizes: list[int]) -> Understand:
+def counted_calls(sizes: list[int]) -> BatchDecode:
     """Understands, and notes of how many reads at once."""
-    understand = understood(_COMPLETIONS, chunk_counts=False)
+    decode_batch = batch_decoder(_COMPLETIONS, chunk_counts=False)
 
     def counting(reads: list[bytes]) -> list[object]:
         sizes.append(len(reads))
-        return understand(reads)
+        return decode_batch(reads)
 
     return counting
 
@@ -274,27 +275,27 @@ def test_reads_are_held_and_understood_in_one_go_over_the_streams_of_a_round() -
 
 def test_what_is_held_is_told_at_the_latest_when_there_is_much_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     told_sizes: list[int] = []
-    on_usual = Flight.on_usual
+    on_token_events = InFlightRequest.on_token_events
 
-    def counting(self: Flight, said: list[object], *rest: object) -> None:
-        told_sizes.append(len(said))
-        on_usual(self, said, *rest)  # type: ignore[arg-type]
+    def counting(self: InFlightRequest, events: list[object], *rest: object) -> None:
+        told_sizes.append(len(events))
+        on_token_events(self, events, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Flight, "on_usual", counting)
-    monkeypatch.setattr(intakes, "TOLD_AT_ONCE", 8)
+    monkeypatch.setattr(InFlightRequest, "on_token_events", counting)
+    monkeypatch.setattr(batch_reader, "TOLD_AT_ONCE", 8)
     [record], _ = told_together([tokens_read([10_000_000 * (n + 1) for n in range(20)])], How(end="cut"))
     assert told_sizes == [8, 8, 3]
     assert record.chunks == 20
 
 
 def test_an_unusual_read_in_a_round_spares_the_others_and_keeps_its_place() -> None:
-    usual = tokens_read([10_000_000, 20_000_000, 30_000_000])
+    token_event = tokens_read([10_000_000, 20_000_000, 30_000_000])
     odd = tokens_read(
         [10_000_000, 20_000_000], Read(10_000_000, chunked(sse(token(finish="abort")), end=False))
     )
     sizes: list[int] = []
-    records, _ = told([usual, odd, usual], How(end="cut"), counted_calls(sizes))
-    # All three at once, twice; then in halves, since one of them is not usual.
+    records, _ = told([token_event, odd, token_event], How(end="cut"), counted_calls(sizes))
+    # All three at once, twice; then in halves, since one of them is not a token event.
     assert sizes == [3, 3, 1, 2, 1, 1]
     assert [record.chunks for record in records] == [3, 2, 3]
     assert [record.gaps_us for record in records] == [[10_000, 10_000], [10_000], [10_000, 10_000]]
@@ -306,7 +307,7 @@ def test_an_unusual_read_in_a_round_spares_the_others_and_keeps_its_place() -> N
 
 
 def test_a_body_beyond_the_limit_fails_once_it_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flights, "BODY_BYTES_MAX", len(sse(token())) * 3)
+    monkeypatch.setattr(in_flight, "BODY_BYTES_MAX", len(sse(token())) * 3)
     [record], tick = told_together([tokens_read([10_000_000 * (n + 1) for n in range(9)])], How(end="cut"))
     assert record.error is not None
     assert record.error.kind == "body_too_large"
@@ -331,10 +332,10 @@ _SIZE_LINE, _, _REST = _CHUNK.partition(b"\r\n")
     ],
 )
 def test_a_read_that_is_not_one_chunk_with_one_event_is_not_usual(read: bytes) -> None:
-    understand = understood(_COMPLETIONS, chunk_counts=False)
-    assert understand([_CHUNK]) == [None]
-    assert understand([read]) == []
-    assert understand([_CHUNK, read]) == []
+    decode_batch = batch_decoder(_COMPLETIONS, chunk_counts=False)
+    assert decode_batch([_CHUNK]) == [None]
+    assert decode_batch([read]) == []
+    assert decode_batch([_CHUNK, read]) == []
 
 
 def test_a_part_of_a_chunk_that_looks_like_a_chunk_is_none() -> None:
@@ -344,10 +345,10 @@ def test_a_part_of_a_chunk_that_looks_like_a_chunk_is_none() -> None:
     at = [wire.index(inside) + len(sse(token())), wire.index(inside) + len(inside)]
     first = len(chunked(sse(token()), end=False))
     reads = [Read(10_000_000, wire[a:b]) for a, b in itertools.pairwise([0, first, *at, len(wire)])]
-    together, singly = told_together([reads], How()), told_singly([reads], How())
-    assert together == singly
-    assert together[0][0].error is None
-    assert together[0][0].chunks == 4
+    add_coalesced, singly = told_together([reads], How()), told_singly([reads], How())
+    assert add_coalesced == singly
+    assert add_coalesced[0][0].error is None
+    assert add_coalesced[0][0].chunks == 4
 
 
 def test_an_inlet_that_was_closed_tells_nothing() -> None:
@@ -355,21 +356,21 @@ def test_an_inlet_that_was_closed_tells_nothing() -> None:
         def on_read(self, *what: object) -> None:
             raise AssertionError(what)
 
-        on_usual = on_lost = on_read
+        on_token_events = on_lost = on_read
 
     left, right = socket.socketpair()
     with left, right:
-        inlet = Inlet(left, Nobody())
-        inlet.times_ns.append(1)
-        inlet.open = False
-        inlet.settle()
-        inlet.tell(b"x", 2, True)
-        inlet.lose(OSError())
+        buffer = ReadBuffer(left, Nobody())
+        buffer.times_ns.append(1)
+        buffer.open = False
+        buffer.flush()
+        buffer.deliver(b"x", 2, True)
+        buffer.lose(OSError())
 
 
 def test_many_stamps_are_translated_as_each_would_be() -> None:
     rng = random.Random(20261121)
-    reader = StampedReader(ManualClock())
+    reader = TimedReader(ManualClock())
     for _ in range(500):
         read_ns = sorted(rng.randrange(20_000_000_000, 21_000_000_000) for _ in range(rng.randrange(1, 9)))
         odd = rng.random() < 0.5
@@ -381,10 +382,10 @@ def test_many_stamps_are_translated_as_each_would_be() -> None:
             for at in read_ns
         ]
         singly = [reader.time_of(stamp, at) for stamp, at in zip(stamps, read_ns, strict=True)]
-        together = reader.times_of(stamps, read_ns)
-        assert together in ([], [t_ns for t_ns, _ in singly])
-        assert bool(together) or odd
-        assert not together or all(by_kernel for _, by_kernel in singly)
+        add_coalesced = reader.times_of(stamps, read_ns)
+        assert add_coalesced in ([], [t_ns for t_ns, _ in singly])
+        assert bool(add_coalesced) or odd
+        assert not add_coalesced or all(by_kernel for _, by_kernel in singly)
 
 
 def test_a_request_that_is_given_up_has_all_that_was_read_for_it() -> None:

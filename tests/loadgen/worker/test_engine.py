@@ -373,7 +373,7 @@ def test_stop_drops_the_backlog_and_hold_keeps_it() -> None:
             return await run_engine(a_plan, during)
 
     async def _quiet(engine: Engine) -> None:
-        while engine._flights or engine._backlog:
+        while engine._in_flight or engine._backlog:
             await asyncio.sleep(0.01)
 
     stopped, held = asyncio.run(body(True)), asyncio.run(body(False))

@@ -11,9 +11,9 @@ from loadgen.arrivals.schedule import steady
 from loadgen.clock import monotonic_ns
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import SketchCounts
-from loadgen.transport import read_loop as rounds
+from loadgen.transport import read_loop as read_loop
 from loadgen.worker import engine
-from loadgen.worker.read_delay import LONGEST_NS, rest_after
+from loadgen.worker.read_delay import LONGEST_NS, read_delay_after
 from loadgen.worker_config import OpenLoad
 from tests.loadgen.raw_server import HEAD, RawServer, chunked, good, sse, token
 from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
@@ -34,24 +34,24 @@ def tick(gaps_ns: list[int], *, reads: int = 5000, kernel_reads: int | None = No
 
 
 def test_sockets_of_busy_streams_rest_a_tenth_of_their_gap_and_no_longer_than_the_limit() -> None:
-    assert 0.98 * 400_000 < rest_after(tick([4_000_000] * 100)) < 1.02 * 400_000
-    assert rest_after(tick([50_000_000] * 100)) == LONGEST_NS
+    assert 0.98 * 400_000 < read_delay_after(tick([4_000_000] * 100)) < 1.02 * 400_000
+    assert read_delay_after(tick([50_000_000] * 100)) == LONGEST_NS
 
 
 def test_the_shortest_gaps_decide_not_the_usual_ones() -> None:
-    assert rest_after(tick([1_000_000] * 6 + [50_000_000] * 94)) < 110_000
-    assert rest_after(tick([0] * 6 + [50_000_000] * 94)) < 1_000
+    assert read_delay_after(tick([1_000_000] * 6 + [50_000_000] * 94)) < 110_000
+    assert read_delay_after(tick([0] * 6 + [50_000_000] * 94)) < 1_000
 
 
 def test_there_is_no_rest_without_the_kernels_times_without_gaps_or_with_few_reads() -> None:
-    assert rest_after(tick([10_000_000] * 100, kernel_reads=4999)) == 0
-    assert rest_after(tick([])) == 0
-    assert rest_after(tick([10_000_000] * 100, reads=490)) == 0
+    assert read_delay_after(tick([10_000_000] * 100, kernel_reads=4999)) == 0
+    assert read_delay_after(tick([])) == 0
+    assert read_delay_after(tick([10_000_000] * 100, reads=490)) == 0
 
 
 def test_no_rest_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[tuple[int, int]] = []
-    monkeypatch.setattr(engine, "rest_after", lambda tick: LONGEST_NS)
+    monkeypatch.setattr(engine, "read_delay_after", lambda tick: LONGEST_NS)
 
     async def body() -> Emitted:
         async with RawServer(
@@ -64,7 +64,7 @@ def test_no_rest_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.Mo
                 rests.append((began, duration_ns))
                 time.sleep(duration_ns / 1e9)
 
-            monkeypatch.setattr(rounds, "sleep_ns", rest)
+            monkeypatch.setattr(read_loop, "sleep_ns", rest)
             return await run_engine(a_plan)
 
     emitted = asyncio.run(body())

@@ -30,7 +30,7 @@ def second(number: int, worker: int = 0, **trouble: object) -> list[Tick]:
     ]
 
 
-def judged(*seconds: list[Tick], ttft_ns: float = TTFT_NS) -> Saturation:
+def bottleneck_of(*seconds: list[Tick], ttft_ns: float = TTFT_NS) -> Saturation:
     timeline = Timeline()
     for ticks in seconds:
         for tick in ticks:
@@ -50,28 +50,28 @@ TROUBLES = {
 
 @pytest.mark.parametrize(("trouble", "note"), TROUBLES.values(), ids=TROUBLES.keys())
 def test_two_seconds_of_one_trouble_are_saturation(trouble: dict[str, object], note: str) -> None:
-    found = judged(second(0), second(1, **trouble), second(2, **trouble), second(3))
+    found = bottleneck_of(second(0), second(1, **trouble), second(2, **trouble), second(3))
     assert found == Saturation(2, 4, note)
     assert found.saturated
 
 
 @pytest.mark.parametrize("trouble", [trouble for trouble, _ in TROUBLES.values()], ids=TROUBLES.keys())
 def test_a_single_second_of_trouble_is_not(trouble: dict[str, object]) -> None:
-    found = judged(second(0), second(1, **trouble), second(2), second(3, **trouble))
+    found = bottleneck_of(second(0), second(1, **trouble), second(2), second(3, **trouble))
     assert found == Saturation(0, 4, "")
     assert not found.saturated
 
 
 def test_different_troubles_in_a_row_do_not_add_up() -> None:
-    assert not judged(second(1, **BUSY), second(2, **LATE), second(3, **BLURRED)).saturated
+    assert not bottleneck_of(second(1, **BUSY), second(2, **LATE), second(3, **BLURRED)).saturated
 
 
 def test_seconds_with_a_pause_between_them_do_not_add_up() -> None:
-    assert not judged(second(1, **BUSY), second(3, **BUSY)).saturated
+    assert not bottleneck_of(second(1, **BUSY), second(3, **BUSY)).saturated
 
 
 def test_a_healthy_client_is_not_saturated() -> None:
-    assert judged(*(second(i) for i in range(20))) == Saturation(0, 20, "")
+    assert bottleneck_of(*(second(i) for i in range(20))) == Saturation(0, 20, "")
 
 
 @pytest.mark.parametrize(
@@ -84,20 +84,20 @@ def test_a_healthy_client_is_not_saturated() -> None:
     ],
 )
 def test_at_the_threshold_is_still_healthy(trouble: dict[str, object]) -> None:
-    assert not judged(*(second(i, **trouble) for i in range(5))).saturated
+    assert not bottleneck_of(*(second(i, **trouble) for i in range(5))).saturated
 
 
 def test_send_lag_is_judged_beside_the_ttft() -> None:
     seconds = [second(i, **LATE) for i in range(5)]
-    assert judged(*seconds, ttft_ns=299e6).saturated
-    assert not judged(*seconds, ttft_ns=400e6).saturated, "60 ms is under a fifth of 400 ms"
-    assert judged(*seconds, ttft_ns=float("nan")).saturated, "no TTFT to compare with"
+    assert bottleneck_of(*seconds, ttft_ns=299e6).saturated
+    assert not bottleneck_of(*seconds, ttft_ns=400e6).saturated, "60 ms is under a fifth of 400 ms"
+    assert bottleneck_of(*seconds, ttft_ns=float("nan")).saturated, "no TTFT to compare with"
 
 
 def test_one_busy_worker_among_idle_ones_is_enough() -> None:
     seconds = [second(i, worker) for i in range(3) for worker in (0, 2)]
-    assert not judged(*seconds).saturated
-    assert judged(*seconds, *(second(i, 1, **BUSY) for i in range(3))).seconds == 3
+    assert not bottleneck_of(*seconds).saturated
+    assert bottleneck_of(*seconds, *(second(i, 1, **BUSY) for i in range(3))).seconds == 3
 
 
 def test_seconds_cut_off_at_the_ends_are_not_judged() -> None:
@@ -110,7 +110,7 @@ def test_seconds_cut_off_at_the_ends_are_not_judged() -> None:
 
 
 def test_no_ticks_no_verdict() -> None:
-    assert judged() == Saturation(0, 0, "")
+    assert bottleneck_of() == Saturation(0, 0, "")
 
 
 def test_on_the_screen_two_seconds_of_trouble_count_from_any_tick_on() -> None:
@@ -132,10 +132,10 @@ def test_on_the_screen_two_seconds_of_trouble_count_from_any_tick_on() -> None:
 def test_one_tick_of_several_seconds_is_saturation_though_no_second_beside_it_has_any() -> None:
     """A process that is not let onto a core closes its tick late: nothing else tells of those seconds."""
     held = Tick(t_ns=4_750_000_000, dt_ns=3_750_000_000, worker=0, cpu_ns=1_000_000)
-    found = judged(second(0), [held], second(5))
+    found = bottleneck_of(second(0), [held], second(5))
     assert found == Saturation(4, 6, "the client stood still for 3.8 s")
 
 
 def test_a_tick_of_under_a_second_is_no_standstill() -> None:
     held = Tick(t_ns=2 * SECOND_NS, dt_ns=SECOND_NS - 1, worker=0, cpu_ns=1_000_000)
-    assert not judged(second(0), [held], second(2)).saturated
+    assert not bottleneck_of(second(0), [held], second(2)).saturated

@@ -10,7 +10,7 @@ import pytest
 from loadgen.records import TICK_NS, Tick, WorkerNote
 from loadgen.sketch import bucket
 from sessions.bottleneck.evidence import evidence
-from sessions.bottleneck.history import LimitLog
+from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import IDLE, ROOM, UNKNOWN
 from sessions.store.records import LoadChange
 from sessions.timeline.timeline import Timeline
@@ -64,12 +64,12 @@ def folded(records: list[Any]) -> Timeline:
     return timeline
 
 
-def names(log: LimitLog, to_s: int) -> list[str]:
+def names(log: BottleneckHistory, to_s: int) -> list[str]:
     return [log.at(t * S).limit for t in range(to_s + 1)]
 
 
 def test_a_ramp_goes_from_room_to_kv_cache_and_back():
-    log = LimitLog(folded(ramp()))
+    log = BottleneckHistory(folded(ramp()))
     spans = log.spans(BEGIN_S * S, 60 * S)
     assert [span["limit"] for span in spans] == [ROOM, "KV cache", ROOM]
     assert spans[0]["from_s"] == 0.0
@@ -87,7 +87,7 @@ def test_a_ramp_goes_from_room_to_kv_cache_and_back():
 
 
 def test_each_change_is_an_event_at_its_time():
-    log = LimitLog(folded(ramp()))
+    log = BottleneckHistory(folded(ramp()))
     events = log.events(60 * S)
     assert [event.label.split("  ")[0] for event in events] == [
         "limit: KV cache",
@@ -102,7 +102,7 @@ def test_each_change_is_an_event_at_its_time():
 def test_a_load_that_begins_late_in_its_second_and_finds_room_is_no_change():
     late = [LoadChange(t_ns=BEGIN_S * S + 999_000_000, change="start", rate_rps=8.0)]
     late += [record for record in ramp(19)[3:] if record.t_ns > (BEGIN_S + 1) * S]
-    log = LimitLog(folded(late))
+    log = BottleneckHistory(folded(late))
     assert (log.at((BEGIN_S + 1) * S).limit, log.at(8 * S).limit) == (IDLE, ROOM)
     assert log.events(18 * S) == []
 
@@ -111,28 +111,28 @@ def test_room_after_a_pause_began_with_the_load_and_not_with_the_pause():
     # Held from 10 to 20 s: room again is no event, but it is not 'no load' that still lasts.
     records = [record for record in ramp(40) if not 10 * S < record.t_ns <= 20 * S]
     records += [tick(t_ns, 0.0, 0) for t_ns in range(10 * S + TICK_NS, 20 * S + 1, TICK_NS)]
-    log = LimitLog(folded(sorted(records, key=lambda record: record.t_ns)))
+    log = BottleneckHistory(folded(sorted(records, key=lambda record: record.t_ns)))
     assert (log.at(9 * S).limit, log.since_ns(9 * S)) == (ROOM, BEGIN_S * S)
     assert log.at(18 * S).limit == IDLE
     assert 10 * S < log.since_ns(18 * S) <= 14 * S
     assert log.at(24 * S).limit == ROOM
     assert 20 * S < log.since_ns(24 * S) <= 24 * S
-    assert LimitLog(Timeline()).since_ns(5 * S) == 0
+    assert BottleneckHistory(Timeline()).since_ns(5 * S) == 0
 
 
 def test_without_load_nothing_binds():
-    log = LimitLog(folded(ramp()))
+    log = BottleneckHistory(folded(ramp()))
     assert log.at(0).limit == log.at(1 * S).limit == IDLE
-    assert LimitLog(Timeline()).at(5 * S).limit == IDLE
+    assert BottleneckHistory(Timeline()).at(5 * S).limit == IDLE
 
 
 @pytest.mark.parametrize("late", [0, 1, 7, 40])
 def test_live_and_replay_find_the_same_whenever_records_arrive(late):
     """Each record may come up to `late` places after its turn, in another second than its own."""
     records = sorted([*ramp(), *gpus(60)], key=lambda record: record.t_ns)
-    expected = names(LimitLog(folded(records)), 60)
+    expected = names(BottleneckHistory(folded(records)), 60)
     timeline = Timeline()
-    log = LimitLog(timeline)
+    log = BottleneckHistory(timeline)
     turn = sorted(range(len(records)), key=lambda i: (i + (i * 7919 % (late + 1)), i))
     for place in turn:
         record = records[place]
@@ -141,14 +141,14 @@ def test_live_and_replay_find_the_same_whenever_records_arrive(late):
         if place % 5 == 0:
             log.at(max(record.t_ns - S, 0))
     assert names(log, 60) == expected
-    assert log.spans(BEGIN_S * S, 60 * S) == LimitLog(folded(records)).spans(BEGIN_S * S, 60 * S)
+    assert log.spans(BEGIN_S * S, 60 * S) == BottleneckHistory(folded(records)).spans(BEGIN_S * S, 60 * S)
 
 
 @pytest.mark.parametrize("at_s", [5, 19, 23, 25, 30, 43, 60])
 def test_what_is_said_of_an_instant_needs_no_record_after_it(at_s):
     records = [*ramp(), *gpus(60)]
     known = [record for record in records if record.t_ns <= at_s * S]
-    assert LimitLog(folded(known)).at(at_s * S) == LimitLog(folded(records)).at(at_s * S)
+    assert BottleneckHistory(folded(known)).at(at_s * S) == BottleneckHistory(folded(records)).at(at_s * S)
 
 
 def gpus(seconds: int) -> list[Any]:
@@ -180,7 +180,7 @@ def with_serving(device: GpuDevice, serves: bool) -> GpuDevice:
 
 
 def test_a_hot_gpu_counts_until_it_is_known_not_to_serve():
-    log = LimitLog(folded([*ramp(), *gpus(60)]))
+    log = BottleneckHistory(folded([*ramp(), *gpus(60)]))
     assert log.at(9 * S).limit == ROOM
     assert log.at(15 * S).limit == "heat"
     assert log.at(15 * S).why == "GPU1 90 °C, slowed 40 % of the time, SM clock 1200 of 1980 MHz"
@@ -196,7 +196,7 @@ def test_a_starved_client_is_named_before_the_server_whose_queue_it_sees():
             record.coalesced_reads = round(0.8 * record.reads)
             record.loop_lag_max_ns = 120_000_000
             record.send_lag = [bucket(90_000_000), 10]
-    spans = LimitLog(folded(records)).spans(BEGIN_S * S, 60 * S)
+    spans = BottleneckHistory(folded(records)).spans(BEGIN_S * S, 60 * S)
     assert [span["limit"] for span in spans] == [ROOM, "KV cache", "client", "KV cache", ROOM]
     assert re.fullmatch(r"requests left (89|90|91) ms late \(p99\)", str(spans[2]["why"]))
     client_s = float(spans[2]["to_s"]) - float(spans[2]["from_s"])
@@ -205,10 +205,10 @@ def test_a_starved_client_is_named_before_the_server_whose_queue_it_sees():
 
 def test_without_any_telemetry_a_steady_run_is_unknown_and_a_growing_one_is_the_server():
     steady = [record for record in ramp(19) if not isinstance(record, ServerSample)]
-    assert LimitLog(folded(steady)).at(18 * S).limit == UNKNOWN
+    assert BottleneckHistory(folded(steady)).at(18 * S).limit == UNKNOWN
     growing: list[Any] = [LoadChange(t_ns=0, change="start", rate_rps=8.0)]
     growing += [tick(i * TICK_NS, 8.0, in_flight=10 + 2 * max(i - 60, 0)) for i in range(1, 160)]
-    found = LimitLog(folded(growing))
+    found = BottleneckHistory(folded(growing))
     assert found.at(14 * S).limit == UNKNOWN
     assert found.at(39 * S).limit == "server"
     assert found.at(39 * S).why.endswith("in flight, +80 in 10 s")
@@ -267,9 +267,9 @@ def test_a_server_that_stops_speaking_is_not_known_any_more():
 
 def test_an_hour_is_judged_in_blocks_as_in_one(monkeypatch):
     timeline = folded(ramp(60))
-    whole = LimitLog(timeline).spans(BEGIN_S * S, 60 * S)
+    whole = BottleneckHistory(timeline).spans(BEGIN_S * S, 60 * S)
     monkeypatch.setattr("sessions.bottleneck.history._BLOCK", 7)
-    assert LimitLog(timeline).spans(BEGIN_S * S, 60 * S) == whole
+    assert BottleneckHistory(timeline).spans(BEGIN_S * S, 60 * S) == whole
 
 
 def held_up() -> list[Any]:
@@ -288,7 +288,7 @@ def held_up() -> list[Any]:
 
 
 def test_a_client_that_is_not_let_onto_a_core_is_the_limit_and_not_a_server_or_no_load():
-    log = LimitLog(folded(held_up()))
+    log = BottleneckHistory(folded(held_up()))
     spans = log.spans(BEGIN_S * S, 50 * S)
     assert [span["limit"] for span in spans] == [ROOM, "client", ROOM]
     # Not a tick since 20 s: known 1.25 s later, and shown when the ends of three seconds agree.
@@ -300,12 +300,12 @@ def test_a_client_that_is_not_let_onto_a_core_is_the_limit_and_not_a_server_or_n
 @pytest.mark.parametrize("at_s", [21, 23, 25, 29, 31, 33, 36])
 def test_a_stillness_is_known_by_what_had_come_until_then(at_s):
     known = [record for record in held_up() if record.t_ns <= at_s * S]
-    assert LimitLog(folded(known)).at(at_s * S) == LimitLog(folded(held_up())).at(at_s * S)
+    assert BottleneckHistory(folded(known)).at(at_s * S) == BottleneckHistory(folded(held_up())).at(at_s * S)
 
 
 def test_a_worker_whose_share_is_done_has_not_stood_still():
     done = [tick(i * TICK_NS, 8.0, 9 if i < 40 else 0, worker=1) for i in range(9, 41)]
-    log = LimitLog(folded([*ramp(19), *done]))
+    log = BottleneckHistory(folded([*ramp(19), *done]))
     assert {log.at(t * S).limit for t in range(5, 20)} == {ROOM}
 
 
@@ -315,7 +315,7 @@ def test_in_a_ramp_what_is_in_flight_grows_with_the_load_and_that_is_no_sign():
         rps = 1.0 + min(i, 160) * 0.1
         records.append(tick(i * TICK_NS, rps, in_flight=round(3 * rps) if i < 161 else 51 + 2 * (i - 160)))
         records.append(ServerSample(t_ns=i * TICK_NS, took_ns=1, source="m", waiting=0.0, kv_pct=20.0))
-    found = names(LimitLog(folded(records)), 60)
+    found = names(BottleneckHistory(folded(records)), 60)
     assert set(found[3:50]) == {ROOM}
     # Level from 40 s on: 10 s and two requests' time of 1 s later, growth is a sign again.
     assert found[56:] == ["server"] * 5
@@ -323,7 +323,7 @@ def test_in_a_ramp_what_is_in_flight_grows_with_the_load_and_that_is_no_sign():
 
 def test_a_client_that_stands_still_is_named_before_it_says_a_word():
     still = [record for record in held_up() if not isinstance(record, Tick) or record.t_ns <= 20 * S]
-    log = LimitLog(folded(still))
+    log = BottleneckHistory(folded(still))
     assert (log.at(21 * S).limit, log.at(24 * S)) == (ROOM, ("client", "the client has not run for 4.0 s"))
 
 
@@ -336,7 +336,7 @@ def test_preemptions_are_those_of_five_seconds():
     assert found == [0.0, 0.0, *[0.6] * 5, 0.0, 0.0, 0.0]
 
 
-def alone(seconds: int = 12, device: GpuDevice | None = None, **values: Any) -> LimitLog:
+def alone(seconds: int = 12, device: GpuDevice | None = None, **values: Any) -> BottleneckHistory:
     """A quiet load on one GPU that says `values` at every poll."""
     records: list[Any] = [GpuDevices(t_ns=1, source="nvml", devices=[device or GpuDevice("a", 0)])]
     records += [LoadChange(t_ns=0, change="start", rate_rps=8.0)]
@@ -344,7 +344,7 @@ def alone(seconds: int = 12, device: GpuDevice | None = None, **values: Any) -> 
         records.append(tick(i * TICK_NS, 8.0, 9))
         records.append(ServerSample(i * TICK_NS, 1, "m", waiting=0.0, kv_pct=20.0))
         records.append(GpuSamples(i * TICK_NS, 1, "nvml", [GpuSample("a", **values)]))
-    return LimitLog(folded(records))
+    return BottleneckHistory(folded(records))
 
 
 def test_a_power_brake_is_a_cap_from_outside():

@@ -14,12 +14,12 @@ from sessions.bottleneck.rules import (
     ROOM,
     RULES,
     UNKNOWN,
+    Bottleneck,
     Evidence,
-    Finding,
-    Standing,
+    Hysteresis,
+    bottleneck_of,
     changes,
-    judged,
-    standings,
+    hysteresis_over,
 )
 
 QUIET = Evidence(
@@ -110,7 +110,7 @@ def quiet(**values) -> Evidence:
     ],
 )  # fmt: skip
 def test_rules(evidence, limit, why):
-    found = judged(evidence)
+    found = bottleneck_of(evidence)
     assert found.limit == limit
     if why is not None:
         assert found.why == why
@@ -137,7 +137,7 @@ def test_of_several_that_hold_the_first_is_named(place):
     held: dict[str, object] = {}
     for _, values in EVERYTHING[place:]:
         held |= values
-    assert judged(quiet(**HEAVY | held)).limit == EVERYTHING[place][0]
+    assert bottleneck_of(quiet(**HEAVY | held)).limit == EVERYTHING[place][0]
 
 
 def test_the_table_of_rules_stands_in_the_order_of_this_test():
@@ -145,7 +145,9 @@ def test_the_table_of_rules_stands_in_the_order_of_this_test():
 
 
 def test_the_gpu_that_holds_the_others_back_is_named():
-    found = judged(quiet(**HEAVY | {"gpu": "GPU2", "thermal_throttled_pct": 40.0, "temperature_c": 90.0}))
+    found = bottleneck_of(
+        quiet(**HEAVY | {"gpu": "GPU2", "thermal_throttled_pct": 40.0, "temperature_c": 90.0})
+    )
     assert found.why.startswith("GPU2 90 °C, slowed 40 % of the time")
 
 
@@ -164,15 +166,15 @@ def test_the_gpu_that_holds_the_others_back_is_named():
     ],
 )
 def test_a_limit_is_let_go_at_a_lower_threshold_than_it_came(limit, between):
-    assert judged(quiet(**HEAVY | between)).limit == ROOM
-    assert judged(quiet(**HEAVY | between), limit).limit == limit
+    assert bottleneck_of(quiet(**HEAVY | between)).limit == ROOM
+    assert bottleneck_of(quiet(**HEAVY | between), limit).limit == limit
 
 
 FULL, FREE, QUEUE = quiet(kv_pct=99.0), quiet(), quiet(waiting=9.0, waiting_least=5.0)
 
 
 def shown(*seconds: Evidence) -> list[str]:
-    return [standing.shown.limit for standing in standings(seconds)]
+    return [standing.shown.limit for standing in hysteresis_over(seconds)]
 
 
 def test_another_limit_takes_the_line_when_it_was_found_for_two_seconds():
@@ -186,7 +188,7 @@ def test_a_limit_that_comes_and_goes_does_not_flicker():
 
 
 def test_the_figures_move_while_the_limit_stands():
-    standing = standings([FULL, quiet(kv_pct=96.0), FREE])
+    standing = hysteresis_over([FULL, quiet(kv_pct=96.0), FREE])
     assert [at.shown.why for at in standing] == [
         "99 % used, 0 waiting",
         "96 % used, 0 waiting",
@@ -202,12 +204,14 @@ def test_the_first_second_of_load_and_its_end_are_shown_at_once():
 def test_folding_in_two_parts_is_folding_at_once():
     seconds = [FREE, FULL, FULL, FULL, FREE, FREE, FREE, QUEUE, QUEUE, QUEUE]
     for cut in range(len(seconds)):
-        head = standings(seconds[:cut])
-        assert head + standings(seconds[cut:], head[-1] if head else Standing()) == standings(seconds)
+        head = hysteresis_over(seconds[:cut])
+        assert head + hysteresis_over(seconds[cut:], head[-1] if head else Hysteresis()) == hysteresis_over(
+            seconds
+        )
 
 
 def test_changes_are_where_the_name_changes():
-    found = [Finding(name, str(i)) for i, name in enumerate("aabbba")]
+    found = [Bottleneck(name, str(i)) for i, name in enumerate("aabbba")]
     assert changes(found) == [0, 2, 5]
     assert changes([]) == []
 

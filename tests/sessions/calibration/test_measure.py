@@ -24,14 +24,14 @@ from sessions.calibration.measure import (
     stamping_server,
     sweep,
 )
-from sessions.calibration.result import Calibration, Machine, Step
+from sessions.calibration.result import Calibration, Machine, Trial
 
 MS = 1_000_000
 S = 1_000_000_000
 
 
-def step(asked: float, why_not: str = "") -> Step:
-    return Step(asked, asked, 5.0, 20.0, 100.0, 0.1, 20.0, 0.0, 1.0, why_not)
+def step(asked: float, why_not: str = "") -> Trial:
+    return Trial(asked, asked, 5.0, 20.0, 100.0, 0.1, 20.0, 0.0, 1.0, why_not)
 
 
 def test_the_server_stamps_each_token_when_it_sends_it_and_says_whose_they_are(tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ def test_nothing_to_compare_is_an_error_not_a_zero() -> None:
         judged(1000.0, [], TICKS, {}, _plan(1, 1000.0, 2.2), 1.0)
 
 
-def swept(limit: float, most: float = 128_000.0, moods: int = 0) -> list[Step]:
+def swept(limit: float, most: float = 128_000.0, moods: int = 0) -> list[Trial]:
     """A sweep over a machine that is clean up to `limit`, and out of sorts in its first `moods` loads."""
     tried = 0
 
-    async def made_up(load: float) -> Step:
+    async def made_up(load: float) -> Trial:
         nonlocal tried
         tried += 1
         return step(load, "too much" if load > limit or tried <= moods else "")

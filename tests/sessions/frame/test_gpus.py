@@ -64,7 +64,7 @@ def test_visible_gpus_stand_first_in_cudas_order_and_the_others_aside_unless_the
     ]
     samples = GpuSamples(8 * S, 1, "nvml", [GpuSample(name, util_pct=50.0) for name in "abcd"])
     found = gpus_at(folded(GpuDevices(1, "nvml", devices), samples), axis(9 * S))
-    assert [(gpu.label, gpu.aside, gpu.serving) for gpu in found] == [
+    assert [(gpu.label, gpu.excluded, gpu.serving) for gpu in found] == [
         ("3", "", True),
         ("1", "not serving", False),
         ("0", "hidden", False),

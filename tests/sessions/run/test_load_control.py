@@ -8,13 +8,13 @@ import pytest
 
 from loadgen.worker_config import Segment, SetConcurrency, SetCurve
 from sessions.plan.config import LoadConfig, Ramp
-from sessions.run.load_control import LEAD_NS, Steering, SteeringError
+from sessions.run.load_control import LEAD_NS, LoadControl, LoadControlError
 
 S = 1_000_000_000
 
 
 def test_a_rate_takes_effect_a_lead_after_it_was_read_and_says_what_it_replaced() -> None:
-    steering = Steering(LoadConfig(rate_rps=10.0), 0)
+    steering = LoadControl(LoadConfig(rate_rps=10.0), 0)
     step = steering.obey({"cmd": "rate", "rate_rps": 12}, 5 * S)
     at = 5 * S + LEAD_NS
     assert step.command == SetCurve(at, [Segment(at, None, 12.0, 12.0)])
@@ -25,7 +25,7 @@ def test_a_rate_takes_effect_a_lead_after_it_was_read_and_says_what_it_replaced(
 
 
 def test_hold_then_resume_gives_back_the_rate_before() -> None:
-    steering = Steering(LoadConfig(rate_rps=7.5), 0)
+    steering = LoadControl(LoadConfig(rate_rps=7.5), 0)
     held = steering.obey({"cmd": "hold"}, S)
     assert isinstance(held.command, SetCurve)
     assert held.command.curve[0].from_rps == 0.0
@@ -34,12 +34,12 @@ def test_hold_then_resume_gives_back_the_rate_before() -> None:
     resumed = steering.obey({"cmd": "resume"}, 3 * S)
     assert resumed.change.rate_rps == 7.5
     assert resumed.state == "running"
-    with pytest.raises(SteeringError, match="nothing is held"):
+    with pytest.raises(LoadControlError, match="nothing is held"):
         steering.obey({"cmd": "resume"}, 4 * S)
 
 
 def test_stop_drops_what_waits_and_a_rate_starts_again() -> None:
-    steering = Steering(LoadConfig(rate_rps=4.0), 0)
+    steering = LoadControl(LoadConfig(rate_rps=4.0), 0)
     stopped = steering.obey({"cmd": "stop"}, S)
     assert isinstance(stopped.command, SetCurve)
     assert (stopped.state, stopped.command.drop_backlog) == ("stopped", True)
@@ -48,16 +48,16 @@ def test_stop_drops_what_waits_and_a_rate_starts_again() -> None:
 
 
 def test_holding_in_the_middle_of_a_ramp_resumes_at_the_rate_of_that_instant() -> None:
-    steering = Steering(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
+    steering = LoadControl(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
     assert steering.obey({"cmd": "hold"}, 4 * S - LEAD_NS).change.previous_rate_rps == pytest.approx(4.5)
     assert steering.obey({"cmd": "resume"}, 6 * S).change.rate_rps == pytest.approx(4.5)
-    third = Steering(LoadConfig(rate_rps=10 / 3), 0)
+    third = LoadControl(LoadConfig(rate_rps=10 / 3), 0)
     third.obey({"cmd": "hold"}, S)
     assert third.obey({"cmd": "resume"}, 2 * S).change.label == "resume 3.33 rps"
 
 
 def test_a_ramp_is_named_and_so_is_what_ends_it() -> None:
-    steering = Steering(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 2 * S)
+    steering = LoadControl(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 2 * S)
     assert steering.started().label == "ramp from 0.5 to 8.5 rps in 8 s"
     ended = steering.obey({"cmd": "rate", "rate_rps": 6}, 6 * S - LEAD_NS).change
     assert ended.label == "4.5 > 6 rps (ends the ramp)"
@@ -65,24 +65,24 @@ def test_a_ramp_is_named_and_so_is_what_ends_it() -> None:
 
 
 def test_a_hold_ends_a_ramp_and_says_so() -> None:
-    steering = Steering(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
+    steering = LoadControl(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
     assert steering.obey({"cmd": "hold"}, 4 * S).change.label == "hold (ends the ramp)"
 
 
 def test_a_ramp_that_is_over_is_not_ended_by_a_key() -> None:
-    steering = Steering(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
+    steering = LoadControl(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
     assert steering.obey({"cmd": "rate", "rate_rps": 9}, 9 * S).change.label == "8.5 > 9 rps"
 
 
 def test_a_concurrency_above_the_cap_is_refused_with_its_name() -> None:
-    steering = Steering(LoadConfig(concurrency=4, max_in_flight=10), 0)
+    steering = LoadControl(LoadConfig(concurrency=4, max_in_flight=10), 0)
     assert steering.obey({"cmd": "concurrency", "concurrency": 10}, S).change.concurrency == 10
-    with pytest.raises(SteeringError, match=r"'11', need a whole number from 1 to 10 \(--max-in-flight\)"):
+    with pytest.raises(LoadControlError, match=r"'11', need a whole number from 1 to 10 \(--max-in-flight\)"):
         steering.obey({"cmd": "concurrency", "concurrency": 11}, S)
 
 
 def test_a_closed_loop_takes_a_concurrency_and_holds_at_none() -> None:
-    steering = Steering(LoadConfig(concurrency=4), 0)
+    steering = LoadControl(LoadConfig(concurrency=4), 0)
     up = steering.obey({"cmd": "concurrency", "concurrency": 6}, S)
     assert up.command == SetConcurrency(S + LEAD_NS, 6)
     assert (up.change.previous_concurrency, up.change.concurrency) == (4, 6)
@@ -107,8 +107,8 @@ BAD = [
 
 @pytest.mark.parametrize(("command", "says"), BAD)
 def test_a_bad_command_is_refused_in_words_and_changes_nothing(command: dict[str, object], says: str) -> None:
-    steering = Steering(LoadConfig(rate_rps=3.0), 0)
-    with pytest.raises(SteeringError, match=says):
+    steering = LoadControl(LoadConfig(rate_rps=3.0), 0)
+    with pytest.raises(LoadControlError, match=says):
         steering.obey(command, S)
     assert steering.obey({"cmd": "hold"}, 2 * S).change.previous_rate_rps == 3.0
 

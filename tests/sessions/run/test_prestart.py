@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sessions.run.prestart import Standby, start_host
+from sessions.run.prestart import PrestartedSupervisor, start_host
 from tui.cli import main
 
 
@@ -20,12 +20,12 @@ def test_a_host_without_orders_ends_in_silence(capfd: pytest.CaptureFixture[str]
 
 
 def test_a_host_that_nobody_took_is_gone_with_its_block_and_one_that_was_taken_is_not() -> None:
-    with Standby() as unused:
+    with PrestartedSupervisor() as unused:
         waiting = unused._host
         assert waiting is not None
         assert waiting.poll() is None
     assert waiting.poll() is not None
-    with Standby() as used:
+    with PrestartedSupervisor() as used:
         taken = used.take()
     assert taken.poll() is None
     taken.communicate(timeout=30)

@@ -22,8 +22,8 @@ from loadgen.records import Request, Tick
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.run.control_socket import ControlClient, ControlError, send_once
 from sessions.run.launch import Launched, LaunchError, Orders, launch
-from sessions.run.preflight import scout
-from sessions.run.supervisor import Host
+from sessions.run.preflight import preflight
+from sessions.run.supervisor import Supervisor
 from sessions.store.directory import is_live
 from sessions.store.follow import Follower, GzipFollower, following
 from sessions.store.journal import HOST_FILE, request_paths, timeline_paths
@@ -281,14 +281,14 @@ def test_a_worker_that_dies_between_the_probe_and_the_load_is_named_at_once(
     python.chmod(0o700)
 
     async def probe_first(*asked: Any) -> Any:
-        found = await scout(*asked)
+        found = await preflight(*asked)
         probed.touch()
         return found
 
     monkeypatch.setattr("sys.executable", str(python))
-    monkeypatch.setattr("sessions.run.supervisor.scout", probe_first)
+    monkeypatch.setattr("sessions.run.supervisor.preflight", probe_first)
     monkeypatch.setattr("sessions.run.supervisor._WORKERS_READY_S", 10.0)
-    assert asyncio.run(Host(directory, Orders(str(directory), config)).run()) == 1
+    assert asyncio.run(Supervisor(directory, Orders(str(directory), config)).run()) == 1
     assert msgspec.json.decode(capfd.readouterr().out) == {
         "state": "refused",
         "message": "load worker 0: exit code 7",

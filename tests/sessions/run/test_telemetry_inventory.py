@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from sessions.run.telemetry_inventory import Found
+from sessions.run.telemetry_inventory import TelemetryInventory
 from telemetry.records import GpuDevice, GpuDevices, GpuSamples, SourceNote
 
 
 def test_a_source_keeps_its_last_word_and_gpus_what_is_known_of_them():
-    found = Found()
+    found = TelemetryInventory()
     for record in (
         SourceNote(5, "nvml", True, "NVML: 1 GPU"),
         SourceNote(6, "n1:9400/metrics", True, "n1:9400/metrics: found"),
@@ -34,7 +34,7 @@ def test_a_source_keeps_its_last_word_and_gpus_what_is_known_of_them():
 
 
 def test_only_what_was_not_asked_about_yet_is_a_change():
-    found = Found()
+    found = TelemetryInventory()
     assert not found.changed
     found.take(GpuSamples(1, 1, "nvml", []))
     assert not found.changed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sessions.store.disk_reserve import Reserve
+from sessions.store.disk_reserve import DiskReserve
 
 
 def blocks(directory: Path) -> int:
@@ -12,7 +12,7 @@ def blocks(directory: Path) -> int:
 
 
 def test_what_is_kept_takes_real_room_and_is_given_up_a_piece_at_a_time(tmp_path: Path) -> None:
-    reserve = Reserve(tmp_path)
+    reserve = DiskReserve(tmp_path)
     assert blocks(tmp_path) >= 400 << 10
     reserve.speak()
     reserve.speak()
@@ -22,12 +22,12 @@ def test_what_is_kept_takes_real_room_and_is_given_up_a_piece_at_a_time(tmp_path
 
 
 def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
-    Reserve(tmp_path).close()
+    DiskReserve(tmp_path).close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_that_takes_nothing_costs_only_the_reserve(tmp_path: Path) -> None:
     missing = tmp_path / "gone"
-    reserve = Reserve(missing)
+    reserve = DiskReserve(missing)
     reserve.speak()
     reserve.close()

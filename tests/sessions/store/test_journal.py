@@ -15,7 +15,7 @@ import pytest
 from loadgen.records import Request, RequestError, Tick
 from sessions.store import follow, journal
 from sessions.store.follow import Follower, GzipFollower
-from sessions.store.gap_codec import pack_gaps, unpack_gaps
+from sessions.store.gap_codec import decode_gaps, encode_gaps
 from sessions.store.journal import JournalWriter, RequestJournalWriter
 from sessions.store.parse import BadLine, parse
 from sessions.store.records import AnyRecord, End, Mark
@@ -174,20 +174,20 @@ def test_a_decompression_bomb_is_read_in_bounded_steps_and_not_to_its_end(
 
 @pytest.mark.parametrize("gaps_us", [[0], [1, 2, 3], [2**24 - 1, 0, 4095, 4096], list(range(0, 90_000, 451))])
 def test_packed_gaps_unpack_to_themselves(gaps_us: list[int]) -> None:
-    text = pack_gaps(gaps_us)
+    text = encode_gaps(gaps_us)
     assert text is not None
     assert len(text) == 4 * len(gaps_us)
-    assert unpack_gaps(text) == gaps_us
+    assert decode_gaps(text) == gaps_us
 
 
 def test_packed_gaps_are_base64_by_planes() -> None:
     # 20000 us is 0x004E20: base64 groups 0, 4, 56, 32
-    assert pack_gaps([20_000, 20_000]) == "AAEE44gg"
+    assert encode_gaps([20_000, 20_000]) == "AAEE44gg"
 
 
 def test_gaps_too_long_to_pack_stay_numbers(tmp_path: Path) -> None:
-    assert pack_gaps([5, 2**24]) is None
-    assert pack_gaps([]) is None
+    assert encode_gaps([5, 2**24]) is None
+    assert encode_gaps([]) is None
     slow = Request(index=1, worker=0, due_ns=1, chunks=3, gaps_us=[5, 60_000_000])
     writer = RequestJournalWriter(tmp_path / "r.jsonl.gz")
     writer.append(slow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telemetry.prometheus.source import PrometheusSource, Target
+from telemetry.prometheus.source import PrometheusSource, ScrapeTarget
 from telemetry.records import GpuEvent, GpuSamples, ServerSample
 
 
@@ -16,7 +16,7 @@ class Clock:
 
 def opened(served, text):
     served.says(text)
-    source, clock = PrometheusSource(Target(served.url)), Clock()
+    source, clock = PrometheusSource(ScrapeTarget(served.url)), Clock()
     return source, clock, source.open(clock)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from telemetry.prometheus import source as prometheus
-from telemetry.prometheus.source import PrometheusSource, Target, is_simulated
+from telemetry.prometheus.source import PrometheusSource, ScrapeTarget, is_simulated
 from telemetry.records import GpuDevices, GpuSamples, ServerSample, SourceNote
 
 
@@ -18,7 +18,7 @@ def source_of():
     made = []
 
     def make(server, **options):
-        made.append(PrometheusSource(Target(server.url, **options)))
+        made.append(PrometheusSource(ScrapeTarget(server.url, **options)))
         return made[-1]
 
     yield make
@@ -70,9 +70,9 @@ def test_a_simulated_server_is_asked_four_times_a_second_and_labelled(served, so
     records = source.open(now_ns)
     assert notes(records) == [(True, f"{served.name}: found, with metrics of vLLM and DCGM (simulated)")]
     assert source.interval_ns == 250_000_000
-    assert is_simulated(Target(served.url), now_ns)
+    assert is_simulated(ScrapeTarget(served.url), now_ns)
     served.says("vllm:num_requests_running 1\n")
-    assert not is_simulated(Target(served.url), now_ns)
+    assert not is_simulated(ScrapeTarget(served.url), now_ns)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_key_that_no_header_may_hold_is_one_sentence_without_it(served, source
 
 
 def test_a_ca_file_that_is_not_there_is_one_sentence(source_of):
-    source = PrometheusSource(Target("https://127.0.0.1:9/metrics", ca_file="/nowhere.pem"))
+    source = PrometheusSource(ScrapeTarget("https://127.0.0.1:9/metrics", ca_file="/nowhere.pem"))
     assert notes(source.open(now_ns)) == [
         (False, "127.0.0.1:9/metrics: the CA file /nowhere.pem cannot be read")
     ]
@@ -212,7 +212,7 @@ def test_no_proxy_of_the_environment_sees_us_or_the_key(
     resolve = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda _, *more, **kw: resolve("127.0.0.1", *more, **kw))
     port = urlsplit(served.url).port
-    source = PrometheusSource(Target(f"http://{host}:{port}/metrics", api_key="sk-secret"))
+    source = PrometheusSource(ScrapeTarget(f"http://{host}:{port}/metrics", api_key="sk-secret"))
     try:
         assert len(of(source.open(now_ns), ServerSample)) == 1
     finally:

@@ -14,7 +14,7 @@ from telemetry.poller import Poller
 from telemetry.records import GpuDevices, GpuSamples, HostSample, SourceNote
 from telemetry.source import TelemetryError
 from telemetry.source_spec import Address, parse_address
-from telemetry.ssh.clock_offset import RemoteClock
+from telemetry.ssh.clock_offset import ClockOffset
 from telemetry.ssh.source import SshSource, command
 
 ROOT = Path(__file__).parents[3]
@@ -78,7 +78,7 @@ def test_the_command_asks_no_password_and_quotes_for_the_shell_there():
 
 
 def test_a_clock_is_mapped_by_the_middle_of_the_shortest_round_trip():
-    clock = RemoteClock()
+    clock = ClockOffset()
     assert not clock.known
     clock.answered(1000, 50_600, 2000)  # 50_600 was at 1500 +- 500: 49_100 ahead
     clock.answered(3000, 52_150, 3100)  # 52_150 was at 3050 +- 50: 49_100 ahead

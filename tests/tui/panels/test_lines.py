@@ -9,7 +9,7 @@ import pytest
 from sessions.frame.schema import Stat
 from tests.tui.made_up_run import ramped
 from tui.commands.sessions import HEAD, _cells
-from tui.draw.theme import Look
+from tui.draw.theme import Theme
 from tui.foreground.headless import progress_line
 
 
@@ -52,5 +52,5 @@ def test_a_session_is_listed_with_all_that_it_sent(failed: int | None, says: str
 
 
 def test_without_colours_the_three_quantiles_are_still_told_apart() -> None:
-    styles = Look(colours="none").styles()
+    styles = Theme(colours="none").styles()
     assert len({str(styles[name]) for name in ("p50", "p95", "p99")}) == 3

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tui.report import text as report
-from tui.report.plotext_chart import Curve, Look, ceiling, chart
+from tui.report.plotext_chart import Curve, Theme, ceiling, chart
 
 
 def latency(count: int = 126, **more: Any) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def test_text_from_a_file_or_a_server_is_not_interpreted(key: str) -> None:
 
 def test_a_chart_shows_its_gap_and_its_scale() -> None:
     curve = Curve("p50", [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [100.0, 100.0, None, None, 100.0, 100.0])
-    text = chart("TTFT", "seconds", [curve], Look(), joined=True)
+    text = chart("TTFT", "seconds", [curve], Theme(), joined=True)
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 80
     (line,) = [
@@ -206,17 +206,17 @@ def test_a_chart_shows_its_gap_and_its_scale() -> None:
 
 def test_a_chart_of_nothing_says_so() -> None:
     nothing = Curve("p50", [0.0], [None])
-    assert chart("ITL", "seconds", [nothing], Look(), joined=True) == "ITL: nothing was measured"
+    assert chart("ITL", "seconds", [nothing], Theme(), joined=True) == "ITL: nothing was measured"
 
 
 def test_a_chart_without_unicode_is_ascii() -> None:
     curve = Curve("p50", [0.0, 1.0], [1.0, 2.0])
-    assert chart("TTFT", "seconds", [curve], Look(braille=False), joined=True).isascii()
+    assert chart("TTFT", "seconds", [curve], Theme(braille=False), joined=True).isascii()
 
 
 def test_colours_come_only_where_they_are_asked_for() -> None:
     curve = Curve("p50", [0.0, 1.0], [1.0, 2.0])
-    assert "\x1b[" in chart("TTFT", "seconds", [curve], Look(colour=True), joined=True)
+    assert "\x1b[" in chart("TTFT", "seconds", [curve], Theme(colour=True), joined=True)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.tui.made_up_run import FakeControl, FakeView, S, ramped
 from tui.controls import keys
 from tui.screens.app import TtftopApp
 from tui.screens.canvas import Canvas
-from tui.screens.session import LiveScreen
+from tui.screens.session import SessionScreen
 
 
 class Clock:
@@ -33,9 +33,9 @@ class Room:
         self.pilot, self.view, self.control, self.clock = pilot, view, control, clock
 
     @property
-    def live(self) -> LiveScreen:
+    def live(self) -> SessionScreen:
         screen = self.pilot.app.screen_stack[0]
-        assert isinstance(screen, LiveScreen)
+        assert isinstance(screen, SessionScreen)
         return screen
 
     @property
@@ -176,7 +176,7 @@ def test_escape_leaves_a_prompt_without_sending():
     async def body(room: Room) -> None:
         await room.press("=", "9", "escape")
         assert room.control.sent == []
-        assert room.live.scene.prompt is None
+        assert room.live.screen_state.prompt is None
 
     on_screen(body)
 
@@ -185,7 +185,7 @@ def test_keys_typed_into_a_prompt_do_nothing_else():
     async def body(room: Room) -> None:
         await room.press("m", "x", "q", "space", "l", "enter")
         assert room.control.sent == [{"cmd": "mark", "text": "xq l"}]
-        assert room.live.scene.log
+        assert room.live.screen_state.log
 
     on_screen(body)
 
@@ -302,14 +302,14 @@ def test_a_run_that_cannot_be_reached_is_said_and_not_a_crash():
 def test_time_goes_back_and_returns_while_live():
     async def body(room: Room) -> None:
         await room.press("left", "left")
-        assert room.live.scene.playhead.at_ns == 40 * S
+        assert room.live.screen_state.playhead.at_ns == 40 * S
         assert "LIVE -00:10" in room.rows[0]
         await room.pass_s(3.0)
-        assert room.live.scene.playhead.at_ns == 40 * S
+        assert room.live.screen_state.playhead.at_ns == 40 * S
         await room.press("shift+left")
-        assert room.live.scene.playhead.at_ns == 2 * S
+        assert room.live.screen_state.playhead.at_ns == 2 * S
         await room.press("comma", "full_stop", "end")
-        assert room.live.scene.playhead.following
+        assert room.live.screen_state.playhead.following
 
     on_screen(body)
 
@@ -317,11 +317,11 @@ def test_time_goes_back_and_returns_while_live():
 def test_marks_are_jumped_to_both_ways():
     async def body(room: Room) -> None:
         await room.press("N")
-        assert room.live.scene.playhead.at_ns == 46 * S
+        assert room.live.screen_state.playhead.at_ns == 46 * S
         await room.press("N", "N")
-        assert room.live.scene.playhead.at_ns == 26 * S
+        assert room.live.screen_state.playhead.at_ns == 26 * S
         await room.press("n")
-        assert room.live.scene.playhead.at_ns == 40 * S
+        assert room.live.screen_state.playhead.at_ns == 40 * S
 
     on_screen(body)
 
@@ -329,7 +329,7 @@ def test_marks_are_jumped_to_both_ways():
 def test_the_window_and_the_scale_are_changed_by_keys():
     async def body(room: Room) -> None:
         await room.press("w")
-        assert room.live.scene.window_s == 300.0
+        assert room.live.screen_state.window_s == 300.0
         await room.press("w")
         assert any("window all" in row for row in room.rows)
         await room.press("l")
@@ -380,7 +380,7 @@ def test_leaving_a_live_run_asks_how(key, how):
 def test_the_question_how_to_leave_can_be_taken_back():
     async def body(room: Room) -> None:
         await room.press("q", "escape")
-        assert not room.live.scene.quitting
+        assert not room.live.screen_state.quitting
         assert room.control.sent == []
 
     assert on_screen(body) is None
@@ -398,9 +398,9 @@ def test_a_finish_that_is_refused_keeps_the_screen():
 def test_ctrl_c_and_ctrl_q_ask_as_well():
     async def body(room: Room) -> None:
         await room.press("ctrl+c")
-        assert room.live.scene.quitting
+        assert room.live.screen_state.quitting
         await room.press("escape", "ctrl+q")
-        assert room.live.scene.quitting
+        assert room.live.screen_state.quitting
 
     assert on_screen(body) is None
 
@@ -410,15 +410,15 @@ def test_a_replay_plays_pauses_and_just_quits():
         assert "REPLAY" in room.rows[0]
         await room.press("space")
         await room.pass_s(10.0)
-        assert room.live.scene.playhead.at_ns == 12 * S
+        assert room.live.screen_state.playhead.at_ns == 12 * S
         await room.press("space")
         await room.pass_s(10.0)
-        assert room.live.scene.playhead.at_ns == 12 * S
+        assert room.live.screen_state.playhead.at_ns == 12 * S
         await room.press("greater_than_sign", "space")
         await room.pass_s(0.1)
-        before_ns = room.live.scene.playhead.at_ns
+        before_ns = room.live.screen_state.playhead.at_ns
         await room.pass_s(5.0)
-        assert room.live.scene.playhead.at_ns == before_ns + 10 * S
+        assert room.live.screen_state.playhead.at_ns == before_ns + 10 * S
         await room.press("q")
 
     assert on_screen(body, replay=True) == "quit"
@@ -427,7 +427,7 @@ def test_a_replay_plays_pauses_and_just_quits():
 def test_a_replay_opens_on_the_whole_run_from_its_end_and_stands_still():
     async def body(room: Room) -> None:
         await room.pass_s(5.0)
-        playhead = room.live.scene.playhead
+        playhead = room.live.screen_state.playhead
         assert (playhead.at_ns, playhead.playing) == (50 * S, False)
         assert "00:00:48 / 00:00:48" in room.rows[0]
         axis = next(row for row in room.rows if "window all" in row)
@@ -455,7 +455,7 @@ def test_a_replay_that_is_still_being_read_stays_at_its_end():
     async def body(room: Room) -> None:
         room.view.ended_s = 60.0
         await room.pass_s(0.1)
-        assert room.live.scene.playhead.at_ns == 60 * S
+        assert room.live.screen_state.playhead.at_ns == 60 * S
 
     on_screen(body, replay=True)
 
@@ -464,7 +464,7 @@ def test_a_screen_that_opens_before_its_host_has_begun_follows_the_run_once_it_h
     async def body(room: Room) -> None:
         room.view.running, room.view.ended_s = True, None
         await room.pass_s(1.0)
-        assert room.live.scene.playhead.following
+        assert room.live.screen_state.playhead.following
         assert "LIVE running" in room.rows[0]
         assert any("window 60s" in row for row in room.rows)
 

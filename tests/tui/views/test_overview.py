@@ -13,13 +13,13 @@ from sessions.frame.schema import ChartMark, Frame, Host, Limit, Power, Server, 
 from tests.tui import made_up_run
 from tests.tui.made_up_run import FakeView, S, ramped
 from tui.controls.playhead import Playhead
-from tui.controls.screen_state import Scene
+from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import column_ns
 from tui.draw import layout
 from tui.draw.paged_axis import PAGE, paged
 from tui.draw.rows import width_of
 from tui.draw.text import safe
-from tui.draw.theme import ROLES, Look
+from tui.draw.theme import ROLES, Theme
 from tui.views.help import help_rows
 from tui.views.overview import compose, scales_for
 
@@ -35,8 +35,8 @@ def frame_of(view: FakeView, width: int, at_ns: int | None = None) -> Frame:
 def screen(view: FakeView, size=(80, 24), *, frame: Frame | None = None, **more) -> list[str]:
     width, height = size
     frame = frame or frame_of(view, width)
-    scene = Scene(**({"playhead": Playhead(at_ns=frame.at_ns)} | more))
-    rows = compose(frame, scene, scales_for(frame, scene, {}), width, height)
+    screen_state = ScreenState(**({"playhead": Playhead(at_ns=frame.at_ns)} | more))
+    rows = compose(frame, screen_state, scales_for(frame, screen_state, {}), width, height)
     assert [width_of(row) for row in rows] == [width] * height
     assert all(role in ROLES for row in rows for _, role in row)
     return ["".join(text for text, _ in row) for row in rows]
@@ -50,7 +50,7 @@ def at(seconds: float):
 @pytest.mark.parametrize("gpus", [0, 1, 2, 3, 8, 17, 72])
 @pytest.mark.parametrize("charset", ["braille", "ascii"])
 def test_every_size_and_number_of_gpus_fills_the_screen_exactly(size, gpus, charset):
-    shown = screen(ramped(at(90), gpus=gpus), size, look=Look(charset=charset))
+    shown = screen(ramped(at(90), gpus=gpus), size, theme=Theme(charset=charset))
     assert any("TTFT" in row for row in shown)
     assert any("ITL" in row for row in shown)
     assert "help" in shown[-1]
@@ -109,10 +109,10 @@ def test_preemptions_are_told_whole_with_their_name_at_every_size():
 
 def test_every_key_of_the_load_and_the_scale_stands_in_the_footer_at_80_columns():
     for charset in ("braille", "ascii"):
-        footer = screen(ramped(at(30)), (80, 24), look=Look(charset=charset))[-1]
+        footer = screen(ramped(at(30)), (80, 24), theme=Theme(charset=charset))[-1]
         for word in ("rate", "x10", "set", "hold", "stop", "mark", "span", "l lin", "? help", "q quit"):
             assert word in footer
-        assert "l log" in screen(ramped(at(30)), (80, 24), look=Look(charset=charset), log=False)[-1]
+        assert "l log" in screen(ramped(at(30)), (80, 24), theme=Theme(charset=charset), log=False)[-1]
 
 
 def test_a_long_note_about_gpus_is_one_dim_row_with_an_ellipsis():
@@ -151,7 +151,7 @@ def test_an_event_that_is_longer_than_its_row_ends_in_an_ellipsis():
 
 
 def test_help_explains_stale_connections_and_a_saturated_client():
-    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 24, Look()))
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 24, Theme()))
     assert re.search(r"stale  kept-alive connections found closed: sent again", text)
     assert "CLIENT SATURATED: the figures are this client's own limit" in text
 
@@ -172,7 +172,7 @@ def known(view: FakeView, width: int) -> Frame:
             pcie_bytes_per_s=1.2e9,
             nvlink_bytes_per_s=212e9,
             serving=not i,
-            aside="hidden" if i else "",
+            excluded="hidden" if i else "",
             processes=(("vllm serve", 4711, 74 * 2**30), ("", 4712, None)),
         )
         for i, gpu in enumerate(frame.gpus)
@@ -255,9 +255,9 @@ def test_a_gpu_that_serves_carries_a_dot_where_there_is_a_cell_for_it():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_in_ascii_every_glyph_of_ours_is_ascii(size):
-    look = Look(charset="ascii")
+    theme = Theme(charset="ascii")
     for more in ({}, {"details": True}, {"replay": True, "window_s": None}):
-        rows = screen(ramped(at(90), gpus=2), size, look=look, **more)
+        rows = screen(ramped(at(90), gpus=2), size, theme=theme, **more)
         assert all(row.replace("…", ".").isascii() for row in rows)
 
 
@@ -274,8 +274,12 @@ def test_gaps_of_no_length_do_not_stretch_the_logarithmic_chart():
     frame = frame_of(ramped(at(60)), 80)
     p50 = np.where(np.arange(len(frame.itl.p50)) % 3, frame.itl.p50, 0.001)
     zeros = replace(frame, itl=replace(frame.itl, p50=p50))
-    scene = Scene(playhead=Playhead(at_ns=frame.at_ns))
-    assert scales_for(frame, scene, {})["itl"].low == scales_for(zeros, scene, {})["itl"].low == 10.0
+    screen_state = ScreenState(playhead=Playhead(at_ns=frame.at_ns))
+    assert (
+        scales_for(frame, screen_state, {})["itl"].low
+        == scales_for(zeros, screen_state, {})["itl"].low
+        == 10.0
+    )
     assert any(row.startswith("<10ms") for row in screen(ramped(at(60)), frame=zeros))
     assert not any("<" in row[:6] for row in screen(ramped(at(60)), frame=frame))
 
@@ -342,8 +346,8 @@ def test_a_change_of_load_crosses_every_chart_at_the_same_column():
     view = FakeView(at(60), steps=[(2.0, 4.0)])
     view.marks = [made_up_run.ChartMark(30 * S, None, "load", "4 > 5 rps")]
     frame = frame_of(view, 80)
-    scene = Scene(playhead=Playhead(at_ns=frame.at_ns))
-    rows = compose(frame, scene, scales_for(frame, scene, {}), 80, 24)
+    screen_state = ScreenState(playhead=Playhead(at_ns=frame.at_ns))
+    rows = compose(frame, screen_state, scales_for(frame, screen_state, {}), 80, 24)
     at_columns = layout.columns_for(80)
     slot = frame.marks[0].slot
     assert slot == (30 * S - frame.start_ns) // frame.slot_ns
@@ -447,7 +451,7 @@ LIMITED = Limit("KV cache", "97 % used, 1.2 preemptions/s, 4 waiting", 20 * S)
 @pytest.mark.parametrize("colours", ["256", "none"])
 def test_the_limit_stands_in_words_at_every_size(size, colours):
     frame = replace(frame_of(ramped(at(90)), size[0]), limit=LIMITED)
-    row = screen(ramped(at(90)), size, frame=frame, look=Look(colours=colours))[2]
+    row = screen(ramped(at(90)), size, frame=frame, theme=Theme(colours=colours))[2]
     assert row.startswith("limit:  KV cache   97 % used, 1.2 preemptions/s, 4 waiting")
     assert ("since 00:18" in row) == (size[0] > 70)
 
@@ -522,7 +526,11 @@ def test_throttling_says_its_cause(throttle, said):
 @pytest.mark.parametrize("gpus", [1, 2, 8])
 @pytest.mark.parametrize(
     ("values", "word"),
-    [({"lost": True}, "lost"), ({"aside": "hidden"}, "hidden"), ({"aside": "not serving"}, "not serving")],
+    [
+        ({"lost": True}, "lost"),
+        ({"excluded": "hidden"}, "hidden"),
+        ({"excluded": "not serving"}, "not serving"),
+    ],
 )
 def test_a_gpu_that_is_no_part_of_the_load_is_grey_and_says_why(size, gpus, values, word):
     assert word in "\n".join(gpu_screen(size, gpus, **values))
