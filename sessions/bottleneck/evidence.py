@@ -14,7 +14,7 @@ import numpy as np
 from sessions.bottleneck.client_saturation import SECOND_NS, troubles
 from sessions.bottleneck.rules import Evidence
 from sessions.timeline.columns import Floats, Ints, Table, quantiles_ns, span_sums
-from sessions.timeline.devices import metered
+from sessions.timeline.load_gpus import metered
 from sessions.timeline.timeline import Timeline
 
 _RECENT_S, _PREEMPTIONS_S, _GROWTH_S = 3, 5, 10

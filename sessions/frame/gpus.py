@@ -10,8 +10,8 @@ import numpy as np
 from sessions.frame.schema import Gpu, Power
 from sessions.store.manifest import Manifest
 from sessions.timeline.columns import Floats, Table, span_sums
-from sessions.timeline.devices import THROTTLED, GpuColumns, place, reasons
 from sessions.timeline.energy import curves, used
+from sessions.timeline.gpus import THROTTLED, GpuColumns, place, reasons
 from sessions.timeline.timeline import Timeline
 
 RECENT_NS = 10_000_000_000

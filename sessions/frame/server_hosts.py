@@ -8,7 +8,8 @@ from sessions.frame.gpus import RECENT_NS, STALE_NS, Axis, finite, held_means, i
 from sessions.frame.schema import Host, Server, Stat
 from sessions.metrics import THIN_FLOORS
 from sessions.timeline.columns import Table
-from sessions.timeline.devices import HOST_FIELDS, ServerColumns
+from sessions.timeline.hosts import HOST_FIELDS
+from sessions.timeline.servers import ServerColumns
 from sessions.timeline.timeline import Timeline
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
+from sessions.store.manifest import SOURCES_CAP
 from telemetry.records import GpuDevices, SourceNote, TelemetryRecord
 
 GPUS_CAP = 256
-SOURCES_CAP = 64
 
 
 class TelemetryInventory:

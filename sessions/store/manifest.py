@@ -18,6 +18,8 @@ FILE = "session.toml"
 FORMAT = "ttftop-session"
 VERSION = "1.0"
 CAP_BYTES = 256 << 10
+SOURCES_CAP = 64
+"""Telemetry sources, of a run or at an instant, of which the last word is kept."""
 
 END_REASONS = {
     "completed": "the run came to its end",

@@ -26,8 +26,8 @@ from sessions.summary.exact_quantiles import ExactQuantiles
 from sessions.summary.prices import Prices, cost
 from sessions.summary.stages import steps
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, sources_over
-from sessions.timeline.devices import powered
 from sessions.timeline.energy import curves, described, used
+from sessions.timeline.load_gpus import powered
 from sessions.timeline.timeline import Timeline
 
 FAILED_SHARE = 0.01

@@ -6,10 +6,12 @@ from math import fsum
 
 import numpy as np
 
-from sessions.run.telemetry_inventory import SOURCES_CAP
+from sessions.store.manifest import SOURCES_CAP
 from sessions.timeline.columns import Floats
-from sessions.timeline.devices import HISTOGRAMS, HOST_FIELDS, THROTTLED, GpuColumns, Quantile, place
 from sessions.timeline.energy import curve_of
+from sessions.timeline.gpus import THROTTLED, GpuColumns, place
+from sessions.timeline.hosts import HOST_FIELDS
+from sessions.timeline.servers import HISTOGRAMS, Quantile
 from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice
 

@@ -6,6 +6,7 @@ float64, exact for times up to 104 days and for counts up to 9e15.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, TypeVar
@@ -20,6 +21,11 @@ Ints = NDArray[np.int64]
 
 VALUES_NS: Floats = np.array([value_ns(bucket) for bucket in range(BUCKETS)])
 """What each bucket of a sketch stands for, `loadgen.sketch.value_ns` of all."""
+
+
+def or_nan(value: float | None) -> float:
+    """A figure as a column keeps it: what is missing is NaN, never 0."""
+    return math.nan if value is None else value
 
 
 class Table:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sessions.timeline.columns import Floats, Table
-from sessions.timeline.devices import GpuColumns, powered
+from sessions.timeline.gpus import GpuColumns
+from sessions.timeline.load_gpus import powered
 
 GAP_SHARE = 0.01
 """Of a span; with more of it unknown, nothing is divided by its joules."""

@@ -15,8 +15,10 @@ import numpy as np
 
 from loadgen.records import Tick, WorkerNote
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, State
-from sessions.timeline.columns import Floats, Ints, SketchLog, Table, quantiles_ns
-from sessions.timeline.devices import GpuColumns, HostColumns, ServerColumns, or_nan
+from sessions.timeline.columns import Floats, Ints, SketchLog, Table, or_nan, quantiles_ns
+from sessions.timeline.gpus import GpuColumns
+from sessions.timeline.hosts import HostColumns
+from sessions.timeline.servers import ServerColumns
 from telemetry.records import (
     GpuDevice,
     GpuDevices,

@@ -10,34 +10,13 @@ from typing import Any
 from telemetry.nvml.calls import LOST, NOT_FOUND
 from telemetry.records import GpuEvent
 from telemetry.source import NowNs, plain
+from telemetry.xid import XIDS
 
 WAIT_MS = 250
 AFTER_ERROR_S = 5.0
 TIMEOUT = 10
 ECC = 0x2
 XID = 0x8
-
-XIDS = {
-    13: "graphics engine exception, mostly a fault of the program",
-    31: "memory page fault, mostly a fault of the program",
-    43: "the GPU stopped processing for a program",
-    45: "work torn down after an earlier error, or a program that was killed",
-    48: "uncorrectable memory error",
-    61: "internal microcontroller halted",
-    62: "internal microcontroller halted",
-    63: "memory row remapped",
-    64: "memory row could not be remapped",
-    74: "NVLink error",
-    79: "the GPU has fallen off the bus",
-    92: "many corrected memory errors",
-    94: "uncorrectable memory error, contained to one program",
-    95: "uncorrectable memory error, not contained: the GPU needs a reset",
-    119: "the GPU's system processor does not answer",
-    120: "error of the GPU's system processor",
-    140: "unrecovered memory error",
-    149: "NVLink error",
-}
-"""The commoner ones of NVIDIA's list of XIDs."""
 
 
 class EventWatch:

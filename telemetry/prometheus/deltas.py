@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from telemetry.nvml.events import XIDS
 from telemetry.prometheus.dcgm import last_xids
 from telemetry.prometheus.exposition import MetricSample
 from telemetry.records import GpuEvent, GpuSample, GpuSamples, ServerSample, TelemetryRecord
+from telemetry.xid import XIDS
 
 
 class ScrapeDeltas:

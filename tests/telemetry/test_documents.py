@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sessions.summary import telemetry as usage
-from sessions.timeline.devices import THROTTLED
+from sessions.timeline.gpus import THROTTLED
 from telemetry import records
 from telemetry.nvml import gpm as nvml_gpm
 from telemetry.nvml import notices as nvml_news

@@ -10,8 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Server
-from tui.plots.scale import Series
+from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Series, Server
 
 PAGE = 4
 """Columns of a move; up to one fewer stay free at the right."""

@@ -1,4 +1,4 @@
-"""GPUs, servers and hosts of a session as columns by time: what telemetry said, in any order, put in order.
+"""The GPUs of a session as columns by time: what telemetry said, in any order, put in order.
 
 A GPU that several sources speak of (NVML and a dcgm-exporter) keeps a table of each; which one is read
 depends on nothing but the instant that is asked about.
@@ -8,22 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
-from sessions.timeline.columns import Floats, Table
-from telemetry.records import (
-    THROTTLE_REASONS,
-    GpuDevice,
-    GpuEvent,
-    GpuProcess,
-    GpuSample,
-    GpuSamples,
-    Histogram,
-    HostSample,
-    ServerSample,
-)
+from sessions.timeline.columns import Table, or_nan
+from telemetry.records import THROTTLE_REASONS, GpuDevice, GpuEvent, GpuProcess, GpuSample, GpuSamples
 
 GPU_VALUES = (
     *("util_pct", "memory_used_bytes", "memory_reserved_bytes", "memory_total_bytes", "power_w"),
@@ -34,15 +23,6 @@ GPU_VALUES = (
 THROTTLED = ("power_throttled_pct", "thermal_throttled_pct", "brake_throttled_pct")
 """Share of the time in which the power cap, heat, or a power brake held the clocks down."""
 GPU_FIELDS = (*GPU_VALUES, *THROTTLED, "reasons", "lost", "age_ns", "poll_ns")
-SERVER_FIELDS = (
-    *("running", "waiting", "kv_pct", "preemptions", "prompt_tokens", "output_tokens"),
-    *("prefix_hit_pct", "prefix_queried_tokens", "cached_tokens", "finished"),
-)
-HISTOGRAMS = ("ttft", "itl", "queue")
-HOST_FIELDS = (
-    *("cpu_pct", "cores", "load1", "memory_used_bytes", "memory_total_bytes", "net_rx_bytes_per_s"),
-    *("net_tx_bytes_per_s", "steal_pct", "throttled_pct"),
-)
 
 DEVICES_CAP = 1000
 """Times that one GPU is described anew."""
@@ -51,16 +31,9 @@ PROCESSES_CAP = 64
 """Processes of one GPU that are kept."""
 SOURCES_CAP = 16
 """Sources of one GPU."""
-BOUNDS_CAP = 200
-"""Buckets of a histogram."""
-
 _NAN = float("nan")
 _CAUSES = (("power cap",), ("thermal", "HW thermal"), ("power brake", "HW slowdown"))
 """For each of `THROTTLED`, the reasons it stands for. A hardware slowdown that is not of heat is a brake."""
-
-
-def or_nan(value: float | None) -> float:
-    return _NAN if value is None else value
 
 
 @dataclass
@@ -167,120 +140,6 @@ def _throttled(sample: GpuSample) -> list[float]:
         100.0 if any(name in now and not (name == "HW slowdown" and of_heat) for name in names) else 0.0
         for names in _CAUSES
     ]
-
-
-class HistogramColumns:
-    """One of a server's histograms over time."""
-
-    def __init__(self, bounds_s: list[float]) -> None:
-        self.bounds_s = bounds_s
-        self._table = Table(("t", *map(str, range(len(bounds_s) + 1))))
-
-    def take(self, t_ns: int, histogram: Histogram) -> None:
-        """A histogram of other bounds or of another length is of another server, and left out."""
-        if histogram.bounds_s == self.bounds_s and len(histogram.counts) == len(self.bounds_s) + 1:
-            self._table.add((t_ns, *histogram.counts))
-
-    def quantiles_s(
-        self, from_ns: float, to_ns: float, qs: tuple[float, ...]
-    ) -> tuple[int, list[Quantile]] | None:
-        """How many were observed between the last readings up to both instants, and their quantiles.
-
-        None when nothing was observed or the counts fell.
-        """
-        a, b = self._table.upto(np.array([from_ns, to_ns])).tolist()
-        a = max(a, 1)
-        if b <= a:
-            return None
-        names = [str(i) for i in range(len(self.bounds_s) + 1)]
-        cells = self._table.block(names)
-        gained = cells[:, b - 1] - cells[:, a - 1]
-        total = gained[-1]
-        if total <= 0 or (gained < 0).any() or (np.diff(gained) < 0).any():
-            return None
-        edges: Floats = np.array([0.0, *self.bounds_s])
-        below: Floats = np.concatenate([[0.0], gained[:-1]])
-        return int(total), [_within(edges, below, q * total) for q in qs]
-
-
-COARSE = 1.5
-"""Upper bound of a bucket to its lower one, above which what lies within is not told apart: one of vLLM's
-goes from 20 to 40 s."""
-
-
-class Quantile(NamedTuple):
-    """What a histogram tells of one."""
-
-    value_s: float | None
-    """Linear within its bucket. None where that is wider than `COARSE`, as the first one, which begins at 0,
-    and beyond the last bound: a figure from within would be invented."""
-    at_least_s: float
-    at_most_s: float | None
-
-
-def _within(edges: Floats, below: Floats, rank: float) -> Quantile:
-    i = int(np.searchsorted(below, rank, side="left"))
-    if i >= len(edges):
-        return Quantile(None, float(edges[-1]), None)
-    if i <= 1:
-        return Quantile(None, 0.0, float(edges[min(1, len(edges) - 1)]))
-    low, high = float(edges[i - 1]), float(edges[i])
-    if high > COARSE * low:
-        return Quantile(None, low, high)
-    share = (rank - below[i - 1]) / (below[i] - below[i - 1])
-    return Quantile(low + share * (high - low), low, high)
-
-
-@dataclass
-class ServerColumns:
-    """What one server says of itself."""
-
-    samples: Table = field(default_factory=lambda: Table(("t", *SERVER_FIELDS)))
-    histograms: dict[str, HistogramColumns] = field(default_factory=dict)
-
-    def take(self, record: ServerSample) -> None:
-        self.samples.add((record.t_ns, *(or_nan(getattr(record, name)) for name in SERVER_FIELDS)))
-        for name in HISTOGRAMS:
-            histogram: Histogram | None = getattr(record, name)
-            if histogram is not None and len(histogram.bounds_s) <= BOUNDS_CAP:
-                known = self.histograms.setdefault(name, HistogramColumns(histogram.bounds_s))
-                known.take(record.t_ns, histogram)
-
-
-@dataclass
-class HostColumns:
-    """One machine."""
-
-    host: str
-    samples: Table = field(default_factory=lambda: Table(("t", *HOST_FIELDS)))
-
-    def take(self, record: HostSample) -> None:
-        self.samples.add((record.t_ns, *(or_nan(getattr(record, name)) for name in HOST_FIELDS)))
-
-
-def metered(gpus: dict[str, GpuColumns], at_ns: int) -> list[GpuColumns]:
-    """The GPUs that the load under test runs on, as far as was known at an instant.
-
-    Those on which a process of the server computes; where nobody can tell, all that are visible and are not
-    known to serve nothing. A MIG instance counts as what it is.
-    """
-    known = [gpu for gpu in gpus.values() if gpu.since_ns <= at_ns]
-    known.sort(key=lambda gpu: place(gpu.device(at_ns)))
-    devices = [gpu.device(at_ns) for gpu in known]
-    if any(device.serves_target for device in devices):
-        return [gpu for gpu, device in zip(known, devices, strict=True) if device.serves_target]
-    parents = {device.parent for device in devices if device.parent}
-    return [
-        gpu
-        for gpu, device in zip(known, devices, strict=True)
-        if device.serves_target is None and device.visible is not False and device.gpu not in parents
-    ]
-
-
-def powered(gpus: dict[str, GpuColumns], at_ns: int) -> list[GpuColumns]:
-    """Whose meters count for them: of MIG instances that is the whole GPU, once."""
-    keys = (gpu.device(at_ns).parent or gpu.device(at_ns).gpu for gpu in metered(gpus, at_ns))
-    return [gpus[key] for key in dict.fromkeys(keys) if key in gpus]
 
 
 def place(device: GpuDevice) -> tuple[str, bool, int, int, str]:

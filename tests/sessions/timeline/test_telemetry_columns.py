@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sessions.timeline.devices import BOUNDS_CAP, SOURCES_CAP, metered, powered, reasons
+from sessions.timeline.gpus import SOURCES_CAP, reasons
+from sessions.timeline.load_gpus import metered, powered
+from sessions.timeline.servers import BOUNDS_CAP
 from telemetry.records import (
     GpuDevice,
     GpuDevices,

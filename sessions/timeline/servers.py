@@ -1,0 +1,98 @@
+"""What servers say of themselves as columns by time, their histograms too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from sessions.timeline.columns import Floats, Table, or_nan
+from telemetry.records import Histogram, ServerSample
+
+SERVER_FIELDS = (
+    *("running", "waiting", "kv_pct", "preemptions", "prompt_tokens", "output_tokens"),
+    *("prefix_hit_pct", "prefix_queried_tokens", "cached_tokens", "finished"),
+)
+HISTOGRAMS = ("ttft", "itl", "queue")
+
+BOUNDS_CAP = 200
+"""Buckets of a histogram."""
+
+
+class HistogramColumns:
+    """One of a server's histograms over time."""
+
+    def __init__(self, bounds_s: list[float]) -> None:
+        self.bounds_s = bounds_s
+        self._table = Table(("t", *map(str, range(len(bounds_s) + 1))))
+
+    def take(self, t_ns: int, histogram: Histogram) -> None:
+        """A histogram of other bounds or of another length is of another server, and left out."""
+        if histogram.bounds_s == self.bounds_s and len(histogram.counts) == len(self.bounds_s) + 1:
+            self._table.add((t_ns, *histogram.counts))
+
+    def quantiles_s(
+        self, from_ns: float, to_ns: float, qs: tuple[float, ...]
+    ) -> tuple[int, list[Quantile]] | None:
+        """How many were observed between the last readings up to both instants, and their quantiles.
+
+        None when nothing was observed or the counts fell.
+        """
+        a, b = self._table.upto(np.array([from_ns, to_ns])).tolist()
+        a = max(a, 1)
+        if b <= a:
+            return None
+        names = [str(i) for i in range(len(self.bounds_s) + 1)]
+        cells = self._table.block(names)
+        gained = cells[:, b - 1] - cells[:, a - 1]
+        total = gained[-1]
+        if total <= 0 or (gained < 0).any() or (np.diff(gained) < 0).any():
+            return None
+        edges: Floats = np.array([0.0, *self.bounds_s])
+        below: Floats = np.concatenate([[0.0], gained[:-1]])
+        return int(total), [_within(edges, below, q * total) for q in qs]
+
+
+COARSE = 1.5
+"""Upper bound of a bucket to its lower one, above which what lies within is not told apart: one of vLLM's
+goes from 20 to 40 s."""
+
+
+class Quantile(NamedTuple):
+    """What a histogram tells of one."""
+
+    value_s: float | None
+    """Linear within its bucket. None where that is wider than `COARSE`, as the first one, which begins at 0,
+    and beyond the last bound: a figure from within would be invented."""
+    at_least_s: float
+    at_most_s: float | None
+
+
+def _within(edges: Floats, below: Floats, rank: float) -> Quantile:
+    i = int(np.searchsorted(below, rank, side="left"))
+    if i >= len(edges):
+        return Quantile(None, float(edges[-1]), None)
+    if i <= 1:
+        return Quantile(None, 0.0, float(edges[min(1, len(edges) - 1)]))
+    low, high = float(edges[i - 1]), float(edges[i])
+    if high > COARSE * low:
+        return Quantile(None, low, high)
+    share = (rank - below[i - 1]) / (below[i] - below[i - 1])
+    return Quantile(low + share * (high - low), low, high)
+
+
+@dataclass
+class ServerColumns:
+    """What one server says of itself."""
+
+    samples: Table = field(default_factory=lambda: Table(("t", *SERVER_FIELDS)))
+    histograms: dict[str, HistogramColumns] = field(default_factory=dict)
+
+    def take(self, record: ServerSample) -> None:
+        self.samples.add((record.t_ns, *(or_nan(getattr(record, name)) for name in SERVER_FIELDS)))
+        for name in HISTOGRAMS:
+            histogram: Histogram | None = getattr(record, name)
+            if histogram is not None and len(histogram.bounds_s) <= BOUNDS_CAP:
+                known = self.histograms.setdefault(name, HistogramColumns(histogram.bounds_s))
+                known.take(record.t_ns, histogram)
