@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tui.commands import COMMANDS
-from tui.options import exit_codes as exits
+from tui.options import exit_codes
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -53,7 +53,7 @@ def test_demo_takes_what_run_takes_but_the_connection() -> None:
 
 def test_every_exit_code_is_documented() -> None:
     text = (DOCS / "guide" / "exit-codes.md").read_text(encoding="utf-8")
-    codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+    codes = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE)} == codes
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from sessions.plan.config import Ramp
-from tui.options import value_types as values
+from tui.options import value_types
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tui.options import value_types as values
     ],
 )
 def test_duration_is_read_in_seconds(text: str, seconds: float) -> None:
-    assert values.duration(text) == pytest.approx(seconds)
+    assert value_types.duration(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,19 @@ def test_duration_is_read_in_seconds(text: str, seconds: float) -> None:
     ],
 )
 def test_ramp_is_read_as_from_to_and_seconds(text: str, ramp: Ramp) -> None:
-    assert values.ramp(text) == ramp
+    assert value_types.ramp(text) == ramp
 
 
 @pytest.mark.parametrize(
     ("read", "text"),
     [
         *(
-            (values.duration, text)
+            (value_types.duration, text)
             for text in ("0", "0s", "-5", "5 minutes", "1d", "", "nan", "inf", "1e3", "s")
         ),
-        *((values.rate, text) for text in ("0", "-1", "nan", "inf", "-inf", "64,5", "", "ten", "1/s")),
+        *((value_types.rate, text) for text in ("0", "-1", "nan", "inf", "-inf", "64,5", "", "ten", "1/s")),
         *(
-            (values.ramp, text)
+            (value_types.ramp, text)
             for text in (
                 "1..64",
                 "1-64/120s",
@@ -61,12 +61,12 @@ def test_ramp_is_read_as_from_to_and_seconds(text: str, ramp: Ramp) -> None:
                 "1..64/120s:cubic",
             )
         ),
-        *((values.ramp, text) for text in ("a..b/c", "1..-4/9s", "1..nan/9s", "", "/", "1.../9")),
-        *((values.count, text) for text in ("0", "-1", "1.5", "1e3", "", "many", "9" * 40)),
-        *((values.seed, text) for text in ("-1", "x", "", str(2**63))),
-        *((values.port, text) for text in ("-1", "65536", "abc", "", "8000.0")),
+        *((value_types.ramp, text) for text in ("a..b/c", "1..-4/9s", "1..nan/9s", "", "/", "1.../9")),
+        *((value_types.count, text) for text in ("0", "-1", "1.5", "1e3", "", "many", "9" * 40)),
+        *((value_types.seed, text) for text in ("-1", "x", "", str(2**63))),
+        *((value_types.port, text) for text in ("-1", "65536", "abc", "", "8000.0")),
         *(
-            (values.source, text)
+            (value_types.source, text)
             for text in ("nvidia", "localhost:9400", "http://", "ftp://node/metrics", "")
         ),
     ],

@@ -14,7 +14,7 @@ from telemetry.nvml import gpm as nvml_gpm
 from telemetry.nvml import notices as nvml_news
 from telemetry.nvml import readings as nvml_readings
 from telemetry.nvml import source as nvml
-from telemetry.nvml import unified_memory as nvml_memory
+from telemetry.nvml import unified_memory
 from telemetry.prometheus import source as prometheus
 from telemetry.prometheus.adapters import LLAMACPP, SGLANG, TGI, VLLM
 from telemetry.prometheus.dcgm import NAMES
@@ -65,7 +65,7 @@ def test_every_way_in_which_a_gpu_is_not_had_is_quoted_as_it_is_said():
             for way in ways
         ),
         nvml_gpm.NO_GPM_PERMISSION,
-        nvml_memory.UNIFIED,
+        unified_memory.UNIFIED,
     ]
     missing = [words for words in said if words not in FLAT and words.rstrip("s") not in FLAT]
     assert missing == []

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tui.foreground import screen
-from tui.foreground import start as live
-from tui.options import run_options as load
+from tui.foreground import screen, start
+from tui.options import run_options
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 
@@ -15,13 +14,13 @@ from tui.options.parser import Parser
 def parser() -> Parser:
     parser = Parser("ttftop attach", "[S] [options]", "Open the screen on a run that is going on.")
     parser.add_argument("session", nargs="?", metavar="S", help="its id, name or path (the newest live one)")
-    load.sessions_dir(parser)
-    load.screen_arguments(parser)
+    run_options.sessions_dir(parser)
+    run_options.screen_arguments(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    directory = live_session(live.root(options), options.session)
+    directory = live_session(start.root(options), options.session)
     screen.need_terminal("attach", f"ttftop summary {directory.name} prints what the run says so far")
     return screen.after(directory, screen.show_live(directory, options))
 

@@ -7,7 +7,7 @@ import signal
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from tui.options import value_types as values
+from tui.options import value_types
 from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line
 from tui.options.parser import Parser
 
@@ -26,10 +26,10 @@ else is busy on this machine before.
 def parser() -> Parser:
     parser = Parser("ttftop calibrate", "[options]", "Measure the client itself on this machine.", EPILOG)
     parser.add_argument(
-        "--seconds", type=values.duration, default=3.0, metavar="TIME", help="length of each load (3s)"
+        "--seconds", type=value_types.duration, default=3.0, metavar="TIME", help="length of each load (3s)"
     )
     parser.add_argument(
-        "--most", type=values.events, metavar="N", help="try no more than N events per second (128000)"
+        "--most", type=value_types.events, metavar="N", help="try no more than N events per second (128000)"
     )
     parser.add_argument("--dry-run", action="store_true", help="measure and print, keep nothing")
     return parser
@@ -38,13 +38,13 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     import asyncio
 
-    from sessions.calibration import measure as calibrate
+    from sessions.calibration import measure
     from sessions.calibration import result as calibrated
 
     if options.seconds < 0.5:
         raise CommandError(f"--seconds: got {options.seconds:g}, need at least 0.5")
-    if options.most is not None and options.most < calibrate.LEAST:
-        raise CommandError(f"--most: got {options.most:g}, need at least {calibrate.LEAST:g}")
+    if options.most is not None and options.most < measure.LEAST:
+        raise CommandError(f"--most: got {options.most:g}, need at least {measure.LEAST:g}")
 
     for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing of what was started stays behind
         if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup has it
@@ -52,22 +52,22 @@ def run(options: argparse.Namespace) -> int:
     print(HEADER, flush=True)
     try:
         steps = asyncio.run(
-            calibrate.sweep(
-                lambda load: calibrate.measure(load, options.seconds),
+            measure.sweep(
+                lambda load: measure.measure(load, options.seconds),
                 lambda step: print(row(step), flush=True),
-                options.most or calibrate.MOST,
+                options.most or measure.MOST,
             )
         )
-    except (calibrate.CalibrationError, OSError) as error:
+    except (measure.CalibrationError, OSError) as error:
         raise CommandError(f"calibrate: {one_line(error)}", NOT_VALID) from None
-    best, limit = calibrate.outcome(steps)
+    best, limit = measure.outcome(steps)
     if not best:
         print(f"\nnot even {steps[-1].asked_events_per_s:,.0f} events/s were clean: {limit}")
         return NOT_VALID
     print(f"\nclean up to {best:,.0f} events/s for each load worker; beyond: {limit}")
     if options.dry_run:
         return OK
-    if options.most is not None and limit == calibrate.NO_LIMIT:
+    if options.most is not None and limit == measure.NO_LIMIT:
         print("not kept: --most ended the search before the limit was found")
         return OK
     kept = calibrated.Calibration(

@@ -12,8 +12,8 @@ import tempfile
 import time
 
 from sessions.plan.config import Ramp, TargetConfig
-from tui.foreground import start as live
-from tui.options import run_options as load
+from tui.foreground import start
+from tui.options import run_options
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 
@@ -43,8 +43,8 @@ def parser() -> Parser:
     parser.add_argument(
         "--profile", choices=sorted(PROFILES), metavar="P", help=f"{', '.join(PROFILES)} (demo)"
     )
-    load.load_arguments(parser)
-    load.session_arguments(parser)
+    run_options.load_arguments(parser)
+    run_options.session_arguments(parser)
     return parser
 
 
@@ -54,8 +54,8 @@ def run(options: argparse.Namespace) -> int:
     options.name = options.name or "demo"
     with Simulator(options.profile, options.seed or 0) as simulator:
         target = TargetConfig(url=simulator.url, model=options.model, endpoint=options.endpoint or "auto")
-        config = load.config(options, target, interactive=live.has_screen(options))
-        outcome = live.start(config, options, None)
+        config = run_options.config(options, target, interactive=start.has_screen(options))
+        outcome = start.start(config, options, None)
         if outcome.goes_on:
             simulator.leave()
     return outcome.exit_code

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from loadgen.errors import printable
-from tui.foreground import start as live
-from tui.options import run_options as load
+from tui.foreground import start
+from tui.options import run_options
 from tui.options.exit_codes import OK, CommandError, one_line
 from tui.options.parser import Parser
 from tui.options.target_options import api_key, target
@@ -41,13 +41,13 @@ class Finding(NamedTuple):
 def parser() -> Parser:
     parser = Parser("ttftop doctor", "[URL] [options]", "Check this machine, and what a server can do.")
     parser.add_argument("target", nargs="?", metavar="URL", help="ask this server what it can do")
-    load.sessions_dir(parser)
+    run_options.sessions_dir(parser)
     parser.add_argument("--model", metavar="M", help="when the server lists more than one")
     parser.add_argument(
         "--endpoint", choices=("completions", "chat"), metavar="E", help="completions or chat (what it has)"
     )
-    load.telemetry_argument(parser)
-    load.key_arguments(parser)
+    run_options.telemetry_argument(parser)
+    run_options.key_arguments(parser)
     return parser
 
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     findings = [
         versions(),
         *terminal(),
-        sessions_place(live.root(options)),
+        sessions_place(start.root(options)),
         descriptors(),
         client(),
         *telemetry(options),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tui.foreground import screen
-from tui.foreground import start as live
-from tui.options import run_options as load
+from tui.foreground import screen, start
+from tui.options import run_options
 from tui.options.exit_codes import OK, CommandError
 from tui.options.parser import Parser
 
@@ -21,13 +20,13 @@ def parser() -> Parser:
         "Open the screen on a recorded run: play, step, seek, change the speed.",
     )
     parser.add_argument("session", nargs="?", default="last", metavar="S", help=WHICH)
-    load.sessions_dir(parser)
-    load.screen_arguments(parser)
+    run_options.sessions_dir(parser)
+    run_options.screen_arguments(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    directory = session("replay", live.root(options), options.session)
+    directory = session("replay", start.root(options), options.session)
     screen.need_terminal("replay", f"ttftop summary {directory.name} prints what the run says")
     screen.show_replay(directory, options)
     return OK

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tui.foreground import start as live
-from tui.options import run_options as load
+from tui.foreground import start
+from tui.options import run_options
 from tui.options.parser import Parser
 from tui.options.target_options import api_key, target
 
@@ -26,12 +26,12 @@ def parser() -> Parser:
         EXAMPLES,
     )
     parser.add_argument("target", nargs="?", metavar="URL", help="the server, such as http://localhost:8000")
-    load.load_arguments(parser)
-    load.session_arguments(parser)
-    load.key_arguments(parser)
+    run_options.load_arguments(parser)
+    run_options.session_arguments(parser)
+    run_options.key_arguments(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    config = load.config(options, target(options), interactive=live.has_screen(options))
-    return live.start(config, options, api_key(options)).exit_code
+    config = run_options.config(options, target(options), interactive=start.has_screen(options))
+    return start.start(config, options, api_key(options)).exit_code

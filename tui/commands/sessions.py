@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tui.foreground import start as live
-from tui.options import run_options as load
+from tui.foreground import start
+from tui.options import run_options
 from tui.options.exit_codes import OK, one_line
 from tui.options.parser import Parser
 from tui.report.figures import aligned, milliseconds, number
@@ -18,7 +18,7 @@ HEAD = ("session", "state", "target", "model", "s", "requests", "TTFT p50 ms", "
 
 def parser() -> Parser:
     parser = Parser("ttftop sessions", "[options]", "List the recorded sessions, newest first.")
-    load.sessions_dir(parser)
+    run_options.sessions_dir(parser)
     parser.add_argument("--json", action="store_true", help="one JSON list, all that each session says")
     return parser
 
@@ -26,7 +26,7 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     from sessions.store.directory import listing
 
-    root = live.root(options)
+    root = start.root(options)
     rows = [describe(directory) for directory in listing(root)]
     if options.json:
         print(json.dumps(rows, indent=2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tui.options import value_types as values
+from tui.options import value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 
@@ -20,7 +20,7 @@ def parser() -> Parser:
         "--host", default="127.0.0.1", metavar="HOST", help="address to listen on (127.0.0.1)"
     )
     parser.add_argument(
-        "--port", type=values.port, default=8000, metavar="PORT", help="0 takes a free one (8000)"
+        "--port", type=value_types.port, default=8000, metavar="PORT", help="0 takes a free one (8000)"
     )
     parser.add_argument(
         "--profile",
@@ -30,7 +30,7 @@ def parser() -> Parser:
         help=f"{', '.join(PROFILES)} (demo)",
     )
     parser.add_argument(
-        "--seed", type=values.seed, default=0, metavar="S", help="same seed, same answers (0)"
+        "--seed", type=value_types.seed, default=0, metavar="S", help="same seed, same answers (0)"
     )
     parser.add_argument("--api-key-file", type=Path, metavar="FILE", help="ask clients for this key")
     return parser

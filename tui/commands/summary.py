@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tui.commands.replay import WHICH, session
-from tui.foreground import start as live
-from tui.options import run_options as load
+from tui.foreground import start
+from tui.options import run_options
 from tui.options.exit_codes import OK, USAGE, CommandError
 from tui.options.parser import Parser
 
@@ -21,7 +21,7 @@ def parser() -> Parser:
         "ttftop summary", "[S] [options]", "Print what a run says; a live run, what it says so far."
     )
     parser.add_argument("session", nargs="?", default="last", metavar="S", help=WHICH)
-    load.sessions_dir(parser)
+    run_options.sessions_dir(parser)
     parser.add_argument(
         "--json", action="store_true", help="one JSON object (docs/guide/commands.md lists its keys)"
     )
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from sessions.summary.summarise import summarise
     from tui.report.text import render
 
-    directory = session("summary", live.root(options), options.session)
+    directory = session("summary", start.root(options), options.session)
     try:
         summary: dict[str, Any] = summarise(directory, load_prices(options.prices))
     except PriceError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from sessions.frame.schema import Stat
+
 NONE = "-"
 
 
@@ -86,3 +88,8 @@ def clock(ns: int, *, hours: bool = True) -> str:
     sign = "-" if ns < 0 and seconds else ""
     h, m, s = seconds // 3600, seconds // 60 % 60, seconds % 60
     return f"{sign}{h:02d}:{m:02d}:{s:02d}" if hours or h else f"{sign}{m:02d}:{s:02d}"
+
+
+def sign(stat: Stat, quantile: str) -> str:
+    """What stands before a figure that is no more than a bound, or rests on few samples."""
+    return "<" if quantile in stat.bounds else "~" if quantile in stat.thin else ""

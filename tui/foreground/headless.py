@@ -13,9 +13,10 @@ import msgspec
 
 from loadgen.errors import printable
 from sessions.plan.config import RunConfig
+from tui.draw.numbers import sign
 from tui.foreground.progress import Progress
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError
-from tui.report.figures import milliseconds, number, sign
+from tui.report.figures import milliseconds, number
 
 if TYPE_CHECKING:
     from sessions.frame.schema import Frame, Stat

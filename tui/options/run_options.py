@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.plan.config import ConfigError, LoadConfig, RunConfig, TargetConfig, WorkloadConfig, checked
-from tui.options import value_types as values
+from tui.options import value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Refuse
 
@@ -20,9 +20,12 @@ KEY_IN_THE_OPEN = (
 
 def load_arguments(parser: argparse.ArgumentParser) -> None:
     load = parser.add_argument_group("load")
-    load.add_argument("--rate", type=values.rate, metavar="R", help="requests per second (1)")
+    load.add_argument("--rate", type=value_types.rate, metavar="R", help="requests per second (1)")
     load.add_argument(
-        "--ramp", type=values.ramp, metavar="RAMP", help="from one rate to another: 1..64/120s, 1..64/2m:exp"
+        "--ramp",
+        type=value_types.ramp,
+        metavar="RAMP",
+        help="from one rate to another: 1..64/120s, 1..64/2m:exp",
     )
     load.add_argument(
         "--arrivals",
@@ -32,24 +35,29 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
     load.add_argument(
         "--concurrency",
-        type=values.count,
+        type=value_types.count,
         metavar="N",
         help="closed loop: N at a time, each waits for its answer",
     )
     load.add_argument(
-        "--max-in-flight", type=values.count, metavar="N", help="never more than N at once (4096)"
+        "--max-in-flight", type=value_types.count, metavar="N", help="never more than N at once (4096)"
     )
     load.add_argument(
-        "--max-rate", type=values.rate, metavar="R", help="refuse rates above, also from keys (1000)"
+        "--max-rate",
+        type=value_types.rate,
+        metavar="R",
+        help="refuse rates above, also from keys (1000)",
     )
-    load.add_argument("--duration", type=values.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h")
-    load.add_argument("--requests", type=values.count, metavar="N", help="stop after N requests")
     load.add_argument(
-        "--seed", type=values.seed, metavar="S", help="same seed, same arrivals and prompts (drawn)"
+        "--duration", type=value_types.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h"
+    )
+    load.add_argument("--requests", type=value_types.count, metavar="N", help="stop after N requests")
+    load.add_argument(
+        "--seed", type=value_types.seed, metavar="S", help="same seed, same arrivals and prompts (drawn)"
     )
     load.add_argument(
         "--workers",
-        type=values.workers,
+        type=value_types.workers,
         metavar="N",
         help="processes that send; auto: as the load and the cores need (auto)",
     )
@@ -63,9 +71,14 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         help="completions or chat (what the server has)",
     )
     work.add_argument(
-        "--input-tokens", type=values.count, metavar="N", help="length of the random prompts (256)"
+        "--input-tokens",
+        type=value_types.count,
+        metavar="N",
+        help="length of the random prompts (256)",
     )
-    work.add_argument("--output-tokens", type=values.count, metavar="N", help="length of the answers (64)")
+    work.add_argument(
+        "--output-tokens", type=value_types.count, metavar="N", help="length of the answers (64)"
+    )
 
 
 def session_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +89,7 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
     telemetry_argument(group)
     group.add_argument(
         "--orphan-timeout",
-        type=values.duration,
+        type=value_types.duration,
         metavar="TIME",
         help="a run without end stops this long after its last viewer left (60s)",
     )
@@ -86,7 +99,7 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
 def telemetry_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--telemetry",
-        type=values.source,
+        type=value_types.source,
         nargs="+",
         action="extend",
         metavar="T",

@@ -8,12 +8,12 @@ from sessions.frame.schema import Band as LatencyBand
 from sessions.frame.schema import Stat
 from tui.draw import numbers
 from tui.draw.layout import Columns
+from tui.draw.numbers import sign
 from tui.draw.rows import Row, Span
 from tui.draw.theme import Theme
 from tui.panels.strip import strip
 from tui.plots.chart import Band, Line, Mark, chart, with_labels
 from tui.plots.scale import Scale, ticks
-from tui.report.figures import sign
 
 QUANTILES = ("p50", "p95", "p99")
 

@@ -43,6 +43,9 @@ class Scale:
         return clipped
 
 
+PERCENT = Scale(0.0, 100.0)
+
+
 def floor_125(value: float) -> float:
     """The largest of ..., 0.5, 1, 2, 5, 10, ... that is not above `value` (> 0)."""
     return _grid_125(value, upwards=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sessions.frame.schema import Stat
+    pass
 
 NOT_MEASURED = "-"
 
@@ -37,11 +37,6 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return NOT_MEASURED
     return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
-
-
-def sign(stat: Stat, quantile: str) -> str:
-    """What stands before a figure that is no more than a bound, or rests on few samples."""
-    return "<" if quantile in stat.bounds else "~" if quantile in stat.thin else ""
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from sessions.frame.schema import Frame, Gpu, Server, Stat
 from tui.draw import numbers
+from tui.draw.numbers import sign
 from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.text import safe
 from tui.draw.theme import Theme
-from tui.panels import gpus as machines
-from tui.panels import host as node
-from tui.report.figures import sign
+from tui.panels import gpus
+from tui.panels.host import host_fields
 
 _ROWS_A_GPU = 3
 _TITLE, _GAP = 8, 3
@@ -89,7 +89,7 @@ def _hosts(frame: Frame, width: int) -> list[Row]:
         for host in frame.hosts
         for row in _wrapped(
             "HOST",
-            [[Field(0, (safe(host.host, 24) or "here", "strong")), *node.host_fields(host, 1, "CPU")]],
+            [[Field(0, (safe(host.host, 24) or "here", "strong")), *host_fields(host, 1, "CPU")]],
             width,
         )
     ]
@@ -97,7 +97,7 @@ def _hosts(frame: Frame, width: int) -> list[Row]:
 
 def _whole(gpu: Gpu, width: int, theme: Theme) -> list[Row]:
     """In as many rows as it takes."""
-    return _wrapped(machines.name_of(gpu), [*_fields(gpu, theme), _processes(gpu)], width)
+    return _wrapped(gpus.name_of(gpu), [*_fields(gpu, theme), _processes(gpu)], width)
 
 
 def _wrapped(title: str, groups: Sequence[Sequence[Field]], width: int) -> list[Row]:
@@ -118,7 +118,7 @@ def _wrapped(title: str, groups: Sequence[Sequence[Field]], width: int) -> list[
 
 def _gpu(gpu: Gpu, width: int, theme: Theme, rows: int) -> list[Row]:
     """In three rows or two, without what has no room there."""
-    name, (what, does, held) = machines.name_of(gpu), _fields(gpu, theme)
+    name, (what, does, held) = gpus.name_of(gpu), _fields(gpu, theme)
     if rows == _ROWS_A_GPU:
         return [_row(name, what, width), _row("", does, width), _row("", held, width)]
     return [_row(name, [*does[:6], *what[3:5]], width), _row("", [*held, *does[6:]], width)]
@@ -136,7 +136,7 @@ def _processes(gpu: Gpu) -> list[Field]:
 
 def _fields(gpu: Gpu, theme: Theme) -> tuple[list[Field], list[Field], list[Field]]:
     """What it is and for whom, what it does, and what holds it back."""
-    why = machines.dim_reason(gpu)
+    why = gpus.dim_reason(gpu)
     what = [
         Field(0, (safe(gpu.name, 40) or "GPU", "strong")),
         Field(1, (f"MIG {safe(gpu.mig, 16)}" if gpu.mig else "", "")),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,17 +12,14 @@ from tui.controls.screen_state import ScreenState
 from tui.draw import layout, numbers
 from tui.draw.layout import Columns, Shape
 from tui.draw.rows import Row, Span, fitted
-from tui.panels import footer as bottom
-from tui.panels import gpus as machines
-from tui.panels import header, latency
-from tui.panels import host as node
-from tui.panels import throughput as flow
-from tui.panels import time_axis as time
+from tui.draw.theme import Theme
+from tui.panels import footer, gpus, header, host, latency, server, throughput, time_axis
 from tui.panels.strip import marks_of, strip
 from tui.plots.bars import area
-from tui.plots.scale import Scale
+from tui.plots.chart import Mark
+from tui.plots.scale import PERCENT, Scale
 from tui.plots.scale import fitted as fitted_scale
-from tui.views import machine_details as detail
+from tui.views import machine_details
 
 Scales = Mapping[str, Scale]
 NOUGHT_MS = 0.002
@@ -58,10 +56,26 @@ def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
     return Shape(
         gpus=len(frame.gpus),
         gpu_note=bool(frame.gpu_note),
-        server=machines.server_strips(frame.server),
-        node=node.says_anything(frame),
+        server=server.server_strips(frame.server),
+        node=host.says_anything(frame),
         scrub=not (frame.live and screen_state.playhead.following),
     )
+
+
+class _Drawing(NamedTuple):
+    """What a panel is drawn from."""
+
+    frame: Frame
+    screen_state: ScreenState
+    scales: Scales
+    at: Columns
+    width: int
+    marks: Sequence[Mark]
+    labels: Mapping[int, tuple[tuple[str, ...], str]]
+
+    @property
+    def theme(self) -> Theme:
+        return self.screen_state.theme
 
 
 def compose(frame: Frame, screen_state: ScreenState, scales: Scales, width: int, height: int) -> list[Row]:
@@ -73,76 +87,79 @@ def compose(frame: Frame, screen_state: ScreenState, scales: Scales, width: int,
     rows_of = layout.rows_for(height, shape_of(frame, screen_state))
     at, theme = layout.columns_for(width), screen_state.theme
     marks = marks_of(frame, at.plot, theme)
-    labels = time.mark_labels(frame, at.plot)
-    flows: dict[str, Callable[..., list[Row]]] = {
-        "rate": flow.rate,
-        "tokens": flow.tokens,
-        "flight": flow.in_flight,
-    }
+    drawing = _Drawing(frame, screen_state, scales, at, width, marks, time_axis.mark_labels(frame, at.plot))
     gaps = [name for name in layout.GAPS if rows_of[name]][: rows_of["gaps"]]
-    none = np.full(0, np.nan)
     out: list[Row] = []
     for name in layout.ORDER:
-        rows = rows_of[name]
-        if not rows:
-            continue
-        if name in gaps:
-            gap = area(none, machines.PERCENT, at.plot, 1, "", marks=marks, ascii_only=theme.ascii_only)
-            out += strip(gap.rows(), {}, [], at, theme)
-        if name == "header":
-            out.append(header.header(frame, screen_state, width))
-        elif name == "load":
-            out.append(header.load(frame, screen_state, width))
-        elif name == "limit":
-            out.append(header.limit(frame, width))
-        elif name == "ttft":
-            out += latency.latency(
-                "TTFT ms",
-                frame.ttft,
-                frame.ttft_recent,
-                frame.ttft_run,
-                frame.recent_s,
-                scales["ttft"],
-                at,
-                rows,
-                theme,
-                marks=marks,
-                labels=labels,
-                more=_send_lag(frame, at),
-                server=frame.server.ttft,
-            )
-        elif name == "itl":
-            name_cells = latency.table_cells(at.side)[0]
-            title = next(text for text in ("CHUNK GAP ms", "CHUNK GAP", "GAP ms") if len(text) <= name_cells)
-            out += latency.latency(
-                title if frame.itl_is_chunk_gap else "ITL ms",
-                frame.itl,
-                frame.itl_recent,
-                frame.itl_run,
-                frame.recent_s,
-                scales["itl"],
-                at,
-                rows,
-                theme,
-                marks=marks,
-                more=_per_chunk(frame, at),
-                server=frame.server.itl,
-            )
-        elif name in flows:
-            out += flows[name](frame, scales[name], at, rows, theme, marks)
-        elif name == "server":
-            out += machines.server(frame, scales["waiting"], at, rows, theme, marks)
-        elif name == "gpus":
-            out += machines.gpus(frame, at, rows, theme, marks)
-        elif name == "node":
-            out.append(node.node(frame, width))
-        elif name == "axis":
-            out.append(time.axis(frame, screen_state, at))
-    out += time.events(frame, rows_of["events"], width, theme)
+        if rows := rows_of[name]:
+            out += _gap(drawing) if name in gaps else []
+            out += _PANELS[name](drawing, rows)
+    out += time_axis.events(frame, rows_of["events"], width, theme)
     if rows_of["scrub"]:
-        out.append(time.scrub(frame, screen_state, width))
-    out.append(bottom.bottom(screen_state, width, live=frame.live))
+        out.append(time_axis.scrub(frame, screen_state, width))
+    out.append(footer.bottom(screen_state, width, live=frame.live))
     return [fitted(row, width) for row in out]
+
+
+def _gap(d: _Drawing) -> list[Row]:
+    """A row with nothing but the marks that cross it."""
+    none = np.full(0, np.nan)
+    gap = area(none, PERCENT, d.at.plot, 1, "", marks=d.marks, ascii_only=d.theme.ascii_only)
+    return strip(gap.rows(), {}, [], d.at, d.theme)
+
+
+def _ttft(d: _Drawing, rows: int) -> list[Row]:
+    return latency.latency(
+        "TTFT ms",
+        d.frame.ttft,
+        d.frame.ttft_recent,
+        d.frame.ttft_run,
+        d.frame.recent_s,
+        d.scales["ttft"],
+        d.at,
+        rows,
+        d.theme,
+        marks=d.marks,
+        labels=d.labels,
+        more=_send_lag(d.frame, d.at),
+        server=d.frame.server.ttft,
+    )
+
+
+def _itl(d: _Drawing, rows: int) -> list[Row]:
+    name_cells = latency.table_cells(d.at.side)[0]
+    title = next(text for text in ("CHUNK GAP ms", "CHUNK GAP", "GAP ms") if len(text) <= name_cells)
+    return latency.latency(
+        title if d.frame.itl_is_chunk_gap else "ITL ms",
+        d.frame.itl,
+        d.frame.itl_recent,
+        d.frame.itl_run,
+        d.frame.recent_s,
+        d.scales["itl"],
+        d.at,
+        rows,
+        d.theme,
+        marks=d.marks,
+        more=_per_chunk(d.frame, d.at),
+        server=d.frame.server.itl,
+    )
+
+
+_PANELS: dict[str, Callable[[_Drawing, int], list[Row]]] = {
+    "header": lambda d, rows: [header.header(d.frame, d.screen_state, d.width)],
+    "load": lambda d, rows: [header.load(d.frame, d.screen_state, d.width)],
+    "limit": lambda d, rows: [header.limit(d.frame, d.width)],
+    "ttft": _ttft,
+    "itl": _itl,
+    "rate": lambda d, rows: throughput.rate(d.frame, d.scales["rate"], d.at, rows, d.theme, d.marks),
+    "tokens": lambda d, rows: throughput.tokens(d.frame, d.scales["tokens"], d.at, rows, d.theme, d.marks),
+    "flight": lambda d, rows: throughput.in_flight(d.frame, d.scales["flight"], d.at, rows, d.theme, d.marks),
+    "server": lambda d, rows: server.server(d.frame, d.scales["waiting"], d.at, rows, d.theme, d.marks),
+    "gpus": lambda d, rows: gpus.gpus(d.frame, d.at, rows, d.theme, d.marks),
+    "axis": lambda d, rows: [time_axis.axis(d.frame, d.screen_state, d.at)],
+    "node": lambda d, rows: [host.node(d.frame, d.width)],
+}
+"""How each panel of `layout.ORDER` is drawn in its rows."""
 
 
 def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) -> list[Row]:
@@ -151,13 +168,13 @@ def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) 
         header.load(frame, screen_state, width),
         header.limit(frame, width),
     ]
-    below = [bottom.bottom(screen_state, width, live=frame.live)]
+    below = [footer.bottom(screen_state, width, live=frame.live)]
     if shape_of(frame, screen_state).scrub:
-        below.insert(0, time.scrub(frame, screen_state, width))
+        below.insert(0, time_axis.scrub(frame, screen_state, width))
     room = height - len(above) - len(below)
-    said = detail.detail(frame, width, room, screen_state.theme)
+    said = machine_details.detail(frame, width, room, screen_state.theme)
     left = room - len(said)
-    happened = time.events(frame, left - 1, width, screen_state.theme, whole=True) if left > 1 else []
+    happened = time_axis.events(frame, left - 1, width, screen_state.theme, whole=True) if left > 1 else []
     rows = [*above, *said, *([[]] if left else []), *happened, *below]
     return [fitted(row, width) for row in rows]
 

@@ -17,13 +17,13 @@ import pytest
 from loadgen.clock import ManualClock
 from loadgen.endpoints import ENDPOINTS
 from loadgen.records import Request, Tick
-from loadgen.transport import batch_reader as batch_reader
+from loadgen.transport import batch_reader
 from loadgen.transport.batch_reader import BatchDecode, decodes_nothing
 from loadgen.transport.connection import Connection
 from loadgen.transport.pool import Pool
 from loadgen.transport.read_buffer import ReadBuffer
 from loadgen.transport.receive_times import TimedReader
-from loadgen.worker import in_flight as in_flight
+from loadgen.worker import in_flight
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.counters import Counters
 from loadgen.worker.in_flight import InFlightRequest

@@ -11,7 +11,7 @@ from loadgen.arrivals.schedule import steady
 from loadgen.clock import monotonic_ns
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import SketchCounts
-from loadgen.transport import read_loop as read_loop
+from loadgen.transport import read_loop
 from loadgen.worker import engine
 from loadgen.worker.read_delay import LONGEST_NS, read_delay_after
 from loadgen.worker_config import OpenLoad
