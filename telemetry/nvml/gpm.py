@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from telemetry.nvml.calls import NO_PERMISSION, NOT_SUPPORTED, GuardedCalls
-from telemetry.nvml.readings import ExactQuantiles
+from telemetry.nvml.readings import Values
 from telemetry.source import NowNs
 
 LEAST_NS = 100_000_000
@@ -46,7 +46,7 @@ class Gpm:
         self._request: Any = None
         self.remark = ""
 
-    def read(self, device: Any, now_ns: NowNs) -> ExactQuantiles:
+    def read(self, device: Any, now_ns: NowNs) -> Values:
         """Fields of `GpuSample` over the time since the last call that was at least 100 ms ago.
 
         Raises:
@@ -99,7 +99,7 @@ class Gpm:
             self._calls.nvml.nvmlGpmMigSampleGet(device, self._instance, buffer)
         return True
 
-    def _metrics(self, before: Any, after: Any) -> ExactQuantiles:
+    def _metrics(self, before: Any, after: Any) -> Values:
         nvml, request = self._calls.nvml, self._request
         request.version = nvml.NVML_GPM_METRICS_GET_VERSION
         request.numMetrics = len(METRICS)
@@ -107,7 +107,7 @@ class Gpm:
         for place, metric in enumerate(METRICS):
             request.metrics[place].metricId = metric
         nvml.nvmlGpmMetricsGet(request)
-        values: ExactQuantiles = {}
+        values: Values = {}
         for place, (name, scale, most) in enumerate(METRICS.values()):
             answer = request.metrics[place]
             if answer.nvmlReturn == nvml.NVML_SUCCESS:

@@ -12,7 +12,7 @@ import msgspec
 from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, GpuLost, GuardedCalls
 from telemetry.nvml.fields import Fields
 from telemetry.nvml.gpm import Gpm
-from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, ExactQuantiles, read
+from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
 from telemetry.nvml.unified_memory import UNIFIED, machine_memory
 from telemetry.records import GpuDevice, GpuProcess, GpuSample
 from telemetry.server_processes import process_name
@@ -54,7 +54,7 @@ class _Device:
         self.name = name
         self.calls = GuardedCalls(nvml)
         self.gpm = Gpm(self.calls, instance)
-        self.constants: ExactQuantiles = {}
+        self.constants: Values = {}
         self.unified = False
         self.processes: list[GpuProcess] | None = None
 
@@ -226,7 +226,7 @@ class Gpu:
                 found.append(device)
         return found
 
-    def _read_instance(self, instance: _Device, remarks: set[str]) -> ExactQuantiles:
+    def _read_instance(self, instance: _Device, remarks: set[str]) -> Values:
         values = read(instance.calls, instance.handle, MIG_READINGS, remarks)
         instance.constants = {"memory_total_bytes": values.get("memory_total_bytes")}
         # GPM asks the parent, by the number of the instance.
@@ -236,7 +236,7 @@ class Gpu:
             remarks.add(instance.gpm.remark)
         return values
 
-    def _memory(self, whole: _Device, values: ExactQuantiles, remarks: set[str]) -> None:
+    def _memory(self, whole: _Device, values: Values, remarks: set[str]) -> None:
         """Takes the machine's memory where the GPU has none of its own."""
         refused = whole.calls.refused
         if self._instances or "memory 0" not in refused or refused.get("memory 1") != NOT_SUPPORTED:

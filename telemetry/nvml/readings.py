@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from telemetry.nvml.calls import FUNCTION_NOT_FOUND, NOT_SUPPORTED, GuardedCalls
 from telemetry.records import THROTTLE_REASONS
 
-ExactQuantiles = dict[str, Any]
-Call = Callable[[Any, Any], ExactQuantiles]
+Values = dict[str, Any]
+Call = Callable[[Any, Any], Values]
 """Called with the module `pynvml` and a device handle."""
 
 
@@ -37,21 +37,21 @@ MOST_CLOCK_MHZ = 100_000
 MOST_ENERGY_J = 1e15
 
 
-def _utilization(nvml: Any, handle: Any) -> ExactQuantiles:
+def _utilization(nvml: Any, handle: Any) -> Values:
     return {"util_pct": within(nvml.nvmlDeviceGetUtilizationRates(handle).gpu, 100)}
 
 
-def _memory_v2(nvml: Any, handle: Any) -> ExactQuantiles:
+def _memory_v2(nvml: Any, handle: Any) -> Values:
     info = nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2)
     return _memory(nvml, info.total, info.used, info.reserved)
 
 
-def _memory_v1(nvml: Any, handle: Any) -> ExactQuantiles:
+def _memory_v1(nvml: Any, handle: Any) -> Values:
     info = nvml.nvmlDeviceGetMemoryInfo(handle)
     return _memory(nvml, info.total, info.used, None)
 
 
-def _memory(nvml: Any, total: int, used: int, reserved: int | None) -> ExactQuantiles:
+def _memory(nvml: Any, total: int, used: int, reserved: int | None) -> Values:
     if total == 0:  # how some drivers say that a GPU has no memory of its own
         raise nvml.NVMLError(NOT_SUPPORTED)
     known_total = within(total, MOST_BYTES, least=1)
@@ -63,58 +63,58 @@ def _memory(nvml: Any, total: int, used: int, reserved: int | None) -> ExactQuan
     }
 
 
-def _power_usage(nvml: Any, handle: Any) -> ExactQuantiles:
+def _power_usage(nvml: Any, handle: Any) -> Values:
     return {"power_w": within(nvml.nvmlDeviceGetPowerUsage(handle) / 1000, MOST_POWER_W)}
 
 
-def _power_limit(nvml: Any, handle: Any) -> ExactQuantiles:
+def _power_limit(nvml: Any, handle: Any) -> Values:
     return {"power_limit_w": within(nvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000, MOST_POWER_W, 0.001)}
 
 
-def _temperature_v(nvml: Any, handle: Any) -> ExactQuantiles:
+def _temperature_v(nvml: Any, handle: Any) -> Values:
     read = getattr(nvml, "nvmlDeviceGetTemperatureV", None)
     if read is None:  # older nvidia-ml-py
         raise nvml.NVMLError(FUNCTION_NOT_FOUND)
     return {"temperature_c": within(read(handle, nvml.NVML_TEMPERATURE_GPU), 200, least=-50)}
 
 
-def _temperature(nvml: Any, handle: Any) -> ExactQuantiles:
+def _temperature(nvml: Any, handle: Any) -> Values:
     value = nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
     return {"temperature_c": within(value, 200, least=-50)}
 
 
-def _sm_clock(nvml: Any, handle: Any) -> ExactQuantiles:
+def _sm_clock(nvml: Any, handle: Any) -> Values:
     return {"sm_clock_mhz": within(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM), MOST_CLOCK_MHZ)}
 
 
-def _memory_clock(nvml: Any, handle: Any) -> ExactQuantiles:
+def _memory_clock(nvml: Any, handle: Any) -> Values:
     return {
         "memory_clock_mhz": within(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM), MOST_CLOCK_MHZ)
     }
 
 
-def _energy(nvml: Any, handle: Any) -> ExactQuantiles:
+def _energy(nvml: Any, handle: Any) -> Values:
     return {"energy_j": within(nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000, MOST_ENERGY_J)}
 
 
-def _event_reasons(nvml: Any, handle: Any) -> ExactQuantiles:
+def _event_reasons(nvml: Any, handle: Any) -> Values:
     return _reasons(nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
 
 
-def _throttle_reasons(nvml: Any, handle: Any) -> ExactQuantiles:
+def _throttle_reasons(nvml: Any, handle: Any) -> Values:
     return _reasons(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
 
 
-def _reasons(bits: int) -> ExactQuantiles:
+def _reasons(bits: int) -> Values:
     return {"throttle": [name for bit, name in enumerate(THROTTLE_REASONS) if bits >> bit & 1]}
 
 
-def _sm_clock_max(nvml: Any, handle: Any) -> ExactQuantiles:
+def _sm_clock_max(nvml: Any, handle: Any) -> Values:
     value = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)
     return {"sm_clock_max_mhz": within(value, MOST_CLOCK_MHZ, least=1)}
 
 
-def _memory_clock_max(nvml: Any, handle: Any) -> ExactQuantiles:
+def _memory_clock_max(nvml: Any, handle: Any) -> Values:
     value = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_MEM)
     return {"memory_clock_max_mhz": within(value, MOST_CLOCK_MHZ, least=1)}
 
@@ -155,13 +155,13 @@ CONSTANTS: dict[str, tuple[Way, ...]] = {
 
 def read(
     calls: GuardedCalls, handle: Any, table: dict[str, tuple[Way, ...]], remarks: set[str]
-) -> ExactQuantiles:
+) -> Values:
     """All of `table` that answers; adds to `remarks` those of the ways that had to be taken.
 
     Raises:
         GpuLost: the GPU is.
     """
-    values: ExactQuantiles = {}
+    values: Values = {}
     for quantity, ways in table.items():
         for number, way in enumerate(ways):
             name = f"{quantity} {number}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from telemetry.nvml.readings import ExactQuantiles
+from telemetry.nvml.readings import Values
 
 MEMINFO = Path("/proc/meminfo")
 UNIFIED = "it shares the machine's memory: the memory figures are the machine's"
 
 
-def machine_memory(meminfo: Path = MEMINFO) -> ExactQuantiles:
+def machine_memory(meminfo: Path = MEMINFO) -> Values:
     """`memory_total_bytes` and `memory_used_bytes` of the machine; empty where it does not say."""
     try:
         lines = meminfo.read_text().splitlines()

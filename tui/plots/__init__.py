@@ -1,0 +1,1 @@
+"""Charts in braille and blocks, as grids of cells."""

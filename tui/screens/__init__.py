@@ -1,0 +1,1 @@
+"""All that needs Textual, and only that."""
