@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 TURN_S = 0.02
 
 
-class Round(NamedTuple, Generic[T]):
+@dataclass(frozen=True)
+class Round(Generic[T]):
     """What came of asking everyone once."""
 
     answers: dict[int, T]

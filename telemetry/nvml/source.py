@@ -88,8 +88,8 @@ class NvmlSource:
         self._nvml: Any = None
         self._driver = ""
         self._gpus: list[Gpu] = []
-        self._crew: ThreadPerCall[GpuPoll] | None = None
-        self._owner_crew: ThreadPerCall[frozenset[int] | None] | None = None
+        self._calls: ThreadPerCall[GpuPoll] | None = None
+        self._owner_calls: ThreadPerCall[frozenset[int] | None] | None = None
         self._owners: frozenset[int] | None = None
         self._owners_ns: int | None = None
         self._watch: EventWatch | None = None
@@ -111,8 +111,8 @@ class NvmlSource:
         if reason:
             return [SourceNote(now_ns(), self.name, False, f"NVML: {reason}")]
         self._notices = Notices(self.name, self._gpus)
-        self._crew = ThreadPerCall([gpu.ask for gpu in self._gpus], "telemetry nvml")
-        self._owner_crew = ThreadPerCall([self._ask_owners], "telemetry owners")
+        self._calls = ThreadPerCall([gpu.ask for gpu in self._gpus], "telemetry nvml")
+        self._owner_calls = ThreadPerCall([self._ask_owners], "telemetry owners")
         self._look_for_owners(now_ns, 1.0)
         polled = self._poll(now_ns, max(FIRST_PATIENCE_S, self._patience_s))
         blind = self._watch_events(now_ns)
@@ -128,9 +128,9 @@ class NvmlSource:
     def close(self) -> None:
         if self._watch is not None:
             self._watch.stop()
-        if self._owner_crew is not None:
-            self._owner_crew.stop()
-        free = self._crew is None or self._crew.stop()
+        if self._owner_calls is not None:
+            self._owner_calls.stop()
+        free = self._calls is None or self._calls.stop()
         # Pulled away from under a call that blocks, the library would crash the process.
         if self._nvml is not None and free:
             for gpu in self._gpus:
@@ -162,10 +162,10 @@ class NvmlSource:
         return ""
 
     def _poll(self, now_ns: NowNs, patience_s: float) -> list[TelemetryRecord]:
-        assert self._crew is not None
+        assert self._calls is not None
         assert self._notices is not None
         start_ns, cpu_ns = now_ns(), time.thread_time_ns()
-        got = self._crew.ask(patience_s)
+        got = self._calls.ask(patience_s)
         late: list[TelemetryRecord] = []
         for place, answer in sorted(got.late.items()):
             self._known[place] = answer
@@ -236,14 +236,14 @@ class NvmlSource:
         return next((device for device in self._told_devices if device.gpu == key), None)
 
     def _look_for_owners(self, now_ns: NowNs, patience_s: float) -> None:
-        assert self._owner_crew is not None
+        assert self._owner_calls is not None
         t_ns = now_ns()
         due = self._owners_ns is None or t_ns - self._owners_ns >= OWNERS_INTERVAL_NS
         if due:
             self._owners_ns = t_ns
-            got = self._owner_crew.ask(patience_s)
+            got = self._owner_calls.ask(patience_s)
         else:
-            got = self._owner_crew.collect()
+            got = self._owner_calls.collect()
         for owners in (*got.late.values(), *got.answers.values()):
             self._owners = owners
 

@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from telemetry.parallel import ThreadPerCall
+from telemetry.parallel import Round, ThreadPerCall
 
 
 def test_everyone_is_asked_and_answers_by_place():
-    crew = ThreadPerCall([lambda: "a", lambda: "b"], "crew")
-    assert crew.ask(60) == ({0: "a", 1: "b"}, {}, set())
-    assert crew.stop()
+    calls = ThreadPerCall([lambda: "a", lambda: "b"], "calls")
+    assert calls.ask(60) == Round({0: "a", 1: "b"}, {}, set())
+    assert calls.stop()
 
 
 def test_one_that_blocks_costs_only_itself_is_not_asked_twice_and_its_answer_is_late():
@@ -21,48 +21,48 @@ def test_one_that_blocks_costs_only_itself_is_not_asked_twice_and_its_answer_is_
         free.wait(60)
         return "late"
 
-    crew = ThreadPerCall([lambda: "a", blocks, lambda: "c"], "crew")
+    calls = ThreadPerCall([lambda: "a", blocks, lambda: "c"], "calls")
     for _ in range(2):
-        assert crew.ask(0.1) == ({0: "a", 2: "c"}, {}, {1})
+        assert calls.ask(0.1) == Round({0: "a", 2: "c"}, {}, {1})
     assert len(asked) == 1
-    assert not crew.stop()
+    assert not calls.stop()
     free.set()
     deadline = threading.Event()
     late = {}
     for _ in range(3000):
-        late = crew.collect().late
+        late = calls.collect().late
         if late:
             break
         deadline.wait(0.01)
     assert late == {1: "late"}
-    assert crew.collect() == ({}, {}, set())
+    assert calls.collect() == Round({}, {}, set())
 
 
 def test_no_patience_asks_and_does_not_wait():
     free = threading.Event()
-    crew = ThreadPerCall([lambda: free.wait(60)], "crew")
-    assert crew.ask(0) == ({}, {}, {0})
+    calls = ThreadPerCall([lambda: free.wait(60)], "calls")
+    assert calls.ask(0) == Round({}, {}, {0})
     free.set()
-    assert crew.ask(60).late in ({0: True}, {})
+    assert calls.ask(60).late in ({0: True}, {})
 
 
 def test_an_exception_is_raised_to_the_one_who_asks():
     def fails():
         raise RuntimeError("inside")
 
-    crew = ThreadPerCall([fails], "crew")
+    calls = ThreadPerCall([fails], "calls")
     with pytest.raises(RuntimeError, match="inside"):
-        crew.ask(60)
+        calls.ask(60)
     with pytest.raises(RuntimeError, match="inside"):
-        crew.ask(60)
+        calls.ask(60)
 
 
 def test_its_threads_end_with_it():
-    crew = ThreadPerCall([lambda: 1] * 3, "short-lived crew")
-    crew.ask(60)
+    calls = ThreadPerCall([lambda: 1] * 3, "short-lived crew")
+    calls.ask(60)
     mine = [thread for thread in threading.enumerate() if thread.name.startswith("short-lived crew")]
     assert len(mine) == 3
-    crew.stop()
+    calls.stop()
     for thread in mine:
         thread.join(30)
         assert not thread.is_alive()
@@ -80,7 +80,7 @@ def test_those_who_answer_quickly_are_asked_one_after_another(monkeypatch):
         at_once.pop()
         return 1
 
-    crew = ThreadPerCall([ask] * 6, "test")
-    assert crew.ask(60).answers == dict.fromkeys(range(6), 1)
+    calls = ThreadPerCall([ask] * 6, "test")
+    assert calls.ask(60).answers == dict.fromkeys(range(6), 1)
     assert most == [1] * 6
-    crew.stop()
+    calls.stop()
