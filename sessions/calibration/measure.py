@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,6 +25,7 @@ from loadgen.clock import monotonic_ns
 from loadgen.records import Request, Tick
 from loadgen.worker_config import Address, Finish, OpenLoad, PromptPlan, RequestTemplate, WorkerConfig
 from sessions.calibration.result import Trial
+from sessions.own_process import module_command
 from sessions.store.follow import SessionFollower
 from sessions.worker.pipes import Status
 from sessions.worker.processes import WorkerProcesses
@@ -68,10 +68,7 @@ async def stamping_server(directory: Path) -> AsyncIterator[Server]:
     """
     stamps = directory / "stamps.bin"
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "loadgen.calibration.server",
-        str(stamps),
+        *module_command("loadgen.calibration.server", str(stamps)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

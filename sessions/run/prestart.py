@@ -6,7 +6,8 @@ Imports next to nothing itself, so that it can be started first.
 from __future__ import annotations
 
 import subprocess
-import sys
+
+from sessions.own_process import module_command
 
 HostProcess = subprocess.Popen[bytes]
 
@@ -20,7 +21,7 @@ def start_host() -> HostProcess:
         OSError: no process can be started.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "sessions.run.supervisor"],
+        module_command("sessions.run.supervisor"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from sessions.own_process import module_command
 from sessions.worker.pipes import LineFeed, Status
 
 _status = msgspec.json.Decoder(Status)
@@ -63,11 +63,7 @@ class WorkerProcesses:
         for number in range(self.count):
             transport, _ = await loop.subprocess_exec(
                 lambda n=number: _WorkerPipes(n, self._on_status, self._exited),  # type: ignore[misc]
-                sys.executable,
-                "-m",
-                "sessions.worker.process",
-                str(self._directory),
-                str(number),
+                *module_command("sessions.worker.process", str(self._directory), str(number)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=None,

@@ -153,9 +153,7 @@ CONSTANTS: dict[str, tuple[Way, ...]] = {
 """Asked when a GPU is found: fields of `GpuDevice`."""
 
 
-def read(
-    calls: GuardedCalls, handle: Any, table: dict[str, tuple[Way, ...]], remarks: set[str]
-) -> Values:
+def read(calls: GuardedCalls, handle: Any, table: dict[str, tuple[Way, ...]], remarks: set[str]) -> Values:
     """All of `table` that answers; adds to `remarks` those of the ways that had to be taken.
 
     Raises:

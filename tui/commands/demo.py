@@ -7,10 +7,10 @@ import os
 import re
 import select
 import subprocess
-import sys
 import tempfile
 import time
 
+from sessions.own_process import module_command
 from sessions.plan.config import Ramp, TargetConfig
 from tui.foreground import start
 from tui.options import run_options
@@ -72,7 +72,7 @@ class Simulator:
     """The simulated server in a process of its own, for the length of a `with` block or until it idles."""
 
     def __init__(self, profile: str | None, seed: int) -> None:
-        command = [sys.executable, "-m", "loadgen.simulator", "--port", "0", "--seed", str(seed)]
+        command = module_command("loadgen.simulator", "--port", "0", "--seed", str(seed))
         command += ["--exit-when-idle", str(IDLE_S), *(("--profile", profile) if profile else ())]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in __exit__)
         # A session of its own: Ctrl-C is for the run, whose last requests the simulator has to answer.

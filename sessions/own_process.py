@@ -1,0 +1,25 @@
+"""The command that runs a module of ours in a process of its own, whatever directory it is started in.
+
+`python -m` looks for modules in the working directory first: a `json.py` that lies there would run inside the
+process that gets the API key. Python's own way out of that, `-P`, came with 3.11.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Not by pathlib: it takes long to import, and a supervisor is started first of all.
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+_RUN = (
+    "import sys\n"
+    "if '' in sys.path: sys.path.remove('')\n"
+    "sys.path.append(sys.argv.pop(1))\n"
+    "import runpy\n"
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)\n"
+)
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The argument list that runs `module` as `python -m` would, but not from the working directory."""
+    return [sys.executable, "-c", _RUN, _ROOT, module, *arguments]
