@@ -17,6 +17,14 @@ class Clock(Protocol):
 
     def now_ns(self) -> int: ...
 
+    def wall_ahead_ns(self) -> int:
+        """The wall clock minus session time by one reading of each: off by what lies between the two."""
+        ...
+
+    def measured_wall_ahead_ns(self) -> tuple[int, int]:
+        """The same and its error, exactly (`realtime_to_monotonic_ns`)."""
+        ...
+
 
 class MonotonicClock:
     """The machine's clock, counted from `origin_ns` (a value of `time.monotonic_ns()`)."""
@@ -29,16 +37,30 @@ class MonotonicClock:
     def now_ns(self) -> int:
         return time.monotonic_ns() - self.origin_ns
 
+    def wall_ahead_ns(self) -> int:
+        return time.time_ns() - time.monotonic_ns() + self.origin_ns
+
+    def measured_wall_ahead_ns(self) -> tuple[int, int]:
+        offset_ns, error_ns = realtime_to_monotonic_ns()
+        return offset_ns + self.origin_ns, error_ns
+
 
 class ManualClock:
-    """A clock that moves only when told to; going back is an error."""
+    """A clock that moves only when told to; going back is an error. `wall_ns`: its lead over session time."""
 
-    def __init__(self, now_ns: int = 0) -> None:
+    def __init__(self, now_ns: int = 0, wall_ns: int = 0) -> None:
         self.origin_ns = 0
         self._now_ns = now_ns
+        self.wall_ns = wall_ns
 
     def now_ns(self) -> int:
         return self._now_ns
+
+    def wall_ahead_ns(self) -> int:
+        return self.wall_ns
+
+    def measured_wall_ahead_ns(self) -> tuple[int, int]:
+        return self.wall_ns, 0
 
     def advance_to(self, now_ns: int) -> None:
         if now_ns < self._now_ns:

@@ -14,7 +14,7 @@ import struct
 import sys
 from operator import le
 
-from loadgen.clock import Clock, realtime_to_monotonic_ns
+from loadgen.clock import Clock
 
 READ_BYTES = 65536
 _SO_TIMESTAMPNS = 35
@@ -26,7 +26,11 @@ Ancillary = list[tuple[int, int, bytes]]
 ANCILLARY_BYTES = socket.CMSG_SPACE(_STAMP_BYTES) if hasattr(socket, "CMSG_SPACE") else 0
 _REFRESH_NS = 1_000_000_000
 _PLAUSIBLE_NS = 5_000_000_000
-"""A stamp further back than this is a wall clock that was stepped, not a late read."""
+"""A stamp further back than this is none of a read that was late."""
+_STEP_NS = 200_000
+"""What the two clocks may move apart at once without being looked at: more than two readings take."""
+_SLEW = 1_600
+"""A clock that is slewed moves by one nanosecond in so many at the most: 500 ppm, and some for its error."""
 
 
 def ask_for_stamps(sock: socket.socket) -> bool:
@@ -53,37 +57,64 @@ class TimedReader:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._wall_ahead_ns = clock.wall_ahead_ns
         self._offset_ns = 0
+        """Wall clock minus session time, when it was last measured."""
         self.error_ns = 0
-        """Uncertainty of a translated stamp at the last refresh."""
-        self._refresh_at_ns = -1
+        """Uncertainty of a translated stamp when that was measured."""
+        self._measured_at_ns: int | None = None
+        self._believed_from_ns = -1 << 62
+        """A stamp that says an earlier time may be of before the last step."""
+        self._steps: list[tuple[int, int]] = []
 
     def refresh(self) -> None:
         """Measures the offset anew if it is older than a second. Wall clocks are slewed; keep it fresh."""
+        if self._measured_at_ns is None or self._clock.now_ns() >= self._measured_at_ns + _REFRESH_NS:
+            self._look()
+
+    def steps(self) -> list[tuple[int, int]]:
+        """Steps of the wall clock since the last call: when each was found, and by how much it moved, ns."""
+        found, self._steps = self._steps, []
+        return found
+
+    def _look(self) -> None:
         now = self._clock.now_ns()
-        if now >= self._refresh_at_ns:
-            offset, self.error_ns = realtime_to_monotonic_ns()
-            self._offset_ns = offset + self._clock.origin_ns
-            self._refresh_at_ns = now + _REFRESH_NS
+        offset_ns, error_ns = self._clock.measured_wall_ahead_ns()
+        if self._measured_at_ns is not None:
+            moved_ns = offset_ns - self._offset_ns
+            slewed_ns = (now - self._measured_at_ns) // _SLEW + error_ns + self.error_ns
+            if abs(moved_ns) > _STEP_NS + slewed_ns:
+                self._steps.append((now, moved_ns))
+                # Data that came before a step back and are unread seem to have come later than they did.
+                self._believed_from_ns = now + min(max(0, -moved_ns), _PLAUSIBLE_NS)
+        self._offset_ns, self.error_ns, self._measured_at_ns = offset_ns, error_ns, now
+
+    def _look_at_steps(self) -> None:
+        if not -_STEP_NS <= self._wall_ahead_ns() - self._offset_ns <= _STEP_NS:
+            self._look()
 
     def time_of(self, stamp: bytes, read_ns: int) -> tuple[int, bool]:
         """When data came that were read at `read_ns` with this stamp, and whether the kernel said so."""
         if len(stamp) == _STAMP_BYTES:
+            self._look_at_steps()
             seconds, nanoseconds = _unpack(stamp)
             t_ns = seconds * 1_000_000_000 + nanoseconds - self._offset_ns
-            if read_ns - _PLAUSIBLE_NS < t_ns <= read_ns:
+            if max(read_ns - _PLAUSIBLE_NS, self._believed_from_ns) < t_ns <= read_ns:
                 return t_ns, True
-            if read_ns < t_ns < read_ns + 1_000_000:  # within the offset's own error of the read
-                return read_ns, True
+            if read_ns < t_ns < read_ns + 1_000_000 and read_ns > self._believed_from_ns:
+                return read_ns, True  # within the offset's own error of the read
         return read_ns, False
 
     def times_of(self, stamps: list[bytes], read_ns: list[int]) -> list[int]:
         """When data came that were read at these times, if the kernel said so of all; else empty."""
+        self._look_at_steps()
         packed = b"".join(stamps)
         if len(packed) != _STAMP_BYTES * len(stamps):
             return []
         offset_ns = self._offset_ns
         times_ns = [s * 1_000_000_000 + ns - offset_ns for s, ns in _TIMESPEC.iter_unpack(packed)]
-        if min(times_ns) > read_ns[-1] - _PLAUSIBLE_NS and all(map(le, times_ns, read_ns)):
+        if min(times_ns) > max(read_ns[-1] - _PLAUSIBLE_NS, self._believed_from_ns) and all(
+            map(le, times_ns, read_ns)
+        ):
             return times_ns
         return []

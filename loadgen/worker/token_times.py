@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from operator import sub
 
 from loadgen.records import Request
@@ -46,6 +47,8 @@ class TokenTimes:
         # A gap that lies before exactly one token, or is taken to, is an ITL as it stands.
         is_itl = self._one_token_chunks if tokens is None else tokens == 1
         last_ns = record.last_token_ns
+        # Never back: a time of the kernel may follow one of a read, which is later.
+        t_ns = max(t_ns, last_ns or record.sent_ns or 0)
         if last_ns is None:
             record.first_token_ns = t_ns
             if record.first_event_ns is None:
@@ -83,7 +86,10 @@ class TokenTimes:
         counters.chunks += chunks
         counters.output_tokens += chunks
         last_ns = record.last_token_ns or 0
-        gaps_ns = map(sub, times_ns, [last_ns, *times_ns[:-1]])
+        gaps_ns = list(map(sub, times_ns, [last_ns, *times_ns[:-1]]))
+        if min(gaps_ns) < 0:
+            times_ns = list(accumulate(times_ns, max, initial=last_ns))[1:]
+            gaps_ns = list(map(sub, times_ns, [last_ns, *times_ns[:-1]]))
         if tokens == 1 or self._one_token_chunks:
             counters.gaps_ns += gaps_ns
         else:

@@ -284,12 +284,14 @@ _NOTE_KINDS = {
     "backing_off": "warning",
     "reachable_again": "note",
     "no_reuse": "note",
+    "clock_stepped": "note",
     "host_lost": "error",
 }
 _NOTE_WORDS = {
     "backing_off": "server unreachable",
     "reachable_again": "server answers again",
     "no_reuse": "connections not reused",
+    "clock_stepped": "the wall clock was set",
 }
 
 _GPU_ERRORS = ("xid", "ecc_uncorrected", "remap_failed")

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from loadgen.clock import MonotonicClock
-from loadgen.records import WorkerNote
+from loadgen.records import Request, Tick, WorkerNote
 from loadgen.transport.connection import SocketAddress
 from loadgen.transport.pool import Pool
 from loadgen.transport.receive_times import TimedReader
@@ -110,7 +110,7 @@ class Worker:
             return
         name = address.server_name or address.host
         pool = Pool(self._loop, self._clock, where, tls, name, plan.deadlines.connect_s, address.tunnel)
-        self._engine = Engine(plan, self._clock, self._loop, pool, self._recorder.emit)
+        self._engine = Engine(plan, self._clock, self._loop, pool, self._emit)
         self._reader = pool.reader
         self._engine.start()
         self._note_clock()
@@ -127,6 +127,14 @@ class Worker:
         self._note_clock()
         idle.cancel()
         self._gone.set()
+
+    def _emit(self, record: Tick | Request | WorkerNote) -> None:
+        self._recorder.emit(record)
+        if isinstance(record, Tick) and self._reader is not None:
+            for t_ns, moved_ns in self._reader.steps():
+                way = "back" if moved_ns < 0 else "forward"
+                message = f"{way} by {abs(moved_ns) / 1e6:,.1f} ms; times around it are those of the reads"
+                self._recorder.emit(WorkerNote(t_ns, self._number, "clock_stepped", message))
 
     def _note_clock(self) -> None:
         """Says how exact the kernel's times are, once translated: at the start and at the end."""

@@ -17,7 +17,7 @@ from tests.loadgen.transport.recording_receiver import Bench, Ear, complaints, n
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="rounds need epoll")
 
 
-class TokenEvent(Bench):
+class TokenBench(Bench):
     """Reads that end in `d` look like one token event each, and are, unless one of them is `odd`. All carry a stamp."""
 
     def __init__(self, stack: ExitStack, read_delay_ns: int = 0) -> None:
@@ -70,7 +70,7 @@ A_REST_NS = 1_000_000
 def test_what_looks_usual_is_taken_in_at_once_where_no_rest_is_allowed() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = TokenEvent(stack), [Ear() for _ in range(3)]
+            bench, ears = TokenBench(stack), [Ear() for _ in range(3)]
             ends = [bench.stream(ear) for ear in ears]
             for end in ends:
                 end.send(b"held")
@@ -87,7 +87,7 @@ def test_while_rests_are_allowed_it_waits_until_there_is_enough(monkeypatch: pyt
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
+            bench, ear = TokenBench(stack, A_REST_NS), Ear()
             end = bench.stream(ear)
             for number in range(1, 4):
                 end.send(b"held")
@@ -109,7 +109,7 @@ def test_it_waits_much_longer_while_there_is_no_time_for_it(monkeypatch: pytest.
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenEvent(stack, read_delay_ns=-1), Ear()
+            bench, ear = TokenBench(stack, read_delay_ns=-1), Ear()
             end = bench.stream(ear)
             for number in range(1, 5):
                 end.send(b"held")
@@ -125,7 +125,7 @@ def test_it_waits_much_longer_while_there_is_no_time_for_it(monkeypatch: pytest.
 def test_it_is_taken_in_before_anything_else_is_told() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear, other = TokenEvent(stack, A_REST_NS), Ear(), Ear()
+            bench, ear, other = TokenBench(stack, A_REST_NS), Ear(), Ear()
             end = bench.stream(ear)
             far, _ = bench.pair(other)
             end.send(b"held")
@@ -148,7 +148,7 @@ def test_it_is_taken_in_before_anything_else_is_told() -> None:
 def test_it_is_taken_in_when_it_is_asked_what_is_held() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
+            bench, ear = TokenBench(stack, A_REST_NS), Ear()
             end = bench.stream(ear)
             end.send(b"held")
             await bench.read(1)
@@ -162,7 +162,7 @@ def test_it_is_taken_in_when_it_is_asked_what_is_held() -> None:
 def test_what_waits_behind_an_odd_one_is_usual_only_if_it_still_may_be() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
+            bench, ear = TokenBench(stack, A_REST_NS), Ear()
             far, near = bench.pair(ear, token_end=b"d")
             buffer = bench.read_loop._open[near.fileno()]
 
@@ -184,7 +184,7 @@ def test_what_waits_behind_an_odd_one_is_usual_only_if_it_still_may_be() -> None
 def test_what_waits_for_one_who_is_gone_is_told_to_nobody() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
+            bench, ear = TokenBench(stack, A_REST_NS), Ear()
             far, near = bench.pair(ear, token_end=b"d")
             far.send(b"held")
             await bench.read(1)
@@ -200,7 +200,7 @@ def test_a_read_as_long_as_it_can_be_is_not_usual_however_it_ends(monkeypatch: p
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenEvent(stack, A_REST_NS), Ear()
+            bench, ear = TokenBench(stack, A_REST_NS), Ear()
             bench.stream(ear).send(b"abcdefd")
             await bench.read(2)
             assert ear.heard == [b"abcd"]
@@ -217,7 +217,7 @@ def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench = TokenEvent(stack, A_REST_NS)
+            bench = TokenBench(stack, A_REST_NS)
             more = iter([b"abc!eed"])
             ear = Ear(lambda data: [far.send(one) for one in more] and None)
             far = bench.stream(ear)
@@ -232,7 +232,7 @@ def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
 def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = TokenEvent(stack), [Ear(), Ear(), Ear()]
+            bench, ears = TokenBench(stack), [Ear(), Ear(), Ear()]
             pairs = [bench.pair(ear, token_end=b"d") for ear in ears]
             bench.broken = [pairs[1][1]]
             for far, _ in pairs:
@@ -248,7 +248,7 @@ def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> No
 def test_a_socket_without_data_is_left_alone() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = TokenEvent(stack), [Ear(), Ear(), Ear()]
+            bench, ears = TokenBench(stack), [Ear(), Ear(), Ear()]
             pairs = [bench.pair(ear, token_end=b"d") for ear in ears]
             bench.broken, bench.why_broken = [pairs[1][1]], BlockingIOError()
             for far, _ in pairs:
@@ -267,7 +267,7 @@ def test_a_socket_without_data_is_left_alone() -> None:
 def test_a_stamp_later_than_its_read_is_not_believed() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenEvent(stack), Ear()
+            bench, ear = TokenBench(stack), Ear()
             bench.stamp_ahead_ns = 5_000_000
             bench.stream(ear).send(b"held")
             await until(lambda: ear.heard == [b"held"])
@@ -285,7 +285,7 @@ def test_a_receiver_that_fails_at_what_was_held_costs_the_others_nothing(
     async def body() -> None:
         told = complaints()
         with ExitStack() as stack:
-            bench, ears = TokenEvent(stack), [Ear(), Ear(not_understood), Ear(), Ear()]
+            bench, ears = TokenBench(stack), [Ear(), Ear(not_understood), Ear(), Ear()]
             ends = [bench.pair(ear, token_end=b"d" if ear is not ears[3] else b"")[0] for ear in ears]
             for end, data in zip(ends, [b"held", b"held", b"odd", b"other"], strict=True):
                 end.send(data)

@@ -229,11 +229,11 @@ def test_any_streams_cut_anywhere_give_the_same_records_and_tick_together_or_sin
         streams = [a_stream(rng, chunk_counts=chunk_counts) for _ in range(rng.choice([1, 2, 5]))]
         end = rng.choice(["cut", "cut", "gap_timeout"])
         how = How(end, chunk_counts, one_token_chunks, rng.choice([1, 1, 4, 30]))
-        add_coalesced, singly = told_together(streams, how), told_singly(streams, how)
-        assert len(add_coalesced[0]) == len(streams)
-        assert add_coalesced[0] == singly[0]
+        at_once, singly = told_together(streams, how), told_singly(streams, how)
+        assert len(at_once[0]) == len(streams)
+        assert at_once[0] == singly[0]
         # When a sketch was added to is nobody's business, nor is by whom: its counts are.
-        assert msgspec.to_builtins(add_coalesced[1]) == msgspec.to_builtins(singly[1])
+        assert msgspec.to_builtins(at_once[1]) == msgspec.to_builtins(singly[1])
 
 
 def tokens_read(times_ns: list[int], *more: Read) -> list[Read]:
@@ -345,10 +345,10 @@ def test_a_part_of_a_chunk_that_looks_like_a_chunk_is_none() -> None:
     at = [wire.index(inside) + len(sse(token())), wire.index(inside) + len(inside)]
     first = len(chunked(sse(token()), end=False))
     reads = [Read(10_000_000, wire[a:b]) for a, b in itertools.pairwise([0, first, *at, len(wire)])]
-    add_coalesced, singly = told_together([reads], How()), told_singly([reads], How())
-    assert add_coalesced == singly
-    assert add_coalesced[0][0].error is None
-    assert add_coalesced[0][0].chunks == 4
+    at_once, singly = told_together([reads], How()), told_singly([reads], How())
+    assert at_once == singly
+    assert at_once[0][0].error is None
+    assert at_once[0][0].chunks == 4
 
 
 def test_an_inlet_that_was_closed_tells_nothing() -> None:
@@ -382,10 +382,10 @@ def test_many_stamps_are_translated_as_each_would_be() -> None:
             for at in read_ns
         ]
         singly = [reader.time_of(stamp, at) for stamp, at in zip(stamps, read_ns, strict=True)]
-        add_coalesced = reader.times_of(stamps, read_ns)
-        assert add_coalesced in ([], [t_ns for t_ns, _ in singly])
-        assert bool(add_coalesced) or odd
-        assert not add_coalesced or all(by_kernel for _, by_kernel in singly)
+        at_once = reader.times_of(stamps, read_ns)
+        assert at_once in ([], [t_ns for t_ns, _ in singly])
+        assert bool(at_once) or odd
+        assert not at_once or all(by_kernel for _, by_kernel in singly)
 
 
 def test_a_request_that_is_given_up_has_all_that_was_read_for_it() -> None:
