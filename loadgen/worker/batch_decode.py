@@ -18,7 +18,7 @@ _BEFORE, _AFTER = len(USUAL_BEGIN) - 1, len(TOKEN_END) - 1 + len(CHUNK_END)
 
 
 def batch_decoder(endpoint: Endpoint, chunk_counts: bool) -> Callable[[list[bytes]], list[Any]]:
-    """A `loadgen.transport.read_loop.BatchDecode` of reads that begin between two chunks.
+    """A `loadgen.transport.batch_reader.BatchDecode` of reads that begin between two chunks.
 
     It gives decoded events where a chunk says how many tokens it bears, else None for each.
     """
