@@ -1,13 +1,7 @@
 """Our timed transport for any `httpx.AsyncClient`: each piece of a body with the time the kernel had it.
 
-    async with httpx.AsyncClient(transport=TimedTransport()) as client:
-        async with client.stream("POST", url, json=body) as response:
-            times = response.extensions["ttftop_times"]
-            async for piece in response.aiter_raw():
-                print(times[-1].t_ns, len(piece))
-
-HTTP/1.1 over TCP, TLS or a Unix socket; connections are kept alive, without limit to their number. Not done:
-HTTP/2, proxies, `Expect: 100-continue`.
+`examples/timed_httpx.py` shows its use. HTTP/1.1 over TCP, TLS or a Unix socket; connections are kept alive,
+without limit to their number. Not done: HTTP/2, proxies, `Expect: 100-continue`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,138 @@
+"""Each example does what it says, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+RECORDED = ROOT / "tests" / "sessions" / "store" / "recorded" / "llamacpp"
+
+
+def run(*command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **more},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def summary(session: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(
+        run(sys.executable, "-m", "tui.cli", "summary", "--json", session).stdout
+    )
+    return read
+
+
+def test_there_is_no_example_that_is_not_run_here() -> None:
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == {
+        "read_a_session.py",
+        "timed_httpx.py",
+        "slurm.sh",
+    }
+
+
+def test_the_p95_read_from_request_lines_is_the_one_that_the_summary_says() -> None:
+    done = run(sys.executable, EXAMPLES / "read_a_session.py", RECORDED)
+    said = summary(RECORDED)["ttft_from_due_ms"]
+    assert done.stdout == (
+        f"TTFT p95 {said['p95']:.2f} ms from due, over {said['count']} requests that succeeded\n"
+    ), done.stderr
+
+
+def test_the_httpx_example_prints_a_time_for_each_piece_that_came(simulator_url: str) -> None:
+    done = run(sys.executable, EXAMPLES / "timed_httpx.py", simulator_url, "sim-small")
+    times = [float(line.split()[0]) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert len(times) >= 2
+    assert times == sorted(times)
+    assert times[0] > 0
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Path:
+    """A PATH with stand-ins: `srun` runs its command here, `vllm serve M --port P` is the simulator."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    stand_ins = {
+        "srun": 'while [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"',
+        "vllm": f'exec "{sys.executable}" -m loadgen.simulator --profile small --port "$4"',
+        "ttftop": f'exec "{sys.executable}" -m tui.cli "$@"',
+    }
+    for name, text in stand_ins.items():
+        path = tools / name
+        path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        path.chmod(0o755)
+    return tmp_path
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+@pytest.mark.slow
+def test_the_slurm_job_starts_a_server_loads_it_and_ends_both(cluster: Path, free_port: int) -> None:
+    job = subprocess.run(
+        [
+            "sh",
+            str(EXAMPLES / "slurm.sh"),
+            "sim-small",
+            "--rate",
+            "20",
+            "--duration",
+            "1s",
+            "--output-tokens",
+            "4",
+        ],
+        cwd=cluster,
+        env={
+            **os.environ,
+            "HOME": str(cluster),
+            "PATH": f"{cluster / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "PORT": str(free_port),
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert job.returncode == 0, job.stderr
+    (session,) = (cluster / "ttftop-sessions").iterdir()
+    result = summary(session)
+    assert result["requests"]["succeeded"] > 0
+    assert result["simulated"]
+    # The job waits for its server: nobody listens there any more.
+    refused = run(cluster / "bin" / "ttftop", "doctor", f"http://127.0.0.1:{free_port}", HOME=str(cluster))
+    assert (refused.returncode, "connection refused" in refused.stderr) == (3, True)
+
+
+def test_a_slurm_job_whose_server_dies_says_so_and_ends(cluster: Path, free_port: int) -> None:
+    (cluster / "bin" / "vllm").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    job = run(
+        "sh",
+        EXAMPLES / "slurm.sh",
+        "sim-small",
+        HOME=str(cluster),
+        PATH=f"{cluster / 'bin'}:{os.environ['PATH']}",
+        PORT=str(free_port),
+    )
+    assert job.returncode == 1
+    assert "the server ended before it answered" in job.stderr
