@@ -1,0 +1,54 @@
+"""pyproject.toml declares what is imported, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import tomli
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("loadgen", "telemetry", "sessions", "tui")
+DECLARED = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TOOLS = {"ruff", "mypy", "pytest-xdist"}
+"""Development packages that are commands or plug-ins, imported by nobody."""
+
+
+def distribution(name: str) -> str:
+    """A distribution's name in one spelling (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {distribution(re.split(r"[^\w.-]", line)[0]) for line in requirements}
+
+
+def imported(*folders: str) -> set[str]:
+    """The distributions that Python files of these folders import from, at their top or inside functions."""
+    modules: set[str] = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                modules.add(node.module.split(".")[0])
+    known = packages_distributions()
+    return {
+        distribution(known[module][0])
+        for module in modules - set(sys.stdlib_module_names) - {*ROOMS, "tests", "benchmarks"}
+        if module in known
+    }
+
+
+def test_what_the_packages_import_is_declared_and_what_is_declared_is_imported() -> None:
+    assert imported(*ROOMS) == declared(DECLARED["dependencies"])
+
+
+def test_what_only_tests_and_scripts_import_is_declared_for_development() -> None:
+    extra = declared(DECLARED["optional-dependencies"]["dev"])
+    needed = imported("tests", "scripts") - declared(DECLARED["dependencies"])
+    assert needed - extra == set()
+    assert extra - needed - TOOLS == set()
