@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +11,8 @@ from telemetry.records import SourceNote, TelemetryRecord
 from telemetry.source import NowNs, Source
 
 Emit = Callable[[TelemetryRecord], None]
+
+_log = logging.getLogger(__name__)
 
 
 def next_tick_ns(tick_ns: int, now_ns: int, interval_ns: int) -> int:
@@ -42,6 +45,7 @@ class Poller:
         """Starts every source's thread; returns at once."""
         for thread in self._threads:
             thread.start()
+            _log.info("%s: asked from now on", thread.name)
 
     def stop(self, timeout_s: float = 2.0) -> list[str]:
         """Ends all polling, waiting at most about `timeout_s` in all.
@@ -60,13 +64,17 @@ class Poller:
         self._closed = True
         if held:
             self._emitting.release()
-        return [thread.name.removeprefix("telemetry ") for thread in self._threads if thread.is_alive()]
+        blocked = [thread.name.removeprefix("telemetry ") for thread in self._threads if thread.is_alive()]
+        _log.info("stopped%s", f"; still blocked: {', '.join(blocked)}" if blocked else "")
+        return blocked
 
     def _emit(self, records: list[TelemetryRecord]) -> None:
         with self._emitting:
             if not self._closed:
                 for record in records:
                     self._emit_record(record)
+                    if isinstance(record, SourceNote):
+                        _log.info("%s", record.message)
 
     def _run(self, source: Source) -> None:
         faults = _Faults(source.name, self._now_ns)

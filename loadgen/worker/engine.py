@@ -8,6 +8,7 @@ in a backlog; what is never sent is counted as not sent, so due = sent + not_sen
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 
@@ -36,6 +37,8 @@ _WAKE_NS = 200_000
 """Rest ends so long before the alarm rings: waking up takes some of it."""
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
+
+_log = logging.getLogger(__name__)
 
 
 def share(total: int, worker: int, workers: int) -> int:
@@ -362,4 +365,5 @@ class Engine:
         return min(self._read_delay_ns, at_ns - _WAKE_NS - self._clock.now_ns())
 
     def _note(self, event: str, message: str = "") -> None:
+        _log.info("%s %s", event, message)
         self._emit(WorkerNote(self._clock.now_ns(), self._plan.worker, event, message))

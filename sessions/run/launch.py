@@ -36,6 +36,8 @@ class Orders(msgspec.Struct):
     directory: str
     config: RunConfig
     api_key: str | None = None
+    debug: bool = False
+    """Each process of the run keeps a log (`sessions.store.debug_log`)."""
 
     def __repr__(self) -> str:
         return "Orders(***)"
@@ -110,11 +112,13 @@ def launch(
     root: Path,
     api_key: str | None,
     host: Callable[[], HostProcess] = start_host,
+    debug: bool = False,
 ) -> Launched:
     """Makes the session's directory and tells its host, which outlives us, our terminal and our login.
 
     Args:
         host: gives one that waits for orders.
+        debug: each process of the run keeps a log in the session.
 
     Raises:
         sessions.store.manifest.SessionError: the directory cannot be made.
@@ -138,7 +142,7 @@ def launch(
         ),
     )
     process = host()
-    orders = msgspec.json.encode(Orders(str(directory), config, api_key))
+    orders = msgspec.json.encode(Orders(str(directory), config, api_key, debug))
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # one that is dead tells so by its silence
         process.stdin.write(orders)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -45,6 +46,8 @@ _START_LEAD_NS = 10_000_000
 _WORKERS_READY_S = 20.0
 _KILL_AFTER_S = 1.5
 
+_log = logging.getLogger("sessions.run.supervisor")  # it runs as __main__
+
 
 class Supervisor:
     """One run, from the probe to the last line."""
@@ -60,7 +63,11 @@ class Supervisor:
         self._control = ControlServer(socket_path(directory), self._obey)
         self._manifest.client = planned_client(self._config)
         self._processes = WorkerProcesses(
-            directory, self._manifest.client["workers"], self._on_status, self._on_exit
+            directory,
+            self._manifest.client["workers"],
+            self._on_status,
+            self._on_exit,
+            debug=orders.debug,
         )
         self._ready: set[int] = set()
         self._idle: set[int] = set()
@@ -75,6 +82,8 @@ class Supervisor:
 
     async def run(self) -> int:
         """Returns the exit code of the run."""
+        if self._orders.debug:
+            self._open_debug_log()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal)
@@ -103,6 +112,7 @@ class Supervisor:
         found = scouting.result()
         if isinstance(found, SupervisorAnswer):
             return found
+        _log.info("probe: %s", server_facts(found.probed))
         self._manifest.server = server_facts(found.probed)
         ready = asyncio.ensure_future(self._all_ready.wait())
         if not await self._comes_before_the_end(ready, _WORKERS_READY_S):
@@ -155,13 +165,17 @@ class Supervisor:
         return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
 
     async def _refuse(self, word: SupervisorAnswer) -> int:
-        """Nothing was measured: the directory goes, the reason is said."""
+        """Nothing was measured: the directory goes, unless it holds a debug log, and the reason is said."""
+        _log.info("refused: %s", word.message)
         self._processes.tell_all(Finish(0.0))
         await self._gone_or_killed(0.5)
         await self._control.close()
-        import shutil
+        if self._orders.debug:
+            sum_up(self._directory, self._manifest, RunEnd("failed", 0.0, word.message), 0.0)
+        else:
+            import shutil
 
-        shutil.rmtree(self._directory, ignore_errors=True)
+            shutil.rmtree(self._directory, ignore_errors=True)
         say_line(1, word)
         return word.exit_code
 
@@ -220,6 +234,7 @@ class Supervisor:
 
     def _want_end(self, ending: RunEnd) -> None:
         """The first wish counts, and a later one only if it is in more of a hurry, then with its reason."""
+        _log.info("end wanted: %s", ending)
         if self._run_end is None:
             self._run_end = ending
             self._end_wanted.set()
@@ -232,6 +247,7 @@ class Supervisor:
         self._want_end(RunEnd("interrupted", 0.0 if again else DRAIN_SIGNAL_S))
 
     def _on_status(self, number: int, status: Status) -> None:
+        _log.info("load worker %d: %s", number, status)
         if status.state == "ready":
             self._ready.add(number)
             if len(self._ready) == self._processes.count:
@@ -293,6 +309,7 @@ class Supervisor:
         self._manifest.telemetry = self._watch.table()
         ran_s = (self._clock.now_ns() - self._start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, self._run_end, ran_s)
+        _log.info("saved after %.1f s: %s, exit code %d", ran_s, self._run_end, code)
         await self._control.close()
         self._journal.close()
         return code
@@ -313,10 +330,20 @@ class Supervisor:
     def _enter(self, state: str) -> None:
         if state != self._state:
             self._state = state
+            _log.info("state: %s", state)
             self._journal.append(State(self._clock.now_ns(), state))
 
     def _note(self, level: str, text: str) -> None:
+        _log.info("%s: %s", level, text)
         self._journal.append(Note(self._clock.now_ns(), level, text))
+
+    def _open_debug_log(self) -> None:
+        from loadgen.target.redaction import Redactor
+        from sessions.store.debug_log import open_debug_log
+
+        redactor = Redactor(self._orders.api_key or "")
+        open_debug_log(self._directory, "supervisor", self._clock.origin_ns, redactor)
+        _log.info("pid %d, %d load workers: %s", os.getpid(), self._processes.count, self._config)
 
 
 def _locked(directory: Path) -> int:

@@ -1,13 +1,16 @@
 """The process of one load worker: an engine, and a recorder that writes what it emits.
 
-`python -m sessions.worker.process DIRECTORY NUMBER`: the plan comes as the first line on stdin, commands
-after it; a few words go out on stdout. The end of stdin means that the host is gone: the load stops at once.
+`python -m sessions.worker.process DIRECTORY NUMBER [--debug]`: its configuration comes as the first line on
+stdin, commands after it; a few words go out on stdout. The end of stdin means that the supervisor is gone:
+the load stops at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import os
 import resource
 import signal
 import socket
@@ -26,6 +29,7 @@ from loadgen.worker_config import Address, Finish, SetConcurrency, SetCurve, Wor
 from sessions.worker.pipes import LineFeed, Status, say
 from sessions.worker.recorder import Recorder
 
+_log = logging.getLogger("sessions.worker.process")  # it runs as __main__
 _message = msgspec.json.Decoder(WorkerConfig | SetCurve | SetConcurrency | Finish)
 
 
@@ -66,8 +70,10 @@ def quiet_garbage() -> None:
 class Worker:
     """Wires stdin, engine and recorder together on one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, directory: Path, number: int) -> None:
-        self._loop, self._number = loop, number
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, directory: Path, number: int, *, debug: bool = False
+    ) -> None:
+        self._loop, self._directory, self._number, self._debug = loop, directory, number, debug
         self._recorder = Recorder(directory, number, self._on_disk)
         self._engine: Engine | None = None
         self._clock: MonotonicClock | None = None
@@ -90,12 +96,15 @@ class Worker:
         if isinstance(message, WorkerConfig):
             self._begin(message)
         elif self._engine is not None:
+            _log.info("told: %s", message)
             self._engine.command(message)
         elif isinstance(message, Finish):
             self._gone.set()
 
     def _begin(self, plan: WorkerConfig) -> None:
         self._clock = MonotonicClock(plan.origin_ns)
+        if self._debug:
+            self._open_debug_log(plan)
         address = plan.address
         try:
             where = addresses(address)
@@ -113,9 +122,22 @@ class Worker:
         self._engine = Engine(plan, self._clock, self._loop, pool, self._emit)
         self._reader = pool.reader
         self._engine.start()
+        _log.info("started %s, connecting to %s", plan.load, where)
         self._note_clock()
         say(1, Status("started"))
         self._watching = self._loop.create_task(self._watch(self._engine))
+
+    def _open_debug_log(self, config: WorkerConfig) -> None:
+        from loadgen.target.redaction import redactor_of
+        from sessions.store.debug_log import open_debug_log
+        from sessions.store.manifest import SessionError
+
+        name = f"worker-{self._number}"
+        try:
+            open_debug_log(self._directory, name, config.origin_ns, redactor_of(config.template.headers))
+        except SessionError:  # the disk is full, say: the load goes on without a log of it
+            return
+        _log.info("pid %d, %s.%s", os.getpid(), type(self._loop).__module__, type(self._loop).__name__)
 
     async def _watch(self, engine: Engine) -> None:
         async def say_idle() -> None:
@@ -124,6 +146,7 @@ class Worker:
 
         idle = self._loop.create_task(say_idle())
         await engine.ended.wait()
+        _log.info("the load has ended")
         self._note_clock()
         idle.cancel()
         self._gone.set()
@@ -151,6 +174,7 @@ class Worker:
             self._engine.command(Finish(0.0))
 
     def _on_host_lost(self) -> None:
+        _log.info("the supervisor is gone")
         if self._engine is not None and self._clock is not None and not self._engine.ended.is_set():
             self._recorder.emit(
                 WorkerNote(self._clock.now_ns(), self._number, "host_lost", "the session host is gone")
@@ -158,6 +182,7 @@ class Worker:
         self._stop_now()
 
     def _on_disk(self, trouble: str) -> None:
+        _log.info("disk: %s", trouble or "takes data again")
         say(1, Status("disk", trouble))
 
 
@@ -179,7 +204,7 @@ def main() -> int:
     raise_descriptor_limit()
     loop = new_loop()
     try:
-        loop.run_until_complete(Worker(loop, directory, number).run())
+        loop.run_until_complete(Worker(loop, directory, number, debug="--debug" in sys.argv[3:]).run())
     finally:
         loop.close()
     return 0

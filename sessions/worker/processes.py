@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 from sessions.own_process import module_command
 from sessions.worker.pipes import LineFeed, Status
 
+_log = logging.getLogger(__name__)
 _status = msgspec.json.Decoder(Status)
 
 OnStatus = Callable[[int, Status], None]
@@ -52,8 +54,11 @@ class _WorkerPipes(asyncio.SubprocessProtocol):
 class WorkerProcesses:
     """Starts `count` workers at once; their stdin carries plan and commands, their stderr is ours."""
 
-    def __init__(self, directory: Path, count: int, on_status: OnStatus, on_exit: OnExit) -> None:
-        self._directory, self.count = directory, count
+    def __init__(
+        self, directory: Path, count: int, on_status: OnStatus, on_exit: OnExit, *, debug: bool = False
+    ) -> None:
+        """`debug`: each worker keeps a log (`sessions.store.debug_log`)."""
+        self._directory, self.count, self._debug = directory, count, debug
         self._on_status, self._on_exit = on_status, on_exit
         self._transports: dict[int, asyncio.SubprocessTransport] = {}
         self.alive: set[int] = set()
@@ -63,13 +68,19 @@ class WorkerProcesses:
         for number in range(self.count):
             transport, _ = await loop.subprocess_exec(
                 lambda n=number: _WorkerPipes(n, self._on_status, self._exited),  # type: ignore[misc]
-                *module_command("sessions.worker.process", str(self._directory), str(number)),
+                *module_command(
+                    "sessions.worker.process",
+                    str(self._directory),
+                    str(number),
+                    *(["--debug"] if self._debug else []),
+                ),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=None,
             )
             self._transports[number] = transport
             self.alive.add(number)
+            _log.info("load worker %d started, pid %d", number, transport.get_pid())
 
     def tell(self, number: int, message: msgspec.Struct) -> None:
         """Hands a plan or a command to one worker; one that is gone is reported by its exit, not here."""
@@ -78,6 +89,7 @@ class WorkerProcesses:
             pipe.write(msgspec.json.encode(message) + b"\n")
 
     def tell_all(self, message: msgspec.Struct) -> None:
+        _log.info("to all load workers: %s", message)
         for number in range(self.count):
             self.tell(number, message)
 
@@ -94,4 +106,5 @@ class WorkerProcesses:
 
     def _exited(self, number: int, code: int) -> None:
         self.alive.discard(number)
+        _log.info("load worker %d is gone, exit code %d", number, code)
         self._on_exit(number, code)

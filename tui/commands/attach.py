@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from tui.foreground import screen, start
+from tui.foreground.debug_log import debug_log
 from tui.options import run_options
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
@@ -22,7 +24,8 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     directory = live_session(start.root(options), options.session)
     screen.need_terminal("attach", f"ttftop summary {directory.name} prints what the run says so far")
-    return screen.after(directory, screen.show_live(directory, options))
+    with debug_log(options, directory, f"attach-{os.getpid()}"):
+        return screen.after(directory, screen.show_live(directory, options))
 
 
 def live_session(root: Path, text: str | None) -> Path:

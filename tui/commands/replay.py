@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from tui.foreground import screen, start
+from tui.foreground.debug_log import debug_log
 from tui.options import run_options
 from tui.options.exit_codes import OK, CommandError
 from tui.options.parser import Parser
@@ -28,7 +30,8 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     directory = session("replay", start.root(options), options.session)
     screen.need_terminal("replay", f"ttftop summary {directory.name} prints what the run says")
-    screen.show_replay(directory, options)
+    with debug_log(options, directory, f"replay-{os.getpid()}", own_time=True):
+        screen.show_replay(directory, options)
     return OK
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sessions.plan.config import RunConfig
 from tui.foreground import headless, screen
+from tui.foreground.debug_log import debug_log
 from tui.options.exit_codes import CommandError, is_unicode, one_line
 
 
@@ -69,7 +70,9 @@ def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -
     with headless.Interrupts(enabled=not config.interactive) as interrupts:
         place = root(options)
         try:
-            launched = launch(config, root=place, api_key=api_key, host=options.standby.take)
+            launched = launch(
+                config, root=place, api_key=api_key, host=options.standby.take, debug=options.debug
+            )
         except SessionError as error:
             reason = str(error).removeprefix(f"{place}: ")
             raise CommandError(
@@ -77,8 +80,10 @@ def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -
             ) from None
         if sentence:
             print(f"ttftop: {sentence}", file=sys.stderr)
-        if config.interactive:
-            code = screen.watch(launched, options)
-        else:
-            code = headless.follow(launched, interrupts)
+        with debug_log(options, launched.directory, "command", api_key=api_key) as say:
+            if config.interactive:
+                code = screen.watch(launched, options)
+            else:
+                code = headless.follow(launched, interrupts)
+            say(f"exit code {code}")
     return Outcome(code, is_live(launched.directory))

@@ -116,6 +116,9 @@ def screen_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--charset", choices=("braille", "ascii"), metavar="C", help="draw with braille or ascii"
     )
+    parser.add_argument(
+        "--debug", action="store_true", help="write what each process does to the session's log/"
+    )
 
 
 def key_arguments(parser: argparse.ArgumentParser) -> None:

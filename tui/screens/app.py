@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ from tui.draw.theme import Theme, charset_for, colours_for
 from tui.screens.canvas import Canvas
 from tui.screens.session import SessionScreen
 from tui.screens.terminal import RATES_HZ, HangUpWatch, Meter, Pace, queued_writes
+
+_log = logging.getLogger(__name__)
 
 
 class TtftopApp(App[str]):
@@ -59,6 +62,7 @@ class TtftopApp(App[str]):
         return SessionScreen(self._view, self._control, self._theme, self.leave, self._clock)
 
     def on_mount(self) -> None:
+        _log.info("the screen is open: %s", self._theme)
         self.set_interval(1.0 / RATES_HZ[0], self._tick)
         self.app_resume_signal.subscribe(self, self._resumed)
         if self.is_headless:
@@ -89,6 +93,7 @@ class TtftopApp(App[str]):
             canvas.refresh()
 
     def leave(self, how: str) -> None:
+        _log.info("the screen is left: %s", how)
         self.exit(how)
 
     def _told_to_leave(self) -> None:
