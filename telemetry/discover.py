@@ -17,7 +17,7 @@ from telemetry.nvml.source import INTERVAL_NS, NvmlSource, cuda_visible_devices
 from telemetry.prometheus.source import PrometheusSource, ScrapeTarget, is_simulated
 from telemetry.server_processes import server_pids
 from telemetry.source import Source, plain
-from telemetry.source_spec import asked
+from telemetry.source_spec import parse_sources
 from telemetry.ssh.source import SshSource
 
 DCGM_PORTS = (9400, 9401)
@@ -48,7 +48,7 @@ def resolve(
     Raises:
         TelemetryError: a word is none of these, or an address is no plain http(s) address.
     """
-    words = asked(spec)
+    words = parse_sources(spec)
     own = _own_metrics(target_url)
     where = _host_and_port(target_url)
     urls = dict.fromkeys([own, *words.urls] if words.auto and own else words.urls)

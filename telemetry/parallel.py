@@ -20,7 +20,7 @@ class Round(Generic[T]):
     """What came of asking everyone once."""
 
     answers: dict[int, T]
-    """By the place of the one asked."""
+    """The answer of each that gave one, by its place in `asks`."""
     late: dict[int, T]
     """Answers to an earlier asking that took longer than the patience of its round."""
     busy: set[int]

@@ -12,9 +12,9 @@ class GpuProcess(msgspec.Struct, omit_defaults=True):
     """A process that computes on a GPU (NVML nvmlDeviceGetComputeRunningProcesses)."""
 
     pid: int
-    """As the driver counts: of the host, also inside a container."""
+    """The process id as the driver counts: the machine's, also inside a container."""
     memory_bytes: int | None = None
-    """On this GPU; None where the driver keeps it to itself (WSL, some containers)."""
+    """Memory it has on this GPU; None where the driver keeps it to itself (WSL, some containers)."""
     name: str = ""
     """Empty where /proc does not show it."""
 
@@ -55,13 +55,13 @@ class GpuSample(msgspec.Struct, omit_defaults=True):
     """Share of the time since the last sample in which clocks were held down, by reason: `power cap`,
     `thermal`, `HW thermal`, `power brake` (NVML fields 74, 269, 270, 271). Sees what an instant misses."""
     pcie_rx_bytes_per_s: float | None = None
-    """To this GPU, since the last sample (GPM metric 21; NVML field 198)."""
+    """Traffic to this GPU over PCIe, since the last sample (GPM metric 21; NVML field 198)."""
     pcie_tx_bytes_per_s: float | None = None
-    """From this GPU (GPM metric 20; NVML field 197)."""
+    """Traffic from this GPU over PCIe (GPM metric 20; NVML field 197)."""
     nvlink_rx_bytes_per_s: float | None = None
-    """Payload over all links, since the last sample (NVML field 139; GPM metric 60)."""
+    """Payload received over all NVLinks, since the last sample (NVML field 139; GPM metric 60)."""
     nvlink_tx_bytes_per_s: float | None = None
-    """As above, sent (NVML field 138; GPM metric 61)."""
+    """Payload sent over all NVLinks (NVML field 138; GPM metric 61)."""
     sm_active_pct: float | None = None
     """Share of SMs that were busy since the last sample (GPM metric 2, Hopper and later): low beside a
     `util_pct` of 100 means that kernels run, but small ones."""
@@ -70,7 +70,7 @@ class GpuSample(msgspec.Struct, omit_defaults=True):
     dram_active_pct: float | None = None
     """Memory bandwidth used, of the most there is (GPM metric 10)."""
     processes: list[GpuProcess] | None = None
-    """Asked once a second: None in the samples between, [] where nothing computes."""
+    """Processes that compute here; asked once a second: None in samples between, [] where there are none."""
 
 
 THROTTLE_REASONS = (
@@ -136,13 +136,13 @@ class GpuEvent(msgspec.Struct, tag="gpu_event", tag_field="kind", omit_defaults=
     t_ns: int
     source: str
     gpu: str
-    """As `GpuSample.gpu`; empty where the driver does not say which."""
+    """The device's key (`GpuSample.gpu`); empty where the driver does not say which."""
     event: str
     """`xid`, `ecc_corrected`, `ecc_uncorrected`, `row_remapped`, `remap_failed`."""
     code: int | None = None
-    """Of an `xid`: its number in NVIDIA's list."""
+    """The number of an `xid` in NVIDIA's list; None for other events."""
     count: int | None = None
-    """Of the others: how many since the last look (every 10 s)."""
+    """How many there were since the last look (every 10 s); None for an `xid`."""
     text: str = ""
     """One plain sentence."""
 
@@ -155,7 +155,7 @@ class HostSample(msgspec.Struct, tag="host_sample", tag_field="kind", omit_defau
     source: str
     host: str = ""
     cpu_pct: float | None = None
-    """Of all cores together, 0 to 100."""
+    """CPU time used, of all cores together, 0 to 100."""
     cores: int | None = None
     load1: float | None = None
     """Runnable (and, on Linux, uninterruptible) tasks, mean of the last minute."""
@@ -166,7 +166,7 @@ class HostSample(msgspec.Struct, tag="host_sample", tag_field="kind", omit_defau
     """All interfaces but loopback."""
     net_tx_bytes_per_s: float | None = None
     steal_pct: float | None = None
-    """Of all cores' time, taken by the hypervisor for others; None where the system does not tell."""
+    """Share of all cores' time that the hypervisor gave to others; None where the system does not tell."""
     throttled_pct: float | None = None
     """Share of the time in which our cgroup was held back by its CPU quota (cpu.stat throttled_usec, a sum
     over cores: cut at 100); None without a quota or without cgroup v2."""
@@ -198,11 +198,11 @@ class ServerSample(msgspec.Struct, tag="server", tag_field="kind", omit_defaults
     """Prompt tokens found in the prefix cache, of those looked up since the last sample (SGLang: its own
     gauge). None when none were looked up."""
     prefix_queried_tokens: float | None = None
-    """Prompt tokens looked up in the prefix cache."""
+    """Prompt tokens looked up in the prefix cache, since the server's start."""
     prefix_hit_tokens: float | None = None
-    """Of those, found."""
+    """Prompt tokens found in the prefix cache, since the server's start."""
     cached_tokens: float | None = None
-    """Prompt tokens that came from a cache."""
+    """Prompt tokens that came from any cache, since the server's start."""
     finished: float | None = None
     """Requests that ended, neither aborted nor failed."""
     ttft: Histogram | None = None

@@ -22,28 +22,31 @@ _ADDRESS = re.compile(
 )
 
 
-class Address(NamedTuple):
-    """Of a node that is reached over ssh."""
+class Node(NamedTuple):
+    """A machine that is reached over ssh. `port` None: as the user's ssh configuration says."""
 
     host: str
     user: str = ""
     port: int | None = None
 
 
-class Asked(NamedTuple):
-    """What was asked for, all words together."""
+class SourceSpec(NamedTuple):
+    """What the words of `--telemetry` ask for, all together."""
 
     auto: bool = False
     """This machine's GPUs, the target's own /metrics, and the host, as far as they are there."""
     nvml: bool = False
+    """This machine's GPUs by NVML, in any case."""
     host: bool = False
+    """This machine's CPU, memory and network."""
     urls: tuple[str, ...] = ()
-    """Of metrics, in full."""
-    nodes: tuple[Address, ...] = ()
+    """Addresses of /metrics pages, with their paths."""
+    nodes: tuple[Node, ...] = ()
+    """Machines whose GPUs and host are read over ssh."""
 
 
-def asked(words: Sequence[str]) -> Asked:
-    """What `words` ask for.
+def parse_sources(words: Sequence[str]) -> SourceSpec:
+    """What the words of `--telemetry` ask for.
 
     Raises:
         TelemetryError: a word is none of these, or an address is no plain http(s) or ssh address.
@@ -51,11 +54,11 @@ def asked(words: Sequence[str]) -> Asked:
     if "none" in words:
         if set(words) != {"none"}:
             raise TelemetryError(f"--telemetry: none stands alone, got {' '.join(map(plain, words))}")
-        return Asked()
+        return SourceSpec()
     addresses = [word for word in words if word not in ("auto", "nvml", "host")]
     urls = [metrics_url(word) for word in addresses if not word.startswith("ssh:")]
-    nodes = [parse_address(word) for word in addresses if word.startswith("ssh:")]
-    return Asked(
+    nodes = [parse_node(word) for word in addresses if word.startswith("ssh:")]
+    return SourceSpec(
         "auto" in words,
         "nvml" in words,
         "host" in words,
@@ -64,7 +67,7 @@ def asked(words: Sequence[str]) -> Asked:
     )
 
 
-def parse_address(word: str) -> Address:
+def parse_node(word: str) -> Node:
     """`ssh://[user@]host[:port]`; `host` may be an alias of the user's ssh configuration.
 
     Raises:
@@ -79,7 +82,7 @@ def parse_address(word: str) -> Address:
     port = match["port"]
     if port is not None and not 0 < int(port) < 65536:
         raise TelemetryError(f"--telemetry: got {plain(word)}, a port is 1 to 65535; {_SSH_ALLOWED}")
-    return Address(match["host"].strip("[]"), match["user"] or "", None if port is None else int(port))
+    return Node(match["host"].strip("[]"), match["user"] or "", None if port is None else int(port))
 
 
 def metrics_url(word: str) -> str:

@@ -32,12 +32,12 @@ async def preflight(
     from loadgen.target.api_key import ApiKey
     from loadgen.target.url import TargetError, parse_target
     from telemetry.source import TelemetryError
-    from telemetry.source_spec import asked
+    from telemetry.source_spec import parse_sources
 
     target = config.target
     try:
         where = parse_target(target.url, ca_file=target.ca_file, insecure=target.insecure, proxy=target.proxy)
-        asked(config.telemetry)
+        parse_sources(config.telemetry)
         probed = await probe(
             where,
             None if api_key is None else ApiKey(api_key, "the run's orders"),

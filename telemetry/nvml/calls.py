@@ -1,4 +1,4 @@
-"""The one door to a GPU's values: what NVML's errors mean, and what is never asked again."""
+"""Guarded calls for a GPU's values: what NVML's errors mean, and what is never asked again."""
 
 from __future__ import annotations
 

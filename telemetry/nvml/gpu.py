@@ -34,15 +34,15 @@ class GpuPoll:
     cpu_ns: int
     samples: list[GpuSample]
     devices: list[GpuDevice]
-    """`samples`' devices, as known; without what depends on other GPUs or on the target."""
+    """What is known of the devices of `samples`, but for what depends on other GPUs or on the target."""
     lost: str = ""
     """Why it gives no values; empty when it does."""
     remarks: set[str] = field(default_factory=set)
     grown: dict[str, int] = field(default_factory=dict)
-    """By how much the error counters of `nvml_fields.ERRORS` grew."""
+    """How much each error counter of `telemetry.nvml.fields.ERRORS` grew since the last poll."""
     energy_went_back: bool = False
     pids: list[set[int]] = field(default_factory=list)
-    """By device: the processes that were last seen to compute there."""
+    """For each of `devices` the processes that were last seen to compute there."""
 
 
 class _Device:
@@ -60,7 +60,13 @@ class _Device:
 
 
 class Gpu:
-    """Args: nvml: the module pynvml, started. index: NVML's. source, host: for keys and devices."""
+    """One GPU of this machine, asked as a whole; it outlives a GPU that is lost and comes back.
+
+    Args:
+        nvml: the module pynvml, started.
+        index: the GPU's number as NVML counts.
+        source, host: who speaks and of which machine, for keys and `GpuDevice`.
+    """
 
     def __init__(self, nvml: Any, index: int, source: str, host: str, now_ns: NowNs) -> None:
         self._nvml = nvml
@@ -86,13 +92,13 @@ class Gpu:
         """What a person reads: `GPU 0 (NVIDIA H100 80GB HBM3)`."""
         return f"GPU {self.index}{f' ({self.name})' if self.name else ''}"
 
-    def settle(self) -> str:
-        """The key, from now on the same."""
+    def fix_key(self) -> str:
+        """The key: the UUID where it is known by now, else `source#index`. It stays the same from now on."""
         self.key = self.key or self.uuid or f"{self._source}#{self.index}"
         return self.key
 
     def handle(self) -> Any:
-        """None while the GPU is lost."""
+        """NVML's handle of the whole GPU; None while it is lost."""
         return None if self._whole is None else self._whole.handle
 
     def ask(self) -> GpuPoll:
@@ -130,7 +136,7 @@ class Gpu:
         return [] if self._whole is None else [self._whole, *self._instances]
 
     def _gone(self, answer: GpuPoll) -> None:
-        key = self.settle()
+        key = self.fix_key()
         answer.samples = [GpuSample(gpu=key, lost=True)]
         answer.pids = [set()]
         answer.devices = [GpuDevice(gpu=key, index=self.index, name=self.name, host=self._host)]
@@ -158,7 +164,7 @@ class Gpu:
             for device, into in zip(self._devices(), [values, *of_instances], strict=True):
                 device.processes = self._processes(device)
                 into["processes"] = device.processes
-        keys = [self.settle(), *(instance.uuid for instance in self._instances)]
+        keys = [self.fix_key(), *(instance.uuid for instance in self._instances)]
         answer.samples = [
             msgspec.structs.replace(GpuSample(gpu=key), **some)
             for key, some in zip(keys, [values, *of_instances], strict=True)

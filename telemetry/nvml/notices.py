@@ -16,7 +16,7 @@ ERROR_WORDS = {
     "row_remapped": "{count} memory rows remapped after uncorrectable errors",
     "remap_failed": "a memory row could not be remapped: the GPU wants replacing",
 }
-"""By counter of `nvml_fields.ERRORS`."""
+"""What a person is told of each counter of `telemetry.nvml.fields.ERRORS` that grew."""
 
 
 class Notices:
@@ -79,7 +79,7 @@ class Notices:
                 if name not in but:
                     text = f"{gpu.label}: {ERROR_WORDS[name].format(count=count)}"
                     events.append(
-                        GpuEvent(now_ns(), self._source, gpu.settle(), name, count=count, text=text)
+                        GpuEvent(now_ns(), self._source, gpu.fix_key(), name, count=count, text=text)
                     )
         return events
 

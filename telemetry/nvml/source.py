@@ -177,7 +177,7 @@ class NvmlSource:
         for place in self._order():
             found = got.answers.get(place)
             if found is None:
-                samples.append(GpuSample(gpu=self._gpus[place].settle()))
+                samples.append(GpuSample(gpu=self._gpus[place].fix_key()))
                 continue
             for sample in found.samples:
                 sample.after_ns, sample.took_ns = max(0, found.start_ns - start_ns), found.took_ns
@@ -215,7 +215,7 @@ class NvmlSource:
             if known is None:
                 gpu = self._gpus[place]
                 known = GpuPoll(
-                    0, 0, 0, [], [GpuDevice(gpu.settle(), gpu.index, gpu.name, self._host)], pids=[set()]
+                    0, 0, 0, [], [GpuDevice(gpu.fix_key(), gpu.index, gpu.name, self._host)], pids=[set()]
                 )
             if known.lost and (before := self._told(known.devices[0].gpu)) is not None:
                 devices.append(before)
@@ -248,7 +248,7 @@ class NvmlSource:
             self._owners = owners
 
     def _watch_events(self, now_ns: NowNs) -> str:
-        gpus = {gpu.uuid: (gpu.settle(), gpu.label) for gpu in self._gpus if gpu.uuid}
+        gpus = {gpu.uuid: (gpu.fix_key(), gpu.label) for gpu in self._gpus if gpu.uuid}
         handles = [handle for gpu in self._gpus if (handle := gpu.handle()) is not None]
         watch = EventWatch(self._nvml, self.name, gpus, now_ns)
         reason = watch.start(handles)

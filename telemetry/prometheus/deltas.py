@@ -45,7 +45,10 @@ class ScrapeDeltas:
 
 
 def _hit_pct(before: ServerSample, now: ServerSample) -> float | None:
-    """Of the tokens looked up between two scrapes; None when none were, or the server started anew."""
+    """Share of the tokens looked up between two scrapes that were found, percent.
+
+    None when none were looked up, or the server started anew.
+    """
     if None in (before.prefix_queried_tokens, now.prefix_queried_tokens):
         return None
     queried = (now.prefix_queried_tokens or 0) - (before.prefix_queried_tokens or 0)

@@ -21,7 +21,7 @@ class MetricSample(NamedTuple):
 
 
 class Scrape(NamedTuple):
-    """When and where the samples were had."""
+    """When asking for a page began, how long it took, and which source asked."""
 
     t_ns: int
     took_ns: int

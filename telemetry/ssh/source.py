@@ -13,7 +13,7 @@ import msgspec
 
 from telemetry.records import GpuDevices, GpuSamples, SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain
-from telemetry.source_spec import Address
+from telemetry.source_spec import Node
 from telemetry.ssh.clock_offset import ClockOffset
 from telemetry.ssh.protocol import MOST_LINE_BYTES, VERSION, ClockAnswer, Hello, Line, cleaned, decode
 
@@ -24,39 +24,39 @@ CONNECT_S = 10
 FIRST_ANSWER_S = 20.0
 FIRST_QUESTIONS = 5
 ENOUGH_LINES = 2000
-"""Taken at one look: a node that floods us is cut, not followed."""
+"""The most lines that one `take` takes: a node that floods us is cut, not followed."""
 
 
-def command(address: Address, target_url: str) -> list[str]:
+def command(node: Node, target_url: str) -> list[str]:
     """The argument list that runs our poller there. Nothing of it passes through a shell here."""
     there = ["python3", "-m", "telemetry", "--answer"]
     if target_url:
         there += ["--target", target_url]
     options = ["-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_S}"]
     options += ["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
-    if address.port is not None:
-        options += ["-p", str(address.port)]
-    if address.user:
-        options += ["-l", address.user]
+    if node.port is not None:
+        options += ["-p", str(node.port)]
+    if node.user:
+        options += ["-l", node.user]
     # The shell there reads one string.
-    return ["ssh", *options, "--", address.host, "exec " + shlex.join(there)]
+    return ["ssh", *options, "--", node.host, "exec " + shlex.join(there)]
 
 
 class SshSource:
     """What the poller of another node says, on our clock, until it is closed.
 
     Args:
-        address: see `telemetry.source_spec.parse_address`.
+        node: where to connect, as `telemetry.source_spec.parse_node` gives it.
         target_url: the server under test, so that the node can mark the GPUs that serve it; empty when its
             address means something else there.
     """
 
     interval_ns: int | None = INTERVAL_NS
 
-    def __init__(self, address: Address, target_url: str = "") -> None:
-        self._address = address
+    def __init__(self, node: Node, target_url: str = "") -> None:
+        self._node = node
         self._target_url = target_url
-        self.name = f"ssh {address.host}"
+        self.name = f"ssh {node.host}"
         self._session: _Session | None = None
         self._retry_ns = 0
         self._told_lost = ""
@@ -77,8 +77,8 @@ class SshSource:
             self._session.close()
 
     def _connect(self, now_ns: NowNs) -> list[TelemetryRecord]:
-        session = _Session(self._address, self.name)
-        why = session.start(command(self._address, self._target_url), now_ns)
+        session = _Session(self._node, self.name)
+        why = session.start(command(self._node, self._target_url), now_ns)
         if why:
             session.close()
             return self._lost(why, now_ns)
@@ -101,14 +101,14 @@ class SshSource:
 class _Session:
     """One run of ssh: a thread reads its lines, another its complaints."""
 
-    def __init__(self, address: Address, name: str) -> None:
-        self._address = address
+    def __init__(self, node: Node, name: str) -> None:
+        self._node = node
         self._name = name
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: SimpleQueue[tuple[int, Line | str]] = SimpleQueue()
         self._complaint = ""
         self._complained = threading.Event()
-        """Set when there is no more to come."""
+        """Set when ssh will write no more to its stderr."""
         self._asked: dict[int, int] = {}
         self._questions = 0
         self._asked_ns = 0
@@ -216,7 +216,7 @@ class _Session:
         record.t_ns = self.clock.here_ns(record.t_ns)
         record.source = f"{self._name} {record.source}"
         if isinstance(record, SourceNote):
-            record.message = f"{self._address.host}: {record.message}"
+            record.message = f"{self._node.host}: {record.message}"
         # A key without UUID is only good on its own machine.
         if isinstance(record, GpuDevices):
             for device in record.devices:
@@ -227,7 +227,7 @@ class _Session:
         return record
 
     def _key(self, key: str) -> str:
-        return f"{self._address.host} {key}" if "#" in key else key
+        return f"{self._node.host} {key}" if "#" in key else key
 
     def _read(self, process: subprocess.Popen[bytes], now_ns: NowNs) -> None:
         assert process.stdout is not None

@@ -229,5 +229,5 @@ def test_an_exporter_that_was_named_is_not_tried_a_second_time():
 )
 def test_a_node_is_told_the_target_unless_it_would_mean_another_server_there(target, passed):
     (node,) = resolve(["ssh://node2"], target, None)
-    there = command(node._address, node._target_url)[-1]
+    there = command(node._node, node._target_url)[-1]
     assert there == "exec python3 -m telemetry --answer" + (f" {passed}" if passed else "")

@@ -103,10 +103,10 @@ def port(text: str) -> int:
 def source(text: str) -> str:
     """Where telemetry comes from."""
     from telemetry.source import TelemetryError
-    from telemetry.source_spec import asked
+    from telemetry.source_spec import parse_sources
 
     try:
-        asked([text])
+        parse_sources([text])
     except TelemetryError as error:
         said = str(error).removeprefix("--telemetry: ")
         allowed = said.partition("; allowed are ")[2]

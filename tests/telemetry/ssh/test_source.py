@@ -13,7 +13,7 @@ import pytest
 from telemetry.poller import Poller
 from telemetry.records import GpuDevices, GpuSamples, HostSample, SourceNote
 from telemetry.source import TelemetryError
-from telemetry.source_spec import Address, parse_address
+from telemetry.source_spec import Node, parse_node
 from telemetry.ssh.clock_offset import ClockOffset
 from telemetry.ssh.source import SshSource, command
 
@@ -23,15 +23,15 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.parametrize(
     ("word", "address"),
     [
-        ("ssh://node2", Address("node2")),
-        ("ssh://me@node2:2222", Address("node2", "me", 2222)),
-        ("ssh://node-2.cluster.example/", Address("node-2.cluster.example")),
-        ("ssh://10.0.0.7", Address("10.0.0.7")),
-        ("ssh://me@[fe80::1]:22", Address("fe80::1", "me", 22)),
+        ("ssh://node2", Node("node2")),
+        ("ssh://me@node2:2222", Node("node2", "me", 2222)),
+        ("ssh://node-2.cluster.example/", Node("node-2.cluster.example")),
+        ("ssh://10.0.0.7", Node("10.0.0.7")),
+        ("ssh://me@[fe80::1]:22", Node("fe80::1", "me", 22)),
     ],
 )
 def test_an_address_is_user_host_and_port(word, address):
-    assert parse_address(word) == address
+    assert parse_node(word) == address
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,19 @@ def test_an_address_is_user_host_and_port(word, address):
 )
 def test_what_is_no_address_is_one_line_with_what_is_allowed(word):
     with pytest.raises(TelemetryError) as caught:
-        parse_address(word)
+        parse_node(word)
     assert str(caught.value).endswith("allowed is ssh://[user@]host[:port]")
     assert "\n" not in str(caught.value)
 
 
 def test_a_password_is_refused_and_not_shown():
     with pytest.raises(TelemetryError, match="must not hold a password") as caught:
-        parse_address("ssh://me:sesame@node2")
+        parse_node("ssh://me:sesame@node2")
     assert "sesame" not in str(caught.value)
 
 
 def test_the_command_asks_no_password_and_quotes_for_the_shell_there():
-    argv = command(Address("node2", "me", 2222), "http://head:8000/a b;reboot")
+    argv = command(Node("node2", "me", 2222), "http://head:8000/a b;reboot")
     assert argv[0] == "ssh"
     assert argv[argv.index("-p") + 1] == "2222"
     assert argv[argv.index("-l") + 1] == "me"
@@ -136,7 +136,7 @@ def test_another_nodes_gpus_come_on_our_clock_with_its_name(fake_ssh, nvml, monk
     monkeypatch.setenv("LD_LIBRARY_PATH", str(nvml.library.parent))
     nvml.says("count 8; util.5 42")
     clock = Clock()
-    source = SshSource(Address("node2", "me"))
+    source = SshSource(Node("node2", "me"))
     before_ns = clock()
     records = followed(source, clock, HostSample)
     later_ns = clock()
@@ -161,7 +161,7 @@ def test_keys_without_uuid_are_told_apart_by_the_node(fake_ssh, nvml, monkeypatc
     fake_ssh()
     monkeypatch.setenv("LD_LIBRARY_PATH", str(nvml.library.parent))
     nvml.says("count 1; error.nvmlDeviceGetUUID 999")
-    source = SshSource(Address("node2"))
+    source = SshSource(Node("node2"))
     records = followed(source, Clock(), GpuSamples)
     source.close()
     keys = {gpu.gpu for record in records if isinstance(record, GpuSamples) for gpu in record.gpus}
@@ -201,14 +201,14 @@ def test_keys_without_uuid_are_told_apart_by_the_node(fake_ssh, nvml, monkeypatc
 )
 def test_each_way_of_having_no_poller_there_is_one_sentence(fake_ssh, script, sentence):
     fake_ssh(script)
-    source = SshSource(Address("node2"))
+    source = SshSource(Node("node2"))
     assert messages(source.open(Clock())) == [(False, sentence)]
     source.close()
 
 
 def test_no_ssh_on_this_machine_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    source = SshSource(Address("node2"))
+    source = SshSource(Node("node2"))
     assert messages(source.open(Clock())) == [
         (False, "ssh node2: ssh cannot be started (No such file or directory); tried again every 30 s")
     ]
@@ -233,7 +233,7 @@ def test_a_node_that_goes_away_is_told_once_and_is_back_when_it_answers(fake_ssh
             return super().__call__() + self.ahead_ns
 
     clock = Jumps()
-    source = SshSource(Address("node2"))
+    source = SshSource(Node("node2"))
     said = followed(source, clock, SourceNote)
     deadline = time.monotonic() + 30
     while len(said) < 2:
@@ -256,7 +256,7 @@ def test_a_nodes_words_are_made_safe_and_its_lines_that_are_none_are_passed_over
     line = '{"kind":"source","t_ns":2000,"source":"nvml\\u001b[2J","ok":true,"message":"hi \\u001b[31m"}'
     fake_ssh(ANSWERS + f'echo garbage; cat <<\'END\'\n{line}\n{{"kind":"gpu"}}\nEND\nread wait')
     clock = Clock()
-    source = SshSource(Address("node2"))
+    source = SshSource(Node("node2"))
     records = followed(source, clock, SourceNote)
     deadline = time.monotonic() + 30
     while len(records) < 2:
@@ -269,7 +269,7 @@ def test_a_nodes_words_are_made_safe_and_its_lines_that_are_none_are_passed_over
 
 def test_closing_ends_the_process_there(fake_ssh):
     fake_ssh()
-    source = SshSource(Address("node2"))
+    source = SshSource(Node("node2"))
     source.open(Clock())
     process = source._session._process
     source.close()
@@ -279,7 +279,7 @@ def test_closing_ends_the_process_there(fake_ssh):
 def test_it_runs_under_the_poller(fake_ssh):
     fake_ssh()
     got = []
-    poller = Poller([SshSource(Address("node2"))], got.append, Clock())
+    poller = Poller([SshSource(Node("node2"))], got.append, Clock())
     poller.start()
     deadline = time.monotonic() + 30
     while not any(isinstance(record, HostSample) for record in got):
