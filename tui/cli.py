@@ -5,7 +5,9 @@ Textual is imported only where a screen opens (`tui.foreground.screen`).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +53,7 @@ Exit codes: 0 ran and valid, 1 ran but not valid, 2 wrong usage, 3 target refuse
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `ttftop` with the arguments `argv` (the process's own by default); returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    take_any_output()
     try:
         code = dispatch(arguments)
         sys.stdout.flush()
@@ -64,6 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output left (`ttftop sessions | head`): nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+
+
+def take_any_output() -> None:
+    """What a terminal or a pipe cannot take as it is, in another way rather than not at all."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # Latin-1, ASCII: a `?` for what has no place there
+        with contextlib.suppress(OSError, ValueError):
+            # A pipe that a parent reads when it likes: else only what fits at once would be written.
+            os.set_blocking(stream.fileno(), True)
 
 
 def dispatch(arguments: list[str]) -> int:

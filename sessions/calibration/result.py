@@ -13,6 +13,7 @@ import tomli
 import tomli_w
 
 from loadgen.version import VERSION
+from sessions.user_directory import user_directory
 
 FILE = "calibration.toml"
 FORMAT = "ttftop-calibration"
@@ -99,11 +100,10 @@ def _cpu() -> str:
     return platform.processor() or platform.machine() or "unknown"
 
 
-def path() -> Path:
-    """Where the calibration of this user is kept."""
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("ttftop", appauthor=False)) / FILE
+def path() -> Path | None:
+    """Where the calibration of this user is kept; None where no home directory is known."""
+    place = user_directory("state")
+    return None if place is None else place / FILE
 
 
 def save(calibration: Calibration, where: Path) -> None:
@@ -123,8 +123,10 @@ def save(calibration: Calibration, where: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def load(where: Path) -> Calibration | None:
+def load(where: Path | None) -> Calibration | None:
     """What is stored, whatever machine it is of; None when there is nothing, or nothing readable."""
+    if where is None:
+        return None
     try:
         with open(where, "rb") as file:
             text = file.read(CAP_BYTES).decode()

@@ -5,20 +5,22 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
 from datetime import datetime
 from pathlib import Path
 
 from sessions.store.manifest import FILE, Manifest, SessionError, read
+from sessions.user_directory import user_directory
 
 LOCK_FILE = "lock"
+_ID = re.compile(r"\d{8}-\d{6}-.")
 _NAME_CAP = 60
 
 
-def default_root() -> Path:
-    """The directory that holds a user's sessions unless told otherwise."""
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("ttftop", appauthor=False)) / "sessions"
+def default_root() -> Path | None:
+    """The directory that holds a user's sessions unless told otherwise; None where no home is known."""
+    place = user_directory("data")
+    return None if place is None else place / "sessions"
 
 
 def create(root: Path, name: str, now: datetime) -> Path:
@@ -46,13 +48,30 @@ def create(root: Path, name: str, now: datetime) -> Path:
 
 
 def listing(root: Path) -> list[Path]:
-    """The sessions under `root`, newest first; [] when there is no such directory."""
+    """The sessions under `root`, newest first; [] when there is no such directory.
+
+    One that may not be looked into is among them, so that it can be told, if it is named as a session is.
+
+    Raises:
+        SessionError: the directory is there and cannot be listed.
+    """
     try:
-        entries = list(os.scandir(root))
-    except OSError:
+        entries = [Path(entry.path) for entry in os.scandir(root)]
+    except FileNotFoundError:
         return []
-    found = [Path(entry.path) for entry in entries if (Path(entry.path) / FILE).is_file()]
+    except OSError as error:
+        raise SessionError(f"{root}: {error.strerror}") from None
+    found = [path for path in entries if _is_session(path)]
     return sorted(found, key=lambda path: (path.name[:15], _changed(path)), reverse=True)
+
+
+def _is_session(path: Path) -> bool:
+    try:
+        return stat.S_ISREG((path / FILE).stat().st_mode)
+    except PermissionError:
+        return _ID.match(path.name) is not None
+    except OSError:
+        return False
 
 
 def _changed(directory: Path) -> int:
@@ -75,9 +94,10 @@ def find(root: Path, text: str) -> Path:
         return path.parent if path.name == FILE else path
     sessions = listing(root)
     if text in ("", "last"):
+        mine = [path for path in sessions if os.access(path, os.R_OK | os.X_OK)]
         if not sessions:
             raise SessionError(f"{root}: no sessions yet")
-        return sessions[0]
+        return mine[0] if mine else sessions[0]
     for fits in (
         [path for path in sessions if path.name == text],
         [path for path in sessions if path.name[16:] == text or _name(path) == text][:1],
@@ -116,9 +136,13 @@ def hold_lock(directory: Path) -> int:
         raise SessionError(f"{path}: {error.strerror}") from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(fd)
         raise SessionError(f"{directory}: another ttftop is recording this session") from None
+    except OSError:
+        pass  # a file system without locks (Lustre without -o flock, some FUSE): the owner's number stands in
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()} {_started(os.getpid())}\n".encode(), 0)
     return fd
 
 
@@ -133,8 +157,19 @@ def is_live(directory: Path) -> bool:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:
-        return False
+    except OSError:  # no locks on this file system
+        owner, _, started = os.pread(fd, 64, 0).decode("ascii", "replace").strip().partition(" ")
+        return owner.isdigit() and bool(started) and _started(int(owner)) == started
     finally:
         os.close(fd)
     return False
+
+
+def _started(pid: int) -> str:
+    """When a process of this machine began, in ticks (proc_pid_stat(5), field 22); empty if none is there, or
+    no /proc."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import platformdirs
 import tomli
+
+from sessions.user_directory import user_directory
 
 FILE = "prices.toml"
 EXAMPLE = Path(__file__).with_name("prices.example.toml")
@@ -58,9 +59,10 @@ def _named(words: str, gpu_name: str) -> bool:
     return re.search(rf"(?<![^\W_]){re.escape(words)}(?![^\W_])", gpu_name, re.IGNORECASE) is not None
 
 
-def default_path() -> Path:
-    """Where a user's own table is looked for."""
-    return Path(platformdirs.user_config_dir("ttftop", appauthor=False)) / FILE
+def default_path() -> Path | None:
+    """Where a user's own table is looked for; None where no home directory is known."""
+    place = user_directory("config")
+    return None if place is None else place / FILE
 
 
 def load(path: Path | None = None) -> Prices | None:
@@ -69,9 +71,10 @@ def load(path: Path | None = None) -> Prices | None:
     Raises:
         PriceError: it cannot be read, or is no table of prices.
     """
-    if path is None and not default_path().is_file():
-        return None
-    path = default_path() if path is None else path
+    if path is None:
+        path = default_path()
+        if path is None or not path.is_file():
+            return None
     try:
         with path.open("rb") as file:
             text = file.read(CAP_BYTES + 1)

@@ -70,6 +70,10 @@ def run(options: argparse.Namespace) -> int:
     if options.most is not None and limit == measure.NO_LIMIT:
         print("not kept: --most ended the search before the limit was found")
         return OK
+    place = calibrated.path()
+    if place is None:
+        print("not kept: no home directory is known (HOME is not set)")
+        return OK
     kept = calibrated.Calibration(
         machine=calibrated.this_machine(),
         measured_at=datetime.now(timezone.utc).astimezone().isoformat(timespec="seconds"),
@@ -78,10 +82,10 @@ def run(options: argparse.Namespace) -> int:
         steps=steps,
     )
     try:
-        calibrated.save(kept, calibrated.path())
+        calibrated.save(kept, place)
     except OSError as error:
-        raise CommandError(f"calibrate: {calibrated.path()}: {error.strerror}", NOT_VALID) from None
-    print(f"kept in {calibrated.path()}")
+        raise CommandError(f"calibrate: {place}: {error.strerror}", NOT_VALID) from None
+    print(f"kept in {place}")
     return OK
 
 

@@ -10,7 +10,6 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from loadgen.errors import printable
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     findings = [
         versions(),
         *terminal(),
-        sessions_place(start.root(options)),
+        sessions_place(options),
         descriptors(),
         client(),
         *telemetry(options),
@@ -99,9 +98,12 @@ def terminal() -> Iterator[Finding]:
     yield Finding(fits, "terminal", f"{size.columns}x{size.lines}, {sys.stdout.encoding}, {kind}{advice}")
 
 
-def sessions_place(root: Path) -> Finding:
+def sessions_place(options: argparse.Namespace) -> Finding:
     """Whether sessions can be written; makes nothing."""
-    there = root
+    try:
+        there = root = start.root(options)
+    except CommandError as error:
+        return Finding(False, "sessions", str(error))
     while not there.exists() and there != there.parent:
         there = there.parent
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
@@ -124,14 +126,15 @@ def client() -> Finding:
     """What this machine was calibrated for, and whether that still holds."""
     from sessions.calibration.result import changed, load, path, this_machine
 
-    known = load(path())
+    where = path()
+    known = load(where)
     if known is None:
         return Finding(True, "client", "not calibrated: ttftop calibrate measures how much it can load")
     text = f"clean up to {known.events_per_s:,.0f} events/s a worker, measured {known.measured_at[:10]}"
     expired = changed(known.machine, this_machine())
     if expired:
         return Finding(False, "client", f"{text}; expired: {'; '.join(expired)}; run ttftop calibrate again")
-    return Finding(True, "client", f"{text}, kept in {path()}")
+    return Finding(True, "client", f"{text}, kept in {where}")
 
 
 def telemetry(options: argparse.Namespace) -> Iterator[Finding]:

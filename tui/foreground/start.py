@@ -41,7 +41,9 @@ def root(options: argparse.Namespace) -> Path:
     from sessions.store.directory import default_root
 
     chosen: Path | None = options.sessions_dir
-    place = default_root() if chosen is None else chosen.expanduser().absolute()
+    place = default_root() if chosen is None else _expanded(chosen).absolute()
+    if place is None:
+        raise CommandError("no home directory is known (HOME is not set): give --sessions-dir DIR")
     if not is_unicode(str(place)):
         raise CommandError(f"--sessions-dir: got {one_line(place)}, need a path in UTF-8")
     for part in (place, *place.parents):
@@ -52,6 +54,13 @@ def root(options: argparse.Namespace) -> Path:
                 )
             break
     return place
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody knows where that home is
+        raise CommandError(f"--sessions-dir: got {one_line(path)}, and no home directory is known") from None
 
 
 def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -> Outcome:

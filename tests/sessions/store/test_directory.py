@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -112,3 +114,46 @@ def test_the_default_place_follows_the_user_directories(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     if sys.platform == "linux":
         assert default_root() == tmp_path / "ttftop" / "sessions"
+
+
+def test_a_session_of_somebody_else_is_listed_and_costs_the_others_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = session(tmp_path, "bob", 8), session(tmp_path, "alice", 20)
+    real = Path.stat
+
+    def guarded(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.parent == theirs:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", guarded)  # the tests run as root, whom no mode keeps out
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != theirs)
+    assert listing(tmp_path) == [theirs, mine]
+    assert find(tmp_path, "last") == mine
+
+
+def test_a_root_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(SessionError, match="Permission denied"):
+        listing(tmp_path)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_without_locks_a_session_is_live_while_its_owner_is(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(fd: int, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    directory = session(tmp_path, "a")
+    assert not is_live(directory)
+    fd = hold_lock(directory)
+    assert is_live(directory)
+    os.close(fd)
+    (directory / "lock").write_text("1 0\n")
+    assert not is_live(directory), "a process of that number, but another one"

@@ -1,0 +1,97 @@
+"""Where a person's machine lacks what most have: a home, a wide character set, a pipe that waits."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+ROOT = Path(__file__).parents[2]
+HOMELESS = """
+import os, pwd, sys
+def nobody(uid): raise KeyError(uid)
+pwd.getpwuid = nobody
+os.environ.pop("HOME", None)
+from tui.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""A container that runs as a user id of no one, without HOME."""
+
+
+def homeless(*arguments: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_DATA_HOME")}
+    return subprocess.run(
+        [sys.executable, "-c", HOMELESS, *arguments],
+        cwd=ROOT,
+        env=kept,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["sessions"], ["demo", "--headless", "--requests", "1"]])
+def test_without_a_home_one_line_says_what_to_give(arguments: list[str]) -> None:
+    done = homeless(*arguments)
+    assert done.returncode == 2
+    line = "no home directory is known (HOME is not set): give --sessions-dir DIR"
+    assert done.stderr.splitlines()[-1] == f"ttftop: error: {line}"
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_home_a_run_takes_place_where_it_is_told(tmp_path: Path) -> None:
+    place = ["--sessions-dir", str(tmp_path / "sessions")]
+    done = homeless("demo", "--headless", "--requests", "3", "--rate", "20", "--telemetry", "none", *place)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "sessions").iterdir())) == 1
+    assert "~" not in {path.name for path in ROOT.iterdir()}
+
+
+def test_without_a_home_doctor_says_so_and_goes_on() -> None:
+    done = homeless("doctor", "--telemetry", "none")
+    assert "no home directory is known" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_terminal_cannot_show_is_replaced(ttftop: Command, home: Path) -> None:
+    (home / "é").mkdir()
+    done = ttftop("sessions", "--sessions-dir", str(home / "é"), PYTHONIOENCODING="ascii:strict")
+    assert done.returncode == 0, done.stderr
+    assert "no sessions in" in done.stdout
+
+
+def test_a_pipe_that_does_not_wait_gets_all_of_the_output(ttftop: Command, home: Path) -> None:
+    for number in range(300):
+        directory = home / "sessions" / f"20261103-120000-{'x' * 60}-{number}"
+        directory.mkdir(parents=True)
+        (directory / "session.toml").write_text("")
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETFL, fcntl.fcntl(write, fcntl.F_GETFL) | os.O_NONBLOCK)
+    command = [
+        sys.executable,
+        "-m",
+        "tui.cli",
+        "sessions",
+        "--json",
+        "--sessions-dir",
+        str(home / "sessions"),
+    ]
+    with subprocess.Popen(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE) as process:
+        os.close(write)
+        time.sleep(0.1)  # a reader that is slow: the pipe is full by then, or will be
+        with os.fdopen(read, "rb") as file:
+            text = file.read()
+        assert process.wait(30) == 0
+    assert len(json.loads(text)) == 300
