@@ -99,7 +99,7 @@ def test_a_command_imports_no_screen_when_it_is_loaded(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["sessions.run.supervisor", "sessions.worker.process", "sessions.run.launch", "tui.cli"]
+    "module", ["sessions.run.__main__", "sessions.worker.process", "sessions.run.launch", "tui.cli"]
 )
 def test_what_stands_between_a_command_and_the_first_request_waits_for_no_heavy_import(module: str) -> None:
     heavy = ("numpy", "textual", "httpx", "plotext", "pynvml", "psutil")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 _FIELD = re.compile(r"^(Rss|Pss):\s+(\d+) kB", re.MULTILINE)
-ROLES = {"sessions.run.supervisor": "host", "sessions.worker.process": "worker"}
+ROLES = {"sessions.run": "host", "sessions.worker.process": "worker"}
 """Module in the command line -> what the process is; any other is the command a person typed: the screen."""
 
 

@@ -15,7 +15,7 @@ def of_run(root: Path) -> list[int]:
         with contextlib.suppress(OSError):
             if entry.name.isdigit():
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"sessions.run.supervisor" in words or b"sessions.worker.process" in words:
+                if b"sessions.run" in words or b"sessions.worker.process" in words:
                     found += [int(entry.name)] if any(os.fsencode(root) in word for word in words) else []
     return found
 

@@ -27,7 +27,6 @@ from loadgen.worker_config import Address, Finish, OpenLoad, PromptPlan, Request
 from sessions.calibration.result import Trial
 from sessions.own_process import module_command
 from sessions.store.follow import SessionFollower
-from sessions.worker.pipes import Status
 from sessions.worker.processes import WorkerProcesses
 
 TIMING_ERROR_US = 1000.0
@@ -114,30 +113,21 @@ async def measure(events_per_s: float, seconds: float) -> Trial:
 
 async def _run_worker(directory: Path, port: int, events_per_s: float, seconds: float) -> WorkerConfig:
     """One worker through one load; returns the plan it had."""
-    loop = asyncio.get_running_loop()
-    heard = {state: loop.create_future() for state in ("ready", "idle")}
-    gone = asyncio.Event()
-
-    def on_status(_: int, status: Status) -> None:
-        if status.state in heard and not heard[status.state].done():
-            heard[status.state].set_result(None)
-
-    processes = WorkerProcesses(directory, 1, on_status, lambda number, code: gone.set())
+    processes = WorkerProcesses(directory, 1, lambda number, status: None, lambda number, code: None)
     await processes.start()
     try:
-        await asyncio.wait_for(heard["ready"], 20)
+        await asyncio.wait_for(processes.all_ready.wait(), 20)
         plan = _plan(port, events_per_s, seconds)
         processes.tell(0, plan)
-        await asyncio.wait_for(heard["idle"], seconds + 20)
+        await asyncio.wait_for(processes.all_idle.wait(), seconds + 20)
         processes.tell(0, Finish(0.0))
-        await asyncio.wait_for(gone.wait(), 10)
+        await asyncio.wait_for(processes.all_gone.wait(), 10)
     except asyncio.TimeoutError:
         raise CalibrationError(
             f"the load worker did not get through {events_per_s:,.0f} events/s in time"
         ) from None
     finally:
-        processes.kill()
-        processes.close()
+        await processes.wait_or_kill(0.0)
     return plan
 
 

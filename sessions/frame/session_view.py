@@ -80,6 +80,11 @@ class SessionView:
         return self._files.behind
 
     @property
+    def state(self) -> str:
+        """The newest state that the run told of; `starting` before any."""
+        return self._timeline.state(self._timeline.newest_ns)[0]
+
+    @property
     def first_ns(self) -> int:
         """Session time at which load began; 0 when it has not."""
         return self._timeline.first_ns

@@ -1,15 +1,26 @@
-"""Why and how a run ends, and the last two writings of its manifest."""
+"""Why and how a run ends: who wants it to, what is waited for, and the last two writings of its manifest."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
+from loadgen.worker_config import Finish
+from sessions.run.commands import AbortRun, EndCommand, FinishRun
 from sessions.store.manifest import END_REASONS, EndInfo, Manifest, write
+from sessions.worker.processes import WorkerProcesses
 
 DRAIN_S = 60.0
 """How long requests in flight are waited for when a run comes to its end."""
+DRAIN_SIGNAL_S = 2.5
+"""The same after SIGINT or SIGTERM: all must be saved within 5 s."""
+_KILL_AFTER_S = 1.5
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,19 +40,75 @@ class RunEnd:
         return RunEnd("unsaved" if orderly else self.reason, self.drain_s, "; ".join([*said, *unsaved]))
 
 
-def sum_up(directory: Path, manifest: Manifest, ending: RunEnd, ran_s: float) -> int:
+def end_by(command: EndCommand) -> RunEnd:
+    """The end that a command asks for."""
+    if isinstance(command, FinishRun):
+        return RunEnd("finished", DRAIN_S)
+    if isinstance(command, AbortRun):
+        return RunEnd("aborted", 0.0)
+    return RunEnd("interrupted", DRAIN_SIGNAL_S)
+
+
+class EndRequest:
+    """The end that is wanted of a run: the first counts, a later one only if it is in more of a hurry."""
+
+    def __init__(self) -> None:
+        self.end: RunEnd | None = None
+        """None while the run may go on."""
+        self.wanted, self.hurried = asyncio.Event(), asyncio.Event()
+        """There is an end; it was replaced by one that waits less long."""
+
+    def want(self, end: RunEnd) -> None:
+        _log.info("end wanted: %s", end)
+        if self.end is None:
+            self.end = end
+            self.wanted.set()
+        elif end.drain_s < self.end.drain_s:
+            self.end = end
+            self.hurried.set()
+
+    async def comes_after(self, task: asyncio.Future[Any], timeout_s: float | None = None) -> bool:
+        """Whether `task` is done before an end is wanted, and within `timeout_s`; if not, it is cancelled."""
+        wanted = asyncio.ensure_future(self.wanted.wait())
+        await asyncio.wait({task, wanted}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        wanted.cancel()
+        done = task.done()
+        if not done:
+            task.cancel()
+        return done
+
+
+async def drain(processes: WorkerProcesses, request: EndRequest) -> None:
+    """Until no worker is left: what is in flight is waited for as long as the end that is wanted says."""
+    assert request.end is not None
+    drain_s = request.end.drain_s
+    processes.tell_all(Finish(drain_s))
+    gone = asyncio.ensure_future(processes.all_gone.wait())
+    hurried = asyncio.ensure_future(request.hurried.wait())
+    await asyncio.wait({gone, hurried}, timeout=drain_s + _KILL_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
+    gone.cancel()
+    hurried.cancel()
+    wait_s = 0.0
+    if request.hurried.is_set():
+        drain_s = request.end.drain_s
+        processes.tell_all(Finish(drain_s))
+        wait_s = drain_s + _KILL_AFTER_S
+    await processes.wait_or_kill(wait_s)
+
+
+def sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> int:
     """Writes the end, then the result: a bug in summing up must not cost the end. Returns the exit code.
 
     Raises:
         SessionError: the disk refused.
     """
-    interrupted = ending.reason in ("interrupted", "aborted")
+    interrupted = end.reason in ("interrupted", "aborted")
     manifest.end = EndInfo(
-        reason=ending.reason,
+        reason=end.reason,
         ended_at=datetime.now(timezone.utc).astimezone().isoformat(timespec="milliseconds"),
         duration_s=ran_s,
         exit_code=130 if interrupted else 1,
-        message=ending.message or END_REASONS[ending.reason],
+        message=end.message or END_REASONS[end.reason],
     )
     write(directory, manifest)
     from sessions.summary.summarise import summarise  # numpy: not before there is something to sum up

@@ -1,31 +1,38 @@
 """What a command does to the load, as values: a command in, a worker command and a record of it out.
 
-It holds where the load stands (rate or concurrency, held or not) and nothing else: no sockets, no clock.
+It alone knows where the load stands (rate or concurrency, held or not): a step counts from there, whoever
+sends it. It holds nothing else: no sockets, no clock.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from loadgen.arrivals.schedule import Curve, ramp, steady
-from loadgen.worker_config import ClosedLoad, OpenLoad, Segment, SetConcurrency, SetCurve
+from loadgen.worker_config import ClosedLoad, OpenLoad, SetCurve
+from loadgen.worker_config import SetConcurrency as SetSlots
 from sessions.plan.config import LoadConfig
+from sessions.run.commands import (
+    CommandError,
+    LoadCommand,
+    Resume,
+    SetConcurrency,
+    SetRate,
+    StepLoad,
+    Stop,
+)
+from sessions.run.load_increments import stepped_concurrency, stepped_rate
 from sessions.store.records import LoadChange
 
 LEAD_NS = 5_000_000
 """A change takes effect this long after it was read, so that every worker hears of it before."""
 
 
-class LoadControlError(Exception):
-    """The command cannot be obeyed: one line for the person who gave it."""
-
-
 @dataclass(frozen=True)
 class LoadUpdate:
     """What to tell the workers, what to write down, and the state the run is in then."""
 
-    command: SetCurve | SetConcurrency
+    command: SetCurve | SetSlots
     change: LoadChange
     state: str
 
@@ -53,6 +60,7 @@ class LoadControl:
         else:
             self._concurrency = first.concurrency
         self._held: float | None = None
+        """The load to go back to; None while it is not held or stopped."""
         self._start_ns, self._ramp = start_ns, load.ramp if self._curve is not None else None
         """The ramp it began with, until it is over or the rate was changed."""
 
@@ -70,118 +78,96 @@ class LoadControl:
             label = f"ramp from {r.from_rps:g} to {r.to_rps:g} rps in {r.over_s:g} s"
         return LoadChange(self._start_ns, "start", rate_rps=rate, label=label or f"start at {rate:g} rps")
 
-    def obey(self, command: dict[str, object], received_ns: int) -> LoadUpdate:
-        """Carries out `rate`, `concurrency`, `hold`, `resume` or `stop`.
+    def rate_rps(self, at_ns: int) -> float | None:
+        """Offered at `at_ns`; None in a closed loop."""
+        return None if self._curve is None else self._curve.rate_rps(at_ns)
+
+    @property
+    def concurrency(self) -> int | None:
+        """None in an open loop."""
+        return self._concurrency if self._curve is None else None
+
+    def obey(self, command: LoadCommand, received_ns: int) -> LoadUpdate:
+        """Carries out `command`.
 
         Raises:
-            SteeringError: unknown, out of range, or not of this kind of loop.
+            CommandError: out of range, not of this kind of loop, or there is nothing to step or resume.
         """
         at_ns = received_ns + LEAD_NS
-        name = command.get("cmd")
-        if name == "rate":
-            return self._set_rate(at_ns, received_ns, self._rate_of(command), "rate")
-        if name == "concurrency":
-            return self._set_concurrency(at_ns, received_ns, self._concurrency_of(command), "concurrency")
-        if name in ("hold", "stop"):
-            return self._pause(at_ns, received_ns, str(name))
-        if name == "resume":
+        if isinstance(command, SetRate):
+            if self._curve is None:
+                raise CommandError("this is a closed loop: change its concurrency, not a rate")
+            return self._change(at_ns, received_ns, command.rate_rps)
+        if isinstance(command, SetConcurrency):
+            if self._curve is not None:
+                raise CommandError("this is an open loop: change its rate, not a concurrency")
+            return self._change(at_ns, received_ns, command.concurrency)
+        if isinstance(command, StepLoad):
+            return self._change(at_ns, received_ns, self._stepped(at_ns, command.steps))
+        if isinstance(command, Resume):
             return self._resume(at_ns, received_ns)
-        raise LoadControlError(f"unknown command {str(name)[:40]!r}")
+        return self._pause(at_ns, received_ns, stop=isinstance(command, Stop))
 
-    def _rate_of(self, command: dict[str, object]) -> float:
-        value = command.get("rate_rps")
+    def _load(self, at_ns: int) -> float:
+        return self._concurrency if self._curve is None else self._curve.rate_rps(at_ns)
+
+    def _stepped(self, at_ns: int, steps: int) -> float:
+        if self._held is not None:  # less load must not start any
+            raise CommandError("nothing is being sent: resume it, or set a load")
         if self._curve is None:
-            raise LoadControlError("this is a closed loop: change its concurrency, not a rate")
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise LoadControlError(f"rate: got {str(value)[:40]!r}, need a number above 0")
-        if not 0 < value <= self._max_rate_rps:
-            raise LoadControlError(f"rate: got {value:g}, need above 0 and at most {self._max_rate_rps:g}")
-        return float(value)
+            return stepped_concurrency(self._concurrency, steps)
+        return stepped_rate(self._curve.rate_rps(at_ns), steps)
 
-    def _concurrency_of(self, command: dict[str, object]) -> int:
-        value = command.get("concurrency")
-        if self._curve is not None:
-            raise LoadControlError("this is an open loop: change its rate, not a concurrency")
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= self._max_in_flight:
-            most = f"{self._max_in_flight} (--max-in-flight)"
-            raise LoadControlError(
-                f"concurrency: got {str(value)[:40]!r}, need a whole number from 1 to {most}"
-            )
-        return value
-
-    def _pause(self, at_ns: int, received_ns: int, name: str) -> LoadUpdate:
-        stop = name == "stop"
-        now = self._concurrency if self._curve is None else self._curve.rate_rps(at_ns)
-        if self._held is None or now > 0:
-            self._held = now
+    def _change(self, at_ns: int, received_ns: int, load: float) -> LoadUpdate:
+        before = self._load(at_ns)
         if self._curve is None:
-            return self._set_concurrency(at_ns, received_ns, 0, name, label=name)
-        return self._set_rate(at_ns, received_ns, 0.0, name, label=name, drop_backlog=stop)
+            if not 1 <= load <= self._max_in_flight:
+                most = f"{self._max_in_flight} (--max-in-flight)"
+                raise CommandError(f"concurrency: got {load:.0f}, need a whole number from 1 to {most}")
+            return self._set(at_ns, received_ns, load, "concurrency", f"concurrency {before:g} > {load:g}")
+        if not 0 < load <= self._max_rate_rps:
+            raise CommandError(f"rate: got {load:g}, need above 0 and at most {self._max_rate_rps:g}")
+        return self._set(at_ns, received_ns, load, "rate", f"{_short(before)} > {_short(load)} rps")
+
+    def _pause(self, at_ns: int, received_ns: int, *, stop: bool) -> LoadUpdate:
+        if self._held is None:
+            self._held = self._load(at_ns)
+        name = "stop" if stop else "hold"
+        return self._set(at_ns, received_ns, 0, name, name, drop_backlog=stop)
 
     def _resume(self, at_ns: int, received_ns: int) -> LoadUpdate:
         if self._held is None:
-            raise LoadControlError("nothing is held")
-        held = self._held
-        if self._curve is None:
-            return self._set_concurrency(at_ns, received_ns, int(held), "resume", label=f"resume {held:g}")
-        return self._set_rate(at_ns, received_ns, held, "resume", label=f"resume {_short(held)} rps")
+            raise CommandError("nothing is held")
+        load = self._held
+        label = f"resume {load:g}" if self._curve is None else f"resume {_short(load)} rps"
+        return self._set(at_ns, received_ns, load, "resume", label)
 
-    def _set_rate(
+    def _set(
         self,
         at_ns: int,
         received_ns: int,
-        rate: float,
+        load: float,
         change: str,
+        label: str,
         *,
-        label: str = "",
         drop_backlog: bool = False,
     ) -> LoadUpdate:
-        assert self._curve is not None
-        before = self._curve.rate_rps(at_ns)
-        segments: list[Segment] = [steady(at_ns, rate)]
+        before = self._load(at_ns)
+        if load > 0:
+            self._held = None
+        record = LoadChange(at_ns, change, received_ns=received_ns, label=label)
+        state = "running" if load > 0 else "stopped" if change == "stop" else "holding"
+        if self._curve is None:
+            slots = record.concurrency = self._concurrency = int(load)
+            record.previous_concurrency = int(before)
+            return LoadUpdate(SetSlots(at_ns, slots), record, state)
+        segments = [steady(at_ns, load)]
         self._curve = self._curve.cut(at_ns, segments)
-        if rate > 0:
-            self._held = None
+        record.rate_rps, record.previous_rate_rps = load, before
         ramp, self._ramp = self._ramp, None
-        ends_ramp = ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9
-        return LoadUpdate(
-            SetCurve(at_ns, segments, drop_backlog),
-            LoadChange(
-                at_ns,
-                change,
-                received_ns=received_ns,
-                rate_rps=rate,
-                previous_rate_rps=before,
-                label=(label or f"{_short(before)} > {_short(rate)} rps")
-                + (" (ends the ramp)" if ends_ramp else ""),
-            ),
-            _state(change, rate),
-        )
-
-    def _set_concurrency(
-        self, at_ns: int, received_ns: int, concurrency: int, change: str, *, label: str = ""
-    ) -> LoadUpdate:
-        before, self._concurrency = self._concurrency, concurrency
-        if concurrency > 0:
-            self._held = None
-        return LoadUpdate(
-            SetConcurrency(at_ns, concurrency),
-            LoadChange(
-                at_ns,
-                change,
-                received_ns=received_ns,
-                concurrency=concurrency,
-                previous_concurrency=before,
-                label=label or f"concurrency {before} > {concurrency}",
-            ),
-            _state(change, concurrency),
-        )
-
-
-def _state(change: str, load: float) -> str:
-    if load > 0:
-        return "running"
-    return "stopped" if change == "stop" else "holding"
+        if ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9:
+            record.label += " (ends the ramp)"
+        return LoadUpdate(SetCurve(at_ns, segments, drop_backlog), record, state)
 
 
 def _short(rate: float) -> str:

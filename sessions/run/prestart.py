@@ -21,7 +21,7 @@ def start_host() -> HostProcess:
         OSError: no process can be started.
     """
     return subprocess.Popen(
-        module_command("sessions.run.supervisor"),
+        module_command("sessions.run"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -1,8 +1,9 @@
-"""The load workers of a run, as the host sees them: processes that are started, told and waited for."""
+"""The load workers of a run, as its supervisor sees them: processes that are started, told and waited for."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,10 @@ class _WorkerPipes(asyncio.SubprocessProtocol):
 
 
 class WorkerProcesses:
-    """Starts `count` workers at once; their stdin carries plan and commands, their stderr is ours."""
+    """Starts `count` workers at once; their stdin carries configuration and commands, their stderr is ours.
+
+    `on_status` and `on_exit` are called after the events below tell of it.
+    """
 
     def __init__(
         self, directory: Path, count: int, on_status: OnStatus, on_exit: OnExit, *, debug: bool = False
@@ -62,12 +66,15 @@ class WorkerProcesses:
         self._on_status, self._on_exit = on_status, on_exit
         self._transports: dict[int, asyncio.SubprocessTransport] = {}
         self.alive: set[int] = set()
+        self._in_state: dict[str, set[int]] = {"ready": set(), "idle": set()}
+        self.all_ready, self.all_idle, self.all_gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        """All wait for their configuration; the load of all has come to its end by itself; none is alive."""
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         for number in range(self.count):
             transport, _ = await loop.subprocess_exec(
-                lambda n=number: _WorkerPipes(n, self._on_status, self._exited),  # type: ignore[misc]
+                lambda n=number: _WorkerPipes(n, self._said, self._exited),  # type: ignore[misc]
                 *module_command(
                     "sessions.worker.process",
                     str(self._directory),
@@ -83,7 +90,7 @@ class WorkerProcesses:
             _log.info("load worker %d started, pid %d", number, transport.get_pid())
 
     def tell(self, number: int, message: msgspec.Struct) -> None:
-        """Hands a plan or a command to one worker; one that is gone is reported by its exit, not here."""
+        """Hands one worker its configuration or a command; one that is gone is told of by its exit."""
         pipe = self._transports[number].get_pipe_transport(0)
         if number in self.alive and isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
             pipe.write(msgspec.json.encode(message) + b"\n")
@@ -93,18 +100,32 @@ class WorkerProcesses:
         for number in range(self.count):
             self.tell(number, message)
 
-    def kill(self) -> None:
-        for number in list(self.alive):
-            try:
-                self._transports[number].kill()
-            except ProcessLookupError:
-                pass
-
-    def close(self) -> None:
+    async def wait_or_kill(self, wait_s: float) -> None:
+        """Until all have ended; those that have not after `wait_s` are killed."""
+        try:
+            await asyncio.wait_for(self.all_gone.wait(), max(wait_s, 0.01))
+        except asyncio.TimeoutError:
+            self._kill()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.all_gone.wait(), 1.0)
         for transport in self._transports.values():
             transport.close()
+
+    def _kill(self) -> None:
+        for number in list(self.alive):
+            with contextlib.suppress(ProcessLookupError):
+                self._transports[number].kill()
+
+    def _said(self, number: int, status: Status) -> None:
+        if (known := self._in_state.get(status.state)) is not None:
+            known.add(number)
+            if len(known) == self.count:
+                (self.all_ready if status.state == "ready" else self.all_idle).set()
+        self._on_status(number, status)
 
     def _exited(self, number: int, code: int) -> None:
         self.alive.discard(number)
         _log.info("load worker %d is gone, exit code %d", number, code)
+        if not self.alive:
+            self.all_gone.set()
         self._on_exit(number, code)

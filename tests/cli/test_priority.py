@@ -43,7 +43,7 @@ def test_the_screen_is_niced_and_the_load_is_not(tmp_path: Path, simulator_url: 
             time.sleep(0.1)
             mine = {pid: line for pid, line in command_lines().items() if str(tmp_path) in line}
             workers = [pid for pid, line in mine.items() if "sessions.worker.process" in line]
-        hosts = [pid for pid, line in mine.items() if "sessions.run.supervisor" in line]
+        hosts = [pid for pid, line in mine.items() if "sessions.run" in line]
         assert nice_of(terminal.process.pid) == ours + NICER
         assert [nice_of(pid) for pid in [*hosts, *workers]] == [ours] * len([*hosts, *workers])
         terminal.press("q")

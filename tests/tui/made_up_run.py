@@ -5,8 +5,9 @@ Deterministic: every figure is a function of session time, so that a frame of on
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 import numpy as np
 
 from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Server, Stat
+from sessions.plan.config import LoadConfig
+from sessions.run.commands import Ack, AddMark, Answer, Command, CommandError, LoadCommand, Refusal
+from sessions.run.load_control import LoadControl
 
 S = 1_000_000_000
 CAPACITY_RPS = 24.0
@@ -258,35 +262,47 @@ def ramped(clock: Callable[[], float], **more: Any) -> FakeView:
 
 @dataclass
 class FakeControl:
-    """Obeys at once, and keeps what it was told. `refuse` is the error of the next command."""
+    """Obeys at once as a run does, and keeps what it was told. `refuse` is the reason of the next refusal."""
 
     view: FakeView
-    sent: list[dict[str, Any]] = field(default_factory=list)
+    sent: list[Command] = field(default_factory=list)
     refuse: str = ""
     applies: bool = True
-    """False: says ok and does nothing yet, as a run that has not caught up."""
+    """False: answers, and shows nothing yet, as a run that has not caught up."""
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is not set, a command is not even answered."""
+    _load: LoadControl | None = None
 
-    async def send(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.sent.append(dict(command))
+    def __post_init__(self) -> None:
+        self.answers.set()
+
+    async def send(self, command: Command) -> Answer:
+        self.sent.append(command)
+        await self.answers.wait()
         if self.refuse:
-            return {"ok": False, "error": self.refuse}
-        now_s = self.view.clock()
+            return Refusal(self.refuse)
+        now_ns = int(self.view.clock() * S)
+        if not isinstance(command, LoadCommand):
+            if isinstance(command, AddMark):
+                self.view.marks.append(ChartMark(now_ns, None, "mark", command.text))
+            return Ack(now_ns, self.view.state)
+        try:
+            update = self._load_control().obey(command, now_ns)
+        except CommandError as error:
+            return Refusal(str(error))
+        change = update.change
         if self.applies:
-            self._apply(command, now_s)
-        return {"ok": True, "applied_ns": int(now_s * S)}
+            load = change.concurrency if self.view.closed_loop else change.rate_rps
+            self.view.steps.append((change.t_ns / S, float(load or 0)))
+            self.view.marks.append(ChartMark(change.t_ns, None, "load", change.label))
+            self.view.state = update.state
+        return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency)
 
-    def _apply(self, command: Mapping[str, Any], now_s: float) -> None:
-        view, t_ns = self.view, int(now_s * S)
-        rates = {"rate": "rate_rps", "concurrency": "concurrency"}
-        if command["cmd"] in rates:
-            before, after = view.steps[-1][1], float(command[rates[command["cmd"]]])
-            view.steps.append((now_s, after))
-            view.marks.append(ChartMark(t_ns, None, "load", f"{before:g} > {after:g} rps"))
-        elif command["cmd"] in ("hold", "stop"):
-            view.state = "holding" if command["cmd"] == "hold" else "stopped"
-            view.marks.append(ChartMark(t_ns, None, "load", command["cmd"]))
-        elif command["cmd"] == "resume":
-            view.state = "running"
-            view.marks.append(ChartMark(t_ns, None, "load", "resume"))
-        elif command["cmd"] == "mark":
-            view.marks.append(ChartMark(t_ns, None, "mark", str(command["text"])))
+    def _load_control(self) -> LoadControl:
+        if self._load is None:
+            load = float(self.view.rate(np.array([self.view.clock()]))[0])
+            config = (
+                LoadConfig(concurrency=round(load)) if self.view.closed_loop else LoadConfig(rate_rps=load)
+            )
+            self._load = LoadControl(config, START_NS)
+        return self._load

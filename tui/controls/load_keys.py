@@ -1,113 +1,100 @@
-"""What the load keys make of the load: from which value they count, what they ask the run for. No Textual."""
+"""What the load keys ask of the run, and what a screen says of the load until the run's frames show it. Pure.
+
+Where the load stands is known to the run alone: a key asks for a step from there, and the answer says where
+that led.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sessions.frame.schema import Frame
-from tui.controls.load_increments import Wanted, stepped_concurrency, stepped_rate
+from sessions.run.commands import (
+    Ack,
+    Command,
+    Hold,
+    LoadCommand,
+    Resume,
+    SetConcurrency,
+    SetRate,
+    StepLoad,
+    Stop,
+    name_of,
+)
 from tui.draw import numbers
 
+COMMANDS: Mapping[str, Command] = {
+    "load_up": StepLoad(1),
+    "load_down": StepLoad(-1),
+    "load_up_ten": StepLoad(10),
+    "load_down_ten": StepLoad(-10),
+    "stop": Stop(),
+}
+"""The actions of the key table that ask for the same whatever the run is doing."""
+ACTIONS = (*COMMANDS, "load_exact", "hold", "mark")
+"""All that need a run that is going on."""
+
 _PAUSED = ("holding", "stopped")
-_PATIENCE_S = 2.0
-"""So long the run may take to show what a key asked for."""
+_CATCH_UP_NS = 250_000_000
+"""A tick: so long after an instant, every file of the session tells of it."""
 
 
-class LoadKeys:
-    """`send` takes a command for the run; `now` gives the run as it is, whatever instant is looked at (None
-    while nothing was drawn yet); `clock` gives seconds that never run backwards.
+def in_force(ack: Ack | None, last_ns: int) -> Ack | None:
+    """`ack` while it is newer than the frames, the last of which is of `last_ns`; else None."""
+    return ack if ack is not None and last_ns < ack.at_ns + _CATCH_UP_NS else None
 
-    What a key did is returned in a few words, for a person who does not see it happen.
+
+def acknowledged(frame: Frame, ack: Ack | None) -> Frame:
+    """`frame`, of now, with the load that the run has acknowledged since."""
+    if ack is None:
+        return frame
+    return replace(frame, state=ack.state, rate_rps=ack.rate_rps, concurrency=ack.concurrency)
+
+
+def is_paused(waiting: Sequence[Command], ack: Ack | None, state: str) -> bool:
+    """The load is held or stopped, once the commands that wait for their answer are obeyed.
+
+    `ack` is the answer in force, `state` what the frames show of the run now.
     """
+    for command in reversed(waiting):
+        if isinstance(command, (Hold, Stop)):
+            return True
+        if isinstance(command, (Resume, SetRate, SetConcurrency)):
+            return False
+    return (state if ack is None else ack.state) in _PAUSED
 
-    def __init__(
-        self,
-        send: Callable[[Mapping[str, Any]], None],
-        now: Callable[[], Frame | None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._send, self._now, self._clock = send, now, clock
-        self._wanted = Wanted()
-        self._last_load: float | None = None
-        self._closed_loop = False
-        self._paused: bool | None = None
-        """As the last key would have it, until the run shows it or has had time to. None: as the run is."""
-        self._paused_until_s = 0.0
-        self._was_paused = False
 
-    def seen(self, frame: Frame) -> None:
-        """The run shows this now: a request that it has caught up with is forgotten."""
-        self._closed_loop = frame.closed_loop
-        shown = float(frame.concurrency or 0) if frame.closed_loop else frame.rate_rps
-        self._wanted = self._wanted.seen(shown)
-        if shown:
-            self._last_load = shown
-        self._was_paused = frame.state in _PAUSED
-        if self._was_paused == self._paused:
-            self._paused = None
+def asked(waiting: Sequence[Command]) -> str:
+    """What of the load waits for its answer, like `+3`, `14.0 -1` or `hold`; empty when nothing does."""
+    words: list[str] = []
+    steps: int | None = None
+    for command in waiting:
+        if isinstance(command, StepLoad):
+            steps = command.steps + (steps or 0)
+        elif isinstance(command, LoadCommand):
+            words += [f"{steps:+d}"] if steps is not None else []
+            words.append(_asked(command))
+            steps = None
+    return " ".join(words if steps is None else [*words, f"{steps:+d}"])
 
-    def refused(self, command: str) -> None:
-        """What was asked for with it came to nothing."""
-        if command != "mark":
-            self._paused = None
-        if command in ("rate", "concurrency"):
-            self._wanted = Wanted()
 
-    def asked(self) -> str:
-        """The load that was asked for and is not in force yet; empty when there is none."""
-        value = self._wanted.base(None, self._clock())
-        if value is None:
-            return ""
-        return f"{value:.0f}" if self._closed_loop else numbers.rate(value)
+def _asked(command: Command) -> str:
+    if isinstance(command, SetRate):
+        return numbers.rate(command.rate_rps)
+    return str(command.concurrency) if isinstance(command, SetConcurrency) else name_of(command)
 
-    def step(self, steps: int) -> str | None:
-        """None: there is no load yet to count from."""
-        now = self._now()
-        base = self._wanted.base(None if now is None else self._base(now), self._clock())
-        if base is None or now is None:
-            return None
-        if now.closed_loop:
-            return self.ask(float(stepped_concurrency(round(base), steps)), closed_loop=True)
-        return self.ask(stepped_rate(base, steps), closed_loop=False)
 
-    def _base(self, now: Frame) -> float | None:
-        # Right after a resume the run still shows 0: a step then counts from the load before the hold.
-        return (now.concurrency if now.closed_loop else now.rate_rps) or self._last_load
-
-    def ask(self, value: float, *, closed_loop: bool) -> str:
-        self._closed_loop = closed_loop
-        self._wanted = self._wanted.asked(value, self._clock())
-        self._pause(False)
-        if closed_loop:
-            self._send({"cmd": "concurrency", "concurrency": round(value)})
-            return f"concurrency {round(value)}"
-        self._send({"cmd": "rate", "rate_rps": value})
-        return f"{value:g} rps"
-
-    def hold(self) -> str:
-        """Holds, or resumes what is held or stopped."""
-        paused = self.is_paused()
-        self._pause(not paused)
-        command = "resume" if paused else "hold"
-        self._send({"cmd": command})
-        return command
-
-    def stop(self) -> None:
-        """Stops sending, and drops the backlog."""
-        self._pause(True)
-        self._send({"cmd": "stop"})
-
-    def is_paused(self) -> bool:
-        """The load is held or stopped, or will be."""
-        now = self._now()
-        if self._paused is not None and self._clock() < self._paused_until_s:
-            return self._paused
-        return now is not None and now.state in _PAUSED
-
-    def was_paused(self) -> bool:
-        """As `is_paused`, of what was seen last: it costs no look at the run."""
-        return self._was_paused if self._paused is None else self._paused
-
-    def _pause(self, paused: bool) -> None:
-        self._paused, self._paused_until_s = paused, self._clock() + _PATIENCE_S
+def done(command: Command, ack: Ack, *, following: bool) -> str:
+    """What is said of an obeyed command; empty where the screen shows it, which in the past it does not."""
+    if isinstance(command, Stop):
+        return "stopped sending, the backlog is dropped: space resumes"
+    if following or not isinstance(command, LoadCommand):
+        return ""
+    if isinstance(command, Hold):
+        words = "hold"
+    elif ack.concurrency is not None:
+        words = f"concurrency {ack.concurrency}"
+    else:
+        words = f"{ack.rate_rps:g} rps"
+    return f"{words} (the run, now; end goes back to it)"

@@ -1,10 +1,11 @@
-"""A line of text being typed in the bottom row, and what it must be. Pure."""
+"""A line of text being typed in the bottom row, and what is asked of the run with it. Pure."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 
+from sessions.run.commands import AddMark, Command, SetConcurrency, SetRate
 from tui.draw.text import masked
 
 LIMIT = 80
@@ -28,6 +29,12 @@ class Prompt:
             cursor=self.cursor + len(clean),
         )
 
+    def after(self, key: str, character: str | None) -> Prompt:
+        """After any key but enter and those that leave it."""
+        if character is not None and character.isprintable():
+            return self.typed(character)
+        return self.pressed(key)
+
     def pressed(self, key: str) -> Prompt:
         """After an editing key; any other leaves it as it is."""
         text, at = self.text, self.cursor
@@ -46,6 +53,33 @@ class Prompt:
             "ctrl+e": len(text),
         }
         return replace(self, cursor=min(max(moves.get(key, at), 0), len(text)))
+
+    def command(self) -> Command | None:
+        """What is asked of the run with it; None: a load without a figure asks nothing.
+
+        Raises:
+            ValueError: one line saying what was got and what is allowed.
+        """
+        if self.kind == "mark":
+            return AddMark(self.text.strip())
+        if not self.text.strip():
+            return None
+        return (
+            SetRate(parsed_rate(self.text))
+            if self.kind == "rate"
+            else SetConcurrency(parsed_concurrency(self.text))
+        )
+
+
+def load_prompt(closed_loop: bool) -> Prompt:
+    """Asks for an exact load."""
+    return Prompt("concurrency", "concurrency:") if closed_loop else Prompt("rate", "rate (req/s):")
+
+
+def mark_prompt(following: bool) -> Prompt:
+    """Asks for a mark; while the past is looked at, it says that the mark is not set there."""
+    when = "mark" if following else "mark now, not at the time shown"
+    return Prompt("mark", f"{when} (words are optional):")
 
 
 def parsed_rate(text: str) -> float:

@@ -26,7 +26,7 @@ class ScreenState:
     """One line in the bottom row for a few seconds, in place of the keys."""
     notice_bad: bool = False
     asked: str = ""
-    """The load that was asked for and is not in force yet, like `14.0`."""
+    """What of the load waits for the run's answer, like `+1` or `14.0`."""
     paused: bool = False
     """The load of the live run is held or stopped now, whatever instant is looked at."""
     ui_hz: float = 10.0

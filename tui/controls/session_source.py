@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from sessions.frame.schema import Frame
+from sessions.run.commands import Answer, Command
 
 
 class SessionSource(Protocol):
@@ -23,6 +24,10 @@ class SessionSource(Protocol):
     def live(self) -> bool:
         """The run is still going on."""
 
+    @property
+    def state(self) -> str:
+        """What the run is doing now, as in `sessions.store.records.State`, whatever instant is looked at."""
+
     def poll(self) -> bool:
         """Reads what is new; True when a frame of the same instant could look different."""
 
@@ -31,15 +36,18 @@ class SessionSource(Protocol):
 
 
 class RunControl(Protocol):
-    """A running session's command line.
+    """The way to tell a running session something."""
 
-    Commands are `{"cmd": "rate", "rate_rps": x}`, `concurrency` with `concurrency`, `hold`, `resume`, `stop`,
-    `mark` with `text`, `finish`, `abort`.
-    """
-
-    async def send(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`{"ok": true, "applied_ns": n}`, or `{"ok": false, "error": "one line"}`.
+    async def send(self, command: Command) -> Answer:
+        """Returns once the run has answered.
 
         Raises:
             OSError: the run cannot be reached.
         """
+
+
+def read_ahead(source: SessionSource, clock: Callable[[], float], for_s: float = 0.3) -> None:
+    """Reads what was recorded so far; what takes longer than `for_s` is left to later polls."""
+    until_s = clock() + for_s
+    while source.poll() and clock() < until_s:
+        pass

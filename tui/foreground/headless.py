@@ -110,11 +110,12 @@ def view_of(directory: Path) -> SessionView | None:
 
 def interrupt(launched: Launched, *, again: bool) -> None:
     """Asks the host to end the run: soon and in order the first time, at once the second."""
-    from sessions.run.control_socket import ControlError, send_once
+    from sessions.run.commands import AbortRun, InterruptRun
+    from sessions.run.control_client import ControlError, send_once
 
     print("ttftop: aborting" if again else "ttftop: ending the run (again to abort)", file=sys.stderr)
     try:
-        send_once(launched.directory, {"cmd": "abort" if again else "interrupt"})
+        send_once(launched.directory, AbortRun() if again else InterruptRun())
     except ControlError:  # it does not listen yet, or no longer
         launched.process.terminate()
 

@@ -17,7 +17,7 @@ NICER = 5
 WINDOW_NS = 250_000_000
 
 if TYPE_CHECKING:
-    from sessions.run.control_socket import ControlClient
+    from sessions.run.control_client import ControlClient
     from sessions.run.launch import Launched
 
 
@@ -72,7 +72,7 @@ def give_way() -> None:
 
 def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], bool] = lambda: False) -> str:
     """Opens the screen on a live run. Returns how it was left: `finished`, `detached`, `aborted`, `quit`."""
-    from sessions.run.control_socket import ControlClient
+    from sessions.run.control_client import ControlClient
     from tui.foreground.viewer import Viewer
 
     with Viewer(directory):

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from sessions.run.control_socket import ControlClient
+from sessions.run.control_client import ControlClient
 
 
 class Viewer:

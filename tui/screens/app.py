@@ -36,7 +36,7 @@ class TtftopApp(App[str]):
 
     def __init__(
         self,
-        view: SessionSource,
+        source: SessionSource,
         control: RunControl | None,
         *,
         title: str = "",
@@ -54,12 +54,12 @@ class TtftopApp(App[str]):
             charset=charset or charset_for(encoding, os.environ),
             colours=colours_for(self.console.color_system, no_color),
         )
-        self._view, self._control, self._gone, self._clock = view, control, gone, clock
+        self._source, self._control, self._gone, self._clock = source, control, gone, clock
         self._pace, self._meter = Pace(), Meter()
         self._watch: HangUpWatch | None = None
 
     def get_default_screen(self) -> Screen[None]:
-        return SessionScreen(self._view, self._control, self._theme, self.leave, self._clock)
+        return SessionScreen(self._source, self._control, self._theme, self.leave, self._clock)
 
     def on_mount(self) -> None:
         _log.info("the screen is open: %s", self._theme)
@@ -128,7 +128,7 @@ class TtftopApp(App[str]):
 
 
 def run_screen(
-    view: SessionSource,
+    source: SessionSource,
     control: RunControl | None,
     *,
     title: str = "",
@@ -138,7 +138,7 @@ def run_screen(
     """Shows the screen until the person leaves.
 
     Args:
-        view: the session to look at, live or over.
+        source: the session to look at, live or over.
         control: its command line; None when there is nothing to command.
         title: for the terminal's window.
         charset: `braille` or `ascii`; None decides by the locale and `TERM`.
@@ -150,7 +150,7 @@ def run_screen(
     Raises:
         RuntimeError: the screen failed; its traceback has been printed.
     """
-    app = TtftopApp(view, control, title=title, charset=charset, gone=gone)
+    app = TtftopApp(source, control, title=title, charset=charset, gone=gone)
     try:
         how = app.run(mouse=False)
     finally:

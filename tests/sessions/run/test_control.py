@@ -3,64 +3,124 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from sessions.run.control_socket import ControlClient, ControlError, ControlServer, send_once, socket_path
+from sessions.run.commands import (
+    Ack,
+    AddMark,
+    Answer,
+    Command,
+    CommandError,
+    Hello,
+    Hold,
+    Refusal,
+    StepLoad,
+    decode_command,
+)
+from sessions.run.control_client import ControlClient, ControlError, send_once
+from sessions.run.control_server import ControlServer, socket_path
 
 
-def echo(command: dict[str, object]) -> dict[str, object]:
-    return {"ok": True, "got": command}
+def obey(command: Command) -> Answer:
+    """The number of steps comes back as a concurrency; a hold is refused."""
+    if isinstance(command, Hold):
+        raise CommandError("not now")
+    return Ack(7, "running", concurrency=command.steps if isinstance(command, StepLoad) else None)
 
 
 def test_a_command_is_answered_and_viewers_are_counted_while_they_are_connected(tmp_path: Path) -> None:
     async def body() -> None:
-        server = ControlServer(socket_path(tmp_path), echo)
+        server = ControlServer(socket_path(tmp_path), obey)
         await server.start()
         assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
         viewer, other = ControlClient(tmp_path), ControlClient(tmp_path, viewer=False)
-        assert (await viewer.send({"cmd": "hello", "viewer": True}))["ok"]
-        await other.send({"cmd": "x"})
+        assert await viewer.send(Hello(viewer=True)) == Ack(7, "running")
+        await other.send(AddMark())
         assert server.viewers == 1
-        assert await other.send({"cmd": "mark", "text": "x"}) == {
-            "ok": True,
-            "got": {"cmd": "mark", "text": "x"},
-        }
+        assert await other.send(StepLoad(3)) == Ack(7, "running", concurrency=3)
+        assert await other.send(Hold()) == Refusal("not now")
         viewer.close()
         for _ in range(500):
             if server.viewers == 0:
                 break
             await asyncio.sleep(0.01)
         assert server.viewers == 0
-        answer = await asyncio.to_thread(send_once, tmp_path, {"cmd": "hold"})
-        assert answer["ok"]
+        assert await asyncio.to_thread(send_once, tmp_path, StepLoad(4)) == Ack(7, "running", concurrency=4)
         await server.close()
         with pytest.raises(ControlError, match="ended"):
-            await other.send({"cmd": "hold"})
+            await other.send(Hold())
 
     asyncio.run(body())
 
 
-@pytest.mark.parametrize("line", [b"[]\n", b"{\n", b"\xff\n", b"[" * 5000 + b"\n"])
-def test_what_is_no_json_object_is_answered_and_the_line_stays_usable(tmp_path: Path, line: bytes) -> None:
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"[" * 5000, b"Expected `object`, got `array`"),
+        (b"\xff", b"not a JSON object"),
+        (b'{"cmd":"swap_model"}', b"unknown command 'swap_model'"),
+        (b'{"cmd":"step","steps":"up"}', b"step: Expected `int`, got `str`"),
+    ],
+)
+def test_what_is_no_command_is_answered_in_words_and_the_line_stays_usable(
+    tmp_path: Path, line: bytes, says: bytes
+) -> None:
     async def body() -> None:
-        server = ControlServer(socket_path(tmp_path), echo)
+        server = ControlServer(socket_path(tmp_path), obey)
         await server.start()
         reader, writer = await asyncio.open_unix_connection(str(server.path))
-        writer.write(line + b'{"cmd":"x"}\n')
-        assert b"not a JSON object" in await reader.readline()
-        assert b'"ok": true' in await reader.readline()
+        writer.write(line + b'\n{"cmd":"step","steps":2}\n')
+        refusal = await reader.readline()
+        assert refusal.startswith(b'{"answer":"refusal"')
+        assert says in refusal
+        assert b'"concurrency":2' in await reader.readline()
         writer.close()
         await server.close()
 
     asyncio.run(body())
 
 
+def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next_commands(tmp_path: Path) -> None:
+    async def body() -> None:
+        slow, left = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while line := await reader.readline():
+                command = decode_command(line)
+                if command == StepLoad(1):
+                    await slow.wait()
+                writer.write(msgspec.json.encode(obey(command)) + b"\n")
+            writer.close()
+            with contextlib.suppress(OSError):  # nobody was there any more to read the late answer
+                await writer.wait_closed()
+            left.release()
+
+        server = await asyncio.start_unix_server(serve, str(socket_path(tmp_path)))
+        client = ControlClient(tmp_path)
+        await client.send(Hello())
+        given_up = asyncio.ensure_future(client.send(StepLoad(1)))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait({given_up})
+        slow.set()
+        assert await client.send(StepLoad(2)) == Ack(7, "running", concurrency=2)
+        client.close()
+        for _ in range(2):  # the connection that was given up, and the one after it
+            await left.acquire()
+        server.close()
+
+    asyncio.run(body())
+
+
 def test_a_run_that_is_over_is_named_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="session"):
-        send_once(tmp_path, {"cmd": "hold"})
+        send_once(tmp_path, Hold())
 
 
 def test_a_directory_too_deep_for_a_socket_gets_a_private_one_elsewhere(tmp_path: Path) -> None:

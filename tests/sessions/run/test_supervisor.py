@@ -20,7 +20,8 @@ import pytest
 
 from loadgen.records import Request, Tick
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
-from sessions.run.control_socket import ControlClient, ControlError, send_once
+from sessions.run.commands import AbortRun, Ack, AddMark, FinishRun, Hello, Hold, Refusal, SetRate, StepLoad
+from sessions.run.control_client import ControlClient, ControlError, send_once
 from sessions.run.launch import Launched, LaunchError, Orders, launch
 from sessions.run.preflight import preflight
 from sessions.run.supervisor import Supervisor
@@ -145,16 +146,50 @@ def test_the_summary_in_the_manifest_equals_the_one_read_back_to_the_digit(
 def test_a_key_press_is_followed_within_100_ms_of_its_arrival(start: Callable[..., Launched]) -> None:
     run = start(rate_rps=50.0, arrivals="constant", duration_s=2.0)
     until(lambda: ticks_of(run.directory), "a first tick")
-    answer = send_once(run.directory, {"cmd": "rate", "rate_rps": 100.0})
-    assert answer["ok"]
+    answer = send_once(run.directory, SetRate(100.0))
     run.process.wait(30)
     change = next(r for r in host_records(run.directory) if isinstance(r, LoadChange) and r.change == "rate")
     assert change.received_ns is not None
+    assert answer == Ack(change.t_ns, "running", rate_rps=100.0)
     due = sorted(r.due_ns for r in requests_of(run.directory))
     first_on_new = next(t for t in due if t >= change.t_ns)
     assert first_on_new - change.received_ns < 100_000_000
     after = [t for t in due if t >= first_on_new]
     assert {b - a for a, b in itertools.pairwise(after)} <= {10_000_000, 9_999_999, 10_000_001}
+
+
+def test_two_viewers_that_press_up_at_the_same_moment_raise_the_load_twice(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(rate_rps=50.0)
+
+    async def both() -> list[Any]:
+        viewers = [ControlClient(run.directory), ControlClient(run.directory)]
+        before = [await viewer.send(Hello(viewer=True)) for viewer in viewers]
+        after = await asyncio.gather(*(viewer.send(StepLoad(1)) for viewer in viewers))
+        for viewer in viewers:
+            viewer.close()
+        return [*before, *after]
+
+    answers = asyncio.run(both())
+    assert [(answer.state, answer.rate_rps) for answer in answers[:2]] == [("running", 50.0)] * 2
+    assert sorted(answer.rate_rps for answer in answers[2:]) == [51.0, 52.0]
+    changes = [r for r in host_records(run.directory) if isinstance(r, LoadChange) and r.change == "rate"]
+    assert [(r.previous_rate_rps, r.rate_rps) for r in changes] == [(50.0, 51.0), (51.0, 52.0)]
+    assert {answer.at_ns for answer in answers[2:]} == {change.t_ns for change in changes}
+    until(lambda: [tick for tick in ticks_of(run.directory) if tick.rate_rps == 52.0], "the workers follow")
+
+
+def test_a_load_that_has_come_to_its_end_is_not_changed_any_more(
+    start: Callable[..., Launched], silent_server: str
+) -> None:
+    run = start(rate_rps=20.0)
+    assert isinstance(send_once(run.directory, FinishRun()), Ack)
+    try:
+        answer = send_once(run.directory, StepLoad(1))
+    except ControlError:  # the run was over before it could be asked
+        return
+    assert answer == Refusal("the load has come to its end")
 
 
 def test_two_workers_send_what_one_would(start: Callable[..., Launched]) -> None:
@@ -177,7 +212,7 @@ def test_sigterm_ends_the_run_saved_within_5_s_and_sighup_does_not(start: Callab
     run = start(rate_rps=20.0)
     until(lambda: requests_of(run.directory), "a first request on disk")
     run.process.send_signal(signal.SIGHUP)
-    assert send_once(run.directory, {"cmd": "mark", "text": "still here"})["ok"]
+    assert isinstance(send_once(run.directory, AddMark("still here")), Ack)
     began = time.monotonic()
     run.process.send_signal(signal.SIGTERM)
     assert run.process.wait(30) == 130
@@ -219,7 +254,7 @@ def test_killing_the_host_leaves_a_session_that_opens_with_a_note(start: Callabl
     assert summary["valid"] is False
     assert any("kill" in reason for reason in summary["reasons"])
     with pytest.raises(ControlError):
-        send_once(run.directory, {"cmd": "hold"})
+        send_once(run.directory, Hold())
 
 
 def test_killing_a_worker_ends_the_run_in_order_and_says_so(start: Callable[..., Launched]) -> None:
@@ -241,7 +276,7 @@ def test_a_worker_that_dies_while_the_run_ends_spoils_it(start: Callable[..., La
     until(lambda: len(requests_of(run.directory)) > 20, "twenty requests on disk")
     worker = worker_pids(run.process.pid)[0]
     os.kill(worker, signal.SIGSTOP)
-    assert send_once(run.directory, {"cmd": "finish"})["ok"]
+    assert isinstance(send_once(run.directory, FinishRun()), Ack)
     until(lambda: "draining" in [getattr(r, "state", "") for r in host_records(run.directory)], "the end")
     os.kill(worker, signal.SIGKILL)
     assert run.process.wait(30) == 1
@@ -310,7 +345,7 @@ def test_a_disk_that_stays_full_is_told_at_once_and_spoils_the_run(start: Callab
     allow_file_bytes(run.process.pid, 1)
     too_large = os.strerror(errno.EFBIG)
     until(lambda: [n for n in host_records(run.directory) if too_large in getattr(n, "text", "")], "a word")
-    assert send_once(run.directory, {"cmd": "finish"})["ok"]
+    assert isinstance(send_once(run.directory, FinishRun()), Ack)
     assert run.process.wait(30) == 1
     end = ended(run.directory)
     assert end is not None
@@ -333,7 +368,7 @@ def test_a_disk_that_takes_again_loses_nothing(start: Callable[..., Launched]) -
         lambda: [n for n in host_records(run.directory) if "takes data again" in getattr(n, "text", "")],
         "the disk takes data again",
     )
-    assert send_once(run.directory, {"cmd": "finish"})["ok"]
+    assert isinstance(send_once(run.directory, FinishRun()), Ack)
     assert run.process.wait(30) == 0
     summary = summarise(run.directory)
     assert summary["valid"] is True
@@ -376,7 +411,7 @@ def test_telemetry_in_words_that_mean_nothing_together_is_refused_before_the_ser
 def test_finish_drains_and_abort_cuts_off(start: Callable[..., Launched]) -> None:
     run = start(rate_rps=30.0)
     until(lambda: requests_of(run.directory), "a first request")
-    assert send_once(run.directory, {"cmd": "finish"})["ok"]
+    assert isinstance(send_once(run.directory, FinishRun()), Ack)
     assert run.process.wait(30) == 0
     end = ended(run.directory)
     assert end is not None
@@ -385,7 +420,7 @@ def test_finish_drains_and_abort_cuts_off(start: Callable[..., Launched]) -> Non
 
     other = start(rate_rps=30.0)
     until(lambda: requests_of(other.directory), "a first request")
-    assert send_once(other.directory, {"cmd": "abort"})["ok"]
+    assert isinstance(send_once(other.directory, AbortRun()), Ack)
     assert other.process.wait(30) == 130
 
 
@@ -405,7 +440,7 @@ def test_an_open_end_without_a_viewer_stops_itself_and_with_one_does_not(
         run = launch(config, root=tmp_path, api_key=None)
         await asyncio.to_thread(run.wait_ready, 30)
         viewer = ControlClient(run.directory)
-        await viewer.send({"cmd": "hello", "viewer": True})
+        await viewer.send(Hello(viewer=True))
         await asyncio.sleep(2.5)
         assert run.process.poll() is None
         viewer.close()
@@ -425,6 +460,6 @@ def test_the_key_reaches_the_server_and_no_command_line(start: Callable[..., Lau
     for pid in [run.process.pid, *worker_pids(run.process.pid)]:
         assert CANARY.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
         assert CANARY.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
-    send_once(run.directory, {"cmd": "abort"})
+    send_once(run.directory, AbortRun())
     run.process.wait(30)
     assert CANARY not in msgspec.json.encode(read(run.directory)).decode()

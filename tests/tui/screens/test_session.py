@@ -5,12 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from sessions.run.commands import (
+    AbortRun,
+    AddMark,
+    Answer,
+    Command,
+    FinishRun,
+    Hold,
+    Resume,
+    SetConcurrency,
+    SetRate,
+    StepLoad,
+    Stop,
+)
 from tests.tui.made_up_run import FakeControl, FakeView, S, ramped
 from tui.controls import keys
 from tui.screens.app import TtftopApp
@@ -104,8 +116,9 @@ def test_a_terminal_that_is_resized_is_filled_again():
 def test_load_keys_count_from_the_live_run_while_its_past_is_looked_at():
     async def body(room: Room) -> None:
         await room.press("home", "up")
-        assert room.control.sent == [{"cmd": "rate", "rate_rps": 17.0}]
-        assert any("the run, now" in row for row in room.rows)
+        assert room.control.sent == [StepLoad(1)]
+        assert any("17 rps (the run, now" in row for row in room.rows)
+        assert "RATE 4.0 rps" in room.rows[1]
 
     on_screen(body)
 
@@ -115,18 +128,29 @@ def test_space_resumes_a_run_that_holds_now_while_its_past_is_looked_at():
         await room.press("space")
         await room.pass_s(1.0)
         await room.press("home", "space")
-        assert [command["cmd"] for command in room.control.sent] == ["hold", "resume"]
+        assert room.control.sent == [Hold(), Resume()]
 
     on_screen(body)
 
 
 @pytest.mark.parametrize(
-    ("key", "rate_rps"), [("up", 17.0), ("k", 17.0), ("down", 15.0), ("j", 15.0), ("K", 26.0), ("J", 6.0)]
+    ("key", "steps", "shown"),
+    [
+        ("up", 1, "17.0"),
+        ("k", 1, "17.0"),
+        ("down", -1, "15.0"),
+        ("j", -1, "15.0"),
+        ("K", 10, "26.0"),
+        ("J", -10, "6.0"),
+    ],
 )
-def test_load_keys_move_the_rate(key, rate_rps):
+def test_load_keys_ask_for_steps_and_the_load_that_the_run_answers_is_shown_at_once(key, steps, shown):
     async def body(room: Room) -> None:
+        room.control.applies = False
         await room.press(key)
-        assert room.control.sent == [{"cmd": "rate", "rate_rps": rate_rps}]
+        assert room.control.sent == [StepLoad(steps)]
+        assert f"RATE {shown} rps" in room.rows[1]
+        assert "asked" not in room.rows[1]
 
     on_screen(body)
 
@@ -135,27 +159,38 @@ def test_rapid_presses_lose_no_step_though_the_run_lags_behind():
     async def body(room: Room) -> None:
         room.control.applies = False
         await room.press("up", "up", "up", "K")
-        assert room.control.sent[-1] == {"cmd": "rate", "rate_rps": 29.0}
+        assert room.control.sent == [StepLoad(1), StepLoad(1), StepLoad(1), StepLoad(10)]
+        assert "RATE 29.0 rps" in room.rows[1]
 
     on_screen(body)
 
 
-def test_before_the_load_has_begun_a_step_says_so_and_sends_nothing():
+def test_keys_typed_faster_than_the_run_answers_are_shown_as_asked_and_all_count():
     async def body(room: Room) -> None:
-        frame = room.view.frame
-        room.view.frame = lambda *a: replace(frame(*a), rate_rps=None)  # type: ignore[method-assign]
-        await room.pass_s(1.0)
-        await room.press("up")
-        assert "the load has not begun yet" in room.rows[-1]
-        assert room.control.sent == []
+        room.control.answers.clear()
+        await room.press("up", "up", "K")
+        await room.pass_s(0.1)
+        assert "RATE 16.0 rps (+12 asked)" in room.rows[1]
+        await room.press("equals_sign", "5", "enter", "down")
+        await room.pass_s(0.1)
+        assert "(+12 5.0 -1 asked)" in room.rows[1]
+        assert room.control.sent == [StepLoad(1)]
+        room.control.answers.set()
+        await room.pilot.pause()
+        assert room.control.sent[1:] == [StepLoad(1), StepLoad(10), SetRate(5.0), StepLoad(-1)]
+        assert "RATE 4.0 rps" in room.rows[1]
+        assert "asked" not in room.rows[1]
 
-    on_screen(body, now_s=1.0)
+    on_screen(body)
 
 
 def test_in_a_closed_loop_the_same_keys_move_the_concurrency():
     async def body(room: Room) -> None:
         await room.press("up")
-        assert room.control.sent == [{"cmd": "concurrency", "concurrency": 17}]
+        assert "CONCURRENCY 17" in room.rows[1]
+        await room.press("equals_sign", "3", "enter")
+        assert "CONCURRENCY 3 " in room.rows[1]
+        assert room.control.sent == [StepLoad(1), SetConcurrency(3)]
 
     on_screen(body, closed_loop=True)
 
@@ -166,7 +201,7 @@ def test_an_exact_rate_is_typed_and_a_wrong_one_answered_in_one_line():
         assert "got '64,5'" in room.rows[-1]
         assert room.control.sent == []
         await room.press("backspace", "backspace", "full_stop", "5", "enter")
-        assert room.control.sent == [{"cmd": "rate", "rate_rps": 64.5}]
+        assert room.control.sent == [SetRate(64.5)]
         assert "quit" in room.rows[-1]
 
     on_screen(body)
@@ -184,7 +219,7 @@ def test_escape_leaves_a_prompt_without_sending():
 def test_keys_typed_into_a_prompt_do_nothing_else():
     async def body(room: Room) -> None:
         await room.press("m", "x", "q", "space", "l", "enter")
-        assert room.control.sent == [{"cmd": "mark", "text": "xq l"}]
+        assert room.control.sent == [AddMark("xq l")]
         assert room.live.screen_state.log
 
     on_screen(body)
@@ -195,24 +230,21 @@ def test_hold_and_resume_share_a_key():
         await room.press("space")
         await room.pass_s(0.5)
         await room.press("space")
-        assert [command["cmd"] for command in room.control.sent] == ["hold", "resume"]
+        assert room.control.sent == [Hold(), Resume()]
 
     on_screen(body)
 
 
-def test_a_step_right_after_a_resume_counts_from_the_load_before_the_hold_in_both_loops():
-    for closed_loop in (False, True):
+@pytest.mark.parametrize(("closed_loop", "shown"), [(False, "RATE 17.0 rps"), (True, "CONCURRENCY 17")])
+def test_a_step_right_after_a_resume_counts_from_the_load_before_the_hold_in_both_loops(closed_loop, shown):
+    async def body(room: Room) -> None:
+        await room.press("space")
+        await room.pass_s(1.0)
+        await room.press("space", "up")
+        assert room.control.sent == [Hold(), Resume(), StepLoad(1)]
+        assert shown in room.rows[1]
 
-        async def body(room: Room) -> None:
-            await room.press("space")
-            held, room.view.steps = room.view.steps[-1], [*room.view.steps, (room.clock(), 0.0)]
-            await room.pass_s(1.0)
-            await room.press("space", "up")
-            assert [command["cmd"] for command in room.control.sent[:2]] == ["hold", "resume"]
-            (wanted,) = [value for name, value in room.control.sent[2].items() if name != "cmd"]
-            assert wanted == held[1] + 1
-
-        on_screen(body, closed_loop=closed_loop)
+    on_screen(body, closed_loop=closed_loop)
 
 
 def test_the_key_that_resumes_says_so_and_the_past_says_that_nothing_is_sent_now():
@@ -236,11 +268,11 @@ def test_the_key_that_resumes_says_so_and_the_past_says_that_nothing_is_sent_now
 def test_stop_is_sent_at_once_and_is_no_hold_but_space_resumes_it_too():
     async def body(room: Room) -> None:
         await room.press("x")
-        assert room.control.sent == [{"cmd": "stop"}]
+        assert room.control.sent == [Stop()]
         await room.pass_s(3.0)
         assert "LIVE stopped" in room.rows[0]
         await room.press("space")
-        assert room.control.sent[1:] == [{"cmd": "resume"}]
+        assert room.control.sent[1:] == [Resume()]
 
     on_screen(body)
 
@@ -248,12 +280,20 @@ def test_stop_is_sent_at_once_and_is_no_hold_but_space_resumes_it_too():
 def test_space_right_after_stop_resumes_though_the_run_has_not_shown_the_stop_yet():
     async def body(room: Room) -> None:
         await room.press("x", "space", "space", "space")
-        assert [command["cmd"] for command in room.control.sent] == ["stop", "resume", "hold", "resume"]
+        assert room.control.sent == [Stop(), Resume(), Hold(), Resume()]
         await room.press("x", "up", "space")
-        assert [command["cmd"] for command in room.control.sent[4:]] == ["stop", "resume"]
+        assert room.control.sent[4:] == [Stop(), StepLoad(1), Resume()]
+        assert "RATE 16.0 rps" in room.rows[1]
+
+    on_screen(body)
+
+
+def test_while_nothing_is_sent_a_step_starts_nothing_and_says_what_would():
+    async def body(room: Room) -> None:
         await room.press("space", "up", "down", "K", "J")
-        assert [command["cmd"] for command in room.control.sent[6:]] == ["hold"]
-        assert "nothing is being sent: space resumes, = sets a load" in room.rows[-1]
+        assert "nothing is being sent: resume it, or set a load" in room.rows[-1]
+        assert "RATE 0.0 rps" in room.rows[1]
+        assert "LIVE holding" in room.rows[0]
 
     on_screen(body)
 
@@ -262,7 +302,7 @@ def test_a_hold_that_is_refused_holds_nothing():
     async def body(room: Room) -> None:
         room.control.refuse = "the load is not running"
         await room.press("space", "space")
-        assert [command["cmd"] for command in room.control.sent] == ["hold", "hold"]
+        assert room.control.sent == [Hold(), Hold()]
 
     on_screen(body)
 
@@ -270,7 +310,8 @@ def test_a_hold_that_is_refused_holds_nothing():
 def test_an_exact_load_right_after_stop_is_one_to_step_from():
     async def body(room: Room) -> None:
         await room.press("x", "equals_sign", "5", "enter", "up")
-        assert room.control.sent[1:] == [{"cmd": "rate", "rate_rps": 5.0}, {"cmd": "rate", "rate_rps": 6.0}]
+        assert room.control.sent[1:] == [SetRate(5.0), StepLoad(1)]
+        assert "RATE 6.0 rps" in room.rows[1]
 
     on_screen(body)
 
@@ -289,7 +330,7 @@ def test_a_refused_command_is_said_in_the_bottom_row_and_goes_away():
 
 def test_a_run_that_cannot_be_reached_is_said_and_not_a_crash():
     async def body(room: Room) -> None:
-        async def gone(command: object) -> dict[str, object]:
+        async def gone(command: Command) -> Answer:
             raise ConnectionRefusedError(111, "Connection refused")
 
         room.control.send = gone  # type: ignore[method-assign,assignment]
@@ -344,7 +385,7 @@ def test_the_machines_are_read_in_words_and_the_charts_come_back():
         assert any("H100" in row for row in room.rows)
         assert not any("TTFT ms" in row for row in room.rows)
         await room.press("up", "left")
-        assert room.control.sent == [{"cmd": "rate", "rate_rps": 17.0}]
+        assert room.control.sent == [StepLoad(1)]
         assert any("H100" in row for row in room.rows)
         await room.press("i")
         assert any("TTFT ms" in row for row in room.rows)
@@ -371,8 +412,7 @@ def test_leaving_a_live_run_asks_how(key, how):
         assert "Leave?" in room.rows[-1]
         await room.press(key)
         await room.pilot.pause()
-        sent = {"f": ["finish"], "d": [], "a": ["abort"]}[key]
-        assert [command["cmd"] for command in room.control.sent] == sent
+        assert room.control.sent == {"f": [FinishRun()], "d": [], "a": [AbortRun()]}[key]
 
     assert on_screen(body) == how
 
@@ -489,14 +529,15 @@ def test_a_notice_leaves_with_the_next_key():
     on_screen(body)
 
 
-def test_a_load_that_was_asked_for_and_never_came_is_not_said_for_ever():
+def test_an_answer_is_shown_until_the_run_has_had_time_to_show_the_load_itself():
     async def body(room: Room) -> None:
         room.control.applies = False
         await room.press("up")
-        assert "(17.0 asked)" in room.rows[1]
-        room.view.ended_s = room.clock.now_s  # and nothing new is heard of the run
-        await room.pass_s(4.0)
-        assert "asked" not in room.rows[1]
+        assert "RATE 17.0 rps" in room.rows[1]
+        await room.pass_s(0.25)
+        assert "RATE 17.0 rps" in room.rows[1]
+        await room.pass_s(0.25)
+        assert "RATE 16.0 rps" in room.rows[1]
 
     on_screen(body)
 

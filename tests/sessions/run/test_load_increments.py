@@ -1,6 +1,10 @@
+"""Steps of the load lead to round figures, worked out by hand."""
+
+from __future__ import annotations
+
 import pytest
 
-from tui.controls.load_increments import Wanted, stepped_concurrency, stepped_rate
+from sessions.run.load_increments import stepped_concurrency, stepped_rate
 
 
 @pytest.mark.parametrize(
@@ -11,6 +15,8 @@ from tui.controls.load_increments import Wanted, stepped_concurrency, stepped_ra
         (1.0, 1, 2.0),
         (1.0, -1, 0.9),
         (0.1, -1, 0.1),
+        (0.05, -1, 0.05),
+        (0.05, 1, 0.1),
         (99.0, 1, 100.0),
         (100.0, 1, 110.0),
         (100.0, -1, 99.0),
@@ -26,26 +32,24 @@ from tui.controls.load_increments import Wanted, stepped_concurrency, stepped_ra
         (12.5, -1, 12.0),
     ],
 )
-def test_a_rate_moves_by_the_step_of_its_size(rate, steps, expected):
+def test_a_rate_moves_by_the_step_of_its_size(rate: float, steps: int, expected: float) -> None:
     assert stepped_rate(rate, steps) == expected
 
 
-def test_up_and_down_again_returns_to_the_rate_on_every_grid():
+def test_up_and_down_again_returns_to_the_rate_on_every_grid() -> None:
     for rate in (0.3, 1.0, 7.0, 99.0, 100.0, 250.0, 1000.0, 1500.0):
         assert stepped_rate(stepped_rate(rate, 1), -1) == rate
 
 
-def test_concurrency_moves_by_one_and_stays_at_least_one():
+def test_concurrency_moves_by_one_and_stays_at_least_one() -> None:
     assert stepped_concurrency(8, 1) == 9
     assert stepped_concurrency(3, -10) == 1
 
 
-def test_presses_count_from_the_last_request_until_the_run_has_caught_up():
-    wanted = Wanted().asked(13.0, now_s=1.0)
-    assert wanted.base(12.0, now_s=1.1) == 13.0
-    assert wanted.seen(12.0).base(12.0, now_s=1.2) == 13.0
-    assert wanted.seen(13.0).base(13.5, now_s=1.3) == 13.5
-
-
-def test_a_request_that_is_never_met_is_forgotten():
-    assert Wanted().asked(13.0, now_s=1.0).base(12.0, now_s=9.0) == 12.0
+def test_ten_steps_are_one_step_ten_times() -> None:
+    for rate in (0.07, 0.5, 3.7, 95.0, 104.0, 996.0):
+        for way in (1, -1):
+            one_by_one = rate
+            for _ in range(10):
+                one_by_one = stepped_rate(one_by_one, way)
+            assert stepped_rate(rate, 10 * way) == one_by_one

@@ -1,0 +1,77 @@
+"""The process of a live run: `python -m sessions.run`, with `sessions.run.launch.Orders` on stdin.
+
+It holds the session's lock for as long as it lives, and ignores SIGHUP: a lost login does not end a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from sessions.run.launch import LOG_FILE, Orders, SupervisorAnswer
+from sessions.run.supervisor import Supervisor
+from sessions.store.directory import hold_lock
+from sessions.store.manifest import SessionError, read
+from sessions.worker.pipes import say_line
+
+
+def _locked(directory: Path) -> int:
+    """The session's lock. A reader that asks whether we live holds it for a moment: try again."""
+    for _ in range(50):
+        try:
+            return hold_lock(directory)
+        except SessionError:
+            time.sleep(0.02)
+    return hold_lock(directory)
+
+
+def _complain_in(path: Path) -> None:
+    """Our stderr, and with it that of our workers, was a terminal's until now."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _open_debug_log(directory: Path, api_key: str | None) -> None:
+    from loadgen.target.redaction import Redactor
+    from sessions.store.debug_log import open_debug_log
+
+    origin_ns = read(directory).clock.origin_monotonic_ns
+    open_debug_log(directory, "supervisor", origin_ns, Redactor(api_key or ""))
+
+
+def main() -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    said = sys.stdin.buffer.read()
+    if not said:  # whoever started us found that there is nothing to run
+        return 0
+    orders = msgspec.json.decode(said, type=Orders)
+    directory = Path(orders.directory)
+    _complain_in(directory / LOG_FILE)
+    lock = _locked(directory)
+    try:
+        if orders.debug:
+            _open_debug_log(directory, orders.api_key)
+        return asyncio.run(Supervisor(directory, orders).run())
+    except SessionError as error:
+        # The disk refused: before the load this refuses the run, later only the log can tell.
+        say_line(1, SupervisorAnswer("refused", str(error), 1))
+        print(error, file=sys.stderr)
+        return 1
+    except Exception:
+        # The log is the only place left to speak; locals stay out of it, one of them is the key.
+        traceback.print_exc()
+        return 1
+    finally:
+        os.close(lock)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

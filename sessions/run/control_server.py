@@ -1,0 +1,103 @@
+"""The run's end of the one way to tell it something: JSON lines over a Unix socket, each answered.
+
+A connection that said `Hello(viewer=True)` counts as somebody watching for as long as it stands, so that a
+killed screen is missed at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from sessions.run.commands import (
+    LINE_LIMIT_BYTES,
+    Answer,
+    Command,
+    CommandError,
+    Hello,
+    Refusal,
+    decode_command,
+)
+
+SOCKET_FILE = "control.sock"
+_PATH_LIMIT_BYTES = 100
+"""sun_path holds 108 bytes (unix(7)), and a session's directory may be deeper than that."""
+
+_log = logging.getLogger(__name__)
+
+
+def socket_path(directory: Path) -> Path:
+    """Where the socket of a session goes: in its directory, or where that is too deep, in a private one."""
+    path = directory / SOCKET_FILE
+    if len(os.fsencode(path)) <= _PATH_LIMIT_BYTES:
+        return path
+    return Path(tempfile.mkdtemp(prefix="ttftop-")) / SOCKET_FILE
+
+
+class ControlServer:
+    """`obey` takes one command at a time, in the order in which they are read, and returns the answer."""
+
+    def __init__(self, path: Path, obey: Callable[[Command], Answer]) -> None:
+        self.path, self._obey = path, obey
+        self.viewers = 0
+        """Connections of those who watch."""
+        self._server: asyncio.AbstractServer | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Raises:
+        OSError: there can be no socket at `path`.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        before = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(
+                self._serve, str(self.path), limit=LINE_LIMIT_BYTES
+            )
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        """Closes every connection: who waits for an answer learns that the run is gone."""
+        if self._server is not None:
+            self._server.close()
+        for writer in list(self._writers):
+            writer.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+            if self.path.parent.name.startswith("ttftop-"):
+                self.path.parent.rmdir()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        watches = False
+        try:
+            while line := await reader.readline():
+                answer: Answer
+                command: Command | None = None
+                try:
+                    command = decode_command(line)
+                    if isinstance(command, Hello) and command.viewer and not watches:
+                        watches = True
+                        self.viewers += 1
+                    answer = self._obey(command)
+                except CommandError as error:
+                    answer = Refusal(str(error))
+                if not isinstance(command, Hello):
+                    _log.info("%s: %s", command or line, answer)
+                writer.write(msgspec.json.encode(answer) + b"\n")
+                await writer.drain()
+        except (OSError, ValueError):  # gone, or a line beyond the limit
+            pass
+        finally:
+            self.viewers -= watches
+            self._writers.discard(writer)
+            writer.close()
