@@ -1,4 +1,4 @@
-"""Hands a new run to its host, a process of its own, and hears what becomes of it."""
+"""Hands a new run to its supervisor, a process of its own, and hears what becomes of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 
 from loadgen.version import VERSION
 from sessions.plan.config import RunConfig
-from sessions.run.prestart import HostProcess, start_host
+from sessions.run.prestart import SupervisorProcess, start_supervisor
 from sessions.store.directory import create
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo, write
 
@@ -31,7 +31,7 @@ class LaunchError(Exception):
 
 
 class Orders(msgspec.Struct):
-    """What the host reads on its stdin. The key goes nowhere else."""
+    """What the supervisor reads on its stdin. The key goes nowhere else."""
 
     directory: str
     config: RunConfig
@@ -44,7 +44,7 @@ class Orders(msgspec.Struct):
 
 
 class SupervisorAnswer(msgspec.Struct, omit_defaults=True):
-    """What the host says on its stdout: one line, `running` or `refused`."""
+    """What the supervisor says on its stdout: one line, `running` or `refused`."""
 
     state: str
     message: str = ""
@@ -52,9 +52,9 @@ class SupervisorAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class Launched:
-    """A host that was started. `directory` is the session; it may still be refused."""
+    """A supervisor that was started. `directory` is the session; it may still be refused."""
 
-    def __init__(self, directory: Path, process: HostProcess) -> None:
+    def __init__(self, directory: Path, process: SupervisorProcess) -> None:
         self.directory = directory
         self.process = process
         self._heard = b""
@@ -64,13 +64,15 @@ class Launched:
         """Returns once load is on its way.
 
         Raises:
-            LaunchError: the host refused, died, or took longer than `timeout_s`.
+            LaunchError: the supervisor refused, died, or took longer than `timeout_s`.
         """
         deadline = time.monotonic() + timeout_s
         while self._word is None:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise LaunchError(f"{self.directory.name}: the host did not start within {timeout_s:g} s", 3)
+                raise LaunchError(
+                    f"{self.directory.name}: the supervisor did not start within {timeout_s:g} s", 3
+                )
             self._listen(left)
         if self._word.state != "running":
             raise LaunchError(self._word.message, self._word.exit_code)
@@ -101,9 +103,7 @@ class Launched:
         except OSError:
             lines = []
         last = lines[-1] if lines else "no word"
-        return (
-            f"{self.directory.name}: the session host died at once ({last}); see {self.directory / LOG_FILE}"
-        )
+        return f"{self.directory.name}: the supervisor died at once ({last}); see {self.directory / LOG_FILE}"
 
 
 def launch(
@@ -111,13 +111,13 @@ def launch(
     *,
     root: Path,
     api_key: str | None,
-    host: Callable[[], HostProcess] = start_host,
+    supervisor: Callable[[], SupervisorProcess] = start_supervisor,
     debug: bool = False,
 ) -> Launched:
-    """Makes the session's directory and tells its host, which outlives us, our terminal and our login.
+    """Makes the session's directory and tells its supervisor, which outlives us, our terminal and our login.
 
     Args:
-        host: gives one that waits for orders.
+        supervisor: gives one that waits for orders.
         debug: each process of the run keeps a log in the session.
 
     Raises:
@@ -141,7 +141,7 @@ def launch(
             config=config,
         ),
     )
-    process = host()
+    process = supervisor()
     orders = msgspec.json.encode(Orders(str(directory), config, api_key, debug))
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # one that is dead tells so by its silence

@@ -1,4 +1,4 @@
-"""The process that will host a run, started before it is known which: what it imports takes as long as that.
+"""The supervisor of a run, started before it is known which: what it imports takes as long as that.
 
 Imports next to nothing itself, so that it can be started first.
 """
@@ -9,11 +9,11 @@ import subprocess
 
 from sessions.own_process import module_command
 
-HostProcess = subprocess.Popen[bytes]
+SupervisorProcess = subprocess.Popen[bytes]
 
 
-def start_host() -> HostProcess:
-    """A host in a process and terminal session of its own. It waits for `sessions.run.launch.Orders`.
+def start_supervisor() -> SupervisorProcess:
+    """A supervisor in a process and terminal session of its own. It waits for `sessions.run.launch.Orders`.
 
     If its stdin ends without any, it ends in silence.
 
@@ -29,24 +29,24 @@ def start_host() -> HostProcess:
 
 
 class PrestartedSupervisor:
-    """A host that waits from now on; gone when its `with` block is left, unless it was taken."""
+    """A supervisor that waits from now on; gone when its `with` block is left, unless it was taken."""
 
     def __init__(self) -> None:
         """Raises:
         OSError: no process can be started.
         """
-        self._host: HostProcess | None = start_host()
+        self._process: SupervisorProcess | None = start_supervisor()
 
     def __enter__(self) -> PrestartedSupervisor:
         return self
 
-    def take(self) -> HostProcess:
-        """The host; whoever takes it answers for it. Only once."""
-        host, self._host = self._host, None
-        assert host is not None
-        return host
+    def take(self) -> SupervisorProcess:
+        """The supervisor; whoever takes it answers for it. Only once."""
+        process, self._process = self._process, None
+        assert process is not None
+        return process
 
     def __exit__(self, *_: object) -> None:
-        if self._host is not None:
-            self._host.kill()
-            self._host.communicate()
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()

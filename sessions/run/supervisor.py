@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from loadgen.worker_config import Address
 
 _START_LEAD_NS = 10_000_000
-"""What the plan takes to the workers, and they to obey it."""
+"""What their configuration takes to the workers, and they to obey it."""
 _WORKERS_READY_S = 20.0
 _MARK_CHARS = 200
 
@@ -72,7 +72,7 @@ class Supervisor:
         )
         self._ending = EndRequest()
         self._load_control: LoadControl | None = None
-        self._watch = TelemetryRecorder(self._clock)
+        self._telemetry = TelemetryRecorder(self._clock)
         self._state = ""
         self._start_ns = 0
 
@@ -98,13 +98,13 @@ class Supervisor:
     # the beginning
 
     async def _begin(self) -> SupervisorAnswer | None:
-        """Probes, plans and starts the load; the refusal if that cannot be."""
-        scouting = asyncio.ensure_future(
+        """Probes the server and starts the load; the refusal if that cannot be."""
+        probing = asyncio.ensure_future(
             preflight(self._config, self._orders.api_key, lambda text: self._note("warning", text))
         )
-        if not await self._ending.comes_after(scouting):
+        if not await self._ending.comes_after(probing):
             return self._ended_too_soon()
-        found = scouting.result()
+        found = probing.result()
         if isinstance(found, SupervisorAnswer):
             return found
         _log.info("probe: %s", server_facts(found.probed))
@@ -116,7 +116,7 @@ class Supervisor:
             return SupervisorAnswer("refused", "the load workers did not start", 1)
         self._start_load(found.probed, found.address)
         write(self._directory, self._manifest)
-        self._watch.start(self._config, self._orders.api_key, self._directory)
+        self._telemetry.start(self._config, self._orders.api_key, self._directory)
         return None
 
     def _ended_too_soon(self) -> SupervisorAnswer:
@@ -132,7 +132,7 @@ class Supervisor:
         self._load_control = LoadControl(load, self._start_ns)
         if warning := descriptors_short(load, probed, self._processes.count):
             self._note("warning", warning)
-        plans = worker_configs(
+        configs = worker_configs(
             self._config,
             probed,
             address,
@@ -141,8 +141,8 @@ class Supervisor:
             start_ns=self._start_ns,
             end_ns=self._end_ns(),
         )
-        for number, plan in enumerate(plans):
-            self._processes.tell(number, plan)
+        for number, config in enumerate(configs):
+            self._processes.tell(number, config)
         self._journal.append(self._load_control.started())
         self._enter("running")
 
@@ -184,14 +184,13 @@ class Supervisor:
                 if end_ns is not None and now >= end_ns and self._state != "draining":
                     self._enter("draining")
                 if end_ns is not None and now >= end_ns + int(DRAIN_S * 1e9):
-                    self._ending.want(
-                        RunEnd("completed", 0.0, f"requests still in flight {DRAIN_S:g} s later")
-                    )
+                    late = f"requests still in flight {DRAIN_S:g} s later"
+                    self._ending.want(RunEnd("completed", 0.0, late))
 
     async def _keep_found(self, now_ns: int) -> None:
         """What telemetry found stands in the manifest soon, so that a run that is killed has it too."""
-        if self._watch.news(now_ns):
-            self._manifest.telemetry = self._watch.table()
+        if self._telemetry.news(now_ns):
+            self._manifest.telemetry = self._telemetry.table()
             with contextlib.suppress(SessionError):  # a full disk is told by those who lose something
                 await asyncio.to_thread(write, self._directory, self._manifest)
 
@@ -257,16 +256,16 @@ class Supervisor:
     async def _wind_up(self) -> int:
         self._enter("draining")
         await drain(self._processes, self._ending)
-        await asyncio.to_thread(self._watch.stop)
+        await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()
-        if lost := self._watch.close():
+        if lost := self._telemetry.close():
             self._unsaved.append(lost)
         assert self._ending.end is not None
         end = self._ending.end.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), end.reason, end.message))
         self._enter("ended")
         self._journal.sync()
-        self._manifest.telemetry = self._watch.table()
+        self._manifest.telemetry = self._telemetry.table()
         ran_s = (self._clock.now_ns() - self._start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, end, ran_s)
         _log.info("saved after %.1f s: %s, exit code %d", ran_s, end, code)

@@ -1,4 +1,4 @@
-"""JSON lines over the pipes between the host and its workers: plans and commands in, a few words out."""
+"""JSON lines over a worker's pipes: its configuration and commands in, a few words out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINE_MOST_BYTES = 16 << 20
 
 
 class Status(msgspec.Struct, tag_field="event", tag="status", omit_defaults=True):
-    """What a worker tells its host: rare, never a measurement."""
+    """What a worker tells its supervisor: rare, never a measurement."""
 
     state: str
     """`ready`, `started`, `idle` (the load came to its end by itself), `ended`, `refused`, `disk` (it
@@ -48,5 +48,5 @@ def say_line(fd: int, word: msgspec.Struct) -> None:
 
 
 def say(fd: int, status: Status) -> None:
-    """A worker's word to its host."""
+    """A worker's word to its supervisor."""
     say_line(fd, status)

@@ -20,4 +20,4 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name to module and one line of help, in the order in which help shows them."""
 
 HOSTED = ("run", "demo")
-"""Commands that start a run: `options.standby` is a host for it (`sessions.run.prestart`)."""
+"""Commands that start a run: `options.standby` is a supervisor for it (`sessions.run.prestart`)."""

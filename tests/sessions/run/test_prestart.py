@@ -1,4 +1,4 @@
-"""A host that is started before its run is known: silent without orders, gone unless it is taken."""
+"""A supervisor that is started before its run is known: silent without orders, gone unless it is taken."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sessions.run.prestart import PrestartedSupervisor, start_host
+from sessions.run.prestart import PrestartedSupervisor, start_supervisor
 from tui.cli import main
 
 
-def test_a_host_without_orders_ends_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
-    host = start_host()
-    said, _ = host.communicate(timeout=30)
-    assert (host.returncode, said) == (0, b"")
+def test_a_supervisor_without_orders_ends_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    process = start_supervisor()
+    said, _ = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, b"")
     assert capfd.readouterr().err == ""
 
 
-def test_a_host_that_nobody_took_is_gone_with_its_block_and_one_that_was_taken_is_not() -> None:
+def test_a_supervisor_that_nobody_took_is_gone_with_its_block_and_one_that_was_taken_is_not() -> None:
     with PrestartedSupervisor() as unused:
-        waiting = unused._host
+        waiting = unused._process
         assert waiting is not None
         assert waiting.poll() is None
     assert waiting.poll() is not None
@@ -34,7 +34,7 @@ def test_a_host_that_nobody_took_is_gone_with_its_block_and_one_that_was_taken_i
 @pytest.mark.parametrize(
     "words", [["run", "--bogus"], ["http://127.0.0.1:9", "--rate", "0"], ["run", "--help"]]
 )
-def test_what_starts_no_run_leaves_no_host(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_starts_no_run_leaves_no_supervisor(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     main(words)
     capfd.readouterr()
     assert not [child for child in psutil.Process().children() if "sessions.run" in child.cmdline()]
