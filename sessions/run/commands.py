@@ -138,9 +138,11 @@ def _why_not(line: bytes, error: str) -> str:
     if not isinstance(said, dict):
         return "not a JSON object"
     name = said.get("cmd")
+    if not isinstance(name, str):
+        return "no command is named in `cmd`"
     if name not in NAMES:
         known = ", ".join(NAMES)
-        return f"unknown command {str(name)[:_SHOWN_CHARS]!r}: this run (ttftop {VERSION}) knows {known}"
+        return f"unknown command {name[:_SHOWN_CHARS]!r}: this run (ttftop {VERSION}) knows {known}"
     return f"{name}: {error}"
 
 

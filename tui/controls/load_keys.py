@@ -85,7 +85,7 @@ def _asked(command: Command) -> str:
     return str(command.concurrency) if isinstance(command, SetConcurrency) else name_of(command)
 
 
-def done(command: Command, ack: Ack, *, following: bool) -> str:
+def obeyed(command: Command, ack: Ack, *, following: bool) -> str:
     """What is said of an obeyed command; empty where the screen shows it, which in the past it does not."""
     if isinstance(command, Stop):
         return "stopped sending, the backlog is dropped: space resumes"

@@ -212,7 +212,7 @@ class SessionScreen(Screen[None]):
             return
         else:
             self._ack = answer
-            if words := load_keys.done(command, answer, following=self._state.playhead.following):
+            if words := load_keys.obeyed(command, answer, following=self._state.playhead.following):
                 self._say(words)
         self._redraw()
 

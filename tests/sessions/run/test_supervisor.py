@@ -180,16 +180,22 @@ def test_two_viewers_that_press_up_at_the_same_moment_raise_the_load_twice(
     until(lambda: [tick for tick in ticks_of(run.directory) if tick.rate_rps == 52.0], "the workers follow")
 
 
-def test_a_load_that_has_come_to_its_end_is_not_changed_any_more(
+def test_before_its_load_and_after_it_a_run_refuses_to_change_it_in_words(
     start: Callable[..., Launched], silent_server: str
 ) -> None:
-    run = start(rate_rps=20.0)
-    assert isinstance(send_once(run.directory, FinishRun()), Ack)
-    try:
-        answer = send_once(run.directory, StepLoad(1))
-    except ControlError:  # the run was over before it could be asked
-        return
-    assert answer == Refusal("the load has come to its end")
+    early = start(url=silent_server, wait=False)
+    until(lambda: "probing" in [getattr(r, "state", "") for r in host_records(early.directory)], "the probe")
+    assert send_once(early.directory, StepLoad(1)) == Refusal("the load has not begun yet")
+    late = start(rate_rps=20.0)
+    worker = worker_pids(late.process.pid)[0]
+    os.kill(worker, signal.SIGSTOP)  # so that the run cannot end before it is asked
+    assert isinstance(send_once(late.directory, FinishRun()), Ack)
+    assert send_once(late.directory, StepLoad(1)) == Refusal("the load has come to its end")
+    os.kill(worker, signal.SIGCONT)
+    late.process.wait(30)
+    end = ended(late.directory)
+    assert end is not None
+    assert end.reason == "finished"
 
 
 def test_two_workers_send_what_one_would(start: Callable[..., Launched]) -> None:

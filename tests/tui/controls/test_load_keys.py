@@ -101,4 +101,4 @@ def test_a_frame_shows_the_acknowledged_load_and_state() -> None:
 def test_what_the_screen_does_not_show_of_an_obeyed_command_is_said(
     command: Command, ack: Ack, following: bool, words: str
 ) -> None:
-    assert load_keys.done(command, ack, following=following) == words
+    assert load_keys.obeyed(command, ack, following=following) == words
