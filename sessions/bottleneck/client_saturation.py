@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.records import TICK_NS
-from sessions.timeline.columns import Floats, Ints, binned, quantiles_ns
+from sessions.timeline.columns import Floats, Ints, binned
+from sessions.timeline.sketches import Sketches
 from sessions.timeline.timeline import Timeline
 
 SECOND_NS = 1_000_000_000
@@ -56,6 +57,13 @@ class Troubles(NamedTuple):
     """Share of the reads that held several tokens, where the loop ran late; else 0."""
     still_ns: Floats
     """The longest tick that ended then."""
+
+    @property
+    def suspect(self) -> Ints:
+        """Seconds in which some figure is beyond the least that may be trouble: without one of them, `over`
+        finds none."""
+        over = (self.busy > CPU_SHARE) | (self.send_lag_ns > SEND_LAG_NS) | (self.late > COALESCED_SHARE)
+        return self.seconds[over | (self.still_ns > STILL_NS)]
 
     def over(self, first: int, last: int, ttft_p50_ns: float) -> Saturation:
         """Of the seconds `[first, last)`. `ttft_p50_ns` is NaN where there was no TTFT."""
@@ -106,7 +114,7 @@ def troubles(timeline: Timeline, first: int, last: int, phase_ns: int = 0) -> Tr
     a, b = ticks.upto(np.array([first, last], dtype=np.float64) * SECOND_NS + phase_ns).tolist()
     if b <= a:
         return Troubles(np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in range(4)))
-    at = ((ticks["t"][a:b] - 1 - phase_ns) // SECOND_NS).astype(np.int64)
+    at = (ticks["t"][a:b].astype(np.int64) - 1 - phase_ns) // SECOND_NS
     seconds, place = np.unique(at, return_inverse=True)
     worker = np.searchsorted(np.array(timeline.workers), ticks["worker"][a:b])
     n, workers = len(seconds), len(timeline.workers)
@@ -138,5 +146,6 @@ def _send_lag_p99(timeline: Timeline, seconds: Ints, phase_ns: int) -> Floats:
     for i in range(0, len(seconds), _BLOCK):
         block = seconds[i : i + _BLOCK]
         edges = np.column_stack([block, block + 1]).ravel() * float(SECOND_NS) + phase_ns
-        parts.append(quantiles_ns(timeline.counts("send_lag", edges)[::2], (0.99,))[:, 0])
+        low, counts = timeline.sketches("send_lag", edges)
+        parts.append(Sketches(low, counts[::2]).quantiles_ns((0.99,))[:, 0])
     return np.nan_to_num(np.concatenate(parts), nan=0.0)

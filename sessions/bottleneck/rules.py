@@ -1,22 +1,22 @@
 """What binds now: rules over the evidence of one second, the first that holds names the limit. Pure.
 
-`docs/figures/bottleneck.md` says why each rule stands where it stands. A limit must be found in `HOLD`
-seconds in a row before it takes the place of another, and one that is in force is let go at a lower
-threshold than the one that brought it, so that the line on the screen does not flicker.
+`docs/figures/bottleneck.md` says why each rule stands where it stands. A limit that is in force is let go
+at a lower threshold than the one that brought it, so that the line on the screen does not flicker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
+from sessions.bottleneck.evidence import Evidence
+
 ROOM, UNKNOWN, IDLE = "room", "unknown", "no load"
+UNJUDGED = "not judged yet"
+"""Stands in the place of a limit until a long session has been gone through."""
 
 OF_MEANS = frozenset((ROOM, "queue", "DRAM bandwidth", "power", "heat", "clocks", "SM"))
 """Limits all of whose figures are means of the last 3 s: charts beside them show the last reading."""
-
-HOLD = 3
-"""Seconds that must agree, the first and the last of which lie 2 s apart."""
 
 SENT_SHARE = 0.95
 FAILED_SHARE = 0.10
@@ -31,62 +31,6 @@ CLOCK_SHARE, CLOCK_HELD_SHARE, CLOCK_UTIL_PCT = 0.80, 0.85, 90.0
 DRAM_PCT, DRAM_HELD_PCT = 75.0, 70.0
 SM_PCT, SM_HELD_PCT = 90.0, 85.0
 GROWTH_LEAST, GROWTH_SHARE, GROWTH_HELD_SHARE = 8.0, 0.2, 0.1
-
-
-class Evidence(NamedTuple):
-    """What is known at the end of one second. None is not known; a rule never takes it for 0.
-
-    Rates and gauges are means of the last 3 s, preemptions of the last 5 s, growth of the last 10 s. Of
-    several GPUs that serve, each figure is of the one where it is worst.
-    """
-
-    active: bool = True
-    """Something was due, sent or under way."""
-    closed: bool = False
-    """A closed loop: it asks for no more than it is answered, so an empty queue is no sign of room."""
-    unreachable_s: float | None = None
-    """For how long the server has refused connections; None while it does not."""
-    saturated: str = ""
-    """What troubles the client (`sessions.bottleneck.client_saturation`); empty when nothing does."""
-    due_rps: float | None = None
-    sent_rps: float | None = None
-    backlog: float | None = None
-    """Due, and waiting in the client."""
-    failed_share: float | None = None
-    in_flight: float | None = None
-    growth: float | None = None
-    """By how much more is in flight than 10 s ago; None while the load has not settled yet."""
-    sent_10s: float | None = None
-    """Requests sent in those 10 s."""
-    tokens_10s: float | None = None
-    """Output tokens that came in those 10 s; None when requests were not in flight throughout."""
-    running: float | None = None
-    waiting: float | None = None
-    waiting_least: float | None = None
-    kv_pct: float | None = None
-    preemptions_per_s: float | None = None
-    gpu: str = ""
-    """The GPU that is meant, where there are several."""
-    util_pct: float | None = None
-    sm_pct: float | None = None
-    dram_pct: float | None = None
-    power_w: float | None = None
-    power_limit_w: float | None = None
-    power_throttled_pct: float | None = None
-    """Share of the time in which the power cap slowed it."""
-    thermal_throttled_pct: float | None = None
-    temperature_c: float | None = None
-    clock_mhz: float | None = None
-    clock_max_mhz: float | None = None
-
-    @property
-    def clock_share(self) -> float | None:
-        return _ratio(self.clock_mhz, self.clock_max_mhz)
-
-    @property
-    def power_share(self) -> float | None:
-        return _ratio(self.power_w, self.power_limit_w)
-
 
 Rule = Callable[[Evidence, bool], str]
 """`(evidence, this limit is in force) -> the figures it rests on`, empty when it does not hold."""
@@ -135,7 +79,7 @@ def _heat(of: Evidence, held: bool) -> str:
 def _kv_cache(of: Evidence, held: bool) -> str:
     preempts = of.preemptions_per_s is not None and of.preemptions_per_s >= PREEMPTIONS_PER_S
     full = of.kv_pct is not None and of.kv_pct >= (KV_HELD_PCT if held else KV_PCT)
-    blocked = of.kv_pct is not None and of.kv_pct >= KV_QUEUED_PCT and _standing(of, held)
+    blocked = of.kv_pct is not None and of.kv_pct >= KV_QUEUED_PCT and _queue_stands(of, held)
     if not (preempts or full or blocked):
         return ""
     return _said(
@@ -146,7 +90,7 @@ def _kv_cache(of: Evidence, held: bool) -> str:
 
 
 def _queue(of: Evidence, held: bool) -> str:
-    if not _standing(of, held):
+    if not _queue_stands(of, held):
         return ""
     return _said(
         f"{of.waiting or 0:.0f} waiting",
@@ -253,45 +197,7 @@ def bottleneck_of(of: Evidence, in_force: str = "") -> Bottleneck:
     return Bottleneck(UNKNOWN, _said(nothing, f"{_count(of.in_flight)} in flight", known))
 
 
-class Hysteresis(NamedTuple):
-    """What is shown at the end of one second, and what may take its place."""
-
-    shown: Bottleneck = Bottleneck(IDLE, "")
-    candidate: str = ""
-    seconds: int = 0
-    """In a row in which the rival was found."""
-
-
-def next_hysteresis(before: Hysteresis, of: Evidence) -> Hysteresis:
-    """One second on."""
-    found = bottleneck_of(of, before.shown.limit)
-    if found.limit == before.shown.limit:
-        return Hysteresis(found)
-    seconds = before.seconds + 1 if found.limit == before.candidate else 1
-    if seconds >= HOLD or IDLE in (found.limit, before.shown.limit):
-        return Hysteresis(found)
-    return Hysteresis(before.shown, found.limit, seconds)
-
-
-def hysteresis_over(evidence: Iterable[Evidence], before: Hysteresis = Hysteresis()) -> list[Hysteresis]:  # noqa: B008
-    """One a second, each from the one before it."""
-    out = []
-    for second in evidence:
-        before = next_hysteresis(before, second)
-        out.append(before)
-    return out
-
-
-def changes(shown: Sequence[Bottleneck]) -> list[int]:
-    """The places at which another limit came into force; the first second is one."""
-    return [i for i, found in enumerate(shown) if not i or found.limit != shown[i - 1].limit]
-
-
-def _ratio(part: float | None, whole: float | None) -> float | None:
-    return part / whole if part is not None and whole else None
-
-
-def _standing(of: Evidence, held: bool) -> bool:
+def _queue_stands(of: Evidence, held: bool) -> bool:
     """A queue that does not empty: a request that waits for the next step is none."""
     if of.waiting is None:
         return False

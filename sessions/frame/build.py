@@ -10,16 +10,21 @@ import numpy as np
 from sessions.bottleneck.client_headroom import doubt
 from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
+from sessions.bottleneck.rules import UNJUDGED
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.schema import Band, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
 from sessions.metrics import QUANTILES, THIN_FLOORS, itl_is_known
 from sessions.store.manifest import END_REASONS, Manifest
-from sessions.timeline.columns import Floats, Ints, binned, quantiles_ns
+from sessions.timeline.columns import Floats
+from sessions.timeline.sketches import Sketches
 from sessions.timeline.timeline import Event, Timeline
 
 _GAUGE_AGE_NS = 5_000_000_000
 _MARKS_CAP = 2000
+JUDGED_A_FRAME = 90
+"""Seconds of the session, about, of which one frame finds out what bound. A screen that draws 10 frames a
+second has gone through an hour in 4 s."""
 _SHOWN = ("p50", "p95", "p99")
 _QS = tuple(QUANTILES[name] for name in _SHOWN)
 
@@ -34,41 +39,48 @@ def build(
     live: bool,
     killed: bool,
     session: str = "",
-    limits: BottleneckHistory | None = None,
+    history: BottleneckHistory | None = None,
+    start_ns: int | None = None,
 ) -> Frame:
-    """The frame at `at_ns`: `slots` columns of `window_ns // slots`, the last of which holds `at_ns`.
+    """The frame at `at_ns`: `slots` columns of `window_ns // slots`.
 
-    `session` names the session while there is no manifest; `limits` is kept from frame to frame by those
-    who draw many. Columns narrower than a tick leave gaps.
+    Args:
+        session: its name while there is no manifest.
+        history: what bound when, kept from frame to frame by those who draw many: each of them judges a
+            bounded number of seconds more.
+        start_ns: where the first column begins, a multiple of a column's length; None where the last column
+            holds `at_ns`. Columns beyond `at_ns` are gaps, and so are some that are narrower than a tick.
     """
-    limits = BottleneckHistory(timeline) if limits is None else limits
+    history = BottleneckHistory(timeline) if history is None else history
     slots = max(slots, 1)
     slot_ns = max(window_ns // slots, 1)
-    end_ns = max(-(-at_ns // slot_ns), 1) * slot_ns
-    start_ns = end_ns - slots * slot_ns
+    if start_ns is None:
+        start_ns = (max(-(-at_ns // slot_ns), 1) - slots) * slot_ns
     edges = np.minimum(start_ns + np.arange(slots + 1, dtype=np.float64) * slot_ns, at_ns)
     axis = Axis(at_ns, start_ns, slot_ns, slots, edges)
 
     ticks = timeline.ticks
     row = int(ticks.upto(at_ns))
-    totals = {name: int(ticks[name][:row].sum()) for name in _TOTALS}
+    gained = ticks.sums(_TOTALS, np.array([0, row])).sum(axis=(1, 2)).astype(np.int64)
+    totals = dict(zip(_TOTALS, gained.tolist(), strict=True))
     recent = _rates(timeline, np.array([at_ns - RECENT_NS, at_ns], dtype=np.float64))
     series = _rates(timeline, edges)
     in_flight, backlog = _standing(timeline, at_ns)
-    ttft_run = timeline.counts("ttft_from_due", (-1.0, at_ns))
-    itl_run = timeline.counts("itl", (-1.0, at_ns))
-    gap_run = timeline.counts("chunk_gap", (-1.0, at_ns))
-    is_gap = not itl_is_known(
-        int(itl_run.sum()), int(gap_run.sum()), totals["itl_unknown"], totals["succeeded"]
-    )
+    ttft_run = timeline.sketches("ttft_from_due", (-1.0, at_ns))
+    itl_run = timeline.sketches("itl", (-1.0, at_ns))
+    gap_run = timeline.sketches("chunk_gap", (-1.0, at_ns))
+    is_gap = not itl_is_known(itl_run.total, gap_run.total, totals["itl_unknown"], totals["succeeded"])
     itl = "chunk_gap" if is_gap else "itl"
-    ttft_recent = timeline.counts("ttft_from_due", (at_ns - RECENT_NS, at_ns))
-    trouble = saturation_now(timeline, at_ns, float(quantiles_ns(ttft_recent, (0.5,))[0, 0]))
+    ttft_recent = timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))
+    trouble = saturation_now(timeline, at_ns, float(ttft_recent.quantiles_ns((0.5,))[0, 0]))
     state, message = _state(timeline, manifest, at_ns, killed)
+    over = state in ("ended", "killed")
+    unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns)
     rate, concurrency = _offered(timeline, at_ns)
     closed = manifest is not None and manifest.config.load.concurrency is not None
     gpus = gpus_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
+    limit, pending = _limit(history, at_ns)
     return Frame(
         session=manifest.session.name or manifest.session.id if manifest is not None else session,
         target=manifest.target if manifest is not None else "",
@@ -76,7 +88,7 @@ def build(
         simulated=(manifest is not None and manifest.simulated) or timeline.simulated(at_ns),
         state=state,
         state_message=message,
-        unreachable_since_ns=None if state in ("ended", "killed") else timeline.unreachable_since(at_ns),
+        unreachable_since_ns=unreachable_since_ns,
         at_ns=at_ns,
         first_ns=timeline.first_ns if began else 0,
         last_ns=timeline.known_ns,
@@ -107,9 +119,9 @@ def build(
         recent_s=RECENT_NS / 1e9,
         ttft_recent=_stat(ttft_recent),
         ttft_run=_stat(ttft_run),
-        itl_recent=_stat(timeline.counts(itl, (at_ns - RECENT_NS, at_ns))),
+        itl_recent=_stat(timeline.sketches(itl, (at_ns - RECENT_NS, at_ns))),
         itl_run=_stat(gap_run if is_gap else itl_run),
-        send_lag_recent=_stat(timeline.counts("send_lag", (at_ns - RECENT_NS, at_ns))),
+        send_lag_recent=_stat(timeline.sketches("send_lag", (at_ns - RECENT_NS, at_ns))),
         ttft=_band(timeline, "ttft_from_due", edges),
         itl=_band(timeline, itl, edges),
         offered=series["rate_rps"],
@@ -123,10 +135,11 @@ def build(
         hosts=hosts_at(timeline, at_ns),
         power=power_at(timeline, at_ns),
         poll_ms=poll_ms_at(timeline, at_ns),
-        limit=_limit(limits, at_ns),
+        limit=limit,
+        limits_pending=pending,
         marks=tuple(
             ChartMark(event.t_ns, axis.slot(event.t_ns), event.kind, event.label)
-            for event in _events(limits, timeline, at_ns)
+            for event in _events(history, timeline, at_ns)
         ),
         client_saturated=trouble.saturated,
         client_note=trouble.note or doubt(timeline, manifest, at_ns),
@@ -148,29 +161,19 @@ def _rates(timeline: Timeline, edges: Floats) -> dict[str, Floats]:
     """
     ticks = timeline.ticks
     rows = ticks.upto(edges)
-    a, b = int(rows[0]), int(rows[-1])
-    columns, workers = len(edges) - 1, max(len(timeline.workers), 1)
-    column = np.repeat(np.arange(columns), np.diff(rows))
-    worker = np.searchsorted(np.array(timeline.workers), ticks["worker"][a:b])
-    key = column * workers + worker
-    dt = ticks["dt"][a:b]
-
-    def by_worker(weights: Floats) -> Floats:
-        return binned(key, weights, columns * workers).reshape(columns, workers)
-
-    covered = by_worker(dt)
-    seen = covered.any(axis=1)
+    names = (*_PER_SECOND, "in_flight_ns", "dt", "rate_rps")
+    sums, known = ticks.sums_and_counts(names, rows)
+    *counted, in_flight_ns, covered_ns, offered = sums
+    seen = covered_ns.any(axis=1)
     out: dict[str, Floats] = {}
-    for name in (*_PER_SECOND, "in_flight"):
-        values = ticks[name][a:b]
-        gained = by_worker(values * dt / 1e9 if name == "in_flight" else values)
-        share = np.divide(gained * 1e9, covered, out=np.zeros_like(gained), where=covered > 0)
+    for name, gained in zip((*_PER_SECOND, "in_flight"), (*counted, in_flight_ns), strict=True):
+        weighed = gained if name == "in_flight" else gained * 1e9
+        share = np.divide(weighed, covered_ns, out=np.zeros_like(gained), where=covered_ns > 0)
         out[name] = np.where(seen, share.sum(axis=1), np.nan)
-    offered = ticks["rate_rps"][a:b]
-    known = ~np.isnan(offered)
-    sums = binned(column[known], offered[known], columns)
-    counts = np.bincount(column[known], minlength=columns)
-    out["rate_rps"] = np.divide(sums, counts, out=np.full(columns, np.nan), where=counts > 0)
+    counts = known[-1].sum(axis=1)
+    out["rate_rps"] = np.divide(
+        offered.sum(axis=1), counts, out=np.full(len(counts), np.nan), where=counts > 0
+    )
     return out
 
 
@@ -187,14 +190,19 @@ def _standing(timeline: Timeline, at_ns: int) -> tuple[int, int]:
     return int(ticks["in_flight"][rows].sum()), int(ticks["backlog"][rows].sum())
 
 
-def _limit(limits: BottleneckHistory, at_ns: int) -> Limit:
-    found = limits.at(at_ns)
-    return Limit(found.limit, found.why, limits.since_ns(at_ns))
+def _limit(history: BottleneckHistory, at_ns: int) -> tuple[Limit, bool]:
+    """What binds, and whether more of the seconds before are still to be judged."""
+    shown = history.shown(at_ns, JUDGED_A_FRAME)
+    pending = not history.judged(at_ns)
+    if shown is None:
+        return Limit(UNJUDGED, "", 0), pending
+    return Limit(*shown, 0 if pending else history.since_ns(at_ns)), pending
 
 
-def _events(limits: BottleneckHistory, timeline: Timeline, at_ns: int) -> list[Event]:
+def _events(history: BottleneckHistory, timeline: Timeline, at_ns: int) -> list[Event]:
     """What happened and what bound, by time."""
-    return sorted([*timeline.events_upto(at_ns)[-_MARKS_CAP:], *limits.events(at_ns)])[-_MARKS_CAP:]
+    happened, bound = timeline.events_upto(at_ns), history.events(at_ns, most=0)
+    return sorted([*happened[-_MARKS_CAP:], *bound[-_MARKS_CAP:]])[-_MARKS_CAP:]
 
 
 def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:
@@ -210,16 +218,16 @@ def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:
     return (None if np.isnan(rate) else float(rate)), (None if np.isnan(slots) else int(slots))
 
 
-def _stat(counts: Ints) -> Stat:
-    n = int(counts.sum())
+def _stat(found: Sketches) -> Stat:
+    n = found.total
     if not n:
         return Stat()
-    p50, p95, p99 = (float(value) / 1e6 for value in quantiles_ns(counts, _QS)[0])
+    p50, p95, p99 = (float(value) / 1e6 for value in found.quantiles_ns(_QS)[0])
     return Stat(n, p50, p95, p99, frozenset(name for name in _SHOWN if n < THIN_FLOORS[name]))
 
 
 def _band(timeline: Timeline, metric: str, edges: Floats) -> Band:
-    p50, p95, p99 = quantiles_ns(timeline.counts(metric, edges), _QS).T / 1e6
+    p50, p95, p99 = timeline.sketches(metric, edges).quantiles_ns(_QS).T / 1e6
     return Band(p50, p95, p99)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from sessions.frame.schema import Gpu, Power
 from sessions.store.manifest import Manifest
-from sessions.timeline.columns import Floats, Table, span_sums
-from sessions.timeline.energy import curves, used
+from sessions.timeline.columns import Floats, Table
+from sessions.timeline.energy import curves, median, used
 from sessions.timeline.gpus import THROTTLED, GpuColumns, place, reasons
 from sessions.timeline.timeline import Timeline
 
@@ -64,8 +64,10 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
     row = int(samples.upto(axis.at_ns))
     hold_ns = interval_ns(samples, row) * 1.5
 
+    newest = samples.row(row - 1) if row else {}
+
     def now(name: str) -> float | None:
-        return finite(samples[name][row - 1]) if row else None
+        return newest.get(name)
 
     def whole(name: str) -> int | None:
         value = now(name)
@@ -129,10 +131,6 @@ _DRAWN = (*("util_pct", "memory_used_bytes", "power_w", "temperature_c", "sm_act
 _HARMLESS = ("idle", "app clocks", "display")
 
 
-def finite(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
 def _if_any(values: Floats) -> Floats | None:
     return values if np.isfinite(values).any() else None
 
@@ -140,7 +138,7 @@ def _if_any(values: Floats) -> Floats | None:
 def _throttled(samples: Table, at_ns: int, row: int) -> float | None:
     """Share of the last seconds in which something held the clocks down: the most of the causes."""
     first = int(samples.upto(at_ns - _LATELY_NS))
-    shares = samples.block(THROTTLED)[:, first:row]
+    shares = samples.block(THROTTLED, first, row)
     known = np.isfinite(shares).any(axis=1)
     return float(np.nanmean(shares[known], axis=1).max()) if known.any() else None
 
@@ -148,24 +146,23 @@ def _throttled(samples: Table, at_ns: int, row: int) -> float | None:
 def interval_ns(samples: Table, row: int) -> float:
     """The usual time between samples lately, as known at `row`."""
     times = samples["t"][max(row - 32, 0) : row]
-    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return median(np.diff(times)) if len(times) > 1 else 0.0
 
 
 def held_means(samples: Table, names: tuple[str, ...], axis: Axis, hold_ns: float) -> Floats:
     """Means by column, `(len(names), slots)`. A column that falls between two samples shows the one before.
 
-    It is held for `hold_ns` at most: longer without a sample is a gap.
+    It is held for `hold_ns` at most: longer without a sample is a gap. So is a column that is still to come.
     """
     rows = samples.upto(axis.edges)
-    cells = samples.block(names)
-    finite = np.isfinite(cells)
-    sums = span_sums(np.where(finite, cells, 0.0), rows)
-    counts = span_sums(finite.astype(np.float64), rows)
+    sums, counts = (found[:, :, 0] for found in samples.sums_and_counts(names, rows))
     means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     before = rows[1:] - 1
-    empty = np.flatnonzero((np.diff(rows) == 0) & (before >= 0))
+    empty = np.flatnonzero((np.diff(rows) == 0) & (before >= 0) & (axis.edges[:-1] < axis.at_ns))
     held = empty[axis.edges[empty + 1] - samples["t"][before[empty]] <= hold_ns]
-    means[:, held] = cells[:, before[held]]
+    if len(held):
+        for i, name in enumerate(names):
+            means[i, held] = samples[name][before[held]]
     return means
 
 

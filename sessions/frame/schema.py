@@ -140,7 +140,7 @@ class Limit:
     name: str
     why: str
     since_ns: int
-    """Since when it is the same."""
+    """Since when it is the same; 0 where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +242,9 @@ class Frame:
     poll_ms: float | None = None
     """What the last look at all GPUs took."""
     limit: Limit = field(default_factory=lambda: Limit("no load", "", 0))
+    limits_pending: bool = False
+    """Seconds before `at_ns` are still to be judged, so that marks of kind `limit` are missing, and perhaps
+    since when `limit` holds: a frame of the same instant asked for again knows more."""
 
     # what happened
     marks: tuple[ChartMark, ...] = ()

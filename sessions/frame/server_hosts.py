@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sessions.frame.gpus import RECENT_NS, STALE_NS, Axis, finite, held_means, interval_ns
+from sessions.frame.gpus import RECENT_NS, STALE_NS, Axis, held_means, interval_ns
 from sessions.frame.schema import Host, Server, Stat
 from sessions.metrics import THIN_FLOORS
 from sessions.timeline.columns import Table
-from sessions.timeline.hosts import HOST_FIELDS
 from sessions.timeline.servers import ServerColumns
 from sessions.timeline.timeline import Timeline
 
@@ -24,14 +23,11 @@ def server_at(timeline: Timeline, axis: Axis) -> Server:
         hold_ns = interval_ns(samples, row) * 1.5
         history = held_means(samples, ("kv_pct", "waiting"), axis, hold_ns)
         fresh = axis.at_ns - samples["t"][row - 1] <= max(STALE_NS, 2 * hold_ns)
-
-        def now(name: str, samples: Table = samples, row: int = row, fresh: bool = fresh) -> float | None:
-            return finite(samples[name][row - 1]) if fresh else None
-
+        now = samples.row(row - 1) if fresh else {}
         return Server(
-            running=now("running"),
-            waiting=now("waiting"),
-            kv_pct=now("kv_pct"),
+            running=now.get("running"),
+            waiting=now.get("waiting"),
+            kv_pct=now.get("kv_pct"),
             preemptions_per_s=_gain(samples, "preemptions", axis.at_ns - RECENT_NS, row) if fresh else None,
             kv=history[0],
             waiting_series=history[1],
@@ -76,7 +72,7 @@ def hosts_at(timeline: Timeline, at_ns: int) -> tuple[Host, ...]:
         row = int(samples.upto(at_ns))
         if not row or at_ns - samples["t"][row - 1] > max(STALE_NS, 3 * interval_ns(samples, row)):
             continue
-        now = {name: finite(samples[name][row - 1]) for name in HOST_FIELDS}
+        now = samples.row(row - 1)
         both = [rate for rate in (now["net_rx_bytes_per_s"], now["net_tx_bytes_per_s"]) if rate is not None]
         found.append(
             Host(

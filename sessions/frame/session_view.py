@@ -29,7 +29,7 @@ class SessionView:
         self._manifest_stamp: tuple[int, int] | None = None
         self._files = SessionFollower(directory, requests=False)
         self._timeline = Timeline()
-        self._limits = BottleneckHistory(self._timeline)
+        self._history = BottleneckHistory(self._timeline)
         self._locked = False
         self._heard = False
 
@@ -42,7 +42,7 @@ class SessionView:
         for record in records:
             self._timeline.apply(record)
             if not isinstance(record, Request):
-                self._limits.noted(record.t_ns)
+                self._history.noted(record.t_ns)
         self._heard = self._heard or bool(records)
         changed = changed or bool(records) or locked != self._locked
         self._locked = locked
@@ -94,8 +94,9 @@ class SessionView:
         """The newest session time that can be shown."""
         return self._timeline.known_ns
 
-    def frame(self, at_ns: int, window_ns: int, slots: int) -> Frame:
-        """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, ending there."""
+    def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
+        """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
+        begins at `start_ns`; where that is None, the last holds `at_ns`."""
         from sessions.frame.build import build
 
         return build(
@@ -107,7 +108,8 @@ class SessionView:
             live=self.live,
             killed=not self.live and not self._ended,
             session=self.directory.name,
-            limits=self._limits,
+            history=self._history,
+            start_ns=start_ns,
         )
 
     def close(self) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from sessions.metrics import itl_is_known
 from sessions.summary.prices import per_million
-from sessions.timeline.columns import Floats, quantiles_ns
+from sessions.timeline.columns import Floats
 from sessions.timeline.energy import EnergyCurve, described, used
+from sessions.timeline.sketches import quantiles_ns
 from sessions.timeline.timeline import Timeline
 
 SHORTEST_NS = 1_000_000_000

@@ -197,7 +197,7 @@ class Fold:
             "server": server_over(timeline, start_ns, end_ns),
             "hosts": hosts_over(timeline, start_ns, end_ns),
             "telemetry": sources_over(timeline),
-            "limits": BottleneckHistory(timeline).spans(start_ns, end_ns),
+            "limits": msgspec.to_builtins(BottleneckHistory(timeline).spans(start_ns, end_ns)),
             "steps": steps(
                 timeline,
                 start_ns,

@@ -1,4 +1,4 @@
-"""Rows by time as numpy columns, and latency sketches beside them: what a timeline is made of.
+"""Rows by time as numpy columns: what a timeline is made of.
 
 Rows may come in any order; they are put in order when something is asked. Times and counts are kept as
 float64, exact for times up to 104 days and for counts up to 9e15.
@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.sketch import BUCKETS, value_ns
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-VALUES_NS: Floats = np.array([value_ns(bucket) for bucket in range(BUCKETS)])
-"""What each bucket of a sketch stands for, `loadgen.sketch.value_ns` of all."""
 
 
 def or_nan(value: float | None) -> float:
@@ -32,13 +26,20 @@ class Table:
     """Columns of one kind of row, the first of which is the time `t`, ascending. Missing values are NaN.
 
     Rows of one time are ordered by the next two columns, so that the order they came in leaves no trace.
+
+    Args:
+        names: of the columns.
+        by: the column by whose values `sums` and `counts` are kept apart, such as the worker.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], by: str | None = None) -> None:
         self._at = {name: i for i, name in enumerate(names)}
         self._cells: Floats = np.empty((len(names), 64))
         self._rows = 0
         self._pending: list[tuple[float, ...]] = []
+        self._by = by
+        self._groups: Floats = np.zeros(0 if by else 1)
+        self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], Floats] = {}
 
     def add(self, row: tuple[float, ...]) -> None:
         """Takes a row in, in the order of the names."""
@@ -60,10 +61,16 @@ class Table:
         order: Ints = np.lexsort(tail[2::-1])
         self._rows = first + tail.shape[1]
         if self._rows > self._cells.shape[1]:
-            grown = np.empty((self._cells.shape[0], max(self._rows, 2 * self._cells.shape[1])))
+            grown = np.empty((self._cells.shape[0], max(self._rows * 5 // 4, 2 * self._cells.shape[1])))
             grown[:, :first] = self._cells[:, :first]
             self._cells = grown
         self._cells[:, first : self._rows] = tail[:, order]
+        if self._by:
+            groups = np.union1d(self._groups, fresh[self._at[self._by]])
+            if len(groups) > len(self._groups):
+                self._groups, self._blocks = groups, {}
+        keep = first // self._stride
+        self._blocks = {key: blocks[:, :, :keep] for key, blocks in self._blocks.items()}
         return first, order
 
     def __len__(self) -> int:
@@ -75,87 +82,157 @@ class Table:
         self.merge_pending()
         return self._cells[self._at[name], : self._rows]
 
-    def block(self, names: Sequence[str]) -> Floats:
-        """Several columns, shape `(len(names), rows)`."""
+    def block(self, names: Sequence[str], first: int, last: int) -> Floats:
+        """The rows `[first, last)` of several columns, shape `(len(names), last - first)`."""
         self.merge_pending()
-        return self._cells[[self._at[name] for name in names], : self._rows]
+        return self._cells[[self._at[name] for name in names], first : min(last, self._rows)]
+
+    def row(self, at: int) -> dict[str, float | None]:
+        """One row, with None for what is missing."""
+        self.merge_pending()
+        values = self._cells[:, at].tolist()
+        return {name: None if value != value else value for name, value in zip(self._at, values, strict=True)}
 
     def upto(self, t_ns: float | Floats) -> Ints:
         """How many rows have `t <= t_ns`, for one time or for an array of them."""
         rows: Ints = np.asarray(np.searchsorted(self["t"], t_ns, side="right"), dtype=np.int64)
         return rows
 
+    def known_before(self, name: str, row: int) -> int | None:
+        """The last row before `row` in which a column is not missing."""
+        column = self[name]
+        reach = 256
+        while row > 0:
+            from_row = max(row - reach, 0)
+            known = np.flatnonzero(np.isfinite(column[from_row:row]))
+            if len(known):
+                return from_row + int(known[-1])
+            row, reach = from_row, 4 * reach
+        return None
 
-class SketchLog:
-    """The sketches of one metric, one a row of a table, in the table's order.
+    # sums over spans of rows
 
-    Entries are kept sparse (6 bytes each); once asked for, running totals are kept every `STRIDE` rows, so
-    that the counts of any span of rows cost a subtraction and a few entries.
-    """
+    @property
+    def groups(self) -> Floats:
+        """The values by which sums are kept apart, ascending; one 0 when they are not."""
+        self.merge_pending()
+        return self._groups
 
-    STRIDE = 64
+    @property
+    def _stride(self) -> int:
+        """Rows of a block. Many groups take turns, so that a block holds some rows of each."""
+        return 16 if not self._by else 8 * max(len(self._groups), 1)
 
-    def __init__(self) -> None:
-        self._pending: list[list[int]] = []
-        self._starts: Ints = np.zeros(64, dtype=np.int64)
-        self._buckets: NDArray[np.uint16] = np.empty(64, dtype=np.uint16)
-        self._counts: NDArray[np.uint32] = np.empty(64, dtype=np.uint32)
-        self._rows = 0
-        self._totals: list[Ints] = [np.zeros(BUCKETS, dtype=np.int64)]
+    def sums(self, names: Sequence[str], rows: Ints) -> Floats:
+        """Sums of what is known over the spans `[rows[i], rows[i + 1])`, ascending.
 
-    def add(self, flat: list[int]) -> None:
-        self._pending.append(flat)
+        What lies within a span as whole blocks is summed up once and kept, so that the cost follows the
+        number of spans more than the number of rows.
 
-    def merge_pending(self, first: int, order: Ints) -> None:
-        """Follows the table: arguments are what its `merge_pending` returned."""
-        rows = self._pending
-        self._pending = []
-        at, end = int(self._starts[first]), int(self._starts[self._rows])
-        fresh = np.fromiter(chain.from_iterable(rows), np.int64, sum(map(len, rows))).reshape(-1, 2)
-        old_lengths = np.diff(self._starts[first : self._rows + 1])
-        lengths = np.concatenate([old_lengths, np.array([len(row) // 2 for row in rows], dtype=np.int64)])
-        moved = _ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
-        buckets = np.concatenate([self._buckets[at:end], fresh[:, 0].astype(np.uint16)])[moved]
-        counts = np.concatenate([self._counts[at:end], fresh[:, 1].astype(np.uint32)])[moved]
-        self._rows = first + len(order)
-        self._buckets = _written(self._buckets, at, buckets)
-        self._counts = _written(self._counts, at, counts)
-        self._starts = _written(self._starts, first + 1, at + np.cumsum(lengths[order]))
-        del self._totals[first // self.STRIDE + 1 :]
+        Returns:
+            Shape `(len(names), len(rows) - 1, len(self.groups))`.
+        """
+        sums: Floats = self._over(names, rows, (False,))[0]
+        return sums
 
-    def cumulative(self, rows: Ints) -> Ints:
-        """Counts by bucket over the first `rows[i]` rows: shape `(len(rows), BUCKETS)`."""
-        base = rows // self.STRIDE
-        for block in range(len(self._totals), int(base.max(initial=0)) + 1):
-            a, b = self._starts[[(block - 1) * self.STRIDE, block * self.STRIDE]]
-            gained = np.bincount(self._buckets[a:b], weights=self._counts[a:b], minlength=BUCKETS)
-            self._totals.append(self._totals[-1] + gained.astype(np.int64))
-        begins = self._starts[base * self.STRIDE]
-        lengths = self._starts[rows] - begins
-        entries = _ranges(begins, lengths)
-        keys = np.repeat(np.arange(len(rows)) * BUCKETS, lengths) + self._buckets[entries]
-        rest = np.bincount(keys, weights=self._counts[entries], minlength=len(rows) * BUCKETS)
-        totals: Ints = np.array([self._totals[block] for block in base.tolist()], dtype=np.int64)
-        totals = totals.reshape(-1, BUCKETS)
-        totals += rest.astype(np.int64).reshape(-1, BUCKETS)
-        return totals
+    def sums_and_counts(self, names: Sequence[str], rows: Ints) -> tuple[Floats, Floats]:
+        """Sums of what is known, as of `sums`, and how many values that were, in the same shape."""
+        sums, counts = self._over(names, rows, (False, True))
+        return sums, counts
+
+    def _over(self, names: Sequence[str], rows: Ints, kinds: tuple[bool, ...]) -> Floats:
+        self.merge_pending()
+        parts = parted(rows, self._stride)
+        left = parts.rows
+        out = self._binned(self._weights(names, left, kinds), left, parts.ends - parts.begins)
+        n = len(rows) - 1
+        if len(parts.begins) > n:
+            out = out[:, :, :n] + out[:, :, n:]
+        whole = np.flatnonzero(parts.to_block > parts.from_block)
+        if len(whole):
+            bounds = np.stack([parts.from_block[whole], parts.to_block[whole]], axis=1).ravel()
+            first, last = int(bounds[0]), int(bounds[-1])
+            blocks = self._blocks_of(tuple(names), kinds, last)[:, :, first : last + 1]
+            if blocks.shape[2] == last - first:  # reduceat wants a place beyond the last one
+                blocks = np.concatenate([blocks, np.zeros_like(blocks[:, :, :1])], axis=2)
+            out[:, :, whole] += np.add.reduceat(blocks, bounds - first, axis=2)[:, :, ::2]
+        return out
+
+    def _weights(self, names: Sequence[str], rows: Ints | slice, kinds: tuple[bool, ...]) -> Floats:
+        """What is added up: values where they are known, or ones; a 0 after the last of them.
+
+        Shape `(kinds, names, rows + 1)`.
+        """
+        cells = np.array([self._cells[self._at[name]][rows] for name in names])
+        known = np.isfinite(cells)
+        out: Floats = np.zeros((len(kinds), len(names), cells.shape[1] + 1))
+        for counted, weights in zip(kinds, out[:, :, :-1], strict=True):
+            np.copyto(weights, 1.0 if counted else cells, where=known)
+        return out
+
+    def _binned(self, weights: Floats, rows: Ints | slice, lengths: Ints) -> Floats:
+        """Sums of `weights` over runs of so many of the rows, by group: `(kinds, names, runs, groups)`."""
+        runs, groups = len(lengths), max(len(self._groups), 1)
+        if groups == 1:
+            sums: Floats = np.add.reduceat(weights, np.cumsum(lengths) - lengths, axis=2)
+            sums[:, :, lengths == 0] = 0.0  # reduceat gives an empty run its next element
+            return sums[..., np.newaxis]
+        keys = np.repeat(np.arange(runs) * groups, lengths) + self._group_of(rows)
+        each = (np.bincount(keys, cells[:-1], minlength=runs * groups) for kind in weights for cells in kind)
+        binned = np.array(list(each), dtype=np.float64)
+        return binned.reshape(*weights.shape[:2], runs, groups)
+
+    def _blocks_of(self, names: tuple[str, ...], kinds: tuple[bool, ...], upto: int) -> Floats:
+        """The sums of whole blocks, at least `upto` of them: `(kinds, names, blocks, groups)`."""
+        known = self._blocks.get((names, kinds))
+        if known is None:
+            known = np.zeros((len(kinds), len(names), 0, max(len(self._groups), 1)))
+        done = known.shape[2]
+        if done < upto:
+            upto = self._rows // self._stride
+            rows = slice(done * self._stride, upto * self._stride)
+            lengths = np.full(upto - done, self._stride)
+            fresh = self._binned(self._weights(names, rows, kinds), rows, lengths)
+            known = self._blocks[names, kinds] = np.concatenate([known, fresh], axis=2)
+        return known
+
+    def _group_of(self, rows: Ints | slice) -> Ints:
+        found: Ints = np.searchsorted(self._groups, self._cells[self._at[self._by or "t"]][rows])
+        return found
 
 
-_Array = TypeVar("_Array", bound="NDArray[Any]")
+class Parted(NamedTuple):
+    """Spans of rows, each as whole blocks of rows and the rows that are left over before and after them."""
+
+    from_block: Ints
+    to_block: Ints
+    """By span; no block where it is not the higher one."""
+    begins: Ints
+    ends: Ints
+    """From and to which row the rest goes: of all spans what is before their blocks, then what is after them;
+    once for each span where none holds a block."""
+
+    @property
+    def rows(self) -> Ints | slice:
+        """The rows that are left over."""
+        if len(self.begins) == len(self.from_block):
+            return slice(int(self.begins[0]), int(self.ends[-1]))
+        return ranges(self.begins, self.ends - self.begins)
 
 
-def _written(into: _Array, at: int, values: _Array) -> _Array:
-    """`into` with `values` from place `at` on; a larger copy when it is full."""
-    end = at + len(values)
-    if end > len(into):
-        grown = np.empty(max(end, 2 * len(into)), dtype=into.dtype)
-        grown[:at] = into[:at]
-        into = grown  # type: ignore[assignment]  # of the same kind
-    into[at:end] = values
-    return into
+def parted(rows: Ints, stride: int) -> Parted:
+    """The spans `[rows[i], rows[i + 1])`, ascending, in blocks of `stride` rows."""
+    a, b = rows[:-1], rows[1:]
+    from_block, to_block = -(-a // stride), b // stride
+    whole = to_block > from_block
+    if not whole.any():
+        return Parted(from_block, to_block, a, b)
+    begins = np.concatenate([a, np.where(whole, to_block * stride, b)])
+    ends = np.concatenate([np.where(whole, from_block * stride, b), b])
+    return Parted(from_block, to_block, begins, ends)
 
 
-def _ranges(begins: Ints, lengths: Ints) -> Ints:
+def ranges(begins: Ints, lengths: Ints) -> Ints:
     """`begins[0], begins[0] + 1, ... (lengths[0] of them), begins[1], ...`."""
     ends = np.cumsum(lengths)
     places: Ints = np.repeat(begins - (ends - lengths), lengths)
@@ -168,35 +245,15 @@ def binned(keys: Ints, weights: Floats, bins: int) -> Floats:
     return np.asarray(np.bincount(keys, weights=weights, minlength=bins), dtype=np.float64)
 
 
-def span_sums(cells: Floats, rows: Ints) -> Floats:
-    """Sums of `cells`, shape `(k, rows)`, over the spans `[rows[i], rows[i + 1])`: `(k, len(rows) - 1)`."""
-    first, last = int(rows[0]), int(rows[-1])
-    begins = rows[:-1] - first
-    padded = np.concatenate([cells[:, first:last], np.zeros((len(cells), 1))], axis=1)
-    sums: Floats = np.add.reduceat(padded, begins, axis=1)
-    sums[:, begins == rows[1:] - first] = 0.0  # reduceat gives an empty span its next element
-    return sums
+_Array = TypeVar("_Array", bound="NDArray[Any]")
 
 
-def quantiles_ns(counts: Ints, qs: Sequence[float]) -> Floats:
-    """Quantiles of each row of `counts`, shape `(rows, len(qs))`, linear between order statistics: numpy's
-    default, and so that of a summary (`sessions.summary.exact_quantiles`), of what the buckets stand for.
-
-    NaN in rows without counts. Relative error at most 1 %.
-    """
-    seen = np.flatnonzero(counts.any(axis=0))
-    if not len(seen):
-        return np.full((len(counts), len(qs)), np.nan)
-    low, high = int(seen[0]), int(seen[-1]) + 1
-    sums = np.cumsum(counts[:, low:high], axis=1)
-    totals = sums[:, -1]
-    out = np.empty((len(counts), len(qs)))
-    for i, q in enumerate(qs):
-        place = q * np.maximum(totals - 1, 0)
-        below = np.floor(place)
-        first, second = (
-            VALUES_NS[low + np.minimum((sums <= rank[:, None]).sum(axis=1), high - low - 1)]
-            for rank in (below, below + 1)
-        )
-        out[:, i] = np.where(totals > 0, first + (second - first) * (place - below), np.nan)
-    return out
+def written(into: _Array, at: int, values: _Array) -> _Array:
+    """`into` with `values` from place `at` on; a larger copy when it is full."""
+    end = at + len(values)
+    if end > len(into):
+        grown = np.empty((max(end * 5 // 4, 2 * len(into)), *into.shape[1:]), dtype=into.dtype)
+        grown[:at] = into[:at]
+        into = grown  # type: ignore[assignment]  # of the same kind
+    into[at:end] = values
+    return into

@@ -56,12 +56,12 @@ class EnergyCurve:
         self.integrated = not len(first)
         if self.integrated:
             t, first, last = _integrated(times_ns, power_w)
-        self._t, self._first = t, np.nan_to_num(first)
         span_s = np.diff(t) / 1e9
-        self._slope = np.nan_to_num(last - first) / span_s
-        known = np.isfinite(first)
-        joules = np.where(known, np.nan_to_num(first + last) / 2 * span_s, 0.0)
-        self._known = known
+        known = np.isfinite(first) & np.isfinite(last)
+        first, last = np.where(known, first, 0.0), np.where(known, last, 0.0)
+        self._t, self._first, self._known = t, first, known
+        self._slope = (last - first) / span_s
+        joules = (first + last) / 2 * span_s
         self._joules = np.concatenate([[0.0], np.cumsum(joules)])
         self._seconds = np.concatenate([[0.0], np.cumsum(np.where(known, span_s, 0.0))])
 
@@ -150,15 +150,21 @@ def _integrated(times_ns: Floats, power_w: Floats) -> tuple[Floats, Floats, Floa
     if len(t) < 2:
         return np.empty(0), np.empty(0), np.empty(0)
     apart = np.diff(t)
-    hole = apart > max(_POWER_HOLE * float(np.median(apart)), _POWER_HOLE_LEAST_NS)
+    hole = apart > max(_POWER_HOLE * median(apart), _POWER_HOLE_LEAST_NS)
     return _reaching(t, np.where(hole, np.nan, power[:-1]), np.where(hole, np.nan, power[1:]))
 
 
 def _reaching(t: Floats, first: Floats, last: Floats) -> tuple[Floats, Floats, Floats]:
     """With a segment more at both ends, in which the power at that end holds on."""
-    reach = _REACH * float(np.median(np.diff(t)))
+    reach = _REACH * median(np.diff(t))
     return (
         np.concatenate([[t[0] - reach], t, [t[-1] + reach]]),
         np.concatenate([first[:1], first, last[-1:]]),
         np.concatenate([first[:1], last, last[-1:]]),
     )
+
+
+def median(values: Floats) -> float:
+    """`numpy.median` of at least one known value, at a tenth of its cost."""
+    ordered, half = np.sort(values), len(values) // 2
+    return float(ordered[half]) if len(values) % 2 else float(ordered[half - 1] + ordered[half]) / 2

@@ -44,8 +44,8 @@ class HistogramColumns:
         if b <= a:
             return None
         names = [str(i) for i in range(len(self.bounds_s) + 1)]
-        cells = self._table.block(names)
-        gained = cells[:, b - 1] - cells[:, a - 1]
+        earlier, later = (self._table.block(names, row - 1, row)[:, 0] for row in (a, b))
+        gained = later - earlier
         total = gained[-1]
         if total <= 0 or (gained < 0).any() or (np.diff(gained) < 0).any():
             return None

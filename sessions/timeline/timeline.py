@@ -15,10 +15,12 @@ import numpy as np
 
 from loadgen.records import Tick, WorkerNote
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, State
-from sessions.timeline.columns import Floats, Ints, SketchLog, Table, or_nan, quantiles_ns
+from sessions.timeline.columns import Floats, Ints, Table, or_nan
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
+from sessions.timeline.reach import Reach
 from sessions.timeline.servers import ServerColumns
+from sessions.timeline.sketches import Sketches, SketchLog
 from telemetry.records import (
     GpuDevice,
     GpuDevices,
@@ -53,7 +55,10 @@ class Timeline:
     """Applies records, answers questions about spans of session time."""
 
     def __init__(self) -> None:
-        self._ticks = Table(("t", "dt", "worker", *COUNTS, *GAUGES))
+        self._ticks = Table(("t", "dt", "worker", *COUNTS, *GAUGES, "in_flight_ns"), by="worker")
+        self.worker_ticks: dict[int, Table] = {}
+        """By worker: when its ticks ended, and whether requests were in flight or waiting then (1 or 0)."""
+        self._first_tick_ns: int | None = None
         self._sketches = {name: SketchLog() for name in METRICS}
         self._errors: dict[str, Table] = {}
         self._newest_tick_ns: dict[int, int] = {}
@@ -63,8 +68,7 @@ class Timeline:
         """Servers and hosts by source."""
         self.sources: dict[str, list[tuple[int, bool, str]]] = {}
         """By source: when it was found or lost, whether it works, and the sentence about it."""
-        self._reach: list[tuple[int, int, bool]] = []
-        """When a worker (by number) lost the server, or could reach it again."""
+        self.reach = Reach()
         self._simulated_ns: int | None = None
         self.states: list[tuple[int, str, str]] = []
         self.loads: list[LoadChange] = []
@@ -98,8 +102,13 @@ class Timeline:
                 or_nan(tick.concurrency),
                 tick.loop_lag_max_ns,
                 tick.cpu_ns,
+                float(tick.in_flight) * max(tick.dt_ns, 1),
             )
         )
+        own = self.worker_ticks.setdefault(tick.worker, Table(("t", "waits")))
+        own.add((tick.t_ns, float(tick.in_flight + tick.backlog > 0)))
+        began_ns = tick.t_ns - max(tick.dt_ns, 1)
+        self._first_tick_ns = began_ns if self._first_tick_ns is None else min(self._first_tick_ns, began_ns)
         for name, log in self._sketches.items():
             log.add(getattr(tick, name))
         for kind, count in tick.errors.items():
@@ -109,8 +118,8 @@ class Timeline:
     def _worker_note(self, note: WorkerNote) -> None:
         if note.clock_error_ns is not None:
             self.clock_error_ns = max(note.clock_error_ns, self.clock_error_ns or 0)
-        if note.event in ("backing_off", "reachable_again") and len(self._reach) < EVENTS_CAP:
-            insort(self._reach, (note.t_ns, note.worker, note.event == "reachable_again"))
+        if note.event in ("backing_off", "reachable_again"):
+            self.reach.add(note.t_ns, note.worker, note.event == "reachable_again")
         kind = _NOTE_KINDS.get(note.event)
         if kind is not None:
             words = _NOTE_WORDS.get(note.event, note.event.replace("_", " "))
@@ -198,8 +207,7 @@ class Timeline:
         """When load began; 0 when it has not."""
         if self.loads:
             return self.loads[0].t_ns
-        ticks = self.ticks
-        return int((ticks["t"] - ticks["dt"]).min()) if len(ticks) else 0
+        return self._first_tick_ns or 0
 
     @property
     def workers(self) -> list[int]:
@@ -222,27 +230,32 @@ class Timeline:
 
     @property
     def ticks(self) -> Table:
-        """All ticks of all workers: `t`, `dt`, `worker`, `COUNTS`, `GAUGES`."""
+        """All ticks of all workers: `t`, `dt`, `worker`, `COUNTS`, `GAUGES`, and `in_flight_ns`, what was in
+        flight times `dt`. Its sums are kept apart by worker."""
         moved = self._ticks.merge_pending()
         if moved is not None:
             for log in self._sketches.values():
                 log.merge_pending(*moved)
         return self._ticks
 
-    def counts(self, metric: str, edges_ns: Sequence[float] | Floats) -> Ints:
-        """Sketch counts gained between successive edges: `(len(edges) - 1, BUCKETS)`.
+    def sketches(self, metric: str, edges_ns: Sequence[float] | Floats) -> Sketches:
+        """What was counted between successive edges, ascending: one row less than there are edges.
 
         A tick belongs to the span `(edge, next edge]` in which it ends.
         """
         rows = self.ticks.upto(np.asarray(edges_ns, dtype=np.float64))
-        return np.diff(self._sketches[metric].cumulative(rows), axis=0)
+        return self._sketches[metric].between(rows)
+
+    def counts(self, metric: str, edges_ns: Sequence[float] | Floats) -> Ints:
+        """`sketches` with a column for every bucket: `(len(edges) - 1, BUCKETS)`."""
+        return self.sketches(metric, edges_ns).dense()
 
     def quantiles(
         self, metric: str, from_ns: float, to_ns: float, qs: Sequence[float] = (0.5, 0.95, 0.99)
     ) -> tuple[int, Floats]:
         """How many there were in `(from_ns, to_ns]`, and their quantiles in ns, NaN when none; within 1 %."""
-        counts = self.counts(metric, (from_ns, to_ns))
-        return int(counts.sum()), quantiles_ns(counts, qs)[0]
+        found = self.sketches(metric, (from_ns, to_ns))
+        return found.total, found.quantiles_ns(qs)[0]
 
     def errors(self, to_ns: float) -> dict[str, int]:
         """Failures by kind up to `to_ns`, most frequent first."""
@@ -256,16 +269,6 @@ class Timeline:
         """State and its message at an instant; `starting` before any."""
         i = bisect_right(self.states, at_ns, key=lambda state: state[0])
         return self.states[i - 1][1:] if i else ("starting", "")
-
-    def unreachable_since(self, at_ns: int) -> int | None:
-        """Since when no connection to the server can be opened, as some worker found; None while it can."""
-        since: dict[int, int] = {}
-        for t_ns, worker, reachable in self._reach[: bisect_right(self._reach, (at_ns, 1 << 62))]:
-            if reachable:
-                since.pop(worker, None)
-            else:
-                since.setdefault(worker, t_ns)
-        return min(since.values(), default=None)
 
     def load(self, at_ns: int) -> LoadChange | None:
         """The last change of load up to an instant."""

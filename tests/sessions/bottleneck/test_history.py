@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.records import TICK_NS, Tick, WorkerNote
 from loadgen.sketch import bucket
-from sessions.bottleneck.evidence import evidence
+from sessions.bottleneck.evidence_by_second import evidence
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import IDLE, ROOM, UNKNOWN
 from sessions.store.records import LoadChange
@@ -71,19 +71,17 @@ def names(log: BottleneckHistory, to_s: int) -> list[str]:
 def test_a_ramp_goes_from_room_to_kv_cache_and_back():
     log = BottleneckHistory(folded(ramp()))
     spans = log.spans(BEGIN_S * S, 60 * S)
-    assert [span["limit"] for span in spans] == [ROOM, "KV cache", ROOM]
-    assert spans[0]["from_s"] == 0.0
-    assert spans[-1]["to_s"] == 58.0
+    assert [span.limit for span in spans] == [ROOM, "KV cache", ROOM]
+    assert spans[0].from_s == 0.0
+    assert spans[-1].to_s == 58.0
     # Full from 22 s (20 s after the beginning): seen within the 3 s means and the 2 s that must agree.
-    assert 20.0 < spans[1]["from_s"] <= 25.0
+    assert 20.0 < spans[1].from_s <= 25.0
     # Free from 42 s: preemptions are looked at over 5 s.
-    assert 40.0 < spans[2]["from_s"] <= 47.0
-    assert spans[1]["to_s"] == spans[2]["from_s"]
+    assert 40.0 < spans[2].from_s <= 47.0
+    assert spans[1].to_s == spans[2].from_s
     # In the summary as on the screen.
-    assert [span["from_s"] for span in spans[1:]] == [
-        event.t_ns / S - BEGIN_S for event in log.events(60 * S)
-    ]
-    assert str(spans[1]["why"]).endswith("waiting")
+    assert [span.from_s for span in spans[1:]] == [event.t_ns / S - BEGIN_S for event in log.events(60 * S)]
+    assert str(spans[1].why).endswith("waiting")
 
 
 def test_each_change_is_an_event_at_its_time():
@@ -197,9 +195,9 @@ def test_a_starved_client_is_named_before_the_server_whose_queue_it_sees():
             record.loop_lag_max_ns = 120_000_000
             record.send_lag = [bucket(90_000_000), 10]
     spans = BottleneckHistory(folded(records)).spans(BEGIN_S * S, 60 * S)
-    assert [span["limit"] for span in spans] == [ROOM, "KV cache", "client", "KV cache", ROOM]
-    assert re.fullmatch(r"requests left (89|90|91) ms late \(p99\)", str(spans[2]["why"]))
-    client_s = float(spans[2]["to_s"]) - float(spans[2]["from_s"])
+    assert [span.limit for span in spans] == [ROOM, "KV cache", "client", "KV cache", ROOM]
+    assert re.fullmatch(r"requests left (89|90|91) ms late \(p99\)", str(spans[2].why))
+    client_s = float(spans[2].to_s) - float(spans[2].from_s)
     assert 5.0 <= client_s <= 10.0
 
 
@@ -290,11 +288,11 @@ def held_up() -> list[Any]:
 def test_a_client_that_is_not_let_onto_a_core_is_the_limit_and_not_a_server_or_no_load():
     log = BottleneckHistory(folded(held_up()))
     spans = log.spans(BEGIN_S * S, 50 * S)
-    assert [span["limit"] for span in spans] == [ROOM, "client", ROOM]
+    assert [span.limit for span in spans] == [ROOM, "client", ROOM]
     # Not a tick since 20 s: known 1.25 s later, and shown when the ends of three seconds agree.
-    assert 20.0 <= float(spans[1]["from_s"]) + BEGIN_S <= 25.0
-    assert 32.0 < float(spans[1]["to_s"]) + BEGIN_S <= 39.0
-    assert re.fullmatch(r"the client (has not run for|stood still for) \d\.\d s", str(spans[1]["why"]))
+    assert 20.0 <= float(spans[1].from_s) + BEGIN_S <= 25.0
+    assert 32.0 < float(spans[1].to_s) + BEGIN_S <= 39.0
+    assert re.fullmatch(r"the client (has not run for|stood still for) \d\.\d s", str(spans[1].why))
 
 
 @pytest.mark.parametrize("at_s", [21, 23, 25, 29, 31, 33, 36])

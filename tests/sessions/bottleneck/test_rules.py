@@ -1,4 +1,4 @@
-"""Every rule of the limit line by a table of evidence, the order they stand in, and how the line holds still."""
+"""Every rule of the limit line by a table of evidence, and the order they stand in."""
 
 from __future__ import annotations
 
@@ -7,20 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions.bottleneck.rules import (
-    HOLD,
-    IDLE,
-    NAMES,
-    ROOM,
-    RULES,
-    UNKNOWN,
-    Bottleneck,
-    Evidence,
-    Hysteresis,
-    bottleneck_of,
-    changes,
-    hysteresis_over,
-)
+from sessions.bottleneck.evidence import Evidence
+from sessions.bottleneck.rules import IDLE, NAMES, ROOM, RULES, UNKNOWN, bottleneck_of
 
 QUIET = Evidence(
     due_rps=9.0, sent_rps=9.0, backlog=0.0, failed_share=0.0, in_flight=12.0, growth=1.0, sent_10s=90.0, tokens_10s=5000.0,
@@ -168,52 +156,6 @@ def test_the_gpu_that_holds_the_others_back_is_named():
 def test_a_limit_is_let_go_at_a_lower_threshold_than_it_came(limit, between):
     assert bottleneck_of(quiet(**HEAVY | between)).limit == ROOM
     assert bottleneck_of(quiet(**HEAVY | between), limit).limit == limit
-
-
-FULL, FREE, QUEUE = quiet(kv_pct=99.0), quiet(), quiet(waiting=9.0, waiting_least=5.0)
-
-
-def shown(*seconds: Evidence) -> list[str]:
-    return [standing.shown.limit for standing in hysteresis_over(seconds)]
-
-
-def test_another_limit_takes_the_line_when_it_was_found_for_two_seconds():
-    assert shown(FREE, FULL, FULL, FULL, FULL) == [ROOM, ROOM, ROOM, "KV cache", "KV cache"]
-    assert HOLD == 3, "the first and the last of three seconds' ends lie 2 s apart"
-
-
-def test_a_limit_that_comes_and_goes_does_not_flicker():
-    assert set(shown(FREE, *[FULL, FULL, FREE] * 5)) == {ROOM}
-    assert set(shown(FULL, *[FREE, QUEUE] * 8)) == {"KV cache"}, "two rivals in turn: neither holds"
-
-
-def test_the_figures_move_while_the_limit_stands():
-    standing = hysteresis_over([FULL, quiet(kv_pct=96.0), FREE])
-    assert [at.shown.why for at in standing] == [
-        "99 % used, 0 waiting",
-        "96 % used, 0 waiting",
-        "96 % used, 0 waiting",
-    ]
-
-
-def test_the_first_second_of_load_and_its_end_are_shown_at_once():
-    idle = Evidence(active=False)
-    assert shown(idle, FREE, idle, FULL) == [IDLE, ROOM, IDLE, "KV cache"]
-
-
-def test_folding_in_two_parts_is_folding_at_once():
-    seconds = [FREE, FULL, FULL, FULL, FREE, FREE, FREE, QUEUE, QUEUE, QUEUE]
-    for cut in range(len(seconds)):
-        head = hysteresis_over(seconds[:cut])
-        assert head + hysteresis_over(seconds[cut:], head[-1] if head else Hysteresis()) == hysteresis_over(
-            seconds
-        )
-
-
-def test_changes_are_where_the_name_changes():
-    found = [Bottleneck(name, str(i)) for i, name in enumerate("aabbba")]
-    assert changes(found) == [0, 2, 5]
-    assert changes([]) == []
 
 
 def test_the_page_about_limits_lists_every_rule_in_order():

@@ -44,6 +44,7 @@ def frame(
     manifest: Manifest | None = None,
     live: bool = False,
     killed: bool = False,
+    start_ns: int | None = None,
 ) -> Frame:
     return build(
         timeline,
@@ -54,6 +55,7 @@ def frame(
         live=live,
         killed=killed,
         session="made",
+        start_ns=start_ns,
     )
 
 
@@ -266,6 +268,36 @@ def test_gpu_figures_are_the_newest_and_a_lost_gpu_grows_stale_and_leaves_a_gap(
     (gpu,) = frame(timeline, 6 * SECOND, window_ns=4 * SECOND, slots=4).gpus
     assert (gpu.age_s, gpu.stale, gpu.util_pct) == (4.0, True, 80.0)
     assert np.isnan(gpu.util).all()
+
+
+def test_columns_to_come_are_gaps_and_the_others_what_they_are_without_them(make_run: MakeRun) -> None:
+    run = make_run(workers=2)
+    samples = [
+        GpuSamples(t_ns=i * SECOND // 3, took_ns=1, source="d", gpus=[GpuSample("g", power_w=100.0 * i)])
+        for i in range(40)
+    ]
+    timeline = folded([*run.timeline_records, *samples])
+    for at_ns in (2 * SECOND, 7_300_000_000, timeline.known_ns):
+        raw = frame(timeline, at_ns, window_ns=6 * SECOND, slots=12)
+        moved = frame(
+            timeline, at_ns, window_ns=6 * SECOND, slots=12, start_ns=raw.start_ns + 3 * raw.slot_ns
+        )
+        assert (moved.start_ns, moved.slot_ns, moved.slots) == (
+            raw.start_ns + 3 * raw.slot_ns,
+            raw.slot_ns,
+            12,
+        )
+        pairs = [
+            (raw.achieved, moved.achieved),
+            (raw.in_flight_series, moved.in_flight_series),
+            (raw.ttft.p95, moved.ttft.p95),
+            (raw.gpus[0].power, moved.gpus[0].power),
+        ]
+        for before, after in pairs:
+            np.testing.assert_array_equal(after, np.concatenate([before[3:], np.full(3, np.nan)]))
+        slots = {mark.t_ns: mark.slot for mark in moved.marks}
+        for mark in raw.marks:
+            assert slots[mark.t_ns] == (None if mark.slot is None or mark.slot < 3 else mark.slot - 3)
 
 
 def test_columns_between_two_samples_show_the_one_before() -> None:

@@ -12,7 +12,7 @@ from loadgen.records import TICK_NS, Tick, WorkerNote
 from loadgen.sketch import BUCKETS, bucket
 from sessions.store.parse import TEN_YEARS_NS
 from sessions.store.records import End, LoadChange, Mark, Note, State
-from sessions.timeline.columns import quantiles_ns
+from sessions.timeline.sketches import quantiles_ns
 from sessions.timeline.timeline import METRICS, Timeline
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, SourceNote
 
@@ -203,7 +203,7 @@ def test_the_server_is_unreachable_until_every_worker_that_lost_it_has_it_again(
             said(40, 0, "backing_off"),
         ]
     )
-    since = [timeline.unreachable_since(t_ns) for t_ns in (9, 10, 12, 20, 29, 30, 40)]
+    since = [timeline.reach.unreachable_since(t_ns) for t_ns in (9, 10, 12, 20, 29, 30, 40)]
     assert since == [None, 10, 10, 12, 12, None, 40]
 
 
