@@ -127,13 +127,14 @@ class FakeView:
             stale=False,
         )
 
-    def frame(self, at_ns: int, window_ns: int, slots: int) -> Frame:
+    def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         self.frames += 1
         slot_ns = window_ns // slots
-        start_ns = -(-at_ns // slot_ns) * slot_ns - slots * slot_ns
+        if start_ns is None:
+            start_ns = -(-at_ns // slot_ns) * slot_ns - slots * slot_ns
         t = (start_ns + (np.arange(slots) + 0.5) * slot_ns) / S
         at_s = at_ns / S
-        unseen = (t > at_s + slot_ns / S) | (t < START_NS / S) | self.nothing
+        unseen = (t - slot_ns / S / 2 >= at_s) | (t < START_NS / S) | self.nothing
 
         def shown(values: np.ndarray) -> np.ndarray:
             return np.where(unseen, np.nan, values)

@@ -31,8 +31,9 @@ class SessionSource(Protocol):
     def poll(self) -> bool:
         """Reads what is new; True when a frame of the same instant could look different."""
 
-    def frame(self, at_ns: int, window_ns: int, slots: int) -> Frame:
-        """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, ending there."""
+    def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
+        """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
+        begins at `start_ns`; where that is None, the last holds `at_ns`."""
 
 
 class RunControl(Protocol):

@@ -35,10 +35,12 @@ def moved(action: str, playhead: Playhead, source: SessionSource) -> Playhead | 
     elif action in ("to_start", "to_end"):
         to_ns = first_ns if action == "to_start" else last_ns
     else:
-        marks = source.frame(last_ns, TICK_NS, 1).marks
-        times = sorted(mark.t_ns for mark in marks if mark.kind in _STOPS)
+        newest = source.frame(last_ns, TICK_NS, 1)
+        times = sorted(mark.t_ns for mark in newest.marks if mark.kind in _STOPS)
         forward = action == "next_mark"
         found_ns = (next_mark_ns if forward else previous_mark_ns)(times, playhead.at_ns)
+        if found_ns is None and newest.limits_pending:
+            return "the run is still searched for its limits: once more in a moment"
         if found_ns is None:
             return f"no mark {'after' if forward else 'before'} this one"
         to_ns = found_ns

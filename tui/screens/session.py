@@ -22,7 +22,7 @@ from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource, read_ahead
 from tui.controls.time_window import WINDOWS_S, column_ns, window_label
 from tui.draw.layout import columns_for, slices_for
-from tui.draw.paged_axis import PAGE, paged
+from tui.draw.paged_axis import PAGE, first_column_ns
 from tui.draw.rows import sliced
 from tui.draw.theme import Theme
 from tui.plots.scale import Scale
@@ -109,7 +109,8 @@ class SessionScreen(Screen[None]):
             state = replace(state, notice="", notice_bad=False)
         self._state = state
         drawn = (self.size, self._ack, replace(state, playhead=replace(playhead, moved_s=None)))
-        if news or drawn != self._drawn:
+        pending = self._frame is not None and self._frame.limits_pending
+        if news or pending or drawn != self._drawn:
             self._draw()
             self._drawn = drawn
 
@@ -132,7 +133,9 @@ class SessionScreen(Screen[None]):
         plot = columns_for(width).plot
         # Of a window that spans the run, the columns stay where they are wherever the playhead is.
         slot_ns = column_ns(state.window_s, source.last_ns - source.first_ns, plot)
-        frame = paged(source.frame(state.playhead.at_ns, slot_ns * plot, plot))
+        at_ns = state.playhead.at_ns
+        start_ns = first_column_ns(at_ns, source.first_ns, slot_ns, plot)
+        frame = source.frame(at_ns, slot_ns * plot, plot, start_ns)
         if state.playhead.following:
             frame = load_keys.acknowledged(frame, self._ack)
         self._frame = frame

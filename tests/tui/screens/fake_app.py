@@ -45,7 +45,7 @@ def main() -> None:
         control.refuse = EVIL
     if secret := os.environ.get("TTFTOP_FAKE_CRASH"):
 
-        def fail(at_ns: int, window_ns: int, slots: int) -> None:
+        def fail(at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> None:
             key = secret  # noqa: F841 - a local variable, as a crash report must not show
             raise RuntimeError("made to fail")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from sessions.frame.schema import Frame
 from sessions.run.commands import (
     AbortRun,
     AddMark,
@@ -562,6 +563,32 @@ def test_a_live_run_that_ends_is_shown_as_ended_and_then_just_quits():
         await room.press("q")
 
     assert on_screen(body) == "quit"
+
+
+def test_a_run_whose_limits_are_still_searched_for_is_drawn_until_they_are_known():
+    async def body(room: Room) -> None:
+        frame, known_after = room.view.frame, room.view.frames + 4
+
+        def searched(*asked: int) -> Frame:
+            return replace(frame(*asked), limits_pending=room.view.frames < known_after)
+
+        room.view.frame = searched  # type: ignore[method-assign,assignment]
+        await room.press("l")
+        for _ in range(9):
+            room.live.tick(10.0)
+        assert room.view.frames == known_after
+
+    on_screen(body, replay=True)
+
+
+def test_where_the_next_mark_may_not_be_known_yet_the_screen_says_so():
+    async def body(room: Room) -> None:
+        frame = room.view.frame
+        room.view.frame = lambda *a: replace(frame(*a), limits_pending=True, marks=())  # type: ignore[method-assign]
+        await room.press("n")
+        assert "the run is still searched for its limits" in room.rows[-1]
+
+    on_screen(body, replay=True)
 
 
 def test_nothing_new_is_nothing_drawn():

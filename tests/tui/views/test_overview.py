@@ -16,7 +16,7 @@ from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import column_ns
 from tui.draw import layout
-from tui.draw.paged_axis import PAGE, paged
+from tui.draw.paged_axis import PAGE, first_column_ns
 from tui.draw.rows import width_of
 from tui.draw.text import safe
 from tui.draw.theme import ROLES, Theme
@@ -29,7 +29,12 @@ SIZES = [(60, 16), (80, 24), (100, 30), (120, 40), (200, 60), (61, 17), (300, 20
 def frame_of(view: FakeView, width: int, at_ns: int | None = None) -> Frame:
     plot = layout.columns_for(width).plot
     slot_ns = column_ns(60.0, view.last_ns, plot)
-    return paged(view.frame(view.last_ns if at_ns is None else at_ns, slot_ns * plot, plot))
+    return paged(view, view.last_ns if at_ns is None else at_ns, slot_ns, plot)
+
+
+def paged(view: FakeView, at_ns: int, slot_ns: int, plot: int) -> Frame:
+    """As the session screen asks for it."""
+    return view.frame(at_ns, slot_ns * plot, plot, first_column_ns(at_ns, view.first_ns, slot_ns, plot))
 
 
 def screen(view: FakeView, size=(80, 24), *, frame: Frame | None = None, **more) -> list[str]:
@@ -415,14 +420,16 @@ def test_the_window_moves_on_by_whole_pages_and_keeps_every_value():
     plot = layout.columns_for(80).plot
     starts = set()
     for tenth in range(200):
-        raw = view.frame(70 * S + tenth * S // 10, 1500_000_000 * plot, plot)
-        moved = paged(raw)
+        at_ns = 70 * S + tenth * S // 10
+        raw = view.frame(at_ns, 1500_000_000 * plot, plot)
+        moved = paged(view, at_ns, 1500_000_000, plot)
         starts.add(moved.start_ns)
         assert moved.start_ns % (PAGE * 1500_000_000) == 0
         shift = (moved.start_ns - raw.start_ns) // raw.slot_ns
         assert 0 <= shift < PAGE
         kept = slice(0, plot - shift)
         assert moved.offered[kept].tobytes() == raw.offered[shift:].tobytes()
+        assert np.isnan(moved.offered[plot - shift :]).all()
     assert len(starts) in (4, 5)  # 20 s of pages of 6 s
 
 
@@ -432,8 +439,7 @@ def test_a_run_shorter_than_the_window_begins_at_the_left_and_stands_still():
     starts, columns = set(), []
     for tenth in range(0, 300, 5):
         view = ramped(at(10))
-        raw = view.frame(5 * S + tenth * S // 10, slot_ns * plot, plot)
-        moved = paged(raw)
+        moved = paged(view, 5 * S + tenth * S // 10, slot_ns, plot)
         starts.add(moved.start_ns)
         known = np.flatnonzero(np.isfinite(moved.offered))
         assert known[0] <= 1
