@@ -1,13 +1,33 @@
-"""What several rooms' tests share: a simulator in a process of its own."""
+"""What all tests share: how many run at a time, how many examples a property is tried on, and a simulator."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=100, deadline=None)
+settings.register_profile("thorough", max_examples=5000, deadline=None)
+settings.load_profile("quick")
+"""`scripts/test --hypothesis-profile thorough` looks longer for what breaks a property."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes a core, since half of the time a test waits; none where a few tests are asked for by name."""
+    if config.option.keyword or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    return min(2 * len(os.sched_getaffinity(0)), 12) if hasattr(os, "sched_getaffinity") else 4
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a slow test go first: at the end no process is left alone with one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

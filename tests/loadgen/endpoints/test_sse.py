@@ -6,7 +6,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.endpoints.sse import Event, SseLimitError, SseParser
@@ -118,7 +118,6 @@ _FRAGMENTS = [
 _FRAGMENTS += [b'{"a":1}', b"[DONE]", b"\xef\xbb\xbf", b"\xe2\x82\xac", b"\0", b"x"]
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(_FRAGMENTS), max_size=25).map(b"".join), st.data())
 def test_any_stream_split_anywhere_gives_the_same_events(stream: bytes, data: st.DataObject) -> None:
     places = data.draw(st.lists(st.integers(0, len(stream)), max_size=8))

@@ -101,7 +101,7 @@ def attack(*events: bytes) -> bytes:
     return b"".join(b"data: " + event + b"\n\n" for event in events)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(streams(), st.sampled_from(["completions", "chat"]))
 @example(attack(b'{"a":"x}', b'{y",' + VLLM[1:], VLLM + b" " + VLLM, VLLM), "completions")
 @example(b"data: " + VLLM, "completions")
@@ -143,7 +143,7 @@ def flown(endpoint: Endpoint, reads: list[bytes], counted_token_event: bool) -> 
     return request.record, gained(counters)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     streams(),
     st.lists(st.integers(0, 3000), max_size=4),

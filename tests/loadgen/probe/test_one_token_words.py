@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.probe.one_token_words import CANDIDATES, ENOUGH, OneTokenWords, find_words
@@ -41,7 +41,6 @@ def test_the_candidates_are_all_different_and_plain() -> None:
     assert all(word.isascii() and word.isalpha() for word in CANDIDATES)
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(CANDIDATES), st.integers(2, 5)),
     st.integers(0, 50),

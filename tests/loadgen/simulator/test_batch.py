@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.simulator.batch import Batch, Costs, Limits, Sequence, Step, TooLong
@@ -193,7 +193,6 @@ arrivals = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(arrivals, st.integers(1, 6), st.integers(1, 80), st.integers(1, 8), st.integers(0, 20))
 def test_whatever_comes_every_request_ends_once_with_its_tokens_and_no_block_is_lost(
     requests: list[tuple[int, int, int, bool]], max_sequences: int, budget: int, block_tokens: int, spare: int

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.draw import numbers
@@ -206,7 +206,6 @@ anything = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
 @given(anything, anything, st.integers(0, 20), st.integers(0, 6), st.booleans(), st.booleans())
 def test_no_values_and_no_size_make_a_chart_fail(first, second, width, height, log, ascii_only):
     a, b = np.array(first, dtype=float), np.array(second, dtype=float)
