@@ -1,18 +1,25 @@
-"""The command as a person runs it: a process with its own HOME and no terminal."""
+"""The command as a person runs it: with its own HOME and no terminal."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+from tui.cli import main
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 ROOT = Path(__file__).parents[2]
+NOT_OURS = ("TTFTOP_API_KEY", "OPENAI_API_KEY", "XDG_DATA_HOME", "NO_COLOR", "COLUMNS")
+"""What the environment of the tests must not say to the command."""
 
 
 @pytest.fixture
@@ -27,8 +34,7 @@ def ttftop(home: Path) -> Command:
     """Runs `ttftop ARGUMENTS` to its end; `stdin` is no terminal, and neither is anything else."""
 
     def run(*arguments: str, timeout_s: float = 60.0, **more: str) -> subprocess.CompletedProcess[str]:
-        keys = ("TTFTOP_API_KEY", "OPENAI_API_KEY", "XDG_DATA_HOME", "NO_COLOR", "COLUMNS")
-        environment = {name: value for name, value in os.environ.items() if name not in keys}
+        environment = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
         return subprocess.run(
             [sys.executable, "-m", "tui.cli", *arguments],
             cwd=ROOT,
@@ -39,5 +45,42 @@ def ttftop(home: Path) -> Command:
             timeout=timeout_s,
             check=False,
         )
+
+    return run
+
+
+class NoSupervisor:
+    """In the place of the supervisor that is started before it is known whether a run will be."""
+
+    def __enter__(self) -> NoSupervisor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def take(self) -> NoReturn:
+        raise AssertionError("a run is started")
+
+
+@pytest.fixture
+def typed(home: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """As `ttftop`, in this process: for what is refused before a run, or only read. No run can be started."""
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+        with monkeypatch.context() as here, open(os.devnull) as nothing:
+            for name in NOT_OURS:
+                here.delenv(name, raising=False)
+            for name, value in {"HOME": str(home), **more}.items():
+                here.setenv(name, value)
+            here.setattr("sessions.run.prestart.PrestartedSupervisor", NoSupervisor)
+            here.setattr("sys.stdin", nothing)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(arguments)
+        texts = []
+        for stream in (out, err):
+            stream.seek(0)
+            texts.append(stream.read())
+        return subprocess.CompletedProcess(arguments, code, *texts)
 
     return run

@@ -102,16 +102,22 @@ def assert_one_line(stderr: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("line", "expected"), WRONG, ids=[line for line, _ in WRONG])
-def test_a_mistake_is_one_line_and_exit_code_2(ttftop: Command, line: str, expected: str) -> None:
-    done = ttftop(*line.split(" "))
+def test_a_mistake_is_one_line_and_exit_code_2(typed: Command, line: str, expected: str) -> None:
+    done = typed(*line.split(" "))
     assert_one_line(done.stderr, expected)
     assert (done.returncode, done.stdout) == (2, "")
     assert "CANARY" not in done.stderr
     assert "secret@" not in done.stderr
 
 
-def test_an_address_with_a_space_is_refused(ttftop: Command) -> None:
-    done = ttftop("http://node 7")
+def test_a_mistake_ends_the_process_as_it_ends_the_call(ttftop: Command) -> None:
+    done = ttftop("run", URL, "--rate", "-1")
+    assert_one_line(done.stderr, "--rate: got '-1', need a number above 0")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_an_address_with_a_space_is_refused(typed: Command) -> None:
+    done = typed("http://node 7")
     assert_one_line(done.stderr, "the URL has a space in it")
     assert done.returncode == 2
 
@@ -132,45 +138,45 @@ def test_a_closed_port_is_exit_code_3_and_leaves_no_session(ttftop: Command, hom
 
 
 @pytest.mark.parametrize("text", ["", "not = [toml", 'format = "something-else"\nversion = "1.0"\n'])
-def test_a_foreign_or_broken_session_is_named(ttftop: Command, home: Path, text: str) -> None:
+def test_a_foreign_or_broken_session_is_named(typed: Command, home: Path, text: str) -> None:
     directory = home / "20260101-000000-odd"
     directory.mkdir()
     (directory / "session.toml").write_text(text, encoding="utf-8")
     for command in ("summary", "replay", "attach"):
-        done = ttftop(command, str(directory))
+        done = typed(command, str(directory))
         assert_one_line(done.stderr, str(directory))
         assert done.returncode == 2
 
 
-def test_a_key_file_that_holds_no_key_does_not_show_it(ttftop: Command, home: Path) -> None:
+def test_a_key_file_that_holds_no_key_does_not_show_it(typed: Command, home: Path) -> None:
     path = home / "key"
     path.write_text("sk-CANARY with a space\nand a second line", encoding="utf-8")
-    done = ttftop(URL, "--api-key-file", str(path))
+    done = typed(URL, "--api-key-file", str(path))
     assert_one_line(done.stderr, "--api-key-file")
     assert "CANARY" not in done.stderr + done.stdout
     assert done.returncode == 2
 
 
-def test_a_key_given_in_place_of_its_file_is_not_shown(ttftop: Command) -> None:
-    done = ttftop(URL, "--api-key-file", "sk-CANARY-abc123XYZ")
+def test_a_key_given_in_place_of_its_file_is_not_shown(typed: Command) -> None:
+    done = typed(URL, "--api-key-file", "sk-CANARY-abc123XYZ")
     assert_one_line(done.stderr, "--api-key-file ***: cannot read it: No such file or directory")
     assert "CANARY" not in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--name", "--model", "--ca", "--sessions-dir"])
 def test_bytes_that_are_not_utf_8_are_refused_before_a_session_is_made(
-    ttftop: Command, home: Path, option: str
+    typed: Command, home: Path, option: str
 ) -> None:
-    done = ttftop(URL, "--headless", option, os.fsdecode(b"n\xff"))
+    done = typed(URL, "--headless", option, os.fsdecode(b"n\xff"))
     assert_one_line(done.stderr, "n\\udcff: need arguments in UTF-8")
     assert done.returncode == 2
     assert list(home.rglob("session.toml")) == []
 
 
-def test_a_home_that_is_not_utf_8_is_refused_in_words(ttftop: Command, tmp_path: Path) -> None:
+def test_a_home_that_is_not_utf_8_is_refused_in_words(typed: Command, tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/h\xff"))
     odd.mkdir()
-    done = ttftop(URL, "--headless", XDG_DATA_HOME=str(odd))
+    done = typed(URL, "--headless", XDG_DATA_HOME=str(odd))
     assert_one_line(done.stderr, "need a path in UTF-8")
     assert done.returncode == 2
 
@@ -179,14 +185,14 @@ def test_a_home_that_is_not_utf_8_is_refused_in_words(ttftop: Command, tmp_path:
     ("option", "words"),
     [("--requests", "from 1 to 999999999999"), ("--seed", "from 0 to 9223372036854775807")],
 )
-def test_a_number_that_is_too_large_is_told_the_largest(ttftop: Command, option: str, words: str) -> None:
-    done = ttftop(URL, option, "9" * 20)
+def test_a_number_that_is_too_large_is_told_the_largest(typed: Command, option: str, words: str) -> None:
+    done = typed(URL, option, "9" * 20)
     assert_one_line(done.stderr, words)
 
 
-def test_what_was_typed_cannot_command_the_terminal(ttftop: Command) -> None:
+def test_what_was_typed_cannot_command_the_terminal(typed: Command) -> None:
     for arguments in (["\x1b]0;owned\x07"], ["http://x", "--rate", "\x1b[2J"], ["summary", "\x1b[31m"]):
-        done = ttftop(*arguments)
+        done = typed(*arguments)
         assert "\x1b" not in done.stderr
         assert "\x07" not in done.stderr
         assert done.returncode == 2

@@ -27,8 +27,8 @@ from tests.cli.conftest import ROOT, Command
         (("http://localhost:8000",), "one argument too many"),
     ],
 )
-def test_wrong_options_are_one_line(ttftop: Command, arguments: tuple[str, ...], words: str) -> None:
-    done = ttftop("calibrate", *arguments)
+def test_wrong_options_are_one_line(typed: Command, arguments: tuple[str, ...], words: str) -> None:
+    done = typed("calibrate", *arguments)
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
@@ -70,13 +70,13 @@ def test_doctor_says_when_there_is_no_calibration(ttftop: Command, home: Path) -
 
 
 def test_a_run_says_how_far_below_the_calibrated_load_it_was(
-    ttftop: Command, home: Path, simulator_url: str
+    ttftop: Command, typed: Command, home: Path, simulator_url: str
 ) -> None:
     kept = Calibration(calibrated.this_machine(), "2026-11-21T10:00:00+00:00", 5_000.0, "cpu")
     calibrated.save(kept, home / "ttftop" / calibrated.FILE)
     run = ("run", simulator_url, "--headless", "--requests", "60", "--rate", "30", "--output-tokens", "8")
     assert ttftop(*run, XDG_STATE_HOME=str(home)).returncode in (0, 1)
-    client = json.loads(ttftop("summary", "--json").stdout)["client"]
+    client = json.loads(typed("summary", "--json").stdout)["client"]
     assert client["calibrated_events_per_s"] == 5000.0
     assert client["headroom"] == pytest.approx(1 - client["peak_events_per_s"] / 5000.0)
     assert 0.9 < client["headroom"] < 1.0

@@ -32,7 +32,7 @@ LATENCIES = (
 
 @pytest.mark.slow
 def test_a_run_prints_progress_then_what_it_says_and_where_it_is(
-    ttftop: Command, simulator_url: str, home: Path
+    ttftop: Command, typed: Command, simulator_url: str
 ) -> None:
     done = ttftop(simulator_url, "--rate", "20", "--duration", "3s", "--name", "first", *LIGHT)
     assert done.returncode == 0, done.stderr
@@ -48,7 +48,7 @@ def test_a_run_prints_progress_then_what_it_says_and_where_it_is(
     assert session is not None
     assert (Path(session[2]) / session[1] / "session.toml").is_file()
 
-    summary = json.loads(ttftop("summary", "first", "--json").stdout)
+    summary = json.loads(typed("summary", "first", "--json").stdout)
     requests = summary["requests"]
     assert requests["due"] == requests["sent"] == requests["succeeded"] > 30
     assert requests["failed"] == requests["not_sent"] == 0
@@ -61,9 +61,9 @@ def test_a_run_prints_progress_then_what_it_says_and_where_it_is(
     assert {"request_rps", "output_tps", "total_tps"} <= set(summary["throughput"])
     assert summary["gpus"][0]["power_w"]["max"] > 0
 
-    rows = json.loads(ttftop("sessions", "--json").stdout)
+    rows = json.loads(typed("sessions", "--json").stdout)
     assert [(row["id"], row["state"], row["valid"]) for row in rows] == [(session[1], "ended", True)]
-    assert session[1] in ttftop("sessions").stdout
+    assert session[1] in typed("sessions").stdout
 
     charts = ttftop("summary", "first", "--charts").stdout
     assert "TTFT from due, ms, over time" in charts

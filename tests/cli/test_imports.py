@@ -11,19 +11,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 REPORT = """
-import sys
+import shlex, sys
 from tui.cli import main
-code = main(sys.argv[1:])
-loaded = {name.split(".")[0] for name in sys.modules}
-sys.stderr.write("LOADED " + " ".join(sorted(loaded & {"textual", "rich", "plotext", "httpx", "uvicorn"})))
-raise SystemExit(code)
+for line in sys.argv[1:]:
+    main(shlex.split(line))
+    loaded = {name.split(".")[0] for name in sys.modules} & {"textual", "rich", "plotext", "httpx", "uvicorn"}
+    print("LOADED", *sorted(loaded), file=sys.stderr)
 """
 
 
-def loaded_by(*arguments: str, home: Path) -> set[str]:
-    """The heavy packages that `ttftop ARGUMENTS` loaded into its process."""
+def loaded_by(*lines: str, home: Path) -> list[set[str]]:
+    """The heavy packages that one process has loaded after each `ttftop LINE` of these, done one after another."""
     done = subprocess.run(
-        [sys.executable, "-c", REPORT, *arguments],
+        [sys.executable, "-c", REPORT, *lines],
         cwd=ROOT,
         env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
         stdin=subprocess.DEVNULL,
@@ -32,21 +32,30 @@ def loaded_by(*arguments: str, home: Path) -> set[str]:
         timeout=120,
         check=False,
     )
-    assert "LOADED" in done.stderr, done.stderr
-    return set(done.stderr.rpartition("LOADED")[2].split())
+    told = [line.split()[1:] for line in done.stderr.splitlines() if line.startswith("LOADED")]
+    assert len(told) == len(lines), done.stderr
+    return [set(names) for names in told]
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["--help", "run --help", "demo --help", "replay --help", "sessions", "summary nosuch", "frobnicate"],
-)
-def test_help_and_lists_load_nothing_heavy(tmp_path: Path, line: str) -> None:
-    assert loaded_by(*line.split(), home=tmp_path) == set()
+def test_help_and_lists_load_nothing_heavy(tmp_path: Path) -> None:
+    lines = [
+        "--help",
+        "run --help",
+        "demo --help",
+        "replay --help",
+        "sessions",
+        "summary nosuch",
+        "frobnicate",
+    ]
+    found = loaded_by(*lines, home=tmp_path)
+    assert {line: names for line, names in zip(lines, found, strict=True) if names} == {}
 
 
 @pytest.mark.slow
 def test_a_headless_run_and_its_summary_load_no_screen(tmp_path: Path, simulator_url: str) -> None:
-    run = ["run", simulator_url, "--headless", "--duration", "1s", "--rate", "20", "--output-tokens", "4"]
-    assert loaded_by(*run, home=tmp_path).isdisjoint({"textual", "plotext"})
-    assert loaded_by("summary", "--no-charts", home=tmp_path).isdisjoint({"textual", "plotext"})
-    assert loaded_by("summary", "--charts", home=tmp_path).isdisjoint({"textual"})
+    run = f"run {simulator_url} --headless --duration 1s --rate 20 --output-tokens 4"
+    of_run, of_summary, of_charts = loaded_by(run, "summary --no-charts", "summary --charts", home=tmp_path)
+    assert of_run.isdisjoint({"textual", "plotext"})
+    assert of_summary.isdisjoint({"textual", "plotext"})
+    assert "plotext" in of_charts
+    assert "textual" not in of_charts

@@ -45,18 +45,19 @@ def real_server() -> Iterator[str]:
 
 @pytest.mark.parametrize("endpoint", ["completions", "chat"])
 def test_a_run_on_a_real_server_is_valid_and_exact(
-    ttftop: Command, real_server: str, tmp_path: Path, endpoint: str
+    ttftop: Command, typed: Command, real_server: str, endpoint: str
 ) -> None:
     lengths = ["--input-tokens", "48", "--output-tokens", "16"]
     done = ttftop(real_server, "--rate", "8", "--duration", "4s", "--endpoint", endpoint, *lengths)
     assert done.returncode == 0, done.stdout + done.stderr
-    summary = json.loads(ttftop("summary", "last", "--json").stdout)
+    summary = json.loads(typed("summary", "last", "--json").stdout)
     requests, tokens = summary["requests"], summary["tokens"]
     assert requests["failed"] == 0
     assert requests["succeeded"] == requests["sent"] == requests["due"] > 10
     assert (tokens["output"], tokens["source"]) == (16 * requests["succeeded"], "usage")
     assert abs(tokens["input"] - 48 * requests["succeeded"]) <= 2 * requests["succeeded"]
     assert summary["simulated"] is False
+    # the mean: on a busy machine most tokens of so quick a model may come two at a time
     assert 0 < summary["itl_ms"]["mean"] <= summary["e2e_ms"]["mean"]
 
 

@@ -137,7 +137,7 @@ def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
 
 
 def test_a_detached_run_goes_on_and_attach_finds_it(
-    ttftop: Command, home: Path, terminals: list[Terminal], simulator_url: str
+    typed: Command, home: Path, terminals: list[Terminal], simulator_url: str
 ) -> None:
     first = Terminal(home, simulator_url, *LIGHT, "--telemetry", "none")
     terminals.append(first)
@@ -149,7 +149,7 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
     assert first.end() == 0
     assert b"the run goes on: ttftop attach " in first.seen
     assert b"it has no end: it stops 60 s after its last viewer has left" in first.seen
-    (row,) = json.loads(ttftop("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
+    (row,) = json.loads(typed("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
     assert row["state"] == "live"
 
     second = Terminal(home, "attach")
@@ -160,7 +160,7 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
     second.type("f")
     assert second.end() == 0
     assert b"the session is saved in " in second.seen
-    (row,) = json.loads(ttftop("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
+    (row,) = json.loads(typed("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
     assert (row["state"], row["end"]) == ("ended", "finished")
 
     third = Terminal(home, "replay")
