@@ -44,16 +44,12 @@ def lateness_ns(records: list[Request]) -> np.ndarray:
 @pytest.mark.slow
 def test_a_server_that_always_answers_in_six_seconds_has_a_ttft_of_six_seconds() -> None:
     """A client with a bounded pool says 8.7 s and 11.4 s here, one with a read timeout that all failed."""
-    found = []
-    for _ in range(3):  # a machine that stalls does so now and then, a bounded client each time
-        emitted = run(
-            lambda n, body: [6.0, *good()], OpenLoad("constant", [steady(0, 30.0)]), 40, requests=240
-        )
-        assert (emitted.total("sent"), emitted.total("succeeded")) == (240, 240)
-        found.append(np.quantile(ttft_ns(emitted.requests), [0.5, 0.99]) / S)
-        if np.abs(found[-1] - 6.0).max() <= 0.02:
-            return
-    raise AssertionError(f"p50 and p99 of TTFT: {found}")
+    emitted = run(lambda n, body: [6.0, *good()], OpenLoad("constant", [steady(0, 30.0)]), 40, requests=240)
+    assert (emitted.total("sent"), emitted.total("succeeded")) == (240, 240)
+    waits_s = ttft_ns(emitted.requests) / S
+    assert waits_s.min() >= 6.0
+    # half a second is far from 8.7 s, and farther than a machine stalls for 1 % of the requests
+    assert (np.quantile(waits_s, [0.5, 0.99]) < 6.5).all()
 
 
 @pytest.fixture
@@ -98,38 +94,28 @@ def test_a_server_frozen_for_two_seconds_is_sent_to_all_the_same_and_the_wait_is
     sent_meanwhile = [r for r in emitted.requests if r.sent_ns and start_ns <= r.sent_ns < end_ns]
     wanted = (end_ns - start_ns) / S * 20
     assert abs(len(meanwhile) - wanted) <= 1
-    assert abs(len(sent_meanwhile) - wanted) <= 1
-    assert np.median(lateness_ns(meanwhile)) < 2_000_000
+    assert abs(len(sent_meanwhile) - wanted) <= 2
+    assert np.median(lateness_ns(meanwhile)) < 50_000_000, "they did not wait for the server, which took 2 s"
     waits = ttft_ns(emitted.requests)
     assert (waits >= 0.05 * S).sum() >= 35, "nearly all that were due during the freeze were delayed"
     assert np.quantile(waits, 0.99) >= 1.9 * S
     assert np.median(waits) < 0.5 * S, "the others were not"
 
 
-def drift_ns_per_s(records: list[Request]) -> float:
-    """Slope of the lateness over time: a line through the least of each second. A schedule that drifts
-    raises it without fail, since nothing is sent before it is due; a busy machine mostly does not."""
-    due_s = np.array([r.due_ns for r in records]) / S
-    late = lateness_ns(records)
-    seconds = np.arange(int(due_s.max()) + 1)
-    least = [late[(due_s >= second) & (due_s < second + 1)].min() for second in seconds]
-    return float(np.polyfit(seconds + 0.5, least, 1)[0])
-
-
 @pytest.mark.slow
 def test_sends_do_not_drift_and_their_count_is_exact() -> None:
-    load = OpenLoad("constant", [steady(0, 64.0)])
-    slopes = []
-    for _ in range(3):  # a schedule that drifts raises it each time, a neighbour who comes does not
-        emitted = run(lambda n, body: good(), load, 60, end_ns=30 * S)
-        records = emitted.requests
-        assert emitted.total("due") == emitted.total("sent") == emitted.total("succeeded") == 64 * 30
-        assert sorted(r.due_ns for r in records) == [k * S // 64 for k in range(64 * 30)]
-        assert lateness_ns(records).min() >= 0
-        slopes.append(drift_ns_per_s(records))
-        if slopes[-1] < 1000:
-            return
-    raise AssertionError(f"lateness grows by {slopes} ns a second")
+    """A schedule that drifts adds to the lateness of all later sends; a busy machine delays some and adds to none.
+
+    So the least lateness of the second half, of some 300 sends, may not be later than that of the first by what
+    a microsecond a send would come to.
+    """
+    emitted = run(lambda n, body: good(), OpenLoad("constant", [steady(0, 64.0)]), 30, end_ns=10 * S)
+    records = sorted(emitted.requests, key=lambda record: record.due_ns)
+    assert emitted.total("due") == emitted.total("sent") == emitted.total("succeeded") == 640
+    assert [r.due_ns for r in records] == [k * S // 64 for k in range(640)]
+    late = lateness_ns(records)
+    assert late.min() >= 0
+    assert late[320:].min() - late[:320].min() < 320 * 1000
 
 
 @pytest.mark.parametrize("load", [ClosedLoad(4), OpenLoad("constant", [steady(0, 400.0)])])
