@@ -15,7 +15,7 @@ import pytest
 
 from sessions.calibration import result as calibrated
 from sessions.calibration.result import Calibration
-from tests.cli.conftest import ROOT, Command
+from tests.cli.conftest import Command, child
 
 
 @pytest.mark.parametrize(
@@ -96,16 +96,12 @@ def _as_nohup() -> None:
 @contextmanager
 def calibrating(home: Path, signals: Callable[[], None]) -> Iterator[subprocess.Popen[str]]:
     """A calibration whose first load is under way."""
-    running = subprocess.Popen(
+    with child(
         [sys.executable, "-m", "tui.cli", "calibrate", "--seconds", "5s"],
-        cwd=ROOT,
         env={**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home)},
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         preexec_fn=signals,
-    )
-    with running:
+    ) as running:
         assert running.stdout is not None
         assert "events/s" in running.stdout.readline()
         while not Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text(encoding="ascii"):

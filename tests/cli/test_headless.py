@@ -10,14 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.cli.conftest import Command
+from tests.cli.conftest import Command, child
 
-ROOT = Path(__file__).parents[2]
 LIGHT = ["--input-tokens", "16", "--output-tokens", "8", "--telemetry", "auto"]
 LATENCIES = (
     "ttft_from_due_ms",
@@ -90,14 +87,11 @@ def test_an_interrupted_run_is_saved_within_five_seconds(
     simulator_url: str, home: Path, number: signal.Signals
 ) -> None:
     command = [sys.executable, "-m", "tui.cli", simulator_url, "--rate", "10", "--duration", "10m", *LIGHT]
-    with subprocess.Popen(
+    with child(
         command,
-        cwd=ROOT,
         env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home)},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -121,9 +115,7 @@ def test_a_server_that_wants_a_key_is_exit_code_3_until_it_gets_it(ttftop: Comma
     key.write_text("sk-CANARY\n", encoding="utf-8")
     key.chmod(0o600)
     command = [sys.executable, "-m", "tui.cli", "simulate", "--port", "0", "--profile", "small"]
-    with subprocess.Popen(
-        [*command, "--api-key-file", str(key)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as server:
+    with child([*command, "--api-key-file", str(key)]) as server:
         assert server.stdout is not None
         found = re.search(r"http://\S+", server.stdout.readline())
         assert found is not None
@@ -133,7 +125,6 @@ def test_a_server_that_wants_a_key_is_exit_code_3_until_it_gets_it(ttftop: Comma
         assert re.fullmatch(r"ttftop: error: [^\n]*401[^\n]*\n", refused.stderr)
         by_file = ttftop(*run, "--api-key-file", str(key))
         by_variable = ttftop(*run, TTFTOP_API_KEY="sk-CANARY")
-        server.terminate()
     assert (by_file.returncode, by_variable.returncode) == (0, 0), by_file.stderr
     kept = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file() and path != key)
     assert b"CANARY" not in kept

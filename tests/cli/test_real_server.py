@@ -7,15 +7,10 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.cli.conftest import Command
-
-ROOT = Path(__file__).parents[2]
+from tests.cli.conftest import ROOT, Command, child
 
 pytestmark = [pytest.mark.real_server, pytest.mark.slow]
 
@@ -23,13 +18,8 @@ pytestmark = [pytest.mark.real_server, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def real_server() -> Iterator[str]:
     """URL of llama.cpp's server. The first use installs it."""
-    with subprocess.Popen(
-        [str(ROOT / "scripts" / "real-server"), "llamacpp"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-    ) as server:
+    command = [str(ROOT / "scripts" / "real-server"), "llamacpp"]
+    with child(command, stderr=subprocess.DEVNULL, errors="replace") as server:
         assert server.stdout is not None
         url = ""
         for line in server.stdout:
