@@ -113,6 +113,7 @@ def test_a_late_answer_is_a_record_of_its_own_unless_it_took_more_than_a_tick(nv
         if len(polls[-1].gpus) == 2 and polls[-1].gpus[1].util_pct is not None:
             break
         threading.Event().wait(0.01)
-    late = [record for record in polls if len(record.gpus) == 1]
-    assert [gpu.util_pct for record in late for gpu in record.gpus] == ([77] if kept else [])
+    # On a busy machine a later answer may come late as well, with 78.
+    late = [gpu.util_pct for record in polls if len(record.gpus) == 1 for gpu in record.gpus]
+    assert late.count(77) == (1 if kept else 0)
     source.close()
