@@ -14,6 +14,8 @@ import tomli
 
 from tui.report.text import render
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LIGHT = ["--input-tokens", "16", "--output-tokens", "4", "--rate", "10"]
 

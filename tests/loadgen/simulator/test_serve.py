@@ -16,6 +16,8 @@ import pytest
 
 from tests.loadgen.simulator.processes import Running, simulator, started
 
+pytestmark = pytest.mark.slow
+
 ENDLESS = {"prompt": "go on", "max_tokens": 8000, "ignore_eos": True}
 
 

@@ -33,6 +33,8 @@ from sessions.store.records import End, LoadChange, Note, State
 from sessions.summary.summarise import summarise
 from tests.sessions.conftest import Maker
 
+pytestmark = pytest.mark.slow
+
 CANARY = "sk-CANARY-7f3a9"
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 APP = str(Path(__file__).with_name("fake_app.py"))
 BUDGET_BYTES_PER_S = 16_384
 
