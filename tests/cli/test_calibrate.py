@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,25 +82,35 @@ def test_a_run_says_how_far_below_the_calibrated_load_it_was(
     assert 0.9 < client["headroom"] < 1.0
 
 
-def _default_signals() -> None:
-    """Whatever the tests run under (`nohup`, a job in the background) may ignore some."""
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.SIG_DFL)
-
-
-def _as_nohup() -> None:
-    _default_signals()
+SIGNALS = """
+import os, signal, sys
+for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(ending, signal.SIG_DFL)
+if sys.argv[1] == "nohup":
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Whatever the tests run under (`nohup`, a job in the background) may ignore some, and the command inherits that."""
 
 
 @contextmanager
-def calibrating(home: Path, signals: Callable[[], None]) -> Iterator[subprocess.Popen[str]]:
+def calibrating(home: Path, under: str = "") -> Iterator[subprocess.Popen[str]]:
     """A calibration whose first load is under way."""
     with child(
-        [sys.executable, "-m", "tui.cli", "calibrate", "--seconds", "5s"],
+        [
+            sys.executable,
+            "-SEc",
+            SIGNALS,
+            under,
+            sys.executable,
+            "-m",
+            "tui.cli",
+            "calibrate",
+            "--seconds",
+            "5s",
+        ],
         env={**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home)},
         stderr=subprocess.PIPE,
-        preexec_fn=signals,
     ) as running:
         assert running.stdout is not None
         assert "events/s" in running.stdout.readline()
@@ -114,7 +124,7 @@ def calibrating(home: Path, signals: Callable[[], None]) -> Iterator[subprocess.
 def test_a_calibration_that_is_interrupted_ends_with_130_and_keeps_nothing(
     home: Path, how: signal.Signals
 ) -> None:
-    with calibrating(home, _default_signals) as running:
+    with calibrating(home) as running:
         assert running.stderr is not None
         running.send_signal(how)
         assert running.wait(20) == 130
@@ -124,7 +134,7 @@ def test_a_calibration_that_is_interrupted_ends_with_130_and_keeps_nothing(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which signals are ignored")
 def test_a_calibration_under_nohup_ignores_a_hang_up(home: Path) -> None:
-    with calibrating(home, _as_nohup) as running:
+    with calibrating(home, "nohup") as running:
         status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")
         ignored = next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:"))
         running.terminate()

@@ -1,7 +1,8 @@
-"""A real pseudo-terminal for tests: a command in it, its screen read through pyte, keys typed into it."""
+"""Real pseudo-terminals for tests: a command in one, keys typed into it, its screen or its bytes read."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -9,13 +10,104 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyte
+
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Takes the terminal that is stdin for its own, then becomes the command. Python warns of forking (pty.fork, preexec_fn)
+where there are threads, as there are when tests run in parallel."""
+
+
+def on_a_terminal(
+    argv: Sequence[str], size: tuple[int, int], env: Mapping[str, str], cwd: Path | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
+    """The command on a pseudo-terminal of its own, of so many columns and rows; and the end that a person holds."""
+    ours, theirs = pty.openpty()
+    columns, rows = size
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-SEc", OWN_TERMINAL, *argv],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=cwd,
+        start_new_session=True,
+        env=env,
+    )
+    os.close(theirs)
+    return process, ours
+
+
+class RawTerminal:
+    """Every byte that a command writes; whoever reads decides how fast. `with RawTerminal(argv) as terminal`."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        size: tuple[int, int] = (80, 24),
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self.output = b""
+        given = {**os.environ, "TERM": "xterm-256color"} if env is None else env
+        self.process, self.fd = on_a_terminal(argv, size, given, cwd)
+
+    def __enter__(self) -> RawTerminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self.fd)
+        self.process.kill()
+        self.process.wait()
+
+    def read_for(self, seconds: float) -> bytes:
+        """What arrives in that time, or until nobody is left who could write."""
+        got, until = b"", time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if select.select([self.fd], [], [], min(left, 0.1))[0]:
+                try:
+                    data = os.read(self.fd, 65536)
+                except OSError:
+                    break
+                if not data:
+                    break
+                got += data
+        self.output += got
+        return got
+
+    def read_until(self, text: bytes, timeout_s: float = 40.0, start: int = 0) -> None:
+        """Reads until `text` stands in the output from `start` on; a failure shows the end of what came instead."""
+        until = time.monotonic() + timeout_s
+        while text not in self.output[start:]:
+            assert time.monotonic() < until, f"no {text!r} in {self.output[-2000:]!r}"
+            self.read_for(0.1)
+
+    def write(self, text: bytes) -> None:
+        os.write(self.fd, text)
+
+    def ended(self, timeout_s: float = 40.0, *, reading: bool = True) -> int:
+        """The exit code, negative for a signal."""
+        until = time.monotonic() + timeout_s
+        while self.process.poll() is None:
+            assert time.monotonic() < until, f"it did not end: {self.output[-2000:]!r}"
+            if reading:
+                self.read_for(0.1)
+            else:
+                time.sleep(0.05)
+        if reading:
+            self.read_for(0.2)
+        return self.process.returncode
 
 
 class Terminal:
@@ -29,18 +121,8 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.written = 0
         """Bytes the command has written so far."""
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.process = subprocess.Popen(
-            argv,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=cwd,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"},
-        )
-        os.close(slave)
+        env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+        self.process, self._master = on_a_terminal(argv, size, env, cwd)
         self._reading = threading.Event()
         self._reading.set()
         self._lock = threading.Lock()

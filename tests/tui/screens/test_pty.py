@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import sys
-import termios
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.tui.terminal import RawTerminal
 
 pytestmark = pytest.mark.slow
 
@@ -24,81 +19,11 @@ APP = str(Path(__file__).with_name("fake_app.py"))
 BUDGET_BYTES_PER_S = 16_384
 
 
-class Terminal:
-    """A child on a pseudo-terminal of its own; whoever reads decides how fast."""
-
-    def __init__(
-        self, *args: str, size: tuple[int, int] = (80, 24), env: dict[str, str] | None = None
-    ) -> None:
-        self.output = b""
-        self.status: int | None = None
-        pid, fd = pty.fork()
-        if pid == 0:
-            kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLORTERM")}
-            os.execve(
-                sys.executable,
-                [sys.executable, APP, *args],
-                kept | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | (env or {}),
-            )
-        self.pid, self.fd = pid, fd
-        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-
-    def read_for(self, seconds: float) -> bytes:
-        """What arrives in that time, or until the child is gone."""
-        got, until = b"", time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if select.select([self.fd], [], [], min(left, 0.1))[0]:
-                try:
-                    data = os.read(self.fd, 65536)
-                except OSError:
-                    break
-                if not data:
-                    break
-                got += data
-        self.output += got
-        return got
-
-    def read_until(self, text: bytes, timeout_s: float = 30.0, start: int = 0) -> None:
-        until = time.monotonic() + timeout_s
-        while text not in self.output[start:]:
-            assert time.monotonic() < until, f"no {text!r} in {self.output[-2000:]!r}"
-            self.read_for(0.1)
-
-    def write(self, text: bytes) -> None:
-        os.write(self.fd, text)
-
-    def ended(self, timeout_s: float = 15.0, *, reading: bool = True) -> int:
-        """The exit code, negative for a signal."""
-        until = time.monotonic() + timeout_s
-        while time.monotonic() < until:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.status = os.waitstatus_to_exitcode(status)
-                if reading:
-                    self.read_for(0.2)
-                return self.status
-            if reading:
-                self.read_for(0.1)
-            else:
-                time.sleep(0.05)
-        raise AssertionError("the app did not end")
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            os.close(self.fd)
-        if self.status is None:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-
-
-@contextlib.contextmanager
-def terminal(*args: str, **more) -> Iterator[Terminal]:
-    child = Terminal(*args, **more)
-    try:
-        yield child
-    finally:
-        child.close()
+def terminal(*args: str, size: tuple[int, int] = (80, 24), env: dict[str, str] | None = None) -> RawTerminal:
+    """The screen on a made-up run, on a terminal."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLORTERM")}
+    more = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
+    return RawTerminal([sys.executable, APP, *args], size, kept | more)
 
 
 # Each is an order, or a reordering, that the evil string of fake_app.py would give a terminal.
@@ -137,7 +62,7 @@ def test_no_order_hidden_in_foreign_text_reaches_the_terminal(args):
 def test_a_signal_leaves_the_terminal_as_it_was_and_the_run_alone(number):
     with terminal() as child:
         child.read_until(b"TTFT")
-        os.kill(child.pid, number)
+        os.kill(child.process.pid, number)
         assert child.ended() == 0
         assert b"\x1b[?1049l" in child.output
         assert b"\x1b[?25h" in child.output
@@ -153,11 +78,11 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_the_screen_anew():
         stopped = (0, 0)
         while stopped == (0, 0) and time.monotonic() < until:
             child.read_for(0.1)
-            stopped = os.waitpid(child.pid, os.WUNTRACED | os.WNOHANG)
-        assert stopped[0] == child.pid
+            stopped = os.waitpid(child.process.pid, os.WUNTRACED | os.WNOHANG)
+        assert stopped[0] == child.process.pid
         assert os.WIFSTOPPED(stopped[1])
         before = len(child.output)
-        os.kill(child.pid, signal.SIGCONT)
+        os.kill(child.process.pid, signal.SIGCONT)
         child.read_until(b"quit", start=before)
         again = child.output[before:]
         assert b"\x1b[?1049h" in again
@@ -170,20 +95,17 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_the_screen_anew():
 
 
 def test_a_terminal_that_is_gone_ends_the_screen():
-    child = Terminal()
-    try:
+    with terminal() as child:
         child.read_until(b"TTFT")
         os.close(child.fd)
         child.ended(reading=False)
-    finally:
-        child.close()
 
 
 def test_a_screen_that_nobody_reads_still_obeys_sigterm():
     with terminal("--from", "60", size=(120, 40)) as child:
         child.read_until(b"TTFT")
         time.sleep(4)  # long enough for the pseudo-terminal's buffer to be full
-        os.kill(child.pid, signal.SIGTERM)
+        os.kill(child.process.pid, signal.SIGTERM)
         child.ended(reading=False)
 
 
