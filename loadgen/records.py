@@ -109,6 +109,16 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
     """The same, packed: on disk only, in place of `gaps_us` (docs/format/session.md)."""
     chunk_tokens: list[int] = msgspec.field(default_factory=list)
     """Tokens in each token-bearing event; empty when each bore one, or when the server does not say."""
+    asked_input_tokens: int | None = None
+    """Tokens that its prompt should count; None in a session recorded before this was kept."""
+    asked_output_tokens: int | None = None
+    """Tokens that it asked for at the most; None in a session recorded before this was kept."""
+    conversation: int | None = None
+    """Number of the conversation that it belongs to; None: it stands alone."""
+    turn: int | None = None
+    """Its place in the conversation, from 0; None where there is no conversation."""
+    tags: tuple[str, ...] = ()
+    """What its workload tells requests apart by."""
     flags: list[str] = msgspec.field(default_factory=list)
     """Oddities that are no failure: `bad_utf8`, `bad_json`, `no_done`, `usage_mismatch`, ..."""
 

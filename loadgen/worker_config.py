@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-Shape = Literal["constant", "linear", "exp"]
-
-
-class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One piece of a rate curve. `end_ns` None means for ever, and needs shape `constant`."""
-
-    start_ns: int
-    end_ns: int | None
-    from_rps: float
-    to_rps: float
-    shape: Shape = "constant"
+from loadgen.arrivals.load import Load
+from loadgen.workload.spec import SyntheticWorkload
+from loadgen.workload.template import RequestTemplate
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,47 +23,6 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     """`host:port` to which the HTTP proxy at `host` is first asked for a tunnel (CONNECT)."""
 
 
-class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All of a request that is the same each time. `headers` may hold a key: never logged, never stored."""
-
-    path: str
-    headers: list[tuple[str, str]]
-    endpoint: Literal["completions", "chat"]
-    fields: dict[str, object]
-    """Body fields that are the same each time: model, stream, stream_options, ignore_eos, ..."""
-    max_tokens_field: str = "max_tokens"
-
-    def __repr__(self) -> str:
-        return f"RequestTemplate({self.path!r})"
-
-
-class PromptPlan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How to make a random prompt of exact length without a tokenizer (see `loadgen.workload.synthetic`)."""
-
-    form: Literal["ids", "text"]
-    tokens: int
-    vocab_low: int = 1000
-    vocab_high: int = 20000
-    """For `ids`: token ids are drawn from `[vocab_low, vocab_high)`."""
-    words: list[str] = msgspec.field(default_factory=list)
-    """For `text`: words that were each seen to add exactly one token."""
-    overhead_tokens: int = 0
-    """For `text`: tokens the template adds around the words."""
-
-
-class OpenLoad(msgspec.Struct, frozen=True, tag="open", omit_defaults=True):
-    """Arrivals that do not wait for the server."""
-
-    arrivals: Literal["constant", "poisson"]
-    curve: list[Segment]
-
-
-class ClosedLoad(msgspec.Struct, frozen=True, tag="closed", omit_defaults=True):
-    """A number of slots, each sending its next request when the last one ended."""
-
-    concurrency: int
-
-
 class Deadlines(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds a request may take; each a kind of failure of its own."""
 
@@ -84,7 +33,7 @@ class Deadlines(msgspec.Struct, frozen=True, omit_defaults=True):
     total_s: float = 600.0
 
 
-class WorkerConfig(msgspec.Struct, frozen=True, tag="plan", tag_field="cmd", omit_defaults=True):
+class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", omit_defaults=True):
     """Everything one worker needs. It must not matter to it which process or machine it runs on."""
 
     worker: int
@@ -93,9 +42,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, tag="plan", tag_field="cmd", omi
     """`time.monotonic_ns()` of the session's origin; all other times count from it."""
     address: Address
     template: RequestTemplate
-    prompt: PromptPlan
-    output_tokens: int
-    load: OpenLoad | ClosedLoad
+    workload: SyntheticWorkload
+    load: Load
     start_ns: int
     """Session time at which load begins."""
     end_ns: int | None = None
@@ -112,20 +60,19 @@ class WorkerConfig(msgspec.Struct, frozen=True, tag="plan", tag_field="cmd", omi
     """Probes saw one token a chunk, so a chunk gap may be shown live as ITL until usage says otherwise."""
 
 
-class SetCurve(msgspec.Struct, frozen=True, tag="curve", tag_field="cmd"):
-    """From `at_ns` on the offered rate follows `curve` (open loop)."""
+class SetLoad(msgspec.Struct, frozen=True, tag="load", tag_field="cmd", omit_defaults=True):
+    """From `at_ns` on the load is another: in size, or in kind.
+
+    Of the same kind, what was due stays due and the same arrivals go on. Of another kind, what is in flight
+    or waits in the backlog ends as it would have. Either way request indices go on.
+    """
 
     at_ns: int
-    curve: list[Segment]
+    """Session time, the same for every worker."""
+    load: Load
+    """Of an open load only what follows `at_ns`."""
     drop_backlog: bool = False
-    """Stop now: what is due and not sent counts as not sent."""
-
-
-class SetConcurrency(msgspec.Struct, frozen=True, tag="concurrency", tag_field="cmd"):
-    """From `at_ns` on this many slots, over all workers (closed loop). 0 sends nothing more."""
-
-    at_ns: int
-    concurrency: int
+    """What is due by `at_ns` and not sent counts as not sent."""
 
 
 class Finish(msgspec.Struct, frozen=True, tag="finish", tag_field="cmd"):
@@ -134,4 +81,4 @@ class Finish(msgspec.Struct, frozen=True, tag="finish", tag_field="cmd"):
     drain_s: float
 
 
-WorkerCommand = SetCurve | SetConcurrency | Finish
+WorkerCommand = SetLoad | Finish

@@ -22,6 +22,8 @@ class Endpoint:
     """Below the target's base path."""
     body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
     read: Callable[..., EventContent]
+    text: Callable[[bytes], str]
+    """The text by which one event makes the answer longer: asked only where the text is wanted."""
     token_event: DecodeLines[TokenEvent[Any]]
     """Decodes token events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.token_event`)."""
     counted_token_event: DecodeLines[CountedTokenEvent[Any]]
@@ -35,6 +37,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         completions.PATH,
         completions.body,
         completions.read,
+        completions.text,
         completions.TOKEN_EVENT,
         completions.COUNTED_TOKEN_EVENT,
         takes_ids=True,
@@ -43,6 +46,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         chat.PATH,
         chat.body,
         chat.read,
+        chat.text,
         chat.TOKEN_EVENT,
         chat.COUNTED_TOKEN_EVENT,
         takes_ids=False,

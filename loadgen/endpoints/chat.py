@@ -14,6 +14,7 @@ from loadgen.endpoints.event import (
     EventBuilder,
     EventContent,
     WireUsage,
+    answer_text,
     error_of,
     filled,
     is_done,
@@ -68,6 +69,10 @@ class _TokenChoice(msgspec.Struct, gc=False):
     finish_reason: None = None
     token_ids: None = None
 
+    @property
+    def text(self) -> str:
+        return self.delta.content
+
 
 class _CountedChoice(msgspec.Struct, gc=False):
     delta: _TokenDelta
@@ -76,8 +81,8 @@ class _CountedChoice(msgspec.Struct, gc=False):
     token_ids: tuple[int] | None = None
 
     @property
-    def bears_text(self) -> bool:
-        return True
+    def text(self) -> str:
+        return self.delta.content
 
 
 TOKEN_EVENT = msgspec.json.Decoder(TokenEvent[_TokenChoice]).decode_lines
@@ -142,6 +147,16 @@ def read(data: bytes, name: bytes | None = None) -> EventContent:
     if choices is None or chunk.error:
         error = error_of(loads(data) or {})
     return builder.reading(usage_of(chunk.usage), error)
+
+
+def text(data: bytes) -> str:
+    """The text by which one event makes the answer longer. Never raises."""
+    return answer_text(data, _text_of)
+
+
+def _text_of(choice: dict[str, Any]) -> object:
+    delta = choice.get("delta")
+    return delta.get("content") if isinstance(delta, dict) else None
 
 
 def _calls(delta: _Delta) -> bool:

@@ -14,6 +14,7 @@ from loadgen.endpoints.event import (
     EventBuilder,
     EventContent,
     WireUsage,
+    answer_text,
     error_of,
     filled,
     is_done,
@@ -52,10 +53,6 @@ class _CountedChoice(msgspec.Struct, gc=False):
     index: Literal[0] = 0
     finish_reason: None = None
     token_ids: tuple[int] | None = None
-
-    @property
-    def bears_text(self) -> bool:
-        return bool(self.text)
 
 
 TOKEN_EVENT = msgspec.json.Decoder(TokenEvent[_TokenChoice]).decode_lines
@@ -103,6 +100,15 @@ def read(data: bytes, name: bytes | None = None) -> EventContent:
     return builder.reading(usage_of(chunk.usage), error)
 
 
+def text(data: bytes) -> str:
+    """The text by which one event makes the answer longer. Never raises."""
+    return answer_text(data, _text_of)
+
+
+def _text_of(choice: dict[str, Any]) -> object:
+    return choice.get("text")
+
+
 def _bear(choice: dict[str, Any], builder: EventBuilder) -> None:
-    if filled(choice.get("text")):
+    if filled(_text_of(choice)):
         builder.answer = True

@@ -229,6 +229,26 @@ def _usage(wire: object) -> tuple[Usage | None, bool]:
     return Usage(*counts), sound
 
 
+def answer_text(data: bytes, text_of: Callable[[dict[str, Any]], object]) -> str:
+    """The text by which one event makes the answer longer; empty where it does not. Never raises.
+
+    `text_of` gives the field of a choice that holds it: a string, or parts of which some have one (Mistral).
+    """
+    chunk = loads(data)
+    choices = chunk.get("choices") if isinstance(chunk, dict) else None
+    return "".join(
+        _text(text_of(choice))
+        for choice in (choices if isinstance(choices, list) else ())
+        if isinstance(choice, dict) and not choice.get("index")
+    )
+
+
+def _text(value: object) -> str:
+    parts = value if isinstance(value, list) else [value]
+    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
 def filled(value: object) -> bool:
     """Whether a text field bears anything: a non-empty string, or parts of which one does (Mistral)."""
     if isinstance(value, str):

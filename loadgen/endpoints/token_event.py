@@ -37,7 +37,7 @@ class CountedChoice(Protocol):
     token_ids: tuple[int] | None
 
     @property
-    def bears_text(self) -> bool: ...
+    def text(self) -> str | None: ...
 
 
 C = TypeVar("C", bound=CountedChoice)
@@ -51,12 +51,12 @@ class CountedTokenEvent(msgspec.Struct, Generic[C], gc=False):
     error: None = None
 
 
-def reading_of(event: CountedTokenEvent[C]) -> EventContent:
+def content_of(event: CountedTokenEvent[C]) -> EventContent:
     """What the endpoint's `read` says of it."""
     choice = event.choices.choice
     tokens = None if choice.token_ids is None else 1
     return EventContent(
-        bears_token=choice.bears_text or tokens is not None, tokens=tokens, usage=usage_of(event.usage)
+        bears_token=bool(choice.text) or tokens is not None, tokens=tokens, usage=usage_of(event.usage)
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from loadgen.worker_config import PromptPlan
+from loadgen.workload.spec import PromptPlan
 
 WISHED = ("ignore_eos", "min_tokens", "return_token_ids", "continuous_usage_stats", "stream_options")
 """Fields that are wished for and not needed; refused ones are dropped."""

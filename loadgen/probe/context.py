@@ -10,7 +10,7 @@ from loadgen.probe.attempts import Attempt
 from loadgen.probe.client import Client
 from loadgen.probe.models import Models
 from loadgen.probe.stream import Streamed
-from loadgen.worker_config import PromptPlan
+from loadgen.workload.spec import PromptPlan
 from loadgen.workload.synthetic import prompt
 
 WARM_UP_TOKENS = 4

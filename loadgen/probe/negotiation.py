@@ -10,7 +10,7 @@ from loadgen.probe.context import ProbeContext
 from loadgen.probe.models import listed, refuse_strangers
 from loadgen.probe.one_token_words import CANDIDATES
 from loadgen.probe.result import ProbeError
-from loadgen.worker_config import PromptPlan
+from loadgen.workload.spec import PromptPlan
 
 _FIRST_WORDS = 48
 

@@ -24,7 +24,7 @@ from loadgen.probe.stream import Streamed
 from loadgen.probe.tokenize import find_tokenizer
 from loadgen.target.api_key import ApiKey
 from loadgen.target.url import Target, headers
-from loadgen.worker_config import RequestTemplate
+from loadgen.workload.template import RequestTemplate
 
 _VERSION = re.compile(r"(?:vllm-)?([0-9]+\.[0-9][^-\s]*|b[0-9]+(?:-[0-9a-z]+)?)")
 

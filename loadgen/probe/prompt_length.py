@@ -9,7 +9,7 @@ from loadgen.probe.attempts import Attempt
 from loadgen.probe.client import Client, Refused
 from loadgen.probe.context import ProbeContext
 from loadgen.probe.one_token_words import Count, find_words
-from loadgen.worker_config import PromptPlan
+from loadgen.workload.spec import PromptPlan
 
 MOST_COUNTS = 24
 """Requests that finding words may take."""

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from loadgen.worker_config import PromptPlan, RequestTemplate
+from loadgen.workload.spec import PromptPlan
+from loadgen.workload.template import RequestTemplate
 
 
 class ProbeError(Exception):

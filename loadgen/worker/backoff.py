@@ -20,6 +20,13 @@ class BackOff:
     def active(self) -> bool:
         return self._for_ns > 0
 
+    @property
+    def sendable_ns(self) -> int | None:
+        """The time before which nothing is sent; 0 while not backing off, None while one request tries."""
+        if not self.active:
+            return 0
+        return None if self.trying else self.until_ns
+
     def forbids(self, now_ns: int) -> bool:
         """Nothing may be sent now."""
         return self.active and (now_ns < self.until_ns or self.trying)

@@ -17,11 +17,15 @@ _CHUNK = WholeChunk(USUAL_BEGIN)
 _BEFORE, _AFTER = len(USUAL_BEGIN) - 1, len(TOKEN_END) - 1 + len(CHUNK_END)
 
 
-def batch_decoder(endpoint: Endpoint, chunk_counts: bool) -> Callable[[list[bytes]], list[Any]]:
+def batch_decoder(
+    endpoint: Endpoint, *, chunk_counts: bool, needs_text: bool = False
+) -> Callable[[list[bytes]], list[Any]]:
     """A `loadgen.transport.batch_reader.BatchDecode` of reads that begin between two chunks.
 
-    It gives decoded events where a chunk says how many tokens it bears, else None for each.
+    It gives decoded events where a chunk says how many tokens it bears or its text is needed, else None for
+    each.
     """
+    keeps_events = chunk_counts or needs_text
     decode_lines: DecodeLines[Any] = endpoint.counted_token_event if chunk_counts else endpoint.token_event
 
     def decode_batch(reads: list[bytes]) -> list[Any]:
@@ -30,6 +34,6 @@ def batch_decoder(endpoint: Endpoint, chunk_counts: bool) -> Callable[[list[byte
             return []
         values = [data[starts[size] + _BEFORE : -_AFTER] for data, size in zip(reads, sizes, strict=True)]
         events = values_of(decode_lines, values)
-        return events if chunk_counts else [None] * len(events)
+        return events if keeps_events else [None] * len(events)
 
     return decode_batch

@@ -72,13 +72,9 @@ class Counters:
         dt_ns: int,
         worker: int,
         connects: int,
-        in_flight: int,
-        backlog: int,
-        rate_rps: float | None,
-        concurrency: int | None,
         cpu_ns: int,
     ) -> Tick:
-        """The tick that ends at `t_ns`; counting starts anew."""
+        """The tick that ends at `t_ns`, its gauges yet to be set; counting starts anew."""
         self.fold()
         tick = Tick(
             t_ns=t_ns,
@@ -94,10 +90,6 @@ class Counters:
             chunks=self.chunks,
             output_tokens=self.output_tokens,
             errors=self.errors,
-            in_flight=in_flight,
-            backlog=backlog,
-            rate_rps=rate_rps,
-            concurrency=concurrency,
             ttft_from_due=self.ttft_from_due.take(),
             ttft_from_sent=self.ttft_from_sent.take(),
             itl=self.itl.take(),

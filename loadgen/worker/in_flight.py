@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
 from loadgen.endpoints.event import usage_of
 from loadgen.endpoints.sse import Event, SseLimitError, SseParser
-from loadgen.endpoints.token_event import CountedTokenEvent, reading_of, token_events
+from loadgen.endpoints.token_event import CountedTokenEvent, content_of, token_events
 from loadgen.errors import printable
 from loadgen.records import Request, RequestError
 from loadgen.target.redaction import Redactor
@@ -19,10 +20,13 @@ from loadgen.worker.batch_decode import TOKEN_END
 from loadgen.worker.counters import Counters
 from loadgen.worker.outcome import count_tokens, knows_itl, outcome_of
 from loadgen.worker.token_times import TokenTimes, flag
-from loadgen.worker_config import Deadlines
 
 BODY_BYTES_MAX = 64 << 20
 _ERROR_BODY_BYTES = 4096
+
+
+def nothing_is_opening() -> None:
+    """Gives up nothing: the request has a connection, or waits for none."""
 
 
 class RequestOwner(Protocol):
@@ -46,14 +50,15 @@ class InFlightRequest:
         "_endpoint",
         "_event_stream",
         "_failure",
-        "_heard_ns",
-        "_landing",
         "_over",
+        "_owner",
         "_redactor",
         "_sse",
+        "_texts",
         "_token_times",
         "connection",
         "give_up_opening",
+        "heard_ns",
         "payload",
         "record",
         "token_end",
@@ -66,32 +71,40 @@ class InFlightRequest:
         payload: bytes,
         endpoint: Endpoint,
         counters: Counters,
-        landing: RequestOwner,
+        owner: RequestOwner,
         *,
         redactor: Redactor,
         chunk_counts: bool,
         one_token_chunks: bool,
+        needs_text: bool,
         waited_for_cap: bool,
     ) -> None:
-        """`redactor` hides our key in what the server says."""
+        """`redactor` hides our key in what the server says; `needs_text`: the answer's text is kept."""
         self._redactor = redactor
         self.record, self.payload = record, payload
-        self._endpoint, self._counters, self._landing = endpoint, counters, landing
+        self._endpoint, self._counters, self._owner = endpoint, counters, owner
         self._chunk_counts = chunk_counts
         self._token_times = TokenTimes(record, counters, one_token_chunks)
         self.waited_for_cap = waited_for_cap
         self.connection: Connection | None = None
-        self.give_up_opening: object = None
+        self.give_up_opening: Callable[[], None] = nothing_is_opening
         self._over = False
+        self._texts: list[str] | None = [] if needs_text else None
+        """What was answered so far; None where nobody needs it."""
         self._start_over()
 
     def _start_over(self) -> None:
         self._sse = SseParser()
-        self._body_bytes = self._heard_ns = 0
+        self._body_bytes = self.heard_ns = 0
         self._bytes_of_error = b""
         self._event_stream = False
         self._failure: RequestError | None = None
         self.token_end = b""
+
+    @property
+    def text(self) -> str:
+        """What was answered so far, without reasoning; empty where the text is not needed."""
+        return "".join(self._texts or ())
 
     # what the connection tells
 
@@ -123,7 +136,7 @@ class InFlightRequest:
             return
         if b"\n" in data:
             # A line, be it a comment: the server is alive. A drip that makes no line proves nothing.
-            self._heard_ns = t_ns
+            self.heard_ns = t_ns
         try:
             bearing = self._read(t_ns, data)
         except SseLimitError as error:
@@ -139,6 +152,8 @@ class InFlightRequest:
     def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size
         bearing = len(times_ns)
+        if self._texts is not None:
+            self._keep_text(events)
         if not self._chunk_counts:
             self._token_times.add_separate(times_ns, None)
         elif self._one_token_each(events):
@@ -146,7 +161,7 @@ class InFlightRequest:
             self._token_times.add_separate(times_ns, 1)
         else:
             each = zip(events, times_ns, strict=True)
-            bearing = sum(self._on_reading(reading_of(event), t_ns) for event, t_ns in each)
+            bearing = sum(self._on_content(content_of(event), t_ns) for event, t_ns in each)
         self._counters.reads += bearing
         self._counters.kernel_reads += bearing
         if self._body_bytes > BODY_BYTES_MAX:
@@ -156,20 +171,20 @@ class InFlightRequest:
         if self._event_stream and (events := self._sse.close()):
             flag(self.record, "unterminated_event")
             self._counters.reads += self._on_events(events, t_ns) > 0
-        self._land(t_ns, self._verdict())
+        self._finish(t_ns, self._outcome())
 
     def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
         if reused and not answered and kind == "cut_mid_stream" and not self.record.stale_retries:
             self.record.stale_retries = 1
             self._start_over()
-            self._landing.on_stale(self)
+            self._owner.on_stale(self)
             return
-        if kind == "cut_mid_stream" and self._token_times.done and self._verdict() is None:
+        if kind == "cut_mid_stream" and self._token_times.done and self._outcome() is None:
             # Everything was said before the connection went: only HTTP's own ending is missing.
             flag(self.record, "cut_after_done")
-            self._land(t_ns, None)
+            self._finish(t_ns, None)
             return
-        self._land(t_ns, self._failure or RequestError(kind, self._shown(message)))
+        self._finish(t_ns, self._failure or RequestError(kind, self._shown(message)))
 
     # what happens to it
 
@@ -184,22 +199,7 @@ class InFlightRequest:
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.abandon()
-        self._land(t_ns, self._failure or RequestError(kind, self._shown(message)))
-
-    def overdue(self, now_ns: int, deadlines: Deadlines) -> str | None:
-        """The deadline that has passed, as an error kind; None while all is well. What is held is settled."""
-        record = self.record
-        if record.sent_ns is None:
-            return None
-        waited_s = (now_ns - record.sent_ns) / 1e9
-        if waited_s > deadlines.total_s:
-            return "total_timeout"
-        if record.headers_ns is None:
-            return "headers_timeout" if waited_s > deadlines.headers_s else None
-        if record.last_token_ns is None:
-            return "first_token_timeout" if waited_s > deadlines.first_token_s else None
-        silent_ns = now_ns - max(self._heard_ns, record.last_token_ns)
-        return "gap_timeout" if silent_ns / 1e9 > deadlines.gap_s else None
+        self._finish(t_ns, self._failure or RequestError(kind, self._shown(message)))
 
     # reading
 
@@ -228,9 +228,13 @@ class InFlightRequest:
             counted, end = token_events(self._endpoint.counted_token_event, data, begin)
             if not self._one_token_each(counted):
                 return 0, begin
+            if self._texts is not None:
+                self._keep_text(counted)
             self._on_usages(counted)
             return self._token_times.add_coalesced(t_ns, len(counted), 1, False), end
         events, end = token_events(self._endpoint.token_event, data, begin)
+        if self._texts is not None:
+            self._keep_text(events)
         return (self._token_times.add_coalesced(t_ns, len(events), None, False) if events else 0), end
 
     def _one_token_each(self, events: list[CountedTokenEvent[Any]]) -> bool:
@@ -251,22 +255,28 @@ class InFlightRequest:
             record.first_event_ns = t_ns
         bearing = 0
         for event in events:
-            reading = self._endpoint.read(event.data, event.name)
-            if reading.error is not None or reading.finish_reason not in (None, *OK_FINISH):
-                reading = self._without_key(reading, event)
-            bearing += self._on_reading(reading, t_ns)
+            content = self._endpoint.read(event.data, event.name)
+            if content.error is not None or content.finish_reason not in (None, *OK_FINISH):
+                content = self._without_key(content, event)
+            bearing += self._on_content(content, t_ns)
+            if self._texts is not None and content.bears_token:
+                self._texts.append(self._endpoint.text(event.data))
         return bearing
 
-    def _without_key(self, reading: EventContent, event: Event) -> EventContent:
+    def _keep_text(self, events: Iterable[Any]) -> None:
+        assert self._texts is not None
+        self._texts += [event.choices.choice.text or "" for event in events]
+
+    def _without_key(self, content: EventContent, event: Event) -> EventContent:
         """With the words it keeps of the event hidden where they hold our key, before they were cut."""
         hidden = self._endpoint.read(self._redactor.data(event.data), event.name)
-        error, reason = reading.error, reading.finish_reason
+        error, reason = content.error, content.finish_reason
         if error is not None:
             message = hidden.error.message if hidden.error is not None else self._shown(error.message)
             error = RequestError(error.kind, message)
         if reason is not None:
             reason = hidden.finish_reason or self._shown(reason)
-        return msgspec.structs.replace(reading, error=error, finish_reason=reason)
+        return msgspec.structs.replace(content, error=error, finish_reason=reason)
 
     def _on_usages(self, events: list[CountedTokenEvent[Any]]) -> None:
         for event in events:
@@ -279,33 +289,33 @@ class InFlightRequest:
         if usage.completion_tokens is not None:
             self.record.output_tokens = usage.completion_tokens
 
-    def _on_reading(self, reading: EventContent, t_ns: int) -> int:
+    def _on_content(self, content: EventContent, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
-        if reading.done:
+        if content.done:
             self._token_times.done = True
             return 0
-        if reading.error is not None:
-            self._failure = self._failure or reading.error
+        if content.error is not None:
+            self._failure = self._failure or content.error
             return 0
-        for name in reading.flags:
+        for name in content.flags:
             flag(self.record, name)
-        tokens = reading.tokens
-        if (usage := reading.usage) is not None:
+        tokens = content.tokens
+        if (usage := content.usage) is not None:
             self._on_usage(usage)
             if self._chunk_counts and tokens is None and usage.completion_tokens is not None:
                 tokens = max(0, usage.completion_tokens - self._token_times.counted)
-        if reading.finish_reason is not None:
-            self.record.finish_reason = reading.finish_reason
+        if content.finish_reason is not None:
+            self.record.finish_reason = content.finish_reason
         # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
-        if not reading.bears_token and not (self._chunk_counts and tokens):
+        if not content.bears_token and not (self._chunk_counts and tokens):
             return 0
         return self._token_times.add_coalesced(
-            t_ns, 1, tokens if self._chunk_counts else None, reading.reasoning
+            t_ns, 1, tokens if self._chunk_counts else None, content.reasoning
         )
 
     # the end
 
-    def _verdict(self) -> RequestError | None:
+    def _outcome(self) -> RequestError | None:
         if self._failure is not None:
             return self._failure
         body = self._redactor.data(self._bytes_of_error)
@@ -315,7 +325,7 @@ class InFlightRequest:
         """The server's words, safe to keep and to print."""
         return printable(self._redactor.text(text))
 
-    def _land(self, t_ns: int, error: RequestError | None) -> None:
+    def _finish(self, t_ns: int, error: RequestError | None) -> None:
         record, self._over = self.record, True
         record.end_ns, record.error = t_ns, error
         count_tokens(record)
@@ -328,4 +338,4 @@ class InFlightRequest:
         else:
             self._counters.fail(error.kind)
         self.connection = None
-        self._landing.on_finished(self)
+        self._owner.on_finished(self)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
 
 from loadgen.clock import Clock, process_cpu_ns
 from loadgen.records import TICK_NS, Tick
@@ -23,15 +22,6 @@ _FLUSHED_AT_ONCE = 16
 """Streams flushed between two looks at what is due: all at once would take milliseconds."""
 
 
-class Gauges(NamedTuple):
-    """What is the case at an instant, in a tick beside what was counted."""
-
-    in_flight: int
-    backlog: int
-    rate_rps: float | None
-    concurrency: int | None
-
-
 class Ticker:
     """Ticks end at whole multiples of `TICK_NS`, in every worker alike."""
 
@@ -43,13 +33,13 @@ class Ticker:
         pool: Pool,
         worker: int,
         start_ns: int,
-        gauges: Callable[[int], Gauges],
         on_tick: Callable[[Tick], None],
         look_after: Callable[[int], None],
     ) -> None:
-        """`gauges` are asked for, and `look_after` is called at, session nanoseconds: after each tick."""
+        """`on_tick` gets what was counted, and adds what is the case at its end. `look_after` is called with
+        the session time after each tick but the last."""
         self._loop, self._clock, self._counters, self._pool = loop, clock, counters, pool
-        self._worker, self._gauges, self._on_tick, self._look_after = worker, gauges, on_tick, look_after
+        self._worker, self._on_tick, self._look_after = worker, on_tick, look_after
         self._last_ns = start_ns // TICK_NS * TICK_NS
         self._last_cpu_ns = process_cpu_ns()
         self._last_opened = 0
@@ -108,7 +98,6 @@ class Ticker:
             worker=self._worker,
             connects=self._pool.opened - self._last_opened,
             cpu_ns=cpu_ns - self._last_cpu_ns,
-            **self._gauges(t_ns)._asdict(),
         )
         self._last_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, self._pool.opened
         self._on_tick(tick)

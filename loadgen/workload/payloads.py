@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 from loadgen.endpoints import ENDPOINTS
-from loadgen.worker_config import WorkerConfig
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.spec import RequestSpec, Workload
+from loadgen.workload.template import RequestTemplate
 
 
 class Payloads:
-    """Each request of a plan by its index: request line, headers and body."""
+    """Each request of a workload by its index: what it asks for, and its request line, headers and body."""
 
-    def __init__(self, plan: WorkerConfig) -> None:
-        self._plan = plan
-        self._body = ENDPOINTS[plan.template.endpoint].body
-        lines = [f"POST {plan.template.path} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in plan.template.headers]
+    def __init__(self, template: RequestTemplate, workload: Workload) -> None:
+        self._template, self._workload = template, workload
+        self._body = ENDPOINTS[template.endpoint].body
+        lines = [f"POST {template.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in template.headers]
         self._head = ("\r\n".join(lines) + "\r\ncontent-length: ").encode("latin-1")
-        self._ahead: tuple[int, bytes] | None = None
+        self._ahead: tuple[int, RequestSpec, bytes] | None = None
 
     def prepare(self, index: int) -> None:
         """Makes one ahead."""
         if self._ahead is None or self._ahead[0] != index:
-            self._ahead = (index, self._made(index))
+            self._ahead = (index, *self._made(index))
 
-    def take(self, index: int) -> bytes:
-        """The bytes of one, made now if they were not made ahead."""
+    def take(self, index: int) -> tuple[RequestSpec, bytes]:
+        """One request, made now if it was not made ahead."""
         if self._ahead is not None and self._ahead[0] == index:
-            made, self._ahead = self._ahead[1], None
-            return made
+            _, spec, payload = self._ahead
+            self._ahead = None
+            return spec, payload
         return self._made(index)
 
-    def _made(self, index: int) -> bytes:
-        plan = self._plan
-        body = self._body(
-            plan.template.fields,
-            prompt(plan.prompt, plan.seed, index),
-            plan.template.max_tokens_field,
-            plan.output_tokens,
-        )
-        return b"%s%d\r\n\r\n%s" % (self._head, len(body), body)
+    def _made(self, index: int) -> tuple[RequestSpec, bytes]:
+        template, spec = self._template, self._workload.spec(index)
+        body = self._body(template.fields, spec.prompt, template.max_tokens_field, spec.output_tokens)
+        return spec, b"%s%d\r\n\r\n%s" % (self._head, len(body), body)

@@ -12,7 +12,8 @@ import struct
 from functools import lru_cache
 from hashlib import shake_128
 
-from loadgen.worker_config import PromptPlan
+from loadgen.records import Request
+from loadgen.workload.spec import PromptPlan, RequestSpec, SyntheticWorkload
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -44,6 +45,22 @@ def prompt(plan: PromptPlan, seed: int, index: int) -> list[int] | str:
     chosen = [words[draw % span] for draw in draws]
     chosen[0] = words[first]
     return " ".join(chosen)
+
+
+class SyntheticRequests:
+    """A `Workload`: random prompts of one length, each asking for as many tokens as the others."""
+
+    needs_text = False
+
+    def __init__(self, told: SyntheticWorkload, seed: int) -> None:
+        self._told, self._seed = told, seed
+
+    def spec(self, index: int) -> RequestSpec:
+        told = self._told
+        return RequestSpec(prompt(told.prompt, self._seed, index), told.prompt.tokens, told.output_tokens)
+
+    def answered(self, request: Request, text: str) -> None:
+        """No request depends on an answer."""
 
 
 @lru_cache(maxsize=64)

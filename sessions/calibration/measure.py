@@ -19,11 +19,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.arrivals.schedule import steady
+from loadgen.arrivals.load import OpenLoad
+from loadgen.arrivals.rate_curve import steady
 from loadgen.calibration.server import read_stamps
 from loadgen.clock import monotonic_ns
 from loadgen.records import Request, Tick
-from loadgen.worker_config import Address, Finish, OpenLoad, PromptPlan, RequestTemplate, WorkerConfig
+from loadgen.worker_config import Address, Finish, WorkerConfig
+from loadgen.workload.spec import PromptPlan, SyntheticWorkload
+from loadgen.workload.template import RequestTemplate
 from sessions.calibration.result import Trial
 from sessions.own_process import module_command
 from sessions.store.follow import SessionFollower
@@ -99,7 +102,7 @@ async def measure(events_per_s: float, seconds: float) -> Trial:
     with tempfile.TemporaryDirectory(prefix="ttftop-calibrate-") as name:
         directory = Path(name)
         async with stamping_server(directory) as server:
-            plan = await _run_worker(directory, server.port, events_per_s, _SETTLE_S + seconds)
+            config = await _run_worker(directory, server.port, events_per_s, _SETTLE_S + seconds)
             stamps = read_stamps(server.stamps.read_bytes())
         files = SessionFollower(directory, requests=True)
         records = files.poll()
@@ -108,17 +111,17 @@ async def measure(events_per_s: float, seconds: float) -> Trial:
         files.close()
     requests = [record for record in records if isinstance(record, Request)]
     ticks = [record for record in records if isinstance(record, Tick)]
-    return judged(events_per_s, requests, ticks, stamps, plan, seconds)
+    return judged(events_per_s, requests, ticks, stamps, config, seconds)
 
 
 async def _run_worker(directory: Path, port: int, events_per_s: float, seconds: float) -> WorkerConfig:
-    """One worker through one load; returns the plan it had."""
+    """One worker through one load; returns the config it had."""
     processes = WorkerProcesses(directory, 1, lambda number, status: None, lambda number, code: None)
     await processes.start()
     try:
         await asyncio.wait_for(processes.all_ready.wait(), 20)
-        plan = _plan(port, events_per_s, seconds)
-        processes.tell(0, plan)
+        config = _worker_config(port, events_per_s, seconds)
+        processes.tell(0, config)
         await asyncio.wait_for(processes.all_idle.wait(), seconds + 20)
         processes.tell(0, Finish(0.0))
         await asyncio.wait_for(processes.all_gone.wait(), 10)
@@ -128,10 +131,10 @@ async def _run_worker(directory: Path, port: int, events_per_s: float, seconds: 
         ) from None
     finally:
         await processes.wait_or_kill(0.0)
-    return plan
+    return config
 
 
-def _plan(port: int, events_per_s: float, seconds: float) -> WorkerConfig:
+def _worker_config(port: int, events_per_s: float, seconds: float) -> WorkerConfig:
     start_ns = 50_000_000
     return WorkerConfig(
         worker=0,
@@ -144,8 +147,7 @@ def _plan(port: int, events_per_s: float, seconds: float) -> WorkerConfig:
             endpoint="completions",
             fields={"model": "calibration", "stream": True},
         ),
-        prompt=PromptPlan(form="ids", tokens=64),
-        output_tokens=TOKENS,
+        workload=SyntheticWorkload(PromptPlan(form="ids", tokens=64), TOKENS),
         load=OpenLoad("constant", [steady(start_ns, events_per_s / TOKENS)]),
         start_ns=start_ns,
         end_ns=start_ns + int(seconds * 1e9),
@@ -158,7 +160,7 @@ def judged(
     requests: Sequence[Request],
     ticks: Sequence[Tick],
     stamps: Mapping[int, Sequence[int]],
-    plan: WorkerConfig,
+    config: WorkerConfig,
     seconds: float,
 ) -> Trial:
     """What a load was like. `stamps`: raw monotonic ns of each token, by the stream's number.
@@ -166,9 +168,9 @@ def judged(
     Raises:
         CalibrationError: nothing can be compared.
     """
-    start_ns = plan.start_ns + int(_SETTLE_S * 1e9)
+    start_ns = config.start_ns + int(_SETTLE_S * 1e9)
     end_ns = start_ns + int(seconds * 1e9)
-    errors_us, sent_ns = _timing(requests, stamps, plan.origin_ns)
+    errors_us, sent_ns = _timing(requests, stamps, config.origin_ns)
     within = (sent_ns >= start_ns) & (sent_ns < end_ns)
     window = [tick for tick in ticks if start_ns < tick.t_ns <= end_ns]
     reads, cpu_ns, wall_ns = (sum(getattr(t, name) for t in window) for name in ("reads", "cpu_ns", "dt_ns"))
@@ -181,7 +183,7 @@ def judged(
         if r.sent_ns is not None and start_ns <= r.due_ns < end_ns
     ]
     p50, p99 = np.quantile(errors_us[within], [0.5, 0.99])
-    sent = np.concatenate([np.asarray(row, dtype=np.float64) for row in stamps.values()]) - plan.origin_ns
+    sent = np.concatenate([np.asarray(row, dtype=np.float64) for row in stamps.values()]) - config.origin_ns
     rate = float(((sent >= start_ns) & (sent < end_ns)).sum()) / seconds
     step = Trial(
         asked_events_per_s=asked,

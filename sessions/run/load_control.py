@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadgen.arrivals.schedule import Curve, ramp, steady
-from loadgen.worker_config import ClosedLoad, OpenLoad, SetCurve
-from loadgen.worker_config import SetConcurrency as SetSlots
+from loadgen.arrivals.load import ClosedLoad, Load, OpenLoad
+from loadgen.arrivals.rate_curve import Curve, ramp, steady
+from loadgen.worker_config import SetLoad
 from sessions.plan.config import LoadConfig
 from sessions.run.commands import (
     CommandError,
@@ -32,12 +32,12 @@ LEAD_NS = 5_000_000
 class LoadUpdate:
     """What to tell the workers, what to write down, and the state the run is in then."""
 
-    command: SetCurve | SetSlots
+    command: SetLoad
     change: LoadChange
     state: str
 
 
-def opening(load: LoadConfig, start_ns: int) -> OpenLoad | ClosedLoad:
+def opening(load: LoadConfig, start_ns: int) -> Load:
     """The load a run begins with."""
     if load.concurrency is not None:
         return ClosedLoad(load.concurrency)
@@ -52,6 +52,7 @@ class LoadControl:
 
     def __init__(self, load: LoadConfig, start_ns: int) -> None:
         self._max_rate_rps, self._max_in_flight = load.max_rate_rps, load.max_in_flight
+        self._arrivals = load.arrivals
         self._curve: Curve | None = None
         self._concurrency = 0
         first = opening(load, start_ns)
@@ -160,14 +161,14 @@ class LoadControl:
         if self._curve is None:
             slots = record.concurrency = self._concurrency = int(load)
             record.previous_concurrency = int(before)
-            return LoadUpdate(SetSlots(at_ns, slots), record, state)
+            return LoadUpdate(SetLoad(at_ns, ClosedLoad(slots), drop_backlog), record, state)
         segments = [steady(at_ns, load)]
         self._curve = self._curve.cut(at_ns, segments)
         record.rate_rps, record.previous_rate_rps = load, before
         ramp, self._ramp = self._ramp, None
         if ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9:
             record.label += " (ends the ramp)"
-        return LoadUpdate(SetCurve(at_ns, segments, drop_backlog), record, state)
+        return LoadUpdate(SetLoad(at_ns, OpenLoad(self._arrivals, segments), drop_backlog), record, state)
 
 
 def _short(rate: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from loadgen.worker_config import WorkerConfig
+from loadgen.workload.spec import SyntheticWorkload
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig
 from sessions.run.capacity import (
@@ -63,8 +64,7 @@ def worker_configs(
             origin_ns=origin_ns,
             address=address,
             template=probed.template,
-            prompt=probed.prompt,
-            output_tokens=probed.output_tokens,
+            workload=SyntheticWorkload(probed.prompt, probed.output_tokens),
             load=opening(load, start_ns),
             start_ns=start_ns,
             end_ns=end_ns,

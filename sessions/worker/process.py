@@ -25,12 +25,12 @@ from loadgen.transport.connection import SocketAddress
 from loadgen.transport.pool import Pool
 from loadgen.transport.receive_times import TimedReader
 from loadgen.worker.engine import Engine
-from loadgen.worker_config import Address, Finish, SetConcurrency, SetCurve, WorkerConfig
+from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig
 from sessions.worker.pipes import LineFeed, Status, say
 from sessions.worker.recorder import Recorder
 
 _log = logging.getLogger("sessions.worker.process")  # it runs as __main__
-_message = msgspec.json.Decoder(WorkerConfig | SetCurve | SetConcurrency | Finish)
+_message = msgspec.json.Decoder(WorkerConfig | WorkerCommand)
 
 
 def addresses(address: Address) -> list[SocketAddress]:

@@ -7,9 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from loadgen.worker_config import ClosedLoad, PromptPlan, RequestTemplate
+from loadgen.arrivals.load import ClosedLoad
+from loadgen.workload.spec import PromptPlan, SyntheticWorkload
+from loadgen.workload.template import RequestTemplate
 from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, sse
-from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
+from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 
 DONE = "[DONE]"
 
@@ -66,19 +68,19 @@ def ask(
 
     async def body() -> tuple[Emitted, RawServer]:
         async with RawServer(lambda number, sent: steps) as server:
-            a_plan = plan(
+            config = worker_config(
                 server.port,
                 ClosedLoad(1),
                 requests=requests,
                 template=RequestTemplate(
                     path=f"/v1/{'chat/' if endpoint == 'chat' else ''}completions",
                     headers=[("host", "x"), ("accept-encoding", "identity")],
-                    endpoint=endpoint,  # type: ignore[arg-type]
+                    endpoint=endpoint,
                     fields={"model": "m", "stream": True},
                 ),
-                prompt=PromptPlan(form="text", tokens=4, words=["a", "b", "c"]),
+                workload=SyntheticWorkload(PromptPlan(form="text", tokens=4, words=["a", "b", "c"]), 3),
                 **changes,
             )
-            return await run_engine(a_plan), server
+            return await run_engine(config), server
 
     return asyncio.run(body())

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from loadgen.arrivals.schedule import steady
+from loadgen.arrivals.load import ClosedLoad, OpenLoad
+from loadgen.arrivals.rate_curve import steady
 from loadgen.records import Request
 from loadgen.worker.engine import Engine
-from loadgen.worker_config import ClosedLoad, OpenLoad
 from tests.loadgen.raw_server import RawServer, Script, Step, good
-from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
+from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 
 S = 1_000_000_000
 
@@ -28,7 +28,7 @@ def run(script: Script, load: OpenLoad, loop_s: float, **changes: object) -> Emi
             async def during(engine: Engine, emitted: Emitted) -> None:
                 await asyncio.wait_for(engine.idle.wait(), loop_s)
 
-            return await run_engine(plan(server.port, load, **changes), during)
+            return await run_engine(worker_config(server.port, load, **changes), during)
 
     return asyncio.run(body())
 
@@ -85,9 +85,9 @@ def test_a_server_frozen_for_two_seconds_is_sent_to_all_the_same_and_the_wait_is
         process.send_signal(signal.SIGCONT)
         await asyncio.wait_for(engine.idle.wait(), 20)
 
-    a_plan = plan(port, OpenLoad("constant", [steady(0, 20.0)]), end_ns=6 * S)
-    a_plan.template.fields["model"] = "sim-small"
-    emitted = asyncio.run(run_engine(a_plan, during))
+    config = worker_config(port, OpenLoad("constant", [steady(0, 20.0)]), end_ns=6 * S)
+    config.template.fields["model"] = "sim-small"
+    emitted = asyncio.run(run_engine(config, during))
     assert (emitted.total("due"), emitted.total("succeeded")) == (120, 120)
     start_ns, end_ns = frozen
     meanwhile = [r for r in emitted.requests if start_ns <= r.due_ns < end_ns]
@@ -139,7 +139,7 @@ def test_the_cap_holds_on_the_servers_side_and_the_counts_add_up(load: OpenLoad 
 
     async def body() -> Emitted:
         async with RawServer(script) as server:
-            return await run_engine(plan(server.port, load, max_in_flight=4, requests=40))
+            return await run_engine(worker_config(server.port, load, max_in_flight=4, requests=40))
 
     emitted = asyncio.run(body())
     assert most == 4

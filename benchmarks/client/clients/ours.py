@@ -13,36 +13,32 @@ from itertools import accumulate, takewhile
 import msgspec
 
 from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
-from loadgen.arrivals.schedule import UNIT_POINTS, steady
+from loadgen.arrivals.load import ClosedLoad, OpenLoad
+from loadgen.arrivals.rate_curve import steady
+from loadgen.arrivals.schedule import UNIT_POINTS
 from loadgen.clock import MonotonicClock, monotonic_ns, process_cpu_ns
 from loadgen.endpoints import ENDPOINTS
 from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
-from loadgen.worker_config import (
-    Address,
-    ClosedLoad,
-    Finish,
-    OpenLoad,
-    PromptPlan,
-    RequestTemplate,
-    WorkerConfig,
-)
+from loadgen.worker_config import Address, Finish, WorkerConfig
+from loadgen.workload.spec import PromptPlan, SyntheticWorkload
 from loadgen.workload.synthetic import prompt
+from loadgen.workload.template import RequestTemplate
 from sessions.worker.process import new_loop, quiet_garbage
 
 
-def body_of(plan: WorkerConfig, index: int) -> bytes:
-    template = plan.template
+def body_of(config: WorkerConfig, index: int) -> bytes:
+    template, workload = config.template, config.workload
     return ENDPOINTS[template.endpoint].body(
         template.fields,
-        prompt(plan.prompt, plan.seed, index),
+        prompt(workload.prompt, config.seed, index),
         template.max_tokens_field,
-        plan.output_tokens,
+        workload.output_tokens,
     )
 
 
-def errors_ns(plan: WorkerConfig, port: int, requests: list[Request]) -> list[int]:
+def errors_ns(config: WorkerConfig, port: int, requests: list[Request]) -> list[int]:
     """Reported time of each token minus the server's time of its send, from the records alone."""
     sends = sends_of(port)
     errors = []
@@ -51,16 +47,16 @@ def errors_ns(plan: WorkerConfig, port: int, requests: list[Request]) -> list[in
         # Gaps are differences of whole microseconds, so they add up without an error that grows.
         first_us = (record.first_token_ns) // 1000
         times_us = accumulate(record.gaps_us, initial=first_us)
-        truth = sends[body_of(plan, record.index)]
+        truth = sends[body_of(config, record.index)]
         assert record.chunks == len(truth)
-        errors += [t * 1000 + 500 + plan.origin_ns - sent for t, sent in zip(times_us, truth, strict=True)]
+        errors += [t * 1000 + 500 + config.origin_ns - sent for t, sent in zip(times_us, truth, strict=True)]
     return errors
 
 
-async def run(plan: WorkerConfig, port: int, records: list[bytes], ticks: list[Tick]) -> None:
+async def run(config: WorkerConfig, port: int, records: list[bytes], ticks: list[Tick]) -> None:
     """`records` are packed, as a worker packs them for its journal: it keeps no objects of them either."""
     loop = asyncio.get_running_loop()
-    clock = MonotonicClock(plan.origin_ns)
+    clock = MonotonicClock(config.origin_ns)
     packed = msgspec.msgpack.Encoder().encode
 
     def emit(record: object) -> None:
@@ -70,7 +66,7 @@ async def run(plan: WorkerConfig, port: int, records: list[bytes], ticks: list[T
             ticks.append(record)
 
     where: list[tuple[socket.AddressFamily, object]] = [(socket.AF_INET, ("127.0.0.1", port))]
-    engine = Engine(plan, clock, loop, Pool(loop, clock, where), emit)
+    engine = Engine(config, clock, loop, Pool(loop, clock, where), emit)
     quiet_garbage()
     engine.start()
     await engine.idle.wait()
@@ -88,7 +84,7 @@ def main() -> None:
     args = arguments()
     if args.seconds is not None:
         args.requests = due_count(args.arrivals, args.rate, args.seconds)
-    plan = WorkerConfig(
+    config = WorkerConfig(
         worker=0,
         workers=1,
         origin_ns=monotonic_ns(),
@@ -99,8 +95,7 @@ def main() -> None:
             endpoint="completions",
             fields={"model": "bench-model", "stream": True},
         ),
-        prompt=PromptPlan(form="ids", tokens=8),
-        output_tokens=1000,
+        workload=SyntheticWorkload(PromptPlan(form="ids", tokens=8), 1000),
         load=OpenLoad(args.arrivals, [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
         start_ns=0,
         requests=None if args.seconds is not None else args.requests,
@@ -112,24 +107,24 @@ def main() -> None:
     ticks: list[Tick] = []
     loop = asyncio.new_event_loop() if args.loop == "asyncio" else new_loop()
     started_ns, cpu_ns = monotonic_ns(), process_cpu_ns()
-    loop.run_until_complete(run(plan, args.port, packed, ticks))
+    loop.run_until_complete(run(config, args.port, packed, ticks))
     cpu_ns = process_cpu_ns() - cpu_ns
     records = [msgspec.msgpack.decode(record, type=Request) for record in packed]
     failed = [record.error for record in records if record.error is not None]
     if failed:
         sys.exit(f"ours: {len(failed)} requests failed, the first: {failed[0]}")
     times_ns = [
-        [plan.origin_ns + at for at in (r.due_ns, r.sent_ns, r.first_token_ns)]  # type: ignore[operator]
+        [config.origin_ns + at for at in (r.due_ns, r.sent_ns, r.first_token_ns)]  # type: ignore[operator]
         for r in sorted(records, key=lambda r: r.due_ns)
     ]
     tell(
         Told(
             events=sum(record.output_tokens or 0 for record in records),
-            wall_s=(max(record.end_ns for record in records) + plan.origin_ns - started_ns) / 1e9,
+            wall_s=(max(record.end_ns for record in records) + config.origin_ns - started_ns) / 1e9,
             cpu_s=cpu_ns / 1e9,
             ttft_ns=[record.first_token_ns - record.sent_ns for record in records],  # type: ignore[operator]
             itl_ns=[gap_us * 1000 for record in records for gap_us in record.gaps_us],
-            error_ns=errors_ns(plan, args.port, records) if args.errors else [],
+            error_ns=errors_ns(config, args.port, records) if args.errors else [],
             more={
                 "requests": args.requests,
                 "sent": len(records),

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.arrivals.schedule import Curve, Schedule, ramp, steady
-from loadgen.worker_config import Segment
+from loadgen.arrivals.load import Segment
+from loadgen.arrivals.rate_curve import Curve, ramp, steady
+from loadgen.arrivals.schedule import Schedule
 
 S = 1_000_000_000
 

@@ -8,11 +8,11 @@ import json
 import msgspec
 import pytest
 
+from loadgen.arrivals.load import ClosedLoad
 from loadgen.records import Request
 from loadgen.target.redaction import Redactor, redactor_of
-from loadgen.worker_config import ClosedLoad
 from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, good, sse, token
-from tests.loadgen.worker.engine_runs import plan, run_engine
+from tests.loadgen.worker.engine_runs import run_engine, worker_config
 
 KEY = 'sk-S3CRET/"&<+\\end'
 
@@ -61,7 +61,7 @@ ECHOES: dict[str, list[Step]] = {
 def test_a_key_that_is_a_word_of_the_protocol_spoils_no_count(key: str) -> None:
     async def run() -> Request:
         async with RawServer(lambda number, _: good()) as server:
-            asked = plan(server.port, ClosedLoad(1), requests=1)
+            asked = worker_config(server.port, ClosedLoad(1), requests=1)
             headers = [*asked.template.headers, ("authorization", f"Bearer {key}")]
             template = msgspec.structs.replace(asked.template, headers=headers)
             emitted = await run_engine(msgspec.structs.replace(asked, template=template))
@@ -76,7 +76,7 @@ def test_a_key_that_is_a_word_of_the_protocol_spoils_no_count(key: str) -> None:
 def test_no_record_holds_a_key_that_the_server_echoes(name: str) -> None:
     async def run() -> str:
         async with RawServer(lambda number, _: ECHOES[name]) as server:
-            asked = plan(server.port, ClosedLoad(1), requests=1)
+            asked = worker_config(server.port, ClosedLoad(1), requests=1)
             headers = [*asked.template.headers, ("authorization", f"Bearer {KEY}")]
             template = msgspec.structs.replace(asked.template, headers=headers)
             emitted = await run_engine(msgspec.structs.replace(asked, template=template))

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import trustme
 
+from loadgen.arrivals.load import ClosedLoad
 from loadgen.clock import MonotonicClock, monotonic_ns, realtime_to_monotonic_ns
 from loadgen.target.tls_context import context
 from loadgen.transport.receive_times import ANCILLARY_BYTES, TimedReader, ask_for_stamps, stamp_in
-from loadgen.worker_config import Address, ClosedLoad
+from loadgen.worker_config import Address
 from tests.loadgen.raw_server import RawServer, good
-from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
+from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 
 
 class TlsServer(RawServer):
@@ -39,13 +40,13 @@ def tls_run(name: str, *, trusted: bool, tmp_path: Path) -> Emitted:
 
     async def body() -> Emitted:
         async with TlsServer(lambda n, b: good(4), server_side) as server:
-            a_plan = plan(
+            config = worker_config(
                 server.port,
                 ClosedLoad(1),
                 requests=3,
                 address=Address("127.0.0.1", server.port, tls=True, server_name="llm.example"),
             )
-            return await run_engine(a_plan, tls=context(str(ca_file) if trusted else None, insecure=False))
+            return await run_engine(config, tls=context(str(ca_file) if trusted else None, insecure=False))
 
     return asyncio.run(body())
 
@@ -74,7 +75,9 @@ def test_a_unix_socket_works_with_times_of_the_read(tmp_path: Path) -> None:
     async def body() -> Emitted:
         server = RawServer(lambda n, b: good(3))
         server._server = await asyncio.start_unix_server(server._serve, path)
-        emitted = await run_engine(plan(1, ClosedLoad(1), requests=5), where=[(socket.AF_UNIX, path)])
+        emitted = await run_engine(
+            worker_config(1, ClosedLoad(1), requests=5), where=[(socket.AF_UNIX, path)]
+        )
         await server.__aexit__()
         return emitted
 
@@ -90,7 +93,7 @@ def test_the_second_address_is_tried_when_the_first_refuses_and_then_kept() -> N
                 closed.bind(("127.0.0.1", 0))
                 dead = closed.getsockname()
                 where = [(socket.AF_INET, dead), (socket.AF_INET, ("127.0.0.1", server.port))]
-                return await run_engine(plan(server.port, ClosedLoad(2), requests=6), where=where)
+                return await run_engine(worker_config(server.port, ClosedLoad(2), requests=6), where=where)
 
     emitted = asyncio.run(body())
     assert emitted.errors() == {}

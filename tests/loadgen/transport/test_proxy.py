@@ -7,12 +7,13 @@ import asyncio
 import httpx
 import pytest
 
+from loadgen.arrivals.load import ClosedLoad
 from loadgen.probe.result import ProbeError
 from loadgen.target.url import TargetError, headers, parse_target
-from loadgen.worker_config import ClosedLoad, RequestTemplate
+from loadgen.workload.template import RequestTemplate
 from tests.loadgen.probe.probe_runs import short_probe
 from tests.loadgen.raw_server import RawServer, good
-from tests.loadgen.worker.engine_runs import plan, run_engine
+from tests.loadgen.worker.engine_runs import run_engine, worker_config
 
 
 def test_without_a_proxy_the_request_names_the_path_alone() -> None:
@@ -76,7 +77,9 @@ def test_the_load_reaches_the_proxy_with_the_absolute_form() -> None:
                 fields={"model": "m", "stream": True},
             )
             emitted = await run_engine(
-                plan(target.hop.port, ClosedLoad(1), requests=2, address=target.hop, template=template)
+                worker_config(
+                    target.hop.port, ClosedLoad(1), requests=2, address=target.hop, template=template
+                )
             )
             return proxy.heads, emitted.total("succeeded")
 

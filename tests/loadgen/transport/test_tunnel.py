@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 import trustme
 
+from loadgen.arrivals.load import ClosedLoad
 from loadgen.probe.result import ProbeError
 from loadgen.target.tls_context import context
 from loadgen.target.url import headers, parse_target
 from loadgen.transport.tunnel import Tunnel, TunnelRefused
-from loadgen.worker_config import ClosedLoad, Deadlines, RequestTemplate
+from loadgen.worker_config import Deadlines
+from loadgen.workload.template import RequestTemplate
 from tests.loadgen.probe.probe_runs import short_probe
 from tests.loadgen.raw_server import good
 from tests.loadgen.transport.test_connection import TlsServer
-from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
+from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 
 _NEVER = b""
 _CUT = b"cut"
@@ -106,7 +108,7 @@ def load_through(
                 endpoint="completions",
                 fields={"model": "m", "stream": True},
             )
-            a_plan = plan(
+            config = worker_config(
                 target.hop.port,
                 ClosedLoad(1),
                 requests=2,
@@ -114,7 +116,7 @@ def load_through(
                 template=template,
                 deadlines=Deadlines(connect_s=connect_s),
             )
-            emitted = await run_engine(a_plan, tls=context(ca_file, insecure=False))
+            emitted = await run_engine(config, tls=context(ca_file, insecure=False))
             return emitted, proxy.heads, server.heads
 
     return asyncio.run(body())

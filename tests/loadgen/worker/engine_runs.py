@@ -11,21 +11,16 @@ from typing import Any
 
 import msgspec
 
-from loadgen.arrivals.schedule import steady
+from loadgen.arrivals.load import ClosedLoad, OpenLoad
+from loadgen.arrivals.rate_curve import steady
 from loadgen.clock import MonotonicClock, monotonic_ns
 from loadgen.records import Request, Tick, WorkerNote
 from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
-from loadgen.worker_config import (
-    Address,
-    ClosedLoad,
-    Deadlines,
-    Finish,
-    OpenLoad,
-    PromptPlan,
-    RequestTemplate,
-    WorkerConfig,
-)
+from loadgen.worker_config import Address, Deadlines, Finish, WorkerConfig
+from loadgen.workload.spec import PromptPlan, SyntheticWorkload
+from loadgen.workload.template import RequestTemplate
+from tests.loadgen.raw_server import RawServer, Script
 
 
 @dataclass
@@ -50,8 +45,8 @@ class Emitted:
         return gathered
 
 
-def plan(port: int, load: OpenLoad | ClosedLoad | None = None, **changes: Any) -> WorkerConfig:
-    """A plan for a server on `port`: 100 constant requests per second unless told otherwise."""
+def worker_config(port: int, load: OpenLoad | ClosedLoad | None = None, **changes: Any) -> WorkerConfig:
+    """A config for a server on `port`: 100 constant requests per second unless told otherwise."""
     made = WorkerConfig(
         worker=0,
         workers=1,
@@ -63,8 +58,7 @@ def plan(port: int, load: OpenLoad | ClosedLoad | None = None, **changes: Any) -
             endpoint="completions",
             fields={"model": "m", "stream": True},
         ),
-        prompt=PromptPlan(form="ids", tokens=8),
-        output_tokens=3,
+        workload=SyntheticWorkload(PromptPlan(form="ids", tokens=8), 3),
         load=load or OpenLoad("constant", [steady(0, 100.0)]),
         start_ns=0,
         deadlines=Deadlines(connect_s=2.0),
@@ -73,7 +67,7 @@ def plan(port: int, load: OpenLoad | ClosedLoad | None = None, **changes: Any) -
 
 
 async def run_engine(
-    a_plan: WorkerConfig,
+    config: WorkerConfig,
     during: Callable[[Engine, Emitted], Awaitable[None]] | None = None,
     *,
     tls: ssl.SSLContext | None = None,
@@ -82,18 +76,18 @@ async def run_engine(
     """Until the load has come to its end by itself, or `during` has returned; then all is drained."""
     loop = asyncio.get_running_loop()
     emitted = Emitted()
-    clock = MonotonicClock(a_plan.origin_ns)
-    address = a_plan.address
+    clock = MonotonicClock(config.origin_ns)
+    address = config.address
     pool = Pool(
         loop,
         clock,
         where or [(socket.AF_INET, (address.host, address.port))],
         tls,
         address.server_name or address.host,
-        a_plan.deadlines.connect_s,
+        config.deadlines.connect_s,
         address.tunnel,
     )
-    engine = Engine(a_plan, clock, loop, pool, emitted)
+    engine = Engine(config, clock, loop, pool, emitted)
     engine.start()
     if during is not None:
         await during(engine, emitted)
@@ -103,3 +97,20 @@ async def run_engine(
         engine.command(Finish(5.0))
     await asyncio.wait_for(engine.ended.wait(), 20)
     return emitted
+
+
+def run(script: Script, **changes: object) -> tuple[Emitted, RawServer]:
+    """What an engine makes of a server that answers by `script`, and that server; until the load is over."""
+
+    async def body() -> tuple[Emitted, RawServer]:
+        async with RawServer(script) as server:
+            return await run_engine(worker_config(server.port, **changes)), server  # type: ignore[arg-type]
+
+    return asyncio.run(body())
+
+
+def free_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

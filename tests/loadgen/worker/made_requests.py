@@ -1,4 +1,4 @@
-"""Flights made by hand, and what a worker's tally says of them."""
+"""Requests made by hand, and what a worker counts of them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def in_flight_request(
     index: int = 0,
     chunk_counts: bool,
     one_token_chunks: bool = True,
+    needs_text: bool = False,
 ) -> InFlightRequest:
     """A request due at 0, not yet sent."""
     return InFlightRequest(
@@ -43,6 +44,7 @@ def in_flight_request(
         redactor=Redactor(""),
         chunk_counts=chunk_counts,
         one_token_chunks=one_token_chunks,
+        needs_text=needs_text,
         waited_for_cap=False,
     )
 
@@ -54,9 +56,5 @@ def gained(counters: Counters) -> Tick:
         dt_ns=1,
         worker=0,
         connects=0,
-        in_flight=0,
-        backlog=0,
-        rate_rps=None,
-        concurrency=None,
         cpu_ns=0,
     )

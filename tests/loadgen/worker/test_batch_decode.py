@@ -59,7 +59,7 @@ def told(streams: list[list[Read]], how: How, decode_batch: BatchDecode) -> tupl
 
 
 def told_together(streams: list[list[Read]], how: How) -> tuple[list[Request], Tick]:
-    return told(streams, how, batch_decoder(_COMPLETIONS, how.chunk_counts))
+    return told(streams, how, batch_decoder(_COMPLETIONS, chunk_counts=how.chunk_counts))
 
 
 def told_singly(streams: list[list[Read]], how: How) -> tuple[list[Request], Tick]:

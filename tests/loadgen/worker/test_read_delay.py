@@ -7,16 +7,16 @@ import time
 
 import pytest
 
-from loadgen.arrivals.schedule import steady
+from loadgen.arrivals.load import OpenLoad
+from loadgen.arrivals.rate_curve import steady
 from loadgen.clock import monotonic_ns
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import SketchCounts
 from loadgen.transport import read_loop
 from loadgen.worker import engine
 from loadgen.worker.read_delay import LONGEST_NS, read_delay_after
-from loadgen.worker_config import OpenLoad
 from tests.loadgen.raw_server import HEAD, RawServer, chunked, good, sse, token
-from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
+from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 
 
 def tick(gaps_ns: list[int], *, reads: int = 5000, kernel_reads: int | None = None) -> Tick:
@@ -57,15 +57,15 @@ def test_no_rest_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.Mo
         async with RawServer(
             lambda number, request: [HEAD, *([chunked(sse(token()), end=False), 0.005] * 60), *good(1)[1:]]
         ) as server:
-            a_plan = plan(server.port, OpenLoad("poisson", [steady(0, 150.0)]), requests=100)
+            config = worker_config(server.port, OpenLoad("poisson", [steady(0, 150.0)]), requests=100)
 
             def rest(duration_ns: int) -> None:
-                began = monotonic_ns() - a_plan.origin_ns
+                began = monotonic_ns() - config.origin_ns
                 rests.append((began, duration_ns))
                 time.sleep(duration_ns / 1e9)
 
             monkeypatch.setattr(read_loop, "sleep_ns", rest)
-            return await run_engine(a_plan)
+            return await run_engine(config)
 
     emitted = asyncio.run(body())
     assert emitted.errors() == {}

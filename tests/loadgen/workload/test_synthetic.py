@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from loadgen.worker_config import PromptPlan
+from loadgen.workload.spec import PromptPlan
 from loadgen.workload.synthetic import prompt
 
 IDS = PromptPlan("ids", 256, 1000, 20000)
@@ -35,7 +35,7 @@ def test_a_text_prompt_has_the_asked_length_less_the_overhead(overhead: int, wor
 
 def test_the_same_seed_and_index_give_the_same_prompt_in_another_process() -> None:
     code = (
-        "import json;from loadgen.worker_config import PromptPlan;from loadgen.workload.synthetic import prompt;"
+        "import json;from loadgen.workload.spec import PromptPlan;from loadgen.workload.synthetic import prompt;"
         "print(json.dumps([prompt(PromptPlan('ids',256,1000,20000),7,i) for i in (0,1,10**9)]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -132,7 +132,7 @@ def test_a_directory_too_deep_for_a_socket_gets_a_private_one_elsewhere(tmp_path
 
 
 def test_what_may_hold_a_key_does_not_print_it() -> None:
-    from loadgen.worker_config import RequestTemplate
+    from loadgen.workload.template import RequestTemplate
     from sessions.plan.config import RunConfig, TargetConfig
     from sessions.run.launch import Orders
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from loadgen import worker_config
-from loadgen.worker_config import Segment, SetCurve
+from loadgen.arrivals.load import ClosedLoad, OpenLoad, Segment
+from loadgen.worker_config import SetLoad
 from sessions.plan.config import LoadConfig, Ramp
 from sessions.run.commands import (
     CommandError,
@@ -28,7 +28,7 @@ def test_a_rate_takes_effect_a_lead_after_it_was_read_and_says_what_it_replaced(
     control = LoadControl(LoadConfig(rate_rps=10.0), 0)
     update = control.obey(SetRate(12), 5 * S)
     at = 5 * S + LEAD_NS
-    assert update.command == SetCurve(at, [Segment(at, None, 12.0, 12.0)])
+    assert update.command == SetLoad(at, OpenLoad("poisson", [Segment(at, None, 12.0, 12.0)]))
     assert (update.change.rate_rps, update.change.previous_rate_rps) == (12.0, 10.0)
     assert (update.change.t_ns, update.change.received_ns) == (at, 5 * S)
     assert update.change.label == "10 > 12 rps"
@@ -38,8 +38,8 @@ def test_a_rate_takes_effect_a_lead_after_it_was_read_and_says_what_it_replaced(
 def test_hold_then_resume_gives_back_the_rate_before() -> None:
     control = LoadControl(LoadConfig(rate_rps=7.5), 0)
     held = control.obey(Hold(), S)
-    assert isinstance(held.command, SetCurve)
-    assert held.command.curve[0].from_rps == 0.0
+    assert isinstance(held.command.load, OpenLoad)
+    assert held.command.load.curve[0].from_rps == 0.0
     assert (held.state, held.command.drop_backlog) == ("holding", False)
     control.obey(Hold(), 2 * S)  # pressed twice: still the same rate to go back to
     resumed = control.obey(Resume(), 3 * S)
@@ -52,7 +52,6 @@ def test_hold_then_resume_gives_back_the_rate_before() -> None:
 def test_stop_drops_what_waits_and_a_rate_starts_again() -> None:
     control = LoadControl(LoadConfig(rate_rps=4.0), 0)
     stopped = control.obey(Stop(), S)
-    assert isinstance(stopped.command, SetCurve)
     assert (stopped.state, stopped.command.drop_backlog) == ("stopped", True)
     assert stopped.change.change == "stop"
     assert control.obey(SetRate(2.0), 2 * S).state == "running"
@@ -95,7 +94,7 @@ def test_a_concurrency_above_the_cap_is_refused_with_its_name() -> None:
 def test_a_closed_loop_takes_a_concurrency_and_holds_at_none() -> None:
     control = LoadControl(LoadConfig(concurrency=4), 0)
     up = control.obey(SetConcurrency(6), S)
-    assert up.command == worker_config.SetConcurrency(S + LEAD_NS, 6)
+    assert up.command == SetLoad(S + LEAD_NS, ClosedLoad(6))
     assert (up.change.previous_concurrency, up.change.concurrency) == (4, 6)
     assert control.obey(Hold(), 2 * S).change.concurrency == 0
     assert control.obey(Resume(), 3 * S).change.concurrency == 6

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.arrivals.load import ClosedLoad
 from loadgen.records import WorkerNote
-from loadgen.worker_config import ClosedLoad
 from sessions.frame.session_view import SessionView
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.run.launch import Launched, launch
@@ -23,7 +23,7 @@ from sessions.store.manifest import read
 from sessions.summary.summarise import summarise
 from sessions.worker.process import quiet_garbage
 from tests.loadgen.raw_server import RawServer, good
-from tests.loadgen.worker.engine_runs import Emitted, plan, run_engine
+from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def collections() -> Iterator[list[int]]:
 def stream_tokens(requests: int, tokens: int) -> Emitted:
     async def body() -> Emitted:
         async with RawServer(lambda number, sent: good(tokens)) as server:
-            return await run_engine(plan(server.port, ClosedLoad(8), requests=requests))
+            return await run_engine(worker_config(server.port, ClosedLoad(8), requests=requests))
 
     return asyncio.run(body())
 

@@ -1,0 +1,67 @@
+"""The closed loop: a slot's next request is due when its last one ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadgen.arrivals.load import Beginning, ClosedLoad, Offered, share
+
+_AFTER_FAILURE_NS = 100_000_000
+"""A server that fails at once must not be asked again at once."""
+
+
+class ClosedLoop:
+    """A `LoadModel`: as many requests in flight as this worker has slots, whose number may change."""
+
+    lead_ns = 0
+    """An answer cannot be foreseen."""
+
+    def __init__(self, load: ClosedLoad, beginning: Beginning) -> None:
+        self._beginning = beginning
+        self._concurrency = load.concurrency
+        self._in_flight = beginning.in_flight
+        self._due_ns = beginning.at_ns
+        """Of every slot that is free. Slots are filled at once, unless they all wait for the same thing."""
+        self.next_index = beginning.next_index
+
+    def due_ns(self, sendable_ns: int | None) -> int | None:
+        if sendable_ns is None or self._in_flight >= self._slots or self._all_taken:
+            return None
+        due_ns = max(self._due_ns, sendable_ns)
+        end_ns = self._beginning.end_ns
+        return None if end_ns is not None and due_ns >= end_ns else due_ns
+
+    def take(self) -> int:
+        index = self.next_index
+        self.next_index += self._beginning.workers
+        self._in_flight += 1
+        return index
+
+    def ended(self, index: int, now_ns: int, *, failed: bool) -> bool:
+        self._in_flight -= 1
+        self._due_ns = max(self._due_ns, now_ns + (_AFTER_FAILURE_NS if failed else 0))
+        return True
+
+    def change(self, at_ns: int, load: Any) -> bool:
+        if not isinstance(load, ClosedLoad):
+            return False
+        self._concurrency = load.concurrency
+        self._due_ns = max(self._due_ns, at_ns)
+        return True
+
+    def exhausted(self, now_ns: int) -> bool:
+        end_ns = self._beginning.end_ns
+        return self._all_taken or (end_ns is not None and now_ns >= end_ns)
+
+    def offered(self, t_ns: int) -> Offered:
+        return Offered(None, self._concurrency)
+
+    @property
+    def _slots(self) -> int:
+        here = self._beginning
+        return min(here.cap, share(self._concurrency, here.worker, here.workers))
+
+    @property
+    def _all_taken(self) -> bool:
+        requests = self._beginning.requests
+        return requests is not None and self.next_index >= requests

@@ -1,0 +1,118 @@
+"""What a load is, as values that a worker is told, and what every load model can be asked.
+
+No load is made here: `loadgen.arrivals.models` has the model of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+Shape = Literal["constant", "linear", "exp"]
+
+
+class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One piece of a rate curve. `end_ns` None means for ever, and needs shape `constant`."""
+
+    start_ns: int
+    end_ns: int | None
+    from_rps: float
+    to_rps: float
+    shape: Shape = "constant"
+
+
+class OpenLoad(msgspec.Struct, frozen=True, tag="open", omit_defaults=True):
+    """Arrivals that do not wait for the server."""
+
+    arrivals: Literal["constant", "poisson"]
+    curve: list[Segment]
+    """From the instant on at which the load begins."""
+
+
+class ClosedLoad(msgspec.Struct, frozen=True, tag="closed", omit_defaults=True):
+    """A number of slots, each sending its next request when the last one ended."""
+
+    concurrency: int
+    """Over all workers. 0 sends nothing more."""
+
+
+Load = OpenLoad | ClosedLoad
+
+
+def share(total: int, worker: int, workers: int) -> int:
+    """This worker's part of `total` slots; the parts of all workers add up to `total`."""
+    return total // workers + (worker < total % workers)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a load model begins: with the run, or in the midst of it when the kind of load changes."""
+
+    at_ns: int
+    """Session time before which nothing is due."""
+    worker: int
+    workers: int
+    next_index: int
+    """The worker's first index that is not used yet."""
+    in_flight: int
+    """Requests of this worker, sent or due, that have not ended; each will be told to `ended`."""
+    cap: int
+    """Requests that this worker may have in flight."""
+    seed: int
+    end_ns: int | None = None
+    """Session time from which nothing more is due; None for an open end."""
+    requests: int | None = None
+    """Requests after which nothing more is due, over all workers; None for no limit."""
+
+
+class Offered(NamedTuple):
+    """What a load asks for at an instant, all workers together."""
+
+    rate_rps: float | None
+    """None where the server's answers set the rate."""
+    concurrency: int | None
+    """None where requests do not wait for each other."""
+
+    def over(self) -> Offered:
+        """The same once nothing more is due."""
+        return Offered(None if self.rate_rps is None else 0.0, None if self.concurrency is None else 0)
+
+
+class LoadModel(Protocol):
+    """When the requests of one worker are due. The engine takes one after the other as its time comes, and
+    tells of each that it has ended."""
+
+    @property
+    def next_index(self) -> int | None:
+        """Index of the request that is due next, so that it can be made ready; None: not known yet."""
+
+    @property
+    def lead_ns(self) -> int:
+        """How long before it is due the engine may wake up for the next request."""
+
+    def due_ns(self, sendable_ns: int | None) -> int | None:
+        """When the next request is due; None: not before one ends, or the load changes, or never.
+
+        `sendable_ns`: the time before which the server will not be tried again; 0 while it can be reached,
+        None while it is being tried. Whoever does not wait for the server does not wait for this either.
+        """
+
+    def take(self) -> int:
+        """Index of the next request: it is the engine's from now on, until it has `ended`."""
+
+    def ended(self, index: int, now_ns: int, *, failed: bool) -> bool:
+        """A request ended, or was given up unsent: then it `failed`. It may be one of the model before.
+
+        Returns whether that may have made another one due.
+        """
+
+    def change(self, at_ns: int, load: Any) -> bool:
+        """Follows `load` from `at_ns` on; False if that needs another model."""
+
+    def exhausted(self, now_ns: int) -> bool:
+        """Nothing more will ever be due, whatever happens to the load."""
+
+    def offered(self, t_ns: int) -> Offered:
+        """What is asked for at session time `t_ns`, for ticks."""

@@ -1,0 +1,15 @@
+"""One row per kind of load: what it is told as, and the model that carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from loadgen.arrivals.closed_loop import ClosedLoop
+from loadgen.arrivals.load import Beginning, ClosedLoad, LoadModel, OpenLoad
+from loadgen.arrivals.open_loop import OpenLoop
+
+LOAD_MODELS: dict[type, Callable[[Any, Beginning], LoadModel]] = {
+    OpenLoad: OpenLoop,
+    ClosedLoad: ClosedLoop,
+}

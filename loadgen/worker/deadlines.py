@@ -1,0 +1,24 @@
+"""How long a request may take: which of its deadlines has passed."""
+
+from __future__ import annotations
+
+from loadgen.records import Request
+from loadgen.worker_config import Deadlines
+
+
+def passed_deadline(record: Request, heard_ns: int, now_ns: int, deadlines: Deadlines) -> str | None:
+    """The deadline that has passed, as an error kind; None while all is well.
+
+    `heard_ns`: when the server last sent a line, be it a comment; 0 before that.
+    """
+    if record.sent_ns is None:
+        return None
+    waited_s = (now_ns - record.sent_ns) / 1e9
+    if waited_s > deadlines.total_s:
+        return "total_timeout"
+    if record.headers_ns is None:
+        return "headers_timeout" if waited_s > deadlines.headers_s else None
+    if record.last_token_ns is None:
+        return "first_token_timeout" if waited_s > deadlines.first_token_s else None
+    silent_ns = now_ns - max(heard_ns, record.last_token_ns)
+    return "gap_timeout" if silent_ns / 1e9 > deadlines.gap_s else None

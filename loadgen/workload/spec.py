@@ -1,0 +1,67 @@
+"""What a request asks for, and what every workload can be asked.
+
+No prompt is made here: `loadgen.workload.workloads` has what makes them, one row per kind.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from loadgen.records import Request
+
+
+class PromptPlan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How to make a random prompt of exact length without a tokenizer (see `loadgen.workload.synthetic`)."""
+
+    form: Literal["ids", "text"]
+    tokens: int
+    vocab_low: int = 1000
+    vocab_high: int = 20000
+    """For `ids`: token ids are drawn from `[vocab_low, vocab_high)`."""
+    words: list[str] = msgspec.field(default_factory=list)
+    """For `text`: words that were each seen to add exactly one token."""
+    overhead_tokens: int = 0
+    """For `text`: tokens the template adds around the words."""
+
+
+class SyntheticWorkload(msgspec.Struct, frozen=True, tag="synthetic", omit_defaults=True):
+    """Random prompts of one length, each asking for as many tokens as the others."""
+
+    prompt: PromptPlan
+    output_tokens: int
+
+
+class RequestSpec(NamedTuple):
+    """What one request asks for. Its record keeps all of this but the prompt."""
+
+    prompt: list[int] | str
+    """Token ids, or text."""
+    input_tokens: int
+    """Tokens that the server should count in the prompt."""
+    output_tokens: int
+    """Tokens that it may answer with at the most, and should where it can be made to."""
+    conversation: int | None = None
+    """Number of the conversation that it belongs to; None: it stands alone."""
+    turn: int | None = None
+    """Its place in the conversation, from 0; None where there is no conversation."""
+    tags: tuple[str, ...] = ()
+    """Words by which its record can be told from others."""
+
+
+class Workload(Protocol):
+    """What each request asks for, by its index: the same in every process for the same seed."""
+
+    @property
+    def needs_text(self) -> bool:
+        """`answered` wants the text of answers. Unless this is true it is thrown away as it comes."""
+
+    def spec(self, index: int) -> RequestSpec:
+        """What request number `index` asks for."""
+
+    def answered(self, request: Request, text: str) -> None:
+        """A request ended, well or not. Called before the load model hears of it.
+
+        `text` is all that was answered, without reasoning and tool calls; empty unless `needs_text`.
+        """

@@ -1,0 +1,20 @@
+"""All of a request that is the same each time."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stands around a prompt. `headers` may hold a key: never logged, never stored."""
+
+    path: str
+    headers: list[tuple[str, str]]
+    endpoint: str
+    """One of `loadgen.endpoints.ENDPOINTS`."""
+    fields: dict[str, object]
+    """Body fields that are the same each time: model, stream, stream_options, ignore_eos, ..."""
+    max_tokens_field: str = "max_tokens"
+
+    def __repr__(self) -> str:
+        return f"RequestTemplate({self.path!r})"

@@ -1,0 +1,12 @@
+"""One row per kind of workload: what it is told as, and what makes its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from loadgen.workload.spec import SyntheticWorkload, Workload
+from loadgen.workload.synthetic import SyntheticRequests
+
+WORKLOADS: dict[type, Callable[[Any, int], Workload]] = {SyntheticWorkload: SyntheticRequests}
+"""Type of what a worker is told -> the workload, from such a value and the seed."""

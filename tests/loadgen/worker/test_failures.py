@@ -1,0 +1,94 @@
+"""A broken answer is a failure of its own kind; an odd but complete one is a success."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadgen.worker_config import Deadlines
+from tests.loadgen.raw_server import (
+    FIN,
+    HEAD,
+    RST,
+    Step,
+    chunked,
+    good,
+    sse,
+    token,
+)
+from tests.loadgen.worker.engine_runs import run
+
+BROKEN: list[tuple[str, list[Step], str]] = [
+    ("reset in the middle", [HEAD, chunked(sse(token()), end=False), 0.02, RST], "cut_mid_stream"),
+    ("closed in the middle", [HEAD, chunked(sse(token()), end=False), FIN], "cut_mid_stream"),
+    ("short content-length", [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 999\r\n\r\n", sse(token()), FIN], "cut_mid_stream"),
+    ("error after 200", [HEAD, chunked(sse(token(), '{"error":{"message":"boom","code":500}}', "[DONE]"))], "server_stream_error"),
+    ("no token at all", [HEAD, chunked(sse("[DONE]"))], "no_tokens"),
+    ("role chunk only", [HEAD, chunked(sse('{"choices":[{"index":0,"text":"","finish_reason":null}]}', "[DONE]"))], "no_tokens"),
+    ("no finish, no DONE", [HEAD, chunked(sse(token(), token()))], "truncated"),
+    ("abort", [HEAD, chunked(sse(token(), token(finish="abort"), "[DONE]"))], "aborted"),
+    ("json, not a stream", [b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}'], "not_sse"),
+    ("500", [b"HTTP/1.1 500 Oops\r\ncontent-length: 4\r\n\r\nboom"], "http_500"),
+    ("429", [b"HTTP/1.1 429 Busy\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"], "rejected"),
+    ("503", [b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"], "rejected"),
+    ("redirect is not followed", [b"HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"], "http_307"),
+    ("not HTTP", [b"SSH-2.0-OpenSSH\r\n"], "bad_response"),
+    ("huge header", [b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000 + b"\r\n\r\n"], "bad_response"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "kind"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
+def test_a_broken_answer_is_a_failure_of_its_own_kind(script: list[Step], kind: str) -> None:
+    emitted, _ = run(lambda n, b: script, requests=2)
+    assert emitted.errors() == {kind: 2}
+    assert emitted.total("succeeded") == 0
+    assert [r.error.kind for r in emitted.requests if r.error] == [kind, kind]
+
+
+FINE: list[tuple[str, list[Step]]] = [
+    ("no DONE but a finish reason", [HEAD, chunked(sse(token(), token(finish="stop")))]),
+    ("close-delimited", [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", sse(token(), token(finish="stop"), "[DONE]"), FIN]),
+    ("HTTP/1.0", [b"HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", sse(token(), token(finish="stop"), "[DONE]"), FIN]),
+    ("100 and 103 first", [b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", *good(2)]),
+    ("chunk extensions", [HEAD, b"5;ext=1\r\ndata:\r\n", b"%x\r\n %s\n\n\r\n" % (len(token()) + 3, token().encode()), chunked(sse(token(finish="stop")))]),
+    ("content-length", [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncontent-length: %d\r\n\r\n" % len(sse(token(), token(finish="stop"), "[DONE]")), sse(token(), token(finish="stop"), "[DONE]")]),
+    ("cut after DONE", [HEAD, chunked(sse(token(), token(finish="stop"), "[DONE]"), end=False), 0.01, FIN]),
+    ("comments between", [HEAD, chunked(b": ping\n\n", sse(token()), b":\n\n", sse(token(finish="stop"), "[DONE]"))]),
+    ("one byte at a time", [HEAD, *[b"1\r\n%c\r\n" % byte for byte in sse(token(), token(finish="stop"), "[DONE]")], b"0\r\n\r\n"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("script", [row[1] for row in FINE], ids=[row[0] for row in FINE])
+def test_an_odd_but_complete_answer_is_a_success_with_two_tokens(script: list[Step]) -> None:
+    emitted, _ = run(lambda n, b: script, requests=2)
+    assert emitted.errors() == {}
+    assert [(r.chunks, r.error) for r in emitted.requests] == [(2, None), (2, None)]
+
+
+@pytest.mark.parametrize(
+    ("script", "deadlines", "kind"),
+    [
+        ([60.0], Deadlines(headers_s=0.3), "headers_timeout"),
+        ([HEAD, 60.0], Deadlines(first_token_s=0.3), "first_token_timeout"),
+        ([HEAD, chunked(sse(token()), end=False), 60.0], Deadlines(gap_s=0.3), "gap_timeout"),
+        ([60.0], Deadlines(total_s=0.3), "total_timeout"),
+        ([HEAD, *[b":\n"] * 3, 60.0], Deadlines(first_token_s=0.3), "bad_response"),
+    ],
+)
+def test_each_deadline_fails_a_request_with_its_own_kind(
+    script: list[Step], deadlines: Deadlines, kind: str
+) -> None:
+    emitted, _ = run(lambda n, b: script, requests=1, deadlines=deadlines)
+    assert emitted.errors() == {kind: 1}
+
+
+def test_keep_alive_comments_stop_the_clock_of_the_gap_and_a_drip_without_a_line_does_not() -> None:
+    first = [HEAD, chunked(sse(token()), end=False)]
+    last = chunked(sse(token(finish="stop")), sse("[DONE]"))
+
+    def paused(piece: bytes) -> list[Step]:
+        return [*first, *[0.1, chunked(piece, end=False)] * 12, last]
+
+    scripts = {0: paused(b": ping\n\n"), 1: paused(b":")}
+    emitted, _ = run(lambda n, b: scripts[n], requests=2, deadlines=Deadlines(gap_s=0.5))
+    assert emitted.errors() == {"gap_timeout": 1}
+    assert [record.chunks for record in emitted.requests if record.error is None] == [2]
