@@ -19,8 +19,8 @@ class Payloads:
         self._ahead: tuple[int, RequestSpec, bytes] | None = None
 
     def prepare(self, index: int) -> None:
-        """Makes one ahead."""
-        if self._ahead is None or self._ahead[0] != index:
+        """Makes one ahead, unless what it asks may depend on an answer that is still to come."""
+        if not self._workload.needs_text and (self._ahead is None or self._ahead[0] != index):
             self._ahead = (index, *self._made(index))
 
     def take(self, index: int) -> tuple[RequestSpec, bytes]:

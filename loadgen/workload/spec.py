@@ -55,10 +55,10 @@ class Workload(Protocol):
 
     @property
     def needs_text(self) -> bool:
-        """`answered` wants the text of answers. Unless this is true it is thrown away as it comes."""
+        """`answered` wants the text of answers, which is thrown away as it comes unless this is true."""
 
     def spec(self, index: int) -> RequestSpec:
-        """What request number `index` asks for."""
+        """What request number `index` asks for: asked before it is due, or, where `needs_text`, when it is."""
 
     def answered(self, request: Request, text: str) -> None:
         """A request ended, well or not. Called before the load model hears of it.

@@ -46,16 +46,16 @@ def good(tokens: int = 3, prompt: int = 8) -> list[Step]:
 class RawServer:
     """`async with RawServer(script) as server`: `server.port`, `server.bodies`, `server.connections`."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, port: int = 0) -> None:
         self._script = script
         self.bodies: list[bytes] = []
         self.heads: list[bytes] = []
         self.connections = 0
-        self.port = 0
+        self.port = port
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> RawServer:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -22,7 +22,7 @@ from loadgen.endpoints.sse import SseParser
 from loadgen.endpoints.token_event import token_events
 from loadgen.records import Request, Tick
 from loadgen.worker.counters import Counters
-from tests.loadgen.worker.made_requests import Landed, gained, in_flight_request
+from tests.loadgen.worker.made_requests import Finished, gained, in_flight_request
 
 VLLM = (
     b'{"id":"cmpl-8f2","object":"text_completion","created":1763700000,"model":"m","choices":[{"index":0,'
@@ -134,7 +134,7 @@ def refuse(lines: bytes) -> NoReturn:
 
 def flown(endpoint: Endpoint, reads: list[bytes], counted_token_event: bool) -> tuple[Request, Tick]:
     counters = Counters()
-    request = in_flight_request(endpoint, counters, Landed(), chunk_counts=counted_token_event)
+    request = in_flight_request(endpoint, counters, Finished(), chunk_counts=counted_token_event)
     request.on_sent(10)
     request.on_headers(20, 200, [(b"content-type", b"text/event-stream")])
     for number, read in enumerate(reads, 1):

@@ -12,13 +12,16 @@ from loadgen.worker.in_flight import InFlightRequest
 
 
 @dataclass
-class Landed:
-    """Keeps the records of requests that are over."""
+class Finished:
+    """Keeps what became of requests that are over."""
 
     records: list[Request] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+    """What was answered, by the request's index; empty where the text was not needed."""
 
     def on_finished(self, request: InFlightRequest) -> None:
         self.records.append(request.record)
+        self.texts[request.record.index] = request.text
 
     def on_stale(self, request: InFlightRequest) -> None:
         raise AssertionError("nothing is stale here")
@@ -27,7 +30,7 @@ class Landed:
 def in_flight_request(
     endpoint: Endpoint,
     counters: Counters,
-    on_finished: Landed,
+    owner: Finished,
     *,
     index: int = 0,
     chunk_counts: bool,
@@ -40,7 +43,7 @@ def in_flight_request(
         b"",
         endpoint,
         counters,
-        on_finished,
+        owner,
         redactor=Redactor(""),
         chunk_counts=chunk_counts,
         one_token_chunks=one_token_chunks,

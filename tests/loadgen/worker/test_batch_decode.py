@@ -28,7 +28,7 @@ from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.counters import Counters
 from loadgen.worker.in_flight import InFlightRequest
 from tests.loadgen.raw_server import HEAD, chunked, sse, token, usage
-from tests.loadgen.worker.made_requests import Landed, gained, in_flight_request
+from tests.loadgen.worker.made_requests import Finished, gained, in_flight_request
 
 _COMPLETIONS = ENDPOINTS["completions"]
 
@@ -67,7 +67,7 @@ def told_singly(streams: list[list[Read]], how: How) -> tuple[list[Request], Tic
 
 
 async def _told(streams: list[list[Read]], how: How, decode_batch: BatchDecode) -> tuple[list[Request], Tick]:
-    clock, counters, on_finished = ManualClock(), Counters(), Landed()
+    clock, counters, finished = ManualClock(), Counters(), Finished()
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         pool = Pool(loop, clock, [(socket.AF_INET, listener.getsockname())])
@@ -81,7 +81,7 @@ async def _told(streams: list[list[Read]], how: How, decode_batch: BatchDecode) 
             request = in_flight_request(
                 _COMPLETIONS,
                 counters,
-                on_finished,
+                finished,
                 index=index,
                 chunk_counts=how.chunk_counts,
                 one_token_chunks=how.one_token_chunks,
@@ -100,10 +100,10 @@ async def _told(streams: list[list[Read]], how: How, decode_batch: BatchDecode) 
             if how.end == "cut":
                 wire.gives(connection, Read(0, b""), clock.now_ns())
                 _read(pool, [connection])
-            elif how.end != "clean" and request.record not in on_finished.records:
+            elif how.end != "clean" and request.record not in finished.records:
                 request.fail(clock.now_ns(), how.end)
         pool.close()
-    return sorted(on_finished.records, key=lambda record: record.index), gained(counters)
+    return sorted(finished.records, key=lambda record: record.index), gained(counters)
 
 
 async def _connected(loop: asyncio.AbstractEventLoop, pool: Pool) -> Connection:
@@ -229,11 +229,11 @@ def test_any_streams_cut_anywhere_give_the_same_records_and_tick_together_or_sin
         streams = [a_stream(rng, chunk_counts=chunk_counts) for _ in range(rng.choice([1, 2, 5]))]
         end = rng.choice(["cut", "cut", "gap_timeout"])
         how = How(end, chunk_counts, one_token_chunks, rng.choice([1, 1, 4, 30]))
-        at_once, singly = told_together(streams, how), told_singly(streams, how)
-        assert len(at_once[0]) == len(streams)
-        assert at_once[0] == singly[0]
+        together, singly = told_together(streams, how), told_singly(streams, how)
+        assert len(together[0]) == len(streams)
+        assert together[0] == singly[0]
         # When a sketch was added to is nobody's business, nor is by whom: its counts are.
-        assert msgspec.to_builtins(at_once[1]) == msgspec.to_builtins(singly[1])
+        assert msgspec.to_builtins(together[1]) == msgspec.to_builtins(singly[1])
 
 
 def tokens_read(times_ns: list[int], *more: Read) -> list[Read]:
@@ -345,10 +345,10 @@ def test_a_part_of_a_chunk_that_looks_like_a_chunk_is_none() -> None:
     at = [wire.index(inside) + len(sse(token())), wire.index(inside) + len(inside)]
     first = len(chunked(sse(token()), end=False))
     reads = [Read(10_000_000, wire[a:b]) for a, b in itertools.pairwise([0, first, *at, len(wire)])]
-    at_once, singly = told_together([reads], How()), told_singly([reads], How())
-    assert at_once == singly
-    assert at_once[0][0].error is None
-    assert at_once[0][0].chunks == 4
+    together, singly = told_together([reads], How()), told_singly([reads], How())
+    assert together == singly
+    assert together[0][0].error is None
+    assert together[0][0].chunks == 4
 
 
 def test_an_inlet_that_was_closed_tells_nothing() -> None:
@@ -382,10 +382,10 @@ def test_many_stamps_are_translated_as_each_would_be() -> None:
             for at in read_ns
         ]
         singly = [reader.time_of(stamp, at) for stamp, at in zip(stamps, read_ns, strict=True)]
-        at_once = reader.times_of(stamps, read_ns)
-        assert at_once in ([], [t_ns for t_ns, _ in singly])
-        assert bool(at_once) or odd
-        assert not at_once or all(by_kernel for _, by_kernel in singly)
+        together = reader.times_of(stamps, read_ns)
+        assert together in ([], [t_ns for t_ns, _ in singly])
+        assert bool(together) or odd
+        assert not together or all(by_kernel for _, by_kernel in singly)
 
 
 def test_a_request_that_is_given_up_has_all_that_was_read_for_it() -> None:

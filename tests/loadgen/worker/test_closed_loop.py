@@ -37,6 +37,24 @@ def test_a_closed_loop_does_not_hammer_a_server_that_fails_at_once() -> None:
     assert 4 <= emitted.total("failed") <= 80
 
 
+def test_all_slots_are_filled_once_a_dead_server_has_come_back() -> None:
+    async def body() -> Emitted:
+        port = free_port()
+
+        async def during(engine: Engine, emitted: Emitted) -> None:
+            while "backing_off" not in [note.event for note in emitted.notes]:
+                await asyncio.sleep(0.01)
+            async with RawServer(lambda n, b: [0.05, *good()], port):
+                await asyncio.wait_for(engine.idle.wait(), 20)
+
+        return await run_engine(worker_config(port, ClosedLoad(5), requests=60), during)
+
+    emitted = asyncio.run(body())
+    assert [note.event for note in emitted.notes].count("reachable_again") == 1
+    assert emitted.total("succeeded") > 30
+    assert max(tick.in_flight for tick in emitted.ticks) == 5
+
+
 def test_concurrency_follows_a_live_change_up_and_down() -> None:
     async def body() -> Emitted:
         async with RawServer(lambda n, b: [0.02, *good()]) as server:
