@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadgen.arrivals.load import Beginning, ClosedLoad, Offered, share
+from loadgen.arrivals.load import Beginning, ClosedLoad, LoadModel, Offered, share
 
 _AFTER_FAILURE_NS = 100_000_000
 """A server that fails at once must not be asked again at once."""
 
 
-class ClosedLoop:
-    """A `LoadModel`: as many requests in flight as this worker has slots, whose number may change."""
+class ClosedLoop(LoadModel):
+    """As many requests in flight as this worker has slots, whose number may change."""
 
-    lead_ns = 0
-    """An answer cannot be foreseen."""
+    next_index = 0
 
     def __init__(self, load: ClosedLoad, beginning: Beginning) -> None:
         self._beginning = beginning

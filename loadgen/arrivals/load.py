@@ -81,38 +81,45 @@ class Offered(NamedTuple):
 
 
 class LoadModel(Protocol):
-    """When the requests of one worker are due. The engine takes one after the other as its time comes, and
-    tells of each that it has ended."""
+    """When the requests of one worker are due.
+
+    The engine takes one after the other as its time comes, and tells of each that it has ended. A model that
+    inherits from this need not say what has an answer here: that of a load which waits for nobody.
+    """
 
     @property
     def next_index(self) -> int | None:
         """Index of the request that is due next, so that it can be made ready; None: not known yet."""
 
-    @property
-    def lead_ns(self) -> int:
-        """How long before it is due the engine may wake up for the next request."""
-
     def due_ns(self, sendable_ns: int | None) -> int | None:
         """When the next request is due; None: not before one ends, or the load changes, or never.
 
         `sendable_ns`: the time before which the server will not be tried again; 0 while it can be reached,
-        None while it is being tried. Whoever does not wait for the server does not wait for this either.
+        None while it is being tried. It matters only to a model that waits for the server.
         """
 
     def take(self) -> int:
         """Index of the next request: it is the engine's from now on, until it has `ended`."""
+
+    def exhausted(self, now_ns: int) -> bool:
+        """Nothing more will ever be due, whatever happens to the load."""
+
+    @property
+    def lead_ns(self) -> int:
+        """How long before the next request is due the engine may wake up for it."""
+        return 0
 
     def ended(self, index: int, now_ns: int, *, failed: bool) -> bool:
         """A request ended, or was given up unsent: then it `failed`. It may be one of the model before.
 
         Returns whether that may have made another one due.
         """
+        return False
 
     def change(self, at_ns: int, load: Any) -> bool:
         """Follows `load` from `at_ns` on; False if that needs another model."""
-
-    def exhausted(self, now_ns: int) -> bool:
-        """Nothing more will ever be due, whatever happens to the load."""
+        return False
 
     def offered(self, t_ns: int) -> Offered:
         """What is asked for at session time `t_ns`, for ticks."""
+        return Offered(None, None)

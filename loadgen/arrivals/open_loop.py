@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadgen.arrivals.load import Beginning, Offered, OpenLoad
+from loadgen.arrivals.load import Beginning, LoadModel, Offered, OpenLoad
 from loadgen.arrivals.rate_curve import Curve
 from loadgen.arrivals.schedule import Schedule
 
@@ -19,8 +19,8 @@ def lead_ns(rate_rps: float) -> int:
     return min(_LEAD_NS, int(_LEAD_SHARE * 1e9 / max(rate_rps, 1.0)))
 
 
-class OpenLoop:
-    """A `LoadModel`: the worker's share of a schedule, along a rate that may change."""
+class OpenLoop(LoadModel):
+    """The worker's share of a schedule, along a rate that may change."""
 
     def __init__(self, load: OpenLoad, beginning: Beginning) -> None:
         self._arrivals, self._workers = load.arrivals, beginning.workers
@@ -51,9 +51,6 @@ class OpenLoop:
         index = self._schedule.next_index
         self._schedule.advance()
         return index
-
-    def ended(self, index: int, now_ns: int, *, failed: bool) -> bool:
-        return False
 
     def change(self, at_ns: int, load: Any) -> bool:
         if not isinstance(load, OpenLoad) or load.arrivals != self._arrivals:

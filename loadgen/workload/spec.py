@@ -58,7 +58,7 @@ class Workload(Protocol):
         """`answered` wants the text of answers, which is thrown away as it comes unless this is true."""
 
     def spec(self, index: int) -> RequestSpec:
-        """What request number `index` asks for: asked before it is due, or, where `needs_text`, when it is."""
+        """What request number `index` asks for. Called before it is due; where `needs_text`, when it is."""
 
     def answered(self, request: Request, text: str) -> None:
         """A request ended, well or not. Called before the load model hears of it.
