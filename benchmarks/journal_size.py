@@ -50,6 +50,8 @@ def requests(draw: np.random.Generator, sigma: float) -> list[Request]:
                 finish_reason="length",
                 input_tokens=256,
                 output_tokens=TOKENS,
+                asked_input_tokens=256,
+                asked_output_tokens=TOKENS,
                 chunks=TOKENS,
                 gaps_us=gaps,
             )

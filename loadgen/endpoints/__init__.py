@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from loadgen.endpoint_names import EndpointName
 from loadgen.endpoints import chat, completions
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage, read_error
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent
@@ -32,7 +33,7 @@ class Endpoint:
     """A prompt may be token ids."""
 
 
-ENDPOINTS: dict[str, Endpoint] = {
+ENDPOINTS: dict[EndpointName, Endpoint] = {
     "completions": Endpoint(
         completions.PATH,
         completions.body,

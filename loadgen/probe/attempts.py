@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from loadgen.endpoint_names import AskedEndpoint, EndpointName
 from loadgen.workload.spec import PromptPlan
 
 WISHED = ("ignore_eos", "min_tokens", "return_token_ids", "continuous_usage_stats", "stream_options")
@@ -29,14 +30,13 @@ _NO_MODEL = re.compile(
 )
 
 Form = Literal["ids", "text"]
-Endpoint = Literal["completions", "chat"]
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One way to ask."""
 
-    endpoint: Endpoint
+    endpoint: EndpointName
     form: Form
     dropped: frozenset[str] = frozenset()
     max_tokens_field: str = "max_tokens"
@@ -72,9 +72,7 @@ class NoModel(Exception):
     """The refusal says that the model is not served."""
 
 
-def first_attempts(
-    endpoint: Literal["auto", "completions", "chat"], vocabulary: int | None
-) -> Iterator[Attempt]:
+def first_attempts(endpoint: AskedEndpoint, vocabulary: int | None) -> Iterator[Attempt]:
     """First attempts, best first: token ids need no calibration and are exact."""
     top = min(VOCABULARY_TOPS[0], vocabulary) if vocabulary else VOCABULARY_TOPS[0]
     if endpoint != "chat":

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from loadgen.endpoint_names import AskedEndpoint
 from loadgen.probe.attempts import Attempt, NoContext, NoModel, first_attempts, next_attempt
 from loadgen.probe.client import Refused
 from loadgen.probe.context import ProbeContext
@@ -17,9 +16,7 @@ _FIRST_WORDS = 48
 Refusals = list[tuple[Attempt, Refused]]
 
 
-async def negotiate(
-    asking: ProbeContext, endpoint: Literal["auto", "completions", "chat"]
-) -> tuple[Attempt, PromptPlan]:
+async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Attempt, PromptPlan]:
     """The attempt that was answered with a stream (the last of `asking.streams`), and its prompts.
 
     Prompts of words are short ones. What had to be given up is said by a note.

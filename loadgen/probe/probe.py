@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
+from loadgen.endpoint_names import AskedEndpoint
 from loadgen.endpoints import ENDPOINTS
 from loadgen.probe.attempts import Attempt
 from loadgen.probe.client import client
@@ -34,7 +34,7 @@ async def probe(
     api_key: ApiKey | None,
     *,
     model: str | None,
-    endpoint: Literal["auto", "completions", "chat"],
+    endpoint: AskedEndpoint,
     input_tokens: int,
     output_tokens: int,
     seed: int,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.endpoint_names import EndpointName
+
 
 class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):
     """What stands around a prompt. `headers` may hold a key: never logged, never stored."""
 
     path: str
     headers: list[tuple[str, str]]
-    endpoint: str
-    """One of `loadgen.endpoints.ENDPOINTS`."""
+    endpoint: EndpointName
     fields: dict[str, object]
     """Body fields that are the same each time: model, stream, stream_options, ignore_eos, ..."""
     max_tokens_field: str = "max_tokens"

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from loadgen.endpoint_names import AskedEndpoint
+
 WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
 
@@ -34,7 +36,7 @@ class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str
     model: str | None = None
     """None: the only model the server lists."""
-    endpoint: Literal["auto", "completions", "chat"] = "auto"
+    endpoint: AskedEndpoint = "auto"
     ca_file: str | None = None
     insecure: bool = False
     proxy: str | None = None

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.errors import printable
 from tui.foreground import start
 from tui.options import run_options
@@ -43,7 +44,7 @@ def parser() -> Parser:
     run_options.sessions_dir(parser)
     parser.add_argument("--model", metavar="M", help="when the server lists more than one")
     parser.add_argument(
-        "--endpoint", choices=("completions", "chat"), metavar="E", help="completions or chat (what it has)"
+        "--endpoint", choices=ENDPOINT_NAMES, metavar="E", help=f"{' or '.join(ENDPOINT_NAMES)} (what it has)"
     )
     run_options.telemetry_argument(parser)
     run_options.key_arguments(parser)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from loadgen.endpoint_names import ENDPOINT_NAMES
 from sessions.plan.config import ConfigError, LoadConfig, RunConfig, TargetConfig, WorkloadConfig, checked
 from tui.options import value_types
 from tui.options.exit_codes import CommandError
@@ -66,9 +67,9 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--model", metavar="M", help="when the server lists more than one")
     work.add_argument(
         "--endpoint",
-        choices=("completions", "chat"),
+        choices=ENDPOINT_NAMES,
         metavar="E",
-        help="completions or chat (what the server has)",
+        help=f"{' or '.join(ENDPOINT_NAMES)} (what the server has)",
     )
     work.add_argument(
         "--input-tokens",

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.endpoints import ENDPOINTS, OK_FINISH, EventContent, Usage
 from loadgen.endpoints.sse import SseParser
 
@@ -275,3 +276,35 @@ def test_a_chat_body_refuses_token_ids() -> None:
     assert not ENDPOINTS["chat"].takes_ids
     with pytest.raises(ValueError, match="chat: token ids"):
         ENDPOINTS["chat"].body({}, [1, 2], "max_tokens", 9)
+
+
+def test_every_endpoint_that_can_be_chosen_has_its_row() -> None:
+    assert tuple(ENDPOINTS) == ENDPOINT_NAMES
+
+
+TEXTS = [
+    ("a word", b'{"choices":[{"text":" a"}]}', b'{"choices":[{"delta":{"content":" a"}}]}', " a"),
+    ("none", b'{"choices":[{"text":""}]}', b'{"choices":[{"delta":{"role":"assistant"}}]}', ""),
+    ("another choice", b'{"choices":[{"index":1,"text":"b"},{"index":0,"text":"a"}]}', b'{"choices":[{"index":1,"delta":{"content":"b"}},{"delta":{"content":"a"}}]}', "a"),
+    ("parts", b'{"choices":[{"text":[{"text":"a"},{"thinking":"b"},"c"]}]}', b'{"choices":[{"delta":{"content":[{"text":"a"},{"type":"x"},"c"]}}]}', "ac"),
+    ("not UTF-8", b'{"choices":[{"text":"\xff"}]}', b'{"choices":[{"delta":{"content":"\xff"}}]}', "\ufffd"),
+    ("usage only", b'{"choices":[],"usage":{}}', b'{"choices":[],"usage":{}}', ""),
+    ("odd choices", b'{"choices":[7,null,{"text":7}]}', b'{"choices":[7,null,{"delta":7}]}', ""),
+    ("no object", b"[DONE]", b"[[1]]", ""),
+    ("deep", b"[" * 100_000, b'{"choices":' * 100_000, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("completions", "chat", "want"), [row[1:] for row in TEXTS], ids=[row[0] for row in TEXTS]
+)
+def test_the_text_of_an_event_is_what_it_adds_to_the_answer(
+    completions: bytes, chat: bytes, want: str
+) -> None:
+    assert ENDPOINTS["completions"].text(completions) == want
+    assert ENDPOINTS["chat"].text(chat) == want
+
+
+def test_reasoning_is_no_text_of_the_answer() -> None:
+    data = b'{"choices":[{"delta":{"reasoning_content":"hm","content":null}}]}'
+    assert ENDPOINTS["chat"].text(data) == ""
