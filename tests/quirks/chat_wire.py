@@ -61,6 +61,10 @@ def stream(*events: str) -> list[Step]:
     return [HEAD, *(one(event) for event in events), chunked()]
 
 
+def short_prompts(output_tokens: int) -> SyntheticWorkload:
+    return SyntheticWorkload(PromptPlan(form="text", tokens=4, words=["a", "b", "c"]), output_tokens)
+
+
 def ask(
     steps: Sequence[Step], *, requests: int = 2, endpoint: str = "chat", **changes: Any
 ) -> tuple[Emitted, RawServer]:
@@ -78,8 +82,7 @@ def ask(
                     endpoint=endpoint,
                     fields={"model": "m", "stream": True},
                 ),
-                workload=SyntheticWorkload(PromptPlan(form="text", tokens=4, words=["a", "b", "c"]), 3),
-                **changes,
+                **{"workload": short_prompts(3), **changes},
             )
             return await run_engine(config), server
 

@@ -19,7 +19,19 @@ from loadgen.worker_config import Deadlines
 from sessions.metrics import e2e, itl_us
 from tests.loadgen.raw_server import FIN, HEAD, RST, RawServer, Step, chunked, sse
 from tests.loadgen.worker.engine_runs import Emitted
-from tests.quirks.chat_wire import DONE, ask, chunk, counted, end, one, role, stream, text, usage
+from tests.quirks.chat_wire import (
+    DONE,
+    ask,
+    chunk,
+    counted,
+    end,
+    one,
+    role,
+    short_prompts,
+    stream,
+    text,
+    usage,
+)
 
 PAUSE_S = 0.06
 PAUSE_NS = 60_000_000
@@ -165,7 +177,7 @@ QUIRKS = [
           [HEAD, one(counted("", 0)), one(counted("a", 1)), PAUSE_S, one(counted("bcde", 5)), PAUSE_S, one(counted("", 6, "stop")), end(usage(6), DONE)],
           3, 6, changes={"chunk_counts": True}, check=each_token_is_timed),
     Quirk("10", "no usage at all: chunks are an estimate, never the length asked for", "old servers; SGLang's client assumes max_tokens",
-          stream(role(), text("a"), text("b"), text("c"), chunk(finish="stop"), DONE), 3, 3, "chunks", changes={"output_tokens": 64}),
+          stream(role(), text("a"), text("b"), text("c"), chunk(finish="stop"), DONE), 3, 3, "chunks", changes={"workload": short_prompts(64)}),
     Quirk("11a", "error object and [DONE] after HTTP 200", "vLLM create_streaming_error_response, vLLM PR #57519",
           stream(role(), text("a"), text("b"), VLLM_ERROR, DONE), 2, 2, "chunks", "server_stream_error", None, check=message_says("boom")),
     Quirk("11b", "the same with an HTTP status inside", "TGI into_openai_event",

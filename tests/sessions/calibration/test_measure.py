@@ -17,7 +17,7 @@ from loadgen.records import Request, RequestError, Tick
 from sessions.calibration import result as calibrated
 from sessions.calibration.measure import (
     CalibrationError,
-    _plan,
+    _worker_config,
     judged,
     measure,
     outcome,
@@ -93,8 +93,8 @@ TICKS = [
 
 def test_the_timing_error_is_what_was_received_minus_what_was_sent() -> None:
     requests, stamps = streams(40_000)
-    plan = msgspec.structs.replace(_plan(1, 1000.0, 2.2), origin_ns=7 * S)
-    found = judged(1000.0, requests, TICKS, stamps, plan, 1.0)
+    config = msgspec.structs.replace(_worker_config(1, 1000.0, 2.2), origin_ns=7 * S)
+    found = judged(1000.0, requests, TICKS, stamps, config, 1.0)
     assert found.timing_error_p50_us == pytest.approx(40.0, abs=0.2)
     assert found.timing_error_p99_us == pytest.approx(40.0, abs=0.2)
     assert found.send_lag_p99_us == pytest.approx(150.0)
@@ -122,14 +122,14 @@ def test_a_load_that_is_not_clean_says_why(change: dict[str, object], words: str
         msgspec.structs.replace(tick, **{k: v for k, v in change.items() if hasattr(tick, k)})
         for tick in TICKS
     ]
-    plan = msgspec.structs.replace(_plan(1, 1000.0, 2.2), origin_ns=7 * S)
+    config = msgspec.structs.replace(_worker_config(1, 1000.0, 2.2), origin_ns=7 * S)
     asked = float(change.get("asked", 980.0))  # type: ignore[arg-type]
-    assert words in judged(asked, requests, ticks, stamps, plan, 1.0).why_not
+    assert words in judged(asked, requests, ticks, stamps, config, 1.0).why_not
 
 
 def test_nothing_to_compare_is_an_error_not_a_zero() -> None:
     with pytest.raises(CalibrationError, match="no tokens came back"):
-        judged(1000.0, [], TICKS, {}, _plan(1, 1000.0, 2.2), 1.0)
+        judged(1000.0, [], TICKS, {}, _worker_config(1, 1000.0, 2.2), 1.0)
 
 
 def swept(limit: float, most: float = 128_000.0, moods: int = 0) -> list[Trial]:

@@ -10,6 +10,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from loadgen.records import Request, RequestError, Tick
@@ -225,6 +226,9 @@ HOSTILE = {
     "negative time": b'{"kind":"mark","t_ns":-1}',
     "negative count": b'{"kind":"tick","t_ns":1,"dt_ns":1,"worker":0,"due":-4}',
     "negative gap": b'{"kind":"request","index":1,"worker":0,"due_ns":1,"gaps_us":[5,-1]}',
+    "negative asked length": b'{"kind":"request","index":1,"worker":0,"due_ns":1,"asked_output_tokens":-1}',
+    "huge conversation": b'{"kind":"request","index":1,"worker":0,"due_ns":1,"conversation":9999999999999}',
+    "a tag that is no text": b'{"kind":"request","index":1,"worker":0,"due_ns":1,"tags":[7]}',
     "huge error count": b'{"kind":"tick","t_ns":1,"dt_ns":1,"worker":0,"errors":{"a":99999999999999999}}',
     "odd sketch": b'{"kind":"tick","t_ns":1,"dt_ns":1,"worker":0,"itl":[4]}',
     "bucket out of range": b'{"kind":"tick","t_ns":1,"dt_ns":1,"worker":0,"itl":[1200,1]}',
@@ -247,6 +251,23 @@ def test_a_hostile_line_is_counted_and_its_neighbours_are_read(tmp_path: Path, l
     assert [offset for offset, _ in follower.corrupt] == [25]
     with pytest.raises(BadLine):
         parse(line)
+
+
+def test_what_a_request_asked_for_is_read_back_and_costs_nothing_where_it_was_not_kept(
+    tmp_path: Path,
+) -> None:
+    asked = Request(
+        1, 0, 5, asked_input_tokens=256, asked_output_tokens=64, conversation=3, turn=0, tags=("a", "b")
+    )
+    old = b'{"kind":"request","index":2,"worker":0,"due_ns":5,"end_ns":9}'
+    writer = RequestJournalWriter(tmp_path / "requests-0.jsonl.gz")
+    writer.append(asked)
+    writer.flush()
+    writer.close()
+    assert GzipFollower(tmp_path / "requests-0.jsonl.gz").poll() == [asked]
+    before = parse(old)
+    assert before == Request(2, 0, 5, end_ns=9)
+    assert msgspec.json.encode(before) == old
 
 
 def test_unknown_kinds_and_fields_of_a_newer_minor_version_are_skipped(tmp_path: Path) -> None:
