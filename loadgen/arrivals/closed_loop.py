@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from loadgen.arrivals.load import Beginning, ClosedLoad, LoadModel, Offered, share
@@ -18,17 +19,19 @@ class ClosedLoop(LoadModel):
     def __init__(self, load: ClosedLoad, beginning: Beginning) -> None:
         self._beginning = beginning
         self._concurrency = load.concurrency
+        self._slots = self._share()
         self._in_flight = beginning.in_flight
         self._due_ns = beginning.at_ns
         """Of every slot that is free. Slots are filled at once, unless they all wait for the same thing."""
         self.next_index = beginning.next_index
+        self._end_ns = sys.maxsize if beginning.end_ns is None else beginning.end_ns
+        self._end_index = sys.maxsize if beginning.requests is None else beginning.requests
 
     def due_ns(self, sendable_ns: int | None) -> int | None:
-        if sendable_ns is None or self._in_flight >= self._slots or self._all_taken:
+        if self._in_flight >= self._slots or self.next_index >= self._end_index or sendable_ns is None:
             return None
-        due_ns = max(self._due_ns, sendable_ns)
-        end_ns = self._beginning.end_ns
-        return None if end_ns is not None and due_ns >= end_ns else due_ns
+        due_ns = self._due_ns if self._due_ns > sendable_ns else sendable_ns
+        return due_ns if due_ns < self._end_ns else None
 
     def take(self) -> int:
         index = self.next_index
@@ -45,22 +48,16 @@ class ClosedLoop(LoadModel):
         if not isinstance(load, ClosedLoad):
             return False
         self._concurrency = load.concurrency
+        self._slots = self._share()
         self._due_ns = max(self._due_ns, at_ns)
         return True
 
     def exhausted(self, now_ns: int) -> bool:
-        end_ns = self._beginning.end_ns
-        return self._all_taken or (end_ns is not None and now_ns >= end_ns)
+        return self.next_index >= self._end_index or now_ns >= self._end_ns
 
     def offered(self, t_ns: int) -> Offered:
         return Offered(None, self._concurrency)
 
-    @property
-    def _slots(self) -> int:
+    def _share(self) -> int:
         here = self._beginning
         return min(here.cap, share(self._concurrency, here.worker, here.workers))
-
-    @property
-    def _all_taken(self) -> bool:
-        requests = self._beginning.requests
-        return requests is not None and self.next_index >= requests

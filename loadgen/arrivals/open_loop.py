@@ -41,11 +41,11 @@ class OpenLoop(LoadModel):
 
     @property
     def lead_ns(self) -> int:
-        due_ns = self._schedule.due_ns()
+        due_ns = self._schedule.due_ns
         return 0 if due_ns is None else lead_ns(self._schedule.curve.rate_rps(due_ns) / self._workers)
 
     def due_ns(self, sendable_ns: int | None) -> int | None:
-        return self._schedule.due_ns()
+        return self._schedule.due_ns
 
     def take(self) -> int:
         index = self._schedule.next_index

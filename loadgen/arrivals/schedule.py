@@ -60,12 +60,14 @@ class Schedule:
         self.curve = curve
         self._points = UNIT_POINTS[arrivals](seed)
         self._worker, self._workers = worker, workers
-        self._end_ns, self._requests = end_ns, requests
+        self._end_ns = math.inf if end_ns is None else end_ns
+        self._end_index = math.inf if requests is None else requests
         self._number = -1
         """Of the point that comes next."""
         self._shift = 0 if first_index is None else first_index - worker
         self._point = 0.0
-        self._due_ns: int | None = None
+        self.due_ns: int | None = None
+        """When the next request is due; None if it never is on the present curve."""
         self.advance()
 
     @property
@@ -75,17 +77,7 @@ class Schedule:
 
     def exhausted(self, now_ns: int) -> bool:
         """Nothing more will ever be due, whatever happens to the curve."""
-        if self._requests is not None and self.next_index >= self._requests:
-            return True
-        return self._end_ns is not None and now_ns >= self._end_ns and self.due_ns() is None
-
-    def due_ns(self) -> int | None:
-        """When the next request is due; None if it never is on the present curve."""
-        if self._requests is not None and self.next_index >= self._requests:
-            return None
-        if self._due_ns is None or (self._end_ns is not None and self._due_ns >= self._end_ns):
-            return None
-        return self._due_ns
+        return self.next_index >= self._end_index or (now_ns >= self._end_ns and self.due_ns is None)
 
     def advance(self) -> None:
         """Go on to this worker's next request."""
@@ -94,9 +86,15 @@ class Schedule:
             self._point = next(self._points)
             if self._number % self._workers == self._worker:
                 break
-        self._due_ns = self.curve.when_ns(self._point)
+        self.due_ns = self._when_due()
 
     def change(self, at_ns: int, segments: Sequence[Segment]) -> None:
         """From `at_ns` on follow `segments`; what was due before stays due."""
         self.curve = self.curve.cut(at_ns, segments)
-        self._due_ns = self.curve.when_ns(self._point)
+        self.due_ns = self._when_due()
+
+    def _when_due(self) -> int | None:
+        if self.next_index >= self._end_index:
+            return None
+        due_ns = self.curve.when_ns(self._point)
+        return None if due_ns is None or due_ns >= self._end_ns else due_ns

@@ -23,7 +23,7 @@ class BackOff:
     @property
     def sendable_ns(self) -> int | None:
         """The time before which nothing is sent; 0 while not backing off, None while one request tries."""
-        if not self.active:
+        if not self._for_ns:
             return 0
         return None if self.trying else self.until_ns
 

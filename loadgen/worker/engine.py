@@ -182,12 +182,14 @@ class Engine:
 
     def _take_due(self, now_ns: int, until_ns: int, *, send: bool = True) -> None:
         """Takes what is due until `until_ns`: sends it, or lets it wait for room, or gives it up."""
-        # A change of load before then may move what would be due.
-        until_ns = min([until_ns, *(change.at_ns - 1 for change in self._changes)])
+        if self._changes:
+            # A change of load before then may move what would be due.
+            until_ns = min(until_ns, *(change.at_ns - 1 for change in self._changes))
         model, back_off = self._model, self._sender.back_off
         while (due_ns := model.due_ns(back_off.sendable_ns)) is not None and due_ns <= until_ns:
             index = model.take()
-            self._last_index = max(self._last_index, index)
+            if index > self._last_index:
+                self._last_index = index
             self._counters.due += 1
             if send and len(self._in_flight) >= self._cap:
                 self._backlog.append((index, due_ns))
@@ -252,15 +254,13 @@ class Engine:
         record = request.record
         self._in_flight.discard(request)
         self._emit(record)
-        self._workload.answered(record, request.text)
+        if self._workload.needs_text:
+            self._workload.answered(record, request.text)
         if record.status is not None:
             self._sender.reached()
-        if not self._finishing:
-            self._go_on(record)
-        self._end_if_done()
-
-    def _go_on(self, record: Request) -> None:
-        """There is room for one more."""
+        if self._finishing:
+            self._end_if_done()
+            return
         now = self._clock.now_ns()
         one_more = self._model.ended(record.index, now, failed=record.error is not None)
         if self._backlog and len(self._in_flight) < self._cap and not self._sender.back_off.forbids(now):
@@ -269,6 +269,7 @@ class Engine:
         if one_more:
             self._take_due(now, now)
             self._rearm()
+        self._end_if_done()
 
     def on_stale(self, request: InFlightRequest) -> None:
         self._counters.stale_retries += 1

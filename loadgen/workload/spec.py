@@ -61,7 +61,7 @@ class Workload(Protocol):
         """What request number `index` asks for. Called before it is due; where `needs_text`, when it is."""
 
     def answered(self, request: Request, text: str) -> None:
-        """A request ended, well or not. Called before the load model hears of it.
+        """A request ended, well or not, with so much text; reasoning and tool calls are left out.
 
-        `text` is all that was answered, without reasoning and tool calls; empty unless `needs_text`.
+        Called only where `needs_text`, before the load model hears of the end.
         """

@@ -60,7 +60,7 @@ class SyntheticRequests:
         return RequestSpec(prompt(told.prompt, self._seed, index), told.prompt.tokens, told.output_tokens)
 
     def answered(self, request: Request, text: str) -> None:
-        """No request depends on an answer."""
+        """Nothing depends on an answer."""
 
 
 @lru_cache(maxsize=64)

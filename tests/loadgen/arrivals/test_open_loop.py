@@ -27,7 +27,7 @@ def test_due_times_are_the_schedules_whatever_ends_and_whether_or_not_the_server
     model = OpenLoop(OpenLoad("poisson", [steady(0, 50.0)]), RUN)
     schedule = Schedule("poisson", 7, Curve([steady(0, 50.0)]))
     for index in range(200):
-        assert model.due_ns(0) == model.due_ns(None) == model.due_ns(99 * S) == schedule.due_ns()
+        assert model.due_ns(0) == model.due_ns(None) == model.due_ns(99 * S) == schedule.due_ns
         assert model.take() == index
         assert not model.ended(index, 99 * S, failed=True)
         schedule.advance()

@@ -18,7 +18,7 @@ S = 1_000_000_000
 
 def due_times(schedule: Schedule, until_ns: int) -> list[tuple[int, int]]:
     got = []
-    while (due := schedule.due_ns()) is not None and due < until_ns:
+    while (due := schedule.due_ns) is not None and due < until_ns:
         got.append((schedule.next_index, due))
         schedule.advance()
     return got
@@ -91,7 +91,7 @@ def test_a_live_change_keeps_the_phase_and_takes_the_new_rate() -> None:
     assert due_times(schedule, 3 * S + 1) == [(0, 0), (1, S), (2, 2 * S), (3, 3 * S)]
     schedule.change(3 * S + S // 2, [steady(3 * S + S // 2, 10.0)])
     # half of the next point is gained by 3.5 s, the other half takes 50 ms at 10 rps
-    assert schedule.due_ns() == 3 * S + S // 2 + S // 20
+    assert schedule.due_ns == 3 * S + S // 2 + S // 20
     assert [due for _, due in due_times(schedule, 4 * S)] == [3_550_000_000 + k * S // 10 for k in range(5)]
 
 
@@ -99,9 +99,9 @@ def test_hold_and_resume_lose_and_add_nothing() -> None:
     schedule = Schedule("constant", 0, Curve([steady(0, 4.0)]))
     before = due_times(schedule, 2 * S)
     schedule.change(2 * S, [steady(2 * S, 0.0)])
-    assert schedule.due_ns() == 2 * S  # the point that falls exactly on the seam was reached
+    assert schedule.due_ns == 2 * S  # the point that falls exactly on the seam was reached
     schedule.advance()
-    assert schedule.due_ns() is None
+    assert schedule.due_ns is None
     assert not schedule.exhausted(50 * S)
     schedule.change(10 * S, [steady(10 * S, 4.0)])
     after = due_times(schedule, 12 * S)
@@ -113,8 +113,8 @@ def test_a_change_heard_late_makes_what_it_owes_due_in_the_past() -> None:
     schedule = Schedule("constant", 0, Curve([steady(0, 1.0)]))
     due_times(schedule, S)
     schedule.change(S // 2, [steady(S // 2, 100.0)])
-    assert schedule.due_ns() is not None
-    assert schedule.due_ns() < S  # type: ignore[operator]
+    assert schedule.due_ns is not None
+    assert schedule.due_ns < S  # type: ignore[operator]
 
 
 def test_the_end_and_the_number_of_requests_bound_a_schedule() -> None:

@@ -69,7 +69,7 @@ def test_arrivals_that_change_from_constant_to_poisson_begin_at_the_instant() ->
     )
     schedule = Schedule("poisson", 5, Curve([steady(S, 100.0)]), end_ns=2 * S)
     expected = []
-    while (due_ns := schedule.due_ns()) is not None:
+    while (due_ns := schedule.due_ns) is not None:
         expected.append(due_ns)
         schedule.advance()
     assert due_between(emitted, 0, S) == [k * S // 20 for k in range(20)]
@@ -128,7 +128,7 @@ def test_two_workers_that_change_from_closed_to_open_share_one_schedule_and_no_i
     each = asyncio.run(body())
     schedule = Schedule("poisson", 3, Curve([steady(S // 2, 80.0)]), end_ns=S + S // 2)
     expected = []
-    while (due_ns := schedule.due_ns()) is not None:
+    while (due_ns := schedule.due_ns) is not None:
         expected.append(due_ns)
         schedule.advance()
     assert sorted(due for emitted in each for due in due_between(emitted, S // 2, 2 * S)) == expected
