@@ -12,9 +12,9 @@ from loadgen.endpoints import Endpoint
 from loadgen.endpoints.token_event import DecodeLines, values_of
 from loadgen.transport.http1 import CHUNK_END, WHOLE_MOST, WholeChunk
 
-USUAL_BEGIN, TOKEN_END = b"data: {", b"}\n\n"
-_CHUNK = WholeChunk(USUAL_BEGIN)
-_BEFORE, _AFTER = len(USUAL_BEGIN) - 1, len(TOKEN_END) - 1 + len(CHUNK_END)
+TOKEN_BEGIN, TOKEN_END = b"data: {", b"}\n\n"
+_CHUNK = WholeChunk(TOKEN_BEGIN)
+_BEFORE, _AFTER = len(TOKEN_BEGIN) - 1, len(TOKEN_END) - 1 + len(CHUNK_END)
 
 
 def batch_decoder(

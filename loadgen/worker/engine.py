@@ -32,7 +32,7 @@ from loadgen.workload.payloads import Payloads
 from loadgen.workload.workloads import WORKLOADS
 
 _WAKE_NS = 200_000
-"""Rest ends so long before the alarm rings: waking up takes some of it."""
+"""Sockets are read again so long before the alarm rings: waking up takes some of it."""
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
 
@@ -298,7 +298,7 @@ class Engine:
 
     def _may_delay_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""
-        if not self._read_delay_ns or self._ticker.settling or self._pool.opening:
+        if not self._read_delay_ns or self._ticker.flushing or self._pool.opening:
             return 0
         if (at_ns := self._alarm.at_ns) is None:
             return self._read_delay_ns

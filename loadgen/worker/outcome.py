@@ -36,7 +36,7 @@ def outcome_of(record: Request, event_stream: bool, body: bytes, done: bool) -> 
 
 
 def count_tokens(record: Request) -> None:
-    """Settles how many output tokens there were, and who said so."""
+    """Decides how many output tokens there were, and notes who said so."""
     if record.output_tokens is not None:
         record.token_source = "usage"
     elif record.chunk_tokens:

@@ -43,7 +43,7 @@ class Ticker:
         self._last_ns = start_ns // TICK_NS * TICK_NS
         self._last_cpu_ns = process_cpu_ns()
         self._last_opened = 0
-        self.settling = False
+        self.flushing = False
         """Some streams are flushed for the next tick, some not yet."""
         self._stopped = False
         self._beat_due_s = 0.0
@@ -78,8 +78,8 @@ class Ticker:
         for buffer in buffers[:_FLUSHED_AT_ONCE]:
             buffer.flush()
         self._counters.fold()
-        self.settling = len(buffers) > _FLUSHED_AT_ONCE
-        if self.settling:
+        self.flushing = len(buffers) > _FLUSHED_AT_ONCE
+        if self.flushing:
             self._loop.call_soon(self._flush, buffers[_FLUSHED_AT_ONCE:])
             return
         now = self._clock.now_ns()
