@@ -11,31 +11,34 @@ class BackOff:
     """While backing off nothing is sent; when that time is over, one request tries."""
 
     def __init__(self) -> None:
-        self._for_ns = 0
-        self.until_ns = 0
-        self.trying = False
-        """A connection is being opened."""
+        self._for_ns = self._until_ns = 0
+        self._trying = False
+        self.sendable_ns: int | None = 0
+        """The time before which nothing is sent; 0 while not backing off, None while one request tries."""
 
     @property
     def active(self) -> bool:
         return self._for_ns > 0
 
-    @property
-    def sendable_ns(self) -> int | None:
-        """The time before which nothing is sent; 0 while not backing off, None while one request tries."""
-        if not self._for_ns:
-            return 0
-        return None if self.trying else self.until_ns
-
     def forbids(self, now_ns: int) -> bool:
         """Nothing may be sent now."""
-        return self.active and (now_ns < self.until_ns or self.trying)
+        return self.sendable_ns is None or now_ns < self.sendable_ns
+
+    def trying(self, trying: bool) -> None:
+        """A connection is being opened, or no longer."""
+        self._trying = trying
+        self._set_sendable()
 
     def failed(self, now_ns: int) -> None:
         """The server was not reached."""
-        if now_ns >= self.until_ns:
+        if now_ns >= self._until_ns:
             self._for_ns = min(MOST_NS, max(FIRST_NS, self._for_ns * 2))
-            self.until_ns = now_ns + self._for_ns
+            self._until_ns = now_ns + self._for_ns
+        self._set_sendable()
 
     def reached(self) -> None:
-        self._for_ns = self.until_ns = 0
+        self._for_ns = self._until_ns = 0
+        self._set_sendable()
+
+    def _set_sendable(self) -> None:
+        self.sendable_ns = None if self._trying and self.active else self._until_ns

@@ -157,11 +157,14 @@ class Engine:
     # what is due
 
     def _rearm(self) -> None:
-        """Sets the alarm for whatever comes next."""
+        self._set_alarm(self._model.due_ns(self._sender.back_off.sendable_ns))
+
+    def _set_alarm(self, due_ns: int | None) -> None:
+        """Sets the alarm for whatever comes next; `due_ns` is when the next request is due."""
         if self._finishing or self.ended.is_set():
             return
         times = [change.at_ns for change in self._changes]
-        if (due_ns := self._model.due_ns(self._sender.back_off.sendable_ns)) is not None:
+        if due_ns is not None:
             self._lead_ns = self._model.lead_ns
             times.append(due_ns - self._lead_ns)
         if self._config.end_ns is not None and not self._load_over:
@@ -173,15 +176,18 @@ class Engine:
             return
         now = self._clock.now_ns()
         self._change_load(now)
-        self._take_due(now, now + self._lead_ns)
+        due_ns = self._take_due(now, now + self._lead_ns)
         if self._config.end_ns is not None and now >= self._config.end_ns:
             self._load_over = True
             self._drop_backlog(now)
-        self._rearm()
+        self._set_alarm(due_ns)
         self._end_if_done()
 
-    def _take_due(self, now_ns: int, until_ns: int, *, send: bool = True) -> None:
-        """Takes what is due until `until_ns`: sends it, or lets it wait for room, or gives it up."""
+    def _take_due(self, now_ns: int, until_ns: int, *, send: bool = True) -> int | None:
+        """Takes what is due until `until_ns`: sends it, or lets it wait for room, or gives it up.
+
+        Returns when the request is due that comes after.
+        """
         if self._changes:
             # A change of load before then may move what would be due.
             until_ns = min(until_ns, *(change.at_ns - 1 for change in self._changes))
@@ -197,6 +203,7 @@ class Engine:
                 self._give_up(index, now_ns)
             else:
                 self._launch(index, due_ns, waited=False)
+        return due_ns
 
     def _give_up(self, index: int, now_ns: int) -> None:
         self._counters.not_sent += 1
@@ -267,8 +274,7 @@ class Engine:
             index, due_ns = self._backlog.popleft()
             self._launch(index, due_ns, waited=True)
         if one_more:
-            self._take_due(now, now)
-            self._rearm()
+            self._set_alarm(self._take_due(now, now))
         self._end_if_done()
 
     def on_stale(self, request: InFlightRequest) -> None:

@@ -54,16 +54,16 @@ class Sender:
         connection.send(request.payload, request)
 
     def _open_for(self, request: InFlightRequest) -> None:
-        self.back_off.trying = True
+        self.back_off.trying(True)
 
         def opened(connection: Connection) -> None:
-            self.back_off.trying = False
+            self.back_off.trying(False)
             self.reached()
             request.give_up_opening = nothing_is_opening
             self._carry(request, connection)
 
         def failed(kind: str, message: str) -> None:
-            self.back_off.trying = False
+            self.back_off.trying(False)
             request.give_up_opening = nothing_is_opening
             now = self._clock.now_ns()
             if kind in UNREACHABLE:

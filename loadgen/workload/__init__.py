@@ -1,1 +1,1 @@
-"""What each request asks: its number to its prompt and lengths."""
+"""What each request asks: its number to its prompt, lengths, conversation and tags."""

@@ -23,11 +23,11 @@ def test_it_waits_longer_with_each_failure_up_to_two_seconds_and_not_at_all_once
 
 def test_while_one_request_tries_nobody_knows_when_the_others_may() -> None:
     back_off = BackOff()
-    back_off.trying = True
+    back_off.trying(True)
     assert back_off.sendable_ns == 0  # the server was never found unreachable
     back_off.failed(0)
     assert back_off.sendable_ns is None
     assert back_off.forbids(500 * MS)
-    back_off.trying = False
+    back_off.trying(False)
     assert back_off.sendable_ns == 100 * MS
     assert (back_off.forbids(100 * MS - 1), back_off.forbids(100 * MS)) == (True, False)
