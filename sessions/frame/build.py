@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sessions.bottleneck.client_headroom import doubt
+from sessions.bottleneck.client_headroom import warning
 from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
@@ -142,7 +142,7 @@ def build(
             for event in _events(history, timeline, at_ns)
         ),
         client_saturated=trouble.saturated,
-        client_note=trouble.note or doubt(timeline, manifest, at_ns),
+        client_note=trouble.note or warning(timeline, manifest, at_ns),
     )
 
 

@@ -9,9 +9,11 @@ from loadgen.records import Request
 from sessions.store.directory import LOCK_FILE, is_live
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
+from sessions.store.parse import parse_packed
 
 if TYPE_CHECKING:
     from sessions.frame.schema import Frame
+    from sessions.timeline.requests import RequestColumns
 
 
 class SessionView:
@@ -27,7 +29,7 @@ class SessionView:
         self.trouble = ""
         """Why the manifest cannot be read, in one line; empty when it can."""
         self._manifest_stamp: tuple[int, int] | None = None
-        self._files = SessionFollower(directory, requests=False)
+        self._files = SessionFollower(directory, requests=False, parse=parse_packed)
         self._timeline = Timeline()
         self._history = BottleneckHistory(self._timeline)
         self._locked = False
@@ -93,6 +95,14 @@ class SessionView:
     def last_ns(self) -> int:
         """The newest session time that can be shown."""
         return self._timeline.known_ns
+
+    @property
+    def requests(self) -> RequestColumns:
+        """The requests that ended, as far as they are read: the polls after the first call read their lines,
+        and nothing else again. A screen without a view that asks never pays for them.
+        """
+        self._files.want_requests()
+        return self._timeline.requests
 
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first

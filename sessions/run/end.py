@@ -111,10 +111,11 @@ def sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> in
         message=end.message or END_REASONS[end.reason],
     )
     write(directory, manifest)
-    from sessions.summary.summarise import summarise  # numpy: not before there is something to sum up
+    from sessions.summary.read import read_summary  # numpy: not before there is something to sum up
+    from sessions.summary.schema import plain
 
-    result = summarise(directory)
-    manifest.end.exit_code = 130 if interrupted else 0 if result["valid"] else 1
-    manifest.result = result
+    summary = read_summary(directory)
+    manifest.end.exit_code = 130 if interrupted else 0 if summary.valid else 1
+    manifest.result = plain(summary)
     write(directory, manifest)
     return manifest.end.exit_code

@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 from sessions.store.journal import request_paths, timeline_paths
-from sessions.store.parse import LINE_CAP_BYTES, BadLine, parse
+from sessions.store.parse import LINE_CAP_BYTES, BadLine, Parse, parse
 from sessions.store.records import AnyRecord
 
 POLL_CAP_BYTES = 8 << 20
@@ -27,7 +27,8 @@ class LineReader:
     `corrupt_count` how many there were, `skipped` how many lines were of an unknown kind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parse: Parse = parse) -> None:
+        self._parse = parse
         self.skipped = 0
         self.corrupt: list[tuple[int, str]] = []
         self.corrupt_count = 0
@@ -66,7 +67,7 @@ class LineReader:
                 self.refuse(offset, f"line of {len(line)} bytes, allowed {LINE_CAP_BYTES}")
             elif line.strip():
                 try:
-                    record = parse(line)
+                    record = self._parse(line)
                 except BadLine as error:
                     self.refuse(offset, str(error))
                 else:
@@ -117,8 +118,8 @@ class _RawFile:
 class Follower(LineReader):
     """The records of a file of JSON lines, each once, as they come."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__()
+    def __init__(self, path: Path, parse: Parse = parse) -> None:
+        super().__init__(parse)
         self.behind = False
         """The last poll stopped at its bound: more may be there now."""
         self._raw = _RawFile(path)
@@ -144,8 +145,8 @@ class GzipFollower(LineReader):
     and the next one is looked for. Reading stops for good at `FILE_CAP_BYTES` of text.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__()
+    def __init__(self, path: Path, parse: Parse = parse) -> None:
+        super().__init__(parse)
         self.behind = False
         """The last poll stopped at its bound: more may be there now."""
         self._raw = _RawFile(path)
@@ -221,22 +222,28 @@ class GzipFollower(LineReader):
         self._raw.close()
 
 
-def following(path: Path) -> Follower | GzipFollower:
+def following(path: Path, parse: Parse = parse) -> Follower | GzipFollower:
     """The follower that reads a file of this name."""
-    return GzipFollower(path) if path.suffix == ".gz" else Follower(path)
+    return GzipFollower(path, parse) if path.suffix == ".gz" else Follower(path, parse)
 
 
 class SessionFollower:
     """All records of a session, each once, as they come, from files that may appear later.
 
     Records of one file come in its order; of several files, in no order that means anything. `requests`
-    says whether the request lines are wanted; without them only what the screen needs is read.
+    says whether the request lines are wanted; without them only what the screen needs is read. `parse` makes
+    a record of a line (`sessions.store.parse`).
     """
 
-    def __init__(self, directory: Path, *, requests: bool) -> None:
-        self._directory, self._requests = directory, requests
+    def __init__(self, directory: Path, *, requests: bool, parse: Parse = parse) -> None:
+        self._directory, self._requests, self._parse = directory, requests, parse
         self._files: dict[Path, Follower | GzipFollower] = {}
         self._scanned_ns = -1
+
+    def want_requests(self) -> None:
+        """From now on request lines come, too, from the first one on; nothing else is read again."""
+        if not self._requests:
+            self._requests, self._scanned_ns = True, -1
 
     def poll(self) -> list[AnyRecord]:
         """What is new; [] when nothing is. Bounded: see `behind`."""
@@ -260,10 +267,10 @@ class SessionFollower:
             return
         for path in timeline_paths(self._directory)[:FILES_CAP]:
             if path not in self._files:
-                self._files[path] = following(path)
+                self._files[path] = following(path, self._parse)
         for path in request_paths(self._directory)[:FILES_CAP] if self._requests else []:
             if path not in self._files:
-                self._files[path] = following(path)
+                self._files[path] = following(path, self._parse)
         # A file made within the clock's grain of this scan would leave the same time behind.
         self._scanned_ns = changed_ns if time.time_ns() - changed_ns > 2_000_000_000 else -1
 

@@ -87,7 +87,7 @@ class Manifest(msgspec.Struct):
     end: EndInfo | None = None
     """None while the run goes on, and for ever when it was killed."""
     result: dict[str, Any] | None = None
-    """What `sessions.summary.summarise` said when the run ended."""
+    """The summary when the run ended, as `sessions.summary.schema.plain` gives it."""
     format: str = FORMAT
     version: str = VERSION
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import get_args
 
@@ -9,7 +10,7 @@ import msgspec
 
 from loadgen.records import Request
 from loadgen.sketch import BUCKETS
-from sessions.store.gap_codec import decode_gaps
+from sessions.store.gap_codec import check_packed, decode_gaps
 from sessions.store.records import AnyRecord
 
 LINE_CAP_BYTES = 1 << 20
@@ -35,6 +36,10 @@ class _Kind(msgspec.Struct):
 _kind_decoder = msgspec.json.Decoder(_Kind)
 
 
+Parse = Callable[[bytes], AnyRecord | None]
+"""`parse` or `parse_packed`."""
+
+
 class BadLine(Exception):
     """A line that is no record of ours: what is wrong with it."""
 
@@ -44,6 +49,18 @@ def parse(line: bytes) -> AnyRecord | None:
 
     Raises:
         BadLine: no JSON object, a field of a wrong type, or a number out of bounds.
+    """
+    record = parse_packed(line)
+    if type(record) is Request and record.gaps:
+        record.gaps_us, record.gaps = decode_gaps(record.gaps), ""
+    return record
+
+
+def parse_packed(line: bytes) -> AnyRecord | None:
+    """As `parse`, but the gaps of a request stay packed if they are: a timeline takes them so, and faster.
+
+    Raises:
+        BadLine: as `parse`.
     """
     try:
         record = _decoder.decode(line)
@@ -56,7 +73,7 @@ def parse(line: bytes) -> AnyRecord | None:
     _check(record)
     if type(record) is Request and record.gaps:
         try:
-            record.gaps_us, record.gaps = decode_gaps(record.gaps), ""
+            check_packed(record.gaps)
         except ValueError as error:
             raise BadLine(f"gaps: {error}") from None
     return record

@@ -1,4 +1,4 @@
-"""What GPUs, server and hosts did over a span of a timeline, for a summary."""
+"""What GPUs, server, machines and sources of telemetry did over a span of a timeline, for a summary."""
 
 from __future__ import annotations
 
@@ -7,79 +7,68 @@ from math import fsum
 import numpy as np
 
 from sessions.store.manifest import SOURCES_CAP
-from sessions.timeline.columns import Floats
+from sessions.summary.telemetry_schema import Gpu, Host, Said, Server, ServerLatency, Spread, TelemetrySource
+from sessions.timeline.columns import Floats, Table
 from sessions.timeline.energy import curve_of
 from sessions.timeline.gpus import THROTTLED, GpuColumns, place
 from sessions.timeline.hosts import HOST_FIELDS
-from sessions.timeline.servers import HISTOGRAMS, Quantile
+from sessions.timeline.servers import ServerColumns
 from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice
 
+SAID_CAP = 50
+"""Sentences of one source."""
+_WHERE_READ = (
+    *("sm_active_pct", "tensor_active_pct", "dram_active_pct", "memory_temperature_c", *THROTTLED),
+    *("memory_reserved_bytes", "power_average_w", "memory_clock_mhz"),
+    *("pcie_rx_bytes_per_s", "pcie_tx_bytes_per_s", "nvlink_rx_bytes_per_s", "nvlink_tx_bytes_per_s"),
+)
+"""Figures of a GPU that stand in a summary only where they were read."""
+_GAUGES = ("running", "waiting", "kv_pct", "prefix_hit_pct")
 
-def gpus_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[dict[str, object]]:
-    """GPUs over a span, for a summary: one object each, by host and index."""
+
+def gpus_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[Gpu]:
+    """GPUs over a span, by host and index: means and maxima; joules over exactly the span."""
     newest_ns = timeline.newest_ns
     known = sorted(timeline.gpus.values(), key=lambda gpu: place(gpu.device(newest_ns)))
     return [_gpu_over(gpu, gpu.device(newest_ns), newest_ns, start_ns, end_ns) for gpu in known]
 
 
-def sources_over(timeline: Timeline) -> list[dict[str, object]]:
-    """What telemetry said of its sources, for a summary: by source, its last word and whether it worked then.
-
-    `said` has every sentence, `at_s` in seconds since load began (negative before it).
-    """
-    found: list[dict[str, object]] = []
-    for source, notes in sorted(timeline.sources.items()):
-        said = [
-            {"at_s": round((t_ns - timeline.first_ns) / 1e9, 3), "ok": ok, "message": message}
-            for t_ns, ok, message in notes[:NOTES_CAP]
-        ]
-        found.append({"source": source, "ok": notes[-1][1], "message": notes[-1][2], "said": said})
-    return found[:SOURCES_CAP]
-
-
-NOTES_CAP = 50
-"""Sentences of one source."""
-
-
-def _gpu_over(
-    gpu: GpuColumns, device: GpuDevice, newest_ns: int, start_ns: int, end_ns: int
-) -> dict[str, object]:
-    """Means and maxima over the run; joules over exactly the run."""
+def _gpu_over(gpu: GpuColumns, device: GpuDevice, newest_ns: int, start_ns: int, end_ns: int) -> Gpu:
     samples = gpu.samples(newest_ns)
-    a, b = samples.upto(np.array([start_ns - 1, end_ns], dtype=np.float64)).tolist()
+    a, b = _within(samples, start_ns, end_ns)
     total = samples["memory_total_bytes"][a:b]
     total = total[np.isfinite(total)]
     # Readings after the end are needed: the end lies between two.
     energy = curve_of(samples, newest_ns).over(start_ns, end_ns)
-    optional = {name: _spread(samples[name][a:b]) for name in _OPTIONAL}
-    optional["age_s"] = _spread(samples["age_ns"][a:b] / 1e9)
-    return {
-        "index": device.index,
-        "name": device.name,
-        "host": device.host,
-        "source": gpu.source(newest_ns),
-        **({"mig": device.mig} if device.mig else {}),
-        **({} if device.visible is None else {"visible": device.visible}),
-        **({} if device.serves_target is None else {"serves_target": device.serves_target}),
-        "samples": b - a,
-        **{
-            name: _spread(samples[name][a:b])
-            for name in ("util_pct", "memory_used_bytes", "power_w", "temperature_c", "sm_clock_mhz")
-        },
-        **{name: spread for name, spread in optional.items() if spread["max"] is not None},
-        **({"lost_pct": lost} if (lost := _lost_pct(samples["lost"][a:b])) else {}),
-        **({"events": events} if (events := _events(gpu, start_ns, end_ns)) else {}),
-        "memory_total_bytes": int(total.max()) if len(total) else device.memory_total_bytes,
-        "energy_j": energy.joules,
-        "energy_source": None if energy.joules is None else "integrated" if energy.integrated else "counter",
-        "energy_gap_s": energy.gap_s,
-    }
+    return Gpu(
+        index=device.index,
+        name=device.name,
+        host=device.host,
+        source=gpu.source(newest_ns),
+        mig=device.mig or None,
+        visible=device.visible,
+        serves_target=device.serves_target,
+        samples=b - a,
+        util_pct=_spread(samples["util_pct"][a:b]),
+        memory_used_bytes=_spread(samples["memory_used_bytes"][a:b]),
+        power_w=_spread(samples["power_w"][a:b]),
+        temperature_c=_spread(samples["temperature_c"][a:b]),
+        sm_clock_mhz=_spread(samples["sm_clock_mhz"][a:b]),
+        **{name: _spread_if_read(samples[name][a:b]) for name in _WHERE_READ},
+        age_s=_spread_if_read(samples["age_ns"][a:b] / 1e9),
+        lost_pct=_lost_pct(samples["lost"][a:b]),
+        events=_events(gpu, start_ns, end_ns),
+        memory_total_bytes=int(total.max()) if len(total) else device.memory_total_bytes,
+        energy_j=energy.joules,
+        energy_source=energy.source,
+        energy_gap_s=energy.gap_s,
+    )
 
 
 def _lost_pct(lost: Floats) -> float | None:
-    """Share of the samples in which it gave no values at all."""
-    return round(100 * float(lost.mean()), 1) if len(lost) else None
+    """Share of the samples in which it gave no values at all; None for none."""
+    return (round(100 * float(lost.mean()), 1) or None) if len(lost) else None
 
 
 def _events(gpu: GpuColumns, start_ns: int, end_ns: int) -> dict[str, int]:
@@ -91,66 +80,67 @@ def _events(gpu: GpuColumns, start_ns: int, end_ns: int) -> dict[str, int]:
     return counts
 
 
-_OPTIONAL = (
-    *("sm_active_pct", "tensor_active_pct", "dram_active_pct", "memory_temperature_c", *THROTTLED),
-    *("memory_reserved_bytes", "power_average_w", "memory_clock_mhz"),
-    *("pcie_rx_bytes_per_s", "pcie_tx_bytes_per_s", "nvlink_rx_bytes_per_s", "nvlink_tx_bytes_per_s"),
-)
-"""Stand in a summary only where they were read."""
-
-
-def hosts_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[dict[str, object]]:
-    """Machines over a span, for a summary: means and maxima, by name."""
-    found: list[dict[str, object]] = []
+def hosts_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[Host]:
+    """Machines over a span, by name: means and maxima."""
+    found = []
     for _, columns in sorted(timeline.hosts.items(), key=lambda item: (item[1].host, item[0])):
         samples = columns.samples
-        a, b = samples.upto(np.array([start_ns - 1, end_ns], dtype=np.float64)).tolist()
-        spreads = {name: _spread(samples[name][a:b]) for name in HOST_FIELDS}
-        found.append(
-            {"host": columns.host, **{name: of for name, of in spreads.items() if of["max"] is not None}}
-        )
+        a, b = _within(samples, start_ns, end_ns)
+        spreads = {name: _spread_if_read(samples[name][a:b]) for name in HOST_FIELDS}
+        found.append(Host(columns.host, **spreads))
     return found
 
 
-def server_over(timeline: Timeline, start_ns: int, end_ns: int) -> dict[str, object] | None:
+def server_over(timeline: Timeline, start_ns: int, end_ns: int) -> Server | None:
     """What the server said of itself over a span; None where it said nothing."""
     for source in sorted(timeline.servers):
         columns = timeline.servers[source]
         samples = columns.samples
-        a, b = samples.upto(np.array([start_ns - 1, end_ns], dtype=np.float64)).tolist()
-        if b <= a:
-            continue
-        own: dict[str, object] = {}
-        for name in HISTOGRAMS:
-            known = columns.histograms.get(name)
-            found = None if known is None else known.quantiles_s(start_ns, end_ns, (0.5, 0.95, 0.99))
-            if found is not None:
-                own[f"{name}_ms"] = _own(found[0], dict(zip(("p50", "p95", "p99"), found[1], strict=True)))
-        spreads = {name: _spread(samples[name][a:b]) for name in _GAUGES}
-        return {
-            "source": source,
-            **{name: of for name, of in spreads.items() if of["max"] is not None},
-            "preemptions": _gained(samples["preemptions"], a, b),
-            **own,
-        }
+        a, b = _within(samples, start_ns, end_ns)
+        if b > a:
+            return Server(
+                source=source,
+                **{name: _spread_if_read(samples[name][a:b]) for name in _GAUGES},
+                preemptions=_gained(samples["preemptions"], a, b),
+                ttft_ms=_latency(columns, "ttft", start_ns, end_ns),
+                itl_ms=_latency(columns, "itl", start_ns, end_ns),
+                queue_ms=_latency(columns, "queue", start_ns, end_ns),
+            )
     return None
 
 
-def _own(count: int, quantiles: dict[str, Quantile]) -> dict[str, object]:
+def _latency(columns: ServerColumns, name: str, start_ns: int, end_ns: int) -> ServerLatency | None:
     """In ms. A quantile that the histogram is too coarse for is None, and stands under `between`."""
+    known = columns.histograms.get(name)
+    found = None if known is None else known.quantiles_s(start_ns, end_ns, (0.5, 0.95, 0.99))
+    if found is None:
+        return None
+    count, quantiles = found
+    p50, p95, p99 = (None if one.value_s is None else one.value_s * 1e3 for one in quantiles)
     between = {
         name: [one.at_least_s * 1e3, None if one.at_most_s is None else one.at_most_s * 1e3]
-        for name, one in quantiles.items()
+        for name, one in zip(("p50", "p95", "p99"), quantiles, strict=True)
         if one.value_s is None
     }
-    return {
-        "count": count,
-        **{name: None if one.value_s is None else one.value_s * 1e3 for name, one in quantiles.items()},
-        **({"between": between} if between else {}),
-    }
+    return ServerLatency(count, p50, p95, p99, between)
 
 
-_GAUGES = ("running", "waiting", "kv_pct", "prefix_hit_pct")
+def telemetry_sources(timeline: Timeline) -> list[TelemetrySource]:
+    """What telemetry said of its sources, by source: its last word and whether it worked then."""
+    found = []
+    for source, notes in sorted(timeline.sources.items()):
+        said = [
+            Said(round((t_ns - timeline.first_ns) / 1e9, 3), ok, message)
+            for t_ns, ok, message in notes[:SAID_CAP]
+        ]
+        found.append(TelemetrySource(source, notes[-1][1], notes[-1][2], said))
+    return found[:SOURCES_CAP]
+
+
+def _within(samples: Table, start_ns: int, end_ns: int) -> tuple[int, int]:
+    """The rows of a span, both ends included."""
+    a, b = samples.upto(np.array([start_ns - 1, end_ns], dtype=np.float64)).tolist()
+    return a, b
 
 
 def _gained(counter: Floats, a: int, b: int) -> float | None:
@@ -163,8 +153,13 @@ def _gained(counter: Floats, a: int, b: int) -> float | None:
     return float(np.where(steps >= 0, steps, values[1:]).sum())
 
 
-def _spread(values: Floats) -> dict[str, float | None]:
+def _spread(values: Floats) -> Spread:
     finite = values[np.isfinite(values)]
     if not len(finite):
-        return {"mean": None, "max": None}
-    return {"mean": fsum(finite) / len(finite), "max": float(finite.max())}
+        return Spread(None, None)
+    return Spread(fsum(finite) / len(finite), float(finite.max()))
+
+
+def _spread_if_read(values: Floats) -> Spread | None:
+    spread = _spread(values)
+    return None if spread.max is None else spread

@@ -37,6 +37,11 @@ class Energy(NamedTuple):
     integrated: bool = False
     """Some of it rests on power readings, not on a counter."""
 
+    @property
+    def source(self) -> str | None:
+        """`counter`, or `integrated` where some of it rests on power; None where nothing is known."""
+        return None if self.joules is None else "integrated" if self.integrated else "counter"
+
     def whole(self, seconds: float) -> float | None:
         """The joules, if next to all of a span of `seconds` is known."""
         return self.joules if self.gap_s <= GAP_SHARE * seconds else None
@@ -110,19 +115,6 @@ def together(parts: Sequence[Energy], seconds: float) -> Energy:
     if not known:
         return Energy(None, seconds)
     return Energy(sum(known), max(part.gap_s for part in parts), any(part.integrated for part in parts))
-
-
-def described(energy: Energy, seconds: float, output_tokens: float) -> dict[str, object]:
-    """For a summary: the joules, where they come from, and what a token takes of them."""
-    joules = energy.whole(seconds)
-    return {
-        "joules": energy.joules,
-        "source": None if energy.joules is None else "integrated" if energy.integrated else "counter",
-        "gap_s": energy.gap_s,
-        "mean_w": joules / seconds if joules is not None and seconds > 0 else None,
-        "j_per_output_token": joules / output_tokens if joules is not None and output_tokens > 0 else None,
-        "output_tps_per_w": output_tokens / joules if joules else None,
-    }
 
 
 def _counted(times_ns: Floats, counter_j: Floats) -> tuple[Floats, Floats, Floats]:

@@ -78,7 +78,7 @@ def _within(edges: Floats, below: Floats, rank: float) -> Quantile:
     low, high = float(edges[i - 1]), float(edges[i])
     if high > COARSE * low:
         return Quantile(None, low, high)
-    share = (rank - below[i - 1]) / (below[i] - below[i - 1])
+    share = float((rank - below[i - 1]) / (below[i] - below[i - 1]))
     return Quantile(low + share * (high - low), low, high)
 
 

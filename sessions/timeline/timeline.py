@@ -1,4 +1,4 @@
-"""The fold: any session's timeline records, in any order, to columns by time.
+"""The fold: any session's records, in any order, to columns by time.
 
 What is asked about an instant depends only on records up to that instant, so a live run and its replay
 give the same answer for it. An hour of one busy worker and 8 GPUs takes about 45 MB, most of it sketches of
@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loadgen.records import Tick, WorkerNote
+from loadgen.records import Request, Tick, WorkerNote
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, State
 from sessions.timeline.columns import Floats, Ints, Table, or_nan
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
 from sessions.timeline.reach import Reach
+from sessions.timeline.requests import RequestColumns
 from sessions.timeline.servers import ServerColumns
 from sessions.timeline.sketches import Sketches, SketchLog
 from telemetry.records import (
@@ -61,6 +62,8 @@ class Timeline:
         self._first_tick_ns: int | None = None
         self._sketches = {name: SketchLog() for name in METRICS}
         self._errors: dict[str, Table] = {}
+        self.requests = RequestColumns()
+        """Those that ended, as far as request lines were read: a screen reads none before a view asks."""
         self._newest_tick_ns: dict[int, int] = {}
         self.gpus: dict[str, GpuColumns] = {}
         self.servers: dict[str, ServerColumns] = {}
@@ -82,11 +85,14 @@ class Timeline:
     # taking in
 
     def apply(self, record: AnyRecord) -> None:
-        """Takes one record in; request lines are no part of a timeline and change nothing."""
+        """Takes one record in. A request leaves `newest_ns` as it is: ticks tell how far a run has come."""
+        if isinstance(record, Request):
+            self.requests.add(record)
+            return
         take = _TAKERS.get(type(record))
         if take is not None:
             take(self, record)
-            self.newest_ns = max(self.newest_ns, record.t_ns)  # type: ignore[union-attr]  # no Request
+            self.newest_ns = max(self.newest_ns, record.t_ns)
 
     def _tick(self, tick: Tick) -> None:
         self._newest_tick_ns[tick.worker] = max(self._newest_tick_ns.get(tick.worker, 0), tick.t_ns)

@@ -16,7 +16,8 @@ import pytest
 
 from loadgen.records import Request
 from loadgen.worker_config import Deadlines
-from sessions.metrics import e2e, itl_us
+from sessions.metrics import e2e, tokens_after_gaps
+from sessions.timeline.requests import RequestColumns
 from tests.loadgen.raw_server import FIN, HEAD, RST, RawServer, Step, chunked, sse
 from tests.loadgen.worker.engine_runs import Emitted
 from tests.quirks.chat_wire import (
@@ -76,23 +77,22 @@ def reasoning_came_first(record: Request, emitted: Emitted, server: RawServer) -
 
 
 def no_itl_is_claimed(record: Request, emitted: Emitted, server: RawServer) -> None:
-    assert itl_us(record) is None
+    assert tokens_after_gaps(record) is None
     assert len(record.gaps_us) == record.chunks - 1
 
 
 def tail_is_outside(record: Request, emitted: Emitted, server: RawServer) -> None:
     """What comes after the last token extends neither E2E nor any gap."""
     assert between(record.last_token_ns, record.end_ns) >= PAUSE_NS * 0.9
-    assert (e2e(record) or 0) < between(record.due_ns, record.end_ns) - PAUSE_NS * 0.9
+    columns = RequestColumns()
+    columns.add(record)
+    assert e2e(columns.rows) < between(record.due_ns, record.end_ns) - PAUSE_NS * 0.9
     assert max(record.gaps_us, default=0) < PAUSE_NS // 1000 // 2
 
 
 def each_token_is_timed(record: Request, emitted: Emitted, server: RawServer) -> None:
     assert record.chunk_tokens == [1, 4, 1]
-    gaps = itl_us(record)
-    assert gaps is not None
-    assert gaps[1] == [4, 1]
-    assert gaps[0][0] == record.gaps_us[0] / 4
+    assert tokens_after_gaps(record) == [4, 1]
 
 
 def only_asked_once(record: Request, emitted: Emitted, server: RawServer) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions.summary import telemetry as usage
-from sessions.timeline.gpus import THROTTLED
+from sessions.summary.telemetry_schema import Gpu
 from telemetry import records
 from telemetry.nvml import gpm as nvml_gpm
 from telemetry.nvml import notices as nvml_news
@@ -72,12 +71,4 @@ def test_every_way_in_which_a_gpu_is_not_had_is_quoted_as_it_is_said():
 
 
 def test_every_key_of_a_gpu_in_a_summary_is_named():
-    assert {
-        *usage._OPTIONAL,
-        *THROTTLED,
-        "age_s",
-        "lost_pct",
-        "events",
-        "energy_source",
-        "energy_gap_s",
-    } - WORDS == set()
+    assert set(Gpu.__struct_fields__) - WORDS - ITS_OWN == set()

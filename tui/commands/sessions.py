@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from tui.foreground import start
 from tui.options import run_options
@@ -23,69 +24,98 @@ def parser() -> Parser:
     return parser
 
 
+class Unreadable(msgspec.Struct, frozen=True):
+    """A directory that is no session of ours, or a damaged one."""
+
+    id: str
+    directory: str
+    state: str
+    problem: str
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """What a session says of itself without reading its measurements. None is what it does not say."""
+
+    id: str
+    directory: str
+    name: str
+    started_at: str
+    state: str
+    """`live`, `ended` or `killed`."""
+    end: str | None
+    target: str
+    model: str
+    simulated: bool
+    duration_s: float | None
+    requests: int | None
+    """That were sent."""
+    failed: int | None
+    ttft_p50_ms: float | None
+    valid: bool | None
+    notes: list[str]
+
+
 def run(options: argparse.Namespace) -> int:
     from sessions.store.directory import listing
 
     root = start.root(options)
     rows = [describe(directory) for directory in listing(root)]
     if options.json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(msgspec.to_builtins(rows), indent=2))
     elif rows:
         print(aligned([HEAD, *map(_cells, rows)], left=4))
         for row in rows:
-            for note in row.get("notes", ()):
-                print(f"{one_line(row['id'])}: {one_line(note)}")
+            for note in row.notes if isinstance(row, Listed) else ():
+                print(f"{one_line(row.id)}: {one_line(note)}")
     else:
         print(f"no sessions in {one_line(root)} yet; ttftop demo makes one")
     return OK
 
 
-def describe(directory: Path) -> dict[str, Any]:
-    """What a session says of itself without reading its measurements; `problem` when it cannot be read."""
+def describe(directory: Path) -> Listed | Unreadable:
+    """One row of the list."""
     from sessions.store.directory import is_live
     from sessions.store.manifest import END_REASONS, SessionError, read
+    from sessions.summary.stored import StoredSummary, stored_summary
 
-    row: dict[str, Any] = {"id": directory.name, "directory": str(directory)}
     live_now = is_live(directory)
     try:
         manifest = read(directory)
     except SessionError as error:
-        return {**row, "state": "unreadable", "problem": str(error)}
-    result = manifest.result or {}
+        return Unreadable(directory.name, str(directory), "unreadable", str(error))
     state = "live" if live_now else "ended" if manifest.end is not None else "killed"
-    return {
-        **row,
-        "name": manifest.session.name,
-        "started_at": manifest.session.started_at,
-        "state": state,
-        "end": manifest.end.reason if manifest.end is not None else None,
-        "target": manifest.target,
-        "model": manifest.model,
-        "simulated": manifest.simulated,
-        "duration_s": result.get("duration_s"),
-        "requests": result.get("requests", {}).get("sent"),
-        "failed": result.get("requests", {}).get("failed"),
-        "ttft_p50_ms": result.get("ttft_from_due_ms", {}).get("p50"),
-        "valid": result.get("valid"),
-        "notes": [
-            *([END_REASONS["killed"]] if state == "killed" else []),
-            *(result.get("reasons") or []),
-            *(result.get("notes") or []),
-        ],
-    }
+    summary = stored_summary(manifest) or StoredSummary()
+    killed = [END_REASONS["killed"]] if state == "killed" else []
+    return Listed(
+        id=directory.name,
+        directory=str(directory),
+        name=manifest.session.name,
+        started_at=manifest.session.started_at,
+        state=state,
+        end=manifest.end.reason if manifest.end is not None else None,
+        target=manifest.target,
+        model=manifest.model,
+        simulated=manifest.simulated,
+        duration_s=summary.duration_s,
+        requests=summary.requests.sent,
+        failed=summary.requests.failed,
+        ttft_p50_ms=summary.ttft_from_due_ms.p50,
+        valid=summary.valid,
+        notes=[*killed, *summary.reasons, *summary.notes],
+    )
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    if "problem" in row:
-        return [one_line(row["id"]), row["state"], one_line(row["problem"])[:60], *[""] * (len(HEAD) - 3)]
-    valid = {True: "yes", False: "no", None: "-"}[row["valid"]]
+def _cells(row: Listed | Unreadable) -> list[str]:
+    if isinstance(row, Unreadable):
+        return [one_line(row.id), row.state, one_line(row.problem)[:60], *[""] * (len(HEAD) - 3)]
+    valid = {True: "yes", False: "no", None: "-"}[row.valid]
     return [
-        one_line(row["id"]),
-        row["state"],
-        "SIMULATED" if row["simulated"] else one_line(row["target"])[:32],
-        one_line(row["model"])[:20] or "-",
-        number(row["duration_s"], 0),
-        number(row["requests"], 0) + (f" ({row['failed']:,} failed)" if row["failed"] else ""),
-        milliseconds(row["ttft_p50_ms"]),
+        one_line(row.id),
+        row.state,
+        "SIMULATED" if row.simulated else one_line(row.target)[:32],
+        one_line(row.model)[:20] or "-",
+        number(row.duration_s, 0),
+        number(row.requests, 0) + (f" ({row.failed:,} failed)" if row.failed else ""),
+        milliseconds(row.ttft_p50_ms),
         valid,
     ]

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from tui.commands.replay import WHICH, session
 from tui.foreground import start
@@ -39,18 +38,19 @@ def run(options: argparse.Namespace) -> int:
     from sessions.store.manifest import SessionError
     from sessions.summary.prices import PriceError
     from sessions.summary.prices import load as load_prices
-    from sessions.summary.summarise import summarise
+    from sessions.summary.read import read_summary
+    from sessions.summary.schema import plain
     from tui.report.text import render
 
     directory = session("summary", start.root(options), options.session)
     try:
-        summary: dict[str, Any] = summarise(directory, load_prices(options.prices))
+        summary = read_summary(directory, load_prices(options.prices))
     except PriceError as error:
         raise CommandError(f"--prices: {error}", USAGE) from None
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
     if options.json:
-        print(json.dumps(summary, indent=2, allow_nan=False))
+        print(json.dumps(plain(summary), indent=2, allow_nan=False))
         return OK
     print(render(summary), end="")
     terminal = sys.stdout.isatty()
@@ -64,5 +64,5 @@ def run(options: argparse.Namespace) -> int:
             colour=terminal and not options.no_color and not os.environ.get("NO_COLOR"),
             braille=charset_for(sys.stdout.encoding, os.environ) == "braille",
         )
-        print("\n" + charts(whole(SessionView(directory)), summary["steps"], theme), end="")
+        print("\n" + charts(whole(SessionView(directory)), summary.stages, theme), end="")
     return OK

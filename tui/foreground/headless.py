@@ -123,18 +123,18 @@ def interrupt(launched: Launched, *, again: bool) -> None:
 def conclude(directory: Path) -> int:
     """Prints what the run says; returns its exit code."""
     from sessions.store.manifest import SessionError, read
-    from sessions.summary.summarise import summarise
+    from sessions.summary.read import read_summary
     from tui.report.text import render
 
     try:
-        summary, end = summarise(directory), read(directory).end
+        summary, end = read_summary(directory), read(directory).end
     except SessionError as error:
         raise CommandError(str(error)) from None
     print(render(summary), end="")
     print(f"\nsession {directory.name} in {directory.parent}")
     if end is not None and end.reason in ("interrupted", "aborted"):
         return INTERRUPTED
-    return OK if summary["valid"] else NOT_VALID
+    return OK if summary.valid else NOT_VALID
 
 
 def progress_line(frame: Frame) -> str:

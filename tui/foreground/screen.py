@@ -101,7 +101,8 @@ def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
     from sessions.store.directory import default_root, is_live
     from sessions.store.manifest import SessionError, read
-    from tui.report.text import outcome_of
+    from sessions.summary.stored import stored_summary
+    from tui.report.text import verdict
 
     # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
     session = directory.name if directory.parent == default_root() else str(directory)
@@ -119,8 +120,9 @@ def after(directory: Path, left: str) -> int:
         manifest = read(directory)
     except SessionError as error:
         raise CommandError(str(error)) from None
-    if manifest.result:
-        print(outcome_of(manifest.result))
+    summary = stored_summary(manifest)
+    if summary is not None:
+        print(verdict(summary.valid is True, summary.reasons))
     end = manifest.end
     return NOT_VALID if end is None else end.exit_code
 

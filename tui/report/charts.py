@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from sessions.frame.schema import Band, Frame, Series
 from sessions.frame.session_view import SessionView
+from sessions.summary.schema import Stage
 from tui.report.plotext_chart import Curve, Theme, chart
 
 SLOTS = 70
@@ -26,23 +26,30 @@ def whole(view: SessionView) -> Frame:
     return view.frame(view.last_ns, span_ns, slots)
 
 
-def charts(frame: Frame, steps: Sequence[Mapping[str, Any]], theme: Theme) -> str:
+def charts(frame: Frame, stages: Sequence[Stage], theme: Theme) -> str:
     """All charts of a run, a blank line between them; ends with a line break.
 
-    `frame` is the whole run, `steps` are the summary's: the run cut where its load changed.
+    `frame` is the whole run, `stages` are the summary's: the run cut where its load changed.
     """
     itl = "chunk gap" if frame.itl_is_chunk_gap else "ITL"
     drawn = []
     for name, band in (("TTFT from due", frame.ttft), (itl, frame.itl)):
         title = f"{name}, ms, over time: p50 below, p99 above"
         drawn.append(chart(title, "seconds", _over_time(frame, band), theme, joined=True))
-    load = "concurrency" if frame.closed_loop else "offered_rps"
-    if len({step[load] for step in steps}) > 1:
+    loads = [stage.concurrency if frame.closed_loop else stage.offered_rps for stage in stages]
+    if len(set(loads)) > 1:
         x_label = "concurrency" if frame.closed_loop else "requests per second"
         over = "over concurrency" if frame.closed_loop else "over the offered rate"
-        for name, key in (("TTFT from due", "ttft"), (itl, "chunk_gap" if frame.itl_is_chunk_gap else "itl")):
-            title = f"{name}, ms, {over}"
-            drawn.append(chart(title, x_label, _over_load(steps, load, key), theme, joined=False))
+        ttft = [(stage.ttft_p50_ms, stage.ttft_p99_ms) for stage in stages]
+        gaps = [
+            (stage.chunk_gap_p50_ms, stage.chunk_gap_p99_ms)
+            if frame.itl_is_chunk_gap
+            else (stage.itl_p50_ms, stage.itl_p99_ms)
+            for stage in stages
+        ]
+        for name, quantiles in (("TTFT from due", ttft), (itl, gaps)):
+            curves = _over_load(loads, quantiles)
+            drawn.append(chart(f"{name}, ms, {over}", x_label, curves, theme, joined=False))
     return "\n\n".join(drawn) + "\n"
 
 
@@ -51,10 +58,13 @@ def _over_time(frame: Frame, band: Band) -> list[Curve]:
     return [Curve("p50", seconds, _gaps(band.p50)), Curve("p99", seconds, _gaps(band.p99))]
 
 
-def _over_load(steps: Sequence[Mapping[str, Any]], load: str, key: str) -> list[Curve]:
-    xs = [float(step[load]) for step in steps if step[load] is not None]
-    known = [step for step in steps if step[load] is not None]
-    return [Curve(p, xs, [step.get(f"{key}_{p}_ms") for step in known]) for p in ("p50", "p99")]
+def _over_load(
+    loads: Sequence[float | None], quantiles: Sequence[tuple[float | None, float | None]]
+) -> list[Curve]:
+    """`quantiles` are p50 and p99 in ms, a pair for each of `loads`."""
+    known = [(load, pair) for load, pair in zip(loads, quantiles, strict=True) if load is not None]
+    xs = [load for load, _ in known]
+    return [Curve(name, xs, [pair[i] for _, pair in known]) for i, name in enumerate(("p50", "p99"))]
 
 
 def _gaps(series: Series) -> list[float | None]:

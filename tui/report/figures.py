@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    pass
+    from sessions.summary.telemetry_schema import Spread
 
 NOT_MEASURED = "-"
 
 
-def spread(value: Any) -> tuple[float | None, float | None]:
-    """Mean and maximum of a figure that may also be a single number."""
-    if isinstance(value, Mapping):
-        return value.get("mean"), value.get("max")
-    return value, value
+def mean(spread: Spread | None) -> float | None:
+    return None if spread is None else spread.mean
 
 
-def mean_max(value: Any) -> str:
-    mean, most = spread(value)
-    return f"{number(mean, 0)} / {number(most, 0)}"
+def most(spread: Spread | None) -> float | None:
+    return None if spread is None else spread.max
+
+
+def mean_max(spread: Spread) -> str:
+    return f"{number(spread.mean, 0)} / {number(spread.max, 0)}"
 
 
 def scaled(value: float | None, unit: float, places: int) -> str:

@@ -2,144 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sessions.metrics import THIN_FLOORS
 from tui.report.figures import NOT_MEASURED, aligned, milliseconds, number
 
-Summary = Mapping[str, Any]
+if TYPE_CHECKING:
+    from sessions.summary.schema import ExactQuantiles, Stage, Summary
 
-LATENCIES = {
-    "ttft_from_due_ms": "TTFT from due",
-    "ttft_from_sent_ms": "TTFT from sent",
-    "itl_ms": "ITL per token",
-    "chunk_gap_ms": "chunk gap",
-    "tpot_ms": "TPOT",
-    "e2e_ms": "E2E",
-    "send_lag_ms": "send lag (ours)",
-}
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
-STEPS = 24
+STAGES = 24
 """Rows that are shown of a run cut at its changes of load."""
 
 
 def counts(summary: Summary) -> str:
-    requests = summary.get("requests") or {}
-    rate = summary.get("rate") or {}
-    through = summary.get("throughput") or {}
-    tokens = summary.get("tokens") or {}
-    estimated = " (estimated from chunks)" if tokens.get("source") == "chunks" else ""
-    cached = f" ({tokens['cached']:,} of them cached)" if tokens.get("cached") else ""
+    requests, rate, through = summary.requests, summary.rate, summary.throughput
+    tokens, stale = summary.tokens, summary.stale_retries
+    estimated = " (estimated from chunks)" if tokens.source == "chunks" else ""
+    cached = f" ({tokens.cached:,} of them cached)" if tokens.cached else ""
     rows = [
         (
             "requests",
             [
-                *((name.replace("_", " "), number(requests.get(name), 0)) for name in _REQUESTS),
-                *([("stale", f"{stale:,} (sent again)")] if (stale := summary.get("stale_retries")) else []),
+                ("due", number(requests.due, 0)),
+                ("sent", number(requests.sent, 0)),
+                ("succeeded", number(requests.succeeded, 0)),
+                ("failed", number(requests.failed, 0)),
+                ("not sent", number(requests.not_sent, 0)),
+                *([("stale", f"{stale:,} (sent again)")] if stale else []),
             ],
         ),
         (
             "rate, rps",
             [
-                ("offered", number(rate.get("offered_rps"), 2)),
-                ("achieved", number(rate.get("achieved_rps"), 2)),
-                ("completed", f"{number(through.get('request_rps'), 2)} (to the last answer)"),
+                ("offered", number(rate.offered_rps, 2)),
+                ("achieved", number(rate.achieved_rps, 2)),
+                ("completed", f"{number(through.request_rps, 2)} (to the last answer)"),
             ],
         ),
         (
             "tokens",
             [
-                ("input", number(tokens.get("input"), 0) + cached),
-                ("output", number(tokens.get("output"), 0) + estimated),
-                ("output/s", number(through.get("output_tps"), 1)),
-                ("total/s", number(through.get("total_tps"), 1)),
+                ("input", number(tokens.input, 0) + cached),
+                ("output", number(tokens.output, 0) + estimated),
+                ("output/s", number(through.output_tps, 1)),
+                ("total/s", number(through.total_tps, 1)),
             ],
         ),
     ]
     return "\n".join(f"{name:<10}" + "   ".join(f"{key} {value}" for key, value in row) for name, row in rows)
 
 
-_REQUESTS = ("due", "sent", "succeeded", "failed", "not_sent")
-
-
 def latencies(summary: Summary) -> str:
-    rows = [["ms", "count", *COLUMNS]]
-    for key, label in LATENCIES.items():
-        figures = summary.get(key) or {}
-        thin = figures.get("thin") or ()
-        cells = [("~" if name in thin else "") + milliseconds(figures.get(name)) for name in COLUMNS]
-        rows.append([label, number(figures.get("count"), 0), *cells])
-    text = aligned(rows)
+    text = aligned(
+        [
+            ["ms", "count", *COLUMNS],
+            _latency("TTFT from due", summary.ttft_from_due_ms),
+            _latency("TTFT from sent", summary.ttft_from_sent_ms),
+            _latency("ITL per token", summary.itl_ms),
+            _latency("chunk gap", summary.chunk_gap_ms),
+            _latency("TPOT", summary.tpot_ms),
+            _latency("E2E", summary.e2e_ms),
+            _latency("send lag (ours)", summary.send_lag_ms),
+        ]
+    )
     text += "\n~ rests on few samples" if "~" in text else ""
-    of_failed = summary.get("ttft_of_failed_ms") or {}
-    if of_failed.get("count"):
+    of_failed = summary.ttft_of_failed_ms
+    if of_failed.count:
         text += (
-            f"\n{of_failed['count']:,} requests failed after their first token: their TTFT from due, "
-            f"p50 {milliseconds(of_failed['p50'])} p99 {milliseconds(of_failed['p99'])}, is not in the table"
+            f"\n{of_failed.count:,} requests failed after their first token: their TTFT from due, "
+            f"p50 {milliseconds(of_failed.p50)} p99 {milliseconds(of_failed.p99)}, is not in the table"
         )
-    if unknown := (summary.get("itl_ms") or {}).get("unknown"):
-        known = (summary.get("requests") or {}).get("succeeded", 0) - unknown
+    if unknown := summary.itl_ms.unknown:
         text += (
-            f"\nITL is that of {known:,} requests: of {unknown:,} others the server did not say how many "
-            "tokens each chunk bore"
+            f"\nITL is that of {summary.requests.succeeded - unknown:,} requests: of {unknown:,} others the "
+            "server did not say how many tokens each chunk bore"
         )
     return text
 
 
-def steps_table(steps: Sequence[Mapping[str, Any]]) -> str:
+def _latency(label: str, of: ExactQuantiles) -> list[str]:
+    figures = zip(COLUMNS, (of.mean, of.p50, of.p90, of.p95, of.p99, of.max), strict=True)
+    cells = [("~" if name in of.thin else "") + milliseconds(value) for name, value in figures]
+    return [label, number(of.count, 0), *cells]
+
+
+def stages_table(stages: Sequence[Stage]) -> str:
     """The run cut where its load changed; nothing when it did not."""
-    if len(steps) < 2:
+    if len(stages) < 2:
         return ""
     # Where nobody counted the tokens of a chunk, only the gaps between chunks are known.
-    between = "ITL" if any(step["itl_p50_ms"] is not None for step in steps) else "gap"
-    figures = ("ttft_p50", "ttft_p99", *(f"{_BETWEEN[between]}_{name}" for name in ("p50", "p99")))
+    itl_known = any(stage.itl_p50_ms is not None for stage in stages)
     rows = [
         [
             *("from", "to s", "rps", "conc.", "sent/s", "tokens/s", "n"),
-            *("TTFT p50", "p99", f"{between} p50", "p99", "J/tok"),
+            *("TTFT p50", "p99", f"{'ITL' if itl_known else 'gap'} p50", "p99", "J/tok"),
         ]
     ]
-    shown = _telling(steps)
-    for step in shown:
+    shown = _telling(stages)
+    for stage in shown:
         rows.append(
             [
-                number(step["from_s"], 1),
-                number(step["to_s"], 1),
-                number(step["offered_rps"], 2),
-                number(step["concurrency"], 0),
-                number(step["achieved_rps"], 2),
-                number(step["output_tps"], 0),
-                number(step.get("count"), 0),
-                *(_figure(step, key) for key in figures),
-                number(step.get("j_per_output_token"), 3),
+                number(stage.from_s, 1),
+                number(stage.to_s, 1),
+                number(stage.offered_rps, 2),
+                number(stage.concurrency, 0),
+                number(stage.achieved_rps, 2),
+                number(stage.output_tps, 0),
+                number(stage.count, 0),
+                _ttft(stage.ttft_p50_ms, "p50", stage.count),
+                _ttft(stage.ttft_p99_ms, "p99", stage.count),
+                milliseconds(stage.itl_p50_ms if itl_known else stage.chunk_gap_p50_ms),
+                milliseconds(stage.itl_p99_ms if itl_known else stage.chunk_gap_p99_ms),
+                number(stage.j_per_output_token, 3),
             ]
         )
     unused = {column for column in (2, 3, 11) if all(row[column] == NOT_MEASURED for row in rows[1:])}
     rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
-    dropped = len(steps) - len(shown)
-    more = f"\nwithout {dropped} holds and shortest steps: --json has all" if dropped else ""
+    dropped = len(stages) - len(shown)
+    more = f"\nwithout {dropped} holds and shortest stages: --json has all" if dropped else ""
     return aligned(rows, left=0) + more
 
 
-def _figure(step: Mapping[str, Any], name: str) -> str:
-    """In ms; a TTFT that rests on too few requests is marked."""
-    value, (metric, _, quantile) = step.get(f"{name}_ms"), name.rpartition("_")
-    thin = metric == "ttft" and value is not None and (step.get("count") or 0) < THIN_FLOORS[quantile]
-    return ("~" if thin else "") + milliseconds(value)
+def _ttft(value_ms: float | None, quantile: str, count: int) -> str:
+    """Marked where it rests on too few requests."""
+    thin = value_ms is not None and count < THIN_FLOORS[quantile]
+    return ("~" if thin else "") + milliseconds(value_ms)
 
 
-_BETWEEN = {"ITL": "itl", "gap": "chunk_gap"}
-
-
-def _telling(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """At most `STEPS`, in order: the holds go first, then the shortest, so that a ramp's end stays."""
-    if len(steps) <= STEPS:
-        return list(steps)
+def _telling(stages: Sequence[Stage]) -> list[Stage]:
+    """At most `STAGES`, in order: the holds go first, then the shortest, so that a ramp's end stays."""
+    if len(stages) <= STAGES:
+        return list(stages)
 
     def weight(i: int) -> tuple[bool, float]:
-        held = not steps[i]["offered_rps"] and not steps[i]["concurrency"]
-        return held, steps[i]["from_s"] - steps[i]["to_s"]
+        held = not stages[i].offered_rps and not stages[i].concurrency
+        return held, stages[i].from_s - stages[i].to_s
 
-    kept = sorted(sorted(range(len(steps)), key=weight)[:STEPS])
-    return [steps[i] for i in kept]
+    kept = sorted(sorted(range(len(stages)), key=weight)[:STAGES])
+    return [stages[i] for i in kept]

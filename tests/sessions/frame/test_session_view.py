@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,11 +19,12 @@ from sessions.frame.schema import Frame
 from sessions.frame.session_view import SessionView
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
 from sessions.store.directory import hold_lock
-from sessions.store.journal import HOST_FILE, JournalWriter, worker_file
+from sessions.store.journal import HOST_FILE, JournalWriter, RequestJournalWriter, request_file, worker_file
 from sessions.store.manifest import ClockAnchor, EndInfo, Manifest, SessionInfo, write
 from sessions.store.records import End, LoadChange, Mark, State
 from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, ServerSample, SourceNote
+from tests.sessions.summary.summing import stored
 
 MakeRun = Callable[..., Any]
 SECOND = 1_000_000_000
@@ -475,3 +477,25 @@ def test_the_view_of_files_is_the_fold_of_their_records(make_run: MakeRun, tmp_p
 def test_importing_the_view_does_not_import_numpy() -> None:
     code = "import sys, sessions.frame.session_view; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_requests_are_read_from_when_somebody_asks_and_nothing_else_is_read_again(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run()
+    stored(run, tmp_path)
+    view = SessionView(tmp_path)
+    while view.poll():
+        pass
+    before = view.frame(view.last_ns, 10 * SECOND, 10)
+    assert len(view.requests) == 0, "read with the polls that follow"
+    while view.poll():
+        pass
+    assert view.requests.rows["index"].tolist() == sorted(r.index for r in run.requests)
+    assert_same_drawing(view.frame(view.last_ns, 10 * SECOND, 10), before)
+    packed = RequestJournalWriter(tmp_path / request_file(7))
+    packed.append(msgspec.structs.replace(run.requests[0], index=1_000_000, worker=7))
+    packed.close()
+    while view.poll():
+        pass
+    assert view.requests.rows["worker"].max() == 7

@@ -30,7 +30,8 @@ from sessions.store.follow import Follower, GzipFollower, following
 from sessions.store.journal import HOST_FILE, request_paths, timeline_paths
 from sessions.store.manifest import read, write
 from sessions.store.records import End, LoadChange, Note, State
-from sessions.summary.summarise import summarise
+from sessions.summary.read import read_summary
+from sessions.summary.schema import plain
 from tests.sessions.conftest import Maker
 
 pytestmark = pytest.mark.slow
@@ -131,7 +132,7 @@ def test_the_summary_in_the_manifest_equals_the_one_read_back_to_the_digit(
 ) -> None:
     run = start(rate_rps=40.0, duration_s=1.5, telemetry="auto")
     assert run.process.wait(30) == 0
-    fresh = summarise(run.directory)
+    fresh = plain(read_summary(run.directory))
     stored = read(run.directory).result
     assert stored is not None
 
@@ -257,10 +258,10 @@ def test_killing_the_host_leaves_a_session_that_opens_with_a_note(start: Callabl
     until(lambda: not any(map(is_running, workers)), "the workers end by themselves")
     assert not is_live(run.directory)
     assert ended(run.directory) is None
-    summary = summarise(run.directory)
-    assert summary["requests"]["succeeded"] >= seen
-    assert summary["valid"] is False
-    assert any("kill" in reason for reason in summary["reasons"])
+    summary = read_summary(run.directory)
+    assert summary.requests.succeeded >= seen
+    assert summary.valid is False
+    assert any("kill" in reason for reason in summary.reasons)
     with pytest.raises(ControlError):
         send_once(run.directory, Hold())
 
@@ -274,9 +275,9 @@ def test_killing_a_worker_ends_the_run_in_order_and_says_so(start: Callable[...,
     assert end is not None
     assert end.reason == "worker_lost"
     assert any(isinstance(r, Note) and "signal 9" in r.text for r in host_records(run.directory))
-    summary = summarise(run.directory)
-    assert summary["valid"] is False
-    assert summary["requests"]["succeeded"] >= 20
+    summary = read_summary(run.directory)
+    assert summary.valid is False
+    assert summary.requests.succeeded >= 20
 
 
 def test_a_worker_that_dies_while_the_run_ends_spoils_it(start: Callable[..., Launched]) -> None:
@@ -292,7 +293,7 @@ def test_a_worker_that_dies_while_the_run_ends_spoils_it(start: Callable[..., La
     assert end is not None
     assert end.reason == "unsaved"
     assert "load worker 0 ended before all was written (signal 9)" in end.message
-    assert summarise(run.directory)["valid"] is False
+    assert read_summary(run.directory).valid is False
 
 
 def test_a_worker_that_dies_before_the_load_is_named_and_no_interruption(
@@ -360,9 +361,9 @@ def test_a_disk_that_stays_full_is_told_at_once_and_spoils_the_run(start: Callab
     assert end.reason == "unsaved"
     assert "bytes of records were lost" in end.message
     assert too_large in end.message
-    summary = summarise(run.directory)
-    assert summary["valid"] is False
-    assert "part of what was measured could not be saved" in summary["reasons"]
+    summary = read_summary(run.directory)
+    assert summary.valid is False
+    assert "part of what was measured could not be saved" in summary.reasons
     assert [path.name for path in run.directory.iterdir() if path.name.startswith("reserve")] == []
 
 
@@ -378,9 +379,9 @@ def test_a_disk_that_takes_again_loses_nothing(start: Callable[..., Launched]) -
     )
     assert isinstance(send_once(run.directory, FinishRun()), Ack)
     assert run.process.wait(30) == 0
-    summary = summarise(run.directory)
-    assert summary["valid"] is True
-    assert summary["requests"]["succeeded"] == summary["requests"]["sent"] == len(requests_of(run.directory))
+    summary = read_summary(run.directory)
+    assert summary.valid is True
+    assert summary.requests.succeeded == summary.requests.sent == len(requests_of(run.directory))
 
 
 def test_a_closed_port_is_refused_in_one_line_with_exit_code_3_and_leaves_nothing(
@@ -424,7 +425,7 @@ def test_finish_drains_and_abort_cuts_off(start: Callable[..., Launched]) -> Non
     end = ended(run.directory)
     assert end is not None
     assert end.reason == "finished"
-    assert summarise(run.directory)["errors"] == {}
+    assert read_summary(run.directory).errors == {}
 
     other = start(rate_rps=30.0)
     until(lambda: requests_of(other.directory), "a first request")

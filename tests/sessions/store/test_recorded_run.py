@@ -15,7 +15,10 @@ from sessions.frame.session_view import SessionView
 from sessions.store.follow import SessionFollower, following
 from sessions.store.journal import request_paths
 from sessions.store.manifest import read
-from sessions.summary.summarise import Fold, summarise
+from sessions.summary.read import read_summary
+from sessions.summary.schema import ExactQuantiles, plain
+from sessions.summary.summarise import summarise
+from sessions.timeline.timeline import Timeline
 
 RECORDED = Path(__file__).parent / "recorded" / "llamacpp"
 
@@ -40,7 +43,7 @@ def of_the_time(stored: Any, fresh: Any) -> Any:
 def test_the_summary_stored_at_the_end_of_the_run_is_the_one_read_back_today() -> None:
     stored = read(RECORDED).result
     assert stored is not None
-    assert of_the_time(stored, without_none(summarise(RECORDED))) == stored
+    assert of_the_time(stored, without_none(plain(read_summary(RECORDED)))) == stored
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -52,7 +55,7 @@ def test_replaying_the_files_as_they_grew_gives_the_same_summary_to_the_digit(
     growing.mkdir()
     shutil.copy(RECORDED / "session.toml", growing)
     parts = {path.name: path.read_bytes() for path in RECORDED.iterdir() if ".jsonl" in path.name}
-    follower, fold = SessionFollower(growing, requests=True), Fold()
+    follower, timeline = SessionFollower(growing, requests=True), Timeline()
     while parts:
         name = draw.choice(sorted(parts))
         cut = draw.randrange(1, 4000)
@@ -62,11 +65,11 @@ def test_replaying_the_files_as_they_grew_gives_the_same_summary_to_the_digit(
         if not parts[name]:
             del parts[name]
         for record in follower.poll():
-            fold.apply(record)
+            timeline.apply(record)
     while follower.behind:
         for record in follower.poll():
-            fold.apply(record)
-    assert fold.result(read(growing), live=False, notes=[]) == summarise(RECORDED)
+            timeline.apply(record)
+    assert summarise(timeline, read(growing)) == read_summary(RECORDED)
 
 
 def test_its_figures_are_numpys_over_the_request_lines() -> None:
@@ -74,18 +77,19 @@ def test_its_figures_are_numpys_over_the_request_lines() -> None:
         r for path in request_paths(RECORDED) for r in following(path).poll() if isinstance(r, Request)
     ]
     good = [r for r in requests if r.error is None]
-    summary = summarise(RECORDED)
+    summary = read_summary(RECORDED)
     ttft = np.array([r.first_token_ns - r.due_ns for r in good]) / 1e6  # type: ignore[operator]
     tpot = [
         (r.last_token_ns - r.first_token_ns) / (r.output_tokens - 1) / 1e6  # type: ignore[operator]
         for r in good
     ]
     for name, values in (("ttft_from_due_ms", ttft), ("tpot_ms", tpot)):
-        assert summary[name]["count"] == len(good)
+        said: ExactQuantiles = getattr(summary, name)
+        assert said.count == len(good)
         for q in (50, 90, 95, 99):
-            assert summary[name][f"p{q}"] == pytest.approx(np.percentile(values, q), rel=1e-6)
-    assert summary["tokens"]["output"] == sum(r.output_tokens or 0 for r in good) == 24 * len(good)
-    assert summary["requests"]["due"] == len(requests)
+            assert getattr(said, f"p{q}") == pytest.approx(np.percentile(values, q), rel=1e-6)
+    assert summary.tokens.output == sum(r.output_tokens or 0 for r in good) == 24 * len(good)
+    assert summary.requests.due == len(requests)
 
 
 def test_live_and_replay_draw_the_same_frame_for_the_same_instant(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sessions.store.records import LoadChange
-from sessions.summary.telemetry import gpus_over, hosts_over, server_over, sources_over
+from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
+from sessions.summary.telemetry_schema import Host, Said, Spread, TelemetrySource
 from telemetry.records import (
     GpuDevice,
     GpuDevices,
@@ -38,26 +40,27 @@ def test_what_was_read_of_a_gpu_has_its_mean_and_most_and_what_was_not_is_left_o
         S,
         3 * S,
     )
-    assert gpu["sm_active_pct"] == {"mean": 50.0, "max": 60.0}
-    assert gpu["dram_active_pct"] == {"mean": 80.0, "max": 80.0}
-    assert gpu["power_throttled_pct"] == {"mean": 20.0, "max": 30.0}
-    assert gpu["memory_temperature_c"] == {"mean": 72.0, "max": 74.0}
-    assert gpu["nvlink_tx_bytes_per_s"] == {"mean": 2e9, "max": 3e9}
-    assert "pcie_tx_bytes_per_s" not in gpu
-    assert "tensor_active_pct" not in gpu
-    assert not {"age_s", "lost_pct", "events"} & set(gpu)
+    assert gpu.sm_active_pct == Spread(50.0, 60.0)
+    assert gpu.dram_active_pct == Spread(80.0, 80.0)
+    assert gpu.power_throttled_pct == Spread(20.0, 30.0)
+    assert gpu.memory_temperature_c == Spread(72.0, 74.0)
+    assert gpu.nvlink_tx_bytes_per_s == Spread(2e9, 3e9)
+    assert gpu.pcie_tx_bytes_per_s is None
+    assert gpu.tensor_active_pct is None
+    assert (gpu.age_s, gpu.lost_pct, gpu.events) == (None, None, {})
+    assert not {"age_s", "lost_pct", "events", "tensor_active_pct"} & set(msgspec.to_builtins(gpu))
 
 
 def test_the_age_of_an_exporters_values_is_said_in_seconds():
     (gpu,) = gpus_over(folded(sample(1, 0), sample(2, S), sample(3, 29 * S)), S, 4 * S)
-    assert gpu["age_s"] == {"mean": 10.0, "max": 29.0}
+    assert gpu.age_s == Spread(10.0, 29.0)
 
 
 def test_a_gpu_that_was_lost_says_for_how_many_of_its_samples():
     samples = [sample(t, util_pct=50.0) for t in (1, 2, 3)]
     (gpu,) = gpus_over(folded(*samples, sample(4, lost=True)), S, 5 * S)
-    assert gpu["lost_pct"] == 25.0
-    assert gpu["util_pct"] == {"mean": 50.0, "max": 50.0}
+    assert gpu.lost_pct == 25.0
+    assert gpu.util_pct == Spread(50.0, 50.0)
 
 
 def test_xids_and_memory_errors_are_counted_over_the_run_only():
@@ -69,7 +72,7 @@ def test_xids_and_memory_errors_are_counted_over_the_run_only():
         GpuEvent(3 * S, "nvml", "", "xid", code=79),  # the driver did not say whose
     ]
     (gpu,) = gpus_over(folded(sample(1), *events), S, 4 * S)
-    assert gpu["events"] == {"xid": 1, "ecc_corrected": 12}
+    assert gpu.events == {"xid": 1, "ecc_corrected": 12}
 
 
 def test_gpus_stand_by_host_with_what_cuda_hides_behind():
@@ -79,8 +82,8 @@ def test_gpus_stand_by_host_with_what_cuda_hides_behind():
         GpuDevice("c", 1, host="n1", visible=True),
     ]
     found = gpus_over(folded(GpuDevices(1, "nvml", devices)), 0, S)
-    assert [(gpu["host"], gpu["index"]) for gpu in found] == [("n1", 1), ("n1", 0), ("n2", 0)]
-    assert [gpu.get("visible") for gpu in found] == [True, False, None]
+    assert [(gpu.host, gpu.index) for gpu in found] == [("n1", 1), ("n1", 0), ("n2", 0)]
+    assert [gpu.visible for gpu in found] == [True, False, None]
 
 
 def test_a_machine_leaves_out_what_it_does_not_tell():
@@ -91,11 +94,11 @@ def test_a_machine_leaves_out_what_it_does_not_tell():
         S,
         2 * S,
     )
-    assert host == {"host": "n1", "cpu_pct": {"mean": 30.0, "max": 40.0}}
+    assert host == Host("n1", cpu_pct=Spread(30.0, 40.0))
 
 
 def test_each_source_says_its_last_word_and_all_before_it():
-    found = sources_over(
+    found = telemetry_sources(
         folded(
             LoadChange(t_ns=10 * S, change="start"),
             SourceNote(9 * S, "nvml", True, "NVML: 8 GPUs"),
@@ -103,22 +106,11 @@ def test_each_source_says_its_last_word_and_all_before_it():
             SourceNote(12 * S, "n1:9400/metrics", False, "n1:9400/metrics: no answer within 1 s"),
         )
     )
+    no_answer = Said(2.0, False, "n1:9400/metrics: no answer within 1 s")
+    again = Said(4.0, True, "n1:9400/metrics: answers again")
     assert found == [
-        {
-            "source": "n1:9400/metrics",
-            "ok": True,
-            "message": "n1:9400/metrics: answers again",
-            "said": [
-                {"at_s": 2.0, "ok": False, "message": "n1:9400/metrics: no answer within 1 s"},
-                {"at_s": 4.0, "ok": True, "message": "n1:9400/metrics: answers again"},
-            ],
-        },
-        {
-            "source": "nvml",
-            "ok": True,
-            "message": "NVML: 8 GPUs",
-            "said": [{"at_s": -1.0, "ok": True, "message": "NVML: 8 GPUs"}],
-        },
+        TelemetrySource("n1:9400/metrics", True, again.message, [no_answer, again]),
+        TelemetrySource("nvml", True, "NVML: 8 GPUs", [Said(-1.0, True, "NVML: 8 GPUs")]),
     ]
 
 
@@ -129,10 +121,8 @@ def test_a_servers_own_quantile_that_its_histogram_is_too_coarse_for_is_said_as_
         folded(ServerSample(S, 1, "m", queue=before), ServerSample(2 * S, 1, "m", queue=after)), S, 2 * S
     )
     # The 50th of 100 lies in 0 to 400 ms; the 95th 15/16 of the way from 400 to 500; the 99th beyond.
-    assert found["queue_ms"] == {
-        "count": 100,
-        "p50": None,
-        "p95": pytest.approx(493.75),
-        "p99": None,
-        "between": {"p50": [0.0, 400.0], "p99": [500.0, None]},
-    }
+    assert found is not None
+    queue = found.queue_ms
+    assert queue is not None
+    assert (queue.count, queue.p50, queue.p95, queue.p99) == (100, None, pytest.approx(493.75), None)
+    assert queue.between == {"p50": [0.0, 400.0], "p99": [500.0, None]}

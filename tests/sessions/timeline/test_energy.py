@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sessions.timeline.energy import Energy, EnergyCurve, described, together
+from sessions.timeline.energy import Energy, EnergyCurve, together
 
 S = 1e9
 
@@ -91,20 +91,3 @@ def test_several_gpus_are_added_up_and_one_unknown_leaves_a_gap():
     assert together([known, other], 10.0) == Energy(150.0, 0.5, integrated=True)
     assert together([known, none], 10.0) == Energy(100.0, 10.0)
     assert together([], 10.0) == Energy(None, 10.0)
-
-
-def test_joules_per_token_by_hand():
-    # 30 kJ in 60 s for 12,000 tokens: 500 W, 2.5 J a token, 200 tokens/s at 500 W = 0.4 tokens/s per watt.
-    said = described(Energy(30_000.0, 0.0), 60.0, 12_000)
-    assert said == {
-        "joules": 30_000.0, "source": "counter", "gap_s": 0.0,
-        "mean_w": 500.0, "j_per_output_token": 2.5, "output_tps_per_w": 0.4,
-    }  # fmt: skip
-
-
-def test_nothing_is_divided_by_joules_that_are_not_all_there():
-    said = described(Energy(30_000.0, 5.0, integrated=True), 60.0, 12_000)
-    assert (said["joules"], said["source"], said["gap_s"]) == (30_000.0, "integrated", 5.0)
-    assert said["mean_w"] is said["j_per_output_token"] is said["output_tps_per_w"] is None
-    assert described(Energy(10.0, 0.0), 10.0, 0)["j_per_output_token"] is None
-    assert described(Energy(None, 10.0), 10.0, 5)["source"] is None

@@ -20,7 +20,7 @@ from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadCo
 from sessions.run.launch import Launched, launch
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import read
-from sessions.summary.summarise import summarise
+from sessions.summary.read import read_summary
 from sessions.worker.process import quiet_garbage
 from tests.loadgen.raw_server import RawServer, good
 from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
@@ -124,9 +124,9 @@ def test_a_starved_worker_is_on_the_screen_as_saturated_and_makes_the_run_invali
     assert seen.at_ns - began_ns <= 2_800_000_000
     launched.process.send_signal(signal.SIGINT)
     assert launched.process.wait(20) == 130
-    result = summarise(launched.directory)
-    assert result["valid"] is False
-    assert any("the client was saturated" in reason for reason in result["reasons"])  # type: ignore[attr-defined]
+    result = read_summary(launched.directory)
+    assert result.valid is False
+    assert any("the client was saturated" in reason for reason in result.reasons)
 
 
 def test_a_run_says_which_clock_it_had_and_how_the_client_held_up(tmp_path: Path, simulator_url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sessions.frame.schema import Stat
 from tests.tui.made_up_run import ramped
-from tui.commands.sessions import HEAD, _cells
+from tui.commands.sessions import HEAD, Listed, _cells
 from tui.draw.theme import Theme
 from tui.foreground.headless import progress_line
 
@@ -36,18 +36,23 @@ def test_progress_has_a_dash_and_no_mark_where_nothing_was_measured() -> None:
 
 @pytest.mark.parametrize(("failed", "says"), [(4, "1,250 (4 failed)"), (0, "1,250"), (None, "1,250")])
 def test_a_session_is_listed_with_all_that_it_sent(failed: int | None, says: str) -> None:
-    row = {
-        "id": "one",
-        "state": "ended",
-        "simulated": False,
-        "target": "http://h",
-        "model": "m",
-        "duration_s": 60.0,
-        "requests": 1250,
-        "failed": failed,
-        "ttft_p50_ms": 12.0,
-        "valid": True,
-    }
+    row = Listed(
+        id="one",
+        directory="/sessions/one",
+        name="",
+        started_at="",
+        state="ended",
+        end="completed",
+        target="http://h",
+        model="m",
+        simulated=False,
+        duration_s=60.0,
+        requests=1250,
+        failed=failed,
+        ttft_p50_ms=12.0,
+        valid=True,
+        notes=[],
+    )
     assert _cells(row)[HEAD.index("requests")] == says
 
 

@@ -2,43 +2,78 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
+from sessions.bottleneck.client_headroom import ClientHeadroom
+from sessions.summary.schema import Stage, Summary
 from tui.report import text as report
 from tui.report.plotext_chart import Curve, Theme, ceiling, chart
+
+NOTHING = {"count": 0, **dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "min", "max")), "thin": []}
 
 
 def latency(count: int = 126, **more: Any) -> dict[str, Any]:
     return {
         "count": count, "mean": 124.0, "p50": 9.994, "p90": 99.94, "p95": 199.2, "p99": 1227.3,
-        "min": 69.4, "max": 12043.0, **more,
+        "min": 69.4, "max": 12043.0, "thin": [], **more,
     }  # fmt: skip
 
 
-def summary(**more: Any) -> dict[str, Any]:
-    nothing = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "min", "max"))
-    return {
+def summary(**more: Any) -> Summary:
+    """A summary with other parts than usual, given as they stand in JSON."""
+    usual: dict[str, Any] = {
         "id": "20261121-035954-demo",
+        "name": "demo",
         "target": "http://127.0.0.1:8000",
         "model": "sim-8b",
+        "endpoint": "completions",
+        "started_at": "2026-11-21T03:59:54.000+00:00",
         "simulated": True,
         "valid": True,
         "reasons": [],
         "end": {"reason": "completed", "message": "the run came to its end"},
+        "load_s": 30.0,
         "duration_s": 31.04,
+        "load": {},
+        "load_changes": 0,
+        "workload": {},
+        "marks": [],
         "requests": {"due": 1260, "sent": 1250, "succeeded": 1249, "failed": 1, "not_sent": 10},
         "errors": {"http_500": 1},
         "rate": {"offered_rps": 4.2, "achieved_rps": 4.1666},
         "throughput": {"request_rps": 4.1, "output_tps": 260.04, "total_tps": None},
-        "tokens": {"input": None, "output": 8064, "source": "usage"},
+        "tokens": {"input": None, "cached": None, "output": 8064, "source": "usage"},
+        "tokens_per_chunk": 1.0,
         "ttft_from_due_ms": latency(thin=["p95", "p99"]),
-        "itl_ms": {"count": 0, **nothing},
+        **{f"{name}_ms": NOTHING for name in ("ttft_from_sent", "chunk_gap", "tpot", "e2e", "send_lag")},
+        "itl_ms": {**NOTHING, "unknown": 0},
+        "ttft_of_failed_ms": NOTHING,
+        "stale_retries": 0,
+        "probe": {"requests": 1},
         "gpus": [],
-        **more,
+        "energy": dict.fromkeys(("joules", "source", "mean_w", "j_per_output_token", "output_tps_per_w"))
+        | {"gpus": 0, "gap_s": 0.0},
+        "cost": None,
+        "server": None,
+        "hosts": [],
+        "telemetry": [],
+        "limits": [],
+        "steps": [],
+        "client": dict.fromkeys(ClientHeadroom.__struct_fields__)
+        | {"saturated_s": 0, "note": "", "workers": 1},
+        "notes": [],
     }
+    return msgspec.convert({**usual, **more}, Summary)
+
+
+def stage(**more: Any) -> dict[str, Any]:
+    nothing = dict.fromkeys(field.encode_name for field in msgspec.structs.fields(Stage))
+    return {**nothing, "from_s": 0.0, "to_s": 2.0, "achieved_rps": 1.0, "output_tps": 1.0, "count": 0, **more}
 
 
 def row(text: str, start: str) -> list[str]:
@@ -48,7 +83,13 @@ def row(text: str, start: str) -> list[str]:
 
 
 def test_a_report_fits_eighty_columns() -> None:
-    gpu = {"index": 0, "name": "A name far too long for its column", "util_pct": {"mean": 91.2, "max": 100.0}}
+    unread = dict.fromkeys(("mean", "max"))
+    gpu = {
+        "index": 0, "name": "A name far too long for its column", "host": "", "source": "nvml", "samples": 9,
+        "util_pct": {"mean": 91.2, "max": 100.0}, "memory_used_bytes": unread, "power_w": unread,
+        "temperature_c": unread, "sm_clock_mhz": unread, "memory_total_bytes": None, "energy_j": None,
+        "energy_source": None, "energy_gap_s": 0.0,
+    }  # fmt: skip
     text = report.render(summary(gpus=[gpu], simulated=False))
     assert max(map(len, text.splitlines())) <= 80
 
@@ -69,7 +110,7 @@ def test_stale_connections_are_counted_where_there_were_any() -> None:
 def test_a_figure_that_was_not_measured_is_a_dash_and_never_zero() -> None:
     text = report.render(summary())
     assert row(text, "ITL per token") == ["0", *"------"]
-    assert row(text, "TPOT") == [*"-------"]
+    assert row(text, "TPOT") == ["0", *"------"]
     assert row(text, "tokens") == ["input", "-", "output", "8,064", "output/s", "260.0", "total/s", "-"]
 
 
@@ -81,7 +122,7 @@ def test_a_thin_percentile_is_marked_and_the_mark_explained() -> None:
 
 
 def test_estimated_tokens_are_said_to_be_estimated() -> None:
-    text = report.render(summary(tokens={"input": 5, "output": 7, "source": "chunks"}))
+    text = report.render(summary(tokens={"input": 5, "cached": None, "output": 7, "source": "chunks"}))
     assert "output 7 (estimated from chunks)" in text
 
 
@@ -111,13 +152,13 @@ def test_a_simulated_run_says_so_beside_its_target() -> None:
     assert "SIMULATED" not in report.render(summary(simulated=False))
 
 
-def test_a_run_of_one_load_has_no_table_of_steps_and_a_long_one_is_cut() -> None:
-    step = {"from_s": 0.0, "to_s": 2.5, "offered_rps": 1.26, "concurrency": None, "achieved_rps": 0.8,
-            "output_tps": 10.4, "count": 30, "ttft_p50_ms": 85.7, "ttft_p99_ms": None, "itl_p50_ms": 15.2, "itl_p99_ms": 83.8}  # fmt: skip
-    assert "tokens/s" not in report.render(summary(steps=[step]))
-    text = report.render(summary(steps=[step] * 30))
+def test_a_run_of_one_load_has_no_table_of_stages_and_a_long_one_is_cut() -> None:
+    one = stage(to_s=2.5, offered_rps=1.26, achieved_rps=0.8, output_tps=10.4, count=30, ttft_p50_ms=85.7,
+                itl_p50_ms=15.2, itl_p99_ms=83.8)  # fmt: skip
+    assert "tokens/s" not in report.render(summary(steps=[one]))
+    text = report.render(summary(steps=[one] * 30))
     assert text.count("\n 0.0   2.5  1.26") == 24
-    assert "without 6 holds and shortest steps: --json has all" in text
+    assert "without 6 holds and shortest stages: --json has all" in text
     assert "conc." not in text
     assert re.search(r"^ 0.0   2.5  1.26 +0.80 +10 +30 +85.7 +- +15.2 +83.8$", text, re.M)
 
@@ -125,12 +166,10 @@ def test_a_run_of_one_load_has_no_table_of_steps_and_a_long_one_is_cut() -> None
 @pytest.mark.parametrize(
     ("count", "shown"), [(10, "~85.7 ~99.0"), (11, "85.7 ~99.0"), (661, "85.7 ~99.0"), (662, "85.7 99.0")]
 )
-def test_a_step_says_how_many_requests_it_rests_on_and_marks_what_rests_on_few(
+def test_a_stage_says_how_many_requests_it_rests_on_and_marks_what_rests_on_few(
     count: int, shown: str
 ) -> None:
-    steps = [
-        {**step, "count": count, "ttft_p50_ms": 85.7, "ttft_p99_ms": 99.0} for step in steps_of(2.0, 2.0)
-    ]
+    steps = [{**one, "count": count, "ttft_p50_ms": 85.7, "ttft_p99_ms": 99.0} for one in stages_of(2.0, 2.0)]
     assert f" {count} {shown} " in " ".join(report.render(summary(steps=steps)).split())
 
 
@@ -154,29 +193,26 @@ def test_what_was_asked_and_the_marks_stand_in_the_report() -> None:
     assert "at first, then changed 3 times, " in changed[1]
 
 
-def steps_of(*lengths_s: float, holds: tuple[int, ...] = ()) -> list[dict[str, Any]]:
-    found, at_s = [], 0.0
-    for i, length_s in enumerate(lengths_s):
-        found.append(
-            {"from_s": at_s, "to_s": at_s + length_s, "offered_rps": 0.0 if i in holds else i + 1.0,
-             "concurrency": None, "achieved_rps": 1.0, "output_tps": 1.0, "ttft_p50_ms": 1.0, "ttft_p99_ms": 1.0,
-             "chunk_gap_p50_ms": 44.4, "chunk_gap_p99_ms": 55.5, "itl_p50_ms": None, "itl_p99_ms": None}
-        )  # fmt: skip
-        at_s += length_s
-    return found
+def stages_of(*lengths_s: float, holds: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+    ends = list(itertools.accumulate(lengths_s))
+    return [
+        stage(from_s=end_s - length_s, to_s=end_s, offered_rps=0.0 if i in holds else i + 1.0, ttft_p50_ms=1.0,
+              ttft_p99_ms=1.0, chunk_gap_p50_ms=44.4, chunk_gap_p99_ms=55.5)
+        for i, (length_s, end_s) in enumerate(zip(lengths_s, ends, strict=True))
+    ]  # fmt: skip
 
 
-def test_of_too_many_steps_the_holds_go_first_then_the_shortest_and_the_end_of_a_ramp_stays() -> None:
+def test_of_too_many_stages_the_holds_go_first_then_the_shortest_and_the_end_of_a_ramp_stays() -> None:
     lengths = [3.0, *([2.0] * 10), 60.0, 1.5, *([2.0] * 14)]
-    text = report.render(summary(steps=steps_of(*lengths, holds=(11, 5))))
+    text = report.render(summary(steps=stages_of(*lengths, holds=(11, 5))))
     rates = [line.split()[2] for line in text.split("from  ")[1].splitlines()[1:25]]
     gone = {"6.00", "12.00", "13.00"}  # two holds, one of them a minute long, and the shortest
     assert rates == [f"{i + 1.0:.2f}" for i in range(len(lengths)) if f"{i + 1.0:.2f}" not in gone]
 
 
-def test_a_table_of_steps_names_gaps_as_gaps_where_no_itl_is_known() -> None:
-    known = [{**step, "itl_p50_ms": 11.1, "itl_p99_ms": 22.2} for step in steps_of(2.0, 2.0)]
-    itl, gap = (report.render(summary(steps=steps)) for steps in (known, steps_of(2.0, 2.0)))
+def test_a_table_of_stages_names_gaps_as_gaps_where_no_itl_is_known() -> None:
+    known = [{**one, "itl_p50_ms": 11.1, "itl_p99_ms": 22.2} for one in stages_of(2.0, 2.0)]
+    itl, gap = (report.render(summary(steps=stages)) for stages in (known, stages_of(2.0, 2.0)))
     assert "ITL p50" in itl
     assert "11.1" in itl
     assert "44.4" not in itl

@@ -1,0 +1,36 @@
+"""The summary of a session on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sessions.store.directory import is_live
+from sessions.store.follow import SessionFollower
+from sessions.store.manifest import read
+from sessions.store.parse import parse_packed
+from sessions.summary.prices import Prices
+from sessions.summary.schema import Summary
+from sessions.summary.summarise import summarise
+from sessions.timeline.timeline import Timeline
+
+
+def read_summary(directory: Path, prices: Prices | None = None) -> Summary:
+    """What a session says, also one that still runs or was killed. Without `prices` there is no money in it.
+
+    Raises:
+        SessionError: the session's manifest cannot be read.
+    """
+    manifest = read(directory)
+    # Before the files: a host that was gone by then has written all it ever will.
+    locked = is_live(directory)
+    files = SessionFollower(directory, requests=True, parse=parse_packed)
+    timeline = Timeline()
+    while True:
+        for record in files.poll():
+            timeline.apply(record)
+        if not files.behind:
+            break
+    files.close()
+    if locked and timeline.end is None:
+        return summarise(timeline, manifest, live=True, prices=prices)
+    return summarise(timeline, manifest, notes=files.notes(), damaged=files.damaged, prices=prices)

@@ -1,0 +1,65 @@
+"""Whether a run's figures may be relied on, and why not. docs/figures/metrics.md says the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sessions.bottleneck.client_saturation import Saturation
+from sessions.summary.schema import RequestCounts
+
+FAILED_SHARE = 0.01
+"""Of what was sent, that may fail."""
+SENT_SHARE = 0.95
+"""Of what was due, that must be sent."""
+SATURATED_SHARE = 0.01
+"""Of the seconds, in which the client itself may be the limit."""
+
+_SPOILED = {
+    "interrupted": "the run was interrupted",
+    "aborted": "the run was aborted",
+    "worker_lost": "a load worker died",
+    "target_lost": "the server was lost",
+    "failed": "the run failed",
+    "unsaved": "part of what was measured could not be saved",
+    "killed": "the run was killed",
+}
+"""Reasons of an end after which the figures do not stand for what was asked."""
+
+
+def reasons_against(
+    counts: RequestCounts,
+    errors: Mapping[str, int],
+    end_reason: str | None,
+    live: bool,
+    saturation: Saturation,
+    damaged: Sequence[str],
+) -> list[str]:
+    """Why the result should not be relied on, a sentence each; [] when it may be.
+
+    Args:
+        end_reason: None while the run goes on.
+        live: it goes on, so what is due may be sent yet.
+        damaged: names of files of which something is lost.
+    """
+    due, sent, failed = counts.due, counts.sent, counts.failed
+    reasons = []
+    if end_reason is None:
+        reasons.append("the run is still going on")
+    elif end_reason in _SPOILED:
+        reasons.append(_SPOILED[end_reason])
+    if not sent:
+        reasons.append("nothing was sent")
+    if failed > FAILED_SHARE * sent:
+        cut = errors.get("unfinished")
+        reasons.append(
+            f"{failed} of {sent} requests failed ({failed / max(sent, 1):.1%}, allowed {FAILED_SHARE:.0%})"
+            + (f", {cut} of them because the run ended first" if cut else "")
+        )
+    if sent < SENT_SHARE * due and not live:
+        reasons.append(f"{sent} of {due} due requests were sent ({sent / due:.1%}, needed {SENT_SHARE:.0%})")
+    if saturation.seconds > SATURATED_SHARE * saturation.of_seconds:
+        seconds = f"{saturation.seconds} of {saturation.of_seconds} s"
+        reasons.append(f"the client was saturated for {seconds}: {saturation.note}")
+    if damaged:
+        reasons.append(f"part of the session is lost: {', '.join(damaged)}")
+    return reasons

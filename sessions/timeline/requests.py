@@ -1,0 +1,125 @@
+"""Requests that ended, as numpy columns: what exact figures, a waterfall or a what-if SLO are made of.
+
+Read only where somebody asks for them (`SessionView.requests`, a summary): the screen's charts live on
+ticks. A request takes `ROW.itemsize` bytes here, however many tokens it had; `benchmarks/summary_cost.py`
+measures what that and the token gaps come to.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.records import Request
+from sessions.timeline.columns import written
+from sessions.timeline.token_gaps import TokenGaps
+
+NONE = -1
+"""Stands for None in every column."""
+KINDS_CAP = 256
+"""Error kinds and token sources kept apart; a session that names more is not one of ours."""
+
+_COLUMNS = (
+    ("due_ns", "q"),
+    ("sent_ns", "q"),
+    ("headers_ns", "q"),
+    ("first_token_ns", "q"),
+    ("last_token_ns", "q"),
+    ("end_ns", "q"),
+    ("index", "q"),
+    ("input_tokens", "i"),
+    ("cached_tokens", "i"),
+    ("output_tokens", "i"),
+    ("chunks", "i"),
+    ("status", "i"),
+    ("worker", "h"),
+    ("stale_retries", "h"),
+    ("error", "h"),
+    ("token_source", "h"),
+    ("itl_known", "?"),
+)
+"""Names as in `loadgen.records.Request`, codes as in `struct`. `error` and `token_source` are numbers: places
+in `RequestColumns.error_kinds` and `.token_sources`; `error` is `NONE` where the request succeeded."""
+
+ROW = np.dtype([(name, code) for name, code in _COLUMNS], align=True)
+_PACKED = struct.Struct("".join(code for _, code in _COLUMNS) + "0q")
+_MOST = {code: (1 << 8 * struct.calcsize(code) - 1) - 1 for code in "qih"}
+
+Requests = NDArray[np.void]
+"""Rows of `ROW`, shape `(n,)`: a column is `requests["due_ns"]`, a choice of them `requests[mask]`."""
+
+
+class RequestColumns:
+    """Takes in requests in any order, gives them in the order in which they were due."""
+
+    def __init__(self) -> None:
+        self.error_kinds: list[str] = []
+        self.token_sources: list[str] = []
+        self.gaps = TokenGaps()
+        """Of the requests that succeeded."""
+        self._pending = bytearray()
+        self._rows: Requests = np.zeros(0, dtype=ROW)
+        self._count = 0
+
+    def add(self, request: Request) -> None:
+        """Takes one in."""
+        error, itl_known = NONE, False
+        if request.error is None:
+            itl_known = self.gaps.add(request)
+        else:
+            error = _place(self.error_kinds, request.error.kind)
+        cells = (
+            request.due_ns,
+            NONE if request.sent_ns is None else request.sent_ns,
+            NONE if request.headers_ns is None else request.headers_ns,
+            NONE if request.first_token_ns is None else request.first_token_ns,
+            NONE if request.last_token_ns is None else request.last_token_ns,
+            request.end_ns,
+            request.index,
+            NONE if request.input_tokens is None else request.input_tokens,
+            NONE if request.cached_tokens is None else request.cached_tokens,
+            NONE if request.output_tokens is None else request.output_tokens,
+            request.chunks,
+            NONE if request.status is None else request.status,
+            request.worker,
+            request.stale_retries,
+            error,
+            _place(self.token_sources, request.token_source),
+            itl_known,
+        )
+        try:
+            self._pending += _PACKED.pack(*cells)
+        except struct.error:  # damaged: no request has two billion tokens
+            self._pending += _PACKED.pack(*map(_within, cells, (code for _, code in _COLUMNS)))
+
+    def __len__(self) -> int:
+        return self._count + len(self._pending) // ROW.itemsize
+
+    @property
+    def rows(self) -> Requests:
+        """All of them, ordered by `due_ns`, then by `index` and `worker`. Not to be written to, nor kept."""
+        if self._pending:
+            fresh = np.frombuffer(bytes(self._pending), dtype=ROW)
+            self._pending = bytearray()
+            due_ns = self._rows["due_ns"][: self._count]
+            first = int(np.searchsorted(due_ns, fresh["due_ns"].min()))
+            tail = np.concatenate([self._rows[first : self._count], fresh])
+            order = np.lexsort((tail["worker"], tail["index"], tail["due_ns"]))
+            self._rows = written(self._rows, first, tail[order])
+            self._count = first + len(tail)
+        return self._rows[: self._count]
+
+
+def _place(names: list[str], name: str) -> int:
+    """Where `name` stands in `names`, which learns it; of too many, where `other` stands."""
+    if name not in names and len(names) >= KINDS_CAP:
+        name = "other"
+    if name not in names:
+        names.append(name)
+    return names.index(name)
+
+
+def _within(cell: int, code: str) -> int:
+    return min(cell, _MOST.get(code, cell))
