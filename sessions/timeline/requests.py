@@ -8,6 +8,7 @@ measures what that and the token gaps come to.
 from __future__ import annotations
 
 import struct
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,31 +22,32 @@ NONE = -1
 KINDS_CAP = 256
 """Error kinds and token sources kept apart; a session that names more is not one of ours."""
 
-_COLUMNS = (
-    ("due_ns", "q"),
-    ("sent_ns", "q"),
-    ("headers_ns", "q"),
-    ("first_token_ns", "q"),
-    ("last_token_ns", "q"),
-    ("end_ns", "q"),
-    ("index", "q"),
-    ("input_tokens", "i"),
-    ("cached_tokens", "i"),
-    ("output_tokens", "i"),
-    ("chunks", "i"),
-    ("status", "i"),
-    ("worker", "h"),
-    ("stale_retries", "h"),
-    ("error", "h"),
-    ("token_source", "h"),
-    ("itl_known", "?"),
-)
-"""Names as in `loadgen.records.Request`, codes as in `struct`. `error` and `token_source` are numbers: places
-in `RequestColumns.error_kinds` and `.token_sources`; `error` is `NONE` where the request succeeded."""
+_COPIED = {
+    "due_ns": "q",
+    "sent_ns": "q",
+    "headers_ns": "q",
+    "first_token_ns": "q",
+    "last_token_ns": "q",
+    "end_ns": "q",
+    "index": "q",
+    "input_tokens": "i",
+    "cached_tokens": "i",
+    "output_tokens": "i",
+    "chunks": "i",
+    "status": "i",
+    "worker": "h",
+    "stale_retries": "h",
+}
+"""Numbers that a `loadgen.records.Request` has, and their codes in `struct`: one more is one line more."""
+_DERIVED = {"error": "h", "token_source": "h", "itl_known": "?"}
+"""`error` and `token_source` are places in `RequestColumns.error_kinds` and `.token_sources`; `error` is
+`NONE` where the request succeeded. `itl_known`: it did, and its gaps tell the times between its tokens."""
+_COLUMNS = {**_COPIED, **_DERIVED}
 
-ROW = np.dtype([(name, code) for name, code in _COLUMNS], align=True)
-_PACKED = struct.Struct("".join(code for _, code in _COLUMNS) + "0q")
+ROW = np.dtype(list(_COLUMNS.items()), align=True)
+_PACKED = struct.Struct("".join(_COLUMNS.values()) + "0q")
 _MOST = {code: (1 << 8 * struct.calcsize(code) - 1) - 1 for code in "qih"}
+_copied_fields = attrgetter(*_COPIED)
 
 Requests = NDArray[np.void]
 """Rows of `ROW`, shape `(n,)`: a column is `requests["due_ns"]`, a choice of them `requests[mask]`."""
@@ -70,29 +72,12 @@ class RequestColumns:
             itl_known = self.gaps.add(request)
         else:
             error = _place(self.error_kinds, request.error.kind)
-        cells = (
-            request.due_ns,
-            NONE if request.sent_ns is None else request.sent_ns,
-            NONE if request.headers_ns is None else request.headers_ns,
-            NONE if request.first_token_ns is None else request.first_token_ns,
-            NONE if request.last_token_ns is None else request.last_token_ns,
-            request.end_ns,
-            request.index,
-            NONE if request.input_tokens is None else request.input_tokens,
-            NONE if request.cached_tokens is None else request.cached_tokens,
-            NONE if request.output_tokens is None else request.output_tokens,
-            request.chunks,
-            NONE if request.status is None else request.status,
-            request.worker,
-            request.stale_retries,
-            error,
-            _place(self.token_sources, request.token_source),
-            itl_known,
-        )
+        cells = [NONE if field is None else field for field in _copied_fields(request)]
+        cells += (error, _place(self.token_sources, request.token_source), itl_known)
         try:
             self._pending += _PACKED.pack(*cells)
         except struct.error:  # damaged: no request has two billion tokens
-            self._pending += _PACKED.pack(*map(_within, cells, (code for _, code in _COLUMNS)))
+            self._pending += _PACKED.pack(*map(_within, cells, _COLUMNS.values()))
 
     def __len__(self) -> int:
         return self._count + len(self._pending) // ROW.itemsize
@@ -101,7 +86,7 @@ class RequestColumns:
     def rows(self) -> Requests:
         """All of them, ordered by `due_ns`, then by `index` and `worker`. Not to be written to, nor kept."""
         if self._pending:
-            fresh = np.frombuffer(bytes(self._pending), dtype=ROW)
+            fresh = np.frombuffer(self._pending, dtype=ROW)
             self._pending = bytearray()
             due_ns = self._rows["due_ns"][: self._count]
             first = int(np.searchsorted(due_ns, fresh["due_ns"].min()))
