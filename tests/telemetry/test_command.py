@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 import tomli
 
-from tui.report.text import render
-
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -105,37 +103,6 @@ def test_a_dead_address_is_said_once_while_a_run_goes_on_and_again_in_its_summar
     assert len(manifest["telemetry"]["gpus"]) > 0
 
 
-def test_the_summary_says_of_each_source_that_failed_what_and_how_often_in_80_columns():
-    words = {
-        "nvml": [(True, "NVML: 8 GPUs (8 x NVIDIA H100 80GB HBM3), driver 570.1")],
-        "n1:9400/metrics": [
-            (True, "n1:9400/metrics: found, with metrics of DCGM"),
-            (False, "n1:9400/metrics: no answer within 1 s"),
-            (True, "n1:9400/metrics: answers again, with metrics of DCGM"),
-        ],
-        "ssh n2": [
-            (
-                False,
-                "ssh n2: cannot connect (me@n2: Permission denied (publickey).); a key must do; tried again",
-            ),
-            (False, "ssh n2: no answer within 20 s; tried again every 30 s"),
-        ],
-    }
-    sources = [
-        {"source": name, "ok": said[-1][0], "said": [{"ok": ok, "message": text} for ok, text in said]}
-        for name, said in words.items()
-    ]
-    text = render({"telemetry": sources})
-    section = text[text.index("telemetry that was missing") :].split("\n\n")[0].splitlines()
-    assert section == [
-        "telemetry that was missing",
-        "  - n1:9400/metrics: no answer within 1 s; it answered again",
-        "  - ssh n2: cannot connect (me@n2: Permission denied (publickey).); a key must",
-        "    do; tried again (and 1 more)",
-    ]
-    assert "telemetry" not in render({"telemetry": sources[:1]})
-
-
 def telemetry_of(text: str) -> list[str]:
     """What `ttftop doctor` says of telemetry and GPUs: `ok  telemetry ...`, `!   telemetry ...`."""
     return [line for line in text.splitlines() if line[4:13] == "telemetry" or line[4:7] == "GPU"]
@@ -216,18 +183,6 @@ def test_doctor_tries_every_word_of_telemetry(command, served, dead_port):
     assert said[-1].startswith("!   telemetry   ssh node2: ssh cannot be started")
 
 
-def test_a_servers_own_latency_that_its_buckets_do_not_tell_is_a_bound_not_a_figure():
-    own = {
-        "count": 9,
-        "p50": None,
-        "p95": 12.0,
-        "p99": None,
-        "between": {"p50": [0, 10], "p99": [80000, None]},
-    }
-    text = render({"server": {"itl_ms": own}})
-    assert "server's own, ms   ITL p50 <10.0 p99 >80,000" in text.splitlines()
-
-
 def test_what_happens_to_gpus_in_mid_run_is_said_once_while_it_goes_on_and_stands_in_the_summary(
     simulator_url, nvml, tmp_path, monkeypatch
 ):
@@ -275,30 +230,3 @@ def test_what_happens_to_gpus_in_mid_run_is_said_once_while_it_goes_on_and_stand
     assert "lost_pct" not in two
     assert two["samples"] == zero["samples"]
     assert summary["valid"]
-
-
-def test_the_summary_says_what_the_chips_did_and_what_befell_them_in_80_columns():
-    def both(mean, most=None):
-        return {"mean": mean, "max": mean if most is None else most}
-
-    busy = {
-        "index": 0,
-        "sm_active_pct": both(62.6),
-        "dram_active_pct": both(87.0),
-        "tensor_active_pct": both(41.2),
-        "power_throttled_pct": both(12.0),
-        "thermal_throttled_pct": both(0.0),
-        "temperature_c": both(70.0, 74.0),
-        "nvlink_rx_bytes_per_s": both(1.06e11),
-        "nvlink_tx_bytes_per_s": both(1.06e11),
-    }
-    other = {"index": 1, "events": {"xid": 2, "ecc_corrected": 7}, "lost_pct": 12.5, "age_s": both(9.0, 29.4)}
-    lines = render({"gpus": [busy, other]}).splitlines()
-    at = lines.index("GPU  SM %  DRAM %  tensor %  slowed %  C most  NVLink GB/s")
-    assert lines[at + 1 : at + 4] == [
-        "0      63      87        41  12 power      74        212.0",
-        "1       -       -         -         -       -            -",
-        "GPU 1: 2 xid, 7 ecc_corrected, lost for 12 % of the time, its figures were up to 29 s old",
-    ]
-    plain = {"index": 0, "temperature_c": both(70.0), "util_pct": both(50.0)}
-    assert "C most" not in render({"gpus": [plain]})
