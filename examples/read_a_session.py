@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from loadgen.records import Request
 from sessions.metrics import ttft_from_due
 from sessions.store.follow import SessionFollower
+from sessions.timeline.requests import NONE
+from sessions.timeline.timeline import Timeline
 
-files = SessionFollower(Path(sys.argv[1]), requests=True)
-records = files.poll()
-while files.behind:
-    records += files.poll()
-requests = [record for record in records if isinstance(record, Request) and record.error is None]
-ttft_ms = [ns / 1e6 for request in requests if (ns := ttft_from_due(request)) is not None]
+files, timeline = SessionFollower(Path(sys.argv[1]), requests=True), Timeline()
+while (records := files.poll()) or files.behind:
+    for record in records:
+        timeline.apply(record)
+requests = timeline.requests.rows
+ttft_ms = ttft_from_due(requests[requests["error"] == NONE]) / 1e6
+ttft_ms = ttft_ms[~np.isnan(ttft_ms)]
 print(f"TTFT p95 {np.quantile(ttft_ms, 0.95):.2f} ms from due, over {len(ttft_ms)} requests that succeeded")

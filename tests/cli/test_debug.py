@@ -20,7 +20,7 @@ from loadgen.target.redaction import Redactor
 from sessions.store.debug_log import ROOMS, DebugLog
 from sessions.store.manifest import read
 from tests.cli.conftest import Command
-from tests.cli.test_terminal import Terminal
+from tests.tui.terminal import RawTerminal
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "sessions" / "store" / "recorded" / "llamacpp"
@@ -45,28 +45,32 @@ def said(session: Path, process: str) -> str:
     return "\n".join(f"{logger}: {text}" for _, who, logger, text in lines(session) if who == process)
 
 
+def on_a_terminal(home: Path, *arguments: str, **more: str) -> RawTerminal:
+    given = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home), "TERM": "xterm-256color", **more}
+    return RawTerminal([sys.executable, "-m", "tui.cli", *arguments], (100, 30), given, ROOT)
+
+
 @pytest.fixture
-def terminal(home: Path, simulator_url: str) -> Iterator[Terminal]:
+def terminal(home: Path, simulator_url: str) -> Iterator[RawTerminal]:
     """A run on a screen, with `--debug`, a key and a source of telemetry that is not there."""
     sources = ["--telemetry", "auto", "http://127.0.0.1:9/metrics"]
-    opened = Terminal(home, simulator_url, *LIGHT, "--debug", *sources, TTFTOP_API_KEY=KEY)
-    yield opened
-    opened.close()
+    with on_a_terminal(home, simulator_url, *LIGHT, "--debug", *sources, TTFTOP_API_KEY=KEY) as opened:
+        yield opened
 
 
 @pytest.mark.slow
 def test_the_logs_of_a_run_name_each_process_and_what_it_did_from_probe_to_end(
-    home: Path, terminal: Terminal
+    home: Path, terminal: RawTerminal
 ) -> None:
-    terminal.until(b"LIVE")
-    terminal.until(b"running")
-    terminal.until(b"GPU0")  # which telemetry has found
-    terminal.type("=17\r")
-    terminal.until(b"10 > 17 rps")
-    terminal.type("q")
-    terminal.until(b"finish")
-    terminal.type("f")
-    terminal.end()
+    terminal.read_until(b"LIVE")
+    terminal.read_until(b"running")
+    terminal.read_until(b"GPU0")  # which telemetry has found
+    terminal.write(b"=17\r")
+    terminal.read_until(b"10 > 17 rps")
+    terminal.write(b"q")
+    terminal.read_until(b"finish")
+    terminal.write(b"f")
+    terminal.ended()
     (session,) = (home / "ttftop" / "sessions").iterdir()
     assert {path.name for path in (session / "log").iterdir()} == {
         "command.log",
@@ -104,13 +108,10 @@ def test_a_replay_logs_in_the_session_that_it_shows_in_seconds_since_it_began(
     home: Path, tmp_path: Path
 ) -> None:
     session = Path(shutil.copytree(RECORDED, tmp_path / "session"))
-    replay = Terminal(home, "replay", str(session), "--debug")
-    try:
-        replay.until(b"TTFT")
-        replay.type("q")
-        assert replay.end() == 0
-    finally:
-        replay.close()
+    with on_a_terminal(home, "replay", str(session), "--debug") as replay:
+        replay.read_until(b"TTFT")
+        replay.write(b"q")
+        assert replay.ended() == 0
     told = lines(session)
     assert {who for _, who, _, _ in told} == {f"replay-{replay.process.pid}"}
     assert "the screen is left: quit" in [text for *_, text in told]

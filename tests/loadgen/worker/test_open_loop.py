@@ -63,9 +63,11 @@ def test_a_refused_connection_backs_off_instead_of_making_thousands_of_failures(
     )
     assert emitted.total("due") == 1000
     assert emitted.total("sent") + emitted.total("not_sent") == 1000
-    assert 1 <= emitted.total("failed") <= 15
     assert set(emitted.errors()) == {"connect_refused"}
     assert [note.event for note in emitted.notes] == ["started", "backing_off", "ended"]
+    # Before the first refusal is heard, which a busy machine puts off, nothing is known of it.
+    known_ns = emitted.notes[1].t_ns
+    assert len([request for request in emitted.requests if request.due_ns > known_ns]) <= 15
 
 
 def test_a_live_change_of_rate_is_followed_from_its_instant_on() -> None:
