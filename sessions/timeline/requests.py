@@ -1,8 +1,8 @@
 """Requests that ended, as numpy columns: what exact figures, a waterfall or a what-if SLO are made of.
 
 Read only where somebody asks for them (`SessionView.requests`, a summary): the screen's charts live on
-ticks. A request takes `ROW.itemsize` bytes here, however many tokens it had; `benchmarks/summary_cost.py`
-measures what that and the token gaps come to.
+ticks. A request takes `ROW.itemsize` bytes here and some room to grow, however many tokens it had;
+`benchmarks/summary_cost.py` measures what that and the token gaps come to.
 """
 
 from __future__ import annotations
