@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from operator import attrgetter
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from sessions.timeline.token_gaps import TokenGaps
 NONE = -1
 """Stands for None in every column."""
 KINDS_CAP = 256
-"""Error kinds and token sources kept apart; a session that names more is not one of ours."""
+"""Error kinds, token sources and sets of tags kept apart; a session that names more is not one of ours."""
 
 _COPIED = {
     "due_ns": "q",
@@ -30,18 +31,22 @@ _COPIED = {
     "last_token_ns": "q",
     "end_ns": "q",
     "index": "q",
+    "asked_input_tokens": "i",
+    "asked_output_tokens": "i",
     "input_tokens": "i",
     "cached_tokens": "i",
     "output_tokens": "i",
     "chunks": "i",
     "status": "i",
+    "conversation": "i",
+    "turn": "h",
     "worker": "h",
     "stale_retries": "h",
 }
 """Numbers that a `loadgen.records.Request` has, and their codes in `struct`: one more is one line more."""
-_DERIVED = {"error": "h", "token_source": "h", "itl_known": "?"}
-"""`error` and `token_source` are places in `RequestColumns.error_kinds` and `.token_sources`; `error` is
-`NONE` where the request succeeded. `itl_known`: it did, and its gaps tell the times between its tokens."""
+_DERIVED = {"error": "h", "token_source": "h", "tags": "h", "itl_known": "?"}
+"""The first three are places in `RequestColumns.error_kinds`, `.token_sources` and `.tags`; `error` is `NONE`
+where the request succeeded. `itl_known`: it did, and its gaps tell the times between its tokens."""
 _COLUMNS = {**_COPIED, **_DERIVED}
 
 ROW = np.dtype(list(_COLUMNS.items()), align=True)
@@ -52,6 +57,8 @@ _copied_fields = attrgetter(*_COPIED)
 Requests = NDArray[np.void]
 """Rows of `ROW`, shape `(n,)`: a column is `requests["due_ns"]`, a choice of them `requests[mask]`."""
 
+_Name = TypeVar("_Name")
+
 
 class RequestColumns:
     """Takes in requests in any order, gives them in the order in which they were due."""
@@ -59,6 +66,7 @@ class RequestColumns:
     def __init__(self) -> None:
         self.error_kinds: list[str] = []
         self.token_sources: list[str] = []
+        self.tags: list[tuple[str, ...]] = []
         self.gaps = TokenGaps()
         """Of the requests that succeeded."""
         self._pending = bytearray()
@@ -71,9 +79,10 @@ class RequestColumns:
         if request.error is None:
             itl_known = self.gaps.add(request)
         else:
-            error = _place(self.error_kinds, request.error.kind)
+            error = _place(self.error_kinds, request.error.kind, "other")
         cells = [NONE if field is None else field for field in _copied_fields(request)]
-        cells += (error, _place(self.token_sources, request.token_source), itl_known)
+        token_source = _place(self.token_sources, request.token_source, "other")
+        cells += (error, token_source, _place(self.tags, request.tags, ("other",)), itl_known)
         try:
             self._pending += _PACKED.pack(*cells)
         except struct.error:  # damaged: no request has two billion tokens
@@ -97,10 +106,10 @@ class RequestColumns:
         return self._rows[: self._count]
 
 
-def _place(names: list[str], name: str) -> int:
+def _place(names: list[_Name], name: _Name, other: _Name) -> int:
     """Where `name` stands in `names`, which learns it; of too many, where `other` stands."""
     if name not in names and len(names) >= KINDS_CAP:
-        name = "other"
+        name = other
     if name not in names:
         names.append(name)
     return names.index(name)

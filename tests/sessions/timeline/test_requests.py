@@ -21,7 +21,7 @@ def columns(*requests: Request) -> RequestColumns:
 
 
 def test_a_row_has_what_its_request_had() -> None:
-    (row,) = columns(
+    made = columns(
         Request(
             index=7,
             worker=3,
@@ -33,13 +33,19 @@ def test_a_row_has_what_its_request_had() -> None:
             end_ns=10**15 + 5,
             status=200,
             stale_retries=1,
+            asked_input_tokens=10,
+            asked_output_tokens=3,
             input_tokens=11,
+            conversation=4,
+            turn=1,
+            tags=("long",),
             cached_tokens=5,
             output_tokens=2,
             chunks=2,
             gaps_us=[1],
         )
-    ).rows
+    )
+    (row,) = made.rows
     found = {name: int(row[name]) for name in ROW.names or ()}
     assert found == {
         "due_ns": 10**15,
@@ -49,23 +55,37 @@ def test_a_row_has_what_its_request_had() -> None:
         "last_token_ns": 10**15 + 4,
         "end_ns": 10**15 + 5,
         "index": 7,
+        "asked_input_tokens": 10,
+        "asked_output_tokens": 3,
         "input_tokens": 11,
         "cached_tokens": 5,
         "output_tokens": 2,
         "chunks": 2,
         "status": 200,
+        "conversation": 4,
+        "turn": 1,
         "worker": 3,
         "stale_retries": 1,
         "error": NONE,
         "token_source": 0,
+        "tags": 0,
         "itl_known": 1,
     }
+    assert (made.token_sources, made.tags) == (["usage"], [("long",)])
 
 
 def test_what_a_request_lacks_is_marked_and_never_nought() -> None:
     made = columns(Request(index=0, worker=0, due_ns=0, error=RequestError("timeout")))
     (row,) = made.rows
-    for name in ("sent_ns", "headers_ns", "first_token_ns", "last_token_ns", "status", "output_tokens"):
+    for name in (
+        "sent_ns",
+        "headers_ns",
+        "first_token_ns",
+        "last_token_ns",
+        "status",
+        "output_tokens",
+        "turn",
+    ):
         assert row[name] == NONE
     assert made.error_kinds[row["error"]] == "timeout"
     assert not row["itl_known"]
@@ -106,5 +126,5 @@ def test_error_kinds_beyond_those_that_are_ours_are_one() -> None:
 
 
 def test_a_row_is_packed_as_numpy_lays_it_out_and_takes_no_more_than_is_said() -> None:
-    assert _PACKED.size == ROW.itemsize <= 96
+    assert _PACKED.size == ROW.itemsize <= 104
     assert struct.calcsize("q") == 8
