@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions
 from pathlib import Path
 
 import tomli
@@ -22,6 +22,19 @@ def distribution(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def installed() -> dict[str, str]:
+    """Top-level modules to the distribution that brings each (Python 3.10 has only half of that ready)."""
+    return {
+        file.parts[0].removesuffix(".py"): distribution(found.metadata["Name"])
+        for found in distributions()
+        for file in found.files or []
+        if file.suffix == ".py" or file.name == "py.typed"
+    }
+
+
+DISTRIBUTION_OF = installed()
+
+
 def declared(requirements: list[str]) -> set[str]:
     return {distribution(re.split(r"[^\w.-]", line)[0]) for line in requirements}
 
@@ -35,11 +48,11 @@ def imported(*folders: str) -> set[str]:
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module is not None:
                 modules.add(node.module.split(".")[0])
-    known = packages_distributions()
+    own = {*ROOMS, "tests", "benchmarks"}
     return {
-        distribution(known[module][0])
-        for module in modules - set(sys.stdlib_module_names) - {*ROOMS, "tests", "benchmarks"}
-        if module in known
+        DISTRIBUTION_OF[module]
+        for module in modules - own - set(sys.stdlib_module_names)
+        if module in DISTRIBUTION_OF
     }
 
 

@@ -53,7 +53,7 @@ def test_without_a_counter_power_is_integrated_by_the_trapezoid_rule():
     power = [100.0, 200.0, 400.0, 100.0]
     used = curve(times, power=power).over(0, 3 * S)
     assert used.joules == pytest.approx(
-        np.trapz(power, times) if hasattr(np, "trapz") else np.trapezoid(power, times)
+        np.trapezoid(power, times) if hasattr(np, "trapezoid") else np.trapz(power, times)
     )
     assert used.integrated
     # From 0.5 s (150 W) to 1 s (200 W), by hand.
