@@ -13,9 +13,11 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests.tui.terminal import RawTerminal
 from tui.cli import main
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+OnTerminal = Callable[..., RawTerminal]
 
 ROOT = Path(__file__).parents[2]
 NOT_OURS = ("TTFTOP_API_KEY", "OPENAI_API_KEY", "XDG_DATA_HOME", "NO_COLOR", "COLUMNS")
@@ -57,6 +59,19 @@ def ttftop(home: Path) -> Command:
         )
 
     return run
+
+
+@pytest.fixture
+def on_terminal(home: Path) -> Iterator[OnTerminal]:
+    """`on_terminal(*arguments, **environment)`: `ttftop ARGUMENTS` on a terminal of 100x30."""
+    with contextlib.ExitStack() as opened:
+
+        def run(*arguments: str, **more: str) -> RawTerminal:
+            environment = {"HOME": str(home), "XDG_DATA_HOME": str(home), "TERM": "xterm-256color", **more}
+            argv = [sys.executable, "-m", "tui.cli", *arguments]
+            return opened.enter_context(RawTerminal(argv, (100, 30), {**os.environ, **environment}, ROOT))
+
+        yield run
 
 
 class NoSupervisor:

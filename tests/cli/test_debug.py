@@ -10,7 +10,6 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from loadgen.clock import ManualClock
 from loadgen.target.redaction import Redactor
 from sessions.store.debug_log import ROOMS, DebugLog
 from sessions.store.manifest import read
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, OnTerminal
 from tests.tui.terminal import RawTerminal
 
 ROOT = Path(__file__).parents[2]
@@ -45,17 +44,11 @@ def said(session: Path, process: str) -> str:
     return "\n".join(f"{logger}: {text}" for _, who, logger, text in lines(session) if who == process)
 
 
-def on_a_terminal(home: Path, *arguments: str, **more: str) -> RawTerminal:
-    given = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home), "TERM": "xterm-256color", **more}
-    return RawTerminal([sys.executable, "-m", "tui.cli", *arguments], (100, 30), given, ROOT)
-
-
 @pytest.fixture
-def terminal(home: Path, simulator_url: str) -> Iterator[RawTerminal]:
+def terminal(on_terminal: OnTerminal, simulator_url: str) -> RawTerminal:
     """A run on a screen, with `--debug`, a key and a source of telemetry that is not there."""
     sources = ["--telemetry", "auto", "http://127.0.0.1:9/metrics"]
-    with on_a_terminal(home, simulator_url, *LIGHT, "--debug", *sources, TTFTOP_API_KEY=KEY) as opened:
-        yield opened
+    return on_terminal(simulator_url, *LIGHT, "--debug", *sources, TTFTOP_API_KEY=KEY)
 
 
 @pytest.mark.slow
@@ -105,13 +98,13 @@ def test_the_logs_of_a_run_name_each_process_and_what_it_did_from_probe_to_end(
 
 @pytest.mark.slow
 def test_a_replay_logs_in_the_session_that_it_shows_in_seconds_since_it_began(
-    home: Path, tmp_path: Path
+    on_terminal: OnTerminal, tmp_path: Path
 ) -> None:
     session = Path(shutil.copytree(RECORDED, tmp_path / "session"))
-    with on_a_terminal(home, "replay", str(session), "--debug") as replay:
-        replay.read_until(b"TTFT")
-        replay.write(b"q")
-        assert replay.ended() == 0
+    replay = on_terminal("replay", str(session), "--debug")
+    replay.read_until(b"TTFT")
+    replay.write(b"q")
+    assert replay.ended() == 0
     told = lines(session)
     assert {who for _, who, _, _ in told} == {f"replay-{replay.process.pid}"}
     assert "the screen is left: quit" in [text for *_, text in told]

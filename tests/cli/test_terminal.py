@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ROOT, Command
-from tests.tui.terminal import RawTerminal
+from tests.cli.conftest import Command, OnTerminal
 
-OnTerminal = Callable[..., RawTerminal]
 LIGHT = ["--rate", "10", "--input-tokens", "16", "--output-tokens", "8"]
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def terminal(home: Path) -> Iterator[OnTerminal]:
-    """`terminal(*arguments, **environment)`: the command on a terminal."""
-    with contextlib.ExitStack() as opened:
-
-        def typed(*arguments: str, **environment: str) -> RawTerminal:
-            more = {"HOME": str(home), "XDG_DATA_HOME": str(home), "TERM": "xterm-256color", **environment}
-            argv = [sys.executable, "-m", "tui.cli", *arguments]
-            return opened.enter_context(RawTerminal(argv, (100, 30), {**os.environ, **more}, ROOT))
-
-        yield typed
-
-
-def test_a_refused_run_closes_the_screen_and_says_why(terminal: OnTerminal) -> None:
-    shown = terminal("http://127.0.0.1:9")
+def test_a_refused_run_closes_the_screen_and_says_why(on_terminal: OnTerminal) -> None:
+    shown = on_terminal("http://127.0.0.1:9")
     assert shown.ended() == 3
     last = shown.output.rpartition(b"ttftop: error: ")[2]
     assert b"http://127.0.0.1:9: connection refused" in last
@@ -45,9 +26,9 @@ def test_a_refused_run_closes_the_screen_and_says_why(terminal: OnTerminal) -> N
 @pytest.mark.parametrize("kind", ["dumb", ""])
 @pytest.mark.parametrize("arguments", [["http://127.0.0.1:9"], ["demo"]])
 def test_a_terminal_that_can_show_no_screen_is_one_line_and_exit_code_2(
-    terminal: OnTerminal, kind: str, arguments: list[str]
+    on_terminal: OnTerminal, kind: str, arguments: list[str]
 ) -> None:
-    shown = terminal(*arguments, TERM=kind)
+    shown = on_terminal(*arguments, TERM=kind)
     assert shown.ended() == 2
     assert shown.output.decode() == (
         f"ttftop: error: TERM: got {kind!r}, a terminal that cannot show a screen; "
@@ -56,10 +37,10 @@ def test_a_terminal_that_can_show_no_screen_is_one_line_and_exit_code_2(
 
 
 def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
-    terminal: OnTerminal, simulator_url: str
+    on_terminal: OnTerminal, simulator_url: str
 ) -> None:
     load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "400", "--telemetry", "none"]
-    shown = terminal(simulator_url, *load)
+    shown = on_terminal(simulator_url, *load)
     shown.read_until(b"LIVE")
     shown.read_until(b"running")
     shown.write(b"q")
@@ -75,9 +56,9 @@ def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
 
 
 def test_a_detached_run_goes_on_and_attach_finds_it(
-    typed: Command, home: Path, terminal: OnTerminal, simulator_url: str
+    typed: Command, home: Path, on_terminal: OnTerminal, simulator_url: str
 ) -> None:
-    first = terminal(simulator_url, *LIGHT, "--telemetry", "none")
+    first = on_terminal(simulator_url, *LIGHT, "--telemetry", "none")
     first.read_until(b"TTFT")
     first.read_until(b"LIVE")
     first.write(b"q")
@@ -89,7 +70,7 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
     (row,) = json.loads(typed("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
     assert row["state"] == "live"
 
-    second = terminal("attach")
+    second = on_terminal("attach")
     second.read_until(b"LIVE")
     second.write(b"q")
     second.read_until(b"finish")
@@ -99,7 +80,7 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
     (row,) = json.loads(typed("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)
     assert (row["state"], row["end"]) == ("ended", "finished")
 
-    third = terminal("replay")
+    third = on_terminal("replay")
     third.read_until(b"TTFT")
     third.write(b"q")
     assert third.ended() == 0
