@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Coroutine
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tui.options import value_types
 from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line
@@ -13,6 +14,8 @@ from tui.options.parser import Parser
 
 if TYPE_CHECKING:
     from sessions.calibration.result import Trial
+
+T = TypeVar("T")
 
 EPILOG = """\
 The load worker of a run is pointed at a server of ours that writes down when it sent each token. The load
@@ -46,16 +49,15 @@ def run(options: argparse.Namespace) -> int:
     if options.most is not None and options.most < measure.LEAST:
         raise CommandError(f"--most: got {options.most:g}, need at least {measure.LEAST:g}")
 
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing of what was started stays behind
-        if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(ending, signal.default_int_handler)
     print(HEADER, flush=True)
     try:
         steps = asyncio.run(
-            measure.sweep(
-                lambda load: measure.measure(load, options.seconds),
-                lambda step: print(row(step), flush=True),
-                options.most or measure.MOST,
+            _until_a_signal(
+                measure.sweep(
+                    lambda load: measure.measure(load, options.seconds),
+                    lambda step: print(row(step), flush=True),
+                    options.most or measure.MOST,
+                )
             )
         )
     except (measure.CalibrationError, OSError) as error:
@@ -87,6 +89,24 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"calibrate: {place}: {error.strerror}", NOT_VALID) from None
     print(f"kept in {place}")
     return OK
+
+
+async def _until_a_signal(work: Coroutine[object, object, T]) -> T:
+    """What the work returns. A signal cancels it where it waits: all that it started is ended in order.
+
+    Raises:
+        KeyboardInterrupt: there was one that is not ignored (as nohup ignores SIGHUP).
+    """
+    import asyncio
+
+    task = asyncio.ensure_future(work)
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(ending, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 HEADER = (
