@@ -5,6 +5,7 @@ A session is untrusted input: what is read at once, a line, and the text of a co
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -90,21 +91,26 @@ class _RawFile:
         self.path = path
         self.offset = 0
         self._fd = -1
+        self.refused = ""
+        """Why the file, which is there, cannot be read; empty when it can."""
 
     def read(self, most: int) -> bytes:
         if self._fd < 0:
             try:
                 # A FIFO planted in a session must not hang whoever opens it, nor a link lead out of it.
                 fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-            except OSError:
+            except OSError as error:
+                self.refused = "" if error.errno == errno.ENOENT else error.strerror or str(error)
                 return b""
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 os.close(fd)
+                self.refused = "not a regular file"
                 return b""
-            self._fd = fd
+            self._fd, self.refused = fd, ""
         try:
             data = os.pread(self._fd, min(most, max(0, FILE_CAP_BYTES - self.offset)), self.offset)
-        except OSError:
+        except OSError as error:
+            self.refused = error.strerror or str(error)
             return b""
         self.offset += len(data)
         return data
@@ -129,6 +135,11 @@ class Follower(LineReader):
         data = self._raw.read(POLL_CAP_BYTES)
         self.behind = len(data) == POLL_CAP_BYTES
         return self.feed(data) if data else []
+
+    @property
+    def refused(self) -> str:
+        """Why the file, which is there, cannot be read; empty when it can."""
+        return self._raw.refused
 
     def close(self) -> None:
         self._raw.close()
@@ -218,6 +229,11 @@ class GzipFollower(LineReader):
         self._input = self._input[1 - len(_MEMBER_START) :] + more
         return b"" if more else None
 
+    @property
+    def refused(self) -> str:
+        """Why the file, which is there, cannot be read; empty when it can."""
+        return self._raw.refused
+
     def close(self) -> None:
         self._raw.close()
 
@@ -278,6 +294,8 @@ class SessionFollower:
         """One line for every file that was not whole, for a session that is written no more."""
         said = []
         for path, file in sorted(self._files.items()):
+            if file.refused:
+                said.append(f"{path.name}: cannot be read: {file.refused}")
             if file.torn:
                 said.append(f"{path.name}: the end was cut off ({file.torn_bytes} bytes of a line dropped)")
             if file.corrupt_count:
@@ -290,7 +308,11 @@ class SessionFollower:
     @property
     def damaged(self) -> list[str]:
         """Names of the files of which something is lost, for a session that is written no more."""
-        return [path.name for path, file in sorted(self._files.items()) if file.torn or file.corrupt_count]
+        return [
+            path.name
+            for path, file in sorted(self._files.items())
+            if file.torn or file.corrupt_count or file.refused
+        ]
 
     def close(self) -> None:
         for file in self._files.values():

@@ -15,6 +15,7 @@ from sessions.bottleneck.client_saturation import saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, ttft_from_due
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
 from sessions.summary.cost import cost
 from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
@@ -62,7 +63,10 @@ def summarise(
     """
     rows = timeline.requests.rows
     good = rows[rows["error"] == NONE]
-    counts, errors = request_counts(timeline, live, any(name.startswith("requests-") for name in damaged))
+    lines_lost = any(name.startswith("requests-") for name in damaged) or bool(
+        workers_without_lines(timeline)
+    )
+    counts, errors = request_counts(timeline, live, lines_lost)
     span = load_span(timeline, manifest.config.load, counts.due)
     start_ns, end_ns = span.start_ns, span.end_ns
     latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
@@ -71,7 +75,8 @@ def summarise(
         timeline, start_ns, end_ns, float("nan") if ttft_p50_ms is None else ttft_p50_ms * 1e6
     )
     end = _end(timeline, manifest, live)
-    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged)
+    missing = [] if live else [*what_is_missing(timeline, manifest), *other_than_kept(manifest, counts)]
+    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing)
     tokens = _tokens(timeline, good)
     energy_curves = curves(timeline.gpus, timeline.newest_ns)
     gpu_names = _gpu_names(timeline)

@@ -33,6 +33,7 @@ def reasons_against(
     live: bool,
     saturation: Saturation,
     damaged: Sequence[str],
+    missing: Sequence[str] = (),
 ) -> list[str]:
     """Why the result should not be relied on, a sentence each; [] when it may be.
 
@@ -40,8 +41,10 @@ def reasons_against(
         end_reason: None while the run goes on.
         live: it goes on, so what is due may be sent yet.
         damaged: names of files of which something is lost.
+        missing: what the session's files should tell and do not, a sentence each.
     """
-    due, sent, failed = counts.due, counts.sent, counts.failed
+    lost = errors.get("lost_record", 0)
+    due, sent, failed = counts.due, counts.sent, counts.failed - lost
     reasons = []
     if end_reason is None:
         reasons.append("the run is still going on")
@@ -55,6 +58,8 @@ def reasons_against(
             f"{failed} of {sent} requests failed ({failed / max(sent, 1):.1%}, allowed {FAILED_SHARE:.0%})"
             + (f", {cut} of them because the run ended first" if cut else "")
         )
+    if lost:
+        reasons.append(f"what became of {lost} of {sent} requests is not known: their lines are lost")
     if sent < SENT_SHARE * due and not live:
         reasons.append(f"{sent} of {due} due requests were sent ({sent / due:.1%}, needed {SENT_SHARE:.0%})")
     if saturation.seconds > SATURATED_SHARE * saturation.of_seconds:
@@ -62,4 +67,4 @@ def reasons_against(
         reasons.append(f"the client was saturated for {seconds}: {saturation.note}")
     if damaged:
         reasons.append(f"part of the session is lost: {', '.join(damaged)}")
-    return reasons
+    return [*reasons, *missing]

@@ -1,0 +1,69 @@
+"""Whether the files of a session tell of the whole run: what is missing from them, or stands there twice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sessions.store.journal import HOST_FILE, request_file, worker_file
+from sessions.store.manifest import Manifest
+from sessions.summary.schema import RequestCounts
+from sessions.summary.stored import stored_summary
+from sessions.timeline.timeline import Timeline
+
+_NAMED = 3
+"""Files that are named; of more there is a count."""
+
+
+def workers_without_lines(timeline: Timeline) -> list[int]:
+    """Workers whose ticks tell of requests that ended, and of which there is not one request line."""
+    ticks = timeline.ticks
+    told = set(np.unique(timeline.requests.rows["worker"]).tolist())
+    ended = [
+        worker
+        for worker in timeline.workers
+        if int(ticks["succeeded"][ticks["worker"] == worker].sum()) > 0
+        or int(ticks["failed"][ticks["worker"] == worker].sum()) > 0
+    ]
+    return [worker for worker in ended if worker not in told]
+
+
+def what_is_missing(timeline: Timeline, manifest: Manifest) -> list[str]:
+    """A sentence for each thing that the files of an ended run should tell and do not."""
+    if manifest.end is None or manifest.end.reason == "failed":
+        return []
+    said = []
+    planned = manifest.client.get("workers")
+    if isinstance(planned, int) and not isinstance(planned, bool):
+        silent = sorted(set(range(min(planned, 1000))) - set(timeline.workers))
+        if silent and timeline.ticks["sent"].sum() + len(timeline.requests):
+            said.append(f"ticks of load workers are missing: {_named([worker_file(n) for n in silent])}")
+    if not timeline.states:
+        said.append(f"what the run was told is missing: {HOST_FILE}")
+    lost = workers_without_lines(timeline)
+    if lost:
+        said.append(f"request lines are missing: {_named([request_file(n) for n in lost])}")
+    rows = timeline.requests.rows
+    twice = len(rows) - len(np.unique(rows[["worker", "index"]]))
+    if twice:
+        said.append(f"{twice} of {len(rows)} request lines stand more than once")
+    return said
+
+
+def other_than_kept(manifest: Manifest, counts: RequestCounts) -> list[str]:
+    """What the run's own summary said when it ended, if the files tell of other requests now."""
+    stored = stored_summary(manifest)
+    if stored is None or stored.requests.sent is None:
+        return []
+    then = stored.requests.sent, stored.requests.failed or 0
+    if (counts.sent, counts.failed) == then:
+        return []
+    p50 = stored.ttft_from_due_ms.p50
+    ttft = "" if p50 is None else f", TTFT p50 {p50:.1f} ms"
+    return [
+        f"the run's own summary (session.toml) said when it ended: {then[0]} sent, {then[1]} failed{ttft}"
+    ]
+
+
+def _named(files: list[str]) -> str:
+    more = len(files) - _NAMED
+    return ", ".join(files[:_NAMED]) + (f" and {more} more" if more > 0 else "")
