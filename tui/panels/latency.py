@@ -40,9 +40,10 @@ def latency(
     named = ticks(scale, height, numbers.ms_label)
     grid = chart(
         [
-            Line(band.p50, "p50", "*", thick=height >= 12),
+            # Where they meet, the worse one is seen: the tail is what a load is judged by.
             Line(band.p99, "p99", "^"),
             Line(band.p95, "p95", "+"),
+            Line(band.p50, "p50", "*", thick=height >= 12),
         ],
         [Band(band.p99, band.p50, "band")],
         scale,
