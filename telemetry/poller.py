@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from telemetry.records import SourceNote, TelemetryRecord
-from telemetry.source import NowNs, Source
+from telemetry.source import NowNs, Source, bug
 
 Emit = Callable[[TelemetryRecord], None]
 
@@ -109,20 +109,7 @@ class _Faults:
             if self._failing:
                 return []
             self._failing = True
-            # Only its type: the text of an HTTP library's error may hold a header with a key.
-            message = (
-                f"{self._name}: no values because of a bug in ttftop ({type(err).__name__}{_place(err)})"
-            )
+            message = f"{self._name}: no values because of {bug(err)}"
             return [SourceNote(self._now_ns(), self._name, False, message)]
         self._failing = False
         return records
-
-
-def _place(err: Exception) -> str:
-    trace = err.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return ""
-    file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rsplit("/", 1)[-1]
-    return f" at {file}:{trace.tb_lineno}"

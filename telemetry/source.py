@@ -43,6 +43,20 @@ class Source(Protocol):
         """Gives back what `open` took. Called once, even when `open` found nothing."""
 
 
+def bug(err: Exception) -> str:
+    """A fault of our own in a few words: the type of `err` and the line that raised it.
+
+    Not its text: that of an HTTP library's error may hold a header with a key.
+    """
+    trace = err.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return f"a bug in ttftop ({type(err).__name__})"
+    file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rsplit("/", 1)[-1]
+    return f"a bug in ttftop ({type(err).__name__} at {file}:{trace.tb_lineno})"
+
+
 def plain(text: str, most: int = 120) -> str:
     """`text` safe to print: control, bidi and other invisible characters become `?`; at most `most` long."""
     return "".join(char if char.isprintable() else "?" for char in text[:most])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from telemetry.source import plain
+
 INVALID_ARGUMENT = 2
 NOT_SUPPORTED = 3
 NO_PERMISSION = 4
@@ -18,6 +20,14 @@ LOST = (15, 16)
 """GpuIsLost, ResetRequired."""
 
 T = TypeVar("T")
+
+
+def said(call: Callable[[], str]) -> str:
+    """The text that `call` gives, safe to print: what is no UTF-8 becomes `?` (pynvml cannot decode it)."""
+    try:
+        return plain(call())
+    except UnicodeDecodeError as err:
+        return plain(err.object.decode(errors="replace").replace("\ufffd", "?"))
 
 
 class GpuLost(Exception):
@@ -44,7 +54,7 @@ class GuardedCalls:
         except self.nvml.NVMLError as err:
             # NVMLError has no hash, and comparing it with another type raises: only its value is safe.
             if err.value in LOST:
-                raise GpuLost(str(err)) from err
+                raise GpuLost(said(err.__str__)) from err
             if err.value in PERMANENT:
                 self.refused[name] = err.value
             return None

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from queue import SimpleQueue
 from typing import Any
 
-from telemetry.nvml.calls import LOST, NOT_FOUND
+from telemetry.nvml.calls import LOST, NOT_FOUND, said
 from telemetry.records import GpuEvent
-from telemetry.source import NowNs, plain
+from telemetry.source import NowNs
 from telemetry.xid import XIDS
 
 WAIT_MS = 250
@@ -48,11 +48,11 @@ class EventWatch:
                     nvml.nvmlDeviceRegisterEvents(handle, wanted, self._set)
                     watched += 1
                 except nvml.NVMLError as err:
-                    refused = plain(str(err))
+                    refused = said(err.__str__)
             # The library stays loaded for as long as this thread may be in it.
             nvml.nvmlInit()
         except nvml.NVMLError as err:
-            return plain(str(err))
+            return said(err.__str__)
         if not watched:
             self._end()
             return refused or "no GPU"
@@ -89,7 +89,9 @@ class EventWatch:
     def _event(self, data: Any) -> GpuEvent:
         t_ns = self._now_ns()
         try:
-            key, label = self._gpus.get(plain(self._nvml.nvmlDeviceGetUUID(data.device)), ("", "a GPU"))
+            key, label = self._gpus.get(
+                said(lambda: self._nvml.nvmlDeviceGetUUID(data.device)), ("", "a GPU")
+            )
         except self._nvml.NVMLError:
             key, label = "", "a GPU"
         if data.eventType == XID:

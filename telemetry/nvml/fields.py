@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from telemetry.nvml.calls import INVALID_ARGUMENT, LOST, PERMANENT, GpuLost
+from telemetry.nvml.calls import INVALID_ARGUMENT, LOST, PERMANENT, GpuLost, said
 from telemetry.nvml.readings import MOST_POWER_W, within
 from telemetry.source import NowNs
 
@@ -141,14 +141,14 @@ class Fields:
             if answer.nvmlReturn == nvml.NVML_SUCCESS and (number := _number(nvml, answer)) is not None:
                 read[name] = _Read(number, t_ns, int(answer.timestamp))
             elif answer.nvmlReturn in LOST:
-                raise GpuLost(str(nvml.NVMLError(answer.nvmlReturn)))
+                raise GpuLost(said(nvml.NVMLError(answer.nvmlReturn).__str__))
             elif answer.nvmlReturn in (*PERMANENT, INVALID_ARGUMENT, nvml.NVML_SUCCESS):
                 del self._batch[name]
         return read
 
     def _refused(self, err: Any, handle: Any, names: list[str]) -> None:
         if err.value in LOST:
-            raise GpuLost(str(err)) from err
+            raise GpuLost(said(err.__str__)) from err
         if err.value in PERMANENT:
             self._batch.clear()
         elif err.value == INVALID_ARGUMENT and not self._checked:

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, GpuLost, GuardedCalls
+from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, GpuLost, GuardedCalls, said
 from telemetry.nvml.fields import Fields
 from telemetry.nvml.gpm import Gpm
 from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
 from telemetry.nvml.unified_memory import UNIFIED, machine_memory
 from telemetry.records import GpuDevice, GpuProcess, GpuSample
 from telemetry.server_processes import process_name
-from telemetry.source import NowNs, plain
+from telemetry.source import NowNs, bug, plain
 
 LOST_RETRY_NS = 5_000_000_000
 PROCESSES_INTERVAL_NS = 1_000_000_000
@@ -79,6 +79,9 @@ class Gpu:
         self._fields = Fields(nvml)
         self._retry_ns = 0
         self._lost = ""
+        """Why it gives no values at all; empty when it does."""
+        self._off_the_bus = False
+        """It is the GPU that is lost, not its values alone."""
         self._asked_processes_ns: int | None = None
         self._asked_mig_ns: int | None = None
         self._energy_j: float | None = None
@@ -111,9 +114,9 @@ class Gpu:
             try:
                 self._read(answer)
             except GpuLost as err:
-                self._close()
-                self._lost, self._retry_ns = plain(str(err)), self._now_ns() + LOST_RETRY_NS
-                self._gone(answer)
+                self._lose(str(err), answer)
+            except Exception as err:
+                self._lose(bug(err), answer, lost=False)
             else:
                 self._lost = ""
         answer.lost = self._lost
@@ -135,9 +138,15 @@ class Gpu:
     def _devices(self) -> list[_Device]:
         return [] if self._whole is None else [self._whole, *self._instances]
 
+    def _lose(self, why: str, answer: GpuPoll, *, lost: bool = True) -> None:
+        """`lost` false: it may be well, but we get nothing of it."""
+        self._close()
+        self._lost, self._off_the_bus, self._retry_ns = why, lost, self._now_ns() + LOST_RETRY_NS
+        self._gone(answer)
+
     def _gone(self, answer: GpuPoll) -> None:
         key = self.fix_key()
-        answer.samples = [GpuSample(gpu=key, lost=True)]
+        answer.samples = [GpuSample(gpu=key, lost=self._off_the_bus)]
         answer.pids = [set()]
         answer.devices = [GpuDevice(gpu=key, index=self.index, name=self.name, host=self._host)]
 
@@ -184,7 +193,7 @@ class Gpu:
             else:
                 handle = nvml.nvmlDeviceGetHandleByIndex(self.index)
         except nvml.NVMLError as err:
-            raise GpuLost(str(err)) from err
+            raise GpuLost(said(err.__str__)) from err
         device = self._device(handle, None)
         self.uuid = device.uuid or self.uuid
         self.name = device.name or self.name
@@ -194,8 +203,8 @@ class Gpu:
 
     def _device(self, handle: Any, instance: int | None) -> _Device:
         calls = GuardedCalls(self._nvml)
-        name = calls.ask("name", lambda: plain(self._nvml.nvmlDeviceGetName(handle))) or ""
-        uuid = calls.ask("UUID", lambda: plain(self._nvml.nvmlDeviceGetUUID(handle))) or ""
+        name = calls.ask("name", lambda: said(lambda: self._nvml.nvmlDeviceGetName(handle))) or ""
+        uuid = calls.ask("UUID", lambda: _key(self._nvml.nvmlDeviceGetUUID, handle)) or ""
         return _Device(self._nvml, handle, uuid, name, instance)
 
     def _look_for_instances(self, whole: _Device) -> None:
@@ -287,3 +296,12 @@ class Gpu:
             described.parent = self.key
             described.mig = device.name.rpartition("MIG ")[2]
         return described
+
+
+def _key(ask_uuid: Callable[[Any], str], handle: Any) -> str:
+    """A UUID as the driver writes it; empty when it is none that can be shown and asked by."""
+    try:
+        uuid = ask_uuid(handle)
+    except UnicodeDecodeError:
+        return ""
+    return uuid if uuid == plain(uuid) else ""

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from telemetry.nvml.calls import said
 from telemetry.nvml.cuda_visible import shown
 from telemetry.nvml.events import EventWatch
 from telemetry.nvml.gpu import Gpu, GpuPoll
@@ -24,7 +25,7 @@ from telemetry.records import (
     SourceNote,
     TelemetryRecord,
 )
-from telemetry.source import NowNs, plain
+from telemetry.source import NowNs, bug
 
 INTERVAL_NS = 250_000_000
 """The driver's own window is 1/6 to 1 s; asking more often says nothing more."""
@@ -92,6 +93,7 @@ class NvmlSource:
         self._owner_calls: ThreadPerCall[frozenset[int] | None] | None = None
         self._owners: frozenset[int] | None = None
         self._owners_ns: int | None = None
+        self._told_owners = ""
         self._watch: EventWatch | None = None
         self._known: dict[int, GpuPoll] = {}
         """The newest answer of each GPU."""
@@ -113,17 +115,16 @@ class NvmlSource:
         self._notices = Notices(self.name, self._gpus)
         self._calls = ThreadPerCall([gpu.ask for gpu in self._gpus], "telemetry nvml")
         self._owner_calls = ThreadPerCall([self._ask_owners], "telemetry owners")
-        self._look_for_owners(now_ns, 1.0)
+        unmarked = self._look_for_owners(now_ns, 1.0)
         polled = self._poll(now_ns, max(FIRST_PATIENCE_S, self._patience_s))
         blind = self._watch_events(now_ns)
         described = f"NVML: {self._described()}"
         remarks = [remark for remark in (self._shown(), self._remark(), blind) if remark]
-        return [SourceNote(now_ns(), self.name, True, ", ".join([described, *remarks])), *polled]
+        return [SourceNote(now_ns(), self.name, True, ", ".join([described, *remarks])), *unmarked, *polled]
 
     def sample(self, now_ns: NowNs) -> list[TelemetryRecord]:
         """Gives `GpuSamples`; before it, notes, events and new `GpuDevices` when something changed."""
-        self._look_for_owners(now_ns, 0.0)
-        return self._poll(now_ns, self._patience_s)
+        return [*self._look_for_owners(now_ns, 0.0), *self._poll(now_ns, self._patience_s)]
 
     def close(self) -> None:
         if self._watch is not None:
@@ -149,13 +150,13 @@ class NvmlSource:
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError as err:
-            return NO_NVML.get(err.value) or f"it does not start: {plain(str(err))} (code {err.value})"
+            return NO_NVML.get(err.value) or f"it does not start: {said(err.__str__)} (code {err.value})"
         self._nvml = pynvml
         try:
-            self._driver = plain(pynvml.nvmlSystemGetDriverVersion())
+            self._driver = said(pynvml.nvmlSystemGetDriverVersion)
             count = pynvml.nvmlDeviceGetCount()
         except pynvml.NVMLError as err:
-            return f"it does not list GPUs: {plain(str(err))} (code {err.value})"
+            return f"it does not list GPUs: {said(err.__str__)} (code {err.value})"
         if not count:
             return f"driver {self._driver} sees no GPU"
         self._gpus = [Gpu(pynvml, index, self.name, self._host, now_ns) for index in range(count)]
@@ -235,17 +236,25 @@ class NvmlSource:
     def _told(self, key: str) -> GpuDevice | None:
         return next((device for device in self._told_devices if device.gpu == key), None)
 
-    def _look_for_owners(self, now_ns: NowNs, patience_s: float) -> None:
+    def _look_for_owners(self, now_ns: NowNs, patience_s: float) -> list[TelemetryRecord]:
+        """A note when that fails: it costs the marks of the GPUs that serve, and no GPU its values."""
         assert self._owner_calls is not None
         t_ns = now_ns()
         due = self._owners_ns is None or t_ns - self._owners_ns >= OWNERS_INTERVAL_NS
-        if due:
-            self._owners_ns = t_ns
-            got = self._owner_calls.ask(patience_s)
-        else:
-            got = self._owner_calls.collect()
+        try:
+            if due:
+                self._owners_ns = t_ns
+                got = self._owner_calls.ask(patience_s)
+            else:
+                got = self._owner_calls.collect()
+        except Exception as err:
+            self._owners = None
+            text = f"NVML: which GPUs serve the target is not known: {bug(err)}"
+            told, self._told_owners = self._told_owners, text
+            return [] if told == text else [SourceNote(t_ns, self.name, True, text)]
         for owners in (*got.late.values(), *got.answers.values()):
             self._owners = owners
+        return []
 
     def _watch_events(self, now_ns: NowNs) -> str:
         gpus = {gpu.uuid: (gpu.fix_key(), gpu.label) for gpu in self._gpus if gpu.uuid}

@@ -11,6 +11,7 @@
  *   mig.0 2             MIG instances of GPU 0
  *   gpm.0 1             whether GPM is supported; gpm2, gpm10, ... are its metrics, errorgpm2 their errors
  *   pid1.0 4711         a process on GPU 0, with pid1_memory.0
+ *   name_latin1.0 1     a name that is no UTF-8; so uuid_latin1.0, driver_latin1 and error_latin1 (words of an error)
  *   event 1             to be counted up: another event happens, of event_type, event_data, event_gpu
  * Struct layouts are those of the NVML header. -DOLD leaves out symbols that old drivers do not have.
  */
@@ -111,8 +112,14 @@ static int has(device d, const char *key) { return get(key, d, -999) != -999; }
 
 int nvmlInitWithFlags(unsigned flags) { (void)flags; return (int)look("init", 0); }
 int nvmlShutdown(void) { return 0; }
-const char *nvmlErrorString(int code) { (void)code; return "said by the fake"; }
-int nvmlSystemGetDriverVersion(char *text, unsigned size) { snprintf(text, size, "999.1"); return 0; }
+const char *nvmlErrorString(int code) {
+    (void)code;
+    return look("error_latin1", 0) ? "d\xe9" "faut" : "said by the fake";
+}
+int nvmlSystemGetDriverVersion(char *text, unsigned size) {
+    snprintf(text, size, look("driver_latin1", 0) ? "999\xff" "1" : "999.1");
+    return 0;
+}
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = (unsigned)look("count", 2); return 0; }
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, device *found) {
@@ -128,14 +135,14 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, device *found) {
 int nvmlDeviceGetName(device d, char *text, unsigned size) {
     ENTER(d);
     if (d->mig) snprintf(text, size, "Fake GPU MIG %dg.10gb", d->mig);
-    else snprintf(text, size, "Fake GPU\x1b[31m");
+    else snprintf(text, size, get("name_latin1", d, 0) ? "Caf\xe9 GPU" : "Fake GPU\x1b[31m");
     return 0;
 }
 
 int nvmlDeviceGetUUID(device d, char *text, unsigned size) {
     ENTER(d);
     if (d->mig) snprintf(text, size, "MIG-fake-%d-%d", d->index, d->mig - 1);
-    else snprintf(text, size, "GPU-fake-%d", d->index);
+    else snprintf(text, size, get("uuid_latin1", d, 0) ? "GPU-\xe9-%d" : "GPU-fake-%d", d->index);
     return 0;
 }
 
