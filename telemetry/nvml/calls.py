@@ -31,15 +31,44 @@ def said(call: Callable[[], str]) -> str:
 
 
 class GpuLost(Exception):
-    """The GPU gives no values at all now; the text is NVML's."""
+    """The GPU gives no values at all now; the text says why, safe to print.
+
+    `forbidden`: it is there and may be well, but what we ask is refused.
+    """
+
+    def __init__(self, why: str, *, forbidden: bool = False) -> None:
+        super().__init__(why)
+        self.forbidden = forbidden
+
+
+def gpu_lost(err: Any) -> GpuLost:
+    """By the NVMLError that every call about the GPU ends in."""
+    if err.value == NO_PERMISSION:
+        return GpuLost("no permission (cgroup, container)", forbidden=True)
+    return GpuLost(said(err.__str__), forbidden=err.value in PERMANENT)
 
 
 class GuardedCalls:
-    """Calls about one device. `refused` maps what never works to NVML's code for it."""
+    """Calls about one device, and which quantities they gave.
+
+    `refused` maps what never works to NVML's code for it. `missing` maps a quantity that was given once, and
+    is not any more, to NVML's words. `error` is of the last call that failed.
+    """
 
     def __init__(self, nvml: Any) -> None:
         self.nvml = nvml
         self.refused: dict[str, int] = {}
+        self.missing: dict[str, str] = {}
+        self.error: Any = None
+        self._gave: set[str] = set()
+
+    def gave(self, quantity: str, answered: bool) -> None:
+        """To be told at every asking; `quantity` in a person's words."""
+        if answered:
+            self._gave.add(quantity)
+            self.missing.pop(quantity, None)
+        elif quantity in self._gave:
+            self.missing.setdefault(quantity, "" if self.error is None else said(self.error.__str__))
 
     def ask(self, name: str, call: Callable[[], T]) -> T | None:
         """What `call` gives; None when it does not work now, or, as `refused` then tells, ever.
@@ -54,7 +83,8 @@ class GuardedCalls:
         except self.nvml.NVMLError as err:
             # NVMLError has no hash, and comparing it with another type raises: only its value is safe.
             if err.value in LOST:
-                raise GpuLost(said(err.__str__)) from err
+                raise gpu_lost(err) from err
+            self.error = err
             if err.value in PERMANENT:
                 self.refused[name] = err.value
             return None

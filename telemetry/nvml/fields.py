@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from telemetry.nvml.calls import INVALID_ARGUMENT, LOST, PERMANENT, GpuLost, said
+from telemetry.nvml.calls import INVALID_ARGUMENT, LOST, PERMANENT, GuardedCalls, gpu_lost
 from telemetry.nvml.readings import MOST_POWER_W, within
 from telemetry.source import NowNs
 
@@ -57,6 +57,19 @@ ERRORS: dict[str, Field] = {
 """Counters whose growth is a `GpuEvent`, asked every 10 s: volatile ECC errors, rows remapped after
 uncorrectable ones, and failed remappings."""
 
+WORDS = {
+    "power_w": "power",
+    "power_average_w": "mean power",
+    "memory_temperature_c": "memory temperature",
+    **{name: f"{name} throttling" for name in THROTTLED},
+    "pcie_tx_bytes_per_s": "PCIe traffic sent",
+    "pcie_rx_bytes_per_s": "PCIe traffic received",
+    "nvlink_tx_bytes_per_s": "NVLink traffic sent",
+    "nvlink_rx_bytes_per_s": "NVLink traffic received",
+    **{name: f"the count {name.replace('_', ' ')}" for name in ERRORS},
+}
+"""What a person reads for a row."""
+
 ROWS: dict[str, Field] = {**GAUGES, **THROTTLED, **TRAFFIC, **ERRORS}
 
 
@@ -86,7 +99,7 @@ class Fields:
         """After the GPU was lost its counters may have started anew."""
         self._before.clear()
 
-    def read(self, handle: Any, now_ns: NowNs) -> tuple[dict[str, Any], dict[str, int]]:
+    def read(self, calls: GuardedCalls, handle: Any, now_ns: NowNs) -> tuple[dict[str, Any], dict[str, int]]:
         """Fields of `GpuSample`, and by how much the counters of `ERRORS` grew.
 
         Raises:
@@ -96,7 +109,10 @@ class Fields:
         with_errors = self._errors_ns is None or t_ns - self._errors_ns >= ERRORS_INTERVAL_NS
         if with_errors:
             self._errors_ns = t_ns
-        read = self._ask(handle, t_ns, [name for name in self._batch if with_errors or name not in ERRORS])
+        asked = [name for name in self._batch if with_errors or name not in ERRORS]
+        read = self._ask(calls, handle, t_ns, asked)
+        for name in asked:
+            calls.gave(WORDS[name], name in read)
         sample: dict[str, Any] = {}
         for name, row in GAUGES.items():
             if name in read:
@@ -125,7 +141,7 @@ class Fields:
             sample["throttled_pct"] = throttled
         return sample, {name: count for name, count in grown.items() if count}
 
-    def _ask(self, handle: Any, t_ns: int, names: list[str]) -> dict[str, _Read]:
+    def _ask(self, calls: GuardedCalls, handle: Any, t_ns: int, names: list[str]) -> dict[str, _Read]:
         nvml = self._nvml
         if not names:
             return {}
@@ -134,21 +150,25 @@ class Fields:
                 handle, [(self._batch[name].field_id, self._batch[name].scope) for name in names]
             )
         except nvml.NVMLError as err:
+            calls.error = err
             self._refused(err, handle, names)
             return {}
         read = {}
         for name, answer in zip(names, answers, strict=True):
             if answer.nvmlReturn == nvml.NVML_SUCCESS and (number := _number(nvml, answer)) is not None:
                 read[name] = _Read(number, t_ns, int(answer.timestamp))
-            elif answer.nvmlReturn in LOST:
-                raise GpuLost(said(nvml.NVMLError(answer.nvmlReturn).__str__))
-            elif answer.nvmlReturn in (*PERMANENT, INVALID_ARGUMENT, nvml.NVML_SUCCESS):
+                continue
+            if answer.nvmlReturn != nvml.NVML_SUCCESS:
+                calls.error = nvml.NVMLError(answer.nvmlReturn)
+            if answer.nvmlReturn in LOST:
+                raise gpu_lost(calls.error)
+            if answer.nvmlReturn in (*PERMANENT, INVALID_ARGUMENT, nvml.NVML_SUCCESS):
                 del self._batch[name]
         return read
 
     def _refused(self, err: Any, handle: Any, names: list[str]) -> None:
         if err.value in LOST:
-            raise GpuLost(said(err.__str__)) from err
+            raise gpu_lost(err) from err
         if err.value in PERMANENT:
             self._batch.clear()
         elif err.value == INVALID_ARGUMENT and not self._checked:

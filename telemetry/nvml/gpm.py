@@ -24,9 +24,9 @@ METRICS: dict[int, tuple[str, float, float]] = {
 }
 """Metric -> (field of `GpuSample`, our unit over NVML's, the most that can be)."""
 
+QUANTITY = "SM, tensor and DRAM activity"
 NO_GPM_PERMISSION = (
-    "SM, tensor and DRAM activity need permission: run as root, or load the driver with "
-    "NVreg_RestrictProfilingToAdminUsers=0"
+    f"{QUANTITY} need permission: run as root, or load the driver with NVreg_RestrictProfilingToAdminUsers=0"
 )
 
 
@@ -34,7 +34,7 @@ class Gpm:
     """Two buffers of one device, filled in turn. `remark` is what a person should know, or empty.
 
     Args:
-        door: of the device; `device` is the handle of the whole GPU.
+        calls: about the device; `device` is the handle of the whole GPU.
         instance: the GPU instance of a MIG device; None for the whole.
     """
 
@@ -61,6 +61,7 @@ class Gpm:
         before, after = self._buffers
         if self._calls.ask("GPM", lambda: self._fill(device, after)) is None:
             self._filled_ns = None
+            self._calls.gave(QUANTITY, False)
             self._explain()
             return {}
         self._buffers = [after, before]
@@ -68,6 +69,7 @@ class Gpm:
         if first:
             return {}
         values = self._calls.ask("GPM", lambda: self._metrics(before, after))
+        self._calls.gave(QUANTITY, values is not None)
         self._explain()
         return values or {}
 

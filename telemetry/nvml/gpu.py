@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, GpuLost, GuardedCalls, said
+from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, GpuLost, GuardedCalls, gpu_lost, said
 from telemetry.nvml.fields import Fields
 from telemetry.nvml.gpm import Gpm
 from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
@@ -20,6 +20,8 @@ from telemetry.source import NowNs, bug, plain
 
 LOST_RETRY_NS = 5_000_000_000
 PROCESSES_INTERVAL_NS = 1_000_000_000
+SILENT_NS = 1_000_000_000
+"""A GPU that gives no value for so long is lost: a driver that is asked too early fails for a poll."""
 MIG_INTERVAL_NS = 10_000_000_000
 MOST_PID = 1 << 22
 """The kernel's PID_MAX_LIMIT: driver and header that disagree about a struct give garbage (nvitop#75)."""
@@ -36,7 +38,9 @@ class GpuPoll:
     devices: list[GpuDevice]
     """What is known of the devices of `samples`, but for what depends on other GPUs or on the target."""
     lost: str = ""
-    """Why it gives no values; empty when it does."""
+    """Why it gives no values at all; empty when it does."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """What it gave once and does not any more (in a person's words) -> NVML's words."""
     remarks: set[str] = field(default_factory=set)
     grown: dict[str, int] = field(default_factory=dict)
     """How much each error counter of `telemetry.nvml.fields.ERRORS` grew since the last poll."""
@@ -80,6 +84,8 @@ class Gpu:
         self._retry_ns = 0
         self._lost = ""
         """Why it gives no values at all; empty when it does."""
+        self._gave_ns: int | None = None
+        """When it last gave a value; None while it has not since it was found."""
         self._off_the_bus = False
         """It is the GPU that is lost, not its values alone."""
         self._asked_processes_ns: int | None = None
@@ -114,7 +120,7 @@ class Gpu:
             try:
                 self._read(answer)
             except GpuLost as err:
-                self._lose(str(err), answer)
+                self._lose(str(err), answer, lost=not err.forbidden)
             except Exception as err:
                 self._lose(bug(err), answer, lost=False)
             else:
@@ -133,15 +139,17 @@ class Gpu:
             device.gpm.close()
         self._whole, self._instances = None, []
         self._fields.forget()
+        self._gave_ns = None
         self._asked_processes_ns = self._asked_mig_ns = None
 
     def _devices(self) -> list[_Device]:
         return [] if self._whole is None else [self._whole, *self._instances]
 
-    def _lose(self, why: str, answer: GpuPoll, *, lost: bool = True) -> None:
+    def _lose(self, why: str, answer: GpuPoll, *, lost: bool) -> None:
         """`lost` false: it may be well, but we get nothing of it."""
         self._close()
-        self._lost, self._off_the_bus, self._retry_ns = why, lost, self._now_ns() + LOST_RETRY_NS
+        self._lost = f"{why}; asked again every 5 s{', it may need a reset' if lost else ''}"
+        self._off_the_bus, self._retry_ns = lost, self._now_ns() + LOST_RETRY_NS
         self._gone(answer)
 
     def _gone(self, answer: GpuPoll) -> None:
@@ -154,8 +162,7 @@ class Gpu:
         whole = self._whole or self._find()
         self._look_for_instances(whole)
         values = read(whole.calls, whole.handle, READINGS, answer.remarks)
-        self._memory(whole, values, answer.remarks)
-        from_fields, answer.grown = self._fields.read(whole.handle, self._now_ns)
+        from_fields, answer.grown = self._fields.read(whole.calls, whole.handle, self._now_ns)
         values.update(from_fields)
         if not self._fields.supports("power_w"):
             values.update(read(whole.calls, whole.handle, POWER, answer.remarks))
@@ -164,6 +171,8 @@ class Gpu:
             answer.remarks.add(whole.gpm.remark)
         # NVLink's own counters are of payload; GPM's PCIe counters do not wrap.
         values.update({k: v for k, v in gpm.items() if not (k.startswith("nvlink") and k in values)})
+        self._must_give_something(whole, values)
+        self._memory(whole, values, answer.remarks)
         energy = values.get("energy_j")
         if energy is not None:
             answer.energy_went_back = self._energy_j is not None and energy < self._energy_j
@@ -181,7 +190,19 @@ class Gpu:
         answer.devices = [
             self._described(device, key) for key, device in zip(keys, self._devices(), strict=True)
         ]
+        answer.missing = self._missing(whole)
         answer.pids = [{one.pid for one in device.processes or ()} for device in self._devices()]
+
+    def _must_give_something(self, whole: _Device, values: Values) -> None:
+        """
+        Raises:
+            GpuLost: every value has failed for a second, or since the GPU was found.
+        """
+        t_ns = self._now_ns()
+        if any(value is not None for value in values.values()):
+            self._gave_ns = t_ns
+        elif whole.calls.error and (self._gave_ns is None or t_ns - self._gave_ns >= SILENT_NS):
+            raise gpu_lost(whole.calls.error)
 
     def _find(self) -> _Device:
         """(Re)gets the handle. A GPU that cannot be had for whatever reason is lost."""
@@ -193,7 +214,7 @@ class Gpu:
             else:
                 handle = nvml.nvmlDeviceGetHandleByIndex(self.index)
         except nvml.NVMLError as err:
-            raise GpuLost(said(err.__str__)) from err
+            raise gpu_lost(err) from err
         device = self._device(handle, None)
         self.uuid = device.uuid or self.uuid
         self.name = device.name or self.name
@@ -263,6 +284,13 @@ class Gpu:
             whole.unified = True
             remarks.add(UNIFIED)
 
+    def _missing(self, whole: _Device) -> dict[str, str]:
+        missing = dict(whole.calls.missing)
+        for instance in self._instances:
+            for quantity, words in instance.calls.missing.items():
+                missing[f"{quantity} of MIG {_profile(instance)}"] = words
+        return missing
+
     def _processes_are_due(self) -> bool:
         t_ns = self._now_ns()
         due = self._asked_processes_ns is None or t_ns - self._asked_processes_ns >= PROCESSES_INTERVAL_NS
@@ -279,6 +307,7 @@ class Gpu:
         for name, call in by_version.items():
             found = calls.ask(name, lambda call=call: call(device.handle))  # type: ignore[misc]
             if found is not None:
+                calls.gave("processes", True)
                 return [
                     GpuProcess(one.pid, one.usedGpuMemory, process_name(one.pid))
                     for one in found
@@ -286,6 +315,7 @@ class Gpu:
                 ]
             if name not in calls.refused:
                 break
+        calls.gave("processes", False)
         return None
 
     def _described(self, device: _Device, key: str) -> GpuDevice:
@@ -294,8 +324,12 @@ class Gpu:
         described.unified_memory = device.unified
         if device is not self._whole:
             described.parent = self.key
-            described.mig = device.name.rpartition("MIG ")[2]
+            described.mig = _profile(device)
         return described
+
+
+def _profile(instance: _Device) -> str:
+    return instance.name.rpartition("MIG ")[2]
 
 
 def _key(ask_uuid: Callable[[Any], str], handle: Any) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from telemetry.nvml.gpu import Gpu, GpuPoll
+from telemetry.nvml.gpu import SILENT_NS, Gpu, GpuPoll
 from telemetry.records import GpuEvent, SourceNote, TelemetryRecord
 from telemetry.source import NowNs
-
-SILENT_NS = 1_000_000_000
 
 ERROR_WORDS = {
     "ecc_corrected": "{count} memory errors corrected",
@@ -16,7 +14,7 @@ ERROR_WORDS = {
     "row_remapped": "{count} memory rows remapped after uncorrectable errors",
     "remap_failed": "a memory row could not be remapped: the GPU wants replacing",
 }
-"""What a person is told of each counter of `telemetry.nvml.fields.ERRORS` that grew."""
+"""By counter of `fields.ERRORS`."""
 
 
 class Notices:
@@ -28,6 +26,9 @@ class Notices:
         self._busy_since: dict[int, int] = {}
         self._told_busy: set[int] = set()
         self._told_lost: set[int] = set()
+        self._missing_since: dict[int, dict[str, int]] = {}
+        """By GPU: since when which quantity has been missing."""
+        self._told_missing: dict[int, set[str]] = {}
         self._told_remarks: set[tuple[int, str]] = set()
 
     def changes(self, answered: Mapping[int, GpuPoll], now_ns: NowNs) -> list[TelemetryRecord]:
@@ -37,11 +38,11 @@ class Notices:
             label = self._gpus[place].label
             if answer.lost and place not in self._told_lost:
                 self._told_lost.add(place)
-                text = f"{label} gives no values: {answer.lost}; asked again every 5 s, it may need a reset"
-                notes.append(self._note(now_ns, False, text))
+                notes.append(self._note(now_ns, False, f"{label} gives no values: {answer.lost}"))
             elif not answer.lost and place in self._told_lost:
                 self._told_lost.discard(place)
                 notes.append(self._note(now_ns, True, f"{label} is back"))
+            notes += self._missing(place, answer, now_ns)
             if answer.energy_went_back:
                 text = "its energy counter went back (driver reloaded?): no energy across that instant"
                 notes.append(self._note(now_ns, True, f"{label}: {text}"))
@@ -49,6 +50,29 @@ class Notices:
                 if (place, remark) not in self._told_remarks:
                     self._told_remarks.add((place, remark))
                     notes.append(self._note(now_ns, True, f"{label}: {remark}"))
+        return notes
+
+    def _missing(self, place: int, answer: GpuPoll, now_ns: NowNs) -> list[TelemetryRecord]:
+        """What it gave once and has not for a second; and what it gives again. A lost GPU is told as lost."""
+        if answer.lost:
+            for known in (self._missing_since, self._told_missing):
+                known.pop(place, None)
+            return []
+        label, t_ns = self._gpus[place].label, now_ns()
+        since = self._missing_since.get(place, {})
+        since = {quantity: since.get(quantity, t_ns) for quantity in answer.missing}
+        self._missing_since[place] = since
+        told = self._told_missing.setdefault(place, set())
+        notes: list[TelemetryRecord] = []
+        back = told - since.keys()
+        gone = {quantity for quantity, at_ns in since.items() if t_ns - at_ns >= SILENT_NS} - told
+        if gone:
+            words = ", ".join(sorted({answer.missing[quantity] for quantity in gone}))
+            text = f"{label} no longer gives {', '.join(sorted(gone))} ({words})"
+            notes.append(self._note(now_ns, False, f"{text}: what is shown of it is from before"))
+        if back:
+            notes.append(self._note(now_ns, True, f"{label} gives {', '.join(sorted(back))} again"))
+        self._told_missing[place] = (told | gone) - back
         return notes
 
     def silence(self, busy: Collection[int], start_ns: int, now_ns: NowNs) -> list[TelemetryRecord]:

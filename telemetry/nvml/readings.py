@@ -161,6 +161,7 @@ def read(calls: GuardedCalls, handle: Any, table: dict[str, tuple[Way, ...]], re
     """
     values: Values = {}
     for quantity, ways in table.items():
+        found: Values | None = None
         for number, way in enumerate(ways):
             name = f"{quantity} {number}"
             found = calls.ask(name, partial(way.call, calls.nvml, handle))
@@ -171,4 +172,5 @@ def read(calls: GuardedCalls, handle: Any, table: dict[str, tuple[Way, ...]], re
             # A fallback is for what never works: its figure may mean something else.
             if name not in calls.refused:
                 break
+        calls.gave(quantity, found is not None)
     return values
