@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from telemetry.fallback import FallbackSource
 from telemetry.host import HostSource
-from telemetry.nvml.source import INTERVAL_NS, NvmlSource, cuda_visible_devices
+from telemetry.nvml.source import INTERVAL_NS, START_PATIENCE_S, NvmlSource, cuda_visible_devices
 from telemetry.prometheus.source import PrometheusSource, ScrapeTarget, is_simulated
 from telemetry.server_processes import server_pids
 from telemetry.source import Source, plain
@@ -32,6 +32,7 @@ def resolve(
     ca_file: str | None = None,
     insecure: bool = False,
     nvml_interval_ns: int = INTERVAL_NS,
+    nvml_start_patience_s: float = START_PATIENCE_S,
     dcgm_ports: Sequence[int] = DCGM_PORTS,
 ) -> list[Source]:
     """The sources to poll.
@@ -68,6 +69,7 @@ def resolve(
             owners=lambda: _owners(*where),
             cuda_visible=cuda_visible_devices(),
             interval_ns=nvml_interval_ns,
+            start_patience_s=nvml_start_patience_s,
         )
         taken = {_origin(url) for url in urls}
         local = [f"http://127.0.0.1:{port}/metrics" for port in dcgm_ports]

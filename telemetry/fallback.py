@@ -27,16 +27,24 @@ class FallbackSource:
 
     def open(self, now_ns: NowNs) -> list[TelemetryRecord]:
         first, *others = self._sources
-        records, found = self._opened(first, now_ns)
+        records = first.open(now_ns)
         # Nothing found, and that is well: it was left alone for a reason.
-        if found or any(isinstance(r, SourceNote) and r.ok for r in records):
+        if _has_gpus(records) or any(isinstance(r, SourceNote) and r.ok for r in records):
+            self._found = first
             return records
         why = "; ".join(record.message for record in records if isinstance(record, SourceNote))
         for other in others:
-            records, found = self._opened(other, now_ns)
-            if found:
+            records = other.open(now_ns)
+            if _has_gpus(records):
+                self._found = other
+                first.close()
                 text = f"{why}; its GPUs are read from {other.name} instead"
                 return [SourceNote(now_ns(), self.name, True, text), *records]
+            other.close()
+        if first.interval_ns is not None:  # it may come yet
+            self._found = first
+        else:
+            first.close()
         tried = " or ".join(other.name for other in others)
         text = f"{why}; no {self._others} at {tried} either" if others else why
         return [SourceNote(now_ns(), self.name, False, text)]
@@ -48,11 +56,6 @@ class FallbackSource:
         if self._found is not None:
             self._found.close()
 
-    def _opened(self, source: Source, now_ns: NowNs) -> tuple[list[TelemetryRecord], bool]:
-        records = source.open(now_ns)
-        found = any(isinstance(record, GpuDevices) for record in records)
-        if found:
-            self._found = source
-        else:
-            source.close()
-        return records, found
+
+def _has_gpus(records: Sequence[TelemetryRecord]) -> bool:
+    return any(isinstance(record, GpuDevices) for record in records)

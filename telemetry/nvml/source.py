@@ -32,8 +32,10 @@ INTERVAL_NS = 250_000_000
 
 PATIENCE_S = 0.15
 """So long a poll waits for the slowest GPU: within a tick, so that the others keep theirs."""
-FIRST_PATIENCE_S = 10.0
-"""Without persistence mode, the first call may take seconds."""
+START_PATIENCE_S = 2.0
+"""After so long without an answer to the first calls it is said; they are waited for all the same."""
+FIRST_POLL_S = 10.0
+"""Without persistence mode, a GPU's first call may take seconds."""
 OWNERS_INTERVAL_NS = 10_000_000_000
 
 NO_NVML = {
@@ -64,6 +66,7 @@ class NvmlSource:
         cuda_visible: the value of CUDA_VISIBLE_DEVICES; None where it is not set.
         interval_ns: between polls.
         patience_s: see `PATIENCE_S`.
+        start_patience_s: see `START_PATIENCE_S`.
     """
 
     name = "nvml"
@@ -78,6 +81,7 @@ class NvmlSource:
         cuda_visible: str | None = None,
         interval_ns: int = INTERVAL_NS,
         patience_s: float = PATIENCE_S,
+        start_patience_s: float = START_PATIENCE_S,
     ) -> None:
         self._host = host
         self._skip = skip
@@ -86,6 +90,10 @@ class NvmlSource:
         self._cuda_visible = cuda_visible
         self._interval_ns = interval_ns
         self._patience_s = patience_s
+        self._start_patience_s = max(start_patience_s, patience_s)
+        self._starting: ThreadPerCall[list[TelemetryRecord]] | None = None
+        """Until the first calls have answered: no other is made meanwhile."""
+        self._closed = False
         self._nvml: Any = None
         self._driver = ""
         self._gpus: list[Gpu] = []
@@ -102,31 +110,60 @@ class NvmlSource:
 
     @property
     def interval_ns(self) -> int | None:
-        return self._interval_ns if self._gpus else None
+        return self._interval_ns if self._gpus or self._starting is not None else None
 
     def open(self, now_ns: NowNs) -> list[TelemetryRecord]:
-        """Gives a note and, when there are GPUs, what they are and a first sample."""
+        """Gives a note and, when there are GPUs, what they are and a first sample.
+
+        A driver that lets its first calls hang is told as such; what they give comes with a later `sample`.
+        """
         reason = self._skip()
         if reason:
             return [SourceNote(now_ns(), self.name, True, reason)]
+        elsewhere = self._remark()
+        self._starting = ThreadPerCall([lambda: self._begin(now_ns, elsewhere)], "telemetry nvml start")
+        answers = self._starting.ask(self._start_patience_s).answers
+        if answers:
+            return self._begun(answers)
+        text = f"NVML: no answer for {self._start_patience_s:g} s, a driver call blocks"
+        return [SourceNote(now_ns(), self.name, False, text)]
+
+    def _begun(self, answers: dict[int, list[TelemetryRecord]]) -> list[TelemetryRecord]:
+        if not answers:
+            return []
+        assert self._starting is not None
+        self._starting.stop()
+        self._starting = None
+        return answers[0]
+
+    def _begin(self, now_ns: NowNs, elsewhere: str) -> list[TelemetryRecord]:
+        """All the first calls, each of which may hang."""
         reason = self._start(now_ns)
         if reason:
             return [SourceNote(now_ns(), self.name, False, f"NVML: {reason}")]
+        if self._closed:
+            return []
         self._notices = Notices(self.name, self._gpus)
         self._calls = ThreadPerCall([gpu.ask for gpu in self._gpus], "telemetry nvml")
         self._owner_calls = ThreadPerCall([self._ask_owners], "telemetry owners")
         unmarked = self._look_for_owners(now_ns, 1.0)
-        polled = self._poll(now_ns, max(FIRST_PATIENCE_S, self._patience_s))
+        polled = self._poll(now_ns, max(FIRST_POLL_S, self._patience_s))
         blind = self._watch_events(now_ns)
         described = f"NVML: {self._described()}"
-        remarks = [remark for remark in (self._shown(), self._remark(), blind) if remark]
+        remarks = [remark for remark in (self._shown(), elsewhere, blind) if remark]
         return [SourceNote(now_ns(), self.name, True, ", ".join([described, *remarks])), *unmarked, *polled]
 
     def sample(self, now_ns: NowNs) -> list[TelemetryRecord]:
         """Gives `GpuSamples`; before it, notes, events and new `GpuDevices` when something changed."""
+        if self._starting is not None:
+            return self._begun(self._starting.collect().late)
         return [*self._look_for_owners(now_ns, 0.0), *self._poll(now_ns, self._patience_s)]
 
     def close(self) -> None:
+        self._closed = True
+        if self._starting is not None:
+            self._starting.stop()
+            return
         if self._watch is not None:
             self._watch.stop()
         if self._owner_calls is not None:

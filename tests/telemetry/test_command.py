@@ -230,3 +230,34 @@ def test_what_happens_to_gpus_in_mid_run_is_said_once_while_it_goes_on_and_stand
     assert "lost_pct" not in two
     assert two["samples"] == zero["samples"]
     assert summary["valid"]
+
+
+def test_a_driver_that_hangs_is_said_while_the_run_goes_on_and_in_its_summary(command, simulator_url, nvml):
+    nvml.says("count 2; init_delay_ms 3600000")
+    words = ("run", simulator_url, "--headless", "--duration", "4s", *LIGHT, "--telemetry", "nvml")
+    done = command(*words, library=nvml.library.parent)
+    assert done.returncode == 0, done.stderr
+    sentence = "NVML: no answer for 2 s, a driver call blocks"
+    assert done.stderr.count(sentence) == 1
+    summary = json.loads(command("summary", "--json").stdout)
+    assert [(source["ok"], source["message"]) for source in summary["telemetry"]] == [(False, sentence)]
+
+
+def test_doctor_says_all_else_at_once_when_a_driver_hangs(nvml, tmp_path):
+    nvml.says("count 2; init_delay_ms 3600000")
+    doctor = subprocess.Popen(
+        [sys.executable, "-u", "-m", "tui.cli", "doctor", "--telemetry", "nvml", "host"],
+        cwd=ROOT,
+        env={**os.environ, "LD_LIBRARY_PATH": str(nvml.library.parent), "HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with doctor:
+        assert doctor.stdout is not None
+        lines = iter(doctor.stdout)
+        while not next(lines).startswith(("ok  client", "!   client")):
+            pass
+        nvml.says("count 2")  # only now does it answer
+        assert "NVML: 2 GPUs" in next(lines)
+    assert doctor.returncode == 0

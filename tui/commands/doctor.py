@@ -28,6 +28,9 @@ DESCRIPTORS = 4096
 """Enough for a run with the default cap on requests in flight."""
 
 
+NVML_PATIENCE_S = 20.0
+"""Without persistence mode, a driver takes about a second a GPU before it answers at all."""
+
 INPUT_TOKENS, OUTPUT_TOKENS = 64, 8
 """What is asked of a server to see what it can do."""
 
@@ -53,21 +56,23 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     asked = None if options.target is None else target(options)
-    findings = [
-        versions(),
-        *terminal(),
-        sessions_place(options),
-        descriptors(),
-        client(),
-        *telemetry(options),
-    ]
-    for finding in findings:
+    for finding in findings(options):
         _say(finding)
     if asked is not None:
         print()
         for line in server(options):
             print(printable(line))
     return OK
+
+
+def findings(options: argparse.Namespace) -> Iterator[Finding]:
+    """One after the other, as each is found: a driver that blocks keeps back none but its own."""
+    yield versions()
+    yield from terminal()
+    yield sessions_place(options)
+    yield descriptors()
+    yield client()
+    yield from telemetry(options)
 
 
 def _say(finding: Finding) -> None:
@@ -139,7 +144,7 @@ def client() -> Finding:
 
 
 def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
-    """What `--telemetry` finds here and tries, as a run would, and the GPUs."""
+    """What `--telemetry` finds here and tries, as a run would, and the GPUs: NVML last, which may be slow."""
     from telemetry.discover import resolve
     from telemetry.records import GpuDevices, SourceNote
     from telemetry.source import TelemetryError
@@ -151,10 +156,11 @@ def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
             None if options.target is None else api_key(options),
             ca_file=options.ca and str(options.ca),
             insecure=options.insecure,
+            nvml_start_patience_s=NVML_PATIENCE_S,
         )
     except TelemetryError as error:
         raise CommandError(str(error)) from None
-    for source in sources:
+    for source in sorted(sources, key=lambda source: source.name == "nvml"):
         devices: dict[str, GpuDevice] = {}
         try:
             for record in source.open(time.monotonic_ns):

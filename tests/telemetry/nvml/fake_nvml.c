@@ -2,7 +2,7 @@
  *
  * Lines of that file are `key value`, looked up as KEY.GPU (for a MIG instance KEY.GPUmPLACE), then KEY:
  *   count 2             number of GPUs
- *   init 9              what nvmlInit returns
+ *   init 9              what nvmlInit returns; init_delay_ms and count_delay_ms: how long it and the count block
  *   util.0 55           a value, in NVML's own unit
  *   error.NAME.0 3      what function NAME returns for GPU 0 (error.NAME: for all)
  *   error.all.0 15      the same for every function that takes GPU 0
@@ -110,7 +110,15 @@ static int has(device d, const char *key) { return get(key, d, -999) != -999; }
     ENTER(d);                                         \
     if ((d)->mig) return 3
 
-int nvmlInitWithFlags(unsigned flags) { (void)flags; return (int)look("init", 0); }
+static void block(const char *key) {
+    for (int waited = 0; waited < look(key, 0); waited += 5) usleep(5000); /* until the file says else */
+}
+
+int nvmlInitWithFlags(unsigned flags) {
+    (void)flags;
+    block("init_delay_ms");
+    return (int)look("init", 0);
+}
 int nvmlShutdown(void) { return 0; }
 const char *nvmlErrorString(int code) {
     (void)code;
@@ -120,7 +128,11 @@ int nvmlSystemGetDriverVersion(char *text, unsigned size) {
     snprintf(text, size, look("driver_latin1", 0) ? "999\xff" "1" : "999.1");
     return 0;
 }
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = (unsigned)look("count", 2); return 0; }
+int nvmlDeviceGetCount_v2(unsigned *count) {
+    block("count_delay_ms");
+    *count = (unsigned)look("count", 2);
+    return 0;
+}
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, device *found) {
     devices[index].index = (int)index;
