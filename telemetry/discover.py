@@ -6,6 +6,7 @@ psutil and the Prometheus parser are imported by the sources' `open`.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from telemetry.fallback import FallbackSource
 from telemetry.host import HostSource
-from telemetry.nvml.source import INTERVAL_NS, START_PATIENCE_S, NvmlSource, cuda_visible_devices
+from telemetry.nvml.source import INTERVAL_NS, START_PATIENCE_S, NvmlSource
 from telemetry.prometheus.source import PrometheusSource, ScrapeTarget, is_simulated
 from telemetry.server_processes import server_pids
 from telemetry.source import Source, plain
@@ -67,7 +68,8 @@ def resolve(
             skip=(lambda: "") if words.nvml else (lambda: _simulated(own_target)),
             remark=lambda: _elsewhere(where[0]),
             owners=lambda: _owners(*where),
-            cuda_visible=cuda_visible_devices(),
+            cuda_visible=os.environ.get("CUDA_VISIBLE_DEVICES"),
+            cuda_order=os.environ.get("CUDA_DEVICE_ORDER"),
             interval_ns=nvml_interval_ns,
             start_patience_s=nvml_start_patience_s,
         )

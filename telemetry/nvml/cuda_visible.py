@@ -1,36 +1,80 @@
-"""Which GPUs CUDA_VISIBLE_DEVICES shows, and in what order."""
+"""Which GPUs CUDA_VISIBLE_DEVICES shows, and in what order, as far as that can be known from outside CUDA."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+PCI_BUS_ID = "PCI_BUS_ID"
+"""The value of CUDA_DEVICE_ORDER with which CUDA counts as NVML does. Otherwise (FASTEST_FIRST) it counts by
+a guess of each GPU's speed that no other program can ask for; among like GPUs that is the bus's order."""
+
+Device = tuple[int, int | None]
+"""The place of a GPU, and of its MIG instance; None is the whole GPU."""
 
 
-def shown(setting: str | None, uuids: Sequence[Sequence[str]]) -> list[int] | None:
-    """Places of the visible GPUs, in the order that CUDA gives them.
+class GpuNames(NamedTuple):
+    """What a setting may call one GPU by."""
+
+    uuid: str
+    """Empty where the driver does not tell it."""
+    model: str
+    instances: tuple[tuple[str, ...], ...]
+    """Of each MIG instance: its UUID, and `MIG-GPU-UUID/GPU instance/compute instance` of older drivers."""
+
+
+class Shown(NamedTuple):
+    """What a setting shows."""
+
+    devices: list[Device]
+    """Those that it names for certain, in CUDA's order."""
+    certain: bool
+    """They are all. If not, numbers stand for GPUs that cannot be told."""
+    all_visible: bool = False
+    """Not certain, but there are as many numbers as GPUs: only the order is not known."""
+
+
+def shown(setting: str | None, gpus: Sequence[GpuNames], order: str | None) -> Shown | None:
+    """What CUDA makes of a setting of CUDA_VISIBLE_DEVICES; None when it is not set: all are visible.
+
+    CUDA stops at the first entry that names no GPU, and so does this.
 
     Args:
-        setting: the variable's value; None when it is not set.
-        uuids: of each GPU, in the order of NVML (that of the PCI bus): its own, then its MIG instances'.
-
-    Returns:
-        None when the variable is not set: all are visible. CUDA stops at the first entry that names no GPU,
-        and so does this.
+        gpus: in the order of NVML, that of the PCI bus.
+        order: the value of CUDA_DEVICE_ORDER; None when it is not set.
     """
     if setting is None:
         return None
-    places: list[int] = []
-    for entry in setting.split(","):
-        place = _place(entry.strip(), uuids)
-        if place is None:
+    models = {gpu.model for gpu in gpus}
+    numbers_known = order == PCI_BUS_ID or len(gpus) < 2 or (len(models) == 1 and "" not in models)
+    devices: list[Device] = []
+    unknown: set[int] = set()
+    for entry in (entry.strip() for entry in setting.split(",")):
+        if entry.isdecimal() and entry.isascii():
+            if len(entry) > 5 or int(entry) >= len(gpus):
+                break
+            if not numbers_known:
+                unknown.add(int(entry))
+                continue
+            found: list[Device] = [(int(entry), None)]
+        else:
+            found = _named(entry, gpus)
+        if len(found) != 1:
             break
-        if place not in places:
-            places.append(place)
-    return places
+        if found[0] not in devices:
+            devices.append(found[0])
+    return Shown(devices, not unknown, len(unknown) == len(gpus) > 0)
 
 
-def _place(entry: str, uuids: Sequence[Sequence[str]]) -> int | None:
-    if entry.isdecimal() and entry.isascii():
-        return int(entry) if len(entry) < 6 and int(entry) < len(uuids) else None
-    # A UUID may be cut short as long as it names one GPU only.
-    found = [place for place, own in enumerate(uuids) if any(uuid.startswith(entry) for uuid in own)]
-    return found[0] if entry.startswith(("GPU-", "MIG-")) and len(found) == 1 else None
+def _named(entry: str, gpus: Sequence[GpuNames]) -> list[Device]:
+    """All that a UUID or a beginning of one may mean."""
+    if entry.startswith("GPU-"):
+        return [(place, None) for place, gpu in enumerate(gpus) if gpu.uuid.startswith(entry)]
+    if entry.startswith("MIG-"):
+        return [
+            (place, part)
+            for place, gpu in enumerate(gpus)
+            for part, names in enumerate(gpu.instances)
+            if any(name.startswith(entry) for name in names)
+        ]
+    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -45,6 +46,8 @@ class GpuPoll:
     grown: dict[str, int] = field(default_factory=dict)
     """How much each error counter of `telemetry.nvml.fields.ERRORS` grew since the last poll."""
     energy_went_back: bool = False
+    instance_names: tuple[tuple[str, ...], ...] = ()
+    """Of each MIG instance: what CUDA_VISIBLE_DEVICES may call it."""
     pids: list[set[int]] = field(default_factory=list)
     """For each of `devices` the processes that were last seen to compute there."""
 
@@ -58,6 +61,8 @@ class _Device:
         self.name = name
         self.calls = GuardedCalls(nvml)
         self.gpm = Gpm(self.calls, instance)
+        self.older_name = ""
+        """A MIG instance as drivers before 470 call it."""
         self.constants: Values = {}
         self.unified = False
         self.processes: list[GpuProcess] | None = None
@@ -190,6 +195,7 @@ class Gpu:
         answer.devices = [
             self._described(device, key) for key, device in zip(keys, self._devices(), strict=True)
         ]
+        answer.instance_names = tuple((one.uuid, one.older_name) for one in self._instances)
         answer.missing = self._missing(whole)
         answer.pids = [{one.pid for one in device.processes or ()} for device in self._devices()]
 
@@ -258,6 +264,9 @@ class Gpu:
                     continue
                 break
             device = self._device(handle, instance)
+            ask_part = partial(nvml.nvmlDeviceGetComputeInstanceId, handle)
+            part = device.calls.ask("compute instance", ask_part) or 0
+            device.older_name = f"MIG-{whole.uuid}/{instance}/{part}"
             if device.uuid:
                 found.append(device)
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 import msgspec
 
 from telemetry.nvml.calls import said
-from telemetry.nvml.cuda_visible import shown
+from telemetry.nvml.cuda_visible import PCI_BUS_ID, GpuNames, Shown, shown
 from telemetry.nvml.events import EventWatch
 from telemetry.nvml.gpu import Gpu, GpuPoll
 from telemetry.nvml.notices import Notices
@@ -63,7 +62,8 @@ class NvmlSource:
         skip: asked once by `open`; a non-empty sentence says why NVML should be left alone.
         remark: asked once by `open`; words to add to the note about what was found.
         owners: pids of the server under test, or None; asked every 10 s, in a thread of its own.
-        cuda_visible: the value of CUDA_VISIBLE_DEVICES; None where it is not set.
+        cuda_visible, cuda_order: the values of CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER; None where they
+            are not set.
         interval_ns: between polls.
         patience_s: see `PATIENCE_S`.
         start_patience_s: see `START_PATIENCE_S`.
@@ -79,6 +79,7 @@ class NvmlSource:
         *,
         owners: Callable[[], frozenset[int] | None] = _nobody,
         cuda_visible: str | None = None,
+        cuda_order: str | None = None,
         interval_ns: int = INTERVAL_NS,
         patience_s: float = PATIENCE_S,
         start_patience_s: float = START_PATIENCE_S,
@@ -88,6 +89,7 @@ class NvmlSource:
         self._remark = remark
         self._ask_owners = owners
         self._cuda_visible = cuda_visible
+        self._cuda_order = cuda_order
         self._interval_ns = interval_ns
         self._patience_s = patience_s
         self._start_patience_s = max(start_patience_s, patience_s)
@@ -234,15 +236,16 @@ class NvmlSource:
 
     def _order(self) -> list[int]:
         """Visible GPUs first, in the order of CUDA; then the others."""
-        first = self._visible() or []
+        visible = self._visible()
+        first = list(dict.fromkeys(place for place, _ in visible.devices)) if visible else []
         return [*first, *(place for place in range(len(self._gpus)) if place not in first)]
 
-    def _visible(self) -> list[int] | None:
-        uuids = []
+    def _visible(self) -> Shown | None:
+        names = []
         for place, gpu in enumerate(self._gpus):
             known = self._known.get(place)
-            uuids.append([gpu.uuid, *(device.gpu for device in known.devices[1:])] if known else [gpu.uuid])
-        return shown(self._cuda_visible, uuids)
+            names.append(GpuNames(gpu.uuid, gpu.name, known.instance_names if known else ()))
+        return shown(self._cuda_visible, names, self._cuda_order)
 
     def _device_news(self, now_ns: NowNs) -> list[TelemetryRecord]:
         """`GpuDevices`, when they are others than were told last."""
@@ -258,12 +261,11 @@ class NvmlSource:
             if known.lost and (before := self._told(known.devices[0].gpu)) is not None:
                 devices.append(before)
                 continue
-            for device, pids in zip(known.devices, known.pids, strict=True):
+            for part, (device, pids) in enumerate(zip(known.devices, known.pids, strict=True)):
                 serves = None if self._owners is None else not pids.isdisjoint(self._owners)
                 shown_as: dict[str, Any] = {"serves_target": serves}
                 if visible is not None:
-                    shown_as["visible"] = place in visible
-                    shown_as["cuda_index"] = visible.index(place) if place in visible else None
+                    shown_as |= _shown_as(visible, place, part - 1 if part else None)
                 devices.append(msgspec.structs.replace(device, **shown_as))
         if devices == self._told_devices:
             return []
@@ -317,11 +319,30 @@ class NvmlSource:
 
     def _shown(self) -> str:
         visible = self._visible()
-        if visible is None or len(visible) == len(self._gpus):
+        if visible is None:
             return ""
-        return f"CUDA_VISIBLE_DEVICES shows {len(visible)} of them"
+        if not visible.certain:
+            what = "in what order" if visible.all_visible else "which GPUs"
+            return (
+                f"{what} CUDA_VISIBLE_DEVICES shows is not known: CUDA counts unlike GPUs by speed unless "
+                f"CUDA_DEVICE_ORDER={PCI_BUS_ID}"
+            )
+        whole = sum(part is None for _, part in visible.devices)
+        parts = len(visible.devices) - whole
+        said = [f"{whole} of them"] if whole or not parts else []
+        said += [f"{parts} MIG instance{'s' if parts > 1 else ''}"] if parts else []
+        return "" if whole == len(self._gpus) else f"CUDA_VISIBLE_DEVICES shows {' and '.join(said)}"
 
 
-def cuda_visible_devices() -> str | None:
-    """The variable as this process has it."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES")
+def _shown_as(visible: Shown, place: int, part: int | None) -> dict[str, Any]:
+    """`visible` and `cuda_index` of a GPU, or of its MIG instance `part`.
+
+    A GPU of which an instance is named is visible, in that one's place. Of a GPU that is named as a whole,
+    CUDA shows one instance, and does not say which.
+    """
+    named = [i for i, (at, of) in enumerate(visible.devices) if at == place and part in (None, of)]
+    if not visible.certain:
+        return {"visible": True if named or visible.all_visible else None, "cuda_index": None}
+    if not named and part is not None and (place, None) in visible.devices:
+        return {"visible": None, "cuda_index": visible.devices.index((place, None))}
+    return {"visible": bool(named), "cuda_index": named[0] if named else None}
