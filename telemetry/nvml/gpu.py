@@ -47,7 +47,7 @@ class GpuPoll:
     """How much each error counter of `telemetry.nvml.fields.ERRORS` grew since the last poll."""
     energy_went_back: bool = False
     instance_names: tuple[tuple[str, ...], ...] = ()
-    """Of each MIG instance: what CUDA_VISIBLE_DEVICES may call it."""
+    """For each MIG instance what CUDA_VISIBLE_DEVICES may call it."""
     pids: list[set[int]] = field(default_factory=list)
     """For each of `devices` the processes that were last seen to compute there."""
 

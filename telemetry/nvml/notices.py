@@ -14,7 +14,7 @@ ERROR_WORDS = {
     "row_remapped": "{count} memory rows remapped after uncorrectable errors",
     "remap_failed": "a memory row could not be remapped: the GPU wants replacing",
 }
-"""By counter of `fields.ERRORS`."""
+"""What a person is told of each counter of `telemetry.nvml.fields.ERRORS` that grew."""
 
 
 class Notices:
