@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from telemetry.fallback import FallbackSource
 from telemetry.host import HostSource
 from telemetry.nvml.source import INTERVAL_NS, START_PATIENCE_S, NvmlSource
-from telemetry.prometheus.source import PrometheusSource, ScrapeTarget, is_simulated
+from telemetry.prometheus.scrape import ScrapeTarget
+from telemetry.prometheus.source import PrometheusSource, is_simulated
 from telemetry.server_processes import server_pids
 from telemetry.source import Source, plain
 from telemetry.source_spec import parse_sources

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
@@ -113,14 +112,15 @@ LLAMACPP = ServerNames(
 
 def server(names: ServerNames, samples: list[MetricSample], scrape: Scrape) -> list[TelemetryRecord]:
     """One `ServerSample`: sums over engines and models, and the KV cache of the fullest engine."""
-    kv_ratio = next((values for name in names.kv_ratio if (values := _values(samples, name))), None)
+    # A little above 1 is rounding.
+    kv_ratio = next((values for name in names.kv_ratio if (values := _values(samples, name, 1.01))), None)
     record = ServerSample(
         scrape.t_ns,
         scrape.took_ns,
         scrape.source,
         running=_sum(samples, names.running),
         waiting=_sum(samples, names.waiting),
-        kv_pct=max(kv_ratio) * 100 if kv_ratio else None,
+        kv_pct=min(100.0, max(kv_ratio) * 100) if kv_ratio else None,
         preemptions=_sum(samples, names.preemptions),
         prompt_tokens=_sum(samples, names.prompt_tokens),
         output_tokens=_sum(samples, names.output_tokens),
@@ -138,17 +138,23 @@ def server(names: ServerNames, samples: list[MetricSample], scrape: Scrape) -> l
     return [] if record == empty else [record]
 
 
-def _values(samples: Iterable[MetricSample], name: str) -> list[float]:
-    return [s.value for s in samples if s.name == name and math.isfinite(s.value) and s.value >= 0]
+MOST = 1e15
+"""Tokens, requests, seconds: no server counts so far."""
+
+
+def _values(samples: Iterable[MetricSample], name: str, most: float = MOST) -> list[float]:
+    """All values of a name; [] when one of them cannot be: the rest would be a wrong sum that looks right."""
+    values = [sample.value for sample in samples if sample.name == name]
+    return values if all(0 <= value <= most for value in values) else []
 
 
 def _sum(samples: Iterable[MetricSample], name: str) -> float | None:
     values = _values(samples, name)
-    return sum(values) if values else None
+    return sum(values) if values and sum(values) <= MOST else None
 
 
 def _mean_pct(samples: Iterable[MetricSample], name: str) -> float | None:
-    ratios = [ratio for ratio in _values(samples, name) if ratio <= 1]
+    ratios = _values(samples, name, 1)
     return round(100 * sum(ratios) / len(ratios), 1) if ratios else None
 
 

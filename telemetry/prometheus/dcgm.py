@@ -84,7 +84,7 @@ def _rows(samples: list[MetricSample], source: str) -> dict[str, _Row]:
     for sample in samples:
         known = _DCGM.get(sample.name)
         # A MIG instance carries its parent's UUID: taken as the parent's, its values would be wrong.
-        if known is None or sample.labels.get("GPU_I_ID"):
+        if known is None or not sample.labels or sample.labels.get("GPU_I_ID"):
             continue
         row = _Row(sample.labels)
         what, scale, most = known

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from telemetry.prometheus.exposition import MetricSample
 from telemetry.records import Histogram
 
+MOST_COUNT = 1e12
+MOST_SUM_S = 1e15
+
 
 def lines(base: str) -> tuple[str, ...]:
     """Sample names of the histogram called `base`."""
@@ -29,17 +32,17 @@ def _histogram(samples: list[MetricSample], base: str) -> Histogram | None:
     counts: dict[float, float] = {}
     sums = []
     for sample in samples:
-        if sample.name == total and math.isfinite(sample.value):
+        if sample.name == total and 0 <= sample.value <= MOST_SUM_S:
             sums.append(sample.value)
         elif sample.name == bucket:
             bound = _bound(sample.labels.get("le", ""))
-            if bound is None or not 0 <= sample.value < 2**53:
+            if bound is None or not 0 <= sample.value <= MOST_COUNT:
                 return None
             counts[bound] = counts.get(bound, 0.0) + sample.value
     bounds = sorted(counts)
     values = [int(counts[bound]) for bound in bounds]
     # Engines with different bounds would make the sums fall somewhere.
-    if not bounds or bounds[-1] != math.inf or values != sorted(values):
+    if not bounds or bounds[-1] != math.inf or values != sorted(values) or values[-1] > MOST_COUNT:
         return None
     return Histogram(bounds[:-1], values, round(sum(sums), 6) if sums else None)
 

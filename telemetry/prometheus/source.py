@@ -4,135 +4,34 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
 from telemetry.prometheus.adapters import ADAPTERS, NAMES
 from telemetry.prometheus.deltas import ScrapeDeltas
-from telemetry.prometheus.exposition import MetricSample, Scrape, parse, simulated
+from telemetry.prometheus.exposition import SIMULATED, MetricSample, Page, Scrape, simulated
+from telemetry.prometheus.notices import LOST_AFTER, PageNotices, no_text, split_by_mig
+from telemetry.prometheus.scrape import (
+    ABSENT_INTERVAL_NS,
+    PATIENT_TIMEOUT_S,
+    TIMEOUT_S,
+    Failure,
+    ModelWanted,
+    Moved,
+    ScrapeTarget,
+    TooSlow,
+    client,
+    scrape,
+)
 from telemetry.records import GpuDevices, SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 INTERVAL_NS = 1_000_000_000
 SIMULATED_INTERVAL_NS = 250_000_000
 """A simulated server is cheap to ask, and its GPUs then move on screen like NVML's."""
-
-ABSENT_INTERVAL_NS = 30_000_000_000
-"""A server without /metrics is asked this often, in case it is started again with its flag."""
-
-TIMEOUT_S = 1.0
-MOST_BYTES = 8 << 20
-LOST_AFTER = 3
-"""Scrapes that fail in a row before it is said: a busy server now and then misses one second."""
-
-ABSENT = {
-    404: "it publishes no metrics there (llama.cpp needs --metrics, SGLang --enable-metrics)",
-    501: "its metrics are switched off (llama.cpp needs --metrics)",
-}
-REFUSED = {
-    401: "it wants an API key for its metrics",
-    403: "it refuses to show its metrics",
-}
-
-
-class Failure(Exception):
-    """A scrape gave nothing: a few words why, safe to print.
-
-    `retry_ns` set: the server answered, and it is certain that it shows no metrics now; ask again then.
-    """
-
-    def __init__(self, why: str, retry_ns: int | None = None) -> None:
-        super().__init__(why)
-        self.retry_ns = retry_ns
-
-
-class ScrapeTarget(NamedTuple):
-    """What to scrape. `api_key` goes out as a bearer token, and appears in no text."""
-
-    url: str
-    api_key: str | None = None
-    ca_file: str | None = None
-    insecure: bool = False
-
-
-def client(target: ScrapeTarget) -> httpx.Client:
-    """An HTTP client for `scrape`: one second, no redirects, no proxy of the environment's, which would see
-    the key.
-
-    Raises:
-        Failure: the CA file cannot be read, or the key cannot stand in a header.
-    """
-    import ssl
-
-    import httpx
-
-    verify: ssl.SSLContext | bool = urlsplit(target.url).scheme == "https" and not target.insecure
-    if verify:
-        try:
-            verify = ssl.create_default_context(cafile=target.ca_file or None)
-        except (OSError, ssl.SSLError):
-            raise Failure(f"the CA file {plain(target.ca_file or '')} cannot be read") from None
-        if not target.ca_file:
-            import certifi
-
-            verify.load_verify_locations(certifi.where())
-    # Identity: a compressed body could unfold beyond any cap, and costs the server time under load.
-    headers = {"accept": "text/plain", "accept-encoding": "identity", "user-agent": "ttftop"}
-    if target.api_key:
-        if not (target.api_key.isascii() and target.api_key.isprintable()):
-            raise Failure("the API key has characters that no HTTP header may hold")
-        headers["authorization"] = f"Bearer {target.api_key}"
-    return httpx.Client(
-        headers=headers, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, verify=verify
-    )
-
-
-def scrape(http: httpx.Client, url: str, now_ns: NowNs) -> str:
-    """The text at `url`.
-
-    Raises:
-        Failure: it cannot be had.
-    """
-    import httpx
-
-    deadline_ns = now_ns() + int(2 * TIMEOUT_S * 1e9)
-    body = bytearray()
-    try:
-        with http.stream("GET", url) as response:
-            _check(response.status_code)
-            for chunk in response.iter_raw():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    raise Failure(f"more than {MOST_BYTES >> 20} MiB of metrics")
-                # httpx's time-out is per read: a server that drips would hold us for ever.
-                if now_ns() > deadline_ns:
-                    raise Failure("too slow")
-    except httpx.TimeoutException:
-        raise Failure(f"no answer within {TIMEOUT_S:g} s") from None
-    except httpx.ConnectError as err:
-        # The system's words, such as "[Errno 111] Connection refused".
-        raise Failure(f"cannot connect ({plain(str(err)).rpartition('] ')[2]})") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as err:
-        # Not the text of `err`: it may quote headers.
-        raise Failure(f"broken answer ({type(err).__name__})") from None
-    return body.decode("utf-8", errors="replace")
-
-
-def _check(status: int) -> None:
-    if status == 200:
-        return
-    known = ABSENT.get(status) or REFUSED.get(status)
-    if known:
-        raise Failure(f"HTTP {status}: {known}", retry_ns=ABSENT_INTERVAL_NS)
-    if 300 <= status < 400:
-        why = f"HTTP {status}: it points elsewhere; give that address to --telemetry"
-        raise Failure(why, retry_ns=ABSENT_INTERVAL_NS)
-    raise Failure(f"HTTP {status}")
 
 
 class PrometheusSource:
@@ -140,13 +39,17 @@ class PrometheusSource:
 
     def __init__(self, target: ScrapeTarget) -> None:
         self._target = target
+        self._url = target.url
         parts = urlsplit(target.url)
-        self.name = plain(f"{parts.netloc}{parts.path}")
+        self.name = plain(f"{parts.netloc}{parts.path}{f'?{parts.query}' if parts.query else ''}")
         self.interval_ns: int | None = INTERVAL_NS
         self._http: httpx.Client | None = None
         self._devices: GpuDevices | None = None
         self._between = ScrapeDeltas(self.name)
+        self._notices = PageNotices(self.name)
         self._failed = 0
+        self._patient = False
+        """It has not answered in time: it is given more."""
         self._told = ""
         """What was last said of it: `found`, `lost`, `absent`, or nothing yet."""
 
@@ -165,26 +68,40 @@ class PrometheusSource:
             return []
         start_ns = now_ns()
         try:
-            text = scrape(self._http, self._target.url, now_ns)
-            taken = Scrape(start_ns, now_ns() - start_ns, self.name)
-            samples = _parsed(text)
+            page = self._scrape(self._http, now_ns)
         except Failure as failure:
             return self._missed(now_ns, failure)
-        found = {title: records for title, records in _read(samples, taken) if records}
+        taken = Scrape(start_ns, now_ns() - start_ns, self.name)
+        self._patient = self._patient and taken.took_ns > TIMEOUT_S * 5e8
+        found = {title: records for title, records in _read(page.samples, taken) if records}
         if not found:
-            looked_for = ", ".join(adapter.title for adapter in ADAPTERS.values())
-            # Asked again soon: some servers show their names only after the first request.
-            why = f"no metrics that ttftop knows ({looked_for})"
-            return self._missed(now_ns, Failure(why, retry_ns=INTERVAL_NS))
-        self.interval_ns = SIMULATED_INTERVAL_NS if simulated(samples) else INTERVAL_NS
-        records = self._only_news([record for some in found.values() for record in some])
-        self._between.add_to(records, ages=not simulated(samples))
-        events = self._between.events(samples, taken.t_ns)
-        return [*self._found(now_ns, list(found), simulated(samples)), *events, *records]
+            return self._missed(now_ns, _nothing_in(page))
+        is_simulated = simulated(page.samples)
+        self.interval_ns = SIMULATED_INTERVAL_NS if is_simulated else INTERVAL_NS
+        records = [record for some in found.values() for record in some]
+        first = self._found(now_ns, list(found), records, page)
+        notes = self._notices.of_page(now_ns, list(found), records, page.bad_lines, taken.took_ns)
+        records = self._only_news(records)
+        self._between.add_to(records, ages=not is_simulated)
+        return [*first, *notes, *self._between.events(page.samples, taken.t_ns), *records]
 
     def close(self) -> None:
         if self._http is not None:
             self._http.close()
+
+    def _scrape(self, http: httpx.Client, now_ns: NowNs) -> Page:
+        """Follows a page to where it moved, and asks a router for the model of the run, once each."""
+        timeout_s = PATIENT_TIMEOUT_S if self._patient else None
+        for _ in range(2):
+            try:
+                return scrape(http, self._url, NAMES, now_ns, redact=self._target.redact, timeout_s=timeout_s)
+            except Moved as moved:
+                self._url = moved.url
+            except ModelWanted:
+                if not self._target.model:
+                    raise
+                self._url = f"{self._url}?model={quote(self._target.model, safe='')}"
+        raise Failure("it points from one address to another", ABSENT_INTERVAL_NS)
 
     def _only_news(self, records: list[TelemetryRecord]) -> list[TelemetryRecord]:
         """Without `GpuDevices` that say what was said before. Limits that drift do not make a new device."""
@@ -197,18 +114,28 @@ class PrometheusSource:
             notices.append(record)
         return notices
 
-    def _found(self, now_ns: NowNs, titles: list[str], is_simulated: bool) -> list[TelemetryRecord]:
+    def _found(
+        self, now_ns: NowNs, titles: list[str], records: list[TelemetryRecord], page: Page
+    ) -> list[TelemetryRecord]:
         self._failed = 0
         if self._told == "found":
             return []
         again = "answers again" if self._told == "lost" else "found"
         self._told = "found"
-        label = " (simulated)" if is_simulated else ""
+        label = " (simulated)" if simulated(page.samples) else ""
         text = f"{self.name}: {again}, with metrics of {' and '.join(titles)}{label}"
-        return [SourceNote(now_ns(), self.name, True, text)]
+        remarks = [remark for remark in (split_by_mig(records), self._notices.left_out(page)) if remark]
+        return [SourceNote(now_ns(), self.name, True, "; ".join([text, *remarks]))]
 
     def _missed(self, now_ns: NowNs, failure: Failure) -> list[TelemetryRecord]:
         self._failed += 1
+        why = str(failure)
+        if isinstance(failure, TooSlow):
+            if self._patient:
+                self._failed = max(self._failed, LOST_AFTER)
+            else:
+                why += f"; given {PATIENT_TIMEOUT_S:g} s from now on"
+            self._patient = True
         if failure.retry_ns is None and self._failed < LOST_AFTER:
             return []
         kind = "lost" if failure.retry_ns is None else "absent"
@@ -216,14 +143,15 @@ class PrometheusSource:
         if self._told == kind:
             return []
         self._told = kind
-        return [SourceNote(now_ns(), self.name, False, f"{self.name}: {failure}")]
+        return [SourceNote(now_ns(), self.name, False, f"{self.name}: {why}")]
 
 
-def _parsed(text: str) -> list[MetricSample]:
-    try:
-        return parse(text, NAMES)
-    except ValueError:
-        raise Failure("the answer is not Prometheus text, or far too much of it") from None
+def _nothing_in(page: Page) -> Failure:
+    if page.bad_lines:
+        return Failure(f"{no_text(page.bad_lines)}, and nothing else is of use", INTERVAL_NS)
+    looked_for = ", ".join(adapter.title for adapter in ADAPTERS.values())
+    # Asked again soon: some servers show their names only after the first request.
+    return Failure(f"no metrics that ttftop knows ({looked_for})", retry_ns=INTERVAL_NS)
 
 
 def _read(samples: list[MetricSample], taken: Scrape) -> list[tuple[str, list[TelemetryRecord]]]:
@@ -237,5 +165,5 @@ def _same(one: GpuDevices, other: GpuDevices) -> bool:
 def is_simulated(target: ScrapeTarget, now_ns: Callable[[], int]) -> bool:
     """Whether ttftop's own simulator answers there. Asks once; False when nothing answers."""
     with contextlib.suppress(Failure), client(target) as http:
-        return simulated(_parsed(scrape(http, target.url, now_ns)))
+        return simulated(scrape(http, target.url, (SIMULATED,), now_ns).samples)
     return False

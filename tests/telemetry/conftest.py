@@ -94,6 +94,12 @@ class MetricsServer:
         self.headers: dict[str, str] = {}
         self.drip_s = 0.0
         """Seconds between single bytes of the body."""
+        self.delay_s = 0.0
+        """Seconds before anything is answered."""
+        self.redirects: dict[str, tuple[int, str]] = {}
+        """By path: status and location."""
+        self.without_query: tuple[int, str] | None = None
+        """Status and body where the address has no query."""
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.release = threading.Event()
         self.release.set()
@@ -110,21 +116,32 @@ class MetricsServer:
             def do_GET(self) -> None:
                 owner.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
                 owner.release.wait(30)
-                self.send_response(owner.status)
-                for name, value in owner.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(owner.body)))
-                self.end_headers()
+                owner.stopping.wait(owner.delay_s)
+                status, headers, body = owner.status, owner.headers, owner.body
+                if self.path in owner.redirects:
+                    status, location = owner.redirects[self.path]
+                    headers, body = {"location": location}, b""
+                elif owner.without_query is not None and "?" not in self.path:
+                    status, body = owner.without_query[0], owner.without_query[1].encode()
                 try:
+                    self.send_response(status)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    self.send_header("content-length", str(len(body)))
+                    self.end_headers()
                     if owner.drip_s:
-                        for byte in owner.body:
+                        for byte in body:
                             self.wfile.write(bytes([byte]))
                             if owner.stopping.wait(owner.drip_s):
                                 return
                     else:
-                        self.wfile.write(owner.body)
+                        self.wfile.write(body)
                 except OSError:
                     self.close_connection = True
+
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # a client that has read enough
+                    super().handle()
 
             def log_message(self, *args: object) -> None:
                 pass

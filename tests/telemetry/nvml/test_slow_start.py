@@ -8,7 +8,8 @@ import time
 from telemetry.fallback import FallbackSource
 from telemetry.nvml.source import NvmlSource
 from telemetry.poller import Poller
-from telemetry.prometheus.source import PrometheusSource, ScrapeTarget
+from telemetry.prometheus.scrape import ScrapeTarget
+from telemetry.prometheus.source import PrometheusSource
 from telemetry.records import GpuDevices, GpuSamples
 from tests.telemetry.nvml.polled import notes, of
 

@@ -15,7 +15,7 @@ SCRAPE = Scrape(t_ns=100, took_ns=7, source="x")
 
 
 def records(text):
-    samples = parse(text, NAMES)
+    samples = parse(text, NAMES).samples
     return [record for adapter in ADAPTERS.values() for record in adapter.read(samples, SCRAPE)]
 
 
@@ -32,7 +32,7 @@ def of_fixture(name):
 
 @pytest.mark.parametrize("kind", sorted(set(ADAPTERS)))
 def test_every_adapter_has_a_text_that_only_it_understands(kind):
-    samples = parse(of_fixture(f"{kind}.txt"), NAMES)
+    samples = parse(of_fixture(f"{kind}.txt"), NAMES).samples
     assert [name for name, adapter in ADAPTERS.items() if adapter.read(samples, SCRAPE)] == [kind]
 
 
@@ -121,15 +121,16 @@ def test_text_from_an_exporter_cannot_steer_the_terminal():
 
 def test_only_wanted_lines_are_parsed_so_a_broken_line_elsewhere_does_no_harm():
     text = "some_other_metric{broken 1\nvllm:num_requests_running 4\nvllm:num_requests_running_max 9\n"
-    assert [(sample.name, sample.value) for sample in parse(text, NAMES)] == [
+    assert [(sample.name, sample.value) for sample in parse(text, NAMES).samples] == [
         ("vllm:num_requests_running", 4.0)
     ]
     assert server(text).running == 4.0
 
 
-def test_a_broken_wanted_line_is_an_error_not_a_guess():
-    with pytest.raises(ValueError):
-        parse('vllm:num_requests_running{engine="0 4\n', NAMES)
+def test_a_broken_wanted_line_is_named_not_guessed():
+    page = parse('vllm:num_requests_waiting 2\nvllm:num_requests_running{engine="0 4\n', NAMES)
+    assert page.bad_lines == [2]
+    assert server('vllm:num_requests_waiting 2\nvllm:num_requests_running{engine="0 4\n').running is None
 
 
 def test_vllms_own_histograms_and_prefix_counters_are_taken():

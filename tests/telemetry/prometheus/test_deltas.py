@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from telemetry.prometheus.source import PrometheusSource, ScrapeTarget
+from telemetry.prometheus.scrape import ScrapeTarget
+from telemetry.prometheus.source import PrometheusSource
 from telemetry.records import GpuEvent, GpuSamples, ServerSample
 
 
