@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from telemetry.fallback import FallbackSource
@@ -18,7 +18,7 @@ from telemetry.nvml.source import INTERVAL_NS, START_PATIENCE_S, NvmlSource
 from telemetry.prometheus.scrape import ScrapeTarget
 from telemetry.prometheus.source import PrometheusSource, is_simulated
 from telemetry.server_processes import server_pids
-from telemetry.source import Source, plain
+from telemetry.source import Source, plain, unchanged
 from telemetry.source_spec import parse_sources
 from telemetry.ssh.source import SshSource
 
@@ -31,6 +31,8 @@ def resolve(
     target_url: str,
     api_key: str | None = None,
     *,
+    model: str = "",
+    redact: Callable[[str], str] = unchanged,
     ca_file: str | None = None,
     insecure: bool = False,
     nvml_interval_ns: int = INTERVAL_NS,
@@ -45,6 +47,8 @@ def resolve(
             alone when the target turns out to be ttftop's simulator.
         target_url: the server under test; any path of it is ignored. Empty: there is none.
         api_key: sent to the target's own /metrics only.
+        model: of the run, for a target's /metrics that shows one of several; empty when it is not known.
+        redact: hides the key in what a server, an exporter or a node says.
         ca_file: for https, as for the target.
         insecure: no verification of certificates, for the target's own /metrics only.
 
@@ -54,16 +58,18 @@ def resolve(
     words = parse_sources(spec)
     own = _own_metrics(target_url)
     where = _host_and_port(target_url)
-    urls = dict.fromkeys([own, *words.urls] if words.auto and own else words.urls)
+    # Not twice the same page: of one model by name, and of the run's.
+    named = {url.partition("?")[0] for url in words.urls}
+    urls = dict.fromkeys([own, *words.urls] if words.auto and own and own not in named else words.urls)
     targets = [
-        ScrapeTarget(url, api_key, ca_file, insecure)
+        ScrapeTarget(url, api_key, ca_file, insecure, model, redact)
         if own and _origin(url) == _origin(own)
-        else ScrapeTarget(url, None, ca_file)
+        else ScrapeTarget(url, None, ca_file, redact=redact)
         for url in urls
     ]
     sources: list[Source] = []
     if words.nvml or words.auto:
-        own_target = next((target for target in targets if target.url == own), None)
+        own_target = next((target for target in targets if target.url.partition("?")[0] == own), None)
         nvml = NvmlSource(
             socket.gethostname(),
             skip=(lambda: "") if words.nvml else (lambda: _simulated(own_target)),
@@ -77,7 +83,9 @@ def resolve(
         taken = {_origin(url) for url in urls}
         local = [f"http://127.0.0.1:{port}/metrics" for port in dcgm_ports]
         free = [url for url in local if _origin(url) not in taken]
-        exporters = [PrometheusSource(ScrapeTarget(url)) for url in free] if not words.nvml else []
+        exporters = (
+            [PrometheusSource(ScrapeTarget(url, redact=redact)) for url in free] if not words.nvml else []
+        )
         sources.append(FallbackSource([nvml, *exporters], "dcgm-exporter") if exporters else nvml)
     sources += map(PrometheusSource, targets)
     if words.host or words.auto:

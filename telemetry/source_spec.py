@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from telemetry.source import TelemetryError, plain
 
@@ -94,10 +94,11 @@ def metrics_url(word: str) -> str:
     if "@" in word:
         # Not quoted: it would show the password.
         raise TelemetryError("--telemetry: an address must not hold a user name or password")
-    if "?" in word or "#" in word:
+    query = word.partition("?")[2]
+    if "#" in word or ("?" in word and [name for name, _ in parse_qsl(query, True)] != ["model"]):
         # Nor this: a query may hold a token, and the session keeps the address.
         raise TelemetryError(
-            "--telemetry: an address must not hold a query; give scheme, host, port and path"
+            "--telemetry: an address must hold no query but ?model=NAME; give scheme, host, port and path"
         )
     where = f"--telemetry: got {plain(word)}"
     try:

@@ -116,7 +116,7 @@ class Supervisor:
             return SupervisorAnswer("refused", "the load workers did not start", 1)
         self._start_load(found.probed, found.address)
         write(self._directory, self._manifest)
-        self._telemetry.start(self._config, self._orders.api_key, self._directory)
+        self._telemetry.start(self._config, self._orders.api_key, self._directory, self._manifest.model)
         return None
 
     def _ended_too_soon(self) -> SupervisorAnswer:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadgen.clock import Clock
+from loadgen.target.redaction import Redactor
 from sessions.plan.config import RunConfig
 from sessions.run.telemetry_inventory import TelemetryInventory
 from sessions.store.journal import TELEMETRY_FILE, JournalWriter
@@ -29,9 +30,14 @@ class TelemetryRecorder:
         self._poller: Poller | None = None
         self._journal: JournalWriter | None = None
 
-    def start(self, config: RunConfig, api_key: str | None, directory: Path) -> None:
-        """Raises:
-        telemetry.source.TelemetryError: `config` asks for what means nothing.
+    def start(self, config: RunConfig, api_key: str | None, directory: Path, model: str = "") -> None:
+        """Begins to poll what `config` asks for, and to write it to `directory`.
+
+        Args:
+            model: of the run; empty when it is not known.
+
+        Raises:
+            telemetry.source.TelemetryError: `config` asks for what means nothing.
         """
         # Not before: the first request would wait for these imports.
         from telemetry.discover import resolve
@@ -39,7 +45,13 @@ class TelemetryRecorder:
 
         target = config.target
         sources = resolve(
-            config.telemetry, target.url, api_key, ca_file=target.ca_file, insecure=target.insecure
+            config.telemetry,
+            target.url,
+            api_key,
+            model=model,
+            redact=Redactor(api_key or "").text,
+            ca_file=target.ca_file,
+            insecure=target.insecure,
         )
         journal = self._journal = JournalWriter(directory / TELEMETRY_FILE)
 

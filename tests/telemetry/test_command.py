@@ -261,3 +261,21 @@ def test_doctor_says_all_else_at_once_when_a_driver_hangs(nvml, tmp_path):
         nvml.says("count 2")  # only now does it answer
         assert "NVML: 2 GPUs" in next(lines)
     assert doctor.returncode == 0
+
+
+def test_our_key_in_a_page_stands_in_no_file_of_the_session_nor_in_what_is_printed(
+    command, simulator_url, served, tmp_path
+):
+    key = "sk-canary-0123456789"
+    served.says(
+        f'DCGM_FI_DEV_GPU_UTIL{{gpu="0",UUID="GPU-{key}",modelName="{"x" * 112}{key}",Hostname="{key}"}} 5\n'
+        f'DCGM_FI_DEV_GPU_UTIL{{gpu="1",UUID="GPU-1",Hostname="{key}"}} 5\n'
+    )
+    words = ("run", simulator_url, "--headless", "--duration", "3s", *LIGHT, "--telemetry", served.url)
+    done = command(*words, OPENAI_API_KEY=key)
+    assert done.returncode == 0, done.stderr
+    shown = command("summary"), command("summary", "--json"), done
+    written = b"".join(path.read_bytes() for path in run_of(tmp_path).rglob("*") if path.is_file())
+    for text in (written.decode(errors="replace"), *(one.stdout + one.stderr for one in shown)):
+        assert key[:11] not in text
+    assert b"GPU-***" in written

@@ -231,3 +231,44 @@ def test_a_node_is_told_the_target_unless_it_would_mean_another_server_there(tar
     (node,) = resolve(["ssh://node2"], target, None)
     there = command(node._node, node._target_url)[-1]
     assert there == "exec python3 -m telemetry --answer" + (f" {passed}" if passed else "")
+
+
+def test_an_address_may_hold_the_name_of_a_model_and_nothing_else():
+    assert [source.name for source in resolve(["http://h:1/?model=q%2Fx"], "", None)] == [
+        "h:1/metrics?model=q%2Fx"
+    ]
+    for query in ("model=a&token=sesame", "token=sesame", "", "model=a&model=b"):
+        with pytest.raises(TelemetryError) as caught:
+            resolve([f"http://h:1/metrics?{query}"], "", None)
+        assert "sesame" not in str(caught.value)
+
+
+def test_a_routers_page_of_one_model_stands_for_the_targets_own():
+    sources = resolve(["auto", "http://h:8000/metrics?model=qwen3"], "http://h:8000", None)
+    assert [source.name for source in sources] == ["nvml", "h:8000/metrics?model=qwen3", "host"]
+
+
+def test_auto_asks_a_router_for_the_model_of_the_run(served):
+    served.says("llamacpp:requests_processing 3\n")
+    served.without_query = (400, '{"error": {"message": "model name is missing from the request"}}')
+    (source,) = resolve([served.url], served.url, "sk-secret", model="qwen3", redact=lambda text: text)
+    assert len([r for r in opened([source]) if isinstance(r, ServerSample)]) == 1
+    assert [(path, seen["authorization"]) for path, seen in served.seen] == [
+        ("/metrics", "Bearer sk-secret"),
+        ("/metrics?model=qwen3", "Bearer sk-secret"),
+    ]
+
+
+def test_the_key_is_hidden_in_what_a_server_and_an_exporter_say(served, start_metrics_server):
+    exporter = start_metrics_server()
+    for server in (served, exporter):
+        server.says('DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-sk-secret",Hostname="h"} 5\n')
+    sources = resolve(
+        [served.url, exporter.url],
+        served.url,
+        "sk-secret",
+        redact=lambda text: text.replace("sk-secret", "***"),
+    )
+    records = opened(sources)
+    assert len([r for r in records if isinstance(r, GpuDevices)]) == 2
+    assert "sk-secret" not in repr(records)

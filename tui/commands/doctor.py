@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.errors import printable
+from loadgen.target.redaction import Redactor
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import OK, CommandError, one_line
@@ -149,11 +150,14 @@ def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
     from telemetry.records import GpuDevices, SourceNote
     from telemetry.source import TelemetryError
 
+    key = None if options.target is None else api_key(options)
     try:
         sources = resolve(
             options.telemetry or ["auto"],
             options.target or "",
-            None if options.target is None else api_key(options),
+            key,
+            model=options.model or "",
+            redact=Redactor(key or "").text,
             ca_file=options.ca and str(options.ca),
             insecure=options.insecure,
             nvml_start_patience_s=NVML_PATIENCE_S,
