@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 
 from telemetry.prometheus.exposition import MetricSample, Scrape, simulated
 from telemetry.records import THROTTLE_REASONS, GpuDevice, GpuDevices, GpuSample, GpuSamples, TelemetryRecord
@@ -42,8 +43,17 @@ _DCGM: dict[str, tuple[str, float, float]] = {
 """Name of a sample -> (what it is, our unit over DCGM's, the most that can be: DCGM's blanks lie above)."""
 
 
+OF_INSTANCE = frozenset(
+    (
+        *("util_pct", "memory_used_bytes", "memory_reserved_bytes", "free_bytes", "memory_total_bytes"),
+        *("sm_active_pct", "tensor_active_pct", "dram_active_pct"),
+    )
+)
+"""What a MIG instance has of its own. The rest is the board's: dcgm-exporter repeats it for each instance."""
+
+
 class _Row:
-    """All that was said about one GPU."""
+    """All that was said about one GPU, or one MIG instance."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         # dcgm-exporter wrote `Hostname` up to 3.x and `hostname` later; pod relabelling changes case again.
@@ -53,7 +63,20 @@ class _Row:
         self.host = by_name.get("hostname", "")
         self.model = by_name.get("modelname", "")
         self.driver = by_name.get("dcgm_fi_driver_version", "")
+        self.profile = by_name.get("gpu_i_profile", "")
+        self.instance = by_name.get("gpu_i_id", "") or self.profile
+        """Empty for a whole GPU."""
+        self.parent = ""
         self.values: dict[str, float] = {}
+        self.repeated: dict[str, float] = {}
+        """What the lines of its instances say of the board: good where it has no line of its own."""
+
+    def board(self) -> _Row:
+        """The GPU that this instance is a part of."""
+        whole = copy(self)
+        whole.profile = whole.instance = ""
+        whole.values, whole.repeated = {}, {}
+        return whole
 
     def whole(self, name: str) -> int | None:
         return int(self.values[name]) if name in self.values else None
@@ -83,15 +106,25 @@ def _rows(samples: list[MetricSample], source: str) -> dict[str, _Row]:
     rows: dict[str, _Row] = {}
     for sample in samples:
         known = _DCGM.get(sample.name)
-        # A MIG instance carries its parent's UUID: taken as the parent's, its values would be wrong.
-        if known is None or not sample.labels or sample.labels.get("GPU_I_ID"):
+        if known is None or not sample.labels:
             continue
-        row = _Row(sample.labels)
         what, scale, most = known
-        row = rows.setdefault(row.uuid or f"{source}#{row.host}:{row.index}", row)
         value = sample.value * scale
-        if math.isfinite(value) and 0 <= value <= most:
+        possible = math.isfinite(value) and 0 <= value <= most
+        row = _Row(sample.labels)
+        # A MIG instance carries the UUID of its GPU.
+        key = row.uuid or f"{source}#{row.host}:{row.index}"
+        if row.instance:
+            board = rows.setdefault(key, row.board())
+            if possible and what not in OF_INSTANCE:
+                board.repeated[what] = value
+            row.parent, key = key, f"{key}/{row.instance}"
+            possible = possible and what in OF_INSTANCE
+        row = rows.setdefault(key, row)
+        if possible:
             row.values[what] = value
+    for row in rows.values():
+        row.values = {**row.repeated, **row.values}
     return dict(sorted(rows.items(), key=lambda item: (item[1].host, item[1].index, item[0])))
 
 
@@ -116,6 +149,8 @@ def read(samples: list[MetricSample], scrape: Scrape) -> list[TelemetryRecord]:
             power_limit_w=row.power_limit_w(),
             sm_clock_max_mhz=row.values.get("sm_clock_max_mhz"),
             memory_clock_max_mhz=row.values.get("memory_clock_max_mhz"),
+            parent=row.parent,
+            mig=row.profile if row.parent else "",
         )
         for key, row in rows.items()
     ]

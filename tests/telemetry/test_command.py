@@ -177,7 +177,10 @@ def test_doctor_tries_every_word_of_telemetry(command, served, dead_port):
         "doctor", "--telemetry", served.url, f"http://127.0.0.1:{dead_port}", "ssh://node2", PATH=""
     )
     said = telemetry_of(done.stdout)
-    assert said[0] == f"ok  telemetry   {served.name}: found, with metrics of DCGM"
+    assert (
+        said[0]
+        == f"ok  telemetry   {served.name}: found, with metrics of DCGM; GPU 0 of node-a is split by MIG"
+    )
     assert said[1] == "ok  GPU 0       NVIDIA H100 80GB HBM3, 80 GiB, on node-a"
     assert said[-2] == f"!   telemetry   127.0.0.1:{dead_port}/metrics: cannot connect (Connection refused)"
     assert said[-1].startswith("!   telemetry   ssh node2: ssh cannot be started")

@@ -182,6 +182,7 @@ def _described(device: GpuDevice) -> str:
     memory = device.memory_total_bytes
     words = [
         device.name or "no name",
+        f"MIG {device.mig}" if device.mig and device.mig not in device.name else "",
         "" if memory is None else f"{memory / 2**30:.0f} GiB",
         f"on {device.host}" if device.host else "",
         "shares the machine's memory" if device.unified_memory else "",

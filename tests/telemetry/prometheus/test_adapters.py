@@ -78,12 +78,13 @@ def test_dcgm_of_two_hosts_in_the_units_of_the_records():
     assert isinstance(samples, GpuSamples)
     assert [(d.gpu, d.host, d.index, d.name) for d in devices.devices] == [
         ("GPU-a0", "node-a", 0, "NVIDIA H100 80GB HBM3"),
+        ("GPU-a0/7", "node-a", 0, "NVIDIA H100 80GB HBM3"),
         ("GPU-a1", "node-a", 1, "NVIDIA H100 80GB HBM3"),
         ("GPU-b0", "node-b", 0, "NVIDIA L40S"),
     ]
     assert (devices.driver, devices.simulated) == ("550.54.15", False)
     assert devices.devices[0].power_limit_w == 700.0
-    a0, a1, b0 = samples.gpus
+    a0, _, a1, b0 = samples.gpus
     # The MIG instance of GPU-a0 (5 %) is not taken for the whole.
     assert (a0.util_pct, a1.util_pct, b0.util_pct) == (97.0, 41.0, None)
     assert a0.memory_used_bytes == 70000 * 1024 * 1024
@@ -209,7 +210,7 @@ def test_buckets_that_make_no_sense_are_no_histogram(rows):
 
 def test_dcgm_tells_activity_traffic_and_reasons_in_the_units_of_the_records():
     _, samples = records(of_fixture("dcgm.txt"))
-    a0, a1, b0 = samples.gpus
+    a0, _, a1, b0 = samples.gpus
     # 1.02 of 1 has been seen on real ones: shown as all of it.
     assert (a0.sm_active_pct, a0.tensor_active_pct, a0.dram_active_pct) == (100.0, 41.2, 80.0)
     assert (a0.pcie_tx_bytes_per_s, a0.pcie_rx_bytes_per_s) == (123456, 654321)
