@@ -92,7 +92,7 @@ def resolve(
         sources.append(HostSource(socket.gethostname()))
     # A loopback address would be another server there.
     shared_url = "" if _is_loopback(where[0]) else _bare(target_url)
-    return [*sources, *(SshSource(node, shared_url) for node in dict.fromkeys(words.nodes))]
+    return [*sources, *(SshSource(node, shared_url, redact) for node in dict.fromkeys(words.nodes))]
 
 
 def _host_and_port(url: str) -> tuple[str, int | None]:

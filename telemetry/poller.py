@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from telemetry.records import SourceNote, TelemetryRecord
-from telemetry.source import NowNs, Source, bug
+from telemetry.source import Interruptible, NowNs, Source, bug
 
 Emit = Callable[[TelemetryRecord], None]
 
@@ -36,6 +36,8 @@ class Poller:
         self._stopping = threading.Event()
         self._emitting = threading.Lock()
         self._closed = False
+        sources = list(sources)
+        self._interruptible = [source for source in sources if isinstance(source, Interruptible)]
         self._threads = [
             threading.Thread(target=self._run, args=(source,), name=f"telemetry {source.name}", daemon=True)
             for source in sources
@@ -56,6 +58,8 @@ class Poller:
         """
         deadline = time.monotonic() + timeout_s
         self._stopping.set()
+        for source in self._interruptible:
+            source.interrupt()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from telemetry.records import TelemetryRecord
 
@@ -60,6 +60,14 @@ def bug(err: Exception) -> str:
         return f"a bug in ttftop ({type(err).__name__})"
     file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rsplit("/", 1)[-1]
     return f"a bug in ttftop ({type(err).__name__} at {file}:{trace.tb_lineno})"
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A source whose `open` or `sample` may hang in what it has started, and can be made to return."""
+
+    def interrupt(self) -> None:
+        """Called from another thread when polling is to end, before `close`."""
 
 
 def plain(text: str, most: int = 120) -> str:

@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, ServerSample, SourceNote
-from telemetry.source import plain
+from telemetry.source import plain, unchanged
 
 VERSION = 1
-MOST_LINE_BYTES = 4 << 20
+MOST_LINE_BYTES = 1 << 20
+MOST_TEXT = 300
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="kind"):
@@ -30,23 +33,38 @@ class ClockAnswer(msgspec.Struct, tag="clock", tag_field="kind"):
 Line = Hello | ClockAnswer | GpuDevices | GpuSamples | GpuEvent | HostSample | ServerSample | SourceNote
 
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(Line).decode
-"""Raises msgspec.MsgspecError for what is no line of ours."""
+_decode = msgspec.json.Decoder(Line).decode
+_BEGINNING = b'{"kind":"'
+_MOST_BEGINNINGS = 8
 
 
-def cleaned(record: msgspec.Struct) -> None:
-    """Makes every text in `record` safe to print, in place."""
+def decoded(line: bytes) -> Line | None:
+    """A line of ours, also behind words that a login script printed without a line end; None: it has none."""
+    at = line.find(_BEGINNING)
+    for _ in range(_MOST_BEGINNINGS):
+        if at < 0:
+            break
+        try:
+            read: Line = _decode(line[at:])
+            return read
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            at = line.find(_BEGINNING, at + 1)
+    return None
+
+
+def cleaned(record: msgspec.Struct, redact: Callable[[str], str] = unchanged) -> None:
+    """Makes every text in `record` safe to print, in place, and hides our key in it."""
     for name in record.__struct_fields__:
-        setattr(record, name, _clean(getattr(record, name)))
+        setattr(record, name, _clean(getattr(record, name), redact))
 
 
-def _clean(value: object) -> object:
+def _clean(value: object, redact: Callable[[str], str]) -> object:
     if isinstance(value, str):
-        return plain(value, 300)
+        return plain(redact(value), MOST_TEXT)
     if isinstance(value, list):
-        return [_clean(one) for one in value]
+        return [_clean(one, redact) for one in value]
     if isinstance(value, dict):
-        return {_clean(key): _clean(one) for key, one in value.items()}
+        return {_clean(key, redact): _clean(one, redact) for key, one in value.items()}
     if isinstance(value, msgspec.Struct):
-        cleaned(value)
+        cleaned(value, redact)
     return value

@@ -1,0 +1,238 @@
+"""One run of ssh and what comes out of it, bounded, on our clock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from telemetry.bounds import believable
+from telemetry.records import GpuDevices, GpuSamples, SourceNote, TelemetryRecord
+from telemetry.source import NowNs, plain, unchanged
+from telemetry.source_spec import Node
+from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
+from telemetry.ssh.clock_offset import ClockOffset
+from telemetry.ssh.command import NOT_THERE
+from telemetry.ssh.protocol import (
+    MOST_LINE_BYTES,
+    VERSION,
+    ClockAnswer,
+    Hello,
+    Line,
+    cleaned,
+    decoded,
+)
+
+CLOCK_INTERVAL_NS = 5_000_000_000
+FIRST_ANSWER_S = 20.0
+FIRST_QUESTIONS = 5
+ENOUGH_LINES = 2000
+"""The most lines that one `take` takes."""
+MOST_SOURCES = 64
+"""Of one node: no poller of ours has more than a few."""
+AHEAD_NS = 5_000_000_000
+"""A record from later than this, beyond what the clock may be wrong by, is of no clock that we know."""
+FLOODS = "it sends far more than a poller does: cut off, and not asked again"
+
+
+class Session:
+    """One run of ssh: a thread reads its lines, another its complaints."""
+
+    def __init__(self, node: Node, name: str, redact: Callable[[str], str] = unchanged) -> None:
+        self._node = node
+        self._name = name
+        self._redact = redact
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines: SimpleQueue[tuple[int, Line | str]] = SimpleQueue()
+        self._complaint = ""
+        self._complained = threading.Event()
+        """Set when there is no more to come."""
+        self._asked: dict[int, int] = {}
+        self._questions = 0
+        self._asked_ns = 0
+        self._over = ""
+        self._sources: set[str] = set()
+        self._threads: list[threading.Thread] = []
+        self.clock = ClockOffset()
+
+    def start(self, argv: list[str], now_ns: NowNs, interrupted: Callable[[], bool]) -> str:
+        """Returns why there is no poller there, or nothing."""
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as err:
+            return f"ssh cannot be started ({plain(err.strerror or str(err))})"
+        self._process = process
+        if interrupted():  # before there was a process to kill
+            return "interrupted"
+        for read in (self._read, self._complaints):
+            thread = threading.Thread(target=read, args=(process, now_ns), name=self._name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        deadline = time.monotonic() + FIRST_ANSWER_S
+        held: list[tuple[int, Line]] = []
+        greeted = False
+        while not (greeted and self._questions >= FIRST_QUESTIONS and not self._asked):
+            try:
+                received_ns, line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                return f"no answer within {FIRST_ANSWER_S:g} s"
+            if isinstance(line, str):
+                return line
+            if isinstance(line, Hello):
+                if line.version != VERSION:
+                    return f"its ttftop speaks version {line.version}, ours {VERSION}: install the same there"
+                greeted = True
+                self._ask(now_ns)
+            elif isinstance(line, ClockAnswer):
+                self._answered(line, received_ns)
+                if self._questions < FIRST_QUESTIONS:
+                    self._ask(now_ns)
+            else:
+                held.append((received_ns, line))
+        for one in held:
+            self._lines.put(one)
+        return ""
+
+    def take(self, now_ns: NowNs) -> list[TelemetryRecord]:
+        """What has come since the last call, on our clock."""
+        if now_ns() - self._asked_ns >= CLOCK_INTERVAL_NS:
+            self._ask(now_ns)
+        records: list[TelemetryRecord] = []
+        for _ in range(min(self._lines.qsize(), ENOUGH_LINES)):
+            received_ns, line = self._lines.get_nowait()
+            if isinstance(line, str):
+                self._over = line
+            elif isinstance(line, ClockAnswer):
+                self._answered(line, received_ns)
+            elif not isinstance(line, Hello) and (ours := self._ours(line, received_ns)) is not None:
+                records.append(ours)
+        return records
+
+    def over(self) -> str:
+        """Why it ended; empty while it has not."""
+        return self._over
+
+    def kill(self) -> None:
+        """Ends it at once, with all that it started: what hangs while connecting heeds nothing else."""
+        process = self._process
+        if process is not None:
+            if process.returncode is None:
+                with contextlib.suppress(OSError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            self._lines.put((0, "interrupted"))
+
+    def close(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        # The poller there ends with its stdin.
+        with contextlib.suppress(OSError):
+            if process.stdin is not None:
+                process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.3)
+        # Whoever it left behind would hold our pipes open.
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for thread in self._threads:
+            thread.join(timeout=0.3)
+
+    def _ask(self, now_ns: NowNs) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._questions += 1
+        self._asked_ns = now_ns()
+        if len(self._asked) > 10:
+            self._asked.clear()
+        self._asked[self._questions] = self._asked_ns
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(f"clock {self._questions}\n".encode())
+            self._process.stdin.flush()
+
+    def _answered(self, answer: ClockAnswer, received_ns: int) -> None:
+        asked_ns = self._asked.pop(answer.echo, None)
+        if asked_ns is not None:
+            self.clock.answered(asked_ns, answer.t_ns, received_ns)
+
+    def _ours(self, record: TelemetryRecord, received_ns: int) -> TelemetryRecord | None:
+        """On our clock, with the node's name on everything, safe to print; None for what cannot be."""
+        record.t_ns = self.clock.here_ns(record.t_ns)
+        if record.t_ns > received_ns + self.clock.within_ns + AHEAD_NS:
+            return None
+        cleaned(record, self._redact)
+        record.source = f"{self._name} {record.source}"
+        if record.source not in self._sources and len(self._sources) >= MOST_SOURCES:
+            return None
+        self._sources.add(record.source)
+        if isinstance(record, SourceNote):
+            record.message = f"{self._node.host}: {record.message}"
+        # A key without UUID is only good on its own machine.
+        if isinstance(record, GpuDevices):
+            for device in record.devices:
+                device.gpu, device.parent = self._key(device.gpu), self._key(device.parent)
+        elif isinstance(record, GpuSamples):
+            for sample in record.gpus:
+                sample.gpu = self._key(sample.gpu)
+        return record if believable(record) else None
+
+    def _key(self, key: str) -> str:
+        return f"{self._node.host} {key}" if "#" in key else key
+
+    def _read(self, process: subprocess.Popen[bytes], now_ns: NowNs) -> None:
+        assert process.stdout is not None
+        strange = ""
+        lines, size = Allowance(LINES), Allowance(BYTES)
+        greeted = False
+        while line := process.stdout.readline(MOST_LINE_BYTES):
+            received_ns = now_ns()
+            read = decoded(line)
+            greeted = greeted or isinstance(read, Hello)
+            # What a login script prints before may be a great deal of short lines.
+            if not size.spend(len(line), received_ns) or (greeted and not lines.spend(1, received_ns)):
+                self._lines.put((received_ns, FLOODS))
+                return
+            if read is not None:
+                self._lines.put((received_ns, read))
+            else:
+                # Told only if nothing else explains the end.
+                strange = self._plain(line)
+        self._lines.put((now_ns(), self._why(process, strange)))
+
+    def _complaints(self, process: subprocess.Popen[bytes], now_ns: NowNs) -> None:
+        assert process.stderr is not None
+        size = Allowance(COMPLAINT_BYTES)
+        while line := process.stderr.readline(MOST_LINE_BYTES):
+            if not size.spend(len(line), now_ns()):
+                self._lines.put((now_ns(), FLOODS))
+                break
+            text = self._plain(line)
+            # ssh's own farewell says less than what stood before it.
+            if text and not (self._complaint and text.startswith("Connection to")):
+                self._complaint = text
+        self._complained.set()
+
+    def _plain(self, line: bytes) -> str:
+        return plain(self._redact(line.decode(errors="replace").strip()))
+
+    def _why(self, process: subprocess.Popen[bytes], strange: str) -> str:
+        code = process.wait()
+        self._complained.wait(timeout=1.0)
+        said = self._complaint or strange
+        if code == 255:
+            hint = "; ttftop asks no passwords: a key must do" if "denied" in said.lower() else ""
+            return f"cannot connect ({said or 'ssh gives no reason'}){hint}"
+        if "No module named" in said and "telemetry" in said:
+            return NOT_THERE
+        return f"the poller there ended{f' ({said})' if said else f' with code {code}'}"
