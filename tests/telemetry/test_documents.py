@@ -14,7 +14,7 @@ from telemetry.nvml import notices as nvml_news
 from telemetry.nvml import readings as nvml_readings
 from telemetry.nvml import source as nvml
 from telemetry.nvml import unified_memory
-from telemetry.prometheus import source as prometheus
+from telemetry.prometheus import scrape as prometheus
 from telemetry.prometheus.adapters import LLAMACPP, SGLANG, TGI, VLLM
 from telemetry.prometheus.dcgm import NAMES
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.ssh.protocol import decode
+from telemetry.ssh.protocol import decoded
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +51,7 @@ def test_it_prints_gpus_and_the_host_as_json_lines_until_it_is_interrupted(nvml)
     assert [line["kind"] for line in lines[:4]] == ["hello", "source", "gpu_devices", "gpu"]
     assert len(lines[3]["gpus"]) == 2
     for line in lines:
-        decode(json.dumps(line).encode())
+        assert decoded(json.dumps(line, separators=(",", ":")).encode()) is not None
 
 
 def test_the_interval_is_that_of_nvml(nvml):
