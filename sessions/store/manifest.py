@@ -21,6 +21,12 @@ CAP_BYTES = 256 << 10
 SOURCES_CAP = 64
 """Telemetry sources, of a run or at an instant, of which the last word is kept."""
 
+_SPARED = (
+    *(("result", "steps"), ("result", "telemetry"), ("telemetry", "gpus"), ("result", "gpus")),
+    *(("result", "hosts"), ("telemetry", "sources"), ("result", "errors")),
+)
+"""Lists that are as long as a run was odd, those first that a reader finds again in the records."""
+
 END_REASONS = {
     "completed": "the run came to its end",
     "finished": "finished by hand",
@@ -172,7 +178,7 @@ def _text(path: Path) -> str:
 def write(directory: Path, manifest: Manifest) -> None:
     """Replaces the session's manifest: a reader sees the old one or the new one, also after a power cut.
 
-    The list `steps` of the result is left out where the file would outgrow what `read` takes.
+    What `_SPARED` names is left out, as far as it must be, where the file would outgrow what `read` takes.
 
     Raises:
         SessionError: the disk refused.
@@ -180,9 +186,12 @@ def write(directory: Path, manifest: Manifest) -> None:
     fields = _plain(manifest)
     fields["config"]["target"]["url"] = manifest.target
     data = tomli_w.dumps(fields).encode()
-    if len(data) > CAP_BYTES and "steps" in fields.get("result", {}):
-        del fields["result"]["steps"]
-        data = tomli_w.dumps(fields).encode()
+    for table, key in _SPARED:
+        if len(data) <= CAP_BYTES:
+            break
+        if key in fields.get(table, {}):
+            del fields[table][key]
+            data = tomli_w.dumps(fields).encode()
     path = directory / FILE
     fresh = directory / f".{FILE}.{os.getpid()}"
     try:

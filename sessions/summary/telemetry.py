@@ -18,6 +18,10 @@ from telemetry.records import GpuDevice
 
 SAID_CAP = 50
 """Sentences of one source."""
+SAID_BYTES = 64 << 10
+"""Of the sentences of all sources together: a summary must fit into a manifest that can be read again."""
+_A_SAID = 50
+"""What a sentence takes beside its words."""
 _WHERE_READ = (
     *("sm_active_pct", "tensor_active_pct", "dram_active_pct", "memory_temperature_c", *THROTTLED),
     *("memory_reserved_bytes", "power_average_w", "memory_clock_mhz"),
@@ -128,13 +132,18 @@ def _latency(columns: ServerColumns, name: str, start_ns: int, end_ns: int) -> S
 def telemetry_sources(timeline: Timeline) -> list[TelemetrySource]:
     """What telemetry said of its sources, by source: its last word and whether it worked then."""
     found = []
-    for source, notes in sorted(timeline.sources.items()):
-        said = [
-            Said(round((t_ns - timeline.first_ns) / 1e9, 3), ok, message)
-            for t_ns, ok, message in notes[:SAID_CAP]
-        ]
-        found.append(TelemetrySource(source, notes[-1][1], notes[-1][2], said))
-    return found[:SOURCES_CAP]
+    kept = sorted(timeline.sources.items())[:SOURCES_CAP]
+    for source, notes in kept:
+        said: list[Said] = []
+        left = SAID_BYTES // len(kept)
+        for t_ns, ok, message in notes[:SAID_CAP]:
+            left -= len(message.encode()) + _A_SAID
+            if left < 0 and said:
+                break
+            said.append(Said(round((t_ns - timeline.first_ns) / 1e9, 3), ok, message))
+        unsaid = len(notes) - len(said) or None
+        found.append(TelemetrySource(source, notes[-1][1], notes[-1][2], said, unsaid))
+    return found
 
 
 def _within(samples: Table, start_ns: int, end_ns: int) -> tuple[int, int]:

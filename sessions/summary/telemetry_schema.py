@@ -151,11 +151,13 @@ class Said(msgspec.Struct, frozen=True):
     message: str
 
 
-class TelemetrySource(msgspec.Struct, frozen=True):
+class TelemetrySource(msgspec.Struct, frozen=True, omit_defaults=True):
     """One source of telemetry, and its last word."""
 
     source: str
     ok: bool
     message: str
     said: list[Said]
-    """All of its words, the first first."""
+    """Its words, the first first."""
+    unsaid: int | None = None
+    """How many later ones are left out of `said`; None for none."""

@@ -145,7 +145,8 @@ def telemetry(sources: Sequence[TelemetrySource]) -> str:
     for source in sources:
         failed = [said for said in source.said if not said.ok]
         if failed:
-            again = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+            least = "at least " if source.unsaid else ""
+            again = f" (and {least}{len(failed) - 1} more)" if len(failed) > 1 else ""
             text = printable(failed[0].message, 300) + again
             if source.ok:
                 text += "; it answered again"

@@ -156,6 +156,17 @@ def test_a_result_too_long_to_read_back_loses_its_steps_only(tmp_path: Path) -> 
     assert read(tmp_path).result == {"duration_s": 1.0}
 
 
+def test_a_manifest_of_more_gpus_and_sources_than_fit_can_be_read_again(tmp_path: Path) -> None:
+    many = [{"source": "s" * 300, "message": "m" * 300, "said": [{"message": "x" * 300}] * 9} for _ in range(64)]
+    gpus = [{"gpu": f"GPU-{i}", "name": "n" * 120, "host": "h" * 300, "source": "s" * 300} for i in range(256)]
+    result = {"duration_s": 1.0, "valid": True, "telemetry": many, "gpus": gpus * 2}
+    write(tmp_path, example(result=result, telemetry={"sources": many, "gpus": gpus}))
+    back = read(tmp_path)
+    assert back.result is not None
+    assert (back.result["duration_s"], back.result["valid"]) == (1.0, True)
+    assert "telemetry" not in back.result
+
+
 def test_every_reason_of_an_end_has_its_sentence() -> None:
     assert set(END_REASONS) == {
         *("completed", "finished", "interrupted", "aborted", "orphaned"),

@@ -126,3 +126,23 @@ def test_a_servers_own_quantile_that_its_histogram_is_too_coarse_for_is_said_as_
     assert queue is not None
     assert (queue.count, queue.p50, queue.p95, queue.p99) == (100, None, pytest.approx(493.75), None)
     assert queue.between == {"p50": [0.0, 400.0], "p99": [500.0, None]}
+
+
+def test_words_of_many_sources_that_come_and_go_are_bounded_together_and_the_rest_is_counted():
+    notes = [
+        SourceNote(t * S, f"node{n:02}:9400/metrics", t % 2 == 0, f"node{n:02}:9400/metrics: {'x' * 100} {t}")
+        for n in range(48)
+        for t in range(240)
+    ]
+    found = telemetry_sources(folded(*notes))
+    assert len(found) == 48
+    assert {source.message[-3:] for source in found} == {"239"}
+    assert {len(source.said) + (source.unsaid or 0) for source in found} == {240}
+    assert min(len(source.said) for source in found) >= 4
+    assert len(msgspec.json.encode(found)) < 100 << 10
+
+
+def test_words_of_few_sources_are_all_kept():
+    (found,) = telemetry_sources(folded(*(SourceNote(t * S, "a", True, f"word {t}") for t in range(20))))
+    assert [said.message for said in found.said] == [f"word {t}" for t in range(20)]
+    assert "unsaid" not in msgspec.to_builtins(found)
