@@ -95,7 +95,8 @@ class EventWatch:
         except self._nvml.NVMLError:
             key, label = "", "a GPU"
         if data.eventType == XID:
-            code = int(data.eventData)
+            # NVIDIA's list ends in the hundreds.
+            code = int(data.eventData) & 0xFFFFFFFF
             words = XIDS.get(code)
             text = f"{label}: XID {code}{f' ({words})' if words else ''}"
             return GpuEvent(t_ns, self._source, key, "xid", code=code, text=text)

@@ -47,6 +47,7 @@ TRAFFIC: dict[str, Field] = {
 """Counters of bytes: fields of `GpuSample` as rates. nvmlDeviceGetPcieThroughput is never called: it blocks
 20 ms a direction."""
 MOST_BYTES_PER_S = 1e13
+MOST_ERRORS = 1e12
 
 ERRORS: dict[str, Field] = {
     "ecc_corrected": Field(3),
@@ -127,7 +128,8 @@ class Fields:
                 continue
             gain, over_ns = now.value - before.value, _between_ns(before, now)
             if name in ERRORS:
-                grown[name] = int(gain)
+                if gain <= MOST_ERRORS:
+                    grown[name] = int(gain)
             elif over_ns <= 0:
                 continue
             elif name in THROTTLED:

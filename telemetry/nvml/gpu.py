@@ -13,7 +13,7 @@ import msgspec
 from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, GpuLost, GuardedCalls, gpu_lost, said
 from telemetry.nvml.fields import Fields
 from telemetry.nvml.gpm import Gpm
-from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
+from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, MOST_BYTES, POWER, READINGS, Values, read
 from telemetry.nvml.unified_memory import UNIFIED, machine_memory
 from telemetry.records import GpuDevice, GpuProcess, GpuSample
 from telemetry.server_processes import process_name
@@ -318,7 +318,7 @@ class Gpu:
             if found is not None:
                 calls.gave("processes", True)
                 return [
-                    GpuProcess(one.pid, one.usedGpuMemory, process_name(one.pid))
+                    GpuProcess(one.pid, _memory_of(one), process_name(one.pid))
                     for one in found
                     if 0 < one.pid <= MOST_PID
                 ]
@@ -335,6 +335,12 @@ class Gpu:
             described.parent = self.key
             described.mig = _profile(device)
         return described
+
+
+def _memory_of(process: Any) -> int | None:
+    """All bits set (pynvml: None) where the driver does not tell; garbage where its structs are others."""
+    used: int | None = process.usedGpuMemory
+    return used if used is not None and 0 <= used <= MOST_BYTES else None
 
 
 def _profile(instance: _Device) -> str:
