@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from telemetry.note_limit import NoteLimit
 from telemetry.records import SourceNote, TelemetryRecord
 from telemetry.source import Interruptible, NowNs, Source, bug
 
@@ -81,9 +82,9 @@ class Poller:
                         _log.info("%s", record.message)
 
     def _run(self, source: Source) -> None:
-        faults = _Faults(source.name, self._now_ns)
+        faults, limit = _Faults(source.name, self._now_ns), NoteLimit()
         try:
-            self._emit(faults.guarded(source.open))
+            self._emit(limit.through(faults.guarded(source.open), self._now_ns()))
             tick_ns = -1
             while (interval_ns := source.interval_ns) is not None:
                 tick_ns = next_tick_ns(tick_ns, self._now_ns(), interval_ns)
@@ -93,8 +94,9 @@ class Poller:
                         return
                 if self._stopping.is_set():
                     return
-                self._emit(faults.guarded(source.sample))
+                self._emit(limit.through(faults.guarded(source.sample), self._now_ns()))
         finally:
+            self._emit(limit.rest())
             source.close()
 
 

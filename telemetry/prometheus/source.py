@@ -50,6 +50,7 @@ class PrometheusSource:
         self._failed = 0
         self._patient = False
         """It has not answered in time: it is given more."""
+        self._was_found = False
         self._told = ""
         """What was last said of it: `found`, `lost`, `absent`, or nothing yet."""
 
@@ -120,8 +121,8 @@ class PrometheusSource:
         self._failed = 0
         if self._told == "found":
             return []
-        again = "answers again" if self._told == "lost" else "found"
-        self._told = "found"
+        again = "answers again" if self._told == "lost" and self._was_found else "found"
+        self._told, self._was_found = "found", True
         label = " (simulated)" if simulated(page.samples) else ""
         text = f"{self.name}: {again}, with metrics of {' and '.join(titles)}{label}"
         remarks = [remark for remark in (split_by_mig(records), self._notices.left_out(page)) if remark]

@@ -188,3 +188,24 @@ def test_emit_is_never_entered_by_two_sources_at_once():
 
 def test_stop_before_start_is_harmless():
     assert Poller([Scripted("s")], lambda record: None, time.monotonic_ns).stop(0.1) == []
+
+
+def test_a_source_that_comes_and_goes_is_told_seldom_and_its_last_word_is_kept():
+    class Flaps(Scripted):
+        def sample(self, now_ns):
+            said = super().sample(now_ns)
+            self.number = getattr(self, "number", 0) + 1
+            return [
+                *said,
+                SourceNote(now_ns(), self.name, self.number % 2 == 0, f"word {self.number % 2}"),
+            ]
+
+    source, got = Flaps("a"), []
+    poller = Poller([source], got.append, time.monotonic_ns)
+    poller.start()
+    for _ in range(101):
+        source.sampled.get(timeout=30)
+    assert poller.stop(30) == []
+    words = [record for record in got if isinstance(record, SourceNote) and record.message.startswith("word")]
+    assert len(words) <= 11
+    assert words[-1].message.startswith(f"word {source.number % 2}")
