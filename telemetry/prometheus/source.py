@@ -150,6 +150,8 @@ class PrometheusSource:
 def _nothing_in(page: Page) -> Failure:
     if page.bad_lines:
         return Failure(f"{no_text(page.bad_lines)}, and nothing else is of use", INTERVAL_NS)
+    if any(sample.name != SIMULATED for sample in page.samples):
+        return Failure("its metrics have no value that can be", INTERVAL_NS)
     looked_for = ", ".join(adapter.title for adapter in ADAPTERS.values())
     # Asked again soon: some servers show their names only after the first request.
     return Failure(f"no metrics that ttftop knows ({looked_for})", retry_ns=INTERVAL_NS)

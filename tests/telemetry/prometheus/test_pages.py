@@ -109,6 +109,38 @@ def test_a_page_of_bad_lines_only_is_said(served, opened):
     ]
 
 
+def test_a_page_whose_values_cannot_be_is_said(served, opened):
+    served.says("vllm:num_requests_running NaN\nvllm:num_requests_waiting -5\n")
+    assert opened().said == [(False, f"{served.name}: its metrics have no value that can be")]
+
+
+def test_a_gpu_that_goes_from_a_page_in_mid_run_is_said_after_three_and_when_it_is_back(served, opened):
+    served.says(RUNNING + gpu_line(0, 5) + gpu_line(1, 6))
+    got = opened()
+    served.says(gpu_line(0, 5))
+    said = [note for _ in range(6) for note in got.again().said]
+    assert said == [
+        (
+            False,
+            f"{served.name}: GPU 1 of n1, the metrics of vLLM: no longer on the page, what is shown is from before",
+        )
+    ]
+    served.says(RUNNING + gpu_line(0, 5) + gpu_line(1, 6))
+    assert got.again().said == [(True, f"{served.name}: GPU 1 of n1, the metrics of vLLM: on the page again")]
+
+
+def test_a_gpu_that_one_page_lacks_is_no_news(served, opened):
+    served.says(gpu_line(0, 5) + gpu_line(1, 6))
+    got = opened()
+    said = []
+    for _ in range(4):
+        served.says(gpu_line(0, 5))
+        said += got.again().said
+        served.says(gpu_line(0, 5) + gpu_line(1, 6))
+        said += got.again().said
+    assert said == []
+
+
 # forms of one page
 
 
