@@ -22,6 +22,8 @@ from telemetry.source import Source, plain, unchanged
 from telemetry.source_spec import parse_sources
 from telemetry.ssh.source import SshSource
 
+PATIENT_START_S = 20.0
+"""Without persistence mode, a driver takes about a second a GPU before it answers at all."""
 DCGM_PORTS = (9400, 9401)
 """Where a dcgm-exporter listens unless told otherwise: by itself, and beside another."""
 
@@ -36,7 +38,7 @@ def resolve(
     ca_file: str | None = None,
     insecure: bool = False,
     nvml_interval_ns: int = INTERVAL_NS,
-    nvml_start_patience_s: float = START_PATIENCE_S,
+    patient: bool = False,
     dcgm_ports: Sequence[int] = DCGM_PORTS,
 ) -> list[Source]:
     """The sources to poll.
@@ -48,6 +50,7 @@ def resolve(
         target_url: the server under test; any path of it is ignored. Empty: there is none.
         api_key: sent to the target's own /metrics only.
         model: of the run, for a target's /metrics that shows one of several; empty when it is not known.
+        patient: slow ones are waited for, by one who opens them and asks no more.
         redact: hides the key in what a server, an exporter or a node says.
         ca_file: for https, as for the target.
         insecure: no verification of certificates, for the target's own /metrics only.
@@ -62,9 +65,9 @@ def resolve(
     named = {url.partition("?")[0] for url in words.urls}
     urls = dict.fromkeys([own, *words.urls] if words.auto and own and own not in named else words.urls)
     targets = [
-        ScrapeTarget(url, api_key, ca_file, insecure, model, redact)
+        ScrapeTarget(url, api_key, ca_file, insecure, model, redact, patient)
         if own and _origin(url) == _origin(own)
-        else ScrapeTarget(url, None, ca_file, redact=redact)
+        else ScrapeTarget(url, None, ca_file, redact=redact, patient=patient)
         for url in urls
     ]
     sources: list[Source] = []
@@ -78,13 +81,15 @@ def resolve(
             cuda_visible=os.environ.get("CUDA_VISIBLE_DEVICES"),
             cuda_order=os.environ.get("CUDA_DEVICE_ORDER"),
             interval_ns=nvml_interval_ns,
-            start_patience_s=nvml_start_patience_s,
+            start_patience_s=PATIENT_START_S if patient else START_PATIENCE_S,
         )
         taken = {_origin(url) for url in urls}
         local = [f"http://127.0.0.1:{port}/metrics" for port in dcgm_ports]
         free = [url for url in local if _origin(url) not in taken]
         exporters = (
-            [PrometheusSource(ScrapeTarget(url, redact=redact)) for url in free] if not words.nvml else []
+            [PrometheusSource(ScrapeTarget(url, redact=redact, patient=True)) for url in free]
+            if not words.nvml
+            else []
         )
         sources.append(FallbackSource([nvml, *exporters], "dcgm-exporter") if exporters else nvml)
     sources += map(PrometheusSource, targets)

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from telemetry.prometheus.exposition import Page
-from telemetry.records import GpuDevice, GpuDevices, SourceNote, TelemetryRecord
+from telemetry.records import (
+    GpuDevice,
+    GpuDevices,
+    GpuSample,
+    GpuSamples,
+    ServerSample,
+    SourceNote,
+    TelemetryRecord,
+)
 from telemetry.source import NowNs
 
 SLOW_NS = 1_000_000_000
 """A page that takes longer than its tick is told: its samples are fewer."""
+Thing = tuple[str, str]
+"""A GPU or a kind of server, and one quantity of it; empty is the whole."""
+WATCHED = {
+    "util_pct": "utilization",
+    "memory_used_bytes": "memory",
+    "power_w": "power",
+    "temperature_c": "temperature",
+    "energy_j": "energy",
+    "running": "running requests",
+    "waiting": "waiting requests",
+    "kv_pct": "KV cache",
+    "output_tokens": "output tokens",
+}
+"""Quantities that are missed when they go from a page that goes on."""
+MOST_NAMED = 8
 LOST_AFTER = 3
 """Scrapes in a row that fail, or lack something, before it is said: a busy server now and then misses one."""
 
@@ -21,7 +44,7 @@ class PageNotices:
         self._source = source
         self._told_bad = False
         self._told_slow = False
-        self._missed: dict[str, int] = {}
+        self._missed: dict[Thing, int] = {}
         """For each thing that was on the page, how many pages in a row have lacked it."""
 
     def left_out(self, page: Page) -> str:
@@ -32,12 +55,11 @@ class PageNotices:
     def of_page(
         self,
         now_ns: NowNs,
-        titles: Sequence[str],
-        records: Sequence[TelemetryRecord],
+        found: Mapping[str, Sequence[TelemetryRecord]],
         bad_lines: Sequence[int],
         took_ns: int,
     ) -> list[TelemetryRecord]:
-        """What is new about a page that could be read."""
+        """What is new about a page that could be read; `found` has the records of each kind of server."""
         said: list[tuple[bool, str]] = []
         if bool(bad_lines) != self._told_bad:
             self._told_bad = bool(bad_lines)
@@ -49,16 +71,14 @@ class PageNotices:
             self._told_slow = not self._told_slow
             text = f"its page takes {took_ns / 1e9:.1f} s: fewer samples" if self._told_slow else ""
             said += [(True, text)] if text else []
-        there = {f"the metrics of {title}" for title in titles} | {
-            _label(device) for device in _devices(records)
-        }
-        back = sorted(thing for thing in there if self._missed.get(thing, 0) >= LOST_AFTER)
+        there = _things(found)
+        back = {thing for thing in there if self._missed.get(thing, 0) >= LOST_AFTER}
         self._missed = {thing: missed + 1 for thing, missed in self._missed.items()} | dict.fromkeys(there, 0)
-        gone = sorted(thing for thing, missed in self._missed.items() if missed == LOST_AFTER)
+        gone = {thing for thing, missed in self._missed.items() if missed == LOST_AFTER}
         if gone:
-            said.append((False, f"{', '.join(gone)}: no longer on the page, what is shown is from before"))
+            said.append((False, f"{_named(gone)}: no longer on the page, what is shown is from before"))
         if back:
-            said.append((True, f"{', '.join(back)}: on the page again"))
+            said.append((True, f"{_named(back)}: on the page again"))
         return [SourceNote(now_ns(), self._source, ok, f"{self._source}: {text}") for ok, text in said]
 
 
@@ -76,8 +96,39 @@ def split_by_mig(records: Sequence[TelemetryRecord]) -> str:
     labels = [_label(devices[parent]) for parent in parents if parent in devices]
     if not labels:
         return ""
-    listed = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
-    return f"{listed} {'is' if len(labels) == 1 else 'are'} split by MIG"
+    return f"{_listed(labels)} {'is' if len(labels) == 1 else 'are'} split by MIG"
+
+
+def _things(found: Mapping[str, Sequence[TelemetryRecord]]) -> set[Thing]:
+    """All that is on a page and would be missed."""
+    labels = {device.gpu: _label(device) for records in found.values() for device in _devices(records)}
+    things: set[Thing] = {(label, "") for label in labels.values()}
+    for title, records in found.items():
+        owner = f"the metrics of {title}"
+        things.add((owner, ""))
+        for record in records:
+            if isinstance(record, GpuSamples):
+                for gpu in record.gpus:
+                    things |= _quantities(labels.get(gpu.gpu, gpu.gpu), gpu)
+            elif isinstance(record, ServerSample):
+                things |= _quantities(owner, record)
+    return things
+
+
+def _quantities(owner: str, sample: GpuSample | ServerSample) -> set[Thing]:
+    return {(owner, words) for name, words in WATCHED.items() if getattr(sample, name, None) is not None}
+
+
+def _named(things: Collection[Thing]) -> str:
+    whole = {owner for owner, quantity in things if not quantity}
+    words = [f"{quantity} of {owner}" for owner, quantity in things if quantity and owner not in whole]
+    return _listed([*sorted(whole), *sorted(words)])
+
+
+def _listed(words: Sequence[str]) -> str:
+    if len(words) > MOST_NAMED:
+        words = [*words[:MOST_NAMED], f"{len(words) - MOST_NAMED} more"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _devices(records: Sequence[TelemetryRecord]) -> list[GpuDevice]:

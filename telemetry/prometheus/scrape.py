@@ -77,6 +77,8 @@ class ScrapeTarget(NamedTuple):
     """Of the run: what a router of several models is asked for. Empty: not known."""
     redact: Callable[[str], str] = unchanged
     """Hides our key in what the server says."""
+    patient: bool = False
+    """It is given `PATIENT_TIMEOUT_S` from the start: for one who asks once."""
 
 
 def client(target: ScrapeTarget) -> httpx.Client:

@@ -48,8 +48,8 @@ class PrometheusSource:
         self._between = ScrapeDeltas(self.name)
         self._notices = PageNotices(self.name)
         self._failed = 0
-        self._patient = False
-        """It has not answered in time: it is given more."""
+        self._patient = target.patient
+        """It has not answered in time, or is to be given more from the start."""
         self._was_found = False
         self._told = ""
         """What was last said of it: `found`, `lost`, `absent`, or nothing yet."""
@@ -81,7 +81,7 @@ class PrometheusSource:
         self.interval_ns = SIMULATED_INTERVAL_NS if is_simulated else INTERVAL_NS
         records = [record for some in found.values() for record in some]
         first = self._found(now_ns, list(found), records, page)
-        notes = self._notices.of_page(now_ns, list(found), records, page.bad_lines, taken.took_ns)
+        notes = self._notices.of_page(now_ns, found, page.bad_lines, taken.took_ns)
         records = self._only_news(records)
         self._between.add_to(records, ages=not is_simulated)
         return [*first, *notes, *self._between.events(page.samples, taken.t_ns), *records]

@@ -29,9 +29,6 @@ DESCRIPTORS = 4096
 """Enough for a run with the default cap on requests in flight."""
 
 
-NVML_PATIENCE_S = 20.0
-"""Without persistence mode, a driver takes about a second a GPU before it answers at all."""
-
 INPUT_TOKENS, OUTPUT_TOKENS = 64, 8
 """What is asked of a server to see what it can do."""
 
@@ -160,7 +157,7 @@ def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
             redact=Redactor(key or "").text,
             ca_file=options.ca and str(options.ca),
             insecure=options.insecure,
-            nvml_start_patience_s=NVML_PATIENCE_S,
+            patient=True,
         )
     except TelemetryError as error:
         raise CommandError(str(error)) from None

@@ -122,11 +122,45 @@ def test_a_gpu_that_goes_from_a_page_in_mid_run_is_said_after_three_and_when_it_
     assert said == [
         (
             False,
-            f"{served.name}: GPU 1 of n1, the metrics of vLLM: no longer on the page, what is shown is from before",
+            f"{served.name}: GPU 1 of n1 and the metrics of vLLM: no longer on the page, what is shown is from before",
         )
     ]
     served.says(RUNNING + gpu_line(0, 5) + gpu_line(1, 6))
-    assert got.again().said == [(True, f"{served.name}: GPU 1 of n1, the metrics of vLLM: on the page again")]
+    assert got.again().said == [
+        (True, f"{served.name}: GPU 1 of n1 and the metrics of vLLM: on the page again")
+    ]
+
+
+def test_a_quantity_that_goes_from_a_page_in_mid_run_is_said(served, opened):
+    power = 'DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-0",Hostname="n1"} '
+    served.says(RUNNING + gpu_line(0, 5) + power + "300\n")
+    got = opened()
+    # A blank of DCGM's, and a value that cannot be.
+    served.says(RUNNING.replace("7", "NaN") + gpu_line(0, 5) + power + "1e19\n")
+    said = [note for _ in range(6) for note in got.again().said]
+    assert said == [
+        (
+            False,
+            f"{served.name}: power of GPU 0 of n1 and running requests of the metrics of vLLM: no longer on the "
+            "page, what is shown is from before",
+        )
+    ]
+
+
+def test_many_that_go_at_once_are_counted(served, opened):
+    served.says("".join(gpu_line(i, 5) for i in range(20)))
+    got = opened()
+    served.says(gpu_line(0, 5))
+    ((_, text),) = [note for _ in range(4) for note in got.again().said]
+    assert text.count("GPU ") == 8
+    assert " and 11 more: no longer on the page" in text
+
+
+def test_one_who_asks_once_is_patient_from_the_start(served, opened, monkeypatch):
+    monkeypatch.setattr(scraping, "TIMEOUT_S", 0.1)
+    served.says(RUNNING)
+    served.delay_s = 0.3
+    assert opened(patient=True).server.running == 7
 
 
 def test_a_gpu_that_one_page_lacks_is_no_news(served, opened):
