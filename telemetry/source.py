@@ -71,5 +71,8 @@ class Interruptible(Protocol):
 
 
 def plain(text: str, most: int = 120) -> str:
-    """`text` safe to print: control, bidi and other invisible characters become `?`; at most `most` long."""
-    return "".join(char if char.isprintable() else "?" for char in text[:most])
+    """`text` safe to print, at most `most` long.
+
+    Control, bidi and other invisible characters become `?`, and so does what was no UTF-8.
+    """
+    return "".join(char if char.isprintable() and char != "\ufffd" else "?" for char in text[:most])

@@ -27,7 +27,7 @@ def said(call: Callable[[], str]) -> str:
     try:
         return plain(call())
     except UnicodeDecodeError as err:
-        return plain(err.object.decode(errors="replace").replace("\ufffd", "?"))
+        return plain(err.object.decode(errors="replace"))
 
 
 class GpuLost(Exception):
