@@ -8,7 +8,7 @@ from telemetry.records import SourceNote, TelemetryRecord
 
 TOLD_AT_ONCE = 5
 AGAIN_NS = 60_000_000_000
-SELDOM = "; it comes and goes, and is told once a minute from now on"
+SELDOM = "; said again and again, so once a minute from now on"
 _FRACTION = re.compile(r"\d+\.\d+")
 _MOST_TEXTS = 1000
 

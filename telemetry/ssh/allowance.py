@@ -13,9 +13,9 @@ class Limit(NamedTuple):
 
 
 LINES = Limit(10_000, 500)
-"""Of a poller that has greeted. One of 16 GPUs sends some 20 a second; after minutes without network, all
-that its pipes held comes at once."""
-BYTES = Limit(16 << 20, 2 << 20)
+"""Of a poller, or of what looks like one. One of 16 GPUs sends some 20 a second; after minutes without network,
+all that its pipes held comes at once."""
+BYTES = Limit(8 << 20, 2 << 20)
 COMPLAINT_BYTES = Limit(4 << 20, 100 << 10)
 
 

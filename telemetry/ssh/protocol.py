@@ -34,13 +34,13 @@ Line = Hello | ClockAnswer | GpuDevices | GpuSamples | GpuEvent | HostSample | S
 
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Line).decode
-_BEGINNING = b'{"kind":"'
+BEGINNING = b'{"kind":"'
 _MOST_BEGINNINGS = 8
 
 
 def decoded(line: bytes) -> Line | None:
     """A line of ours, also behind words that a login script printed without a line end; None: it has none."""
-    at = line.find(_BEGINNING)
+    at = line.find(BEGINNING)
     for _ in range(_MOST_BEGINNINGS):
         if at < 0:
             break
@@ -48,7 +48,7 @@ def decoded(line: bytes) -> Line | None:
             read: Line = _decode(line[at:])
             return read
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            at = line.find(_BEGINNING, at + 1)
+            at = line.find(BEGINNING, at + 1)
     return None
 
 

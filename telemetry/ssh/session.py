@@ -19,6 +19,7 @@ from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
 from telemetry.ssh.clock_offset import ClockOffset
 from telemetry.ssh.command import NOT_THERE
 from telemetry.ssh.protocol import (
+    BEGINNING,
     MOST_LINE_BYTES,
     VERSION,
     ClockAnswer,
@@ -31,6 +32,8 @@ from telemetry.ssh.protocol import (
 CLOCK_INTERVAL_NS = 5_000_000_000
 FIRST_ANSWER_S = 20.0
 FIRST_QUESTIONS = 5
+LOOK_S = 0.25
+"""So often it is looked whether ssh still lives."""
 ENOUGH_LINES = 2000
 """The most lines that one `take` takes."""
 MOST_SOURCES = 64
@@ -50,6 +53,8 @@ class Session:
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: SimpleQueue[tuple[int, Line | str]] = SimpleQueue()
         self._complaint = ""
+        self._strange = b""
+        """A line that is none of ours: told only if nothing else explains the end."""
         self._complained = threading.Event()
         """Set when there is no more to come."""
         self._asked: dict[int, int] = {}
@@ -84,8 +89,12 @@ class Session:
         greeted = False
         while not (greeted and self._questions >= FIRST_QUESTIONS and not self._asked):
             try:
-                received_ns, line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+                received_ns, line = self._lines.get(timeout=LOOK_S)
             except Empty:
+                if process.poll() is not None:
+                    return self._why(process)
+                if time.monotonic() < deadline:
+                    continue
                 return f"no answer within {FIRST_ANSWER_S:g} s"
             if isinstance(line, str):
                 return line
@@ -117,6 +126,11 @@ class Session:
                 self._answered(line, received_ns)
             elif not isinstance(line, Hello) and (ours := self._ours(line, received_ns)) is not None:
                 records.append(ours)
+        # Whoever it left behind may hold its pipes open.
+        process = self._process
+        ended = process is not None and process.poll() is not None and self._lines.empty()
+        if process is not None and ended and not self._over:
+            self._over = self._why(process)
         return records
 
     def over(self) -> str:
@@ -192,7 +206,6 @@ class Session:
 
     def _read(self, process: subprocess.Popen[bytes], now_ns: NowNs) -> None:
         assert process.stdout is not None
-        strange = ""
         lines, size = Allowance(LINES), Allowance(BYTES)
         greeted = False
         while line := process.stdout.readline(MOST_LINE_BYTES):
@@ -200,15 +213,15 @@ class Session:
             read = decoded(line)
             greeted = greeted or isinstance(read, Hello)
             # What a login script prints before may be a great deal of short lines.
-            if not size.spend(len(line), received_ns) or (greeted and not lines.spend(1, received_ns)):
+            counts = greeted or BEGINNING in line
+            if not size.spend(len(line), received_ns) or (counts and not lines.spend(1, received_ns)):
                 self._lines.put((received_ns, FLOODS))
                 return
             if read is not None:
                 self._lines.put((received_ns, read))
             else:
-                # Told only if nothing else explains the end.
-                strange = self._plain(line)
-        self._lines.put((now_ns(), self._why(process, strange)))
+                self._strange = line
+        self._lines.put((now_ns(), self._why(process)))
 
     def _complaints(self, process: subprocess.Popen[bytes], now_ns: NowNs) -> None:
         assert process.stderr is not None
@@ -226,10 +239,10 @@ class Session:
     def _plain(self, line: bytes) -> str:
         return plain(self._redact(line.decode(errors="replace").strip()))
 
-    def _why(self, process: subprocess.Popen[bytes], strange: str) -> str:
+    def _why(self, process: subprocess.Popen[bytes]) -> str:
         code = process.wait()
         self._complained.wait(timeout=1.0)
-        said = self._complaint or strange
+        said = self._complaint or self._plain(self._strange)
         if code == 255:
             hint = "; ttftop asks no passwords: a key must do" if "denied" in said.lower() else ""
             return f"cannot connect ({said or 'ssh gives no reason'}){hint}"

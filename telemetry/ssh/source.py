@@ -64,7 +64,7 @@ class SshSource:
         while why := self._start(now_ns):
             unknown = unknown_option(why) - self._without
             if not unknown:
-                return [] if self._interrupted else self._lost(why, now_ns)
+                return self._lost("no answer before the end" if self._interrupted else why, now_ns)
             self._without |= unknown
         session = self._session
         assert session is not None
@@ -95,4 +95,5 @@ class SshSource:
         if why == FLOODS:
             self.interval_ns = None
             return [SourceNote(now_ns(), self.name, False, f"{self.name}: {why}")]
-        return [SourceNote(now_ns(), self.name, False, f"{self.name}: {why}; tried again every 30 s")]
+        again = "" if self._interrupted else "; tried again every 30 s"
+        return [SourceNote(now_ns(), self.name, False, f"{self.name}: {why}{again}")]

@@ -218,11 +218,13 @@ def test_an_ssh_that_hangs_while_connecting_ends_with_the_run(fake_ssh, tmp_path
     fake_ssh(
         f"sleep 600 & echo $$ $! > {tmp_path}/pids.new; mv {tmp_path}/pids.new {tmp_path}/pids; {script}"
     )
-    poller = Poller([SshSource(Node("node2"))], lambda record: None, time.monotonic_ns)
+    got = []
+    poller = Poller([SshSource(Node("node2"))], got.append, time.monotonic_ns)
     poller.start()
     while not (tmp_path / "pids").exists():
         threading.Event().wait(0.01)
     assert poller.stop(30) == []
+    assert messages(got) == [(False, "ssh node2: no answer before the end")]
     assert all(gone(int(pid)) for pid in (tmp_path / "pids").read_text().split())
 
 
@@ -230,8 +232,28 @@ def test_a_run_that_ends_before_ssh_has_started_starts_none(fake_ssh, tmp_path):
     fake_ssh(f"touch {tmp_path}/started; sleep 600")
     source = SshSource(Node("node2"))
     source.interrupt()
-    assert source.open(time.monotonic_ns) == []
+    assert messages(source.open(time.monotonic_ns)) == [(False, "ssh node2: no answer before the end")]
     source.close()
+
+
+def test_an_ssh_that_ends_is_seen_to_end_though_what_it_left_holds_its_pipes(fake_ssh, tmp_path):
+    fake_ssh(f"sleep 600 & echo $! > {tmp_path}/pid; echo 'no route' >&2; exit 255")
+    source, records = opened()
+    source.close()
+    assert messages(records) == [(False, "ssh node2: cannot connect (no route); tried again every 30 s")]
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_node_that_ends_is_seen_to_end_though_what_it_left_holds_its_pipes(fake_ssh, tmp_path):
+    fake_ssh(f"sleep 600 & echo $! > {tmp_path}/pid; {GREETS} exit 3")
+    source, records = opened()
+    records += sampled(source, enough=lambda got: len(messages(got)) == 1)
+    source.close()
+    assert messages(records)[1] == (
+        False,
+        "ssh node2: the poller there ended with code 3; tried again every 30 s",
+    )
+    assert gone(int((tmp_path / "pid").read_text()))
 
 
 def test_what_an_ssh_leaves_behind_is_ended_with_it(fake_ssh, tmp_path):
@@ -286,9 +308,10 @@ def test_a_flood_without_lines_or_of_complaints_is_cut_off_too(fake_ssh, monkeyp
     assert "it sends far more than a poller does" in messages(records)[-1][1]
 
 
-def test_a_login_that_floods_before_it_greets_is_cut_off(fake_ssh, monkeypatch):
+@pytest.mark.parametrize("line", ["hello", '{"kind":"zz"}'])
+def test_a_login_that_floods_before_it_greets_is_cut_off(fake_ssh, monkeypatch, line):
     monkeypatch.setattr(session, "BYTES", allowance.Limit(1 << 20, 0))
-    fake_ssh("yes hello")
+    fake_ssh(f"yes '{line}'")
     source, records = opened()
     source.close()
     assert "it sends far more than a poller does" in messages(records)[0][1]
