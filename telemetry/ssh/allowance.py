@@ -13,8 +13,8 @@ class Limit(NamedTuple):
 
 
 LINES = Limit(10_000, 500)
-"""Of a poller, or of what looks like one. One of 16 GPUs sends some 20 a second; after minutes without network,
-all that its pipes held comes at once."""
+"""Of a poller, or of what looks like one. One of 16 GPUs sends some 20 a second; after minutes without a
+network, all that its pipes held comes at once."""
 BYTES = Limit(8 << 20, 2 << 20)
 COMPLAINT_BYTES = Limit(4 << 20, 100 << 10)
 
