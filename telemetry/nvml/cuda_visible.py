@@ -33,6 +33,33 @@ class Shown(NamedTuple):
     all_visible: bool = False
     """Not certain, but there are as many numbers as GPUs: only the order is not known."""
 
+    def mark(self, place: int, part: int | None) -> tuple[bool | None, int | None]:
+        """`visible` and `cuda_index` of a GPU, or of its MIG instance `part`; None is not known.
+
+        A GPU of which an instance is named is visible, in that one's place. Of a GPU that is named as a
+        whole, CUDA shows one instance, and does not say which.
+        """
+        named = [i for i, (at, of) in enumerate(self.devices) if at == place and part in (None, of)]
+        if not self.certain:
+            return (True if named or self.all_visible else None), None
+        if not named and part is not None and (place, None) in self.devices:
+            return None, self.devices.index((place, None))
+        return bool(named), named[0] if named else None
+
+    def words(self, gpus: int) -> str:
+        """For a person; empty when all of so many GPUs are shown."""
+        if not self.certain:
+            what = "in what order" if self.all_visible else "which GPUs"
+            return (
+                f"{what} CUDA_VISIBLE_DEVICES shows is not known: CUDA counts unlike GPUs by speed unless "
+                f"CUDA_DEVICE_ORDER={PCI_BUS_ID}"
+            )
+        whole = sum(part is None for _, part in self.devices)
+        parts = len(self.devices) - whole
+        said = [f"{whole} of them"] if whole or not parts else []
+        said += [f"{parts} MIG instance{'s' if parts > 1 else ''}"] if parts else []
+        return "" if whole == gpus else f"CUDA_VISIBLE_DEVICES shows {' and '.join(said)}"
+
 
 def shown(setting: str | None, gpus: Sequence[GpuNames], order: str | None) -> Shown | None:
     """What CUDA makes of a setting of CUDA_VISIBLE_DEVICES; None when it is not set: all are visible.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,21 +10,18 @@ from typing import Any
 import msgspec
 
 from telemetry.nvml.calls import NOT_FOUND, NOT_SUPPORTED, GpuLost, GuardedCalls, gpu_lost, said
+from telemetry.nvml.device import Device, processes_of, profile_of, uuid_of
 from telemetry.nvml.fields import Fields
-from telemetry.nvml.gpm import Gpm
-from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, MOST_BYTES, POWER, READINGS, Values, read
+from telemetry.nvml.readings import CONSTANTS, MIG_READINGS, POWER, READINGS, Values, read
 from telemetry.nvml.unified_memory import UNIFIED, machine_memory
-from telemetry.records import GpuDevice, GpuProcess, GpuSample
-from telemetry.server_processes import process_name
-from telemetry.source import NowNs, bug, plain
+from telemetry.records import GpuDevice, GpuSample
+from telemetry.source import NowNs, bug
 
 LOST_RETRY_NS = 5_000_000_000
 PROCESSES_INTERVAL_NS = 1_000_000_000
 SILENT_NS = 1_000_000_000
 """A GPU that gives no value for so long is lost: a driver that is asked too early fails for a poll."""
 MIG_INTERVAL_NS = 10_000_000_000
-MOST_PID = 1 << 22
-"""The kernel's PID_MAX_LIMIT: driver and header that disagree about a struct give garbage (nvitop#75)."""
 
 
 @dataclass
@@ -52,22 +48,6 @@ class GpuPoll:
     """For each of `devices` the processes that were last seen to compute there."""
 
 
-class _Device:
-    """A whole GPU or a MIG instance of it, as long as its handle is good."""
-
-    def __init__(self, nvml: Any, handle: Any, uuid: str, name: str, instance: int | None = None) -> None:
-        self.handle = handle
-        self.uuid = uuid
-        self.name = name
-        self.calls = GuardedCalls(nvml)
-        self.gpm = Gpm(self.calls, instance)
-        self.older_name = ""
-        """A MIG instance as drivers before 470 call it."""
-        self.constants: Values = {}
-        self.unified = False
-        self.processes: list[GpuProcess] | None = None
-
-
 class Gpu:
     """One GPU of this machine, asked as a whole; it outlives a GPU that is lost and comes back.
 
@@ -83,8 +63,8 @@ class Gpu:
         self._source = source
         self._host = host
         self._now_ns = now_ns
-        self._whole: _Device | None = None
-        self._instances: list[_Device] = []
+        self._whole: Device | None = None
+        self._instances: list[Device] = []
         self._fields = Fields(nvml)
         self._retry_ns = 0
         self._lost = ""
@@ -147,7 +127,7 @@ class Gpu:
         self._gave_ns = None
         self._asked_processes_ns = self._asked_mig_ns = None
 
-    def _devices(self) -> list[_Device]:
+    def _devices(self) -> list[Device]:
         return [] if self._whole is None else [self._whole, *self._instances]
 
     def _lose(self, why: str, answer: GpuPoll, *, lost: bool) -> None:
@@ -185,7 +165,7 @@ class Gpu:
         of_instances = [self._read_instance(instance, answer.remarks) for instance in self._instances]
         if self._processes_are_due():
             for device, into in zip(self._devices(), [values, *of_instances], strict=True):
-                device.processes = self._processes(device)
+                device.processes = processes_of(device)
                 into["processes"] = device.processes
         keys = [self.fix_key(), *(instance.uuid for instance in self._instances)]
         answer.samples = [
@@ -199,7 +179,7 @@ class Gpu:
         answer.missing = self._missing(whole)
         answer.pids = [{one.pid for one in device.processes or ()} for device in self._devices()]
 
-    def _must_give_something(self, whole: _Device, values: Values) -> None:
+    def _must_give_something(self, whole: Device, values: Values) -> None:
         """
         Raises:
             GpuLost: every value has failed for a second, or since the GPU was found.
@@ -210,7 +190,7 @@ class Gpu:
         elif whole.calls.error and (self._gave_ns is None or t_ns - self._gave_ns >= SILENT_NS):
             raise gpu_lost(whole.calls.error)
 
-    def _find(self) -> _Device:
+    def _find(self) -> Device:
         """(Re)gets the handle. A GPU that cannot be had for whatever reason is lost."""
         nvml = self._nvml
         try:
@@ -228,13 +208,13 @@ class Gpu:
         self._whole = device
         return device
 
-    def _device(self, handle: Any, instance: int | None) -> _Device:
+    def _device(self, handle: Any, instance: int | None) -> Device:
         calls = GuardedCalls(self._nvml)
         name = calls.ask("name", lambda: said(lambda: self._nvml.nvmlDeviceGetName(handle))) or ""
-        uuid = calls.ask("UUID", lambda: _key(self._nvml.nvmlDeviceGetUUID, handle)) or ""
-        return _Device(self._nvml, handle, uuid, name, instance)
+        uuid = calls.ask("UUID", lambda: uuid_of(self._nvml, handle)) or ""
+        return Device(self._nvml, handle, uuid, name, instance)
 
-    def _look_for_instances(self, whole: _Device) -> None:
+    def _look_for_instances(self, whole: Device) -> None:
         """MIG instances come and go while a run lasts: looked for every 10 s."""
         t_ns = self._now_ns()
         if self._asked_mig_ns is not None and t_ns - self._asked_mig_ns < MIG_INTERVAL_NS:
@@ -250,7 +230,7 @@ class Gpu:
             gone.gpm.close()
         self._instances = kept
 
-    def _found_instances(self, whole: _Device) -> list[_Device]:
+    def _found_instances(self, whole: Device) -> list[Device]:
         nvml = self._nvml
         found = []
         most = whole.calls.ask("MIG count", lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(whole.handle)) or 0
@@ -271,7 +251,7 @@ class Gpu:
                 found.append(device)
         return found
 
-    def _read_instance(self, instance: _Device, remarks: set[str]) -> Values:
+    def _read_instance(self, instance: Device, remarks: set[str]) -> Values:
         values = read(instance.calls, instance.handle, MIG_READINGS, remarks)
         instance.constants = {"memory_total_bytes": values.get("memory_total_bytes")}
         # GPM asks the parent, by the number of the instance.
@@ -281,7 +261,7 @@ class Gpu:
             remarks.add(instance.gpm.remark)
         return values
 
-    def _memory(self, whole: _Device, values: Values, remarks: set[str]) -> None:
+    def _memory(self, whole: Device, values: Values, remarks: set[str]) -> None:
         """Takes the machine's memory where the GPU has none of its own."""
         refused = whole.calls.refused
         if self._instances or "memory 0" not in refused or refused.get("memory 1") != NOT_SUPPORTED:
@@ -293,11 +273,11 @@ class Gpu:
             whole.unified = True
             remarks.add(UNIFIED)
 
-    def _missing(self, whole: _Device) -> dict[str, str]:
+    def _missing(self, whole: Device) -> dict[str, str]:
         missing = dict(whole.calls.missing)
         for instance in self._instances:
             for quantity, words in instance.calls.missing.items():
-                missing[f"{quantity} of MIG {_profile(instance)}"] = words
+                missing[f"{quantity} of MIG {profile_of(instance)}"] = words
         return missing
 
     def _processes_are_due(self) -> bool:
@@ -307,50 +287,11 @@ class Gpu:
             self._asked_processes_ns = t_ns
         return due
 
-    def _processes(self, device: _Device) -> list[GpuProcess] | None:
-        nvml, calls = self._nvml, device.calls
-        by_version: dict[str, Callable[[Any], Any]] = {
-            "processes v3": nvml.nvmlDeviceGetComputeRunningProcesses_v3,
-            "processes v2": nvml.nvmlDeviceGetComputeRunningProcesses_v2,
-        }
-        for name, call in by_version.items():
-            found = calls.ask(name, lambda call=call: call(device.handle))  # type: ignore[misc]
-            if found is not None:
-                calls.gave("processes", True)
-                return [
-                    GpuProcess(one.pid, _memory_of(one), process_name(one.pid))
-                    for one in found
-                    if 0 < one.pid <= MOST_PID
-                ]
-            if name not in calls.refused:
-                break
-        calls.gave("processes", False)
-        return None
-
-    def _described(self, device: _Device, key: str) -> GpuDevice:
+    def _described(self, device: Device, key: str) -> GpuDevice:
         known = {k: v for k, v in device.constants.items() if k in GpuDevice.__struct_fields__}
         described = GpuDevice(gpu=key, index=self.index, name=device.name, host=self._host, **known)
         described.unified_memory = device.unified
         if device is not self._whole:
             described.parent = self.key
-            described.mig = _profile(device)
+            described.mig = profile_of(device)
         return described
-
-
-def _memory_of(process: Any) -> int | None:
-    """All bits set (pynvml: None) where the driver does not tell; garbage where its structs are others."""
-    used: int | None = process.usedGpuMemory
-    return used if used is not None and 0 <= used <= MOST_BYTES else None
-
-
-def _profile(instance: _Device) -> str:
-    return instance.name.rpartition("MIG ")[2]
-
-
-def _key(ask_uuid: Callable[[Any], str], handle: Any) -> str:
-    """A UUID as the driver writes it; empty when it is none that can be shown and asked by."""
-    try:
-        uuid = ask_uuid(handle)
-    except UnicodeDecodeError:
-        return ""
-    return uuid if uuid == plain(uuid) else ""

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from telemetry.nvml.calls import said
-from telemetry.nvml.cuda_visible import PCI_BUS_ID, GpuNames, Shown, shown
+from telemetry.nvml.cuda_visible import GpuNames, Shown, shown
 from telemetry.nvml.events import EventWatch
 from telemetry.nvml.gpu import Gpu, GpuPoll
 from telemetry.nvml.notices import Notices
@@ -265,7 +265,8 @@ class NvmlSource:
                 serves = None if self._owners is None else not pids.isdisjoint(self._owners)
                 shown_as: dict[str, Any] = {"serves_target": serves}
                 if visible is not None:
-                    shown_as |= _shown_as(visible, place, part - 1 if part else None)
+                    visible_as, cuda_index = visible.mark(place, part - 1 if part else None)
+                    shown_as |= {"visible": visible_as, "cuda_index": cuda_index}
                 devices.append(msgspec.structs.replace(device, **shown_as))
         if devices == self._told_devices:
             return []
@@ -319,30 +320,4 @@ class NvmlSource:
 
     def _shown(self) -> str:
         visible = self._visible()
-        if visible is None:
-            return ""
-        if not visible.certain:
-            what = "in what order" if visible.all_visible else "which GPUs"
-            return (
-                f"{what} CUDA_VISIBLE_DEVICES shows is not known: CUDA counts unlike GPUs by speed unless "
-                f"CUDA_DEVICE_ORDER={PCI_BUS_ID}"
-            )
-        whole = sum(part is None for _, part in visible.devices)
-        parts = len(visible.devices) - whole
-        said = [f"{whole} of them"] if whole or not parts else []
-        said += [f"{parts} MIG instance{'s' if parts > 1 else ''}"] if parts else []
-        return "" if whole == len(self._gpus) else f"CUDA_VISIBLE_DEVICES shows {' and '.join(said)}"
-
-
-def _shown_as(visible: Shown, place: int, part: int | None) -> dict[str, Any]:
-    """`visible` and `cuda_index` of a GPU, or of its MIG instance `part`.
-
-    A GPU of which an instance is named is visible, in that one's place. Of a GPU that is named as a whole,
-    CUDA shows one instance, and does not say which.
-    """
-    named = [i for i, (at, of) in enumerate(visible.devices) if at == place and part in (None, of)]
-    if not visible.certain:
-        return {"visible": True if named or visible.all_visible else None, "cuda_index": None}
-    if not named and part is not None and (place, None) in visible.devices:
-        return {"visible": None, "cuda_index": visible.devices.index((place, None))}
-    return {"visible": bool(named), "cuda_index": named[0] if named else None}
+        return "" if visible is None else visible.words(len(self._gpus))
