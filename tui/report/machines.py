@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +12,15 @@ from tui.report.figures import NOT_MEASURED, aligned, mean, mean_max, millisecon
 
 if TYPE_CHECKING:
     from sessions.summary.schema import Summary
-    from sessions.summary.telemetry_schema import Cost, Gpu, Server, ServerLatency, Spread, TelemetrySource
+    from sessions.summary.telemetry_schema import (
+        Cost,
+        Gpu,
+        Said,
+        Server,
+        ServerLatency,
+        Spread,
+        TelemetrySource,
+    )
 
 
 def gpus_table(gpus: Sequence[Gpu]) -> str:
@@ -140,15 +149,35 @@ def _own(own: ServerLatency, quantile: str, value_ms: float | None) -> str:
 
 
 def telemetry(sources: Sequence[TelemetrySource]) -> str:
-    """Sources that did not work, each with what it said first and how often; others show by their figures."""
+    """What did not work, each with what was said of it first and how often; the rest shows by its figures."""
     lines = []
     for source in sources:
-        failed = [said for said in source.said if not said.ok]
-        if failed:
-            least = "at least " if source.unsaid else ""
-            again = f" (and {least}{len(failed) - 1} more)" if len(failed) > 1 else ""
-            text = printable(failed[0].message, 300) + again
-            if source.ok:
-                text += "; it answered again"
+        least = "at least " if source.unsaid else ""
+        failed = _failed(source)
+        texts = []
+        for words in failed[:_MOST_FAILED]:
+            bad = [said for said in words if not said.ok]
+            again = f" (and {least}{len(bad) - 1} more)" if len(bad) > 1 else ""
+            # Of a source whose later words are left out, the last one counts.
+            is_back = words[-1].ok and (source.ok or not source.unsaid)
+            back = "; it answered again" if is_back else ""
+            texts.append(f"{printable(bad[0].message, 300)}{again}{back}")
+        if len(failed) > _MOST_FAILED:
+            left = f"{least}{len(failed) - _MOST_FAILED} more"
+            texts.append(f"{printable(source.source, 60)}: the same or another thing of {left}")
+        for text in texts:
             lines += textwrap.wrap(text, 80, initial_indent="  - ", subsequent_indent="    ")
     return "\n".join(["telemetry that was missing", *lines]) if lines else ""
+
+
+_MOST_FAILED = 8
+_SUBJECT = re.compile(r".*?\bGPU \d+\b|.*?(?=: )")
+
+
+def _failed(source: TelemetrySource) -> list[list[Said]]:
+    """What a source said of each thing that failed: itself, or one of several GPUs."""
+    by_subject: dict[str, list[Said]] = {}
+    for said in source.said:
+        subject = match[0] if (match := _SUBJECT.match(said.message)) else ""
+        by_subject.setdefault(subject, []).append(said)
+    return [words for words in by_subject.values() if not all(said.ok for said in words)]

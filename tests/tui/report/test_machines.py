@@ -83,3 +83,33 @@ def test_of_each_source_that_failed_is_said_what_and_how_often_in_80_columns() -
         "    do; tried again (and 1 more)",
     ]
     assert telemetry(sources[:1]) == ""
+
+
+def test_of_two_gpus_that_failed_each_is_said_and_only_the_one_that_is_back_is_said_to_be_back() -> None:
+    said = [
+        (True, "NVML: 3 GPUs (3 x H100), driver 570.1"),
+        (False, "GPU 1 (H100) gives no values: Unknown Error; asked again every 5 s"),
+        (False, "GPU 2 (H100) gives no values: GPU is lost; asked again every 5 s"),
+        (True, "GPU 2 (H100) is back"),
+        (False, "GPU 0 (H100) no longer gives power (Timeout): what is shown of it is from before"),
+        (True, "GPU 0 (H100) gives power again"),
+        (False, "GPU 0 (H100) no longer gives power (Timeout): what is shown of it is from before"),
+        (True, "GPU 2 (H100): its energy counter went back"),
+    ]
+    source = TelemetrySource("nvml", *said[-1], [Said(0.0, ok, text) for ok, text in said])
+    assert telemetry([source]).splitlines() == [
+        "telemetry that was missing",
+        "  - GPU 1 (H100) gives no values: Unknown Error; asked again every 5 s",
+        "  - GPU 2 (H100) gives no values: GPU is lost; asked again every 5 s; it",
+        "    answered again",
+        "  - GPU 0 (H100) no longer gives power (Timeout): what is shown of it is from",
+        "    before (and 1 more)",
+    ]
+
+
+def test_many_that_failed_are_counted() -> None:
+    said = [Said(0.0, False, f"GPU {i} (H100) gives no values: GPU is lost") for i in range(64)]
+    source = TelemetrySource("nvml", False, said[-1].message, said, unsaid=5)
+    lines = telemetry([source]).splitlines()
+    assert lines[-1] == "  - nvml: the same or another thing of at least 56 more"
+    assert len(lines) == 10
