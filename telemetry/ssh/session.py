@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -43,6 +45,20 @@ AHEAD_NS = 5_000_000_000
 FLOODS = "it sends far more than a poller does: cut off, and not asked again"
 
 
+_BIND = (
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.getppid() == int(sys.argv[1]) or sys.exit(1); "
+    "os.execvp(sys.argv[2], sys.argv[2:])"
+)
+"""PR_SET_PDEATHSIG, SIGKILL: an ssh that still connects would not see that we are gone."""
+
+
+def _ends_with_us(argv: list[str]) -> list[str]:
+    """`argv` so that it ends with the thread that starts it, however that ends; unchanged but on Linux."""
+    if sys.platform != "linux":
+        return argv
+    return [sys.executable, "-I", "-S", "-c", _BIND, str(os.getpid()), *argv]
+
+
 class Session:
     """One run of ssh: a thread reads its lines, another its complaints."""
 
@@ -67,9 +83,11 @@ class Session:
 
     def start(self, argv: list[str], now_ns: NowNs, interrupted: Callable[[], bool]) -> str:
         """Returns why there is no poller there, or nothing."""
+        if shutil.which(argv[0]) is None:
+            return "ssh cannot be started (No such file or directory)"
         try:
             process = subprocess.Popen(
-                argv,
+                _ends_with_us(argv),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -380,3 +380,28 @@ def test_our_key_in_a_nodes_words_is_hidden(fake_ssh, tmp_path):
     assert {type(record) for record in records} >= {SourceNote, GpuDevices, GpuSamples}
     assert key[:6] not in repr(records)
     assert messages(records)[-1][1] == "ssh node2: cannot connect (no ***); tried again every 30 s"
+
+
+CONNECTS = """
+import time
+from telemetry.source_spec import Node
+from telemetry.ssh.source import SshSource
+SshSource(Node("node2")).open(time.monotonic_ns)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+@pytest.mark.parametrize(
+    "script", ["exec sleep 600", f"{GREETS} exec sleep 600"], ids=["connecting", "connected"]
+)
+def test_an_ssh_ends_with_a_run_that_is_killed(fake_ssh, tmp_path, script):
+    fake_ssh(
+        f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; trap '' HUP PIPE; {script}"
+    )
+    run = subprocess.Popen([sys.executable, "-c", CONNECTS])
+    while not (tmp_path / "pid").exists():
+        threading.Event().wait(0.01)
+    run.kill()
+    run.wait()
+    assert gone(int((tmp_path / "pid").read_text()))
