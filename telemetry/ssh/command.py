@@ -32,7 +32,7 @@ _UNKNOWN = re.compile(r"bad configuration option: \"?([a-z]+)", re.IGNORECASE)
 
 # Not `python -m`: that would run modules of the directory that a login starts in.
 _PATH = "import sys; sys.path[:] = filter(None, sys.path); "
-_HAS_TTFTOP = f"{_PATH}import telemetry.ssh"
+_HAS_TTFTOP = f"{_PATH}import telemetry.__main__"
 _RUN = f"{_PATH}from telemetry.__main__ import main; sys.exit(main())"
 # pipx and uv leave the command ttftop alone, a link into an environment that has a python beside it.
 # sh, because the login's shell may be another; no single quotes and no line ends, for the same reason.

@@ -405,3 +405,16 @@ def test_an_ssh_ends_with_a_run_that_is_killed(fake_ssh, tmp_path, script):
     run.kill()
     run.wait()
     assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_python3_that_lacks_what_ttftop_needs_is_passed_over(bare_python, tmp_path):
+    broken = tmp_path / "broken" / "telemetry"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("")
+    (broken / "__main__.py").write_text("import a_package_that_is_not_there\n")
+    python3 = tmp_path / "bin" / "python3"
+    python3.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path}/broken exec {sys.base_prefix}/bin/python3 "$@"\n')
+    (tmp_path / "bin" / "ttftop").symlink_to(bare_python)
+    source, records = opened()
+    source.close()
+    assert messages(records)[0][0], records
