@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 import tomli
 
@@ -19,6 +20,9 @@ from sessions.store.manifest import (
     read,
     write,
 )
+from sessions.summary.telemetry import telemetry_sources
+from telemetry.records import SourceNote
+from tests.sessions.timeline.folding import folded
 
 
 def example(**changes: object) -> Manifest:
@@ -165,6 +169,19 @@ def test_a_manifest_of_more_gpus_and_sources_than_fit_can_be_read_again(tmp_path
     assert back.result is not None
     assert (back.result["duration_s"], back.result["valid"]) == (1.0, True)
     assert "telemetry" not in back.result
+
+
+def test_sources_that_came_and_went_for_minutes_are_kept_in_a_manifest_that_can_be_read(tmp_path: Path) -> None:
+    notes = [
+        SourceNote(t * 10**9, f"node{n:02}:9400/metrics", t % 2 == 0, f"node{n:02}: {'x' * 100} {t}")
+        for n in range(48)
+        for t in range(240)
+    ]
+    words = msgspec.to_builtins(telemetry_sources(folded(*notes)))
+    write(tmp_path, example(result={"duration_s": 240.0, "telemetry": words}))
+    result = read(tmp_path).result
+    assert result is not None
+    assert result["telemetry"] == words
 
 
 def test_every_reason_of_an_end_has_its_sentence() -> None:
