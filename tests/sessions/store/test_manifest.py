@@ -161,8 +161,12 @@ def test_a_result_too_long_to_read_back_loses_its_steps_only(tmp_path: Path) -> 
 
 
 def test_a_manifest_of_more_gpus_and_sources_than_fit_can_be_read_again(tmp_path: Path) -> None:
-    many = [{"source": "s" * 300, "message": "m" * 300, "said": [{"message": "x" * 300}] * 9} for _ in range(64)]
-    gpus = [{"gpu": f"GPU-{i}", "name": "n" * 120, "host": "h" * 300, "source": "s" * 300} for i in range(256)]
+    many = [
+        {"source": "s" * 300, "message": "m" * 300, "said": [{"message": "x" * 300}] * 9} for _ in range(64)
+    ]
+    gpus = [
+        {"gpu": f"GPU-{i}", "name": "n" * 120, "host": "h" * 300, "source": "s" * 300} for i in range(256)
+    ]
     result = {"duration_s": 1.0, "valid": True, "telemetry": many, "gpus": gpus * 2}
     write(tmp_path, example(result=result, telemetry={"sources": many, "gpus": gpus}))
     back = read(tmp_path)
@@ -171,7 +175,9 @@ def test_a_manifest_of_more_gpus_and_sources_than_fit_can_be_read_again(tmp_path
     assert "telemetry" not in back.result
 
 
-def test_sources_that_came_and_went_for_minutes_are_kept_in_a_manifest_that_can_be_read(tmp_path: Path) -> None:
+def test_sources_that_came_and_went_for_minutes_are_kept_in_a_manifest_that_can_be_read(
+    tmp_path: Path,
+) -> None:
     notes = [
         SourceNote(t * 10**9, f"node{n:02}:9400/metrics", t % 2 == 0, f"node{n:02}: {'x' * 100} {t}")
         for n in range(48)
