@@ -22,7 +22,7 @@ from benchmarks.journal_size import RATE_RPS, SECONDS, requests, telemetry, tick
 from loadgen.records import Request, Tick
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
 from sessions.store.journal import (
-    HOST_FILE,
+    SUPERVISOR_FILE,
     TELEMETRY_FILE,
     JournalWriter,
     RequestJournalWriter,
@@ -45,11 +45,11 @@ def write_session(directory: Path, minutes: int, made: list[Request], made_ticks
     write(
         directory, Manifest(session, ClockAnchor(0, 0), RunConfig(TargetConfig("http://127.0.0.1:1"), load))
     )
-    host = JournalWriter(directory / HOST_FILE)
+    supervisor = JournalWriter(directory / SUPERVISOR_FILE)
     worker = JournalWriter(directory / worker_file(0))
     packed = RequestJournalWriter(directory / request_file(0))
     machines = JournalWriter(directory / TELEMETRY_FILE)
-    host.append(LoadChange(t_ns=0, change="start", rate_rps=float(RATE_RPS)))
+    supervisor.append(LoadChange(t_ns=0, change="start", rate_rps=float(RATE_RPS)))
     per_tick = len(made) // len(made_ticks)
     for minute in range(minutes):
         later_ns = minute * MINUTE_NS
@@ -59,8 +59,8 @@ def write_session(directory: Path, minutes: int, made: list[Request], made_ticks
                 packed.append(later(request, minute, later_ns, len(made)))
             packed.flush()
             machines.append(telemetry(i + minute * len(made_ticks)))
-    host.append(End(t_ns=minutes * MINUTE_NS + 10 * 10**9, reason="completed"))
-    for writer in (host, worker, packed, machines):
+    supervisor.append(End(t_ns=minutes * MINUTE_NS + 10 * 10**9, reason="completed"))
+    for writer in (supervisor, worker, packed, machines):
         writer.close()
 
 

@@ -1,7 +1,7 @@
 """The only reader of time in the load generator: nanoseconds on the monotonic clock since an origin.
 
-CLOCK_MONOTONIC is one clock for all processes of a machine, so times of the host, the workers, the
-telemetry and a server on the same machine can be compared. Wall time is never used for a duration.
+CLOCK_MONOTONIC is one clock for all processes of a machine, so times of the supervisor, the workers,
+the telemetry and a server on the same machine can be compared. Wall time is never used for a duration.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two records a load worker emits: a tick every 250 ms, and one record per finished request.
+"""The three records a load worker emits: a tick every 250 ms, one per request that ended, a rare note.
 
 Times (`*_ns`) are integer nanoseconds on the monotonic clock since the session's origin. A sketch is
 a flat list `[bucket, count, bucket, count, ...]` in the buckets of `loadgen.sketch`.
@@ -26,7 +26,8 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     succeeded: int = 0
     failed: int = 0
     not_sent: int = 0
-    """Given up before any byte was sent: queue left at the end, stop key, backing off from a dead server."""
+    """Given up before any byte was sent: backlog left at the end or dropped by `stop`, or due while the
+    client backs off from a server that cannot be reached."""
     stale_retries: int = 0
     """Requests sent a second time because a kept-alive connection had died with no response byte."""
     connects: int = 0
@@ -124,7 +125,7 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
 
 
 class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defaults=True):
-    """Something rare a worker wants known: that it backs off, that its host is gone, its end."""
+    """Something rare a worker wants known: that it backs off, that its supervisor is gone, its end."""
 
     t_ns: int
     worker: int

@@ -1,1 +1,1 @@
-"""A run, recorded: hosts it while it lives, writes it down, reads it back, sums it up."""
+"""A run, recorded: supervised while it lives, written down, read back, summed up."""

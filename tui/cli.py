@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.version import VERSION
-from tui.commands import COMMANDS, HOSTED
+from tui.commands import COMMANDS, STARTS_A_RUN
 from tui.options.exit_codes import INTERRUPTED, OK, USAGE, CommandError, is_unicode, one_line
 from tui.options.parser import Parser, did_you_mean
 
@@ -101,22 +101,22 @@ def dispatch(arguments: list[str]) -> int:
         print(f"ttftop {VERSION}")
         return OK
     name, rest = command_of(arguments)
-    if name not in HOSTED or {"-h", "--help"} & set(rest):
+    if name not in STARTS_A_RUN or {"-h", "--help"} & set(rest):
         return command(name, rest)
 
     from sessions.run.prestart import PrestartedSupervisor
 
     # Its imports and ours take a tenth of a second each, and there is more than one core.
     try:
-        standby = PrestartedSupervisor()
+        prestarted = PrestartedSupervisor()
     except OSError as error:
         raise CommandError(f"no process can be started: {error.strerror}") from None
-    with standby:
-        return command(name, rest, standby)
+    with prestarted:
+        return command(name, rest, prestarted)
 
 
-def command(name: str, rest: list[str], standby: PrestartedSupervisor | None = None) -> int:
-    """Does one of `COMMANDS`, with its own arguments; `standby` is for one of those that are `HOSTED`.
+def command(name: str, rest: list[str], prestarted: PrestartedSupervisor | None = None) -> int:
+    """Does one of `COMMANDS`, with its own arguments; `prestarted` is for those in `STARTS_A_RUN`.
 
     Raises:
         CommandError: as `dispatch`.
@@ -127,7 +127,7 @@ def command(name: str, rest: list[str], standby: PrestartedSupervisor | None = N
         options = parser.read(rest)
     except SystemExit:  # argparse has printed the help that was asked for
         return OK
-    options.standby = standby
+    options.prestarted = prestarted
     code: int = module.run(options)
     return code
 

@@ -104,7 +104,7 @@ CASES = {
 
 @dataclass(frozen=True)
 class Product:
-    """A run of ttftop itself, a closed loop: host, one worker and, where asked for, its screen."""
+    """A run of ttftop itself, a closed loop: supervisor, one worker and, where asked for, its screen."""
 
     title: str
     server: str

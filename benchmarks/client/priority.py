@@ -14,7 +14,7 @@ NICE = -10 if os.geteuid() == 0 else 0
 """Server and clients run before other work where that is allowed: to all of them alike."""
 _FIRST = f'(echo {NICE} >/proc/self/autogroup) 2>/dev/null; exec nice -n {NICE} "$@"'
 PREFIX = ["sh", "-c", _FIRST, "sh"] if NICE else []
-"""What to put before a command that leads a session of its own."""
+"""What to put before a command that leads a POSIX session of its own."""
 SAID = f"nice {NICE}" if NICE else "as usual"
 
 

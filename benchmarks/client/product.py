@@ -1,4 +1,4 @@
-"""ttftop itself against the stamping server: host, worker and, on a pseudo-terminal, its screen."""
+"""ttftop itself against the stamping server: supervisor, worker and, on a pseudo-terminal, its screen."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _run(product: Product, stand: Stand, scratch: str) -> Told:
         if terminal is not None:
             os.close(terminal.terminal)
         directory = _until_running(Path(scratch), process)
-        give(read(directory).session.pid or process.pid)  # the host leads a session of its own
+        give(read(directory).session.pid or process.pid)  # the supervisor leads a POSIX session of its own
         began = time.monotonic()
         told: Told = {"stalled_ns": None}
         if terminal is not None and product.stall_s is not None:

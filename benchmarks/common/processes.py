@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def of_run(root: Path) -> list[int]:
-    """Session hosts and load workers of the runs in `root`."""
+    """Supervisors and load workers of the runs in `root`."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
 """What a load is, as values that a worker is told, and what every load model can be asked.
 
-No load is made here: `loadgen.arrivals.models` has the model of each.
+No load is made here: `loadgen.arrivals.load_models` has the model of each.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a server can do, asked once before the load, with httpx. `ask.probe` is the door."""
+"""What a server can do, asked once before the load, with httpx; `loadgen.probe.probe.probe` asks it."""

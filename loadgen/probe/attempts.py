@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from loadgen.endpoint_names import AskedEndpoint, EndpointName
-from loadgen.workload.spec import PromptPlan
+from loadgen.workload.spec import PromptSpec
 
 WISHED = ("ignore_eos", "min_tokens", "return_token_ids", "continuous_usage_stats", "stream_options")
 """Fields that are wished for and not needed; refused ones are dropped."""
@@ -58,10 +58,10 @@ class Attempt:
             fields["return_token_ids"] = True
         return fields
 
-    def ids(self, tokens: int) -> PromptPlan:
-        """A plan of token ids below `vocabulary_top`, away from the special tokens at the low end."""
+    def ids(self, tokens: int) -> PromptSpec:
+        """A prompt of token ids below `vocabulary_top`, away from the special tokens at the low end."""
         top = self.vocabulary_top
-        return PromptPlan("ids", tokens, vocab_low=min(1000, top // 4), vocab_high=top)
+        return PromptSpec("ids", tokens, vocab_low=min(1000, top // 4), vocab_high=top)
 
 
 class NoContext(Exception):

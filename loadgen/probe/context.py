@@ -10,7 +10,7 @@ from loadgen.probe.attempts import Attempt
 from loadgen.probe.client import Client
 from loadgen.probe.models import Models
 from loadgen.probe.stream import Streamed
-from loadgen.workload.spec import PromptPlan
+from loadgen.workload.spec import PromptSpec
 from loadgen.workload.synthetic import prompt
 
 WARM_UP_TOKENS = 4
@@ -36,7 +36,7 @@ class ProbeContext:
     def context_tokens(self) -> int | None:
         return self.models.of(self.models.context_tokens, self.model)
 
-    async def stream(self, attempt: Attempt, plan: PromptPlan) -> Streamed:
+    async def stream(self, attempt: Attempt, spec: PromptSpec) -> Streamed:
         """One full-size request of a few output tokens.
 
         Raises:
@@ -47,7 +47,7 @@ class ProbeContext:
         tokens = min(WARM_UP_TOKENS, self.output_tokens)
         self.prompts += 1
         # Negative indices: the load counts from 0, and must not meet its own prompts in a prefix cache.
-        asked = prompt(plan, self.seed, -self.prompts)
+        asked = prompt(spec, self.seed, -self.prompts)
         fields = attempt.fields(self.model, tokens)
         body = endpoint.body(fields, asked, attempt.max_tokens_field, tokens)
         streamed = await self.client.stream(endpoint, body)

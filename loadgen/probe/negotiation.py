@@ -9,14 +9,14 @@ from loadgen.probe.context import ProbeContext
 from loadgen.probe.models import listed, refuse_strangers
 from loadgen.probe.one_token_words import CANDIDATES
 from loadgen.probe.result import ProbeError
-from loadgen.workload.spec import PromptPlan
+from loadgen.workload.spec import PromptSpec
 
 _FIRST_WORDS = 48
 
 Refusals = list[tuple[Attempt, Refused]]
 
 
-async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Attempt, PromptPlan]:
+async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Attempt, PromptSpec]:
     """The attempt that was answered with a stream (the last of `asking.streams`), and its prompts.
 
     Prompts of words are short ones. What had to be given up is said by a note.
@@ -28,24 +28,24 @@ async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Atte
     for way in first_attempts(endpoint, asking.models.of(asking.models.vocabulary, asking.model)):
         attempt: Attempt | None = way
         while attempt is not None:
-            plan = _first_plan(attempt, asking.input_tokens)
+            spec = _first_spec(attempt, asking.input_tokens)
             try:
-                await asking.stream(attempt, plan)
+                await asking.stream(attempt, spec)
             except Refused as refusal:
                 refusals.append((attempt, refusal))
                 attempt = _next(asking, attempt, refusal)
                 continue
             _tell(asking, attempt, refusals)
-            return attempt, plan
+            return attempt, spec
     raise _nothing_taken(asking, refusals)
 
 
-def _first_plan(attempt: Attempt, tokens: int) -> PromptPlan:
+def _first_spec(attempt: Attempt, tokens: int) -> PromptSpec:
     if attempt.form == "ids":
         return attempt.ids(tokens)
-    # Most likely one token each, and a small template: counted later. A small vocabulary may make thrice as
+    # Most likely one token each, and a small chat template: counted later. A small vocabulary may make thrice as
     # many tokens of them, so the first prompt is short, or it might not fit into the context.
-    return PromptPlan("text", min(tokens, _FIRST_WORDS), words=list(CANDIDATES[:40]), overhead_tokens=8)
+    return PromptSpec("text", min(tokens, _FIRST_WORDS), words=list(CANDIDATES[:40]), overhead_tokens=8)
 
 
 def _next(asking: ProbeContext, attempt: Attempt, refusal: Refused) -> Attempt | None:

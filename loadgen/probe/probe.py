@@ -64,15 +64,15 @@ async def probe(
             )
         asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note)
         _fit(asking, lengths_given)
-        attempt, plan = await negotiate(asking, endpoint)
+        attempt, spec = await negotiate(asking, endpoint)
         first = asking.streams[-1]
         dialect, tokenizer = None, None
         if attempt.form == "text" or thorough:
             dialect, tokenizer = await find_tokenizer(asked, name)
         if attempt.form == "text":
-            plan = await with_words(asking, attempt, plan, tokenizer)
+            spec = await with_words(asking, attempt, spec, tokenizer)
         counted = _count_one_way(attempt, first)
-        plan, exact = await verified(asking, counted, plan)
+        spec, exact = await verified(asking, counted, spec)
         return ProbeResult(
             model=name,
             template=RequestTemplate(
@@ -82,7 +82,7 @@ async def probe(
                 fields=counted.fields(name, asking.output_tokens),
                 max_tokens_field=attempt.max_tokens_field,
             ),
-            prompt=plan,
+            prompt=spec,
             output_tokens=asking.output_tokens,
             capabilities=_capabilities(asking, attempt, endpoint, dialect),
             warm_ups=tuple(stream.warm_up for stream in asking.streams),

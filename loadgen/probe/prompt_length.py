@@ -9,7 +9,7 @@ from loadgen.probe.attempts import Attempt
 from loadgen.probe.client import Client, Refused
 from loadgen.probe.context import ProbeContext
 from loadgen.probe.one_token_words import Count, find_words
-from loadgen.workload.spec import PromptPlan
+from loadgen.workload.spec import PromptSpec
 
 MOST_COUNTS = 24
 """Requests that finding words may take."""
@@ -18,29 +18,29 @@ MOST_STREAMS = 3
 
 
 async def with_words(
-    asking: ProbeContext, attempt: Attempt, plan: PromptPlan, tokenizer: Count | None
-) -> PromptPlan:
-    """`plan` at its full length, with words that were seen to add one token each.
+    asking: ProbeContext, attempt: Attempt, spec: PromptSpec, tokenizer: Count | None
+) -> PromptSpec:
+    """`spec` at its full length, with words that were seen to add one token each.
 
        When none can be found it keeps its likely ones, and a note says so.
     Without a `tokenizer` the server's own count of input tokens serves, one short request each.
     """
-    plan = msgspec.structs.replace(plan, tokens=asking.input_tokens)
+    spec = msgspec.structs.replace(spec, tokens=asking.input_tokens)
     count = tokenizer or _by_usage(asking.client, asking.model, attempt)
     if tokenizer is None and asking.streams[-1].warm_up.input_tokens is None:
         asking.on_note("the server does not count input tokens: prompts are of about the asked length")
-        return plan
+        return spec
     words = await find_words(count, MOST_COUNTS)
     if words is None:
         asking.on_note("no words of one token were found: prompts are of about the asked length")
-        return plan
-    return msgspec.structs.replace(plan, words=words.words, overhead_tokens=words.overhead_tokens)
+        return spec
+    return msgspec.structs.replace(spec, words=words.words, overhead_tokens=words.overhead_tokens)
 
 
 async def verified(
-    asking: ProbeContext, attempt: Attempt, plan: PromptPlan
-) -> tuple[PromptPlan, bool | None]:
-    """`plan`, corrected by what the server counts, and whether it counts the asked length (None: no count).
+    asking: ProbeContext, attempt: Attempt, spec: PromptSpec
+) -> tuple[PromptSpec, bool | None]:
+    """`spec`, corrected by what the server counts, and whether it counts the asked length (None: no count).
 
     At least one stream is sent: the second warm-up, of the very request that the load will send.
 
@@ -49,35 +49,35 @@ async def verified(
     """
     want = asking.input_tokens
     if attempt.form == "ids":
-        # The first stream was of this plan already; some servers put a token before the ids.
-        plan = _corrected(plan, asking.streams[-1].warm_up.input_tokens, want) or plan
+        # The first stream asked by this spec already; some servers put a token before the ids.
+        spec = _corrected(spec, asking.streams[-1].warm_up.input_tokens, want) or spec
     got: int | None = None
     for _ in range(MOST_STREAMS):
         try:
-            got = (await asking.stream(attempt, plan)).warm_up.input_tokens
+            got = (await asking.stream(attempt, spec)).warm_up.input_tokens
         except Refused as refusal:
             said = asking.client.safe(refusal.text, 120)
             raise asking.client.failure(
                 f"the server refuses the second request (HTTP {refusal.status}: {said})"
             ) from None
-        corrected = _corrected(plan, got, want)
+        corrected = _corrected(spec, got, want)
         if corrected is None:
             break
-        plan = corrected
+        spec = corrected
     if got is not None and got != want:
         asking.on_note(f"prompts have {got} tokens instead of {want}, as the server counts them")
-    return plan, None if got is None else got == want
+    return spec, None if got is None else got == want
 
 
-def _corrected(plan: PromptPlan, got: int | None, want: int) -> PromptPlan | None:
-    """The plan with as many tokens less as there were too many; None when it stays or would be empty."""
+def _corrected(spec: PromptSpec, got: int | None, want: int) -> PromptSpec | None:
+    """The spec with as many tokens less as there were too many; None when it stays or would be empty."""
     if got is None or got == want:
         return None
     excess = got - want
-    if plan.form == "ids":
-        return msgspec.structs.replace(plan, tokens=plan.tokens - excess) if plan.tokens > excess else None
-    overhead = plan.overhead_tokens + excess
-    return msgspec.structs.replace(plan, overhead_tokens=overhead) if plan.tokens > overhead else None
+    if spec.form == "ids":
+        return msgspec.structs.replace(spec, tokens=spec.tokens - excess) if spec.tokens > excess else None
+    overhead = spec.overhead_tokens + excess
+    return msgspec.structs.replace(spec, overhead_tokens=overhead) if spec.tokens > overhead else None
 
 
 def _by_usage(client: Client, model: str, attempt: Attempt) -> Count:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from loadgen.workload.spec import PromptPlan
+from loadgen.workload.spec import PromptSpec
 from loadgen.workload.template import RequestTemplate
 
 
@@ -68,7 +68,7 @@ class ProbeResult(msgspec.Struct, frozen=True):
 
     model: str
     template: RequestTemplate
-    prompt: PromptPlan
+    prompt: PromptSpec
     output_tokens: int
     """As asked, or as many as the context leaves."""
     capabilities: Capabilities

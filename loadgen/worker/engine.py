@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from loadgen.alarm import Alarm
 from loadgen.arrivals.load import Beginning, Load, LoadModel, share
-from loadgen.arrivals.models import LOAD_MODELS
+from loadgen.arrivals.load_models import LOAD_MODELS
 from loadgen.clock import Clock
 from loadgen.endpoints import ENDPOINTS
 from loadgen.records import Request, Tick, WorkerNote
@@ -90,7 +90,7 @@ class Engine:
         self._rearm()
 
     def command(self, command: WorkerCommand) -> None:
-        """Obeys a command from the host. A load takes effect at its `at_ns`, in every worker alike."""
+        """Obeys a command. A load takes effect at its `at_ns`, in every worker alike."""
         if isinstance(command, Finish):
             self._begin_finish(command.drain_s)
         else:

@@ -12,7 +12,7 @@ import msgspec
 from loadgen.records import Request
 
 
-class PromptPlan(msgspec.Struct, frozen=True, omit_defaults=True):
+class PromptSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """How to make a random prompt of exact length without a tokenizer (see `loadgen.workload.synthetic`)."""
 
     form: Literal["ids", "text"]
@@ -23,13 +23,13 @@ class PromptPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     words: list[str] = msgspec.field(default_factory=list)
     """For `text`: words that were each seen to add exactly one token."""
     overhead_tokens: int = 0
-    """For `text`: tokens the template adds around the words."""
+    """For `text`: tokens that the server, by its chat template say, adds around the words."""
 
 
 class SyntheticWorkload(msgspec.Struct, frozen=True, tag="synthetic", omit_defaults=True):
     """Random prompts of one length, each asking for as many tokens as the others."""
 
-    prompt: PromptPlan
+    prompt: PromptSpec
     output_tokens: int
 
 

@@ -13,35 +13,35 @@ from functools import lru_cache
 from hashlib import shake_128
 
 from loadgen.records import Request
-from loadgen.workload.spec import PromptPlan, RequestSpec, SyntheticWorkload
+from loadgen.workload.spec import PromptSpec, RequestSpec, SyntheticWorkload
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def prompt(plan: PromptPlan, seed: int, index: int) -> list[int] | str:
-    """Prompt number `index`: `plan.tokens` token ids, or a text of as many tokens as the server counts.
+def prompt(spec: PromptSpec, seed: int, index: int) -> list[int] | str:
+    """Prompt number `index`: `spec.tokens` token ids, or a text of as many tokens as the server counts.
 
     The first token (or word) differs between any `vocab_high - vocab_low` (or `len(words)`) successive
     indices; the rest is random.
 
     Raises:
-        ValueError: the plan has no ids, or no words, to draw from.
+        ValueError: the spec has no ids, or no words, to draw from.
     """
-    if plan.form == "ids":
-        low, span, count = plan.vocab_low, plan.vocab_high - plan.vocab_low, max(1, plan.tokens)
+    if spec.form == "ids":
+        low, span, count = spec.vocab_low, spec.vocab_high - spec.vocab_low, max(1, spec.tokens)
     else:
-        low, span, count = 0, len(plan.words), max(1, plan.tokens - plan.overhead_tokens)
+        low, span, count = 0, len(spec.words), max(1, spec.tokens - spec.overhead_tokens)
     if span < 1:
-        raise ValueError(f"prompt plan: nothing to draw from in form {plan.form!r}")
+        raise ValueError(f"prompt spec: nothing to draw from in form {spec.form!r}")
     offset, step = _first(seed, span)
     # The low bits of 32 modulo span favour some ids by less than span / 2**32: of no consequence here.
     draws = struct.unpack(f"<{count}I", _bytes(f"{seed}:{index}", 4 * count))
     first = (offset + index * step) % span
-    if plan.form == "ids":
+    if spec.form == "ids":
         ids = [low + draw % span for draw in draws]
         ids[0] = low + first
         return ids
-    words = plan.words
+    words = spec.words
     chosen = [words[draw % span] for draw in draws]
     chosen[0] = words[first]
     return " ".join(chosen)

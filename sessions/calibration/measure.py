@@ -25,7 +25,7 @@ from loadgen.calibration.server import read_stamps
 from loadgen.clock import monotonic_ns
 from loadgen.records import Request, Tick
 from loadgen.worker_config import Address, Finish, WorkerConfig
-from loadgen.workload.spec import PromptPlan, SyntheticWorkload
+from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
 from sessions.calibration.result import Trial
 from sessions.own_process import module_command
@@ -147,7 +147,7 @@ def _worker_config(port: int, events_per_s: float, seconds: float) -> WorkerConf
             endpoint="completions",
             fields={"model": "calibration", "stream": True},
         ),
-        workload=SyntheticWorkload(PromptPlan(form="ids", tokens=64), TOKENS),
+        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=64), TOKENS),
         load=OpenLoad("constant", [steady(start_ns, events_per_s / TOKENS)]),
         start_ns=start_ns,
         end_ns=start_ns + int(seconds * 1e9),

@@ -37,7 +37,7 @@ class SessionView:
 
     def poll(self) -> bool:
         """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
-        # The lock is asked first: a host that was gone before the reading has written all it ever will.
+        # The lock is asked first: a supervisor that was gone before the reading has written all it ever will.
         locked = is_live(self.directory)
         changed = self._read_manifest()
         records = self._files.poll()

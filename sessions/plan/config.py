@@ -1,4 +1,4 @@
-"""What a run was asked to do. The CLI builds it, the host obeys it, the manifest keeps it.
+"""What a run was asked to do. The command builds it, the supervisor obeys it, the manifest keeps it.
 
 Values only; a wrong one raises `ConfigError` in `checked`, with one line a person can act on.
 """

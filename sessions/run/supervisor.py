@@ -32,7 +32,7 @@ from sessions.run.preflight import preflight
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.run.worker_configs import descriptors_short, planned_client, server_facts, worker_configs
 from sessions.store.disk_reserve import DiskReserve
-from sessions.store.journal import HOST_FILE, JournalWriter
+from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
 from sessions.store.manifest import SessionError, read, write
 from sessions.store.records import End, Mark, Note, State
 from sessions.worker.pipes import Status, say_line
@@ -58,7 +58,7 @@ class Supervisor:
         self._config = orders.config
         self._manifest = read(directory)
         self._clock = MonotonicClock(self._manifest.clock.origin_monotonic_ns)
-        self._journal = JournalWriter(directory / HOST_FILE)
+        self._journal = JournalWriter(directory / SUPERVISOR_FILE)
         self._reserve = DiskReserve(directory)
         self._unsaved: list[str] = []
         self._control = ControlServer(socket_path(directory), self._obey)

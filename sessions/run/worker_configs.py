@@ -10,7 +10,7 @@ from loadgen.worker_config import WorkerConfig
 from loadgen.workload.spec import SyntheticWorkload
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig
-from sessions.run.capacity import (
+from sessions.run.client_size import (
     descriptor_limit,
     descriptor_warning,
     descriptors_for,
@@ -28,9 +28,9 @@ def planned_client(config: RunConfig) -> dict[str, Any]:
     """How many workers the load needs, and what that rests on: the manifest's `client`."""
     load, tokens = config.load, config.workload.output_tokens
     known = valid_here()
-    capacity = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
+    worker_events_per_s = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
     return {
-        "workers": workers_for(load, tokens, capacity, cores()),
+        "workers": workers_for(load, tokens, worker_events_per_s, cores()),
         "planned_events_per_s": planned_events_per_s(load, tokens),
         "calibrated_events_per_s": None if known is None else known.events_per_s,
         "calibrated_at": None if known is None else known.measured_at,
@@ -55,7 +55,7 @@ def worker_configs(
     start_ns: int,
     end_ns: int | None,
 ) -> list[WorkerConfig]:
-    """One plan a worker. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
+    """What each worker is told. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
     load = config.load
     return [
         WorkerConfig(

@@ -147,13 +147,13 @@ def hold_lock(directory: Path) -> int:
 
 
 def is_live(directory: Path) -> bool:
-    """A host holds the session's lock right now."""
+    """Whether a supervisor holds the session's lock right now: the run goes on."""
     try:
         fd = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:
-        # Shared, so that two readers asking at once do not take each other for the host.
+        # Shared, so that two readers asking at once do not take each other for the supervisor.
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -18,7 +18,7 @@ import msgspec
 from loadgen.records import Request
 from sessions.store.gap_codec import encode_gaps
 
-HOST_FILE = "host.jsonl"
+SUPERVISOR_FILE = "host.jsonl"
 TELEMETRY_FILE = "telemetry.jsonl.gz"
 KEPT_CAP_BYTES = 64 << 20
 

@@ -55,7 +55,7 @@ class SessionInfo(msgspec.Struct):
     python: str = ""
     host: str = ""
     pid: int = 0
-    """The session host's process."""
+    """The supervisor's process."""
 
 
 class ClockAnchor(msgspec.Struct):
@@ -65,7 +65,7 @@ class ClockAnchor(msgspec.Struct):
     origin_monotonic_ns: int
 
 
-class HostInfo(msgspec.Struct):
+class SupervisorInfo(msgspec.Struct):
     control_socket: str = ""
 
 
@@ -89,7 +89,7 @@ class Manifest(msgspec.Struct):
     """What the load workers were planned with: `workers`, `calibrated_events_per_s`, `descriptors`, ..."""
     telemetry: dict[str, Any] = {}
     """What was found and tried: `sources` with their last words, `gpus` (`run.telemetry_inventory`)."""
-    host: HostInfo = msgspec.field(default_factory=HostInfo)
+    host: SupervisorInfo = msgspec.field(default_factory=SupervisorInfo)
     end: EndInfo | None = None
     """None while the run goes on, and for ever when it was killed."""
     result: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""The lines the session host writes to `host.jsonl`, and the union of every line a session may hold."""
+"""The lines that the supervisor writes to `host.jsonl`, and the union of every line a session may hold."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LoadChange(msgspec.Struct, tag="load", tag_field="kind", omit_defaults=Tru
     change: str
     """`start`, `rate`, `concurrency`, `hold`, `resume`, `stop`, `ramp`."""
     received_ns: int | None = None
-    """When the host had read the command; None for the start."""
+    """When the supervisor had read the command; None for the start."""
     rate_rps: float | None = None
     """Offered rate right after the change; None in a closed loop."""
     previous_rate_rps: float | None = None
@@ -58,7 +58,7 @@ class End(msgspec.Struct, tag="end", tag_field="kind", omit_defaults=True):
     message: str = ""
 
 
-HostRecord = State | LoadChange | Mark | Note | End
+SupervisorRecord = State | LoadChange | Mark | Note | End
 TimelineRecord = (
     Tick
     | WorkerNote

@@ -21,7 +21,7 @@ def read_summary(directory: Path, prices: Prices | None = None) -> Summary:
         SessionError: the session's manifest cannot be read.
     """
     manifest = read(directory)
-    # Before the files: a host that was gone by then has written all it ever will.
+    # Before the files: a supervisor that was gone by then has written all it ever will.
     locked = is_live(directory)
     files = SessionFollower(directory, requests=True, parse=parse_packed)
     timeline = Timeline()

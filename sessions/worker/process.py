@@ -82,9 +82,11 @@ class Worker:
 
     async def run(self) -> None:
         """Until the load has ended and all of it is written."""
-        await self._loop.connect_read_pipe(lambda: LineFeed(self._on_line, self._on_host_lost), sys.stdin)
+        await self._loop.connect_read_pipe(
+            lambda: LineFeed(self._on_line, self._on_supervisor_lost), sys.stdin
+        )
         self._loop.add_signal_handler(signal.SIGTERM, self._stop_now)
-        quiet_garbage()  # now, while the plan is not made yet: later the first request would wait for it
+        quiet_garbage()  # now, while there is no configuration yet: later the first request would wait for it
         say(1, Status("ready"))
         await self._gone.wait()
         if unsaved := self._recorder.close():
@@ -101,11 +103,11 @@ class Worker:
         elif isinstance(message, Finish):
             self._gone.set()
 
-    def _begin(self, plan: WorkerConfig) -> None:
-        self._clock = MonotonicClock(plan.origin_ns)
+    def _begin(self, config: WorkerConfig) -> None:
+        self._clock = MonotonicClock(config.origin_ns)
         if self._debug:
-            self._open_debug_log(plan)
-        address = plan.address
+            self._open_debug_log(config)
+        address = config.address
         try:
             where = addresses(address)
             tls = None
@@ -118,11 +120,11 @@ class Worker:
             self._gone.set()
             return
         name = address.server_name or address.host
-        pool = Pool(self._loop, self._clock, where, tls, name, plan.deadlines.connect_s, address.tunnel)
-        self._engine = Engine(plan, self._clock, self._loop, pool, self._emit)
+        pool = Pool(self._loop, self._clock, where, tls, name, config.deadlines.connect_s, address.tunnel)
+        self._engine = Engine(config, self._clock, self._loop, pool, self._emit)
         self._reader = pool.reader
         self._engine.start()
-        _log.info("started %s, connecting to %s", plan.load, where)
+        _log.info("started %s, connecting to %s", config.load, where)
         self._note_clock()
         say(1, Status("started"))
         self._watching = self._loop.create_task(self._watch(self._engine))
@@ -173,11 +175,11 @@ class Worker:
         else:
             self._engine.command(Finish(0.0))
 
-    def _on_host_lost(self) -> None:
+    def _on_supervisor_lost(self) -> None:
         _log.info("the supervisor is gone")
         if self._engine is not None and self._clock is not None and not self._engine.ended.is_set():
             self._recorder.emit(
-                WorkerNote(self._clock.now_ns(), self._number, "host_lost", "the session host is gone")
+                WorkerNote(self._clock.now_ns(), self._number, "host_lost", "the supervisor is gone")
             )
         self._stop_now()
 
@@ -198,7 +200,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 def main() -> int:
     directory, number = Path(sys.argv[1]), int(sys.argv[2])
-    # Ctrl-C and a lost terminal are the host's business; its word reaches us on stdin.
+    # Ctrl-C and a lost terminal are the supervisor's business; its word reaches us on stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise_descriptor_limit()

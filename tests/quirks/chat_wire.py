@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from loadgen.arrivals.load import ClosedLoad
-from loadgen.workload.spec import PromptPlan, SyntheticWorkload
+from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
 from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, sse
 from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
@@ -62,7 +62,7 @@ def stream(*events: str) -> list[Step]:
 
 
 def short_prompts(output_tokens: int) -> SyntheticWorkload:
-    return SyntheticWorkload(PromptPlan(form="text", tokens=4, words=["a", "b", "c"]), output_tokens)
+    return SyntheticWorkload(PromptSpec(form="text", tokens=4, words=["a", "b", "c"]), output_tokens)
 
 
 def ask(

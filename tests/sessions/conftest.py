@@ -1,4 +1,4 @@
-"""A run made up event by event, with the records a worker and a host would have written about it."""
+"""A run made up event by event, with the records a worker and a supervisor would have written about it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class MadeRun:
 
     requests: list[Request]
     ticks: list[Tick]
-    host: list[AnyRecord]
+    supervised: list[AnyRecord]
     manifest: Manifest
     tokens_ns: dict[int, list[int]] = field(default_factory=dict)
     """Arrival times of the token-bearing events of each request."""
 
     @property
     def timeline_records(self) -> list[AnyRecord]:
-        return sorted([*self.ticks, *self.host], key=lambda record: record.t_ns)  # type: ignore[union-attr]
+        return sorted([*self.ticks, *self.supervised], key=lambda record: record.t_ns)  # type: ignore[union-attr]
 
     @property
     def records(self) -> list[AnyRecord]:
@@ -68,7 +68,7 @@ def make(
         requests.append(request)
         tokens_ns[index] = times
         index += 1
-    host: list[AnyRecord] = [
+    supervised: list[AnyRecord] = [
         State(t_ns=5_000_000, state="probing"),
         LoadChange(t_ns=START_NS, change="start", rate_rps=rate_rps, label=f"start at {rate_rps:g} rps"),
         State(t_ns=START_NS, state="running"),
@@ -81,7 +81,7 @@ def make(
     load_end_ns = START_NS + int(seconds * 1e9)
     last_ns = max([load_end_ns, *(request.end_ns for request in requests)])
     if ended:
-        host += [
+        supervised += [
             State(t_ns=load_end_ns, state="draining"),
             End(t_ns=last_ns + 40_000_000, reason="completed"),
             State(t_ns=last_ns + 40_000_000, state="ended"),
@@ -97,7 +97,7 @@ def make(
         RunConfig(TargetConfig("http://127.0.0.1:8000"), LoadConfig(rate_rps=rate_rps, duration_s=seconds)),
         server={"model": "toy", "endpoint": "completions", "probe_requests": 3},
     )
-    return MadeRun(requests, ticks, host, manifest, tokens_ns)
+    return MadeRun(requests, ticks, supervised, manifest, tokens_ns)
 
 
 def _request(
@@ -211,7 +211,7 @@ def make_run() -> Maker:
         return MadeRun(
             list(run.requests),
             list(run.ticks),
-            list(run.host),
+            list(run.supervised),
             msgspec.structs.replace(run.manifest),
             run.tokens_ns,
         )

@@ -1,4 +1,4 @@
-"""What `ttftop` itself says of telemetry: the real command, a real host process, the stand-in library under it."""
+"""What `ttftop` itself says of telemetry: the real command, a real supervisor, the stand-in library under it."""
 
 from __future__ import annotations
 

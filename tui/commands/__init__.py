@@ -19,5 +19,5 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name to module and one line of help, in the order in which help shows them."""
 
-HOSTED = ("run", "demo")
-"""Commands that start a run: `options.standby` is a supervisor for it (`sessions.run.prestart`)."""
+STARTS_A_RUN = ("run", "demo")
+"""Commands that start a run: for them `options.prestarted` is a supervisor (`sessions.run.prestart`)."""

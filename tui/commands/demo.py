@@ -75,7 +75,7 @@ class Simulator:
         command = module_command("loadgen.simulator", "--port", "0", "--seed", str(seed))
         command += ["--exit-when-idle", str(IDLE_S), *(("--profile", profile) if profile else ())]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed in __exit__)
-        # A session of its own: Ctrl-C is for the run, whose last requests the simulator has to answer.
+        # A POSIX session of its own: Ctrl-C is for the run, whose last requests the simulator has to answer.
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -66,10 +66,10 @@ class Interrupts:
 
 
 def follow(launched: Launched, interrupts: Interrupts) -> int:
-    """Stays with a run until its host has ended, then prints its summary; returns the exit code.
+    """Stays with a run until its supervisor has ended, then prints its summary; returns the exit code.
 
     Raises:
-        CommandError: the host refused to start the run.
+        CommandError: the supervisor refused to start the run.
     """
     progress = Progress()
     watched: SessionView | None = None
@@ -98,7 +98,7 @@ def follow(launched: Launched, interrupts: Interrupts) -> int:
 
 
 def view_of(directory: Path) -> SessionView | None:
-    """A view of a session; None when a host that refuses has just taken the session away."""
+    """A view of a session; None when a supervisor that refuses has just taken the session away."""
     from sessions.frame.session_view import SessionView
     from sessions.store.manifest import SessionError
 
@@ -109,7 +109,7 @@ def view_of(directory: Path) -> SessionView | None:
 
 
 def interrupt(launched: Launched, *, again: bool) -> None:
-    """Asks the host to end the run: soon and in order the first time, at once the second."""
+    """Asks the supervisor to end the run: soon and in order the first time, at once the second."""
     from sessions.run.commands import AbortRun, InterruptRun
     from sessions.run.control_client import ControlError, send_once
 

@@ -48,9 +48,9 @@ def watch(launched: Launched, options: argparse.Namespace) -> int:
     """The screen on a run that was just started; returns the exit code.
 
     Raises:
-        CommandError: the host refused to start the run; the screen is closed again then.
+        CommandError: the supervisor refused to start the run; the screen is closed again then.
     """
-    # The host starts while Textual is being imported; both take a few tenths of a second.
+    # The supervisor starts while Textual is being imported; both take a few tenths of a second.
     import tui.screens.app  # noqa: F401
 
     error = launched.poll_error()

@@ -80,7 +80,7 @@ def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -
         place = root(options)
         try:
             launched = launch(
-                config, root=place, api_key=api_key, supervisor=options.standby.take, debug=options.debug
+                config, root=place, api_key=api_key, supervisor=options.prestarted.take, debug=options.debug
             )
         except SessionError as error:
             reason = str(error).removeprefix(f"{place}: ")

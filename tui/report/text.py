@@ -123,7 +123,7 @@ def _errors(errors: Mapping[str, int]) -> str:
 
 
 def _notes(notes: Sequence[str]) -> str:
-    """What is to be known of the session's files: lines that were damaged, a host that was killed."""
+    """What is to be known of the session's files: lines that were damaged, a supervisor that was killed."""
     lines = []
     for note in notes:
         lines += textwrap.wrap(printable(note, 300), 80, initial_indent="  - ", subsequent_indent="    ")

@@ -22,7 +22,7 @@ from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerConfig
-from loadgen.workload.spec import PromptPlan, SyntheticWorkload
+from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.synthetic import prompt
 from loadgen.workload.template import RequestTemplate
 from sessions.worker.process import new_loop, quiet_garbage
@@ -95,7 +95,7 @@ def main() -> None:
             endpoint="completions",
             fields={"model": "bench-model", "stream": True},
         ),
-        workload=SyntheticWorkload(PromptPlan(form="ids", tokens=8), 1000),
+        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=8), 1000),
         load=OpenLoad(args.arrivals, [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
         start_ns=0,
         requests=None if args.seconds is not None else args.requests,

@@ -3,7 +3,7 @@
 import pytest
 
 from loadgen.arrivals.load import Beginning, LoadModel
-from loadgen.arrivals.models import LOAD_MODELS
+from loadgen.arrivals.load_models import LOAD_MODELS
 from tests.loadgen.raw_server import good
 from tests.loadgen.worker.engine_runs import run
 

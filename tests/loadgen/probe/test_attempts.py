@@ -160,5 +160,5 @@ def test_ways_are_tried_best_first(endpoint: str, want: list[str]) -> None:
     [(None, 1000, 20_000), (128_000, 1000, 20_000), (4096, 1000, 4096), (512, 128, 512), (2, 0, 2)],
 )
 def test_ids_stay_inside_a_known_vocabulary(vocabulary: int | None, low: int, high: int) -> None:
-    plan = next(first_attempts("auto", vocabulary)).ids(64)
-    assert (plan.form, plan.tokens, plan.vocab_low, plan.vocab_high) == ("ids", 64, low, high)
+    spec = next(first_attempts("auto", vocabulary)).ids(64)
+    assert (spec.form, spec.tokens, spec.vocab_low, spec.vocab_high) == ("ids", 64, low, high)

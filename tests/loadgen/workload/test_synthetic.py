@@ -7,18 +7,18 @@ import sys
 
 import pytest
 
-from loadgen.workload.spec import PromptPlan
+from loadgen.workload.spec import PromptSpec
 from loadgen.workload.synthetic import prompt
 
-IDS = PromptPlan("ids", 256, 1000, 20000)
-WORDS = PromptPlan("text", 40, words=["a", "the", "of", "and", "to"], overhead_tokens=9)
+IDS = PromptSpec("ids", 256, 1000, 20000)
+WORDS = PromptSpec("text", 40, words=["a", "the", "of", "and", "to"], overhead_tokens=9)
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 16, 255, 4096])
 def test_an_id_prompt_has_exactly_the_asked_length_inside_the_vocabulary(tokens: int) -> None:
-    plan = PromptPlan("ids", tokens, 5, 300)
+    spec = PromptSpec("ids", tokens, 5, 300)
     for index in range(50):
-        ids = prompt(plan, 1, index)
+        ids = prompt(spec, 1, index)
         assert isinstance(ids, list)
         assert len(ids) == tokens
         assert all(type(value) is int and 5 <= value < 300 for value in ids)
@@ -26,8 +26,8 @@ def test_an_id_prompt_has_exactly_the_asked_length_inside_the_vocabulary(tokens:
 
 @pytest.mark.parametrize(("overhead", "words"), [(0, 40), (9, 31), (39, 1), (100, 1)])
 def test_a_text_prompt_has_the_asked_length_less_the_overhead(overhead: int, words: int) -> None:
-    plan = PromptPlan("text", 40, words=WORDS.words, overhead_tokens=overhead)
-    text = prompt(plan, 0, 3)
+    spec = PromptSpec("text", 40, words=WORDS.words, overhead_tokens=overhead)
+    text = prompt(spec, 0, 3)
     assert isinstance(text, str)
     assert len(text.split(" ")) == words
     assert set(text.split(" ")) <= set(WORDS.words)
@@ -35,8 +35,8 @@ def test_a_text_prompt_has_the_asked_length_less_the_overhead(overhead: int, wor
 
 def test_the_same_seed_and_index_give_the_same_prompt_in_another_process() -> None:
     code = (
-        "import json;from loadgen.workload.spec import PromptPlan;from loadgen.workload.synthetic import prompt;"
-        "print(json.dumps([prompt(PromptPlan('ids',256,1000,20000),7,i) for i in (0,1,10**9)]))"
+        "import json;from loadgen.workload.spec import PromptSpec;from loadgen.workload.synthetic import prompt;"
+        "print(json.dumps([prompt(PromptSpec('ids',256,1000,20000),7,i) for i in (0,1,10**9)]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert json.loads(done.stdout) == [prompt(IDS, 7, index) for index in (0, 1, 10**9)]
@@ -54,8 +54,8 @@ def test_prompts_of_a_seed_stay_the_same_from_version_to_version() -> None:
 
 
 def test_no_two_of_a_whole_vocabulary_of_prompts_share_their_first_token() -> None:
-    plan = PromptPlan("ids", 4, 1000, 4000)
-    assert len({prompt(plan, 3, index)[0] for index in range(3000)}) == 3000
+    spec = PromptSpec("ids", 4, 1000, 4000)
+    assert len({prompt(spec, 3, index)[0] for index in range(3000)}) == 3000
 
 
 def test_neighbouring_text_prompts_begin_with_different_words() -> None:
@@ -68,16 +68,16 @@ def test_seeds_give_different_prompts() -> None:
 
 
 def test_ids_are_spread_evenly_over_the_vocabulary() -> None:
-    plan = PromptPlan("ids", 1000, 0, 10)
+    spec = PromptSpec("ids", 1000, 0, 10)
     counts = [0] * 10
     for index in range(50):
-        for value in prompt(plan, 0, index):
+        for value in prompt(spec, 0, index):
             counts[int(value)] += 1
     # 50,000 draws over 10 ids: chi-square with 9 degrees of freedom exceeds 33.7 once in 10,000.
     assert sum((count - 5000) ** 2 / 5000 for count in counts) < 33.7
 
 
-@pytest.mark.parametrize("plan", [PromptPlan("ids", 4, 10, 10), PromptPlan("text", 4)])
-def test_a_plan_with_nothing_to_draw_from_is_an_error(plan: PromptPlan) -> None:
+@pytest.mark.parametrize("spec", [PromptSpec("ids", 4, 10, 10), PromptSpec("text", 4)])
+def test_a_prompt_spec_with_nothing_to_draw_from_is_an_error(spec: PromptSpec) -> None:
     with pytest.raises(ValueError, match="nothing to draw from"):
-        prompt(plan, 0, 0)
+        prompt(spec, 0, 0)

@@ -19,7 +19,13 @@ from sessions.frame.schema import Frame
 from sessions.frame.session_view import SessionView
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
 from sessions.store.directory import hold_lock
-from sessions.store.journal import HOST_FILE, JournalWriter, RequestJournalWriter, request_file, worker_file
+from sessions.store.journal import (
+    SUPERVISOR_FILE,
+    JournalWriter,
+    RequestJournalWriter,
+    request_file,
+    worker_file,
+)
 from sessions.store.manifest import ClockAnchor, EndInfo, Manifest, SessionInfo, write
 from sessions.store.records import End, LoadChange, Mark, State
 from sessions.timeline.timeline import Timeline
@@ -383,8 +389,8 @@ def test_a_session_is_seen_growing_from_nothing_to_its_end(tmp_path: Path) -> No
     assert view.poll()
     assert not view.poll()
     lock = hold_lock(directory)
-    host, worker = JournalWriter(directory / HOST_FILE), JournalWriter(directory / worker_file(0))
-    host.append([State(t_ns=5, state="probing"), LoadChange(t_ns=9, change="start", rate_rps=1.0)])
+    supervisor, worker = JournalWriter(directory / SUPERVISOR_FILE), JournalWriter(directory / worker_file(0))
+    supervisor.append([State(t_ns=5, state="probing"), LoadChange(t_ns=9, change="start", rate_rps=1.0)])
     assert view.poll()
     drawn = view.frame(view.last_ns, 10 * SECOND, 10)
     assert (drawn.session, drawn.target, drawn.model) == ("base", "http://127.0.0.1:8000", "toy")
@@ -393,7 +399,7 @@ def test_a_session_is_seen_growing_from_nothing_to_its_end(tmp_path: Path) -> No
     assert view.poll()
     assert view.last_ns == TICK_NS
     assert view.frame(TICK_NS, 10 * SECOND, 10).due == 3
-    host.append(End(t_ns=2 * TICK_NS, reason="finished"))
+    supervisor.append(End(t_ns=2 * TICK_NS, reason="finished"))
     assert view.poll()
     drawn = view.frame(view.last_ns, 10 * SECOND, 10)
     assert (drawn.state, drawn.state_message, view.live) == ("ended", "finished by hand", False)
@@ -407,22 +413,22 @@ def test_a_run_whose_host_is_gone_without_a_word_was_killed(tmp_path: Path) -> N
         "import sys, os; from pathlib import Path; from sessions.store.directory import hold_lock;"
         "from sessions.store.journal import JournalWriter; from sessions.store.records import State;"
         "d = Path(sys.argv[1]); hold_lock(d);"
-        "JournalWriter(d / 'host.jsonl').append(State(t_ns=5, state='running'));"
+        "JournalWriter(d / 'supervisor.jsonl').append(State(t_ns=5, state='running'));"
         "print('up', flush=True); sys.stdin.read()"
     )
-    host = subprocess.Popen(
+    supervisor = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     view = SessionView(tmp_path)
     try:
-        assert host.stdout is not None
-        assert host.stdout.readline() == "up\n"
+        assert supervisor.stdout is not None
+        assert supervisor.stdout.readline() == "up\n"
         view.poll()
         assert (view.live, view.frame(5, SECOND, 4).state) == (True, "running")
     finally:
-        host.kill()
-        host.communicate(timeout=30)
-    assert view.poll(), "a host that died changes the picture"
+        supervisor.kill()
+        supervisor.communicate(timeout=30)
+    assert view.poll(), "a supervisor that died changes the picture"
     drawn = view.frame(view.last_ns, SECOND, 4)
     assert (drawn.state, drawn.live) == ("killed", False)
     assert "killed" in drawn.state_message
@@ -431,7 +437,7 @@ def test_a_run_whose_host_is_gone_without_a_word_was_killed(tmp_path: Path) -> N
 
 def test_a_copied_session_without_its_lock_is_no_live_one(tmp_path: Path) -> None:
     manifest_of(tmp_path)
-    JournalWriter(tmp_path / HOST_FILE).append(State(t_ns=5, state="running"))
+    JournalWriter(tmp_path / SUPERVISOR_FILE).append(State(t_ns=5, state="running"))
     view = SessionView(tmp_path)
     view.poll()
     assert (view.live, view.frame(5, SECOND, 4).state) == (False, "killed")
@@ -439,7 +445,7 @@ def test_a_copied_session_without_its_lock_is_no_live_one(tmp_path: Path) -> Non
 
 def test_an_end_known_from_the_manifest_alone_is_an_end(tmp_path: Path) -> None:
     manifest_of(tmp_path, end=EndInfo("completed", "2026-11-03T12:01:00+00:00"))
-    JournalWriter(tmp_path / HOST_FILE).append(State(t_ns=5, state="running"))
+    JournalWriter(tmp_path / SUPERVISOR_FILE).append(State(t_ns=5, state="running"))
     view = SessionView(tmp_path)
     view.poll()
     assert (view.live, view.frame(5, SECOND, 4).state) == (False, "ended")
@@ -457,7 +463,7 @@ def test_a_foreign_manifest_is_told_and_does_not_stop_the_view(tmp_path: Path) -
 def test_the_view_of_files_is_the_fold_of_their_records(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(workers=2)
     write(tmp_path, run.manifest)
-    JournalWriter(tmp_path / HOST_FILE).append(run.host)
+    JournalWriter(tmp_path / SUPERVISOR_FILE).append(run.supervised)
     for worker in (0, 1):
         JournalWriter(tmp_path / worker_file(worker)).append([t for t in run.ticks if t.worker == worker])
     (tmp_path / "requests-0.jsonl.gz").write_bytes(b"not looked at")

@@ -27,7 +27,7 @@ from sessions.run.preflight import preflight
 from sessions.run.supervisor import Supervisor
 from sessions.store.directory import is_live
 from sessions.store.follow import Follower, GzipFollower, following
-from sessions.store.journal import HOST_FILE, request_paths, timeline_paths
+from sessions.store.journal import SUPERVISOR_FILE, request_paths, timeline_paths
 from sessions.store.manifest import read, write
 from sessions.store.records import End, LoadChange, Note, State
 from sessions.summary.read import read_summary
@@ -49,7 +49,7 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 20.0) -> A
 
 
 def host_records(directory: Path) -> list[Any]:
-    return list(Follower(directory / HOST_FILE).poll())
+    return list(Follower(directory / SUPERVISOR_FILE).poll())
 
 
 def requests_of(directory: Path) -> list[Request]:

@@ -91,19 +91,19 @@ def test_a_session_is_live_while_its_host_lives(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from sessions.store.directory import hold_lock;"
         "hold_lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     )
-    host = subprocess.Popen(
+    supervisor = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
-        assert host.stdout is not None
-        assert host.stdout.readline() == "held\n"
+        assert supervisor.stdout is not None
+        assert supervisor.stdout.readline() == "held\n"
         assert is_live(tmp_path)
         assert is_live(tmp_path)
         with pytest.raises(SessionError, match="another ttftop"):
             hold_lock(tmp_path)
     finally:
-        host.kill()
-        host.communicate(timeout=30)
+        supervisor.kill()
+        supervisor.communicate(timeout=30)
     assert not is_live(tmp_path)
     os.close(hold_lock(tmp_path))
 

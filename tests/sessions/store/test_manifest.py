@@ -13,10 +13,10 @@ from sessions.store.manifest import (
     END_REASONS,
     ClockAnchor,
     EndInfo,
-    HostInfo,
     Manifest,
     SessionError,
     SessionInfo,
+    SupervisorInfo,
     read,
     write,
 )
@@ -35,7 +35,7 @@ def example(**changes: object) -> Manifest:
             TargetConfig("http://127.0.0.1:8000"), LoadConfig(ramp=Ramp(1, 64, 120, "exp"), duration_s=60)
         ),
         "server": {"model": "m", "context_tokens": None, "simulated": True, "endpoints": ["chat"]},
-        "host": HostInfo("/tmp/x.sock"),
+        "host": SupervisorInfo("/tmp/x.sock"),
     }
     return Manifest(**{**fields, **changes})  # type: ignore[arg-type]
 

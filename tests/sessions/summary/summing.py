@@ -10,7 +10,7 @@ from loadgen.records import TICK_NS, Request, RequestError, Tick
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
 from sessions.store.follow import SessionFollower
 from sessions.store.journal import (
-    HOST_FILE,
+    SUPERVISOR_FILE,
     JournalWriter,
     RequestJournalWriter,
     request_file,
@@ -95,7 +95,7 @@ def stored(run: Any, directory: Path, draw: random.Random | None = None) -> Time
     """Writes the session bit by bit, in random turns of its writers, and folds it as it grows."""
     draw = draw or random.Random(0)
     write(directory, run.manifest)
-    queues: list[tuple[Any, list[Any]]] = [(JournalWriter(directory / HOST_FILE), list(run.host))]
+    queues: list[tuple[Any, list[Any]]] = [(JournalWriter(directory / SUPERVISOR_FILE), list(run.supervised))]
     for worker in sorted({tick.worker for tick in run.ticks}):
         ticks = [tick for tick in run.ticks if tick.worker == worker]
         requests = sorted((r for r in run.requests if r.worker == worker), key=lambda r: r.end_ns)

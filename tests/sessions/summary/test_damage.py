@@ -17,7 +17,7 @@ import pytest
 from loadgen.records import TICK_NS, Tick
 from sessions.frame.session_view import SessionView
 from sessions.store.directory import hold_lock
-from sessions.store.journal import HOST_FILE, request_file
+from sessions.store.journal import SUPERVISOR_FILE, request_file
 from sessions.store.manifest import SessionError, read, write
 from sessions.summary.read import read_summary
 from sessions.summary.schema import RequestCounts, plain
@@ -52,7 +52,7 @@ def test_a_killed_run_counts_what_was_in_flight_as_unfinished(make_run: MakeRun)
 def test_counts_add_up_wherever_a_kill_cut_each_file(make_run: MakeRun, seed: int) -> None:
     draw = random.Random(seed)
     run = make_run(workers=3, failing=0.1, ended=False)
-    records: list[Any] = list(run.host)
+    records: list[Any] = list(run.supervised)
     for worker in range(3):
         records += [t for t in run.ticks if t.worker == worker][: draw.randint(0, 60)]
         records += [r for r in run.requests if r.worker == worker][: draw.randint(0, 80)]
@@ -89,7 +89,7 @@ def test_cut_and_damaged_files_are_told_and_the_rest_is_summed_up(make_run: Make
     run = make_run(workers=1)
     stored(run, tmp_path)
     whole = read_summary(tmp_path)
-    with (tmp_path / HOST_FILE).open("ab") as file:
+    with (tmp_path / SUPERVISOR_FILE).open("ab") as file:
         file.write(b'{"kind":"weather"}\nnot json\n{"kind":"tick","t_')
     packed = tmp_path / request_file(0)
     os.truncate(packed, packed.stat().st_size - 20)
@@ -108,7 +108,7 @@ def test_cut_and_damaged_files_are_told_and_the_rest_is_summed_up(make_run: Make
 def test_lines_of_a_newer_version_spoil_nothing(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(workers=1)
     stored(run, tmp_path)
-    with (tmp_path / HOST_FILE).open("ab") as file:
+    with (tmp_path / SUPERVISOR_FILE).open("ab") as file:
         file.write(b'{"kind":"weather"}\n')
     result = read_summary(tmp_path)
     assert result.valid is True
@@ -146,7 +146,7 @@ def test_no_damage_to_its_files_crashes_summary_or_frame(
     run = make_run(
         seconds=4.0, rate_rps=10.0, workers=2, chunk_tokens="counted", failing=0.2, changes=((2.0, 30.0),)
     )
-    run.host += gpu_records(6)
+    run.supervised += gpu_records(6)
     stored(run, tmp_path)
     for path in tmp_path.glob("*.jsonl*"):
         packed = path.suffix == ".gz"

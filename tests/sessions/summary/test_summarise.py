@@ -184,7 +184,7 @@ def test_summing_up_live_equals_reading_afterwards_to_the_digit(
         changes=((4.0, 60.0),),
         chunk_tokens=("one", "counted")[seed % 2],
     )
-    run.host += gpu_records(16)
+    run.supervised += gpu_records(16)
     live = summarise(stored(run, tmp_path, random.Random(seed)), read(tmp_path))
     afterwards = read_summary(tmp_path)
     assert msgspec.json.encode(live) == msgspec.json.encode(afterwards)

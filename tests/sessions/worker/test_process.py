@@ -60,8 +60,8 @@ def test_streams_start_no_collection_of_old_objects(collections: list[int]) -> N
 
 
 def worker_pids(run: Launched) -> list[int]:
-    host = run.process.pid
-    return [int(pid) for pid in Path(f"/proc/{host}/task/{host}/children").read_text().split()]
+    supervisor = run.process.pid
+    return [int(pid) for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()]
 
 
 @pytest.fixture

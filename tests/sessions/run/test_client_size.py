@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sessions.plan.config import ConfigError, LoadConfig, Ramp, RunConfig, TargetConfig, checked
-from sessions.run.capacity import (
+from sessions.run.client_size import (
     descriptor_warning,
     descriptors_for,
     planned_events_per_s,

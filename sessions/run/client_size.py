@@ -1,4 +1,4 @@
-"""How many load workers and file descriptors a planned load needs, worked out before it starts.
+"""How large the client must be: the load workers and file descriptors a load needs, worked out before it starts.
 
 An estimate from what was asked: keys may raise the load later, and a closed loop sends as fast as its
 server answers. Whether the client held up is measured while it runs: `bottleneck.client_saturation`.
@@ -54,7 +54,7 @@ def descriptor_limit() -> int | None:
 
 
 def descriptor_warning(needed: int, limit: int | None, workers: int) -> str:
-    """One line when the plan does not fit, else empty."""
+    """One line when a worker needs more descriptors than it may have, else empty."""
     if limit is None or needed <= limit:
         return ""
     each = "" if workers == 1 else f" in each of {workers} workers"
