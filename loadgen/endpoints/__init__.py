@@ -1,4 +1,4 @@
-"""One row per protocol: where to send, how to build a body, how to read an event."""
+"""One row a protocol: where to send a request, how to build its body, how to read an event of the answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from loadgen.endpoint_names import EndpointName
 from loadgen.endpoints import chat, completions
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage, read_error
-from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent
+from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "read_error"]
 
@@ -25,12 +25,12 @@ class Endpoint:
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
     """The text by which one event makes the answer longer: asked only where the text is wanted."""
-    token_event: DecodeLines[TokenEvent[Any]]
-    """Decodes token events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.token_event`)."""
-    counted_token_event: DecodeLines[CountedTokenEvent[Any]]
-    """The same for a server that tells the tokens of each event."""
     takes_ids: bool
     """A prompt may be token ids."""
+    token_event: DecodeLines[TokenEvent[Any]] = no_token_events
+    """Decodes token events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.token_event`)."""
+    counted_token_event: DecodeLines[CountedTokenEvent[Any]] = no_token_events
+    """The same for a server that tells the tokens of each event."""
 
 
 ENDPOINTS: dict[EndpointName, Endpoint] = {
@@ -39,17 +39,17 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         completions.body,
         completions.read,
         completions.text,
-        completions.TOKEN_EVENT,
-        completions.COUNTED_TOKEN_EVENT,
         takes_ids=True,
+        token_event=completions.TOKEN_EVENT,
+        counted_token_event=completions.COUNTED_TOKEN_EVENT,
     ),
     "chat": Endpoint(
         chat.PATH,
         chat.body,
         chat.read,
         chat.text,
-        chat.TOKEN_EVENT,
-        chat.COUNTED_TOKEN_EVENT,
         takes_ids=False,
+        token_event=chat.TOKEN_EVENT,
+        counted_token_event=chat.COUNTED_TOKEN_EVENT,
     ),
 }

@@ -2,12 +2,16 @@
 
 A type of its own describes a token event so narrowly that whatever decodes as it is one: nothing is guessed
 from bytes, and all else is left to `SseParser` and the endpoint's `read`.
+
+The shape is OpenAI's: `choices`, of which there is one, and `usage`. A protocol whose events look otherwise
+goes without this fast path (`no_token_events`) until `content_of`, `texts_of` and `one_token_each` can read
+its events, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -60,8 +64,30 @@ def content_of(event: CountedTokenEvent[C]) -> EventContent:
     )
 
 
+def texts_of(events: list[Any]) -> list[str]:
+    """By what each of these token events makes the answer longer."""
+    return [event.choices.choice.text or "" for event in events]
+
+
+def one_token_each(events: list[CountedTokenEvent[Any]], counted: int) -> bool:
+    """There are some, and each bears exactly one token; `counted` came before them in their stream."""
+    for event in events:
+        counted += 1
+        if event.choices.choice.token_ids is None and (
+            event.usage is None or event.usage.completion_tokens != counted
+        ):
+            return False
+    return bool(events)
+
+
 DecodeLines = Callable[[bytes], list[T]]
 """`msgspec.json.Decoder.decode_lines` of a token event: values with white space between them."""
+
+
+def no_token_events(lines: bytes) -> list[Any]:
+    """The `DecodeLines` of a protocol without a fast path: its `read` is asked about every event."""
+    return []
+
 
 _LAST_EVENTS = 5
 """A response ends with events of its own (finish reason, usage, `[DONE]`): so many are looked at singly."""

@@ -43,8 +43,8 @@ async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Atte
 def _first_spec(attempt: Attempt, tokens: int) -> PromptSpec:
     if attempt.form == "ids":
         return attempt.ids(tokens)
-    # Most likely one token each, and a small chat template: counted later. A small vocabulary may make thrice as
-    # many tokens of them, so the first prompt is short, or it might not fit into the context.
+    # Most likely one token each, and a small chat template: counted later. A small vocabulary may make
+    # thrice as many tokens of them, so the first prompt is short, or it might not fit into the context.
     return PromptSpec("text", min(tokens, _FIRST_WORDS), words=list(CANDIDATES[:40]), overhead_tokens=8)
 
 

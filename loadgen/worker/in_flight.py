@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -10,7 +10,13 @@ import msgspec
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
 from loadgen.endpoints.event import usage_of
 from loadgen.endpoints.sse import Event, SseLimitError, SseParser
-from loadgen.endpoints.token_event import CountedTokenEvent, content_of, token_events
+from loadgen.endpoints.token_event import (
+    CountedTokenEvent,
+    content_of,
+    one_token_each,
+    texts_of,
+    token_events,
+)
 from loadgen.errors import printable
 from loadgen.records import Request, RequestError
 from loadgen.target.redaction import Redactor
@@ -153,10 +159,10 @@ class InFlightRequest:
         self._body_bytes += size
         bearing = len(times_ns)
         if self._texts is not None:
-            self._keep_text(events)
+            self._texts += texts_of(events)
         if not self._chunk_counts:
             self._token_times.add_separate(times_ns, None)
-        elif self._one_token_each(events):
+        elif one_token_each(events, self._token_times.counted):
             self._on_usages(events)
             self._token_times.add_separate(times_ns, 1)
         else:
@@ -226,27 +232,16 @@ class InFlightRequest:
         """Takes in the token events in `data` from `begin` on: how many, and where they end."""
         if self._chunk_counts:
             counted, end = token_events(self._endpoint.counted_token_event, data, begin)
-            if not self._one_token_each(counted):
+            if not one_token_each(counted, self._token_times.counted):
                 return 0, begin
             if self._texts is not None:
-                self._keep_text(counted)
+                self._texts += texts_of(counted)
             self._on_usages(counted)
             return self._token_times.add_coalesced(t_ns, len(counted), 1, False), end
         events, end = token_events(self._endpoint.token_event, data, begin)
         if self._texts is not None:
-            self._keep_text(events)
+            self._texts += texts_of(events)
         return (self._token_times.add_coalesced(t_ns, len(events), None, False) if events else 0), end
-
-    def _one_token_each(self, events: list[CountedTokenEvent[Any]]) -> bool:
-        """There are some, of a server that counts tokens, and each bears one."""
-        counted = self._token_times.counted
-        for event in events:
-            counted += 1
-            if event.choices.choice.token_ids is None and (
-                event.usage is None or event.usage.completion_tokens != counted
-            ):
-                return False
-        return bool(events)
 
     def _on_events(self, events: list[Event], t_ns: int) -> int:
         """Takes events in one by one; returns how many bore tokens."""
@@ -262,10 +257,6 @@ class InFlightRequest:
             if self._texts is not None and content.bears_token:
                 self._texts.append(self._endpoint.text(event.data))
         return bearing
-
-    def _keep_text(self, events: Iterable[Any]) -> None:
-        assert self._texts is not None
-        self._texts += [event.choices.choice.text or "" for event in events]
 
     def _without_key(self, content: EventContent, event: Event) -> EventContent:
         """With the words it keeps of the event hidden where they hold our key, before they were cut."""

@@ -13,9 +13,9 @@ SupervisorProcess = subprocess.Popen[bytes]
 
 
 def start_supervisor() -> SupervisorProcess:
-    """A supervisor in a process and a POSIX session (setsid(2)) of its own. It waits for `sessions.run.launch.Orders`.
+    """A supervisor in a process and a POSIX session (setsid(2)) of its own.
 
-    If its stdin ends without any, it ends in silence.
+    It waits for `sessions.run.launch.Orders`. If its stdin ends without any, it ends in silence.
 
     Raises:
         OSError: no process can be started.

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import NoReturn
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 from loadgen.endpoints import ENDPOINTS, Endpoint
 from loadgen.endpoints.event import ANSWER
 from loadgen.endpoints.sse import SseParser
-from loadgen.endpoints.token_event import token_events
+from loadgen.endpoints.token_event import no_token_events, token_events
 from loadgen.records import Request, Tick
 from loadgen.worker.counters import Counters
 from tests.loadgen.worker.made_requests import Finished, gained, in_flight_request
@@ -36,7 +34,7 @@ CHAT = (
     b'{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a"},'
     b'"logprobs":null,"finish_reason":null}]}'
 )
-USUAL = {"completions": VLLM, "chat": CHAT}
+ONE_TOKEN = {"completions": VLLM, "chat": CHAT}
 
 EVENTS = [
     *(VLLM, CHAT, VLLM_COUNTED),
@@ -128,11 +126,7 @@ def test_what_is_called_usual_is_one_token_of_an_answer_to_the_full_decoder(stre
     assert parser.at_rest or not size
 
 
-def refuse(lines: bytes) -> NoReturn:
-    raise msgspec.DecodeError("nothing is usual")
-
-
-def flown(endpoint: Endpoint, reads: list[bytes], counted_token_event: bool) -> tuple[Request, Tick]:
+def recorded(endpoint: Endpoint, reads: list[bytes], counted_token_event: bool) -> tuple[Request, Tick]:
     counters = Counters()
     request = in_flight_request(endpoint, counters, Finished(), chunk_counts=counted_token_event)
     request.on_sent(10)
@@ -150,20 +144,20 @@ def flown(endpoint: Endpoint, reads: list[bytes], counted_token_event: bool) -> 
     st.sampled_from(["completions", "chat"]),
     st.booleans(),
 )
-def test_a_flight_records_the_same_with_the_recogniser_and_without(
+def test_a_request_is_recorded_the_same_with_the_fast_path_and_without(
     stream: bytes, places: list[int], name: str, counted_token_event: bool
 ) -> None:
     edges = [0, *sorted(min(place, len(stream)) for place in places), len(stream)]
     reads = [stream[a:b] for a, b in itertools.pairwise(edges) if a < b]
     endpoint = ENDPOINTS[name]
-    full = replace(endpoint, token_event=refuse, counted_token_event=refuse)
-    assert flown(endpoint, reads, counted_token_event) == flown(full, reads, counted_token_event)
+    full = replace(endpoint, token_event=no_token_events, counted_token_event=no_token_events)
+    assert recorded(endpoint, reads, counted_token_event) == recorded(full, reads, counted_token_event)
 
 
 @pytest.mark.parametrize("name", ["completions", "chat"])
 @pytest.mark.parametrize("events", [1, 2, 200])
-def test_usual_events_are_recognised_and_the_end_of_a_response_is_left(name: str, events: int) -> None:
-    stream = (b"data: " + USUAL[name] + b"\n\n") * events
+def test_token_events_are_recognised_and_the_end_of_a_response_is_left(name: str, events: int) -> None:
+    stream = (b"data: " + ONE_TOKEN[name] + b"\n\n") * events
     tail = b'data: {"choices":[],"usage":{"prompt_tokens":1}}\n\ndata: [DONE]\n\n'
     for end in (b"", tail, b"data: {"):
         found, size = token_events(ENDPOINTS[name].token_event, stream + end)
@@ -176,13 +170,13 @@ def test_counted_events_are_recognised_and_counted() -> None:
         for n in range(1, 51)
     )
     assert len(token_events(ENDPOINTS["completions"].counted_token_event, stream)[0]) == 50
-    record, tick = flown(ENDPOINTS["completions"], [stream[:300], stream[300:], b"data: [DONE]\n\n"], True)
+    record, tick = recorded(ENDPOINTS["completions"], [stream[:300], stream[300:], b"data: [DONE]\n\n"], True)
     assert (record.chunks, record.output_tokens, record.input_tokens) == (50, 50, 8)
     assert (tick.output_tokens, sum(tick.itl[1::2])) == (50, 49)
 
 
 def test_gaps_add_up_to_the_time_between_first_and_last_token() -> None:
-    record, _ = flown(ENDPOINTS["completions"], [b"data: " + VLLM + b"\n\n"] * 200, False)
+    record, _ = recorded(ENDPOINTS["completions"], [b"data: " + VLLM + b"\n\n"] * 200, False)
     assert record.first_token_ns is not None
     assert record.last_token_ns is not None
     assert record.first_token_ns // 1000 + sum(record.gaps_us) == record.last_token_ns // 1000
