@@ -115,7 +115,7 @@ def attack(*events: bytes) -> bytes:
 @example(attack(VLLM.replace(b"null}", b'null},{"text":"b"}')), "completions")
 @example(attack(VLLM.replace(b"{", b'{"error":{"message":"x"},', 1), VLLM), "completions")
 @example(attack(CHAT.replace(b'"a"', b'"a","reasoning":5')), "chat")
-def test_what_is_called_usual_is_one_token_of_an_answer_to_the_full_decoder(stream: bytes, name: str) -> None:
+def test_what_is_recognised_is_one_token_of_an_answer_to_the_full_decoder(stream: bytes, name: str) -> None:
     endpoint = ENDPOINTS[name]
     events, size = token_events(endpoint.token_event, stream)
     parser = SseParser()

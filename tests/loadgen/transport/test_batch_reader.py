@@ -67,7 +67,7 @@ def _rests_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 A_REST_NS = 1_000_000
 
 
-def test_what_looks_usual_is_taken_in_at_once_where_no_rest_is_allowed() -> None:
+def test_token_reads_are_taken_in_at_once_where_no_delay_is_allowed() -> None:
     async def body() -> None:
         with ExitStack() as stack:
             bench, ears = TokenBench(stack), [Ear() for _ in range(3)]
@@ -159,7 +159,7 @@ def test_it_is_taken_in_when_it_is_asked_what_is_held() -> None:
     asyncio.run(body())
 
 
-def test_what_waits_behind_an_odd_one_is_usual_only_if_it_still_may_be() -> None:
+def test_what_waits_behind_an_odd_read_is_a_token_read_only_if_it_still_may_be() -> None:
     async def body() -> None:
         with ExitStack() as stack:
             bench, ear = TokenBench(stack, A_REST_NS), Ear()
@@ -195,7 +195,9 @@ def test_what_waits_for_one_who_is_gone_is_told_to_nobody() -> None:
     asyncio.run(body())
 
 
-def test_a_read_as_long_as_it_can_be_is_not_usual_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_as_long_as_it_can_be_is_no_token_read_however_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(batch_reader, "READ_BYTES", 4)
 
     async def body() -> None:

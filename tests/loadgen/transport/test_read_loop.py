@@ -164,7 +164,7 @@ def test_a_read_as_long_as_it_can_be_is_followed_by_another() -> None:
     asyncio.run(body())
 
 
-def test_a_round_is_followed_by_the_rest_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_is_followed_by_the_delay_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[int] = []
     monkeypatch.setattr(read_loop, "sleep_ns", slept.append)
 

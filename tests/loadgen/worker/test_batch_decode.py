@@ -288,7 +288,7 @@ def test_what_is_held_is_told_at_the_latest_when_there_is_much_of_it(monkeypatch
     assert record.chunks == 20
 
 
-def test_an_unusual_read_in_a_round_spares_the_others_and_keeps_its_place() -> None:
+def test_an_odd_read_in_a_round_spares_the_others_and_keeps_its_place() -> None:
     token_event = tokens_read([10_000_000, 20_000_000, 30_000_000])
     odd = tokens_read(
         [10_000_000, 20_000_000], Read(10_000_000, chunked(sse(token(finish="abort")), end=False))
@@ -331,7 +331,7 @@ _SIZE_LINE, _, _REST = _CHUNK.partition(b"\r\n")
         pytest.param(chunked(sse(token("y" * 5000)), end=False), id="very long"),
     ],
 )
-def test_a_read_that_is_not_one_chunk_with_one_event_is_not_usual(read: bytes) -> None:
+def test_a_read_that_is_not_one_chunk_with_one_event_is_no_token_read(read: bytes) -> None:
     decode_batch = batch_decoder(_COMPLETIONS, chunk_counts=False)
     assert decode_batch([_CHUNK]) == [None]
     assert decode_batch([read]) == []
@@ -351,7 +351,7 @@ def test_a_part_of_a_chunk_that_looks_like_a_chunk_is_none() -> None:
     assert together[0][0].chunks == 4
 
 
-def test_an_inlet_that_was_closed_tells_nothing() -> None:
+def test_a_read_buffer_that_was_closed_tells_nothing() -> None:
     class Nobody:
         def on_read(self, *what: object) -> None:
             raise AssertionError(what)

@@ -33,23 +33,23 @@ def tick(gaps_ns: list[int], *, reads: int = 5000, kernel_reads: int | None = No
     )
 
 
-def test_sockets_of_busy_streams_rest_a_tenth_of_their_gap_and_no_longer_than_the_limit() -> None:
+def test_reads_of_busy_streams_are_delayed_a_tenth_of_their_gap_and_no_longer_than_the_limit() -> None:
     assert 0.98 * 400_000 < read_delay_after(tick([4_000_000] * 100)) < 1.02 * 400_000
     assert read_delay_after(tick([50_000_000] * 100)) == LONGEST_NS
 
 
-def test_the_shortest_gaps_decide_not_the_usual_ones() -> None:
+def test_the_shortest_gaps_decide_not_the_typical_ones() -> None:
     assert read_delay_after(tick([1_000_000] * 6 + [50_000_000] * 94)) < 110_000
     assert read_delay_after(tick([0] * 6 + [50_000_000] * 94)) < 1_000
 
 
-def test_there_is_no_rest_without_the_kernels_times_without_gaps_or_with_few_reads() -> None:
+def test_there_is_no_delay_without_the_kernels_times_without_gaps_or_with_few_reads() -> None:
     assert read_delay_after(tick([10_000_000] * 100, kernel_reads=4999)) == 0
     assert read_delay_after(tick([])) == 0
     assert read_delay_after(tick([10_000_000] * 100, reads=490)) == 0
 
 
-def test_no_rest_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_delay_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[tuple[int, int]] = []
     monkeypatch.setattr(engine, "read_delay_after", lambda tick: LONGEST_NS)
 

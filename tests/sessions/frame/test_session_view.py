@@ -407,7 +407,7 @@ def test_a_session_is_seen_growing_from_nothing_to_its_end(tmp_path: Path) -> No
     os.close(lock)
 
 
-def test_a_run_whose_host_is_gone_without_a_word_was_killed(tmp_path: Path) -> None:
+def test_a_run_whose_supervisor_is_gone_without_a_word_was_killed(tmp_path: Path) -> None:
     manifest_of(tmp_path)
     code = (
         "import sys, os; from pathlib import Path; from sessions.store.directory import hold_lock;"

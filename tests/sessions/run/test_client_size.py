@@ -69,7 +69,7 @@ def test_each_request_in_flight_needs_a_descriptor(
     assert descriptors_for(load, workers, request_s) == needed
 
 
-def test_a_plan_beyond_the_limit_is_warned_of_once_and_with_what_to_do() -> None:
+def test_a_load_beyond_the_limit_is_warned_of_once_and_with_what_to_do() -> None:
     assert descriptor_warning(1024, 1024, 1) == ""
     assert descriptor_warning(10**6, None, 1) == ""
     assert descriptor_warning(2000, 1024, 1) == (

@@ -248,7 +248,9 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_killing_the_host_leaves_a_session_that_opens_with_a_note(start: Callable[..., Launched]) -> None:
+def test_killing_the_supervisor_leaves_a_session_that_opens_with_a_note(
+    start: Callable[..., Launched],
+) -> None:
     run = start(rate_rps=30.0)
     until(lambda: len(requests_of(run.directory)) > 20, "twenty requests on disk")
     workers = worker_pids(run.process.pid)

@@ -85,7 +85,7 @@ def test_an_ambiguous_or_unknown_session_is_one_line(tmp_path: Path) -> None:
         find(tmp_path, "zzz")
 
 
-def test_a_session_is_live_while_its_host_lives(tmp_path: Path) -> None:
+def test_a_session_is_live_while_its_supervisor_lives(tmp_path: Path) -> None:
     assert not is_live(tmp_path)
     code = (
         "import sys; from pathlib import Path; from sessions.store.directory import hold_lock;"

@@ -502,7 +502,7 @@ def test_a_replay_that_is_still_being_read_stays_at_its_end():
     on_screen(body, replay=True)
 
 
-def test_a_screen_that_opens_before_its_host_has_begun_follows_the_run_once_it_has():
+def test_a_screen_that_opens_before_its_supervisor_has_begun_follows_the_run_once_it_has():
     async def body(room: Room) -> None:
         room.view.running, room.view.ended_s = True, None
         await room.pass_s(1.0)
