@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from loadgen.arrivals.load import Load
-from loadgen.workload.spec import SyntheticWorkload
+from loadgen.workload.spec import WorkloadSpec
 from loadgen.workload.template import RequestTemplate
 
 
@@ -42,7 +42,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", o
     """`time.monotonic_ns()` of the session's origin; all other times count from it."""
     address: Address
     template: RequestTemplate
-    workload: SyntheticWorkload
+    workload: WorkloadSpec
     load: Load
     start_ns: int
     """Session time at which load begins."""

@@ -1,1 +1,1 @@
-"""Everything a person types or sees. Nothing imports this package; Textual is imported only here."""
+"""Everything a person types or sees. Nobody imports this package; only `tui.screens` imports Textual."""

@@ -5,7 +5,7 @@ No prompt is made here: `loadgen.workload.workloads` has what makes them, one ro
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -31,6 +31,10 @@ class SyntheticWorkload(msgspec.Struct, frozen=True, tag="synthetic", omit_defau
 
     prompt: PromptSpec
     output_tokens: int
+
+
+WorkloadSpec: TypeAlias = SyntheticWorkload
+"""What a worker may be told to ask for; a union, as `loadgen.arrivals.load.Load`, once there are two."""
 
 
 class RequestSpec(NamedTuple):

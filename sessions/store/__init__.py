@@ -1,1 +1,1 @@
-"""A session on disk: written by one writer a file, read back while it grows."""
+"""A session on disk: journals of one writer each and a manifest, read back while it grows."""

@@ -19,6 +19,7 @@ from loadgen.records import Request
 from sessions.store.gap_codec import encode_gaps
 
 SUPERVISOR_FILE = "host.jsonl"
+"""What the supervisor writes, under the name that it had once (docs/format/session.md)."""
 TELEMETRY_FILE = "telemetry.jsonl.gz"
 KEPT_CAP_BYTES = 64 << 20
 

@@ -34,7 +34,6 @@ END_REASONS = {
     "aborted": "aborted by hand: requests in flight were cut off",
     "orphaned": "stopped itself: no screen was attached any more",
     "worker_lost": "a load worker died",
-    "target_lost": "the server could not be reached any more",
     "failed": "the run could not be started",
     "unsaved": "part of what was measured could not be saved",
     "killed": "the run was killed: what was on disk is shown",
@@ -66,6 +65,8 @@ class ClockAnchor(msgspec.Struct):
 
 
 class SupervisorInfo(msgspec.Struct):
+    """The table `[host]`: that is what the supervisor was called once."""
+
     control_socket: str = ""
 
 

@@ -23,7 +23,7 @@ class LoadChange(msgspec.Struct, tag="load", tag_field="kind", omit_defaults=Tru
     t_ns: int
     """Session time from which the new curve or concurrency holds."""
     change: str
-    """`start`, `rate`, `concurrency`, `hold`, `resume`, `stop`, `ramp`."""
+    """`start`, `rate`, `concurrency`, `hold`, `resume` or `stop`."""
     received_ns: int | None = None
     """When the supervisor had read the command; None for the start."""
     rate_rps: float | None = None

@@ -18,7 +18,6 @@ _SPOILED = {
     "interrupted": "the run was interrupted",
     "aborted": "the run was aborted",
     "worker_lost": "a load worker died",
-    "target_lost": "the server was lost",
     "failed": "the run failed",
     "unsaved": "part of what was measured could not be saved",
     "killed": "the run was killed",

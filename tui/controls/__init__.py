@@ -1,1 +1,1 @@
-"""From a key to what it means; nothing here draws or waits."""
+"""From a key to what it means, and commands on their way to the run; draws nothing."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
 
 ORDER = (
-    *("header", "load", "limit", "ttft", "itl", "rate", "tokens", "flight"),
-    *("server", "gpus", "axis", "node"),
+    *("header", "load", "limit", "ttft", "itl", "rate", "tokens", "in_flight"),
+    *("server", "gpus", "axis", "machines"),
 )
 """From the top down; `events`, `scrub` and `bottom` stand below."""
 
@@ -29,7 +29,7 @@ GROWTH: tuple[tuple[str, int], ...] = (
     ("events", 1),
     ("server", 1),
     ("tokens", 1),
-    ("flight", 1),
+    ("in_flight", 1),
     ("ttft", 5),
     ("itl", 4),
     ("rate", 2),
@@ -39,9 +39,9 @@ GROWTH: tuple[tuple[str, int], ...] = (
     ("rate", 3),
     ("tokens", 2),
     ("gpus", 4),
-    ("flight", 2),
+    ("in_flight", 2),
     ("events", 3),
-    ("node", 1),
+    ("machines", 1),
     ("gpus", 8),
     ("ttft", 7),
     ("itl", 6),
@@ -54,14 +54,14 @@ GROWTH: tuple[tuple[str, int], ...] = (
     ("rate", 4),
     ("tokens", 3),
     ("gpus", 16),
-    ("flight", 3),
+    ("in_flight", 3),
     ("events", 7),
     ("gpus", 32),
     ("ttft", 13),
     ("itl", 11),
     ("rate", 6),
     ("tokens", 4),
-    ("flight", 4),
+    ("in_flight", 4),
 )
 
 
@@ -74,8 +74,8 @@ class Shape:
     """There is no GPU to show, and one line says why."""
     server: int = 0
     """Strips the server's own figures could fill: 0, 1 or 2."""
-    node: bool = False
-    """There is something to say of the machine: energy, CPU, what a poll costs."""
+    machines: bool = False
+    """There is something to say of the machines: energy, CPU, what a poll costs."""
     scrub: bool = False
 
 
@@ -127,7 +127,7 @@ def rows_for(height: int, shape: Shape) -> Mapping[str, int]:
     rows["scrub"] = int(shape.scrub)
     left = height - sum(rows.values())
     most = {"server": shape.server, "gpus": 4 * shape.gpus if shape.gpus else int(shape.gpu_note)}
-    most["node"] = int(shape.node)
+    most["machines"] = int(shape.machines)
     most["gaps"] = len(GAPS) - (not shape.server) - (not most["gpus"])
     for name, upto in GROWTH:
         upto = min(upto, most.get(name, upto))

@@ -29,7 +29,7 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "achieved": ("color(37)", "cyan", ""),
     "tokens": ("color(37)", "cyan", ""),
     "tokens_fill": ("color(30)", "cyan", ""),
-    "flight": ("color(74)", "bright_blue", ""),
+    "in_flight": ("color(74)", "bright_blue", ""),
     "flight_fill": ("color(67)", "blue", ""),
     "server": ("color(139)", "bright_magenta", ""),
     "server_fill": ("color(96)", "magenta", ""),

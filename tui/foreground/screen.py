@@ -1,4 +1,4 @@
-"""Opens the screen. The only module of the commands that imports Textual, and only when it does so."""
+"""Opens the screen. It alone imports `tui.screens`, and with it Textual, and only when a screen opens."""
 
 from __future__ import annotations
 

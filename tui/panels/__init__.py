@@ -1,1 +1,1 @@
-"""One file a strip of the overview."""
+"""One file a panel of the overview."""

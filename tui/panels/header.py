@@ -95,7 +95,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
             [
                 Field(0, *offered),
                 Field(1, *sent),
-                Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "flight")),
+                Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
                 Field(
                     3,
                     ("backlog ", "label"),

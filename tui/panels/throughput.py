@@ -64,7 +64,7 @@ def tokens(
 def in_flight(
     frame: Frame, scale: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
-    side: list[list[Span]] = [[("IN FLIGHT ", "title"), (numbers.count(frame.in_flight), "flight")]]
+    side: list[list[Span]] = [[("IN FLIGHT ", "title"), (numbers.count(frame.in_flight), "in_flight")]]
     return _filled(frame.in_flight_series, "flight_fill", scale, side, at, height, theme, marks)
 
 

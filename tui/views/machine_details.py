@@ -11,7 +11,7 @@ from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.text import safe
 from tui.draw.theme import Theme
 from tui.panels import gpus
-from tui.panels.host import host_fields
+from tui.panels.machines import host_fields
 
 _ROWS_A_GPU = 3
 _TITLE, _GAP = 8, 3

@@ -13,7 +13,7 @@ from tui.draw import layout, numbers
 from tui.draw.layout import Columns, Shape
 from tui.draw.rows import Row, Span, fitted
 from tui.draw.theme import Theme
-from tui.panels import footer, gpus, header, host, latency, server, throughput, time_axis
+from tui.panels import footer, gpus, header, latency, machines, server, throughput, time_axis
 from tui.panels.strip import marks_of, strip
 from tui.plots.bars import area
 from tui.plots.chart import Mark
@@ -39,7 +39,7 @@ def scales_for(frame: Frame, screen_state: ScreenState, previous: Scales) -> dic
         "itl": ((frame.itl.p50, frame.itl.p95, frame.itl.p99), log, 100.0 if log else 1.0),
         "rate": ((frame.offered, frame.achieved), False, 1.0),
         "tokens": ((frame.output_tokens,), False, 10.0),
-        "flight": ((frame.in_flight_series,), False, 5.0),
+        "in_flight": ((frame.in_flight_series,), False, 5.0),
         "waiting": (
             () if frame.server.waiting_series is None else (frame.server.waiting_series,),
             False,
@@ -57,7 +57,7 @@ def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
         gpus=len(frame.gpus),
         gpu_note=bool(frame.gpu_note),
         server=server.server_strips(frame.server),
-        node=host.says_anything(frame),
+        machines=machines.says_anything(frame),
         scrub=not (frame.live and screen_state.playhead.following),
     )
 
@@ -153,11 +153,13 @@ _PANELS: dict[str, Callable[[_Drawing, int], list[Row]]] = {
     "itl": _itl,
     "rate": lambda d, rows: throughput.rate(d.frame, d.scales["rate"], d.at, rows, d.theme, d.marks),
     "tokens": lambda d, rows: throughput.tokens(d.frame, d.scales["tokens"], d.at, rows, d.theme, d.marks),
-    "flight": lambda d, rows: throughput.in_flight(d.frame, d.scales["flight"], d.at, rows, d.theme, d.marks),
+    "in_flight": lambda d, rows: throughput.in_flight(
+        d.frame, d.scales["in_flight"], d.at, rows, d.theme, d.marks
+    ),
     "server": lambda d, rows: server.server(d.frame, d.scales["waiting"], d.at, rows, d.theme, d.marks),
     "gpus": lambda d, rows: gpus.gpus(d.frame, d.at, rows, d.theme, d.marks),
     "axis": lambda d, rows: [time_axis.axis(d.frame, d.screen_state, d.at)],
-    "node": lambda d, rows: [host.node(d.frame, d.width)],
+    "machines": lambda d, rows: [machines.machines(d.frame, d.width)],
 }
 """How each panel of `layout.ORDER` is drawn in its rows."""
 

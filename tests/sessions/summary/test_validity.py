@@ -21,9 +21,7 @@ def test_a_healthy_run_that_ended_in_order_is_valid(make_run: MakeRun, reason: s
     assert (result.valid, result.reasons) == (True, [])
 
 
-@pytest.mark.parametrize(
-    "reason", ["interrupted", "aborted", "worker_lost", "target_lost", "failed", "unsaved"]
-)
+@pytest.mark.parametrize("reason", ["interrupted", "aborted", "worker_lost", "failed", "unsaved"])
 def test_a_run_that_was_cut_short_is_not_valid(make_run: MakeRun, reason: str) -> None:
     run = make_run(ended=False)
     result = summed(run, [*run.records, End(t_ns=20 * SECOND, reason=reason)])

@@ -295,7 +295,7 @@ def test_without_a_gpu_one_line_says_why_and_the_charts_get_the_room():
         layout.rows_for(24, layout.Shape(gpu_note=True)),
     )
     assert without["gpus"] == 1
-    charts = ("ttft", "itl", "rate", "tokens", "flight")
+    charts = ("ttft", "itl", "rate", "tokens", "in_flight")
     assert sum(without[name] for name in charts) == sum(with_gpus[name] for name in charts) + 3
     text = screen(ramped(at(90), gpus=0))
     assert sum("no NVIDIA driver here" in row for row in text) == 1
@@ -356,7 +356,7 @@ def test_a_change_of_load_crosses_every_chart_at_the_same_column():
     at_columns = layout.columns_for(80)
     slot = frame.marks[0].slot
     assert slot == (30 * S - frame.start_ns) // frame.slot_ns
-    # Between the three rows at the top and the axis, four rows from the bottom, every row is a strip's.
+    # Between the three rows at the top and the axis, four rows from the bottom, every row is a chart's.
     roles = [[role for text, role in row for _ in text][at_columns.gutter + slot] for row in rows[3:-3]]
     crossed = [role in ("line_load", "cut_load") for role in roles]
     # but where one of the three lines of a latency passes, or a bar stands

@@ -1,4 +1,4 @@
-"""One row of what the GPUs take, what the hosts do beside the load, and what looking at it all costs."""
+"""One row of what the GPUs draw, what the hosts do beside the load, and what a poll of it all costs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ STOLEN_PCT = 1.0
 
 
 def says_anything(frame: Frame) -> bool:
+    """Whether there is anything to fill the row with."""
     return frame.power.watts is not None or bool(frame.hosts) or frame.server.prefix_hit_pct is not None
 
 
-def node(frame: Frame, width: int) -> Row:
+def machines(frame: Frame, width: int) -> Row:
     """Energy, prefix cache, hosts, poll: as many as there is room for."""
     power, server = frame.power, frame.server
     fields = [Field(0, (_watts(power.watts), "gpu"), *_per_token(frame))]
