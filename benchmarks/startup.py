@@ -42,7 +42,7 @@ OURS = re.compile(rb'"max_(?:completion_)?tokens": ?%d\b' % OUTPUT_TOKENS)
 PATIENCE_S = 180.0
 
 
-class Doorman:
+class TimingProxy:
     """A TCP proxy to the server at `target` that keeps the time of the first request of the load."""
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -93,9 +93,9 @@ def simulator() -> Iterator[tuple[str, int]]:
 
 
 def first_request_s(
-    command: list[str], door: Doorman, environment: dict[str, str], scratch: Path
+    command: list[str], proxy: TimingProxy, environment: dict[str, str], scratch: Path
 ) -> float | None:
-    """Seconds from starting `command` until its first request reached the door; None if none ever came."""
+    """Seconds from starting `command` until its first request reached the proxy; None if none ever came."""
     started_ns = time.monotonic_ns()
     with subprocess.Popen(
         command,
@@ -106,14 +106,14 @@ def first_request_s(
         cwd=scratch,
         start_new_session=True,
     ) as process:
-        arrived = door.seen.wait(PATIENCE_S)
+        arrived = proxy.seen.wait(PATIENCE_S)
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(20)
         process.kill()
-    if not arrived or door.first_ns is None:
+    if not arrived or proxy.first_ns is None:
         return None
-    return (door.first_ns - started_ns) / 1e9
+    return (proxy.first_ns - started_ns) / 1e9
 
 
 def first_frame_s(command: list[str], environment: dict[str, str]) -> float:
@@ -201,12 +201,12 @@ def measure(runs: int) -> dict[str, object]:
         sessions = str(Path(scratch) / "sessions")
 
         def request(command_of: Callable[[str], list[str]]) -> float | None:
-            door = Doorman(address)
-            command = command_of(door.url)
+            proxy = TimingProxy(address)
+            command = command_of(proxy.url)
             own = dict(environment)
             if command[0] == "aiperf":
                 del own["HF_HUB_OFFLINE"]  # with it, aiperf 0.13 refuses a tokenizer in a local directory
-            return first_request_s(command, door, own, Path(scratch))
+            return first_request_s(command, proxy, own, Path(scratch))
 
         url = f"http://{address[0]}:{address[1]}"
         result["ttftop"] = {

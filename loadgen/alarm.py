@@ -38,7 +38,7 @@ class Alarm:
         self._loop, self._clock, self._ring = loop, clock, ring
         self._handle: asyncio.TimerHandle | None = None
         self.at_ns: int | None = None
-        """When it rings next; None while it will not."""
+        """Session time at which it rings next; None while it is not set."""
         self._fd = -1
         if sys.platform == "linux":
             self._libc = ctypes.CDLL(None, use_errno=True)

@@ -22,7 +22,8 @@ class Clock(Protocol):
         ...
 
     def measured_wall_ahead_ns(self) -> tuple[int, int]:
-        """The same and its error, exactly (`realtime_to_monotonic_ns`)."""
+        """The wall clock minus session time, measured with care, and the error of that: `(ns, ns)`, as
+        `realtime_to_monotonic_ns` gives them."""
         ...
 
 

@@ -48,7 +48,7 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     itl: Sketch = msgspec.field(default_factory=list)
     """Per token. Empty where the server puts several tokens in a chunk and does not say how many."""
     itl_unknown: int = 0
-    """Of `succeeded`, those of which, as their end told, nobody knows how many tokens each chunk bore."""
+    """How many of `succeeded` ended without anybody knowing how many tokens each of their chunks bore."""
     chunk_gap: Sketch = msgspec.field(default_factory=list)
     e2e: Sketch = msgspec.field(default_factory=list)
     send_lag: Sketch = msgspec.field(default_factory=list)
@@ -60,9 +60,9 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     reads: int = 0
     """Socket reads that carried at least one token."""
     coalesced_reads: int = 0
-    """Of those, reads with more than one token-bearing event: all but the last have lost their own time."""
+    """How many of `reads` had several token-bearing events: all but the last have lost their own time."""
     kernel_reads: int = 0
-    """Of those, reads stamped by the kernel (`SO_TIMESTAMPNS`) rather than by us."""
+    """How many of `reads` were stamped by the kernel (`SO_TIMESTAMPNS`) rather than by us."""
 
 
 class RequestError(msgspec.Struct, omit_defaults=True):
@@ -119,7 +119,7 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
     turn: int | None = None
     """Its place in the conversation, from 0; None where there is no conversation."""
     tags: tuple[str, ...] = ()
-    """What its workload tells requests apart by."""
+    """Words by which its workload tells requests apart."""
     flags: list[str] = msgspec.field(default_factory=list)
     """Oddities that are no failure: `bad_utf8`, `bad_json`, `no_done`, `usage_mismatch`, ..."""
 

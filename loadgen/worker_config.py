@@ -70,7 +70,7 @@ class SetLoad(msgspec.Struct, frozen=True, tag="load", tag_field="cmd", omit_def
     at_ns: int
     """Session time, the same for every worker."""
     load: Load
-    """Of an open load only what follows `at_ns`."""
+    """The load from `at_ns` on; of an open one the curve begins there."""
     drop_backlog: bool = False
     """What is due by `at_ns` and not sent counts as not sent."""
 

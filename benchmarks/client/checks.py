@@ -33,9 +33,9 @@ def start() -> Told:
     with tempfile.TemporaryDirectory() as scratch, startup.simulator() as address:
         times = []
         for _ in range(STARTS):
-            door = startup.Doorman(address)
-            command = [*PREFIX, *startup.ttftop_command(door.url, f"{scratch}/sessions", "--headless")]
-            times.append(startup.first_request_s(command, door, environment, Path(scratch)))
+            proxy = startup.TimingProxy(address)
+            command = [*PREFIX, *startup.ttftop_command(proxy.url, f"{scratch}/sessions", "--headless")]
+            times.append(startup.first_request_s(command, proxy, environment, Path(scratch)))
     if None in times:
         raise Unmeasured("a run sent no request")
     return {"first_request_s": sorted(t for t in times if t is not None)[STARTS // 2], "runs": STARTS}

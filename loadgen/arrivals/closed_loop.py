@@ -22,7 +22,8 @@ class ClosedLoop(LoadModel):
         self._slots = self._share()
         self._in_flight = beginning.in_flight
         self._due_ns = beginning.at_ns
-        """Of every slot that is free. Slots are filled at once, unless they all wait for the same thing."""
+        """When the next request of every free slot is due: one time for all, since free slots are filled
+        at once unless all of them wait for the same thing (a start, a change of load, or a failed server)."""
         self.next_index = beginning.next_index
         self._end_ns = sys.maxsize if beginning.end_ns is None else beginning.end_ns
         self._end_index = sys.maxsize if beginning.requests is None else beginning.requests

@@ -28,7 +28,7 @@ class OpenLoad(msgspec.Struct, frozen=True, tag="open", omit_defaults=True):
 
     arrivals: Literal["constant", "poisson"]
     curve: list[Segment]
-    """From the instant on at which the load begins."""
+    """The rate from the instant at which the load begins; segments follow one another without a gap."""
 
 
 class ClosedLoad(msgspec.Struct, frozen=True, tag="closed", omit_defaults=True):
@@ -76,7 +76,7 @@ class Offered(NamedTuple):
     """None where requests do not wait for each other."""
 
     def over(self) -> Offered:
-        """The same once nothing more is due."""
+        """This offer once nothing more is due: 0 in place of each number."""
         return Offered(None if self.rate_rps is None else 0.0, None if self.concurrency is None else 0)
 
 

@@ -9,9 +9,9 @@ from loadgen.arrivals.rate_curve import Curve
 from loadgen.arrivals.schedule import Schedule
 
 _LEAD_NS = 300_000
-"""The engine wakes up so long before a request is due, makes it ready and spins until its time,"""
+"""The engine wakes up at most so long before a request is due, makes it ready and spins until its time."""
 _LEAD_SHARE = 0.05
-"""but spends no more than this share of a core on it: at high rates it wakes up later."""
+"""The most of a core that may go into this spinning: at high rates the engine wakes up later."""
 
 
 def lead_ns(rate_rps: float) -> int:

@@ -63,7 +63,7 @@ class Schedule:
         self._end_ns = math.inf if end_ns is None else end_ns
         self._end_index = math.inf if requests is None else requests
         self._number = -1
-        """Of the point that comes next."""
+        """Number of the point of the arrival process that comes next."""
         self._shift = 0 if first_index is None else first_index - worker
         self._point = 0.0
         self.due_ns: int | None = None
@@ -89,7 +89,7 @@ class Schedule:
         self.due_ns = self._when_due()
 
     def change(self, at_ns: int, segments: Sequence[Segment]) -> None:
-        """From `at_ns` on follow `segments`; what was due before stays due."""
+        """Follows `segments` from `at_ns` on; what was due before stays due."""
         self.curve = self.curve.cut(at_ns, segments)
         self.due_ns = self._when_due()
 

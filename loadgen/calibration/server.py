@@ -68,7 +68,7 @@ class _Server:
         self._served = 0
 
     def run(self) -> None:
-        """Until stdin ends."""
+        """Serves until stdin ends."""
         self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, sys.stdin)
         while True:
             for key, _ in self._selector.select(self._wait_s()):

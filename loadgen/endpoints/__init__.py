@@ -20,7 +20,7 @@ class Endpoint:
     `read(data, name)` gives what one event says and never raises (`name` as in `endpoints.sse.Event`)."""
 
     path: str
-    """Below the target's base path."""
+    """Path of the URL below the target's base path."""
     body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
@@ -30,7 +30,7 @@ class Endpoint:
     token_event: DecodeLines[TokenEvent[Any]] = no_token_events
     """Decodes token events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.token_event`)."""
     counted_token_event: DecodeLines[CountedTokenEvent[Any]] = no_token_events
-    """The same for a server that tells the tokens of each event."""
+    """Decodes the token events of a server that tells how many tokens each bears."""
 
 
 ENDPOINTS: dict[EndpointName, Endpoint] = {

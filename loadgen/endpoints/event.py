@@ -27,7 +27,8 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    """So far, when it comes with every chunk (`continuous_usage_stats`): differences are the engine's."""
+    """Where it comes with every chunk (`continuous_usage_stats`), the count so far: what a chunk bore is the
+    difference to the count before it, which the worker takes."""
     cached_tokens: int | None = None
 
 

@@ -48,7 +48,7 @@ C = TypeVar("C", bound=CountedChoice)
 
 
 class CountedTokenEvent(msgspec.Struct, Generic[C], gc=False):
-    """The same from a server that tells how many tokens an event bears."""
+    """A `TokenEvent` of a server that tells how many tokens an event bears, by `token_ids` or `usage`."""
 
     choices: Only[C]
     usage: WireUsage | None = None
@@ -65,7 +65,7 @@ def content_of(event: CountedTokenEvent[C]) -> EventContent:
 
 
 def texts_of(events: list[Any]) -> list[str]:
-    """By what each of these token events makes the answer longer."""
+    """The text by which each of these token events makes the answer longer; empty where it has none."""
     return [event.choices.choice.text or "" for event in events]
 
 

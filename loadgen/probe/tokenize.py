@@ -15,7 +15,7 @@ class Dialect(msgspec.Struct, frozen=True):
     """How to ask for a text's tokens, and how the answer says how many they are."""
 
     body: Callable[[str, str], dict[str, object]]
-    """Of the model and the text."""
+    """The request's body, from the model and the text."""
     read: Callable[[Any], int | None]
 
 

@@ -24,7 +24,7 @@ class Redactor:
 
 
 def redactor_of(headers: Iterable[tuple[str, str]]) -> Redactor:
-    """Of the key that a request's headers carry."""
+    """What hides the key that a request's headers carry; it hides nothing where they carry none."""
     sent = next((value for name, value in headers if name.lower() == "authorization"), "")
     return Redactor(sent.removeprefix("Bearer "))
 

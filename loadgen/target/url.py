@@ -41,7 +41,7 @@ class Target:
 
     address: Address
     base_path: str
-    """Before `/v1/...`: empty, or starts with `/` and does not end with one."""
+    """What stands before `/v1/...` in every path: empty, or starts with `/` and does not end with one."""
     url: str
     """For people: normalised, without `/v1`, never with credentials."""
     host_header: str

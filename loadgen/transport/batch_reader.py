@@ -44,7 +44,7 @@ class BatchReader:
         """Asked of reads that end as their sockets' token reads do."""
         self.recvmsg: Callable[[socket.socket, int, int], Any] = socket.socket.recvmsg
         self._mean_bytes = 256
-        """Of the reads before."""
+        """Mean size of the reads before, so that a part of them fits into the processor's cache."""
         self._token_reads: list[ReadBuffer] = []
         self._data: list[bytes] = []
         self._stamps: list[bytes] = []
@@ -52,7 +52,8 @@ class BatchReader:
         """Reads that look like one token event: whose each is, its bytes, its stamp, and when it was read."""
 
     def enough(self, *, in_a_hurry: bool) -> bool:
-        """So much waits that it should be taken in now; much more if that would keep something waiting."""
+        """Whether so much waits that it should be taken in now. `in_a_hurry`: that would keep something
+        waiting, so only if it is much."""
         return len(self._token_reads) >= (_TOO_MUCH if in_a_hurry else ENOUGH)
 
     def read(self, buffers: list[ReadBuffer]) -> list[ReadBuffer]:
@@ -102,7 +103,7 @@ class BatchReader:
         return full
 
     def _read_one(self, buffer: ReadBuffer) -> _Other:
-        """With a time of its own: there may be no stamp."""
+        """One read, with the time at which it was made, for the kernel may not stamp it."""
         try:
             read = self.recvmsg(buffer.sock, READ_BYTES, ANCILLARY_BYTES)
         except OSError as error:
@@ -110,7 +111,7 @@ class BatchReader:
         return buffer, read, self._now_ns()
 
     def _read_streams(self, buffers: list[ReadBuffer]) -> list[_Other]:
-        """Reads where token reads are expected; returns those that do not look so."""
+        """Reads sockets on which token events are expected; returns the reads that do not look like one."""
         reads = self._recvmsg_each(buffers)
         read_ns = self._now_ns()
         try:

@@ -59,7 +59,7 @@ class Connection:
         self._opened_ns = clock.now_ns()
         self._framing = ResponseParser(self._on_headers)
         self._tunnel = Tunnel(tunnel) if tunnel is not None else None
-        """To be dug yet: None once it is, or where there is none."""
+        """The proxy's tunnel while it is not open yet; None once it is, or where there is no proxy."""
         self._tls = TlsLayer(tls, server_name) if tls is not None else None
         self.buffer: ReadBuffer | None = None
         """None until the server is reached."""

@@ -31,7 +31,7 @@ class WholeChunk:
     """Reads that are one whole chunk each, known by length and first bytes, for which no parser is needed."""
 
     def __init__(self, begins: bytes = b"") -> None:
-        """Of chunks whose data begin so."""
+        """For chunks whose data begin with `begins`."""
         self.heads: list[tuple[bytes, ...]] = [()] * WHOLE_MOST
         """For each length of a read: how it begins if it is one."""
         self.starts = [0] * WHOLE_MOST

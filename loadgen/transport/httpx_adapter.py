@@ -37,7 +37,7 @@ _ILLEGAL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Piece(NamedTuple):
-    """When a piece of a body came."""
+    """When a piece of a response's body came, and how large it was."""
 
     t_ns: int
     """`time.monotonic_ns()` at which the kernel had the last byte of the read it came with."""

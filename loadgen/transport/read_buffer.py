@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 
 class Receiver(Protocol):
-    """Whoever a socket is read for."""
+    """Whoever a socket is read for, told what the reads gave."""
 
     def on_read(self, data: bytes, t_ns: int, by_kernel: bool) -> None:
         """What one read gave; no data at the end of the stream."""
@@ -36,11 +36,11 @@ class ReadBuffer:
         self.token_end = b""
         """How a read ends that may be a token event; empty if none may come next."""
         self.events: list[Any] = []
-        """What token reads said that were not told yet,"""
+        """The token events that the receiver has not been told yet, oldest first."""
         self.times_ns: list[int] = []
-        """when the kernel had them,"""
+        """When the kernel had each of `events`, session ns."""
         self.size = 0
-        """and their bytes in all."""
+        """Bytes of `events` as they were read, all together."""
 
     def flush(self) -> None:
         """Tells what it holds."""

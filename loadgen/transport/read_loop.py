@@ -1,7 +1,7 @@
 """All sockets of a worker read in rounds: one wake of the event loop serves every socket that has data.
 
 Where reads carry the kernel's receive time, a round need not follow each arrival: after it the worker may
-rest a little, so that one wake finds what came on many sockets. `read_delay_ns` says how long.
+wait a little, so that one wake finds what came on many sockets. `read_delay_ns` says how long.
 
 Source: epoll(7).
 """
@@ -19,16 +19,16 @@ from loadgen.transport.read_buffer import ReadBuffer, Receiver
 from loadgen.transport.receive_times import TimedReader
 
 _SHORTEST_NS = 50_000
-"""What is shorter than the kernel's timer slack is no rest."""
+"""A delay that is shorter than the kernel's timer slack cannot be kept."""
 _TAKING_IN_NS = 500_000
-"""What is shorter is no time in which to take in what was read."""
+"""A delay that is shorter leaves no time to take in what was read."""
 _SOCKETS_A_ROUND = 256
 """A burst of all streams is one round."""
 _FEW_SOCKETS = 4
 """So many while a request is about to be due: reading them takes less than a worker wakes up ahead of it."""
 
 
-def no_rest() -> int:
+def no_delay() -> int:
     return 0
 
 
@@ -42,12 +42,13 @@ class ReadLoop:
         # An epoll inside the loop's own saves it a handle, a context and a turn for each socket.
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         self._again: list[ReadBuffer] = []
-        """Of which epoll says no more, though they may have some."""
+        """Sockets that may hold more data, of which epoll will not tell again."""
         self._goes_on = False
-        """A round will read them, once: else each round would bring one more with every turn of the loop."""
-        self.read_delay_ns: Callable[[], int] = no_rest
-        """Nanoseconds that may pass before the next round: the loop does nothing else meanwhile. 0: none, and
-        what was read must not wait for the next. Less: there is no time for anything."""
+        """A round that reads `_again` is on its way. Only one at a time: else each round would add another to
+        every turn of the loop."""
+        self.read_delay_ns: Callable[[], int] = no_delay
+        """Nanoseconds that may pass before the next round, in which the loop does nothing else. 0: the next
+        round comes at once, and what was read must not wait for it. Below 0: a request is about to be due."""
 
     def add(self, sock: socket.socket, receiver: Receiver) -> ReadBuffer:
         fd = sock.fileno()
@@ -64,7 +65,7 @@ class ReadLoop:
         return buffer
 
     def remove(self, sock: socket.socket) -> None:
-        """What was read from it and not told yet never is. Nothing happens if it was not added."""
+        """Reads `sock` no more, if it did: what was read from it and not told yet is dropped."""
         fd = sock.fileno()
         buffer = self._open.pop(fd, None)
         if buffer is None:
@@ -78,7 +79,7 @@ class ReadLoop:
                 self._loop.remove_reader(self._epoll.fileno())
 
     def unflushed(self) -> list[ReadBuffer]:
-        """Those that hold something."""
+        """The buffers that hold token events their receivers have not been told yet."""
         self.batch_reader.decode_pending()
         return [buffer for buffer in self._open.values() if buffer.times_ns]
 

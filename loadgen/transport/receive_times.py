@@ -61,10 +61,11 @@ class TimedReader:
         self._offset_ns = 0
         """Wall clock minus session time, when it was last measured."""
         self.error_ns = 0
-        """Uncertainty of a translated stamp when that was measured."""
+        """Uncertainty of a translated stamp, as of the last measurement."""
         self._measured_at_ns: int | None = None
         self._believed_from_ns = -1 << 62
-        """A stamp that says an earlier time may be of before the last step."""
+        """Stamps that say an earlier time than this are not believed: they may be of before the wall
+        clock's last step."""
         self._steps: list[tuple[int, int]] = []
 
     def refresh(self) -> None:
@@ -94,7 +95,7 @@ class TimedReader:
             self._look()
 
     def time_of(self, stamp: bytes, read_ns: int) -> tuple[int, bool]:
-        """When data came that were read at `read_ns` with this stamp, and whether the kernel said so."""
+        """When the data of one read came, and whether by the kernel's stamp: else it is `read_ns`."""
         if len(stamp) == _STAMP_BYTES:
             self._look_at_steps()
             seconds, nanoseconds = _unpack(stamp)
@@ -106,7 +107,7 @@ class TimedReader:
         return read_ns, False
 
     def times_of(self, stamps: list[bytes], read_ns: list[int]) -> list[int]:
-        """When data came that were read at these times, if the kernel said so of all; else empty."""
+        """When the data of each read came, by their stamps; empty unless all of them can be believed."""
         self._look_at_steps()
         packed = b"".join(stamps)
         if len(packed) != _STAMP_BYTES * len(stamps):

@@ -144,20 +144,20 @@ class InFlightRequest:
             # A line, be it a comment: the server is alive. A drip that makes no line proves nothing.
             self.heard_ns = t_ns
         try:
-            bearing = self._read(t_ns, data)
+            token_event_count = self._read(t_ns, data)
         except SseLimitError as error:
             self._give_up(t_ns, "body_too_large", str(error))
             return
-        if bearing:
+        if token_event_count:
             counters = self._counters
             counters.reads += 1
             counters.kernel_reads += by_kernel
-            counters.coalesced_reads += bearing > 1
+            counters.coalesced_reads += token_event_count > 1
         self.token_end = TOKEN_END if self._sse.at_rest and self._token_times.under_way else b""
 
     def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size
-        bearing = len(times_ns)
+        token_event_count = len(times_ns)
         if self._texts is not None:
             self._texts += texts_of(events)
         if not self._chunk_counts:
@@ -167,9 +167,9 @@ class InFlightRequest:
             self._token_times.add_separate(times_ns, 1)
         else:
             each = zip(events, times_ns, strict=True)
-            bearing = sum(self._on_content(content_of(event), t_ns) for event, t_ns in each)
-        self._counters.reads += bearing
-        self._counters.kernel_reads += bearing
+            token_event_count = sum(self._on_content(content_of(event), t_ns) for event, t_ns in each)
+        self._counters.reads += token_event_count
+        self._counters.kernel_reads += token_event_count
         if self._body_bytes > BODY_BYTES_MAX:
             self._give_up(times_ns[-1], "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
 
@@ -215,18 +215,18 @@ class InFlightRequest:
         Raises:
             SseLimitError: a line or an event is longer than the limit.
         """
-        bearing, begin, sse = 0, 0, self._sse
+        token_event_count, begin, sse = 0, 0, self._sse
         if not sse.at_rest:
             # The first event of a stream, or the rest of one: whole events may follow it.
             cut = data.find(b"\n\n") + 2
             if 2 <= cut < len(data):
-                bearing, begin = self._on_events(sse.feed(data[:cut]), t_ns), cut
+                token_event_count, begin = self._on_events(sse.feed(data[:cut]), t_ns), cut
         if sse.at_rest:
             taken, begin = self._on_plain_token_events(t_ns, data, begin)
-            bearing += taken
+            token_event_count += taken
             if begin == len(data):
-                return bearing
-        return bearing + self._on_events(sse.feed(data[begin:]), t_ns)
+                return token_event_count
+        return token_event_count + self._on_events(sse.feed(data[begin:]), t_ns)
 
     def _on_plain_token_events(self, t_ns: int, data: bytes, begin: int) -> tuple[int, int]:
         """Takes in the token events in `data` from `begin` on: how many, and where they end."""
@@ -248,18 +248,18 @@ class InFlightRequest:
         record = self.record
         if events and record.first_event_ns is None:
             record.first_event_ns = t_ns
-        bearing = 0
+        token_event_count = 0
         for event in events:
             content = self._endpoint.read(event.data, event.name)
             if content.error is not None or content.finish_reason not in (None, *OK_FINISH):
                 content = self._without_key(content, event)
-            bearing += self._on_content(content, t_ns)
+            token_event_count += self._on_content(content, t_ns)
             if self._texts is not None and content.bears_token:
                 self._texts.append(self._endpoint.text(event.data))
-        return bearing
+        return token_event_count
 
     def _without_key(self, content: EventContent, event: Event) -> EventContent:
-        """With the words it keeps of the event hidden where they hold our key, before they were cut."""
+        """`content` with our key hidden in the server's words, which was done before they were cut."""
         hidden = self._endpoint.read(self._redactor.data(event.data), event.name)
         error, reason = content.error, content.finish_reason
         if error is not None:

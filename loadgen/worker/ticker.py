@@ -55,7 +55,7 @@ class Ticker:
         self._wait_for_tick()
 
     def stop(self) -> None:
-        """Takes what was counted since the last tick as one, and no other."""
+        """Takes what was counted since the last tick as a last one, and ends."""
         self._close(self._clock.now_ns())
         self._stopped = True
         for handle in (self._heart, self._tick):

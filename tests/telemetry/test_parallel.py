@@ -58,9 +58,9 @@ def test_an_exception_is_raised_to_the_one_who_asks():
 
 
 def test_its_threads_end_with_it():
-    calls = ThreadPerCall([lambda: 1] * 3, "short-lived crew")
+    calls = ThreadPerCall([lambda: 1] * 3, "short-lived calls")
     calls.ask(60)
-    mine = [thread for thread in threading.enumerate() if thread.name.startswith("short-lived crew")]
+    mine = [thread for thread in threading.enumerate() if thread.name.startswith("short-lived calls")]
     assert len(mine) == 3
     calls.stop()
     for thread in mine:

@@ -30,7 +30,7 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "tokens": ("color(37)", "cyan", ""),
     "tokens_fill": ("color(30)", "cyan", ""),
     "in_flight": ("color(74)", "bright_blue", ""),
-    "flight_fill": ("color(67)", "blue", ""),
+    "in_flight_fill": ("color(67)", "blue", ""),
     "server": ("color(139)", "bright_magenta", ""),
     "server_fill": ("color(96)", "magenta", ""),
     "gpu": ("color(108)", "bright_green", ""),

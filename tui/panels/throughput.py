@@ -65,7 +65,7 @@ def in_flight(
     frame: Frame, scale: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
     side: list[list[Span]] = [[("IN FLIGHT ", "title"), (numbers.count(frame.in_flight), "in_flight")]]
-    return _filled(frame.in_flight_series, "flight_fill", scale, side, at, height, theme, marks)
+    return _filled(frame.in_flight_series, "in_flight_fill", scale, side, at, height, theme, marks)
 
 
 def _filled(

@@ -12,7 +12,7 @@ from loadgen.transport.read_loop import ReadLoop
 from loadgen.transport.receive_times import TimedReader
 
 
-class Ear:
+class RecordingReceiver:
     """A receiver that keeps what it is told; `then` is called with each read."""
 
     def __init__(self, then: Callable[[bytes], None] = lambda data: None) -> None:
@@ -46,22 +46,24 @@ class Bench:
         self._stack = stack
         stack.callback(self.read_loop.close)
 
-    def tcp_pair(self, ear: Ear) -> tuple[socket.socket, socket.socket]:
+    def tcp_pair(self, receiver: RecordingReceiver) -> tuple[socket.socket, socket.socket]:
         """As `pair`, over TCP."""
         listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         near = self._stack.enter_context(socket.create_connection(listener.getsockname()))
         far = self._stack.enter_context(listener.accept()[0])
         near.setblocking(False)
-        self.read_loop.add(near, ear)
+        self.read_loop.add(near, receiver)
         return far, near
 
-    def pair(self, ear: Ear, token_end: bytes = b"") -> tuple[socket.socket, socket.socket]:
-        """One end to write to, and the other, which `ear` hears."""
+    def pair(
+        self, receiver: RecordingReceiver, token_end: bytes = b""
+    ) -> tuple[socket.socket, socket.socket]:
+        """One end to write to, and the other, which `receiver` hears."""
         far, near = socket.socketpair()
         near.setblocking(False)
         self._stack.callback(far.close)
         self._stack.callback(near.close)
-        self.read_loop.add(near, ear).token_end = token_end
+        self.read_loop.add(near, receiver).token_end = token_end
         return far, near
 
 

@@ -12,7 +12,13 @@ from contextlib import ExitStack
 import pytest
 
 from loadgen.transport import batch_reader, read_loop
-from tests.loadgen.transport.recording_receiver import Bench, Ear, complaints, not_understood, until
+from tests.loadgen.transport.recording_receiver import (
+    Bench,
+    RecordingReceiver,
+    complaints,
+    not_understood,
+    until,
+)
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="rounds need epoll")
 
@@ -45,9 +51,9 @@ class TokenBench(Bench):
         self.batch_decoder.append(len(reads))
         return [] if b"odd" in reads else list(reads)
 
-    def stream(self, ear: Ear) -> socket.socket:
+    def stream(self, receiver: RecordingReceiver) -> socket.socket:
         """The end to write to of one whose token reads end in `d`."""
-        return self.pair(ear, token_end=b"d")[0]
+        return self.pair(receiver, token_end=b"d")[0]
 
     async def read(self, count: int) -> None:
         """Waits for the round that makes that many reads in all."""
@@ -64,20 +70,20 @@ def _rests_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_loop, "sleep_ns", lambda ns: None)
 
 
-A_REST_NS = 1_000_000
+A_DELAY_NS = 1_000_000
 
 
 def test_token_reads_are_taken_in_at_once_where_no_delay_is_allowed() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = TokenBench(stack), [Ear() for _ in range(3)]
-            ends = [bench.stream(ear) for ear in ears]
+            bench, receivers = TokenBench(stack), [RecordingReceiver() for _ in range(3)]
+            ends = [bench.stream(receiver) for receiver in receivers]
             for end in ends:
                 end.send(b"held")
             await bench.read(3)
             assert sum(bench.batch_decoder) == 3
             bench.flush()
-            assert [ear.heard for ear in ears] == [[b"held"]] * 3
+            assert [receiver.heard for receiver in receivers] == [[b"held"]] * 3
 
     asyncio.run(body())
 
@@ -87,8 +93,8 @@ def test_while_rests_are_allowed_it_waits_until_there_is_enough(monkeypatch: pyt
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenBench(stack, A_REST_NS), Ear()
-            end = bench.stream(ear)
+            bench, receiver = TokenBench(stack, A_DELAY_NS), RecordingReceiver()
+            end = bench.stream(receiver)
             for number in range(1, 4):
                 end.send(b"held")
                 await bench.read(number)
@@ -97,8 +103,8 @@ def test_while_rests_are_allowed_it_waits_until_there_is_enough(monkeypatch: pyt
             await bench.read(4)
             assert bench.batch_decoder == [4]
             bench.flush()
-            assert ear.heard == [b"held"] * 4
-            assert ear.times_ns == sorted(set(ear.times_ns))
+            assert receiver.heard == [b"held"] * 4
+            assert receiver.times_ns == sorted(set(receiver.times_ns))
 
     asyncio.run(body())
 
@@ -109,8 +115,8 @@ def test_it_waits_much_longer_while_there_is_no_time_for_it(monkeypatch: pytest.
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenBench(stack, read_delay_ns=-1), Ear()
-            end = bench.stream(ear)
+            bench, receiver = TokenBench(stack, read_delay_ns=-1), RecordingReceiver()
+            end = bench.stream(receiver)
             for number in range(1, 5):
                 end.send(b"held")
                 await bench.read(number)
@@ -125,8 +131,8 @@ def test_it_waits_much_longer_while_there_is_no_time_for_it(monkeypatch: pytest.
 def test_it_is_taken_in_before_anything_else_is_told() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear, other = TokenBench(stack, A_REST_NS), Ear(), Ear()
-            end = bench.stream(ear)
+            bench, receiver, other = TokenBench(stack, A_DELAY_NS), RecordingReceiver(), RecordingReceiver()
+            end = bench.stream(receiver)
             far, _ = bench.pair(other)
             end.send(b"held")
             await bench.read(1)
@@ -139,8 +145,8 @@ def test_it_is_taken_in_before_anything_else_is_told() -> None:
             await bench.read(3)
             end.send(b"end")
             end.send(b"!")
-            await until(lambda: b"".join(ear.heard).endswith(b"!"))
-            assert b"".join(ear.heard) == b"heldheldend!"
+            await until(lambda: b"".join(receiver.heard).endswith(b"!"))
+            assert b"".join(receiver.heard) == b"heldheldend!"
 
     asyncio.run(body())
 
@@ -148,13 +154,13 @@ def test_it_is_taken_in_before_anything_else_is_told() -> None:
 def test_it_is_taken_in_when_it_is_asked_what_is_held() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenBench(stack, A_REST_NS), Ear()
-            end = bench.stream(ear)
+            bench, receiver = TokenBench(stack, A_DELAY_NS), RecordingReceiver()
+            end = bench.stream(receiver)
             end.send(b"held")
             await bench.read(1)
-            assert (bench.batch_decoder, ear.heard) == ([], [])
+            assert (bench.batch_decoder, receiver.heard) == ([], [])
             bench.flush()
-            assert ear.heard == [b"held"]
+            assert receiver.heard == [b"held"]
 
     asyncio.run(body())
 
@@ -162,21 +168,21 @@ def test_it_is_taken_in_when_it_is_asked_what_is_held() -> None:
 def test_what_waits_behind_an_odd_read_is_a_token_read_only_if_it_still_may_be() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenBench(stack, A_REST_NS), Ear()
-            far, near = bench.pair(ear, token_end=b"d")
+            bench, receiver = TokenBench(stack, A_DELAY_NS), RecordingReceiver()
+            far, near = bench.pair(receiver, token_end=b"d")
             buffer = bench.read_loop._open[near.fileno()]
 
             def none_from_now_on(data: bytes) -> None:
                 buffer.token_end = b""
 
-            ear.then = none_from_now_on
+            receiver.then = none_from_now_on
             for number, data in enumerate([b"odd", b"held"], 1):
                 far.send(data)
                 await bench.read(number)
             bench.read_loop.batch_reader.decode_pending()
-            assert ear.heard == [b"odd", b"held"]
+            assert receiver.heard == [b"odd", b"held"]
             assert bench.batch_decoder == [2, 1], "both together, then the odd one alone"
-            assert ear.by_kernel == [True, True]
+            assert receiver.by_kernel == [True, True]
 
     asyncio.run(body())
 
@@ -184,13 +190,13 @@ def test_what_waits_behind_an_odd_read_is_a_token_read_only_if_it_still_may_be()
 def test_what_waits_for_one_who_is_gone_is_told_to_nobody() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenBench(stack, A_REST_NS), Ear()
-            far, near = bench.pair(ear, token_end=b"d")
+            bench, receiver = TokenBench(stack, A_DELAY_NS), RecordingReceiver()
+            far, near = bench.pair(receiver, token_end=b"d")
             far.send(b"held")
             await bench.read(1)
             bench.read_loop.remove(near)
             bench.flush()
-            assert ear.heard == []
+            assert receiver.heard == []
 
     asyncio.run(body())
 
@@ -202,12 +208,12 @@ def test_a_read_as_long_as_it_can_be_is_no_token_read_however_it_ends(
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenBench(stack, A_REST_NS), Ear()
-            bench.stream(ear).send(b"abcdefd")
+            bench, receiver = TokenBench(stack, A_DELAY_NS), RecordingReceiver()
+            bench.stream(receiver).send(b"abcdefd")
             await bench.read(2)
-            assert ear.heard == [b"abcd"]
+            assert receiver.heard == [b"abcd"]
             bench.flush()
-            assert ear.heard == [b"abcd", b"efd"]
+            assert receiver.heard == [b"abcd", b"efd"]
 
     asyncio.run(body())
 
@@ -219,14 +225,14 @@ def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench = TokenBench(stack, A_REST_NS)
+            bench = TokenBench(stack, A_DELAY_NS)
             more = iter([b"abc!eed"])
-            ear = Ear(lambda data: [far.send(one) for one in more] and None)
-            far = bench.stream(ear)
+            receiver = RecordingReceiver(lambda data: [far.send(one) for one in more] and None)
+            far = bench.stream(receiver)
             far.send(b"full")
             await until(lambda: bench.reads >= 3)
             bench.flush()
-            assert b"".join(ear.heard) == b"fullabc!eed"
+            assert b"".join(receiver.heard) == b"fullabc!eed"
 
     asyncio.run(body())
 
@@ -234,15 +240,18 @@ def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
 def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = TokenBench(stack), [Ear(), Ear(), Ear()]
-            pairs = [bench.pair(ear, token_end=b"d") for ear in ears]
+            bench, receivers = (
+                TokenBench(stack),
+                [RecordingReceiver(), RecordingReceiver(), RecordingReceiver()],
+            )
+            pairs = [bench.pair(receiver, token_end=b"d") for receiver in receivers]
             bench.broken = [pairs[1][1]]
             for far, _ in pairs:
                 far.send(b"held")
             await bench.read(2)
-            await until(lambda: bool(ears[1].lost))
+            await until(lambda: bool(receivers[1].lost))
             bench.flush()
-            assert [ear.heard for ear in ears] == [[b"held"], [], [b"held"]]
+            assert [receiver.heard for receiver in receivers] == [[b"held"], [], [b"held"]]
 
     asyncio.run(body())
 
@@ -250,8 +259,11 @@ def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> No
 def test_a_socket_without_data_is_left_alone() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = TokenBench(stack), [Ear(), Ear(), Ear()]
-            pairs = [bench.pair(ear, token_end=b"d") for ear in ears]
+            bench, receivers = (
+                TokenBench(stack),
+                [RecordingReceiver(), RecordingReceiver(), RecordingReceiver()],
+            )
+            pairs = [bench.pair(receiver, token_end=b"d") for receiver in receivers]
             bench.broken, bench.why_broken = [pairs[1][1]], BlockingIOError()
             for far, _ in pairs:
                 far.send(b"held")
@@ -260,8 +272,12 @@ def test_a_socket_without_data_is_left_alone() -> None:
             pairs[1][0].send(b" and more held")
             await bench.read(3)
             bench.flush()
-            assert [ear.heard for ear in ears] == [[b"held"], [b"held and more held"], [b"held"]]
-            assert ears[1].lost == []
+            assert [receiver.heard for receiver in receivers] == [
+                [b"held"],
+                [b"held and more held"],
+                [b"held"],
+            ]
+            assert receivers[1].lost == []
 
     asyncio.run(body())
 
@@ -269,12 +285,12 @@ def test_a_socket_without_data_is_left_alone() -> None:
 def test_a_stamp_later_than_its_read_is_not_believed() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = TokenBench(stack), Ear()
+            bench, receiver = TokenBench(stack), RecordingReceiver()
             bench.stamp_ahead_ns = 5_000_000
-            bench.stream(ear).send(b"held")
-            await until(lambda: ear.heard == [b"held"])
-            assert ear.times_ns[0] <= bench.clock.now_ns()
-            assert ear.by_kernel == [False]
+            bench.stream(receiver).send(b"held")
+            await until(lambda: receiver.heard == [b"held"])
+            assert receiver.times_ns[0] <= bench.clock.now_ns()
+            assert receiver.by_kernel == [False]
 
     asyncio.run(body())
 
@@ -287,12 +303,23 @@ def test_a_receiver_that_fails_at_what_was_held_costs_the_others_nothing(
     async def body() -> None:
         told = complaints()
         with ExitStack() as stack:
-            bench, ears = TokenBench(stack), [Ear(), Ear(not_understood), Ear(), Ear()]
-            ends = [bench.pair(ear, token_end=b"d" if ear is not ears[3] else b"")[0] for ear in ears]
+            bench, receivers = (
+                TokenBench(stack),
+                [
+                    RecordingReceiver(),
+                    RecordingReceiver(not_understood),
+                    RecordingReceiver(),
+                    RecordingReceiver(),
+                ],
+            )
+            ends = [
+                bench.pair(receiver, token_end=b"d" if receiver is not receivers[3] else b"")[0]
+                for receiver in receivers
+            ]
             for end, data in zip(ends, [b"held", b"held", b"odd", b"other"], strict=True):
                 end.send(data)
-            await until(lambda: all(ear.heard for ear in ears))
-            assert [ear.heard for ear in ears] == [[b"held"], [b"held"], [b"odd"], [b"other"]]
+            await until(lambda: all(receiver.heard for receiver in receivers))
+            assert [receiver.heard for receiver in receivers] == [[b"held"], [b"held"], [b"odd"], [b"other"]]
             assert told == ["not understood"]
 
     asyncio.run(body())

@@ -1,4 +1,4 @@
-"""Sockets read in rounds: each with its time, none for a receiver that is gone, rests as long as allowed."""
+"""Sockets read in rounds: each with its time, none for a receiver that is gone, delays as long as allowed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import pytest
 
 from loadgen.transport import batch_reader, read_loop
 from loadgen.transport.receive_times import READ_BYTES
-from tests.loadgen.transport.recording_receiver import Bench, Ear, complaints, not_understood, until
+from tests.loadgen.transport.recording_receiver import (
+    Bench,
+    RecordingReceiver,
+    complaints,
+    not_understood,
+    until,
+)
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="rounds need epoll")
 
@@ -19,12 +25,12 @@ pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="rounds nee
 def test_every_socket_with_data_is_read_in_one_round() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = Bench(stack), [Ear() for _ in range(300)]
-            ends = [bench.pair(ear)[0] for ear in ears]
+            bench, receivers = Bench(stack), [RecordingReceiver() for _ in range(300)]
+            ends = [bench.pair(receiver)[0] for receiver in receivers]
             for number, end in enumerate(ends):
                 end.send(b"%d" % number)
-            await until(lambda: all(ear.heard for ear in ears))
-            assert [ear.heard for ear in ears] == [[b"%d" % number] for number in range(300)]
+            await until(lambda: all(receiver.heard for receiver in receivers))
+            assert [receiver.heard for receiver in receivers] == [[b"%d" % number] for number in range(300)]
 
     asyncio.run(body())
 
@@ -33,7 +39,7 @@ def test_a_socket_that_another_one_closes_in_the_same_round_is_heard_no_more() -
     async def body() -> None:
         with ExitStack() as stack:
             bench = Bench(stack)
-            first, second, third = Ear(), Ear(), Ear()
+            first, second, third = RecordingReceiver(), RecordingReceiver(), RecordingReceiver()
             one, near_one = bench.pair(first)
             two, near_two = bench.pair(second)
             three, _ = bench.pair(third)
@@ -52,7 +58,7 @@ def test_the_number_of_a_closed_socket_may_come_back_for_another_receiver() -> N
     async def body() -> None:
         with ExitStack() as stack:
             bench = Bench(stack)
-            old, new, other = Ear(), Ear(), Ear()
+            old, new, other = RecordingReceiver(), RecordingReceiver(), RecordingReceiver()
             far, near = bench.pair(old)
             far_other, _ = bench.pair(other)
 
@@ -78,7 +84,7 @@ def test_the_number_of_a_closed_socket_may_come_back_for_another_receiver() -> N
 def test_the_end_of_a_stream_and_a_reset_are_told() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ended, reset = Bench(stack), Ear(), Ear()
+            bench, ended, reset = Bench(stack), RecordingReceiver(), RecordingReceiver()
             ended.then = lambda data: bench.read_loop.remove(near)
             far, near = bench.pair(ended)
             far.close()
@@ -100,13 +106,13 @@ def test_the_end_of_a_stream_and_a_reset_are_told() -> None:
 def test_an_end_that_comes_with_the_last_data_is_told() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = Bench(stack), [Ear(), Ear()]
-            for ear, pair in zip(ears, (bench.pair, bench.tcp_pair), strict=True):
-                far, _ = pair(ear)
+            bench, receivers = Bench(stack), [RecordingReceiver(), RecordingReceiver()]
+            for receiver, pair in zip(receivers, (bench.pair, bench.tcp_pair), strict=True):
+                far, _ = pair(receiver)
                 far.send(b"last")
                 far.close()
-            await until(lambda: all(ear.heard[-1:] == [b""] for ear in ears))
-            assert [ear.heard for ear in ears] == [[b"last", b""]] * 2
+            await until(lambda: all(receiver.heard[-1:] == [b""] for receiver in receivers))
+            assert [receiver.heard for receiver in receivers] == [[b"last", b""]] * 2
 
     asyncio.run(body())
 
@@ -118,18 +124,18 @@ def test_a_socket_that_is_never_empty_keeps_the_loop_no_longer_each_time(
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Bench(stack), Ear()
-            far, _ = bench.pair(ear)
+            bench, receiver = Bench(stack), RecordingReceiver()
+            far, _ = bench.pair(receiver)
             far.send(b"x" * 20_000)
-            await until(lambda: bool(ear.heard))
+            await until(lambda: bool(receiver.heard))
             a_turn = []
             for _ in range(5):
                 # As the loop does where epoll tells of the socket, too.
                 far.send(b"more")
                 bench.read_loop._round()
-                before = len(ear.heard)
+                before = len(receiver.heard)
                 await asyncio.sleep(0)
-                a_turn.append(len(ear.heard) - before)
+                a_turn.append(len(receiver.heard) - before)
             assert 1 <= max(a_turn) <= 2, a_turn
 
     asyncio.run(body())
@@ -140,14 +146,14 @@ def test_rounds_may_be_closed_while_there_is_more_to_read() -> None:
         told = complaints()
         with ExitStack() as stack:
             bench = Bench(stack)
-            ear = Ear(lambda data: bench.read_loop.close())
-            far, _ = bench.pair(ear)
+            receiver = RecordingReceiver(lambda data: bench.read_loop.close())
+            far, _ = bench.pair(receiver)
             far.send(b"last")
             far.close()
-            await until(lambda: bool(ear.heard))
+            await until(lambda: bool(receiver.heard))
             for _ in range(5):
                 await asyncio.sleep(0)
-            assert (ear.heard, told) == ([b"last"], [])
+            assert (receiver.heard, told) == ([b"last"], [])
 
     asyncio.run(body())
 
@@ -155,11 +161,11 @@ def test_rounds_may_be_closed_while_there_is_more_to_read() -> None:
 def test_a_read_as_long_as_it_can_be_is_followed_by_another() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Bench(stack), Ear()
-            far, _ = bench.pair(ear)
+            bench, receiver = Bench(stack), RecordingReceiver()
+            far, _ = bench.pair(receiver)
             sent = far.send(b"x" * 150_000)
             assert sent > 2 * READ_BYTES
-            await until(lambda: sum(map(len, ear.heard)) == sent)
+            await until(lambda: sum(map(len, receiver.heard)) == sent)
 
     asyncio.run(body())
 
@@ -170,12 +176,12 @@ def test_a_round_is_followed_by_the_delay_that_is_allowed(monkeypatch: pytest.Mo
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Bench(stack), Ear()
-            far, _ = bench.pair(ear)
+            bench, receiver = Bench(stack), RecordingReceiver()
+            far, _ = bench.pair(receiver)
             for number, allowed_ns in enumerate([0, 400_000, 10_000, -5]):
                 bench.read_loop.read_delay_ns = lambda allowed_ns=allowed_ns: allowed_ns  # type: ignore[misc]
                 far.send(b"x")
-                await until(lambda number=number: len(ear.heard) == number + 1)  # type: ignore[misc]
+                await until(lambda number=number: len(receiver.heard) == number + 1)  # type: ignore[misc]
 
     asyncio.run(body())
     assert slept == [400_000]
@@ -184,19 +190,19 @@ def test_a_round_is_followed_by_the_delay_that_is_allowed(monkeypatch: pytest.Mo
 def test_few_sockets_are_read_at_a_time_while_something_is_about_to_be_due() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ears = Bench(stack), [Ear() for _ in range(30)]
+            bench, receivers = Bench(stack), [RecordingReceiver() for _ in range(30)]
             bench.read_loop.read_delay_ns = lambda: -1
-            for ear in ears:
-                bench.pair(ear)[0].send(b"x")
+            for receiver in receivers:
+                bench.pair(receiver)[0].send(b"x")
             bench.read_loop._round()
-            assert sum(bool(ear.heard) for ear in ears) == 4
-            await until(lambda: all(ear.heard == [b"x"] for ear in ears))
+            assert sum(bool(receiver.heard) for receiver in receivers) == 4
+            await until(lambda: all(receiver.heard == [b"x"] for receiver in receivers))
             bench.read_loop.read_delay_ns = lambda: 0
-            more = [Ear() for _ in range(30)]
-            for ear in more:
-                bench.pair(ear)[0].send(b"y")
+            more = [RecordingReceiver() for _ in range(30)]
+            for receiver in more:
+                bench.pair(receiver)[0].send(b"y")
             bench.read_loop._round()
-            assert all(ear.heard == [b"y"] for ear in more)
+            assert all(receiver.heard == [b"y"] for receiver in more)
 
     asyncio.run(body())
 
@@ -205,12 +211,15 @@ def test_a_receiver_that_fails_costs_the_others_nothing() -> None:
     async def body() -> None:
         told = complaints()
         with ExitStack() as stack:
-            bench, ears = Bench(stack), [Ear(), Ear(not_understood), Ear()]
-            ends = [bench.pair(ear)[0] for ear in ears]
+            bench, receivers = (
+                Bench(stack),
+                [RecordingReceiver(), RecordingReceiver(not_understood), RecordingReceiver()],
+            )
+            ends = [bench.pair(receiver)[0] for receiver in receivers]
             for end in ends:
                 end.send(b"x")
-            await until(lambda: all(ear.heard for ear in ears))
-            assert [ear.heard for ear in ears] == [[b"x"]] * 3
+            await until(lambda: all(receiver.heard for receiver in receivers))
+            assert [receiver.heard for receiver in receivers] == [[b"x"]] * 3
             assert told == ["not understood"]
 
     asyncio.run(body())
@@ -221,14 +230,14 @@ def test_without_epoll_each_socket_is_watched_by_the_loop(monkeypatch: pytest.Mo
 
     async def body() -> None:
         with ExitStack() as stack:
-            bench, ear = Bench(stack), Ear()
-            far, near = bench.pair(ear)
+            bench, receiver = Bench(stack), RecordingReceiver()
+            far, near = bench.pair(receiver)
             far.send(b"x")
-            await until(lambda: ear.heard == [b"x"])
+            await until(lambda: receiver.heard == [b"x"])
             bench.read_loop.remove(near)
             far.send(b"y")
             for _ in range(20):
                 await asyncio.sleep(0)
-            assert ear.heard == [b"x"]
+            assert receiver.heard == [b"x"]
 
     asyncio.run(body())

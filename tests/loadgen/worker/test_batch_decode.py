@@ -1,4 +1,4 @@
-"""Usual reads, understood many at once and told together, say the same as one by one, to the nanosecond."""
+"""Token reads, understood many at once and told together, say the same as one by one, to the nanosecond."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_any_streams_cut_anywhere_give_the_same_records_and_tick_together_or_sin
 
 
 def tokens_read(times_ns: list[int], *more: Read) -> list[Read]:
-    """A usual token at each of these times, in chunks and reads of their own."""
+    """A token event at each of these times, in chunks and reads of their own."""
     gaps = [b - a for a, b in itertools.pairwise([1_001, *times_ns])]
     return [Read(gap_ns, chunked(sse(token()), end=False)) for gap_ns in gaps] + list(more)
 

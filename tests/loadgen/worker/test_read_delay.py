@@ -50,7 +50,7 @@ def test_there_is_no_delay_without_the_kernels_times_without_gaps_or_with_few_re
 
 
 def test_no_delay_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    rests: list[tuple[int, int]] = []
+    delays: list[tuple[int, int]] = []
     monkeypatch.setattr(engine, "read_delay_after", lambda tick: LONGEST_NS)
 
     async def body() -> Emitted:
@@ -59,16 +59,16 @@ def test_no_delay_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.M
         ) as server:
             config = worker_config(server.port, OpenLoad("poisson", [steady(0, 150.0)]), requests=100)
 
-            def rest(duration_ns: int) -> None:
+            def delay(duration_ns: int) -> None:
                 began = monotonic_ns() - config.origin_ns
-                rests.append((began, duration_ns))
+                delays.append((began, duration_ns))
                 time.sleep(duration_ns / 1e9)
 
-            monkeypatch.setattr(read_loop, "sleep_ns", rest)
+            monkeypatch.setattr(read_loop, "sleep_ns", delay)
             return await run_engine(config)
 
     emitted = asyncio.run(body())
     assert emitted.errors() == {}
-    assert len(rests) > 20
+    assert len(delays) > 20
     due_ns = [request.due_ns for request in emitted.requests]
-    assert [due for due in due_ns for began, long in rests if began < due < began + long] == []
+    assert [due for due in due_ns for began, long in delays if began < due < began + long] == []

@@ -360,7 +360,7 @@ def test_a_change_of_load_crosses_every_chart_at_the_same_column():
     roles = [[role for text, role in row for _ in text][at_columns.gutter + slot] for row in rows[3:-3]]
     crossed = [role in ("line_load", "cut_load") for role in roles]
     # but where one of the three lines of a latency passes, or a bar stands
-    bars = sum(role in ("tokens_fill", "flight_fill", "gpu_fill", "server_fill") for role in roles)
+    bars = sum(role in ("tokens_fill", "in_flight_fill", "gpu_fill", "server_fill") for role in roles)
     assert sum(crossed) >= len(roles) - 2 * 3 - bars
     assert sum(crossed) >= 5
     elsewhere = [role for row in rows[3:-3] for text, role in row for cell in text if cell != " "]
