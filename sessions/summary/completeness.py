@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sessions.store.journal import HOST_FILE, request_file, worker_file
+from sessions.store.journal import SUPERVISOR_FILE, request_file, worker_file
 from sessions.store.manifest import Manifest
 from sessions.summary.schema import RequestCounts
 from sessions.summary.stored import stored_summary
@@ -38,7 +38,7 @@ def what_is_missing(timeline: Timeline, manifest: Manifest) -> list[str]:
         if silent and timeline.ticks["sent"].sum() + len(timeline.requests):
             said.append(f"ticks of load workers are missing: {_named([worker_file(n) for n in silent])}")
     if not timeline.states:
-        said.append(f"what the run was told is missing: {HOST_FILE}")
+        said.append(f"what the run was told is missing: {SUPERVISOR_FILE}")
     lost = workers_without_lines(timeline)
     if lost:
         said.append(f"request lines are missing: {_named([request_file(n) for n in lost])}")
