@@ -62,8 +62,8 @@ many, of {_rounds(result)}. The clients ran on one core, the server on another, 
 - CPU is user and system time of the client's process from its first connection to its last event. vLLM,
   SGLang's Python client, GuideLLM and AIPerf are whole tools too; their events/s are by their own count and
   duration, their CPU time has start-up and report in it, their memory is the sum over their processes.
-- Rows of *the whole product* are runs of `ttftop` itself, host, one worker and screen all on the clients'
-  core; their errors are from the session's files. The screen draws on a pseudo-terminal of 120x40, which is
+- Rows of *the whole product* are runs of `ttftop` itself, supervisor, one worker and screen all on the
+  clients' core; their errors are from the session's files. The screen draws on a pseudo-terminal of 120x40, which is
   read all the time, and in the middle not at all for 10 s. RSS counts a page that processes share in each of
   them; PSS divides it among them.
 - RSS of a client in the open throttle grows with the number of its requests, whose results it keeps until the

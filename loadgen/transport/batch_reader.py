@@ -17,18 +17,19 @@ from loadgen.transport.read_buffer import ReadBuffer
 from loadgen.transport.receive_times import ANCILLARY_BYTES, READ_BYTES, TimedReader, stamp_in
 
 ENOUGH = 128
-"""Reads that look like one token event each and are worth being taken in."""
+"""So many reads that look like one token event each are worth being decoded together."""
 _TOO_MUCH = 4 * ENOUGH
+"""So many are decoded even where that keeps a request waiting that is about to be due."""
 TOLD_AT_ONCE = 64
 """Reads that wait in one buffer at the most."""
 _BYTES_AT_ONCE = 32 << 10
-"""What was read is looked at while the processor's cache still has it: a read may be 64 KiB."""
+"""So many are read before they are looked at, while the processor's cache still has them."""
 
 BatchDecode = Callable[[list[bytes]], list[Any]]
-"""What each of these reads says, if all are token events; nothing if not."""
-Complain = Callable[[Exception], None]
+"""The token event in each of these reads, or None where nobody needs it; [] if one of them is none."""
+OnError = Callable[[Exception], None]
 _Other = tuple[ReadBuffer, Any, int]
-"""Whose it is, what `recvmsg` gave or raised, and when, nanoseconds."""
+"""A read that is no token event: its buffer, what `recvmsg` gave or raised, and when, session ns."""
 
 
 def decodes_nothing(reads: list[bytes]) -> list[Any]:
@@ -38,10 +39,10 @@ def decodes_nothing(reads: list[bytes]) -> list[Any]:
 class BatchReader:
     """Reads sockets for their buffers. `on_error` hears what a receiver raises: that costs no other one."""
 
-    def __init__(self, clock: Clock, reader: TimedReader, on_error: Complain) -> None:
+    def __init__(self, clock: Clock, reader: TimedReader, on_error: OnError) -> None:
         self._now_ns, self._reader, self._on_error = clock.now_ns, reader, on_error
         self.decode_batch: BatchDecode = decodes_nothing
-        """Asked of reads that end as their sockets' token reads do."""
+        """Asked about reads that end as token events on their sockets do."""
         self.recvmsg: Callable[[socket.socket, int, int], Any] = socket.socket.recvmsg
         self._mean_bytes = 256
         """Mean size of the reads before, so that a part of them fits into the processor's cache."""

@@ -48,7 +48,7 @@ def opening(load: LoadConfig, start_ns: int) -> Load:
 
 
 class LoadControl:
-    """Commands as they come, one after the other."""
+    """Carries out commands one by one, on one of two kinds of load: a rate that may change, or slots."""
 
     def __init__(self, load: LoadConfig, start_ns: int) -> None:
         self._max_rate_rps, self._max_in_flight = load.max_rate_rps, load.max_in_flight
