@@ -63,9 +63,9 @@ many, of {_rounds(result)}. The clients ran on one core, the server on another, 
   SGLang's Python client, GuideLLM and AIPerf are whole tools too; their events/s are by their own count and
   duration, their CPU time has start-up and report in it, their memory is the sum over their processes.
 - Rows of *the whole product* are runs of `ttftop` itself, supervisor, one worker and screen all on the
-  clients' core; their errors are from the session's files. The screen draws on a pseudo-terminal of 120x40, which is
-  read all the time, and in the middle not at all for 10 s. RSS counts a page that processes share in each of
-  them; PSS divides it among them.
+  clients' core; their errors are from the session's files. The screen draws on a pseudo-terminal of 120x40,
+  which is read all the time, and in the middle not at all for 10 s. RSS counts a page that processes share in
+  each of them; PSS divides it among them.
 - RSS of a client in the open throttle grows with the number of its requests, whose results it keeps until the
   end; a worker of ttftop writes them to disk instead (see the rows of the whole product).
 - Start to first request is from the command to the arrival at the server of the first request for a stream;

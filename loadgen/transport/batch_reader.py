@@ -17,19 +17,19 @@ from loadgen.transport.read_buffer import ReadBuffer
 from loadgen.transport.receive_times import ANCILLARY_BYTES, READ_BYTES, TimedReader, stamp_in
 
 ENOUGH = 128
-"""So many reads that look like one token event each are worth being decoded together."""
+"""So many reads that look like one token event each are worth decoding together."""
 _TOO_MUCH = 4 * ENOUGH
-"""So many are decoded even where that keeps a request waiting that is about to be due."""
+"""So many are decoded even where a request that is about to be due has to wait for it."""
 TOLD_AT_ONCE = 64
 """Reads that wait in one buffer at the most."""
 _BYTES_AT_ONCE = 32 << 10
 """So many are read before they are looked at, while the processor's cache still has them."""
 
 BatchDecode = Callable[[list[bytes]], list[Any]]
-"""The token event in each of these reads, or None where nobody needs it; [] if one of them is none."""
+"""The token event in each of these reads, None where nobody needs it; [] if one read is none."""
 OnError = Callable[[Exception], None]
 _Other = tuple[ReadBuffer, Any, int]
-"""A read that is no token event: its buffer, what `recvmsg` gave or raised, and when, session ns."""
+"""A read that is no token event: its buffer, what `recvmsg` gave or raised, and when (ns)."""
 
 
 def decodes_nothing(reads: list[bytes]) -> list[Any]:
