@@ -34,15 +34,15 @@ class ClientHeadroom(msgspec.Struct, frozen=True):
     clock: str | None
     """Who stamped most of the reads: `kernel`, or `read`, which is ourselves after the read."""
     kernel_share: float | None
-    """Of the reads with tokens, those stamped by the kernel."""
+    """Share of the reads with tokens that the kernel stamped."""
     clock_error_us: float | None
     """How far off a kernel's time may be."""
     coalesced_share: float | None
-    """Of the reads with tokens, those that held several: all but the last have lost their own time."""
+    """Share of the reads with tokens that held several: all but the last have lost their own time."""
     loop_lag_max_ms: float | None
     """The latest that a timer of a worker's loop fired."""
     cpu_share: float | None
-    """Of a core, the whole span, the busiest worker."""
+    """Share of one core that the busiest worker used over the whole span."""
     cpu_share_max: float | None
     """The same of its worst second."""
     peak_events_per_s: float | None

@@ -66,7 +66,7 @@ class Troubles(NamedTuple):
         return self.seconds[over | (self.still_ns > STILL_NS)]
 
     def over(self, first: int, last: int, ttft_p50_ns: float) -> Saturation:
-        """Of the seconds `[first, last)`. `ttft_p50_ns` is NaN where there was no TTFT."""
+        """Saturation over the seconds `[first, last)`. `ttft_p50_ns` is NaN where there was no TTFT."""
         a, b = np.searchsorted(self.seconds, (first, last))
         seconds, n = self.seconds[a:b], int(b - a)
         floor = SEND_LAG_NS if np.isnan(ttft_p50_ns) else max(SEND_LAG_NS, SEND_LAG_SHARE * ttft_p50_ns)
@@ -109,7 +109,7 @@ def saturation_now(timeline: Timeline, at_ns: int, ttft_p50_ns: float) -> Satura
 
 
 def troubles(timeline: Timeline, first: int, last: int, phase_ns: int = 0) -> Troubles:
-    """Of the seconds `[first, last)` of session time, counted from `phase_ns`."""
+    """The troubles of the seconds `[first, last)` of session time, counted from `phase_ns`."""
     ticks = timeline.ticks
     a, b = ticks.upto(np.array([first, last], dtype=np.float64) * SECOND_NS + phase_ns).tolist()
     if b <= a:
@@ -133,7 +133,7 @@ def troubles(timeline: Timeline, first: int, last: int, phase_ns: int = 0) -> Tr
 
 
 def _sustained(hit: Bools, seconds: Ints) -> Bools:
-    """Of the seconds in `hit`, those with a neighbour in it."""
+    """Those of `hit` whose second has a neighbour that is hit, too."""
     together = hit[1:] & hit[:-1] & (np.diff(seconds) == 1)
     out = np.zeros_like(hit)
     out[1:] |= together

@@ -20,7 +20,7 @@ from sessions.timeline.timeline import Timeline
 
 
 def evidence(timeline: Timeline, first: int, last: int) -> list[Evidence]:
-    """Of the seconds `[first, last)`; second `i` is from `i` to `i + 1` s of session time."""
+    """The evidence of each second in `[first, last)`; second `i` is from `i` to `i + 1` s of session time."""
     out: list[Evidence] = []
     while first < last:
         cut = next_cut(timeline, first, last)

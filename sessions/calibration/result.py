@@ -47,12 +47,12 @@ class Trial(msgspec.Struct, frozen=True):
     timing_error_p99_us: float
     send_lag_p99_us: float
     cpu_share: float
-    """Of one core, mean."""
+    """Mean share of one core."""
     cpu_us_per_event: float
     coalesced_share: float
-    """Of the reads with tokens, those with more than one."""
+    """Share of the reads with tokens that held more than one."""
     kernel_share: float
-    """Of the reads with tokens, those that the kernel stamped."""
+    """Share of the reads with tokens that the kernel stamped."""
     why_not: str = ""
     """What kept it from being clean; empty when it was."""
 

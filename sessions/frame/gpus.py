@@ -167,7 +167,7 @@ def held_means(samples: Table, names: tuple[str, ...], axis: Axis, hold_ns: floa
 
 
 def power_at(timeline: Timeline, at_ns: int) -> Power:
-    """Of the GPUs that the load runs on, over the last `RECENT_NS` of load."""
+    """Power and energy of the GPUs that the load runs on, over the last `RECENT_NS` of load."""
     since_ns = max(at_ns - RECENT_NS, timeline.first_ns)
     parts = curves(timeline.gpus, at_ns, at_ns - _METER_NS)
     seconds = (at_ns - since_ns) / 1e9

@@ -124,7 +124,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Power:
-    """Of the GPUs that the load runs on, over the last `recent_s`."""
+    """Power and energy of the GPUs that the load runs on, over the last `recent_s`."""
 
     watts: float | None = None
     j_per_token: float | None = None

@@ -13,7 +13,7 @@ from sessions.timeline.timeline import Timeline
 
 
 def server_at(timeline: Timeline, axis: Axis) -> Server:
-    """Of the first source by name that has spoken."""
+    """The server as the first source by name that has spoken tells of it."""
     for source in sorted(timeline.servers):
         columns = timeline.servers[source]
         samples = columns.samples

@@ -79,7 +79,7 @@ class EndRequest:
 
 
 async def drain(processes: WorkerProcesses, request: EndRequest) -> None:
-    """Until no worker is left: what is in flight is waited for as long as the end that is wanted says."""
+    """Waits until no worker is left: for what is in flight as long as the end that is wanted says."""
     assert request.end is not None
     drain_s = request.end.drain_s
     processes.tell_all(Finish(drain_s))

@@ -20,7 +20,7 @@ def cost(
     output_tokens: float,
     input_tokens: float | None,
 ) -> Cost | None:
-    """Of the GPUs while the load ran; None without a table.
+    """What the GPUs cost while the load ran; None without a table.
 
     Args:
         gpu_names: one a GPU that is counted, as the driver names it.

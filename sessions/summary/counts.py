@@ -43,7 +43,7 @@ def request_counts(timeline: Timeline, live: bool, lines_lost: bool) -> tuple[Re
 
 
 def errors_by_kind(timeline: Timeline) -> Counter[str]:
-    """Of the requests whose lines tell of an error."""
+    """How many request lines tell of each kind of error."""
     requests = timeline.requests
     error = requests.rows["error"]
     kinds, counts = np.unique(error[error != NONE], return_counts=True)

@@ -11,7 +11,7 @@ from sessions.timeline.energy import EnergyCurve, used
 def energy_use(
     curves: Sequence[EnergyCurve], from_ns: float, to_ns: float, output_tokens: float
 ) -> EnergyUse:
-    """Of the GPUs with these `curves`, over exactly `[from_ns, to_ns]`, in which `output_tokens` came."""
+    """What GPUs with these `curves` used over exactly `[from_ns, to_ns]`, in which `output_tokens` came."""
     seconds = (to_ns - from_ns) / 1e9
     energy = used(curves, from_ns, to_ns)
     joules = energy.whole(seconds)

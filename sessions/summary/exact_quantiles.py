@@ -17,7 +17,7 @@ from sessions.timeline.token_gaps import Multiset, multiset
 
 
 def exact_quantiles(values: Floats, per_ms: float) -> ExactQuantiles:
-    """Of `values`, of which `per_ms` units make a millisecond; NaN is no value."""
+    """The quantiles of `values`, of which `per_ms` units make a millisecond; NaN is no value."""
     known = values[np.isfinite(values)]
     return of_multiset(multiset(known, np.ones(len(known))), per_ms)
 

@@ -27,7 +27,7 @@ class LoadSpan(NamedTuple):
 
 
 def load_span(timeline: Timeline, load: LoadConfig, due: int) -> LoadSpan:
-    """Of a run of which `load` was asked, and in which `due` requests were due."""
+    """When the load of a run was on, which asked for `load`, and in which `due` requests were due."""
     last_end_ns = int(timeline.requests.rows["end_ns"].max(initial=0))
     start_ns = timeline.first_ns
     load_end_ns = max(_load_end_ns(timeline, load, due, last_end_ns), start_ns)

@@ -64,11 +64,11 @@ class Throughput(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """Of the requests that succeeded, all together."""
+    """Tokens of the requests that succeeded, all together."""
 
     input: int | None
     cached: int | None
-    """Of the input, what the server had in its cache; None where it does not say."""
+    """Those of `input` that the server had in its cache; None where it does not say."""
     output: int
     source: str | None
     """Where `output` comes from: `usage`, `chunk_counts`, `chunks` (an estimate), or `mixed`."""

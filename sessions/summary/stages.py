@@ -54,11 +54,11 @@ class _WholeRun(NamedTuple):
     """What each stage takes its part of."""
 
     due_ns: Ints
-    """Of the requests that succeeded and have a TTFT, ascending."""
+    """When the requests were due that succeeded and have a TTFT; ascending."""
     ttft_ns: Floats
-    """From due; of the same requests."""
+    """TTFT from due of the same requests."""
     sent_ns: Ints | None
-    """Of all requests, ascending; None while some that were sent have not ended."""
+    """When each request was sent, ascending; None while some that were sent have not ended."""
     knows_itl: bool
 
 

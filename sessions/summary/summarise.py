@@ -154,7 +154,7 @@ def _tokens(timeline: Timeline, good: Requests) -> Tokens:
 
 
 def _total(tokens: NDArray[np.int32]) -> int | None:
-    """Of the requests of which it is known; None where it is of none."""
+    """Sum over the requests of which it is known; None where it is known of none."""
     known = tokens[tokens != NONE]
     return int(known.sum(dtype=np.int64)) if len(known) else None
 
@@ -184,7 +184,7 @@ def _throughput(counts: RequestCounts, tokens: Tokens, seconds: float) -> Throug
 
 
 def _gpu_names(timeline: Timeline) -> list[str]:
-    """Of the GPUs that the load runs on, as their driver calls them; of a part of one, the whole."""
+    """What the driver calls the GPUs that the load runs on; of a part of one, the whole."""
     at_ns = timeline.newest_ns
     return [gpu.device(at_ns).name for gpu in powered(timeline.gpus, at_ns)]
 

@@ -41,7 +41,7 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dram_active_pct: Spread | None = None
     memory_temperature_c: Spread | None = None
     power_throttled_pct: Spread | None = None
-    """Of the time, as `thermal_` and `brake_`: the power cap, heat, a power brake held the clocks down."""
+    """Share of the time in which the power cap held clocks down; `thermal_`: heat; `brake_`: a power brake."""
     thermal_throttled_pct: Spread | None = None
     brake_throttled_pct: Spread | None = None
     memory_reserved_bytes: Spread | None = None
@@ -67,7 +67,7 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EnergyUse(msgspec.Struct, frozen=True):
-    """Of the GPUs that the load runs on, over exactly the run (docs/figures/energy.md)."""
+    """What the GPUs that the load runs on used, over exactly the run (docs/figures/energy.md)."""
 
     gpus: int
     joules: float | None
@@ -90,7 +90,7 @@ class Cost(msgspec.Struct, frozen=True):
     table: str
     """Where it was read."""
     per_hour: float | None
-    """Of all GPUs together; as all that follows from it, None when one has no price."""
+    """Price of all GPUs together; None, as all that follows from it, when one has no price."""
     gpus: int
     gpus_without_price: list[str]
     total: float | None
@@ -130,7 +130,7 @@ class Host(msgspec.Struct, frozen=True, omit_defaults=True):
 
     host: str
     cpu_pct: Spread | None = None
-    """Of all its cores together."""
+    """Share of all its cores together."""
     cores: Spread | None = None
     load1: Spread | None = None
     memory_used_bytes: Spread | None = None
@@ -139,7 +139,7 @@ class Host(msgspec.Struct, frozen=True, omit_defaults=True):
     net_tx_bytes_per_s: Spread | None = None
     steal_pct: Spread | None = None
     throttled_pct: Spread | None = None
-    """Of the time, its control group was held back."""
+    """Share of the time in which its control group was held back."""
 
 
 class Said(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ class Energy(NamedTuple):
     """What one or several GPUs used over a span."""
 
     joules: float | None
-    """Of the part that is known; None when nothing is."""
+    """Energy over the part of the span that is known; None when nothing is."""
     gap_s: float
     """How much of the span is not known, seconds; of several GPUs, the longest."""
     integrated: bool = False
@@ -147,7 +147,7 @@ def _integrated(times_ns: Floats, power_w: Floats) -> tuple[Floats, Floats, Floa
 
 
 def _reaching(t: Floats, first: Floats, last: Floats) -> tuple[Floats, Floats, Floats]:
-    """With a segment more at both ends, in which the power at that end holds on."""
+    """The curve with a segment more at both ends, in which the power at that end holds on."""
     reach = _REACH * median(np.diff(t))
     return (
         np.concatenate([[t[0] - reach], t, [t[-1] + reach]]),

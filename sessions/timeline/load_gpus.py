@@ -25,6 +25,6 @@ def metered(gpus: dict[str, GpuColumns], at_ns: int) -> list[GpuColumns]:
 
 
 def powered(gpus: dict[str, GpuColumns], at_ns: int) -> list[GpuColumns]:
-    """Whose meters count for them: of MIG instances that is the whole GPU, once."""
+    """The GPUs whose meters count for those of `metered`: for MIG instances the whole GPU, once."""
     keys = (gpu.device(at_ns).parent or gpu.device(at_ns).gpu for gpu in metered(gpus, at_ns))
     return [gpus[key] for key in dict.fromkeys(keys) if key in gpus]

@@ -68,7 +68,7 @@ class RequestColumns:
         self.token_sources: list[str] = []
         self.tags: list[tuple[str, ...]] = []
         self.gaps = TokenGaps()
-        """Of the requests that succeeded."""
+        """Gaps of the requests that succeeded."""
         self._pending = bytearray()
         self._rows: Requests = np.zeros(0, dtype=ROW)
         self._count = 0

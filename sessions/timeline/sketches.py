@@ -27,7 +27,7 @@ class Sketches(NamedTuple):
         return int(self.counts.sum())
 
     def dense(self) -> Ints:
-        """With a column for every bucket, `(spans, BUCKETS)`."""
+        """The counts with a column for every bucket, `(spans, BUCKETS)`."""
         out = np.zeros((len(self.counts), BUCKETS), dtype=np.int64)
         out[:, self.low : self.low + self.counts.shape[1]] = self.counts
         return out

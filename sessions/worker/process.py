@@ -81,7 +81,7 @@ class Worker:
         self._gone = asyncio.Event()
 
     async def run(self) -> None:
-        """Until the load has ended and all of it is written."""
+        """Serves until the load has ended and all of it is written."""
         await self._loop.connect_read_pipe(
             lambda: LineFeed(self._on_line, self._on_supervisor_lost), sys.stdin
         )

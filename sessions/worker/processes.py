@@ -101,7 +101,7 @@ class WorkerProcesses:
             self.tell(number, message)
 
     async def wait_or_kill(self, wait_s: float) -> None:
-        """Until all have ended; those that have not after `wait_s` are killed."""
+        """Waits until all have ended; those that have not after `wait_s` are killed."""
         try:
             await asyncio.wait_for(self.all_gone.wait(), max(wait_s, 0.01))
         except asyncio.TimeoutError:
