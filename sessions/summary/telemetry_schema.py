@@ -41,7 +41,7 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dram_active_pct: Spread | None = None
     memory_temperature_c: Spread | None = None
     power_throttled_pct: Spread | None = None
-    """Share of the time in which the power cap held clocks down; `thermal_`: heat; `brake_`: a power brake."""
+    """Share of the time in which the power cap held clocks down; `thermal_`: heat, `brake_`: a brake."""
     thermal_throttled_pct: Spread | None = None
     brake_throttled_pct: Spread | None = None
     memory_reserved_bytes: Spread | None = None
