@@ -20,6 +20,7 @@ from tui.controls.session_source import RunControl, SessionSource
 from tui.draw.text import safe
 from tui.draw.theme import Theme, charset_for, colours_for
 from tui.screens.canvas import Canvas
+from tui.screens.driver import TerminalDriver, correct_environment
 from tui.screens.session import SessionScreen
 from tui.screens.terminal import RATES_HZ, HangUpWatch, Meter, Pace, queued_writes
 
@@ -45,7 +46,7 @@ class TtftopApp(App[str]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         no_color = bool(os.environ.get("NO_COLOR"))
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         # The terminal's own sixteen colours and background, not a theme of ours over them.
         self.theme = "ansi-dark"
         self.title = safe(title, 80)
@@ -150,6 +151,8 @@ def run_screen(
     Raises:
         RuntimeError: the screen failed; its traceback has been printed.
     """
+    if sys.__stdin__ is not None:
+        correct_environment(sys.__stdin__.fileno())
     app = TtftopApp(source, control, title=title, charset=charset, gone=gone)
     try:
         how = app.run(mouse=False)

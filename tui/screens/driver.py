@@ -1,0 +1,140 @@
+"""Textual's terminal driver, less what in it an odd byte, an odd size or a stuck terminal can break.
+
+Where it leans on what Textual keeps private, `tests/tui/screens/test_driver.py` says what it must be.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+from collections.abc import Iterator
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+from textual.keys import Keys
+from textual.message import Message
+from textual.messages import TerminalSupportsSynchronizedOutput
+
+from tui.controls.terminal_input import Paste, TerminalInput
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+MOST_COLUMNS, MOST_ROWS = 1000, 400
+"""A terminal that claims to be larger, as one may by `COLUMNS` or by mistake, is drawn on in this much of it."""
+_LOOK_S = 0.05
+_KITTY = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQRS])", re.ASCII)
+
+
+class TerminalDriver(LinuxDriver):
+    """Keys come in by rules of our own (`TerminalInput`): whatever else a terminal sends is ignored."""
+
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        # Else the first size of all is Rich's, who believes COLUMNS.
+        self._size = size or terminal_size(self.fileno)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        return terminal_size(self.fileno)
+
+    def run_input_thread(self) -> None:
+        """Until Textual wants no more input, or the terminal is gone."""
+        terminal = TerminalInput()
+        parser = XTermParser()
+        while not self.exit_event.is_set():
+            arrived, _, _ = select.select([self.fileno], [], [], _LOOK_S)  # macOS cannot poll a terminal
+            now_s = monotonic()
+            if arrived:
+                try:
+                    data = os.read(self.fileno, 4096)
+                except (BlockingIOError, InterruptedError):
+                    continue
+                except OSError:
+                    return
+                if not data:
+                    return
+                taken = terminal.feed(data, now_s)
+            else:
+                taken = terminal.due(now_s)
+            for one in taken:
+                for message in messages_of(one, parser):
+                    self.process_message(message)
+
+
+def terminal_size(fd: int) -> tuple[int, int]:
+    """Columns and rows of the terminal behind `fd`, which knows better than the environment does.
+
+    One that does not say is asked for by `COLUMNS` and `LINES`, and is 80x24 without.
+    """
+    try:
+        columns, rows = os.get_terminal_size(fd)
+    except OSError:
+        columns, rows = 0, 0
+    columns = columns or _in_environment("COLUMNS") or 80
+    rows = rows or _in_environment("LINES") or 24
+    return min(columns, MOST_COLUMNS), min(rows, MOST_ROWS)
+
+
+def correct_environment(fd: int) -> None:
+    """`COLUMNS` and `LINES`, where they are set, say what the terminal behind `fd` does: Rich takes any digits."""
+    for name, cells in zip(("COLUMNS", "LINES"), terminal_size(fd), strict=True):
+        if name in os.environ:
+            os.environ[name] = str(cells)
+
+
+def _in_environment(name: str) -> int:
+    text = os.environ.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def messages_of(taken: str | Paste, parser: XTermParser) -> Iterator[Message]:
+    """What Textual is told of a key, a sequence or a paste; nothing of one that it has no use for.
+
+    A report of the mouse or of the terminal's size is of no use: we ask for none.
+    """
+    if isinstance(taken, Paste):
+        yield events.Paste(taken.text)
+    elif taken == "\x1b":
+        yield events.Key("escape", taken)
+    elif taken == "\x1b[I":
+        yield events.AppFocus()
+    elif taken == "\x1b[O":
+        yield events.AppBlur()
+    elif taken in ("\x1b[?2026;1$y", "\x1b[?2026;2$y"):
+        yield TerminalSupportsSynchronizedOutput()
+    elif (sequence := _pressed(taken)) is not None:
+        for key in parser._sequence_to_key_events(sequence):
+            if key.key != Keys.Ignore:
+                yield key
+
+
+def _pressed(sequence: str) -> str | None:
+    """A key's sequence less what Textual cannot read in it; None of a key that was let go, or never was.
+
+    By the keyboard protocol of kitty: `CSI code:shifted:base ; modifiers:event ; text:text final`.
+    """
+    if (match := _KITTY.fullmatch(sequence)) is None:
+        return sequence
+    code, modifiers, text, *more = [*match[1].split(";"), "", "", ""]
+    modifiers, _, event = modifiers.partition(":")
+    code = code.partition(":")[0]
+    if any(more) or event.partition(":")[0] == "3":
+        return None
+    if len(modifiers) > 3 or not all(_is_character(number) for number in (code, *text.split(":"))):
+        return None
+    parameters = ";".join((code, modifiers, text)).rstrip(";")
+    return f"\x1b[{parameters}{match[2]}"
+
+
+def _is_character(number: str) -> bool:
+    """Also of nothing at all, and of the numbers of keys that have no character."""
+    if len(number) > 7:
+        return False
+    code = int(number or "0")
+    return code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF
