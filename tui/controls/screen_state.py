@@ -19,6 +19,8 @@ class ScreenState:
     log: bool = True
     details: bool = False
     """In place of the charts, all that is known of the machines in words."""
+    help: bool = False
+    """In place of everything, the keys; any key goes back."""
     prompt: Prompt | None = None
     quitting: bool = False
     """The bottom row asks how to leave."""

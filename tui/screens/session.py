@@ -27,7 +27,7 @@ from tui.draw.rows import sliced
 from tui.draw.theme import Theme
 from tui.plots.scale import Scale
 from tui.screens.canvas import Canvas
-from tui.screens.help import HelpScreen
+from tui.views.help import help_rows
 from tui.views.overview import compose, scales_for
 
 NOTICE_S = 4.0
@@ -140,7 +140,11 @@ class SessionScreen(Screen[None]):
             frame = load_keys.acknowledged(frame, self._ack)
         self._frame = frame
         self._scales = scales_for(frame, state, self._scales)
-        rows = compose(frame, state, self._scales, width, height)
+        rows = (
+            help_rows(width, height, state.theme)
+            if state.help
+            else compose(frame, state, self._scales, width, height)
+        )
         edges = slices_for(width, PAGE)
         for canvas, begin, end in zip(self.query(Canvas), edges, edges[1:], strict=False):
             canvas.styles.width = end - begin
@@ -159,7 +163,9 @@ class SessionScreen(Screen[None]):
         event.stop()
         event.prevent_default()
         waiting = self._waiting
-        if self._state.prompt is not None:
+        if self._state.help:
+            self._state = replace(self._state, help=False)
+        elif self._state.prompt is not None:
             self._type(self._state.prompt, event.key, event.character)
         else:
             # What was said of the key before is no news any more.
@@ -266,7 +272,7 @@ class SessionScreen(Screen[None]):
         self._state = replace(self._state, details=not self._state.details)
 
     def _help(self) -> None:
-        self.app.push_screen(HelpScreen(self._state.theme))
+        self._state = replace(self._state, help=True)
 
     # -- leaving ----------------------------------------------------------------------------------------
 
