@@ -6,11 +6,14 @@ Textual is imported only where a screen opens (`tui.foreground.screen`).
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.version import VERSION
@@ -54,19 +57,59 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs `ttftop` with the arguments `argv` (the process's own by default); returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     take_any_output()
+    with sigterm_as_ctrl_c():
+        try:
+            code = _exit_code(arguments)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except BrokenPipeError:
+            code = OK  # the reader of our output left (`ttftop sessions | head`): nothing more to say
+        except OSError as error:
+            if error.errno != errno.EIO or not _terminal_is_gone():
+                raise
+            code = INTERRUPTED
+    forget_unread_output()
+    return code
+
+
+def _exit_code(arguments: list[str]) -> int:
     try:
-        code = dispatch(arguments)
-        sys.stdout.flush()
-        return code
+        return dispatch(arguments)
     except CommandError as error:
         print(f"ttftop: error: {one_line(error)}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left (`ttftop sessions | head`): nothing more to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+
+
+@contextlib.contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """What has been started is ended and what has been begun is tidied up, as after Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    if before == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if before == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _terminal_is_gone() -> bool:
+    from tui.screens.terminal import hung_up
+
+    return any(hung_up(fd) for fd in (0, 1, 2))
+
+
+def forget_unread_output() -> None:
+    """Else Python tries once more to write what nobody reads any more, and ends with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def take_any_output() -> None:

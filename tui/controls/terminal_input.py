@@ -129,9 +129,8 @@ class TerminalInput:
             self._end(character)
 
     def _in_control(self, character: str) -> None:
-        if " " <= character <= "?":
-            self._keep(character)
-        elif self._pending == "\x1b[" and character in "[M":  # the Linux console's F1 to F5; a mouse report
+        # After ESC [, a second [ is of the Linux console's F1 to F5, and M begins a report of the mouse.
+        if " " <= character <= "?" or (self._pending == "\x1b[" and character in "[M"):
             self._keep(character)
         else:
             self._end(character)

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.options.exit_codes import NOT_VALID, OK, CommandError
+from tui.foreground import headless
+from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError
 
 NICER = 5
 WINDOW_NS = 250_000_000
@@ -50,13 +51,17 @@ def watch(launched: Launched, options: argparse.Namespace) -> int:
     Raises:
         CommandError: the supervisor refused to start the run; the screen is closed again then.
     """
-    # The supervisor starts while Textual is being imported; both take a few tenths of a second.
-    import tui.screens.app  # noqa: F401
+    try:
+        # The supervisor starts while Textual is being imported; both take a few tenths of a second.
+        import tui.screens.app  # noqa: F401
 
-    error = launched.poll_error()
-    if error is None:
-        left = show_live(launched.directory, options, gone=lambda: launched.poll_error() is not None)
         error = launched.poll_error()
+        if error is None:
+            left = show_live(launched.directory, options, gone=lambda: launched.poll_error() is not None)
+            error = launched.poll_error()
+    except KeyboardInterrupt:  # the screen was not open yet: a run that nobody has seen is not to go on
+        headless.interrupt(launched, again=False)
+        raise
     if error is not None:
         raise CommandError(str(error), error.exit_code)
     return after(launched.directory, left)
@@ -71,7 +76,7 @@ def give_way() -> None:
 
 
 def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], bool] = lambda: False) -> str:
-    """Opens the screen on a live run. Returns how it was left: `finished`, `detached`, `aborted`, `quit`."""
+    """Opens the screen on a live run. Returns how it was left, as `run_screen`."""
     from sessions.run.control_client import ControlClient
     from tui.foreground.viewer import Viewer
 
@@ -79,9 +84,9 @@ def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], b
         return _show(directory, options, ControlClient(directory, viewer=False), gone)
 
 
-def show_replay(directory: Path, options: argparse.Namespace) -> None:
-    """Opens the screen on a recorded run."""
-    _show(directory, options, None, lambda: False)
+def show_replay(directory: Path, options: argparse.Namespace) -> int:
+    """Opens the screen on a recorded run; returns the exit code."""
+    return INTERRUPTED if _show(directory, options, None, lambda: False) == "interrupted" else OK
 
 
 def _show(
@@ -106,15 +111,17 @@ def after(directory: Path, left: str) -> int:
 
     # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
     session = directory.name if directory.parent == default_root() else str(directory)
-    if left != "detached":
-        wait_for_end(directory, answers=left == "finished")
+    left_alone = left in ("detached", "interrupted")
+    interrupted = left == "interrupted" or (
+        not left_alone and not wait_for_end(directory, answers=left == "finished")
+    )
     if is_live(directory):
         print(f"the run goes on: ttftop attach {session}")
         with suppress(SessionError):
             config = read(directory).config
             if not config.has_end:
                 print(f"it has no end: it stops {config.orphan_timeout_s:g} s after its last viewer has left")
-        return OK
+        return INTERRUPTED if interrupted else OK
     print(f"the session is saved in {directory}\nttftop replay {session}\nttftop summary {session}")
     try:
         manifest = read(directory)
@@ -123,13 +130,16 @@ def after(directory: Path, left: str) -> int:
     summary = stored_summary(manifest)
     if summary is not None:
         print(verdict(summary.valid is True, summary.reasons))
+    if interrupted:
+        return INTERRUPTED
     end = manifest.end
     return NOT_VALID if end is None else end.exit_code
 
 
-def wait_for_end(directory: Path, *, answers: bool) -> None:
-    """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for;
-    Ctrl-C leaves it alone.
+def wait_for_end(directory: Path, *, answers: bool) -> bool:
+    """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for.
+
+    False when Ctrl-C or SIGTERM came before, which leaves the run alone.
     """
     from sessions.frame.session_view import SessionView
     from sessions.run.end import DRAIN_S
@@ -151,7 +161,8 @@ def wait_for_end(directory: Path, *, answers: bool) -> None:
             if caught_up:
                 time.sleep(0.1)
     except KeyboardInterrupt:
-        pass
+        return False
     finally:
         view.close()
-    progress.close()
+        progress.close()
+    return True

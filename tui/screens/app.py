@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import signal
 import sys
 import time
 import traceback
@@ -21,14 +19,19 @@ from tui.draw.text import safe
 from tui.draw.theme import Theme, charset_for, colours_for
 from tui.screens.canvas import Canvas
 from tui.screens.driver import TerminalDriver, correct_environment
+from tui.screens.saved_terminal import SavedTerminal
 from tui.screens.session import SessionScreen
+from tui.screens.signals import LeaveOnSignal
 from tui.screens.terminal import RATES_HZ, HangUpWatch, Meter, Pace, queued_writes
 
 _log = logging.getLogger(__name__)
 
 
 class TtftopApp(App[str]):
-    """Returns how the person left: `finished`, `detached`, `aborted` or `quit`; `gone` without any person."""
+    """Returns how the person left: `finished`, `detached`, `aborted` or `quit`.
+
+    Or, without any person, `interrupted` (by a signal, or since the terminal is gone) or `gone`.
+    """
 
     CSS_PATH = "app.tcss"
     BINDINGS = [Binding("ctrl+z", "suspend_process", show=False, priority=True)]  # noqa: RUF012
@@ -57,7 +60,7 @@ class TtftopApp(App[str]):
         )
         self._source, self._control, self._gone, self._clock = source, control, gone, clock
         self._pace, self._meter = Pace(), Meter()
-        self._watch: HangUpWatch | None = None
+        self._interrupted = False
 
     def get_default_screen(self) -> Screen[None]:
         return SessionScreen(self._source, self._control, self._theme, self.leave, self._clock)
@@ -66,14 +69,10 @@ class TtftopApp(App[str]):
         _log.info("the screen is open: %s", self._theme)
         self.set_interval(1.0 / RATES_HZ[0], self._tick)
         self.app_resume_signal.subscribe(self, self._resumed)
-        if self.is_headless:
-            return
-        self._meter.watch(self._driver)
-        self._watch = HangUpWatch(self._lost)
-        self._watch.start()
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._told_to_leave)
-        loop.add_signal_handler(signal.SIGHUP, self._told_to_leave)
+        if self._interrupted:
+            self.leave("interrupted")
+        elif not self.is_headless:
+            self._meter.watch(self._driver)
 
     def _tick(self) -> None:
         screen = self.screen_stack[0] if self.screen_stack else None
@@ -97,21 +96,12 @@ class TtftopApp(App[str]):
         _log.info("the screen is left: %s", how)
         self.exit(how)
 
-    def _told_to_leave(self) -> None:
-        """SIGTERM and SIGHUP: the run goes on, only the screen leaves, even off a terminal that is stuck."""
-        if self._watch is not None:
-            self._watch.exit_soon(0)
-        self.leave("detached")
-
-    def _lost(self) -> None:
-        """From the watch's thread."""
+    def interrupt(self) -> None:
+        """The screen leaves and the run goes on. May be called before the app runs, and from any thread."""
+        self._interrupted = True
         loop = self._loop
         if loop is not None and loop.is_running():
-            loop.call_soon_threadsafe(self.leave, "detached")
-
-    def stop_watching(self) -> None:
-        if self._watch is not None:
-            self._watch.stop()
+            loop.call_soon_threadsafe(self.leave, "interrupted")
 
     async def action_quit(self) -> None:
         """ctrl+q, which Textual binds above every screen."""
@@ -146,18 +136,30 @@ def run_screen(
         gone: asked ten times a second; True when the run was refused, so there is nothing to show.
 
     Returns:
-        `finished`, `detached`, `aborted` or `quit`; `gone` when `gone` said so.
+        `finished`, `detached`, `aborted` or `quit`; `interrupted` by a signal or by the loss of the terminal;
+        `gone` when `gone` said so.
 
     Raises:
         RuntimeError: the screen failed; its traceback has been printed.
     """
-    if sys.__stdin__ is not None:
-        correct_environment(sys.__stdin__.fileno())
+    fd = sys.__stdin__.fileno() if sys.__stdin__ is not None else 0
+    correct_environment(fd)
     app = TtftopApp(source, control, title=title, charset=charset, gone=gone)
-    try:
-        how = app.run(mouse=False)
-    finally:
-        app.stop_watching()
+    terminal = SavedTerminal(fd)
+    watch = HangUpWatch(app.interrupt, fd, terminal.restore_and_end)
+
+    def told() -> None:
+        # Also off a terminal that is stuck, where nothing of Textual gets on.
+        watch.exit_soon()
+        app.interrupt()
+
+    with LeaveOnSignal(told):
+        watch.start()
+        try:
+            how = app.run(mouse=False)
+        finally:
+            watch.stop()
+            terminal.restore()
     if how is None:
         raise RuntimeError("the screen failed; the run itself is not touched by it")
     return how

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
 MOST_COLUMNS, MOST_ROWS = 1000, 400
-"""A terminal that claims to be larger, as one may by `COLUMNS` or by mistake, is drawn on in this much of it."""
+"""Of a terminal that claims to be larger, so much is drawn on."""
 _LOOK_S = 0.05
 _KITTY = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQRS])", re.ASCII)
 
@@ -40,8 +41,27 @@ class TerminalDriver(LinuxDriver):
         # Else the first size of all is Rich's, who believes COLUMNS.
         self._size = size or terminal_size(self.fileno)
 
+        self._suspended = False
+
     def _get_terminal_size(self) -> tuple[int, int]:
         return terminal_size(self.fileno)
+
+    # Textual gives up a terminal that it has not taken yet, and takes again one that it has not given up: the
+    # raw mode of that would be the one to go back to.
+
+    def _sigtstp_application(self, *_: object) -> None:
+        if self._writer_thread is not None and self._auto_restart:
+            self._suspended = True
+            super()._sigtstp_application()
+        else:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _sigcont_application(self, *_: object) -> None:
+        if self._suspended:
+            self._suspended = False
+            super()._sigcont_application()
+        elif self._writer_thread is not None:
+            self.send_message(self.SignalResume())  # what was stopped by SIGSTOP is drawn anew
 
     def run_input_thread(self) -> None:
         """Until Textual wants no more input, or the terminal is gone."""
@@ -82,7 +102,10 @@ def terminal_size(fd: int) -> tuple[int, int]:
 
 
 def correct_environment(fd: int) -> None:
-    """`COLUMNS` and `LINES`, where they are set, say what the terminal behind `fd` does: Rich takes any digits."""
+    """Has `COLUMNS` and `LINES`, where they are set, say what the terminal behind `fd` does.
+
+    Rich believes them, whatever they say.
+    """
     for name, cells in zip(("COLUMNS", "LINES"), terminal_size(fd), strict=True):
         if name in os.environ:
             os.environ[name] = str(cells)
@@ -121,15 +144,15 @@ def _pressed(sequence: str) -> str | None:
     """
     if (match := _KITTY.fullmatch(sequence)) is None:
         return sequence
-    code, modifiers, text, *more = [*match[1].split(";"), "", "", ""]
+    parameters: list[str] = [*str(match[1]).split(";"), "", "", ""]
+    code, modifiers, text, *more = parameters
     modifiers, _, event = modifiers.partition(":")
     code = code.partition(":")[0]
     if any(more) or event.partition(":")[0] == "3":
         return None
     if len(modifiers) > 3 or not all(_is_character(number) for number in (code, *text.split(":"))):
         return None
-    parameters = ";".join((code, modifiers, text)).rstrip(";")
-    return f"\x1b[{parameters}{match[2]}"
+    return f"\x1b[{';'.join((code, modifiers, text)).rstrip(';')}{match[2]}"
 
 
 def _is_character(number: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+
+from tui.options.exit_codes import INTERRUPTED
 
 RATES_HZ = (10.0, 5.0, 2.0, 1.0)
 BYTES_PER_S = 65_536
@@ -93,16 +94,19 @@ def hung_up(fd: int) -> bool:
 
 
 class HangUpWatch(threading.Thread):
-    """Calls `gone` when the terminal is lost, and ends the process when that does not help within 2 s.
+    """Calls `gone` when the terminal behind `fd` is lost, and ends the process if that does not within 2 s.
 
-    A thread, since the event loop may be stuck writing to that terminal, and Textual's reader, left alone,
-    spins on a terminal that is gone.
+    A thread, since the event loop may be stuck writing to that terminal.
     """
 
-    def __init__(self, gone: Callable[[], None], fd: int | None = None, poll_s: float = 0.5) -> None:
+    def __init__(
+        self, gone: Callable[[], None], fd: int, last: Callable[[], None] = lambda: None, poll_s: float = 0.5
+    ) -> None:
+        """`last` is called before the process is ended."""
         super().__init__(daemon=True, name="hang-up-watch")
         self._gone = gone
-        self._fd = sys.__stdin__.fileno() if fd is None and sys.__stdin__ is not None else (fd or 0)
+        self._fd = fd
+        self._last = last
         self._poll_s = poll_s
         self._stopped = threading.Event()
 
@@ -110,15 +114,18 @@ class HangUpWatch(threading.Thread):
         while not self._stopped.wait(self._poll_s):
             if hung_up(self._fd):
                 self._gone()
-                self.exit_soon(129)
+                self.exit_soon()
                 return
 
-    def exit_soon(self, code: int, after_s: float = 2.0) -> None:
+    def exit_soon(self, after_s: float = 2.0) -> None:
         """The last resort: leaves without any clean-up unless `stop` comes first. Nothing is lost by it."""
 
         def leave() -> None:
             if not self._stopped.wait(after_s):
-                os._exit(code)
+                try:
+                    self._last()
+                finally:
+                    os._exit(INTERRUPTED)
 
         threading.Thread(target=leave, daemon=True, name="exit-soon").start()
 

@@ -7,11 +7,12 @@ import random
 
 import pytest
 
-from tests.tui.screens.test_pty import Terminal, terminal
+from tests.tui.screens.test_pty import terminal
+from tests.tui.terminal import RawTerminal
 from tui.controls.terminal_input import PASTE_S
 
 
-def leave(child: Terminal) -> None:
+def leave(child: RawTerminal) -> None:
     """By the keys, which must still be heard."""
     child.write(b"q")
     child.read_until(b"Leave?", start=len(child.output))
@@ -79,7 +80,7 @@ def test_a_screen_is_as_wide_as_its_terminal_whatever_the_environment_says(colum
 def test_a_terminal_that_claims_to_be_huge_is_drawn_on_all_the_same():
     with terminal(size=(65535, 65535)) as child:
         child.read_until(b"LIVE", timeout_s=20)
-        os.kill(child.pid, 15)
+        os.kill(child.process.pid, 15)
         child.ended()
 
 

@@ -90,7 +90,7 @@ def test_a_terminal_is_seen_to_be_gone():
     os.close(master)
     assert hung_up(slave)
     gone = threading.Event()
-    watch = HangUpWatch(gone.set, fd=slave, poll_s=0.01)
+    watch = HangUpWatch(gone.set, slave, poll_s=0.01)
     watch.start()
     assert gone.wait(10)
     watch.stop()
