@@ -30,6 +30,9 @@ SOCKET_FILE = "control.sock"
 _PATH_LIMIT_BYTES = 100
 """sun_path holds 108 bytes (unix(7)), and a session's directory may be deeper than that."""
 
+_CLOSE_S = 0.5
+"""So long a client may take to read its last answer when the run is over."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +52,7 @@ class ControlServer:
         self.viewers = 0
         """Connections of those who watch."""
         self._server: asyncio.AbstractServer | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         """Raises:
@@ -69,15 +72,23 @@ class ControlServer:
         """Closes every connection: who waits for an answer learns that the run is gone."""
         if self._server is not None:
             self._server.close()
-        for writer in list(self._writers):
+        for writer in self._serving.values():
             writer.close()
+        # Each ends by reading the end; one that the end of the loop has to cancel is a traceback in the log.
+        for _ in range(2):
+            if self._serving:
+                await asyncio.wait(self._serving, timeout=_CLOSE_S)
+            for writer in self._serving.values():
+                writer.transport.abort()  # a client that does not read
         with contextlib.suppress(OSError):
             self.path.unlink()
             if self.path.parent.name.startswith("ttftop-"):
                 self.path.parent.rmdir()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[task] = writer
         watches = False
         try:
             while line := await reader.readline():
@@ -99,5 +110,5 @@ class ControlServer:
             pass
         finally:
             self.viewers -= watches
-            self._writers.discard(writer)
+            del self._serving[task]
             writer.close()

@@ -85,6 +85,27 @@ def test_what_is_no_command_is_answered_in_words_and_the_line_stays_usable(
     asyncio.run(body())
 
 
+@pytest.mark.parametrize("reads", [True, False], ids=["a client that reads", "one that does not"])
+def test_a_server_that_closes_leaves_nothing_to_be_cancelled(tmp_path: Path, reads: bool) -> None:
+    complaints: list[dict[str, object]] = []
+
+    async def body() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        server = ControlServer(tmp_path / "s", obey)
+        await server.start()
+        _, writer = await asyncio.open_unix_connection(str(server.path), limit=1 if not reads else 65536)
+        for _ in range(1 if reads else 20_000):  # more answers than the socket holds
+            writer.write(b'{"cmd":"hello","viewer":true}\n')
+        await asyncio.sleep(0.1)
+        await server.close()
+        assert server.viewers == 0
+        writer.transport.abort()
+        await asyncio.sleep(0)
+
+    asyncio.run(body())
+    assert complaints == []
+
+
 def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next_commands(tmp_path: Path) -> None:
     async def body() -> None:
         slow, left = asyncio.Event(), asyncio.Semaphore(0)
