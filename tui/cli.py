@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs `ttftop` with the arguments `argv` (the process's own by default); returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     take_any_output()
-    with sigterm_as_ctrl_c():
+    with sigterm_as_ctrl_c(last=argv is None):
         try:
             code = _exit_code(arguments)
             sys.stdout.flush()
@@ -82,8 +82,11 @@ def _exit_code(arguments: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """What has been started is ended and what has been begun is tidied up, as after Ctrl-C."""
+def sigterm_as_ctrl_c(*, last: bool) -> Iterator[None]:
+    """What has been started is ended and what has been begun is tidied up, as after Ctrl-C.
+
+    Where the process does nothing after it (`last`), no signal changes what it ends with any more.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -93,7 +96,10 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
     try:
         yield
     finally:
-        if before == signal.SIG_DFL:
+        if last:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+        elif before == signal.SIG_DFL:
             signal.signal(signal.SIGTERM, before)
 
 

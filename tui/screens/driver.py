@@ -46,17 +46,24 @@ class TerminalDriver(LinuxDriver):
     def _get_terminal_size(self) -> tuple[int, int]:
         return terminal_size(self.fileno)
 
-    # Textual gives up a terminal that it has not taken yet, and takes again one that it has not given up: the
-    # raw mode of that would be the one to go back to.
+    # A signal may come while this very thread puts something into the driver's queue, which is locked then, so
+    # the loop does what is to be done. And Textual gives up a terminal that it has not taken yet, and takes
+    # again one that it has not given up, whose raw mode would be the one to go back to.
 
     def _sigtstp_application(self, *_: object) -> None:
-        if self._writer_thread is not None and self._auto_restart:
+        self._loop.call_soon_threadsafe(self._suspend)
+
+    def _sigcont_application(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._resume)
+
+    def _suspend(self) -> None:
+        if self._writer_thread is not None and self._auto_restart and not self._suspended:
             self._suspended = True
             super()._sigtstp_application()
         else:
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    def _sigcont_application(self, *_: object) -> None:
+    def _resume(self) -> None:
         if self._suspended:
             self._suspended = False
             super()._sigcont_application()

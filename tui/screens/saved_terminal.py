@@ -19,6 +19,8 @@ RESET = (
     "\x1b[?1049l\x1b[?25h"  # the main screen, with its cursor
 )
 _TRY_S = 1.0
+_READ_S = 1.5
+"""So long a terminal that is stuck has to go on and read the last that is written to it."""
 
 
 class SavedTerminal:
@@ -57,6 +59,9 @@ class SavedTerminal:
                         break
                 time.sleep(0.005)
         self._put_back()
+        if os.getsid(0) == os.getpid():
+            # The end of a session's first process takes with it what its terminal has not read yet.
+            time.sleep(_READ_S)
 
     def _put_back(self) -> None:
         # Else this would stop us where the shell has the terminal.

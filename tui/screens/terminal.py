@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,7 +101,7 @@ class HangUpWatch(threading.Thread):
     """
 
     def __init__(
-        self, gone: Callable[[], None], fd: int, last: Callable[[], None] = lambda: None, poll_s: float = 0.5
+        self, gone: Callable[[], None], fd: int, last: Callable[[], None] = lambda: None, poll_s: float = 0.25
     ) -> None:
         """`last` is called before the process is ended."""
         super().__init__(daemon=True, name="hang-up-watch")
@@ -108,26 +109,36 @@ class HangUpWatch(threading.Thread):
         self._fd = fd
         self._last = last
         self._poll_s = poll_s
+        self._end_s: float | None = None
+        """When the process is to be ended, by `time.monotonic`."""
         self._stopped = threading.Event()
+        self._ending = threading.Lock()
 
     def run(self) -> None:
         while not self._stopped.wait(self._poll_s):
-            if hung_up(self._fd):
+            if self._end_s is None and hung_up(self._fd):
                 self._gone()
                 self.exit_soon()
-                return
+            if self._end_s is not None and time.monotonic() >= self._end_s:
+                self._end()
 
     def exit_soon(self, after_s: float = 2.0) -> None:
-        """The last resort: leaves without any clean-up unless `stop` comes first. Nothing is lost by it."""
+        """The last resort: leaves without any clean-up unless `stop` comes first. Nothing is lost by it.
 
-        def leave() -> None:
-            if not self._stopped.wait(after_s):
+        For signal handlers too: it takes no lock.
+        """
+        if self._end_s is None:
+            self._end_s = time.monotonic() + after_s
+
+    def _end(self) -> None:
+        with self._ending:
+            if not self._stopped.is_set():
                 try:
                     self._last()
                 finally:
                     os._exit(INTERRUPTED)
 
-        threading.Thread(target=leave, daemon=True, name="exit-soon").start()
-
     def stop(self) -> None:
-        self._stopped.set()
+        """Does not return where the last resort has begun: what it frees must not overtake it."""
+        with self._ending:
+            self._stopped.set()

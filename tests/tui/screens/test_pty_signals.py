@@ -131,6 +131,19 @@ def test_a_terminal_that_is_stuck_is_left_as_it_was_once_it_goes_on(number):
         assert b"\x1b[?1049l" in child.output
 
 
+def test_a_terminal_of_which_the_screen_is_the_first_process_is_left_as_it_was_too():
+    with terminal("--from", "60", size=(120, 40)) as child:
+        child.read_until(b"TTFT")
+        for _ in range(40):
+            with contextlib.suppress(OSError):
+                child.write(b"lwi")
+            time.sleep(0.1)
+        os.kill(child.process.pid, signal.SIGTERM)
+        time.sleep(2.6)
+        assert child.ended() == 130
+        assert left_over(child) == []
+
+
 def stopped(child: RawTerminal) -> bool:
     until = time.monotonic() + 10
     while time.monotonic() < until:
