@@ -125,10 +125,10 @@ class LoadControl:
             if not 1 <= load <= self._max_in_flight:
                 most = f"{self._max_in_flight} (--max-in-flight)"
                 raise CommandError(f"concurrency: got {load:.0f}, need a whole number from 1 to {most}")
-            return self._set(at_ns, received_ns, load, "concurrency", f"concurrency {before:g} > {load:g}")
+            return self._set(at_ns, received_ns, load, "concurrency", f"concurrency {before:g} -> {load:g}")
         if not 0 < load <= self._max_rate_rps:
             raise CommandError(f"rate: got {load:g}, need above 0 and at most {self._max_rate_rps:g}")
-        return self._set(at_ns, received_ns, load, "rate", f"{_short(before)} > {_short(load)} rps")
+        return self._set(at_ns, received_ns, load, "rate", f"{_short(before)} -> {_short(load)} rps")
 
     def _pause(self, at_ns: int, received_ns: int, *, stop: bool) -> LoadUpdate:
         if self._held is None:

@@ -254,7 +254,7 @@ def ramped(clock: Callable[[], float], **more: Any) -> FakeView:
     view = FakeView(clock, steps=list(RAMP), **more)
     view.marks = [ChartMark(START_NS, None, "state", "running")]
     for (_, before), (at_s, after) in pairwise(RAMP):
-        view.marks.append(ChartMark(int(at_s * S), None, "load", f"{before:g} > {after:g} rps"))
+        view.marks.append(ChartMark(int(at_s * S), None, "load", f"{before:g} -> {after:g} rps"))
     view.marks.append(ChartMark(46 * S, None, "mark", "warm now"))
     view.marks.append(ChartMark(69 * S, None, "warning", "KV cache above 95 %"))
     view.marks.sort(key=lambda mark: mark.t_ns)

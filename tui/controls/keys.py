@@ -24,7 +24,7 @@ class Key:
 KEYS: tuple[Key, ...] = (
     Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
     Key(("down", "j"), "load_down", "", "", "live"),
-    Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "x10"),
+    Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "±10"),
     Key(("J",), "load_down_ten", "", "", "live"),
     Key(("=",), "load_exact", "type an exact rate (or concurrency)", "=", "live", "set"),
     Key(

@@ -27,6 +27,7 @@ END_S = 60.0
 """How long a run without screen lasts when nothing says so."""
 POLL_S = 0.1
 PROGRESS_S = 1.0
+_BEFORE_LOAD = ("starting", "probing")
 WINDOW_NS = 10_000_000_000
 
 
@@ -74,7 +75,8 @@ def follow(launched: Launched, interrupts: Interrupts) -> int:
     progress = Progress()
     watched: SessionView | None = None
     heeded = 0
-    next_s = time.monotonic() + PROGRESS_S
+    began_s = time.monotonic()
+    next_s = began_s + PROGRESS_S
     while launched.process.poll() is None:
         if interrupts.count > heeded:
             heeded += 1
@@ -88,7 +90,10 @@ def follow(launched: Launched, interrupts: Interrupts) -> int:
                 frame = watched.frame(watched.last_ns, WINDOW_NS, 1)
                 progress.tell_model(watched)
                 progress.tell(frame.marks)
-                progress.show(progress_line(frame))
+                if frame.state in _BEFORE_LOAD:
+                    progress.show(waiting_line(time.monotonic() - began_s))
+                else:
+                    progress.show(progress_line(frame))
         time.sleep(POLL_S)
     progress.close()
     error = launched.poll_error()
@@ -135,6 +140,11 @@ def conclude(directory: Path) -> int:
     if end is not None and end.reason in ("interrupted", "aborted"):
         return INTERRUPTED
     return OK if summary.valid else NOT_VALID
+
+
+def waiting_line(waited_s: float) -> str:
+    """Before any load: a server that is busy may take minutes to answer even a few tokens."""
+    return f"{waited_s:6.1f} s  waiting for the server to answer the probe, no load before it (Ctrl-C leaves)"
 
 
 def progress_line(frame: Frame) -> str:

@@ -64,5 +64,7 @@ def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
             word = "resume"
         elif action == "log" and screen_state.log:
             word = "lin"
+        elif screen_state.theme.ascii_only:
+            word = word.lstrip("±")
         fields.append(Field(0 if last else rank + 1, (name, "key"), (" " + word, "dim")))
     return chosen(fields, width)

@@ -10,6 +10,7 @@ from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
+from tui.draw.words import limit_name
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
@@ -43,7 +44,7 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
         if frame.unreachable_since_ns is not None:
             lost_s = max(frame.at_ns - frame.unreachable_since_ns, 0) // 1_000_000_000
             shown[2] = (f"server unreachable {lost_s} s", "bad")
-        if screen_state.silent_s >= 3:
+        if screen_state.silent_s >= 3 and frame.state != "probing":
             shown.append((f" no data for {screen_state.silent_s:.0f} s", "bad"))
         return [*shown, (f"  {clock}", "strong")]
     whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0))
@@ -134,8 +135,15 @@ _LIMIT_ROLES = {
 }
 
 
-def limit(frame: Frame, width: int) -> Row:
-    """What binds now and the figures it rests on; a client in doubt is said across the screen."""
+def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
+    """What binds now and the figures it rests on; a client in doubt is said across the screen.
+
+    Before there is any load, what is waited for.
+    """
+    if frame.live and frame.state == "probing":
+        waiting = f" waiting for the server to answer the probe: {screen_state.silent_s:.0f} s"
+        before: Row = [("no load before it   ", "dim")] if width >= 100 else []
+        return spread([(waiting, "warn")], [*before, ("q", "key"), (" leaves", "dim")], width)
     note = safe(frame.client_note, 160)
     if frame.client_saturated:
         text = " CLIENT SATURATED" + (f": {note}" if note else "")
@@ -148,7 +156,7 @@ def limit(frame: Frame, width: int) -> Row:
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
     label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
-    left: Row = [(label, "label"), (f" {safe(now.name, 24)} ", _LIMIT_ROLES.get(now.name, "dim"))]
+    left: Row = [(label, "label"), (f" {limit_name(safe(now.name, 24))} ", _LIMIT_ROLES.get(now.name, "dim"))]
     if now.why:
         why, room = safe(now.why, 160), width - width_of(left) - 2
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))

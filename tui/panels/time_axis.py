@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from sessions.frame.schema import ChartMark, Frame
 from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import window_label
-from tui.draw import numbers
+from tui.draw import numbers, words
 from tui.draw.layout import Columns
 from tui.draw.rows import Row, Span, fitted
 from tui.draw.text import fit, safe
@@ -47,7 +47,7 @@ def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
     return [(corner + "".join(cells), "axis"), *fitted([(span, "dim")], at.side)]
 
 
-def mark_labels(frame: Frame, width: int) -> dict[int, tuple[tuple[str, ...], str]]:
+def mark_labels(frame: Frame, width: int, theme: Theme) -> dict[int, tuple[tuple[str, ...], str]]:
     """What stands beside the vertical lines, by column, longest form first; the weightiest first.
 
     Of several at one place there is the weightiest, and of equals the newest: the words of a warning never
@@ -58,8 +58,8 @@ def mark_labels(frame: Frame, width: int) -> dict[int, tuple[tuple[str, ...], st
     for mark in sorted(labelled, key=lambda mark: _LABELLED.index(mark.kind)):
         column = column_of(mark, frame, width)
         if column is not None and (out.get(column + 1, ("", ""))[1] in ("", f"mark_{mark.kind}")):
-            label = safe(mark.label, 32)
-            short = label.rsplit(">", 1)[-1].strip()  # `8 > 12 rps`, `12 rps`, `12`
+            label = _label(mark, theme, 32)
+            short = words.load_after(label) if mark.kind == "load" else label
             out[column + 1] = ((label, short, short.split(" ", 1)[0]), f"mark_{mark.kind}")
     return {column: text for column, text in out.items() if column < width}
 
@@ -82,7 +82,7 @@ def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool =
 def _event(mark: ChartMark, frame: Frame, width: int, theme: Theme, whole: bool) -> list[Row]:
     when = numbers.clock(mark.t_ns - frame.first_ns, hours=False)
     word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
-    label, room = safe(mark.label, 300).removeprefix("limit: ") or "-", width - _EVENT_CELLS
+    label, room = _label(mark, theme, 300) or "-", width - _EVENT_CELLS
     characters = max(room if cell_len(label) == len(label) else room // 2, 1)  # one may take two cells
     lines = (wrap(label, characters) if whole else []) or [label]
     role = "" if mark.kind != "error" else "bad"
@@ -90,6 +90,13 @@ def _event(mark: ChartMark, frame: Frame, width: int, theme: Theme, whole: bool)
     out = [[*first, (fit(lines[0], room), role)]]
     out += [[(" " * _EVENT_CELLS, ""), (line, role)] for line in lines[1:]]
     return [fitted(row, width) for row in out]
+
+
+def _label(mark: ChartMark, theme: Theme, limit: int) -> str:
+    label = safe(mark.label, limit)
+    if mark.kind == "load":
+        return words.load_change(label, ascii_only=theme.ascii_only)
+    return words.limit_event(label) if mark.kind == "limit" else label
 
 
 def scrub(frame: Frame, screen_state: ScreenState, width: int) -> Row:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import describe, printable
+from tui.draw.words import limit_name
 from tui.report.figures import number
 from tui.report.load import counts, latencies, stages_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
@@ -101,7 +102,7 @@ def _limits(limits: Sequence[LimitSpan]) -> str:
         return ""
     rows = [["from", "to s", "limit", "figures it began with"]]
     rows += [
-        [number(span.from_s, 0), number(span.to_s, 0), span.limit, printable(span.why, 50)]
+        [number(span.from_s, 0), number(span.to_s, 0), limit_name(span.limit), printable(span.why, 50)]
         for span in limits[:LIMITS]
     ]
     more = f"\n{len(limits) - LIMITS} more: --json has all" if len(limits) > LIMITS else ""

@@ -9,8 +9,9 @@ from tui.draw.theme import Theme
 _READING: tuple[tuple[str, str], ...] = (
     ("TTFT", "time to first token, counted from when the request was due"),
     ("ITL", "time between tokens of a stream (CHUNK GAP: chunks of several)"),
-    ("p50 p95 p99", "lines, lowest to highest; ~ and grey: too few samples"),
+    ("p50 p95 p99", "lines, lowest first; ~, grey: too few samples; <250: 250 at most"),
     ("REQ/S", "offered and sent: where they part, something held back"),
+    ("means of 3s", "the figures behind the limit are means of the last 3 s"),
     ("stale", "kept-alive connections found closed: sent again, not an error"),
     ("SATURATED", "CLIENT SATURATED: the figures are this client's own limit"),
 )
@@ -19,6 +20,8 @@ _READING: tuple[tuple[str, str], ...] = (
 def help_rows(width: int, height: int, theme: Theme) -> list[Row]:
     entries: list[list[Span]] = []
     for row in HELP_ROWS:
+        if row.action == "help":  # in the first row of all
+            continue
         shown = row.shown
         if theme.ascii_only:
             for arrow, word in (("↑", "up"), ("↓", "down"), ("←", "left"), ("→", "right")):
@@ -27,7 +30,9 @@ def help_rows(width: int, height: int, theme: Theme) -> list[Row]:
         entries.append([(f" {shown:>13}  ", "key"), (row.help, ""), (where, "dim")])
     entries += [[(f" {name:>13}  ", "title"), (words, "")] for name, words in _READING]
     head: list[Row] = [
-        fitted([(" ttftop", "name"), ("  keys", "strong"), ("   any key goes back", "dim")], width)
+        fitted(
+            [(" ttftop", "name"), ("  keys", "strong"), ("   ? this help, any key goes back", "dim")], width
+        )
     ]
     room = max(height - 1, 1)
     across = max(min(-(-len(entries) // room), width // 60), 1)

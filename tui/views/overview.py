@@ -87,7 +87,9 @@ def compose(frame: Frame, screen_state: ScreenState, scales: Scales, width: int,
     rows_of = layout.rows_for(height, shape_of(frame, screen_state))
     at, theme = layout.columns_for(width), screen_state.theme
     marks = marks_of(frame, at.plot, theme)
-    drawing = _Drawing(frame, screen_state, scales, at, width, marks, time_axis.mark_labels(frame, at.plot))
+    drawing = _Drawing(
+        frame, screen_state, scales, at, width, marks, time_axis.mark_labels(frame, at.plot, theme)
+    )
     gaps = [name for name in layout.GAPS if rows_of[name]][: rows_of["gaps"]]
     out: list[Row] = []
     for name in layout.ORDER:
@@ -148,7 +150,7 @@ def _itl(d: _Drawing, rows: int) -> list[Row]:
 _PANELS: dict[str, Callable[[_Drawing, int], list[Row]]] = {
     "header": lambda d, rows: [header.header(d.frame, d.screen_state, d.width)],
     "load": lambda d, rows: [header.load(d.frame, d.screen_state, d.width)],
-    "limit": lambda d, rows: [header.limit(d.frame, d.width)],
+    "limit": lambda d, rows: [header.limit(d.frame, d.screen_state, d.width)],
     "ttft": _ttft,
     "itl": _itl,
     "rate": lambda d, rows: throughput.rate(d.frame, d.scales["rate"], d.at, rows, d.theme, d.marks),
@@ -168,7 +170,7 @@ def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) 
     above = [
         header.header(frame, screen_state, width),
         header.load(frame, screen_state, width),
-        header.limit(frame, width),
+        header.limit(frame, screen_state, width),
     ]
     below = [footer.bottom(screen_state, width, live=frame.live)]
     if shape_of(frame, screen_state).scrub:

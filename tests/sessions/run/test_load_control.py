@@ -31,7 +31,7 @@ def test_a_rate_takes_effect_a_lead_after_it_was_read_and_says_what_it_replaced(
     assert update.command == SetLoad(at, OpenLoad("poisson", [Segment(at, None, 12.0, 12.0)]))
     assert (update.change.rate_rps, update.change.previous_rate_rps) == (12.0, 10.0)
     assert (update.change.t_ns, update.change.received_ns) == (at, 5 * S)
-    assert update.change.label == "10 > 12 rps"
+    assert update.change.label == "10 -> 12 rps"
     assert update.state == "running"
 
 
@@ -70,8 +70,8 @@ def test_a_ramp_is_named_and_so_is_what_ends_it() -> None:
     control = LoadControl(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 2 * S)
     assert control.started().label == "ramp from 0.5 to 8.5 rps in 8 s"
     ended = control.obey(SetRate(6), 6 * S - LEAD_NS).change
-    assert ended.label == "4.5 > 6 rps (ends the ramp)"
-    assert control.obey(SetRate(7), 7 * S).change.label == "6 > 7 rps"
+    assert ended.label == "4.5 -> 6 rps (ends the ramp)"
+    assert control.obey(SetRate(7), 7 * S).change.label == "6 -> 7 rps"
 
 
 def test_a_hold_ends_a_ramp_and_says_so() -> None:
@@ -81,7 +81,7 @@ def test_a_hold_ends_a_ramp_and_says_so() -> None:
 
 def test_a_ramp_that_is_over_is_not_ended_by_a_key() -> None:
     control = LoadControl(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
-    assert control.obey(SetRate(9), 9 * S).change.label == "8.5 > 9 rps"
+    assert control.obey(SetRate(9), 9 * S).change.label == "8.5 -> 9 rps"
 
 
 def test_a_concurrency_above_the_cap_is_refused_with_its_name() -> None:
@@ -105,7 +105,7 @@ def test_steps_count_from_where_the_load_stands_and_two_are_two() -> None:
     first, second = (control.obey(StepLoad(1), 5 * S) for _ in range(2))
     assert (first.change.previous_rate_rps, first.change.rate_rps) == (9.5, 10.0)
     assert (second.change.previous_rate_rps, second.change.rate_rps) == (10.0, 11.0)
-    assert second.change.label == "10 > 11 rps"
+    assert second.change.label == "10 -> 11 rps"
     assert second.change.change == "rate"
     assert control.obey(StepLoad(-10), 6 * S).change.rate_rps == 1.0
 

@@ -80,7 +80,7 @@ def test_in_ascii_each_series_has_a_letter_of_its_own():
 def test_a_label_takes_the_longest_form_that_fits_before_what_is_drawn():
     row = [("│         ⣀", "line_load")]
     short = [("│    ⣀     ", "line_load")]
-    labels = {1: (("8 > 12 rps", "12 rps", "12"), "mark_load")}
+    labels = {1: (("8 → 12 rps", "12 rps", "12"), "mark_load")}
     assert "".join(part for part, _ in with_labels(row, labels, 11)) == "│12 rps   ⣀"
     assert "".join(part for part, _ in with_labels(short, labels, 11)) == "│12  ⣀     "
 

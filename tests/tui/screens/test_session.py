@@ -475,7 +475,7 @@ def test_a_replay_opens_on_the_whole_run_from_its_end_and_stands_still():
         axis = next(row for row in room.rows if "window all" in row)
         assert "00:00" in axis
         assert "00:30" in axis
-        assert any("8 > 12 rps" in row or "12 rps" in row for row in room.rows[:10])
+        assert any("8 → 12 rps" in row or "12 rps" in row for row in room.rows[:10])
 
     on_screen(body, replay=True)
 

@@ -83,7 +83,7 @@ def test_the_main_figures_are_there_at_both_sizes(size):
         "run",
         "wait",
         "window 60s",
-        "26 > 20 rps",
+        "26 → 20 rps",
         "00:30",
         "01:00",
     ):
@@ -115,8 +115,8 @@ def test_preemptions_are_told_whole_with_their_name_at_every_size():
 def test_every_key_of_the_load_and_the_scale_stands_in_the_footer_at_80_columns():
     for charset in ("braille", "ascii"):
         footer = screen(ramped(at(30)), (80, 24), theme=Theme(charset=charset))[-1]
-        for word in ("rate", "x10", "set", "hold", "stop", "mark", "span", "l lin", "? help", "q quit"):
-            assert word in footer
+        for word in ("rate", "JK ±10", "set", "hold", "stop", "mark", "span", "l lin", "? help", "q quit"):
+            assert (word if charset == "braille" else word.replace("±", "")) in footer
         assert "l log" in screen(ramped(at(30)), (80, 24), theme=Theme(charset=charset), log=False)[-1]
 
 
@@ -159,6 +159,41 @@ def test_help_explains_stale_connections_and_a_saturated_client():
     text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 24, Theme()))
     assert re.search(r"stale  kept-alive connections found closed: sent again", text)
     assert "CLIENT SATURATED: the figures are this client's own limit" in text
+
+
+def test_help_explains_a_bound_and_the_means_of_the_limit():
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 24, Theme()))
+    assert "<250: 250 at most" in text
+    assert "the figures behind the limit are means of the last 3 s" in text
+
+
+@pytest.mark.parametrize(("charset", "arrow"), [("braille", "→"), ("ascii", "->")])
+def test_a_change_of_load_has_an_arrow_and_no_greater_than(charset, arrow):
+    view = ramped(at(75))
+    rows = screen(view, (120, 40), theme=Theme(charset=charset))
+    assert any(f"20 {arrow} 26 rps" in row for row in rows)
+    assert not any("20 > 26" in row for row in rows)
+
+
+def test_a_change_of_load_of_an_old_session_keeps_its_words():
+    view = ramped(at(75))
+    view.marks = [ChartMark(70 * S, None, "load", "20 > 26 rps")]
+    assert any("20 > 26 rps" in row for row in screen(view, (120, 40)))
+
+
+def test_an_event_of_the_limit_says_headroom():
+    view = ramped(at(75))
+    view.marks = [ChartMark(70 * S, None, "limit", "limit: room  queue 0, KV 3 %")]
+    assert any("headroom  queue 0, KV 3 %" in row for row in screen(view, (120, 40)))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_while_the_probe_waits_the_screen_says_for_what_how_long_and_how_to_leave(size):
+    frame = replace(frame_of(ramped(at(0)), size[0]), state="probing", live=True)
+    rows = screen(ramped(at(0)), size, frame=frame, silent_s=72.0)
+    assert "waiting for the server to answer the probe: 72 s" in rows[2]
+    assert rows[2].rstrip().endswith("q leaves")
+    assert "no data" not in rows[0]
 
 
 def known(view: FakeView, width: int) -> Frame:
@@ -236,8 +271,8 @@ def test_where_there_is_no_room_for_all_words_the_newest_event_still_says_when_a
 
 def test_a_change_of_load_of_five_digits_is_not_cut_beside_its_line() -> None:
     view = ramped(at(75), closed_loop=True)
-    view.marks[:] = [ChartMark(40 * S, None, "load", "concurrency 10000 > 65536")]
-    assert re.search(r"│(concurrency 10000 > )?65536 ", screen(view, (80, 24))[3])
+    view.marks[:] = [ChartMark(40 * S, None, "load", "concurrency 10000 -> 65536")]
+    assert re.search(r"│(concurrency 10000 → )?65536 ", screen(view, (80, 24))[3])
 
 
 @pytest.mark.parametrize(("size", "gpus"), [((80, 24), 8), ((120, 40), 8), ((80, 24), 17), ((60, 16), 72)])
@@ -349,7 +384,7 @@ def test_an_ended_or_killed_run_is_not_called_a_replay():
 
 def test_a_change_of_load_crosses_every_chart_at_the_same_column():
     view = FakeView(at(60), steps=[(2.0, 4.0)])
-    view.marks = [made_up_run.ChartMark(30 * S, None, "load", "4 > 5 rps")]
+    view.marks = [made_up_run.ChartMark(30 * S, None, "load", "4 -> 5 rps")]
     frame = frame_of(view, 80)
     screen_state = ScreenState(playhead=Playhead(at_ns=frame.at_ns))
     rows = compose(frame, screen_state, scales_for(frame, screen_state, {}), 80, 24)
@@ -481,7 +516,9 @@ def test_figures_that_are_means_of_seconds_say_so(limit, says):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_limit_has_a_look_of_its_kind(name):
     frame = replace(frame_of(ramped(at(90)), 80), limit=Limit(name, "", 0))
-    assert screen(ramped(at(90)), frame=frame)[2].strip() == f"limit:  {name}"
+    assert (
+        screen(ramped(at(90)), frame=frame)[2].strip() == f"limit:  {'headroom' if name == 'room' else name}"
+    )
 
 
 def test_figures_of_a_limit_that_find_no_room_are_cut_with_an_ellipsis():

@@ -1,0 +1,28 @@
+"""Words of a session that a screen writes in another way than its files do."""
+
+from __future__ import annotations
+
+import re
+
+_LIMITS = {"room": "headroom"}
+
+
+def limit_name(name: str) -> str:
+    """A limit, as people read it; `sessions.bottleneck.rules` has the names."""
+    return _LIMITS.get(name, name)
+
+
+def limit_event(label: str) -> str:
+    """The words of an event of the limit, `limit: room  queue 0`, without the first."""
+    name, gap, why = label.removeprefix("limit: ").partition("  ")
+    return limit_name(name) + gap + why
+
+
+def load_change(label: str, *, ascii_only: bool) -> str:
+    """A change of load, recorded as `8 -> 12 rps`, with an arrow where there is one."""
+    return label if ascii_only else label.replace(" -> ", " → ")
+
+
+def load_after(label: str) -> str:
+    """What a change of load led to: `12 rps`. Older sessions have `8 > 12 rps`."""
+    return re.split("→|>", label)[-1].strip()
