@@ -5,29 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from sessions.store.directory import is_live, listing
 from sessions.store.manifest import read
-from tests.cli.test_terminal import LIGHT, Terminal
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Command
+from tests.cli.conftest import Command, OnTerminal
+from tests.cli.test_terminal import LIGHT
 
 pytestmark = pytest.mark.slow
 RUN = [*LIGHT, "--telemetry", "none", "--orphan-timeout", "1"]
-
-
-@pytest.fixture
-def terminals() -> Iterator[list[Terminal]]:
-    opened: list[Terminal] = []
-    yield opened
-    for terminal in opened:
-        terminal.close()
 
 
 def only_session(home: Path) -> Path:
@@ -48,36 +36,34 @@ def ended(session: Path) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_a_signal_to_the_screen_is_130_and_the_run_goes_on_and_is_saved(
-    home: Path, terminals: list[Terminal], simulator_url: str, number: int
+    home: Path, on_terminal: OnTerminal, simulator_url: str, number: int
 ) -> None:
-    terminal = Terminal(home, simulator_url, *RUN)
-    terminals.append(terminal)
-    terminal.until(b"LIVE")
+    terminal = on_terminal(simulator_url, *RUN)
+    terminal.read_until(b"LIVE")
     terminal.process.send_signal(number)
-    assert terminal.end() == 130
-    assert b"the run goes on: ttftop attach " in terminal.seen
-    assert b"Traceback" not in terminal.seen
+    assert terminal.ended() == 130
+    assert b"the run goes on: ttftop attach " in terminal.output
+    assert b"Traceback" not in terminal.output
     assert ended(only_session(home)) == "orphaned"
 
 
 def test_a_signal_to_a_replay_is_130(
-    ttftop: Command, home: Path, terminals: list[Terminal], simulator_url: str
+    ttftop: Command, home: Path, on_terminal: OnTerminal, simulator_url: str
 ) -> None:
     ttftop(simulator_url, *RUN, "--duration", "1s", "--headless", XDG_DATA_HOME=str(home))
-    terminal = Terminal(home, "replay", "last")
-    terminals.append(terminal)
-    terminal.until(b"TTFT")
+    terminal = on_terminal("replay", "last")
+    terminal.read_until(b"TTFT")
     terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.end() == 130
-    assert b"Traceback" not in terminal.seen
+    assert terminal.ended() == 130
+    assert b"Traceback" not in terminal.output
 
 
 def test_a_screen_that_loses_its_terminal_is_130(
-    home: Path, terminals: list[Terminal], simulator_url: str
+    home: Path, on_terminal: OnTerminal, simulator_url: str
 ) -> None:
-    terminal = Terminal(home, simulator_url, *RUN)
-    terminal.until(b"LIVE")
-    os.close(terminal._controller)
+    terminal = on_terminal(simulator_url, *RUN)
+    terminal.read_until(b"LIVE")
+    os.close(terminal.fd)
     try:
         assert terminal.process.wait(30) == 130
         assert ended(only_session(home)) == "orphaned"
@@ -88,15 +74,14 @@ def test_a_screen_that_loses_its_terminal_is_130(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("after_s", [0.4, 0.7, 1.0])
 def test_a_signal_before_the_screen_is_open_leaves_no_run_behind_that_nobody_was_told_of(
-    home: Path, terminals: list[Terminal], simulator_url: str, number: int, after_s: float
+    home: Path, on_terminal: OnTerminal, simulator_url: str, number: int, after_s: float
 ) -> None:
-    terminal = Terminal(home, simulator_url, *RUN)
-    terminals.append(terminal)
+    terminal = on_terminal(simulator_url, *RUN)
     time.sleep(after_s)
     terminal.process.send_signal(number)
-    assert terminal.end() in (130, -number)  # so early that Python itself is only starting
+    assert terminal.ended() in (130, -number)  # so early that Python itself is only starting
     for session in listing(home / "ttftop" / "sessions"):
-        if b"the run goes on" not in terminal.seen:
+        if b"the run goes on" not in terminal.output:
             until = time.monotonic() + 10
             while is_live(session):
                 assert time.monotonic() < until
@@ -105,17 +90,16 @@ def test_a_signal_before_the_screen_is_open_leaves_no_run_behind_that_nobody_was
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_whoever_waits_for_the_end_and_leaves_is_told_130(
-    home: Path, terminals: list[Terminal], simulator_url: str, number: int
+    home: Path, on_terminal: OnTerminal, simulator_url: str, number: int
 ) -> None:
     load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "4000", "--telemetry", "none"]
-    terminal = Terminal(home, simulator_url, *load)
-    terminals.append(terminal)
-    terminal.until(b"LIVE")
-    terminal.until(b"running")
-    terminal.type("q")
-    terminal.until(b"finish")
-    terminal.type("f")
-    terminal.until(b"Ctrl-C leaves")
+    terminal = on_terminal(simulator_url, *load)
+    terminal.read_until(b"LIVE")
+    terminal.read_until(b"running")
+    terminal.write(b"q")
+    terminal.read_until(b"finish")
+    terminal.write(b"f")
+    terminal.read_until(b"Ctrl-C leaves")
     # Stopped and told to go on, as by ctrl+z and `fg`, it only waits on.
     terminal.process.send_signal(signal.SIGTSTP)
     time.sleep(0.3)
@@ -123,8 +107,8 @@ def test_whoever_waits_for_the_end_and_leaves_is_told_130(
     time.sleep(0.3)
     assert terminal.process.poll() is None
     terminal.process.send_signal(number)
-    assert terminal.end() == 130
-    assert b"Traceback" not in terminal.seen
-    assert b"the run goes on: ttftop attach " in terminal.seen
+    assert terminal.ended() == 130
+    assert b"Traceback" not in terminal.output
+    assert b"the run goes on: ttftop attach " in terminal.output
     os.kill(read(only_session(home)).session.pid, signal.SIGTERM)
     ended(only_session(home))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,24 @@ def milliseconds(value: float | None) -> str:
     return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
 
 
+def cells(text: str) -> int:
+    """How wide a terminal draws `text`. Rich could tell too, but takes long to import."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.category(letter) in ("Mn", "Me", "Cf")
+        else 1 + (unicodedata.east_asian_width(letter) in ("W", "F"))
+        for letter in text
+    )
+
+
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Columns as wide as their widest cell; the first `left` of them flush left, figures flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(
-            cell.ljust(width) if i < left else cell.rjust(width)
+            cell + " " * (width - cells(cell)) if i < left else " " * (width - cells(cell)) + cell
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows

@@ -46,7 +46,7 @@ class TerminalDriver(LinuxDriver):
     def _get_terminal_size(self) -> tuple[int, int]:
         return terminal_size(self.fileno)
 
-    # A signal may come while this very thread puts something into the driver's queue, which is locked then, so
+    # A signal may come while this very thread puts something into the driver's queue, which is locked then:
     # the loop does what is to be done. And Textual gives up a terminal that it has not taken yet, and takes
     # again one that it has not given up, whose raw mode would be the one to go back to.
 

@@ -11,6 +11,8 @@ from tests.tui.screens.test_pty import terminal
 from tests.tui.terminal import RawTerminal
 from tui.controls.terminal_input import PASTE_S
 
+pytestmark = pytest.mark.slow
+
 
 def leave(child: RawTerminal) -> None:
     """By the keys, which must still be heard."""
@@ -74,6 +76,15 @@ def test_several_keys_at_once_leave_the_help_and_the_screen_alone(keys):
 def test_a_screen_is_as_wide_as_its_terminal_whatever_the_environment_says(columns):
     with terminal(env={"COLUMNS": columns, "LINES": columns}) as child:
         child.read_until(b"LIVE", timeout_s=10)
+        leave(child)
+
+
+@pytest.mark.parametrize(
+    "kind", ["xterm-kitty", "xterm-ghostty", "foo-bar", "screen", "linux", "vt100", "vt220"]
+)
+def test_a_terminal_of_any_kind_and_of_no_size_gets_a_screen(kind):
+    with terminal(size=(0, 0), env={"TERM": kind}) as child:
+        child.read_until(b"LIVE")
         leave(child)
 
 

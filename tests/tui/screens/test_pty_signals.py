@@ -17,6 +17,8 @@ from tests.tui.screens.test_pty import terminal
 from tests.tui.terminal import RawTerminal
 from tui.screens.signals import ending_signals
 
+pytestmark = pytest.mark.slow
+
 ON_ENTRY = {25: True, 7: True}
 """Modes of a terminal that are set before anybody sets any; the others are not."""
 
