@@ -1,14 +1,14 @@
-"""The probe's HTTP: one request at a time by httpx, every failure as one line that names the cause."""
+"""The probe's HTTP: one request at a time, every failure as one line that names the cause."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import httpx
 import msgspec
 
 from loadgen.clock import monotonic_ns
@@ -18,12 +18,13 @@ from loadgen.endpoints.sse import SseLimitError
 from loadgen.errors import printable
 from loadgen.probe.connect_errors import explain
 from loadgen.probe.result import ProbeError
+from loadgen.probe.round_trip import Broken, Network, RoundTrip
 from loadgen.probe.stream import Streamed, StreamReader
 from loadgen.target import tls_context
 from loadgen.target.api_key import ApiKey
 from loadgen.target.redaction import redactor_of
 from loadgen.target.url import Target, headers
-from loadgen.worker_config import Address
+from loadgen.transport.http1 import Headers
 
 CONNECT_S = 10.0
 QUESTION_S = 30.0
@@ -69,18 +70,15 @@ class Refused(Exception):
 
 
 class Client:
-    """Asks one server. Counts `requests`; no keep-alive, no redirects, no proxy, no cookies of its own."""
+    """Asks one server. Counts `requests`; no keep-alive, no redirects, no cookies."""
 
-    def __init__(
-        self, target: Target, api_key: ApiKey | None, http: httpx.AsyncClient, base_url: str
-    ) -> None:
+    def __init__(self, target: Target, api_key: ApiKey | None, network: Network) -> None:
         self.target = target
         self.requests = 0
         self.has_key = api_key is not None
         self._headers = headers(target, api_key)
         self._mask = redactor_of(self._headers)
-        self._http = http
-        self._base_url = base_url
+        self._network = network
 
     def safe(self, text: str, limit: int = 200) -> str:
         """Text of the server, without control characters and without our key, should it echo it."""
@@ -114,47 +112,62 @@ class Client:
         self.requests += 1
         try:
             return await asyncio.wait_for(asking, limit_s)
-        except (asyncio.TimeoutError, httpx.TimeoutException) as error:
-            if isinstance(error, httpx.ConnectTimeout):
-                tail = "; does it speak TLS?" if self.target.address.tls else ""
-                raise self.failure(f"no connection within {CONNECT_S:g} s{tail}") from None
+        except asyncio.TimeoutError:
             raise self.failure(f"no answer within {limit_s:g} s; is the server stuck?") from None
         except SseLimitError as error:
             raise self.failure(str(error)) from None
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
-            raise self.failure(self.safe(explain(error, self.target))) from None
+        except Broken as broken:
+            raise self.failure(self.safe(explain(broken, self.target))) from None
+
+    @asynccontextmanager
+    async def _sent(self, method: str, path: str, body: bytes | None) -> AsyncIterator[RoundTrip]:
+        lines = [f"{method} {self.target.request_target(path)} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in self._headers]
+        if body is not None:
+            lines.append(f"content-length: {len(body)}")
+        payload = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
+        trip = await self._network.send(payload)
+        try:
+            yield trip
+        finally:
+            trip.give_up()
 
     async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        url = self._base_url + path
-        async with self._http.stream(method, url, content=body, headers=self._headers) as response:
-            return await self._whole(response)
+        async with self._sent(method, path, body) as trip:
+            status, given = await trip.head()
+            return await self._whole(trip, status, _named(given))
 
-    async def _whole(self, response: httpx.Response) -> Answer:
-        data = b""
-        async for piece in response.aiter_bytes():
-            data += piece
+    async def _whole(self, trip: RoundTrip, status: int, given: dict[str, str]) -> Answer:
+        data = bytearray()
+        while (piece := await trip.piece()) is not None:
+            data += piece[1]
             if len(data) > MAX_BODY_BYTES:
                 raise self.failure(f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
-        return Answer(response.status_code, _content_type(response), _lower(response.headers), data)
+        return Answer(status, _content_type(given), given, _unpacked(bytes(data), given))
 
     async def _stream(self, endpoint: Endpoint, body: bytes) -> Streamed:
         began_ns = monotonic_ns()
-        url = self._base_url + endpoint.path
-        async with self._http.stream("POST", url, content=body, headers=self._headers) as response:
-            if response.status_code != 200:
-                answer = await self._whole(response)
+        async with self._sent("POST", endpoint.path, body) as trip:
+            status, headers = await trip.head()
+            given = _named(headers)
+            if status != 200:
+                answer = await self._whole(trip, status, given)
                 raise Refused(answer.status, self.safe(words(answer), 400), answer.html, answer.headers)
-            content_type = _content_type(response)
+            content_type = _content_type(given)
             if not content_type.startswith("text/event-stream"):
-                answer = await self._whole(response)
+                answer = await self._whole(trip, status, given)
                 if answer.html:
                     raise self.failure("not an OpenAI-compatible server: it answers with a web page")
                 kind = self.safe(content_type or "no content type", 60)
                 raise self.failure(f"the answer is no event stream ({kind}); need a server that streams")
+            if (packing := given.get("content-encoding", "identity").lower()) != "identity":
+                raise self.failure(
+                    f"its streams are packed ({self.safe(packing, 40)}), which was not asked for: "
+                    "nobody could tell when a token comes"
+                )
             reader = StreamReader(endpoint, began_ns)
-            async for piece in response.aiter_bytes():
-                reader.feed(piece)
-            return self._streamed(reader, _lower(response.headers))
+            await _read(trip, reader)
+            return self._streamed(reader, given)
 
     def _streamed(self, reader: StreamReader, answer_headers: dict[str, str]) -> Streamed:
         streamed = reader.close(answer_headers)
@@ -162,6 +175,11 @@ class Client:
             raise Refused(200, self.safe(reader.error, 400))
         if not streamed.warm_up.chunks and streamed.finish_reason is None:
             raise self.failure("the stream ended without a token and without saying why")
+        if streamed.finish_reason is None and not streamed.done:
+            raise self.failure(
+                "its stream ended without a finish reason and without [DONE]: "
+                "no request would count as complete"
+            )
         return streamed
 
 
@@ -174,40 +192,54 @@ async def client(target: Target, api_key: ApiKey | None) -> AsyncIterator[Client
     """
     address = target.address
     # Without TLS no certificates are loaded: that alone takes 20 ms.
-    verify: ssl.SSLContext | bool = False
+    tls: ssl.SSLContext | None = None
     if address.tls:
         try:
-            verify = tls_context.context(address.ca_file, address.insecure)
+            tls = tls_context.context(address.ca_file, address.insecure)
         except OSError as error:
             why = printable(error.strerror or str(error), 80)
             if isinstance(error, ssl.SSLError):
                 why = "it holds no certificate in PEM form"
             raise ProbeError(f"--ca {printable(address.ca_file or '')}: {why}", 2) from None
-    transport = httpx.AsyncHTTPTransport(
-        verify=verify,
-        trust_env=False,
-        # A fresh connection each time: llama.cpp closes kept-alive ones without saying so.
-        limits=httpx.Limits(max_keepalive_connections=0),
-        uds=address.unix_path,
-        proxy=None if target.proxy is None else proxy_url(target.proxy),
-    )
-    scheme = "https" if address.tls else "http"
-    timeout = httpx.Timeout(STREAM_S, connect=CONNECT_S)
-    async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as http:
-        yield Client(target, api_key, http, f"{scheme}://{target.host_header}{target.base_path}")
+    network = Network(target.hop, tls, CONNECT_S)
+    try:
+        yield Client(target, api_key, network)
+    finally:
+        network.close()
 
 
-def proxy_url(proxy: Address) -> str:
-    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-    return f"http://{host}:{proxy.port}"
+async def _read(trip: RoundTrip, reader: StreamReader) -> None:
+    """Reads a stream to its end: HTTP's, or what the load takes for one."""
+    while True:
+        try:
+            piece = await trip.piece(reader.left_s())
+        except asyncio.TimeoutError:
+            return
+        except Broken as broken:
+            if broken.kind == "cut_mid_stream" and reader.done:
+                return
+            raise
+        if piece is None:
+            return
+        reader.feed(piece[1], piece[0])
 
 
-def _lower(given: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in given.items()}
+def _named(given: Headers) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
 
 
-def _content_type(response: httpx.Response) -> str:
-    return str(response.headers.get("content-type", "")).lower()
+def _content_type(given: dict[str, str]) -> str:
+    return given.get("content-type", "").lower()
+
+
+def _unpacked(data: bytes, given: dict[str, str]) -> bytes:
+    """An answer that was packed unasked, as gzip or deflate; left as it is where it cannot be unpacked."""
+    if given.get("content-encoding", "").lower() not in ("gzip", "x-gzip", "deflate"):
+        return data
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(data, MAX_BODY_BYTES)
+    except zlib.error:
+        return data
 
 
 def words(answer: Answer) -> str:

@@ -12,6 +12,10 @@ from loadgen.errors import printable
 from loadgen.probe.result import WarmUp
 
 MAX_STREAM_BYTES = 16 << 20
+AFTER_DONE_S = 1.0
+"""Some servers keep the connection open behind `[DONE]`, and send comments."""
+AFTER_FINISH_S = 10.0
+"""The same behind a finish reason: usage may follow it, and `[DONE]`."""
 
 
 class Streamed(msgspec.Struct, frozen=True):
@@ -65,18 +69,27 @@ class StreamReader:
         self._counted = 0
         self._chunk_tokens: list[int] = []
         self._token_ids = False
-        self._done = False
+        self.done = False
+        """`[DONE]` came."""
+        self._over_ns: int | None = None
         self._finish_reason: str | None = None
         self._fingerprint = ""
 
-    def feed(self, piece: bytes) -> None:
-        """Raises SseLimitError when the stream is larger than it may be."""
-        now_ns = monotonic_ns()
+    def feed(self, piece: bytes, t_ns: int) -> None:
+        """Takes in what came at `t_ns`, as `time.monotonic_ns()` has it.
+
+        Raises:
+            SseLimitError: the stream is larger than it may be.
+        """
         self._size += len(piece)
         if self._size > MAX_STREAM_BYTES:
             raise SseLimitError(f"a stream of more than {MAX_STREAM_BYTES >> 20} MiB")
         for event in self._parser.feed(piece):
-            self._take(event.data, event.name, now_ns)
+            self._take(event.data, event.name, t_ns)
+
+    def left_s(self) -> float | None:
+        """Seconds to wait for more; None while all may still come."""
+        return None if self._over_ns is None else max(0.0, (self._over_ns - monotonic_ns()) / 1e9)
 
     def close(self, headers: dict[str, str]) -> Streamed:
         end_ns = monotonic_ns()
@@ -95,7 +108,7 @@ class StreamReader:
             usages=self._usages,
             chunk_tokens=tuple(self._chunk_tokens),
             token_ids=self._token_ids,
-            done=self._done,
+            done=self.done,
             finish_reason=self._finish_reason,
             fingerprint=self._fingerprint,
             headers=headers,
@@ -115,7 +128,11 @@ class StreamReader:
             if gained is not None and gained > 0:
                 self._chunk_tokens.append(gained)
         self._finish_reason = reading.finish_reason or self._finish_reason
-        self._done = self._done or reading.done
+        self.done = self.done or reading.done
+        if reading.done:
+            self._over_ns = now_ns + int(AFTER_DONE_S * 1e9)
+        elif reading.finish_reason and self._over_ns is None:
+            self._over_ns = now_ns + int(AFTER_FINISH_S * 1e9)
 
     def _gained(self, reading: EventContent) -> int | None:
         gained = None
