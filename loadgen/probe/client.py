@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Coroutine
@@ -27,12 +28,14 @@ from loadgen.target.url import Target, headers
 from loadgen.transport.http1 import Headers
 
 CONNECT_S = 10.0
+QUESTION_ACCEPT = "application/json, */*;q=0.1"
 QUESTION_S = 30.0
 """For a small question such as `/v1/models`, altogether."""
 STREAM_S = 300.0
 """For a whole warm-up: the first request after a server's start may compile kernels for minutes."""
 MAX_BODY_BYTES = 16 << 20
 
+_TITLE = re.compile(rb"<title>([^<]{1,200})</title>", re.IGNORECASE)
 _Result = TypeVar("_Result")
 
 
@@ -56,17 +59,29 @@ class Answer(msgspec.Struct, frozen=True):
         return loads(self.body)
 
 
+class NoAnswer(ProbeError):
+    """The server was reached, and gave nothing that can be read."""
+
+
 class Refused(Exception):
     """The server answered, and did not do what was asked."""
 
     def __init__(
-        self, status: int, text: str, html: bool = False, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        text: str,
+        *,
+        html: bool = False,
+        headers: dict[str, str] | None = None,
+        no_stream: bool = False,
     ) -> None:
+        """`no_stream`: it reports no failure, and yet its answer is no event stream."""
         super().__init__(f"HTTP {status}: {text}")
         self.status = status
         self.text = text
         self.html = html
         self.headers = headers or {}
+        self.no_stream = no_stream
 
 
 class Client:
@@ -76,8 +91,8 @@ class Client:
         self.target = target
         self.requests = 0
         self.has_key = api_key is not None
-        self._headers = headers(target, api_key)
-        self._mask = redactor_of(self._headers)
+        self._api_key = api_key
+        self._mask = redactor_of(headers(target, api_key))
         self._network = network
 
     def safe(self, text: str, limit: int = 200) -> str:
@@ -85,44 +100,56 @@ class Client:
         return printable(self._mask.text(text), limit)
 
     def failure(self, message: str) -> ProbeError:
+        return ProbeError(self._told(message), 3)
+
+    def _no_answer(self, message: str) -> NoAnswer:
+        return NoAnswer(self._told(message), 3)
+
+    def _told(self, message: str) -> str:
         proxy = self.target.proxy
         # Of a tunnel the proxy's words are told apart from the server's; here they look the same.
         if proxy is not None and not self.target.address.tls and "the proxy" not in message:
             message += f" (through the proxy at {proxy.host}:{proxy.port}, which may be what answers)"
-        return ProbeError(f"{self.target.url}: {message}", 3)
+        return f"{self.target.url}: {message}"
 
-    async def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    async def ask(
+        self, method: str, path: str, body: bytes | None = None, accept: str = QUESTION_ACCEPT
+    ) -> Answer:
         """One request, its response read whole, whatever its status.
 
         Raises:
-            ProbeError: there was no response.
+            NoAnswer: there was no response.
+            ProbeError: the server cannot be reached.
         """
-        return await self._guarded(self._ask(method, path, body), QUESTION_S)
+        return await self._guarded(self._ask(method, path, body, accept), QUESTION_S)
 
-    async def stream(self, endpoint: Endpoint, body: bytes) -> Streamed:
+    async def stream(self, endpoint: Endpoint, body: bytes, accept: str) -> Streamed:
         """One streaming request, read to its end.
 
         Raises:
-            Refused: a status other than 200, or an error inside the stream.
-            ProbeError: there was no response, or no event stream.
+            Refused: a status other than 2xx, no event stream, or an error inside it.
+            ProbeError: there was no response, or one that the load could not read.
         """
-        return await self._guarded(self._stream(endpoint, body), STREAM_S)
+        return await self._guarded(self._stream(endpoint, body, accept), STREAM_S)
 
     async def _guarded(self, asking: Coroutine[Any, Any, _Result], limit_s: float) -> _Result:
         self.requests += 1
         try:
             return await asyncio.wait_for(asking, limit_s)
         except asyncio.TimeoutError:
-            raise self.failure(f"no answer within {limit_s:g} s; is the server stuck?") from None
+            raise self._no_answer(f"no answer within {limit_s:g} s; is the server stuck?") from None
         except SseLimitError as error:
             raise self.failure(str(error)) from None
         except Broken as broken:
-            raise self.failure(self.safe(explain(broken, self.target))) from None
+            made = self._no_answer if broken.kind in ("bad_response", "cut_mid_stream") else self.failure
+            raise made(self.safe(explain(broken, self.target))) from None
 
     @asynccontextmanager
-    async def _sent(self, method: str, path: str, body: bytes | None) -> AsyncIterator[RoundTrip]:
+    async def _sent(
+        self, method: str, path: str, body: bytes | None, accept: str
+    ) -> AsyncIterator[RoundTrip]:
         lines = [f"{method} {self.target.request_target(path)} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in self._headers]
+        lines += [f"{name}: {value}" for name, value in headers(self.target, self._api_key, accept)]
         if body is not None:
             lines.append(f"content-length: {len(body)}")
         payload = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
@@ -132,8 +159,8 @@ class Client:
         finally:
             trip.give_up()
 
-    async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        async with self._sent(method, path, body) as trip:
+    async def _ask(self, method: str, path: str, body: bytes | None, accept: str) -> Answer:
+        async with self._sent(method, path, body, accept) as trip:
             status, given = await trip.head()
             return await self._whole(trip, status, _named(given))
 
@@ -142,24 +169,24 @@ class Client:
         while (piece := await trip.piece()) is not None:
             data += piece[1]
             if len(data) > MAX_BODY_BYTES:
-                raise self.failure(f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
+                raise self._no_answer(f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
         return Answer(status, _content_type(given), given, _unpacked(bytes(data), given))
 
-    async def _stream(self, endpoint: Endpoint, body: bytes) -> Streamed:
+    async def _stream(self, endpoint: Endpoint, body: bytes, accept: str) -> Streamed:
         began_ns = monotonic_ns()
-        async with self._sent("POST", endpoint.path, body) as trip:
-            status, headers = await trip.head()
-            given = _named(headers)
-            if status != 200:
-                answer = await self._whole(trip, status, given)
-                raise Refused(answer.status, self.safe(words(answer), 400), answer.html, answer.headers)
+        async with self._sent("POST", endpoint.path, body, accept) as trip:
+            status, taken = await trip.head()
+            given = _named(taken)
             content_type = _content_type(given)
-            if not content_type.startswith("text/event-stream"):
+            if not 200 <= status < 300 or not content_type.startswith("text/event-stream"):
                 answer = await self._whole(trip, status, given)
-                if answer.html:
-                    raise self.failure("not an OpenAI-compatible server: it answers with a web page")
-                kind = self.safe(content_type or "no content type", 60)
-                raise self.failure(f"the answer is no event stream ({kind}); need a server that streams")
+                said = words(answer)
+                no_stream = 200 <= status < 300 and not _says_error(answer)
+                if no_stream and not answer.html:
+                    said = f"no event stream ({content_type or 'no content type'})"
+                raise Refused(
+                    status, self.safe(said, 400), html=answer.html, headers=given, no_stream=no_stream
+                )
             if (packing := given.get("content-encoding", "identity").lower()) != "identity":
                 raise self.failure(
                     f"its streams are packed ({self.safe(packing, 40)}), which was not asked for: "
@@ -242,8 +269,14 @@ def _unpacked(data: bytes, given: dict[str, str]) -> bytes:
         return data
 
 
+def _says_error(answer: Answer) -> bool:
+    decoded = answer.json()
+    return isinstance(decoded, dict) and error_of(decoded) is not None
+
+
 def words(answer: Answer) -> str:
-    """What an answer that is no success says, not yet made safe: the message inside JSON, else its body."""
+    """What an answer that is no success says, not yet made safe: the message inside JSON, the title of a web
+    page, else its body."""
     decoded = answer.json()
     if isinstance(decoded, dict):
         error = error_of(decoded)
@@ -252,5 +285,6 @@ def words(answer: Answer) -> str:
         if isinstance(decoded.get("message"), str):
             return str(decoded["message"])
     if answer.html:
-        return "a web page"
+        title = _TITLE.search(answer.body[:4096])
+        return f"a web page: {title[1].decode('utf-8', 'replace').strip()}" if title else "a web page"
     return answer.body[:400].decode("utf-8", "replace").strip()

@@ -31,6 +31,8 @@ class ProbeContext:
     streams: list[Streamed] = field(default_factory=list)
     """Read to their end, oldest first."""
     prompts: int = 0
+    body_bytes: int = 0
+    """Of the last stream's request."""
 
     @property
     def context_tokens(self) -> int | None:
@@ -44,15 +46,22 @@ class ProbeContext:
             ProbeError: there was no answer.
         """
         endpoint = ENDPOINTS[attempt.endpoint]
-        tokens = min(WARM_UP_TOKENS, self.output_tokens)
+        tokens = min(max(WARM_UP_TOKENS, attempt.least_tokens), self.output_tokens)
         self.prompts += 1
         # Negative indices: the load counts from 0, and must not meet its own prompts in a prefix cache.
         asked = prompt(plan, self.seed, -self.prompts)
         fields = attempt.fields(self.model, tokens)
         body = endpoint.body(fields, asked, attempt.max_tokens_field, tokens)
-        streamed = await self.client.stream(endpoint, body)
+        self.body_bytes = len(body)
+        streamed = await self.client.stream(endpoint, body, attempt.accept)
         self.streams.append(streamed)
         return streamed
+
+    def too_large(self) -> str:
+        return (
+            f"{self.client.target.url}: --input-tokens {self.input_tokens}: a request of {self.body_bytes:,} "
+            "bytes is larger than the server, or a proxy before it, takes (HTTP 413)"
+        )
 
     def too_long(self) -> str:
         context = self.context_tokens

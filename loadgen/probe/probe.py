@@ -56,7 +56,7 @@ async def probe(
         ProbeError: the server cannot be loaded so; says why and with which exit code.
     """
     async with client(target, api_key) as asked:
-        models = await ask_models(asked, model)
+        models = await ask_models(asked, model, on_note)
         name = choose(asked, models, model)
         if models.names and name not in models.names:
             on_note(
@@ -77,7 +77,7 @@ async def probe(
             model=name,
             template=RequestTemplate(
                 path=target.request_target(ENDPOINTS[attempt.endpoint].path),
-                headers=headers(target, api_key),
+                headers=headers(target, api_key, attempt.accept),
                 endpoint=attempt.endpoint,
                 fields=counted.fields(name, asking.output_tokens),
                 max_tokens_field=attempt.max_tokens_field,

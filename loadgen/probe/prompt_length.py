@@ -7,8 +7,9 @@ import msgspec
 from loadgen.endpoints import ENDPOINTS
 from loadgen.probe.attempts import Attempt
 from loadgen.probe.client import Client, Refused
-from loadgen.probe.context import ProbeContext
+from loadgen.probe.context import WARM_UP_TOKENS, ProbeContext
 from loadgen.probe.one_token_words import Count, find_words
+from loadgen.probe.result import ProbeError
 from loadgen.workload.spec import PromptPlan
 
 MOST_COUNTS = 24
@@ -56,6 +57,8 @@ async def verified(
         try:
             got = (await asking.stream(attempt, plan)).warm_up.input_tokens
         except Refused as refusal:
+            if refusal.status == 413:
+                raise ProbeError(asking.too_large(), 2) from None
             said = asking.client.safe(refusal.text, 120)
             raise asking.client.failure(
                 f"the server refuses the second request (HTTP {refusal.status}: {said})"
@@ -85,9 +88,13 @@ def _by_usage(client: Client, model: str, attempt: Attempt) -> Count:
     fields: dict[str, object] = {"model": model, "stream": False}
 
     async def count(text: str) -> int | None:
-        body = endpoint.body(fields, text, attempt.max_tokens_field, 1)
-        answer = await client.ask("POST", endpoint.path, body)
-        usage = endpoint.read(answer.body).usage if answer.status == 200 else None
-        return usage.prompt_tokens if usage else None
+        # As few output tokens as it takes; what refuses one may take as many as the warm-up had.
+        for tokens in dict.fromkeys((attempt.least_tokens, max(attempt.least_tokens, WARM_UP_TOKENS))):
+            body = endpoint.body(fields, text, attempt.max_tokens_field, tokens)
+            answer = await client.ask("POST", endpoint.path, body)
+            if 200 <= answer.status < 300:
+                usage = endpoint.read(answer.body).usage
+                return usage.prompt_tokens if usage else None
+        return None
 
     return count

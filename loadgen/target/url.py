@@ -173,12 +173,17 @@ def _parts(text: str, shown: str) -> tuple[str, str, str]:
         raise TargetError(f"{shown}: the URL cannot be read: {printable(str(error), 80)}") from None
 
 
-def headers(target: Target, api_key: ApiKey | None) -> list[tuple[str, str]]:
+ACCEPTS = ("text/event-stream, application/json", "application/json", "*/*")
+"""What to say that is accepted as a stream: some gateways refuse the first (HTTP 406), OpenAI's own clients
+say the second, curl the last."""
+
+
+def headers(target: Target, api_key: ApiKey | None, accept: str = ACCEPTS[0]) -> list[tuple[str, str]]:
     """The headers of every streaming request, names in lower case. They hold the key: never log them."""
     made = [
         ("host", target.host_header),
         ("content-type", "application/json"),
-        ("accept", "text/event-stream"),
+        ("accept", accept),
         ("accept-encoding", "identity"),
         ("user-agent", f"ttftop/{VERSION}"),
     ]

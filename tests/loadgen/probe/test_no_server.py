@@ -24,7 +24,8 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
     ),
     "web page of an error": (
         lambda asked: Reply(502, b"<html>Bad Gateway</html>", "text/html"),
-        "URL: not an OpenAI-compatible server: /v1/models answers with a web page",
+        "URL: /v1/models answers HTTP 502 (a proxy answers, the server behind it does not; is it up yet?) "
+        "(a web page)",
     ),
     "not found at all": (
         lambda asked: (
@@ -44,7 +45,8 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
     ),
     "still loading": (
         lambda asked: as_json({"error": {"message": "Loading model", "code": 503}}, 503),
-        "URL: the server takes no requests now (HTTP 503) (Loading model)",
+        "URL: the server takes no requests now (HTTP 503) (Loading model); if it is only the list that it "
+        "refuses, name the model with --model",
     ),
     "too many requests": (
         lambda asked: (

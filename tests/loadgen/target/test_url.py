@@ -241,7 +241,7 @@ def test_the_headers_of_a_request_are_exactly_these() -> None:
     ]
     values = dict(made)
     assert values["host"] == "h:8000"
-    assert values["accept"] == "text/event-stream"
+    assert values["accept"] == "text/event-stream, application/json"
     assert values["accept-encoding"] == "identity"
     assert values["user-agent"].startswith("ttftop/")
     assert values["authorization"] == f"Bearer {CANARY}"
