@@ -68,8 +68,8 @@ def body(
     return _encode({**fields, "prompt": prompt, max_tokens_field: output_tokens})
 
 
-def read(data: bytes, name: bytes | None = None) -> EventContent:
-    """One event of the stream. Never raises."""
+def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) -> EventContent:
+    """One event of the stream. Never raises. `index_counts`: a choice's index is that of its token."""
     if name is not None and name != b"message":
         return read_error(data) if name == b"error" else NOTHING
     if is_done(data):
@@ -77,7 +77,7 @@ def read(data: bytes, name: bytes | None = None) -> EventContent:
     try:
         chunk = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return read_lenient(data, _bear)
+        return read_lenient(data, _bear, index_counts)
     choices = chunk.choices
     if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
         only = choices[0]
@@ -85,7 +85,7 @@ def read(data: bytes, name: bytes | None = None) -> EventContent:
             return ANSWER
     builder = EventBuilder()
     for choice in choices or ():
-        if choice.index:
+        if choice.index and not index_counts:
             builder.extra = True
             continue
         if choice.text:

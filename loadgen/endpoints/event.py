@@ -169,7 +169,9 @@ def read_error(data: bytes) -> EventContent:
     return EventContent(error=found)
 
 
-def read_lenient(data: bytes, bear: Callable[[dict[str, Any], EventBuilder], None]) -> EventContent:
+def read_lenient(
+    data: bytes, bear: Callable[[dict[str, Any], EventBuilder], None], index_counts: bool = False
+) -> EventContent:
     """Reads an event that the strict, fast decode refused, keeping all of it that makes sense.
 
     `bear` adds what one choice bears. Never raises: what is no JSON object is `BAD_JSON`.
@@ -185,7 +187,7 @@ def read_lenient(data: bytes, bear: Callable[[dict[str, Any], EventBuilder], Non
     builder = EventBuilder()
     choices = chunk.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("index"):
+        if isinstance(choice, dict) and choice.get("index") and not index_counts:
             builder.extra = True
         elif isinstance(choice, dict):
             bear(choice, builder)

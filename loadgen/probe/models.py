@@ -63,7 +63,8 @@ async def ask_models(client: Client, named: str | None, on_note: Callable[[str],
     for name, row in entries.items():
         found = row.get("meta")
         meta = found if isinstance(found, dict) else {}
-        for tokens in (row.get("max_model_len"), meta.get("n_ctx"), *map(row.get, _CONTEXT_KEYS)):
+        lengths: list[Any] = [row.get("max_model_len"), meta.get("n_ctx"), *map(row.get, _CONTEXT_KEYS)]
+        for tokens in lengths:
             if _count(tokens):
                 context.setdefault(name, int(tokens))
         if _count(meta.get("n_vocab")):

@@ -66,6 +66,8 @@ async def probe(
         _fit(asking, lengths_given)
         attempt, plan = await negotiate(asking, endpoint)
         first = asking.streams[-1]
+        if first.line_events:
+            on_note("its events have no blank line between them: each line of data is read as one")
         dialect, tokenizer = None, None
         if attempt.form == "text" or thorough:
             dialect, tokenizer = await find_tokenizer(asked, name)
@@ -81,6 +83,8 @@ async def probe(
                 endpoint=attempt.endpoint,
                 fields=counted.fields(name, asking.output_tokens),
                 max_tokens_field=attempt.max_tokens_field,
+                line_events=first.line_events,
+                index_counts=first.index_counts,
             ),
             prompt=plan,
             output_tokens=asking.output_tokens,

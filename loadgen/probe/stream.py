@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from loadgen.clock import monotonic_ns
@@ -37,6 +39,10 @@ class Streamed(msgspec.Struct, frozen=True):
     """`system_fingerprint` of the first event, safe to print; empty when there is none."""
     headers: dict[str, str]
     """Names in lower case, values as they came."""
+    line_events: bool = False
+    """There were no blank lines between its events."""
+    index_counts: bool = False
+    """The index of a choice was that of its token."""
 
     @property
     def continuous(self) -> bool:
@@ -55,12 +61,15 @@ class Streamed(msgspec.Struct, frozen=True):
 class StreamReader:
     """Fed with the body of a response as it comes; `close` at its end."""
 
-    def __init__(self, endpoint: Endpoint, began_ns: int) -> None:
+    def __init__(self, endpoint: Endpoint, began_ns: int, index_counts: bool = False) -> None:
         self.error: str | None = None
         """What the first error inside the stream said, not yet made safe."""
-        self._read = endpoint.read
+        self._endpoint, self._index_counts = endpoint, index_counts
         self._began_ns = began_ns
-        self._parser = SseParser()
+        self._parser = SseParser(line_events=endpoint.line_events)
+        self._indices: list[int] = []
+        """Of the choices, one after the other."""
+        self._pieces: list[tuple[int, bytes]] = []
         self._size = 0
         self._first_ns: int | None = None
         self._chunks = 0
@@ -84,6 +93,7 @@ class StreamReader:
         self._size += len(piece)
         if self._size > MAX_STREAM_BYTES:
             raise SseLimitError(f"a stream of more than {MAX_STREAM_BYTES >> 20} MiB")
+        self._pieces.append((t_ns, piece))
         for event in self._parser.feed(piece):
             self._take(event.data, event.name, t_ns)
 
@@ -95,6 +105,11 @@ class StreamReader:
         end_ns = monotonic_ns()
         for event in self._parser.close():
             self._take(event.data, event.name, end_ns)
+        if (otherwise := self._otherwise()) is not None:
+            read = otherwise.close(headers)
+            if read.warm_up.chunks > self._chunks:
+                self.error = otherwise.error
+                return read
         usage = self._usage
         return Streamed(
             warm_up=WarmUp(
@@ -112,10 +127,13 @@ class StreamReader:
             finish_reason=self._finish_reason,
             fingerprint=self._fingerprint,
             headers=headers,
+            line_events=self._endpoint.line_events,
+            index_counts=self._index_counts,
         )
 
     def _take(self, data: bytes, name: bytes | None, now_ns: int) -> None:
-        reading = self._read(data, name)
+        reading = self._endpoint.read(data, name, index_counts=self._index_counts)
+        self._indices += _indices(data)
         if reading.error is not None and self.error is None:
             self.error = reading.error.message
         if not self._fingerprint and not reading.done:
@@ -134,6 +152,21 @@ class StreamReader:
         elif reading.finish_reason and self._over_ns is None:
             self._over_ns = now_ns + int(AFTER_FINISH_S * 1e9)
 
+    def _otherwise(self) -> StreamReader | None:
+        """A reader of the same stream that takes it as odd servers mean it; None for nearly all."""
+        line_events, index_counts = self._endpoint.line_events, self._index_counts
+        counting = len(self._indices) > 2 and self._indices == list(range(len(self._indices)))
+        if counting and not index_counts:
+            index_counts = True
+        elif not self._chunks and not line_events and self.error is None:
+            line_events = True
+        else:
+            return None
+        reader = StreamReader(replace(self._endpoint, line_events=line_events), self._began_ns, index_counts)
+        for t_ns, piece in self._pieces:
+            reader.feed(piece, t_ns)
+        return reader
+
     def _gained(self, reading: EventContent) -> int | None:
         gained = None
         if reading.usage is not None:
@@ -146,6 +179,19 @@ class StreamReader:
             self._token_ids = True
             gained = reading.tokens
         return gained
+
+
+def _indices(data: bytes) -> list[int]:
+    """Of the choices of an event that bear something."""
+    decoded = loads(data)
+    choices = decoded.get("choices") if isinstance(decoded, dict) else None
+    indices = []
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and type(choice.get("index")) is int:
+            delta = choice.get("delta")
+            if choice.get("text") or (isinstance(delta, dict) and delta.get("content")):
+                indices.append(choice["index"])
+    return indices
 
 
 def _fingerprint(data: bytes) -> str:

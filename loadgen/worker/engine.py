@@ -16,7 +16,7 @@ from loadgen.alarm import Alarm
 from loadgen.arrivals.load import Beginning, Load, LoadModel, share
 from loadgen.arrivals.models import LOAD_MODELS
 from loadgen.clock import Clock
-from loadgen.endpoints import ENDPOINTS
+from loadgen.endpoints import as_seen
 from loadgen.records import Request, Tick, WorkerNote
 from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
@@ -46,7 +46,10 @@ class Engine:
         self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop, pool: Pool, emit: Emit
     ) -> None:
         self._config, self._clock, self._loop, self._pool, self._emit = config, clock, loop, pool, emit
-        self._endpoint = ENDPOINTS[config.template.endpoint]
+        template = config.template
+        self._endpoint = as_seen(
+            template.endpoint, line_events=template.line_events, index_counts=template.index_counts
+        )
         self._workload = WORKLOADS[type(config.workload)](config.workload, config.seed)
         self._payloads = Payloads(config.template, self._workload)
         self._redactor = redactor_of(config.template.headers)

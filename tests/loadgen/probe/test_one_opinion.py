@@ -8,11 +8,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from loadgen.probe.result import ProbeError
 from loadgen.target.url import parse_target
-from loadgen.worker_config import ClosedLoad
+from loadgen.worker_config import ClosedLoad, RequestTemplate
 from tests.loadgen.probe.probe_runs import short_probe
 from tests.loadgen.probe.servers import DONE, Asked, Reply, Server, as_json, models, serving, stream
 from tests.loadgen.worker.engine_runs import plan, run_engine
@@ -38,6 +39,12 @@ TAKEN = {
     "a folded header": OK + b"x: a\r\n b\r\ntransfer-encoding: chunked\r\n\r\n" + chunk(),
     "the same length twice": OK + b"content-length: %d\r\n" % len(EVENTS) * 2 + b"\r\n" + EVENTS,
     "no length": OK.replace(b"1.1", b"1.0") + b"\r\n" + EVENTS,
+    "another 2xx": OK.replace(b"200 OK", b"201 Created") + b"transfer-encoding: chunked\r\n\r\n" + chunk(),
+    "an index that counts tokens": OK
+    + b"\r\n"
+    + b"".join(
+        EVENTS.replace(b'"index": 0', b'"index": %d' % n).split(b"\n\n")[n] + b"\n\n" for n in range(4)
+    ),
     "cut after its end": OK + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % 9999 + EVENTS,
 }
 REFUSED = {
@@ -54,9 +61,10 @@ def answering(raw: bytes) -> Server:
     return lambda asked: as_json(models("m")) if asked.method == "GET" else Reply(raw=raw)
 
 
-async def load(port: int) -> list[str]:
+async def load(port: int, template: RequestTemplate | None = None) -> list[str]:
     """How three requests of a load end."""
-    emitted = await run_engine(plan(port, ClosedLoad(1), requests=3))
+    a_plan = plan(port, ClosedLoad(1), requests=3)
+    emitted = await run_engine(msgspec.structs.replace(a_plan, template=template or a_plan.template))
     return [record.error.kind if record.error else "ok" for record in emitted.requests]
 
 
@@ -64,10 +72,25 @@ async def load(port: int) -> list[str]:
 def test_what_the_probe_takes_the_load_reads(name: str) -> None:
     async def run() -> list[str]:
         async with serving(answering(TAKEN[name])) as served:
-            assert (await short_probe(parse_target(served.url))).warm_ups[0].chunks == 4
-            return await load(served.port)
+            found = await short_probe(parse_target(served.url))
+            assert found.warm_ups[0].chunks == 4
+            return await load(served.port, found.template)
 
     assert asyncio.run(run()) == ["ok"] * 3
+
+
+def test_events_without_blank_lines_between_them_are_read_line_by_line() -> None:
+    lines = EVENTS.replace(b"\n\n", b"\n")
+
+    async def run() -> None:
+        async with serving(answering(OK + b"\r\n" + lines)) as served:
+            found = await short_probe(parse_target(served.url))
+            assert (found.template.line_events, found.warm_ups[1].chunks) == (True, 4)
+            a_plan = plan(served.port, ClosedLoad(1), requests=2, template=found.template)
+            for record in (await run_engine(a_plan)).requests:
+                assert (record.error, record.chunks, record.flags) == (None, 4, [])
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("name", REFUSED)
