@@ -94,10 +94,23 @@ class Client:
         self._api_key = api_key
         self._mask = redactor_of(headers(target, api_key))
         self._network = network
+        self.roots = target.roots
+        """Where the API may begin, as far as it is known."""
+        self.root = target.roots[0]
+        """Where it is asked for now."""
 
     def safe(self, text: str, limit: int = 200) -> str:
         """Text of the server, without control characters and without our key, should it echo it."""
         return printable(self._mask.text(text), limit)
+
+    def path_of(self, endpoint: Endpoint) -> str:
+        """What requests of `endpoint` name."""
+        return self.target.path or self.root + endpoint.path.removeprefix("/v1")
+
+    @property
+    def base(self) -> str:
+        """Where what has no version lies, such as `/tokenize`."""
+        return re.sub(r"/v[0-9]+\Z", "", self.root)
 
     def failure(self, message: str) -> ProbeError:
         return ProbeError(self._told(message), 3)
@@ -174,7 +187,7 @@ class Client:
 
     async def _stream(self, endpoint: Endpoint, body: bytes, accept: str) -> Streamed:
         began_ns = monotonic_ns()
-        async with self._sent("POST", endpoint.path, body, accept) as trip:
+        async with self._sent("POST", self.path_of(endpoint), body, accept) as trip:
             status, taken = await trip.head()
             given = _named(taken)
             content_type = _content_type(given)

@@ -10,7 +10,7 @@ import msgspec
 from loadgen.probe.client import Answer, Client, NoAnswer, words
 from loadgen.probe.result import ProbeError
 
-PATH = "/v1/models"
+NO_SUCH_PATH = (404, 405, 501)
 _LISTED = 12
 _CONTEXT_KEYS = ("context_length", "context_window", "max_context_length")
 
@@ -38,15 +38,12 @@ async def ask_models(client: Client, named: str | None, on_note: Callable[[str],
         ProbeError: the server cannot be reached, or there is no list and no model was named.
     """
     try:
-        answer = await client.ask("GET", PATH)
-        if answer.status == 406:
-            answer = await client.ask("GET", PATH, accept="*/*")
+        answer, rows = await _first_list(client)
     except NoAnswer as error:
         if named is None:
             raise
         on_note(f"no list of models: {str(error).removeprefix(f'{client.target.url}: ')}")
         return Models((), {}, {}, "", False)
-    rows = _rows(answer.json()) if 200 <= answer.status < 300 else None
     if rows is None:
         if named is None:
             hint = "; if it is only the list that it refuses, name the model with --model"
@@ -76,6 +73,27 @@ async def ask_models(client: Client, named: str | None, on_note: Callable[[str],
         server=owner or answer.headers.get("server", ""),
         simulated="x-ttftop-simulated" in answer.headers,
     )
+
+
+async def _first_list(client: Client) -> tuple[Answer, list[Any] | None]:
+    """The rows of the list, from the first place that has one, which is then where the API begins; else the
+    first place's answer, and None."""
+    first: Answer | None = None
+    for root in client.target.roots:
+        client.root = root
+        answer = await client.ask("GET", f"{root}/models")
+        if answer.status == 406:
+            answer = await client.ask("GET", f"{root}/models", accept="*/*")
+        successful = 200 <= answer.status < 300
+        if successful and (rows := _rows(answer.json())) is not None:
+            client.roots = (root,)
+            return answer, rows
+        first = first or answer
+        if not successful and answer.status not in NO_SUCH_PATH:
+            break
+    client.root = client.roots[0]
+    assert first is not None
+    return first, None
 
 
 def choose(client: Client, models: Models, named: str | None) -> str:
@@ -135,9 +153,9 @@ def _no_list(client: Client, answer: Answer) -> str:
     if 200 <= answer.status < 300:
         what = "a web page" if answer.html else "something else than a list of models"
         tail = "" if answer.html else "; if it is one, name the model with --model"
-        return f"not an OpenAI-compatible server: {PATH} answers with {what}{tail}"
+        return f"not an OpenAI-compatible server: {client.root}/models answers with {what}{tail}"
     said = client.safe(words(answer), 120)
-    asked = f"{PATH} answers {status_words(answer.status)}{f' ({said})' if said else ''}"
+    asked = f"{client.root}/models answers {status_words(answer.status)}{f' ({said})' if said else ''}"
     if answer.status in (502, 504):
         return asked
     return f"{asked}; is it an OpenAI-compatible server? If so, name the model with --model"

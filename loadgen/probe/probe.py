@@ -55,6 +55,8 @@ async def probe(
     Raises:
         ProbeError: the server cannot be loaded so; says why and with which exit code.
     """
+    if endpoint == "auto":
+        endpoint = target.endpoint or "auto"
     async with client(target, api_key) as asked:
         models = await ask_models(asked, model, on_note)
         name = choose(asked, models, model)
@@ -78,7 +80,7 @@ async def probe(
         return ProbeResult(
             model=name,
             template=RequestTemplate(
-                path=target.request_target(ENDPOINTS[attempt.endpoint].path),
+                path=target.request_target(asked.path_of(ENDPOINTS[attempt.endpoint])),
                 headers=headers(target, api_key, attempt.accept),
                 endpoint=attempt.endpoint,
                 fields=counted.fields(name, asking.output_tokens),

@@ -91,7 +91,7 @@ def _by_usage(client: Client, model: str, attempt: Attempt) -> Count:
         # As few output tokens as it takes; what refuses one may take as many as the warm-up had.
         for tokens in dict.fromkeys((attempt.least_tokens, max(attempt.least_tokens, WARM_UP_TOKENS))):
             body = endpoint.body(fields, text, attempt.max_tokens_field, tokens)
-            answer = await client.ask("POST", endpoint.path, body)
+            answer = await client.ask("POST", client.path_of(endpoint), body)
             if 200 <= answer.status < 300:
                 usage = endpoint.read(answer.body).usage
                 return usage.prompt_tokens if usage else None

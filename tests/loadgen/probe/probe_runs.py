@@ -35,7 +35,7 @@ def probed(server: Server, **options: Any) -> tuple[ProbeResult, Served, list[st
 
     async def run() -> tuple[ProbeResult, Served]:
         async with serving(server) as served:
-            return await asking(served.url, notes, **options), served
+            return await asking(served.url + options.pop("path", ""), notes, **options), served
 
     found, served = asyncio.run(asyncio.wait_for(run(), 30))
     assert found.requests == len(served.asked)
@@ -48,7 +48,7 @@ def failure(server: Server, **options: Any) -> tuple[int, str]:
     async def run() -> tuple[int, str]:
         async with serving(server) as served:
             with pytest.raises(ProbeError) as caught:
-                await asking(served.url, [], **options)
+                await asking(served.url + options.pop("path", ""), [], **options)
             return caught.value.exit_code, str(caught.value).replace(served.url, "URL")
 
     code, message = asyncio.run(asyncio.wait_for(run(), 30))

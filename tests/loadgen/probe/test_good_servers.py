@@ -237,3 +237,65 @@ def test_a_proxy_whose_server_is_down_is_told_from_a_server() -> None:
         assert code == 3
         assert "HTTP 502 (a proxy answers, the server behind it does not; is it up yet?)" in message
         assert "502 Bad Gateway" in message
+
+
+# ---------------------------------------------------------------- paths
+
+
+def at(root: str, with_models: bool = True) -> Server:
+    """vLLM whose API begins at `root`, and nowhere else."""
+
+    def server(asked: Asked) -> Reply:
+        path, _, query = asked.path.partition("?")
+        known = path.startswith(f"{root}/") and not path.startswith(f"{root}/v1/")
+        if not known or (path.endswith("/models") and not with_models):
+            return as_json(NOT_FOUND, 404)
+        assert query in ("", "api-version=2024-10-21")
+        return Vllm()(replace(asked, path="/v1" + path.removeprefix(root)))
+
+    return server
+
+
+@pytest.mark.parametrize("with_models", [True, False])
+@pytest.mark.parametrize(
+    ("root", "typed", "endpoint"),
+    [
+        ("/v3", "/v3", "completions"),
+        ("/v3", "/v3/chat/completions", "chat"),
+        ("/v3", "/v3/completions/", "completions"),
+        ("/openai/v1", "/openai/v1", "completions"),
+        ("/openai/v1", "/openai", "completions"),
+        ("/v1beta/openai", "/v1beta/openai", "completions"),
+        ("/api/paas/v4", "/api/paas/v4/", "completions"),
+        ("", "", "completions"),
+        ("", "/chat/completions", "chat"),
+        ("/deployments/gpt", "/deployments/gpt/chat/completions?api-version=2024-10-21", "chat"),
+        ("/deployments/gpt", "/deployments/gpt?api-version=2024-10-21", "completions"),
+    ],
+)
+def test_the_api_is_found_where_the_url_says_or_a_version_further_down(
+    root: str, typed: str, endpoint: str, with_models: bool
+) -> None:
+    found, served, _ = probed(at(root, with_models), path=typed, model="small")
+    _, mark, query = typed.partition("?")
+    suffix = "/chat/completions" if endpoint == "chat" else "/completions"
+    assert found.template.path == root + suffix + mark + query
+    assert all(asked.path.endswith(mark + query) for asked in served.asked)
+
+
+def test_the_paths_that_were_asked_are_told() -> None:
+    code, message = failure(lambda asked: as_json(NOT_FOUND, 404), path="/openai", model="small")
+    assert code == 3
+    assert message == (
+        "URL/openai: not an OpenAI-compatible server: /openai/v1/completions, /openai/v1/chat/completions, "
+        "/openai/completions and /openai/chat/completions answer HTTP 404"
+    )
+
+
+def test_a_web_page_for_every_unknown_path_does_not_hide_the_api() -> None:
+    def app(asked: Asked) -> Reply:
+        if asked.path.startswith("/api/"):
+            return Vllm()(replace(asked, path="/v1" + asked.path.removeprefix("/api")))
+        return Reply(200, b"<!doctype html><title>app</title>", "text/html")
+
+    assert probed(app, path="/api")[0].template.path == "/api/completions"
