@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.loadgen.probe.servers import Asked, Reply, Server, Vllm, as_json, models
 from tests.loadgen.probe.probe_runs import CANARY, failure, probed
+from tests.loadgen.probe.servers import Asked, Reply, Server, Vllm, as_json, models
 
 NOT_FOUND = {"error": {"message": "no such path", "code": 404}}
 

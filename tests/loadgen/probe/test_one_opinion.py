@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
+from loadgen.arrivals.load import ClosedLoad
 from loadgen.probe.result import ProbeError
 from loadgen.target.url import parse_target
-from loadgen.worker_config import ClosedLoad, RequestTemplate
+from loadgen.workload.template import RequestTemplate
 from tests.loadgen.probe.probe_runs import short_probe
 from tests.loadgen.probe.servers import DONE, Asked, Reply, Server, as_json, models, serving, stream
-from tests.loadgen.worker.engine_runs import plan, run_engine
+from tests.loadgen.worker.engine_runs import run_engine, worker_config
 
 
 def token(finish: str | None = None) -> str:
@@ -63,7 +64,7 @@ def answering(raw: bytes) -> Server:
 
 async def load(port: int, template: RequestTemplate | None = None) -> list[str]:
     """How three requests of a load end."""
-    a_plan = plan(port, ClosedLoad(1), requests=3)
+    a_plan = worker_config(port, ClosedLoad(1), requests=3)
     emitted = await run_engine(msgspec.structs.replace(a_plan, template=template or a_plan.template))
     return [record.error.kind if record.error else "ok" for record in emitted.requests]
 
@@ -86,7 +87,7 @@ def test_events_without_blank_lines_between_them_are_read_line_by_line() -> None
         async with serving(answering(OK + b"\r\n" + lines)) as served:
             found = await short_probe(parse_target(served.url))
             assert (found.template.line_events, found.warm_ups[1].chunks) == (True, 4)
-            a_plan = plan(served.port, ClosedLoad(1), requests=2, template=found.template)
+            a_plan = worker_config(served.port, ClosedLoad(1), requests=2, template=found.template)
             for record in (await run_engine(a_plan)).requests:
                 assert (record.error, record.chunks, record.flags) == (None, 4, [])
 
