@@ -6,7 +6,7 @@ import asyncio
 import re
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -24,16 +24,18 @@ from loadgen.probe.stream import Streamed, StreamReader
 from loadgen.target import tls_context
 from loadgen.target.api_key import ApiKey
 from loadgen.target.redaction import redactor_of
-from loadgen.target.url import Target, headers
+from loadgen.target.request_headers import Header
+from loadgen.target.url import ACCEPTS, Target, headers
 from loadgen.transport.http1 import Headers
+from loadgen.worker_config import Deadlines
 
-CONNECT_S = 10.0
 QUESTION_ACCEPT = "application/json, */*;q=0.1"
 QUESTION_S = 30.0
 """For a small question such as `/v1/models`, altogether."""
 STREAM_S = 300.0
 """For a whole warm-up: the first request after a server's start may compile kernels for minutes."""
 MAX_BODY_BYTES = 16 << 20
+_DEADLINES = Deadlines()
 
 _TITLE = re.compile(rb"<title>([^<]{1,200})</title>", re.IGNORECASE)
 _Result = TypeVar("_Result")
@@ -87,17 +89,28 @@ class Refused(Exception):
 class Client:
     """Asks one server. Counts `requests`; no keep-alive, no redirects, no cookies."""
 
-    def __init__(self, target: Target, api_key: ApiKey | None, network: Network) -> None:
+    def __init__(
+        self,
+        target: Target,
+        api_key: ApiKey | None,
+        more_headers: Sequence[Header],
+        network: Network,
+        stream_s: float,
+    ) -> None:
         self.target = target
         self.requests = 0
-        self.has_key = api_key is not None
-        self._api_key = api_key
-        self._mask = redactor_of(headers(target, api_key))
+        self.has_key = api_key is not None or any(name == "authorization" for name, _ in more_headers)
+        self._api_key, self._more_headers, self._stream_s = api_key, more_headers, stream_s
+        self._mask = redactor_of(self.headers(ACCEPTS[0]))
         self._network = network
         self.roots = target.roots
         """Where the API may begin, as far as it is known."""
         self.root = target.roots[0]
         """Where it is asked for now."""
+
+    def headers(self, accept: str) -> list[Header]:
+        """Of each request. They hold secrets."""
+        return headers(self.target, self._api_key, accept, self._more_headers)
 
     def safe(self, text: str, limit: int = 200) -> str:
         """Text of the server, without control characters and without our key, should it echo it."""
@@ -143,14 +156,15 @@ class Client:
             Refused: a status other than 2xx, no event stream, or an error inside it.
             ProbeError: there was no response, or one that the load could not read.
         """
-        return await self._guarded(self._stream(endpoint, body, accept), STREAM_S)
+        return await self._guarded(self._stream(endpoint, body, accept), self._stream_s)
 
     async def _guarded(self, asking: Coroutine[Any, Any, _Result], limit_s: float) -> _Result:
         self.requests += 1
         try:
             return await asyncio.wait_for(asking, limit_s)
         except asyncio.TimeoutError:
-            raise self._no_answer(f"no answer within {limit_s:g} s; is the server stuck?") from None
+            longer = " (--timeout first-token=TIME waits longer)" if limit_s == self._stream_s else ""
+            raise self._no_answer(f"no answer within {limit_s:g} s{longer}; is the server stuck?") from None
         except SseLimitError as error:
             raise self.failure(str(error)) from None
         except Broken as broken:
@@ -162,7 +176,7 @@ class Client:
         self, method: str, path: str, body: bytes | None, accept: str
     ) -> AsyncIterator[RoundTrip]:
         lines = [f"{method} {self.target.request_target(path)} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in headers(self.target, self._api_key, accept)]
+        lines += [f"{name}: {value}" for name, value in self.headers(accept)]
         if body is not None:
             lines.append(f"content-length: {len(body)}")
         payload = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
@@ -224,26 +238,33 @@ class Client:
 
 
 @asynccontextmanager
-async def client(target: Target, api_key: ApiKey | None) -> AsyncIterator[Client]:
+async def client(
+    target: Target,
+    api_key: ApiKey | None,
+    more_headers: Sequence[Header] = (),
+    deadlines: Deadlines = _DEADLINES,
+) -> AsyncIterator[Client]:
     """A client for `target`.
 
     Raises:
-        ProbeError: the CA file cannot be used.
+        ProbeError: the CA file, or the client's own certificate, cannot be used.
     """
     address = target.address
     # Without TLS no certificates are loaded: that alone takes 20 ms.
     tls: ssl.SSLContext | None = None
     if address.tls:
         try:
-            tls = tls_context.context(address.ca_file, address.insecure)
+            tls = tls_context.context_of(address)
+        except tls_context.CertificateError as error:
+            raise ProbeError(str(error), 2) from None
         except OSError as error:
             why = printable(error.strerror or str(error), 80)
             if isinstance(error, ssl.SSLError):
                 why = "it holds no certificate in PEM form"
             raise ProbeError(f"--ca {printable(address.ca_file or '')}: {why}", 2) from None
-    network = Network(target.hop, tls, CONNECT_S)
+    network = Network(target.hop, tls, deadlines.connect_s)
     try:
-        yield Client(target, api_key, network)
+        yield Client(target, api_key, more_headers, network, max(STREAM_S, 2 * deadlines.first_token_s))
     finally:
         network.close()
 

@@ -42,6 +42,8 @@ def explain(broken: Broken, target: Target) -> str:
         return f"the answer is not valid HTTP ({said.removeprefix('not HTTP: ')}){tail}"
     if target.address.tls and "certificate required" in said.lower():
         return _tls(said)
+    if target.address.tls and target.address.cert_file is None and said.endswith("without a response"):
+        tail = "; it may want a certificate of the client: --cert"
     return f"the server closed the connection without a complete answer{tail}"
 
 
@@ -53,7 +55,7 @@ def _tls(said: str) -> str:
     why = said.removeprefix("TLS: ").lower().replace("_", " ")
     hint = "; is it http://?" if "wrong version" in why or "record layer" in why else ""
     if any(words in why for words in _WANTS_CERTIFICATE):
-        hint = "; it may want a certificate of the client"
+        hint = "; it may want a certificate of the client: --cert"
     return f"the TLS handshake failed ({why}){hint}"
 
 

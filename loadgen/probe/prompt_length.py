@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from loadgen.endpoints import ENDPOINTS
-from loadgen.probe.attempts import Attempt
-from loadgen.probe.client import Client, Refused
+from loadgen.probe.attempts import WISHED, Attempt
+from loadgen.probe.client import Refused
 from loadgen.probe.context import WARM_UP_TOKENS, ProbeContext
 from loadgen.probe.one_token_words import Count, find_words
 from loadgen.probe.result import ProbeError
@@ -27,7 +27,7 @@ async def with_words(
     Without a `tokenizer` the server's own count of input tokens serves, one short request each.
     """
     plan = msgspec.structs.replace(plan, tokens=asking.input_tokens)
-    count = tokenizer or _by_usage(asking.client, asking.model, attempt)
+    count = tokenizer or _by_usage(asking, attempt)
     if tokenizer is None and asking.streams[-1].warm_up.input_tokens is None:
         asking.on_note("the server does not count input tokens: prompts are of about the asked length")
         return plan
@@ -83,9 +83,10 @@ def _corrected(plan: PromptPlan, got: int | None, want: int) -> PromptPlan | Non
     return msgspec.structs.replace(plan, overhead_tokens=overhead) if plan.tokens > overhead else None
 
 
-def _by_usage(client: Client, model: str, attempt: Attempt) -> Count:
-    endpoint = ENDPOINTS[attempt.endpoint]
-    fields: dict[str, object] = {"model": model, "stream": False}
+def _by_usage(asking: ProbeContext, attempt: Attempt) -> Count:
+    client, endpoint = asking.client, ENDPOINTS[attempt.endpoint]
+    added = {name: value for name, value in asking.body.items() if name not in WISHED and value is not None}
+    fields: dict[str, object] = {"model": asking.model, "stream": False, **added}
 
     async def count(text: str) -> int | None:
         # As few output tokens as it takes; what refuses one may take as many as the warm-up had.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -99,6 +100,8 @@ def parse_target(
     *,
     ca_file: str | None = None,
     insecure: bool = False,
+    cert_file: str | None = None,
+    cert_key_file: str | None = None,
     proxy: str | None = None,
     path: str | None = None,
 ) -> Target:
@@ -109,6 +112,9 @@ def parse_target(
         TargetError: it names none, `proxy` names no HTTP proxy that can carry it, or `path` is none.
     """
     target = _parsed(text, ca_file, insecure)
+    if cert_file is not None:
+        address = msgspec.structs.replace(target.address, cert_file=cert_file, cert_key_file=cert_key_file)
+        target = replace(target, address=address)
     if path is not None:
         if not path.startswith("/") or not _QUERY.fullmatch(path) or "?" in path or len(path) > _LONGEST:
             raise TargetError(f"--path: got {_shown(path)!r}, need one such as /v3/chat/completions")
@@ -236,8 +242,13 @@ ACCEPTS = ("text/event-stream, application/json", "application/json", "*/*")
 say the second, curl the last."""
 
 
-def headers(target: Target, api_key: ApiKey | None, accept: str = ACCEPTS[0]) -> list[tuple[str, str]]:
-    """The headers of every streaming request, names in lower case. They hold the key: never log them."""
+def headers(
+    target: Target, api_key: ApiKey | None, accept: str = ACCEPTS[0], more: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """The headers of every streaming request, names in lower case. They hold secrets: never log them.
+
+    `more`: what a person added, in place of ours of the same name.
+    """
     made = [
         ("host", target.host_header),
         ("content-type", "application/json"),
@@ -247,7 +258,8 @@ def headers(target: Target, api_key: ApiKey | None, accept: str = ACCEPTS[0]) ->
     ]
     if api_key is not None:
         made.append(("authorization", f"Bearer {api_key.reveal()}"))
-    return made
+    replaced = {name for name, _ in more}
+    return [header for header in made if header[0] not in replaced] + list(more)
 
 
 def _unix(text: str, shown: str) -> Target:

@@ -22,7 +22,7 @@ from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.counters import Counters
-from loadgen.worker.deadlines import passed_deadline
+from loadgen.worker.deadlines import passed_deadline, told
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.read_delay import read_delay_after
 from loadgen.worker.sender import Sender
@@ -300,7 +300,7 @@ class Engine:
         for request in list(self._in_flight):
             kind = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
             if kind is not None:
-                request.fail(now_ns, kind)
+                request.fail(now_ns, kind, told(kind, self._config.deadlines))
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()

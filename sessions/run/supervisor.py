@@ -100,7 +100,12 @@ class Supervisor:
     async def _begin(self) -> SupervisorAnswer | None:
         """Probes the server and starts the load; the refusal if that cannot be."""
         probing = asyncio.ensure_future(
-            preflight(self._config, self._orders.api_key, lambda text: self._note("warning", text))
+            preflight(
+                self._config,
+                self._orders.api_key,
+                lambda text: self._note("warning", text),
+                self._orders.headers,
+            )
         )
         if not await self._ending.comes_after(probing):
             return self._ended_too_soon()

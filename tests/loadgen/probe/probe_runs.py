@@ -16,7 +16,9 @@ CANARY = "sk-CANARY-7f3a"
 
 
 async def asking(url: str, notes: list[str], key: str | None = None, **options: Any) -> ProbeResult:
-    target = parse_target(url, ca_file=options.pop("ca_file", None), insecure=options.pop("insecure", False))
+    names = ("ca_file", "insecure", "cert_file", "cert_key_file")
+    given = {name: options.pop(name) for name in names if name in options}
+    target = parse_target(url, path=options.pop("only_path", None), **given)
     wishes: dict[str, Any] = {
         "model": None,
         "endpoint": "auto",
