@@ -121,6 +121,11 @@ class Client:
         return self.target.path or self.root + endpoint.path.removeprefix("/v1")
 
     @property
+    def addresses(self) -> int:
+        """How many the server's name stands for, of which the load goes to one."""
+        return self._network.addresses
+
+    @property
     def base(self) -> str:
         """Where what has no version lies, such as `/tokenize`."""
         return re.sub(r"/v[0-9]+\Z", "", self.root)

@@ -68,6 +68,11 @@ async def probe(
         endpoint = target.endpoint or "auto"
     async with client(target, api_key, more_headers, deadlines) as asked:
         models = await ask_models(asked, model, on_note)
+        if asked.addresses > 1:
+            on_note(
+                f"{target.hop.host} has {asked.addresses} addresses: each load worker goes to the first of "
+                "them that answers, and to no other"
+            )
         name = choose(asked, models, model)
         if models.names and name not in models.names:
             on_note(

@@ -108,6 +108,8 @@ class Network:
     def __init__(self, address: Address, tls: ssl.SSLContext | None, connect_s: float) -> None:
         self._address, self._tls, self._connect_s = address, tls, connect_s
         self._pool: Pool | None = None
+        self.addresses = 1
+        """How many of one kind the server's name stands for; known after the first request."""
 
     async def send(self, payload: bytes) -> RoundTrip:
         """Sends a request on a connection of its own: llama.cpp closes kept-alive ones without saying so.
@@ -157,6 +159,9 @@ class Network:
             except OSError as error:
                 raise Broken("dns", error.strerror or str(error)) from None
             where = [(family, name) for family, _, _, _, name in found]
+            # One of IPv4 and one of IPv6 are the same server.
+            kinds = [family for family, _ in dict.fromkeys(where)]
+            self.addresses = max(map(kinds.count, kinds), default=1)
         name = address.server_name or address.host
         pool = Pool(loop, MonotonicClock(0), where, self._tls, name, self._connect_s, address.tunnel)
         pool.reuse = False

@@ -203,3 +203,31 @@ def test_the_advice_for_a_bad_certificate_is_what_would_help(tmp_path: Path) -> 
                     await asking(served.url, [], ca_file=str(no_certificate))
 
     asyncio.run(run())
+
+
+def test_a_name_with_several_addresses_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(*hosts: str) -> list[Any]:
+        async def run() -> list[str]:
+            notes: list[str] = []
+            async with serving(Vllm()) as served:
+                answer = [
+                    (
+                        socket.AF_INET6 if ":" in host else socket.AF_INET,
+                        socket.SOCK_STREAM,
+                        6,
+                        "",
+                        (host, served.port),
+                    )
+                    for host in hosts
+                ]
+                monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+                await asking("http://rr.test:8000", notes)
+            return notes
+
+        return asyncio.run(run())
+
+    assert found("127.0.0.1", "127.0.0.2") == [
+        "rr.test has 2 addresses: each load worker goes to the first of them that answers, and to no other"
+    ]
+    assert found("127.0.0.1", "::1") == []
+    assert found("127.0.0.1") == []
