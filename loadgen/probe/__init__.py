@@ -1,1 +1,1 @@
-"""What a server can do, asked once before the load, with httpx. `ask.probe` is the door."""
+"""What a server can do, asked once before the load, over its own sockets. `probe.probe` is the door."""
