@@ -33,6 +33,7 @@ class _Choice(msgspec.Struct, gc=False):
     text: str | None = None
     finish_reason: str | None = None
     token_ids: list[int] | None = None
+    usage: WireUsage | None = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
@@ -83,7 +84,7 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
         only = choices[0]
         if only.text and only.finish_reason is None and not only.token_ids and not only.index:
             return ANSWER
-    builder = EventBuilder()
+    builder, usage = EventBuilder(), chunk.usage
     for choice in choices or ():
         if choice.index and not index_counts:
             builder.extra = True
@@ -94,10 +95,11 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
             builder.count(choice.token_ids)
         if choice.finish_reason:
             builder.finish_reason = choice.finish_reason
+            usage = usage or choice.usage  # Moonshot's place for it
     error = None
     if choices is None or chunk.error:
         error = error_of(loads(data) or {})
-    return builder.reading(usage_of(chunk.usage), error)
+    return builder.reading(usage_of(usage), error)
 
 
 def text(data: bytes) -> str:

@@ -185,7 +185,7 @@ def read_lenient(
     except UnicodeDecodeError:
         flags = ("bad_utf8",)
     builder = EventBuilder()
-    choices = chunk.get("choices")
+    choices, counted = chunk.get("choices"), chunk.get("usage")
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict) and choice.get("index") and not index_counts:
             builder.extra = True
@@ -194,8 +194,9 @@ def read_lenient(
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
                 builder.finish_reason = reason
+                counted = counted or choice.get("usage")
             builder.count(choice.get("token_ids"))
-    usage, sound = _usage(chunk.get("usage"))
+    usage, sound = _usage(counted)
     return builder.reading(usage, error_of(chunk), flags if sound else (*flags, "bad_usage"))
 
 

@@ -26,8 +26,8 @@ class Streamed(msgspec.Struct, frozen=True):
     warm_up: WarmUp
     usage: Usage | None
     """The last that came."""
-    usages: int
-    """Events that carried usage."""
+    continuous: bool
+    """Usage came with each chunk of text and grew with it. Totals at the end, be it twice, are not such."""
     chunk_tokens: tuple[int, ...]
     """Tokens in each chunk, as far as token ids or continuous usage tell."""
     token_ids: bool
@@ -43,11 +43,6 @@ class Streamed(msgspec.Struct, frozen=True):
     """There were no blank lines between its events."""
     index_counts: bool = False
     """The index of a choice was that of its token."""
-
-    @property
-    def continuous(self) -> bool:
-        """Usage came with the chunks, not only at the end."""
-        return self.usages >= 2
 
     @property
     def one_token_chunks(self) -> bool | None:
@@ -74,7 +69,8 @@ class StreamReader:
         self._first_ns: int | None = None
         self._chunks = 0
         self._usage: Usage | None = None
-        self._usages = 0
+        self._texts = self._grown = 0
+        """Chunks that bore text, but for the last; those of them whose usage was more than before."""
         self._counted = 0
         self._chunk_tokens: list[int] = []
         self._token_ids = False
@@ -120,7 +116,7 @@ class StreamReader:
                 output_tokens=usage.completion_tokens if usage else None,
             ),
             usage=usage,
-            usages=self._usages,
+            continuous=0 < self._grown == self._texts,
             chunk_tokens=tuple(self._chunk_tokens),
             token_ids=self._token_ids,
             done=self.done,
@@ -169,9 +165,11 @@ class StreamReader:
 
     def _gained(self, reading: EventContent) -> int | None:
         gained = None
+        text = reading.bears_token and reading.finish_reason is None
+        self._texts += text
         if reading.usage is not None:
             self._usage = reading.usage
-            self._usages += 1
+            self._grown += text and (reading.usage.completion_tokens or 0) > self._counted
             if reading.usage.completion_tokens is not None:
                 gained = reading.usage.completion_tokens - self._counted
                 self._counted = reading.usage.completion_tokens

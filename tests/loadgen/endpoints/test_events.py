@@ -308,3 +308,18 @@ def test_the_text_of_an_event_is_what_it_adds_to_the_answer(
 def test_reasoning_is_no_text_of_the_answer() -> None:
     data = b'{"choices":[{"delta":{"reasoning_content":"hm","content":null}}]}'
     assert ENDPOINTS["chat"].text(data) == ""
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "completions"])
+@pytest.mark.parametrize("ids", ["null", '"odd"'])
+def test_usage_inside_the_choice_that_ends_is_usage(endpoint: str, ids: str) -> None:
+    data = (
+        b'{"choices":[{"index":0,"token_ids":%s,"delta":{},"text":"","finish_reason":"length","usage":%s}]}'
+        % (
+            ids.encode(),
+            b'{"prompt_tokens":7,"completion_tokens":32}',
+        )
+    )
+    usage = ENDPOINTS[endpoint].read(data, None).usage  # type: ignore[index]
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (7, 32)

@@ -169,3 +169,42 @@ def test_a_list_of_models_that_is_packed_unasked_is_read() -> None:
             return (await short_probe(parse_target(served.url))).capabilities.context_tokens
 
     assert asyncio.run(run()) == 77
+
+
+def counted(text: str, finish: str | None, completion: int | None) -> str:
+    chunk: dict[str, object] = {"choices": [{"index": 0, "text": text, "finish_reason": finish}]}
+    if completion is not None:
+        chunk["usage"] = {"prompt_tokens": 16, "completion_tokens": completion}
+    return f"data: {json.dumps(chunk)}\n\n"
+
+
+AT_THE_END = 'data: {"choices":[],"usage":{"prompt_tokens":16,"completion_tokens":4}}\n\n'
+COUNTS: dict[str, tuple[list[str], bool]] = {
+    "with each chunk": ([counted("x", "length" if n == 4 else None, n) for n in range(1, 5)], True),
+    "with each chunk, two tokens each": ([counted("x y", None, 2), counted("x y", "length", 4)], True),
+    "in the finish chunk and once more": (
+        [*[counted("x", None, None)] * 3, counted("x", "length", 4), AT_THE_END], False
+    ),
+    "in an empty finish chunk and once more": (
+        [*[counted("x", None, None)] * 4, counted("", "length", 4), AT_THE_END], False
+    ),
+    "with the first chunk and at the end": (
+        [counted("x", None, 1), *[counted("x", None, None)] * 3, counted("", "length", 4)], False
+    ),
+    "empty until the end": ([*[counted("x", None, 0)] * 4, counted("", "length", 0), AT_THE_END], False),
+    "twice the same": ([*[counted("x", None, 4)] * 4, counted("", "length", 4)], False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_usage_is_continuous_where_it_grows_with_the_text(name: str) -> None:
+    events, continuous = COUNTS[name]
+
+    def server(asked: Asked) -> Reply:
+        return as_json(models("m")) if asked.method == "GET" else stream([*events, DONE])
+
+    async def run() -> bool:
+        async with serving(server) as served:
+            return (await short_probe(parse_target(served.url))).chunk_counts
+
+    assert asyncio.run(run()) is continuous
