@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-import zlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import msgspec
-
 from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint
-from loadgen.endpoints.event import error_of, loads
 from loadgen.endpoints.sse import SseLimitError
 from loadgen.errors import printable
+from loadgen.probe.answer import MAX_BODY_BYTES, Answer, says_error, unpacked, words
 from loadgen.probe.connect_errors import explain
 from loadgen.probe.result import ProbeError
 from loadgen.probe.round_trip import Broken, Network, RoundTrip
@@ -34,31 +31,9 @@ QUESTION_S = 30.0
 """For a small question such as `/v1/models`, altogether."""
 STREAM_S = 300.0
 """For a whole warm-up: the first request after a server's start may compile kernels for minutes."""
-MAX_BODY_BYTES = 16 << 20
 _DEADLINES = Deadlines()
 
-_TITLE = re.compile(rb"<title>([^<]{1,200})</title>", re.IGNORECASE)
 _Result = TypeVar("_Result")
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A whole response."""
-
-    status: int
-    content_type: str
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: bytes
-
-    @property
-    def html(self) -> bool:
-        return "html" in self.content_type or self.body[:256].lstrip().lower().startswith(
-            (b"<!doctype", b"<html")
-        )
-
-    def json(self) -> Any:
-        """The decoded body, None when it is no JSON."""
-        return loads(self.body)
 
 
 class NoAnswer(ProbeError):
@@ -103,7 +78,7 @@ class Client:
         self._api_key, self._more_headers, self._stream_s = api_key, more_headers, stream_s
         self._mask = redactor_of(self.headers(ACCEPTS[0]))
         self._network = network
-        self.roots = target.roots
+        self.roots = target.roots if target.path is None else target.roots[:1]
         """Where the API may begin, as far as it is known."""
         self.root = target.roots[0]
         """Where it is asked for now."""
@@ -202,7 +177,7 @@ class Client:
             data += piece[1]
             if len(data) > MAX_BODY_BYTES:
                 raise self._no_answer(f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
-        return Answer(status, _content_type(given), given, _unpacked(bytes(data), given))
+        return Answer(status, _content_type(given), given, unpacked(bytes(data), given))
 
     async def _stream(self, endpoint: Endpoint, body: bytes, accept: str) -> Streamed:
         began_ns = monotonic_ns()
@@ -213,7 +188,7 @@ class Client:
             if not 200 <= status < 300 or not content_type.startswith("text/event-stream"):
                 answer = await self._whole(trip, status, given)
                 said = words(answer)
-                no_stream = 200 <= status < 300 and not _says_error(answer)
+                no_stream = 200 <= status < 300 and not says_error(answer)
                 if no_stream and not answer.html:
                     said = f"no event stream ({content_type or 'no content type'})"
                 raise Refused(
@@ -296,34 +271,3 @@ def _named(given: Headers) -> dict[str, str]:
 
 def _content_type(given: dict[str, str]) -> str:
     return given.get("content-type", "").lower()
-
-
-def _unpacked(data: bytes, given: dict[str, str]) -> bytes:
-    """An answer that was packed unasked, as gzip or deflate; left as it is where it cannot be unpacked."""
-    if given.get("content-encoding", "").lower() not in ("gzip", "x-gzip", "deflate"):
-        return data
-    try:
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(data, MAX_BODY_BYTES)
-    except zlib.error:
-        return data
-
-
-def _says_error(answer: Answer) -> bool:
-    decoded = answer.json()
-    return isinstance(decoded, dict) and error_of(decoded) is not None
-
-
-def words(answer: Answer) -> str:
-    """What an answer that is no success says, not yet made safe: the message inside JSON, the title of a web
-    page, else its body."""
-    decoded = answer.json()
-    if isinstance(decoded, dict):
-        error = error_of(decoded)
-        if error is not None:
-            return error.message
-        if isinstance(decoded.get("message"), str):
-            return str(decoded["message"])
-    if answer.html:
-        title = _TITLE.search(answer.body[:4096])
-        return f"a web page: {title[1].decode('utf-8', 'replace').strip()}" if title else "a web page"
-    return answer.body[:400].decode("utf-8", "replace").strip()

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from loadgen.probe.client import Answer, Client, NoAnswer, words
+from loadgen.probe.answer import Answer, words
+from loadgen.probe.client import Client, NoAnswer
 from loadgen.probe.result import ProbeError
 
 NO_SUCH_PATH = (404, 405, 501)
