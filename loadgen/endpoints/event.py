@@ -131,13 +131,18 @@ def error_of(chunk: dict[str, Any]) -> RequestError | None:
 
     Shapes: `{"error": {"message", "type", "code"}}` (OpenAI, vLLM, llama.cpp), `{"error": "text",
     "error_type": "overloaded"}` (TGI), `{"object": "error", "message"}` (vLLM until 2025),
-    `{"detail": ...}` (FastAPI).
+    `{"detail": ...}` (FastAPI), `{"errors": [...]}` (GraphQL). Where there are no choices, an error that is
+    empty is one too.
     """
     error = chunk.get("error")
     if not error:
-        if chunk.get("object") == "error" or ("detail" in chunk and "choices" not in chunk):
+        bare = "choices" not in chunk
+        several = chunk.get("errors") if bare else None
+        if chunk.get("object") == "error" or ("detail" in chunk and bare):
             error = chunk
-        else:
+        elif several:
+            error = several[0] if isinstance(several, list) else several
+        elif not (bare and isinstance(error, (dict, list))):
             return None
     signs: list[object] = [chunk.get("error_type")]
     if isinstance(error, dict):
