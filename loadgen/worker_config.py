@@ -19,6 +19,10 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     unix_path: str | None = None
     ca_file: str | None = None
     insecure: bool = False
+    cert_file: str | None = None
+    """The client's own certificate, PEM."""
+    cert_key_file: str | None = None
+    """Its key; None: in `cert_file`."""
     tunnel: str | None = None
     """`host:port` to which the HTTP proxy at `host` is first asked for a tunnel (CONNECT)."""
 

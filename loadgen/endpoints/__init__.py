@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from loadgen.endpoint_names import EndpointName
@@ -11,7 +12,7 @@ from loadgen.endpoints import chat, completions
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage, read_error
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
-__all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "read_error"]
+__all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen", "read_error"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class Endpoint:
     """Decodes token events only: what it takes, `read` calls `ANSWER` (`loadgen.endpoints.token_event`)."""
     counted_token_event: DecodeLines[CountedTokenEvent[Any]] = no_token_events
     """Decodes the token events of a server that tells how many tokens each bears."""
+    line_events: bool = False
+    """Each line of data is an event (`loadgen.endpoints.sse`)."""
+
+
+def as_seen(name: EndpointName, *, line_events: bool, index_counts: bool) -> Endpoint:
+    """An endpoint as a server was seen to speak it. `index_counts`: a choice's index is that of its token."""
+    endpoint = ENDPOINTS[name]
+    read = partial(endpoint.read, index_counts=True) if index_counts else endpoint.read
+    return replace(endpoint, line_events=line_events, read=read)
 
 
 ENDPOINTS: dict[EndpointName, Endpoint] = {

@@ -51,6 +51,7 @@ class _Choice(msgspec.Struct, gc=False):
     delta: _Delta | None = None
     finish_reason: str | None = None
     token_ids: list[int] | None = None
+    usage: WireUsage | None = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
@@ -105,8 +106,8 @@ def body(
     return _encode({**fields, "messages": messages, max_tokens_field: output_tokens})
 
 
-def read(data: bytes, name: bytes | None = None) -> EventContent:
-    """One event of the stream. Never raises."""
+def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) -> EventContent:
+    """One event of the stream. Never raises. `index_counts`: a choice's index is that of its token."""
     if name is not None and name != b"message":
         return read_error(data) if name == b"error" else NOTHING
     if is_done(data):
@@ -114,7 +115,7 @@ def read(data: bytes, name: bytes | None = None) -> EventContent:
     try:
         chunk = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return read_lenient(data, _bear)
+        return read_lenient(data, _bear, index_counts)
     choices = chunk.choices
     if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
         only = choices[0]
@@ -126,9 +127,9 @@ def read(data: bytes, name: bytes | None = None) -> EventContent:
             and not only.token_ids
         ):
             return ANSWER
-    builder = EventBuilder()
+    builder, usage = EventBuilder(), chunk.usage
     for choice in choices or ():
-        if choice.index:
+        if choice.index and not index_counts:
             builder.extra = True
             continue
         delta = choice.delta
@@ -143,10 +144,11 @@ def read(data: bytes, name: bytes | None = None) -> EventContent:
             builder.count(choice.token_ids)
         if choice.finish_reason:
             builder.finish_reason = choice.finish_reason
+            usage = usage or choice.usage  # Moonshot's place for it
     error = None
     if choices is None or chunk.error:
         error = error_of(loads(data) or {})
-    return builder.reading(usage_of(chunk.usage), error)
+    return builder.reading(usage_of(usage), error)
 
 
 def text(data: bytes) -> str:

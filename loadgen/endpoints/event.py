@@ -132,13 +132,18 @@ def error_of(chunk: dict[str, Any]) -> RequestError | None:
 
     Shapes: `{"error": {"message", "type", "code"}}` (OpenAI, vLLM, llama.cpp), `{"error": "text",
     "error_type": "overloaded"}` (TGI), `{"object": "error", "message"}` (vLLM until 2025),
-    `{"detail": ...}` (FastAPI).
+    `{"detail": ...}` (FastAPI), `{"errors": [...]}` (GraphQL). Where there are no choices, an error that is
+    empty is one too.
     """
     error = chunk.get("error")
     if not error:
-        if chunk.get("object") == "error" or ("detail" in chunk and "choices" not in chunk):
+        bare = "choices" not in chunk
+        several = chunk.get("errors") if bare else None
+        if chunk.get("object") == "error" or ("detail" in chunk and bare):
             error = chunk
-        else:
+        elif several:
+            error = several[0] if isinstance(several, list) else several
+        elif not (bare and isinstance(error, (dict, list))):
             return None
     signs: list[object] = [chunk.get("error_type")]
     if isinstance(error, dict):
@@ -170,7 +175,9 @@ def read_error(data: bytes) -> EventContent:
     return EventContent(error=found)
 
 
-def read_lenient(data: bytes, bear: Callable[[dict[str, Any], EventBuilder], None]) -> EventContent:
+def read_lenient(
+    data: bytes, bear: Callable[[dict[str, Any], EventBuilder], None], index_counts: bool = False
+) -> EventContent:
     """Reads an event that the strict, fast decode refused, keeping all of it that makes sense.
 
     `bear` adds what one choice bears. Never raises: what is no JSON object is `BAD_JSON`.
@@ -184,17 +191,18 @@ def read_lenient(data: bytes, bear: Callable[[dict[str, Any], EventBuilder], Non
     except UnicodeDecodeError:
         flags = ("bad_utf8",)
     builder = EventBuilder()
-    choices = chunk.get("choices")
+    choices, counted = chunk.get("choices"), chunk.get("usage")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("index"):
+        if isinstance(choice, dict) and choice.get("index") and not index_counts:
             builder.extra = True
         elif isinstance(choice, dict):
             bear(choice, builder)
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
                 builder.finish_reason = reason
+                counted = counted or choice.get("usage")
             builder.count(choice.get("token_ids"))
-    usage, sound = _usage(chunk.get("usage"))
+    usage, sound = _usage(counted)
     return builder.reading(usage, error_of(chunk), flags if sound else (*flags, "bad_usage"))
 
 

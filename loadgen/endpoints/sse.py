@@ -6,7 +6,8 @@ of one `feed` share the time of that read. Data stay bytes, so invalid UTF-8 is 
 Where servers differ from the standard, it follows what they mean:
 - an event without data is not given, be it `event: ping` or a bare `data:`;
 - at the end of the stream a pending `[DONE]` or complete JSON is given, marked `unterminated`;
-- a line `error: ...` (llama.cpp until 2025) is given as an event named `error`.
+- a line `error: ...` (llama.cpp until 2025) is given as an event named `error`;
+- with `line_events`, for servers that were seen to send no blank lines, each line of data is an event.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class SseParser:
 
     __slots__ = (
         "_after_cr",
+        "_line_events",
         "_lines",
         "_lines_size",
         "_max",
@@ -48,8 +50,8 @@ class SseParser:
         "at_rest",
     )
 
-    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
-        self._max = max_event_bytes
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES, line_events: bool = False) -> None:
+        self._max, self._line_events = max_event_bytes, line_events
         self._tail: list[bytes] = []  # pieces of the line that has no end yet; joined once, when it ends
         self._tail_size = 0
         self._lines: list[bytes] = []  # `data` values of the event that has no blank line yet
@@ -146,7 +148,10 @@ class SseParser:
         field, _, value = line.partition(b":")
         if value.startswith(b" "):
             value = value[1:]
-        if field == b"data":
+        if field == b"data" and self._line_events:
+            if value:
+                events.append(Event(value, self._name))
+        elif field == b"data":
             self._lines.append(value)
             self._lines_size += len(value) + 1
             if self._lines_size > self._max:

@@ -1,1 +1,1 @@
-"""What a server can do, asked once before the load, with httpx; `loadgen.probe.probe.probe` asks it."""
+"""What a server can do, asked once before the load over its own sockets: `loadgen.probe.probe.probe`."""

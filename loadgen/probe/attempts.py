@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from loadgen.endpoint_names import AskedEndpoint, EndpointName
+from loadgen.target.url import ACCEPTS
 from loadgen.workload.spec import PromptSpec
 
 WISHED = ("ignore_eos", "min_tokens", "return_token_ids", "continuous_usage_stats", "stream_options")
@@ -25,6 +26,15 @@ _CONTEXT = re.compile(
     r"|maximum (allowed )?(prompt|input|number of tokens)|must have less than \d+ tokens"
 )
 _VOCABULARY = re.compile(r"vocab|invalid token|token id|token_id\b|input_ids? .{0,40}(range|larg)")
+_OUTPUT_LENGTH = re.compile(r"max_?(output_|completion_|new_)?_?tokens|(output|completion) (tokens|length)")
+_AT_LEAST = re.compile(
+    r"(?:>=|\u2265|at least|(?:greater|more|larger|higher) than or equal to|(?:less|lower|smaller|fewer) than"
+    r"|minimum(?: value)?(?: of| is)?|between|in (?:the )?range)[^\d,;.]{0,12}(\d{1,6})\b"
+)
+_MORE_THAN = re.compile(r"(?:>|(?:greater|more|larger|higher) than)[^\d,;.]{0,6}(\d{1,6})\b")
+_TOO_FEW = re.compile(r"below (the )?minimum|too (small|low|short|few)|less than (the )?minimum")
+_COMMON_LEAST = 16
+"""Asked for where a server says only that it were too few: OpenAI's own."""
 _NO_MODEL = re.compile(
     r"not found|not exist|not available|not served|not loaded|unknown|no such|invalid model|pinned"
 )
@@ -41,6 +51,9 @@ class Attempt:
     dropped: frozenset[str] = frozenset()
     max_tokens_field: str = "max_tokens"
     vocabulary_top: int = VOCABULARY_TOPS[0]
+    accept: str = ACCEPTS[0]
+    least_tokens: int = 1
+    """The server was seen to refuse fewer output tokens."""
 
     def fields(self, model: str, output_tokens: int) -> dict[str, object]:
         """The body's fields, less prompt and length."""
@@ -92,12 +105,17 @@ def next_attempt(attempt: Attempt, status: int, text: str, model: str) -> Attemp
         NoContext, NoModel: no other attempt can help.
     """
     said = text.lower()
+    if status == 406:
+        later = ACCEPTS[ACCEPTS.index(attempt.accept) + 1 :]
+        return replace(attempt, accept=later[0]) if later else None
     if status in (404, 405, 501):
         if "model" in said or (model and model.lower() in said):
             raise NoModel
         return None
     if _CONTEXT.search(said):
         raise NoContext
+    if (least := _least_tokens(said)) > attempt.least_tokens:
+        return replace(attempt, least_tokens=least)
     if attempt.max_tokens_field == "max_tokens" and "max_completion_tokens" in said:
         return replace(attempt, max_tokens_field="max_completion_tokens")
     named = frozenset(field for field in WISHED if field not in attempt.dropped and _names(said, field))
@@ -117,6 +135,17 @@ def next_attempt(attempt: Attempt, status: int, text: str, model: str) -> Attemp
         if some:
             return _without(attempt, some)
     return None
+
+
+def _least_tokens(said: str) -> int:
+    """The fewest output tokens that a refusal asks for; 0 when it is of something else."""
+    if not _OUTPUT_LENGTH.search(said):
+        return 0
+    if found := _AT_LEAST.search(said):
+        return int(found[1])
+    if found := _MORE_THAN.search(said):
+        return int(found[1]) + 1
+    return _COMMON_LEAST if _TOO_FEW.search(said) else 0
 
 
 def _names(said: str, field: str) -> bool:

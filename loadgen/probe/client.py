@@ -1,160 +1,207 @@
-"""The probe's HTTP: one request at a time by httpx, every failure as one line that names the cause."""
+"""The probe's HTTP: one request at a time, every failure as one line that names the cause."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import httpx
-import msgspec
-
 from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint
-from loadgen.endpoints.event import error_of, loads
 from loadgen.endpoints.sse import SseLimitError
 from loadgen.errors import printable
+from loadgen.probe.answer import MAX_BODY_BYTES, Answer, says_error, unpacked, words
 from loadgen.probe.connect_errors import explain
 from loadgen.probe.result import ProbeError
+from loadgen.probe.round_trip import Broken, Network, RoundTrip
 from loadgen.probe.stream import Streamed, StreamReader
 from loadgen.target import tls_context
 from loadgen.target.api_key import ApiKey
 from loadgen.target.redaction import redactor_of
-from loadgen.target.url import Target, headers
-from loadgen.worker_config import Address
+from loadgen.target.request_headers import Header
+from loadgen.target.url import ACCEPTS, Target, headers
+from loadgen.transport.http1 import Headers
+from loadgen.worker_config import Deadlines
 
-CONNECT_S = 10.0
+QUESTION_ACCEPT = "application/json, */*;q=0.1"
 QUESTION_S = 30.0
 """For a small question such as `/v1/models`, altogether."""
 STREAM_S = 300.0
 """For a whole warm-up: the first request after a server's start may compile kernels for minutes."""
-MAX_BODY_BYTES = 16 << 20
+_DEADLINES = Deadlines()
 
 _Result = TypeVar("_Result")
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A whole response."""
-
-    status: int
-    content_type: str
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: bytes
-
-    @property
-    def html(self) -> bool:
-        return "html" in self.content_type or self.body[:256].lstrip().lower().startswith(
-            (b"<!doctype", b"<html")
-        )
-
-    def json(self) -> Any:
-        """The decoded body, None when it is no JSON."""
-        return loads(self.body)
+class NoAnswer(ProbeError):
+    """The server was reached, and gave nothing that can be read."""
 
 
 class Refused(Exception):
     """The server answered, and did not do what was asked."""
 
     def __init__(
-        self, status: int, text: str, html: bool = False, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        text: str,
+        *,
+        html: bool = False,
+        headers: dict[str, str] | None = None,
+        no_stream: bool = False,
     ) -> None:
+        """`no_stream`: it reports no failure, and yet its answer is no event stream."""
         super().__init__(f"HTTP {status}: {text}")
         self.status = status
         self.text = text
         self.html = html
         self.headers = headers or {}
+        self.no_stream = no_stream
 
 
 class Client:
-    """Asks one server. Counts `requests`; no keep-alive, no redirects, no proxy, no cookies of its own."""
+    """Asks one server. Counts `requests`; no keep-alive, no redirects, no cookies."""
 
     def __init__(
-        self, target: Target, api_key: ApiKey | None, http: httpx.AsyncClient, base_url: str
+        self,
+        target: Target,
+        api_key: ApiKey | None,
+        more_headers: Sequence[Header],
+        network: Network,
+        stream_s: float,
     ) -> None:
         self.target = target
         self.requests = 0
-        self.has_key = api_key is not None
-        self._headers = headers(target, api_key)
-        self._mask = redactor_of(self._headers)
-        self._http = http
-        self._base_url = base_url
+        self.has_key = api_key is not None or any(name == "authorization" for name, _ in more_headers)
+        self._api_key, self._more_headers, self._stream_s = api_key, more_headers, stream_s
+        self._mask = redactor_of(self.headers(ACCEPTS[0]))
+        self._network = network
+        self.roots = target.roots if target.path is None else target.roots[:1]
+        """Where the API may begin, as far as it is known."""
+        self.root = target.roots[0]
+        """Where it is asked for now."""
+
+    def headers(self, accept: str) -> list[Header]:
+        """Of each request. They hold secrets."""
+        return headers(self.target, self._api_key, accept, self._more_headers)
 
     def safe(self, text: str, limit: int = 200) -> str:
         """Text of the server, without control characters and without our key, should it echo it."""
         return printable(self._mask.text(text), limit)
 
+    def path_of(self, endpoint: Endpoint) -> str:
+        """What requests of `endpoint` name."""
+        return self.target.path or self.root + endpoint.path.removeprefix("/v1")
+
+    @property
+    def addresses(self) -> int:
+        """How many the server's name stands for, of which the load goes to one."""
+        return self._network.addresses
+
+    @property
+    def base(self) -> str:
+        """Where what has no version lies, such as `/tokenize`."""
+        return re.sub(r"/v[0-9]+\Z", "", self.root)
+
     def failure(self, message: str) -> ProbeError:
+        return ProbeError(self._told(message), 3)
+
+    def _no_answer(self, message: str) -> NoAnswer:
+        return NoAnswer(self._told(message), 3)
+
+    def _told(self, message: str) -> str:
         proxy = self.target.proxy
         # Of a tunnel the proxy's words are told apart from the server's; here they look the same.
         if proxy is not None and not self.target.address.tls and "the proxy" not in message:
             message += f" (through the proxy at {proxy.host}:{proxy.port}, which may be what answers)"
-        return ProbeError(f"{self.target.url}: {message}", 3)
+        return f"{self.target.url}: {message}"
 
-    async def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    async def ask(
+        self, method: str, path: str, body: bytes | None = None, accept: str = QUESTION_ACCEPT
+    ) -> Answer:
         """One request, its response read whole, whatever its status.
 
         Raises:
-            ProbeError: there was no response.
+            NoAnswer: there was no response.
+            ProbeError: the server cannot be reached.
         """
-        return await self._guarded(self._ask(method, path, body), QUESTION_S)
+        return await self._guarded(self._ask(method, path, body, accept), QUESTION_S)
 
-    async def stream(self, endpoint: Endpoint, body: bytes) -> Streamed:
+    async def stream(self, endpoint: Endpoint, body: bytes, accept: str) -> Streamed:
         """One streaming request, read to its end.
 
         Raises:
-            Refused: a status other than 200, or an error inside the stream.
-            ProbeError: there was no response, or no event stream.
+            Refused: a status other than 2xx, no event stream, or an error inside it.
+            ProbeError: there was no response, or one that the load could not read.
         """
-        return await self._guarded(self._stream(endpoint, body), STREAM_S)
+        return await self._guarded(self._stream(endpoint, body, accept), self._stream_s)
 
     async def _guarded(self, asking: Coroutine[Any, Any, _Result], limit_s: float) -> _Result:
         self.requests += 1
         try:
             return await asyncio.wait_for(asking, limit_s)
-        except (asyncio.TimeoutError, httpx.TimeoutException) as error:
-            if isinstance(error, httpx.ConnectTimeout):
-                tail = "; does it speak TLS?" if self.target.address.tls else ""
-                raise self.failure(f"no connection within {CONNECT_S:g} s{tail}") from None
-            raise self.failure(f"no answer within {limit_s:g} s; is the server stuck?") from None
+        except asyncio.TimeoutError:
+            longer = " (--timeout first-token=TIME waits longer)" if limit_s == self._stream_s else ""
+            raise self._no_answer(f"no answer within {limit_s:g} s{longer}; is the server stuck?") from None
         except SseLimitError as error:
             raise self.failure(str(error)) from None
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
-            raise self.failure(self.safe(explain(error, self.target))) from None
+        except Broken as broken:
+            made = self._no_answer if broken.kind in ("bad_response", "cut_mid_stream") else self.failure
+            raise made(self.safe(explain(broken, self.target))) from None
 
-    async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        url = self._base_url + path
-        async with self._http.stream(method, url, content=body, headers=self._headers) as response:
-            return await self._whole(response)
+    @asynccontextmanager
+    async def _sent(
+        self, method: str, path: str, body: bytes | None, accept: str
+    ) -> AsyncIterator[RoundTrip]:
+        lines = [f"{method} {self.target.request_target(path)} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in self.headers(accept)]
+        if body is not None:
+            lines.append(f"content-length: {len(body)}")
+        payload = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
+        trip = await self._network.send(payload)
+        try:
+            yield trip
+        finally:
+            trip.give_up()
 
-    async def _whole(self, response: httpx.Response) -> Answer:
-        data = b""
-        async for piece in response.aiter_bytes():
-            data += piece
+    async def _ask(self, method: str, path: str, body: bytes | None, accept: str) -> Answer:
+        async with self._sent(method, path, body, accept) as trip:
+            status, given = await trip.head()
+            return await self._whole(trip, status, _named(given))
+
+    async def _whole(self, trip: RoundTrip, status: int, given: dict[str, str]) -> Answer:
+        data = bytearray()
+        while (piece := await trip.piece()) is not None:
+            data += piece[1]
             if len(data) > MAX_BODY_BYTES:
-                raise self.failure(f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
-        return Answer(response.status_code, _content_type(response), _lower(response.headers), data)
+                raise self._no_answer(f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
+        return Answer(status, _content_type(given), given, unpacked(bytes(data), given))
 
-    async def _stream(self, endpoint: Endpoint, body: bytes) -> Streamed:
+    async def _stream(self, endpoint: Endpoint, body: bytes, accept: str) -> Streamed:
         began_ns = monotonic_ns()
-        url = self._base_url + endpoint.path
-        async with self._http.stream("POST", url, content=body, headers=self._headers) as response:
-            if response.status_code != 200:
-                answer = await self._whole(response)
-                raise Refused(answer.status, self.safe(words(answer), 400), answer.html, answer.headers)
-            content_type = _content_type(response)
-            if not content_type.startswith("text/event-stream"):
-                answer = await self._whole(response)
-                if answer.html:
-                    raise self.failure("not an OpenAI-compatible server: it answers with a web page")
-                kind = self.safe(content_type or "no content type", 60)
-                raise self.failure(f"the answer is no event stream ({kind}); need a server that streams")
+        async with self._sent("POST", self.path_of(endpoint), body, accept) as trip:
+            status, taken = await trip.head()
+            given = _named(taken)
+            content_type = _content_type(given)
+            if not 200 <= status < 300 or not content_type.startswith("text/event-stream"):
+                answer = await self._whole(trip, status, given)
+                said = words(answer)
+                no_stream = 200 <= status < 300 and not says_error(answer)
+                if no_stream and not answer.html:
+                    said = f"no event stream ({content_type or 'no content type'})"
+                raise Refused(
+                    status, self.safe(said, 400), html=answer.html, headers=given, no_stream=no_stream
+                )
+            if (packing := given.get("content-encoding", "identity").lower()) != "identity":
+                raise self.failure(
+                    f"its streams are packed ({self.safe(packing, 40)}), which was not asked for: "
+                    "nobody could tell when a token comes"
+                )
             reader = StreamReader(endpoint, began_ns)
-            async for piece in response.aiter_bytes():
-                reader.feed(piece)
-            return self._streamed(reader, _lower(response.headers))
+            await _read(trip, reader)
+            return self._streamed(reader, given)
 
     def _streamed(self, reader: StreamReader, answer_headers: dict[str, str]) -> Streamed:
         streamed = reader.close(answer_headers)
@@ -162,63 +209,65 @@ class Client:
             raise Refused(200, self.safe(reader.error, 400))
         if not streamed.warm_up.chunks and streamed.finish_reason is None:
             raise self.failure("the stream ended without a token and without saying why")
+        if streamed.finish_reason is None and not streamed.done:
+            raise self.failure(
+                "its stream ended without a finish reason and without [DONE]: "
+                "no request would count as complete"
+            )
         return streamed
 
 
 @asynccontextmanager
-async def client(target: Target, api_key: ApiKey | None) -> AsyncIterator[Client]:
+async def client(
+    target: Target,
+    api_key: ApiKey | None,
+    more_headers: Sequence[Header] = (),
+    deadlines: Deadlines = _DEADLINES,
+) -> AsyncIterator[Client]:
     """A client for `target`.
 
     Raises:
-        ProbeError: the CA file cannot be used.
+        ProbeError: the CA file, or the client's own certificate, cannot be used.
     """
     address = target.address
     # Without TLS no certificates are loaded: that alone takes 20 ms.
-    verify: ssl.SSLContext | bool = False
+    tls: ssl.SSLContext | None = None
     if address.tls:
         try:
-            verify = tls_context.context(address.ca_file, address.insecure)
+            tls = tls_context.context_of(address)
+        except tls_context.CertificateError as error:
+            raise ProbeError(str(error), 2) from None
         except OSError as error:
             why = printable(error.strerror or str(error), 80)
             if isinstance(error, ssl.SSLError):
                 why = "it holds no certificate in PEM form"
             raise ProbeError(f"--ca {printable(address.ca_file or '')}: {why}", 2) from None
-    transport = httpx.AsyncHTTPTransport(
-        verify=verify,
-        trust_env=False,
-        # A fresh connection each time: llama.cpp closes kept-alive ones without saying so.
-        limits=httpx.Limits(max_keepalive_connections=0),
-        uds=address.unix_path,
-        proxy=None if target.proxy is None else proxy_url(target.proxy),
-    )
-    scheme = "https" if address.tls else "http"
-    timeout = httpx.Timeout(STREAM_S, connect=CONNECT_S)
-    async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as http:
-        yield Client(target, api_key, http, f"{scheme}://{target.host_header}{target.base_path}")
+    network = Network(target.hop, tls, deadlines.connect_s)
+    try:
+        yield Client(target, api_key, more_headers, network, max(STREAM_S, 2 * deadlines.first_token_s))
+    finally:
+        network.close()
 
 
-def proxy_url(proxy: Address) -> str:
-    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-    return f"http://{host}:{proxy.port}"
+async def _read(trip: RoundTrip, reader: StreamReader) -> None:
+    """Reads a stream to its end: HTTP's, or what the load takes for one."""
+    while True:
+        try:
+            piece = await trip.piece(reader.left_s())
+        except asyncio.TimeoutError:
+            return
+        except Broken as broken:
+            if broken.kind == "cut_mid_stream" and reader.done:
+                return
+            raise
+        if piece is None:
+            return
+        reader.feed(piece[1], piece[0])
 
 
-def _lower(given: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in given.items()}
+def _named(given: Headers) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
 
 
-def _content_type(response: httpx.Response) -> str:
-    return str(response.headers.get("content-type", "")).lower()
-
-
-def words(answer: Answer) -> str:
-    """What an answer that is no success says, not yet made safe: the message inside JSON, else its body."""
-    decoded = answer.json()
-    if isinstance(decoded, dict):
-        error = error_of(decoded)
-        if error is not None:
-            return error.message
-        if isinstance(decoded.get("message"), str):
-            return str(decoded["message"])
-    if answer.html:
-        return "a web page"
-    return answer.body[:400].decode("utf-8", "replace").strip()
+def _content_type(given: dict[str, str]) -> str:
+    return given.get("content-type", "").lower()

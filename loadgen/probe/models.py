@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from loadgen.probe.client import Answer, Client, words
+from loadgen.probe.answer import Answer, words
+from loadgen.probe.client import Client, NoAnswer
 from loadgen.probe.result import ProbeError
 
+NO_SUCH_PATH = (404, 405, 501)
 _LISTED = 12
+_CONTEXT_KEYS = ("context_length", "context_window", "max_context_length")
 
 
 class Models(msgspec.Struct, frozen=True):
@@ -28,30 +32,36 @@ class Models(msgspec.Struct, frozen=True):
         return values.get(model) or (values.get(self.names[0]) if len(self.names) == 1 else None)
 
 
-async def ask_models(client: Client, named: str | None) -> Models:
-    """Asks for the list. A server that has none is let pass when the user named a model.
+async def ask_models(client: Client, named: str | None, on_note: Callable[[str], None]) -> Models:
+    """Asks for the list. Who named a model needs none: that there is none to be had is then said by a note.
 
     Raises:
-        ProbeError: no answer, a key is wanted, or there is no list and no model was named.
+        ProbeError: the server cannot be reached, or there is no list and no model was named.
     """
-    answer = await client.ask("GET", "/v1/models")
-    refuse_strangers(client, answer.status, words(answer), answer.headers)
-    listed = answer.json() if answer.status == 200 else None
-    rows = listed.get("data") if isinstance(listed, dict) else None
-    if not isinstance(rows, list):
-        if named is not None:
-            return Models(
-                (), {}, {}, answer.headers.get("server", ""), "x-ttftop-simulated" in answer.headers
-            )
-        raise client.failure(_no_list(client, answer))
-    entries = {row["id"]: row for row in rows if isinstance(row, dict) and _name(row.get("id"))}
+    try:
+        answer, rows = await _first_list(client)
+    except NoAnswer as error:
+        if named is None:
+            raise
+        on_note(f"no list of models: {str(error).removeprefix(f'{client.target.url}: ')}")
+        return Models((), {}, {}, "", False)
+    if rows is None:
+        if named is None:
+            hint = "; if it is only the list that it refuses, name the model with --model"
+            refuse_strangers(client, answer.status, words(answer), answer.headers, hint)
+            raise client.failure(_no_list(client, answer))
+        if answer.status in (401, 403, 429, 503) or 300 <= answer.status < 400:
+            said = client.safe(words(answer), 100)
+            on_note(f"no list of models (HTTP {answer.status}{f': {said}' if said else ''})")
+        rows = []
+    entries = {name: row if isinstance(row, dict) else {} for row in rows if (name := _name_in(row))}
     owner = next((row["owned_by"] for row in entries.values() if isinstance(row.get("owned_by"), str)), "")
     context: dict[str, int] = {}
     vocabulary: dict[str, int] = {}
     for name, row in entries.items():
         found = row.get("meta")
         meta = found if isinstance(found, dict) else {}
-        lengths: tuple[Any, ...] = (row.get("max_model_len"), meta.get("n_ctx"), row.get("context_length"))
+        lengths: list[Any] = [row.get("max_model_len"), meta.get("n_ctx"), *map(row.get, _CONTEXT_KEYS)]
         for tokens in lengths:
             if _count(tokens):
                 context.setdefault(name, int(tokens))
@@ -64,6 +74,27 @@ async def ask_models(client: Client, named: str | None) -> Models:
         server=owner or answer.headers.get("server", ""),
         simulated="x-ttftop-simulated" in answer.headers,
     )
+
+
+async def _first_list(client: Client) -> tuple[Answer, list[Any] | None]:
+    """The rows of the list, from the first place that has one, which is then where the API begins; else the
+    first place's answer, and None."""
+    first: Answer | None = None
+    for root in client.target.roots:
+        client.root = root
+        answer = await client.ask("GET", f"{root}/models")
+        if answer.status == 406:
+            answer = await client.ask("GET", f"{root}/models", accept="*/*")
+        successful = 200 <= answer.status < 300
+        if successful and (rows := _rows(answer.json())) is not None:
+            client.roots = (root,)
+            return answer, rows
+        first = first or answer
+        if not successful and answer.status not in NO_SUCH_PATH:
+            break
+    client.root = client.roots[0]
+    assert first is not None
+    return first, None
 
 
 def choose(client: Client, models: Models, named: str | None) -> str:
@@ -90,8 +121,16 @@ def listed(client: Client, models: Models) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def refuse_strangers(client: Client, status: int, text: str, headers: dict[str, str]) -> None:
-    """Raises a ProbeError for an answer that no other request would change: a key, a redirect, no room."""
+def status_words(status: int) -> str:
+    """`HTTP 502 (a gateway ...)`: a status, and what it means where people ask themselves."""
+    if status in (502, 504):
+        return f"HTTP {status} (a proxy answers, the server behind it does not; is it up yet?)"
+    return f"HTTP {status}"
+
+
+def refuse_strangers(client: Client, status: int, text: str, headers: dict[str, str], hint: str = "") -> None:
+    """Raises a ProbeError for an answer that no other request would change: a key, a redirect, no room.
+    `hint`: what else would help, but for a key or another URL."""
     said = client.safe(text, 160)
     tail = f" ({said})" if said else ""
     if status == 401:
@@ -101,30 +140,41 @@ def refuse_strangers(client: Client, status: int, text: str, headers: dict[str, 
         advice = (
             "the key is not allowed here" if client.has_key else "set TTFTOP_API_KEY or give --api-key-file"
         )
-        raise client.failure(f"403 Forbidden: {advice}{tail}")
+        raise client.failure(f"403 Forbidden: {advice}{tail}{hint}")
     if 300 <= status < 400:
         place = client.safe(headers.get("location", "?").partition("?")[0], 120)
         raise client.failure(
             f"it redirects to {place} (HTTP {status}); redirects are not followed, use that URL"
         )
     if status in (429, 503):
-        raise client.failure(f"the server takes no requests now (HTTP {status}){tail}")
+        raise client.failure(f"the server takes no requests now (HTTP {status}){tail}{hint}")
 
 
 def _no_list(client: Client, answer: Answer) -> str:
-    if answer.html:
-        return "not an OpenAI-compatible server: /v1/models answers with a web page"
-    if answer.status == 200:
-        return "not an OpenAI-compatible server: /v1/models answers with something else than a list of models"
+    if 200 <= answer.status < 300:
+        what = "a web page" if answer.html else "something else than a list of models"
+        tail = "" if answer.html else "; if it is one, name the model with --model"
+        return f"not an OpenAI-compatible server: {client.root}/models answers with {what}{tail}"
     said = client.safe(words(answer), 120)
-    return (
-        f"/v1/models answers HTTP {answer.status}{f' ({said})' if said else ''}; "
-        "is it an OpenAI-compatible server? If so, name the model with --model"
-    )
+    asked = f"{client.root}/models answers {status_words(answer.status)}{f' ({said})' if said else ''}"
+    if answer.status in (502, 504):
+        return asked
+    return f"{asked}; is it an OpenAI-compatible server? If so, name the model with --model"
 
 
-def _name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 500
+def _rows(decoded: Any) -> list[Any] | None:
+    """The list itself, or what an object holds as `data` (OpenAI) or `models`; None when it is neither."""
+    if isinstance(decoded, dict):
+        decoded = next(
+            (decoded[key] for key in ("data", "models") if isinstance(decoded.get(key), list)), None
+        )
+    return decoded if isinstance(decoded, list) else None
+
+
+def _name_in(row: Any) -> str | None:
+    """A model's name in a row of the list, which may be that name itself."""
+    named = [row.get(key) for key in ("id", "name", "model")] if isinstance(row, dict) else [row]
+    return next((name for name in named if isinstance(name, str) and 0 < len(name) <= 500), None)
 
 
 def _count(value: Any) -> bool:

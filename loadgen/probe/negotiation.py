@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from loadgen.endpoint_names import AskedEndpoint
+from loadgen.endpoints import ENDPOINTS
 from loadgen.probe.attempts import Attempt, NoContext, NoModel, first_attempts, next_attempt
 from loadgen.probe.client import Refused
 from loadgen.probe.context import ProbeContext
-from loadgen.probe.models import listed, refuse_strangers
+from loadgen.probe.models import NO_SUCH_PATH, listed, refuse_strangers, status_words
 from loadgen.probe.one_token_words import CANDIDATES
 from loadgen.probe.result import ProbeError
 from loadgen.workload.spec import PromptSpec
 
 _FIRST_WORDS = 48
 
-Refusals = list[tuple[Attempt, Refused]]
+Refusals = list[tuple[Attempt, str, Refused]]
+"""What was asked, by which path, and what came of it."""
 
 
 async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Attempt, PromptSpec]:
@@ -25,19 +27,34 @@ async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Atte
         ProbeError: none was taken.
     """
     refusals: Refusals = []
-    for way in first_attempts(endpoint, asking.models.of(asking.models.vocabulary, asking.model)):
-        attempt: Attempt | None = way
-        while attempt is not None:
-            spec = _first_spec(attempt, asking.input_tokens)
-            try:
-                await asking.stream(attempt, spec)
-            except Refused as refusal:
-                refusals.append((attempt, refusal))
-                attempt = _next(asking, attempt, refusal)
-                continue
-            _tell(asking, attempt, refusals)
-            return attempt, spec
+    unknown: dict[str, Refused] = {}
+    for root in asking.client.roots:
+        asking.client.root = root
+        for way in first_attempts(endpoint, asking.models.of(asking.models.vocabulary, asking.model)):
+            attempt: Attempt | None = None if way.endpoint in unknown else way
+            while attempt is not None:
+                spec = _first_spec(attempt, asking.input_tokens)
+                try:
+                    await asking.stream(attempt, spec)
+                except Refused as refusal:
+                    refusals.append((attempt, asking.client.path_of(ENDPOINTS[attempt.endpoint]), refusal))
+                    try:
+                        attempt = _next(asking, attempt, refusal)
+                    except NoModel:
+                        # It may be unknown to this endpoint only: a chat model, say.
+                        unknown[way.endpoint], attempt = refusal, None
+                    continue
+                _tell(asking, attempt, refusals)
+                return attempt, spec
+        if unknown or not all(_no_such_path(refusal) for _, _, refusal in refusals):
+            break
+    if unknown and asking.model not in asking.models.names:
+        raise _no_model(asking, next(iter(unknown.values())))
     raise _nothing_taken(asking, refusals)
+
+
+def _no_such_path(refusal: Refused) -> bool:
+    return refusal.no_stream or refusal.status in NO_SUCH_PATH
 
 
 def _first_spec(attempt: Attempt, tokens: int) -> PromptSpec:
@@ -51,28 +68,48 @@ def _first_spec(attempt: Attempt, tokens: int) -> PromptSpec:
 def _next(asking: ProbeContext, attempt: Attempt, refusal: Refused) -> Attempt | None:
     client = asking.client
     refuse_strangers(client, refusal.status, refusal.text, refusal.headers)
+    if refusal.no_stream:
+        return None
+    if refusal.status == 413:
+        raise ProbeError(asking.too_large(), 2)
     said = client.safe(refusal.text, 160)
     try:
-        return next_attempt(attempt, refusal.status, refusal.text, asking.model)
+        upcoming = next_attempt(attempt, refusal.status, refusal.text, asking.model)
     except NoContext:
         raise ProbeError(f"{asking.too_long()} ({said})", 2) from None
-    except NoModel:
-        served = f"it serves {listed(client, asking.models)}" if asking.models.names else "see --model"
-        raise client.failure(f"no model {client.safe(asking.model, 80)}: {served} ({said})") from None
+    if upcoming is not None and upcoming.least_tokens > asking.output_tokens:
+        raise ProbeError(
+            f"{client.target.url}: --output-tokens {asking.output_tokens}: the server takes no fewer than "
+            f"{upcoming.least_tokens} ({said})",
+            2,
+        )
+    return upcoming
+
+
+def _no_model(asking: ProbeContext, refusal: Refused) -> ProbeError:
+    client = asking.client
+    served = f"it serves {listed(client, asking.models)}" if asking.models.names else "see --model"
+    said = client.safe(refusal.text, 160)
+    return client.failure(f"no model {client.safe(asking.model, 80)}: {served} ({said})")
 
 
 def _tell(asking: ProbeContext, taken: Attempt, refusals: Refusals) -> None:
     if not refusals:
         return
-    first, _ = refusals[0]
+    first, path, _ = refusals[0]
     safe = asking.client.safe
-    if (taken.endpoint, taken.form) != (first.endpoint, first.form):
-        last = next(refusal for attempt, refusal in reversed(refusals) if attempt.endpoint == first.endpoint)
+    found = asking.client.path_of(ENDPOINTS[taken.endpoint])
+    if not found.startswith(path.removesuffix(ENDPOINTS[first.endpoint].path.removeprefix("/v1"))):
+        asking.on_note(f"the API is at {found}: {path} is not there")
+    elif (taken.endpoint, taken.form) != (first.endpoint, first.form):
+        last = next(refusal for tried, _, refusal in reversed(refusals) if tried.endpoint == first.endpoint)
         instead = "chat" if taken.endpoint == "chat" else "completions with text"
         before = "completions with token ids" if first.form == "ids" else "chat"
         asking.on_note(f"{instead} instead of {before} (HTTP {last.status}: {safe(last.text, 100)})")
     if taken.dropped:
         asking.on_note(f"the server refuses {', '.join(sorted(taken.dropped))}: left out")
+    if taken.accept != first.accept:
+        asking.on_note(f"the server wants to hear Accept: {taken.accept}")
     if taken.max_tokens_field != first.max_tokens_field:
         asking.on_note(f"the server wants {taken.max_tokens_field} instead of {first.max_tokens_field}")
     if taken.form == "ids" and taken.vocabulary_top != first.vocabulary_top:
@@ -83,14 +120,19 @@ def _tell(asking: ProbeContext, taken: Attempt, refusals: Refusals) -> None:
 
 def _nothing_taken(asking: ProbeContext, refusals: Refusals) -> ProbeError:
     client = asking.client
-    last = {f"/v1/{'chat/' if tried.endpoint == 'chat' else ''}completions": why for tried, why in refusals}
-    if any(refusal.html for refusal in last.values()):
+    last = {path: refusal for _, path, refusal in refusals}
+    if all(refusal.html and refusal.no_stream for refusal in last.values()):
         return client.failure("not an OpenAI-compatible server: it answers with a web page")
-    if all(refusal.status in (404, 405, 501) for refusal in last.values()):
-        status = next(iter(last.values())).status
-        return client.failure(f"not an OpenAI-compatible server: {' and '.join(last)} answer HTTP {status}")
+    if all(refusal.no_stream for refusal in last.values()):
+        kinds = " and ".join(dict.fromkeys(refusal.text for refusal in last.values()))
+        return client.failure(f"the answer is {kinds}; need a server that streams")
+    if all(refusal.status in NO_SUCH_PATH for refusal in last.values()):
+        status, paths = next(iter(last.values())).status, list(last)
+        listed_paths = " and ".join([", ".join(paths[:-1]), paths[-1]] if len(paths) > 1 else paths)
+        answer = "answer" if len(paths) > 1 else "answers"
+        return client.failure(f"not an OpenAI-compatible server: {listed_paths} {answer} HTTP {status}")
     said = "; ".join(
-        f"{path} {'reports' if refusal.status == 200 else f'answers HTTP {refusal.status}'}: "
+        f"{path} {'reports' if refusal.status == 200 else f'answers {status_words(refusal.status)}'}: "
         f"{client.safe(refusal.text, 120)}"
         for path, refusal in last.items()
     )

@@ -8,7 +8,7 @@ belongs to the load.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from loadgen.endpoint_names import AskedEndpoint
@@ -23,9 +23,12 @@ from loadgen.probe.result import Capabilities, ProbeError, ProbeResult
 from loadgen.probe.stream import Streamed
 from loadgen.probe.tokenize import find_tokenizer
 from loadgen.target.api_key import ApiKey
-from loadgen.target.url import Target, headers
+from loadgen.target.request_headers import Header
+from loadgen.target.url import Target
+from loadgen.worker_config import Deadlines
 from loadgen.workload.template import RequestTemplate
 
+_DEADLINES = Deadlines()
 _VERSION = re.compile(r"(?:vllm-)?([0-9]+\.[0-9][^-\s]*|b[0-9]+(?:-[0-9a-z]+)?)")
 
 
@@ -41,6 +44,9 @@ async def probe(
     on_note: Callable[[str], None],
     lengths_given: bool = True,
     thorough: bool = False,
+    more_headers: Sequence[Header] = (),
+    body: Mapping[str, object] | None = None,
+    deadlines: Deadlines = _DEADLINES,
 ) -> ProbeResult:
     """Finds out how to ask `target` for `output_tokens` after prompts of `input_tokens`.
 
@@ -51,21 +57,33 @@ async def probe(
         on_note: called with one line for each thing worth knowing: a field refused, a length not exact.
         lengths_given: the user asked for these lengths; when False they are cut to fit the context.
         thorough: also ask what the load does not need (`/tokenize`), for `doctor`.
+        more_headers: what a person adds to every request.
+        body: fields that a person adds to every body; None leaves one of ours out.
+        deadlines: of the load, which the probe gives a server at least.
 
     Raises:
         ProbeError: the server cannot be loaded so; says why and with which exit code.
     """
-    async with client(target, api_key) as asked:
-        models = await ask_models(asked, model)
+    if endpoint == "auto":
+        endpoint = target.endpoint or "auto"
+    async with client(target, api_key, more_headers, deadlines) as asked:
+        models = await ask_models(asked, model, on_note)
+        if asked.addresses > 1:
+            on_note(
+                f"{target.hop.host} has {asked.addresses} addresses: each load worker goes to the first of "
+                "them that answers, and to no other"
+            )
         name = choose(asked, models, model)
         if models.names and name not in models.names:
             on_note(
                 f"the server does not list model {asked.safe(name, 80)}; it lists {listed(asked, models)}"
             )
-        asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note)
+        asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note, body or {})
         _fit(asking, lengths_given)
         attempt, spec = await negotiate(asking, endpoint)
         first = asking.streams[-1]
+        if first.line_events:
+            on_note("its events have no blank line between them: each line of data is read as one")
         dialect, tokenizer = None, None
         if attempt.form == "text" or thorough:
             dialect, tokenizer = await find_tokenizer(asked, name)
@@ -76,11 +94,13 @@ async def probe(
         return ProbeResult(
             model=name,
             template=RequestTemplate(
-                path=target.request_target(ENDPOINTS[attempt.endpoint].path),
-                headers=headers(target, api_key),
+                path=target.request_target(asked.path_of(ENDPOINTS[attempt.endpoint])),
+                headers=asked.headers(attempt.accept),
                 endpoint=attempt.endpoint,
-                fields=counted.fields(name, asking.output_tokens),
+                fields=asking.fields(counted, asking.output_tokens),
                 max_tokens_field=attempt.max_tokens_field,
+                line_events=first.line_events,
+                index_counts=first.index_counts,
             ),
             prompt=spec,
             output_tokens=asking.output_tokens,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from loadgen.endpoints import ENDPOINTS
-from loadgen.probe.attempts import Attempt
-from loadgen.probe.client import Client, Refused
-from loadgen.probe.context import ProbeContext
+from loadgen.probe.attempts import WISHED, Attempt
+from loadgen.probe.client import Refused
+from loadgen.probe.context import WARM_UP_TOKENS, ProbeContext
 from loadgen.probe.one_token_words import Count, find_words
+from loadgen.probe.result import ProbeError
 from loadgen.workload.spec import PromptSpec
 
 MOST_COUNTS = 24
@@ -26,7 +27,7 @@ async def with_words(
     Without a `tokenizer` the server's own count of input tokens serves, one short request each.
     """
     spec = msgspec.structs.replace(spec, tokens=asking.input_tokens)
-    count = tokenizer or _by_usage(asking.client, asking.model, attempt)
+    count = tokenizer or _by_usage(asking, attempt)
     if tokenizer is None and asking.streams[-1].warm_up.input_tokens is None:
         asking.on_note("the server does not count input tokens: prompts are of about the asked length")
         return spec
@@ -56,6 +57,8 @@ async def verified(
         try:
             got = (await asking.stream(attempt, spec)).warm_up.input_tokens
         except Refused as refusal:
+            if refusal.status == 413:
+                raise ProbeError(asking.too_large(), 2) from None
             said = asking.client.safe(refusal.text, 120)
             raise asking.client.failure(
                 f"the server refuses the second request (HTTP {refusal.status}: {said})"
@@ -80,14 +83,19 @@ def _corrected(spec: PromptSpec, got: int | None, want: int) -> PromptSpec | Non
     return msgspec.structs.replace(spec, overhead_tokens=overhead) if spec.tokens > overhead else None
 
 
-def _by_usage(client: Client, model: str, attempt: Attempt) -> Count:
-    endpoint = ENDPOINTS[attempt.endpoint]
-    fields: dict[str, object] = {"model": model, "stream": False}
+def _by_usage(asking: ProbeContext, attempt: Attempt) -> Count:
+    client, endpoint = asking.client, ENDPOINTS[attempt.endpoint]
+    added = {name: value for name, value in asking.body.items() if name not in WISHED and value is not None}
+    fields: dict[str, object] = {"model": asking.model, "stream": False, **added}
 
     async def count(text: str) -> int | None:
-        body = endpoint.body(fields, text, attempt.max_tokens_field, 1)
-        answer = await client.ask("POST", endpoint.path, body)
-        usage = endpoint.read(answer.body).usage if answer.status == 200 else None
-        return usage.prompt_tokens if usage else None
+        # As few output tokens as it takes; what refuses one may take as many as the warm-up had.
+        for tokens in dict.fromkeys((attempt.least_tokens, max(attempt.least_tokens, WARM_UP_TOKENS))):
+            body = endpoint.body(fields, text, attempt.max_tokens_field, tokens)
+            answer = await client.ask("POST", client.path_of(endpoint), body)
+            if 200 <= answer.status < 300:
+                usage = endpoint.read(answer.body).usage
+                return usage.prompt_tokens if usage else None
+        return None
 
     return count

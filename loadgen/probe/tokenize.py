@@ -51,7 +51,9 @@ async def find_tokenizer(client: Client, model: str) -> tuple[str, Count | None]
         ProbeError: the server is gone.
     """
     for name, dialect in DIALECTS.items():
-        answer = await client.ask("POST", "/tokenize", msgspec.json.encode(dialect.body(model, "the of and")))
+        answer = await client.ask(
+            "POST", f"{client.base}/tokenize", msgspec.json.encode(dialect.body(model, "the of and"))
+        )
         if answer.status in (404, 405):
             break
         if answer.status == 200 and dialect.read(answer.json()) is not None:
@@ -61,7 +63,9 @@ async def find_tokenizer(client: Client, model: str) -> tuple[str, Count | None]
 
 def _counter(client: Client, model: str, dialect: Dialect) -> Count:
     async def count(text: str) -> int | None:
-        answer = await client.ask("POST", "/tokenize", msgspec.json.encode(dialect.body(model, text)))
+        answer = await client.ask(
+            "POST", f"{client.base}/tokenize", msgspec.json.encode(dialect.body(model, text))
+        )
         return dialect.read(answer.json()) if answer.status == 200 else None
 
     return count

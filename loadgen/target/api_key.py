@@ -61,7 +61,7 @@ def read_api_key(environment: Mapping[str, str], file: str | os.PathLike[str] | 
     name = next((name for name in VARIABLES if environment.get(name, "").strip()), None)
     if file is None:
         return None if name is None else ApiKey(environment[name].strip("\r\n"), name)
-    text, mode = _read(os.fspath(file))
+    text, mode = read_secret(os.fspath(file), "--api-key-file ")
     notes = []
     if stat.S_ISREG(mode) and mode & 0o077:
         notes.append(f"--api-key-file {file}: others can read it, `chmod 600` it")
@@ -70,9 +70,13 @@ def read_api_key(environment: Mapping[str, str], file: str | os.PathLike[str] | 
     return ApiKey(text, f"--api-key-file {file}", "; ".join(notes))
 
 
-def _read(path: str) -> tuple[str, int]:
-    """The text of a file or pipe less its last line end, and its mode."""
-    where = f"--api-key-file {path}"
+def read_secret(path: str, option: str) -> tuple[str, int]:
+    """The text of a file or pipe less its last line end, and its mode. Errors name `option` and the path.
+
+    Raises:
+        ApiKeyError: it cannot be read.
+    """
+    where = f"{option}{path}"
     try:
         # Without O_NONBLOCK a named pipe that nobody writes to would hang here.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -92,7 +96,7 @@ def _read(path: str) -> tuple[str, int]:
             os.close(descriptor)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENAMETOOLONG) and not {".", "/"} & set(path):
-            where = "--api-key-file ***"  # what is given may be the key itself
+            where = f"{option}***"  # what is given may be the key itself
         raise ApiKeyError(f"{where}: cannot read it: {error.strerror}") from None
     except ValueError:
         raise ApiKeyError(f"{where!r}: it is no path") from None

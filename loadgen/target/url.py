@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -15,7 +16,11 @@ from loadgen.worker_config import Address
 if TYPE_CHECKING:
     from loadgen.target.api_key import ApiKey
 
-_ENDPOINT_PATH = re.compile(r"(/v1)?(/chat/completions|/completions|/models)?/*\Z")
+_ENDPOINT = re.compile(r"(?P<root>.*?)(?:/(?P<endpoint>chat/completions|completions|models))?/*", re.DOTALL)
+_VERSION = re.compile(r"/v[0-9]+(?:(?:alpha|beta)[0-9]*)?\Z", re.IGNORECASE)
+_QUERY = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@/?%-]*")
+_SECRET = re.compile(r"key|token|secret|sig|pass|auth|cred|code", re.IGNORECASE)
+"""In the name of a parameter: what it stands for belongs into no address that is shown and kept."""
 _HOST = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _PLAIN = re.compile(
@@ -27,6 +32,7 @@ _PLAIN = re.compile(
 )
 """URLs that say what they mean as they stand. httpx reads all others: to import it takes a tenth of a second,
 for which the first request would wait."""
+_SUFFIX = {"chat": "/chat/completions", "completions": "/completions"}
 _LONGEST = 2000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -41,12 +47,28 @@ class Target:
 
     address: Address
     base_path: str
-    """What stands before `/v1/...` in every path: empty, or starts with `/` and does not end with one."""
+    """What stands before `/v1`, where another version stands that too: empty, or starts with `/` and does not
+    end with one."""
     url: str
     """For people: normalised, without `/v1`, never with credentials."""
     host_header: str
     proxy: Address | None = None
     """Connect to this HTTP proxy instead, and name the server in each request; for TLS, dig a tunnel."""
+    endpoint: Literal["completions", "chat"] | None = None
+    """The one that the URL ends in; its path is as typed, `base_path` with `/v1` included where that was."""
+    query: str = ""
+    """Sent with each request (`?api-version=...`); empty, or from its `?` on."""
+    path: str | None = None
+    """The only path that is loaded, whatever the endpoint, where a person named it."""
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Where the API may begin, likeliest first: what stands before `/models` and `/completions`."""
+        if self.endpoint is not None:
+            return (self.base_path,)
+        if _VERSION.search(self.base_path):
+            return (self.base_path, f"{self.base_path}/v1")
+        return (f"{self.base_path}/v1", self.base_path)
 
     @property
     def hop(self) -> Address:
@@ -62,9 +84,9 @@ class Target:
         )
 
     def request_target(self, path: str) -> str:
-        """What the request line names for `path` below the base; absolute to a proxy (RFC 9112, 3.2)."""
+        """What the request line names for `path`; absolute to a proxy (RFC 9112, 3.2)."""
         absolute = "" if self.proxy is None or self.address.tls else f"http://{self.host_header}"
-        return f"{absolute}{self.base_path}{path}"
+        return f"{absolute}{path}{self.query}"
 
     @property
     def loopback(self) -> bool:
@@ -74,14 +96,31 @@ class Target:
 
 
 def parse_target(
-    text: str, *, ca_file: str | None = None, insecure: bool = False, proxy: str | None = None
+    text: str,
+    *,
+    ca_file: str | None = None,
+    insecure: bool = False,
+    cert_file: str | None = None,
+    cert_key_file: str | None = None,
+    proxy: str | None = None,
+    path: str | None = None,
 ) -> Target:
-    """The server that `text` names: `http(s)://host[:port][/base][/v1[/chat/completions]]` or `unix:/path`.
+    """The server that `text` names: `http(s)://host[:port][/base][/v1[/chat/completions]][?query]` or
+    `unix:/path`.
 
     Raises:
-        TargetError: it names none, or `proxy` names no HTTP proxy that can carry it.
+        TargetError: it names none, `proxy` names no HTTP proxy that can carry it, or `path` is none.
     """
     target = _parsed(text, ca_file, insecure)
+    if cert_file is not None:
+        address = msgspec.structs.replace(target.address, cert_file=cert_file, cert_key_file=cert_key_file)
+        target = replace(target, address=address)
+    if path is not None:
+        if not path.startswith("/") or not _QUERY.fullmatch(path) or "?" in path or len(path) > _LONGEST:
+            raise TargetError(f"--path: got {_shown(path)!r}, need one such as /v3/chat/completions")
+        target = replace(target, path=path, endpoint=target.endpoint or _endpoint_of(path))
+        if target.endpoint is not None and (root := path.removesuffix(_SUFFIX[target.endpoint])) != path:
+            target = replace(target, base_path=root)
     return target if proxy is None else replace(target, proxy=_proxy(proxy, target))
 
 
@@ -133,8 +172,19 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
         raise TargetError(
             f"{shown}: the URL names no host, need one such as {scheme.lower()}://localhost:8000"
         )
-    if "?" in rest or "#" in rest:
-        raise TargetError(f"{shown}: the URL has a query or fragment, need it without '?' and '#'")
+    if "#" in rest:
+        raise TargetError(f"{shown}: the URL has a fragment, need it without '#'")
+    text, _, query = text.partition("?")
+    for parameter in re.split("[&;]", query) if query else ():
+        name, equals, _ = parameter.partition("=")
+        if not equals or _SECRET.search(name):
+            what = f" ({printable(name, 20)!r})" if equals else ""
+            raise TargetError(
+                f"{shown}: its query holds what may be a secret{what}, and the URL is shown and kept; "
+                "give it by --header or TTFTOP_API_KEY"
+            )
+    if not _QUERY.fullmatch(query):
+        raise TargetError(f"{shown}: the query cannot be sent as it stands; write other characters as %XX")
 
     scheme, host, path = _parts(text, shown)
     if "%" in host and ":" in host:
@@ -147,7 +197,13 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
     host_header = f"[{host}]" if ":" in host else host
     if port is not None and port != default:
         host_header += f":{port}"
-    base = _ENDPOINT_PATH.sub("", path).rstrip("/")
+    match = _ENDPOINT.fullmatch(path)
+    assert match is not None
+    base = match["root"].rstrip("/")
+    endpoint = _endpoint_of(path)
+    if endpoint is None:
+        base = base.removesuffix("/v1").rstrip("/")
+    query = f"?{query}" if query else ""
     address = Address(
         host=host,
         port=default if port is None else port,
@@ -156,7 +212,15 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
         ca_file=ca_file,
         insecure=insecure,
     )
-    return Target(address, base, f"{scheme}://{host_header}{base}", host_header)
+    url = f"{scheme}://{host_header}{base}{_SUFFIX.get(endpoint or '', '')}{query}"
+    return Target(address, base, url, host_header, endpoint=endpoint, query=query)
+
+
+def _endpoint_of(path: str) -> Literal["completions", "chat"] | None:
+    path = path.rstrip("/")
+    if path.endswith(_SUFFIX["chat"]):
+        return "chat"
+    return "completions" if path.endswith(_SUFFIX["completions"]) else None
 
 
 def _parts(text: str, shown: str) -> tuple[str, str, str]:
@@ -173,18 +237,29 @@ def _parts(text: str, shown: str) -> tuple[str, str, str]:
         raise TargetError(f"{shown}: the URL cannot be read: {printable(str(error), 80)}") from None
 
 
-def headers(target: Target, api_key: ApiKey | None) -> list[tuple[str, str]]:
-    """The headers of every streaming request, names in lower case. They hold the key: never log them."""
+ACCEPTS = ("text/event-stream, application/json", "application/json", "*/*")
+"""What to say that is accepted as a stream: some gateways refuse the first (HTTP 406), OpenAI's own clients
+say the second, curl the last."""
+
+
+def headers(
+    target: Target, api_key: ApiKey | None, accept: str = ACCEPTS[0], more: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """The headers of every streaming request, names in lower case. They hold secrets: never log them.
+
+    `more`: what a person added, in place of ours of the same name.
+    """
     made = [
         ("host", target.host_header),
         ("content-type", "application/json"),
-        ("accept", "text/event-stream"),
+        ("accept", accept),
         ("accept-encoding", "identity"),
         ("user-agent", f"ttftop/{VERSION}"),
     ]
     if api_key is not None:
         made.append(("authorization", f"Bearer {api_key.reveal()}"))
-    return made
+    replaced = {name for name, _ in more}
+    return [header for header in made if header[0] not in replaced] + list(more)
 
 
 def _unix(text: str, shown: str) -> Target:

@@ -2,11 +2,17 @@
 
 httptools does it, except for the one thing that costs: a read that holds exactly one whole chunk, as
 nearly every token of a stream comes, is known by its length and taken as it is.
+
+As lenient as curl and httpx where a body can end in one place only: line feeds alone between headers, folded
+headers, spaces behind a chunk's size, a length beside `chunked` (which wins, RFC 9112, 6.3), the same length
+said twice. What can be read in two ways is refused.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import NoReturn
 
 import httptools
 
@@ -43,6 +49,35 @@ class WholeChunk:
                 self.starts[length] = len(line)
 
 
+_LENIENT = {
+    "lenient_headers": True,
+    "lenient_chunked_length": True,
+    "lenient_optional_cr_before_lf": True,
+    "lenient_spaces_after_chunk_size": True,
+}
+_FRAMING = (b"content-length", b"transfer-encoding")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]+)(?:[ \t]*,[ \t]*\1)*[ \t]*\r?(?=\n)", re.IGNORECASE)
+_INFORMATIONAL = re.compile(rb"\s*HTTP/1\.[01] 1[0-9][0-9][ \r\n]")
+_IDENTITY = re.compile(rb"\ntransfer-encoding:[ \t]*identity[ \t]*\r?(?=\n)", re.IGNORECASE)
+
+
+def _may_be_plainer(error: Exception) -> bool:
+    """What llhttp says of a length that comes twice, or we of one beside `identity`."""
+    return isinstance(error, httptools.HttpParserCallbackError) or "Content-Length" in str(error)
+
+
+def _plainer(head: bytes) -> bytes:
+    """A response's head as llhttp takes it: a length that is said several times is said once, `identity`,
+    which says nothing, not at all. What contradicts itself stays as it is."""
+    lengths = _LENGTH.findall(head)
+    if len(set(lengths)) == 1:
+        head = _LENGTH.sub(b"", head)
+        line_end = head.find(b"\n")
+        head = head[:line_end] + b"\ncontent-length: " + lengths[0] + b"\r" + head[line_end:]
+    return _IDENTITY.sub(b"", head)
+
+
 _ANY = WholeChunk()
 _HEADS, _STARTS = _ANY.heads, _ANY.starts
 
@@ -58,10 +93,12 @@ class ResponseParser:
         "_body",
         "_broken",
         "_chunked",
+        "_head",
         "_header_bytes",
         "_informational",
         "_on_headers",
         "_parser",
+        "_plainly",
         "ended",
         "headers",
         "keep_alive",
@@ -75,12 +112,21 @@ class ResponseParser:
         self._body: list[bytes] = []
         # httptools asks for it once, so a chunk costs no call of Python.
         self.on_body = self._body.append
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = self._new_parser()
         self.keep_alive = False
         """The server will take another request on this connection; known after the headers."""
         self.begin()
 
+    def _new_parser(self) -> httptools.HttpResponseParser:
+        parser = httptools.HttpResponseParser(self)
+        parser.set_dangerous_leniencies(**_LENIENT)
+        return parser
+
     def begin(self) -> None:
+        self._head: bytes | None = b""
+        """What has come of the headers; None once they are complete."""
+        self._plainly = ""
+        """Why they were refused: they are to be read once more, when all of them are there."""
         self.headers: Headers = []
         self.ended = self.until_close = False
         self._header_bytes = 0
@@ -99,13 +145,22 @@ class ResponseParser:
             size = len(data)
             if size < WHOLE_MOST and data.startswith(_HEADS[size]) and data.endswith(b"\r\n"):
                 return data[_STARTS[size] : -2]
+        if self._head is not None:
+            self._head += data
+            if self._plainly:
+                return self._read_plainly(self._head)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self.ended:
+            if self.ended:
+                # What follows a whole response is nobody's, and cannot spoil it.
+                self.keep_alive = False
+            elif self._head and self._broken is None and _may_be_plainer(error):
+                return self._read_plainly(self._head, str(error))
+            else:
                 raise BadResponse(self._broken or f"not HTTP: {error}") from None
-            # What follows a whole response is nobody's, and cannot spoil it.
-            self.keep_alive = False
+        if self._head is not None and len(self._head) > 2 * HEADER_BYTES_MAX:
+            raise BadResponse(f"response headers larger than {HEADER_BYTES_MAX} bytes")
         pieces = self._body
         if not pieces:
             self.whole_next = False
@@ -118,6 +173,29 @@ class ResponseParser:
             self._chunked and not self.ended and data.endswith(b"\n\n\r\n") and body.endswith(b"\n\n")
         )
         return body
+
+    def _read_plainly(self, head: bytes, refusal: str = "") -> bytes:
+        """The bytes of the body behind a head that was refused for `refusal`, once it is whole and written
+        more plainly; none until then.
+
+        Raises:
+            BadResponse: it is not to be read so either.
+        """
+        self._plainly = self._plainly or refusal
+        if len(head) > 2 * HEADER_BYTES_MAX:
+            raise BadResponse(f"response headers larger than {HEADER_BYTES_MAX} bytes")
+        begin = 0
+        while (end := _HEAD_END.search(head, begin)) is not None and _INFORMATIONAL.match(head, begin):
+            begin = end.end()
+        if end is None:
+            return b""
+        plainer = _plainer(head[begin : end.end()])
+        if plainer == head[begin : end.end()]:
+            raise BadResponse(f"not HTTP: {self._plainly}")
+        self._head, self._plainly = None, ""
+        self.headers, self._header_bytes = [], 0
+        self._parser = self._new_parser()
+        return self.feed(plainer + head[end.end() :])
 
     @property
     def keep_alive_s(self) -> float | None:
@@ -137,9 +215,11 @@ class ResponseParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > HEADER_BYTES_MAX:
-            self._broken = f"response headers larger than {HEADER_BYTES_MAX} bytes"
-            raise ValueError(self._broken)
-        self.headers.append((name.lower(), value))
+            self._refuse(f"response headers larger than {HEADER_BYTES_MAX} bytes")
+        name = name.lower()
+        if name.endswith((b" ", b"\t")) and (name := name.rstrip()) in _FRAMING:
+            self._refuse(f"a space before the colon of {name.decode()}")
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -150,12 +230,23 @@ class ResponseParser:
         self.keep_alive = self._parser.should_keep_alive()
         coding = value_of(self.headers, b"transfer-encoding").lower()
         codings = [name.strip() for name in coding.split(b",") if name.strip()]
+        length = value_of(self.headers, b"content-length")
         self._chunked = codings[-1:] == [b"chunked"]
         if set(codings) - {b"chunked", b"identity"} or b"chunked" in codings[:-1]:
-            self._broken = f"transfer-encoding is {printable(coding.decode('latin-1'), 40)}, not asked for"
-            raise ValueError(self._broken)
-        self.until_close = not self._chunked and not value_of(self.headers, b"content-length")
+            self._refuse(f"transfer-encoding is {printable(coding.decode('latin-1'), 40)}, not asked for")
+        if length and codings:
+            if not self._chunked:
+                raise ValueError(
+                    "a length beside a transfer coding that says nothing"
+                )  # read once more without
+            self.keep_alive = False  # as RFC 9112 (6.3) has it: who wrote this may not know where it ends
+        self.until_close = not self._chunked and not length
+        self._head = None
         self._on_headers(status, self.headers)
+
+    def _refuse(self, why: str) -> NoReturn:
+        self._broken = why
+        raise ValueError(why)
 
     def on_message_complete(self) -> None:
         if not self._informational:

@@ -9,6 +9,9 @@ import ssl
 
 _RECORD_BYTES = 65536
 
+NOT_VERIFIED = "the certificate cannot be verified"
+"""So begins what is said of one."""
+
 
 class TlsFailed(Exception):
     """The handshake failed or the stream is damaged. The text says why."""
@@ -38,8 +41,10 @@ class TlsLayer:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
             return
+        except ssl.SSLCertVerificationError as error:
+            raise TlsFailed(f"{NOT_VERIFIED}: {error.verify_message}") from None
         except ssl.SSLError as error:
-            raise TlsFailed(str(getattr(error, "verify_message", "") or error.reason or error)) from None
+            raise TlsFailed(error.reason or str(error)) from None
         self.shaking = False
 
     def take(self, data: bytes) -> None:

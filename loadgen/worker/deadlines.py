@@ -22,3 +22,14 @@ def passed_deadline(record: Request, heard_ns: int, now_ns: int, deadlines: Dead
         return "first_token_timeout" if waited_s > deadlines.first_token_s else None
     silent_ns = now_ns - max(heard_ns, record.last_token_ns)
     return "gap_timeout" if silent_ns / 1e9 > deadlines.gap_s else None
+
+
+def told(kind: str, deadlines: Deadlines) -> str:
+    """What a person wants to know of a deadline that passed: how long it was, and what makes it longer."""
+    seconds, option = {
+        "headers_timeout": (deadlines.headers_s, "headers"),
+        "first_token_timeout": (deadlines.first_token_s, "first-token"),
+        "gap_timeout": (deadlines.gap_s, "gap"),
+        "total_timeout": (deadlines.total_s, "total"),
+    }[kind]
+    return f"{seconds:g} s; --timeout {option}=TIME allows more"

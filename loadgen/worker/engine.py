@@ -16,13 +16,13 @@ from loadgen.alarm import Alarm
 from loadgen.arrivals.load import Beginning, Load, LoadModel, share
 from loadgen.arrivals.load_models import LOAD_MODELS
 from loadgen.clock import Clock
-from loadgen.endpoints import ENDPOINTS
+from loadgen.endpoints import as_seen
 from loadgen.records import Request, Tick, WorkerNote
 from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.counters import Counters
-from loadgen.worker.deadlines import passed_deadline
+from loadgen.worker.deadlines import passed_deadline, told
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.read_delay import read_delay_after
 from loadgen.worker.sender import Sender
@@ -46,7 +46,10 @@ class Engine:
         self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop, pool: Pool, emit: Emit
     ) -> None:
         self._config, self._clock, self._loop, self._pool, self._emit = config, clock, loop, pool, emit
-        self._endpoint = ENDPOINTS[config.template.endpoint]
+        template = config.template
+        self._endpoint = as_seen(
+            template.endpoint, line_events=template.line_events, index_counts=template.index_counts
+        )
         self._workload = WORKLOADS[type(config.workload)](config.workload, config.seed)
         self._payloads = Payloads(config.template, self._workload)
         self._redactor = redactor_of(config.template.headers)
@@ -297,7 +300,7 @@ class Engine:
         for request in list(self._in_flight):
             kind = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
             if kind is not None:
-                request.fail(now_ns, kind)
+                request.fail(now_ns, kind, told(kind, self._config.deadlines))
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()

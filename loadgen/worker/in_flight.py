@@ -100,7 +100,7 @@ class InFlightRequest:
         self._start_over()
 
     def _start_over(self) -> None:
-        self._sse = SseParser()
+        self._sse = SseParser(line_events=self._endpoint.line_events)
         self._body_bytes = self.heard_ns = 0
         self._bytes_of_error = b""
         self._event_stream = False
@@ -122,7 +122,7 @@ class InFlightRequest:
     def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
         self.record.headers_ns, self.record.status = t_ns, status
         self._event_stream = (
-            status == 200 and b"text/event-stream" in value_of(headers, b"content-type").lower()
+            200 <= status < 300 and b"text/event-stream" in value_of(headers, b"content-type").lower()
         )
         packing = (value_of(headers, b"content-encoding") or b"identity").lower()
         if self._event_stream and packing != b"identity":

@@ -1,6 +1,6 @@
 """What became of a request whose response is complete.
 
-Success is strict: HTTP 200, an event stream, at least one token, no error object, an accepted finish
+Success is strict: HTTP 2xx, an event stream, at least one token, no error object, an accepted finish
 reason, and an end that HTTP agrees with. Everything else is a failure with a kind of its own.
 """
 
@@ -17,7 +17,7 @@ def outcome_of(record: Request, event_stream: bool, body: bytes, done: bool) -> 
 
     `body` is the beginning of what was no event stream; `done`: `[DONE]` came.
     """
-    if record.status != 200:
+    if record.status != 200 and not event_stream:
         return RequestError(http_kind(record.status or 0), printable(body.decode("utf-8", "replace")))
     if not event_stream:
         return RequestError("not_sse", printable(body.decode("utf-8", "replace")))

@@ -16,6 +16,10 @@ class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):
     fields: dict[str, object]
     """Body fields that are the same each time: model, stream, stream_options, ignore_eos, ..."""
     max_tokens_field: str = "max_tokens"
+    line_events: bool = False
+    """The server sends no blank lines between events: each line of data is one."""
+    index_counts: bool = False
+    """The index of a choice is that of its token."""
 
     def __repr__(self) -> str:
         return f"RequestTemplate({self.path!r})"

@@ -17,6 +17,11 @@ WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
 
 
+TIMEOUTS = ("connect", "headers", "first-token", "gap", "total")
+"""Deadlines of a request that a person may set: until it is connected, until headers, until the first token,
+between two lines, altogether."""
+
+
 class ConfigError(Exception):
     """Wrong usage or configuration: one line saying what was wrong, what was got, what is allowed."""
 
@@ -39,6 +44,13 @@ class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     endpoint: AskedEndpoint = "auto"
     ca_file: str | None = None
     insecure: bool = False
+    cert_file: str | None = None
+    """The client's own certificate, where a server wants one."""
+    cert_key_file: str | None = None
+    path: str | None = None
+    """Requests go to this path and no other."""
+    headers: list[str] = msgspec.field(default_factory=list)
+    """What a person added to every request: `name: value` where it is no secret, else the name alone."""
     proxy: str | None = None
     """An HTTP proxy on the way, `http://host:port`. Only what was asked for: the environment is not read."""
 
@@ -63,6 +75,13 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     input_tokens: int = 256
     output_tokens: int = 64
+    body: list[str] = msgspec.field(default_factory=list)
+    """Fields added to every request's body, each `key=json`."""
+
+    @property
+    def lengths_given(self) -> bool:
+        """A person asked for lengths of their own."""
+        return (self.input_tokens, self.output_tokens) != (256, 64)
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -74,6 +93,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     interactive: bool = False
     """A screen was opened on it: an open end is allowed, and an orphan stops itself."""
     orphan_timeout_s: float = 60.0
+    timeouts: dict[str, float] = msgspec.field(default_factory=dict)
+    """Seconds by the names in `TIMEOUTS`, as far as a person gave any."""
 
     @property
     def has_end(self) -> bool:
@@ -103,6 +124,10 @@ def checked(config: RunConfig) -> RunConfig:
     if load.duration_s is not None:
         _positive("--duration", load.duration_s)
     _positive("--orphan-timeout", config.orphan_timeout_s)
+    for name, seconds in config.timeouts.items():
+        if name not in TIMEOUTS:
+            raise ConfigError(f"--timeout: got {name!r}, need one of {', '.join(TIMEOUTS)}")
+        _positive(f"--timeout {name}", seconds)
     for where, count in (
         ("--concurrency", load.concurrency),
         ("--requests", load.requests),

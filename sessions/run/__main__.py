@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -39,12 +40,12 @@ def _complain_in(path: Path) -> None:
     os.close(log)
 
 
-def _open_debug_log(directory: Path, api_key: str | None) -> None:
+def _open_debug_log(directory: Path, secrets: Iterable[str]) -> None:
     from loadgen.target.redaction import Redactor
     from sessions.store.debug_log import open_debug_log
 
     origin_ns = read(directory).clock.origin_monotonic_ns
-    open_debug_log(directory, "supervisor", origin_ns, Redactor(api_key or ""))
+    open_debug_log(directory, "supervisor", origin_ns, Redactor(*secrets))
 
 
 def main() -> int:
@@ -58,7 +59,7 @@ def main() -> int:
     lock = _locked(directory)
     try:
         if orders.debug:
-            _open_debug_log(directory, orders.api_key)
+            _open_debug_log(directory, orders.secrets())
         return asyncio.run(Supervisor(directory, orders).run())
     except SessionError as error:
         # The disk refused: before the load this refuses the run, later only the log can tell.

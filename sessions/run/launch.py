@@ -7,7 +7,7 @@ import os
 import platform
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -31,13 +31,21 @@ class LaunchError(Exception):
 
 
 class Orders(msgspec.Struct):
-    """What the supervisor reads on its stdin. The key goes nowhere else."""
+    """What the supervisor reads on its stdin. The key and the headers go nowhere else."""
 
     directory: str
     config: RunConfig
     api_key: str | None = None
     debug: bool = False
     """Each process of the run keeps a log (`sessions.store.debug_log`)."""
+    headers: list[tuple[str, str]] = []
+    """What a person added to every request, names in lower case."""
+
+    def secrets(self) -> list[str]:
+        """What no log may hold."""
+        from loadgen.target.redaction import secrets_of
+
+        return [self.api_key or "", *secrets_of(self.headers)]
 
     def __repr__(self) -> str:
         return "Orders(***)"
@@ -113,12 +121,14 @@ def launch(
     api_key: str | None,
     supervisor: Callable[[], SupervisorProcess] = start_supervisor,
     debug: bool = False,
+    headers: Sequence[tuple[str, str]] = (),
 ) -> Launched:
     """Makes the session's directory and tells its supervisor, which outlives us, our terminal and our login.
 
     Args:
         supervisor: gives one that waits for orders.
         debug: each process of the run keeps a log in the session.
+        headers: what a person added to every request, as secret as the key.
 
     Raises:
         sessions.store.manifest.SessionError: the directory cannot be made.
@@ -142,7 +152,7 @@ def launch(
         ),
     )
     process = supervisor()
-    orders = msgspec.json.encode(Orders(str(directory), config, api_key, debug))
+    orders = msgspec.json.encode(Orders(str(directory), config, api_key, debug, list(headers)))
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # one that is dead tells so by its silence
         process.stdin.write(orders)

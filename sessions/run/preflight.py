@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from sessions.plan.config import RunConfig, WorkloadConfig
+from sessions.plan.config import RunConfig
 from sessions.run.launch import SupervisorAnswer
 
 if TYPE_CHECKING:
@@ -21,9 +21,12 @@ class Preflight(NamedTuple):
 
 
 async def preflight(
-    config: RunConfig, api_key: str | None, on_note: Callable[[str], None]
+    config: RunConfig,
+    api_key: str | None,
+    on_note: Callable[[str], None],
+    headers: Sequence[tuple[str, str]] = (),
 ) -> Preflight | SupervisorAnswer:
-    """Asks the server; the refusal if the run cannot be."""
+    """Asks the server; the refusal if the run cannot be. `headers`: what a person added to every request."""
     # httpx brings a command line of its own, whose rich, click and pygments take longer to import than httpx
     # does, while the first request waits. Told that there is none, it goes without.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -31,12 +34,22 @@ async def preflight(
     from loadgen.probe.result import ProbeError
     from loadgen.target.api_key import ApiKey
     from loadgen.target.url import TargetError, parse_target
+    from loadgen.workload.body_fields import BodyError, parse_body
+    from sessions.run.worker_configs import deadlines_of
     from telemetry.source import TelemetryError
     from telemetry.source_spec import parse_sources
 
     target = config.target
     try:
-        where = parse_target(target.url, ca_file=target.ca_file, insecure=target.insecure, proxy=target.proxy)
+        where = parse_target(
+            target.url,
+            ca_file=target.ca_file,
+            insecure=target.insecure,
+            cert_file=target.cert_file,
+            cert_key_file=target.cert_key_file,
+            proxy=target.proxy,
+            path=target.path,
+        )
         parse_sources(config.telemetry)
         probed = await probe(
             where,
@@ -47,9 +60,12 @@ async def preflight(
             output_tokens=config.workload.output_tokens,
             seed=config.load.seed,
             on_note=on_note,
-            lengths_given=config.workload != WorkloadConfig(),
+            lengths_given=config.workload.lengths_given,
+            more_headers=headers,
+            body=parse_body(config.workload.body),
+            deadlines=deadlines_of(config.timeouts),
         )
-    except (TargetError, TelemetryError) as error:
+    except (TargetError, BodyError, TelemetryError) as error:
         return SupervisorAnswer("refused", str(error), 2)
     except ProbeError as error:
         return SupervisorAnswer("refused", str(error), error.exit_code)

@@ -5,11 +5,16 @@ Imports next to nothing itself, so that it can be started first.
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 from sessions.own_process import module_command
 
 SupervisorProcess = subprocess.Popen[bytes]
+
+SECRETS = ("TTFTOP_API_KEY", "OPENAI_API_KEY", "TTFTOP_HEADERS")
+"""Of our environment what a run's processes are told by their stdin alone: an environment can be read from
+outside for as long as the process lives."""
 
 
 def start_supervisor() -> SupervisorProcess:
@@ -25,6 +30,7 @@ def start_supervisor() -> SupervisorProcess:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
+        env={name: value for name, value in os.environ.items() if name not in SECRETS},
     )
 
 

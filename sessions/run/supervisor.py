@@ -100,7 +100,12 @@ class Supervisor:
     async def _begin(self) -> SupervisorAnswer | None:
         """Probes the server and starts the load; the refusal if that cannot be."""
         probing = asyncio.ensure_future(
-            preflight(self._config, self._orders.api_key, lambda text: self._note("warning", text))
+            preflight(
+                self._config,
+                self._orders.api_key,
+                lambda text: self._note("warning", text),
+                self._orders.headers,
+            )
         )
         if not await self._ending.comes_after(probing):
             return self._ended_too_soon()
@@ -153,6 +158,7 @@ class Supervisor:
     async def _refuse(self, word: SupervisorAnswer) -> int:
         """Nothing was measured: the directory goes, unless it holds a debug log, and the reason is said."""
         _log.info("refused: %s", word.message)
+        self._ending.want(RunEnd("failed", 0.0, word.message))  # nobody wonders then where the workers went
         self._processes.tell_all(Finish(0.0))
         await self._processes.wait_or_kill(0.5)
         await self._control.close()

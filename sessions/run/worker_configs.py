@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from loadgen.worker_config import WorkerConfig
+from loadgen.worker_config import Deadlines, WorkerConfig
 from loadgen.workload.spec import SyntheticWorkload
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig
@@ -45,6 +46,22 @@ def descriptors_short(load: LoadConfig, probed: ProbeResult, workers: int) -> st
     return descriptor_warning(descriptors_for(load, workers, request_s), descriptor_limit(), workers)
 
 
+def deadlines_of(timeouts: Mapping[str, float]) -> Deadlines:
+    """The deadlines of a request. Who waits longer for the first token waits as long for headers, which some
+    servers send with it, and in all."""
+    usual = Deadlines()
+    first_token_s = timeouts.get("first-token", usual.first_token_s)
+    gap_s = timeouts.get("gap", usual.gap_s)
+    longer_s = max(0.0, first_token_s - usual.first_token_s) + max(0.0, gap_s - usual.gap_s)
+    return Deadlines(
+        connect_s=timeouts.get("connect", usual.connect_s),
+        headers_s=timeouts.get("headers", max(usual.headers_s, first_token_s)),
+        first_token_s=first_token_s,
+        gap_s=gap_s,
+        total_s=timeouts.get("total", usual.total_s + longer_s),
+    )
+
+
 def worker_configs(
     config: RunConfig,
     probed: ProbeResult,
@@ -71,6 +88,7 @@ def worker_configs(
             requests=load.requests,
             max_in_flight=load.max_in_flight,
             seed=load.seed,
+            deadlines=deadlines_of(config.timeouts),
             chunk_counts=probed.chunk_counts,
             one_token_chunks=probed.capabilities.one_token_chunks is not False,
         )

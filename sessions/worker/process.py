@@ -112,9 +112,9 @@ class Worker:
             where = addresses(address)
             tls = None
             if address.tls:
-                from loadgen.target.tls_context import context
+                from loadgen.target.tls_context import context_of
 
-                tls = context(address.ca_file, address.insecure)
+                tls = context_of(address)
         except OSError as error:
             say(1, Status("refused", f"{address.host}: {error.strerror or error}"))
             self._gone.set()

@@ -19,7 +19,7 @@ from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import OK, CommandError, one_line
 from tui.options.parser import Parser
-from tui.options.target_options import api_key, target
+from tui.options.target_options import api_key, headers, target
 
 if TYPE_CHECKING:
     from telemetry.records import GpuDevice
@@ -221,7 +221,10 @@ def server(options: argparse.Namespace) -> Iterator[str]:
         options.target,
         ca_file=options.ca and str(options.ca),
         insecure=options.insecure,
+        cert_file=options.cert and str(options.cert),
+        cert_key_file=options.cert_key and str(options.cert_key),
         proxy=options.proxy,
+        path=options.path,
     )
     key = api_key(options)
     notes: list[str] = []
@@ -238,6 +241,7 @@ def server(options: argparse.Namespace) -> Iterator[str]:
                 on_note=notes.append,
                 lengths_given=False,
                 thorough=True,
+                more_headers=headers(options),
             )
         )
     except ProbeError as error:

@@ -7,7 +7,7 @@ import argparse
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.parser import Parser
-from tui.options.target_options import api_key, target
+from tui.options.target_options import api_key, headers, target, tell_of_headers
 
 EXAMPLES = """\
 examples:
@@ -34,4 +34,6 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     config = run_options.config(options, target(options), interactive=start.has_screen(options))
-    return start.start(config, options, api_key(options)).exit_code
+    key, more = api_key(options), headers(options)
+    tell_of_headers(options)
+    return start.start(config, options, key, more).exit_code

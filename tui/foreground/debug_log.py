@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ def debug_log(
     process: str,
     *,
     api_key: str | None = None,
+    headers: Sequence[tuple[str, str]] = (),
     own_time: bool = False,
 ) -> Iterator[Callable[[str], None]]:
     """With `--debug`, what this process does in the block is written to the session in `directory`.
@@ -28,6 +29,7 @@ def debug_log(
 
     Args:
         process: names the log; one that may run twice on a session has its process id in it.
+        api_key: and `headers`: what the log must not hold.
         own_time: seconds count from now: the session was recorded on another clock.
 
     Raises:
@@ -39,14 +41,14 @@ def debug_log(
     import logging  # not before: the first request of a run without --debug would wait for it
 
     from loadgen.clock import monotonic_ns
-    from loadgen.target.redaction import Redactor
+    from loadgen.target.redaction import Redactor, secrets_of
     from loadgen.version import VERSION
     from sessions.store.debug_log import DIRECTORY, open_debug_log
     from sessions.store.manifest import SessionError, read
 
     try:
         origin_ns = monotonic_ns() if own_time else read(directory).clock.origin_monotonic_ns
-        open_debug_log(directory, process, origin_ns, Redactor(api_key or ""))
+        open_debug_log(directory, process, origin_ns, Redactor(api_key or "", *secrets_of(headers)))
     except SessionError as error:
         raise CommandError(f"--debug: {error}") from None
     log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,8 +64,15 @@ def _expanded(path: Path) -> Path:
         raise CommandError(f"--sessions-dir: got {one_line(path)}, and no home directory is known") from None
 
 
-def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -> Outcome:
+def start(
+    config: RunConfig,
+    options: argparse.Namespace,
+    api_key: str | None,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Outcome:
     """Starts the run in a process of its own, shows it, and says where it is kept.
+
+    `headers`: what a person added to every request.
 
     Raises:
         CommandError: the run could not be started.
@@ -80,7 +88,12 @@ def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -
         place = root(options)
         try:
             launched = launch(
-                config, root=place, api_key=api_key, supervisor=options.prestarted.take, debug=options.debug
+                config,
+                root=place,
+                api_key=api_key,
+                supervisor=options.prestarted.take,
+                debug=options.debug,
+                headers=headers,
             )
         except SessionError as error:
             reason = str(error).removeprefix(f"{place}: ")
@@ -89,7 +102,7 @@ def start(config: RunConfig, options: argparse.Namespace, api_key: str | None) -
             ) from None
         if sentence:
             print(f"ttftop: {sentence}", file=sys.stderr)
-        with debug_log(options, launched.directory, "command", api_key=api_key) as say:
+        with debug_log(options, launched.directory, "command", api_key=api_key, headers=headers) as say:
             if config.interactive:
                 code = screen.watch(launched, options)
             else:

@@ -80,6 +80,20 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument(
         "--output-tokens", type=value_types.count, metavar="N", help="length of the answers (64)"
     )
+    work.add_argument(
+        "--body",
+        type=value_types.body_field,
+        action="append",
+        metavar="KEY=JSON",
+        help="a field more in every body: temperature=0.7; null leaves one of ours out",
+    )
+    work.add_argument(
+        "--timeout",
+        type=value_types.timeout,
+        action="append",
+        metavar="NAME=TIME",
+        help="a request's deadline: connect=10s, headers=2m, first-token=2m, gap=1m, total=10m",
+    )
 
 
 def session_arguments(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +143,19 @@ def key_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--ca", type=Path, metavar="FILE", help="trust this certificate authority (PEM)")
     group.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
+    group.add_argument("--cert", type=Path, metavar="FILE", help="a certificate of our own (PEM)")
+    group.add_argument("--cert-key", type=Path, metavar="FILE", help="its key, where --cert does not hold it")
+    group.add_argument(
+        "--header",
+        action="append",
+        metavar="H",
+        help="'Name: value' or @FILE with such lines, kept secret; also TTFTOP_HEADERS",
+    )
+    group.add_argument(
+        "--plain-header", action="append", metavar="H", help="the same, no secret: kept in the session"
+    )
+    group.set_defaults(read_headers=None)
+    group.add_argument("--path", metavar="PATH", help="where requests go, such as /v3/chat/completions")
     group.add_argument(
         "--proxy", metavar="URL", help="an HTTP proxy on the way, http://host:port (none; no *_PROXY is read)"
     )
@@ -159,14 +186,20 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
             workers=options.workers,
         )
     )
-    work = WorkloadConfig(**_given(input_tokens=options.input_tokens, output_tokens=options.output_tokens))
+    work = WorkloadConfig(
+        **_given(input_tokens=options.input_tokens, output_tokens=options.output_tokens, body=options.body)
+    )
     asked = RunConfig(
         target=target,
         load=load,
         workload=work,
         name=options.name,
         interactive=interactive,
-        **_given(telemetry=options.telemetry, orphan_timeout_s=options.orphan_timeout),
+        **_given(
+            telemetry=options.telemetry,
+            orphan_timeout_s=options.orphan_timeout,
+            timeouts=None if options.timeout is None else dict(options.timeout),
+        ),
     )
     try:
         return checked(asked)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from loadgen.target.api_key import ApiKeyError, read_api_key
+from loadgen.target.request_headers import Header, HeaderError, parse_header, read_headers
 from loadgen.target.url import TargetError, parse_target
 from sessions.plan.config import TargetConfig
 from tui.options.exit_codes import CommandError, one_line
@@ -26,8 +27,10 @@ def target(options: argparse.Namespace) -> TargetConfig:
         if any("://" in source for source in options.telemetry or ()):
             hint = "; --telemetry takes all URLs that follow it, so write the server before it"
         raise CommandError(f"no server address given, need a URL such as {EXAMPLE}{hint}")
+    if options.cert_key is not None and options.cert is None:
+        raise CommandError("--cert-key: need the certificate it belongs to as well (--cert FILE)")
     try:
-        where = parse_target(options.target, proxy=options.proxy)
+        where = parse_target(options.target, proxy=options.proxy, path=options.path)
     except TargetError as error:
         raise CommandError(str(error)) from None
     return TargetConfig(
@@ -36,6 +39,10 @@ def target(options: argparse.Namespace) -> TargetConfig:
         endpoint=options.endpoint or "auto",
         ca_file=_readable(options.ca, "--ca"),
         insecure=options.insecure,
+        cert_file=_readable(options.cert, "--cert"),
+        cert_key_file=_readable(options.cert_key, "--cert-key"),
+        path=options.path,
+        headers=_shown_headers(options),
         proxy=options.proxy,
     )
 
@@ -55,6 +62,44 @@ def api_key(options: argparse.Namespace) -> str | None:
     if key.note:
         print(f"ttftop: {one_line(key.note)}", file=sys.stderr)
     return key.reveal()
+
+
+def headers(options: argparse.Namespace) -> list[Header]:
+    """What `--header`, `--plain-header` and the environment add to every request.
+
+    Raises:
+        CommandError: one of them is no header, or a file cannot be read. No value is in the message.
+    """
+    secret, _ = _secret_headers(options)
+    return secret + _plain_headers(options)
+
+
+def tell_of_headers(options: argparse.Namespace) -> None:
+    """Says on stderr what is worth knowing of how they were given."""
+    for note in _secret_headers(options)[1]:
+        print(f"ttftop: {one_line(note)}", file=sys.stderr)
+
+
+def _secret_headers(options: argparse.Namespace) -> tuple[list[Header], list[str]]:
+    if options.read_headers is None:  # a pipe can be read but once
+        try:
+            options.read_headers = read_headers(options.header or (), os.environ)
+        except HeaderError as error:
+            raise CommandError(str(error)) from None
+    found: tuple[list[Header], list[str]] = options.read_headers
+    return found
+
+
+def _plain_headers(options: argparse.Namespace) -> list[Header]:
+    try:
+        return [parse_header(text, "--plain-header") for text in options.plain_header or ()]
+    except HeaderError as error:
+        raise CommandError(str(error)) from None
+
+
+def _shown_headers(options: argparse.Namespace) -> list[str]:
+    secret, _ = _secret_headers(options)
+    return [name for name, _ in secret] + [f"{name}: {value}" for name, value in _plain_headers(options)]
 
 
 def _readable(path: Path | None, option: str) -> str | None:

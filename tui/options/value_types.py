@@ -7,7 +7,7 @@ import math
 import re
 from typing import Literal
 
-from sessions.plan.config import Ramp
+from sessions.plan.config import TIMEOUTS, Ramp
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
@@ -90,6 +90,33 @@ def seed(text: str) -> int:
         allowed = f"from 0 to {2**63 - 1}" if re.fullmatch(r"\d{19,}", text.strip()) else "of at least 0"
         raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a whole number {allowed}")
     return value
+
+
+def timeout(text: str) -> tuple[str, float]:
+    """`first-token=10m`: a deadline of a request by its name, and seconds."""
+    name, equals, time = text.partition("=")
+    if not equals or name not in TIMEOUTS:
+        raise argparse.ArgumentTypeError(
+            f"got {text[:40]!r}, need NAME=TIME such as first-token=10m; NAME is one of "
+            + ", ".join(TIMEOUTS)
+        )
+    try:
+        return name, duration(time)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error}") from None
+
+
+def body_field(text: str) -> str:
+    """`key=json`, as it was typed."""
+    from loadgen.workload.body_fields import BodyError, parse_field
+
+    try:
+        parse_field(text)
+    except BodyError as error:
+        raise argparse.ArgumentTypeError(
+            str(error).removeprefix("--body: ").removeprefix("--body ")
+        ) from None
+    return text
 
 
 def port(text: str) -> int:

@@ -187,6 +187,14 @@ ANY: list[tuple[bytes, str]] = [
     (b'{"error":{"code":7}}', '- server_stream_error: {"code": 7}'),
     (b'{"error":["a"]}', '- server_stream_error: ["a"]'),
     (b'{"choices":[],"error":{"message":"no"}}', "- server_stream_error: no"),
+    (b'{"error":{}}', "- server_stream_error: {}"),
+    (b'{"error":[]}', "- server_stream_error: []"),
+    (b'{"errors":[{"message":"no"},{"message":"nor"}]}', "- server_stream_error: no"),
+    (b'{"errors":[{"message":"no","code":503}]}', "- rejected: no"),
+    (b'{"errors":"no"}', "- server_stream_error: no"),
+    (b'{"errors":[],"error":null}', "-"),
+    (b'{"choices":[],"errors":["no"]}', "-"),
+    (b'{"choices":[],"error":{}}', "-"),
     (b'{"choices":[],"error":null}', "-"),
     (b'{"choices":[],"error":""}', "-"),
     (b'{"choices":[{"finish_reason":"error"}]}', "- error server_stream_error: finish_reason: error"),
@@ -308,3 +316,18 @@ def test_the_text_of_an_event_is_what_it_adds_to_the_answer(
 def test_reasoning_is_no_text_of_the_answer() -> None:
     data = b'{"choices":[{"delta":{"reasoning_content":"hm","content":null}}]}'
     assert ENDPOINTS["chat"].text(data) == ""
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "completions"])
+@pytest.mark.parametrize("ids", ["null", '"odd"'])
+def test_usage_inside_the_choice_that_ends_is_usage(endpoint: str, ids: str) -> None:
+    data = (
+        b'{"choices":[{"index":0,"token_ids":%s,"delta":{},"text":"","finish_reason":"length","usage":%s}]}'
+        % (
+            ids.encode(),
+            b'{"prompt_tokens":7,"completion_tokens":32}',
+        )
+    )
+    usage = ENDPOINTS[endpoint].read(data, None).usage  # type: ignore[index]
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (7, 32)

@@ -191,3 +191,22 @@ def test_bytes_that_are_no_event_stream_give_no_events() -> None:
     for _ in range(300):
         noise = rng.randbytes(rng.randrange(400)).replace(b"data", b"").replace(b"error", b"")
         assert parsed([noise]) == []
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n"])
+def test_each_line_of_data_is_an_event_of_servers_without_blank_lines(end: bytes) -> None:
+    lines = [b'data: {"a":1}', b"data:2", b"data:", b": ping", b"event: error", b"data: x", b"data: [DONE]"]
+    stream = end.join(lines) + end
+    for place in range(len(stream)):
+        parser = SseParser(line_events=True)
+        events = [event for piece in (stream[:place], stream[place:]) for event in parser.feed(piece)]
+        events += parser.close()
+        assert [event.data for event in events] == [b'{"a":1}', b"2", b"x", b"[DONE]"]
+        assert not any(event.unterminated for event in events)
+
+
+def test_a_line_is_an_event_as_soon_as_it_ends_where_each_line_is_one() -> None:
+    parser = SseParser(line_events=True)
+    assert parser.feed(b"data: 1\n") == [Event(b"1")]
+    assert parser.feed(b"data: 2") == []
+    assert parser.feed(b"\n") == [Event(b"2")]

@@ -16,7 +16,9 @@ CANARY = "sk-CANARY-7f3a"
 
 
 async def asking(url: str, notes: list[str], key: str | None = None, **options: Any) -> ProbeResult:
-    target = parse_target(url, ca_file=options.pop("ca_file", None), insecure=options.pop("insecure", False))
+    names = ("ca_file", "insecure", "cert_file", "cert_key_file")
+    given = {name: options.pop(name) for name in names if name in options}
+    target = parse_target(url, path=options.pop("only_path", None), **given)
     wishes: dict[str, Any] = {
         "model": None,
         "endpoint": "auto",
@@ -35,7 +37,7 @@ def probed(server: Server, **options: Any) -> tuple[ProbeResult, Served, list[st
 
     async def run() -> tuple[ProbeResult, Served]:
         async with serving(server) as served:
-            return await asking(served.url, notes, **options), served
+            return await asking(served.url + options.pop("path", ""), notes, **options), served
 
     found, served = asyncio.run(asyncio.wait_for(run(), 30))
     assert found.requests == len(served.asked)
@@ -48,7 +50,7 @@ def failure(server: Server, **options: Any) -> tuple[int, str]:
     async def run() -> tuple[int, str]:
         async with serving(server) as served:
             with pytest.raises(ProbeError) as caught:
-                await asking(served.url, [], **options)
+                await asking(served.url + options.pop("path", ""), [], **options)
             return caught.value.exit_code, str(caught.value).replace(served.url, "URL")
 
     code, message = asyncio.run(asyncio.wait_for(run(), 30))

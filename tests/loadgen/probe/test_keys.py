@@ -37,7 +37,7 @@ def test_a_list_of_models_may_be_open_and_the_rest_guarded() -> None:
 
 
 def test_403_is_told_from_401() -> None:
-    code, message = failure(lambda asked: as_json({"detail": "no"}, 403), key=CANARY)
+    code, message = failure(lambda asked: as_json({"detail": "no"}, 403), key=CANARY, model="small")
     assert (code, message) == (3, "URL: 403 Forbidden: the key is not allowed here (no)")
 
 

@@ -24,7 +24,8 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
     ),
     "web page of an error": (
         lambda asked: Reply(502, b"<html>Bad Gateway</html>", "text/html"),
-        "URL: not an OpenAI-compatible server: /v1/models answers with a web page",
+        "URL: /v1/models answers HTTP 502 (a proxy answers, the server behind it does not; is it up yet?) "
+        "(a web page)",
     ),
     "not found at all": (
         lambda asked: (
@@ -44,7 +45,8 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
     ),
     "still loading": (
         lambda asked: as_json({"error": {"message": "Loading model", "code": 503}}, 503),
-        "URL: the server takes no requests now (HTTP 503) (Loading model)",
+        "URL: the server takes no requests now (HTTP 503) (Loading model); if it is only the list that it "
+        "refuses, name the model with --model",
     ),
     "too many requests": (
         lambda asked: (
@@ -201,3 +203,31 @@ def test_the_advice_for_a_bad_certificate_is_what_would_help(tmp_path: Path) -> 
                     await asking(served.url, [], ca_file=str(no_certificate))
 
     asyncio.run(run())
+
+
+def test_a_name_with_several_addresses_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(*hosts: str) -> list[Any]:
+        async def run() -> list[str]:
+            notes: list[str] = []
+            async with serving(Vllm()) as served:
+                answer = [
+                    (
+                        socket.AF_INET6 if ":" in host else socket.AF_INET,
+                        socket.SOCK_STREAM,
+                        6,
+                        "",
+                        (host, served.port),
+                    )
+                    for host in hosts
+                ]
+                monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+                await asking("http://rr.test:8000", notes)
+            return notes
+
+        return asyncio.run(run())
+
+    assert found("127.0.0.1", "127.0.0.2") == [
+        "rr.test has 2 addresses: each load worker goes to the first of them that answers, and to no other"
+    ]
+    assert found("127.0.0.1", "::1") == []
+    assert found("127.0.0.1") == []

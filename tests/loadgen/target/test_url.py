@@ -34,8 +34,12 @@ GOOD = {
     "http://[::1]:8000": ("::1", 8000, False, "", "http://[::1]:8000", "[::1]:8000"),
     "http://h/v1": ("h", 80, False, "", "http://h", "h"),
     "http://h/v1/": ("h", 80, False, "", "http://h", "h"),
-    "http://h/v1/chat/completions": ("h", 80, False, "", "http://h", "h"),
-    "http://h/v1/completions": ("h", 80, False, "", "http://h", "h"),
+    "http://h/v1/chat/completions": ("h", 80, False, "/v1", "http://h/v1/chat/completions", "h"),
+    "http://h/v1/completions": ("h", 80, False, "/v1", "http://h/v1/completions", "h"),
+    "http://h/chat/completions/": ("h", 80, False, "", "http://h/chat/completions", "h"),
+    "http://h/v3": ("h", 80, False, "/v3", "http://h/v3", "h"),
+    "http://h/v3/models": ("h", 80, False, "/v3", "http://h/v3", "h"),
+    "http://h/v1?api-version=2024-10-21": ("h", 80, False, "", "http://h?api-version=2024-10-21", "h"),
     "http://h/v1/models": ("h", 80, False, "", "http://h", "h"),
     "http://h/api/openai/v1": ("h", 80, False, "/api/openai", "http://h/api/openai", "h"),
     "http://h/api//": ("h", 80, False, "/api", "http://h/api", "h"),
@@ -159,8 +163,17 @@ BAD = {
     "http://h/\u202e": "http://h/\\u202e: the URL has an unprintable character in it",
     "http://h%41": "http://h%41: the host is no host name",
     "http://h..x": "http://h..x: the host is no host name",
-    "http://h/?a=1": "http://h/?***: the URL has a query or fragment, need it without '?' and '#'",
-    "http://h/#sk-CANARY": "http://h/#***: the URL has a query or fragment, need it without '?' and '#'",
+    "http://h/?a=\u00fc": "http://h/?***: the query cannot be sent as it stands; write other characters as %XX",
+    "http://h/?a=1&api_key=CANARY": (
+        "http://h/?***: its query holds what may be a secret ('api_key'), and the URL is shown and kept; "
+        "give it by --header or TTFTOP_API_KEY"
+    ),
+    "http://h/?sk-CANARY": (
+        "http://h/?***: its query holds what may be a secret, and the URL is shown and kept; "
+        "give it by --header or TTFTOP_API_KEY"
+    ),
+    "http://h/#sk-CANARY": "http://h/#***: the URL has a fragment, need it without '#'",
+    "http://h/?a=1#sk-CANARY": "http://h/?***: the URL has a fragment, need it without '#'",
     "http://joe:12/CANARY@h": (
         "http://***@h: a user name or password in the URL is refused; give a key by TTFTOP_API_KEY or --api-key-file"
     ),
@@ -234,6 +247,42 @@ def test_a_server_on_this_machine_is_known_as_such(typed: str, loopback: bool) -
     assert parse_target(typed).loopback is loopback
 
 
+ROOTS = {
+    "http://h": ("/v1", ""),
+    "http://h/v1": ("/v1", ""),
+    "http://h/openai/v1": ("/openai/v1", "/openai"),
+    "http://h/openai": ("/openai/v1", "/openai"),
+    "http://h/v3": ("/v3", "/v3/v1"),
+    "http://h/api/paas/v4/": ("/api/paas/v4", "/api/paas/v4/v1"),
+    "http://h/v1beta/openai": ("/v1beta/openai/v1", "/v1beta/openai"),
+    "http://h/v1/chat/completions": ("/v1",),
+    "http://h/v3/chat/completions": ("/v3",),
+    "http://h/completions": ("",),
+    "http://h/openai/deployments/gpt/chat/completions?api-version=1": ("/openai/deployments/gpt",),
+}
+
+
+@pytest.mark.parametrize("typed", ROOTS)
+def test_a_path_says_where_the_api_may_begin_and_the_url_that_is_kept_says_the_same(typed: str) -> None:
+    target = parse_target(typed)
+    assert target.roots == ROOTS[typed]
+    assert parse_target(target.url) == target
+    assert target.endpoint == (
+        "chat" if "/chat/" in typed else "completions" if "completions" in typed else None
+    )
+    assert target.request_target("/x") == "/x" + ("?api-version=1" if "?" in typed else "")
+
+
+def test_a_path_that_is_named_is_the_only_one() -> None:
+    target = parse_target("http://h/v1", path="/v3/chat/completions")
+    assert (target.path, target.endpoint, target.roots) == ("/v3/chat/completions", "chat", ("/v3",))
+    target = parse_target("http://h/v1", path="/invocations")
+    assert (target.path, target.endpoint, target.roots) == ("/invocations", None, ("/v1", ""))
+    for bad in ("invocations", "/a b", "/a?b=1", "/a\n", "/\u00fc", "/" * 3000):
+        with pytest.raises(TargetError, match=r"^--path: got .* need one such as /v3/chat/completions"):
+            parse_target("http://h", path=bad)
+
+
 def test_the_headers_of_a_request_are_exactly_these() -> None:
     made = headers(parse_target("http://h:8000"), ApiKey(CANARY, "test"))
     assert [name for name, _ in made] == [
@@ -241,7 +290,7 @@ def test_the_headers_of_a_request_are_exactly_these() -> None:
     ]
     values = dict(made)
     assert values["host"] == "h:8000"
-    assert values["accept"] == "text/event-stream"
+    assert values["accept"] == "text/event-stream, application/json"
     assert values["accept-encoding"] == "identity"
     assert values["user-agent"].startswith("ttftop/")
     assert values["authorization"] == f"Bearer {CANARY}"

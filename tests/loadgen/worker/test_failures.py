@@ -79,6 +79,11 @@ def test_each_deadline_fails_a_request_with_its_own_kind(
 ) -> None:
     emitted, _ = run(lambda n, b: script, requests=1, deadlines=deadlines)
     assert emitted.errors() == {kind: 1}
+    [record] = emitted.requests
+    assert record.error is not None
+    if kind != "bad_response":
+        option = kind.removesuffix("_timeout").replace("_", "-")
+        assert record.error.message == f"0.3 s; --timeout {option}=TIME allows more"
 
 
 def test_keep_alive_comments_stop_the_clock_of_the_gap_and_a_drip_without_a_line_does_not() -> None:

@@ -31,6 +31,17 @@ def test_a_supervisor_that_nobody_took_is_gone_with_its_block_and_one_that_was_t
     taken.communicate(timeout=30)
 
 
+def test_what_is_secret_in_our_environment_is_not_in_that_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TTFTOP_API_KEY", "OPENAI_API_KEY", "TTFTOP_HEADERS"):
+        monkeypatch.setenv(name, "sk-CANARY")
+    monkeypatch.setenv("TTFTOP_TEST", "kept")
+    process = start_supervisor()
+    environment = psutil.Process(process.pid).environ()
+    process.communicate(timeout=30)
+    assert environment["TTFTOP_TEST"] == "kept"
+    assert "sk-CANARY" not in environment.values()
+
+
 @pytest.mark.parametrize(
     "words", [["run", "--bogus"], ["http://127.0.0.1:9", "--rate", "0"], ["run", "--help"]]
 )

@@ -401,6 +401,19 @@ def test_a_closed_port_is_refused_in_one_line_with_exit_code_3_and_leaves_nothin
     assert list(tmp_path.iterdir()) == []
 
 
+def test_workers_of_a_refused_run_do_not_end_unexpectedly(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    config = RunConfig(target=TargetConfig(f"http://127.0.0.1:{port}"), telemetry=["none"])
+    run = launch(config, root=tmp_path, api_key=None, debug=True)  # what it says is kept, then
+    with pytest.raises(LaunchError, match="connection refused"):
+        run.wait_ready(30)
+    assert run.process.wait(30) == 3
+    assert run.process.stdout is not None
+    run.process.stdout.close()
+    assert [record.text for record in host_records(run.directory) if isinstance(record, Note)] == []
+
+
 def test_telemetry_in_words_that_mean_nothing_together_is_refused_before_the_server_is_asked(
     tmp_path: Path,
 ) -> None:
