@@ -59,7 +59,7 @@ def test_the_logs_of_a_run_name_each_process_and_what_it_did_from_probe_to_end(
     terminal.read_until(b"running")
     terminal.read_until(b"GPU0")  # which telemetry has found
     terminal.write(b"=17\r")
-    terminal.read_until(b"10 -> 17 rps")
+    terminal.read_until("10 → 17 rps".encode())
     terminal.write(b"q")
     terminal.read_until(b"finish")
     terminal.write(b"f")
