@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 
 from sessions.store.directory import is_live, listing
 from sessions.store.manifest import read
-from tests.cli.conftest import Command, OnTerminal
+from tests.cli.conftest import Command, OnTerminal, child
 from tests.cli.test_terminal import LIGHT
 
 pytestmark = pytest.mark.slow
@@ -112,3 +115,17 @@ def test_whoever_waits_for_the_end_and_leaves_is_told_130(
     assert b"the run goes on: ttftop attach " in terminal.output
     os.kill(read(only_session(home)).session.pid, signal.SIGTERM)
     ended(only_session(home))
+
+
+def test_while_the_probe_waits_a_headless_run_says_for_what_and_ctrl_c_leaves(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:  # which takes connections, and never answers
+        url = f"http://127.0.0.1:{busy.getsockname()[1]}"
+        command = [sys.executable, "-m", "tui.cli", url, *LIGHT, "--telemetry", "none", "--headless"]
+        with child(command, stderr=subprocess.PIPE, env={**os.environ, "HOME": str(home)}) as process:
+            assert process.stderr is not None
+            said = ""
+            while "waiting for the server to answer the probe, no load before it (Ctrl-C leaves)" not in said:
+                said = process.stderr.readline()
+                assert said
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
