@@ -52,7 +52,7 @@ class SessionScreen(Screen[None]):
         self._commands = None if control is None else CommandQueue(control, self._answered)
         self._ack: Ack | None = None
         """The newest answer, until the frames show what it says."""
-        self._leave = leave
+        self._leave_app, self._left = leave, False
         self._clock = clock
         read_ahead(source, clock)
         self._was_live, self._read_ns = source.live, source.last_ns
@@ -162,6 +162,8 @@ class SessionScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if self._left:  # what is typed while the app closes is for whoever has the terminal next
+            return
         waiting = self._waiting
         if self._state.help:
             self._state = replace(self._state, help=False)
@@ -275,6 +277,10 @@ class SessionScreen(Screen[None]):
         self._state = replace(self._state, help=True)
 
     # -- leaving ----------------------------------------------------------------------------------------
+
+    def _leave(self, how: str) -> None:
+        self._left = True
+        self._leave_app(how)
 
     def _quit(self) -> None:
         if self._source.live and self._commands is not None:

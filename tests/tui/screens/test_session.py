@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from sessions.frame.schema import Frame
@@ -417,6 +418,17 @@ def test_leaving_a_live_run_asks_how(key, how):
         assert room.control.sent == {"f": [FinishRun()], "d": [], "a": [AbortRun()]}[key]
 
     assert on_screen(body) == how
+
+
+def test_keys_that_come_after_the_screen_was_left_are_none():
+    async def body(room: Room) -> None:
+        for key in "qda":  # typed faster than the screen closes
+            room.live.on_key(events.Key(key, key))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert room.control.sent == []
+
+    assert on_screen(body) == "detached"
 
 
 def test_the_question_how_to_leave_can_be_taken_back():
