@@ -9,6 +9,7 @@ import pytest
 
 from sessions.bottleneck.evidence import Evidence
 from sessions.bottleneck.rules import IDLE, NAMES, ROOM, RULES, UNKNOWN, bottleneck_of
+from tui.draw.words import limit_name
 
 QUIET = Evidence(
     due_rps=9.0, sent_rps=9.0, backlog=0.0, failed_share=0.0, in_flight=12.0, growth=1.0, sent_10s=90.0, tokens_10s=5000.0,
@@ -161,5 +162,5 @@ def test_a_limit_is_let_go_at_a_lower_threshold_than_it_came(limit, between):
 def test_the_page_about_limits_lists_every_rule_in_order():
     text = (Path(__file__).parents[3] / "docs" / "figures" / "bottleneck.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \d+ \| \*\*([^*]+)\*\* \|", text, flags=re.MULTILINE)
-    assert listed == [name for name, _ in RULES]
-    assert all(f"`{name}`" in text or f"**{name}**" in text for name in NAMES)
+    assert listed == [limit_name(name) for name, _ in RULES]
+    assert all(f"`{name}`" in text or f"**{limit_name(name)}**" in text for name in NAMES)
