@@ -120,6 +120,9 @@ def forget_unread_output() -> None:
 
 def take_any_output() -> None:
     """What a terminal or a pipe cannot take as it is, in another way rather than not at all."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us: Python has no stream for it then
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # Latin-1, ASCII: a `?` for what has no place there

@@ -24,6 +24,7 @@ VOCABULARY_TOPS = (20_000, 4_000, 1_000)
 _CONTEXT = re.compile(
     r"context.{0,3}(length|size|window)|exceed_context|max_model_len|n_ctx|(prompt|input) is too long"
     r"|maximum (allowed )?(prompt|input|number of tokens)|must have less than \d+ tokens"
+    r"|(total|input|prompt).{0,40}must be (less|lower|smaller|fewer) than"
 )
 _VOCABULARY = re.compile(r"vocab|invalid token|token id|token_id\b|input_ids? .{0,40}(range|larg)")
 _OUTPUT_LENGTH = re.compile(r"max_?(output_|completion_|new_)?_?tokens|(output|completion) (tokens|length)")

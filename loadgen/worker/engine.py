@@ -172,6 +172,9 @@ class Engine:
             times.append(due_ns - self._lead_ns)
         if self._config.end_ns is not None and not self._load_over:
             times.append(self._config.end_ns)
+        sendable_ns = self._sender.back_off.sendable_ns
+        if self._backlog and sendable_ns is not None and len(self._in_flight) < self._cap:
+            times.append(sendable_ns)
         self._alarm.set(min(times) if times else None)
 
     def _on_alarm(self) -> None:
@@ -179,6 +182,7 @@ class Engine:
             return
         now = self._clock.now_ns()
         self._change_load(now)
+        self._send_waiting(now)
         due_ns = self._take_due(now, now + self._lead_ns)
         if self._config.end_ns is not None and now >= self._config.end_ns:
             self._load_over = True
@@ -211,6 +215,14 @@ class Engine:
     def _give_up(self, index: int, now_ns: int) -> None:
         self._counters.not_sent += 1
         self._model.ended(index, now_ns, failed=True)
+
+    def _send_waiting(self, now_ns: int) -> None:
+        """Sends what waited for room, as far as there is some now, in the order in which it was due."""
+        while self._backlog and len(self._in_flight) < self._cap:
+            if self._sender.back_off.forbids(now_ns):
+                return
+            index, due_ns = self._backlog.popleft()
+            self._launch(index, due_ns, waited=True)
 
     def _drop_backlog(self, now_ns: int) -> None:
         while self._backlog:
@@ -273,11 +285,12 @@ class Engine:
             return
         now = self._clock.now_ns()
         one_more = self._model.ended(record.index, now, failed=record.error is not None)
-        if self._backlog and len(self._in_flight) < self._cap and not self._sender.back_off.forbids(now):
-            index, due_ns = self._backlog.popleft()
-            self._launch(index, due_ns, waited=True)
+        waits = bool(self._backlog)
+        self._send_waiting(now)
         if one_more:
             self._set_alarm(self._take_due(now, now))
+        elif waits:
+            self._rearm()
         self._end_if_done()
 
     def on_stale(self, request: InFlightRequest) -> None:

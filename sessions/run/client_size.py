@@ -30,7 +30,8 @@ def workers_for(load: LoadConfig, output_tokens: int, events_per_s: float, cores
     """How many workers. `events_per_s`: what one reads cleanly. `auto` leaves a core for all else, and is
     never more than the slots there are."""
     if load.workers != "auto":
-        return load.workers
+        # One without a slot of a closed loop would never send its share of the requests.
+        return load.workers if load.concurrency is None else min(load.workers, load.concurrency)
     wanted = math.ceil(planned_events_per_s(load, output_tokens) / (COMFORT * events_per_s))
     slots = load.max_in_flight if load.concurrency is None else load.concurrency
     return max(1, min(wanted, cores - 1, slots))

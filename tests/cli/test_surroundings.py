@@ -95,3 +95,13 @@ def test_a_pipe_that_does_not_wait_gets_all_of_the_output(ttftop: Command, home:
             text = file.read()
         assert process.wait(30) == 0
     assert len(json.loads(text)) == 300
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_an_output_that_is_closed_is_no_error(closed: str, home: Path) -> None:
+    line = f'"{sys.executable}" -m tui.cli sessions --sessions-dir "{home}" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr

@@ -36,12 +36,13 @@ def test_a_slots_next_request_is_due_when_its_last_one_ended() -> None:
     assert taken(model, 31 * MS) == [(2, 30 * MS)]
 
 
-def test_after_a_failure_no_slot_is_due_for_100_ms() -> None:
-    model = ClosedLoop(ClosedLoad(2), RUN)
+def test_after_a_failure_its_slot_waits_for_100_ms_and_no_other() -> None:
+    model = ClosedLoop(ClosedLoad(3), RUN)
     taken(model, 5 * MS)
     model.ended(0, 30 * MS, failed=True)
     model.ended(1, 40 * MS, failed=False)
-    assert taken(model, 1000 * MS) == [(2, 130 * MS), (3, 130 * MS)]
+    assert taken(model, 129 * MS) == [(3, 40 * MS)]
+    assert taken(model, 130 * MS) == [(4, 130 * MS)]
 
 
 def test_free_slots_wait_for_a_server_that_cannot_be_reached() -> None:

@@ -70,6 +70,15 @@ def test_a_refused_connection_backs_off_instead_of_making_thousands_of_failures(
     assert len([request for request in emitted.requests if request.due_ns > known_ns]) <= 15
 
 
+def test_what_waits_for_room_does_not_wait_for_ever_when_the_server_is_gone() -> None:
+    load = OpenLoad("constant", [steady(0, 1000.0)])
+    config = worker_config(free_port(), load, requests=5, max_in_flight=1)
+    emitted = asyncio.run(asyncio.wait_for(run_engine(config), 30))
+    assert emitted.total("due") == emitted.total("sent") + emitted.total("not_sent") == 5
+    assert emitted.total("failed") == emitted.total("sent") > 0
+    assert set(emitted.errors()) == {"connect_refused"}
+
+
 def test_a_live_change_of_rate_is_followed_from_its_instant_on() -> None:
     async def body() -> Emitted:
         async with RawServer(lambda n, b: good()) as server:

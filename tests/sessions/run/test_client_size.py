@@ -48,6 +48,12 @@ def test_auto_takes_as_many_workers_as_load_and_cores_need(
     assert workers_for(load, 200, 10_000.0, cores) == workers
 
 
+def test_no_worker_is_without_a_slot_of_a_closed_loop() -> None:
+    """It would never send its share of `--requests`, and the run never end."""
+    assert workers_for(LoadConfig(concurrency=1, requests=6, workers=2), 200, 10_000.0, 8) == 1
+    assert workers_for(LoadConfig(concurrency=3, workers=2), 200, 10_000.0, 8) == 2
+
+
 def test_a_machine_calibrated_to_do_more_needs_fewer_workers() -> None:
     assert workers_for(LoadConfig(rate_rps=350.0), 200, 50_000.0, 64) == 2
 
