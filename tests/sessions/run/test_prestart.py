@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -36,7 +37,9 @@ def test_what_is_secret_in_our_environment_is_not_in_that_of_a_run(monkeypatch: 
         monkeypatch.setenv(name, "sk-CANARY")
     monkeypatch.setenv("TTFTOP_TEST", "kept")
     process = start_supervisor()
-    environment = psutil.Process(process.pid).environ()
+    until = time.monotonic() + 30
+    while not (environment := psutil.Process(process.pid).environ()):
+        assert time.monotonic() < until  # the kernel shows none while the program is being put in place
     process.communicate(timeout=30)
     assert environment["TTFTOP_TEST"] == "kept"
     assert "sk-CANARY" not in environment.values()
