@@ -64,6 +64,17 @@ def test_more_slots_are_due_at_once_and_fewer_wait_until_requests_have_ended() -
     assert taken(model, 100 * MS) == [(3, 60 * MS)]
 
 
+def test_a_slot_that_is_gone_makes_nothing_due() -> None:
+    model = ClosedLoop(ClosedLoad(3), RUN)
+    taken(model, 5 * MS)
+    model.ended(0, 40 * MS, failed=False)
+    model.ended(1, 50 * MS, failed=False)
+    model.change(55 * MS, ClosedLoad(2))
+    assert taken(model, 60 * MS) == [(3, 40 * MS)]
+    model.ended(2, 90 * MS, failed=False)
+    assert taken(model, 100 * MS) == [(4, 90 * MS)]
+
+
 def test_an_open_load_needs_another_model() -> None:
     assert not ClosedLoop(ClosedLoad(1), RUN).change(9 * MS, OpenLoad("constant", [steady(9 * MS, 1.0)]))
 

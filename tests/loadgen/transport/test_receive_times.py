@@ -48,6 +48,17 @@ def test_no_stamp_is_wrong_by_a_step_of_the_wall_clock(step_ms: int) -> None:
     assert both in ([], [came_ns, after[1]])
 
 
+def test_data_left_unread_across_a_step_back_is_not_dated_by_the_clock_that_was_set() -> None:
+    wall = WallClock()
+    unread = wall.stamp()
+    wall.after(2 * MS)
+    wall.clock.wall_ns -= 20 * MS
+    wall.reader.time_of(wall.stamp(), wall.after(MS))  # another socket finds the step
+    read_ns = wall.after(30 * MS)
+    assert wall.reader.time_of(unread, read_ns) == (read_ns, False)
+    assert wall.reader.times_of([unread], [read_ns]) == []
+
+
 @pytest.mark.parametrize("step_ms", [-300, -20, 20, 300, -3_600_000])
 def test_stamps_are_believed_again_once_the_step_is_past(step_ms: int) -> None:
     wall = WallClock()
