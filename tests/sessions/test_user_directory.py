@@ -13,7 +13,7 @@ from sessions.user_directory import user_directory
 def test_a_home_that_nobody_knows_is_none_also_where_a_tilde_is_left_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As platformdirs did up to its version 4.3, where `~` stands for nothing."""
+    """As `os.path.expanduser` leaves it."""
     monkeypatch.setattr(platformdirs, "user_data_dir", lambda name, appauthor: "~/.local/share/" + name)
     assert user_directory("data") is None
 
