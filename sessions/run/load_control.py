@@ -50,7 +50,10 @@ def opening(load: LoadConfig, start_ns: int) -> Load:
 class LoadControl:
     """Carries out commands one by one, on one of two kinds of load: a rate that may change, or slots."""
 
-    def __init__(self, load: LoadConfig, start_ns: int) -> None:
+    def __init__(self, load: LoadConfig, start_ns: int, workers: int = 1) -> None:
+        """`workers`: how many share the load."""
+        # Each has its own part of the requests: one without a slot would never come to the end of it.
+        self._least_concurrency = 1 if load.requests is None else workers
         self._max_rate_rps, self._max_in_flight = load.max_rate_rps, load.max_in_flight
         self._arrivals = load.arrivals
         self._curve: Curve | None = None
@@ -122,9 +125,11 @@ class LoadControl:
     def _change(self, at_ns: int, received_ns: int, load: float) -> LoadUpdate:
         before = self._load(at_ns)
         if self._curve is None:
-            if not 1 <= load <= self._max_in_flight:
-                most = f"{self._max_in_flight} (--max-in-flight)"
-                raise CommandError(f"concurrency: got {load:.0f}, need a whole number from 1 to {most}")
+            least, most = self._least_concurrency, self._max_in_flight
+            if not least <= load <= most:
+                why = " (load workers, each with its part of --requests)" if least > 1 else ""
+                allowed = f"from {least}{why} to {most} (--max-in-flight)"
+                raise CommandError(f"concurrency: got {load:.0f}, need a whole number {allowed}")
             return self._set(at_ns, received_ns, load, "concurrency", f"concurrency {before:g} -> {load:g}")
         if not 0 < load <= self._max_rate_rps:
             raise CommandError(f"rate: got {load:g}, need above 0 and at most {self._max_rate_rps:g}")

@@ -134,7 +134,7 @@ class Supervisor:
     def _start_load(self, probed: ProbeResult, address: Address) -> None:
         load = self._config.load
         self._start_ns = self._clock.now_ns() + _START_LEAD_NS
-        self._load_control = LoadControl(load, self._start_ns)
+        self._load_control = LoadControl(load, self._start_ns, self._processes.count)
         if warning := descriptors_short(load, probed, self._processes.count):
             self._note("warning", warning)
         configs = worker_configs(

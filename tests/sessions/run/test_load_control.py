@@ -117,6 +117,20 @@ def test_in_a_closed_loop_a_step_is_a_slot_and_never_leaves_none() -> None:
     assert (down.change, down.previous_concurrency, down.concurrency) == ("concurrency", 14, 1)
 
 
+@pytest.mark.parametrize("command", [StepLoad(-1), SetConcurrency(3)])
+def test_no_worker_that_has_requests_of_its_own_to_send_is_left_without_a_slot(command: LoadCommand) -> None:
+    control = LoadControl(LoadConfig(concurrency=5, requests=100, max_in_flight=10), 0, workers=4)
+    assert control.obey(StepLoad(-1), S).change.concurrency == 4
+    with pytest.raises(CommandError, match=r"got 3, need a whole number from 4 \(load workers.*\) to 10 "):
+        control.obey(command, 2 * S)
+    assert control.obey(Hold(), 3 * S).change.previous_concurrency == 4
+
+
+def test_without_a_number_of_requests_fewer_slots_than_workers_will_do() -> None:
+    control = LoadControl(LoadConfig(concurrency=4), 0, workers=4)
+    assert control.obey(StepLoad(-3), S).change.concurrency == 1
+
+
 def test_a_step_on_a_ramp_counts_from_its_rate_at_that_instant_and_ends_it() -> None:
     control = LoadControl(LoadConfig(ramp=Ramp(0.5, 8.5, 8.0)), 0)
     change = control.obey(StepLoad(1), 4 * S - LEAD_NS).change

@@ -217,6 +217,17 @@ def test_two_workers_send_what_one_would(start: Callable[..., Launched]) -> None
     assert len(due[0]) > 25
 
 
+def test_fewer_slots_than_workers_do_not_keep_a_number_of_requests_from_coming_to_its_end(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(concurrency=2, workers=2, requests=60)
+    answer = send_once(run.directory, StepLoad(-1))
+    assert run.process.wait(30) == 0
+    assert len(requests_of(run.directory)) == 60
+    assert isinstance(answer, Refusal)
+    assert "need a whole number from 2 " in answer.reason
+
+
 def test_sigterm_ends_the_run_saved_within_5_s_and_sighup_does_not(start: Callable[..., Launched]) -> None:
     run = start(rate_rps=20.0)
     until(lambda: requests_of(run.directory), "a first request on disk")
