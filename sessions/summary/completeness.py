@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sessions.store.journal import SUPERVISOR_FILE, request_file, worker_file
 from sessions.store.manifest import Manifest
 from sessions.summary.schema import RequestCounts
 from sessions.summary.stored import stored_summary
+from sessions.timeline.requests import Requests
 from sessions.timeline.timeline import Timeline
 
 _NAMED = 3
@@ -17,18 +20,16 @@ _NAMED = 3
 def workers_without_lines(timeline: Timeline) -> list[int]:
     """Workers whose ticks tell of requests that ended, and of which there is not one request line."""
     ticks = timeline.ticks
-    told = set(np.unique(timeline.requests.rows["worker"]).tolist())
-    ended = [
-        worker
-        for worker in timeline.workers
-        if int(ticks["succeeded"][ticks["worker"] == worker].sum()) > 0
-        or int(ticks["failed"][ticks["worker"] == worker].sum()) > 0
-    ]
-    return [worker for worker in ended if worker not in told]
+    ended = ticks["worker"][ticks["succeeded"] + ticks["failed"] > 0].astype(np.int64)
+    workers: list[int] = np.setdiff1d(ended, timeline.requests.rows["worker"]).tolist()
+    return workers
 
 
-def what_is_missing(timeline: Timeline, manifest: Manifest) -> list[str]:
-    """A sentence for each thing that the files of an ended run should tell and do not."""
+def what_is_missing(timeline: Timeline, manifest: Manifest, without_lines: Sequence[int]) -> list[str]:
+    """A sentence for each thing that the files of an ended run should tell and do not.
+
+    `without_lines`: what `workers_without_lines` found.
+    """
     if manifest.end is None or manifest.end.reason == "failed":
         return []
     said = []
@@ -39,14 +40,18 @@ def what_is_missing(timeline: Timeline, manifest: Manifest) -> list[str]:
             said.append(f"ticks of load workers are missing: {_named([worker_file(n) for n in silent])}")
     if not timeline.states:
         said.append(f"what the run was told is missing: {SUPERVISOR_FILE}")
-    lost = workers_without_lines(timeline)
-    if lost:
-        said.append(f"request lines are missing: {_named([request_file(n) for n in lost])}")
-    rows = timeline.requests.rows
-    twice = len(rows) - len(np.unique(rows[["worker", "index"]]))
-    if twice:
-        said.append(f"{twice} of {len(rows)} request lines stand more than once")
+    if without_lines:
+        said.append(f"request lines are missing: {_named([request_file(n) for n in without_lines])}")
+    if twice := _repeated(timeline.requests.rows):
+        said.append(f"{twice} of {len(timeline.requests)} request lines stand more than once")
     return said
+
+
+def _repeated(rows: Requests) -> int:
+    """How many rows are of a request that another row tells of, too, the first of each not counted."""
+    order = np.lexsort((rows["index"], rows["worker"]))  # `np.unique` of both takes ten times as long
+    same = (np.diff(rows["worker"][order]) == 0) & (np.diff(rows["index"][order]) == 0)
+    return int(same.sum())
 
 
 def other_than_kept(manifest: Manifest, counts: RequestCounts) -> list[str]:

@@ -63,9 +63,8 @@ def summarise(
     """
     rows = timeline.requests.rows
     good = rows[rows["error"] == NONE]
-    lines_lost = any(name.startswith("requests-") for name in damaged) or bool(
-        workers_without_lines(timeline)
-    )
+    without_lines = workers_without_lines(timeline)
+    lines_lost = bool(without_lines) or any(name.startswith("requests-") for name in damaged)
     counts, errors = request_counts(timeline, live, lines_lost)
     span = load_span(timeline, manifest.config.load, counts.due)
     start_ns, end_ns = span.start_ns, span.end_ns
@@ -75,7 +74,10 @@ def summarise(
         timeline, start_ns, end_ns, float("nan") if ttft_p50_ms is None else ttft_p50_ms * 1e6
     )
     end = _end(timeline, manifest, live)
-    missing = [] if live else [*what_is_missing(timeline, manifest), *other_than_kept(manifest, counts)]
+    missing: list[str] = []
+    if not live:
+        missing += what_is_missing(timeline, manifest, without_lines)
+        missing += other_than_kept(manifest, counts)
     reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing)
     tokens = _tokens(timeline, good)
     energy_curves = curves(timeline.gpus, timeline.newest_ns)
