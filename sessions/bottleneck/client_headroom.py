@@ -5,14 +5,11 @@ From the ticks of the workers alone, so a live run and its replay say the same.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
-from sessions.bottleneck.client_saturation import SECOND_NS, Saturation
+from sessions.bottleneck.client_saturation import SECOND_NS, Saturation, ticks_by_second
 from sessions.store.manifest import Manifest
-from sessions.timeline.columns import binned
 from sessions.timeline.timeline import Timeline
 
 LOAD_AMBER, LOAD_RED = 0.7, 1.0
@@ -67,7 +64,7 @@ def client_headroom(
     events_per_read = 0.0
     if b > a:
         loop_lag_max_ms = float(ticks["loop_lag_max_ns"][a:b].max()) / 1e6
-        cpu, wall, chunks = _by_second(timeline, a, b)
+        cpu, wall, chunks = ticks_by_second(timeline, a, b, ("cpu_ns", "dt", "chunks")).sums
         events_per_read = chunks.sum() / reads if reads else 0.0
         cpu_share = float((cpu.sum(axis=0) / np.maximum(wall.sum(axis=0), 1)).max())
         whole = wall >= 0.9 * SECOND_NS
@@ -109,20 +106,6 @@ def _calibrated(manifest: Manifest) -> float | None:
     return (
         float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
     )
-
-
-def _by_second(timeline: Timeline, a: int, b: int) -> tuple[Any, Any, Any]:
-    """CPU ns, wall ns and token events by second and worker, of the ticks `[a, b)`."""
-    ticks, workers = timeline.ticks, timeline.workers
-    at = ((ticks["t"][a:b] - 1) // SECOND_NS).astype(np.int64)
-    seconds, place = np.unique(at, return_inverse=True)
-    key = place * len(workers) + np.searchsorted(np.array(workers), ticks["worker"][a:b])
-    shape = (len(seconds), len(workers))
-    cpu, wall, chunks = (
-        binned(key, ticks[name][a:b], shape[0] * shape[1]).reshape(shape)
-        for name in ("cpu_ns", "dt", "chunks")
-    )
-    return cpu, wall, chunks
 
 
 def _near_its_limit(peak: float | None, calibrated: float | None, headroom: float | None) -> str:

@@ -114,22 +114,41 @@ def troubles(timeline: Timeline, first: int, last: int, phase_ns: int = 0) -> Tr
     a, b = ticks.upto(np.array([first, last], dtype=np.float64) * SECOND_NS + phase_ns).tolist()
     if b <= a:
         return Troubles(np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in range(4)))
-    at = (ticks["t"][a:b].astype(np.int64) - 1 - phase_ns) // SECOND_NS
-    seconds, place = np.unique(at, return_inverse=True)
-    worker = np.searchsorted(np.array(timeline.workers), ticks["worker"][a:b])
-    n, workers = len(seconds), len(timeline.workers)
-
-    def by_worker(name: str) -> Floats:
-        return binned(place * workers + worker, ticks[name][a:b], n * workers).reshape(n, workers)
-
-    busy = (by_worker("cpu_ns") / np.maximum(by_worker("dt"), 1)).max(axis=1)
-    reads, coalesced = by_worker("reads").sum(axis=1), by_worker("coalesced_reads").sum(axis=1)
+    found = ticks_by_second(timeline, a, b, ("cpu_ns", "dt", "reads", "coalesced_reads"), phase_ns)
+    seconds, place, n = found.seconds, found.place, len(found.seconds)
+    cpu, wall, reads, coalesced = found.sums
+    busy = (cpu / np.maximum(wall, 1)).max(axis=1)
+    reads, coalesced = reads.sum(axis=1), coalesced.sum(axis=1)
     loop_lag = np.zeros(n)
     np.maximum.at(loop_lag, place, ticks["loop_lag_max_ns"][a:b])
     late = np.where(loop_lag > LOOP_LAG_NS, coalesced / np.maximum(reads, 1), 0.0)
     still = np.zeros(n)
     np.maximum.at(still, place, ticks["dt"][a:b])
     return Troubles(seconds, busy, _send_lag_p99(timeline, seconds, phase_ns), late, still)
+
+
+class TicksBySecond(NamedTuple):
+    """Some columns of ticks, added up by second and worker."""
+
+    seconds: Ints
+    """Those there were ticks for, ascending."""
+    place: Ints
+    """Of each tick: where its second stands in `seconds`."""
+    sums: list[Floats]
+    """One a column, `(seconds, workers)`; 0 where a worker had no tick."""
+
+
+def ticks_by_second(
+    timeline: Timeline, a: int, b: int, names: tuple[str, ...], phase_ns: int = 0
+) -> TicksBySecond:
+    """The columns `names` of the ticks `[a, b)`; seconds of session time are counted from `phase_ns`."""
+    ticks, workers = timeline.ticks, timeline.workers
+    at = (ticks["t"][a:b].astype(np.int64) - 1 - phase_ns) // SECOND_NS
+    seconds, place = np.unique(at, return_inverse=True)
+    key = place * len(workers) + np.searchsorted(np.array(workers), ticks["worker"][a:b])
+    shape = (len(seconds), len(workers))
+    sums = [binned(key, ticks[name][a:b], shape[0] * shape[1]).reshape(shape) for name in names]
+    return TicksBySecond(seconds, place, sums)
 
 
 def _sustained(hit: Bools, seconds: Ints) -> Bools:
