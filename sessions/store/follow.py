@@ -21,21 +21,68 @@ FILE_CAP_BYTES = 2 << 30
 FILES_CAP = 1024
 
 
+class _RawFile:
+    """New bytes of a file that may not exist yet; a regular file, or nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self._fd = -1
+        self.refused = ""
+        """Why the file, which is there, cannot be read; empty when it can."""
+
+    def read(self, most: int) -> bytes:
+        if self._fd < 0:
+            try:
+                # A FIFO planted in a session must not hang whoever opens it, nor a link lead out of it.
+                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+            except OSError as error:
+                self.refused = "" if error.errno == errno.ENOENT else error.strerror or str(error)
+                return b""
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                os.close(fd)
+                self.refused = "not a regular file"
+                return b""
+            self._fd, self.refused = fd, ""
+        try:
+            data = os.pread(self._fd, min(most, max(0, FILE_CAP_BYTES - self.offset)), self.offset)
+        except OSError as error:
+            self.refused = error.strerror or str(error)
+            return b""
+        self.offset += len(data)
+        return data
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
 class LineReader:
-    """Bytes in, records out; keeps a torn tail, counts what is no record.
+    """Bytes of a file in, records out; keeps a torn tail, counts what is no record.
 
     `corrupt` holds `(offset, why)` of the first lines that were no records (offset in the text, bytes),
     `corrupt_count` how many there were, `skipped` how many lines were of an unknown kind.
     """
 
-    def __init__(self, parse: Parse = parse) -> None:
-        self._parse = parse
+    def __init__(self, path: Path, parse: Parse = parse) -> None:
+        self._raw, self._parse = _RawFile(path), parse
+        self.behind = False
+        """The last poll stopped at its bound: more may be there now."""
         self.skipped = 0
         self.corrupt: list[tuple[int, str]] = []
         self.corrupt_count = 0
         self._tail = b""
         self._offset = 0
         self._in_long_line = False
+
+    @property
+    def refused(self) -> str:
+        """Why the file, which is there, cannot be read; empty when it can."""
+        return self._raw.refused
+
+    def close(self) -> None:
+        self._raw.close()
 
     @property
     def torn_bytes(self) -> int:
@@ -84,65 +131,14 @@ class LineReader:
         return records
 
 
-class _RawFile:
-    """New bytes of a file that may not exist yet; a regular file, or nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.offset = 0
-        self._fd = -1
-        self.refused = ""
-        """Why the file, which is there, cannot be read; empty when it can."""
-
-    def read(self, most: int) -> bytes:
-        if self._fd < 0:
-            try:
-                # A FIFO planted in a session must not hang whoever opens it, nor a link lead out of it.
-                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-            except OSError as error:
-                self.refused = "" if error.errno == errno.ENOENT else error.strerror or str(error)
-                return b""
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                os.close(fd)
-                self.refused = "not a regular file"
-                return b""
-            self._fd, self.refused = fd, ""
-        try:
-            data = os.pread(self._fd, min(most, max(0, FILE_CAP_BYTES - self.offset)), self.offset)
-        except OSError as error:
-            self.refused = error.strerror or str(error)
-            return b""
-        self.offset += len(data)
-        return data
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
 class Follower(LineReader):
     """The records of a file of JSON lines, each once, as they come."""
-
-    def __init__(self, path: Path, parse: Parse = parse) -> None:
-        super().__init__(parse)
-        self.behind = False
-        """The last poll stopped at its bound: more may be there now."""
-        self._raw = _RawFile(path)
 
     def poll(self) -> list[AnyRecord]:
         """What is new since the last poll, whole lines only; [] while the file does not exist."""
         data = self._raw.read(POLL_CAP_BYTES)
         self.behind = len(data) == POLL_CAP_BYTES
         return self.feed(data) if data else []
-
-    @property
-    def refused(self) -> str:
-        """Why the file, which is there, cannot be read; empty when it can."""
-        return self._raw.refused
-
-    def close(self) -> None:
-        self._raw.close()
 
 
 _MEMBER_START = b"\x1f\x8b\x08"
@@ -157,10 +153,7 @@ class GzipFollower(LineReader):
     """
 
     def __init__(self, path: Path, parse: Parse = parse) -> None:
-        super().__init__(parse)
-        self.behind = False
-        """The last poll stopped at its bound: more may be there now."""
-        self._raw = _RawFile(path)
+        super().__init__(path, parse)
         self._member: zlib._Decompress | None = None
         self._input = b""
         self._lost = False
@@ -228,14 +221,6 @@ class GzipFollower(LineReader):
         more = self._raw.read(_CHUNK_BYTES)
         self._input = self._input[1 - len(_MEMBER_START) :] + more
         return b"" if more else None
-
-    @property
-    def refused(self) -> str:
-        """Why the file, which is there, cannot be read; empty when it can."""
-        return self._raw.refused
-
-    def close(self) -> None:
-        self._raw.close()
 
 
 def following(path: Path, parse: Parse = parse) -> Follower | GzipFollower:

@@ -1,8 +1,8 @@
 """Appending records to a session's files (`sessions.store.follow` reads them, also while they grow).
 
 One writer a file. Files hold JSON lines; those named `.gz` are a row of whole gzip members, which `zcat`
-reads as one. What is appended reaches the kernel in one `write` a batch, so a
-killed process loses at most the batch it had not handed over, and a torn tail at worst.
+reads as one. What is appended reaches the kernel in one `write` a batch, so a killed process loses at most
+the batch it had not handed over, and a torn tail at worst.
 """
 
 from __future__ import annotations
@@ -193,10 +193,7 @@ class RequestJournalWriter:
         gathered = []
         while self._lines:
             gathered.append(self._lines.popleft())
-        if not gathered:
-            self._file.append()
-            return
-        self._file.append(_member(b"".join(gathered)))
+        self._file.append(_member(b"".join(gathered)) if gathered else b"")
 
     @property
     def error(self) -> str | None:
