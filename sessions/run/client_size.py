@@ -1,7 +1,8 @@
 """How many load workers and file descriptors a load needs, worked out before it starts.
 
 An estimate from what was asked: keys may raise the load later, and a closed loop sends as fast as its
-server answers. Whether the client held up is measured while it runs: `bottleneck.client_saturation`.
+server answers. Whether the client held up is measured while it runs:
+`sessions.bottleneck.client_saturation`.
 """
 
 from __future__ import annotations

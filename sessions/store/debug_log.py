@@ -18,7 +18,7 @@ from loadgen.target.redaction import Redactor
 from sessions.store.manifest import SessionError
 
 DIRECTORY = "log"
-ROOMS = ("loadgen", "telemetry", "sessions", "tui")
+_PACKAGES = ("loadgen", "telemetry", "sessions", "tui")
 _LINE_CAP = 2000
 _CLOSE_S = 1.0
 """So long a disk that hangs holds up the end of a process."""
@@ -74,8 +74,8 @@ def open_debug_log(directory: Path, process: str, origin_ns: int, redactor: Reda
     except OSError as error:
         raise SessionError(f"{path}: {error.strerror}") from None
     handler = DebugLog(fd, process, MonotonicClock(origin_ns), redactor)
-    for room in ROOMS:
-        logger = logging.getLogger(room)
+    for package in _PACKAGES:
+        logger = logging.getLogger(package)
         logger.setLevel(logging.INFO)
         logger.addHandler(handler)
         logger.propagate = False

@@ -89,7 +89,7 @@ class Manifest(msgspec.Struct):
     client: dict[str, Any] = {}
     """What the load workers were planned with: `workers`, `calibrated_events_per_s`, `descriptors`, ..."""
     telemetry: dict[str, Any] = {}
-    """What was found and tried: `sources` with their last words, `gpus` (`run.telemetry_inventory`)."""
+    """What was found and tried, as `sessions.run.telemetry_inventory` tells it: `sources`, `gpus`."""
     host: SupervisorInfo = msgspec.field(default_factory=SupervisorInfo)
     end: EndInfo | None = None
     """None while the run goes on, and for ever when it was killed."""

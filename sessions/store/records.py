@@ -58,22 +58,6 @@ class End(msgspec.Struct, tag="end", tag_field="kind", omit_defaults=True):
     message: str = ""
 
 
-SupervisorRecord = State | LoadChange | Mark | Note | End
-TimelineRecord = (
-    Tick
-    | WorkerNote
-    | GpuDevices
-    | GpuSamples
-    | GpuEvent
-    | HostSample
-    | ServerSample
-    | SourceNote
-    | State
-    | LoadChange
-    | Mark
-    | Note
-    | End
-)
 AnyRecord = (
     Tick
     | Request

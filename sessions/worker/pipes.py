@@ -45,8 +45,3 @@ def say_line(fd: int, word: msgspec.Struct) -> None:
         os.write(fd, msgspec.json.encode(word) + b"\n")
     except OSError:
         pass
-
-
-def say(fd: int, status: Status) -> None:
-    """A worker's word to its supervisor."""
-    say_line(fd, status)

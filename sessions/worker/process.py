@@ -26,7 +26,7 @@ from loadgen.transport.pool import Pool
 from loadgen.transport.receive_times import TimedReader
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig
-from sessions.worker.pipes import LineFeed, Status, say
+from sessions.worker.pipes import LineFeed, Status, say_line
 from sessions.worker.recorder import Recorder
 
 _log = logging.getLogger("sessions.worker.process")  # it runs as __main__
@@ -87,11 +87,11 @@ class Worker:
         )
         self._loop.add_signal_handler(signal.SIGTERM, self._stop_now)
         quiet_garbage()  # now, while there is no configuration yet: later the first request would wait for it
-        say(1, Status("ready"))
+        say_line(1, Status("ready"))
         await self._gone.wait()
         if unsaved := self._recorder.close():
-            say(1, Status("unsaved", unsaved))
-        say(1, Status("ended"))
+            say_line(1, Status("unsaved", unsaved))
+        say_line(1, Status("ended"))
 
     def _on_line(self, line: bytes) -> None:
         message = _message.decode(line)
@@ -116,7 +116,7 @@ class Worker:
 
                 tls = context_of(address)
         except OSError as error:
-            say(1, Status("refused", f"{address.host}: {error.strerror or error}"))
+            say_line(1, Status("refused", f"{address.host}: {error.strerror or error}"))
             self._gone.set()
             return
         name = address.server_name or address.host
@@ -126,7 +126,7 @@ class Worker:
         self._engine.start()
         _log.info("started %s, connecting to %s", config.load, where)
         self._note_clock()
-        say(1, Status("started"))
+        say_line(1, Status("started"))
         self._watching = self._loop.create_task(self._watch(self._engine))
 
     def _open_debug_log(self, config: WorkerConfig) -> None:
@@ -144,7 +144,7 @@ class Worker:
     async def _watch(self, engine: Engine) -> None:
         async def say_idle() -> None:
             await engine.idle.wait()
-            say(1, Status("idle"))
+            say_line(1, Status("idle"))
 
         idle = self._loop.create_task(say_idle())
         await engine.ended.wait()
@@ -185,7 +185,7 @@ class Worker:
 
     def _on_disk(self, trouble: str) -> None:
         _log.info("disk: %s", trouble or "takes data again")
-        say(1, Status("disk", trouble))
+        say_line(1, Status("disk", trouble))
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
