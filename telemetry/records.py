@@ -80,6 +80,11 @@ THROTTLE_REASONS = (
 """Bits 0 to 8 of NVML's clocks event reasons. The first two and `display` are no trouble."""
 
 
+def throttle_reasons(bits: int) -> list[str]:
+    """The names of the bits that are set; those that have none are left out."""
+    return [name for bit, name in enumerate(THROTTLE_REASONS) if bits >> bit & 1]
+
+
 class GpuDevice(msgspec.Struct, omit_defaults=True):
     """What does not change about a GPU."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from telemetry.records import GpuEvent
+
 XIDS = {
     13: "graphics engine exception, mostly a fault of the program",
     31: "memory page fault, mostly a fault of the program",
@@ -23,3 +25,10 @@ XIDS = {
     149: "NVLink error",
 }
 """The commoner ones of NVIDIA's list of XIDs."""
+
+
+def xid_event(t_ns: int, source: str, gpu: str, label: str, code: int) -> GpuEvent:
+    """The XID `code` of the GPU whose key is `gpu`, which a person knows as `label`."""
+    words = XIDS.get(code)
+    text = f"{label}: XID {code}{f' ({words})' if words else ''}"
+    return GpuEvent(t_ns, source, gpu, "xid", code=code, text=text)

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sessions.timeline.columns import Table, or_nan
-from telemetry.records import THROTTLE_REASONS, GpuDevice, GpuEvent, GpuProcess, GpuSample, GpuSamples
+from telemetry.records import (
+    THROTTLE_REASONS,
+    GpuDevice,
+    GpuEvent,
+    GpuProcess,
+    GpuSample,
+    GpuSamples,
+    throttle_reasons,
+)
 
 GPU_VALUES = (
     *("util_pct", "memory_used_bytes", "memory_reserved_bytes", "memory_total_bytes", "power_w"),
@@ -121,7 +129,7 @@ _NO_SAMPLES = Table(("t", *GPU_FIELDS))
 
 def reasons(bits: float) -> list[str]:
     """The names in a value of the column `reasons`."""
-    return [] if np.isnan(bits) else [name for i, name in enumerate(THROTTLE_REASONS) if int(bits) >> i & 1]
+    return [] if np.isnan(bits) else throttle_reasons(int(bits))
 
 
 def _bits(names: list[str]) -> float:

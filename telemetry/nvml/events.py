@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from queue import SimpleQueue
 from typing import Any
 
-from telemetry.nvml.calls import LOST, NOT_FOUND, said
+from telemetry.nvml.calls import NOT_FOUND, said
 from telemetry.records import GpuEvent
 from telemetry.source import NowNs
-from telemetry.xid import XIDS
+from telemetry.xid import xid_event
 
 WAIT_MS = 250
 AFTER_ERROR_S = 5.0
@@ -73,7 +73,7 @@ class EventWatch:
             try:
                 data = nvml.nvmlEventSetWait_v2(self._set, WAIT_MS)
             except nvml.NVMLError as err:
-                if err.value in LOST or err.value not in (TIMEOUT, NOT_FOUND):
+                if err.value not in (TIMEOUT, NOT_FOUND):
                     self._stopping.wait(AFTER_ERROR_S)
                 continue
             self._found.put(self._event(data))
@@ -96,10 +96,7 @@ class EventWatch:
             key, label = "", "a GPU"
         if data.eventType == XID:
             # NVIDIA's list ends in the hundreds.
-            code = int(data.eventData) & 0xFFFFFFFF
-            words = XIDS.get(code)
-            text = f"{label}: XID {code}{f' ({words})' if words else ''}"
-            return GpuEvent(t_ns, self._source, key, "xid", code=code, text=text)
+            return xid_event(t_ns, self._source, key, label, int(data.eventData) & 0xFFFFFFFF)
         return GpuEvent(
             t_ns, self._source, key, "ecc_uncorrected", count=1, text=f"{label}: uncorrectable memory error"
         )

@@ -116,10 +116,7 @@ class Gpu:
         return answer
 
     def close(self) -> None:
-        """Gives back what the driver lent. Only while nothing is being asked."""
-        self._close()
-
-    def _close(self) -> None:
+        """Gives back what the driver lent. From another thread only while nothing is being asked."""
         for device in self._devices():
             device.gpm.close()
         self._whole, self._instances = None, []
@@ -132,7 +129,7 @@ class Gpu:
 
     def _lose(self, why: str, answer: GpuPoll, *, lost: bool) -> None:
         """`lost` false: it may be well, but we get nothing of it."""
-        self._close()
+        self.close()
         self._lost = f"{why}; asked again every 5 s{', it may need a reset' if lost else ''}"
         self._off_the_bus, self._retry_ns = lost, self._now_ns() + LOST_RETRY_NS
         self._gone(answer)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from telemetry.nvml.calls import FUNCTION_NOT_FOUND, NOT_SUPPORTED, GuardedCalls
-from telemetry.records import THROTTLE_REASONS
+from telemetry.records import throttle_reasons
 
 Values = dict[str, Any]
 Call = Callable[[Any, Any], Values]
@@ -98,15 +98,11 @@ def _energy(nvml: Any, handle: Any) -> Values:
 
 
 def _event_reasons(nvml: Any, handle: Any) -> Values:
-    return _reasons(nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
+    return {"throttle": throttle_reasons(nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))}
 
 
 def _throttle_reasons(nvml: Any, handle: Any) -> Values:
-    return _reasons(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
-
-
-def _reasons(bits: int) -> Values:
-    return {"throttle": [name for bit, name in enumerate(THROTTLE_REASONS) if bits >> bit & 1]}
+    return {"throttle": throttle_reasons(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))}
 
 
 def _sm_clock_max(nvml: Any, handle: Any) -> Values:

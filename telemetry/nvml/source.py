@@ -213,8 +213,10 @@ class NvmlSource:
             if answer.took_ns <= self._interval_ns:
                 late.append(GpuSamples(answer.start_ns, answer.took_ns, self.name, answer.samples))
         self._known.update(got.answers)
+        visible = self._visible()
+        order = self._order(visible)
         samples: list[GpuSample] = []
-        for place in self._order():
+        for place in order:
             found = got.answers.get(place)
             if found is None:
                 samples.append(GpuSample(gpu=self._gpus[place].fix_key()))
@@ -226,7 +228,7 @@ class NvmlSource:
         record = GpuSamples(start_ns, now_ns() - start_ns, self.name, samples, cpu_ns=cpu_ns)
         answered = {**got.late, **got.answers}
         return [
-            *self._device_news(now_ns),
+            *self._device_news(order, visible, now_ns),
             *self._notices.changes(answered, now_ns),
             *self._notices.silence(got.busy, start_ns, now_ns),
             *self._events(answered, now_ns),
@@ -234,9 +236,8 @@ class NvmlSource:
             record,
         ]
 
-    def _order(self) -> list[int]:
+    def _order(self, visible: Shown | None) -> list[int]:
         """Visible GPUs first, in the order of CUDA; then the others."""
-        visible = self._visible()
         first = list(dict.fromkeys(place for place, _ in visible.devices)) if visible else []
         return [*first, *(place for place in range(len(self._gpus)) if place not in first)]
 
@@ -247,11 +248,10 @@ class NvmlSource:
             names.append(GpuNames(gpu.uuid, gpu.name, known.instance_names if known else ()))
         return shown(self._cuda_visible, names, self._cuda_order)
 
-    def _device_news(self, now_ns: NowNs) -> list[TelemetryRecord]:
+    def _device_news(self, order: list[int], visible: Shown | None, now_ns: NowNs) -> list[TelemetryRecord]:
         """`GpuDevices`, when they are others than were told last."""
-        visible = self._visible()
         devices = []
-        for place in self._order():
+        for place in order:
             known = self._known.get(place)
             if known is None:
                 gpu = self._gpus[place]

@@ -8,10 +8,11 @@ from copy import copy
 from itertools import islice
 
 from telemetry.prometheus.exposition import MetricSample, Scrape, simulated
-from telemetry.records import THROTTLE_REASONS, GpuDevice, GpuDevices, GpuSample, GpuSamples, TelemetryRecord
+from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, TelemetryRecord, throttle_reasons
 from telemetry.source import plain
 
 _MIB = 1 << 20
+_XIDS = "DCGM_FI_DEV_XID_ERRORS"
 MOST_GPUS = 1000
 """By host and number, the first: a line of a session holds no more."""
 
@@ -41,7 +42,7 @@ _DCGM: dict[str, tuple[str, float, float]] = {
     "DCGM_FI_PROF_NVLINK_RX_BYTES": ("nvlink_rx_bytes_per_s", 1, 1e13),
     "DCGM_FI_DEV_CLOCKS_EVENT_REASONS": ("throttle", 1, 1 << 32),
     "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": ("throttle", 1, 1 << 32),
-    "DCGM_FI_DEV_XID_ERRORS": ("xid", 1, 1e6),
+    _XIDS: ("xid", 1, 1e6),
 }
 """Name of a sample -> (what it is, our unit over DCGM's, the most that can be: DCGM's blanks lie above)."""
 
@@ -97,9 +98,7 @@ class _Row:
 
     def throttle(self) -> list[str] | None:
         bits = self.whole("throttle")
-        return (
-            None if bits is None else [name for bit, name in enumerate(THROTTLE_REASONS) if bits >> bit & 1]
-        )
+        return None if bits is None else throttle_reasons(bits)
 
     def power_limit_w(self) -> float | None:
         return self.values.get("power_limit_w", self.values.get("managed_power_limit_w"))
@@ -192,7 +191,7 @@ def read(samples: list[MetricSample], scrape: Scrape) -> list[TelemetryRecord]:
 def last_xids(samples: list[MetricSample], source: str) -> dict[str, tuple[str, int]]:
     """Key of a GPU -> (words for a person, its last XID; 0 is none)."""
     found = {}
-    for key, row in _rows(samples, source).items():
+    for key, row in _rows([sample for sample in samples if sample.name == _XIDS], source).items():
         code = row.whole("xid")
         if code is not None:
             found[key] = (f"GPU {row.index}{f' of {row.host}' if row.host else ''}", code)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from telemetry.prometheus.dcgm import last_xids
 from telemetry.prometheus.exposition import MetricSample
-from telemetry.records import GpuEvent, GpuSample, GpuSamples, ServerSample, TelemetryRecord
-from telemetry.xid import XIDS
+from telemetry.records import GpuSample, GpuSamples, ServerSample, TelemetryRecord
+from telemetry.xid import xid_event
 
 
 class ScrapeDeltas:
@@ -35,13 +35,11 @@ class ScrapeDeltas:
         before, self._xids = self._xids, last_xids(samples, self._source)
         if before is None:
             return []
-        events: list[TelemetryRecord] = []
-        for key, (label, code) in self._xids.items():
-            if code and before.get(key, ("", 0))[1] != code:
-                words = XIDS.get(code)
-                text = f"{label}: XID {code}{f' ({words})' if words else ''}"
-                events.append(GpuEvent(t_ns, self._source, key, "xid", code=code, text=text))
-        return events
+        return [
+            xid_event(t_ns, self._source, key, label, code)
+            for key, (label, code) in self._xids.items()
+            if code and before.get(key, ("", 0))[1] != code
+        ]
 
 
 def _hit_pct(before: ServerSample, now: ServerSample) -> float | None:

@@ -124,7 +124,7 @@ def scrape(
     """What is wanted of the page at `url`: the lines of `names`.
 
     Args:
-        timeout_s: for each read, and half of that for the whole page; None: `TIMEOUT_S`.
+        timeout_s: for each read, and twice that for the whole page; None: `TIMEOUT_S`.
 
     Raises:
         Failure: it cannot be had.

@@ -106,14 +106,14 @@ class PrometheusSource:
 
     def _only_news(self, records: list[TelemetryRecord]) -> list[TelemetryRecord]:
         """Without `GpuDevices` that say what was said before. Limits that drift do not make a new device."""
-        notices: list[TelemetryRecord] = []
+        news: list[TelemetryRecord] = []
         for record in records:
             if isinstance(record, GpuDevices):
                 if self._devices is not None and _same(self._devices, record):
                     continue
                 self._devices = record
-            notices.append(record)
-        return notices
+            news.append(record)
+        return news
 
     def _found(
         self, now_ns: NowNs, titles: list[str], records: list[TelemetryRecord], page: Page

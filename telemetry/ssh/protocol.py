@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, ServerSample, SourceNote
+from telemetry.records import TelemetryRecord
 from telemetry.source import plain, unchanged
 
 VERSION = 1
@@ -30,7 +30,7 @@ class ClockAnswer(msgspec.Struct, tag="clock", tag_field="kind"):
     t_ns: int
 
 
-Line = Hello | ClockAnswer | GpuDevices | GpuSamples | GpuEvent | HostSample | ServerSample | SourceNote
+Line = Hello | ClockAnswer | TelemetryRecord
 
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Line).decode

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from tui.commands.replay import session
 from tui.foreground import screen, start
 from tui.foreground.debug_log import debug_log
 from tui.options import run_options
@@ -34,19 +35,14 @@ def live_session(root: Path, text: str | None) -> Path:
     Raises:
         CommandError: there is none, or it is not live any more.
     """
-    from sessions.store.directory import find, is_live, listing
-    from sessions.store.manifest import SessionError, read
+    from sessions.store.directory import is_live, listing
 
     if text is None:
         for directory in listing(root):
             if is_live(directory):
                 return directory
         raise CommandError(f"attach: no live session in {root}; ttftop sessions lists those that ended")
-    try:
-        directory = find(root, text)
-        read(directory)
-    except SessionError as error:
-        raise CommandError(f"attach: {error}") from None
+    directory = session("attach", root, text)
     if not is_live(directory):
         raise CommandError(f"attach: session {directory.name} is not live any more; ttftop replay shows it")
     return directory

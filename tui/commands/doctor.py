@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.errors import printable
 from loadgen.target.redaction import Redactor
-from tui.foreground import start
+from tui.foreground import screen, start
 from tui.options import run_options
 from tui.options.exit_codes import OK, CommandError, one_line
 from tui.options.parser import Parser
@@ -92,7 +92,7 @@ def versions() -> Finding:
 
 
 def terminal() -> Iterator[Finding]:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not screen.is_terminal():
         yield Finding(True, "terminal", "none here: runs are headless")
         return
     size = shutil.get_terminal_size()

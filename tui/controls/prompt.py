@@ -91,7 +91,7 @@ def parsed_rate(text: str) -> float:
     try:
         value = float(text.strip())
     except ValueError:
-        raise ValueError(f"got {text.strip()!r}: need a number above 0, like 12 or 0.5") from None
+        value = math.nan
     if not math.isfinite(value) or value <= 0:
         raise ValueError(f"got {text.strip()!r}: need a number above 0, like 12 or 0.5")
     return value

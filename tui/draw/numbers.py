@@ -9,10 +9,6 @@ from sessions.frame.schema import Stat
 NONE = "-"
 
 
-def _known(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
 def three(value: float) -> str:
     """Three digits: `0.42`, `9.87`, `98.7`, `987`."""
     if abs(value) < 9.995:
@@ -76,7 +72,7 @@ def whole(value: float | None) -> str:
 
 def gib(value: float | None) -> str:
     """Bytes as GiB: `74.1`."""
-    if value is None or not _known(value):
+    if value is None or not math.isfinite(value):
         return NONE
     size = value / 2**30
     return f"{size:.1f}" if size < 999.5 else f"{size:.0f}"

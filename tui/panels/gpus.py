@@ -49,7 +49,7 @@ def _spark(
 
 
 def _role(gpu: Gpu) -> str:
-    return "thin" if gpu.stale or gpu.lost or gpu.excluded else "gpu_fill"
+    return "thin" if dim_reason(gpu)[0] else "gpu_fill"
 
 
 def _power_scale(gpu: Gpu) -> Scale:
@@ -67,29 +67,32 @@ def _marked(gpu: Gpu, at: Columns, theme: Theme) -> str:
     return theme.glyph("dot") + name if gpu.serving and len(name) + 1 < at.gutter else name
 
 
-def dim_reason(gpu: Gpu) -> str:
+def dim_reason(gpu: Gpu) -> Span:
+    """Why its figures are greyed: old, or of a GPU that is no part of the load. No words where they count."""
     if gpu.lost:
-        return "lost"
+        return ("lost", "bad")
     if gpu.stale:
-        return "no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old"
-    return gpu.excluded
+        return ("no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old", "warn")
+    return (gpu.excluded, "dim")
 
 
 def _toned(gpu: Gpu, runs: list[Span]) -> list[Span]:
     """Old figures, and GPUs that are no part of the load, are greyed; a word says why."""
-    why = dim_reason(gpu)
-    if not why:
-        return runs
-    role = "bad" if gpu.lost else "warn" if gpu.stale else "dim"
-    return [(why + " ", role), *((text, "thin") for text, _ in runs)]
+    why, role = dim_reason(gpu)
+    return [(why + " ", role), *thin(runs)] if why else runs
 
 
 _SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE"), ("power cap", "PWR"))
 
 
+def is_throttled(gpu: Gpu) -> bool:
+    """Its clocks are held down now, or were for a share of the time that shows."""
+    return bool(gpu.throttle) or (gpu.throttled_pct or 0) >= 1
+
+
 def _throttled(gpu: Gpu) -> Span:
     """`PWR 12%`: what holds the clocks down, and for how much of the time; empty when nothing does."""
-    if not gpu.throttle and (gpu.throttled_pct or 0) < 1:
+    if not is_throttled(gpu):
         return ("", "")
     word = next((word for reason, word in _SLOWED if reason in gpu.throttle), "SLOW")
     share = "" if gpu.throttled_pct is None else f" {gpu.throttled_pct:.0f}%"
@@ -112,7 +115,7 @@ def _used(gpu: Gpu, *, unit: str) -> str:
 def _short(gpu: Gpu, theme: Theme, room: int) -> list[Span]:
     """Utilisation, memory, power, heat and clock in one row, as many of them as `room` has cells for."""
     clock: Span = (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
-    why = len(dim_reason(gpu))
+    why, _ = dim_reason(gpu)
     runs = chosen(
         [
             Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")),
@@ -123,7 +126,7 @@ def _short(gpu: Gpu, theme: Theme, room: int) -> list[Span]:
             Field(2, _throttled(gpu)),
             Field(4, clock),
         ],
-        room - (why + 1 if why else 0),
+        room - (len(why) + 1 if why else 0),
         gap=1,
     )
     return _toned(gpu, runs)
@@ -144,8 +147,8 @@ def _one(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row
 
 def _two(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
     wide = at.side >= 36
-    why = len(dim_reason(gpu))
-    room = at.side - 1 - (why + 1 if why else 0)
+    why, _ = dim_reason(gpu)
+    room = at.side - 1 - (len(why) + 1 if why else 0)
     activity = _activity(gpu)
     util: list[Span] = [("util ", "label"), (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
     # Where SM activity is read, utilisation says little beside it.
@@ -166,8 +169,8 @@ def _two(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row
         at.side - 1,
         gap=2 if wide else 1,
     )
-    if dim_reason(gpu):
-        below = [(text, "thin") for text, _ in below]
+    if why:
+        below = thin(below)
     rows = named(
         _spark(gpu.util, PERCENT, gpu, at, theme, marks), _marked(gpu, at, theme), [above], at, theme
     )
@@ -187,7 +190,8 @@ def _traffic(gpu: Gpu) -> list[Field]:
 
 def _four(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
     room = max(at.side - 25, 0)
-    role, grey = _role(gpu), bool(dim_reason(gpu))
+    role, why = _role(gpu), dim_reason(gpu)
+    grey = bool(why[0])
     total = gpu.memory_total_bytes or 0
 
     def share(part: float | None, whole: float | None) -> float | None:
@@ -211,13 +215,13 @@ def _four(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Ro
             *_activity(gpu),
             Field(4, tensor),
         ]
-        busy = [("util".ljust(6), "label"), *_thin(chosen(shares, at.side - 7), grey)]
+        shown = chosen(shares, at.side - 7)
+        busy = [("util".ljust(6), "label"), *(thin(shown) if grey else shown)]
     memory_c = "" if gpu.memory_temperature_c is None else f"mem {gpu.memory_temperature_c:.0f}"
     degrees = f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}"
-    why = dim_reason(gpu)
     last = chosen(
         [
-            Field(0, (why, "bad" if gpu.lost else "warn" if gpu.stale else "dim")),
+            Field(0, why),
             Field(1, (degrees, "thin" if grey else "")),
             Field(5, (memory_c, "dim")),
             Field(1, _throttled(gpu)) if not grey else Field(9),
@@ -243,8 +247,9 @@ def _four(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Ro
     return rows
 
 
-def _thin(runs: list[Span], grey: bool) -> list[Span]:
-    return [(text, "thin") for text, _ in runs] if grey else runs
+def thin(runs: list[Span]) -> list[Span]:
+    """Greyed."""
+    return [(text, "thin") for text, _ in runs]
 
 
 _DRAWN: dict[int, Callable[[Gpu, Columns, Theme, Sequence[Mark]], list[Row]]] = {1: _one, 2: _two, 4: _four}

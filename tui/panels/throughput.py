@@ -19,33 +19,21 @@ def rate(
     frame: Frame, scale: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
     """Offered as a line over the area of what was sent: where they part, the client or the cap held back."""
-    side: list[list[Span]]
     offered = numbers.whole(frame.concurrency) if frame.closed_loop else numbers.rate(frame.rate_rps)
     word = "concurrency" if frame.closed_loop else "offered"
     sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop and height > 1:
         sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
     done: list[Span] = [("done ", "label"), (numbers.rate(frame.completed_rps), "")]
+    side: list[list[Span]]
     if height == 1:
-        plot = area(
-            frame.achieved, scale, at.plot, 1, "tokens_fill", marks=marks, ascii_only=theme.ascii_only
-        )
         side = [chosen([Field(0, ("REQ/S", "title")), Field(1, *sent), Field(2, *done)], at.side - 1, gap=1)]
     else:
-        plot = area(
-            frame.achieved,
-            scale,
-            at.plot,
-            height,
-            "tokens_fill",
-            marks=marks,
-            line=Line(frame.offered, "offered", "="),
-            ascii_only=theme.ascii_only,
-        )
         side = [[("REQ/S  ", "title"), (f"{word} ", "label"), (offered, "offered")]]
         indent: Span = ("       ", "")
         side.append(chosen([Field(0, indent, *sent), Field(1, *done)], at.side - 1, gap=2))
-    return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, theme)
+    line = Line(frame.offered, "offered", "=") if height > 1 else None
+    return _filled(frame.achieved, "tokens_fill", scale, side, at, height, theme, marks, line)
 
 
 def tokens(
@@ -77,6 +65,7 @@ def _filled(
     height: int,
     theme: Theme,
     marks: Sequence[Mark],
+    line: Line | None = None,
 ) -> list[Row]:
-    plot = area(values, scale, at.plot, height, role, marks=marks, ascii_only=theme.ascii_only)
+    plot = area(values, scale, at.plot, height, role, marks=marks, line=line, ascii_only=theme.ascii_only)
     return strip(plot.rows(), ticks(scale, height, numbers.label), side, at, theme)

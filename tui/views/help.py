@@ -36,8 +36,6 @@ def help_rows(width: int, height: int, theme: Theme) -> list[Row]:
     ]
     room = max(height - 1, 1)
     across = max(min(-(-len(entries) // room), width // 60), 1)
-    if across == 1 and len(entries) > room:
-        entries = [entry for entry in entries if entry]
     deep = -(-len(entries) // across)
     cell = width // across
     body: list[Row] = []

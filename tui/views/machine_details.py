@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sessions.frame.schema import Frame, Gpu, Server, Stat
 from tui.draw import numbers
 from tui.draw.numbers import sign
-from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
+from tui.draw.rows import Field, Row, chosen, fitted, width_of
 from tui.draw.text import safe
 from tui.draw.theme import Theme
 from tui.panels import gpus
@@ -142,13 +142,11 @@ def _fields(gpu: Gpu, theme: Theme) -> tuple[list[Field], list[Field], list[Fiel
         Field(1, (f"MIG {safe(gpu.mig, 16)}" if gpu.mig else "", "")),
         Field(2, ("unified memory" if gpu.unified_memory else "", "dim")),
         Field(0, (f"{theme.glyph('dot')} serves the model" if gpu.serving else "", "ok")),
-        Field(0, (why, "bad" if gpu.lost else "warn" if gpu.stale else "dim")),
+        Field(0, why),
         Field(3, (f"sample {gpu.age_s:.1f} s old" if gpu.age_s is not None and not gpu.stale else "", "dim")),
     ]
     share = "" if gpu.throttled_pct is None else f" {gpu.throttled_pct:.0f}% of the time"
-    slowed = (
-        ", ".join(gpu.throttle) + share if gpu.throttle or (gpu.throttled_pct or 0) >= 1 else numbers.NONE
-    )
+    slowed = ", ".join(gpu.throttle) + share if gpus.is_throttled(gpu) else numbers.NONE
     memory = f"{numbers.gib(gpu.memory_used_bytes)}/{numbers.gib(gpu.memory_total_bytes)}"
     does = [
         _field(0, "util", numbers.whole(gpu.util_pct), "%"),
@@ -170,17 +168,15 @@ def _fields(gpu: Gpu, theme: Theme) -> tuple[list[Field], list[Field], list[Fiel
         _field(1, "SM clock", clock if clock == numbers.NONE else clock + most, "MHz"),
         _field(2, "memory clock", numbers.whole(gpu.memory_clock_mhz), "MHz"),
     ]
-    return what, _toned(does, why), _toned(held, why)
+    if why[0]:
+        does, held = _greyed(does), _greyed(held)
+    return what, does, held
 
 
 def _gb_per_s(rate: float | None) -> str:
     return numbers.NONE if rate is None else numbers.three(rate / 1e9)
 
 
-def _toned(fields: list[Field], why: str) -> list[Field]:
-    """Figures of a GPU that is old, lost or no part of the load are greyed; a word above says why."""
-    return [Field(field.rank, *_grey(field.runs)) for field in fields] if why else fields
-
-
-def _grey(runs: list[Span]) -> list[Span]:
-    return [(text, "thin") for text, _ in runs]
+def _greyed(fields: list[Field]) -> list[Field]:
+    """Figures of a GPU that is old, lost or no part of the load; a word above says why."""
+    return [Field(field.rank, *gpus.thin(field.runs)) for field in fields]
