@@ -14,7 +14,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from telemetry.bounds import believable
-from telemetry.records import GpuDevices, GpuSamples, SourceNote, TelemetryRecord
+from telemetry.records import GpuDevices, GpuEvent, GpuSamples, SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain, unchanged
 from telemetry.source_spec import Node
 from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
@@ -217,6 +217,8 @@ class Session:
         elif isinstance(record, GpuSamples):
             for sample in record.gpus:
                 sample.gpu = self._key(sample.gpu)
+        elif isinstance(record, GpuEvent):
+            record.gpu = self._key(record.gpu)
         return record if believable(record) else None
 
     def _key(self, key: str) -> str:

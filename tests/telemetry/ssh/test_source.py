@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.poller import Poller
-from telemetry.records import GpuDevices, GpuSamples, HostSample, SourceNote
+from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, SourceNote
 from telemetry.source import TelemetryError
 from telemetry.source_spec import Node, parse_node
 from telemetry.ssh.clock_offset import ClockOffset
@@ -248,6 +248,15 @@ def test_a_nodes_words_are_made_safe_and_its_lines_that_are_none_are_passed_over
     source.close()
     assert records[1].source == "ssh node2 nvml?[2J"
     assert records[1].message == "node2: hi ?[31m"
+
+
+def test_what_happens_to_a_gpu_without_uuid_is_told_apart_by_the_node(fake_ssh):
+    line = '{"kind":"gpu_event","t_ns":2000,"source":"nvml","gpu":"nvml#0","event":"xid","code":79}'
+    fake_ssh(ANSWERS + f"echo '{line}'; read wait")
+    source = SshSource(Node("node2"))
+    records = followed(source, Clock(), GpuEvent)
+    source.close()
+    assert [record.gpu for record in records if isinstance(record, GpuEvent)] == ["node2 nvml#0"]
 
 
 def test_closing_ends_the_process_there(fake_ssh):
