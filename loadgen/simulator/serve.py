@@ -16,6 +16,7 @@ from types import FrameType
 import uvicorn
 
 from loadgen.clock import Clock, MonotonicClock
+from loadgen.signals import restored
 from loadgen.simulator.app import create_app
 from loadgen.simulator.engine import Engine
 from loadgen.simulator.profiles import PROFILES
@@ -153,12 +154,11 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    with restored(numbers):
+        for number in numbers:
+            signal.signal(number, stop)
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _allow_many_connections() -> None:

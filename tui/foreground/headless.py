@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from loadgen.errors import printable
+from loadgen.signals import restored
 from sessions.plan.config import RunConfig
 from tui.draw.numbers import sign
 from tui.foreground.progress import Progress
@@ -43,27 +46,24 @@ def with_end(config: RunConfig) -> tuple[RunConfig, str]:
 
 
 class Interrupts:
-    """Counts SIGINT and SIGTERM while it is entered, instead of ending the process."""
+    """How often SIGINT or SIGTERM has come."""
 
-    def __init__(self, *, enabled: bool) -> None:
-        self.count = 0
-        self._enabled = enabled
-        self._before: dict[signal.Signals, object] = {}
+    count = 0
 
-    def __enter__(self) -> Interrupts:
-        if self._enabled:
-            for number_ in (signal.SIGINT, signal.SIGTERM):
-                self._before[number_] = signal.signal(number_, self._note)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number_, handler in self._before.items():
-            signal.signal(number_, handler)  # type: ignore[arg-type]
+@contextmanager
+def counted_interrupts(*, enabled: bool) -> Iterator[Interrupts]:
+    """In the block, SIGINT and SIGTERM are counted instead of ending the process, where that is `enabled`."""
+    interrupts = Interrupts()
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.count += 1
+    def note(_signal: int, _frame: FrameType | None) -> None:
+        interrupts.count += 1
+
+    counted = (signal.SIGINT, signal.SIGTERM) if enabled else ()
+    with restored(counted):
+        for one in counted:
+            signal.signal(one, note)
+        yield interrupts
 
 
 def follow(launched: Launched, interrupts: Interrupts) -> int:

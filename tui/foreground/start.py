@@ -84,7 +84,7 @@ def start(
     sentence = ""
     if not config.interactive:
         config, sentence = headless.with_end(config)
-    with headless.Interrupts(enabled=not config.interactive) as interrupts:
+    with headless.counted_interrupts(enabled=not config.interactive) as interrupts:
         place = root(options)
         try:
             launched = launch(

@@ -21,7 +21,7 @@ from tui.screens.canvas import Canvas
 from tui.screens.driver import TerminalDriver, correct_environment
 from tui.screens.saved_terminal import SavedTerminal
 from tui.screens.session import SessionScreen
-from tui.screens.signals import LeaveOnSignal
+from tui.screens.signals import leave_on_signal
 from tui.screens.terminal import RATES_HZ, HangUpWatch, Meter, Pace, queued_writes
 
 _log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ def run_screen(
         watch.exit_soon()
         app.interrupt()
 
-    with LeaveOnSignal(told):
+    with leave_on_signal(told):
         watch.start()
         try:
             how = app.run(mouse=False)

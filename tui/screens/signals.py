@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from types import FrameType, TracebackType
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from loadgen.signals import restored
 
 _ALWAYS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 _FAULTS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP", "SIGEMT")
@@ -27,25 +29,15 @@ def ending_signals() -> list[int]:
     return found
 
 
-class LeaveOnSignal:
-    """Calls `leave` in the main thread for each of `ending_signals` for the length of a `with` block."""
+@contextmanager
+def leave_on_signal(leave: Callable[[], None]) -> Iterator[None]:
+    """In the block, each of `ending_signals` calls `leave` in the main thread."""
 
-    def __init__(self, leave: Callable[[], None]) -> None:
-        self._leave = leave
-        self._before: dict[int, Any] = {}
+    def told(_number: int, _frame: FrameType | None) -> None:
+        leave()
 
-    def __enter__(self) -> LeaveOnSignal:
-        self._before = {number: signal.getsignal(number) for number in _TEXTUAL}
-        for number in ending_signals():
-            self._before[number] = signal.signal(number, self._told)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            if handler is not None:
-                signal.signal(number, handler)
-
-    def _told(self, _number: int, _frame: FrameType | None) -> None:
-        self._leave()
+    ending = ending_signals()
+    with restored((*_TEXTUAL, *ending)):
+        for number in ending:
+            signal.signal(number, told)
+        yield
