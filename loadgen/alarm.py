@@ -46,11 +46,6 @@ class Alarm:
         if self._fd >= 0:
             loop.add_reader(self._fd, self._on_timer)
 
-    @property
-    def precise(self) -> bool:
-        """True when the kernel's timer is in use."""
-        return self._fd >= 0
-
     def set(self, at_ns: int | None) -> None:
         """Rings at session time `at_ns` (at once if that has passed); None disarms."""
         if at_ns == self.at_ns:

@@ -9,10 +9,10 @@ from typing import Any
 
 from loadgen.endpoint_names import EndpointName
 from loadgen.endpoints import chat, completions
-from loadgen.endpoints.event import OK_FINISH, EventContent, Usage, read_error
+from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
-__all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen", "read_error"]
+__all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen"]
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
     error = None
     if choices is None or chunk.error:
         error = error_of(loads(data) or {})
-    return builder.reading(usage_of(usage), error)
+    return builder.content(usage_of(usage), error)
 
 
 def text(data: bytes) -> str:

@@ -49,8 +49,6 @@ class EventContent(msgspec.Struct, frozen=True):
     """The stream reports a failure: an error object, or finish_reason `abort` or `error`."""
     done: bool = False
     """`[DONE]`."""
-    bad_json: bool = False
-    """Not a JSON object: nothing else of it was understood."""
     flags: tuple[str, ...] = ()
     """`bad_json`, `bad_usage`, `bad_utf8`, `extra_choices`: oddities that are no failure by themselves."""
 
@@ -59,7 +57,8 @@ DONE = EventContent(done=True)
 ANSWER = EventContent(bears_token=True)
 """What nearly every event of a stream says; made once, since it is returned for each token."""
 NOTHING = EventContent()
-BAD_JSON = EventContent(bad_json=True, flags=("bad_json",))
+BAD_JSON = EventContent(flags=("bad_json",))
+"""Not a JSON object: nothing of it was understood."""
 
 
 def is_done(data: bytes) -> bool:
@@ -100,7 +99,7 @@ class EventBuilder(msgspec.Struct, gc=False):
         if isinstance(token_ids, list) and token_ids:
             self.tokens = (self.tokens or 0) + len(token_ids)
 
-    def reading(
+    def content(
         self, usage: Usage | None, error: RequestError | None, flags: tuple[str, ...] = ()
     ) -> EventContent:
         reason = self.finish_reason
@@ -203,7 +202,7 @@ def read_lenient(
                 counted = counted or choice.get("usage")
             builder.count(choice.get("token_ids"))
     usage, sound = _usage(counted)
-    return builder.reading(usage, error_of(chunk), flags if sound else (*flags, "bad_usage"))
+    return builder.content(usage, error_of(chunk), flags if sound else (*flags, "bad_usage"))
 
 
 def loads(data: bytes) -> Any:

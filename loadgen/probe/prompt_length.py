@@ -23,7 +23,7 @@ async def with_words(
 ) -> PromptSpec:
     """`spec` at its full length, with words that were seen to add one token each.
 
-       When none can be found it keeps its likely ones, and a note says so.
+    When none can be found it keeps its likely ones, and a note says so.
     Without a `tokenizer` the server's own count of input tokens serves, one short request each.
     """
     spec = msgspec.structs.replace(spec, tokens=asking.input_tokens)

@@ -81,4 +81,4 @@ class ProbeResult(msgspec.Struct, frozen=True):
     """With `template`, the server says how many tokens each chunk bears."""
 
     def __repr__(self) -> str:
-        return f"Probed({self.model!r}, {self.template.endpoint!r}, {self.prompt.form!r})"
+        return f"ProbeResult({self.model!r}, {self.template.endpoint!r}, {self.prompt.form!r})"

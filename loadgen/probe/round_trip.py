@@ -6,13 +6,13 @@ What the load cannot read the probe cannot read either, and says so before the l
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections import deque
 from typing import Any
 
 from loadgen.clock import MonotonicClock
-from loadgen.transport.connection import Connection, SocketAddress
+from loadgen.transport.awaited import NotOpened, addresses_of, opened
+from loadgen.transport.connection import Connection
 from loadgen.transport.http1 import Headers
 from loadgen.transport.pool import Pool
 from loadgen.worker_config import Address
@@ -117,52 +117,29 @@ class Network:
         Raises:
             Broken: the server cannot be reached.
         """
-        loop = asyncio.get_running_loop()
         if self._pool is None:
-            self._pool = await self._new_pool(loop)
+            self._pool = await self._new_pool()
         self._pool.sweep()
-        opening: asyncio.Future[Connection] = loop.create_future()
-
-        def failed(kind: str, message: str) -> None:
-            if not opening.done():
-                opening.set_exception(Broken(kind, message))
-
-        def opened(connection: Connection) -> None:
-            if opening.done():
-                connection.close()
-            else:
-                opening.set_result(connection)
-
-        give_up = self._pool.open(opened, failed)
         try:
-            connection = await opening
-        except asyncio.CancelledError:
-            if opening.done() and not opening.cancelled() and opening.exception() is None:
-                opening.result().close()
-            raise
-        finally:
-            give_up()
+            connection = await opened(self._pool)
+        except NotOpened as error:
+            raise Broken(error.kind, error.message) from None
         return RoundTrip(connection, payload)
 
     def close(self) -> None:
         if self._pool is not None:
             self._pool.close()
 
-    async def _new_pool(self, loop: asyncio.AbstractEventLoop) -> Pool:
+    async def _new_pool(self) -> Pool:
         address = self._address
-        where: list[SocketAddress]
-        if address.unix_path is not None:
-            where = [(socket.AF_UNIX, address.unix_path)]
-        else:
-            try:
-                found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-            except OSError as error:
-                raise Broken("dns", error.strerror or str(error)) from None
-            where = [(family, name) for family, _, _, _, name in found]
-            # One of IPv4 and one of IPv6 are the same server.
-            kinds = [family for family, _ in dict.fromkeys(where)]
-            self.addresses = max(map(kinds.count, kinds), default=1)
-        name = address.server_name or address.host
+        try:
+            where = await addresses_of(address.host, address.port, address.unix_path)
+        except OSError as error:
+            raise Broken("dns", error.strerror or str(error)) from None
+        # One of IPv4 and one of IPv6 are the same server. An address may be listed several times.
+        kinds = [family for family, _ in dict.fromkeys(where)]
+        self.addresses = max(map(kinds.count, kinds), default=1)
+        loop, name = asyncio.get_running_loop(), address.server_name or address.host
         pool = Pool(loop, MonotonicClock(0), where, self._tls, name, self._connect_s, address.tunnel)
         pool.reuse = False
         return pool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -129,11 +130,13 @@ class StreamReader:
 
     def _take(self, data: bytes, name: bytes | None, now_ns: int) -> None:
         reading = self._endpoint.read(data, name, index_counts=self._index_counts)
-        self._indices += _indices(data)
+        decoded = loads(data)
+        chunk = decoded if isinstance(decoded, dict) else {}
+        self._indices += _indices(chunk)
         if reading.error is not None and self.error is None:
             self.error = reading.error.message
-        if not self._fingerprint and not reading.done:
-            self._fingerprint = _fingerprint(data)
+        if not self._fingerprint:
+            self._fingerprint = _fingerprint(chunk)
         gained = self._gained(reading)
         if reading.bears_token:
             self._chunks += 1
@@ -179,10 +182,9 @@ class StreamReader:
         return gained
 
 
-def _indices(data: bytes) -> list[int]:
+def _indices(chunk: dict[str, Any]) -> list[int]:
     """Of the choices of an event that bear something."""
-    decoded = loads(data)
-    choices = decoded.get("choices") if isinstance(decoded, dict) else None
+    choices = chunk.get("choices")
     indices = []
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict) and type(choice.get("index")) is int:
@@ -192,7 +194,6 @@ def _indices(data: bytes) -> list[int]:
     return indices
 
 
-def _fingerprint(data: bytes) -> str:
-    decoded = loads(data)
-    found = decoded.get("system_fingerprint") if isinstance(decoded, dict) else None
+def _fingerprint(chunk: dict[str, Any]) -> str:
+    found = chunk.get("system_fingerprint")
     return printable(found, 80) if isinstance(found, str) else ""

@@ -31,7 +31,7 @@ class Redactor:
 
 
 def redactor_of(headers: Iterable[tuple[str, str]]) -> Redactor:
-    """Of the key that a request's headers carry, and of the values of all but those that are no secret."""
+    """Hides what of a request's headers is a secret (`secrets_of`)."""
     return Redactor(*secrets_of(headers))
 
 

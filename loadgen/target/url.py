@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from loadgen.endpoint_names import EndpointName
 from loadgen.errors import printable
 from loadgen.version import VERSION
 from loadgen.worker_config import Address
@@ -16,7 +17,7 @@ from loadgen.worker_config import Address
 if TYPE_CHECKING:
     from loadgen.target.api_key import ApiKey
 
-_ENDPOINT = re.compile(r"(?P<root>.*?)(?:/(?P<endpoint>chat/completions|completions|models))?/*", re.DOTALL)
+_ROOT = re.compile(r"(?P<root>.*?)(?:/(?:chat/completions|completions|models))?/*", re.DOTALL)
 _VERSION = re.compile(r"/v[0-9]+(?:(?:alpha|beta)[0-9]*)?\Z", re.IGNORECASE)
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@/?%-]*")
 _SECRET = re.compile(r"key|token|secret|sig|pass|auth|cred|code", re.IGNORECASE)
@@ -54,7 +55,7 @@ class Target:
     host_header: str
     proxy: Address | None = None
     """Connect to this HTTP proxy instead, and name the server in each request; for TLS, dig a tunnel."""
-    endpoint: Literal["completions", "chat"] | None = None
+    endpoint: EndpointName | None = None
     """The one that the URL ends in; its path is as typed, `base_path` with `/v1` included where that was."""
     query: str = ""
     """Sent with each request (`?api-version=...`); empty, or from its `?` on."""
@@ -197,7 +198,7 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
     host_header = f"[{host}]" if ":" in host else host
     if port is not None and port != default:
         host_header += f":{port}"
-    match = _ENDPOINT.fullmatch(path)
+    match = _ROOT.fullmatch(path)
     assert match is not None
     base = match["root"].rstrip("/")
     endpoint = _endpoint_of(path)
@@ -216,7 +217,7 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
     return Target(address, base, url, host_header, endpoint=endpoint, query=query)
 
 
-def _endpoint_of(path: str) -> Literal["completions", "chat"] | None:
+def _endpoint_of(path: str) -> EndpointName | None:
     path = path.rstrip("/")
     if path.endswith(_SUFFIX["chat"]):
         return "chat"

@@ -56,6 +56,8 @@ _LENIENT = {
     "lenient_spaces_after_chunk_size": True,
 }
 _FRAMING = (b"content-length", b"transfer-encoding")
+_ONLY_CHUNKED = [(b"transfer-encoding", b"chunked")]
+"""What nearly every stream says of `_FRAMING`."""
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]+)(?:[ \t]*,[ \t]*\1)*[ \t]*\r?(?=\n)", re.IGNORECASE)
 _INFORMATIONAL = re.compile(rb"\s*HTTP/1\.[01] 1[0-9][0-9][ \r\n]")
@@ -217,7 +219,7 @@ class ResponseParser:
         if self._header_bytes > HEADER_BYTES_MAX:
             self._refuse(f"response headers larger than {HEADER_BYTES_MAX} bytes")
         name = name.lower()
-        if name.endswith((b" ", b"\t")) and (name := name.rstrip()) in _FRAMING:
+        if name[-1:] in b" \t" and (name := name.rstrip()) in _FRAMING:
             self._refuse(f"a space before the colon of {name.decode()}")
         self.headers.append((name, value))
 
@@ -228,21 +230,28 @@ class ResponseParser:
             self.headers = []
             return
         self.keep_alive = self._parser.should_keep_alive()
-        coding = value_of(self.headers, b"transfer-encoding").lower()
+        framing = [header for header in self.headers if header[0] in _FRAMING]
+        if framing == _ONLY_CHUNKED:
+            self._chunked = True
+        else:
+            self._set_framing(framing)
+        self._head = None
+        self._on_headers(status, self.headers)
+
+    def _set_framing(self, framing: Headers) -> None:
+        """Decides by these headers where the body ends; what can be read in two ways is refused."""
+        coding = value_of(framing, b"transfer-encoding").lower()
         codings = [name.strip() for name in coding.split(b",") if name.strip()]
-        length = value_of(self.headers, b"content-length")
+        length = value_of(framing, b"content-length")
         self._chunked = codings[-1:] == [b"chunked"]
         if set(codings) - {b"chunked", b"identity"} or b"chunked" in codings[:-1]:
             self._refuse(f"transfer-encoding is {printable(coding.decode('latin-1'), 40)}, not asked for")
         if length and codings:
             if not self._chunked:
-                raise ValueError(
-                    "a length beside a transfer coding that says nothing"
-                )  # read once more without
+                # Not by `_refuse`: the head is read once more, without that coding.
+                raise ValueError("a length beside a transfer coding that says nothing")
             self.keep_alive = False  # as RFC 9112 (6.3) has it: who wrote this may not know where it ends
         self.until_close = not self._chunked and not length
-        self._head = None
-        self._on_headers(status, self.headers)
 
     def _refuse(self, why: str) -> NoReturn:
         self._broken = why

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
@@ -18,7 +17,8 @@ import httpx
 
 from loadgen.clock import MonotonicClock
 from loadgen.errors import printable
-from loadgen.transport.connection import Connection, SocketAddress
+from loadgen.transport.awaited import NotOpened, addresses_of, opened
+from loadgen.transport.connection import Connection
 from loadgen.transport.http1 import Headers
 from loadgen.transport.pool import Pool
 
@@ -235,7 +235,7 @@ class TimedTransport(httpx.AsyncBaseTransport):
         connection = pool.idle()
         if connection is None:
             try:
-                connection = await _opened(loop, pool, connect_s)
+                connection = await _opened(pool, connect_s)
             except httpx.ConnectError:
                 # Its name may stand for another address by the next time.
                 if self._pools.get(key) is pool:
@@ -255,20 +255,14 @@ class TimedTransport(httpx.AsyncBaseTransport):
         pool = self._pools.get(key)
         if pool is None:
             loop = asyncio.get_running_loop()
-            where = await self._addresses(loop, host, key[2])
+            try:
+                where = await addresses_of(host, key[2], self._unix_path)
+            except OSError as error:
+                raise httpx.ConnectError(f"{printable(host)}: {error.strerror or error}") from None
             tls = self._context() if url.scheme == "https" else None
             name = str(request.extensions.get("sni_hostname") or host)
             pool = self._pools.setdefault(key, Pool(loop, self._clock, where, tls, name, _CONNECT_AT_MOST_S))
         return key, pool
-
-    async def _addresses(self, loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[SocketAddress]:
-        if self._unix_path is not None:
-            return [(socket.AF_UNIX, self._unix_path)]
-        try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpx.ConnectError(f"{printable(host)}: {error.strerror or error}") from None
-        return [(family, address) for family, _, _, _, address in found]
 
     def _context(self) -> ssl.SSLContext:
         if isinstance(self._verify, ssl.SSLContext):
@@ -278,32 +272,14 @@ class TimedTransport(httpx.AsyncBaseTransport):
         return context(None, insecure=not self._verify)
 
 
-async def _opened(loop: asyncio.AbstractEventLoop, pool: Pool, connect_s: float | None) -> Connection:
-    opening: asyncio.Future[Connection] = loop.create_future()
-
-    def failed(kind: str, message: str) -> None:
-        if not opening.done():
-            timed_out = kind == "connect_timeout"
-            error = httpx.ConnectTimeout if timed_out else httpx.ConnectError
-            opening.set_exception(error(printable(message)))
-
-    def opened(connection: Connection) -> None:
-        if opening.done():
-            connection.close()
-        else:
-            opening.set_result(connection)
-
-    give_up = pool.open(opened, failed)
+async def _opened(pool: Pool, connect_s: float | None) -> Connection:
     try:
-        return await asyncio.wait_for(opening, connect_s)
+        return await asyncio.wait_for(opened(pool), connect_s)
     except asyncio.TimeoutError:
         raise httpx.ConnectTimeout(f"no connection after {connect_s:g} s") from None
-    except asyncio.CancelledError:
-        if opening.done() and not opening.cancelled() and opening.exception() is None:
-            opening.result().close()
-        raise
-    finally:
-        give_up()
+    except NotOpened as failed:
+        error = httpx.ConnectTimeout if failed.kind == "connect_timeout" else httpx.ConnectError
+        raise error(printable(failed.message)) from None
 
 
 async def _payload(request: httpx.Request) -> bytes:

@@ -18,7 +18,6 @@ class Counters:
         "errors",
         "failed",
         "gaps_ns",
-        "input_tokens",
         "itl",
         "itl_unknown",
         "kernel_reads",
@@ -43,7 +42,7 @@ class Counters:
 
     def _reset(self) -> None:
         self.due = self.sent = self.succeeded = self.failed = self.not_sent = self.stale_retries = 0
-        self.chunks = self.output_tokens = self.input_tokens = self.itl_unknown = 0
+        self.chunks = self.output_tokens = self.itl_unknown = 0
         self.reads = self.coalesced_reads = self.kernel_reads = 0
         self.loop_lag_max_ns = 0
         self.gaps_ns: list[int] = []

@@ -285,8 +285,8 @@ class Engine:
             return
         now = self._clock.now_ns()
         one_more = self._model.ended(record.index, now, failed=record.error is not None)
-        waits = bool(self._backlog)
-        self._send_waiting(now)
+        if waits := bool(self._backlog):
+            self._send_waiting(now)
         if one_more:
             self._set_alarm(self._take_due(now, now))
         elif waits:

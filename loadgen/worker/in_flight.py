@@ -323,7 +323,6 @@ class InFlightRequest:
         if error is None:
             self._counters.succeeded += 1
             self._counters.itl_unknown += not knows_itl(record)
-            self._counters.input_tokens += record.input_tokens or 0
             if record.last_token_ns is not None:
                 self._counters.e2e.add(record.last_token_ns - record.due_ns)
         else:

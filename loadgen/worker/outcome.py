@@ -17,10 +17,9 @@ def outcome_of(record: Request, event_stream: bool, body: bytes, done: bool) -> 
 
     `body` is the beginning of what was no event stream; `done`: `[DONE]` came.
     """
-    if record.status != 200 and not event_stream:
-        return RequestError(http_kind(record.status or 0), printable(body.decode("utf-8", "replace")))
     if not event_stream:
-        return RequestError("not_sse", printable(body.decode("utf-8", "replace")))
+        kind = "not_sse" if record.status == 200 else http_kind(record.status or 0)
+        return RequestError(kind, printable(body.decode("utf-8", "replace")))
     reason = record.finish_reason
     if record.chunks == 0:
         return RequestError("no_tokens")

@@ -48,7 +48,9 @@ class TokenTimes:
         is_itl = self._one_token_chunks if tokens is None else tokens == 1
         last_ns = record.last_token_ns
         # Never back: a time of the kernel may follow one of a read, which is later.
-        t_ns = max(t_ns, last_ns or record.sent_ns or 0)
+        earliest_ns = last_ns or record.sent_ns or 0
+        if t_ns < earliest_ns:
+            t_ns = earliest_ns
         if last_ns is None:
             record.first_token_ns = t_ns
             if record.first_event_ns is None:

@@ -16,19 +16,18 @@ class Payloads:
         lines = [f"POST {template.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in template.headers]
         self._head = ("\r\n".join(lines) + "\r\ncontent-length: ").encode("latin-1")
-        self._ahead: tuple[int, RequestSpec, bytes] | None = None
+        self._ahead: tuple[int, tuple[RequestSpec, bytes]] | None = None
 
     def prepare(self, index: int) -> None:
         """Makes one ahead, unless what it asks may depend on an answer that is still to come."""
         if not self._workload.needs_text and (self._ahead is None or self._ahead[0] != index):
-            self._ahead = (index, *self._made(index))
+            self._ahead = index, self._made(index)
 
     def take(self, index: int) -> tuple[RequestSpec, bytes]:
         """One request, made now if it was not made ahead."""
         if self._ahead is not None and self._ahead[0] == index:
-            _, spec, payload = self._ahead
-            self._ahead = None
-            return spec, payload
+            made, self._ahead = self._ahead[1], None
+            return made
         return self._made(index)
 
     def _made(self, index: int) -> tuple[RequestSpec, bytes]:

@@ -5,7 +5,7 @@ No prompt is made here: `loadgen.workload.workloads` has what makes them, one ro
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -37,7 +37,7 @@ WorkloadSpec: TypeAlias = SyntheticWorkload
 """What a worker may be told to ask for; a union, as `loadgen.arrivals.load.Load`, once there are two."""
 
 
-class RequestSpec(NamedTuple):
+class RequestSpec(msgspec.Struct, frozen=True):
     """What one request asks for. Its record keeps all of this but the prompt."""
 
     prompt: list[int] | str
