@@ -60,13 +60,19 @@ def main() -> None:
         if options.only != "demo":
             spans = starved(root)
             title = (
-                f"A run at nice 19, {BUSY_PER_CORE} busy loops a core from {QUIET_S:g} s on for {BUSY_S:g} s:"
+                f"A run at nice 19 (server SIMULATED), {BUSY_PER_CORE} busy loops a core "
+                f"from {QUIET_S:g} s on for {BUSY_S:g} s:"
             )
             parts.append((title, spans))
             names = [span["limit"] for span in spans]
             if not goes_on(names, [("room",), ("client",), ("room",)]):
                 failed.append(f"the starved client went {' > '.join(names)}")
-    text = "\n\n".join([f"Real runs. {where}.", *(f"{title}\n\n{table(spans)}" for title, spans in parts)])
+    text = "\n\n".join(
+        [
+            f"Real runs, simulated servers and GPUs. {where}.",
+            *(f"{title}\n\n{table(spans)}" for title, spans in parts),
+        ]
+    )
     print(text)
     if options.docs is not None and not failed and options.only is None:
         write(options.docs, "limit_line", text)

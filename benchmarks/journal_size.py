@@ -1,11 +1,13 @@
 """How large a session grows: 60 s of 64 rps x 200 tokens written as a worker would, taken to an hour.
 
 The requests are SIMULATED (log-normal TTFT and token gaps, in whole microseconds), the writers are real.
-`python benchmarks/journal_size.py [SIGMA]`: spread of the gaps, 0.3 unless told; more spread packs worse.
+`python benchmarks/journal_size.py [SIGMA] [--docs docs/format/session.md]`:
+spread of the gaps, 0.3 unless told; more spread packs worse.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
@@ -13,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.common.section import write
 from loadgen.records import TICK_NS, Request, Tick
 from loadgen.sketch import SketchCounts
 from sessions.store.journal import (
@@ -114,8 +119,23 @@ def telemetry(i: int) -> list[GpuSamples | ServerSample]:
     return [GpuSamples(t_ns, 3_123_456, "nvml", gpus), server]
 
 
+def section(sizes: dict[str, float], sigma: float) -> str:
+    """Megabytes an hour by file, in Markdown."""
+    what = f"An hour of {RATE_RPS} requests/s of {TOKENS} tokens, {GPUS} GPUs, SIMULATED (sigma {sigma:g}):"
+    rows = [f"| `{name}` | {size:.1f} |" for name, size in sizes.items()]
+    return "\n".join(
+        [what, "", "| file | MB |", "| --- | ---: |", *rows, f"| all of them | {sum(sizes.values()):.1f} |"]
+    )
+
+
 def main() -> int:
-    sigma = float(sys.argv[1]) if len(sys.argv) > 1 else 0.3
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sigma", nargs="?", type=float, default=0.3, help="spread of the gaps")
+    parser.add_argument("--docs", type=Path, help="the page whose section is written")
+    options = parser.parse_args()
+    sigma: float = options.sigma
     draw = np.random.default_rng(1)
     made, made_ticks = requests(draw, sigma), ticks(draw, sigma)
     with tempfile.TemporaryDirectory() as place:
@@ -144,6 +164,8 @@ def main() -> int:
         print(f"  {name:<24} {size:8.1f} MB")
     print(f"  {'total':<24} {total:8.1f} MB (allowed {LIMIT_MB:g} MB)")
     print(f"writing one worker's lines took {cpu_s / SECONDS:.1%} of a core (recorder thread, mostly gzip)")
+    if options.docs is not None:
+        write(options.docs, "journal_size", section(sizes, sigma))
     return 0 if total < LIMIT_MB else 1
 
 

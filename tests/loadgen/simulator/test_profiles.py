@@ -1,15 +1,32 @@
-"""What the default profile promises: figures unloaded, and a knee where the documents say it is."""
+"""What the default profile promises: figures unloaded, and a knee where the page says it is."""
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from loadgen.simulator.batch import Batch, Sequence
 from loadgen.simulator.profiles import PROFILES
 
 MS = 1e6
+PAGE = Path(__file__).parents[3] / "docs" / "guide" / "simulator.md"
 
 
+def page_row(profile: str) -> list[str]:
+    """Cells of the page's table: model, GPUs, alone, knee, KV cache."""
+    (row,) = re.findall(rf"^\| `{profile}` \| (.+) \|$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return str(row).split(" | ")
+
+
+def figures(cell: str) -> list[int]:
+    return [int(word.replace(",", "")) for word in re.findall(r"\d[\d,]*", cell)]
+
+
+@cache
 def run(
     profile: str, rate_rps: float, seconds: float, seed: int = 3
 ) -> tuple[Batch, np.ndarray, np.ndarray, float]:
@@ -60,3 +77,26 @@ def test_small_is_quick_enough_for_tests() -> None:
     _, ttft_ms, gaps_ms, _ = run("small", 1, 60)
     assert np.median(ttft_ms) < 15
     assert np.median(gaps_ms) < 5
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_page_has_the_profiles_own_figures(profile: str) -> None:
+    chosen, (model, gpus, alone, _, kv_cache) = PROFILES[profile], page_row(profile)
+    assert (model, figures(gpus)) == (chosen.model, [len(chosen.gpus)])
+    assert figures(kv_cache) == [chosen.limits.blocks * chosen.limits.block_tokens]
+    _, ttft_ms, gaps_ms, _ = run(profile, 0.1, 200)
+    assert re.findall(r"\d+ ms", alone) == [f"{np.median(ttft_ms):.0f} ms", f"{np.median(gaps_ms):.0f} ms"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_each_knee_lies_where_the_page_says(profile: str) -> None:
+    knee = page_row(profile)[3]
+    first_rps, *more = figures(knee)
+    alone_ms = np.median(run(profile, 0.1, 200)[1])
+    assert np.median(run(profile, 0.9 * first_rps, 60)[1]) < 4 * alone_ms
+    if not knee.startswith("beyond "):
+        last_rps = more[0] if " to " in knee else first_rps
+        _, ttft_ms, _, tokens_per_s = run(profile, 1.2 * last_rps, 60)
+        assert np.median(ttft_ms) > 10 * alone_ms
+        if "tokens/s" in knee:
+            assert tokens_per_s == pytest.approx(more[-1], rel=0.05)
