@@ -74,6 +74,13 @@ def on_terminal(home: Path) -> Iterator[OnTerminal]:
         yield run
 
 
+def tell_to_finish(terminal: RawTerminal) -> None:
+    """As a person ends a run on its screen: no more load, and what is under way is waited for."""
+    terminal.write(b"q")
+    terminal.read_until(b"finish")
+    terminal.write(b"f")
+
+
 class NoSupervisor:
     """In the place of the supervisor that is started before it is known whether a run will be."""
 

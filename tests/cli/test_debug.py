@@ -18,7 +18,7 @@ from loadgen.clock import ManualClock
 from loadgen.target.redaction import Redactor
 from sessions.store.debug_log import ROOMS, DebugLog
 from sessions.store.manifest import read
-from tests.cli.conftest import Command, OnTerminal
+from tests.cli.conftest import Command, OnTerminal, tell_to_finish
 from tests.tui.terminal import RawTerminal
 
 ROOT = Path(__file__).parents[2]
@@ -60,9 +60,7 @@ def test_the_logs_of_a_run_name_each_process_and_what_it_did_from_probe_to_end(
     terminal.read_until(b"GPU0")  # which telemetry has found
     terminal.write(b"=17\r")
     terminal.read_until("10 → 17 rps".encode())
-    terminal.write(b"q")
-    terminal.read_until(b"finish")
-    terminal.write(b"f")
+    tell_to_finish(terminal)
     terminal.ended()
     (session,) = (home / "ttftop" / "sessions").iterdir()
     assert {path.name for path in (session / "log").iterdir()} == {

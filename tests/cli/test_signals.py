@@ -14,7 +14,7 @@ import pytest
 
 from sessions.store.directory import is_live, listing
 from sessions.store.manifest import read
-from tests.cli.conftest import Command, OnTerminal, child
+from tests.cli.conftest import Command, OnTerminal, child, tell_to_finish
 from tests.cli.test_terminal import LIGHT
 
 pytestmark = pytest.mark.slow
@@ -99,9 +99,7 @@ def test_whoever_waits_for_the_end_and_leaves_is_told_130(
     terminal = on_terminal(simulator_url, *load)
     terminal.read_until(b"LIVE")
     terminal.read_until(b"running")
-    terminal.write(b"q")
-    terminal.read_until(b"finish")
-    terminal.write(b"f")
+    tell_to_finish(terminal)
     terminal.read_until(b"Ctrl-C leaves")
     # Stopped and told to go on, as by ctrl+z and `fg`, it only waits on.
     terminal.process.send_signal(signal.SIGTSTP)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, OnTerminal
+from tests.cli.conftest import Command, OnTerminal, tell_to_finish
 
 LIGHT = ["--rate", "10", "--input-tokens", "16", "--output-tokens", "8"]
 
@@ -43,9 +43,7 @@ def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
     shown = on_terminal(simulator_url, *load)
     shown.read_until(b"LIVE")
     shown.read_until(b"running")
-    shown.write(b"q")
-    shown.read_until(b"finish")
-    shown.write(b"f")
+    tell_to_finish(shown)
     shown.read_until(b"waiting for 3 answers, at most 60 s (Ctrl-C leaves, the run ends by itself)")
     code = shown.ended()  # so short a run may be too little to be valid
     assert b"the session is saved in " in shown.output
@@ -72,9 +70,7 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
 
     second = on_terminal("attach")
     second.read_until(b"LIVE")
-    second.write(b"q")
-    second.read_until(b"finish")
-    second.write(b"f")
+    tell_to_finish(second)
     assert second.ended() == 0
     assert b"the session is saved in " in second.output
     (row,) = json.loads(typed("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)

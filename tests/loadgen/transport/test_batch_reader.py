@@ -36,7 +36,7 @@ class TokenBench(Bench):
         """Of how many reads at once it was asked what they say."""
         self.reads = 0
         self.broken: list[socket.socket] = []
-        self.why_broken: OSError = ConnectionResetError()
+        self.why_broken = OSError()
         self.stamp_ahead_ns = -1_000_000
 
     def _stamped(self, sock: socket.socket, size: int, room: int) -> object:
@@ -54,6 +54,17 @@ class TokenBench(Bench):
     def stream(self, receiver: RecordingReceiver) -> socket.socket:
         """The end to write to of one whose token reads end in `d`."""
         return self.pair(receiver, token_end=b"d")[0]
+
+    def three_of_which_one_is_broken(
+        self, why: OSError
+    ) -> tuple[list[RecordingReceiver], list[socket.socket]]:
+        """Three streams, told one token each, and the ends to write to; reading the second one raises `why`."""
+        receivers = [RecordingReceiver() for _ in range(3)]
+        pairs = [self.pair(receiver, token_end=b"d") for receiver in receivers]
+        self.broken, self.why_broken = [pairs[1][1]], why
+        for far, _ in pairs:
+            far.send(b"held")
+        return receivers, [far for far, _ in pairs]
 
     async def read(self, count: int) -> None:
         """Waits for the round that makes that many reads in all."""
@@ -240,14 +251,8 @@ def test_a_socket_that_has_more_and_is_told_of_again_is_read_in_order(
 def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, receivers = (
-                TokenBench(stack),
-                [RecordingReceiver(), RecordingReceiver(), RecordingReceiver()],
-            )
-            pairs = [bench.pair(receiver, token_end=b"d") for receiver in receivers]
-            bench.broken = [pairs[1][1]]
-            for far, _ in pairs:
-                far.send(b"held")
+            bench = TokenBench(stack)
+            receivers, _ = bench.three_of_which_one_is_broken(ConnectionResetError())
             await bench.read(2)
             await until(lambda: bool(receivers[1].lost))
             bench.flush()
@@ -259,17 +264,11 @@ def test_a_broken_one_among_streams_is_told_and_costs_the_others_nothing() -> No
 def test_a_socket_without_data_is_left_alone() -> None:
     async def body() -> None:
         with ExitStack() as stack:
-            bench, receivers = (
-                TokenBench(stack),
-                [RecordingReceiver(), RecordingReceiver(), RecordingReceiver()],
-            )
-            pairs = [bench.pair(receiver, token_end=b"d") for receiver in receivers]
-            bench.broken, bench.why_broken = [pairs[1][1]], BlockingIOError()
-            for far, _ in pairs:
-                far.send(b"held")
+            bench = TokenBench(stack)
+            receivers, fars = bench.three_of_which_one_is_broken(BlockingIOError())
             await bench.read(2)
             bench.broken = []
-            pairs[1][0].send(b" and more held")
+            fars[1].send(b" and more held")
             await bench.read(3)
             bench.flush()
             assert [receiver.heard for receiver in receivers] == [

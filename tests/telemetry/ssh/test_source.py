@@ -111,6 +111,15 @@ def followed(source, clock, kind, most_s=30):
     return records
 
 
+def two_of(records, source, clock, most_s=30):
+    """The records, and those of sampling until there are two."""
+    deadline = time.monotonic() + most_s
+    while len(records) < 2:
+        assert time.monotonic() < deadline, records
+        records = records + source.sample(clock)
+    return records
+
+
 def test_another_nodes_gpus_come_on_our_clock_with_its_name(fake_ssh, nvml, monkeypatch):
     ssh = fake_ssh()
     monkeypatch.setenv("LD_LIBRARY_PATH", str(nvml.library.parent))
@@ -217,11 +226,7 @@ def test_a_node_that_goes_away_is_told_once_and_is_back_when_it_answers(fake_ssh
 
     clock = Jumps()
     source = SshSource(Node("node2"))
-    said = followed(source, clock, SourceNote)
-    deadline = time.monotonic() + 30
-    while len(said) < 2:
-        assert time.monotonic() < deadline
-        said += source.sample(clock)
+    said = two_of(followed(source, clock, SourceNote), source, clock)
     assert messages(said)[1] == (
         False,
         "ssh node2: cannot connect (Connection to node2 closed.); tried again every 30 s",
@@ -240,11 +245,7 @@ def test_a_nodes_words_are_made_safe_and_its_lines_that_are_none_are_passed_over
     fake_ssh(ANSWERS + f'echo garbage; cat <<\'END\'\n{line}\n{{"kind":"gpu"}}\nEND\nread wait')
     clock = Clock()
     source = SshSource(Node("node2"))
-    records = followed(source, clock, SourceNote)
-    deadline = time.monotonic() + 30
-    while len(records) < 2:
-        assert time.monotonic() < deadline
-        records += source.sample(clock)
+    records = two_of(followed(source, clock, SourceNote), source, clock)
     source.close()
     assert records[1].source == "ssh node2 nvml?[2J"
     assert records[1].message == "node2: hi ?[31m"
