@@ -85,6 +85,7 @@ def test_a_header_is_as_secret_as_a_key_from_the_command_to_the_session(
         by_environment = ttftop(
             served.url, *RUN, "--body", "temperature=0.5", TTFTOP_HEADERS=f"x-tenant: {CANARY}"
         )
+        assert by_environment.returncode in (0, 1), by_environment.stderr
         assert "no tenant" not in by_environment.stderr
     assert {asked.headers.get("x-team") for asked in served.asked} == {"one", None}
     assert all(asked.json()["temperature"] == 0.5 for asked in served.asked if asked.body)

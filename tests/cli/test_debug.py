@@ -117,7 +117,9 @@ def test_the_logs_are_for_their_owner_only_and_no_key_is_in_them(
     (session,) = (home / ".local" / "share" / "ttftop" / "sessions").iterdir()
     assert f"ttftop: what each process did: {session / 'log'}\n" in done.stderr
     assert stat.S_IMODE((session / "log").stat().st_mode) == 0o700
-    for path in (session / "log").iterdir():
+    logs = list((session / "log").iterdir())
+    assert len(logs) == 3
+    for path in logs:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert KEY not in path.read_text(encoding="utf-8")
     assert (session / "host.log").read_text(encoding="utf-8") == ""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -43,7 +44,12 @@ def test_no_patience_asks_and_does_not_wait():
     calls = ThreadPerCall([lambda: free.wait(60)], "calls")
     assert calls.ask(0) == Round({}, {}, {0})
     free.set()
-    assert calls.ask(60).late in ({0: True}, {})
+    # Whether it is late already when it is asked again, or a moment after, is the scheduler's choice.
+    late, until = calls.ask(60).late, time.monotonic() + 30
+    while not late:
+        assert time.monotonic() < until
+        late = calls.collect().late
+    assert late == {0: True}
 
 
 def test_an_exception_is_raised_to_the_one_who_asks():

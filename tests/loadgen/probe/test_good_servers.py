@@ -21,20 +21,20 @@ def with_list(reply: Callable[[Asked], Reply]) -> Server:
 # ---------------------------------------------------------------- the list of models
 
 ROWS = [{"id": "small", "context_length": 999}]
-LISTS: dict[str, object] = {
-    "a bare list": ROWS,
-    "a list in `models`": {"models": ROWS},
-    "an empty object beside it": {"data": ROWS, "models": {}},
-    "by name": {"models": [{"name": "small", "context_window": 999}]},
-    "nothing but names": ["small"],
+LISTS: dict[str, tuple[object, int | None]] = {
+    "a bare list": (ROWS, 999),
+    "a list in `models`": ({"models": ROWS}, 999),
+    "an empty object beside it": ({"data": ROWS, "models": {}}, 999),
+    "by name": ({"models": [{"name": "small", "context_window": 999}]}, 999),
+    "nothing but names": (["small"], None),
 }
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_of_models_may_have_another_shape(name: str) -> None:
-    found = probed(with_list(lambda asked: as_json(LISTS[name])))[0]
-    assert found.model == "small"
-    assert found.capabilities.context_tokens in (999, None)
+    listed, context_tokens = LISTS[name]
+    found = probed(with_list(lambda asked: as_json(listed)))[0]
+    assert (found.model, found.capabilities.context_tokens) == ("small", context_tokens)
 
 
 UNLISTED: dict[str, Reply] = {

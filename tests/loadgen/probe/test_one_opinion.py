@@ -88,8 +88,8 @@ def test_events_without_blank_lines_between_them_are_read_line_by_line() -> None
             found = await short_probe(parse_target(served.url))
             assert (found.template.line_events, found.warm_ups[1].chunks) == (True, 4)
             a_plan = worker_config(served.port, ClosedLoad(1), requests=2, template=found.template)
-            for record in (await run_engine(a_plan)).requests:
-                assert (record.error, record.chunks, record.flags) == (None, 4, [])
+            records = (await run_engine(a_plan)).requests
+            assert [(record.error, record.chunks, record.flags) for record in records] == [(None, 4, [])] * 2
 
     asyncio.run(run())
 

@@ -34,7 +34,7 @@ BAD = {
     "top_p=0.9.1": "--body top_p: its value is no JSON: '0.9.1'",
     "x=": "--body x: its value is no JSON: ''",
     "x=-Infinity": "--body x: its value is no JSON: '-Infinity'",
-    "x=" + "[" * 100_000: None,
+    "x=" + "[" * 100_000: f"--body x: its value is no JSON: '{'[' * 60}'",
     "model=m": "--body model: --model sets it",
     "max_tokens=5": "--body max_tokens: --output-tokens sets it",
     "messages=[]": "--body messages: --input-tokens sets it",
@@ -47,8 +47,7 @@ BAD = {
 def test_what_cannot_be_added_is_refused_in_one_line(typed: str) -> None:
     with pytest.raises(BodyError) as caught:
         parse_field(typed)
-    assert BAD[typed] in (None, str(caught.value))
-    assert len(str(caught.value)) < 200
+    assert str(caught.value) == BAD[typed]
 
 
 def test_the_last_of_one_name_wins() -> None:

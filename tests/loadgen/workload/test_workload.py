@@ -97,7 +97,9 @@ def test_a_record_keeps_what_was_asked_of_it(monkeypatch: pytest.MonkeyPatch) ->
         async with RawServer(lambda n, b: answer("completions", ["a", "b"])) as server:
             return await run_engine(worker_config(server.port, ClosedLoad(1), workload=Talk(), requests=2))
 
-    for record in asyncio.run(body()).requests:
+    records = asyncio.run(body()).requests
+    assert len(records) == 2
+    for record in records:
         assert (record.conversation, record.turn, record.asked_output_tokens) == (0, record.index, 5)
         assert record.tags == ("talk", f"turn-{record.index}")
         assert record.asked_input_tokens is not None

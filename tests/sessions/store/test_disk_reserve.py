@@ -31,3 +31,4 @@ def test_a_directory_that_takes_nothing_costs_only_the_reserve(tmp_path: Path) -
     reserve = DiskReserve(missing)
     reserve.speak()
     reserve.close()
+    assert not missing.exists()

@@ -94,10 +94,13 @@ def test_lines_of_the_whole_beside_its_instances_are_the_wholes():
     assert samples.gpus[0].power_w == 400
 
 
-@pytest.mark.parametrize("instance", ["", "x\x1b[2J", "7" * 99])
-def test_an_instance_that_is_no_number_is_told_apart_all_the_same(instance):
+@pytest.mark.parametrize(
+    ("instance", "gpu"),
+    [("", "GPU-0/1g.10gb"), ("x\x1b[2J", "GPU-0/x?[2J"), ("7" * 99, "GPU-0/" + "7" * 99)],
+)
+def test_an_instance_that_is_no_number_is_told_apart_all_the_same(instance, gpu):
     _, samples = records(f"DCGM_FI_DEV_FB_USED{labels(0, '1g.10gb', instance)} 5\n")
-    assert all(gpu.gpu.isprintable() and len(gpu.gpu) < 200 for gpu in samples.gpus)
+    assert [(one.gpu, one.memory_used_bytes) for one in samples.gpus] == [("GPU-0", None), (gpu, 5 * MIB)]
 
 
 def test_an_instances_utilisation_is_not_the_boards():
