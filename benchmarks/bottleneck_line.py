@@ -5,7 +5,7 @@
 The first is `ttftop demo --headless` with a ramp past what its simulated server can do. The second is a run
 at nice 19; in the middle of it, busy loops take all cores for some seconds. The simulated server
 goes before both, where that is allowed. Prints what bound when; the status is 1 when the line did not go
-from room to the KV cache or the queue, or from room to the client and back.
+from headroom to the KV cache or the queue, or from headroom to the client and back.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.common.processes import go, of_run  # noqa: E402
 from benchmarks.common.section import machine, write  # noqa: E402
+from tui.draw.words import limit_name  # noqa: E402
 
 TTFTOP = [sys.executable, "-m", "tui.cli"]
 DEMO = ["demo", "--headless", "--ramp", "1..14/40s", "--duration", "50s", "--seed", "1"]
@@ -139,7 +140,9 @@ def burn(root: Path) -> None:
 
 def table(spans: Spans) -> str:
     lines = ["| from s | to s | limit | figures it began with |", "| ---: | ---: | --- | --- |"]
-    lines += [f"| {s['from_s']:.0f} | {s['to_s']:.0f} | **{s['limit']}** | {s['why']} |" for s in spans]
+    lines += [
+        f"| {s['from_s']:.0f} | {s['to_s']:.0f} | **{limit_name(s['limit'])}** | {s['why']} |" for s in spans
+    ]
     return "\n".join(lines)
 
 
