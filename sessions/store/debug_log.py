@@ -18,7 +18,7 @@ from loadgen.target.redaction import Redactor
 from sessions.store.manifest import SessionError
 
 DIRECTORY = "log"
-_PACKAGES = ("loadgen", "telemetry", "sessions", "tui")
+PACKAGES = ("loadgen", "telemetry", "sessions", "tui")
 _LINE_CAP = 2000
 _CLOSE_S = 1.0
 """So long a disk that hangs holds up the end of a process."""
@@ -74,7 +74,7 @@ def open_debug_log(directory: Path, process: str, origin_ns: int, redactor: Reda
     except OSError as error:
         raise SessionError(f"{path}: {error.strerror}") from None
     handler = DebugLog(fd, process, MonotonicClock(origin_ns), redactor)
-    for package in _PACKAGES:
+    for package in PACKAGES:
         logger = logging.getLogger(package)
         logger.setLevel(logging.INFO)
         logger.addHandler(handler)

@@ -16,7 +16,7 @@ import pytest
 
 from loadgen.clock import ManualClock
 from loadgen.target.redaction import Redactor
-from sessions.store.debug_log import ROOMS, DebugLog
+from sessions.store.debug_log import PACKAGES, DebugLog
 from sessions.store.manifest import read
 from tests.cli.conftest import Command, OnTerminal, tell_to_finish
 from tests.tui.terminal import RawTerminal
@@ -173,7 +173,7 @@ def test_nothing_is_logged_above_info() -> None:
     loud = {"warning", "error", "exception", "critical", "fatal"}
     strays = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for room in ROOMS
+        for room in PACKAGES
         for path in (ROOT / room).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
