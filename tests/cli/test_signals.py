@@ -82,7 +82,8 @@ def test_a_signal_before_the_screen_is_open_leaves_no_run_behind_that_nobody_was
     terminal = on_terminal(simulator_url, *RUN)
     time.sleep(after_s)
     terminal.process.send_signal(number)
-    assert terminal.ended() in (130, -number)  # so early that Python itself is only starting
+    code = terminal.ended()
+    assert code in (130, -number), (code, terminal.output)  # so early that Python itself is only starting
     for session in listing(home / "ttftop" / "sessions"):
         if b"the run goes on" not in terminal.output:
             until = time.monotonic() + 10
