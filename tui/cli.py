@@ -198,4 +198,8 @@ def command_of(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    code = main()
+    # An interrupt that came out of `exec` of a text (as in `dataclass`) makes `python -m` end by SIGINT
+    # whatever it exits with (Py_RunMain), until another text is run.
+    exec("")
+    raise SystemExit(code)

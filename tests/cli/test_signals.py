@@ -116,6 +116,14 @@ def test_whoever_waits_for_the_end_and_leaves_is_told_130(
     ended(only_session(home))
 
 
+def test_an_interrupt_while_python_runs_a_text_is_130_too(ttftop: Command, tmp_path: Path) -> None:
+    """As `dataclass` does in an import. `python -m` ends by SIGINT after one, whatever it exits with."""
+    text = "import tui.commands.sessions as it; it.run = lambda options: exec('raise KeyboardInterrupt')"
+    (tmp_path / "sitecustomize.py").write_text(text, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    assert ttftop("sessions", PYTHONPATH=path).returncode == 130
+
+
 def test_while_the_probe_waits_a_headless_run_says_for_what_and_ctrl_c_leaves(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:  # which takes connections, and never answers
         url = f"http://127.0.0.1:{busy.getsockname()[1]}"
