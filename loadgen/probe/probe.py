@@ -43,6 +43,7 @@ async def probe(
     seed: int,
     on_note: Callable[[str], None],
     lengths_given: bool = True,
+    longest_tokens: tuple[int, int] | None = None,
     thorough: bool = False,
     more_headers: Sequence[Header] = (),
     body: Mapping[str, object] | None = None,
@@ -56,6 +57,7 @@ async def probe(
         seed: of the prompts; the load's own prompts of this seed are not used up.
         on_note: called with one line for each thing worth knowing: a field refused, a length not exact.
         lengths_given: the user asked for these lengths; when False they are cut to fit the context.
+        longest_tokens: of prompts and answers, where their lengths vary about those above.
         thorough: also ask what the load does not need (`/tokenize`), for `doctor`.
         more_headers: what a person adds to every request.
         body: fields that a person adds to every body; None leaves one of ours out.
@@ -80,6 +82,7 @@ async def probe(
             )
         asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note, body or {})
         _fit(asking, lengths_given)
+        _warn_of_longest(asking, longest_tokens)
         attempt, spec = await negotiate(asking, endpoint)
         first = asking.streams[-1]
         if first.line_events:
@@ -99,6 +102,7 @@ async def probe(
                 endpoint=attempt.endpoint,
                 fields=asking.fields(counted, asking.output_tokens),
                 max_tokens_field=attempt.max_tokens_field,
+                length_fields=tuple({"min_tokens"} & counted.fields(name, 1).keys() - asking.body.keys()),
                 line_events=first.line_events,
                 index_counts=first.index_counts,
             ),
@@ -125,6 +129,15 @@ def _fit(asking: ProbeContext, lengths_given: bool) -> None:
         f"the model's context is {context} tokens: input cut to {asking.input_tokens} tokens, "
         f"output to {asking.output_tokens}"
     )
+
+
+def _warn_of_longest(asking: ProbeContext, longest_tokens: tuple[int, int] | None) -> None:
+    context = asking.context_tokens
+    if context is not None and longest_tokens is not None and sum(longest_tokens) > context:
+        asking.on_note(
+            f"up to {longest_tokens[0]} tokens in and {longest_tokens[1]} out are drawn, the model's context "
+            f"is {context}: requests that do not fit will fail (a length is clipped by @LOW..HIGH)"
+        )
 
 
 def _count_one_way(attempt: Attempt, seen: Streamed) -> Attempt:

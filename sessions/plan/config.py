@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from loadgen.endpoint_names import AskedEndpoint
+from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
 
 WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
@@ -73,8 +74,9 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
-    input_tokens: int = 256
-    output_tokens: int = 64
+    input_tokens: int | str = 256
+    """A number of tokens, or a distribution of them as `loadgen.workload.lengths` reads it."""
+    output_tokens: int | str = 64
     body: list[str] = msgspec.field(default_factory=list)
     """Fields added to every request's body, each `key=json`."""
 
@@ -82,6 +84,16 @@ class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     def lengths_given(self) -> bool:
         """A person asked for lengths of their own."""
         return (self.input_tokens, self.output_tokens) != (256, 64)
+
+    @property
+    def input(self) -> Lengths:
+        """Of prompts. Raises `LengthError`, as `output`: not once the configuration was `checked`."""
+        return parse_lengths(self.input_tokens)
+
+    @property
+    def output(self) -> Lengths:
+        """Asked of answers."""
+        return parse_lengths(self.output_tokens)
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -132,12 +144,15 @@ def checked(config: RunConfig) -> RunConfig:
         ("--concurrency", load.concurrency),
         ("--requests", load.requests),
         ("--max-in-flight", load.max_in_flight),
-        ("--input-tokens", work.input_tokens),
-        ("--output-tokens", work.output_tokens),
         ("--workers", None if load.workers == "auto" else load.workers),
     ):
         if count is not None and count < 1:
             raise ConfigError(f"{where}: got {count}, need a whole number of at least 1")
+    for where, length in (("--input-tokens", work.input_tokens), ("--output-tokens", work.output_tokens)):
+        try:
+            parse_lengths(length)
+        except LengthError as error:
+            raise ConfigError(f"{where}: {error}") from None
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"

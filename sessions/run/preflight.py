@@ -35,6 +35,7 @@ async def preflight(
     from loadgen.target.api_key import ApiKey
     from loadgen.target.url import TargetError, parse_target
     from loadgen.workload.body_fields import BodyError, parse_body
+    from loadgen.workload.lengths import mean
     from sessions.run.worker_configs import deadlines_of
     from telemetry.source import TelemetryError
     from telemetry.source_spec import parse_sources
@@ -56,8 +57,9 @@ async def preflight(
             None if api_key is None else ApiKey(api_key, "the run's orders"),
             model=target.model,
             endpoint=target.endpoint,
-            input_tokens=config.workload.input_tokens,
-            output_tokens=config.workload.output_tokens,
+            input_tokens=max(1, round(mean(config.workload.input))),
+            output_tokens=max(1, round(mean(config.workload.output))),
+            longest_tokens=(config.workload.input.most, config.workload.output.most),
             seed=config.load.seed,
             on_note=on_note,
             lengths_given=config.workload.lengths_given,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from loadgen.worker_config import Deadlines, WorkerConfig
-from loadgen.workload.spec import SyntheticWorkload
+from loadgen.workload.lengths import Fixed, mean
+from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
-from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
 from sessions.run.client_size import (
     descriptor_limit,
     descriptor_warning,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def planned_client(config: RunConfig) -> dict[str, Any]:
     """How many workers the load needs, and what that rests on: the manifest's `client`."""
-    load, tokens = config.load, config.workload.output_tokens
+    load, tokens = config.load, mean(config.workload.output)
     known = valid_here()
     worker_events_per_s = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
     return {
@@ -62,6 +63,14 @@ def deadlines_of(timeouts: Mapping[str, float]) -> Deadlines:
     )
 
 
+def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
+    """What requests ask for, as the server was found to take it."""
+    if not asked.lengths_given:
+        # The probe may have cut them to fit the model's context.
+        return SyntheticWorkload(probed.prompt, Fixed(probed.prompt.tokens), Fixed(probed.output_tokens))
+    return SyntheticWorkload(probed.prompt, asked.input, asked.output)
+
+
 def worker_configs(
     config: RunConfig,
     probed: ProbeResult,
@@ -73,7 +82,7 @@ def worker_configs(
     end_ns: int | None,
 ) -> list[WorkerConfig]:
     """What each worker is told. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
-    load = config.load
+    load, workload = config.load, workload_of(config.workload, probed)
     return [
         WorkerConfig(
             worker=number,
@@ -81,7 +90,7 @@ def worker_configs(
             origin_ns=origin_ns,
             address=address,
             template=probed.template,
-            workload=SyntheticWorkload(probed.prompt, probed.output_tokens),
+            workload=workload,
             load=opening(load, start_ns),
             start_ns=start_ns,
             end_ns=end_ns,

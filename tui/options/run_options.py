@@ -73,12 +73,15 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
     work.add_argument(
         "--input-tokens",
-        type=value_types.count,
+        type=value_types.lengths,
         metavar="N",
-        help="length of the random prompts (256)",
+        help="length of the random prompts (256): also 100..2048, normal:512:128, ...",
     )
     work.add_argument(
-        "--output-tokens", type=value_types.count, metavar="N", help="length of the answers (64)"
+        "--output-tokens",
+        type=value_types.lengths,
+        metavar="N",
+        help="length of the answers (64): also 100..2048, exponential:200@50..500, ...",
     )
     work.add_argument(
         "--body",

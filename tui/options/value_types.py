@@ -73,6 +73,17 @@ def count(text: str) -> int:
     return value
 
 
+def lengths(text: str) -> int | str:
+    """Tokens: a number, or a distribution as `loadgen.workload.lengths` reads it, as it was typed."""
+    from loadgen.workload.lengths import LengthError, parse_lengths
+
+    try:
+        parse_lengths(text)
+    except LengthError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return int(text) if text.strip().isdigit() else text.strip()
+
+
 def workers(text: str) -> int | Literal["auto"]:
     """`auto`, or a whole number of at least 1."""
     if text.strip() == "auto":
