@@ -13,6 +13,8 @@ import msgspec
 
 from loadgen.endpoint_names import AskedEndpoint
 from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
+from sessions.plan.ramp import Ramp
+from sessions.plan.stages import Stage
 
 WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
@@ -25,15 +27,6 @@ between two lines, altogether."""
 
 class ConfigError(Exception):
     """Wrong usage or configuration: one line saying what was wrong, what was got, what is allowed."""
-
-
-class Ramp(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`1..64/120s:exp`: from 1 to 64 requests per second in 120 s, exponentially."""
-
-    from_rps: float
-    to_rps: float
-    over_s: float
-    shape: Literal["linear", "exp"] = "linear"
 
 
 class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -96,12 +89,30 @@ class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
         return parse_lengths(self.output_tokens)
 
 
+class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Stages that follow each other by themselves; `LoadConfig` says what they share."""
+
+    name: str
+    stages: list[Stage]
+    title: str = ""
+    source: str = ""
+    """Where the published benchmark stands that it repeats; empty for one of a person's own."""
+    scale: float = 1.0
+    """Times and numbers of requests were multiplied by it."""
+    first_stage: int = 0
+    """The one that the run begins with, from 0."""
+    resumes: str = ""
+    """Id of the session that left it there; empty where it begins anew."""
+
+
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     target: TargetConfig
     load: LoadConfig = LoadConfig()
     workload: WorkloadConfig = WorkloadConfig()
     telemetry: list[str] = msgspec.field(default_factory=lambda: ["auto"])
     name: str = ""
+    plan: PlanConfig | None = None
+    """None: one load, changed by keys alone."""
     interactive: bool = False
     """A screen was opened on it: an open end is allowed, and an orphan stops itself."""
     orphan_timeout_s: float = 60.0
@@ -110,7 +121,7 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def has_end(self) -> bool:
-        return self.load.duration_s is not None or self.load.requests is not None
+        return self.plan is not None or self.load.duration_s is not None or self.load.requests is not None
 
 
 def _positive(where: str, value: float, most: float = math.inf) -> None:

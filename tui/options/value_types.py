@@ -7,7 +7,8 @@ import math
 import re
 from typing import Literal
 
-from sessions.plan.config import TIMEOUTS, Ramp
+from sessions.plan.config import TIMEOUTS
+from sessions.plan.ramp import Ramp
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 

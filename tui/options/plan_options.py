@@ -1,0 +1,74 @@
+"""Options that a plan gives: those of `ttftop run` under `[run]`, read as if they had been typed."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from sessions.plan.config import ConfigError
+from sessions.plan.plan_file import PlanFile
+from tui.options import run_options
+
+OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
+"""What each stage says for itself."""
+NOT_IN_A_PLAN = (
+    "help",
+    "api_key",
+    "target",
+    "header",
+    "plan",
+    "set",
+    "scale",
+    "resume",
+    "yes",
+    "read_headers",
+)
+
+
+def plan_run_options(plan: PlanFile) -> dict[str, Any]:
+    """Names and values of `[run]`, as argparse would have read them.
+
+    Raises:
+        ConfigError: there is no such option, or it does not take the value.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    run_options.load_arguments(parser)
+    run_options.session_arguments(parser)
+    run_options.key_arguments(parser)
+    known = {action.dest: action for action in parser._actions if action.dest not in NOT_IN_A_PLAN}
+    return {name: _read(plan, known, name, value) for name, value in plan.table.run.items()}
+
+
+def _read(plan: PlanFile, known: dict[str, argparse.Action], name: str, value: Any) -> Any:
+    path = ("run", name)
+    if name in OF_THE_STAGES:
+        raise plan.error(path, "each stage says it for itself: put it under [[stages]]")
+    action = known.get(name)
+    if action is None:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, 1, 0.6)
+        raise plan.error(path, f"there is no such option{f', did you mean {near[0]}?' if near else ''}")
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise plan.error(path, f"got {str(value)[:60]!r}, need true or false")
+        return value
+    several = action.nargs == "+" or isinstance(action, argparse._AppendAction)
+    if several:
+        if not isinstance(value, list):
+            raise plan.error(path, f"got {str(value)[:60]!r}, need a list")
+        return [_one(plan, path, action, item) for item in value]
+    return _one(plan, path, action, value)
+
+
+def _one(plan: PlanFile, path: tuple[str, str], action: argparse.Action, value: Any) -> Any:
+    if isinstance(value, (bool, list, dict)):
+        raise plan.error(path, f"got {str(value)[:60]!r}, need a number or a text")
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    try:
+        made = text if action.type is None else action.type(text)  # type: ignore[operator]
+    except (argparse.ArgumentTypeError, ValueError, ConfigError) as error:
+        raise plan.error(path, str(error)) from None
+    if action.choices is not None and made not in action.choices:
+        raise plan.error(path, f"got {text[:60]!r}, need one of {', '.join(map(str, action.choices))}")
+    return made
