@@ -65,10 +65,10 @@ class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", o
 
 
 class SetLoad(msgspec.Struct, frozen=True, tag="load", tag_field="cmd", omit_defaults=True):
-    """From `at_ns` on the load is another: in size, or in kind.
+    """From `at_ns` on the load is another: in size, in kind, or in what its requests ask for.
 
-    Of the same kind, what was due stays due and the same arrivals go on. Of another kind, what is in flight
-    or waits in the backlog ends as it would have. Either way request indices go on.
+    Of the same kind, what was due stays due and the same arrivals go on. Of another kind, or of a stage,
+    what is in flight or waits in the backlog ends as it would have. Either way request indices go on.
     """
 
     at_ns: int
@@ -77,6 +77,20 @@ class SetLoad(msgspec.Struct, frozen=True, tag="load", tag_field="cmd", omit_def
     """The load from `at_ns` on; of an open one the curve begins there."""
     drop_backlog: bool = False
     """What is due by `at_ns` and not sent counts as not sent."""
+    stage: Stage | None = None
+    """None: a load without an end of its own."""
+
+
+class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What makes a load a stage of a plan: it ends by itself, and says so."""
+
+    number: int
+    """Named when it is over. Each stage has arrivals of its own, by its number and the run's seed."""
+    workload: WorkloadSpec
+    end_ns: int | None = None
+    """Session time after which nothing more is due; None for no such end."""
+    requests: int | None = None
+    """Requests after which nothing more is due, over all workers; None for no limit."""
 
 
 class Finish(msgspec.Struct, frozen=True, tag="finish", tag_field="cmd"):

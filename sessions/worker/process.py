@@ -123,6 +123,7 @@ class Worker:
         pool = Pool(self._loop, self._clock, where, tls, name, config.deadlines.connect_s, address.tunnel)
         self._engine = Engine(config, self._clock, self._loop, pool, self._emit)
         self._reader = pool.reader
+        self._engine.on_idle = lambda stage: say_line(1, Status("idle", stage=stage))
         self._engine.start()
         _log.info("started %s, connecting to %s", config.load, where)
         self._note_clock()
@@ -142,15 +143,9 @@ class Worker:
         _log.info("pid %d, %s.%s", os.getpid(), type(self._loop).__module__, type(self._loop).__name__)
 
     async def _watch(self, engine: Engine) -> None:
-        async def say_idle() -> None:
-            await engine.idle.wait()
-            say_line(1, Status("idle"))
-
-        idle = self._loop.create_task(say_idle())
         await engine.ended.wait()
         _log.info("the load has ended")
         self._note_clock()
-        idle.cancel()
         self._gone.set()
 
     def _emit(self, record: Tick | Request | WorkerNote) -> None:
