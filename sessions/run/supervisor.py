@@ -22,13 +22,16 @@ from sessions.run.commands import (
     Command,
     CommandError,
     EndCommand,
+    GoOn,
     LoadCommand,
 )
 from sessions.run.control_server import ControlServer, socket_path
 from sessions.run.end import DRAIN_S, DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.load_control import LoadControl
+from sessions.run.plan_runner import PlanRunner
 from sessions.run.preflight import preflight
+from sessions.run.stage_loads import StageLoads
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.run.worker_configs import descriptors_short, planned_client, server_facts, worker_configs
 from sessions.store.disk_reserve import DiskReserve
@@ -72,6 +75,8 @@ class Supervisor:
         )
         self._ending = EndRequest()
         self._load_control: LoadControl | None = None
+        self._plan: PlanRunner | None = None
+        self._running_plan: asyncio.Task[None] | None = None
         self._telemetry = TelemetryRecorder(self._clock)
         self._state = ""
         self._start_ns = 0
@@ -148,12 +153,29 @@ class Supervisor:
         )
         for number, config in enumerate(configs):
             self._processes.tell(number, config)
-        self._journal.append(self._load_control.started())
         self._enter("running")
+        if self._config.plan is None:
+            self._journal.append(self._load_control.started())
+        else:
+            stages = StageLoads(
+                self._config,
+                probed,
+                self._load_control,
+                self._processes,
+                self._clock,
+                self._journal.append,
+                self._enter,
+            )
+            self._plan = PlanRunner(self._config.plan, stages, self._clock)
+            self._running_plan = asyncio.create_task(self._run_plan(self._plan))
 
     def _end_ns(self) -> int | None:
         duration_s = self._config.load.duration_s
         return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
+
+    async def _run_plan(self, plan: PlanRunner) -> None:
+        await plan.run()
+        self._ending.want(RunEnd("completed", DRAIN_S))
 
     async def _refuse(self, word: SupervisorAnswer) -> int:
         """Nothing was measured: the directory goes, unless it holds a debug log, and the reason is said."""
@@ -211,6 +233,8 @@ class Supervisor:
             self._journal.append(Mark(received_ns, command.text[:_MARK_CHARS]))
         elif isinstance(command, EndCommand):
             self._ending.want(end_by(command))
+        elif isinstance(command, GoOn):
+            self._give_back()
         load = self._load_control
         if load is None:
             return Ack(received_ns, self._state)
@@ -223,11 +247,20 @@ class Supervisor:
         if self._ending.end is not None or (end_ns is not None and received_ns >= end_ns):
             raise CommandError("the load has come to its end")
         update = self._load_control.obey(command, received_ns)
+        if self._plan is not None:
+            self._plan.leave()
         self._processes.tell_all(update.command)
         self._journal.append(update.change)
         self._enter(update.state)
         change = update.change
         return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency)
+
+    def _give_back(self) -> None:
+        if self._plan is None:
+            raise CommandError("this run has no plan")
+        if not self._plan.left:
+            raise CommandError("the plan is running")
+        self._plan.go_on()
 
     def _on_signal(self) -> None:
         again = self._ending.end is not None
@@ -236,6 +269,9 @@ class Supervisor:
     def _on_status(self, number: int, status: Status) -> None:
         _log.info("load worker %d: %s", number, status)
         if status.state == "idle" and self._processes.all_idle.is_set():
+            if self._plan is not None:
+                self._plan.on_idle(self._plan.number if status.stage is None else status.stage)
+                return
             self._ending.want(RunEnd("completed", 0.0))
         elif status.state == "refused":
             self._ending.want(RunEnd("failed", 0.0, status.message))
@@ -260,6 +296,8 @@ class Supervisor:
     # the end
 
     async def _wind_up(self) -> int:
+        if self._running_plan is not None:
+            self._running_plan.cancel()
         self._enter("draining")
         await drain(self._processes, self._ending)
         await asyncio.to_thread(self._telemetry.stop)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from loadgen.arrivals.load import ClosedLoad
 from loadgen.worker_config import Deadlines, WorkerConfig
 from loadgen.workload.lengths import Fixed, mean
 from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.stages import Stage
 from sessions.run.client_size import (
     descriptor_limit,
     descriptor_warning,
@@ -71,6 +73,16 @@ def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
     return SyntheticWorkload(probed.prompt, asked.input, asked.output)
 
 
+def stage_workload(asked: WorkloadConfig, stage: Stage) -> WorkloadConfig:
+    """What the run asked for, with the lengths that a stage has of its own."""
+    own = {
+        name: value
+        for name in ("input_tokens", "output_tokens")
+        if (value := getattr(stage, name)) is not None
+    }
+    return msgspec.structs.replace(asked, **own)
+
+
 def worker_configs(
     config: RunConfig,
     probed: ProbeResult,
@@ -91,7 +103,7 @@ def worker_configs(
             address=address,
             template=probed.template,
             workload=workload,
-            load=opening(load, start_ns),
+            load=opening(load, start_ns) if config.plan is None else ClosedLoad(0),
             start_ns=start_ns,
             end_ns=end_ns,
             requests=load.requests,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from loadgen.records import Request, Tick, WorkerNote
-from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, State
+from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, StageChange, State
 from sessions.timeline.columns import Floats, Ints, Table, or_nan
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
@@ -75,6 +75,8 @@ class Timeline:
         self._simulated_ns: int | None = None
         self.states: list[tuple[int, str, str]] = []
         self.loads: list[LoadChange] = []
+        self.stages: list[StageChange] = []
+        """Beginnings and ends of the stages of a plan, by time."""
         self.events: list[Event] = []
         self.end: End | None = None
         self.clock_error_ns: int | None = None
@@ -189,6 +191,12 @@ class Timeline:
         if len(self.loads) < EVENTS_CAP:
             insort(self.loads, record, key=lambda load: (load.t_ns, load.received_ns or 0, load.label))
         self._happened(record.t_ns, "load", record.label or record.change)
+
+    def _stage(self, record: StageChange) -> None:
+        if len(self.stages) < EVENTS_CAP:
+            insort(self.stages, record, key=lambda stage: stage.t_ns)
+        if record.event == "left":
+            self._happened(record.t_ns, "note", f"the plan was left in stage {record.number + 1}")
 
     def _mark(self, record: Mark) -> None:
         self._happened(record.t_ns, "mark", record.text or "mark")
@@ -316,6 +324,7 @@ _TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
     SourceNote: Timeline._source,
     State: Timeline._state,
     LoadChange: Timeline._load,
+    StageChange: Timeline._stage,
     Mark: Timeline._mark,
     Note: Timeline._note,
     End: Timeline._end,

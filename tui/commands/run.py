@@ -7,6 +7,7 @@ import argparse
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.parser import Parser
+from tui.options.plan_options import plan_arguments, plan_of
 from tui.options.target_options import api_key, headers, target, tell_of_headers
 
 EXAMPLES = """\
@@ -14,6 +15,7 @@ examples:
   ttftop http://localhost:8000 --rate 4
   ttftop http://localhost:8000 --ramp 1..64/120s:exp --output-tokens 128
   ttftop http://localhost:8000 --concurrency 16 --duration 60s --headless
+  ttftop run http://localhost:8000 --plan kaito-vllm --scale 0.1
   ttftop https://node7/v1 --ca ca.pem --telemetry nvml http://node7:9400/metrics
 """
 
@@ -27,13 +29,15 @@ def parser() -> Parser:
     )
     parser.add_argument("target", nargs="?", metavar="URL", help="the server, such as http://localhost:8000")
     run_options.load_arguments(parser)
+    plan_arguments(parser)
     run_options.session_arguments(parser)
     run_options.key_arguments(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    config = run_options.config(options, target(options), interactive=start.has_screen(options))
+    plan = plan_of(options)
+    config = run_options.config(options, target(options), interactive=start.has_screen(options), plan=plan)
     key, more = api_key(options), headers(options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code

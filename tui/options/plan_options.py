@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from sessions.plan.config import ConfigError
+from sessions.plan.builtin_plans import find_plan
+from sessions.plan.config import ConfigError, PlanConfig
 from sessions.plan.plan_file import PlanFile
-from tui.options import run_options
+from sessions.plan.stages import scaled
+from tui.options import run_options, value_types
+from tui.options.exit_codes import CommandError
 
 OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
 """What each stage says for itself."""
@@ -23,6 +26,55 @@ NOT_IN_A_PLAN = (
     "yes",
     "read_headers",
 )
+
+
+def plan_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("plan")
+    group.add_argument(
+        "--plan", metavar="P", help="stages that follow each other: `ttftop plan list`, or a file"
+    )
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="stages.0.rate=4: in place of the plan's",
+    )
+    group.add_argument(
+        "--scale", type=value_types.scale, metavar="X", help="times and numbers of requests times X"
+    )
+
+
+def plan_of(options: argparse.Namespace) -> PlanConfig | None:
+    """The plan that `options` name, whose own options take the place of those not typed; None without one.
+
+    Raises:
+        CommandError: there is no such plan, it cannot be, or something was typed that the stages say.
+    """
+    if options.plan is None:
+        for name in ("set", "scale"):
+            if getattr(options, name):
+                raise CommandError(f"--{name}: changes a plan; give --plan as well")
+        return None
+    for name in OF_THE_STAGES:
+        if getattr(options, name) is not None:
+            raise CommandError(f"--{name}: the stages of a plan say it; give --{name} or --plan, not both")
+    try:
+        plan = find_plan(options.plan, options.set)
+        stages = plan.stages()
+        for name, value in plan_run_options(plan).items():
+            if getattr(options, name) in (None, False, ""):
+                setattr(options, name, value)
+    except ConfigError as error:
+        raise CommandError(str(error)) from None
+    by = options.scale or 1.0
+    return PlanConfig(
+        name=plan.table.name,
+        title=plan.table.title,
+        source=plan.table.source,
+        stages=stages if by == 1.0 else [scaled(stage, by) for stage in stages],
+        scale=by,
+    )
 
 
 def plan_run_options(plan: PlanFile) -> dict[str, Any]:

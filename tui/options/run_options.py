@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from loadgen.endpoint_names import ENDPOINT_NAMES
-from sessions.plan.config import ConfigError, LoadConfig, RunConfig, TargetConfig, WorkloadConfig, checked
+from sessions.plan.config import (
+    ConfigError,
+    LoadConfig,
+    PlanConfig,
+    RunConfig,
+    TargetConfig,
+    WorkloadConfig,
+    checked,
+)
 from tui.options import value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Refuse
@@ -165,7 +173,13 @@ def key_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--api-key", "--apikey", "--api_key", action=Refuse, explanation=KEY_IN_THE_OPEN)
 
 
-def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bool) -> RunConfig:
+def config(
+    options: argparse.Namespace,
+    target: TargetConfig,
+    *,
+    interactive: bool,
+    plan: PlanConfig | None = None,
+) -> RunConfig:
     """What the options ask for; what was not given keeps the default of `sessions.plan.config`.
 
     Raises:
@@ -197,6 +211,7 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
         load=load,
         workload=work,
         name=options.name,
+        plan=plan,
         interactive=interactive,
         **_given(
             telemetry=options.telemetry,

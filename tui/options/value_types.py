@@ -5,39 +5,24 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
-from sessions.plan.config import TIMEOUTS
+from sessions.plan import typed_values
+from sessions.plan.config import TIMEOUTS, ConfigError
 from sessions.plan.ramp import Ramp
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?")
-_RAMP = re.compile(r"(?P<low>[^/]+?)\.\.(?P<high>[^/]+)/(?P<over>[^:]+)(?::(?P<shape>.*))?")
+T = TypeVar("T")
 
 
 def duration(text: str) -> float:
     """Seconds: `90`, `60s`, `5m`, `1h`, `500ms`."""
-    match = _DURATION.fullmatch(text.strip())
-    seconds = float(match[1]) * SECONDS[match[2] or ""] if match else math.nan
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise argparse.ArgumentTypeError(
-            f"got {text!r}, need a length of time above 0 such as 90, 60s, 5m or 1h"
-        )
-    return seconds
+    return _typed(typed_values.seconds, text)
 
 
 def rate(text: str) -> float:
     """Requests per second, a finite number above 0; the upper limit is `--max-rate`'s to say."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(
-            f"got {text!r}, need a number above 0 such as 8 or 2.5 (requests per second)"
-        )
-    return value
+    return _typed(typed_values.rate, text)
 
 
 def events(text: str) -> float:
@@ -52,17 +37,14 @@ def events(text: str) -> float:
 
 def ramp(text: str) -> Ramp:
     """`FROM..TO/TIME[:exp]`: `1..64/120s` is from 1 to 64 requests per second in two minutes."""
-    match = _RAMP.fullmatch(text.strip())
-    shape = (match["shape"] if match else None) or "linear"
-    if match is None or shape not in ("linear", "exp"):
-        raise argparse.ArgumentTypeError(
-            f"got {text!r}, need FROM..TO/TIME with an optional :exp, such as 1..64/120s or 1..64/120s:exp"
-        )
+    return _typed(typed_values.ramp, text)
+
+
+def _typed(read: Callable[[str], T], text: str) -> T:
     try:
-        low, high, over = rate(match["low"]), rate(match["high"]), duration(match["over"])
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"in {text!r}: {error}") from None
-    return Ramp(from_rps=low, to_rps=high, over_s=over, shape="exp" if shape == "exp" else "linear")
+        return read(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def count(text: str) -> int:
@@ -93,6 +75,17 @@ def workers(text: str) -> int | Literal["auto"]:
         return count(text)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"got {text!r}, need auto or a whole number of at least 1") from None
+
+
+def scale(text: str) -> float:
+    """By how much a plan is made shorter or longer: 0.001 to 1000."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.001 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a number from 0.001 to 1000")
+    return value
 
 
 def seed(text: str) -> int:

@@ -1,0 +1,55 @@
+"""The stages of a plan as loads that workers are told of, and as lines of the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from loadgen.clock import Clock
+from sessions.plan.config import RunConfig
+from sessions.plan.stages import Stage
+from sessions.run.load_control import LEAD_NS, LoadControl
+from sessions.run.worker_configs import stage_workload, workload_of
+from sessions.store.records import LoadChange, StageChange
+from sessions.worker.processes import WorkerProcesses
+
+if TYPE_CHECKING:
+    from loadgen.probe.result import ProbeResult
+
+
+class StageLoads:
+    """What a `sessions.run.plan_runner.PlanRunner` needs done."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        probed: ProbeResult,
+        control: LoadControl,
+        processes: WorkerProcesses,
+        clock: Clock,
+        write: Callable[[LoadChange | StageChange], None],
+        enter: Callable[[str], None],
+    ) -> None:
+        """`write`: appends to the session; `enter`: the run is in that state now."""
+        self._config, self._probed, self._control = config, probed, control
+        self._processes, self._clock, self._write, self._enter = processes, clock, write, enter
+
+    def begin(self, number: int, of: int, stage: Stage) -> int:
+        """Puts the load of a stage on; the session time from which it holds."""
+        at_ns = self._clock.now_ns() + LEAD_NS
+        workload = workload_of(stage_workload(self._config.workload, stage), self._probed)
+        update = self._control.begin_stage(number, of, stage, workload, at_ns)
+        self._processes.expect_idle(number)
+        self._processes.tell_all(update.command)
+        self._write(update.change)
+        self._enter("running")
+        return at_ns
+
+    def end(self) -> None:
+        """Nothing more of the stage is due; what is in flight is awaited."""
+        self._write(self._control.end_stage(self._clock.now_ns()))
+        self._enter("draining")
+
+    def record(self, change: StageChange) -> None:
+        """Writes it down."""
+        self._write(change)
