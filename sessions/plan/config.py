@@ -13,6 +13,7 @@ import msgspec
 
 from loadgen.endpoint_names import AskedEndpoint
 from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
+from sessions.plan.plan_table import Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
 
@@ -103,6 +104,12 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """The one that the run begins with, from 0."""
     resumes: str = ""
     """Id of the session that left it there; empty where it begins anew."""
+    columns: list[str] = msgspec.field(default_factory=list)
+    """Of the table of its stages; empty: the usual ones."""
+    targets: list[str] = msgspec.field(default_factory=list)
+    """What the figures of a stage are held against, such as `ttft.p99 < 2s`."""
+    published: list[Published] = msgspec.field(default_factory=list)
+    """Tables of others, to stand beside ours."""
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):

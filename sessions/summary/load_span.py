@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sessions.plan.config import LoadConfig
+from sessions.plan.config import LoadConfig, RunConfig
 from sessions.timeline.timeline import Timeline
 
 
@@ -26,11 +26,20 @@ class LoadSpan(NamedTuple):
         return (self.end_ns - self.start_ns) / 1e9
 
 
-def load_span(timeline: Timeline, load: LoadConfig, due: int) -> LoadSpan:
-    """When the load of a run was on, which asked for `load`, and in which `due` requests were due."""
+def load_span(timeline: Timeline, config: RunConfig, due: int) -> LoadSpan:
+    """When the load of a run was on, which asked for `config`, and in which `due` requests were due.
+
+    Of a plan it lasts from the beginning of its first stage to the end of its last, pauses and all.
+    """
     last_end_ns = int(timeline.requests.rows["end_ns"].max(initial=0))
     start_ns = timeline.first_ns
-    load_end_ns = max(_load_end_ns(timeline, load, due, last_end_ns), start_ns)
+    if config.plan is None:
+        load_end_ns = _load_end_ns(timeline, config.load, due, last_end_ns)
+    else:
+        ends = [stage.t_ns for stage in timeline.stages if stage.event == "load_over"]
+        last_due_ns = int(timeline.requests.rows["due_ns"].max(initial=start_ns))
+        load_end_ns = max(ends[-1] if ends else last_due_ns, last_due_ns)
+    load_end_ns = max(load_end_ns, start_ns)
     return LoadSpan(start_ns, load_end_ns, max(last_end_ns, load_end_ns))
 
 

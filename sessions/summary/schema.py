@@ -14,6 +14,7 @@ import msgspec
 from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.bottleneck.history import LimitSpan
 from sessions.plan.config import LoadConfig, WorkloadConfig
+from sessions.summary.plan_schema import Plan
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -196,6 +197,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The load generator itself."""
     notes: list[str]
     """What is to be known of the session's files: lines that were damaged or cut off."""
+    plan: Plan | None = None
+    """None where there was none."""
 
 
 def plain(summary: Summary) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.load_span import load_span
+from sessions.summary.plan_stages import plan_result
 from sessions.summary.prices import Prices
 from sessions.summary.schema import (
     End,
@@ -41,6 +42,8 @@ from sessions.timeline.load_gpus import powered
 from sessions.timeline.requests import NONE, Requests
 from sessions.timeline.timeline import Timeline
 
+_NOT_BY_A_PERSON = ("start", "stage", "stage_end")
+"""Changes of load that come with the run itself."""
 _NS_PER_MS, _US_PER_MS = 1e6, 1e3
 
 
@@ -66,7 +69,7 @@ def summarise(
     without_lines = workers_without_lines(timeline)
     lines_lost = bool(without_lines) or any(name.startswith("requests-") for name in damaged)
     counts, errors = request_counts(timeline, live, lines_lost)
-    span = load_span(timeline, manifest.config.load, counts.due)
+    span = load_span(timeline, manifest.config, counts.due)
     start_ns, end_ns = span.start_ns, span.end_ns
     latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
     ttft_p50_ms = latencies["ttft_from_due"].p50
@@ -96,7 +99,7 @@ def summarise(
         load_s=span.load_s,
         duration_s=span.duration_s,
         load=manifest.config.load,
-        load_changes=sum(change.change != "start" for change in timeline.loads),
+        load_changes=sum(change.change not in _NOT_BY_A_PERSON for change in timeline.loads),
         workload=manifest.config.workload,
         marks=[
             Mark(round((event.t_ns - start_ns) / 1e9, 3), event.label)
@@ -134,6 +137,11 @@ def summarise(
         ),
         client=client_headroom(timeline, manifest, start_ns, end_ns, saturated),
         notes=list(notes),
+        plan=None
+        if (plan := manifest.config.plan) is None
+        else plan_result(
+            timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
+        ),
     )
 
 

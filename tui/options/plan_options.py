@@ -74,6 +74,9 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         source=plan.table.source,
         stages=stages if by == 1.0 else [scaled(stage, by) for stage in stages],
         scale=by,
+        columns=plan.table.report.columns,
+        targets=plan.table.slo.targets,
+        published=plan.table.published,
     )
 
 

@@ -15,6 +15,7 @@ from tui.draw.words import limit_name
 from tui.report.figures import number
 from tui.report.load import counts, latencies, stages_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
+from tui.report.plan import plan_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
@@ -30,7 +31,7 @@ def render(summary: Summary) -> str:
         _head(summary),
         counts(summary),
         latencies(summary),
-        stages_table(summary.stages),
+        stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -68,7 +69,9 @@ def _head(summary: Summary) -> str:
 def _asked(summary: Summary) -> str:
     """What was run: how it was asked, how it arrived, how long prompts and answers were, when."""
     load, work = summary.load, summary.workload
-    if load.concurrency is not None:
+    if summary.plan is not None:
+        how = f"plan {printable(summary.plan.name)}"
+    elif load.concurrency is not None:
         how = f"closed loop of {load.concurrency}"
     elif load.ramp is not None:
         ramp = load.ramp
