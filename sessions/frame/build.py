@@ -12,6 +12,7 @@ from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
+from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
 from sessions.metrics import QUANTILES, THIN_FLOORS, itl_is_known
@@ -77,7 +78,7 @@ def build(
     over = state in ("ended", "killed")
     unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns)
     rate, concurrency = _offered(timeline, at_ns)
-    closed = manifest is not None and manifest.config.load.concurrency is not None
+    closed = _closed_loop(timeline, manifest, at_ns)
     gpus = gpus_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
     limit, pending = _limit(history, at_ns)
@@ -135,6 +136,7 @@ def build(
         hosts=hosts_at(timeline, at_ns),
         power=power_at(timeline, at_ns),
         poll_ms=poll_ms_at(timeline, at_ns),
+        plan=None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns),
         limit=limit,
         limits_pending=pending,
         marks=tuple(
@@ -151,6 +153,14 @@ _TOTALS = (
     *("chunks", "output_tokens", "itl_unknown"),
 )
 _PER_SECOND = ("due", "sent", "succeeded", "failed", "output_tokens")
+
+
+def _closed_loop(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> bool:
+    """Of a plan, stages may differ in it."""
+    change = timeline.load(at_ns)
+    if change is not None:
+        return change.concurrency is not None
+    return manifest is not None and manifest.config.load.concurrency is not None
 
 
 def _rates(timeline: Timeline, edges: Floats) -> dict[str, Floats]:

@@ -156,6 +156,23 @@ class ChartMark:
 
 
 @dataclass(frozen=True)
+class PlanProgress:
+    """Where a plan stands; its stages count from 1."""
+
+    name: str
+    stage: int
+    of: int
+    stage_name: str
+    state: str
+    """`running`, `draining` (nothing more is due, answers are awaited), `over`, or `left` (a person has the
+    keys)."""
+    stage_left_s: float | None
+    """Until nothing more of the stage is due; None where its number of requests ends it."""
+    left_s: float | None
+    """Of the whole plan, without the time of last answers; None where one of its stages has no time."""
+
+
+@dataclass(frozen=True)
 class Frame:
     """Everything on the screen at one instant."""
 
@@ -245,6 +262,9 @@ class Frame:
     limits_pending: bool = False
     """Seconds before `at_ns` are still to be judged, so that marks of kind `limit` are missing, and perhaps
     since when `limit` holds: a frame of the same instant asked for again knows more."""
+
+    plan: PlanProgress | None = None
+    """None where there is no plan, or before its first stage."""
 
     # what happened
     marks: tuple[ChartMark, ...] = ()

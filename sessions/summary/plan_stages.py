@@ -31,17 +31,20 @@ class StageTimes(NamedTuple):
 def stage_times(timeline: Timeline, ended: bool) -> list[StageTimes]:
     """When each stage was on, in the order of their numbers. `ended`: the run is over."""
     found: dict[int, StageTimes] = {}
+    newest_ns = max(timeline.newest_ns, int(timeline.requests.rows["end_ns"].max(initial=0)))
     for change in timeline.stages:
         at = found.get(change.number)
         if change.event == "begin":
             state = "cut" if ended else "running"
-            found[change.number] = StageTimes(change.number, state, change.t_ns, timeline.newest_ns, None)
+            found[change.number] = StageTimes(change.number, state, change.t_ns, newest_ns, None)
         elif at is None:
             continue
         elif change.event == "load_over":
             found[change.number] = at._replace(load_over_ns=change.t_ns)
         elif change.event == "over":
-            found[change.number] = at._replace(state="done", over_ns=change.t_ns)
+            found[change.number] = at._replace(
+                state="done", load_over_ns=min(at.load_over_ns, change.t_ns), over_ns=change.t_ns
+            )
         elif change.event == "left":
             until_ns = min(at.load_over_ns, change.t_ns)
             found[change.number] = at._replace(state="left", load_over_ns=until_ns)

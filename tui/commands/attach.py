@@ -46,3 +46,19 @@ def live_session(root: Path, text: str | None) -> Path:
     if not is_live(directory):
         raise CommandError(f"attach: session {directory.name} is not live any more; ttftop replay shows it")
     return directory
+
+
+def resting_session(root: Path, text: str) -> Path:
+    """The session of that id, name or path, which is not live.
+
+    Raises:
+        CommandError: there is none, or it is still going on.
+    """
+    from sessions.store.directory import is_live
+
+    directory = session("run --resume", root, text)
+    if is_live(directory):
+        raise CommandError(
+            f"run --resume: session {directory.name} is still going on; ttftop attach shows it"
+        )
+    return directory

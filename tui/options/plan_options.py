@@ -14,6 +14,8 @@ from tui.options.exit_codes import CommandError
 
 OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
 """What each stage says for itself."""
+SAID_BY_A_SESSION = ("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout")
+"""What a session that is resumed was asked already, beside its stages."""
 NOT_IN_A_PLAN = (
     "help",
     "api_key",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from sessions.bottleneck.rules import OF_MEANS
-from sessions.frame.schema import Frame
+from sessions.frame.schema import Frame, PlanProgress
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
@@ -78,6 +78,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered"), (" rps", "label")]
     if screen_state.asked:
         offered.append((f" ({screen_state.asked} asked)", "warn"))
+    plan = [] if frame.plan is None else [Field(1, *_plan(frame.plan))]
     # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
     sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop:
@@ -95,6 +96,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         chosen(
             [
                 Field(0, *offered),
+                *plan,
                 Field(1, *sent),
                 Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
                 Field(
@@ -119,6 +121,19 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         [],
         width,
     )
+
+
+def _plan(plan: PlanProgress) -> Row:
+    """The stage, and how long the plan goes on."""
+    where = f"{plan.stage}/{plan.of}"
+    if plan.state == "left":
+        return [("PLAN ", "label"), (f"left at {where}: p goes on", "warn")]
+    shown: Row = [("PLAN ", "label"), (where, "strong"), (f" {safe(plan.stage_name, 28)}", "")]
+    if plan.state == "draining":
+        shown.append((" awaiting answers", "warn"))
+    if plan.left_s:
+        shown.append((f" {numbers.clock(int(plan.left_s * 1e9), hours=False)} left", "dim"))
+    return shown
 
 
 _LIMIT_ROLES = {
