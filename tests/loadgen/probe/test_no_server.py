@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import socket
 import ssl
@@ -14,6 +15,7 @@ import pytest
 import trustme
 
 from loadgen.probe.probe import ProbeError
+from loadgen.worker_config import Deadlines
 from tests.loadgen.probe.probe_runs import asking, failure
 from tests.loadgen.probe.servers import DONE, Asked, Reply, Vllm, as_json, models, serving, stream
 
@@ -124,6 +126,16 @@ def error_at(url: str, **options: Any) -> str:
 def test_a_closed_port_is_named() -> None:
     url = f"http://127.0.0.1:{refused_port()}"
     assert error_at(url) == f"{url}: connection refused; is the server running?"
+
+
+def test_a_server_whose_packets_get_lost_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as waiting:
+        for _ in range(4):  # nobody accepts them: once two are waiting, the kernel drops whoever asks next
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert error_at(url, deadlines=Deadlines(connect_s=0.2)) == f"{url}: no connection after 0.2 s"
 
 
 def test_a_name_with_several_addresses_all_refusing_is_refused() -> None:

@@ -53,6 +53,7 @@ FINE: list[tuple[str, list[Step]]] = [
     ("content-length", [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncontent-length: %d\r\n\r\n" % len(sse(token(), token(finish="stop"), "[DONE]")), sse(token(), token(finish="stop"), "[DONE]")]),
     ("cut after DONE", [HEAD, chunked(sse(token(), token(finish="stop"), "[DONE]"), end=False), 0.01, FIN]),
     ("comments between", [HEAD, chunked(b": ping\n\n", sse(token()), b":\n\n", sse(token(finish="stop"), "[DONE]"))]),
+    ("another id and model from the second event on", [HEAD, chunked(sse('{"id":"a","model":"m",' + token()[1:], '{"id":"b","model":"n",' + token(finish="stop")[1:], "[DONE]"))]),
     ("one byte at a time", [HEAD, *[b"1\r\n%c\r\n" % byte for byte in sse(token(), token(finish="stop"), "[DONE]")], b"0\r\n\r\n"]),
 ]  # fmt: skip
 

@@ -58,6 +58,7 @@ def test_the_example_is_never_read_by_itself(tmp_path, monkeypatch):
         ("[[gpu]]\nname = 'H100'\nper_hour = nan", "need a price of 0 or more"),
         ("[[gpu]]\nname = ' '\nper_hour = 1.0", "would fit every GPU"),
         ("[[gpu", "not TOML"),
+        ("currency = 'EUR'\ncurrency = 'USD'", "not TOML: Cannot overwrite a value"),
         ("#" * (300 << 10), "larger than 256 KiB"),
     ],
 )
