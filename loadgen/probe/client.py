@@ -169,24 +169,25 @@ class Client:
     async def _ask(self, method: str, path: str, body: bytes | None, accept: str) -> Answer:
         async with self._sent(method, path, body, accept) as trip:
             status, given = await trip.head()
-            return await self._whole(trip, status, _named(given))
+            return await self._whole(trip, path, status, _named(given))
 
-    async def _whole(self, trip: RoundTrip, status: int, given: dict[str, str]) -> Answer:
+    async def _whole(self, trip: RoundTrip, path: str, status: int, given: dict[str, str]) -> Answer:
         data = bytearray()
         while (piece := await trip.piece()) is not None:
             data += piece[1]
             if len(data) > MAX_BODY_BYTES:
-                raise self._no_answer(f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
+                raise self._no_answer(f"{path} answers with more than {MAX_BODY_BYTES >> 20} MiB")
         return Answer(status, _content_type(given), given, unpacked(bytes(data), given))
 
     async def _stream(self, endpoint: Endpoint, body: bytes, accept: str) -> Streamed:
         began_ns = monotonic_ns()
-        async with self._sent("POST", self.path_of(endpoint), body, accept) as trip:
+        path = self.path_of(endpoint)
+        async with self._sent("POST", path, body, accept) as trip:
             status, taken = await trip.head()
             given = _named(taken)
             content_type = _content_type(given)
             if not 200 <= status < 300 or not content_type.startswith("text/event-stream"):
-                answer = await self._whole(trip, status, given)
+                answer = await self._whole(trip, path, status, given)
                 said = words(answer)
                 no_stream = 200 <= status < 300 and not says_error(answer)
                 if no_stream and not answer.html:

@@ -13,6 +13,7 @@ from loadgen.probe.result import ProbeError
 
 NO_SUCH_PATH = (404, 405, 501)
 _LISTED = 12
+_NAME_LETTERS = 500
 _CONTEXT_KEYS = ("context_length", "context_window", "max_context_length")
 
 
@@ -20,6 +21,8 @@ class Models(msgspec.Struct, frozen=True):
     """What the server serves."""
 
     names: tuple[str, ...]
+    nameless: bool
+    """Whether a row of the list has no name that can be asked for."""
     context_tokens: dict[str, int]
     vocabulary: dict[str, int]
     server: str
@@ -44,7 +47,7 @@ async def ask_models(client: Client, named: str | None, on_note: Callable[[str],
         if named is None:
             raise
         on_note(f"no list of models: {str(error).removeprefix(f'{client.target.url}: ')}")
-        return Models((), {}, {}, "", False)
+        return Models((), False, {}, {}, "", False)
     if rows is None:
         if named is None:
             hint = "; if it is only the list that it refuses, name the model with --model"
@@ -54,7 +57,10 @@ async def ask_models(client: Client, named: str | None, on_note: Callable[[str],
             said = client.safe(words(answer), 100)
             on_note(f"no list of models (HTTP {answer.status}{f': {said}' if said else ''})")
         rows = []
-    entries = {name: row if isinstance(row, dict) else {} for row in rows if (name := _name_in(row))}
+    names = [_name_in(row) for row in rows]
+    entries = {
+        name: row if isinstance(row, dict) else {} for name, row in zip(names, rows, strict=True) if name
+    }
     owner = next((row["owned_by"] for row in entries.values() if isinstance(row.get("owned_by"), str)), "")
     context: dict[str, int] = {}
     vocabulary: dict[str, int] = {}
@@ -69,6 +75,7 @@ async def ask_models(client: Client, named: str | None, on_note: Callable[[str],
             vocabulary[name] = meta["n_vocab"]
     return Models(
         names=tuple(entries),
+        nameless=None in names,
         context_tokens=context,
         vocabulary=vocabulary,
         server=owner or answer.headers.get("server", ""),
@@ -108,7 +115,8 @@ def choose(client: Client, models: Models, named: str | None) -> str:
     if len(models.names) == 1:
         return models.names[0]
     if not models.names:
-        raise client.failure("the server lists no model; name one with --model")
+        why = f" whose name is text of 1 to {_NAME_LETTERS} letters" if models.nameless else ""
+        raise client.failure(f"the server lists no model{why}; name one with --model")
     raise ProbeError(
         f"{client.target.url}: it serves several models, choose one with --model: {listed(client, models)}", 2
     )
@@ -174,7 +182,7 @@ def _rows(decoded: Any) -> list[Any] | None:
 def _name_in(row: Any) -> str | None:
     """A model's name in a row of the list, which may be that name itself."""
     named = [row.get(key) for key in ("id", "name", "model")] if isinstance(row, dict) else [row]
-    return next((name for name in named if isinstance(name, str) and 0 < len(name) <= 500), None)
+    return next((name for name in named if isinstance(name, str) and 0 < len(name) <= _NAME_LETTERS), None)
 
 
 def _count(value: Any) -> bool:

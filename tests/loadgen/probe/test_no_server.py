@@ -92,7 +92,10 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
         None,
     ),
     "no HTTP": (lambda asked: Reply(raw=b"220 mail ready\r\n\r\n"), None),
-    "endless answer": (lambda asked: Reply(200, b"x" * (17 << 20)), "URL: an answer of more than 16 MiB"),
+    "endless answer": (
+        lambda asked: Reply(200, b"x" * (17 << 20)),
+        "URL: /v1/models answers with more than 16 MiB",
+    ),
 }
 
 
