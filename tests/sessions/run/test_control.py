@@ -160,3 +160,28 @@ def test_what_may_hold_a_key_does_not_print_it() -> None:
     template = RequestTemplate("/v1/completions", [("authorization", "Bearer sk-CANARY")], "completions", {})
     orders = Orders("dir", RunConfig(TargetConfig("http://x")), "sk-CANARY")
     assert "CANARY" not in repr(template) + repr(orders)
+
+
+@pytest.mark.parametrize(
+    ("rude", "times"),
+    [(b"A" * 200_000 + b"\n", 1), (b"A" * 5_000_000, 1), (b'{"cmd":"st', 200), (b'{"cmd":"hello"}\n' * 20_000, 1)],
+    ids=["a long line", "no line end", "half a line", "no answer read"],
+)  # fmt: skip
+def test_who_abuses_the_socket_costs_the_others_nothing(tmp_path: Path, rude: bytes, times: int) -> None:
+    async def body() -> None:
+        server = ControlServer(tmp_path / "s", obey)
+        await server.start()
+        writers = []
+        for _ in range(times):
+            _, writer = await asyncio.open_unix_connection(str(server.path), limit=1)
+            writer.write(rude)
+            writers.append(writer)
+        reader, writer = await asyncio.open_unix_connection(str(server.path))
+        for _ in range(3):
+            writer.write(b'{"cmd":"step","steps":2}\n')
+            assert b'"concurrency":2' in await reader.readline()
+        for opened in (*writers, writer):
+            opened.transport.abort()
+        await server.close()
+
+    asyncio.run(body())
