@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.loadgen.probe.probe_runs import CANARY, failure, probed
 from tests.loadgen.probe.servers import Asked, Reply, Vllm, as_json
 
@@ -39,6 +41,24 @@ def test_a_list_of_models_may_be_open_and_the_rest_guarded() -> None:
 def test_403_is_told_from_401() -> None:
     code, message = failure(lambda asked: as_json({"detail": "no"}, 403), key=CANARY, model="small")
     assert (code, message) == (3, "URL: 403 Forbidden: the key is not allowed here (no)")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(("closed", "open_"), [("completions", "chat"), ("chat/completions", "completions")])
+def test_a_key_may_be_good_for_one_endpoint_only(status: int, closed: str, open_: str) -> None:
+    def scoped(asked: Asked) -> Reply:
+        if asked.path == f"/v1/{closed}":
+            return as_json({"error": {"message": "Missing scopes: api.write"}}, status)
+        if asked.path == "/v1/completions" and isinstance(asked.json()["prompt"], list):
+            return as_json({"error": {"message": "prompt must be a string"}}, 400)
+        return Vllm()(asked)
+
+    found, served, notes = probed(scoped, key=CANARY)
+    assert found.template.endpoint == open_
+    assert len(served.bodies(f"/v1/{closed}")) == 1
+    if open_ == "chat":
+        said = f"HTTP {status}: Missing scopes: api.write"
+        assert notes == [f"chat instead of completions with token ids ({said})"]
 
 
 def test_the_key_shows_in_no_repr() -> None:
