@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -138,7 +139,7 @@ def status_words(status: int) -> str:
 
 def refuse_strangers(client: Client, status: int, text: str, headers: dict[str, str], hint: str = "") -> None:
     """Raises a ProbeError for an answer that no other request would change: a key, a redirect, no room.
-    `hint`: what else would help, but for a key or another URL."""
+    `hint`: what else would help, but for a key or another server."""
     said = client.safe(text, 160)
     tail = f" ({said})" if said else ""
     if status == 401:
@@ -151,9 +152,14 @@ def refuse_strangers(client: Client, status: int, text: str, headers: dict[str, 
         raise client.failure(f"403 Forbidden: {advice}{tail}{hint}")
     if 300 <= status < 400:
         place = client.safe(headers.get("location", "?").partition("?")[0], 120)
-        raise client.failure(
-            f"it redirects to {place} (HTTP {status}); redirects are not followed, use that URL"
-        )
+        origin = re.match(r"[a-z]+://[^/]+", client.target.url)
+        here = place.removeprefix(origin[0]) if origin else place
+        advice = "use that URL"
+        if re.match(r"/(?!/).*completions/?\Z", here):
+            advice = f"give --path {here}"
+        elif re.match(r"/(?!/).*models/?\Z", here) and hint:
+            advice = hint.removeprefix("; ")
+        raise client.failure(f"it redirects to {place} (HTTP {status}); redirects are not followed, {advice}")
     if status in (429, 503):
         raise client.failure(f"the server takes no requests now (HTTP {status}){tail}{hint}")
 

@@ -66,6 +66,20 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
         ),
         "URL: it redirects to /x (HTTP 308); redirects are not followed, use that URL",
     ),
+    "redirect of the stream that adds a slash": (
+        lambda asked: (
+            as_json(models("small"))
+            if asked.method == "GET"
+            else Reply(307, headers={"location": f"http://{asked.headers['host']}{asked.path}/"})
+        ),
+        "URL: it redirects to URL/v1/completions/ (HTTP 307); redirects are not followed, "
+        "give --path /v1/completions/",
+    ),
+    "redirect of the list that adds a slash": (
+        lambda asked: Reply(307, headers={"location": "/v1/models/"}),
+        "URL: it redirects to /v1/models/ (HTTP 307); redirects are not followed, "
+        "if it is only the list that it refuses, name the model with --model",
+    ),
     "empty stream": (
         lambda asked: as_json(models("small")) if asked.method == "GET" else stream([DONE]),
         "URL: the stream ended without a token and without saying why",

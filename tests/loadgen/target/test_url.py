@@ -278,6 +278,9 @@ def test_a_path_that_is_named_is_the_only_one() -> None:
     assert (target.path, target.endpoint, target.roots) == ("/v3/chat/completions", "chat", ("/v3",))
     target = parse_target("http://h/v1", path="/invocations")
     assert (target.path, target.endpoint, target.roots) == ("/invocations", None, ("/v1", ""))
+    for whole in ("/v3/chat/completions", "/v3/chat/completions/"):
+        target = parse_target("http://h", path=whole)
+        assert (target.path, target.endpoint, target.roots) == (whole, "chat", ("/v3",))
     for bad in ("invocations", "/a b", "/a?b=1", "/a\n", "/\u00fc", "/" * 3000):
         with pytest.raises(TargetError, match=r"^--path: got .* need one such as /v3/chat/completions"):
             parse_target("http://h", path=bad)
