@@ -67,7 +67,10 @@ def summarise(
     rows = timeline.requests.rows
     good = rows[rows["error"] == NONE]
     without_lines = workers_without_lines(timeline)
-    lines_lost = bool(without_lines) or any(name.startswith("requests-") for name in damaged)
+    end = _end(timeline, manifest, live)
+    # A run that could not save all ended in order otherwise: each of its requests had a line, written or not.
+    lines_lost = bool(without_lines) or end.reason == "unsaved"
+    lines_lost |= any(name.startswith("requests-") for name in damaged)
     counts, errors = request_counts(timeline, live, lines_lost)
     span = load_span(timeline, manifest.config, counts.due)
     start_ns, end_ns = span.start_ns, span.end_ns
@@ -76,7 +79,6 @@ def summarise(
     saturated = saturation(
         timeline, start_ns, end_ns, float("nan") if ttft_p50_ms is None else ttft_p50_ms * 1e6
     )
-    end = _end(timeline, manifest, live)
     missing: list[str] = []
     if not live:
         missing += what_is_missing(timeline, manifest, without_lines)

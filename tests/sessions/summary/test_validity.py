@@ -73,3 +73,14 @@ def test_a_request_whose_record_a_damaged_file_lost_is_not_called_unfinished(mak
     assert result.errors == {"lost_record": 40}
     assert not any("because the run ended" in reason for reason in result.reasons)
     assert "part of the session is lost: requests-0.jsonl.gz" in result.reasons
+
+
+def test_requests_whose_lines_a_full_disk_kept_out_did_not_fail(make_run: MakeRun) -> None:
+    run = make_run(ended=False)
+    kept = [record for record in run.records if record not in run.requests[:40]]
+    result = summed(run, [*kept, End(t_ns=20 * SECOND, reason="unsaved", message="worker 0: 9 bytes lost")])
+    assert result.errors == {"lost_record": 40}
+    assert result.reasons == [
+        "part of what was measured could not be saved",
+        f"what became of 40 of {len(run.requests)} requests is not known: their lines are lost",
+    ]
