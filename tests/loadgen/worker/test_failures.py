@@ -14,6 +14,7 @@ from tests.loadgen.raw_server import (
     good,
     sse,
     token,
+    usage,
 )
 from tests.loadgen.worker.engine_runs import run
 
@@ -33,6 +34,13 @@ BROKEN: list[tuple[str, list[Step], str]] = [
     ("redirect is not followed", [b"HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"], "http_307"),
     ("not HTTP", [b"SSH-2.0-OpenSSH\r\n"], "bad_response"),
     ("huge header", [b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000 + b"\r\n\r\n"], "bad_response"),
+    ("a status of five digits", [b"HTTP/1.1 99999 X\r\n\r\n"], "bad_response"),
+    ("a negative size of a chunk", [HEAD, b"-5\r\nabc\r\n"], "bad_response"),
+    ("a size of a chunk beyond 64 bits", [HEAD, b"F" * 18 + b"\r\nabc\r\n"], "bad_response"),
+    ("another protocol", [b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"], "bad_response"),
+    ("204", [b"HTTP/1.1 204 No Content\r\n\r\n"], "http_204"),
+    ("a length of nought", [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n\r\n"], "no_tokens"),
+    ("nothing but its end", [HEAD, chunked(sse(token("", "length"), usage(8, 2), "[DONE]"))], "no_tokens"),
 ]  # fmt: skip
 
 
@@ -54,6 +62,7 @@ FINE: list[tuple[str, list[Step]]] = [
     ("cut after DONE", [HEAD, chunked(sse(token(), token(finish="stop"), "[DONE]"), end=False), 0.01, FIN]),
     ("comments between", [HEAD, chunked(b": ping\n\n", sse(token()), b":\n\n", sse(token(finish="stop"), "[DONE]"))]),
     ("another id and model from the second event on", [HEAD, chunked(sse('{"id":"a","model":"m",' + token()[1:], '{"id":"b","model":"n",' + token(finish="stop")[1:], "[DONE]"))]),
+    ("an answer to nobody behind it", [*good(2), b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", FIN]),
     ("one byte at a time", [HEAD, *[b"1\r\n%c\r\n" % byte for byte in sse(token(), token(finish="stop"), "[DONE]")], b"0\r\n\r\n"]),
 ]  # fmt: skip
 
