@@ -13,7 +13,7 @@ import msgspec
 
 from loadgen.endpoint_names import AskedEndpoint
 from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
-from sessions.plan.plan_table import Published
+from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
 
@@ -108,8 +108,13 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of the table of its stages; empty: the usual ones."""
     targets: list[str] = msgspec.field(default_factory=list)
     """What the figures of a stage are held against, such as `ttft.p99 < 2s`."""
+    fits: list[str] = msgspec.field(default_factory=list)
+    """`Y over X`: a line through those figures of the stages."""
     published: list[Published] = msgspec.field(default_factory=list)
     """Tables of others, to stand beside ours."""
+    providers: list[Provider] = msgspec.field(default_factory=list)
+    """What GPUs cost elsewhere: money per million tokens at what was measured."""
+    currency: str = "$"
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,7 +16,8 @@ import msgspec
 import tomli
 
 from sessions.plan.config import ConfigError
-from sessions.plan.plan_table import PlanTable, Published, Report, Slo, StageTable
+from sessions.plan.plan_table import PlanTable, Provider, Published, Report, Slo, StageTable
+from sessions.plan.slo import parse_target
 from sessions.plan.spread import Path as TablePath
 from sessions.plan.spread import spread
 from sessions.plan.stages import Stage
@@ -64,6 +65,19 @@ class PlanFile:
             if len(found) > STAGES_CAP:
                 raise self.error(("stages", number), f"more than {STAGES_CAP} stages")
         return found
+
+    def targets(self) -> list[str]:
+        """`[slo] targets`, each of them one.
+
+        Raises:
+            ConfigError: one is none.
+        """
+        for number, text in enumerate(self.table.slo.targets):
+            try:
+                parse_target(text)
+            except ConfigError as error:
+                raise self.error(("slo", "targets", number), str(error)) from None
+        return self.table.slo.targets
 
     def error(self, path: TablePath, message: str) -> ConfigError:
         """One line that names file, line and place."""
@@ -122,6 +136,7 @@ _TABLES: dict[str | int, type[msgspec.Struct]] = {
     "slo": Slo,
     "report": Report,
     "published": Published,
+    "providers": Provider,
 }
 
 

@@ -40,11 +40,26 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     rows: list[list[str | float | None]]
 
 
+class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[providers]]`: what a GPU costs an hour somewhere."""
+
+    gpu: str
+    provider: str
+    per_hour: float
+    published_tps: float | None = None
+    """Tokens per second that the source measured there."""
+    published_per_million: float | None = None
+    """Price of a million tokens as it printed it."""
+
+
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[report]`: what the plan's own table shows. Empty: the usual columns."""
 
     columns: list[str] = []
     charts: list[str] = []
+    """`Y over X`, each a column's name."""
+    fits: list[str] = []
+    """Likewise: a line through the stages' figures."""
 
 
 class Slo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,3 +81,5 @@ class PlanTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     slo: Slo = Slo()
     report: Report = Report()
     published: list[Published] = []
+    providers: list[Provider] = []
+    currency: str = "$"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from sessions.plan.plan_table import Published
+from sessions.plan.slo import Verdict
+from sessions.summary.plan_fit import Fit
 
 
 class StageLatency(msgspec.Struct, frozen=True):
@@ -16,6 +18,16 @@ class StageLatency(msgspec.Struct, frozen=True):
     p90: float | None
     p95: float | None
     p99: float | None
+
+
+class TargetResult(msgspec.Struct, frozen=True):
+    """What a stage says of one of the plan's targets."""
+
+    target: str
+    """As it was typed."""
+    figure: float | None
+    """In ms, per second, or a share; None where it was not measured."""
+    verdict: Verdict
 
 
 class PlanStage(msgspec.Struct, frozen=True):
@@ -72,6 +84,22 @@ class PlanStage(msgspec.Struct, frozen=True):
     mean_w: float | None
     output_tps_per_gpu: float | None
     """None where no GPU is known that the load runs on."""
+    gpu_memory_share: float | None
+    """Of the memory of those GPUs, at most in this time."""
+    targets: list[TargetResult]
+
+
+class ProviderCost(msgspec.Struct, frozen=True):
+    """What a million output tokens cost there, if that GPU were as fast as what was measured here."""
+
+    gpu: str
+    provider: str
+    per_hour: float
+    per_million: float
+    published_tps: float | None
+    published_per_million: float | None
+    """What the source printed; `published_by_arithmetic` is what its own figures give."""
+    published_by_arithmetic: float | None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -86,5 +114,9 @@ class Plan(msgspec.Struct, frozen=True):
     """Of its table, by the names of `PlanStage`; empty: the usual ones."""
     stages: list[PlanStage]
     """Those that began, in order."""
+    fits: list[Fit]
     published: list[Published]
     """What others printed of the same."""
+    providers: list[ProviderCost]
+    """Cheapest first, at `output_tps` of the stage that made most."""
+    currency: str

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
+from sessions.summary.plan_figures import column, provider_costs, target_results
+from sessions.summary.plan_fit import Fit, fit
 from sessions.summary.plan_schema import Plan, PlanStage, StageLatency
+from sessions.summary.telemetry import gpus_over
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
 from sessions.timeline.sketches import quantiles_ns
@@ -74,7 +78,10 @@ def plan_result(
         stages_asked=len(plan.stages),
         columns=plan.columns,
         stages=stages,
+        fits=[made for text in plan.fits if (made := _fit(stages, text)) is not None],
         published=plan.published,
+        providers=provider_costs(plan.providers, stages),
+        currency=plan.currency,
     )
 
 
@@ -109,7 +116,7 @@ def _stage(
     energy = energy_use(curves, measured_ns, last_ns, output or 0)
     tpot_ms = _latency(tpot(good))
     output_tps = _per(output, seconds)
-    return PlanStage(
+    made = PlanStage(
         number=times.number + 1,
         name=asked.name,
         state=times.state,
@@ -141,7 +148,28 @@ def _stage(
         joules_per_output_token=energy.j_per_output_token,
         mean_w=energy.mean_w,
         output_tps_per_gpu=output_tps / gpus if gpus and output_tps is not None else None,
+        gpu_memory_share=_memory_share(timeline, span_ns),
+        targets=[],
     )
+    return msgspec.structs.replace(made, targets=target_results(plan.targets, made))
+
+
+def _memory_share(timeline: Timeline, span_ns: tuple[int, int]) -> float | None:
+    """Used of all memory of the GPUs that the load runs on; None where that was not read."""
+    used = total = 0.0
+    for gpu in gpus_over(timeline, *span_ns):
+        most, whole = gpu.memory_used_bytes.max, gpu.memory_total_bytes
+        if most is not None and whole:
+            used, total = used + most, total + whole
+    return used / total if total else None
+
+
+def _fit(stages: Sequence[PlanStage], text: str) -> Fit | None:
+    """Of `Y over X`, over the stages that have both."""
+    y_name, _, x_name = text.partition(" over ")
+    points = [(column(stage, x_name), column(stage, y_name)) for stage in stages]
+    known = [(x, y) for x, y in points if x is not None and y is not None]
+    return fit(y_name, x_name, [x for x, _ in known], [y for _, y in known])
 
 
 def _latency(values_ns: Floats) -> StageLatency:

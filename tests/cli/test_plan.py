@@ -114,6 +114,50 @@ def test_every_plan_that_comes_with_ttftop_is_one_and_names_its_source(
     assert name in typed("plan", "list").stdout
 
 
+@pytest.mark.slow
+def test_targets_fits_and_prices_stand_beneath_the_table(
+    ttftop: Command, simulator_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "priced.toml"
+    file.write_text(
+        PLAN
+        + """
+[slo]
+targets = ["ttft.p50 < 5m", "output_tps > 1000000", "errors < 1%"]
+
+[report]
+columns = ["concurrency", "output_tps", "ttft_p50_ms"]
+fits = ["ttft_mean_ms over offered_rps"]
+
+[[providers]]
+gpu = "X"
+provider = "dear"
+per_hour = 36.0
+published_tps = 100
+published_per_million = 99.0
+
+[[providers]]
+gpu = "X"
+provider = "cheap"
+per_hour = 3.6
+"""
+    )
+    done = ttftop(
+        "run", simulator_url, "--plan", str(file), "--headless", "--name", "s", "--telemetry", "none"
+    )
+    assert done.returncode == 0, done.stderr
+    plan = summary_of(ttftop, "s")["plan"]
+    assert [[r["verdict"] for r in s["targets"]] for s in plan["stages"]] == [["pass", "fail", "pass"]] * 3
+    best = max(s["output_tps"] for s in plan["stages"])
+    assert [(p["provider"], p["per_million"]) for p in plan["providers"]] == [
+        ("cheap", pytest.approx(3.6 / 3600 / best * 1e6)),
+        ("dear", pytest.approx(36 / 3600 / best * 1e6)),
+    ]
+    assert plan["providers"][1]["published_by_arithmetic"] == 100.0
+    assert "100.00 differs" in done.stdout  # the source printed 99
+    assert plan["fits"] == []  # two rates are no line
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -129,6 +173,19 @@ def test_every_plan_that_comes_with_ttftop_is_one_and_names_its_source(
         (["plan", "check", "kaito-vllm", "--set", "run.insecure=3"], "need true or false"),
         (["plan", "check", "kaito-vllm", "--set", "run.telemetry=nvml"], "need a list"),
         (["run", "http://h", "--plan", "kaito-vllm", "--rate", "3"], "give --rate or --plan, not both"),
+        (
+            ["plan", "check", "vllm-ci", "--set", "slo.targets=['tftt.p99<3s']"],
+            "slo.targets[0]: got 'tftt.p99<3s'",
+        ),
+        (["run", "http://h", "--plan", "vllm-ci", "--set", "slo.targets=['x']"], "slo.targets[0]: got 'x'"),
+        (
+            ["plan", "check", "vllm-ci", "--set", "report.columns=['ttft_p98_ms']"],
+            "did you mean ttft_p99_ms?",
+        ),
+        (
+            ["plan", "check", "vllm-ci", "--set", "report.fits=['output_tps']"],
+            "need two columns, as Y over X",
+        ),
         (["run", "http://h", "--scale", "0.1"], "--scale: changes a plan"),
         (["run", "http://h", "--plan", "kaito-vllm", "--scale", "0"], "need a number from 0.001"),
         (["run", "--resume", "nothing"], "no session of that id"),

@@ -11,7 +11,7 @@ from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage, estimate
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
-from tui.options.plan_options import plan_run_options
+from tui.options.plan_options import check_columns, plan_run_options
 
 EXAMPLES = """\
 examples:
@@ -55,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         plan = find_plan(options.plan, options.set)
         stages = plan.stages()
+        plan.targets()
+        check_columns(plan)
         plan_run_options(plan)
     except ConfigError as error:
         raise CommandError(str(error)) from None

@@ -11,6 +11,8 @@ from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import scaled
 from tui.options import run_options, value_types
 from tui.options.exit_codes import CommandError
+from tui.options.parser import did_you_mean
+from tui.report.plan_columns import COLUMNS
 
 OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
 """What each stage says for itself."""
@@ -64,6 +66,8 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
     try:
         plan = find_plan(options.plan, options.set)
         stages = plan.stages()
+        targets = plan.targets()
+        check_columns(plan)
         for name, value in plan_run_options(plan).items():
             if getattr(options, name) in (None, False, ""):
                 setattr(options, name, value)
@@ -77,9 +81,33 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         stages=stages if by == 1.0 else [scaled(stage, by) for stage in stages],
         scale=by,
         columns=plan.table.report.columns,
-        targets=plan.table.slo.targets,
+        targets=targets,
+        fits=plan.table.report.fits,
         published=plan.table.published,
+        providers=plan.table.providers,
+        currency=plan.table.currency,
     )
+
+
+def check_columns(plan: PlanFile) -> None:
+    """Raises:
+    ConfigError: the plan's report names a column that no stage has.
+    """
+    report = plan.table.report
+    for number, name in enumerate(report.columns):
+        _column(plan, ("report", "columns", number), name)
+    for key in ("charts", "fits"):
+        for number, text in enumerate(getattr(report, key)):
+            y, over, x = text.partition(" over ")
+            if not over:
+                raise plan.error(("report", key, number), f"got {text[:60]!r}, need two columns, as Y over X")
+            _column(plan, ("report", key, number), y)
+            _column(plan, ("report", key, number), x)
+
+
+def _column(plan: PlanFile, path: tuple[str | int, ...], name: str) -> None:
+    if name not in COLUMNS:
+        raise plan.error(path, f"there is no column {name[:60]!r}{did_you_mean(name, COLUMNS)}")
 
 
 def plan_run_options(plan: PlanFile) -> dict[str, Any]:
@@ -102,10 +130,7 @@ def _read(plan: PlanFile, known: dict[str, argparse.Action], name: str, value: A
         raise plan.error(path, "each stage says it for itself: put it under [[stages]]")
     action = known.get(name)
     if action is None:
-        import difflib
-
-        near = difflib.get_close_matches(name, known, 1, 0.6)
-        raise plan.error(path, f"there is no such option{f', did you mean {near[0]}?' if near else ''}")
+        raise plan.error(path, f"there is no such option{did_you_mean(name, known)}")
     if action.nargs == 0:
         if not isinstance(value, bool):
             raise plan.error(path, f"got {str(value)[:60]!r}, need true or false")

@@ -2,70 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
-from sessions.metrics import THIN_FLOORS
 from sessions.plan.plan_table import Published
-from tui.report.figures import NOT_MEASURED, aligned, milliseconds, number
+from tui.report.figures import NOT_MEASURED, aligned, number
+from tui.report.plan_columns import COLUMNS
 
 if TYPE_CHECKING:
-    from sessions.summary.plan_schema import Plan, PlanStage, StageLatency
-
-Cell = tuple[str, Callable[["PlanStage"], str]]
-
-
-def _latency(metric: str, head: str) -> dict[str, Cell]:
-    """Columns of one metric: `ttft_p99_ms` and so on."""
-
-    def cell(name: str) -> Callable[[PlanStage], str]:
-        def read(stage: PlanStage) -> str:
-            of: StageLatency = getattr(stage, f"{metric}_ms")
-            value = getattr(of, name)
-            thin = value is not None and of.count < THIN_FLOORS.get(name, 0)
-            return ("~" if thin else "") + milliseconds(value)
-
-        return read
-
-    return {
-        f"{metric}_{name}_ms": (f"{head} {name}", cell(name)) for name in ("mean", "p50", "p90", "p95", "p99")
-    }
-
-
-def _figure(name: str, head: str, digits: int) -> dict[str, Cell]:
-    return {name: (head, lambda stage: number(getattr(stage, name), digits))}
-
-
-def _ms(name: str, head: str) -> dict[str, Cell]:
-    return {name: (head, lambda stage: milliseconds(getattr(stage, name)))}
-
-
-COLUMNS: dict[str, Cell] = {
-    **_figure("offered_rps", "rps", 2),
-    **_figure("concurrency", "conc.", 0),
-    "input_tokens": ("in", lambda stage: str(stage.input_tokens)),
-    "output_tokens": ("out", lambda stage: str(stage.output_tokens)),
-    **_figure("input_tokens_mean", "in got", 0),
-    **_figure("output_tokens_mean", "out got", 0),
-    **_figure("requests", "n", 0),
-    **_figure("failed", "failed", 0),
-    **_figure("request_rps", "req/s", 2),
-    **_figure("output_tps", "tokens/s", 1),
-    **_figure("output_tps_sending", "sending", 1),
-    **_figure("total_tps", "total/s", 1),
-    **_latency("ttft", "TTFT"),
-    **_ms("itl_mean_ms", "ITL mean"),
-    **_ms("itl_p50_ms", "ITL p50"),
-    **_ms("itl_p99_ms", "ITL p99"),
-    **_latency("tpot", "TPOT"),
-    **_latency("e2e", "E2E"),
-    **_figure("tps_per_user", "tok/s/user", 1),
-    **_figure("output_tps_per_gpu", "tok/s/GPU", 1),
-    **_figure("joules_per_output_token", "J/tok", 3),
-    **_figure("mean_w", "W", 0),
-}
-"""What `[report] columns` may name, as in `summary --json`: the head of the column, and its cell."""
+    from sessions.summary.plan_schema import Plan, TargetResult
 
 USUAL = (
     *("offered_rps", "concurrency", "requests", "failed", "request_rps", "output_tps", "ttft_p50_ms"),
@@ -94,7 +40,7 @@ def plan_table(plan: Plan) -> str:
     rows = [[cell for i, cell in enumerate(row) if i not in unused] for row in rows]
     text = "\n".join([*lines, aligned(rows)])
     text += "\nms where a column says no other unit; ~ rests on few samples" if "~" in text else ""
-    return "\n\n".join([text, *_published(plan.published)])
+    return "\n\n".join([text, *_fits(plan), *_targets(plan), *_providers(plan), *_published(plan.published)])
 
 
 def _published(tables: Sequence[Published]) -> Iterator[str]:
@@ -112,3 +58,67 @@ def _cell(cell: str | float | None) -> str:
     if cell is None:
         return NOT_MEASURED
     return printable(cell, 40) if isinstance(cell, str) else f"{cell:,.10g}"
+
+
+def _targets(plan: Plan) -> Iterator[str]:
+    """PASS or FAIL of each target, stage by stage."""
+    if not any(stage.targets for stage in plan.stages):
+        return
+    names = [result.target for result in plan.stages[0].targets]
+    rows = [["target", *(printable(name, 40) for name in names)]]
+    for stage in plan.stages:
+        rows.append([f"{stage.number} {printable(stage.name, 30)}", *map(_verdict, stage.targets)])
+    yield aligned(rows) + "\nundecided: too few requests for that percentile, or it was not measured"
+
+
+def _verdict(result: TargetResult) -> str:
+    figure = "" if result.figure is None else f" {result.figure:,.4g}"
+    return f"{result.verdict.upper() if result.verdict != 'undecided' else 'undecided'}{figure}"
+
+
+def _fits(plan: Plan) -> Iterator[str]:
+    for fit in plan.fits:
+        a, *rest = reversed(fit.coefficients)
+        terms = [f"{a:.6g} * {fit.x}{'^2' if len(rest) == 2 else ''}"]
+        if len(rest) == 2:
+            terms.append(f"{rest[0]:.6g} * {fit.x}")
+        terms.append(f"{rest[-1]:.6g}")
+        yield f"fit over {fit.points} stages: {fit.y} = {' + '.join(terms)}   (r2 {fit.r2:.3f})"
+
+
+def _providers(plan: Plan) -> Iterator[str]:
+    if not plan.providers:
+        return
+    money = printable(plan.currency, 4)
+    rows = [
+        [
+            "GPU",
+            "provider",
+            f"{money}/h",
+            f"{money}/M tokens",
+            "published tok/s",
+            f"{money}/M printed",
+            "by arithmetic",
+        ]
+    ]
+    for cost in plan.providers:
+        differs = (
+            cost.published_per_million is not None
+            and cost.published_by_arithmetic is not None
+            and abs(cost.published_per_million - cost.published_by_arithmetic) > 0.005
+        )
+        rows.append(
+            [
+                printable(cost.gpu, 24),
+                printable(cost.provider, 24),
+                number(cost.per_hour, 2),
+                number(cost.per_million, 2),
+                number(cost.published_tps, 0),
+                number(cost.published_per_million, 2),
+                number(cost.published_by_arithmetic, 2) + (" differs" if differs else ""),
+            ]
+        )
+    yield (
+        "a million output tokens, if that GPU were as fast as what was measured here; cheapest first\n"
+        + aligned(rows, left=2)
+    )
