@@ -108,6 +108,8 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of the table of its stages; empty: the usual ones."""
     targets: list[str] = msgspec.field(default_factory=list)
     """What the figures of a stage are held against, such as `ttft.p99 < 2s`."""
+    charts: list[str] = msgspec.field(default_factory=list)
+    """`Y over X`, drawn of the stages' figures."""
     fits: list[str] = msgspec.field(default_factory=list)
     """`Y over X`: a line through those figures of the stages."""
     published: list[Published] = msgspec.field(default_factory=list)

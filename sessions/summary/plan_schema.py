@@ -112,6 +112,8 @@ class Plan(msgspec.Struct, frozen=True):
     stages_asked: int
     columns: list[str]
     """Of its table, by the names of `PlanStage`; empty: the usual ones."""
+    charts: list[str]
+    """`Y over X`, by the same names."""
     stages: list[PlanStage]
     """Those that began, in order."""
     fits: list[Fit]

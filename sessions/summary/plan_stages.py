@@ -77,6 +77,7 @@ def plan_result(
         scale=plan.scale,
         stages_asked=len(plan.stages),
         columns=plan.columns,
+        charts=plan.charts,
         stages=stages,
         fits=[made for text in plan.fits if (made := _fit(stages, text)) is not None],
         published=plan.published,

@@ -127,6 +127,7 @@ targets = ["ttft.p50 < 5m", "output_tps > 1000000", "errors < 1%"]
 
 [report]
 columns = ["concurrency", "output_tps", "ttft_p50_ms"]
+charts = ["output_tps over offered_rps"]
 fits = ["ttft_mean_ms over offered_rps"]
 
 [[providers]]
@@ -155,6 +156,8 @@ per_hour = 3.6
     ]
     assert plan["providers"][1]["published_by_arithmetic"] == 100.0
     assert "100.00 differs" in done.stdout  # the source printed 99
+    charts = ttftop("summary", "s", "--charts").stdout
+    assert "output_tps over offered_rps\n" in charts.replace("  ", "")
     assert plan["fits"] == []  # two rates are no line
 
 

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if options.charts or (options.charts is None and terminal):
         from sessions.frame.session_view import SessionView
         from tui.draw.theme import charset_for
-        from tui.report.charts import charts, whole
+        from tui.report.charts import charts, plan_charts, whole
         from tui.report.plotext_chart import Theme
 
         theme = Theme(
@@ -65,4 +65,6 @@ def run(options: argparse.Namespace) -> int:
             braille=charset_for(sys.stdout.encoding, os.environ) == "braille",
         )
         print("\n" + charts(whole(SessionView(directory)), summary.stages, theme), end="")
+        if summary.plan is not None and summary.plan.charts:
+            print("\n" + plan_charts(summary.plan, theme), end="")
     return OK

@@ -82,6 +82,7 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         scale=by,
         columns=plan.table.report.columns,
         targets=targets,
+        charts=plan.table.report.charts,
         fits=plan.table.report.fits,
         published=plan.table.published,
         providers=plan.table.providers,
