@@ -61,7 +61,7 @@ class PlanFile:
             raise self.error(("stages",), "a plan needs at least one [[stages]]")
         found: list[Stage] = []
         for number, table in enumerate(self.table.stages):
-            found += spread(("stages", number), table, self.error)
+            found += spread(("stages", number), table, found, self.error)
             if len(found) > STAGES_CAP:
                 raise self.error(("stages", number), f"more than {STAGES_CAP} stages")
         return found

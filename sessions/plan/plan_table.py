@@ -25,6 +25,10 @@ class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     pause: float | str | None = None
     drain: bool = True
     repeat: int = 1
+    between: list[str] | None = None
+    """Names of two stages before: rates between what those answered, in `steps` steps."""
+    steps: int = 8
+    stop: Literal["flat", "failed"] | None = None
     input_tokens: int | str | list[int | str] | None = None
     output_tokens: int | str | list[int | str] | None = None
 

@@ -22,12 +22,15 @@ OnError = Callable[[Path, str], ConfigError]
 _T = TypeVar("_T")
 
 
-def spread(path: Path, table: StageTable, error: OnError) -> Iterator[Stage]:
-    """The stages of one table: lengths outermost, then repetitions, then loads.
+def spread(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
+    """The stages of one table: lengths outermost, then repetitions, then loads. `before`: those before it.
 
     Raises:
         ConfigError: as `error` makes it, of the first that cannot be. `path` is where the table stands.
     """
+    if table.between is not None:
+        yield from _between(path, table, before, error)
+        return
     lengths = _zipped(error, path, table, ("input_tokens", "output_tokens"))
     loads = _zipped(error, path, table, ("rate", "concurrency", "duration", "requests"))
     if not 1 <= table.repeat <= 100:
@@ -35,6 +38,29 @@ def spread(path: Path, table: StageTable, error: OnError) -> Iterator[Stage]:
     repeats = range(1, table.repeat + 1)
     for length, repeat, load in product(lengths, repeats, loads):
         yield _stage(error, path, table, {**length, **load}, repeat if table.repeat > 1 else None)
+
+
+def _between(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
+    """Rates evenly apart, both ends left out: the stages that they lie between ran already."""
+    if table.rate is not None or table.concurrency is not None or table.ramp is not None:
+        raise error((*path, "between"), "it says the rates; leave rate, concurrency and ramp out")
+    if isinstance(table.duration, list) or table.duration is None or table.requests is not None:
+        raise error((*path, "duration"), "each of these stages needs one duration")
+    numbers = {stage.name: number for number, stage in enumerate(before)}
+    ends = [numbers.get(name) for name in table.between or ()]
+    if len(ends) != 2 or None in ends:
+        known = ", ".join(numbers) or "none"
+        raise error((*path, "between"), f"need the names of two stages before it; there are: {known}"[:300])
+    if not 1 <= table.steps <= 100:
+        raise error((*path, "steps"), f"got {table.steps}, need 1 to 100")
+    plain = msgspec.structs.replace(table, between=None, rate=1.0)
+    for step in range(1, table.steps + 1):
+        (stage,) = spread(path, plain, before, error)
+        share = step / (table.steps + 1)
+        name = f"{table.name or 'sweep'} {step}/{table.steps}"
+        low, high = ends
+        assert low is not None and high is not None  # noqa: PT018
+        yield msgspec.structs.replace(stage, name=name, rate_rps=None, between=(low, high), share=share)
 
 
 def _zipped(error: OnError, path: Path, table: StageTable, keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -93,6 +119,8 @@ def _stage(
         input_tokens=_length(error, (*path, "input_tokens"), got["input_tokens"]),
         output_tokens=_length(error, (*path, "output_tokens"), got["output_tokens"]),
         repetition=repetition,
+        table=path[1] if len(path) > 1 and isinstance(path[1], int) else 0,
+        stop=table.stop,
     )
     if stage.duration_s is not None and stage.warm_up_s >= stage.duration_s:
         raise error((*path, "warm_up"), "it is part of the duration: nothing would be measured")

@@ -15,7 +15,7 @@ from sessions.plan.ramp import Ramp, mean_rate_rps
 
 
 class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A stretch of one load with one workload. Exactly one of `rate_rps`, `ramp`, `concurrency` is set."""
+    """A stretch of one load with one workload. One of `rate_rps`, `ramp`, `concurrency`, `between` is set."""
 
     name: str
     rate_rps: float | None = None
@@ -39,6 +39,15 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     output_tokens: int | str | None = None
     repetition: int | None = None
     """From 1, where the plan asks for several."""
+    table: int = 0
+    """Which `[[stages]]` it is of, from 0."""
+    between: tuple[int, int] | None = None
+    """Numbers of two stages before it: its rate lies between what those answered."""
+    share: float = 0.0
+    """How far between, from 0 to 1."""
+    stop: Literal["flat", "failed"] | None = None
+    """It and those of its table after it are left out once the stage before made hardly more tokens than the
+    one before that, or had no request that succeeded."""
 
     @property
     def longest_s(self) -> float | None:
@@ -53,7 +62,7 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     def expected_requests(self) -> float | None:
         """How many requests it sends about; None where the server's answers say."""
         if self.rate_rps is None and self.ramp is None:
-            return self.requests
+            return None if self.duration_s is not None else self.requests
         rate_rps = mean_rate_rps(self.ramp) if self.ramp is not None else self.rate_rps or 0.0
         asked = (self.longest_s or 0.0) * rate_rps
         return asked if self.requests is None else min(asked, float(self.requests))

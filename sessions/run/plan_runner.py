@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from loadgen.clock import Clock
 from sessions.plan.config import PlanConfig
@@ -14,7 +17,21 @@ from sessions.plan.stages import Stage
 from sessions.run.stage_loads import StageLoads
 from sessions.store.records import StageChange
 
+if TYPE_CHECKING:
+    from sessions.summary.plan_schema import PlanStage
+
 _log = logging.getLogger(__name__)
+
+
+_FLAT = 0.05
+"""Less growth of the throughput than this is none: the share by which two equal stages differ easily."""
+
+
+def grew_little(before: PlanStage | None, after: PlanStage | None) -> bool:
+    """Whether a stage made hardly more output tokens per second than the one before it."""
+    if before is None or after is None or not before.output_tps_sending or not after.output_tps_sending:
+        return False
+    return after.output_tps_sending < before.output_tps_sending * (1 + _FLAT)
 
 
 class PlanRunner:
@@ -28,6 +45,7 @@ class PlanRunner:
         """A person has the keys."""
         self._changed = asyncio.Event()
         self._over_number: int | None = None
+        self._left_numbers: set[int] = set()
 
     async def run(self) -> None:
         stages = self._plan.stages
@@ -35,7 +53,14 @@ class PlanRunner:
             if self.left:
                 await self._wait(None)
                 continue
-            if await self._stage(self.number, stages[self.number]):
+            stage = stages[self.number]
+            if await self._left_out(stage):
+                self._record("left_out")
+                self.number += 1
+                continue
+            if stage.between is not None:
+                stage = await self._found(stage, stage.between)
+            if await self._stage(self.number, stage):
                 self.number += 1
 
     def on_idle(self, number: int) -> None:
@@ -54,6 +79,33 @@ class PlanRunner:
         """The plan takes them back, at the beginning of the stage that it was left in."""
         self.left = False
         self._changed.set()
+
+    async def _left_out(self, stage: Stage) -> bool:
+        """Whether the stages before it say that there is nothing more to be learnt."""
+        number, stages = self.number, self._plan.stages
+        if stage.stop is None or number == 0 or stages[number - 1].table != stage.table:
+            return False
+        if number - 1 in self._left_numbers:
+            self._left_numbers.add(number)
+            return True
+        last = await self._loads.figures(number - 1)
+        if stage.stop == "failed":
+            over = last is not None and last.requests > 0 and last.succeeded == 0
+        else:
+            one_before = number > 1 and stages[number - 2].table == stage.table
+            first = await self._loads.figures(number - 2) if one_before else None
+            over = grew_little(first, last)
+        if over:
+            self._left_numbers.add(number)
+        return over
+
+    async def _found(self, stage: Stage, between: tuple[int, int]) -> Stage:
+        """`stage` with the rate that two stages before it say; 1 request per second where they say none."""
+        ends = [await self._loads.figures(number) for number in between]
+        rates = [end.request_rps if end is not None else None for end in ends]
+        low, high = rates[0] or 0.0, rates[1] or 0.0
+        rate_rps = low + (high - low) * stage.share
+        return msgspec.structs.replace(stage, rate_rps=max(rate_rps, 0.01) if high else 1.0)
 
     async def _stage(self, number: int, stage: Stage) -> bool:
         """Runs one stage; whether it came to its end."""

@@ -44,6 +44,6 @@ def _stages_over(directory: Path) -> set[int]:
             record = parse(line)
         except BadLine:
             continue
-        if isinstance(record, StageChange) and record.event == "over":
+        if isinstance(record, StageChange) and record.event in ("over", "left_out"):
             done.add(record.number)
     return done

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clock import Clock
@@ -15,6 +17,7 @@ from sessions.worker.processes import WorkerProcesses
 
 if TYPE_CHECKING:
     from loadgen.probe.result import ProbeResult
+    from sessions.summary.plan_schema import PlanStage
 
 
 class StageLoads:
@@ -26,12 +29,13 @@ class StageLoads:
         probed: ProbeResult,
         control: LoadControl,
         processes: WorkerProcesses,
+        directory: Path,
         clock: Clock,
         write: Callable[[LoadChange | StageChange], None],
         enter: Callable[[str], None],
     ) -> None:
         """`write`: appends to the session; `enter`: the run is in that state now."""
-        self._config, self._probed, self._control = config, probed, control
+        self._config, self._probed, self._control, self._directory = config, probed, control, directory
         self._processes, self._clock, self._write, self._enter = processes, clock, write, enter
 
     def begin(self, number: int, of: int, stage: Stage) -> int:
@@ -50,6 +54,18 @@ class StageLoads:
         self._write(self._control.end_stage(self._clock.now_ns()))
         self._enter("draining")
 
+    async def figures(self, number: int) -> PlanStage | None:
+        """What stage `number` came to, from the session's files; None where it did not begin."""
+        return await asyncio.to_thread(_figures, self._directory, number)
+
     def record(self, change: StageChange) -> None:
         """Writes it down."""
         self._write(change)
+
+
+def _figures(directory: Path, number: int) -> PlanStage | None:
+    from sessions.summary.read import read_summary  # numpy: only plans that look back need it here
+
+    plan = read_summary(directory).plan
+    stages = [] if plan is None else plan.stages
+    return next((stage for stage in stages if stage.number == number + 1), None)

@@ -162,6 +162,7 @@ class Supervisor:
                 probed,
                 self._load_control,
                 self._processes,
+                self._directory,
                 self._clock,
                 self._journal.append,
                 self._enter,

@@ -42,7 +42,8 @@ class StageChange(msgspec.Struct, tag="stage", tag_field="kind", omit_defaults=T
     number: int
     """From 0, as in `config.plan.stages` of the manifest. Several beginnings: it was left and begun anew."""
     event: str
-    """`begin`, `load_over` (nothing more is due), `over` (all answered), `left` (a person has the keys)."""
+    """`begin`, `load_over` (nothing more is due), `over` (all answered), `left` (a person has the keys),
+    `left_out` (those before it say that there is nothing more to be learnt)."""
     name: str = ""
     """With `begin`."""
 

@@ -90,6 +90,15 @@ def test_a_ramp_ends_with_itself() -> None:
         ),
         (HEAD + "[[stages]]\nrate=1\nduration=5\nrepeat=0\n", "line 5: stages[0].repeat: got 0"),
         (HEAD + "rnu = 3\n", "line 2: rnu: there is no such key, did you mean run?"),
+        (
+            HEAD + '[[stages]]\nbetween=["a","b"]\nduration=1\n',
+            "line 3: stages[0].between: need the names of two stages",
+        ),
+        (HEAD + '[[stages]]\nbetween=["a","b"]\nrate=1\nduration=1\n', "it says the rates"),
+        (
+            HEAD + '[[stages]]\nstop="never"\nrate=1\nduration=1\n',
+            "line 3: stages[0].stop: Invalid enum value",
+        ),
         (HEAD, "stages: a plan needs at least one"),
         ("", "name is missing"),
         ('name = "a b"\n', "line 1: name: got 'a b'"),
