@@ -130,7 +130,7 @@ class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defau
     t_ns: int
     worker: int
     event: str
-    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `ended`, `host_lost`, `clock`,
+    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `left_open`, `ended`, `host_lost`, `clock`,
     `clock_stepped`."""
     message: str = ""
     clock_error_ns: int | None = None

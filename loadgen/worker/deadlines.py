@@ -24,6 +24,11 @@ def passed_deadline(record: Request, heard_ns: int, now_ns: int, deadlines: Dead
     return "gap_timeout" if silent_ns / 1e9 > deadlines.gap_s else None
 
 
+def left_open(over_ns: int, done: bool, now_ns: int, deadlines: Deadlines) -> bool:
+    """The stream of an answer that is over since `over_ns` ends no more. `done`: `[DONE]` came."""
+    return now_ns - over_ns > (deadlines.after_done_s if done else deadlines.after_finish_s) * 1e9
+
+
 def told(kind: str, deadlines: Deadlines) -> str:
     """What a person wants to know of a deadline that passed: how long it was, and what makes it longer."""
     seconds, option = {

@@ -22,7 +22,7 @@ from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.counters import Counters
-from loadgen.worker.deadlines import passed_deadline, told
+from loadgen.worker.deadlines import left_open, passed_deadline, told
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.read_delay import read_delay_after
 from loadgen.worker.sender import Sender
@@ -62,7 +62,7 @@ class Engine:
         self._last_index = -1
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
-        self._load_over = self._finishing = False
+        self._load_over = self._finishing = self._left_open = False
         self._drain_until_ns = 0
         self._lead_ns = self._read_delay_ns = 0
         pool.read_loop.read_delay_ns = self._may_delay_ns
@@ -311,12 +311,22 @@ class Engine:
     def _look_after(self, now_ns: int) -> None:
         self._pool.sweep()
         for request in list(self._in_flight):
+            if (over_ns := request.over_ns) is not None:
+                if left_open(over_ns, request.done, now_ns, self._config.deadlines):
+                    self._end_left_open(request, over_ns)
+                continue
             kind = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
             if kind is not None:
                 request.fail(now_ns, kind, told(kind, self._config.deadlines))
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()
+
+    def _end_left_open(self, request: InFlightRequest, over_ns: int) -> None:
+        if not self._left_open:
+            self._left_open = True
+            self._note("left_open", f"closed {'[DONE]' if request.done else 'their finish reason'}")
+        request.end_left_open(over_ns)
 
     def _may_delay_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""

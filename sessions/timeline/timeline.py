@@ -293,6 +293,7 @@ _NOTE_KINDS = {
     "backing_off": "warning",
     "reachable_again": "note",
     "no_reuse": "note",
+    "left_open": "note",
     "clock_stepped": "note",
     "host_lost": "error",
 }
@@ -300,6 +301,7 @@ _NOTE_WORDS = {
     "backing_off": "server unreachable",
     "reachable_again": "server answers again",
     "no_reuse": "connections not reused",
+    "left_open": "the server leaves streams open behind their end",
     "clock_stepped": "the wall clock was set",
 }
 
