@@ -145,7 +145,7 @@ class StreamReader:
         self.done = self.done or reading.done
         if reading.done:
             self._over_ns = now_ns + int(AFTER_DONE_S * 1e9)
-        elif reading.finish_reason and self._over_ns is None:
+        elif (reading.finish_reason or reading.error is not None) and self._over_ns is None:
             self._over_ns = now_ns + int(AFTER_FINISH_S * 1e9)
 
     def _otherwise(self) -> StreamReader | None:

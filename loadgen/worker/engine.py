@@ -22,7 +22,7 @@ from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.counters import Counters
-from loadgen.worker.deadlines import left_open, passed_deadline, told
+from loadgen.worker.deadlines import left_open, passed_deadline
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.read_delay import read_delay_after
 from loadgen.worker.sender import Sender
@@ -315,9 +315,9 @@ class Engine:
                 if left_open(over_ns, request.done, now_ns, self._config.deadlines):
                     self._end_left_open(request, over_ns)
                 continue
-            kind = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
-            if kind is not None:
-                request.fail(now_ns, kind, told(kind, self._config.deadlines))
+            passed = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
+            if passed is not None:
+                request.fail(now_ns, *passed)
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()

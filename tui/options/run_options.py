@@ -92,7 +92,7 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         type=value_types.timeout,
         action="append",
         metavar="NAME=TIME",
-        help="a request's deadline: connect=10s, headers=2m, first-token=2m, gap=1m, total=10m",
+        help="a request's deadline: connect=10s, headers=2m, first-token=2m, gap=1m, total (none)",
     )
 
 
