@@ -337,6 +337,8 @@ class InFlightRequest:
             self._counters.itl_unknown += not knows_itl(record)
             if record.last_token_ns is not None:
                 self._counters.e2e.add(record.last_token_ns - record.due_ns)
+        elif error.kind == "unfinished":
+            self._counters.cut_off += 1
         else:
             self._counters.fail(error.kind)
         self.connection = None
