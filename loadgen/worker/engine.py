@@ -325,7 +325,7 @@ class Engine:
     def _end_left_open(self, request: InFlightRequest, over_ns: int) -> None:
         if not self._left_open:
             self._left_open = True
-            self._note("left_open", f"closed {'[DONE]' if request.done else 'their finish reason'}")
+            self._note("left_open", f"behind {'[DONE]' if request.done else 'the finish reason'}")
         request.end_left_open(over_ns)
 
     def _may_delay_ns(self) -> int:

@@ -301,7 +301,7 @@ _NOTE_WORDS = {
     "backing_off": "server unreachable",
     "reachable_again": "server answers again",
     "no_reuse": "connections not reused",
-    "left_open": "the server leaves streams open behind their end",
+    "left_open": "whole answers whose streams stay open are ended",
     "clock_stepped": "the wall clock was set",
 }
 
