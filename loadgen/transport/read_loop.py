@@ -104,15 +104,17 @@ class ReadLoop:
         most = _SOCKETS_A_ROUND if self.read_delay_ns() >= 0 else _FEW_SOCKETS
         polled = self._epoll.poll(0, most)
         buffers = [opened[fd] for fd, _ in polled]
-        left: list[ReadBuffer] = []
-        if self._again:
+        again = self._again
+        if again:
             # Each once: of two reads of one socket in a round the second might be told first.
-            buffers = list(dict.fromkeys(self._again[:most] + buffers))
-            left = self._again[most:]
+            buffers = list(dict.fromkeys(again[:most] + buffers))
+            again = again[most:]
         hanging_up = [opened[fd] for fd, what in polled if what != data]
         if hanging_up or self._hung_up:
             self._hung_up = self.batch_reader.read_to_end(self._hung_up, most) + hanging_up
-        self._again = self.batch_reader.read(buffers) + left
+        self._again = self.batch_reader.read(buffers)
+        if again:
+            self._again += again
         if (self._again or self._hung_up) and not self._goes_on:
             self._goes_on = True
             self._loop.call_soon(self._go_on)
