@@ -83,7 +83,9 @@ class BatchReader:
         """Tells one read at once; whether there is more behind it."""
         _, read, read_ns = self._read_one(buffer)
         if not isinstance(read, tuple):
-            self._lose(buffer, read)
+            # One that would block was not gone after all: epoll tells when more comes.
+            if not isinstance(read, (BlockingIOError, InterruptedError)):
+                self._lose(buffer, read)
             return False
         data, ancillary, _, _ = read
         self._tell(buffer, data, stamp_in(ancillary), read_ns)
