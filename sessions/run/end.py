@@ -56,7 +56,13 @@ class EndRequest:
         self.wanted, self.hurried = asyncio.Event(), asyncio.Event()
         """There is an end; it was replaced by one that waits less long."""
 
-    def want(self, end: RunEnd) -> None:
+    def want(self, end: RunEnd, *, load_over: bool = False) -> None:
+        """`load_over`: nothing more was due anyway, so that to abort is no more than to wait no longer: what is
+        cut off then says by its number whether the run is valid."""
+        if end.reason == "aborted" and (load_over or self.end is not None):
+            orderly = self.end or RunEnd("completed", 0.0)
+            if orderly.reason in ("completed", "finished", "orphaned"):
+                end = RunEnd(orderly.reason, 0.0, "answers in flight were cut off by hand")
         _log.info("end wanted: %s", end)
         if self.end is None:
             self.end = end

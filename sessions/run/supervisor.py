@@ -210,7 +210,8 @@ class Supervisor:
         if isinstance(command, AddMark):
             self._journal.append(Mark(received_ns, command.text[:_MARK_CHARS]))
         elif isinstance(command, EndCommand):
-            self._ending.want(end_by(command, self._config.drain_s))
+            over = self._state == "draining"
+            self._ending.want(end_by(command, self._config.drain_s), load_over=over)
         load = self._load_control
         if load is None:
             return Ack(received_ns, self._state)
