@@ -57,8 +57,8 @@ class EndRequest:
         """There is an end; it was replaced by one that waits less long."""
 
     def want(self, end: RunEnd, *, load_over: bool = False) -> None:
-        """`load_over`: nothing more was due anyway, so that to abort is no more than to wait no longer: what is
-        cut off then says by its number whether the run is valid."""
+        """`load_over`: nothing more was due, so that to abort is but to wait no longer; then the number of
+        answers that are cut off says whether the run is valid."""
         if end.reason == "aborted" and (load_over or self.end is not None):
             orderly = self.end or RunEnd("completed", 0.0)
             if orderly.reason in ("completed", "finished", "orphaned"):
