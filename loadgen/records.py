@@ -28,6 +28,8 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     not_sent: int = 0
     """Given up before any byte was sent: backlog left at the end or dropped by `stop`, or due while the
     client backs off from a server that cannot be reached."""
+    cut_off: int = 0
+    """Sent, and given up by us because the run ended: in none of `succeeded` and `failed`."""
     stale_retries: int = 0
     """Requests sent a second time because a kept-alive connection had died with no response byte."""
     connects: int = 0
@@ -130,7 +132,7 @@ class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defau
     t_ns: int
     worker: int
     event: str
-    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `ended`, `host_lost`, `clock`,
+    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `left_open`, `ended`, `host_lost`, `clock`,
     `clock_stepped`."""
     message: str = ""
     clock_error_ns: int | None = None

@@ -27,14 +27,25 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     """`host:port` to which the HTTP proxy at `host` is first asked for a tunnel (CONNECT)."""
 
 
+AFTER_DONE_S = 1.0
+"""Some servers keep a stream open behind `[DONE]`, and send comments: so long its end is waited for."""
+AFTER_FINISH_S = 5.0
+"""The same behind a finish reason: usage may follow it, and `[DONE]`, from a busy server not at once."""
+
+
 class Deadlines(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Seconds a request may take; each a kind of failure of its own."""
+    """Seconds a request may take; each a kind of failure of its own, but for those after its end.
+
+    While tokens flow it may take as long as it needs, so nothing is due in all unless a person says so.
+    """
 
     connect_s: float = 10.0
     headers_s: float = 120.0
     first_token_s: float = 120.0
     gap_s: float = 60.0
-    total_s: float = 600.0
+    total_s: float | None = None
+    after_done_s: float = AFTER_DONE_S
+    after_finish_s: float = AFTER_FINISH_S
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", omit_defaults=True):

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.loadgen.kernel_stamps import stamping
+
 settings.register_profile("quick", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=5000, deadline=None)
 settings.load_profile("quick")
@@ -45,3 +47,10 @@ def simulator_url() -> Iterator[str]:
     process.terminate()
     process.wait(10)
     process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def kernel_stamps() -> Iterator[None]:
+    """The kernel stamps what loopback brings: for tests that say how many reads it stamped."""
+    with stamping():
+        yield

@@ -13,12 +13,9 @@ from loadgen.endpoints.event import loads
 from loadgen.endpoints.sse import SseLimitError, SseParser
 from loadgen.errors import printable
 from loadgen.probe.result import WarmUp
+from loadgen.worker_config import AFTER_DONE_S, AFTER_FINISH_S
 
 MAX_STREAM_BYTES = 16 << 20
-AFTER_DONE_S = 1.0
-"""Some servers keep the connection open behind `[DONE]`, and send comments."""
-AFTER_FINISH_S = 10.0
-"""The same behind a finish reason: usage may follow it, and `[DONE]`."""
 
 
 class Streamed(msgspec.Struct, frozen=True):
@@ -148,7 +145,7 @@ class StreamReader:
         self.done = self.done or reading.done
         if reading.done:
             self._over_ns = now_ns + int(AFTER_DONE_S * 1e9)
-        elif reading.finish_reason and self._over_ns is None:
+        elif (reading.finish_reason or reading.error is not None) and self._over_ns is None:
             self._over_ns = now_ns + int(AFTER_FINISH_S * 1e9)
 
     def _otherwise(self) -> StreamReader | None:

@@ -13,6 +13,7 @@ class Counters:
         "chunk_gap",
         "chunks",
         "coalesced_reads",
+        "cut_off",
         "due",
         "e2e",
         "errors",
@@ -42,6 +43,7 @@ class Counters:
 
     def _reset(self) -> None:
         self.due = self.sent = self.succeeded = self.failed = self.not_sent = self.stale_retries = 0
+        self.cut_off = 0
         self.chunks = self.output_tokens = self.itl_unknown = 0
         self.reads = self.coalesced_reads = self.kernel_reads = 0
         self.loop_lag_max_ns = 0
@@ -84,6 +86,7 @@ class Counters:
             succeeded=self.succeeded,
             failed=self.failed,
             not_sent=self.not_sent,
+            cut_off=self.cut_off,
             stale_retries=self.stale_retries,
             connects=connects,
             chunks=self.chunks,

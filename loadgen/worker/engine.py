@@ -21,7 +21,7 @@ from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.counters import Counters
-from loadgen.worker.deadlines import passed_deadline, told
+from loadgen.worker.deadlines import left_open, passed_deadline
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.load_model import load_model
 from loadgen.worker.read_delay import read_delay_after
@@ -63,7 +63,7 @@ class Engine:
         self._end_ns = config.end_ns
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
-        self._load_over = self._finishing = False
+        self._load_over = self._finishing = self._left_open = False
         self._drain_until_ns = 0
         self._lead_ns = self._read_delay_ns = 0
         pool.read_loop.read_delay_ns = self._may_delay_ns
@@ -329,12 +329,22 @@ class Engine:
     def _look_after(self, now_ns: int) -> None:
         self._pool.sweep()
         for request in list(self._in_flight):
-            kind = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
-            if kind is not None:
-                request.fail(now_ns, kind, told(kind, self._config.deadlines))
+            if (over_ns := request.over_ns) is not None:
+                if left_open(over_ns, request.done, now_ns, self._config.deadlines):
+                    self._end_left_open(request, over_ns)
+                continue
+            passed = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
+            if passed is not None:
+                request.fail(now_ns, *passed)
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()
+
+    def _end_left_open(self, request: InFlightRequest, over_ns: int) -> None:
+        if not self._left_open:
+            self._left_open = True
+            self._note("left_open", f"behind {'[DONE]' if request.done else 'the finish reason'}")
+        request.end_left_open(over_ns)
 
     def _may_delay_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""

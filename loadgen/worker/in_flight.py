@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
 from loadgen.endpoints.event import usage_of
@@ -17,7 +15,6 @@ from loadgen.endpoints.token_event import (
     texts_of,
     token_events,
 )
-from loadgen.errors import printable
 from loadgen.records import Request, RequestError
 from loadgen.target.redaction import Redactor
 from loadgen.transport.connection import Connection
@@ -25,6 +22,8 @@ from loadgen.transport.http1 import Headers, value_of
 from loadgen.worker.batch_decode import TOKEN_END
 from loadgen.worker.counters import Counters
 from loadgen.worker.outcome import count_tokens, knows_itl, outcome_of
+from loadgen.worker.request_owner import RequestOwner
+from loadgen.worker.server_words import shown, without_key
 from loadgen.worker.token_times import TokenTimes, flag
 
 BODY_BYTES_MAX = 64 << 20
@@ -33,16 +32,6 @@ _ERROR_BODY_BYTES = 4096
 
 def nothing_is_opening() -> None:
     """Gives up nothing: the request has a connection, or waits for none."""
-
-
-class RequestOwner(Protocol):
-    """Whoever sent the request off hears how it ended."""
-
-    def on_finished(self, request: InFlightRequest) -> None:
-        """The record is complete."""
-
-    def on_stale(self, request: InFlightRequest) -> None:
-        """A kept-alive connection died with no response byte: it may be sent once more."""
 
 
 class InFlightRequest:
@@ -57,6 +46,7 @@ class InFlightRequest:
         "_event_stream",
         "_failure",
         "_over",
+        "_over_ns",
         "_owner",
         "_redactor",
         "_sse",
@@ -103,9 +93,23 @@ class InFlightRequest:
         self._sse = SseParser(line_events=self._endpoint.line_events)
         self._body_bytes = self.heard_ns = 0
         self._bytes_of_error = b""
+        self._over_ns: int | None = None
         self._event_stream = False
         self._failure: RequestError | None = None
         self.token_end = b""
+
+    @property
+    def over_ns(self) -> int | None:
+        """Since when the answer is over, though its stream may still be open; None while it is not."""
+        if self._over_ns is None:
+            return None
+        # Tokens that came behind the finish reason put the end off, those behind `[DONE]` do not count.
+        return max(self._over_ns, self.record.last_token_ns or 0)
+
+    @property
+    def done(self) -> bool:
+        """`[DONE]` came."""
+        return self._token_times.done
 
     @property
     def text(self) -> str:
@@ -129,7 +133,8 @@ class InFlightRequest:
             # Asked for as it is; unpacking would also cost each token its own time.
             self._event_stream = False
             self._failure = RequestError(
-                "not_sse", self._shown(f"content-encoding is {packing.decode('latin-1')}, asked for identity")
+                "not_sse",
+                shown(f"content-encoding is {packing.decode('latin-1')}, asked for identity", self._redactor),
             )
 
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
@@ -174,9 +179,7 @@ class InFlightRequest:
             self._give_up(times_ns[-1], "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
 
     def on_end(self, t_ns: int) -> None:
-        if self._event_stream and (events := self._sse.close()):
-            flag(self.record, "unterminated_event")
-            self._counters.reads += self._on_events(events, t_ns) > 0
+        self._take_last_event(t_ns)
         self._finish(t_ns, self._outcome())
 
     def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
@@ -190,22 +193,35 @@ class InFlightRequest:
             flag(self.record, "cut_after_done")
             self._finish(t_ns, None)
             return
-        self._finish(t_ns, self._failure or RequestError(kind, self._shown(message)))
+        self._finish(t_ns, self._failure or RequestError(kind, shown(message, self._redactor)))
 
     # what happens to it
 
     def fail(self, t_ns: int, kind: str, message: str = "") -> None:
-        """Gives the request up."""
+        """Gives the request up; one whose answer is over ends as that answer says."""
         if self.connection is not None:
             self.connection.flush()
-        if not self._over:
+        if self._over:
+            return
+        if self.over_ns is not None:
+            self.end_left_open(self.over_ns)
+        else:
             self._give_up(t_ns, kind, message)
+
+    def end_left_open(self, over_ns: int) -> None:
+        """Ends a request whose answer was over at `over_ns`, and closes its stream, which is still open."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.abandon()
+        self._take_last_event(over_ns)
+        flag(self.record, "left_open")
+        self._finish(over_ns, self._outcome())
 
     def _give_up(self, t_ns: int, kind: str, message: str) -> None:
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.abandon()
-        self._finish(t_ns, self._failure or RequestError(kind, self._shown(message)))
+        self._finish(t_ns, self._failure or RequestError(kind, shown(message, self._redactor)))
 
     # reading
 
@@ -252,22 +268,11 @@ class InFlightRequest:
         for event in events:
             content = self._endpoint.read(event.data, event.name)
             if content.error is not None or content.finish_reason not in (None, *OK_FINISH):
-                content = self._without_key(content, event)
+                content = without_key(content, event, self._endpoint, self._redactor)
             token_event_count += self._on_content(content, t_ns)
             if self._texts is not None and content.bears_token:
                 self._texts.append(self._endpoint.text(event.data))
         return token_event_count
-
-    def _without_key(self, content: EventContent, event: Event) -> EventContent:
-        """`content` with our key hidden in the server's words, which was done before they were cut."""
-        hidden = self._endpoint.read(self._redactor.data(event.data), event.name)
-        error, reason = content.error, content.finish_reason
-        if error is not None:
-            message = hidden.error.message if hidden.error is not None else self._shown(error.message)
-            error = RequestError(error.kind, message)
-        if reason is not None:
-            reason = hidden.finish_reason or self._shown(reason)
-        return msgspec.structs.replace(content, error=error, finish_reason=reason)
 
     def _on_usages(self, events: list[CountedTokenEvent[Any]]) -> None:
         for event in events:
@@ -283,10 +288,12 @@ class InFlightRequest:
     def _on_content(self, content: EventContent, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
         if content.done:
+            self._over_ns = self._over_ns if self._token_times.done else t_ns
             self._token_times.done = True
             return 0
         if content.error is not None:
             self._failure = self._failure or content.error
+            self._over_ns = self._over_ns or t_ns
             return 0
         for name in content.flags:
             flag(self.record, name)
@@ -297,6 +304,9 @@ class InFlightRequest:
                 tokens = max(0, usage.completion_tokens - self._token_times.counted)
         if content.finish_reason is not None:
             self.record.finish_reason = content.finish_reason
+            self._over_ns = self._over_ns or t_ns
+        elif self._over_ns is not None and "extra_choices" in content.flags and not self._token_times.done:
+            self._over_ns = t_ns  # none of ours, but the server is at work on them
         # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
         if not content.bears_token and not (self._chunk_counts and tokens):
             return 0
@@ -306,15 +316,17 @@ class InFlightRequest:
 
     # the end
 
+    def _take_last_event(self, t_ns: int) -> None:
+        """Takes in an event that nothing follows, not even the blank line that ends it."""
+        if self._event_stream and (events := self._sse.close()):
+            flag(self.record, "unterminated_event")
+            self._counters.reads += self._on_events(events, t_ns) > 0
+
     def _outcome(self) -> RequestError | None:
         if self._failure is not None:
             return self._failure
         body = self._redactor.data(self._bytes_of_error)
         return outcome_of(self.record, self._event_stream, body, self._token_times.done)
-
-    def _shown(self, text: str) -> str:
-        """The server's words, safe to keep and to print."""
-        return printable(self._redactor.text(text))
 
     def _finish(self, t_ns: int, error: RequestError | None) -> None:
         record, self._over = self.record, True
@@ -325,6 +337,8 @@ class InFlightRequest:
             self._counters.itl_unknown += not knows_itl(record)
             if record.last_token_ns is not None:
                 self._counters.e2e.add(record.last_token_ns - record.due_ns)
+        elif error.kind == "unfinished":
+            self._counters.cut_off += 1
         else:
             self._counters.fail(error.kind)
         self.connection = None

@@ -145,11 +145,13 @@ def build(
         ),
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
+        cut_off=totals["cut_off"],
+        drains_until_ns=_drains_until_ns(timeline, manifest, at_ns) if state == "draining" else None,
     )
 
 
 _TOTALS = (
-    *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries"),
+    *("due", "sent", "succeeded", "failed", "cut_off", "not_sent", "stale_retries"),
     *("chunks", "output_tokens", "itl_unknown"),
 )
 _PER_SECOND = ("due", "sent", "succeeded", "failed", "output_tokens")
@@ -251,6 +253,13 @@ def _state(timeline: Timeline, manifest: Manifest | None, at_ns: int, killed: bo
         if manifest is not None and manifest.end is not None:
             return "ended", _sentence(manifest.end.reason, manifest.end.message)
     return timeline.state(at_ns)
+
+
+def _drains_until_ns(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> int | None:
+    since = [t_ns for t_ns, state, _ in timeline.states if state == "draining" and t_ns <= at_ns]
+    if not since or manifest is None:
+        return None
+    return max(since) + int(manifest.config.drain_s * 1e9)
 
 
 def _sentence(reason: str, message: str) -> str:

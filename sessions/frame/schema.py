@@ -270,5 +270,9 @@ class Frame:
     marks: tuple[ChartMark, ...] = ()
     """Up to the playhead, oldest first."""
     client_saturated: bool = False
+    cut_off: int = 0
+    """Requests given up because the run ended; in none of the other counts of how they ended."""
+    drains_until_ns: int | None = None
+    """Session time after which what is in flight is not waited for any more; None unless `draining`."""
     client_note: str = ""
     """One line when the client itself is in doubt (lag, CPU, coalesced reads), else empty."""

@@ -26,6 +26,11 @@ TIMEOUTS = ("connect", "headers", "first-token", "gap", "total")
 between two lines, altogether."""
 
 
+DRAIN_S = 3600.0
+"""How long answers are waited for at the end of a run. What sends nothing meets a deadline of its own long
+before, so this bounds answers that go on and on."""
+
+
 class ConfigError(Exception):
     """Wrong usage or configuration: one line saying what was wrong, what was got, what is allowed."""
 
@@ -130,6 +135,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     interactive: bool = False
     """A screen was opened on it: an open end is allowed, and an orphan stops itself."""
     orphan_timeout_s: float = 60.0
+    drain_s: float = DRAIN_S
+    """How long requests in flight are waited for at the most when the run comes to its end."""
     timeouts: dict[str, float] = msgspec.field(default_factory=dict)
     """Seconds by the names in `TIMEOUTS`, as far as a person gave any."""
 
@@ -161,6 +168,7 @@ def checked(config: RunConfig) -> RunConfig:
     if load.duration_s is not None:
         _positive("--duration", load.duration_s)
     _positive("--orphan-timeout", config.orphan_timeout_s)
+    _positive("--drain", config.drain_s)
     for name, seconds in config.timeouts.items():
         if name not in TIMEOUTS:
             raise ConfigError(f"--timeout: got {name!r}, need one of {', '.join(TIMEOUTS)}")

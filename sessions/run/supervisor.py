@@ -26,7 +26,7 @@ from sessions.run.commands import (
     LoadCommand,
 )
 from sessions.run.control_server import ControlServer, socket_path
-from sessions.run.end import DRAIN_S, DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
+from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
@@ -176,7 +176,7 @@ class Supervisor:
 
     async def _run_plan(self, plan: PlanRunner) -> None:
         await plan.run()
-        self._ending.want(RunEnd("completed", DRAIN_S))
+        self._ending.want(RunEnd("completed", self._config.drain_s))
 
     async def _refuse(self, word: SupervisorAnswer) -> int:
         """Nothing was measured: the directory goes, unless it holds a debug log, and the reason is said."""
@@ -197,7 +197,7 @@ class Supervisor:
     # while it runs
 
     async def _until_end_is_wanted(self) -> None:
-        orphan_s = self._config.orphan_timeout_s
+        orphan_s, drain_s = self._config.orphan_timeout_s, self._config.drain_s
         alone_since_ns = self._clock.now_ns()
         while not self._ending.wanted.is_set():
             try:
@@ -207,13 +207,13 @@ class Supervisor:
                 if self._control.viewers or self._config.has_end:
                     alone_since_ns = now
                 elif (now - alone_since_ns) / 1e9 >= orphan_s:
-                    self._ending.want(RunEnd("orphaned", DRAIN_S, f"no screen for {orphan_s:g} s"))
+                    self._ending.want(RunEnd("orphaned", drain_s, f"no screen for {orphan_s:g} s"))
                 await self._keep_found(now)
                 end_ns = self._end_ns()
                 if end_ns is not None and now >= end_ns and self._state != "draining":
                     self._enter("draining")
-                if end_ns is not None and now >= end_ns + int(DRAIN_S * 1e9):
-                    late = f"requests still in flight {DRAIN_S:g} s later"
+                if end_ns is not None and now >= end_ns + int(drain_s * 1e9):
+                    late = f"requests still in flight {drain_s:g} s later (--drain)"
                     self._ending.want(RunEnd("completed", 0.0, late))
 
     async def _keep_found(self, now_ns: int) -> None:
@@ -233,7 +233,8 @@ class Supervisor:
         if isinstance(command, AddMark):
             self._journal.append(Mark(received_ns, command.text[:_MARK_CHARS]))
         elif isinstance(command, EndCommand):
-            self._ending.want(end_by(command))
+            over = self._state == "draining" and self._plan is None
+            self._ending.want(end_by(command, self._config.drain_s), load_over=over)
         elif isinstance(command, GoOn):
             self._give_back()
         load = self._load_control

@@ -51,17 +51,15 @@ def descriptors_short(load: LoadConfig, probed: ProbeResult, workers: int) -> st
 
 def deadlines_of(timeouts: Mapping[str, float]) -> Deadlines:
     """The deadlines of a request. Who waits longer for the first token waits as long for headers, which some
-    servers send with it, and in all."""
+    servers send with it."""
     usual = Deadlines()
     first_token_s = timeouts.get("first-token", usual.first_token_s)
-    gap_s = timeouts.get("gap", usual.gap_s)
-    longer_s = max(0.0, first_token_s - usual.first_token_s) + max(0.0, gap_s - usual.gap_s)
     return Deadlines(
         connect_s=timeouts.get("connect", usual.connect_s),
         headers_s=timeouts.get("headers", max(usual.headers_s, first_token_s)),
         first_token_s=first_token_s,
-        gap_s=gap_s,
-        total_s=timeouts.get("total", usual.total_s + longer_s),
+        gap_s=timeouts.get("gap", usual.gap_s),
+        total_s=timeouts.get("total", usual.total_s),
     )
 
 

@@ -36,13 +36,15 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class RequestCounts(msgspec.Struct, frozen=True):
-    """`due` is `sent` + `not_sent`; of a run that ended, `sent` is `succeeded` + `failed`. Without probes."""
+    """`due` is `sent` + `not_sent`; of an ended run, `sent` is `succeeded` + `failed` + `cut_off`."""
 
     due: int
     sent: int
     succeeded: int
     failed: int
     not_sent: int
+    cut_off: int = 0
+    """Given up because the run ended first, or in flight when it was killed: no failure of the server's."""
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -177,7 +179,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     e2e_ms: ExactQuantiles
     send_lag_ms: ExactQuantiles
     ttft_of_failed_ms: ExactQuantiles
-    """From due, of requests that failed after their first token; in none of the others."""
+    """From due, of requests that failed or were cut off after their first token; in none of the others."""
     stale_retries: int
     """Requests sent a second time because a kept-alive connection had died unread."""
     probe: Probe

@@ -36,7 +36,7 @@ from sessions.summary.schema import (
 )
 from sessions.summary.stages import stages
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
-from sessions.summary.validity import reasons_against
+from sessions.summary.validity import cut_off, reasons_against
 from sessions.timeline.energy import curves
 from sessions.timeline.load_gpus import powered
 from sessions.timeline.requests import NONE, Requests
@@ -84,6 +84,9 @@ def summarise(
         missing += what_is_missing(timeline, manifest, without_lines)
         missing += other_than_kept(manifest, counts)
     reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing)
+    said = list(notes)
+    if counts.cut_off and not live:
+        said.append(f"{cut_off(counts)}): percentiles lack them")
     tokens = _tokens(timeline, good)
     energy_curves = curves(timeline.gpus, timeline.newest_ns)
     gpu_names = _gpu_names(timeline)
@@ -138,7 +141,7 @@ def summarise(
             timeline, span, energy_curves, None if prices is None else prices.together_per_hour(gpu_names)
         ),
         client=client_headroom(timeline, manifest, start_ns, end_ns, saturated),
-        notes=list(notes),
+        notes=said,
         plan=None
         if (plan := manifest.config.plan) is None
         else plan_result(

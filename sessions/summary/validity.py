@@ -9,6 +9,8 @@ from sessions.summary.schema import RequestCounts
 
 FAILED_SHARE = 0.01
 """Of what was sent, that may fail."""
+CUT_SHARE = 0.01
+"""Of what was sent, that the end of the run may cut off: long answers above all, so percentiles lack them."""
 SENT_SHARE = 0.95
 """Of what was due, that must be sent."""
 SATURATED_SHARE = 0.01
@@ -23,6 +25,14 @@ _SPOILED = {
     "killed": "the run was killed",
 }
 """Reasons of an end after which the figures do not stand for what was asked."""
+
+
+def cut_off(counts: RequestCounts) -> str:
+    """What the end of the run cut off, in words that a parenthesis is still to end."""
+    share = f"{counts.cut_off / max(counts.sent, 1):.1%}"
+    return (
+        f"the end of the run cut off {counts.cut_off} of {counts.sent} answers, above all long ones ({share}"
+    )
 
 
 def reasons_against(
@@ -52,11 +62,11 @@ def reasons_against(
     if not sent:
         reasons.append("nothing was sent")
     if failed > FAILED_SHARE * sent:
-        cut = errors.get("unfinished")
         reasons.append(
             f"{failed} of {sent} requests failed ({failed / max(sent, 1):.1%}, allowed {FAILED_SHARE:.0%})"
-            + (f", {cut} of them because the run ended first" if cut else "")
         )
+    if counts.cut_off > CUT_SHARE * sent and not live:
+        reasons.append(f"{cut_off(counts)}, allowed {CUT_SHARE:.0%})")
     if lost:
         reasons.append(f"what became of {lost} of {sent} requests is not known: their lines are lost")
     if sent < SENT_SHARE * due and not live:

@@ -34,8 +34,8 @@ from telemetry.records import (
 
 METRICS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag")
 COUNTS = (
-    *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries", "connects"),
-    *("chunks", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
+    *("due", "sent", "succeeded", "failed", "cut_off", "not_sent", "stale_retries"),
+    *("connects", "chunks", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
 )
 GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
 KINDS_CAP = 256
@@ -301,6 +301,7 @@ _NOTE_KINDS = {
     "backing_off": "warning",
     "reachable_again": "note",
     "no_reuse": "note",
+    "left_open": "note",
     "clock_stepped": "note",
     "host_lost": "error",
 }
@@ -308,6 +309,7 @@ _NOTE_WORDS = {
     "backing_off": "server unreachable",
     "reachable_again": "server answers again",
     "no_reuse": "connections not reused",
+    "left_open": "whole answers whose streams stay open are ended",
     "clock_stepped": "the wall clock was set",
 }
 

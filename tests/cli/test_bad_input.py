@@ -52,6 +52,7 @@ WRONG = [
     (f"{URL} --rate 20 --max-rate 10", "at most 10"),
     (f"{URL} --duration 0", "--duration: got '0', need a length of time above 0 such as 90, 60s, 5m or 1h"),
     (f"{URL} --duration -5s", "--duration"),
+    (f"{URL} --drain 0", "--drain: got '0', need a length of time above 0"),
     (f"{URL} --duration five", "--duration: got 'five'"),
     (f"{URL} --requests 0", "--requests: got '0', need a whole number of at least 1"),
     (f"{URL} --concurrency 1.5", "--concurrency: got '1.5'"),

@@ -44,7 +44,7 @@ def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
     shown.read_until(b"LIVE")
     shown.read_until(b"running")
     tell_to_finish(shown)
-    shown.read_until(b"waiting for 3 answers, at most 60 s (Ctrl-C leaves, the run ends by itself)")
+    shown.read_until(b"waiting for 3 answers, at most 60 min (Ctrl-C leaves, the run ends by itself)")
     code = shown.ended()  # so short a run may be too little to be valid
     assert b"the session is saved in " in shown.output
     assert (

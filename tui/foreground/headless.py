@@ -16,7 +16,7 @@ import msgspec
 from loadgen.errors import printable
 from loadgen.signals import restored
 from sessions.plan.config import RunConfig
-from tui.draw.numbers import sign
+from tui.draw.numbers import clock, sign
 from tui.foreground.progress import Progress
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError
 from tui.report.figures import milliseconds, number
@@ -151,6 +151,9 @@ def progress_line(frame: Frame) -> str:
     """What a frame shows, in one line."""
     elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
     state = frame.state if frame.unreachable_since_ns is None else "server unreachable"
+    if frame.in_flight and frame.drains_until_ns is not None:
+        left = clock(max(frame.drains_until_ns - frame.at_ns, 0), hours=False)
+        state += f" (at most {left} more, Ctrl-C ends it)"
     parts = [f"{elapsed_s:6.1f} s", state, *(["CLIENT SATURATED"] if frame.client_saturated else [])]
     if frame.closed_loop:
         parts.append(f"concurrency {number(frame.concurrency, 0)}")
@@ -166,6 +169,7 @@ def progress_line(frame: Frame) -> str:
         f"{name} {_figure(itl, 'p50', itl.p50_ms)} ms",
         f"done {frame.succeeded}",
         f"errors {frame.failed}",
+        *([f"cut off {frame.cut_off}"] if frame.cut_off else []),
     ]
     parts += [
         f"GPU {gpu.label} {number(gpu.util_pct, 0)} % {number(gpu.power_w, 0)} W" for gpu in frame.gpus[:2]

@@ -18,6 +18,7 @@ NICER = 5
 WINDOW_NS = 250_000_000
 
 if TYPE_CHECKING:
+    from sessions.frame.schema import Frame
     from sessions.run.control_client import ControlClient
     from sessions.run.launch import Launched
 
@@ -136,13 +137,23 @@ def after(directory: Path, left: str) -> int:
     return NOT_VALID if end is None else end.exit_code
 
 
+def _waited_for(frame: Frame) -> str:
+    if not frame.in_flight:
+        return "saving"
+    what = f"waiting for {frame.in_flight:,} answer{'s' * (frame.in_flight != 1)}"
+    if frame.drains_until_ns is None:
+        return what
+    left_s = max(frame.drains_until_ns - frame.at_ns, 0) / 1e9
+    # In minutes first: each line of its own is one of a file.
+    return f"{what}, at most " + (f"{left_s / 60:.0f} min" if left_s > 90 else f"{left_s:.0f} s")
+
+
 def wait_for_end(directory: Path, *, answers: bool) -> bool:
     """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for.
 
     False when Ctrl-C or SIGTERM came before, which leaves the run alone.
     """
     from sessions.frame.session_view import SessionView
-    from sessions.run.end import DRAIN_S
     from sessions.store.directory import is_live
     from tui.foreground.progress import Progress
 
@@ -151,9 +162,7 @@ def wait_for_end(directory: Path, *, answers: bool) -> bool:
     try:
         while is_live(directory):
             caught_up = not view.poll()
-            in_flight = view.frame(view.last_ns, WINDOW_NS, 1).in_flight if answers and caught_up else 0
-            left = f"{in_flight:,} answer{'s' * (in_flight != 1)}, at most {DRAIN_S:g} s"
-            what = f"waiting for {left}" if in_flight else "saving"
+            what = _waited_for(view.frame(view.last_ns, WINDOW_NS, 1)) if answers and caught_up else "saving"
             line = f"ttftop: {what} (Ctrl-C leaves, the run ends by itself)"
             if line != told and (caught_up or not told) and (progress.in_place or not told):
                 progress.show(line)

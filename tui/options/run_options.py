@@ -60,6 +60,12 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--duration", type=value_types.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h"
     )
+    load.add_argument(
+        "--drain",
+        type=value_types.duration,
+        metavar="TIME",
+        help="at the end, wait so long for answers in flight (1h; silent ones meet their --timeout)",
+    )
     load.add_argument("--requests", type=value_types.count, metavar="N", help="stop after N requests")
     load.add_argument(
         "--seed", type=value_types.seed, metavar="S", help="same seed, same arrivals and prompts (drawn)"
@@ -103,7 +109,7 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         type=value_types.timeout,
         action="append",
         metavar="NAME=TIME",
-        help="a request's deadline: connect=10s, headers=2m, first-token=2m, gap=1m, total=10m",
+        help="a request's deadline: connect=10s, headers=2m, first-token=2m, gap=1m, total (none)",
     )
 
 
@@ -216,6 +222,7 @@ def config(
         **_given(
             telemetry=options.telemetry,
             orphan_timeout_s=options.orphan_timeout,
+            drain_s=options.drain,
             timeouts=None if options.timeout is None else dict(options.timeout),
         ),
     )

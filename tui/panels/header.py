@@ -107,6 +107,9 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
                 Field(2, ("not sent ", "label"), (numbers.count(frame.not_sent), "warn"))
                 if frame.not_sent
                 else Field(9),
+                Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
+                if frame.cut_off
+                else Field(9),
                 Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
                 Field(1, *errors),
                 Field(5, (detail, "bad")),
@@ -153,7 +156,7 @@ _LIMIT_ROLES = {
 def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """What binds now and the figures it rests on; a client in doubt is said across the screen.
 
-    Before there is any load, what is waited for.
+    Before there is any load, and behind it, what is waited for.
     """
     if frame.live and frame.state == "probing":
         waiting = f" waiting for the server to answer the probe: {screen_state.silent_s:.0f} s"
@@ -167,6 +170,8 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         return spread([(text.ljust(width), "banner")], [], width)
     if note:
         return spread([("! client: ", "warn"), (note, "warn")], [], width)
+    if frame.live and frame.in_flight and frame.drains_until_ns is not None:
+        return _drain(frame, frame.drains_until_ns, width)
     now = frame.limit
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
@@ -180,3 +185,12 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     both = "   ".join(filter(None, (means, lasts)))
     right = both if len(both) <= room else lasts if len(lasts) <= room else ""
     return spread(left, [(right, "dim")], width)
+
+
+def _drain(frame: Frame, until_ns: int, width: int) -> Row:
+    some = f"{numbers.count(frame.in_flight)} answer{'s' * (frame.in_flight != 1)}"
+    left = numbers.clock(max(until_ns - frame.at_ns, 0), hours=False)
+    waiting = f" the load is over: waiting for {some} in flight, at most {left} more"
+    if len(waiting) + 20 > width:
+        waiting = f" waiting for {some}, at most {left}"
+    return spread([(waiting, "warn")], [("q a", "key"), (" cuts them off", "dim")], width)

@@ -29,6 +29,7 @@ def counts(summary: Summary) -> str:
                 ("sent", number(requests.sent, 0)),
                 ("succeeded", number(requests.succeeded, 0)),
                 ("failed", number(requests.failed, 0)),
+                *([("cut off", f"{requests.cut_off:,}")] if requests.cut_off else []),
                 ("not sent", number(requests.not_sent, 0)),
                 *([("stale", f"{stale:,} (sent again)")] if stale else []),
             ],

@@ -120,6 +120,7 @@ def test_requests_whose_usage_tells_of_more_tokens_than_chunks_are_counted_as_wi
     assert emitted.total("itl_unknown") == sum(r.output_tokens != r.chunks for r in emitted.requests) == 3
 
 
+@pytest.mark.usefixtures("kernel_stamps")
 def test_reads_carry_kernel_stamps_on_linux_loopback() -> None:
     emitted, _ = run(lambda n, b: [HEAD, 0.02, *good(4)[1:]], requests=30)
     assert emitted.total("reads") > 0

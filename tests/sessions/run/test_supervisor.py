@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 from loadgen.records import Request, Tick
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import DRAIN_S, LoadConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.run.commands import AbortRun, Ack, AddMark, FinishRun, Hello, Hold, Refusal, SetRate, StepLoad
 from sessions.run.control_client import ControlClient, ControlError, send_once
 from sessions.run.launch import Launched, LaunchError, Orders, launch
@@ -71,13 +71,20 @@ def start(tmp_path: Path, simulator_url: str) -> Iterator[Callable[..., Launched
     runs: list[Launched] = []
 
     def begin(
-        *, url: str = simulator_url, wait: bool = True, telemetry: str = "none", **load: Any
+        *,
+        url: str = simulator_url,
+        wait: bool = True,
+        telemetry: str = "none",
+        output_tokens: int = 8,
+        drain_s: float = DRAIN_S,
+        **load: Any,
     ) -> Launched:
         config = RunConfig(
             target=TargetConfig(url),
             load=LoadConfig(**load),
-            workload=WorkloadConfig(input_tokens=32, output_tokens=8),
+            workload=WorkloadConfig(input_tokens=32, output_tokens=output_tokens),
             telemetry=[telemetry],
+            drain_s=drain_s,
         )
         run = launch(config, root=tmp_path, api_key=CANARY)
         runs.append(run)
@@ -457,6 +464,36 @@ def test_finish_drains_and_abort_cuts_off(start: Callable[..., Launched]) -> Non
     until(lambda: requests_of(other.directory), "a first request")
     assert isinstance(send_once(other.directory, AbortRun()), Ack)
     assert other.process.wait(30) == 130
+
+
+def test_answers_that_last_longer_than_the_drain_are_cut_off_and_no_failures(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(concurrency=3, duration_s=1.0, output_tokens=8_000, drain_s=0.5)
+    assert run.process.wait(30) == 1
+    end, summary = ended(run.directory), read_summary(run.directory)
+    assert end is not None
+    assert (end.reason, end.message) == ("completed", "requests still in flight 0.5 s later (--drain)")
+    counts = summary.requests
+    assert (counts.sent, counts.cut_off, counts.failed, summary.errors) == (3, 3, 0, {})
+    assert summary.reasons[:1] == [
+        "the end of the run cut off 3 of 3 answers, above all long ones (100.0%, allowed 1%)"
+    ]
+    assert read(run.directory).config.drain_s == 0.5
+
+
+def test_who_aborts_a_run_that_is_finished_cuts_its_answers_off_and_no_more(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(concurrency=3, output_tokens=8_000)
+    until(lambda: sum(tick.sent for tick in ticks_of(run.directory)) == 3, "three requests")
+    assert isinstance(send_once(run.directory, FinishRun()), Ack)
+    assert isinstance(send_once(run.directory, AbortRun()), Ack)
+    assert run.process.wait(30) == 1, "for what was cut off; an abort of a load would be 130"
+    end, summary = ended(run.directory), read_summary(run.directory)
+    assert end is not None
+    assert (end.reason, end.message) == ("finished", "answers in flight were cut off by hand")
+    assert (summary.requests.cut_off, summary.errors) == (3, {})
 
 
 def test_an_open_end_without_a_viewer_stops_itself_and_with_one_does_not(

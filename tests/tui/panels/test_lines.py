@@ -30,6 +30,14 @@ def test_progress_says_when_the_client_is_the_limit() -> None:
     assert "SATURATED" not in line(client_saturated=False)
 
 
+def test_progress_says_how_long_answers_are_waited_for_at_the_most_and_how_many_were_cut_off() -> None:
+    waiting = line(state="draining", at_ns=100_000_000_000, drains_until_ns=160_000_000_000, in_flight=3)
+    assert "  draining (at most 01:00 more, Ctrl-C ends it)  " in waiting
+    assert "at most" not in line(state="draining", drains_until_ns=None, in_flight=3)
+    assert "errors 2  cut off 5" in line(failed=2, cut_off=5)
+    assert "cut off" not in line(failed=2)
+
+
 def test_progress_has_a_dash_and_no_mark_where_nothing_was_measured() -> None:
     assert "TTFT p50 - p99 - ms" in line(ttft_recent=Stat(thin=frozenset({"p50", "p99"})))
 

@@ -196,6 +196,32 @@ def test_while_the_probe_waits_the_screen_says_for_what_how_long_and_how_to_leav
     assert "no data" not in rows[0]
 
 
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((80, 24), " waiting for 12 answers, at most 59:48"),
+        ((120, 40), " the load is over: waiting for 12 answers in flight, at most 59:48 more"),
+    ],
+)
+def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_to_cut_them_off(size, words):
+    frame = frame_of(ramped(at(90)), size[0])
+    draining = replace(
+        frame, state="draining", live=True, in_flight=12, drains_until_ns=frame.at_ns + (3588 * S)
+    )
+    rows = screen(ramped(at(90)), size, frame=draining)
+    assert rows[2].startswith(words)
+    assert rows[2].rstrip().endswith("q a cuts them off")
+    last = replace(draining, in_flight=0)
+    assert "waiting" not in screen(ramped(at(90)), size, frame=last)[2]
+
+
+def test_what_the_end_of_the_run_cut_off_is_counted_apart_from_errors():
+    frame = replace(frame_of(ramped(at(90)), 120), cut_off=7, failed=0, errors={})
+    row = screen(ramped(at(90)), (120, 40), frame=frame)[1]
+    assert "cut off 7" in row
+    assert "errors 0" in row
+
+
 def known(view: FakeView, width: int) -> Frame:
     """All that telemetry can tell, of as many GPUs as the view has; only the first serves."""
     frame = frame_of(view, width)
