@@ -36,12 +36,12 @@ class TokenEvent(msgspec.Struct, Generic[T], gc=False):
 
 
 class CountedChoice(Protocol):
-    """A choice that bears one token, or none that its `token_ids` would show."""
+    """A choice that bears text: of one token by its `token_ids`, or of as many as `usage` grew by."""
 
     token_ids: tuple[int] | None
 
     @property
-    def text(self) -> str | None: ...
+    def text(self) -> str: ...
 
 
 C = TypeVar("C", bound=CountedChoice)
@@ -59,14 +59,12 @@ def content_of(event: CountedTokenEvent[C]) -> EventContent:
     """What the endpoint's `read` says of it."""
     choice = event.choices.choice
     tokens = None if choice.token_ids is None else 1
-    return EventContent(
-        bears_token=bool(choice.text) or tokens is not None, tokens=tokens, usage=usage_of(event.usage)
-    )
+    return EventContent(bears_token=True, tokens=tokens, usage=usage_of(event.usage))
 
 
 def texts_of(events: list[Any]) -> list[str]:
-    """The text by which each of these token events makes the answer longer; empty where it has none."""
-    return [event.choices.choice.text or "" for event in events]
+    """The text by which each of these token events makes the answer longer."""
+    return [event.choices.choice.text for event in events]
 
 
 def one_token_each(events: list[CountedTokenEvent[Any]], counted: int) -> bool:

@@ -67,7 +67,10 @@ class Engine:
         self._lead_ns = self._read_delay_ns = 0
         pool.read_loop.read_delay_ns = self._may_delay_ns
         pool.read_loop.batch_reader.decode_batch = batch_decoder(
-            self._endpoint, chunk_counts=config.chunk_counts, needs_text=self._workload.needs_text
+            self._endpoint,
+            chunk_counts=config.chunk_counts,
+            one_token_chunks=config.one_token_chunks,
+            needs_text=self._workload.needs_text,
         )
         self._ticker = Ticker(
             loop,

@@ -20,6 +20,7 @@ def counts(summary: Summary) -> str:
     requests, rate, through = summary.requests, summary.rate, summary.throughput
     tokens, stale = summary.tokens, summary.stale_retries
     estimated = " (estimated from chunks)" if tokens.source == "chunks" else ""
+    hidden = f" ({tokens.hidden:,} of them never shown)" if tokens.hidden else ""
     cached = f" ({tokens.cached:,} of them cached)" if tokens.cached else ""
     rows = [
         (
@@ -45,7 +46,7 @@ def counts(summary: Summary) -> str:
             "tokens",
             [
                 ("input", number(tokens.input, 0) + cached),
-                ("output", number(tokens.output, 0) + estimated),
+                ("output", number(tokens.output, 0) + estimated + hidden),
                 ("output/s", number(through.output_tps, 1)),
                 ("total/s", number(through.total_tps, 1)),
             ],
@@ -78,6 +79,11 @@ def latencies(summary: Summary) -> str:
         text += (
             f"\nITL is that of {summary.requests.succeeded - unknown:,} requests: of {unknown:,} others the "
             "server did not say how many tokens each chunk bore"
+        )
+    if hidden := summary.tokens.hidden_unknown:
+        text += (
+            f"\nno TPOT of {hidden:,} requests: the server counted more tokens than what it sent can hold "
+            "(hidden reasoning?), and did not say how many were not shown"
         )
     return text
 
