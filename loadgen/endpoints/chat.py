@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -62,10 +62,16 @@ class _Chunk(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
+_NoCalls = Annotated[list[_ToolCall], msgspec.Meta(max_length=0)]
+
+
 class _TokenDelta(_Delta, gc=False, kw_only=True):
     content: Text
     reasoning: Literal["", None] = None
     reasoning_content: Literal["", None] = None
+    refusal: Literal["", None] = None
+    tool_calls: _NoCalls | None = None
+    function_call: None = None
 
 
 class _TokenChoice(msgspec.Struct, gc=False):

@@ -165,9 +165,9 @@ def error_of(chunk: dict[str, Any]) -> RequestError | None:
     """
     error = chunk.get("error")
     if not error:
-        bare = "choices" not in chunk
+        bare = chunk.get("choices") is None
         several = chunk.get("errors") if bare else None
-        if chunk.get("object") == "error" or ("detail" in chunk and bare):
+        if bare and (chunk.get("object") == "error" or "detail" in chunk):
             error = chunk
         elif several:
             error = several[0] if isinstance(several, list) else several
