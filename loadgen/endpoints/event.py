@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import inf
 from typing import Annotated, Any
 
 import msgspec
@@ -238,7 +239,7 @@ def read_lenient(
 def loads(data: bytes) -> Any:
     """JSON as Python reads it (NaN and lone surrogates pass), None when it cannot be read.
 
-    Numbers of more than 20 digits and deep nesting count as unreadable: they serve attack only.
+    A number of more than 20 digits, which serves attack only, is infinite; deep nesting is unreadable.
     """
     try:
         return json.loads(data.decode("utf-8", "replace"), strict=False, parse_int=_short_int)
@@ -246,10 +247,8 @@ def loads(data: bytes) -> Any:
         return None
 
 
-def _short_int(digits: str) -> int:
-    if len(digits) > 20:
-        raise ValueError("a number of more than 20 digits")
-    return int(digits)
+def _short_int(digits: str) -> float:
+    return inf if len(digits) > 20 else int(digits)
 
 
 def _usage(wire: object) -> tuple[Usage | None, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ def counts(summary: Summary) -> str:
     requests, rate, through = summary.requests, summary.rate, summary.throughput
     tokens, stale = summary.tokens, summary.stale_retries
     estimated = " (estimated from chunks)" if tokens.source == "chunks" else ""
-    hidden = f" ({tokens.hidden:,} of them never shown)" if tokens.hidden else ""
     cached = f" ({tokens.cached:,} of them cached)" if tokens.cached else ""
     rows = [
         (
@@ -46,7 +46,7 @@ def counts(summary: Summary) -> str:
             "tokens",
             [
                 ("input", number(tokens.input, 0) + cached),
-                ("output", number(tokens.output, 0) + estimated + hidden),
+                ("output", number(tokens.output, 0) + estimated),
                 ("output/s", number(through.output_tps, 1)),
                 ("total/s", number(through.total_tps, 1)),
             ],
@@ -80,12 +80,26 @@ def latencies(summary: Summary) -> str:
             f"\nITL is that of {summary.requests.succeeded - unknown:,} requests: of {unknown:,} others the "
             "server did not say how many tokens each chunk bore"
         )
-    if hidden := summary.tokens.hidden_unknown:
-        text += (
-            f"\nno TPOT of {hidden:,} requests: the server counted more tokens than what it sent can hold "
-            "(hidden reasoning?), and did not say how many were not shown"
+    return "\n".join([text, *_about_tpot(summary)])
+
+
+def _about_tpot(summary: Summary) -> list[str]:
+    """What TPOT rests on where that is not plainly the server's count."""
+    tokens, notes = summary.tokens, []
+    if tokens.hidden:
+        notes.append(
+            f"{tokens.hidden:,} output tokens were counted by the server and never shown: "
+            "TPOT is of the others"
         )
-    return text
+    if tokens.hidden_unknown:
+        notes.append(
+            f"no TPOT of {tokens.hidden_unknown:,} requests: the server counted more tokens than what it "
+            "sent can hold (hidden reasoning?), and did not say how many it kept to itself"
+        )
+    if tokens.source in ("chunks", "mixed"):
+        some = "" if tokens.source == "chunks" else " of the requests that the server did not count"
+        notes.append(f"TPOT is an estimate: each chunk{some} is taken for one token")
+    return [line for note in notes for line in textwrap.wrap(note, 80)]
 
 
 def _latency(label: str, of: ExactQuantiles) -> list[str]:

@@ -121,10 +121,9 @@ def decoded(data: bytes) -> Any:
         return None
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > 20:
-        raise ValueError("an attack")
-    return int(digits)
+def _integer(digits: str) -> float:
+    """No server means a number of more than 20 digits, and to read one of a million takes a minute."""
+    return float("inf") if len(digits) > 20 else int(digits)
 
 
 # the events
