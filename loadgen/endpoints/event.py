@@ -83,7 +83,8 @@ class WireUsage(msgspec.Struct, gc=False):
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
-    total_tokens: Count | None = None
+    total_tokens: Any = None
+    """Only ever compared: no figure rests on it, so it cannot be wrong."""
     reasoning_tokens: Count | None = None
     """SGLang's place for it."""
     prompt_tokens_details: WireDetails | None = None
@@ -106,10 +107,10 @@ def usage_of(wire: WireUsage | None) -> Usage | None:
 
 
 def _counted_in(
-    reasoning: int | None, prompt: int | None, completion: int | None, total: int | None
+    reasoning: int | None, prompt: int | None, completion: int | None, total: object
 ) -> int | None:
     """The reasoning tokens that the completion tokens include: by the total, none where they come on top."""
-    apart = reasoning and total is not None and total == (prompt or 0) + (completion or 0) + reasoning
+    apart = reasoning and type(total) is int and total == (prompt or 0) + (completion or 0) + reasoning
     return 0 if apart else reasoning
 
 
@@ -258,16 +259,17 @@ def _usage(wire: object) -> tuple[Usage | None, bool]:
     raw = (
         wire.get("prompt_tokens"),
         wire.get("completion_tokens"),
-        wire.get("total_tokens"),
         wire.get("reasoning_tokens"),
         _detail(wire.get("prompt_tokens_details"), "cached_tokens"),
         _detail(wire.get("completion_tokens_details"), "reasoning_tokens"),
     )
     counts = [value if type(value) is int and 0 <= value <= MAX_TOKENS else None for value in raw]
     sound = all(value is None or count is not None for value, count in zip(raw, counts, strict=True))
-    prompt, completion, total, beside, cached, reasoning = counts
-    reasoning = beside if reasoning is None else reasoning
-    return Usage(prompt, completion, cached, _counted_in(reasoning, prompt, completion, total)), sound
+    prompt, completion, beside, cached, reasoning = counts
+    reasoning = _counted_in(
+        beside if reasoning is None else reasoning, prompt, completion, wire.get("total_tokens")
+    )
+    return Usage(prompt, completion, cached, reasoning), sound
 
 
 def _detail(details: object, name: str) -> object:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import msgspec
 
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
-from loadgen.endpoints.event import usage_of
 from loadgen.endpoints.sse import Event, SseLimitError, SseParser
 from loadgen.endpoints.token_event import (
     CountedTokenEvent,
@@ -25,7 +24,7 @@ from loadgen.worker.batch_decode import TOKEN_END
 from loadgen.worker.counters import Counters
 from loadgen.worker.outcome import outcome_of
 from loadgen.worker.shown_text import ShownText
-from loadgen.worker.token_count import count_tokens, knows_itl, note_usage
+from loadgen.worker.token_count import count_tokens, knows_itl, note_usage, note_usages
 from loadgen.worker.token_times import TokenTimes, flag
 
 BODY_BYTES_MAX = 64 << 20
@@ -278,9 +277,8 @@ class InFlightRequest:
         return msgspec.structs.replace(content, error=error, finish_reason=reason)
 
     def _on_usages(self, events: list[CountedTokenEvent[Any]]) -> None:
-        for event in events:
-            if (usage := usage_of(event.usage)) is not None:
-                self._on_usage(usage)
+        if note_usages(self.record, events):
+            self._reasoning_tokens = 0
 
     def _on_usage(self, usage: Usage) -> None:
         note_usage(self.record, usage)

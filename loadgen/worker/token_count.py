@@ -20,7 +20,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from loadgen.endpoints import Usage
+from loadgen.endpoints.token_event import CountedTokenEvent
 from loadgen.records import Request
 
 BYTES_A_TOKEN = 2
@@ -39,6 +42,24 @@ def note_usage(record: Request, usage: Usage) -> None:
         record.cached_tokens = usage.cached_tokens
     if usage.completion_tokens:
         record.output_tokens = usage.completion_tokens
+
+
+def note_usages(record: Request, events: list[CountedTokenEvent[Any]]) -> bool:
+    """The same for token events, without an object for each; True where they say that none is reasoning."""
+    no_reasoning = False
+    for event in events:
+        usage = event.usage
+        if usage is not None:
+            if usage.prompt_tokens:
+                record.input_tokens = usage.prompt_tokens
+            if usage.completion_tokens:
+                record.output_tokens = usage.completion_tokens
+            details = usage.prompt_tokens_details
+            if details is not None and details.cached_tokens is not None:
+                record.cached_tokens = details.cached_tokens
+            if usage.reasoning_tokens is not None:
+                no_reasoning = True
+    return no_reasoning
 
 
 def count_tokens(record: Request, reasoning_tokens: int, text_bytes: int | None, extra_choices: bool) -> None:

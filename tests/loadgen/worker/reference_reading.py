@@ -235,8 +235,8 @@ class _Reader:
         reasoning = count(of_output.get("reasoning_tokens")) if isinstance(of_output, dict) else None
         if reasoning is None:
             reasoning = count(usage.get("reasoning_tokens"))
-        total = count(usage.get("total_tokens"))
-        if reasoning and total == (prompt or 0) + (completion or 0) + reasoning:
+        total = usage.get("total_tokens")
+        if reasoning and type(total) is int and total == (prompt or 0) + (completion or 0) + reasoning:
             reasoning = 0  # it comes on top
         reading.input_tokens = prompt or reading.input_tokens
         reading.cached_tokens = reading.cached_tokens if cached is None else cached

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.endpoints import as_seen
+from loadgen.endpoints.token_event import no_token_events
 from loadgen.errors import printable
 from loadgen.records import Request
 from loadgen.worker.batch_decode import batch_decoder
@@ -33,10 +35,12 @@ STEP_NS = 1_000_003
 SENT_NS = 7
 
 
-def recorded(made: Made, batched: bool) -> tuple[Request, int, int]:
+def recorded(made: Made, batched: bool, fast: bool = True) -> tuple[Request, int, int]:
     """The record of a request so answered, and the chunks and tokens that its worker counted."""
     how = made.how
     endpoint = as_seen(how.endpoint, line_events=how.line_events, index_counts=how.index_counts)  # type: ignore[arg-type]
+    if not fast:
+        endpoint = replace(endpoint, token_event=no_token_events, counted_token_event=no_token_events)
     counters = Counters()
     request = in_flight_request(
         endpoint,
@@ -110,7 +114,9 @@ def wanted(reading: Reading) -> dict[str, Any]:
 @settings(max_examples=STREAMS, suppress_health_check=[HealthCheck.too_slow])
 @given(made_streams(), st.booleans())
 def test_a_stream_is_recorded_as_plain_rules_read_it(made: Made, batched: bool) -> None:
-    assert said(*recorded(made, batched)) == wanted(read(timed(made), end_ns(made), made.how))
+    found = recorded(made, batched)
+    assert said(*found) == wanted(read(timed(made), end_ns(made), made.how))
+    assert found == recorded(made, False, fast=False), "flags and all, with no fast path"
 
 
 HEADS = [
