@@ -13,45 +13,18 @@ from hypothesis import strategies as st
 from tests.loadgen.worker.reference_reading import How
 
 TEXTS = [
-    " a",
-    " word",
-    "é",
-    " 四个字",
-    "\u2028x",
-    "a\u0085b\x0bc\x1cd\x0ce",
-    "a\nb",
-    '"',
-    "\\u0000",
-    " ",
-    "{}",
-    "data: x",
-    "\ud83d",
-    "🙂",
-    " of several words",
-]
+    " a", " word", "é", " 四个字", "\u2028x", "a\u0085b\x0bc\x1cd\x0ce", "a\nb", '"', "\\u0000", " ", "{}",
+    "data: x", "\ud83d", "🙂", " of several words",
+]  # fmt: skip
 ODD_TEXTS = [
-    "",
-    None,
-    7,
-    [],
-    [{"type": "text", "text": "part"}],
-    [{"type": "thinking", "thinking": ["hm"]}],
+    "", None, 7, [], [{"type": "text", "text": "part"}], [{"type": "thinking", "thinking": ["hm"]}],
     {"text": "a"},
-]
+]  # fmt: skip
 ODD_COUNTS = [-1, 1.5, 3.0, "3", True, None, 10**10, 10**25, [], {}]
 ODD_USAGES: list[Any] = [{}, [5], "none", 0, {"completion_tokens": None}, {"prompt_tokens_details": None}]
 FINISHES = [
-    "stop",
-    "length",
-    "tool_calls",
-    "content_filter",
-    "eos_token",
-    "repetition",
-    "abort",
-    "error",
-    "",
-    7,
-]
+    "stop", "length", "tool_calls", "content_filter", "eos_token", "repetition", "abort", "error", "", 7,
+]  # fmt: skip
 ERRORS: list[dict[str, Any]] = [
     {"error": {"message": "boom", "code": 500}},
     {"error": {"message": "busy", "code": "429"}},
@@ -64,90 +37,29 @@ ERRORS: list[dict[str, Any]] = [
     {"choices": [], "error": "text", "error_type": "overloaded"},
 ]
 NO_TOKENS: list[dict[str, Any]] = [
-    {},
-    {"choices": None},
-    {"choices": []},
-    {"choices": [7, None]},
-    {"choices": "x"},
-    {"choices": [], "error": {}},
-    {"choices": [], "errors": ["x"]},
-    {"choices": [], "object": "error"},
-]
+    {}, {"choices": None}, {"choices": []}, {"choices": [7, None]}, {"choices": "x"},
+    {"choices": [], "error": {}}, {"choices": [], "errors": ["x"]}, {"choices": [], "object": "error"},
+]  # fmt: skip
 RAW = [
-    b"{broken",
-    b"[]",
-    b"null",
-    b"NaN",
-    b'{"choices":[{"index":0,"text":"\xff","delta":{"content":"\xff"}}]}',
-    b"[DONE] ",
-    b" [DONE]",
-    b"[DONE]x",
-    b'{"choices":[{"text":"a","delta":{"content":"a"}}]} {}',
+    b"{broken", b"[]", b"null", b"NaN",
+    b'{"choices":[{"index":0,"text":"\xff","delta":{"content":"\xff"}}]}', b"[DONE] ", b" [DONE]",
+    b"[DONE]x", b'{"choices":[{"text":"a","delta":{"content":"a"}}]} {}',
     b'{"choices":[{"text":"a","delta":{"content":"a"}}],"x":NaN}',
     b'{"choices":[{"text":"a\tb","delta":{"content":"a\tb"}}]}',
-]
+]  # fmt: skip
 BETWEEN = [
-    b": ping",
-    b":",
-    b"id: 7",
-    b"retry: 100",
-    b"id",
-    b"data",
-    b"data:",
-    b"event:",
-    b"event: message",
-    b"event: sglext_ids",
-    b"event: error",
-    b"error: gone",
-    b"\xff\xfe",
-    b"x: y",
-    b"error:",
-    b"dat\xc3",
-]
+    b": ping", b":", b"id: 7", b"retry: 100", b"id", b"data", b"data:", b"event:", b"event: message",
+    b"event: sglext_ids", b"event: error", b"error: gone", b"\xff\xfe", b"x: y", b"error:", b"dat\xc3",
+]  # fmt: skip
 DAMAGE = [
-    b"",
-    b"\n",
-    b"\r",
-    b"\n\n",
-    b"\t",
-    b'"',
-    b"}",
-    b"{",
-    b"}\n\ndata: {",
-    b"data: ",
-    b"\xff",
-    b"\\u0000",
-    b"\\ud800",
-    b",",
-    b"null",
-    b"1",
-    b"1e400",
-    b"[]",
-    b": ping\n\n",
-    b"event: error\n",
-    b'"error":1,',
-    b'"usage":{},',
-    b"NaN",
-    b"-0",
-    b"0.0",
-    b"\x00",
-    b"\\",
-    b"\xef\xbb\xbf",
-]
+    b"", b"\n", b"\r", b"\n\n", b"\t", b'"', b"}", b"{", b"}\n\ndata: {", b"data: ", b"\xff", b"\\u0000",
+    b"\\ud800", b",", b"null", b"1", b"1e400", b"[]", b": ping\n\n", b"event: error\n", b'"error":1,',
+    b'"usage":{},', b"NaN", b"-0", b"0.0", b"\x00", b"\\", b"\xef\xbb\xbf",
+]  # fmt: skip
 USAGE_STYLES = [
-    "none",
-    "none",
-    "continuous",
-    "continuous",
-    "final",
-    "final",
-    "final",
-    "nought",
-    "null",
-    "in_choice",
-    "repeated",
-    "odd",
-]
+    "none", "none", "continuous", "continuous", "final", "final", "final", "nought", "null", "in_choice",
+    "repeated", "odd",
+]  # fmt: skip
 
 
 @dataclass
