@@ -326,12 +326,7 @@ class InFlightRequest:
     def _finish(self, t_ns: int, error: RequestError | None) -> None:
         record, self._over = self.record, True
         record.end_ns, record.error = t_ns, error
-        count_tokens(
-            record,
-            0 if self._shows_reasoning else self._reasoning_tokens,
-            self._text.size,
-            "extra_choices" in record.flags,
-        )
+        count_tokens(record, 0 if self._shows_reasoning else self._reasoning_tokens, self._text.size)
         if error is None:
             self._counters.succeeded += 1
             self._counters.itl_unknown += not knows_itl(record)

@@ -12,6 +12,8 @@
    shown ones, so a mean time per token divides by shown ones only:
    - each chunk told its own: what is left of `output_tokens`. A first chunk of far more tokens than all
      others may have followed reasoning that nobody saw: nobody says;
+   - there were tokens that are not of ours (other choices, rule 3), and more were counted than chunks came:
+     nobody says;
    - the server told how many were reasoning, and streamed no reasoning: those, unless fewer would be left
      than there were chunks: then the reasoning stood in the text;
    - else none, as long as what was shown can bear what was counted (`_bears`); it may be several a chunk.
@@ -32,6 +34,10 @@ TOKENS_A_CHUNK = 2
 """The most that chunks are taken to bear, in the mean, where a server was seen to send one token in each."""
 FIRST_CHUNK = 8
 """So many tokens a first chunk may bear, though others bear fewer."""
+
+
+_NOT_OURS = frozenset({"extra_choices", "token_after_finish", "token_after_done"})
+"""Flags of answers with tokens that are not of ours, and that the server's count may include."""
 
 
 def note_usage(record: Request, usage: Usage) -> None:
@@ -62,7 +68,7 @@ def note_usages(record: Request, events: list[CountedTokenEvent[Any]]) -> bool:
     return no_reasoning
 
 
-def count_tokens(record: Request, reasoning_tokens: int, text_bytes: int | None, extra_choices: bool) -> None:
+def count_tokens(record: Request, reasoning_tokens: int, text_bytes: int | None) -> None:
     """Decides it, and notes who said so.
 
     Args:
@@ -70,16 +76,13 @@ def count_tokens(record: Request, reasoning_tokens: int, text_bytes: int | None,
             number of each chunk that told it.
         reasoning_tokens: counted by the server and not streamed as reasoning; 0 where it does not say.
         text_bytes: of all that was shown; None where nobody measured it.
-        extra_choices: there were choices beside ours, whose tokens the server's counts include.
     """
-    if extra_choices or len(record.chunk_tokens) != record.chunks:
+    if "extra_choices" in record.flags or len(record.chunk_tokens) != record.chunks:
         record.chunk_tokens = []
     told = sum(record.chunk_tokens)
     if record.output_tokens is not None:
         record.token_source = "usage"
         record.hidden_tokens = _hidden(record, record.output_tokens, reasoning_tokens, text_bytes)
-        if extra_choices and record.output_tokens > record.chunks + 1:
-            record.hidden_tokens = None
     elif told:
         record.token_source, record.output_tokens = "chunk_counts", told
     else:
@@ -118,6 +121,8 @@ def _hidden(record: Request, output: int, reasoning: int, text_bytes: int | None
             return None
         left = output - sum(each)
         return left if left >= 0 else None
+    if output > chunks and not _NOT_OURS.isdisjoint(record.flags):
+        return None
     if reasoning and output - reasoning >= chunks:
         return reasoning if _bears(chunks, text_bytes, output - reasoning) else None
     return 0 if _bears(chunks, text_bytes, output) else None

@@ -177,7 +177,7 @@ class _Reader:
     def __init__(self, how: How) -> None:
         self.how, self.reading = how, Reading()
         self.over = self.done = False
-        self.others = self.shows_reasoning = False
+        self.others = self.late = self.shows_reasoning = False
         self.counted = self.reasoning = self.text_bytes = 0
 
     def read(self, stream: list[tuple[int, bytes, bytes | None]]) -> Reading:
@@ -271,6 +271,7 @@ class _Reader:
             return
         self.shows_reasoning |= thought
         if self.over:
+            self.late = True
             return
         tokens: int | None = None
         if self.how.chunk_counts and ids:
@@ -310,8 +311,6 @@ class _Reader:
         """How many of the counted tokens nobody saw; None where that cannot be told."""
         chunks = len(self.reading.chunks)
         reasoning = 0 if self.shows_reasoning else self.reasoning
-        if self.others:
-            return (output if not chunks else 0) if output <= chunks + 1 else None
         if not chunks:
             return output
         if each:
@@ -320,6 +319,8 @@ class _Reader:
             elif each[0] > 8 and each[0] > 2 * max(each[1:], default=0):
                 return None
             return output - sum(each) if output >= sum(each) else None
+        if (self.others or self.late) and output > chunks:
+            return None
         hidden = reasoning if output - reasoning >= chunks else 0
         shown = output - hidden
         measured = not self.how.chunk_counts and not self.how.one_token_chunks

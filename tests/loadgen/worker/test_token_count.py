@@ -271,6 +271,13 @@ def test_what_comes_behind_a_finish_reason_is_no_part_of_the_answer_and_flagged(
     assert record.flags == ["token_after_finish"]
 
 
+def test_counts_that_include_what_came_behind_a_finish_reason_are_not_of_the_answer() -> None:
+    record, _ = answered(*words(3), delta("stop", content=" w"), *words(3), totals(7))
+    assert (record.chunks, record.hidden_tokens, tpot_ms(record)) == (4, None, None)
+    record, _ = answered(*words(3), delta("stop", content=" w"), *words(3), totals(4))
+    assert (record.chunks, record.hidden_tokens, tpot_ms(record)) == (4, 0, 10.0)
+
+
 def test_an_error_behind_a_finish_reason_is_a_failure_still() -> None:
     record, _ = answered(*words(2), FINISH, {"errors": [{"message": "out of memory"}]})
     assert record.error is not None
