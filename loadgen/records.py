@@ -102,6 +102,9 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
     """The server's `usage.prompt_tokens`; None when it gave none."""
     cached_tokens: int | None = None
     output_tokens: int | None = None
+    hidden_tokens: int | None = 0
+    """Those of `output_tokens` that were counted and not shown (`loadgen.worker.token_count`): reasoning, an
+    end token. None: some were, and nobody said how many."""
     token_source: str = "usage"
     """Where `output_tokens` came from: `usage`, `chunk_counts` or `chunks` (an estimate)."""
     chunks: int = 0

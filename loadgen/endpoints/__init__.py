@@ -26,6 +26,8 @@ class Endpoint:
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
     """The text by which one event makes the answer longer: asked only where the text is wanted."""
+    shown_bytes: Callable[[bytes], int]
+    """How many bytes of text one event shows, reasoning and tool calls included: a bound from above."""
     takes_ids: bool
     """A prompt may be token ids."""
     token_event: DecodeLines[TokenEvent[Any]] = no_token_events
@@ -49,6 +51,7 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         completions.body,
         completions.read,
         completions.text,
+        completions.shown,
         takes_ids=True,
         token_event=completions.TOKEN_EVENT,
         counted_token_event=completions.COUNTED_TOKEN_EVENT,
@@ -58,6 +61,7 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         chat.body,
         chat.read,
         chat.text,
+        chat.shown,
         takes_ids=False,
         token_event=chat.TOKEN_EVENT,
         counted_token_event=chat.COUNTED_TOKEN_EVENT,

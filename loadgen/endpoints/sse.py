@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.endpoints.event import loads
+
 MAX_EVENT_BYTES = 4 << 20
 """Longest line, and most data of one event, that is kept in memory."""
 
@@ -97,7 +99,7 @@ class SseParser:
             self._line(line, events)
         events = [Event(event.data, event.name, unterminated=True) for event in events]
         body = b"\n".join(self._lines)
-        if body and (body.strip() == b"[DONE]" or _is_json(body)):
+        if body and (body.strip() == b"[DONE]" or loads(body) is not None):
             events.append(Event(body, self._name, unterminated=True))
         self._lines, self._name, self._pending = [], None, False
         return events
@@ -160,11 +162,3 @@ class SseParser:
             self._name = value or None
         elif field == b"error" and value:
             events.append(Event(value, b"error"))
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True

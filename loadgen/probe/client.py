@@ -209,6 +209,11 @@ class Client:
         if reader.error is not None:
             raise Refused(200, self.safe(reader.error, 400))
         if not streamed.warm_up.chunks and streamed.finish_reason is None:
+            if counted := streamed.warm_up.output_tokens:
+                raise self.failure(
+                    f"it counted {counted} output tokens and showed none of them (hidden reasoning?): "
+                    "nobody could tell when a token comes"
+                )
             raise self.failure("the stream ended without a token and without saying why")
         if streamed.finish_reason is None and not streamed.done:
             raise self.failure(

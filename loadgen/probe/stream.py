@@ -48,7 +48,7 @@ class Streamed(msgspec.Struct, frozen=True):
         if self.chunk_tokens:
             return max(self.chunk_tokens) == 1
         tokens = self.warm_up.output_tokens
-        return None if tokens is None or not self.warm_up.chunks else self.warm_up.chunks >= tokens
+        return self.warm_up.chunks >= tokens if tokens else None
 
 
 class StreamReader:
@@ -134,8 +134,9 @@ class StreamReader:
             self.error = reading.error.message
         if not self._fingerprint:
             self._fingerprint = _fingerprint(chunk)
-        gained = self._gained(reading)
-        if reading.bears_token:
+        bears_token = reading.bears_token and self._finish_reason is None
+        gained = self._gained(reading, bears_token)
+        if bears_token:
             self._chunks += 1
             if self._first_ns is None:
                 self._first_ns = now_ns
@@ -163,16 +164,18 @@ class StreamReader:
             reader.feed(piece, t_ns)
         return reader
 
-    def _gained(self, reading: EventContent) -> int | None:
+    def _gained(self, reading: EventContent, bears_token: bool) -> int | None:
+        """Tokens that this event bore; what usage grew by without text belongs to the next that has some."""
         gained = None
-        text = reading.bears_token and reading.finish_reason is None
+        text = bears_token and reading.finish_reason is None
         self._texts += text
         if reading.usage is not None:
             self._usage = reading.usage
-            self._grown += text and (reading.usage.completion_tokens or 0) > self._counted
-            if reading.usage.completion_tokens is not None:
-                gained = reading.usage.completion_tokens - self._counted
-                self._counted = reading.usage.completion_tokens
+            counted = reading.usage.completion_tokens or 0
+            self._grown += text and counted > self._counted
+            if bears_token and counted:
+                gained = counted - self._counted
+                self._counted = counted
         if reading.tokens is not None:
             self._token_ids = True
             gained = reading.tokens

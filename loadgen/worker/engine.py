@@ -137,7 +137,10 @@ class Engine:
         self._workload = WORKLOADS[type(workload)](workload, config.seed)
         self._payloads = Payloads(config.template, self._workload)
         self._pool.read_loop.batch_reader.decode_batch = batch_decoder(
-            self._endpoint, chunk_counts=config.chunk_counts, needs_text=self._workload.needs_text
+            self._endpoint,
+            chunk_counts=config.chunk_counts,
+            one_token_chunks=config.one_token_chunks,
+            needs_text=self._workload.needs_text,
         )
 
     def _model_of(self, load: Load, at_ns: int) -> LoadModel:

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
-from loadgen.endpoints.event import usage_of
 from loadgen.endpoints.sse import Event, SseLimitError, SseParser
 from loadgen.endpoints.token_event import (
     CountedTokenEvent,
     content_of,
     one_token_each,
-    texts_of,
     token_events,
 )
 from loadgen.records import Request, RequestError
@@ -21,9 +19,11 @@ from loadgen.transport.connection import Connection
 from loadgen.transport.http1 import Headers, value_of
 from loadgen.worker.batch_decode import TOKEN_END
 from loadgen.worker.counters import Counters
-from loadgen.worker.outcome import count_tokens, knows_itl, outcome_of
+from loadgen.worker.outcome import outcome_of
 from loadgen.worker.request_owner import RequestOwner
 from loadgen.worker.server_words import shown, without_key
+from loadgen.worker.shown_text import ShownText
+from loadgen.worker.token_count import count_tokens, knows_itl, note_usage, note_usages
 from loadgen.worker.token_times import TokenTimes, flag
 
 BODY_BYTES_MAX = 64 << 20
@@ -48,9 +48,11 @@ class InFlightRequest:
         "_over",
         "_over_ns",
         "_owner",
+        "_reasoning_tokens",
         "_redactor",
+        "_shows_reasoning",
         "_sse",
-        "_texts",
+        "_text",
         "_token_times",
         "connection",
         "give_up_opening",
@@ -85,8 +87,9 @@ class InFlightRequest:
         self.connection: Connection | None = None
         self.give_up_opening: Callable[[], None] = nothing_is_opening
         self._over = False
-        self._texts: list[str] | None = [] if needs_text else None
-        """What was answered so far; None where nobody needs it."""
+        self._text = ShownText(endpoint, keep=needs_text, measure=not chunk_counts and not one_token_chunks)
+        self._reasoning_tokens = 0
+        self._shows_reasoning = False
         self._start_over()
 
     def _start_over(self) -> None:
@@ -114,7 +117,7 @@ class InFlightRequest:
     @property
     def text(self) -> str:
         """What was answered so far, without reasoning; empty where the text is not needed."""
-        return "".join(self._texts or ())
+        return self._text.answer
 
     # what the connection tells
 
@@ -163,8 +166,8 @@ class InFlightRequest:
     def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size
         token_event_count = len(times_ns)
-        if self._texts is not None:
-            self._texts += texts_of(events)
+        if self._text.wanted:
+            self._text.add_token_events(events)
         if not self._chunk_counts:
             self._token_times.add_separate(times_ns, None)
         elif one_token_each(events, self._token_times.counted):
@@ -246,18 +249,21 @@ class InFlightRequest:
 
     def _on_plain_token_events(self, t_ns: int, data: bytes, begin: int) -> tuple[int, int]:
         """Takes in the token events in `data` from `begin` on: how many, and where they end."""
+        events: list[Any]
         if self._chunk_counts:
             counted, end = token_events(self._endpoint.counted_token_event, data, begin)
             if not one_token_each(counted, self._token_times.counted):
                 return 0, begin
-            if self._texts is not None:
-                self._texts += texts_of(counted)
             self._on_usages(counted)
-            return self._token_times.add_coalesced(t_ns, len(counted), 1, False), end
-        events, end = token_events(self._endpoint.token_event, data, begin)
-        if self._texts is not None:
-            self._texts += texts_of(events)
-        return (self._token_times.add_coalesced(t_ns, len(events), None, False) if events else 0), end
+            taken, events = self._token_times.add_coalesced(t_ns, len(counted), 1, False), counted
+        else:
+            events, end = token_events(self._endpoint.token_event, data, begin)
+            if not events:
+                return 0, end
+            taken = self._token_times.add_coalesced(t_ns, len(events), None, False)
+        if taken and self._text.wanted:
+            self._text.add_token_events(events)
+        return taken, end
 
     def _on_events(self, events: list[Event], t_ns: int) -> int:
         """Takes events in one by one; returns how many bore tokens."""
@@ -269,27 +275,26 @@ class InFlightRequest:
             content = self._endpoint.read(event.data, event.name)
             if content.error is not None or content.finish_reason not in (None, *OK_FINISH):
                 content = without_key(content, event, self._endpoint, self._redactor)
-            token_event_count += self._on_content(content, t_ns)
-            if self._texts is not None and content.bears_token:
-                self._texts.append(self._endpoint.text(event.data))
+            bore = self._on_content(content, t_ns)
+            token_event_count += bore
+            if bore and self._text.wanted:
+                self._text.add_event(event.data)
         return token_event_count
 
     def _on_usages(self, events: list[CountedTokenEvent[Any]]) -> None:
-        for event in events:
-            if (usage := usage_of(event.usage)) is not None:
-                self._on_usage(usage)
+        if note_usages(self.record, events):
+            self._reasoning_tokens = 0
 
     def _on_usage(self, usage: Usage) -> None:
-        self.record.input_tokens = usage.prompt_tokens
-        self.record.cached_tokens = usage.cached_tokens
-        if usage.completion_tokens is not None:
-            self.record.output_tokens = usage.completion_tokens
+        note_usage(self.record, usage)
+        if usage.reasoning_tokens is not None:
+            self._reasoning_tokens = usage.reasoning_tokens
 
     def _on_content(self, content: EventContent, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
         if content.done:
             self._over_ns = self._over_ns if self._token_times.done else t_ns
-            self._token_times.done = True
+            self._token_times.end()
             return 0
         if content.error is not None:
             self._failure = self._failure or content.error
@@ -300,19 +305,21 @@ class InFlightRequest:
         tokens = content.tokens
         if (usage := content.usage) is not None:
             self._on_usage(usage)
-            if self._chunk_counts and tokens is None and usage.completion_tokens is not None:
+            if self._chunk_counts and tokens is None and usage.completion_tokens:
                 tokens = max(0, usage.completion_tokens - self._token_times.counted)
+        bore = 0
+        if content.bears_token:
+            self._shows_reasoning |= content.shows_reasoning
+            bore = self._token_times.add_coalesced(
+                t_ns, 1, tokens if self._chunk_counts else None, content.reasoning
+            )
         if content.finish_reason is not None:
             self.record.finish_reason = content.finish_reason
             self._over_ns = self._over_ns or t_ns
+            self._token_times.finish()
         elif self._over_ns is not None and "extra_choices" in content.flags and not self._token_times.done:
             self._over_ns = t_ns  # none of ours, but the server is at work on them
-        # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
-        if not content.bears_token and not (self._chunk_counts and tokens):
-            return 0
-        return self._token_times.add_coalesced(
-            t_ns, 1, tokens if self._chunk_counts else None, content.reasoning
-        )
+        return bore
 
     # the end
 
@@ -331,7 +338,7 @@ class InFlightRequest:
     def _finish(self, t_ns: int, error: RequestError | None) -> None:
         record, self._over = self.record, True
         record.end_ns, record.error = t_ns, error
-        count_tokens(record)
+        count_tokens(record, 0 if self._shows_reasoning else self._reasoning_tokens, self._text.size)
         if error is None:
             self._counters.succeeded += 1
             self._counters.itl_unknown += not knows_itl(record)

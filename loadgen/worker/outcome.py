@@ -22,6 +22,8 @@ def outcome_of(record: Request, event_stream: bool, body: bytes, done: bool) -> 
         return RequestError(kind, printable(body.decode("utf-8", "replace")))
     reason = record.finish_reason
     if record.chunks == 0:
+        if record.output_tokens:
+            return RequestError("tokens_hidden", f"{record.output_tokens} tokens counted, none shown")
         return RequestError("no_tokens")
     if reason is not None and reason not in OK_FINISH:
         flag(record, "unknown_finish_reason")
@@ -32,27 +34,3 @@ def outcome_of(record: Request, event_stream: bool, body: bytes, done: bool) -> 
     if reason is None:
         flag(record, "no_finish_reason")
     return None
-
-
-def count_tokens(record: Request) -> None:
-    """Decides how many output tokens there were, and notes who said so."""
-    if record.output_tokens is not None:
-        record.token_source = "usage"
-    elif record.chunk_tokens:
-        record.token_source, record.output_tokens = "chunk_counts", sum(record.chunk_tokens)
-    else:
-        record.token_source = "chunks"
-        record.output_tokens = record.chunks or None
-    if record.chunk_tokens and all(count == 1 for count in record.chunk_tokens):
-        record.chunk_tokens = []
-        if record.output_tokens != record.chunks:
-            flag(record, "usage_mismatch")
-    if record.first_answer_token_ns == record.first_token_ns:
-        record.first_answer_token_ns = None
-
-
-def knows_itl(record: Request) -> bool:
-    """How many tokens each chunk bore is known, of a record whose tokens were counted."""
-    if record.chunk_tokens:
-        return True
-    return record.token_source != "chunks" and record.output_tokens == record.chunks

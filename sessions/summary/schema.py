@@ -75,6 +75,10 @@ class Tokens(msgspec.Struct, frozen=True):
     output: int
     source: str | None
     """Where `output` comes from: `usage`, `chunk_counts`, `chunks` (an estimate), or `mixed`."""
+    hidden: int = 0
+    """Those of `output` that the server counted and did not show (reasoning, end tokens), as far as known."""
+    hidden_unknown: int = 0
+    """Requests with more tokens than what was shown can bear, and nobody said how many: they have no TPOT."""
 
 
 class ExactQuantiles(msgspec.Struct, frozen=True):

@@ -165,6 +165,8 @@ def _tokens(timeline: Timeline, good: Requests) -> Tokens:
         cached=_total(good["cached_tokens"]),
         output=_total(good["output_tokens"]) or 0,
         source="mixed" if len(names) > 1 else next(iter(names), None),
+        hidden=_total(good["hidden_tokens"]) or 0,
+        hidden_unknown=int((good["hidden_tokens"] == NONE).sum()),
     )
 
 
@@ -175,12 +177,13 @@ def _total(tokens: NDArray[np.int32]) -> int | None:
 
 
 def _tokens_per_chunk(timeline: Timeline, good: Requests) -> float | None:
-    """Over the requests whose tokens the server told."""
-    told = good["output_tokens"] != NONE
+    """Shown ones, over the requests whose tokens the server told."""
+    told = (good["output_tokens"] != NONE) & (good["hidden_tokens"] != NONE)
     if "chunks" in timeline.requests.token_sources:
         told &= good["token_source"] != timeline.requests.token_sources.index("chunks")
-    tokens, chunks = (int(good[name][told].sum(dtype=np.int64)) for name in ("output_tokens", "chunks"))
-    return _per(tokens, chunks)
+    names = ("output_tokens", "hidden_tokens", "chunks")
+    tokens, hidden, chunks = (int(good[name][told].sum(dtype=np.int64)) for name in names)
+    return _per(tokens - hidden, chunks)
 
 
 def _itl(timeline: Timeline, good: Requests) -> ItlQuantiles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,26 @@ def latencies(summary: Summary) -> str:
             f"\nITL is that of {summary.requests.succeeded - unknown:,} requests: of {unknown:,} others the "
             "server did not say how many tokens each chunk bore"
         )
-    return text
+    return "\n".join([text, *_about_tpot(summary)])
+
+
+def _about_tpot(summary: Summary) -> list[str]:
+    """What TPOT rests on where that is not plainly the server's count."""
+    tokens, notes = summary.tokens, []
+    if tokens.hidden:
+        notes.append(
+            f"{tokens.hidden:,} output tokens were counted by the server and never shown: "
+            "TPOT is of the others"
+        )
+    if tokens.hidden_unknown:
+        notes.append(
+            f"no TPOT of {tokens.hidden_unknown:,} requests: the server counted more tokens than what it "
+            "sent can hold (hidden reasoning?), and did not say how many it kept to itself"
+        )
+    if tokens.source in ("chunks", "mixed"):
+        some = "" if tokens.source == "chunks" else " of the requests that the server did not count"
+        notes.append(f"TPOT is an estimate: each chunk{some} is taken for one token")
+    return [line for note in notes for line in textwrap.wrap(note, 80)]
 
 
 def _latency(label: str, of: ExactQuantiles) -> list[str]:

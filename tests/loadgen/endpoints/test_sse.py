@@ -140,6 +140,13 @@ def test_events_carry_the_name_the_server_gave_and_only_once() -> None:
     ]
 
 
+def test_an_event_whose_blank_line_is_missing_is_whole_however_odd_its_text() -> None:
+    for data in (b'{"a":"\\ud83d"}', b'{"a":"\xff"}', b'{"a":"\x0b"}', b'{"a":NaN}'):
+        parser = SseParser()
+        assert parser.feed(b"data: " + data) == []
+        assert parser.close() == [Event(data, unterminated=True)]
+
+
 def test_only_an_event_that_the_end_completed_is_marked_unterminated() -> None:
     parser = SseParser()
     assert parser.feed(b"data: a\n\ndata: [DONE]\n") == [Event(b"a")]

@@ -84,6 +84,15 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
         lambda asked: as_json(models("small")) if asked.method == "GET" else stream([DONE]),
         "URL: the stream ended without a token and without saying why",
     ),
+    "all tokens hidden": (
+        lambda asked: (
+            as_json(models("small"))
+            if asked.method == "GET"
+            else stream([{"choices": [], "usage": {"prompt_tokens": 8, "completion_tokens": 4}}, DONE])
+        ),
+        "URL: it counted 4 output tokens and showed none of them (hidden reasoning?): nobody could tell when a "
+        "token comes",
+    ),
     "error with escapes in it": (
         lambda asked: (
             as_json(models("small")) if asked.method == "GET" else as_json({"error": "a\x1b[2J\u202eb"}, 418)

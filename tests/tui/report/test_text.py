@@ -124,6 +124,18 @@ def test_a_thin_percentile_is_marked_and_the_mark_explained() -> None:
 def test_estimated_tokens_are_said_to_be_estimated() -> None:
     text = report.render(summary(tokens={"input": 5, "cached": None, "output": 7, "source": "chunks"}))
     assert "output 7 (estimated from chunks)" in text
+    assert "TPOT is an estimate: each chunk is taken for one token" in text
+    assert "TPOT is an estimate" not in report.render(summary())
+
+
+def test_tokens_that_nobody_saw_are_said_beside_the_time_per_token() -> None:
+    tokens = {"input": 5, "cached": None, "output": 70_000, "source": "usage", "hidden": 60_000}
+    text = report.render(summary(tokens={**tokens, "hidden_unknown": 3}))
+    said = " ".join(text.split())
+    assert "60,000 output tokens were counted by the server and never shown: TPOT is of the others" in said
+    assert "no TPOT of 3 requests: the server counted more tokens than what it sent can hold" in said
+    assert max(map(len, text.splitlines())) <= 80
+    assert "shown" not in report.render(summary())
 
 
 def test_the_verdict_is_valid_or_every_reason() -> None:
