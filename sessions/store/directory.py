@@ -67,7 +67,8 @@ def listing(root: Path) -> list[Path]:
 
 def _is_session(path: Path) -> bool:
     try:
-        return stat.S_ISREG((path / FILE).stat().st_mode)
+        kind = (path / FILE).lstat().st_mode
+        return stat.S_ISREG(kind) or stat.S_ISLNK(kind)  # a link is not followed, but told
     except PermissionError:
         return _ID.match(path.name) is not None
     except OSError:
@@ -131,25 +132,31 @@ def hold_lock(directory: Path) -> int:
     """
     path = directory / LOCK_FILE
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise SessionError(f"{path}: {error.strerror}") from None
+    flocked = True
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
         raise SessionError(f"{directory}: another ttftop is recording this session") from None
-    except OSError:
-        pass  # a file system without locks (Lustre without -o flock, some FUSE): the owner's number stands in
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()} {_started(os.getpid())}\n".encode(), 0)
+    except OSError:  # a file system without locks (Lustre without -o flock, some FUSE)
+        flocked = False  # the owner's number stands in
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()} {_started(os.getpid())}\n".encode(), 0)
+    except OSError as error:
+        if not flocked:  # then nothing would tell that the run is live
+            os.close(fd)
+            raise SessionError(f"{path}: {error.strerror}") from None
     return fd
 
 
 def is_live(directory: Path) -> bool:
     """Whether a supervisor holds the session's lock right now: the run goes on."""
     try:
-        fd = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return False
     try:

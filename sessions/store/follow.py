@@ -12,13 +12,16 @@ import time
 import zlib
 from pathlib import Path
 
+from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES, RATIO_CAP
 from sessions.store.journal import request_paths, timeline_paths
-from sessions.store.parse import LINE_CAP_BYTES, BadLine, Parse, parse
+from sessions.store.parse import BadLine, Parse, parse
 from sessions.store.records import AnyRecord
 
 POLL_CAP_BYTES = 8 << 20
 FILE_CAP_BYTES = 2 << 30
 FILES_CAP = 1024
+CORRUPT_CAP = 100_000
+"""A file with so many lines that are none is no file of ours, and not read on."""
 
 
 class _RawFile:
@@ -75,6 +78,7 @@ class LineReader:
         self._tail = b""
         self._offset = 0
         self._in_long_line = False
+        self._given_up = False
 
     @property
     def refused(self) -> str:
@@ -98,6 +102,8 @@ class LineReader:
         self.corrupt_count += 1
         if len(self.corrupt) < 20:
             self.corrupt.append((offset, why[:200]))
+        if self.corrupt_count > CORRUPT_CAP:
+            self._given_up = True
 
     def forget_tail(self) -> None:
         self._offset += len(self._tail)
@@ -107,6 +113,8 @@ class LineReader:
         records: list[AnyRecord] = []
         *lines, self._tail = (self._tail + data).split(b"\n")
         for line in lines:
+            if self._given_up:
+                break
             offset = self._offset
             self._offset += len(line) + 1
             if self._in_long_line:
@@ -136,7 +144,7 @@ class Follower(LineReader):
 
     def poll(self) -> list[AnyRecord]:
         """What is new since the last poll, whole lines only; [] while the file does not exist."""
-        data = self._raw.read(POLL_CAP_BYTES)
+        data = b"" if self._given_up else self._raw.read(POLL_CAP_BYTES)
         self.behind = len(data) == POLL_CAP_BYTES
         return self.feed(data) if data else []
 
@@ -157,7 +165,6 @@ class GzipFollower(LineReader):
         self._member: zlib._Decompress | None = None
         self._input = b""
         self._lost = False
-        self._ended = False
         self._text_bytes = 0
 
     def poll(self) -> list[AnyRecord]:
@@ -165,7 +172,7 @@ class GzipFollower(LineReader):
         records: list[AnyRecord] = []
         budget = POLL_CAP_BYTES
         self.behind = False
-        while not self._ended:
+        while not self._given_up:
             if budget <= 0:
                 self.behind = True
                 break
@@ -174,9 +181,9 @@ class GzipFollower(LineReader):
                 break
             budget -= max(len(text), 1 << 10)
             self._text_bytes += len(text)
-            if self._text_bytes > FILE_CAP_BYTES:
-                self.refuse(self._text_bytes, f"more than {FILE_CAP_BYTES} bytes of text: not read on")
-                self._ended = True
+            if self._text_bytes > (most := self._text_most()):
+                self.refuse(self._text_bytes, f"more than {most} bytes of text: not read on")
+                self._given_up = True
             elif text:
                 records.extend(self.feed(text))
         return records
@@ -184,6 +191,11 @@ class GzipFollower(LineReader):
     @property
     def torn(self) -> bool:
         return self.torn_bytes > 0 or self._member is not None
+
+    def _text_most(self) -> int:
+        """The text that the bytes read so far may hold (`sessions.store.lines` keeps to it)."""
+        packed = self._raw.offset - len(self._input)
+        return min(FILE_CAP_BYTES, RATIO_CAP * packed + MEMBER_CAP_BYTES + LINE_CAP_BYTES)
 
     def _step(self, most: int) -> bytes | None:
         """Up to `most` bytes of text; b"" when only input was used up, None when more input is needed."""

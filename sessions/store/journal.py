@@ -8,7 +8,6 @@ the batch it had not handed over, and a torn tail at worst.
 from __future__ import annotations
 
 import os
-import zlib
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +16,12 @@ import msgspec
 
 from loadgen.records import Request
 from sessions.store.gap_codec import encode_gaps
+from sessions.store.lines import line_of, members
 
 SUPERVISOR_FILE = "host.jsonl"
 """What the supervisor writes, under the name that it had once (docs/format/session.md)."""
 TELEMETRY_FILE = "telemetry.jsonl.gz"
 KEPT_CAP_BYTES = 64 << 20
-
-_encoder = msgspec.json.Encoder()
 
 
 def worker_file(worker: int) -> str:
@@ -132,11 +130,6 @@ class AppendFile:
             self._fd = -1
 
 
-def _member(text: bytes) -> bytes:
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(text) + packer.flush()
-
-
 class JournalWriter:
     """Timeline lines: each `append` is one write of whole lines, compressed where the path ends in `.gz`."""
 
@@ -150,8 +143,8 @@ class JournalWriter:
         """Writes one record or a batch of them. Disk trouble does not raise: see `error`."""
         batch = [records] if isinstance(records, msgspec.Struct) else records
         if batch:
-            lines = _encoder.encode_lines(batch)
-            self._file.append(_member(lines) if self._packed else lines)
+            lines = map(line_of, batch)
+            self._file.append(b"".join(members(lines) if self._packed else lines))
 
     @property
     def error(self) -> str | None:
@@ -172,7 +165,7 @@ class JournalWriter:
 
 
 class RequestJournalWriter:
-    """Request lines, gathered by `append` and written by `flush` as one gzip member.
+    """Request lines, gathered by `append` and written by `flush` as gzip members.
 
     `append` is cheap and may run in another thread than `flush`, which compresses outside the GIL.
     """
@@ -186,14 +179,14 @@ class RequestJournalWriter:
             gaps = encode_gaps(request.gaps_us)
             if gaps is not None:
                 request = msgspec.structs.replace(request, gaps_us=[], gaps=gaps)
-            self._lines.append(_encoder.encode(request) + b"\n")
+            self._lines.append(line_of(request))
 
     def flush(self) -> None:
         """Writes what was gathered; call it about every 0.5 s. Disk trouble does not raise: see `error`."""
         gathered = []
         while self._lines:
             gathered.append(self._lines.popleft())
-        self._file.append(_member(b"".join(gathered)) if gathered else b"")
+        self._file.append(b"".join(members(gathered)))
 
     @property
     def error(self) -> str | None:
