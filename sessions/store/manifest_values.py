@@ -10,11 +10,6 @@ import tomli_w
 from telemetry.bounds import MOST_FLOAT
 
 CAP_BYTES = 256 << 10
-_SPARED = (
-    *(("result", "steps"), ("result", "telemetry"), ("telemetry", "gpus"), ("result", "gpus")),
-    *(("result", "hosts"), ("telemetry", "sources"), ("result", "errors")),
-)
-"""Lists that are as long as a run was odd, those first that a reader finds again in the records."""
 _MEASURED = ("result", "telemetry", "server", "client")
 """Tables that a reader can do without."""
 _SHORT_CHARS = 200
@@ -22,18 +17,34 @@ _INT64 = 1 << 63
 
 
 def encoded(fields: dict[str, Any]) -> bytes:
-    """The file, without as much as has to go: long lists, then long texts, then whole tables."""
+    """The file, without as much of what was measured as has to go where that is too long to be read back.
+
+    The longest list or table goes first (the records have it, too), then long texts, then all of it.
+    """
     data = tomli_w.dumps(fields).encode()
-    for table, key in (*_SPARED, ("", "shorten"), *((name, "") for name in _MEASURED)):
-        if len(data) <= CAP_BYTES:
+    if len(data) <= CAP_BYTES:
+        return data
+    tables = {name: dict(fields[name]) for name in _MEASURED if name in fields}
+    long = sorted(
+        (
+            (len(tomli_w.dumps({key: value})), name, key)
+            for name, table in tables.items()
+            for key, value in table.items()
+            if isinstance(value, list | dict)
+        ),
+        reverse=True,
+    )
+    for size, name, key in long:
+        if len(data) <= CAP_BYTES or size < _SHORT_CHARS:
             break
-        if key == "shorten":
-            fields = {name: some if name == "config" else _shortened(some) for name, some in fields.items()}
-        elif not key:
-            fields.pop(table, None)
-        else:
-            fields.get(table, {}).pop(key, None)
+        del tables[name][key]
+        data = tomli_w.dumps({**fields, **tables}).encode()
+    if len(data) > CAP_BYTES:
+        fields = {**fields, **tables}
+        fields = {name: some if name == "config" else _shortened(some) for name, some in fields.items()}
         data = tomli_w.dumps(fields).encode()
+    if len(data) > CAP_BYTES:
+        data = tomli_w.dumps({name: some for name, some in fields.items() if name not in _MEASURED}).encode()
     return data
 
 

@@ -276,3 +276,10 @@ def test_every_reason_of_an_end_has_its_sentence() -> None:
     }
     assert all(END_REASONS.values())
     assert manifest.VERSION == "1.0"
+
+
+def test_20_000_marks_leave_a_manifest_that_keeps_its_figures(tmp_path: Path) -> None:
+    marks = [{"at_s": float(i), "kind": "mark", "label": "m" * 200} for i in range(20_000)]
+    result = {"duration_s": 1.0, "valid": True, "requests": {"sent": 7}, "marks": marks}
+    write(tmp_path, example(result=result))
+    assert read(tmp_path).result == {"duration_s": 1.0, "valid": True, "requests": {"sent": 7}}
