@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -45,6 +47,43 @@ def create(root: Path, name: str, now: datetime) -> Path:
     except OSError as error:
         raise SessionError(f"{error.filename or root}: {error.strerror}") from None
     raise SessionError(f"{root}: a thousand sessions named {stem}")
+
+
+def refuge(directory: Path) -> Path:
+    """Where the files of a session are saved whose own directory is gone and cannot be made again."""
+    import tempfile  # for the rare case alone
+
+    return Path(tempfile.gettempdir()) / f"ttftop-recovered-{os.getuid()}" / directory.name
+
+
+def make_refuge(directory: Path) -> Path:
+    """Makes it, and sees that it is ours alone.
+
+    Raises:
+        OSError: it cannot be made, or is somebody else's.
+    """
+    place = refuge(directory)
+    for part in (place.parent, place):
+        with contextlib.suppress(FileExistsError):
+            part.mkdir(mode=0o700)
+        if not _is_mine_alone(part):
+            raise PermissionError(errno.EPERM, "not ours alone", str(part))
+    return place
+
+
+def _is_mine_alone(directory: Path) -> bool:
+    try:
+        about = directory.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and not about.st_mode & 0o077
+
+
+def place_of(directory: Path) -> Path:
+    """Where a session is that was recorded in `directory`: there, or where it was saved instead."""
+    other = refuge(directory)
+    saved = _is_mine_alone(other.parent) and _is_mine_alone(other) and os.path.lexists(other / FILE)
+    return other if saved else directory
 
 
 def listing(root: Path) -> list[Path]:
@@ -170,6 +209,11 @@ def is_live(directory: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def is_running(pid: int) -> bool:
+    """Whether this machine has a process of that number."""
+    return pid > 0 and _started(pid) != ""
 
 
 def _started(pid: int) -> str:

@@ -52,8 +52,19 @@ class _RawFile:
         except OSError as error:
             self.refused = error.strerror or str(error)
             return b""
+        if not data:
+            self._look()
         self.offset += len(data)
         return data
+
+    def _look(self) -> None:
+        """A writer whose file was removed writes it again, whole: it is read on there."""
+        try:
+            moved = not os.path.samestat(self.path.lstat(), os.fstat(self._fd))
+        except OSError:  # removed: what is open is all there is
+            return
+        if moved:
+            self.close()
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -191,7 +193,7 @@ def write(directory: Path, manifest: Manifest) -> None:
         raise SessionError(
             f"{path}: what the run was asked is {len(data)} bytes long, allowed are {CAP_BYTES} in all"
         )
-    fresh = directory / f".{FILE}.{os.getpid()}"
+    fresh = directory / f".{FILE}.{os.getpid()}.{threading.get_ident()}"
     try:
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with open(fd, "wb") as file:
@@ -205,5 +207,6 @@ def write(directory: Path, manifest: Manifest) -> None:
         finally:
             os.close(at)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise SessionError(f"{path}: {error.strerror}") from None

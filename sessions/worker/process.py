@@ -74,7 +74,7 @@ class Worker:
         self, loop: asyncio.AbstractEventLoop, directory: Path, number: int, *, debug: bool = False
     ) -> None:
         self._loop, self._directory, self._number, self._debug = loop, directory, number, debug
-        self._recorder = Recorder(directory, number, self._on_disk)
+        self._recorder = Recorder(directory, number, self._on_disk, self._on_written_again)
         self._engine: Engine | None = None
         self._clock: MonotonicClock | None = None
         self._reader: TimedReader | None = None
@@ -182,6 +182,10 @@ class Worker:
                 WorkerNote(self._clock.now_ns(), self._number, "host_lost", "the supervisor is gone")
             )
         self._stop_now()
+
+    def _on_written_again(self, file: str) -> None:
+        _log.info("%s was removed, and is written again", file)
+        say_line(1, Status("again", file))
 
     def _on_disk(self, trouble: str) -> None:
         _log.info("disk: %s", trouble or "takes data again")

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from loadgen.records import Request, RequestError, Tick
-from sessions.store import follow, journal
+from sessions.store import append_file, follow
 from sessions.store.follow import Follower, GzipFollower
 from sessions.store.gap_codec import decode_gaps, encode_gaps
 from sessions.store.journal import JournalWriter, RequestJournalWriter
@@ -418,8 +418,8 @@ def test_a_full_disk_is_told_and_never_raised() -> None:
 
 
 def test_what_is_kept_for_a_full_disk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "KEPT_CAP_BYTES", 100)
-    file = journal.AppendFile(Path("/dev/full"))
+    monkeypatch.setattr(append_file, "KEPT_CAP_BYTES", 100)
+    file = append_file.AppendFile(Path("/dev/full"))
     for _ in range(5):
         file.append(b"x" * 40)
     assert file.dropped_bytes == 3 * 40
