@@ -23,9 +23,10 @@ from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadCo
 from sessions.run.commands import AbortRun, Ack, AddMark, FinishRun, Hello, Hold, Refusal, SetRate, StepLoad
 from sessions.run.control_client import ControlClient, ControlError, send_once
 from sessions.run.launch import Launched, LaunchError, Orders, launch
+from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.supervisor import Supervisor
-from sessions.store.directory import is_live
+from sessions.store.directory import hold_lock, is_live
 from sessions.store.follow import Follower, GzipFollower, following
 from sessions.store.journal import SUPERVISOR_FILE, request_paths, timeline_paths
 from sessions.store.manifest import read, write
@@ -345,7 +346,9 @@ def test_a_worker_that_dies_between_the_probe_and_the_load_is_named_at_once(
     monkeypatch.setattr("sys.executable", str(python))
     monkeypatch.setattr("sessions.run.supervisor.preflight", probe_first)
     monkeypatch.setattr("sessions.run.supervisor._WORKERS_READY_S", 10.0)
-    assert asyncio.run(Supervisor(directory, Orders(str(directory), config)).run()) == 1
+    place = SessionPlace(directory, hold_lock(directory))
+    assert asyncio.run(Supervisor(directory, Orders(str(directory), config), place).run()) == 1
+    place.close()
     assert msgspec.json.decode(capfd.readouterr().out) == {
         "state": "refused",
         "message": "load worker 0: exit code 7",
@@ -372,7 +375,7 @@ def test_a_disk_that_stays_full_is_told_at_once_and_spoils_the_run(start: Callab
     end = ended(run.directory)
     assert end is not None
     assert end.reason == "unsaved"
-    assert "bytes of records were lost" in end.message
+    assert "were lost" in end.message
     assert too_large in end.message
     summary = read_summary(run.directory)
     assert summary.valid is False
