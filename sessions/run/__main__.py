@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -59,17 +60,20 @@ def main() -> int:
         return 0
     orders = msgspec.json.decode(said, type=Orders)
     directory = Path(orders.directory)
-    place = None
+    place = supervisor = None
     try:
         _complain_in(directory / LOG_FILE)
         place = SessionPlace(directory, _locked(directory))
         if orders.debug:
             _open_debug_log(directory, orders.secrets())
-        return asyncio.run(Supervisor(directory, orders, place).run())
+        supervisor = Supervisor(directory, orders, place)
+        return asyncio.run(supervisor.run())
     except SessionError as error:
         # The disk refused: before the load this refuses the run, later only the log can tell.
         say_line(1, SupervisorAnswer("refused", str(error), 1))
         print(error, file=sys.stderr)
+        if supervisor is None:
+            shutil.rmtree(directory, ignore_errors=True)
         return 1
     except Exception:
         # The log is the only place left to speak; locals stay out of it, one of them is the key.

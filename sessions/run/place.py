@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sessions.run.control_server import ControlServer
-from sessions.store.directory import LOCK_FILE, hold_lock
+from sessions.store.directory import LOCK_FILE, hold_lock, make_again
 from sessions.store.manifest import FILE, Manifest, SessionError, write
 
 LOOK_S = 1.0
@@ -43,7 +43,7 @@ class SessionPlace:
         again = not self._is_there()
         try:
             if again:
-                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_again(self._directory)
                 lock = hold_lock(self._directory)
                 os.close(self._lock)
                 self._lock = lock

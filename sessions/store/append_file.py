@@ -9,7 +9,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from sessions.store.directory import make_refuge
+from sessions.store.directory import make_again, make_refuge
+from sessions.store.manifest import SessionError
 
 KEPT_CAP_BYTES = 64 << 20
 LOOK_S = 1.0
@@ -29,13 +30,19 @@ class AppendFile:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises:
+        SessionError: there can be no such file.
+        """
         self.path = path
         self.error: str | None = None
         self.dropped_bytes = 0
         self._written_again = self._away = ""
         self.apart = ""
         """After `close`: which file has what the disk did not take, and why; empty when it took all."""
-        self._fd = os.open(path, _OPEN, 0o600)
+        try:
+            self._fd = os.open(path, _OPEN, 0o600)
+        except OSError as error:
+            raise SessionError(f"{path}: {error.strerror}") from None
         self._looked_s = time.monotonic()
         self._size = os.fstat(self._fd).st_size
         self._torn = False
@@ -121,7 +128,7 @@ class AppendFile:
                 self._away = f"{self.path}: removed, and cannot be made again: {error.strerror}"
 
     def _write_again(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_again(path.parent)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         fd = os.open(fresh, _OPEN | os.O_TRUNC, 0o600)
         try:
@@ -158,23 +165,32 @@ class AppendFile:
 
     def _save_elsewhere(self) -> None:
         try:
-            self._write_again(make_refuge(self.path.parent) / self.path.name)
+            place = make_refuge(self.path.parent)
+        except OSError:
+            self._give_up()
+            return
+        try:
+            self._write_again(place / self.path.name)
             while self._kept:
                 self._write_first()
         except OSError:
-            if self._is_nowhere():
-                self.dropped_bytes += self._size
+            self._give_up()
+            for left in (place, place.parent):
+                with contextlib.suppress(OSError):  # others of the session's files may be there
+                    left.rmdir()
         else:
             if self.path.parent.is_dir():  # then what is there lacks this
                 why = (self.error or "").partition(";")[0]
                 self.apart = f"{self._written_again} alone has all of {self.path.name} ({why})"
             self.error = None
 
-    def _is_nowhere(self) -> bool:
+    def _give_up(self) -> None:
         try:
-            return os.fstat(self._fd).st_nlink == 0
+            nowhere = os.fstat(self._fd).st_nlink == 0
         except OSError:
-            return True
+            nowhere = True
+        if nowhere:
+            self.dropped_bytes += self._size
 
 
 def _copy(source: int, target: int, size: int) -> int:

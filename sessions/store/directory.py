@@ -49,6 +49,17 @@ def create(root: Path, name: str, now: datetime) -> Path:
     raise SessionError(f"{root}: a thousand sessions named {stem}")
 
 
+def make_again(directory: Path) -> None:
+    """Makes a session's directory, and what is missing on the way there, for its owner alone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for part in (*reversed(directory.parents), directory):
+        if not part.is_dir():
+            part.mkdir(mode=0o700, exist_ok=True)
+
+
 def refuge(directory: Path) -> Path:
     """Where the files of a session are saved whose own directory is gone and cannot be made again."""
     import tempfile  # for the rare case alone

@@ -22,6 +22,8 @@ FILE_CAP_BYTES = 2 << 30
 FILES_CAP = 1024
 CORRUPT_CAP = 100_000
 """A file with so many lines that are none is no file of ours, and not read on."""
+GIVEN_UP_CAP = 16
+"""A session with more such files is not read on."""
 
 
 class _RawFile:
@@ -89,7 +91,8 @@ class LineReader:
         self._tail = b""
         self._offset = 0
         self._in_long_line = False
-        self._given_up = False
+        self.given_up = False
+        """It holds what no file of ours does, and is not read on."""
 
     @property
     def refused(self) -> str:
@@ -107,14 +110,18 @@ class LineReader:
     @property
     def torn(self) -> bool:
         """Something at the end is not whole."""
-        return self.torn_bytes > 0
+        return self.torn_bytes > 0 and not self.given_up
 
     def refuse(self, offset: int, why: str) -> None:
         self.corrupt_count += 1
         if len(self.corrupt) < 20:
             self.corrupt.append((offset, why[:200]))
         if self.corrupt_count > CORRUPT_CAP:
-            self._given_up = True
+            self.given_up = True
+
+    def give_up(self, why: str) -> None:
+        self.refuse(self._offset, why)
+        self.given_up = True
 
     def forget_tail(self) -> None:
         self._offset += len(self._tail)
@@ -124,7 +131,7 @@ class LineReader:
         records: list[AnyRecord] = []
         *lines, self._tail = (self._tail + data).split(b"\n")
         for line in lines:
-            if self._given_up:
+            if self.given_up:
                 break
             offset = self._offset
             self._offset += len(line) + 1
@@ -155,7 +162,7 @@ class Follower(LineReader):
 
     def poll(self) -> list[AnyRecord]:
         """What is new since the last poll, whole lines only; [] while the file does not exist."""
-        data = b"" if self._given_up else self._raw.read(POLL_CAP_BYTES)
+        data = b"" if self.given_up else self._raw.read(POLL_CAP_BYTES)
         self.behind = len(data) == POLL_CAP_BYTES
         return self.feed(data) if data else []
 
@@ -183,7 +190,7 @@ class GzipFollower(LineReader):
         records: list[AnyRecord] = []
         budget = POLL_CAP_BYTES
         self.behind = False
-        while not self._given_up:
+        while not self.given_up:
             if budget <= 0:
                 self.behind = True
                 break
@@ -193,15 +200,14 @@ class GzipFollower(LineReader):
             budget -= max(len(text), 1 << 10)
             self._text_bytes += len(text)
             if self._text_bytes > (most := self._text_most()):
-                self.refuse(self._text_bytes, f"more than {most} bytes of text: not read on")
-                self._given_up = True
+                self.give_up(f"more than {most} bytes of text: not read on")
             elif text:
                 records.extend(self.feed(text))
         return records
 
     @property
     def torn(self) -> bool:
-        return self.torn_bytes > 0 or self._member is not None
+        return (self.torn_bytes > 0 or self._member is not None) and not self.given_up
 
     def _text_most(self) -> int:
         """The text that the bytes read so far may hold (`sessions.store.lines` keeps to it)."""
@@ -273,8 +279,12 @@ class SessionFollower:
         """What is new; [] when nothing is. Bounded: see `behind`."""
         self._scan()
         records: list[AnyRecord] = []
+        given_up = 0
         for file in self._files.values():
+            if given_up > GIVEN_UP_CAP and not file.given_up:
+                file.give_up("not read: too many files of this session are none")
             records.extend(file.poll())
+            given_up += file.given_up
         return records
 
     @property

@@ -26,6 +26,7 @@ from loadgen.transport.pool import Pool
 from loadgen.transport.receive_times import TimedReader
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig
+from sessions.store.manifest import SessionError
 from sessions.worker.pipes import LineFeed, Status, say_line
 from sessions.worker.recorder import Recorder
 
@@ -132,7 +133,6 @@ class Worker:
     def _open_debug_log(self, config: WorkerConfig) -> None:
         from loadgen.target.redaction import redactor_of
         from sessions.store.debug_log import open_debug_log
-        from sessions.store.manifest import SessionError
 
         name = f"worker-{self._number}"
         try:
@@ -211,6 +211,9 @@ def main() -> int:
     loop = new_loop()
     try:
         loop.run_until_complete(Worker(loop, directory, number, debug="--debug" in sys.argv[3:]).run())
+    except SessionError as error:
+        say_line(1, Status("refused", str(error)))
+        return 1
     finally:
         loop.close()
     return 0

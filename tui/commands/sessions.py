@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from tui.commands.replay import listed
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import OK, one_line
@@ -57,16 +58,13 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 def run(options: argparse.Namespace) -> int:
-    from sessions.store.directory import listing
-
-    root = start.root(options)
-    rows = [describe(directory) for directory in listing(root)]
+    rows = [describe(directory) for directory in listed("sessions", start.root(options))]
     if options.json:
         print(json.dumps(msgspec.to_builtins(rows), indent=2))
     elif rows:
         print(rows_of(rows))
     else:
-        print(f"no sessions in {one_line(root)} yet; ttftop demo makes one")
+        print(f"no sessions in {one_line(start.root(options))} yet; ttftop demo makes one")
     return OK
 
 

@@ -72,6 +72,8 @@ def test_what_was_removed_is_written_again_and_a_reader_reads_on(
     assert following(path).poll() == [Mark(t_ns=n) for n in (1, 2, 3)]
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+    if remove is remove_root:
+        assert path.parent.parent.stat().st_mode & 0o777 == 0o700
     writer.append(Mark(t_ns=4))
     writer.close()
     assert writer.unsaved == ""
