@@ -47,6 +47,8 @@ _START_LEAD_NS = 10_000_000
 """What their configuration takes to the workers, and they to obey it."""
 _WORKERS_READY_S = 20.0
 _MARK_CHARS = 200
+_MARKS_CAP = 10_000
+"""Half of what a reader keeps of all that happened (`sessions.timeline.timeline.EVENTS_CAP`)."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class Supervisor:
         self._load_control: LoadControl | None = None
         self._telemetry = TelemetryRecorder(self._clock)
         self._state = ""
-        self._start_ns = 0
+        self._start_ns = self._marks = 0
 
     async def run(self) -> int:
         """Returns the exit code of the run."""
@@ -230,6 +232,9 @@ class Supervisor:
         if isinstance(command, LoadCommand):
             return self._change_load(command, received_ns)
         if isinstance(command, AddMark):
+            if self._marks >= _MARKS_CAP:
+                raise CommandError(f"{_MARKS_CAP} marks are set already, and no more are kept")
+            self._marks += 1
             self._journal.append(Mark(received_ns, command.text[:_MARK_CHARS]))
         elif isinstance(command, EndCommand):
             self._ending.want(end_by(command))

@@ -20,7 +20,18 @@ import pytest
 
 from loadgen.records import Request, Tick
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
-from sessions.run.commands import AbortRun, Ack, AddMark, FinishRun, Hello, Hold, Refusal, SetRate, StepLoad
+from sessions.run.commands import (
+    AbortRun,
+    Ack,
+    AddMark,
+    CommandError,
+    FinishRun,
+    Hello,
+    Hold,
+    Refusal,
+    SetRate,
+    StepLoad,
+)
 from sessions.run.control_client import ControlClient, ControlError, send_once
 from sessions.run.launch import Launched, LaunchError, Orders, launch
 from sessions.run.place import SessionPlace
@@ -182,6 +193,22 @@ def test_two_viewers_that_press_up_at_the_same_moment_raise_the_load_twice(
     assert [(r.previous_rate_rps, r.rate_rps) for r in changes] == [(50.0, 51.0), (51.0, 52.0)]
     assert {answer.at_ns for answer in answers[2:]} == {change.t_ns for change in changes}
     until(lambda: [tick for tick in ticks_of(run.directory) if tick.rate_rps == 52.0], "the workers follow")
+
+
+def test_a_flood_of_marks_is_refused_in_words_and_the_run_goes_on(
+    tmp_path: Path, make_run: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.run.supervisor._MARKS_CAP", 3)
+    write(tmp_path, make_run().manifest)
+    place = SessionPlace(tmp_path, hold_lock(tmp_path))
+    supervisor = Supervisor(tmp_path, Orders(str(tmp_path), make_run().manifest.config), place)
+    for _ in range(3):
+        assert isinstance(supervisor._obey(AddMark("m" * 10_000)), Ack)
+    with pytest.raises(CommandError, match="3 marks are set already"):
+        supervisor._obey(AddMark("one more"))
+    assert isinstance(supervisor._obey(Hello()), Ack)
+    place.close()
+    assert [record.text for record in host_records(tmp_path)] == ["m" * 200] * 3
 
 
 def test_before_its_load_and_after_it_a_run_refuses_to_change_it_in_words(
