@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -45,7 +46,7 @@ class AppendFile:
             raise SessionError(f"{path}: {error.strerror}") from None
         self._looked_s = time.monotonic()
         self._size = os.fstat(self._fd).st_size
-        self._torn = False
+        self._torn = self._short = False
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
 
@@ -112,16 +113,21 @@ class AppendFile:
     def look(self) -> None:
         """Writes the file again if it is not where it belongs; counts what somebody cut off from it."""
         self._looked_s = time.monotonic()
-        mine = os.fstat(self._fd)
-        if stat.S_ISREG(mine.st_mode) and mine.st_size < self._size:
-            self.dropped_bytes += self._size - mine.st_size
-            self._size = mine.st_size
+        try:
+            mine = os.fstat(self._fd)
+        except OSError:  # a server that has forgotten it (NFS)
+            mine = None
+        if mine is not None and stat.S_ISREG(mine.st_mode):
+            short, self._short = self._short, mine.st_size < self._size
+            if short and self._short:  # seen twice: a file system may be late with a size
+                self.dropped_bytes += self._size - mine.st_size
+                self._size, self._short = mine.st_size, False
         try:
             there = self.path.stat()
         except OSError:
             there = None
         self._away = ""
-        if there is None or not os.path.samestat(there, mine):
+        if there is None or (mine is not None and not os.path.samestat(there, mine)):
             try:
                 self._write_again(self.path)
             except OSError as error:
@@ -133,6 +139,8 @@ class AppendFile:
         fd = os.open(fresh, _OPEN | os.O_TRUNC, 0o600)
         try:
             copied = _copy(self._fd, fd, self._size)
+            if copied < self._size and path.exists():
+                raise OSError(errno.EIO, "what was written cannot be read back")
             fresh.replace(path)
         except OSError:
             os.close(fd)
