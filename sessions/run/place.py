@@ -67,11 +67,11 @@ class SessionPlace:
             again = await asyncio.to_thread(self.look, manifest)  # a disk that hangs must not hold up the run
             look()
             if again:
-                tell("warning", f"{self._directory} was removed or moved: it is written again there, whole")
+                tell("warning", f"session removed or moved: written again, whole, in {self._directory}")
                 quiet = _QUIET_LOOKS
             elif self.trouble != missing and self.trouble:
-                gone = f"{self._directory} is gone and cannot be made again ({self.trouble})"
-                tell("error", f"{gone}: what is measured is kept, and saved elsewhere at the end")
+                gone = f"session removed, and cannot be made again ({self.trouble})"
+                tell("error", f"{gone}: kept, and saved elsewhere at the end; it was in {self._directory}")
             missing = self.trouble
             if not missing and await control.keep():
                 manifest.host.control_socket = str(control.path or "")
