@@ -11,7 +11,8 @@ from typing import Any
 
 from loadgen.worker_config import Finish
 from sessions.run.commands import AbortRun, EndCommand, FinishRun
-from sessions.store.manifest import END_REASONS, EndInfo, Manifest, write
+from sessions.store.directory import make_refuge
+from sessions.store.manifest import END_REASONS, EndInfo, Manifest, SessionError, write
 from sessions.worker.processes import WorkerProcesses
 
 DRAIN_SIGNAL_S = 2.5
@@ -103,9 +104,21 @@ async def drain(processes: WorkerProcesses, request: EndRequest) -> None:
 def sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> int:
     """Writes the end, then the result: a bug in summing up must not cost the end. Returns the exit code.
 
+    Where the directory takes nothing, beside what its writers have saved elsewhere.
+
     Raises:
         SessionError: the disk refused.
     """
+    try:
+        return _sum_up(directory, manifest, end, ran_s)
+    except SessionError as error:
+        try:
+            return _sum_up(make_refuge(directory), manifest, end, ran_s)
+        except OSError:
+            raise error from None
+
+
+def _sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> int:
     interrupted = end.reason in ("interrupted", "aborted")
     manifest.end = EndInfo(
         reason=end.reason,

@@ -25,10 +25,11 @@ from sessions.run.commands import (
     GoOn,
     LoadCommand,
 )
-from sessions.run.control_server import ControlServer, socket_path
+from sessions.run.control_server import ControlServer
 from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.load_control import LoadControl
+from sessions.run.place import SessionPlace
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.preflight import preflight
 from sessions.run.stage_loads import StageLoads
@@ -49,6 +50,8 @@ _START_LEAD_NS = 10_000_000
 """What their configuration takes to the workers, and they to obey it."""
 _WORKERS_READY_S = 20.0
 _MARK_CHARS = 200
+_MARKS_CAP = 10_000
+"""Half of what a reader keeps of all that happened (`sessions.timeline.timeline.EVENTS_CAP`)."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,8 @@ _log = logging.getLogger(__name__)
 class Supervisor:
     """One run, from the probe to the last line."""
 
-    def __init__(self, directory: Path, orders: Orders) -> None:
+    def __init__(self, directory: Path, orders: Orders, place: SessionPlace) -> None:
+        self._place, self._parent = place, os.getppid()
         self._directory, self._orders = directory, orders
         self._config = orders.config
         self._manifest = read(directory)
@@ -64,7 +68,7 @@ class Supervisor:
         self._journal = JournalWriter(directory / SUPERVISOR_FILE)
         self._reserve = DiskReserve(directory)
         self._unsaved: list[str] = []
-        self._control = ControlServer(socket_path(directory), self._obey)
+        self._control = ControlServer(directory, self._obey)
         self._manifest.client = planned_client(self._config)
         self._processes = WorkerProcesses(
             directory,
@@ -79,7 +83,7 @@ class Supervisor:
         self._running_plan: asyncio.Task[None] | None = None
         self._telemetry = TelemetryRecorder(self._clock)
         self._state = ""
-        self._start_ns = 0
+        self._start_ns = self._marks = 0
 
     async def run(self) -> int:
         """Returns the exit code of the run."""
@@ -88,17 +92,26 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal)
         await self._processes.start()
-        await self._control.start()
-        self._manifest.host.control_socket = str(self._control.path)
+        unreachable = await self._control.start()
+        self._manifest.host.control_socket = str(self._control.path or "")
         self._manifest.session.pid = os.getpid()
-        write(self._directory, self._manifest)
         self._enter("probing")
-        refused = await self._begin()
+        if unreachable:
+            self._note("warning", f"no control socket: no attach, no keys for the load ({unreachable})")
+        keeping = asyncio.ensure_future(
+            self._place.keep(self._manifest, self._control, self._look_at_journals, self._note)
+        )
+        try:
+            write(self._directory, self._manifest)
+            refused = await self._begin()
+        except SessionError as error:  # the disk is full, say
+            refused = SupervisorAnswer("refused", str(error), 1)
         if refused is not None:
+            keeping.cancel()
             return await self._refuse(refused)
         say_line(1, SupervisorAnswer("running"))
         await self._until_end_is_wanted()
-        return await self._wind_up()
+        return await self._wind_up(keeping)
 
     # the beginning
 
@@ -204,7 +217,7 @@ class Supervisor:
                 await asyncio.wait_for(self._ending.wanted.wait(), 0.5)
             except asyncio.TimeoutError:
                 now = self._clock.now_ns()
-                if self._control.viewers or self._config.has_end:
+                if self._is_watched or self._config.has_end:
                     alone_since_ns = now
                 elif (now - alone_since_ns) / 1e9 >= orphan_s:
                     self._ending.want(RunEnd("orphaned", drain_s, f"no screen for {orphan_s:g} s"))
@@ -215,6 +228,17 @@ class Supervisor:
                 if end_ns is not None and now >= end_ns + int(drain_s * 1e9):
                     late = f"requests still in flight {drain_s:g} s later (--drain)"
                     self._ending.want(RunEnd("completed", 0.0, late))
+
+    @property
+    def _is_watched(self) -> bool:
+        if self._control.path is not None:
+            return self._control.viewers > 0
+        return os.getppid() == self._parent  # who started us cannot say so, but is there
+
+    def _look_at_journals(self) -> None:
+        self._journal.look()  # the one that may have nothing to append for hours
+        for journal in (self._journal, self._telemetry):
+            self._place.written_again(journal.take_written_again())
 
     async def _keep_found(self, now_ns: int) -> None:
         """What telemetry found stands in the manifest soon, so that a run that is killed has it too."""
@@ -231,6 +255,9 @@ class Supervisor:
         if isinstance(command, LoadCommand):
             return self._change_load(command, received_ns)
         if isinstance(command, AddMark):
+            if self._marks >= _MARKS_CAP:
+                raise CommandError(f"{_MARKS_CAP} marks are set already, and no more are kept")
+            self._marks += 1
             self._journal.append(Mark(received_ns, command.text[:_MARK_CHARS]))
         elif isinstance(command, EndCommand):
             over = self._state == "draining" and self._plan is None
@@ -283,6 +310,8 @@ class Supervisor:
                 self._note("error", status.message)
             else:
                 self._note("info", "the disk takes data again")
+        elif status.state == "again":
+            self._place.written_again(status.message)
         elif status.state == "unsaved":
             self._unsaved.append(f"load worker {number}: {status.message}")
 
@@ -297,7 +326,7 @@ class Supervisor:
 
     # the end
 
-    async def _wind_up(self) -> int:
+    async def _wind_up(self, keeping: asyncio.Future[None]) -> int:
         if self._running_plan is not None:
             self._running_plan.cancel()
         self._enter("draining")
@@ -310,13 +339,14 @@ class Supervisor:
         end = self._ending.end.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), end.reason, end.message))
         self._enter("ended")
-        self._journal.sync()
         self._manifest.telemetry = self._telemetry.table()
+        keeping.cancel()
+        await asyncio.to_thread(self._place.look, self._manifest)
+        self._journal.close()
         ran_s = (self._clock.now_ns() - self._start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, end, ran_s)
         _log.info("saved after %.1f s: %s, exit code %d", ran_s, end, code)
         await self._control.close()
-        self._journal.close()
         return code
 
     # writing down

@@ -83,5 +83,8 @@ class TelemetryRecorder:
         if self._journal is None:
             return ""
         self._journal.close()
-        lost = self._journal.unsaved_bytes
-        return f"{lost} bytes of telemetry were lost" if lost else ""
+        return self._journal.unsaved
+
+    def take_written_again(self) -> str:
+        """The name of the file if it was removed and is there again, since this was asked last."""
+        return "" if self._journal is None else self._journal.take_written_again()

@@ -26,6 +26,7 @@ from loadgen.transport.pool import Pool
 from loadgen.transport.receive_times import TimedReader
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig
+from sessions.store.manifest import SessionError
 from sessions.worker.pipes import LineFeed, Status, say_line
 from sessions.worker.recorder import Recorder
 
@@ -74,7 +75,7 @@ class Worker:
         self, loop: asyncio.AbstractEventLoop, directory: Path, number: int, *, debug: bool = False
     ) -> None:
         self._loop, self._directory, self._number, self._debug = loop, directory, number, debug
-        self._recorder = Recorder(directory, number, self._on_disk)
+        self._recorder = Recorder(directory, number, self._on_disk, self._on_written_again)
         self._engine: Engine | None = None
         self._clock: MonotonicClock | None = None
         self._reader: TimedReader | None = None
@@ -133,7 +134,6 @@ class Worker:
     def _open_debug_log(self, config: WorkerConfig) -> None:
         from loadgen.target.redaction import redactor_of
         from sessions.store.debug_log import open_debug_log
-        from sessions.store.manifest import SessionError
 
         name = f"worker-{self._number}"
         try:
@@ -178,6 +178,10 @@ class Worker:
             )
         self._stop_now()
 
+    def _on_written_again(self, file: str) -> None:
+        _log.info("%s was removed, and is written again", file)
+        say_line(1, Status("again", file))
+
     def _on_disk(self, trouble: str) -> None:
         _log.info("disk: %s", trouble or "takes data again")
         say_line(1, Status("disk", trouble))
@@ -202,6 +206,9 @@ def main() -> int:
     loop = new_loop()
     try:
         loop.run_until_complete(Worker(loop, directory, number, debug="--debug" in sys.argv[3:]).run())
+    except SessionError as error:
+        say_line(1, Status("refused", str(error)))
+        return 1
     finally:
         loop.close()
     return 0

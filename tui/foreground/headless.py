@@ -127,14 +127,16 @@ def interrupt(launched: Launched, *, again: bool) -> None:
 
 def conclude(directory: Path) -> int:
     """Prints what the run says; returns its exit code."""
+    from sessions.store.directory import place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.read import read_summary
     from tui.report.text import render
 
+    directory = place_of(directory)
     try:
         summary, end = read_summary(directory), read(directory).end
     except SessionError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(str(error), NOT_VALID) from None
     print(render(summary), end="")
     print(f"\nsession {directory.name} in {directory.parent}")
     if end is not None and end.reason in ("interrupted", "aborted"):

@@ -105,7 +105,7 @@ def _show(
 
 def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
-    from sessions.store.directory import default_root, is_live
+    from sessions.store.directory import default_root, is_live, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.stored import stored_summary
     from tui.report.text import verdict
@@ -123,11 +123,14 @@ def after(directory: Path, left: str) -> int:
             if not config.has_end:
                 print(f"it has no end: it stops {config.orphan_timeout_s:g} s after its last viewer has left")
         return INTERRUPTED if interrupted else OK
-    print(f"the session is saved in {directory}\nttftop replay {session}\nttftop summary {session}")
+    place = place_of(directory)
+    if place != directory:
+        session = str(place)
     try:
-        manifest = read(directory)
+        manifest = read(place)
     except SessionError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(str(error), NOT_VALID) from None
+    print(f"the session is saved in {place}\nttftop replay {session}\nttftop summary {session}")
     summary = stored_summary(manifest)
     if summary is not None:
         print(verdict(summary.valid is True, summary.reasons))
@@ -160,7 +163,7 @@ def wait_for_end(directory: Path, *, answers: bool) -> bool:
     progress, told = Progress(), ""
     view = SessionView(directory)
     try:
-        while is_live(directory):
+        while is_live(directory) or view.locked:
             caught_up = not view.poll()
             what = _waited_for(view.frame(view.last_ns, WINDOW_NS, 1)) if answers and caught_up else "saving"
             line = f"ttftop: {what} (Ctrl-C leaves, the run ends by itself)"

@@ -20,12 +20,24 @@ import pytest
 
 from loadgen.records import Request, Tick
 from sessions.plan.config import DRAIN_S, LoadConfig, RunConfig, TargetConfig, WorkloadConfig
-from sessions.run.commands import AbortRun, Ack, AddMark, FinishRun, Hello, Hold, Refusal, SetRate, StepLoad
+from sessions.run.commands import (
+    AbortRun,
+    Ack,
+    AddMark,
+    CommandError,
+    FinishRun,
+    Hello,
+    Hold,
+    Refusal,
+    SetRate,
+    StepLoad,
+)
 from sessions.run.control_client import ControlClient, ControlError, send_once
 from sessions.run.launch import Launched, LaunchError, Orders, launch
+from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.supervisor import Supervisor
-from sessions.store.directory import is_live
+from sessions.store.directory import hold_lock, is_live
 from sessions.store.follow import Follower, GzipFollower, following
 from sessions.store.journal import SUPERVISOR_FILE, request_paths, timeline_paths
 from sessions.store.manifest import read, write
@@ -190,6 +202,22 @@ def test_two_viewers_that_press_up_at_the_same_moment_raise_the_load_twice(
     until(lambda: [tick for tick in ticks_of(run.directory) if tick.rate_rps == 52.0], "the workers follow")
 
 
+def test_a_flood_of_marks_is_refused_in_words_and_the_run_goes_on(
+    tmp_path: Path, make_run: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.run.supervisor._MARKS_CAP", 3)
+    write(tmp_path, make_run().manifest)
+    place = SessionPlace(tmp_path, hold_lock(tmp_path))
+    supervisor = Supervisor(tmp_path, Orders(str(tmp_path), make_run().manifest.config), place)
+    for _ in range(3):
+        assert isinstance(supervisor._obey(AddMark("m" * 10_000)), Ack)
+    with pytest.raises(CommandError, match="3 marks are set already"):
+        supervisor._obey(AddMark("one more"))
+    assert isinstance(supervisor._obey(Hello()), Ack)
+    place.close()
+    assert [record.text for record in host_records(tmp_path)] == ["m" * 200] * 3
+
+
 def test_before_its_load_and_after_it_a_run_refuses_to_change_it_in_words(
     start: Callable[..., Launched], silent_server: str
 ) -> None:
@@ -352,7 +380,9 @@ def test_a_worker_that_dies_between_the_probe_and_the_load_is_named_at_once(
     monkeypatch.setattr("sys.executable", str(python))
     monkeypatch.setattr("sessions.run.supervisor.preflight", probe_first)
     monkeypatch.setattr("sessions.run.supervisor._WORKERS_READY_S", 10.0)
-    assert asyncio.run(Supervisor(directory, Orders(str(directory), config)).run()) == 1
+    place = SessionPlace(directory, hold_lock(directory))
+    assert asyncio.run(Supervisor(directory, Orders(str(directory), config), place).run()) == 1
+    place.close()
     assert msgspec.json.decode(capfd.readouterr().out) == {
         "state": "refused",
         "message": "load worker 0: exit code 7",
@@ -379,7 +409,7 @@ def test_a_disk_that_stays_full_is_told_at_once_and_spoils_the_run(start: Callab
     end = ended(run.directory)
     assert end is not None
     assert end.reason == "unsaved"
-    assert "bytes of records were lost" in end.message
+    assert "were lost" in end.message
     assert too_large in end.message
     summary = read_summary(run.directory)
     assert summary.valid is False
