@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.errors import printable
-from loadgen.target.redaction import Redactor
+from loadgen.target.redaction import Redactor, secrets_of
 from tui.foreground import screen, start
 from tui.options import run_options
 from tui.options.exit_codes import OK, CommandError, one_line
@@ -148,13 +148,14 @@ def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
     from telemetry.source import TelemetryError
 
     key = None if options.target is None else api_key(options)
+    secrets = [] if options.target is None else secrets_of(headers(options))
     try:
         sources = resolve(
             options.telemetry or ["auto"],
             options.target or "",
             key,
             model=options.model or "",
-            redact=Redactor(key or "").text,
+            redact=Redactor(key or "", *secrets).text,
             ca_file=options.ca and str(options.ca),
             insecure=options.insecure,
             patient=True,
