@@ -77,7 +77,9 @@ def _exit_code(arguments: list[str]) -> int:
     try:
         return dispatch(arguments)
     except CommandError as error:
-        print(f"ttftop: error: {one_line(error)}", file=sys.stderr)
+        from tui.options.typed_secrets import without_secrets
+
+        print(f"ttftop: error: {one_line(without_secrets(str(error), arguments))}", file=sys.stderr)
         return error.exit_code
 
 

@@ -36,11 +36,15 @@ def live_session(root: Path, text: str | None) -> Path:
         CommandError: there is none, or it is not live any more.
     """
     from sessions.store.directory import is_live, listing
+    from sessions.store.manifest import SessionError
 
     if text is None:
-        for directory in listing(root):
-            if is_live(directory):
-                return directory
+        try:
+            live = next(filter(is_live, listing(root)), None)
+        except SessionError as error:
+            raise CommandError(f"--sessions-dir: got {error}") from None
+        if live is not None:
+            return live
         raise CommandError(f"attach: no live session in {root}; ttftop sessions lists those that ended")
     directory = session("attach", root, text)
     if not is_live(directory):

@@ -16,7 +16,7 @@ from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.errors import printable
 from loadgen.target.redaction import Redactor, secrets_of
 from tui.foreground import screen, start
-from tui.options import run_options
+from tui.options import run_options, value_types
 from tui.options.exit_codes import OK, CommandError, one_line
 from tui.options.parser import Parser
 from tui.options.target_options import api_key, headers, target
@@ -43,7 +43,9 @@ def parser() -> Parser:
     parser = Parser("ttftop doctor", "[URL] [options]", "Check this machine, and what a server can do.")
     parser.add_argument("target", nargs="?", metavar="URL", help="ask this server what it can do")
     run_options.sessions_dir(parser)
-    parser.add_argument("--model", metavar="M", help="when the server lists more than one")
+    parser.add_argument(
+        "--model", type=value_types.model, metavar="M", help="when the server lists more than one"
+    )
     parser.add_argument(
         "--endpoint", choices=ENDPOINT_NAMES, metavar="E", help=f"{' or '.join(ENDPOINT_NAMES)} (what it has)"
     )

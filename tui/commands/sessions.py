@@ -10,7 +10,7 @@ import msgspec
 
 from tui.foreground import start
 from tui.options import run_options
-from tui.options.exit_codes import OK, one_line
+from tui.options.exit_codes import OK, CommandError, one_line
 from tui.options.parser import Parser
 from tui.report.figures import aligned, milliseconds, number
 
@@ -57,9 +57,13 @@ class Listed(msgspec.Struct, frozen=True):
 
 def run(options: argparse.Namespace) -> int:
     from sessions.store.directory import listing
+    from sessions.store.manifest import SessionError
 
     root = start.root(options)
-    rows = [describe(directory) for directory in listing(root)]
+    try:
+        rows = [describe(directory) for directory in listing(root)]
+    except SessionError as error:
+        raise CommandError(f"--sessions-dir: got {error}") from None
     if options.json:
         print(json.dumps(msgspec.to_builtins(rows), indent=2))
     elif rows:
