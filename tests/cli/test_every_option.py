@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,34 @@ def test_no_value_of_an_option_breaks_the_command(tried: Command, name: str, act
             assert done is not None, f"{flag} took {value[:40]}"
             assert flag in done.stderr
             assert "need" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        pytest.param(name, action, id=f"{name} {flag_of(action)}")
+        for name, action in options()
+        if action.type is Path or action.dest == "header"
+    ],
+)
+def test_no_file_that_is_none_is_waited_for(
+    tried: Command, monkeypatch: pytest.MonkeyPatch, home: Path, name: str, action: Any
+) -> None:
+    monkeypatch.setattr("loadgen.small_file.PIPE_DEADLINE_S", 0.05)
+    os.mkfifo(home / "fifo")
+    with (home / "huge").open("wb") as huge:
+        huge.truncate(1 << 40)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+    at = "@" if action.dest == "header" else ""
+    positional = [URL] if name in ("run", "doctor") else []
+    # A key of our own has to have a certificate.
+    more = [f"--cert={__file__}"] if action.dest == "cert_key" else []
+    for odd in ("fifo", "huge", "socket", "/dev/zero", "/dev/ptmx", "none"):
+        done = refused(tried, name, *positional, *more, f"{flag_of(action)}={at}{odd}")
+        if action.dest != "sessions_dir":  # a directory, and made where there is none
+            assert done is not None
+            assert flag_of(action) in done.stderr
 
 
 @pytest.mark.parametrize("name", COMMANDS)

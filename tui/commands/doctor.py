@@ -19,7 +19,7 @@ from tui.foreground import screen, start
 from tui.options import run_options, value_types
 from tui.options.exit_codes import OK, CommandError, one_line
 from tui.options.parser import Parser
-from tui.options.target_options import api_key, headers, target
+from tui.options.target_options import api_key, headers, readable, target
 
 if TYPE_CHECKING:
     from telemetry.records import GpuDevice
@@ -56,6 +56,8 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     asked = None if options.target is None else target(options)
+    if asked is not None:
+        api_key(options)  # what is wrong with it is said before anything else is
     for finding in findings(options):
         _say(finding)
     if asked is not None:
@@ -158,7 +160,7 @@ def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
             key,
             model=options.model or "",
             redact=Redactor(key or "", *secrets).text,
-            ca_file=options.ca and str(options.ca),
+            ca_file=readable(options.ca, "--ca"),
             insecure=options.insecure,
             patient=True,
         )

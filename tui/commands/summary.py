@@ -42,11 +42,13 @@ def run(options: argparse.Namespace) -> int:
     from sessions.summary.schema import plain
     from tui.report.text import render
 
-    directory = session("summary", start.root(options), options.session)
     try:
-        summary = read_summary(directory, load_prices(options.prices))
+        prices = load_prices(options.prices)
     except PriceError as error:
         raise CommandError(f"--prices: {error}", USAGE) from None
+    directory = session("summary", start.root(options), options.session)
+    try:
+        summary = read_summary(directory, prices)
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
     if options.json:
