@@ -17,6 +17,7 @@ from loadgen.arrivals.load import Beginning, Load, LoadModel, share
 from loadgen.arrivals.load_models import LOAD_MODELS
 from loadgen.clock import Clock
 from loadgen.endpoints import as_seen
+from loadgen.endpoints.sse import HeldBytes
 from loadgen.records import Request, Tick, WorkerNote
 from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
@@ -53,6 +54,7 @@ class Engine:
         self._workload = WORKLOADS[type(config.workload)](config.workload, config.seed)
         self._payloads = Payloads(config.template, self._workload)
         self._redactor = redactor_of(config.template.headers)
+        self._held = HeldBytes()
         self._counters = Counters()
         self._sender = Sender(clock, pool, self._note, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
@@ -264,6 +266,7 @@ class Engine:
             one_token_chunks=config.one_token_chunks,
             needs_text=self._workload.needs_text,
             waited_for_cap=waited,
+            held=self._held,
         )
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)
