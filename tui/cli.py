@@ -77,10 +77,17 @@ def _exit_code(arguments: list[str]) -> int:
     try:
         return dispatch(arguments)
     except CommandError as error:
-        from tui.options.typed_secrets import without_secrets
+        told = error
+    except ModuleNotFoundError as error:
+        from tui.options.packages import missing
 
-        print(f"ttftop: error: {one_line(without_secrets(str(error), arguments))}", file=sys.stderr)
-        return error.exit_code
+        if (found := missing(error)) is None:
+            raise
+        told = found
+    from tui.options.typed_secrets import without_secrets
+
+    print(f"ttftop: error: {one_line(without_secrets(str(told), arguments))}", file=sys.stderr)
+    return told.exit_code
 
 
 @contextlib.contextmanager
@@ -159,7 +166,9 @@ def dispatch(arguments: list[str]) -> int:
         return command(name, rest)
 
     from sessions.run.prestart import PrestartedSupervisor
+    from tui.options.packages import OF_A_RUN, need
 
+    need(OF_A_RUN)
     # Its imports and ours take a tenth of a second each, and there is more than one core.
     try:
         prestarted = PrestartedSupervisor()

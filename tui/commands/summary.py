@@ -12,6 +12,7 @@ from tui.commands.replay import WHICH, session
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import OK, USAGE, CommandError
+from tui.options.packages import is_there
 from tui.options.parser import Parser
 
 
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         return OK
     print(render(summary), end="")
     terminal = sys.stdout.isatty()
-    if options.charts or (options.charts is None and terminal):
+    if options.charts or (options.charts is None and terminal and is_there("plotext")):
         from sessions.frame.session_view import SessionView
         from tui.draw.theme import charset_for
         from tui.report.charts import charts, whole

@@ -13,6 +13,7 @@ from sessions.plan.config import RunConfig
 from tui.foreground import headless, screen
 from tui.foreground.debug_log import debug_log
 from tui.options.exit_codes import CommandError, is_unicode, one_line
+from tui.options.packages import OF_A_SCREEN, need
 
 
 class Outcome(NamedTuple):
@@ -30,6 +31,7 @@ def has_screen(options: argparse.Namespace) -> bool:
     if options.headless or not screen.is_terminal():
         return False
     screen.need_able_terminal("give --headless for lines instead")
+    need(OF_A_SCREEN, "; or give --headless for lines instead")
     return True
 
 
