@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from loadgen.small_file import FileError, read_small
@@ -12,7 +11,7 @@ from loadgen.target.api_key import ApiKey, ApiKeyError, read_api_key
 from loadgen.target.request_headers import Header, HeaderError, parse_header, read_headers
 from loadgen.target.url import TargetError, parse_target
 from sessions.plan.config import TargetConfig
-from tui.options.exit_codes import CommandError, one_line
+from tui.options.exit_codes import CommandError, one_line, tell
 
 MOST_PEM_BYTES = 16 << 20
 """All authorities of a distribution take less than one."""
@@ -62,7 +61,7 @@ def api_key(options: argparse.Namespace) -> str | None:
         except ApiKeyError as error:
             raise CommandError(str(error)) from None
         if options.read_key is not None and options.read_key.note:
-            print(f"ttftop: {one_line(options.read_key.note)}", file=sys.stderr)
+            tell(f"ttftop: {one_line(options.read_key.note)}")
     key: ApiKey | None = options.read_key
     return None if key is None else key.reveal()
 
@@ -80,7 +79,7 @@ def headers(options: argparse.Namespace) -> list[Header]:
 def tell_of_headers(options: argparse.Namespace) -> None:
     """Says on stderr what is worth knowing of how they were given."""
     for note in _secret_headers(options)[1]:
-        print(f"ttftop: {one_line(note)}", file=sys.stderr)
+        tell(f"ttftop: {one_line(note)}")
 
 
 def _secret_headers(options: argparse.Namespace) -> tuple[list[Header], list[str]]:
