@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tui.foreground import start
+from tui.foreground.question import ask_about_load
 from tui.options import run_options
 from tui.options.parser import Parser
 from tui.options.target_options import api_key, headers, target, tell_of_headers
@@ -34,6 +35,7 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     config = run_options.config(options, target(options), interactive=start.has_screen(options))
+    ask_about_load(config, options)
     key, more = api_key(options), headers(options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code
