@@ -24,6 +24,7 @@ KEYS = [
     "Authorization: Bearer CANARYhunter",
     "joe:CANARY@node7",
     "http://joe:CANARY@node7:8000/v1",
+    "http://joe:CANARY",
     "sk-CANARY\x1b[2J\\x",
     "sk-CANARY" + "x" * 5000,
 ]

@@ -24,6 +24,8 @@ _NAMED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _USER = re.compile(r"(?:[a-z]+://)?(?![a-z]+://)(?P<user>[^/@]*:.*)@", re.IGNORECASE | re.DOTALL)
+_NO_PORT = re.compile(r"[a-z]+://[^/@:\[\]]*:(?P<value>[^/]{6,})", re.IGNORECASE)
+"""A password whose `@host` was forgotten."""
 _SESSION = re.compile(r"\d{8}-\d{6}(?:-.*)?")
 _LEAST = 6
 """By as many characters what is cut off is known again."""
@@ -65,6 +67,8 @@ def _secrets_in(word: str) -> Iterator[str]:
             yield from _secrets_in(word[2:])  # as in `-kVALUE`
     if user := _USER.match(value):
         yield user["user"]
+    if (no_port := _NO_PORT.match(value)) and not no_port["value"].isdigit():
+        yield no_port["value"]
     if named := _NAMED.fullmatch(value):
         yield named["value"]
     yield from filter(_KNOWN.fullmatch, re.split(r"[^A-Za-z0-9._+=-]+", value))
