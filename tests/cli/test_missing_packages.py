@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sessions.own_process import module_command
 from telemetry.source import bug
 from tui.options.packages import OF_A_RUN, missing
 
@@ -76,6 +77,27 @@ def test_a_screen_that_cannot_be_is_told_before_a_run_is_started(
     terminal.read_until(b"the package textual is missing in this Python")
     terminal.read_until(b"or give --headless for lines instead")
     assert list(tmp_path.rglob("session.toml")) == []
+
+
+def test_a_process_of_ours_that_lacks_a_package_says_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import httptools_that_is_not_there\n")
+    (tmp_path / "bug.py").write_text("import sessions.nothing_of_that_name\n")
+    told = {}
+    for name in ("broken", "bug"):
+        command = module_command(name)
+        command[3] = str(tmp_path)  # where the modules of ours lie
+        done = subprocess.run(
+            command,
+            env={"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        told[name] = done.stderr
+    assert told["broken"] == "the package httptools_that_is_not_there is missing in this Python\n"
+    assert "Traceback" in told["bug"]
 
 
 def test_a_module_of_ours_or_of_python_that_is_not_there_is_a_bug() -> None:
