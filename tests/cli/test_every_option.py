@@ -104,7 +104,9 @@ def refused(tried: Command, *arguments: str) -> subprocess.CompletedProcess[str]
 def test_no_value_of_an_option_breaks_the_command(tried: Command, name: str, action: Any) -> None:
     flag = flag_of(action)
     positional = [URL] if name == "run" and flag else []
-    for value in HOSTILE:
+    # What `run` takes as well is made by the same lines.
+    again = name != "run" and any(flag and flag == flag_of(other) for of, other in options() if of == "run")
+    for value in HOSTILE[::5] if again else HOSTILE:
         words = [f"{flag}={value}"] if flag else ["--", value]
         done = refused(tried, name, *positional, *words)
         if value in SECRETS and done is not None:

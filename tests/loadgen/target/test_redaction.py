@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.arrivals.load import ClosedLoad
@@ -81,6 +81,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=settings().max_examples // 4)
 @given(
     key=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=6, max_size=80),
     before=st.sampled_from(["", "key ", "the key=", '{"key": "', "?k="]),
