@@ -31,6 +31,8 @@ QUESTION_S = 30.0
 """For a small question such as `/v1/models`, altogether."""
 STREAM_S = 300.0
 """For a whole warm-up: the first request after a server's start may compile kernels for minutes."""
+_SEARCHED = 64 << 10
+"""How much of a text of the server is searched for our key before it is cut to a line."""
 _DEADLINES = Deadlines()
 
 _Result = TypeVar("_Result")
@@ -89,7 +91,11 @@ class Client:
 
     def safe(self, text: str, limit: int = 200) -> str:
         """Text of the server, without control characters and without our key, should it echo it."""
-        return printable(self._mask.text(text), limit)
+        return printable(self.hidden(text[:_SEARCHED]), limit)
+
+    def hidden(self, text: str) -> str:
+        """Text of the server without our key, not yet safe to print."""
+        return self._mask.text(text)
 
     def path_of(self, endpoint: Endpoint) -> str:
         """What requests of `endpoint` name."""

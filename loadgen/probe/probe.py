@@ -95,7 +95,7 @@ async def probe(
         counted = _count_one_way(attempt, first)
         spec, exact = await verified(asking, counted, spec)
         return ProbeResult(
-            model=name,
+            model=asked.hidden(name),
             template=RequestTemplate(
                 path=target.request_target(asked.path_of(ENDPOINTS[attempt.endpoint])),
                 headers=asked.headers(attempt.accept),
@@ -172,6 +172,6 @@ def _capabilities(asking: ProbeContext, taken: Attempt, endpoint: str, dialect: 
         sends_done=last.done,
         one_token_chunks=any(ones) if ones else None,
         server=asking.client.safe(models.server or last.headers.get("server", ""), 60),
-        server_version=version[1] if version else "",
+        server_version=asking.client.safe(version[1], 60) if version else "",
         simulated=models.simulated or "x-ttftop-simulated" in last.headers,
     )

@@ -16,6 +16,7 @@ from loadgen.alarm import Alarm
 from loadgen.arrivals.load import Load, LoadModel, share
 from loadgen.clock import Clock
 from loadgen.endpoints import as_seen
+from loadgen.endpoints.sse import HeldBytes
 from loadgen.records import Request, Tick, WorkerNote
 from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
@@ -52,6 +53,7 @@ class Engine:
             template.endpoint, line_events=template.line_events, index_counts=template.index_counts
         )
         self._redactor = redactor_of(config.template.headers)
+        self._held = HeldBytes()
         self._counters = Counters()
         self._sender = Sender(clock, pool, self._note, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
@@ -285,6 +287,7 @@ class Engine:
             one_token_chunks=config.one_token_chunks,
             needs_text=self._workload.needs_text,
             waited_for_cap=waited,
+            held=self._held,
         )
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
-from loadgen.endpoints.sse import Event, SseLimitError, SseParser
+from loadgen.endpoints.sse import Event, HeldBytes, SseLimitError, SseParser
 from loadgen.endpoints.token_event import (
     CountedTokenEvent,
     content_of,
@@ -45,6 +45,7 @@ class InFlightRequest:
         "_endpoint",
         "_event_stream",
         "_failure",
+        "_held",
         "_over",
         "_over_ns",
         "_owner",
@@ -76,9 +77,11 @@ class InFlightRequest:
         one_token_chunks: bool,
         needs_text: bool,
         waited_for_cap: bool,
+        held: HeldBytes | None = None,
     ) -> None:
-        """`redactor` hides our key in what the server says; `needs_text`: the answer's text is kept."""
-        self._redactor = redactor
+        """`redactor` hides our key in what the server says; `needs_text`: the answer's text is kept; `held`
+        counts what the streams of all requests hold."""
+        self._redactor, self._held = redactor, HeldBytes() if held is None else held
         self.record, self.payload = record, payload
         self._endpoint, self._counters, self._owner = endpoint, counters, owner
         self._chunk_counts = chunk_counts
@@ -93,7 +96,7 @@ class InFlightRequest:
         self._start_over()
 
     def _start_over(self) -> None:
-        self._sse = SseParser(line_events=self._endpoint.line_events)
+        self._sse = SseParser(line_events=self._endpoint.line_events, held=self._held)
         self._body_bytes = self.heard_ns = 0
         self._bytes_of_error = b""
         self._over_ns: int | None = None
@@ -336,6 +339,7 @@ class InFlightRequest:
         return outcome_of(self.record, self._event_stream, body, self._token_times.done)
 
     def _finish(self, t_ns: int, error: RequestError | None) -> None:
+        self._sse.release()
         record, self._over = self.record, True
         record.end_ns, record.error = t_ns, error
         count_tokens(record, 0 if self._shows_reasoning else self._reasoning_tokens, self._text.size)

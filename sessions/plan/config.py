@@ -21,6 +21,8 @@ WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
 
 
+MOST_BYTES = 64 << 10
+"""Of a whole configuration: a manifest of more than 256 KiB is never read again."""
 TIMEOUTS = ("connect", "headers", "first-token", "gap", "total")
 """Deadlines of a request that a person may set: until it is connected, until headers, until the first token,
 between two lines, altogether."""
@@ -189,6 +191,11 @@ def checked(config: RunConfig) -> RunConfig:
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"
+        )
+    if len(msgspec.json.encode(config)) > MOST_BYTES:
+        raise ConfigError(
+            f"what was asked for is longer than {MOST_BYTES >> 10} KiB, and the session has to keep it: "
+            "need less of --body, --telemetry or --plain-header"
         )
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
     if load.workers != "auto" and load.workers > most:

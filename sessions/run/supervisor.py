@@ -139,7 +139,8 @@ class Supervisor:
             return SupervisorAnswer("refused", "the load workers did not start", 1)
         self._start_load(found.probed, found.address)
         write(self._directory, self._manifest)
-        self._telemetry.start(self._config, self._orders.api_key, self._directory, self._manifest.model)
+        key, secrets = self._orders.api_key, self._orders.secrets()
+        self._telemetry.start(self._config, key, self._directory, self._manifest.model, secrets)
         return None
 
     def _ended_too_soon(self) -> SupervisorAnswer:

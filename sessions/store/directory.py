@@ -141,7 +141,10 @@ def find(root: Path, text: str) -> Path:
         SessionError: none, or more than one fits.
     """
     if text and (os.sep in text or text in (".", "..")):
-        path = Path(text).expanduser()
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError:
+            raise SessionError(f"{text}: nobody's home directory is known by that name") from None
         return path.parent if path.name == FILE else path
     sessions = listing(root)
     if text in ("", "last"):
@@ -161,7 +164,7 @@ def find(root: Path, text: str) -> Path:
             raise SessionError(
                 f"{text}: {len(fits)} sessions begin so ({some}{', ...' if len(fits) > 3 else ''})"
             )
-    if (Path(text) / FILE).is_file():
+    if _is_session(Path(text)):
         return Path(text)
     raise SessionError(f"{text}: no session of that id, name or path in {root}")
 

@@ -80,3 +80,17 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
     third.read_until(b"TTFT")
     third.write(b"q")
     assert third.ended() == 0
+
+
+def test_a_rate_of_one_key_too_many_is_asked_about_before_anything_is_sent(
+    on_terminal: OnTerminal, home: Path
+) -> None:
+    terminal = on_terminal("http://192.0.2.1:8000", "--rate", "900")
+    terminal.read_until(b"900 requests per second for http://192.0.2.1:8000, which is another machine")
+    terminal.read_until(b"(--max-rate 900 asks no more)")
+    terminal.read_until(b"Start? [y/N] ")
+    terminal.write(b"n\n")
+    assert terminal.ended() == 130
+    assert b"not started, nothing was sent" in terminal.output
+    assert b"\x1b[?1049h" not in terminal.output
+    assert list(home.rglob("session.toml")) == []

@@ -8,6 +8,7 @@ import msgspec
 
 from sessions.plan.config import ConfigError, RunConfig
 from tui.foreground import start
+from tui.foreground.question import ask_about_load
 from tui.options import run_options
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
@@ -50,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         config = run_options.config(
             options, target(options), interactive=start.has_screen(options), plan=plan
         )
+    ask_about_load(config, options)
     key, more = api_key(options), headers(options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from loadgen.signals import restored
 from sessions.plan.config import RunConfig
 from tui.draw.numbers import clock, sign
 from tui.foreground.progress import Progress
-from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError
+from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 from tui.report.figures import milliseconds, number
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def interrupt(launched: Launched, *, again: bool) -> None:
     from sessions.run.commands import AbortRun, InterruptRun
     from sessions.run.control_client import ControlError, send_once
 
-    print("ttftop: aborting" if again else "ttftop: ending the run (again to abort)", file=sys.stderr)
+    tell("ttftop: aborting" if again else "ttftop: ending the run (again to abort)")
     try:
         send_once(launched.directory, AbortRun() if again else InterruptRun())
     except ControlError:  # it does not listen yet, or no longer
@@ -137,8 +137,9 @@ def conclude(directory: Path) -> int:
         summary, end = read_summary(directory), read(directory).end
     except SessionError as error:
         raise CommandError(str(error), NOT_VALID) from None
-    print(render(summary), end="")
-    print(f"\nsession {directory.name} in {directory.parent}")
+    with contextlib.suppress(BrokenPipeError):  # `| head`: how it went is told by the exit code all the same
+        print(render(summary), end="")
+        print(f"\nsession {directory.name} in {directory.parent}")
     if end is not None and end.reason in ("interrupted", "aborted"):
         return INTERRUPTED
     return OK if summary.valid else NOT_VALID

@@ -11,8 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.foreground import headless
-from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError
+from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 
 NICER = 5
 WINDOW_NS = 250_000_000
@@ -61,7 +60,9 @@ def watch(launched: Launched, options: argparse.Namespace) -> int:
             left = show_live(launched.directory, options, gone=lambda: launched.poll_error() is not None)
             error = launched.poll_error()
     except KeyboardInterrupt:  # the screen was not open yet: a run that nobody has seen is not to go on
-        headless.interrupt(launched, again=False)
+        # By a signal: what its socket needs (asyncio) may be half imported, and cannot be any more.
+        tell("ttftop: ending the run")
+        launched.process.terminate()
         raise
     if error is not None:
         raise CommandError(str(error), error.exit_code)

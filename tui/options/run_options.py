@@ -78,7 +78,9 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     work = parser.add_argument_group("requests")
-    work.add_argument("--model", metavar="M", help="when the server lists more than one")
+    work.add_argument(
+        "--model", type=value_types.model, metavar="M", help="when the server lists more than one"
+    )
     work.add_argument(
         "--endpoint",
         choices=ENDPOINT_NAMES,
@@ -116,7 +118,9 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
 def session_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("session")
     group.add_argument("--headless", action="store_true", help="no screen: a progress line, then the summary")
-    group.add_argument("--name", default="", metavar="NAME", help="a name to find the session by")
+    group.add_argument(
+        "--name", type=value_types.name, default="", metavar="NAME", help="a name to find the session by"
+    )
     sessions_dir(group)
     telemetry_argument(group)
     group.add_argument(

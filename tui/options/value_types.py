@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from sessions.plan import typed_values
 from sessions.plan.config import TIMEOUTS, ConfigError
 from sessions.plan.ramp import Ramp
+from sessions.plan.typed_values import got
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ def events(text: str) -> float:
         return rate(text)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"got {text[:40]!r}, need a number of events per second, such as 20000"
+            f"{got(text)}, need a number of events per second, such as 20000"
         ) from None
 
 
@@ -49,10 +50,10 @@ def _typed(read: Callable[[str], T], text: str) -> T:
 
 def count(text: str) -> int:
     """A whole number of at least 1."""
-    value = int(text) if re.fullmatch(r"\d{1,12}", text.strip()) else 0
+    value = int(text) if re.fullmatch(r"[0-9]{1,12}", text.strip()) else 0
     if value < 1:
-        allowed = f"from 1 to {10**12 - 1}" if re.fullmatch(r"\d{13,}", text.strip()) else "of at least 1"
-        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a whole number {allowed}")
+        allowed = f"from 1 to {10**12 - 1}" if re.fullmatch(r"[0-9]{13,}", text.strip()) else "of at least 1"
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a whole number {allowed}")
     return value
 
 
@@ -74,26 +75,26 @@ def workers(text: str) -> int | Literal["auto"]:
     try:
         return count(text)
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, need auto or a whole number of at least 1") from None
+        raise argparse.ArgumentTypeError(f"{got(text)}, need auto or a whole number of at least 1") from None
 
 
 def scale(text: str) -> float:
     """By how much a plan is made shorter or longer: 0.001 to 1000."""
     try:
-        value = float(text)
-    except ValueError:
+        value = rate(text)
+    except argparse.ArgumentTypeError:
         value = math.nan
     if not 0.001 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a number from 0.001 to 1000")
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a number from 0.001 to 1000")
     return value
 
 
 def seed(text: str) -> int:
     """A whole number from 0 to 2^63 - 1."""
-    value = int(text) if re.fullmatch(r"\d{1,19}", text.strip()) else -1
+    value = int(text) if re.fullmatch(r"[0-9]{1,19}", text.strip()) else -1
     if not 0 <= value < 2**63:
-        allowed = f"from 0 to {2**63 - 1}" if re.fullmatch(r"\d{19,}", text.strip()) else "of at least 0"
-        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a whole number {allowed}")
+        allowed = f"from 0 to {2**63 - 1}" if re.fullmatch(r"[0-9]{19,}", text.strip()) else "of at least 0"
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a whole number {allowed}")
     return value
 
 
@@ -102,13 +103,26 @@ def timeout(text: str) -> tuple[str, float]:
     name, equals, time = text.partition("=")
     if not equals or name not in TIMEOUTS:
         raise argparse.ArgumentTypeError(
-            f"got {text[:40]!r}, need NAME=TIME such as first-token=10m; NAME is one of "
-            + ", ".join(TIMEOUTS)
+            f"{got(text)}, need NAME=TIME such as first-token=10m; NAME is one of " + ", ".join(TIMEOUTS)
         )
     try:
         return name, duration(time)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{name}: {error}") from None
+
+
+def model(text: str) -> str:
+    """A model's name, 1 to 500 characters."""
+    if not text.strip() or len(text) > 500:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a model's name of 1 to 500 characters")
+    return text
+
+
+def name(text: str) -> str:
+    """A session's name, at most 200 characters; empty is none."""
+    if len(text) > 200:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a name of at most 200 characters")
+    return text
 
 
 def body_field(text: str) -> str:
@@ -126,9 +140,9 @@ def body_field(text: str) -> str:
 
 def port(text: str) -> int:
     """A TCP port; 0 takes a free one."""
-    value = int(text) if re.fullmatch(r"\d{1,5}", text.strip()) else -1
+    value = int(text) if re.fullmatch(r"[0-9]{1,5}", text.strip()) else -1
     if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"got {text!r}, need a port from 0 (any free one) to 65535")
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a port from 0 (any free one) to 65535")
     return value
 
 
@@ -142,5 +156,5 @@ def source(text: str) -> str:
     except TelemetryError as error:
         said = str(error).removeprefix("--telemetry: ")
         allowed = said.partition("; allowed are ")[2]
-        raise argparse.ArgumentTypeError(f"got {text!r}, need {allowed}" if allowed else said) from None
+        raise argparse.ArgumentTypeError(f"{got(text)}, need {allowed}" if allowed else said) from None
     return text

@@ -373,7 +373,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_a_pipe_without_writer_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadgen.target.api_key._PIPE_DEADLINE_S", 0.05)
+    monkeypatch.setattr("loadgen.small_file.PIPE_DEADLINE_S", 0.05)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(ApiKeyError, match=r"nothing came through the pipe in 0\.05 s"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from loadgen.arrivals.load import ClosedLoad
+from loadgen.endpoints.sse import HeldBytes
 from loadgen.worker_config import Deadlines
 from tests.loadgen.raw_server import (
     FIN,
@@ -107,3 +109,23 @@ def test_keep_alive_comments_stop_the_clock_of_the_gap_and_a_drip_without_a_line
     emitted, _ = run(lambda n, b: scripts[n], requests=2, deadlines=Deadlines(gap_s=0.5))
     assert emitted.errors() == {"gap_timeout": 1}
     assert [record.chunks for record in emitted.requests if record.error is None] == [2]
+
+
+def test_lines_without_an_end_cost_the_memory_of_a_few_however_many_streams_send_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = HeldBytes(most=1 << 20)
+    monkeypatch.setattr("loadgen.worker.engine.HeldBytes", lambda: held)
+    line = chunked(b"data: " + b"x" * 300_000, end=False)
+    emitted, _ = run(
+        lambda n, b: [HEAD, line, 60.0],
+        load=ClosedLoad(6),
+        requests=6,
+        deadlines=Deadlines(first_token_s=1.0),
+    )
+    errors = emitted.errors()
+    assert errors["body_too_large"] >= 1
+    assert errors["body_too_large"] + errors["first_token_timeout"] == 6
+    messages = {record.error.message for record in emitted.requests if record.error is not None}
+    assert any("those of all streams together hold more than 1 MiB" in message for message in messages)
+    assert held.held == 0
