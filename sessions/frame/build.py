@@ -14,10 +14,11 @@ from sessions.bottleneck.rules import UNJUDGED
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.schema import Band, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
-from sessions.metrics import QUANTILES, THIN_FLOORS, itl_is_known
+from sessions.metrics import QUANTILES, THIN_FLOORS
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.columns import Floats
 from sessions.timeline.sketches import Sketches
+from sessions.timeline.streamed import streamed
 from sessions.timeline.timeline import Event, Timeline
 
 _GAUGE_AGE_NS = 5_000_000_000
@@ -25,6 +26,8 @@ _MARKS_CAP = 2000
 JUDGED_A_FRAME = 90
 """Seconds of the session, about, of which one frame finds out what bound. A screen that draws 10 frames a
 second has gone through an hour in 4 s."""
+CLIENT_BLOCKS = 4
+"""Times 300 s in which one frame finds out, at most, how the client was."""
 _SHOWN = ("p50", "p95", "p99")
 _QS = tuple(QUANTILES[name] for name in _SHOWN)
 
@@ -66,13 +69,11 @@ def build(
     recent = _rates(timeline, np.array([at_ns - RECENT_NS, at_ns], dtype=np.float64))
     series = _rates(timeline, edges)
     in_flight, backlog = _standing(timeline, at_ns)
-    ttft_run = timeline.sketches("ttft_from_due", (-1.0, at_ns))
-    itl_run = timeline.sketches("itl", (-1.0, at_ns))
-    gap_run = timeline.sketches("chunk_gap", (-1.0, at_ns))
-    is_gap = not itl_is_known(itl_run.total, gap_run.total, totals["itl_unknown"], totals["succeeded"])
+    run = streamed(timeline, at_ns)
+    is_gap = not run.itl_is_known
     itl = "chunk_gap" if is_gap else "itl"
-    ttft_recent = timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))
-    trouble = saturation_now(timeline, at_ns, float(ttft_recent.quantiles_ns((0.5,))[0, 0]))
+    trouble = saturation_now(timeline, at_ns)
+    troubled = history.client.upto(at_ns, CLIENT_BLOCKS)
     state, message = _state(timeline, manifest, at_ns, killed)
     over = state in ("ended", "killed")
     unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns)
@@ -117,10 +118,10 @@ def build(
         else totals["output_tokens"] / totals["chunks"],
         itl_is_chunk_gap=is_gap,
         recent_s=RECENT_NS / 1e9,
-        ttft_recent=_stat(ttft_recent),
-        ttft_run=_stat(ttft_run),
+        ttft_recent=_stat(timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))),
+        ttft_run=_stat(run.ttft_from_due),
         itl_recent=_stat(timeline.sketches(itl, (at_ns - RECENT_NS, at_ns))),
-        itl_run=_stat(gap_run if is_gap else itl_run),
+        itl_run=_stat(run.shown_gaps),
         send_lag_recent=_stat(timeline.sketches("send_lag", (at_ns - RECENT_NS, at_ns))),
         ttft=_band(timeline, "ttft_from_due", edges),
         itl=_band(timeline, itl, edges),
@@ -143,6 +144,8 @@ def build(
         ),
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
+        client_saturated_s=None if troubled is None else troubled.seconds,
+        client_judged_s=None if troubled is None else troubled.of_seconds,
     )
 
 

@@ -252,3 +252,8 @@ class Frame:
     client_saturated: bool = False
     client_note: str = ""
     """One line when the client itself is in doubt (lag, CPU, coalesced reads), else empty."""
+    client_saturated_s: int | None = None
+    """Seconds of the run up to the playhead in which the client was the limit, as a summary counts them; None
+    while the seconds of a long session are still being gone through."""
+    client_judged_s: int | None = None
+    """Of so many."""

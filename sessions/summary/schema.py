@@ -96,6 +96,25 @@ class ItlQuantiles(ExactQuantiles, frozen=True):
     """Requests that succeeded of which nobody said how many tokens each chunk bore."""
 
 
+class SketchedQuantiles(msgspec.Struct, frozen=True):
+    """One metric over a run, in ms, within 1 %. None throughout where there was none."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """What screen, replay and progress line show of a whole run: latencies as they came, also those of
+    requests that failed later, which no exact figure counts."""
+
+    ttft_from_due_ms: SketchedQuantiles
+    itl_ms: SketchedQuantiles | None
+    """None where nobody counted the tokens of a chunk: there the screen shows the next."""
+    chunk_gap_ms: SketchedQuantiles
+
+
 class Probe(msgspec.Struct, frozen=True):
     """What was asked of the server before the load."""
 
@@ -118,12 +137,15 @@ class Stage(msgspec.Struct, frozen=True):
     """Requests due in it that succeeded: what its TTFT rests on."""
     ttft_p50_ms: float | None
     """From due, exact, by when a request was due."""
+    ttft_p95_ms: float | None
     ttft_p99_ms: float | None
     chunk_gap_p50_ms: float | None
     """From sketches (1 %), by when a token came, as ITL."""
+    chunk_gap_p95_ms: float | None
     chunk_gap_p99_ms: float | None
     itl_p50_ms: float | None
     """None where nobody counted the tokens of a chunk."""
+    itl_p95_ms: float | None
     itl_p99_ms: float | None
     joules: float | None
     mean_w: float | None
@@ -177,6 +199,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     send_lag_ms: ExactQuantiles
     ttft_of_failed_ms: ExactQuantiles
     """From due, of requests that failed after their first token; in none of the others."""
+    streamed: Streamed | None = None
+    """The same as screens show it, which know of no request's end beforehand."""
     stale_retries: int
     """Requests sent a second time because a kept-alive connection had died unread."""
     probe: Probe

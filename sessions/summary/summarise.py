@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions.bottleneck.client_headroom import client_headroom
-from sessions.bottleneck.client_saturation import saturation
+from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, ttft_from_due
 from sessions.store.manifest import END_REASONS, Manifest
@@ -34,6 +34,7 @@ from sessions.summary.schema import (
     Tokens,
 )
 from sessions.summary.stages import stages
+from sessions.summary.streamed_quantiles import streamed_quantiles
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
 from sessions.summary.validity import reasons_against
 from sessions.timeline.energy import curves
@@ -67,12 +68,9 @@ def summarise(
     lines_lost = bool(without_lines) or any(name.startswith("requests-") for name in damaged)
     counts, errors = request_counts(timeline, live, lines_lost)
     span = load_span(timeline, manifest.config.load, counts.due)
-    start_ns, end_ns = span.start_ns, span.end_ns
+    start_ns, end_ns = span.start_ns, span.measured_end_ns
     latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
-    ttft_p50_ms = latencies["ttft_from_due"].p50
-    saturated = saturation(
-        timeline, start_ns, end_ns, float("nan") if ttft_p50_ms is None else ttft_p50_ms * 1e6
-    )
+    saturated = client_saturation(timeline)
     end = _end(timeline, manifest, live)
     missing: list[str] = []
     if not live:
@@ -120,6 +118,7 @@ def summarise(
         e2e_ms=latencies["e2e"],
         send_lag_ms=latencies["send_lag"],
         ttft_of_failed_ms=exact_quantiles(ttft_from_due(rows[rows["error"] != NONE]), _NS_PER_MS),
+        streamed=streamed_quantiles(timeline),
         stale_retries=int(rows["stale_retries"].sum()),
         probe=Probe(manifest.server.get("probe_requests")),
         gpus=gpus_over(timeline, start_ns, end_ns),

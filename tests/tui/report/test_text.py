@@ -65,7 +65,7 @@ def summary(**more: Any) -> Summary:
         "limits": [],
         "steps": [],
         "client": dict.fromkeys(ClientHeadroom.__struct_fields__)
-        | {"saturated_s": 0, "note": "", "workers": 1},
+        | {"saturated_s": 0, "judged_s": 30, "note": "", "workers": 1},
         "notes": [],
     }
     return msgspec.convert({**usual, **more}, Summary)
