@@ -326,6 +326,6 @@ class InFlightRequest:
             if record.last_token_ns is not None:
                 self._counters.e2e.add(record.last_token_ns - record.due_ns)
         else:
-            self._counters.fail(error.kind)
+            self._counters.fail(error.kind, error.message)
         self.connection = None
         self._owner.on_finished(self)

@@ -5,18 +5,22 @@ Columns stand on absolute multiples of `slot_ns`, so that a chart moves only whe
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from loadgen.errors import cause_words
 from sessions.bottleneck.client_headroom import warning
 from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
-from sessions.frame.schema import Band, ChartMark, Frame, Limit, Stat
+from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
 from sessions.metrics import QUANTILES, THIN_FLOORS
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.columns import Floats
+from sessions.timeline.failures import Cause as TimelineCause
 from sessions.timeline.sketches import Sketches
 from sessions.timeline.streamed import streamed
 from sessions.timeline.timeline import Event, Timeline
@@ -26,6 +30,9 @@ _MARKS_CAP = 2000
 JUDGED_A_FRAME = 90
 """Seconds of the session, about, of which one frame finds out what bound. A screen that draws 10 frames a
 second has gone through an hour in 4 s."""
+FAILING_LEAST, FAILING_SHARE = 3, 0.9
+"""So many failures, and such a share of what ended, are said across the screen."""
+_CAUSES_CAP = 8
 CLIENT_BLOCKS = 4
 """Times 300 s in which one frame finds out, at most, how the client was."""
 _SHOWN = ("p50", "p95", "p99")
@@ -82,6 +89,7 @@ def build(
     gpus = gpus_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
     limit, pending = _limit(history, at_ns)
+    causes = timeline.causes(at_ns)
     return Frame(
         session=manifest.session.name or manifest.session.id if manifest is not None else session,
         target=manifest.target if manifest is not None else "",
@@ -140,12 +148,15 @@ def build(
         limits_pending=pending,
         marks=tuple(
             ChartMark(event.t_ns, axis.slot(event.t_ns), event.kind, event.label)
-            for event in _events(history, timeline, at_ns)
+            for event in _events(history, timeline, causes, at_ns)
         ),
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         client_saturated_s=None if troubled is None else troubled.seconds,
         client_judged_s=None if troubled is None else troubled.of_seconds,
+        causes=tuple(Cause(*cause[:4]) for cause in causes),
+        failing=_failing(timeline, at_ns, totals, over),
+        insecure=manifest is not None and manifest.unverified,
     )
 
 
@@ -202,10 +213,28 @@ def _limit(history: BottleneckHistory, at_ns: int) -> tuple[Limit, bool]:
     return Limit(*shown, 0 if pending else history.since_ns(at_ns)), pending
 
 
-def _events(history: BottleneckHistory, timeline: Timeline, at_ns: int) -> list[Event]:
-    """What happened and what bound, by time."""
+def _events(
+    history: BottleneckHistory, timeline: Timeline, causes: Sequence[TimelineCause], at_ns: int
+) -> list[Event]:
+    """What happened, what bound, and when requests first failed of what, by time."""
     happened, bound = timeline.events_upto(at_ns), history.events(at_ns, most=0)
-    return sorted([*happened[-_MARKS_CAP:], *bound[-_MARKS_CAP:]])[-_MARKS_CAP:]
+    failed = [
+        Event(cause.first_ns, "error", f"requests fail: {cause_words(cause.kind, cause.text)}")
+        for cause in causes[:_CAUSES_CAP]
+        if cause.first_ns and cause.kind != "unfinished"
+    ]
+    return sorted([*happened[-_MARKS_CAP:], *bound[-_MARKS_CAP:], *failed])[-_MARKS_CAP:]
+
+
+def _failing(timeline: Timeline, at_ns: int, totals: Mapping[str, int], over: bool) -> bool:
+    """Nearly all fail: of the whole run once it is over, else of what ended in the last seconds."""
+    failed, succeeded = totals["failed"], totals["succeeded"]
+    if not over:
+        ticks = timeline.ticks
+        a, b = ticks.upto(np.array([at_ns - RECENT_NS, at_ns], dtype=np.float64)).tolist()
+        lately = int(ticks["failed"][a:b].sum()), int(ticks["succeeded"][a:b].sum())
+        failed, succeeded = lately if sum(lately) else (failed, succeeded)
+    return failed >= FAILING_LEAST and failed >= FAILING_SHARE * (failed + succeeded)
 
 
 def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:

@@ -108,6 +108,15 @@ class Manifest(msgspec.Struct):
         return self.server.get("simulated") is True
 
     @property
+    def unverified(self) -> bool:
+        """There is TLS, and a person asked for no look at the server's certificate."""
+        return self.config.target.insecure and self.has_tls
+
+    @property
+    def has_tls(self) -> bool:
+        return self.config.target.url.lower().startswith("https:")
+
+    @property
     def target(self) -> str:
         """URL without credentials."""
         return without_credentials(self.config.target.url)

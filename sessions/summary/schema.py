@@ -44,6 +44,21 @@ class RequestCounts(msgspec.Struct, frozen=True):
     not_sent: int
 
 
+class Cause(msgspec.Struct, frozen=True):
+    """Why requests failed: one kind of error."""
+
+    kind: str
+    count: int
+    share: float
+    """Of all that failed."""
+    text: str
+    """What was said of most of them, in the server's words where it said it; empty where nothing was."""
+    text_count: int
+    """Of how many."""
+    words: str
+    """Both in a sentence."""
+
+
 class Rate(msgspec.Struct, frozen=True):
     """Over the time of the load, without the drain."""
 
@@ -163,6 +178,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """URL without credentials."""
     model: str
     endpoint: str
+    tls_verified: bool | None = None
+    """False where a person asked for no look at the server's certificate; None without TLS."""
     started_at: str
     """RFC 3339 with zone."""
     simulated: bool
@@ -185,6 +202,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     requests: RequestCounts
     errors: dict[str, int]
     """By kind (`loadgen.errors.ERROR_KINDS`), most frequent first."""
+    causes: list[Cause] = []
+    """Why requests failed, the most frequent kind first."""
     rate: Rate
     throughput: Throughput
     tokens: Tokens

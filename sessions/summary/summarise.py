@@ -15,6 +15,7 @@ from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, ttft_from_due
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
 from sessions.summary.cost import cost
 from sessions.summary.counts import request_counts
@@ -76,7 +77,8 @@ def summarise(
     if not live:
         missing += what_is_missing(timeline, manifest, without_lines)
         missing += other_than_kept(manifest, counts)
-    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing)
+    causes = causes_of(timeline, errors)
+    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes)
     tokens = _tokens(timeline, good)
     energy_curves = curves(timeline.gpus, timeline.newest_ns)
     gpu_names = _gpu_names(timeline)
@@ -86,6 +88,7 @@ def summarise(
         target=manifest.target,
         model=manifest.model,
         endpoint=str(manifest.server.get("endpoint") or manifest.config.target.endpoint),
+        tls_verified=None if not manifest.has_tls else not manifest.unverified,
         started_at=manifest.session.started_at,
         simulated=manifest.simulated or timeline.simulated(timeline.newest_ns),
         valid=not reasons,
@@ -103,6 +106,7 @@ def summarise(
         ],
         requests=counts,
         errors=errors,
+        causes=causes,
         rate=Rate(
             None if manifest.config.load.concurrency is not None else _per(counts.due, span.load_s),
             _per(counts.sent, span.load_s),

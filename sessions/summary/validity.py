@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sessions.bottleneck.client_saturation import Saturation
-from sessions.summary.schema import RequestCounts
+from sessions.summary.schema import Cause, RequestCounts
 
 FAILED_SHARE = 0.01
 """Of what was sent, that may fail."""
@@ -33,6 +33,7 @@ def reasons_against(
     saturation: Saturation,
     damaged: Sequence[str],
     missing: Sequence[str] = (),
+    causes: Sequence[Cause] = (),
 ) -> list[str]:
     """Why the result should not be relied on, a sentence each; [] when it may be.
 
@@ -41,6 +42,7 @@ def reasons_against(
         live: it goes on, so what is due may be sent yet.
         damaged: names of files of which something is lost.
         missing: what the session's files should tell and do not, a sentence each.
+        causes: why requests failed, the most frequent first.
     """
     lost = errors.get("lost_record", 0)
     due, sent, failed = counts.due, counts.sent, counts.failed - lost
@@ -56,6 +58,7 @@ def reasons_against(
         reasons.append(
             f"{failed} of {sent} requests failed ({failed / max(sent, 1):.1%}, allowed {FAILED_SHARE:.0%})"
             + (f", {cut} of them because the run ended first" if cut else "")
+            + _most_often([cause for cause in causes if cause.kind not in ("unfinished", "lost_record")])
         )
     if lost:
         reasons.append(f"what became of {lost} of {sent} requests is not known: their lines are lost")
@@ -67,3 +70,7 @@ def reasons_against(
     if damaged:
         reasons.append(f"part of the session is lost: {', '.join(damaged)}")
     return [*reasons, *missing]
+
+
+def _most_often(causes: Sequence[Cause]) -> str:
+    return f", {causes[0].count} of them: {causes[0].words}" if causes else ""

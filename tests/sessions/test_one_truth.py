@@ -140,6 +140,10 @@ def assert_one_truth(frame: Frame, said: Summary) -> None:
     assert counts == (told.due, told.sent, told.succeeded, told.failed, told.not_sent)
     assert frame.errors == said.errors
     assert list(frame.errors) == list(said.errors)
+    assert [(c.kind, c.count, c.text, c.text_count) for c in frame.causes] == [
+        (c.kind, c.count, c.text, c.text_count) for c in said.causes
+    ]
+    assert frame.insecure == (said.tls_verified is False)
     assert frame.stale_retries == said.stale_retries
     assert said.streamed is not None
     assert shown(frame.ttft_run) == said.streamed.ttft_from_due_ms

@@ -8,6 +8,7 @@ from sessions.bottleneck.rules import OF_MEANS
 from sessions.frame.schema import Frame
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
+from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 from tui.draw.words import limit_name
@@ -23,6 +24,7 @@ def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
             Field(0, ("ttftop", "name")),
             Field(5, (name, "strong")),
             Field(1, ("SIMULATED", "badge")) if frame.simulated else Field(9),
+            Field(2, ("TLS NOT VERIFIED", "warn")) if frame.insecure else Field(9),
             Field(3, (safe(frame.model, 48), "")),
             Field(4, (safe(frame.target, 60).removeprefix("http://"), "dim")),
         ],
@@ -121,6 +123,15 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     )
 
 
+def _failing(frame: Frame, screen_state: ScreenState, width: int) -> Row:
+    """Nothing else on the screen matters then. Where the load is held for it, how to go on comes first."""
+    said = safe(failures(frame.failed, frame.succeeded + frame.failed, frame.causes), 300)
+    held = frame.live and screen_state.playhead.following and frame.state in ("stopped", "holding")
+    more = "   space resumes " if held else ""
+    head = f" FAILING  errors {said}"
+    return spread([(fit(head, width - cell_len(more)), "banner"), (more, "banner")], [], width)
+
+
 _LIMIT_ROLES = {
     "room": "limit_room",
     "KV cache": "limit_memory",
@@ -144,6 +155,8 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         waiting = f" waiting for the server to answer the probe: {screen_state.silent_s:.0f} s"
         before: Row = [("no load before it   ", "dim")] if width >= 100 else []
         return spread([(waiting, "warn")], [*before, ("q", "key"), (" leaves", "dim")], width)
+    if frame.failing:
+        return _failing(frame, screen_state, width)
     note = safe(frame.client_note, 160)
     if frame.client_saturated:
         text = " CLIENT SATURATED" + (f": {note}" if note else "")
