@@ -68,6 +68,8 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     duration_s: float | None = None
     requests: int | None = None
     seed: int = 0
+    give_up: int = 100
+    """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
     workers: int | Literal["auto"] = "auto"
     """Processes that send; `auto`: as many as the load and the cores need."""
 
@@ -142,6 +144,8 @@ def checked(config: RunConfig) -> RunConfig:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"
         )
+    if load.give_up < 0:
+        raise ConfigError(f"--give-up: got {load.give_up}, need a whole number of at least 0")
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
     if load.workers != "auto" and load.workers > most:
         raise ConfigError(

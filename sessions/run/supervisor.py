@@ -23,6 +23,7 @@ from sessions.run.commands import (
     CommandError,
     EndCommand,
     LoadCommand,
+    Stop,
 )
 from sessions.run.control_server import ControlServer, socket_path
 from sessions.run.end import DRAIN_S, DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
@@ -73,6 +74,8 @@ class Supervisor:
         self._ending = EndRequest()
         self._load_control: LoadControl | None = None
         self._telemetry = TelemetryRecorder(self._clock)
+        self._failing: set[int] = set()
+        """Workers of which all requests have failed so far."""
         self._state = ""
         self._start_ns = 0
 
@@ -239,6 +242,8 @@ class Supervisor:
             self._ending.want(RunEnd("completed", 0.0))
         elif status.state == "refused":
             self._ending.want(RunEnd("failed", 0.0, status.message))
+        elif status.state == "failing":
+            self._on_failing(number, status.message)
         elif status.state == "disk":
             if status.message:
                 self._reserve.speak()
@@ -247,6 +252,22 @@ class Supervisor:
                 self._note("info", "the disk takes data again")
         elif status.state == "unsaved":
             self._unsaved.append(f"load worker {number}: {status.message}")
+
+    def _on_failing(self, number: int, why: str) -> None:
+        """Once it is so of every worker, more load tells nothing: a person decides, or the run ends."""
+        if self._ending.end is not None or self._state != "running":
+            return
+        self._failing.add(number)
+        if self._processes.alive - self._failing:
+            return
+        self._failing.clear()
+        text = f"the first {self._config.load.give_up} requests all failed, lately with: {why}"
+        if not self._config.interactive:
+            self._ending.want(RunEnd("gave_up", DRAIN_SIGNAL_S, text))
+            return
+        with contextlib.suppress(CommandError):  # the load has come to its end meanwhile
+            self._change_load(Stop(), self._clock.now_ns())
+            self._note("error", f"stopped sending: {text}; space resumes")
 
     def _on_exit(self, number: int, code: int) -> None:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"

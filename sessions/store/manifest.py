@@ -33,6 +33,7 @@ END_REASONS = {
     "interrupted": "interrupted by a signal",
     "aborted": "aborted by hand: requests in flight were cut off",
     "orphaned": "stopped itself: no screen was attached any more",
+    "gave_up": "gave up, since every request failed from the first on",
     "worker_lost": "a load worker died",
     "failed": "the run could not be started",
     "unsaved": "part of what was measured could not be saved",

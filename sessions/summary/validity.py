@@ -17,6 +17,7 @@ SATURATED_SHARE = 0.01
 _SPOILED = {
     "interrupted": "the run was interrupted",
     "aborted": "the run was aborted",
+    "gave_up": "the run gave up, since every request failed from the first on",
     "worker_lost": "a load worker died",
     "failed": "the run failed",
     "unsaved": "part of what was measured could not be saved",

@@ -121,7 +121,7 @@ class Worker:
             return
         name = address.server_name or address.host
         pool = Pool(self._loop, self._clock, where, tls, name, config.deadlines.connect_s, address.tunnel)
-        self._engine = Engine(config, self._clock, self._loop, pool, self._emit)
+        self._engine = Engine(config, self._clock, self._loop, pool, self._emit, self._on_failing)
         self._reader = pool.reader
         self._engine.start()
         _log.info("started %s, connecting to %s", config.load, where)
@@ -182,6 +182,10 @@ class Worker:
                 WorkerNote(self._clock.now_ns(), self._number, "host_lost", "the supervisor is gone")
             )
         self._stop_now()
+
+    def _on_failing(self, words: str) -> None:
+        _log.info("all fails: %s", words)
+        say_line(1, Status("failing", words))
 
     def _on_disk(self, trouble: str) -> None:
         _log.info("disk: %s", trouble or "takes data again")
