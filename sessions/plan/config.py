@@ -68,10 +68,10 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     duration_s: float | None = None
     requests: int | None = None
     seed: int = 0
-    give_up: int = 100
-    """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
     workers: int | Literal["auto"] = "auto"
     """Processes that send; `auto`: as many as the load and the cores need."""
+    give_up: int = 100
+    """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
 
 
 class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -23,7 +23,7 @@ SOURCES_CAP = 64
 
 _SPARED = (
     *(("result", "steps"), ("result", "telemetry"), ("telemetry", "gpus"), ("result", "gpus")),
-    *(("result", "hosts"), ("telemetry", "sources"), ("result", "errors")),
+    *(("result", "hosts"), ("telemetry", "sources"), ("result", "causes"), ("result", "errors")),
 )
 """Lists that are as long as a run was odd, those first that a reader finds again in the records."""
 

@@ -192,7 +192,7 @@ def test_sources_that_came_and_went_for_minutes_are_kept_in_a_manifest_that_can_
 
 def test_every_reason_of_an_end_has_its_sentence() -> None:
     assert set(END_REASONS) == {
-        *("completed", "finished", "interrupted", "aborted", "orphaned"),
+        *("completed", "finished", "interrupted", "aborted", "orphaned", "gave_up"),
         *("worker_lost", "failed", "unsaved", "killed"),
     }
     assert all(END_REASONS.values())

@@ -650,3 +650,18 @@ def test_a_server_that_is_not_verified_is_said_at_every_size():
         frame = replace(frame_of(ramped(at(90)), size[0]), insecure=True)
         assert "TLS NOT VERIFIED" in screen(ramped(at(90)), size, frame=frame)[0]
     assert "VERIFIED" not in screen(ramped(at(90)))[0]
+
+
+@pytest.mark.parametrize("seconds", [4, 8, 20, 45, 58, 75, 90.5, 91.25])
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_eight_gpus_show_their_last_seconds_at_80_columns_however_short_the_run_is(seconds, charset):
+    """Columns that are still to come stand at the right of a chart that fills from the left."""
+    view = ramped(at(seconds), gpus=8)
+    rows = [row for row in screen(view, (80, 24), theme=Theme(charset=charset)) if row.startswith("GPU")]
+    assert len(rows) == 4
+    known = int(np.isfinite(frame_of(view, 80).gpus[0].util).sum())
+    for row in rows:
+        for half in (row[:40], row[40:]):
+            spark = re.match(r"GPU\d(.*?)\s+\d+%", half)
+            assert spark is not None
+            assert len(spark[1].strip()) == min(known, len(spark[1]) - 2), row
