@@ -170,11 +170,19 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     lasts = f"since {since}" if now.since_ns else ""
     label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
     left: Row = [(label, "label"), (f" {limit_name(safe(now.name, 24))} ", _LIMIT_ROLES.get(now.name, "dim"))]
+    troubled = _troubled(frame)
+    right: Row = [(troubled, "warn")] if troubled else []
     if now.why:
-        why, room = safe(now.why, 160), width - width_of(left) - 2
+        why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    means = "means of 3s" if now.why and now.name in OF_MEANS else ""
-    room = width - width_of(left) - 2
-    both = "   ".join(filter(None, (means, lasts)))
-    right = both if len(both) <= room else lasts if len(lasts) <= room else ""
-    return spread(left, [(right, "dim")], width)
+    for words in (lasts, "means of 3s" if now.why and now.name in OF_MEANS else ""):
+        if words and width_of(left) + 2 + len(words) + width_of(right) + 3 * bool(right) <= width:
+            right = [(words, "dim"), *([("   ", "")] if right else []), *right]
+    return spread(left, right, width)
+
+
+def _troubled(frame: Frame) -> str:
+    """How long the client was the limit in the run up to now, as a summary counts it."""
+    if not frame.client_saturated_s:
+        return ""
+    return f"client saturated {frame.client_saturated_s} of {frame.client_judged_s} s"

@@ -665,3 +665,18 @@ def test_eight_gpus_show_their_last_seconds_at_80_columns_however_short_the_run_
             spark = re.match(r"GPU\d(.*?)\s+\d+%", half)
             assert spark is not None
             assert len(spark[1].strip()) == min(known, len(spark[1]) - 2), row
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_how_long_the_client_was_the_limit_stands_in_the_line_of_the_limit(size):
+    frame = replace(frame_of(ramped(at(90)), size[0]), client_saturated_s=2, client_judged_s=128)
+    assert screen(ramped(at(90)), size, frame=frame)[2].rstrip().endswith("client saturated 2 of 128 s")
+    never = replace(frame, client_saturated_s=0)
+    assert "saturated" not in screen(ramped(at(90)), size, frame=never)[2]
+
+
+def test_of_a_run_that_is_over_it_is_told_how_many_first_tokens_are_of_requests_that_failed():
+    frame = replace(frame_of(ramped(at(90)), 80), state="ended", live=False, succeeded=1300)
+    frame = replace(frame, ttft_run=replace(frame.ttft_run, count=1360))
+    assert any("failed            60 of run" in row for row in screen(ramped(at(90)), frame=frame))
+    assert not any("of run" in row for row in screen(ramped(at(90)), frame=replace(frame, state="running")))
