@@ -11,8 +11,8 @@ import numpy as np
 from sessions.bottleneck.client_saturation import SECOND_NS, Saturation, Troubles, troubles
 from sessions.timeline.timeline import Timeline
 
-_BLOCK = 300
-"""Seconds that are looked at in one go."""
+_BLOCK = 4096
+"""Ticks that are looked at in one go, or a few more."""
 
 
 class ClientSeconds:
@@ -34,8 +34,8 @@ class ClientSeconds:
     def upto(self, at_ns: int, blocks: int | None = None) -> Saturation | None:
         """The seconds from the beginning of the load to the newest tick at an instant.
 
-        None where that would take looking at more than `blocks` times 300 s; each call does as much, so that
-        the next ones come to the end.
+        None where that would take looking at more than `blocks` times 4096 ticks; each call does as much, so
+        that the next ones come to the end.
         """
         timeline = self._timeline
         row = int(timeline.ticks.upto(at_ns))
@@ -57,12 +57,15 @@ class ClientSeconds:
                     return False
                 blocks -= 1
             row = int(np.searchsorted(times, float(self._next) * SECOND_NS, side="right"))
+            if row == len(times):
+                self._next = last
+                break
             # Seconds without a tick cost nothing, however many there are.
-            begin = last if row == len(times) else min(max(int(times[row]) - 1, 0) // SECOND_NS, last)
-            end = min(begin + _BLOCK, last)
-            if begin < end:
-                self._found.append(troubles(self._timeline, begin, end))
-            self._next = end
+            newest_ns = int(times[min(row + _BLOCK, len(times)) - 1])
+            end = min(max(newest_ns - 1, 0) // SECOND_NS + 1, last)
+            if self._next < end:
+                self._found.append(troubles(self._timeline, self._next, end))
+            self._next = max(end, self._next + 1)
         return True
 
 

@@ -34,7 +34,7 @@ FAILING_LEAST, FAILING_SHARE = 3, 0.9
 """So many failures, and such a share of what ended, are said across the screen."""
 _CAUSES_CAP = 8
 CLIENT_BLOCKS = 4
-"""Times 300 s in which one frame finds out, at most, how the client was."""
+"""Times 4096 ticks of which one frame finds out, at most, how the client was."""
 _SHOWN = ("p50", "p95", "p99")
 _QS = tuple(QUANTILES[name] for name in _SHOWN)
 

@@ -14,6 +14,9 @@ SENT_SHARE = 0.95
 SATURATED_SHARE = 0.01
 """Of the seconds, in which the client itself may be the limit."""
 
+_OURS = ("unfinished", "lost_record")
+"""Kinds of failures that are told apart: the server has no part in them."""
+
 _SPOILED = {
     "interrupted": "the run was interrupted",
     "aborted": "the run was aborted",
@@ -59,7 +62,7 @@ def reasons_against(
         reasons.append(
             f"{failed} of {sent} requests failed ({failed / max(sent, 1):.1%}, allowed {FAILED_SHARE:.0%})"
             + (f", {cut} of them because the run ended first" if cut else "")
-            + _most_often([cause for cause in causes if cause.kind not in ("unfinished", "lost_record")])
+            + _most_often([cause for cause in causes if cause.kind not in _OURS], failed)
         )
     if lost:
         reasons.append(f"what became of {lost} of {sent} requests is not known: their lines are lost")
@@ -73,5 +76,8 @@ def reasons_against(
     return [*reasons, *missing]
 
 
-def _most_often(causes: Sequence[Cause]) -> str:
-    return f", {causes[0].count} of them: {causes[0].words}" if causes else ""
+def _most_often(causes: Sequence[Cause], failed: int) -> str:
+    if not causes:
+        return ""
+    most = causes[0]
+    return f", {'all' if most.count == failed else most.count} of them: {most.words}"

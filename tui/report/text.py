@@ -81,7 +81,7 @@ def _head(summary: Summary) -> str:
         second.append(f"{summary.duration_s - summary.load_s:,.1f} s more to the last answer")
     if summary.end.message:
         second.append(printable(summary.end.message))
-    return "\n".join((first, _asked(summary), ", ".join(second)))
+    return "\n".join((first, _asked(summary), *textwrap.wrap(", ".join(second), 80, subsequent_indent="  ")))
 
 
 def _asked(summary: Summary) -> str:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import bucket
 from sessions.bottleneck.client_saturation import SECOND_NS, Saturation, saturation, saturation_now
+from sessions.bottleneck.client_seconds import ClientSeconds, client_saturation
 from sessions.timeline.timeline import Timeline
 
 TTFT_NS = 200e6
@@ -158,3 +161,51 @@ def test_one_tick_of_several_seconds_is_saturation_though_no_second_beside_it_ha
 def test_a_tick_of_under_a_second_is_no_standstill() -> None:
     held = Tick(t_ns=2 * SECOND_NS, dt_ns=SECOND_NS - 1, worker=0, cpu_ns=1_000_000)
     assert not bottleneck_of(second(0), [held], second(2)).saturated
+
+
+def test_an_hour_is_counted_alike_in_one_go_and_frame_by_frame() -> None:
+    timeline, draw = Timeline(), random.Random(7)
+    records = []
+    for i in range(3600):
+        trouble = draw.choice((BUSY, LATE, BLURRED)) if i // 7 % 9 == 0 else {}
+        records += [tick for worker in range(2) for tick in second(i, worker, **trouble)]
+    for tick in records:
+        timeline.apply(tick)
+    whole = saturation(timeline, 0, 3600 * SECOND_NS)
+    assert whole.of_seconds == 3600
+    assert whole.seconds > 100
+    assert client_saturation(timeline) == whole
+    by_frames = ClientSeconds(timeline)
+    asked = [by_frames.upto(timeline.newest_ns, 2) for _ in range(5)]
+    assert asked == [None, None, None, whole, whole]
+    assert by_frames.upto(1000 * SECOND_NS) == saturation(timeline, 0, 1000 * SECOND_NS)
+
+
+def test_a_tick_that_comes_in_late_is_counted_as_if_it_had_come_in_time() -> None:
+    ticks = [tick for i in range(60) for tick in second(i, **(BUSY if 20 <= i < 25 else {}))]
+    late = [tick for tick in ticks if 22 * SECOND_NS < tick.t_ns <= 23 * SECOND_NS]
+    timeline = Timeline()
+    for tick in ticks:
+        if tick not in late:
+            timeline.apply(tick)
+    seconds = ClientSeconds(timeline)
+    before = seconds.upto(60 * SECOND_NS)
+    for tick in late:
+        timeline.apply(tick)
+        seconds.noted(tick.t_ns)
+    assert before is not None
+    assert (before.seconds, before.of_seconds) == (4, 59)
+    assert (
+        seconds.upto(60 * SECOND_NS)
+        == saturation(timeline, 0, 60 * SECOND_NS)
+        == Saturation(5, 60, before.note)
+    )
+
+
+def test_ticks_far_apart_cost_no_more_than_their_number() -> None:
+    """As a time stamp of ten years ahead has them."""
+    timeline = Timeline()
+    for i in range(20_000):
+        timeline.apply(Tick(t_ns=(i + 1) * 1000 * SECOND_NS, dt_ns=TICK_NS, worker=0))
+    blocks = ClientSeconds(timeline)
+    assert [blocks.upto(timeline.newest_ns, 1) is None for _ in range(6)] == [True] * 4 + [False] * 2

@@ -39,7 +39,7 @@ def test_an_end_that_only_the_manifest_knows_counts(make_run: MakeRun) -> None:
 def test_more_than_one_failure_in_a_hundred_is_not_valid(failed: int, valid: bool) -> None:
     result = steady(100, failed, 100)
     assert result.valid == valid
-    most = "2 of them: the server was too busy to take the request (HTTP 429 or 503)"
+    most = "all of them: the server was too busy to take the request (HTTP 429 or 503)"
     assert valid or f"2 of 100 requests failed (2.0%, allowed 1%), {most}" in result.reasons
 
 
