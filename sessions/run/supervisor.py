@@ -184,7 +184,7 @@ class Supervisor:
                 await asyncio.wait_for(self._ending.wanted.wait(), 0.5)
             except asyncio.TimeoutError:
                 now = self._clock.now_ns()
-                if self._control.viewers or self._config.has_end:
+                if self._control.viewers or self._ends_by_itself():
                     alone_since_ns = now
                 elif (now - alone_since_ns) / 1e9 >= orphan_s:
                     self._ending.want(RunEnd("orphaned", DRAIN_S, f"no screen for {orphan_s:g} s"))
@@ -195,6 +195,12 @@ class Supervisor:
                 if end_ns is not None and now >= end_ns + int(DRAIN_S * 1e9):
                     late = f"requests still in flight {DRAIN_S:g} s later"
                     self._ending.want(RunEnd("completed", 0.0, late))
+
+    def _ends_by_itself(self) -> bool:
+        """Also with nobody there: a number of requests never comes while none is sent."""
+        load = self._config.load
+        sends = self._state not in ("holding", "stopped")
+        return load.duration_s is not None or (load.requests is not None and sends)
 
     async def _keep_found(self, now_ns: int) -> None:
         """What telemetry found stands in the manifest soon, so that a run that is killed has it too."""

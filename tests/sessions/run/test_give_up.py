@@ -158,3 +158,13 @@ def test_it_goes_on_where_that_was_asked_for_or_the_server_is_just_busy(
         said = read_summary(run.directory)
     assert said.end.reason == "completed"
     assert said.requests.failed == said.requests.due == 120
+
+
+def test_one_that_stopped_sending_and_that_nobody_watches_does_not_wait_for_ever(tmp_path: Path) -> None:
+    with failing_server(rate_rps=200.0, give_up=20, requests=10_000) as (_, config):
+        config = msgspec.structs.replace(config, interactive=True, orphan_timeout_s=1.0)
+        with started(config, tmp_path) as run:
+            assert run.process.wait(30) == 1
+        end = read(run.directory).end
+    assert end is not None
+    assert end.reason == "orphaned"

@@ -197,3 +197,21 @@ def test_every_reason_of_an_end_has_its_sentence() -> None:
     }
     assert all(END_REASONS.values())
     assert manifest.VERSION == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("url", "insecure", "has_tls", "unverified"),
+    [
+        ("https://h", True, True, True),
+        ("HTTPS://h", True, True, True),
+        ("https://h", False, True, False),
+        ("http://h", True, False, False),
+        ("unix:/run/h.sock", True, False, False),
+    ],
+)
+def test_a_server_is_unverified_where_there_is_tls_and_nobody_looks_at_its_certificate(
+    url: str, insecure: bool, has_tls: bool, unverified: bool
+) -> None:
+    made = example()
+    made.config = RunConfig(TargetConfig(url, insecure=insecure))
+    assert (made.has_tls, made.unverified) == (has_tls, unverified)
