@@ -58,11 +58,12 @@ class Failures:
                 said.setdefault(kind, []).append((-count, text, int(table["t"][0])))
         found = []
         for kind, failed in self.by_kind(to_ns).items():
-            # Of equals the first by its words: the order in which records came leaves no trace.
+            # Of equals the first by its words: the order in which records came leaves no trace. Words of a few
+            # tell more than none of many, which is what those have whose words all differ.
             texts = sorted(said.get(kind, []))
-            less, text, _ = texts[0] if texts else (0, "", 0)
+            less, text, _ = next((one for one in texts if one[1]), (0, "", 0))
             first_ns = min((t_ns for _, _, t_ns in texts), default=0)
-            found.append(Cause(kind, failed, text, -less if text else 0, first_ns))
+            found.append(Cause(kind, failed, text, -less, first_ns))
         return found
 
 

@@ -53,3 +53,4 @@ def test_a_hostile_session_cannot_make_it_keep_more_than_so_much() -> None:
     (cause,) = failures.causes(10**9)
     assert cause.failed == 2 * KINDS_CAP
     assert len(cause.text) <= GIST_CHARS
+    assert (cause.text[:2], cause.said) == ("0 ", 1), "words of one rather than none of many"
