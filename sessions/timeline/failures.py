@@ -58,7 +58,7 @@ class Failures:
                 said.setdefault(kind, []).append((-count, text, int(table["t"][0])))
         found = []
         for kind, failed in self.by_kind(to_ns).items():
-            # Of equals the first by its words: the order in which records came leaves no trace. Words of a few
+            # Of equals the first by its words: the order in which records came leaves no trace. Words of few
             # tell more than none of many, which is what those have whose words all differ.
             texts = sorted(said.get(kind, []))
             less, text, _ = next((one for one in texts if one[1]), (0, "", 0))
