@@ -14,6 +14,16 @@ TICK_NS = 250_000_000
 Sketch = list[int]
 
 
+class FailureCause(msgspec.Struct, omit_defaults=True):
+    """Failures of one kind of which the same was said."""
+
+    kind: str
+    """One of `loadgen.errors.ERROR_KINDS`."""
+    count: int
+    text: str = ""
+    """What was said of them, as `loadgen.errors.gist` gives it; empty where nothing was, or too much."""
+
+
 class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     """What one worker gained since its last tick (counts and sketches) and where it stands (gauges)."""
 
@@ -38,6 +48,8 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     output_tokens: int = 0
     """Tokens received, as known live: per-chunk counts where the server gives them, else chunks."""
     errors: dict[str, int] = msgspec.field(default_factory=dict)
+    causes: list[FailureCause] = msgspec.field(default_factory=list)
+    """The same failures, by kind and by what was said of them; empty in sessions from before it was kept."""
     in_flight: int = 0
     backlog: int = 0
     """Due but not sent yet, because of the cap on requests in flight."""

@@ -69,6 +69,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", o
     """Over all workers."""
     seed: int = 0
     deadlines: Deadlines = Deadlines()
+    give_up: int = 0
+    """After so many requests of this worker, all of them failed, it says so; 0: never."""
     chunk_counts: bool = False
     """The server says how many tokens each chunk bears (`continuous_usage_stats` or `token_ids`)."""
     one_token_chunks: bool = True

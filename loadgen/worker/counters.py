@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from loadgen.records import Tick
+from loadgen.errors import gist
+from loadgen.records import FailureCause, Tick
 from loadgen.sketch import SketchCounts, bucketed
+
+CAUSES_CAP = 16
+"""Things that are said of failures and counted apart in a tick; beyond them only the kind is counted."""
 
 
 class Counters:
     """Counts grow by plain attribute access, since they stand in the path of every token."""
 
     __slots__ = (
+        "causes",
         "chunk_gap",
         "chunks",
         "coalesced_reads",
@@ -52,10 +57,16 @@ class Counters:
         self.zero_gaps = 0
         """More of them, of no length: chunks that came in one read."""
         self.errors: dict[str, int] = {}
+        self.causes: dict[tuple[str, str], int] = {}
 
-    def fail(self, kind: str) -> None:
+    def fail(self, kind: str, message: str = "") -> None:
+        """Counts a failure; `message` is what was said of it, our key hidden."""
         self.failed += 1
         self.errors[kind] = self.errors.get(kind, 0) + 1
+        cause = (kind, gist(message))
+        if cause not in self.causes and len(self.causes) >= CAUSES_CAP:
+            cause = (kind, "")
+        self.causes[cause] = self.causes.get(cause, 0) + 1
 
     def fold(self) -> None:
         """Counts the gaps gathered so far. Now and then is cheaper than one by one or all at the tick."""
@@ -92,6 +103,7 @@ class Counters:
             chunks=self.chunks,
             output_tokens=self.output_tokens,
             errors=self.errors,
+            causes=[FailureCause(kind, count, text) for (kind, text), count in self.causes.items()],
             ttft_from_due=self.ttft_from_due.take(),
             ttft_from_sent=self.ttft_from_sent.take(),
             itl=self.itl.take(),

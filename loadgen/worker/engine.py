@@ -21,6 +21,7 @@ from loadgen.records import Request, Tick, WorkerNote
 from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
+from loadgen.worker.brake import Brake
 from loadgen.worker.counters import Counters
 from loadgen.worker.deadlines import left_open, passed_deadline
 from loadgen.worker.in_flight import InFlightRequest
@@ -45,8 +46,15 @@ class Engine:
     """One worker's load. Made, `start`ed, told commands; `ended` is set when nothing more will happen."""
 
     def __init__(
-        self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop, pool: Pool, emit: Emit
+        self,
+        config: WorkerConfig,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        pool: Pool,
+        emit: Emit,
+        on_failing: Callable[[str], None] = lambda words: None,
     ) -> None:
+        """`on_failing` is called when the first `config.give_up` requests have all failed: why, in words."""
         self._config, self._clock, self._loop, self._pool, self._emit = config, clock, loop, pool, emit
         template = config.template
         self._endpoint = as_seen(
@@ -55,6 +63,7 @@ class Engine:
         self._redactor = redactor_of(config.template.headers)
         self._held = HeldBytes()
         self._counters = Counters()
+        self._brake = Brake(config.give_up, on_failing)
         self._sender = Sender(clock, pool, self._note, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
         self._backlog: deque[tuple[int, int, Payloads]] = deque()
@@ -100,6 +109,7 @@ class Engine:
         if isinstance(command, Finish):
             self._begin_finish(command.drain_s)
         else:
+            self._brake.release()
             self._changes.append(command)
             self._rearm()
 
@@ -304,6 +314,8 @@ class Engine:
             self._workload.answered(record, request.text)
         if record.status is not None:
             self._sender.reached()
+        if not self._brake.off:
+            self._brake.ended(record.error)
         if self._finishing:
             self._end_if_done()
             return

@@ -351,6 +351,6 @@ class InFlightRequest:
         elif error.kind == "unfinished":
             self._counters.cut_off += 1
         else:
-            self._counters.fail(error.kind)
+            self._counters.fail(error.kind, error.message)
         self.connection = None
         self._owner.on_finished(self)

@@ -144,6 +144,17 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """Failures of one kind."""
+
+    kind: str
+    count: int
+    text: str
+    """What was said of most of them; empty where nothing is known. Not safe to print as it stands."""
+    text_count: int
+
+
+@dataclass(frozen=True)
 class ChartMark:
     """A vertical line across every chart."""
 
@@ -276,3 +287,14 @@ class Frame:
     """Session time after which what is in flight is not waited for any more; None unless `draining`."""
     client_note: str = ""
     """One line when the client itself is in doubt (lag, CPU, coalesced reads), else empty."""
+    client_saturated_s: int | None = None
+    """Seconds of the run up to the playhead in which the client was the limit, as a summary counts them; None
+    while the seconds of a long session are still being gone through."""
+    client_judged_s: int | None = None
+    """Of so many."""
+    causes: tuple[Cause, ...] = ()
+    """Why requests failed, up to the playhead, the most frequent kind first."""
+    failing: bool = False
+    """Nearly all that ended lately failed; once a run is over, nearly all of it. Said across the screen."""
+    insecure: bool = False
+    """TLS, and the server's certificate is not verified."""

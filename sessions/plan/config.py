@@ -72,6 +72,8 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     seed: int = 0
     workers: int | Literal["auto"] = "auto"
     """Processes that send; `auto`: as many as the load and the cores need."""
+    give_up: int = 100
+    """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
 
 
 class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -197,6 +199,8 @@ def checked(config: RunConfig) -> RunConfig:
             f"what was asked for is longer than {MOST_BYTES >> 10} KiB, and the session has to keep it: "
             "need less of --body, --telemetry or --plain-header"
         )
+    if load.give_up < 0:
+        raise ConfigError(f"--give-up: got {load.give_up}, need a whole number of at least 0")
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
     if load.workers != "auto" and load.workers > most:
         raise ConfigError(

@@ -24,6 +24,7 @@ from sessions.run.commands import (
     EndCommand,
     GoOn,
     LoadCommand,
+    Stop,
 )
 from sessions.run.control_server import ControlServer
 from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
@@ -82,6 +83,8 @@ class Supervisor:
         self._plan: PlanRunner | None = None
         self._running_plan: asyncio.Task[None] | None = None
         self._telemetry = TelemetryRecorder(self._clock)
+        self._failing: set[int] = set()
+        """Workers of which all requests have failed so far."""
         self._state = ""
         self._start_ns = self._marks = 0
 
@@ -218,7 +221,7 @@ class Supervisor:
                 await asyncio.wait_for(self._ending.wanted.wait(), 0.5)
             except asyncio.TimeoutError:
                 now = self._clock.now_ns()
-                if self._is_watched or self._config.has_end:
+                if self._is_watched or self._ends_by_itself():
                     alone_since_ns = now
                 elif (now - alone_since_ns) / 1e9 >= orphan_s:
                     self._ending.want(RunEnd("orphaned", drain_s, f"no screen for {orphan_s:g} s"))
@@ -240,6 +243,14 @@ class Supervisor:
         self._journal.look()  # the one that may have nothing to append for hours
         for journal in (self._journal, self._telemetry):
             self._place.written_again(journal.take_written_again())
+
+    def _ends_by_itself(self) -> bool:
+        """Also with nobody there: a number of requests never comes while none is sent."""
+        load = self._config.load
+        sends = self._state not in ("holding", "stopped")
+        if self._plan is not None:
+            return not self._plan.left
+        return load.duration_s is not None or (load.requests is not None and sends)
 
     async def _keep_found(self, now_ns: int) -> None:
         """What telemetry found stands in the manifest soon, so that a run that is killed has it too."""
@@ -305,6 +316,8 @@ class Supervisor:
             self._ending.want(RunEnd("completed", 0.0))
         elif status.state == "refused":
             self._ending.want(RunEnd("failed", 0.0, status.message))
+        elif status.state == "failing":
+            self._on_failing(number, status.message)
         elif status.state == "disk":
             if status.message:
                 self._reserve.speak()
@@ -315,6 +328,22 @@ class Supervisor:
             self._place.written_again(status.message)
         elif status.state == "unsaved":
             self._unsaved.append(f"load worker {number}: {status.message}")
+
+    def _on_failing(self, number: int, why: str) -> None:
+        """Once it is so of every worker, more load tells nothing: a person decides, or the run ends."""
+        if self._ending.end is not None or self._state != "running":
+            return
+        self._failing.add(number)
+        if self._processes.alive - self._failing:
+            return
+        self._failing.clear()
+        text = f"the first {self._config.load.give_up} requests all failed, lately with: {why}"
+        if not self._config.interactive:
+            self._ending.want(RunEnd("gave_up", DRAIN_SIGNAL_S, text))
+            return
+        with contextlib.suppress(CommandError):  # the load has come to its end meanwhile
+            self._change_load(Stop(), self._clock.now_ns())
+            self._note("error", f"stopped sending: {text}; space resumes")
 
     def _on_exit(self, number: int, code: int) -> None:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -107,6 +107,7 @@ def worker_configs(
             requests=load.requests,
             max_in_flight=load.max_in_flight,
             seed=load.seed,
+            give_up=-(-load.give_up // workers),
             deadlines=deadlines_of(config.timeouts),
             chunk_counts=probed.chunk_counts,
             one_token_chunks=probed.capabilities.one_token_chunks is not False,

@@ -29,6 +29,7 @@ END_REASONS = {
     "interrupted": "interrupted by a signal",
     "aborted": "aborted by hand: requests in flight were cut off",
     "orphaned": "stopped itself: no screen was attached any more",
+    "gave_up": "gave up, since every request failed from the first on",
     "worker_lost": "a load worker died",
     "failed": "the run could not be started",
     "unsaved": "part of what was measured could not be saved",
@@ -102,6 +103,15 @@ class Manifest(msgspec.Struct):
     @property
     def simulated(self) -> bool:
         return self.server.get("simulated") is True
+
+    @property
+    def unverified(self) -> bool:
+        """There is TLS, and a person asked for no look at the server's certificate."""
+        return self.config.target.insecure and self.has_tls
+
+    @property
+    def has_tls(self) -> bool:
+        return self.config.target.url.lower().startswith("https:")
 
     @property
     def target(self) -> str:

@@ -47,6 +47,21 @@ class RequestCounts(msgspec.Struct, frozen=True):
     """Given up because the run ended first, or in flight when it was killed: no failure of the server's."""
 
 
+class Cause(msgspec.Struct, frozen=True):
+    """Why requests failed: one kind of error."""
+
+    kind: str
+    count: int
+    share: float
+    """Of all that failed."""
+    text: str
+    """What was said of most of them, in the server's words where it said it; empty where nothing was."""
+    text_count: int
+    """Of how many."""
+    words: str
+    """Both in a sentence."""
+
+
 class Rate(msgspec.Struct, frozen=True):
     """Over the time of the load, without the drain."""
 
@@ -103,6 +118,25 @@ class ItlQuantiles(ExactQuantiles, frozen=True):
     """Requests that succeeded of which nobody said how many tokens each chunk bore."""
 
 
+class SketchedQuantiles(msgspec.Struct, frozen=True):
+    """One metric over a run, in ms, within 1 %. None throughout where there was none."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """What screen, replay and progress line show of a whole run: latencies as they came, also those of
+    requests that failed later, which no exact figure counts."""
+
+    ttft_from_due_ms: SketchedQuantiles
+    itl_ms: SketchedQuantiles | None
+    """None where nobody counted the tokens of a chunk: there the screen shows the next."""
+    chunk_gap_ms: SketchedQuantiles
+
+
 class Probe(msgspec.Struct, frozen=True):
     """What was asked of the server before the load."""
 
@@ -125,12 +159,15 @@ class Stage(msgspec.Struct, frozen=True):
     """Requests due in it that succeeded: what its TTFT rests on."""
     ttft_p50_ms: float | None
     """From due, exact, by when a request was due."""
+    ttft_p95_ms: float | None
     ttft_p99_ms: float | None
     chunk_gap_p50_ms: float | None
     """From sketches (1 %), by when a token came, as ITL."""
+    chunk_gap_p95_ms: float | None
     chunk_gap_p99_ms: float | None
     itl_p50_ms: float | None
     """None where nobody counted the tokens of a chunk."""
+    itl_p95_ms: float | None
     itl_p99_ms: float | None
     joules: float | None
     mean_w: float | None
@@ -148,6 +185,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """URL without credentials."""
     model: str
     endpoint: str
+    tls_verified: bool | None = None
+    """False where a person asked for no look at the server's certificate; None without TLS."""
     started_at: str
     """RFC 3339 with zone."""
     simulated: bool
@@ -170,6 +209,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     requests: RequestCounts
     errors: dict[str, int]
     """By kind (`loadgen.errors.ERROR_KINDS`), most frequent first."""
+    causes: list[Cause] = []
+    """Why requests failed, the most frequent kind first."""
     rate: Rate
     throughput: Throughput
     tokens: Tokens
@@ -184,6 +225,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     send_lag_ms: ExactQuantiles
     ttft_of_failed_ms: ExactQuantiles
     """From due, of requests that failed or were cut off after their first token; in none of the others."""
+    streamed: Streamed | None = None
+    """The same as screens show it, which know of no request's end beforehand."""
     stale_retries: int
     """Requests sent a second time because a kept-alive connection had died unread."""
     probe: Probe

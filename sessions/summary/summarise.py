@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions.bottleneck.client_headroom import client_headroom
-from sessions.bottleneck.client_saturation import saturation
+from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, ttft_from_due
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
 from sessions.summary.cost import cost
 from sessions.summary.counts import request_counts
@@ -35,6 +36,7 @@ from sessions.summary.schema import (
     Tokens,
 )
 from sessions.summary.stages import stages
+from sessions.summary.streamed_quantiles import streamed_quantiles
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
 from sessions.summary.validity import cut_off, reasons_against
 from sessions.timeline.energy import curves
@@ -73,17 +75,15 @@ def summarise(
     lines_lost |= any(name.startswith("requests-") for name in damaged)
     counts, errors = request_counts(timeline, live, lines_lost)
     span = load_span(timeline, manifest.config, counts.due)
-    start_ns, end_ns = span.start_ns, span.end_ns
+    start_ns, end_ns = span.start_ns, span.measured_end_ns
     latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
-    ttft_p50_ms = latencies["ttft_from_due"].p50
-    saturated = saturation(
-        timeline, start_ns, end_ns, float("nan") if ttft_p50_ms is None else ttft_p50_ms * 1e6
-    )
+    saturated = client_saturation(timeline)
     missing: list[str] = []
     if not live:
         missing += what_is_missing(timeline, manifest, without_lines)
         missing += other_than_kept(manifest, counts)
-    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing)
+    causes = causes_of(timeline, errors)
+    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes)
     said = list(notes)
     if counts.cut_off and not live:
         said.append(f"{cut_off(counts)}): percentiles lack them")
@@ -96,6 +96,7 @@ def summarise(
         target=manifest.target,
         model=manifest.model,
         endpoint=str(manifest.server.get("endpoint") or manifest.config.target.endpoint),
+        tls_verified=None if not manifest.has_tls else not manifest.unverified,
         started_at=manifest.session.started_at,
         simulated=manifest.simulated or timeline.simulated(timeline.newest_ns),
         valid=not reasons,
@@ -113,6 +114,7 @@ def summarise(
         ],
         requests=counts,
         errors=errors,
+        causes=causes,
         rate=Rate(
             None if manifest.config.load.concurrency is not None else _per(counts.due, span.load_s),
             _per(counts.sent, span.load_s),
@@ -128,6 +130,7 @@ def summarise(
         e2e_ms=latencies["e2e"],
         send_lag_ms=latencies["send_lag"],
         ttft_of_failed_ms=exact_quantiles(ttft_from_due(rows[rows["error"] != NONE]), _NS_PER_MS),
+        streamed=streamed_quantiles(timeline),
         stale_retries=int(rows["stale_retries"].sum()),
         probe=Probe(manifest.server.get("probe_requests")),
         gpus=gpus_over(timeline, start_ns, end_ns),

@@ -16,6 +16,7 @@ import numpy as np
 from loadgen.records import Request, Tick, WorkerNote
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, StageChange, State
 from sessions.timeline.columns import Floats, Ints, Table, or_nan
+from sessions.timeline.failures import Cause, Failures
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
 from sessions.timeline.reach import Reach
@@ -39,7 +40,7 @@ COUNTS = (
 )
 GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
 KINDS_CAP = 256
-"""Error kinds, devices and sources kept apart; a session that names more is not one of ours."""
+"""Devices and sources kept apart; a session that names more is not one of ours."""
 EVENTS_CAP = 20_000
 
 
@@ -61,7 +62,7 @@ class Timeline:
         """By worker: when its ticks ended, and whether requests were in flight or waiting then (1 or 0)."""
         self._first_tick_ns: int | None = None
         self._sketches = {name: SketchLog() for name in METRICS}
-        self._errors: dict[str, Table] = {}
+        self._failures = Failures()
         self.requests = RequestColumns()
         """Those that ended, as far as request lines were read: a screen reads none before a view asks."""
         self._newest_tick_ns: dict[int, int] = {}
@@ -119,9 +120,7 @@ class Timeline:
         self._first_tick_ns = began_ns if self._first_tick_ns is None else min(self._first_tick_ns, began_ns)
         for name, log in self._sketches.items():
             log.add(getattr(tick, name))
-        for kind, count in tick.errors.items():
-            name = kind if kind in self._errors or len(self._errors) < KINDS_CAP else "other"
-            self._errors.setdefault(name, Table(("t", "count"))).add((tick.t_ns, count))
+        self._failures.take(tick)
 
     def _worker_note(self, note: WorkerNote) -> None:
         if note.clock_error_ns is not None:
@@ -273,11 +272,11 @@ class Timeline:
 
     def errors(self, to_ns: float) -> dict[str, int]:
         """Failures by kind up to `to_ns`, most frequent first."""
-        found = {}
-        for kind, table in self._errors.items():
-            if (count := int(table["count"][: int(table.upto(to_ns))].sum())) > 0:
-                found[kind] = count
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        return self._failures.by_kind(to_ns)
+
+    def causes(self, to_ns: float) -> list[Cause]:
+        """Why requests failed up to `to_ns`: each kind once, most frequent first."""
+        return self._failures.causes(to_ns)
 
     def state(self, at_ns: int) -> tuple[str, str]:
         """State and its message at an instant; `starting` before any."""

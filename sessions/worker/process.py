@@ -122,7 +122,7 @@ class Worker:
             return
         name = address.server_name or address.host
         pool = Pool(self._loop, self._clock, where, tls, name, config.deadlines.connect_s, address.tunnel)
-        self._engine = Engine(config, self._clock, self._loop, pool, self._emit)
+        self._engine = Engine(config, self._clock, self._loop, pool, self._emit, self._on_failing)
         self._reader = pool.reader
         self._engine.on_idle = lambda stage: say_line(1, Status("idle", stage=stage))
         self._engine.start()
@@ -181,6 +181,10 @@ class Worker:
     def _on_written_again(self, file: str) -> None:
         _log.info("%s was removed, and is written again", file)
         say_line(1, Status("again", file))
+
+    def _on_failing(self, words: str) -> None:
+        _log.info("all fails: %s", words)
+        say_line(1, Status("failing", words))
 
     def _on_disk(self, trouble: str) -> None:
         _log.info("disk: %s", trouble or "takes data again")

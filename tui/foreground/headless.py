@@ -16,6 +16,7 @@ import msgspec
 from loadgen.errors import printable
 from loadgen.signals import restored
 from sessions.plan.config import RunConfig
+from tui.draw.failures import failures
 from tui.draw.numbers import clock, sign
 from tui.foreground.progress import Progress
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
@@ -158,6 +159,8 @@ def progress_line(frame: Frame) -> str:
         left = clock(max(frame.drains_until_ns - frame.at_ns, 0), hours=False)
         state += f" (at most {left} more, Ctrl-C ends it)"
     parts = [f"{elapsed_s:6.1f} s", state, *(["CLIENT SATURATED"] if frame.client_saturated else [])]
+    if frame.failing:  # first of all: a terminal may have room for nothing else
+        parts.append(f"FAILING errors {failures(frame.failed, frame.succeeded + frame.failed, frame.causes)}")
     if frame.closed_loop:
         parts.append(f"concurrency {number(frame.concurrency, 0)}")
     else:
@@ -171,15 +174,17 @@ def progress_line(frame: Frame) -> str:
         f"TTFT {_figure(ttft, 'p50', ttft.p50_ms)} {_figure(ttft, 'p99', ttft.p99_ms)} ms",
         f"{name} {_figure(itl, 'p50', itl.p50_ms)} ms",
         f"done {frame.succeeded}",
-        f"errors {frame.failed}",
+        *([] if frame.failing else [f"errors {frame.failed}"]),
         *([f"cut off {frame.cut_off}"] if frame.cut_off else []),
     ]
     parts += [
         f"GPU {gpu.label} {number(gpu.util_pct, 0)} % {number(gpu.power_w, 0)} W" for gpu in frame.gpus[:2]
     ]
+    if frame.insecure:
+        parts.append("TLS NOT VERIFIED")
     if frame.simulated:
         parts.append("SIMULATED")
-    return printable("  ".join(parts), 300)
+    return printable("  ".join(parts), 500)
 
 
 def _figure(stat: Stat, quantile: str, value_ms: float | None) -> str:

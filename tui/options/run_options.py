@@ -68,6 +68,12 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
     load.add_argument("--requests", type=value_types.count, metavar="N", help="stop after N requests")
     load.add_argument(
+        "--give-up",
+        type=value_types.give_up,
+        metavar="N",
+        help="end (a screen: stop sending) when the first N requests all fail; off: never (100)",
+    )
+    load.add_argument(
         "--seed", type=value_types.seed, metavar="S", help="same seed, same arrivals and prompts (drawn)"
     )
     load.add_argument(
@@ -211,6 +217,7 @@ def config(
             requests=options.requests,
             seed=drawn_seed() if options.seed is None else options.seed,
             workers=options.workers,
+            give_up=options.give_up,
         )
     )
     work = WorkloadConfig(

@@ -68,6 +68,18 @@ def lengths(text: str) -> int | str:
     return int(text) if text.strip().isdigit() else text.strip()
 
 
+def give_up(text: str) -> int:
+    """`off`, which is 0, or a whole number of at least 1."""
+    if text.strip() == "off":
+        return 0
+    try:
+        return count(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"got {text[:40]!r}, need off or a whole number of at least 1"
+        ) from None
+
+
 def workers(text: str) -> int | Literal["auto"]:
     """`auto`, or a whole number of at least 1."""
     if text.strip() == "auto":

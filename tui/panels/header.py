@@ -8,6 +8,7 @@ from sessions.bottleneck.rules import OF_MEANS
 from sessions.frame.schema import Frame, PlanProgress
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
+from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 from tui.draw.words import limit_name
@@ -23,6 +24,7 @@ def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
             Field(0, ("ttftop", "name")),
             Field(5, (name, "strong")),
             Field(1, ("SIMULATED", "badge")) if frame.simulated else Field(9),
+            Field(2, ("TLS NOT VERIFIED", "warn")) if frame.insecure else Field(9),
             Field(3, (safe(frame.model, 48), "")),
             Field(4, (safe(frame.target, 60).removeprefix("http://"), "dim")),
         ],
@@ -139,6 +141,15 @@ def _plan(plan: PlanProgress) -> Row:
     return shown
 
 
+def _failing(frame: Frame, screen_state: ScreenState, width: int) -> Row:
+    """Nothing else on the screen matters then. Where the load is held for it, how to go on comes first."""
+    said = safe(failures(frame.failed, frame.succeeded + frame.failed, frame.causes), 300)
+    held = frame.live and screen_state.playhead.following and frame.state in ("stopped", "holding")
+    more = "   space resumes " if held else ""
+    head = f" FAILING  errors {said}"
+    return spread([(fit(head, width - cell_len(more)), "banner"), (more, "banner")], [], width)
+
+
 _LIMIT_ROLES = {
     "room": "limit_room",
     "KV cache": "limit_memory",
@@ -162,6 +173,8 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         waiting = f" waiting for the server to answer the probe: {screen_state.silent_s:.0f} s"
         before: Row = [("no load before it   ", "dim")] if width >= 100 else []
         return spread([(waiting, "warn")], [*before, ("q", "key"), (" leaves", "dim")], width)
+    if frame.failing:
+        return _failing(frame, screen_state, width)
     note = safe(frame.client_note, 160)
     if frame.client_saturated:
         text = " CLIENT SATURATED" + (f": {note}" if note else "")
@@ -177,14 +190,15 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     lasts = f"since {since}" if now.since_ns else ""
     label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
     left: Row = [(label, "label"), (f" {limit_name(safe(now.name, 24))} ", _LIMIT_ROLES.get(now.name, "dim"))]
+    troubled = _troubled(frame)
+    right: Row = [(troubled, "warn")] if troubled else []
     if now.why:
-        why, room = safe(now.why, 160), width - width_of(left) - 2
+        why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    means = "means of 3s" if now.why and now.name in OF_MEANS else ""
-    room = width - width_of(left) - 2
-    both = "   ".join(filter(None, (means, lasts)))
-    right = both if len(both) <= room else lasts if len(lasts) <= room else ""
-    return spread(left, [(right, "dim")], width)
+    for words in (lasts, "means of 3s" if now.why and now.name in OF_MEANS else ""):
+        if words and width_of(left) + 2 + len(words) + width_of(right) + 3 * bool(right) <= width:
+            right = [(words, "dim"), *([("   ", "")] if right else []), *right]
+    return spread(left, right, width)
 
 
 def _drain(frame: Frame, until_ns: int, width: int) -> Row:
@@ -194,3 +208,10 @@ def _drain(frame: Frame, until_ns: int, width: int) -> Row:
     if len(waiting) + 20 > width:
         waiting = f" waiting for {some}, at most {left}"
     return spread([(waiting, "warn")], [("q a", "key"), (" cuts them off", "dim")], width)
+
+
+def _troubled(frame: Frame) -> str:
+    """How long the client was the limit in the run up to now, as a summary counts it."""
+    if not frame.client_saturated_s:
+        return ""
+    return f"client saturated {frame.client_saturated_s} of {frame.client_judged_s} s"

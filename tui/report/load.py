@@ -76,6 +76,11 @@ def latencies(summary: Summary) -> str:
             f"\n{of_failed.count:,} requests failed after their first token: their TTFT from due, "
             f"p50 {milliseconds(of_failed.p50)} p99 {milliseconds(of_failed.p99)}, is not in the table"
         )
+        if summary.streamed is not None and (seen := summary.streamed.ttft_from_due_ms).count:
+            text += (
+                f"\nscreen and replay show all {seen.count:,} first tokens: TTFT from due p50 "
+                f"{milliseconds(seen.p50)} p95 {milliseconds(seen.p95)} p99 {milliseconds(seen.p99)}"
+            )
     if unknown := summary.itl_ms.unknown:
         text += (
             f"\nITL is that of {summary.requests.succeeded - unknown:,} requests: of {unknown:,} others the "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.endpoints.sse import HeldBytes
+from loadgen.worker.counters import Counters
 from loadgen.worker_config import Deadlines
 from tests.loadgen.raw_server import (
     FIN,
@@ -18,7 +20,7 @@ from tests.loadgen.raw_server import (
     token,
     usage,
 )
-from tests.loadgen.worker.engine_runs import run
+from tests.loadgen.worker.engine_runs import run, worker_config
 
 BROKEN: list[tuple[str, list[Step], str]] = [
     ("reset in the middle", [HEAD, chunked(sse(token()), end=False), 0.02, RST], "cut_mid_stream"),
@@ -129,3 +131,33 @@ def test_lines_without_an_end_cost_the_memory_of_a_few_however_many_streams_send
     messages = {record.error.message for record in emitted.requests if record.error is not None}
     assert any("those of all streams together hold more than 1 MiB" in message for message in messages)
     assert held.held == 0
+
+
+def test_ticks_tell_what_was_said_of_failures_and_the_key_is_hidden_in_it() -> None:
+    key = "sk-CANARY-5e1f"
+
+    def script(number: int, _body: bytes) -> list[Step]:
+        said = b'{"error":{"message":"model \x1b[2J not loaded for %s"}}' % key.encode()
+        status = b"500 Oops" if number % 4 else b"404 Gone"
+        return [b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n" % (status, len(said)), said]
+
+    made = worker_config(1).template
+    template = msgspec.structs.replace(made, headers=[*made.headers, ("authorization", f"Bearer {key}")])
+    emitted, _ = run(script, requests=12, template=template)
+    causes: dict[tuple[str, str], int] = {}
+    for tick in emitted.ticks:
+        for cause in tick.causes:
+            assert key not in cause.text
+            causes[cause.kind, cause.text] = causes.get((cause.kind, cause.text), 0) + cause.count
+    text = "model \\x1b[2J not loaded for ***"
+    assert causes == {("http_500", text): 9, ("http_404", text): 3}
+
+
+def test_of_many_things_said_in_a_tick_the_rest_is_counted_by_its_kind_alone() -> None:
+    counters = Counters()
+    for i in range(100):
+        counters.fail("http_500", f"shard {i} failed")
+    tick = counters.take(t_ns=1, dt_ns=1, worker=0, connects=0, cpu_ns=0)
+    assert len(tick.causes) == 17
+    assert sum(cause.count for cause in tick.causes) == 100
+    assert {cause.text: cause.count for cause in tick.causes}[""] == 84

@@ -271,7 +271,7 @@ def test_a_model_of_300_000_characters_leaves_a_session_that_can_be_read(tmp_pat
 
 def test_every_reason_of_an_end_has_its_sentence() -> None:
     assert set(END_REASONS) == {
-        *("completed", "finished", "interrupted", "aborted", "orphaned"),
+        *("completed", "finished", "interrupted", "aborted", "orphaned", "gave_up"),
         *("worker_lost", "failed", "unsaved", "killed"),
     }
     assert all(END_REASONS.values())
@@ -283,3 +283,21 @@ def test_20_000_marks_leave_a_manifest_that_keeps_its_figures(tmp_path: Path) ->
     result = {"duration_s": 1.0, "valid": True, "requests": {"sent": 7}, "marks": marks}
     write(tmp_path, example(result=result))
     assert read(tmp_path).result == {"duration_s": 1.0, "valid": True, "requests": {"sent": 7}}
+
+
+@pytest.mark.parametrize(
+    ("url", "insecure", "has_tls", "unverified"),
+    [
+        ("https://h", True, True, True),
+        ("HTTPS://h", True, True, True),
+        ("https://h", False, True, False),
+        ("http://h", True, False, False),
+        ("unix:/run/h.sock", True, False, False),
+    ],
+)
+def test_a_server_is_unverified_where_there_is_tls_and_nobody_looks_at_its_certificate(
+    url: str, insecure: bool, has_tls: bool, unverified: bool
+) -> None:
+    made = example()
+    made.config = RunConfig(TargetConfig(url, insecure=insecure))
+    assert (made.has_tls, made.unverified) == (has_tls, unverified)

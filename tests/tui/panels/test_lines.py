@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sessions.frame.schema import Stat
+from sessions.frame.schema import Cause, Stat
 from tests.tui.made_up_run import ramped
 from tui.commands.sessions import HEAD, Listed, _cells
 from tui.draw.theme import Theme
@@ -67,3 +67,16 @@ def test_a_session_is_listed_with_all_that_it_sent(failed: int | None, says: str
 def test_without_colours_the_three_quantiles_are_still_told_apart() -> None:
     styles = Theme(colours="none").styles()
     assert len({str(styles[name]) for name in ("p50", "p95", "p99")}) == 3
+
+
+def test_progress_says_first_that_everything_fails_and_why() -> None:
+    causes = (Cause("http_500", 481, "model not \x1b loaded", 481),)
+    shown = line(failing=True, failed=481, succeeded=0, causes=causes)
+    assert '  running  FAILING errors 481 of 481: HTTP 500 "model not \\x1b loaded" (all)  ' in shown
+    assert shown.count("errors") == 1
+    assert "FAILING" not in line(failed=2, causes=causes)
+
+
+def test_progress_says_that_a_server_is_not_verified() -> None:
+    assert "  TLS NOT VERIFIED" in line(insecure=True)
+    assert "VERIFIED" not in line()
