@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable
 
 from loadgen.alarm import Alarm
-from loadgen.arrivals.load import Beginning, Load, LoadModel, share
+from loadgen.arrivals.load import Beginning, ClosedLoad, Load, LoadModel
 from loadgen.arrivals.load_models import LOAD_MODELS
+from loadgen.arrivals.shares import own_index, period_of, share
 from loadgen.clock import Clock
 from loadgen.endpoints import as_seen
 from loadgen.records import Request, Tick, WorkerNote
@@ -57,7 +58,9 @@ class Engine:
         self._sender = Sender(clock, pool, self._note, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
         self._backlog: deque[tuple[int, int]] = deque()
-        self._cap = max(1, share(config.max_in_flight, config.worker, config.workers))
+        self._cap = share(config.max_in_flight, config.worker, config.workers)
+        slots = config.load.concurrency if isinstance(config.load, ClosedLoad) else None
+        self._period = period_of(slots, config.workers)
         self._alarm = Alarm(loop, clock, self._on_alarm)
         self._last_index = -1
         self._model = self._model_of(config.load, config.start_ns)
@@ -130,17 +133,18 @@ class Engine:
     # the load
 
     def _model_of(self, load: Load, at_ns: int) -> LoadModel:
-        config, unused = self._config, self._last_index + 1
+        config = self._config
         beginning = Beginning(
             at_ns=at_ns,
             worker=config.worker,
             workers=config.workers,
-            next_index=unused + (config.worker - unused) % config.workers,
+            next_index=own_index(self._last_index + 1, config.worker, config.workers, self._period),
             in_flight=len(self._in_flight) + len(self._backlog),
             cap=self._cap,
             seed=config.seed,
             end_ns=config.end_ns,
             requests=config.requests,
+            period=self._period,
         )
         return LOAD_MODELS[type(load)](load, beginning)
 

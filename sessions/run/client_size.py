@@ -28,13 +28,14 @@ def planned_events_per_s(load: LoadConfig, output_tokens: int) -> float:
 
 
 def workers_for(load: LoadConfig, output_tokens: int, events_per_s: float, cores: int) -> int:
-    """How many workers. `events_per_s`: what one reads cleanly. `auto` leaves a core for all else, and is
-    never more than the slots there are."""
+    """How many workers. `events_per_s`: what one reads cleanly. `auto` leaves a core for all else.
+
+    Never more than the requests that may be in flight: one that may have none would never send its share.
+    """
+    slots = min(load.max_in_flight, load.concurrency or load.max_in_flight)
     if load.workers != "auto":
-        # One without a slot of a closed loop would never send its share of the requests.
-        return load.workers if load.concurrency is None else min(load.workers, load.concurrency)
+        return min(load.workers, slots)
     wanted = math.ceil(planned_events_per_s(load, output_tokens) / (COMFORT * events_per_s))
-    slots = load.max_in_flight if load.concurrency is None else load.concurrency
     return max(1, min(wanted, cores - 1, slots))
 
 

@@ -54,6 +54,11 @@ def test_no_worker_is_without_a_slot_of_a_closed_loop() -> None:
     assert workers_for(LoadConfig(concurrency=3, workers=2), 200, 10_000.0, 8) == 2
 
 
+def test_no_worker_lets_the_load_exceed_what_may_be_in_flight() -> None:
+    assert workers_for(LoadConfig(max_in_flight=1, workers=2), 200, 10_000.0, 8) == 1
+    assert workers_for(LoadConfig(concurrency=1, max_in_flight=1, workers=2), 200, 10_000.0, 8) == 1
+
+
 def test_a_machine_calibrated_to_do_more_needs_fewer_workers() -> None:
     assert workers_for(LoadConfig(rate_rps=350.0), 200, 50_000.0, 64) == 2
 
