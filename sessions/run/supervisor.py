@@ -261,7 +261,9 @@ class Supervisor:
 
     async def _wind_up(self) -> int:
         self._enter("draining")
-        await drain(self._processes, self._ending)
+        load = self._config.load
+        at_once = -(-(load.concurrency or load.max_in_flight) // self._processes.count)
+        await drain(self._processes, self._ending, at_once)
         await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()
         if lost := self._telemetry.close():
