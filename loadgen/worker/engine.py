@@ -72,6 +72,7 @@ class Engine:
         self._drain_until_ns = 0
         self._lead_ns = self._read_delay_ns = 0
         self._stood_still = False
+        pool.on_address = self._note
         pool.read_loop.read_delay_ns = self._may_delay_ns
         pool.read_loop.batch_reader.decode_batch = batch_decoder(
             self._endpoint, chunk_counts=config.chunk_counts, needs_text=self._workload.needs_text

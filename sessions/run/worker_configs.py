@@ -108,6 +108,8 @@ def server_facts(probed: ProbeResult) -> dict[str, Any]:
         "chunk_counts": probed.chunk_counts,
         "simulated": probed.capabilities.simulated,
         "probe_requests": probed.requests,
+        "addresses": list(probed.addresses),
+        "addresses_left_out": list(probed.left_out),
         "warm_ups": [msgspec.structs.asdict(warm_up) for warm_up in probed.warm_ups],
         "capabilities": {name: value for name, value in capabilities.items() if value is not None},
     }

@@ -292,6 +292,8 @@ class Timeline:
 _NOTE_KINDS = {
     "backing_off": "warning",
     "reachable_again": "note",
+    "address_lost": "warning",
+    "address_back": "note",
     "no_reuse": "note",
     "clock_stepped": "note",
     "host_lost": "error",
@@ -299,6 +301,8 @@ _NOTE_KINDS = {
 _NOTE_WORDS = {
     "backing_off": "server unreachable",
     "reachable_again": "server answers again",
+    "address_lost": "an address of the server is left aside",
+    "address_back": "an address of the server answers again",
     "no_reuse": "connections not reused",
     "clock_stepped": "the wall clock was set",
 }
