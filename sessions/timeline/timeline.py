@@ -8,7 +8,7 @@ token gaps.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -270,6 +270,15 @@ class Timeline:
             if (count := int(table["count"][: int(table.upto(to_ns))].sum())) > 0:
                 found[kind] = count
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def failures(self, kinds: Collection[str], edges: Floats) -> dict[str, Floats]:
+        """Failures of each of `kinds` that there were, one count between each two of `edges`."""
+        found = {}
+        for kind in kinds:
+            if (table := self._errors.get(kind)) is not None:
+                upto = np.concatenate([[0.0], np.cumsum(table["count"][: len(table)])])
+                found[kind] = np.diff(upto[table.upto(edges)])
+        return found
 
     def state(self, at_ns: int) -> tuple[str, str]:
         """State and its message at an instant; `starting` before any."""
