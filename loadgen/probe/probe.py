@@ -110,6 +110,7 @@ async def probe(
             input_exact=exact,
             chunk_counts=first.continuous or first.token_ids,
             addresses=() if target.address.unix_path else asked.addresses.ips,
+            closes="close" in asking.streams[-1].headers.get("connection", "").lower(),
             left_out=tuple(asked.addresses.dead),
         )
 

@@ -82,6 +82,8 @@ class ProbeResult(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...] = ()
     """The IP addresses that the load goes to in turn, of the server or of the proxy before it; none for a
     Unix socket."""
+    closes: bool = False
+    """The server closes its connection after each answer."""
     left_out: tuple[str, ...] = ()
     """Those of the name that did not answer."""
 
