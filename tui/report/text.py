@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LIMITS = 16
 """Rows that are shown of what bound when."""
+ADDRESSES = 4
+"""Addresses of a server that are named."""
 
 
 def render(summary: Summary) -> str:
@@ -62,7 +64,18 @@ def _head(summary: Summary) -> str:
         second.append(f"{summary.duration_s - summary.load_s:,.1f} s more to the last answer")
     if summary.end.message:
         second.append(printable(summary.end.message))
-    return "\n".join((first, _asked(summary), ", ".join(second)))
+    lines = [first, _asked(summary), ", ".join(second)]
+    if len(at := summary.probe.addresses) > 1 or summary.probe.addresses_left_out:
+        lines.append(_addresses(at, summary.probe.addresses_left_out))
+    return "\n".join(lines)
+
+
+def _addresses(at: Sequence[str], left_out: Sequence[str]) -> str:
+    """Where requests went, of a server with several addresses."""
+    some = ", ".join(printable(ip, 40) for ip in at[:ADDRESSES]) + (", ..." if len(at) > ADDRESSES else "")
+    where = f"to {some}" if len(at) == 1 else f"to {len(at)} addresses in turn: {some}"
+    lost = f"; {len(left_out)} more did not answer the probe" if left_out else ""
+    return f"requests went {where}{lost}"
 
 
 def _asked(summary: Summary) -> str:
