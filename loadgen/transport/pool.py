@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from loadgen.clock import Clock
-from loadgen.errors import CLIENT_KINDS
+from loadgen.errors import MACHINE_KINDS
 from loadgen.transport.connection import Connection, SocketAddress
 from loadgen.transport.read_loop import ReadLoop
 from loadgen.transport.receive_times import TimedReader
@@ -34,6 +34,8 @@ the server may have seen."""
 
 _LATE_NS = 250_000_000
 """A timer that rings so late says that we have stood still: what has come meanwhile is not looked at yet."""
+
+_UNREACHED = ("connect_refused", "connect_timeout", "connect_failed")
 
 OnOpen = Callable[[Connection], None]
 OnFailed = Callable[[str, str], None]
@@ -58,14 +60,16 @@ class Pool:
         connect_s: float = 10.0,
         tunnel: str | None = None,
         turn: int | None = None,
+        through_proxy: bool = False,
     ) -> None:
         """`turn`: requests go to the addresses in turn, the first one to this; None: all to one of them, the
-        first that opens."""
+        first that opens. `through_proxy`: the addresses are a proxy's, and it is the proxy that cannot be
+        reached where none can."""
         self._loop, self._clock = loop, clock
         self._addresses = list(dict.fromkeys(addresses))
         self._rotation = Rotation(len(self._addresses), turn or 0, in_turn=turn is not None)
         self._tls, self._server_name, self._connect_s = tls, server_name, connect_s
-        self._tunnel = tunnel
+        self._tunnel, self._through_proxy = tunnel, through_proxy
         self.reader = TimedReader(clock)
         self.read_loop = ReadLoop(loop, clock, self.reader)
         self._connecting_ahead = False
@@ -121,7 +125,7 @@ class Pool:
             at = order[tried]
 
             def failed(kind: str, message: str) -> None:
-                if kind not in CLIENT_KINDS and self._rotation.lost(at):
+                if kind not in MACHINE_KINDS and self._rotation.lost(at):
                     self._tell_address("address_lost", at, f" ({message})")
                     self._retry_later(at)
                 if tried + 1 < len(order):
@@ -248,6 +252,8 @@ class Pool:
         waiting = self._waiting.pop(connection, None)
         if waiting is not None:
             waiting.timer.cancel()
+            if self._through_proxy and kind in _UNREACHED and not message.startswith("the proxy"):
+                kind = "proxy"  # what a proxy says of the server begins so
             waiting.on_failed(kind, message)
 
     def on_idle(self, connection: Connection, keep_alive_s: float | None) -> None:

@@ -132,6 +132,7 @@ class Worker:
             config.deadlines.connect_s,
             address.tunnel,
             turn=config.worker if address.at else None,
+            through_proxy=address.proxy,
         )
         self._engine = Engine(config, self._clock, self._loop, pool, self._emit)
         self._reader = pool.reader

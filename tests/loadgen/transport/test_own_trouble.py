@@ -11,7 +11,7 @@ import socket
 import pytest
 
 from loadgen.clock import MonotonicClock
-from loadgen.errors import CLIENT_KINDS
+from loadgen.errors import MACHINE_KINDS
 from loadgen.transport.connection import _open_failure
 from loadgen.transport.pool import Pool
 from loadgen.worker.backoff import UNREACHABLE
@@ -34,7 +34,7 @@ from loadgen.worker.backoff import UNREACHABLE
 )
 def test_what_this_machine_lacks_is_never_put_on_the_server(number: int, kind: str) -> None:
     assert _open_failure(OSError(number, "said"), False) == (kind, "said")
-    assert kind in CLIENT_KINDS
+    assert kind in MACHINE_KINDS
     assert kind not in UNREACHABLE  # or the server would be called unreachable
 
 
@@ -75,3 +75,21 @@ def test_a_client_out_of_descriptors_says_so_of_the_connection_that_it_could_not
             pool.close()
 
     assert asyncio.run(body()) == "no_descriptors"
+
+
+def test_a_proxy_that_is_gone_is_not_a_server_that_refuses() -> None:
+    async def body(through_proxy: bool) -> str:
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            loop = asyncio.get_running_loop()
+            where = [(socket.AF_INET, nobody.getsockname())]
+            pool = Pool(loop, MonotonicClock(0), where, through_proxy=through_proxy)
+            told: asyncio.Future[str] = loop.create_future()
+            pool.open(lambda connection: told.set_result("open"), lambda kind, _: told.set_result(kind))
+            try:
+                return await asyncio.wait_for(told, 20)
+            finally:
+                pool.close()
+
+    assert [asyncio.run(body(proxy)) for proxy in (False, True)] == ["connect_refused", "proxy"]
+    assert "proxy" in UNREACHABLE  # nothing is sent to it in vain
