@@ -25,6 +25,7 @@ from loadgen.probe.tokenize import find_tokenizer
 from loadgen.target.api_key import ApiKey
 from loadgen.target.request_headers import Header
 from loadgen.target.url import Target
+from loadgen.transport.addresses import Resolver, resolve
 from loadgen.worker_config import Deadlines
 from loadgen.workload.template import RequestTemplate
 
@@ -48,6 +49,7 @@ async def probe(
     more_headers: Sequence[Header] = (),
     body: Mapping[str, object] | None = None,
     deadlines: Deadlines = _DEADLINES,
+    resolver: Resolver = resolve,
 ) -> ProbeResult:
     """Finds out how to ask `target` for `output_tokens` after prompts of `input_tokens`.
 
@@ -62,19 +64,17 @@ async def probe(
         more_headers: what a person adds to every request.
         body: fields that a person adds to every body; None leaves one of ours out.
         deadlines: of the load, which the probe gives a server at least.
+        resolver: looks the server's name up.
 
     Raises:
         ProbeError: the server cannot be loaded so; says why and with which exit code.
     """
     if endpoint == "auto":
         endpoint = target.endpoint or "auto"
-    async with client(target, api_key, more_headers, deadlines) as asked:
+    async with client(target, api_key, more_headers, deadlines, resolver) as asked:
         models = await ask_models(asked, model, on_note)
-        if asked.addresses > 1:
-            on_note(
-                f"{target.hop.host} has {asked.addresses} addresses: each load worker goes to the first of "
-                "them that answers, and to no other"
-            )
+        if note := asked.addresses.note(target.hop.host):
+            on_note(note)
         name = choose(asked, models, model)
         if models.names and name not in models.names:
             on_note(
@@ -113,6 +113,9 @@ async def probe(
             requests=asked.requests,
             input_exact=exact,
             chunk_counts=first.continuous or first.token_ids,
+            addresses=() if target.address.unix_path else asked.addresses.ips,
+            closes="close" in asking.streams[-1].headers.get("connection", "").lower(),
+            left_out=tuple(asked.addresses.dead),
         )
 
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from loadgen.alarm import Alarm
-from loadgen.arrivals.load import Load, LoadModel, share
+from loadgen.arrivals.load import Load, LoadModel
 from loadgen.clock import Clock
 from loadgen.endpoints import as_seen
 from loadgen.endpoints.sse import HeldBytes
@@ -25,7 +25,7 @@ from loadgen.worker.brake import Brake
 from loadgen.worker.counters import Counters
 from loadgen.worker.deadlines import left_open, passed_deadline
 from loadgen.worker.in_flight import InFlightRequest
-from loadgen.worker.load_model import load_model
+from loadgen.worker.load_share import LoadShare
 from loadgen.worker.read_delay import read_delay_after
 from loadgen.worker.sender import Sender
 from loadgen.worker.ticker import Ticker
@@ -36,6 +36,11 @@ from loadgen.workload.workloads import WORKLOADS
 
 _WAKE_NS = 200_000
 """Sockets are read again so long before the alarm rings: waking up takes some of it."""
+_BURST_NS = 5_000_000
+"""After sending for so long at a stretch, sockets, timers and commands have their turn: all slots of a large
+closed loop at once would take seconds, in which nobody reads what the first ones are answered."""
+_STOOD_STILL_NS = 1_000_000_000
+"""A tick this long says that the process was not let run: what came meanwhile is not read yet."""
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
 
@@ -67,7 +72,8 @@ class Engine:
         self._sender = Sender(clock, pool, self._note, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
         self._backlog: deque[tuple[int, int, Payloads]] = deque()
-        self._cap = max(1, share(config.max_in_flight, config.worker, config.workers))
+        self._share = LoadShare(config)
+        self._cap = self._share.cap
         self._alarm = Alarm(loop, clock, self._on_alarm)
         self._last_index = -1
         self._stage: Stage | None = None
@@ -77,6 +83,8 @@ class Engine:
         self._load_over = self._finishing = self._left_open = False
         self._drain_until_ns = 0
         self._lead_ns = self._read_delay_ns = 0
+        self._stood_still = False
+        pool.on_address = self._note
         pool.read_loop.read_delay_ns = self._may_delay_ns
         self._take_up(config.workload)
         self._ticker = Ticker(
@@ -156,15 +164,8 @@ class Engine:
         )
 
     def _model_of(self, load: Load, at_ns: int) -> LoadModel:
-        return load_model(
-            self._config,
-            load,
-            self._stage,
-            at_ns=at_ns,
-            unused_index=self._last_index + 1,
-            in_flight=len(self._in_flight) + len(self._backlog),
-            cap=self._cap,
-        )
+        waiting = len(self._in_flight) + len(self._backlog)
+        return self._share.model(load, at_ns, self._last_index, waiting, self._stage)
 
     def _change_load(self, now_ns: int) -> None:
         ripe = [change for change in self._changes if change.at_ns <= now_ns]
@@ -215,24 +216,32 @@ class Engine:
             return
         now = self._clock.now_ns()
         self._change_load(now)
-        self._send_waiting(now)
-        due_ns = self._take_due(now, now + self._lead_ns)
+        stop_ns = now if self._ticker.flushing else now + _BURST_NS
+        self._send_waiting(now, stop_ns)
+        due_ns = self._take_due(now, now + self._lead_ns, stop_ns=stop_ns)
         if self._end_ns is not None and now >= self._end_ns:
             self._load_over = True
+            due_ns = self._take_due(now, now, send=False)
             self._drop_backlog(now)
         self._set_alarm(due_ns)
         self._end_if_done()
 
-    def _take_due(self, now_ns: int, until_ns: int, *, send: bool = True) -> int | None:
+    def _take_due(
+        self, now_ns: int, until_ns: int, *, send: bool = True, stop_ns: int | None = None
+    ) -> int | None:
         """Takes what is due until `until_ns`: sends it, or lets it wait for room, or gives it up.
 
-        Returns when the request is due that comes after.
+        Returns when the request is due that comes after. What is left at `stop_ns` stays due: the alarm will
+        ring for it at once. One is sent in any case.
         """
         if self._changes:
             # A change of load before then may move what would be due.
             until_ns = min(until_ns, *(change.at_ns - 1 for change in self._changes))
         model, back_off = self._model, self._sender.back_off
+        launched = False
         while (due_ns := model.due_ns(back_off.sendable_ns)) is not None and due_ns <= until_ns:
+            if launched and stop_ns is not None and self._clock.now_ns() >= stop_ns:
+                break
             index = model.take()
             if index > self._last_index:
                 self._last_index = index
@@ -241,21 +250,26 @@ class Engine:
                 self._backlog.append((index, due_ns, self._payloads))
             elif not send or back_off.forbids(now_ns):
                 self._give_up(index, now_ns)
+            elif self._backlog:  # which waits for its turn: first come, first sent
+                self._backlog.append((index, due_ns, self._payloads))
             else:
                 self._launch(index, due_ns, self._payloads, waited=False)
+                launched = True
         return due_ns
 
     def _give_up(self, index: int, now_ns: int) -> None:
         self._counters.not_sent += 1
         self._model.ended(index, now_ns, failed=True)
 
-    def _send_waiting(self, now_ns: int) -> None:
+    def _send_waiting(self, now_ns: int, stop_ns: int) -> None:
         """Sends what waited for room, as far as there is some now, in the order in which it was due."""
         while self._backlog and len(self._in_flight) < self._cap:
             if self._sender.back_off.forbids(now_ns):
                 return
             index, due_ns, payloads = self._backlog.popleft()
             self._launch(index, due_ns, payloads, waited=True)
+            if self._clock.now_ns() >= stop_ns:
+                return
 
     def _drop_backlog(self, now_ns: int) -> None:
         while self._backlog:
@@ -322,9 +336,9 @@ class Engine:
         now = self._clock.now_ns()
         one_more = self._model.ended(record.index, now, failed=record.error is not None)
         if waits := bool(self._backlog):
-            self._send_waiting(now)
+            self._send_waiting(now, now)
         if one_more:
-            self._set_alarm(self._take_due(now, now))
+            self._set_alarm(self._take_due(now, now, stop_ns=now))
         elif waits:
             self._rearm()
         self._end_if_done()
@@ -343,10 +357,12 @@ class Engine:
         tick.rate_rps, tick.concurrency = offered
         self._emit(tick)
         self._read_delay_ns = read_delay_after(tick)
+        self._stood_still = tick.dt_ns > _STOOD_STILL_NS
 
     def _look_after(self, now_ns: int) -> None:
         self._pool.sweep()
-        for request in list(self._in_flight):
+        # After the process has stood still, all that came meanwhile is read first.
+        for request in () if self._stood_still else list(self._in_flight):
             if (over_ns := request.over_ns) is not None:
                 if left_open(over_ns, request.done, now_ns, self._config.deadlines):
                     self._end_left_open(request, over_ns)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.clock import MonotonicClock
 from loadgen.worker_config import Finish
+from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.commands import (
     Ack,
     AddMark,
@@ -35,7 +36,7 @@ from sessions.run.plan_runner import PlanRunner
 from sessions.run.preflight import preflight
 from sessions.run.stage_loads import StageLoads
 from sessions.run.telemetry import TelemetryRecorder
-from sessions.run.worker_configs import descriptors_short, planned_client, server_facts, worker_configs
+from sessions.run.worker_configs import need_here, planned_client, server_facts, worker_configs
 from sessions.store.disk_reserve import DiskReserve
 from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
 from sessions.store.manifest import SessionError, read, write
@@ -140,6 +141,8 @@ class Supervisor:
             if self._ending.end is not None:
                 return self._ended_too_soon()
             return SupervisorAnswer("refused", "the load workers did not start", 1)
+        if word := self._too_much(found.probed):
+            return SupervisorAnswer("refused", word, 2)
         self._start_load(found.probed, found.address)
         write(self._directory, self._manifest)
         key, secrets = self._orders.api_key, self._orders.secrets()
@@ -153,12 +156,20 @@ class Supervisor:
             return SupervisorAnswer("refused", end.message, 1)
         return SupervisorAnswer("refused", "interrupted before any load was sent", 130)
 
+    def _too_much(self, probed: ProbeResult) -> str:
+        """Why this machine cannot put on the load, if it cannot; what may run short is noted."""
+        load, machine = self._config.load, this_machine()
+        need = need_here(load, probed, self._processes.count)
+        if word := refusal(load, need, machine):
+            return word
+        for text in warnings(load, need, machine):
+            self._note("warning", text)
+        return ""
+
     def _start_load(self, probed: ProbeResult, address: Address) -> None:
         load = self._config.load
         self._start_ns = self._clock.now_ns() + _START_LEAD_NS
         self._load_control = LoadControl(load, self._start_ns, self._processes.count)
-        if warning := descriptors_short(load, probed, self._processes.count):
-            self._note("warning", warning)
         configs = worker_configs(
             self._config,
             probed,
@@ -360,7 +371,9 @@ class Supervisor:
         if self._running_plan is not None:
             self._running_plan.cancel()
         self._enter("draining")
-        await drain(self._processes, self._ending)
+        load = self._config.load
+        at_once = -(-(load.concurrency or load.max_in_flight) // self._processes.count)
+        await drain(self._processes, self._ending, at_once)
         await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()
         if lost := self._telemetry.close():
