@@ -18,15 +18,15 @@ from loadgen.clock import Clock
 from loadgen.endpoints import as_seen
 from loadgen.endpoints.sse import HeldBytes
 from loadgen.records import Request, Tick, WorkerNote
-from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.brake import Brake
 from loadgen.worker.counters import Counters
-from loadgen.worker.deadlines import left_open, passed_deadline
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.load_share import LoadShare
+from loadgen.worker.overdue import Overdue
 from loadgen.worker.read_delay import read_delay_after
+from loadgen.worker.request_maker import RequestMaker
 from loadgen.worker.sender import Sender
 from loadgen.worker.ticker import Ticker
 from loadgen.worker_config import Finish, SetLoad, Stage, WorkerCommand, WorkerConfig
@@ -65,9 +65,9 @@ class Engine:
         self._endpoint = as_seen(
             template.endpoint, line_events=template.line_events, index_counts=template.index_counts
         )
-        self._redactor = redactor_of(config.template.headers)
-        self._held = HeldBytes()
         self._counters = Counters()
+        self._requests = RequestMaker(config, self._endpoint, self._counters, self, HeldBytes())
+        self._overdue = Overdue(config.deadlines, self._note)
         self._brake = Brake(config.give_up, on_failing)
         self._sender = Sender(clock, pool, self._note, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
@@ -80,23 +80,15 @@ class Engine:
         self._end_ns = config.end_ns
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
-        self._load_over = self._finishing = self._left_open = False
+        self._load_over = self._finishing = False
         self._drain_until_ns = 0
         self._lead_ns = self._read_delay_ns = 0
         self._stood_still = False
         pool.on_address = self._note
         pool.read_loop.read_delay_ns = self._may_delay_ns
         self._take_up(config.workload)
-        self._ticker = Ticker(
-            loop,
-            clock,
-            self._counters,
-            pool,
-            config.worker,
-            config.start_ns,
-            self._on_tick,
-            self._look_after,
-        )
+        told = (config.worker, config.start_ns, self._on_tick, self._look_after)
+        self._ticker = Ticker(loop, clock, self._counters, pool, *told)
         self.idle = asyncio.Event()
         """Nothing more is due and nothing is under way: the load has come to its end by itself."""
         self.on_idle: Callable[[int | None], None] = lambda stage: None
@@ -164,8 +156,8 @@ class Engine:
         )
 
     def _model_of(self, load: Load, at_ns: int) -> LoadModel:
-        waiting = len(self._in_flight) + len(self._backlog)
-        return self._share.model(load, at_ns, self._last_index, waiting, self._stage)
+        under_way = len(self._in_flight) + len(self._backlog)
+        return self._share.model(load, at_ns, self._last_index, under_way, self._stage)
 
     def _change_load(self, now_ns: int) -> None:
         ripe = [change for change in self._changes if change.at_ns <= now_ns]
@@ -288,30 +280,8 @@ class Engine:
             self._pool.connect_ahead()
 
     def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:
-        config = self._config
-        spec, payload = payloads.take(index)
-        record = Request(
-            index=index,
-            worker=config.worker,
-            due_ns=due_ns,
-            asked_input_tokens=spec.input_tokens,
-            asked_output_tokens=spec.output_tokens,
-            conversation=spec.conversation,
-            turn=spec.turn,
-            tags=spec.tags,
-        )
-        request = InFlightRequest(
-            record,
-            payload,
-            self._endpoint,
-            self._counters,
-            self,
-            redactor=self._redactor,
-            chunk_counts=config.chunk_counts,
-            one_token_chunks=config.one_token_chunks,
-            needs_text=self._workload.needs_text,
-            waited_for_cap=waited,
-            held=self._held,
+        request = self._requests.make(
+            index, due_ns, payloads, needs_text=self._workload.needs_text, waited=waited
         )
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)
@@ -361,24 +331,11 @@ class Engine:
 
     def _look_after(self, now_ns: int) -> None:
         self._pool.sweep()
-        # After the process has stood still, all that came meanwhile is read first.
-        for request in () if self._stood_still else list(self._in_flight):
-            if (over_ns := request.over_ns) is not None:
-                if left_open(over_ns, request.done, now_ns, self._config.deadlines):
-                    self._end_left_open(request, over_ns)
-                continue
-            passed = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
-            if passed is not None:
-                request.fail(now_ns, *passed)
+        if not self._stood_still:  # else all that came meanwhile is read first
+            self._overdue.end(list(self._in_flight), now_ns)
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()
-
-    def _end_left_open(self, request: InFlightRequest, over_ns: int) -> None:
-        if not self._left_open:
-            self._left_open = True
-            self._note("left_open", f"behind {'[DONE]' if request.done else 'the finish reason'}")
-        request.end_left_open(over_ns)
 
     def _may_delay_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""

@@ -37,32 +37,14 @@ def nothing_is_opening() -> None:
 class InFlightRequest:
     """Times and tokens of one request. It is the `Exchange` of the connection that carries it."""
 
+    # fmt: off
     __slots__ = (
-        "_body_bytes",
-        "_bytes_of_error",
-        "_chunk_counts",
-        "_counters",
-        "_endpoint",
-        "_event_stream",
-        "_failure",
-        "_held",
-        "_over",
-        "_over_ns",
-        "_owner",
-        "_reasoning_tokens",
-        "_redactor",
-        "_shows_reasoning",
-        "_sse",
-        "_text",
-        "_token_times",
-        "connection",
-        "give_up_opening",
-        "heard_ns",
-        "payload",
-        "record",
-        "token_end",
-        "waited_for_cap",
+        "_body_bytes", "_bytes_of_error", "_chunk_counts", "_counters", "_endpoint", "_event_stream",
+        "_failure", "_held", "_over", "_over_ns", "_owner", "_reasoning_tokens", "_redactor",
+        "_shows_reasoning", "_sse", "_text", "_token_times", "connection", "give_up_opening", "heard_ns",
+        "payload", "record", "token_end", "waited_for_cap",
     )
+    # fmt: on
 
     def __init__(
         self,
