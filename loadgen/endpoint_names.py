@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-EndpointName = Literal["completions", "chat"]
+EndpointName = Literal["completions", "chat", "llamacpp"]
 AskedEndpoint = Literal["auto", EndpointName]
-"""`auto`: what the server has is found out."""
+"""`auto`: which of completions and chat the server has is found out."""
 
 ENDPOINT_NAMES: tuple[EndpointName, ...] = get_args(EndpointName)

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from loadgen.endpoint_names import EndpointName
-from loadgen.endpoints import chat, completions
+from loadgen.endpoints import chat, completions, llamacpp
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
+from loadgen.endpoints.framing import SSE, EventParser, Framing
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen"]
@@ -21,7 +22,7 @@ class Endpoint:
     `read(data, name)` gives what one event says and never raises (`name` as in `endpoints.sse.Event`)."""
 
     path: str
-    """Path of the URL below the target's base path."""
+    """Path of the URL below the target's base path. One that begins with `/v1` follows the API's version."""
     body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
@@ -34,6 +35,18 @@ class Endpoint:
     """Decodes the token events of a server that tells how many tokens each bears."""
     line_events: bool = False
     """Each line of data is an event (`loadgen.endpoints.sse`)."""
+    framing: Framing = SSE
+    """How an answer is cut into events."""
+    bears_tokens: bool = True
+    """Answers are tokens, one after the other; else one event is the whole answer, and is `done`."""
+    wished: tuple[str, ...] = ()
+    """Fields of `loadgen.probe.attempts.WISHED` that servers are known to take here."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with each request of this protocol; names in lower case."""
+
+    def parser(self) -> EventParser:
+        """For the events of one answer."""
+        return self.framing.parser(self.line_events)
 
 
 def as_seen(name: EndpointName, *, line_events: bool, index_counts: bool) -> Endpoint:
@@ -61,5 +74,13 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         takes_ids=False,
         token_event=chat.TOKEN_EVENT,
         counted_token_event=chat.COUNTED_TOKEN_EVENT,
+    ),
+    "llamacpp": Endpoint(
+        llamacpp.PATH,
+        llamacpp.body,
+        llamacpp.read,
+        llamacpp.text,
+        takes_ids=True,
+        wished=llamacpp.WISHED,
     ),
 }

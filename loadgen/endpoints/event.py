@@ -11,13 +11,22 @@ import msgspec
 from loadgen.errors import printable
 from loadgen.records import RequestError
 
-OK_FINISH = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", "eos_token"})
+OK_FINISH = frozenset(
+    {
+        *("stop", "length", "tool_calls", "content_filter", "function_call", "eos_token"),
+        *("limit", "eos", "word"),  # llama.cpp
+    }
+)
 """Finish reasons of a request that went well. An unknown one is kept as it is, and is no failure."""
 
 MAX_TOKENS = 1_000_000_000
 """A count above this in `usage` is nonsense and ignored."""
 
-_OVERLOADED = frozenset({"429", "503", "overloaded", "rate_limit_exceeded", "too_many_requests"})
+_OVERLOADED = frozenset(
+    {
+        *("429", "503", "overloaded", "rate_limit_exceeded", "too_many_requests"),
+    }
+)
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 
@@ -75,6 +84,18 @@ class WireUsage(msgspec.Struct, gc=False):
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
     prompt_tokens_details: WireDetails | None = None
+
+
+def merged(earlier: Usage | None, later: Usage) -> Usage:
+    """What two events of a stream counted: the later, where it says something. Anthropic counts the prompt at
+    the beginning and the answer at the end."""
+    if earlier is None:
+        return later
+    return Usage(
+        earlier.prompt_tokens if later.prompt_tokens is None else later.prompt_tokens,
+        earlier.completion_tokens if later.completion_tokens is None else later.completion_tokens,
+        earlier.cached_tokens if later.cached_tokens is None else later.cached_tokens,
+    )
 
 
 def usage_of(wire: WireUsage | None) -> Usage | None:

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 import msgspec
 
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
-from loadgen.endpoints.event import usage_of
-from loadgen.endpoints.sse import Event, SseLimitError, SseParser
+from loadgen.endpoints.event import DONE, usage_of
+from loadgen.endpoints.sse import Event, SseLimitError
 from loadgen.endpoints.token_event import (
     CountedTokenEvent,
     content_of,
+    no_token_events,
     one_token_each,
     texts_of,
     token_events,
@@ -61,6 +62,7 @@ class InFlightRequest:
         "_redactor",
         "_sse",
         "_texts",
+        "_token_end",
         "_token_times",
         "connection",
         "give_up_opening",
@@ -89,6 +91,7 @@ class InFlightRequest:
         self._redactor = redactor
         self.record, self.payload = record, payload
         self._endpoint, self._counters, self._owner = endpoint, counters, owner
+        self._token_end = b"" if endpoint.token_event is no_token_events else TOKEN_END
         self._chunk_counts = chunk_counts
         self._token_times = TokenTimes(record, counters, one_token_chunks)
         self.waited_for_cap = waited_for_cap
@@ -100,7 +103,7 @@ class InFlightRequest:
         self._start_over()
 
     def _start_over(self) -> None:
-        self._sse = SseParser(line_events=self._endpoint.line_events)
+        self._sse = self._endpoint.parser()
         self._body_bytes = self.heard_ns = 0
         self._bytes_of_error = b""
         self._event_stream = False
@@ -121,9 +124,8 @@ class InFlightRequest:
 
     def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
         self.record.headers_ns, self.record.status = t_ns, status
-        self._event_stream = (
-            200 <= status < 300 and b"text/event-stream" in value_of(headers, b"content-type").lower()
-        )
+        content_type = value_of(headers, b"content-type").decode("latin-1")
+        self._event_stream = 200 <= status < 300 and self._endpoint.framing.is_named_by(content_type)
         packing = (value_of(headers, b"content-encoding") or b"identity").lower()
         if self._event_stream and packing != b"identity":
             # Asked for as it is; unpacking would also cost each token its own time.
@@ -153,7 +155,7 @@ class InFlightRequest:
             counters.reads += 1
             counters.kernel_reads += by_kernel
             counters.coalesced_reads += token_event_count > 1
-        self.token_end = TOKEN_END if self._sse.at_rest and self._token_times.under_way else b""
+        self.token_end = self._token_end if self._sse.at_rest and self._token_times.under_way else b""
 
     def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size
@@ -175,7 +177,8 @@ class InFlightRequest:
 
     def on_end(self, t_ns: int) -> None:
         if self._event_stream and (events := self._sse.close()):
-            flag(self.record, "unterminated_event")
+            if any(event.unterminated for event in events):
+                flag(self.record, "unterminated_event")
             self._counters.reads += self._on_events(events, t_ns) > 0
         self._finish(t_ns, self._outcome())
 
@@ -275,16 +278,25 @@ class InFlightRequest:
                 self._on_usage(usage)
 
     def _on_usage(self, usage: Usage) -> None:
-        self.record.input_tokens = usage.prompt_tokens
-        self.record.cached_tokens = usage.cached_tokens
+        if usage.prompt_tokens is not None:
+            self.record.input_tokens = usage.prompt_tokens
+        if usage.cached_tokens is not None:
+            self.record.cached_tokens = usage.cached_tokens
         if usage.completion_tokens is not None:
             self.record.output_tokens = usage.completion_tokens
 
     def _on_content(self, content: EventContent, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
-        if content.done:
+        if content is DONE:
             self._token_times.done = True
             return 0
+        taken = self._on_said(content, t_ns)
+        if content.done:
+            # Of a protocol in which the last event says more than that.
+            self._token_times.done = True
+        return taken
+
+    def _on_said(self, content: EventContent, t_ns: int) -> int:
         if content.error is not None:
             self._failure = self._failure or content.error
             return 0
@@ -310,7 +322,9 @@ class InFlightRequest:
         if self._failure is not None:
             return self._failure
         body = self._redactor.data(self._bytes_of_error)
-        return outcome_of(self.record, self._event_stream, body, self._token_times.done)
+        return outcome_of(
+            self.record, self._event_stream, body, self._token_times.done, self._endpoint.bears_tokens
+        )
 
     def _shown(self, text: str) -> str:
         """The server's words, safe to keep and to print."""
@@ -323,8 +337,9 @@ class InFlightRequest:
         if error is None:
             self._counters.succeeded += 1
             self._counters.itl_unknown += not knows_itl(record)
-            if record.last_token_ns is not None:
-                self._counters.e2e.add(record.last_token_ns - record.due_ns)
+            # Where no tokens come the whole answer is what was waited for (`sessions.metrics.e2e`).
+            last_ns = t_ns if record.last_token_ns is None else record.last_token_ns
+            self._counters.e2e.add(last_ns - record.due_ns)
         else:
             self._counters.fail(error.kind)
         self.connection = None
