@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from loadgen.endpoint_names import EndpointName
-from loadgen.endpoints import chat, completions, llamacpp
+from loadgen.endpoints import chat, completions, llamacpp, responses
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
 from loadgen.endpoints.framing import SSE, EventParser, Framing
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
@@ -74,6 +74,14 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         takes_ids=False,
         token_event=chat.TOKEN_EVENT,
         counted_token_event=chat.COUNTED_TOKEN_EVENT,
+    ),
+    "responses": Endpoint(
+        responses.PATH,
+        responses.body,
+        responses.read,
+        responses.text,
+        takes_ids=False,
+        wished=responses.WISHED,
     ),
     "llamacpp": Endpoint(
         llamacpp.PATH,

@@ -14,6 +14,7 @@ from loadgen.records import RequestError
 OK_FINISH = frozenset(
     {
         *("stop", "length", "tool_calls", "content_filter", "function_call", "eos_token"),
+        *("completed", "max_output_tokens"),  # OpenAI's responses
         *("limit", "eos", "word"),  # llama.cpp
     }
 )

@@ -35,6 +35,7 @@ for which the first request would wait."""
 SUFFIXES: dict[EndpointName, str] = {
     "chat": "/chat/completions",
     "completions": "/completions",
+    "responses": "/responses",
     "llamacpp": "/completion",
 }
 """How the path of each ends, without its version; one that ends another stands behind it."""
