@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from loadgen.endpoint_names import EndpointName
-from loadgen.endpoints import chat, completions, llamacpp, responses
+from loadgen.endpoints import chat, completions, llamacpp, messages, responses
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
 from loadgen.endpoints.framing import SSE, EventParser, Framing
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
@@ -82,6 +82,14 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         responses.text,
         takes_ids=False,
         wished=responses.WISHED,
+    ),
+    "messages": Endpoint(
+        messages.PATH,
+        messages.body,
+        messages.read,
+        messages.text,
+        takes_ids=False,
+        headers=messages.HEADERS,
     ),
     "llamacpp": Endpoint(
         llamacpp.PATH,

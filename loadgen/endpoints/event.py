@@ -15,6 +15,7 @@ OK_FINISH = frozenset(
     {
         *("stop", "length", "tool_calls", "content_filter", "function_call", "eos_token"),
         *("completed", "max_output_tokens"),  # OpenAI's responses
+        *("end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal"),  # Anthropic
         *("limit", "eos", "word"),  # llama.cpp
     }
 )
@@ -26,6 +27,7 @@ MAX_TOKENS = 1_000_000_000
 _OVERLOADED = frozenset(
     {
         *("429", "503", "overloaded", "rate_limit_exceeded", "too_many_requests"),
+        *("overloaded_error", "rate_limit_error"),  # Anthropic
     }
 )
 

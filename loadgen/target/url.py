@@ -36,6 +36,7 @@ SUFFIXES: dict[EndpointName, str] = {
     "chat": "/chat/completions",
     "completions": "/completions",
     "responses": "/responses",
+    "messages": "/messages",
     "llamacpp": "/completion",
 }
 """How the path of each ends, without its version; one that ends another stands behind it."""
