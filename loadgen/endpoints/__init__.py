@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from loadgen.endpoint_names import EndpointName
-from loadgen.endpoints import chat, completions, llamacpp, messages, responses
+from loadgen.endpoints import chat, completions, llamacpp, messages, responses, tgi
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
 from loadgen.endpoints.framing import SSE, EventParser, Framing
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
@@ -91,6 +91,7 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         takes_ids=False,
         headers=messages.HEADERS,
     ),
+    "tgi": Endpoint(tgi.PATH, tgi.body, tgi.read, tgi.text, takes_ids=False),
     "llamacpp": Endpoint(
         llamacpp.PATH,
         llamacpp.body,

@@ -37,10 +37,11 @@ SUFFIXES: dict[EndpointName, str] = {
     "completions": "/completions",
     "responses": "/responses",
     "messages": "/messages",
+    "tgi": "/generate_stream",
     "llamacpp": "/completion",
 }
 """How the path of each ends, without its version; one that ends another stands behind it."""
-_UNVERSIONED = frozenset[EndpointName]({"llamacpp"})
+_UNVERSIONED = frozenset[EndpointName]({"tgi", "llamacpp"})
 """Their paths lie beside the API, not below its version."""
 _ROOT = re.compile(
     rf"(?P<root>.*?)(?:{'|'.join(map(re.escape, [*SUFFIXES.values(), '/models']))})?/*", re.DOTALL
