@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-EndpointName = Literal["completions", "chat", "responses", "messages", "tgi", "llamacpp"]
+EndpointName = Literal[
+    "completions", "chat", "responses", "messages", "tgi", "ollama", "ollama-chat", "llamacpp"
+]
 AskedEndpoint = Literal["auto", EndpointName]
 """`auto`: which of completions and chat the server has is found out."""
 

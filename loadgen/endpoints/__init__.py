@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from loadgen.endpoint_names import EndpointName
-from loadgen.endpoints import chat, completions, llamacpp, messages, responses, tgi
+from loadgen.endpoints import chat, completions, llamacpp, messages, ollama, responses, tgi
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
-from loadgen.endpoints.framing import SSE, EventParser, Framing
+from loadgen.endpoints.framing import LINES, SSE, EventParser, Framing
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen"]
@@ -92,6 +92,12 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         headers=messages.HEADERS,
     ),
     "tgi": Endpoint(tgi.PATH, tgi.body, tgi.read, tgi.text, takes_ids=False),
+    "ollama": Endpoint(
+        ollama.GENERATE_PATH, ollama.generate_body, ollama.read, ollama.text, takes_ids=False, framing=LINES
+    ),
+    "ollama-chat": Endpoint(
+        ollama.CHAT_PATH, ollama.chat_body, ollama.read, ollama.text, takes_ids=False, framing=LINES
+    ),
     "llamacpp": Endpoint(
         llamacpp.PATH,
         llamacpp.body,

@@ -14,7 +14,7 @@ from loadgen.probe.result import ProbeError
 
 NO_SUCH_PATH = (404, 405, 501)
 _LISTED = 12
-_OWN_LISTS: dict[AskedEndpoint, str] = {"tgi": "/info"}
+_OWN_LISTS: dict[AskedEndpoint, str] = {"tgi": "/info", "ollama": "/api/tags", "ollama-chat": "/api/tags"}
 """Where older servers, without OpenAI's list, say what they serve."""
 _CONTEXT_KEYS = ("context_length", "context_window", "max_context_length")
 

@@ -38,10 +38,12 @@ SUFFIXES: dict[EndpointName, str] = {
     "responses": "/responses",
     "messages": "/messages",
     "tgi": "/generate_stream",
+    "ollama": "/api/generate",
+    "ollama-chat": "/api/chat",
     "llamacpp": "/completion",
 }
 """How the path of each ends, without its version; one that ends another stands behind it."""
-_UNVERSIONED = frozenset[EndpointName]({"tgi", "llamacpp"})
+_UNVERSIONED = frozenset[EndpointName]({"tgi", "ollama", "ollama-chat", "llamacpp"})
 """Their paths lie beside the API, not below its version."""
 _ROOT = re.compile(
     rf"(?P<root>.*?)(?:{'|'.join(map(re.escape, [*SUFFIXES.values(), '/models']))})?/*", re.DOTALL
