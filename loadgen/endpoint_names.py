@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 EndpointName = Literal[
-    "completions", "chat", "responses", "messages", "tgi", "ollama", "ollama-chat", "llamacpp"
+    "completions", "chat", "responses", "messages", "embeddings", "tgi", "ollama", "ollama-chat", "llamacpp"
 ]
 AskedEndpoint = Literal["auto", EndpointName]
 """`auto`: which of completions and chat the server has is found out."""

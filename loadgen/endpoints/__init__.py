@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from loadgen.endpoint_names import EndpointName
-from loadgen.endpoints import chat, completions, llamacpp, messages, ollama, responses, tgi
+from loadgen.endpoints import chat, completions, embeddings, llamacpp, messages, ollama, responses, tgi
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
-from loadgen.endpoints.framing import LINES, SSE, EventParser, Framing
+from loadgen.endpoints.framing import LINES, SSE, WHOLE, EventParser, Framing
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen"]
@@ -90,6 +90,15 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         messages.text,
         takes_ids=False,
         headers=messages.HEADERS,
+    ),
+    "embeddings": Endpoint(
+        embeddings.PATH,
+        embeddings.body,
+        embeddings.read,
+        embeddings.text,
+        takes_ids=True,
+        framing=WHOLE,
+        bears_tokens=False,
     ),
     "tgi": Endpoint(tgi.PATH, tgi.body, tgi.read, tgi.text, takes_ids=False),
     "ollama": Endpoint(

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint
 from loadgen.endpoints.sse import SseLimitError
-from loadgen.errors import printable
+from loadgen.errors import describe, printable
 from loadgen.probe.answer import MAX_BODY_BYTES, Answer, says_error, unpacked, words
 from loadgen.probe.connect_errors import explain
 from loadgen.probe.result import ProbeError
@@ -214,7 +214,7 @@ class Client:
     def _streamed(self, reader: StreamReader, answer_headers: dict[str, str], bears_tokens: bool) -> Streamed:
         streamed = reader.close(answer_headers)
         if reader.error is not None:
-            raise Refused(200, self.safe(reader.error, 400))
+            raise Refused(200, self.safe(reader.error or describe("no_embedding"), 400))
         if bears_tokens and not streamed.warm_up.chunks and streamed.finish_reason is None:
             raise self.failure("the stream ended without a token and without saying why")
         if streamed.finish_reason is None and not streamed.done:

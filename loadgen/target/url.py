@@ -37,6 +37,7 @@ SUFFIXES: dict[EndpointName, str] = {
     "completions": "/completions",
     "responses": "/responses",
     "messages": "/messages",
+    "embeddings": "/embeddings",
     "tgi": "/generate_stream",
     "ollama": "/api/generate",
     "ollama-chat": "/api/chat",

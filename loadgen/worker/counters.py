@@ -18,6 +18,7 @@ class Counters:
         "errors",
         "failed",
         "gaps_ns",
+        "input_tokens",
         "itl",
         "itl_unknown",
         "kernel_reads",
@@ -42,7 +43,7 @@ class Counters:
 
     def _reset(self) -> None:
         self.due = self.sent = self.succeeded = self.failed = self.not_sent = self.stale_retries = 0
-        self.chunks = self.output_tokens = self.itl_unknown = 0
+        self.chunks = self.input_tokens = self.output_tokens = self.itl_unknown = 0
         self.reads = self.coalesced_reads = self.kernel_reads = 0
         self.loop_lag_max_ns = 0
         self.gaps_ns: list[int] = []
@@ -88,6 +89,7 @@ class Counters:
             connects=connects,
             chunks=self.chunks,
             output_tokens=self.output_tokens,
+            input_tokens=self.input_tokens,
             errors=self.errors,
             ttft_from_due=self.ttft_from_due.take(),
             ttft_from_sent=self.ttft_from_sent.take(),

@@ -336,6 +336,7 @@ class InFlightRequest:
         count_tokens(record)
         if error is None:
             self._counters.succeeded += 1
+            self._counters.input_tokens += record.input_tokens or 0
             self._counters.itl_unknown += not knows_itl(record)
             # Where no tokens come the whole answer is what was waited for (`sessions.metrics.e2e`).
             last_ns = t_ns if record.last_token_ns is None else record.last_token_ns

@@ -71,6 +71,7 @@ def build(
     gap_run = timeline.sketches("chunk_gap", (-1.0, at_ns))
     is_gap = not itl_is_known(itl_run.total, gap_run.total, totals["itl_unknown"], totals["succeeded"])
     itl = "chunk_gap" if is_gap else "itl"
+    only_input = totals["input_tokens"] > 0 and not (totals["chunks"] or totals["output_tokens"])
     ttft_recent = timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))
     trouble = saturation_now(timeline, at_ns, float(ttft_recent.quantiles_ns((0.5,))[0, 0]))
     state, message = _state(timeline, manifest, at_ns, killed)
@@ -112,6 +113,8 @@ def build(
         stale_retries=totals["stale_retries"],
         errors=timeline.errors(at_ns),
         output_tps=_one(recent["output_tokens"]),
+        only_input=only_input,
+        input_tps=_one(recent["input_tokens"]),
         tokens_per_chunk=None
         if is_gap or not totals["chunks"]
         else totals["output_tokens"] / totals["chunks"],
@@ -127,6 +130,7 @@ def build(
         offered=series["rate_rps"],
         achieved=series["sent"],
         output_tokens=series["output_tokens"],
+        input_tokens=series["input_tokens"],
         in_flight_series=series["in_flight"],
         failed_series=series["failed"],
         gpus=gpus,
@@ -148,9 +152,9 @@ def build(
 
 _TOTALS = (
     *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries"),
-    *("chunks", "output_tokens", "itl_unknown"),
+    *("chunks", "input_tokens", "output_tokens", "itl_unknown"),
 )
-_PER_SECOND = ("due", "sent", "succeeded", "failed", "output_tokens")
+_PER_SECOND = ("due", "sent", "succeeded", "failed", "input_tokens", "output_tokens")
 
 
 def _rates(timeline: Timeline, edges: Floats) -> dict[str, Floats]:

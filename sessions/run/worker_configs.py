@@ -42,7 +42,7 @@ def planned_client(config: RunConfig) -> dict[str, Any]:
 def descriptors_short(load: LoadConfig, probed: ProbeResult, workers: int) -> str:
     """One line when the load may need more file descriptors than there are, else empty."""
     took = [warm.total_ms / 1e3 / max(1, warm.output_tokens or warm.chunks) for warm in probed.warm_ups]
-    request_s = min(took) * probed.output_tokens if took else None
+    request_s = min(took) * max(1, probed.output_tokens) if took else None
     return descriptor_warning(descriptors_for(load, workers, request_s), descriptor_limit(), workers)
 
 
