@@ -41,7 +41,7 @@ def secrets_of(headers: Iterable[tuple[str, str]]) -> list[str]:
     secrets: list[str] = []
     for name, value in headers:
         key = _SCHEME.sub("", value)
-        if name.lower() == "authorization":
+        if name.lower() in ("authorization", "x-api-key"):
             secrets.append(key)
         elif name.lower() not in PUBLIC:
             secrets += [part for part in (value, key) if len(part) >= _SHORTEST]

@@ -141,6 +141,24 @@ def test_a_path_beside_the_api_is_where_it_was_typed(path: str, endpoint: str, l
     assert found.template.path == loaded
 
 
+def test_embeddings_of_text_have_prompts_of_exact_length_too() -> None:
+    def texts_only(asked: Asked) -> Reply:
+        if asked.path == "/v1/models":
+            return as_json(models("m"))
+        if asked.path != "/v1/embeddings":
+            return Reply(404)
+        text = asked.json()["input"]
+        if not isinstance(text, str):
+            return as_json({"error": {"message": "input: Input should be a valid string"}}, 422)
+        data = [{"embedding": [0.5], "index": 0}]
+        return as_json({"data": data, "usage": {"prompt_tokens": 2 + count_words(text)}})
+
+    found, _, notes = probed(texts_only, endpoint="embeddings")
+    assert (found.prompt.form, found.input_exact, found.output_tokens) == ("text", True, 0)
+    assert found.prompt.overhead_tokens == 2
+    assert any(note.startswith("embeddings with text instead of embeddings with token ids") for note in notes)
+
+
 def without_embeddings(asked: Asked) -> Reply:
     if asked.path == "/v1/models":
         return as_json(models("m"))
