@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -104,7 +104,9 @@ def test_an_embedding_has_a_time_and_input_tokens_and_nothing_else(simulator_url
     assert (emitted.total("itl_unknown"), emitted.total("output_tokens")) == (0, 0)
 
 
-def answered(endpoint: EndpointName, content_type: str, *pieces: bytes, **changes: Any) -> Request:
+def answered(
+    endpoint: EndpointName, content_type: str, *pieces: bytes, headers: Sequence[tuple[str, str]] = ()
+) -> Request:
     """The record of one request that is answered by these pieces of a body, a chunk each."""
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
     script: Script = lambda number, body: [head, *(chunked(p, end=False) for p in pieces), chunked()]  # noqa: E731
@@ -113,16 +115,14 @@ def answered(endpoint: EndpointName, content_type: str, *pieces: bytes, **change
     async def body() -> Emitted:
         async with RawServer(script) as server:
             template = msgspec.structs.replace(
-                usual.template, endpoint=endpoint, headers=[("host", f"127.0.0.1:{server.port}")]
+                usual.template, endpoint=endpoint, headers=[("host", f"127.0.0.1:{server.port}"), *headers]
             )
             workload = msgspec.structs.replace(
                 usual.workload,
                 prompt=msgspec.structs.replace(usual.workload.prompt, form="text", words=["a"]),
             )
             return await run_engine(
-                worker_config(
-                    server.port, ClosedLoad(1), template=template, workload=workload, requests=1, **changes
-                )
+                worker_config(server.port, ClosedLoad(1), template=template, workload=workload, requests=1)
             )
 
     (request,) = asyncio.run(body()).requests
@@ -169,3 +169,22 @@ def test_what_is_no_whole_answer_is_a_failure_of_its_own_kind(
     endpoint: EndpointName, content_type: str, body: bytes, want: str
 ) -> None:
     assert kind(answered(endpoint, content_type, body)) == want
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "content_type", "body"),
+    [
+        ("messages", "text/event-stream", b'data: {"type":"error","error":{"message":"who is s3cret-key?"}}\n\n'),
+        ("responses", "text/event-stream", b'data: {"type":"error","message":"who is s3cret-key?"}\n\n'),
+        ("tgi", "text/event-stream", b'data:{"error":"who is s3cret-key?","error_type":"generation"}\n\n'),
+        ("llamacpp", "text/event-stream", b'error: {"message":"who is s3cret-key?"}\n\n'),
+        ("ollama", NDJSON, b'{"error":"who is s3cret-key?"}\n'),
+        ("embeddings", "application/json", b'{"error":{"message":"who is s3cret-key?"}}'),
+    ],
+)  # fmt: skip
+def test_a_key_that_a_server_echoes_is_kept_in_no_record(
+    endpoint: EndpointName, content_type: str, body: bytes
+) -> None:
+    request = answered(endpoint, content_type, body, headers=[("x-api-key", "s3cret-key")])
+    assert request.error is not None
+    assert (request.error.kind, request.error.message) == ("server_stream_error", "who is ***?")
