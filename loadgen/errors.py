@@ -29,6 +29,7 @@ ERROR_KINDS: dict[str, str] = {
     "truncated": "the stream ended cleanly without a finish reason",
     "no_tokens": "the stream ended without a single token",
     "no_embedding": "the answer was HTTP 200 but held no embedding",
+    "tokens_hidden": "the server counted output tokens and showed none of them (hidden reasoning?)",
     "aborted": "the server gave up the request (finish_reason abort)",
     "bad_response": "the answer was not valid HTTP",
     "headers_timeout": "no response headers within the deadline",
@@ -42,6 +43,17 @@ ERROR_KINDS: dict[str, str] = {
 """Every kind a `RequestError` may have, beside `http_NNN` for any other HTTP status."""
 
 _HTTP = re.compile(r"http_([1-5][0-9][0-9])\Z")
+
+_SAID = re.compile(r'"(?:message|detail|error|msg)"\s*:\s*"((?:[^"\\]|\\.)*)')
+_TITLE = re.compile(r"<title>\s*([^<]*)", re.IGNORECASE)
+_ID = re.compile(
+    r"\b(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}|(?:chatcmpl|cmpl|req|request)[-_][0-9a-z-]{6,}"
+    r"|(?=[0-9a-f]*[0-9])[0-9a-f]{12,})\b",
+    re.IGNORECASE,
+)
+_QUOTED = frozenset({"rejected", "server_stream_error", "not_sse", "aborted"})
+"""Kinds beside those of an HTTP status whose message is the server's."""
+GIST_CHARS = 160
 
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -61,6 +73,32 @@ def describe(kind: str) -> str:
         return ERROR_KINDS[kind]
     status = _HTTP.match(kind)
     return f"the server answered HTTP {status[1]}" if status else printable(kind, 80)
+
+
+def gist(message: str) -> str:
+    """What a message says, so that failures for one reason say the same: of JSON its words, of a web page its
+    title; numbers of requests are `…`. `message` is printable, and so is what is returned: `GIST_CHARS` of it
+    at most.
+    """
+    said = message.strip()
+    if said.startswith("{") and (found := _SAID.search(said)):
+        said = found[1].replace('\\"', '"').replace("\\n", " ")
+    elif said.startswith("<"):
+        found = _TITLE.search(said)
+        said = f"a web page: {found[1].strip()}" if found and found[1].strip() else "a web page"
+    said = _ID.sub("…", " ".join(said.split()))
+    return said if len(said) <= GIST_CHARS else said[: GIST_CHARS - 1] + "…"
+
+
+def cause_words(kind: str, text: str) -> str:
+    """A cause of failures in words: `HTTP 500 "model not loaded"`, `no first token within the deadline`."""
+    status = _HTTP.match(kind)
+    name = f"HTTP {status[1]}" if status else describe(kind)
+    if not text:
+        return describe(kind)
+    if status or kind in _QUOTED:
+        return f'{name} "{text}"'
+    return f"{name} ({text})"
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -14,6 +14,16 @@ TICK_NS = 250_000_000
 Sketch = list[int]
 
 
+class FailureCause(msgspec.Struct, omit_defaults=True):
+    """Failures of one kind of which the same was said."""
+
+    kind: str
+    """One of `loadgen.errors.ERROR_KINDS`."""
+    count: int
+    text: str = ""
+    """What was said of them, as `loadgen.errors.gist` gives it; empty where nothing was, or too much."""
+
+
 class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     """What one worker gained since its last tick (counts and sketches) and where it stands (gauges)."""
 
@@ -28,6 +38,8 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     not_sent: int = 0
     """Given up before any byte was sent: backlog left at the end or dropped by `stop`, or due while the
     client backs off from a server that cannot be reached."""
+    cut_off: int = 0
+    """Sent, and given up by us because the run ended: in none of `succeeded` and `failed`."""
     stale_retries: int = 0
     """Requests sent a second time because a kept-alive connection had died with no response byte."""
     connects: int = 0
@@ -38,6 +50,8 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     input_tokens: int = 0
     """Of the prompts of requests that succeeded, as the server counted them."""
     errors: dict[str, int] = msgspec.field(default_factory=dict)
+    causes: list[FailureCause] = msgspec.field(default_factory=list)
+    """The same failures, by kind and by what was said of them; empty in sessions from before it was kept."""
     in_flight: int = 0
     backlog: int = 0
     """Due but not sent yet, because of the cap on requests in flight."""
@@ -102,6 +116,9 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
     """The server's `usage.prompt_tokens`; None when it gave none."""
     cached_tokens: int | None = None
     output_tokens: int | None = None
+    hidden_tokens: int | None = 0
+    """Those of `output_tokens` that were counted and not shown (`loadgen.worker.token_count`): reasoning, an
+    end token. None: some were, and nobody said how many."""
     token_source: str = "usage"
     """Where `output_tokens` came from: `usage`, `chunk_counts` or `chunks` (an estimate)."""
     chunks: int = 0
@@ -132,7 +149,7 @@ class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defau
     t_ns: int
     worker: int
     event: str
-    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `ended`, `host_lost`, `clock`,
+    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `left_open`, `ended`, `host_lost`, `clock`,
     `clock_stepped`."""
     message: str = ""
     clock_error_ns: int | None = None

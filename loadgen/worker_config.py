@@ -27,14 +27,25 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     """`host:port` to which the HTTP proxy at `host` is first asked for a tunnel (CONNECT)."""
 
 
+AFTER_DONE_S = 1.0
+"""Some servers keep a stream open behind `[DONE]`, and send comments: so long its end is waited for."""
+AFTER_FINISH_S = 5.0
+"""The same behind a finish reason: usage may follow it, and `[DONE]`, from a busy server not at once."""
+
+
 class Deadlines(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Seconds a request may take; each a kind of failure of its own."""
+    """Seconds a request may take; each a kind of failure of its own, but for those after its end.
+
+    While tokens flow it may take as long as it needs, so nothing is due in all unless a person says so.
+    """
 
     connect_s: float = 10.0
     headers_s: float = 120.0
     first_token_s: float = 120.0
     gap_s: float = 60.0
-    total_s: float = 600.0
+    total_s: float | None = None
+    after_done_s: float = AFTER_DONE_S
+    after_finish_s: float = AFTER_FINISH_S
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", omit_defaults=True):
@@ -58,6 +69,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", o
     """Over all workers."""
     seed: int = 0
     deadlines: Deadlines = Deadlines()
+    give_up: int = 0
+    """After so many requests of this worker, all of them failed, it says so; 0: never."""
     chunk_counts: bool = False
     """The server says how many tokens each chunk bears (`continuous_usage_stats` or `token_ids`)."""
     one_token_chunks: bool = True
@@ -65,10 +78,10 @@ class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", o
 
 
 class SetLoad(msgspec.Struct, frozen=True, tag="load", tag_field="cmd", omit_defaults=True):
-    """From `at_ns` on the load is another: in size, or in kind.
+    """From `at_ns` on the load is another: in size, in kind, or in what its requests ask for.
 
-    Of the same kind, what was due stays due and the same arrivals go on. Of another kind, what is in flight
-    or waits in the backlog ends as it would have. Either way request indices go on.
+    Of the same kind, what was due stays due and the same arrivals go on. Of another kind, or of a stage,
+    what is in flight or waits in the backlog ends as it would have. Either way request indices go on.
     """
 
     at_ns: int
@@ -77,6 +90,20 @@ class SetLoad(msgspec.Struct, frozen=True, tag="load", tag_field="cmd", omit_def
     """The load from `at_ns` on; of an open one the curve begins there."""
     drop_backlog: bool = False
     """What is due by `at_ns` and not sent counts as not sent."""
+    stage: Stage | None = None
+    """None: a load without an end of its own."""
+
+
+class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What makes a load a stage of a plan: it ends by itself, and says so."""
+
+    number: int
+    """Named when it is over. Each stage has arrivals of its own, by its number and the run's seed."""
+    workload: WorkloadSpec
+    end_ns: int | None = None
+    """Session time after which nothing more is due; None for no such end."""
+    requests: int | None = None
+    """Requests after which nothing more is due, over all workers; None for no limit."""
 
 
 class Finish(msgspec.Struct, frozen=True, tag="finish", tag_field="cmd"):

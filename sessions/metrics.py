@@ -57,10 +57,15 @@ def send_lag(requests: Requests) -> Floats:
 
 
 def tpot(requests: Requests) -> Floats:
-    """Mean time per output token after the first, over the request; needs two tokens or more."""
-    later_tokens = requests["output_tokens"] - 1
+    """Mean time per shown output token after the first, over the request; needs two chunks or more.
+
+    NaN where tokens were hidden and nobody said how many: no count is then of those between first and last.
+    """
+    hidden_tokens = requests["hidden_tokens"]
+    later_tokens = requests["output_tokens"] - hidden_tokens - 1
     span_ns = _between(requests["first_token_ns"], requests["last_token_ns"])
-    return np.where(later_tokens >= 1, span_ns / np.maximum(later_tokens, 1), np.nan)
+    known = (hidden_tokens >= 0) & (later_tokens >= 1) & (requests["chunks"] >= 2)
+    return np.where(known, span_ns / np.maximum(later_tokens, 1), np.nan)
 
 
 def tokens_after_gaps(request: Request) -> list[int] | None:
@@ -77,7 +82,10 @@ def tokens_after_gaps(request: Request) -> list[int] | None:
         return [max(count, 1) for count in request.chunk_tokens[1:]] if fits else None
     if request.token_source == "chunks":  # the token count is the chunks' own
         return None
-    return [] if request.chunks == gaps + 1 and request.output_tokens == request.chunks else None
+    if request.output_tokens is None or request.hidden_tokens is None:
+        return None
+    shown = request.output_tokens - request.hidden_tokens
+    return [] if request.chunks == gaps + 1 and shown == request.chunks else None
 
 
 def itl_is_known(itl: int, gaps: int, unknown: int, succeeded: int) -> bool:

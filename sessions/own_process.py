@@ -16,7 +16,12 @@ _RUN = (
     "if '' in sys.path: sys.path.remove('')\n"
     "sys.path.append(sys.argv.pop(1))\n"
     "import runpy\n"
-    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)\n"
+    "try:\n"
+    "    runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)\n"
+    "except ModuleNotFoundError as error:\n"
+    "    ours = ('', 'loadgen', 'sessions', 'telemetry', 'tui')\n"
+    "    if (error.name or '').split('.')[0] in ours: raise\n"
+    "    sys.exit(f'the package {error.name} is missing in this Python')\n"
 )
 
 

@@ -53,6 +53,8 @@ def bug(err: Exception) -> str:
 
     Not its text: that of an HTTP library's error may hold a header with a key.
     """
+    if isinstance(err, ModuleNotFoundError) and err.name:
+        return f"the package {plain(err.name, 40)} is missing in this Python"
     trace = err.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -11,10 +11,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.loadgen.kernel_stamps import stamping
+
 settings.register_profile("quick", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=5000, deadline=None)
+settings.register_profile("wire", max_examples=20_000, deadline=None)
 settings.load_profile("quick")
-"""`scripts/test --hypothesis-profile thorough` looks longer for what breaks a property."""
+"""`scripts/test --hypothesis-profile thorough` looks longer for what breaks a property; `wire` is for the streams of
+`tests/loadgen/worker/test_wire_fuzz.py`."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -45,3 +49,10 @@ def simulator_url() -> Iterator[str]:
     process.terminate()
     process.wait(10)
     process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def kernel_stamps() -> Iterator[None]:
+    """The kernel stamps what loopback brings: for tests that say how many reads it stamped."""
+    with stamping():
+        yield

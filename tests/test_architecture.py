@@ -38,6 +38,7 @@ ONLY_IN = {
         "loadgen/simulator/",
         "telemetry/",
         "sessions/run/",
+        "sessions/store/append_file.py",
         "sessions/store/follow.py",
         "tui/commands/",
         "tui/foreground/",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.version import VERSION
 from tui.commands import COMMANDS, STARTS_A_RUN
-from tui.options.exit_codes import INTERRUPTED, OK, USAGE, CommandError, is_unicode, one_line
+from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, USAGE, CommandError, is_unicode, one_line, tell
 from tui.options.parser import Parser, did_you_mean
 
 if TYPE_CHECKING:
@@ -60,15 +60,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     with sigterm_as_ctrl_c(last=argv is None):
         try:
             code = _exit_code(arguments)
-            sys.stdout.flush()
+            with contextlib.suppress(BrokenPipeError):
+                sys.stdout.flush()
         except KeyboardInterrupt:
             code = INTERRUPTED
         except BrokenPipeError:
             code = OK  # the reader of our output left (`ttftop sessions | head`): nothing more to say
         except OSError as error:
-            if error.errno != errno.EIO or not _terminal_is_gone():
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                tell(f"ttftop: error: what was to be printed is lost: {error.strerror}")
+                code = NOT_VALID
+            elif error.errno == errno.EIO and _terminal_is_gone():
+                code = INTERRUPTED
+            else:
                 raise
-            code = INTERRUPTED
     forget_unread_output()
     return code
 
@@ -77,8 +82,17 @@ def _exit_code(arguments: list[str]) -> int:
     try:
         return dispatch(arguments)
     except CommandError as error:
-        print(f"ttftop: error: {one_line(error)}", file=sys.stderr)
-        return error.exit_code
+        told = error
+    except ModuleNotFoundError as error:
+        from tui.options.packages import missing
+
+        if (found := missing(error)) is None:
+            raise
+        told = found
+    from tui.options.typed_secrets import without_secrets
+
+    tell(f"ttftop: error: {one_line(without_secrets(str(told), arguments))}")
+    return told.exit_code
 
 
 @contextlib.contextmanager
@@ -138,7 +152,7 @@ def dispatch(arguments: list[str]) -> int:
         CommandError: a mistake of the person who typed, or of the world.
     """
     if not arguments:
-        print(SHORT_HELP, end="", file=sys.stderr)
+        tell(SHORT_HELP, end="")
         return USAGE
     if (undecoded := next((word for word in arguments if not is_unicode(word)), None)) is not None:
         raise CommandError(f"{one_line(undecoded)}: need arguments in UTF-8")
@@ -157,7 +171,9 @@ def dispatch(arguments: list[str]) -> int:
         return command(name, rest)
 
     from sessions.run.prestart import PrestartedSupervisor
+    from tui.options.packages import OF_A_RUN, need
 
+    need(OF_A_RUN)
     # Its imports and ours take a tenth of a second each, and there is more than one core.
     try:
         prestarted = PrestartedSupervisor()

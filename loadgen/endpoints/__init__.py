@@ -11,6 +11,7 @@ from loadgen.endpoint_names import EndpointName
 from loadgen.endpoints import chat, completions, embeddings, llamacpp, messages, ollama, responses, tgi
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
 from loadgen.endpoints.framing import LINES, SSE, WHOLE, EventParser, Framing
+from loadgen.endpoints.sse import HeldBytes
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen"]
@@ -27,6 +28,8 @@ class Endpoint:
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
     """The text by which one event makes the answer longer: asked only where the text is wanted."""
+    shown_bytes: Callable[[bytes], int]
+    """How many bytes of text one event shows, reasoning and tool calls included: a bound from above."""
     takes_ids: bool
     """A prompt may be token ids."""
     token_event: DecodeLines[TokenEvent[Any]] = no_token_events
@@ -44,9 +47,9 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = ()
     """Sent with each request of this protocol; names in lower case."""
 
-    def parser(self) -> EventParser:
-        """For the events of one answer."""
-        return self.framing.parser(self.line_events)
+    def parser(self, held: HeldBytes | None = None) -> EventParser:
+        """For the events of one answer; `held` counts what all such parsers hold."""
+        return self.framing.parser(self.line_events, held)
 
 
 def as_seen(name: EndpointName, *, line_events: bool, index_counts: bool) -> Endpoint:
@@ -62,6 +65,7 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         completions.body,
         completions.read,
         completions.text,
+        completions.shown,
         takes_ids=True,
         token_event=completions.TOKEN_EVENT,
         counted_token_event=completions.COUNTED_TOKEN_EVENT,
@@ -71,6 +75,7 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         chat.body,
         chat.read,
         chat.text,
+        chat.shown,
         takes_ids=False,
         token_event=chat.TOKEN_EVENT,
         counted_token_event=chat.COUNTED_TOKEN_EVENT,
@@ -80,6 +85,7 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         responses.body,
         responses.read,
         responses.text,
+        responses.shown,
         takes_ids=False,
         wished=responses.WISHED,
     ),
@@ -88,6 +94,7 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         messages.body,
         messages.read,
         messages.text,
+        messages.shown,
         takes_ids=False,
         headers=messages.HEADERS,
     ),
@@ -96,22 +103,36 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         embeddings.body,
         embeddings.read,
         embeddings.text,
+        embeddings.shown,
         takes_ids=True,
         framing=WHOLE,
         bears_tokens=False,
     ),
-    "tgi": Endpoint(tgi.PATH, tgi.body, tgi.read, tgi.text, takes_ids=False),
+    "tgi": Endpoint(tgi.PATH, tgi.body, tgi.read, tgi.text, tgi.shown, takes_ids=False),
     "ollama": Endpoint(
-        ollama.GENERATE_PATH, ollama.generate_body, ollama.read, ollama.text, takes_ids=False, framing=LINES
+        ollama.GENERATE_PATH,
+        ollama.generate_body,
+        ollama.read,
+        ollama.text,
+        ollama.shown,
+        takes_ids=False,
+        framing=LINES,
     ),
     "ollama-chat": Endpoint(
-        ollama.CHAT_PATH, ollama.chat_body, ollama.read, ollama.text, takes_ids=False, framing=LINES
+        ollama.CHAT_PATH,
+        ollama.chat_body,
+        ollama.read,
+        ollama.text,
+        ollama.shown,
+        takes_ids=False,
+        framing=LINES,
     ),
     "llamacpp": Endpoint(
         llamacpp.PATH,
         llamacpp.body,
         llamacpp.read,
         llamacpp.text,
+        llamacpp.shown,
         takes_ids=True,
         wished=llamacpp.WISHED,
     ),

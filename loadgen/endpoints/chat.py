@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -21,11 +21,13 @@ from loadgen.endpoints.event import (
     loads,
     read_error,
     read_lenient,
+    shown_bytes,
     usage_of,
 )
 from loadgen.endpoints.token_event import CountedTokenEvent, Text, TokenEvent
 
 PATH = "/v1/chat/completions"
+_TEXT_FIELDS = ("content", "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call")
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -60,8 +62,16 @@ class _Chunk(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
+_NoCalls = Annotated[list[_ToolCall], msgspec.Meta(max_length=0)]
+
+
 class _TokenDelta(_Delta, gc=False, kw_only=True):
     content: Text
+    reasoning: Literal["", None] = None
+    reasoning_content: Literal["", None] = None
+    refusal: Literal["", None] = None
+    tool_calls: _NoCalls | None = None
+    function_call: None = None
 
 
 class _TokenChoice(msgspec.Struct, gc=False):
@@ -69,6 +79,7 @@ class _TokenChoice(msgspec.Struct, gc=False):
     index: Literal[0] = 0
     finish_reason: None = None
     token_ids: None = None
+    usage: None = None
 
     @property
     def text(self) -> str:
@@ -80,6 +91,7 @@ class _CountedChoice(msgspec.Struct, gc=False):
     index: Literal[0] = 0
     finish_reason: None = None
     token_ids: tuple[int] | None = None
+    usage: None = None
 
     @property
     def text(self) -> str:
@@ -123,7 +135,9 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
             not only.index
             and only.delta is not None
             and (only.delta.content or only.delta.refusal)
+            and not (only.delta.reasoning or only.delta.reasoning_content)
             and only.finish_reason is None
+            and only.usage is None
             and not only.token_ids
         ):
             return ANSWER
@@ -136,15 +150,15 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
         if delta is not None:
             if delta.content or delta.refusal:
                 builder.answer = True
-            elif delta.reasoning or delta.reasoning_content:
-                builder.reasoning = True
             elif delta.tool_calls or delta.function_call:
-                builder.answer = _calls(delta)
+                builder.answer |= _calls(delta)
+            if delta.reasoning or delta.reasoning_content:
+                builder.reasoning = True
         if choice.token_ids:
             builder.count(choice.token_ids)
         if choice.finish_reason:
             builder.finish_reason = choice.finish_reason
-            usage = usage or choice.usage  # Moonshot's place for it
+        usage = usage or choice.usage  # Moonshot's place for it
     error = None
     if choices is None or chunk.error:
         error = error_of(loads(data) or {})
@@ -154,6 +168,11 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
 def text(data: bytes) -> str:
     """The text by which one event makes the answer longer. Never raises."""
     return answer_text(data, _text_of)
+
+
+def shown(data: bytes) -> int:
+    """How many bytes of text one event shows, at the most. Never raises."""
+    return shown_bytes(data, _TEXT_FIELDS)
 
 
 def _text_of(choice: dict[str, Any]) -> object:

@@ -21,6 +21,7 @@ from loadgen.endpoints.event import (
     loads,
     read_error,
     read_lenient,
+    shown_bytes,
     usage_of,
 )
 from loadgen.endpoints.token_event import CountedTokenEvent, Text, TokenEvent
@@ -47,13 +48,15 @@ class _TokenChoice(msgspec.Struct, gc=False):
     index: Literal[0] = 0
     finish_reason: None = None
     token_ids: None = None
+    usage: None = None
 
 
 class _CountedChoice(msgspec.Struct, gc=False):
-    text: str | None = None
+    text: Text
     index: Literal[0] = 0
     finish_reason: None = None
     token_ids: tuple[int] | None = None
+    usage: None = None
 
 
 TOKEN_EVENT = msgspec.json.Decoder(TokenEvent[_TokenChoice]).decode_lines
@@ -82,7 +85,8 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
     choices = chunk.choices
     if choices and len(choices) == 1 and chunk.usage is None and not chunk.error:
         only = choices[0]
-        if only.text and only.finish_reason is None and not only.token_ids and not only.index:
+        plain = only.finish_reason is None and only.usage is None and not only.token_ids
+        if only.text and plain and not only.index:
             return ANSWER
     builder, usage = EventBuilder(), chunk.usage
     for choice in choices or ():
@@ -95,7 +99,7 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
             builder.count(choice.token_ids)
         if choice.finish_reason:
             builder.finish_reason = choice.finish_reason
-            usage = usage or choice.usage  # Moonshot's place for it
+        usage = usage or choice.usage  # Moonshot's place for it
     error = None
     if choices is None or chunk.error:
         error = error_of(loads(data) or {})
@@ -105,6 +109,11 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
 def text(data: bytes) -> str:
     """The text by which one event makes the answer longer. Never raises."""
     return answer_text(data, _text_of)
+
+
+def shown(data: bytes) -> int:
+    """How many bytes of text one event shows, at the most. Never raises."""
+    return shown_bytes(data, ("text",))
 
 
 def _text_of(choice: dict[str, Any]) -> object:

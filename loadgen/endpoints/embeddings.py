@@ -65,6 +65,11 @@ def text(data: bytes) -> str:
     return ""
 
 
+def shown(data: bytes) -> int:
+    """How many bytes of text one event shows, reasoning included. Never raises."""
+    return 0
+
+
 def _read_lenient(data: bytes) -> EventContent:
     answer = object_of(data)
     error = error_of(answer) if answer is not None else None

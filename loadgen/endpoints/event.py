@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import inf
 from typing import Annotated, Any
 
 import msgspec
@@ -42,18 +43,22 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     """Where it comes with every chunk (`continuous_usage_stats`), the count so far: what a chunk bore is the
     difference to the count before it, which the worker takes."""
     cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    """Those of `completion_tokens` that are reasoning; 0 where they are told but not counted in it (xAI)."""
 
 
 class EventContent(msgspec.Struct, frozen=True):
     """One event, understood."""
 
     bears_token: bool = False
-    """Text, reasoning or a tool call arrived, or `token_ids` did. `" "` is a token, `""` and null are not.
-    False for a chunk of empty text whose token shows only as growth of `usage.completion_tokens`."""
+    """Text, reasoning or a tool call arrived, or `token_ids` did. `" "` is a token, `""` and null are not,
+    however much `usage.completion_tokens` grew beside them (`loadgen.worker.token_count`)."""
     tokens: int | None = None
     """Exact number of tokens in this chunk, from `token_ids`; None when the server does not say."""
     reasoning: bool = False
     """All that this chunk bears is reasoning."""
+    shows_reasoning: bool = False
+    """Reasoning is among what it bears."""
     finish_reason: str | None = None
     """Safe to print."""
     usage: Usage | None = None
@@ -81,31 +86,44 @@ class WireDetails(msgspec.Struct, gc=False):
     cached_tokens: Count | None = None
 
 
+class WireOutputDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: Count | None = None
+
+
 class WireUsage(msgspec.Struct, gc=False):
     """`usage` as it stands on the wire; anything out of range fails the strict decode."""
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
+    total_tokens: Any = None
+    """Only ever compared: no figure rests on it, so it cannot be wrong."""
+    reasoning_tokens: Count | None = None
+    """SGLang's place for it."""
     prompt_tokens_details: WireDetails | None = None
-
-
-def merged(earlier: Usage | None, later: Usage) -> Usage:
-    """What two events of a stream counted: the later, where it says something. Anthropic counts the prompt at
-    the beginning and the answer at the end."""
-    if earlier is None:
-        return later
-    return Usage(
-        earlier.prompt_tokens if later.prompt_tokens is None else later.prompt_tokens,
-        earlier.completion_tokens if later.completion_tokens is None else later.completion_tokens,
-        earlier.cached_tokens if later.cached_tokens is None else later.cached_tokens,
-    )
+    completion_tokens_details: WireOutputDetails | None = None
 
 
 def usage_of(wire: WireUsage | None) -> Usage | None:
     if wire is None:
         return None
-    details = wire.prompt_tokens_details
-    return Usage(wire.prompt_tokens, wire.completion_tokens, details.cached_tokens if details else None)
+    details, of_output = wire.prompt_tokens_details, wire.completion_tokens_details
+    reasoning = of_output.reasoning_tokens if of_output else None
+    if reasoning is None:
+        reasoning = wire.reasoning_tokens
+    return Usage(
+        wire.prompt_tokens,
+        wire.completion_tokens,
+        details.cached_tokens if details else None,
+        _counted_in(reasoning, wire.prompt_tokens, wire.completion_tokens, wire.total_tokens),
+    )
+
+
+def _counted_in(
+    reasoning: int | None, prompt: int | None, completion: int | None, total: object
+) -> int | None:
+    """The reasoning tokens that the completion tokens include: by the total, none where they come on top."""
+    apart = reasoning and type(total) is int and total == (prompt or 0) + (completion or 0) + reasoning
+    return 0 if apart else reasoning
 
 
 class EventBuilder(msgspec.Struct, gc=False):
@@ -134,6 +152,7 @@ class EventBuilder(msgspec.Struct, gc=False):
             bears_token=self.answer or self.reasoning or self.tokens is not None,
             tokens=self.tokens,
             reasoning=self.reasoning and not self.answer,
+            shows_reasoning=self.reasoning,
             finish_reason=reason,
             usage=usage,
             error=error,
@@ -160,9 +179,9 @@ def error_of(chunk: dict[str, Any]) -> RequestError | None:
     """
     error = chunk.get("error")
     if not error:
-        bare = "choices" not in chunk
+        bare = chunk.get("choices") is None
         several = chunk.get("errors") if bare else None
-        if chunk.get("object") == "error" or ("detail" in chunk and bare):
+        if bare and (chunk.get("object") == "error" or "detail" in chunk):
             error = chunk
         elif several:
             error = several[0] if isinstance(several, list) else several
@@ -223,7 +242,8 @@ def read_lenient(
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
                 builder.finish_reason = reason
-                counted = counted or choice.get("usage")
+            if counted is None:
+                counted = choice.get("usage")
             builder.count(choice.get("token_ids"))
     usage, sound = _usage(counted)
     return builder.content(usage, error_of(chunk), flags if sound else (*flags, "bad_usage"))
@@ -232,7 +252,7 @@ def read_lenient(
 def loads(data: bytes) -> Any:
     """JSON as Python reads it (NaN and lone surrogates pass), None when it cannot be read.
 
-    Numbers of more than 20 digits and deep nesting count as unreadable: they serve attack only.
+    A number of more than 20 digits, which serves attack only, is infinite; deep nesting is unreadable.
     """
     try:
         return json.loads(data.decode("utf-8", "replace"), strict=False, parse_int=_short_int)
@@ -240,25 +260,32 @@ def loads(data: bytes) -> Any:
         return None
 
 
-def _short_int(digits: str) -> int:
-    if len(digits) > 20:
-        raise ValueError("a number of more than 20 digits")
-    return int(digits)
+def _short_int(digits: str) -> float:
+    return inf if len(digits) > 20 else int(digits)
 
 
 def _usage(wire: object) -> tuple[Usage | None, bool]:
     """Usage from decoded JSON, and whether all of it was sound."""
     if not isinstance(wire, dict):
         return None, wire is None
-    details = wire.get("prompt_tokens_details")
     raw = (
         wire.get("prompt_tokens"),
         wire.get("completion_tokens"),
-        details.get("cached_tokens") if isinstance(details, dict) else None,
+        wire.get("reasoning_tokens"),
+        _detail(wire.get("prompt_tokens_details"), "cached_tokens"),
+        _detail(wire.get("completion_tokens_details"), "reasoning_tokens"),
     )
     counts = [value if type(value) is int and 0 <= value <= MAX_TOKENS else None for value in raw]
     sound = all(value is None or count is not None for value, count in zip(raw, counts, strict=True))
-    return Usage(*counts), sound
+    prompt, completion, beside, cached, reasoning = counts
+    reasoning = _counted_in(
+        beside if reasoning is None else reasoning, prompt, completion, wire.get("total_tokens")
+    )
+    return Usage(prompt, completion, cached, reasoning), sound
+
+
+def _detail(details: object, name: str) -> object:
+    return details.get(name) if isinstance(details, dict) else None
 
 
 def answer_text(data: bytes, text_of: Callable[[dict[str, Any]], object]) -> str:
@@ -273,6 +300,26 @@ def answer_text(data: bytes, text_of: Callable[[dict[str, Any]], object]) -> str
         for choice in (choices if isinstance(choices, list) else ())
         if isinstance(choice, dict) and not choice.get("index")
     )
+
+
+def shown_bytes(data: bytes, fields: tuple[str, ...]) -> int:
+    """How many bytes of text one event shows in these fields of its choices or their deltas. Never raises.
+
+    A bound from above: all that is text in them counts, the id of a tool call, too.
+    """
+    chunk = loads(data)
+    choices = chunk.get("choices") if isinstance(chunk, dict) else None
+    size = 0
+    for choice in choices if isinstance(choices, list) else ():
+        for holder in (choice, choice.get("delta")) if isinstance(choice, dict) else ():
+            left = [holder.get(field) for field in fields] if isinstance(holder, dict) else []
+            while left:
+                value = left.pop()
+                if isinstance(value, str):
+                    size += len(value.encode("utf-8", "replace"))
+                elif isinstance(value, (list, dict)):
+                    left += value.values() if isinstance(value, dict) else value
+    return size
 
 
 def _text(value: object) -> str:

@@ -26,6 +26,7 @@ from loadgen.endpoints.picking import (
     counts,
     flags_of,
     object_of,
+    shown_in,
     text_in,
     unsound,
     within,
@@ -68,6 +69,11 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
 def text(data: bytes) -> str:
     """The text by which one event makes the answer longer. Never raises."""
     return text_in(object_of(data) or {}, "content")
+
+
+def shown(data: bytes) -> int:
+    """How many bytes of text one event shows, reasoning included. Never raises."""
+    return shown_in(data, ("content",))
 
 
 def _usage(event: dict[str, Any]) -> Usage | None:

@@ -27,6 +27,7 @@ from loadgen.endpoints.picking import (
     count_in,
     counts,
     object_of,
+    shown_in,
     text_in,
     unsound,
     within,
@@ -37,7 +38,7 @@ HEADERS = (("anthropic-version", "2023-06-01"),)
 """Anthropic's own server and gateways to it refuse a request without it."""
 
 _encode = msgspec.json.Encoder().encode
-_REASONING = EventContent(bears_token=True, reasoning=True)
+_REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
 
 
 def body(
@@ -93,6 +94,11 @@ def text(data: bytes) -> str:
     event = object_of(data) or {}
     delta = within(event, "delta") if text_in(event, "type") == "content_block_delta" else {}
     return text_in(delta, "text")
+
+
+def shown(data: bytes) -> int:
+    """How many bytes of text one event shows, reasoning included. Never raises."""
+    return shown_in(data, ("delta", "text"), ("delta", "thinking"), ("delta", "partial_json"))
 
 
 def _delta(data: bytes, delta: dict[str, Any]) -> EventContent:

@@ -17,6 +17,7 @@ from loadgen.endpoints.picking import (
     count_in,
     counts,
     object_of,
+    shown_in,
     text_in,
     unsound,
     within,
@@ -25,7 +26,7 @@ from loadgen.endpoints.picking import (
 GENERATE_PATH, CHAT_PATH = "/api/generate", "/api/chat"
 
 _encode = msgspec.json.Encoder().encode
-_REASONING = EventContent(bears_token=True, reasoning=True)
+_REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
 
 
 def generate_body(
@@ -88,6 +89,11 @@ def text(data: bytes) -> str:
     """The text by which one line makes the answer longer. Never raises."""
     event = object_of(data) or {}
     return text_in(event, "response") or text_in(within(event, "message"), "content")
+
+
+def shown(data: bytes) -> int:
+    """How many bytes of text one event shows, reasoning included. Never raises."""
+    return shown_in(data, ("response",), ("thinking",), ("message", "content"), ("message", "thinking"))
 
 
 def _calls(message: dict[str, Any]) -> bool:

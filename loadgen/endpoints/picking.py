@@ -60,6 +60,13 @@ def text_in(value: dict[str, Any], name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def shown_in(data: bytes, *paths: tuple[str, ...]) -> int:
+    """How many bytes the texts at these paths have. Never raises."""
+    event = object_of(data) or {}
+    texts = (text_in(within(event, *path[:-1]), path[-1]) for path in paths)
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
 def count_in(value: dict[str, Any], name: str) -> int | None:
     """A field's number of tokens; None where it has none that makes sense."""
     found = value.get(name)
@@ -90,9 +97,25 @@ def _error_in(event: dict[str, Any]) -> RequestError | None:
 
 
 def counts(
-    prompt_tokens: int | None, completion_tokens: int | None, cached_tokens: int | None = None
+    prompt_tokens: int | None,
+    completion_tokens: int | None,
+    cached_tokens: int | None = None,
+    reasoning_tokens: int | None = None,
 ) -> Usage | None:
     """The counts of an event; None when it has none."""
     if prompt_tokens is None and completion_tokens is None:
         return None
-    return Usage(prompt_tokens, completion_tokens, cached_tokens)
+    return Usage(prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens)
+
+
+def merged(earlier: Usage | None, later: Usage) -> Usage:
+    """What two events of a stream counted: the later, where it says something. Anthropic counts the prompt at
+    the beginning and the answer at the end."""
+    if earlier is None:
+        return later
+    return Usage(
+        earlier.prompt_tokens if later.prompt_tokens is None else later.prompt_tokens,
+        earlier.completion_tokens if later.completion_tokens is None else later.completion_tokens,
+        earlier.cached_tokens if later.cached_tokens is None else later.cached_tokens,
+        earlier.reasoning_tokens if later.reasoning_tokens is None else later.reasoning_tokens,
+    )

@@ -28,6 +28,7 @@ from loadgen.endpoints.picking import (
     count_in,
     counts,
     object_of,
+    shown_in,
     text_in,
     unsound,
     within,
@@ -42,6 +43,7 @@ _encode = msgspec.json.Encoder().encode
 _ANSWERS = frozenset(
     {"output_text", "refusal", "function_call_arguments", "custom_tool_call_input", "mcp_call_arguments"}
 )
+_REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
 _REASONINGS = frozenset({"reasoning_text", "reasoning_summary_text", "reasoning"})
 
 
@@ -75,7 +77,7 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
             return NOTHING
         if what in _ANSWERS:
             return answer(data)
-        return EventContent(bears_token=True, reasoning=True) if what in _REASONINGS else NOTHING
+        return _REASONING if what in _REASONINGS else NOTHING
     if kind == "error":
         return read_error(data)
     if kind == "output_item.added":
@@ -94,6 +96,11 @@ def text(data: bytes) -> str:
     return text_in(event, "delta") if text_in(event, "type") == "response.output_text.delta" else ""
 
 
+def shown(data: bytes) -> int:
+    """How many bytes of text one event shows, reasoning included. Never raises."""
+    return shown_in(data, ("delta",))
+
+
 def _ended(response: dict[str, Any], kind: str) -> EventContent:
     status = text_in(response, "status") or kind
     usage, sound = _usage(response)
@@ -109,5 +116,6 @@ def _ended(response: dict[str, Any], kind: str) -> EventContent:
 def _usage(response: dict[str, Any]) -> tuple[Usage | None, bool]:
     wire = within(response, "usage")
     cached = count_in(within(wire, "input_tokens_details"), "cached_tokens")
-    found = counts(count_in(wire, "input_tokens"), count_in(wire, "output_tokens"), cached)
+    reasoning = count_in(within(wire, "output_tokens_details"), "reasoning_tokens")
+    found = counts(count_in(wire, "input_tokens"), count_in(wire, "output_tokens"), cached, reasoning)
     return found, not unsound(wire, "input_tokens", "output_tokens")

@@ -14,10 +14,19 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.endpoints.event import loads
+
 MAX_EVENT_BYTES = 4 << 20
 """Longest line, and most data of one event, that is kept in memory."""
 
 _BOM = b"\xef\xbb\xbf"
+LITTLE_BYTES = 64 << 10
+"""A stream that has no more than this begun is never the one that is given up for what others hold."""
+MAX_HELD_BYTES = 128 << 20
+"""Of what all streams of a process have begun. The longest line that a server was seen to send is the ids of
+a prompt (a megabyte for 128k tokens) and is held while it arrives: a hundred of these at once fit in."""
+_FEW_BYTES = 4 << 10
+"""Less is not counted: it is what most reads leave that end inside an event."""
 
 
 class SseLimitError(Exception):
@@ -33,11 +42,22 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """The stream ended before the blank line that should have closed this event."""
 
 
+class HeldBytes:
+    """What the parsers that share it hold of lines and events without an end."""
+
+    __slots__ = ("held", "most")
+
+    def __init__(self, most: int = MAX_HELD_BYTES) -> None:
+        self.held, self.most = 0, most
+
+
 class SseParser:
     """`feed` bytes, get events; `close` at the end of the stream. Time is linear in the bytes fed."""
 
     __slots__ = (
         "_after_cr",
+        "_all",
+        "_held",
         "_line_events",
         "_lines",
         "_lines_size",
@@ -46,14 +66,20 @@ class SseParser:
         "_pending",
         "_start",
         "_tail",
-        "_tail_size",
         "at_rest",
     )
 
-    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES, line_events: bool = False) -> None:
+    def __init__(
+        self,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        line_events: bool = False,
+        held: HeldBytes | None = None,
+    ) -> None:
+        """`held` counts what this one holds and others do; who gives it up before its end calls `release`."""
         self._max, self._line_events = max_event_bytes, line_events
-        self._tail: list[bytes] = []  # pieces of the line that has no end yet; joined once, when it ends
-        self._tail_size = 0
+        self._all = HeldBytes() if held is None else held
+        self._held = 0
+        self._tail = bytearray()  # the line that has no end yet, however small its pieces
         self._lines: list[bytes] = []  # `data` values of the event that has no blank line yet
         self._lines_size = 0
         self._name: bytes | None = None
@@ -67,7 +93,7 @@ class SseParser:
         """The events completed by `data`.
 
         Raises:
-            SseLimitError: a line or an event is longer than the limit.
+            SseLimitError: a line or an event is longer than the limit, or long while all hold too much.
         """
         if (
             not self._pending
@@ -91,16 +117,22 @@ class SseParser:
     def close(self) -> list[Event]:
         """What the end of the stream completes: at most one event, marked `unterminated`."""
         events: list[Event] = []
-        line = b"".join(self._tail)
-        self._tail = []
+        line = bytes(self._tail)
+        self._tail.clear()
         if line:
             self._line(line, events)
         events = [Event(event.data, event.name, unterminated=True) for event in events]
         body = b"\n".join(self._lines)
-        if body and (body.strip() == b"[DONE]" or _is_json(body)):
+        if body and (body.strip() == b"[DONE]" or loads(body) is not None):
             events.append(Event(body, self._name, unterminated=True))
-        self._lines, self._name, self._pending = [], None, False
+        self.release()
         return events
+
+    def release(self) -> None:
+        """Forgets what has begun."""
+        self._all.held -= self._held
+        self._held = self._lines_size = 0
+        self._tail, self._lines, self._name, self._pending = bytearray(), [], None, False
 
     def _feed_any(self, data: bytes) -> list[Event]:
         if not data:
@@ -117,19 +149,35 @@ class SseParser:
         rest = lines.pop()
         if lines:
             if self._tail:
-                self._tail.append(lines[0])
-                lines[0] = b"".join(self._tail)
-                self._tail, self._tail_size = [], 0
+                self._tail += lines[0]
+                lines[0] = bytes(self._tail)
+                self._tail = bytearray()
             for line in lines:
                 self._line(line, events)
         if rest:
-            self._tail.append(rest)
-            self._tail_size += len(rest)
-            if self._tail_size > self._max:
+            self._tail += rest
+            if len(self._tail) > self._max:
                 raise SseLimitError(f"a line of the event stream is longer than {self._max} bytes")
         self._pending = bool(self._tail or self._lines) or self._name is not None or self._after_cr
         self.at_rest = not self._pending and not self._start
+        if (
+            self._held
+            or len(self._tail) + self._lines_size > _FEW_BYTES
+            or (self._name is not None and len(self._name) > _FEW_BYTES)
+        ):
+            self._count()
         return events
+
+    def _count(self) -> None:
+        # A small object costs more than what it holds.
+        held = len(self._tail) + self._lines_size + 40 * len(self._lines) + len(self._name or b"")
+        self._all.held += held - self._held
+        self._held = held
+        if self._all.held > self._all.most and held > LITTLE_BYTES:
+            raise SseLimitError(
+                "a line or an event of the stream is long, and those of all streams together hold more than "
+                f"{self._all.most >> 20} MiB"
+            )
 
     def _line(self, line: bytes, events: list[Event]) -> None:
         if self._start:
@@ -160,11 +208,3 @@ class SseParser:
             self._name = value or None
         elif field == b"error" and value:
             events.append(Event(value, b"error"))
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True

@@ -17,6 +17,7 @@ from loadgen.endpoints.picking import (
     counts,
     flags_of,
     object_of,
+    shown_in,
     text_in,
     unsound,
     within,
@@ -74,6 +75,11 @@ def text(data: bytes) -> str:
     """The text by which one event makes the answer longer; that of special tokens is none. Never raises."""
     event = object_of(data) or {}
     return "" if within(event, "token").get("special") is True else _token_text(event)
+
+
+def shown(data: bytes) -> int:
+    """How many bytes of text one event shows, reasoning included. Never raises."""
+    return shown_in(data, ("token", "text"))
 
 
 def _token_text(event: dict[str, Any]) -> str:

@@ -11,11 +11,11 @@ its events, too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-from loadgen.endpoints.event import EventContent, WireUsage, usage_of
+from loadgen.endpoints.event import Count, EventContent, Usage, WireDetails
 
 T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -36,37 +36,49 @@ class TokenEvent(msgspec.Struct, Generic[T], gc=False):
 
 
 class CountedChoice(Protocol):
-    """A choice that bears one token, or none that its `token_ids` would show."""
+    """A choice that bears text: of one token by its `token_ids`, or of as many as `usage` grew by."""
 
     token_ids: tuple[int] | None
 
     @property
-    def text(self) -> str | None: ...
+    def text(self) -> str: ...
 
 
 C = TypeVar("C", bound=CountedChoice)
+
+
+class TokenUsage(msgspec.Struct, gc=False):
+    """A `WireUsage` that tells of no reasoning."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    prompt_tokens_details: WireDetails | None = None
+    completion_tokens_details: None = None
+    reasoning_tokens: Literal[0] | None = None
 
 
 class CountedTokenEvent(msgspec.Struct, Generic[C], gc=False):
     """A `TokenEvent` of a server that tells how many tokens an event bears, by `token_ids` or `usage`."""
 
     choices: Only[C]
-    usage: WireUsage | None = None
+    usage: TokenUsage | None = None
     error: None = None
 
 
 def content_of(event: CountedTokenEvent[C]) -> EventContent:
     """What the endpoint's `read` says of it."""
-    choice = event.choices.choice
-    tokens = None if choice.token_ids is None else 1
-    return EventContent(
-        bears_token=bool(choice.text) or tokens is not None, tokens=tokens, usage=usage_of(event.usage)
-    )
+    tokens, usage = None if event.choices.choice.token_ids is None else 1, event.usage
+    if usage is None:
+        return EventContent(bears_token=True, tokens=tokens)
+    details = usage.prompt_tokens_details
+    cached = details.cached_tokens if details else None
+    counts = Usage(usage.prompt_tokens, usage.completion_tokens, cached, usage.reasoning_tokens)
+    return EventContent(bears_token=True, tokens=tokens, usage=counts)
 
 
 def texts_of(events: list[Any]) -> list[str]:
-    """The text by which each of these token events makes the answer longer; empty where it has none."""
-    return [event.choices.choice.text or "" for event in events]
+    """The text by which each of these token events makes the answer longer."""
+    return [event.choices.choice.text for event in events]
 
 
 def one_token_each(events: list[CountedTokenEvent[Any]], counted: int) -> bool:

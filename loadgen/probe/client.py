@@ -31,6 +31,8 @@ QUESTION_S = 30.0
 """For a small question such as `/v1/models`, altogether."""
 STREAM_S = 300.0
 """For a whole warm-up: the first request after a server's start may compile kernels for minutes."""
+_SEARCHED = 64 << 10
+"""How much of a text of the server is searched for our key before it is cut to a line."""
 _DEADLINES = Deadlines()
 
 _Result = TypeVar("_Result")
@@ -91,7 +93,11 @@ class Client:
 
     def safe(self, text: str, limit: int = 200) -> str:
         """Text of the server, without control characters and without our key, should it echo it."""
-        return printable(self._mask.text(text), limit)
+        return printable(self.hidden(text[:_SEARCHED]), limit)
+
+    def hidden(self, text: str) -> str:
+        """Text of the server without our key, not yet safe to print."""
+        return self._mask.text(text)
 
     def path_of(self, endpoint: Endpoint) -> str:
         """What requests of `endpoint` name."""
@@ -177,24 +183,25 @@ class Client:
     async def _ask(self, method: str, path: str, body: bytes | None, accept: str) -> Answer:
         async with self._sent(method, path, body, accept) as trip:
             status, given = await trip.head()
-            return await self._whole(trip, status, _named(given))
+            return await self._whole(trip, path, status, _named(given))
 
-    async def _whole(self, trip: RoundTrip, status: int, given: dict[str, str]) -> Answer:
+    async def _whole(self, trip: RoundTrip, path: str, status: int, given: dict[str, str]) -> Answer:
         data = bytearray()
         while (piece := await trip.piece()) is not None:
             data += piece[1]
             if len(data) > MAX_BODY_BYTES:
-                raise self._no_answer(f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
+                raise self._no_answer(f"{path} answers with more than {MAX_BODY_BYTES >> 20} MiB")
         return Answer(status, _content_type(given), given, unpacked(bytes(data), given))
 
     async def _stream(self, endpoint: Endpoint, body: bytes, accept: str) -> Streamed:
         began_ns = monotonic_ns()
-        async with self._sent("POST", self.path_of(endpoint), body, accept) as trip:
+        path = self.path_of(endpoint)
+        async with self._sent("POST", path, body, accept) as trip:
             status, taken = await trip.head()
             given = _named(taken)
             content_type = _content_type(given)
             if not 200 <= status < 300 or not endpoint.framing.is_named_by(content_type):
-                answer = await self._whole(trip, status, given)
+                answer = await self._whole(trip, path, status, given)
                 said = words(answer)
                 no_stream = 200 <= status < 300 and not says_error(answer)
                 if no_stream and not answer.html:
@@ -216,6 +223,11 @@ class Client:
         if reader.error is not None:
             raise Refused(200, self.safe(reader.error or describe("no_embedding"), 400))
         if bears_tokens and not streamed.warm_up.chunks and streamed.finish_reason is None:
+            if counted := streamed.warm_up.output_tokens:
+                raise self.failure(
+                    f"it counted {counted} output tokens and showed none of them (hidden reasoning?): "
+                    "nobody could tell when a token comes"
+                )
             raise self.failure("the stream ended without a token and without saying why")
         if streamed.finish_reason is None and not streamed.done:
             raise self.failure(

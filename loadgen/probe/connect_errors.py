@@ -42,7 +42,8 @@ def explain(broken: Broken, target: Target) -> str:
         return f"the answer is not valid HTTP ({said.removeprefix('not HTTP: ')}){tail}"
     if target.address.tls and "certificate required" in said.lower():
         return _tls(said)
-    if target.address.tls and target.address.cert_file is None and said.endswith("without a response"):
+    # With TLS 1.3 a certificate is missed after the handshake only: an alert, an end or a reset, as it comes.
+    if target.address.tls and target.address.cert_file is None and not broken.answered:
         tail = "; it may want a certificate of the client: --cert"
     return f"the server closed the connection without a complete answer{tail}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ NO_SUCH_PATH = (404, 405, 501)
 _LISTED = 12
 _OWN_LISTS: dict[AskedEndpoint, str] = {"tgi": "/info", "ollama": "/api/tags", "ollama-chat": "/api/tags"}
 """Where older servers, without OpenAI's list, say what they serve."""
+_NAME_LETTERS = 500
 _CONTEXT_KEYS = ("context_length", "context_window", "max_context_length")
 
 
@@ -23,6 +25,8 @@ class Models(msgspec.Struct, frozen=True):
     """What the server serves."""
 
     names: tuple[str, ...]
+    nameless: bool
+    """Whether a row of the list has no name that can be asked for."""
     context_tokens: dict[str, int]
     vocabulary: dict[str, int]
     server: str
@@ -57,7 +61,7 @@ async def ask_models(
         if named is None:
             raise
         on_note(f"no list of models: {str(error).removeprefix(f'{client.target.url}: ')}")
-        return Models((), {}, {}, "", False)
+        return Models((), False, {}, {}, "", False)
     if rows is None:
         if named is None:
             hint = "; if it is only the list that it refuses, name the model with --model"
@@ -67,7 +71,10 @@ async def ask_models(
             said = client.safe(words(answer), 100)
             on_note(f"no list of models (HTTP {answer.status}{f': {said}' if said else ''})")
         rows = []
-    entries = {name: row if isinstance(row, dict) else {} for row in rows if (name := _name_in(row))}
+    names = [_name_in(row) for row in rows]
+    entries = {
+        name: row if isinstance(row, dict) else {} for name, row in zip(names, rows, strict=True) if name
+    }
     owner = next((row["owned_by"] for row in entries.values() if isinstance(row.get("owned_by"), str)), "")
     context: dict[str, int] = {}
     vocabulary: dict[str, int] = {}
@@ -82,6 +89,7 @@ async def ask_models(
             vocabulary[name] = meta["n_vocab"]
     return Models(
         names=tuple(entries),
+        nameless=None in names,
         context_tokens=context,
         vocabulary=vocabulary,
         server=owner or answer.headers.get("server", ""),
@@ -121,7 +129,8 @@ def choose(client: Client, models: Models, named: str | None) -> str:
     if len(models.names) == 1:
         return models.names[0]
     if not models.names:
-        raise client.failure("the server lists no model; name one with --model")
+        why = f" whose name is text of 1 to {_NAME_LETTERS} letters" if models.nameless else ""
+        raise client.failure(f"the server lists no model{why}; name one with --model")
     raise ProbeError(
         f"{client.target.url}: it serves several models, choose one with --model: {listed(client, models)}", 2
     )
@@ -143,7 +152,7 @@ def status_words(status: int) -> str:
 
 def refuse_strangers(client: Client, status: int, text: str, headers: dict[str, str], hint: str = "") -> None:
     """Raises a ProbeError for an answer that no other request would change: a key, a redirect, no room.
-    `hint`: what else would help, but for a key or another URL."""
+    `hint`: what else would help, but for a key or another server."""
     said = client.safe(text, 160)
     tail = f" ({said})" if said else ""
     if status == 401:
@@ -156,9 +165,14 @@ def refuse_strangers(client: Client, status: int, text: str, headers: dict[str, 
         raise client.failure(f"403 Forbidden: {advice}{tail}{hint}")
     if 300 <= status < 400:
         place = client.safe(headers.get("location", "?").partition("?")[0], 120)
-        raise client.failure(
-            f"it redirects to {place} (HTTP {status}); redirects are not followed, use that URL"
-        )
+        origin = re.match(r"[a-z]+://[^/]+", client.target.url)
+        here = place.removeprefix(origin[0]) if origin else place
+        advice = "use that URL"
+        if re.match(r"/(?!/).*completions/?\Z", here):
+            advice = f"give --path {here}"
+        elif re.match(r"/(?!/).*models/?\Z", here) and hint:
+            advice = hint.removeprefix("; ")
+        raise client.failure(f"it redirects to {place} (HTTP {status}); redirects are not followed, {advice}")
     if status in (429, 503):
         raise client.failure(f"the server takes no requests now (HTTP {status}){tail}{hint}")
 
@@ -190,7 +204,7 @@ def _rows(decoded: Any) -> list[Any] | None:
 def _name_in(row: Any) -> str | None:
     """A model's name in a row of the list, which may be that name itself."""
     named = [row.get(key) for key in ("id", "name", "model")] if isinstance(row, dict) else [row]
-    return next((name for name in named if isinstance(name, str) and 0 < len(name) <= 500), None)
+    return next((name for name in named if isinstance(name, str) and 0 < len(name) <= _NAME_LETTERS), None)
 
 
 def _count(value: Any) -> bool:

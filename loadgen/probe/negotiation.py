@@ -29,6 +29,7 @@ async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Atte
     refusals: Refusals = []
     unknown: dict[str, Refused] = {}
     tried: set[str] = set()
+    guarded: dict[str, Refused] = {}
     for root in asking.client.roots:
         asking.client.root = root
         if endpoint != "auto":
@@ -38,13 +39,17 @@ async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Atte
                 continue
             tried.add(path)
         for way in first_attempts(endpoint, asking.models.of(asking.models.vocabulary, asking.model)):
-            attempt: Attempt | None = None if way.endpoint in unknown else way
+            attempt: Attempt | None = None if way.endpoint in {**unknown, **guarded} else way
             while attempt is not None:
                 spec = _first_spec(attempt, asking.input_tokens)
                 try:
                     await asking.stream(attempt, spec)
                 except Refused as refusal:
                     refusals.append((attempt, asking.client.path_of(ENDPOINTS[attempt.endpoint]), refusal))
+                    if refusal.status in (401, 403):
+                        # The key may be good for the other endpoint; some gateways answer unknown paths so.
+                        guarded[way.endpoint], attempt = refusal, None
+                        continue
                     try:
                         attempt = _next(asking, attempt, refusal)
                     except NoModel:
@@ -55,6 +60,8 @@ async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Atte
                 return attempt, spec
         if unknown or not all(_no_such_path(refusal) for _, _, refusal in refusals):
             break
+    for closed in guarded.values():
+        _refuse_stranger(asking, closed)
     if unknown and asking.model not in asking.models.names:
         raise _no_model(asking, next(iter(unknown.values())))
     raise _nothing_taken(asking, refusals, endpoint)
@@ -74,7 +81,7 @@ def _first_spec(attempt: Attempt, tokens: int) -> PromptSpec:
 
 def _next(asking: ProbeContext, attempt: Attempt, refusal: Refused) -> Attempt | None:
     client = asking.client
-    refuse_strangers(client, refusal.status, refusal.text, refusal.headers)
+    _refuse_stranger(asking, refusal)
     if refusal.no_stream:
         return None
     if refusal.status == 413:
@@ -91,6 +98,10 @@ def _next(asking: ProbeContext, attempt: Attempt, refusal: Refused) -> Attempt |
             2,
         )
     return upcoming
+
+
+def _refuse_stranger(asking: ProbeContext, refusal: Refused) -> None:
+    refuse_strangers(asking.client, refusal.status, refusal.text, refusal.headers)
 
 
 def _no_model(asking: ProbeContext, refusal: Refused) -> ProbeError:

@@ -44,6 +44,7 @@ async def probe(
     seed: int,
     on_note: Callable[[str], None],
     lengths_given: bool = True,
+    longest_tokens: tuple[int, int] | None = None,
     thorough: bool = False,
     more_headers: Sequence[Header] = (),
     body: Mapping[str, object] | None = None,
@@ -58,6 +59,7 @@ async def probe(
         seed: of the prompts; the load's own prompts of this seed are not used up.
         on_note: called with one line for each thing worth knowing: a field refused, a length not exact.
         lengths_given: the user asked for these lengths; when False they are cut to fit the context.
+        longest_tokens: of prompts and answers, where their lengths vary about those above.
         thorough: also ask what the load does not need (`/tokenize`), for `doctor`.
         more_headers: what a person adds to every request.
         body: fields that a person adds to every body; None leaves one of ours out.
@@ -84,6 +86,7 @@ async def probe(
                     seed=seed,
                     on_note=on_note,
                     lengths_given=lengths_given,
+                    longest_tokens=longest_tokens,
                     thorough=thorough,
                     body=body or {},
                 )
@@ -103,6 +106,7 @@ async def _probed(
     seed: int,
     on_note: Callable[[str], None],
     lengths_given: bool,
+    longest_tokens: tuple[int, int] | None,
     thorough: bool,
     body: Mapping[str, object],
 ) -> ProbeResult:
@@ -123,6 +127,7 @@ async def _probed(
         on_note(f"the server does not list model {asked.safe(name, 80)}; it lists {listed(asked, models)}")
     asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note, body)
     _fit(asking, lengths_given)
+    _warn_of_longest(asking, longest_tokens)
     attempt, spec = await negotiate(asking, endpoint)
     first = asking.streams[-1]
     if ENDPOINTS[attempt.endpoint].bears_tokens and "ignore_eos" not in attempt.wished:
@@ -140,13 +145,14 @@ async def _probed(
     counted = _count_one_way(attempt, first)
     spec, exact = await verified(asking, counted, spec)
     return ProbeResult(
-        model=name,
+        model=asked.hidden(name),
         template=RequestTemplate(
             path=target.request_target(asked.path_of(ENDPOINTS[attempt.endpoint])),
             headers=asked.headers(attempt.accept),
             endpoint=attempt.endpoint,
             fields=asking.fields(counted, asking.output_tokens),
             max_tokens_field=attempt.max_tokens_field,
+            length_fields=tuple({"min_tokens"} & counted.fields(name, 1).keys() - asking.body.keys()),
             line_events=first.line_events,
             index_counts=first.index_counts,
         ),
@@ -168,11 +174,20 @@ def _fit(asking: ProbeContext, lengths_given: bool) -> None:
     if lengths_given:
         raise ProbeError(asking.too_long(), 2)
     asking.input_tokens = min(asking.input_tokens, max(1, context * 3 // 4))
-    asking.output_tokens = max(1, min(asking.output_tokens, context - asking.input_tokens))
+    asking.output_tokens = min(asking.output_tokens, max(1, context - asking.input_tokens))
     asking.on_note(
         f"the model's context is {context} tokens: input cut to {asking.input_tokens} tokens, "
         f"output to {asking.output_tokens}"
     )
+
+
+def _warn_of_longest(asking: ProbeContext, longest_tokens: tuple[int, int] | None) -> None:
+    context = asking.context_tokens
+    if context is not None and longest_tokens is not None and sum(longest_tokens) > context:
+        asking.on_note(
+            f"up to {longest_tokens[0]} tokens in and {longest_tokens[1]} out are drawn, the model's context "
+            f"is {context}: requests that do not fit will fail (a length is clipped by @LOW..HIGH)"
+        )
 
 
 def _count_one_way(attempt: Attempt, seen: Streamed) -> Attempt:
@@ -207,6 +222,6 @@ def _capabilities(asking: ProbeContext, taken: Attempt, endpoint: str, dialect: 
         sends_done=last.done,
         one_token_chunks=any(ones) if ones else None,
         server=asking.client.safe(models.server or last.headers.get("server", ""), 60),
-        server_version=version[1] if version else "",
+        server_version=asking.client.safe(version[1], 60) if version else "",
         simulated=models.simulated or "x-ttftop-simulated" in last.headers,
     )

@@ -77,8 +77,6 @@ def _corrected(spec: PromptSpec, got: int | None, want: int) -> PromptSpec | Non
     if got is None or got == want:
         return None
     excess = got - want
-    if spec.form == "ids":
-        return msgspec.structs.replace(spec, tokens=spec.tokens - excess) if spec.tokens > excess else None
     overhead = spec.overhead_tokens + excess
     return msgspec.structs.replace(spec, overhead_tokens=overhead) if spec.tokens > overhead else None
 

@@ -67,6 +67,7 @@ class ProbeResult(msgspec.Struct, frozen=True):
     """All that the load needs to know about the server. `template.headers` may hold the key."""
 
     model: str
+    """For people: without our key, should its name hold it. Requests name it as `template.fields` says."""
     template: RequestTemplate
     prompt: PromptSpec
     output_tokens: int

@@ -19,11 +19,14 @@ from loadgen.worker_config import Address
 
 
 class Broken(Exception):
-    """There was no whole response: `kind` is one of `loadgen.errors.ERROR_KINDS`, `message` what was seen."""
+    """There was no whole response: `kind` is one of `loadgen.errors.ERROR_KINDS`, `message` what was seen.
 
-    def __init__(self, kind: str, message: str) -> None:
+    `answered` is whether any of a response came.
+    """
+
+    def __init__(self, kind: str, message: str, *, answered: bool = False) -> None:
         super().__init__(f"{kind}: {message}")
-        self.kind, self.message = kind, message
+        self.kind, self.message, self.answered = kind, message, answered
 
 
 class RoundTrip:
@@ -98,7 +101,7 @@ class RoundTrip:
         self._told.set()
 
     def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
-        self._broken, self._connection = Broken(kind, message), None
+        self._broken, self._connection = Broken(kind, message, answered=answered), None
         self._told.set()
 
 

@@ -9,17 +9,15 @@ import msgspec
 
 from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint, EventContent, Usage
-from loadgen.endpoints.event import loads, merged
+from loadgen.endpoints.event import loads
 from loadgen.endpoints.framing import SSE
+from loadgen.endpoints.picking import merged
 from loadgen.endpoints.sse import SseLimitError
 from loadgen.errors import printable
 from loadgen.probe.result import WarmUp
+from loadgen.worker_config import AFTER_DONE_S, AFTER_FINISH_S
 
 MAX_STREAM_BYTES = 16 << 20
-AFTER_DONE_S = 1.0
-"""Some servers keep the connection open behind `[DONE]`, and send comments."""
-AFTER_FINISH_S = 10.0
-"""The same behind a finish reason: usage may follow it, and `[DONE]`."""
 
 
 class Streamed(msgspec.Struct, frozen=True):
@@ -52,7 +50,7 @@ class Streamed(msgspec.Struct, frozen=True):
         if self.chunk_tokens:
             return max(self.chunk_tokens) == 1
         tokens = self.warm_up.output_tokens
-        return None if tokens is None or not self.warm_up.chunks else self.warm_up.chunks >= tokens
+        return self.warm_up.chunks >= tokens if tokens else None
 
 
 class StreamReader:
@@ -138,8 +136,9 @@ class StreamReader:
             self.error = reading.error.message
         if not self._fingerprint:
             self._fingerprint = _fingerprint(chunk)
-        gained = self._gained(reading)
-        if reading.bears_token:
+        bears_token = reading.bears_token and self._finish_reason is None
+        gained = self._gained(reading, bears_token)
+        if bears_token:
             self._chunks += 1
             if self._first_ns is None:
                 self._first_ns = now_ns
@@ -149,7 +148,7 @@ class StreamReader:
         self.done = self.done or reading.done
         if reading.done:
             self._over_ns = now_ns + int(AFTER_DONE_S * 1e9)
-        elif reading.finish_reason and self._over_ns is None:
+        elif (reading.finish_reason or reading.error is not None) and self._over_ns is None:
             self._over_ns = now_ns + int(AFTER_FINISH_S * 1e9)
 
     def _otherwise(self) -> StreamReader | None:
@@ -167,16 +166,18 @@ class StreamReader:
             reader.feed(piece, t_ns)
         return reader
 
-    def _gained(self, reading: EventContent) -> int | None:
+    def _gained(self, reading: EventContent, bears_token: bool) -> int | None:
+        """Tokens that this event bore; what usage grew by without text belongs to the next that has some."""
         gained = None
-        text = reading.bears_token and reading.finish_reason is None
+        text = bears_token and reading.finish_reason is None
         self._texts += text
         if reading.usage is not None:
             self._usage = merged(self._usage, reading.usage)
-            self._grown += text and (reading.usage.completion_tokens or 0) > self._counted
-            if reading.usage.completion_tokens is not None:
-                gained = reading.usage.completion_tokens - self._counted
-                self._counted = reading.usage.completion_tokens
+            counted = reading.usage.completion_tokens or 0
+            self._grown += text and counted > self._counted
+            if bears_token and counted:
+                gained = counted - self._counted
+                self._counted = counted
         if reading.tokens is not None:
             self._token_ids = True
             gained = reading.tokens

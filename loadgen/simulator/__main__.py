@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from loadgen.simulator.profiles import PROFILES
+from loadgen.small_file import FileError, read_small
 
+MOST_BYTES = 64 << 10
 KEY_VARIABLE = "TTFTOP_SIM_API_KEY"
 
 
@@ -21,10 +22,11 @@ def api_key(key_file: str | None) -> str | None:
     if key_file is None:
         return os.environ.get(KEY_VARIABLE) or None
     try:
-        key = Path(key_file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise ValueError(f"--api-key-file {key_file}: cannot be read: {reason}") from None
+        key = read_small(key_file, MOST_BYTES, or_pipe=True).data.decode().strip()
+    except FileError as error:
+        raise ValueError(f"--api-key-file {key_file}: {error}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"--api-key-file {key_file}: it is no text") from None
     if not key:
         raise ValueError(f"--api-key-file {key_file}: is empty")
     return key

@@ -5,16 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import re
-import select
-import stat
 from collections.abc import Mapping
+
+from loadgen.small_file import FileError, read_small
 
 VARIABLES = ("TTFTOP_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the key; the first that is not empty wins."""
 
 _KEY = re.compile(r"[\x21-\x7e]{1,4096}")
-_READ_LIMIT = 8192
-_PIPE_DEADLINE_S = 10.0
+MOST_BYTES = 64 << 10
+"""Of a file of keys or headers."""
 
 
 class ApiKeyError(Exception):
@@ -61,44 +61,27 @@ def read_api_key(environment: Mapping[str, str], file: str | os.PathLike[str] | 
     name = next((name for name in VARIABLES if environment.get(name, "").strip()), None)
     if file is None:
         return None if name is None else ApiKey(environment[name].strip("\r\n"), name)
-    text, mode = read_secret(os.fspath(file), "--api-key-file ")
+    text, exposed = read_secret(os.fspath(file), "--api-key-file ")
     notes = []
-    if stat.S_ISREG(mode) and mode & 0o077:
+    if exposed:
         notes.append(f"--api-key-file {file}: others can read it, `chmod 600` it")
     if name is not None:
         notes.append(f"--api-key-file is used, not {name}")
     return ApiKey(text, f"--api-key-file {file}", "; ".join(notes))
 
 
-def read_secret(path: str, option: str) -> tuple[str, int]:
-    """The text of a file or pipe less its last line end, and its mode. Errors name `option` and the path.
+def read_secret(path: str, option: str) -> tuple[str, bool]:
+    """The text of a file or pipe less its last line end, and whether others can read that file. Errors name
+    `option` and the path.
 
     Raises:
         ApiKeyError: it cannot be read.
     """
-    where = f"{option}{path}"
     try:
-        # Without O_NONBLOCK a named pipe that nobody writes to would hang here.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-                raise ApiKeyError(f"{where}: it is neither a file nor a pipe")
-            data = b""
-            while len(data) <= _READ_LIMIT:
-                if stat.S_ISFIFO(mode) and not select.select([descriptor], [], [], _PIPE_DEADLINE_S)[0]:
-                    raise ApiKeyError(f"{where}: nothing came through the pipe in {_PIPE_DEADLINE_S:g} s")
-                piece = os.read(descriptor, _READ_LIMIT)
-                if not piece:
-                    break
-                data += piece
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG) and not {".", "/"} & set(path):
-            where = f"{option}***"  # what is given may be the key itself
-        raise ApiKeyError(f"{where}: cannot read it: {error.strerror}") from None
-    except ValueError:
-        raise ApiKeyError(f"{where!r}: it is no path") from None
+        file = read_small(path, MOST_BYTES, or_pipe=True)
+    except FileError as error:
+        # What is given may be the key itself.
+        a_path = error.number not in (0, errno.ENOENT, errno.ENAMETOOLONG) or {".", "/"} & set(path)
+        raise ApiKeyError(f"{option}{path if a_path else '***'}: {error}") from None
     # Latin-1 never fails, and what is no ASCII is refused later without a traceback that would hold the key.
-    return data.decode("latin-1").rstrip("\r\n"), mode
+    return file.data.decode("latin-1").rstrip("\r\n"), file.readable_by_others

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterable, Mapping
 
 from loadgen.errors import printable
@@ -88,10 +87,10 @@ def read_headers(typed: Iterable[str], environment: Mapping[str, str]) -> tuple[
             continue
         path = text[1:]
         try:
-            lines, mode = read_secret(path, "--header @")
+            lines, exposed = read_secret(path, "--header @")
         except ApiKeyError as error:
             raise HeaderError(str(error)) from None
-        if stat.S_ISREG(mode) and mode & 0o077:
+        if exposed:
             notes.append(f"--header @{path}: others can read it, `chmod 600` it")
         found += parse_headers(lines, f"--header @{path}")
     names = {name for name, _ in found}

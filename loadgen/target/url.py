@@ -135,7 +135,8 @@ def parse_target(
         if not path.startswith("/") or not _QUERY.fullmatch(path) or "?" in path or len(path) > _LONGEST:
             raise TargetError(f"--path: got {_shown(path)!r}, need one such as /v3/chat/completions")
         target = replace(target, path=path, endpoint=target.endpoint or _endpoint_of(path))
-        if target.endpoint is not None and (root := path.removesuffix(SUFFIXES[target.endpoint])) != path:
+        whole = path.rstrip("/")
+        if target.endpoint is not None and (root := whole.removesuffix(SUFFIXES[target.endpoint])) != whole:
             target = replace(target, base_path=root)
     return target if proxy is None else replace(target, proxy=_proxy(proxy, target))
 

@@ -73,6 +73,24 @@ class BatchReader:
         self.read(buffers)
         self.decode_pending()
 
+    def read_to_end(self, buffers: list[ReadBuffer], most: int) -> list[ReadBuffer]:
+        """Reads `most` of these, whose other ends are gone, once each; returns those not at their end yet."""
+        self.decode_pending()  # it came before
+        open_ones = [buffer for buffer in dict.fromkeys(buffers) if buffer.open]
+        return open_ones[most:] + [buffer for buffer in open_ones[:most] if self._read_on(buffer)]
+
+    def _read_on(self, buffer: ReadBuffer) -> bool:
+        """Tells one read at once; whether there is more behind it."""
+        _, read, read_ns = self._read_one(buffer)
+        if not isinstance(read, tuple):
+            # One that would block was not gone after all: epoll tells when more comes.
+            if not isinstance(read, (BlockingIOError, InterruptedError)):
+                self._lose(buffer, read)
+            return False
+        data, ancillary, _, _ = read
+        self._tell(buffer, data, stamp_in(ancillary), read_ns)
+        return bool(data) and buffer.open
+
     def decode_pending(self) -> None:
         """Lets buffers hold what was read and looks like one token event; tells it where it is not."""
         if not self._token_reads:

@@ -205,7 +205,7 @@ class Connection:
             self._dig(self._tunnel, data)
             return
         if self._tls is not None:
-            data = self._decrypt(self._tls, data)
+            data = self._decrypt(self._tls, data, t_ns)
             if not data:
                 return
         exchange = self._exchange
@@ -240,7 +240,7 @@ class Connection:
             self._read_loop.batch_reader.decode_pending()
             self.buffer.flush()
 
-    def _decrypt(self, tls: TlsLayer, data: bytes) -> bytes:
+    def _decrypt(self, tls: TlsLayer, data: bytes, t_ns: int) -> bytes:
         tls.take(data)
         if tls.shaking and not self._shake_hands(tls):
             return b""
@@ -250,7 +250,14 @@ class Connection:
             self.on_lost(OSError(errno.EPROTO, str(error)))
             return b""
         self._write(tls.outgoing())
+        if tls.ended:
+            # Not before `plain` is taken in. Some servers keep the connection until they have our own word.
+            self._loop.call_soon(self._on_last_word, t_ns)
         return plain
+
+    def _on_last_word(self, t_ns: int) -> None:
+        if not self.closed:
+            self._on_eof(t_ns)
 
     def _complete(self, t_ns: int) -> None:
         exchange, self._exchange = self._exchange, None

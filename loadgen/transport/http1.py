@@ -160,7 +160,9 @@ class ResponseParser:
             elif self._head and self._broken is None and _may_be_plainer(error):
                 return self._read_plainly(self._head, str(error))
             else:
-                raise BadResponse(self._broken or f"not HTTP: {error}") from None
+                upgrade = isinstance(error, httptools.HttpParserUpgrade)
+                why = "it switches to another protocol" if upgrade else error
+                raise BadResponse(self._broken or f"not HTTP: {why}") from None
         if self._head is not None and len(self._head) > 2 * HEADER_BYTES_MAX:
             raise BadResponse(f"response headers larger than {HEADER_BYTES_MAX} bytes")
         pieces = self._body

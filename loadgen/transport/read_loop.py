@@ -43,8 +43,11 @@ class ReadLoop:
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         self._again: list[ReadBuffer] = []
         """Sockets that may hold more data, of which epoll will not tell again."""
+        self._hung_up: list[ReadBuffer] = []
+        """Sockets whose other end is gone, of which epoll has told for the last time: they are read until
+        their end, or their error, is told."""
         self._goes_on = False
-        """A round that reads `_again` is on its way. Only one at a time: else each round would add another to
+        """A round that reads those is on its way. Only one at a time: else each round would add another to
         every turn of the loop."""
         self.read_delay_ns: Callable[[], int] = no_delay
         """Nanoseconds that may pass before the next round, in which the loop does nothing else. 0: the next
@@ -98,15 +101,21 @@ class ReadLoop:
     def _round(self) -> None:
         assert self._epoll is not None
         opened, data = self._open, select.EPOLLIN
-        polled = self._epoll.poll(0, _SOCKETS_A_ROUND if self.read_delay_ns() >= 0 else _FEW_SOCKETS)
+        most = _SOCKETS_A_ROUND if self.read_delay_ns() >= 0 else _FEW_SOCKETS
+        polled = self._epoll.poll(0, most)
         buffers = [opened[fd] for fd, _ in polled]
-        if self._again:
+        again = self._again
+        if again:
             # Each once: of two reads of one socket in a round the second might be told first.
-            buffers = list(dict.fromkeys(self._again + buffers))
-        # Behind the last data of these there is an end, or an error, of which they tell when read once more.
-        ending = [opened[fd] for fd, what in polled if what != data]
-        self._again = self.batch_reader.read(buffers) + ending
-        if self._again and not self._goes_on:
+            buffers = list(dict.fromkeys(again[:most] + buffers))
+            again = again[most:]
+        hanging_up = [opened[fd] for fd, what in polled if what != data]
+        if hanging_up or self._hung_up:
+            self._hung_up = self.batch_reader.read_to_end(self._hung_up, most) + hanging_up
+        self._again = self.batch_reader.read(buffers)
+        if again:
+            self._again += again
+        if (self._again or self._hung_up) and not self._goes_on:
             self._goes_on = True
             self._loop.call_soon(self._go_on)
         read_delay_ns = self.read_delay_ns()

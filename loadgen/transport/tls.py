@@ -26,6 +26,8 @@ class TlsLayer:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name or None)
         self.shaking = True
         """The handshake is not done yet."""
+        self.ended = False
+        """The server has said that nothing more comes, which a cut does not."""
 
     def outgoing(self) -> bytes:
         """What is to be sent now; may be nothing."""
@@ -61,8 +63,11 @@ class TlsLayer:
         try:
             while piece := self._tls.read(_RECORD_BYTES):
                 plain.append(piece)
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            self.ended = True
+        except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:
+            self.ended = True
         except ssl.SSLError as error:
             raise TlsFailed(f"TLS: {error.reason or error}") from None
         return b"".join(plain)

@@ -18,14 +18,14 @@ _BEFORE, _AFTER = len(TOKEN_BEGIN) - 1, len(TOKEN_END) - 1 + len(CHUNK_END)
 
 
 def batch_decoder(
-    endpoint: Endpoint, *, chunk_counts: bool, needs_text: bool = False
+    endpoint: Endpoint, *, chunk_counts: bool, one_token_chunks: bool = True, needs_text: bool = False
 ) -> Callable[[list[bytes]], list[Any]]:
     """A `loadgen.transport.batch_reader.BatchDecode` of reads that begin between two chunks.
 
-    It gives decoded events where a chunk says how many tokens it bears or its text is needed, else None for
-    each.
+    It gives decoded events where a chunk says how many tokens it bears or its text is needed, be it to see
+    how many it can bear, else None for each.
     """
-    keeps_events = chunk_counts or needs_text
+    keeps_events = chunk_counts or needs_text or not one_token_chunks
     decode_lines: DecodeLines[Any] = endpoint.counted_token_event if chunk_counts else endpoint.token_event
 
     def decode_batch(reads: list[bytes]) -> list[Any]:

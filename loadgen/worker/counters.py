@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from loadgen.records import Tick
+from loadgen.errors import gist
+from loadgen.records import FailureCause, Tick
 from loadgen.sketch import SketchCounts, bucketed
+
+CAUSES_CAP = 16
+"""Things that are said of failures and counted apart in a tick; beyond them only the kind is counted."""
 
 
 class Counters:
     """Counts grow by plain attribute access, since they stand in the path of every token."""
 
     __slots__ = (
+        "causes",
         "chunk_gap",
         "chunks",
         "coalesced_reads",
+        "cut_off",
         "due",
         "e2e",
         "errors",
@@ -43,6 +49,7 @@ class Counters:
 
     def _reset(self) -> None:
         self.due = self.sent = self.succeeded = self.failed = self.not_sent = self.stale_retries = 0
+        self.cut_off = 0
         self.chunks = self.input_tokens = self.output_tokens = self.itl_unknown = 0
         self.reads = self.coalesced_reads = self.kernel_reads = 0
         self.loop_lag_max_ns = 0
@@ -51,10 +58,16 @@ class Counters:
         self.zero_gaps = 0
         """More of them, of no length: chunks that came in one read."""
         self.errors: dict[str, int] = {}
+        self.causes: dict[tuple[str, str], int] = {}
 
-    def fail(self, kind: str) -> None:
+    def fail(self, kind: str, message: str = "") -> None:
+        """Counts a failure; `message` is what was said of it, our key hidden."""
         self.failed += 1
         self.errors[kind] = self.errors.get(kind, 0) + 1
+        cause = (kind, gist(message))
+        if cause not in self.causes and len(self.causes) >= CAUSES_CAP:
+            cause = (kind, "")
+        self.causes[cause] = self.causes.get(cause, 0) + 1
 
     def fold(self) -> None:
         """Counts the gaps gathered so far. Now and then is cheaper than one by one or all at the tick."""
@@ -85,12 +98,14 @@ class Counters:
             succeeded=self.succeeded,
             failed=self.failed,
             not_sent=self.not_sent,
+            cut_off=self.cut_off,
             stale_retries=self.stale_retries,
             connects=connects,
             chunks=self.chunks,
             output_tokens=self.output_tokens,
             input_tokens=self.input_tokens,
             errors=self.errors,
+            causes=[FailureCause(kind, count, text) for (kind, text), count in self.causes.items()],
             ttft_from_due=self.ttft_from_due.take(),
             ttft_from_sent=self.ttft_from_sent.take(),
             itl=self.itl.take(),

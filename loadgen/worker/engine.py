@@ -13,22 +13,25 @@ from collections import deque
 from collections.abc import Callable
 
 from loadgen.alarm import Alarm
-from loadgen.arrivals.load import Beginning, Load, LoadModel, share
-from loadgen.arrivals.load_models import LOAD_MODELS
+from loadgen.arrivals.load import Load, LoadModel, share
 from loadgen.clock import Clock
 from loadgen.endpoints import as_seen
+from loadgen.endpoints.sse import HeldBytes
 from loadgen.records import Request, Tick, WorkerNote
 from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
+from loadgen.worker.brake import Brake
 from loadgen.worker.counters import Counters
-from loadgen.worker.deadlines import passed_deadline, told
+from loadgen.worker.deadlines import left_open, passed_deadline
 from loadgen.worker.in_flight import InFlightRequest
+from loadgen.worker.load_model import load_model
 from loadgen.worker.read_delay import read_delay_after
 from loadgen.worker.sender import Sender
 from loadgen.worker.ticker import Ticker
-from loadgen.worker_config import Finish, SetLoad, WorkerCommand, WorkerConfig
+from loadgen.worker_config import Finish, SetLoad, Stage, WorkerCommand, WorkerConfig
 from loadgen.workload.payloads import Payloads
+from loadgen.workload.spec import WorkloadSpec
 from loadgen.workload.workloads import WORKLOADS
 
 _WAKE_NS = 200_000
@@ -43,32 +46,39 @@ class Engine:
     """One worker's load. Made, `start`ed, told commands; `ended` is set when nothing more will happen."""
 
     def __init__(
-        self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop, pool: Pool, emit: Emit
+        self,
+        config: WorkerConfig,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        pool: Pool,
+        emit: Emit,
+        on_failing: Callable[[str], None] = lambda words: None,
     ) -> None:
+        """`on_failing` is called when the first `config.give_up` requests have all failed: why, in words."""
         self._config, self._clock, self._loop, self._pool, self._emit = config, clock, loop, pool, emit
         template = config.template
         self._endpoint = as_seen(
             template.endpoint, line_events=template.line_events, index_counts=template.index_counts
         )
-        self._workload = WORKLOADS[type(config.workload)](config.workload, config.seed)
-        self._payloads = Payloads(config.template, self._workload)
         self._redactor = redactor_of(config.template.headers)
+        self._held = HeldBytes()
         self._counters = Counters()
+        self._brake = Brake(config.give_up, on_failing)
         self._sender = Sender(clock, pool, self._note, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
-        self._backlog: deque[tuple[int, int]] = deque()
+        self._backlog: deque[tuple[int, int, Payloads]] = deque()
         self._cap = max(1, share(config.max_in_flight, config.worker, config.workers))
         self._alarm = Alarm(loop, clock, self._on_alarm)
         self._last_index = -1
+        self._stage: Stage | None = None
+        self._end_ns = config.end_ns
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
-        self._load_over = self._finishing = False
+        self._load_over = self._finishing = self._left_open = False
         self._drain_until_ns = 0
         self._lead_ns = self._read_delay_ns = 0
         pool.read_loop.read_delay_ns = self._may_delay_ns
-        pool.read_loop.batch_reader.decode_batch = batch_decoder(
-            self._endpoint, chunk_counts=config.chunk_counts, needs_text=self._workload.needs_text
-        )
+        self._take_up(config.workload)
         self._ticker = Ticker(
             loop,
             clock,
@@ -81,6 +91,8 @@ class Engine:
         )
         self.idle = asyncio.Event()
         """Nothing more is due and nothing is under way: the load has come to its end by itself."""
+        self.on_idle: Callable[[int | None], None] = lambda stage: None
+        """Called then, with the number of the stage if it is one."""
         self.ended = asyncio.Event()
 
     # life
@@ -97,6 +109,7 @@ class Engine:
         if isinstance(command, Finish):
             self._begin_finish(command.drain_s)
         else:
+            self._brake.release()
             self._changes.append(command)
             self._rearm()
 
@@ -124,25 +137,34 @@ class Engine:
             self._alarm.close()
             self._pool.close()
             self.ended.set()
-        elif not self._backlog and self._model.exhausted(self._clock.now_ns()):
+        elif not self._backlog and not self.idle.is_set() and self._model.exhausted(self._clock.now_ns()):
             self.idle.set()
+            self.on_idle(None if self._stage is None else self._stage.number)
 
     # the load
 
+    def _take_up(self, workload: WorkloadSpec) -> None:
+        """From now on requests ask for what `workload` says."""
+        config = self._config
+        self._workload = WORKLOADS[type(workload)](workload, config.seed)
+        self._payloads = Payloads(config.template, self._workload)
+        self._pool.read_loop.batch_reader.decode_batch = batch_decoder(
+            self._endpoint,
+            chunk_counts=config.chunk_counts,
+            one_token_chunks=config.one_token_chunks,
+            needs_text=self._workload.needs_text,
+        )
+
     def _model_of(self, load: Load, at_ns: int) -> LoadModel:
-        config, unused = self._config, self._last_index + 1
-        beginning = Beginning(
+        return load_model(
+            self._config,
+            load,
+            self._stage,
             at_ns=at_ns,
-            worker=config.worker,
-            workers=config.workers,
-            next_index=unused + (config.worker - unused) % config.workers,
+            unused_index=self._last_index + 1,
             in_flight=len(self._in_flight) + len(self._backlog),
             cap=self._cap,
-            seed=config.seed,
-            end_ns=config.end_ns,
-            requests=config.requests,
         )
-        return LOAD_MODELS[type(load)](load, beginning)
 
     def _change_load(self, now_ns: int) -> None:
         ripe = [change for change in self._changes if change.at_ns <= now_ns]
@@ -154,8 +176,19 @@ class Engine:
                 self._drop_backlog(now_ns)
             else:
                 self._take_due(now_ns, change.at_ns - 1)
-            if not self._model.change(change.at_ns, change.load):
-                self._model = self._model_of(change.load, change.at_ns)
+            self._begin_load(change)
+
+    def _begin_load(self, change: SetLoad) -> None:
+        stage, before = change.stage, self._stage
+        if stage is None and before is None and self._model.change(change.at_ns, change.load):
+            return
+        self._stage = stage
+        self._end_ns = self._config.end_ns if stage is None else stage.end_ns
+        if stage is not None:
+            self._take_up(stage.workload)
+        self._model = self._model_of(change.load, change.at_ns)
+        self._load_over = False
+        self.idle.clear()
 
     # what is due
 
@@ -170,8 +203,8 @@ class Engine:
         if due_ns is not None:
             self._lead_ns = self._model.lead_ns
             times.append(due_ns - self._lead_ns)
-        if self._config.end_ns is not None and not self._load_over:
-            times.append(self._config.end_ns)
+        if self._end_ns is not None and not self._load_over:
+            times.append(self._end_ns)
         sendable_ns = self._sender.back_off.sendable_ns
         if self._backlog and sendable_ns is not None and len(self._in_flight) < self._cap:
             times.append(sendable_ns)
@@ -184,7 +217,7 @@ class Engine:
         self._change_load(now)
         self._send_waiting(now)
         due_ns = self._take_due(now, now + self._lead_ns)
-        if self._config.end_ns is not None and now >= self._config.end_ns:
+        if self._end_ns is not None and now >= self._end_ns:
             self._load_over = True
             self._drop_backlog(now)
         self._set_alarm(due_ns)
@@ -205,11 +238,11 @@ class Engine:
                 self._last_index = index
             self._counters.due += 1
             if send and len(self._in_flight) >= self._cap:
-                self._backlog.append((index, due_ns))
+                self._backlog.append((index, due_ns, self._payloads))
             elif not send or back_off.forbids(now_ns):
                 self._give_up(index, now_ns)
             else:
-                self._launch(index, due_ns, waited=False)
+                self._launch(index, due_ns, self._payloads, waited=False)
         return due_ns
 
     def _give_up(self, index: int, now_ns: int) -> None:
@@ -221,8 +254,8 @@ class Engine:
         while self._backlog and len(self._in_flight) < self._cap:
             if self._sender.back_off.forbids(now_ns):
                 return
-            index, due_ns = self._backlog.popleft()
-            self._launch(index, due_ns, waited=True)
+            index, due_ns, payloads = self._backlog.popleft()
+            self._launch(index, due_ns, payloads, waited=True)
 
     def _drop_backlog(self, now_ns: int) -> None:
         while self._backlog:
@@ -240,9 +273,9 @@ class Engine:
         if due_ns is not None and due_ns > self._clock.now_ns():
             self._pool.connect_ahead()
 
-    def _launch(self, index: int, due_ns: int, *, waited: bool) -> None:
+    def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:
         config = self._config
-        spec, payload = self._payloads.take(index)
+        spec, payload = payloads.take(index)
         record = Request(
             index=index,
             worker=config.worker,
@@ -264,6 +297,7 @@ class Engine:
             one_token_chunks=config.one_token_chunks,
             needs_text=self._workload.needs_text,
             waited_for_cap=waited,
+            held=self._held,
         )
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)
@@ -280,6 +314,8 @@ class Engine:
             self._workload.answered(record, request.text)
         if record.status is not None:
             self._sender.reached()
+        if not self._brake.off:
+            self._brake.ended(record.error)
         if self._finishing:
             self._end_if_done()
             return
@@ -311,12 +347,22 @@ class Engine:
     def _look_after(self, now_ns: int) -> None:
         self._pool.sweep()
         for request in list(self._in_flight):
-            kind = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
-            if kind is not None:
-                request.fail(now_ns, kind, told(kind, self._config.deadlines))
+            if (over_ns := request.over_ns) is not None:
+                if left_open(over_ns, request.done, now_ns, self._config.deadlines):
+                    self._end_left_open(request, over_ns)
+                continue
+            passed = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
+            if passed is not None:
+                request.fail(now_ns, *passed)
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()
+
+    def _end_left_open(self, request: InFlightRequest, over_ns: int) -> None:
+        if not self._left_open:
+            self._left_open = True
+            self._note("left_open", f"behind {'[DONE]' if request.done else 'the finish reason'}")
+        request.end_left_open(over_ns)
 
     def _may_delay_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""

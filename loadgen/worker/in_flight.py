@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
-from loadgen.endpoints.event import DONE, usage_of
-from loadgen.endpoints.sse import Event, SseLimitError
+from loadgen.endpoints.event import DONE
+from loadgen.endpoints.sse import Event, HeldBytes, SseLimitError
 from loadgen.endpoints.token_event import (
     CountedTokenEvent,
     content_of,
     no_token_events,
     one_token_each,
-    texts_of,
     token_events,
 )
-from loadgen.errors import printable
 from loadgen.records import Request, RequestError
 from loadgen.target.redaction import Redactor
 from loadgen.transport.connection import Connection
 from loadgen.transport.http1 import Headers, value_of
 from loadgen.worker.batch_decode import TOKEN_END
 from loadgen.worker.counters import Counters
-from loadgen.worker.outcome import count_tokens, knows_itl, outcome_of
+from loadgen.worker.outcome import outcome_of
+from loadgen.worker.request_owner import RequestOwner
+from loadgen.worker.server_words import shown, without_key
+from loadgen.worker.shown_text import ShownText
+from loadgen.worker.token_count import count_tokens, knows_itl, note_usage, note_usages
 from loadgen.worker.token_times import TokenTimes, flag
 
 BODY_BYTES_MAX = 64 << 20
@@ -34,16 +34,6 @@ _ERROR_BODY_BYTES = 4096
 
 def nothing_is_opening() -> None:
     """Gives up nothing: the request has a connection, or waits for none."""
-
-
-class RequestOwner(Protocol):
-    """Whoever sent the request off hears how it ended."""
-
-    def on_finished(self, request: InFlightRequest) -> None:
-        """The record is complete."""
-
-    def on_stale(self, request: InFlightRequest) -> None:
-        """A kept-alive connection died with no response byte: it may be sent once more."""
 
 
 class InFlightRequest:
@@ -57,11 +47,15 @@ class InFlightRequest:
         "_endpoint",
         "_event_stream",
         "_failure",
+        "_held",
         "_over",
+        "_over_ns",
         "_owner",
+        "_reasoning_tokens",
         "_redactor",
+        "_shows_reasoning",
         "_sse",
-        "_texts",
+        "_text",
         "_token_end",
         "_token_times",
         "connection",
@@ -86,9 +80,11 @@ class InFlightRequest:
         one_token_chunks: bool,
         needs_text: bool,
         waited_for_cap: bool,
+        held: HeldBytes | None = None,
     ) -> None:
-        """`redactor` hides our key in what the server says; `needs_text`: the answer's text is kept."""
-        self._redactor = redactor
+        """`redactor` hides our key in what the server says; `needs_text`: the answer's text is kept; `held`
+        counts what the streams of all requests hold."""
+        self._redactor, self._held = redactor, HeldBytes() if held is None else held
         self.record, self.payload = record, payload
         self._endpoint, self._counters, self._owner = endpoint, counters, owner
         self._token_end = b"" if endpoint.token_event is no_token_events else TOKEN_END
@@ -98,22 +94,37 @@ class InFlightRequest:
         self.connection: Connection | None = None
         self.give_up_opening: Callable[[], None] = nothing_is_opening
         self._over = False
-        self._texts: list[str] | None = [] if needs_text else None
-        """What was answered so far; None where nobody needs it."""
+        self._text = ShownText(endpoint, keep=needs_text, measure=not chunk_counts and not one_token_chunks)
+        self._reasoning_tokens = 0
+        self._shows_reasoning = False
         self._start_over()
 
     def _start_over(self) -> None:
-        self._sse = self._endpoint.parser()
+        self._sse = self._endpoint.parser(self._held)
         self._body_bytes = self.heard_ns = 0
         self._bytes_of_error = b""
+        self._over_ns: int | None = None
         self._event_stream = False
         self._failure: RequestError | None = None
         self.token_end = b""
 
     @property
+    def over_ns(self) -> int | None:
+        """Since when the answer is over, though its stream may still be open; None while it is not."""
+        if self._over_ns is None:
+            return None
+        # Tokens that came behind the finish reason put the end off, those behind `[DONE]` do not count.
+        return max(self._over_ns, self.record.last_token_ns or 0)
+
+    @property
+    def done(self) -> bool:
+        """`[DONE]` came."""
+        return self._token_times.done
+
+    @property
     def text(self) -> str:
         """What was answered so far, without reasoning; empty where the text is not needed."""
-        return "".join(self._texts or ())
+        return self._text.answer
 
     # what the connection tells
 
@@ -131,7 +142,8 @@ class InFlightRequest:
             # Asked for as it is; unpacking would also cost each token its own time.
             self._event_stream = False
             self._failure = RequestError(
-                "not_sse", self._shown(f"content-encoding is {packing.decode('latin-1')}, asked for identity")
+                "not_sse",
+                shown(f"content-encoding is {packing.decode('latin-1')}, asked for identity", self._redactor),
             )
 
     def on_body(self, t_ns: int, data: bytes, by_kernel: bool) -> None:
@@ -160,8 +172,8 @@ class InFlightRequest:
     def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size
         token_event_count = len(times_ns)
-        if self._texts is not None:
-            self._texts += texts_of(events)
+        if self._text.wanted:
+            self._text.add_token_events(events)
         if not self._chunk_counts:
             self._token_times.add_separate(times_ns, None)
         elif one_token_each(events, self._token_times.counted):
@@ -176,10 +188,7 @@ class InFlightRequest:
             self._give_up(times_ns[-1], "body_too_large", f"more than {BODY_BYTES_MAX} bytes")
 
     def on_end(self, t_ns: int) -> None:
-        if self._event_stream and (events := self._sse.close()):
-            if any(event.unterminated for event in events):
-                flag(self.record, "unterminated_event")
-            self._counters.reads += self._on_events(events, t_ns) > 0
+        self._take_last_event(t_ns)
         self._finish(t_ns, self._outcome())
 
     def on_fail(self, t_ns: int, kind: str, message: str, *, answered: bool, reused: bool) -> None:
@@ -193,22 +202,35 @@ class InFlightRequest:
             flag(self.record, "cut_after_done")
             self._finish(t_ns, None)
             return
-        self._finish(t_ns, self._failure or RequestError(kind, self._shown(message)))
+        self._finish(t_ns, self._failure or RequestError(kind, shown(message, self._redactor)))
 
     # what happens to it
 
     def fail(self, t_ns: int, kind: str, message: str = "") -> None:
-        """Gives the request up."""
+        """Gives the request up; one whose answer is over ends as that answer says."""
         if self.connection is not None:
             self.connection.flush()
-        if not self._over:
+        if self._over:
+            return
+        if self.over_ns is not None:
+            self.end_left_open(self.over_ns)
+        else:
             self._give_up(t_ns, kind, message)
+
+    def end_left_open(self, over_ns: int) -> None:
+        """Ends a request whose answer was over at `over_ns`, and closes its stream, which is still open."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.abandon()
+        self._take_last_event(over_ns)
+        flag(self.record, "left_open")
+        self._finish(over_ns, self._outcome())
 
     def _give_up(self, t_ns: int, kind: str, message: str) -> None:
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.abandon()
-        self._finish(t_ns, self._failure or RequestError(kind, self._shown(message)))
+        self._finish(t_ns, self._failure or RequestError(kind, shown(message, self._redactor)))
 
     # reading
 
@@ -233,18 +255,21 @@ class InFlightRequest:
 
     def _on_plain_token_events(self, t_ns: int, data: bytes, begin: int) -> tuple[int, int]:
         """Takes in the token events in `data` from `begin` on: how many, and where they end."""
+        events: list[Any]
         if self._chunk_counts:
             counted, end = token_events(self._endpoint.counted_token_event, data, begin)
             if not one_token_each(counted, self._token_times.counted):
                 return 0, begin
-            if self._texts is not None:
-                self._texts += texts_of(counted)
             self._on_usages(counted)
-            return self._token_times.add_coalesced(t_ns, len(counted), 1, False), end
-        events, end = token_events(self._endpoint.token_event, data, begin)
-        if self._texts is not None:
-            self._texts += texts_of(events)
-        return (self._token_times.add_coalesced(t_ns, len(events), None, False) if events else 0), end
+            taken, events = self._token_times.add_coalesced(t_ns, len(counted), 1, False), counted
+        else:
+            events, end = token_events(self._endpoint.token_event, data, begin)
+            if not events:
+                return 0, end
+            taken = self._token_times.add_coalesced(t_ns, len(events), None, False)
+        if taken and self._text.wanted:
+            self._text.add_token_events(events)
+        return taken, end
 
     def _on_events(self, events: list[Event], t_ns: int) -> int:
         """Takes events in one by one; returns how many bore tokens."""
@@ -255,68 +280,71 @@ class InFlightRequest:
         for event in events:
             content = self._endpoint.read(event.data, event.name)
             if content.error is not None or content.finish_reason not in (None, *OK_FINISH):
-                content = self._without_key(content, event)
-            token_event_count += self._on_content(content, t_ns)
-            if self._texts is not None and content.bears_token:
-                self._texts.append(self._endpoint.text(event.data))
+                content = without_key(content, event, self._endpoint, self._redactor)
+            bore = self._on_content(content, t_ns)
+            token_event_count += bore
+            if bore and self._text.wanted:
+                self._text.add_event(event.data)
         return token_event_count
 
-    def _without_key(self, content: EventContent, event: Event) -> EventContent:
-        """`content` with our key hidden in the server's words, which was done before they were cut."""
-        hidden = self._endpoint.read(self._redactor.data(event.data), event.name)
-        error, reason = content.error, content.finish_reason
-        if error is not None:
-            message = hidden.error.message if hidden.error is not None else self._shown(error.message)
-            error = RequestError(error.kind, message)
-        if reason is not None:
-            reason = hidden.finish_reason or self._shown(reason)
-        return msgspec.structs.replace(content, error=error, finish_reason=reason)
-
     def _on_usages(self, events: list[CountedTokenEvent[Any]]) -> None:
-        for event in events:
-            if (usage := usage_of(event.usage)) is not None:
-                self._on_usage(usage)
+        if note_usages(self.record, events):
+            self._reasoning_tokens = 0
 
     def _on_usage(self, usage: Usage) -> None:
-        if usage.prompt_tokens is not None:
-            self.record.input_tokens = usage.prompt_tokens
-        if usage.cached_tokens is not None:
-            self.record.cached_tokens = usage.cached_tokens
-        if usage.completion_tokens is not None:
-            self.record.output_tokens = usage.completion_tokens
+        note_usage(self.record, usage)
+        if usage.reasoning_tokens is not None:
+            self._reasoning_tokens = usage.reasoning_tokens
 
     def _on_content(self, content: EventContent, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
         if content is DONE:
-            self._token_times.done = True
+            self._on_done(t_ns)
             return 0
         taken = self._on_said(content, t_ns)
         if content.done:
             # Of a protocol in which the last event says more than that.
-            self._token_times.done = True
+            self._on_done(t_ns)
         return taken
+
+    def _on_done(self, t_ns: int) -> None:
+        self._over_ns = self._over_ns if self._token_times.done else t_ns
+        self._token_times.end()
 
     def _on_said(self, content: EventContent, t_ns: int) -> int:
         if content.error is not None:
             self._failure = self._failure or content.error
+            self._over_ns = self._over_ns or t_ns
             return 0
         for name in content.flags:
             flag(self.record, name)
         tokens = content.tokens
         if (usage := content.usage) is not None:
             self._on_usage(usage)
-            if self._chunk_counts and tokens is None and usage.completion_tokens is not None:
+            if self._chunk_counts and tokens is None and usage.completion_tokens:
                 tokens = max(0, usage.completion_tokens - self._token_times.counted)
+        bore = 0
+        if content.bears_token:
+            self._shows_reasoning |= content.shows_reasoning
+            bore = self._token_times.add_coalesced(
+                t_ns, 1, tokens if self._chunk_counts else None, content.reasoning
+            )
         if content.finish_reason is not None:
             self.record.finish_reason = content.finish_reason
-        # A chunk may hold a token whose text is not complete yet: the count knows it, the text does not.
-        if not content.bears_token and not (self._chunk_counts and tokens):
-            return 0
-        return self._token_times.add_coalesced(
-            t_ns, 1, tokens if self._chunk_counts else None, content.reasoning
-        )
+            self._over_ns = self._over_ns or t_ns
+            self._token_times.finish()
+        elif self._over_ns is not None and "extra_choices" in content.flags and not self._token_times.done:
+            self._over_ns = t_ns  # none of ours, but the server is at work on them
+        return bore
 
     # the end
+
+    def _take_last_event(self, t_ns: int) -> None:
+        """Takes in an event that nothing follows, not even the blank line that ends it."""
+        if self._event_stream and (events := self._sse.close()):
+            if any(event.unterminated for event in events):
+                flag(self.record, "unterminated_event")
+            self._counters.reads += self._on_events(events, t_ns) > 0
 
     def _outcome(self) -> RequestError | None:
         if self._failure is not None:
@@ -326,14 +354,11 @@ class InFlightRequest:
             self.record, self._event_stream, body, self._token_times.done, self._endpoint.bears_tokens
         )
 
-    def _shown(self, text: str) -> str:
-        """The server's words, safe to keep and to print."""
-        return printable(self._redactor.text(text))
-
     def _finish(self, t_ns: int, error: RequestError | None) -> None:
+        self._sse.release()
         record, self._over = self.record, True
         record.end_ns, record.error = t_ns, error
-        count_tokens(record)
+        count_tokens(record, 0 if self._shows_reasoning else self._reasoning_tokens, self._text.size)
         if error is None:
             self._counters.succeeded += 1
             self._counters.input_tokens += record.input_tokens or 0
@@ -341,7 +366,9 @@ class InFlightRequest:
             # Where no tokens come the whole answer is what was waited for (`sessions.metrics.e2e`).
             last_ns = t_ns if record.last_token_ns is None else record.last_token_ns
             self._counters.e2e.add(last_ns - record.due_ns)
+        elif error.kind == "unfinished":
+            self._counters.cut_off += 1
         else:
-            self._counters.fail(error.kind)
+            self._counters.fail(error.kind, error.message)
         self.connection = None
         self._owner.on_finished(self)

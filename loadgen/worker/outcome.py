@@ -27,6 +27,8 @@ def outcome_of(
         return None if done else RequestError("truncated", "the answer is not whole")
     reason = record.finish_reason
     if record.chunks == 0:
+        if record.output_tokens:
+            return RequestError("tokens_hidden", f"{record.output_tokens} tokens counted, none shown")
         return RequestError("no_tokens")
     if reason is not None and reason not in OK_FINISH:
         flag(record, "unknown_finish_reason")
@@ -37,27 +39,3 @@ def outcome_of(
     if reason is None:
         flag(record, "no_finish_reason")
     return None
-
-
-def count_tokens(record: Request) -> None:
-    """Decides how many output tokens there were, and notes who said so."""
-    if record.output_tokens is not None:
-        record.token_source = "usage"
-    elif record.chunk_tokens:
-        record.token_source, record.output_tokens = "chunk_counts", sum(record.chunk_tokens)
-    else:
-        record.token_source = "chunks"
-        record.output_tokens = record.chunks or None
-    if record.chunk_tokens and all(count == 1 for count in record.chunk_tokens):
-        record.chunk_tokens = []
-        if record.output_tokens != record.chunks:
-            flag(record, "usage_mismatch")
-    if record.first_answer_token_ns == record.first_token_ns:
-        record.first_answer_token_ns = None
-
-
-def knows_itl(record: Request) -> bool:
-    """How many tokens each chunk bore is known, of a record whose tokens were counted; of no chunks, too."""
-    if record.chunk_tokens or not record.chunks:
-        return True
-    return record.token_source != "chunks" and record.output_tokens == record.chunks

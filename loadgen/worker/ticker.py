@@ -40,7 +40,7 @@ class Ticker:
         the session time after each tick but the last."""
         self._loop, self._clock, self._counters, self._pool = loop, clock, counters, pool
         self._worker, self._on_tick, self._look_after = worker, on_tick, look_after
-        self._last_ns = start_ns // TICK_NS * TICK_NS
+        self._last_ns = start_ns  # the first tick is shorter than the others: nothing was counted before
         self._last_cpu_ns = process_cpu_ns()
         self._last_opened = 0
         self.flushing = False

@@ -16,20 +16,29 @@ def flag(record: Request, name: str) -> None:
 
 
 class TokenTimes:
-    """`counted` tokens so far; `done` once the stream has said that there are no more."""
+    """`counted` tokens so far; `done` once the stream has said that there are no more by `[DONE]`."""
 
-    __slots__ = ("_counters", "_one_token_chunks", "_record", "counted", "done")
+    __slots__ = ("_counters", "_one_token_chunks", "_over", "_record", "counted", "done")
 
     def __init__(self, record: Request, counters: Counters, one_token_chunks: bool) -> None:
         """`one_token_chunks`: an event that does not say how many tokens it bears is taken to bear one."""
         self._record, self._counters, self._one_token_chunks = record, counters, one_token_chunks
         self.counted = 0
         self.done = False
+        self._over = ""
 
     @property
     def under_way(self) -> bool:
         """The first has come, the last has not."""
-        return self._record.last_token_ns is not None and not self.done
+        return self._record.last_token_ns is not None and not self._over
+
+    def finish(self) -> None:
+        """A finish reason has come: what a server sends behind it is no part of the answer, and flagged."""
+        self._over = self._over or "token_after_finish"
+
+    def end(self) -> None:
+        """`[DONE]` has come."""
+        self.done, self._over = True, "token_after_done"
 
     def add_coalesced(self, t_ns: int, chunks: int, tokens: int | None, reasoning: bool) -> int:
         """`chunks` token-bearing events of one read, `tokens` in each (None: unknown); returns `chunks`.
@@ -37,10 +46,10 @@ class TokenTimes:
         More than one at once only where `tokens` is 1 or None.
         """
         record, counters = self._record, self._counters
-        if self.done:
-            flag(record, "token_after_done")
+        if self._over:
+            flag(record, self._over)
             return 0
-        count = tokens or 1
+        count = 1 if tokens is None else tokens
         self.counted += count * chunks
         counters.chunks += chunks
         counters.output_tokens += count * chunks
@@ -66,7 +75,8 @@ class TokenTimes:
             else:
                 counters.chunk_gap.add(gap_ns)
                 if tokens is not None:
-                    counters.itl.add(gap_ns // count, count)
+                    # A chunk of none showed the rest of a token, say: still a wait for text.
+                    counters.itl.add(gap_ns // max(count, 1), max(count, 1))
         if chunks > 1:
             record.gaps_us += [0] * (chunks - 1)
             if is_itl:

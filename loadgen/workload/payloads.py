@@ -32,5 +32,8 @@ class Payloads:
 
     def _made(self, index: int) -> tuple[RequestSpec, bytes]:
         template, spec = self._template, self._workload.spec(index)
-        body = self._body(template.fields, spec.prompt, template.max_tokens_field, spec.output_tokens)
+        fields = template.fields
+        if template.length_fields:
+            fields = {**fields, **dict.fromkeys(template.length_fields, spec.output_tokens)}
+        body = self._body(fields, spec.prompt, template.max_tokens_field, spec.output_tokens)
         return spec, b"%s%d\r\n\r\n%s" % (self._head, len(body), body)

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from loadgen.records import Request
+from loadgen.workload.lengths import Lengths
 
 
 class PromptSpec(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -17,20 +18,22 @@ class PromptSpec(msgspec.Struct, frozen=True, omit_defaults=True):
 
     form: Literal["ids", "text"]
     tokens: int
+    """That the server should count, unless a request asks for another length."""
     vocab_low: int = 1000
     vocab_high: int = 20000
     """For `ids`: token ids are drawn from `[vocab_low, vocab_high)`."""
     words: list[str] = msgspec.field(default_factory=list)
     """For `text`: words that were each seen to add exactly one token."""
     overhead_tokens: int = 0
-    """For `text`: tokens that the server, by its chat template say, adds around the words."""
+    """Tokens that the server adds to ids or words: for its chat template, say, or as a first one."""
 
 
 class SyntheticWorkload(msgspec.Struct, frozen=True, tag="synthetic", omit_defaults=True):
-    """Random prompts of one length, each asking for as many tokens as the others."""
+    """Random prompts, their lengths and those asked of the answers drawn for each."""
 
     prompt: PromptSpec
-    output_tokens: int
+    input: Lengths
+    output: Lengths
 
 
 WorkloadSpec: TypeAlias = SyntheticWorkload

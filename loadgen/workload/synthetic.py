@@ -10,16 +10,16 @@ from __future__ import annotations
 import math
 import struct
 from functools import lru_cache
-from hashlib import shake_128
 
 from loadgen.records import Request
+from loadgen.workload.draws import drawn_bytes, drawn_length
 from loadgen.workload.spec import PromptSpec, RequestSpec, SyntheticWorkload
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def prompt(spec: PromptSpec, seed: int, index: int) -> list[int] | str:
-    """Prompt number `index`: `spec.tokens` token ids, or a text of as many tokens as the server counts.
+def prompt(spec: PromptSpec, seed: int, index: int, tokens: int | None = None) -> list[int] | str:
+    """Prompt number `index`: token ids or a text of as many `tokens` (`spec.tokens`) as the server counts.
 
     The first token (or word) differs between any `vocab_high - vocab_low` (or `len(words)`) successive
     indices; the rest is random.
@@ -27,15 +27,16 @@ def prompt(spec: PromptSpec, seed: int, index: int) -> list[int] | str:
     Raises:
         ValueError: the spec has no ids, or no words, to draw from.
     """
+    count = max(1, (spec.tokens if tokens is None else tokens) - spec.overhead_tokens)
     if spec.form == "ids":
-        low, span, count = spec.vocab_low, spec.vocab_high - spec.vocab_low, max(1, spec.tokens)
+        low, span = spec.vocab_low, spec.vocab_high - spec.vocab_low
     else:
-        low, span, count = 0, len(spec.words), max(1, spec.tokens - spec.overhead_tokens)
+        low, span = 0, len(spec.words)
     if span < 1:
         raise ValueError(f"prompt spec: nothing to draw from in form {spec.form!r}")
     offset, step = _first(seed, span)
     # The low bits of 32 modulo span favour some ids by less than span / 2**32: of no consequence here.
-    draws = struct.unpack(f"<{count}I", _bytes(f"{seed}:{index}", 4 * count))
+    draws = struct.unpack(f"<{count}I", drawn_bytes(f"{seed}:{index}", 4 * count))
     first = (offset + index * step) % span
     if spec.form == "ids":
         ids = [low + draw % span for draw in draws]
@@ -48,7 +49,7 @@ def prompt(spec: PromptSpec, seed: int, index: int) -> list[int] | str:
 
 
 class SyntheticRequests:
-    """A `Workload`: random prompts of one length, each asking for as many tokens as the others."""
+    """A `Workload`: random prompts of drawn lengths."""
 
     needs_text = False
 
@@ -56,8 +57,11 @@ class SyntheticRequests:
         self._told, self._seed = told, seed
 
     def spec(self, index: int) -> RequestSpec:
-        told = self._told
-        return RequestSpec(prompt(told.prompt, self._seed, index), told.prompt.tokens, told.output_tokens)
+        told, seed = self._told, self._seed
+        tokens = drawn_length(told.input, seed, index, "input")
+        return RequestSpec(
+            prompt(told.prompt, seed, index, tokens), tokens, drawn_length(told.output, seed, index, "output")
+        )
 
     def answered(self, request: Request, text: str) -> None:
         """Nothing depends on an answer."""
@@ -69,10 +73,4 @@ def _first(seed: int, span: int) -> tuple[int, int]:
     step = max(1, int(span * _GOLDEN))
     while math.gcd(step, span) != 1:
         step += 1
-    return int.from_bytes(_bytes(f"{seed}:first", 8), "little") % span, step
-
-
-def _bytes(name: str, count: int) -> bytes:
-    """Random bytes that follow from `name`. SHAKE-128 gives few or many in less time than a generator is
-    seeded in (FIPS 202)."""
-    return shake_128(name.encode("ascii")).digest(count)
+    return int.from_bytes(drawn_bytes(f"{seed}:first", 8), "little") % span, step

@@ -16,6 +16,8 @@ class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):
     fields: dict[str, object]
     """Body fields that are the same each time: model, stream, stream_options, ignore_eos, ..."""
     max_tokens_field: str = "max_tokens"
+    length_fields: tuple[str, ...] = ()
+    """Further fields that hold the asked length of the answer: `min_tokens`, say."""
     line_events: bool = False
     """The server sends no blank lines between events: each line of data is one."""
     index_counts: bool = False

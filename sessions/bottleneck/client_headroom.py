@@ -25,6 +25,8 @@ class ClientHeadroom(msgspec.Struct, frozen=True):
 
     saturated_s: int
     """Seconds in which it was the limit."""
+    judged_s: int
+    """Of so many whole seconds, from the beginning of the load to the last tick."""
     note: str
     """The worst of it in one line; empty when there is nothing to say."""
     workers: int
@@ -74,6 +76,7 @@ def client_headroom(
             headroom = None if calibrated is None else 1 - peak / calibrated
     return ClientHeadroom(
         saturated_s=saturation.seconds,
+        judged_s=saturation.of_seconds,
         note=saturation.note
         or _near_its_limit(peak, calibrated, headroom)
         or _gathered(events_per_read, loop_lag_max_ms),

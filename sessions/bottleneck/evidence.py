@@ -14,6 +14,8 @@ class Evidence(NamedTuple):
 
     active: bool = True
     """Something was due, sent or under way."""
+    under_way: bool = True
+    """The same of the last second alone: without it nothing is left that a server could limit."""
     closed: bool = False
     """A closed loop: it asks for no more than it is answered, so an empty queue is no sign of room."""
     unreachable_s: float | None = None

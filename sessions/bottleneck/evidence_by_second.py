@@ -50,6 +50,7 @@ def _evidence(timeline: Timeline, span: Seconds) -> list[Evidence]:
     columns = {**load_evidence(timeline, span), **server_evidence(timeline, span), **gpus}
     saturated = client_evidence(timeline, span)
     idle = (columns.pop("activity")[LEAD_S:] <= 0).tolist()
+    under_way = (columns.pop("under_way")[LEAD_S:] > 0).tolist()
     ends_ns = [second * SECOND_NS for second in range(span.first + 1, span.last + 1)]
     refused = [_unreachable_s(timeline, end_ns) for end_ns in ends_ns]
     made: dict[str, list[object]] = {
@@ -58,6 +59,7 @@ def _evidence(timeline: Timeline, span: Seconds) -> list[Evidence]:
             not quiet or bool(trouble) or since is not None
             for quiet, trouble, since in zip(idle, saturated, refused, strict=True)
         ],
+        "under_way": [*under_way],
         "closed": [_is_closed(timeline, end_ns) for end_ns in ends_ns],
         "unreachable_s": [*refused],
         "saturated": [*saturated],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sessions.bottleneck.client_saturation import troubles
-from sessions.bottleneck.seconds import LEAD_S, Seconds, trailing_median_ns
+from sessions.bottleneck.seconds import LEAD_S, Seconds
 from sessions.timeline.columns import Floats
 from sessions.timeline.timeline import Timeline
 
@@ -20,7 +20,6 @@ def client_evidence(timeline: Timeline, span: Seconds) -> list[str]:
     asked = np.arange(span.first, span.last)
     from_s, to_s = np.searchsorted(found.suspect, (asked + 1 - _HEALTH_S, asked + 1))
     troubled = to_s > from_s
-    ttft = trailing_median_ns(timeline, "ttft_from_due", span)[LEAD_S:] if troubled.any() else troubled
     still_ns = _still_ns(timeline, span)[LEAD_S:]
     notes = [""] * len(asked)
     for i in np.flatnonzero(troubled | (still_ns > _STILL_NS)).tolist():
@@ -28,7 +27,7 @@ def client_evidence(timeline: Timeline, span: Seconds) -> list[str]:
             notes[i] = f"the client has not run for {still_ns[i] / 1e9:.1f} s"
         else:
             end = span.first + i + 1
-            notes[i] = found.over(end - _HEALTH_S, end, float(ttft[i])).note
+            notes[i] = found.over(end - _HEALTH_S, end).note
     return notes
 
 

@@ -24,7 +24,8 @@ _TICK_SUMS = ("due", "sent", "succeeded", "failed", "output_tokens", "dt")
 
 
 def load_evidence(timeline: Timeline, span: Seconds) -> dict[str, Floats]:
-    """The fields of `Evidence` that ticks tell, and `activity`, 0 where nothing is under way."""
+    """The fields of `Evidence` that ticks tell; `activity` of the last 3 s and `under_way` of the last are
+    0 where there was none."""
     ticks = timeline.ticks
     rows = ticks.upto(span.edges)
     sums = dict(zip(_TICK_SUMS, ticks.sums(_TICK_SUMS, rows).sum(axis=2), strict=True))
@@ -48,8 +49,10 @@ def load_evidence(timeline: Timeline, span: Seconds) -> dict[str, Floats]:
         failed = np.where(ended > 0, trailing(sums["failed"], RECENT_S) / ended, np.nan)
     busy = trailing(np.where(in_flight >= 1, 1.0, 0.0), GROWTH_S) >= GROWTH_S
     growth = np.where(_settled(timeline, span), in_flight - before(in_flight, GROWTH_S), np.nan)
+    under_way = sums["due"] + sums["sent"] + np.nan_to_num(in_flight)
     return {
-        "activity": trailing(sums["due"] + sums["sent"] + np.nan_to_num(in_flight), RECENT_S),
+        "activity": trailing(under_way, RECENT_S),
+        "under_way": under_way,
         "due_rps": due,
         "sent_rps": sent,
         "backlog": backlog,

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from sessions.bottleneck.client_saturation import SECOND_NS
+from sessions.bottleneck.client_seconds import ClientSeconds
 from sessions.bottleneck.evidence_by_second import evidence, next_cut
 from sessions.bottleneck.hysteresis import Hysteresis, hysteresis_after, hysteresis_over, next_hysteresis
 from sessions.bottleneck.rules import IDLE, ROOM, Bottleneck
@@ -52,6 +53,8 @@ class BottleneckHistory:
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
+        self.client = ClientSeconds(timeline)
+        """In how many of them the client was the limit."""
         self._late_ns: int | None = None
         self._workers = 0
         self._start(0)
@@ -70,6 +73,7 @@ class BottleneckHistory:
     def noted(self, t_ns: int) -> None:
         """The timeline has taken in a record of that time."""
         self._late_ns = t_ns if self._late_ns is None else min(self._late_ns, t_ns)
+        self.client.noted(t_ns)
 
     # judging
 

@@ -1,5 +1,5 @@
 """What is shown while rules come and go: a limit must hold for some seconds before it takes the place of
-another. Pure. The beginning and the end of load are shown at once.
+another. Pure. The beginning and the end of load are shown at once, and no limit outlives what it limits.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from sessions.bottleneck.evidence import Evidence
-from sessions.bottleneck.rules import IDLE, NAMES, Bottleneck, bottleneck_of
+from sessions.bottleneck.rules import IDLE, NAMES, ROOM, UNKNOWN, Bottleneck, bottleneck_of
 
 HOLD = 3
 """Seconds that must agree, the first and the last of which lie 2 s apart."""
@@ -29,7 +29,8 @@ def next_hysteresis(before: Hysteresis, of: Evidence) -> Hysteresis:
     if found.limit == before.shown.limit:
         return Hysteresis(found)
     seconds = before.seconds + 1 if found.limit == before.candidate else 1
-    if seconds >= HOLD or IDLE in (found.limit, before.shown.limit):
+    over = not of.under_way and found.limit in (ROOM, UNKNOWN)
+    if seconds >= HOLD or over or IDLE in (found.limit, before.shown.limit):
         return Hysteresis(found)
     return Hysteresis(before.shown, found.limit, seconds)
 

@@ -171,6 +171,9 @@ RULES: tuple[tuple[str, Rule], ...] = (
 )
 """In order of precedence."""
 
+_WITHOUT_LOAD = (_client, _unreachable, _failing, _room)
+"""Rules that may hold in a second in which nothing is under way."""
+
 NAMES = tuple(dict.fromkeys((*(name for name, _ in RULES), UNKNOWN, IDLE)))
 
 
@@ -187,6 +190,8 @@ def bottleneck_of(of: Evidence, in_force: str = "") -> Bottleneck:
     if not of.active:
         return Bottleneck(IDLE, "")
     for name, rule in RULES:
+        if not (of.under_way or rule in _WITHOUT_LOAD):
+            continue  # its figures are those of a load that is over
         why = rule(of, name == in_force)
         if why:
             return Bottleneck(name, why)

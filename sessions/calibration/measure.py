@@ -25,6 +25,7 @@ from loadgen.calibration.server import read_stamps
 from loadgen.clock import monotonic_ns
 from loadgen.records import Request, Tick
 from loadgen.worker_config import Address, Finish, WorkerConfig
+from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
 from sessions.calibration.result import Trial
@@ -147,7 +148,7 @@ def _worker_config(port: int, events_per_s: float, seconds: float) -> WorkerConf
             endpoint="completions",
             fields={"model": "calibration", "stream": True},
         ),
-        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=64), TOKENS),
+        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=64), Fixed(64), Fixed(TOKENS)),
         load=OpenLoad("constant", [steady(start_ns, events_per_s / TOKENS)]),
         start_ns=start_ns,
         end_ns=start_ns + int(seconds * 1e9),

@@ -12,6 +12,7 @@ import msgspec
 import tomli
 import tomli_w
 
+from loadgen.small_file import FileError, read_small
 from loadgen.version import VERSION
 from sessions.user_directory import user_directory
 
@@ -128,10 +129,9 @@ def load(where: Path | None) -> Calibration | None:
     if where is None:
         return None
     try:
-        with open(where, "rb") as file:
-            text = file.read(CAP_BYTES).decode()
+        text = read_small(where, CAP_BYTES).data.decode()
         found = msgspec.convert(tomli.loads(text), Calibration)
-    except (OSError, ValueError, msgspec.ValidationError, RecursionError):
+    except (FileError, ValueError, msgspec.ValidationError, RecursionError):
         return None
     return found if found.format == FORMAT and found.events_per_s > 0 else None
 

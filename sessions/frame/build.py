@@ -5,19 +5,25 @@ Columns stand on absolute multiples of `slot_ns`, so that a chart moves only whe
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from loadgen.errors import cause_words
 from sessions.bottleneck.client_headroom import warning
 from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
-from sessions.frame.schema import Band, ChartMark, Frame, Limit, Stat
+from sessions.frame.plan import plan_at
+from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
-from sessions.metrics import QUANTILES, THIN_FLOORS, itl_is_known
+from sessions.metrics import QUANTILES, THIN_FLOORS
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.columns import Floats
+from sessions.timeline.failures import Cause as TimelineCause
 from sessions.timeline.sketches import Sketches
+from sessions.timeline.streamed import streamed
 from sessions.timeline.timeline import Event, Timeline
 
 _GAUGE_AGE_NS = 5_000_000_000
@@ -25,6 +31,11 @@ _MARKS_CAP = 2000
 JUDGED_A_FRAME = 90
 """Seconds of the session, about, of which one frame finds out what bound. A screen that draws 10 frames a
 second has gone through an hour in 4 s."""
+FAILING_LEAST, FAILING_SHARE = 3, 0.9
+"""So many failures, and such a share of what ended, are said across the screen."""
+_CAUSES_CAP = 8
+CLIENT_BLOCKS = 4
+"""Times 4096 ticks of which one frame finds out, at most, how the client was."""
 _SHOWN = ("p50", "p95", "p99")
 _QS = tuple(QUANTILES[name] for name in _SHOWN)
 
@@ -66,22 +77,21 @@ def build(
     recent = _rates(timeline, np.array([at_ns - RECENT_NS, at_ns], dtype=np.float64))
     series = _rates(timeline, edges)
     in_flight, backlog = _standing(timeline, at_ns)
-    ttft_run = timeline.sketches("ttft_from_due", (-1.0, at_ns))
-    itl_run = timeline.sketches("itl", (-1.0, at_ns))
-    gap_run = timeline.sketches("chunk_gap", (-1.0, at_ns))
-    is_gap = not itl_is_known(itl_run.total, gap_run.total, totals["itl_unknown"], totals["succeeded"])
+    run = streamed(timeline, at_ns)
+    is_gap = not run.itl_is_known
     itl = "chunk_gap" if is_gap else "itl"
     only_input = totals["input_tokens"] > 0 and not (totals["chunks"] or totals["output_tokens"])
-    ttft_recent = timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))
-    trouble = saturation_now(timeline, at_ns, float(ttft_recent.quantiles_ns((0.5,))[0, 0]))
+    trouble = saturation_now(timeline, at_ns)
+    troubled = history.client.upto(at_ns, CLIENT_BLOCKS)
     state, message = _state(timeline, manifest, at_ns, killed)
     over = state in ("ended", "killed")
     unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns)
     rate, concurrency = _offered(timeline, at_ns)
-    closed = manifest is not None and manifest.config.load.concurrency is not None
+    closed = _closed_loop(timeline, manifest, at_ns)
     gpus = gpus_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
     limit, pending = _limit(history, at_ns)
+    causes = timeline.causes(at_ns)
     return Frame(
         session=manifest.session.name or manifest.session.id if manifest is not None else session,
         target=manifest.target if manifest is not None else "",
@@ -120,10 +130,10 @@ def build(
         else totals["output_tokens"] / totals["chunks"],
         itl_is_chunk_gap=is_gap,
         recent_s=RECENT_NS / 1e9,
-        ttft_recent=_stat(ttft_recent),
-        ttft_run=_stat(ttft_run),
+        ttft_recent=_stat(timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))),
+        ttft_run=_stat(run.ttft_from_due),
         itl_recent=_stat(timeline.sketches(itl, (at_ns - RECENT_NS, at_ns))),
-        itl_run=_stat(gap_run if is_gap else itl_run),
+        itl_run=_stat(run.shown_gaps),
         send_lag_recent=_stat(timeline.sketches("send_lag", (at_ns - RECENT_NS, at_ns))),
         ttft=_band(timeline, "ttft_from_due", edges),
         itl=_band(timeline, itl, edges),
@@ -139,22 +149,38 @@ def build(
         hosts=hosts_at(timeline, at_ns),
         power=power_at(timeline, at_ns),
         poll_ms=poll_ms_at(timeline, at_ns),
+        plan=None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns),
         limit=limit,
         limits_pending=pending,
         marks=tuple(
             ChartMark(event.t_ns, axis.slot(event.t_ns), event.kind, event.label)
-            for event in _events(history, timeline, at_ns)
+            for event in _events(history, timeline, causes, at_ns)
         ),
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
+        cut_off=totals["cut_off"],
+        drains_until_ns=_drains_until_ns(timeline, manifest, at_ns) if state == "draining" else None,
+        client_saturated_s=None if troubled is None else troubled.seconds,
+        client_judged_s=None if troubled is None else troubled.of_seconds,
+        causes=tuple(Cause(*cause[:4]) for cause in causes),
+        failing=_failing(timeline, at_ns, totals, over),
+        insecure=manifest is not None and manifest.unverified,
     )
 
 
 _TOTALS = (
-    *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries"),
+    *("due", "sent", "succeeded", "failed", "cut_off", "not_sent", "stale_retries"),
     *("chunks", "input_tokens", "output_tokens", "itl_unknown"),
 )
 _PER_SECOND = ("due", "sent", "succeeded", "failed", "input_tokens", "output_tokens")
+
+
+def _closed_loop(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> bool:
+    """Of a plan, stages may differ in it."""
+    change = timeline.load(at_ns)
+    if change is not None:
+        return change.concurrency is not None
+    return manifest is not None and manifest.config.load.concurrency is not None
 
 
 def _rates(timeline: Timeline, edges: Floats) -> dict[str, Floats]:
@@ -203,10 +229,28 @@ def _limit(history: BottleneckHistory, at_ns: int) -> tuple[Limit, bool]:
     return Limit(*shown, 0 if pending else history.since_ns(at_ns)), pending
 
 
-def _events(history: BottleneckHistory, timeline: Timeline, at_ns: int) -> list[Event]:
-    """What happened and what bound, by time."""
+def _events(
+    history: BottleneckHistory, timeline: Timeline, causes: Sequence[TimelineCause], at_ns: int
+) -> list[Event]:
+    """What happened, what bound, and when requests first failed of what, by time."""
     happened, bound = timeline.events_upto(at_ns), history.events(at_ns, most=0)
-    return sorted([*happened[-_MARKS_CAP:], *bound[-_MARKS_CAP:]])[-_MARKS_CAP:]
+    failed = [
+        Event(cause.first_ns, "error", f"requests fail: {cause_words(cause.kind, cause.text)}")
+        for cause in causes[:_CAUSES_CAP]
+        if cause.first_ns and cause.kind != "unfinished"
+    ]
+    return sorted([*happened[-_MARKS_CAP:], *bound[-_MARKS_CAP:], *failed])[-_MARKS_CAP:]
+
+
+def _failing(timeline: Timeline, at_ns: int, totals: Mapping[str, int], over: bool) -> bool:
+    """Nearly all fail: of the whole run once it is over, else of what ended in the last seconds."""
+    failed, succeeded = totals["failed"], totals["succeeded"]
+    if not over:
+        ticks = timeline.ticks
+        a, b = ticks.upto(np.array([at_ns - RECENT_NS, at_ns], dtype=np.float64)).tolist()
+        lately = int(ticks["failed"][a:b].sum()), int(ticks["succeeded"][a:b].sum())
+        failed, succeeded = lately if sum(lately) else (failed, succeeded)
+    return failed >= FAILING_LEAST and failed >= FAILING_SHARE * (failed + succeeded)
 
 
 def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:
@@ -245,6 +289,13 @@ def _state(timeline: Timeline, manifest: Manifest | None, at_ns: int, killed: bo
         if manifest is not None and manifest.end is not None:
             return "ended", _sentence(manifest.end.reason, manifest.end.message)
     return timeline.state(at_ns)
+
+
+def _drains_until_ns(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> int | None:
+    since = [t_ns for t_ns, state, _ in timeline.states if state == "draining" and t_ns <= at_ns]
+    if not since or manifest is None:
+        return None
+    return max(since) + int(manifest.config.drain_s * 1e9)
 
 
 def _sentence(reason: str, message: str) -> str:

@@ -144,6 +144,17 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """Failures of one kind."""
+
+    kind: str
+    count: int
+    text: str
+    """What was said of most of them; empty where nothing is known. Not safe to print as it stands."""
+    text_count: int
+
+
+@dataclass(frozen=True)
 class ChartMark:
     """A vertical line across every chart."""
 
@@ -153,6 +164,23 @@ class ChartMark:
     kind: str
     """`load`, `mark`, `state`, `note`, `warning`, `error`, `limit`, `end`."""
     label: str
+
+
+@dataclass(frozen=True)
+class PlanProgress:
+    """Where a plan stands; its stages count from 1."""
+
+    name: str
+    stage: int
+    of: int
+    stage_name: str
+    state: str
+    """`running`, `draining` (nothing more is due, answers are awaited), `over`, or `left` (a person has the
+    keys)."""
+    stage_left_s: float | None
+    """Until nothing more of the stage is due; None where its number of requests ends it."""
+    left_s: float | None
+    """Of the whole plan, without the time of last answers; None where one of its stages has no time."""
 
 
 @dataclass(frozen=True)
@@ -252,9 +280,27 @@ class Frame:
     """Seconds before `at_ns` are still to be judged, so that marks of kind `limit` are missing, and perhaps
     since when `limit` holds: a frame of the same instant asked for again knows more."""
 
+    plan: PlanProgress | None = None
+    """None where there is no plan, or before its first stage."""
+
     # what happened
     marks: tuple[ChartMark, ...] = ()
     """Up to the playhead, oldest first."""
     client_saturated: bool = False
+    cut_off: int = 0
+    """Requests given up because the run ended; in none of the other counts of how they ended."""
+    drains_until_ns: int | None = None
+    """Session time after which what is in flight is not waited for any more; None unless `draining`."""
     client_note: str = ""
     """One line when the client itself is in doubt (lag, CPU, coalesced reads), else empty."""
+    client_saturated_s: int | None = None
+    """Seconds of the run up to the playhead in which the client was the limit, as a summary counts them; None
+    while the seconds of a long session are still being gone through."""
+    client_judged_s: int | None = None
+    """Of so many."""
+    causes: tuple[Cause, ...] = ()
+    """Why requests failed, up to the playhead, the most frequent kind first."""
+    failing: bool = False
+    """Nearly all that ended lately failed; once a run is over, nearly all of it. Said across the screen."""
+    insecure: bool = False
+    """TLS, and the server's certificate is not verified."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.records import Request
-from sessions.store.directory import LOCK_FILE, is_live
+from sessions.store.directory import LOCK_FILE, is_live, is_running
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
 from sessions.store.parse import parse_packed
@@ -32,13 +33,14 @@ class SessionView:
         self._files = SessionFollower(directory, requests=False, parse=parse_packed)
         self._timeline = Timeline()
         self._history = BottleneckHistory(self._timeline)
-        self._locked = False
+        self.locked = False
+        """A supervisor held the session's lock when it was polled last."""
         self._heard = False
 
     def poll(self) -> bool:
         """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
         # The lock is asked first: a supervisor that was gone before the reading has written all it ever will.
-        locked = is_live(self.directory)
+        locked = is_live(self.directory) or self._is_being_made_again()
         changed = self._read_manifest()
         records = self._files.poll()
         for record in records:
@@ -46,9 +48,15 @@ class SessionView:
             if not isinstance(record, Request):
                 self._history.noted(record.t_ns)
         self._heard = self._heard or bool(records)
-        changed = changed or bool(records) or locked != self._locked
-        self._locked = locked
+        changed = changed or bool(records) or locked != self.locked
+        self.locked = locked
         return changed
+
+    def _is_being_made_again(self) -> bool:
+        """The run was live, and its directory is gone while its supervisor is not: it makes it again."""
+        if not self.locked or self.manifest is None or os.path.lexists(self.directory / LOCK_FILE):
+            return False
+        return is_running(self.manifest.session.pid)
 
     def _read_manifest(self) -> bool:
         try:
@@ -74,7 +82,7 @@ class SessionView:
         """The run is still going on, or has not begun yet."""
         if self._ended:
             return False
-        return self._locked or not (self._heard or (self.directory / LOCK_FILE).exists())
+        return self.locked or not (self._heard or (self.directory / LOCK_FILE).exists())
 
     @property
     def behind(self) -> bool:

@@ -12,27 +12,29 @@ from typing import Literal
 import msgspec
 
 from loadgen.endpoint_names import AskedEndpoint
+from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
+from sessions.plan.plan_table import Provider, Published
+from sessions.plan.ramp import Ramp
+from sessions.plan.stages import Stage
 
 WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
 
 
+MOST_BYTES = 64 << 10
+"""Of a whole configuration: a manifest of more than 256 KiB is never read again."""
 TIMEOUTS = ("connect", "headers", "first-token", "gap", "total")
 """Deadlines of a request that a person may set: until it is connected, until headers, until the first token,
 between two lines, altogether."""
 
 
+DRAIN_S = 3600.0
+"""How long answers are waited for at the end of a run. What sends nothing meets a deadline of its own long
+before, so this bounds answers that go on and on."""
+
+
 class ConfigError(Exception):
     """Wrong usage or configuration: one line saying what was wrong, what was got, what is allowed."""
-
-
-class Ramp(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`1..64/120s:exp`: from 1 to 64 requests per second in 120 s, exponentially."""
-
-    from_rps: float
-    to_rps: float
-    over_s: float
-    shape: Literal["linear", "exp"] = "linear"
 
 
 class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,11 +72,14 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     seed: int = 0
     workers: int | Literal["auto"] = "auto"
     """Processes that send; `auto`: as many as the load and the cores need."""
+    give_up: int = 100
+    """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
 
 
 class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
-    input_tokens: int = 256
-    output_tokens: int = 64
+    input_tokens: int | str = 256
+    """A number of tokens, or a distribution of them as `loadgen.workload.lengths` reads it."""
+    output_tokens: int | str = 64
     body: list[str] = msgspec.field(default_factory=list)
     """Fields added to every request's body, each `key=json`."""
 
@@ -83,6 +88,45 @@ class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
         """A person asked for lengths of their own."""
         return (self.input_tokens, self.output_tokens) != (256, 64)
 
+    @property
+    def input(self) -> Lengths:
+        """Of prompts. Raises `LengthError`, as `output`: not once the configuration was `checked`."""
+        return parse_lengths(self.input_tokens)
+
+    @property
+    def output(self) -> Lengths:
+        """Asked of answers."""
+        return parse_lengths(self.output_tokens)
+
+
+class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Stages that follow each other by themselves; `LoadConfig` says what they share."""
+
+    name: str
+    stages: list[Stage]
+    title: str = ""
+    source: str = ""
+    """Where the published benchmark stands that it repeats; empty for one of a person's own."""
+    scale: float = 1.0
+    """Times and numbers of requests were multiplied by it."""
+    first_stage: int = 0
+    """The one that the run begins with, from 0."""
+    resumes: str = ""
+    """Id of the session that left it there; empty where it begins anew."""
+    columns: list[str] = msgspec.field(default_factory=list)
+    """Of the table of its stages; empty: the usual ones."""
+    targets: list[str] = msgspec.field(default_factory=list)
+    """What the figures of a stage are held against, such as `ttft.p99 < 2s`."""
+    charts: list[str] = msgspec.field(default_factory=list)
+    """`Y over X`, drawn of the stages' figures."""
+    fits: list[str] = msgspec.field(default_factory=list)
+    """`Y over X`: a line through those figures of the stages."""
+    published: list[Published] = msgspec.field(default_factory=list)
+    """Tables of others, to stand beside ours."""
+    providers: list[Provider] = msgspec.field(default_factory=list)
+    """What GPUs cost elsewhere: money per million tokens at what was measured."""
+    currency: str = "$"
+
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     target: TargetConfig
@@ -90,15 +134,19 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     workload: WorkloadConfig = WorkloadConfig()
     telemetry: list[str] = msgspec.field(default_factory=lambda: ["auto"])
     name: str = ""
+    plan: PlanConfig | None = None
+    """None: one load, changed by keys alone."""
     interactive: bool = False
     """A screen was opened on it: an open end is allowed, and an orphan stops itself."""
     orphan_timeout_s: float = 60.0
+    drain_s: float = DRAIN_S
+    """How long requests in flight are waited for at the most when the run comes to its end."""
     timeouts: dict[str, float] = msgspec.field(default_factory=dict)
     """Seconds by the names in `TIMEOUTS`, as far as a person gave any."""
 
     @property
     def has_end(self) -> bool:
-        return self.load.duration_s is not None or self.load.requests is not None
+        return self.plan is not None or self.load.duration_s is not None or self.load.requests is not None
 
 
 def _positive(where: str, value: float, most: float = math.inf) -> None:
@@ -124,6 +172,7 @@ def checked(config: RunConfig) -> RunConfig:
     if load.duration_s is not None:
         _positive("--duration", load.duration_s)
     _positive("--orphan-timeout", config.orphan_timeout_s)
+    _positive("--drain", config.drain_s)
     for name, seconds in config.timeouts.items():
         if name not in TIMEOUTS:
             raise ConfigError(f"--timeout: got {name!r}, need one of {', '.join(TIMEOUTS)}")
@@ -132,16 +181,26 @@ def checked(config: RunConfig) -> RunConfig:
         ("--concurrency", load.concurrency),
         ("--requests", load.requests),
         ("--max-in-flight", load.max_in_flight),
-        ("--input-tokens", work.input_tokens),
-        ("--output-tokens", work.output_tokens),
         ("--workers", None if load.workers == "auto" else load.workers),
     ):
         if count is not None and count < 1:
             raise ConfigError(f"{where}: got {count}, need a whole number of at least 1")
+    for where, length in (("--input-tokens", work.input_tokens), ("--output-tokens", work.output_tokens)):
+        try:
+            parse_lengths(length)
+        except LengthError as error:
+            raise ConfigError(f"{where}: {error}") from None
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"
         )
+    if len(msgspec.json.encode(config)) > MOST_BYTES:
+        raise ConfigError(
+            f"what was asked for is longer than {MOST_BYTES >> 10} KiB, and the session has to keep it: "
+            "need less of --body, --telemetry or --plain-header"
+        )
+    if load.give_up < 0:
+        raise ConfigError(f"--give-up: got {load.give_up}, need a whole number of at least 0")
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
     if load.workers != "auto" and load.workers > most:
         raise ConfigError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from sessions.run.launch import LOG_FILE, Orders, SupervisorAnswer
+from sessions.run.place import SessionPlace
 from sessions.run.supervisor import Supervisor
 from sessions.store.directory import hold_lock
 from sessions.store.manifest import SessionError, read
@@ -35,7 +37,10 @@ def _locked(directory: Path) -> int:
 
 def _complain_in(path: Path) -> None:
     """Our stderr, and with it that of our workers, was a terminal's until now."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SessionError(f"{path}: {error.strerror}") from None
     os.dup2(log, 2)
     os.close(log)
 
@@ -55,23 +60,28 @@ def main() -> int:
         return 0
     orders = msgspec.json.decode(said, type=Orders)
     directory = Path(orders.directory)
-    _complain_in(directory / LOG_FILE)
-    lock = _locked(directory)
+    place = supervisor = None
     try:
+        _complain_in(directory / LOG_FILE)
+        place = SessionPlace(directory, _locked(directory))
         if orders.debug:
             _open_debug_log(directory, orders.secrets())
-        return asyncio.run(Supervisor(directory, orders).run())
+        supervisor = Supervisor(directory, orders, place)
+        return asyncio.run(supervisor.run())
     except SessionError as error:
         # The disk refused: before the load this refuses the run, later only the log can tell.
         say_line(1, SupervisorAnswer("refused", str(error), 1))
         print(error, file=sys.stderr)
+        if supervisor is None:
+            shutil.rmtree(directory, ignore_errors=True)
         return 1
     except Exception:
         # The log is the only place left to speak; locals stay out of it, one of them is the key.
         traceback.print_exc()
         return 1
     finally:
-        os.close(lock)
+        if place is not None:
+            place.close()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ SLOT_EVENTS_PER_S = 50.0
 SPARE_DESCRIPTORS = 64
 
 
-def planned_events_per_s(load: LoadConfig, output_tokens: int) -> float:
+def planned_events_per_s(load: LoadConfig, output_tokens: float) -> float:
     """Token events per second when the load is at its highest, as far as it was asked for."""
     if load.concurrency is not None:
         return min(load.concurrency, load.max_in_flight) * SLOT_EVENTS_PER_S
@@ -27,7 +27,7 @@ def planned_events_per_s(load: LoadConfig, output_tokens: int) -> float:
     return rate * output_tokens
 
 
-def workers_for(load: LoadConfig, output_tokens: int, events_per_s: float, cores: int) -> int:
+def workers_for(load: LoadConfig, output_tokens: float, events_per_s: float, cores: int) -> int:
     """How many workers. `events_per_s`: what one reads cleanly. `auto` leaves a core for all else, and is
     never more than the slots there are."""
     if load.workers != "auto":

@@ -57,6 +57,10 @@ class Resume(msgspec.Struct, frozen=True, tag_field="cmd", tag="resume"):
     """Go back to the load from before the hold or stop."""
 
 
+class GoOn(msgspec.Struct, frozen=True, tag_field="cmd", tag="plan"):
+    """Give the load back to the plan, at the beginning of the stage that it was left in."""
+
+
 class AddMark(msgspec.Struct, frozen=True, tag_field="cmd", tag="mark"):
     """Note this instant on the time axis."""
 
@@ -84,7 +88,7 @@ class Hello(msgspec.Struct, frozen=True, tag_field="cmd", tag="hello"):
 
 LoadCommand = SetRate | SetConcurrency | StepLoad | Hold | Stop | Resume
 EndCommand = FinishRun | AbortRun | InterruptRun
-Command = LoadCommand | EndCommand | AddMark | Hello
+Command = LoadCommand | EndCommand | GoOn | AddMark | Hello
 
 
 class Ack(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="answer", tag="ack"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from sessions.run.commands import LINE_LIMIT_BYTES, Answer, Command, Hello, decode_answer
-from sessions.run.control_server import SOCKET_FILE
+from sessions.run.control_server import PRIVATE_PREFIX, SOCKET_FILE
 
 
 class ControlError(OSError):
@@ -109,17 +109,20 @@ def _find(directory: Path) -> Path:
         ControlError: there is none.
     """
     path = directory / SOCKET_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         from sessions.store.manifest import SessionError, read
 
         try:
             path = Path(read(directory).host.control_socket)
         except SessionError as error:
             raise ControlError(str(error)) from error
+        # A session may come from a stranger: what it names is no other socket of ours, an ssh agent's say.
+        if path.name != SOCKET_FILE or not path.parent.name.startswith(PRIVATE_PREFIX):
+            raise ControlError(f"{directory.name}: the run is not live, or has no control socket")
     try:
-        about = path.stat()
+        about, around = path.lstat(), path.parent.lstat()
     except OSError:
         raise ControlError(f"{directory.name}: the run is not live (no control socket)") from None
-    if not stat.S_ISSOCK(about.st_mode) or about.st_uid != os.geteuid():
+    if not stat.S_ISSOCK(about.st_mode) or {about.st_uid, around.st_uid} != {os.geteuid()}:
         raise ControlError(f"{path}: not a control socket of yours")
     return path

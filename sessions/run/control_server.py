@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -27,6 +27,7 @@ from sessions.run.commands import (
 )
 
 SOCKET_FILE = "control.sock"
+PRIVATE_PREFIX = "ttftop-control-"
 _PATH_LIMIT_BYTES = 100
 """sun_path holds 108 bytes (unix(7)), and a session's directory may be deeper than that."""
 
@@ -36,37 +37,70 @@ _CLOSE_S = 0.5
 _log = logging.getLogger(__name__)
 
 
-def socket_path(directory: Path) -> Path:
-    """Where the socket of a session goes: in its directory, or where that is too deep, in a private one."""
+def places(directory: Path) -> Iterator[Path]:
+    """Where the socket of a session may go: in its directory, else in private ones, which this makes.
+
+    A path may be too long for a socket, a file system may have none (CIFS, sshfs, some NFS), a disk be full.
+    """
     path = directory / SOCKET_FILE
     if len(os.fsencode(path)) <= _PATH_LIMIT_BYTES:
-        return path
-    return Path(tempfile.mkdtemp(prefix="ttftop-")) / SOCKET_FILE
+        yield path
+    for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir()):
+        if parent:
+            with contextlib.suppress(OSError):
+                yield Path(tempfile.mkdtemp(prefix=PRIVATE_PREFIX, dir=parent)) / SOCKET_FILE
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        if path.parent.name.startswith(PRIVATE_PREFIX):
+            path.parent.rmdir()
 
 
 class ControlServer:
     """`obey` takes one command at a time, in the order in which they are read, and returns the answer."""
 
-    def __init__(self, path: Path, obey: Callable[[Command], Answer]) -> None:
-        self.path, self._obey = path, obey
+    def __init__(self, directory: Path, obey: Callable[[Command], Answer]) -> None:
+        self._directory, self._obey = directory, obey
+        self.path: Path | None = None
+        """Where it listens; None where there can be no socket."""
         self.viewers = 0
         """Connections of those who watch."""
         self._server: asyncio.AbstractServer | None = None
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    async def start(self) -> None:
-        """Raises:
-        OSError: there can be no socket at `path`.
-        """
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+    async def start(self) -> str:
+        """Listens where it can; why it cannot anywhere, or nothing."""
+        why = "no directory for it"
+        for path in places(self._directory):
+            try:
+                await self._listen(path)
+            except OSError as error:
+                why = f"{path}: {error.strerror or error}"
+                _remove(path)
+            else:
+                self.path = path
+                return ""
+        return why
+
+    async def _listen(self, path: Path) -> None:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
         before = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(
-                self._serve, str(self.path), limit=LINE_LIMIT_BYTES
-            )
+            self._server = await asyncio.start_unix_server(self._serve, str(path), limit=LINE_LIMIT_BYTES)
         finally:
             os.umask(before)
+
+    async def keep(self) -> bool:
+        """Listens anew where the socket was removed; True where it had to. Connections stand."""
+        if self.path is None or await asyncio.to_thread(os.path.lexists, self.path):
+            return False
+        if self._server is not None:
+            self._server.close()
+        _remove(self.path)  # what is left of a private place
+        await self.start()
+        return True
 
     async def close(self) -> None:
         """Closes every connection: who waits for an answer learns that the run is gone."""
@@ -80,10 +114,8 @@ class ControlServer:
                 await asyncio.wait(self._serving, timeout=_CLOSE_S)
             for writer in self._serving.values():
                 writer.transport.abort()  # a client that does not read
-        with contextlib.suppress(OSError):
-            self.path.unlink()
-            if self.path.parent.name.startswith("ttftop-"):
-                self.path.parent.rmdir()
+        if self.path is not None:
+            _remove(self.path)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

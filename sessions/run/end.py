@@ -11,13 +11,12 @@ from typing import Any
 
 from loadgen.worker_config import Finish
 from sessions.run.commands import AbortRun, EndCommand, FinishRun
-from sessions.store.manifest import END_REASONS, EndInfo, Manifest, write
+from sessions.store.directory import make_refuge
+from sessions.store.manifest import END_REASONS, EndInfo, Manifest, SessionError, write
 from sessions.worker.processes import WorkerProcesses
 
-DRAIN_S = 60.0
-"""How long requests in flight are waited for when a run comes to its end."""
 DRAIN_SIGNAL_S = 2.5
-"""The same after SIGINT or SIGTERM: all must be saved within 5 s."""
+"""How long requests in flight are waited for after SIGINT or SIGTERM: all must be saved within 5 s."""
 _KILL_AFTER_S = 1.5
 
 _log = logging.getLogger(__name__)
@@ -40,10 +39,10 @@ class RunEnd:
         return RunEnd("unsaved" if orderly else self.reason, self.drain_s, "; ".join([*said, *unsaved]))
 
 
-def end_by(command: EndCommand) -> RunEnd:
-    """The end that a command asks for."""
+def end_by(command: EndCommand, drain_s: float) -> RunEnd:
+    """The end that a command asks for, of a run that waits `drain_s` for what is in flight."""
     if isinstance(command, FinishRun):
-        return RunEnd("finished", DRAIN_S)
+        return RunEnd("finished", drain_s)
     if isinstance(command, AbortRun):
         return RunEnd("aborted", 0.0)
     return RunEnd("interrupted", DRAIN_SIGNAL_S)
@@ -58,7 +57,13 @@ class EndRequest:
         self.wanted, self.hurried = asyncio.Event(), asyncio.Event()
         """There is an end; it was replaced by one that waits less long."""
 
-    def want(self, end: RunEnd) -> None:
+    def want(self, end: RunEnd, *, load_over: bool = False) -> None:
+        """`load_over`: nothing more was due, so that to abort is but to wait no longer; then the number of
+        answers that are cut off says whether the run is valid."""
+        if end.reason == "aborted" and (load_over or self.end is not None):
+            orderly = self.end or RunEnd("completed", 0.0)
+            if orderly.reason in ("completed", "finished", "orphaned"):
+                end = RunEnd(orderly.reason, 0.0, "answers in flight were cut off by hand")
         _log.info("end wanted: %s", end)
         if self.end is None:
             self.end = end
@@ -99,9 +104,21 @@ async def drain(processes: WorkerProcesses, request: EndRequest) -> None:
 def sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> int:
     """Writes the end, then the result: a bug in summing up must not cost the end. Returns the exit code.
 
+    Where the directory takes nothing, beside what its writers have saved elsewhere.
+
     Raises:
         SessionError: the disk refused.
     """
+    try:
+        return _sum_up(directory, manifest, end, ran_s)
+    except SessionError as error:
+        try:
+            return _sum_up(make_refuge(directory), manifest, end, ran_s)
+        except OSError:
+            raise error from None
+
+
+def _sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> int:
     interrupted = end.reason in ("interrupted", "aborted")
     manifest.end = EndInfo(
         reason=end.reason,

@@ -17,7 +17,7 @@ from loadgen.version import VERSION
 from sessions.plan.config import RunConfig
 from sessions.run.prestart import SupervisorProcess, start_supervisor
 from sessions.store.directory import create
-from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo, write
+from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, write
 
 LOG_FILE = "host.log"
 
@@ -136,21 +136,24 @@ def launch(
     """
     now = datetime.now(timezone.utc).astimezone()
     directory = create(root, config.name or "run", now)
-    write(
-        directory,
-        Manifest(
-            session=SessionInfo(
-                id=directory.name,
-                name=config.name or directory.name,
-                started_at=now.isoformat(timespec="milliseconds"),
-                ttftop_version=VERSION,
-                python=platform.python_version(),
-                host=os.uname().nodename,
-            ),
-            clock=ClockAnchor(origin_unix_ns=time.time_ns(), origin_monotonic_ns=time.monotonic_ns()),
-            config=config,
+    manifest = Manifest(
+        session=SessionInfo(
+            id=directory.name,
+            name=config.name or directory.name,
+            started_at=now.isoformat(timespec="milliseconds"),
+            ttftop_version=VERSION,
+            python=platform.python_version(),
+            host=os.uname().nodename,
         ),
+        clock=ClockAnchor(origin_unix_ns=time.time_ns(), origin_monotonic_ns=time.monotonic_ns()),
+        config=config,
     )
+    try:
+        write(directory, manifest)
+    except SessionError:
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+        raise
     process = supervisor()
     orders = msgspec.json.encode(Orders(str(directory), config, api_key, debug, list(headers)))
     assert process.stdin is not None

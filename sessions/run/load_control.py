@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from loadgen.arrivals.load import ClosedLoad, Load, OpenLoad
 from loadgen.arrivals.rate_curve import Curve, ramp, steady
 from loadgen.worker_config import SetLoad
+from loadgen.worker_config import Stage as WorkerStage
+from loadgen.workload.spec import WorkloadSpec
 from sessions.plan.config import LoadConfig
+from sessions.plan.stages import Stage
 from sessions.run.commands import (
     CommandError,
     LoadCommand,
@@ -45,6 +48,16 @@ def opening(load: LoadConfig, start_ns: int) -> Load:
         r = load.ramp
         return OpenLoad(load.arrivals, ramp(start_ns, r.from_rps, r.to_rps, r.over_s, r.shape))
     return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)])
+
+
+def stage_load(stage: Stage, at_ns: int) -> Load:
+    """The load of a stage that begins at `at_ns`."""
+    if stage.concurrency is not None:
+        return ClosedLoad(stage.concurrency)
+    if (r := stage.ramp) is not None:
+        return OpenLoad(stage.arrivals, ramp(at_ns, r.from_rps, r.to_rps, r.over_s, r.shape))
+    assert stage.rate_rps is not None  # one of the three, as `Stage` says
+    return OpenLoad(stage.arrivals, [steady(at_ns, stage.rate_rps)])
 
 
 class LoadControl:
@@ -90,6 +103,35 @@ class LoadControl:
     def concurrency(self) -> int | None:
         """None in an open loop."""
         return self._concurrency if self._curve is None else None
+
+    def begin_stage(
+        self, number: int, of: int, stage: Stage, workload: WorkloadSpec, at_ns: int
+    ) -> LoadUpdate:
+        """The load of stage `number` (from 0) of `of`, whatever it was before."""
+        load = stage_load(stage, at_ns)
+        self._held = self._ramp = None
+        record = LoadChange(at_ns, "stage", label=f"stage {number + 1}/{of}: {stage.name}")
+        if isinstance(load, OpenLoad):
+            self._arrivals = load.arrivals
+            self._curve = Curve(load.curve)
+            record.rate_rps = self._curve.rate_rps(at_ns)
+        else:
+            self._curve, self._concurrency = None, load.concurrency
+            record.concurrency = load.concurrency
+        end_ns = None if stage.duration_s is None else at_ns + round(stage.duration_s * 1e9)
+        told = WorkerStage(number, workload, end_ns, stage.requests)
+        return LoadUpdate(SetLoad(at_ns, load, stage=told), record, "running")
+
+    def end_stage(self, at_ns: int) -> LoadChange:
+        """The record of a stage's end: nothing more is due, as the workers know by themselves."""
+        self._held = self._load(at_ns)
+        record = LoadChange(at_ns, "stage_end", label="stage over")
+        if self._curve is None:
+            record.concurrency, record.previous_concurrency, self._concurrency = 0, self._concurrency, 0
+        else:
+            record.rate_rps, record.previous_rate_rps = 0.0, self._curve.rate_rps(at_ns)
+            self._curve = self._curve.cut(at_ns, [steady(at_ns, 0.0)])
+        return record
 
     def obey(self, command: LoadCommand, received_ns: int) -> LoadUpdate:
         """Carries out `command`.

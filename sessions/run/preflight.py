@@ -11,6 +11,7 @@ from sessions.run.launch import SupervisorAnswer
 
 if TYPE_CHECKING:
     from loadgen.probe.result import ProbeResult
+    from loadgen.target.url import Target
     from loadgen.worker_config import Address
 
 
@@ -18,6 +19,26 @@ class Preflight(NamedTuple):
     probed: ProbeResult
     address: Address
     """Where the load's connections go: the server, or the proxy before it."""
+
+
+def in_plain_text(target: Target, has_key: bool, secret_headers: Sequence[str]) -> str:
+    """A sentence where secrets leave this machine unencrypted; empty where they do not."""
+    if not (has_key or secret_headers) or target.address.tls or target.address.unix_path is not None:
+        return ""
+    if is_loopback(target.address.host):
+        return ""
+    what = "the API key goes" if has_key else f"the header {secret_headers[0]} goes"
+    return f"{what} to {target.address.host} in plain text: the URL is http://, not https://"
+
+
+def is_loopback(host: str) -> bool:
+    """What is sent there does not leave this machine."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost")
 
 
 async def preflight(
@@ -35,6 +56,7 @@ async def preflight(
     from loadgen.target.api_key import ApiKey
     from loadgen.target.url import TargetError, parse_target
     from loadgen.workload.body_fields import BodyError, parse_body
+    from loadgen.workload.lengths import mean
     from sessions.run.worker_configs import deadlines_of
     from telemetry.source import TelemetryError
     from telemetry.source_spec import parse_sources
@@ -51,13 +73,17 @@ async def preflight(
             path=target.path,
         )
         parse_sources(config.telemetry)
+        secret_headers = [header for header in target.headers if ":" not in header]
+        if said := in_plain_text(where, api_key is not None, secret_headers):
+            on_note(said)
         probed = await probe(
             where,
             None if api_key is None else ApiKey(api_key, "the run's orders"),
             model=target.model,
             endpoint=target.endpoint,
-            input_tokens=config.workload.input_tokens,
-            output_tokens=config.workload.output_tokens,
+            input_tokens=max(1, round(mean(config.workload.input))),
+            output_tokens=max(1, round(mean(config.workload.output))),
+            longest_tokens=(config.workload.input.most, config.workload.output.most),
             seed=config.load.seed,
             on_note=on_note,
             lengths_given=config.workload.lengths_given,

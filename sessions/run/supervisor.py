@@ -22,13 +22,18 @@ from sessions.run.commands import (
     Command,
     CommandError,
     EndCommand,
+    GoOn,
     LoadCommand,
+    Stop,
 )
-from sessions.run.control_server import ControlServer, socket_path
-from sessions.run.end import DRAIN_S, DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
+from sessions.run.control_server import ControlServer
+from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.load_control import LoadControl
+from sessions.run.place import SessionPlace
+from sessions.run.plan_runner import PlanRunner
 from sessions.run.preflight import preflight
+from sessions.run.stage_loads import StageLoads
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.run.worker_configs import descriptors_short, planned_client, server_facts, worker_configs
 from sessions.store.disk_reserve import DiskReserve
@@ -46,6 +51,8 @@ _START_LEAD_NS = 10_000_000
 """What their configuration takes to the workers, and they to obey it."""
 _WORKERS_READY_S = 20.0
 _MARK_CHARS = 200
+_MARKS_CAP = 10_000
+"""Half of what a reader keeps of all that happened (`sessions.timeline.timeline.EVENTS_CAP`)."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +60,8 @@ _log = logging.getLogger(__name__)
 class Supervisor:
     """One run, from the probe to the last line."""
 
-    def __init__(self, directory: Path, orders: Orders) -> None:
+    def __init__(self, directory: Path, orders: Orders, place: SessionPlace) -> None:
+        self._place, self._parent = place, os.getppid()
         self._directory, self._orders = directory, orders
         self._config = orders.config
         self._manifest = read(directory)
@@ -61,7 +69,7 @@ class Supervisor:
         self._journal = JournalWriter(directory / SUPERVISOR_FILE)
         self._reserve = DiskReserve(directory)
         self._unsaved: list[str] = []
-        self._control = ControlServer(socket_path(directory), self._obey)
+        self._control = ControlServer(directory, self._obey)
         self._manifest.client = planned_client(self._config)
         self._processes = WorkerProcesses(
             directory,
@@ -72,9 +80,13 @@ class Supervisor:
         )
         self._ending = EndRequest()
         self._load_control: LoadControl | None = None
+        self._plan: PlanRunner | None = None
+        self._running_plan: asyncio.Task[None] | None = None
         self._telemetry = TelemetryRecorder(self._clock)
+        self._failing: set[int] = set()
+        """Workers of which all requests have failed so far."""
         self._state = ""
-        self._start_ns = 0
+        self._start_ns = self._marks = 0
 
     async def run(self) -> int:
         """Returns the exit code of the run."""
@@ -83,17 +95,26 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal)
         await self._processes.start()
-        await self._control.start()
-        self._manifest.host.control_socket = str(self._control.path)
+        unreachable = await self._control.start()
+        self._manifest.host.control_socket = str(self._control.path or "")
         self._manifest.session.pid = os.getpid()
-        write(self._directory, self._manifest)
         self._enter("probing")
-        refused = await self._begin()
+        if unreachable:
+            self._note("warning", f"no control socket: no attach, no keys for the load ({unreachable})")
+        keeping = asyncio.ensure_future(
+            self._place.keep(self._manifest, self._control, self._look_at_journals, self._note)
+        )
+        try:
+            write(self._directory, self._manifest)
+            refused = await self._begin()
+        except SessionError as error:  # the disk is full, say
+            refused = SupervisorAnswer("refused", str(error), 1)
         if refused is not None:
+            keeping.cancel()
             return await self._refuse(refused)
         say_line(1, SupervisorAnswer("running"))
         await self._until_end_is_wanted()
-        return await self._wind_up()
+        return await self._wind_up(keeping)
 
     # the beginning
 
@@ -121,7 +142,8 @@ class Supervisor:
             return SupervisorAnswer("refused", "the load workers did not start", 1)
         self._start_load(found.probed, found.address)
         write(self._directory, self._manifest)
-        self._telemetry.start(self._config, self._orders.api_key, self._directory, self._manifest.model)
+        key, secrets = self._orders.api_key, self._orders.secrets()
+        self._telemetry.start(self._config, key, self._directory, self._manifest.model, secrets)
         return None
 
     def _ended_too_soon(self) -> SupervisorAnswer:
@@ -148,12 +170,30 @@ class Supervisor:
         )
         for number, config in enumerate(configs):
             self._processes.tell(number, config)
-        self._journal.append(self._load_control.started())
         self._enter("running")
+        if self._config.plan is None:
+            self._journal.append(self._load_control.started())
+        else:
+            stages = StageLoads(
+                self._config,
+                probed,
+                self._load_control,
+                self._processes,
+                self._directory,
+                self._clock,
+                self._journal.append,
+                self._enter,
+            )
+            self._plan = PlanRunner(self._config.plan, stages, self._clock)
+            self._running_plan = asyncio.create_task(self._run_plan(self._plan))
 
     def _end_ns(self) -> int | None:
         duration_s = self._config.load.duration_s
         return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
+
+    async def _run_plan(self, plan: PlanRunner) -> None:
+        await plan.run()
+        self._ending.want(RunEnd("completed", self._config.drain_s))
 
     async def _refuse(self, word: SupervisorAnswer) -> int:
         """Nothing was measured: the directory goes, unless it holds a debug log, and the reason is said."""
@@ -174,24 +214,43 @@ class Supervisor:
     # while it runs
 
     async def _until_end_is_wanted(self) -> None:
-        orphan_s = self._config.orphan_timeout_s
+        orphan_s, drain_s = self._config.orphan_timeout_s, self._config.drain_s
         alone_since_ns = self._clock.now_ns()
         while not self._ending.wanted.is_set():
             try:
                 await asyncio.wait_for(self._ending.wanted.wait(), 0.5)
             except asyncio.TimeoutError:
                 now = self._clock.now_ns()
-                if self._control.viewers or self._config.has_end:
+                if self._is_watched or self._ends_by_itself():
                     alone_since_ns = now
                 elif (now - alone_since_ns) / 1e9 >= orphan_s:
-                    self._ending.want(RunEnd("orphaned", DRAIN_S, f"no screen for {orphan_s:g} s"))
+                    self._ending.want(RunEnd("orphaned", drain_s, f"no screen for {orphan_s:g} s"))
                 await self._keep_found(now)
                 end_ns = self._end_ns()
                 if end_ns is not None and now >= end_ns and self._state != "draining":
                     self._enter("draining")
-                if end_ns is not None and now >= end_ns + int(DRAIN_S * 1e9):
-                    late = f"requests still in flight {DRAIN_S:g} s later"
+                if end_ns is not None and now >= end_ns + int(drain_s * 1e9):
+                    late = f"requests still in flight {drain_s:g} s later (--drain)"
                     self._ending.want(RunEnd("completed", 0.0, late))
+
+    @property
+    def _is_watched(self) -> bool:
+        if self._control.path is not None:
+            return self._control.viewers > 0
+        return os.getppid() == self._parent  # who started us cannot say so, but is there
+
+    def _look_at_journals(self) -> None:
+        self._journal.look()  # the one that may have nothing to append for hours
+        for journal in (self._journal, self._telemetry):
+            self._place.written_again(journal.take_written_again())
+
+    def _ends_by_itself(self) -> bool:
+        """Also with nobody there: a number of requests never comes while none is sent."""
+        load = self._config.load
+        sends = self._state not in ("holding", "stopped")
+        if self._plan is not None:
+            return not self._plan.left
+        return load.duration_s is not None or (load.requests is not None and sends)
 
     async def _keep_found(self, now_ns: int) -> None:
         """What telemetry found stands in the manifest soon, so that a run that is killed has it too."""
@@ -208,9 +267,15 @@ class Supervisor:
         if isinstance(command, LoadCommand):
             return self._change_load(command, received_ns)
         if isinstance(command, AddMark):
+            if self._marks >= _MARKS_CAP:
+                raise CommandError(f"{_MARKS_CAP} marks are set already, and no more are kept")
+            self._marks += 1
             self._journal.append(Mark(received_ns, command.text[:_MARK_CHARS]))
         elif isinstance(command, EndCommand):
-            self._ending.want(end_by(command))
+            over = self._state == "draining" and self._plan is None
+            self._ending.want(end_by(command, self._config.drain_s), load_over=over)
+        elif isinstance(command, GoOn):
+            self._give_back()
         load = self._load_control
         if load is None:
             return Ack(received_ns, self._state)
@@ -223,11 +288,20 @@ class Supervisor:
         if self._ending.end is not None or (end_ns is not None and received_ns >= end_ns):
             raise CommandError("the load has come to its end")
         update = self._load_control.obey(command, received_ns)
+        if self._plan is not None:
+            self._plan.leave()
         self._processes.tell_all(update.command)
         self._journal.append(update.change)
         self._enter(update.state)
         change = update.change
         return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency)
+
+    def _give_back(self) -> None:
+        if self._plan is None:
+            raise CommandError("this run has no plan")
+        if not self._plan.left:
+            raise CommandError("the plan is running")
+        self._plan.go_on()
 
     def _on_signal(self) -> None:
         again = self._ending.end is not None
@@ -236,17 +310,40 @@ class Supervisor:
     def _on_status(self, number: int, status: Status) -> None:
         _log.info("load worker %d: %s", number, status)
         if status.state == "idle" and self._processes.all_idle.is_set():
+            if self._plan is not None:
+                self._plan.on_idle(self._plan.number if status.stage is None else status.stage)
+                return
             self._ending.want(RunEnd("completed", 0.0))
         elif status.state == "refused":
             self._ending.want(RunEnd("failed", 0.0, status.message))
+        elif status.state == "failing":
+            self._on_failing(number, status.message)
         elif status.state == "disk":
             if status.message:
                 self._reserve.speak()
                 self._note("error", status.message)
             else:
                 self._note("info", "the disk takes data again")
+        elif status.state == "again":
+            self._place.written_again(status.message)
         elif status.state == "unsaved":
             self._unsaved.append(f"load worker {number}: {status.message}")
+
+    def _on_failing(self, number: int, why: str) -> None:
+        """Once it is so of every worker, more load tells nothing: a person decides, or the run ends."""
+        if self._ending.end is not None or self._state != "running":
+            return
+        self._failing.add(number)
+        if self._processes.alive - self._failing:
+            return
+        self._failing.clear()
+        text = f"the first {self._config.load.give_up} requests all failed, lately with: {why}"
+        if not self._config.interactive:
+            self._ending.want(RunEnd("gave_up", DRAIN_SIGNAL_S, text))
+            return
+        with contextlib.suppress(CommandError):  # the load has come to its end meanwhile
+            self._change_load(Stop(), self._clock.now_ns())
+            self._note("error", f"stopped sending: {text}; space resumes")
 
     def _on_exit(self, number: int, code: int) -> None:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -259,7 +356,9 @@ class Supervisor:
 
     # the end
 
-    async def _wind_up(self) -> int:
+    async def _wind_up(self, keeping: asyncio.Future[None]) -> int:
+        if self._running_plan is not None:
+            self._running_plan.cancel()
         self._enter("draining")
         await drain(self._processes, self._ending)
         await asyncio.to_thread(self._telemetry.stop)
@@ -270,13 +369,14 @@ class Supervisor:
         end = self._ending.end.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), end.reason, end.message))
         self._enter("ended")
-        self._journal.sync()
         self._manifest.telemetry = self._telemetry.table()
+        keeping.cancel()
+        await asyncio.to_thread(self._place.look, self._manifest)
+        self._journal.close()
         ran_s = (self._clock.now_ns() - self._start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, end, ran_s)
         _log.info("saved after %.1f s: %s, exit code %d", ran_s, end, code)
         await self._control.close()
-        self._journal.close()
         return code
 
     # writing down

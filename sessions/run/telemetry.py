@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,19 @@ class TelemetryRecorder:
         self._poller: Poller | None = None
         self._journal: JournalWriter | None = None
 
-    def start(self, config: RunConfig, api_key: str | None, directory: Path, model: str = "") -> None:
+    def start(
+        self,
+        config: RunConfig,
+        api_key: str | None,
+        directory: Path,
+        model: str = "",
+        secrets: Sequence[str] = (),
+    ) -> None:
         """Begins to poll what `config` asks for, and to write it to `directory`.
 
         Args:
             model: of the run; empty when it is not known.
+            secrets: what no record may hold, beside the key.
 
         Raises:
             telemetry.source.TelemetryError: `config` asks for what means nothing.
@@ -49,7 +58,7 @@ class TelemetryRecorder:
             target.url,
             api_key,
             model=model,
-            redact=Redactor(api_key or "").text,
+            redact=Redactor(api_key or "", *secrets).text,
             ca_file=target.ca_file,
             insecure=target.insecure,
         )
@@ -83,5 +92,8 @@ class TelemetryRecorder:
         if self._journal is None:
             return ""
         self._journal.close()
-        lost = self._journal.unsaved_bytes
-        return f"{lost} bytes of telemetry were lost" if lost else ""
+        return self._journal.unsaved
+
+    def take_written_again(self) -> str:
+        """The name of the file if it was removed and is there again, since this was asked last."""
+        return "" if self._journal is None else self._journal.take_written_again()

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from loadgen.arrivals.load import ClosedLoad
 from loadgen.worker_config import Deadlines, WorkerConfig
-from loadgen.workload.spec import SyntheticWorkload
+from loadgen.workload.lengths import Fixed, mean
+from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
-from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.stages import Stage
 from sessions.run.client_size import (
     descriptor_limit,
     descriptor_warning,
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 def planned_client(config: RunConfig) -> dict[str, Any]:
     """How many workers the load needs, and what that rests on: the manifest's `client`."""
-    load, tokens = config.load, config.workload.output_tokens
+    load, tokens = config.load, mean(config.workload.output)
     known = valid_here()
     worker_events_per_s = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
     return {
@@ -48,18 +51,35 @@ def descriptors_short(load: LoadConfig, probed: ProbeResult, workers: int) -> st
 
 def deadlines_of(timeouts: Mapping[str, float]) -> Deadlines:
     """The deadlines of a request. Who waits longer for the first token waits as long for headers, which some
-    servers send with it, and in all."""
+    servers send with it."""
     usual = Deadlines()
     first_token_s = timeouts.get("first-token", usual.first_token_s)
-    gap_s = timeouts.get("gap", usual.gap_s)
-    longer_s = max(0.0, first_token_s - usual.first_token_s) + max(0.0, gap_s - usual.gap_s)
     return Deadlines(
         connect_s=timeouts.get("connect", usual.connect_s),
         headers_s=timeouts.get("headers", max(usual.headers_s, first_token_s)),
         first_token_s=first_token_s,
-        gap_s=gap_s,
-        total_s=timeouts.get("total", usual.total_s + longer_s),
+        gap_s=timeouts.get("gap", usual.gap_s),
+        total_s=timeouts.get("total", usual.total_s),
     )
+
+
+def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
+    """What requests ask for, as the server was found to take it."""
+    if not asked.lengths_given:
+        # The probe may have cut them to fit the model's context.
+        return SyntheticWorkload(probed.prompt, Fixed(probed.prompt.tokens), Fixed(probed.output_tokens))
+    # Nothing is asked for where answers have no tokens, whatever a person wishes.
+    return SyntheticWorkload(probed.prompt, asked.input, asked.output if probed.output_tokens else Fixed(0))
+
+
+def stage_workload(asked: WorkloadConfig, stage: Stage) -> WorkloadConfig:
+    """What the run asked for, with the lengths that a stage has of its own."""
+    own = {
+        name: value
+        for name in ("input_tokens", "output_tokens")
+        if (value := getattr(stage, name)) is not None
+    }
+    return msgspec.structs.replace(asked, **own)
 
 
 def worker_configs(
@@ -73,7 +93,7 @@ def worker_configs(
     end_ns: int | None,
 ) -> list[WorkerConfig]:
     """What each worker is told. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
-    load = config.load
+    load, workload = config.load, workload_of(config.workload, probed)
     return [
         WorkerConfig(
             worker=number,
@@ -81,13 +101,14 @@ def worker_configs(
             origin_ns=origin_ns,
             address=address,
             template=probed.template,
-            workload=SyntheticWorkload(probed.prompt, probed.output_tokens),
-            load=opening(load, start_ns),
+            workload=workload,
+            load=opening(load, start_ns) if config.plan is None else ClosedLoad(0),
             start_ns=start_ns,
             end_ns=end_ns,
             requests=load.requests,
             max_in_flight=load.max_in_flight,
             seed=load.seed,
+            give_up=-(-load.give_up // workers),
             deadlines=deadlines_of(config.timeouts),
             chunk_counts=probed.chunk_counts,
             one_token_chunks=probed.capabilities.one_token_chunks is not False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -47,6 +49,54 @@ def create(root: Path, name: str, now: datetime) -> Path:
     raise SessionError(f"{root}: a thousand sessions named {stem}")
 
 
+def make_again(directory: Path) -> None:
+    """Makes a session's directory, and what is missing on the way there, for its owner alone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for part in (*reversed(directory.parents), directory):
+        if not part.is_dir():
+            part.mkdir(mode=0o700, exist_ok=True)
+
+
+def refuge(directory: Path) -> Path:
+    """Where the files of a session are saved whose own directory is gone and cannot be made again."""
+    import tempfile  # for the rare case alone
+
+    return Path(tempfile.gettempdir()) / f"ttftop-recovered-{os.getuid()}" / directory.name
+
+
+def make_refuge(directory: Path) -> Path:
+    """Makes it, and sees that it is ours alone.
+
+    Raises:
+        OSError: it cannot be made, or is somebody else's.
+    """
+    place = refuge(directory)
+    for part in (place.parent, place):
+        with contextlib.suppress(FileExistsError):
+            part.mkdir(mode=0o700)
+        if not _is_mine_alone(part):
+            raise PermissionError(errno.EPERM, "not ours alone", str(part))
+    return place
+
+
+def _is_mine_alone(directory: Path) -> bool:
+    try:
+        about = directory.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and not about.st_mode & 0o077
+
+
+def place_of(directory: Path) -> Path:
+    """Where a session is that was recorded in `directory`: there, or where it was saved instead."""
+    other = refuge(directory)
+    saved = _is_mine_alone(other.parent) and _is_mine_alone(other) and os.path.lexists(other / FILE)
+    return other if saved else directory
+
+
 def listing(root: Path) -> list[Path]:
     """The sessions under `root`, newest first; [] when there is no such directory.
 
@@ -67,7 +117,8 @@ def listing(root: Path) -> list[Path]:
 
 def _is_session(path: Path) -> bool:
     try:
-        return stat.S_ISREG((path / FILE).stat().st_mode)
+        kind = (path / FILE).lstat().st_mode
+        return stat.S_ISREG(kind) or stat.S_ISLNK(kind)  # a link is not followed, but told
     except PermissionError:
         return _ID.match(path.name) is not None
     except OSError:
@@ -90,7 +141,10 @@ def find(root: Path, text: str) -> Path:
         SessionError: none, or more than one fits.
     """
     if text and (os.sep in text or text in (".", "..")):
-        path = Path(text).expanduser()
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError:
+            raise SessionError(f"{text}: nobody's home directory is known by that name") from None
         return path.parent if path.name == FILE else path
     sessions = listing(root)
     if text in ("", "last"):
@@ -110,7 +164,7 @@ def find(root: Path, text: str) -> Path:
             raise SessionError(
                 f"{text}: {len(fits)} sessions begin so ({some}{', ...' if len(fits) > 3 else ''})"
             )
-    if (Path(text) / FILE).is_file():
+    if _is_session(Path(text)):
         return Path(text)
     raise SessionError(f"{text}: no session of that id, name or path in {root}")
 
@@ -131,25 +185,31 @@ def hold_lock(directory: Path) -> int:
     """
     path = directory / LOCK_FILE
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise SessionError(f"{path}: {error.strerror}") from None
+    flocked = True
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
         raise SessionError(f"{directory}: another ttftop is recording this session") from None
-    except OSError:
-        pass  # a file system without locks (Lustre without -o flock, some FUSE): the owner's number stands in
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()} {_started(os.getpid())}\n".encode(), 0)
+    except OSError:  # a file system without locks (Lustre without -o flock, some FUSE)
+        flocked = False  # the owner's number stands in
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()} {_started(os.getpid())}\n".encode(), 0)
+    except OSError as error:
+        if not flocked:  # then nothing would tell that the run is live
+            os.close(fd)
+            raise SessionError(f"{path}: {error.strerror}") from None
     return fd
 
 
 def is_live(directory: Path) -> bool:
     """Whether a supervisor holds the session's lock right now: the run goes on."""
     try:
-        fd = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -163,6 +223,11 @@ def is_live(directory: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def is_running(pid: int) -> bool:
+    """Whether this machine has a process of that number."""
+    return pid > 0 and _started(pid) != ""
 
 
 def _started(pid: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -19,12 +20,17 @@ class DiskReserve:
 
     def speak(self) -> None:
         """Frees room for a few lines, once: what is written right after this finds it."""
-        self._word.unlink(missing_ok=True)
+        _free(self._word)
 
     def close(self) -> None:
         """Frees all."""
         self.speak()
-        self._end.unlink(missing_ok=True)
+        _free(self._end)
+
+
+def _free(path: Path) -> None:
+    with contextlib.suppress(OSError):  # gone with its directory, say
+        path.unlink()
 
 
 def _hold(path: Path, size: int) -> Path:

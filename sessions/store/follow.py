@@ -12,13 +12,18 @@ import time
 import zlib
 from pathlib import Path
 
+from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES, RATIO_CAP
 from sessions.store.journal import request_paths, timeline_paths
-from sessions.store.parse import LINE_CAP_BYTES, BadLine, Parse, parse
+from sessions.store.parse import BadLine, Parse, parse
 from sessions.store.records import AnyRecord
 
 POLL_CAP_BYTES = 8 << 20
 FILE_CAP_BYTES = 2 << 30
 FILES_CAP = 1024
+CORRUPT_CAP = 100_000
+"""A file with so many lines that are none is no file of ours, and not read on."""
+GIVEN_UP_CAP = 16
+"""A session with more such files is not read on."""
 
 
 class _RawFile:
@@ -49,8 +54,19 @@ class _RawFile:
         except OSError as error:
             self.refused = error.strerror or str(error)
             return b""
+        if not data:
+            self._look()
         self.offset += len(data)
         return data
+
+    def _look(self) -> None:
+        """A writer whose file was removed writes it again, whole: it is read on there."""
+        try:
+            moved = not os.path.samestat(self.path.lstat(), os.fstat(self._fd))
+        except OSError:  # removed: what is open is all there is
+            return
+        if moved:
+            self.close()
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -75,6 +91,8 @@ class LineReader:
         self._tail = b""
         self._offset = 0
         self._in_long_line = False
+        self.given_up = False
+        """It holds what no file of ours does, and is not read on."""
 
     @property
     def refused(self) -> str:
@@ -92,12 +110,18 @@ class LineReader:
     @property
     def torn(self) -> bool:
         """Something at the end is not whole."""
-        return self.torn_bytes > 0
+        return self.torn_bytes > 0 and not self.given_up
 
     def refuse(self, offset: int, why: str) -> None:
         self.corrupt_count += 1
         if len(self.corrupt) < 20:
             self.corrupt.append((offset, why[:200]))
+        if self.corrupt_count > CORRUPT_CAP:
+            self.given_up = True
+
+    def give_up(self, why: str) -> None:
+        self.refuse(self._offset, why)
+        self.given_up = True
 
     def forget_tail(self) -> None:
         self._offset += len(self._tail)
@@ -107,6 +131,8 @@ class LineReader:
         records: list[AnyRecord] = []
         *lines, self._tail = (self._tail + data).split(b"\n")
         for line in lines:
+            if self.given_up:
+                break
             offset = self._offset
             self._offset += len(line) + 1
             if self._in_long_line:
@@ -136,7 +162,7 @@ class Follower(LineReader):
 
     def poll(self) -> list[AnyRecord]:
         """What is new since the last poll, whole lines only; [] while the file does not exist."""
-        data = self._raw.read(POLL_CAP_BYTES)
+        data = b"" if self.given_up else self._raw.read(POLL_CAP_BYTES)
         self.behind = len(data) == POLL_CAP_BYTES
         return self.feed(data) if data else []
 
@@ -157,7 +183,6 @@ class GzipFollower(LineReader):
         self._member: zlib._Decompress | None = None
         self._input = b""
         self._lost = False
-        self._ended = False
         self._text_bytes = 0
 
     def poll(self) -> list[AnyRecord]:
@@ -165,7 +190,7 @@ class GzipFollower(LineReader):
         records: list[AnyRecord] = []
         budget = POLL_CAP_BYTES
         self.behind = False
-        while not self._ended:
+        while not self.given_up:
             if budget <= 0:
                 self.behind = True
                 break
@@ -174,16 +199,20 @@ class GzipFollower(LineReader):
                 break
             budget -= max(len(text), 1 << 10)
             self._text_bytes += len(text)
-            if self._text_bytes > FILE_CAP_BYTES:
-                self.refuse(self._text_bytes, f"more than {FILE_CAP_BYTES} bytes of text: not read on")
-                self._ended = True
+            if self._text_bytes > (most := self._text_most()):
+                self.give_up(f"more than {most} bytes of text: not read on")
             elif text:
                 records.extend(self.feed(text))
         return records
 
     @property
     def torn(self) -> bool:
-        return self.torn_bytes > 0 or self._member is not None
+        return (self.torn_bytes > 0 or self._member is not None) and not self.given_up
+
+    def _text_most(self) -> int:
+        """The text that the bytes read so far may hold (`sessions.store.lines` keeps to it)."""
+        packed = self._raw.offset - len(self._input)
+        return min(FILE_CAP_BYTES, RATIO_CAP * packed + MEMBER_CAP_BYTES + LINE_CAP_BYTES)
 
     def _step(self, most: int) -> bytes | None:
         """Up to `most` bytes of text; b"" when only input was used up, None when more input is needed."""
@@ -250,8 +279,12 @@ class SessionFollower:
         """What is new; [] when nothing is. Bounded: see `behind`."""
         self._scan()
         records: list[AnyRecord] = []
+        given_up = 0
         for file in self._files.values():
+            if given_up > GIVEN_UP_CAP and not file.given_up:
+                file.give_up("not read: too many files of this session are none")
             records.extend(file.poll())
+            given_up += file.given_up
         return records
 
     @property

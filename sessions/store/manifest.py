@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import tomli
-import tomli_w
 
 from sessions.plan.config import RunConfig
+from sessions.store.manifest_values import CAP_BYTES, check, encoded, plain
 
 FILE = "session.toml"
 FORMAT = "ttftop-session"
 VERSION = "1.0"
-CAP_BYTES = 256 << 10
 SOURCES_CAP = 64
 """Telemetry sources, of a run or at an instant, of which the last word is kept."""
-
-_SPARED = (
-    *(("result", "steps"), ("result", "telemetry"), ("telemetry", "gpus"), ("result", "gpus")),
-    *(("result", "hosts"), ("telemetry", "sources"), ("result", "errors")),
-)
-"""Lists that are as long as a run was odd, those first that a reader finds again in the records."""
 
 END_REASONS = {
     "completed": "the run came to its end",
@@ -33,6 +29,7 @@ END_REASONS = {
     "interrupted": "interrupted by a signal",
     "aborted": "aborted by hand: requests in flight were cut off",
     "orphaned": "stopped itself: no screen was attached any more",
+    "gave_up": "gave up, since every request failed from the first on",
     "worker_lost": "a load worker died",
     "failed": "the run could not be started",
     "unsaved": "part of what was measured could not be saved",
@@ -108,6 +105,15 @@ class Manifest(msgspec.Struct):
         return self.server.get("simulated") is True
 
     @property
+    def unverified(self) -> bool:
+        """There is TLS, and a person asked for no look at the server's certificate."""
+        return self.config.target.insecure and self.has_tls
+
+    @property
+    def has_tls(self) -> bool:
+        return self.config.target.url.lower().startswith("https:")
+
+    @property
     def target(self) -> str:
         """URL without credentials."""
         return without_credentials(self.config.target.url)
@@ -147,6 +153,10 @@ def read(directory: Path) -> Manifest:
             f"{path}: written by a newer ttftop (session version {version!r:.40}, this one reads {ours}.x)"
         )
     try:
+        check(fields)
+    except ValueError as error:
+        raise SessionError(f"{path}: {_line(error)}") from None
+    try:
         return msgspec.convert(fields, Manifest)
     except (msgspec.ValidationError, RecursionError) as error:
         raise SessionError(f"{path}: {_line(error)}") from None
@@ -158,11 +168,12 @@ def _line(error: Exception) -> str:
 
 def _text(path: Path) -> str:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except FileNotFoundError:
         raise SessionError(f"{path}: no such file, so this is no ttftop session") from None
     except OSError as error:
-        raise SessionError(f"{path}: {error.strerror}") from None
+        link = "a link, which is not followed" if error.errno == errno.ELOOP else ""
+        raise SessionError(f"{path}: {link or error.strerror}") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise SessionError(f"{path}: not a regular file")
@@ -179,22 +190,20 @@ def _text(path: Path) -> str:
 def write(directory: Path, manifest: Manifest) -> None:
     """Replaces the session's manifest: a reader sees the old one or the new one, also after a power cut.
 
-    What `_SPARED` names is left out, as far as it must be, where the file would outgrow what `read` takes.
+    Where the file would outgrow what `read` takes, what was measured is left out as far as it must be.
 
     Raises:
-        SessionError: the disk refused.
+        SessionError: the disk refused, or what was asked of the run is too long to be kept.
     """
-    fields = _plain(manifest)
+    fields = plain(manifest)
     fields["config"]["target"]["url"] = manifest.target
-    data = tomli_w.dumps(fields).encode()
-    for table, key in _SPARED:
-        if len(data) <= CAP_BYTES:
-            break
-        if key in fields.get(table, {}):
-            del fields[table][key]
-            data = tomli_w.dumps(fields).encode()
     path = directory / FILE
-    fresh = directory / f".{FILE}.{os.getpid()}"
+    data = encoded(fields)
+    if len(data) > CAP_BYTES:
+        raise SessionError(
+            f"{path}: what the run was asked is {len(data)} bytes long, allowed are {CAP_BYTES} in all"
+        )
+    fresh = directory / f".{FILE}.{os.getpid()}.{threading.get_ident()}"
     try:
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with open(fd, "wb") as file:
@@ -208,16 +217,6 @@ def write(directory: Path, manifest: Manifest) -> None:
         finally:
             os.close(at)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise SessionError(f"{path}: {error.strerror}") from None
-
-
-def _plain(value: Any) -> Any:
-    """Tables and plain values, defaults spelled out; TOML knows no null, so what is None is left out."""
-    if isinstance(value, msgspec.Struct):
-        value = msgspec.structs.asdict(value)
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value if item is not None]
-    return value

@@ -23,7 +23,7 @@ class LoadChange(msgspec.Struct, tag="load", tag_field="kind", omit_defaults=Tru
     t_ns: int
     """Session time from which the new curve or concurrency holds."""
     change: str
-    """`start`, `rate`, `concurrency`, `hold`, `resume` or `stop`."""
+    """`start`, `rate`, `concurrency`, `hold`, `resume`, `stop`; of a plan: `stage`, `stage_end`."""
     received_ns: int | None = None
     """When the supervisor had read the command; None for the start."""
     rate_rps: float | None = None
@@ -33,6 +33,19 @@ class LoadChange(msgspec.Struct, tag="load", tag_field="kind", omit_defaults=Tru
     previous_concurrency: int | None = None
     label: str = ""
     """A few words for a chart: `10 > 12 rps`, `hold`."""
+
+
+class StageChange(msgspec.Struct, tag="stage", tag_field="kind", omit_defaults=True):
+    """A stage of a plan began or came to its end."""
+
+    t_ns: int
+    number: int
+    """From 0, as in `config.plan.stages` of the manifest. Several beginnings: it was left and begun anew."""
+    event: str
+    """`begin`, `load_over` (nothing more is due), `over` (all answered), `left` (a person has the keys),
+    `left_out` (those before it say that there is nothing more to be learnt)."""
+    name: str = ""
+    """With `begin`."""
 
 
 class Mark(msgspec.Struct, tag="mark", tag_field="kind", omit_defaults=True):
@@ -70,6 +83,7 @@ AnyRecord = (
     | SourceNote
     | State
     | LoadChange
+    | StageChange
     | Mark
     | Note
     | End

@@ -59,8 +59,8 @@ def other_than_kept(manifest: Manifest, counts: RequestCounts) -> list[str]:
     stored = stored_summary(manifest)
     if stored is None or stored.requests.sent is None:
         return []
-    then = stored.requests.sent, stored.requests.failed or 0
-    if (counts.sent, counts.failed) == then:
+    then = stored.requests.sent, (stored.requests.failed or 0) + (stored.requests.cut_off or 0)
+    if (counts.sent, counts.failed + counts.cut_off) == then:
         return []
     p50 = stored.ttft_from_due_ms.p50
     ttft = "" if p50 is None else f", TTFT p50 {p50:.1f} ms"

@@ -15,8 +15,8 @@ def request_counts(timeline: Timeline, live: bool, lines_lost: bool) -> tuple[Re
     """The counts, and the failures by kind, most frequent first.
 
     Ticks know what was due and sent, request lines how each ended; after a kill either may know of a little
-    more than the other. Of a run that is not `live`, every request sent has succeeded or failed: those that
-    no line tells of were `unfinished`, or their line was lost where `lines_lost` says that some were.
+    more than the other. Of a run that is not `live`, each request sent has succeeded, failed or been cut off:
+    those that no line tells of were cut off, or their line was lost where `lines_lost` says that some were.
     """
     ticks, requests = timeline.ticks, timeline.requests.rows
     ended = np.bincount(requests["worker"]).tolist()
@@ -31,14 +31,18 @@ def request_counts(timeline: Timeline, live: bool, lines_lost: bool) -> tuple[Re
         due += worker_due
         not_sent += min(int(ticks["not_sent"][rows].sum()), worker_due - worker_sent)
     errors = errors_by_kind(timeline)
+    cut_off = errors.pop("unfinished", 0)
     failed = errors.total()
-    succeeded = len(requests) - failed
+    succeeded = len(requests) - failed - cut_off
     if not live:
         not_sent = due - sent
-        if unfinished := sent - succeeded - failed:
-            errors["lost_record" if lines_lost else "unfinished"] += unfinished
-            failed += unfinished
-    counts = RequestCounts(due, sent, succeeded, failed, not_sent)
+        untold = sent - succeeded - failed - cut_off
+        if untold and lines_lost:
+            errors["lost_record"] += untold
+            failed += untold
+        else:
+            cut_off += untold
+    counts = RequestCounts(due, sent, succeeded, failed, not_sent, cut_off)
     return counts, dict(sorted(errors.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import tomli
 
+from loadgen.errors import printable
+from loadgen.small_file import FileError, read_small
 from sessions.user_directory import user_directory
 
 FILE = "prices.toml"
 EXAMPLE = Path(__file__).with_name("prices.example.toml")
 CAP_BYTES = 256 << 10
+KEYS = ("currency", "dated", "gpu")
+ROW_KEYS = ("name", "per_hour")
 
 
 class PriceError(Exception):
@@ -54,6 +59,23 @@ class Prices(msgspec.Struct, frozen=True):
         return sum(known) if known and len(known) == len(each) else None
 
 
+def _known(written: dict[str, Any], path: Path) -> None:
+    """Raises:
+    PriceError: a key means nothing; what is meant may be one that a price or its currency then lacks.
+    """
+    from difflib import get_close_matches
+
+    rows = written.get("gpu")
+    places: list[tuple[str, Any, tuple[str, ...]]] = [("", written, KEYS)]
+    places += [("in [[gpu]], ", row, ROW_KEYS) for row in (rows if isinstance(rows, list) else ())]
+    for where, table, known in places:
+        for key in table if isinstance(table, dict) else ():
+            if key not in known:
+                near = get_close_matches(key, known, n=1, cutoff=0.5)
+                tail = f"did you mean {near[0]}?" if near else f"need {', '.join(known)}"
+                raise PriceError(f"{path}: {where}unknown key {printable(key, 40)!r}, {tail}")
+
+
 def _named(words: str, gpu_name: str) -> bool:
     """`L4` is in `NVIDIA L4`, not in `NVIDIA L40S`."""
     return re.search(rf"(?<![^\W_]){re.escape(words)}(?![^\W_])", gpu_name, re.IGNORECASE) is not None
@@ -76,15 +98,17 @@ def load(path: Path | None = None) -> Prices | None:
         if path is None or not path.is_file():
             return None
     try:
-        with path.open("rb") as file:
-            text = file.read(CAP_BYTES + 1)
-        if len(text) > CAP_BYTES:
-            raise PriceError(f"{path}: larger than {CAP_BYTES >> 10} KiB, which no table of prices is")
-        table = msgspec.convert(tomli.loads(text.decode("utf-8")), Prices)
-    except OSError as error:
-        raise PriceError(f"{path}: {error.strerror} (an example to copy: {EXAMPLE})") from None
+        written = tomli.loads(read_small(path, CAP_BYTES, or_pipe=True).data.decode("utf-8-sig"))
+    except FileError as error:
+        why = str(error).removeprefix("cannot read it: ")
+        raise PriceError(f"{path}: {why} (an example to copy: {EXAMPLE})") from None
     except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PriceError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise PriceError(f"{path}: not TOML that can be read: too deep") from None
+    try:
+        _known(written, path)
+        table = msgspec.convert(written, Prices)
     except msgspec.ValidationError as error:
         raise PriceError(f"{path}: {error} (an example to copy: {EXAMPLE})") from None
     for row in table.gpu:

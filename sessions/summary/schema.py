@@ -14,6 +14,7 @@ import msgspec
 from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.bottleneck.history import LimitSpan
 from sessions.plan.config import LoadConfig, WorkloadConfig
+from sessions.summary.plan_schema import Plan
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -35,13 +36,30 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class RequestCounts(msgspec.Struct, frozen=True):
-    """`due` is `sent` + `not_sent`; of a run that ended, `sent` is `succeeded` + `failed`. Without probes."""
+    """`due` is `sent` + `not_sent`; of an ended run, `sent` is `succeeded` + `failed` + `cut_off`."""
 
     due: int
     sent: int
     succeeded: int
     failed: int
     not_sent: int
+    cut_off: int = 0
+    """Given up because the run ended first, or in flight when it was killed: no failure of the server's."""
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why requests failed: one kind of error."""
+
+    kind: str
+    count: int
+    share: float
+    """Of all that failed."""
+    text: str
+    """What was said of most of them, in the server's words where it said it; empty where nothing was."""
+    text_count: int
+    """Of how many."""
+    words: str
+    """Both in a sentence."""
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -75,6 +93,10 @@ class Tokens(msgspec.Struct, frozen=True):
     output: int
     source: str | None
     """Where `output` comes from: `usage`, `chunk_counts`, `chunks` (an estimate), or `mixed`."""
+    hidden: int = 0
+    """Those of `output` that the server counted and did not show (reasoning, end tokens), as far as known."""
+    hidden_unknown: int = 0
+    """Requests with more tokens than what was shown can bear, and nobody said how many: they have no TPOT."""
 
 
 class ExactQuantiles(msgspec.Struct, frozen=True):
@@ -97,6 +119,25 @@ class ItlQuantiles(ExactQuantiles, frozen=True):
 
     unknown: int
     """Requests that succeeded of which nobody said how many tokens each chunk bore."""
+
+
+class SketchedQuantiles(msgspec.Struct, frozen=True):
+    """One metric over a run, in ms, within 1 %. None throughout where there was none."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """What screen, replay and progress line show of a whole run: latencies as they came, also those of
+    requests that failed later, which no exact figure counts."""
+
+    ttft_from_due_ms: SketchedQuantiles
+    itl_ms: SketchedQuantiles | None
+    """None where nobody counted the tokens of a chunk: there the screen shows the next."""
+    chunk_gap_ms: SketchedQuantiles
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -122,12 +163,15 @@ class Stage(msgspec.Struct, frozen=True):
     """Requests due in it that succeeded: what its TTFT rests on."""
     ttft_p50_ms: float | None
     """From due, exact, by when a request was due."""
+    ttft_p95_ms: float | None
     ttft_p99_ms: float | None
     chunk_gap_p50_ms: float | None
     """From sketches (1 %), by when a token came, as ITL."""
+    chunk_gap_p95_ms: float | None
     chunk_gap_p99_ms: float | None
     itl_p50_ms: float | None
     """None where nobody counted the tokens of a chunk."""
+    itl_p95_ms: float | None
     itl_p99_ms: float | None
     joules: float | None
     mean_w: float | None
@@ -145,6 +189,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """URL without credentials."""
     model: str
     endpoint: str
+    tls_verified: bool | None = None
+    """False where a person asked for no look at the server's certificate; None without TLS."""
     started_at: str
     """RFC 3339 with zone."""
     simulated: bool
@@ -167,6 +213,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     requests: RequestCounts
     errors: dict[str, int]
     """By kind (`loadgen.errors.ERROR_KINDS`), most frequent first."""
+    causes: list[Cause] = []
+    """Why requests failed, the most frequent kind first."""
     rate: Rate
     throughput: Throughput
     tokens: Tokens
@@ -180,7 +228,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     e2e_ms: ExactQuantiles
     send_lag_ms: ExactQuantiles
     ttft_of_failed_ms: ExactQuantiles
-    """From due, of requests that failed after their first token; in none of the others."""
+    """From due, of requests that failed or were cut off after their first token; in none of the others."""
+    streamed: Streamed | None = None
+    """The same as screens show it, which know of no request's end beforehand."""
     stale_retries: int
     """Requests sent a second time because a kept-alive connection had died unread."""
     probe: Probe
@@ -200,6 +250,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The load generator itself."""
     notes: list[str]
     """What is to be known of the session's files: lines that were damaged or cut off."""
+    plan: Plan | None = None
+    """None where there was none."""
 
 
 def plain(summary: Summary) -> dict[str, Any]:

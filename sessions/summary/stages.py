@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sessions.metrics import bears_tokens, itl_is_known, ttft_from_due
+from sessions.metrics import bears_tokens, ttft_from_due
 from sessions.summary.cost import per_million
 from sessions.summary.energy import energy_use
 from sessions.summary.load_span import LoadSpan
@@ -17,6 +17,7 @@ from sessions.timeline.columns import Floats, Ints
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
 from sessions.timeline.sketches import quantiles_ns
+from sessions.timeline.streamed import streamed
 from sessions.timeline.timeline import Timeline
 
 SHORTEST_NS = 1_000_000_000
@@ -24,6 +25,7 @@ PIECES = 12
 """Into which a ramp is cut at most."""
 PIECE_SHORTEST_NS = 2_000_000_000
 STAGES_CAP = 500
+_QS = (0.5, 0.95, 0.99)
 
 
 def stages(
@@ -44,7 +46,7 @@ def stages(
     whole = _whole_run(timeline)
     found = []
     for from_ns, to_ns in _stretches(timeline, span.start_ns, span.load_end_ns):
-        stage = _stage(timeline, whole, span.start_ns, from_ns, to_ns, curves, per_hour)
+        stage = _stage(timeline, whole, span, from_ns, to_ns, curves, per_hour)
         if stage is not None:
             found.append(stage)
     return found[:STAGES_CAP]
@@ -70,8 +72,7 @@ def _whole_run(timeline: Timeline) -> _WholeRun:
     known = np.isfinite(ttft_ns)
     sent_ns = np.sort(rows["sent_ns"][rows["sent_ns"] != NONE])
     all_ended = len(sent_ns) >= int(ticks["sent"].sum())
-    itl, gaps = (int(timeline.counts(name, (-1.0, np.inf)).sum()) for name in ("itl", "chunk_gap"))
-    knows_itl = itl_is_known(itl, gaps, int(ticks["itl_unknown"].sum()), int(ticks["succeeded"].sum()))
+    knows_itl = streamed(timeline, np.inf).itl_is_known
     return _WholeRun(
         good["due_ns"][known], ttft_ns[known], sent_ns if all_ended else None, knows_itl, bears_tokens(good)
     )
@@ -97,7 +98,7 @@ def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple
 def _stage(
     timeline: Timeline,
     whole: _WholeRun,
-    start_ns: int,
+    span: LoadSpan,
     from_ns: int,
     to_ns: int,
     curves: Sequence[EnergyCurve],
@@ -121,25 +122,28 @@ def _stage(
     else:
         sent = int(np.diff(np.searchsorted(whole.sent_ns, (from_ns, to_ns)))[0])
     ttft_ns = whole.ttft_ns[slice(*np.searchsorted(whole.due_ns, (from_ns, to_ns)))]
-    ttft_p50, ttft_p99 = np.percentile(ttft_ns, (50, 99)) if len(ttft_ns) else (np.nan, np.nan)
+    ttft = np.percentile(ttft_ns, (50, 95, 99)) if len(ttft_ns) else np.full(3, np.nan)
     gaps, itl = (timeline.counts(name, (from_ns, to_ns)) for name in ("chunk_gap", "itl"))
-    gap_p50, gap_p99 = quantiles_ns(gaps, (0.5, 0.99))[0]
-    itl_p50, itl_p99 = quantiles_ns(itl, (0.5, 0.99))[0] if whole.knows_itl else (np.nan, np.nan)
+    gap_p50, gap_p95, gap_p99 = quantiles_ns(gaps, _QS)[0]
+    itl_p50, itl_p95, itl_p99 = quantiles_ns(itl, _QS)[0] if whole.knows_itl else np.full(3, np.nan)
     output_tps = float(ticks["output_tokens"][a:b].sum()) / seconds
-    energy = energy_use(curves, from_ns, to_ns, output_tps * seconds)
+    energy = energy_use(curves, from_ns, min(to_ns, span.measured_end_ns), output_tps * seconds)
     return Stage(
-        from_s=round((from_ns - start_ns) / 1e9, 3),
-        to_s=round((to_ns - start_ns) / 1e9, 3),
+        from_s=round((from_ns - span.start_ns) / 1e9, 3),
+        to_s=round((to_ns - span.start_ns) / 1e9, 3),
         offered_rps=_mean(rates),
         concurrency=_mean(slots),
         achieved_rps=sent / seconds,
         output_tps=output_tps if whole.bears_tokens else None,
         count=len(ttft_ns),
-        ttft_p50_ms=_ms(ttft_p50),
-        ttft_p99_ms=_ms(ttft_p99),
+        ttft_p50_ms=_ms(ttft[0]),
+        ttft_p95_ms=_ms(ttft[1]),
+        ttft_p99_ms=_ms(ttft[2]),
         chunk_gap_p50_ms=_ms(gap_p50),
+        chunk_gap_p95_ms=_ms(gap_p95),
         chunk_gap_p99_ms=_ms(gap_p99),
         itl_p50_ms=_ms(itl_p50),
+        itl_p95_ms=_ms(itl_p95),
         itl_p99_ms=_ms(itl_p99),
         joules=energy.joules,
         mean_w=energy.mean_w,

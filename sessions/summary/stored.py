@@ -10,6 +10,8 @@ from sessions.store.manifest import Manifest
 class _Requests(msgspec.Struct, frozen=True):
     sent: int | None = None
     failed: int | None = None
+    cut_off: int | None = None
+    """Once counted among `failed`."""
 
 
 class _Ttft(msgspec.Struct, frozen=True):

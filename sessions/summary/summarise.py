@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions.bottleneck.client_headroom import client_headroom
-from sessions.bottleneck.client_saturation import saturation
+from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
 from sessions.summary.cost import cost
 from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.load_span import load_span
+from sessions.summary.plan_stages import plan_result
 from sessions.summary.prices import Prices
 from sessions.summary.schema import (
     End,
@@ -34,13 +36,16 @@ from sessions.summary.schema import (
     Tokens,
 )
 from sessions.summary.stages import stages
+from sessions.summary.streamed_quantiles import streamed_quantiles
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
-from sessions.summary.validity import reasons_against
+from sessions.summary.validity import cut_off, reasons_against
 from sessions.timeline.energy import curves
 from sessions.timeline.load_gpus import powered
 from sessions.timeline.requests import NONE, Requests
 from sessions.timeline.timeline import Timeline
 
+_NOT_BY_A_PERSON = ("start", "stage", "stage_end")
+"""Changes of load that come with the run itself."""
 _NS_PER_MS, _US_PER_MS = 1e6, 1e3
 
 
@@ -64,21 +69,24 @@ def summarise(
     rows = timeline.requests.rows
     good = rows[rows["error"] == NONE]
     without_lines = workers_without_lines(timeline)
-    lines_lost = bool(without_lines) or any(name.startswith("requests-") for name in damaged)
-    counts, errors = request_counts(timeline, live, lines_lost)
-    span = load_span(timeline, manifest.config.load, counts.due)
-    start_ns, end_ns = span.start_ns, span.end_ns
-    latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
-    ttft_p50_ms = latencies["ttft_from_due"].p50
-    saturated = saturation(
-        timeline, start_ns, end_ns, float("nan") if ttft_p50_ms is None else ttft_p50_ms * 1e6
-    )
     end = _end(timeline, manifest, live)
+    # A run that could not save all ended in order otherwise: each of its requests had a line, written or not.
+    lines_lost = bool(without_lines) or end.reason == "unsaved"
+    lines_lost |= any(name.startswith("requests-") for name in damaged)
+    counts, errors = request_counts(timeline, live, lines_lost)
+    span = load_span(timeline, manifest.config, counts.due)
+    start_ns, end_ns = span.start_ns, span.measured_end_ns
+    latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
+    saturated = client_saturation(timeline)
     missing: list[str] = []
     if not live:
         missing += what_is_missing(timeline, manifest, without_lines)
         missing += other_than_kept(manifest, counts)
-    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing)
+    causes = causes_of(timeline, errors)
+    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes)
+    said = list(notes)
+    if counts.cut_off and not live:
+        said.append(f"{cut_off(counts)}): percentiles lack them")
     tokens = _tokens(timeline, good)
     energy_curves = curves(timeline.gpus, timeline.newest_ns)
     gpu_names = _gpu_names(timeline)
@@ -88,6 +96,7 @@ def summarise(
         target=manifest.target,
         model=manifest.model,
         endpoint=str(manifest.server.get("endpoint") or manifest.config.target.endpoint),
+        tls_verified=None if not manifest.has_tls else not manifest.unverified,
         started_at=manifest.session.started_at,
         simulated=manifest.simulated or timeline.simulated(timeline.newest_ns),
         valid=not reasons,
@@ -96,7 +105,7 @@ def summarise(
         load_s=span.load_s,
         duration_s=span.duration_s,
         load=manifest.config.load,
-        load_changes=sum(change.change != "start" for change in timeline.loads),
+        load_changes=sum(change.change not in _NOT_BY_A_PERSON for change in timeline.loads),
         workload=manifest.config.workload,
         marks=[
             Mark(round((event.t_ns - start_ns) / 1e9, 3), event.label)
@@ -105,6 +114,7 @@ def summarise(
         ],
         requests=counts,
         errors=errors,
+        causes=causes,
         rate=Rate(
             None if manifest.config.load.concurrency is not None else _per(counts.due, span.load_s),
             _per(counts.sent, span.load_s),
@@ -120,6 +130,7 @@ def summarise(
         e2e_ms=latencies["e2e"],
         send_lag_ms=latencies["send_lag"],
         ttft_of_failed_ms=exact_quantiles(ttft_from_due(rows[rows["error"] != NONE]), _NS_PER_MS),
+        streamed=streamed_quantiles(timeline),
         stale_retries=int(rows["stale_retries"].sum()),
         probe=Probe(manifest.server.get("probe_requests")),
         gpus=gpus_over(timeline, start_ns, end_ns),
@@ -133,7 +144,12 @@ def summarise(
             timeline, span, energy_curves, None if prices is None else prices.together_per_hour(gpu_names)
         ),
         client=client_headroom(timeline, manifest, start_ns, end_ns, saturated),
-        notes=list(notes),
+        notes=said,
+        plan=None
+        if (plan := manifest.config.plan) is None
+        else plan_result(
+            timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
+        ),
     )
 
 
@@ -152,6 +168,8 @@ def _tokens(timeline: Timeline, good: Requests) -> Tokens:
         cached=_total(good["cached_tokens"]),
         output=_total(good["output_tokens"]) or 0,
         source="mixed" if len(names) > 1 else next(iter(names), None),
+        hidden=_total(good["hidden_tokens"]) or 0,
+        hidden_unknown=int((good["hidden_tokens"] == NONE).sum()),
     )
 
 
@@ -162,12 +180,13 @@ def _total(tokens: NDArray[np.int32]) -> int | None:
 
 
 def _tokens_per_chunk(timeline: Timeline, good: Requests) -> float | None:
-    """Over the requests whose tokens the server told."""
-    told = good["output_tokens"] != NONE
+    """Shown ones, over the requests whose tokens the server told."""
+    told = (good["output_tokens"] != NONE) & (good["hidden_tokens"] != NONE)
     if "chunks" in timeline.requests.token_sources:
         told &= good["token_source"] != timeline.requests.token_sources.index("chunks")
-    tokens, chunks = (int(good[name][told].sum(dtype=np.int64)) for name in ("output_tokens", "chunks"))
-    return _per(tokens, chunks)
+    names = ("output_tokens", "hidden_tokens", "chunks")
+    tokens, hidden, chunks = (int(good[name][told].sum(dtype=np.int64)) for name in names)
+    return _per(tokens - hidden, chunks)
 
 
 def _itl(timeline: Timeline, good: Requests) -> ItlQuantiles:

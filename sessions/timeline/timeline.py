@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from loadgen.records import Request, Tick, WorkerNote
-from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, State
+from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, StageChange, State
 from sessions.timeline.columns import Floats, Ints, Table, or_nan
+from sessions.timeline.failures import Cause, Failures
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
 from sessions.timeline.reach import Reach
@@ -34,12 +35,12 @@ from telemetry.records import (
 
 METRICS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag")
 COUNTS = (
-    *("due", "sent", "succeeded", "failed", "not_sent", "stale_retries", "connects"),
-    *("chunks", "input_tokens", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
+    *("due", "sent", "succeeded", "failed", "cut_off", "not_sent", "stale_retries", "connects", "chunks"),
+    *("input_tokens", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
 )
 GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
 KINDS_CAP = 256
-"""Error kinds, devices and sources kept apart; a session that names more is not one of ours."""
+"""Devices and sources kept apart; a session that names more is not one of ours."""
 EVENTS_CAP = 20_000
 
 
@@ -61,7 +62,7 @@ class Timeline:
         """By worker: when its ticks ended, and whether requests were in flight or waiting then (1 or 0)."""
         self._first_tick_ns: int | None = None
         self._sketches = {name: SketchLog() for name in METRICS}
-        self._errors: dict[str, Table] = {}
+        self._failures = Failures()
         self.requests = RequestColumns()
         """Those that ended, as far as request lines were read: a screen reads none before a view asks."""
         self._newest_tick_ns: dict[int, int] = {}
@@ -75,6 +76,8 @@ class Timeline:
         self._simulated_ns: int | None = None
         self.states: list[tuple[int, str, str]] = []
         self.loads: list[LoadChange] = []
+        self.stages: list[StageChange] = []
+        """Beginnings and ends of the stages of a plan, by time."""
         self.events: list[Event] = []
         self.end: End | None = None
         self.clock_error_ns: int | None = None
@@ -117,9 +120,7 @@ class Timeline:
         self._first_tick_ns = began_ns if self._first_tick_ns is None else min(self._first_tick_ns, began_ns)
         for name, log in self._sketches.items():
             log.add(getattr(tick, name))
-        for kind, count in tick.errors.items():
-            name = kind if kind in self._errors or len(self._errors) < KINDS_CAP else "other"
-            self._errors.setdefault(name, Table(("t", "count"))).add((tick.t_ns, count))
+        self._failures.take(tick)
 
     def _worker_note(self, note: WorkerNote) -> None:
         if note.clock_error_ns is not None:
@@ -189,6 +190,12 @@ class Timeline:
         if len(self.loads) < EVENTS_CAP:
             insort(self.loads, record, key=lambda load: (load.t_ns, load.received_ns or 0, load.label))
         self._happened(record.t_ns, "load", record.label or record.change)
+
+    def _stage(self, record: StageChange) -> None:
+        if len(self.stages) < EVENTS_CAP:
+            insort(self.stages, record, key=lambda stage: stage.t_ns)
+        if record.event == "left":
+            self._happened(record.t_ns, "note", f"the plan was left in stage {record.number + 1}")
 
     def _mark(self, record: Mark) -> None:
         self._happened(record.t_ns, "mark", record.text or "mark")
@@ -265,11 +272,11 @@ class Timeline:
 
     def errors(self, to_ns: float) -> dict[str, int]:
         """Failures by kind up to `to_ns`, most frequent first."""
-        found = {}
-        for kind, table in self._errors.items():
-            if (count := int(table["count"][: int(table.upto(to_ns))].sum())) > 0:
-                found[kind] = count
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        return self._failures.by_kind(to_ns)
+
+    def causes(self, to_ns: float) -> list[Cause]:
+        """Why requests failed up to `to_ns`: each kind once, most frequent first."""
+        return self._failures.causes(to_ns)
 
     def state(self, at_ns: int) -> tuple[str, str]:
         """State and its message at an instant; `starting` before any."""
@@ -293,6 +300,7 @@ _NOTE_KINDS = {
     "backing_off": "warning",
     "reachable_again": "note",
     "no_reuse": "note",
+    "left_open": "note",
     "clock_stepped": "note",
     "host_lost": "error",
 }
@@ -300,6 +308,7 @@ _NOTE_WORDS = {
     "backing_off": "server unreachable",
     "reachable_again": "server answers again",
     "no_reuse": "connections not reused",
+    "left_open": "whole answers whose streams stay open are ended",
     "clock_stepped": "the wall clock was set",
 }
 
@@ -316,6 +325,7 @@ _TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
     SourceNote: Timeline._source,
     State: Timeline._state,
     LoadChange: Timeline._load,
+    StageChange: Timeline._stage,
     Mark: Timeline._mark,
     Note: Timeline._note,
     End: Timeline._end,

@@ -15,9 +15,12 @@ class Status(msgspec.Struct, tag_field="event", tag="status", omit_defaults=True
     """What a worker tells its supervisor: rare, never a measurement."""
 
     state: str
-    """`ready`, `started`, `idle` (the load came to its end by itself), `ended`, `refused`, `disk` (it
-    refuses; without a message, it takes again), `unsaved` (it refused to the end)."""
+    """`ready`, `started`, `idle` (the load came to its end by itself), `failing` (its first requests all
+    failed), `ended`, `refused`, `disk` (it refuses; without a message, it takes again), `again` (a file was
+    removed, and is written again), `unsaved` (it refused to the end)."""
     message: str = ""
+    stage: int | None = None
+    """With `idle`: the stage that is over; None for the load of a run without stages."""
 
 
 class LineFeed(asyncio.Protocol):

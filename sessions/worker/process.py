@@ -26,6 +26,7 @@ from loadgen.transport.pool import Pool
 from loadgen.transport.receive_times import TimedReader
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig
+from sessions.store.manifest import SessionError
 from sessions.worker.pipes import LineFeed, Status, say_line
 from sessions.worker.recorder import Recorder
 
@@ -74,7 +75,7 @@ class Worker:
         self, loop: asyncio.AbstractEventLoop, directory: Path, number: int, *, debug: bool = False
     ) -> None:
         self._loop, self._directory, self._number, self._debug = loop, directory, number, debug
-        self._recorder = Recorder(directory, number, self._on_disk)
+        self._recorder = Recorder(directory, number, self._on_disk, self._on_written_again)
         self._engine: Engine | None = None
         self._clock: MonotonicClock | None = None
         self._reader: TimedReader | None = None
@@ -121,8 +122,9 @@ class Worker:
             return
         name = address.server_name or address.host
         pool = Pool(self._loop, self._clock, where, tls, name, config.deadlines.connect_s, address.tunnel)
-        self._engine = Engine(config, self._clock, self._loop, pool, self._emit)
+        self._engine = Engine(config, self._clock, self._loop, pool, self._emit, self._on_failing)
         self._reader = pool.reader
+        self._engine.on_idle = lambda stage: say_line(1, Status("idle", stage=stage))
         self._engine.start()
         _log.info("started %s, connecting to %s", config.load, where)
         self._note_clock()
@@ -132,7 +134,6 @@ class Worker:
     def _open_debug_log(self, config: WorkerConfig) -> None:
         from loadgen.target.redaction import redactor_of
         from sessions.store.debug_log import open_debug_log
-        from sessions.store.manifest import SessionError
 
         name = f"worker-{self._number}"
         try:
@@ -142,15 +143,9 @@ class Worker:
         _log.info("pid %d, %s.%s", os.getpid(), type(self._loop).__module__, type(self._loop).__name__)
 
     async def _watch(self, engine: Engine) -> None:
-        async def say_idle() -> None:
-            await engine.idle.wait()
-            say_line(1, Status("idle"))
-
-        idle = self._loop.create_task(say_idle())
         await engine.ended.wait()
         _log.info("the load has ended")
         self._note_clock()
-        idle.cancel()
         self._gone.set()
 
     def _emit(self, record: Tick | Request | WorkerNote) -> None:
@@ -183,6 +178,14 @@ class Worker:
             )
         self._stop_now()
 
+    def _on_written_again(self, file: str) -> None:
+        _log.info("%s was removed, and is written again", file)
+        say_line(1, Status("again", file))
+
+    def _on_failing(self, words: str) -> None:
+        _log.info("all fails: %s", words)
+        say_line(1, Status("failing", words))
+
     def _on_disk(self, trouble: str) -> None:
         _log.info("disk: %s", trouble or "takes data again")
         say_line(1, Status("disk", trouble))
@@ -207,6 +210,9 @@ def main() -> int:
     loop = new_loop()
     try:
         loop.run_until_complete(Worker(loop, directory, number, debug="--debug" in sys.argv[3:]).run())
+    except SessionError as error:
+        say_line(1, Status("refused", str(error)))
+        return 1
     finally:
         loop.close()
     return 0

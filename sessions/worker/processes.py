@@ -69,6 +69,7 @@ class WorkerProcesses:
         self._in_state: dict[str, set[int]] = {"ready": set(), "idle": set()}
         self.all_ready, self.all_idle, self.all_gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
         """All wait for their configuration; the load of all has come to its end by itself; none is alive."""
+        self._stage: int | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -100,6 +101,12 @@ class WorkerProcesses:
         for number in range(self.count):
             self.tell(number, message)
 
+    def expect_idle(self, stage: int) -> None:
+        """From now on `all_idle` is of that stage."""
+        self._stage = stage
+        self._in_state["idle"].clear()
+        self.all_idle.clear()
+
     async def wait_or_kill(self, wait_s: float) -> None:
         """Waits until all have ended; those that have not after `wait_s` are killed."""
         try:
@@ -117,7 +124,8 @@ class WorkerProcesses:
                 self._transports[number].kill()
 
     def _said(self, number: int, status: Status) -> None:
-        if (known := self._in_state.get(status.state)) is not None:
+        of_another = status.state == "idle" and status.stage != self._stage
+        if not of_another and (known := self._in_state.get(status.state)) is not None:
             known.add(number)
             if len(known) == self.count:
                 (self.all_ready if status.state == "ready" else self.all_idle).set()

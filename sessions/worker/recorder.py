@@ -20,13 +20,21 @@ class Recorder:
 
     Lines of the timeline are written as they come, request lines as one compressed block four times a
     second; all is synced once a second. `on_trouble` is called, in that thread, once with a line when the
-    disk refuses and once with an empty one when it takes again.
+    disk refuses and once with an empty one when it takes again; `on_written_again` with the name of a file
+    that was removed and is there again.
     """
 
-    def __init__(self, directory: Path, worker: int, on_trouble: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        worker: int,
+        on_trouble: Callable[[str], None],
+        on_written_again: Callable[[str], None] = lambda path: None,
+    ) -> None:
         self._timeline = JournalWriter(directory / worker_file(worker))
         self._requests = RequestJournalWriter(directory / request_file(worker))
         self._on_trouble, self._trouble = on_trouble, ""
+        self._on_written_again = on_written_again
         self._queue: queue.SimpleQueue[msgspec.Struct | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
@@ -46,8 +54,7 @@ class Recorder:
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             return f"the disk did not answer for {timeout_s:g} s"
-        lost = self._timeline.unsaved_bytes + self._requests.unsaved_bytes
-        return f"{lost} bytes of records were lost ({self._trouble.partition(';')[0]})" if lost else ""
+        return "; ".join(filter(None, (self._timeline.unsaved, self._requests.unsaved)))
 
     def _write(self) -> None:
         rounds = 0
@@ -76,6 +83,9 @@ class Recorder:
         self._tell()
 
     def _tell(self) -> None:
+        for journal in (self._timeline, self._requests):
+            if again := journal.take_written_again():
+                self._on_written_again(again)
         trouble = self._timeline.error or self._requests.error or ""
         news = bool(trouble) != bool(self._trouble)
         self._trouble = trouble  # how much is kept grows all the time

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 URL = "http://127.0.0.1:9"
 """Nobody listens at the discard port; what is refused before a request never gets there."""
+RECORDED = Path(__file__).parents[1] / "sessions" / "store" / "recorded" / "llamacpp"
 
 WRONG = [
     # no command, no such command
@@ -51,6 +52,7 @@ WRONG = [
     (f"{URL} --rate 20 --max-rate 10", "at most 10"),
     (f"{URL} --duration 0", "--duration: got '0', need a length of time above 0 such as 90, 60s, 5m or 1h"),
     (f"{URL} --duration -5s", "--duration"),
+    (f"{URL} --drain 0", "--drain: got '0', need a length of time above 0"),
     (f"{URL} --duration five", "--duration: got 'five'"),
     (f"{URL} --requests 0", "--requests: got '0', need a whole number of at least 1"),
     (f"{URL} --concurrency 1.5", "--concurrency: got '1.5'"),
@@ -113,6 +115,12 @@ def test_a_mistake_is_one_line_and_exit_code_2(typed: Command, line: str, expect
 def test_a_mistake_ends_the_process_as_it_ends_the_call(ttftop: Command) -> None:
     done = ttftop("run", URL, "--rate", "-1")
     assert_one_line(done.stderr, "--rate: got '-1', need a number above 0")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_screen_without_a_terminal_is_refused_with_what_to_do_instead(typed: Command) -> None:
+    done = typed("replay", str(RECORDED))
+    assert_one_line(done.stderr, "replay: needs a terminal; without one, ttftop summary")
     assert (done.returncode, done.stdout) == (2, "")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,3 +133,25 @@ def test_doctor_asks_with_the_same_headers(ttftop: Command) -> None:
         done = ttftop("doctor", served.url, "--telemetry", "none", "--header", f"x-tenant: {CANARY}")
     assert "load goes to                 /v1/completions" in done.stdout, done.stderr
     assert CANARY not in json.dumps(done.stdout + done.stderr)
+
+
+def test_doctor_reads_a_key_that_comes_through_a_pipe_once_and_hides_it(typed: Command) -> None:
+    key = f"{CANARY}-of-a-pipe"
+
+    def guarded(asked: Asked) -> Reply:
+        if asked.headers.get("authorization") != f"Bearer {key}":
+            return as_json({"error": "no key"}, 401)
+        return Vllm(owner=base64.b64encode(key.encode()).decode())(asked)
+
+    reading, writing = os.pipe()
+    os.write(writing, f"{key}\n".encode())
+    os.close(writing)
+    try:
+        with running(guarded) as served:
+            file = f"/dev/fd/{reading}"
+            done = typed("doctor", served.url, "--telemetry", "none", "--api-key-file", file)
+    finally:
+        os.close(reading)
+    assert "load goes to                 /v1/completions" in done.stdout, done.stderr
+    assert f"{served.url} is ***" in done.stdout
+    assert CANARY not in done.stdout + done.stderr

@@ -31,3 +31,11 @@ def seed_of(*options: str) -> int:
 def test_each_run_draws_a_seed_of_its_own_unless_one_is_given() -> None:
     assert len({seed_of() for _ in range(5)}) > 1, "or the next run asks what a prefix cache has seen"
     assert {seed_of("--seed", "0"), seed_of("--seed", "0")} == {0}
+
+
+@pytest.mark.parametrize(
+    ("options", "give_up"), [((), 100), (("--give-up", "7"), 7), (("--give-up", "off"), 0)]
+)
+def test_a_run_gives_up_after_so_many_failures_or_never(options: tuple[str, ...], give_up: int) -> None:
+    given = parser().parse_args(["http://127.0.0.1:9", *options])
+    assert config(given, TargetConfig("http://127.0.0.1:9"), interactive=False).load.give_up == give_up

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -105,3 +106,73 @@ def test_an_output_that_is_closed_is_no_error(closed: str, home: Path) -> None:
     )
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("--help", 0), ("run --rate 0", 2), ("summary nosuch", 2), ("", 2)]
+)
+def test_what_nobody_reads_changes_no_exit_code(line: str, code: int, home: Path) -> None:
+    done = on_closed_pipes([*line.split()], home)
+    assert done.wait(30) == code
+
+
+def on_closed_pipes(arguments: list[str], home: Path) -> subprocess.Popen[bytes]:
+    """`ttftop ARGUMENTS` whose stdout and stderr have no reader any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tui.cli", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=writing,
+        )
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signalled", [True, False])
+def test_a_run_that_nobody_listens_to_ends_with_the_code_of_the_run(
+    signalled: bool, home: Path, simulator_url: str
+) -> None:
+    end = ["--duration", "10m"] if signalled else ["--requests", "3"]
+    with on_closed_pipes(
+        [
+            "run",
+            simulator_url,
+            "--headless",
+            "--rate",
+            "10",
+            *end,
+            "--output-tokens",
+            "4",
+            "--telemetry",
+            "none",
+        ],
+        home,
+    ) as process:
+        while signalled and not any(path.stat().st_size for path in home.rglob("worker-0.jsonl.gz")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        if signalled:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(60) == (130 if signalled else 0)
+
+
+def test_what_finds_no_place_is_one_line(home: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tui.cli", "--help"],
+            cwd=ROOT,
+            env={**os.environ, "HOME": str(home)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.stderr == "ttftop: error: what was to be printed is lost: No space left on device\n"
+    assert done.returncode == 1

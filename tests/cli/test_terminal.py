@@ -44,7 +44,7 @@ def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
     shown.read_until(b"LIVE")
     shown.read_until(b"running")
     tell_to_finish(shown)
-    shown.read_until(b"waiting for 3 answers, at most 60 s (Ctrl-C leaves, the run ends by itself)")
+    shown.read_until(b"waiting for 3 answers, at most 60 min (Ctrl-C leaves, the run ends by itself)")
     code = shown.ended()  # so short a run may be too little to be valid
     assert b"the session is saved in " in shown.output
     assert (
@@ -80,3 +80,17 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
     third.read_until(b"TTFT")
     third.write(b"q")
     assert third.ended() == 0
+
+
+def test_a_rate_of_one_key_too_many_is_asked_about_before_anything_is_sent(
+    on_terminal: OnTerminal, home: Path
+) -> None:
+    terminal = on_terminal("http://192.0.2.1:8000", "--rate", "900")
+    terminal.read_until(b"900 requests per second for http://192.0.2.1:8000, which is another machine")
+    terminal.read_until(b"(--max-rate 900 asks no more)")
+    terminal.read_until(b"Start? [y/N] ")
+    terminal.write(b"n\n")
+    assert terminal.ended() == 130
+    assert b"not started, nothing was sent" in terminal.output
+    assert b"\x1b[?1049h" not in terminal.output
+    assert list(home.rglob("session.toml")) == []

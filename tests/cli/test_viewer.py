@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sessions.run.commands import Ack
-from sessions.run.control_server import ControlServer, socket_path
+from sessions.run.control_server import ControlServer
 from tui.foreground.viewer import Viewer
 
 PATIENCE_S = 20.0
@@ -23,7 +23,7 @@ async def until_viewers(server: ControlServer, count: int) -> None:
 
 def test_a_viewer_is_counted_when_the_run_comes_to_listen_and_gone_when_it_leaves(tmp_path: Path) -> None:
     async def scenario() -> None:
-        server = ControlServer(socket_path(tmp_path), lambda command: Ack(0, "running"))
+        server = ControlServer(tmp_path, lambda command: Ack(0, "running"))
         with Viewer(tmp_path):
             await server.start()
             await until_viewers(server, 1)
@@ -35,7 +35,7 @@ def test_a_viewer_is_counted_when_the_run_comes_to_listen_and_gone_when_it_leave
 
 def test_a_killed_screen_is_missed_at_once(tmp_path: Path) -> None:
     async def scenario() -> None:
-        server = ControlServer(socket_path(tmp_path), lambda command: Ack(0, "running"))
+        server = ControlServer(tmp_path, lambda command: Ack(0, "running"))
         await server.start()
         code = f"""
 import pathlib, time

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadgen.errors import ERROR_KINDS, describe, http_kind, printable
+from loadgen.errors import ERROR_KINDS, cause_words, describe, gist, http_kind, printable
 
 EVIL = (
     "A\x1b[31mR\x1b]0;PWN\x07\x9b2J\x00\x1bPq\x1b\\\x1b[2J\r\u202e\x85\x7f [/ [bold [@click=app.quit]x[/]"
@@ -65,3 +65,47 @@ def test_every_kind_can_be_said_in_words_also_one_the_table_lacks() -> None:
         assert sentence == printable(sentence)
     assert describe("http_418") == "the server answered HTTP 418"
     assert describe("evil\x1b[2J") == "evil\\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ('{"error":{"message":"model not loaded","code":500}}', "model not loaded"),
+        ('{"error": "model \\"a\\" not loaded"}', 'model "a" not loaded'),
+        ('{\\n  "detail": [{"type": "missing", "msg": "Field required", "loc": ["body"', "Field required"),
+        ('{"object":"error","message":"cut off in the mid', "cut off in the mid"),
+        ('{"nothing": 1}', '{"nothing": 1}'),
+        ("<html>\\r\\n<head><title>502 Bad Gateway</title></head>", "a web page: 502 Bad Gateway"),
+        ("<!doctype html><p>no", "a web page"),
+        ("  boom \\n", "boom \\n"),
+        ("request chatcmpl-8f31a9c7b2 aborted", "request … aborted"),
+        ("id 3f2504e0-4f89-41d3-9a0c-0305e82c3301 unknown", "id … unknown"),
+        (
+            "tried to allocate 2.50 GiB on /models/llama-3-8b",
+            "tried to allocate 2.50 GiB on /models/llama-3-8b",
+        ),
+        ("", ""),
+        ("a" * 200, "a" * 159 + "…"),
+    ],
+)
+def test_failures_for_one_reason_say_the_same(message: str, said: str) -> None:
+    assert gist(message) == said
+    assert printable(gist(printable(message))) == gist(printable(message))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("http_500", "model not loaded", 'HTTP 500 "model not loaded"'),
+        ("http_418", "", "the server answered HTTP 418"),
+        (
+            "rejected",
+            "slow down",
+            'the server was too busy to take the request (HTTP 429 or 503) "slow down"',
+        ),
+        ("gap_timeout", "60 s", "too long a pause between tokens (60 s)"),
+        ("no_tokens", "", "the stream ended without a single token"),
+    ],
+)
+def test_a_cause_is_told_in_words(kind: str, text: str, words: str) -> None:
+    assert cause_words(kind, text) == words

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from loadgen.arrivals.load import ClosedLoad
+from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
 from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, sse
@@ -62,7 +63,9 @@ def stream(*events: str) -> list[Step]:
 
 
 def short_prompts(output_tokens: int) -> SyntheticWorkload:
-    return SyntheticWorkload(PromptSpec(form="text", tokens=4, words=["a", "b", "c"]), output_tokens)
+    return SyntheticWorkload(
+        PromptSpec(form="text", tokens=4, words=["a", "b", "c"]), Fixed(4), Fixed(output_tokens)
+    )
 
 
 def ask(

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 
 from loadgen.records import Request
 from loadgen.worker_config import Deadlines
-from sessions.metrics import e2e, tokens_after_gaps
+from sessions.metrics import e2e, tokens_after_gaps, tpot
 from sessions.timeline.requests import RequestColumns
 from tests.loadgen.raw_server import FIN, HEAD, RST, RawServer, Step, chunked, sse
 from tests.loadgen.worker.engine_runs import Emitted
@@ -91,8 +92,22 @@ def tail_is_outside(record: Request, emitted: Emitted, server: RawServer) -> Non
 
 
 def each_token_is_timed(record: Request, emitted: Emitted, server: RawServer) -> None:
-    assert record.chunk_tokens == [1, 4, 1]
-    assert tokens_after_gaps(record) == [4, 1]
+    """The finish chunk shows no token, although its usage has grown: E2E ends with the last that was shown."""
+    assert (record.chunk_tokens, record.hidden_tokens) == ([1, 4], 1)
+    assert tokens_after_gaps(record) == [4]
+    assert between(record.last_token_ns, record.end_ns) >= PAUSE_NS * 0.9
+
+
+def hidden_are(tokens: int | None) -> Callable[[Request, Emitted, RawServer], None]:
+    def check(record: Request, emitted: Emitted, server: RawServer) -> None:
+        assert record.hidden_tokens == tokens
+        columns = RequestColumns()
+        columns.add(record)
+        (found,) = tpot(columns.rows)
+        span_ns = between(record.first_token_ns, record.last_token_ns)
+        assert np.isnan(found) if tokens is None else found == span_ns / (record.chunks - 1)
+
+    return check
 
 
 def only_asked_once(record: Request, emitted: Emitted, server: RawServer) -> None:
@@ -142,6 +157,18 @@ def abort_of_vllm() -> str:
     return text("", "abort")
 
 
+def hidden_of(completion: int, reasoning: int) -> str:
+    counts = json.loads(usage(completion))
+    counts["usage"]["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    return json.dumps(counts)
+
+
+def in_choice(completion: int) -> str:
+    finish = json.loads(chunk(finish="stop"))
+    finish["choices"][0]["usage"] = json.loads(usage(completion))["usage"]
+    return json.dumps(finish)
+
+
 PLAIN = sse(role(), text("a"), text("b", "stop"), usage(2), DONE)
 TGI_BUSY = '{"error":"Model is overloaded","error_type":"overloaded"}'
 VLLM_ERROR = '{"error":{"message":"boom","type":"InternalServerError","param":null,"code":500}}'
@@ -164,6 +191,12 @@ QUIRKS = [
     Quirk("4b", "reasoning deltas (newer name)", "vLLM harmony, OpenRouter",
           [HEAD, one(chunk({"reasoning": "hm", "content": None})), PAUSE_S, one(text("a")), end(chunk(finish="stop"), usage(2), DONE)],
           2, 2, check=reasoning_came_first),
+    Quirk("4c", "reasoning that is counted and not shown", "OpenAI o-series, vLLM include_reasoning: false",
+          stream(role(), text("a"), text("b"), text("c"), chunk(finish="stop"), hidden_of(63, 60), DONE), 3, 63, check=hidden_are(60)),
+    Quirk("4d", "the same, and nobody says how many", "gateways that cut reasoning out",
+          stream(role(), text("a"), text("b"), text("c"), chunk(finish="stop"), usage(63), DONE), 3, 63, check=hidden_are(None)),
+    Quirk("4e", "all tokens are reasoning that is not shown", "OpenAI o-series with few max_completion_tokens",
+          stream(role(), chunk(finish="length"), hidden_of(64, 64), DONE), 0, 64, "usage", "tokens_hidden", "length", check=message_says("64 tokens counted")),
     Quirk("5", "tool_calls deltas, and null ones", "GuideLLM's fixtures, vLLM",
           stream(chunk({"role": "assistant", "content": None, "tool_calls": None}), tool_calls("", "f"), tool_calls('{"a"'), tool_calls(":1}"), chunk(finish="tool_calls"), usage(3), DONE),
           3, 3, finish="tool_calls"),
@@ -171,11 +204,21 @@ QUIRKS = [
           stream(role(), text("a b c"), text("d e f"), text("g h", "stop"), usage(8), DONE), 3, 8, check=no_itl_is_claimed),
     Quirk("7", "usage-only last chunk with no choices, late", "vLLM, TGI lib.rs:1065, SGLang",
           [HEAD, one(text("a")), one(text("b", "stop")), PAUSE_S, end(usage(2), DONE)], 2, 2, check=tail_is_outside),
+    Quirk("7b", "totals that grow in chunks without text, where usage came with each", "SGLang, gateways that add their own usage chunk",
+          [HEAD, one(counted("a", 1)), one(counted("b", 2)), PAUSE_S, one(chunk(finish="stop", usage=json.loads(usage(3))["usage"])), one(usage(4)), end(usage(4), DONE)],
+          2, 4, changes={"chunk_counts": True}, check=tail_is_outside),
+    Quirk("7c", "usage within the choice", "Moonshot",
+          stream(role(), text("a"), text("b"), in_choice(2), DONE), 2, 2),
+    Quirk("7d", "usage of nought with each chunk, the real one at last", "OpenVINO model server",
+          stream(*(counted(word, 0) for word in "ab"), chunk(finish="stop"), usage(2), DONE), 2, 2, changes={"chunk_counts": True}),
+    Quirk("8b", "text behind the finish reason", "proxies that join two answers",
+          [HEAD, one(text("a")), one(text("b", "stop")), PAUSE_S, one(text("c")), end(usage(2), DONE)],
+          2, 2, flags=("token_after_finish",), check=tail_is_outside),
     Quirk("8", "usage after finish_reason, in events of their own", "harness-sdk#3955",
           [HEAD, one(text("a")), one(text("b")), one(chunk(finish="stop")), PAUSE_S, one(usage(2)), end(DONE)], 2, 2, check=tail_is_outside),
     Quirk("9", "usage with every chunk", "vLLM, SGLang continuous_usage_stats",
           [HEAD, one(counted("", 0)), one(counted("a", 1)), PAUSE_S, one(counted("bcde", 5)), PAUSE_S, one(counted("", 6, "stop")), end(usage(6), DONE)],
-          3, 6, changes={"chunk_counts": True}, check=each_token_is_timed),
+          2, 6, changes={"chunk_counts": True}, check=each_token_is_timed),
     Quirk("10", "no usage at all: chunks are an estimate, never the length asked for", "old servers; SGLang's client assumes max_tokens",
           stream(role(), text("a"), text("b"), text("c"), chunk(finish="stop"), DONE), 3, 3, "chunks", changes={"workload": short_prompts(64)}),
     Quirk("11a", "error object and [DONE] after HTTP 200", "vLLM create_streaming_error_response, vLLM PR #57519",

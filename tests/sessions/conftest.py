@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from loadgen.records import TICK_NS, Request, RequestError, Tick
+from loadgen.records import TICK_NS, FailureCause, Request, RequestError, Tick
 from loadgen.sketch import SketchCounts
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
@@ -196,6 +196,7 @@ def _count(
         else:
             tick.failed += 1
             tick.errors = {**tick.errors, r.error.kind: tick.errors.get(r.error.kind, 0) + 1}
+            tick.causes = [*tick.causes, FailureCause(r.error.kind, 1, r.error.message)]
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("tui.commands.sessions", "list what was recorded"),
     "attach": ("tui.commands.attach", "open the screen on a run that is going on"),
     "replay": ("tui.commands.replay", "open the screen on a recorded run"),
+    "plan": ("tui.commands.plan", "list, show and check plans: loads that follow each other"),
     "summary": ("tui.commands.summary", "print what a run says"),
     "calibrate": ("tui.commands.calibrate", "measure how much this machine can load cleanly"),
     "doctor": ("tui.commands.doctor", "check this machine, and what a server can do"),

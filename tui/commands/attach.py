@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from tui.commands.replay import session
+from tui.commands.replay import listed, session
 from tui.foreground import screen, start
 from tui.foreground.debug_log import debug_log
 from tui.options import run_options
@@ -35,14 +35,30 @@ def live_session(root: Path, text: str | None) -> Path:
     Raises:
         CommandError: there is none, or it is not live any more.
     """
-    from sessions.store.directory import is_live, listing
+    from sessions.store.directory import is_live
 
     if text is None:
-        for directory in listing(root):
+        for directory in listed("attach", root):
             if is_live(directory):
                 return directory
         raise CommandError(f"attach: no live session in {root}; ttftop sessions lists those that ended")
     directory = session("attach", root, text)
     if not is_live(directory):
         raise CommandError(f"attach: session {directory.name} is not live any more; ttftop replay shows it")
+    return directory
+
+
+def resting_session(root: Path, text: str) -> Path:
+    """The session of that id, name or path, which is not live.
+
+    Raises:
+        CommandError: there is none, or it is still going on.
+    """
+    from sessions.store.directory import is_live
+
+    directory = session("run --resume", root, text)
+    if is_live(directory):
+        raise CommandError(
+            f"run --resume: session {directory.name} is still going on; ttftop attach shows it"
+        )
     return directory

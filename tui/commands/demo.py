@@ -11,11 +11,13 @@ import tempfile
 import time
 
 from sessions.own_process import module_command
-from sessions.plan.config import Ramp, TargetConfig
+from sessions.plan.config import TargetConfig
+from sessions.plan.ramp import Ramp
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
+from tui.options.plan_options import plan_arguments, plan_of
 
 EXAMPLES = """\
 examples:
@@ -44,17 +46,19 @@ def parser() -> Parser:
         "--profile", choices=sorted(PROFILES), metavar="P", help=f"{', '.join(PROFILES)} (demo)"
     )
     run_options.load_arguments(parser)
+    plan_arguments(parser)
     run_options.session_arguments(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.rate is None and options.concurrency is None and options.ramp is None:
+    plan = plan_of(options)
+    if plan is None and options.rate is None and options.concurrency is None and options.ramp is None:
         options.ramp = ramp_within(options.duration)
     options.name = options.name or "demo"
     with Simulator(options.profile, options.seed or 0) as simulator:
         target = TargetConfig(url=simulator.url, model=options.model, endpoint=options.endpoint or "auto")
-        config = run_options.config(options, target, interactive=start.has_screen(options))
+        config = run_options.config(options, target, interactive=start.has_screen(options), plan=plan)
         outcome = start.start(config, options, None)
         if outcome.goes_on:
             simulator.leave()

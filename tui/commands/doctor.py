@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.errors import printable
-from loadgen.target.redaction import Redactor
+from loadgen.target.redaction import Redactor, secrets_of
 from tui.foreground import screen, start
-from tui.options import run_options
+from tui.options import run_options, value_types
 from tui.options.exit_codes import OK, CommandError, one_line
 from tui.options.parser import Parser
-from tui.options.target_options import api_key, headers, target
+from tui.options.target_options import api_key, headers, readable, target
 
 if TYPE_CHECKING:
     from telemetry.records import GpuDevice
@@ -43,7 +43,9 @@ def parser() -> Parser:
     parser = Parser("ttftop doctor", "[URL] [options]", "Check this machine, and what a server can do.")
     parser.add_argument("target", nargs="?", metavar="URL", help="ask this server what it can do")
     run_options.sessions_dir(parser)
-    parser.add_argument("--model", metavar="M", help="when the server lists more than one")
+    parser.add_argument(
+        "--model", type=value_types.model, metavar="M", help="when the server lists more than one"
+    )
     parser.add_argument(
         "--endpoint", choices=ENDPOINT_NAMES, metavar="E", help=f"{', '.join(ENDPOINT_NAMES)} (what it has)"
     )
@@ -54,6 +56,8 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     asked = None if options.target is None else target(options)
+    if asked is not None:
+        api_key(options)  # what is wrong with it is said before anything else is
     for finding in findings(options):
         _say(finding)
     if asked is not None:
@@ -148,14 +152,15 @@ def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
     from telemetry.source import TelemetryError
 
     key = None if options.target is None else api_key(options)
+    secrets = [] if options.target is None else secrets_of(headers(options))
     try:
         sources = resolve(
             options.telemetry or ["auto"],
             options.target or "",
             key,
             model=options.model or "",
-            redact=Redactor(key or "").text,
-            ca_file=options.ca and str(options.ca),
+            redact=Redactor(key or "", *secrets).text,
+            ca_file=readable(options.ca, "--ca"),
             insecure=options.insecure,
             patient=True,
         )

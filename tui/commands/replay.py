@@ -34,6 +34,21 @@ def run(options: argparse.Namespace) -> int:
         return screen.show_replay(directory, options)
 
 
+def listed(command: str, root: Path) -> list[Path]:
+    """The directories of the sessions under `root`, newest first.
+
+    Raises:
+        CommandError: they cannot be listed.
+    """
+    from sessions.store.directory import listing
+    from sessions.store.manifest import SessionError
+
+    try:
+        return listing(root)
+    except SessionError as error:
+        raise CommandError(f"{command}: {error}") from None
+
+
 def session(command: str, root: Path, text: str) -> Path:
     """The directory of the session that `text` names, known to be readable.
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 
+import msgspec
+
+from sessions.plan.config import ConfigError, RunConfig
 from tui.foreground import start
+from tui.foreground.question import ask_about_load
 from tui.options import run_options
+from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
+from tui.options.plan_options import OF_THE_STAGES, SAID_BY_A_SESSION, plan_arguments, plan_of
 from tui.options.target_options import api_key, headers, target, tell_of_headers
 
 EXAMPLES = """\
@@ -14,6 +20,7 @@ examples:
   ttftop http://localhost:8000 --rate 4
   ttftop http://localhost:8000 --ramp 1..64/120s:exp --output-tokens 128
   ttftop http://localhost:8000 --concurrency 16 --duration 60s --headless
+  ttftop run http://localhost:8000 --plan kaito-vllm --scale 0.1
   ttftop https://node7/v1 --ca ca.pem --telemetry nvml http://node7:9400/metrics
 """
 
@@ -27,13 +34,49 @@ def parser() -> Parser:
     )
     parser.add_argument("target", nargs="?", metavar="URL", help="the server, such as http://localhost:8000")
     run_options.load_arguments(parser)
+    plan_arguments(parser)
+    parser.add_argument(
+        "--resume", metavar="SESSION", help="go on with the plan of a session, where it was left"
+    )
     run_options.session_arguments(parser)
     run_options.key_arguments(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    config = run_options.config(options, target(options), interactive=start.has_screen(options))
+    if options.resume is not None:
+        config = _resumed(options)
+    else:
+        plan = plan_of(options)
+        config = run_options.config(
+            options, target(options), interactive=start.has_screen(options), plan=plan
+        )
+    ask_about_load(config, options)
     key, more = api_key(options), headers(options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code
+
+
+def _resumed(options: argparse.Namespace) -> RunConfig:
+    """What the session was asked that `--resume` names, from the stage in which its plan was left.
+
+    Raises:
+        CommandError: it has none, or something was typed that the session says.
+    """
+    from sessions.run.resume import resumed
+    from sessions.store.manifest import SessionError
+    from tui.commands.attach import resting_session
+
+    for name in ("target", "plan", *OF_THE_STAGES, *SAID_BY_A_SESSION):
+        if getattr(options, name) not in (None, [], False):
+            shown = "URL" if name == "target" else f"--{name.replace('_', '-')}"
+            raise CommandError(f"--resume: the session says it already; leave {shown} out")
+    try:
+        config = resumed(resting_session(start.root(options), options.resume))
+    except (ConfigError, SessionError) as error:
+        raise CommandError(str(error)) from None
+    # Another seed: the prompts of the first stages are in the server's cache by now.
+    load = msgspec.structs.replace(config.load, seed=run_options.drawn_seed())
+    return msgspec.structs.replace(
+        config, load=load, name=options.name or config.name, interactive=start.has_screen(options)
+    )

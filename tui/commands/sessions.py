@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from tui.commands.replay import listed
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import OK, one_line
@@ -56,20 +58,25 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 def run(options: argparse.Namespace) -> int:
-    from sessions.store.directory import listing
-
-    root = start.root(options)
-    rows = [describe(directory) for directory in listing(root)]
+    rows = [describe(directory) for directory in listed("sessions", start.root(options))]
     if options.json:
         print(json.dumps(msgspec.to_builtins(rows), indent=2))
     elif rows:
-        print(aligned([HEAD, *map(_cells, rows)], left=4))
-        for row in rows:
-            for note in row.notes if isinstance(row, Listed) else ():
-                print(f"{one_line(row.id)}: {one_line(note)}")
+        print(rows_of(rows))
     else:
-        print(f"no sessions in {one_line(root)} yet; ttftop demo makes one")
+        print(f"no sessions in {one_line(start.root(options))} yet; ttftop demo makes one")
     return OK
+
+
+def rows_of(rows: Sequence[Listed | Unreadable]) -> str:
+    """The list as text, and below it what is to be known of some."""
+    lines = [aligned([HEAD, *map(_cells, rows)], left=4)]
+    for row in rows:
+        lines += [
+            f"{one_line(row.id)}: {one_line(note)}"
+            for note in (row.notes if isinstance(row, Listed) else [row.problem])
+        ]
+    return "\n".join(lines)
 
 
 def describe(directory: Path) -> Listed | Unreadable:

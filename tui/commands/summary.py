@@ -12,6 +12,7 @@ from tui.commands.replay import WHICH, session
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import OK, USAGE, CommandError
+from tui.options.packages import is_there
 from tui.options.parser import Parser
 
 
@@ -42,11 +43,13 @@ def run(options: argparse.Namespace) -> int:
     from sessions.summary.schema import plain
     from tui.report.text import render
 
-    directory = session("summary", start.root(options), options.session)
     try:
-        summary = read_summary(directory, load_prices(options.prices))
+        prices = load_prices(options.prices)
     except PriceError as error:
         raise CommandError(f"--prices: {error}", USAGE) from None
+    directory = session("summary", start.root(options), options.session)
+    try:
+        summary = read_summary(directory, prices)
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
     if options.json:
@@ -54,10 +57,10 @@ def run(options: argparse.Namespace) -> int:
         return OK
     print(render(summary), end="")
     terminal = sys.stdout.isatty()
-    if options.charts or (options.charts is None and terminal):
+    if options.charts or (options.charts is None and terminal and is_there("plotext")):
         from sessions.frame.session_view import SessionView
         from tui.draw.theme import charset_for
-        from tui.report.charts import charts, whole
+        from tui.report.charts import charts, plan_charts, whole
         from tui.report.plotext_chart import Theme
 
         theme = Theme(
@@ -65,4 +68,6 @@ def run(options: argparse.Namespace) -> int:
             braille=charset_for(sys.stdout.encoding, os.environ) == "braille",
         )
         print("\n" + charts(whole(SessionView(directory)), summary.stages, theme), end="")
+        if summary.plan is not None and summary.plan.charts:
+            print("\n" + plan_charts(summary.plan, theme), end="")
     return OK

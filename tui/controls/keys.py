@@ -28,9 +28,15 @@ KEYS: tuple[Key, ...] = (
     Key(("J",), "load_down_ten", "", "", "live"),
     Key(("=",), "load_exact", "type an exact rate (or concurrency)", "=", "live", "set"),
     Key(
-        ("space",), "hold", "hold sending, and resume; in a replay: play, and pause", "space", "live", "hold"
+        ("space",),
+        "hold",
+        "hold, resume; p: the plan goes on; replay: play, pause",
+        "space p",
+        "live",
+        "hold",
     ),
     Key(("space",), "play", "", "", "replay", "play"),
+    Key(("p",), "go_on", "", "", "live"),
     Key(("x",), "stop", "stop, drop the backlog; space resumes", "x", "live", "stop"),
     Key(("m",), "mark", "set a mark, with a few words if you like", "m", "live", "mark"),
     Key(("left",), "back", "5 s back, 5 s forward", "← →", "both", "5s"),

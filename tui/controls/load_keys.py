@@ -13,6 +13,7 @@ from sessions.frame.schema import Frame
 from sessions.run.commands import (
     Ack,
     Command,
+    GoOn,
     Hold,
     LoadCommand,
     Resume,
@@ -30,6 +31,7 @@ COMMANDS: Mapping[str, Command] = {
     "load_up_ten": StepLoad(10),
     "load_down_ten": StepLoad(-10),
     "stop": Stop(),
+    "go_on": GoOn(),
 }
 """The actions of the key table that ask for the same whatever the run is doing."""
 ACTIONS = (*COMMANDS, "load_exact", "hold", "mark")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tui.options.exit_codes import CommandError
+from tui.options.exit_codes import CommandError, tell
 
 
 @contextmanager
@@ -59,4 +58,4 @@ def debug_log(
         log.info("gives up: %s: %s", type(error).__name__, error)
         raise
     finally:
-        print(f"ttftop: what each process did: {directory / DIRECTORY}", file=sys.stderr)
+        tell(f"ttftop: what each process did: {directory / DIRECTORY}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +16,10 @@ import msgspec
 from loadgen.errors import printable
 from loadgen.signals import restored
 from sessions.plan.config import RunConfig
-from tui.draw.numbers import sign
+from tui.draw.failures import failures
+from tui.draw.numbers import clock, sign
 from tui.foreground.progress import Progress
-from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError
+from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 from tui.report.figures import milliseconds, number
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def interrupt(launched: Launched, *, again: bool) -> None:
     from sessions.run.commands import AbortRun, InterruptRun
     from sessions.run.control_client import ControlError, send_once
 
-    print("ttftop: aborting" if again else "ttftop: ending the run (again to abort)", file=sys.stderr)
+    tell("ttftop: aborting" if again else "ttftop: ending the run (again to abort)")
     try:
         send_once(launched.directory, AbortRun() if again else InterruptRun())
     except ControlError:  # it does not listen yet, or no longer
@@ -127,16 +128,19 @@ def interrupt(launched: Launched, *, again: bool) -> None:
 
 def conclude(directory: Path) -> int:
     """Prints what the run says; returns its exit code."""
+    from sessions.store.directory import place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.read import read_summary
     from tui.report.text import render
 
+    directory = place_of(directory)
     try:
         summary, end = read_summary(directory), read(directory).end
     except SessionError as error:
-        raise CommandError(str(error)) from None
-    print(render(summary), end="")
-    print(f"\nsession {directory.name} in {directory.parent}")
+        raise CommandError(str(error), NOT_VALID) from None
+    with contextlib.suppress(BrokenPipeError):  # `| head`: how it went is told by the exit code all the same
+        print(render(summary), end="")
+        print(f"\nsession {directory.name} in {directory.parent}")
     if end is not None and end.reason in ("interrupted", "aborted"):
         return INTERRUPTED
     return OK if summary.valid else NOT_VALID
@@ -151,7 +155,12 @@ def progress_line(frame: Frame) -> str:
     """What a frame shows, in one line."""
     elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
     state = frame.state if frame.unreachable_since_ns is None else "server unreachable"
+    if frame.in_flight and frame.drains_until_ns is not None:
+        left = clock(max(frame.drains_until_ns - frame.at_ns, 0), hours=False)
+        state += f" (at most {left} more, Ctrl-C ends it)"
     parts = [f"{elapsed_s:6.1f} s", state, *(["CLIENT SATURATED"] if frame.client_saturated else [])]
+    if frame.failing:  # first of all: a terminal may have room for nothing else
+        parts.append(f"FAILING errors {failures(frame.failed, frame.succeeded + frame.failed, frame.causes)}")
     if frame.closed_loop:
         parts.append(f"concurrency {number(frame.concurrency, 0)}")
     else:
@@ -165,14 +174,17 @@ def progress_line(frame: Frame) -> str:
         f"TTFT {_figure(ttft, 'p50', ttft.p50_ms)} {_figure(ttft, 'p99', ttft.p99_ms)} ms",
         f"{name} {_figure(itl, 'p50', itl.p50_ms)} ms",
         f"done {frame.succeeded}",
-        f"errors {frame.failed}",
+        *([] if frame.failing else [f"errors {frame.failed}"]),
+        *([f"cut off {frame.cut_off}"] if frame.cut_off else []),
     ]
     parts += [
         f"GPU {gpu.label} {number(gpu.util_pct, 0)} % {number(gpu.power_w, 0)} W" for gpu in frame.gpus[:2]
     ]
+    if frame.insecure:
+        parts.append("TLS NOT VERIFIED")
     if frame.simulated:
         parts.append("SIMULATED")
-    return printable("  ".join(parts), 300)
+    return printable("  ".join(parts), 500)
 
 
 def _figure(stat: Stat, quantile: str, value_ms: float | None) -> str:

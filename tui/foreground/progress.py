@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
+from tui.options.exit_codes import tell
 
 if TYPE_CHECKING:
     from sessions.frame.schema import ChartMark
@@ -29,10 +30,10 @@ class Progress:
     def show(self, line: str) -> None:
         if self.in_place:
             width = os.get_terminal_size(sys.stderr.fileno()).columns
-            print(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="", file=sys.stderr, flush=True)
+            tell(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="")
             self._open = True
         else:
-            print(line, file=sys.stderr, flush=True)
+            tell(line)
 
     def tell(self, marks: Sequence[ChartMark]) -> None:
         """Says what was found and what went wrong, each once, on a line of its own."""
@@ -40,7 +41,7 @@ class Progress:
             if mark.kind in _TOLD and (mark.t_ns, mark.label) not in self._told:
                 self._told.add((mark.t_ns, mark.label))
                 self.close()
-                print(f"ttftop: {printable(mark.label, 300)}", file=sys.stderr, flush=True)
+                tell(f"ttftop: {printable(mark.label, 300)}")
 
     def tell_model(self, view: SessionView) -> None:
         """Says which model is asked, once, where nobody named one."""
@@ -51,10 +52,10 @@ class Progress:
         if manifest.config.target.model is None:
             self.close()
             model = printable(manifest.model, 100)
-            print(f"ttftop: model {model}, the only one that the server lists", file=sys.stderr, flush=True)
+            tell(f"ttftop: model {model}, the only one that the server lists")
 
     def close(self) -> None:
         """Ends the line, so that what follows starts on one of its own."""
         if self._open:
-            print(file=sys.stderr)
+            tell("")
             self._open = False

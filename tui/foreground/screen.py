@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.foreground import headless
-from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError
+from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 
 NICER = 5
 WINDOW_NS = 250_000_000
 
 if TYPE_CHECKING:
+    from sessions.frame.schema import Frame
     from sessions.run.control_client import ControlClient
     from sessions.run.launch import Launched
 
@@ -60,7 +60,9 @@ def watch(launched: Launched, options: argparse.Namespace) -> int:
             left = show_live(launched.directory, options, gone=lambda: launched.poll_error() is not None)
             error = launched.poll_error()
     except KeyboardInterrupt:  # the screen was not open yet: a run that nobody has seen is not to go on
-        headless.interrupt(launched, again=False)
+        # By a signal: what its socket needs (asyncio) may be half imported, and cannot be any more.
+        tell("ttftop: ending the run")
+        launched.process.terminate()
         raise
     if error is not None:
         raise CommandError(str(error), error.exit_code)
@@ -104,7 +106,7 @@ def _show(
 
 def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
-    from sessions.store.directory import default_root, is_live
+    from sessions.store.directory import default_root, is_live, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.stored import stored_summary
     from tui.report.text import verdict
@@ -122,11 +124,14 @@ def after(directory: Path, left: str) -> int:
             if not config.has_end:
                 print(f"it has no end: it stops {config.orphan_timeout_s:g} s after its last viewer has left")
         return INTERRUPTED if interrupted else OK
-    print(f"the session is saved in {directory}\nttftop replay {session}\nttftop summary {session}")
+    place = place_of(directory)
+    if place != directory:
+        session = str(place)
     try:
-        manifest = read(directory)
+        manifest = read(place)
     except SessionError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(str(error), NOT_VALID) from None
+    print(f"the session is saved in {place}\nttftop replay {session}\nttftop summary {session}")
     summary = stored_summary(manifest)
     if summary is not None:
         print(verdict(summary.valid is True, summary.reasons))
@@ -136,24 +141,32 @@ def after(directory: Path, left: str) -> int:
     return NOT_VALID if end is None else end.exit_code
 
 
+def _waited_for(frame: Frame) -> str:
+    if not frame.in_flight:
+        return "saving"
+    what = f"waiting for {frame.in_flight:,} answer{'s' * (frame.in_flight != 1)}"
+    if frame.drains_until_ns is None:
+        return what
+    left_s = max(frame.drains_until_ns - frame.at_ns, 0) / 1e9
+    # In minutes first: each line of its own is one of a file.
+    return f"{what}, at most " + (f"{left_s / 60:.0f} min" if left_s > 90 else f"{left_s:.0f} s")
+
+
 def wait_for_end(directory: Path, *, answers: bool) -> bool:
     """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for.
 
     False when Ctrl-C or SIGTERM came before, which leaves the run alone.
     """
     from sessions.frame.session_view import SessionView
-    from sessions.run.end import DRAIN_S
     from sessions.store.directory import is_live
     from tui.foreground.progress import Progress
 
     progress, told = Progress(), ""
     view = SessionView(directory)
     try:
-        while is_live(directory):
+        while is_live(directory) or view.locked:
             caught_up = not view.poll()
-            in_flight = view.frame(view.last_ns, WINDOW_NS, 1).in_flight if answers and caught_up else 0
-            left = f"{in_flight:,} answer{'s' * (in_flight != 1)}, at most {DRAIN_S:g} s"
-            what = f"waiting for {left}" if in_flight else "saving"
+            what = _waited_for(view.frame(view.last_ns, WINDOW_NS, 1)) if answers and caught_up else "saving"
             line = f"ttftop: {what} (Ctrl-C leaves, the run ends by itself)"
             if line != told and (caught_up or not told) and (progress.in_place or not told):
                 progress.show(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,8 @@ from typing import NamedTuple
 from sessions.plan.config import RunConfig
 from tui.foreground import headless, screen
 from tui.foreground.debug_log import debug_log
-from tui.options.exit_codes import CommandError, is_unicode, one_line
+from tui.options.exit_codes import CommandError, is_unicode, one_line, tell
+from tui.options.packages import OF_A_SCREEN, need
 
 
 class Outcome(NamedTuple):
@@ -30,6 +30,7 @@ def has_screen(options: argparse.Namespace) -> bool:
     if options.headless or not screen.is_terminal():
         return False
     screen.need_able_terminal("give --headless for lines instead")
+    need(OF_A_SCREEN, "; or give --headless for lines instead")
     return True
 
 
@@ -101,7 +102,7 @@ def start(
                 f"--sessions-dir: got {place}: {reason}; need a directory that can be written"
             ) from None
         if sentence:
-            print(f"ttftop: {sentence}", file=sys.stderr)
+            tell(f"ttftop: {sentence}")
         with debug_log(options, launched.directory, "command", api_key=api_key, headers=headers) as say:
             if config.interactive:
                 code = screen.watch(launched, options)

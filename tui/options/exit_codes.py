@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+
 from loadgen.errors import printable
 
 OK = 0
@@ -31,6 +34,12 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def tell(text: str, end: str = "\n") -> None:
+    """`text` on stderr, at once. That nobody reads it any more (`2>&1 | head`) changes nothing."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, end=end, file=sys.stderr, flush=True)
 
 
 def one_line(text: object) -> str:

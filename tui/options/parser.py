@@ -8,6 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from tui.options.exit_codes import CommandError, one_line
+from tui.options.typed_secrets import is_plain
+
+_LONG_WORD = re.compile(r"(\S{60})\S{20,}")
+"""What was typed leaves room for what is allowed."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,7 +28,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        text = re.sub(r"^argument (?:-\w, )?", "", message)
+        text = _LONG_WORD.sub(r"\1…", re.sub(r"^argument (?:-\w, )?", "", message))
         raise CommandError(f"{text} (see {self.prog} --help)" if text == message else text)
 
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
@@ -33,13 +37,21 @@ class Parser(argparse.ArgumentParser):
         Raises:
             CommandError: one line that names the option, or the nearest one that exists.
         """
+        for word in arguments:
+            if word.startswith("--") and word.endswith("=--"):  # argparse would give an empty list for it
+                raise CommandError(f"{one_line(word[:-3])}: got '--', need a value (see {self.prog} --help)")
         options, unknown = self.parse_known_args(arguments)
         flags = [word.split("=")[0] for word in unknown if word.startswith("-")]
         if flags:
             near = did_you_mean(flags[0], self._option_string_actions)
             raise CommandError(f"unknown option {one_line(flags[0])}{near} (see {self.prog} --help)")
         if unknown:
-            raise CommandError(f"one argument too many: {one_line(unknown[0])!r} (see {self.prog} --help)")
+            nth = list(arguments).index(unknown[0]) + 1
+            if is_plain(unknown[0]):
+                stray = f": {one_line(unknown[0])!r}"
+            else:
+                stray = f", number {nth} after {self.prog}, which is not repeated here: it may be a secret"
+            raise CommandError(f"one argument too many{stray} (see {self.prog} --help)")
         return options
 
 

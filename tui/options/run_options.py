@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from loadgen.endpoint_names import ENDPOINT_NAMES
-from sessions.plan.config import ConfigError, LoadConfig, RunConfig, TargetConfig, WorkloadConfig, checked
+from sessions.plan.config import (
+    ConfigError,
+    LoadConfig,
+    PlanConfig,
+    RunConfig,
+    TargetConfig,
+    WorkloadConfig,
+    checked,
+)
 from tui.options import value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Refuse
@@ -52,7 +60,19 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--duration", type=value_types.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h"
     )
+    load.add_argument(
+        "--drain",
+        type=value_types.duration,
+        metavar="TIME",
+        help="at the end, wait so long for answers in flight (1h; silent ones meet their --timeout)",
+    )
     load.add_argument("--requests", type=value_types.count, metavar="N", help="stop after N requests")
+    load.add_argument(
+        "--give-up",
+        type=value_types.give_up,
+        metavar="N",
+        help="end (a screen: stop sending) when the first N requests all fail; off: never (100)",
+    )
     load.add_argument(
         "--seed", type=value_types.seed, metavar="S", help="same seed, same arrivals and prompts (drawn)"
     )
@@ -64,7 +84,9 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     work = parser.add_argument_group("requests")
-    work.add_argument("--model", metavar="M", help="when the server lists more than one")
+    work.add_argument(
+        "--model", type=value_types.model, metavar="M", help="when the server lists more than one"
+    )
     work.add_argument(
         "--endpoint",
         choices=ENDPOINT_NAMES,
@@ -73,12 +95,15 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
     work.add_argument(
         "--input-tokens",
-        type=value_types.count,
+        type=value_types.lengths,
         metavar="N",
-        help="length of the random prompts (256)",
+        help="length of the random prompts (256): also 100..2048, normal:512:128, ...",
     )
     work.add_argument(
-        "--output-tokens", type=value_types.count, metavar="N", help="length of the answers (64)"
+        "--output-tokens",
+        type=value_types.lengths,
+        metavar="N",
+        help="length of the answers (64): also 100..2048, exponential:200@50..500, ...",
     )
     work.add_argument(
         "--body",
@@ -92,14 +117,16 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         type=value_types.timeout,
         action="append",
         metavar="NAME=TIME",
-        help="a request's deadline: connect=10s, headers=2m, first-token=2m, gap=1m, total=10m",
+        help="a request's deadline: connect=10s, headers=2m, first-token=2m, gap=1m, total (none)",
     )
 
 
 def session_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("session")
     group.add_argument("--headless", action="store_true", help="no screen: a progress line, then the summary")
-    group.add_argument("--name", default="", metavar="NAME", help="a name to find the session by")
+    group.add_argument(
+        "--name", type=value_types.name, default="", metavar="NAME", help="a name to find the session by"
+    )
     sessions_dir(group)
     telemetry_argument(group)
     group.add_argument(
@@ -162,7 +189,13 @@ def key_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--api-key", "--apikey", "--api_key", action=Refuse, explanation=KEY_IN_THE_OPEN)
 
 
-def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bool) -> RunConfig:
+def config(
+    options: argparse.Namespace,
+    target: TargetConfig,
+    *,
+    interactive: bool,
+    plan: PlanConfig | None = None,
+) -> RunConfig:
     """What the options ask for; what was not given keeps the default of `sessions.plan.config`.
 
     Raises:
@@ -184,6 +217,7 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
             requests=options.requests,
             seed=drawn_seed() if options.seed is None else options.seed,
             workers=options.workers,
+            give_up=options.give_up,
         )
     )
     work = WorkloadConfig(
@@ -194,10 +228,12 @@ def config(options: argparse.Namespace, target: TargetConfig, *, interactive: bo
         load=load,
         workload=work,
         name=options.name,
+        plan=plan,
         interactive=interactive,
         **_given(
             telemetry=options.telemetry,
             orphan_timeout_s=options.orphan_timeout,
+            drain_s=options.drain,
             timeouts=None if options.timeout is None else dict(options.timeout),
         ),
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
-from loadgen.target.api_key import ApiKeyError, read_api_key
+from loadgen.small_file import FileError, read_small
+from loadgen.target.api_key import ApiKey, ApiKeyError, read_api_key
 from loadgen.target.request_headers import Header, HeaderError, parse_header, read_headers
 from loadgen.target.url import TargetError, parse_target
 from sessions.plan.config import TargetConfig
-from tui.options.exit_codes import CommandError, one_line
+from tui.options.exit_codes import CommandError, one_line, tell
 
+MOST_PEM_BYTES = 16 << 20
+"""All authorities of a distribution take less than one."""
 EXAMPLE = "http://localhost:8000"
 
 
@@ -37,10 +39,10 @@ def target(options: argparse.Namespace) -> TargetConfig:
         url=where.url,
         model=options.model,
         endpoint=options.endpoint or "auto",
-        ca_file=_readable(options.ca, "--ca"),
+        ca_file=readable(options.ca, "--ca"),
         insecure=options.insecure,
-        cert_file=_readable(options.cert, "--cert"),
-        cert_key_file=_readable(options.cert_key, "--cert-key"),
+        cert_file=readable(options.cert, "--cert"),
+        cert_key_file=readable(options.cert_key, "--cert-key"),
         path=options.path,
         headers=_shown_headers(options),
         proxy=options.proxy,
@@ -53,15 +55,15 @@ def api_key(options: argparse.Namespace) -> str | None:
     Raises:
         CommandError: the file cannot be read, or what was found is no key. The key is never in the message.
     """
-    try:
-        key = read_api_key(os.environ, options.api_key_file)
-    except ApiKeyError as error:
-        raise CommandError(str(error)) from None
-    if key is None:
-        return None
-    if key.note:
-        print(f"ttftop: {one_line(key.note)}", file=sys.stderr)
-    return key.reveal()
+    if not hasattr(options, "read_key"):  # a pipe can be read but once
+        try:
+            options.read_key = read_api_key(os.environ, options.api_key_file)
+        except ApiKeyError as error:
+            raise CommandError(str(error)) from None
+        if options.read_key is not None and options.read_key.note:
+            tell(f"ttftop: {one_line(options.read_key.note)}")
+    key: ApiKey | None = options.read_key
+    return None if key is None else key.reveal()
 
 
 def headers(options: argparse.Namespace) -> list[Header]:
@@ -77,7 +79,7 @@ def headers(options: argparse.Namespace) -> list[Header]:
 def tell_of_headers(options: argparse.Namespace) -> None:
     """Says on stderr what is worth knowing of how they were given."""
     for note in _secret_headers(options)[1]:
-        print(f"ttftop: {one_line(note)}", file=sys.stderr)
+        tell(f"ttftop: {one_line(note)}")
 
 
 def _secret_headers(options: argparse.Namespace) -> tuple[list[Header], list[str]]:
@@ -102,11 +104,17 @@ def _shown_headers(options: argparse.Namespace) -> list[str]:
     return [name for name, _ in secret] + [f"{name}: {value}" for name, value in _plain_headers(options)]
 
 
-def _readable(path: Path | None, option: str) -> str | None:
+def readable(path: Path | None, option: str) -> str | None:
+    """The file of certificates or of a key that `option` names, from the root; None without one.
+
+    Raises:
+        CommandError: it cannot be read, or is nothing that OpenSSL could read to its end.
+    """
     if path is None:
         return None
     try:
-        path.open("rb").close()
-    except OSError as error:
-        raise CommandError(f"{option}: cannot read {path}: {error.strerror}") from None
+        read_small(path, MOST_PEM_BYTES)
+    except FileError as error:
+        why = str(error).removeprefix("cannot read it: ")
+        raise CommandError(f"{option}: cannot read {path}: {why}") from None
     return str(path.resolve())

@@ -5,38 +5,25 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
-from sessions.plan.config import TIMEOUTS, Ramp
+from sessions.plan import typed_values
+from sessions.plan.config import TIMEOUTS, ConfigError
+from sessions.plan.ramp import Ramp
+from sessions.plan.typed_values import got
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?")
-_RAMP = re.compile(r"(?P<low>[^/]+?)\.\.(?P<high>[^/]+)/(?P<over>[^:]+)(?::(?P<shape>.*))?")
+T = TypeVar("T")
 
 
 def duration(text: str) -> float:
     """Seconds: `90`, `60s`, `5m`, `1h`, `500ms`."""
-    match = _DURATION.fullmatch(text.strip())
-    seconds = float(match[1]) * SECONDS[match[2] or ""] if match else math.nan
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise argparse.ArgumentTypeError(
-            f"got {text!r}, need a length of time above 0 such as 90, 60s, 5m or 1h"
-        )
-    return seconds
+    return _typed(typed_values.seconds, text)
 
 
 def rate(text: str) -> float:
     """Requests per second, a finite number above 0; the upper limit is `--max-rate`'s to say."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(
-            f"got {text!r}, need a number above 0 such as 8 or 2.5 (requests per second)"
-        )
-    return value
+    return _typed(typed_values.rate, text)
 
 
 def events(text: str) -> float:
@@ -45,32 +32,52 @@ def events(text: str) -> float:
         return rate(text)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"got {text[:40]!r}, need a number of events per second, such as 20000"
+            f"{got(text)}, need a number of events per second, such as 20000"
         ) from None
 
 
 def ramp(text: str) -> Ramp:
     """`FROM..TO/TIME[:exp]`: `1..64/120s` is from 1 to 64 requests per second in two minutes."""
-    match = _RAMP.fullmatch(text.strip())
-    shape = (match["shape"] if match else None) or "linear"
-    if match is None or shape not in ("linear", "exp"):
-        raise argparse.ArgumentTypeError(
-            f"got {text!r}, need FROM..TO/TIME with an optional :exp, such as 1..64/120s or 1..64/120s:exp"
-        )
+    return _typed(typed_values.ramp, text)
+
+
+def _typed(read: Callable[[str], T], text: str) -> T:
     try:
-        low, high, over = rate(match["low"]), rate(match["high"]), duration(match["over"])
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"in {text!r}: {error}") from None
-    return Ramp(from_rps=low, to_rps=high, over_s=over, shape="exp" if shape == "exp" else "linear")
+        return read(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def count(text: str) -> int:
     """A whole number of at least 1."""
-    value = int(text) if re.fullmatch(r"\d{1,12}", text.strip()) else 0
+    value = int(text) if re.fullmatch(r"[0-9]{1,12}", text.strip()) else 0
     if value < 1:
-        allowed = f"from 1 to {10**12 - 1}" if re.fullmatch(r"\d{13,}", text.strip()) else "of at least 1"
-        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a whole number {allowed}")
+        allowed = f"from 1 to {10**12 - 1}" if re.fullmatch(r"[0-9]{13,}", text.strip()) else "of at least 1"
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a whole number {allowed}")
     return value
+
+
+def lengths(text: str) -> int | str:
+    """Tokens: a number, or a distribution as `loadgen.workload.lengths` reads it, as it was typed."""
+    from loadgen.workload.lengths import LengthError, parse_lengths
+
+    try:
+        parse_lengths(text)
+    except LengthError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return int(text) if text.strip().isdigit() else text.strip()
+
+
+def give_up(text: str) -> int:
+    """`off`, which is 0, or a whole number of at least 1."""
+    if text.strip() == "off":
+        return 0
+    try:
+        return count(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"got {text[:40]!r}, need off or a whole number of at least 1"
+        ) from None
 
 
 def workers(text: str) -> int | Literal["auto"]:
@@ -80,15 +87,26 @@ def workers(text: str) -> int | Literal["auto"]:
     try:
         return count(text)
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, need auto or a whole number of at least 1") from None
+        raise argparse.ArgumentTypeError(f"{got(text)}, need auto or a whole number of at least 1") from None
+
+
+def scale(text: str) -> float:
+    """By how much a plan is made shorter or longer: 0.001 to 1000."""
+    try:
+        value = rate(text)
+    except argparse.ArgumentTypeError:
+        value = math.nan
+    if not 0.001 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a number from 0.001 to 1000")
+    return value
 
 
 def seed(text: str) -> int:
     """A whole number from 0 to 2^63 - 1."""
-    value = int(text) if re.fullmatch(r"\d{1,19}", text.strip()) else -1
+    value = int(text) if re.fullmatch(r"[0-9]{1,19}", text.strip()) else -1
     if not 0 <= value < 2**63:
-        allowed = f"from 0 to {2**63 - 1}" if re.fullmatch(r"\d{19,}", text.strip()) else "of at least 0"
-        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, need a whole number {allowed}")
+        allowed = f"from 0 to {2**63 - 1}" if re.fullmatch(r"[0-9]{19,}", text.strip()) else "of at least 0"
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a whole number {allowed}")
     return value
 
 
@@ -97,13 +115,26 @@ def timeout(text: str) -> tuple[str, float]:
     name, equals, time = text.partition("=")
     if not equals or name not in TIMEOUTS:
         raise argparse.ArgumentTypeError(
-            f"got {text[:40]!r}, need NAME=TIME such as first-token=10m; NAME is one of "
-            + ", ".join(TIMEOUTS)
+            f"{got(text)}, need NAME=TIME such as first-token=10m; NAME is one of " + ", ".join(TIMEOUTS)
         )
     try:
         return name, duration(time)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{name}: {error}") from None
+
+
+def model(text: str) -> str:
+    """A model's name, 1 to 500 characters."""
+    if not text.strip() or len(text) > 500:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a model's name of 1 to 500 characters")
+    return text
+
+
+def name(text: str) -> str:
+    """A session's name, at most 200 characters; empty is none."""
+    if len(text) > 200:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a name of at most 200 characters")
+    return text
 
 
 def body_field(text: str) -> str:
@@ -121,9 +152,9 @@ def body_field(text: str) -> str:
 
 def port(text: str) -> int:
     """A TCP port; 0 takes a free one."""
-    value = int(text) if re.fullmatch(r"\d{1,5}", text.strip()) else -1
+    value = int(text) if re.fullmatch(r"[0-9]{1,5}", text.strip()) else -1
     if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"got {text!r}, need a port from 0 (any free one) to 65535")
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a port from 0 (any free one) to 65535")
     return value
 
 
@@ -137,5 +168,5 @@ def source(text: str) -> str:
     except TelemetryError as error:
         said = str(error).removeprefix("--telemetry: ")
         allowed = said.partition("; allowed are ")[2]
-        raise argparse.ArgumentTypeError(f"got {text!r}, need {allowed}" if allowed else said) from None
+        raise argparse.ArgumentTypeError(f"{got(text)}, need {allowed}" if allowed else said) from None
     return text

@@ -31,7 +31,7 @@ def gpus(frame: Frame, at: Columns, height: int, theme: Theme, marks: Sequence[M
     else:
         width = at.gutter + at.plot + at.side
         shown = frame.gpus if (count + 1) // 2 <= height else frame.gpus[: 2 * height - 1]
-        halves = [_half(gpu, width // 2, theme) for gpu in shown]
+        halves = [_half(gpu, _columns_so_far(frame), width // 2, theme) for gpu in shown]
         if len(shown) < count:
             halves.append([(f"and {count - len(shown)} more GPUs", "dim")])
         halves += [[]] * (len(halves) % 2)
@@ -132,11 +132,18 @@ def _short(gpu: Gpu, theme: Theme, room: int) -> list[Span]:
     return _toned(gpu, runs)
 
 
-def _half(gpu: Gpu, width: int, theme: Theme) -> list[Span]:
+def _columns_so_far(frame: Frame) -> int:
+    """Those after the one that holds the playhead are still to come: a chart fills from the left."""
+    open_column = max(frame.at_ns - 1 - frame.start_ns, 0) // max(frame.slot_ns, 1)
+    return int(min(open_column + 1, frame.slots))
+
+
+def _half(gpu: Gpu, columns: int, width: int, theme: Theme) -> list[Span]:
+    """A few cells are its last seconds, of the first `columns` of the axis."""
     figures = _short(gpu, theme, 26)
     label = fit(name_of(gpu), 6)
     room = max(width - 6 - width_of(figures) - 2, 0)
-    spark = area(gpu.util, PERCENT, room, 1, _role(gpu), ascii_only=theme.ascii_only).rows()
+    spark = area(gpu.util[:columns], PERCENT, room, 1, _role(gpu), ascii_only=theme.ascii_only).rows()
     return [(label, "label"), *(spark[0] if spark else []), (" ", ""), *figures]
 
 

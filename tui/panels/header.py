@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from sessions.bottleneck.rules import OF_MEANS
-from sessions.frame.schema import Frame
+from sessions.frame.schema import Frame, PlanProgress
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
+from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 from tui.draw.words import limit_name
@@ -23,6 +24,7 @@ def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
             Field(0, ("ttftop", "name")),
             Field(5, (name, "strong")),
             Field(1, ("SIMULATED", "badge")) if frame.simulated else Field(9),
+            Field(2, ("TLS NOT VERIFIED", "warn")) if frame.insecure else Field(9),
             Field(3, (safe(frame.model, 48), "")),
             Field(4, (safe(frame.target, 60).removeprefix("http://"), "dim")),
         ],
@@ -78,6 +80,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered"), (" rps", "label")]
     if screen_state.asked:
         offered.append((f" ({screen_state.asked} asked)", "warn"))
+    plan = [] if frame.plan is None else [Field(1, *_plan(frame.plan))]
     # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
     sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop:
@@ -95,6 +98,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         chosen(
             [
                 Field(0, *offered),
+                *plan,
                 Field(1, *sent),
                 Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
                 Field(
@@ -104,6 +108,9 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
                 ),
                 Field(2, ("not sent ", "label"), (numbers.count(frame.not_sent), "warn"))
                 if frame.not_sent
+                else Field(9),
+                Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
+                if frame.cut_off
                 else Field(9),
                 Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
                 Field(1, *errors),
@@ -119,6 +126,28 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         [],
         width,
     )
+
+
+def _plan(plan: PlanProgress) -> Row:
+    """The stage, and how long the plan goes on."""
+    where = f"{plan.stage}/{plan.of}"
+    if plan.state == "left":
+        return [("PLAN ", "label"), (f"left at {where}: p goes on", "warn")]
+    shown: Row = [("PLAN ", "label"), (where, "strong"), (f" {safe(plan.stage_name, 28)}", "")]
+    if plan.state == "draining":
+        shown.append((" awaiting answers", "warn"))
+    if plan.left_s:
+        shown.append((f" {numbers.clock(int(plan.left_s * 1e9), hours=False)} left", "dim"))
+    return shown
+
+
+def _failing(frame: Frame, screen_state: ScreenState, width: int) -> Row:
+    """Nothing else on the screen matters then. Where the load is held for it, how to go on comes first."""
+    said = safe(failures(frame.failed, frame.succeeded + frame.failed, frame.causes), 300)
+    held = frame.live and screen_state.playhead.following and frame.state in ("stopped", "holding")
+    more = "   space resumes " if held else ""
+    head = f" FAILING  errors {said}"
+    return spread([(fit(head, width - cell_len(more)), "banner"), (more, "banner")], [], width)
 
 
 _LIMIT_ROLES = {
@@ -138,12 +167,14 @@ _LIMIT_ROLES = {
 def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """What binds now and the figures it rests on; a client in doubt is said across the screen.
 
-    Before there is any load, what is waited for.
+    Before there is any load, and behind it, what is waited for.
     """
     if frame.live and frame.state == "probing":
         waiting = f" waiting for the server to answer the probe: {screen_state.silent_s:.0f} s"
         before: Row = [("no load before it   ", "dim")] if width >= 100 else []
         return spread([(waiting, "warn")], [*before, ("q", "key"), (" leaves", "dim")], width)
+    if frame.failing:
+        return _failing(frame, screen_state, width)
     note = safe(frame.client_note, 160)
     if frame.client_saturated:
         text = " CLIENT SATURATED" + (f": {note}" if note else "")
@@ -152,16 +183,35 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         return spread([(text.ljust(width), "banner")], [], width)
     if note:
         return spread([("! client: ", "warn"), (note, "warn")], [], width)
+    if frame.live and frame.in_flight and frame.drains_until_ns is not None:
+        return _drain(frame, frame.drains_until_ns, width)
     now = frame.limit
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
     label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
     left: Row = [(label, "label"), (f" {limit_name(safe(now.name, 24))} ", _LIMIT_ROLES.get(now.name, "dim"))]
+    troubled = _troubled(frame)
+    right: Row = [(troubled, "warn")] if troubled else []
     if now.why:
-        why, room = safe(now.why, 160), width - width_of(left) - 2
+        why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    means = "means of 3s" if now.why and now.name in OF_MEANS else ""
-    room = width - width_of(left) - 2
-    both = "   ".join(filter(None, (means, lasts)))
-    right = both if len(both) <= room else lasts if len(lasts) <= room else ""
-    return spread(left, [(right, "dim")], width)
+    for words in (lasts, "means of 3s" if now.why and now.name in OF_MEANS else ""):
+        if words and width_of(left) + 2 + len(words) + width_of(right) + 3 * bool(right) <= width:
+            right = [(words, "dim"), *([("   ", "")] if right else []), *right]
+    return spread(left, right, width)
+
+
+def _drain(frame: Frame, until_ns: int, width: int) -> Row:
+    some = f"{numbers.count(frame.in_flight)} answer{'s' * (frame.in_flight != 1)}"
+    left = numbers.clock(max(until_ns - frame.at_ns, 0), hours=False)
+    waiting = f" the load is over: waiting for {some} in flight, at most {left} more"
+    if len(waiting) + 20 > width:
+        waiting = f" waiting for {some}, at most {left}"
+    return spread([(waiting, "warn")], [("q a", "key"), (" cuts them off", "dim")], width)
+
+
+def _troubled(frame: Frame) -> str:
+    """How long the client was the limit in the run up to now, as a summary counts it."""
+    if not frame.client_saturated_s:
+        return ""
+    return f"client saturated {frame.client_saturated_s} of {frame.client_judged_s} s"

@@ -8,6 +8,8 @@ import numpy as np
 
 from sessions.frame.schema import Band, Frame, Series
 from sessions.frame.session_view import SessionView
+from sessions.summary.plan_figures import column
+from sessions.summary.plan_schema import Plan
 from sessions.summary.schema import Stage
 from tui.report.plotext_chart import Curve, Theme, chart
 
@@ -50,6 +52,18 @@ def charts(frame: Frame, stages: Sequence[Stage], theme: Theme) -> str:
         for name, quantiles in (("TTFT from due", ttft), (itl, gaps)):
             curves = _over_load(loads, quantiles)
             drawn.append(chart(f"{name}, ms, {over}", x_label, curves, theme, joined=False))
+    return "\n\n".join(drawn) + "\n"
+
+
+def plan_charts(plan: Plan, theme: Theme) -> str:
+    """Those that the plan asks for, a point each stage, a blank line between them; ends with a line break."""
+    drawn = []
+    for text in plan.charts:
+        y_name, _, x_name = text.partition(" over ")
+        points = [(column(stage, x_name), column(stage, y_name)) for stage in plan.stages]
+        known = [(x, y) for x, y in points if x is not None]
+        curve = Curve(y_name, [x for x, _ in known], [y for _, y in known])
+        drawn.append(chart(text, x_name, [curve], theme, joined=False))
     return "\n\n".join(drawn) + "\n"
 
 

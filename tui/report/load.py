@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def counts(summary: Summary) -> str:
                 ("sent", number(requests.sent, 0)),
                 ("succeeded", number(requests.succeeded, 0)),
                 ("failed", number(requests.failed, 0)),
+                *([("cut off", f"{requests.cut_off:,}")] if requests.cut_off else []),
                 ("not sent", number(requests.not_sent, 0)),
                 *([("stale", f"{stale:,} (sent again)")] if stale else []),
             ],
@@ -81,12 +83,36 @@ def latencies(summary: Summary) -> str:
             f"\n{of_failed.count:,} requests failed after their first token: their TTFT from due, "
             f"p50 {milliseconds(of_failed.p50)} p99 {milliseconds(of_failed.p99)}, is not in the table"
         )
+        if summary.streamed is not None and (seen := summary.streamed.ttft_from_due_ms).count:
+            text += (
+                f"\nscreen and replay show all {seen.count:,} first tokens: TTFT from due p50 "
+                f"{milliseconds(seen.p50)} p95 {milliseconds(seen.p95)} p99 {milliseconds(seen.p99)}"
+            )
     if unknown := summary.itl_ms.unknown:
         text += (
             f"\nITL is that of {summary.requests.succeeded - unknown:,} requests: of {unknown:,} others the "
             "server did not say how many tokens each chunk bore"
         )
-    return text
+    return "\n".join([text, *_about_tpot(summary)])
+
+
+def _about_tpot(summary: Summary) -> list[str]:
+    """What TPOT rests on where that is not plainly the server's count."""
+    tokens, notes = summary.tokens, []
+    if tokens.hidden:
+        notes.append(
+            f"{tokens.hidden:,} output tokens were counted by the server and never shown: "
+            "TPOT is of the others"
+        )
+    if tokens.hidden_unknown:
+        notes.append(
+            f"no TPOT of {tokens.hidden_unknown:,} requests: the server counted more tokens than what it "
+            "sent can hold (hidden reasoning?), and did not say how many it kept to itself"
+        )
+    if tokens.source in ("chunks", "mixed"):
+        some = "" if tokens.source == "chunks" else " of the requests that the server did not count"
+        notes.append(f"TPOT is an estimate: each chunk{some} is taken for one token")
+    return [line for note in notes for line in textwrap.wrap(note, 80)]
 
 
 def _latency(label: str, of: ExactQuantiles) -> list[str]:

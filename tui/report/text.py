@@ -7,19 +7,24 @@ Everything here reads a `Summary` and only lays it out. A figure that rests on t
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import describe, printable
+from tui.draw.failures import failures
 from tui.draw.words import limit_name
+from tui.report.advice import ADVICE
 from tui.report.figures import number
 from tui.report.load import counts, latencies, stages_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
+from tui.report.plan import plan_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
     from sessions.summary.schema import Mark, Summary
 
+FAILED_SHARE = 0.9
+"""Of what ended, from which on failures are the first thing that is said."""
 LIMITS = 16
 """Rows that are shown of what bound when."""
 
@@ -27,10 +32,11 @@ LIMITS = 16
 def render(summary: Summary) -> str:
     """The whole report, without charts and without colours; ends with a line break."""
     parts = [
+        _failed(summary),
         _head(summary),
         counts(summary),
         latencies(summary),
-        stages_table(summary.stages),
+        stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -38,7 +44,7 @@ def render(summary: Summary) -> str:
         server(summary.server),
         telemetry(summary.telemetry),
         _limits(summary.limits),
-        _errors(summary.errors),
+        _errors(summary),
         _notes(summary.notes),
         verdict(summary.valid, summary.reasons),
     ]
@@ -53,8 +59,22 @@ def verdict(valid: bool, reasons: Sequence[str]) -> str:
     return "\n".join(["NOT VALID", *(f"  - {line}" for line in lines)])
 
 
+def _failed(summary: Summary) -> str:
+    """The first words where next to nothing succeeded: how many failed, why, and what to do."""
+    failed, ended = summary.requests.failed, summary.requests.failed + summary.requests.succeeded
+    if not failed or failed < FAILED_SHARE * ended:
+        return ""
+    what = "EVERY REQUEST FAILED" if failed == ended else "NEARLY ALL REQUESTS FAILED"
+    lines = textwrap.wrap(f"{what}: {failures(failed, ended, summary.causes)}", 80, subsequent_indent="  ")
+    if summary.causes and (advice := ADVICE.get(summary.causes[0].kind)):
+        lines += textwrap.wrap(advice, 80, initial_indent="  what to do: ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
 def _head(summary: Summary) -> str:
     first = "  ".join(printable(text) for text in (summary.id, summary.target, summary.model) if text)
+    if summary.tls_verified is False:
+        first += "  TLS NOT VERIFIED (--insecure)"
     if summary.simulated:
         first += "  SIMULATED"
     second = [f"{number(summary.load_s, 1)} s of load"]
@@ -62,13 +82,15 @@ def _head(summary: Summary) -> str:
         second.append(f"{summary.duration_s - summary.load_s:,.1f} s more to the last answer")
     if summary.end.message:
         second.append(printable(summary.end.message))
-    return "\n".join((first, _asked(summary), ", ".join(second)))
+    return "\n".join((first, _asked(summary), *textwrap.wrap(", ".join(second), 80, subsequent_indent="  ")))
 
 
 def _asked(summary: Summary) -> str:
     """What was run: how it was asked, how it arrived, how long prompts and answers were, when."""
     load, work = summary.load, summary.workload
-    if load.concurrency is not None:
+    if summary.plan is not None:
+        how = f"plan {printable(summary.plan.name)}"
+    elif load.concurrency is not None:
         how = f"closed loop of {load.concurrency}"
     elif load.ramp is not None:
         ramp = load.ramp
@@ -115,13 +137,23 @@ def _limits(limits: Sequence[LimitSpan]) -> str:
     return "\n".join(lines) + more
 
 
-def _errors(errors: Mapping[str, int]) -> str:
-    if not errors:
+def _errors(summary: Summary) -> str:
+    """Each kind with its number, and what was said of most of them."""
+    if not summary.errors:
         return ""
-    most = sorted(errors.items(), key=lambda item: (-item[1], item[0]))
-    return "\n".join(
-        ["errors", *(f"  {count:>6,}  {printable(kind)}: {describe(kind)}" for kind, count in most)]
-    )
+    lines = ["errors"]
+    said = {cause.kind: cause for cause in summary.causes}
+    for kind, count in sorted(summary.errors.items(), key=lambda item: (-item[1], item[0])):
+        lines.append(f"  {count:>6,}  {printable(kind)}: {describe(kind)}")
+        if (cause := said.get(kind)) is not None and cause.text:
+            share = "" if cause.text_count >= count else f"{cause.text_count:,} of them: "
+            lines += textwrap.wrap(
+                f'{share}"{printable(cause.text, 200)}"',
+                80,
+                initial_indent=" " * 10,
+                subsequent_indent=" " * 11,
+            )
+    return "\n".join(lines)
 
 
 def _notes(notes: Sequence[str]) -> str:

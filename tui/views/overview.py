@@ -123,7 +123,7 @@ def _ttft(d: _Drawing, rows: int) -> list[Row]:
         d.theme,
         marks=d.marks,
         labels=d.labels,
-        more=_send_lag(d.frame, d.at),
+        more=[*_send_lag(d.frame, d.at), *_failed_later(d.frame, d.at)],
         server=d.frame.server.ttft,
     )
 
@@ -181,6 +181,16 @@ def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) 
     happened = time_axis.events(frame, left - 1, width, screen_state.theme, whole=True) if left > 1 else []
     rows = [*above, *said, *([[]] if left else []), *happened, *below]
     return [fitted(row, width) for row in rows]
+
+
+def _failed_later(frame: Frame, at: Columns) -> list[list[Span]]:
+    """Of a run that is over: how many of its first tokens are of requests that failed. They are not in the
+    exact figures of a summary."""
+    count = frame.ttft_run.count - frame.succeeded
+    if frame.state not in ("ended", "killed") or count <= 0:
+        return []
+    name, cell = latency.table_cells(at.side)
+    return [[("failed".ljust(name), "label"), (f"{numbers.count(count)} of run".rjust(3 * cell), "dim")]]
 
 
 def _send_lag(frame: Frame, at: Columns) -> list[list[Span]]:

@@ -22,6 +22,7 @@ from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerConfig
+from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.synthetic import prompt
 from loadgen.workload.template import RequestTemplate
@@ -34,7 +35,7 @@ def body_of(config: WorkerConfig, index: int) -> bytes:
         template.fields,
         prompt(workload.prompt, config.seed, index),
         template.max_tokens_field,
-        workload.output_tokens,
+        workload.output.most,
     )
 
 
@@ -95,7 +96,7 @@ def main() -> None:
             endpoint="completions",
             fields={"model": "bench-model", "stream": True},
         ),
-        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=8), 1000),
+        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=8), Fixed(8), Fixed(1000)),
         load=OpenLoad(args.arrivals, [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
         start_ns=0,
         requests=None if args.seconds is not None else args.requests,

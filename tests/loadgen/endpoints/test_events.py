@@ -122,6 +122,12 @@ CHAT: list[tuple[bytes, str]] = [
     (b'{"choices":[{"delta":{"content":"a"},"token_ids":[]}]}', "T"),
     (b'{"choices":[{"delta":{"content":"a"},"token_ids":null}]}', "T"),
     (b'{"choices":[{"delta":{"content":""},"token_ids":[]}]}', "-"),
+    # several kinds in one delta
+    (delta(reasoning="a", tool_calls=[{"function": {"name": "f"}}]), "T"),
+    (delta(content="a", refusal="b", function_call={"arguments": "{"}), "T"),
+    # a number as long as an attack, where nobody looks and where somebody does
+    (b'{"choices":[{"delta":{"content":"a"}}],"x":%s}' % (b"9" * 26), "T"),
+    (b'{"choices":[{"delta":{"content":"a"}}],"usage":[%s]}' % (b"9" * 26), "T bad_usage"),
     # half of a surrogate pair, raw control characters, invalid UTF-8
     (b'{"choices":[{"delta":{"content":"\\ud83d"}}]}', "T"),
     (b'{"choices":[{"delta":{"content":"\x0b"}}]}', "T"),
@@ -160,8 +166,8 @@ ANY: list[tuple[bytes, str]] = [
     (usage('{"prompt_tokens":5,"prompt_tokens_details":null}'), "- usage 5+None cached None"),
     (usage("[5]"), "- bad_usage"),
     (usage('"none"'), "- bad_usage"),
-    (usage("9" * 5000), "- bad_json"),
-    (usage('{"prompt_tokens":' + "9" * 5000 + "}"), "- bad_json"),
+    (usage("9" * 5000), "- bad_usage"),
+    (usage('{"prompt_tokens":' + "9" * 5000 + "}"), "- usage None+None cached None bad_usage"),
     (usage("[" * 100_000), "- bad_json"),
     (usage("[" * 100_000 + "]" * 100_000), "- bad_json"),
     (b'{"choices":' * 50_000, "- bad_json"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.endpoints.sse import Event, SseLimitError, SseParser
+from loadgen.endpoints.sse import Event, HeldBytes, SseLimitError, SseParser
 
 # name -> (bytes, data of the events that a stream of these bytes gives, the end included)
 VECTORS: dict[str, tuple[bytes, list[bytes]]] = {
@@ -140,6 +141,13 @@ def test_events_carry_the_name_the_server_gave_and_only_once() -> None:
     ]
 
 
+def test_an_event_whose_blank_line_is_missing_is_whole_however_odd_its_text() -> None:
+    for data in (b'{"a":"\\ud83d"}', b'{"a":"\xff"}', b'{"a":"\x0b"}', b'{"a":NaN}'):
+        parser = SseParser()
+        assert parser.feed(b"data: " + data) == []
+        assert parser.close() == [Event(data, unterminated=True)]
+
+
 def test_only_an_event_that_the_end_completed_is_marked_unterminated() -> None:
     parser = SseParser()
     assert parser.feed(b"data: a\n\ndata: [DONE]\n") == [Event(b"a")]
@@ -210,3 +218,58 @@ def test_a_line_is_an_event_as_soon_as_it_ends_where_each_line_is_one() -> None:
     assert parser.feed(b"data: 1\n") == [Event(b"1")]
     assert parser.feed(b"data: 2") == []
     assert parser.feed(b"\n") == [Event(b"2")]
+
+
+def test_what_all_streams_have_begun_is_bounded_and_those_with_little_go_on() -> None:
+    held = HeldBytes(most=1 << 20)
+    streams = [SseParser(held=held) for _ in range(10)]
+    for parser in streams:
+        parser.feed(b"data: " + b"x" * 100_000)
+    with pytest.raises(SseLimitError, match="all streams together hold more than 1 MiB"):
+        feed_all(streams[0], [b"x" * 100_000])
+    little = SseParser(held=held)
+    assert little.feed(b"data: a") == []
+    assert little.feed(b"\n\n") == [Event(b"a")]
+    streams[0].release()
+    assert streams[1].feed(b"\n\n") == [Event(b"x" * 100_000)]
+
+
+@pytest.mark.parametrize(
+    "piece", [b"xy", b"data: xy\n", b"data:\n", b"event: " + b"n" * 90_000 + b"\n", b"data: " + b"y" * 500]
+)
+def test_nothing_that_is_kept_escapes_the_count(piece: bytes) -> None:
+    held = HeldBytes()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        parsers = [SseParser(held=held) for _ in range(2)]
+        for _ in range(6000):
+            for parser in parsers:
+                parser.feed(piece)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 1.3 * held.held + 20_000
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"data: a" * 1000, b"\n", b"\r", b"data: b\n\n", b"event: x\n", b": c\n", b"\n\n"])
+    )
+)
+def test_what_ends_is_counted_no_more(pieces: list[bytes]) -> None:
+    held = HeldBytes()
+    parser, other = SseParser(held=held), SseParser(held=held)
+    other.feed(b"data: waits" * 500)
+    waits = held.held
+    assert waits == len(b"data: waits" * 500)
+    for piece in pieces:
+        parser.feed(piece)
+        assert held.held >= waits
+    parser.feed(b"\n\n")
+    assert held.held == waits
+    parser.feed(b"data: cut")
+    parser.close()
+    assert held.held == waits
+    other.release()
+    assert held.held == 0

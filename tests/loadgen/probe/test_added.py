@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,6 +114,30 @@ def test_a_certificate_of_the_client_is_shown_to_a_server_that_wants_one(
             assert "No such file" in await refusal(served.url, cert_file=str(tmp_path / "none"))
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("linger_s", [None, 0], ids=["an end", "a reset"])
+def test_however_a_server_that_wants_a_certificate_hangs_up_the_option_is_named(
+    linger_s: int | None, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca"))
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server_side)
+
+    def hang_up(listener: socket.socket) -> None:
+        with listener, server_side.wrap_socket(listener.accept()[0], server_side=True) as connection:
+            connection.recv(1)
+            if linger_s is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, linger_s))
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    server = threading.Thread(target=hang_up, args=(listener,))
+    server.start()
+    with pytest.raises(ProbeError, match="it may want a certificate of the client: --cert"):
+        asyncio.run(asking(url, [], ca_file=str(tmp_path / "ca")))
+    server.join()
 
 
 def test_a_path_that_is_named_is_the_only_one_asked() -> None:

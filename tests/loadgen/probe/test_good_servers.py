@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from tests.loadgen.probe.probe_runs import CANARY, failure, probed
+from loadgen.probe.result import ProbeError
+from tests.loadgen.probe.probe_runs import CANARY, asking, failure, probed
 from tests.loadgen.probe.servers import Asked, Reply, Server, Vllm, as_json, models
 
 NOT_FOUND = {"error": {"message": "no such path", "code": 404}}
@@ -221,6 +223,22 @@ def test_a_request_that_is_too_large_for_a_proxy_is_told_in_bytes(nth: int) -> N
     assert code == 2
     assert message.startswith("URL: --input-tokens 1000: a request of ")
     assert message.endswith(" bytes is larger than the server, or a proxy before it, takes (HTTP 413)")
+
+
+def test_a_proxy_that_refuses_a_request_before_it_has_read_it_is_heard() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()  # with most of the request unread: a reset follows the answer
+
+    async def run() -> str:
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            with pytest.raises(ProbeError) as caught:
+                await asking(url, [], model="small", input_tokens=400_000)
+            return str(caught.value)
+
+    assert asyncio.run(run()).endswith("is larger than the server, or a proxy before it, takes (HTTP 413)")
 
 
 def test_a_proxy_whose_server_is_down_is_told_from_a_server() -> None:

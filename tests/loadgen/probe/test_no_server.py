@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import socket
 import ssl
@@ -14,6 +15,7 @@ import pytest
 import trustme
 
 from loadgen.probe.probe import ProbeError
+from loadgen.worker_config import Deadlines
 from tests.loadgen.probe.probe_runs import asking, failure
 from tests.loadgen.probe.servers import DONE, Asked, Reply, Vllm, as_json, models, serving, stream
 
@@ -65,9 +67,32 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
         ),
         "URL: it redirects to /x (HTTP 308); redirects are not followed, use that URL",
     ),
+    "redirect of the stream that adds a slash": (
+        lambda asked: (
+            as_json(models("small"))
+            if asked.method == "GET"
+            else Reply(307, headers={"location": f"http://{asked.headers['host']}{asked.path}/"})
+        ),
+        "URL: it redirects to URL/v1/completions/ (HTTP 307); redirects are not followed, "
+        "give --path /v1/completions/",
+    ),
+    "redirect of the list that adds a slash": (
+        lambda asked: Reply(307, headers={"location": "/v1/models/"}),
+        "URL: it redirects to /v1/models/ (HTTP 307); redirects are not followed, "
+        "if it is only the list that it refuses, name the model with --model",
+    ),
     "empty stream": (
         lambda asked: as_json(models("small")) if asked.method == "GET" else stream([DONE]),
         "URL: the stream ended without a token and without saying why",
+    ),
+    "all tokens hidden": (
+        lambda asked: (
+            as_json(models("small"))
+            if asked.method == "GET"
+            else stream([{"choices": [], "usage": {"prompt_tokens": 8, "completion_tokens": 4}}, DONE])
+        ),
+        "URL: it counted 4 output tokens and showed none of them (hidden reasoning?): nobody could tell when a "
+        "token comes",
     ),
     "error with escapes in it": (
         lambda asked: (
@@ -91,7 +116,10 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
         None,
     ),
     "no HTTP": (lambda asked: Reply(raw=b"220 mail ready\r\n\r\n"), None),
-    "endless answer": (lambda asked: Reply(200, b"x" * (17 << 20)), "URL: an answer of more than 16 MiB"),
+    "endless answer": (
+        lambda asked: Reply(200, b"x" * (17 << 20)),
+        "URL: /v1/models answers with more than 16 MiB",
+    ),
 }
 
 
@@ -125,6 +153,16 @@ def error_at(url: str, **options: Any) -> str:
 def test_a_closed_port_is_named() -> None:
     url = f"http://127.0.0.1:{refused_port()}"
     assert error_at(url) == f"{url}: connection refused; is the server running?"
+
+
+def test_a_server_whose_packets_get_lost_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as waiting:
+        for _ in range(4):  # nobody accepts them: once two are waiting, the kernel drops whoever asks next
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert error_at(url, deadlines=Deadlines(connect_s=0.2)) == f"{url}: no connection after 0.2 s"
 
 
 def test_a_name_with_several_addresses_all_refusing_is_refused() -> None:

@@ -157,6 +157,19 @@ def test_a_stream_that_is_over_and_stays_open_is_not_waited_for(
         assert asyncio.run(asyncio.wait_for(run(), 20)) == 2
 
 
+def test_an_error_inside_a_stream_that_stays_open_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loadgen.probe.stream.AFTER_FINISH_S", 0.05)
+    answer = OK + b"\r\n" + b'data: {"error": {"message": "out of memory"}}\n\n'
+
+    async def run() -> str:
+        async with talking(answer, b": still here\n\n") as port:
+            with pytest.raises(ProbeError) as caught:
+                await short_probe(parse_target(f"http://127.0.0.1:{port}"))
+            return str(caught.value)
+
+    assert "out of memory" in asyncio.run(asyncio.wait_for(run(), 20))
+
+
 def test_a_list_of_models_that_is_packed_unasked_is_read() -> None:
     def packing(asked: Asked) -> Reply:
         if asked.method == "GET":

@@ -110,4 +110,6 @@ def test_a_server_without_chat_is_asked_for_completions_with_text() -> None:
 
 def test_ids_of_a_server_that_puts_a_token_before_them_are_one_fewer() -> None:
     found, served, _ = probed(Vllm(prefix=1))
-    assert (found.prompt.tokens, found.input_exact, len(served.asked)) == (99, True, 3)
+    assert (found.prompt.tokens, found.prompt.overhead_tokens) == (100, 1)
+    assert (found.input_exact, len(served.asked)) == (True, 3)
+    assert len(served.asked[-1].json()["prompt"]) == 99

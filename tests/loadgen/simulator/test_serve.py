@@ -162,9 +162,9 @@ def test_a_port_in_use_is_one_clear_line() -> None:
         (("--exit-when-idle", "nan"), "--exit-when-idle: got nan"),
         (
             ("--api-key-file", "/nonexistent/key"),
-            "--api-key-file /nonexistent/key: cannot be read: No such file",
+            "--api-key-file /nonexistent/key: cannot read it: No such file",
         ),
-        (("--api-key-file", "/dev/null"), "--api-key-file /dev/null: is empty"),
+        (("--api-key-file", "/dev/null"), "--api-key-file /dev/null: it is neither a file nor a pipe"),
     ],
 )
 def test_wrong_usage_is_one_line_and_two(flags: tuple[str, ...], says: str) -> None:

@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("loadgen.target.api_key._PIPE_DEADLINE_S", 0.05)
+        patch.setattr("loadgen.small_file.PIPE_DEADLINE_S", 0.05)
         with pytest.raises(HeaderError, match="nothing came through the pipe"):
             read_headers([f"@{pipe}"], {})
 

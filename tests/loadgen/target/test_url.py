@@ -307,6 +307,9 @@ def test_a_path_that_is_named_is_the_only_one() -> None:
     assert (target.path, target.endpoint, target.roots) == ("/v3/chat/completions", "chat", ("/v3",))
     target = parse_target("http://h/v1", path="/invocations")
     assert (target.path, target.endpoint, target.roots) == ("/invocations", None, ("/v1", ""))
+    for whole in ("/v3/chat/completions", "/v3/chat/completions/"):
+        target = parse_target("http://h", path=whole)
+        assert (target.path, target.endpoint, target.roots) == (whole, "chat", ("/v3",))
     for bad in ("invocations", "/a b", "/a?b=1", "/a\n", "/\u00fc", "/" * 3000):
         with pytest.raises(TargetError, match=r"^--path: got .* need one such as /v3/chat/completions"):
             parse_target("http://h", path=bad)
@@ -399,7 +402,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_a_pipe_without_writer_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadgen.target.api_key._PIPE_DEADLINE_S", 0.05)
+    monkeypatch.setattr("loadgen.small_file.PIPE_DEADLINE_S", 0.05)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(ApiKeyError, match=r"nothing came through the pipe in 0\.05 s"):

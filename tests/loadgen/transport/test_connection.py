@@ -51,6 +51,7 @@ def tls_run(name: str, *, trusted: bool, tmp_path: Path) -> Emitted:
     return asyncio.run(body())
 
 
+@pytest.mark.usefixtures("kernel_stamps")
 def test_tls_carries_streams_with_the_kernels_times(tmp_path: Path) -> None:
     emitted = tls_run("llm.example", trusted=True, tmp_path=tmp_path)
     assert emitted.errors() == {}
@@ -100,6 +101,7 @@ def test_the_second_address_is_tried_when_the_first_refuses_and_then_kept() -> N
     assert emitted.total("succeeded") == 6
 
 
+@pytest.mark.usefixtures("kernel_stamps")
 def test_a_kernel_stamp_lies_between_the_send_and_a_read_made_much_later() -> None:
     left, right = socket.socketpair(socket.AF_UNIX)
     left.close()

@@ -200,3 +200,9 @@ def test_a_response_without_a_length_lasts_until_the_connection_closes() -> None
     assert not parser.ended
     parser.begin()
     assert not parser.until_close
+
+
+def test_a_response_that_switches_to_another_protocol_is_refused_in_words() -> None:
+    parser, _ = framed()
+    with pytest.raises(BadResponse, match=r"^not HTTP: it switches to another protocol$"):
+        parser.feed(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n")

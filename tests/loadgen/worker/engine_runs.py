@@ -18,6 +18,7 @@ from loadgen.records import Request, Tick, WorkerNote
 from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Deadlines, Finish, WorkerConfig
+from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
 from tests.loadgen.raw_server import RawServer, Script
@@ -58,7 +59,7 @@ def worker_config(port: int, load: OpenLoad | ClosedLoad | None = None, **change
             endpoint="completions",
             fields={"model": "m", "stream": True},
         ),
-        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=8), 3),
+        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=8), Fixed(8), Fixed(3)),
         load=load or OpenLoad("constant", [steady(0, 100.0)]),
         start_ns=0,
         deadlines=Deadlines(connect_s=2.0),

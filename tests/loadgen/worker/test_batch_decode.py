@@ -59,7 +59,10 @@ def told(streams: list[list[Read]], how: How, decode_batch: BatchDecode) -> tupl
 
 
 def told_together(streams: list[list[Read]], how: How) -> tuple[list[Request], Tick]:
-    return told(streams, how, batch_decoder(_COMPLETIONS, chunk_counts=how.chunk_counts))
+    decode_batch = batch_decoder(
+        _COMPLETIONS, chunk_counts=how.chunk_counts, one_token_chunks=how.one_token_chunks
+    )
+    return told(streams, how, decode_batch)
 
 
 def told_singly(streams: list[list[Read]], how: How) -> tuple[list[Request], Tick]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from loadgen.arrivals.load import ClosedLoad
+from loadgen.endpoints.sse import HeldBytes
+from loadgen.worker.counters import Counters
 from loadgen.worker_config import Deadlines
 from tests.loadgen.raw_server import (
     FIN,
@@ -14,8 +18,9 @@ from tests.loadgen.raw_server import (
     good,
     sse,
     token,
+    usage,
 )
-from tests.loadgen.worker.engine_runs import run
+from tests.loadgen.worker.engine_runs import run, worker_config
 
 BROKEN: list[tuple[str, list[Step], str]] = [
     ("reset in the middle", [HEAD, chunked(sse(token()), end=False), 0.02, RST], "cut_mid_stream"),
@@ -33,6 +38,13 @@ BROKEN: list[tuple[str, list[Step], str]] = [
     ("redirect is not followed", [b"HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"], "http_307"),
     ("not HTTP", [b"SSH-2.0-OpenSSH\r\n"], "bad_response"),
     ("huge header", [b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000 + b"\r\n\r\n"], "bad_response"),
+    ("a status of five digits", [b"HTTP/1.1 99999 X\r\n\r\n"], "bad_response"),
+    ("a negative size of a chunk", [HEAD, b"-5\r\nabc\r\n"], "bad_response"),
+    ("a size of a chunk beyond 64 bits", [HEAD, b"F" * 18 + b"\r\nabc\r\n"], "bad_response"),
+    ("another protocol", [b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"], "bad_response"),
+    ("204", [b"HTTP/1.1 204 No Content\r\n\r\n"], "http_204"),
+    ("a length of nought", [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n\r\n"], "no_tokens"),
+    ("nothing but its end", [HEAD, chunked(sse(token("", "length"), usage(8, 2), "[DONE]"))], "tokens_hidden"),
 ]  # fmt: skip
 
 
@@ -53,6 +65,8 @@ FINE: list[tuple[str, list[Step]]] = [
     ("content-length", [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncontent-length: %d\r\n\r\n" % len(sse(token(), token(finish="stop"), "[DONE]")), sse(token(), token(finish="stop"), "[DONE]")]),
     ("cut after DONE", [HEAD, chunked(sse(token(), token(finish="stop"), "[DONE]"), end=False), 0.01, FIN]),
     ("comments between", [HEAD, chunked(b": ping\n\n", sse(token()), b":\n\n", sse(token(finish="stop"), "[DONE]"))]),
+    ("another id and model from the second event on", [HEAD, chunked(sse('{"id":"a","model":"m",' + token()[1:], '{"id":"b","model":"n",' + token(finish="stop")[1:], "[DONE]"))]),
+    ("an answer to nobody behind it", [*good(2), b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", FIN]),
     ("one byte at a time", [HEAD, *[b"1\r\n%c\r\n" % byte for byte in sse(token(), token(finish="stop"), "[DONE]")], b"0\r\n\r\n"]),
 ]  # fmt: skip
 
@@ -97,3 +111,53 @@ def test_keep_alive_comments_stop_the_clock_of_the_gap_and_a_drip_without_a_line
     emitted, _ = run(lambda n, b: scripts[n], requests=2, deadlines=Deadlines(gap_s=0.5))
     assert emitted.errors() == {"gap_timeout": 1}
     assert [record.chunks for record in emitted.requests if record.error is None] == [2]
+
+
+def test_lines_without_an_end_cost_the_memory_of_a_few_however_many_streams_send_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = HeldBytes(most=1 << 20)
+    monkeypatch.setattr("loadgen.worker.engine.HeldBytes", lambda: held)
+    line = chunked(b"data: " + b"x" * 300_000, end=False)
+    emitted, _ = run(
+        lambda n, b: [HEAD, line, 60.0],
+        load=ClosedLoad(6),
+        requests=6,
+        deadlines=Deadlines(first_token_s=1.0),
+    )
+    errors = emitted.errors()
+    assert errors["body_too_large"] >= 1
+    assert errors["body_too_large"] + errors["first_token_timeout"] == 6
+    messages = {record.error.message for record in emitted.requests if record.error is not None}
+    assert any("those of all streams together hold more than 1 MiB" in message for message in messages)
+    assert held.held == 0
+
+
+def test_ticks_tell_what_was_said_of_failures_and_the_key_is_hidden_in_it() -> None:
+    key = "sk-CANARY-5e1f"
+
+    def script(number: int, _body: bytes) -> list[Step]:
+        said = b'{"error":{"message":"model \x1b[2J not loaded for %s"}}' % key.encode()
+        status = b"500 Oops" if number % 4 else b"404 Gone"
+        return [b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n" % (status, len(said)), said]
+
+    made = worker_config(1).template
+    template = msgspec.structs.replace(made, headers=[*made.headers, ("authorization", f"Bearer {key}")])
+    emitted, _ = run(script, requests=12, template=template)
+    causes: dict[tuple[str, str], int] = {}
+    for tick in emitted.ticks:
+        for cause in tick.causes:
+            assert key not in cause.text
+            causes[cause.kind, cause.text] = causes.get((cause.kind, cause.text), 0) + cause.count
+    text = "model \\x1b[2J not loaded for ***"
+    assert causes == {("http_500", text): 9, ("http_404", text): 3}
+
+
+def test_of_many_things_said_in_a_tick_the_rest_is_counted_by_its_kind_alone() -> None:
+    counters = Counters()
+    for i in range(100):
+        counters.fail("http_500", f"shard {i} failed")
+    tick = counters.take(t_ns=1, dt_ns=1, worker=0, connects=0, cpu_ns=0)
+    assert len(tick.causes) == 17
+    assert sum(cause.count for cause in tick.causes) == 100
+    assert {cause.text: cause.count for cause in tick.causes}[""] == 84

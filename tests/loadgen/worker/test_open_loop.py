@@ -7,6 +7,7 @@ import socket
 
 from loadgen.arrivals.load import OpenLoad
 from loadgen.arrivals.rate_curve import steady
+from loadgen.records import TICK_NS
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Finish, SetLoad
 from tests.loadgen.raw_server import (
@@ -52,8 +53,9 @@ def test_with_a_server_that_never_answers_due_is_sent_plus_not_sent() -> None:
             return await run_engine(config, during)
 
     emitted = asyncio.run(body())
-    assert [emitted.total(name) for name in ("due", "sent", "not_sent", "failed")] == [10, 5, 5, 5]
-    assert emitted.errors() == {"unfinished": 5}
+    assert [emitted.total(name) for name in ("due", "sent", "not_sent", "cut_off")] == [10, 5, 5, 5]
+    assert emitted.total("failed") == 0
+    assert emitted.errors() == {}
     assert all(r.first_token_ns is None for r in emitted.requests)
 
 
@@ -150,3 +152,17 @@ def test_a_server_that_refuses_is_not_asked_for_connections_ahead_while_backing_
     assert emitted.total("due") == 40
     assert emitted.total("sent") + emitted.total("not_sent") == 40
     assert set(emitted.errors()) == {"connect_refused"}
+
+
+def test_the_first_tick_covers_no_more_than_the_load_so_that_rates_are_not_low_at_first() -> None:
+    begin_ns = 100_000_000
+    emitted, _ = run(
+        lambda n, body: good(),
+        requests=40,
+        start_ns=begin_ns,
+        load=OpenLoad("constant", [steady(begin_ns, 100.0)]),
+    )
+    first, second = emitted.ticks[:2]
+    assert (first.t_ns % TICK_NS, first.dt_ns) == (0, first.t_ns - begin_ns)
+    assert second.t_ns - second.dt_ns == first.t_ns
+    assert sum(tick.dt_ns for tick in emitted.ticks) == emitted.ticks[-1].t_ns - begin_ns

@@ -13,6 +13,7 @@ from loadgen.endpoint_names import EndpointName
 from loadgen.probe.probe import ProbeResult, probe
 from loadgen.records import Request
 from loadgen.target.url import parse_target
+from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import SyntheticWorkload
 from tests.loadgen.raw_server import RawServer, Script, chunked
 from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
@@ -49,7 +50,9 @@ def loaded(url: str, endpoint: EndpointName) -> tuple[ProbeResult, Emitted, list
             target.address.port,
             ClosedLoad(1),
             template=probed.template,
-            workload=SyntheticWorkload(probed.prompt, probed.output_tokens),
+            workload=SyntheticWorkload(
+                probed.prompt, Fixed(probed.prompt.tokens), Fixed(probed.output_tokens)
+            ),
             requests=REQUESTS,
             chunk_counts=probed.chunk_counts,
             one_token_chunks=probed.capabilities.one_token_chunks is not False,

@@ -367,3 +367,24 @@ def test_a_limit_of_power_that_only_the_device_tells_counts():
     found = alone(device=device, power_w=690.0, sm_clock_mhz=1700.0).at(10 * S)
     assert found == ("power", "690/700 W, SM clock 1700 of 1980 MHz")
     assert alone(power_w=690.0, sm_clock_mhz=1700.0).at(10 * S).limit == ROOM
+
+
+@pytest.mark.parametrize("waiting", [9.0, 0.0])
+def test_a_limit_does_not_outlive_the_load_that_it_limited(waiting: float) -> None:
+    """`KV cache 54 %, 0 waiting` with nothing in flight: the figures were means of seconds that had a load."""
+    records: list[Any] = [LoadChange(0, "start", rate_rps=10.0)]
+    for i in range(4 * 30):
+        t_ns, busy = (i + 1) * TICK_NS, i < 80
+        records += [
+            Tick(t_ns=t_ns, dt_ns=TICK_NS, worker=0, due=3 * busy, sent=3 * busy, succeeded=3 * busy,
+                 output_tokens=99 * busy, in_flight=30 * busy, rate_rps=10.0 * busy),
+            ServerSample(t_ns, 1, "m", running=30.0 * busy, waiting=waiting * busy, kv_pct=97.0 if busy else 54.0,
+                         preemptions=float(min(i, 80))),
+        ]  # fmt: skip
+    timeline = Timeline()
+    for record in records:
+        timeline.apply(record)
+    history = BottleneckHistory(timeline)
+    assert history.at(20 * S).limit == "KV cache"
+    assert {history.at(s * S).limit for s in range(21, 30)} <= {ROOM, IDLE}
+    assert history.at(23 * S).limit == IDLE

@@ -198,6 +198,7 @@ def test_a_calibration_expires_when_anything_it_depends_on_changes(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("kernel_stamps")
 def test_a_real_worker_on_this_machine_is_measured(tmp_path: Path) -> None:
     found = asyncio.run(measure(1000.0, 1.0))
     assert found.events_per_s == pytest.approx(1000.0, rel=0.1)

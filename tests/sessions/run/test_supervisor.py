@@ -19,13 +19,25 @@ import msgspec
 import pytest
 
 from loadgen.records import Request, Tick
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
-from sessions.run.commands import AbortRun, Ack, AddMark, FinishRun, Hello, Hold, Refusal, SetRate, StepLoad
+from sessions.plan.config import DRAIN_S, LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.run.commands import (
+    AbortRun,
+    Ack,
+    AddMark,
+    CommandError,
+    FinishRun,
+    Hello,
+    Hold,
+    Refusal,
+    SetRate,
+    StepLoad,
+)
 from sessions.run.control_client import ControlClient, ControlError, send_once
 from sessions.run.launch import Launched, LaunchError, Orders, launch
+from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.supervisor import Supervisor
-from sessions.store.directory import is_live
+from sessions.store.directory import hold_lock, is_live
 from sessions.store.follow import Follower, GzipFollower, following
 from sessions.store.journal import SUPERVISOR_FILE, request_paths, timeline_paths
 from sessions.store.manifest import read, write
@@ -71,13 +83,20 @@ def start(tmp_path: Path, simulator_url: str) -> Iterator[Callable[..., Launched
     runs: list[Launched] = []
 
     def begin(
-        *, url: str = simulator_url, wait: bool = True, telemetry: str = "none", **load: Any
+        *,
+        url: str = simulator_url,
+        wait: bool = True,
+        telemetry: str = "none",
+        output_tokens: int = 8,
+        drain_s: float = DRAIN_S,
+        **load: Any,
     ) -> Launched:
         config = RunConfig(
             target=TargetConfig(url),
             load=LoadConfig(**load),
-            workload=WorkloadConfig(input_tokens=32, output_tokens=8),
+            workload=WorkloadConfig(input_tokens=32, output_tokens=output_tokens),
             telemetry=[telemetry],
+            drain_s=drain_s,
         )
         run = launch(config, root=tmp_path, api_key=CANARY)
         runs.append(run)
@@ -181,6 +200,22 @@ def test_two_viewers_that_press_up_at_the_same_moment_raise_the_load_twice(
     assert [(r.previous_rate_rps, r.rate_rps) for r in changes] == [(50.0, 51.0), (51.0, 52.0)]
     assert {answer.at_ns for answer in answers[2:]} == {change.t_ns for change in changes}
     until(lambda: [tick for tick in ticks_of(run.directory) if tick.rate_rps == 52.0], "the workers follow")
+
+
+def test_a_flood_of_marks_is_refused_in_words_and_the_run_goes_on(
+    tmp_path: Path, make_run: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.run.supervisor._MARKS_CAP", 3)
+    write(tmp_path, make_run().manifest)
+    place = SessionPlace(tmp_path, hold_lock(tmp_path))
+    supervisor = Supervisor(tmp_path, Orders(str(tmp_path), make_run().manifest.config), place)
+    for _ in range(3):
+        assert isinstance(supervisor._obey(AddMark("m" * 10_000)), Ack)
+    with pytest.raises(CommandError, match="3 marks are set already"):
+        supervisor._obey(AddMark("one more"))
+    assert isinstance(supervisor._obey(Hello()), Ack)
+    place.close()
+    assert [record.text for record in host_records(tmp_path)] == ["m" * 200] * 3
 
 
 def test_before_its_load_and_after_it_a_run_refuses_to_change_it_in_words(
@@ -345,7 +380,9 @@ def test_a_worker_that_dies_between_the_probe_and_the_load_is_named_at_once(
     monkeypatch.setattr("sys.executable", str(python))
     monkeypatch.setattr("sessions.run.supervisor.preflight", probe_first)
     monkeypatch.setattr("sessions.run.supervisor._WORKERS_READY_S", 10.0)
-    assert asyncio.run(Supervisor(directory, Orders(str(directory), config)).run()) == 1
+    place = SessionPlace(directory, hold_lock(directory))
+    assert asyncio.run(Supervisor(directory, Orders(str(directory), config), place).run()) == 1
+    place.close()
     assert msgspec.json.decode(capfd.readouterr().out) == {
         "state": "refused",
         "message": "load worker 0: exit code 7",
@@ -372,7 +409,7 @@ def test_a_disk_that_stays_full_is_told_at_once_and_spoils_the_run(start: Callab
     end = ended(run.directory)
     assert end is not None
     assert end.reason == "unsaved"
-    assert "bytes of records were lost" in end.message
+    assert "were lost" in end.message
     assert too_large in end.message
     summary = read_summary(run.directory)
     assert summary.valid is False
@@ -457,6 +494,36 @@ def test_finish_drains_and_abort_cuts_off(start: Callable[..., Launched]) -> Non
     until(lambda: requests_of(other.directory), "a first request")
     assert isinstance(send_once(other.directory, AbortRun()), Ack)
     assert other.process.wait(30) == 130
+
+
+def test_answers_that_last_longer_than_the_drain_are_cut_off_and_no_failures(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(concurrency=3, duration_s=1.0, output_tokens=8_000, drain_s=0.5)
+    assert run.process.wait(30) == 1
+    end, summary = ended(run.directory), read_summary(run.directory)
+    assert end is not None
+    assert (end.reason, end.message) == ("completed", "requests still in flight 0.5 s later (--drain)")
+    counts = summary.requests
+    assert (counts.sent, counts.cut_off, counts.failed, summary.errors) == (3, 3, 0, {})
+    assert summary.reasons[:1] == [
+        "the end of the run cut off 3 of 3 answers, above all long ones (100.0%, allowed 1%)"
+    ]
+    assert read(run.directory).config.drain_s == 0.5
+
+
+def test_who_aborts_a_run_that_is_finished_cuts_its_answers_off_and_no_more(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(concurrency=3, output_tokens=8_000)
+    until(lambda: sum(tick.sent for tick in ticks_of(run.directory)) == 3, "three requests")
+    assert isinstance(send_once(run.directory, FinishRun()), Ack)
+    assert isinstance(send_once(run.directory, AbortRun()), Ack)
+    assert run.process.wait(30) == 1, "for what was cut off; an abort of a load would be 130"
+    end, summary = ended(run.directory), read_summary(run.directory)
+    assert end is not None
+    assert (end.reason, end.message) == ("finished", "answers in flight were cut off by hand")
+    assert (summary.requests.cut_off, summary.errors) == (3, {})
 
 
 def test_an_open_end_without_a_viewer_stops_itself_and_with_one_does_not(

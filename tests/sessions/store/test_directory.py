@@ -157,3 +157,33 @@ def test_without_locks_a_session_is_live_while_its_owner_is(
     os.close(fd)
     (directory / "lock").write_text("1 0\n")
     assert not is_live(directory), "a process of that number, but another one"
+
+
+def test_a_disk_too_full_for_the_owners_number_is_no_harm_to_a_lock_that_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    directory = session(tmp_path, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        fd = hold_lock(directory)
+        assert is_live(directory)
+        os.close(fd)
+        patch.setattr(fcntl, "flock", lambda fd, operation: full())
+        with pytest.raises(SessionError, match="lock: No space left on device"):
+            hold_lock(directory)
+
+
+def test_a_link_in_place_of_a_lock_or_a_manifest_leads_nowhere(tmp_path: Path) -> None:
+    live, linked = session(tmp_path, "live"), session(tmp_path, "linked")
+    fd = hold_lock(live)
+    (linked / "lock").symlink_to(live / "lock")
+    assert not is_live(linked)
+    with pytest.raises(SessionError, match="lock"):
+        hold_lock(linked)
+    os.close(fd)
+    (linked / "session.toml").unlink()
+    (linked / "session.toml").symlink_to(live / "session.toml")
+    assert linked in listing(tmp_path), "so that it can be told"

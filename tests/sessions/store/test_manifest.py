@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import math
 import os
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import tomli
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sessions.plan.config import LoadConfig, Ramp, RunConfig, TargetConfig
 from sessions.store import manifest
@@ -105,6 +110,15 @@ UNREADABLE = {
     "dotted bomb": (b".".join([b"a"] * 50_000) + b" = 1", "not readable as TOML"),
     "nested bomb": (b"a = " + b"[" * 50_000 + b"]" * 50_000, "not readable as TOML"),
     "huge int": (b"format = " + b"9" * 10_000, ""),
+    "infinity": (
+        GOOD_HEAD + b"[result]\nduration_s = inf\n",
+        "result.duration_s is inf, need a number up to",
+    ),
+    "not a number": (GOOD_HEAD + b"[result]\na = [{b = nan}]\n", "result.a.b is nan"),
+    "a date": (GOOD_HEAD + b"[server]\nmodel = 2026-11-03\n", "server.model is no text, number or truth"),
+    "200 bits": (GOOD_HEAD + b"[client]\nworkers = " + b"9" * 60, "client.workers is a whole number of more"),
+    "a key twice": (GOOD_HEAD + b"a = 1\na = 2\n", "not readable as TOML"),
+    "a lone surrogate": (GOOD_HEAD + b'a = "\\ud800"\n', "not readable as TOML"),
     "nul": (b"\x00" * 10, "not readable as TOML"),
 }
 
@@ -132,6 +146,17 @@ def test_a_missing_a_special_and_an_unreadable_file_are_refused(tmp_path: Path) 
     os.mkfifo(tmp_path / "session.toml")
     with pytest.raises(SessionError, match="regular"):
         read(tmp_path)
+
+
+def test_a_manifest_that_is_a_link_is_refused_wherever_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    write(tmp_path / "a", example())
+    for number, to in enumerate((tmp_path / "a" / "session.toml", "/dev/zero", "/etc/passwd", "nowhere")):
+        directory = tmp_path / f"link{number}"
+        directory.mkdir()
+        (directory / "session.toml").symlink_to(to)
+        with pytest.raises(SessionError, match="a link, which is not followed"):
+            read(directory)
 
 
 @pytest.mark.parametrize("call", ["open", "fsync", "replace"])
@@ -190,10 +215,89 @@ def test_sources_that_came_and_went_for_minutes_are_kept_in_a_manifest_that_can_
     assert result["telemetry"] == words
 
 
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=9)
+    | st.sampled_from(["\ud800", "\x00\x1b[2J", "x" * 70_000, 10**30, 2**63, math.inf, math.nan, 1e19])
+)
+TABLES = st.dictionaries(
+    st.text(max_size=4) | st.just("\udc80"),
+    st.recursive(
+        SCALARS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(result=TABLES, server=TABLES, telemetry=TABLES, message=st.text(max_size=9) | st.just("\ud800"))
+def test_whatever_a_run_comes_to_its_manifest_is_read_back(
+    result: dict[str, Any], server: dict[str, Any], telemetry: dict[str, Any], message: str
+) -> None:
+    said = example(
+        result=result,
+        server=server,
+        telemetry=telemetry,
+        end=EndInfo("completed", "now", math.inf, 0, message),
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        write(Path(directory), said)
+        back = read(Path(directory))
+    assert back.config == said.config
+    assert back.end == EndInfo("completed", "now", None, 0, message.encode("utf-8", "replace").decode())
+    if "" not in server and all(type(value) is str and len(value) < 200 for value in server.values()):
+        assert back.server == {
+            key.encode("utf-8", "replace").decode(): value.encode("utf-8", "replace").decode()
+            for key, value in server.items()
+        }
+
+
+def test_a_configuration_too_long_to_be_kept_is_refused_in_one_line(tmp_path: Path) -> None:
+    long = RunConfig(TargetConfig("http://127.0.0.1:8000/" + "x" * 300_000))
+    with pytest.raises(SessionError, match="what the run was asked is"):
+        write(tmp_path, example(config=long))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_300_000_characters_leaves_a_session_that_can_be_read(tmp_path: Path) -> None:
+    write(tmp_path, example(server={"model": "A" * 300_000}))
+    assert read(tmp_path).model == "A" * 200
+
+
 def test_every_reason_of_an_end_has_its_sentence() -> None:
     assert set(END_REASONS) == {
-        *("completed", "finished", "interrupted", "aborted", "orphaned"),
+        *("completed", "finished", "interrupted", "aborted", "orphaned", "gave_up"),
         *("worker_lost", "failed", "unsaved", "killed"),
     }
     assert all(END_REASONS.values())
     assert manifest.VERSION == "1.0"
+
+
+def test_20_000_marks_leave_a_manifest_that_keeps_its_figures(tmp_path: Path) -> None:
+    marks = [{"at_s": float(i), "kind": "mark", "label": "m" * 200} for i in range(20_000)]
+    result = {"duration_s": 1.0, "valid": True, "requests": {"sent": 7}, "marks": marks}
+    write(tmp_path, example(result=result))
+    assert read(tmp_path).result == {"duration_s": 1.0, "valid": True, "requests": {"sent": 7}}
+
+
+@pytest.mark.parametrize(
+    ("url", "insecure", "has_tls", "unverified"),
+    [
+        ("https://h", True, True, True),
+        ("HTTPS://h", True, True, True),
+        ("https://h", False, True, False),
+        ("http://h", True, False, False),
+        ("unix:/run/h.sock", True, False, False),
+    ],
+)
+def test_a_server_is_unverified_where_there_is_tls_and_nobody_looks_at_its_certificate(
+    url: str, insecure: bool, has_tls: bool, unverified: bool
+) -> None:
+    made = example()
+    made.config = RunConfig(TargetConfig(url, insecure=insecure))
+    assert (made.has_tls, made.unverified) == (has_tls, unverified)

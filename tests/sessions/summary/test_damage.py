@@ -28,11 +28,11 @@ MakeRun = Callable[..., Any]
 
 def assert_they_add_up(counts: RequestCounts) -> None:
     assert counts.due == counts.sent + counts.not_sent
-    assert counts.sent == counts.succeeded + counts.failed
+    assert counts.sent == counts.succeeded + counts.failed + counts.cut_off
     assert min(msgspec.structs.astuple(counts)) >= 0
 
 
-def test_a_killed_run_counts_what_was_in_flight_as_unfinished(make_run: MakeRun) -> None:
+def test_a_killed_run_counts_what_was_in_flight_as_cut_off(make_run: MakeRun) -> None:
     run = make_run(ended=False)
     at_ns = 7 * SECOND
     kept = [record for record in run.timeline_records if record.t_ns <= at_ns]
@@ -40,7 +40,7 @@ def test_a_killed_run_counts_what_was_in_flight_as_unfinished(make_run: MakeRun)
     result = summed(run, [*kept, *done])
     in_flight = sum(r.sent_ns <= at_ns < r.end_ns for r in run.requests)
     assert in_flight > 3
-    assert result.errors == {"unfinished": in_flight}
+    assert (result.requests.cut_off, result.requests.failed, result.errors) == (in_flight, 0, {})
     assert_they_add_up(result.requests)
     assert result.requests.succeeded == len(done)
     assert not result.valid
@@ -67,11 +67,11 @@ def test_a_backlog_at_the_end_is_not_sent(make_run: MakeRun) -> None:
     assert counts.not_sent == 40
 
 
-def test_a_running_session_counts_nothing_as_unfinished(make_run: MakeRun) -> None:
+def test_a_running_session_counts_nothing_as_cut_off(make_run: MakeRun) -> None:
     run = make_run(ended=False)
     kept = [record for record in run.timeline_records if record.t_ns <= 5 * SECOND]
     result = summed(run, kept, live=True)
-    assert result.requests.failed == 0
+    assert result.requests.failed == result.requests.cut_off == 0
     assert result.reasons == ["the run is still going on"]
     assert result.end.reason is None
 

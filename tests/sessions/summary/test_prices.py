@@ -58,6 +58,17 @@ def test_the_example_is_never_read_by_itself(tmp_path, monkeypatch):
         ("[[gpu]]\nname = 'H100'\nper_hour = nan", "need a price of 0 or more"),
         ("[[gpu]]\nname = ' '\nper_hour = 1.0", "would fit every GPU"),
         ("[[gpu", "not TOML"),
+        ("currency = 'EUR'\ncurrency = 'USD'", "not TOML: Cannot overwrite a value"),
+        ("a = " + "[" * 5000, "not TOML"),
+        (
+            'currncy = "EUR"\n[[gpu]]\nname = "a"\nper_hour = 1',
+            "unknown key 'currncy', did you mean currency?",
+        ),
+        ("[[gpu]]\nname = 'a'\nper_hours = 1", "in [[gpu]], unknown key 'per_hours', did you mean per_hour?"),
+        ("[[gpu]]\nname = 'a'\nper_hour = 1\nper_hr = 3", "unknown key 'per_hr', did you mean per_hour?"),
+        ("path = '/x'\n[[gpu]]\nname = 'a'\nper_hour = 1", "unknown key 'path', need currency, dated, gpu"),
+        ("[gpus]", "unknown key 'gpus', did you mean gpu?"),
+        ("'\\u001b[2J' = 1", "unknown key"),
         ("#" * (300 << 10), "larger than 256 KiB"),
     ],
 )
@@ -69,6 +80,13 @@ def test_a_table_that_is_none_is_one_line(tmp_path, text, said):
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "prices.toml").write_text("\ufeff[[gpu]]\nname = 'H100'\nper_hour = 2\n", encoding="utf-8")
+    own = load(tmp_path / "prices.toml")
+    assert own is not None
+    assert own.per_hour("H100") == 2.0
 
 
 def test_a_table_that_is_not_there_is_one_line_that_names_the_example(tmp_path):

@@ -33,7 +33,7 @@ def test_what_was_asked_is_spelled_out_although_it_is_the_default(make_run: Make
     made = plain(summed(make_run(rate_rps=20.0)))
     assert list(made["load"]) == [
         *("rate_rps", "arrivals", "ramp", "concurrency", "max_in_flight", "max_rate_rps", "duration_s"),
-        *("requests", "seed", "workers"),
+        *("requests", "seed", "workers", "give_up"),
     ]
     assert (made["load"]["arrivals"], made["load"]["ramp"]) == ("poisson", None)
     assert made["workload"] == {"input_tokens": 256, "output_tokens": 64, "body": []}

@@ -65,9 +65,7 @@ def test_every_metric_is_numpys_on_the_requests_that_succeeded(make_run: MakeRun
         "e2e": [(r.last_token_ns - r.due_ns) / 1e6 for r in good],
         "send_lag": [(r.sent_ns - r.due_ns) / 1e6 for r in good],
         "tpot": [
-            (r.last_token_ns - r.first_token_ns) / 1e6 / (r.output_tokens - 1)
-            for r in good
-            if r.output_tokens > 1
+            (r.last_token_ns - r.first_token_ns) / 1e6 / (r.output_tokens - 1) for r in good if r.chunks > 1
         ],
         "chunk_gap": [gap / 1e3 for r in good for gap in r.gaps_us],
         "itl": [

@@ -10,10 +10,10 @@ import pytest
 
 from loadgen.records import TICK_NS, Tick, WorkerNote
 from loadgen.sketch import BUCKETS, bucket
-from sessions.store.parse import TEN_YEARS_NS
 from sessions.store.records import End, LoadChange, Mark, Note, State
 from sessions.timeline.sketches import quantiles_ns
 from sessions.timeline.timeline import METRICS, Timeline
+from telemetry.bounds import TEN_YEARS_NS
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, SourceNote
 
 MakeRun = Callable[..., Any]

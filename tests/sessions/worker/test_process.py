@@ -129,6 +129,7 @@ def test_a_starved_worker_is_on_the_screen_as_saturated_and_makes_the_run_invali
     assert any("the client was saturated" in reason for reason in result.reasons)
 
 
+@pytest.mark.usefixtures("kernel_stamps")
 def test_a_run_says_which_clock_it_had_and_how_the_client_held_up(tmp_path: Path, simulator_url: str) -> None:
     config = RunConfig(
         target=TargetConfig(simulator_url),

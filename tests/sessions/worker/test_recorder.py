@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import queue
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ FULL = Path("/dev/full")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
-def test_a_disk_that_stays_full_is_told_once_however_much_comes_to_be_kept(tmp_path: Path) -> None:
+def test_a_disk_that_stays_full_is_told_once_however_much_comes_to_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     (tmp_path / worker_file(0)).symlink_to(FULL)
     (tmp_path / request_file(0)).symlink_to(FULL)
     told: queue.SimpleQueue[str] = queue.SimpleQueue()

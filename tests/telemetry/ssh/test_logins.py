@@ -95,6 +95,14 @@ def test_a_login_that_prints_much_before_ours_is_heard(fake_ssh):
     assert messages(records)[0][0]
 
 
+def test_a_login_that_changes_its_shell_runs_ours_all_the_same(fake_ssh, tmp_path):
+    strict = "set -euC; IFS=/; unset HOME; umask 077; alias python3=false"
+    fake_ssh(f'for last; do :; done; exec bash -c "{strict}; cd {tmp_path}; $last"')
+    source, records = opened()
+    source.close()
+    assert messages(records)[0][0], records
+
+
 # the user's configuration
 
 

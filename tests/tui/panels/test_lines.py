@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sessions.frame.schema import Stat
+from sessions.frame.schema import Cause, Stat
 from tests.tui.made_up_run import ramped
 from tui.commands.sessions import HEAD, Listed, _cells
 from tui.draw.theme import Theme
@@ -28,6 +28,14 @@ def test_progress_marks_a_figure_that_rests_on_few_samples_and_says_what_is_done
 def test_progress_says_when_the_client_is_the_limit() -> None:
     assert "  CLIENT SATURATED  " in line(client_saturated=True)
     assert "SATURATED" not in line(client_saturated=False)
+
+
+def test_progress_says_how_long_answers_are_waited_for_at_the_most_and_how_many_were_cut_off() -> None:
+    waiting = line(state="draining", at_ns=100_000_000_000, drains_until_ns=160_000_000_000, in_flight=3)
+    assert "  draining (at most 01:00 more, Ctrl-C ends it)  " in waiting
+    assert "at most" not in line(state="draining", drains_until_ns=None, in_flight=3)
+    assert "errors 2  cut off 5" in line(failed=2, cut_off=5)
+    assert "cut off" not in line(failed=2)
 
 
 def test_progress_has_a_dash_and_no_mark_where_nothing_was_measured() -> None:
@@ -59,3 +67,16 @@ def test_a_session_is_listed_with_all_that_it_sent(failed: int | None, says: str
 def test_without_colours_the_three_quantiles_are_still_told_apart() -> None:
     styles = Theme(colours="none").styles()
     assert len({str(styles[name]) for name in ("p50", "p95", "p99")}) == 3
+
+
+def test_progress_says_first_that_everything_fails_and_why() -> None:
+    causes = (Cause("http_500", 481, "model not \x1b loaded", 481),)
+    shown = line(failing=True, failed=481, succeeded=0, causes=causes)
+    assert '  running  FAILING errors 481 of 481: HTTP 500 "model not \\x1b loaded" (all)  ' in shown
+    assert shown.count("errors") == 1
+    assert "FAILING" not in line(failed=2, causes=causes)
+
+
+def test_progress_says_that_a_server_is_not_verified() -> None:
+    assert "  TLS NOT VERIFIED" in line(insecure=True)
+    assert "VERIFIED" not in line()

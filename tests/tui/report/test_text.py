@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from loadgen.errors import ERROR_KINDS
 from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.summary.schema import Stage, Summary
 from tui.report import text as report
+from tui.report.advice import ADVICE
 from tui.report.plotext_chart import Curve, Theme, ceiling, chart
 
 NOTHING = {"count": 0, **dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "min", "max")), "thin": []}
@@ -65,7 +67,7 @@ def summary(**more: Any) -> Summary:
         "limits": [],
         "steps": [],
         "client": dict.fromkeys(ClientHeadroom.__struct_fields__)
-        | {"saturated_s": 0, "note": "", "workers": 1},
+        | {"saturated_s": 0, "judged_s": 30, "note": "", "workers": 1},
         "notes": [],
     }
     return msgspec.convert({**usual, **more}, Summary)
@@ -124,6 +126,18 @@ def test_a_thin_percentile_is_marked_and_the_mark_explained() -> None:
 def test_estimated_tokens_are_said_to_be_estimated() -> None:
     text = report.render(summary(tokens={"input": 5, "cached": None, "output": 7, "source": "chunks"}))
     assert "output 7 (estimated from chunks)" in text
+    assert "TPOT is an estimate: each chunk is taken for one token" in text
+    assert "TPOT is an estimate" not in report.render(summary())
+
+
+def test_tokens_that_nobody_saw_are_said_beside_the_time_per_token() -> None:
+    tokens = {"input": 5, "cached": None, "output": 70_000, "source": "usage", "hidden": 60_000}
+    text = report.render(summary(tokens={**tokens, "hidden_unknown": 3}))
+    said = " ".join(text.split())
+    assert "60,000 output tokens were counted by the server and never shown: TPOT is of the others" in said
+    assert "no TPOT of 3 requests: the server counted more tokens than what it sent can hold" in said
+    assert max(map(len, text.splitlines())) <= 80
+    assert "shown" not in report.render(summary())
 
 
 def test_the_verdict_is_valid_or_every_reason() -> None:
@@ -285,3 +299,36 @@ def test_where_answers_have_no_tokens_only_those_of_prompts_are_told() -> None:
     assert row(text, "TTFT from due") == ["0", *"------"]
     assert row(text, "E2E")[0] != "0"
     assert "tokens in, seed" in text
+
+
+FAILED = {"due": 481, "sent": 481, "succeeded": 0, "failed": 481, "not_sent": 0}
+CAUSE = {"kind": "http_500", "count": 481, "share": 1.0, "text": "model not loaded", "text_count": 480}
+
+
+def test_where_everything_failed_the_first_words_say_so_why_and_what_to_do() -> None:
+    text = report.render(
+        summary(requests=FAILED, errors={"http_500": 481}, causes=[{**CAUSE, "words": ""}], valid=False)
+    )
+    first, advice = text.splitlines()[:2]
+    assert first == 'EVERY REQUEST FAILED: 481 of 481: HTTP 500 "model not loaded" (all)'
+    assert advice.startswith("  what to do: the server's own log says why")
+    assert (
+        '481  http_500: the server failed inside (HTTP 500)\n          480 of them: "model not loaded"'
+        in text
+    )
+    assert max(map(len, text.splitlines())) <= 80
+    nearly = {**FAILED, "succeeded": 20, "failed": 461}
+    assert report.render(summary(requests=nearly, errors={"http_500": 461})).startswith(
+        "NEARLY ALL REQUESTS FAILED: 461 of 481\n"
+    )
+    assert "REQUESTS FAILED" not in report.render(summary()).upper()
+
+
+def test_advice_is_of_kinds_that_there_are() -> None:
+    assert ADVICE.keys() <= ERROR_KINDS.keys()
+
+
+def test_a_server_that_was_not_verified_stands_in_the_first_line() -> None:
+    assert "TLS NOT VERIFIED (--insecure)" in report.render(summary(tls_verified=False)).splitlines()[0]
+    assert "VERIFIED" not in report.render(summary(tls_verified=True))
+    assert "VERIFIED" not in report.render(summary(tls_verified=None))

@@ -28,6 +28,7 @@ from sessions.run.commands import (
 )
 from tests.tui.made_up_run import FakeControl, FakeView, S, ramped
 from tui.controls import keys
+from tui.controls.prompt import LIMIT
 from tui.screens.app import TtftopApp
 from tui.screens.canvas import Canvas
 from tui.screens.session import SessionScreen
@@ -224,6 +225,30 @@ def test_keys_typed_into_a_prompt_do_nothing_else():
         await room.press("m", "x", "q", "space", "l", "enter")
         assert room.control.sent == [AddMark("xq l")]
         assert room.live.screen_state.log
+
+    on_screen(body)
+
+
+def test_what_is_pasted_goes_into_the_prompt_that_is_open_and_nowhere_else():
+    async def body(room: Room) -> None:
+        async def paste(text: str) -> None:
+            room.pilot.app.post_message(events.Paste(text))
+            await room.pilot.pause()
+
+        await paste("x q kkkk\nxx\n")
+        assert room.control.sent == []
+        await room.press("equals_sign")
+        await paste("12\nq")
+        assert room.live.screen_state.prompt.text == "12 q"
+        await room.press("enter")
+        assert room.control.sent == []
+        await room.press("escape", "m")
+        await paste("模型 🚀 done")
+        await paste("B" * 100_000)
+        await room.press("enter")
+        (sent,) = room.control.sent
+        assert sent.text.startswith("模型 🚀 doneBBB")
+        assert len(sent.text) == LIMIT
 
     on_screen(body)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sessions.bottleneck.rules import NAMES
-from sessions.frame.schema import ChartMark, Frame, Host, Limit, Power, Server, Stat
+from sessions.frame.schema import Cause, ChartMark, Frame, Host, Limit, Power, Server, Stat
 from tests.tui import made_up_run
 from tests.tui.made_up_run import FakeView, S, ramped
 from tui.controls.playhead import Playhead
@@ -206,6 +206,32 @@ def test_while_the_probe_waits_the_screen_says_for_what_how_long_and_how_to_leav
     assert "waiting for the server to answer the probe: 72 s" in rows[2]
     assert rows[2].rstrip().endswith("q leaves")
     assert "no data" not in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((80, 24), " waiting for 12 answers, at most 59:48"),
+        ((120, 40), " the load is over: waiting for 12 answers in flight, at most 59:48 more"),
+    ],
+)
+def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_to_cut_them_off(size, words):
+    frame = frame_of(ramped(at(90)), size[0])
+    draining = replace(
+        frame, state="draining", live=True, in_flight=12, drains_until_ns=frame.at_ns + (3588 * S)
+    )
+    rows = screen(ramped(at(90)), size, frame=draining)
+    assert rows[2].startswith(words)
+    assert rows[2].rstrip().endswith("q a cuts them off")
+    last = replace(draining, in_flight=0)
+    assert "waiting" not in screen(ramped(at(90)), size, frame=last)[2]
+
+
+def test_what_the_end_of_the_run_cut_off_is_counted_apart_from_errors():
+    frame = replace(frame_of(ramped(at(90)), 120), cut_off=7, failed=0, errors={})
+    row = screen(ramped(at(90)), (120, 40), frame=frame)[1]
+    assert "cut off 7" in row
+    assert "errors 0" in row
 
 
 def known(view: FakeView, width: int) -> Frame:
@@ -630,3 +656,65 @@ def test_a_column_is_whole_ticks_and_all_columns_span_the_window(window_s, colum
         length_ns = column_ns(window_s, run_s * S, columns)
         assert length_ns % 250_000_000 == 0
         assert length_ns * columns >= (run_s if window_s is None else window_s) * S
+
+
+def failing(size, **more) -> Frame:
+    causes = (Cause("http_500", 481, "model not \x1b[2J loaded", 480),)
+    usual = {"failed": 481, "succeeded": 0, "errors": {"http_500": 481}, "causes": causes, "failing": True}
+    return replace(frame_of(ramped(at(90)), size[0]), **{**usual, **more})
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
+def test_a_run_in_which_everything_fails_says_so_across_the_screen_with_the_reason(size):
+    for more in ({}, {"client_saturated": True, "client_note": "CPU 97 %"}, {"details": True}):
+        changed = {key: value for key, value in more.items() if key != "details"}
+        shown = screen(ramped(at(90)), size, frame=failing(size, **changed), details="details" in more)
+        assert shown[2].startswith(' FAILING  errors 481 of 481: HTTP 500 "model not')
+        assert not any("\x1b" in row for row in shown)
+    if size[0] >= 80:
+        assert '"model not \\x1b[2J loaded" (all)' in shown[2]
+
+
+def test_a_load_that_is_held_because_all_fail_says_how_to_go_on():
+    row = screen(ramped(at(90)), frame=failing((80, 24), state="stopped"))[2]
+    assert row.startswith(' FAILING  errors 481 of 481: HTTP 500 "model not')
+    assert row.rstrip().endswith("space resumes")
+    long = replace(failing((80, 24), state="stopped"), causes=(Cause("http_500", 9, "x" * 160, 9),))
+    assert screen(ramped(at(90)), frame=long)[2].rstrip().endswith("…   space resumes")
+
+
+def test_a_server_that_is_not_verified_is_said_at_every_size():
+    for size in ((80, 24), (120, 40)):
+        frame = replace(frame_of(ramped(at(90)), size[0]), insecure=True)
+        assert "TLS NOT VERIFIED" in screen(ramped(at(90)), size, frame=frame)[0]
+    assert "VERIFIED" not in screen(ramped(at(90)))[0]
+
+
+@pytest.mark.parametrize("seconds", [4, 8, 20, 45, 58, 75, 90.5, 91.25])
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_eight_gpus_show_their_last_seconds_at_80_columns_however_short_the_run_is(seconds, charset):
+    """Columns that are still to come stand at the right of a chart that fills from the left."""
+    view = ramped(at(seconds), gpus=8)
+    rows = [row for row in screen(view, (80, 24), theme=Theme(charset=charset)) if row.startswith("GPU")]
+    assert len(rows) == 4
+    known = int(np.isfinite(frame_of(view, 80).gpus[0].util).sum())
+    for row in rows:
+        for half in (row[:40], row[40:]):
+            spark = re.match(r"GPU\d(.*?)\s+\d+%", half)
+            assert spark is not None
+            assert len(spark[1].strip()) == min(known, len(spark[1]) - 2), row
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_how_long_the_client_was_the_limit_stands_in_the_line_of_the_limit(size):
+    frame = replace(frame_of(ramped(at(90)), size[0]), client_saturated_s=2, client_judged_s=128)
+    assert screen(ramped(at(90)), size, frame=frame)[2].rstrip().endswith("client saturated 2 of 128 s")
+    never = replace(frame, client_saturated_s=0)
+    assert "saturated" not in screen(ramped(at(90)), size, frame=never)[2]
+
+
+def test_of_a_run_that_is_over_it_is_told_how_many_first_tokens_are_of_requests_that_failed():
+    frame = replace(frame_of(ramped(at(90)), 80), state="ended", live=False, succeeded=1300)
+    frame = replace(frame, ttft_run=replace(frame.ttft_run, count=1360))
+    assert any("failed            60 of run" in row for row in screen(ramped(at(90)), frame=frame))
+    assert not any("of run" in row for row in screen(ramped(at(90)), frame=replace(frame, state="running")))

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Writes docs/measured/reliability.md: what goes wrong, what is seen of it, and the tests that show it.
+
+    .venv/bin/python scripts/reliability_page.py           writes the page
+    .venv/bin/python scripts/reliability_page.py --check   writes nothing; 1 where the page differs
+
+A file of tests/reliability/ is a chapter, a `[[fault]]` of it a row: `what` goes wrong, what is `seen`, the
+codes that the command may `exit` with because of it (none: as without it), what is `kept`, and the `tests` by
+their ids in pytest, whole tests or one of their parameters. Where there is no test, `untested` says why.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomli
+
+ROOT = Path(__file__).resolve().parents[1]
+FAULTS = ROOT / "tests" / "reliability"
+PAGE = ROOT / "docs" / "measured" / "reliability.md"
+
+
+@dataclass(frozen=True)
+class Fault:
+    what: str
+    seen: str
+    exit: tuple[int, ...]
+    kept: str
+    tests: tuple[str, ...]
+    untested: str = ""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    title: str
+    faults: tuple[Fault, ...]
+
+
+def chapters() -> list[Chapter]:
+    """The chapters in the order of the page.
+
+    Raises:
+        ValueError: a fault has neither a test nor a reason for having none, or both.
+        TypeError: a fault has a key that none has, or lacks one.
+    """
+    found = []
+    for path in sorted(FAULTS.glob("*.toml")):
+        table = tomli.loads(path.read_text(encoding="utf-8"))
+        faults = tuple(
+            Fault(**{**fault, "exit": tuple(fault["exit"]), "tests": tuple(fault["tests"])})
+            for fault in table["fault"]
+        )
+        for fault in faults:
+            if bool(fault.tests) == bool(fault.untested):
+                raise ValueError(
+                    f"{path.name}: {fault.what!r}: need tests, or why there are none in `untested`"
+                )
+        found.append(Chapter(table["title"], faults))
+    return found
+
+
+def linked(test: str) -> str:
+    """A test's id as its sentence, and its parameter as code; the link leads to its file."""
+    file, _, name = test.partition("::")
+    name, _, parameter = name.partition("[")
+    words = name.removeprefix("test_").replace("_", " ")
+    shown = f": {_code(parameter.removesuffix(']'))}" if parameter else ""
+    return f"[{words}](../../{file}){shown}"
+
+
+def _code(text: str) -> str:
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+def rows(chapter: Chapter, first: int) -> Iterator[str]:
+    yield "| | what goes wrong | what is seen | exit code | what is kept | shown by |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for number, fault in enumerate(chapter.faults, first):
+        shown = "<br>".join(map(linked, fault.tests)) or f"no test: {fault.untested}"
+        code = " or ".join(map(str, fault.exit)) or "-"
+        cells = (str(number), fault.what, fault.seen, code, fault.kept, shown)
+        yield "| " + " | ".join(re.sub(r"\|", r"\\|", cell) for cell in cells) + " |"
+
+
+def page() -> str:
+    """The whole page."""
+    all_chapters = chapters()
+    faults = [fault for chapter in all_chapters for fault in chapter.faults]
+    tests = {test.partition("[")[0] for fault in faults for test in fault.tests}
+    without = sum(not fault.tests for fault in faults)
+    lines = [
+        "# What goes wrong, and what then",
+        "",
+        "Written by `scripts/reliability_page.py` from `tests/reliability/`, not by hand. Every test that is",
+        "named is there: a test holds that. What the words say is what those tests ask for.",
+        "",
+        f"{len(faults)} faults, held by {len(tests)} tests; {without} of the faults without one.",
+        "",
+        "An exit code is the one that the fault alone leads to; a dash: none of its own. Failed requests",
+        "make a run not valid (1) where they are more than one in a hundred. In words:",
+        "[exit codes](../guide/exit-codes.md).",
+    ]
+    first = 1
+    for chapter in all_chapters:
+        lines += ["", f"## {chapter.title}", "", *rows(chapter, first)]
+        first += len(chapter.faults)
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    written = page()
+    if arguments == ["--check"]:
+        return int(PAGE.read_text(encoding="utf-8") != written)
+    if arguments:
+        print((__doc__ or "").partition("\n\n")[2], file=sys.stderr)
+        return 2
+    PAGE.write_text(written, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,37 @@
+"""Where a plan stands at an instant."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from sessions.frame.schema import PlanProgress
+from sessions.plan.config import PlanConfig
+from sessions.timeline.timeline import Timeline
+
+
+def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProgress | None:
+    """Of `plan` at `at_ns`; None without one, and before its first stage."""
+    i = bisect_right(timeline.stages, at_ns, key=lambda change: change.t_ns)
+    if plan is None or i == 0:
+        return None
+    change = timeline.stages[i - 1]
+    number = min(change.number, len(plan.stages) - 1)
+    stage = plan.stages[number]
+    state = {"begin": "running", "load_over": "draining"}.get(change.event, change.event)
+    stage_left_s = None
+    if state == "running" and stage.longest_s is not None:
+        stage_left_s = max(0.0, stage.longest_s - (at_ns - change.t_ns) / 1e9)
+    rest = plan.stages[number if state == "left" else number + 1 :]
+    times = [None if later.longest_s is None else later.longest_s + later.pause_s for later in rest]
+    if state == "running":
+        times.append(stage_left_s)
+    known = [time for time in times if time is not None]
+    return PlanProgress(
+        name=plan.name,
+        stage=number + 1,
+        of=len(plan.stages),
+        stage_name=stage.name,
+        state=state,
+        stage_left_s=stage_left_s,
+        left_s=sum(known) if len(known) == len(times) else None,
+    )

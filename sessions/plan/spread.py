@@ -1,0 +1,165 @@
+"""What `[[stages]]` of a plan comes to: its lists spread out, its values read and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Any, TypeVar
+
+import msgspec
+
+from loadgen.workload.lengths import LengthError, parse_lengths
+from sessions.plan import typed_values
+from sessions.plan.config import ConfigError
+from sessions.plan.plan_table import StageTable
+from sessions.plan.stages import Stage
+
+Path = tuple[str | int, ...]
+"""Where something stands in a plan: `("stages", 0, "rate")`."""
+OnError = Callable[[Path, str], ConfigError]
+"""Makes the error: what is wrong, and where."""
+_T = TypeVar("_T")
+
+
+def spread(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
+    """The stages of one table: lengths outermost, then repetitions, then loads. `before`: those before it.
+
+    Raises:
+        ConfigError: as `error` makes it, of the first that cannot be. `path` is where the table stands.
+    """
+    if table.between is not None:
+        yield from _between(path, table, before, error)
+        return
+    lengths = _zipped(error, path, table, ("input_tokens", "output_tokens"))
+    loads = _zipped(error, path, table, ("rate", "concurrency", "duration", "requests"))
+    if not 1 <= table.repeat <= 100:
+        raise error((*path, "repeat"), f"got {table.repeat}, need 1 to 100")
+    repeats = range(1, table.repeat + 1)
+    for length, repeat, load in product(lengths, repeats, loads):
+        yield _stage(error, path, table, {**length, **load}, repeat if table.repeat > 1 else None)
+
+
+def _between(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
+    """Rates evenly apart, both ends left out: the stages that they lie between ran already."""
+    if table.rate is not None or table.concurrency is not None or table.ramp is not None:
+        raise error((*path, "between"), "it says the rates; leave rate, concurrency and ramp out")
+    if isinstance(table.duration, list) or table.duration is None or table.requests is not None:
+        raise error((*path, "duration"), "each of these stages needs one duration")
+    numbers = {stage.name: number for number, stage in enumerate(before)}
+    ends = [numbers.get(name) for name in table.between or ()]
+    if len(ends) != 2 or None in ends:
+        known = ", ".join(numbers) or "none"
+        raise error((*path, "between"), f"need the names of two stages before it; there are: {known}"[:300])
+    if not 1 <= table.steps <= 100:
+        raise error((*path, "steps"), f"got {table.steps}, need 1 to 100")
+    plain = msgspec.structs.replace(table, between=None, rate=1.0)
+    for step in range(1, table.steps + 1):
+        (stage,) = spread(path, plain, before, error)
+        share = step / (table.steps + 1)
+        name = f"{table.name or 'sweep'} {step}/{table.steps}"
+        low, high = ends
+        assert low is not None and high is not None  # noqa: PT018
+        yield msgspec.structs.replace(stage, name=name, rate_rps=None, between=(low, high), share=share)
+
+
+def _zipped(error: OnError, path: Path, table: StageTable, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Values of `keys`, those that are lists taken in step."""
+    values = {key: getattr(table, key) for key in keys}
+    lists = {key: value for key, value in values.items() if isinstance(value, list)}
+    if not lists:
+        return [values]
+    longest = max(map(len, lists.values()))
+    for key, value in lists.items():
+        if len(value) != longest or not value:
+            raise error((*path, key), f"a list of {len(value)} beside one of {longest}")
+    return [{key: lists[key][i] if key in lists else values[key] for key in keys} for i in range(longest)]
+
+
+def _stage(
+    error: OnError, path: Path, table: StageTable, got: dict[str, Any], repetition: int | None
+) -> Stage:
+    rate_rps = _at(error, (*path, "rate"), typed_values.rate, got["rate"])
+    ramp = _at(error, (*path, "ramp"), typed_values.ramp, table.ramp)
+    concurrency: int | None = got["concurrency"]
+    if sum(value is not None for value in (rate_rps, ramp, concurrency)) != 1:
+        raise error(path, "need one of rate, ramp and concurrency")
+    if concurrency is not None and not 1 <= concurrency <= 1_000_000:
+        raise error((*path, "concurrency"), f"got {concurrency}, need a whole number of at least 1")
+    if concurrency is not None and table.arrivals is not None:
+        raise error((*path, "arrivals"), "a closed loop has no arrivals")
+
+    def number(key: str, value: Any) -> int | None:
+        def read(text: str) -> int:
+            if re.fullmatch(r"\d{1,12}", text) and int(text) > 0:
+                return int(text)
+            return typed_values.multiple(text, rate_rps, concurrency)
+
+        return _at(error, (*path, key), read, value)
+
+    def time(key: str, value: Any) -> float | None:
+        return _at(error, (*path, key), typed_values.seconds, value)
+
+    duration_s = time("duration", got["duration"])
+    requests = number("requests", got["requests"])
+    if duration_s is None and requests is None and ramp is None:
+        raise error(path, "it has no end: need a duration or a number of requests")
+    stage = Stage(
+        name=table.name,
+        rate_rps=rate_rps,
+        ramp=ramp,
+        concurrency=concurrency,
+        arrivals=table.arrivals or "poisson",
+        duration_s=duration_s if ramp is None else min(duration_s or ramp.over_s, ramp.over_s),
+        requests=requests,
+        warm_up_s=time("warm_up", table.warm_up) or 0.0,
+        warm_up_requests=number("warm_up_requests", table.warm_up_requests) or 0,
+        pause_s=time("pause", table.pause) or 0.0,
+        drain=table.drain,
+        input_tokens=_length(error, (*path, "input_tokens"), got["input_tokens"]),
+        output_tokens=_length(error, (*path, "output_tokens"), got["output_tokens"]),
+        repetition=repetition,
+        table=path[1] if len(path) > 1 and isinstance(path[1], int) else 0,
+        stop=table.stop,
+    )
+    if stage.duration_s is not None and stage.warm_up_s >= stage.duration_s:
+        raise error((*path, "warm_up"), "it is part of the duration: nothing would be measured")
+    if stage.requests is not None and stage.warm_up_requests >= stage.requests:
+        raise error((*path, "warm_up_requests"), "they are part of the requests: nothing would be measured")
+    return msgspec.structs.replace(stage, name=_named(table, stage))
+
+
+def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T | None:
+    if value is None:
+        return None
+    try:
+        return read(f"{value:g}" if isinstance(value, float) else str(value))
+    except ConfigError as refused:
+        raise error(path, str(refused)) from None
+
+
+def _length(error: OnError, path: Path, value: int | str | None) -> int | str | None:
+    try:
+        if value is not None:
+            parse_lengths(value)
+    except LengthError as refused:
+        raise error(path, str(refused)) from None
+    return value
+
+
+def _named(table: StageTable, stage: Stage) -> str:
+    """What a stage is called: its own name and what its lists made it."""
+    parts = [table.name] if table.name else []
+    if isinstance(table.input_tokens, list):
+        parts.append(f"{stage.input_tokens} in")
+    if isinstance(table.output_tokens, list):
+        parts.append(f"{stage.output_tokens} out")
+    if stage.rate_rps is not None and (isinstance(table.rate, list) or not table.name):
+        parts.append(f"{stage.rate_rps:g} rps")
+    if stage.concurrency is not None and (isinstance(table.concurrency, list) or not table.name):
+        parts.append(f"concurrency {stage.concurrency}")
+    if stage.ramp is not None and not table.name:
+        parts.append(f"{stage.ramp.from_rps:g} to {stage.ramp.to_rps:g} rps")
+    if stage.repetition is not None:
+        parts.append(f"#{stage.repetition}")
+    return ", ".join(parts)

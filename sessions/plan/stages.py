@@ -1,0 +1,125 @@
+"""The stages of a plan: what each puts on the server, for how long, and what all of it will come to.
+
+Values only. A run keeps them in its manifest, so that a plan goes on where it was left without its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from loadgen.workload.lengths import mean, parse_lengths
+from sessions.plan.ramp import Ramp, mean_rate_rps
+
+
+class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A stretch of one load with one workload. One of `rate_rps`, `ramp`, `concurrency`, `between` is set."""
+
+    name: str
+    rate_rps: float | None = None
+    ramp: Ramp | None = None
+    concurrency: int | None = None
+    arrivals: Literal["constant", "poisson"] = "poisson"
+    duration_s: float | None = None
+    """Requests are due for so long, the warm-up with them; None: until there were `requests`."""
+    requests: int | None = None
+    """No more than so many are due; None for no limit."""
+    warm_up_s: float = 0.0
+    """From its beginning: sent and shown, not counted in its figures."""
+    warm_up_requests: int = 0
+    """Its first requests, likewise."""
+    pause_s: float = 0.0
+    """Nothing is sent for so long after it."""
+    drain: bool = True
+    """Its answers are awaited before the next stage; else the load goes over into the next."""
+    input_tokens: int | str | None = None
+    """None: as the run's."""
+    output_tokens: int | str | None = None
+    repetition: int | None = None
+    """From 1, where the plan asks for several."""
+    table: int = 0
+    """Which `[[stages]]` it is of, from 0."""
+    between: tuple[int, int] | None = None
+    """Numbers of two stages before it: its rate lies between what those answered."""
+    share: float = 0.0
+    """How far between, from 0 to 1."""
+    stop: Literal["flat", "failed"] | None = None
+    """It and those of its table after it are left out once the stage before made hardly more tokens than the
+    one before that, or had no request that succeeded."""
+
+    @property
+    def longest_s(self) -> float | None:
+        """How long requests are due at the most; None where only the server's answers say."""
+        times = [self.duration_s, self.ramp.over_s if self.ramp is not None else None]
+        if self.requests is not None and self.rate_rps is not None:
+            times.append(self.requests / self.rate_rps)
+        known = [time for time in times if time is not None]
+        return min(known) if known else None
+
+    @property
+    def expected_requests(self) -> float | None:
+        """How many requests it sends about; None where the server's answers say."""
+        if self.rate_rps is None and self.ramp is None:
+            return None if self.duration_s is not None else self.requests
+        rate_rps = mean_rate_rps(self.ramp) if self.ramp is not None else self.rate_rps or 0.0
+        asked = (self.longest_s or 0.0) * rate_rps
+        return asked if self.requests is None else min(asked, float(self.requests))
+
+
+class Estimate(NamedTuple):
+    """What a plan will come to; a part of it where the answers say the rest (`open_stages`)."""
+
+    seconds: float
+    """Without the time that answers take after their stage."""
+    requests: float
+    input_tokens: float
+    output_tokens: float
+    open_stages: int
+    """Stages of which time or number of requests follows from the answers alone."""
+    highest_rps: float
+
+
+def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: int | str) -> Estimate:
+    """What `stages` come to, with the run's own lengths where a stage has none.
+
+    Raises:
+        LengthError: a length is none.
+    """
+    seconds = requests = tokens_in = tokens_out = highest = 0.0
+    unknown = 0
+    for stage in stages:
+        number, longest_s = stage.expected_requests, stage.longest_s
+        unknown += number is None or longest_s is None
+        seconds += (longest_s or 0.0) + stage.pause_s
+        requests += number or 0.0
+        tokens_in += (number or 0.0) * mean(parse_lengths(stage.input_tokens or input_tokens))
+        tokens_out += (number or 0.0) * mean(parse_lengths(stage.output_tokens or output_tokens))
+        ramp = stage.ramp
+        highest = max(
+            highest, stage.rate_rps or 0.0, max(ramp.from_rps, ramp.to_rps) if ramp is not None else 0.0
+        )
+    return Estimate(seconds, requests, tokens_in, tokens_out, unknown, highest)
+
+
+def scaled(stage: Stage, by: float) -> Stage:
+    """`stage` with its times and numbers of requests multiplied by `by`: at least 1 and 0.1 s."""
+
+    def time(seconds: float) -> float:
+        return max(0.1, seconds * by) if seconds else 0.0
+
+    def number(count: int) -> int:
+        return max(1, round(count * by)) if count else 0
+
+    requests = None if stage.requests is None else number(stage.requests)
+    ramp = stage.ramp
+    return msgspec.structs.replace(
+        stage,
+        duration_s=None if stage.duration_s is None else time(stage.duration_s),
+        requests=requests,
+        ramp=None if ramp is None else msgspec.structs.replace(ramp, over_s=time(ramp.over_s)),
+        warm_up_s=stage.warm_up_s * by,
+        warm_up_requests=min(number(stage.warm_up_requests), (requests or 2) - 1),
+        pause_s=stage.pause_s * by,
+    )

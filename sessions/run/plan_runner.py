@@ -1,0 +1,144 @@
+"""A plan as it runs: one stage after the other, each until it is over, unless a person takes the keys.
+
+It decides what comes when; how a stage becomes a load is `sessions.run.stage_loads`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loadgen.clock import Clock
+from sessions.plan.config import PlanConfig
+from sessions.plan.stages import Stage
+from sessions.run.stage_loads import StageLoads
+from sessions.store.records import StageChange
+
+if TYPE_CHECKING:
+    from sessions.summary.plan_schema import PlanStage
+
+_log = logging.getLogger(__name__)
+
+
+_FLAT = 0.05
+"""Less growth of the throughput than this is none: the share by which two equal stages differ easily."""
+
+
+def grew_little(before: PlanStage | None, after: PlanStage | None) -> bool:
+    """Whether a stage made hardly more output tokens per second than the one before it."""
+    if before is None or after is None or not before.output_tps_sending or not after.output_tps_sending:
+        return False
+    return after.output_tps_sending < before.output_tps_sending * (1 + _FLAT)
+
+
+class PlanRunner:
+    """One plan on its way. `run` returns when the last stage is over."""
+
+    def __init__(self, plan: PlanConfig, loads: StageLoads, clock: Clock) -> None:
+        self._plan, self._loads, self._clock = plan, loads, clock
+        self.number = plan.first_stage
+        """The stage that it is in, or goes on with."""
+        self.left = False
+        """A person has the keys."""
+        self._changed = asyncio.Event()
+        self._over_number: int | None = None
+        self._left_numbers: set[int] = set()
+
+    async def run(self) -> None:
+        stages = self._plan.stages
+        while self.number < len(stages):
+            if self.left:
+                await self._wait(None)
+                continue
+            stage = stages[self.number]
+            if await self._left_out(stage):
+                self._record("left_out")
+                self.number += 1
+                continue
+            if stage.between is not None:
+                stage = await self._found(stage, stage.between)
+            if await self._stage(self.number, stage):
+                self.number += 1
+
+    def on_idle(self, number: int) -> None:
+        """All workers said that this stage is over: nothing is due nor in flight."""
+        self._over_number = number
+        self._changed.set()
+
+    def leave(self) -> None:
+        """A person takes the keys."""
+        if not self.left:
+            self.left = True
+            self._record("left")
+            self._changed.set()
+
+    def go_on(self) -> None:
+        """The plan takes them back, at the beginning of the stage that it was left in."""
+        self.left = False
+        self._changed.set()
+
+    async def _left_out(self, stage: Stage) -> bool:
+        """Whether the stages before it say that there is nothing more to be learnt."""
+        number, stages = self.number, self._plan.stages
+        if stage.stop is None or number == 0 or stages[number - 1].table != stage.table:
+            return False
+        if number - 1 in self._left_numbers:
+            self._left_numbers.add(number)
+            return True
+        last = await self._loads.figures(number - 1)
+        if stage.stop == "failed":
+            over = last is not None and last.requests > 0 and last.succeeded == 0
+        else:
+            one_before = number > 1 and stages[number - 2].table == stage.table
+            first = await self._loads.figures(number - 2) if one_before else None
+            over = grew_little(first, last)
+        if over:
+            self._left_numbers.add(number)
+        return over
+
+    async def _found(self, stage: Stage, between: tuple[int, int]) -> Stage:
+        """`stage` with the rate that two stages before it say; 1 request per second where they say none."""
+        ends = [await self._loads.figures(number) for number in between]
+        rates = [end.request_rps if end is not None else None for end in ends]
+        low, high = rates[0] or 0.0, rates[1] or 0.0
+        rate_rps = low + (high - low) * stage.share
+        return msgspec.structs.replace(stage, rate_rps=max(rate_rps, 0.01) if high else 1.0)
+
+    async def _stage(self, number: int, stage: Stage) -> bool:
+        """Runs one stage; whether it came to its end."""
+        at_ns = self._loads.begin(number, len(self._plan.stages), stage)
+        self._loads.record(StageChange(at_ns, number, "begin", stage.name))
+        _log.info("stage %d of %d: %s", number + 1, len(self._plan.stages), stage)
+        end_ns = None if stage.duration_s is None else at_ns + round(stage.duration_s * 1e9)
+        while end_ns is None or self._clock.now_ns() < end_ns:
+            if self.left:
+                return False
+            if self._over_number == number:
+                break
+            await self._wait(end_ns)
+        self._loads.end()
+        self._record("load_over")
+        while stage.drain and self._over_number != number:
+            if self.left:
+                return False
+            await self._wait(None)
+        self._record("over")
+        until_ns = self._clock.now_ns() + round(stage.pause_s * 1e9)
+        while number + 1 < len(self._plan.stages) and self._clock.now_ns() < until_ns and not self.left:
+            await self._wait(until_ns)
+        return True
+
+    def _record(self, event: str) -> None:
+        self._loads.record(StageChange(self._clock.now_ns(), self.number, event))
+
+    async def _wait(self, until_ns: int | None) -> None:
+        """Until something changes, or until that session time."""
+        timeout_s = None if until_ns is None else max(0.0, (until_ns - self._clock.now_ns()) / 1e9)
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_s)
+        except asyncio.TimeoutError:
+            return
+        self._changed.clear()

@@ -1,0 +1,124 @@
+"""What each stage of a plan came to, as typed values."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sessions.plan.plan_table import Published
+from sessions.plan.slo import Verdict
+from sessions.summary.plan_fit import Fit
+
+
+class StageLatency(msgspec.Struct, frozen=True):
+    """One metric over the requests that a stage counts, in ms, exactly. None where there was none."""
+
+    count: int
+    mean: float | None
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+
+
+class TargetResult(msgspec.Struct, frozen=True):
+    """What a stage says of one of the plan's targets."""
+
+    target: str
+    """As it was typed."""
+    figure: float | None
+    """In ms, per second, or a share; None where it was not measured."""
+    verdict: Verdict
+
+
+class PlanStage(msgspec.Struct, frozen=True):
+    """A stage as it ran. Its requests are those due in it after its warm-up, answered whenever that was."""
+
+    number: int
+    """From 1, as on the screen."""
+    name: str
+    state: str
+    """`done`, `left` (by a person), `cut` (the run ended first), `running`."""
+    from_s: float
+    """Since load began; of several attempts the last one."""
+    measured_from_s: float
+    """When its warm-up was over."""
+    to_s: float
+    """When nothing more was due."""
+    over_s: float | None
+    """When all was answered; None where the next stage began before."""
+    offered_rps: float | None
+    """What was due, over the measured time; None in a closed loop."""
+    concurrency: int | None
+    input_tokens: int | str
+    """As it was asked for."""
+    output_tokens: int | str
+    requests: int
+    """Due in the measured time."""
+    succeeded: int
+    failed: int
+    warm_up_requests: int
+    """Due before it: sent and answered, in none of these figures."""
+    input_tokens_mean: float | None
+    """As the server counted them."""
+    output_tokens_mean: float | None
+    request_rps: float | None
+    """Requests that succeeded, over the time until the last was answered, as vLLM's benchmark counts."""
+    output_tps: float | None
+    """Their output tokens, over the same time."""
+    total_tps: float | None
+    """Their input and output tokens, likewise; None where nobody counted the input."""
+    output_tps_sending: float | None
+    """Tokens that came in the measured time, over it: without the time of the last answers."""
+    ttft_ms: StageLatency
+    """From due."""
+    itl_mean_ms: float | None
+    """Over all tokens after the first; None where nobody said how many tokens a chunk bore."""
+    itl_p50_ms: float | None
+    """From sketches (1 %), as p99."""
+    itl_p99_ms: float | None
+    tpot_ms: StageLatency
+    e2e_ms: StageLatency
+    tps_per_user: float | None
+    """1 / median TPOT: tokens per second of one request, once it streams."""
+    joules_per_output_token: float | None
+    mean_w: float | None
+    output_tps_per_gpu: float | None
+    """None where no GPU is known that the load runs on."""
+    gpu_memory_share: float | None
+    """Of the memory of those GPUs, at most in this time."""
+    targets: list[TargetResult]
+
+
+class ProviderCost(msgspec.Struct, frozen=True):
+    """What a million output tokens cost there, if that GPU were as fast as what was measured here."""
+
+    gpu: str
+    provider: str
+    per_hour: float
+    per_million: float
+    published_tps: float | None
+    published_per_million: float | None
+    """What the source printed; `published_by_arithmetic` is what its own figures give."""
+    published_by_arithmetic: float | None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The plan of a run and what came of it."""
+
+    name: str
+    title: str
+    source: str
+    scale: float
+    stages_asked: int
+    columns: list[str]
+    """Of its table, by the names of `PlanStage`; empty: the usual ones."""
+    charts: list[str]
+    """`Y over X`, by the same names."""
+    stages: list[PlanStage]
+    """Those that began, in order."""
+    fits: list[Fit]
+    published: list[Published]
+    """What others printed of the same."""
+    providers: list[ProviderCost]
+    """Cheapest first, at `output_tps` of the stage that made most."""
+    currency: str

@@ -1,0 +1,166 @@
+"""A plan as it runs: when each stage begins, who is told of its end, and what a person's keys do to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+from loadgen.clock import MonotonicClock, monotonic_ns
+from sessions.plan.config import PlanConfig
+from sessions.plan.plan_file import PlanFile
+from sessions.plan.stages import Stage
+from sessions.run.plan_runner import PlanRunner
+from sessions.store.records import StageChange
+
+
+class Loads:
+    """Stands for the workers: a stage is over when `finish` says so, or at once."""
+
+    def __init__(self, *, at_once: bool = True) -> None:
+        self.said: list[tuple[int, str]] = []
+        self.changes: list[StageChange] = []
+        self.at_once = at_once
+        self.plan: PlanRunner
+        self.begun: list[Stage] = []
+        self.came_to: dict[int, Any] = {}
+        """What stages that are over came to, by their numbers."""
+        self.clock = MonotonicClock(monotonic_ns())
+
+    def begin(self, number: int, of: int, stage: Stage) -> int:
+        self.begun.append(stage)
+        if self.at_once:
+            asyncio.get_running_loop().call_soon(self.plan.on_idle, number)
+        return self.clock.now_ns()
+
+    def end(self) -> None:
+        pass
+
+    async def figures(self, number: int) -> Any:
+        return self.came_to.get(number)
+
+    def record(self, change: StageChange) -> None:
+        self.said.append((change.number, change.event))
+        self.changes.append(change)
+
+
+def run(
+    plan: PlanConfig,
+    during: Callable[[Loads], Awaitable[None]] | None = None,
+    came_to: dict[int, Any] | None = None,
+) -> Loads:
+    async def body() -> Loads:
+        loads = Loads(at_once=during is None)
+        loads.came_to = came_to or {}
+        loads.plan = PlanRunner(plan, loads, loads.clock)  # type: ignore[arg-type]
+        running = asyncio.ensure_future(loads.plan.run())
+        if during is not None:
+            await during(loads)
+        await asyncio.wait_for(running, 10)
+        return loads
+
+    return asyncio.run(body())
+
+
+def stages(*names: str, **more: object) -> PlanConfig:
+    return PlanConfig("p", [Stage(name, concurrency=1, requests=1, **more) for name in names])  # type: ignore[arg-type]
+
+
+async def until(loads: Loads, what: tuple[int, str]) -> None:
+    while what not in loads.said:
+        await asyncio.sleep(0.001)
+
+
+def test_stages_follow_each_other_and_each_says_when_its_load_and_when_all_is_over() -> None:
+    loads = run(stages("a", "b"))
+    assert loads.said == [(n, event) for n in (0, 1) for event in ("begin", "load_over", "over")]
+    assert [change.name for change in loads.changes if change.event == "begin"] == ["a", "b"]
+
+
+def test_a_plan_begins_at_the_stage_that_it_goes_on_with() -> None:
+    plan = PlanConfig("p", stages("a", "b", "c").stages, first_stage=2)
+    assert run(plan).said[0] == (2, "begin")
+
+
+def test_a_pause_is_kept_after_a_stage_and_not_after_the_last() -> None:
+    loads = run(stages("a", "b", pause_s=0.2))
+    times = {(change.number, change.event): change.t_ns for change in loads.changes}
+    assert times[1, "begin"] - times[0, "over"] >= 200_000_000
+
+
+def test_answers_are_awaited_before_the_next_stage_unless_it_says_otherwise() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "load_over"))
+        await asyncio.sleep(0.02)
+        assert (0, "over") not in loads.said
+        loads.plan.on_idle(0)
+        await until(loads, (1, "over"))
+
+    timed = [
+        Stage("a", rate_rps=1.0, duration_s=0.05),
+        Stage("b", rate_rps=1.0, duration_s=0.05, drain=False),
+    ]
+    loads = run(PlanConfig("p", timed), during)
+    times = {(change.number, change.event): change.t_ns for change in loads.changes}
+    assert times[0, "load_over"] - times[0, "begin"] >= 50_000_000
+    assert loads.said[-1] == (1, "over")
+
+
+def test_a_person_takes_the_keys_and_gives_them_back_at_the_beginning_of_the_stage() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "begin"))
+        loads.plan.leave()
+        loads.plan.leave()
+        await until(loads, (0, "left"))
+        loads.plan.on_idle(0)  # the last words of a stage that was left
+        await asyncio.sleep(0.02)
+        assert loads.said == [(0, "begin"), (0, "left")]
+        loads.at_once = True
+        loads.plan.go_on()
+
+    loads = run(stages("a", "b"), during)
+    assert loads.said[:3] == [(0, "begin"), (0, "left"), (0, "begin")]
+    assert loads.said[-1] == (1, "over")
+
+
+def test_a_rate_between_two_stages_lies_between_what_they_answered() -> None:
+    found = PlanFile(
+        "p",
+        """name = "p"
+        [[stages]]
+        name = "one"
+        concurrency = 1
+        requests = 1
+        [[stages]]
+        name = "all"
+        concurrency = 9
+        requests = 9
+        [[stages]]
+        between = ["one", "all"]
+        steps = 3
+        duration = "1ms"
+        """,
+    )
+    came_to = {0: SimpleNamespace(request_rps=2.0), 1: SimpleNamespace(request_rps=10.0)}
+    loads = run(PlanConfig("p", found.stages()), came_to=came_to)
+    assert [stage.rate_rps for stage in loads.begun] == [None, None, 4.0, 6.0, 8.0]
+    assert [stage.name for stage in loads.begun][2:] == ["sweep 1/3", "sweep 2/3", "sweep 3/3"]
+
+
+def came(tps: float, succeeded: int = 1) -> Any:
+    return SimpleNamespace(output_tps_sending=tps, requests=1, succeeded=succeeded)
+
+
+def test_the_rest_of_a_table_is_left_out_once_the_throughput_is_flat() -> None:
+    asked = [Stage(str(n), concurrency=n, requests=n, stop="flat") for n in (1, 2, 4, 8, 16)]
+    plan = PlanConfig("p", [*asked, Stage("other", concurrency=1, requests=1, table=1)])
+    loads = run(plan, came_to={0: came(100), 1: came(190), 2: came(198), 5: came(9)})
+    assert [stage.name for stage in loads.begun] == ["1", "2", "4", "other"]
+    assert [(n, e) for n, e in loads.said if e == "left_out"] == [(3, "left_out"), (4, "left_out")]
+
+
+def test_the_rest_of_a_table_is_left_out_once_a_stage_had_no_success() -> None:
+    plan = PlanConfig("p", [Stage(str(n), concurrency=1, requests=1, stop="failed") for n in range(4)])
+    loads = run(plan, came_to={0: came(1), 1: came(1), 2: came(0, succeeded=0)})
+    assert [stage.name for stage in loads.begun] == ["0", "1", "2"]

@@ -1,0 +1,123 @@
+"""One set of bounds for both ends of a session: whatever a writer is given, its reader takes what it wrote."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadgen.records import Request, RequestError, Tick
+from sessions.store.bounds import OutOfBounds, check
+from sessions.store.follow import following
+from sessions.store.journal import JournalWriter, RequestJournalWriter
+from sessions.store.records import AnyRecord, Mark, Note
+from telemetry.records import GpuDevice, GpuDevices, Histogram, ServerSample
+
+RECORDS = get_args(AnyRecord)
+
+INTS = st.integers(0, 1000) | st.integers(-(2**63), 2**64 - 1) | st.sampled_from([10**12 + 1, 1 << 60, 4096])
+FLOATS = st.floats() | st.integers(-5, 5).map(float) | st.sampled_from([1e19, -1e19, 1e18])
+TEXTS = st.text(max_size=4) | st.sampled_from(["\ud800", "\x1b[2J\x00", "x" * 9000, "é" * 8192])
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Any value of a field's type, also such as no session holds."""
+    simple = {int: INTS, float: FLOATS, str: TEXTS, bool: st.booleans(), type(None): st.none()}
+    if kind in simple:
+        return simple[kind]
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return records(kind)
+    parts = get_args(kind)
+    if get_origin(kind) is list:
+        return st.lists(values(parts[0]), max_size=3)
+    if get_origin(kind) is tuple:
+        return st.lists(values(parts[0]), max_size=3).map(tuple)
+    if get_origin(kind) is dict:
+        return st.dictionaries(values(parts[0]), values(parts[1]), max_size=3)
+    return st.one_of([values(part) for part in parts])
+
+
+def records(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
+    # `gaps` is the journal's own, made of `gaps_us`.
+    fields = {
+        field.name: values(field.type) for field in msgspec.structs.fields(kind) if field.name != "gaps"
+    }
+    required = {field.name for field in msgspec.structs.fields(kind) if field.required}
+    return st.fixed_dictionaries(
+        {name: some for name, some in fields.items() if name in required},
+        optional={name: some for name, some in fields.items() if name not in required},
+    ).map(lambda given: kind(**given))
+
+
+def written_and_read(record: msgspec.Struct) -> list[AnyRecord]:
+    with tempfile.TemporaryDirectory() as directory:
+        if isinstance(record, Request):
+            path = Path(directory) / "requests-0.jsonl.gz"
+            writer = RequestJournalWriter(path)
+            writer.append(record)
+            writer.close()
+        else:
+            path = Path(directory) / "a.jsonl"
+            JournalWriter(path).append(record)
+        follower = following(path)
+        read = follower.poll()
+        assert not follower.corrupt
+        assert not follower.torn
+        follower.close()
+        return read
+
+
+def may_be(record: msgspec.Struct) -> bool:
+    try:
+        check(record)
+        msgspec.json.encode(record)
+    except (OutOfBounds, UnicodeEncodeError):
+        return False
+    return True
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of([records(kind) for kind in RECORDS]))
+def test_every_record_that_is_written_is_read_back_and_equal_where_it_may_be(record: msgspec.Struct) -> None:
+    (back,) = written_and_read(record)
+    assert type(back) is type(record)
+    if may_be(record):
+        assert back == record
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (ServerSample(1, 1, "s", running=1e19, waiting=2.0), ServerSample(1, 1, "s", waiting=2.0)),
+        (ServerSample(1, 1, "s", kv_pct=math.nan, waiting=2.0), ServerSample(1, 1, "s", waiting=2.0)),
+        (
+            ServerSample(1, 1, "s", ttft=Histogram([math.inf], [1, 1]), waiting=2.0),
+            ServerSample(1, 1, "s", waiting=2.0),
+        ),
+        (
+            Request(1, 0, 5, end_ns=9, input_tokens=-4, output_tokens=10**13, error=RequestError("x\ud800")),
+            Request(1, 0, 5, end_ns=9, error=RequestError("x?")),
+        ),
+        (
+            Tick(1, 1, 0, due=-1, sent=3, itl=[5000, 1], errors={"a": 10**13, "b": 2}),
+            Tick(1, 1, 0, sent=3, errors={"b": 2}),
+        ),
+        (Mark(-5, "m" * 9000), Mark(0, "m" * 8192)),
+        (Note(10**20, "info", "x"), Note(315_576_000 * 10**9, "info", "x")),
+    ],
+)
+def test_what_cannot_be_costs_itself_alone(given: msgspec.Struct, kept: msgspec.Struct) -> None:
+    assert written_and_read(given) == [kept]
+
+
+def test_a_line_that_would_be_too_long_holds_the_first_of_what_it_lists() -> None:
+    devices = [GpuDevice(f"GPU-{i}", i, "n" * 8000) for i in range(1000)]
+    (back,) = written_and_read(GpuDevices(1, "s", devices))
+    assert isinstance(back, GpuDevices)
+    assert back.devices == devices[:500]

@@ -1,0 +1,121 @@
+"""What each stage of a plan came to, worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from loadgen.records import Request, RequestError
+from sessions.plan.config import PlanConfig, WorkloadConfig
+from sessions.plan.stages import Stage
+from sessions.store.records import LoadChange, StageChange
+from sessions.summary.plan_schema import Plan
+from sessions.summary.plan_stages import plan_result
+from tests.sessions.timeline.folding import folded
+
+S = 1_000_000_000
+MS = 1_000_000
+
+
+def answered(
+    index: int, due_s: float, ttft_ms: int = 100, tokens: int = 11, tpot_ms: int = 10, **more: Any
+) -> Request:
+    due_ns = round(due_s * S)
+    first = due_ns + ttft_ms * MS
+    last = first + (tokens - 1) * tpot_ms * MS
+    return Request(
+        index=index,
+        worker=0,
+        due_ns=due_ns,
+        sent_ns=due_ns,
+        first_token_ns=first,
+        last_token_ns=last,
+        end_ns=last,
+        input_tokens=20,
+        output_tokens=tokens,
+        chunks=tokens,
+        gaps_us=[tpot_ms * 1000] * (tokens - 1),
+        **more,
+    )
+
+
+def result(stages: list[Stage], *records: Any, ended: bool = True) -> Plan:
+    plan = PlanConfig("p", stages)
+    return plan_result(folded(*records), plan, WorkloadConfig(), S, ended)
+
+
+def test_a_request_belongs_to_the_stage_in_which_it_was_due_and_a_warm_up_to_none() -> None:
+    plan = result(
+        [Stage("a", rate_rps=2.0, duration_s=3.0, warm_up_s=1.0), Stage("b", concurrency=3, requests=2)],
+        LoadChange(S, "stage", rate_rps=2.0),
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.5, ttft_ms=900),  # warming up
+        answered(1, 2.5),
+        answered(2, 3.9, ttft_ms=300),  # answered after its stage
+        answered(3, 3.95, error=RequestError("rejected")),
+        StageChange(4 * S, 0, "load_over"),
+        StageChange(5 * S, 0, "over"),
+        StageChange(6 * S, 1, "begin", "b"),
+        answered(4, 6.0, ttft_ms=500, tokens=1),
+        answered(5, 6.5, ttft_ms=500, tokens=1),
+        StageChange(7 * S, 1, "load_over"),
+        StageChange(7 * S, 1, "over"),
+    )
+    a, b = plan.stages
+    assert (a.name, a.state, a.from_s, a.measured_from_s, a.to_s, a.over_s) == ("a", "done", 0, 1, 3, 4)
+    assert (a.requests, a.succeeded, a.failed, a.warm_up_requests) == (3, 2, 1, 1)
+    assert a.offered_rps == 3 / 2
+    # Until the last answer: the request due at 3.9 s ends at 3.9 + 0.3 + 0.1 s; the measuring began at 2 s.
+    assert a.request_rps == pytest.approx(2 / 2.3)
+    assert a.output_tps == pytest.approx(22 / 2.3)
+    assert a.total_tps == pytest.approx(62 / 2.3)
+    assert (a.ttft_ms.count, a.ttft_ms.mean, a.ttft_ms.p50) == (2, 200.0, 200.0)
+    assert (a.tpot_ms.p50, a.itl_mean_ms, a.tps_per_user) == (10.0, 10.0, 100.0)
+    assert a.e2e_ms.mean == 300.0
+    # Of one whose number was up, the sending ends with its last request.
+    assert (b.concurrency, b.offered_rps, b.to_s, b.over_s) == (3, None, 5.5, 6.0)
+    assert (b.requests, b.itl_mean_ms, b.tps_per_user) == (2, None, None)
+
+
+def test_warm_up_requests_are_the_first_that_were_due() -> None:
+    plan = result(
+        [Stage("a", concurrency=1, requests=4, warm_up_requests=2)],
+        StageChange(S, 0, "begin", "a"),
+        *(answered(i, 1 + i, ttft_ms=100 * (4 - i)) for i in range(4)),
+        StageChange(9 * S, 0, "over"),
+    )
+    (stage,) = plan.stages
+    assert (stage.requests, stage.warm_up_requests, stage.ttft_ms.mean) == (2, 2, 150.0)
+
+
+def test_of_a_stage_that_began_twice_the_last_time_counts_and_one_that_was_cut_says_so() -> None:
+    plan = result(
+        [
+            Stage("a", concurrency=1, requests=9),
+            Stage("b", concurrency=1, requests=9),
+            Stage("c", concurrency=1),
+        ],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.1),
+        StageChange(2 * S, 0, "left"),
+        StageChange(3 * S, 0, "begin", "a"),
+        answered(1, 3.1),
+        answered(2, 3.2),
+        StageChange(4 * S, 0, "over"),
+        StageChange(5 * S, 1, "begin", "b"),
+        answered(3, 5.1),
+    )
+    assert [(s.number, s.state, s.requests) for s in plan.stages] == [(1, "done", 2), (2, "cut", 1)]
+    assert plan.stages_asked == 3
+
+
+def test_a_stage_that_a_person_left_ends_there() -> None:
+    plan = result(
+        [Stage("a", rate_rps=1.0, duration_s=9.0)],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.5),
+        StageChange(2 * S, 0, "left"),
+        answered(1, 2.5),
+    )
+    assert [(s.state, s.to_s, s.requests) for s in plan.stages] == [("left", 1.0, 1)]

@@ -1,0 +1,37 @@
+"""A run whose screen is not open yet ends with the command that is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessions.run.launch import Launched
+from tui.foreground.screen import watch
+
+
+def test_an_interrupt_amid_imports_ends_the_run_though_nothing_can_be_imported_any_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = builtins.__import__
+
+    def interrupted(name: str, *rest: Any, **more: Any) -> Any:
+        if name.startswith("tui.screens"):
+            raise KeyboardInterrupt
+        if name.startswith(("sessions.run.control", "asyncio")):
+            raise NameError("name 'coroutines' is not defined")
+        return real(name, *rest, **more)
+
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with monkeypatch.context() as here:
+            here.setattr(builtins, "__import__", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                watch(Launched(tmp_path, process), argparse.Namespace())
+        assert process.wait(30) == -signal.SIGTERM

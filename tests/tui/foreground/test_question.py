@@ -1,0 +1,79 @@
+"""Who types a load that another machine is hardly meant to get is asked once."""
+
+from __future__ import annotations
+
+import argparse
+import io
+
+import pytest
+
+from sessions.plan.config import LoadConfig, Ramp, RunConfig, TargetConfig
+from tui.foreground.question import ask_about_load, unusual_load
+from tui.options.exit_codes import CommandError
+
+ELSEWHERE = "https://llm.example.com"
+TYPED = argparse.Namespace(max_rate=None, max_in_flight=None)
+
+
+def asked(
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    load: LoadConfig,
+    url: str = ELSEWHERE,
+    *,
+    interactive: bool = True,
+    options: argparse.Namespace = TYPED,
+) -> str:
+    """What of the answer was not read: all of it where nothing was asked."""
+    stdin = io.StringIO(answer)
+    monkeypatch.setattr("sys.stdin", stdin)
+    ask_about_load(RunConfig(TargetConfig(url), load, interactive=interactive), options)
+    return stdin.read()
+
+
+LOADS = [
+    LoadConfig(rate_rps=900.0),
+    LoadConfig(ramp=Ramp(1.0, 640.0, 60.0)),
+    LoadConfig(ramp=Ramp(101.0, 1.0, 60.0)),
+    LoadConfig(concurrency=5000, max_in_flight=5000),
+]
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_a_load_like_a_slip_of_the_fingers_starts_by_a_yes_alone(
+    monkeypatch: pytest.MonkeyPatch, load: LoadConfig
+) -> None:
+    assert asked(monkeypatch, "y\nrest", load) == "rest"
+    for answer in ("n\n", "\n", "", "yellow\n"):
+        with pytest.raises(CommandError, match="not started, nothing was sent") as caught:
+            asked(monkeypatch, answer, load)
+        assert caught.value.exit_code == 130
+
+
+def test_nobody_is_asked_for_a_usual_load_at_home_or_without_a_screen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for load in (
+        LoadConfig(rate_rps=100.0),
+        LoadConfig(concurrency=1000),
+        LoadConfig(ramp=Ramp(1.0, 64.0, 9.0)),
+    ):
+        assert asked(monkeypatch, "rest", load) == "rest"
+    for load in LOADS:
+        assert asked(monkeypatch, "rest", load, "http://127.0.0.1:8000") == "rest"
+        assert asked(monkeypatch, "rest", load, "unix:/run/x.sock") == "rest"
+        assert asked(monkeypatch, "rest", load, interactive=False) == "rest"
+
+
+def test_who_types_the_bound_as_well_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = argparse.Namespace(max_rate=900.0, max_in_flight=5000)
+    for load in LOADS:
+        assert asked(monkeypatch, "rest", load, options=twice) == "rest"
+
+
+def test_the_question_names_the_option_that_ends_it() -> None:
+    said = unusual_load(RunConfig(TargetConfig(ELSEWHERE), LoadConfig(rate_rps=900.0)), TYPED)
+    assert said == ("900 requests per second", "--max-rate 900")
+    many = LoadConfig(concurrency=5000, max_in_flight=5000)
+    said = unusual_load(RunConfig(TargetConfig(ELSEWHERE), many), TYPED)
+    assert said == ("5,000 requests at a time", "--max-in-flight 5000")

@@ -1,0 +1,123 @@
+"""`ttftop plan list|show|check`: the plans there are, one of them in words, whether a file is one."""
+
+from __future__ import annotations
+
+import argparse
+
+from loadgen.errors import printable
+from sessions.plan.builtin_plans import find_plan, names
+from sessions.plan.config import ConfigError
+from sessions.plan.plan_file import PlanFile
+from sessions.plan.stages import Stage, estimate
+from tui.options.exit_codes import CommandError
+from tui.options.parser import Parser
+from tui.options.plan_options import check_columns, plan_run_options
+
+EXAMPLES = """\
+examples:
+  ttftop plan list
+  ttftop plan show kaito-vllm
+  ttftop plan check mine.toml
+  ttftop run http://localhost:8000 --plan kaito-vllm --scale 0.1
+"""
+
+
+def parser() -> Parser:
+    parser = Parser(
+        "ttftop plan", "list | show NAME | check FILE", "Plans: loads that follow each other.", EXAMPLES
+    )
+    parser.add_argument("action", choices=("list", "show", "check"), metavar="list|show|check")
+    parser.add_argument(
+        "plan", nargs="?", metavar="NAME|FILE", help="one that comes with ttftop, or a TOML file"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="stages.0.rate=4: in place of what it says",
+    )
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.action == "list":
+        if options.plan is not None:
+            raise CommandError("plan list: takes no name; plan show NAME")
+        rows = [(name, find_plan(name).table.title) for name in names()]
+        width = max(len(name) for name, _ in rows)
+        print("\n".join(f"{name:{width}}  {title}" for name, title in rows))
+        return 0
+    if options.plan is None:
+        raise CommandError(
+            f"plan {options.action}: need a name or a file; `ttftop plan list` shows the names"
+        )
+    try:
+        plan = find_plan(options.plan, options.set)
+        stages = plan.stages()
+        plan.targets()
+        check_columns(plan)
+        plan_run_options(plan)
+    except ConfigError as error:
+        raise CommandError(str(error)) from None
+    print(
+        f"{plan.shown}: a plan of {len(stages)} stages" if options.action == "check" else _shown(plan, stages)
+    )
+    return 0
+
+
+def _shown(plan: PlanFile, stages: list[Stage]) -> str:
+    table = plan.table
+    shared = plan_run_options(plan)
+    lengths = (shared.get("input_tokens", 256), shared.get("output_tokens", 64))
+    lines = [f"{table.name}: {printable(table.title)}" if table.title else table.name]
+    if table.source:
+        lines.append(f"source  {printable(table.source)}")
+    if table.about.strip():
+        lines += ["", *map(printable, table.about.strip().splitlines())]
+    if shared:
+        lines += [
+            "",
+            "every stage",
+            *(f"  {name} = {printable(str(value))}" for name, value in shared.items()),
+        ]
+    lines += ["", f"{'stage':>5}  {'what':34} {'for':>10} {'requests':>9}  {'in':>8} {'out':>8}"]
+    for number, stage in enumerate(stages, 1):
+        lines.append(_row(number, stage, lengths))
+    lines += ["", said_estimate(stages, *lengths)]
+    if table.slo.targets:
+        lines.append(f"targets  {printable(', '.join(table.slo.targets))}")
+    for published in table.published:
+        lines += ["", f"published: {printable(published.title)}", f"  {printable(published.source)}"]
+    return "\n".join(lines)
+
+
+def _row(number: int, stage: Stage, lengths: tuple[int | str, int | str]) -> str:
+    time = "-" if stage.duration_s is None else f"{stage.duration_s:g} s"
+    requests = stage.expected_requests
+    count = "-" if requests is None else f"{'' if stage.requests == requests else '~'}{requests:,.0f}"
+    into, out = stage.input_tokens or lengths[0], stage.output_tokens or lengths[1]
+    return (
+        f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into!s:>8} {out!s:>8}".rstrip()
+    )
+
+
+def said_estimate(stages: list[Stage], input_tokens: int | str, output_tokens: int | str) -> str:
+    """One line: how long, how many requests and tokens, as far as it is known beforehand."""
+    known = estimate(stages, input_tokens, output_tokens)
+    minutes = known.seconds / 60
+    time = (
+        f"{known.seconds:.0f} s"
+        if minutes < 2
+        else f"{minutes:.0f} min"
+        if minutes < 120
+        else f"{minutes / 60:.1f} h"
+    )
+    least = "at least " if known.open_stages else "about "
+    text = (
+        f"{least}{time} and what the last answers of each stage take, {known.requests:,.0f} requests, "
+        f"{known.input_tokens:,.0f} tokens in, {known.output_tokens:,.0f} out"
+    )
+    if known.open_stages:
+        text += f" ({known.open_stages} stages are as long, or as many, as the server makes them)"
+    return text

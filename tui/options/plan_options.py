@@ -1,0 +1,157 @@
+"""Options that a plan gives: those of `ttftop run` under `[run]`, read as if they had been typed."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from sessions.plan.builtin_plans import find_plan
+from sessions.plan.config import ConfigError, PlanConfig
+from sessions.plan.plan_file import PlanFile
+from sessions.plan.stages import scaled
+from tui.options import run_options, value_types
+from tui.options.exit_codes import CommandError
+from tui.options.parser import did_you_mean
+from tui.report.plan_columns import COLUMNS
+
+OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
+"""What each stage says for itself."""
+SAID_BY_A_SESSION = ("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout")
+"""What a session that is resumed was asked already, beside its stages."""
+NOT_IN_A_PLAN = (
+    "help",
+    "api_key",
+    "target",
+    "header",
+    "plan",
+    "set",
+    "scale",
+    "resume",
+    "yes",
+    "read_headers",
+)
+
+
+def plan_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("plan")
+    group.add_argument(
+        "--plan", metavar="P", help="stages that follow each other: `ttftop plan list`, or a file"
+    )
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="stages.0.rate=4: in place of the plan's",
+    )
+    group.add_argument(
+        "--scale", type=value_types.scale, metavar="X", help="times and numbers of requests times X"
+    )
+
+
+def plan_of(options: argparse.Namespace) -> PlanConfig | None:
+    """The plan that `options` name, whose own options take the place of those not typed; None without one.
+
+    Raises:
+        CommandError: there is no such plan, it cannot be, or something was typed that the stages say.
+    """
+    if options.plan is None:
+        for name in ("set", "scale"):
+            if getattr(options, name):
+                raise CommandError(f"--{name}: changes a plan; give --plan as well")
+        return None
+    for name in OF_THE_STAGES:
+        if getattr(options, name) is not None:
+            raise CommandError(f"--{name}: the stages of a plan say it; give --{name} or --plan, not both")
+    try:
+        plan = find_plan(options.plan, options.set)
+        stages = plan.stages()
+        targets = plan.targets()
+        check_columns(plan)
+        for name, value in plan_run_options(plan).items():
+            if getattr(options, name) in (None, False, ""):
+                setattr(options, name, value)
+    except ConfigError as error:
+        raise CommandError(str(error)) from None
+    by = options.scale or 1.0
+    return PlanConfig(
+        name=plan.table.name,
+        title=plan.table.title,
+        source=plan.table.source,
+        stages=stages if by == 1.0 else [scaled(stage, by) for stage in stages],
+        scale=by,
+        columns=plan.table.report.columns,
+        targets=targets,
+        charts=plan.table.report.charts,
+        fits=plan.table.report.fits,
+        published=plan.table.published,
+        providers=plan.table.providers,
+        currency=plan.table.currency,
+    )
+
+
+def check_columns(plan: PlanFile) -> None:
+    """Raises:
+    ConfigError: the plan's report names a column that no stage has.
+    """
+    report = plan.table.report
+    for number, name in enumerate(report.columns):
+        _column(plan, ("report", "columns", number), name)
+    for key in ("charts", "fits"):
+        for number, text in enumerate(getattr(report, key)):
+            y, over, x = text.partition(" over ")
+            if not over:
+                raise plan.error(("report", key, number), f"got {text[:60]!r}, need two columns, as Y over X")
+            _column(plan, ("report", key, number), y)
+            _column(plan, ("report", key, number), x)
+
+
+def _column(plan: PlanFile, path: tuple[str | int, ...], name: str) -> None:
+    if name not in COLUMNS:
+        raise plan.error(path, f"there is no column {name[:60]!r}{did_you_mean(name, COLUMNS)}")
+
+
+def plan_run_options(plan: PlanFile) -> dict[str, Any]:
+    """Names and values of `[run]`, as argparse would have read them.
+
+    Raises:
+        ConfigError: there is no such option, or it does not take the value.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    run_options.load_arguments(parser)
+    run_options.session_arguments(parser)
+    run_options.key_arguments(parser)
+    known = {action.dest: action for action in parser._actions if action.dest not in NOT_IN_A_PLAN}
+    return {name: _read(plan, known, name, value) for name, value in plan.table.run.items()}
+
+
+def _read(plan: PlanFile, known: dict[str, argparse.Action], name: str, value: Any) -> Any:
+    path = ("run", name)
+    if name in OF_THE_STAGES:
+        raise plan.error(path, "each stage says it for itself: put it under [[stages]]")
+    action = known.get(name)
+    if action is None:
+        raise plan.error(path, f"there is no such option{did_you_mean(name, known)}")
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise plan.error(path, f"got {str(value)[:60]!r}, need true or false")
+        return value
+    several = action.nargs == "+" or isinstance(action, argparse._AppendAction)
+    if several:
+        if not isinstance(value, list):
+            raise plan.error(path, f"got {str(value)[:60]!r}, need a list")
+        return [_one(plan, path, action, item) for item in value]
+    return _one(plan, path, action, value)
+
+
+def _one(plan: PlanFile, path: tuple[str, str], action: argparse.Action, value: Any) -> Any:
+    if isinstance(value, (bool, list, dict)):
+        raise plan.error(path, f"got {str(value)[:60]!r}, need a number or a text")
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    try:
+        made = text if action.type is None else action.type(text)  # type: ignore[operator]
+    except (argparse.ArgumentTypeError, ValueError, ConfigError) as error:
+        raise plan.error(path, str(error)) from None
+    if action.choices is not None and made not in action.choices:
+        raise plan.error(path, f"got {text[:60]!r}, need one of {', '.join(map(str, action.choices))}")
+    return made

@@ -1,0 +1,124 @@
+"""A plan and what its stages came to: its table, and those of others beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from loadgen.errors import printable
+from sessions.plan.plan_table import Published
+from tui.report.figures import NOT_MEASURED, aligned, number
+from tui.report.plan_columns import COLUMNS
+
+if TYPE_CHECKING:
+    from sessions.summary.plan_schema import Plan, TargetResult
+
+USUAL = (
+    *("offered_rps", "concurrency", "requests", "failed", "request_rps", "output_tps", "ttft_p50_ms"),
+    *("ttft_p99_ms", "itl_mean_ms", "tpot_p50_ms", "e2e_p50_ms", "joules_per_output_token"),
+)
+
+
+def plan_table(plan: Plan) -> str:
+    """The table of its stages, less the columns in which no stage has a figure."""
+    lines = [f"plan {printable(plan.name)}{f': {printable(plan.title)}' if plan.title else ''}"]
+    if plan.source:
+        lines.append(f"after {printable(plan.source)}")
+    if plan.scale != 1.0:
+        lines.append(f"at {plan.scale:g} of its times and numbers: not what the source measured")
+    begun, asked = len(plan.stages), plan.stages_asked
+    if begun < asked:
+        lines.append(f"{begun} of its {asked} stages began")
+    names = [name for name in plan.columns or USUAL if name in COLUMNS]
+    rows = [["stage", *(COLUMNS[name][0] for name in names)]]
+    for stage in plan.stages:
+        mark = "" if stage.state == "done" else f" ({stage.state})"
+        rows.append(
+            [f"{stage.number} {printable(stage.name, 30)}{mark}", *(COLUMNS[n][1](stage) for n in names)]
+        )
+    unused = {i for i in range(1, len(rows[0])) if all(row[i] in (NOT_MEASURED, "") for row in rows[1:])}
+    rows = [[cell for i, cell in enumerate(row) if i not in unused] for row in rows]
+    text = "\n".join([*lines, aligned(rows)])
+    text += "\nms where a column says no other unit; ~ rests on few samples" if "~" in text else ""
+    return "\n\n".join([text, *_fits(plan), *_targets(plan), *_providers(plan), *_published(plan.published)])
+
+
+def _published(tables: Sequence[Published]) -> Iterator[str]:
+    """What others published, as they printed it."""
+    for table in tables:
+        rows = [[printable(column, 40) for column in table.columns]]
+        rows += [[_cell(cell) for cell in row] for row in table.rows]
+        head = f"published: {printable(table.title)}\n{printable(table.source)}"
+        if table.definition:
+            head += f"\n{printable(table.definition)}"
+        yield f"{head}\n{aligned(rows)}"
+
+
+def _cell(cell: str | float | None) -> str:
+    if cell is None:
+        return NOT_MEASURED
+    return printable(cell, 40) if isinstance(cell, str) else f"{cell:,.10g}"
+
+
+def _targets(plan: Plan) -> Iterator[str]:
+    """PASS or FAIL of each target, stage by stage."""
+    if not any(stage.targets for stage in plan.stages):
+        return
+    names = [result.target for result in plan.stages[0].targets]
+    rows = [["target", *(printable(name, 40) for name in names)]]
+    for stage in plan.stages:
+        rows.append([f"{stage.number} {printable(stage.name, 30)}", *map(_verdict, stage.targets)])
+    yield aligned(rows) + "\nundecided: too few requests for that percentile, or it was not measured"
+
+
+def _verdict(result: TargetResult) -> str:
+    figure = "" if result.figure is None else f" {result.figure:,.4g}"
+    return f"{result.verdict.upper() if result.verdict != 'undecided' else 'undecided'}{figure}"
+
+
+def _fits(plan: Plan) -> Iterator[str]:
+    for fit in plan.fits:
+        a, *rest = reversed(fit.coefficients)
+        terms = [f"{a:.6g} * {fit.x}{'^2' if len(rest) == 2 else ''}"]
+        if len(rest) == 2:
+            terms.append(f"{rest[0]:.6g} * {fit.x}")
+        terms.append(f"{rest[-1]:.6g}")
+        yield f"fit over {fit.points} stages: {fit.y} = {' + '.join(terms)}   (r2 {fit.r2:.3f})"
+
+
+def _providers(plan: Plan) -> Iterator[str]:
+    if not plan.providers:
+        return
+    money = printable(plan.currency, 4)
+    rows = [
+        [
+            "GPU",
+            "provider",
+            f"{money}/h",
+            f"{money}/M tokens",
+            "published tok/s",
+            f"{money}/M printed",
+            "by arithmetic",
+        ]
+    ]
+    for cost in plan.providers:
+        differs = (
+            cost.published_per_million is not None
+            and cost.published_by_arithmetic is not None
+            and abs(cost.published_per_million - cost.published_by_arithmetic) > 0.005
+        )
+        rows.append(
+            [
+                printable(cost.gpu, 24),
+                printable(cost.provider, 24),
+                number(cost.per_hour, 2),
+                number(cost.per_million, 2),
+                number(cost.published_tps, 0),
+                number(cost.published_per_million, 2),
+                number(cost.published_by_arithmetic, 2) + (" differs" if differs else ""),
+            ]
+        )
+    yield (
+        "a million output tokens, if that GPU were as fast as what was measured here; cheapest first\n"
+        + aligned(rows, left=2)
+    )
