@@ -10,7 +10,12 @@ ERROR_KINDS: dict[str, str] = {
     "connect_timeout": "no connection within the deadline",
     "connect_failed": "the connection could not be made",
     "tls": "the TLS handshake failed",
-    "no_descriptors": "this machine ran out of file descriptors or ports",
+    "no_descriptors": "this machine ran out of file descriptors: raise `ulimit -n`, or have less in flight",
+    "no_ports": "this machine ran out of ports for connections: less in flight, or fewer new ones",
+    "no_memory": "this machine ran out of memory for its sockets",
+    "no_network": "this machine has no network on which to reach the server",
+    "proxy": "the proxy on the way to the server cannot be reached",
+    "not_permitted": "this machine does not permit the connection (a firewall or a sandbox)",
     "http_400": "the server refused the request (HTTP 400)",
     "http_401": "the server wants a key (HTTP 401)",
     "http_403": "the server forbids this key (HTTP 403)",
@@ -41,6 +46,11 @@ ERROR_KINDS: dict[str, str] = {
     "lost_record": "its record is lost, and with it how it ended",
 }
 """Every kind a `RequestError` may have, beside `http_NNN` for any other HTTP status."""
+
+MACHINE_KINDS = frozenset({"no_descriptors", "no_ports", "no_memory", "no_network", "not_permitted"})
+"""Failures for want of something on the machine that sends the load."""
+CLIENT_KINDS = MACHINE_KINDS | {"proxy"}
+"""Failures on this side of the server: none of them says anything of it."""
 
 _HTTP = re.compile(r"http_([1-5][0-9][0-9])\Z")
 

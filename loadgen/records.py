@@ -149,8 +149,8 @@ class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defau
     t_ns: int
     worker: int
     event: str
-    """`started`, `backing_off`, `reachable_again`, `no_reuse`, `left_open`, `ended`, `host_lost`, `clock`,
-    `clock_stepped`."""
+    """`started`, `backing_off`, `reachable_again`, `address_lost`, `address_back`, `no_reuse`, `left_open`,
+    `ended`, `host_lost`, `clock`, `clock_stepped`."""
     message: str = ""
     clock_error_ns: int | None = None
     """With `clock`: how far off a time may be that was translated from the kernel's clock."""

@@ -23,6 +23,11 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     """The client's own certificate, PEM."""
     cert_key_file: str | None = None
     """Its key; None: in `cert_file`."""
+    at: tuple[str, ...] = ()
+    """The IP addresses that `host` was found to stand for and that answered: requests go to each in turn.
+    Empty: not looked up yet."""
+    proxy: bool = False
+    """`host` is an HTTP proxy before the server."""
     tunnel: str | None = None
     """`host:port` to which the HTTP proxy at `host` is first asked for a tunnel (CONNECT)."""
 

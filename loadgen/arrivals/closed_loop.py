@@ -6,7 +6,8 @@ import sys
 from heapq import heappop, heappush, nsmallest
 from typing import Any
 
-from loadgen.arrivals.load import Beginning, ClosedLoad, LoadModel, Offered, share
+from loadgen.arrivals.load import Beginning, ClosedLoad, LoadModel, Offered
+from loadgen.arrivals.shares import share
 
 _AFTER_FAILURE_NS = 100_000_000
 """A server that fails at once must not be asked again at once."""
@@ -41,7 +42,7 @@ class ClosedLoop(LoadModel):
 
     def take(self) -> int:
         index = self.next_index
-        self.next_index += self._beginning.workers
+        self.next_index = self._beginning.index_after(index)
         if self._free_ns and self._slots - self._in_flight <= len(self._free_ns):
             heappop(self._free_ns)
         self._in_flight += 1

@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from loadgen.arrivals.shares import own_index
+
 Shape = Literal["constant", "linear", "exp"]
 
 
@@ -41,11 +43,6 @@ class ClosedLoad(msgspec.Struct, frozen=True, tag="closed", omit_defaults=True):
 Load = OpenLoad | ClosedLoad
 
 
-def share(total: int, worker: int, workers: int) -> int:
-    """This worker's part of `total` slots; the parts of all workers add up to `total`."""
-    return total // workers + (worker < total % workers)
-
-
 @dataclass(frozen=True)
 class Beginning:
     """Where a load model begins: with the run, or in the midst of it when the kind of load changes."""
@@ -65,6 +62,12 @@ class Beginning:
     """Session time from which nothing more is due; None for an open end."""
     requests: int | None = None
     """Requests after which nothing more is due, over all workers; None for no limit."""
+    period: int | None = None
+    """Of the workers' turns at indices (`loadgen.arrivals.shares`); None: each has one in turn."""
+
+    def index_after(self, index: int) -> int:
+        """The worker's next index after one of its own."""
+        return own_index(index + 1, self.worker, self.workers, self.period or self.workers)
 
 
 class Offered(NamedTuple):

@@ -31,6 +31,7 @@ class OpenLoop(LoadModel):
             worker=beginning.worker,
             workers=beginning.workers,
             first_index=beginning.next_index,
+            index_after=beginning.index_after,
             end_ns=beginning.end_ns,
             requests=beginning.requests,
         )

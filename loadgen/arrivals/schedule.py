@@ -40,9 +40,9 @@ class Schedule:
     """The requests that fall to one worker: `(index, due_ns)` in order, along a curve that may change.
 
     Point `n` of the arrival process falls to worker `n % workers`. The worker's first one has `first_index`,
-    its own number unless told, and each further one an index higher by `workers`: so indices are those of the
-    points, unless the worker has used some before. What is due at or after `end_ns`, or has an index of
-    `requests` or more, never comes.
+    its own number unless told, and each further one the index that `index_after` gives, higher by `workers`
+    unless told: so indices are those of the points, unless the worker has used some before. What is due at
+    or after `end_ns`, or has an index of `requests` or more, never comes.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Schedule:
         worker: int = 0,
         workers: int = 1,
         first_index: int | None = None,
+        index_after: Callable[[int], int] | None = None,
         end_ns: int | None = None,
         requests: int | None = None,
     ) -> None:
@@ -64,16 +65,13 @@ class Schedule:
         self._end_index = math.inf if requests is None else requests
         self._number = -1
         """Number of the point of the arrival process that comes next."""
-        self._shift = 0 if first_index is None else first_index - worker
+        self._index_after = index_after or (lambda index: index + workers)
+        self.next_index = worker if first_index is None else first_index
+        """Index of the next request, due or not."""
         self._point = 0.0
         self.due_ns: int | None = None
         """When the next request is due; None if it never is on the present curve."""
-        self.advance()
-
-    @property
-    def next_index(self) -> int:
-        """Index of the next request, due or not."""
-        return self._number + self._shift
+        self._go_on()
 
     def exhausted(self, now_ns: int) -> bool:
         """Nothing more will ever be due, whatever happens to the curve."""
@@ -81,6 +79,10 @@ class Schedule:
 
     def advance(self) -> None:
         """Go on to this worker's next request."""
+        self.next_index = self._index_after(self.next_index)
+        self._go_on()
+
+    def _go_on(self) -> None:
         while True:
             self._number += 1
             self._point = next(self._points)

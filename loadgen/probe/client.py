@@ -23,6 +23,7 @@ from loadgen.target.api_key import ApiKey
 from loadgen.target.redaction import redactor_of
 from loadgen.target.request_headers import Header
 from loadgen.target.url import ACCEPTS, SUFFIXES, Target, headers
+from loadgen.transport.addresses import Addresses, Resolver, resolve
 from loadgen.transport.http1 import Headers
 from loadgen.worker_config import Deadlines
 
@@ -110,9 +111,9 @@ class Client:
         return (self.target.base_path if named else self.base) + endpoint.path
 
     @property
-    def addresses(self) -> int:
-        """How many the server's name stands for, of which the load goes to one."""
-        return self._network.addresses
+    def addresses(self) -> Addresses:
+        """What the server's name, or its proxy's, stands for; known after the first request."""
+        return self._network.found
 
     @property
     def base(self) -> str:
@@ -243,6 +244,7 @@ async def client(
     api_key: ApiKey | None,
     more_headers: Sequence[Header] = (),
     deadlines: Deadlines = _DEADLINES,
+    resolver: Resolver = resolve,
 ) -> AsyncIterator[Client]:
     """A client for `target`.
 
@@ -262,7 +264,7 @@ async def client(
             if isinstance(error, ssl.SSLError):
                 why = "it holds no certificate in PEM form"
             raise ProbeError(f"--ca {printable(address.ca_file or '')}: {why}", 2) from None
-    network = Network(target.hop, tls, deadlines.connect_s)
+    network = Network(target.hop, tls, deadlines.connect_s, resolver)
     try:
         yield Client(target, api_key, more_headers, network, max(STREAM_S, 2 * deadlines.first_token_s))
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from loadgen.errors import CLIENT_KINDS, describe
 from loadgen.probe.round_trip import Broken
 from loadgen.target.url import Target
 from loadgen.transport.tls import NOT_VERIFIED
@@ -21,7 +22,7 @@ def explain(broken: Broken, target: Target) -> str:
     """One line for a failure on the way to an answer, not yet made safe to print."""
     said, host, unix = broken.message, target.hop.host, target.address.unix_path
     if broken.kind == "dns":
-        return f"the name {host} cannot be resolved"
+        return f"the name {host} cannot be resolved ({said})"
     if broken.kind == "connect_timeout":
         return f"{said}{'; does it speak TLS?' if target.address.tls else ''}"
     if broken.kind == "tls":
@@ -31,8 +32,8 @@ def explain(broken: Broken, target: Target) -> str:
             return "there is something else than a socket"
         what = "server" if target.proxy is None else f"proxy at {host}:{target.proxy.port}"
         return f"connection refused; is the {what} running?"
-    if broken.kind == "no_descriptors" or said in ("EADDRNOTAVAIL", "Cannot assign requested address"):
-        return f"this machine ran out of file descriptors or ports ({said})"
+    if broken.kind in CLIENT_KINDS:
+        return f"{describe(broken.kind)} ({said})"
     if broken.kind == "connect_failed":
         if unix is not None and not _exists(unix):
             return "there is no such socket; is the server running?"

@@ -26,6 +26,7 @@ from loadgen.probe.tokenize import find_tokenizer
 from loadgen.target.api_key import ApiKey
 from loadgen.target.request_headers import Header
 from loadgen.target.url import Target
+from loadgen.transport.addresses import Resolver, resolve
 from loadgen.worker_config import Deadlines
 from loadgen.workload.template import RequestTemplate
 
@@ -49,6 +50,7 @@ async def probe(
     more_headers: Sequence[Header] = (),
     body: Mapping[str, object] | None = None,
     deadlines: Deadlines = _DEADLINES,
+    resolver: Resolver = resolve,
 ) -> ProbeResult:
     """Finds out how to ask `target` for `output_tokens` after prompts of `input_tokens`.
 
@@ -64,6 +66,7 @@ async def probe(
         more_headers: what a person adds to every request.
         body: fields that a person adds to every body; None leaves one of ours out.
         deadlines: of the load, which the probe gives a server at least.
+        resolver: looks the server's name up.
 
     Raises:
         ProbeError: the server cannot be loaded so; says why and with which exit code.
@@ -74,7 +77,7 @@ async def probe(
         output_tokens = 0
     requests, refused = 0, None
     for key, headers in key_forms(endpoint, api_key, more_headers):
-        async with client(target, key, headers, deadlines) as asked:
+        async with client(target, key, headers, deadlines, resolver) as asked:
             asked.requests = requests
             try:
                 return await _probed(
@@ -117,11 +120,8 @@ async def _probed(
     """
     target = asked.target
     models = await ask_models(asked, model, on_note, endpoint)
-    if asked.addresses > 1:
-        on_note(
-            f"{target.hop.host} has {asked.addresses} addresses: each load worker goes to the first of "
-            "them that answers, and to no other"
-        )
+    if note := asked.addresses.note(target.hop.host):
+        on_note(note)
     name = choose(asked, models, model)
     if models.names and name not in models.names:
         on_note(f"the server does not list model {asked.safe(name, 80)}; it lists {listed(asked, models)}")
@@ -163,6 +163,9 @@ async def _probed(
         requests=asked.requests,
         input_exact=exact,
         chunk_counts=first.continuous or first.token_ids,
+        addresses=() if target.address.unix_path else asked.addresses.ips,
+        closes="close" in asking.streams[-1].headers.get("connection", "").lower(),
+        left_out=tuple(asked.addresses.dead),
     )
 
 

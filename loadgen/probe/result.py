@@ -80,6 +80,13 @@ class ProbeResult(msgspec.Struct, frozen=True):
     """The server counted exactly the asked input tokens; None when it does not count."""
     chunk_counts: bool
     """With `template`, the server says how many tokens each chunk bears."""
+    addresses: tuple[str, ...] = ()
+    """The IP addresses that the load goes to in turn, of the server or of the proxy before it; none for a
+    Unix socket."""
+    closes: bool = False
+    """The server closes its connection after each answer."""
+    left_out: tuple[str, ...] = ()
+    """Those of the name that did not answer."""
 
     def __repr__(self) -> str:
         return f"ProbeResult({self.model!r}, {self.template.endpoint!r}, {self.prompt.form!r})"

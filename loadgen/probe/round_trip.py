@@ -11,6 +11,7 @@ from collections import deque
 from typing import Any
 
 from loadgen.clock import MonotonicClock
+from loadgen.transport.addresses import Addresses, Resolver, dns_trouble, resolve, tried
 from loadgen.transport.awaited import NotOpened, addresses_of, opened
 from loadgen.transport.connection import Connection
 from loadgen.transport.http1 import Headers
@@ -108,11 +109,13 @@ class RoundTrip:
 class Network:
     """Opens connections to one server as a load worker does; each carries one request."""
 
-    def __init__(self, address: Address, tls: ssl.SSLContext | None, connect_s: float) -> None:
-        self._address, self._tls, self._connect_s = address, tls, connect_s
+    def __init__(
+        self, address: Address, tls: ssl.SSLContext | None, connect_s: float, resolver: Resolver = resolve
+    ) -> None:
+        self._address, self._tls, self._connect_s, self._resolver = address, tls, connect_s, resolver
         self._pool: Pool | None = None
-        self.addresses = 1
-        """How many of one kind the server's name stands for; known after the first request."""
+        self.found = Addresses([], {})
+        """What the server's name stands for; known after the first request."""
 
     async def send(self, payload: bytes) -> RoundTrip:
         """Sends a request on a connection of its own: llama.cpp closes kept-alive ones without saying so.
@@ -136,13 +139,11 @@ class Network:
     async def _new_pool(self) -> Pool:
         address = self._address
         try:
-            where = await addresses_of(address.host, address.port, address.unix_path)
+            where = await addresses_of(address.host, address.port, address.unix_path, self._resolver)
         except OSError as error:
-            raise Broken("dns", error.strerror or str(error)) from None
-        # One of IPv4 and one of IPv6 are the same server. An address may be listed several times.
-        kinds = [family for family, _ in dict.fromkeys(where)]
-        self.addresses = max(map(kinds.count, kinds), default=1)
-        loop, name = asyncio.get_running_loop(), address.server_name or address.host
-        pool = Pool(loop, MonotonicClock(0), where, self._tls, name, self._connect_s, address.tunnel)
+            raise Broken("dns", dns_trouble(error)) from None
+        self.found = await tried(where, self._connect_s)
+        loop, name, taken = asyncio.get_running_loop(), address.server_name or address.host, self.found.taken
+        pool = Pool(loop, MonotonicClock(0), taken, self._tls, name, self._connect_s, address.tunnel)
         pool.reuse = False
         return pool

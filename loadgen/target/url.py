@@ -89,10 +89,13 @@ class Target:
     @property
     def hop(self) -> Address:
         """Where connections go, and through what."""
-        if self.proxy is None or not self.address.tls:
-            return self.proxy or self.address
+        if self.proxy is None:
+            return self.address
+        if not self.address.tls:
+            return msgspec.structs.replace(self.proxy, proxy=True)
         return msgspec.structs.replace(
             self.address,
+            proxy=True,
             host=self.proxy.host,
             port=self.proxy.port,
             server_name=self.address.server_name or self.address.host,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from loadgen.transport.addresses import Resolver, resolve
 from loadgen.transport.connection import Connection, SocketAddress
 from loadgen.transport.pool import Pool
 
@@ -17,16 +18,15 @@ class NotOpened(Exception):
         self.kind, self.message = kind, message
 
 
-async def addresses_of(host: str, port: int, unix_path: str | None) -> list[SocketAddress]:
+async def addresses_of(
+    host: str, port: int, unix_path: str | None, resolver: Resolver = resolve
+) -> list[SocketAddress]:
     """Where to connect, in the order to try; the socket at `unix_path` if there is one.
 
     Raises:
         OSError: the name cannot be resolved.
     """
-    if unix_path is not None:
-        return [(socket.AF_UNIX, unix_path)]
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, address) for family, _, _, _, address in found]
+    return [(socket.AF_UNIX, unix_path)] if unix_path is not None else await resolver(host, port)
 
 
 async def opened(pool: Pool) -> Connection:

@@ -24,13 +24,29 @@ from loadgen.transport.tunnel import Tunnel, TunnelRefused
 
 SocketAddress = tuple[socket.AddressFamily, object]
 
-_REFUSED = {errno.ECONNREFUSED: "connect_refused", errno.ETIMEDOUT: "connect_timeout"}
+_KINDS = {
+    errno.ECONNREFUSED: "connect_refused",
+    errno.ETIMEDOUT: "connect_timeout",
+    errno.EMFILE: "no_descriptors",
+    errno.ENFILE: "no_descriptors",
+    errno.EADDRNOTAVAIL: "no_ports",
+    errno.EADDRINUSE: "no_ports",
+    errno.ENOBUFS: "no_memory",
+    errno.ENOMEM: "no_memory",
+    errno.ENETUNREACH: "no_network",
+    errno.ENETDOWN: "no_network",
+    errno.EAFNOSUPPORT: "no_network",
+    errno.EACCES: "not_permitted",
+    errno.EPERM: "not_permitted",
+}
+"""Source: connect(2), socket(2), tcp(7). EHOSTUNREACH is none of them: the network or the host may say it."""
 
 
-def _open_failure(error: OSError) -> tuple[str, str]:
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return "no_descriptors", "out of file descriptors (raise `ulimit -n`)"
-    return _REFUSED.get(error.errno or 0, "connect_failed"), error.strerror or str(error)
+def _open_failure(error: OSError, unix: bool) -> tuple[str, str]:
+    kind = _KINDS.get(error.errno or 0, "connect_failed")
+    if unix and kind in ("no_ports", "no_network", "not_permitted"):
+        kind = "connect_failed"  # of a Unix socket these are about its path
+    return kind, error.strerror or str(error)
 
 
 class Connection:
@@ -51,6 +67,8 @@ class Connection:
         self.connect_ns: int | None = None
         """How long opening took, tunnel and TLS included; None until open."""
         self.uses = 0
+        self.at = 0
+        """Which of its owner's addresses it goes to; the owner's to set."""
         self._exchange: Exchange | None = None
         self._answered = False
         self._read_t_ns = 0
@@ -64,15 +82,16 @@ class Connection:
         self.buffer: ReadBuffer | None = None
         """None until the server is reached."""
         self._sock: socket.socket | None = None
+        self._unix = address[0] == socket.AF_UNIX
         try:
             sock = socket.socket(address[0], socket.SOCK_STREAM)
         except OSError as error:
             # The owner must hear of it as of any failure to open: later, not inside this constructor.
-            loop.call_soon(owner.on_open_failed, self, *_open_failure(error))
+            loop.call_soon(owner.on_open_failed, self, *_open_failure(error, False))
             return
         self._sock, self._fd = sock, sock.fileno()
         sock.setblocking(False)
-        if address[0] != socket.AF_UNIX:
+        if not self._unix:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         ask_for_stamps(sock)
         failed = sock.connect_ex(address[1])  # type: ignore[arg-type]
@@ -80,7 +99,7 @@ class Connection:
             loop.add_writer(self._fd, self._on_connected)
             self._writing = True
         else:
-            loop.call_soon(self._open_failed, OSError(failed, errno.errorcode.get(failed, "connect")))
+            loop.call_soon(self._open_failed, OSError(failed, os.strerror(failed)))
 
     # opening
 
@@ -116,7 +135,7 @@ class Connection:
         if self.closed:
             return
         self.close()
-        self._owner.on_open_failed(self, *_open_failure(error))
+        self._owner.on_open_failed(self, *_open_failure(error, self._unix))
 
     def _dig(self, tunnel: Tunnel, data: bytes) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FIRST_NS, MOST_NS = 100_000_000, 2_000_000_000
-UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls"})
+UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls", "proxy"})
 """Errors after which it makes no sense to try again at once."""
 
 

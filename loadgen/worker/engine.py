@@ -13,20 +13,20 @@ from collections import deque
 from collections.abc import Callable
 
 from loadgen.alarm import Alarm
-from loadgen.arrivals.load import Load, LoadModel, share
+from loadgen.arrivals.load import Load, LoadModel
 from loadgen.clock import Clock
 from loadgen.endpoints import as_seen
 from loadgen.endpoints.sse import HeldBytes
 from loadgen.records import Request, Tick, WorkerNote
-from loadgen.target.redaction import redactor_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.brake import Brake
 from loadgen.worker.counters import Counters
-from loadgen.worker.deadlines import left_open, passed_deadline
 from loadgen.worker.in_flight import InFlightRequest
-from loadgen.worker.load_model import load_model
+from loadgen.worker.load_share import LoadShare
+from loadgen.worker.overdue import Overdue
 from loadgen.worker.read_delay import read_delay_after
+from loadgen.worker.request_maker import RequestMaker
 from loadgen.worker.sender import Sender
 from loadgen.worker.ticker import Ticker
 from loadgen.worker_config import Finish, SetLoad, Stage, WorkerCommand, WorkerConfig
@@ -36,6 +36,11 @@ from loadgen.workload.workloads import WORKLOADS
 
 _WAKE_NS = 200_000
 """Sockets are read again so long before the alarm rings: waking up takes some of it."""
+_BURST_NS = 5_000_000
+"""After sending for so long at a stretch, sockets, timers and commands have their turn: all slots of a large
+closed loop at once would take seconds, in which nobody reads what the first ones are answered."""
+_STOOD_STILL_NS = 1_000_000_000
+"""A tick this long says that the process was not let run: what came meanwhile is not read yet."""
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
 
@@ -60,35 +65,30 @@ class Engine:
         self._endpoint = as_seen(
             template.endpoint, line_events=template.line_events, index_counts=template.index_counts
         )
-        self._redactor = redactor_of(config.template.headers)
-        self._held = HeldBytes()
         self._counters = Counters()
+        self._requests = RequestMaker(config, self._endpoint, self._counters, self, HeldBytes())
+        self._overdue = Overdue(config.deadlines, self._note)
         self._brake = Brake(config.give_up, on_failing)
         self._sender = Sender(clock, pool, self._note, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
         self._backlog: deque[tuple[int, int, Payloads]] = deque()
-        self._cap = max(1, share(config.max_in_flight, config.worker, config.workers))
+        self._share = LoadShare(config)
+        self._cap = self._share.cap
         self._alarm = Alarm(loop, clock, self._on_alarm)
         self._last_index = -1
         self._stage: Stage | None = None
         self._end_ns = config.end_ns
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
-        self._load_over = self._finishing = self._left_open = False
+        self._load_over = self._finishing = False
         self._drain_until_ns = 0
         self._lead_ns = self._read_delay_ns = 0
+        self._stood_still = False
+        pool.on_address = self._note
         pool.read_loop.read_delay_ns = self._may_delay_ns
         self._take_up(config.workload)
-        self._ticker = Ticker(
-            loop,
-            clock,
-            self._counters,
-            pool,
-            config.worker,
-            config.start_ns,
-            self._on_tick,
-            self._look_after,
-        )
+        told = (config.worker, config.start_ns, self._on_tick, self._look_after)
+        self._ticker = Ticker(loop, clock, self._counters, pool, *told)
         self.idle = asyncio.Event()
         """Nothing more is due and nothing is under way: the load has come to its end by itself."""
         self.on_idle: Callable[[int | None], None] = lambda stage: None
@@ -156,15 +156,8 @@ class Engine:
         )
 
     def _model_of(self, load: Load, at_ns: int) -> LoadModel:
-        return load_model(
-            self._config,
-            load,
-            self._stage,
-            at_ns=at_ns,
-            unused_index=self._last_index + 1,
-            in_flight=len(self._in_flight) + len(self._backlog),
-            cap=self._cap,
-        )
+        under_way = len(self._in_flight) + len(self._backlog)
+        return self._share.model(load, at_ns, self._last_index, under_way, self._stage)
 
     def _change_load(self, now_ns: int) -> None:
         ripe = [change for change in self._changes if change.at_ns <= now_ns]
@@ -215,24 +208,32 @@ class Engine:
             return
         now = self._clock.now_ns()
         self._change_load(now)
-        self._send_waiting(now)
-        due_ns = self._take_due(now, now + self._lead_ns)
+        stop_ns = now if self._ticker.flushing else now + _BURST_NS
+        self._send_waiting(now, stop_ns)
+        due_ns = self._take_due(now, now + self._lead_ns, stop_ns=stop_ns)
         if self._end_ns is not None and now >= self._end_ns:
             self._load_over = True
+            due_ns = self._take_due(now, now, send=False)
             self._drop_backlog(now)
         self._set_alarm(due_ns)
         self._end_if_done()
 
-    def _take_due(self, now_ns: int, until_ns: int, *, send: bool = True) -> int | None:
+    def _take_due(
+        self, now_ns: int, until_ns: int, *, send: bool = True, stop_ns: int | None = None
+    ) -> int | None:
         """Takes what is due until `until_ns`: sends it, or lets it wait for room, or gives it up.
 
-        Returns when the request is due that comes after.
+        Returns when the request is due that comes after. What is left at `stop_ns` stays due: the alarm will
+        ring for it at once. One is sent in any case.
         """
         if self._changes:
             # A change of load before then may move what would be due.
             until_ns = min(until_ns, *(change.at_ns - 1 for change in self._changes))
         model, back_off = self._model, self._sender.back_off
+        launched = False
         while (due_ns := model.due_ns(back_off.sendable_ns)) is not None and due_ns <= until_ns:
+            if launched and stop_ns is not None and self._clock.now_ns() >= stop_ns:
+                break
             index = model.take()
             if index > self._last_index:
                 self._last_index = index
@@ -241,21 +242,26 @@ class Engine:
                 self._backlog.append((index, due_ns, self._payloads))
             elif not send or back_off.forbids(now_ns):
                 self._give_up(index, now_ns)
+            elif self._backlog:  # which waits for its turn: first come, first sent
+                self._backlog.append((index, due_ns, self._payloads))
             else:
                 self._launch(index, due_ns, self._payloads, waited=False)
+                launched = True
         return due_ns
 
     def _give_up(self, index: int, now_ns: int) -> None:
         self._counters.not_sent += 1
         self._model.ended(index, now_ns, failed=True)
 
-    def _send_waiting(self, now_ns: int) -> None:
+    def _send_waiting(self, now_ns: int, stop_ns: int) -> None:
         """Sends what waited for room, as far as there is some now, in the order in which it was due."""
         while self._backlog and len(self._in_flight) < self._cap:
             if self._sender.back_off.forbids(now_ns):
                 return
             index, due_ns, payloads = self._backlog.popleft()
             self._launch(index, due_ns, payloads, waited=True)
+            if self._clock.now_ns() >= stop_ns:
+                return
 
     def _drop_backlog(self, now_ns: int) -> None:
         while self._backlog:
@@ -274,30 +280,8 @@ class Engine:
             self._pool.connect_ahead()
 
     def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:
-        config = self._config
-        spec, payload = payloads.take(index)
-        record = Request(
-            index=index,
-            worker=config.worker,
-            due_ns=due_ns,
-            asked_input_tokens=spec.input_tokens,
-            asked_output_tokens=spec.output_tokens,
-            conversation=spec.conversation,
-            turn=spec.turn,
-            tags=spec.tags,
-        )
-        request = InFlightRequest(
-            record,
-            payload,
-            self._endpoint,
-            self._counters,
-            self,
-            redactor=self._redactor,
-            chunk_counts=config.chunk_counts,
-            one_token_chunks=config.one_token_chunks,
-            needs_text=self._workload.needs_text,
-            waited_for_cap=waited,
-            held=self._held,
+        request = self._requests.make(
+            index, due_ns, payloads, needs_text=self._workload.needs_text, waited=waited
         )
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)
@@ -322,9 +306,9 @@ class Engine:
         now = self._clock.now_ns()
         one_more = self._model.ended(record.index, now, failed=record.error is not None)
         if waits := bool(self._backlog):
-            self._send_waiting(now)
+            self._send_waiting(now, now)
         if one_more:
-            self._set_alarm(self._take_due(now, now))
+            self._set_alarm(self._take_due(now, now, stop_ns=now))
         elif waits:
             self._rearm()
         self._end_if_done()
@@ -343,26 +327,15 @@ class Engine:
         tick.rate_rps, tick.concurrency = offered
         self._emit(tick)
         self._read_delay_ns = read_delay_after(tick)
+        self._stood_still = tick.dt_ns > _STOOD_STILL_NS
 
     def _look_after(self, now_ns: int) -> None:
         self._pool.sweep()
-        for request in list(self._in_flight):
-            if (over_ns := request.over_ns) is not None:
-                if left_open(over_ns, request.done, now_ns, self._config.deadlines):
-                    self._end_left_open(request, over_ns)
-                continue
-            passed = passed_deadline(request.record, request.heard_ns, now_ns, self._config.deadlines)
-            if passed is not None:
-                request.fail(now_ns, *passed)
+        if not self._stood_still:  # else all that came meanwhile is read first
+            self._overdue.end(list(self._in_flight), now_ns)
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()
-
-    def _end_left_open(self, request: InFlightRequest, over_ns: int) -> None:
-        if not self._left_open:
-            self._left_open = True
-            self._note("left_open", f"behind {'[DONE]' if request.done else 'the finish reason'}")
-        request.end_left_open(over_ns)
 
     def _may_delay_ns(self) -> int:
         """How long nothing but sockets that can wait would be kept waiting."""

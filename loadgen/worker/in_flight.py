@@ -39,33 +39,14 @@ def nothing_is_opening() -> None:
 class InFlightRequest:
     """Times and tokens of one request. It is the `Exchange` of the connection that carries it."""
 
+    # fmt: off
     __slots__ = (
-        "_body_bytes",
-        "_bytes_of_error",
-        "_chunk_counts",
-        "_counters",
-        "_endpoint",
-        "_event_stream",
-        "_failure",
-        "_held",
-        "_over",
-        "_over_ns",
-        "_owner",
-        "_reasoning_tokens",
-        "_redactor",
-        "_shows_reasoning",
-        "_sse",
-        "_text",
-        "_token_end",
-        "_token_times",
-        "connection",
-        "give_up_opening",
-        "heard_ns",
-        "payload",
-        "record",
-        "token_end",
-        "waited_for_cap",
+        "_body_bytes", "_bytes_of_error", "_chunk_counts", "_counters", "_endpoint", "_event_stream",
+        "_failure", "_held", "_over", "_over_ns", "_owner", "_reasoning_tokens", "_redactor",
+        "_shows_reasoning", "_sse", "_text", "_token_end", "_token_times", "connection", "give_up_opening",
+        "heard_ns", "payload", "record", "token_end", "waited_for_cap",
     )
+    # fmt: on
 
     def __init__(
         self,
@@ -298,18 +279,12 @@ class InFlightRequest:
 
     def _on_content(self, content: EventContent, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
-        if content is DONE:
-            self._on_done(t_ns)
-            return 0
-        taken = self._on_said(content, t_ns)
+        # In some protocols the last event says more than that it is the last.
+        bore = 0 if content is DONE else self._on_said(content, t_ns)
         if content.done:
-            # Of a protocol in which the last event says more than that.
-            self._on_done(t_ns)
-        return taken
-
-    def _on_done(self, t_ns: int) -> None:
-        self._over_ns = self._over_ns if self._token_times.done else t_ns
-        self._token_times.end()
+            self._over_ns = self._over_ns if self._token_times.done else t_ns
+            self._token_times.end()
+        return bore
 
     def _on_said(self, content: EventContent, t_ns: int) -> int:
         if content.error is not None:

@@ -18,8 +18,9 @@ from loadgen.worker.counters import Counters
 _HEARTBEAT_S = 0.02
 _AFTER_NS = 500_000
 """A tick is rung so long after its time: loops ring up to a millisecond early."""
-_FLUSHED_AT_ONCE = 16
-"""Streams flushed between two looks at what is due: all at once would take milliseconds."""
+_FLUSHED_AT_ONCE, _FLUSH_TURNS = 16, 64
+"""Streams flushed between two looks at what is due: all at once would take milliseconds. Of many, more: a
+tick must not wait for more turns than that."""
 
 
 class Ticker:
@@ -70,17 +71,18 @@ class Ticker:
         self._tick = self._loop.call_later(wait_ns / 1e9, self._ring)
 
     def _ring(self) -> None:
-        self._flush(self._pool.read_loop.unflushed())
+        buffers = self._pool.read_loop.unflushed()
+        self._flush(buffers, max(_FLUSHED_AT_ONCE, len(buffers) // _FLUSH_TURNS))
 
-    def _flush(self, buffers: list[ReadBuffer]) -> None:
+    def _flush(self, buffers: list[ReadBuffer], at_once: int) -> None:
         if self._stopped:
             return
-        for buffer in buffers[:_FLUSHED_AT_ONCE]:
+        for buffer in buffers[:at_once]:
             buffer.flush()
         self._counters.fold()
-        self.flushing = len(buffers) > _FLUSHED_AT_ONCE
+        self.flushing = len(buffers) > at_once
         if self.flushing:
-            self._loop.call_soon(self._flush, buffers[_FLUSHED_AT_ONCE:])
+            self._loop.call_soon(self._flush, buffers[at_once:], at_once)
             return
         now = self._clock.now_ns()
         self._close(now // TICK_NS * TICK_NS)

@@ -10,9 +10,10 @@ import math
 import re
 from bisect import bisect_left
 from itertools import accumulate
-from pathlib import Path
 
 import msgspec
+
+from loadgen.small_file import FileError, read_small
 
 MOST_TOKENS = 10_000_000
 """Longer than any model's context: a slip of the hand."""
@@ -171,15 +172,13 @@ def _ratio(text: str, match: re.Match[str]) -> Uniform:
 
 
 def _histogram(name: str) -> Histogram:
-    path = Path(name)
     counts: dict[int, float] = {}
     try:
-        if path.stat().st_size > _HISTOGRAM_CAP_BYTES:
-            raise LengthError(f"histogram {name}: larger than {_HISTOGRAM_CAP_BYTES >> 20} MiB")
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "no text"
-        raise LengthError(f"histogram {name[:200]}: {why}") from None
+        lines = read_small(name, _HISTOGRAM_CAP_BYTES).data.decode("utf-8-sig").splitlines()
+    except FileError as error:
+        raise LengthError(f"histogram {name[:200]}: {error}") from None
+    except UnicodeDecodeError:
+        raise LengthError(f"histogram {name[:200]}: not UTF-8") from None
     for number, line in enumerate(lines, 1):
         cells = line.partition("#")[0].replace(",", " ").split()
         if not cells or (number == 1 and not cells[0].isdigit()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +25,11 @@ def find_plan(wanted: str, settings: Sequence[str] = ()) -> PlanFile:
     """
     if wanted in names():
         return read_plan(_DIRECTORY / f"{wanted}.toml", settings, shown=wanted)
-    path = Path(wanted).expanduser()
-    if not path.exists() and path.suffix != ".toml" and "/" not in wanted:
+    try:
+        path = Path(wanted).expanduser()
+    except RuntimeError:  # `~nobody/`
+        raise ConfigError(f"--plan: got {wanted[:60]!r}, whose home directory is not known") from None
+    if "/" not in wanted and path.suffix != ".toml" and not os.path.lexists(path):
         import difflib
 
         near = difflib.get_close_matches(wanted, names(), 1, 0.5)

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import tomli
 
+from loadgen.small_file import FileError, read_small
 from sessions.plan.config import ConfigError
 from sessions.plan.plan_table import PlanTable, Provider, Published, Report, Slo, StageTable
 from sessions.plan.slo import parse_target
@@ -148,12 +149,9 @@ def read_plan(path: Path, settings: Sequence[str] = (), *, shown: str | None = N
     """
     shown = shown or str(path)[:200]
     try:
-        with path.open("rb") as file:
-            data = file.read(CAP_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"plan {shown}: {error.strerror or error}") from None
-    if len(data) > CAP_BYTES:
-        raise ConfigError(f"plan {shown}: larger than {CAP_BYTES >> 20} MiB")
+        data = read_small(path, CAP_BYTES).data
+    except FileError as error:
+        raise ConfigError(f"plan {shown}: {error}") from None
     try:
         return PlanFile(shown, data.decode("utf-8-sig"), settings)
     except UnicodeDecodeError:

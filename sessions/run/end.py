@@ -18,6 +18,8 @@ from sessions.worker.processes import WorkerProcesses
 DRAIN_SIGNAL_S = 2.5
 """How long requests in flight are waited for after SIGINT or SIGTERM: all must be saved within 5 s."""
 _KILL_AFTER_S = 1.5
+_CUT_OFF_PER_S = 2_000
+"""Requests in flight that a worker on a busy machine surely cuts off and writes down in a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -83,21 +85,27 @@ class EndRequest:
         return done
 
 
-async def drain(processes: WorkerProcesses, request: EndRequest) -> None:
-    """Waits until no worker is left: for what is in flight as long as the end that is wanted says."""
+def kill_after_s(at_once: int) -> float:
+    """How long after its drain a worker with at most `at_once` requests in flight may take to end."""
+    return _KILL_AFTER_S + max(0, at_once - _CUT_OFF_PER_S) / _CUT_OFF_PER_S
+
+
+async def drain(processes: WorkerProcesses, request: EndRequest, at_once: int) -> None:
+    """Waits until no worker is left: for what is in flight as long as the end that is wanted says. `at_once`:
+    the most that one worker may have in flight."""
     assert request.end is not None
-    drain_s = request.end.drain_s
+    drain_s, patience_s = request.end.drain_s, kill_after_s(at_once)
     processes.tell_all(Finish(drain_s))
     gone = asyncio.ensure_future(processes.all_gone.wait())
     hurried = asyncio.ensure_future(request.hurried.wait())
-    await asyncio.wait({gone, hurried}, timeout=drain_s + _KILL_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({gone, hurried}, timeout=drain_s + patience_s, return_when=asyncio.FIRST_COMPLETED)
     gone.cancel()
     hurried.cancel()
     wait_s = 0.0
     if request.hurried.is_set():
         drain_s = request.end.drain_s
         processes.tell_all(Finish(drain_s))
-        wait_s = drain_s + _KILL_AFTER_S
+        wait_s = drain_s + patience_s
     await processes.wait_or_kill(wait_s)
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from sessions.plan.config import RunConfig
 from sessions.run.launch import SupervisorAnswer
 
@@ -95,4 +97,4 @@ async def preflight(
         return SupervisorAnswer("refused", str(error), 2)
     except ProbeError as error:
         return SupervisorAnswer("refused", str(error), error.exit_code)
-    return Preflight(probed, where.hop)
+    return Preflight(probed, msgspec.structs.replace(where.hop, at=probed.addresses))

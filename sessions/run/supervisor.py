@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.clock import MonotonicClock
 from loadgen.worker_config import Finish
+from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.commands import (
     Ack,
     AddMark,
@@ -29,13 +30,11 @@ from sessions.run.commands import (
 from sessions.run.control_server import ControlServer
 from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
-from sessions.run.load_control import LoadControl
 from sessions.run.place import SessionPlace
-from sessions.run.plan_runner import PlanRunner
 from sessions.run.preflight import preflight
-from sessions.run.stage_loads import StageLoads
+from sessions.run.run_load import RunLoad
 from sessions.run.telemetry import TelemetryRecorder
-from sessions.run.worker_configs import descriptors_short, planned_client, server_facts, worker_configs
+from sessions.run.worker_configs import need_here, planned_client, server_facts
 from sessions.store.disk_reserve import DiskReserve
 from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
 from sessions.store.manifest import SessionError, read, write
@@ -45,10 +44,7 @@ from sessions.worker.processes import WorkerProcesses
 
 if TYPE_CHECKING:
     from loadgen.probe.result import ProbeResult
-    from loadgen.worker_config import Address
 
-_START_LEAD_NS = 10_000_000
-"""What their configuration takes to the workers, and they to obey it."""
 _WORKERS_READY_S = 20.0
 _MARK_CHARS = 200
 _MARKS_CAP = 10_000
@@ -79,14 +75,14 @@ class Supervisor:
             debug=orders.debug,
         )
         self._ending = EndRequest()
-        self._load_control: LoadControl | None = None
-        self._plan: PlanRunner | None = None
-        self._running_plan: asyncio.Task[None] | None = None
+        self._state = ""
+        self._load = RunLoad(
+            self._config, directory, self._processes, self._clock, self._journal, self._enter
+        )
         self._telemetry = TelemetryRecorder(self._clock)
         self._failing: set[int] = set()
         """Workers of which all requests have failed so far."""
-        self._state = ""
-        self._start_ns = self._marks = 0
+        self._marks = 0
 
     async def run(self) -> int:
         """Returns the exit code of the run."""
@@ -140,7 +136,10 @@ class Supervisor:
             if self._ending.end is not None:
                 return self._ended_too_soon()
             return SupervisorAnswer("refused", "the load workers did not start", 1)
-        self._start_load(found.probed, found.address)
+        if word := self._too_much(found.probed):
+            return SupervisorAnswer("refused", word, 2)
+        finished = RunEnd("completed", self._config.drain_s)
+        self._load.begin(found.probed, found.address, lambda: self._ending.want(finished))
         write(self._directory, self._manifest)
         key, secrets = self._orders.api_key, self._orders.secrets()
         self._telemetry.start(self._config, key, self._directory, self._manifest.model, secrets)
@@ -153,47 +152,15 @@ class Supervisor:
             return SupervisorAnswer("refused", end.message, 1)
         return SupervisorAnswer("refused", "interrupted before any load was sent", 130)
 
-    def _start_load(self, probed: ProbeResult, address: Address) -> None:
-        load = self._config.load
-        self._start_ns = self._clock.now_ns() + _START_LEAD_NS
-        self._load_control = LoadControl(load, self._start_ns, self._processes.count)
-        if warning := descriptors_short(load, probed, self._processes.count):
-            self._note("warning", warning)
-        configs = worker_configs(
-            self._config,
-            probed,
-            address,
-            self._processes.count,
-            origin_ns=self._clock.origin_ns,
-            start_ns=self._start_ns,
-            end_ns=self._end_ns(),
-        )
-        for number, config in enumerate(configs):
-            self._processes.tell(number, config)
-        self._enter("running")
-        if self._config.plan is None:
-            self._journal.append(self._load_control.started())
-        else:
-            stages = StageLoads(
-                self._config,
-                probed,
-                self._load_control,
-                self._processes,
-                self._directory,
-                self._clock,
-                self._journal.append,
-                self._enter,
-            )
-            self._plan = PlanRunner(self._config.plan, stages, self._clock)
-            self._running_plan = asyncio.create_task(self._run_plan(self._plan))
-
-    def _end_ns(self) -> int | None:
-        duration_s = self._config.load.duration_s
-        return None if duration_s is None else self._start_ns + int(duration_s * 1e9)
-
-    async def _run_plan(self, plan: PlanRunner) -> None:
-        await plan.run()
-        self._ending.want(RunEnd("completed", self._config.drain_s))
+    def _too_much(self, probed: ProbeResult) -> str:
+        """Why this machine cannot put on the load, if it cannot; what may run short is noted."""
+        load, machine = self._config.load, this_machine()
+        need = need_here(load, probed, self._processes.count)
+        if word := refusal(load, need, machine):
+            return word
+        for text in warnings(load, need, machine):
+            self._note("warning", text)
+        return ""
 
     async def _refuse(self, word: SupervisorAnswer) -> int:
         """Nothing was measured: the directory goes, unless it holds a debug log, and the reason is said."""
@@ -221,12 +188,12 @@ class Supervisor:
                 await asyncio.wait_for(self._ending.wanted.wait(), 0.5)
             except asyncio.TimeoutError:
                 now = self._clock.now_ns()
-                if self._is_watched or self._ends_by_itself():
+                if self._is_watched or self._load.ends_by_itself(self._state):
                     alone_since_ns = now
                 elif (now - alone_since_ns) / 1e9 >= orphan_s:
                     self._ending.want(RunEnd("orphaned", drain_s, f"no screen for {orphan_s:g} s"))
                 await self._keep_found(now)
-                end_ns = self._end_ns()
+                end_ns = self._load.end_ns
                 if end_ns is not None and now >= end_ns and self._state != "draining":
                     self._enter("draining")
                 if end_ns is not None and now >= end_ns + int(drain_s * 1e9):
@@ -243,14 +210,6 @@ class Supervisor:
         self._journal.look()  # the one that may have nothing to append for hours
         for journal in (self._journal, self._telemetry):
             self._place.written_again(journal.take_written_again())
-
-    def _ends_by_itself(self) -> bool:
-        """Also with nobody there: a number of requests never comes while none is sent."""
-        load = self._config.load
-        sends = self._state not in ("holding", "stopped")
-        if self._plan is not None:
-            return not self._plan.left
-        return load.duration_s is not None or (load.requests is not None and sends)
 
     async def _keep_found(self, now_ns: int) -> None:
         """What telemetry found stands in the manifest soon, so that a run that is killed has it too."""
@@ -272,36 +231,16 @@ class Supervisor:
             self._marks += 1
             self._journal.append(Mark(received_ns, command.text[:_MARK_CHARS]))
         elif isinstance(command, EndCommand):
-            over = self._state == "draining" and self._plan is None
+            over = self._state == "draining" and not self._load.has_plan
             self._ending.want(end_by(command, self._config.drain_s), load_over=over)
         elif isinstance(command, GoOn):
-            self._give_back()
-        load = self._load_control
-        if load is None:
-            return Ack(received_ns, self._state)
-        return Ack(received_ns, self._state, load.rate_rps(received_ns), load.concurrency)
+            self._load.give_back()
+        return self._load.ack(received_ns, self._state)
 
     def _change_load(self, command: LoadCommand, received_ns: int) -> Ack:
-        if self._load_control is None:
-            raise CommandError("the load has not begun yet")
-        end_ns = self._end_ns()
-        if self._ending.end is not None or (end_ns is not None and received_ns >= end_ns):
+        if self._ending.end is not None:
             raise CommandError("the load has come to its end")
-        update = self._load_control.obey(command, received_ns)
-        if self._plan is not None:
-            self._plan.leave()
-        self._processes.tell_all(update.command)
-        self._journal.append(update.change)
-        self._enter(update.state)
-        change = update.change
-        return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency)
-
-    def _give_back(self) -> None:
-        if self._plan is None:
-            raise CommandError("this run has no plan")
-        if not self._plan.left:
-            raise CommandError("the plan is running")
-        self._plan.go_on()
+        return self._load.change(command, received_ns)
 
     def _on_signal(self) -> None:
         again = self._ending.end is not None
@@ -310,10 +249,8 @@ class Supervisor:
     def _on_status(self, number: int, status: Status) -> None:
         _log.info("load worker %d: %s", number, status)
         if status.state == "idle" and self._processes.all_idle.is_set():
-            if self._plan is not None:
-                self._plan.on_idle(self._plan.number if status.stage is None else status.stage)
-                return
-            self._ending.want(RunEnd("completed", 0.0))
+            if self._load.on_idle(status.stage):
+                self._ending.want(RunEnd("completed", 0.0))
         elif status.state == "refused":
             self._ending.want(RunEnd("failed", 0.0, status.message))
         elif status.state == "failing":
@@ -357,10 +294,11 @@ class Supervisor:
     # the end
 
     async def _wind_up(self, keeping: asyncio.Future[None]) -> int:
-        if self._running_plan is not None:
-            self._running_plan.cancel()
+        self._load.end()
         self._enter("draining")
-        await drain(self._processes, self._ending)
+        load = self._config.load
+        at_once = -(-(load.concurrency or load.max_in_flight) // self._processes.count)
+        await drain(self._processes, self._ending, at_once)
         await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()
         if lost := self._telemetry.close():
@@ -373,7 +311,7 @@ class Supervisor:
         keeping.cancel()
         await asyncio.to_thread(self._place.look, self._manifest)
         self._journal.close()
-        ran_s = (self._clock.now_ns() - self._start_ns) / 1e9
+        ran_s = (self._clock.now_ns() - self._load.start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, end, ran_s)
         _log.info("saved after %.1f s: %s, exit code %d", ran_s, end, code)
         await self._control.close()

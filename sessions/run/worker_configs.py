@@ -14,13 +14,8 @@ from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
 from sessions.plan.stages import Stage
-from sessions.run.client_size import (
-    descriptor_limit,
-    descriptor_warning,
-    descriptors_for,
-    planned_events_per_s,
-    workers_for,
-)
+from sessions.run.client_limits import Need, descriptor_limit, need_of
+from sessions.run.client_size import planned_events_per_s, workers_for
 from sessions.run.load_control import opening
 
 if TYPE_CHECKING:
@@ -42,11 +37,17 @@ def planned_client(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def descriptors_short(load: LoadConfig, probed: ProbeResult, workers: int) -> str:
-    """One line when the load may need more file descriptors than there are, else empty."""
+def need_here(load: LoadConfig, probed: ProbeResult, workers: int) -> Need:
+    """What the load takes of this machine, as far as the probe tells."""
     took = [warm.total_ms / 1e3 / max(1, warm.output_tokens or warm.chunks) for warm in probed.warm_ups]
-    request_s = min(took) * max(1, probed.output_tokens) if took else None
-    return descriptor_warning(descriptors_for(load, workers, request_s), descriptor_limit(), workers)
+    return need_of(
+        load,
+        workers=workers,
+        addresses=len(probed.addresses) or None,
+        request_s=min(took) * max(1, probed.output_tokens) if took else None,
+        closes=probed.closes,
+        output_tokens=probed.output_tokens,
+    )
 
 
 def deadlines_of(timeouts: Mapping[str, float]) -> Deadlines:
@@ -129,6 +130,8 @@ def server_facts(probed: ProbeResult) -> dict[str, Any]:
         "chunk_counts": probed.chunk_counts,
         "simulated": probed.capabilities.simulated,
         "probe_requests": probed.requests,
+        "addresses": list(probed.addresses),
+        "addresses_left_out": list(probed.left_out),
         "warm_ups": [msgspec.structs.asdict(warm_up) for warm_up in probed.warm_ups],
         "capabilities": {name: value for name, value in capabilities.items() if value is not None},
     }

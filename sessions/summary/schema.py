@@ -141,9 +141,14 @@ class Streamed(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """What was asked of the server before the load."""
+    """What was asked of the server before the load, and where that made the load go."""
 
     requests: int | None
+    addresses: list[str] = []
+    """The IP addresses, of the server or its proxy, to which requests went in turn; none where that was not
+    kept."""
+    addresses_left_out: list[str] = []
+    """Those of its name that did not answer."""
 
 
 class Stage(msgspec.Struct, frozen=True):

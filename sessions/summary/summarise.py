@@ -132,7 +132,11 @@ def summarise(
         ttft_of_failed_ms=exact_quantiles(ttft_from_due(rows[rows["error"] != NONE]), _NS_PER_MS),
         streamed=streamed_quantiles(timeline),
         stale_retries=int(rows["stale_retries"].sum()),
-        probe=Probe(manifest.server.get("probe_requests")),
+        probe=Probe(
+            manifest.server.get("probe_requests"),
+            _words(manifest.server.get("addresses")),
+            _words(manifest.server.get("addresses_left_out")),
+        ),
         gpus=gpus_over(timeline, start_ns, end_ns),
         energy=energy_use(energy_curves, start_ns, end_ns, tokens.output),
         cost=cost(prices, gpu_names, span.duration_s, tokens.output, tokens.input),
@@ -215,3 +219,8 @@ def _gpu_names(timeline: Timeline) -> list[str]:
 
 def _per(amount: float, seconds: float) -> float | None:
     return amount / seconds if seconds > 0 else None
+
+
+def _words(value: object) -> list[str]:
+    """Those of a manifest's list that are some."""
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []

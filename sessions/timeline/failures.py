@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
+
+import numpy as np
 
 from loadgen.errors import GIST_CHARS
 from loadgen.records import Tick
-from sessions.timeline.columns import Table
+from sessions.timeline.columns import Floats, Table
 
 KINDS_CAP = 256
 """Kinds, and causes, kept apart; a session that names more is not one of ours."""
@@ -49,6 +52,15 @@ class Failures:
             if (count := _upto(table, to_ns)) > 0:
                 found[kind] = count
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def between(self, kinds: Collection[str], edges: Floats) -> dict[str, Floats]:
+        """Of each of `kinds` that there were, one count between each two of `edges`."""
+        found = {}
+        for kind in kinds:
+            if (table := self._kinds.get(kind)) is not None:
+                upto = np.concatenate([[0.0], np.cumsum(table["count"][: len(table)])])
+                found[kind] = np.diff(upto[table.upto(edges)])
+        return found
 
     def causes(self, to_ns: float) -> list[Cause]:
         """Each kind once, most frequent first, with what was said of most up to `to_ns`."""

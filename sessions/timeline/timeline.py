@@ -8,7 +8,7 @@ token gaps.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -278,6 +278,10 @@ class Timeline:
         """Why requests failed up to `to_ns`: each kind once, most frequent first."""
         return self._failures.causes(to_ns)
 
+    def failures(self, kinds: Collection[str], edges: Floats) -> dict[str, Floats]:
+        """Failures of each of `kinds` that there were, one count between each two of `edges`."""
+        return self._failures.between(kinds, edges)
+
     def state(self, at_ns: int) -> tuple[str, str]:
         """State and its message at an instant; `starting` before any."""
         i = bisect_right(self.states, at_ns, key=lambda state: state[0])
@@ -299,6 +303,8 @@ class Timeline:
 _NOTE_KINDS = {
     "backing_off": "warning",
     "reachable_again": "note",
+    "address_lost": "warning",
+    "address_back": "note",
     "no_reuse": "note",
     "left_open": "note",
     "clock_stepped": "note",
@@ -307,6 +313,8 @@ _NOTE_KINDS = {
 _NOTE_WORDS = {
     "backing_off": "server unreachable",
     "reachable_again": "server answers again",
+    "address_lost": "an address of the server is left aside",
+    "address_back": "an address of the server answers again",
     "no_reuse": "connections not reused",
     "left_open": "whole answers whose streams stay open are ended",
     "clock_stepped": "the wall clock was set",

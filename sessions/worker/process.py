@@ -42,8 +42,11 @@ def addresses(address: Address) -> list[SocketAddress]:
     """
     if address.unix_path is not None:
         return [(socket.AF_UNIX, address.unix_path)]
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    return [(family, where) for family, _, _, _, where in found]
+    found: list[SocketAddress] = []
+    for host in address.at or (address.host,):
+        for family, _, _, _, where in socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM):
+            found.append((family, where))
+    return found
 
 
 def raise_descriptor_limit() -> None:
@@ -121,7 +124,17 @@ class Worker:
             self._gone.set()
             return
         name = address.server_name or address.host
-        pool = Pool(self._loop, self._clock, where, tls, name, config.deadlines.connect_s, address.tunnel)
+        pool = Pool(
+            self._loop,
+            self._clock,
+            where,
+            tls,
+            name,
+            config.deadlines.connect_s,
+            address.tunnel,
+            turn=config.worker if address.at else None,
+            through_proxy=address.proxy,
+        )
         self._engine = Engine(config, self._clock, self._loop, pool, self._emit, self._on_failing)
         self._reader = pool.reader
         self._engine.on_idle = lambda stage: say_line(1, Status("idle", stage=stage))

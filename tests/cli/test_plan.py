@@ -166,7 +166,7 @@ per_hour = 3.6
     [
         (["plan", "show"], "need a name or a file"),
         (["plan", "show", "kaito"], "did you mean kaito-vllm?"),
-        (["plan", "check", "/no/such.toml"], "plan /no/such.toml: No such file or directory"),
+        (["plan", "check", "/no/such.toml"], "plan /no/such.toml: cannot read it: No such file or directory"),
         (["plan", "check", "kaito-vllm", "--set", "run.rate=1"], "run.rate: each stage says it for itself"),
         (
             ["plan", "check", "kaito-vllm", "--set", "run.seeed=1"],

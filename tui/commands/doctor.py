@@ -73,6 +73,7 @@ def findings(options: argparse.Namespace) -> Iterator[Finding]:
     yield from terminal()
     yield sessions_place(options)
     yield descriptors()
+    yield from ports()
     yield client()
     yield from telemetry(options)
 
@@ -128,6 +129,18 @@ def descriptors() -> Finding:
     shown = "unlimited" if hard == unlimited else f"{hard:,}"
     text = f"{soft:,} open files, may be raised to {shown}; each request in flight needs one"
     return Finding(enough, "descriptors", text if enough else f"{text}: give --max-in-flight {most - 64}")
+
+
+def ports() -> Iterator[Finding]:
+    """Where the system says how many there are."""
+    from sessions.run.client_limits import TIME_WAIT_S, port_count
+
+    if (count := port_count()) is not None:
+        each_s = f"{count / TIME_WAIT_S:,.0f} new connections a second where the server closes each"
+        text = f"{count:,} for connections to one address: as many at once, or {each_s}"
+        enough = count >= 2 * DESCRIPTORS
+        wider = "; widen net.ipv4.ip_local_port_range"
+        yield Finding(enough, "ports", text if enough else text + wider)
 
 
 def client() -> Finding:

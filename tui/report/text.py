@@ -27,6 +27,8 @@ FAILED_SHARE = 0.9
 """Of what ended, from which on failures are the first thing that is said."""
 LIMITS = 16
 """Rows that are shown of what bound when."""
+ADDRESSES = 4
+"""Addresses of a server that are named."""
 
 
 def render(summary: Summary) -> str:
@@ -82,7 +84,18 @@ def _head(summary: Summary) -> str:
         second.append(f"{summary.duration_s - summary.load_s:,.1f} s more to the last answer")
     if summary.end.message:
         second.append(printable(summary.end.message))
-    return "\n".join((first, _asked(summary), *textwrap.wrap(", ".join(second), 80, subsequent_indent="  ")))
+    lines = [first, _asked(summary), *textwrap.wrap(", ".join(second), 80, subsequent_indent="  ")]
+    if len(at := summary.probe.addresses) > 1 or summary.probe.addresses_left_out:
+        lines.append(_addresses(at, summary.probe.addresses_left_out))
+    return "\n".join(lines)
+
+
+def _addresses(at: Sequence[str], left_out: Sequence[str]) -> str:
+    """Where requests went, of a server with several addresses."""
+    some = ", ".join(printable(ip, 40) for ip in at[:ADDRESSES]) + (", ..." if len(at) > ADDRESSES else "")
+    where = f"to {some}" if len(at) == 1 else f"to {len(at)} addresses in turn: {some}"
+    lost = f"; {len(left_out)} more did not answer the probe" if left_out else ""
+    return f"requests went {where}{lost}"
 
 
 def _asked(summary: Summary) -> str:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from loadgen.arrivals.closed_loop import ClosedLoop, share
+from loadgen.arrivals.closed_loop import ClosedLoop
 from loadgen.arrivals.load import Beginning, ClosedLoad, Offered, OpenLoad
 from loadgen.arrivals.rate_curve import steady
+from loadgen.arrivals.shares import share
 
 MS = 1_000_000
 RUN = Beginning(at_ns=5 * MS, worker=0, workers=1, next_index=0, in_flight=0, cap=100, seed=0)

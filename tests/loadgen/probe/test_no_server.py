@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import trustme
 
-from loadgen.probe.probe import ProbeError
+from loadgen.probe.probe import ProbeError, ProbeResult
+from loadgen.transport.connection import SocketAddress
 from loadgen.worker_config import Deadlines
 from tests.loadgen.probe.probe_runs import asking, failure
 from tests.loadgen.probe.servers import DONE, Asked, Reply, Vllm, as_json, models, serving, stream
@@ -186,7 +187,7 @@ def test_a_name_that_does_not_resolve_is_named(monkeypatch: pytest.MonkeyPatch) 
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    assert error_at("http://gpu7:8000") == "http://gpu7:8000: the name gpu7 cannot be resolved"
+    assert error_at("http://gpu7:8000") == "http://gpu7:8000: the name gpu7 cannot be resolved (no such name)"
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +245,25 @@ def test_the_advice_for_a_bad_certificate_is_what_would_help(tmp_path: Path) -> 
     asyncio.run(run())
 
 
+def test_a_name_is_looked_up_once_and_the_load_goes_to_the_addresses_that_answer() -> None:
+    async def run() -> tuple[ProbeResult, list[str], int]:
+        notes: list[str] = []
+        asked = 0
+        async with serving(Vllm()) as served:
+
+            async def resolver(host: str, port: int) -> list[SocketAddress]:
+                nonlocal asked
+                asked += 1
+                assert (host, port) == ("rr.test", 8000)
+                return [(socket.AF_INET, (ip, served.port)) for ip in ("127.0.0.2", "127.0.0.1")]
+
+            return await asking("http://rr.test:8000", notes, resolver=resolver), notes, asked
+
+    found, notes, asked = asyncio.run(run())
+    assert (found.addresses, found.left_out, asked) == (("127.0.0.1",), ("127.0.0.2",), 1)
+    assert notes == ["rr.test has 2 addresses; left out: 127.0.0.2 (connection refused)"]
+
+
 def test_a_name_with_several_addresses_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     def found(*hosts: str) -> list[Any]:
         async def run() -> list[str]:
@@ -266,7 +286,7 @@ def test_a_name_with_several_addresses_is_told_of(monkeypatch: pytest.MonkeyPatc
         return asyncio.run(run())
 
     assert found("127.0.0.1", "127.0.0.2") == [
-        "rr.test has 2 addresses: each load worker goes to the first of them that answers, and to no other"
+        "rr.test has 2 addresses; left out: 127.0.0.2 (connection refused)"
     ]
     assert found("127.0.0.1", "::1") == []
     assert found("127.0.0.1") == []

@@ -73,6 +73,7 @@ async def run_engine(
     *,
     tls: ssl.SSLContext | None = None,
     where: list[tuple[socket.AddressFamily, object]] | None = None,
+    turn: int | None = None,
 ) -> Emitted:
     """Until the load has come to its end by itself, or `during` has returned; then all is drained."""
     loop = asyncio.get_running_loop()
@@ -87,6 +88,7 @@ async def run_engine(
         address.server_name or address.host,
         config.deadlines.connect_s,
         address.tunnel,
+        turn,
     )
     engine = Engine(config, clock, loop, pool, emitted)
     engine.start()

@@ -156,13 +156,13 @@ def test_a_plan_at_a_tenth_has_a_tenth_of_times_and_requests_and_never_none() ->
 
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no\.toml: No such file"):
+    with pytest.raises(ConfigError, match=r"no\.toml: cannot read it: No such file"):
         read_plan(tmp_path / "no.toml")
     (tmp_path / "b").write_bytes(b"name = '\xff'")
     with pytest.raises(ConfigError, match="not UTF-8"):
         read_plan(tmp_path / "b")
     (tmp_path / "big").write_bytes(b"#" * (1 << 20) + b"#")
-    with pytest.raises(ConfigError, match="larger than 1 MiB"):
+    with pytest.raises(ConfigError, match="larger than"):
         read_plan(tmp_path / "big")
 
 

@@ -139,6 +139,12 @@ def test_what_the_manifest_knows_stands_in_the_summary(make_run: MakeRun) -> Non
     assert result.probe == Probe(3)
 
 
+def test_the_addresses_in_a_manifest_are_taken_as_far_as_they_are_some(make_run: MakeRun) -> None:
+    run = make_run(seconds=12.0)
+    run.manifest.server.update(addresses=["127.0.0.1", 7, None], addresses_left_out="127.0.0.2")
+    assert summed(run).probe == Probe(3, ["127.0.0.1"], [])
+
+
 def test_itl_is_unknown_where_no_one_said_what_the_chunks_bore(make_run: MakeRun) -> None:
     run = make_run(chunk_tokens="unknown")
     result = summed(run)

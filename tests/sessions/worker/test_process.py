@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,13 +16,14 @@ import pytest
 
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.records import WorkerNote
+from loadgen.worker_config import Address
 from sessions.frame.session_view import SessionView
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.run.launch import Launched, launch
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import read
 from sessions.summary.read import read_summary
-from sessions.worker.process import quiet_garbage
+from sessions.worker.process import addresses, quiet_garbage
 from tests.loadgen.raw_server import RawServer, good
 from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 
@@ -156,3 +158,11 @@ def test_a_run_says_which_clock_it_had_and_how_the_client_held_up(tmp_path: Path
     notes = [r.event for r in files.poll() if isinstance(r, WorkerNote)]
     files.close()
     assert notes.count("clock") == 2, "at the start and at the end"
+
+
+def test_a_worker_looks_up_no_name_whose_addresses_the_probe_has_found() -> None:
+    found = addresses(Address("no.such.host.invalid", 8000, at=("127.0.0.2", "::1")))
+    assert [(family, where[0]) for family, where in found] == [  # type: ignore[index]
+        (socket.AF_INET, "127.0.0.2"),
+        (socket.AF_INET6, "::1"),
+    ]

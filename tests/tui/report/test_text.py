@@ -332,3 +332,15 @@ def test_a_server_that_was_not_verified_stands_in_the_first_line() -> None:
     assert "TLS NOT VERIFIED (--insecure)" in report.render(summary(tls_verified=False)).splitlines()[0]
     assert "VERIFIED" not in report.render(summary(tls_verified=True))
     assert "VERIFIED" not in report.render(summary(tls_verified=None))
+
+
+def test_where_requests_went_is_said_of_a_server_with_several_addresses_only() -> None:
+    def said(addresses: list[str], left_out: int = 0) -> str:
+        probe = {"requests": 3, "addresses": addresses, "addresses_left_out": ["10.0.0.9"] * left_out}
+        return report.render(summary(probe=probe))
+
+    assert "requests went" not in said(["10.0.0.1"])
+    assert "\nrequests went to 2 addresses in turn: 10.0.0.1, 10.0.0.2\n" in said(["10.0.0.1", "10.0.0.2"])
+    assert "\nrequests went to 10.0.0.1; 1 more did not answer the probe\n" in said(["10.0.0.1"], 1)
+    assert "10.0.0.4, ...\n" in said([f"10.0.0.{n}" for n in range(1, 7)])
+    assert "\x1b" not in said(["\x1b[2J", "b"])

@@ -1,0 +1,59 @@
+"""Requests in flight, made of what is due and of what a workload asks."""
+
+from __future__ import annotations
+
+from loadgen.endpoints import Endpoint
+from loadgen.endpoints.sse import HeldBytes
+from loadgen.records import Request
+from loadgen.target.redaction import redactor_of
+from loadgen.worker.counters import Counters
+from loadgen.worker.in_flight import InFlightRequest
+from loadgen.worker.request_owner import RequestOwner
+from loadgen.worker_config import WorkerConfig
+from loadgen.workload.payloads import Payloads
+
+
+class RequestMaker:
+    """What all requests of a worker share."""
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        endpoint: Endpoint,
+        counters: Counters,
+        owner: RequestOwner,
+        held: HeldBytes,
+    ) -> None:
+        """`held`: what the streams of all have begun and not ended."""
+        self._config, self._endpoint, self._counters, self._owner = config, endpoint, counters, owner
+        self._redactor, self._held = redactor_of(config.template.headers), held
+
+    def make(
+        self, index: int, due_ns: int, payloads: Payloads, *, needs_text: bool, waited: bool
+    ) -> InFlightRequest:
+        """Request number `index`, not sent yet. `waited`: for room, since the cap was reached."""
+        config = self._config
+        spec, payload = payloads.take(index)
+        record = Request(
+            index=index,
+            worker=config.worker,
+            due_ns=due_ns,
+            asked_input_tokens=spec.input_tokens,
+            asked_output_tokens=spec.output_tokens,
+            conversation=spec.conversation,
+            turn=spec.turn,
+            tags=spec.tags,
+        )
+        return InFlightRequest(
+            record,
+            payload,
+            self._endpoint,
+            self._counters,
+            self._owner,
+            redactor=self._redactor,
+            chunk_counts=config.chunk_counts,
+            one_token_chunks=config.one_token_chunks,
+            needs_text=needs_text,
+            waited_for_cap=waited,
+            held=self._held,
+        )

@@ -1,0 +1,148 @@
+"""The load of a live run: begun, changed by commands or a plan, told to all workers and to the session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadgen.clock import Clock
+from sessions.plan.config import RunConfig
+from sessions.run.commands import Ack, CommandError, LoadCommand
+from sessions.run.load_control import LoadControl
+from sessions.run.plan_runner import PlanRunner
+from sessions.run.stage_loads import StageLoads
+from sessions.run.worker_configs import worker_configs
+from sessions.store.journal import JournalWriter
+from sessions.worker.processes import WorkerProcesses
+
+if TYPE_CHECKING:
+    from loadgen.probe.result import ProbeResult
+    from loadgen.worker_config import Address
+
+_START_LEAD_NS = 10_000_000
+"""What their configuration takes to the workers, and they to obey it."""
+
+
+class RunLoad:
+    """`begin` it once the server was probed; before, there is nothing to change."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        directory: Path,
+        processes: WorkerProcesses,
+        clock: Clock,
+        journal: JournalWriter,
+        enter: Callable[[str], None],
+    ) -> None:
+        """`enter`: the run is in that state now."""
+        self._config, self._directory, self._processes = config, directory, processes
+        self._clock, self._journal, self._enter = clock, journal, enter
+        self._control: LoadControl | None = None
+        self._plan: PlanRunner | None = None
+        self._running_plan: asyncio.Task[None] | None = None
+        self.start_ns = 0
+        """Session time at which it begins; 0 before."""
+
+    @property
+    def has_plan(self) -> bool:
+        return self._config.plan is not None
+
+    @property
+    def end_ns(self) -> int | None:
+        """Session time after which nothing more is due; None where it has no such end."""
+        duration_s = self._config.load.duration_s
+        return None if duration_s is None else self.start_ns + int(duration_s * 1e9)
+
+    def ends_by_itself(self, state: str) -> bool:
+        """Also with nobody there: a number of requests never comes while none is sent."""
+        load, sends = self._config.load, state not in ("holding", "stopped")
+        if self.has_plan:
+            return self._plan is None or not self._plan.left
+        return load.duration_s is not None or (load.requests is not None and sends)
+
+    def begin(self, probed: ProbeResult, address: Address, on_plan_over: Callable[[], None]) -> None:
+        """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over."""
+        config, processes = self._config, self._processes
+        self.start_ns = self._clock.now_ns() + _START_LEAD_NS
+        self._control = LoadControl(config.load, self.start_ns, processes.count)
+        told = worker_configs(
+            config,
+            probed,
+            address,
+            processes.count,
+            origin_ns=self._clock.origin_ns,
+            start_ns=self.start_ns,
+            end_ns=self.end_ns,
+        )
+        for number, worker_config in enumerate(told):
+            processes.tell(number, worker_config)
+        self._enter("running")
+        if config.plan is None:
+            self._journal.append(self._control.started())
+            return
+        stages = StageLoads(
+            config,
+            probed,
+            self._control,
+            processes,
+            self._directory,
+            self._clock,
+            self._journal.append,
+            self._enter,
+        )
+        self._plan = PlanRunner(config.plan, stages, self._clock)
+        self._running_plan = asyncio.create_task(self._plan.run())
+        self._running_plan.add_done_callback(lambda task: None if task.cancelled() else on_plan_over())
+
+    def change(self, command: LoadCommand, received_ns: int) -> Ack:
+        """Obeys a command; a plan that was running is left.
+
+        Raises:
+            CommandError: it cannot be obeyed.
+        """
+        if self._control is None:
+            raise CommandError("the load has not begun yet")
+        if self.end_ns is not None and received_ns >= self.end_ns:
+            raise CommandError("the load has come to its end")
+        update = self._control.obey(command, received_ns)
+        if self._plan is not None:
+            self._plan.leave()
+        self._processes.tell_all(update.command)
+        self._journal.append(update.change)
+        self._enter(update.state)
+        change = update.change
+        return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency)
+
+    def give_back(self) -> None:
+        """To the plan.
+
+        Raises:
+            CommandError: there is none, or it was not left.
+        """
+        if self._plan is None:
+            raise CommandError("this run has no plan")
+        if not self._plan.left:
+            raise CommandError("the plan is running")
+        self._plan.go_on()
+
+    def ack(self, at_ns: int, state: str) -> Ack:
+        """How it stands."""
+        if self._control is None:
+            return Ack(at_ns, state)
+        return Ack(at_ns, state, self._control.rate_rps(at_ns), self._control.concurrency)
+
+    def on_idle(self, stage: int | None) -> bool:
+        """All workers said that their load is over; whether that ends the run: a stage of a plan does not."""
+        if self._plan is None:
+            return True
+        if stage is not None:
+            self._plan.on_idle(stage)
+        return False
+
+    def end(self) -> None:
+        """No plan begins anything any more."""
+        if self._running_plan is not None:
+            self._running_plan.cancel()
