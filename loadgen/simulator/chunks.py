@@ -12,6 +12,7 @@ from loadgen.simulator.engine import FinishReason
 from loadgen.simulator.requests import ChatBody, CompletionBody, Work
 from loadgen.simulator.tokens import Vocabulary
 
+SSE = b"text/event-stream; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
 FINGERPRINT = "ttftop-simulator"
 
@@ -33,6 +34,8 @@ def event(payload: object) -> bytes:
 
 class Chunks:
     """Writes one request's response. `created` is Unix time in seconds."""
+
+    media_type = SSE
 
     def __init__(
         self,
@@ -122,6 +125,10 @@ class Chunks:
             choice["prompt_token_ids"] = prompt_ids
         whole |= {"system_fingerprint": FINGERPRINT, "usage": usage_of(len(work.prompt), len(work.output))}
         return msgspec.json.encode(whole)
+
+    def failure(self, payload: object) -> bytes:
+        """Instead of what is left."""
+        return event(payload) + DONE
 
     def _token_event(self, position: int, text: str, reason: FinishReason | None = None) -> bytes:
         token_ids = [self._work.output[position]] if self._ids else None

@@ -97,8 +97,8 @@ def count_tokens(record: Request, reasoning_tokens: int, text_bytes: int | None)
 
 
 def knows_itl(record: Request) -> bool:
-    """How many tokens each chunk bore is known, of a record whose tokens were counted."""
-    if record.chunk_tokens:
+    """How many tokens each chunk bore is known, of a record whose tokens were counted; of no chunks, too."""
+    if record.chunk_tokens or not record.chunks:
         return True
     hidden = record.hidden_tokens
     return (

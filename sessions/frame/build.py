@@ -80,6 +80,7 @@ def build(
     run = streamed(timeline, at_ns)
     is_gap = not run.itl_is_known
     itl = "chunk_gap" if is_gap else "itl"
+    only_input = totals["input_tokens"] > 0 and not (totals["chunks"] or totals["output_tokens"])
     trouble = saturation_now(timeline, at_ns)
     troubled = history.client.upto(at_ns, CLIENT_BLOCKS)
     state, message = _state(timeline, manifest, at_ns, killed)
@@ -122,6 +123,8 @@ def build(
         stale_retries=totals["stale_retries"],
         errors=timeline.errors(at_ns),
         output_tps=_one(recent["output_tokens"]),
+        only_input=only_input,
+        input_tps=_one(recent["input_tokens"]),
         tokens_per_chunk=None
         if is_gap or not totals["chunks"]
         else totals["output_tokens"] / totals["chunks"],
@@ -137,6 +140,7 @@ def build(
         offered=series["rate_rps"],
         achieved=series["sent"],
         output_tokens=series["output_tokens"],
+        input_tokens=series["input_tokens"],
         in_flight_series=series["in_flight"],
         failed_series=series["failed"],
         gpus=gpus,
@@ -166,9 +170,9 @@ def build(
 
 _TOTALS = (
     *("due", "sent", "succeeded", "failed", "cut_off", "not_sent", "stale_retries"),
-    *("chunks", "output_tokens", "itl_unknown"),
+    *("chunks", "input_tokens", "output_tokens", "itl_unknown"),
 )
-_PER_SECOND = ("due", "sent", "succeeded", "failed", "output_tokens")
+_PER_SECOND = ("due", "sent", "succeeded", "failed", "input_tokens", "output_tokens")
 
 
 def _closed_loop(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> bool:

@@ -235,6 +235,10 @@ class Frame:
     errors: dict[str, int]
     output_tps: float | None
     """Output tokens per second over the last `recent_s`."""
+    only_input: bool
+    """Answers have no tokens (embeddings): what goes through is the tokens of prompts."""
+    input_tps: float | None
+    """Tokens of the prompts of requests that succeeded, per second over the last `recent_s`."""
     tokens_per_chunk: float | None
     itl_is_chunk_gap: bool
     """The server puts several tokens in a chunk without saying how many: label the chart CHUNK GAP."""
@@ -256,6 +260,8 @@ class Frame:
     achieved: Series
     output_tokens: Series
     """Tokens per second."""
+    input_tokens: Series
+    """Tokens per second of the prompts of requests that succeeded."""
     in_flight_series: Series
     failed_series: Series
     """Failures per second."""

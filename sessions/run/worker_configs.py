@@ -45,7 +45,7 @@ def need_here(load: LoadConfig, probed: ProbeResult, workers: int) -> Need:
         load,
         workers=workers,
         addresses=len(probed.addresses) or None,
-        request_s=min(took) * probed.output_tokens if took else None,
+        request_s=min(took) * max(1, probed.output_tokens) if took else None,
         closes=probed.closes,
         output_tokens=probed.output_tokens,
     )
@@ -70,7 +70,8 @@ def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
     if not asked.lengths_given:
         # The probe may have cut them to fit the model's context.
         return SyntheticWorkload(probed.prompt, Fixed(probed.prompt.tokens), Fixed(probed.output_tokens))
-    return SyntheticWorkload(probed.prompt, asked.input, asked.output)
+    # Nothing is asked for where answers have no tokens, whatever a person wishes.
+    return SyntheticWorkload(probed.prompt, asked.input, asked.output if probed.output_tokens else Fixed(0))
 
 
 def stage_workload(asked: WorkloadConfig, stage: Stage) -> WorkloadConfig:

@@ -77,8 +77,11 @@ class Throughput(msgspec.Struct, frozen=True):
     request_rps: float | None
     """Requests that succeeded."""
     output_tps: float | None
+    """None where answers have no tokens (embeddings)."""
     total_tps: float | None
     """Input and output tokens; None where nobody said how long the input was."""
+    input_tps: float | None = None
+    """None where nobody said how long the input was."""
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -159,7 +162,8 @@ class Stage(msgspec.Struct, frozen=True):
     """Mean; 0 while held, None in an open loop."""
     achieved_rps: float
     """What was sent."""
-    output_tps: float
+    output_tps: float | None
+    """None where answers have no tokens (embeddings)."""
     count: int
     """Requests due in it that succeeded: what its TTFT rests on."""
     ttft_p50_ms: float | None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sessions.metrics import ttft_from_due
+from sessions.metrics import bears_tokens, ttft_from_due
 from sessions.summary.cost import per_million
 from sessions.summary.energy import energy_use
 from sessions.summary.load_span import LoadSpan
@@ -62,6 +62,7 @@ class _WholeRun(NamedTuple):
     sent_ns: Ints | None
     """When each request was sent, ascending; None while some that were sent have not ended."""
     knows_itl: bool
+    bears_tokens: bool
 
 
 def _whole_run(timeline: Timeline) -> _WholeRun:
@@ -72,7 +73,9 @@ def _whole_run(timeline: Timeline) -> _WholeRun:
     sent_ns = np.sort(rows["sent_ns"][rows["sent_ns"] != NONE])
     all_ended = len(sent_ns) >= int(ticks["sent"].sum())
     knows_itl = streamed(timeline, np.inf).itl_is_known
-    return _WholeRun(good["due_ns"][known], ttft_ns[known], sent_ns if all_ended else None, knows_itl)
+    return _WholeRun(
+        good["due_ns"][known], ttft_ns[known], sent_ns if all_ended else None, knows_itl, bears_tokens(good)
+    )
 
 
 def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
@@ -131,7 +134,7 @@ def _stage(
         offered_rps=_mean(rates),
         concurrency=_mean(slots),
         achieved_rps=sent / seconds,
-        output_tps=output_tps,
+        output_tps=output_tps if whole.bears_tokens else None,
         count=len(ttft_ns),
         ttft_p50_ms=_ms(ttft[0]),
         ttft_p95_ms=_ms(ttft[1]),

@@ -91,7 +91,7 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         "--endpoint",
         choices=ENDPOINT_NAMES,
         metavar="E",
-        help=f"{' or '.join(ENDPOINT_NAMES)} (what the server has)",
+        help=f"{', '.join(ENDPOINT_NAMES)} (what the server has of the first two)",
     )
     work.add_argument(
         "--input-tokens",

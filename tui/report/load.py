@@ -22,6 +22,7 @@ def counts(summary: Summary) -> str:
     tokens, stale = summary.tokens, summary.stale_retries
     estimated = " (estimated from chunks)" if tokens.source == "chunks" else ""
     cached = f" ({tokens.cached:,} of them cached)" if tokens.cached else ""
+    no_answers = requests.succeeded > 0 and through.output_tps is None
     rows = [
         (
             "requests",
@@ -47,9 +48,15 @@ def counts(summary: Summary) -> str:
             "tokens",
             [
                 ("input", number(tokens.input, 0) + cached),
-                ("output", number(tokens.output, 0) + estimated),
-                ("output/s", number(through.output_tps, 1)),
-                ("total/s", number(through.total_tps, 1)),
+                *(
+                    [("input/s", number(through.input_tps, 1))]
+                    if no_answers
+                    else [
+                        ("output", number(tokens.output, 0) + estimated),
+                        ("output/s", number(through.output_tps, 1)),
+                        ("total/s", number(through.total_tps, 1)),
+                    ]
+                ),
             ],
         ),
     ]

@@ -115,7 +115,8 @@ def _asked(summary: Summary) -> str:
     words = [
         printable(summary.endpoint, 20),
         how,
-        f"{work.input_tokens} tokens in, {work.output_tokens} out",
+        f"{work.input_tokens} tokens in"
+        + ("" if summary.endpoint == "embeddings" else f", {work.output_tokens} out"),
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]

@@ -102,6 +102,18 @@ def test_several_tokens_a_chunk_are_labelled_as_a_chunk_gap():
     assert "ITL ms" not in text
 
 
+def test_where_answers_have_no_tokens_those_that_go_in_are_drawn():
+    view = ramped(at(90))
+    for size in ((80, 24), (120, 40)):
+        frame = replace(frame_of(view, size[0]), input_tps=5806.0, output_tps=0.0)
+        (said,) = (
+            row for row in screen(view, size, frame=replace(frame, only_input=True)) if "TOKENS/S" in row
+        )
+        assert "TOKENS/S 5806 in" in said
+        (said,) = (row for row in screen(view, size, frame=frame) if "TOKENS/S" in row)
+        assert "TOKENS/S 0 out" in said
+
+
 def test_preemptions_are_told_whole_with_their_name_at_every_size():
     for size in ((80, 24), (80, 30), (80, 50), (120, 40)):
         view = ramped(at(75))
