@@ -128,21 +128,29 @@ class Framing:
     """For people: `no event stream`."""
     content_types: tuple[str, ...]
     """What one of them stands in is such an answer."""
+    usual_types: tuple[bytes, ...]
+    """Whole values that are compared first: one of them stands in nearly every answer."""
     parser: Callable[[bool, HeldBytes | None], EventParser]
     """A new one; told whether each line of data is an event of its own, which only server-sent events ask,
     and what counts the bytes that all parsers hold."""
 
-    def is_named_by(self, content_type: str) -> bool:
-        content_type = content_type.lower()
-        return any(name in content_type for name in self.content_types)
+    def is_named_by(self, content_type: bytes) -> bool:
+        if content_type in self.usual_types:
+            return True
+        told = content_type.decode("latin-1").lower()
+        return any(name in told for name in self.content_types)
 
 
 SSE = Framing(
     "event stream",
     ("text/event-stream",),
+    (b"text/event-stream; charset=utf-8", b"text/event-stream"),
     lambda line_events, held: SseParser(line_events=line_events, held=held),
 )
 LINES = Framing(
-    "stream of JSON lines", ("ndjson", "jsonl", "json-seq"), lambda _, held: LinesParser(held=held)
+    "stream of JSON lines",
+    ("ndjson", "jsonl", "json-seq"),
+    (b"application/x-ndjson",),
+    lambda _, held: LinesParser(held=held),
 )
-WHOLE = Framing("JSON", ("json",), lambda _, held: WholeParser(held=held))
+WHOLE = Framing("JSON", ("json",), (b"application/json",), lambda _, held: WholeParser(held=held))

@@ -201,7 +201,9 @@ class Client:
             status, taken = await trip.head()
             given = _named(taken)
             content_type = _content_type(given)
-            if not 200 <= status < 300 or not endpoint.framing.is_named_by(content_type):
+            if not 200 <= status < 300 or not endpoint.framing.is_named_by(
+                content_type.encode("latin-1", "replace")
+            ):
                 answer = await self._whole(trip, path, status, given)
                 said = words(answer)
                 no_stream = 200 <= status < 300 and not says_error(answer)

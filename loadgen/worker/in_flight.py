@@ -24,7 +24,7 @@ from loadgen.worker.counters import Counters
 from loadgen.worker.outcome import outcome_of
 from loadgen.worker.request_owner import RequestOwner
 from loadgen.worker.server_words import shown, without_key
-from loadgen.worker.shown_text import ShownText
+from loadgen.worker.shown_text import shown_text
 from loadgen.worker.token_count import count_tokens, knows_itl, note_usage, note_usages
 from loadgen.worker.token_times import TokenTimes, flag
 
@@ -75,7 +75,8 @@ class InFlightRequest:
         self.connection: Connection | None = None
         self.give_up_opening: Callable[[], None] = nothing_is_opening
         self._over = False
-        self._text = ShownText(endpoint, keep=needs_text, measure=not chunk_counts and not one_token_chunks)
+        measure = not chunk_counts and not one_token_chunks
+        self._text = shown_text(endpoint, keep=needs_text, measure=measure)
         self._reasoning_tokens = 0
         self._shows_reasoning = False
         self._start_over()
@@ -116,7 +117,7 @@ class InFlightRequest:
 
     def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
         self.record.headers_ns, self.record.status = t_ns, status
-        content_type = value_of(headers, b"content-type").decode("latin-1")
+        content_type = value_of(headers, b"content-type")
         self._event_stream = 200 <= status < 300 and self._endpoint.framing.is_named_by(content_type)
         packing = (value_of(headers, b"content-encoding") or b"identity").lower()
         if self._event_stream and packing != b"identity":

@@ -51,12 +51,12 @@ def test_a_body_is_one_event_at_its_end() -> None:
 
 
 def test_an_answer_is_known_by_its_content_type() -> None:
-    assert SSE.is_named_by("text/event-stream; charset=utf-8")
-    assert LINES.is_named_by("application/x-ndjson")
-    assert WHOLE.is_named_by("Application/JSON")
-    assert not LINES.is_named_by("application/json")
-    assert not SSE.is_named_by("application/json")
-    assert not WHOLE.is_named_by("text/html")
+    assert SSE.is_named_by(b"text/event-stream; charset=utf-8")
+    assert LINES.is_named_by(b"application/x-ndjson")
+    assert WHOLE.is_named_by(b"Application/JSON")
+    assert not LINES.is_named_by(b"application/json")
+    assert not SSE.is_named_by(b"application/json")
+    assert not WHOLE.is_named_by(b"text/html")
 
 
 def test_a_url_may_end_in_the_path_of_every_endpoint() -> None:
