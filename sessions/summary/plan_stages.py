@@ -9,9 +9,11 @@ import numpy as np
 
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
+from sessions.plan.stages import Stage
+from sessions.steady.stretch import stage_stretch, window
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
-from sessions.summary.plan_schema import Plan, PlanStage, StageLatency
+from sessions.summary.plan_schema import Plan, PlanStage, StageLatency, Window, window_since
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
 from sessions.timeline.sketches import quantiles_ns
@@ -141,12 +143,20 @@ def _stage(
         joules_per_output_token=energy.j_per_output_token,
         mean_w=energy.mean_w,
         output_tps_per_gpu=output_tps / gpus if gpus and output_tps is not None else None,
+        window=_window(timeline, asked, times, start_ns),
     )
 
 
+def _window(timeline: Timeline, asked: Stage, times: StageTimes, start_ns: int) -> Window | None:
+    """Judged as it was on the screen when nothing more was due."""
+    over = times.state != "running" or times.load_over_ns < timeline.newest_ns
+    stretch = stage_stretch(timeline, asked, times.begin_ns, times.load_over_ns, over)
+    return window_since(window(timeline, stretch), start_ns)
+
+
 def _latency(values_ns: Floats) -> StageLatency:
-    of = exact_quantiles(values_ns, 1e6)
-    return StageLatency(of.count, of.mean, of.p50, of.p90, of.p95, of.p99)
+    of = exact_quantiles(values_ns, 1e6, bounds=True)
+    return StageLatency(of.count, of.mean, of.p50, of.p90, of.p95, of.p99, of.p99_upper_99)
 
 
 def _itl(timeline: Timeline, span_ns: tuple[int, int]) -> tuple[float | None, float | None]:

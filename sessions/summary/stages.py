@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from sessions.metrics import itl_is_known, ttft_from_due
+from sessions.steady.stretch import Stretch, window
 from sessions.summary.cost import per_million
 from sessions.summary.energy import energy_use
 from sessions.summary.load_span import LoadSpan
+from sessions.summary.plan_schema import window_since
 from sessions.summary.schema import Stage
 from sessions.timeline.columns import Floats, Ints
 from sessions.timeline.energy import EnergyCurve
@@ -31,6 +34,8 @@ def stages(
     span: LoadSpan,
     curves: Sequence[EnergyCurve] = (),
     per_hour: float | None = None,
+    arrivals: str | None = None,
+    live: bool = False,
 ) -> list[Stage]:
     """One for each stretch of constant load within `span`, in order.
 
@@ -40,13 +45,32 @@ def stages(
     Args:
         curves: of the GPUs that the load runs on; joules are over exactly the stage.
         per_hour: what those GPUs cost; None where that is not known.
+        arrivals: of an open loop, `poisson` or `constant`; None: whether a stage was steady is not judged
+        here. live: the last stage may go on.
     """
     whole = _whole_run(timeline)
     found = []
-    for from_ns, to_ns in _stretches(timeline, span.start_ns, span.load_end_ns):
+    for from_ns, to_ns, constant in _stretches(timeline, span.start_ns, span.load_end_ns):
         stage = _stage(timeline, whole, span.start_ns, from_ns, to_ns, curves, per_hour)
-        if stage is not None:
-            found.append(stage)
+        if stage is None:
+            continue
+        change = timeline.load(from_ns)
+        if (
+            constant
+            and arrivals is not None
+            and change is not None
+            and (change.rate_rps or change.concurrency)
+        ):
+            stretch = Stretch(
+                from_ns,
+                to_ns,
+                not live or to_ns < span.load_end_ns,
+                change.concurrency is None,
+                arrivals == "poisson",
+            )
+            judged = window_since(window(timeline, stretch), span.start_ns)
+            stage = msgspec.structs.replace(stage, window=judged)
+        found.append(stage)
     return found[:STAGES_CAP]
 
 
@@ -74,8 +98,8 @@ def _whole_run(timeline: Timeline) -> _WholeRun:
     return _WholeRun(good["due_ns"][known], ttft_ns[known], sent_ns if all_ended else None, knows_itl)
 
 
-def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
-    """Between changes of load; a ramp in pieces."""
+def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple[int, int, bool]]:
+    """Between changes of load, a ramp in pieces; and whether it is none."""
     cuts = sorted({start_ns, end_ns, *(load.t_ns for load in timeline.loads)})
     cuts = [cut for cut in cuts if start_ns <= cut <= end_ns]
     for from_ns, to_ns in pairwise(cuts):
@@ -88,7 +112,7 @@ def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple
         if len(rates) and np.ptp(rates) > 0.05 * rates.max():
             pieces = max(1, min(PIECES, (to_ns - from_ns) // PIECE_SHORTEST_NS))
         bounds = [from_ns + (to_ns - from_ns) * i // pieces for i in range(pieces + 1)]
-        yield from pairwise(bounds)
+        yield from ((*bound, pieces == 1) for bound in pairwise(bounds))
 
 
 def _stage(
