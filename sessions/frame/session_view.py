@@ -21,6 +21,7 @@ class SessionView:
 
     def __init__(self, directory: Path) -> None:
         from sessions.bottleneck.history import BottleneckHistory
+        from sessions.steady.stretch import WindowNow
         from sessions.timeline.timeline import Timeline  # numpy: not before somebody looks
 
         self.directory = directory
@@ -32,6 +33,7 @@ class SessionView:
         self._files = SessionFollower(directory, requests=False, parse=parse_packed)
         self._timeline = Timeline()
         self._history = BottleneckHistory(self._timeline)
+        self._windows = WindowNow(self._timeline)
         self._locked = False
         self._heard = False
 
@@ -119,6 +121,7 @@ class SessionView:
             killed=not self.live and not self._ended,
             session=self.directory.name,
             history=self._history,
+            windows=self._windows,
             start_ns=start_ns,
         )
 

@@ -6,8 +6,9 @@ from rich.cells import cell_len
 
 from sessions.bottleneck.rules import OF_MEANS
 from sessions.frame.schema import Frame, PlanProgress
+from sessions.steady.verdict import DRIFTING, Window
 from tui.controls.screen_state import ScreenState
-from tui.draw import numbers
+from tui.draw import numbers, words
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 from tui.draw.words import limit_name
@@ -78,7 +79,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered"), (" rps", "label")]
     if screen_state.asked:
         offered.append((f" ({screen_state.asked} asked)", "warn"))
-    plan = [] if frame.plan is None else [Field(1, *_plan(frame.plan))]
+    plan = [] if frame.plan is None else [Field(0, *_plan(frame.plan))]
     # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
     sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop:
@@ -99,6 +100,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
                 *plan,
                 Field(1, *sent),
                 Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
+                _verdict(frame.window),
                 Field(
                     3,
                     ("backlog ", "label"),
@@ -134,6 +136,18 @@ def _plan(plan: PlanProgress) -> Row:
     if plan.left_s:
         shown.append((f" {numbers.clock(int(plan.left_s * 1e9), hours=False)} left", "dim"))
     return shown
+
+
+_VERDICT_ROLES = {"steady": "ok", "drifting_up": "warn", "drifting_down": "warn"}
+
+
+def _verdict(window: Window | None) -> Field:
+    """Whether the load that is on is steady; that it drifts stays where there is little room."""
+    if window is None:
+        return Field(9)
+    drifts = window.verdict in DRIFTING
+    role = _VERDICT_ROLES.get(window.verdict, "dim")
+    return Field(1 if drifts else 3, (words.verdict(window.verdict), role))
 
 
 _LIMIT_ROLES = {
