@@ -31,6 +31,7 @@ from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.preflight import preflight
+from sessions.run.short_stages import short_stages
 from sessions.run.stage_loads import StageLoads
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.run.worker_configs import descriptors_short, planned_client, server_facts, worker_configs
@@ -141,6 +142,8 @@ class Supervisor:
         self._start_ns = self._clock.now_ns() + _START_LEAD_NS
         self._load_control = LoadControl(load, self._start_ns, self._processes.count)
         if warning := descriptors_short(load, probed, self._processes.count):
+            self._note("warning", warning)
+        if warning := short_stages(self._config, probed.warm_ups):
             self._note("warning", warning)
         configs = worker_configs(
             self._config,
