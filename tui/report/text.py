@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from loadgen.errors import describe, printable
 from tui.draw.words import limit_name
 from tui.report.figures import number
-from tui.report.load import counts, latencies, stages_table
+from tui.report.load import counts, latencies, stages_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
 
@@ -32,6 +32,7 @@ def render(summary: Summary) -> str:
         counts(summary),
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
+        windows(summary.stages) if summary.plan is None else "",
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
