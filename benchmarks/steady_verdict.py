@@ -29,7 +29,7 @@ from sessions.steady.rule import judge
 from sessions.timeline.columns import Ints
 
 LENGTHS_S = (30.0, 60.0, 120.0, 300.0, 600.0)
-LOADS = (0.5, 0.8, 0.95, 1.0, 1.05, 1.2)
+LOADS = (0.5, 0.8, 0.95, 1.0, 1.05, 1.2, 2.0)
 FALSE_STEADY, FALSE_DRIFT = 0.05, 0.01
 SERVERS = ("demo", "h100-8b", "two-gpu", "small")
 _LIVE_S = 5.0

@@ -1,9 +1,8 @@
 """A server with continuous batching in virtual time: minutes of load in milliseconds of CPU.
 
 The costs of a step and the order of admission are those of `loadgen.simulator.batch.Batch`, of which it
-leaves
-out the KV cache's blocks. A sequence is known by the step in which it ends, so that a step costs nothing for
-each sequence that only goes on.
+leaves out the KV cache's blocks. A sequence is known by the step in which it ends, so that a step costs
+nothing for those that only go on.
 """
 
 from __future__ import annotations
@@ -80,8 +79,7 @@ def run(
     due_s: Floats | None = None,
     concurrency: int = 0,
 ) -> Run:
-    """Serves requests of the given lengths, due at `due_s`, or so many at a time for as long as there are
-    any."""
+    """Serves requests of the given lengths, due at `due_s`, or so many at a time."""
     out = Run(seconds)
     due: list[float] = [0.0] * concurrency if due_s is None else due_s.tolist()
     prompt_of, output_of = prompts.tolist(), outputs.tolist()

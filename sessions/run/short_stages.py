@@ -1,5 +1,4 @@
-"""Stages that will be over before an answer of theirs is: told before they are run, from the probe's
-requests."""
+"""Stages that will be over before an answer of theirs is: told before they are run, from the probe's pace."""
 
 from __future__ import annotations
 
@@ -24,8 +23,7 @@ class _Pace(NamedTuple):
 
 def short_stages(config: RunConfig, warm_ups: Sequence[WarmUp]) -> str:
     """One line that names the stages (or the run) in which no request due at their beginning is answered
-    before
-    they end, even on an idle server; empty where there is none, or the probe was not told how fast it is."""
+    before they end, even on an idle server; empty where there is none, or the probe saw no pace."""
     pace = _pace(warm_ups)
     if pace is None:
         return ""

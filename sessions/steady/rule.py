@@ -3,8 +3,7 @@ says it in words, with how often it is wrong.
 
 Two questions, each with the doubt on the other side, so that "not yet known" is an answer:
 - Open loop, drifting: would in-flight requests of a server that just keeps up have moved that far by chance?
-  Arrivals of chance make them wander as a random walk does, so a line through a walk is what is compared
-  with.
+  Arrivals of chance make them wander as a random walk does, so a slope is compared with that of a walk.
 - Open loop, steady: could an overload by 5 % have looked so calm? It makes answers take longer by 5 % of the
   time that passes, give or take the same walk; the answer time must have moved by clearly less.
 In a closed loop nothing can pile up: there a trend of the answer time is tested, its correlation allowed for.
@@ -34,6 +33,9 @@ _DRIFT_Z, _DRIFT_FLOOR = 2.0, 0.02
 _DRIFT_ANSWERS, _STEADY_ANSWERS = 12.0, 3.0
 """How many times its answers' own length a stretch must last, before it can be said to drift; and the
 measured part of it, before it can be steady."""
+_SURE_ANSWERS, _FILLING, _GOES_ON = 4.0, 2.5, 0.8
+"""A load of as few answers' times may drift as well, if more piles up than an empty server takes in as it
+fills, so many answers' times of arrivals; and if that goes on, the last third at that share of its pace."""
 _TREND_T, _TREND_BOUND_T = 3.17, 1.81
 """Student's t with 10 degrees of freedom: two-sided 99 %, one-sided 95 %."""
 _TREND_FLOOR, _TREND_MOST = 0.05, 0.10
@@ -42,12 +44,12 @@ which it is steady."""
 _GROUPS = 12
 _CALM_GROUPS = 24
 _FEWEST_GROUPS = 8
+_FEWEST_BINS = 24
 _FIRST_TOKENS_A_GROUP = 3
 
 
 class Bins(NamedTuple):
-    """A stretch of load in bins of `length_s` seconds, oldest first, shape `(n,)` each; all may be added
-    up."""
+    """A stretch of load in bins of `length_s` seconds, oldest first, shape `(n,)` each."""
 
     length_s: float
     due: Floats
@@ -88,8 +90,10 @@ def judge(
     seconds = n * bins.length_s
     ended = np.cumsum(bins.answers)
     early = max(n // 4, int(np.searchsorted(ended, 5)) + 1)
-    if n < 2 * _GROUPS or early > n // 2:
-        ever = bool(n and ended[-1])
+    if n < _FEWEST_BINS:
+        return Judged(open_verdict, n, f"{seconds:.2g} s are no time")
+    if early > n // 2:
+        ever = bool(ended[-1])
         return Judged(open_verdict, 0, f"{'hardly an' if ever else 'no'} answer came while it was on")
     own_s = _own_s(bins, early)
     first = int(np.ceil(max(warm_up_s, own_s) / bins.length_s))
@@ -97,12 +101,15 @@ def judge(
         return Judged(
             open_verdict, min(first, n), f"its first answers took {own_s:.3g} of its {seconds:.3g} s"
         )
-    if n - first < 2 * _GROUPS:
-        return Judged(open_verdict, min(first, n), "its warm-up leaves too little of it")
-    drifts = _piles_up if open_loop else _slows
-    drift = drifts(_grouped(bins, first, _GROUPS), by_chance)
-    if drift is not None and seconds >= _DRIFT_ANSWERS * own_s:
-        return Judged(drift[0], first, drift[1])
+    if n - first < _FEWEST_BINS:
+        return Judged(open_verdict, min(first, n), "too little is left after its warm-up and first answers")
+    drift = (_piles_up if open_loop else _slows)(_grouped(bins, first, _GROUPS), by_chance)
+    if drift is not None:
+        verdict, share, why = drift
+        fills = _FILLING * own_s / seconds  # so much of the arrivals, at the most, fill up an empty server
+        sure = open_loop and seconds >= _SURE_ANSWERS * own_s and share >= fills
+        if sure or seconds >= _DRIFT_ANSWERS * own_s:
+            return Judged(verdict, first, why)
     groups = int(min(_CALM_GROUPS, bins.first_tokens[first:].sum() // _FIRST_TOKENS_A_GROUP, n - first))
     if groups < _FEWEST_GROUPS:
         return Judged(open_verdict, first, "few requests")
@@ -135,19 +142,24 @@ def answer_time_s(bins: Bins) -> Floats:
         )
 
 
-def _piles_up(bins: Bins, by_chance: bool) -> tuple[Verdict, str] | None:
-    """Whether in-flight requests grew or fell by more than chance, of a server that just keeps up."""
+def _piles_up(bins: Bins, by_chance: bool) -> tuple[Verdict, float, str] | None:
+    """Whether in-flight requests grew or fell by more than chance, of a server that just keeps up, and by
+    which share of the arrivals, if they go on to; 0 if they do less and less."""
     seconds = len(bins.due) * bins.length_s
     rate = float(bins.due.sum()) / seconds
     slope, _ = _line(bins.in_flight, bins.length_s)
     step = float(np.var(np.diff(bins.in_flight), ddof=1))
     walk = max(rate if by_chance else 0.0, 1.5 * step / bins.length_s)
-    if walk <= 0 or abs(slope) < max(_DRIFT_Z * (1.2 * walk / seconds) ** 0.5, _DRIFT_FLOOR * rate):
+    if not min(walk, rate) > 0 or abs(slope) < max(
+        _DRIFT_Z * (1.2 * walk / seconds) ** 0.5, _DRIFT_FLOOR * rate
+    ):
         return None
+    late, _ = _line(bins.in_flight[-_GROUPS // 3 :], bins.length_s)
+    share = abs(slope) / rate if late / slope >= _GOES_ON else 0.0
     offered = f"{rate:.3g} rps came, about {max(rate - slope, 0.0):.3g} were answered"
     if slope > 0:
-        return "drifting_up", f"in flight grows by {slope:.2g}/s: {offered}"
-    return "drifting_down", f"in flight falls by {-slope:.2g}/s: {offered}"
+        return "drifting_up", share, f"in flight grows by {slope:.2g}/s: {offered}"
+    return "drifting_down", share, f"in flight falls by {-slope:.2g}/s: {offered}"
 
 
 def _keeps_up(bins: Bins, by_chance: bool) -> tuple[bool, str]:
@@ -169,7 +181,8 @@ def _keeps_up(bins: Bins, by_chance: bool) -> tuple[bool, str]:
     return False, f"{moved}: 5 % too much could look so, {needed:.2g} s might tell"
 
 
-def _slows(bins: Bins, by_chance: bool) -> tuple[Verdict, str] | None:
+def _slows(bins: Bins, by_chance: bool) -> tuple[Verdict, float, str] | None:
+    """Whether the answer time changed, and by which share of itself."""
     trend = _trend(bins)
     if trend is None:
         return None
@@ -179,6 +192,7 @@ def _slows(bins: Bins, by_chance: bool) -> tuple[Verdict, str] | None:
     word = "longer" if change > 0 else "shorter"
     return (
         "drifting_up" if change > 0 else "drifting_down",
+        abs(change),
         f"answers take {word} and {word}: by {abs(change):.0%}",
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from sessions.metrics import itl_is_known, ttft_from_due
 from sessions.steady.stretch import Stretch, window
+from sessions.steady.verdict import Window
 from sessions.summary.cost import per_million
 from sessions.summary.energy import energy_use
 from sessions.summary.load_span import LoadSpan
@@ -45,33 +46,30 @@ def stages(
     Args:
         curves: of the GPUs that the load runs on; joules are over exactly the stage.
         per_hour: what those GPUs cost; None where that is not known.
-        arrivals: of an open loop, `poisson` or `constant`; None: whether a stage was steady is not judged
-        here. live: the last stage may go on.
+        arrivals: of an open loop, `poisson` or `constant`; None: it is not judged here whether a stage was
+            steady.
+        live: the last stage may go on.
     """
     whole = _whole_run(timeline)
-    found = []
+    found: list[Stage] = []
     for from_ns, to_ns, constant in _stretches(timeline, span.start_ns, span.load_end_ns):
         stage = _stage(timeline, whole, span.start_ns, from_ns, to_ns, curves, per_hour)
         if stage is None:
             continue
-        change = timeline.load(from_ns)
-        if (
-            constant
-            and arrivals is not None
-            and change is not None
-            and (change.rate_rps or change.concurrency)
-        ):
-            stretch = Stretch(
-                from_ns,
-                to_ns,
-                not live or to_ns < span.load_end_ns,
-                change.concurrency is None,
-                arrivals == "poisson",
-            )
-            judged = window_since(window(timeline, stretch), span.start_ns)
-            stage = msgspec.structs.replace(stage, window=judged)
+        if constant and arrivals is not None and len(found) < STAGES_CAP:
+            over = not live or to_ns < span.load_end_ns
+            judged = _window(timeline, from_ns, to_ns, over, arrivals == "poisson")
+            stage = msgspec.structs.replace(stage, window=window_since(judged, span.start_ns))
         found.append(stage)
     return found[:STAGES_CAP]
+
+
+def _window(timeline: Timeline, from_ns: int, to_ns: int, over: bool, by_chance: bool) -> Window | None:
+    """None while nothing is offered."""
+    change = timeline.load(from_ns)
+    if change is None or not (change.rate_rps or change.concurrency):
+        return None
+    return window(timeline, Stretch(from_ns, to_ns, over, change.concurrency is None, by_chance))
 
 
 class _WholeRun(NamedTuple):
