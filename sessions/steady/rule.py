@@ -33,9 +33,9 @@ _DRIFT_Z, _DRIFT_FLOOR = 2.0, 0.02
 _DRIFT_ANSWERS, _STEADY_ANSWERS = 12.0, 3.0
 """How many times its answers' own length a stretch must last, before it can be said to drift; and the
 measured part of it, before it can be steady."""
-_SURE_ANSWERS, _FILLING, _GOES_ON = 4.0, 2.5, 0.8
-"""A load of as few answers' times may drift as well, if more piles up than an empty server takes in as it
-fills, so many answers' times of arrivals; and if that goes on, the last third at that share of its pace."""
+_FULL_SHARE, _FULL_GAIN, _FULL_ANSWERS = 0.10, 1.05, 20
+"""A shorter load drifts as well if the server is full: that share of the arrivals piles up, while tokens come
+no faster in its second half than that times as in its first. An empty one that fills gives more and more."""
 _TREND_T, _TREND_BOUND_T = 3.17, 1.81
 """Student's t with 10 degrees of freedom: two-sided 99 %, one-sided 95 %."""
 _TREND_FLOOR, _TREND_MOST = 0.05, 0.10
@@ -105,10 +105,8 @@ def judge(
         return Judged(open_verdict, min(first, n), "too little is left after its warm-up and first answers")
     drift = (_piles_up if open_loop else _slows)(_grouped(bins, first, _GROUPS), by_chance)
     if drift is not None:
-        verdict, share, why = drift
-        fills = _FILLING * own_s / seconds  # so much of the arrivals, at the most, fill up an empty server
-        sure = open_loop and seconds >= _SURE_ANSWERS * own_s and share >= fills
-        if sure or seconds >= _DRIFT_ANSWERS * own_s:
+        verdict, full, why = drift
+        if full or seconds >= _DRIFT_ANSWERS * own_s:
             return Judged(verdict, first, why)
     groups = int(min(_CALM_GROUPS, bins.first_tokens[first:].sum() // _FIRST_TOKENS_A_GROUP, n - first))
     if groups < _FEWEST_GROUPS:
@@ -142,9 +140,9 @@ def answer_time_s(bins: Bins) -> Floats:
         )
 
 
-def _piles_up(bins: Bins, by_chance: bool) -> tuple[Verdict, float, str] | None:
-    """Whether in-flight requests grew or fell by more than chance, of a server that just keeps up, and by
-    which share of the arrivals, if they go on to; 0 if they do less and less."""
+def _piles_up(bins: Bins, by_chance: bool) -> tuple[Verdict, bool, str] | None:
+    """Whether in-flight requests moved further than chance, of a server that just keeps up; and whether it
+    is full."""
     seconds = len(bins.due) * bins.length_s
     rate = float(bins.due.sum()) / seconds
     slope, _ = _line(bins.in_flight, bins.length_s)
@@ -154,12 +152,13 @@ def _piles_up(bins: Bins, by_chance: bool) -> tuple[Verdict, float, str] | None:
         _DRIFT_Z * (1.2 * walk / seconds) ** 0.5, _DRIFT_FLOOR * rate
     ):
         return None
-    late, _ = _line(bins.in_flight[-_GROUPS // 3 :], bins.length_s)
-    share = abs(slope) / rate if late / slope >= _GOES_ON else 0.0
+    given, half = bins.gaps if bins.gaps.any() else bins.answers, len(bins.due) // 2
+    flat = float(given[half:].sum()) <= _FULL_GAIN * float(given[:half].sum())
+    full = flat and abs(slope) >= _FULL_SHARE * rate and float(bins.answers.sum()) >= _FULL_ANSWERS
     offered = f"{rate:.3g} rps came, about {max(rate - slope, 0.0):.3g} were answered"
     if slope > 0:
-        return "drifting_up", share, f"in flight grows by {slope:.2g}/s: {offered}"
-    return "drifting_down", share, f"in flight falls by {-slope:.2g}/s: {offered}"
+        return "drifting_up", full, f"in flight grows by {slope:.2g}/s: {offered}"
+    return "drifting_down", full, f"in flight falls by {-slope:.2g}/s: {offered}"
 
 
 def _keeps_up(bins: Bins, by_chance: bool) -> tuple[bool, str]:
@@ -181,8 +180,8 @@ def _keeps_up(bins: Bins, by_chance: bool) -> tuple[bool, str]:
     return False, f"{moved}: 5 % too much could look so, {needed:.2g} s might tell"
 
 
-def _slows(bins: Bins, by_chance: bool) -> tuple[Verdict, float, str] | None:
-    """Whether the answer time changed, and by which share of itself."""
+def _slows(bins: Bins, by_chance: bool) -> tuple[Verdict, bool, str] | None:
+    """Whether the answer time changed. Of a closed loop nobody can say whether the server is full."""
     trend = _trend(bins)
     if trend is None:
         return None
@@ -192,7 +191,7 @@ def _slows(bins: Bins, by_chance: bool) -> tuple[Verdict, float, str] | None:
     word = "longer" if change > 0 else "shorter"
     return (
         "drifting_up" if change > 0 else "drifting_down",
-        abs(change),
+        False,
         f"answers take {word} and {word}: by {abs(change):.0%}",
     )
 

@@ -144,3 +144,9 @@ def test_on_simulated_stages_it_is_seldom_wrong() -> None:
     assert said[0.8, "drifting_up"] + said[0.8, "drifting_down"] == 0
     assert said[0.8, "steady"] >= 36, "and it says something"
     assert said[1.05, "drifting_up"] > said[0.8, "drifting_up"]
+
+
+def test_far_above_capacity_a_stage_of_a_few_answers_drifts_already() -> None:
+    """All of one length, twice the capacity: 30 s are no more than six answers' times of an idle server."""
+    found = [stage("small", CASES[2], 2 * capacity_rps("small", CASES[2].lengths), s, 30.0) for s in range(4)]
+    assert {judge(made_up.bins(30.0)).verdict for made_up in found} == {"drifting_up"}
