@@ -192,8 +192,8 @@ def main() -> int:
     for load in (0.8, 1.0):
         said, ever = looked_at(CASES[0], load, asked.stages)
         lines.append(
-            f"- Looked at every {_LIVE_S:g} s while a stage of 300 s runs at {load:.0%}: drifting up is said "
-            f"in {said:.1%} of looks, ever in {ever:.1%} of stages."
+            f"- Looked at every {_LIVE_S:g} s while 300 s run at {load:.0%}: drifting up is said in "
+            f"{said:.1%} of looks, ever in {ever:.1%} of stages."
         )
     lines.append(
         f"- Most, at any length: steady at 105 % {worst_steady:.1%} (allowed {FALSE_STEADY:.0%}), drifting "

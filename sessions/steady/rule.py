@@ -18,7 +18,7 @@ import numpy as np
 from sessions.steady.verdict import Verdict
 from sessions.timeline.columns import Floats
 
-BINS = 96
+BINS = 64
 """Into which a stretch is cut at most: bounds the work, however long it was."""
 GROWTH = 1 - 1 / 1.05
 """What 5 % above capacity leaves unanswered of each second's arrivals."""
@@ -62,7 +62,7 @@ class Bins(NamedTuple):
     """Sum of the gaps between chunks that ended in a bin."""
     gaps: Floats
     e2e_s: Floats
-    """Sum over the answers that ended in a bin."""
+    """Sum over the answers that ended in a bin; of the first half is enough."""
     answers: Floats
 
 

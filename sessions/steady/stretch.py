@@ -73,17 +73,20 @@ def _open(stretch: Stretch) -> Verdict:
 def _bins(timeline: Timeline, edges: Floats) -> Bins:
     ticks = timeline.ticks
     rows = ticks.upto(edges)
-    sums, known = ticks.sums_and_counts(("due", "in_flight_ns", "dt", "backlog"), rows)
-    due, in_flight_ns, covered_ns, backlog = sums
+    sums, known = ticks.sums_and_counts(("due", "succeeded", "in_flight_ns", "dt", "backlog"), rows)
+    due, answers, in_flight_ns, covered_ns, backlog = sums
     waiting = np.divide(backlog, known[-1], out=np.zeros_like(backlog), where=known[-1] > 0)
     flying = np.divide(in_flight_ns, covered_ns, out=np.zeros_like(backlog), where=covered_ns > 0)
     counted: list[Floats] = []
-    for metric in ("ttft_from_due", "chunk_gap", "e2e"):
-        found = timeline.sketches(metric, edges)
+    for metric, of in (("ttft_from_due", edges), ("chunk_gap", edges), ("e2e", edges[: len(edges) // 2 + 1])):
+        found = timeline.sketches(metric, of)
         values_s = VALUES_NS[found.low : found.low + found.counts.shape[1]] / 1e9
         counted += [found.counts @ values_s, found.counts.sum(axis=1).astype(np.float64)]
-    length_s = float(edges[-1] - edges[0]) / 1e9 / (len(edges) - 1)
-    return Bins(length_s, due.sum(axis=1), (flying + waiting).sum(axis=1), *counted)
+    ttft_s, first_tokens, gap_s, gaps, e2e_s, _ = counted
+    e2e_s = np.concatenate([e2e_s, np.zeros(len(due) - len(e2e_s))])
+    length_s = float(edges[-1] - edges[0]) / 1e9 / len(due)
+    due, answers, in_flight = (column.sum(axis=1) for column in (due, answers, flying + waiting))
+    return Bins(length_s, due, in_flight, ttft_s, first_tokens, gap_s, gaps, e2e_s, answers)
 
 
 def stage_stretch(timeline: Timeline, asked: Stage, begin_ns: int, end_ns: int, over: bool) -> Stretch:

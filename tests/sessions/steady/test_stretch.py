@@ -31,6 +31,7 @@ def ticks(
             dt_ns=TICK_NS,
             worker=0,
             due=due,
+            succeeded=due if i / 4 >= from_s + 2 else 0,
             in_flight=round(in_flight + grows * (i / 4 - from_s)),
             **{"rate_rps": rps} | more,
             ttft_from_due=[bucket(100_000_000), due],
@@ -71,7 +72,17 @@ def test_steady_load_is_steady_and_its_window_begins_when_the_first_answers_are_
 
 def test_the_backlog_in_the_client_is_a_queue_as_well() -> None:
     waiting = [
-        Tick(tick.t_ns, tick.dt_ns, 0, due=tick.due, in_flight=16, backlog=2 * i, rate_rps=8.0, e2e=tick.e2e)
+        Tick(
+            tick.t_ns,
+            tick.dt_ns,
+            0,
+            due=tick.due,
+            succeeded=tick.succeeded,
+            in_flight=16,
+            backlog=2 * i,
+            rate_rps=8.0,
+            e2e=tick.e2e,
+        )
         for i, tick in enumerate(ticks(1, 61))
     ]
     found = window(folded(*waiting), Stretch(S, 61 * S, True, True, True))
