@@ -91,7 +91,7 @@ def judge(
     ended = np.cumsum(bins.answers)
     early = max(n // 4, int(np.searchsorted(ended, 5)) + 1)
     if n < _FEWEST_BINS:
-        return Judged(open_verdict, n, f"{seconds:.2g} s are no time")
+        return Judged(open_verdict, n, f"only {seconds:.3g} s of load")
     if early > n // 2:
         ever = bool(ended[-1])
         return Judged(open_verdict, 0, f"{'hardly an' if ever else 'no'} answer came while it was on")
@@ -166,7 +166,7 @@ def _keeps_up(bins: Bins, by_chance: bool) -> tuple[bool, str]:
     times = answer_time_s(bins)
     known = times[np.isfinite(times)]
     if len(known) < 0.9 * len(times):
-        return False, "no first tokens for a while"
+        return False, "first tokens come too seldom"
     seconds, variance = len(bins.due) * bins.length_s, float(known.var())
     trend, walk = GROWTH**2 * _CALM_OF_TREND, 0.0
     if by_chance and (due := float(bins.due.sum())):
@@ -199,7 +199,7 @@ def _slows(bins: Bins, by_chance: bool) -> tuple[Verdict, bool, str] | None:
 def _keeps_pace(bins: Bins, by_chance: bool) -> tuple[bool, str]:
     trend = _trend(_grouped(bins, 0, min(_GROUPS, len(bins.due))))
     if trend is None:
-        return False, "no first tokens for a while"
+        return False, "first tokens come too seldom"
     bound = abs(trend[0]) + _TREND_BOUND_T * trend[1]
     return bound <= _TREND_MOST, f"answer time within {bound:.1%}"
 

@@ -147,7 +147,8 @@ def windows(stages: Sequence[Stage]) -> str:
     judged = [stage.window for stage in stages if stage.window is not None][:STAGES]
     lines: list[str] = []
     for found in judged:
-        head = f"{number(found.from_s, 1):>8} to {number(found.to_s, 1):>8} s  {verdict(found.verdict):<13}  "
+        from_s = number(found.from_s, 1) if found.from_s < found.to_s else ""
+        head = f"{from_s:>8} to {number(found.to_s, 1):>8} s  {verdict(found.verdict):<13}  "
         lines += textwrap.wrap(head + found.why, 80, subsequent_indent=" " * len(head), drop_whitespace=True)
     if any(found.verdict in DRIFTING for found in judged):
         lines.append("what drifts depends on how long it went on: its figures are no rates to be held")
