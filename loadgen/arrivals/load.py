@@ -13,6 +13,7 @@ import msgspec
 from loadgen.arrivals.shares import own_index
 
 Shape = Literal["constant", "linear", "exp"]
+ArrivalsName = Literal["constant", "poisson", "gamma"]
 
 
 class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -28,9 +29,11 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
 class OpenLoad(msgspec.Struct, frozen=True, tag="open", omit_defaults=True):
     """Arrivals that do not wait for the server."""
 
-    arrivals: Literal["constant", "poisson"]
+    arrivals: ArrivalsName
     curve: list[Segment]
     """The rate from the instant at which the load begins; segments follow one another without a gap."""
+    burstiness: float = 1.0
+    """Of gamma arrivals: the shape of their gaps (`loadgen.arrivals.unit_points`)."""
 
 
 class ClosedLoad(msgspec.Struct, frozen=True, tag="closed", omit_defaults=True):

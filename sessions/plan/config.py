@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from loadgen.arrivals.load import ArrivalsName
 from loadgen.endpoint_names import AskedEndpoint
 from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
 from sessions.plan.plan_table import Provider, Published
@@ -31,6 +32,10 @@ between two lines, altogether."""
 DRAIN_S = 3600.0
 """How long answers are waited for at the end of a run. What sends nothing meets a deadline of its own long
 before, so this bounds answers that go on and on."""
+
+
+LEAST_BURSTINESS, MOST_BURSTINESS = 0.01, 1000.0
+BURSTINESS_RANGE = f"a number from {LEAST_BURSTINESS:g} to {MOST_BURSTINESS:g}"
 
 
 class ConfigError(Exception):
@@ -61,7 +66,9 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """`concurrency` set means a closed loop; else open loop at `rate_rps`, or along `ramp`."""
 
     rate_rps: float = 1.0
-    arrivals: Literal["constant", "poisson"] = "poisson"
+    arrivals: ArrivalsName = "poisson"
+    burstiness: float = 1.0
+    """Of gamma arrivals, as vLLM's benchmark means it: 1 is Poisson, below it they come in bursts."""
     ramp: Ramp | None = None
     concurrency: int | None = None
     max_in_flight: int = 4096
@@ -163,6 +170,8 @@ def checked(config: RunConfig) -> RunConfig:
     """
     load, work = config.load, config.workload
     _positive("--rate", load.rate_rps, load.max_rate_rps)
+    if not LEAST_BURSTINESS <= load.burstiness <= MOST_BURSTINESS:
+        raise ConfigError(f"--burstiness: got {load.burstiness:g}, need {BURSTINESS_RANGE}")
     if load.ramp is not None:
         _positive("--ramp", load.ramp.from_rps, load.max_rate_rps)
         _positive("--ramp", load.ramp.to_rps, load.max_rate_rps)

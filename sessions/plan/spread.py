@@ -11,7 +11,7 @@ import msgspec
 
 from loadgen.workload.lengths import LengthError, parse_lengths
 from sessions.plan import typed_values
-from sessions.plan.config import ConfigError
+from sessions.plan.config import BURSTINESS_RANGE, LEAST_BURSTINESS, MOST_BURSTINESS, ConfigError
 from sessions.plan.plan_table import StageTable
 from sessions.plan.stages import Stage
 
@@ -88,6 +88,7 @@ def _stage(
         raise error((*path, "concurrency"), f"got {concurrency}, need a whole number of at least 1")
     if concurrency is not None and table.arrivals is not None:
         raise error((*path, "arrivals"), "a closed loop has no arrivals")
+    _check_burstiness(error, (*path, "burstiness"), table, concurrency)
 
     def number(key: str, value: Any) -> int | None:
         def read(text: str) -> int:
@@ -109,7 +110,8 @@ def _stage(
         rate_rps=rate_rps,
         ramp=ramp,
         concurrency=concurrency,
-        arrivals=table.arrivals or "poisson",
+        arrivals=table.arrivals or ("poisson" if table.burstiness is None else "gamma"),
+        burstiness=1.0 if table.burstiness is None else table.burstiness,
         duration_s=duration_s if ramp is None else min(duration_s or ramp.over_s, ramp.over_s),
         requests=requests,
         warm_up_s=time("warm_up", table.warm_up) or 0.0,
@@ -127,6 +129,15 @@ def _stage(
     if stage.requests is not None and stage.warm_up_requests >= stage.requests:
         raise error((*path, "warm_up_requests"), "they are part of the requests: nothing would be measured")
     return msgspec.structs.replace(stage, name=_named(table, stage))
+
+
+def _check_burstiness(error: OnError, path: Path, table: StageTable, concurrency: int | None) -> None:
+    if table.burstiness is None:
+        return
+    if concurrency is not None or table.arrivals not in (None, "gamma"):
+        raise error(path, "it is of gamma arrivals alone")
+    if not LEAST_BURSTINESS <= table.burstiness <= MOST_BURSTINESS:
+        raise error(path, f"got {table.burstiness:g}, need {BURSTINESS_RANGE}")
 
 
 def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T | None:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from loadgen.arrivals.load import ArrivalsName
 from loadgen.workload.lengths import mean, parse_lengths
 from sessions.plan.ramp import Ramp, mean_rate_rps
 
@@ -21,7 +22,9 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     rate_rps: float | None = None
     ramp: Ramp | None = None
     concurrency: int | None = None
-    arrivals: Literal["constant", "poisson"] = "poisson"
+    arrivals: ArrivalsName = "poisson"
+    burstiness: float = 1.0
+    """Of gamma arrivals."""
     duration_s: float | None = None
     """Requests are due for so long, the warm-up with them; None: until there were `requests`."""
     requests: int | None = None

@@ -46,8 +46,9 @@ def opening(load: LoadConfig, start_ns: int) -> Load:
         return ClosedLoad(load.concurrency)
     if load.ramp is not None:
         r = load.ramp
-        return OpenLoad(load.arrivals, ramp(start_ns, r.from_rps, r.to_rps, r.over_s, r.shape))
-    return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)])
+        curve = ramp(start_ns, r.from_rps, r.to_rps, r.over_s, r.shape)
+        return OpenLoad(load.arrivals, curve, load.burstiness)
+    return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)], load.burstiness)
 
 
 def stage_load(stage: Stage, at_ns: int) -> Load:
@@ -55,9 +56,10 @@ def stage_load(stage: Stage, at_ns: int) -> Load:
     if stage.concurrency is not None:
         return ClosedLoad(stage.concurrency)
     if (r := stage.ramp) is not None:
-        return OpenLoad(stage.arrivals, ramp(at_ns, r.from_rps, r.to_rps, r.over_s, r.shape))
+        curve = ramp(at_ns, r.from_rps, r.to_rps, r.over_s, r.shape)
+        return OpenLoad(stage.arrivals, curve, stage.burstiness)
     assert stage.rate_rps is not None  # one of the three, as `Stage` says
-    return OpenLoad(stage.arrivals, [steady(at_ns, stage.rate_rps)])
+    return OpenLoad(stage.arrivals, [steady(at_ns, stage.rate_rps)], stage.burstiness)
 
 
 class LoadControl:
@@ -68,7 +70,7 @@ class LoadControl:
         # Each has its own part of the requests: one without a slot would never come to the end of it.
         self._least_concurrency = 1 if load.requests is None else workers
         self._max_rate_rps, self._max_in_flight = load.max_rate_rps, load.max_in_flight
-        self._arrivals = load.arrivals
+        self._arrivals, self._burstiness = load.arrivals, load.burstiness
         self._curve: Curve | None = None
         self._concurrency = 0
         first = opening(load, start_ns)
@@ -112,7 +114,7 @@ class LoadControl:
         self._held = self._ramp = None
         record = LoadChange(at_ns, "stage", label=f"stage {number + 1}/{of}: {stage.name}")
         if isinstance(load, OpenLoad):
-            self._arrivals = load.arrivals
+            self._arrivals, self._burstiness = load.arrivals, load.burstiness
             self._curve = Curve(load.curve)
             record.rate_rps = self._curve.rate_rps(at_ns)
         else:
@@ -215,7 +217,8 @@ class LoadControl:
         ramp, self._ramp = self._ramp, None
         if ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9:
             record.label += " (ends the ramp)"
-        return LoadUpdate(SetLoad(at_ns, OpenLoad(self._arrivals, segments), drop_backlog), record, state)
+        changed = OpenLoad(self._arrivals, segments, self._burstiness)
+        return LoadUpdate(SetLoad(at_ns, changed, drop_backlog), record, state)
 
 
 def _short(rate: float) -> str:

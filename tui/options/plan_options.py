@@ -14,7 +14,7 @@ from tui.options.exit_codes import CommandError
 from tui.options.parser import did_you_mean
 from tui.report.plan_columns import COLUMNS
 
-OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
+OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals", "burstiness")
 """What each stage says for itself."""
 SAID_BY_A_SESSION = ("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout")
 """What a session that is resumed was asked already, beside its stages."""

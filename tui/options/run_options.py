@@ -38,9 +38,15 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
     load.add_argument(
         "--arrivals",
-        choices=("constant", "poisson"),
+        choices=("constant", "poisson", "gamma"),
         metavar="A",
-        help="constant, or poisson: as independent users (poisson)",
+        help="constant, poisson: as independent users, or gamma: in bursts (poisson)",
+    )
+    load.add_argument(
+        "--burstiness",
+        type=value_types.burstiness,
+        metavar="B",
+        help="of gamma arrivals, as in vLLM's benchmark: below 1 in bursts, 1 Poisson, above more even (1)",
     )
     load.add_argument(
         "--concurrency",
@@ -205,10 +211,15 @@ def config(
         raise CommandError("--rate: a ramp says its own rates; give --rate or --ramp, not both")
     if options.rate is not None and options.concurrency is not None:
         raise CommandError("--rate: a closed loop has no rate; give --rate or --concurrency, not both")
+    if options.burstiness is not None and options.arrivals not in (None, "gamma"):
+        raise CommandError(f"--burstiness: it is of gamma arrivals; got --arrivals {options.arrivals}")
+    if options.burstiness is not None and options.concurrency is not None:
+        raise CommandError("--burstiness: a closed loop has no arrivals; give --burstiness or --concurrency")
     load = LoadConfig(
         **_given(
             rate_rps=options.rate if options.ramp is None else options.ramp.from_rps,
-            arrivals=options.arrivals,
+            arrivals=options.arrivals or (None if options.burstiness is None else "gamma"),
+            burstiness=options.burstiness,
             ramp=options.ramp,
             concurrency=options.concurrency,
             max_in_flight=options.max_in_flight or _cap_for(options.concurrency),

@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import Literal, TypeVar
 
 from sessions.plan import typed_values
-from sessions.plan.config import TIMEOUTS, ConfigError
+from sessions.plan.config import (
+    BURSTINESS_RANGE,
+    LEAST_BURSTINESS,
+    MOST_BURSTINESS,
+    TIMEOUTS,
+    ConfigError,
+)
 from sessions.plan.ramp import Ramp
 from sessions.plan.typed_values import got
 
@@ -39,6 +45,17 @@ def events(text: str) -> float:
 def ramp(text: str) -> Ramp:
     """`FROM..TO/TIME[:exp]`: `1..64/120s` is from 1 to 64 requests per second in two minutes."""
     return _typed(typed_values.ramp, text)
+
+
+def burstiness(text: str) -> float:
+    """Of gamma arrivals: the shape of their gaps, 0.01 to 1000."""
+    try:
+        value = rate(text)
+    except argparse.ArgumentTypeError:
+        value = math.nan
+    if not LEAST_BURSTINESS <= value <= MOST_BURSTINESS:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need {BURSTINESS_RANGE}")
+    return value
 
 
 def _typed(read: Callable[[str], T], text: str) -> T:

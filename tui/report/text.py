@@ -21,6 +21,7 @@ from tui.report.plan import plan_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
+    from sessions.plan.config import LoadConfig
     from sessions.summary.schema import Mark, Summary
 
 FAILED_SHARE = 0.9
@@ -107,9 +108,9 @@ def _asked(summary: Summary) -> str:
         how = f"closed loop of {load.concurrency}"
     elif load.ramp is not None:
         ramp = load.ramp
-        how = f"{load.arrivals} {ramp.from_rps:g} to {ramp.to_rps:g} rps in {ramp.over_s:g} s"
+        how = f"{_arrivals(load)} {ramp.from_rps:g} to {ramp.to_rps:g} rps in {ramp.over_s:g} s"
     else:
-        how = f"{load.arrivals} {load.rate_rps:g} rps"
+        how = f"{_arrivals(load)} {load.rate_rps:g} rps"
     if changes := summary.load_changes:
         how += f" at first, then changed {'once' if changes == 1 else f'{changes} times'}"
     words = [
@@ -120,6 +121,10 @@ def _asked(summary: Summary) -> str:
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]
     return ", ".join(word for word in words if word)
+
+
+def _arrivals(load: LoadConfig) -> str:
+    return f"gamma (burstiness {load.burstiness:g})" if load.arrivals == "gamma" else load.arrivals
 
 
 def _marks(marks: Sequence[Mark]) -> str:

@@ -206,3 +206,10 @@ def test_more_workers_than_the_machine_can_use_are_refused_with_the_number_allow
     with pytest.raises(ConfigError, match=f"got {most + 1}, need at most {most}"):
         checked(RunConfig(TargetConfig("http://x"), LoadConfig(workers=most + 1)))
     checked(RunConfig(TargetConfig("http://x"), LoadConfig(workers=most)))
+
+
+def test_gamma_arrivals_keep_their_burstiness_when_the_rate_changes() -> None:
+    control = LoadControl(LoadConfig(rate_rps=10.0, arrivals="gamma", burstiness=0.5), 0)
+    update = control.obey(SetRate(12), S)
+    at = S + LEAD_NS
+    assert update.command.load == OpenLoad("gamma", [Segment(at, None, 12.0, 12.0)], 0.5)
