@@ -43,7 +43,17 @@ class ClosedLoad(msgspec.Struct, frozen=True, tag="closed", omit_defaults=True):
     """Over all workers. 0 sends nothing more."""
 
 
-Load = OpenLoad | ClosedLoad
+class TraceLoad(msgspec.Struct, frozen=True, tag="trace", omit_defaults=True):
+    """Requests due when those of a trace were, as fast as the curve says (`loadgen.arrivals.trace`)."""
+
+    path: str
+    """Of the compiled trace (`loadgen.trace.compiled`)."""
+    rate_rps: float
+    """Of the trace on average: at this rate it runs at its own speed."""
+    curve: list[Segment]
+
+
+Load = OpenLoad | ClosedLoad | TraceLoad
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,8 @@ class Beginning:
     """Requests after which nothing more is due, over all workers; None for no limit."""
     period: int | None = None
     """Of the workers' turns at indices (`loadgen.arrivals.shares`); None: each has one in turn."""
+    number: int = 0
+    """Of the loads of the run that came before, those that sent nothing left out."""
 
     def index_after(self, index: int) -> int:
         """The worker's next index after one of its own."""

@@ -36,8 +36,16 @@ class SyntheticWorkload(msgspec.Struct, frozen=True, tag="synthetic", omit_defau
     output: Lengths
 
 
-WorkloadSpec: TypeAlias = SyntheticWorkload
-"""What a worker may be told to ask for; a union, as `loadgen.arrivals.load.Load`, once there are two."""
+class TraceWorkload(msgspec.Struct, frozen=True, tag="trace", omit_defaults=True):
+    """Prompts and answers as long as those of a trace (`loadgen.workload.trace`)."""
+
+    prompt: PromptSpec
+    path: str
+    """Of the compiled trace (`loadgen.trace.compiled`)."""
+
+
+WorkloadSpec: TypeAlias = SyntheticWorkload | TraceWorkload
+"""What a worker may be told to ask for."""
 
 
 class RequestSpec(msgspec.Struct, frozen=True):

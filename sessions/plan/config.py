@@ -17,6 +17,7 @@ from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
+from sessions.plan.trace_config import TraceConfig
 
 WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
@@ -79,8 +80,17 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     seed: int = 0
     workers: int | Literal["auto"] = "auto"
     """Processes that send; `auto`: as many as the load and the cores need."""
+    trace: TraceConfig | None = None
+    """What the requests are taken from; `rate_rps` is then what it comes to on average."""
     give_up: int = 100
     """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
+
+    @property
+    def highest_rps(self) -> float:
+        """When the load is at its highest, as far as it was asked for; of an open loop."""
+        if self.trace is not None and self.trace.figures is not None:
+            return max(self.rate_rps, self.trace.figures.busiest_rps * self.trace.times_as_fast)
+        return self.rate_rps if self.ramp is None else max(self.ramp.from_rps, self.ramp.to_rps)
 
 
 class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -153,7 +163,9 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def has_end(self) -> bool:
-        return self.plan is not None or self.load.duration_s is not None or self.load.requests is not None
+        load = self.load
+        ends = (self.plan, load.duration_s, load.requests, load.trace)
+        return any(end is not None for end in ends)
 
 
 def _positive(where: str, value: float, most: float = math.inf) -> None:
@@ -169,6 +181,9 @@ def checked(config: RunConfig) -> RunConfig:
         ConfigError: a value is out of range; the message names the flag.
     """
     load, work = config.load, config.workload
+    if load.trace is not None and load.rate_rps > load.max_rate_rps:
+        came = f"at {load.trace.times_as_fast:.3g}x it comes to {load.rate_rps:.4g} rps on average"
+        raise ConfigError(f"--trace: {came}, need at most {load.max_rate_rps:g} (--max-rate)")
     _positive("--rate", load.rate_rps, load.max_rate_rps)
     if not LEAST_BURSTINESS <= load.burstiness <= MOST_BURSTINESS:
         raise ConfigError(f"--burstiness: got {load.burstiness:g}, need {BURSTINESS_RANGE}")

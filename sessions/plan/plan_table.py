@@ -21,6 +21,9 @@ class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ramp: str | None = None
     arrivals: ArrivalsName | None = None
     burstiness: float | None = None
+    trace: str | None = None
+    speed: float | str | list[float | str] | None = None
+    trace_rate: float | list[float] | None = None
     duration: float | str | list[float | str] | None = None
     requests: int | str | list[int | str] | None = None
     warm_up: float | str | None = None

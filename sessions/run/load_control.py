@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadgen.arrivals.load import ClosedLoad, Load, OpenLoad
+from loadgen.arrivals.load import ClosedLoad, Load, OpenLoad, Segment, TraceLoad
 from loadgen.arrivals.rate_curve import Curve, ramp, steady
 from loadgen.worker_config import SetLoad
 from loadgen.worker_config import Stage as WorkerStage
 from loadgen.workload.spec import WorkloadSpec
 from sessions.plan.config import LoadConfig
 from sessions.plan.stages import Stage
+from sessions.plan.trace_config import TraceConfig
 from sessions.run.commands import (
     CommandError,
     LoadCommand,
@@ -48,7 +49,15 @@ def opening(load: LoadConfig, start_ns: int) -> Load:
         r = load.ramp
         curve = ramp(start_ns, r.from_rps, r.to_rps, r.over_s, r.shape)
         return OpenLoad(load.arrivals, curve, load.burstiness)
+    if load.trace is not None:
+        return trace_load(load.trace, [steady(start_ns, load.rate_rps)])
     return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)], load.burstiness)
+
+
+def trace_load(trace: TraceConfig, curve: list[Segment]) -> TraceLoad:
+    """A trace that was read, along a curve."""
+    assert trace.figures is not None
+    return TraceLoad(trace.compiled, trace.figures.rate_rps, curve)
 
 
 def stage_load(stage: Stage, at_ns: int) -> Load:
@@ -58,7 +67,9 @@ def stage_load(stage: Stage, at_ns: int) -> Load:
     if (r := stage.ramp) is not None:
         curve = ramp(at_ns, r.from_rps, r.to_rps, r.over_s, r.shape)
         return OpenLoad(stage.arrivals, curve, stage.burstiness)
-    assert stage.rate_rps is not None  # one of the three, as `Stage` says
+    assert stage.rate_rps is not None  # one of the three, as `Stage` says, or with a trace
+    if stage.trace is not None:
+        return trace_load(stage.trace, [steady(at_ns, stage.rate_rps)])
     return OpenLoad(stage.arrivals, [steady(at_ns, stage.rate_rps)], stage.burstiness)
 
 
@@ -70,14 +81,14 @@ class LoadControl:
         # Each has its own part of the requests: one without a slot would never come to the end of it.
         self._least_concurrency = 1 if load.requests is None else workers
         self._max_rate_rps, self._max_in_flight = load.max_rate_rps, load.max_in_flight
-        self._arrivals, self._burstiness = load.arrivals, load.burstiness
+        self._arrivals, self._burstiness, self._trace = load.arrivals, load.burstiness, load.trace
         self._curve: Curve | None = None
         self._concurrency = 0
         first = opening(load, start_ns)
-        if isinstance(first, OpenLoad):
-            self._curve = Curve(first.curve)
-        else:
+        if isinstance(first, ClosedLoad):
             self._concurrency = first.concurrency
+        else:
+            self._curve = Curve(first.curve)
         self._held: float | None = None
         """The load to go back to; None while it is not held or stopped."""
         self._start_ns, self._ramp = start_ns, load.ramp if self._curve is not None else None
@@ -95,6 +106,8 @@ class LoadControl:
         rate, label = self._curve.rate_rps(self._start_ns), ""
         if (r := self._ramp) is not None:
             label = f"ramp from {r.from_rps:g} to {r.to_rps:g} rps in {r.over_s:g} s"
+        elif self._trace is not None:
+            label = self._trace.words
         return LoadChange(self._start_ns, "start", rate_rps=rate, label=label or f"start at {rate:g} rps")
 
     def rate_rps(self, at_ns: int) -> float | None:
@@ -113,13 +126,14 @@ class LoadControl:
         load = stage_load(stage, at_ns)
         self._held = self._ramp = None
         record = LoadChange(at_ns, "stage", label=f"stage {number + 1}/{of}: {stage.name}")
-        if isinstance(load, OpenLoad):
-            self._arrivals, self._burstiness = load.arrivals, load.burstiness
-            self._curve = Curve(load.curve)
-            record.rate_rps = self._curve.rate_rps(at_ns)
-        else:
+        self._trace = stage.trace
+        if isinstance(load, ClosedLoad):
             self._curve, self._concurrency = None, load.concurrency
             record.concurrency = load.concurrency
+        else:
+            self._arrivals, self._burstiness = stage.arrivals, stage.burstiness
+            self._curve = Curve(load.curve)
+            record.rate_rps = self._curve.rate_rps(at_ns)
         end_ns = None if stage.duration_s is None else at_ns + round(stage.duration_s * 1e9)
         told = WorkerStage(number, workload, end_ns, stage.requests)
         return LoadUpdate(SetLoad(at_ns, load, stage=told), record, "running")
@@ -217,7 +231,9 @@ class LoadControl:
         ramp, self._ramp = self._ramp, None
         if ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9:
             record.label += " (ends the ramp)"
-        changed = OpenLoad(self._arrivals, segments, self._burstiness)
+        changed: Load = OpenLoad(self._arrivals, segments, self._burstiness)
+        if self._trace is not None:
+            changed = trace_load(self._trace, segments)
         return LoadUpdate(SetLoad(at_ns, changed, drop_backlog), record, state)
 
 

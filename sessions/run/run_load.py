@@ -61,7 +61,8 @@ class RunLoad:
         load, sends = self._config.load, state not in ("holding", "stopped")
         if self.has_plan:
             return self._plan is None or not self._plan.left
-        return load.duration_s is not None or (load.requests is not None and sends)
+        counted = load.requests is not None or load.trace is not None
+        return load.duration_s is not None or (counted and sends)
 
     def begin(self, probed: ProbeResult, address: Address, on_plan_over: Callable[[], None]) -> None:
         """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over."""

@@ -41,7 +41,7 @@ class StageLoads:
     def begin(self, number: int, of: int, stage: Stage) -> int:
         """Puts the load of a stage on; the session time from which it holds."""
         at_ns = self._clock.now_ns() + LEAD_NS
-        workload = workload_of(stage_workload(self._config.workload, stage), self._probed)
+        workload = workload_of(stage_workload(self._config.workload, stage), self._probed, stage.trace)
         update = self._control.begin_stage(number, of, stage, workload, at_ns)
         self._processes.expect_idle(number)
         self._processes.tell_all(update.command)

@@ -10,10 +10,11 @@ import msgspec
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.worker_config import Deadlines, WorkerConfig
 from loadgen.workload.lengths import Fixed, mean
-from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
+from loadgen.workload.spec import SyntheticWorkload, TraceWorkload, WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
 from sessions.plan.stages import Stage
+from sessions.plan.trace_config import TraceConfig
 from sessions.run.client_limits import Need, descriptor_limit, need_of
 from sessions.run.client_size import planned_events_per_s, workers_for
 from sessions.run.load_control import opening
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 def planned_client(config: RunConfig) -> dict[str, Any]:
     """How many workers the load needs, and what that rests on: the manifest's `client`."""
     load, tokens = config.load, mean(config.workload.output)
+    if load.trace is not None and load.trace.figures is not None:
+        tokens = load.trace.figures.output_mean
     known = valid_here()
     worker_events_per_s = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
     return {
@@ -64,8 +67,10 @@ def deadlines_of(timeouts: Mapping[str, float]) -> Deadlines:
     )
 
 
-def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
+def workload_of(asked: WorkloadConfig, probed: ProbeResult, trace: TraceConfig | None = None) -> WorkloadSpec:
     """What requests ask for, as the server was found to take it."""
+    if trace is not None:
+        return TraceWorkload(probed.prompt, trace.compiled)
     if not asked.lengths_given:
         # The probe may have cut them to fit the model's context.
         return SyntheticWorkload(probed.prompt, Fixed(probed.prompt.tokens), Fixed(probed.output_tokens))
@@ -93,7 +98,7 @@ def worker_configs(
     end_ns: int | None,
 ) -> list[WorkerConfig]:
     """What each worker is told. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
-    load, workload = config.load, workload_of(config.workload, probed)
+    load, workload = config.load, workload_of(config.workload, probed, config.load.trace)
     return [
         WorkerConfig(
             worker=number,

@@ -41,7 +41,7 @@ def unusual_load(config: RunConfig, options: argparse.Namespace) -> tuple[str, s
         if load.concurrency <= ASKED_CONCURRENCY or options.max_in_flight is not None:
             return None
         return f"{load.concurrency:,} requests at a time", f"--max-in-flight {load.concurrency}"
-    rate_rps = load.rate_rps if load.ramp is None else max(load.ramp.from_rps, load.ramp.to_rps)
+    rate_rps = load.highest_rps
     if rate_rps <= ASKED_RPS or options.max_rate is not None:
         return None
     return f"{rate_rps:,.10g} requests per second", f"--max-rate {rate_rps:.10g}"

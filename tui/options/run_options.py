@@ -20,6 +20,7 @@ from sessions.plan.config import (
 from tui.options import value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Refuse
+from tui.options.trace_options import asked_trace, traces_of
 
 KEY_IN_THE_OPEN = (
     "--api-key: a key on the command line can be read by everyone on this machine; "
@@ -28,6 +29,7 @@ KEY_IN_THE_OPEN = (
 
 
 def load_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(traces=None)
     load = parser.add_argument_group("load")
     load.add_argument("--rate", type=value_types.rate, metavar="R", help="requests per second (1)")
     load.add_argument(
@@ -47,6 +49,21 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         type=value_types.burstiness,
         metavar="B",
         help="of gamma arrivals, as in vLLM's benchmark: below 1 in bursts, 1 Poisson, above more even (1)",
+    )
+    load.add_argument(
+        "--trace",
+        type=value_types.trace,
+        metavar="FILE",
+        help="requests as those of a trace (Mooncake, BurstGPT, Azure) or of a session of ours",
+    )
+    load.add_argument(
+        "--speed", type=value_types.speed, metavar="X", help="a trace so many times as fast: 2x (1x)"
+    )
+    load.add_argument(
+        "--trace-rate",
+        type=value_types.rate,
+        metavar="R",
+        help="a trace as fast as it takes to come to R requests per second on average",
     )
     load.add_argument(
         "--concurrency",
@@ -211,6 +228,7 @@ def config(
         raise CommandError("--rate: a ramp says its own rates; give --rate or --ramp, not both")
     if options.rate is not None and options.concurrency is not None:
         raise CommandError("--rate: a closed loop has no rate; give --rate or --concurrency, not both")
+    trace = asked_trace(options)
     if options.burstiness is not None and options.arrivals not in (None, "gamma"):
         raise CommandError(f"--burstiness: it is of gamma arrivals; got --arrivals {options.arrivals}")
     if options.burstiness is not None and options.concurrency is not None:
@@ -229,8 +247,13 @@ def config(
             seed=drawn_seed() if options.seed is None else options.seed,
             workers=options.workers,
             give_up=options.give_up,
+            trace=trace,
         )
     )
+    try:
+        load = traces_of(options).load(load)
+    except ConfigError as error:
+        raise CommandError(f"--{error}") from None
     work = WorkloadConfig(
         **_given(input_tokens=options.input_tokens, output_tokens=options.output_tokens, body=options.body)
     )

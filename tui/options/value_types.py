@@ -32,6 +32,18 @@ def rate(text: str) -> float:
     return _typed(typed_values.rate, text)
 
 
+def speed(text: str) -> float:
+    """How many times as fast a trace is: `2x`, `0.5`."""
+    return _typed(typed_values.speed, text)
+
+
+def trace(text: str) -> str:
+    """A file or a session that requests are taken from."""
+    if not text.strip() or len(text) > 4096 or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{got(text)}, need the path of a trace, or a session")
+    return text
+
+
 def events(text: str) -> float:
     """Events per second, a finite number above 0."""
     try:

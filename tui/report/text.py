@@ -106,6 +106,8 @@ def _asked(summary: Summary) -> str:
         how = f"plan {printable(summary.plan.name)}"
     elif load.concurrency is not None:
         how = f"closed loop of {load.concurrency}"
+    elif load.trace is not None:
+        how = printable(load.trace.words)
     elif load.ramp is not None:
         ramp = load.ramp
         how = f"{_arrivals(load)} {ramp.from_rps:g} to {ramp.to_rps:g} rps in {ramp.over_s:g} s"
@@ -113,10 +115,13 @@ def _asked(summary: Summary) -> str:
         how = f"{_arrivals(load)} {load.rate_rps:g} rps"
     if changes := summary.load_changes:
         how += f" at first, then changed {'once' if changes == 1 else f'{changes} times'}"
+    lengths = f"{work.input_tokens} tokens in, {work.output_tokens} out"
+    if load.trace is not None and (of := load.trace.figures) is not None:
+        lengths = f"{of.input_mean:.0f} tokens in, {of.output_mean:.0f} out on average"
     words = [
         printable(summary.endpoint, 20),
         how,
-        f"{work.input_tokens} tokens in, {work.output_tokens} out",
+        lengths,
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]
