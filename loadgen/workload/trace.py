@@ -7,6 +7,7 @@ ids begin alike, and a server's prefix cache has the chances that it had there. 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -56,7 +57,7 @@ class TraceRequests:
         if tokens > 0:
             parts.append(prompt(self._bare, seed + 1, index, tokens))
         if self._prompt.form == "ids":
-            return [token for part in parts for token in part]
+            return list(chain.from_iterable(parts))
         return " ".join(parts)
 
     def answered(self, request: Request, text: str) -> None:

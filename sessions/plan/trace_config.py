@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from loadgen.trace.compiled import TraceFigures
+from loadgen.trace.figures import TraceFigures
 
 LEAST_SPEED, MOST_SPEED = 0.001, 1000.0
 

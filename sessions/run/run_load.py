@@ -147,3 +147,10 @@ class RunLoad:
         """No plan begins anything any more."""
         if self._running_plan is not None:
             self._running_plan.cancel()
+
+    def remove_traces(self) -> None:
+        """No worker reads them any more."""
+        plan = self._config.plan
+        loads = [self._config.load, *(() if plan is None else plan.stages)]
+        for trace in (load.trace for load in loads if load.trace is not None):
+            Path(trace.compiled).unlink(missing_ok=True)

@@ -34,7 +34,6 @@ from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.run_load import RunLoad
 from sessions.run.telemetry import TelemetryRecorder
-from sessions.run.traces import remove_compiled
 from sessions.run.worker_configs import need_here, planned_client, server_facts
 from sessions.store.disk_reserve import DiskReserve
 from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
@@ -312,7 +311,7 @@ class Supervisor:
         keeping.cancel()
         await asyncio.to_thread(self._place.look, self._manifest)
         self._journal.close()
-        remove_compiled(self._directory)
+        self._load.remove_traces()
         ran_s = (self._clock.now_ns() - self._load.start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, end, ran_s)
         _log.info("saved after %.1f s: %s, exit code %d", ran_s, end, code)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from loadgen.trace.compiled import compiled
+from loadgen.trace.compile import compiled
 from loadgen.trace.formats import TraceText, read_trace
 from loadgen.trace.rows import TraceError, TraceRow
 from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, RunConfig
@@ -118,7 +118,8 @@ class Traces:
 
     def remove(self, directory: Path) -> None:
         """Takes them out of a session that cannot be."""
-        remove_compiled(directory)
+        for name in self._files:
+            (directory / name).unlink(missing_ok=True)
 
     def _text(self, text: str) -> TraceText:
         try:
@@ -131,7 +132,8 @@ class Traces:
             try:
                 path = find(self._sessions, text)
             except SessionError:
-                raise TraceError(f"no such file, and no session of that name in {self._sessions}") from None
+                where = f"no such file, and no session of that name in {self._sessions}"
+                raise TraceError(f"{where}; need the one or the other") from None
         if path.name == FILE:
             path = path.parent
         return TraceText("ttftop", _of_session(path)) if path.is_dir() else read_trace(path)
@@ -139,12 +141,6 @@ class Traces:
 
 def _at(trace: TraceConfig, directory: Path) -> TraceConfig:
     return msgspec.structs.replace(trace, compiled=str(directory / trace.compiled))
-
-
-def remove_compiled(directory: Path) -> None:
-    """Takes the compiled traces out of a session whose run is over: what came of them it has."""
-    for path in directory.glob(_STORED.format("*")):
-        path.unlink(missing_ok=True)
 
 
 def _of_session(directory: Path) -> Iterator[TraceRow]:

@@ -11,7 +11,7 @@ import pytest
 from loadgen.arrivals.load import Beginning, OpenLoad, TraceLoad
 from loadgen.arrivals.rate_curve import steady
 from loadgen.arrivals.trace import TraceReplay
-from loadgen.trace.compiled import compiled
+from loadgen.trace.compile import compiled
 from loadgen.trace.formats import read_trace
 from loadgen.trace.rows import TraceRow
 from loadgen.worker_config import SetLoad, Stage

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.trace.compiled import CompiledTrace, TraceFigures, compiled
+from loadgen.trace.compile import compiled
+from loadgen.trace.compiled import CompiledTrace
+from loadgen.trace.figures import TraceFigures
 from loadgen.trace.formats import read_trace
 from loadgen.trace.rows import TraceError, TraceRow
 
