@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from loadgen.arrivals.shares import own_index
+from loadgen.workload.lengths import Lengths
 
 Shape = Literal["constant", "linear", "exp"]
 ArrivalsName = Literal["constant", "poisson", "gamma"]
@@ -53,7 +54,20 @@ class TraceLoad(msgspec.Struct, frozen=True, tag="trace", omit_defaults=True):
     curve: list[Segment]
 
 
-Load = OpenLoad | ClosedLoad | TraceLoad
+class ConversationLoad(msgspec.Struct, frozen=True, tag="conversation", omit_defaults=True):
+    """Turns of conversations, each due when the one before was answered (`loadgen.arrivals.conversation`)."""
+
+    starts: OpenLoad | ClosedLoad
+    """When conversations begin, or how many there are at a time."""
+    turns: Lengths
+    """Of each conversation."""
+    think_ms: Lengths | None = None
+    """Between an answer and the next turn; None: none."""
+    seed: int = 0
+    """Of turns and thinking: the workload is told the same."""
+
+
+Load = OpenLoad | ClosedLoad | TraceLoad | ConversationLoad
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from loadgen.arrivals.closed_loop import ClosedLoop
-from loadgen.arrivals.load import Beginning, ClosedLoad, LoadModel, OpenLoad, TraceLoad
+from loadgen.arrivals.conversation import ConversationLoop
+from loadgen.arrivals.load import (
+    Beginning,
+    ClosedLoad,
+    ConversationLoad,
+    LoadModel,
+    OpenLoad,
+    TraceLoad,
+)
 from loadgen.arrivals.open_loop import OpenLoop
 from loadgen.arrivals.trace import TraceReplay
 
@@ -14,4 +22,5 @@ LOAD_MODELS: dict[type, Callable[[Any, Beginning], LoadModel]] = {
     OpenLoad: OpenLoop,
     ClosedLoad: ClosedLoop,
     TraceLoad: TraceReplay,
+    ConversationLoad: ConversationLoop,
 }

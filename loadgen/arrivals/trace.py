@@ -13,8 +13,8 @@ from typing import Any
 from loadgen.arrivals.load import Beginning, LoadModel, Offered, TraceLoad
 from loadgen.arrivals.open_loop import lead_ns
 from loadgen.arrivals.rate_curve import Curve
+from loadgen.indices import INDEX_STRIDE
 from loadgen.trace.compiled import open_trace
-from loadgen.trace.rows import INDEX_STRIDE
 
 
 class TraceReplay(LoadModel):

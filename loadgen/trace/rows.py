@@ -9,9 +9,6 @@ MOST_TOKENS = 10_000_000
 MOST_NS = 315_576_000 * 10**9
 """Ten years: no reader of a session believes later times."""
 MOST_ROWS = 50_000_000
-INDEX_STRIDE = 1_000_000_000
-"""A request of a trace has the index of its row; where a run has several loads, those of each begin at
-another multiple of this, so that no two requests have the same and each load's prompts are its own."""
 BLOCK_TOKENS = 512
 """For how many tokens of a prompt each hash id stands. Source: README of Mooncake's traces, FAST 25."""
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
+from loadgen.indices import INDEX_STRIDE
 from loadgen.records import Request
 from loadgen.trace.compiled import open_trace
-from loadgen.trace.rows import BLOCK_TOKENS, INDEX_STRIDE
+from loadgen.trace.rows import BLOCK_TOKENS
 from loadgen.workload.spec import RequestSpec, TraceWorkload
 from loadgen.workload.synthetic import prompt
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.indices import INDEX_STRIDE
 from loadgen.trace.compile import compiled
 from loadgen.trace.formats import read_trace
-from loadgen.trace.rows import INDEX_STRIDE, TraceRow
+from loadgen.trace.rows import TraceRow
 from loadgen.workload.spec import PromptSpec, TraceWorkload
 from loadgen.workload.trace import TraceRequests
 
