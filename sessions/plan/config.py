@@ -17,6 +17,7 @@ from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
+from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
 
 WORKERS_PER_CORE = 4
@@ -68,8 +69,6 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
     rate_rps: float = 1.0
     arrivals: ArrivalsName = "poisson"
-    burstiness: float = 1.0
-    """Of gamma arrivals, as vLLM's benchmark means it: 1 is Poisson, below it they come in bursts."""
     ramp: Ramp | None = None
     concurrency: int | None = None
     max_in_flight: int = 4096
@@ -80,10 +79,12 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     seed: int = 0
     workers: int | Literal["auto"] = "auto"
     """Processes that send; `auto`: as many as the load and the cores need."""
-    trace: TraceConfig | None = None
-    """What the requests are taken from; `rate_rps` is then what it comes to on average."""
     give_up: int = 100
     """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
+    burstiness: float = 1.0
+    """Of gamma arrivals, as vLLM's benchmark means it: 1 is Poisson, below it they come in bursts."""
+    trace: TraceConfig | None = None
+    """What the requests are taken from; `rate_rps` is then what it comes to on average."""
 
     @property
     def highest_rps(self) -> float:
@@ -99,6 +100,14 @@ class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     output_tokens: int | str = 64
     body: list[str] = msgspec.field(default_factory=list)
     """Fields added to every request's body, each `key=json`."""
+    turns: int | str | None = None
+    """Of conversations that carry their history, a number or a distribution; None: requests stand alone."""
+    think: str | None = None
+    """Time between an answer and the next turn (`sessions.plan.think_time`); None: none."""
+    system_tokens: int = 0
+    """Of a system prompt that all conversations share."""
+    conversation_header: str | None = None
+    """Name of a header that tells which conversation a request belongs to."""
 
     @property
     def lengths_given(self) -> bool:
@@ -174,6 +183,22 @@ def _positive(where: str, value: float, most: float = math.inf) -> None:
         raise ConfigError(f"{where}: got {value:g}, need a number above 0{limit}")
 
 
+def _check_conversations(work: WorkloadConfig) -> None:
+    for where, text, read in (("--turns", work.turns, parse_turns), ("--think", work.think, parse_think)):
+        try:
+            if text is not None:
+                read(text)  # type: ignore[arg-type]  # each reads its own
+        except LengthError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    for where, given in (
+        ("--think", work.think),
+        ("--system-tokens", work.system_tokens),
+        ("--conversation-header", work.conversation_header),
+    ):
+        if given and work.turns is None:
+            raise ConfigError(f"{where}: it is of conversations; give --turns N as well")
+
+
 def checked(config: RunConfig) -> RunConfig:
     """Returns `config` unchanged.
 
@@ -214,6 +239,7 @@ def checked(config: RunConfig) -> RunConfig:
             parse_lengths(length)
         except LengthError as error:
             raise ConfigError(f"{where}: {error}") from None
+    _check_conversations(work)
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"

@@ -37,6 +37,8 @@ class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     stop: Literal["flat", "failed"] | None = None
     input_tokens: int | str | list[int | str] | None = None
     output_tokens: int | str | list[int | str] | None = None
+    turns: int | str | None = None
+    think: float | str | None = None
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

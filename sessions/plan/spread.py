@@ -14,6 +14,7 @@ from sessions.plan import typed_values
 from sessions.plan.config import BURSTINESS_RANGE, LEAST_BURSTINESS, MOST_BURSTINESS, ConfigError
 from sessions.plan.plan_table import StageTable
 from sessions.plan.stages import Stage
+from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
 
 Path = tuple[str | int, ...]
@@ -126,6 +127,8 @@ def _stage(
         drain=table.drain,
         input_tokens=_length(error, (*path, "input_tokens"), got["input_tokens"]),
         output_tokens=_length(error, (*path, "output_tokens"), got["output_tokens"]),
+        turns=_read(error, (*path, "turns"), table.turns, parse_turns),
+        think=None if table.think is None else _read(error, (*path, "think"), str(table.think), parse_think),
         repetition=repetition,
         table=path[1] if len(path) > 1 and isinstance(path[1], int) else 0,
         stop=table.stop,
@@ -148,7 +151,7 @@ def _trace(error: OnError, path: Path, table: StageTable, got: dict[str, Any]) -
         return None
     if speed is not None and rate_rps is not None:
         raise error((*path, "trace_rate"), "it says how fast the trace is; leave speed out")
-    for key in ("arrivals", "burstiness", "input_tokens", "output_tokens"):
+    for key in ("arrivals", "burstiness", "input_tokens", "output_tokens", "turns", "think"):
         if getattr(table, key) is not None:
             raise error((*path, key), f"the trace says it; leave {key} out")
     return TraceConfig(table.trace, speed=speed, rate_rps=rate_rps)
@@ -173,9 +176,14 @@ def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T
 
 
 def _length(error: OnError, path: Path, value: int | str | None) -> int | str | None:
+    return _read(error, path, value, parse_lengths)
+
+
+def _read(error: OnError, path: Path, value: _T, read: Callable[[Any], object]) -> _T:
+    """`value` as it was typed, which `read` takes where it is not None."""
     try:
         if value is not None:
-            parse_lengths(value)
+            read(value)
     except LengthError as refused:
         raise error(path, str(refused)) from None
     return value

@@ -42,6 +42,8 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     input_tokens: int | str | None = None
     """None: as the run's."""
     output_tokens: int | str | None = None
+    turns: int | str | None = None
+    think: str | None = None
     repetition: int | None = None
     """From 1, where the plan asks for several."""
     table: int = 0

@@ -25,6 +25,7 @@ from sessions.run.commands import (
     StepLoad,
     Stop,
 )
+from sessions.run.conversations import Conversations
 from sessions.run.load_increments import stepped_concurrency, stepped_rate
 from sessions.store.records import LoadChange
 
@@ -41,8 +42,13 @@ class LoadUpdate:
     state: str
 
 
-def opening(load: LoadConfig, start_ns: int) -> Load:
+def opening(load: LoadConfig, start_ns: int, conversations: Conversations | None = None) -> Load:
     """The load a run begins with."""
+    first = _opening(load, start_ns)
+    return first if conversations is None else conversations.over(first)
+
+
+def _opening(load: LoadConfig, start_ns: int) -> OpenLoad | ClosedLoad | TraceLoad:
     if load.concurrency is not None:
         return ClosedLoad(load.concurrency)
     if load.ramp is not None:
@@ -60,7 +66,7 @@ def trace_load(trace: TraceConfig, curve: list[Segment]) -> TraceLoad:
     return TraceLoad(trace.compiled, trace.figures.rate_rps, curve)
 
 
-def stage_load(stage: Stage, at_ns: int) -> Load:
+def stage_load(stage: Stage, at_ns: int) -> OpenLoad | ClosedLoad | TraceLoad:
     """The load of a stage that begins at `at_ns`."""
     if stage.concurrency is not None:
         return ClosedLoad(stage.concurrency)
@@ -76,15 +82,22 @@ def stage_load(stage: Stage, at_ns: int) -> Load:
 class LoadControl:
     """Carries out commands one by one, on one of two kinds of load: a rate that may change, or slots."""
 
-    def __init__(self, load: LoadConfig, start_ns: int, workers: int = 1) -> None:
-        """`workers`: how many share the load."""
+    def __init__(
+        self,
+        load: LoadConfig,
+        start_ns: int,
+        workers: int = 1,
+        conversations: Conversations | None = None,
+    ) -> None:
+        """`workers`: how many share the load; `conversations`: what its requests are turns of."""
+        self._conversations = conversations
         # Each has its own part of the requests: one without a slot would never come to the end of it.
         self._least_concurrency = 1 if load.requests is None else workers
         self._max_rate_rps, self._max_in_flight = load.max_rate_rps, load.max_in_flight
         self._arrivals, self._burstiness, self._trace = load.arrivals, load.burstiness, load.trace
         self._curve: Curve | None = None
         self._concurrency = 0
-        first = opening(load, start_ns)
+        first = _opening(load, start_ns)
         if isinstance(first, ClosedLoad):
             self._concurrency = first.concurrency
         else:
@@ -120,13 +133,19 @@ class LoadControl:
         return self._concurrency if self._curve is None else None
 
     def begin_stage(
-        self, number: int, of: int, stage: Stage, workload: WorkloadSpec, at_ns: int
+        self,
+        number: int,
+        of: int,
+        stage: Stage,
+        workload: WorkloadSpec,
+        at_ns: int,
+        conversations: Conversations | None = None,
     ) -> LoadUpdate:
         """The load of stage `number` (from 0) of `of`, whatever it was before."""
         load = stage_load(stage, at_ns)
         self._held = self._ramp = None
         record = LoadChange(at_ns, "stage", label=f"stage {number + 1}/{of}: {stage.name}")
-        self._trace = stage.trace
+        self._trace, self._conversations = stage.trace, conversations
         if isinstance(load, ClosedLoad):
             self._curve, self._concurrency = None, load.concurrency
             record.concurrency = load.concurrency
@@ -136,7 +155,7 @@ class LoadControl:
             record.rate_rps = self._curve.rate_rps(at_ns)
         end_ns = None if stage.duration_s is None else at_ns + round(stage.duration_s * 1e9)
         told = WorkerStage(number, workload, end_ns, stage.requests)
-        return LoadUpdate(SetLoad(at_ns, load, stage=told), record, "running")
+        return LoadUpdate(SetLoad(at_ns, self._told(load), stage=told), record, "running")
 
     def end_stage(self, at_ns: int) -> LoadChange:
         """The record of a stage's end: nothing more is due, as the workers know by themselves."""
@@ -224,7 +243,7 @@ class LoadControl:
         if self._curve is None:
             slots = record.concurrency = self._concurrency = int(load)
             record.previous_concurrency = int(before)
-            return LoadUpdate(SetLoad(at_ns, ClosedLoad(slots), drop_backlog), record, state)
+            return LoadUpdate(SetLoad(at_ns, self._told(ClosedLoad(slots)), drop_backlog), record, state)
         segments = [steady(at_ns, load)]
         self._curve = self._curve.cut(at_ns, segments)
         record.rate_rps, record.previous_rate_rps = load, before
@@ -234,7 +253,11 @@ class LoadControl:
         changed: Load = OpenLoad(self._arrivals, segments, self._burstiness)
         if self._trace is not None:
             changed = trace_load(self._trace, segments)
-        return LoadUpdate(SetLoad(at_ns, changed, drop_backlog), record, state)
+        return LoadUpdate(SetLoad(at_ns, self._told(changed), drop_backlog), record, state)
+
+    def _told(self, load: Load) -> Load:
+        """What the workers are told: requests, or conversations that begin when those would."""
+        return load if self._conversations is None else self._conversations.over(load)
 
 
 def _short(rate: float) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from loadgen.clock import Clock
 from sessions.plan.config import RunConfig
 from sessions.run.commands import Ack, CommandError, LoadCommand
+from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.stage_loads import StageLoads
@@ -68,7 +69,8 @@ class RunLoad:
         """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over."""
         config, processes = self._config, self._processes
         self.start_ns = self._clock.now_ns() + _START_LEAD_NS
-        self._control = LoadControl(config.load, self.start_ns, processes.count)
+        conversations = conversations_of(config.workload, config.load.seed)
+        self._control = LoadControl(config.load, self.start_ns, processes.count, conversations)
         told = worker_configs(
             config,
             probed,

@@ -93,6 +93,7 @@ def test_stages_of_a_plan_replay_a_trace_each_and_a_part_of_it(
     assert offsets_ms(requests[12:]) == pytest.approx([at * 200 for at in TIMES_S[:4]], abs=0.01)
     stages = json.loads(ttftop("summary", "p", "--json").stdout)["plan"]["stages"]
     assert [stage["requests"] for stage in stages] == [6, 6, 4]
+    assert {stage["input_tokens"] for stage in stages} == {"trace"}
 
 
 def test_a_plan_shows_what_its_traces_come_to(typed: Command, trace: Path, tmp_path: Path) -> None:

@@ -31,7 +31,10 @@ OF_THE_STAGES = (
     "trace_rate",
 )
 """What each stage says for itself."""
-SAID_BY_A_SESSION = ("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout")
+SAID_BY_A_SESSION = (
+    *("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout"),
+    *("turns", "think", "system_tokens", "conversation_header"),
+)
 """What a session that is resumed was asked already, beside its stages."""
 NOT_IN_A_PLAN = (
     "help",

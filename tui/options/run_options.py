@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from loadgen.endpoint_names import ENDPOINT_NAMES
 from sessions.plan.config import (
     ConfigError,
@@ -127,6 +129,30 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         type=value_types.lengths,
         metavar="N",
         help="length of the answers (64): also 100..2048, exponential:200@50..500, ...",
+    )
+    work.add_argument(
+        "--turns",
+        type=value_types.turns,
+        metavar="N",
+        help="conversations of N turns that carry their history: also 2..8, exponential:4@1..20",
+    )
+    work.add_argument(
+        "--think",
+        type=value_types.think,
+        metavar="TIME",
+        help="between an answer and the next turn: 2s, 1s..5s, exponential:2s (none)",
+    )
+    work.add_argument(
+        "--system-tokens",
+        type=value_types.count,
+        metavar="N",
+        help="length of a system prompt that all conversations share (none)",
+    )
+    work.add_argument(
+        "--conversation-header",
+        type=value_types.header_name,
+        metavar="NAME",
+        help="a header with the conversation's number, for routers that keep it in one place",
     )
     work.add_argument(
         "--body",
@@ -255,8 +281,19 @@ def config(
     except ConfigError as error:
         raise CommandError(f"--{error}") from None
     work = WorkloadConfig(
-        **_given(input_tokens=options.input_tokens, output_tokens=options.output_tokens, body=options.body)
+        **_given(
+            input_tokens=options.input_tokens,
+            output_tokens=options.output_tokens,
+            body=options.body,
+            turns=options.turns,
+            think=options.think,
+            system_tokens=options.system_tokens,
+            conversation_header=options.conversation_header,
+        )
     )
+    if work.turns is not None and target.endpoint == "auto":
+        # What is said goes on from what was answered: as messages, where nobody asks for one text.
+        target = msgspec.structs.replace(target, endpoint="chat")
     asked = RunConfig(
         target=target,
         load=load,

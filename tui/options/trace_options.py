@@ -11,8 +11,11 @@ from tui.options.exit_codes import CommandError
 if TYPE_CHECKING:
     from sessions.run.traces import Traces
 
-SAID_BY_A_TRACE = ("rate", "ramp", "concurrency", "arrivals", "burstiness", "input_tokens", "output_tokens")
-"""When requests are due, and how long they are."""
+SAID_BY_A_TRACE = (
+    *("rate", "ramp", "concurrency", "arrivals", "burstiness", "input_tokens", "output_tokens"),
+    *("turns", "think", "system_tokens", "conversation_header"),
+)
+"""When requests are due, how long they are, and what they are turns of."""
 
 
 def asked_trace(options: argparse.Namespace) -> TraceConfig | None:

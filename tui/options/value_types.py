@@ -17,6 +17,7 @@ from sessions.plan.config import (
     ConfigError,
 )
 from sessions.plan.ramp import Ramp
+from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.typed_values import got
 
 T = TypeVar("T")
@@ -95,6 +96,41 @@ def lengths(text: str) -> int | str:
     except LengthError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return int(text) if text.strip().isdigit() else text.strip()
+
+
+def turns(text: str) -> int | str:
+    """Of a conversation: a number, or a distribution, as it was typed."""
+    return _lengths(parse_turns, text)
+
+
+def think(text: str) -> str:
+    """Between two turns: a time, or a distribution of times, as it was typed."""
+    return str(_lengths(parse_think, text))
+
+
+def _lengths(read: Callable[[str], object], text: str) -> int | str:
+    from loadgen.workload.lengths import LengthError
+
+    try:
+        read(text)
+    except LengthError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return int(text) if text.strip().isdigit() else text.strip()
+
+
+def header_name(text: str) -> str:
+    """A header of ours, in lower case: none that says something else already."""
+    name = text.strip().lower()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name) or name in _TAKEN_HEADERS:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need the name of a header such as x-session-id")
+    return name
+
+
+_TAKEN_HEADERS = (
+    *("host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "cookie"),
+    *("accept-encoding", "authorization", "proxy-authorization", "api-key", "x-api-key", "user-agent"),
+    "expect",
+)
 
 
 def give_up(text: str) -> int:

@@ -15,7 +15,7 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
-from tui.report.load import counts, latencies, stages_table
+from tui.report.load import counts, latencies, stages_table, turns_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
 
@@ -40,6 +40,7 @@ def render(summary: Summary) -> str:
         counts(summary),
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
+        turns_table(summary.turns),
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -115,12 +116,16 @@ def _asked(summary: Summary) -> str:
         how = f"{_arrivals(load)} {load.rate_rps:g} rps"
     if changes := summary.load_changes:
         how += f" at first, then changed {'once' if changes == 1 else f'{changes} times'}"
+    turns = "" if work.turns is None else f"conversations of {work.turns} turns"
+    if work.think is not None:
+        turns += f", {work.think} to think"
     lengths = f"{work.input_tokens} tokens in, {work.output_tokens} out"
     if load.trace is not None and (of := load.trace.figures) is not None:
         lengths = f"{of.input_mean:.0f} tokens in, {of.output_mean:.0f} out on average"
     words = [
         printable(summary.endpoint, 20),
         how,
+        turns,
         lengths,
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],

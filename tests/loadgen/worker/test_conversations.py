@@ -6,8 +6,10 @@ import asyncio
 import json
 import re
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 
 from loadgen.arrivals.load import ClosedLoad, ConversationLoad, OpenLoad
@@ -84,8 +86,9 @@ def converse(
     system_tokens: int = 0,
     fails: frozenset[int] = frozenset(),
     during: Any = None,
+    server_type: type[Rebuilding] = Rebuilding,
 ) -> tuple[list[Request], Rebuilding, list[Emitted]]:
-    rebuilding = Rebuilding(chat=chat, fails=fails)
+    rebuilding = server_type(chat=chat, fails=fails)
     asks = ConversationWorkload(WORDS, Uniform(2, 9), Uniform(1, 3), turns, 7, chat, system_tokens)
 
     async def body() -> list[Emitted]:
@@ -98,8 +101,6 @@ def converse(
                 "conversation_header": "x-session",
                 "conversation_prefix": "run7-",
             }
-            import msgspec
-
             configs = [
                 worker_config(
                     server.port,
@@ -140,7 +141,7 @@ def test_a_conversation_stays_on_its_worker_and_has_its_turns_in_order() -> None
         assert conversation is not None
         assert {turn.worker for turn in turns} == {conversation % 3}
         assert [turn.turn for turn in turns] == list(range(len(turns)))
-        assert all(b.due_ns >= a.end_ns for a, b in zip(turns, turns[1:], strict=False))
+        assert all(b.due_ns >= a.end_ns for a, b in pairwise(turns))
         assert len(turns) <= turns_of(conversation, Uniform(2, 5), 7)
     whole = [c for c, turns in by_conversation.items() if len(turns) == turns_of(c or 0, Uniform(2, 5), 7)]
     assert len(whole) >= len(by_conversation) - 6, "only those that the end cut are short"
@@ -167,11 +168,7 @@ def test_the_next_turn_is_due_when_the_answer_was_thought_about() -> None:
     by_conversation = defaultdict(list)
     for request in requests:
         by_conversation[request.conversation].append(request)
-    waits = [
-        b.due_ns - a.end_ns
-        for turns in by_conversation.values()
-        for a, b in zip(turns, turns[1:], strict=False)
-    ]
+    waits = [b.due_ns - a.end_ns for turns in by_conversation.values() for a, b in pairwise(turns)]
     assert len(waits) == 9
     assert min(waits) >= 30 * MS
 
@@ -206,13 +203,9 @@ def test_all_begin_with_the_same_system_prompt_and_lengths_grow_by_what_was_said
             asked["messages"] = asked["messages"][1:]
             return super().__call__(number, json.dumps(asked).encode())
 
-    import tests.loadgen.worker.test_conversations as here
-
-    plain, here.Rebuilding = here.Rebuilding, Keeping  # type: ignore[misc,assignment]
-    try:
-        requests, server, _ = converse(ClosedLoad(2), Fixed(3), requests=12, system_tokens=16)
-    finally:
-        here.Rebuilding = plain  # type: ignore[misc]
+    requests, server, _ = converse(
+        ClosedLoad(2), Fixed(3), requests=12, system_tokens=16, server_type=Keeping
+    )
     assert server.wrong == []
     assert len({messages[0]["content"] for messages in seen}) == 1
     assert {messages[0]["role"] for messages in seen} == {"system"}
