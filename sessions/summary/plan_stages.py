@@ -10,6 +10,7 @@ import numpy as np
 
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
+from sessions.plan.stages import Stage
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.plan_figures import column, provider_costs, target_results

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from loadgen.records import Request
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
+from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, RunConfig, TargetConfig
 from sessions.plan.stages import Stage
 from sessions.plan.trace_config import TraceConfig
 from sessions.run.traces import Traces
@@ -171,6 +172,20 @@ def test_a_stage_that_cannot_be_is_one_line(typed: Command, tmp_path: Path, stag
     done = typed("plan", "check", str(plan))
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_a_plan_that_goes_on_reads_its_traces_again(trace: Path, tmp_path: Path) -> None:
+    before = Traces().stage(Stage("a", trace=TraceConfig(str(trace), speed=2.0)))
+    assert before.trace is not None
+    kept = msgspec.structs.replace(before.trace, compiled="/gone/trace-0.bin")
+    plan = PlanConfig("p", [Stage("b", rate_rps=1.0), msgspec.structs.replace(before, trace=kept)])
+    again = Traces()
+    assert again.plan(plan).stages == [plan.stages[0], before]
+    again.put(RunConfig(TargetConfig(URL)), tmp_path)
+    assert (tmp_path / "trace-0.bin").exists()
+    trace.unlink()
+    with pytest.raises(ConfigError, match=r"six.csv: cannot read it: No such file"):
+        Traces().plan(plan)
 
 
 def test_what_is_compiled_is_private_shared_by_stages_and_taken_away(trace: Path, tmp_path: Path) -> None:
