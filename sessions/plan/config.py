@@ -87,6 +87,13 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the requests are taken from; `rate_rps` is then what it comes to on average."""
 
     @property
+    def most_requests(self) -> int | None:
+        """After which nothing more is due; None where only time or a person says so."""
+        if self.trace is not None and self.trace.figures is not None:
+            return self.trace.figures.requests
+        return self.requests
+
+    @property
     def highest_rps(self) -> float:
         """When the load is at its highest, as far as it was asked for; of an open loop."""
         if self.trace is not None and self.trace.figures is not None:
