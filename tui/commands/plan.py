@@ -99,12 +99,14 @@ def _row(number: int, stage: Stage, lengths: tuple[int | str, int | str]) -> str
     seconds = stage.longest_s if stage.trace is not None else stage.duration_s
     time = "-" if seconds is None else f"{seconds:.6g} s"
     requests = stage.expected_requests
-    count = "-" if requests is None else f"{'' if stage.requests == requests else '~'}{requests:,.0f}"
+    exact = stage.trace is not None or stage.requests == requests
+    count = "-" if requests is None else f"{'' if exact else '~'}{requests:,.0f}"
     into, out = stage.input_tokens or lengths[0], stage.output_tokens or lengths[1]
     if stage.trace is not None and (figures := stage.trace.figures) is not None:
         into, out = f"~{figures.input_mean:.0f}", f"~{figures.output_mean:.0f}"
     return (
-        f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into!s:>8} {out!s:>8}".rstrip()
+        f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  "
+        f"{printable(str(into), 40):>8} {printable(str(out), 40):>8}".rstrip()
     )
 
 

@@ -125,8 +125,8 @@ def _asked(summary: Summary) -> str:
     words = [
         printable(summary.endpoint, 20),
         how,
-        turns,
-        lengths,
+        printable(turns, 120),
+        printable(lengths, 120),
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]
