@@ -20,9 +20,10 @@ from sessions.plan.config import (
     checked,
 )
 from tui.options import value_types
+from tui.options.conversation_options import conversation_arguments, conversation_asked
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Refuse
-from tui.options.trace_options import asked_trace, traces_of
+from tui.options.trace_options import asked_trace, tell_of_reading, trace_arguments, traces_of
 
 KEY_IN_THE_OPEN = (
     "--api-key: a key on the command line can be read by everyone on this machine; "
@@ -52,21 +53,7 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="B",
         help="of gamma arrivals, as in vLLM's benchmark: below 1 in bursts, 1 Poisson, above more even (1)",
     )
-    load.add_argument(
-        "--trace",
-        type=value_types.trace,
-        metavar="FILE",
-        help="requests as those of a trace (Mooncake, BurstGPT, Azure) or of a session of ours",
-    )
-    load.add_argument(
-        "--speed", type=value_types.speed, metavar="X", help="a trace so many times as fast: 2x (1x)"
-    )
-    load.add_argument(
-        "--trace-rate",
-        type=value_types.rate,
-        metavar="R",
-        help="a trace as fast as it takes to come to R requests per second on average",
-    )
+    trace_arguments(load)
     load.add_argument(
         "--concurrency",
         type=value_types.count,
@@ -130,30 +117,7 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="length of the answers (64): also 100..2048, exponential:200@50..500, ...",
     )
-    work.add_argument(
-        "--turns",
-        type=value_types.turns,
-        metavar="N",
-        help="conversations of N turns that carry their history: also 2..8, exponential:4@1..20",
-    )
-    work.add_argument(
-        "--think",
-        type=value_types.think,
-        metavar="TIME",
-        help="between an answer and the next turn: 2s, 1s..5s, exponential:2s (none)",
-    )
-    work.add_argument(
-        "--system-tokens",
-        type=value_types.count,
-        metavar="N",
-        help="length of a system prompt that all conversations share (none)",
-    )
-    work.add_argument(
-        "--conversation-header",
-        type=value_types.header_name,
-        metavar="NAME",
-        help="a header with the conversation's number, for routers that keep it in one place",
-    )
+    conversation_arguments(work)
     work.add_argument(
         "--body",
         type=value_types.body_field,
@@ -276,6 +240,8 @@ def config(
             trace=trace,
         )
     )
+    if trace is not None:
+        tell_of_reading(trace.file)
     try:
         load = traces_of(options).load(load)
     except ConfigError as error:
@@ -285,10 +251,7 @@ def config(
             input_tokens=options.input_tokens,
             output_tokens=options.output_tokens,
             body=options.body,
-            turns=options.turns,
-            think=options.think,
-            system_tokens=options.system_tokens,
-            conversation_header=options.conversation_header,
+            **conversation_asked(options),
         )
     )
     if work.turns is not None and target.endpoint == "auto":
