@@ -36,7 +36,7 @@ def conversation_arguments(work: argparse._ActionsContainer) -> None:
 
 
 def conversation_asked(options: argparse.Namespace) -> dict[str, Any]:
-    """What was typed of them, by the names of `sessions.plan.config.WorkloadConfig`; None where nothing was."""
+    """What was typed, by the names of `sessions.plan.config.WorkloadConfig`; None where nothing was."""
     return {
         "turns": options.turns,
         "think": options.think,
