@@ -105,7 +105,8 @@ class Workload(Protocol):
         """What request number `index` asks for. Called before it is due; where `needs_text`, when it is."""
 
     def answered(self, request: Request, text: str) -> None:
-        """A request ended, well or not, with so much text; reasoning and tool calls are left out.
+        """A request ended, well or not, or was given up unsent, with so much text; reasoning and tool calls
+        are left out.
 
         Called only where `needs_text`, before the load model hears of the end.
         """

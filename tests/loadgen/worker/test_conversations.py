@@ -87,6 +87,7 @@ def converse(
     fails: frozenset[int] = frozenset(),
     during: Any = None,
     server_type: type[Rebuilding] = Rebuilding,
+    max_in_flight: int = 4096,
 ) -> tuple[list[Request], Rebuilding, list[Emitted]]:
     rebuilding = server_type(chat=chat, fails=fails)
     asks = ConversationWorkload(WORDS, Uniform(2, 9), Uniform(1, 3), turns, 7, chat, system_tokens)
@@ -113,6 +114,7 @@ def converse(
                     origin_ns=one.origin_ns,
                     end_ns=None if end_ms is None else end_ms * MS,
                     seed=7,
+                    max_in_flight=max_in_flight,
                 )
                 for worker in range(workers)
             ]
@@ -233,3 +235,31 @@ def test_a_hold_lets_no_turn_come_and_they_are_due_when_it_ends() -> None:
     assert len(requests) == 200
     assert not [r for r in requests if held_from <= r.due_ns < held_to]
     assert [r for r in requests if r.due_ns < held_from]
+
+
+def test_a_turn_that_is_given_up_unsent_leaves_nothing_of_its_conversation_behind() -> None:
+    kept: list[int] = []
+
+    async def during(engine: Engine, emitted: Emitted) -> None:
+        starts = OpenLoad("constant", [steady(40 * MS, 0.0)])
+        engine.command(SetLoad(40 * MS, ConversationLoad(starts, Fixed(4), None, 7), drop_backlog=True))
+        while len(emitted.ticks) < 1 or engine._in_flight or engine._backlog:
+            await asyncio.sleep(0.01)
+        kept.append(len(engine._workload._histories))  # type: ignore[attr-defined]
+
+    class Slow(Rebuilding):
+        def __call__(self, number: int, body: bytes) -> list[Step]:
+            return [0.02, *super().__call__(number, body)]
+
+    requests, server, (emitted,) = converse(
+        OpenLoad("constant", [steady(0, 1000.0)]),
+        Fixed(4),
+        during=during,
+        server_type=Slow,
+        max_in_flight=2,
+    )
+    assert server.wrong == []
+    assert emitted.total("not_sent") > 10
+    held = {request.conversation for request in requests if request.turn != 3 and request.error is None}
+    answered = {r.conversation for r in requests if r.turn == 3}
+    assert kept[0] <= len(held - answered) <= 4, "those alone whose next turn the hold keeps back"
