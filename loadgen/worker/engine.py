@@ -276,8 +276,7 @@ class Engine:
             self._payloads.prepare(index)
         if self._finishing or self._sender.back_off.active or len(self._in_flight) >= self._cap:
             return
-        due_ns = self._model.due_ns(0)
-        if due_ns is not None and due_ns > self._clock.now_ns():
+        if (due_ns := self._model.due_ns(0)) is not None and due_ns > self._clock.now_ns():
             self._pool.connect_ahead()
 
     def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:
