@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from loadgen.clock import Clock
 from sessions.plan.config import RunConfig
 from sessions.run.commands import Ack, CommandError, LoadCommand
+from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.stage_loads import StageLoads
@@ -61,13 +62,15 @@ class RunLoad:
         load, sends = self._config.load, state not in ("holding", "stopped")
         if self.has_plan:
             return self._plan is None or not self._plan.left
-        return load.duration_s is not None or (load.requests is not None and sends)
+        counted = load.requests is not None or load.trace is not None
+        return load.duration_s is not None or (counted and sends)
 
     def begin(self, probed: ProbeResult, address: Address, on_plan_over: Callable[[], None]) -> None:
         """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over."""
         config, processes = self._config, self._processes
         self.start_ns = self._clock.now_ns() + _START_LEAD_NS
-        self._control = LoadControl(config.load, self.start_ns, processes.count)
+        conversations = conversations_of(config.workload, config.load.seed)
+        self._control = LoadControl(config.load, self.start_ns, processes.count, conversations)
         told = worker_configs(
             config,
             probed,
@@ -146,3 +149,10 @@ class RunLoad:
         """No plan begins anything any more."""
         if self._running_plan is not None:
             self._running_plan.cancel()
+
+    def remove_traces(self) -> None:
+        """No worker reads them any more."""
+        plan = self._config.plan
+        loads = [self._config.load, *(() if plan is None else plan.stages)]
+        for trace in (load.trace for load in loads if load.trace is not None):
+            Path(trace.compiled).unlink(missing_ok=True)

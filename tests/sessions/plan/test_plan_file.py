@@ -75,8 +75,14 @@ def test_a_ramp_ends_with_itself() -> None:
             "line 3: stages[0].rate: got '0', need a number above 0",
         ),
         (HEAD + "[[stages]]\nrate = 1\n", "line 2: stages[0]: it has no end"),
-        (HEAD + "[[stages]]\nduration = 1\n", "line 2: stages[0]: need one of rate, ramp and concurrency"),
-        (HEAD + "[[stages]]\nrate=1\nconcurrency=2\nduration=1\n", "need one of rate, ramp and concurrency"),
+        (
+            HEAD + "[[stages]]\nduration = 1\n",
+            "line 2: stages[0]: need one of rate, ramp, concurrency and trace",
+        ),
+        (
+            HEAD + "[[stages]]\nrate=1\nconcurrency=2\nduration=1\n",
+            "need one of rate, ramp, concurrency and trace",
+        ),
         (HEAD + '[[stages]]\nrate=1\nduration="1w"\n', "line 4: stages[0].duration: got '1w'"),
         (HEAD + '[[stages]]\nrate=1\nrequests="2*concurrency"\n', "this stage has no concurrency"),
         (HEAD + "[[stages]]\nrate=[1,2]\nduration=[1,2,3]\n", "stages[0].rate: a list of 2 beside one of 3"),
