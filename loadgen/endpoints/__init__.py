@@ -10,6 +10,7 @@ from typing import Any
 from loadgen.endpoint_names import EndpointName
 from loadgen.endpoints import chat, completions
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
+from loadgen.endpoints.prompt import Prompt
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen"]
@@ -22,7 +23,7 @@ class Endpoint:
 
     path: str
     """Path of the URL below the target's base path."""
-    body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
+    body: Callable[[Mapping[str, object], Prompt, str, int], bytes]
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
     """The text by which one event makes the answer longer: asked only where the text is wanted."""

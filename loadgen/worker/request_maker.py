@@ -43,6 +43,9 @@ class RequestMaker:
             conversation=spec.conversation,
             turn=spec.turn,
             tags=spec.tags,
+            prefix_group=spec.prefix_group,
+            prefix_tokens=spec.prefix_tokens,
+            prompt_number=spec.prompt_number,
         )
         return InFlightRequest(
             record,

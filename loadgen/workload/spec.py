@@ -9,12 +9,14 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from loadgen.endpoints.prompt import Prompt
 from loadgen.records import Request
 from loadgen.workload.lengths import Lengths
+from loadgen.workload.prefixes import Prefixes
 
 
 class PromptSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How to make a random prompt of exact length without a tokenizer (see `loadgen.workload.synthetic`)."""
+    """A random prompt of exact length, made without a tokenizer (`loadgen.workload.synthetic_prompt`)."""
 
     form: Literal["ids", "text"]
     tokens: int
@@ -33,7 +35,13 @@ class SyntheticWorkload(msgspec.Struct, frozen=True, tag="synthetic", omit_defau
 
     prompt: PromptSpec
     input: Lengths
+    """Behind the shared prefix, where there is one."""
     output: Lengths
+    prefix: Prefixes | None = None
+    """None: no two prompts begin alike."""
+    prompt_seed: int | None = None
+    """Prompts follow from it, in every run alike, and those of a member of a group are the same each time;
+    None: from the run's seed, and each is new."""
 
 
 WorkloadSpec: TypeAlias = SyntheticWorkload
@@ -43,10 +51,9 @@ WorkloadSpec: TypeAlias = SyntheticWorkload
 class RequestSpec(msgspec.Struct, frozen=True):
     """What one request asks for. Its record keeps all of this but the prompt."""
 
-    prompt: list[int] | str
-    """Token ids, or text."""
-    input_tokens: int
-    """Tokens that the server should count in the prompt."""
+    prompt: Prompt
+    input_tokens: int | None
+    """Tokens that the server should count in the prompt; None: its own text, which nobody here counted."""
     output_tokens: int
     """Tokens that it may answer with at the most, and should where it can be made to."""
     conversation: int | None = None
@@ -55,6 +62,12 @@ class RequestSpec(msgspec.Struct, frozen=True):
     """Its place in the conversation, from 0; None where there is no conversation."""
     tags: tuple[str, ...] = ()
     """Words by which its record can be told from others."""
+    prefix_group: int | None = None
+    """Number of the group whose prefix it begins with; None: it begins like no other."""
+    prefix_tokens: int | None = None
+    """So many tokens are that prefix."""
+    prompt_number: int | None = None
+    """Number of its prompt among those that come again; None: it comes once."""
 
 
 class Workload(Protocol):

@@ -13,6 +13,7 @@ import msgspec
 
 from loadgen.endpoint_names import AskedEndpoint
 from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
+from loadgen.workload.prefixes import PrefixError, Prefixes, parse_prefixes
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
@@ -82,11 +83,27 @@ class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     output_tokens: int | str = 64
     body: list[str] = msgspec.field(default_factory=list)
     """Fields added to every request's body, each `key=json`."""
+    prefix: str = ""
+    """`GROUPSxMEMBERSxTOKENS`: so many tokens stand before `input_tokens`, the same for all of a group;
+    empty: no two prompts begin alike."""
+    cache: Literal["", "keep", "defeat"] = ""
+    """`keep`: prompts are those of every run, and those of a member of a group come again. Else none does
+    but where it has to: with `defeat` not even what a file repeats."""
 
     @property
     def lengths_given(self) -> bool:
         """A person asked for lengths of their own."""
-        return (self.input_tokens, self.output_tokens) != (256, 64)
+        return (self.input_tokens, self.output_tokens, self.prefix) != (256, 64, "")
+
+    @property
+    def prefixes(self) -> Prefixes | None:
+        """None without. Raises `PrefixError`: not once the configuration was `checked`."""
+        return parse_prefixes(self.prefix) if self.prefix else None
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Before the lengths that are asked for."""
+        return 0 if (prefixes := self.prefixes) is None else prefixes.tokens
 
     @property
     def input(self) -> Lengths:
@@ -190,6 +207,10 @@ def checked(config: RunConfig) -> RunConfig:
             parse_lengths(length)
         except LengthError as error:
             raise ConfigError(f"{where}: {error}") from None
+    try:
+        _ = work.prefixes
+    except PrefixError as error:
+        raise ConfigError(f"--prefix: {error}") from None
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"

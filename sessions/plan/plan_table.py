@@ -31,6 +31,7 @@ class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     stop: Literal["flat", "failed"] | None = None
     input_tokens: int | str | list[int | str] | None = None
     output_tokens: int | str | list[int | str] | None = None
+    prefix: str | None = None
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from loadgen.workload.lengths import LengthError, parse_lengths
+from loadgen.workload.prefixes import PrefixError, parse_prefixes
 from sessions.plan import typed_values
 from sessions.plan.config import ConfigError
 from sessions.plan.plan_table import StageTable
@@ -116,8 +117,13 @@ def _stage(
         warm_up_requests=number("warm_up_requests", table.warm_up_requests) or 0,
         pause_s=time("pause", table.pause) or 0.0,
         drain=table.drain,
-        input_tokens=_length(error, (*path, "input_tokens"), got["input_tokens"]),
-        output_tokens=_length(error, (*path, "output_tokens"), got["output_tokens"]),
+        input_tokens=_checked(
+            error, (*path, "input_tokens"), parse_lengths, LengthError, got["input_tokens"]
+        ),
+        output_tokens=_checked(
+            error, (*path, "output_tokens"), parse_lengths, LengthError, got["output_tokens"]
+        ),
+        prefix=_checked(error, (*path, "prefix"), parse_prefixes, PrefixError, table.prefix),
         repetition=repetition,
         table=path[1] if len(path) > 1 and isinstance(path[1], int) else 0,
         stop=table.stop,
@@ -138,11 +144,14 @@ def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T
         raise error(path, str(refused)) from None
 
 
-def _length(error: OnError, path: Path, value: int | str | None) -> int | str | None:
+def _checked(
+    error: OnError, path: Path, read: Callable[[Any], object], refusal: type[ValueError], value: _T
+) -> _T:
+    """`value` itself, which `read` understands, unless it is None or empty."""
     try:
-        if value is not None:
-            parse_lengths(value)
-    except LengthError as refused:
+        if value:
+            read(value)
+    except refusal as refused:
         raise error(path, str(refused)) from None
     return value
 

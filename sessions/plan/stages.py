@@ -37,6 +37,8 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     input_tokens: int | str | None = None
     """None: as the run's."""
     output_tokens: int | str | None = None
+    prefix: str | None = None
+    """As `WorkloadConfig.prefix`; None: as the run's, empty: none."""
     repetition: int | None = None
     """From 1, where the plan asks for several."""
     table: int = 0

@@ -78,14 +78,15 @@ async def preflight(
         secret_headers = [header for header in target.headers if ":" not in header]
         if said := in_plain_text(where, api_key is not None, secret_headers):
             on_note(said)
+        prefix_tokens = config.workload.prefix_tokens
         probed = await probe(
             where,
             None if api_key is None else ApiKey(api_key, "the run's orders"),
             model=target.model,
             endpoint=target.endpoint,
-            input_tokens=max(1, round(mean(config.workload.input))),
+            input_tokens=prefix_tokens + max(1, round(mean(config.workload.input))),
             output_tokens=max(1, round(mean(config.workload.output))),
-            longest_tokens=(config.workload.input.most, config.workload.output.most),
+            longest_tokens=(prefix_tokens + config.workload.input.most, config.workload.output.most),
             seed=config.load.seed,
             on_note=on_note,
             lengths_given=config.workload.lengths_given,

@@ -9,7 +9,7 @@ import msgspec
 
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.worker_config import Deadlines, WorkerConfig
-from loadgen.workload.lengths import Fixed, mean
+from loadgen.workload.lengths import mean
 from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
@@ -21,6 +21,10 @@ from sessions.run.load_control import opening
 if TYPE_CHECKING:
     from loadgen.probe.result import ProbeResult
     from loadgen.worker_config import Address
+
+
+KEPT_SEED = 0
+"""Of prompts that are to be in the server's cache from the run before."""
 
 
 def planned_client(config: RunConfig) -> dict[str, Any]:
@@ -68,15 +72,23 @@ def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
     """What requests ask for, as the server was found to take it."""
     if not asked.lengths_given:
         # The probe may have cut them to fit the model's context.
-        return SyntheticWorkload(probed.prompt, Fixed(probed.prompt.tokens), Fixed(probed.output_tokens))
-    return SyntheticWorkload(probed.prompt, asked.input, asked.output)
+        asked = msgspec.structs.replace(
+            asked, input_tokens=probed.prompt.tokens, output_tokens=probed.output_tokens
+        )
+    return SyntheticWorkload(
+        probed.prompt,
+        asked.input,
+        asked.output,
+        prefix=asked.prefixes,
+        prompt_seed=KEPT_SEED if asked.cache == "keep" else None,
+    )
 
 
 def stage_workload(asked: WorkloadConfig, stage: Stage) -> WorkloadConfig:
-    """What the run asked for, with the lengths that a stage has of its own."""
+    """What the run asked for, with what a stage has of its own."""
     own = {
         name: value
-        for name in ("input_tokens", "output_tokens")
+        for name in ("input_tokens", "output_tokens", "prefix")
         if (value := getattr(stage, name)) is not None
     }
     return msgspec.structs.replace(asked, **own)

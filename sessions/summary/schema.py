@@ -96,6 +96,37 @@ class Tokens(msgspec.Struct, frozen=True):
     """Requests with more tokens than what was shown can bear, and nobody said how many: they have no TPOT."""
 
 
+class TokenSpread(msgspec.Struct, frozen=True):
+    """Lengths in tokens, exactly, of the requests that succeeded and of which they are known."""
+
+    count: int
+    mean: float
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    min: int
+    max: int
+
+
+class AskedAndGot(msgspec.Struct, frozen=True):
+    """Lengths of prompts and answers, as they were asked for and as the server counted them. None: unknown of
+    all."""
+
+    input_asked: TokenSpread | None
+    input_got: TokenSpread | None
+    output_asked: TokenSpread | None
+    output_got: TokenSpread | None
+
+
+class PrefixCache(msgspec.Struct, frozen=True):
+    """Shares of the input tokens of the requests that succeeded."""
+
+    aimed_share: float | None
+    """What had been sent before in this run: a cache that forgets nothing has that."""
+    measured_share: float | None
+    """What the server said it had in its cache; None where it does not say."""
+
+
 class ExactQuantiles(msgspec.Struct, frozen=True):
     """One metric over a run, in ms, of every single value. None throughout where there was none."""
 
@@ -253,6 +284,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be known of the session's files: lines that were damaged or cut off."""
     plan: Plan | None = None
     """None where there was none."""
+    lengths: AskedAndGot | None = None
+    """In tokens."""
+    prefix_cache: PrefixCache | None = None
+    """None where no two prompts were made to begin alike."""
 
 
 def plain(summary: Summary) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.load_span import load_span
 from sessions.summary.plan_stages import plan_result
 from sessions.summary.prices import Prices
+from sessions.summary.prompt_figures import asked_and_got, prefix_cache
 from sessions.summary.schema import (
     End,
     ItlQuantiles,
@@ -154,6 +155,8 @@ def summarise(
         else plan_result(
             timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         ),
+        lengths=asked_and_got(good),
+        prefix_cache=prefix_cache(timeline.requests, good),
     )
 
 

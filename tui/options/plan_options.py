@@ -16,7 +16,18 @@ from tui.report.plan_columns import COLUMNS
 
 OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
 """What each stage says for itself."""
-SAID_BY_A_SESSION = ("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout")
+SAID_BY_A_SESSION = (
+    "set",
+    "scale",
+    "model",
+    "endpoint",
+    "input_tokens",
+    "output_tokens",
+    "prefix",
+    "cache",
+    "body",
+    "timeout",
+)
 """What a session that is resumed was asked already, beside its stages."""
 NOT_IN_A_PLAN = (
     "help",

@@ -106,6 +106,18 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         help="length of the answers (64): also 100..2048, exponential:200@50..500, ...",
     )
     work.add_argument(
+        "--prefix",
+        type=value_types.prefix,
+        metavar="GxMxT",
+        help="G groups of M members share their first T tokens, before --input-tokens: 150x5x6000",
+    )
+    work.add_argument(
+        "--cache",
+        choices=("keep", "defeat"),
+        metavar="C",
+        help="keep: the prompts of every run, for the server's prefix cache; defeat: none of them again",
+    )
+    work.add_argument(
         "--body",
         type=value_types.body_field,
         action="append",
@@ -221,7 +233,13 @@ def config(
         )
     )
     work = WorkloadConfig(
-        **_given(input_tokens=options.input_tokens, output_tokens=options.output_tokens, body=options.body)
+        **_given(
+            input_tokens=options.input_tokens,
+            output_tokens=options.output_tokens,
+            prefix=options.prefix,
+            cache=options.cache,
+            body=options.body,
+        )
     )
     asked = RunConfig(
         target=target,

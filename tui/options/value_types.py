@@ -68,6 +68,17 @@ def lengths(text: str) -> int | str:
     return int(text) if text.strip().isdigit() else text.strip()
 
 
+def prefix(text: str) -> str:
+    """`150x5x6000`: groups, members, tokens, as it was typed."""
+    from loadgen.workload.prefixes import PrefixError, parse_prefixes
+
+    try:
+        parse_prefixes(text)
+    except PrefixError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text.strip()
+
+
 def give_up(text: str) -> int:
     """`off`, which is 0, or a whole number of at least 1."""
     if text.strip() == "off":

@@ -15,6 +15,7 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
+from tui.report.lengths import asked_input, lengths
 from tui.report.load import counts, latencies, stages_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
@@ -36,7 +37,7 @@ def render(summary: Summary) -> str:
     parts = [
         _failed(summary),
         _head(summary),
-        counts(summary),
+        counts(summary) + lengths(summary),
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
         _marks(summary.marks),
@@ -115,7 +116,7 @@ def _asked(summary: Summary) -> str:
     words = [
         printable(summary.endpoint, 20),
         how,
-        f"{work.input_tokens} tokens in, {work.output_tokens} out",
+        f"{asked_input(work)} tokens in, {work.output_tokens} out",
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]

@@ -24,7 +24,7 @@ from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerConfig
 from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.synthetic_prompt import prompt
 from loadgen.workload.template import RequestTemplate
 from sessions.worker.process import new_loop, quiet_garbage
 

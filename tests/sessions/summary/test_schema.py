@@ -36,7 +36,13 @@ def test_what_was_asked_is_spelled_out_although_it_is_the_default(make_run: Make
         *("requests", "seed", "workers", "give_up"),
     ]
     assert (made["load"]["arrivals"], made["load"]["ramp"]) == ("poisson", None)
-    assert made["workload"] == {"input_tokens": 256, "output_tokens": 64, "body": []}
+    assert made["workload"] == {
+        "input_tokens": 256,
+        "output_tokens": 64,
+        "body": [],
+        "prefix": "",
+        "cache": "",
+    }
 
 
 def test_stages_are_called_steps_in_json(make_run: MakeRun) -> None:
