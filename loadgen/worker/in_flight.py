@@ -39,8 +39,8 @@ class InFlightRequest:
 
     # fmt: off
     __slots__ = (
-        "_body_bytes", "_bytes_of_error", "_chunk_counts", "_counters", "_endpoint", "_event_stream",
-        "_failure", "_held", "_over", "_over_ns", "_owner", "_reasoning_tokens", "_redactor",
+        "_batch_end", "_body_bytes", "_bytes_of_error", "_chunk_counts", "_counters", "_endpoint",
+        "_event_stream", "_failure", "_held", "_over", "_over_ns", "_owner", "_reasoning_tokens", "_redactor",
         "_shows_reasoning", "_sse", "_text", "_token_times", "connection", "give_up_opening", "heard_ns",
         "payload", "record", "token_end", "waited_for_cap",
     )
@@ -60,9 +60,11 @@ class InFlightRequest:
         needs_text: bool,
         waited_for_cap: bool,
         held: HeldBytes | None = None,
+        batched: bool = True,
     ) -> None:
         """`redactor` hides our key in what the server says; `needs_text`: the answer's text is kept; `held`
-        counts what the streams of all requests hold."""
+        counts what the streams of all hold; `batched`: its tokens may be read with those of others."""
+        self._batch_end = TOKEN_END if batched else b""
         self._redactor, self._held = redactor, HeldBytes() if held is None else held
         self.record, self.payload = record, payload
         self._endpoint, self._counters, self._owner = endpoint, counters, owner
@@ -146,7 +148,7 @@ class InFlightRequest:
             counters.reads += 1
             counters.kernel_reads += by_kernel
             counters.coalesced_reads += token_event_count > 1
-        self.token_end = TOKEN_END if self._sse.at_rest and self._token_times.under_way else b""
+        self.token_end = self._batch_end if self._sse.at_rest and self._token_times.under_way else b""
 
     def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size

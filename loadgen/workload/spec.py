@@ -13,6 +13,7 @@ from loadgen.endpoints.prompt import Prompt
 from loadgen.records import Request
 from loadgen.workload.lengths import Lengths
 from loadgen.workload.prefixes import Prefixes
+from loadgen.workload.template import RequestTemplate
 
 
 class PromptSpec(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,8 +45,39 @@ class SyntheticWorkload(msgspec.Struct, frozen=True, tag="synthetic", omit_defau
     None: from the run's seed, and each is new."""
 
 
-WorkloadSpec: TypeAlias = SyntheticWorkload
-"""What a worker may be told to ask for; a union, as `loadgen.arrivals.load.Load`, once there are two."""
+class FileWorkload(msgspec.Struct, frozen=True, tag="file", omit_defaults=True):
+    """Prompts from a file that was packed for the run (`loadgen.workload.prompt_pack`)."""
+
+    path: str
+    prompt: PromptSpec
+    """For those of which the file has the length alone."""
+    output: Lengths
+    """Where the file does not say one."""
+    shuffled: bool = False
+    """In an order of the seed, another in each round; else in that of the file."""
+    salted: bool = False
+    """Each begins with a random word of its own, so that no cache knows it."""
+
+
+class WeightedPart(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One kind of request of a mix."""
+
+    name: str
+    """The tag of its requests; empty: they have none."""
+    weight: float
+    workload: SyntheticWorkload | FileWorkload
+    template: RequestTemplate | None = None
+    """What stands around its prompts; None: as around those of the run."""
+
+
+class MixWorkload(msgspec.Struct, frozen=True, tag="mix", omit_defaults=True):
+    """Several kinds beside each other."""
+
+    parts: list[WeightedPart]
+
+
+WorkloadSpec: TypeAlias = SyntheticWorkload | FileWorkload | MixWorkload
+"""What a worker may be told to ask for."""
 
 
 class RequestSpec(msgspec.Struct, frozen=True):
@@ -68,6 +100,8 @@ class RequestSpec(msgspec.Struct, frozen=True):
     """So many tokens are that prefix."""
     prompt_number: int | None = None
     """Number of its prompt among those that come again; None: it comes once."""
+    template: RequestTemplate | None = None
+    """What stands around its prompt, in place of the run's."""
 
 
 class Workload(Protocol):

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from loadgen.endpoint_names import AskedEndpoint
-from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
+from loadgen.workload.lengths import LengthError, Lengths, mean, parse_lengths
 from loadgen.workload.prefixes import PrefixError, Prefixes, parse_prefixes
+from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
@@ -90,10 +92,48 @@ class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """`keep`: prompts are those of every run, and those of a member of a group come again. Else none does
     but where it has to: with `defeat` not even what a file repeats."""
 
+    prompts: str = ""
+    """A file of prompts, by its absolute path; empty: random ones."""
+    prompt_order: Literal["", "sequential", "shuffled"] = ""
+    """Of that file; empty: as it has them."""
+    mix: list[MixPart] = msgspec.field(default_factory=list)
+    """Kinds of requests beside each other; empty: one kind."""
+
+    def parts(self) -> list[tuple[MixPart, WorkloadConfig]]:
+        """Each kind of request with what all of it comes to; of one kind alone, that, without a name."""
+        if not self.mix:
+            return [(MixPart(name=""), self)]
+        return [(part, self._of(part)) for part in self.mix]
+
+    def _of(self, part: MixPart) -> WorkloadConfig:
+        keys = ("input_tokens", "output_tokens", "prefix", "prompts")
+        own = {key: value for key in keys if (value := getattr(part, key)) is not None}
+        return msgspec.structs.replace(self, mix=[], body=[*self.body, *part.body], **own)
+
+    def mean_of(self, measure: Callable[[WorkloadConfig], float]) -> float:
+        """Of all kinds of requests, by their weights."""
+        parts = self.parts()
+        return sum(part.weight * measure(own) for part, own in parts) / sum(part.weight for part, _ in parts)
+
+    @property
+    def mean_input(self) -> float:
+        """Of a prompt, with its prefix; of a file's, what is asked for beside it."""
+        return self.mean_of(lambda own: own.prefix_tokens + mean(own.input))
+
+    @property
+    def mean_output(self) -> float:
+        return self.mean_of(lambda own: mean(own.output))
+
+    @property
+    def longest(self) -> tuple[int, int]:
+        """Of prompts and of answers."""
+        owns = [own for _, own in self.parts()]
+        return max(own.prefix_tokens + own.input.most for own in owns), max(own.output.most for own in owns)
+
     @property
     def lengths_given(self) -> bool:
         """A person asked for lengths of their own."""
-        return (self.input_tokens, self.output_tokens, self.prefix) != (256, 64, "")
+        return (self.input_tokens, self.output_tokens, self.prefix, self.mix) != (256, 64, "", [])
 
     @property
     def prefixes(self) -> Prefixes | None:
@@ -114,6 +154,16 @@ class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     def output(self) -> Lengths:
         """Asked of answers."""
         return parse_lengths(self.output_tokens)
+
+
+def stage_workload(asked: WorkloadConfig, stage: Stage) -> WorkloadConfig:
+    """What the run asked for, with what a stage has of its own. Lengths, prefix and prompts of its own are of
+    all its requests: where it names no mix it has none."""
+    names = ("input_tokens", "output_tokens", "prefix", "prompts")
+    own = {name: value for name in names if (value := getattr(stage, name)) is not None}
+    if stage.mix is not None or own:
+        own["mix"] = stage.mix or []
+    return msgspec.structs.replace(asked, **own)
 
 
 class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -143,6 +193,8 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     providers: list[Provider] = msgspec.field(default_factory=list)
     """What GPUs cost elsewhere: money per million tokens at what was measured."""
     currency: str = "$"
+    presets: list[MixPart] = msgspec.field(default_factory=list)
+    """What requests may ask for at the press of a key, beside `sessions.plan.mix.PRESETS`."""
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -211,6 +263,13 @@ def checked(config: RunConfig) -> RunConfig:
         _ = work.prefixes
     except PrefixError as error:
         raise ConfigError(f"--prefix: {error}") from None
+    if len(work.mix) > MOST_PARTS:
+        raise ConfigError(f"--mix: got {len(work.mix)} parts, need at most {MOST_PARTS}")
+    for part in work.mix:
+        try:
+            check_part(part)
+        except MixError as error:
+            raise ConfigError(f"--mix: {part.name[:40]}: {error.key}: {error}") from None
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"

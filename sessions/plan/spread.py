@@ -13,6 +13,7 @@ from loadgen.workload.lengths import LengthError, parse_lengths
 from loadgen.workload.prefixes import PrefixError, parse_prefixes
 from sessions.plan import typed_values
 from sessions.plan.config import ConfigError
+from sessions.plan.mix import MixError, MixPart, check_prompts, parse_mix
 from sessions.plan.plan_table import StageTable
 from sessions.plan.stages import Stage
 
@@ -23,14 +24,21 @@ OnError = Callable[[Path, str], ConfigError]
 _T = TypeVar("_T")
 
 
-def spread(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
-    """The stages of one table: lengths outermost, then repetitions, then loads. `before`: those before it.
+def spread(
+    path: Path,
+    table: StageTable,
+    before: Sequence[Stage],
+    error: OnError,
+    parts: Sequence[MixPart] = (),
+) -> Iterator[Stage]:
+    """The stages of one table: lengths outermost, then repetitions, then loads. `before`: those before it;
+    `parts`: what a mix may name.
 
     Raises:
         ConfigError: as `error` makes it, of the first that cannot be. `path` is where the table stands.
     """
     if table.between is not None:
-        yield from _between(path, table, before, error)
+        yield from _between(path, table, before, error, parts)
         return
     lengths = _zipped(error, path, table, ("input_tokens", "output_tokens"))
     loads = _zipped(error, path, table, ("rate", "concurrency", "duration", "requests"))
@@ -38,10 +46,28 @@ def spread(path: Path, table: StageTable, before: Sequence[Stage], error: OnErro
         raise error((*path, "repeat"), f"got {table.repeat}, need 1 to 100")
     repeats = range(1, table.repeat + 1)
     for length, repeat, load in product(lengths, repeats, loads):
-        yield _stage(error, path, table, {**length, **load}, repeat if table.repeat > 1 else None)
+        stage = _stage(error, path, table, {**length, **load}, repeat if table.repeat > 1 else None)
+        yield msgspec.structs.replace(stage, **_asked(error, path, table, parts))
 
 
-def _between(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
+def _asked(error: OnError, path: Path, table: StageTable, parts: Sequence[MixPart]) -> dict[str, Any]:
+    """What its requests ask for, beside their lengths."""
+    mix = None
+    if table.mix is not None:
+        try:
+            mix = parse_mix(table.mix, parts)
+        except MixError as refused:
+            raise error((*path, "mix"), str(refused)) from None
+    return {
+        "prefix": _checked(error, (*path, "prefix"), parse_prefixes, PrefixError, table.prefix),
+        "prompts": _checked(error, (*path, "prompts"), check_prompts, MixError, table.prompts),
+        "mix": mix,
+    }
+
+
+def _between(
+    path: Path, table: StageTable, before: Sequence[Stage], error: OnError, parts: Sequence[MixPart]
+) -> Iterator[Stage]:
     """Rates evenly apart, both ends left out: the stages that they lie between ran already."""
     if table.rate is not None or table.concurrency is not None or table.ramp is not None:
         raise error((*path, "between"), "it says the rates; leave rate, concurrency and ramp out")
@@ -56,7 +82,7 @@ def _between(path: Path, table: StageTable, before: Sequence[Stage], error: OnEr
         raise error((*path, "steps"), f"got {table.steps}, need 1 to 100")
     plain = msgspec.structs.replace(table, between=None, rate=1.0)
     for step in range(1, table.steps + 1):
-        (stage,) = spread(path, plain, before, error)
+        (stage,) = spread(path, plain, before, error, parts)
         share = step / (table.steps + 1)
         name = f"{table.name or 'sweep'} {step}/{table.steps}"
         low, high = ends
@@ -123,7 +149,6 @@ def _stage(
         output_tokens=_checked(
             error, (*path, "output_tokens"), parse_lengths, LengthError, got["output_tokens"]
         ),
-        prefix=_checked(error, (*path, "prefix"), parse_prefixes, PrefixError, table.prefix),
         repetition=repetition,
         table=path[1] if len(path) > 1 and isinstance(path[1], int) else 0,
         stop=table.stop,

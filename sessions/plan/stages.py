@@ -5,12 +5,12 @@ Values only. A run keeps them in its manifest, so that a plan goes on where it w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from loadgen.workload.lengths import mean, parse_lengths
+from sessions.plan.mix import MixPart
 from sessions.plan.ramp import Ramp, mean_rate_rps
 
 
@@ -39,6 +39,10 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     output_tokens: int | str | None = None
     prefix: str | None = None
     """As `WorkloadConfig.prefix`; None: as the run's, empty: none."""
+    prompts: str | None = None
+    """As `WorkloadConfig.prompts`, likewise."""
+    mix: list[MixPart] | None = None
+    """None: as the run's, unless it has lengths, a prefix or prompts of its own."""
     repetition: int | None = None
     """From 1, where the plan asks for several."""
     table: int = 0
@@ -83,12 +87,8 @@ class Estimate(NamedTuple):
     highest_rps: float
 
 
-def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: int | str) -> Estimate:
-    """What `stages` come to, with the run's own lengths where a stage has none.
-
-    Raises:
-        LengthError: a length is none.
-    """
+def estimate(stages: Sequence[Stage], lengths: Callable[[Stage], tuple[float, float]]) -> Estimate:
+    """What `stages` come to. `lengths`: mean tokens of a stage's prompts and answers."""
     seconds = requests = tokens_in = tokens_out = highest = 0.0
     unknown = 0
     for stage in stages:
@@ -96,8 +96,9 @@ def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: in
         unknown += number is None or longest_s is None
         seconds += (longest_s or 0.0) + stage.pause_s
         requests += number or 0.0
-        tokens_in += (number or 0.0) * mean(parse_lengths(stage.input_tokens or input_tokens))
-        tokens_out += (number or 0.0) * mean(parse_lengths(stage.output_tokens or output_tokens))
+        into, out = lengths(stage)
+        tokens_in += (number or 0.0) * into
+        tokens_out += (number or 0.0) * out
         ramp = stage.ramp
         highest = max(
             highest, stage.rate_rps or 0.0, max(ramp.from_rps, ramp.to_rps) if ramp is not None else 0.0

@@ -18,8 +18,7 @@ from sessions.store.journal import JournalWriter
 from sessions.worker.processes import WorkerProcesses
 
 if TYPE_CHECKING:
-    from loadgen.probe.result import ProbeResult
-    from loadgen.worker_config import Address
+    from sessions.run.preflight import Preflight
 
 _START_LEAD_NS = 10_000_000
 """What their configuration takes to the workers, and they to obey it."""
@@ -63,15 +62,16 @@ class RunLoad:
             return self._plan is None or not self._plan.left
         return load.duration_s is not None or (load.requests is not None and sends)
 
-    def begin(self, probed: ProbeResult, address: Address, on_plan_over: Callable[[], None]) -> None:
+    def begin(self, found: Preflight, on_plan_over: Callable[[], None]) -> None:
         """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over."""
         config, processes = self._config, self._processes
         self.start_ns = self._clock.now_ns() + _START_LEAD_NS
         self._control = LoadControl(config.load, self.start_ns, processes.count)
         told = worker_configs(
             config,
-            probed,
-            address,
+            found.probed,
+            found.asking.spec(config.workload),
+            found.address,
             processes.count,
             origin_ns=self._clock.origin_ns,
             start_ns=self.start_ns,
@@ -85,7 +85,7 @@ class RunLoad:
             return
         stages = StageLoads(
             config,
-            probed,
+            found.asking,
             self._control,
             processes,
             self._directory,

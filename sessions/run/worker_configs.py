@@ -9,11 +9,9 @@ import msgspec
 
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.worker_config import Deadlines, WorkerConfig
-from loadgen.workload.lengths import mean
-from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
+from loadgen.workload.spec import WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
-from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
-from sessions.plan.stages import Stage
+from sessions.plan.config import LoadConfig, RunConfig
 from sessions.run.client_limits import Need, descriptor_limit, need_of
 from sessions.run.client_size import planned_events_per_s, workers_for
 from sessions.run.load_control import opening
@@ -23,13 +21,9 @@ if TYPE_CHECKING:
     from loadgen.worker_config import Address
 
 
-KEPT_SEED = 0
-"""Of prompts that are to be in the server's cache from the run before."""
-
-
 def planned_client(config: RunConfig) -> dict[str, Any]:
     """How many workers the load needs, and what that rests on: the manifest's `client`."""
-    load, tokens = config.load, mean(config.workload.output)
+    load, tokens = config.load, config.workload.mean_output
     known = valid_here()
     worker_events_per_s = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
     return {
@@ -68,35 +62,10 @@ def deadlines_of(timeouts: Mapping[str, float]) -> Deadlines:
     )
 
 
-def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
-    """What requests ask for, as the server was found to take it."""
-    if not asked.lengths_given:
-        # The probe may have cut them to fit the model's context.
-        asked = msgspec.structs.replace(
-            asked, input_tokens=probed.prompt.tokens, output_tokens=probed.output_tokens
-        )
-    return SyntheticWorkload(
-        probed.prompt,
-        asked.input,
-        asked.output,
-        prefix=asked.prefixes,
-        prompt_seed=KEPT_SEED if asked.cache == "keep" else None,
-    )
-
-
-def stage_workload(asked: WorkloadConfig, stage: Stage) -> WorkloadConfig:
-    """What the run asked for, with what a stage has of its own."""
-    own = {
-        name: value
-        for name in ("input_tokens", "output_tokens", "prefix")
-        if (value := getattr(stage, name)) is not None
-    }
-    return msgspec.structs.replace(asked, **own)
-
-
 def worker_configs(
     config: RunConfig,
     probed: ProbeResult,
+    workload: WorkloadSpec,
     address: Address,
     workers: int,
     *,
@@ -105,7 +74,7 @@ def worker_configs(
     end_ns: int | None,
 ) -> list[WorkerConfig]:
     """What each worker is told. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
-    load, workload = config.load, workload_of(config.workload, probed)
+    load = config.load
     return [
         WorkerConfig(
             worker=number,

@@ -142,6 +142,23 @@ class ExactQuantiles(msgspec.Struct, frozen=True):
     """Percentiles that rest on fewer samples than `sessions.metrics.THIN_FLOORS` asks for."""
 
 
+class Tagged(msgspec.Struct, frozen=True):
+    """The requests of one tag. Tokens and latencies are of those that succeeded; None where nobody said."""
+
+    tag: str
+    requests: int
+    """That ended, well or not."""
+    succeeded: int
+    failed: int
+    """Those that were cut off with them."""
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    ttft_from_due_ms: ExactQuantiles
+    tpot_ms: ExactQuantiles
+    e2e_ms: ExactQuantiles
+
+
 class ItlQuantiles(ExactQuantiles, frozen=True):
     """ITL, which not every request has."""
 
@@ -286,6 +303,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """None where there was none."""
     lengths: AskedAndGot | None = None
     """In tokens."""
+    by_tag: list[Tagged] = []
+    """A row for each tag, by name; none where no request has one."""
     prefix_cache: PrefixCache | None = None
     """None where no two prompts were made to begin alike."""
 
@@ -302,5 +321,6 @@ def plain(summary: Summary) -> dict[str, Any]:
 def _spelled_out(asked: msgspec.Struct) -> dict[str, Any]:
     fields = msgspec.structs.asdict(asked).items()
     return {
-        name: _spelled_out(value) if isinstance(value, msgspec.Struct) else value for name, value in fields
+        name: _spelled_out(value) if isinstance(value, msgspec.Struct) else msgspec.to_builtins(value)
+        for name, value in fields
     }

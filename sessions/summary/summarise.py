@@ -15,6 +15,7 @@ from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, ttft_from_due
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.summary.by_tag import by_tag
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
 from sessions.summary.cost import cost
@@ -156,6 +157,7 @@ def summarise(
             timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         ),
         lengths=asked_and_got(good),
+        by_tag=by_tag(timeline.requests, rows),
         prefix_cache=prefix_cache(timeline.requests, good),
     )
 

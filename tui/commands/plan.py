@@ -6,12 +6,13 @@ import argparse
 
 from loadgen.errors import printable
 from sessions.plan.builtin_plans import find_plan, names
-from sessions.plan.config import ConfigError
+from sessions.plan.config import ConfigError, WorkloadConfig, stage_workload
 from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage, estimate
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
-from tui.options.plan_options import check_columns, plan_run_options
+from tui.options.plan_options import check_columns, plan_run_options, plan_workload
+from tui.report.lengths import asked_lengths
 
 EXAMPLES = """\
 examples:
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 def _shown(plan: PlanFile, stages: list[Stage]) -> str:
     table = plan.table
     shared = plan_run_options(plan)
-    lengths = (shared.get("input_tokens", 256), shared.get("output_tokens", 64))
+    work = plan_workload(plan, shared)
     lines = [f"{table.name}: {printable(table.title)}" if table.title else table.name]
     if table.source:
         lines.append(f"source  {printable(table.source)}")
@@ -83,8 +84,8 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
         ]
     lines += ["", f"{'stage':>5}  {'what':34} {'for':>10} {'requests':>9}  {'in':>8} {'out':>8}"]
     for number, stage in enumerate(stages, 1):
-        lines.append(_row(number, stage, lengths))
-    lines += ["", said_estimate(stages, *lengths)]
+        lines.append(_row(number, stage, stage_workload(work, stage)))
+    lines += ["", said_estimate(stages, work)]
     if table.slo.targets:
         lines.append(f"targets  {printable(', '.join(table.slo.targets))}")
     for published in table.published:
@@ -92,19 +93,22 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
     return "\n".join(lines)
 
 
-def _row(number: int, stage: Stage, lengths: tuple[int | str, int | str]) -> str:
+def _row(number: int, stage: Stage, work: WorkloadConfig) -> str:
     time = "-" if stage.duration_s is None else f"{stage.duration_s:g} s"
     requests = stage.expected_requests
     count = "-" if requests is None else f"{'' if stage.requests == requests else '~'}{requests:,.0f}"
-    into, out = stage.input_tokens or lengths[0], stage.output_tokens or lengths[1]
-    return (
-        f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into!s:>8} {out!s:>8}".rstrip()
-    )
+    into, out = asked_lengths(work)
+    return f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into:>8} {out:>8}".rstrip()
 
 
-def said_estimate(stages: list[Stage], input_tokens: int | str, output_tokens: int | str) -> str:
+def said_estimate(stages: list[Stage], work: WorkloadConfig) -> str:
     """One line: how long, how many requests and tokens, as far as it is known beforehand."""
-    known = estimate(stages, input_tokens, output_tokens)
+
+    def lengths(stage: Stage) -> tuple[float, float]:
+        asked = stage_workload(work, stage)
+        return asked.mean_input, asked.mean_output
+
+    known = estimate(stages, lengths)
     minutes = known.seconds / 60
     time = (
         f"{known.seconds:.0f} s"

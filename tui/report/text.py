@@ -15,10 +15,11 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
-from tui.report.lengths import asked_input, lengths
+from tui.report.lengths import asked_words, lengths
 from tui.report.load import counts, latencies, stages_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
+from tui.report.tags import tags_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
@@ -40,6 +41,7 @@ def render(summary: Summary) -> str:
         counts(summary) + lengths(summary),
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
+        tags_table(summary.by_tag),
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -116,7 +118,7 @@ def _asked(summary: Summary) -> str:
     words = [
         printable(summary.endpoint, 20),
         how,
-        f"{asked_input(work)} tokens in, {work.output_tokens} out",
+        asked_words(work),
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]

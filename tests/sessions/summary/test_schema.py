@@ -42,6 +42,9 @@ def test_what_was_asked_is_spelled_out_although_it_is_the_default(make_run: Make
         "body": [],
         "prefix": "",
         "cache": "",
+        "prompts": "",
+        "prompt_order": "",
+        "mix": [],
     }
 
 
