@@ -173,12 +173,12 @@ class Engine:
 
     def _begin_load(self, change: SetLoad) -> None:
         stage, before = change.stage, self._stage
+        if (workload := change.workload if stage is None else stage.workload) is not None:
+            self._take_up(workload)
         if stage is None and before is None and self._model.change(change.at_ns, change.load):
             return
         self._stage = stage
         self._end_ns = self._config.end_ns if stage is None else stage.end_ns
-        if stage is not None:
-            self._take_up(stage.workload)
         self._model = self._model_of(change.load, change.at_ns)
         self._load_over = False
         self.idle.clear()
