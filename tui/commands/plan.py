@@ -12,7 +12,7 @@ from sessions.plan.stages import Stage, estimate
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 from tui.options.plan_options import check_columns, plan_run_options, plan_workload
-from tui.report.lengths import asked_lengths
+from tui.report.lengths import asked_lengths, asked_words
 
 EXAMPLES = """\
 examples:
@@ -82,6 +82,8 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
             "every stage",
             *(f"  {name} = {printable(str(value))}" for name, value in shared.items()),
         ]
+    if work.mix:
+        lines += ["", asked_words(work)]
     lines += ["", f"{'stage':>5}  {'what':34} {'for':>10} {'requests':>9}  {'in':>8} {'out':>8}"]
     for number, stage in enumerate(stages, 1):
         lines.append(_row(number, stage, stage_workload(work, stage)))
@@ -104,9 +106,13 @@ def _row(number: int, stage: Stage, work: WorkloadConfig) -> str:
 def said_estimate(stages: list[Stage], work: WorkloadConfig) -> str:
     """One line: how long, how many requests and tokens, as far as it is known beforehand."""
 
+    files = False
+
     def lengths(stage: Stage) -> tuple[float, float]:
+        nonlocal files
         asked = stage_workload(work, stage)
-        return asked.mean_input, asked.mean_output
+        files |= any(own.prompts for _, own in asked.parts())
+        return asked.mean_of(lambda own: 0.0 if own.prompts else own.mean_input), asked.mean_output
 
     known = estimate(stages, lengths)
     minutes = known.seconds / 60
@@ -118,9 +124,10 @@ def said_estimate(stages: list[Stage], work: WorkloadConfig) -> str:
         else f"{minutes / 60:.1f} h"
     )
     least = "at least " if known.open_stages else "about "
+    unknown = " beside those of files" if files else ""
     text = (
         f"{least}{time} and what the last answers of each stage take, {known.requests:,.0f} requests, "
-        f"{known.input_tokens:,.0f} tokens in, {known.output_tokens:,.0f} out"
+        f"{known.input_tokens:,.0f} tokens in{unknown}, {known.output_tokens:,.0f} out"
     )
     if known.open_stages:
         text += f" ({known.open_stages} stages are as long, or as many, as the server makes them)"
