@@ -19,9 +19,7 @@ def tags_table(tagged: Sequence[Tagged]) -> str:
     """Empty where no request has a tag."""
     if not tagged:
         return ""
-    rows = [
-        ["by tag", "n", "failed", "in", "out", "TTFT p50", "p95", "p99", "TPOT p50", "p99", "E2E p50", "p99"]
-    ]
+    rows = [["by tag", "n", "failed", "in", "out", "TTFT p50", "p95", "p99", "TPOT p50", "E2E p50", "p99"]]
     for of in tagged[:ROWS]:
         rows.append(
             [
