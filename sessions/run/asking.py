@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -57,6 +58,7 @@ class PromptFiles:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.packed: dict[str, Packed] = {}
+        self._places: list[Path] = []
 
     def pack(self, config: RunConfig) -> None:
         """Takes seconds where a file is large.
@@ -66,6 +68,7 @@ class PromptFiles:
         """
         for path in dict.fromkeys(own.prompts for _, own in _all_parts(config) if own.prompts):
             place = self._directory / f"prompts-{len(self.packed)}"
+            self._places.append(place)
             try:
                 kinds = pack(entries(path[-200:], read_small(path, MOST_BYTES).data), place)
             except FileError as error:
@@ -78,8 +81,9 @@ class PromptFiles:
 
     def remove(self) -> None:
         """They are of no use once the load is over, and nobody else's business."""
-        for packed in self.packed.values():
-            Path(packed.path).unlink(missing_ok=True)
+        for place in self._places:
+            with contextlib.suppress(OSError):  # the session may have been removed, or its disk
+                place.unlink()
 
 
 def ways_of(config: RunConfig, packed: Mapping[str, Packed]) -> list[Way]:

@@ -171,6 +171,7 @@ class Supervisor:
         self._ending.want(RunEnd("failed", 0.0, word.message))  # nobody wonders then where the workers went
         self._processes.tell_all(Finish(0.0))
         await self._processes.wait_or_kill(0.5)
+        self._prompts.remove()
         await self._control.close()
         if self._orders.debug:
             sum_up(self._directory, self._manifest, RunEnd("failed", 0.0, word.message), 0.0)

@@ -69,9 +69,12 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, holds: str | None, said
     file = tmp_path / "p.jsonl"
     if holds is not None:
         file.write_text(holds)
+    files = PromptFiles(tmp_path)
     with pytest.raises(ConfigError, match=r"p\.jsonl") as raised:
-        PromptFiles(tmp_path).pack(config(prompts=str(file)))
+        files.pack(config(prompts=str(file)))
     assert said in str(raised.value)
+    files.remove()
+    assert not list(tmp_path.glob("prompts-*"))
 
 
 def test_messages_need_chat(tmp_path: Path, chat_file: str) -> None:
