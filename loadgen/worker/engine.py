@@ -175,6 +175,7 @@ class Engine:
         stage, before = change.stage, self._stage
         if (workload := change.workload if stage is None else stage.workload) is not None:
             self._take_up(workload)
+            self._loop.call_soon(self._prepare)
         if stage is None and before is None and self._model.change(change.at_ns, change.load):
             return
         self._stage = stage
@@ -280,9 +281,8 @@ class Engine:
             self._pool.connect_ahead()
 
     def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:
-        request = self._requests.make(
-            index, due_ns, payloads, needs_text=self._workload.needs_text, waited=waited
-        )
+        needs_text = self._workload.needs_text
+        request = self._requests.make(index, due_ns, payloads, needs_text=needs_text, waited=waited)
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)
         self._counters.sent += 1
