@@ -172,12 +172,13 @@ class Engine:
 
     def _begin_load(self, change: SetLoad) -> None:
         stage, before = change.stage, self._stage
+        if (workload := change.workload if stage is None else stage.workload) is not None:
+            self._take_up(workload)
+            self._loop.call_soon(self._prepare)
         if stage is None and before is None and self._model.change(change.at_ns, change.load):
             return
         self._stage = stage
         self._end_ns = self._config.end_ns if stage is None else stage.end_ns
-        if stage is not None:
-            self._take_up(stage.workload)
         self._model = self._model_of(change.load, change.at_ns)
         self._load_over = False
         self.idle.clear()
@@ -280,9 +281,8 @@ class Engine:
             self._pool.connect_ahead()
 
     def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:
-        request = self._requests.make(
-            index, due_ns, payloads, needs_text=self._workload.needs_text, waited=waited
-        )
+        needs_text = self._workload.needs_text
+        request = self._requests.make(index, due_ns, payloads, needs_text=needs_text, waited=waited)
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)
         self._counters.sent += 1

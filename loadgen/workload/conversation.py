@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.endpoints.prompt import Messages
 from loadgen.indices import TURN_STRIDE
 from loadgen.records import Request
 from loadgen.workload.draws import drawn_length
-from loadgen.workload.spec import ConversationWorkload, Message, RequestSpec
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.spec import ConversationWorkload, RequestSpec
+from loadgen.workload.synthetic_prompt import prompt
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a chat, as it goes over the wire."""
+
+    role: str
+    content: str
 
 
 class _History:
@@ -50,7 +58,9 @@ class ConversationRequests:
         history.said, history.said_tokens = str(prompt(self._words, seed, index, tokens)), tokens
         messages = [*history.messages, Message("user", history.said)]
         return RequestSpec(
-            messages if told.chat else " ".join(message.content for message in messages),
+            Messages(msgspec.Raw(msgspec.json.encode(messages)))
+            if told.chat
+            else " ".join(message.content for message in messages),
             history.tokens + tokens,
             drawn_length(told.output, seed, index, "output"),
             conversation,

@@ -17,7 +17,7 @@ from loadgen.records import Request
 from loadgen.trace.compiled import open_trace
 from loadgen.trace.rows import BLOCK_TOKENS
 from loadgen.workload.spec import RequestSpec, TraceWorkload
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.synthetic_prompt import prompt
 
 _BLOCKS = 1024
 """That are kept made: those of prompts that begin alike come again soon, and each is some 20 KB."""

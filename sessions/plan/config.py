@@ -13,12 +13,16 @@ import msgspec
 
 from loadgen.arrivals.load import ArrivalsName
 from loadgen.endpoint_names import AskedEndpoint
-from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
+from loadgen.workload.lengths import LengthError, parse_lengths
+from loadgen.workload.prefixes import PrefixError
+from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
+from sessions.plan.workload_config import WorkloadConfig as WorkloadConfig
+from sessions.plan.workload_config import stage_workload as stage_workload
 
 WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
@@ -101,37 +105,6 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.rate_rps if self.ramp is None else max(self.ramp.from_rps, self.ramp.to_rps)
 
 
-class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
-    input_tokens: int | str = 256
-    """A number of tokens, or a distribution of them as `loadgen.workload.lengths` reads it."""
-    output_tokens: int | str = 64
-    body: list[str] = msgspec.field(default_factory=list)
-    """Fields added to every request's body, each `key=json`."""
-    turns: int | str | None = None
-    """Of conversations that carry their history, a number or a distribution; None: requests stand alone."""
-    think: str | None = None
-    """Time between an answer and the next turn (`sessions.plan.think_time`); None: none."""
-    system_tokens: int = 0
-    """Of a system prompt that all conversations share."""
-    conversation_header: str | None = None
-    """Name of a header that tells which conversation a request belongs to."""
-
-    @property
-    def lengths_given(self) -> bool:
-        """A person asked for lengths of their own."""
-        return (self.input_tokens, self.output_tokens) != (256, 64)
-
-    @property
-    def input(self) -> Lengths:
-        """Of prompts. Raises `LengthError`, as `output`: not once the configuration was `checked`."""
-        return parse_lengths(self.input_tokens)
-
-    @property
-    def output(self) -> Lengths:
-        """Asked of answers."""
-        return parse_lengths(self.output_tokens)
-
-
 class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """Stages that follow each other by themselves; `LoadConfig` says what they share."""
 
@@ -159,6 +132,8 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     providers: list[Provider] = msgspec.field(default_factory=list)
     """What GPUs cost elsewhere: money per million tokens at what was measured."""
     currency: str = "$"
+    presets: list[MixPart] = msgspec.field(default_factory=list)
+    """What requests may ask for at the press of a key, beside `sessions.plan.mix.PRESETS`."""
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -255,6 +230,17 @@ def checked(config: RunConfig) -> RunConfig:
             above = f"above --max-in-flight {load.max_in_flight}"
             raise ConfigError(f"stage {number}: concurrency {stage.concurrency} is {above}")
     _check_conversations(work)
+    try:
+        _ = work.prefixes
+    except PrefixError as error:
+        raise ConfigError(f"--prefix: {error}") from None
+    if len(work.mix) > MOST_PARTS:
+        raise ConfigError(f"--mix: got {len(work.mix)} parts, need at most {MOST_PARTS}")
+    for part in work.mix:
+        try:
+            check_part(part)
+        except MixError as error:
+            raise ConfigError(f"--mix: {part.name[:40]}: {error.key}: {error}") from None
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"

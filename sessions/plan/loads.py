@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from loadgen.workload.lengths import mean, parse_lengths
-from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.config import LoadConfig, RunConfig, stage_workload
 
 
 class AskedLoad(NamedTuple):
@@ -22,7 +21,7 @@ class AskedLoad(NamedTuple):
 
 def loads_of(config: RunConfig) -> Iterator[AskedLoad]:
     """Each load that is asked for, in order."""
-    usual = mean(config.workload.output)
+    usual = config.workload.mean_output
     if config.plan is None:
         yield AskedLoad("", config.load, _answers(config.load, usual))
         return
@@ -37,7 +36,7 @@ def loads_of(config: RunConfig) -> Iterator[AskedLoad]:
             duration_s=stage.duration_s,
             requests=stage.requests,
         )
-        tokens = usual if stage.output_tokens is None else mean(parse_lengths(stage.output_tokens))
+        tokens = stage_workload(config.workload, stage).mean_output
         yield AskedLoad(f"stage {number}: ", load, _answers(load, tokens))
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from loadgen.arrivals.load import ArrivalsName
+from sessions.plan.mix import MixPart
 
 
 class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,6 +40,10 @@ class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     output_tokens: int | str | list[int | str] | None = None
     turns: int | str | None = None
     think: float | str | None = None
+    prefix: str | None = None
+    prompts: str | None = None
+    mix: str | None = None
+    """`chat:0.7,rag:0.3`: parts of `[[mix]]` with weights of this stage."""
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,3 +100,7 @@ class PlanTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     published: list[Published] = []
     providers: list[Provider] = []
     currency: str = "$"
+    mix: list[MixPart] = []
+    """Kinds of requests beside each other, all through the plan."""
+    presets: list[MixPart] = []
+    """What requests may ask for at the press of a key."""

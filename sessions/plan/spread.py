@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from loadgen.workload.lengths import LengthError, parse_lengths
+from loadgen.workload.prefixes import PrefixError, parse_prefixes
 from sessions.plan import typed_values
 from sessions.plan.config import BURSTINESS_RANGE, LEAST_BURSTINESS, MOST_BURSTINESS, ConfigError
+from sessions.plan.mix import MixError, MixPart, check_prompts, parse_mix
 from sessions.plan.plan_table import StageTable
 from sessions.plan.stages import Stage
 from sessions.plan.think_time import parse_think, parse_turns
@@ -25,14 +27,21 @@ _IN_STEP = ("rate", "concurrency", "speed", "trace_rate", "duration", "requests"
 _T = TypeVar("_T")
 
 
-def spread(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
-    """The stages of one table: lengths outermost, then repetitions, then loads. `before`: those before it.
+def spread(
+    path: Path,
+    table: StageTable,
+    before: Sequence[Stage],
+    error: OnError,
+    parts: Sequence[MixPart] = (),
+) -> Iterator[Stage]:
+    """The stages of one table: lengths outermost, then repetitions, then loads. `before`: those before it;
+    `parts`: what a mix may name.
 
     Raises:
         ConfigError: as `error` makes it, of the first that cannot be. `path` is where the table stands.
     """
     if table.between is not None:
-        yield from _between(path, table, before, error)
+        yield from _between(path, table, before, error, parts)
         return
     lengths = _zipped(error, path, table, ("input_tokens", "output_tokens"))
     loads = _zipped(
@@ -42,10 +51,28 @@ def spread(path: Path, table: StageTable, before: Sequence[Stage], error: OnErro
         raise error((*path, "repeat"), f"got {table.repeat}, need 1 to 100")
     repeats = range(1, table.repeat + 1)
     for length, repeat, load in product(lengths, repeats, loads):
-        yield _stage(error, path, table, {**length, **load}, repeat if table.repeat > 1 else None)
+        stage = _stage(error, path, table, {**length, **load}, repeat if table.repeat > 1 else None)
+        yield msgspec.structs.replace(stage, **_asked(error, path, table, parts))
 
 
-def _between(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
+def _asked(error: OnError, path: Path, table: StageTable, parts: Sequence[MixPart]) -> dict[str, Any]:
+    """What its requests ask for, beside their lengths."""
+    mix = None
+    if table.mix is not None:
+        try:
+            mix = parse_mix(table.mix, parts)
+        except MixError as refused:
+            raise error((*path, "mix"), str(refused)) from None
+    return {
+        "prefix": _checked(error, (*path, "prefix"), parse_prefixes, PrefixError, table.prefix),
+        "prompts": _checked(error, (*path, "prompts"), check_prompts, MixError, table.prompts),
+        "mix": mix,
+    }
+
+
+def _between(
+    path: Path, table: StageTable, before: Sequence[Stage], error: OnError, parts: Sequence[MixPart]
+) -> Iterator[Stage]:
     """Rates evenly apart, both ends left out: the stages that they lie between ran already."""
     if table.rate is not None or table.concurrency is not None or table.ramp is not None:
         raise error((*path, "between"), "it says the rates; leave rate, concurrency and ramp out")
@@ -60,7 +87,7 @@ def _between(path: Path, table: StageTable, before: Sequence[Stage], error: OnEr
         raise error((*path, "steps"), f"got {table.steps}, need 1 to 100")
     plain = msgspec.structs.replace(table, between=None, rate=1.0)
     for step in range(1, table.steps + 1):
-        (stage,) = spread(path, plain, before, error)
+        (stage,) = spread(path, plain, before, error, parts)
         share = step / (table.steps + 1)
         name = f"{table.name or 'sweep'} {step}/{table.steps}"
         low, high = ends
@@ -125,10 +152,16 @@ def _stage(
         warm_up_requests=number("warm_up_requests", table.warm_up_requests) or 0,
         pause_s=time("pause", table.pause) or 0.0,
         drain=table.drain,
-        input_tokens=_length(error, (*path, "input_tokens"), got["input_tokens"]),
-        output_tokens=_length(error, (*path, "output_tokens"), got["output_tokens"]),
-        turns=_read(error, (*path, "turns"), table.turns, parse_turns),
-        think=None if table.think is None else _read(error, (*path, "think"), str(table.think), parse_think),
+        input_tokens=_checked(
+            error, (*path, "input_tokens"), parse_lengths, LengthError, got["input_tokens"]
+        ),
+        output_tokens=_checked(
+            error, (*path, "output_tokens"), parse_lengths, LengthError, got["output_tokens"]
+        ),
+        turns=_checked(error, (*path, "turns"), parse_turns, LengthError, table.turns),
+        think=None
+        if table.think is None
+        else _checked(error, (*path, "think"), parse_think, LengthError, str(table.think)),
         repetition=repetition,
         table=path[1] if len(path) > 1 and isinstance(path[1], int) else 0,
         stop=table.stop,
@@ -175,16 +208,14 @@ def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T
         raise error(path, str(refused)) from None
 
 
-def _length(error: OnError, path: Path, value: int | str | None) -> int | str | None:
-    return _read(error, path, value, parse_lengths)
-
-
-def _read(error: OnError, path: Path, value: _T, read: Callable[[Any], object]) -> _T:
-    """`value` as it was typed, which `read` takes where it is not None."""
+def _checked(
+    error: OnError, path: Path, read: Callable[[Any], object], refusal: type[ValueError], value: _T
+) -> _T:
+    """`value` itself, which `read` understands, unless it is None or empty."""
     try:
-        if value is not None:
+        if value:
             read(value)
-    except LengthError as refused:
+    except refusal as refused:
         raise error(path, str(refused)) from None
     return value
 

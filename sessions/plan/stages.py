@@ -5,13 +5,13 @@ Values only. A run keeps them in its manifest, so that a plan goes on where it w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from loadgen.arrivals.load import ArrivalsName
-from loadgen.workload.lengths import mean, parse_lengths
+from sessions.plan.mix import MixPart
 from sessions.plan.ramp import Ramp, mean_rate_rps
 from sessions.plan.trace_config import TraceConfig
 
@@ -44,6 +44,12 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     output_tokens: int | str | None = None
     turns: int | str | None = None
     think: str | None = None
+    prefix: str | None = None
+    """As `WorkloadConfig.prefix`; None: as the run's, empty: none."""
+    prompts: str | None = None
+    """As `WorkloadConfig.prompts`, likewise."""
+    mix: list[MixPart] | None = None
+    """None: as the run's, unless it has lengths, a prefix or prompts of its own."""
     repetition: int | None = None
     """From 1, where the plan asks for several."""
     table: int = 0
@@ -94,12 +100,8 @@ class Estimate(NamedTuple):
     highest_rps: float
 
 
-def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: int | str) -> Estimate:
-    """What `stages` come to, with the run's own lengths where a stage has none.
-
-    Raises:
-        LengthError: a length is none.
-    """
+def estimate(stages: Sequence[Stage], lengths: Callable[[Stage], tuple[float, float]]) -> Estimate:
+    """What `stages` come to. `lengths`: mean tokens of a stage's prompts and answers."""
     seconds = requests = tokens_in = tokens_out = highest = 0.0
     unknown = 0
     for stage in stages:
@@ -108,11 +110,7 @@ def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: in
         seconds += (longest_s or 0.0) + stage.pause_s
         requests += number or 0.0
         figures = None if stage.trace is None else stage.trace.figures
-        if figures is not None:
-            into, out = figures.input_mean, figures.output_mean
-        else:
-            into = mean(parse_lengths(stage.input_tokens or input_tokens))
-            out = mean(parse_lengths(stage.output_tokens or output_tokens))
+        into, out = lengths(stage) if figures is None else (figures.input_mean, figures.output_mean)
         tokens_in += (number or 0.0) * into
         tokens_out += (number or 0.0) * out
         ramp = stage.ramp

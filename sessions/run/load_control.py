@@ -104,6 +104,7 @@ class LoadControl:
             self._curve = Curve(first.curve)
         self._held: float | None = None
         """The load to go back to; None while it is not held or stopped."""
+        self._paused_as = "holding"
         self._start_ns, self._ramp = start_ns, load.ramp if self._curve is not None else None
         """The ramp it began with, until it is over or the rate was changed."""
 
@@ -189,6 +190,19 @@ class LoadControl:
             return self._resume(at_ns, received_ns)
         return self._pause(at_ns, received_ns, stop=isinstance(command, Stop))
 
+    def ask_for(self, workload: WorkloadSpec, name: str, received_ns: int) -> LoadUpdate:
+        """From now on requests ask for something else; as many are due as before."""
+        at_ns = received_ns + LEAD_NS
+        record = LoadChange(at_ns, "workload", received_ns=received_ns, label=f"workload: {name}")
+        if self._curve is None:
+            load: Load = ClosedLoad(self._concurrency)
+            record.concurrency = record.previous_concurrency = self._concurrency
+        else:
+            load = OpenLoad(self._arrivals, self._curve.rest(at_ns))
+            record.rate_rps = record.previous_rate_rps = self._curve.rate_rps(at_ns)
+        state = "running" if self._held is None else self._paused_as
+        return LoadUpdate(SetLoad(at_ns, load, workload=workload), record, state)
+
     def _load(self, at_ns: int) -> float:
         return self._concurrency if self._curve is None else self._curve.rate_rps(at_ns)
 
@@ -216,6 +230,7 @@ class LoadControl:
         if self._held is None:
             self._held = self._load(at_ns)
         name = "stop" if stop else "hold"
+        self._paused_as = "stopped" if stop else "holding"
         return self._set(at_ns, received_ns, 0, name, name, drop_backlog=stop)
 
     def _resume(self, at_ns: int, received_ns: int) -> LoadUpdate:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from loadgen.clock import MonotonicClock
 from loadgen.worker_config import Finish
 from sessions.plan.loads import loads_of
+from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.commands import (
     Ack,
@@ -82,6 +83,7 @@ class Supervisor:
             self._config, directory, self._processes, self._clock, self._journal, self._enter
         )
         self._telemetry = TelemetryRecorder(self._clock)
+        self._prompts = PromptFiles(directory)
         self._failing: set[int] = set()
         """Workers of which all requests have failed so far."""
         self._marks = 0
@@ -123,6 +125,7 @@ class Supervisor:
                 self._config,
                 self._orders.api_key,
                 lambda text: self._note("warning", text),
+                self._prompts,
                 self._orders.headers,
             )
         )
@@ -141,7 +144,7 @@ class Supervisor:
         if word := self._too_much(found.probed):
             return SupervisorAnswer("refused", word, 2)
         finished = RunEnd("completed", self._config.drain_s)
-        self._load.begin(found.probed, found.address, lambda: self._ending.want(finished))
+        self._load.begin(found, lambda: self._ending.want(finished))
         write(self._directory, self._manifest)
         key, secrets = self._orders.api_key, self._orders.secrets()
         self._telemetry.start(self._config, key, self._directory, self._manifest.model, secrets)
@@ -175,6 +178,7 @@ class Supervisor:
         self._ending.want(RunEnd("failed", 0.0, word.message))  # nobody wonders then where the workers went
         self._processes.tell_all(Finish(0.0))
         await self._processes.wait_or_kill(0.5)
+        self._prompts.remove()
         await self._control.close()
         if self._orders.debug:
             sum_up(self._directory, self._manifest, RunEnd("failed", 0.0, word.message), 0.0)
@@ -306,6 +310,7 @@ class Supervisor:
         load = self._config.load
         at_once = -(-(load.concurrency or load.max_in_flight) // self._processes.count)
         await drain(self._processes, self._ending, at_once)
+        self._prompts.remove()
         await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()
         if lost := self._telemetry.close():

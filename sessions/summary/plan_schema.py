@@ -107,6 +107,8 @@ class PlanStage(msgspec.Struct, frozen=True):
     mean_w: float | None
     output_tps_per_gpu: float | None
     """None where no GPU is known that the load runs on."""
+    cached_share: float | None
+    """Of its input tokens, what the server said it had in its cache; None where it does not say."""
     gpu_memory_share: float | None
     """Of the memory of those GPUs, at most in this time."""
     targets: list[TargetResult]

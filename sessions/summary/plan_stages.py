@@ -17,6 +17,7 @@ from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.plan_figures import column, provider_costs, target_results
 from sessions.summary.plan_fit import Fit, fit
 from sessions.summary.plan_schema import Plan, PlanStage, StageLatency, Window, window_since
+from sessions.summary.prompt_figures import cached_share
 from sessions.summary.telemetry import gpus_over
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
@@ -151,6 +152,7 @@ def _stage(
         joules_per_output_token=energy.j_per_output_token,
         mean_w=energy.mean_w,
         output_tps_per_gpu=output_tps / gpus if gpus and output_tps is not None else None,
+        cached_share=cached_share(good),
         gpu_memory_share=_memory_share(timeline, span_ns),
         targets=[],
         window=_window(timeline, asked, times, start_ns),

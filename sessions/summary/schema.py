@@ -15,6 +15,7 @@ from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.bottleneck.history import LimitSpan
 from sessions.plan.config import LoadConfig, WorkloadConfig
 from sessions.summary.plan_schema import Plan, Window
+from sessions.summary.prompt_schema import AskedAndGot, PrefixCache
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -117,6 +118,23 @@ class ExactQuantiles(msgspec.Struct, frozen=True):
     not independent of each other."""
     p95_upper_99: float | None = None
     p99_upper_99: float | None = None
+
+
+class Tagged(msgspec.Struct, frozen=True):
+    """The requests of one tag. Tokens and latencies are of those that succeeded; None where nobody said."""
+
+    tag: str
+    requests: int
+    """That ended, well or not."""
+    succeeded: int
+    failed: int
+    """Those that were cut off with them."""
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    ttft_from_due_ms: ExactQuantiles
+    tpot_ms: ExactQuantiles
+    e2e_ms: ExactQuantiles
 
 
 class ItlQuantiles(ExactQuantiles, frozen=True, kw_only=True):
@@ -281,6 +299,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be known of the session's files: lines that were damaged or cut off."""
     plan: Plan | None = None
     """None where there was none."""
+    lengths: AskedAndGot | None = None
+    """In tokens."""
+    by_tag: list[Tagged] = []
+    """A row for each tag, by name; none where no request has one."""
+    prefix_cache: PrefixCache | None = None
+    """None where no two prompts were made to begin alike."""
 
 
 def plain(summary: Summary) -> dict[str, Any]:
@@ -295,5 +319,6 @@ def plain(summary: Summary) -> dict[str, Any]:
 def _spelled_out(asked: msgspec.Struct) -> dict[str, Any]:
     fields = msgspec.structs.asdict(asked).items()
     return {
-        name: _spelled_out(value) if isinstance(value, msgspec.Struct) else value for name, value in fields
+        name: _spelled_out(value) if isinstance(value, msgspec.Struct) else msgspec.to_builtins(value)
+        for name, value in fields
     }

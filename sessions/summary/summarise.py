@@ -15,6 +15,7 @@ from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.summary.by_tag import by_tag
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
 from sessions.summary.cost import cost
@@ -24,6 +25,7 @@ from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.load_span import load_span
 from sessions.summary.plan_stages import plan_result
 from sessions.summary.prices import Prices
+from sessions.summary.prompt_figures import asked_and_got, prefix_cache
 from sessions.summary.schema import (
     End,
     ItlQuantiles,
@@ -161,6 +163,9 @@ def summarise(
         else plan_result(
             timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         ),
+        lengths=asked_and_got(good),
+        by_tag=by_tag(timeline.requests, rows),
+        prefix_cache=prefix_cache(timeline.requests, good),
     )
 
 

@@ -22,6 +22,7 @@ source = "https://example.org/paper"
 [run]
 input_tokens = "16..32"
 output_tokens = 8
+seed = 7                    # of how many requests are due in a second: enough for a median
 
 [[stages]]
 rate = [20, 40]

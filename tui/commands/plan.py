@@ -6,14 +6,15 @@ import argparse
 
 from loadgen.errors import printable
 from sessions.plan.builtin_plans import find_plan, names
-from sessions.plan.config import ConfigError
+from sessions.plan.config import ConfigError, WorkloadConfig, stage_workload
 from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage
 from tui.draw.plans import said_estimate
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
-from tui.options.plan_options import check_columns, plan_run_options, with_traces
+from tui.options.plan_options import check_columns, plan_run_options, plan_workload, with_traces
 from tui.options.trace_options import traces_of
+from tui.report.lengths import asked_lengths, asked_words
 
 EXAMPLES = """\
 examples:
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 def _shown(plan: PlanFile, stages: list[Stage]) -> str:
     table = plan.table
     shared = plan_run_options(plan)
-    lengths = (shared.get("input_tokens", 256), shared.get("output_tokens", 64))
+    work = plan_workload(plan, shared)
     lines = [f"{table.name}: {printable(table.title)}" if table.title else table.name]
     if table.source:
         lines.append(f"source  {printable(table.source)}")
@@ -85,10 +86,12 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
             "every stage",
             *(f"  {name} = {printable(str(value))}" for name, value in shared.items()),
         ]
+    if work.mix:
+        lines += ["", asked_words(work)]
     lines += ["", f"{'stage':>5}  {'what':34} {'for':>10} {'requests':>9}  {'in':>8} {'out':>8}"]
     for number, stage in enumerate(stages, 1):
-        lines.append(_row(number, stage, lengths))
-    lines += ["", said_estimate(stages, *lengths)]
+        lines.append(_row(number, stage, stage_workload(work, stage)))
+    lines += ["", said_estimate(stages, work)]
     if table.slo.targets:
         lines.append(f"targets  {printable(', '.join(table.slo.targets))}")
     for published in table.published:
@@ -96,16 +99,13 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
     return "\n".join(lines)
 
 
-def _row(number: int, stage: Stage, lengths: tuple[int | str, int | str]) -> str:
+def _row(number: int, stage: Stage, work: WorkloadConfig) -> str:
     seconds = stage.longest_s if stage.trace is not None else stage.duration_s
     time = "-" if seconds is None else f"{seconds:.6g} s"
     requests = stage.expected_requests
     exact = stage.trace is not None or stage.requests == requests
     count = "-" if requests is None else f"{'' if exact else '~'}{requests:,.0f}"
-    into, out = stage.input_tokens or lengths[0], stage.output_tokens or lengths[1]
+    into, out = asked_lengths(work)
     if stage.trace is not None and (figures := stage.trace.figures) is not None:
         into, out = f"~{figures.input_mean:.0f}", f"~{figures.output_mean:.0f}"
-    return (
-        f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  "
-        f"{printable(str(into), 40):>8} {printable(str(out), 40):>8}".rstrip()
-    )
+    return f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into:>8} {out:>8}".rstrip()

@@ -42,8 +42,7 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
 
 def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
     stages = plan.stages[plan.first_stage :]
-    lengths = config.workload.input_tokens, config.workload.output_tokens
-    tell(f"ttftop: plan {plan.name}: {len(stages)} stages, {said_estimate(stages, *lengths)}")
+    tell(f"ttftop: plan {plan.name}: {len(stages)} stages, {said_estimate(stages, config.workload)}")
     most_rps = max(load.highest_rps for _, load, _ in loads_of(config))
     why = f"{most_rps:,.10g} requests per second" if most_rps > PLAN_RPS else ""
     if not is_private(config.target.url):

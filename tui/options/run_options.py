@@ -119,6 +119,36 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
     conversation_arguments(work)
     work.add_argument(
+        "--prefix",
+        type=value_types.prefix,
+        metavar="GxMxT",
+        help="G groups of M members share their first T tokens, before --input-tokens: 150x5x6000",
+    )
+    work.add_argument(
+        "--cache",
+        choices=("keep", "defeat"),
+        metavar="C",
+        help="keep: the prompts of every run, for the server's prefix cache; defeat: none of them again",
+    )
+    work.add_argument(
+        "--prompts",
+        type=value_types.prompts,
+        metavar="FILE",
+        help="prompts from a file: a line each, JSON lines (prompt, messages, lengths), or ShareGPT's",
+    )
+    work.add_argument(
+        "--prompt-order",
+        choices=("sequential", "shuffled"),
+        metavar="O",
+        help="of that file: sequential, or shuffled by the seed (sequential)",
+    )
+    work.add_argument(
+        "--mix",
+        type=value_types.mix,
+        metavar="MIX",
+        help="kinds of requests by their weights: short-chat:0.7,long-context:0.3, or the plan's [[mix]]",
+    )
+    work.add_argument(
         "--body",
         type=value_types.body_field,
         action="append",
@@ -251,6 +281,11 @@ def config(
         **_given(
             input_tokens=options.input_tokens,
             output_tokens=options.output_tokens,
+            prefix=options.prefix,
+            cache=options.cache,
+            prompts=options.prompts,
+            prompt_order=options.prompt_order,
+            mix=options.mix,
             body=options.body,
             **conversation_asked(options),
         )

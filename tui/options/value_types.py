@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Callable
 from typing import Literal, TypeVar
@@ -131,6 +132,40 @@ _TAKEN_HEADERS = (
     *("accept-encoding", "authorization", "proxy-authorization", "api-key", "x-api-key", "user-agent"),
     "expect",
 )
+
+
+def prefix(text: str) -> str:
+    """`150x5x6000`: groups, members, tokens, as it was typed."""
+    from loadgen.workload.prefixes import PrefixError, parse_prefixes
+
+    try:
+        parse_prefixes(text)
+    except PrefixError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text.strip()
+
+
+def prompts(text: str) -> str:
+    """A file of prompts, as an absolute path: that it is one and not too large; a run reads it."""
+    from sessions.plan.mix import MixError, check_prompts
+
+    path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111  (neither resolves nor raises)
+    try:
+        check_prompts(path)
+    except MixError as error:
+        why = str(error).rpartition(": ")[2]
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a file of prompts: {why}") from None
+    return path
+
+
+def mix(text: str) -> str:
+    """`short-chat:0.7,long-context:0.3`: as it was typed; whether there are such parts is seen later."""
+    part = r"[A-Za-z][A-Za-z0-9._-]{0,39}( *: *[0-9][0-9.e+-]{0,30})?"
+    if not all(re.fullmatch(part, word.strip()) for word in text.split(",")):
+        raise argparse.ArgumentTypeError(
+            f"{got(text)}, need NAME:WEIGHT,... such as short-chat:0.7,long-context:0.3"
+        )
+    return text
 
 
 def give_up(text: str) -> int:

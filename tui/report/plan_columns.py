@@ -48,6 +48,7 @@ COLUMNS: dict[str, Cell] = {
     "output_tokens": ("out", lambda stage: printable(str(stage.output_tokens), 30)),
     **_figure("input_tokens_mean", "in got", 0),
     **_figure("output_tokens_mean", "out got", 0),
+    **_figure("cached_share", "cached", 3),
     **_figure("requests", "n", 0),
     **_figure("failed", "failed", 0),
     **_figure("request_rps", "req/s", 2),

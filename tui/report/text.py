@@ -15,9 +15,11 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
+from tui.report.lengths import asked_words, lengths
 from tui.report.load import counts, latencies, stages_table, turns_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
+from tui.report.tags import tags_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
@@ -37,11 +39,12 @@ def render(summary: Summary) -> str:
     parts = [
         _failed(summary),
         _head(summary),
-        counts(summary),
+        counts(summary) + lengths(summary),
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
         windows(summary.stages) if summary.plan is None else "",
         turns_table(summary.turns),
+        tags_table(summary.by_tag),
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -120,16 +123,16 @@ def _asked(summary: Summary) -> str:
     turns = "" if work.turns is None else f"conversations of {work.turns} turns"
     if work.think is not None:
         turns += f", {work.think} to think"
-    lengths = f"{work.input_tokens} tokens in"
-    if summary.endpoint != "embeddings":
-        lengths += f", {work.output_tokens} out"
+    asked = asked_words(work)
+    if summary.endpoint == "embeddings":
+        asked = asked.partition(" tokens in")[0] + " tokens in"
     if load.trace is not None and (of := load.trace.figures) is not None:
-        lengths = f"{of.input_mean:.0f} tokens in, {of.output_mean:.0f} out on average"
+        asked = f"{of.input_mean:.0f} tokens in, {of.output_mean:.0f} out on average"
     words = [
         printable(summary.endpoint, 20),
         how,
         printable(turns, 120),
-        printable(lengths, 120),
+        asked,
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]

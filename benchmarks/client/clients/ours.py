@@ -13,6 +13,7 @@ from itertools import accumulate, takewhile
 import msgspec
 
 from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
+from benchmarks.client.clients.workloads import WORKLOADS
 from loadgen.arrivals.load import ClosedLoad, OpenLoad
 from loadgen.arrivals.rate_curve import steady
 from loadgen.arrivals.unit_points import UNIT_POINTS
@@ -22,20 +23,20 @@ from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerConfig
-from loadgen.workload.lengths import Fixed
-from loadgen.workload.spec import PromptSpec, SyntheticWorkload
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.spec import SyntheticWorkload
+from loadgen.workload.synthetic_prompt import prompt
 from loadgen.workload.template import RequestTemplate
 from sessions.worker.process import new_loop, quiet_garbage
 
 
 def body_of(config: WorkerConfig, index: int) -> bytes:
     template, workload = config.template, config.workload
+    assert isinstance(workload, SyntheticWorkload)  # the others are not compared with the server's times
     return ENDPOINTS[template.endpoint].body(
         template.fields,
         prompt(workload.prompt, config.seed, index),
         template.max_tokens_field,
-        workload.output.most,
+        1000,
     )
 
 
@@ -96,7 +97,7 @@ def main() -> None:
             endpoint="completions",
             fields={"model": "bench-model", "stream": True},
         ),
-        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=8), Fixed(8), Fixed(1000)),
+        workload=WORKLOADS[args.workload],
         load=OpenLoad(args.arrivals, [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
         start_ns=0,
         requests=None if args.seconds is not None else args.requests,

@@ -137,7 +137,7 @@ def test_what_a_plan_comes_to_is_estimated_as_far_as_it_is_known() -> None:
         "[[stages]]\nconcurrency = 8\nrequests = 100\noutput_tokens = 10\n"
         '[[stages]]\nramp = "1..9/10s"\n'
     )
-    got = estimate(found, 100, 50)
+    got = estimate(found, lambda stage: (100, 50 if stage.output_tokens is None else 10))
     assert (got.seconds, got.requests, got.open_stages, got.highest_rps) == (40.0, 60 + 100 + 50, 1, 9.0)
     assert got.output_tokens == pytest.approx(110 * 50 + 100 * 10)
 

@@ -44,6 +44,11 @@ def test_what_was_asked_is_spelled_out_although_it_is_the_default(make_run: Make
         "think": None,
         "system_tokens": 0,
         "conversation_header": None,
+        "prefix": "",
+        "cache": "",
+        "prompts": "",
+        "prompt_order": "",
+        "mix": [],
     }
 
 
