@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from loadgen.simulator import metrics
 from loadgen.simulator.chunks import DONE, Chunks, event
 from loadgen.simulator.engine import Engine, Generation
+from loadgen.simulator.prefix_cache import block_hashes
 from loadgen.simulator.requests import (
     ChatBody,
     CompletionBody,
@@ -178,8 +179,13 @@ class Api:
     def _generate(self, body: CompletionBody | ChatBody, prompt: list[int], prefix: str) -> ASGIApp:
         work = work_for(body, prompt, self._profile, self._vocabulary, self._rng)
         response_id = f"{prefix}-{self._rng.getrandbits(64):016x}"
-        chunks = Chunks(body, work, self._vocabulary, response_id, self._profile.model, int(self._wall_s()))
-        generation = self._engine.submit(len(prompt), len(work.output), work.finish_reason)
+        hashes = None
+        if self._profile.prefix_cache:
+            hashes = block_hashes(work.prompt + work.output, self._profile.limits.block_tokens)
+        generation = self._engine.submit(len(prompt), len(work.output), work.finish_reason, hashes)
+        sequence = generation.sequence if self._profile.prefix_cache else None
+        created = int(self._wall_s())
+        chunks = Chunks(body, work, self._vocabulary, response_id, self._profile.model, created, sequence)
         return GenerationResponse(self._engine, generation, chunks, stream=bool(body.stream))
 
 
