@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-EndpointName = Literal["completions", "chat"]
+EndpointName = Literal[
+    "completions", "chat", "responses", "messages", "embeddings", "tgi", "ollama", "ollama-chat", "llamacpp"
+]
 AskedEndpoint = Literal["auto", EndpointName]
-"""`auto`: what the server has is found out."""
+"""`auto`: which of completions and chat the server has is found out."""
 
 ENDPOINT_NAMES: tuple[EndpointName, ...] = get_args(EndpointName)

@@ -33,6 +33,7 @@ ERROR_KINDS: dict[str, str] = {
     "cut_mid_stream": "the connection was lost while tokens were arriving",
     "truncated": "the stream ended cleanly without a finish reason",
     "no_tokens": "the stream ended without a single token",
+    "no_embedding": "the answer was HTTP 200 but held no embedding",
     "tokens_hidden": "the server counted output tokens and showed none of them (hidden reasoning?)",
     "aborted": "the server gave up the request (finish_reason abort)",
     "bad_response": "the answer was not valid HTTP",

@@ -47,6 +47,8 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     """Token-bearing events received."""
     output_tokens: int = 0
     """Tokens received, as known live: per-chunk counts where the server gives them, else chunks."""
+    input_tokens: int = 0
+    """Of the prompts of requests that succeeded, as the server counted them."""
     errors: dict[str, int] = msgspec.field(default_factory=dict)
     causes: list[FailureCause] = msgspec.field(default_factory=list)
     """The same failures, by kind and by what was said of them; empty in sessions from before it was kept."""

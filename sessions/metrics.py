@@ -26,6 +26,11 @@ UNKNOWN_SHARE = 0.1
 """Share of requests without ITL from which on those that have one no longer stand for the run."""
 
 
+def bears_tokens(requests: Requests) -> bool:
+    """Whether answers are tokens, which those to embeddings are not; True while none has come."""
+    return not len(requests) or bool((requests["last_token_ns"] >= 0).any())
+
+
 def ttft_from_due(requests: Requests) -> Floats:
     """Time to first token, from when the arrival process wanted the request sent."""
     return _between(requests["due_ns"], requests["first_token_ns"])
@@ -37,8 +42,10 @@ def ttft_from_sent(requests: Requests) -> Floats:
 
 
 def e2e(requests: Requests) -> Floats:
-    """From due to the last token. What comes after it (usage, `[DONE]`) does not count."""
-    return _between(requests["due_ns"], requests["last_token_ns"])
+    """From due to the last token. What comes after it (usage, `[DONE]`) does not count. Of an answer without
+    tokens, such as an embedding, to its end."""
+    last_ns = requests["last_token_ns"]
+    return _between(requests["due_ns"], np.where(last_ns >= 0, last_ns, requests["end_ns"]))
 
 
 def send_lag(requests: Requests) -> Floats:
@@ -68,6 +75,8 @@ def tokens_after_gaps(request: Request) -> list[int] | None:
     chunks bore and the token count does not tell: such a request has chunk gaps (vLLM's ITL), and no ITL.
     """
     gaps = len(request.gaps) // 4 if request.gaps else len(request.gaps_us)
+    if request.last_token_ns is None and not gaps:
+        return []  # an answer without tokens: none of their times is unknown
     if request.chunk_tokens:
         fits = len(request.chunk_tokens) == gaps + 1
         return [max(count, 1) for count in request.chunk_tokens[1:]] if fits else None

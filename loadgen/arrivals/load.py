@@ -67,7 +67,9 @@ class Beginning:
 
     def index_after(self, index: int) -> int:
         """The worker's next index after one of its own."""
-        return own_index(index + 1, self.worker, self.workers, self.period or self.workers)
+        if self.period is None or self.period == self.workers:
+            return index + self.workers
+        return own_index(index + 1, self.worker, self.workers, self.period)
 
 
 class Offered(NamedTuple):

@@ -8,8 +8,10 @@ from functools import partial
 from typing import Any
 
 from loadgen.endpoint_names import EndpointName
-from loadgen.endpoints import chat, completions
+from loadgen.endpoints import chat, completions, embeddings, llamacpp, messages, ollama, responses, tgi
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
+from loadgen.endpoints.framing import LINES, SSE, WHOLE, EventParser, Framing
+from loadgen.endpoints.sse import HeldBytes
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
 __all__ = ["ENDPOINTS", "OK_FINISH", "Endpoint", "EventContent", "Usage", "as_seen"]
@@ -21,7 +23,7 @@ class Endpoint:
     `read(data, name)` gives what one event says and never raises (`name` as in `endpoints.sse.Event`)."""
 
     path: str
-    """Path of the URL below the target's base path."""
+    """Path of the URL below the target's base path. One that begins with `/v1` follows the API's version."""
     body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
@@ -36,6 +38,18 @@ class Endpoint:
     """Decodes the token events of a server that tells how many tokens each bears."""
     line_events: bool = False
     """Each line of data is an event (`loadgen.endpoints.sse`)."""
+    framing: Framing = SSE
+    """How an answer is cut into events."""
+    bears_tokens: bool = True
+    """Answers are tokens, one after the other; else one event is the whole answer, and is `done`."""
+    wished: tuple[str, ...] = ()
+    """Fields of `loadgen.probe.attempts.WISHED` that servers are known to take here."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with each request of this protocol; names in lower case."""
+
+    def parser(self, held: HeldBytes | None = None) -> EventParser:
+        """For the events of one answer; `held` counts what all such parsers hold."""
+        return self.framing.parser(self.line_events, held)
 
 
 def as_seen(name: EndpointName, *, line_events: bool, index_counts: bool) -> Endpoint:
@@ -65,5 +79,61 @@ ENDPOINTS: dict[EndpointName, Endpoint] = {
         takes_ids=False,
         token_event=chat.TOKEN_EVENT,
         counted_token_event=chat.COUNTED_TOKEN_EVENT,
+    ),
+    "responses": Endpoint(
+        responses.PATH,
+        responses.body,
+        responses.read,
+        responses.text,
+        responses.shown,
+        takes_ids=False,
+        wished=responses.WISHED,
+    ),
+    "messages": Endpoint(
+        messages.PATH,
+        messages.body,
+        messages.read,
+        messages.text,
+        messages.shown,
+        takes_ids=False,
+        headers=messages.HEADERS,
+    ),
+    "embeddings": Endpoint(
+        embeddings.PATH,
+        embeddings.body,
+        embeddings.read,
+        embeddings.text,
+        embeddings.shown,
+        takes_ids=True,
+        framing=WHOLE,
+        bears_tokens=False,
+    ),
+    "tgi": Endpoint(tgi.PATH, tgi.body, tgi.read, tgi.text, tgi.shown, takes_ids=False),
+    "ollama": Endpoint(
+        ollama.GENERATE_PATH,
+        ollama.generate_body,
+        ollama.read,
+        ollama.text,
+        ollama.shown,
+        takes_ids=False,
+        framing=LINES,
+    ),
+    "ollama-chat": Endpoint(
+        ollama.CHAT_PATH,
+        ollama.chat_body,
+        ollama.read,
+        ollama.text,
+        ollama.shown,
+        takes_ids=False,
+        framing=LINES,
+    ),
+    "llamacpp": Endpoint(
+        llamacpp.PATH,
+        llamacpp.body,
+        llamacpp.read,
+        llamacpp.text,
+        llamacpp.shown,
+        takes_ids=True,
+        wished=llamacpp.WISHED,
     ),
 }

@@ -12,13 +12,25 @@ import msgspec
 from loadgen.errors import printable
 from loadgen.records import RequestError
 
-OK_FINISH = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", "eos_token"})
+OK_FINISH = frozenset(
+    {
+        *("stop", "length", "tool_calls", "content_filter", "function_call", "eos_token"),
+        *("completed", "max_output_tokens"),  # OpenAI's responses
+        *("end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal"),  # Anthropic
+        *("limit", "eos", "word"),  # llama.cpp
+    }
+)
 """Finish reasons of a request that went well. An unknown one is kept as it is, and is no failure."""
 
 MAX_TOKENS = 1_000_000_000
 """A count above this in `usage` is nonsense and ignored."""
 
-_OVERLOADED = frozenset({"429", "503", "overloaded", "rate_limit_exceeded", "too_many_requests"})
+_OVERLOADED = frozenset(
+    {
+        *("429", "503", "overloaded", "rate_limit_exceeded", "too_many_requests"),
+        *("overloaded_error", "rate_limit_error"),  # Anthropic
+    }
+)
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 

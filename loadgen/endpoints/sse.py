@@ -20,7 +20,7 @@ MAX_EVENT_BYTES = 4 << 20
 """Longest line, and most data of one event, that is kept in memory."""
 
 _BOM = b"\xef\xbb\xbf"
-_LITTLE_BYTES = 64 << 10
+LITTLE_BYTES = 64 << 10
 """A stream that has no more than this begun is never the one that is given up for what others hold."""
 MAX_HELD_BYTES = 128 << 20
 """Of what all streams of a process have begun. The longest line that a server was seen to send is the ids of
@@ -173,7 +173,7 @@ class SseParser:
         held = len(self._tail) + self._lines_size + 40 * len(self._lines) + len(self._name or b"")
         self._all.held += held - self._held
         self._held = held
-        if self._all.held > self._all.most and held > _LITTLE_BYTES:
+        if self._all.held > self._all.most and held > LITTLE_BYTES:
             raise SseLimitError(
                 "a line or an event of the stream is long, and those of all streams together hold more than "
                 f"{self._all.most >> 20} MiB"

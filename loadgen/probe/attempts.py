@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from loadgen.endpoint_names import AskedEndpoint, EndpointName
+from loadgen.endpoints import ENDPOINTS
 from loadgen.target.url import ACCEPTS
 from loadgen.workload.spec import PromptSpec
 
@@ -55,22 +56,30 @@ class Attempt:
     accept: str = ACCEPTS[0]
     least_tokens: int = 1
     """The server was seen to refuse fewer output tokens."""
+    wished: tuple[str, ...] = WISHED
+    """Fields of those that its protocol knows."""
 
     def fields(self, model: str, output_tokens: int) -> dict[str, object]:
         """The body's fields, less prompt and length."""
         fields: dict[str, object] = {"model": model, "stream": True}
-        if "stream_options" not in self.dropped:
+        if self.asks("stream_options"):
             options = {"include_usage": True}
-            if "continuous_usage_stats" not in self.dropped:
+            if self.asks("continuous_usage_stats"):
                 options["continuous_usage_stats"] = True
             fields["stream_options"] = options
-        if "ignore_eos" not in self.dropped:
+        if self.asks("ignore_eos"):
             fields["ignore_eos"] = True
-        if "min_tokens" not in self.dropped:
+        if self.asks("min_tokens"):
             fields["min_tokens"] = output_tokens
-        if "return_token_ids" not in self.dropped:
+        if self.asks("return_token_ids"):
             fields["return_token_ids"] = True
+        if self.asks("store"):
+            fields["store"] = False
         return fields
+
+    def asks(self, field: str) -> bool:
+        """Its protocol knows the field, and the server has not refused it."""
+        return field in self.wished and field not in self.dropped
 
     def ids(self, tokens: int) -> PromptSpec:
         """A prompt of token ids below `vocabulary_top`, away from the special tokens at the low end."""
@@ -87,8 +96,18 @@ class NoModel(Exception):
 
 
 def first_attempts(endpoint: AskedEndpoint, vocabulary: int | None) -> Iterator[Attempt]:
-    """First attempts, best first: token ids need no calibration and are exact."""
+    """First attempts, best first: token ids need no calibration and are exact.
+
+    By itself nothing is tried but completions and chat: nearly all servers of the other protocols speak one
+    of these, and a server that answers anything could be taken for what it is not.
+    """
     top = min(VOCABULARY_TOPS[0], vocabulary) if vocabulary else VOCABULARY_TOPS[0]
+    if endpoint != "auto" and endpoint != "completions" and endpoint != "chat":
+        asked = ENDPOINTS[endpoint]
+        if asked.takes_ids:
+            yield Attempt(endpoint, "ids", vocabulary_top=top, wished=asked.wished)
+        yield Attempt(endpoint, "text", wished=asked.wished)
+        return
     if endpoint != "chat":
         yield Attempt("completions", "ids", vocabulary_top=top)
     if endpoint != "completions":
@@ -119,8 +138,8 @@ def next_attempt(attempt: Attempt, status: int, text: str, model: str) -> Attemp
         return replace(attempt, least_tokens=least)
     if attempt.max_tokens_field == "max_tokens" and "max_completion_tokens" in said:
         return replace(attempt, max_tokens_field="max_completion_tokens")
-    named = frozenset(field for field in WISHED if field not in attempt.dropped and _names(said, field))
-    if "stream_options" not in attempt.dropped and _names(said, "include_usage"):
+    named = frozenset(field for field in attempt.wished if attempt.asks(field) and _names(said, field))
+    if attempt.asks("stream_options") and _names(said, "include_usage"):
         named |= {"stream_options"}
     if named:
         return _without(attempt, named)
@@ -131,7 +150,7 @@ def next_attempt(attempt: Attempt, status: int, text: str, model: str) -> Attemp
         return None
     if ("model" in said or "pinned" in said) and _NO_MODEL.search(said):
         raise NoModel
-    rest = frozenset(WISHED) - attempt.dropped
+    rest = frozenset(attempt.wished) - attempt.dropped
     for some in (rest - {"stream_options"}, rest):
         if some:
             return _without(attempt, some)

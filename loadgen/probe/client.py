@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint
 from loadgen.endpoints.sse import SseLimitError
-from loadgen.errors import printable
+from loadgen.errors import describe, printable
 from loadgen.probe.answer import MAX_BODY_BYTES, Answer, says_error, unpacked, words
 from loadgen.probe.connect_errors import explain
 from loadgen.probe.result import ProbeError
@@ -22,7 +22,7 @@ from loadgen.target import tls_context
 from loadgen.target.api_key import ApiKey
 from loadgen.target.redaction import redactor_of
 from loadgen.target.request_headers import Header
-from loadgen.target.url import ACCEPTS, Target, headers
+from loadgen.target.url import ACCEPTS, SUFFIXES, Target, headers
 from loadgen.transport.addresses import Addresses, Resolver, resolve
 from loadgen.transport.http1 import Headers
 from loadgen.worker_config import Deadlines
@@ -77,7 +77,9 @@ class Client:
     ) -> None:
         self.target = target
         self.requests = 0
-        self.has_key = api_key is not None or any(name == "authorization" for name, _ in more_headers)
+        self.has_key = api_key is not None or any(
+            name in ("authorization", "x-api-key") for name, _ in more_headers
+        )
         self._api_key, self._more_headers, self._stream_s = api_key, more_headers, stream_s
         self._mask = redactor_of(self.headers(ACCEPTS[0]))
         self._network = network
@@ -100,7 +102,13 @@ class Client:
 
     def path_of(self, endpoint: Endpoint) -> str:
         """What requests of `endpoint` name."""
-        return self.target.path or self.root + endpoint.path.removeprefix("/v1")
+        if self.target.path:
+            return self.target.path
+        below_version = endpoint.path.removeprefix("/v1")
+        if below_version != endpoint.path:
+            return self.root + below_version
+        named = self.target.endpoint is not None and SUFFIXES[self.target.endpoint] == endpoint.path
+        return (self.target.base_path if named else self.base) + endpoint.path
 
     @property
     def addresses(self) -> Addresses:
@@ -112,8 +120,8 @@ class Client:
         """Where what has no version lies, such as `/tokenize`."""
         return re.sub(r"/v[0-9]+\Z", "", self.root)
 
-    def failure(self, message: str) -> ProbeError:
-        return ProbeError(self._told(message), 3)
+    def failure(self, message: str, kind: type[ProbeError] = ProbeError) -> ProbeError:
+        return kind(self._told(message), 3)
 
     def _no_answer(self, message: str) -> NoAnswer:
         return NoAnswer(self._told(message), 3)
@@ -193,12 +201,14 @@ class Client:
             status, taken = await trip.head()
             given = _named(taken)
             content_type = _content_type(given)
-            if not 200 <= status < 300 or not content_type.startswith("text/event-stream"):
+            if not 200 <= status < 300 or not endpoint.framing.is_named_by(
+                content_type.encode("latin-1", "replace")
+            ):
                 answer = await self._whole(trip, path, status, given)
                 said = words(answer)
                 no_stream = 200 <= status < 300 and not says_error(answer)
                 if no_stream and not answer.html:
-                    said = f"no event stream ({content_type or 'no content type'})"
+                    said = f"no {endpoint.framing.name} ({content_type or 'no content type'})"
                 raise Refused(
                     status, self.safe(said, 400), html=answer.html, headers=given, no_stream=no_stream
                 )
@@ -209,13 +219,13 @@ class Client:
                 )
             reader = StreamReader(endpoint, began_ns)
             await _read(trip, reader)
-            return self._streamed(reader, given)
+            return self._streamed(reader, given, endpoint.bears_tokens)
 
-    def _streamed(self, reader: StreamReader, answer_headers: dict[str, str]) -> Streamed:
+    def _streamed(self, reader: StreamReader, answer_headers: dict[str, str], bears_tokens: bool) -> Streamed:
         streamed = reader.close(answer_headers)
         if reader.error is not None:
-            raise Refused(200, self.safe(reader.error, 400))
-        if not streamed.warm_up.chunks and streamed.finish_reason is None:
+            raise Refused(200, self.safe(reader.error or describe("no_embedding"), 400))
+        if bears_tokens and not streamed.warm_up.chunks and streamed.finish_reason is None:
             if counted := streamed.warm_up.output_tokens:
                 raise self.failure(
                     f"it counted {counted} output tokens and showed none of them (hidden reasoning?): "

@@ -8,12 +8,15 @@ from typing import Any
 
 import msgspec
 
+from loadgen.endpoint_names import AskedEndpoint
 from loadgen.probe.answer import Answer, words
 from loadgen.probe.client import Client, NoAnswer
 from loadgen.probe.result import ProbeError
 
 NO_SUCH_PATH = (404, 405, 501)
 _LISTED = 12
+_OWN_LISTS: dict[AskedEndpoint, str] = {"tgi": "/info", "ollama": "/api/tags", "ollama-chat": "/api/tags"}
+"""Where older servers, without OpenAI's list, say what they serve."""
 _NAME_LETTERS = 500
 _CONTEXT_KEYS = ("context_length", "context_window", "max_context_length")
 
@@ -36,14 +39,24 @@ class Models(msgspec.Struct, frozen=True):
         return values.get(model) or (values.get(self.names[0]) if len(self.names) == 1 else None)
 
 
-async def ask_models(client: Client, named: str | None, on_note: Callable[[str], None]) -> Models:
+class KeyRefused(ProbeError):
+    """The server does not know the key, or not in the header in which it came (HTTP 401)."""
+
+
+async def ask_models(
+    client: Client, named: str | None, on_note: Callable[[str], None], endpoint: AskedEndpoint = "auto"
+) -> Models:
     """Asks for the list. Who named a model needs none: that there is none to be had is then said by a note.
+    A server of `endpoint` may have a list of its own, which is asked for where there is no other.
 
     Raises:
         ProbeError: the server cannot be reached, or there is no list and no model was named.
     """
     try:
         answer, rows = await _first_list(client)
+        if rows is None and endpoint in _OWN_LISTS and answer.status in NO_SUCH_PATH:
+            own = await client.ask("GET", f"{client.base}{_OWN_LISTS[endpoint]}")
+            rows = _rows(own.json()) if 200 <= own.status < 300 else None
     except NoAnswer as error:
         if named is None:
             raise
@@ -144,7 +157,7 @@ def refuse_strangers(client: Client, status: int, text: str, headers: dict[str, 
     tail = f" ({said})" if said else ""
     if status == 401:
         advice = "the key is not accepted" if client.has_key else "set TTFTOP_API_KEY or give --api-key-file"
-        raise client.failure(f"401 Unauthorized: {advice}{tail}")
+        raise client.failure(f"401 Unauthorized: {advice}{tail}", KeyRefused)
     if status == 403:
         advice = (
             "the key is not allowed here" if client.has_key else "set TTFTOP_API_KEY or give --api-key-file"
@@ -177,7 +190,10 @@ def _no_list(client: Client, answer: Answer) -> str:
 
 
 def _rows(decoded: Any) -> list[Any] | None:
-    """The list itself, or what an object holds as `data` (OpenAI) or `models`; None when it is neither."""
+    """The list itself, or what an object holds as `data` (OpenAI) or `models`, or the one model that it tells
+    of (TGI's `/info`); None when it is none of these."""
+    if isinstance(decoded, dict) and isinstance(decoded.get("model_id"), str):
+        return [{"id": decoded["model_id"], "max_model_len": decoded.get("max_total_tokens")}]
     if isinstance(decoded, dict):
         decoded = next(
             (decoded[key] for key in ("data", "models") if isinstance(decoded.get(key), list)), None

@@ -28,9 +28,16 @@ async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Atte
     """
     refusals: Refusals = []
     unknown: dict[str, Refused] = {}
+    tried: set[str] = set()
     guarded: dict[str, Refused] = {}
     for root in asking.client.roots:
         asking.client.root = root
+        if endpoint != "auto":
+            # Not every path lies below the API's version.
+            path = asking.client.path_of(ENDPOINTS[endpoint])
+            if path in tried:
+                continue
+            tried.add(path)
         for way in first_attempts(endpoint, asking.models.of(asking.models.vocabulary, asking.model)):
             attempt: Attempt | None = None if way.endpoint in {**unknown, **guarded} else way
             while attempt is not None:
@@ -57,7 +64,7 @@ async def negotiate(asking: ProbeContext, endpoint: AskedEndpoint) -> tuple[Atte
         _refuse_stranger(asking, closed)
     if unknown and asking.model not in asking.models.names:
         raise _no_model(asking, next(iter(unknown.values())))
-    raise _nothing_taken(asking, refusals)
+    raise _nothing_taken(asking, refusals, endpoint)
 
 
 def _no_such_path(refusal: Refused) -> bool:
@@ -114,8 +121,8 @@ def _tell(asking: ProbeContext, taken: Attempt, refusals: Refusals) -> None:
         asking.on_note(f"the API is at {found}: {path} is not there")
     elif (taken.endpoint, taken.form) != (first.endpoint, first.form):
         last = next(refusal for tried, _, refusal in reversed(refusals) if tried.endpoint == first.endpoint)
-        instead = "chat" if taken.endpoint == "chat" else "completions with text"
-        before = "completions with token ids" if first.form == "ids" else "chat"
+        instead = taken.endpoint if taken.endpoint == "chat" else f"{taken.endpoint} with text"
+        before = f"{first.endpoint} with token ids" if first.form == "ids" else first.endpoint
         asking.on_note(f"{instead} instead of {before} (HTTP {last.status}: {safe(last.text, 100)})")
     if taken.dropped:
         asking.on_note(f"the server refuses {', '.join(sorted(taken.dropped))}: left out")
@@ -129,19 +136,25 @@ def _tell(asking: ProbeContext, taken: Attempt, refusals: Refusals) -> None:
         )
 
 
-def _nothing_taken(asking: ProbeContext, refusals: Refusals) -> ProbeError:
+def _nothing_taken(asking: ProbeContext, refusals: Refusals, endpoint: AskedEndpoint) -> ProbeError:
     client = asking.client
     last = {path: refusal for _, path, refusal in refusals}
+    usual = endpoint in ("auto", "completions", "chat")
+    stranger = "not an OpenAI-compatible server" if usual else f"it does not speak {endpoint}"
     if all(refusal.html and refusal.no_stream for refusal in last.values()):
-        return client.failure("not an OpenAI-compatible server: it answers with a web page")
+        return client.failure(f"{stranger}: it answers with a web page")
     if all(refusal.no_stream for refusal in last.values()):
         kinds = " and ".join(dict.fromkeys(refusal.text for refusal in last.values()))
-        return client.failure(f"the answer is {kinds}; need a server that streams")
+        need = "; need a server that streams" if usual else ""
+        return client.failure(f"the answer is {kinds}{need}")
     if all(refusal.status in NO_SUCH_PATH for refusal in last.values()):
         status, paths = next(iter(last.values())).status, list(last)
         listed_paths = " and ".join([", ".join(paths[:-1]), paths[-1]] if len(paths) > 1 else paths)
         answer = "answer" if len(paths) > 1 else "answers"
-        return client.failure(f"not an OpenAI-compatible server: {listed_paths} {answer} HTTP {status}")
+        tail = "; if it speaks another protocol, name that with --endpoint" if endpoint == "auto" else ""
+        if not usual:
+            tail = f" ({client.safe(last[paths[-1]].text, 120)})" if last[paths[-1]].text else ""
+        return client.failure(f"{stranger}: {listed_paths} {answer} HTTP {status}{tail}")
     said = "; ".join(
         f"{path} {'reports' if refusal.status == 200 else f'answers {status_words(refusal.status)}'}: "
         f"{client.safe(refusal.text, 120)}"

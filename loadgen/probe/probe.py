@@ -14,9 +14,10 @@ from dataclasses import replace
 from loadgen.endpoint_names import AskedEndpoint
 from loadgen.endpoints import ENDPOINTS
 from loadgen.probe.attempts import Attempt
-from loadgen.probe.client import client
+from loadgen.probe.client import Client, client
 from loadgen.probe.context import ProbeContext
-from loadgen.probe.models import ask_models, choose, listed
+from loadgen.probe.key_forms import key_forms
+from loadgen.probe.models import KeyRefused, ask_models, choose, listed
 from loadgen.probe.negotiation import negotiate
 from loadgen.probe.prompt_length import verified, with_words
 from loadgen.probe.result import Capabilities, ProbeError, ProbeResult
@@ -55,7 +56,8 @@ async def probe(
 
     Args:
         model: None for the only one the server lists.
-        endpoint: `auto` takes completions with token ids, else chat, else completions with text.
+        endpoint: `auto` takes the one that the URL ends in, else completions with token ids, else chat, else
+            completions with text.
         seed: of the prompts; the load's own prompts of this seed are not used up.
         on_note: called with one line for each thing worth knowing: a field refused, a length not exact.
         lengths_given: the user asked for these lengths; when False they are cut to fit the context.
@@ -71,52 +73,100 @@ async def probe(
     """
     if endpoint == "auto":
         endpoint = target.endpoint or "auto"
-    async with client(target, api_key, more_headers, deadlines, resolver) as asked:
-        models = await ask_models(asked, model, on_note)
-        if note := asked.addresses.note(target.hop.host):
-            on_note(note)
-        name = choose(asked, models, model)
-        if models.names and name not in models.names:
-            on_note(
-                f"the server does not list model {asked.safe(name, 80)}; it lists {listed(asked, models)}"
-            )
-        asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note, body or {})
-        _fit(asking, lengths_given)
-        _warn_of_longest(asking, longest_tokens)
-        attempt, spec = await negotiate(asking, endpoint)
-        first = asking.streams[-1]
-        if first.line_events:
-            on_note("its events have no blank line between them: each line of data is read as one")
-        dialect, tokenizer = None, None
-        if attempt.form == "text" or thorough:
-            dialect, tokenizer = await find_tokenizer(asked, name)
-        if attempt.form == "text":
-            spec = await with_words(asking, attempt, spec, tokenizer)
-        counted = _count_one_way(attempt, first)
-        spec, exact = await verified(asking, counted, spec)
-        return ProbeResult(
-            model=asked.hidden(name),
-            template=RequestTemplate(
-                path=target.request_target(asked.path_of(ENDPOINTS[attempt.endpoint])),
-                headers=asked.headers(attempt.accept),
-                endpoint=attempt.endpoint,
-                fields=asking.fields(counted, asking.output_tokens),
-                max_tokens_field=attempt.max_tokens_field,
-                length_fields=tuple({"min_tokens"} & counted.fields(name, 1).keys() - asking.body.keys()),
-                line_events=first.line_events,
-                index_counts=first.index_counts,
-            ),
-            prompt=spec,
-            output_tokens=asking.output_tokens,
-            capabilities=_capabilities(asking, attempt, endpoint, dialect),
-            warm_ups=tuple(stream.warm_up for stream in asking.streams),
-            requests=asked.requests,
-            input_exact=exact,
-            chunk_counts=first.continuous or first.token_ids,
-            addresses=() if target.address.unix_path else asked.addresses.ips,
-            closes="close" in asking.streams[-1].headers.get("connection", "").lower(),
-            left_out=tuple(asked.addresses.dead),
+    if endpoint != "auto" and not ENDPOINTS[endpoint].bears_tokens:
+        output_tokens = 0
+    requests, refused = 0, None
+    for key, headers in key_forms(endpoint, api_key, more_headers):
+        async with client(target, key, headers, deadlines, resolver) as asked:
+            asked.requests = requests
+            try:
+                return await _probed(
+                    asked,
+                    model=model,
+                    endpoint=endpoint,
+                    input_tokens=input_tokens,
+                    output_tokens=output_tokens,
+                    seed=seed,
+                    on_note=on_note,
+                    lengths_given=lengths_given,
+                    longest_tokens=longest_tokens,
+                    thorough=thorough,
+                    body=body or {},
+                )
+            except KeyRefused as error:
+                requests, refused = asked.requests, refused or error
+    assert refused is not None
+    raise refused
+
+
+async def _probed(
+    asked: Client,
+    *,
+    model: str | None,
+    endpoint: AskedEndpoint,
+    input_tokens: int,
+    output_tokens: int,
+    seed: int,
+    on_note: Callable[[str], None],
+    lengths_given: bool,
+    longest_tokens: tuple[int, int] | None,
+    thorough: bool,
+    body: Mapping[str, object],
+) -> ProbeResult:
+    """`probe`, of a server that is asked by `asked`.
+
+    Raises:
+        ProbeError: as `probe`.
+    """
+    target = asked.target
+    models = await ask_models(asked, model, on_note, endpoint)
+    if note := asked.addresses.note(target.hop.host):
+        on_note(note)
+    name = choose(asked, models, model)
+    if models.names and name not in models.names:
+        on_note(f"the server does not list model {asked.safe(name, 80)}; it lists {listed(asked, models)}")
+    asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note, body)
+    _fit(asking, lengths_given)
+    _warn_of_longest(asking, longest_tokens)
+    attempt, spec = await negotiate(asking, endpoint)
+    first = asking.streams[-1]
+    if ENDPOINTS[attempt.endpoint].bears_tokens and "ignore_eos" not in attempt.wished:
+        on_note(
+            f"{attempt.endpoint} has no word for going on past the end of an answer: answers may be shorter "
+            f"than {asking.output_tokens} tokens"
         )
+    if first.line_events:
+        on_note("its events have no blank line between them: each line of data is read as one")
+    dialect, tokenizer = None, None
+    if attempt.form == "text" or thorough:
+        dialect, tokenizer = await find_tokenizer(asked, name)
+    if attempt.form == "text":
+        spec = await with_words(asking, attempt, spec, tokenizer)
+    counted = _count_one_way(attempt, first)
+    spec, exact = await verified(asking, counted, spec)
+    return ProbeResult(
+        model=asked.hidden(name),
+        template=RequestTemplate(
+            path=target.request_target(asked.path_of(ENDPOINTS[attempt.endpoint])),
+            headers=asked.headers(attempt.accept),
+            endpoint=attempt.endpoint,
+            fields=asking.fields(counted, asking.output_tokens),
+            max_tokens_field=attempt.max_tokens_field,
+            length_fields=tuple({"min_tokens"} & counted.fields(name, 1).keys() - asking.body.keys()),
+            line_events=first.line_events,
+            index_counts=first.index_counts,
+        ),
+        prompt=spec,
+        output_tokens=asking.output_tokens,
+        capabilities=_capabilities(asking, attempt, endpoint, dialect),
+        warm_ups=tuple(stream.warm_up for stream in asking.streams),
+        requests=asked.requests,
+        input_exact=exact,
+        chunk_counts=first.continuous or first.token_ids,
+        addresses=() if target.address.unix_path else asked.addresses.ips,
+        closes="close" in asking.streams[-1].headers.get("connection", "").lower(),
+        left_out=tuple(asked.addresses.dead),
+    )
 
 
 def _fit(asking: ProbeContext, lengths_given: bool) -> None:
@@ -127,7 +177,7 @@ def _fit(asking: ProbeContext, lengths_given: bool) -> None:
     if lengths_given:
         raise ProbeError(asking.too_long(), 2)
     asking.input_tokens = min(asking.input_tokens, max(1, context * 3 // 4))
-    asking.output_tokens = max(1, min(asking.output_tokens, context - asking.input_tokens))
+    asking.output_tokens = min(asking.output_tokens, max(1, context - asking.input_tokens))
     asking.on_note(
         f"the model's context is {context} tokens: input cut to {asking.input_tokens} tokens, "
         f"output to {asking.output_tokens}"
@@ -161,11 +211,11 @@ def _capabilities(asking: ProbeContext, taken: Attempt, endpoint: str, dialect: 
     first, last = asking.streams[0], asking.streams[-1]
     ones = [stream.one_token_chunks for stream in asking.streams if stream.one_token_chunks is not None]
     models, version = asking.models, _VERSION.match(last.fingerprint or first.fingerprint)
-    ids_asked = endpoint != "chat"
+    ids_asked = endpoint == "auto" or ENDPOINTS[taken.endpoint].takes_ids
     return Capabilities(
         token_id_prompts=taken.form == "ids" if ids_asked else None,
-        ignore_eos="ignore_eos" not in taken.dropped,
-        min_tokens="min_tokens" not in taken.dropped,
+        ignore_eos=taken.asks("ignore_eos") if "ignore_eos" in taken.wished else None,
+        min_tokens=taken.asks("min_tokens") if "min_tokens" in taken.wished else None,
         include_usage=first.usage is not None,
         continuous_usage=first.continuous,
         return_token_ids=first.token_ids,

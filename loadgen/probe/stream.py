@@ -10,7 +10,9 @@ import msgspec
 from loadgen.clock import monotonic_ns
 from loadgen.endpoints import Endpoint, EventContent, Usage
 from loadgen.endpoints.event import loads
-from loadgen.endpoints.sse import SseLimitError, SseParser
+from loadgen.endpoints.framing import SSE
+from loadgen.endpoints.picking import merged
+from loadgen.endpoints.sse import SseLimitError
 from loadgen.errors import printable
 from loadgen.probe.result import WarmUp
 from loadgen.worker_config import AFTER_DONE_S, AFTER_FINISH_S
@@ -59,7 +61,7 @@ class StreamReader:
         """What the first error inside the stream said, not yet made safe."""
         self._endpoint, self._index_counts = endpoint, index_counts
         self._began_ns = began_ns
-        self._parser = SseParser(line_events=endpoint.line_events)
+        self._parser = endpoint.parser()
         self._indices: list[int] = []
         """Of the choices, one after the other."""
         self._pieces: list[tuple[int, bytes]] = []
@@ -155,7 +157,7 @@ class StreamReader:
         counting = len(self._indices) > 2 and self._indices == list(range(len(self._indices)))
         if counting and not index_counts:
             index_counts = True
-        elif not self._chunks and not line_events and self.error is None:
+        elif self._endpoint.framing is SSE and not self._chunks and not line_events and self.error is None:
             line_events = True
         else:
             return None
@@ -170,7 +172,7 @@ class StreamReader:
         text = bears_token and reading.finish_reason is None
         self._texts += text
         if reading.usage is not None:
-            self._usage = reading.usage
+            self._usage = merged(self._usage, reading.usage)
             counted = reading.usage.completion_tokens or 0
             self._grown += text and counted > self._counted
             if bears_token and counted:

@@ -1,4 +1,5 @@
-"""The simulator's HTTP face: OpenAI's completions and chat, with vLLM's extras and error objects.
+"""The simulator's HTTP face: OpenAI's completions and chat, with vLLM's extras and error objects, and other
+protocols on the same engine.
 
 Every response carries `x-ttftop-simulated: 1`.
 """
@@ -10,6 +11,7 @@ import contextlib
 import hmac
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 import msgspec
 from starlette.applications import Starlette
@@ -20,14 +22,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loadgen.simulator import metrics
-from loadgen.simulator.chunks import DONE, Chunks, event
+from loadgen.simulator.batch import Sequence
+from loadgen.simulator.chunks import Chunks
 from loadgen.simulator.engine import Engine, Generation
 from loadgen.simulator.prefix_cache import block_hashes
+from loadgen.simulator.protocols import OTHERS, OtherBody, Writer
 from loadgen.simulator.requests import (
     ChatBody,
     CompletionBody,
     Refused,
     TokenizeBody,
+    Work,
     bad_request,
     chat_ids,
     check_model,
@@ -60,7 +65,7 @@ def error_object(error: Refused) -> dict[str, object]:
 class GenerationResponse:
     """Answers from a generation as it grows; a client that leaves cancels it."""
 
-    def __init__(self, engine: Engine, generation: Generation, chunks: Chunks, *, stream: bool) -> None:
+    def __init__(self, engine: Engine, generation: Generation, chunks: Writer, *, stream: bool) -> None:
         self._engine, self._generation, self._chunks, self._stream = engine, generation, chunks, stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,13 +87,13 @@ class GenerationResponse:
     async def _send_stream(self, send: Send) -> None:
         generation, chunks = self._generation, self._chunks
         total = generation.sequence.output_tokens
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+        headers = [(b"content-type", chunks.media_type)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         sent = 0
         while sent < total:
             made = await generation.more_than(sent)
             if made == sent:  # closed: the client is gone, or we are going
-                await _send_last(send, event(error_object(CLOSING)) + DONE)
+                await _send_last(send, chunks.failure(error_object(CLOSING)))
                 return
             # Usually one token; more when the client reads more slowly than the engine writes.
             written = [chunks.token(position) for position in range(sent, made)]
@@ -142,6 +147,23 @@ class Api:
         check_model(body.model, self._profile)
         return self._generate(body, chat_ids(body.messages, self._vocabulary), "chatcmpl")
 
+    async def other(self, request: Request) -> ASGIApp:
+        """Any of `OTHERS`, by its path."""
+        shape, writer = OTHERS[request.url.path]
+        body = cast(OtherBody, decode(await _body(request), shape))
+        check_model(body.model, self._profile)
+        asked, vocabulary = body.asked(), self._vocabulary
+        prompt = (
+            chat_ids(asked.messages, vocabulary)
+            if isinstance(asked, ChatBody)
+            else prompt_ids(asked.prompt, vocabulary)
+        )
+        work = work_for(asked, prompt, self._profile, vocabulary, self._rng)
+        generation, sequence = self._submit(work)
+        response_id = f"sim-{self._rng.getrandbits(64):016x}"
+        chunks = writer(work, vocabulary, response_id, self._profile.model, sequence)
+        return GenerationResponse(self._engine, generation, chunks, stream=bool(asked.stream))
+
     async def tokenize(self, request: Request) -> Json:
         body = decode(await _body(request), TokenizeBody)
         check_model(body.model, self._profile)
@@ -179,14 +201,18 @@ class Api:
     def _generate(self, body: CompletionBody | ChatBody, prompt: list[int], prefix: str) -> ASGIApp:
         work = work_for(body, prompt, self._profile, self._vocabulary, self._rng)
         response_id = f"{prefix}-{self._rng.getrandbits(64):016x}"
-        hashes = None
-        if self._profile.prefix_cache:
-            hashes = block_hashes(work.prompt + work.output, self._profile.limits.block_tokens)
-        generation = self._engine.submit(len(prompt), len(work.output), work.finish_reason, hashes)
-        sequence = generation.sequence if self._profile.prefix_cache else None
+        generation, sequence = self._submit(work)
         created = int(self._wall_s())
         chunks = Chunks(body, work, self._vocabulary, response_id, self._profile.model, created, sequence)
         return GenerationResponse(self._engine, generation, chunks, stream=bool(body.stream))
+
+    def _submit(self, work: Work) -> tuple[Generation, Sequence | None]:
+        """With the request in the engine where it says what was cached, None without a prefix cache."""
+        hashes = None
+        if self._profile.prefix_cache:
+            hashes = block_hashes(work.prompt + work.output, self._profile.limits.block_tokens)
+        generation = self._engine.submit(len(work.prompt), len(work.output), work.finish_reason, hashes)
+        return generation, None if hashes is None else generation.sequence
 
 
 async def _body(request: Request) -> bytes:
@@ -223,7 +249,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 def create_app(engine: Engine, seed: int, wall_s: Callable[[], float], api_key: str | None = None) -> ASGIApp:
     """The ASGI application; it starts `engine` in its lifespan and closes it at the end.
 
-    With an `api_key`, all of `/v1` and `/tokenize` want it as a bearer token.
+    With an `api_key`, all that generates, `/v1/models` and `/tokenize` want it as a bearer token.
     """
     api = Api(engine, seed, wall_s)
 
@@ -236,6 +262,7 @@ def create_app(engine: Engine, seed: int, wall_s: Callable[[], float], api_key: 
     routes = [
         Route("/v1/completions", _endpoint(api.completions), methods=["POST"]),
         Route("/v1/chat/completions", _endpoint(api.chat), methods=["POST"]),
+        *(Route(path, _endpoint(api.other), methods=["POST"]) for path in OTHERS),
         Route("/v1/models", _endpoint(api.models)),
         Route("/tokenize", _endpoint(api.tokenize), methods=["POST"]),
         Route("/health", _endpoint(api.health)),
@@ -266,7 +293,7 @@ def create_app(engine: Engine, seed: int, wall_s: Callable[[], float], api_key: 
 
 def _authorized(scope: Scope, expected: bytes) -> bool:
     path: str = scope["path"]
-    if not path.startswith("/v1/") and path != "/tokenize":
+    if not path.startswith("/v1/") and path != "/tokenize" and path not in OTHERS:
         return True
     given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     return hmac.compare_digest(given, expected)

@@ -13,6 +13,7 @@ from loadgen.simulator.engine import FinishReason
 from loadgen.simulator.requests import ChatBody, CompletionBody, Work
 from loadgen.simulator.tokens import Vocabulary
 
+SSE = b"text/event-stream; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
 FINGERPRINT = "ttftop-simulator"
 
@@ -41,6 +42,8 @@ class Chunks:
 
     `created` is Unix time in seconds. `sequence` is the request in the engine, None without a prefix cache.
     """
+
+    media_type = SSE
 
     def __init__(
         self,
@@ -133,6 +136,10 @@ class Chunks:
         usage = usage_of(len(work.prompt), len(work.output), self._sequence)
         whole |= {"system_fingerprint": FINGERPRINT, "usage": usage}
         return msgspec.json.encode(whole)
+
+    def failure(self, payload: object) -> bytes:
+        """Instead of what is left."""
+        return event(payload) + DONE
 
     def _token_event(self, position: int, text: str, reason: FinishReason | None = None) -> bytes:
         token_ids = [self._work.output[position]] if self._ids else None

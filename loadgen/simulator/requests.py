@@ -81,7 +81,7 @@ class TokenizeBody(msgspec.Struct, kw_only=True):
     messages: list[Message] | None = None
 
 
-Body = TypeVar("Body", CompletionBody, ChatBody, TokenizeBody)
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 def decode(raw: bytes, shape: type[Body]) -> Body:

@@ -101,7 +101,7 @@ def secrets_of(headers: Iterable[tuple[str, str]]) -> list[str]:
         if name in PUBLIC:
             continue
         parts = [value, key]
-        if name == "authorization":
+        if name in ("authorization", "x-api-key"):
             secrets.append(key)
             parts = [key]
         if value[:6].lower() == "basic ":

@@ -18,7 +18,7 @@ OURS = frozenset(
     }
 )
 """What these say has to fit what is sent and how answers are read."""
-PUBLIC = frozenset({"host", "content-type", "accept", "accept-encoding", "user-agent"})
+PUBLIC = frozenset({"host", "content-type", "accept", "accept-encoding", "user-agent", "anthropic-version"})
 """Names whose values are no secret."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")

@@ -17,7 +17,6 @@ from loadgen.worker_config import Address
 if TYPE_CHECKING:
     from loadgen.target.api_key import ApiKey
 
-_ROOT = re.compile(r"(?P<root>.*?)(?:/(?:chat/completions|completions|models))?/*", re.DOTALL)
 _VERSION = re.compile(r"/v[0-9]+(?:(?:alpha|beta)[0-9]*)?\Z", re.IGNORECASE)
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@/?%-]*")
 _SECRET = re.compile(r"key|token|secret|sig|pass|auth|cred|code", re.IGNORECASE)
@@ -33,7 +32,23 @@ _PLAIN = re.compile(
 )
 """URLs that say what they mean as they stand. httpx reads all others: to import it takes a tenth of a second,
 for which the first request would wait."""
-_SUFFIX = {"chat": "/chat/completions", "completions": "/completions"}
+SUFFIXES: dict[EndpointName, str] = {
+    "chat": "/chat/completions",
+    "completions": "/completions",
+    "responses": "/responses",
+    "messages": "/messages",
+    "embeddings": "/embeddings",
+    "tgi": "/generate_stream",
+    "ollama": "/api/generate",
+    "ollama-chat": "/api/chat",
+    "llamacpp": "/completion",
+}
+"""How the path of each ends, without its version; one that ends another stands behind it."""
+_UNVERSIONED = frozenset[EndpointName]({"tgi", "ollama", "ollama-chat", "llamacpp"})
+"""Their paths lie beside the API, not below its version."""
+_ROOT = re.compile(
+    rf"(?P<root>.*?)(?:{'|'.join(map(re.escape, [*SUFFIXES.values(), '/models']))})?/*", re.DOTALL
+)
 _LONGEST = 2000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -65,7 +80,7 @@ class Target:
     @property
     def roots(self) -> tuple[str, ...]:
         """Where the API may begin, likeliest first: what stands before `/models` and `/completions`."""
-        if self.endpoint is not None:
+        if self.endpoint is not None and self.endpoint not in _UNVERSIONED:
             return (self.base_path,)
         if _VERSION.search(self.base_path):
             return (self.base_path, f"{self.base_path}/v1")
@@ -110,7 +125,7 @@ def parse_target(
     path: str | None = None,
 ) -> Target:
     """The server that `text` names: `http(s)://host[:port][/base][/v1[/chat/completions]][?query]` or
-    `unix:/path`.
+    `unix:/path`; in place of `/v1/chat/completions` any other endpoint's path may stand.
 
     Raises:
         TargetError: it names none, `proxy` names no HTTP proxy that can carry it, or `path` is none.
@@ -124,7 +139,7 @@ def parse_target(
             raise TargetError(f"--path: got {_shown(path)!r}, need one such as /v3/chat/completions")
         target = replace(target, path=path, endpoint=target.endpoint or _endpoint_of(path))
         whole = path.rstrip("/")
-        if target.endpoint is not None and (root := whole.removesuffix(_SUFFIX[target.endpoint])) != whole:
+        if target.endpoint is not None and (root := whole.removesuffix(SUFFIXES[target.endpoint])) != whole:
             target = replace(target, base_path=root)
     return target if proxy is None else replace(target, proxy=_proxy(proxy, target))
 
@@ -207,7 +222,9 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
     base = match["root"].rstrip("/")
     endpoint = _endpoint_of(path)
     if endpoint is None:
-        base = base.removesuffix("/v1").rstrip("/")
+        shorter = base.removesuffix("/v1").rstrip("/")
+        # Kept where what is left would say something else: the URL is read again from what is shown.
+        base = shorter if _endpoint_of(shorter) is None else base
     query = f"?{query}" if query else ""
     address = Address(
         host=host,
@@ -217,15 +234,13 @@ def _parsed(text: str, ca_file: str | None, insecure: bool) -> Target:
         ca_file=ca_file,
         insecure=insecure,
     )
-    url = f"{scheme}://{host_header}{base}{_SUFFIX.get(endpoint or '', '')}{query}"
+    url = f"{scheme}://{host_header}{base}{'' if endpoint is None else SUFFIXES[endpoint]}{query}"
     return Target(address, base, url, host_header, endpoint=endpoint, query=query)
 
 
 def _endpoint_of(path: str) -> EndpointName | None:
     path = path.rstrip("/")
-    if path.endswith(_SUFFIX["chat"]):
-        return "chat"
-    return "completions" if path.endswith(_SUFFIX["completions"]) else None
+    return next((name for name, suffix in SUFFIXES.items() if path.endswith(suffix)), None)
 
 
 def _parts(text: str, shown: str) -> tuple[str, str, str]:

@@ -24,6 +24,7 @@ class Counters:
         "errors",
         "failed",
         "gaps_ns",
+        "input_tokens",
         "itl",
         "itl_unknown",
         "kernel_reads",
@@ -49,7 +50,7 @@ class Counters:
     def _reset(self) -> None:
         self.due = self.sent = self.succeeded = self.failed = self.not_sent = self.stale_retries = 0
         self.cut_off = 0
-        self.chunks = self.output_tokens = self.itl_unknown = 0
+        self.chunks = self.input_tokens = self.output_tokens = self.itl_unknown = 0
         self.reads = self.coalesced_reads = self.kernel_reads = 0
         self.loop_lag_max_ns = 0
         self.gaps_ns: list[int] = []
@@ -102,6 +103,7 @@ class Counters:
             connects=connects,
             chunks=self.chunks,
             output_tokens=self.output_tokens,
+            input_tokens=self.input_tokens,
             errors=self.errors,
             causes=[FailureCause(kind, count, text) for (kind, text), count in self.causes.items()],
             ttft_from_due=self.ttft_from_due.take(),

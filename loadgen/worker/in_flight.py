@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from loadgen.endpoints import OK_FINISH, Endpoint, EventContent, Usage
-from loadgen.endpoints.sse import Event, HeldBytes, SseLimitError, SseParser
+from loadgen.endpoints.event import DONE
+from loadgen.endpoints.sse import Event, HeldBytes, SseLimitError
 from loadgen.endpoints.token_event import (
     CountedTokenEvent,
     content_of,
+    no_token_events,
     one_token_each,
     token_events,
 )
@@ -22,7 +24,7 @@ from loadgen.worker.counters import Counters
 from loadgen.worker.outcome import outcome_of
 from loadgen.worker.request_owner import RequestOwner
 from loadgen.worker.server_words import shown, without_key
-from loadgen.worker.shown_text import ShownText
+from loadgen.worker.shown_text import shown_text
 from loadgen.worker.token_count import count_tokens, knows_itl, note_usage, note_usages
 from loadgen.worker.token_times import TokenTimes, flag
 
@@ -41,8 +43,8 @@ class InFlightRequest:
     __slots__ = (
         "_body_bytes", "_bytes_of_error", "_chunk_counts", "_counters", "_endpoint", "_event_stream",
         "_failure", "_held", "_over", "_over_ns", "_owner", "_reasoning_tokens", "_redactor",
-        "_shows_reasoning", "_sse", "_text", "_token_times", "connection", "give_up_opening", "heard_ns",
-        "payload", "record", "token_end", "waited_for_cap",
+        "_shows_reasoning", "_sse", "_text", "_token_end", "_token_times", "connection", "give_up_opening",
+        "heard_ns", "payload", "record", "token_end", "waited_for_cap",
     )
     # fmt: on
 
@@ -66,19 +68,21 @@ class InFlightRequest:
         self._redactor, self._held = redactor, HeldBytes() if held is None else held
         self.record, self.payload = record, payload
         self._endpoint, self._counters, self._owner = endpoint, counters, owner
+        self._token_end = b"" if endpoint.token_event is no_token_events else TOKEN_END
         self._chunk_counts = chunk_counts
         self._token_times = TokenTimes(record, counters, one_token_chunks)
         self.waited_for_cap = waited_for_cap
         self.connection: Connection | None = None
         self.give_up_opening: Callable[[], None] = nothing_is_opening
         self._over = False
-        self._text = ShownText(endpoint, keep=needs_text, measure=not chunk_counts and not one_token_chunks)
+        measure = not chunk_counts and not one_token_chunks
+        self._text = shown_text(endpoint, keep=needs_text, measure=measure)
         self._reasoning_tokens = 0
         self._shows_reasoning = False
         self._start_over()
 
     def _start_over(self) -> None:
-        self._sse = SseParser(line_events=self._endpoint.line_events, held=self._held)
+        self._sse = self._endpoint.parser(self._held)
         self._body_bytes = self.heard_ns = 0
         self._bytes_of_error = b""
         self._over_ns: int | None = None
@@ -113,9 +117,8 @@ class InFlightRequest:
 
     def on_headers(self, t_ns: int, status: int, headers: Headers) -> None:
         self.record.headers_ns, self.record.status = t_ns, status
-        self._event_stream = (
-            200 <= status < 300 and b"text/event-stream" in value_of(headers, b"content-type").lower()
-        )
+        content_type = value_of(headers, b"content-type")
+        self._event_stream = 200 <= status < 300 and self._endpoint.framing.is_named_by(content_type)
         packing = (value_of(headers, b"content-encoding") or b"identity").lower()
         if self._event_stream and packing != b"identity":
             # Asked for as it is; unpacking would also cost each token its own time.
@@ -146,7 +149,7 @@ class InFlightRequest:
             counters.reads += 1
             counters.kernel_reads += by_kernel
             counters.coalesced_reads += token_event_count > 1
-        self.token_end = TOKEN_END if self._sse.at_rest and self._token_times.under_way else b""
+        self.token_end = self._token_end if self._sse.at_rest and self._token_times.under_way else b""
 
     def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size
@@ -277,10 +280,14 @@ class InFlightRequest:
 
     def _on_content(self, content: EventContent, t_ns: int) -> int:
         """Takes one event in; returns 1 if it bore tokens, else 0."""
+        # In some protocols the last event says more than that it is the last.
+        bore = 0 if content is DONE else self._on_said(content, t_ns)
         if content.done:
             self._over_ns = self._over_ns if self._token_times.done else t_ns
             self._token_times.end()
-            return 0
+        return bore
+
+    def _on_said(self, content: EventContent, t_ns: int) -> int:
         if content.error is not None:
             self._failure = self._failure or content.error
             self._over_ns = self._over_ns or t_ns
@@ -311,14 +318,17 @@ class InFlightRequest:
     def _take_last_event(self, t_ns: int) -> None:
         """Takes in an event that nothing follows, not even the blank line that ends it."""
         if self._event_stream and (events := self._sse.close()):
-            flag(self.record, "unterminated_event")
+            if any(event.unterminated for event in events):
+                flag(self.record, "unterminated_event")
             self._counters.reads += self._on_events(events, t_ns) > 0
 
     def _outcome(self) -> RequestError | None:
         if self._failure is not None:
             return self._failure
         body = self._redactor.data(self._bytes_of_error)
-        return outcome_of(self.record, self._event_stream, body, self._token_times.done)
+        return outcome_of(
+            self.record, self._event_stream, body, self._token_times.done, self._endpoint.bears_tokens
+        )
 
     def _finish(self, t_ns: int, error: RequestError | None) -> None:
         self._sse.release()
@@ -327,9 +337,11 @@ class InFlightRequest:
         count_tokens(record, 0 if self._shows_reasoning else self._reasoning_tokens, self._text.size)
         if error is None:
             self._counters.succeeded += 1
+            self._counters.input_tokens += record.input_tokens or 0
             self._counters.itl_unknown += not knows_itl(record)
-            if record.last_token_ns is not None:
-                self._counters.e2e.add(record.last_token_ns - record.due_ns)
+            # Where no tokens come the whole answer is what was waited for (`sessions.metrics.e2e`).
+            last_ns = t_ns if record.last_token_ns is None else record.last_token_ns
+            self._counters.e2e.add(last_ns - record.due_ns)
         elif error.kind == "unfinished":
             self._counters.cut_off += 1
         else:

@@ -12,14 +12,19 @@ from loadgen.records import Request, RequestError
 from loadgen.worker.token_times import flag
 
 
-def outcome_of(record: Request, event_stream: bool, body: bytes, done: bool) -> RequestError | None:
+def outcome_of(
+    record: Request, event_stream: bool, body: bytes, done: bool, bears_tokens: bool = True
+) -> RequestError | None:
     """Why this complete response is a failure; None for a success. Oddities are flagged.
 
-    `body` is the beginning of what was no event stream; `done`: `[DONE]` came.
+    `body` is the beginning of what was no event stream; `done`: `[DONE]` came, or what stands for it;
+    `bears_tokens`: of an answer that is tokens.
     """
     if not event_stream:
         kind = "not_sse" if record.status == 200 else http_kind(record.status or 0)
         return RequestError(kind, printable(body.decode("utf-8", "replace")))
+    if not bears_tokens:
+        return None if done else RequestError("truncated", "the answer is not whole")
     reason = record.finish_reason
     if record.chunks == 0:
         if record.output_tokens:

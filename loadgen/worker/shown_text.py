@@ -38,3 +38,23 @@ class ShownText:
             self._texts.append(self._endpoint.text(data))
         if self.size is not None:
             self.size += self._endpoint.shown_bytes(data)
+
+
+class _NothingShown:
+    """In place of one for each of the requests of whose text nobody asks for anything."""
+
+    wanted, size, answer = False, None, ""
+
+    def add_token_events(self, events: list[Any]) -> None:
+        """Forgets them."""
+
+    def add_event(self, data: bytes) -> None:
+        """Forgets it."""
+
+
+_NOTHING = _NothingShown()
+
+
+def shown_text(endpoint: Endpoint, *, keep: bool, measure: bool) -> ShownText | _NothingShown:
+    """What is kept, or measured, of one request's text: one thing for all of whom neither is asked."""
+    return ShownText(endpoint, keep=keep, measure=measure) if keep or measure else _NOTHING

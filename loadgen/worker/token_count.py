@@ -79,7 +79,7 @@ def count_tokens(record: Request, reasoning_tokens: int, text_bytes: int | None)
     """
     if "extra_choices" in record.flags or len(record.chunk_tokens) != record.chunks:
         record.chunk_tokens = []
-    told = sum(record.chunk_tokens)
+    told = sum(record.chunk_tokens) if record.chunk_tokens else 0
     if record.output_tokens is not None:
         record.token_source = "usage"
         record.hidden_tokens = _hidden(record, record.output_tokens, reasoning_tokens, text_bytes)
@@ -88,7 +88,7 @@ def count_tokens(record: Request, reasoning_tokens: int, text_bytes: int | None)
     else:
         record.token_source = "chunks"
         record.output_tokens = record.chunks or None
-    if all(count == 1 for count in record.chunk_tokens):
+    if record.chunk_tokens and all(count == 1 for count in record.chunk_tokens):
         record.chunk_tokens = []
     if told > (record.output_tokens or 0) and "usage_mismatch" not in record.flags:
         record.flags.append("usage_mismatch")
@@ -97,8 +97,8 @@ def count_tokens(record: Request, reasoning_tokens: int, text_bytes: int | None)
 
 
 def knows_itl(record: Request) -> bool:
-    """How many tokens each chunk bore is known, of a record whose tokens were counted."""
-    if record.chunk_tokens:
+    """How many tokens each chunk bore is known, of a record whose tokens were counted; of no chunks, too."""
+    if record.chunk_tokens or not record.chunks:
         return True
     hidden = record.hidden_tokens
     return (

@@ -11,8 +11,8 @@ _ELSEWHERE = {
     "model": "--model",
     "max_tokens": "--output-tokens",
     "max_completion_tokens": "--output-tokens",
-    "prompt": "--input-tokens",
-    "messages": "--input-tokens",
+    **dict.fromkeys(("max_output_tokens", "n_predict"), "--output-tokens"),
+    **dict.fromkeys(("prompt", "messages", "input", "inputs"), "--input-tokens"),
 }
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from loadgen.records import Request
 from loadgen.workload.draws import drawn_bytes, drawn_length
+from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, RequestSpec, SyntheticWorkload
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -55,13 +56,17 @@ class SyntheticRequests:
 
     def __init__(self, told: SyntheticWorkload, seed: int) -> None:
         self._told, self._seed = told, seed
+        fixed = isinstance(told.input, Fixed) and isinstance(told.output, Fixed)
+        self._lengths = (told.input.most, told.output.most) if fixed else None
 
     def spec(self, index: int) -> RequestSpec:
         told, seed = self._told, self._seed
-        tokens = drawn_length(told.input, seed, index, "input")
-        return RequestSpec(
-            prompt(told.prompt, seed, index, tokens), tokens, drawn_length(told.output, seed, index, "output")
-        )
+        if self._lengths is not None:
+            tokens, output = self._lengths
+        else:
+            tokens = drawn_length(told.input, seed, index, "input")
+            output = drawn_length(told.output, seed, index, "output")
+        return RequestSpec(prompt(told.prompt, seed, index, tokens), tokens, output)
 
     def answered(self, request: Request, text: str) -> None:
         """Nothing depends on an answer."""

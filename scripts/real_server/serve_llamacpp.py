@@ -32,6 +32,9 @@ def parameters(model: Path, options: argparse.Namespace) -> xllamacpp.CommonPara
     params.n_parallel = options.slots
     params.n_ctx = options.slots * options.context
     params.n_gpu_layers = 0
+    if options.embeddings:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     params.endpoint_metrics = params.endpoint_slots = params.endpoint_props = True
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
     return params
@@ -46,6 +49,7 @@ def main() -> int:
     parser.add_argument("--slots", type=int, default=8, help="requests that are served at once")
     parser.add_argument("--context", type=int, default=2048, help="tokens of context for each slot")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--embeddings", action="store_true", help="serve /v1/embeddings as well")
     options = parser.parse_args()
 
     # Blocked before the server starts its threads, so that none of them takes the signal from sigwait.

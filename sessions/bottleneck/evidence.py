@@ -33,7 +33,8 @@ class Evidence(NamedTuple):
     sent_10s: float | None = None
     """Requests sent in those 10 s."""
     tokens_10s: float | None = None
-    """Output tokens that came in those 10 s; None when requests were not in flight throughout."""
+    """Output tokens that came in those 10 s, or answers without any; None when requests were not in flight
+    throughout."""
     running: float | None = None
     waiting: float | None = None
     waiting_least: float | None = None

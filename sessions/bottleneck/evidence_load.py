@@ -60,7 +60,10 @@ def load_evidence(timeline: Timeline, span: Seconds) -> dict[str, Floats]:
         "in_flight": in_flight,
         "growth": growth,
         "sent_10s": trailing(sums["sent"], GROWTH_S),
-        "tokens_10s": np.where(busy, trailing(sums["output_tokens"], GROWTH_S), np.nan),
+        # Answers that have no tokens, to embeddings, count one each: they are no silence.
+        "tokens_10s": np.where(
+            busy, trailing(np.maximum(sums["output_tokens"], sums["succeeded"]), GROWTH_S), np.nan
+        ),
     }
 
 

@@ -19,6 +19,7 @@ from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
 from sessions.metrics import QUANTILES, THIN_FLOORS
+from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.columns import Floats
 from sessions.timeline.failures import Cause as TimelineCause
@@ -51,6 +52,7 @@ def build(
     killed: bool,
     session: str = "",
     history: BottleneckHistory | None = None,
+    windows: WindowNow | None = None,
     start_ns: int | None = None,
 ) -> Frame:
     """The frame at `at_ns`: `slots` columns of `window_ns // slots`.
@@ -59,10 +61,12 @@ def build(
         session: its name while there is no manifest.
         history: what bound when, kept from frame to frame by those who draw many: each of them judges a
             bounded number of seconds more.
+        windows: likewise, of the verdict on the load that is on.
         start_ns: where the first column begins, a multiple of a column's length; None where the last column
             holds `at_ns`. Columns beyond `at_ns` are gaps, and so are some that are narrower than a tick.
     """
     history = BottleneckHistory(timeline) if history is None else history
+    windows = WindowNow(timeline) if windows is None else windows
     slots = max(slots, 1)
     slot_ns = max(window_ns // slots, 1)
     if start_ns is None:
@@ -80,6 +84,7 @@ def build(
     run = streamed(timeline, at_ns)
     is_gap = not run.itl_is_known
     itl = "chunk_gap" if is_gap else "itl"
+    only_input = totals["input_tokens"] > 0 and not (totals["chunks"] or totals["output_tokens"])
     trouble = saturation_now(timeline, at_ns)
     troubled = history.client.upto(at_ns, CLIENT_BLOCKS)
     state, message = _state(timeline, manifest, at_ns, killed)
@@ -122,6 +127,8 @@ def build(
         stale_retries=totals["stale_retries"],
         errors=timeline.errors(at_ns),
         output_tps=_one(recent["output_tokens"]),
+        only_input=only_input,
+        input_tps=_one(recent["input_tokens"]),
         tokens_per_chunk=None
         if is_gap or not totals["chunks"]
         else totals["output_tokens"] / totals["chunks"],
@@ -137,6 +144,7 @@ def build(
         offered=series["rate_rps"],
         achieved=series["sent"],
         output_tokens=series["output_tokens"],
+        input_tokens=series["input_tokens"],
         in_flight_series=series["in_flight"],
         failed_series=series["failed"],
         gpus=gpus,
@@ -146,6 +154,7 @@ def build(
         power=power_at(timeline, at_ns),
         poll_ms=poll_ms_at(timeline, at_ns),
         plan=None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns),
+        window=None if manifest is None else windows.at(manifest.config.load, manifest.config.plan, at_ns),
         limit=limit,
         limits_pending=pending,
         marks=tuple(
@@ -166,9 +175,9 @@ def build(
 
 _TOTALS = (
     *("due", "sent", "succeeded", "failed", "cut_off", "not_sent", "stale_retries"),
-    *("chunks", "output_tokens", "itl_unknown"),
+    *("chunks", "input_tokens", "output_tokens", "itl_unknown"),
 )
-_PER_SECOND = ("due", "sent", "succeeded", "failed", "output_tokens")
+_PER_SECOND = ("due", "sent", "succeeded", "failed", "input_tokens", "output_tokens")
 
 
 def _closed_loop(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> bool:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sessions.steady.verdict import Window
+
 Series = NDArray[np.float64]
 
 
@@ -235,6 +237,10 @@ class Frame:
     errors: dict[str, int]
     output_tps: float | None
     """Output tokens per second over the last `recent_s`."""
+    only_input: bool
+    """Answers have no tokens (embeddings): what goes through is the tokens of prompts."""
+    input_tps: float | None
+    """Tokens of the prompts of requests that succeeded, per second over the last `recent_s`."""
     tokens_per_chunk: float | None
     itl_is_chunk_gap: bool
     """The server puts several tokens in a chunk without saying how many: label the chart CHUNK GAP."""
@@ -256,6 +262,8 @@ class Frame:
     achieved: Series
     output_tokens: Series
     """Tokens per second."""
+    input_tokens: Series
+    """Tokens per second of the prompts of requests that succeeded."""
     in_flight_series: Series
     failed_series: Series
     """Failures per second."""
@@ -276,6 +284,10 @@ class Frame:
 
     plan: PlanProgress | None = None
     """None where there is no plan, or before its first stage."""
+
+    window: Window | None = None
+    """What is measured of the load that is on, and whether it is a steady state; None for a ramp or no
+    load."""
 
     # what happened
     marks: tuple[ChartMark, ...] = ()

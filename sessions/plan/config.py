@@ -190,6 +190,14 @@ def checked(config: RunConfig) -> RunConfig:
             parse_lengths(length)
         except LengthError as error:
             raise ConfigError(f"{where}: {error}") from None
+    for number, stage in enumerate(config.plan.stages if config.plan is not None else (), 1):
+        ramp = stage.ramp
+        most_rps = max(ramp.from_rps, ramp.to_rps) if ramp is not None else stage.rate_rps or 0.0
+        if most_rps > load.max_rate_rps:
+            raise ConfigError(f"stage {number}: {most_rps:g} rps is above --max-rate {load.max_rate_rps:g}")
+        if (stage.concurrency or 0) > load.max_in_flight:
+            above = f"above --max-in-flight {load.max_in_flight}"
+            raise ConfigError(f"stage {number}: concurrency {stage.concurrency} is {above}")
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.clock import MonotonicClock
 from loadgen.worker_config import Finish
+from sessions.plan.loads import loads_of
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.commands import (
     Ack,
@@ -33,6 +34,7 @@ from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.run_load import RunLoad
+from sessions.run.short_stages import short_stages
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.run.worker_configs import need_here, planned_client, server_facts
 from sessions.store.disk_reserve import DiskReserve
@@ -154,11 +156,16 @@ class Supervisor:
 
     def _too_much(self, probed: ProbeResult) -> str:
         """Why this machine cannot put on the load, if it cannot; what may run short is noted."""
-        load, machine = self._config.load, this_machine()
-        need = need_here(load, probed, self._processes.count)
-        if word := refusal(load, need, machine):
-            return word
-        for text in warnings(load, need, machine):
+        machine = this_machine()
+        noted: set[str] = set()
+        for where, load, _ in loads_of(self._config):
+            need = need_here(load, probed, self._processes.count)
+            if word := refusal(load, need, machine):
+                return f"{where}{word}"
+            noted.update(f"{where}{text}" for text in warnings(load, need, machine)[: not noted])
+        if warning := short_stages(self._config, probed.warm_ups):
+            noted.add(warning)
+        for text in sorted(noted):
             self._note("warning", text)
         return ""
 

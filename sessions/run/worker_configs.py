@@ -9,10 +9,11 @@ import msgspec
 
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.worker_config import Deadlines, WorkerConfig
-from loadgen.workload.lengths import Fixed, mean
+from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
 from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.loads import loads_of
 from sessions.plan.stages import Stage
 from sessions.run.client_limits import Need, descriptor_limit, need_of
 from sessions.run.client_size import planned_events_per_s, workers_for
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 def planned_client(config: RunConfig) -> dict[str, Any]:
     """How many workers the load needs, and what that rests on: the manifest's `client`."""
-    load, tokens = config.load, mean(config.workload.output)
     known = valid_here()
+    loads = list(loads_of(config))
     worker_events_per_s = ASSUMED_EVENTS_PER_S if known is None else known.events_per_s
     return {
-        "workers": workers_for(load, tokens, worker_events_per_s, cores()),
-        "planned_events_per_s": planned_events_per_s(load, tokens),
+        "workers": max(workers_for(load, tokens, worker_events_per_s, cores()) for _, load, tokens in loads),
+        "planned_events_per_s": max(planned_events_per_s(load, tokens) for _, load, tokens in loads),
         "calibrated_events_per_s": None if known is None else known.events_per_s,
         "calibrated_at": None if known is None else known.measured_at,
         "descriptor_limit": descriptor_limit(),
@@ -44,7 +45,7 @@ def need_here(load: LoadConfig, probed: ProbeResult, workers: int) -> Need:
         load,
         workers=workers,
         addresses=len(probed.addresses) or None,
-        request_s=min(took) * probed.output_tokens if took else None,
+        request_s=min(took) * max(1, probed.output_tokens) if took else None,
         closes=probed.closes,
         output_tokens=probed.output_tokens,
     )
@@ -69,7 +70,8 @@ def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
     if not asked.lengths_given:
         # The probe may have cut them to fit the model's context.
         return SyntheticWorkload(probed.prompt, Fixed(probed.prompt.tokens), Fixed(probed.output_tokens))
-    return SyntheticWorkload(probed.prompt, asked.input, asked.output)
+    # Nothing is asked for where answers have no tokens, whatever a person wishes.
+    return SyntheticWorkload(probed.prompt, asked.input, asked.output if probed.output_tokens else Fixed(0))
 
 
 def stage_workload(asked: WorkloadConfig, stage: Stage) -> WorkloadConfig:

@@ -22,5 +22,5 @@ def energy_use(
         gap_s=energy.gap_s,
         mean_w=joules / seconds if joules is not None and seconds > 0 else None,
         j_per_output_token=joules / output_tokens if joules is not None and output_tokens > 0 else None,
-        output_tps_per_w=output_tokens / joules if joules else None,
+        output_tps_per_w=output_tokens / joules if joules and output_tokens > 0 else None,
     )

@@ -14,7 +14,7 @@ import msgspec
 from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.bottleneck.history import LimitSpan
 from sessions.plan.config import LoadConfig, WorkloadConfig
-from sessions.summary.plan_schema import Plan
+from sessions.summary.plan_schema import Plan, Window
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -77,8 +77,11 @@ class Throughput(msgspec.Struct, frozen=True):
     request_rps: float | None
     """Requests that succeeded."""
     output_tps: float | None
+    """None where answers have no tokens (embeddings)."""
     total_tps: float | None
     """Input and output tokens; None where nobody said how long the input was."""
+    input_tps: float | None = None
+    """None where nobody said how long the input was."""
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -109,9 +112,14 @@ class ExactQuantiles(msgspec.Struct, frozen=True):
     max: float | None
     thin: list[str]
     """Percentiles that rest on fewer samples than `sessions.metrics.THIN_FLOORS` asks for."""
+    p90_upper_99: float | None = None
+    """What the true p90 is at most, with 99 % confidence; None for those in `thin`, and of tokens, which are
+    not independent of each other."""
+    p95_upper_99: float | None = None
+    p99_upper_99: float | None = None
 
 
-class ItlQuantiles(ExactQuantiles, frozen=True):
+class ItlQuantiles(ExactQuantiles, frozen=True, kw_only=True):
     """ITL, which not every request has."""
 
     unknown: int
@@ -159,7 +167,8 @@ class Stage(msgspec.Struct, frozen=True):
     """Mean; 0 while held, None in an open loop."""
     achieved_rps: float
     """What was sent."""
-    output_tps: float
+    output_tps: float | None
+    """None where answers have no tokens (embeddings)."""
     count: int
     """Requests due in it that succeeded: what its TTFT rests on."""
     ttft_p50_ms: float | None
@@ -179,6 +188,8 @@ class Stage(msgspec.Struct, frozen=True):
     j_per_output_token: float | None
     output_tps_per_w: float | None
     cost_per_million_output_tokens: float | None
+    window: Window | None = None
+    """None for a piece of a ramp."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sessions.bottleneck.client_headroom import client_headroom
 from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
-from sessions.metrics import PER_REQUEST, ttft_from_due
+from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
@@ -76,7 +76,7 @@ def summarise(
     counts, errors = request_counts(timeline, live, lines_lost)
     span = load_span(timeline, manifest.config, counts.due)
     start_ns, end_ns = span.start_ns, span.measured_end_ns
-    latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
+    latencies = {name: exact_quantiles(of(good), _NS_PER_MS, bounds=True) for name, of in PER_REQUEST.items()}
     saturated = client_saturation(timeline)
     missing: list[str] = []
     if not live:
@@ -119,7 +119,7 @@ def summarise(
             None if manifest.config.load.concurrency is not None else _per(counts.due, span.load_s),
             _per(counts.sent, span.load_s),
         ),
-        throughput=_throughput(counts, tokens, span.duration_s),
+        throughput=_throughput(counts, tokens, bears_tokens(good), span.duration_s),
         tokens=tokens,
         tokens_per_chunk=_tokens_per_chunk(timeline, good),
         ttft_from_due_ms=latencies["ttft_from_due"],
@@ -145,7 +145,12 @@ def summarise(
         telemetry=telemetry_sources(timeline),
         limits=BottleneckHistory(timeline).spans(start_ns, end_ns),
         stages=stages(
-            timeline, span, energy_curves, None if prices is None else prices.together_per_hour(gpu_names)
+            timeline,
+            span,
+            energy_curves,
+            None if prices is None else prices.together_per_hour(gpu_names),
+            manifest.config.load.arrivals if manifest.config.plan is None else None,
+            live,
         ),
         client=client_headroom(timeline, manifest, start_ns, end_ns, saturated),
         notes=said,
@@ -199,12 +204,15 @@ def _itl(timeline: Timeline, good: Requests) -> ItlQuantiles:
     return ItlQuantiles(**msgspec.structs.asdict(described), unknown=unknown)
 
 
-def _throughput(counts: RequestCounts, tokens: Tokens, seconds: float) -> Throughput:
+def _throughput(
+    counts: RequestCounts, tokens: Tokens, answers_bear_tokens: bool, seconds: float
+) -> Throughput:
     total = None if tokens.input is None else tokens.input + tokens.output
     return Throughput(
-        _per(counts.succeeded, seconds),
-        _per(tokens.output, seconds),
-        None if total is None else _per(total, seconds),
+        request_rps=_per(counts.succeeded, seconds),
+        output_tps=_per(tokens.output, seconds) if answers_bear_tokens else None,
+        total_tps=None if total is None else _per(total, seconds),
+        input_tps=None if tokens.input is None else _per(tokens.input, seconds),
     )
 
 

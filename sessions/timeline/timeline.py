@@ -35,8 +35,8 @@ from telemetry.records import (
 
 METRICS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag")
 COUNTS = (
-    *("due", "sent", "succeeded", "failed", "cut_off", "not_sent", "stale_retries"),
-    *("connects", "chunks", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
+    *("due", "sent", "succeeded", "failed", "cut_off", "not_sent", "stale_retries", "connects", "chunks"),
+    *("input_tokens", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
 )
 GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
 KINDS_CAP = 256

@@ -33,7 +33,7 @@ def real_server() -> Iterator[str]:
         assert server.wait(30) == 0
 
 
-@pytest.mark.parametrize("endpoint", ["completions", "chat"])
+@pytest.mark.parametrize("endpoint", ["completions", "chat", "responses", "llamacpp"])
 def test_a_run_on_a_real_server_is_valid_and_exact(
     ttftop: Command, typed: Command, real_server: str, endpoint: str
 ) -> None:

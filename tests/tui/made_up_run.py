@@ -18,6 +18,7 @@ from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Server, Stat
 from sessions.plan.config import LoadConfig
 from sessions.run.commands import Ack, AddMark, Answer, Command, CommandError, LoadCommand, Refusal
 from sessions.run.load_control import LoadControl
+from sessions.steady.verdict import Window
 
 S = 1_000_000_000
 CAPACITY_RPS = 24.0
@@ -50,6 +51,7 @@ class FakeView:
     frames: int = 0
     polls_true: bool = True
     ended_s: float | None = None
+    window: Window | None = None
 
     @property
     def first_ns(self) -> int:
@@ -188,6 +190,8 @@ class FakeView:
             stale_retries=0,
             errors={self.evil or "http_503": failed} if failed else {},
             output_tps=done_rps * 128 if began else None,
+            only_input=False,
+            input_tps=done_rps * 256 if began else None,
             tokens_per_chunk=3.2 if self.chunk_gap else 1.0,
             itl_is_chunk_gap=self.chunk_gap,
             recent_s=10.0,
@@ -201,6 +205,7 @@ class FakeView:
             offered=shown(self.rate(t)),
             achieved=shown(np.minimum(self.rate(t), 30) * (1 + 0.08 * noise(t, 7))),
             output_tokens=shown(np.minimum(self.rate(t), CAPACITY_RPS) * 128 * (1 + 0.05 * noise(t, 8))),
+            input_tokens=shown(np.minimum(self.rate(t), CAPACITY_RPS) * 256),
             in_flight_series=shown(flight),
             failed_series=shown(np.zeros(slots)),
             gpus=tuple(self.gpu(i, np.where(unseen, -1.0, t), at_s) for i in range(self.gpus)),
@@ -215,6 +220,7 @@ class FakeView:
             )
             if self.server
             else Server(),
+            window=self.window,
             marks=tuple(marks),
             client_saturated=self.saturated,
             client_note=self.evil or self.note,

@@ -47,7 +47,7 @@ def parser() -> Parser:
         "--model", type=value_types.model, metavar="M", help="when the server lists more than one"
     )
     parser.add_argument(
-        "--endpoint", choices=ENDPOINT_NAMES, metavar="E", help=f"{' or '.join(ENDPOINT_NAMES)} (what it has)"
+        "--endpoint", choices=ENDPOINT_NAMES, metavar="E", help=f"{', '.join(ENDPOINT_NAMES)} (what it has)"
     )
     run_options.telemetry_argument(parser)
     run_options.key_arguments(parser)

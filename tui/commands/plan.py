@@ -8,7 +8,8 @@ from loadgen.errors import printable
 from sessions.plan.builtin_plans import find_plan, names
 from sessions.plan.config import ConfigError
 from sessions.plan.plan_file import PlanFile
-from sessions.plan.stages import Stage, estimate
+from sessions.plan.stages import Stage
+from tui.draw.plans import said_estimate
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 from tui.options.plan_options import check_columns, plan_run_options
@@ -100,24 +101,3 @@ def _row(number: int, stage: Stage, lengths: tuple[int | str, int | str]) -> str
     return (
         f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into!s:>8} {out!s:>8}".rstrip()
     )
-
-
-def said_estimate(stages: list[Stage], input_tokens: int | str, output_tokens: int | str) -> str:
-    """One line: how long, how many requests and tokens, as far as it is known beforehand."""
-    known = estimate(stages, input_tokens, output_tokens)
-    minutes = known.seconds / 60
-    time = (
-        f"{known.seconds:.0f} s"
-        if minutes < 2
-        else f"{minutes:.0f} min"
-        if minutes < 120
-        else f"{minutes / 60:.1f} h"
-    )
-    least = "at least " if known.open_stages else "about "
-    text = (
-        f"{least}{time} and what the last answers of each stage take, {known.requests:,.0f} requests, "
-        f"{known.input_tokens:,.0f} tokens in, {known.output_tokens:,.0f} out"
-    )
-    if known.open_stages:
-        text += f" ({known.open_stages} stages are as long, or as many, as the server makes them)"
-    return text

@@ -7,31 +7,76 @@ screen nothing is. Who has typed the bound as well (`--max-rate`, `--max-in-flig
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import sys
 
 from loadgen.target.url import parse_target
-from sessions.plan.config import RunConfig
+from sessions.plan.config import PlanConfig, RunConfig
+from sessions.plan.loads import highest_rps, loads_of
+from tui.draw.plans import said_estimate
 from tui.options.exit_codes import INTERRUPTED, CommandError, tell
 
 ASKED_RPS = 100.0
 """More than most single servers of an LLM answer, and than a hand types without meaning it."""
 ASKED_CONCURRENCY = 1000
+PLAN_RPS = 200.0
+"""A plan was written with care: this much of it is asked about, also at home."""
 
 
 def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
-    """Returns where nothing is to be asked, or the answer is yes.
+    """Returns where nothing is to be asked, or the answer is yes. Of a plan it says first what it comes to.
 
     Raises:
         CommandError: it is not: nothing was sent.
     """
+    if config.plan is not None:
+        _ask_about_plan(config, config.plan, yes=options.yes)
+        return
     unusual = unusual_load(config, options)
-    if not unusual or not config.interactive or parse_target(config.target.url).loopback:
+    if not unusual or options.yes or not config.interactive or parse_target(config.target.url).loopback:
         return
     load, option = unusual
     tell(f"ttftop: {load} for {config.target.url}, which is another machine ({option} asks no more)")
+    _ask()
+
+
+def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
+    stages = plan.stages[plan.first_stage :]
+    lengths = config.workload.input_tokens, config.workload.output_tokens
+    tell(f"ttftop: plan {plan.name}: {len(stages)} stages, {said_estimate(stages, *lengths)}")
+    most_rps = max(highest_rps(load) for _, load, _ in loads_of(config))
+    why = f"{most_rps:,.10g} requests per second" if most_rps > PLAN_RPS else ""
+    if not is_private(config.target.url):
+        why = ", ".join(filter(None, (why, f"{config.target.url} may be somebody else's")))
+    if not why or yes:
+        return
+    if not config.interactive:
+        raise CommandError(f"plan {plan.name}: {why}: give --yes if that is meant")
+    tell(f"ttftop: {why} (--yes asks no more)")
+    _ask()
+
+
+def _ask() -> None:
     tell("Start? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CommandError("not started, nothing was sent", INTERRUPTED)
+
+
+def is_private(url: str) -> bool:
+    """Whether the server is surely on this machine or in a network of its owner: by its address, or by a name
+    that no public one can have. Nothing is looked up."""
+    target = parse_target(url)
+    name = target.hop.host.rstrip(".").lower()
+    if target.loopback or target.hop.unix_path is not None:
+        return True
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_private
+    except ValueError:
+        return "." not in name or name.endswith(PRIVATE_NAMES)
+
+
+PRIVATE_NAMES = (".local", ".internal", ".lan", ".home.arpa", ".localhost", ".test")
+"""Source: RFC 6762, RFC 6761, RFC 8375, and ICANN's reservation of `internal`."""
 
 
 def unusual_load(config: RunConfig, options: argparse.Namespace) -> tuple[str, str] | None:

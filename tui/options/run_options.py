@@ -91,7 +91,7 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         "--endpoint",
         choices=ENDPOINT_NAMES,
         metavar="E",
-        help=f"{' or '.join(ENDPOINT_NAMES)} (what the server has)",
+        help=f"{', '.join(ENDPOINT_NAMES)} (what the server has of the first two)",
     )
     work.add_argument(
         "--input-tokens",
@@ -123,6 +123,7 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
 
 def session_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("session")
+    group.add_argument("--yes", action="store_true", help="ask nothing before a load that may be a slip")
     group.add_argument("--headless", action="store_true", help="no screen: a progress line, then the summary")
     group.add_argument(
         "--name", type=value_types.name, default="", metavar="NAME", help="a name to find the session by"

@@ -1,4 +1,4 @@
-"""What goes through: the rate offered and achieved, output tokens, requests in flight."""
+"""What goes through: the rate offered and achieved, tokens, requests in flight."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ def tokens(
     frame: Frame, scale: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
 ) -> list[Row]:
     joules = frame.power.j_per_token
+    tps = frame.input_tps if frame.only_input else frame.output_tps
     fields = [
-        Field(0, ("TOKENS/S ", "title"), (numbers.count(frame.output_tps), "tokens")),
-        Field(2, ("out", "label")),
+        Field(0, ("TOKENS/S ", "title"), (numbers.count(tps), "tokens")),
+        Field(2, ("in" if frame.only_input else "out", "label")),
         Field(1, ("" if joules is None else f" {numbers.three(joules)} J/tok", "dim")),
     ]
     side: list[list[Span]] = [chosen(fields, at.side - 1, gap=1)]
-    return _filled(frame.output_tokens, "tokens_fill", scale, side, at, height, theme, marks)
+    values = frame.input_tokens if frame.only_input else frame.output_tokens
+    return _filled(values, "tokens_fill", scale, side, at, height, theme, marks)
 
 
 def in_flight(

@@ -15,7 +15,7 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
-from tui.report.load import counts, latencies, stages_table
+from tui.report.load import counts, latencies, stages_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
 
@@ -39,6 +39,7 @@ def render(summary: Summary) -> str:
         counts(summary),
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
+        windows(summary.stages) if summary.plan is None else "",
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -115,7 +116,8 @@ def _asked(summary: Summary) -> str:
     words = [
         printable(summary.endpoint, 20),
         how,
-        f"{work.input_tokens} tokens in, {work.output_tokens} out",
+        f"{work.input_tokens} tokens in"
+        + ("" if summary.endpoint == "embeddings" else f", {work.output_tokens} out"),
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]

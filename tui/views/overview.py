@@ -38,7 +38,7 @@ def scales_for(frame: Frame, screen_state: ScreenState, previous: Scales) -> dic
         "ttft": ((frame.ttft.p50, frame.ttft.p95, frame.ttft.p99), log, 1000.0 if log else 1.0),
         "itl": ((frame.itl.p50, frame.itl.p95, frame.itl.p99), log, 100.0 if log else 1.0),
         "rate": ((frame.offered, frame.achieved), False, 1.0),
-        "tokens": ((frame.output_tokens,), False, 10.0),
+        "tokens": ((frame.input_tokens if frame.only_input else frame.output_tokens,), False, 10.0),
         "in_flight": ((frame.in_flight_series,), False, 5.0),
         "waiting": (
             () if frame.server.waiting_series is None else (frame.server.waiting_series,),

@@ -306,7 +306,8 @@ def test_the_paths_that_were_asked_are_told() -> None:
     assert code == 3
     assert message == (
         "URL/openai: not an OpenAI-compatible server: /openai/v1/completions, /openai/v1/chat/completions, "
-        "/openai/completions and /openai/chat/completions answer HTTP 404"
+        "/openai/completions and /openai/chat/completions answer HTTP 404; "
+        "if it speaks another protocol, name that with --endpoint"
     )
 
 

@@ -34,7 +34,8 @@ FAILURES: dict[str, tuple[Callable[[Asked], Reply], str]] = {
         lambda asked: (
             as_json(models("small")) if asked.method == "GET" else as_json({"detail": "Not Found"}, 404)
         ),
-        "URL: not an OpenAI-compatible server: /v1/completions and /v1/chat/completions answer HTTP 404",
+        "URL: not an OpenAI-compatible server: /v1/completions and /v1/chat/completions answer HTTP 404; "
+        "if it speaks another protocol, name that with --endpoint",
     ),
     "web page where streams should be": (
         lambda asked: (

@@ -341,6 +341,18 @@ def test_a_conversation_finds_its_history_in_the_cache(client: httpx.Client) -> 
     assert events[-1]["usage"]["prompt_tokens_details"] == {"cached_tokens": 80}
 
 
+def test_other_protocols_share_the_cache_and_two_of_them_say_so(client: httpx.Client) -> None:
+    words = " ".join(VOCABULARY.words[token] for token in range(5000, 5060))
+    llama = {"prompt": words, "n_predict": 2}
+    assert client.post("/completion", json=llama).json()["timings"] == {"cache_n": 0}
+    assert client.post("/completion", json=llama).json()["timings"] == {"cache_n": 48}
+    asked = {"input": words, "max_output_tokens": 2}
+    cached = [
+        client.post("/v1/responses", json=asked).json()["usage"]["input_tokens_details"] for _ in range(2)
+    ]
+    assert [one["cached_tokens"] for one in cached] == [0, 48]  # a chat begins otherwise than a bare prompt
+
+
 def test_without_its_prefix_cache_it_says_nothing_of_one() -> None:
     with simulator("--profile", "small", "--no-prefix-cache") as running, running.client() as client:
         for _ in range(2):

@@ -183,3 +183,8 @@ def test_no_record_holds_a_key_that_the_server_echoes(name: str) -> None:
     kept = asyncio.run(run())
     assert "s3cret" not in kept
     assert "sk-" not in kept
+
+
+def test_a_key_is_hidden_in_whichever_header_it_goes_and_a_protocols_version_is_none() -> None:
+    redactor = redactor_of([("x-api-key", "k3y"), ("anthropic-version", "2023-06-01")])
+    assert redactor.text("key k3y, version 2023-06-01") == "key ***, version 2023-06-01"

@@ -273,6 +273,35 @@ def test_a_path_says_where_the_api_may_begin_and_the_url_that_is_kept_says_the_s
     assert target.request_target("/x") == "/x" + ("?api-version=1" if "?" in typed else "")
 
 
+@pytest.mark.parametrize(
+    ("typed", "endpoint", "roots"),
+    [
+        ("http://h/v1/responses", "responses", ("/v1",)),
+        ("http://h/openai/v1/messages/", "messages", ("/openai/v1",)),
+        (
+            "http://h/openai/deployments/gpt/embeddings?api-version=1",
+            "embeddings",
+            ("/openai/deployments/gpt",),
+        ),
+        # beside the API, whose list of models is looked for all the same
+        ("http://h/generate_stream", "tgi", ("/v1", "")),
+        ("http://h/base/api/generate", "ollama", ("/base/v1", "/base")),
+        ("http://h/api/chat", "ollama-chat", ("/v1", "")),
+        ("http://h/completion", "llamacpp", ("/v1", "")),
+        # no endpoint's path, but something like it
+        ("http://h/api", None, ("/api/v1", "/api")),
+        ("http://h/mycompletion", None, ("/mycompletion/v1", "/mycompletion")),
+        ("http://h/messages/v1", None, ("/messages/v1", "/messages/v1/v1")),
+    ],
+)
+def test_a_url_may_end_in_the_path_of_another_protocol(
+    typed: str, endpoint: str | None, roots: tuple[str, ...]
+) -> None:
+    target = parse_target(typed)
+    assert (target.endpoint, target.roots) == (endpoint, roots)
+    assert parse_target(target.url) == target
+
+
 def test_a_path_that_is_named_is_the_only_one() -> None:
     target = parse_target("http://h/v1", path="/v3/chat/completions")
     assert (target.path, target.endpoint, target.roots) == ("/v3/chat/completions", "chat", ("/v3",))

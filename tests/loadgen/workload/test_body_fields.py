@@ -38,6 +38,8 @@ BAD = {
     "model=m": "--body model: --model sets it",
     "max_tokens=5": "--body max_tokens: --output-tokens sets it",
     "messages=[]": "--body messages: --input-tokens sets it",
+    "input=hello": "--body input: --input-tokens sets it",
+    "n_predict=5": "--body n_predict: --output-tokens sets it",
     "stream=false": "--body stream: without a stream no token has a time of its own",
     "n=2": "--body n: one answer a request is measured, need 1",
 }

@@ -235,6 +235,17 @@ def test_evidence_by_hand():
     assert evidence(folded(ramp()), 7, 7) == []
 
 
+def test_answers_without_tokens_are_no_silence():
+    def found(**more: int) -> str:
+        records: list[Any] = [LoadChange(t_ns=0, change="start", rate_rps=8.0)]
+        plain = {"output_tokens": 0, "chunks": 0, "succeeded": 0}
+        records += [tick(i * TICK_NS, 8.0, in_flight=8, **(plain | more)) for i in range(1, 81)]
+        return BottleneckHistory(folded(records)).at(19 * S).limit
+
+    assert found() == "server"
+    assert found(succeeded=2) == UNKNOWN
+
+
 def test_a_server_that_refuses_connections_is_known_to_until_it_takes_them_again():
     records: list[Any] = [LoadChange(t_ns=0, change="start", rate_rps=8.0)]
     records += [tick(i * TICK_NS, 8.0, in_flight=8) for i in range(1, 81)]

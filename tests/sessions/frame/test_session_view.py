@@ -505,3 +505,16 @@ def test_requests_are_read_from_when_somebody_asks_and_nothing_else_is_read_agai
     while view.poll():
         pass
     assert view.requests.rows["worker"].max() == 7
+
+
+def test_where_answers_have_no_tokens_those_of_prompts_are_what_goes_through() -> None:
+    ticks = [
+        Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, sent=1, succeeded=1, input_tokens=25)
+        for i in range(1, 5)
+    ]
+    drawn = frame(folded(ticks), SECOND, window_ns=SECOND, slots=1)
+    assert (drawn.only_input, drawn.input_tps, drawn.output_tps) == (True, 100.0, 0.0)
+    np.testing.assert_array_equal(drawn.input_tokens, [100.0])
+    assert (drawn.itl_is_chunk_gap, drawn.tokens_per_chunk) == (False, None)
+    ticks[3].chunks = ticks[3].output_tokens = 1
+    assert not frame(folded(ticks), SECOND, window_ns=SECOND, slots=1).only_input

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from sessions.plan.config import ConfigError, LoadConfig, Ramp, RunConfig, TargetConfig, checked
+from sessions.plan.config import (
+    ConfigError,
+    LoadConfig,
+    PlanConfig,
+    Ramp,
+    RunConfig,
+    TargetConfig,
+    WorkloadConfig,
+    checked,
+)
+from sessions.plan.stages import Stage
 from sessions.run.client_size import planned_events_per_s, workers_for
+from sessions.run.worker_configs import planned_client
 
 PEAK = Ramp(from_rps=64.0, to_rps=2.0, over_s=60.0)
 
@@ -64,3 +75,27 @@ def test_the_number_of_workers_is_auto_or_at_least_one() -> None:
     assert checked(RunConfig(target, LoadConfig(workers=3))).load.workers == 3
     with pytest.raises(ConfigError, match="--workers: got 0"):
         checked(RunConfig(target, LoadConfig(workers=0)))
+
+
+def test_a_plan_has_the_workers_of_its_heaviest_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sessions.run.worker_configs.cores", lambda: 8)
+    monkeypatch.setattr("sessions.run.worker_configs.valid_here", lambda: None)
+    heavy = Stage("b", rate_rps=700.0, duration_s=1.0, output_tokens=200)
+    plan = PlanConfig("p", [Stage("a", rate_rps=1.0, duration_s=1.0), heavy])
+    planned = planned_client(RunConfig(TargetConfig("http://h"), plan=plan))
+    assert planned["planned_events_per_s"] == 140_000
+    alone = RunConfig(TargetConfig("http://h"), LoadConfig(rate_rps=700.0), WorkloadConfig(output_tokens=200))
+    assert planned["workers"] == planned_client(alone)["workers"] > 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        (Stage("a", rate_rps=1001.0, duration_s=1.0), "stage 1: 1001 rps is above --max-rate 1000"),
+        (Stage("a", ramp=Ramp(1.0, 2000.0, 5.0)), "stage 1: 2000 rps is above --max-rate 1000"),
+        (Stage("a", concurrency=5000, requests=1), "stage 1: concurrency 5000 is above --max-in-flight 4096"),
+    ],
+)
+def test_a_stage_beyond_a_bound_of_the_run_is_refused(stage: Stage, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        checked(RunConfig(TargetConfig("http://h"), plan=PlanConfig("p", [stage])))

@@ -11,8 +11,10 @@ import pytest
 from loadgen.worker_config import Address
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.run.launch import Orders
+from sessions.run.place import SessionPlace
 from sessions.run.preflight import Preflight, preflight
 from sessions.run.supervisor import Supervisor
+from sessions.store.directory import hold_lock
 from sessions.store.manifest import read, write
 from sessions.store.records import Note
 from tests.sessions.conftest import Maker
@@ -38,7 +40,8 @@ def test_what_a_worker_refuses_for_is_the_reason_of_the_end(
         return found._replace(address=Address("no-such-host.invalid", 1))
 
     monkeypatch.setattr("sessions.run.supervisor.preflight", name_is_gone)
-    assert asyncio.run(Supervisor(directory, Orders(str(directory), manifest.config)).run()) == 1
+    place = SessionPlace(directory, hold_lock(directory))
+    assert asyncio.run(Supervisor(directory, Orders(str(directory), manifest.config), place).run()) == 1
     end = read(directory).end
     assert end is not None
     assert end.reason == "failed"

@@ -120,3 +120,26 @@ def stored(run: Any, directory: Path, draw: random.Random | None = None) -> Time
         timeline.apply(record)
     follower.close()
     return timeline
+
+
+def embedded(requests: int = 8, seconds: int = 2) -> list[Any]:
+    """What a run leaves whose answers have no tokens: request `i` is due at `i` ms of the first second and takes
+    `10 + i` ms to its end; its prompt has 40 tokens."""
+    ms = SECOND // 1000
+    return [
+        LoadChange(t_ns=0, change="start", rate_rps=float(requests)),
+        Tick(
+            t_ns=TICK_NS, dt_ns=TICK_NS, worker=0, due=requests, sent=requests, succeeded=requests,
+            input_tokens=40 * requests, rate_rps=float(requests),
+        ),
+        *(Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0) for i in range(2, 4 * seconds + 1)),
+        *(
+            Request(
+                index=i, worker=0, due_ns=i * ms, sent_ns=i * ms, headers_ns=(5 + i) * ms,
+                end_ns=(10 + 2 * i) * ms, status=200, input_tokens=40, token_source="chunks",
+                asked_input_tokens=40, asked_output_tokens=0,
+            )
+            for i in range(requests)
+        ),
+        End(t_ns=seconds * SECOND, reason="completed"),
+    ]  # fmt: skip

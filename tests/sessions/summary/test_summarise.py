@@ -38,7 +38,17 @@ from telemetry.records import (
     HostSample,
     ServerSample,
 )
-from tests.sessions.summary.summing import SECOND, START_S, gpu_records, last_end_s, stored, summed
+from tests.sessions.summary.summing import (
+    SECOND,
+    START_S,
+    embedded,
+    gpu_records,
+    last_end_s,
+    manifest,
+    stored,
+    summed,
+)
+from tests.sessions.timeline.folding import folded
 
 MakeRun = Callable[..., Any]
 
@@ -108,6 +118,7 @@ def test_counts_rates_and_tokens_by_hand(make_run: MakeRun) -> None:
         request_rps=len(good) / duration_s,
         output_tps=output / duration_s,
         total_tps=(output + 256 * len(good)) / duration_s,
+        input_tps=256 * len(good) / duration_s,
     )
     assert result.tokens == Tokens(input=256 * len(good), cached=None, output=output, source="usage")
 
@@ -331,5 +342,28 @@ def test_the_result_survives_the_manifest(make_run: MakeRun, tmp_path: Path) -> 
     write(tmp_path, run.manifest)
     back = read(tmp_path).result
     assert back is not None
-    assert back["ttft_from_due_ms"] == run.manifest.result["ttft_from_due_ms"]
+    kept = {key: value for key, value in run.manifest.result["ttft_from_due_ms"].items() if value is not None}
+    assert back["ttft_from_due_ms"] == kept, "TOML has no null"
     assert back["requests"] == run.manifest.result["requests"]
+
+
+def test_where_answers_have_no_tokens_their_times_are_missing_and_input_is_counted() -> None:
+    result = summarise(folded(*embedded()), manifest(LoadConfig(duration_s=2.0)))
+    assert (result.valid, result.requests.succeeded, result.errors) == (True, 8, {})
+    for name in ("ttft_from_due_ms", "ttft_from_sent_ms", "itl_ms", "chunk_gap_ms", "tpot_ms"):
+        described = getattr(result, name)
+        assert (described.count, described.p50, described.mean) == (0, None, None)
+    assert result.itl_ms.unknown == 0
+    # to the end of the answer: 10 to 17 ms
+    assert (result.e2e_ms.count, result.e2e_ms.min, result.e2e_ms.p50, result.e2e_ms.max) == (
+        8,
+        10.0,
+        13.5,
+        17.0,
+    )
+    assert result.tokens == Tokens(input=320, cached=None, output=0, source=None)
+    through = result.throughput
+    assert through.input_tps == through.total_tps == pytest.approx(320 / result.duration_s)
+    assert through.output_tps is None
+    assert [stage.output_tps for stage in result.stages] == [None] * len(result.stages)
+    assert result.tokens_per_chunk is None

@@ -7,12 +7,13 @@ import io
 
 import pytest
 
-from sessions.plan.config import LoadConfig, Ramp, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, PlanConfig, Ramp, RunConfig, TargetConfig
+from sessions.plan.stages import Stage
 from tui.foreground.question import ask_about_load, unusual_load
 from tui.options.exit_codes import CommandError
 
 ELSEWHERE = "https://llm.example.com"
-TYPED = argparse.Namespace(max_rate=None, max_in_flight=None)
+TYPED = argparse.Namespace(max_rate=None, max_in_flight=None, yes=False)
 
 
 def asked(
@@ -66,7 +67,7 @@ def test_nobody_is_asked_for_a_usual_load_at_home_or_without_a_screen(
 
 
 def test_who_types_the_bound_as_well_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    twice = argparse.Namespace(max_rate=900.0, max_in_flight=5000)
+    twice = argparse.Namespace(max_rate=900.0, max_in_flight=5000, yes=False)
     for load in LOADS:
         assert asked(monkeypatch, "rest", load, options=twice) == "rest"
 
@@ -77,3 +78,51 @@ def test_the_question_names_the_option_that_ends_it() -> None:
     many = LoadConfig(concurrency=5000, max_in_flight=5000)
     said = unusual_load(RunConfig(TargetConfig(ELSEWHERE), many), TYPED)
     assert said == ("5,000 requests at a time", "--max-in-flight 5000")
+
+
+YES = argparse.Namespace(max_rate=None, max_in_flight=None, yes=True)
+
+
+def test_yes_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(monkeypatch, "rest", LOADS[0], options=YES) == "rest"
+
+
+def planned(url: str, rate_rps: float, *, interactive: bool) -> RunConfig:
+    stages = [Stage("a", rate_rps=rate_rps, duration_s=60.0), Stage("b", concurrency=2, duration_s=60.0)]
+    return RunConfig(TargetConfig(url), plan=PlanConfig("p", stages), interactive=interactive)
+
+
+@pytest.mark.parametrize(
+    ("url", "rate_rps", "why"),
+    [
+        ("http://localhost:8000", 4.0, ""),
+        ("http://10.1.2.3:8000", 200.0, ""),
+        ("http://node7:8000", 4.0, ""),
+        ("http://vllm.prod.svc.cluster.local", 4.0, ""),
+        ("http://[fd00::7]:8000", 4.0, ""),
+        ("http://8.8.8.8", 4.0, "may be somebody else's"),
+        ("https://api.example.com", 4.0, "may be somebody else's"),
+        ("http://localhost:8000", 201.0, "201 requests per second"),
+    ],
+)
+def test_a_plan_says_what_it_comes_to_and_is_asked_about_where_it_may_hurt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, rate_rps: float, why: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    for interactive, options in ((True, TYPED), (False, TYPED), (True, YES), (False, YES)):
+        config = planned(url, rate_rps, interactive=interactive)
+        if not why or options.yes:
+            ask_about_load(config, options)
+        else:
+            with pytest.raises(CommandError) as refused:
+                ask_about_load(config, options)
+            said = capsys.readouterr().err + str(refused.value)
+            assert why in said
+            assert "--yes" in said
+            assert refused.value.exit_code == (130 if interactive else 2)
+            continue
+        said = capsys.readouterr().err
+        assert (
+            f"plan p: 2 stages, at least 2 min and what the last answers of each stage take, {rate_rps * 60:,.0f}"
+            in said
+        )

@@ -285,6 +285,22 @@ def test_ttft_of_requests_that_failed_later_is_said_beside_the_table() -> None:
     assert "failed after" not in report.render(summary())
 
 
+def test_where_answers_have_no_tokens_only_those_of_prompts_are_told() -> None:
+    text = report.render(
+        summary(
+            endpoint="embeddings",
+            throughput={"request_rps": 4.1, "output_tps": None, "total_tps": 164.0, "input_tps": 164.0},
+            tokens={"input": 5084, "cached": None, "output": 0, "source": None},
+            ttft_from_due_ms=NOTHING,
+            e2e_ms=latency(),
+        )
+    )
+    assert row(text, "tokens") == ["input", "5,084", "input/s", "164.0"]
+    assert row(text, "TTFT from due") == ["0", *"------"]
+    assert row(text, "E2E")[0] != "0"
+    assert "tokens in, seed" in text
+
+
 FAILED = {"due": 481, "sent": 481, "succeeded": 0, "failed": 481, "not_sent": 0}
 CAUSE = {"kind": "http_500", "count": 481, "share": 1.0, "text": "model not loaded", "text_count": 480}
 
