@@ -76,7 +76,7 @@ INVENTED: dict[str, Profile] = {
         weights_bytes=17 * GIB,
         kv_bytes_per_token=128 << 10,
         vocab_tokens=128_256,
-        demo_to_rps=80.0,
+        demo_to_rps=130.0,
     ),
     "two-gpu": Profile(
         name="two-gpu",

@@ -129,7 +129,7 @@ _DEMO_TO_RPS = {
     "a100-llama3.1-8b-fp8": 45.0,
     "a100-mistral-7b": 45.0,
     "h100-llama3.1-70b-fp8-tp2": 45.0,
-    "a100-llama3.1-70b-fp8-tp2": 25.0,
+    "a100-llama3.1-70b-fp8-tp2": 15.0,
     "8xh100-llama3.1-70b-fp8-tp8": 70.0,
     "8xh100-llama3.1-70b-fp8-tp2-dp4": 180.0,
 }
@@ -149,6 +149,6 @@ ROOFLINE = {
         lambda_profile("H100", "llama3.1-70b-fp8", 2, replicas=4),
         roofline_profile("phi4-mini-a10", A10, MODELS["phi4-mini"], KAITO, demo_to_rps=25.0),
         roofline_profile("phi4-mini-a100", A100, MODELS["phi4-mini"], KAITO, demo_to_rps=70.0),
-        roofline_profile("2xh100-llama3.3-70b-nim", H100, NIM_70B, NIM, tensor_parallel=2, demo_to_rps=45.0),
+        roofline_profile("2xh100-llama3.3-70b-nim", H100, NIM_70B, NIM, tensor_parallel=2, demo_to_rps=65.0),
     )
 }
