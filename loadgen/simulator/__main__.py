@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
     parser.add_argument("--profile", default="demo", help=f"one of {', '.join(PROFILES)} (default: demo)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-prefix-cache", action="store_true", help="compute every prompt whole")
     parser.add_argument(
         "--api-key-file", metavar="FILE", help=f"clients must show this key; else ${KEY_VARIABLE}"
     )
@@ -62,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.seed,
         key,
         exit_when_idle_s=options.exit_when_idle,
+        prefix_cache=not options.no_prefix_cache,
     )
 
 

@@ -22,14 +22,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loadgen.simulator import metrics
+from loadgen.simulator.batch import Sequence
 from loadgen.simulator.chunks import Chunks
 from loadgen.simulator.engine import Engine, Generation
+from loadgen.simulator.prefix_cache import block_hashes
 from loadgen.simulator.protocols import OTHERS, OtherBody, Writer
 from loadgen.simulator.requests import (
     ChatBody,
     CompletionBody,
     Refused,
     TokenizeBody,
+    Work,
     bad_request,
     chat_ids,
     check_model,
@@ -156,8 +159,9 @@ class Api:
             else prompt_ids(asked.prompt, vocabulary)
         )
         work = work_for(asked, prompt, self._profile, vocabulary, self._rng)
-        chunks = writer(work, vocabulary, f"sim-{self._rng.getrandbits(64):016x}", self._profile.model)
-        generation = self._engine.submit(len(prompt), len(work.output), work.finish_reason)
+        generation, sequence = self._submit(work)
+        response_id = f"sim-{self._rng.getrandbits(64):016x}"
+        chunks = writer(work, vocabulary, response_id, self._profile.model, sequence)
         return GenerationResponse(self._engine, generation, chunks, stream=bool(asked.stream))
 
     async def tokenize(self, request: Request) -> Json:
@@ -197,9 +201,18 @@ class Api:
     def _generate(self, body: CompletionBody | ChatBody, prompt: list[int], prefix: str) -> ASGIApp:
         work = work_for(body, prompt, self._profile, self._vocabulary, self._rng)
         response_id = f"{prefix}-{self._rng.getrandbits(64):016x}"
-        chunks = Chunks(body, work, self._vocabulary, response_id, self._profile.model, int(self._wall_s()))
-        generation = self._engine.submit(len(prompt), len(work.output), work.finish_reason)
+        generation, sequence = self._submit(work)
+        created = int(self._wall_s())
+        chunks = Chunks(body, work, self._vocabulary, response_id, self._profile.model, created, sequence)
         return GenerationResponse(self._engine, generation, chunks, stream=bool(body.stream))
+
+    def _submit(self, work: Work) -> tuple[Generation, Sequence | None]:
+        """With the request in the engine where it says what was cached, None without a prefix cache."""
+        hashes = None
+        if self._profile.prefix_cache:
+            hashes = block_hashes(work.prompt + work.output, self._profile.limits.block_tokens)
+        generation = self._engine.submit(len(work.prompt), len(work.output), work.finish_reason, hashes)
+        return generation, None if hashes is None else generation.sequence
 
 
 async def _body(request: Request) -> bytes:

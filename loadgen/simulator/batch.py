@@ -1,17 +1,21 @@
 """The simulated engine as values: continuous batching over a paged KV cache. Time is passed in.
 
-One step at a time: `begin` decides who computes what and how long that takes, `finish` says who gained
-a token. The rules are those of vLLM's V1 scheduler: sequences that run come first, in the order they were
+One step at a time: `begin` decides who computes what and how long that takes, `finish` says who gained a
+token. The rules are those of vLLM's V1 scheduler: sequences that run come first, in the order they were
 admitted; what is left of the token budget goes to the waiting queue; a prompt longer than the budget is
 computed in chunks; when a running sequence needs a block and none is free, the one admitted last gives up
-its blocks, returns to the head of the queue and later computes everything it knows again.
+its blocks, returns to the head of the queue and later computes everything it knows again. Blocks that the
+cache knows already (`loadgen.simulator.prefix_cache`) are not computed again.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Literal
+
+from loadgen.simulator.prefix_cache import KvBlocks
 
 
 class TooLong(ValueError):
@@ -30,6 +34,8 @@ class Costs:
     decode_ms_per_sequence: float
     decode_ms_per_kv_token: float
     """Per token of context that the decoding sequences attend to."""
+    step_ms: float = 0.0
+    """Once every step, whatever it computes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,11 @@ class Limits:
     blocks: int
     context_tokens: int
     """Prompt and output of one request together."""
+    reserves_output: bool = False
+    """A request is admitted only when there is room for its whole output too, and never preempted:
+    TensorRT-LLM's way (GUARANTEED_NO_EVICT), where vLLM takes blocks as they are needed."""
+    prefill_first: bool = False
+    """Nothing is decoded in a step that computes a prompt: vLLM's V0 scheduler without chunked prefill."""
 
     @property
     def kv_tokens(self) -> int:
@@ -80,6 +91,19 @@ class Sequence:
     """While `computed` is below this, its work is prefill."""
     blocks: int = 0
     preemptions: int = 0
+    block_hashes: tuple[int, ...] | None = None
+    """Of its full blocks, prompt first; None: it shares none with anybody."""
+    cached_tokens: int = 0
+    """Of its prompt, when it was first admitted."""
+    held: list[int] = field(default_factory=list)
+    """Hashes of those of its blocks that the cache knows."""
+    published: int = 0
+    """Its full blocks of which the cache has been told."""
+
+    @property
+    def prefills(self) -> bool:
+        """Its next step computes prompt, or what it lost."""
+        return self.computed < self.prefill_until
 
     @property
     def known(self) -> int:
@@ -109,8 +133,16 @@ class Batch:
         self.costs, self.limits = costs, limits
         self.running: list[Sequence] = []
         self.waiting: deque[Sequence] = deque()
-        self.free_blocks = limits.blocks
+        self._kv = KvBlocks(limits.blocks)
         self.preemptions = 0
+        self.prefix_queried_tokens = 0
+        """Of prompts looked up in the prefix cache."""
+        self.prefix_hit_tokens = 0
+
+    @property
+    def free_blocks(self) -> int:
+        """Blocks that no sequence holds, those among them that are still known as a prefix."""
+        return self._kv.free
 
     @property
     def kv_usage(self) -> float:
@@ -122,8 +154,13 @@ class Batch:
         """Tokens that the blocks in use can hold."""
         return (self.limits.blocks - self.free_blocks) * self.limits.block_tokens
 
-    def submit(self, prompt_tokens: int, output_tokens: int, now_ns: int) -> Sequence:
+    def submit(
+        self, prompt_tokens: int, output_tokens: int, now_ns: int, block_hashes: tuple[int, ...] | None = None
+    ) -> Sequence:
         """Queues a request of at least one prompt and one output token.
+
+        `block_hashes`: of its full blocks (`prefix_cache.block_hashes`), the prompt's and the output's; None
+        where nothing is to be shared.
 
         Raises:
             TooLong: see `Limits.check`.
@@ -133,7 +170,7 @@ class Batch:
                 f"need at least 1 prompt and 1 output token, got {prompt_tokens} and {output_tokens}"
             )
         self.limits.check(prompt_tokens, output_tokens)
-        sequence = Sequence(prompt_tokens, output_tokens, now_ns)
+        sequence = Sequence(prompt_tokens, output_tokens, now_ns, block_hashes=block_hashes)
         self.waiting.append(sequence)
         return sequence
 
@@ -168,6 +205,9 @@ class Batch:
         # Admitting in a step that had to preempt would hand the freed blocks straight to the next victim.
         if self.preemptions == preemptions_before:
             self._admit(work, budget, now_ns)
+        if self.limits.prefill_first:
+            prefills = [(sequence, tokens) for sequence, tokens in work if sequence.prefills]
+            work = prefills or work
         return self._timed(work, now_ns) if work else None
 
     def finish(self, step: Step) -> list[Sequence]:
@@ -177,6 +217,8 @@ class Batch:
             if sequence.state != "running":  # cancelled while the step ran
                 continue
             sequence.computed += tokens
+            if sequence.block_hashes is not None:
+                self._publish(sequence, sequence.block_hashes)
             if sequence.computed < sequence.known:
                 continue
             sequence.generated += 1
@@ -203,31 +245,62 @@ class Batch:
             if victim is sequence:
                 return False
         if missing > 0:
-            self.free_blocks -= missing
+            self._kv.take(missing)
             sequence.blocks += missing
         return True
 
     def _admit(self, work: list[tuple[Sequence, int]], budget: int, now_ns: int) -> None:
         while self.waiting and budget > 0 and len(self.running) < self.limits.max_sequences:
             sequence = self.waiting[0]
-            blocks = self._blocks_for(sequence.known)
-            if sequence.arrived_ns > now_ns or blocks > self.free_blocks:
+            if sequence.arrived_ns > now_ns or not self._holds_prefill(sequence):
                 return
             self.waiting.popleft()
             self.running.append(sequence)
-            # All blocks of the prefill are taken at once, so only decoding can run out of them.
-            self.free_blocks -= blocks
-            sequence.blocks = blocks
             sequence.state = "running"
             sequence.prefill_until = sequence.known
-            tokens = min(sequence.known, budget)
+            tokens = min(sequence.known - sequence.computed, budget)
             work.append((sequence, tokens))
             budget -= tokens
+
+    def _holds_prefill(self, sequence: Sequence) -> bool:
+        """Gives a waiting sequence all blocks of its prefill, known ones first; False: there is no room.
+
+        All at once, so that only decoding can run out of them.
+        """
+        block_tokens = self.limits.block_tokens
+        # At least one token is computed: it is what the next one follows from.
+        shareable = (sequence.block_hashes or ())[: (sequence.known - 1) // block_tokens]
+        known = shareable[: self._kv.known(shareable)]
+        needed = sequence.known
+        if self.limits.reserves_output:
+            needed = sequence.prompt_tokens + sequence.output_tokens - 1
+        blocks = self._blocks_for(max(needed, sequence.known))
+        if blocks - len(known) + self._kv.idle_among(known) > self._kv.free:
+            return False
+        self._kv.hold(known)
+        self._kv.take(blocks - len(known))
+        sequence.blocks = blocks
+        sequence.held.extend(known)
+        sequence.published = len(known)
+        sequence.computed = len(known) * block_tokens
+        if sequence.block_hashes is not None and not sequence.preemptions:
+            sequence.cached_tokens = sequence.computed
+            self.prefix_queried_tokens += sequence.prompt_tokens
+            self.prefix_hit_tokens += sequence.computed
+        return True
+
+    def _publish(self, sequence: Sequence, hashes: tuple[int, ...]) -> None:
+        """Tells the cache of the blocks that are full now."""
+        full = min(sequence.computed // self.limits.block_tokens, len(hashes))
+        for block in hashes[sequence.published : full]:
+            if self._kv.publish(block):
+                sequence.held.append(block)
+        sequence.published = max(full, sequence.published)
 
     def _timed(self, work: list[tuple[Sequence, int]], now_ns: int) -> Step:
         prefill_tokens = decodes = kv_tokens = 0
         for sequence, tokens in work:
-            if sequence.computed < sequence.prefill_until:
+            if sequence.prefills:
                 prefill_tokens += tokens
             else:
                 decodes += 1
@@ -242,6 +315,10 @@ class Batch:
                 + costs.decode_ms_per_sequence * decodes
                 + costs.decode_ms_per_kv_token * kv_tokens
             )
+        if costs.step_ms:  # each has its share of what both need
+            shared_ms = costs.step_ms / (2 if prefill_tokens and decodes else 1)
+            prefill_ms += shared_ms if prefill_tokens else 0.0
+            decode_ms += shared_ms if decodes else 0.0
         total_ms = prefill_ms + decode_ms
         return Step(
             start_ns=now_ns,
@@ -254,7 +331,17 @@ class Batch:
         )
 
     def _release(self, sequence: Sequence) -> None:
-        self.free_blocks += sequence.blocks
+        self._kv.release(sequence.held, sequence.blocks - len(sequence.held))
+        sequence.held.clear()
         sequence.blocks = 0
         sequence.computed = 0
+        sequence.published = 0
         sequence.prefill_until = 0
+
+
+def least_busy(engines: Iterable[Batch]) -> Batch:
+    """Where a new request goes among data-parallel engines: the fewest sequences, waiting ones counting more.
+
+    vLLM's balancer weighs a waiting request as four running ones.
+    """
+    return min(engines, key=lambda engine: 4 * len(engine.waiting) + len(engine.running))

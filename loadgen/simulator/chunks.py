@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.simulator.batch import Sequence
 from loadgen.simulator.engine import FinishReason
 from loadgen.simulator.requests import ChatBody, CompletionBody, Work
 from loadgen.simulator.tokens import Vocabulary
@@ -16,15 +17,19 @@ SSE = b"text/event-stream; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
 FINGERPRINT = "ttftop-simulator"
 
-Usage = dict[str, int]
+Usage = dict[str, object]
 
 
-def usage_of(prompt_tokens: int, completion_tokens: int) -> Usage:
-    return {
+def usage_of(prompt_tokens: int, completion_tokens: int, sequence: Sequence | None = None) -> Usage:
+    """With the cached tokens of `sequence`'s prompt, as with vLLM's `--enable-prompt-tokens-details`."""
+    usage: Usage = {
         "prompt_tokens": prompt_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
         "completion_tokens": completion_tokens,
     }
+    if sequence is not None:
+        usage["prompt_tokens_details"] = {"cached_tokens": sequence.cached_tokens}
+    return usage
 
 
 def event(payload: object) -> bytes:
@@ -33,7 +38,10 @@ def event(payload: object) -> bytes:
 
 
 class Chunks:
-    """Writes one request's response. `created` is Unix time in seconds."""
+    """Writes one request's response.
+
+    `created` is Unix time in seconds. `sequence` is the request in the engine, None without a prefix cache.
+    """
 
     media_type = SSE
 
@@ -45,7 +53,9 @@ class Chunks:
         response_id: str,
         model: str,
         created: int,
+        sequence: Sequence | None,
     ) -> None:
+        self._sequence = sequence
         self._chat = isinstance(body, ChatBody)
         self._work, self._vocabulary = work, vocabulary
         self._ids = bool(body.return_token_ids)
@@ -96,7 +106,7 @@ class Chunks:
         """After the last token."""
         if not self._usage:
             return DONE
-        usage = usage_of(len(self._work.prompt), len(self._work.output))
+        usage = usage_of(len(self._work.prompt), len(self._work.output), self._sequence)
         return (
             event({**self._about_chunk, "choices": [], "usage": usage, "system_fingerprint": FINGERPRINT})
             + DONE
@@ -123,7 +133,8 @@ class Chunks:
             whole["prompt_token_ids"] = prompt_ids
         else:
             choice["prompt_token_ids"] = prompt_ids
-        whole |= {"system_fingerprint": FINGERPRINT, "usage": usage_of(len(work.prompt), len(work.output))}
+        usage = usage_of(len(work.prompt), len(work.output), self._sequence)
+        whole |= {"system_fingerprint": FINGERPRINT, "usage": usage}
         return msgspec.json.encode(whole)
 
     def failure(self, payload: object) -> bytes:

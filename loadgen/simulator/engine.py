@@ -1,7 +1,7 @@
-"""Paces the simulated engine: each step ends at an absolute time, so lateness never adds up.
+"""Paces the simulated engines: each step ends at an absolute time, so lateness never adds up.
 
-It is driven by an alarm at each step's end and needs no task of its own: between two steps the event loop
-is free to write what the last one produced.
+An engine core is driven by an alarm at each step's end and needs no task of its own: between two steps the
+event loop is free to write what the last one produced.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Literal
 
 from loadgen.alarm import Alarm
 from loadgen.clock import Clock
-from loadgen.simulator.batch import Batch, Sequence, Step
+from loadgen.simulator.batch import Batch, Sequence, Step, least_busy
 from loadgen.simulator.gpu import GpuModel, GpuReading, load_of
 from loadgen.simulator.metrics import EngineStats
-from loadgen.simulator.profiles import Profile
+from loadgen.simulator.profile import Profile
 
 FinishReason = Literal["stop", "length"]
 
@@ -27,9 +27,10 @@ RESYNC_NS = 100_000_000
 class Generation:
     """One request's way from the engine to its response: how many tokens there are, and when to look."""
 
-    __slots__ = ("_waiter", "closed", "finish_reason", "last_ns", "sequence")
+    __slots__ = ("_waiter", "closed", "core", "finish_reason", "last_ns", "sequence")
 
-    def __init__(self, sequence: Sequence, finish_reason: FinishReason) -> None:
+    def __init__(self, core: EngineCore, sequence: Sequence, finish_reason: FinishReason) -> None:
+        self.core = core
         self.sequence = sequence
         self.finish_reason = finish_reason
         self.last_ns = sequence.arrived_ns
@@ -54,15 +55,15 @@ class Generation:
         self.wake()
 
 
-class Engine:
-    """Start it inside a running event loop; `close` ends every generation."""
+class EngineCore:
+    """One batch on its GPUs: one of the data-parallel engines, or the only one."""
 
-    def __init__(self, profile: Profile, clock: Clock) -> None:
-        self.profile = profile
+    def __init__(self, profile: Profile, gpus: list[GpuModel], clock: Clock) -> None:
         self.batch = Batch(profile.costs, profile.limits)
         self.stats = EngineStats()
         self._clock = clock
-        self._gpus = [GpuModel(spec, clock.now_ns()) for spec in profile.gpus]
+        self._gpus = gpus
+        self._max_sequences = profile.limits.max_sequences
         self._generations: dict[Sequence, Generation] = {}
         self._step: Step | None = None
         self._alarm: Alarm | None = None
@@ -71,14 +72,17 @@ class Engine:
     def start(self) -> None:
         self._alarm = Alarm(asyncio.get_running_loop(), self._clock, self._on_step_end)
 
-    def submit(self, prompt_tokens: int, output_tokens: int, finish_reason: FinishReason) -> Generation:
-        """Queues a request that will end with `finish_reason` after `output_tokens`.
-
-        Raises:
-            TooLong: it can never be served.
-        """
+    def submit(
+        self,
+        prompt_tokens: int,
+        output_tokens: int,
+        finish_reason: FinishReason,
+        block_hashes: tuple[int, ...] | None,
+    ) -> Generation:
+        """See `Engine.submit`."""
         now_ns = self._clock.now_ns()
-        generation = Generation(self.batch.submit(prompt_tokens, output_tokens, now_ns), finish_reason)
+        sequence = self.batch.submit(prompt_tokens, output_tokens, now_ns, block_hashes)
+        generation = Generation(self, sequence, finish_reason)
         if self._closed:
             self.batch.cancel(generation.sequence)
             generation.close()
@@ -89,7 +93,7 @@ class Engine:
         return generation
 
     def cancel(self, generation: Generation) -> None:
-        """The client is gone: frees what the request holds. Does nothing once it has ended."""
+        """See `Engine.cancel`."""
         if self._generations.pop(generation.sequence, None) is not None:
             self.batch.cancel(generation.sequence)
             self.stats.finished["abort"] += 1
@@ -103,16 +107,11 @@ class Engine:
         for generation in list(self._generations.values()):
             self.cancel(generation)
 
-    def gpu_readings(self) -> list[GpuReading]:
-        """One reading a GPU, now."""
-        now_ns = self._clock.now_ns()
-        return [gpu.read(now_ns) for gpu in self._gpus]
-
     def _begin(self, now_ns: int) -> None:
         self._step = step = self.batch.begin(now_ns)
         if step is None or self._alarm is None:
             return
-        load = load_of(step.prefill_share, step.decodes, self.profile.limits.max_sequences)
+        load = load_of(step.prefill_share, step.decodes, self._max_sequences)
         for gpu in self._gpus:
             gpu.begin(step.start_ns, step.end_ns, load)
         self._alarm.set(step.end_ns)
@@ -137,3 +136,56 @@ class Engine:
         if self._step is None:
             # What came in while this call was late had not arrived at the step's end.
             self._begin(now_ns)
+
+
+class Engine:
+    """All engine cores of a server. Start it inside a running event loop; `close` ends every generation."""
+
+    def __init__(self, profile: Profile, clock: Clock) -> None:
+        self.profile = profile
+        self._clock = clock
+        self._gpus = [GpuModel(spec, clock.now_ns()) for spec in profile.gpus]
+        each = profile.gpus_per_engine
+        self.cores = [
+            EngineCore(profile, self._gpus[first : first + each], clock)
+            for first in range(0, each * profile.replicas, each)
+        ]
+
+    @property
+    def idle(self) -> bool:
+        return not any(core.batch.running or core.batch.waiting for core in self.cores)
+
+    def start(self) -> None:
+        for core in self.cores:
+            core.start()
+
+    def submit(
+        self,
+        prompt_tokens: int,
+        output_tokens: int,
+        finish_reason: FinishReason,
+        block_hashes: tuple[int, ...] | None = None,
+    ) -> Generation:
+        """Queues a request that will end with `finish_reason` after `output_tokens`.
+
+        `block_hashes` as in `Batch.submit`.
+
+        Raises:
+            TooLong: it can never be served.
+        """
+        chosen = least_busy([core.batch for core in self.cores])
+        core = next(core for core in self.cores if core.batch is chosen)
+        return core.submit(prompt_tokens, output_tokens, finish_reason, block_hashes)
+
+    def cancel(self, generation: Generation) -> None:
+        """The client is gone: frees what the request holds. Does nothing once it has ended."""
+        generation.core.cancel(generation)
+
+    def close(self) -> None:
+        for core in self.cores:
+            core.close()
+
+    def gpu_readings(self) -> list[GpuReading]:
+        """One reading a GPU, now."""
+        now_ns = self._clock.now_ns()
+        return [gpu.read(now_ns) for gpu in self._gpus]

@@ -32,6 +32,8 @@ class GpuSpec:
     """Time constant: after it, 63 % of the way to the final temperature."""
     slowdown_c: float = 83.0
     """Above this the SM clock falls, 2 % a degree."""
+    draw: float = 1.0
+    """What it asks for above idle, as a multiple of its like: no two chips draw the same."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class GpuModel:
         spec = self.spec
         busy_to_ns = min(to_ns, self._busy_until_ns)
         if busy_to_ns > self._at_ns:
-            asked_w = spec.power_idle_w + self._load * (spec.power_limit_w - spec.power_idle_w)
+            asked_w = spec.power_idle_w + spec.draw * self._load * (spec.power_limit_w - spec.power_idle_w)
             self._pieces.append((self._at_ns, busy_to_ns, asked_w))
             self._hold(min(asked_w, spec.power_limit_w), busy_to_ns)
         if to_ns > self._at_ns:

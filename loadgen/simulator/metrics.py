@@ -7,7 +7,7 @@ of the model: from a request's arrival to the planned end of the step that made 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from loadgen.simulator import batch
 from loadgen.simulator.gpu import GpuReading
-from loadgen.simulator.profiles import Profile
+from loadgen.simulator.profile import Profile
 
 MIB = 1 << 20
 
@@ -90,18 +90,26 @@ class EngineStats:
         self.e2e.observe((now_ns - sequence.arrived_ns) / 1e9)
 
 
-class Observed(Protocol):
-    """What is read at a scrape: the engine."""
+class Core(Protocol):
+    """One engine, as it is read at a scrape."""
 
-    profile: Profile
     batch: batch.Batch
     stats: EngineStats
+
+
+class Observed(Protocol):
+    """What is read at a scrape: the server."""
+
+    profile: Profile
+
+    @property
+    def cores(self) -> Sequence[Core]: ...
 
     def gpu_readings(self) -> list[GpuReading]: ...
 
 
 class EngineCollector(Collector):
-    """Reads the engine when it is scraped. Belongs in a registry of its own."""
+    """Reads the server when it is scraped. Belongs in a registry of its own."""
 
     def __init__(self, engine: Observed) -> None:
         self._engine = engine
@@ -110,63 +118,52 @@ class EngineCollector(Collector):
         yield from self._server()
         yield from self._gpus()
         yield GaugeMetricFamily("ttftop_simulated", "1: nothing here was measured on a real GPU.", value=1)
-        stats = self._engine.stats
-        yield CounterMetricFamily("ttftop_simulator_steps", "Engine steps.", value=stats.steps)
+        every = [core.stats for core in self._engine.cores]
+        steps, late = sum(stats.steps for stats in every), sum(stats.late_steps for stats in every)
+        yield CounterMetricFamily("ttftop_simulator_steps", "Engine steps.", value=steps)
         yield CounterMetricFamily(
             "ttftop_simulator_late_steps",
             "Engine steps that ended more than 5 ms late: the simulator's own CPU was the limit.",
-            value=stats.late_steps,
+            value=late,
         )
 
     def _server(self) -> Iterable[Metric]:
-        engine, stats = self._engine, self._engine.stats
-        names, values = ("engine", "model_name"), ("0", engine.profile.model)
-        for name, help_text, value in (
-            (
-                "num_requests_running",
-                "Number of requests in model execution batches.",
-                len(engine.batch.running),
-            ),
-            (
-                "num_requests_waiting",
-                "Number of requests waiting to be processed.",
-                len(engine.batch.waiting),
-            ),
-            ("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", engine.batch.kv_usage),
-        ):
+        cores, model = self._engine.cores, self._engine.profile.model
+        names = ("engine", "model_name")
+        for name, help_text, read in _GAUGES:
             gauge = GaugeMetricFamily(f"vllm:{name}", help_text, labels=names)
-            gauge.add_metric(values, value)
+            for number, core in enumerate(cores):
+                gauge.add_metric((str(number), model), read(core))
             yield gauge
-        for name, help_text, count in (
-            ("num_preemptions", "Cumulative number of preemptions.", engine.batch.preemptions),
-            ("prompt_tokens", "Number of prefill tokens processed.", stats.prompt_tokens),
-            ("generation_tokens", "Number of generation tokens processed.", stats.generation_tokens),
-        ):
+        for name, help_text, read in _COUNTERS:
             counter = CounterMetricFamily(f"vllm:{name}", help_text, labels=names)
-            counter.add_metric(values, count)
+            for number, core in enumerate(cores):
+                counter.add_metric((str(number), model), read(core))
             yield counter
         finished = CounterMetricFamily(
             "vllm:request_success",
             "Count of processed requests.",
             labels=("engine", "finished_reason", "model_name"),
         )
-        for reason, count in stats.finished.items():
-            finished.add_metric(("0", reason, engine.profile.model), count)
+        for number, core in enumerate(cores):
+            for reason, count in core.stats.finished.items():
+                finished.add_metric((str(number), reason, model), count)
         yield finished
-        for name, help_text, histogram in (
-            ("time_to_first_token_seconds", "Time to first token in seconds.", stats.ttft),
-            ("inter_token_latency_seconds", "Inter-token latency in seconds.", stats.itl),
-            ("e2e_request_latency_seconds", "End to end request latency in seconds.", stats.e2e),
-        ):
+        for name, help_text, histogram_of in _HISTOGRAMS:
             family = HistogramMetricFamily(f"vllm:{name}", help_text, labels=names)
-            family.add_metric(values, histogram.cumulative(), histogram.sum_s)
+            for number, core in enumerate(cores):
+                histogram = histogram_of(core.stats)
+                family.add_metric((str(number), model), histogram.cumulative(), histogram.sum_s)
             yield family
 
     def _gpus(self) -> Iterable[Metric]:
         profile = self._engine.profile
-        kv_bytes = self._engine.batch.kv_tokens * profile.kv_bytes_per_token
         readings = self._engine.gpu_readings()
-        used = [profile.weights_bytes + kv_bytes] * len(readings)
+        used = [
+            profile.weights_bytes + core.batch.kv_tokens * profile.kv_bytes_per_token
+            for core in self._engine.cores
+            for _ in range(profile.gpus_per_engine)
+        ]
         free = [
             gpu.memory_total_bytes - gpu.memory_reserved_bytes - used_bytes
             for gpu, used_bytes in zip(profile.gpus, used, strict=True)
@@ -200,6 +197,49 @@ class EngineCollector(Collector):
             energy.add_metric(gpu_labels(profile, index), round(reading.energy_j * 1000))
         yield energy
 
+
+_GAUGES: tuple[tuple[str, str, Callable[[Core], float]], ...] = (
+    (
+        "num_requests_running",
+        "Number of requests in model execution batches.",
+        lambda core: len(core.batch.running),
+    ),
+    (
+        "num_requests_waiting",
+        "Number of requests waiting to be processed.",
+        lambda core: len(core.batch.waiting),
+    ),
+    ("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", lambda core: core.batch.kv_usage),
+)
+_COUNTERS: tuple[tuple[str, str, Callable[[Core], float]], ...] = (
+    ("num_preemptions", "Cumulative number of preemptions.", lambda core: core.batch.preemptions),
+    ("prompt_tokens", "Number of prefill tokens processed.", lambda core: core.stats.prompt_tokens),
+    (
+        "generation_tokens",
+        "Number of generation tokens processed.",
+        lambda core: core.stats.generation_tokens,
+    ),
+    (
+        "prefix_cache_queries",
+        "Prefix cache queries, in terms of number of queried tokens.",
+        lambda core: core.batch.prefix_queried_tokens,
+    ),
+    (
+        "prefix_cache_hits",
+        "Prefix cache hits, in terms of number of cached tokens.",
+        lambda core: core.batch.prefix_hit_tokens,
+    ),
+    (
+        "prompt_tokens_cached",
+        "Number of cached prompt tokens (local + external).",
+        lambda core: core.batch.prefix_hit_tokens,
+    ),
+)
+_HISTOGRAMS: tuple[tuple[str, str, Callable[[EngineStats], Histogram]], ...] = (
+    ("time_to_first_token_seconds", "Time to first token in seconds.", lambda stats: stats.ttft),
+    ("inter_token_latency_seconds", "Inter-token latency in seconds.", lambda stats: stats.itl),
+    ("e2e_request_latency_seconds", "End to end request latency in seconds.", lambda stats: stats.e2e),
+)
 
 _GPU_LABELS = ("gpu", "UUID", "device", "modelName", "Hostname")
 

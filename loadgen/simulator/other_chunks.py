@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from loadgen.simulator.batch import Sequence
 from loadgen.simulator.chunks import SSE, event
 from loadgen.simulator.requests import Work
 from loadgen.simulator.tokens import Vocabulary
@@ -29,6 +30,8 @@ class Reply:
     vocabulary: Vocabulary
     response_id: str
     model: str
+    sequence: Sequence | None = None
+    """The request in the engine; None: it has no prefix cache."""
     media_type: bytes = SSE
 
     def word(self, position: int) -> str:
@@ -74,6 +77,10 @@ class Responses(Reply):
         cut = self.work.finish_reason == "length"
         prompt, output = len(self.work.prompt), len(self.work.output)
         content = [{"type": "output_text", "text": self.text}]
+        usage: dict[str, object] = {"input_tokens": prompt, "output_tokens": output}
+        usage["total_tokens"] = prompt + output
+        if self.sequence is not None:
+            usage["input_tokens_details"] = {"cached_tokens": self.sequence.cached_tokens}
         return {
             "id": self.response_id,
             "object": "response",
@@ -81,7 +88,7 @@ class Responses(Reply):
             "status": "incomplete" if cut else "completed",
             "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
             "output": [{"type": "message", "role": "assistant", "content": content}],
-            "usage": {"input_tokens": prompt, "output_tokens": output, "total_tokens": prompt + output},
+            "usage": usage,
         }
 
 
@@ -175,7 +182,10 @@ class LlamaCpp(Reply):
     def _last(self, content: str) -> dict[str, object]:
         reason = "limit" if self.work.finish_reason == "length" else "eos"
         said = {"index": 0, "content": content, "tokens": [], "stop": True, "stop_type": reason}
-        return {**said, "model": self.model, **self._counted(len(self.work.output))}
+        last = {**said, "model": self.model, **self._counted(len(self.work.output))}
+        if self.sequence is not None:
+            last["timings"] = {"cache_n": self.sequence.cached_tokens}
+        return last
 
     def _counted(self, predicted: int) -> dict[str, object]:
         return {"tokens_predicted": predicted, "tokens_evaluated": len(self.work.prompt)}

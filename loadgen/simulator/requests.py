@@ -11,7 +11,7 @@ import msgspec
 
 from loadgen.simulator.batch import TooLong
 from loadgen.simulator.engine import FinishReason
-from loadgen.simulator.profiles import Profile
+from loadgen.simulator.profile import Profile
 from loadgen.simulator.tokens import Vocabulary
 
 _STOP: FinishReason = "stop"

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from types import FrameType
 
 import uvicorn
@@ -52,12 +53,15 @@ def serve(
     api_key: str | None = None,
     ready: Callable[[int], None] | None = None,
     exit_when_idle_s: float | None = None,
+    *,
+    prefix_cache: bool = True,
 ) -> int:
     """Serves until SIGINT or SIGTERM; prints one line when it listens, then calls `ready(port)`.
 
-    `port` 0 takes a free one. With `exit_when_idle_s` it also ends when for that long no request of any
-    kind has come (a scrape of /metrics is one) and none is being answered. Returns an exit code: 0 stopped,
-    2 wrong usage (said in one line on stderr).
+    `port` 0 takes a free one. Without `prefix_cache` every prompt is computed whole. With
+    `exit_when_idle_s` it also ends when for that long no request of any kind has come (a scrape of /metrics
+    is one) and none is being answered. Returns an exit code: 0 stopped, 2 wrong usage (said in one line on
+    stderr).
     """
     if profile not in PROFILES:
         return _wrong(f"--profile: got {profile!r}, need one of {', '.join(PROFILES)}")
@@ -70,7 +74,7 @@ def serve(
     except OSError as error:
         reason = "a name that cannot be resolved" if isinstance(error, socket.gaierror) else error.strerror
         return _wrong(f"--host {host} --port {port}: cannot listen there: {reason}")
-    chosen = PROFILES[profile]
+    chosen = PROFILES[profile] if prefix_cache else replace(PROFILES[profile], prefix_cache=False)
     bound: int = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
 
@@ -115,7 +119,7 @@ def _idle_watch(
     async def watch() -> None:
         nonlocal seen, since_ns
         requests = server.server_state.total_requests
-        if requests != seen or engine.batch.running or engine.batch.waiting:
+        if requests != seen or not engine.idle:
             seen, since_ns = requests, clock.now_ns()
         elif clock.now_ns() - since_ns >= idle_ns:
             server.should_exit = True

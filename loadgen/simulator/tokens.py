@@ -10,9 +10,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 
-SPECIALS = ("<|begin|>", "<|end|>", "<|role|>", "<|reply|>")
-"""Ids 0 to 3: what the chat template puts around messages."""
-_BEGIN, _END, _ROLE, _REPLY = range(4)
+SPECIALS = ("<|begin|>", "<|end|>", "<|role|>")
+"""Ids 0 to 2: what the chat template puts around messages."""
+_BEGIN, _END, _ROLE = range(3)
 _SYLLABLES = tuple(consonant + vowel for consonant in "bdfghjklmnprstvz" for vowel in "aeiou")
 _STRIDE = 7919
 """Steps through the vocabulary from one output token to the next; a prime, so it meets every word."""
@@ -47,11 +47,14 @@ class Vocabulary:
         return " ".join(self.words[token] for token in ids)
 
     def chat(self, contents: Iterable[str]) -> list[int]:
-        """The prompt of a chat: 2 tokens around all, 2 around each message, whatever its role."""
+        """The prompt of a chat: 2 tokens around all, 2 around each message, whatever its role.
+
+        It ends as a message begins, so a chat that goes on with the answer begins with this and the answer.
+        """
         ids = [_BEGIN]
         for content in contents:
             ids += [_ROLE, *self.encode(content), _END]
-        return [*ids, _REPLY]
+        return [*ids, _ROLE]
 
     def output(self, seed: int, count: int) -> list[int]:
         """`count` ordinary token ids; the same for the same seed."""

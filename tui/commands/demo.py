@@ -26,8 +26,7 @@ examples:
   ttftop demo --duration 20s --headless
 """
 
-RAMP = Ramp(from_rps=1.0, to_rps=14.0, over_s=60.0)
-"""From a comfortable rate to one past what the default profile can do, so that the knee is seen."""
+RAMP_S = 60.0
 IDLE_S = 120
 """The simulator ends by itself this long after the last request: a detached run may outlive this command."""
 START_S = 20.0
@@ -55,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     plan = plan_of(options)
     said = (plan, options.rate, options.concurrency, options.ramp, options.trace)
     if all(one is None for one in said):
-        options.ramp = ramp_within(options.duration)
+        options.ramp = ramp_of(options.profile, options.duration)
     options.name = options.name or "demo"
     with Simulator(options.profile, options.seed or 0) as simulator:
         target = TargetConfig(url=simulator.url, model=options.model, endpoint=options.endpoint or "auto")
@@ -66,11 +65,14 @@ def run(options: argparse.Namespace) -> int:
     return outcome.exit_code
 
 
-def ramp_within(duration_s: float | None) -> Ramp:
-    """The ramp, fitted into a run that is shorter, so that the knee is seen all the same."""
-    if duration_s is None or duration_s >= RAMP.over_s:
-        return RAMP
-    return Ramp(RAMP.from_rps, RAMP.to_rps, duration_s * 0.8, RAMP.shape)
+def ramp_of(profile: str | None, duration_s: float | None) -> Ramp:
+    """From a comfortable rate to one past what the profile can do, within the run: so that the knee is
+    seen."""
+    from loadgen.simulator.profiles import PROFILES
+
+    to_rps = PROFILES[profile or "demo"].demo_to_rps
+    over_s = RAMP_S if duration_s is None or duration_s >= RAMP_S else duration_s * 0.8
+    return Ramp(from_rps=1.0, to_rps=to_rps, over_s=over_s)
 
 
 class Simulator:

@@ -32,6 +32,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--seed", type=value_types.seed, default=0, metavar="S", help="same seed, same answers (0)"
     )
+    parser.add_argument("--no-prefix-cache", action="store_true", help="compute every prompt whole")
     parser.add_argument("--api-key-file", type=Path, metavar="FILE", help="ask clients for this key")
     return parser
 
@@ -45,5 +46,10 @@ def run(options: argparse.Namespace) -> int:
     except ApiKeyError as error:
         raise CommandError(str(error)) from None
     return serve(
-        options.host, options.port, options.profile, options.seed, None if key is None else key.reveal()
+        options.host,
+        options.port,
+        options.profile,
+        options.seed,
+        None if key is None else key.reveal(),
+        prefix_cache=not options.no_prefix_cache,
     )

@@ -46,7 +46,9 @@ def completion(client: httpx.Client, **body: Any) -> Any:
 
 def test_a_completion_from_token_ids_counts_them_exactly(client: httpx.Client) -> None:
     answer = completion(client, max_tokens=7, ignore_eos=True)
+    cached = answer["usage"].pop("prompt_tokens_details")
     assert answer["usage"] == {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
+    assert set(cached) == {"cached_tokens"}
     (choice,) = answer["choices"]
     assert (choice["index"], choice["finish_reason"]) == (0, "length")
     assert len(choice["text"].split()) == 7
@@ -104,6 +106,7 @@ def test_a_streamed_completion_has_a_chunk_a_token_then_usage(client: httpx.Clie
     assert len(VOCABULARY.encode(text)) == 5
     assert len({event["id"] for event in events}) == 1
     assert usage["choices"] == []
+    del usage["usage"]["prompt_tokens_details"]
     assert usage["usage"] == {"prompt_tokens": 100, "total_tokens": 105, "completion_tokens": 5}
 
 
@@ -314,3 +317,47 @@ def test_with_a_key_v1_and_tokenize_want_it() -> None:
         answer = client.get("/v1/models", headers={"Authorization": "Bearer opensesame"})
         assert answer.status_code == 200
         assert client.get("/health").status_code == client.get("/metrics").status_code == 200
+
+
+def test_a_prompt_that_begins_as_one_before_says_how_much_of_it_was_cached(client: httpx.Client) -> None:
+    fresh = list(range(2000, 2100))
+    counts = []
+    for prompt in (fresh, fresh, [*fresh[:50], *range(3000, 3050)]):
+        usage = completion(client, prompt=prompt, max_tokens=2, ignore_eos=True)["usage"]
+        counts.append(usage["prompt_tokens_details"]["cached_tokens"])
+    assert counts == [0, 96, 48]
+
+
+def test_a_conversation_finds_its_history_in_the_cache(client: httpx.Client) -> None:
+    messages = [{"role": "user", "content": " ".join(["zuzuba"] * 40)}]
+    body = {"max_tokens": 40, "ignore_eos": True}
+    answer = client.post("/v1/chat/completions", json={"messages": messages, **body}).json()
+    assert answer["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
+    messages += [answer["choices"][0]["message"], {"role": "user", "content": "and now"}]
+    events, _ = stream(
+        client, "/v1/chat/completions", messages=messages, stream_options={"include_usage": True}, **body
+    )
+    # 44 tokens of prompt and all of the answer but its last token: 83, in blocks of 16.
+    assert events[-1]["usage"]["prompt_tokens_details"] == {"cached_tokens": 80}
+
+
+def test_other_protocols_share_the_cache_and_two_of_them_say_so(client: httpx.Client) -> None:
+    words = " ".join(VOCABULARY.words[token] for token in range(5000, 5060))
+    llama = {"prompt": words, "n_predict": 2}
+    assert client.post("/completion", json=llama).json()["timings"] == {"cache_n": 0}
+    assert client.post("/completion", json=llama).json()["timings"] == {"cache_n": 48}
+    asked = {"input": words, "max_output_tokens": 2}
+    cached = [
+        client.post("/v1/responses", json=asked).json()["usage"]["input_tokens_details"] for _ in range(2)
+    ]
+    assert [one["cached_tokens"] for one in cached] == [0, 48]  # a chat begins otherwise than a bare prompt
+
+
+def test_without_its_prefix_cache_it_says_nothing_of_one() -> None:
+    with simulator("--profile", "small", "--no-prefix-cache") as running, running.client() as client:
+        for _ in range(2):
+            assert "prompt_tokens_details" not in completion(client, max_tokens=2)["usage"]
+        assert (
+            'vllm:prefix_cache_hits_total{engine="0",model_name="sim-small"} 0.0'
+            in client.get("/metrics").text
+        )

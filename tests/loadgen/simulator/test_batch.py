@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +21,8 @@ COSTS = Costs(
 )
 
 
-def limits(**changed: int) -> Limits:
-    values = {
+def limits(**changed: Any) -> Limits:
+    values: dict[str, Any] = {
         "max_sequences": 8,
         "max_batched_tokens": 1000,
         "block_tokens": 4,
@@ -234,3 +237,36 @@ def test_whatever_comes_every_request_ends_once_with_its_tokens_and_no_block_is_
     assert not {*ended} & {*cancelled}
     assert all(gained[sequence] == sequence.output_tokens for sequence in ended)
     assert batch.free_blocks == blocks
+
+
+def test_a_step_has_its_own_time_once_whatever_it_computes() -> None:
+    batch = Batch(replace(COSTS, step_ms=2.0), limits())
+    batch.submit(20, 2, 0)
+    (times,) = drain(batch).values()
+    assert times == [22 * MS, 29_210_000]  # 2 + 20, then 2 + 4 + 1 + 0.21
+    batch.submit(20, 2, 0)
+    take(batch, 0)
+    batch.submit(40, 1, 0)
+    step, _ = take(batch, 0)
+    assert step.end_ns == 37_210_000  # 2 + 30 + 5.21
+    assert step.prefill_share == pytest.approx(31 / 37.21)
+
+
+def test_prefill_first_decodes_nothing_while_a_prompt_is_computed() -> None:
+    batch = Batch(COSTS, limits(prefill_first=True))
+    old = batch.submit(20, 3, 0)
+    take(batch, 0)
+    new = batch.submit(40, 2, 0)
+    step, gained = take(batch, 0)
+    assert (step.end_ns, step.decodes, gained) == (30 * MS, 0, [new])
+    _, gained = take(batch, 0)
+    assert gained == [old, new]
+
+
+def test_where_outputs_are_reserved_a_request_waits_for_room_and_is_never_preempted() -> None:
+    batch = Batch(COSTS, limits(block_tokens=4, blocks=4, context_tokens=16, reserves_output=True))
+    first, second = batch.submit(8, 4, 0), batch.submit(8, 3, 0)
+    take(batch, 0)  # 11 tokens are kept for the first: 3 of 4 blocks
+    assert (batch.running, list(batch.waiting), batch.free_blocks) == ([first], [second], 1)
+    drain(batch)
+    assert (second.state, batch.preemptions, batch.free_blocks) == ("ended", 0, 4)

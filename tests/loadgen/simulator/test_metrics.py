@@ -57,8 +57,12 @@ def test_counters_and_histograms_hold_what_was_asked(fresh: httpx.Client) -> Non
     assert value(now, "vllm:time_to_first_token_seconds_count", **model) == 2
     assert value(now, "vllm:inter_token_latency_seconds_count", **model) == 8
     assert value(now, "vllm:e2e_request_latency_seconds_count", **model) == 2
-    # Alone, by the profile's costs: prefill 20 + 50 * 0.09 ms; decode 18 + 0.1 + 0.0001 * (51 + ... + 54) ms.
-    assert value(now, "vllm:time_to_first_token_seconds_sum", **model) == pytest.approx(2 * 24.5e-3)
+    # The second found the first's full blocks in the cache: 3 of 16 tokens.
+    assert value(now, "vllm:prefix_cache_queries_total", **model) == 100
+    assert value(now, "vllm:prefix_cache_hits_total", **model) == 48
+    assert value(now, "vllm:prompt_tokens_cached_total", **model) == 48
+    # Alone, by the profile's costs: prefill 20 + 50 * 0.09 ms, then 20 + 2 * 0.09 ms; decode 18 + 0.1 + 0.0001 * (51 + ... + 54) ms.
+    assert value(now, "vllm:time_to_first_token_seconds_sum", **model) == pytest.approx(24.5e-3 + 20.18e-3)
     assert value(now, "vllm:inter_token_latency_seconds_sum", **model) == pytest.approx(
         2 * (4 * 18.1 + 0.021) * 1e-3
     )

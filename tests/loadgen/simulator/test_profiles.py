@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from loadgen.simulator.batch import Batch, Sequence
+from loadgen.simulator.invented_profiles import INVENTED
 from loadgen.simulator.profiles import PROFILES
+from loadgen.simulator.virtual import Ask, answers
 
 MS = 1e6
 PAGE = Path(__file__).parents[3] / "docs" / "guide" / "simulator.md"
 
 
 def page_row(profile: str) -> list[str]:
-    """Cells of the page's table: model, GPUs, alone, knee, KV cache."""
+    """Cells of the page's tables: model, GPUs, alone, knee where it is told, KV cache."""
     (row,) = re.findall(rf"^\| `{profile}` \| (.+) \|$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return str(row).split(" | ")
 
@@ -81,14 +83,14 @@ def test_small_is_quick_enough_for_tests() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_page_has_the_profiles_own_figures(profile: str) -> None:
-    chosen, (model, gpus, alone, _, kv_cache) = PROFILES[profile], page_row(profile)
+    chosen, (model, gpus, alone, *_, kv_cache) = PROFILES[profile], page_row(profile)
     assert (model, figures(gpus)) == (chosen.model, [len(chosen.gpus)])
     assert figures(kv_cache) == [chosen.limits.blocks * chosen.limits.block_tokens]
     _, ttft_ms, gaps_ms, _ = run(profile, 0.1, 200)
     assert re.findall(r"\d+ ms", alone) == [f"{np.median(ttft_ms):.0f} ms", f"{np.median(gaps_ms):.0f} ms"]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", INVENTED)
 def test_each_knee_lies_where_the_page_says(profile: str) -> None:
     knee = page_row(profile)[3]
     first_rps, *more = figures(knee)
@@ -100,3 +102,19 @@ def test_each_knee_lies_where_the_page_says(profile: str) -> None:
         assert np.median(ttft_ms) > 10 * alone_ms
         if "tokens/s" in knee:
             assert tokens_per_s == pytest.approx(more[-1], rel=0.05)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_ramp_of_the_demo_begins_below_each_knee_and_ends_past_it(profile: str) -> None:
+    chosen, seconds = PROFILES[profile], 60.0
+    growth = (chosen.demo_to_rps - 1.0) / seconds
+    points = np.cumsum(np.random.default_rng(1).exponential(1.0, int(40 * chosen.demo_to_rps)))
+    due_s = (np.sqrt(1.0 + 2.0 * growth * points) - 1.0) / growth  # when so many are due, 1 rps at first
+    told = answers(chosen, [Ask(int(at * 1e9), 256, 64) for at in due_s[due_s < seconds]])
+    first, last = (
+        np.median([one.ttft_ms for one in told if from_s <= one.due_ns / 1e9 < from_s + 10])
+        for from_s in (0.0, seconds - 10)
+    )
+    (alone,) = answers(chosen, [Ask(0, 256, 64)])
+    assert first < 2 * alone.ttft_ms
+    assert last > 10 * first
