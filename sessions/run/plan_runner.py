@@ -43,6 +43,7 @@ class PlanRunner:
         """The stage that it is in, or goes on with."""
         self.left = False
         """A person has the keys."""
+        self._times_left = 0
         self._changed = asyncio.Event()
         self._over_number: int | None = None
         self._left_numbers: set[int] = set()
@@ -60,18 +61,24 @@ class PlanRunner:
                 continue
             if stage.between is not None:
                 stage = await self._found(stage, stage.between)
-            if await self._stage(self.number, stage):
+            if not self.left and await self._stage(self.number, stage):  # figures take their time
                 self.number += 1
+                await self._pause(stage.pause_s)
 
     def on_idle(self, number: int) -> None:
         """All workers said that this stage is over: nothing is due nor in flight."""
         self._over_number = number
         self._changed.set()
 
+    def _forget_over(self) -> None:
+        """Of a time that it was on before."""
+        self._over_number = None
+
     def leave(self) -> None:
         """A person takes the keys."""
-        if not self.left:
+        if not self.left and self.number < len(self._plan.stages):
             self.left = True
+            self._times_left += 1  # who takes them and gives them back at once has taken them
             self._record("left")
             self._changed.set()
 
@@ -109,12 +116,14 @@ class PlanRunner:
 
     async def _stage(self, number: int, stage: Stage) -> bool:
         """Runs one stage; whether it came to its end."""
+        times_left = self._times_left
+        self._forget_over()
         at_ns = self._loads.begin(number, len(self._plan.stages), stage)
         self._loads.record(StageChange(at_ns, number, "begin", stage.name))
         _log.info("stage %d of %d: %s", number + 1, len(self._plan.stages), stage)
         end_ns = None if stage.duration_s is None else at_ns + round(stage.duration_s * 1e9)
         while end_ns is None or self._clock.now_ns() < end_ns:
-            if self.left:
+            if self._times_left != times_left:
                 return False
             if self._over_number == number:
                 break
@@ -122,14 +131,17 @@ class PlanRunner:
         self._loads.end()
         self._record("load_over")
         while stage.drain and self._over_number != number:
-            if self.left:
+            if self._times_left != times_left:
                 return False
             await self._wait(None)
         self._record("over")
-        until_ns = self._clock.now_ns() + round(stage.pause_s * 1e9)
-        while number + 1 < len(self._plan.stages) and self._clock.now_ns() < until_ns and not self.left:
-            await self._wait(until_ns)
         return True
+
+    async def _pause(self, pause_s: float) -> None:
+        """Before the next stage, which a person may take the keys from."""
+        until_ns = self._clock.now_ns() + round(pause_s * 1e9)
+        while self.number < len(self._plan.stages) and self._clock.now_ns() < until_ns and not self.left:
+            await self._wait(until_ns)
 
     def _record(self, event: str) -> None:
         self._loads.record(StageChange(self._clock.now_ns(), self.number, event))

@@ -124,6 +124,71 @@ def test_a_person_takes_the_keys_and_gives_them_back_at_the_beginning_of_the_sta
     assert loads.said[-1] == (1, "over")
 
 
+def test_who_takes_the_keys_and_gives_them_back_at_once_has_the_stage_begin_anew() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "begin"))
+        loads.plan.leave()
+        loads.plan.go_on()
+        while loads.said.count((0, "begin")) < 2:
+            await asyncio.sleep(0.001)
+        loads.plan.on_idle(0)
+        await until(loads, (0, "over"))
+
+    loads = run(stages("a"), during)
+    assert loads.said == [(0, event) for event in ("begin", "left", "begin", "load_over", "over")]
+
+
+def test_a_stage_that_was_over_when_it_was_left_is_not_over_when_it_begins_anew() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "begin"))
+        loads.plan.on_idle(0)
+        loads.plan.leave()
+        loads.plan.go_on()
+        while loads.said.count((0, "begin")) < 2:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        assert loads.said[-1] == (0, "begin")
+        loads.plan.on_idle(0)
+
+    assert run(stages("a"), during).said[-1] == (0, "over")
+
+
+def test_the_keys_taken_in_a_pause_are_taken_from_the_next_stage_not_from_the_one_that_is_over() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "begin"))
+        loads.plan.on_idle(0)
+        await until(loads, (0, "over"))
+        loads.plan.leave()
+        await asyncio.sleep(0.02)
+        loads.at_once = True
+        loads.plan.go_on()
+
+    loads = run(stages("a", "b", pause_s=60.0), during)
+    assert loads.said[2:5] == [(0, "over"), (1, "left"), (1, "begin")]
+
+
+def test_a_stage_does_not_begin_over_a_person_who_took_the_keys_while_its_rate_was_worked_out() -> None:
+    async def during(loads: Loads) -> None:
+        async def slow_figures(number: int) -> Any:
+            loads.plan.leave()
+            return None
+
+        loads.figures = slow_figures  # type: ignore[method-assign]
+        loads.at_once = True
+        loads.plan.on_idle(0)
+        await until(loads, (1, "left"))
+        await asyncio.sleep(0.02)
+        assert (1, "begin") not in loads.said
+        del loads.figures  # type: ignore[method-assign]
+        loads.plan.go_on()
+
+    asked = [
+        Stage("a", concurrency=1, requests=1),
+        Stage("b", duration_s=0.001, between=(0, 0), share=0.5),
+    ]
+    assert run(PlanConfig("p", asked), during).said[-1] == (1, "over")
+
+
 def test_a_rate_between_two_stages_lies_between_what_they_answered() -> None:
     found = PlanFile(
         "p",
