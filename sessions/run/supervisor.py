@@ -272,7 +272,8 @@ class Supervisor:
 
     def _on_failing(self, number: int, why: str) -> None:
         """Once it is so of every worker, more load tells nothing: a person decides, or the run ends."""
-        if self._ending.end is not None or self._state != "running":
+        sends = self._state == "running" or (self._state == "draining" and self._load.has_plan)
+        if self._ending.end is not None or not sends:
             return
         self._failing.add(number)
         if self._processes.alive - self._failing:
@@ -284,7 +285,8 @@ class Supervisor:
             return
         with contextlib.suppress(CommandError):  # the load has come to its end meanwhile
             self._change_load(Stop(), self._clock.now_ns())
-            self._note("error", f"stopped sending: {text}; space resumes")
+            how = "space resumes, p goes on with the plan" if self._load.has_plan else "space resumes"
+            self._note("error", f"stopped sending: {text}; {how}")
 
     def _on_exit(self, number: int, code: int) -> None:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
