@@ -34,7 +34,8 @@ def target_results(targets: Sequence[str], stage: PlanStage) -> list[TargetResul
 def _figure(target: Target, stage: PlanStage) -> tuple[float | None, bool]:
     """The figure that a target is about, and whether it rests on too few requests."""
     if target.metric == "errors":
-        return (stage.failed / stage.requests if stage.requests else None), False
+        ended = stage.requests - stage.cut_off
+        return (stage.failed / ended if ended else None), False
     if target.metric == "gpu_memory":
         return stage.gpu_memory_share, False
     if target.metric not in LATENCIES:

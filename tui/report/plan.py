@@ -11,12 +11,15 @@ from tui.report.figures import NOT_MEASURED, aligned, number
 from tui.report.plan_columns import COLUMNS
 
 if TYPE_CHECKING:
-    from sessions.summary.plan_schema import Plan, TargetResult
+    from sessions.summary.plan_schema import Plan, PlanStage, TargetResult
 
 USUAL = (
     *("offered_rps", "concurrency", "requests", "failed", "request_rps", "output_tps", "ttft_p50_ms"),
     *("ttft_p99_ms", "itl_mean_ms", "tpot_p50_ms", "e2e_p50_ms", "joules_per_output_token"),
 )
+
+_NAME_CHARS = 44
+"""The end of a name is what tells stages apart: `2048 in, 2048 out, concurrency 200, #3`."""
 
 
 def plan_table(plan: Plan) -> str:
@@ -32,15 +35,20 @@ def plan_table(plan: Plan) -> str:
     names = [name for name in plan.columns or USUAL if name in COLUMNS]
     rows = [["stage", *(COLUMNS[name][0] for name in names)]]
     for stage in plan.stages:
-        mark = "" if stage.state == "done" else f" ({stage.state})"
-        rows.append(
-            [f"{stage.number} {printable(stage.name, 30)}{mark}", *(COLUMNS[n][1](stage) for n in names)]
-        )
+        rows.append([_stage(stage), *(COLUMNS[n][1](stage) for n in names)])
     unused = {i for i in range(1, len(rows[0])) if all(row[i] in (NOT_MEASURED, "") for row in rows[1:])}
     rows = [[cell for i, cell in enumerate(row) if i not in unused] for row in rows]
     text = "\n".join([*lines, aligned(rows)])
     text += "\nms where a column says no other unit; ~ rests on few samples" if "~" in text else ""
     return "\n\n".join([text, *_fits(plan), *_targets(plan), *_providers(plan), *_published(plan.published)])
+
+
+def _stage(stage: PlanStage) -> str:
+    """Its number and name, and how it came out where that is not as usual."""
+    odd = [stage.state] if stage.state != "done" else []
+    odd += [f"{stage.cut_off} cut off"] if stage.cut_off else []
+    odd += [f"{stage.not_sent} not sent"] if stage.not_sent else []
+    return f"{stage.number} {printable(stage.name, _NAME_CHARS)}{' (' + ', '.join(odd) + ')' if odd else ''}"
 
 
 def _published(tables: Sequence[Published]) -> Iterator[str]:
@@ -67,7 +75,7 @@ def _targets(plan: Plan) -> Iterator[str]:
     names = [result.target for result in plan.stages[0].targets]
     rows = [["target", *(printable(name, 40) for name in names)]]
     for stage in plan.stages:
-        rows.append([f"{stage.number} {printable(stage.name, 30)}", *map(_verdict, stage.targets)])
+        rows.append([f"{stage.number} {printable(stage.name, _NAME_CHARS)}", *map(_verdict, stage.targets)])
     yield aligned(rows) + "\nundecided: too few requests for that percentile, or it was not measured"
 
 

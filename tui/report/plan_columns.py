@@ -48,6 +48,8 @@ COLUMNS: dict[str, Cell] = {
     **_figure("output_tokens_mean", "out got", 0),
     **_figure("requests", "n", 0),
     **_figure("failed", "failed", 0),
+    **_figure("cut_off", "cut off", 0),
+    **_figure("not_sent", "not sent", 0),
     **_figure("request_rps", "req/s", 2),
     **_figure("output_tps", "tokens/s", 1),
     **_figure("output_tps_sending", "sending", 1),

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from loadgen.records import Request, RequestError
+from loadgen.records import Request, RequestError, Tick
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.stages import Stage
-from sessions.store.records import LoadChange, StageChange
+from sessions.store.records import LoadChange, StageChange, State
 from sessions.summary.plan_schema import Plan
 from sessions.summary.plan_stages import plan_result
 from tests.sessions.timeline.folding import folded
@@ -119,3 +119,64 @@ def test_a_stage_that_a_person_left_ends_there() -> None:
         answered(1, 2.5),
     )
     assert [(s.state, s.to_s, s.requests) for s in plan.stages] == [("left", 1.0, 1)]
+
+
+def test_a_stage_that_the_end_of_the_run_cut_was_sent_until_then_and_what_was_cut_off_is_no_failure() -> None:
+    plan = result(
+        [Stage("a", rate_rps=2.0, duration_s=60.0)],
+        StageChange(S, 0, "begin", "a"),
+        *(answered(i, 1.25 + i / 2) for i in range(8)),
+        State(5 * S, "draining"),
+        answered(8, 4.9, ttft_ms=9000, error=RequestError("unfinished")),
+    )
+    (stage,) = plan.stages
+    assert (stage.state, stage.to_s, stage.offered_rps) == ("cut", 4.0, 9 / 4)
+    assert (stage.requests, stage.succeeded, stage.failed, stage.cut_off) == (9, 8, 0, 1)
+
+
+def test_a_stage_whose_number_of_requests_is_up_before_its_time_was_sent_until_the_last_was_due() -> None:
+    plan = result(
+        [Stage("a", concurrency=1, duration_s=60.0, requests=2)],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.0),
+        answered(1, 2.0, ttft_ms=5000),
+        StageChange(8 * S, 0, "load_over"),
+        StageChange(8 * S, 0, "over"),
+    )
+    assert plan.stages[0].to_s == 1.0
+
+
+def test_constant_arrivals_take_as_many_gaps_as_there_are_requests_also_after_a_warm_up() -> None:
+    due = [answered(i, 1 + i / 4) for i in range(8)]
+    events = [StageChange(S, 0, "begin", "a"), *due, StageChange(9 * S, 0, "over")]
+    for warm_up, counted in ((0, 8), (4, 4)):
+        stage = Stage("a", rate_rps=4.0, arrivals="constant", requests=8, warm_up_requests=warm_up)
+        made = result([stage], *events).stages[0]
+        assert (made.requests, made.offered_rps) == (counted, pytest.approx(4.0))
+
+
+def test_requests_that_were_never_sent_were_due_all_the_same() -> None:
+    plan = result(
+        [Stage("a", rate_rps=4.0, duration_s=2.0)],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.5),
+        answered(1, 2.5),
+        Tick(3 * S, S, 0, due=8, sent=2, not_sent=6),
+        StageChange(3 * S, 0, "load_over"),
+        StageChange(4 * S, 0, "over"),
+        Tick(5 * S, S, 0, due=9, sent=0, not_sent=9),
+    )
+    (stage,) = plan.stages
+    assert (stage.requests, stage.not_sent, stage.offered_rps) == (2, 6, 4.0)
+
+
+def test_keys_taken_after_a_stage_was_over_leave_it_done() -> None:
+    plan = result(
+        [Stage("a", concurrency=1, requests=1)],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.5),
+        StageChange(2 * S, 0, "load_over"),
+        StageChange(2 * S, 0, "over"),
+        StageChange(3 * S, 0, "left"),
+    )
+    assert [(stage.state, stage.over_s) for stage in plan.stages] == [("done", 1.0)]
