@@ -34,6 +34,7 @@ from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.run_load import RunLoad
+from sessions.run.short_stages import short_stages
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.run.worker_configs import need_here, planned_client, server_facts
 from sessions.store.disk_reserve import DiskReserve
@@ -162,6 +163,8 @@ class Supervisor:
             if word := refusal(load, need, machine):
                 return f"{where}{word}"
             noted.update(f"{where}{text}" for text in warnings(load, need, machine)[: not noted])
+        if warning := short_stages(self._config, probed.warm_ups):
+            noted.add(warning)
         for text in sorted(noted):
             self._note("warning", text)
         return ""

@@ -11,11 +11,12 @@ import numpy as np
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.stages import Stage
+from sessions.steady.stretch import stage_stretch, window
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.plan_figures import column, provider_costs, target_results
 from sessions.summary.plan_fit import Fit, fit
-from sessions.summary.plan_schema import Plan, PlanStage, StageLatency
+from sessions.summary.plan_schema import Plan, PlanStage, StageLatency, Window, window_since
 from sessions.summary.telemetry import gpus_over
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
@@ -161,6 +162,7 @@ def _stage(
         output_tps_per_gpu=output_tps / gpus if gpus and output_tps is not None else None,
         gpu_memory_share=_memory_share(timeline, span_ns),
         targets=[],
+        window=_window(timeline, asked, times, start_ns),
     )
     return msgspec.structs.replace(made, targets=target_results(plan.targets, made))
 
@@ -199,9 +201,16 @@ def _fit(stages: Sequence[PlanStage], text: str) -> Fit | None:
     return fit(y_name, x_name, [x for x, _ in known], [y for _, y in known])
 
 
+def _window(timeline: Timeline, asked: Stage, times: StageTimes, start_ns: int) -> Window | None:
+    """Judged as it was on the screen when nothing more was due."""
+    over = times.state != "running" or times.load_over_ns < timeline.newest_ns
+    stretch = stage_stretch(timeline, asked, times.begin_ns, times.load_over_ns, over)
+    return window_since(window(timeline, stretch), start_ns)
+
+
 def _latency(values_ns: Floats) -> StageLatency:
-    of = exact_quantiles(values_ns, 1e6)
-    return StageLatency(of.count, of.mean, of.p50, of.p90, of.p95, of.p99)
+    of = exact_quantiles(values_ns, 1e6, bounds=True)
+    return StageLatency(of.count, of.mean, of.p50, of.p90, of.p95, of.p99, of.p99_upper_99)
 
 
 def _itl(timeline: Timeline, span_ns: tuple[int, int]) -> tuple[float | None, float | None]:

@@ -14,7 +14,7 @@ import msgspec
 from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.bottleneck.history import LimitSpan
 from sessions.plan.config import LoadConfig, WorkloadConfig
-from sessions.summary.plan_schema import Plan
+from sessions.summary.plan_schema import Plan, Window
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -112,9 +112,14 @@ class ExactQuantiles(msgspec.Struct, frozen=True):
     max: float | None
     thin: list[str]
     """Percentiles that rest on fewer samples than `sessions.metrics.THIN_FLOORS` asks for."""
+    p90_upper_99: float | None = None
+    """What the true p90 is at most, with 99 % confidence; None for those in `thin`, and of tokens, which are
+    not independent of each other."""
+    p95_upper_99: float | None = None
+    p99_upper_99: float | None = None
 
 
-class ItlQuantiles(ExactQuantiles, frozen=True):
+class ItlQuantiles(ExactQuantiles, frozen=True, kw_only=True):
     """ITL, which not every request has."""
 
     unknown: int
@@ -183,6 +188,8 @@ class Stage(msgspec.Struct, frozen=True):
     j_per_output_token: float | None
     output_tps_per_w: float | None
     cost_per_million_output_tokens: float | None
+    window: Window | None = None
+    """None for a piece of a ramp."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

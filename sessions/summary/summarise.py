@@ -76,7 +76,7 @@ def summarise(
     counts, errors = request_counts(timeline, live, lines_lost)
     span = load_span(timeline, manifest.config, counts.due)
     start_ns, end_ns = span.start_ns, span.measured_end_ns
-    latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
+    latencies = {name: exact_quantiles(of(good), _NS_PER_MS, bounds=True) for name, of in PER_REQUEST.items()}
     saturated = client_saturation(timeline)
     missing: list[str] = []
     if not live:
@@ -145,7 +145,12 @@ def summarise(
         telemetry=telemetry_sources(timeline),
         limits=BottleneckHistory(timeline).spans(start_ns, end_ns),
         stages=stages(
-            timeline, span, energy_curves, None if prices is None else prices.together_per_hour(gpu_names)
+            timeline,
+            span,
+            energy_curves,
+            None if prices is None else prices.together_per_hour(gpu_names),
+            manifest.config.load.arrivals if manifest.config.plan is None else None,
+            live,
         ),
         client=client_headroom(timeline, manifest, start_ns, end_ns, saturated),
         notes=said,

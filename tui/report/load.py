@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sessions.metrics import THIN_FLOORS
+from sessions.steady.verdict import DRIFTING
+from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, milliseconds, number
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ def latencies(summary: Summary) -> str:
         ]
     )
     text += "\n~ rests on few samples" if "~" in text else ""
+    if bound := _tail(summary.ttft_from_due_ms, summary.e2e_ms):
+        text += f"\n{bound}"
     of_failed = summary.ttft_of_failed_ms
     if of_failed.count:
         text += (
@@ -113,6 +117,18 @@ def _about_tpot(summary: Summary) -> list[str]:
         some = "" if tokens.source == "chunks" else " of the requests that the server did not count"
         notes.append(f"TPOT is an estimate: each chunk{some} is taken for one token")
     return [line for note in notes for line in textwrap.wrap(note, 80)]
+
+
+def _tail(ttft: ExactQuantiles, e2e: ExactQuantiles) -> str:
+    """What the last percentile is at most of which so many requests can tell."""
+    unknown = f"unknown: {ttft.count:,} of {THIN_FLOORS['p99']}"
+    for name in ("p99", "p95", "p90"):
+        bounds = [getattr(of, f"{name}_upper_99") for of in (ttft, e2e)]
+        if bounds[0] is not None:
+            known = f"{name} with 99 % confidence: TTFT from due <= {milliseconds(bounds[0])}"
+            known += "" if bounds[1] is None else f", E2E <= {milliseconds(bounds[1])}"
+            return known if name == "p99" else f"{known}; p99 {unknown}"
+    return f"p99 with 99 % confidence: {unknown}" if ttft.count else ""
 
 
 def _latency(label: str, of: ExactQuantiles) -> list[str]:
@@ -156,6 +172,19 @@ def stages_table(stages: Sequence[Stage]) -> str:
     dropped = len(stages) - len(shown)
     more = f"\nwithout {dropped} holds and shortest stages: --json has all" if dropped else ""
     return aligned(rows, left=0) + more
+
+
+def windows(stages: Sequence[Stage]) -> str:
+    """Whether each stretch of constant load came to a steady state, and what of it was measured."""
+    judged = [stage.window for stage in stages if stage.window is not None][:STAGES]
+    lines: list[str] = []
+    for found in judged:
+        from_s = number(found.from_s, 1) if found.from_s < found.to_s else ""
+        head = f"{from_s:>8} to {number(found.to_s, 1):>8} s  {verdict(found.verdict):<13}  "
+        lines += textwrap.wrap(head + found.why, 80, subsequent_indent=" " * len(head), drop_whitespace=True)
+    if any(found.verdict in DRIFTING for found in judged):
+        lines.append("what drifts depends on how long it went on: its figures are no rates to be held")
+    return "\n".join(["measured window", *lines]) if lines else ""
 
 
 def _ttft(value_ms: float | None, quantile: str, count: int) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
 from sessions.plan.plan_table import Published
+from sessions.steady.verdict import DRIFTING
+from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, number
 from tui.report.plan_columns import COLUMNS
 
@@ -33,6 +35,7 @@ def plan_table(plan: Plan) -> str:
     if begun < asked:
         lines.append(f"{begun} of its {asked} stages began")
     names = [name for name in plan.columns or USUAL if name in COLUMNS]
+    names += [] if "window" in names else ["window"]
     rows = [["stage", *(COLUMNS[name][0] for name in names)]]
     for stage in plan.stages:
         rows.append([_stage(stage), *(COLUMNS[n][1](stage) for n in names)])
@@ -40,6 +43,7 @@ def plan_table(plan: Plan) -> str:
     rows = [[cell for i, cell in enumerate(row) if i not in unused] for row in rows]
     text = "\n".join([*lines, aligned(rows)])
     text += "\nms where a column says no other unit; ~ rests on few samples" if "~" in text else ""
+    text = "\n".join([text, *_unsteady(plan.stages)])
     return "\n\n".join([text, *_fits(plan), *_targets(plan), *_providers(plan), *_published(plan.published)])
 
 
@@ -49,6 +53,18 @@ def _stage(stage: PlanStage) -> str:
     odd += [f"{stage.cut_off} cut off"] if stage.cut_off else []
     odd += [f"{stage.not_sent} not sent"] if stage.not_sent else []
     return f"{stage.number} {printable(stage.name, _NAME_CHARS)}{' (' + ', '.join(odd) + ')' if odd else ''}"
+
+
+def _unsteady(stages: Sequence[PlanStage]) -> Iterator[str]:
+    """Which stages came to no steady state, and what that makes of their figures."""
+    judged = [(stage.number, stage.window) for stage in stages if stage.window is not None]
+    for number_, window in judged:
+        if window.verdict in DRIFTING:
+            yield f"stage {number_} was {verdict(window.verdict)}: {window.why}"
+    if any(window.verdict in DRIFTING for _, window in judged):
+        yield "what drifts depends on how long it went on: its figures are no rates that the server holds"
+    if short := [str(number_) for number_, window in judged if window.verdict == "too_short"]:
+        yield f"too short to tell whether the server kept up: {', '.join(short)}"
 
 
 def _published(tables: Sequence[Published]) -> Iterator[str]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sessions.metrics import THIN_FLOORS
-from tui.report.figures import milliseconds, number
+from tui.draw.words import verdict
+from tui.report.figures import NOT_MEASURED, milliseconds, number
 
 if TYPE_CHECKING:
     from sessions.summary.plan_schema import PlanStage, StageLatency
@@ -64,5 +65,9 @@ COLUMNS: dict[str, Cell] = {
     **_figure("output_tps_per_gpu", "tok/s/GPU", 1),
     **_figure("joules_per_output_token", "J/tok", 3),
     **_figure("mean_w", "W", 0),
+    "window": (
+        "window",
+        lambda stage: NOT_MEASURED if stage.window is None else verdict(stage.window.verdict),
+    ),
 }
 """What `[report] columns` may name, as in `summary --json`: the head of the column, and its cell."""

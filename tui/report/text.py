@@ -15,7 +15,7 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
-from tui.report.load import counts, latencies, stages_table
+from tui.report.load import counts, latencies, stages_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
 
@@ -39,6 +39,7 @@ def render(summary: Summary) -> str:
         counts(summary),
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
+        windows(summary.stages) if summary.plan is None else "",
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
