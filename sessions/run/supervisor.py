@@ -140,8 +140,7 @@ class Supervisor:
             return SupervisorAnswer("refused", "the load workers did not start", 1)
         if word := self._too_much(found.probed):
             return SupervisorAnswer("refused", word, 2)
-        finished = RunEnd("completed", self._config.drain_s)
-        self._load.begin(found.probed, found.address, lambda: self._ending.want(finished))
+        self._load.begin(found.probed, found.address, self._on_plan_over)
         write(self._directory, self._manifest)
         key, secrets = self._orders.api_key, self._orders.secrets()
         self._telemetry.start(self._config, key, self._directory, self._manifest.model, secrets)
@@ -290,6 +289,12 @@ class Supervisor:
             self._change_load(Stop(), self._clock.now_ns())
             how = "space resumes, p goes on with the plan" if self._load.has_plan else "space resumes"
             self._note("error", f"stopped sending: {text}; {how}")
+
+    def _on_plan_over(self, error: BaseException | None) -> None:
+        if error is None:
+            self._ending.want(RunEnd("completed", self._config.drain_s))
+        else:
+            self._ending.want(RunEnd("failed", DRAIN_SIGNAL_S, f"the plan ended early: {error}"))
 
     def _on_exit(self, number: int, code: int) -> None:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
