@@ -68,6 +68,15 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
         return asked if self.requests is None else min(asked, float(self.requests))
 
 
+def rate_between(low_rps: float | None, high_rps: float | None, share: float, most_rps: float) -> float:
+    """The rate of a stage that lies between what two others answered per second, at most `most_rps`; 1 where
+    those say none."""
+    if not high_rps:
+        return min(1.0, most_rps)
+    low_rps = low_rps or 0.0
+    return min(max(low_rps + (high_rps - low_rps) * share, 0.01), most_rps)
+
+
 class Estimate(NamedTuple):
     """What a plan will come to; a part of it where the answers say the rest (`open_stages`)."""
 

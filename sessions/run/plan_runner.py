@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from loadgen.clock import Clock
 from sessions.plan.config import PlanConfig
-from sessions.plan.stages import Stage
+from sessions.plan.stages import Stage, rate_between
 from sessions.run.stage_loads import StageLoads
 from sessions.store.records import StageChange
 
@@ -37,8 +38,9 @@ def grew_little(before: PlanStage | None, after: PlanStage | None) -> bool:
 class PlanRunner:
     """One plan on its way. `run` returns when the last stage is over."""
 
-    def __init__(self, plan: PlanConfig, loads: StageLoads, clock: Clock) -> None:
-        self._plan, self._loads, self._clock = plan, loads, clock
+    def __init__(self, plan: PlanConfig, loads: StageLoads, clock: Clock, most_rps: float = math.inf) -> None:
+        """`most_rps`: no rate that is found on the way is above it."""
+        self._plan, self._loads, self._clock, self._most_rps = plan, loads, clock, most_rps
         self.number = plan.first_stage
         """The stage that it is in, or goes on with."""
         self.left = False
@@ -107,12 +109,10 @@ class PlanRunner:
         return over
 
     async def _found(self, stage: Stage, between: tuple[int, int]) -> Stage:
-        """`stage` with the rate that two stages before it say; 1 request per second where they say none."""
-        ends = [await self._loads.figures(number) for number in between]
-        rates = [end.request_rps if end is not None else None for end in ends]
-        low, high = rates[0] or 0.0, rates[1] or 0.0
-        rate_rps = low + (high - low) * stage.share
-        return msgspec.structs.replace(stage, rate_rps=max(rate_rps, 0.01) if high else 1.0)
+        """`stage` with the rate that two stages before it say."""
+        low, high = [await self._loads.figures(number) for number in between]
+        rates = (None if end is None else end.request_rps for end in (low, high))
+        return msgspec.structs.replace(stage, rate_rps=rate_between(*rates, stage.share, self._most_rps))
 
     async def _stage(self, number: int, stage: Stage) -> bool:
         """Runs one stage; whether it came to its end."""

@@ -16,8 +16,13 @@ from tui.report.plan_columns import COLUMNS
 
 OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
 """What each stage says for itself."""
-SAID_BY_A_SESSION = ("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout")
-"""What a session that is resumed was asked already, beside its stages."""
+SAID_BY_A_SESSION = (
+    *("set", "scale", "max_in_flight", "max_rate", "drain", "give_up", "seed", "workers"),
+    *("model", "endpoint", "input_tokens", "output_tokens", "body", "timeout"),
+    *("telemetry", "orphan_timeout", "ca", "insecure", "cert", "cert_key", "plain_header", "path", "proxy"),
+)
+"""What a session that is resumed was asked already, beside its stages: all that is neither a secret, which no
+session keeps, nor about the new session."""
 NOT_IN_A_PLAN = (
     "help",
     "api_key",
