@@ -6,6 +6,7 @@ Every mistake is one line: file, line, where in it, what was got, what is allowe
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -45,6 +46,8 @@ class PlanFile:
             raise ConfigError(f"plan {shown}: {one_line(str(error))}") from None
         for setting in settings:
             self._apply(fields, setting)
+        if (endless := _not_finite(fields)) is not None:
+            raise self.error(endless, "got a number that is none, or has no end; need one that has")
         try:
             self.table = msgspec.convert(fields, PlanTable)
         except msgspec.ValidationError as error:
@@ -156,6 +159,19 @@ def read_plan(path: Path, settings: Sequence[str] = (), *, shown: str | None = N
         return PlanFile(shown, data.decode("utf-8-sig"), settings)
     except UnicodeDecodeError:
         raise ConfigError(f"plan {shown}: not UTF-8") from None
+
+
+def _not_finite(value: Any, path: TablePath = ()) -> TablePath | None:
+    """Where TOML's `inf` or `nan` stands, which no session can hold; None where it does nowhere."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else path
+    below: Any = ()
+    if isinstance(value, dict):
+        below = value.items()
+    elif isinstance(value, list):
+        below = enumerate(value)
+    found = (_not_finite(one, (*path, name)) for name, one in below)
+    return next((where for where in found if where is not None), None)
 
 
 def _value(typed: str) -> Any:

@@ -122,6 +122,7 @@ def scaled(stage: Stage, by: float) -> Stage:
         return max(1, round(count * by)) if count else 0
 
     requests = None if stage.requests is None else number(stage.requests)
+    warm_up = number(stage.warm_up_requests)
     ramp = stage.ramp
     return msgspec.structs.replace(
         stage,
@@ -129,6 +130,6 @@ def scaled(stage: Stage, by: float) -> Stage:
         requests=requests,
         ramp=None if ramp is None else msgspec.structs.replace(ramp, over_s=time(ramp.over_s)),
         warm_up_s=stage.warm_up_s * by,
-        warm_up_requests=min(number(stage.warm_up_requests), (requests or 2) - 1),
+        warm_up_requests=warm_up if requests is None else min(warm_up, requests - 1),
         pause_s=stage.pause_s * by,
     )

@@ -111,8 +111,9 @@ class PlanRunner:
     async def _found(self, stage: Stage, between: tuple[int, int]) -> Stage:
         """`stage` with the rate that two stages before it say."""
         low, high = [await self._loads.figures(number) for number in between]
-        rates = (None if end is None else end.request_rps for end in (low, high))
-        return msgspec.structs.replace(stage, rate_rps=rate_between(*rates, stage.share, self._most_rps))
+        low_rps, high_rps = (None if end is None else end.request_rps for end in (low, high))
+        rate_rps = rate_between(low_rps, high_rps, stage.share, self._most_rps)
+        return msgspec.structs.replace(stage, rate_rps=rate_rps)
 
     async def _stage(self, number: int, stage: Stage) -> bool:
         """Runs one stage; whether it came to its end."""

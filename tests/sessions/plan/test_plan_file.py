@@ -75,6 +75,11 @@ def test_a_ramp_ends_with_itself() -> None:
             "line 3: stages[0].rate: got '0', need a number above 0",
         ),
         (HEAD + "[[stages]]\nrate = 1\n", "line 2: stages[0]: it has no end"),
+        (
+            HEAD + '[[providers]]\ngpu="g"\nprovider="p"\nper_hour=inf\n',
+            "line 5: providers[0].per_hour: got a number that is none, or has no end",
+        ),
+        (HEAD + "[[stages]]\nrate = [1, nan]\nduration = 1\n", "line 3: stages[0].rate[1]: got a number"),
         (HEAD + "[[stages]]\nduration = 1\n", "line 2: stages[0]: need one of rate, ramp and concurrency"),
         (HEAD + "[[stages]]\nrate=1\nconcurrency=2\nduration=1\n", "need one of rate, ramp and concurrency"),
         (HEAD + '[[stages]]\nrate=1\nduration="1w"\n', "line 4: stages[0].duration: got '1w'"),
@@ -171,3 +176,10 @@ def test_a_key_that_is_not_there_is_looked_for_in_its_table() -> None:
     assert [line_of(text, path) for path in (("a",), ("b", "c"), ("b", "x"), ("d", 0, "e"), ("d", 1), ("z",))] == [
         1, 3, 2, 5, 6, None,
     ]  # fmt: skip
+
+
+def test_a_warm_up_by_number_is_scaled_also_where_a_stage_ends_by_time() -> None:
+    by_time = Stage("a", rate_rps=8.0, duration_s=60.0, warm_up_requests=20)
+    assert scaled(by_time, 0.5).warm_up_requests == 10
+    by_number = Stage("a", concurrency=1, requests=10, warm_up_requests=9)
+    assert scaled(by_number, 0.1).warm_up_requests == 0  # its one request is measured
