@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import tomli
@@ -54,6 +54,11 @@ class PlanFile:
             raise self._invalid(str(error)) from None
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.table.name):
             raise self.error(("name",), f"got {self.table.name[:60]!r}, need letters, digits and . _ -")
+        for number, table in enumerate(self.table.published):
+            for place, row in enumerate(table.rows):
+                if len(row) != len(table.columns):
+                    wrong = f"a row of {len(row)} beside {len(table.columns)} columns"
+                    raise self.error(("published", number, "rows", place), wrong)
 
     def stages(self) -> list[Stage]:
         """Lists spread out, in order: lengths outermost, then repetitions, then loads.
@@ -87,7 +92,8 @@ class PlanFile:
         """One line that names file, line and place."""
         line = None if path in self._set else line_of(self._text, path)
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        return ConfigError(f"plan {self.shown}{'' if line is None else f', line {line}'}: {place}: {message}")
+        where = [self.shown if line is None else f"{self.shown}, line {line}", *([place] if place else [])]
+        return ConfigError(f"plan {': '.join([*where, message])}")
 
     def _invalid(self, message: str) -> ConfigError:
         """What msgspec says, with the line it is about."""
@@ -103,8 +109,7 @@ class PlanFile:
             return self.error((*path, unknown[1]), f"there is no such key{hint}")
         if missing := re.search(r"missing required field `(.+)`", said):
             return self.error(tuple(path), f"{missing[1]} is missing")
-        words = said.replace("`", "").replace("Expected", "need").replace("null", "nothing")
-        return self.error(tuple(path), words)
+        return self.error(tuple(path), _words(said, path))
 
     def _apply(self, fields: dict[str, Any], setting: str) -> None:
         """Puts one setting into what was read.
@@ -142,6 +147,38 @@ _TABLES: dict[str | int, type[msgspec.Struct]] = {
     "published": Published,
     "providers": Provider,
 }
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "array": "a list",
+    "object": "a table",
+    "bool": "true or false",
+    "null": "",
+}
+
+
+def _words(said: str, path: Sequence[str | int]) -> str:
+    """What msgspec says of a type, for somebody who knows TOML."""
+    if kinds := re.fullmatch(r"Expected `(.+)`, got `(.+)`", said):
+        need = [kind for name in kinds[1].split(" | ") if (kind := _KINDS.get(name, name))]
+        words = f"need {' or '.join(need)}, got {_KINDS.get(kinds[2], f'a {kinds[2]}')}"
+        single = len(path) == 1 and kinds[1] == "array" and kinds[2] == "object"
+        return f"{words}: write [[{path[0]}]]" if single else words
+    if value := re.fullmatch(r"Invalid enum value '(.*)'", said):
+        owner = _TABLES.get(path[0] if path else "", PlanTable)
+        allowed = _literals(get_type_hints(owner).get(str(path[-1]) if path else ""))
+        return f"got {value[1][:60]!r}, need {' or '.join(allowed)}"
+    return said.replace("`", "")
+
+
+def _literals(of_type: Any) -> list[str]:
+    """What a type of literals allows."""
+    if get_origin(of_type) is Literal:
+        return [str(value) for value in get_args(of_type)]
+    return [text for part in get_args(of_type) for text in _literals(part)]
 
 
 def read_plan(path: Path, settings: Sequence[str] = (), *, shown: str | None = None) -> PlanFile:

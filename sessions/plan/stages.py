@@ -78,15 +78,17 @@ def rate_between(low_rps: float | None, high_rps: float | None, share: float, mo
 
 
 class Estimate(NamedTuple):
-    """What a plan will come to; a part of it where the answers say the rest (`open_stages`)."""
+    """What a plan will come to; a part of it where the answers say the rest."""
 
     seconds: float
     """Without the time that answers take after their stage."""
     requests: float
     input_tokens: float
     output_tokens: float
-    open_stages: int
-    """Stages of which time or number of requests follows from the answers alone."""
+    open_times: int
+    """Stages of which the time follows from the answers alone."""
+    open_numbers: int
+    """Likewise the number of requests."""
     highest_rps: float
 
 
@@ -97,10 +99,11 @@ def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: in
         LengthError: a length is none.
     """
     seconds = requests = tokens_in = tokens_out = highest = 0.0
-    unknown = 0
+    open_times = open_numbers = 0
     for stage in stages:
         number, longest_s = stage.expected_requests, stage.longest_s
-        unknown += number is None or longest_s is None
+        open_times += longest_s is None
+        open_numbers += number is None
         seconds += (longest_s or 0.0) + stage.pause_s
         requests += number or 0.0
         tokens_in += (number or 0.0) * mean(parse_lengths(stage.input_tokens or input_tokens))
@@ -109,7 +112,7 @@ def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: in
         highest = max(
             highest, stage.rate_rps or 0.0, max(ramp.from_rps, ramp.to_rps) if ramp is not None else 0.0
         )
-    return Estimate(seconds, requests, tokens_in, tokens_out, unknown, highest)
+    return Estimate(seconds, requests, tokens_in, tokens_out, open_times, open_numbers, highest)
 
 
 def scaled(stage: Stage, by: float) -> Stage:

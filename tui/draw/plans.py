@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sessions.plan.stages import Stage, estimate
+from sessions.plan.stages import Estimate, Stage, estimate
 
 
 def said_estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: int | str) -> str:
     """One line: how long, how many requests and tokens, as far as it is known beforehand."""
     known = estimate(stages, input_tokens, output_tokens)
+    return f"{_time(known, len(stages))}; {_requests(known, len(stages))}"
+
+
+def said_stages(number: int) -> str:
+    return f"{number} stage{'s' * (number != 1)}"
+
+
+def _time(known: Estimate, stages: int) -> str:
     minutes = known.seconds / 60
     time = (
         f"{known.seconds:.0f} s"
@@ -18,11 +26,18 @@ def said_estimate(stages: Sequence[Stage], input_tokens: int | str, output_token
         if minutes < 120
         else f"{minutes / 60:.1f} h"
     )
-    least = "at least " if known.open_stages else "about "
-    text = (
-        f"{least}{time} and what the last answers of each stage take, {known.requests:,.0f} requests, "
-        f"{known.input_tokens:,.0f} tokens in, {known.output_tokens:,.0f} out"
+    if not known.open_times:
+        return f"about {time} and what the last answers of each stage take"
+    if known.open_times == stages:
+        return "as long as the answers take"
+    return f"at least {time}, {said_stages(known.open_times)} as long as the answers take"
+
+
+def _requests(known: Estimate, stages: int) -> str:
+    if known.open_numbers == stages:
+        return "as many requests as are answered in that time"
+    least = "at least " if known.open_numbers else ""
+    return (
+        f"{least}{known.requests:,.0f} requests, {known.input_tokens:,.0f} tokens in, "
+        f"{known.output_tokens:,.0f} out"
     )
-    if known.open_stages:
-        text += f" ({known.open_stages} stages are as long, or as many, as the server makes them)"
-    return text

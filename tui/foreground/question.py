@@ -13,7 +13,7 @@ import sys
 from loadgen.target.url import parse_target
 from sessions.plan.config import PlanConfig, RunConfig
 from sessions.plan.loads import highest_rps, loads_of
-from tui.draw.plans import said_estimate
+from tui.draw.plans import said_estimate, said_stages
 from tui.options.exit_codes import INTERRUPTED, CommandError, tell
 
 ASKED_RPS = 100.0
@@ -43,7 +43,7 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
 def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
     stages = plan.stages[plan.first_stage :]
     lengths = config.workload.input_tokens, config.workload.output_tokens
-    tell(f"ttftop: plan {plan.name}: {len(stages)} stages, {said_estimate(stages, *lengths)}")
+    tell(f"ttftop: plan {plan.name}: {said_stages(len(stages))}, {said_estimate(stages, *lengths)}")
     most_rps = max(highest_rps(load) for _, load, _ in loads_of(config))
     why = f"{most_rps:,.10g} requests per second" if most_rps > PLAN_RPS else ""
     if not is_private(config.target.url):
