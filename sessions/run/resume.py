@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from sessions.plan.config import ConfigError, RunConfig
+from sessions.plan.config import ConfigError, PlanConfig, RunConfig
 from sessions.plan.stages import Stage, rate_between
 from sessions.store.follow import Follower
 from sessions.store.journal import SUPERVISOR_FILE
@@ -25,13 +25,22 @@ def resumed(directory: Path) -> RunConfig:
     plan, session = manifest.config.plan, manifest.session.id
     if plan is None:
         raise ConfigError(f"--resume: session {session} ran no plan")
-    done = _stages_over(directory)
-    number = next((n for n in range(plan.first_stage, len(plan.stages)) if n not in done), None)
+    number = first_not_over(directory, plan)
     if number is None:
         raise ConfigError(f"--resume: all stages of session {session} are over")
     stages = _with_found_rates(directory, plan.stages, number, manifest.config.load.max_rate_rps)
     going_on = msgspec.structs.replace(plan, stages=stages, first_stage=number, resumes=session)
     return msgspec.structs.replace(manifest.config, plan=going_on)
+
+
+def first_not_over(directory: Path, plan: PlanConfig) -> int | None:
+    """The stage of `plan` at which the session in `directory` left it, from 0; None where all are over.
+
+    Raises:
+        SessionError: the session cannot be read.
+    """
+    done = _stages_over(directory)
+    return next((n for n in range(plan.first_stage, len(plan.stages)) if n not in done), None)
 
 
 def _stages_over(directory: Path) -> set[int]:

@@ -12,7 +12,7 @@ import pytest
 from loadgen.records import Request, Tick
 from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
 from sessions.plan.stages import Stage
-from sessions.run.resume import resumed
+from sessions.run.resume import first_not_over, resumed
 from sessions.store.journal import JournalWriter, RequestJournalWriter, request_file, worker_file
 from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, write
 from sessions.store.records import StageChange
@@ -89,3 +89,11 @@ def test_what_is_no_file_of_a_session_is_neither_waited_for_nor_followed(
     make(directory / "host.jsonl")
     with pytest.raises(SessionError, match=r"host\.jsonl"):
         resumed(directory)
+
+
+def test_a_plan_is_left_at_the_first_stage_that_is_neither_over_nor_left_out(tmp_path: Path) -> None:
+    stages = [Stage(str(n), concurrency=1, requests=1) for n in range(4)]
+    host = [*over(0, 1, 5), StageChange(6 * S, 1, "left_out"), StageChange(7 * S, 2, "begin")]
+    directory = session(tmp_path / "s", stages, host)
+    assert first_not_over(directory, PlanConfig("p", stages)) == 2
+    assert first_not_over(directory, PlanConfig("p", stages[:2])) is None
