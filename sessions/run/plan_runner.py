@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadgen.clock import Clock
-from sessions.plan.config import PlanConfig
+from sessions.plan.config import DRAIN_S, PlanConfig
 from sessions.plan.stages import Stage, rate_between
 from sessions.run.stage_loads import StageLoads
 from sessions.store.records import StageChange
@@ -38,9 +38,18 @@ def grew_little(before: PlanStage | None, after: PlanStage | None) -> bool:
 class PlanRunner:
     """One plan on its way. `run` returns when the last stage is over."""
 
-    def __init__(self, plan: PlanConfig, loads: StageLoads, clock: Clock, most_rps: float = math.inf) -> None:
-        """`most_rps`: no rate that is found on the way is above it."""
-        self._plan, self._loads, self._clock, self._most_rps = plan, loads, clock, most_rps
+    def __init__(
+        self,
+        plan: PlanConfig,
+        loads: StageLoads,
+        clock: Clock,
+        most_rps: float = math.inf,
+        drain_s: float = DRAIN_S,
+    ) -> None:
+        """`most_rps`: no rate that is found on the way is above it; `drain_s`: how long answers are awaited at
+        the end of the run, which are those of the last stage."""
+        self._plan, self._loads, self._clock = plan, loads, clock
+        self._most_rps, self._drain_s = most_rps, drain_s
         self.number = plan.first_stage
         """The stage that it is in, or goes on with."""
         self.left = False
@@ -131,10 +140,14 @@ class PlanRunner:
             await self._wait(end_ns)
         self._loads.end()
         self._record("load_over")
+        is_last = number + 1 == len(self._plan.stages)
+        until_ns = self._clock.now_ns() + round(self._drain_s * 1e9) if is_last else None
         while stage.drain and self._over_number != number:
             if self._times_left != times_left:
                 return False
-            await self._wait(None)
+            if until_ns is not None and self._clock.now_ns() >= until_ns:
+                break
+            await self._wait(until_ns)
         self._record("over")
         return True
 

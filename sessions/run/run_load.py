@@ -105,7 +105,9 @@ class RunLoad:
             self._journal.append,
             self._enter,
         )
-        self._plan = PlanRunner(config.plan, stages, self._clock, config.load.max_rate_rps)
+        self._plan = PlanRunner(
+            config.plan, stages, self._clock, config.load.max_rate_rps, config.drain_s
+        )
         self._running_plan = asyncio.create_task(self._plan.run())
         self._running_plan.add_done_callback(lambda task: tell_over(task, on_plan_over))
 

@@ -291,8 +291,10 @@ class Supervisor:
             self._note("error", f"stopped sending: {text}; {how}")
 
     def _on_plan_over(self, error: BaseException | None) -> None:
+        plan = self._config.plan
         if error is None:
-            self._ending.want(RunEnd("completed", self._config.drain_s))
+            waited = plan is not None and plan.stages[-1].drain
+            self._ending.want(RunEnd("completed", 0.0 if waited else self._config.drain_s))
         else:
             self._ending.want(RunEnd("failed", DRAIN_SIGNAL_S, f"the plan ended early: {error}"))
 

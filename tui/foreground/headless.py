@@ -160,12 +160,16 @@ def progress_line(frame: Frame) -> str:
     """What a frame shows, in one line."""
     elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
     state = frame.state if frame.unreachable_since_ns is None else "server unreachable"
-    if frame.in_flight and frame.drains_until_ns is not None:
+    goes_on = (plan := frame.plan) is not None and plan.state == "draining" and plan.stage < plan.of
+    if frame.in_flight and frame.drains_until_ns is not None and not goes_on:
         left = clock(max(frame.drains_until_ns - frame.at_ns, 0), hours=False)
         state += f" (at most {left} more, Ctrl-C ends it)"
     parts = [f"{elapsed_s:6.1f} s", state, *(["CLIENT SATURATED"] if frame.client_saturated else [])]
     if frame.failing:  # first of all: a terminal may have room for nothing else
         parts.append(f"FAILING errors {failures(frame.failed, frame.succeeded + frame.failed, frame.causes)}")
+    if plan is not None:
+        left = "" if not plan.left_s else f", {clock(int(plan.left_s * 1e9), hours=False)} left"
+        parts.append(f"stage {plan.stage}/{plan.of}: {plan.stage_name}{left}")
     if frame.closed_loop:
         parts.append(f"concurrency {number(frame.concurrency, 0)}")
     else:

@@ -10,7 +10,7 @@ from sessions.store.manifest import SessionError
 
 
 def how_it_goes_on(directory: Path, plan: PlanConfig | None, session: str) -> str:
-    """A line for whoever ran `plan` in a session that is called so; empty where it is over, or there is none."""
+    """A line for whoever ran `plan` in a session of that name; empty where it is over, or there is none."""
     if plan is None:
         return ""
     try:

@@ -50,11 +50,12 @@ def run(
     plan: PlanConfig,
     during: Callable[[Loads], Awaitable[None]] | None = None,
     came_to: dict[int, Any] | None = None,
+    **limits: float,
 ) -> Loads:
     async def body() -> Loads:
         loads = Loads(at_once=during is None)
         loads.came_to = came_to or {}
-        loads.plan = PlanRunner(plan, loads, loads.clock)  # type: ignore[arg-type]
+        loads.plan = PlanRunner(plan, loads, loads.clock, **limits)  # type: ignore[arg-type]
         running = asyncio.ensure_future(loads.plan.run())
         if during is not None:
             await during(loads)
@@ -106,6 +107,20 @@ def test_answers_are_awaited_before_the_next_stage_unless_it_says_otherwise() ->
     times = {(change.number, change.event): change.t_ns for change in loads.changes}
     assert times[0, "load_over"] - times[0, "begin"] >= 50_000_000
     assert loads.said[-1] == (1, "over")
+
+
+def test_answers_of_the_last_stage_are_awaited_as_long_as_those_of_a_run() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "load_over"))
+        await asyncio.sleep(0.03)
+        assert loads.said[-1] == (0, "load_over")  # the next stage waits for all of them
+        loads.plan.on_idle(0)
+        await until(loads, (1, "over"))
+
+    timed = [Stage(name, rate_rps=1.0, duration_s=0.01) for name in "ab"]
+    loads = run(PlanConfig("p", timed), during, drain_s=0.02)
+    times = {(change.number, change.event): change.t_ns for change in loads.changes}
+    assert times[1, "over"] - times[1, "load_over"] >= 20_000_000
 
 
 def test_a_person_takes_the_keys_and_gives_them_back_at_the_beginning_of_the_stage() -> None:

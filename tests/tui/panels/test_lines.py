@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sessions.frame.schema import Cause, Stat
+from sessions.frame.schema import Cause, PlanProgress, Stat
 from tests.tui.made_up_run import ramped
 from tui.commands.sessions import HEAD, Listed, _cells
 from tui.draw.theme import Theme
@@ -80,3 +80,11 @@ def test_progress_says_first_that_everything_fails_and_why() -> None:
 def test_progress_says_that_a_server_is_not_verified() -> None:
     assert "  TLS NOT VERIFIED" in line(insecure=True)
     assert "VERIFIED" not in line()
+
+
+def test_the_line_of_a_headless_plan_says_its_stage_and_the_time_left() -> None:
+    plan = PlanProgress("p", 2, 7, "2 rps", "running", 3.0, 77.0)
+    assert "  stage 2/7: 2 rps, 01:17 left  " in line(plan=plan)
+    assert "  stage 2/7: 2 rps  " in line(plan=replace(plan, left_s=None))
+    more = line(plan=replace(plan, state="draining"), state="draining", drains_until_ns=9, in_flight=3)
+    assert "at most" not in more
