@@ -46,8 +46,8 @@ class PlanRunner:
         most_rps: float = math.inf,
         drain_s: float = DRAIN_S,
     ) -> None:
-        """`most_rps`: no rate that is found on the way is above it; `drain_s`: how long answers are awaited at
-        the end of the run, which are those of the last stage."""
+        """`most_rps`: no rate that is found on the way is above it; `drain_s`: how long the last stage's
+        answers are awaited, as those at the end of any run."""
         self._plan, self._loads, self._clock = plan, loads, clock
         self._most_rps, self._drain_s = most_rps, drain_s
         self.number = plan.first_stage
