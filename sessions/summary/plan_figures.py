@@ -27,7 +27,8 @@ def target_results(targets: Sequence[str], stage: PlanStage) -> list[TargetResul
     results = []
     for target in map(parse_target, targets):
         figure, thin = _figure(target, stage)
-        results.append(TargetResult(target.text, figure, judged(target, figure, thin=thin)))
+        undecided = thin or stage.state == "running"  # its slow requests have not ended yet
+        results.append(TargetResult(target.text, figure, judged(target, figure, thin=undecided)))
     return results
 
 

@@ -121,6 +121,8 @@ def _stage(
     ticks = timeline.ticks
     a, b, c = ticks.upto(np.array([measured_ns, to_ns, times.over_ns or to_ns], dtype=np.float64)).tolist()
     not_sent = int(ticks["not_sent"][a:c].sum())
+    # Of one that is on, requests that have not ended have no line: its ticks tell of all that was due.
+    offered = len(counted) + not_sent if times.state != "running" else int(ticks["due"][a:b].sum())
     energy = energy_use(curves, measured_ns, last_ns, output or 0)
     tpot_ms = _latency(tpot(good))
     output_tps = _per(output, seconds)
@@ -134,7 +136,7 @@ def _stage(
         over_s=None if times.over_ns is None or not asked.drain else _s(times.over_ns - start_ns),
         offered_rps=None
         if asked.concurrency is not None
-        else _per(len(counted) + not_sent, _gaps_ns(asked, due, counted, measured_ns, to_ns) / 1e9),
+        else _per(offered, _gaps_ns(asked, due, counted, measured_ns, to_ns) / 1e9),
         concurrency=asked.concurrency,
         input_tokens=workload.input_tokens if asked.input_tokens is None else asked.input_tokens,
         output_tokens=workload.output_tokens if asked.output_tokens is None else asked.output_tokens,

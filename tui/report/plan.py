@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
+from sessions.plan.config import ConfigError
 from sessions.plan.plan_table import Published
+from sessions.plan.slo import LATENCIES, SHARES, parse_target
 from sessions.steady.verdict import DRIFTING
 from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, number
@@ -92,12 +94,24 @@ def _targets(plan: Plan) -> Iterator[str]:
     rows = [["target", *(printable(name, 40) for name in names)]]
     for stage in plan.stages:
         rows.append([f"{stage.number} {printable(stage.name, _NAME_CHARS)}", *map(_verdict, stage.targets)])
-    yield aligned(rows) + "\nundecided: too few requests for that percentile, or it was not measured"
+    yield aligned(rows) + "\nundecided: too few requests for that percentile, not measured, or still going on"
 
 
 def _verdict(result: TargetResult) -> str:
-    figure = "" if result.figure is None else f" {result.figure:,.4g}"
-    return f"{result.verdict.upper() if result.verdict != 'undecided' else 'undecided'}{figure}"
+    verdict = result.verdict.upper() if result.verdict != "undecided" else result.verdict
+    if result.figure is None:
+        return verdict
+    unit = _unit(result.target)
+    return f"{verdict} {result.figure * (100 if unit == ' %' else 1):,.4g}{unit}"
+
+
+def _unit(target: str) -> str:
+    """Of the figure that a target is about."""
+    try:
+        metric = parse_target(target).metric
+    except ConfigError:  # a damaged session's
+        return ""
+    return " ms" if metric in LATENCIES else " %" if metric in SHARES else ""
 
 
 def _fits(plan: Plan) -> Iterator[str]:

@@ -180,3 +180,15 @@ def test_keys_taken_after_a_stage_was_over_leave_it_done() -> None:
         StageChange(3 * S, 0, "left"),
     )
     assert [(stage.state, stage.over_s) for stage in plan.stages] == [("done", 1.0)]
+
+
+def test_of_a_stage_that_is_on_all_that_was_due_counts_and_no_target_is_decided() -> None:
+    plan = PlanConfig("p", [Stage("a", rate_rps=4.0, duration_s=9.0)], targets=["errors < 1%"])
+    events = [
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.5),
+        Tick(2 * S, S, 0, due=4, sent=4, in_flight=3),
+    ]
+    (stage,) = plan_result(folded(*events), plan, WorkloadConfig(), S, False).stages
+    assert (stage.state, stage.requests, stage.offered_rps) == ("running", 1, 4.0)
+    assert [(result.figure, result.verdict) for result in stage.targets] == [(0.0, "undecided")]
