@@ -117,13 +117,17 @@ def _stage(
     span_ns = (measured_ns, last_ns)
     seconds, sending = (last_ns - measured_ns) / 1e9, (to_ns - measured_ns) / 1e9
     output, given = _sum(good["output_tokens"]), _sum(good["input_tokens"])
-    itl_p50, itl_p99 = _itl(timeline, span_ns)
+    # Gaps are told apart by time alone: once the next stage has begun, they are of both.
+    itl_p50, itl_p99 = _itl(timeline, span_ns if asked.drain else (measured_ns, to_ns))
     ticks = timeline.ticks
     a, b, c = ticks.upto(np.array([measured_ns, to_ns, times.over_ns or to_ns], dtype=np.float64)).tolist()
     not_sent = int(ticks["not_sent"][a:c].sum())
     # Of one that is on, requests that have not ended have no line: its ticks tell of all that was due.
     offered = len(counted) + not_sent if times.state != "running" else int(ticks["due"][a:b].sum())
-    energy = energy_use(curves, measured_ns, last_ns, output or 0)
+    came = output or 0
+    if len(counted) < len(due) or not asked.drain:  # tokens of others took their part of the energy as well
+        came = int(ticks["output_tokens"][a : int(ticks.upto(last_ns))].sum())
+    energy = energy_use(curves, measured_ns, last_ns, came)
     tpot_ms = _latency(tpot(good))
     output_tps = _per(output, seconds)
     made = PlanStage(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from loadgen.records import Request, RequestError, Tick
@@ -12,6 +13,7 @@ from sessions.plan.stages import Stage
 from sessions.store.records import LoadChange, StageChange, State
 from sessions.summary.plan_schema import Plan
 from sessions.summary.plan_stages import plan_result
+from sessions.timeline.energy import EnergyCurve
 from tests.sessions.timeline.folding import folded
 
 S = 1_000_000_000
@@ -40,9 +42,9 @@ def answered(
     )
 
 
-def result(stages: list[Stage], *records: Any, ended: bool = True) -> Plan:
+def result(stages: list[Stage], *records: Any, ended: bool = True, **more: Any) -> Plan:
     plan = PlanConfig("p", stages)
-    return plan_result(folded(*records), plan, WorkloadConfig(), S, ended)
+    return plan_result(folded(*records), plan, WorkloadConfig(), S, ended, **more)
 
 
 def test_a_request_belongs_to_the_stage_in_which_it_was_due_and_a_warm_up_to_none() -> None:
@@ -192,3 +194,22 @@ def test_of_a_stage_that_is_on_all_that_was_due_counts_and_no_target_is_decided(
     (stage,) = plan_result(folded(*events), plan, WorkloadConfig(), S, False).stages
     assert (stage.state, stage.requests, stage.offered_rps) == ("running", 1, 4.0)
     assert [(result.figure, result.verdict) for result in stage.targets] == [(0.0, "undecided")]
+
+
+def test_the_joules_of_a_measured_time_are_those_of_all_tokens_that_came_in_it() -> None:
+    # 100 W all the time. Half of the tokens that came in the measured second were of the warm-up.
+    watts = EnergyCurve(np.array([0.0, 9.0 * S]), np.array([0.0, 900.0]), np.full(2, np.nan))
+    stage = Stage("a", rate_rps=1.0, duration_s=2.0, warm_up_s=1.0)
+    (made,) = result(
+        [stage],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.9, tokens=51),
+        answered(1, 2.4, tokens=51),
+        Tick(2 * S, S, 0, output_tokens=1),
+        Tick(3 * S, S, 0, output_tokens=100),
+        StageChange(3 * S, 0, "load_over"),
+        StageChange(3 * S, 0, "over"),
+        curves=[watts],
+    ).stages
+    assert made.mean_w == pytest.approx(100.0)
+    assert made.joules_per_output_token == pytest.approx(1.0)
