@@ -58,7 +58,13 @@ def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
 
 def _ask() -> None:
     tell("Start? [y/N] ", end="")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    answer = ""
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        if not answer.endswith("\n"):  # Ctrl-C, Ctrl-D: the shell's prompt has a line of its own
+            tell("")
+    if answer.strip().lower() not in ("y", "yes"):
         raise CommandError("not started, nothing was sent", INTERRUPTED)
 
 

@@ -149,3 +149,18 @@ def test_what_only_the_answers_say_is_not_said_as_a_nought(stage: Stage, said: s
     assert said_estimate(both, 100, 50).startswith(
         "at least 3 min, 1 stage as long" if stage.requests else "about 4 min"
     )
+
+
+class Interrupted(io.StringIO):
+    def readline(self, *_: int) -> str:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stdin", [io.StringIO(""), Interrupted()])
+def test_what_follows_a_question_that_was_not_answered_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stdin: io.StringIO
+) -> None:
+    monkeypatch.setattr("sys.stdin", stdin)
+    with pytest.raises((CommandError, KeyboardInterrupt)):
+        ask_about_load(planned("https://api.example.com", 4.0, interactive=True), TYPED)
+    assert capsys.readouterr().err.endswith("Start? [y/N] \n")
