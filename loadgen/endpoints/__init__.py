@@ -24,7 +24,7 @@ class Endpoint:
 
     path: str
     """Path of the URL below the target's base path. One that begins with `/v1` follows the API's version."""
-    body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
+    body: Callable[[Mapping[str, object], Any, str, int], bytes]
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
     """The text by which one event makes the answer longer: asked only where the text is wanted."""

@@ -105,16 +105,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
+    fields: Mapping[str, object], prompt: list[Any] | str, max_tokens_field: str, output_tokens: int
 ) -> bytes:
-    """The request body, with `prompt` as the only message.
+    """The request body, with `prompt` as the only message, or as the messages that it is.
 
     Raises:
         ValueError: token ids were given; a chat message is text.
     """
-    if not isinstance(prompt, str):
+    if isinstance(prompt, str):
+        messages: list[Any] = [{"role": "user", "content": prompt}]
+    elif prompt and not isinstance(prompt[0], int):
+        messages = prompt
+    else:
         raise ValueError("chat: token ids cannot be sent as a message, need text")
-    messages = [{"role": "user", "content": prompt}]
     return _encode({**fields, "messages": messages, max_tokens_field: output_tokens})
 
 

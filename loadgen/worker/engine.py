@@ -80,9 +80,8 @@ class Engine:
         self._end_ns = config.end_ns
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
-        self._load_over = self._finishing = False
+        self._load_over = self._finishing = self._stood_still = False
         self._drain_until_ns = self._lead_ns = self._read_delay_ns = 0
-        self._stood_still = False
         pool.on_address = self._note
         pool.read_loop.read_delay_ns = self._may_delay_ns
         self._take_up(config.workload)
@@ -251,6 +250,8 @@ class Engine:
 
     def _give_up(self, index: int, now_ns: int) -> None:
         self._counters.not_sent += 1
+        if self._workload.needs_text:  # it keeps something until there is an answer
+            self._workload.answered(self._requests.unsent(index, now_ns), "")
         self._model.ended(index, now_ns, failed=True)
 
     def _send_waiting(self, now_ns: int, stop_ns: int) -> None:
@@ -275,8 +276,7 @@ class Engine:
             self._payloads.prepare(index)
         if self._finishing or self._sender.back_off.active or len(self._in_flight) >= self._cap:
             return
-        due_ns = self._model.due_ns(0)
-        if due_ns is not None and due_ns > self._clock.now_ns():
+        if (due_ns := self._model.due_ns(0)) is not None and due_ns > self._clock.now_ns():
             self._pool.connect_ahead()
 
     def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:

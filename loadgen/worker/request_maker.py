@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.endpoints import Endpoint
 from loadgen.endpoints.sse import HeldBytes
-from loadgen.records import Request
+from loadgen.records import Request, RequestError
 from loadgen.target.redaction import redactor_of
 from loadgen.worker.counters import Counters
 from loadgen.worker.in_flight import InFlightRequest
@@ -27,6 +27,10 @@ class RequestMaker:
         """`held`: what the streams of all have begun and not ended."""
         self._config, self._endpoint, self._counters, self._owner = config, endpoint, counters, owner
         self._redactor, self._held = redactor_of(config.template.headers), held
+
+    def unsent(self, index: int, now_ns: int) -> Request:
+        """What stands for one that was given up before any of it was sent; no record of the run."""
+        return Request(index, self._config.worker, now_ns, error=RequestError("unfinished"))
 
     def make(
         self, index: int, due_ns: int, payloads: Payloads, *, needs_text: bool, waited: bool

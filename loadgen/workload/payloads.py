@@ -15,7 +15,8 @@ class Payloads:
         self._body = ENDPOINTS[template.endpoint].body
         lines = [f"POST {template.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in template.headers]
-        self._head = ("\r\n".join(lines) + "\r\ncontent-length: ").encode("latin-1")
+        self._first, self._rest = ("\r\n".join(lines) + "\r\n").encode("latin-1"), b"content-length: "
+        self._head = self._first + self._rest
         self._ahead: tuple[int, tuple[RequestSpec, bytes]] | None = None
 
     def prepare(self, index: int) -> None:
@@ -36,4 +37,8 @@ class Payloads:
         if template.length_fields:
             fields = {**fields, **dict.fromkeys(template.length_fields, spec.output_tokens)}
         body = self._body(fields, spec.prompt, template.max_tokens_field, spec.output_tokens)
-        return spec, b"%s%d\r\n\r\n%s" % (self._head, len(body), body)
+        head = self._head
+        if template.conversation_header is not None and spec.conversation is not None:
+            value = f"{template.conversation_prefix}{spec.conversation}"
+            head = self._first + f"{template.conversation_header}: {value}\r\n".encode("latin-1") + self._rest
+        return spec, b"%s%d\r\n\r\n%s" % (head, len(body), body)

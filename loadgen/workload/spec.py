@@ -10,6 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from loadgen.records import Request
+from loadgen.workload.draws import turns_of
 from loadgen.workload.lengths import Lengths
 
 
@@ -36,15 +37,51 @@ class SyntheticWorkload(msgspec.Struct, frozen=True, tag="synthetic", omit_defau
     output: Lengths
 
 
-WorkloadSpec: TypeAlias = SyntheticWorkload
-"""What a worker may be told to ask for; a union, as `loadgen.arrivals.load.Load`, once there are two."""
+class TraceWorkload(msgspec.Struct, frozen=True, tag="trace", omit_defaults=True):
+    """Prompts and answers as long as those of a trace (`loadgen.workload.trace`)."""
+
+    prompt: PromptSpec
+    path: str
+    """Of the compiled trace (`loadgen.trace.compiled`)."""
+
+
+class ConversationWorkload(msgspec.Struct, frozen=True, tag="conversation", omit_defaults=True):
+    """Conversations that carry their history (`loadgen.workload.conversation`)."""
+
+    prompt: PromptSpec
+    """Of words: what the server answers is text as well."""
+    input: Lengths
+    """Of what the person says in each turn."""
+    output: Lengths
+    turns: Lengths
+    seed: int
+    """Of turns: the load is told the same."""
+    chat: bool
+    """Asked as messages; else as one text."""
+    system_tokens: int = 0
+    """Of a system prompt that all conversations share."""
+
+    def turns_of(self, conversation: int) -> int:
+        """How many turns conversation number `conversation` has, at least 1."""
+        return turns_of(conversation, self.turns, self.seed)
+
+
+WorkloadSpec: TypeAlias = SyntheticWorkload | TraceWorkload | ConversationWorkload
+"""What a worker may be told to ask for."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a chat, as it goes over the wire."""
+
+    role: str
+    content: str
 
 
 class RequestSpec(msgspec.Struct, frozen=True):
     """What one request asks for. Its record keeps all of this but the prompt."""
 
-    prompt: list[int] | str
-    """Token ids, or text."""
+    prompt: list[int] | str | list[Message]
+    """Token ids, or text, or the messages of a chat."""
     input_tokens: int
     """Tokens that the server should count in the prompt."""
     output_tokens: int
@@ -68,7 +105,8 @@ class Workload(Protocol):
         """What request number `index` asks for. Called before it is due; where `needs_text`, when it is."""
 
     def answered(self, request: Request, text: str) -> None:
-        """A request ended, well or not, with so much text; reasoning and tool calls are left out.
+        """A request ended, well or not, or was given up unsent, with so much text; reasoning and tool calls
+        are left out.
 
         Called only where `needs_text`, before the load model hears of the end.
         """

@@ -94,6 +94,7 @@ def build(
     closed = _closed_loop(timeline, manifest, at_ns)
     gpus = gpus_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
+    plan = None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns)
     limit, pending = _limit(history, at_ns)
     causes = timeline.causes(at_ns)
     return Frame(
@@ -153,7 +154,7 @@ def build(
         hosts=hosts_at(timeline, at_ns),
         power=power_at(timeline, at_ns),
         poll_ms=poll_ms_at(timeline, at_ns),
-        plan=None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns),
+        plan=plan,
         window=None if manifest is None else windows.at(manifest.config.load, manifest.config.plan, at_ns),
         limit=limit,
         limits_pending=pending,
@@ -164,7 +165,9 @@ def build(
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
-        drains_until_ns=_drains_until_ns(timeline, manifest, at_ns) if state == "draining" else None,
+        drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
+        if state == "draining" and (plan is None or plan.state != "draining" or plan.stage == plan.of)
+        else None,
         client_saturated_s=None if troubled is None else troubled.seconds,
         client_judged_s=None if troubled is None else troubled.of_seconds,
         causes=tuple(Cause(*cause[:4]) for cause in causes),

@@ -11,11 +11,14 @@ from typing import Literal
 
 import msgspec
 
+from loadgen.arrivals.load import ArrivalsName
 from loadgen.endpoint_names import AskedEndpoint
 from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
+from sessions.plan.think_time import parse_think, parse_turns
+from sessions.plan.trace_config import TraceConfig
 
 WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
@@ -31,6 +34,10 @@ between two lines, altogether."""
 DRAIN_S = 3600.0
 """How long answers are waited for at the end of a run. What sends nothing meets a deadline of its own long
 before, so this bounds answers that go on and on."""
+
+
+LEAST_BURSTINESS, MOST_BURSTINESS = 0.01, 1000.0
+BURSTINESS_RANGE = f"a number from {LEAST_BURSTINESS:g} to {MOST_BURSTINESS:g}"
 
 
 class ConfigError(Exception):
@@ -61,7 +68,7 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """`concurrency` set means a closed loop; else open loop at `rate_rps`, or along `ramp`."""
 
     rate_rps: float = 1.0
-    arrivals: Literal["constant", "poisson"] = "poisson"
+    arrivals: ArrivalsName = "poisson"
     ramp: Ramp | None = None
     concurrency: int | None = None
     max_in_flight: int = 4096
@@ -74,6 +81,24 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """Processes that send; `auto`: as many as the load and the cores need."""
     give_up: int = 100
     """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
+    burstiness: float = 1.0
+    """Of gamma arrivals, as vLLM's benchmark means it: 1 is Poisson, below it they come in bursts."""
+    trace: TraceConfig | None = None
+    """What the requests are taken from; `rate_rps` is then what it comes to on average."""
+
+    @property
+    def most_requests(self) -> int | None:
+        """After which nothing more is due; None where only time or a person says so."""
+        if self.trace is not None and self.trace.figures is not None:
+            return self.trace.figures.requests
+        return self.requests
+
+    @property
+    def highest_rps(self) -> float:
+        """When the load is at its highest, as far as it was asked for; of an open loop."""
+        if self.trace is not None and self.trace.figures is not None:
+            return max(self.rate_rps, self.trace.figures.busiest_rps * self.trace.times_as_fast)
+        return self.rate_rps if self.ramp is None else max(self.ramp.from_rps, self.ramp.to_rps)
 
 
 class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -82,6 +107,14 @@ class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     output_tokens: int | str = 64
     body: list[str] = msgspec.field(default_factory=list)
     """Fields added to every request's body, each `key=json`."""
+    turns: int | str | None = None
+    """Of conversations that carry their history, a number or a distribution; None: requests stand alone."""
+    think: str | None = None
+    """Time between an answer and the next turn (`sessions.plan.think_time`); None: none."""
+    system_tokens: int = 0
+    """Of a system prompt that all conversations share."""
+    conversation_header: str | None = None
+    """Name of a header that tells which conversation a request belongs to."""
 
     @property
     def lengths_given(self) -> bool:
@@ -146,13 +179,31 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def has_end(self) -> bool:
-        return self.plan is not None or self.load.duration_s is not None or self.load.requests is not None
+        load = self.load
+        ends = (self.plan, load.duration_s, load.requests, load.trace)
+        return any(end is not None for end in ends)
 
 
 def _positive(where: str, value: float, most: float = math.inf) -> None:
     if not math.isfinite(value) or value <= 0 or value > most:
         limit = "" if math.isinf(most) else f" and at most {most:g}"
         raise ConfigError(f"{where}: got {value:g}, need a number above 0{limit}")
+
+
+def _check_conversations(work: WorkloadConfig) -> None:
+    for where, text, read in (("--turns", work.turns, parse_turns), ("--think", work.think, parse_think)):
+        try:
+            if text is not None:
+                read(text)  # type: ignore[arg-type]  # each reads its own
+        except LengthError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    for where, given in (
+        ("--think", work.think),
+        ("--system-tokens", work.system_tokens),
+        ("--conversation-header", work.conversation_header),
+    ):
+        if given and work.turns is None:
+            raise ConfigError(f"{where}: it is of conversations; give --turns N as well")
 
 
 def checked(config: RunConfig) -> RunConfig:
@@ -162,7 +213,12 @@ def checked(config: RunConfig) -> RunConfig:
         ConfigError: a value is out of range; the message names the flag.
     """
     load, work = config.load, config.workload
+    if load.trace is not None and load.rate_rps > load.max_rate_rps:
+        came = f"at {load.trace.times_as_fast:.3g}x it comes to {load.rate_rps:.4g} rps on average"
+        raise ConfigError(f"--trace: {came}, need at most {load.max_rate_rps:g} (--max-rate)")
     _positive("--rate", load.rate_rps, load.max_rate_rps)
+    if not LEAST_BURSTINESS <= load.burstiness <= MOST_BURSTINESS:
+        raise ConfigError(f"--burstiness: got {load.burstiness:g}, need {BURSTINESS_RANGE}")
     if load.ramp is not None:
         _positive("--ramp", load.ramp.from_rps, load.max_rate_rps)
         _positive("--ramp", load.ramp.to_rps, load.max_rate_rps)
@@ -198,6 +254,7 @@ def checked(config: RunConfig) -> RunConfig:
         if (stage.concurrency or 0) > load.max_in_flight:
             above = f"above --max-in-flight {load.max_in_flight}"
             raise ConfigError(f"stage {number}: concurrency {stage.concurrency} is {above}")
+    _check_conversations(work)
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"

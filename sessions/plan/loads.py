@@ -24,7 +24,7 @@ def loads_of(config: RunConfig) -> Iterator[AskedLoad]:
     """Each load that is asked for, in order; of a plan that goes on, those that are still to come."""
     usual = mean(config.workload.output)
     if config.plan is None:
-        yield AskedLoad("", config.load, usual)
+        yield AskedLoad("", config.load, _answers(config.load, usual))
         return
     for number, stage in enumerate(config.plan.stages, 1):
         if number <= config.plan.first_stage:
@@ -33,17 +33,17 @@ def loads_of(config: RunConfig) -> Iterator[AskedLoad]:
             config.load,
             rate_rps=stage.rate_rps or LoadConfig().rate_rps,
             arrivals=stage.arrivals,
+            trace=stage.trace,
             ramp=stage.ramp,
             concurrency=stage.concurrency,
             duration_s=stage.duration_s,
             requests=stage.requests,
         )
         tokens = usual if stage.output_tokens is None else mean(parse_lengths(stage.output_tokens))
-        yield AskedLoad(f"stage {number}: ", load, tokens)
+        yield AskedLoad(f"stage {number}: ", load, _answers(load, tokens))
 
 
-def highest_rps(load: LoadConfig) -> float:
-    """Of an open load, as far as it was asked for; 0 in a closed loop."""
-    if load.concurrency is not None:
-        return 0.0
-    return load.rate_rps if load.ramp is None else max(load.ramp.from_rps, load.ramp.to_rps)
+def _answers(load: LoadConfig, tokens: float) -> float:
+    """Asked of an answer, on average: `tokens`, unless a trace says it."""
+    figures = None if load.trace is None else load.trace.figures
+    return tokens if figures is None else figures.output_mean

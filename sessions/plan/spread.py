@@ -11,14 +11,17 @@ import msgspec
 
 from loadgen.workload.lengths import LengthError, parse_lengths
 from sessions.plan import typed_values
-from sessions.plan.config import ConfigError
+from sessions.plan.config import BURSTINESS_RANGE, LEAST_BURSTINESS, MOST_BURSTINESS, ConfigError
 from sessions.plan.plan_table import StageTable
 from sessions.plan.stages import Stage
+from sessions.plan.think_time import parse_think, parse_turns
+from sessions.plan.trace_config import TraceConfig
 
 Path = tuple[str | int, ...]
 """Where something stands in a plan: `("stages", 0, "rate")`."""
 OnError = Callable[[Path, str], ConfigError]
 """Makes the error: what is wrong, and where."""
+_IN_STEP = ("rate", "concurrency", "speed", "trace_rate", "duration", "requests")
 _T = TypeVar("_T")
 
 
@@ -32,7 +35,9 @@ def spread(path: Path, table: StageTable, before: Sequence[Stage], error: OnErro
         yield from _between(path, table, before, error)
         return
     lengths = _zipped(error, path, table, ("input_tokens", "output_tokens"))
-    loads = _zipped(error, path, table, ("rate", "concurrency", "duration", "requests"))
+    loads = _zipped(
+        error, path, table, ("rate", "concurrency", "speed", "trace_rate", "duration", "requests")
+    )
     if not 1 <= table.repeat <= 100:
         raise error((*path, "repeat"), f"got {table.repeat}, need 1 to 100")
     repeats = range(1, table.repeat + 1)
@@ -82,12 +87,14 @@ def _stage(
     rate_rps = _at(error, (*path, "rate"), typed_values.rate, got["rate"])
     ramp = _at(error, (*path, "ramp"), typed_values.ramp, table.ramp)
     concurrency: int | None = got["concurrency"]
-    if sum(value is not None for value in (rate_rps, ramp, concurrency)) != 1:
-        raise error(path, "need one of rate, ramp and concurrency")
+    trace = _trace(error, path, table, got)
+    if sum(value is not None for value in (rate_rps, ramp, concurrency, trace)) != 1:
+        raise error(path, "need one of rate, ramp, concurrency and trace")
     if concurrency is not None and not 1 <= concurrency <= 1_000_000:
         raise error((*path, "concurrency"), f"got {concurrency}, need a whole number of at least 1")
     if concurrency is not None and table.arrivals is not None:
         raise error((*path, "arrivals"), "a closed loop has no arrivals")
+    _check_burstiness(error, (*path, "burstiness"), table, concurrency)
 
     def number(key: str, value: Any) -> int | None:
         def read(text: str) -> int:
@@ -102,7 +109,7 @@ def _stage(
 
     duration_s = time("duration", got["duration"])
     requests = number("requests", got["requests"])
-    if duration_s is None and requests is None and ramp is None:
+    if duration_s is None and requests is None and ramp is None and trace is None:
         raise error(path, "it has no end: need a duration or a number of requests")
     if not table.drain and duration_s is None and ramp is None:
         raise error((*path, "drain"), "without a duration the last answer ends the stage; leave drain out")
@@ -111,7 +118,9 @@ def _stage(
         rate_rps=rate_rps,
         ramp=ramp,
         concurrency=concurrency,
-        arrivals=table.arrivals or "poisson",
+        trace=trace,
+        arrivals=table.arrivals or ("poisson" if table.burstiness is None else "gamma"),
+        burstiness=1.0 if table.burstiness is None else table.burstiness,
         duration_s=duration_s if ramp is None else min(duration_s or ramp.over_s, ramp.over_s),
         requests=requests,
         warm_up_s=time("warm_up", table.warm_up) or 0.0,
@@ -120,6 +129,8 @@ def _stage(
         drain=table.drain,
         input_tokens=_length(error, (*path, "input_tokens"), got["input_tokens"]),
         output_tokens=_length(error, (*path, "output_tokens"), got["output_tokens"]),
+        turns=_read(error, (*path, "turns"), table.turns, parse_turns),
+        think=None if table.think is None else _read(error, (*path, "think"), str(table.think), parse_think),
         repetition=repetition,
         table=path[1] if len(path) > 1 and isinstance(path[1], int) else 0,
         stop=table.stop,
@@ -129,6 +140,32 @@ def _stage(
     if stage.requests is not None and stage.warm_up_requests >= stage.requests:
         raise error((*path, "warm_up_requests"), "they are part of the requests: nothing would be measured")
     return msgspec.structs.replace(stage, name=_named(table, stage))
+
+
+def _trace(error: OnError, path: Path, table: StageTable, got: dict[str, Any]) -> TraceConfig | None:
+    """As it is asked for: what stands in its file is read where there is a run to be."""
+    speed = _at(error, (*path, "speed"), typed_values.speed, got["speed"])
+    rate_rps = _at(error, (*path, "trace_rate"), typed_values.rate, got["trace_rate"])
+    if table.trace is None:
+        for key in ("speed", "trace_rate"):
+            if got[key] is not None:
+                raise error((*path, key), "it is of a trace: need trace as well")
+        return None
+    if speed is not None and rate_rps is not None:
+        raise error((*path, "trace_rate"), "it says how fast the trace is; leave speed out")
+    for key in ("arrivals", "burstiness", "input_tokens", "output_tokens", "turns", "think"):
+        if getattr(table, key) is not None:
+            raise error((*path, key), f"the trace says it; leave {key} out")
+    return TraceConfig(table.trace, speed=speed, rate_rps=rate_rps)
+
+
+def _check_burstiness(error: OnError, path: Path, table: StageTable, concurrency: int | None) -> None:
+    if table.burstiness is None:
+        return
+    if concurrency is not None or table.arrivals not in (None, "gamma"):
+        raise error(path, "it is of gamma arrivals alone")
+    if not LEAST_BURSTINESS <= table.burstiness <= MOST_BURSTINESS:
+        raise error(path, f"got {table.burstiness:g}, need {BURSTINESS_RANGE}")
 
 
 def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T | None:
@@ -141,9 +178,14 @@ def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T
 
 
 def _length(error: OnError, path: Path, value: int | str | None) -> int | str | None:
+    return _read(error, path, value, parse_lengths)
+
+
+def _read(error: OnError, path: Path, value: _T, read: Callable[[Any], object]) -> _T:
+    """`value` as it was typed, which `read` takes where it is not None."""
     try:
         if value is not None:
-            parse_lengths(value)
+            read(value)
     except LengthError as refused:
         raise error(path, str(refused)) from None
     return value
@@ -160,6 +202,12 @@ def _named(table: StageTable, stage: Stage) -> str:
         parts.append(f"{stage.rate_rps:g} rps")
     if stage.concurrency is not None and (isinstance(table.concurrency, list) or not table.name):
         parts.append(f"concurrency {stage.concurrency}")
+    if stage.trace is not None and not table.name:
+        parts.append(f"trace {stage.trace.name}")
+    if stage.trace is not None and stage.trace.speed is not None:
+        parts.append(f"{stage.trace.speed:g}x")
+    if stage.trace is not None and stage.trace.rate_rps is not None:
+        parts.append(f"{stage.trace.rate_rps:g} rps")
     if stage.ramp is not None and not table.name:
         parts.append(f"{stage.ramp.from_rps:g} to {stage.ramp.to_rps:g} rps")
     if stage.repetition is not None:

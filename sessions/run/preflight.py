@@ -43,6 +43,29 @@ def is_loopback(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost")
 
 
+class AskedLengths(NamedTuple):
+    """How long prompts and answers are on average, and at the most."""
+
+    input_tokens: int
+    output_tokens: int
+    longest: tuple[int, int]
+    given: bool
+    """A person asked for them."""
+
+
+def asked_lengths(config: RunConfig) -> AskedLengths:
+    """Of the run itself; stages of a plan may have their own."""
+    from loadgen.workload.lengths import mean
+
+    work, trace = config.workload, config.load.trace
+    if trace is not None and (of := trace.figures) is not None:
+        longest = (of.input_most, of.output_most)
+        return AskedLengths(max(1, round(of.input_mean)), max(1, round(of.output_mean)), longest, True)
+    longest = (work.input.most, work.output.most)
+    into, out = (max(1, round(mean(lengths))) for lengths in (work.input, work.output))
+    return AskedLengths(into, out, longest, work.lengths_given)
+
+
 async def preflight(
     config: RunConfig,
     api_key: str | None,
@@ -58,12 +81,12 @@ async def preflight(
     from loadgen.target.api_key import ApiKey
     from loadgen.target.url import TargetError, parse_target
     from loadgen.workload.body_fields import BodyError, parse_body
-    from loadgen.workload.lengths import mean
     from sessions.run.worker_configs import deadlines_of
     from telemetry.source import TelemetryError
     from telemetry.source_spec import parse_sources
 
     target = config.target
+    lengths = asked_lengths(config)
     try:
         where = parse_target(
             target.url,
@@ -83,12 +106,12 @@ async def preflight(
             None if api_key is None else ApiKey(api_key, "the run's orders"),
             model=target.model,
             endpoint=target.endpoint,
-            input_tokens=max(1, round(mean(config.workload.input))),
-            output_tokens=max(1, round(mean(config.workload.output))),
-            longest_tokens=(config.workload.input.most, config.workload.output.most),
+            input_tokens=lengths.input_tokens,
+            output_tokens=lengths.output_tokens,
+            longest_tokens=lengths.longest,
             seed=config.load.seed,
             on_note=on_note,
-            lengths_given=config.workload.lengths_given,
+            lengths_given=lengths.given,
             more_headers=headers,
             body=parse_body(config.workload.body),
             deadlines=deadlines_of(config.timeouts),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from loadgen.clock import Clock
 from sessions.plan.config import RunConfig
 from sessions.run.commands import Ack, CommandError, LoadCommand
+from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.stage_loads import StageLoads
@@ -72,14 +73,16 @@ class RunLoad:
         load, sends = self._config.load, state not in ("holding", "stopped")
         if self.has_plan:
             return self._plan is None or not self._plan.left
-        return load.duration_s is not None or (load.requests is not None and sends)
+        counted = load.requests is not None or load.trace is not None
+        return load.duration_s is not None or (counted and sends)
 
     def begin(self, probed: ProbeResult, address: Address, on_plan_over: OnPlanOver) -> None:
         """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over, with
         the error if one ended it before."""
         config, processes = self._config, self._processes
         self.start_ns = self._clock.now_ns() + _START_LEAD_NS
-        self._control = LoadControl(config.load, self.start_ns, processes.count)
+        conversations = conversations_of(config.workload, config.load.seed)
+        self._control = LoadControl(config.load, self.start_ns, processes.count, conversations)
         told = worker_configs(
             config,
             probed,
@@ -105,9 +108,7 @@ class RunLoad:
             self._journal.append,
             self._enter,
         )
-        self._plan = PlanRunner(
-            config.plan, stages, self._clock, config.load.max_rate_rps, config.drain_s
-        )
+        self._plan = PlanRunner(config.plan, stages, self._clock, config.load.max_rate_rps, config.drain_s)
         self._running_plan = asyncio.create_task(self._plan.run())
         self._running_plan.add_done_callback(lambda task: tell_over(task, on_plan_over))
 
@@ -160,3 +161,10 @@ class RunLoad:
         """No plan begins anything any more."""
         if self._running_plan is not None:
             self._running_plan.cancel()
+
+    def remove_traces(self) -> None:
+        """No worker reads them any more."""
+        plan = self._config.plan
+        loads = [self._config.load, *(() if plan is None else plan.stages)]
+        for trace in (load.trace for load in loads if load.trace is not None):
+            Path(trace.compiled).unlink(missing_ok=True)

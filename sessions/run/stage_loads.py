@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loadgen.clock import Clock
 from sessions.plan.config import RunConfig
 from sessions.plan.stages import Stage
+from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LEAD_NS, LoadControl
 from sessions.run.stage_figures import stage_figures
 from sessions.run.worker_configs import stage_workload, workload_of
@@ -41,8 +42,11 @@ class StageLoads:
     def begin(self, number: int, of: int, stage: Stage) -> int:
         """Puts the load of a stage on; the session time from which it holds."""
         at_ns = self._clock.now_ns() + LEAD_NS
-        workload = workload_of(stage_workload(self._config.workload, stage), self._probed)
-        update = self._control.begin_stage(number, of, stage, workload, at_ns)
+        seed = self._config.load.seed
+        asked = stage_workload(self._config.workload, stage)
+        workload = workload_of(asked, self._probed, seed, stage.trace)
+        conversations = conversations_of(asked, seed)
+        update = self._control.begin_stage(number, of, stage, workload, at_ns, conversations)
         self._processes.expect_idle(number)
         self._processes.tell_all(update.command)
         self._write(update.change)

@@ -327,6 +327,7 @@ class Supervisor:
         keeping.cancel()
         await asyncio.to_thread(self._place.look, self._manifest)
         self._journal.close()
+        self._load.remove_traces()
         ran_s = (self._clock.now_ns() - self._load.start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, end, ran_s)
         _log.info("saved after %.1f s: %s, exit code %d", ran_s, end, code)

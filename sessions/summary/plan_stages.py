@@ -142,8 +142,8 @@ def _stage(
         if asked.concurrency is not None
         else _per(offered, _gaps_ns(asked, due, counted, measured_ns, to_ns) / 1e9),
         concurrency=asked.concurrency,
-        input_tokens=workload.input_tokens if asked.input_tokens is None else asked.input_tokens,
-        output_tokens=workload.output_tokens if asked.output_tokens is None else asked.output_tokens,
+        input_tokens=_asked(asked, asked.input_tokens, workload.input_tokens),
+        output_tokens=_asked(asked, asked.output_tokens, workload.output_tokens),
         requests=len(counted),
         succeeded=len(good),
         failed=len(counted) - len(good) - cut_off,
@@ -233,6 +233,13 @@ def _itl_mean_ms(good: Requests) -> float | None:
     later = int((known["output_tokens"] - 1).sum(dtype=np.int64))
     span_ns = float((known["last_token_ns"] - known["first_token_ns"]).sum(dtype=np.float64))
     return span_ns / later / 1e6 if later else None
+
+
+def _asked(stage: Stage, own: int | str | None, of_run: int | str) -> int | str:
+    """The length that a stage asks for, its own or the run's; `trace` where a trace says it."""
+    if stage.trace is not None:
+        return "trace"
+    return of_run if own is None else own
 
 
 def _sum(tokens: Any) -> int | None:

@@ -156,6 +156,21 @@ class Probe(msgspec.Struct, frozen=True):
     """Those of its name that did not answer."""
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """One turn of all conversations: requests that succeeded."""
+
+    turn: int
+    """From 1."""
+    count: int
+    input_tokens_mean: float | None
+    """With the history; None where the server does not count."""
+    cached_tokens_mean: float | None
+    ttft_p50_ms: float | None
+    """From due, exact."""
+    ttft_p95_ms: float | None
+    ttft_p99_ms: float | None
+
+
 class Stage(msgspec.Struct, frozen=True):
     """A stretch of constant load of a second or more, or a piece of a ramp."""
 
@@ -258,6 +273,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What bound when."""
     stages: list[Stage] = msgspec.field(name="steps")
     """The run cut where its load changed."""
+    turns: list[Turn] = []
+    """Of conversations; none where each request stood alone."""
     client: ClientHeadroom
     """The load generator itself."""
     notes: list[str]

@@ -38,6 +38,7 @@ from sessions.summary.schema import (
 from sessions.summary.stages import stages
 from sessions.summary.streamed_quantiles import streamed_quantiles
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
+from sessions.summary.turns import turns
 from sessions.summary.validity import cut_off, reasons_against
 from sessions.timeline.energy import curves
 from sessions.timeline.load_gpus import powered
@@ -137,6 +138,7 @@ def summarise(
             _words(manifest.server.get("addresses")),
             _words(manifest.server.get("addresses_left_out")),
         ),
+        turns=turns(good),
         gpus=gpus_over(timeline, start_ns, end_ns),
         energy=energy_use(energy_curves, start_ns, end_ns, tokens.output),
         cost=cost(prices, gpu_names, span.duration_s, tokens.output, tokens.input),

@@ -12,7 +12,8 @@ from sessions.plan.stages import Stage
 from tui.draw.plans import said_estimate, said_stages
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
-from tui.options.plan_options import check_columns, plan_run_options
+from tui.options.plan_options import check_columns, plan_run_options, with_traces
+from tui.options.trace_options import traces_of
 
 EXAMPLES = """\
 examples:
@@ -27,6 +28,7 @@ def parser() -> Parser:
     parser = Parser(
         "ttftop plan", "list | show NAME | check FILE", "Plans: loads that follow each other.", EXAMPLES
     )
+    parser.set_defaults(traces=None)
     parser.add_argument("action", choices=("list", "show", "check"), metavar="list|show|check")
     parser.add_argument(
         "plan", nargs="?", metavar="NAME|FILE", help="one that comes with ttftop, or a TOML file"
@@ -61,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
         plan_run_options(plan)
     except ConfigError as error:
         raise CommandError(str(error)) from None
+    stages = with_traces(plan, stages, traces_of(options))
     said = f"{plan.shown}: a plan of {said_stages(len(stages))}"
     print(said if options.action == "check" else _shown(plan, stages))
     return 0
@@ -93,10 +96,15 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
 
 
 def _row(number: int, stage: Stage, lengths: tuple[int | str, int | str]) -> str:
-    time = "-" if stage.duration_s is None else f"{stage.duration_s:g} s"
+    seconds = stage.longest_s if stage.trace is not None else stage.duration_s
+    time = "-" if seconds is None else f"{seconds:.6g} s"
     requests = stage.expected_requests
-    count = "-" if requests is None else f"{'' if stage.requests == requests else '~'}{requests:,.0f}"
+    exact = stage.trace is not None or stage.requests == requests
+    count = "-" if requests is None else f"{'' if exact else '~'}{requests:,.0f}"
     into, out = stage.input_tokens or lengths[0], stage.output_tokens or lengths[1]
+    if stage.trace is not None and (figures := stage.trace.figures) is not None:
+        into, out = f"~{figures.input_mean:.0f}", f"~{figures.output_mean:.0f}"
     return (
-        f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into!s:>8} {out!s:>8}".rstrip()
+        f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  "
+        f"{printable(str(into), 40):>8} {printable(str(out), 40):>8}".rstrip()
     )

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sessions.plan.builtin_plans import find_plan
 from sessions.plan.config import ConfigError, PlanConfig
 from sessions.plan.plan_file import PlanFile
-from sessions.plan.stages import scaled
+from sessions.plan.stages import Stage, scaled
 from tui.options import run_options, value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import did_you_mean
+from tui.options.trace_options import traces_of
 from tui.report.plan_columns import COLUMNS
 
-OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
+if TYPE_CHECKING:
+    from sessions.run.traces import Traces
+
+OF_THE_STAGES = (
+    "rate",
+    "ramp",
+    "concurrency",
+    "duration",
+    "requests",
+    "arrivals",
+    "burstiness",
+    "trace",
+    "speed",
+    "trace_rate",
+)
 """What each stage says for itself."""
 SAID_BY_A_SESSION = (
     *("set", "scale", "max_in_flight", "max_rate", "drain", "give_up", "seed", "workers"),
     *("model", "endpoint", "input_tokens", "output_tokens", "body", "timeout"),
+    *("turns", "think", "system_tokens", "conversation_header"),
     *("telemetry", "orphan_timeout", "ca", "insecure", "cert", "cert_key", "plain_header", "path", "proxy"),
 )
 """What a session that is resumed was asked already, beside its stages: all that is neither a secret, which no
@@ -34,6 +50,7 @@ NOT_IN_A_PLAN = (
     "resume",
     "yes",
     "read_headers",
+    "traces",
 )
 
 
@@ -79,11 +96,14 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
     except ConfigError as error:
         raise CommandError(str(error)) from None
     by = options.scale or 1.0
+    if by != 1.0:
+        stages = [scaled(stage, by) for stage in stages]
+    stages = with_traces(plan, stages, traces_of(options), by)
     return PlanConfig(
         name=plan.table.name,
         title=plan.table.title,
         source=plan.table.source,
-        stages=stages if by == 1.0 else [scaled(stage, by) for stage in stages],
+        stages=stages,
         scale=by,
         columns=plan.table.report.columns,
         targets=targets,
@@ -93,6 +113,21 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         providers=plan.table.providers,
         currency=plan.table.currency,
     )
+
+
+def with_traces(plan: PlanFile, stages: list[Stage], traces: Traces, by: float = 1.0) -> list[Stage]:
+    """`stages` with the traces read that they name; of those without an end of their own the part `by`.
+
+    Raises:
+        CommandError: one is none.
+    """
+    found = []
+    for stage in stages:
+        try:
+            found.append(traces.stage(stage, by))
+        except ConfigError as error:
+            raise CommandError(str(plan.error(("stages", stage.table, "trace"), str(error)))) from None
+    return found
 
 
 def check_columns(plan: PlanFile) -> None:

@@ -219,9 +219,6 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
 
 def _drain(frame: Frame, until_ns: int, width: int) -> Row:
     some = f"{numbers.count(frame.in_flight)} answer{'s' * (frame.in_flight != 1)}"
-    plan = frame.plan
-    if plan is not None and plan.stage < plan.of and plan.state == "draining":
-        return [(f" stage {plan.stage}/{plan.of} is over: waiting for {some}, then the next begins", "dim")]
     left = numbers.clock(max(until_ns - frame.at_ns, 0), hours=False)
     waiting = f" the load is over: waiting for {some} in flight, at most {left} more"
     if len(waiting) + 20 > width:

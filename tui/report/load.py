@@ -12,9 +12,11 @@ from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, milliseconds, number
 
 if TYPE_CHECKING:
-    from sessions.summary.schema import ExactQuantiles, Stage, Summary
+    from sessions.summary.schema import ExactQuantiles, Stage, Summary, Turn
 
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
+TURNS = 12
+"""Rows that are shown of conversations."""
 STAGES = 24
 """Rows that are shown of a run cut at its changes of load."""
 
@@ -135,6 +137,27 @@ def _latency(label: str, of: ExactQuantiles) -> list[str]:
     figures = zip(COLUMNS, (of.mean, of.p50, of.p90, of.p95, of.p99, of.max), strict=True)
     cells = [("~" if name in of.thin else "") + milliseconds(value) for name, value in figures]
     return [label, number(of.count, 0), *cells]
+
+
+def turns_table(turns: Sequence[Turn]) -> str:
+    """TTFT by turn; nothing where there were no conversations."""
+    if not turns:
+        return ""
+    rows = [["turn", "n", "tokens in", "cached", "TTFT p50", "p95", "p99 ms"]]
+    rows += [
+        [
+            number(turn.turn, 0),
+            number(turn.count, 0),
+            number(turn.input_tokens_mean, 0),
+            number(turn.cached_tokens_mean, 0),
+            _ttft(turn.ttft_p50_ms, "p50", turn.count),
+            _ttft(turn.ttft_p95_ms, "p95", turn.count),
+            _ttft(turn.ttft_p99_ms, "p99", turn.count),
+        ]
+        for turn in turns[:TURNS]
+    ]
+    more = f"\n{len(turns) - TURNS} more turns: --json has all" if len(turns) > TURNS else ""
+    return aligned(rows) + more
 
 
 def stages_table(stages: Sequence[Stage]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from loadgen.errors import printable
 from sessions.metrics import THIN_FLOORS
 from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, milliseconds, number
@@ -43,8 +44,8 @@ def _ms(name: str, head: str) -> dict[str, Cell]:
 COLUMNS: dict[str, Cell] = {
     **_figure("offered_rps", "rps", 2),
     **_figure("concurrency", "conc.", 0),
-    "input_tokens": ("in", lambda stage: str(stage.input_tokens)),
-    "output_tokens": ("out", lambda stage: str(stage.output_tokens)),
+    "input_tokens": ("in", lambda stage: printable(str(stage.input_tokens), 30)),
+    "output_tokens": ("out", lambda stage: printable(str(stage.output_tokens), 30)),
     **_figure("input_tokens_mean", "in got", 0),
     **_figure("output_tokens_mean", "out got", 0),
     **_figure("requests", "n", 0),

@@ -15,12 +15,13 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
-from tui.report.load import counts, latencies, stages_table, windows
+from tui.report.load import counts, latencies, stages_table, turns_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
+    from sessions.plan.config import LoadConfig
     from sessions.summary.schema import Mark, Summary
 
 FAILED_SHARE = 0.9
@@ -40,6 +41,7 @@ def render(summary: Summary) -> str:
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
         windows(summary.stages) if summary.plan is None else "",
+        turns_table(summary.turns),
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -106,22 +108,36 @@ def _asked(summary: Summary) -> str:
         how = f"plan {printable(summary.plan.name)}"
     elif load.concurrency is not None:
         how = f"closed loop of {load.concurrency}"
+    elif load.trace is not None:
+        how = printable(load.trace.words)
     elif load.ramp is not None:
         ramp = load.ramp
-        how = f"{load.arrivals} {ramp.from_rps:g} to {ramp.to_rps:g} rps in {ramp.over_s:g} s"
+        how = f"{_arrivals(load)} {ramp.from_rps:g} to {ramp.to_rps:g} rps in {ramp.over_s:g} s"
     else:
-        how = f"{load.arrivals} {load.rate_rps:g} rps"
+        how = f"{_arrivals(load)} {load.rate_rps:g} rps"
     if changes := summary.load_changes:
         how += f" at first, then changed {'once' if changes == 1 else f'{changes} times'}"
+    turns = "" if work.turns is None else f"conversations of {work.turns} turns"
+    if work.think is not None:
+        turns += f", {work.think} to think"
+    lengths = f"{work.input_tokens} tokens in"
+    if summary.endpoint != "embeddings":
+        lengths += f", {work.output_tokens} out"
+    if load.trace is not None and (of := load.trace.figures) is not None:
+        lengths = f"{of.input_mean:.0f} tokens in, {of.output_mean:.0f} out on average"
     words = [
         printable(summary.endpoint, 20),
         how,
-        f"{work.input_tokens} tokens in"
-        + ("" if summary.endpoint == "embeddings" else f", {work.output_tokens} out"),
+        printable(turns, 120),
+        printable(lengths, 120),
         f"seed {load.seed}",
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]
     return ", ".join(word for word in words if word)
+
+
+def _arrivals(load: LoadConfig) -> str:
+    return f"gamma (burstiness {load.burstiness:g})" if load.arrivals == "gamma" else load.arrivals
 
 
 def _marks(marks: Sequence[Mark]) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
 from loadgen.arrivals.load import ClosedLoad, OpenLoad
 from loadgen.arrivals.rate_curve import steady
-from loadgen.arrivals.schedule import UNIT_POINTS
+from loadgen.arrivals.unit_points import UNIT_POINTS
 from loadgen.clock import MonotonicClock, monotonic_ns, process_cpu_ns
 from loadgen.endpoints import ENDPOINTS
 from loadgen.records import Request, Tick
@@ -77,7 +77,7 @@ async def run(config: WorkerConfig, port: int, records: list[bytes], ticks: list
 
 def due_count(arrivals: str, rate_rps: float, seconds: float) -> int:
     """How many requests of a steady rate are due within `seconds`: points at unit rate, stretched."""
-    points = takewhile(lambda point: point < rate_rps * seconds, UNIT_POINTS[arrivals](0))
+    points = takewhile(lambda point: point < rate_rps * seconds, UNIT_POINTS[arrivals](0, 1.0))
     return sum(1 for _ in points)
 
 

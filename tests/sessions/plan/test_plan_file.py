@@ -80,8 +80,14 @@ def test_a_ramp_ends_with_itself() -> None:
             "line 5: providers[0].per_hour: got a number that is none, or has no end",
         ),
         (HEAD + "[[stages]]\nrate = [1, nan]\nduration = 1\n", "line 3: stages[0].rate[1]: got a number"),
-        (HEAD + "[[stages]]\nduration = 1\n", "line 2: stages[0]: need one of rate, ramp and concurrency"),
-        (HEAD + "[[stages]]\nrate=1\nconcurrency=2\nduration=1\n", "need one of rate, ramp and concurrency"),
+        (
+            HEAD + "[[stages]]\nduration = 1\n",
+            "line 2: stages[0]: need one of rate, ramp, concurrency and trace",
+        ),
+        (
+            HEAD + "[[stages]]\nrate=1\nconcurrency=2\nduration=1\n",
+            "need one of rate, ramp, concurrency and trace",
+        ),
         (HEAD + '[[stages]]\nrate=1\nduration="1w"\n', "line 4: stages[0].duration: got '1w'"),
         (HEAD + '[[stages]]\nrate=1\nrequests="2*concurrency"\n', "this stage has no concurrency"),
         (HEAD + "[[stages]]\nrate=[1,2]\nduration=[1,2,3]\n", "stages[0].rate: a list of 2 beside one of 3"),

@@ -82,9 +82,8 @@ def test_progress_says_that_a_server_is_not_verified() -> None:
     assert "VERIFIED" not in line()
 
 
-def test_the_line_of_a_headless_plan_says_its_stage_and_the_time_left() -> None:
-    plan = PlanProgress("p", 2, 7, "2 rps", "running", 3.0, 77.0)
-    assert "  stage 2/7: 2 rps, 01:17 left  " in line(plan=plan)
-    assert "  stage 2/7: 2 rps  " in line(plan=replace(plan, left_s=None))
-    more = line(plan=replace(plan, state="draining"), state="draining", drains_until_ns=9, in_flight=3)
-    assert "at most" not in more
+def test_a_plan_says_its_stage_and_how_long_it_goes_on() -> None:
+    running = PlanProgress("p", 3, 7, "4 rps", "running", 12.0, 310.0)
+    assert "  stage 3/7 4 rps, 05:10 left  " in line(plan=running)
+    waiting = PlanProgress("p", 7, 7, "64 rps", "draining", None, 0.0)
+    assert "  stage 7/7 64 rps, awaiting answers  " in line(plan=waiting)

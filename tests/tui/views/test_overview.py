@@ -226,11 +226,6 @@ def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_
     assert rows[2].rstrip().endswith("q a cuts them off")
     last = replace(draining, in_flight=0)
     assert "waiting" not in screen(ramped(at(90)), size, frame=last)[2]
-    plan = PlanProgress("p", 2, 7, "2 rps", "draining", None, 77.0)
-    between = screen(ramped(at(90)), size, frame=replace(draining, plan=plan))[2].rstrip()
-    assert between == " stage 2/7 is over: waiting for 12 answers, then the next begins"
-    ending = screen(ramped(at(90)), size, frame=replace(draining, plan=replace(plan, stage=7)))[2]
-    assert ending.startswith(words)
 
 
 def test_what_the_end_of_the_run_cut_off_is_counted_apart_from_errors():
