@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,6 +58,18 @@ def stage_times(timeline: Timeline, ended: bool) -> list[StageTimes]:
             until_ns = min(at.load_over_ns, change.t_ns)
             found[change.number] = at._replace(state="left", load_over_ns=until_ns)
     return [found[number] for number in sorted(found)]
+
+
+def failures_sought(asked: Sequence[Stage], stages: Sequence[PlanStage]) -> int:
+    """Failures that `stop = "failed"` looks for: of the first stage in a list that has no success, behind one
+    that has some."""
+    found = 0
+    for before, stage in pairwise(stages):
+        here = asked[stage.number - 1]
+        ends = here.stop == "failed" and here.table == asked[before.number - 1].table
+        if ends and stage.requests and not stage.succeeded and before.succeeded:
+            found += stage.failed
+    return found
 
 
 def plan_result(

@@ -22,7 +22,10 @@ def test_the_first_stage_that_the_server_refuses_is_the_last_however_soon_the_ne
     with failing_server(400) as (server, config):
         server.good += 2
         with started(msgspec.structs.replace(config, plan=PlanConfig("p", stages)), tmp_path) as run:
-            run.process.wait(60)
-        plan = read_summary(run.directory).plan
+            assert run.process.wait(60) == 0  # a failure that the plan was after is none of the run's
+        said = read_summary(run.directory)
+    plan = said.plan
     assert plan is not None
+    assert (said.valid, said.requests.failed) == (True, 1)
+    assert any(note.startswith("1 of the failures are what the plan was after") for note in said.notes)
     assert [(stage.number, stage.succeeded) for stage in plan.stages] == [(1, 1), (2, 1), (3, 0)]

@@ -12,7 +12,7 @@ from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.stages import Stage
 from sessions.store.records import LoadChange, StageChange, State
 from sessions.summary.plan_schema import Plan
-from sessions.summary.plan_stages import plan_result
+from sessions.summary.plan_stages import failures_sought, plan_result
 from sessions.timeline.energy import EnergyCurve
 from tests.sessions.timeline.folding import folded
 
@@ -213,3 +213,24 @@ def test_the_joules_of_a_measured_time_are_those_of_all_tokens_that_came_in_it()
     ).stages
     assert made.mean_w == pytest.approx(100.0)
     assert made.joules_per_output_token == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("stop", "succeeded", "sought"),
+    [
+        ("failed", (True, True, False), 1),
+        ("failed", (False,), 0),  # the first of all: nothing was answered
+        ("failed", (True, False, False), 1),
+        (None, (True, False), 0),
+    ],
+)
+def test_only_the_failure_that_ends_a_list_behind_a_success_is_what_the_plan_was_after(
+    stop: Any, succeeded: tuple[bool, ...], sought: int
+) -> None:
+    stages = [Stage(str(n), concurrency=1, requests=1, stop=stop) for n in range(len(succeeded))]
+    events: list[Any] = []
+    for n, good in enumerate(succeeded):
+        error = None if good else RequestError("http_400")
+        events += [StageChange((10 * n + 1) * S, n, "begin"), answered(n, 10 * n + 1.5, error=error)]
+        events += [StageChange((10 * n + 3) * S, n, "over")]
+    assert failures_sought(stages, result(stages, *events).stages) == sought
