@@ -20,7 +20,7 @@ from tui.options.target_options import headers_again
     [
         (["--insecure"], "the session says it already; leave --insecure out"),
         (["--max-in-flight", "5"], "leave --max-in-flight out"),
-        (["--telemetry", "none"], "leave --telemetry out"),
+        (["--orphan-timeout", "9s"], "leave --orphan-timeout out"),
         (["--drain", "5s"], "leave --drain out"),
         (["--seed", "5"], "leave --seed out"),
         (["--plain-header", "a: b"], "leave --plain-header out"),

@@ -35,7 +35,7 @@ SAID_BY_A_SESSION = (
     *("set", "scale", "max_in_flight", "max_rate", "drain", "give_up", "seed", "workers"),
     *("model", "endpoint", "input_tokens", "output_tokens", "body", "timeout"),
     *("turns", "think", "system_tokens", "conversation_header"),
-    *("telemetry", "orphan_timeout", "ca", "insecure", "cert", "cert_key", "plain_header", "path", "proxy"),
+    *("orphan_timeout", "ca", "insecure", "cert", "cert_key", "plain_header", "path", "proxy"),
 )
 """What a session that is resumed was asked already, beside its stages: all that is neither a secret, which no
 session keeps, nor about the new session."""
