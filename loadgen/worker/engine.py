@@ -80,9 +80,8 @@ class Engine:
         self._end_ns = config.end_ns
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
-        self._load_over = self._finishing = False
+        self._load_over = self._finishing = self._stood_still = False
         self._drain_until_ns = self._lead_ns = self._read_delay_ns = 0
-        self._stood_still = False
         pool.on_address = self._note
         pool.read_loop.read_delay_ns = self._may_delay_ns
         self._take_up(config.workload)
@@ -108,7 +107,8 @@ class Engine:
         if isinstance(command, Finish):
             self._begin_finish(command.drain_s)
         else:
-            self._brake.release()
+            if command.stage is None:  # the next stage of a plan is nobody's second thought
+                self._brake.release()
             self._changes.append(command)
             self._rearm()
 

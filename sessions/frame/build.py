@@ -166,7 +166,7 @@ def build(
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
         drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
-        if state == "draining" and (plan is None or plan.state != "draining")
+        if state == "draining" and (plan is None or plan.state != "draining" or plan.stage == plan.of)
         else None,
         client_saturated_s=None if troubled is None else troubled.seconds,
         client_judged_s=None if troubled is None else troubled.of_seconds,

@@ -25,6 +25,12 @@ def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProg
     times = [None if later.longest_s is None else later.longest_s + later.pause_s for later in rest]
     if state == "running":
         times.append(stage_left_s)
+    if state in ("running", "draining"):
+        times.append(stage.pause_s)
+    elif state == "over":
+        times.append(max(0.0, stage.pause_s - (at_ns - change.t_ns) / 1e9))
+    if times:  # there is none after the last
+        times.append(-plan.stages[-1].pause_s)
     known = [time for time in times if time is not None]
     return PlanProgress(
         name=plan.name,
@@ -33,5 +39,5 @@ def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProg
         stage_name=stage.name,
         state=state,
         stage_left_s=stage_left_s,
-        left_s=sum(known) if len(known) == len(times) else None,
+        left_s=max(0.0, sum(known)) if len(known) == len(times) else None,
     )

@@ -247,8 +247,8 @@ def checked(config: RunConfig) -> RunConfig:
         )
     if len(msgspec.json.encode(config)) > MOST_BYTES:
         raise ConfigError(
-            f"what was asked for is longer than {MOST_BYTES >> 10} KiB, and the session has to keep it: "
-            "need less of --body, --telemetry or --plain-header"
+            f"what was asked for is longer than {MOST_BYTES >> 10} KiB, and the session has to keep it: need "
+            f"{'fewer stages, or ' if config.plan else ''}less of --body, --telemetry or --plain-header"
         )
     if load.give_up < 0:
         raise ConfigError(f"--give-up: got {load.give_up}, need a whole number of at least 0")

@@ -20,12 +20,14 @@ class AskedLoad(NamedTuple):
 
 
 def loads_of(config: RunConfig) -> Iterator[AskedLoad]:
-    """Each load that is asked for, in order."""
+    """Each load that is asked for, in order; of a plan that goes on, those that are still to come."""
     usual = config.workload.mean_output
     if config.plan is None:
         yield AskedLoad("", config.load, _answers(config.load, usual))
         return
     for number, stage in enumerate(config.plan.stages, 1):
+        if number <= config.plan.first_stage:
+            continue
         load = msgspec.structs.replace(
             config.load,
             rate_rps=stage.rate_rps or LoadConfig().rate_rps,

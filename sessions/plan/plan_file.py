@@ -6,12 +6,13 @@ Every mistake is one line: file, line, where in it, what was got, what is allowe
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import tomli
@@ -50,12 +51,19 @@ class PlanFile:
         for setting in settings:
             self._apply(fields, setting)
         _find_prompts(fields, Path())
+        if (endless := _not_finite(fields)) is not None:
+            raise self.error(endless, "got a number that is none, or has no end; need one that has")
         try:
             self.table = msgspec.convert(fields, PlanTable)
         except msgspec.ValidationError as error:
             raise self._invalid(str(error)) from None
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.table.name):
             raise self.error(("name",), f"got {self.table.name[:60]!r}, need letters, digits and . _ -")
+        for number, table in enumerate(self.table.published):
+            for place, row in enumerate(table.rows):
+                if len(row) != len(table.columns):
+                    wrong = f"a row of {len(row)} beside {len(table.columns)} columns"
+                    raise self.error(("published", number, "rows", place), wrong)
 
     def stages(self) -> list[Stage]:
         """Lists spread out, in order: lengths outermost, then repetitions, then loads.
@@ -108,7 +116,8 @@ class PlanFile:
         """One line that names file, line and place."""
         line = None if path in self._set else line_of(self._text, path)
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        return ConfigError(f"plan {self.shown}{'' if line is None else f', line {line}'}: {place}: {message}")
+        where = [self.shown if line is None else f"{self.shown}, line {line}", *([place] if place else [])]
+        return ConfigError(f"plan {': '.join([*where, message])}")
 
     def _invalid(self, message: str) -> ConfigError:
         """What msgspec says, with the line it is about."""
@@ -124,8 +133,7 @@ class PlanFile:
             return self.error((*path, unknown[1]), f"there is no such key{hint}")
         if missing := re.search(r"missing required field `(.+)`", said):
             return self.error(tuple(path), f"{missing[1]} is missing")
-        words = said.replace("`", "").replace("Expected", "need").replace("null", "nothing")
-        return self.error(tuple(path), words)
+        return self.error(tuple(path), _words(said, path))
 
     def _apply(self, fields: dict[str, Any], setting: str) -> None:
         """Puts one setting into what was read.
@@ -167,6 +175,38 @@ _TABLES: dict[str | int, type[msgspec.Struct]] = {
 }
 
 
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "array": "a list",
+    "object": "a table",
+    "bool": "true or false",
+    "null": "",
+}
+
+
+def _words(said: str, path: Sequence[str | int]) -> str:
+    """What msgspec says of a type, for somebody who knows TOML."""
+    if kinds := re.fullmatch(r"Expected `(.+)`, got `(.+)`", said):
+        need = [kind for name in kinds[1].split(" | ") if (kind := _KINDS.get(name, name))]
+        words = f"need {' or '.join(need)}, got {_KINDS.get(kinds[2], f'a {kinds[2]}')}"
+        single = len(path) == 1 and kinds[1] == "array" and kinds[2] == "object"
+        return f"{words}: write [[{path[0]}]]" if single else words
+    if value := re.fullmatch(r"Invalid enum value '(.*)'", said):
+        owner = _TABLES.get(path[0] if path else "", PlanTable)
+        allowed = _literals(get_type_hints(owner).get(str(path[-1]) if path else ""))
+        return f"got {value[1][:60]!r}, need {' or '.join(allowed)}"
+    return said.replace("`", "")
+
+
+def _literals(of_type: Any) -> list[str]:
+    """What a type of literals allows."""
+    if get_origin(of_type) is Literal:
+        return [str(value) for value in get_args(of_type)]
+    return [text for part in get_args(of_type) for text in _literals(part)]
+
+
 def read_plan(path: Path, settings: Sequence[str] = (), *, shown: str | None = None) -> PlanFile:
     """The plan in a file, with `settings` in place of what stands there; `shown`: what errors call it.
 
@@ -193,6 +233,19 @@ def _find_prompts(fields: dict[str, Any], directory: Path) -> None:
     for table in tables:
         if isinstance(table, dict) and isinstance(path := table.get("prompts"), str) and path:
             table["prompts"] = os.path.abspath(directory / path)  # noqa: PTH100  (`resolve` follows links)
+
+
+def _not_finite(value: Any, path: TablePath = ()) -> TablePath | None:
+    """Where TOML's `inf` or `nan` stands, which no session can hold; None where it does nowhere."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else path
+    below: Any = ()
+    if isinstance(value, dict):
+        below = value.items()
+    elif isinstance(value, list):
+        below = enumerate(value)
+    found = (_not_finite(one, (*path, name)) for name, one in below)
+    return next((where for where in found if where is not None), None)
 
 
 def _value(typed: str) -> Any:

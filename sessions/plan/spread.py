@@ -138,6 +138,8 @@ def _stage(
     requests = number("requests", got["requests"])
     if duration_s is None and requests is None and ramp is None and trace is None:
         raise error(path, "it has no end: need a duration or a number of requests")
+    if not table.drain and duration_s is None and ramp is None:
+        raise error((*path, "drain"), "without a duration the last answer ends the stage; leave drain out")
     stage = Stage(
         name=table.name,
         rate_rps=rate_rps,

@@ -87,26 +87,38 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
         return asked if self.requests is None else min(asked, float(self.requests))
 
 
+def rate_between(low_rps: float | None, high_rps: float | None, share: float, most_rps: float) -> float:
+    """The rate of a stage that lies between what two others answered per second, at most `most_rps`; 1 where
+    those say none."""
+    if not high_rps:
+        return min(1.0, most_rps)
+    low_rps = low_rps or 0.0
+    return min(max(low_rps + (high_rps - low_rps) * share, 0.01), most_rps)
+
+
 class Estimate(NamedTuple):
-    """What a plan will come to; a part of it where the answers say the rest (`open_stages`)."""
+    """What a plan will come to; a part of it where the answers say the rest."""
 
     seconds: float
     """Without the time that answers take after their stage."""
     requests: float
     input_tokens: float
     output_tokens: float
-    open_stages: int
-    """Stages of which time or number of requests follows from the answers alone."""
+    open_times: int
+    """Stages of which the time follows from the answers alone."""
+    open_numbers: int
+    """Likewise the number of requests."""
     highest_rps: float
 
 
 def estimate(stages: Sequence[Stage], lengths: Callable[[Stage], tuple[float, float]]) -> Estimate:
     """What `stages` come to. `lengths`: mean tokens of a stage's prompts and answers."""
     seconds = requests = tokens_in = tokens_out = highest = 0.0
-    unknown = 0
+    open_times = open_numbers = 0
     for stage in stages:
         number, longest_s = stage.expected_requests, stage.longest_s
-        unknown += number is None or longest_s is None
+        open_times += longest_s is None
+        open_numbers += number is None
         seconds += (longest_s or 0.0) + stage.pause_s
         requests += number or 0.0
         figures = None if stage.trace is None else stage.trace.figures
@@ -117,7 +129,7 @@ def estimate(stages: Sequence[Stage], lengths: Callable[[Stage], tuple[float, fl
         highest = max(
             highest, stage.rate_rps or 0.0, max(ramp.from_rps, ramp.to_rps) if ramp is not None else 0.0
         )
-    return Estimate(seconds, requests, tokens_in, tokens_out, unknown, highest)
+    return Estimate(seconds, requests, tokens_in, tokens_out, open_times, open_numbers, highest)
 
 
 def scaled(stage: Stage, by: float) -> Stage:
@@ -130,6 +142,7 @@ def scaled(stage: Stage, by: float) -> Stage:
         return max(1, round(count * by)) if count else 0
 
     requests = None if stage.requests is None else number(stage.requests)
+    warm_up = number(stage.warm_up_requests)
     ramp = stage.ramp
     return msgspec.structs.replace(
         stage,
@@ -137,6 +150,6 @@ def scaled(stage: Stage, by: float) -> Stage:
         requests=requests,
         ramp=None if ramp is None else msgspec.structs.replace(ramp, over_s=time(ramp.over_s)),
         warm_up_s=stage.warm_up_s * by,
-        warm_up_requests=min(number(stage.warm_up_requests), (requests or 2) - 1),
+        warm_up_requests=warm_up if requests is None else min(warm_up, requests - 1),
         pause_s=stage.pause_s * by,
     )

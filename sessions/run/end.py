@@ -50,6 +50,13 @@ def end_by(command: EndCommand, drain_s: float) -> RunEnd:
     return RunEnd("interrupted", DRAIN_SIGNAL_S)
 
 
+def plan_end(error: BaseException | None, drain_s: float) -> RunEnd:
+    """The end of a run whose plan is over, or came to `error`."""
+    if error is None:
+        return RunEnd("completed", drain_s)
+    return RunEnd("failed", DRAIN_SIGNAL_S, f"the plan ended early: {error}")
+
+
 class EndRequest:
     """The end that is wanted of a run: the first counts, a later one only if it is in more of a hurry."""
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from loadgen.clock import Clock
-from sessions.plan.config import PlanConfig
-from sessions.plan.stages import Stage
+from sessions.plan.config import DRAIN_S, PlanConfig
+from sessions.plan.stages import Stage, rate_between
 from sessions.run.stage_loads import StageLoads
 from sessions.store.records import StageChange
 
@@ -37,12 +38,23 @@ def grew_little(before: PlanStage | None, after: PlanStage | None) -> bool:
 class PlanRunner:
     """One plan on its way. `run` returns when the last stage is over."""
 
-    def __init__(self, plan: PlanConfig, loads: StageLoads, clock: Clock) -> None:
+    def __init__(
+        self,
+        plan: PlanConfig,
+        loads: StageLoads,
+        clock: Clock,
+        most_rps: float = math.inf,
+        drain_s: float = DRAIN_S,
+    ) -> None:
+        """`most_rps`: no rate that is found on the way is above it; `drain_s`: how long the last stage's
+        answers are awaited, as those at the end of any run."""
         self._plan, self._loads, self._clock = plan, loads, clock
+        self._most_rps, self._drain_s = most_rps, drain_s
         self.number = plan.first_stage
         """The stage that it is in, or goes on with."""
         self.left = False
         """A person has the keys."""
+        self._times_left = 0
         self._changed = asyncio.Event()
         self._over_number: int | None = None
         self._left_numbers: set[int] = set()
@@ -60,18 +72,24 @@ class PlanRunner:
                 continue
             if stage.between is not None:
                 stage = await self._found(stage, stage.between)
-            if await self._stage(self.number, stage):
+            if not self.left and await self._stage(self.number, stage):  # figures take their time
                 self.number += 1
+                await self._pause(stage.pause_s)
 
     def on_idle(self, number: int) -> None:
         """All workers said that this stage is over: nothing is due nor in flight."""
         self._over_number = number
         self._changed.set()
 
+    def _forget_over(self) -> None:
+        """Of a time that it was on before."""
+        self._over_number = None
+
     def leave(self) -> None:
         """A person takes the keys."""
-        if not self.left:
+        if not self.left and self.number < len(self._plan.stages):
             self.left = True
+            self._times_left += 1  # who takes them and gives them back at once has taken them
             self._record("left")
             self._changed.set()
 
@@ -100,36 +118,44 @@ class PlanRunner:
         return over
 
     async def _found(self, stage: Stage, between: tuple[int, int]) -> Stage:
-        """`stage` with the rate that two stages before it say; 1 request per second where they say none."""
-        ends = [await self._loads.figures(number) for number in between]
-        rates = [end.request_rps if end is not None else None for end in ends]
-        low, high = rates[0] or 0.0, rates[1] or 0.0
-        rate_rps = low + (high - low) * stage.share
-        return msgspec.structs.replace(stage, rate_rps=max(rate_rps, 0.01) if high else 1.0)
+        """`stage` with the rate that two stages before it say."""
+        low, high = [await self._loads.figures(number) for number in between]
+        low_rps, high_rps = (None if end is None else end.request_rps for end in (low, high))
+        rate_rps = rate_between(low_rps, high_rps, stage.share, self._most_rps)
+        return msgspec.structs.replace(stage, rate_rps=rate_rps)
 
     async def _stage(self, number: int, stage: Stage) -> bool:
         """Runs one stage; whether it came to its end."""
+        times_left = self._times_left
+        self._forget_over()
         at_ns = self._loads.begin(number, len(self._plan.stages), stage)
         self._loads.record(StageChange(at_ns, number, "begin", stage.name))
         _log.info("stage %d of %d: %s", number + 1, len(self._plan.stages), stage)
         end_ns = None if stage.duration_s is None else at_ns + round(stage.duration_s * 1e9)
         while end_ns is None or self._clock.now_ns() < end_ns:
-            if self.left:
+            if self._times_left != times_left:
                 return False
             if self._over_number == number:
                 break
             await self._wait(end_ns)
         self._loads.end()
         self._record("load_over")
+        is_last = number + 1 == len(self._plan.stages)
+        until_ns = self._clock.now_ns() + round(self._drain_s * 1e9) if is_last else None
         while stage.drain and self._over_number != number:
-            if self.left:
+            if self._times_left != times_left:
                 return False
-            await self._wait(None)
-        self._record("over")
-        until_ns = self._clock.now_ns() + round(stage.pause_s * 1e9)
-        while number + 1 < len(self._plan.stages) and self._clock.now_ns() < until_ns and not self.left:
+            if until_ns is not None and self._clock.now_ns() >= until_ns:
+                break
             await self._wait(until_ns)
+        self._record("over")
         return True
+
+    async def _pause(self, pause_s: float) -> None:
+        """Before the next stage, which a person may take the keys from."""
+        until_ns = self._clock.now_ns() + round(pause_s * 1e9)
+        while self.number < len(self._plan.stages) and self._clock.now_ns() < until_ns and not self.left:
+            await self._wait(until_ns)
 
     def _record(self, event: str) -> None:
         self._loads.record(StageChange(self._clock.now_ns(), self.number, event))

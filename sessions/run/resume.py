@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from sessions.plan.config import ConfigError, RunConfig
+from sessions.plan.config import ConfigError, PlanConfig, RunConfig
+from sessions.plan.stages import Stage, rate_between
+from sessions.store.follow import Follower
 from sessions.store.journal import SUPERVISOR_FILE
 from sessions.store.manifest import SessionError, read
-from sessions.store.parse import BadLine, parse
 from sessions.store.records import StageChange
 
 
@@ -24,26 +25,57 @@ def resumed(directory: Path) -> RunConfig:
     plan, session = manifest.config.plan, manifest.session.id
     if plan is None:
         raise ConfigError(f"--resume: session {session} ran no plan")
-    done = _stages_over(directory)
-    number = next((n for n in range(plan.first_stage, len(plan.stages)) if n not in done), None)
+    number = first_not_over(directory, plan)
     if number is None:
         raise ConfigError(f"--resume: all stages of session {session} are over")
-    going_on = msgspec.structs.replace(plan, first_stage=number, resumes=session)
+    stages = _with_found_rates(directory, plan.stages, number, manifest.config.load.max_rate_rps)
+    going_on = msgspec.structs.replace(plan, stages=stages, first_stage=number, resumes=session)
     return msgspec.structs.replace(manifest.config, plan=going_on)
 
 
+def first_not_over(directory: Path, plan: PlanConfig) -> int | None:
+    """The stage of `plan` at which the session in `directory` left it, from 0; None where all are over.
+
+    Raises:
+        SessionError: the session cannot be read.
+    """
+    done = _stages_over(directory)
+    return next((n for n in range(plan.first_stage, len(plan.stages)) if n not in done), None)
+
+
 def _stages_over(directory: Path) -> set[int]:
-    path = directory / SUPERVISOR_FILE
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise SessionError(f"{path}: {error.strerror}") from None
-    done = set()
-    for line in lines:
-        try:
-            record = parse(line)
-        except BadLine:
-            continue
-        if isinstance(record, StageChange) and record.event in ("over", "left_out"):
-            done.add(record.number)
+    follower = Follower(directory / SUPERVISOR_FILE)
+    done: set[int] = set()
+    while True:
+        changes = [record for record in follower.poll() if isinstance(record, StageChange)]
+        done.update(change.number for change in changes if change.event in ("over", "left_out"))
+        if not follower.behind:
+            break
+    follower.close()
+    if follower.refused:
+        raise SessionError(f"{directory / SUPERVISOR_FILE}: {follower.refused}")
     return done
+
+
+def _with_found_rates(directory: Path, stages: list[Stage], first: int, most_rps: float) -> list[Stage]:
+    """`stages` with the rates of those from `first` on that lie between two before it: a session of its own
+    knows nothing of those."""
+
+    def is_known(stage: Stage) -> bool:
+        return stage.between is not None and max(stage.between) < first
+
+    if not any(map(is_known, stages[first:])):
+        return stages
+    from sessions.summary.read import read_summary  # numpy: only plans that look back need it here
+
+    ran = read_summary(directory).plan
+    answered_rps = {} if ran is None else {stage.number - 1: stage.request_rps for stage in ran.stages}
+
+    def found(stage: Stage) -> Stage:
+        if stage.between is None or not is_known(stage):
+            return stage
+        low_rps, high_rps = (answered_rps.get(number) for number in stage.between)
+        rate_rps = rate_between(low_rps, high_rps, stage.share, most_rps)
+        return msgspec.structs.replace(stage, rate_rps=rate_rps, between=None)
+
+    return [*stages[:first], *map(found, stages[first:])]

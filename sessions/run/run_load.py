@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 _START_LEAD_NS = 10_000_000
 """What their configuration takes to the workers, and they to obey it."""
 
+OnPlanOver = Callable[[BaseException | None], None]
+
+
+def tell_over(plan: asyncio.Future[None], on_plan_over: OnPlanOver) -> None:
+    """Of a plan that came to an end of its own: not of one that was called off."""
+    if plan.cancelled():
+        return
+    if (error := plan.exception()) is not None:
+        plan.get_loop().call_exception_handler({"message": "the plan ended early", "exception": error})
+    on_plan_over(error)
+
 
 class RunLoad:
     """`begin` it once the server was probed; before, there is nothing to change."""
@@ -66,8 +77,9 @@ class RunLoad:
         counted = load.requests is not None or load.trace is not None
         return load.duration_s is not None or (counted and sends)
 
-    def begin(self, found: Preflight, on_plan_over: Callable[[], None]) -> None:
-        """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over."""
+    def begin(self, found: Preflight, on_plan_over: OnPlanOver) -> None:
+        """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over, with
+        the error if one ended it before."""
         config, processes = self._config, self._processes
         self.start_ns = self._clock.now_ns() + _START_LEAD_NS
         conversations = conversations_of(config.workload, config.load.seed)
@@ -99,9 +111,9 @@ class RunLoad:
             self._journal.append,
             self._enter,
         )
-        self._plan = PlanRunner(config.plan, stages, self._clock)
+        self._plan = PlanRunner(config.plan, stages, self._clock, config.load.max_rate_rps, config.drain_s)
         self._running_plan = asyncio.create_task(self._plan.run())
-        self._running_plan.add_done_callback(lambda task: None if task.cancelled() else on_plan_over())
+        self._running_plan.add_done_callback(lambda task: tell_over(task, on_plan_over))
 
     def change(self, command: LoadCommand, received_ns: int) -> Ack:
         """Obeys a command; a plan that was running is left.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from sessions.plan.stages import Stage
 from sessions.run.asking import Asking
 from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LEAD_NS, LoadControl
+from sessions.run.stage_figures import stage_figures
 from sessions.store.records import LoadChange, StageChange
 from sessions.worker.processes import WorkerProcesses
 
@@ -58,16 +58,8 @@ class StageLoads:
 
     async def figures(self, number: int) -> PlanStage | None:
         """What stage `number` came to, from the session's files; None where it did not begin."""
-        return await asyncio.to_thread(_figures, self._directory, number)
+        return await stage_figures(self._directory, number, self._processes.count, self._clock)
 
     def record(self, change: StageChange) -> None:
         """Writes it down."""
         self._write(change)
-
-
-def _figures(directory: Path, number: int) -> PlanStage | None:
-    from sessions.summary.read import read_summary  # numpy: only plans that look back need it here
-
-    plan = read_summary(directory).plan
-    stages = [] if plan is None else plan.stages
-    return next((stage for stage in stages if stage.number == number + 1), None)

@@ -30,7 +30,7 @@ from sessions.run.commands import (
     Stop,
 )
 from sessions.run.control_server import ControlServer
-from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, sum_up
+from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, plan_end, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
@@ -143,8 +143,7 @@ class Supervisor:
             return SupervisorAnswer("refused", "the load workers did not start", 1)
         if word := self._too_much(found.probed):
             return SupervisorAnswer("refused", word, 2)
-        finished = RunEnd("completed", self._config.drain_s)
-        self._load.begin(found, lambda: self._ending.want(finished))
+        self._load.begin(found, self._on_plan_over)
         write(self._directory, self._manifest)
         key, secrets = self._orders.api_key, self._orders.secrets()
         self._telemetry.start(self._config, key, self._directory, self._manifest.model, secrets)
@@ -279,7 +278,8 @@ class Supervisor:
 
     def _on_failing(self, number: int, why: str) -> None:
         """Once it is so of every worker, more load tells nothing: a person decides, or the run ends."""
-        if self._ending.end is not None or self._state != "running":
+        sends = self._state == "running" or (self._state == "draining" and self._load.has_plan)
+        if self._ending.end is not None or not sends:
             return
         self._failing.add(number)
         if self._processes.alive - self._failing:
@@ -291,7 +291,13 @@ class Supervisor:
             return
         with contextlib.suppress(CommandError):  # the load has come to its end meanwhile
             self._change_load(Stop(), self._clock.now_ns())
-            self._note("error", f"stopped sending: {text}; space resumes")
+            how = "space resumes, p goes on with the plan" if self._load.has_plan else "space resumes"
+            self._note("error", f"stopped sending: {text}; {how}")
+
+    def _on_plan_over(self, error: BaseException | None) -> None:
+        plan = self._config.plan
+        waited = plan is not None and plan.stages[-1].drain
+        self._ending.want(plan_end(error, 0.0 if waited else self._config.drain_s))
 
     def _on_exit(self, number: int, code: int) -> None:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"

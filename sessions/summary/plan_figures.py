@@ -27,14 +27,16 @@ def target_results(targets: Sequence[str], stage: PlanStage) -> list[TargetResul
     results = []
     for target in map(parse_target, targets):
         figure, thin = _figure(target, stage)
-        results.append(TargetResult(target.text, figure, judged(target, figure, thin=thin)))
+        undecided = thin or stage.state == "running"  # its slow requests have not ended yet
+        results.append(TargetResult(target.text, figure, judged(target, figure, thin=undecided)))
     return results
 
 
 def _figure(target: Target, stage: PlanStage) -> tuple[float | None, bool]:
     """The figure that a target is about, and whether it rests on too few requests."""
     if target.metric == "errors":
-        return (stage.failed / stage.requests if stage.requests else None), False
+        ended = stage.requests - stage.cut_off
+        return (stage.failed / ended if ended else None), False
     if target.metric == "gpu_memory":
         return stage.gpu_memory_share, False
     if target.metric not in LATENCIES:

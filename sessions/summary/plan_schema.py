@@ -70,15 +70,19 @@ class PlanStage(msgspec.Struct, frozen=True):
     over_s: float | None
     """When all was answered; None where the next stage began before."""
     offered_rps: float | None
-    """What was due, over the measured time; None in a closed loop."""
+    """What was due, sent or not, over the measured time; None in a closed loop."""
     concurrency: int | None
     input_tokens: int | str
     """As it was asked for."""
     output_tokens: int | str
     requests: int
-    """Due in the measured time."""
+    """Due in the measured time, and sent."""
     succeeded: int
     failed: int
+    cut_off: int
+    """Sent, and given up by us because the run ended: no failures."""
+    not_sent: int
+    """Due in the stage and given up before any byte was sent, as the ticks in which that was tell."""
     warm_up_requests: int
     """Due before it: sent and answered, in none of these figures."""
     input_tokens_mean: float | None

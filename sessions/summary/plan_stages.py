@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,7 +44,9 @@ def stage_times(timeline: Timeline, ended: bool) -> list[StageTimes]:
         at = found.get(change.number)
         if change.event == "begin":
             state = "cut" if ended else "running"
-            found[change.number] = StageTimes(change.number, state, change.t_ns, newest_ns, None)
+            drains = (t_ns for t_ns, name, _ in timeline.states if name == "draining" and t_ns > change.t_ns)
+            until_ns = min(newest_ns, next(drains, newest_ns))
+            found[change.number] = StageTimes(change.number, state, change.t_ns, until_ns, None)
         elif at is None:
             continue
         elif change.event == "load_over":
@@ -52,10 +55,22 @@ def stage_times(timeline: Timeline, ended: bool) -> list[StageTimes]:
             found[change.number] = at._replace(
                 state="done", load_over_ns=min(at.load_over_ns, change.t_ns), over_ns=change.t_ns
             )
-        elif change.event == "left":
+        elif change.event == "left" and at.over_ns is None:
             until_ns = min(at.load_over_ns, change.t_ns)
             found[change.number] = at._replace(state="left", load_over_ns=until_ns)
     return [found[number] for number in sorted(found)]
+
+
+def failures_sought(asked: Sequence[Stage], stages: Sequence[PlanStage]) -> int:
+    """Failures that `stop = "failed"` looks for: of the first stage in a list that has no success, behind one
+    that has some."""
+    found = 0
+    for before, stage in pairwise(stages):
+        here = asked[stage.number - 1]
+        ends = here.stop == "failed" and here.table == asked[before.number - 1].table
+        if ends and stage.requests and not stage.succeeded and before.succeeded:
+            found += stage.failed
+    return found
 
 
 def plan_result(
@@ -106,18 +121,27 @@ def _stage(
         first = min(asked.warm_up_requests, len(due) - 1)
         measured_ns = max(measured_ns, int(due["due_ns"][first]))
     to_ns = times.load_over_ns
-    if asked.duration_s is None and len(due):  # its number was up: that is told only when all are answered
-        to_ns = max(measured_ns, int(due["due_ns"][-1]))
+    number_is_up = asked.requests is not None and len(due) >= asked.requests
+    if len(due) and (number_is_up or (asked.duration_s is None and times.state == "done")):
+        to_ns = max(measured_ns, int(due["due_ns"][-1]))  # that it was is told only when all are answered
     counted = due[np.searchsorted(due["due_ns"], measured_ns) :]
     good = counted[counted["error"] == NONE]
+    cut_off = _cut_off(timeline, counted)
     last_ns = int(good["end_ns"].max(initial=times.load_over_ns))
     span_ns = (measured_ns, last_ns)
     seconds, sending = (last_ns - measured_ns) / 1e9, (to_ns - measured_ns) / 1e9
     output, given = _sum(good["output_tokens"]), _sum(good["input_tokens"])
-    itl_p50, itl_p99 = _itl(timeline, span_ns)
+    # Gaps are told apart by time alone: once the next stage has begun, they are of both.
+    itl_p50, itl_p99 = _itl(timeline, span_ns if asked.drain else (measured_ns, to_ns))
     ticks = timeline.ticks
-    a, b = ticks.upto(np.array([measured_ns, to_ns], dtype=np.float64)).tolist()
-    energy = energy_use(curves, measured_ns, last_ns, output or 0)
+    a, b, c = ticks.upto(np.array([measured_ns, to_ns, times.over_ns or to_ns], dtype=np.float64)).tolist()
+    not_sent = int(ticks["not_sent"][a:c].sum())
+    # Of one that is on, requests that have not ended have no line: its ticks tell of all that was due.
+    offered = len(counted) + not_sent if times.state != "running" else int(ticks["due"][a:b].sum())
+    came = output or 0
+    if len(counted) < len(due) or not asked.drain:  # tokens of others took their part of the energy as well
+        came = int(ticks["output_tokens"][a : int(ticks.upto(last_ns))].sum())
+    energy = energy_use(curves, measured_ns, last_ns, came)
     tpot_ms = _latency(tpot(good))
     output_tps = _per(output, seconds)
     made = PlanStage(
@@ -128,13 +152,17 @@ def _stage(
         measured_from_s=_s(measured_ns - start_ns),
         to_s=_s(to_ns - start_ns),
         over_s=None if times.over_ns is None or not asked.drain else _s(times.over_ns - start_ns),
-        offered_rps=None if asked.concurrency is not None else _per(len(counted), sending),
+        offered_rps=None
+        if asked.concurrency is not None
+        else _per(offered, _gaps_ns(asked, due, counted, measured_ns, to_ns) / 1e9),
         concurrency=asked.concurrency,
         input_tokens=_asked(asked, asked.input_tokens, workload.input_tokens),
         output_tokens=_asked(asked, asked.output_tokens, workload.output_tokens),
         requests=len(counted),
         succeeded=len(good),
-        failed=len(counted) - len(good),
+        failed=len(counted) - len(good) - cut_off,
+        cut_off=cut_off,
+        not_sent=not_sent,
         warm_up_requests=len(due) - len(counted),
         input_tokens_mean=_mean(good["input_tokens"]),
         output_tokens_mean=_mean(good["output_tokens"]),
@@ -158,6 +186,22 @@ def _stage(
         window=_window(timeline, asked, times, start_ns),
     )
     return msgspec.structs.replace(made, targets=target_results(plan.targets, made))
+
+
+def _gaps_ns(asked: Stage, due: Requests, counted: Requests, measured_ns: int, to_ns: int) -> int:
+    """How long as many gaps as `counted` has requests took: one of `due` more than lies between them, that
+    before the first; and that behind the last of constant arrivals, whose first request is due at once."""
+    before = len(due) - len(counted)
+    if asked.warm_up_requests and before > 0 and len(counted):
+        return to_ns - int(due["due_ns"][before - 1])
+    if asked.arrivals == "constant" and asked.rate_rps and asked.requests and len(due) >= asked.requests:
+        return to_ns - measured_ns + round(1e9 / asked.rate_rps)
+    return to_ns - measured_ns
+
+
+def _cut_off(timeline: Timeline, counted: Requests) -> int:
+    kinds = timeline.requests.error_kinds
+    return int((counted["error"] == kinds.index("unfinished")).sum()) if "unfinished" in kinds else 0
 
 
 def _memory_share(timeline: Timeline, span_ns: tuple[int, int]) -> float | None:

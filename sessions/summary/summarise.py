@@ -23,7 +23,7 @@ from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.load_span import load_span
-from sessions.summary.plan_stages import plan_result
+from sessions.summary.plan_stages import failures_sought, plan_result
 from sessions.summary.prices import Prices
 from sessions.summary.prompt_figures import asked_and_got, prefix_cache
 from sessions.summary.schema import (
@@ -86,13 +86,21 @@ def summarise(
         missing += what_is_missing(timeline, manifest, without_lines)
         missing += other_than_kept(manifest, counts)
     causes = causes_of(timeline, errors)
-    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes)
+    energy_curves = curves(timeline.gpus, timeline.newest_ns)
+    gpu_names = _gpu_names(timeline)
+    asked, plan, sought = manifest.config.plan, None, 0
+    if asked is not None:
+        plan = plan_result(
+            timeline, asked, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
+        )
+        sought = failures_sought(asked.stages, plan.stages)
+    reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes, sought)
     said = list(notes)
+    if sought:
+        said.append(f"{sought} of the failures are what the plan was after: a stage without a success")
     if counts.cut_off and not live:
         said.append(f"{cut_off(counts)}): percentiles lack them")
     tokens = _tokens(timeline, good)
-    energy_curves = curves(timeline.gpus, timeline.newest_ns)
-    gpu_names = _gpu_names(timeline)
     return Summary(
         id=manifest.session.id,
         name=manifest.session.name,
@@ -158,11 +166,7 @@ def summarise(
         ),
         client=client_headroom(timeline, manifest, start_ns, end_ns, saturated),
         notes=said,
-        plan=None
-        if (plan := manifest.config.plan) is None
-        else plan_result(
-            timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
-        ),
+        plan=plan,
         lengths=asked_and_got(good),
         by_tag=by_tag(timeline.requests, rows),
         prefix_cache=prefix_cache(timeline.requests, good),

@@ -48,6 +48,7 @@ def reasons_against(
     damaged: Sequence[str],
     missing: Sequence[str] = (),
     causes: Sequence[Cause] = (),
+    sought: int = 0,
 ) -> list[str]:
     """Why the result should not be relied on, a sentence each; [] when it may be.
 
@@ -57,6 +58,7 @@ def reasons_against(
         damaged: names of files of which something is lost.
         missing: what the session's files should tell and do not, a sentence each.
         causes: why requests failed, the most frequent first.
+        sought: how many of the failures are what the run was made for: no reason against it.
     """
     lost = errors.get("lost_record", 0)
     due, sent, failed = counts.due, counts.sent, counts.failed - lost
@@ -67,7 +69,7 @@ def reasons_against(
         reasons.append(_SPOILED[end_reason])
     if not sent:
         reasons.append("nothing was sent")
-    if failed > FAILED_SHARE * sent:
+    if failed - sought > FAILED_SHARE * sent:
         reasons.append(
             f"{failed} of {sent} requests failed ({failed / max(sent, 1):.1%}, allowed {FAILED_SHARE:.0%})"
             + _most_often([cause for cause in causes if cause.kind not in _OURS], failed)

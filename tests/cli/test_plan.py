@@ -108,9 +108,11 @@ def test_a_plan_that_was_cut_goes_on_at_its_stage_in_a_session_of_its_own(
     begun = next(i for i, line in enumerate(lines) if '"kind":"stage"' in line and '"number":1' in line)
     file.write_text("".join(lines[: begun + 1]))
 
-    done = ttftop("run", "--resume", "first", "--name", "second", *more)
+    done = ttftop("run", "--resume", "first", "--name", "second", "--headless", "--telemetry", "host")
     assert done.returncode == 0, done.stderr
-    stages = summary_of(ttftop, "second")["plan"]["stages"]
+    second = summary_of(ttftop, "second")
+    assert second["hosts"]  # what is watched is for the new session to say
+    stages = second["plan"]["stages"]
     assert [s["number"] for s in stages] == [2, 3]
     assert "leave --rate out" in ttftop("run", "--resume", "first", "--rate", "3").stderr
     assert "all stages of session" in ttftop("run", "--resume", "second", *more).stderr

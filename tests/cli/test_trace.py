@@ -163,7 +163,7 @@ def test_a_column_that_is_missing_is_one_line_with_file_and_line(typed: Command,
         ),
         ('trace = "x"\nspeed = 2\ntrace_rate = 4', "stages[0].trace_rate: it says how fast the trace is"),
         ('trace = "x"\nspeed = "-1x"', "stages[0].speed: got '-1x', need a speed from"),
-        ("trace = 5", "stages[0].trace: need str"),
+        ("trace = 5", "stages[0].trace: need a text"),
     ],
 )
 def test_a_stage_that_cannot_be_is_one_line(typed: Command, tmp_path: Path, stage: str, said: str) -> None:

@@ -9,7 +9,7 @@ from sessions.plan.builtin_plans import find_plan, names
 from sessions.plan.config import ConfigError, WorkloadConfig, stage_workload
 from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage
-from tui.draw.plans import said_estimate
+from tui.draw.plans import said_estimate, said_stages
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 from tui.options.plan_options import check_columns, plan_run_options, plan_workload, with_traces
@@ -65,9 +65,8 @@ def run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         raise CommandError(str(error)) from None
     stages = with_traces(plan, stages, traces_of(options))
-    print(
-        f"{plan.shown}: a plan of {len(stages)} stages" if options.action == "check" else _shown(plan, stages)
-    )
+    said = f"{plan.shown}: a plan of {said_stages(len(stages))}"
+    print(said if options.action == "check" else _shown(plan, stages))
     return 0
 
 

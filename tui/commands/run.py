@@ -13,7 +13,7 @@ from tui.options import run_options
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 from tui.options.plan_options import OF_THE_STAGES, SAID_BY_A_SESSION, plan_arguments, plan_of
-from tui.options.target_options import api_key, headers, target, tell_of_headers
+from tui.options.target_options import api_key, headers, headers_again, target, tell_of_headers
 from tui.options.trace_options import traces_of
 
 EXAMPLES = """\
@@ -45,15 +45,17 @@ def parser() -> Parser:
 
 
 def run(options: argparse.Namespace) -> int:
+    more = headers(options)
     if options.resume is not None:
         config = _resumed(options)
+        more += headers_again(config.target.headers, more)
     else:
         plan = plan_of(options)
         config = run_options.config(
             options, target(options), interactive=start.has_screen(options), plan=plan
         )
     ask_about_load(config, options)
-    key, more = api_key(options), headers(options)
+    key = api_key(options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code
 
@@ -82,5 +84,9 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
     # Another seed: the prompts of the first stages are in the server's cache by now.
     load = msgspec.structs.replace(config.load, seed=run_options.drawn_seed())
     return msgspec.structs.replace(
-        config, load=load, name=options.name or config.name, interactive=start.has_screen(options)
+        config,
+        load=load,
+        name=options.name or config.name,
+        telemetry=options.telemetry or config.telemetry,
+        interactive=start.has_screen(options),
     )

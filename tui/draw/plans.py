@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sessions.plan.config import WorkloadConfig, stage_workload
-from sessions.plan.stages import Stage, estimate
+from sessions.plan.stages import Estimate, Stage, estimate
 
 
 def said_estimate(stages: Sequence[Stage], work: WorkloadConfig) -> str:
@@ -19,6 +19,14 @@ def said_estimate(stages: Sequence[Stage], work: WorkloadConfig) -> str:
         return asked.mean_of(lambda own: 0.0 if own.prompts else own.mean_input), asked.mean_output
 
     known = estimate(stages, lengths)
+    return f"{_time(known, len(stages))}; {_requests(known, len(stages), files)}"
+
+
+def said_stages(number: int) -> str:
+    return f"{number} stage{'s' * (number != 1)}"
+
+
+def _time(known: Estimate, stages: int) -> str:
     minutes = known.seconds / 60
     time = (
         f"{known.seconds:.0f} s"
@@ -27,12 +35,19 @@ def said_estimate(stages: Sequence[Stage], work: WorkloadConfig) -> str:
         if minutes < 120
         else f"{minutes / 60:.1f} h"
     )
-    least = "at least " if known.open_stages else "about "
+    if not known.open_times:
+        return f"about {time} and what the last answers of each stage take"
+    if known.open_times == stages:
+        return "as long as the answers take"
+    return f"at least {time}, {said_stages(known.open_times)} as long as the answers take"
+
+
+def _requests(known: Estimate, stages: int, files: bool) -> str:
+    if known.open_numbers == stages:
+        return "as many requests as are answered in that time"
     unknown = " beside those of files" if files else ""
-    text = (
-        f"{least}{time} and what the last answers of each stage take, {known.requests:,.0f} requests, "
-        f"{known.input_tokens:,.0f} tokens in{unknown}, {known.output_tokens:,.0f} out"
+    least = "at least " if known.open_numbers else ""
+    return (
+        f"{least}{known.requests:,.0f} requests, {known.input_tokens:,.0f} tokens in{unknown}, "
+        f"{known.output_tokens:,.0f} out"
     )
-    if known.open_stages:
-        text += f" ({known.open_stages} stages are as long, or as many, as the server makes them)"
-    return text

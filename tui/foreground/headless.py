@@ -128,19 +128,24 @@ def interrupt(launched: Launched, *, again: bool) -> None:
 
 def conclude(directory: Path) -> int:
     """Prints what the run says; returns its exit code."""
-    from sessions.store.directory import place_of
+    from sessions.store.directory import default_root, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.read import read_summary
+    from tui.foreground.plan_left import how_it_goes_on
     from tui.report.text import render
 
     directory = place_of(directory)
     try:
-        summary, end = read_summary(directory), read(directory).end
+        summary, manifest = read_summary(directory), read(directory)
     except SessionError as error:
         raise CommandError(str(error), NOT_VALID) from None
     with contextlib.suppress(BrokenPipeError):  # `| head`: how it went is told by the exit code all the same
         print(render(summary), end="")
         print(f"\nsession {directory.name} in {directory.parent}")
+        session = directory.name if directory.parent == default_root() else str(directory)
+        if goes_on := how_it_goes_on(directory, manifest.config.plan, session):
+            print(goes_on)
+    end = manifest.end
     if end is not None and end.reason in ("interrupted", "aborted"):
         return INTERRUPTED
     return OK if summary.valid else NOT_VALID

@@ -13,7 +13,7 @@ import sys
 from loadgen.target.url import parse_target
 from sessions.plan.config import PlanConfig, RunConfig
 from sessions.plan.loads import loads_of
-from tui.draw.plans import said_estimate
+from tui.draw.plans import said_estimate, said_stages
 from tui.options.exit_codes import INTERRUPTED, CommandError, tell
 
 ASKED_RPS = 100.0
@@ -42,7 +42,7 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
 
 def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
     stages = plan.stages[plan.first_stage :]
-    tell(f"ttftop: plan {plan.name}: {len(stages)} stages, {said_estimate(stages, config.workload)}")
+    tell(f"ttftop: plan {plan.name}: {said_stages(len(stages))}, {said_estimate(stages, config.workload)}")
     most_rps = max(load.highest_rps for _, load, _ in loads_of(config))
     why = f"{most_rps:,.10g} requests per second" if most_rps > PLAN_RPS else ""
     if not is_private(config.target.url):
@@ -57,7 +57,13 @@ def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
 
 def _ask() -> None:
     tell("Start? [y/N] ", end="")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    answer = ""
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        if not answer.endswith("\n"):  # Ctrl-C, Ctrl-D: the shell's prompt has a line of its own
+            tell("")
+    if answer.strip().lower() not in ("y", "yes"):
         raise CommandError("not started, nothing was sent", INTERRUPTED)
 
 

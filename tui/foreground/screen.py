@@ -109,6 +109,7 @@ def after(directory: Path, left: str) -> int:
     from sessions.store.directory import default_root, is_live, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.stored import stored_summary
+    from tui.foreground.plan_left import how_it_goes_on
     from tui.report.text import verdict
 
     # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
@@ -132,6 +133,8 @@ def after(directory: Path, left: str) -> int:
     except SessionError as error:
         raise CommandError(str(error), NOT_VALID) from None
     print(f"the session is saved in {place}\nttftop replay {session}\nttftop summary {session}")
+    if goes_on := how_it_goes_on(place, manifest.config.plan, session):
+        print(goes_on)
     summary = stored_summary(manifest)
     if summary is not None:
         print(verdict(summary.valid is True, summary.reasons))

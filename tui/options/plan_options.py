@@ -34,10 +34,25 @@ OF_THE_STAGES = (
 )
 """What each stage says for itself."""
 SAID_BY_A_SESSION = (
-    *("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "prefix", "cache", "prompts"),
-    *("prompt_order", "mix", "body", "timeout", "turns", "think", "system_tokens", "conversation_header"),
+    *("set", "scale", "max_in_flight", "max_rate", "drain", "give_up", "seed", "workers"),
+    *(
+        "model",
+        "endpoint",
+        "input_tokens",
+        "output_tokens",
+        "prefix",
+        "cache",
+        "prompts",
+        "prompt_order",
+        "mix",
+        "body",
+        "timeout",
+    ),
+    *("turns", "think", "system_tokens", "conversation_header"),
+    *("orphan_timeout", "ca", "insecure", "cert", "cert_key", "plain_header", "path", "proxy"),
 )
-"""What a session that is resumed was asked already, beside its stages."""
+"""What a session that is resumed was asked already, beside its stages: all that is neither a secret, which no
+session keeps, nor about the new session."""
 NOT_IN_A_PLAN = (
     "help",
     "api_key",

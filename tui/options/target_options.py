@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadgen.small_file import FileError, read_small
@@ -74,6 +75,30 @@ def headers(options: argparse.Namespace) -> list[Header]:
     """
     secret, _ = _secret_headers(options)
     return secret + _plain_headers(options)
+
+
+def headers_again(kept: Sequence[str], given: Sequence[Header]) -> list[Header]:
+    """Those that a session which is resumed sent, as it `kept` them, and that are not `given`.
+
+    Raises:
+        CommandError: one of them is secret: a session has its name alone.
+    """
+    names = {name.lower() for name, _ in given}
+    again = []
+    for text in kept:
+        name, is_plain, _ = text.partition(": ")
+        if name.lower() in names:
+            continue
+        if not is_plain:
+            raise CommandError(
+                f"--resume: the session sent a header {one_line(name)}, whose value it does not keep: "
+                "give it again by --header or TTFTOP_HEADERS"
+            )
+        try:
+            again.append(parse_header(text, "--resume"))
+        except HeaderError as error:  # nothing that a run would have kept
+            raise CommandError(str(error)) from None
+    return again
 
 
 def tell_of_headers(options: argparse.Namespace) -> None:

@@ -138,6 +138,8 @@ def _plan(plan: PlanProgress) -> Row:
     shown: Row = [("PLAN ", "label"), (where, "strong"), (f" {safe(plan.stage_name, 28)}", "")]
     if plan.state == "draining":
         shown.append((" awaiting answers", "warn"))
+    elif plan.state == "over" and plan.stage < plan.of:
+        shown.append((" pause", "dim"))
     if plan.left_s:
         shown.append((f" {numbers.clock(int(plan.left_s * 1e9), hours=False)} left", "dim"))
     return shown

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
+from sessions.plan.config import ConfigError
 from sessions.plan.plan_table import Published
+from sessions.plan.slo import LATENCIES, SHARES, parse_target
 from sessions.steady.verdict import DRIFTING
 from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, number
@@ -19,6 +21,9 @@ USUAL = (
     *("offered_rps", "concurrency", "requests", "failed", "request_rps", "output_tps", "ttft_p50_ms"),
     *("ttft_p99_ms", "itl_mean_ms", "tpot_p50_ms", "e2e_p50_ms", "joules_per_output_token"),
 )
+
+_NAME_CHARS = 44
+"""The end of a name is what tells stages apart: `2048 in, 2048 out, concurrency 200, #3`."""
 
 
 def plan_table(plan: Plan) -> str:
@@ -35,16 +40,21 @@ def plan_table(plan: Plan) -> str:
     names += [] if "window" in names else ["window"]
     rows = [["stage", *(COLUMNS[name][0] for name in names)]]
     for stage in plan.stages:
-        mark = "" if stage.state == "done" else f" ({stage.state})"
-        rows.append(
-            [f"{stage.number} {printable(stage.name, 30)}{mark}", *(COLUMNS[n][1](stage) for n in names)]
-        )
+        rows.append([_stage(stage), *(COLUMNS[n][1](stage) for n in names)])
     unused = {i for i in range(1, len(rows[0])) if all(row[i] in (NOT_MEASURED, "") for row in rows[1:])}
     rows = [[cell for i, cell in enumerate(row) if i not in unused] for row in rows]
     text = "\n".join([*lines, aligned(rows)])
     text += "\nms where a column says no other unit; ~ rests on few samples" if "~" in text else ""
     text = "\n".join([text, *_unsteady(plan.stages)])
     return "\n\n".join([text, *_fits(plan), *_targets(plan), *_providers(plan), *_published(plan.published)])
+
+
+def _stage(stage: PlanStage) -> str:
+    """Its number and name, and how it came out where that is not as usual."""
+    odd = [stage.state] if stage.state != "done" else []
+    odd += [f"{stage.cut_off} cut off"] if stage.cut_off else []
+    odd += [f"{stage.not_sent} not sent"] if stage.not_sent else []
+    return f"{stage.number} {printable(stage.name, _NAME_CHARS)}{' (' + ', '.join(odd) + ')' if odd else ''}"
 
 
 def _unsteady(stages: Sequence[PlanStage]) -> Iterator[str]:
@@ -83,13 +93,25 @@ def _targets(plan: Plan) -> Iterator[str]:
     names = [result.target for result in plan.stages[0].targets]
     rows = [["target", *(printable(name, 40) for name in names)]]
     for stage in plan.stages:
-        rows.append([f"{stage.number} {printable(stage.name, 30)}", *map(_verdict, stage.targets)])
-    yield aligned(rows) + "\nundecided: too few requests for that percentile, or it was not measured"
+        rows.append([f"{stage.number} {printable(stage.name, _NAME_CHARS)}", *map(_verdict, stage.targets)])
+    yield aligned(rows) + "\nundecided: too few requests for that percentile, not measured, or still going on"
 
 
 def _verdict(result: TargetResult) -> str:
-    figure = "" if result.figure is None else f" {result.figure:,.4g}"
-    return f"{result.verdict.upper() if result.verdict != 'undecided' else 'undecided'}{figure}"
+    verdict = result.verdict.upper() if result.verdict != "undecided" else result.verdict
+    if result.figure is None:
+        return verdict
+    unit = _unit(result.target)
+    return f"{verdict} {result.figure * (100 if unit == ' %' else 1):,.4g}{unit}"
+
+
+def _unit(target: str) -> str:
+    """Of the figure that a target is about."""
+    try:
+        metric = parse_target(target).metric
+    except ConfigError:  # a damaged session's
+        return ""
+    return " ms" if metric in LATENCIES else " %" if metric in SHARES else ""
 
 
 def _fits(plan: Plan) -> Iterator[str]:

@@ -51,6 +51,8 @@ COLUMNS: dict[str, Cell] = {
     **_figure("cached_share", "cached", 3),
     **_figure("requests", "n", 0),
     **_figure("failed", "failed", 0),
+    **_figure("cut_off", "cut off", 0),
+    **_figure("not_sent", "not sent", 0),
     **_figure("request_rps", "req/s", 2),
     **_figure("output_tps", "tokens/s", 1),
     **_figure("output_tps_sending", "sending", 1),

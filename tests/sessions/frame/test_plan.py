@@ -66,3 +66,15 @@ def test_answers_that_a_stage_awaits_have_no_bound_of_the_run() -> None:
     assert build(
         folded(*changes), manifest(), at_ns=21 * S, window_ns=S, slots=1, live=True, killed=False
     ).drains_until_ns
+
+
+def test_those_of_the_last_stage_are_awaited_as_long_as_any_at_the_end_of_a_run() -> None:
+    made = manifest()
+    made.config = type(made.config)(made.config.target, plan=PLAN, drain_s=8.0)
+    changes = [
+        StageChange(10 * S, 2, "begin"),
+        StageChange(20 * S, 2, "load_over"),
+        State(20 * S, "draining"),
+    ]
+    frame = build(folded(*changes), made, at_ns=21 * S, window_ns=60 * S, slots=60, live=True, killed=False)
+    assert frame.drains_until_ns == 28 * S

@@ -76,6 +76,11 @@ def test_a_ramp_ends_with_itself() -> None:
         ),
         (HEAD + "[[stages]]\nrate = 1\n", "line 2: stages[0]: it has no end"),
         (
+            HEAD + '[[providers]]\ngpu="g"\nprovider="p"\nper_hour=inf\n',
+            "line 5: providers[0].per_hour: got a number that is none, or has no end",
+        ),
+        (HEAD + "[[stages]]\nrate = [1, nan]\nduration = 1\n", "line 3: stages[0].rate[1]: got a number"),
+        (
             HEAD + "[[stages]]\nduration = 1\n",
             "line 2: stages[0]: need one of rate, ramp, concurrency and trace",
         ),
@@ -103,14 +108,31 @@ def test_a_ramp_ends_with_itself() -> None:
         (HEAD + '[[stages]]\nbetween=["a","b"]\nrate=1\nduration=1\n', "it says the rates"),
         (
             HEAD + '[[stages]]\nstop="never"\nrate=1\nduration=1\n',
-            "line 3: stages[0].stop: Invalid enum value",
+            "line 3: stages[0].stop: got 'never', need flat or failed",
         ),
         (HEAD, "stages: a plan needs at least one"),
-        ("", "name is missing"),
+        ("", "plan p.toml: name is missing"),
         ('name = "a b"\n', "line 1: name: got 'a b'"),
         ("name = \n", "p.toml: "),
-        (HEAD + "[[stages]]\nrate=nan\nduration=1\n", "need a number above 0"),
-        (HEAD + "[slo]\ntargets = 4\n", "line 3: slo.targets: need array, got int"),
+        (HEAD + "[[stages]]\nrate=nan\nduration=1\n", "line 3: stages[0].rate: got a number that is none"),
+        (HEAD + "[slo]\ntargets = 4\n", "line 3: slo.targets: need a list, got a whole number"),
+        (HEAD + "[stages]\nrate = 1\n", "line 2: stages: need a list, got a table: write [[stages]]"),
+        (
+            HEAD + "[[stages]]\nconcurrency=1.5\nrequests=1\n",
+            "line 3: stages[0].concurrency: need a whole number or a list, got a number",
+        ),
+        (
+            HEAD + "[[stages]]\nrate=1979-05-27\n",
+            "line 3: stages[0].rate: need a number or a list, got a date",
+        ),
+        (
+            HEAD + "[[stages]]\nconcurrency=1\nrequests=1\ndrain=false\n",
+            "line 5: stages[0].drain: without a duration",
+        ),
+        (
+            HEAD + '[[published]]\ntitle="t"\nsource="s"\ncolumns=["a"]\nrows=[[1,2]]\n',
+            "line 6: published[0].rows[0]: a row of 2 beside 1 columns",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(text: str, said: str) -> None:
@@ -138,7 +160,8 @@ def test_what_a_plan_comes_to_is_estimated_as_far_as_it_is_known() -> None:
         '[[stages]]\nramp = "1..9/10s"\n'
     )
     got = estimate(found, lambda stage: (100, 50 if stage.output_tokens is None else 10))
-    assert (got.seconds, got.requests, got.open_stages, got.highest_rps) == (40.0, 60 + 100 + 50, 1, 9.0)
+    assert (got.seconds, got.requests, got.open_times, got.highest_rps) == (40.0, 60 + 100 + 50, 1, 9.0)
+    assert got.open_numbers == 0
     assert got.output_tokens == pytest.approx(110 * 50 + 100 * 10)
 
 
@@ -177,3 +200,10 @@ def test_a_key_that_is_not_there_is_looked_for_in_its_table() -> None:
     assert [line_of(text, path) for path in (("a",), ("b", "c"), ("b", "x"), ("d", 0, "e"), ("d", 1), ("z",))] == [
         1, 3, 2, 5, 6, None,
     ]  # fmt: skip
+
+
+def test_a_warm_up_by_number_is_scaled_also_where_a_stage_ends_by_time() -> None:
+    by_time = Stage("a", rate_rps=8.0, duration_s=60.0, warm_up_requests=20)
+    assert scaled(by_time, 0.5).warm_up_requests == 10
+    by_number = Stage("a", concurrency=1, requests=10, warm_up_requests=9)
+    assert scaled(by_number, 0.1).warm_up_requests == 0  # its one request is measured

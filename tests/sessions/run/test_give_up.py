@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from sessions.frame.session_view import SessionView
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.stages import Stage
 from sessions.run.asking import PromptFiles
 from sessions.run.commands import AbortRun, Resume
 from sessions.run.control_client import send_once
@@ -115,6 +116,18 @@ def test_a_run_without_a_screen_ends_early_with_the_reason(tmp_path: Path, load:
     assert said.reasons[0] == "the run gave up, since every request failed from the first on"
     assert 20 <= said.requests.failed == said.requests.sent < 200
     assert said.causes[0].words == 'HTTP 500 "model not loaded"'
+
+
+def test_a_plan_is_given_up_though_each_of_its_stages_is_shorter_than_that(tmp_path: Path) -> None:
+    with failing_server(give_up=20) as (_, config):
+        stages = [Stage(f"{n}", concurrency=5, requests=5) for n in range(40)]
+        config = msgspec.structs.replace(config, plan=PlanConfig("p", stages))
+        with started(config, tmp_path) as run:
+            assert run.process.wait(60) == 1
+        said, end = read_summary(run.directory), read(run.directory).end
+    assert end is not None
+    assert end.reason == "gave_up"
+    assert 20 <= said.requests.failed < 200
 
 
 def test_with_a_screen_it_stops_sending_until_it_is_resumed_and_then_counts_anew(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sessions.plan.config import PlanConfig
 from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage
 from sessions.run.plan_runner import PlanRunner
+from sessions.run.run_load import tell_over
 from sessions.store.records import StageChange
 
 
@@ -49,11 +50,12 @@ def run(
     plan: PlanConfig,
     during: Callable[[Loads], Awaitable[None]] | None = None,
     came_to: dict[int, Any] | None = None,
+    **limits: float,
 ) -> Loads:
     async def body() -> Loads:
         loads = Loads(at_once=during is None)
         loads.came_to = came_to or {}
-        loads.plan = PlanRunner(plan, loads, loads.clock)  # type: ignore[arg-type]
+        loads.plan = PlanRunner(plan, loads, loads.clock, **limits)  # type: ignore[arg-type]
         running = asyncio.ensure_future(loads.plan.run())
         if during is not None:
             await during(loads)
@@ -107,6 +109,20 @@ def test_answers_are_awaited_before_the_next_stage_unless_it_says_otherwise() ->
     assert loads.said[-1] == (1, "over")
 
 
+def test_answers_of_the_last_stage_are_awaited_as_long_as_those_of_a_run() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "load_over"))
+        await asyncio.sleep(0.03)
+        assert loads.said[-1] == (0, "load_over")  # the next stage waits for all of them
+        loads.plan.on_idle(0)
+        await until(loads, (1, "over"))
+
+    timed = [Stage(name, rate_rps=1.0, duration_s=0.01) for name in "ab"]
+    loads = run(PlanConfig("p", timed), during, drain_s=0.02)
+    times = {(change.number, change.event): change.t_ns for change in loads.changes}
+    assert times[1, "over"] - times[1, "load_over"] >= 20_000_000
+
+
 def test_a_person_takes_the_keys_and_gives_them_back_at_the_beginning_of_the_stage() -> None:
     async def during(loads: Loads) -> None:
         await until(loads, (0, "begin"))
@@ -122,6 +138,71 @@ def test_a_person_takes_the_keys_and_gives_them_back_at_the_beginning_of_the_sta
     loads = run(stages("a", "b"), during)
     assert loads.said[:3] == [(0, "begin"), (0, "left"), (0, "begin")]
     assert loads.said[-1] == (1, "over")
+
+
+def test_who_takes_the_keys_and_gives_them_back_at_once_has_the_stage_begin_anew() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "begin"))
+        loads.plan.leave()
+        loads.plan.go_on()
+        while loads.said.count((0, "begin")) < 2:
+            await asyncio.sleep(0.001)
+        loads.plan.on_idle(0)
+        await until(loads, (0, "over"))
+
+    loads = run(stages("a"), during)
+    assert loads.said == [(0, event) for event in ("begin", "left", "begin", "load_over", "over")]
+
+
+def test_a_stage_that_was_over_when_it_was_left_is_not_over_when_it_begins_anew() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "begin"))
+        loads.plan.on_idle(0)
+        loads.plan.leave()
+        loads.plan.go_on()
+        while loads.said.count((0, "begin")) < 2:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        assert loads.said[-1] == (0, "begin")
+        loads.plan.on_idle(0)
+
+    assert run(stages("a"), during).said[-1] == (0, "over")
+
+
+def test_the_keys_taken_in_a_pause_are_taken_from_the_next_stage_not_from_the_one_that_is_over() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "begin"))
+        loads.plan.on_idle(0)
+        await until(loads, (0, "over"))
+        loads.plan.leave()
+        await asyncio.sleep(0.02)
+        loads.at_once = True
+        loads.plan.go_on()
+
+    loads = run(stages("a", "b", pause_s=60.0), during)
+    assert loads.said[2:5] == [(0, "over"), (1, "left"), (1, "begin")]
+
+
+def test_a_stage_does_not_begin_over_a_person_who_took_the_keys_while_its_rate_was_worked_out() -> None:
+    async def during(loads: Loads) -> None:
+        async def slow_figures(number: int) -> Any:
+            loads.plan.leave()
+            return None
+
+        loads.figures = slow_figures  # type: ignore[method-assign]
+        loads.at_once = True
+        loads.plan.on_idle(0)
+        await until(loads, (1, "left"))
+        await asyncio.sleep(0.02)
+        assert (1, "begin") not in loads.said
+        del loads.figures  # type: ignore[method-assign]
+        loads.plan.go_on()
+
+    asked = [
+        Stage("a", concurrency=1, requests=1),
+        Stage("b", duration_s=0.001, between=(0, 0), share=0.5),
+    ]
+    assert run(PlanConfig("p", asked), during).said[-1] == (1, "over")
 
 
 def test_a_rate_between_two_stages_lies_between_what_they_answered() -> None:
@@ -164,3 +245,20 @@ def test_the_rest_of_a_table_is_left_out_once_a_stage_had_no_success() -> None:
     plan = PlanConfig("p", [Stage(str(n), concurrency=1, requests=1, stop="failed") for n in range(4)])
     loads = run(plan, came_to={0: came(1), 1: came(1), 2: came(0, succeeded=0)})
     assert [stage.name for stage in loads.begun] == ["0", "1", "2"]
+
+
+def test_a_plan_that_an_error_ends_is_not_told_as_one_that_is_over(caplog: Any) -> None:
+    told: list[BaseException | None] = []
+
+    async def body() -> None:
+        ended = asyncio.get_running_loop().create_future()
+        ended.add_done_callback(lambda task: tell_over(task, told.append))
+        ended.set_exception(OSError("no such session"))
+        called_off = asyncio.get_running_loop().create_future()
+        called_off.add_done_callback(lambda task: tell_over(task, told.append))
+        called_off.cancel()
+        await asyncio.sleep(0)
+
+    asyncio.run(body())
+    assert [str(error) for error in told] == ["no such session"]
+    assert "OSError: no such session" in caplog.text  # a bug keeps its traceback

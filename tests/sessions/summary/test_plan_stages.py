@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from loadgen.records import Request, RequestError
+from loadgen.records import Request, RequestError, Tick
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.stages import Stage
-from sessions.store.records import LoadChange, StageChange
+from sessions.store.records import LoadChange, StageChange, State
 from sessions.summary.plan_schema import Plan
-from sessions.summary.plan_stages import plan_result
+from sessions.summary.plan_stages import failures_sought, plan_result
+from sessions.timeline.energy import EnergyCurve
 from tests.sessions.timeline.folding import folded
 
 S = 1_000_000_000
@@ -40,9 +42,9 @@ def answered(
     )
 
 
-def result(stages: list[Stage], *records: Any, ended: bool = True) -> Plan:
+def result(stages: list[Stage], *records: Any, ended: bool = True, **more: Any) -> Plan:
     plan = PlanConfig("p", stages)
-    return plan_result(folded(*records), plan, WorkloadConfig(), S, ended)
+    return plan_result(folded(*records), plan, WorkloadConfig(), S, ended, **more)
 
 
 def test_a_request_belongs_to_the_stage_in_which_it_was_due_and_a_warm_up_to_none() -> None:
@@ -119,3 +121,116 @@ def test_a_stage_that_a_person_left_ends_there() -> None:
         answered(1, 2.5),
     )
     assert [(s.state, s.to_s, s.requests) for s in plan.stages] == [("left", 1.0, 1)]
+
+
+def test_a_stage_that_the_end_of_the_run_cut_was_sent_until_then_and_what_was_cut_off_is_no_failure() -> None:
+    plan = result(
+        [Stage("a", rate_rps=2.0, duration_s=60.0)],
+        StageChange(S, 0, "begin", "a"),
+        *(answered(i, 1.25 + i / 2) for i in range(8)),
+        State(5 * S, "draining"),
+        answered(8, 4.9, ttft_ms=9000, error=RequestError("unfinished")),
+    )
+    (stage,) = plan.stages
+    assert (stage.state, stage.to_s, stage.offered_rps) == ("cut", 4.0, 9 / 4)
+    assert (stage.requests, stage.succeeded, stage.failed, stage.cut_off) == (9, 8, 0, 1)
+
+
+def test_a_stage_whose_number_of_requests_is_up_before_its_time_was_sent_until_the_last_was_due() -> None:
+    plan = result(
+        [Stage("a", concurrency=1, duration_s=60.0, requests=2)],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.0),
+        answered(1, 2.0, ttft_ms=5000),
+        StageChange(8 * S, 0, "load_over"),
+        StageChange(8 * S, 0, "over"),
+    )
+    assert plan.stages[0].to_s == 1.0
+
+
+def test_constant_arrivals_take_as_many_gaps_as_there_are_requests_also_after_a_warm_up() -> None:
+    due = [answered(i, 1 + i / 4) for i in range(8)]
+    events = [StageChange(S, 0, "begin", "a"), *due, StageChange(9 * S, 0, "over")]
+    for warm_up, counted in ((0, 8), (4, 4)):
+        stage = Stage("a", rate_rps=4.0, arrivals="constant", requests=8, warm_up_requests=warm_up)
+        made = result([stage], *events).stages[0]
+        assert (made.requests, made.offered_rps) == (counted, pytest.approx(4.0))
+
+
+def test_requests_that_were_never_sent_were_due_all_the_same() -> None:
+    plan = result(
+        [Stage("a", rate_rps=4.0, duration_s=2.0)],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.5),
+        answered(1, 2.5),
+        Tick(3 * S, S, 0, due=8, sent=2, not_sent=6),
+        StageChange(3 * S, 0, "load_over"),
+        StageChange(4 * S, 0, "over"),
+        Tick(5 * S, S, 0, due=9, sent=0, not_sent=9),
+    )
+    (stage,) = plan.stages
+    assert (stage.requests, stage.not_sent, stage.offered_rps) == (2, 6, 4.0)
+
+
+def test_keys_taken_after_a_stage_was_over_leave_it_done() -> None:
+    plan = result(
+        [Stage("a", concurrency=1, requests=1)],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.5),
+        StageChange(2 * S, 0, "load_over"),
+        StageChange(2 * S, 0, "over"),
+        StageChange(3 * S, 0, "left"),
+    )
+    assert [(stage.state, stage.over_s) for stage in plan.stages] == [("done", 1.0)]
+
+
+def test_of_a_stage_that_is_on_all_that_was_due_counts_and_no_target_is_decided() -> None:
+    plan = PlanConfig("p", [Stage("a", rate_rps=4.0, duration_s=9.0)], targets=["errors < 1%"])
+    events = [
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.5),
+        Tick(2 * S, S, 0, due=4, sent=4, in_flight=3),
+    ]
+    (stage,) = plan_result(folded(*events), plan, WorkloadConfig(), S, False).stages
+    assert (stage.state, stage.requests, stage.offered_rps) == ("running", 1, 4.0)
+    assert [(result.figure, result.verdict) for result in stage.targets] == [(0.0, "undecided")]
+
+
+def test_the_joules_of_a_measured_time_are_those_of_all_tokens_that_came_in_it() -> None:
+    # 100 W all the time. Half of the tokens that came in the measured second were of the warm-up.
+    watts = EnergyCurve(np.array([0.0, 9.0 * S]), np.array([0.0, 900.0]), np.full(2, np.nan))
+    stage = Stage("a", rate_rps=1.0, duration_s=2.0, warm_up_s=1.0)
+    (made,) = result(
+        [stage],
+        StageChange(S, 0, "begin", "a"),
+        answered(0, 1.9, tokens=51),
+        answered(1, 2.4, tokens=51),
+        Tick(2 * S, S, 0, output_tokens=1),
+        Tick(3 * S, S, 0, output_tokens=100),
+        StageChange(3 * S, 0, "load_over"),
+        StageChange(3 * S, 0, "over"),
+        curves=[watts],
+    ).stages
+    assert made.mean_w == pytest.approx(100.0)
+    assert made.joules_per_output_token == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("stop", "succeeded", "sought"),
+    [
+        ("failed", (True, True, False), 1),
+        ("failed", (False,), 0),  # the first of all: nothing was answered
+        ("failed", (True, False, False), 1),
+        (None, (True, False), 0),
+    ],
+)
+def test_only_the_failure_that_ends_a_list_behind_a_success_is_what_the_plan_was_after(
+    stop: Any, succeeded: tuple[bool, ...], sought: int
+) -> None:
+    stages = [Stage(str(n), concurrency=1, requests=1, stop=stop) for n in range(len(succeeded))]
+    events: list[Any] = []
+    for n, good in enumerate(succeeded):
+        error = None if good else RequestError("http_400")
+        events += [StageChange((10 * n + 1) * S, n, "begin"), answered(n, 10 * n + 1.5, error=error)]
+        events += [StageChange((10 * n + 3) * S, n, "over")]
+    assert failures_sought(stages, result(stages, *events).stages) == sought

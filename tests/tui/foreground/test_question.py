@@ -7,12 +7,14 @@ import io
 
 import pytest
 
-from sessions.plan.config import LoadConfig, PlanConfig, Ramp, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, PlanConfig, Ramp, RunConfig, TargetConfig, WorkloadConfig
 from sessions.plan.stages import Stage
+from tui.draw.plans import said_estimate
 from tui.foreground.question import ask_about_load, unusual_load
 from tui.options.exit_codes import CommandError
 
 ELSEWHERE = "https://llm.example.com"
+WORK = WorkloadConfig(input_tokens=100, output_tokens=50)
 TYPED = argparse.Namespace(max_rate=None, max_in_flight=None, yes=False)
 
 
@@ -123,6 +125,43 @@ def test_a_plan_says_what_it_comes_to_and_is_asked_about_where_it_may_hurt(
             continue
         said = capsys.readouterr().err
         assert (
-            f"plan p: 2 stages, at least 2 min and what the last answers of each stage take, {rate_rps * 60:,.0f}"
-            in said
-        )
+            "plan p: 2 stages, about 2 min and what the last answers of each stage take; "
+            f"at least {rate_rps * 60:,.0f} requests, "
+        ) in said
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        (
+            Stage("a", concurrency=1, duration_s=60.0),
+            "about 60 s and what the last answers of each stage take; "
+            "as many requests as are answered in that time",
+        ),
+        (
+            Stage("a", concurrency=1, requests=10),
+            "as long as the answers take; 10 requests, 1,000 tokens in, 500 out",
+        ),
+    ],
+)
+def test_what_only_the_answers_say_is_not_said_as_a_nought(stage: Stage, said: str) -> None:
+    assert said_estimate([stage], WORK) == said
+    both = [stage, Stage("b", rate_rps=1.0, duration_s=180.0)]
+    assert said_estimate(both, WORK).startswith(
+        "at least 3 min, 1 stage as long" if stage.requests else "about 4 min"
+    )
+
+
+class Interrupted(io.StringIO):
+    def readline(self, *_: int) -> str:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stdin", [io.StringIO(""), Interrupted()])
+def test_what_follows_a_question_that_was_not_answered_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stdin: io.StringIO
+) -> None:
+    monkeypatch.setattr("sys.stdin", stdin)
+    with pytest.raises((CommandError, KeyboardInterrupt)):
+        ask_about_load(planned("https://api.example.com", 4.0, interactive=True), TYPED)
+    assert capsys.readouterr().err.endswith("Start? [y/N] \n")
