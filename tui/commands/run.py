@@ -78,5 +78,9 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
     # Another seed: the prompts of the first stages are in the server's cache by now.
     load = msgspec.structs.replace(config.load, seed=run_options.drawn_seed())
     return msgspec.structs.replace(
-        config, load=load, name=options.name or config.name, interactive=start.has_screen(options)
+        config,
+        load=load,
+        name=options.name or config.name,
+        tags=options.tag or config.tags,
+        interactive=start.has_screen(options),
     )

@@ -1,0 +1,47 @@
+"""The one picture of a comparison: the figure that says most, over the load, both sides."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from tui.report.plotext_chart import Curve, Theme, chart
+
+if TYPE_CHECKING:
+    from sessions.compare.schema import Comparison, Versus
+
+
+def picture(comparison: Comparison, versus: Versus, theme: Theme) -> str:
+    """A chart of the figure that is worse or better by most, else of the first; "" where both sides have it
+    at fewer than two loads."""
+    metric = most_telling(versus)
+    loads = [load for load in versus.loads if not load.load.startswith("whole")]
+    if metric is None or len(loads) < 2:
+        return ""
+    found = [(load, next(f for f in load.figures if f.metric == metric)) for load in loads]
+    pairs = sorted((load.value, figure.a, figure.b) for load, figure in found if figure.a and figure.b)
+    if len(pairs) < 2:
+        return ""
+    label = found[0][1].label + (", ms" if "." in metric else "")
+    xs = [value for value, _, _ in pairs]
+    closed = loads[0].load.startswith("concurrency")
+    over = "concurrency" if closed else "the offered rate"
+    title = f"{label} over {over}: {_point(0, theme)} A, {_point(1, theme)} B"
+    curves = [Curve("A", xs, [a for _, a, _ in pairs]), Curve("B", xs, [b for _, _, b in pairs])]
+    x_label = "concurrency" if closed else "requests per second"
+    return chart(title, x_label, curves, theme, joined=False)
+
+
+def most_telling(versus: Versus) -> str | None:
+    """The metric by which one side differs most, of what is known to differ, else the first that is known."""
+    differing = [f for f in versus.overall if f.word in ("worse", "better") and f.ratio]
+    if differing:
+        return max(differing, key=lambda figure: abs(math.log(figure.ratio or 1.0))).metric
+    known = [figure for figure in versus.overall if figure.ratio is not None]
+    return known[0].metric if known else None
+
+
+def _point(nth: int, theme: Theme) -> str:
+    from tui.report.plotext_chart import POINTS
+
+    return POINTS[theme.braille][nth]
