@@ -257,5 +257,5 @@ def _over_all(metric: Metric, cells: Sequence[_Read], alpha: float, widest: floa
     because = "" if n else next((cell.because for cell in cells if cell.because), NOT_MEASURED)
     source = known[0].interval_from if known else cells[0].interval_from
     return judged(
-        metric, ratio, None, None, alpha=alpha, widest=widest, because=because, interval_from=source
+        metric, ratio, None, None, alpha=alpha, widest=widest, because=because, interval_from=source, loads=n
     )

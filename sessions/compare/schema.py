@@ -38,6 +38,8 @@ class ComparedFigure(msgspec.Struct, frozen=True):
     """0.03: the other side lies within 3 % of the first; None where that is not what is said."""
     because: str
     """Why it cannot be told; empty where it can, or where the interval is merely too wide."""
+    loads: int
+    """At how many loads it could be compared."""
     interval_from: str
     """`blocks` of time within each run, or `repetitions`."""
 

@@ -28,8 +28,9 @@ def judged(
     widest: float = WIDEST,
     because: str = "",
     interval_from: str = "blocks",
+    loads: int = 1,
 ) -> ComparedFigure:
-    """One figure with its word. `alpha`: what one interval of all of them may miss."""
+    """One figure with its word. `alpha`: what one interval of all of them may miss. `loads`: it is over."""
     known = a is not None and b is not None and a > 0
     shown = b / a if known and a is not None and b is not None else None
     low = high = low_alone = high_alone = largest = None
@@ -47,7 +48,7 @@ def judged(
             word, largest = "no difference", reach
     return ComparedFigure(
         metric.name, metric.label, a, b, shown, low, high, low_alone, high_alone, word, largest, because,
-        interval_from,
+        loads, interval_from,
     )  # fmt: skip
 
 

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from sessions.compare.schema import ComparedFigure, ComparedLoad, Comparison, Side, Versus
 
 WIDTH = 80
+UNMEASURED = "not measured"
+"""Why a figure has no word (`sessions.compare.verdict.NOT_MEASURED`): it is left out."""
 _LATENCIES = ("ttft", "itl", "tpot", "e2e")
 _RULE = (
-    "better and worse: the whole interval lies on one side of no change, and not within "
-    "{smallest:.0%} of it. No difference larger than d: the interval ends within d, and d is at most "
-    "{widest:.0%}. Anything else cannot be told. {intervals} intervals, which all hold together in 95 % of "
+    "Better and worse: the whole interval lies on one side of no change, and not within "
+    "{smallest:g} % of it. No difference larger than d: the interval ends within d, and d is at most "
+    "{widest:g} %. Anything else cannot be told. {intervals} intervals, which all hold together in 95 % of "
     "cases ({source}). How: docs/figures/compare.md"
 )
 _SOURCES = {
@@ -33,22 +35,23 @@ def verdict(comparison: Comparison, versus: Versus) -> str:
     a, b = (printable(side.label, 60) for side in (comparison.a, versus.b))
     lines = [line for side in (comparison.a, versus.b) for line in _not_valid(side)]
     lines += _wrapped(f"{b} against {a}: {said(versus)}")
-    for word, head in (
-        ("worse", "worse"),
-        ("better", "better"),
-        ("no difference", ""),
-        ("cannot tell", "cannot tell"),
-    ):
-        figures = [figure for figure in versus.overall if figure.word == word]
-        if word == "no difference":
-            head = f"no difference larger than {_percent_up(_largest(figures))}" if figures else ""
-            figures_said = ", ".join(figure.label for figure in figures)
-        else:
-            figures_said = ", ".join(_by_how_much(f) for f in figures if f.because != "not measured")
-        if figures_said:
-            lines += _wrapped(f"{head}: {figures_said}", "  ")
+    for word in ("worse", "better"):
+        if said_so := [_by_how_much(figure) for figure in versus.overall if figure.word == word]:
+            lines += _wrapped(f"{word}: {', '.join(said_so)}", "  ")
+    if none := [figure for figure in versus.overall if figure.word == "no difference"]:
+        largest = _percent_up(_largest(none))
+        lines += _wrapped(f"no difference larger than {largest}: {_labels(none)}", "  ")
+    unknown = [figure for figure in versus.overall if figure.word == "cannot tell"]
+    for why in dict.fromkeys(figure.because for figure in unknown if figure.because != UNMEASURED):
+        figures = [figure for figure in unknown if figure.because == why]
+        named = f"{_labels(figures)} ({why})" if why else ", ".join(map(_by_how_much, figures))
+        lines += _wrapped(f"cannot tell: {named}", "  ")
     lines += [line for text in _single_loads(versus) for line in _wrapped(text, "  ")]
     return "\n".join(lines)
+
+
+def _labels(figures: Sequence[ComparedFigure]) -> str:
+    return ", ".join(figure.label for figure in figures)
 
 
 def said(versus: Versus) -> str:
@@ -62,15 +65,15 @@ def tables(comparison: Comparison, versus: Versus) -> str:
     """What differs, each load, and how it was decided; ends with a line break."""
     parts = [*_differences(versus)]
     if len(versus.loads) > 1:
-        parts.append(_table(f"over all {len(versus.loads)} loads (B / A)", versus.overall))
+        parts.append(_overall(versus))
     for load in versus.loads:
         parts.append(_table(_head(load), load.figures))
     if versus.not_compared:
         parts.append("\n".join(["not compared", *_listed(versus.not_compared)]))
     sources = {figure.interval_from for load in versus.loads for figure in load.figures if figure.low}
     rule = _RULE.format(
-        smallest=comparison.smallest,
-        widest=comparison.widest,
+        smallest=100 * comparison.smallest,
+        widest=100 * comparison.widest,
         intervals=comparison.intervals,
         source="; ".join(_SOURCES[source] for source in sorted(sources)) or "none could be made",
     )
@@ -95,8 +98,6 @@ def _single_loads(versus: Versus) -> Iterator[str]:
 
 
 def _by_how_much(figure: ComparedFigure) -> str:
-    if figure.because:
-        return f"{figure.label} ({figure.because})"
     if figure.ratio is None:
         return figure.label
     return f"{figure.label} {_change(figure.ratio)}{_interval(figure)}"
@@ -140,7 +141,7 @@ def _head(load: ComparedLoad) -> str:
 
 def _table(head: str, figures: Sequence[ComparedFigure]) -> str:
     """A row a figure: both sides, how much B is more than A with its interval, and the word."""
-    measured = [figure for figure in figures if figure.because != "not measured"]
+    measured = [figure for figure in figures if figure.because != UNMEASURED]
     rows = [["ms", "A", "B", "B / A", ""]] if any(f.a is not None for f in measured) else []
     for figure in measured:
         places = _places(figure)
@@ -152,6 +153,19 @@ def _table(head: str, figures: Sequence[ComparedFigure]) -> str:
     a, b, c, d = widths
     lines = [f"{row[0]:<{a}}  {row[1]:>{b}}  {row[2]:>{c}}  {row[3]:<{d}}  {row[4]}" for row in rows]
     return "\n".join([head, *(line.rstrip() for line in lines)])
+
+
+def _overall(versus: Versus) -> str:
+    """Each figure over all loads, and at how many of them it could be compared."""
+    n = len(versus.loads)
+    rows = [
+        (f.label, _change(f.ratio) + _interval(f), _word(f) + (f" ({f.loads} of {n})" if f.loads < n else ""))
+        for f in versus.overall
+        if f.ratio is not None
+    ]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+    lines = [f"{name:<{widths[0]}}  {change:<{widths[1]}}  {word}" for name, change, word in rows]
+    return "\n".join([f"over all {n} loads, B / A", *(lines or ["  nothing could be compared"])])
 
 
 def _places(figure: ComparedFigure) -> list[str]:
@@ -167,7 +181,7 @@ def _short(value: float | None) -> str:
 def _word(figure: ComparedFigure) -> str:
     if figure.word == "no difference":
         return f"no difference larger than {_percent_up(figure.no_difference_larger_than)}"
-    return f"{figure.word}: {figure.because}" if figure.because else figure.word
+    return f"{figure.word} ({figure.because})" if figure.because else figure.word
 
 
 def _largest(figures: Sequence[ComparedFigure]) -> float | None:
