@@ -19,8 +19,8 @@ from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.store.records import End, LoadChange
 
 SLOTS, TOKENS, PREFILL_S, TPOT_S = 32, 64, 0.12, 0.02
-WANDER, MEMORY_S = 0.08, 5.0
-"""How far the pace wanders (standard deviation of its log), and how long it remembers."""
+WANDER = 0.08
+"""How far the pace wanders: the standard deviation of its log."""
 TICKS_A_S = 4
 
 
@@ -32,6 +32,8 @@ class Asked(NamedTuple):
     slower: float = 1.0
     steps: int = 1
     """Stretches of load, each half as high again as the one before it; `utilisation` is the last one's."""
+    memory_s: float = 5.0
+    """How long the server's pace remembers what it was."""
 
 
 class Due(NamedTuple):
@@ -48,9 +50,9 @@ def arrivals(asked: Asked, draw: np.random.Generator) -> Due:
     return Due(np.concatenate(due), steps)
 
 
-def paces(seconds: float, draw: np.random.Generator) -> np.ndarray:
+def paces(seconds: float, memory_s: float, draw: np.random.Generator) -> np.ndarray:
     """The server's pace in each quarter of a second: 1 on average."""
-    memory = np.exp(-1 / TICKS_A_S / MEMORY_S)
+    memory = np.exp(-1 / TICKS_A_S / memory_s)
     steps = draw.normal(0.0, WANDER * np.sqrt(1 - memory**2), round(seconds * TICKS_A_S))
     log = np.empty(len(steps))
     log[0] = draw.normal(0.0, WANDER)
@@ -64,7 +66,7 @@ def served(asked: Asked, seed: int) -> tuple[list[Any], Manifest]:
     draw = np.random.default_rng(seed)
     due = arrivals(asked, draw)
     n = len(due.due_s)
-    pace = paces(2 * asked.seconds + 60, draw)
+    pace = paces(2 * asked.seconds + 60, asked.memory_s, draw)
     prefill_s = PREFILL_S * draw.lognormal(0.0, 0.3, n)
     own = draw.lognormal(0.0, 0.05, n)
     free = [0.0] * SLOTS

@@ -23,6 +23,7 @@ TIMES_A_BLOCK = 2.5
 GRAIN = 0.001
 """Values are counted in bins so wide, as a share of them."""
 
+_ROUNDING = 1e-18
 Counted = NDArray[np.float32]
 
 
@@ -148,10 +149,11 @@ def correlation_cells(quantity: Quantity, figure: float | None = None) -> float:
     if figure is None:
         cells = len(quantity[0]) if isinstance(quantity, Sums) else len(quantity.counts)
         figure = float(_figures(quantity, np.ones((1, cells), dtype=np.float32))[0])
-    z = _pull(quantity, figure)
-    z = z - z.mean()
+    pull = _pull(quantity, figure)
+    z = pull - pull.mean()
     n, power = len(z), float(z @ z)
-    if not power > 0:
+    sizes = quantity.above if isinstance(quantity, Sums) else quantity.counts.sum(axis=1, dtype=np.float64)
+    if not power > _ROUNDING * float(sizes @ sizes):  # every cell says the same
         return 1.0
     size = 1 << (2 * n - 1).bit_length()
     spectrum = np.fft.rfft(z, size)

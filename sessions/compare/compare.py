@@ -11,7 +11,7 @@ from sessions.compare.differences import differences, same_prompts
 from sessions.compare.match import Group, Matched, Pair, grouped, matched
 from sessions.compare.metrics import Metric, usual
 from sessions.compare.schema import ComparedFigure, ComparedLoad, Comparison, Difference, Kind, Side, Versus
-from sessions.compare.stretch import TOO_SHORT, Stretch
+from sessions.compare.stretch import REQUESTS, Stretch
 from sessions.compare.student import LogRatio, together
 from sessions.compare.verdict import ALPHA, NOT_MEASURED, SMALLEST, WIDEST, judged, one_word
 from sessions.store.manifest import Manifest
@@ -200,16 +200,22 @@ def _read(pair: Pair, metric: Metric) -> _Read:
     logs = [[math.log(each.value) for each in side] for side in (a, b)]
     means = [sum(side) / len(side) for side in logs]
     values = [math.exp(mean) for mean in means]
-    because = next((why for _, why in (*ours, *theirs) if why), "")
+    reasons = [why for _, why in (*ours, *theirs) if why]
+    because = next((why for why in reasons if why.endswith(REQUESTS)), next(iter(reasons), ""))
     if len(a) > 1 and len(b) > 1:
         parts = [_between(side, mean) for side, mean in zip(logs, means, strict=True)]
-        thin = "" if because.startswith(TOO_SHORT) else because
+        thin = because if because.endswith(REQUESTS) else ""
         ratio = None if thin else together(means[1] - means[0], parts)
         return _Read(ratio, values[0], values[1], thin, "repetitions")
     if because:
         return _Read(None, values[0], values[1], because, "blocks")
-    ratio = together(means[1] - means[0], [part for side in (a, b) for part in _within_runs(side)])
-    return _Read(ratio, values[0], values[1], "", "blocks")
+    variances = [sum(part for part, _ in _within_runs(side)) for side in (a, b)]
+    # A tail that was quiet by chance looks surer than it is: no side is taken to be surer than the other.
+    scales = [max(variances) / v if metric.is_tail and v > 0 else 1.0 for v in variances]
+    parts = [
+        (part * k, free) for side, k in zip((a, b), scales, strict=True) for part, free in _within_runs(side)
+    ]
+    return _Read(together(means[1] - means[0], parts), values[0], values[1], "", "blocks")
 
 
 def _between(logs: Sequence[float], mean: float) -> tuple[float, float]:

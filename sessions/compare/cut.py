@@ -67,13 +67,15 @@ class Cutter:
             "tpot": _values(tpot(good), cell),
             "e2e": _values(e2e(good), cell),
         }
+        streamed = good[good["last_token_ns"] >= 0]
+        stream_s = (streamed["last_token_ns"] - streamed["first_token_ns"]) / 1e9
         return Stretch(
             name=name,
             load=load,
             repetition=repetition,
             seconds=seconds,
             cells=cells,
-            block_cells=least_block(latencies, cells, seconds / cells),
+            block_cells=least_block(stream_s, latencies["tpot"], cells, seconds / cells),
             latencies=latencies,
             itl_mean=itl_mean,
             itl=itl,

@@ -24,6 +24,11 @@ class Metric(NamedTuple):
     """Of a latency: `mean`, `p50`, ...; empty for the others."""
     lower_is_better: bool = True
 
+    @property
+    def is_tail(self) -> bool:
+        """It rests on the few highest values."""
+        return self.statistic in ("p90", "p95", "p99")
+
 
 _WORDS = {"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT", "e2e": "E2E"}
 _LATENCY = {

@@ -24,7 +24,10 @@ from sessions.compare.metrics import QUANTILE, Metric
 from sessions.metrics import THIN_FLOORS
 from sessions.timeline.columns import Floats, Ints
 
-TOO_SHORT = "too short"
+REQUESTS = "requests"
+"""Ends the reason where there were too few of them, which repetitions do not mend."""
+NEVER_STEADY = 2.0
+"""Of fewer blocks than this a figure went one way all along, as latency does while a queue grows."""
 SAME_LOAD = 0.02
 """Loads no further apart than this are one."""
 
@@ -94,14 +97,19 @@ class Stretch(NamedTuple):
         exact = None
         if metric.of in self.latencies and metric.statistic in QUANTILE:
             exact = float(np.quantile(self.latencies[metric.of].values, QUANTILE[metric.statistic]))
-        found = estimate(quantity, self.block_cells, exact)
+        least = self.block_cells
+        if metric.of in self.latencies:
+            least = max(least, _block(self.latencies[metric.of], self.cells))
+        found = estimate(quantity, least, exact)
         if found is None:
             return None, "not measured"
         need = THIN_FLOORS.get(metric.statistic, 0)
         if count is not None and count < need:
-            return found._replace(error=None), f"{count} requests, {need} needed"
+            return found._replace(error=None), f"needs {need} {REQUESTS}"
+        if found.error is None and found.blocks < NEVER_STEADY:
+            return found, "never steady"
         if found.error is None:
-            return found, f"{TOO_SHORT}: {self.seconds * LEAST_BLOCKS / found.blocks:,.0f} s needed"
+            return found, f"needs {self.seconds * LEAST_BLOCKS / found.blocks:,.0f} s"
         return found, ""
 
     def _quantity(self, metric: Metric) -> tuple[Quantity | None, int | None]:
@@ -121,13 +129,21 @@ class Stretch(NamedTuple):
         return counts_of(values, cell, self.cells, QUANTILE[metric.statistic]), len(values)
 
 
-def least_block(latencies: Mapping[str, Values], cells: int, cell_s: float) -> int:
+def least_block(stream_s: Floats, tpot: Values, cells: int, cell_s: float) -> int:
     """How many cells a block has at least, whatever figure it is for.
 
-    As long as an answer usually takes, since requests in flight together share their fate; and long enough
-    for the mean latencies, whose autocorrelation is seen more clearly than that of a tail.
+    As long as an answer usually streams, since requests that are in a batch together share their fate; and
+    long enough for the server's pace, whose autocorrelation is seen more clearly than that of a tail.
+
+    Args:
+        stream_s: from first to last token of each request.
     """
-    e2e_ms = latencies["e2e"].values
-    least = math.ceil(float(np.median(e2e_ms)) / 1000 / cell_s) if len(e2e_ms) and cell_s > 0 else 1
-    times = [correlation_cells(sums_of(*each, cells)) for each in latencies.values() if len(each.values)]
-    return max(1, least, math.ceil(TIMES_A_BLOCK * max(times, default=0.0)))
+    least = math.ceil(float(np.median(stream_s)) / cell_s) if len(stream_s) and cell_s > 0 else 1
+    return max(1, least, _block(tpot, cells))
+
+
+def _block(of: Values, cells: int) -> int:
+    """So many cells make a block, by the mean of these."""
+    if not len(of.values):
+        return 1
+    return math.ceil(TIMES_A_BLOCK * correlation_cells(sums_of(*of, cells)))

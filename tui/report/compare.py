@@ -159,9 +159,13 @@ def _overall(versus: Versus) -> str:
     """Each figure over all loads, and at how many of them it could be compared."""
     n = len(versus.loads)
     rows = [
-        (f.label, _change(f.ratio) + _interval(f), _word(f) + (f" ({f.loads} of {n})" if f.loads < n else ""))
+        (
+            f.label,
+            NOT_MEASURED if f.ratio is None else _change(f.ratio) + _interval(f),
+            _word(f) + (f" ({f.loads} of {n})" if f.loads < n else ""),
+        )
         for f in versus.overall
-        if f.ratio is not None
+        if f.because != UNMEASURED
     ]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
     lines = [f"{name:<{widths[0]}}  {change:<{widths[1]}}  {word}" for name, change, word in rows]
