@@ -47,7 +47,7 @@ def pair(a: Asked, b: Asked, seed: int) -> Versus:
 
 CASES = {
     "10 min, 60 % busy": Asked(0.6, 600.0),
-    "four loads in 10 min, up to 80 % busy": Asked(0.8, 600.0, steps=4),
+    "four loads of 5 min, up to 80 % busy": Asked(0.8, 1200.0, steps=4),
     "3 min, 60 % busy": Asked(0.6, 180.0),
 }
 SLOWER = (1.0, 1.05, 1.1)

@@ -114,7 +114,7 @@ def cut(
 
     plan = manifest.config.plan
     if plan is not None and summary.plan is not None:
-        return [
+        found = [
             cutter.stretch(
                 stage.name,
                 _load_of(asked, stage.offered_rps, str(stage.input_tokens), str(stage.output_tokens)),
@@ -126,6 +126,7 @@ def cut(
             if stage.requests and stage.to_s > stage.measured_from_s
             for asked in (plan.stages[stage.number - 1],)
         ]
+        return _of_one_pace(found)
     lengths = (str(work.input_tokens), str(work.output_tokens))
     loads = [
         (Load("rps" if step.concurrency is None else "concurrency", value, *lengths), step)
@@ -134,7 +135,21 @@ def cut(
     ]
     if not loads:
         return [whole(timeline, manifest, summary, prices)]
-    return [cutter.stretch(load.words, load, at(step.from_s), at(step.to_s)) for load, step in loads]
+    return _of_one_pace(
+        [cutter.stretch(load.words, load, at(step.from_s), at(step.to_s)) for load, step in loads]
+    )
+
+
+def _of_one_pace(stretches: list[Stretch]) -> list[Stretch]:
+    """Blocks no shorter than the session's stretches need on average: one stretch alone tells little of how
+    long the server's pace is remembered, and those that tell too little of it would look surest."""
+    if not stretches:
+        return []
+    mean_s = sum(each.block_cells * each.seconds / each.cells for each in stretches) / len(stretches)
+    return [
+        each._replace(block_cells=max(each.block_cells, math.ceil(mean_s * each.cells / each.seconds)))
+        for each in stretches
+    ]
 
 
 def whole(timeline: Timeline, manifest: Manifest, summary: Summary, prices: Prices | None = None) -> Stretch:

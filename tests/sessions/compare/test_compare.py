@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,13 +12,22 @@ import pytest
 
 from benchmarks.common.queue_model import Asked
 from benchmarks.compare_verdict import pair, recorded
+from loadgen.records import TICK_NS, Tick
 from sessions.compare.blocks import sums_of
 from sessions.compare.compare import NotComparable, Recorded, compare
+from sessions.compare.cut import cut, whole
 from sessions.compare.gate import found_worse
 from sessions.compare.metrics import METRICS, parse_metrics
 from sessions.compare.schema import Versus
 from sessions.compare.stretch import Load, Stretch, Values
-from sessions.plan.config import ConfigError, WorkloadConfig
+from sessions.plan.config import ConfigError, PlanConfig, WorkloadConfig
+from sessions.plan.stages import Stage as AskedStage
+from sessions.store.records import End, LoadChange, StageChange
+from sessions.summary.summarise import summarise
+from sessions.timeline.energy import curves, used
+from tests.sessions.summary.summing import SECOND, embedded, gpu_records, manifest
+from tests.sessions.summary.test_plan_stages import answered
+from tests.sessions.timeline.folding import folded
 
 SHORT = Asked(0.5, 90.0)
 ONE = Asked(0.6, 300.0)
@@ -182,3 +192,65 @@ def test_a_pipeline_fails_on_what_is_worse_by_so_much_and_hears_the_rest(runs: l
 def test_a_figure_that_is_none_is_named_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"got 'ttft.p59'.*did you mean ttft.p5?9"):
         parse_metrics("ttft.p59")
+
+
+def of_records(records: list[Any]) -> Recorded:
+    timeline, about = folded(*records), manifest()
+    summary = summarise(timeline, about)
+    return Recorded(about, summary, cut(timeline, about, summary), whole(timeline, about, summary))
+
+
+def test_answers_without_tokens_are_compared_by_requests_and_e2e() -> None:
+    side = [of_records(embedded(requests=400, seconds=8))]
+    found = {f.metric: f.because for f in against(side, side).overall}
+    assert "output_tps" not in found
+    assert [name for name, why in found.items() if why != "not measured"] == [
+        "e2e.p50",
+        "e2e.p95",
+        "request_rps",
+    ]
+
+
+def test_a_session_in_which_nothing_was_sent_tells_nothing() -> None:
+    side = [of_records([LoadChange(0, "start", rate_rps=1.0), End(t_ns=1, reason="aborted")])]
+    versus = against(side, side)
+    assert versus.word == "cannot tell"
+    assert {f.because for f in versus.overall if f.metric != "request_rps"} == {"not measured"}
+
+
+def test_stages_of_a_plan_count_what_its_table_counts_and_energy_adds_up() -> None:
+    stage = AskedStage("a", rate_rps=2.0, duration_s=3.0, warm_up_s=1.0, input_tokens=20, output_tokens=11)
+    about = manifest()
+    config = msgspec.structs.replace(about.config, plan=PlanConfig("p", [stage]))
+    about = msgspec.structs.replace(about, config=config)
+    records = [
+        LoadChange(SECOND, "stage", rate_rps=2.0),
+        StageChange(SECOND, 0, "begin", "a"),
+        *(answered(i, 1.1 + i * 0.25, ttft_ms=100 + i) for i in range(12)),
+        StageChange(4 * SECOND, 0, "load_over"),
+        StageChange(5 * SECOND, 0, "over"),
+        *gpu_records(8),
+        End(t_ns=6 * SECOND, reason="completed"),
+        *(
+            Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, output_tokens=7, rate_rps=2.0)
+            for i in range(4, 25)
+        ),
+    ]
+    timeline = folded(*records)
+    summary = summarise(timeline, about)
+    assert summary.plan is not None
+    (row,), (found,) = summary.plan.stages, cut(timeline, about, summary)
+    assert (found.load, found.name) == (Load("rps", 2.0, "20", "11"), "a")
+    assert (found.requests, found.succeeded) == (row.requests, row.succeeded)
+    for metric, figure in (
+        ("ttft.p95", row.ttft_ms.p95),
+        ("tpot.p50", row.tpot_ms.p50),
+        ("e2e.mean", row.e2e_ms.mean),
+        ("itl.mean", row.itl_mean_ms),
+        ("output_tps", row.output_tps_sending),
+    ):
+        estimate, _ = found.estimated(METRICS[metric])
+        assert figure is None or (estimate is not None and estimate.value == pytest.approx(figure)), metric
+    joules = used(curves(timeline.gpus, timeline.newest_ns), 2 * SECOND, 4 * SECOND).joules
+    assert joules is not None
+    assert float(found.rates["j_per_output_token"].above.sum()) == pytest.approx(joules)
