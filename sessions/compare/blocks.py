@@ -58,6 +58,8 @@ class Estimate(NamedTuple):
     """Standard error of its log; None where the run is too short to tell."""
     blocks: float
     """Independent stretches of time that it rests on."""
+    steady: bool = True
+    """False where it went one way all along, as latency does while a queue grows."""
 
 
 def counts_of(values: Floats, cell: Ints, cells: int, share: float) -> Counts:
@@ -91,10 +93,11 @@ def estimate(quantity: Quantity, least_cells: int, value: float | None = None) -
         return None
     time = correlation_cells(quantity, plain)
     length = max(least_cells, math.ceil(TIMES_A_BLOCK * time))
+    steady = cells / length >= 2
     blocks = min(cells / length, _blocks_behind(quantity, plain, length))
     value = plain if value is None else value
     if blocks < LEAST_BLOCKS:
-        return Estimate(value, None, blocks)
+        return Estimate(value, None, blocks, steady)
     figures = _figures(quantity, _draws(cells, length))
     known = figures[np.isfinite(figures) & (figures > 0)]
     if len(known) < 0.9 * RESAMPLES:

@@ -26,8 +26,6 @@ from sessions.timeline.columns import Floats, Ints
 
 REQUESTS = "requests"
 """Ends the reason where there were too few of them, which repetitions do not mend."""
-NEVER_STEADY = 2.0
-"""Of fewer blocks than this a figure went one way all along, as latency does while a queue grows."""
 SAME_LOAD = 0.02
 """Loads no further apart than this are one."""
 
@@ -106,7 +104,7 @@ class Stretch(NamedTuple):
         need = THIN_FLOORS.get(metric.statistic, 0)
         if count is not None and count < need:
             return found._replace(error=None), f"needs {need} {REQUESTS}"
-        if found.error is None and found.blocks < NEVER_STEADY:
+        if not found.steady:
             return found, "never steady"
         if found.error is None:
             return found, f"needs {self.seconds * LEAST_BLOCKS / found.blocks:,.0f} s"

@@ -133,7 +133,7 @@ def _listed(texts: Sequence[str]) -> list[str]:
 
 
 def _head(load: ComparedLoad) -> str:
-    name = printable(load.name, 40)
+    name = printable(load.name, 30)
     what = name if name == load.load else f"{name}, {load.load}"
     failed = f", failed {load.failed_a:,} / {load.failed_b:,}" if load.failed_a or load.failed_b else ""
     return f"{what}: requests {load.requests_a:,} / {load.requests_b:,}{failed}"
@@ -213,7 +213,7 @@ def _signed(ratio: float) -> str:
     if ratio > 100:
         return ">+9900"
     percent = (ratio - 1) * 100
-    return f"{percent:+.0f}" if abs(percent) >= 99.95 else f"{percent:+.1f}"
+    return f"{percent:+.0f}" if abs(percent) >= 9.95 else f"{percent:+.1f}"
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

@@ -57,16 +57,16 @@ def intervals(versus: Versus, theme: Theme) -> str:
         row[column(figure.ratio or 1.0)] = point
         lines.append(f"{figure.label:<{name}}  {''.join(row)}".rstrip())
     left, right = f"-{reach * 100:.3g} %", f"+{reach * 100:.3g} %"
-    axis = f"{left:<{half - 3}}no change{right:>{half - 5}}"
+    axis = f"{left:<{half - 4}}no change{right:>{half - 4}}"
     return "\n".join(["B against A, with intervals", *lines, " " * (name + 2) + axis])
 
 
 def most_telling(versus: Versus) -> str | None:
-    """The metric by which one side differs most, of what is known to differ, else the first that is known."""
+    """The metric by which the sides differ most, of what is known to differ, else the first of both."""
     differing = [f for f in versus.overall if f.word in ("worse", "better") and f.ratio]
     if differing:
         return max(differing, key=lambda figure: abs(math.log(figure.ratio or 1.0))).metric
-    known = [figure for figure in versus.overall if figure.ratio is not None]
+    known = [f for f in (*versus.overall, *versus.loads[0].figures) if f.ratio is not None]
     return known[0].metric if known else None
 
 
