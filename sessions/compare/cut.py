@@ -143,8 +143,8 @@ def cut(
 def _of_one_pace(stretches: list[Stretch]) -> list[Stretch]:
     """Blocks no shorter than the session's stretches need on average: one stretch alone tells little of how
     long the server's pace is remembered, and those that tell too little of it would look surest."""
-    if not stretches:
-        return []
+    if len(stretches) < 2:
+        return stretches
     mean_s = sum(each.block_cells * each.seconds / each.cells for each in stretches) / len(stretches)
     return [
         each._replace(block_cells=max(each.block_cells, math.ceil(mean_s * each.cells / each.seconds)))

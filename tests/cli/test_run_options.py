@@ -6,6 +6,7 @@ import pytest
 
 from sessions.plan.config import LoadConfig, TargetConfig
 from tui.commands.run import parser
+from tui.options.exit_codes import CommandError
 from tui.options.run_options import config
 
 
@@ -39,3 +40,16 @@ def test_each_run_draws_a_seed_of_its_own_unless_one_is_given() -> None:
 def test_a_run_gives_up_after_so_many_failures_or_never(options: tuple[str, ...], give_up: int) -> None:
     given = parser().parse_args(["http://127.0.0.1:9", *options])
     assert config(given, TargetConfig("http://127.0.0.1:9"), interactive=False).load.give_up == give_up
+
+
+def test_tags_are_kept_with_the_run_and_the_last_value_of_each_holds() -> None:
+    words = [f"--tag={tag}" for tag in ("gpu=H100", "tp=2", "gpu=H200")]
+    given = parser().parse_args(["http://127.0.0.1:9", *words])
+    kept = config(given, TargetConfig("http://127.0.0.1:9"), interactive=False)
+    assert kept.tags == ["gpu=H200", "tp=2"]
+
+
+@pytest.mark.parametrize("text", ["gpu", "=H100", "gpu=", "1=x", "g p=x", "gpu=" + "x" * 101, "gpu=a\x1b[2J"])
+def test_what_is_no_tag_is_refused(text: str) -> None:
+    with pytest.raises(CommandError, match=r"--tag: got .*need"):
+        parser().parse_args(["http://127.0.0.1:9", f"--tag={text}"])
