@@ -30,10 +30,14 @@ _OF_SERVER = ("endpoint", "prompt", "input_exact", "simulated")
 def differences(a: Manifest, b: Manifest, of_a: Summary, of_b: Summary) -> list[Difference]:
     """Everything that differs, what was compared first. Texts are as the files have them, not printable."""
     ours, theirs = dict(_facts(a, of_a)), dict(_facts(b, of_b))
+
+    def both(what: str) -> list[str]:
+        return [facts[what] for facts in (ours, theirs) if what in facts]
+
     found = [
         Difference(what, ours.get(what, "-")[:_LONGEST], theirs.get(what, "-")[:_LONGEST], _kind(what))
         for what in dict.fromkeys([*ours, *theirs])
-        if ours.get(what) != theirs.get(what)
+        if ours.get(what) != theirs.get(what) and not (what == "load.arrivals" and len(both(what)) < 2)
     ]
     order = ("compared", "asked", "also")
     return sorted(found, key=lambda difference: order.index(difference.kind))
@@ -72,9 +76,8 @@ def _facts(manifest: Manifest, summary: Summary) -> Iterator[tuple[str, str]]:
         yield f"tags.{key}", value
     yield "workload.input_tokens", str(manifest.config.workload.input_tokens)
     yield "workload.output_tokens", str(manifest.config.workload.output_tokens)
-    closed = manifest.config.load.concurrency is not None
-    if manifest.config.plan is None:
-        yield "load.arrivals", "closed loop" if closed else manifest.config.load.arrivals
+    if arrivals := _arrivals(manifest):
+        yield "load.arrivals", ", ".join(arrivals)
     written = msgspec.to_builtins(manifest.config)
     for name, value in _flat(written, ""):
         told = name.startswith(("load.arrivals", "workload.input", "workload.output"))
@@ -85,6 +88,14 @@ def _facts(manifest: Manifest, summary: Summary) -> Iterator[tuple[str, str]]:
     yield "client.python", manifest.session.python
     if "workers" in manifest.client:
         yield "client.workers", str(manifest.client["workers"])
+
+
+def _arrivals(manifest: Manifest) -> list[str]:
+    """How requests arrived wherever a rate was asked for: nothing in a closed loop."""
+    load, plan = manifest.config.load, manifest.config.plan
+    if plan is None:
+        return [] if load.concurrency is not None else [load.arrivals]
+    return sorted({stage.arrivals for stage in plan.stages if stage.concurrency is None})
 
 
 def _flat(value: Any, at: str) -> Iterator[tuple[str, str]]:

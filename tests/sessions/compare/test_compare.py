@@ -89,6 +89,20 @@ def test_other_lengths_are_refused_unless_asked_for(runs: list[Recorded]) -> Non
     assert [each.what for each in versus.differences if each.kind == "asked"] == ["workload.output_tokens"]
 
 
+def test_other_arrivals_are_refused_in_a_plan_as_well_and_a_closed_loop_has_none(
+    runs: list[Recorded],
+) -> None:
+    def of_plan(*stages: AskedStage) -> Recorded:
+        config = msgspec.structs.replace(runs[0].manifest.config, plan=PlanConfig("p", list(stages)))
+        return runs[0]._replace(manifest=msgspec.structs.replace(runs[0].manifest, config=config))
+
+    poisson, steady = AskedStage("a", rate_rps=8.0), AskedStage("a", rate_rps=8.0, arrivals="constant")
+    with pytest.raises(NotComparable, match=r"load.arrivals is 'poisson' and 'constant'"):
+        against([of_plan(poisson)], [of_plan(steady)])
+    closed = of_plan(AskedStage("a", concurrency=8))
+    assert against([closed], [of_plan(steady)]).loads
+
+
 def test_what_the_server_is_may_differ_and_is_said(runs: list[Recorded]) -> None:
     manifest = msgspec.structs.replace(runs[1].manifest, server={"model": "other", "simulated": True})
     session = msgspec.structs.replace(manifest.session, ttftop_version="9")
