@@ -6,11 +6,10 @@ import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sessions.metrics import QUANTILES
 from sessions.plan.config import ConfigError
 from sessions.plan.slo import LATENCIES, STATISTICS
 from sessions.plan.typed_values import got
-
-QUANTILE = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
 class Metric(NamedTuple):
@@ -35,6 +34,7 @@ _LATENCY = {
     f"{of}.{statistic}": Metric(f"{of}.{statistic}", f"{_WORDS[of]} {statistic}", of, statistic)
     for of in LATENCIES
     for statistic in STATISTICS
+    if statistic == "mean" or statistic in QUANTILES
 }
 METRICS: dict[str, Metric] = {
     **_LATENCY,

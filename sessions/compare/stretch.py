@@ -20,8 +20,8 @@ from sessions.compare.blocks import (
     estimate,
     sums_of,
 )
-from sessions.compare.metrics import QUANTILE, Metric
-from sessions.metrics import THIN_FLOORS
+from sessions.compare.metrics import Metric
+from sessions.metrics import QUANTILES, THIN_FLOORS
 from sessions.timeline.columns import Floats, Ints
 
 REQUESTS = "requests"
@@ -93,8 +93,8 @@ class Stretch(NamedTuple):
         if quantity is None:
             return None, "not measured"
         exact = None
-        if metric.of in self.latencies and metric.statistic in QUANTILE:
-            exact = float(np.quantile(self.latencies[metric.of].values, QUANTILE[metric.statistic]))
+        if metric.of in self.latencies and metric.statistic in QUANTILES:
+            exact = float(np.quantile(self.latencies[metric.of].values, QUANTILES[metric.statistic]))
         least = self.block_cells
         if metric.of in self.latencies:
             least = max(least, _block(self.latencies[metric.of], self.cells))
@@ -115,7 +115,7 @@ class Stretch(NamedTuple):
         if metric.of == "itl":
             if metric.statistic == "mean":
                 return self.itl_mean, None
-            share = QUANTILE[metric.statistic]
+            share = QUANTILES[metric.statistic]
             return (None if self.itl is None else self.itl._replace(share=share)), None
         if not metric.statistic:
             return self.rates.get(metric.of), None
@@ -124,7 +124,7 @@ class Stretch(NamedTuple):
             return None, 0
         if metric.statistic == "mean":
             return sums_of(values, cell, self.cells), len(values)
-        return counts_of(values, cell, self.cells, QUANTILE[metric.statistic]), len(values)
+        return counts_of(values, cell, self.cells, QUANTILES[metric.statistic]), len(values)
 
 
 def least_block(stream_s: Floats, tpot: Values, cells: int, cell_s: float) -> int:
