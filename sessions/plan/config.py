@@ -142,6 +142,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     workload: WorkloadConfig = WorkloadConfig()
     telemetry: list[str] = msgspec.field(default_factory=lambda: ["auto"])
     name: str = ""
+    tags: list[str] = msgspec.field(default_factory=list)
+    """`name=value` each: what a person knows of the run, to compare by."""
     plan: PlanConfig | None = None
     """None: one load, changed by keys alone."""
     interactive: bool = False

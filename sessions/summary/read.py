@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from sessions.store.directory import is_live
 from sessions.store.follow import SessionFollower
-from sessions.store.manifest import read
+from sessions.store.manifest import Manifest, read
 from sessions.store.parse import parse_packed
 from sessions.summary.prices import Prices
 from sessions.summary.schema import Summary
@@ -14,8 +15,25 @@ from sessions.summary.summarise import summarise
 from sessions.timeline.timeline import Timeline
 
 
+class Folded(NamedTuple):
+    """A session on disk, all of it taken in."""
+
+    timeline: Timeline
+    manifest: Manifest
+    summary: Summary
+
+
 def read_summary(directory: Path, prices: Prices | None = None) -> Summary:
     """What a session says, also one that still runs or was killed. Without `prices` there is no money in it.
+
+    Raises:
+        SessionError: the session's manifest cannot be read.
+    """
+    return read_folded(directory, prices).summary
+
+
+def read_folded(directory: Path, prices: Prices | None = None) -> Folded:
+    """The same, with the timeline that it was made of.
 
     Raises:
         SessionError: the session's manifest cannot be read.
@@ -33,5 +51,8 @@ def read_summary(directory: Path, prices: Prices | None = None) -> Summary:
             break
     files.close()
     if locked and timeline.end is None:
-        return summarise(timeline, manifest, live=True, prices=prices)
-    return summarise(timeline, manifest, notes=files.notes(), damaged=files.damaged, prices=prices)
+        summary = summarise(timeline, manifest, live=True, prices=prices)
+    else:
+        notes, damaged = files.notes(), files.damaged
+        summary = summarise(timeline, manifest, notes=notes, damaged=damaged, prices=prices)
+    return Folded(timeline, manifest, summary)

@@ -61,3 +61,16 @@ def test_a_burstiness_of_other_arrivals_is_refused() -> None:
     given = parser().parse_args(["http://127.0.0.1:9", "--arrivals", "poisson", "--burstiness", "2"])
     with pytest.raises(CommandError, match="--burstiness: it is of gamma arrivals; got --arrivals poisson"):
         config(given, TargetConfig("http://127.0.0.1:9"), interactive=False)
+
+
+def test_tags_are_kept_with_the_run_and_the_last_value_of_each_holds() -> None:
+    words = [f"--tag={tag}" for tag in ("gpu=H100", "tp=2", "gpu=H200")]
+    given = parser().parse_args(["http://127.0.0.1:9", *words])
+    kept = config(given, TargetConfig("http://127.0.0.1:9"), interactive=False)
+    assert kept.tags == ["gpu=H200", "tp=2"]
+
+
+@pytest.mark.parametrize("text", ["gpu", "=H100", "gpu=", "1=x", "g p=x", "gpu=" + "x" * 101, "gpu=a\x1b[2J"])
+def test_what_is_no_tag_is_refused(text: str) -> None:
+    with pytest.raises(CommandError, match=r"--tag: got .*need"):
+        parser().parse_args(["http://127.0.0.1:9", f"--tag={text}"])

@@ -88,5 +88,6 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
         load=load,
         name=options.name or config.name,
         telemetry=options.telemetry or config.telemetry,
+        tags=options.tag or config.tags,
         interactive=start.has_screen(options),
     )

@@ -171,6 +171,13 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--name", type=value_types.name, default="", metavar="NAME", help="a name to find the session by"
     )
+    group.add_argument(
+        "--tag",
+        type=value_types.tag,
+        action="append",
+        metavar="NAME=VALUE",
+        help="a word kept with the run, again for each one: gpu=H100 (compare --by gpu)",
+    )
     sessions_dir(group)
     telemetry_argument(group)
     group.add_argument(
@@ -302,6 +309,7 @@ def config(
         interactive=interactive,
         **_given(
             telemetry=options.telemetry,
+            tags=_last_of_each(options.tag),
             orphan_timeout_s=options.orphan_timeout,
             drain_s=options.drain,
             timeouts=None if options.timeout is None else dict(options.timeout),
@@ -311,6 +319,15 @@ def config(
         return checked(asked)
     except ConfigError as error:
         raise CommandError(str(error)) from None
+
+
+def _last_of_each(tags: list[str] | None) -> list[str] | None:
+    """Of a tag that was given twice the last value holds."""
+    if tags is None:
+        return None
+    return [
+        f"{name}={value}" for name, value in {t.split("=", 1)[0]: t.split("=", 1)[1] for t in tags}.items()
+    ]
 
 
 def drawn_seed() -> int:

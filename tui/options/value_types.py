@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from sessions.plan import typed_values
 from sessions.plan.config import (
@@ -21,7 +21,11 @@ from sessions.plan.ramp import Ramp
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.typed_values import got
 
+if TYPE_CHECKING:
+    from sessions.compare.metrics import Metric
+
 T = TypeVar("T")
+_TAG_NAME = r"[A-Za-z][A-Za-z0-9_.-]{0,39}"
 
 
 def duration(text: str) -> float:
@@ -86,6 +90,39 @@ def count(text: str) -> int:
         allowed = f"from 1 to {10**12 - 1}" if re.fullmatch(r"[0-9]{13,}", text.strip()) else "of at least 1"
         raise argparse.ArgumentTypeError(f"{got(text)}, need a whole number {allowed}")
     return value
+
+
+def percent(text: str) -> float:
+    """A share, from a percentage above 0: `5%` or `5` is 0.05."""
+    plain = text.strip().removesuffix("%").strip()
+    value = float(plain) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", plain) else 0.0
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a percentage above 0 such as 5%")
+    return value / 100
+
+
+def tag(text: str) -> str:
+    """`name=value`: a word by which runs are told apart, and what it is of this one."""
+    name, sign, value = text.strip().partition("=")
+    if not (re.fullmatch(_TAG_NAME, name) and sign and 0 < len(value) <= 100):
+        raise argparse.ArgumentTypeError(f"{got(text)}, need NAME=VALUE such as gpu=H100")
+    if not value.isprintable():
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a value of printable characters")
+    return f"{name}={value}"
+
+
+def tag_name(text: str) -> str:
+    """The name of a tag."""
+    if not re.fullmatch(_TAG_NAME, text.strip()):
+        raise argparse.ArgumentTypeError(f"{got(text)}, need the name of a tag such as gpu")
+    return text.strip()
+
+
+def metrics(text: str) -> list[Metric]:
+    """Figures to compare by, with commas between them."""
+    from sessions.compare.metrics import parse_metrics
+
+    return _typed(parse_metrics, text)
 
 
 def lengths(text: str) -> int | str:

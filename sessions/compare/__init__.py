@@ -1,0 +1,1 @@
+"""Two sides of sessions held against each other: what got better or worse, and how sure that is."""

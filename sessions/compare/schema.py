@@ -1,0 +1,114 @@
+"""What a comparison says, as one typed value: `ttftop compare --json`.
+
+Names are a contract (docs/guide/commands.md). Ratios are the other side over the first one; None is what was
+not measured or cannot be told.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Word = Literal["better", "worse", "no difference", "cannot tell"]
+"""All that is ever said of a figure; `no difference` stands for *no difference larger than d*."""
+
+
+Kind = Literal["compared", "asked", "also"]
+
+
+class ComparedFigure(msgspec.Struct, frozen=True):
+    """One figure on both sides."""
+
+    metric: str
+    """As `--metrics` takes it: `ttft.p95`."""
+    label: str
+    a: float | None
+    """In ms; per second; joules; money. Over all loads together there is none."""
+    b: float | None
+    ratio: float | None
+    low: float | None
+    """All intervals of the comparison hold together in 95 % of the cases: by these it is decided."""
+    high: float | None
+    low_alone: float | None
+    """This one holds in 95 % of the cases."""
+    high_alone: float | None
+    word: Word
+    no_difference_larger_than: float | None
+    """0.03: the other side lies within 3 % of the first; None where that is not what is said."""
+    because: str
+    """Why it cannot be told; empty where it can, or where the interval is merely too wide."""
+    loads: int
+    """At how many loads it could be compared."""
+    interval_from: str
+    """`blocks` of time within each run, or `repetitions`."""
+
+
+class ComparedLoad(msgspec.Struct, frozen=True):
+    """One load that both sides were put under."""
+
+    name: str
+    load: str
+    """`8 rps`, `concurrency 32`, `whole run`."""
+    value: float
+    """The number in it."""
+    requests_a: int
+    requests_b: int
+    failed_a: int
+    failed_b: int
+    figures: list[ComparedFigure]
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Something that is not the same in the two manifests."""
+
+    what: str
+    a: str
+    b: str
+    kind: Kind
+    """`compared`: the server and what it runs on. `asked`: the work itself, so figures are of two things.
+    `also`: anything else that might be the cause."""
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One session, or several repetitions of the same."""
+
+    label: str
+    sessions: list[str]
+    valid: bool
+    reasons: list[str]
+    """Why not, each with its session; `[]` when valid."""
+
+
+class Versus(msgspec.Struct, frozen=True):
+    """The first side against one other."""
+
+    b: Side
+    word: Word
+    """`worse` where anything is worse, else `better` where anything is, else `no difference` where that is
+    said of all that was measured, else `cannot tell`."""
+    overall: list[ComparedFigure]
+    """Each figure over all loads: the mean of its log ratios. Of one load, that load's."""
+    loads: list[ComparedLoad]
+    differences: list[Difference]
+    warnings: list[str]
+    not_compared: list[str]
+    """Loads that only one side has."""
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    a: Side
+    versus: list[Versus]
+    intervals: int
+    """How many there are that all hold together."""
+    smallest: float
+    """Differences below are none."""
+    widest: float
+    """An interval that reaches farther tells nothing."""
+    currency: str = ""
+
+
+def plain(comparison: Comparison) -> dict[str, Any]:
+    """As dictionaries, lists and plain values."""
+    made: dict[str, Any] = msgspec.to_builtins(comparison)
+    return made

@@ -1,0 +1,270 @@
+"""Sides held against each other: runs of a simulated queue whose difference is known, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from benchmarks.common.queue_model import Asked
+from benchmarks.compare_verdict import pair, recorded
+from loadgen.records import TICK_NS, Tick
+from sessions.compare.blocks import sums_of
+from sessions.compare.compare import NotComparable, Recorded, compare
+from sessions.compare.cut import cut, whole
+from sessions.compare.gate import found_worse
+from sessions.compare.metrics import METRICS, parse_metrics
+from sessions.compare.schema import Versus
+from sessions.compare.stretch import Load, Stretch, Values
+from sessions.plan.config import ConfigError, PlanConfig, WorkloadConfig
+from sessions.plan.stages import Stage as AskedStage
+from sessions.store.records import End, LoadChange, StageChange
+from sessions.summary.summarise import summarise
+from sessions.timeline.energy import curves, used
+from tests.sessions.summary.summing import SECOND, embedded, gpu_records, manifest
+from tests.sessions.summary.test_plan_stages import answered
+from tests.sessions.timeline.folding import folded
+
+SHORT = Asked(0.5, 90.0)
+ONE = Asked(0.6, 300.0)
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[Recorded]:
+    """Three of one server."""
+    return [recorded(SHORT, seed) for seed in (101, 102, 103)]
+
+
+def against(a: Sequence[Recorded], b: Sequence[Recorded], **more: object) -> Versus:
+    (versus,) = compare([a, b], labels=("A", "B"), **more).versus  # type: ignore[arg-type]
+    return versus
+
+
+def test_a_server_compared_with_itself_is_neither_better_nor_worse() -> None:
+    """As `benchmarks/compare_verdict.py` shows it of a hundred pairs."""
+    words = [pair(ONE, ONE, seed).word for seed in range(1000, 1008)]
+    assert [word for word in words if word in ("better", "worse")] == []
+
+
+def test_one_that_is_slower_by_a_tenth_is_found_and_never_called_better() -> None:
+    found = [pair(Asked(0.6, 600.0), Asked(0.6, 600.0, 1.1), seed) for seed in range(1000, 1004)]
+    assert [versus.word for versus in found].count("worse") >= 3
+    assert "better" not in {f.word for versus in found for f in versus.overall}
+
+
+def test_a_run_compared_with_itself_has_no_difference_at_all(runs: list[Recorded]) -> None:
+    figures = [f for f in against(runs[:1], runs[:1], metrics=[METRICS["itl.mean"]]).overall if f.low]
+    assert all(f.ratio == pytest.approx(1.0) for f in figures)
+
+
+def test_stretches_are_those_of_the_load_and_percentiles_those_of_the_summary() -> None:
+    run = recorded(Asked(0.5, 120.0, steps=2), 7)
+    assert [each.load.kind for each in run.stretches] == ["rps", "rps"]
+    for each, step in zip(run.stretches, run.summary.stages, strict=True):
+        assert each.load.value == step.offered_rps
+        assert len(each.latencies["ttft"].values) == step.count
+        estimate, _ = each.estimated(METRICS["ttft.p95"])
+        assert estimate is not None
+        assert estimate.value == pytest.approx(step.ttft_p95_ms, rel=1e-6)
+        tokens, _ = each.estimated(METRICS["output_tps"])
+        assert tokens is not None
+        assert tokens.value == pytest.approx(step.output_tps)
+
+
+def changed(run: Recorded, **more: object) -> Recorded:
+    """The same with another workload."""
+    config = msgspec.structs.replace(run.manifest.config, workload=WorkloadConfig(**more))  # type: ignore[arg-type]
+    return run._replace(manifest=msgspec.structs.replace(run.manifest, config=config))
+
+
+def test_other_lengths_are_refused_unless_asked_for(runs: list[Recorded]) -> None:
+    longer = changed(runs[1], output_tokens=128)
+    with pytest.raises(NotComparable, match=r"workload.output_tokens is '64' and '128'"):
+        against(runs[:1], [longer])
+    versus = against(runs[:1], [longer], anyway=True)
+    assert [each.what for each in versus.differences if each.kind == "asked"] == ["workload.output_tokens"]
+
+
+def test_other_arrivals_are_refused_in_a_plan_as_well_and_a_closed_loop_has_none(
+    runs: list[Recorded],
+) -> None:
+    def of_plan(*stages: AskedStage) -> Recorded:
+        config = msgspec.structs.replace(runs[0].manifest.config, plan=PlanConfig("p", list(stages)))
+        return runs[0]._replace(manifest=msgspec.structs.replace(runs[0].manifest, config=config))
+
+    poisson, steady = AskedStage("a", rate_rps=8.0), AskedStage("a", rate_rps=8.0, arrivals="constant")
+    with pytest.raises(NotComparable, match=r"load.arrivals is 'poisson' and 'constant'"):
+        against([of_plan(poisson)], [of_plan(steady)])
+    closed = of_plan(AskedStage("a", concurrency=8))
+    assert against([closed], [of_plan(steady)]).loads
+
+
+def test_what_the_server_is_may_differ_and_is_said(runs: list[Recorded]) -> None:
+    manifest = msgspec.structs.replace(runs[1].manifest, server={"model": "other", "simulated": True})
+    session = msgspec.structs.replace(manifest.session, ttftop_version="9")
+    manifest = msgspec.structs.replace(manifest, session=session)
+    versus = against(runs[:1], [runs[1]._replace(manifest=manifest)])
+    assert [(each.what, each.b, each.kind) for each in versus.differences] == [
+        ("model", "other", "compared"),
+        ("ttftop", "9", "also"),
+    ]
+
+
+def test_without_a_load_in_common_nothing_is_compared_unless_asked_for(runs: list[Recorded]) -> None:
+    busier = recorded(Asked(0.7, 90.0), 9)
+    with pytest.raises(NotComparable, match=r"no load in common: 11.59 rps; and 16.23 rps"):
+        against(runs[:1], [busier])
+    (load,) = against(runs[:1], [busier], anyway=True).loads
+    assert load.load == "whole run"
+
+
+def stretch(ms: float, seconds: float = 60.0, name: str = "s", rps: float = 8.0, **more: object) -> Stretch:
+    """120 requests, each of which took `ms`, at steady times."""
+    cell = np.arange(120)
+    values = Values(np.full(120, ms), cell)
+    return Stretch(
+        name, Load("rps", rps, "256", "64"), None, seconds, 120, 1, {"ttft": values, "tpot": values, "e2e": values},
+        None, None, {"request_rps": sums_of(np.ones(120), cell, 120)}, 120, 120, 256.0, 64.0,
+    )._replace(**more)  # fmt: skip
+
+
+def test_repetitions_are_held_against_each_other_by_welch_s_interval(runs: list[Recorded]) -> None:
+    a, b = (100.0, 110.0, 90.0), (150.0, 140.0, 160.0, 155.0)
+    sides = [[runs[0]._replace(stretches=[stretch(ms)]) for ms in side] for side in (a, b)]
+    (figure,) = against(*sides, metrics=[METRICS["e2e.mean"]]).overall
+    # By hand, on the logs: means 4.600137 and 5.018559, variances 0.0100757 / 3 and 0.0032517 / 4.
+    logs = [np.log(side) for side in (a, b)]
+    parts = [side.var(ddof=1) / len(side) for side in logs]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 2 + parts[1] ** 2 / 3)
+    assert freedom == pytest.approx(2.95, abs=0.1)
+    assert figure.interval_from == "repetitions"
+    assert figure.ratio == pytest.approx(math.exp(logs[1].mean() - logs[0].mean()))
+    assert figure.low_alone is not None
+    reach = math.log(figure.ratio / figure.low_alone) / math.sqrt(sum(parts))  # type: ignore[operator]
+    assert reach == pytest.approx(3.21, abs=0.05)  # t at 2.95 degrees of freedom: 3.182 at 3, 4.303 at 2
+
+
+def test_stages_that_a_plan_repeats_are_repetitions(runs: list[Recorded]) -> None:
+    def side(*times_ms: float) -> list[Recorded]:
+        stages = [stretch(ms, name=f"s #{i}", repetition=i) for i, ms in enumerate(times_ms, 1)]
+        return [runs[0]._replace(stretches=stages)]
+
+    versus = against(side(100.0, 101.0, 99.0), side(150.0, 151.0, 149.0), metrics=[METRICS["e2e.mean"]])
+    assert [(load.name, load.requests_a) for load in versus.loads] == [("s", 360)]
+    assert [(f.word, f.interval_from) for f in versus.overall] == [("worse", "repetitions")]
+
+
+def test_loads_are_matched_one_by_one_and_those_of_one_side_are_named(runs: list[Recorded]) -> None:
+    a = runs[0]._replace(stretches=[stretch(1.0, rps=8.0), stretch(1.0, rps=16.0, name="fast")])
+    b = runs[0]._replace(stretches=[stretch(1.0, rps=16.1, name="x"), stretch(1.0, rps=32.0, name="y")])
+    versus = against([a], [b])
+    assert [load.load for load in versus.loads] == ["16 rps"]
+    assert versus.not_compared == [
+        "s (8 rps): only the first has it",
+        "y (32 rps): only the other has it",
+    ]
+
+
+def test_answers_of_another_length_are_told(runs: list[Recorded]) -> None:
+    a, b = ([runs[0]._replace(stretches=[stretch(1.0, output_tokens_mean=n)])] for n in (64.0, 51.0))
+    assert "s: answers had 64 tokens and 51: not the same work" in against(a, b).warnings
+
+
+def test_too_few_requests_for_a_percentile_tell_nothing(runs: list[Recorded]) -> None:
+    side = [runs[0]._replace(stretches=[stretch(1.0)])]
+    (figure,) = against(side, side, metrics=[METRICS["ttft.p99"]]).overall
+    assert (figure.word, figure.because) == ("cannot tell", "needs 662 requests")
+
+
+def test_of_several_loads_the_whole_is_the_mean_of_their_log_ratios(runs: list[Recorded]) -> None:
+    a = runs[0]._replace(stretches=[stretch(100.0), stretch(100.0, rps=16.0)])
+    b = runs[0]._replace(stretches=[stretch(110.0), stretch(140.0, rps=16.0)])
+    (figure,) = against([a], [b], metrics=[METRICS["e2e.p50"]]).overall
+    assert figure.ratio == pytest.approx(math.sqrt(1.1 * 1.4))
+    assert (figure.word, figure.loads) == ("worse", 2)
+
+
+def test_a_pipeline_fails_on_what_is_worse_by_so_much_and_hears_the_rest(runs: list[Recorded]) -> None:
+    a = runs[0]._replace(stretches=[stretch(100.0)])
+    b = runs[0]._replace(stretches=[stretch(108.0)])
+    metrics = parse_metrics("e2e.p50, ttft.p99")
+    comparison = compare([[a], [b]], labels=("A", "B"), metrics=metrics)
+    assert found_worse(comparison, 0.05) == [
+        ("B: E2E p50 is worse by 8.0 % (5 % fails)", True),
+        ("B: cannot tell, no failure: TTFT p99", False),
+    ]
+    assert [each.failed for each in found_worse(comparison, 0.1)] == [False, False]
+    spoiled = b._replace(summary=msgspec.structs.replace(b.summary, valid=False, reasons=["it was killed"]))
+    comparison = compare([[a], [spoiled]], labels=("A", "B"), metrics=metrics)
+    assert ("B is not valid, so nothing is passed: it was killed", True) in found_worse(comparison, 0.5)
+
+
+def test_a_figure_that_is_none_is_named_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"got 'ttft.p59'.*did you mean ttft.p5?9"):
+        parse_metrics("ttft.p59")
+
+
+def of_records(records: list[Any]) -> Recorded:
+    timeline, about = folded(*records), manifest()
+    summary = summarise(timeline, about)
+    return Recorded(about, summary, cut(timeline, about, summary), whole(timeline, about, summary))
+
+
+def test_answers_without_tokens_are_compared_by_requests_and_e2e() -> None:
+    side = [of_records(embedded(requests=400, seconds=8))]
+    found = {f.metric: f.because for f in against(side, side).overall}
+    assert "output_tps" not in found
+    assert [name for name, why in found.items() if why != "not measured"] == [
+        "e2e.p50",
+        "e2e.p95",
+        "request_rps",
+    ]
+
+
+def test_a_session_in_which_nothing_was_sent_tells_nothing() -> None:
+    side = [of_records([LoadChange(0, "start", rate_rps=1.0), End(t_ns=1, reason="aborted")])]
+    versus = against(side, side)
+    assert versus.word == "cannot tell"
+    assert {f.because for f in versus.overall if f.metric != "request_rps"} == {"not measured"}
+
+
+def test_stages_of_a_plan_count_what_its_table_counts_and_energy_adds_up() -> None:
+    stage = AskedStage("a", rate_rps=2.0, duration_s=3.0, warm_up_s=1.0, input_tokens=20, output_tokens=11)
+    about = manifest()
+    config = msgspec.structs.replace(about.config, plan=PlanConfig("p", [stage]))
+    about = msgspec.structs.replace(about, config=config)
+    records = [
+        LoadChange(SECOND, "stage", rate_rps=2.0),
+        StageChange(SECOND, 0, "begin", "a"),
+        *(answered(i, 1.1 + i * 0.25, ttft_ms=100 + i) for i in range(12)),
+        StageChange(4 * SECOND, 0, "load_over"),
+        StageChange(5 * SECOND, 0, "over"),
+        *gpu_records(8),
+        End(t_ns=6 * SECOND, reason="completed"),
+        *(
+            Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, output_tokens=7, rate_rps=2.0)
+            for i in range(4, 25)
+        ),
+    ]
+    timeline = folded(*records)
+    summary = summarise(timeline, about)
+    assert summary.plan is not None
+    (row,), (found,) = summary.plan.stages, cut(timeline, about, summary)
+    assert (found.load, found.name) == (Load("rps", 2.0, "20", "11"), "a")
+    assert (found.requests, found.succeeded) == (row.requests, row.succeeded)
+    for metric, figure in (
+        ("ttft.p95", row.ttft_ms.p95),
+        ("tpot.p50", row.tpot_ms.p50),
+        ("e2e.mean", row.e2e_ms.mean),
+        ("itl.mean", row.itl_mean_ms),
+        ("output_tps", row.output_tps_sending),
+    ):
+        estimate, _ = found.estimated(METRICS[metric])
+        assert figure is None or (estimate is not None and estimate.value == pytest.approx(figure)), metric
+    joules = used(curves(timeline.gpus, timeline.newest_ns), 2 * SECOND, 4 * SECOND).joules
+    assert joules is not None
+    assert float(found.rates["j_per_output_token"].above.sum()) == pytest.approx(joules)

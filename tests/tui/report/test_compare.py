@@ -1,0 +1,91 @@
+"""A comparison as text: 80 columns, no raw bytes of a stranger's files, and a picture whatever there is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from sessions.compare.schema import ComparedFigure, ComparedLoad, Comparison, Difference, Side, Versus, Word
+from tui.report.compare import tables, verdict
+from tui.report.compare_chart import picture
+from tui.report.plotext_chart import Theme
+
+RAW = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+EVIL = "A\x1b]0;PWN\x07\x9b2J\x00\x1b[2J\r\u202e"
+
+
+def figure(metric: str = "ttft.p95", word: Word = "worse", **more: Any) -> ComparedFigure:
+    given: dict[str, Any] = {
+        "label": "TTFT p95", "a": 12_043.0, "b": 13_247.0, "ratio": 1.1, "low": 1.02, "high": 1.19, "low_alone": 1.05,
+        "high_alone": 1.15, "no_difference_larger_than": None, "because": "", "loads": 1, "interval_from": "blocks",
+    }  # fmt: skip
+    return ComparedFigure(metric=metric, word=word, **{**given, **more})
+
+
+def comparison(
+    *loads: float, figures: list[ComparedFigure] | None = None, text: str = "s", kind: str = "rps"
+) -> Comparison:
+    side = Side(text, [text], False, [text])
+    figures = [figure()] if figures is None else figures
+    at = [ComparedLoad(text, f"{x:g} {kind}", x, 2_300, 2_300, 1, 0, figures) for x in loads]
+    differences = [Difference(text, text, text, kind) for kind in ("compared", "asked", "also")]  # type: ignore[arg-type]
+    versus = Versus(side, "worse", figures, at, differences, [text], [text])
+    return Comparison(side, [versus], 8, 0.02, 0.05)
+
+
+def test_nothing_that_a_stranger_wrote_reaches_the_terminal_raw() -> None:
+    made = comparison(1.0, 2.0, text=EVIL)
+    said = verdict(made, made.versus[0]) + tables(made, made.versus[0])
+    said += picture(made, made.versus[0], Theme())
+    assert RAW.findall(said) == []
+
+
+@pytest.mark.parametrize("text", ["s", "x" * 300, "word " * 60])
+def test_every_line_fits_80_columns(text: str) -> None:
+    figures = [
+        figure(),
+        figure(word="no difference", no_difference_larger_than=0.0412, a=98_765.4, b=98_765.4, low=0.871),
+        figure(word="cannot tell", because="needs 12,345 s", low=None, high=None),
+        figure(word="cannot tell", a=123_456.0, b=123_456.0, low=0.0001, high=1234.5),
+    ]
+    made = comparison(1.0, 2.0, figures=figures, text=text)
+    lines = (verdict(made, made.versus[0]) + "\n" + tables(made, made.versus[0])).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "no difference larger than 5 %" in "\n".join(lines)
+
+
+def test_of_one_load_the_picture_is_all_intervals_around_no_change() -> None:
+    made = comparison(
+        8.0,
+        figures=[figure(), figure("itl.mean", "better", label="ITL mean", ratio=0.9, low=0.81, high=0.99)],
+    )
+    head, worse, better, axis = picture(made, made.versus[0], Theme()).splitlines()
+    assert head == "B against A, with intervals"
+    middle = axis.index("no change") + 4
+    assert worse.index("●") > middle > better.index("●")
+    assert worse[middle] == better[middle] == "│"
+    assert all(ord(letter) < 128 for letter in picture(made, made.versus[0], Theme(braille=False)))
+
+
+def test_without_any_interval_the_picture_over_the_load_is_still_drawn() -> None:
+    unknown = figure(word="cannot tell", because="needs 90 s", low=None, high=None)
+    made = comparison(1.0, 2.0, figures=[unknown])
+    assert (
+        picture(made, made.versus[0], Theme())
+        .splitlines()[0]
+        .strip()
+        .startswith("TTFT p95, ms over the offered rate")
+    )
+    alone = comparison(1.0, figures=[unknown])
+    assert picture(alone, alone.versus[0], Theme()) == ""
+
+
+def test_a_verdict_says_first_that_a_side_is_not_valid() -> None:
+    made = comparison(1.0)
+    assert verdict(made, made.versus[0]).splitlines()[:3] == [
+        "NOT VALID: s: s",
+        "NOT VALID: s: s",
+        "s against s: WORSE",
+    ]

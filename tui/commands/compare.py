@@ -1,0 +1,172 @@
+"""`ttftop compare`: whether a run is better or worse than another, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.commands.replay import session
+from tui.foreground import start
+from tui.options import run_options, value_types
+from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line, tell
+from tui.options.packages import is_there
+from tui.options.parser import Parser
+
+if TYPE_CHECKING:
+    from sessions.compare.compare import Recorded
+    from sessions.compare.schema import Comparison
+    from sessions.summary.prices import Prices
+
+
+def parser() -> Parser:
+    parser = Parser(
+        "ttftop compare",
+        "A B [C ...] [options]",
+        "Say whether B is better or worse than A, by how much, and how sure that is; C and more likewise.",
+        "A1,A2,A3 : B1,B2,B3 compares repetitions. Exit code 1 only with --fail-if-worse.",
+    )
+    parser.add_argument(
+        "sides", nargs="*", metavar="S", help="a session (id, start of it, name, path), or several: S,S,S"
+    )
+    run_options.sessions_dir(parser)
+    parser.add_argument(
+        "--by",
+        type=value_types.tag_name,
+        metavar="TAG",
+        help="make sides of sessions by their value of a tag",
+    )
+    parser.add_argument(
+        "--metrics",
+        type=value_types.metrics,
+        metavar="M,M",
+        help="figures to compare by: ttft.p95,output_tps",
+    )
+    parser.add_argument(
+        "--fail-if-worse", type=value_types.percent, metavar="P", help="exit code 1 if worse by 5%% or so"
+    )
+    parser.add_argument(
+        "--widest", type=value_types.percent, metavar="P", help="the largest difference called none (5%%)"
+    )
+    parser.add_argument("--anyway", action="store_true", help="compare what is not the same work")
+    parser.add_argument(
+        "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object (docs/guide/commands.md lists its keys)"
+    )
+    parser.add_argument("--no-charts", action="store_false", dest="charts", help="no picture")
+    parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    from sessions.compare.compare import NotComparable, compare
+    from sessions.compare.schema import plain
+    from sessions.compare.verdict import WIDEST
+    from sessions.summary.prices import PriceError
+    from sessions.summary.prices import load as load_prices
+
+    try:
+        prices = load_prices(options.prices)
+    except PriceError as error:
+        raise CommandError(f"--prices: {error}", USAGE) from None
+    labels, sides = _sides(options, prices)
+    try:
+        comparison = compare(
+            sides,
+            labels=labels,
+            metrics=options.metrics,
+            anyway=options.anyway,
+            widest=WIDEST if options.widest is None else options.widest,
+            currency="" if prices is None else prices.currency,
+        )
+    except NotComparable as error:
+        raise CommandError(f"compare: {one_line(error)}; --anyway compares them all the same") from None
+    if options.json:
+        print(json.dumps(plain(comparison), indent=2, allow_nan=False))
+    else:
+        _print(comparison, options)
+    return OK if options.fail_if_worse is None else _judged(comparison, options.fail_if_worse)
+
+
+def _sides(options: argparse.Namespace, prices: Prices | None) -> tuple[list[str], list[list[Recorded]]]:
+    """What is compared: a label each, and its sessions.
+
+    Raises:
+        CommandError: fewer than two sides, or a session that is none.
+    """
+    from sessions.compare.read import read_recorded
+    from sessions.store.manifest import SessionError
+
+    root = start.root(options)
+    texts = [_several(side) for side in options.sides if side != ":"]
+    directories = [[session("compare", root, text) for text in side] for side in texts]
+    if options.by is not None:
+        labels, directories = _by_tag(options.by, [each for side in directories for each in side])
+    else:
+        pairs = zip(directories, texts, strict=True)
+        labels = [side[0].name if len(side) == 1 else ",".join(names) for side, names in pairs]
+    if len(directories) < 2:
+        raise CommandError(f"compare: got {len(directories)} side, need two sessions or more (A B)")
+    try:
+        sides = [[read_recorded(directory, prices) for directory in side] for side in directories]
+    except SessionError as error:
+        raise CommandError(f"compare: {error}") from None
+    return labels, sides
+
+
+def _several(text: str) -> list[str]:
+    """`A1,A2` is two, unless it is the path of one."""
+    if os.sep in text and os.path.exists(text):  # noqa: PTH110  # a text that is too long for a path is none
+        return [text]
+    return [part for part in text.strip(":").split(",") if part] or [text]
+
+
+def _by_tag(tag: str, directories: Sequence[Path]) -> tuple[list[str], list[list[Path]]]:
+    """Sides by the value of a tag, in the order in which the values come first.
+
+    Raises:
+        CommandError: a session has no such tag.
+    """
+    from sessions.store.manifest import read
+
+    found: dict[str, list[Path]] = {}
+    for directory in directories:
+        tags = (each.partition("=") for each in read(directory).config.tags)
+        values = [value for name, _, value in tags if name == tag]
+        if not values:
+            raise CommandError(f"compare: --by {one_line(tag)}: {directory.name} has no tag of that name")
+        found.setdefault(values[0], []).append(directory)
+    return [f"{tag}={value}" for value in found], list(found.values())
+
+
+def _print(comparison: Comparison, options: argparse.Namespace) -> None:
+    from tui.draw.theme import charset_for
+    from tui.report.compare import tables, verdict
+
+    for nth, versus in enumerate(comparison.versus):
+        print(("\n" if nth else "") + verdict(comparison, versus))
+        if options.charts and is_there("plotext"):
+            from tui.report.compare_chart import picture
+            from tui.report.plotext_chart import Theme
+
+            colour = sys.stdout.isatty() and not options.no_color and not os.environ.get("NO_COLOR")
+            theme = Theme(colour=colour, braille=charset_for(sys.stdout.encoding, os.environ) == "braille")
+            if drawn := picture(comparison, versus, theme):
+                print(f"\n{drawn}")
+        print("\n" + tables(comparison, versus), end="")
+
+
+def _judged(comparison: Comparison, limit: float) -> int:
+    """1 where something is worse by `limit` or more, or a side is not valid; all of it said on stderr."""
+    from sessions.compare.gate import found_worse
+
+    found = found_worse(comparison, limit)
+    for each in found:
+        tell(f"ttftop: {one_line(each.text)}")
+    return NOT_VALID if any(each.failed for each in found) else OK
