@@ -283,6 +283,9 @@ class Frame:
     plan: PlanProgress | None = None
     """None where there is no plan, or before its first stage."""
 
+    imported: bool = False
+    """Another tool measured it."""
+
     # what happened
     marks: tuple[ChartMark, ...] = ()
     """Up to the playhead, oldest first."""

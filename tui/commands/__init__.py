@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("tui.commands.replay", "open the screen on a recorded run"),
     "plan": ("tui.commands.plan", "list, show and check plans: loads that follow each other"),
     "summary": ("tui.commands.summary", "print what a run says"),
+    "import": ("tui.commands.import_", "make sessions of other tools' result files"),
     "calibrate": ("tui.commands.calibrate", "measure how much this machine can load cleanly"),
     "doctor": ("tui.commands.doctor", "check this machine, and what a server can do"),
 }

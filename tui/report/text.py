@@ -15,6 +15,7 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
+from tui.report.imported import imported
 from tui.report.load import counts, latencies, stages_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
@@ -47,6 +48,7 @@ def render(summary: Summary) -> str:
         telemetry(summary.telemetry),
         _limits(summary.limits),
         _errors(summary),
+        imported(summary.imported),
         _notes(summary.notes),
         verdict(summary.valid, summary.reasons),
     ]
@@ -77,7 +79,9 @@ def _head(summary: Summary) -> str:
     first = "  ".join(printable(text) for text in (summary.id, summary.target, summary.model) if text)
     if summary.tls_verified is False:
         first += "  TLS NOT VERIFIED (--insecure)"
-    if summary.simulated:
+    if summary.imported is not None:
+        first += f"  IMPORTED from {printable(summary.imported.tool, 40)}"
+    elif summary.simulated:
         first += "  SIMULATED"
     second = [f"{number(summary.load_s, 1)} s of load"]
     if summary.duration_s - summary.load_s >= 0.1:
