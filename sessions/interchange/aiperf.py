@@ -187,7 +187,7 @@ def _request(line: dict[str, Any], about: dict[str, Any]) -> Request | None:
     error = line.get("error")
     if error is not None or not metrics:
         told = table(error)
-        said = f"{text(told.get('type'), 60)} {text(told.get('message'))}".strip() or text(error)
+        said = f"{text(told.get('type'), 60)} {text(told.get('message'), 500)}".strip() or text(error)
         request.error, request.status = failure(said, request.chunks > 0, whole(told.get("code")))
     return request
 

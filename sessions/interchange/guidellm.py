@@ -73,8 +73,8 @@ def _run(one: dict[str, Any], file: str, version: str, place: int | None) -> Imp
         failed=whole(made.get("errored")),
         figures=_figures(table(one.get("metrics"))),
     )
-    start_ns = nanoseconds(number(clock.get("measure_start_time")))
-    end_ns = nanoseconds(number(clock.get("measure_end_time")))
+    start_ns = _wall_ns(number(clock.get("measure_start_time")))
+    end_ns = _wall_ns(number(clock.get("measure_end_time")))
     if start_ns is not None and end_ns is not None:
         run.span_ns = max(end_ns - start_ns, 0)
         run.figures.append(ToolFigure("measured", run.span_ns / 1e9, "s", "duration_s", "near"))
@@ -112,6 +112,12 @@ def _run(one: dict[str, Any], file: str, version: str, place: int | None) -> Imp
     return settle(run, begin_ns, end_ns)
 
 
+def _wall_ns(unix_s: float | None) -> int | None:
+    """In steps of a microsecond: a float of unix seconds holds no more."""
+    t_ns = nanoseconds(unix_s)
+    return None if t_ns is None else round(t_ns / 1000) * 1000
+
+
 def _load(strategy: dict[str, Any], how: str) -> LoadConfig:
     rate = number(strategy.get("rate"))
     if how in ("constant", "poisson") and rate is not None and rate > 0:
@@ -122,16 +128,14 @@ def _load(strategy: dict[str, Any], how: str) -> LoadConfig:
 
 def _request(item: dict[str, Any], state: str) -> Request | None:
     info = table(item.get("info"))
-    times = {name: nanoseconds(number(value)) for name, value in table(info.get("timings")).items()}
+    times = {name: _wall_ns(number(value)) for name, value in table(info.get("timings")).items()}
     sent_ns, due_ns = times.get("request_start"), times.get("targeted_start")
     begun_ns = sent_ns if sent_ns is not None else times.get("resolve_start") or due_ns or times.get("queued")
     if begun_ns is None:
         return None
     due_ns = begun_ns if due_ns is None else min(due_ns, begun_ns)
     end_ns = (
-        times.get("request_end")
-        or times.get("resolve_end")
-        or nanoseconds(number(item.get("request_end_time")))
+        times.get("request_end") or times.get("resolve_end") or _wall_ns(number(item.get("request_end_time")))
     )
     request = Request(
         index=0, worker=0, due_ns=due_ns, sent_ns=sent_ns, end_ns=max(end_ns or begun_ns, begun_ns)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
 
 import msgspec
 
-from loadgen.errors import http_kind, printable
+from loadgen.errors import ERROR_KINDS, http_kind, printable
 from loadgen.records import Request, RequestError
 from sessions.plan.config import LoadConfig
 from sessions.store.imported import ToolFigure
@@ -81,6 +82,12 @@ def gaps_of(seconds: list[float]) -> list[int]:
 def failure(said: str, got_tokens: bool, status: int | None = None) -> tuple[RequestError, int | None]:
     """Of what a tool wrote of a failed request: our kind of error, and its HTTP status if it had one."""
     words = " ".join((said.strip().splitlines() or [""])[-1].split())
+    kind, _, rest = words.partition(":")
+    kind = kind.rpartition(" ")[2]
+    if kind == "other" or kind in ERROR_KINDS or re.fullmatch(r"http_[45]\d\d", kind):  # by our export
+        status = int(kind[5:]) if kind.startswith("http_") else status
+        kind = http_kind(status) if kind.startswith("http_") and status else kind
+        return RequestError(kind, printable(rest.strip(), 200)), status
     status = status if status is not None and 400 <= status < 600 else _STATUS_OF_REASON.get(words)
     if status is None:
         digits = [word.strip("',:()") for word in words[:120].split()]
@@ -90,8 +97,14 @@ def failure(said: str, got_tokens: bool, status: int | None = None) -> tuple[Req
         kind = http_kind(status)
     elif "refused" in low or "cannot connect" in low:
         kind, status = "connect_refused", None
-    elif "never received a valid chunk" in low or "unusable_backend_response" in low or "no content" in low:
+    elif (
+        "never received a valid chunk" in low
+        or "unusable_backend_response" in low
+        or "no responses with" in low
+    ):
         kind = "no_tokens"
+    elif "returned an error" in low:
+        kind = "server_stream_error"
     elif any(word in low for word in ("payload", "incomplete", "disconnect", "peer closed", "reset by peer")):
         kind = "cut_mid_stream" if got_tokens else "bad_response"
     elif "timeout" in low:

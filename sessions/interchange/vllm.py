@@ -148,9 +148,7 @@ def _requests(one: dict[str, Any], count: int) -> list[Request]:
             request.chunks, request.gaps_us = len(gaps) + 1, gaps_of(gaps)
             latency_ns = nanoseconds(number(latency)) or 0
             through_ns = first_ns + sum(nanoseconds(gap) or 0 for gap in gaps)
-            request.last_token_ns = sent_ns + (
-                latency_ns if latency_ns >= first_ns and not said else through_ns
-            )
+            request.last_token_ns = sent_ns + (latency_ns if latency_ns >= first_ns else through_ns)
             request.end_ns = request.last_token_ns
         if said:
             request.error, request.status = failure(said, request.chunks > 0)

@@ -116,12 +116,15 @@ def _asked(summary: Summary) -> str:
         how = f"{load.arrivals} {load.rate_rps:g} rps"
     if changes := summary.load_changes:
         how += f" at first, then changed {'once' if changes == 1 else f'{changes} times'}"
-    words = [
-        printable(summary.endpoint, 20),
-        how,
+    asked = [
         f"{work.input_tokens} tokens in"
         + ("" if summary.endpoint == "embeddings" else f", {work.output_tokens} out"),
         f"seed {load.seed}",
+    ]
+    words = [
+        printable(summary.endpoint, 20),
+        how,
+        *(asked if summary.imported is None else ()),  # what another tool asked for is not known
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]
     return ", ".join(word for word in words if word)
