@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("tui.commands.replay", "open the screen on a recorded run"),
     "plan": ("tui.commands.plan", "list, show and check plans: loads that follow each other"),
     "summary": ("tui.commands.summary", "print what a run says"),
+    "report": ("tui.commands.report", "runs as a page, a table or text in a file, to send to somebody"),
     "import": ("tui.commands.import_", "make sessions of other tools' result files"),
     "export": ("tui.commands.export", "a session as another tool's result file, a table or a trace"),
     "calibrate": ("tui.commands.calibrate", "measure how much this machine can load cleanly"),
