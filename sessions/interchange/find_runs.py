@@ -6,7 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from sessions.interchange import aiperf, guidellm, vllm
+from sessions.interchange import (
+    aiperf,
+    evalscope,
+    genai_bench,
+    guidellm,
+    inference_perf,
+    llmperf,
+    sglang,
+    vllm,
+)
 from sessions.interchange.documents import Document, ImportFailed, files_below, name_of, read_document
 from sessions.interchange.imported_run import ImportedRun
 
@@ -26,6 +35,11 @@ TOOLS = (
     Tool("vLLM bench serve", vllm.matches, vllm.read),
     Tool("GuideLLM", guidellm.matches, guidellm.read),
     Tool("AIPerf", aiperf.matches, aiperf.read, whole_directory=True),
+    Tool("SGLang bench_serving", sglang.matches, sglang.read),
+    Tool("genai-bench", genai_bench.matches, genai_bench.read),
+    Tool("inference-perf", inference_perf.matches, inference_perf.read),
+    Tool("evalscope perf", evalscope.matches, evalscope.read),
+    Tool("llmperf", llmperf.matches, llmperf.read),
 )
 
 

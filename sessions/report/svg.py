@@ -152,7 +152,7 @@ def _hover(chart: Chart, x_scale: _Scale, width: int, top: int) -> list[str]:
 
 
 def _legend(chart: Chart, width: int) -> tuple[str, int]:
-    """At the right of the title's line, or below it where there is no room; and where the chart itself begins.
+    """At the right of the title's line, or below it where there is no room; and where the chart begins.
 
     None of one line, nor where there is no room at all: the values say whose they are.
     """

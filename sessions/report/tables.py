@@ -227,7 +227,7 @@ def compared(summaries: Sequence[Summary]) -> Table:
                 verdict(said),
                 *(figure(said.throughput.request_rps), figure(said.throughput.output_tps)),
                 _ratio(said.throughput.output_tps, first.throughput.output_tps),
-                ms(said.ttft_from_due_ms.p95),
+                _marked(said.ttft_from_due_ms, "p95"),
                 _ratio(said.ttft_from_due_ms.p95, first.ttft_from_due_ms.p95),
                 *(ms(said.e2e_ms.p95), f"{said.requests.failed:,}", figure(said.energy.j_per_output_token)),
             ]

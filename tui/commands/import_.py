@@ -13,8 +13,9 @@ from tui.options.parser import Parser
 
 EPILOG = """\
 What wrote a file is told by what stands in it: vLLM bench serve (--save-result), GuideLLM (benchmarks.json),
-AIPerf (its artifact directory). Of a directory all result files are taken, those of its subdirectories too.
-A file of several runs makes a session each.
+AIPerf (its artifact directory), inference-perf (reports/), evalscope perf (benchmark_data.db), SGLang
+bench_serving, genai-bench, llmperf. Of a directory all result files are taken, those of its subdirectories
+too. A file of several runs makes a session each.
 """
 
 
