@@ -7,6 +7,7 @@ from typing import Any
 
 from loadgen.records import Request
 from sessions.interchange.stored_run import StoredRun, milliseconds, said_of, statistics
+from sessions.interchange.wall_clock import iso
 from telemetry.records import GpuDevice, GpuDevices, GpuSamples
 
 _PERCENTILES = (1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0)
@@ -66,7 +67,7 @@ def _metrics(one: Request) -> _Metrics:
 
 def _summary(run: StoredRun, columns: dict[str, tuple[str, list[float]]]) -> dict[str, Any]:
     said = run.summary
-    begin_s = run.origin_unix_ns / 1e9
+    begin_s = run.begun_unix_s
     phase: dict[str, Any] = {"name": "profiling", "kind": "profiling", "type": "concurrency"}
     if said.load.concurrency is not None:
         phase["concurrency"] = said.load.concurrency
@@ -91,24 +92,8 @@ def _summary(run: StoredRun, columns: dict[str, tuple[str, list[float]]]) -> dic
         "endpoint": {"urls": [said.target], "type": said.endpoint, "streaming": True},
         "phases": [phase],
     }
-    made |= {"start_time": _utc(begin_s), "end_time": _utc(begin_s + said.duration_s)}
+    made |= {"start_time": iso(begin_s), "end_time": iso(begin_s + said.duration_s)}
     return made
-
-
-def _utc(unix_s: float) -> str:
-    """As the tool writes it, without a zone."""
-    days, rest = divmod(round(unix_s * 1e6), 86_400_000_000)
-    # Howard Hinnant's civil_from_days: no clock is read, and nothing of the machine's zone comes in.
-    days += 719_468
-    era, of_era = divmod(days, 146_097)
-    year_of_era = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    place = (5 * of_year + 2) // 153
-    month = place + 3 if place < 10 else place - 9
-    year = year_of_era + era * 400 + (month <= 2)
-    seconds, micros = divmod(rest, 1_000_000)
-    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}"
-    return f"{year:04}-{month:02}-{of_year - (153 * place + 2) // 5 + 1:02}T{clock}"
 
 
 def _gpu_lines(run: StoredRun) -> list[dict[str, Any]]:

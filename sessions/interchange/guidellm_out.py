@@ -21,7 +21,7 @@ def write(run: StoredRun) -> dict[str, bytes]:
         kept["successful" if kind is None else "incomplete" if kind == "unfinished" else "errored"].append(
             one
         )
-    first_s = run.origin_unix_ns / 1e9
+    first_s = run.begun_unix_s
     closed = said.load.concurrency
     strategy = (
         {"type_": "concurrent", "streams": closed}

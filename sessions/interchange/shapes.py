@@ -30,4 +30,6 @@ def lost(shape: str, run: StoredRun) -> list[str]:
         said.append("the times of chunks between first and last token have no place there")
     if shape in ("vllm", "guidellm", "aiperf") and run.summary.plan is not None:
         said.append("the stages of its plan are one run there")
+    elif shape in ("vllm", "guidellm", "aiperf") and run.summary.load_changes:
+        said.append(f"its {run.summary.load_changes} changes of load have no place there")
     return said

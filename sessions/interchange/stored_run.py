@@ -36,6 +36,12 @@ class StoredRun:
     def origin_unix_ns(self) -> int:
         return self.manifest.clock.origin_unix_ns
 
+    @property
+    def begun_unix_s(self) -> float:
+        """When the load began, which a run does not do at session time 0."""
+        begun = next((one.t_ns for one in self.other if isinstance(one, LoadChange)), 0)
+        return (self.origin_unix_ns + begun) / 1e9
+
 
 def read_run(directory: Path) -> StoredRun:
     """Raises:

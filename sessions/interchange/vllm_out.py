@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from sessions.interchange.stored_run import StoredRun, milliseconds, said_of, statistics
+from sessions.interchange.wall_clock import compact, offset_s
 
 _PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 
@@ -16,7 +17,7 @@ def write(run: StoredRun) -> dict[str, bytes]:
     good = [one for one in requests if one.error is None]
     closed = said.load.concurrency
     made: dict[str, Any] = {
-        "date": said.started_at[:19].replace("-", "").replace(":", "").replace("T", "-"),
+        "date": compact(run.begun_unix_s + said.duration_s + offset_s(said.started_at)),  # of its end, local
         "endpoint_type": "openai-chat" if said.endpoint == "chat" else "openai",
         "backend": "openai-chat" if said.endpoint == "chat" else "openai",
         "label": None,

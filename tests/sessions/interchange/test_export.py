@@ -20,6 +20,7 @@ from sessions.interchange.stored_run import StoredRun, read_run
 from sessions.interchange.write_session import write_session
 from tests.sessions.interchange import made_results as made
 
+RECORDED = Path(__file__).parents[1] / "store" / "recorded" / "llamacpp"
 NOW = datetime(2026, 9, 22, tzinfo=timezone.utc)
 
 
@@ -55,6 +56,25 @@ def test_what_is_exported_as_the_tools_own_comes_back_the_same(tmp_path: Path, t
     assert again.summary.throughput == first.summary.throughput
     assert again.summary.errors == first.summary.errors
     assert again.summary.gpus == first.summary.gpus
+
+
+@pytest.mark.parametrize("tool", ["vllm", "guidellm", "aiperf"])
+def test_a_run_of_ours_says_the_same_where_the_other_tool_has_a_place_for_it(
+    tmp_path: Path, tool: str
+) -> None:
+    ours = read_run(RECORDED)
+    place = tmp_path / ("out" if tool == "aiperf" else "out.json")
+    for name, data in SHAPES[tool](ours).items():
+        place.mkdir(exist_ok=True) if name else None
+        (place / name if name else place).write_bytes(data)
+    back = stored(place, tmp_path / "s").summary
+    assert back.requests == ours.summary.requests
+    assert (back.tokens.input, back.tokens.output) == (1792, 1344)
+    assert back.duration_s == pytest.approx(ours.summary.duration_s, abs=1e-6)
+    for metric in ("ttft_from_sent_ms", "tpot_ms", "e2e_ms", *(("itl_ms",) if tool != "guidellm" else ())):
+        assert getattr(back, metric).p95 == pytest.approx(getattr(ours.summary, metric).p95, abs=2e-3)
+    begun = datetime.fromisoformat(ours.summary.started_at).timestamp()
+    assert datetime.fromisoformat(back.started_at).timestamp() == pytest.approx(begun, abs=2)
 
 
 def test_a_server_cannot_put_a_formula_into_a_table(tmp_path: Path) -> None:

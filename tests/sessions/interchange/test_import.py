@@ -8,8 +8,10 @@ import stat
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from sessions.frame.session_view import SessionView
 from sessions.interchange.documents import MOST_BYTES, ImportFailed
 from sessions.interchange.find_runs import find_runs
 from sessions.interchange.write_session import write_session
@@ -100,6 +102,18 @@ def test_an_aiperf_directory_is_one_run_with_its_gpus(tmp_path: Path) -> None:
     assert said.gpus[0].power_w.max == 300.0
     assert said.gpus[0].memory_used_bytes.max == 2e9
     assert read(directory).clock.origin_unix_ns == made.START_NS + 50_000_000
+
+
+def test_an_imported_run_can_be_replayed_and_says_on_every_frame_that_it_is_one(tmp_path: Path) -> None:
+    (run,) = find_runs(made.written(tmp_path / "r.json", made.vllm()))
+    view = SessionView(write_session(run, tmp_path / "s", NOW))
+    view.poll()
+    middle = view.frame(view.first_ns + 250_000_000, 500_000_000, 2)
+    assert (middle.imported, middle.due, middle.sent, middle.failed) == (True, 3, 3, 1)
+    assert middle.in_flight == 1  # the first was answered at 210 ms
+    whole = view.frame(view.last_ns, 500_000_000, 2)
+    assert (whole.succeeded, whole.in_flight) == (2, 0)
+    assert float(np.nansum(whole.output_tokens)) * whole.slot_ns / 1e9 == 5.0
 
 
 def test_an_imported_session_is_private(tmp_path: Path) -> None:
