@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from sessions.frame.schema import Frame, Series
-from sessions.report.finding import load_points, load_unit
+from sessions.report.finding import load_points, load_unit, ttft_of
 from sessions.report.run_data import RunData
 from sessions.report.svg import Chart, Line
 from sessions.report.words import plain
 from sessions.summary.plan_schema import PlanStage
-from sessions.summary.schema import ExactQuantiles, Stage, Summary
+from sessions.summary.schema import Stage, Summary
 
 _MARKS = ("load", "mark", "error", "limit")
 _POINTS = 160
@@ -64,7 +64,7 @@ def _a_point_a_run(summaries: Sequence[Summary]) -> list[Chart]:
     if len(set(loads)) < 2:
         return []
     ttft = [
-        Line(name, [getattr(_first_known(said), name) for _, said in known], place)
+        Line(name, [getattr(ttft_of(said), name) for _, said in known], place)
         for place, name in enumerate(("p50", "p95", "p99"))
     ]
     e2e = [
@@ -80,10 +80,6 @@ def _a_point_a_run(summaries: Sequence[Summary]) -> list[Chart]:
         Chart("E2E over load, ms", loads, e2e, unit, "ms", log_x=log_x, points=True),
         Chart("Joules per output token over load", loads, joules, unit, "J", log_x=log_x, points=True),
     ]
-
-
-def _first_known(said: Summary) -> ExactQuantiles:
-    return said.ttft_from_due_ms if said.ttft_from_due_ms.count else said.ttft_from_sent_ms
 
 
 def _of(stage: PlanStage | Stage | None, metric: str, quantile: str) -> float | None:

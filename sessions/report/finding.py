@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sessions.report.words import figure, ms, plain, share
 from sessions.summary.plan_schema import PlanStage
-from sessions.summary.schema import Stage, Summary
+from sessions.summary.schema import ExactQuantiles, Stage, Summary
 
 _NOTHING = ("room", "unknown", "no load", "idle")
 """Names of the limit line that stand for none."""
@@ -39,7 +39,7 @@ def finding_of_several(summaries: Sequence[Summary]) -> list[str]:
     best = max(summaries, key=lambda said: said.throughput.output_tps or 0.0)
     said = [
         f"Of {len(summaries)} runs {plain(best.name or best.id, 60)} made most: "
-        f"{figure(best.throughput.output_tps, 'output tokens/s')}, TTFT p95 {ms(best.ttft_from_due_ms.p95)}."
+        f"{figure(best.throughput.output_tps, 'output tokens/s')}, TTFT p95 {ms(ttft_of(best).p95)}."
     ]
     of_first, of_best = first.throughput.output_tps, best.throughput.output_tps
     if best is not first and of_first and of_best:
@@ -60,7 +60,7 @@ def _first(summary: Summary) -> str:
         return f"No request of {summary.requests.sent:,} succeeded."
     points = load_points(summary)
     best = max(points, key=lambda point: point[1].output_tps or 0.0, default=None)
-    ttft = summary.ttft_from_due_ms if summary.ttft_from_due_ms.count else summary.ttft_from_sent_ms
+    ttft = ttft_of(summary)
     if best is None or len(points) < 2:
         load = load_words(summary)
         rates = f"{figure(summary.throughput.request_rps, 'requests/s')}"
@@ -104,6 +104,11 @@ def _bound(summary: Summary) -> str:
     seconds = sum(span.to_s - span.from_s for span in spans if span.limit == longest.limit)
     what = f"{plain(longest.limit, 40)}, {figure(round(seconds))} s ({plain(longest.why, 120)})"
     return f"What bound the longest was {what}."
+
+
+def ttft_of(summary: Summary) -> ExactQuantiles:
+    """From due; of another tool's summary from sent, where that is all it has."""
+    return summary.ttft_from_due_ms if summary.ttft_from_due_ms.count else summary.ttft_from_sent_ms
 
 
 def load_points(summary: Summary) -> list[tuple[float, PlanStage | Stage]]:

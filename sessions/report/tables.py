@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sessions.report.finding import load_words, verdict
+from sessions.report.finding import load_words, ttft_of, verdict
 from sessions.report.words import NOT_MEASURED, figure, ms, plain, share
 from sessions.summary.plan_schema import PlanStage
 from sessions.summary.schema import ExactQuantiles, Stage, Summary
@@ -25,7 +25,7 @@ _LATENCIES = {
 
 def headlines(summary: Summary) -> list[tuple[str, str, str]]:
     """Name, figure, and what belongs beside it."""
-    ttft = summary.ttft_from_due_ms if summary.ttft_from_due_ms.count else summary.ttft_from_sent_ms
+    ttft = ttft_of(summary)
     gaps = summary.itl_ms if summary.itl_ms.count else summary.chunk_gap_ms
     said = [
         ("TTFT p95", _marked(ttft, "p95"), f"p50 {ms(ttft.p50)}, p99 {ms(ttft.p99)}"),
@@ -227,8 +227,8 @@ def compared(summaries: Sequence[Summary]) -> Table:
                 verdict(said),
                 *(figure(said.throughput.request_rps), figure(said.throughput.output_tps)),
                 _ratio(said.throughput.output_tps, first.throughput.output_tps),
-                _marked(said.ttft_from_due_ms, "p95"),
-                _ratio(said.ttft_from_due_ms.p95, first.ttft_from_due_ms.p95),
+                _marked(ttft_of(said), "p95"),
+                _ratio(ttft_of(said).p95, ttft_of(first).p95),
                 *(ms(said.e2e_ms.p95), f"{said.requests.failed:,}", figure(said.energy.j_per_output_token)),
             ]
         )

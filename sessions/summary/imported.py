@@ -65,5 +65,6 @@ def of_tool_figures(summary: Summary, imported: ImportedInfo) -> Summary:
         valid=False,
         reasons=[reason],
         streamed=None,
+        limits=[],
         **fields,
     )

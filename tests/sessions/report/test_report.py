@@ -6,23 +6,33 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 
 from loadgen.records import Request, RequestError
 from sessions.interchange.find_runs import find_runs
 from sessions.interchange.imported_run import ImportedRun, settle
 from sessions.interchange.write_session import write_session
+from sessions.plan.config import PlanConfig
+from sessions.plan.stages import Stage
 from sessions.report import html, text_forms
 from sessions.report.finding import finding
 from sessions.report.run_data import RunData, read_run_data
 from sessions.report.svg import Chart, Line, drawn
+from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
+from sessions.store.manifest import read, write
+from sessions.store.records import StageChange
+from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
 from tests.sessions.interchange import made_results as made
 
+S = 1_000_000_000
 NOW = datetime(2026, 9, 22, tzinfo=timezone.utc)
 RECORDED = Path(__file__).parents[1] / "store" / "recorded" / "llamacpp"
 HOSTILE = "</title><script>alert(1)</script>\"'><img src=//evil onerror=x>\x1b[31m|`[a](http://evil)"
@@ -103,6 +113,74 @@ def test_several_runs_are_laid_side_by_side_with_how_they_stand_to_the_first(tmp
     row = next(line for line in text.splitlines() if line.startswith("| run1"))
     assert "1.99x" in row or "2.00x" in row
     assert html.page(runs, "1").count("<details>") == 4  # one a run, and one a list of its tool's figures
+
+
+def seven_stages(root: Path) -> Path:
+    """A plan of seven stages of 20 s on eight GPUs, made up."""
+    requests = [
+        Request(
+            index=0,
+            worker=0,
+            due_ns=at,
+            sent_ns=at,
+            first_token_ns=at + 5 * 10**7,
+            last_token_ns=at + 25 * 10**7,
+            end_ns=at + 25 * 10**7,
+            chunks=3,
+            gaps_us=[100_000, 100_000],
+            output_tokens=3,
+            input_tokens=9,
+        )
+        for stage in range(7)
+        for at in (stage * 20 * S + i * S // (stage + 1) for i in range(20 * (stage + 1)))
+    ]
+    run = ImportedRun("x", "f", requests=requests)
+    devices = [GpuDevice(f"GPU-{i}", i, "H100") for i in range(8)]
+    run.telemetry = [GpuDevices(0, "nvml", devices)]
+    for quarter in range(140 * 4):
+        samples = [
+            GpuSample(f"GPU-{i}", util_pct=90.0, power_w=300.0 + i * 40, energy_j=75.0 * quarter)
+            for i in range(8)
+        ]
+        run.telemetry.append(GpuSamples(quarter * S // 4, 0, "nvml", samples))
+    directory = write_session(settle(run, 0, 140 * S), root, NOW)
+    manifest = read(directory)
+    stages = [Stage(f"{n + 1} rps", rate_rps=n + 1.0, duration_s=20.0) for n in range(7)]
+    plan = PlanConfig("seven", stages, targets=["ttft.p95 < 100ms"])
+    manifest.config = msgspec.structs.replace(manifest.config, plan=plan)
+    write(directory, manifest)
+    journal = JournalWriter(directory / SUPERVISOR_FILE)
+    for n in range(7):
+        journal.append(StageChange(n * 20 * S, n, "begin", stages[n].name))
+        journal.append([StageChange((n + 1) * 20 * S - 1, n, event) for event in ("load_over", "over")])
+    journal.close()
+    return directory
+
+
+def test_seven_stages_on_eight_gpus_are_less_than_two_megabytes_with_every_figure(tmp_path: Path) -> None:
+    run = read_run_data(seven_stages(tmp_path))
+    page = html.page([run], "1")
+    assert len(page.encode()) < 2_000_000
+    said = finding(run.summary)
+    assert said[0].startswith("From 1.00 to 7.00 rps")
+    assert said[1].startswith("1 of 7 stages held every target")  # the others have too few requests for a p95
+    for word in ("GPU 7: 580 W", "TTFT over load", "Joules per output token over load", "p95: 50"):
+        assert word in page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_browser_draws_the_page_and_fetches_nothing(tmp_path: Path, width: int) -> None:
+    page, picture = tmp_path / "r.html", tmp_path / "r.png"
+    page.write_text(html.page([read_run_data(RECORDED)], "1"))
+    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2000"]
+    command += [f"--screenshot={picture}", page.as_uri()]
+    subprocess.run(command, capture_output=True, timeout=120, check=True)
+    with Image.open(picture) as drawn_page:
+        colours = drawn_page.convert("RGB").getcolors(1 << 20) or []
+    assert len(colours) > 100  # text, tiles and curves, and no blank page
 
 
 def test_json_is_what_summary_says_and_csv_a_row_a_stage() -> None:
