@@ -97,7 +97,7 @@ def _run(one: dict[str, Any], file: str, version: str, place: int | None) -> Imp
     if not run.requests:
         return run
     if start_ns is not None and end_ns is not None:
-        inside = [one for one in run.requests if one.end_ns >= start_ns and one.due_ns <= end_ns]
+        inside = [one for one in run.requests if one.end_ns >= start_ns and _begun_ns(one) <= end_ns]
         if outside := len(run.requests) - len(inside):
             run.notes.append(
                 f"{outside} requests outside the time it measured (warm-up, cool-down) are left out"
@@ -110,6 +110,11 @@ def _run(one: dict[str, Any], file: str, version: str, place: int | None) -> Imp
     if cancelled:
         run.notes.append(f"{cancelled} of its requests were cancelled when it ended: cut off, not failed")
     return settle(run, begin_ns, end_ns)
+
+
+def _begun_ns(request: Request) -> int:
+    """When it was sent; of one that never was, when it was given up."""
+    return request.end_ns if request.sent_ns is None else request.sent_ns
 
 
 def _wall_ns(unix_s: float | None) -> int | None:
