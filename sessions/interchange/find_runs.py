@@ -54,7 +54,7 @@ def find_runs(path: Path) -> list[ImportedRun]:
     Raises:
         ImportFailed: it cannot be read, or no tool that is known wrote it.
     """
-    if not path.is_dir():
+    if not _is_directory(path):
         document = read_document(path)
         tool = tool_of(document)
         if tool is None:
@@ -71,6 +71,13 @@ def find_runs(path: Path) -> list[ImportedRun]:
             f"{name_of(path)}: {len(runs)} runs, more than {MOST_RUNS}: name some of its files"
         )
     return runs
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as a name that is too long: reading it says so
+        return False
 
 
 def _known() -> str:

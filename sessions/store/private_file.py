@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
 
 
 class NotWritten(Exception):
-    """One line: which file, and why it could not be written."""
+    """One line: which file, and why it could not be written. `full`: for want of room."""
+
+    def __init__(self, message: str, number: int | None = None) -> None:
+        super().__init__(message)
+        self.full = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -33,7 +38,9 @@ def write_private(path: Path, data: bytes) -> None:
                 fresh.unlink()
             raise
     except (OSError, ValueError) as error:
-        raise NotWritten(f"{path}: {getattr(error, 'strerror', None) or 'no path'}") from None
+        raise NotWritten(
+            f"{path}: {getattr(error, 'strerror', None) or 'no path'}", getattr(error, "errno", None)
+        ) from None
 
 
 def make_private_directory(path: Path) -> None:
@@ -45,4 +52,6 @@ def make_private_directory(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise NotWritten(f"{path}: {getattr(error, 'strerror', None) or 'no path'}") from None
+        raise NotWritten(
+            f"{path}: {getattr(error, 'strerror', None) or 'no path'}", getattr(error, "errno", None)
+        ) from None

@@ -29,7 +29,7 @@ def test_the_ending_says_in_which_form(ttftop: Command, tmp_path: Path, name: st
         (["-o", "x.png"], "--output: ttftop draws no .png; .svg holds the same charts"),
         (["-o", "x.pdf"], "--output: got 'x.pdf', need a name that ends in .html, "),
         (["-o", "x.md", "--requests"], "--requests: a row a request needs a name that ends in .csv"),
-        (["-o", "/nowhere/x.md"], "report: /nowhere/x.md: No such file or directory"),
+        (["-o", "/nowhere/x.md"], "--output: /nowhere/x.md: No such file or directory"),
     ],
 )
 def test_what_cannot_be_is_one_line(ttftop: Command, words: list[str], said: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tui.commands.replay import WHICH, session
 from tui.foreground import start
 from tui.options import run_options
-from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line, tell
+from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line, tell
 from tui.options.parser import Parser
 
 SHAPES = ("vllm", "guidellm", "aiperf", "csv", "jsonl", "perfetto")
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             write_private(options.output, files[""])
     except NotWritten as error:
-        raise CommandError(f"export: {one_line(error)}", NOT_VALID) from None
+        raise CommandError(f"--output: {one_line(error)}", NOT_VALID if error.full else USAGE) from None
     for note in lost(options.shape, stored):
         tell(f"ttftop: {one_line(note)}")
     return OK

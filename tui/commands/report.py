@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tui.commands.replay import WHICH, session
 from tui.foreground import start
 from tui.options import run_options
-from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line
+from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line
 from tui.options.parser import Parser
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         write_private(options.output, text.encode())
     except NotWritten as error:
-        raise CommandError(f"report: {one_line(error)}", NOT_VALID) from None
+        raise CommandError(f"--output: {one_line(error)}", NOT_VALID if error.full else USAGE) from None
     print(one_line(options.output))
     return OK
 
