@@ -41,7 +41,7 @@ def of_tool_figures(summary: Summary, imported: ImportedInfo) -> Summary:
     for metric in _LATENCIES:
         found = {name: told.get(f"{metric}.{name}") for name in _OF}
         if any(value is not None for value in found.values()):
-            thin = [name for name in QUANTILES if succeeded < THIN_FLOORS[name]]
+            thin = [name for name in QUANTILES if succeeded < THIN_FLOORS[name] and found[name] is not None]
             fields[metric] = msgspec.structs.replace(
                 getattr(summary, metric), count=succeeded, thin=thin, **found
             )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FIGURES = 40
 """That are shown; `--json` has all."""
-_HOW = {"same": "same definition", "near": "near, not the same", "": "no counterpart"}
+NAME_CHARS = 30
 
 
 def imported(told: ImportedInfo | None) -> str:
@@ -25,19 +25,19 @@ def imported(told: ImportedInfo | None) -> str:
     for note in told.notes:
         lines += textwrap.wrap(printable(note, 300), 80, initial_indent="  - ", subsequent_indent="    ")
     figures = sorted(told.figures, key=lambda figure: not figure.ours)
-    rows = [["its figure", "", "", "here", "definition"]]
+    rows = [["its figure", "value", "here", "is"]]
     rows += [
-        [
-            printable(one.name, 44),
-            f"{one.value:,.6g}",
-            printable(one.unit, 12),
-            one.ours or "-",
-            _HOW.get(one.how, ""),
-        ]
+        [_end_of(one.name), f"{one.value:,.6g}", one.ours[:26] or "-", one.how or "none"]
         for one in figures[:FIGURES]
     ]
     if figures:
-        lines.append(aligned(rows))
+        lines += [aligned(rows), "same: by the same definition; near: see docs/figures/other-tools.md"]
     if len(figures) > FIGURES:
         lines.append(f"{len(figures) - FIGURES} more: --json has all")
     return "\n".join(lines)
+
+
+def _end_of(name: str) -> str:
+    """A long name by its end, which says more."""
+    text = printable(name, 100)
+    return text if len(text) <= NAME_CHARS else "…" + text[1 - NAME_CHARS :]

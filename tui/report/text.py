@@ -80,7 +80,7 @@ def _head(summary: Summary) -> str:
     if summary.tls_verified is False:
         first += "  TLS NOT VERIFIED (--insecure)"
     if summary.imported is not None:
-        first += f"  IMPORTED from {printable(summary.imported.tool, 40)}"
+        first += "  IMPORTED"
     elif summary.simulated:
         first += "  SIMULATED"
     second = [f"{number(summary.load_s, 1)} s of load"]

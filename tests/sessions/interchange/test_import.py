@@ -56,6 +56,7 @@ def test_a_vllm_result_without_details_is_its_own_summary_and_says_so(tmp_path: 
     )
     assert said.ttft_from_due_ms.mean is None  # no counterpart of it: it was not measured
     assert said.throughput.output_tps == 10.0
+    assert said.ttft_from_sent_ms.thin == ["p50"]  # what was not told is not thin
     assert not said.valid
     assert "only the summary" in said.reasons[0]
 
