@@ -62,6 +62,26 @@ def test_sglang_writes_infinity_that_is_no_json_and_counts_empty_answers_as_succ
     assert (said.ttft_from_sent_ms.mean, said.chunk_gap_ms.p99, said.itl_ms.p99) == (66.0, 20.0, None)
 
 
+SGLANG_OF_2024 = (
+    '{"backend": "sglang", "dataset_name": "random", "request_rate": 1.0, "max_concurrency": null, '
+    '"total_input_tokens": 152612, "total_output_tokens": 160347, "total_output_tokens_retokenized": 160192, '
+    '"mean_e2e_latency_ms": 7840.616212638561, "median_e2e_latency_ms": 7819.046192569658, '
+    '"median_ttft_ms": 85.74514742940664, "median_itl_ms": 13.638956006616354, '
+    '"output_throughput": 537.4142851849319, "sharegpt_output_len": null, "random_input_len": 1024, '
+    '"random_output_len": 1024, "random_range_ratio": 0.0, "duration": 298.3675805060193, "completed": 300}'
+)
+"""Of github.com/datacrunch-research/h200-benchmarks (MIT), commit c091ef5, sglang/outputs: a short old shape."""
+
+
+def test_a_published_result_of_an_older_sglang_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "llama_online_output.jsonl"
+    path.write_text(SGLANG_OF_2024 + "\n\n")
+    said = summary(path, tmp_path / "s")
+    assert (said.requests.succeeded, said.load.rate_rps) == (300, 1.0)
+    assert (said.ttft_from_sent_ms.p50, said.ttft_from_sent_ms.mean) == (85.74514742940664, None)
+    assert said.throughput.output_tps == 537.4142851849319
+
+
 @pytest.mark.parametrize(("unit", "factor"), [("s", 1.0), ("ms", 1000.0)])
 def test_genai_bench_says_its_unit_and_an_error_rate_that_is_none(
     tmp_path: Path, unit: str, factor: float
