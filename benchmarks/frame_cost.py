@@ -24,6 +24,9 @@ from loadgen.sketch import SketchCounts
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.frame.build import build
 from sessions.frame.schema import Frame
+from sessions.plan.config import RunConfig, TargetConfig
+from sessions.steady.stretch import WindowNow
+from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.store.records import LoadChange
 from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, ServerSample
@@ -106,19 +109,23 @@ def main() -> int:
             to_come.append(record)
     print(f"SIMULATED {hours:g} h, {workers} worker(s), {GPUS} GPUs, {COLUMNS} columns; CPU time")
     print(f"  made and read in: {time.process_time() - began:.1f} s")
-    history = BottleneckHistory(timeline)
+    history, windows = BottleneckHistory(timeline), WindowNow(timeline)
+    manifest = Manifest(
+        SessionInfo("i", "n", ""), ClockAnchor(0, 0), RunConfig(TargetConfig("http://127.0.0.1:1"))
+    )
 
     def frame(at_ns: int, window_ns: int, of: BottleneckHistory) -> tuple[float, Frame]:
         before = time.process_time()
         drawn = build(
             timeline,
-            None,
+            manifest,
             at_ns=at_ns,
             window_ns=window_ns,
             slots=COLUMNS,
             live=True,
             killed=False,
             history=of,
+            windows=windows,
         )
         return (time.process_time() - before) * 1e3, drawn
 

@@ -130,7 +130,8 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
     chunk_tokens: list[int] = msgspec.field(default_factory=list)
     """Tokens in each token-bearing event; empty when each bore one, or when the server does not say."""
     asked_input_tokens: int | None = None
-    """Tokens that its prompt should count; None in a session recorded before this was kept."""
+    """Tokens that its prompt should count; None where its text came from a file, which nobody counted, and in
+    a session recorded before this was kept."""
     asked_output_tokens: int | None = None
     """Tokens that it asked for at the most; None in a session recorded before this was kept."""
     conversation: int | None = None
@@ -139,6 +140,12 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
     """Its place in the conversation, from 0; None where there is no conversation."""
     tags: tuple[str, ...] = ()
     """Words by which its workload tells requests apart."""
+    prefix_group: int | None = None
+    """Number of the group whose prefix its prompt began with; None: it began like no other."""
+    prefix_tokens: int | None = None
+    """So many tokens were that prefix."""
+    prompt_number: int | None = None
+    """Number of its prompt among those that come again, as in a file; None: it comes once."""
     flags: list[str] = msgspec.field(default_factory=list)
     """Oddities that are no failure: `bad_utf8`, `bad_json`, `no_done`, `usage_mismatch`, ..."""
 

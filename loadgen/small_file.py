@@ -5,9 +5,11 @@ A name can lead to a pipe that nobody writes to, to `/dev/zero`, to a directory 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
+from pathlib import Path
 from typing import NamedTuple
 
 from loadgen.clock import monotonic_ns
@@ -50,7 +52,11 @@ def read_small(path: str | os.PathLike[str], most_bytes: int, *, or_pipe: bool =
         pipe = or_pipe and stat.S_ISFIFO(mode)
         if not stat.S_ISREG(mode) and not pipe:
             raise FileError("it is neither a file nor a pipe" if or_pipe else "it is no regular file")
-        data = _read(descriptor, most_bytes, pipe)
+        size = os.fstat(descriptor).st_size
+        if size > most_bytes:
+            raise FileError(_too_large(most_bytes))
+        # A large one in one piece: of many, two copies would be held at once.
+        data = _read(descriptor, most_bytes, pipe, max(_PIECE, size + 1))
         return SmallFile(data, stat.S_ISREG(mode) and bool(mode & 0o077))
     except OSError as error:
         raise FileError(f"cannot read it: {error.strerror}", error.errno or 0) from None
@@ -58,19 +64,46 @@ def read_small(path: str | os.PathLike[str], most_bytes: int, *, or_pipe: bool =
         os.close(descriptor)
 
 
-def _read(descriptor: int, most_bytes: int, pipe: bool) -> bytes:
+def check_small(path: str | os.PathLike[str], most_bytes: int) -> None:
+    """Returns where `read_small` would begin to read a regular file: nothing of it is read.
+
+    Raises:
+        FileError: as `read_small`.
+    """
+    try:
+        found = Path(path).stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise FileError("it is no regular file")
+        if found.st_size > most_bytes:
+            raise FileError(_too_large(most_bytes))
+        if not os.access(path, os.R_OK):
+            raise FileError("cannot read it: Permission denied", errno.EACCES)
+    except OSError as error:
+        raise FileError(f"cannot read it: {error.strerror}", error.errno or 0) from None
+    except ValueError:
+        raise FileError("it is no path") from None
+
+
+def _read(descriptor: int, most_bytes: int, pipe: bool, piece_bytes: int) -> bytes:
     deadline_ns = monotonic_ns() + int(PIPE_DEADLINE_S * 1e9)
-    data = b""
+    pieces: list[bytes] = []
+    size = 0
     while True:
         if (
             pipe
             and not select.select([descriptor], [], [], max(0.0, (deadline_ns - monotonic_ns()) / 1e9))[0]
         ):
-            came = "its end did not come" if data else "nothing came"
+            came = "its end did not come" if pieces else "nothing came"
             raise FileError(f"{came} through the pipe in {PIPE_DEADLINE_S:g} s")
-        piece = os.read(descriptor, _PIECE)
+        piece = os.read(descriptor, piece_bytes)
         if not piece:
-            return data
-        data += piece
-        if len(data) > most_bytes:
-            raise FileError(f"it is larger than {most_bytes >> 10} KiB")
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.append(piece)
+        size += len(piece)
+        if size > most_bytes:
+            raise FileError(_too_large(most_bytes))
+
+
+def _too_large(most_bytes: int) -> str:
+    shift = 30 if most_bytes >= 1 << 30 else 20 if most_bytes >= 1 << 20 else 10
+    return f"it is larger than {most_bytes >> shift} {'KMG'[shift // 10 - 1]}iB"

@@ -97,6 +97,8 @@ class SetLoad(msgspec.Struct, frozen=True, tag="load", tag_field="cmd", omit_def
     """What is due by `at_ns` and not sent counts as not sent."""
     stage: Stage | None = None
     """None: a load without an end of its own."""
+    workload: WorkloadSpec | None = None
+    """What requests ask for from then on; None: as before, or what the stage says."""
 
 
 class Stage(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -23,6 +23,8 @@ class Case:
     arrivals: str = "constant"
     seconds: float | None = None
     """What is due in that time, in place of `requests`."""
+    workload: str = "plain"
+    """What ttftop's own client asks for (`benchmarks.client.clients.workloads`)."""
     clients: tuple[str, ...] | None = None
     """Who is asked; None for all that are asked for anything but whole tools."""
 
@@ -79,6 +81,38 @@ CASES = {
         rate_rps=64,
         arrivals="poisson",
         seconds=60,
+        clients=("ours",),
+    ),
+    "lateness_mixed": Case(
+        "The same with length distributions, a mix and shared prefixes",
+        "ttft_ms=50&itl_ms=10&tokens=200&pace=own",
+        0,
+        0,
+        200,
+        rate_rps=64,
+        arrivals="poisson",
+        seconds=60,
+        workload="mixed",
+        clients=("ours",),
+    ),
+    "request_mixed": Case(
+        "One token a request, with length distributions, a mix and shared prefixes: 50 in flight",
+        "tokens=1",
+        50,
+        400,
+        1,
+        paced=False,
+        workload="mixed",
+        clients=("ours",),
+    ),
+    "open_mixed": Case(
+        "Open throttle with length distributions, a mix and shared prefixes: 50 streams x 200 tokens",
+        "tokens=200",
+        50,
+        500,
+        200,
+        paced=False,
+        workload="mixed",
         clients=("ours",),
     ),
     "fixed": Case(

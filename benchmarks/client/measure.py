@@ -60,6 +60,7 @@ def command(client: str, case: Case, port: int, requests: int) -> list[str]:
     if client.startswith("ours"):
         load += ["--counted"] if "counted" in case.server else []
         load += ["--loop", "asyncio"] if client == "ours_asyncio" else []
+        load += ["--workload", case.workload] if case.workload != "plain" else []
     return [str(python or sys.executable), "-m", f"benchmarks.client.clients.{MODULES[client]}", *load]
 
 

@@ -33,7 +33,7 @@ from loadgen.probe.probe import probe
 from loadgen.probe.result import ProbeResult
 from loadgen.records import Request
 from loadgen.target.url import parse_target
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.synthetic_prompt import prompt
 from sessions.store.journal import request_paths
 from sessions.store.manifest import Manifest, SessionError, read
 from sessions.store.parse import parse

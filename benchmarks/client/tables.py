@@ -146,6 +146,8 @@ def _freeze(case: Figures) -> Table:
 SPECIAL: dict[str, Callable[[Figures], Table]] = {
     "request": _request,
     "lateness": _lateness,
+    "lateness_mixed": _lateness,
+    "request_mixed": _request,
     "fixed": _fixed,
     "freeze": _freeze,
 }

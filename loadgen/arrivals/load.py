@@ -11,8 +11,10 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from loadgen.arrivals.shares import own_index
+from loadgen.workload.lengths import Lengths
 
 Shape = Literal["constant", "linear", "exp"]
+ArrivalsName = Literal["constant", "poisson", "gamma"]
 
 
 class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -28,9 +30,11 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
 class OpenLoad(msgspec.Struct, frozen=True, tag="open", omit_defaults=True):
     """Arrivals that do not wait for the server."""
 
-    arrivals: Literal["constant", "poisson"]
+    arrivals: ArrivalsName
     curve: list[Segment]
     """The rate from the instant at which the load begins; segments follow one another without a gap."""
+    burstiness: float = 1.0
+    """Of gamma arrivals: the shape of their gaps (`loadgen.arrivals.unit_points`)."""
 
 
 class ClosedLoad(msgspec.Struct, frozen=True, tag="closed", omit_defaults=True):
@@ -40,7 +44,30 @@ class ClosedLoad(msgspec.Struct, frozen=True, tag="closed", omit_defaults=True):
     """Over all workers. 0 sends nothing more."""
 
 
-Load = OpenLoad | ClosedLoad
+class TraceLoad(msgspec.Struct, frozen=True, tag="trace", omit_defaults=True):
+    """Requests due when those of a trace were, as fast as the curve says (`loadgen.arrivals.trace`)."""
+
+    path: str
+    """Of the compiled trace (`loadgen.trace.compiled`)."""
+    rate_rps: float
+    """Of the trace on average: at this rate it runs at its own speed."""
+    curve: list[Segment]
+
+
+class ConversationLoad(msgspec.Struct, frozen=True, tag="conversation", omit_defaults=True):
+    """Turns of conversations, each due when the one before was answered (`loadgen.arrivals.conversation`)."""
+
+    starts: OpenLoad | ClosedLoad
+    """When conversations begin, or how many there are at a time."""
+    turns: Lengths
+    """Of each conversation."""
+    think_ms: Lengths | None = None
+    """Between an answer and the next turn; None: none."""
+    seed: int = 0
+    """Of turns and thinking: the workload is told the same."""
+
+
+Load = OpenLoad | ClosedLoad | TraceLoad | ConversationLoad
 
 
 @dataclass(frozen=True)
@@ -64,6 +91,8 @@ class Beginning:
     """Requests after which nothing more is due, over all workers; None for no limit."""
     period: int | None = None
     """Of the workers' turns at indices (`loadgen.arrivals.shares`); None: each has one in turn."""
+    number: int = 0
+    """Of the loads of the run that came before, those that sent nothing left out."""
 
     def index_after(self, index: int) -> int:
         """The worker's next index after one of its own."""

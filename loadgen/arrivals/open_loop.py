@@ -23,7 +23,7 @@ class OpenLoop(LoadModel):
     """The worker's share of a schedule, along a rate that may change."""
 
     def __init__(self, load: OpenLoad, beginning: Beginning) -> None:
-        self._arrivals, self._workers = load.arrivals, beginning.workers
+        self._arrivals, self._workers = (load.arrivals, load.burstiness), beginning.workers
         self._schedule = Schedule(
             load.arrivals,
             beginning.seed,
@@ -34,6 +34,7 @@ class OpenLoop(LoadModel):
             index_after=beginning.index_after,
             end_ns=beginning.end_ns,
             requests=beginning.requests,
+            burstiness=load.burstiness,
         )
 
     @property
@@ -54,7 +55,7 @@ class OpenLoop(LoadModel):
         return index
 
     def change(self, at_ns: int, load: Any) -> bool:
-        if not isinstance(load, OpenLoad) or load.arrivals != self._arrivals:
+        if not isinstance(load, OpenLoad) or (load.arrivals, load.burstiness) != self._arrivals:
             return False
         self._schedule.change(at_ns, load.curve)
         return True

@@ -121,6 +121,14 @@ class Curve:
             kept.append(Segment(segment.start_ns, at_ns, segment.from_rps, rate, segment.shape))
         return Curve([*kept, *segments])
 
+    def rest(self, at_ns: int) -> list[Segment]:
+        """What is left of it from `at_ns` on, which is not before it begins."""
+        left = [segment for segment in self._segments if segment.end_ns is None or segment.end_ns > at_ns]
+        first = left[0]
+        if first.start_ns < at_ns:
+            left[0] = Segment(at_ns, first.end_ns, _rate_at(first, at_ns), first.to_rps, first.shape)
+        return left
+
 
 def ramp(start_ns: int, from_rps: float, to_rps: float, over_s: float, shape: str) -> list[Segment]:
     """A `linear` or `exp` ramp and the plateau it ends on."""

@@ -1,39 +1,18 @@
 """The requests of an open loop and when each is due, shared out among workers.
 
-An arrival process is a sequence of points at unit rate (`UNIT_POINTS`): 0, 1, 2, ... for constant arrivals, a
-unit Poisson process for Poisson ones. A rate curve says when each is due (`loadgen.arrivals.rate_curve`). The
-same seed gives the same arrivals in any number of workers: each computes all of them and keeps those whose
-number falls to it.
+An arrival process is a sequence of points at unit rate (`loadgen.arrivals.unit_points`). A rate curve says
+when each is due (`loadgen.arrivals.rate_curve`). The same seed gives the same arrivals in any number of
+workers: each computes all of them and keeps those whose number falls to it.
 """
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from loadgen.arrivals.load import Segment
 from loadgen.arrivals.rate_curve import Curve
-
-
-def _constant(_seed: int) -> Iterator[float]:
-    n = 0
-    while True:
-        yield n
-        n += 1
-
-
-def _poisson(seed: int) -> Iterator[float]:
-    # random() is the one method whose sequence Python promises to keep for a seed.
-    draw = random.Random(f"arrivals:{seed}").random
-    at = 0.0
-    while True:
-        at -= math.log1p(-draw())
-        yield at
-
-
-UNIT_POINTS: dict[str, Callable[[int], Iterator[float]]] = {"constant": _constant, "poisson": _poisson}
-"""Name of an arrival process -> its points at unit rate, from a seed."""
+from loadgen.arrivals.unit_points import UNIT_POINTS
 
 
 class Schedule:
@@ -57,9 +36,10 @@ class Schedule:
         index_after: Callable[[int], int] | None = None,
         end_ns: int | None = None,
         requests: int | None = None,
+        burstiness: float = 1.0,
     ) -> None:
         self.curve = curve
-        self._points = UNIT_POINTS[arrivals](seed)
+        self._points = UNIT_POINTS[arrivals](seed, burstiness)
         self._worker, self._workers = worker, workers
         self._end_ns = math.inf if end_ns is None else end_ns
         self._end_index = math.inf if requests is None else requests

@@ -11,6 +11,7 @@ from loadgen.endpoint_names import EndpointName
 from loadgen.endpoints import chat, completions, embeddings, llamacpp, messages, ollama, responses, tgi
 from loadgen.endpoints.event import OK_FINISH, EventContent, Usage
 from loadgen.endpoints.framing import LINES, SSE, WHOLE, EventParser, Framing
+from loadgen.endpoints.prompt import Prompt
 from loadgen.endpoints.sse import HeldBytes
 from loadgen.endpoints.token_event import CountedTokenEvent, DecodeLines, TokenEvent, no_token_events
 
@@ -24,7 +25,7 @@ class Endpoint:
 
     path: str
     """Path of the URL below the target's base path. One that begins with `/v1` follows the API's version."""
-    body: Callable[[Mapping[str, object], list[int] | str, str, int], bytes]
+    body: Callable[[Mapping[str, object], Prompt, str, int], bytes]
     read: Callable[..., EventContent]
     text: Callable[[bytes], str]
     """The text by which one event makes the answer longer: asked only where the text is wanted."""

@@ -24,6 +24,7 @@ from loadgen.endpoints.event import (
     shown_bytes,
     usage_of,
 )
+from loadgen.endpoints.prompt import Messages, Prompt
 from loadgen.endpoints.token_event import CountedTokenEvent, Text, TokenEvent
 
 PATH = "/v1/chat/completions"
@@ -104,17 +105,15 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
-) -> bytes:
-    """The request body, with `prompt` as the only message.
+def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:
+    """The request body, with `prompt` as the only message, unless it is messages already.
 
     Raises:
         ValueError: token ids were given; a chat message is text.
     """
-    if not isinstance(prompt, str):
+    if isinstance(prompt, list):
         raise ValueError("chat: token ids cannot be sent as a message, need text")
-    messages = [{"role": "user", "content": prompt}]
+    messages = prompt.json if isinstance(prompt, Messages) else [{"role": "user", "content": prompt}]
     return _encode({**fields, "messages": messages, max_tokens_field: output_tokens})
 
 

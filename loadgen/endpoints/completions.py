@@ -24,6 +24,7 @@ from loadgen.endpoints.event import (
     shown_bytes,
     usage_of,
 )
+from loadgen.endpoints.prompt import Messages, Prompt
 from loadgen.endpoints.token_event import CountedTokenEvent, Text, TokenEvent
 
 PATH = "/v1/completions"
@@ -65,10 +66,14 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
-) -> bytes:
-    """The request body. `prompt` is token ids or text."""
+def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:
+    """The request body. `prompt` is token ids or text.
+
+    Raises:
+        ValueError: messages were given.
+    """
+    if isinstance(prompt, Messages):
+        raise ValueError("completions: messages cannot be sent as a prompt, need text or token ids")
     return _encode({**fields, "prompt": prompt, max_tokens_field: output_tokens})
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from loadgen.endpoints.event import Count, EventContent, Usage, error_of
 from loadgen.endpoints.picking import count_in, object_of, within
+from loadgen.endpoints.prompt import Messages, Prompt
 from loadgen.records import RequestError
 
 PATH = "/v1/embeddings"
@@ -39,10 +40,10 @@ class _Answer(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
-def body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
-) -> bytes:
+def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:
     """The request body. `prompt` is token ids or text; nothing is generated, so no length is asked for."""
+    if isinstance(prompt, Messages):
+        raise ValueError("embeddings: messages cannot be sent as input, need text or token ids")
     return _encode({**{name: value for name, value in fields.items() if name != "stream"}, "input": prompt})
 
 

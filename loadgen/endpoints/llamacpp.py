@@ -31,6 +31,7 @@ from loadgen.endpoints.picking import (
     unsound,
     within,
 )
+from loadgen.endpoints.prompt import Messages, Prompt
 
 PATH = "/completion"
 WISHED = ("ignore_eos",)
@@ -38,10 +39,10 @@ WISHED = ("ignore_eos",)
 _encode = msgspec.json.Encoder().encode
 
 
-def body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
-) -> bytes:
+def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:
     """The request body. `prompt` is token ids or text."""
+    if isinstance(prompt, Messages):
+        raise ValueError("llamacpp: messages cannot be sent as a prompt, need text or token ids")
     return _encode({**fields, "prompt": prompt, "n_predict": output_tokens})
 
 

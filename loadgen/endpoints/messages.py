@@ -32,6 +32,7 @@ from loadgen.endpoints.picking import (
     unsound,
     within,
 )
+from loadgen.endpoints.prompt import Prompt, as_messages
 
 PATH = "/v1/messages"
 HEADERS = (("anthropic-version", "2023-06-01"),)
@@ -41,17 +42,13 @@ _encode = msgspec.json.Encoder().encode
 _REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
 
 
-def body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
-) -> bytes:
+def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:
     """The request body, with `prompt` as the only message.
 
     Raises:
         ValueError: token ids were given; a message is text.
     """
-    if not isinstance(prompt, str):
-        raise ValueError("messages: token ids cannot be sent as a message, need text")
-    messages = [{"role": "user", "content": prompt}]
+    messages = as_messages(prompt, "messages: token ids cannot be sent as a message, need text")
     return _encode({**fields, "messages": messages, "max_tokens": output_tokens})
 
 

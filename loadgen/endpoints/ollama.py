@@ -22,6 +22,7 @@ from loadgen.endpoints.picking import (
     unsound,
     within,
 )
+from loadgen.endpoints.prompt import Prompt, as_messages, only_text
 
 GENERATE_PATH, CHAT_PATH = "/api/generate", "/api/chat"
 
@@ -29,34 +30,33 @@ _encode = msgspec.json.Encoder().encode
 _REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
 
 
+_NEEDS_TEXT = "ollama: token ids cannot be sent, need text"
+
+
 def generate_body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
+    fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int
 ) -> bytes:
     """The body of a request to `/api/generate`.
 
     Raises:
         ValueError: token ids were given; a prompt is text.
     """
-    return _encode({**_with_length(fields, prompt, output_tokens), "prompt": prompt})
+    return _encode({**_with_length(fields, output_tokens), "prompt": only_text(prompt, _NEEDS_TEXT)})
 
 
 def chat_body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
+    fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int
 ) -> bytes:
     """The body of a request to `/api/chat`, with `prompt` as the only message.
 
     Raises:
         ValueError: token ids were given; a message is text.
     """
-    messages = [{"role": "user", "content": prompt}]
-    return _encode({**_with_length(fields, prompt, output_tokens), "messages": messages})
+    messages = as_messages(prompt, _NEEDS_TEXT)
+    return _encode({**_with_length(fields, output_tokens), "messages": messages})
 
 
-def _with_length(
-    fields: Mapping[str, object], prompt: list[int] | str, output_tokens: int
-) -> dict[str, object]:
-    if not isinstance(prompt, str):
-        raise ValueError("ollama: token ids cannot be sent, need text")
+def _with_length(fields: Mapping[str, object], output_tokens: int) -> dict[str, object]:
     given = fields.get("options")
     options = {**(given if isinstance(given, dict) else {}), "num_predict": output_tokens}
     return {**fields, "options": options}

@@ -33,6 +33,7 @@ from loadgen.endpoints.picking import (
     unsound,
     within,
 )
+from loadgen.endpoints.prompt import Messages, Prompt, only_text
 from loadgen.records import RequestError
 
 PATH = "/v1/responses"
@@ -47,17 +48,15 @@ _REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True
 _REASONINGS = frozenset({"reasoning_text", "reasoning_summary_text", "reasoning"})
 
 
-def body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
-) -> bytes:
-    """The request body, with `prompt` as the only input.
+def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:
+    """The request body, with `prompt` as the only input, or the messages that it is.
 
     Raises:
         ValueError: token ids were given; input is text.
     """
-    if not isinstance(prompt, str):
-        raise ValueError("responses: token ids cannot be sent as input, need text")
-    return _encode({**fields, "input": prompt, "max_output_tokens": output_tokens})
+    refusal = "responses: token ids cannot be sent as input, need text"
+    given = prompt.json if isinstance(prompt, Messages) else only_text(prompt, refusal)
+    return _encode({**fields, "input": given, "max_output_tokens": output_tokens})
 
 
 def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) -> EventContent:

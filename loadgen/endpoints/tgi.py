@@ -22,6 +22,7 @@ from loadgen.endpoints.picking import (
     unsound,
     within,
 )
+from loadgen.endpoints.prompt import Prompt, only_text
 
 PATH = "/generate_stream"
 
@@ -29,16 +30,13 @@ _encode = msgspec.json.Encoder().encode
 _TOKEN = EventContent(bears_token=True, tokens=1)
 
 
-def body(
-    fields: Mapping[str, object], prompt: list[int] | str, max_tokens_field: str, output_tokens: int
-) -> bytes:
+def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:
     """The request body. It names no model: such a server has one.
 
     Raises:
         ValueError: token ids were given; input is text.
     """
-    if not isinstance(prompt, str):
-        raise ValueError("tgi: token ids cannot be sent as inputs, need text")
+    text = only_text(prompt, "tgi: token ids or messages cannot be sent as inputs, need text")
     own = {name: value for name, value in fields.items() if name not in ("model", "stream", "parameters")}
     given = fields.get("parameters")
     parameters = {
@@ -46,7 +44,7 @@ def body(
         **(given if isinstance(given, dict) else {}),
         "max_new_tokens": output_tokens,
     }
-    return _encode({**own, "inputs": prompt, "parameters": parameters})
+    return _encode({**own, "inputs": text, "parameters": parameters})
 
 
 def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) -> EventContent:

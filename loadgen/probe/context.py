@@ -11,7 +11,7 @@ from loadgen.probe.client import Client
 from loadgen.probe.models import Models
 from loadgen.probe.stream import Streamed
 from loadgen.workload.spec import PromptSpec
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.synthetic_prompt import prompt
 
 WARM_UP_TOKENS = 4
 """Output tokens of a warm-up: enough to see whether a chunk is a token."""

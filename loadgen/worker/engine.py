@@ -81,8 +81,7 @@ class Engine:
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
         self._load_over = self._finishing = False
-        self._drain_until_ns = 0
-        self._lead_ns = self._read_delay_ns = 0
+        self._drain_until_ns = self._lead_ns = self._read_delay_ns = 0
         self._stood_still = False
         pool.on_address = self._note
         pool.read_loop.read_delay_ns = self._may_delay_ns
@@ -173,12 +172,13 @@ class Engine:
 
     def _begin_load(self, change: SetLoad) -> None:
         stage, before = change.stage, self._stage
+        if (workload := change.workload if stage is None else stage.workload) is not None:
+            self._take_up(workload)
+            self._loop.call_soon(self._prepare)
         if stage is None and before is None and self._model.change(change.at_ns, change.load):
             return
         self._stage = stage
         self._end_ns = self._config.end_ns if stage is None else stage.end_ns
-        if stage is not None:
-            self._take_up(stage.workload)
         self._model = self._model_of(change.load, change.at_ns)
         self._load_over = False
         self.idle.clear()
@@ -251,6 +251,8 @@ class Engine:
 
     def _give_up(self, index: int, now_ns: int) -> None:
         self._counters.not_sent += 1
+        if self._workload.needs_text:  # it keeps something until there is an answer
+            self._workload.answered(self._requests.unsent(index, now_ns), "")
         self._model.ended(index, now_ns, failed=True)
 
     def _send_waiting(self, now_ns: int, stop_ns: int) -> None:
@@ -275,14 +277,12 @@ class Engine:
             self._payloads.prepare(index)
         if self._finishing or self._sender.back_off.active or len(self._in_flight) >= self._cap:
             return
-        due_ns = self._model.due_ns(0)
-        if due_ns is not None and due_ns > self._clock.now_ns():
+        if (due_ns := self._model.due_ns(0)) is not None and due_ns > self._clock.now_ns():
             self._pool.connect_ahead()
 
     def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:
-        request = self._requests.make(
-            index, due_ns, payloads, needs_text=self._workload.needs_text, waited=waited
-        )
+        needs_text = self._workload.needs_text
+        request = self._requests.make(index, due_ns, payloads, needs_text=needs_text, waited=waited)
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)
         self._counters.sent += 1

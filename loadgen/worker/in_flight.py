@@ -41,10 +41,10 @@ class InFlightRequest:
 
     # fmt: off
     __slots__ = (
-        "_body_bytes", "_bytes_of_error", "_chunk_counts", "_counters", "_endpoint", "_event_stream",
-        "_failure", "_held", "_over", "_over_ns", "_owner", "_reasoning_tokens", "_redactor",
-        "_shows_reasoning", "_sse", "_text", "_token_end", "_token_times", "connection", "give_up_opening",
-        "heard_ns", "payload", "record", "token_end", "waited_for_cap",
+        "_batch_end", "_body_bytes", "_bytes_of_error", "_chunk_counts", "_counters", "_endpoint",
+        "_event_stream", "_failure", "_held", "_over", "_over_ns", "_owner", "_reasoning_tokens", "_redactor",
+        "_shows_reasoning", "_sse", "_text", "_token_times", "connection", "give_up_opening", "heard_ns",
+        "payload", "record", "token_end", "waited_for_cap",
     )
     # fmt: on
 
@@ -62,13 +62,14 @@ class InFlightRequest:
         needs_text: bool,
         waited_for_cap: bool,
         held: HeldBytes | None = None,
+        batched: bool = True,
     ) -> None:
-        """`redactor` hides our key in what the server says; `needs_text`: the answer's text is kept; `held`
-        counts what the streams of all requests hold."""
+        """`redactor` hides our key in what is said; `needs_text`: the answer's text is kept; `held` counts
+        what the streams of all hold; `batched`: its tokens may be read with those of others."""
         self._redactor, self._held = redactor, HeldBytes() if held is None else held
         self.record, self.payload = record, payload
         self._endpoint, self._counters, self._owner = endpoint, counters, owner
-        self._token_end = b"" if endpoint.token_event is no_token_events else TOKEN_END
+        self._batch_end = TOKEN_END if batched and endpoint.token_event is not no_token_events else b""
         self._chunk_counts = chunk_counts
         self._token_times = TokenTimes(record, counters, one_token_chunks)
         self.waited_for_cap = waited_for_cap
@@ -77,8 +78,7 @@ class InFlightRequest:
         self._over = False
         measure = not chunk_counts and not one_token_chunks
         self._text = shown_text(endpoint, keep=needs_text, measure=measure)
-        self._reasoning_tokens = 0
-        self._shows_reasoning = False
+        self._reasoning_tokens, self._shows_reasoning = 0, False
         self._start_over()
 
     def _start_over(self) -> None:
@@ -149,7 +149,7 @@ class InFlightRequest:
             counters.reads += 1
             counters.kernel_reads += by_kernel
             counters.coalesced_reads += token_event_count > 1
-        self.token_end = self._token_end if self._sse.at_rest and self._token_times.under_way else b""
+        self.token_end = self._batch_end if self._sse.at_rest and self._token_times.under_way else b""
 
     def on_token_events(self, events: list[Any], times_ns: list[int], size: int) -> None:
         self._body_bytes += size

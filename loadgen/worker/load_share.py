@@ -10,6 +10,9 @@ from loadgen.worker_config import Stage, WorkerConfig
 _STAGE_SEEDS = 1_000_003
 """Between the seeds of two stages: more than anybody counts seeds up by."""
 
+_NUMBERS = 1000
+"""Indices stay below what a session may hold (`sessions.store.bounds`)."""
+
 
 class LoadShare:
     """What stays the same for the worker however often the load changes."""
@@ -19,6 +22,8 @@ class LoadShare:
         self.cap = share(config.max_in_flight, config.worker, config.workers)
         slots = config.load.concurrency if isinstance(config.load, ClosedLoad) else None
         self._period = period_of(slots, config.workers)
+        self._number = -1
+        """Of the loads that were begun, in every worker alike."""
 
     def model(
         self, load: Load, at_ns: int, last_index: int, in_flight: int, stage: Stage | None = None
@@ -36,6 +41,7 @@ class LoadShare:
                 slots = load.concurrency if isinstance(load, ClosedLoad) else config.workers
                 own = own_requests(stage.requests, slots, config.worker, config.workers)
                 requests = first + own * config.workers
+        self._number += load != ClosedLoad(0)
         beginning = Beginning(
             at_ns=at_ns,
             worker=config.worker,
@@ -47,5 +53,6 @@ class LoadShare:
             end_ns=end_ns,
             requests=requests,
             period=self._period,
+            number=max(0, self._number) % _NUMBERS,
         )
         return LOAD_MODELS[type(load)](load, beginning)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from loadgen.endpoints import Endpoint
+from loadgen.endpoint_names import EndpointName
+from loadgen.endpoints import Endpoint, as_seen
 from loadgen.endpoints.sse import HeldBytes
-from loadgen.records import Request
+from loadgen.records import Request, RequestError
 from loadgen.target.redaction import redactor_of
 from loadgen.worker.counters import Counters
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.request_owner import RequestOwner
 from loadgen.worker_config import WorkerConfig
 from loadgen.workload.payloads import Payloads
+from loadgen.workload.template import RequestTemplate
 
 
 class RequestMaker:
@@ -27,6 +29,11 @@ class RequestMaker:
         """`held`: what the streams of all have begun and not ended."""
         self._config, self._endpoint, self._counters, self._owner = config, endpoint, counters, owner
         self._redactor, self._held = redactor_of(config.template.headers), held
+        self._endpoints: dict[tuple[EndpointName, bool, bool], Endpoint] = {}
+
+    def unsent(self, index: int, now_ns: int) -> Request:
+        """What stands for one that was given up before any of it was sent; no record of the run."""
+        return Request(index, self._config.worker, now_ns, error=RequestError("unfinished"))
 
     def make(
         self, index: int, due_ns: int, payloads: Payloads, *, needs_text: bool, waited: bool
@@ -43,11 +50,15 @@ class RequestMaker:
             conversation=spec.conversation,
             turn=spec.turn,
             tags=spec.tags,
+            prefix_group=spec.prefix_group,
+            prefix_tokens=spec.prefix_tokens,
+            prompt_number=spec.prompt_number,
         )
+        endpoint = self._endpoint if spec.template is None else self._endpoint_of(spec.template)
         return InFlightRequest(
             record,
             payload,
-            self._endpoint,
+            endpoint,
             self._counters,
             self._owner,
             redactor=self._redactor,
@@ -56,4 +67,12 @@ class RequestMaker:
             needs_text=needs_text,
             waited_for_cap=waited,
             held=self._held,
+            batched=endpoint.path == self._endpoint.path,
         )
+
+    def _endpoint_of(self, template: RequestTemplate) -> Endpoint:
+        """How answers to a request of another template than the run's are read."""
+        key = template.endpoint, template.line_events, template.index_counts
+        if key not in self._endpoints:
+            self._endpoints[key] = as_seen(key[0], line_events=key[1], index_counts=key[2])
+        return self._endpoints[key]

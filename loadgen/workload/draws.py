@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import shake_128
 
+from loadgen.indices import MOST_TURNS
 from loadgen.workload.lengths import Fixed, Lengths
 
 
@@ -21,3 +22,8 @@ def drawn_share(seed: int, index: int, what: str) -> float:
 def drawn_length(lengths: Lengths, seed: int, index: int, what: str) -> int:
     """The length of request number `index`, in tokens."""
     return lengths.tokens if isinstance(lengths, Fixed) else lengths.at(drawn_share(seed, index, what))
+
+
+def turns_of(conversation: int, turns: Lengths, seed: int) -> int:
+    """How many turns conversation number `conversation` has, from 1 to `MOST_TURNS`."""
+    return min(MOST_TURNS, max(1, drawn_length(turns, seed, conversation, "turns")))

@@ -11,11 +11,9 @@ class Payloads:
     """Each request of a workload by its index: what it asks for, and its request line, headers and body."""
 
     def __init__(self, template: RequestTemplate, workload: Workload) -> None:
-        self._template, self._workload = template, workload
-        self._body = ENDPOINTS[template.endpoint].body
-        lines = [f"POST {template.path} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in template.headers]
-        self._head = ("\r\n".join(lines) + "\r\ncontent-length: ").encode("latin-1")
+        self._workload = workload
+        self._usual = _Around(template)
+        self._others: dict[int, _Around] = {}
         self._ahead: tuple[int, tuple[RequestSpec, bytes]] | None = None
 
     def prepare(self, index: int) -> None:
@@ -31,9 +29,36 @@ class Payloads:
         return self._made(index)
 
     def _made(self, index: int) -> tuple[RequestSpec, bytes]:
-        template, spec = self._template, self._workload.spec(index)
+        spec = self._workload.spec(index)
+        around = self._usual if spec.template is None else self._around(spec.template)
+        return spec, around.payload(spec)
+
+    def _around(self, template: RequestTemplate) -> _Around:
+        # By identity: a workload has few templates, and they live as long as it does.
+        if (known := self._others.get(id(template))) is None:
+            known = self._others[id(template)] = _Around(template)
+        return known
+
+
+class _Around:
+    """What stands around the prompts of one template."""
+
+    def __init__(self, template: RequestTemplate) -> None:
+        self._template = template
+        self._body = ENDPOINTS[template.endpoint].body
+        lines = [f"POST {template.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in template.headers]
+        self._first, self._rest = ("\r\n".join(lines) + "\r\n").encode("latin-1"), b"content-length: "
+        self._head = self._first + self._rest
+
+    def payload(self, spec: RequestSpec) -> bytes:
+        template = self._template
         fields = template.fields
         if template.length_fields:
             fields = {**fields, **dict.fromkeys(template.length_fields, spec.output_tokens)}
         body = self._body(fields, spec.prompt, template.max_tokens_field, spec.output_tokens)
-        return spec, b"%s%d\r\n\r\n%s" % (self._head, len(body), body)
+        head = self._head
+        if template.conversation_header is not None and spec.conversation is not None:
+            value = f"{template.conversation_prefix}{spec.conversation}"
+            head = self._first + f"{template.conversation_header}: {value}\r\n".encode("latin-1") + self._rest
+        return b"%s%d\r\n\r\n%s" % (head, len(body), body)

@@ -1,52 +1,13 @@
-"""Random prompts of an exact number of tokens, without a tokenizer.
-
-Token ids, where the server takes them; else words that were each seen to add exactly one token. The
-same seed and index give the same prompt in every process and on every Python. No two prompts near each
-other begin alike: a server's prefix cache would otherwise make time to first token meaningless.
-"""
+"""Requests with random prompts of drawn lengths, alone or behind prefixes that groups of them share."""
 
 from __future__ import annotations
 
-import math
-import struct
-from functools import lru_cache
-
 from loadgen.records import Request
-from loadgen.workload.draws import drawn_bytes, drawn_length
+from loadgen.workload.draws import drawn_length
 from loadgen.workload.lengths import Fixed
-from loadgen.workload.spec import PromptSpec, RequestSpec, SyntheticWorkload
-
-_GOLDEN = (math.sqrt(5) - 1) / 2
-
-
-def prompt(spec: PromptSpec, seed: int, index: int, tokens: int | None = None) -> list[int] | str:
-    """Prompt number `index`: token ids or a text of as many `tokens` (`spec.tokens`) as the server counts.
-
-    The first token (or word) differs between any `vocab_high - vocab_low` (or `len(words)`) successive
-    indices; the rest is random.
-
-    Raises:
-        ValueError: the spec has no ids, or no words, to draw from.
-    """
-    count = max(1, (spec.tokens if tokens is None else tokens) - spec.overhead_tokens)
-    if spec.form == "ids":
-        low, span = spec.vocab_low, spec.vocab_high - spec.vocab_low
-    else:
-        low, span = 0, len(spec.words)
-    if span < 1:
-        raise ValueError(f"prompt spec: nothing to draw from in form {spec.form!r}")
-    offset, step = _first(seed, span)
-    # The low bits of 32 modulo span favour some ids by less than span / 2**32: of no consequence here.
-    draws = struct.unpack(f"<{count}I", drawn_bytes(f"{seed}:{index}", 4 * count))
-    first = (offset + index * step) % span
-    if spec.form == "ids":
-        ids = [low + draw % span for draw in draws]
-        ids[0] = low + first
-        return ids
-    words = spec.words
-    chosen = [words[draw % span] for draw in draws]
-    chosen[0] = words[first]
-    return " ".join(chosen)
+from loadgen.workload.shared_prefix import SharedPrefixes
+from loadgen.workload.spec import RequestSpec, SyntheticWorkload
+from loadgen.workload.synthetic_prompt import prompt
 
 
 class SyntheticRequests:
@@ -55,27 +16,35 @@ class SyntheticRequests:
     needs_text = False
 
     def __init__(self, told: SyntheticWorkload, seed: int) -> None:
-        self._told, self._seed = told, seed
+        self._told = told
         fixed = isinstance(told.input, Fixed) and isinstance(told.output, Fixed)
         self._lengths = (told.input.most, told.output.most) if fixed else None
+        self._seed = seed if told.prompt_seed is None else told.prompt_seed
+        self._again = told.prompt_seed is not None
+        self._shared: SharedPrefixes | None = None
+        if told.prefix is not None:
+            self._shared = SharedPrefixes(told.prefix, told.prompt, seed, self._seed)
 
     def spec(self, index: int) -> RequestSpec:
-        told, seed = self._told, self._seed
-        if self._lengths is not None:
-            tokens, output = self._lengths
-        else:
-            tokens = drawn_length(told.input, seed, index, "input")
-            output = drawn_length(told.output, seed, index, "output")
-        return RequestSpec(prompt(told.prompt, seed, index, tokens), tokens, output)
+        told, seed, shared = self._told, self._seed, self._shared
+        if shared is None or told.prefix is None:
+            if self._lengths is not None:
+                tokens, output = self._lengths
+            else:
+                tokens = drawn_length(told.input, seed, index, "input")
+                output = drawn_length(told.output, seed, index, "output")
+            return RequestSpec(prompt(told.prompt, seed, index, tokens), tokens, output)
+        place = shared.place(index)
+        number = place if self._again else index
+        group, tokens = shared.group(place), drawn_length(told.input, seed, number, "input")
+        return RequestSpec(
+            shared.joined(group, prompt(told.prompt, seed, number, tokens)),
+            told.prefix.tokens + tokens,
+            drawn_length(told.output, seed, number, "output"),
+            prefix_group=group,
+            prefix_tokens=told.prefix.tokens,
+            prompt_number=number if self._again else None,
+        )
 
     def answered(self, request: Request, text: str) -> None:
         """Nothing depends on an answer."""
-
-
-@lru_cache(maxsize=64)
-def _first(seed: int, span: int) -> tuple[int, int]:
-    """Where the walk over first tokens starts, and its step: coprime to `span`, so it visits all."""
-    step = max(1, int(span * _GOLDEN))
-    while math.gcd(step, span) != 1:
-        step += 1
-    return int.from_bytes(drawn_bytes(f"{seed}:first", 8), "little") % span, step

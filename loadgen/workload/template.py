@@ -22,6 +22,10 @@ class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):
     """The server sends no blank lines between events: each line of data is one."""
     index_counts: bool = False
     """The index of a choice is that of its token."""
+    conversation_header: str | None = None
+    """Name of a header with the number of the conversation, by which a router can keep it in one place."""
+    conversation_prefix: str = ""
+    """Before that number: conversations of two runs are not the same."""
 
     def __repr__(self) -> str:
         return f"RequestTemplate({self.path!r})"

@@ -19,6 +19,7 @@ from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
 from sessions.metrics import QUANTILES, THIN_FLOORS
+from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.columns import Floats
 from sessions.timeline.failures import Cause as TimelineCause
@@ -51,6 +52,7 @@ def build(
     killed: bool,
     session: str = "",
     history: BottleneckHistory | None = None,
+    windows: WindowNow | None = None,
     start_ns: int | None = None,
 ) -> Frame:
     """The frame at `at_ns`: `slots` columns of `window_ns // slots`.
@@ -59,10 +61,12 @@ def build(
         session: its name while there is no manifest.
         history: what bound when, kept from frame to frame by those who draw many: each of them judges a
             bounded number of seconds more.
+        windows: likewise, of the verdict on the load that is on.
         start_ns: where the first column begins, a multiple of a column's length; None where the last column
             holds `at_ns`. Columns beyond `at_ns` are gaps, and so are some that are narrower than a tick.
     """
     history = BottleneckHistory(timeline) if history is None else history
+    windows = WindowNow(timeline) if windows is None else windows
     slots = max(slots, 1)
     slot_ns = max(window_ns // slots, 1)
     if start_ns is None:
@@ -90,6 +94,7 @@ def build(
     closed = _closed_loop(timeline, manifest, at_ns)
     gpus = gpus_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
+    plan = None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns)
     limit, pending = _limit(history, at_ns)
     causes = timeline.causes(at_ns)
     return Frame(
@@ -150,7 +155,8 @@ def build(
         hosts=hosts_at(timeline, at_ns),
         power=power_at(timeline, at_ns),
         poll_ms=poll_ms_at(timeline, at_ns),
-        plan=None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns),
+        plan=plan,
+        window=None if manifest is None else windows.at(manifest.config.load, manifest.config.plan, at_ns),
         limit=limit,
         limits_pending=pending,
         marks=tuple(
@@ -160,7 +166,9 @@ def build(
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
-        drains_until_ns=_drains_until_ns(timeline, manifest, at_ns) if state == "draining" else None,
+        drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
+        if state == "draining" and (plan is None or plan.state != "draining")
+        else None,
         client_saturated_s=None if troubled is None else troubled.seconds,
         client_judged_s=None if troubled is None else troubled.of_seconds,
         causes=tuple(Cause(*cause[:4]) for cause in causes),

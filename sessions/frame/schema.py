@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sessions.steady.verdict import Window
+
 Series = NDArray[np.float64]
 
 
@@ -282,6 +284,10 @@ class Frame:
 
     plan: PlanProgress | None = None
     """None where there is no plan, or before its first stage."""
+
+    window: Window | None = None
+    """What is measured of the load that is on, and whether it is a steady state; None for a ramp or no
+    load."""
 
     imported: bool = False
     """Another tool measured it."""

@@ -22,6 +22,7 @@ class SessionView:
 
     def __init__(self, directory: Path) -> None:
         from sessions.bottleneck.history import BottleneckHistory
+        from sessions.steady.stretch import WindowNow
         from sessions.timeline.timeline import Timeline  # numpy: not before somebody looks
 
         self.directory = directory
@@ -33,6 +34,7 @@ class SessionView:
         self._files = SessionFollower(directory, requests=False, parse=parse_packed)
         self._timeline = Timeline()
         self._history = BottleneckHistory(self._timeline)
+        self._windows = WindowNow(self._timeline)
         self.locked = False
         """A supervisor held the session's lock when it was polled last."""
         self._heard = False
@@ -127,6 +129,7 @@ class SessionView:
             killed=not self.live and not self._ended,
             session=self.directory.name,
             history=self._history,
+            windows=self._windows,
             start_ns=start_ns,
         )
 

@@ -11,11 +11,18 @@ from typing import Literal
 
 import msgspec
 
+from loadgen.arrivals.load import ArrivalsName
 from loadgen.endpoint_names import AskedEndpoint
-from loadgen.workload.lengths import LengthError, Lengths, parse_lengths
+from loadgen.workload.lengths import LengthError, parse_lengths
+from loadgen.workload.prefixes import PrefixError
+from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage
+from sessions.plan.think_time import parse_think, parse_turns
+from sessions.plan.trace_config import TraceConfig
+from sessions.plan.workload_config import WorkloadConfig as WorkloadConfig
+from sessions.plan.workload_config import stage_workload as stage_workload
 
 WORKERS_PER_CORE = 4
 """More processes than this only take the cores from each other, and start for minutes."""
@@ -31,6 +38,10 @@ between two lines, altogether."""
 DRAIN_S = 3600.0
 """How long answers are waited for at the end of a run. What sends nothing meets a deadline of its own long
 before, so this bounds answers that go on and on."""
+
+
+LEAST_BURSTINESS, MOST_BURSTINESS = 0.01, 1000.0
+BURSTINESS_RANGE = f"a number from {LEAST_BURSTINESS:g} to {MOST_BURSTINESS:g}"
 
 
 class ConfigError(Exception):
@@ -61,7 +72,7 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """`concurrency` set means a closed loop; else open loop at `rate_rps`, or along `ramp`."""
 
     rate_rps: float = 1.0
-    arrivals: Literal["constant", "poisson"] = "poisson"
+    arrivals: ArrivalsName = "poisson"
     ramp: Ramp | None = None
     concurrency: int | None = None
     max_in_flight: int = 4096
@@ -74,29 +85,24 @@ class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """Processes that send; `auto`: as many as the load and the cores need."""
     give_up: int = 100
     """A run whose first so many requests all fail ends, on a screen it stops sending; 0: never."""
-
-
-class WorkloadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
-    input_tokens: int | str = 256
-    """A number of tokens, or a distribution of them as `loadgen.workload.lengths` reads it."""
-    output_tokens: int | str = 64
-    body: list[str] = msgspec.field(default_factory=list)
-    """Fields added to every request's body, each `key=json`."""
+    burstiness: float = 1.0
+    """Of gamma arrivals, as vLLM's benchmark means it: 1 is Poisson, below it they come in bursts."""
+    trace: TraceConfig | None = None
+    """What the requests are taken from; `rate_rps` is then what it comes to on average."""
 
     @property
-    def lengths_given(self) -> bool:
-        """A person asked for lengths of their own."""
-        return (self.input_tokens, self.output_tokens) != (256, 64)
+    def most_requests(self) -> int | None:
+        """After which nothing more is due; None where only time or a person says so."""
+        if self.trace is not None and self.trace.figures is not None:
+            return self.trace.figures.requests
+        return self.requests
 
     @property
-    def input(self) -> Lengths:
-        """Of prompts. Raises `LengthError`, as `output`: not once the configuration was `checked`."""
-        return parse_lengths(self.input_tokens)
-
-    @property
-    def output(self) -> Lengths:
-        """Asked of answers."""
-        return parse_lengths(self.output_tokens)
+    def highest_rps(self) -> float:
+        """When the load is at its highest, as far as it was asked for; of an open loop."""
+        if self.trace is not None and self.trace.figures is not None:
+            return max(self.rate_rps, self.trace.figures.busiest_rps * self.trace.times_as_fast)
+        return self.rate_rps if self.ramp is None else max(self.ramp.from_rps, self.ramp.to_rps)
 
 
 class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -126,6 +132,8 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     providers: list[Provider] = msgspec.field(default_factory=list)
     """What GPUs cost elsewhere: money per million tokens at what was measured."""
     currency: str = "$"
+    presets: list[MixPart] = msgspec.field(default_factory=list)
+    """What requests may ask for at the press of a key, beside `sessions.plan.mix.PRESETS`."""
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -146,13 +154,31 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def has_end(self) -> bool:
-        return self.plan is not None or self.load.duration_s is not None or self.load.requests is not None
+        load = self.load
+        ends = (self.plan, load.duration_s, load.requests, load.trace)
+        return any(end is not None for end in ends)
 
 
 def _positive(where: str, value: float, most: float = math.inf) -> None:
     if not math.isfinite(value) or value <= 0 or value > most:
         limit = "" if math.isinf(most) else f" and at most {most:g}"
         raise ConfigError(f"{where}: got {value:g}, need a number above 0{limit}")
+
+
+def _check_conversations(work: WorkloadConfig) -> None:
+    for where, text, read in (("--turns", work.turns, parse_turns), ("--think", work.think, parse_think)):
+        try:
+            if text is not None:
+                read(text)  # type: ignore[arg-type]  # each reads its own
+        except LengthError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    for where, given in (
+        ("--think", work.think),
+        ("--system-tokens", work.system_tokens),
+        ("--conversation-header", work.conversation_header),
+    ):
+        if given and work.turns is None:
+            raise ConfigError(f"{where}: it is of conversations; give --turns N as well")
 
 
 def checked(config: RunConfig) -> RunConfig:
@@ -162,7 +188,12 @@ def checked(config: RunConfig) -> RunConfig:
         ConfigError: a value is out of range; the message names the flag.
     """
     load, work = config.load, config.workload
+    if load.trace is not None and load.rate_rps > load.max_rate_rps:
+        came = f"at {load.trace.times_as_fast:.3g}x it comes to {load.rate_rps:.4g} rps on average"
+        raise ConfigError(f"--trace: {came}, need at most {load.max_rate_rps:g} (--max-rate)")
     _positive("--rate", load.rate_rps, load.max_rate_rps)
+    if not LEAST_BURSTINESS <= load.burstiness <= MOST_BURSTINESS:
+        raise ConfigError(f"--burstiness: got {load.burstiness:g}, need {BURSTINESS_RANGE}")
     if load.ramp is not None:
         _positive("--ramp", load.ramp.from_rps, load.max_rate_rps)
         _positive("--ramp", load.ramp.to_rps, load.max_rate_rps)
@@ -198,6 +229,18 @@ def checked(config: RunConfig) -> RunConfig:
         if (stage.concurrency or 0) > load.max_in_flight:
             above = f"above --max-in-flight {load.max_in_flight}"
             raise ConfigError(f"stage {number}: concurrency {stage.concurrency} is {above}")
+    _check_conversations(work)
+    try:
+        _ = work.prefixes
+    except PrefixError as error:
+        raise ConfigError(f"--prefix: {error}") from None
+    if len(work.mix) > MOST_PARTS:
+        raise ConfigError(f"--mix: got {len(work.mix)} parts, need at most {MOST_PARTS}")
+    for part in work.mix:
+        try:
+            check_part(part)
+        except MixError as error:
+            raise ConfigError(f"--mix: {part.name[:40]}: {error.key}: {error}") from None
     if load.concurrency is not None and load.concurrency > load.max_in_flight:
         raise ConfigError(
             f"--concurrency: got {load.concurrency}, need at most {load.max_in_flight} (--max-in-flight)"

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from loadgen.workload.lengths import mean, parse_lengths
-from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.config import LoadConfig, RunConfig, stage_workload
 
 
 class AskedLoad(NamedTuple):
@@ -22,26 +21,26 @@ class AskedLoad(NamedTuple):
 
 def loads_of(config: RunConfig) -> Iterator[AskedLoad]:
     """Each load that is asked for, in order."""
-    usual = mean(config.workload.output)
+    usual = config.workload.mean_output
     if config.plan is None:
-        yield AskedLoad("", config.load, usual)
+        yield AskedLoad("", config.load, _answers(config.load, usual))
         return
     for number, stage in enumerate(config.plan.stages, 1):
         load = msgspec.structs.replace(
             config.load,
             rate_rps=stage.rate_rps or LoadConfig().rate_rps,
             arrivals=stage.arrivals,
+            trace=stage.trace,
             ramp=stage.ramp,
             concurrency=stage.concurrency,
             duration_s=stage.duration_s,
             requests=stage.requests,
         )
-        tokens = usual if stage.output_tokens is None else mean(parse_lengths(stage.output_tokens))
-        yield AskedLoad(f"stage {number}: ", load, tokens)
+        tokens = stage_workload(config.workload, stage).mean_output
+        yield AskedLoad(f"stage {number}: ", load, _answers(load, tokens))
 
 
-def highest_rps(load: LoadConfig) -> float:
-    """Of an open load, as far as it was asked for; 0 in a closed loop."""
-    if load.concurrency is not None:
-        return 0.0
-    return load.rate_rps if load.ramp is None else max(load.ramp.from_rps, load.ramp.to_rps)
+def _answers(load: LoadConfig, tokens: float) -> float:
+    """Asked of an answer, on average: `tokens`, unless a trace says it."""
+    figures = None if load.trace is None else load.trace.figures
+    return tokens if figures is None else figures.output_mean

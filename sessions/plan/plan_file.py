@@ -6,6 +6,7 @@ Every mistake is one line: file, line, where in it, what was got, what is allowe
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,6 +18,7 @@ import tomli
 
 from loadgen.small_file import FileError, read_small
 from sessions.plan.config import ConfigError
+from sessions.plan.mix import PRESETS, MixError, MixPart, check_part
 from sessions.plan.plan_table import PlanTable, Provider, Published, Report, Slo, StageTable
 from sessions.plan.slo import parse_target
 from sessions.plan.spread import Path as TablePath
@@ -31,8 +33,9 @@ STAGES_CAP = 1000
 class PlanFile:
     """A plan that was read: its table, and how to say where in its file something is wrong."""
 
-    def __init__(self, shown: str, text: str, settings: Sequence[str] = ()) -> None:
-        """`settings`: as `stages.0.rate=4`, in place of what the text says.
+    def __init__(self, shown: str, text: str, settings: Sequence[str] = (), directory: Path = Path()) -> None:
+        """`settings`: as `stages.0.rate=4`, in place of what the text says; `directory`: where the files are
+        that it names.
 
         Raises:
             ConfigError: it is no plan, or one of `settings` is none.
@@ -43,8 +46,10 @@ class PlanFile:
             fields = tomli.loads(text)
         except (tomli.TOMLDecodeError, RecursionError, ValueError) as error:
             raise ConfigError(f"plan {shown}: {one_line(str(error))}") from None
+        _find_prompts(fields, directory)
         for setting in settings:
             self._apply(fields, setting)
+        _find_prompts(fields, Path())
         try:
             self.table = msgspec.convert(fields, PlanTable)
         except msgspec.ValidationError as error:
@@ -60,12 +65,31 @@ class PlanFile:
         """
         if not self.table.stages:
             raise self.error(("stages",), "a plan needs at least one [[stages]]")
+        parts = self.parts()
         found: list[Stage] = []
         for number, table in enumerate(self.table.stages):
-            found += spread(("stages", number), table, found, self.error)
+            found += spread(("stages", number), table, found, self.error, parts)
             if len(found) > STAGES_CAP:
                 raise self.error(("stages", number), f"more than {STAGES_CAP} stages")
         return found
+
+    def parts(self) -> list[MixPart]:
+        """What its mixes may name: its own parts, and those of every run.
+
+        Raises:
+            ConfigError: one cannot be.
+        """
+        own: dict[str, MixPart] = {}
+        for key in ("mix", "presets"):
+            for number, part in enumerate(getattr(self.table, key)):
+                try:
+                    check_part(part)
+                except MixError as refused:
+                    raise self.error((key, number, refused.key), str(refused)) from None
+                if part.name in own:
+                    raise self.error((key, number, "name"), f"{part.name} stands twice")
+                own[part.name] = part
+        return [*own.values(), *(part for part in PRESETS if part.name not in own)]
 
     def targets(self) -> list[str]:
         """`[slo] targets`, each of them one.
@@ -138,6 +162,8 @@ _TABLES: dict[str | int, type[msgspec.Struct]] = {
     "report": Report,
     "published": Published,
     "providers": Provider,
+    "mix": MixPart,
+    "presets": MixPart,
 }
 
 
@@ -153,9 +179,20 @@ def read_plan(path: Path, settings: Sequence[str] = (), *, shown: str | None = N
     except FileError as error:
         raise ConfigError(f"plan {shown}: {error}") from None
     try:
-        return PlanFile(shown, data.decode("utf-8-sig"), settings)
+        return PlanFile(shown, data.decode("utf-8-sig"), settings, path.parent)
     except UnicodeDecodeError:
         raise ConfigError(f"plan {shown}: not UTF-8") from None
+
+
+def _find_prompts(fields: dict[str, Any], directory: Path) -> None:
+    """Makes the paths of prompts absolute, in whatever table they stand."""
+    tables = [fields.get("run")]
+    for key in ("stages", "mix", "presets"):
+        several = fields.get(key)
+        tables += several if isinstance(several, list) else []
+    for table in tables:
+        if isinstance(table, dict) and isinstance(path := table.get("prompts"), str) and path:
+            table["prompts"] = os.path.abspath(directory / path)  # noqa: PTH100  (`resolve` follows links)
 
 
 def _value(typed: str) -> Any:

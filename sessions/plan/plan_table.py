@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from loadgen.arrivals.load import ArrivalsName
+from sessions.plan.mix import MixPart
+
 
 class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[stages]]`. Lists of loads, times and numbers go in step, so do lists of lengths."""
@@ -17,7 +20,11 @@ class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     rate: float | list[float] | None = None
     concurrency: int | list[int] | None = None
     ramp: str | None = None
-    arrivals: Literal["constant", "poisson"] | None = None
+    arrivals: ArrivalsName | None = None
+    burstiness: float | None = None
+    trace: str | None = None
+    speed: float | str | list[float | str] | None = None
+    trace_rate: float | list[float] | None = None
     duration: float | str | list[float | str] | None = None
     requests: int | str | list[int | str] | None = None
     warm_up: float | str | None = None
@@ -31,6 +38,12 @@ class StageTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     stop: Literal["flat", "failed"] | None = None
     input_tokens: int | str | list[int | str] | None = None
     output_tokens: int | str | list[int | str] | None = None
+    turns: int | str | None = None
+    think: float | str | None = None
+    prefix: str | None = None
+    prompts: str | None = None
+    mix: str | None = None
+    """`chat:0.7,rag:0.3`: parts of `[[mix]]` with weights of this stage."""
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -87,3 +100,7 @@ class PlanTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     published: list[Published] = []
     providers: list[Provider] = []
     currency: str = "$"
+    mix: list[MixPart] = []
+    """Kinds of requests beside each other, all through the plan."""
+    presets: list[MixPart] = []
+    """What requests may ask for at the press of a key."""

@@ -10,37 +10,69 @@ from typing import Any, TypeVar
 import msgspec
 
 from loadgen.workload.lengths import LengthError, parse_lengths
+from loadgen.workload.prefixes import PrefixError, parse_prefixes
 from sessions.plan import typed_values
-from sessions.plan.config import ConfigError
+from sessions.plan.config import BURSTINESS_RANGE, LEAST_BURSTINESS, MOST_BURSTINESS, ConfigError
+from sessions.plan.mix import MixError, MixPart, check_prompts, parse_mix
 from sessions.plan.plan_table import StageTable
 from sessions.plan.stages import Stage
+from sessions.plan.think_time import parse_think, parse_turns
+from sessions.plan.trace_config import TraceConfig
 
 Path = tuple[str | int, ...]
 """Where something stands in a plan: `("stages", 0, "rate")`."""
 OnError = Callable[[Path, str], ConfigError]
 """Makes the error: what is wrong, and where."""
+_IN_STEP = ("rate", "concurrency", "speed", "trace_rate", "duration", "requests")
 _T = TypeVar("_T")
 
 
-def spread(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
-    """The stages of one table: lengths outermost, then repetitions, then loads. `before`: those before it.
+def spread(
+    path: Path,
+    table: StageTable,
+    before: Sequence[Stage],
+    error: OnError,
+    parts: Sequence[MixPart] = (),
+) -> Iterator[Stage]:
+    """The stages of one table: lengths outermost, then repetitions, then loads. `before`: those before it;
+    `parts`: what a mix may name.
 
     Raises:
         ConfigError: as `error` makes it, of the first that cannot be. `path` is where the table stands.
     """
     if table.between is not None:
-        yield from _between(path, table, before, error)
+        yield from _between(path, table, before, error, parts)
         return
     lengths = _zipped(error, path, table, ("input_tokens", "output_tokens"))
-    loads = _zipped(error, path, table, ("rate", "concurrency", "duration", "requests"))
+    loads = _zipped(
+        error, path, table, ("rate", "concurrency", "speed", "trace_rate", "duration", "requests")
+    )
     if not 1 <= table.repeat <= 100:
         raise error((*path, "repeat"), f"got {table.repeat}, need 1 to 100")
     repeats = range(1, table.repeat + 1)
     for length, repeat, load in product(lengths, repeats, loads):
-        yield _stage(error, path, table, {**length, **load}, repeat if table.repeat > 1 else None)
+        stage = _stage(error, path, table, {**length, **load}, repeat if table.repeat > 1 else None)
+        yield msgspec.structs.replace(stage, **_asked(error, path, table, parts))
 
 
-def _between(path: Path, table: StageTable, before: Sequence[Stage], error: OnError) -> Iterator[Stage]:
+def _asked(error: OnError, path: Path, table: StageTable, parts: Sequence[MixPart]) -> dict[str, Any]:
+    """What its requests ask for, beside their lengths."""
+    mix = None
+    if table.mix is not None:
+        try:
+            mix = parse_mix(table.mix, parts)
+        except MixError as refused:
+            raise error((*path, "mix"), str(refused)) from None
+    return {
+        "prefix": _checked(error, (*path, "prefix"), parse_prefixes, PrefixError, table.prefix),
+        "prompts": _checked(error, (*path, "prompts"), check_prompts, MixError, table.prompts),
+        "mix": mix,
+    }
+
+
+def _between(
+    path: Path, table: StageTable, before: Sequence[Stage], error: OnError, parts: Sequence[MixPart]
+) -> Iterator[Stage]:
     """Rates evenly apart, both ends left out: the stages that they lie between ran already."""
     if table.rate is not None or table.concurrency is not None or table.ramp is not None:
         raise error((*path, "between"), "it says the rates; leave rate, concurrency and ramp out")
@@ -55,7 +87,7 @@ def _between(path: Path, table: StageTable, before: Sequence[Stage], error: OnEr
         raise error((*path, "steps"), f"got {table.steps}, need 1 to 100")
     plain = msgspec.structs.replace(table, between=None, rate=1.0)
     for step in range(1, table.steps + 1):
-        (stage,) = spread(path, plain, before, error)
+        (stage,) = spread(path, plain, before, error, parts)
         share = step / (table.steps + 1)
         name = f"{table.name or 'sweep'} {step}/{table.steps}"
         low, high = ends
@@ -82,12 +114,14 @@ def _stage(
     rate_rps = _at(error, (*path, "rate"), typed_values.rate, got["rate"])
     ramp = _at(error, (*path, "ramp"), typed_values.ramp, table.ramp)
     concurrency: int | None = got["concurrency"]
-    if sum(value is not None for value in (rate_rps, ramp, concurrency)) != 1:
-        raise error(path, "need one of rate, ramp and concurrency")
+    trace = _trace(error, path, table, got)
+    if sum(value is not None for value in (rate_rps, ramp, concurrency, trace)) != 1:
+        raise error(path, "need one of rate, ramp, concurrency and trace")
     if concurrency is not None and not 1 <= concurrency <= 1_000_000:
         raise error((*path, "concurrency"), f"got {concurrency}, need a whole number of at least 1")
     if concurrency is not None and table.arrivals is not None:
         raise error((*path, "arrivals"), "a closed loop has no arrivals")
+    _check_burstiness(error, (*path, "burstiness"), table, concurrency)
 
     def number(key: str, value: Any) -> int | None:
         def read(text: str) -> int:
@@ -102,22 +136,32 @@ def _stage(
 
     duration_s = time("duration", got["duration"])
     requests = number("requests", got["requests"])
-    if duration_s is None and requests is None and ramp is None:
+    if duration_s is None and requests is None and ramp is None and trace is None:
         raise error(path, "it has no end: need a duration or a number of requests")
     stage = Stage(
         name=table.name,
         rate_rps=rate_rps,
         ramp=ramp,
         concurrency=concurrency,
-        arrivals=table.arrivals or "poisson",
+        trace=trace,
+        arrivals=table.arrivals or ("poisson" if table.burstiness is None else "gamma"),
+        burstiness=1.0 if table.burstiness is None else table.burstiness,
         duration_s=duration_s if ramp is None else min(duration_s or ramp.over_s, ramp.over_s),
         requests=requests,
         warm_up_s=time("warm_up", table.warm_up) or 0.0,
         warm_up_requests=number("warm_up_requests", table.warm_up_requests) or 0,
         pause_s=time("pause", table.pause) or 0.0,
         drain=table.drain,
-        input_tokens=_length(error, (*path, "input_tokens"), got["input_tokens"]),
-        output_tokens=_length(error, (*path, "output_tokens"), got["output_tokens"]),
+        input_tokens=_checked(
+            error, (*path, "input_tokens"), parse_lengths, LengthError, got["input_tokens"]
+        ),
+        output_tokens=_checked(
+            error, (*path, "output_tokens"), parse_lengths, LengthError, got["output_tokens"]
+        ),
+        turns=_checked(error, (*path, "turns"), parse_turns, LengthError, table.turns),
+        think=None
+        if table.think is None
+        else _checked(error, (*path, "think"), parse_think, LengthError, str(table.think)),
         repetition=repetition,
         table=path[1] if len(path) > 1 and isinstance(path[1], int) else 0,
         stop=table.stop,
@@ -129,6 +173,32 @@ def _stage(
     return msgspec.structs.replace(stage, name=_named(table, stage))
 
 
+def _trace(error: OnError, path: Path, table: StageTable, got: dict[str, Any]) -> TraceConfig | None:
+    """As it is asked for: what stands in its file is read where there is a run to be."""
+    speed = _at(error, (*path, "speed"), typed_values.speed, got["speed"])
+    rate_rps = _at(error, (*path, "trace_rate"), typed_values.rate, got["trace_rate"])
+    if table.trace is None:
+        for key in ("speed", "trace_rate"):
+            if got[key] is not None:
+                raise error((*path, key), "it is of a trace: need trace as well")
+        return None
+    if speed is not None and rate_rps is not None:
+        raise error((*path, "trace_rate"), "it says how fast the trace is; leave speed out")
+    for key in ("arrivals", "burstiness", "input_tokens", "output_tokens", "turns", "think"):
+        if getattr(table, key) is not None:
+            raise error((*path, key), f"the trace says it; leave {key} out")
+    return TraceConfig(table.trace, speed=speed, rate_rps=rate_rps)
+
+
+def _check_burstiness(error: OnError, path: Path, table: StageTable, concurrency: int | None) -> None:
+    if table.burstiness is None:
+        return
+    if concurrency is not None or table.arrivals not in (None, "gamma"):
+        raise error(path, "it is of gamma arrivals alone")
+    if not LEAST_BURSTINESS <= table.burstiness <= MOST_BURSTINESS:
+        raise error(path, f"got {table.burstiness:g}, need {BURSTINESS_RANGE}")
+
+
 def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T | None:
     if value is None:
         return None
@@ -138,11 +208,14 @@ def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T
         raise error(path, str(refused)) from None
 
 
-def _length(error: OnError, path: Path, value: int | str | None) -> int | str | None:
+def _checked(
+    error: OnError, path: Path, read: Callable[[Any], object], refusal: type[ValueError], value: _T
+) -> _T:
+    """`value` itself, which `read` understands, unless it is None or empty."""
     try:
-        if value is not None:
-            parse_lengths(value)
-    except LengthError as refused:
+        if value:
+            read(value)
+    except refusal as refused:
         raise error(path, str(refused)) from None
     return value
 
@@ -158,6 +231,12 @@ def _named(table: StageTable, stage: Stage) -> str:
         parts.append(f"{stage.rate_rps:g} rps")
     if stage.concurrency is not None and (isinstance(table.concurrency, list) or not table.name):
         parts.append(f"concurrency {stage.concurrency}")
+    if stage.trace is not None and not table.name:
+        parts.append(f"trace {stage.trace.name}")
+    if stage.trace is not None and stage.trace.speed is not None:
+        parts.append(f"{stage.trace.speed:g}x")
+    if stage.trace is not None and stage.trace.rate_rps is not None:
+        parts.append(f"{stage.trace.rate_rps:g} rps")
     if stage.ramp is not None and not table.name:
         parts.append(f"{stage.ramp.from_rps:g} to {stage.ramp.to_rps:g} rps")
     if stage.repetition is not None:

@@ -5,23 +5,28 @@ Values only. A run keeps them in its manifest, so that a plan goes on where it w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from loadgen.workload.lengths import mean, parse_lengths
+from loadgen.arrivals.load import ArrivalsName
+from sessions.plan.mix import MixPart
 from sessions.plan.ramp import Ramp, mean_rate_rps
+from sessions.plan.trace_config import TraceConfig
 
 
 class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A stretch of one load with one workload. One of `rate_rps`, `ramp`, `concurrency`, `between` is set."""
+    """A stretch of one load with one workload. One of `rate_rps`, `ramp`, `concurrency`,
+    `between`, `trace` is set."""
 
     name: str
     rate_rps: float | None = None
     ramp: Ramp | None = None
     concurrency: int | None = None
-    arrivals: Literal["constant", "poisson"] = "poisson"
+    arrivals: ArrivalsName = "poisson"
+    burstiness: float = 1.0
+    """Of gamma arrivals."""
     duration_s: float | None = None
     """Requests are due for so long, the warm-up with them; None: until there were `requests`."""
     requests: int | None = None
@@ -37,12 +42,22 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     input_tokens: int | str | None = None
     """None: as the run's."""
     output_tokens: int | str | None = None
+    turns: int | str | None = None
+    think: str | None = None
+    prefix: str | None = None
+    """As `WorkloadConfig.prefix`; None: as the run's, empty: none."""
+    prompts: str | None = None
+    """As `WorkloadConfig.prompts`, likewise."""
+    mix: list[MixPart] | None = None
+    """None: as the run's, unless it has lengths, a prefix or prompts of its own."""
     repetition: int | None = None
     """From 1, where the plan asks for several."""
     table: int = 0
     """Which `[[stages]]` it is of, from 0."""
     between: tuple[int, int] | None = None
     """Numbers of two stages before it: its rate lies between what those answered."""
+    trace: TraceConfig | None = None
+    """What its requests are taken from; `rate_rps` is then what it comes to on average, once it was read."""
     share: float = 0.0
     """How far between, from 0 to 1."""
     stop: Literal["flat", "failed"] | None = None
@@ -53,7 +68,9 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     def longest_s(self) -> float | None:
         """How long requests are due at the most; None where only the server's answers say."""
         times = [self.duration_s, self.ramp.over_s if self.ramp is not None else None]
-        if self.requests is not None and self.rate_rps is not None:
+        if self.trace is not None:
+            times.append(self.trace.span_s)
+        elif self.requests is not None and self.rate_rps is not None:
             times.append(self.requests / self.rate_rps)
         known = [time for time in times if time is not None]
         return min(known) if known else None
@@ -61,6 +78,8 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def expected_requests(self) -> float | None:
         """How many requests it sends about; None where the server's answers say."""
+        if self.trace is not None:
+            return None if self.trace.figures is None else float(self.trace.figures.requests)
         if self.rate_rps is None and self.ramp is None:
             return None if self.duration_s is not None else self.requests
         rate_rps = mean_rate_rps(self.ramp) if self.ramp is not None else self.rate_rps or 0.0
@@ -81,12 +100,8 @@ class Estimate(NamedTuple):
     highest_rps: float
 
 
-def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: int | str) -> Estimate:
-    """What `stages` come to, with the run's own lengths where a stage has none.
-
-    Raises:
-        LengthError: a length is none.
-    """
+def estimate(stages: Sequence[Stage], lengths: Callable[[Stage], tuple[float, float]]) -> Estimate:
+    """What `stages` come to. `lengths`: mean tokens of a stage's prompts and answers."""
     seconds = requests = tokens_in = tokens_out = highest = 0.0
     unknown = 0
     for stage in stages:
@@ -94,8 +109,10 @@ def estimate(stages: Sequence[Stage], input_tokens: int | str, output_tokens: in
         unknown += number is None or longest_s is None
         seconds += (longest_s or 0.0) + stage.pause_s
         requests += number or 0.0
-        tokens_in += (number or 0.0) * mean(parse_lengths(stage.input_tokens or input_tokens))
-        tokens_out += (number or 0.0) * mean(parse_lengths(stage.output_tokens or output_tokens))
+        figures = None if stage.trace is None else stage.trace.figures
+        into, out = lengths(stage) if figures is None else (figures.input_mean, figures.output_mean)
+        tokens_in += (number or 0.0) * into
+        tokens_out += (number or 0.0) * out
         ramp = stage.ramp
         highest = max(
             highest, stage.rate_rps or 0.0, max(ramp.from_rps, ramp.to_rps) if ramp is not None else 0.0

@@ -7,6 +7,7 @@ import re
 
 from sessions.plan.config import ConfigError
 from sessions.plan.ramp import Ramp
+from sessions.plan.trace_config import LEAST_SPEED, MOST_SPEED
 
 LEAST_SECONDS, MOST_SECONDS = 0.001, 315_576_000.0
 """To ten years: no reader of a session believes later times."""
@@ -50,6 +51,20 @@ def rate(text: str) -> float:
         raise ConfigError(f"{got(text)}, need a number above 0 such as 8 or 2.5 (requests per second)")
     if not LEAST_RATE <= value <= MOST_RATE:
         raise ConfigError(f"{got(text)}, need a number from {LEAST_RATE:g} to {MOST_RATE:g}")
+    return value
+
+
+def speed(text: str) -> float:
+    """How many times as fast a trace is: `2x`, `0.5`.
+
+    Raises:
+        ConfigError: it is none, or beyond what makes sense.
+    """
+    number = text.strip().removesuffix("x")
+    value = float(number) if _NUMBER.fullmatch(number) else math.nan
+    if not LEAST_SPEED <= value <= MOST_SPEED:
+        bounds = f"{LEAST_SPEED:g}x to {MOST_SPEED:g}x"
+        raise ConfigError(f"{got(text)}, need a speed from {bounds} such as 2x or 0.5x")
     return value
 
 

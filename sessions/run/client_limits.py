@@ -71,7 +71,7 @@ def need_of(
         at_once = float(min(load.concurrency, load.max_in_flight))
         rate = at_once / request_s if request_s else 0.0
     else:
-        rate = load.rate_rps if load.ramp is None else max(load.ramp.from_rps, load.ramp.to_rps)
+        rate = load.highest_rps
         at_once = min(0.0 if request_s is None else rate * request_s, float(load.max_in_flight))
     return Need(at_once, rate if closes else 0.0, workers, addresses, output_tokens)
 

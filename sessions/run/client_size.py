@@ -21,8 +21,7 @@ def planned_events_per_s(load: LoadConfig, output_tokens: float) -> float:
     """Token events per second when the load is at its highest, as far as it was asked for."""
     if load.concurrency is not None:
         return min(load.concurrency, load.max_in_flight) * SLOT_EVENTS_PER_S
-    rate = load.rate_rps if load.ramp is None else max(load.ramp.from_rps, load.ramp.to_rps)
-    return rate * output_tokens
+    return load.highest_rps * output_tokens
 
 
 def workers_for(load: LoadConfig, output_tokens: float, events_per_s: float, cores: int) -> int:

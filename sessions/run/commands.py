@@ -57,6 +57,14 @@ class Resume(msgspec.Struct, frozen=True, tag_field="cmd", tag="resume"):
     """Go back to the load from before the hold or stop."""
 
 
+class SetWorkload(msgspec.Struct, frozen=True, tag_field="cmd", tag="workload"):
+    """Requests ask for what a preset says from now on; the load stays as it is."""
+
+    name: str = ""
+    """Of the preset (`sessions.run.asking.presets_of`); empty: the one after that in force, and after the
+    last what the run was asked."""
+
+
 class GoOn(msgspec.Struct, frozen=True, tag_field="cmd", tag="plan"):
     """Give the load back to the plan, at the beginning of the stage that it was left in."""
 
@@ -86,7 +94,7 @@ class Hello(msgspec.Struct, frozen=True, tag_field="cmd", tag="hello"):
     """Count this connection as somebody who watches, for as long as it stands."""
 
 
-LoadCommand = SetRate | SetConcurrency | StepLoad | Hold | Stop | Resume
+LoadCommand = SetRate | SetConcurrency | StepLoad | Hold | Stop | Resume | SetWorkload
 EndCommand = FinishRun | AbortRun | InterruptRun
 Command = LoadCommand | EndCommand | GoOn | AddMark | Hello
 
@@ -102,6 +110,8 @@ class Ack(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="answer", t
     """Offered rate from `at_ns` on; None in a closed loop and before the load begins."""
     concurrency: int | None = None
     """None in an open loop and before the load begins."""
+    workload: str = ""
+    """To `SetWorkload`: the preset that is in force then."""
 
 
 class Refusal(msgspec.Struct, frozen=True, tag_field="answer", tag="refusal"):

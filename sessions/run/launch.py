@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,9 @@ from sessions.plan.config import RunConfig
 from sessions.run.prestart import SupervisorProcess, start_supervisor
 from sessions.store.directory import create
 from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, write
+
+if TYPE_CHECKING:
+    from sessions.run.traces import Traces
 
 LOG_FILE = "host.log"
 
@@ -122,6 +126,7 @@ def launch(
     supervisor: Callable[[], SupervisorProcess] = start_supervisor,
     debug: bool = False,
     headers: Sequence[tuple[str, str]] = (),
+    traces: Traces | None = None,
 ) -> Launched:
     """Makes the session's directory and tells its supervisor, which outlives us, our terminal and our login.
 
@@ -129,6 +134,7 @@ def launch(
         supervisor: gives one that waits for orders.
         debug: each process of the run keeps a log in the session.
         headers: what a person added to every request, as secret as the key.
+        traces: those that `config` names, read.
 
     Raises:
         sessions.store.manifest.SessionError: the directory cannot be made.
@@ -136,6 +142,14 @@ def launch(
     """
     now = datetime.now(timezone.utc).astimezone()
     directory = create(root, config.name or "run", now)
+    if traces is not None:
+        try:
+            config = traces.put(config, directory)
+        except OSError as error:
+            traces.remove(directory)
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+            raise SessionError(f"{directory}: {error.strerror}") from None
     manifest = Manifest(
         session=SessionInfo(
             id=directory.name,
@@ -151,6 +165,8 @@ def launch(
     try:
         write(directory, manifest)
     except SessionError:
+        if traces is not None:
+            traces.remove(directory)
         with contextlib.suppress(OSError):
             directory.rmdir()
         raise

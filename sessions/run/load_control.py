@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadgen.arrivals.load import ClosedLoad, Load, OpenLoad
+from loadgen.arrivals.load import ClosedLoad, Load, OpenLoad, Segment, TraceLoad
 from loadgen.arrivals.rate_curve import Curve, ramp, steady
 from loadgen.worker_config import SetLoad
 from loadgen.worker_config import Stage as WorkerStage
 from loadgen.workload.spec import WorkloadSpec
 from sessions.plan.config import LoadConfig
 from sessions.plan.stages import Stage
+from sessions.plan.trace_config import TraceConfig
 from sessions.run.commands import (
     CommandError,
     LoadCommand,
@@ -24,6 +25,7 @@ from sessions.run.commands import (
     StepLoad,
     Stop,
 )
+from sessions.run.conversations import Conversations
 from sessions.run.load_increments import stepped_concurrency, stepped_rate
 from sessions.store.records import LoadChange
 
@@ -40,44 +42,69 @@ class LoadUpdate:
     state: str
 
 
-def opening(load: LoadConfig, start_ns: int) -> Load:
+def opening(load: LoadConfig, start_ns: int, conversations: Conversations | None = None) -> Load:
     """The load a run begins with."""
+    first = _opening(load, start_ns)
+    return first if conversations is None else conversations.over(first)
+
+
+def _opening(load: LoadConfig, start_ns: int) -> OpenLoad | ClosedLoad | TraceLoad:
     if load.concurrency is not None:
         return ClosedLoad(load.concurrency)
     if load.ramp is not None:
         r = load.ramp
-        return OpenLoad(load.arrivals, ramp(start_ns, r.from_rps, r.to_rps, r.over_s, r.shape))
-    return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)])
+        curve = ramp(start_ns, r.from_rps, r.to_rps, r.over_s, r.shape)
+        return OpenLoad(load.arrivals, curve, load.burstiness)
+    if load.trace is not None:
+        return trace_load(load.trace, [steady(start_ns, load.rate_rps)])
+    return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)], load.burstiness)
 
 
-def stage_load(stage: Stage, at_ns: int) -> Load:
+def trace_load(trace: TraceConfig, curve: list[Segment]) -> TraceLoad:
+    """A trace that was read, along a curve."""
+    assert trace.figures is not None
+    return TraceLoad(trace.compiled, trace.figures.rate_rps, curve)
+
+
+def stage_load(stage: Stage, at_ns: int) -> OpenLoad | ClosedLoad | TraceLoad:
     """The load of a stage that begins at `at_ns`."""
     if stage.concurrency is not None:
         return ClosedLoad(stage.concurrency)
     if (r := stage.ramp) is not None:
-        return OpenLoad(stage.arrivals, ramp(at_ns, r.from_rps, r.to_rps, r.over_s, r.shape))
-    assert stage.rate_rps is not None  # one of the three, as `Stage` says
-    return OpenLoad(stage.arrivals, [steady(at_ns, stage.rate_rps)])
+        curve = ramp(at_ns, r.from_rps, r.to_rps, r.over_s, r.shape)
+        return OpenLoad(stage.arrivals, curve, stage.burstiness)
+    assert stage.rate_rps is not None  # one of the three, as `Stage` says, or with a trace
+    if stage.trace is not None:
+        return trace_load(stage.trace, [steady(at_ns, stage.rate_rps)])
+    return OpenLoad(stage.arrivals, [steady(at_ns, stage.rate_rps)], stage.burstiness)
 
 
 class LoadControl:
     """Carries out commands one by one, on one of two kinds of load: a rate that may change, or slots."""
 
-    def __init__(self, load: LoadConfig, start_ns: int, workers: int = 1) -> None:
-        """`workers`: how many share the load."""
+    def __init__(
+        self,
+        load: LoadConfig,
+        start_ns: int,
+        workers: int = 1,
+        conversations: Conversations | None = None,
+    ) -> None:
+        """`workers`: how many share the load; `conversations`: what its requests are turns of."""
+        self._conversations = conversations
         # Each has its own part of the requests: one without a slot would never come to the end of it.
         self._least_concurrency = 1 if load.requests is None else workers
         self._max_rate_rps, self._max_in_flight = load.max_rate_rps, load.max_in_flight
-        self._arrivals = load.arrivals
+        self._arrivals, self._burstiness, self._trace = load.arrivals, load.burstiness, load.trace
         self._curve: Curve | None = None
         self._concurrency = 0
-        first = opening(load, start_ns)
-        if isinstance(first, OpenLoad):
-            self._curve = Curve(first.curve)
-        else:
+        first = _opening(load, start_ns)
+        if isinstance(first, ClosedLoad):
             self._concurrency = first.concurrency
+        else:
+            self._curve = Curve(first.curve)
         self._held: float | None = None
         """The load to go back to; None while it is not held or stopped."""
+        self._paused_as = "holding"
         self._start_ns, self._ramp = start_ns, load.ramp if self._curve is not None else None
         """The ramp it began with, until it is over or the rate was changed."""
 
@@ -93,6 +120,8 @@ class LoadControl:
         rate, label = self._curve.rate_rps(self._start_ns), ""
         if (r := self._ramp) is not None:
             label = f"ramp from {r.from_rps:g} to {r.to_rps:g} rps in {r.over_s:g} s"
+        elif self._trace is not None:
+            label = self._trace.words
         return LoadChange(self._start_ns, "start", rate_rps=rate, label=label or f"start at {rate:g} rps")
 
     def rate_rps(self, at_ns: int) -> float | None:
@@ -105,22 +134,29 @@ class LoadControl:
         return self._concurrency if self._curve is None else None
 
     def begin_stage(
-        self, number: int, of: int, stage: Stage, workload: WorkloadSpec, at_ns: int
+        self,
+        number: int,
+        of: int,
+        stage: Stage,
+        workload: WorkloadSpec,
+        at_ns: int,
+        conversations: Conversations | None = None,
     ) -> LoadUpdate:
         """The load of stage `number` (from 0) of `of`, whatever it was before."""
         load = stage_load(stage, at_ns)
         self._held = self._ramp = None
         record = LoadChange(at_ns, "stage", label=f"stage {number + 1}/{of}: {stage.name}")
-        if isinstance(load, OpenLoad):
-            self._arrivals = load.arrivals
-            self._curve = Curve(load.curve)
-            record.rate_rps = self._curve.rate_rps(at_ns)
-        else:
+        self._trace, self._conversations = stage.trace, conversations
+        if isinstance(load, ClosedLoad):
             self._curve, self._concurrency = None, load.concurrency
             record.concurrency = load.concurrency
+        else:
+            self._arrivals, self._burstiness = stage.arrivals, stage.burstiness
+            self._curve = Curve(load.curve)
+            record.rate_rps = self._curve.rate_rps(at_ns)
         end_ns = None if stage.duration_s is None else at_ns + round(stage.duration_s * 1e9)
         told = WorkerStage(number, workload, end_ns, stage.requests)
-        return LoadUpdate(SetLoad(at_ns, load, stage=told), record, "running")
+        return LoadUpdate(SetLoad(at_ns, self._told(load), stage=told), record, "running")
 
     def end_stage(self, at_ns: int) -> LoadChange:
         """The record of a stage's end: nothing more is due, as the workers know by themselves."""
@@ -154,6 +190,19 @@ class LoadControl:
             return self._resume(at_ns, received_ns)
         return self._pause(at_ns, received_ns, stop=isinstance(command, Stop))
 
+    def ask_for(self, workload: WorkloadSpec, name: str, received_ns: int) -> LoadUpdate:
+        """From now on requests ask for something else; as many are due as before."""
+        at_ns = received_ns + LEAD_NS
+        record = LoadChange(at_ns, "workload", received_ns=received_ns, label=f"workload: {name}")
+        if self._curve is None:
+            load: Load = ClosedLoad(self._concurrency)
+            record.concurrency = record.previous_concurrency = self._concurrency
+        else:
+            load = OpenLoad(self._arrivals, self._curve.rest(at_ns))
+            record.rate_rps = record.previous_rate_rps = self._curve.rate_rps(at_ns)
+        state = "running" if self._held is None else self._paused_as
+        return LoadUpdate(SetLoad(at_ns, load, workload=workload), record, state)
+
     def _load(self, at_ns: int) -> float:
         return self._concurrency if self._curve is None else self._curve.rate_rps(at_ns)
 
@@ -181,6 +230,7 @@ class LoadControl:
         if self._held is None:
             self._held = self._load(at_ns)
         name = "stop" if stop else "hold"
+        self._paused_as = "stopped" if stop else "holding"
         return self._set(at_ns, received_ns, 0, name, name, drop_backlog=stop)
 
     def _resume(self, at_ns: int, received_ns: int) -> LoadUpdate:
@@ -208,14 +258,21 @@ class LoadControl:
         if self._curve is None:
             slots = record.concurrency = self._concurrency = int(load)
             record.previous_concurrency = int(before)
-            return LoadUpdate(SetLoad(at_ns, ClosedLoad(slots), drop_backlog), record, state)
+            return LoadUpdate(SetLoad(at_ns, self._told(ClosedLoad(slots)), drop_backlog), record, state)
         segments = [steady(at_ns, load)]
         self._curve = self._curve.cut(at_ns, segments)
         record.rate_rps, record.previous_rate_rps = load, before
         ramp, self._ramp = self._ramp, None
         if ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9:
             record.label += " (ends the ramp)"
-        return LoadUpdate(SetLoad(at_ns, OpenLoad(self._arrivals, segments), drop_backlog), record, state)
+        changed: Load = OpenLoad(self._arrivals, segments, self._burstiness)
+        if self._trace is not None:
+            changed = trace_load(self._trace, segments)
+        return LoadUpdate(SetLoad(at_ns, self._told(changed), drop_backlog), record, state)
+
+    def _told(self, load: Load) -> Load:
+        """What the workers are told: requests, or conversations that begin when those would."""
+        return load if self._conversations is None else self._conversations.over(load)
 
 
 def _short(rate: float) -> str:

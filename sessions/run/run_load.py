@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 from loadgen.clock import Clock
 from sessions.plan.config import RunConfig
-from sessions.run.commands import Ack, CommandError, LoadCommand
+from sessions.run.commands import Ack, CommandError, LoadCommand, SetWorkload
+from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
+from sessions.run.presets import Presets
 from sessions.run.stage_loads import StageLoads
 from sessions.run.worker_configs import worker_configs
 from sessions.store.journal import JournalWriter
 from sessions.worker.processes import WorkerProcesses
 
 if TYPE_CHECKING:
-    from loadgen.probe.result import ProbeResult
-    from loadgen.worker_config import Address
+    from sessions.run.preflight import Preflight
 
 _START_LEAD_NS = 10_000_000
 """What their configuration takes to the workers, and they to obey it."""
@@ -41,6 +42,7 @@ class RunLoad:
         self._config, self._directory, self._processes = config, directory, processes
         self._clock, self._journal, self._enter = clock, journal, enter
         self._control: LoadControl | None = None
+        self._presets: Presets | None = None
         self._plan: PlanRunner | None = None
         self._running_plan: asyncio.Task[None] | None = None
         self.start_ns = 0
@@ -61,17 +63,21 @@ class RunLoad:
         load, sends = self._config.load, state not in ("holding", "stopped")
         if self.has_plan:
             return self._plan is None or not self._plan.left
-        return load.duration_s is not None or (load.requests is not None and sends)
+        counted = load.requests is not None or load.trace is not None
+        return load.duration_s is not None or (counted and sends)
 
-    def begin(self, probed: ProbeResult, address: Address, on_plan_over: Callable[[], None]) -> None:
+    def begin(self, found: Preflight, on_plan_over: Callable[[], None]) -> None:
         """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over."""
         config, processes = self._config, self._processes
         self.start_ns = self._clock.now_ns() + _START_LEAD_NS
-        self._control = LoadControl(config.load, self.start_ns, processes.count)
+        conversations = conversations_of(config.workload, config.load.seed)
+        self._control = LoadControl(config.load, self.start_ns, processes.count, conversations)
+        self._presets = Presets(config, found)
         told = worker_configs(
             config,
-            probed,
-            address,
+            found.probed,
+            found.asking.spec(config.workload),
+            found.address,
             processes.count,
             origin_ns=self._clock.origin_ns,
             start_ns=self.start_ns,
@@ -85,7 +91,7 @@ class RunLoad:
             return
         stages = StageLoads(
             config,
-            probed,
+            found.asking,
             self._control,
             processes,
             self._directory,
@@ -107,14 +113,20 @@ class RunLoad:
             raise CommandError("the load has not begun yet")
         if self.end_ns is not None and received_ns >= self.end_ns:
             raise CommandError("the load has come to its end")
-        update = self._control.obey(command, received_ns)
+        chosen = ""
+        if isinstance(command, SetWorkload):
+            assert self._presets is not None  # made with the control
+            chosen, workload = self._presets.chosen(command.name)
+            update = self._control.ask_for(workload, chosen, received_ns)
+        else:
+            update = self._control.obey(command, received_ns)
         if self._plan is not None:
             self._plan.leave()
         self._processes.tell_all(update.command)
         self._journal.append(update.change)
         self._enter(update.state)
         change = update.change
-        return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency)
+        return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency, chosen)
 
     def give_back(self) -> None:
         """To the plan.
@@ -146,3 +158,10 @@ class RunLoad:
         """No plan begins anything any more."""
         if self._running_plan is not None:
             self._running_plan.cancel()
+
+    def remove_traces(self) -> None:
+        """No worker reads them any more."""
+        plan = self._config.plan
+        loads = [self._config.load, *(() if plan is None else plan.stages)]
+        for trace in (load.trace for load in loads if load.trace is not None):
+            Path(trace.compiled).unlink(missing_ok=True)

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clock import Clock
-from sessions.plan.config import RunConfig
+from sessions.plan.config import RunConfig, stage_workload
 from sessions.plan.stages import Stage
+from sessions.run.asking import Asking
+from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LEAD_NS, LoadControl
-from sessions.run.worker_configs import stage_workload, workload_of
 from sessions.store.records import LoadChange, StageChange
 from sessions.worker.processes import WorkerProcesses
 
 if TYPE_CHECKING:
-    from loadgen.probe.result import ProbeResult
     from sessions.summary.plan_schema import PlanStage
 
 
@@ -26,7 +26,7 @@ class StageLoads:
     def __init__(
         self,
         config: RunConfig,
-        probed: ProbeResult,
+        asking: Asking,
         control: LoadControl,
         processes: WorkerProcesses,
         directory: Path,
@@ -35,14 +35,16 @@ class StageLoads:
         enter: Callable[[str], None],
     ) -> None:
         """`write`: appends to the session; `enter`: the run is in that state now."""
-        self._config, self._probed, self._control, self._directory = config, probed, control, directory
+        self._config, self._asking, self._control, self._directory = config, asking, control, directory
         self._processes, self._clock, self._write, self._enter = processes, clock, write, enter
 
     def begin(self, number: int, of: int, stage: Stage) -> int:
         """Puts the load of a stage on; the session time from which it holds."""
         at_ns = self._clock.now_ns() + LEAD_NS
-        workload = workload_of(stage_workload(self._config.workload, stage), self._probed)
-        update = self._control.begin_stage(number, of, stage, workload, at_ns)
+        asked = stage_workload(self._config.workload, stage)
+        workload = self._asking.spec(asked, stage.trace)
+        conversations = conversations_of(asked, self._config.load.seed)
+        update = self._control.begin_stage(number, of, stage, workload, at_ns, conversations)
         self._processes.expect_idle(number)
         self._processes.tell_all(update.command)
         self._write(update.change)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from loadgen.clock import MonotonicClock
 from loadgen.worker_config import Finish
 from sessions.plan.loads import loads_of
+from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.commands import (
     Ack,
@@ -34,6 +35,7 @@ from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.run_load import RunLoad
+from sessions.run.short_stages import short_stages
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.run.worker_configs import need_here, planned_client, server_facts
 from sessions.store.disk_reserve import DiskReserve
@@ -81,6 +83,7 @@ class Supervisor:
             self._config, directory, self._processes, self._clock, self._journal, self._enter
         )
         self._telemetry = TelemetryRecorder(self._clock)
+        self._prompts = PromptFiles(directory)
         self._failing: set[int] = set()
         """Workers of which all requests have failed so far."""
         self._marks = 0
@@ -122,6 +125,7 @@ class Supervisor:
                 self._config,
                 self._orders.api_key,
                 lambda text: self._note("warning", text),
+                self._prompts,
                 self._orders.headers,
             )
         )
@@ -140,7 +144,7 @@ class Supervisor:
         if word := self._too_much(found.probed):
             return SupervisorAnswer("refused", word, 2)
         finished = RunEnd("completed", self._config.drain_s)
-        self._load.begin(found.probed, found.address, lambda: self._ending.want(finished))
+        self._load.begin(found, lambda: self._ending.want(finished))
         write(self._directory, self._manifest)
         key, secrets = self._orders.api_key, self._orders.secrets()
         self._telemetry.start(self._config, key, self._directory, self._manifest.model, secrets)
@@ -162,6 +166,8 @@ class Supervisor:
             if word := refusal(load, need, machine):
                 return f"{where}{word}"
             noted.update(f"{where}{text}" for text in warnings(load, need, machine)[: not noted])
+        if warning := short_stages(self._config, probed.warm_ups):
+            noted.add(warning)
         for text in sorted(noted):
             self._note("warning", text)
         return ""
@@ -172,6 +178,7 @@ class Supervisor:
         self._ending.want(RunEnd("failed", 0.0, word.message))  # nobody wonders then where the workers went
         self._processes.tell_all(Finish(0.0))
         await self._processes.wait_or_kill(0.5)
+        self._prompts.remove()
         await self._control.close()
         if self._orders.debug:
             sum_up(self._directory, self._manifest, RunEnd("failed", 0.0, word.message), 0.0)
@@ -303,6 +310,7 @@ class Supervisor:
         load = self._config.load
         at_once = -(-(load.concurrency or load.max_in_flight) // self._processes.count)
         await drain(self._processes, self._ending, at_once)
+        self._prompts.remove()
         await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()
         if lost := self._telemetry.close():
@@ -315,6 +323,7 @@ class Supervisor:
         keeping.cancel()
         await asyncio.to_thread(self._place.look, self._manifest)
         self._journal.close()
+        self._load.remove_traces()
         ran_s = (self._clock.now_ns() - self._load.start_ns) / 1e9
         code = await asyncio.to_thread(sum_up, self._directory, self._manifest, end, ran_s)
         _log.info("saved after %.1f s: %s, exit code %d", ran_s, end, code)

@@ -9,19 +9,21 @@ import msgspec
 
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.worker_config import Deadlines, WorkerConfig
-from loadgen.workload.lengths import Fixed
-from loadgen.workload.spec import SyntheticWorkload, WorkloadSpec
+from loadgen.workload.spec import WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
-from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, RunConfig
 from sessions.plan.loads import loads_of
-from sessions.plan.stages import Stage
 from sessions.run.client_limits import Need, descriptor_limit, need_of
 from sessions.run.client_size import planned_events_per_s, workers_for
+from sessions.run.conversations import conversations_of
 from sessions.run.load_control import opening
 
 if TYPE_CHECKING:
     from loadgen.probe.result import ProbeResult
     from loadgen.worker_config import Address
+
+_LIKELY_WORDS = 80
+"""More of them are of one token nearly everywhere than not."""
 
 
 def planned_client(config: RunConfig) -> dict[str, Any]:
@@ -65,28 +67,10 @@ def deadlines_of(timeouts: Mapping[str, float]) -> Deadlines:
     )
 
 
-def workload_of(asked: WorkloadConfig, probed: ProbeResult) -> WorkloadSpec:
-    """What requests ask for, as the server was found to take it."""
-    if not asked.lengths_given:
-        # The probe may have cut them to fit the model's context.
-        return SyntheticWorkload(probed.prompt, Fixed(probed.prompt.tokens), Fixed(probed.output_tokens))
-    # Nothing is asked for where answers have no tokens, whatever a person wishes.
-    return SyntheticWorkload(probed.prompt, asked.input, asked.output if probed.output_tokens else Fixed(0))
-
-
-def stage_workload(asked: WorkloadConfig, stage: Stage) -> WorkloadConfig:
-    """What the run asked for, with the lengths that a stage has of its own."""
-    own = {
-        name: value
-        for name in ("input_tokens", "output_tokens")
-        if (value := getattr(stage, name)) is not None
-    }
-    return msgspec.structs.replace(asked, **own)
-
-
 def worker_configs(
     config: RunConfig,
     probed: ProbeResult,
+    workload: WorkloadSpec,
     address: Address,
     workers: int,
     *,
@@ -95,16 +79,22 @@ def worker_configs(
     end_ns: int | None,
 ) -> list[WorkerConfig]:
     """What each worker is told. `origin_ns` is on CLOCK_MONOTONIC, the others are session times."""
-    load, workload = config.load, workload_of(config.workload, probed)
+    load = config.load
+    conversations = conversations_of(config.workload, load.seed)
+    template = msgspec.structs.replace(
+        probed.template,
+        conversation_header=config.workload.conversation_header,
+        conversation_prefix=f"ttftop-{load.seed}-",
+    )
     return [
         WorkerConfig(
             worker=number,
             workers=workers,
             origin_ns=origin_ns,
             address=address,
-            template=probed.template,
+            template=template,
             workload=workload,
-            load=opening(load, start_ns) if config.plan is None else ClosedLoad(0),
+            load=opening(load, start_ns, conversations) if config.plan is None else ClosedLoad(0),
             start_ns=start_ns,
             end_ns=end_ns,
             requests=load.requests,

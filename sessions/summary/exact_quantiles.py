@@ -11,18 +11,20 @@ from math import floor, fsum
 import numpy as np
 
 from sessions.metrics import QUANTILES, THIN_FLOORS
+from sessions.summary.order_statistics import upper_rank
 from sessions.summary.schema import ExactQuantiles
 from sessions.timeline.columns import Floats
 from sessions.timeline.token_gaps import Multiset, multiset
 
 
-def exact_quantiles(values: Floats, per_ms: float) -> ExactQuantiles:
-    """The quantiles of `values`, of which `per_ms` units make a millisecond; NaN is no value."""
+def exact_quantiles(values: Floats, per_ms: float, *, bounds: bool = False) -> ExactQuantiles:
+    """The quantiles of `values`, of which `per_ms` units make a millisecond; NaN is no value. `bounds`: with
+    what those of the tail are at most, which supposes values that are independent of each other."""
     known = values[np.isfinite(values)]
-    return of_multiset(multiset(known, np.ones(len(known))), per_ms)
+    return of_multiset(multiset(known, np.ones(len(known))), per_ms, bounds=bounds)
 
 
-def of_multiset(given: Multiset, per_ms: float) -> ExactQuantiles:
+def of_multiset(given: Multiset, per_ms: float, *, bounds: bool = False) -> ExactQuantiles:
     """The same of values that may occur more than once."""
     values, counts = given
     ends = np.cumsum(counts)
@@ -40,6 +42,10 @@ def of_multiset(given: Multiset, per_ms: float) -> ExactQuantiles:
         part = place - floor(place)
         return below + step * part if part < 0.5 else below + step - step * (1 - part)
 
+    def upper(name: str) -> float | None:
+        rank = upper_rank(n, QUANTILES[name], THIN_FLOORS[name]) if bounds else None
+        return None if rank is None else ms(at(rank - 1))
+
     def ms(value: float) -> float:
         return round(value / per_ms, 6)
 
@@ -50,4 +56,5 @@ def of_multiset(given: Multiset, per_ms: float) -> ExactQuantiles:
         min=ms(float(values[0])),
         max=ms(float(values[-1])),
         thin=[name for name in QUANTILES if n < THIN_FLOORS[name]],
+        **{f"{name}_upper_99": upper(name) for name in ("p90", "p95", "p99")},
     )

@@ -63,7 +63,7 @@ def _load_end_ns(timeline: Timeline, load: LoadConfig, due: int, last_end_ns: in
     ends = [t_ns for t_ns, state, _ in timeline.states if state in ("draining", "ended")]
     end_ns = min(ends, default=timeline.end.t_ns if timeline.end is not None else newest_ns)
     busy = ticks["t"][ticks["due"] > 0]
-    if load.requests is not None and due >= load.requests and len(busy):
+    if load.most_requests is not None and due >= load.most_requests and len(busy):
         end_ns = _after_the_last(timeline, load, int(busy.max()), last_end_ns)
     if load.duration_s is not None:
         end_ns = min(end_ns, start_ns + round(load.duration_s * 1e9))

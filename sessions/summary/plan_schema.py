@@ -6,7 +6,28 @@ import msgspec
 
 from sessions.plan.plan_table import Published
 from sessions.plan.slo import Verdict
+from sessions.steady import verdict
 from sessions.summary.plan_fit import Fit
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The part of a load that is measured, and whether that is a steady state (docs/figures/steady.md)."""
+
+    verdict: verdict.Verdict
+    """`steady`, `drifting_up`, `drifting_down`, `too_short`; `settling` while it goes on."""
+    from_s: float
+    """Since load began."""
+    to_s: float
+    why: str
+    """The figures that the verdict rests on, in words."""
+
+
+def window_since(found: verdict.Window | None, start_ns: int) -> Window | None:
+    """In seconds since load began."""
+    if found is None:
+        return None
+    from_s, to_s = (round((t_ns - start_ns) / 1e9, 3) for t_ns in (found.from_ns, found.to_ns))
+    return Window(found.verdict, from_s, to_s, found.why)
 
 
 class StageLatency(msgspec.Struct, frozen=True):
@@ -18,6 +39,8 @@ class StageLatency(msgspec.Struct, frozen=True):
     p90: float | None
     p95: float | None
     p99: float | None
+    p99_upper_99: float | None = None
+    """What the true p99 is at most, with 99 % confidence; None where there are too few requests to tell."""
 
 
 class TargetResult(msgspec.Struct, frozen=True):
@@ -84,9 +107,13 @@ class PlanStage(msgspec.Struct, frozen=True):
     mean_w: float | None
     output_tps_per_gpu: float | None
     """None where no GPU is known that the load runs on."""
+    cached_share: float | None
+    """Of its input tokens, what the server said it had in its cache; None where it does not say."""
     gpu_memory_share: float | None
     """Of the memory of those GPUs, at most in this time."""
     targets: list[TargetResult]
+    window: Window | None = None
+    """None for a ramp."""
 
 
 class ProviderCost(msgspec.Struct, frozen=True):

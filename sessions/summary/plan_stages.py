@@ -10,11 +10,14 @@ import numpy as np
 
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
+from sessions.plan.stages import Stage
+from sessions.steady.stretch import stage_stretch, window
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.plan_figures import column, provider_costs, target_results
 from sessions.summary.plan_fit import Fit, fit
-from sessions.summary.plan_schema import Plan, PlanStage, StageLatency
+from sessions.summary.plan_schema import Plan, PlanStage, StageLatency, Window, window_since
+from sessions.summary.prompt_figures import cached_share
 from sessions.summary.telemetry import gpus_over
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
@@ -127,8 +130,8 @@ def _stage(
         over_s=None if times.over_ns is None or not asked.drain else _s(times.over_ns - start_ns),
         offered_rps=None if asked.concurrency is not None else _per(len(counted), sending),
         concurrency=asked.concurrency,
-        input_tokens=workload.input_tokens if asked.input_tokens is None else asked.input_tokens,
-        output_tokens=workload.output_tokens if asked.output_tokens is None else asked.output_tokens,
+        input_tokens=_asked(asked, asked.input_tokens, workload.input_tokens),
+        output_tokens=_asked(asked, asked.output_tokens, workload.output_tokens),
         requests=len(counted),
         succeeded=len(good),
         failed=len(counted) - len(good),
@@ -149,8 +152,10 @@ def _stage(
         joules_per_output_token=energy.j_per_output_token,
         mean_w=energy.mean_w,
         output_tps_per_gpu=output_tps / gpus if gpus and output_tps is not None else None,
+        cached_share=cached_share(good),
         gpu_memory_share=_memory_share(timeline, span_ns),
         targets=[],
+        window=_window(timeline, asked, times, start_ns),
     )
     return msgspec.structs.replace(made, targets=target_results(plan.targets, made))
 
@@ -173,9 +178,16 @@ def _fit(stages: Sequence[PlanStage], text: str) -> Fit | None:
     return fit(y_name, x_name, [x for x, _ in known], [y for _, y in known])
 
 
+def _window(timeline: Timeline, asked: Stage, times: StageTimes, start_ns: int) -> Window | None:
+    """Judged as it was on the screen when nothing more was due."""
+    over = times.state != "running" or times.load_over_ns < timeline.newest_ns
+    stretch = stage_stretch(timeline, asked, times.begin_ns, times.load_over_ns, over)
+    return window_since(window(timeline, stretch), start_ns)
+
+
 def _latency(values_ns: Floats) -> StageLatency:
-    of = exact_quantiles(values_ns, 1e6)
-    return StageLatency(of.count, of.mean, of.p50, of.p90, of.p95, of.p99)
+    of = exact_quantiles(values_ns, 1e6, bounds=True)
+    return StageLatency(of.count, of.mean, of.p50, of.p90, of.p95, of.p99, of.p99_upper_99)
 
 
 def _itl(timeline: Timeline, span_ns: tuple[int, int]) -> tuple[float | None, float | None]:
@@ -192,6 +204,13 @@ def _itl_mean_ms(good: Requests) -> float | None:
     later = int((known["output_tokens"] - 1).sum(dtype=np.int64))
     span_ns = float((known["last_token_ns"] - known["first_token_ns"]).sum(dtype=np.float64))
     return span_ns / later / 1e6 if later else None
+
+
+def _asked(stage: Stage, own: int | str | None, of_run: int | str) -> int | str:
+    """The length that a stage asks for, its own or the run's; `trace` where a trace says it."""
+    if stage.trace is not None:
+        return "trace"
+    return of_run if own is None else own
 
 
 def _sum(tokens: Any) -> int | None:

@@ -15,7 +15,8 @@ from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.bottleneck.history import LimitSpan
 from sessions.plan.config import LoadConfig, WorkloadConfig
 from sessions.store.imported import ImportedInfo
-from sessions.summary.plan_schema import Plan
+from sessions.summary.plan_schema import Plan, Window
+from sessions.summary.prompt_schema import AskedAndGot, PrefixCache
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -113,9 +114,31 @@ class ExactQuantiles(msgspec.Struct, frozen=True):
     max: float | None
     thin: list[str]
     """Percentiles that rest on fewer samples than `sessions.metrics.THIN_FLOORS` asks for."""
+    p90_upper_99: float | None = None
+    """What the true p90 is at most, with 99 % confidence; None for those in `thin`, and of tokens, which are
+    not independent of each other."""
+    p95_upper_99: float | None = None
+    p99_upper_99: float | None = None
 
 
-class ItlQuantiles(ExactQuantiles, frozen=True):
+class Tagged(msgspec.Struct, frozen=True):
+    """The requests of one tag. Tokens and latencies are of those that succeeded; None where nobody said."""
+
+    tag: str
+    requests: int
+    """That ended, well or not."""
+    succeeded: int
+    failed: int
+    """Those that were cut off with them."""
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    ttft_from_due_ms: ExactQuantiles
+    tpot_ms: ExactQuantiles
+    e2e_ms: ExactQuantiles
+
+
+class ItlQuantiles(ExactQuantiles, frozen=True, kw_only=True):
     """ITL, which not every request has."""
 
     unknown: int
@@ -152,6 +175,21 @@ class Probe(msgspec.Struct, frozen=True):
     """Those of its name that did not answer."""
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """One turn of all conversations: requests that succeeded."""
+
+    turn: int
+    """From 1."""
+    count: int
+    input_tokens_mean: float | None
+    """With the history; None where the server does not count."""
+    cached_tokens_mean: float | None
+    ttft_p50_ms: float | None
+    """From due, exact."""
+    ttft_p95_ms: float | None
+    ttft_p99_ms: float | None
+
+
 class Stage(msgspec.Struct, frozen=True):
     """A stretch of constant load of a second or more, or a piece of a ramp."""
 
@@ -184,6 +222,8 @@ class Stage(msgspec.Struct, frozen=True):
     j_per_output_token: float | None
     output_tps_per_w: float | None
     cost_per_million_output_tokens: float | None
+    window: Window | None = None
+    """None for a piece of a ramp."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,12 +294,20 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What bound when."""
     stages: list[Stage] = msgspec.field(name="steps")
     """The run cut where its load changed."""
+    turns: list[Turn] = []
+    """Of conversations; none where each request stood alone."""
     client: ClientHeadroom
     """The load generator itself."""
     notes: list[str]
     """What is to be known of the session's files: lines that were damaged or cut off."""
     plan: Plan | None = None
     """None where there was none."""
+    lengths: AskedAndGot | None = None
+    """In tokens."""
+    by_tag: list[Tagged] = []
+    """A row for each tag, by name; none where no request has one."""
+    prefix_cache: PrefixCache | None = None
+    """None where no two prompts were made to begin alike."""
 
 
 def plain(summary: Summary) -> dict[str, Any]:
@@ -274,5 +322,6 @@ def plain(summary: Summary) -> dict[str, Any]:
 def _spelled_out(asked: msgspec.Struct) -> dict[str, Any]:
     fields = msgspec.structs.asdict(asked).items()
     return {
-        name: _spelled_out(value) if isinstance(value, msgspec.Struct) else value for name, value in fields
+        name: _spelled_out(value) if isinstance(value, msgspec.Struct) else msgspec.to_builtins(value)
+        for name, value in fields
     }

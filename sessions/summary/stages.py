@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from sessions.metrics import bears_tokens, ttft_from_due
+from sessions.steady.stretch import Stretch, window
+from sessions.steady.verdict import Window
 from sessions.summary.cost import per_million
 from sessions.summary.energy import energy_use
 from sessions.summary.load_span import LoadSpan
+from sessions.summary.plan_schema import window_since
 from sessions.summary.schema import Stage
 from sessions.timeline.columns import Floats, Ints
 from sessions.timeline.energy import EnergyCurve
@@ -33,6 +37,8 @@ def stages(
     span: LoadSpan,
     curves: Sequence[EnergyCurve] = (),
     per_hour: float | None = None,
+    arrivals: str | None = None,
+    live: bool = False,
 ) -> list[Stage]:
     """One for each stretch of constant load within `span`, in order.
 
@@ -42,14 +48,30 @@ def stages(
     Args:
         curves: of the GPUs that the load runs on; joules are over exactly the stage.
         per_hour: what those GPUs cost; None where that is not known.
+        arrivals: of an open loop, `poisson` or `constant`; None: it is not judged here whether a stage was
+            steady.
+        live: the last stage may go on.
     """
     whole = _whole_run(timeline)
-    found = []
-    for from_ns, to_ns in _stretches(timeline, span.start_ns, span.load_end_ns):
+    found: list[Stage] = []
+    for from_ns, to_ns, constant in _stretches(timeline, span.start_ns, span.load_end_ns):
         stage = _stage(timeline, whole, span, from_ns, to_ns, curves, per_hour)
-        if stage is not None:
-            found.append(stage)
+        if stage is None:
+            continue
+        if constant and arrivals is not None and len(found) < STAGES_CAP:
+            over = not live or to_ns < span.load_end_ns
+            judged = _window(timeline, from_ns, to_ns, over, arrivals == "poisson")
+            stage = msgspec.structs.replace(stage, window=window_since(judged, span.start_ns))
+        found.append(stage)
     return found[:STAGES_CAP]
+
+
+def _window(timeline: Timeline, from_ns: int, to_ns: int, over: bool, by_chance: bool) -> Window | None:
+    """None while nothing is offered."""
+    change = timeline.load(from_ns)
+    if change is None or not (change.rate_rps or change.concurrency):
+        return None
+    return window(timeline, Stretch(from_ns, to_ns, over, change.concurrency is None, by_chance))
 
 
 class _WholeRun(NamedTuple):
@@ -78,8 +100,8 @@ def _whole_run(timeline: Timeline) -> _WholeRun:
     )
 
 
-def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
-    """Between changes of load; a ramp in pieces."""
+def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple[int, int, bool]]:
+    """Between changes of load, a ramp in pieces; and whether it is none."""
     cuts = sorted({start_ns, end_ns, *(load.t_ns for load in timeline.loads)})
     cuts = [cut for cut in cuts if start_ns <= cut <= end_ns]
     for from_ns, to_ns in pairwise(cuts):
@@ -92,7 +114,7 @@ def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple
         if len(rates) and np.ptp(rates) > 0.05 * rates.max():
             pieces = max(1, min(PIECES, (to_ns - from_ns) // PIECE_SHORTEST_NS))
         bounds = [from_ns + (to_ns - from_ns) * i // pieces for i in range(pieces + 1)]
-        yield from pairwise(bounds)
+        yield from ((*bound, pieces == 1) for bound in pairwise(bounds))
 
 
 def _stage(

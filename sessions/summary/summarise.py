@@ -16,6 +16,7 @@ from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
 from sessions.store.imported import imported_info
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.summary.by_tag import by_tag
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
 from sessions.summary.cost import cost
@@ -26,6 +27,7 @@ from sessions.summary.imported import of_tool_figures, without_its_client
 from sessions.summary.load_span import load_span
 from sessions.summary.plan_stages import plan_result
 from sessions.summary.prices import Prices
+from sessions.summary.prompt_figures import asked_and_got, prefix_cache
 from sessions.summary.schema import (
     End,
     ItlQuantiles,
@@ -40,6 +42,7 @@ from sessions.summary.schema import (
 from sessions.summary.stages import stages
 from sessions.summary.streamed_quantiles import streamed_quantiles
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
+from sessions.summary.turns import turns
 from sessions.summary.validity import cut_off, reasons_against
 from sessions.timeline.energy import curves
 from sessions.timeline.load_gpus import powered
@@ -78,7 +81,7 @@ def summarise(
     counts, errors = request_counts(timeline, live, lines_lost)
     span = load_span(timeline, manifest.config, counts.due)
     start_ns, end_ns = span.start_ns, span.measured_end_ns
-    latencies = {name: exact_quantiles(of(good), _NS_PER_MS) for name, of in PER_REQUEST.items()}
+    latencies = {name: exact_quantiles(of(good), _NS_PER_MS, bounds=True) for name, of in PER_REQUEST.items()}
     saturated = client_saturation(timeline)
     missing: list[str] = []
     if not live:
@@ -141,6 +144,7 @@ def summarise(
             _words(manifest.server.get("addresses")),
             _words(manifest.server.get("addresses_left_out")),
         ),
+        turns=turns(good),
         gpus=gpus_over(timeline, start_ns, end_ns),
         energy=energy_use(energy_curves, start_ns, end_ns, tokens.output),
         cost=cost(prices, gpu_names, span.duration_s, tokens.output, tokens.input),
@@ -149,7 +153,12 @@ def summarise(
         telemetry=telemetry_sources(timeline),
         limits=BottleneckHistory(timeline).spans(start_ns, end_ns),
         stages=stages(
-            timeline, span, energy_curves, None if prices is None else prices.together_per_hour(gpu_names)
+            timeline,
+            span,
+            energy_curves,
+            None if prices is None else prices.together_per_hour(gpu_names),
+            manifest.config.load.arrivals if manifest.config.plan is None else None,
+            live,
         ),
         client=client_headroom(timeline, manifest, start_ns, end_ns, saturated),
         notes=said,
@@ -158,6 +167,9 @@ def summarise(
         else plan_result(
             timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         ),
+        lengths=asked_and_got(good),
+        by_tag=by_tag(timeline.requests, rows),
+        prefix_cache=prefix_cache(timeline.requests, good),
     )
     if imported is None:
         return made

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from loadgen.records import Request
 from sessions.timeline.columns import written
+from sessions.timeline.shared_prompts import SharedPrompts
 from sessions.timeline.token_gaps import TokenGaps
 
 NONE = -1
@@ -70,6 +71,7 @@ class RequestColumns:
         self.tags: list[tuple[str, ...]] = []
         self.gaps = TokenGaps()
         """Gaps of the requests that succeeded."""
+        self.shared = SharedPrompts()
         self._pending = bytearray()
         self._rows: Requests = np.zeros(0, dtype=ROW)
         self._count = 0
@@ -77,6 +79,7 @@ class RequestColumns:
     def add(self, request: Request) -> None:
         """Takes one in."""
         error, itl_known = NONE, False
+        self.shared.add(request)
         if request.error is None:
             itl_known = self.gaps.add(request)
         else:

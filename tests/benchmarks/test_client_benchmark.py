@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from benchmarks.client.aims import aims
-from benchmarks.client.measure import of_schedule
+from benchmarks.client.cases import CASES
+from benchmarks.client.clients.workloads import WORKLOADS
+from benchmarks.client.measure import command, of_schedule
 from benchmarks.client.product import Terminal
 from benchmarks.client.results import add, fresh, load, median, save
 from benchmarks.client.tables import tables
+from loadgen.workload.workloads import WORKLOADS as MAKERS
 
 HERE: dict[str, str | int] = {"cpu": "a", "cores": 2}
 
@@ -111,3 +115,15 @@ def test_a_stalled_terminal_holds_what_is_written_until_it_is_read_again() -> No
     finally:
         os.close(terminal.terminal)
         terminal.close()
+
+
+def test_a_case_with_a_workload_of_its_own_asks_for_it_and_for_all_that_it_says() -> None:
+    asked = command("ours", CASES["lateness_mixed"], 1, 0)
+    assert asked[asked.index("--workload") + 1] == "mixed"
+    assert "--workload" not in command("ours", CASES["lateness"], 1, 0)
+    told = WORKLOADS["mixed"]
+    made = MAKERS[type(told)](told, 0)
+    specs = [made.spec(index) for index in range(200)]
+    assert Counter(spec.tags for spec in specs) == {("chat",): 140, ("rag",): 60}
+    assert len({spec.input_tokens for spec in specs}) > 100
+    assert sum(spec.prefix_tokens == 512 for spec in specs) == 60

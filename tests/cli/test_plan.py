@@ -22,6 +22,7 @@ source = "https://example.org/paper"
 [run]
 input_tokens = "16..32"
 output_tokens = 8
+seed = 7                    # of how many requests are due in a second: enough for a median
 
 [[stages]]
 rate = [20, 40]
@@ -73,9 +74,25 @@ def test_a_plan_runs_stage_by_stage_and_its_table_stands_in_the_summary(
     assert all(16 <= s["input_tokens_mean"] <= 32 for s in stages)
     assert stages[2]["requests"] == 12
     assert 16 <= sum(s["requests"] + s["warm_up_requests"] for s in stages[:1]) <= 40
+    assert [s["window"]["verdict"] for s in stages] == ["too_short"] * 3, "of a second each"
+    assert "too short to tell whether the server kept up: 1, 2, 3" in done.stdout
     # one is answered before the next begins
     assert stages[0]["over_s"] <= stages[1]["from_s"]
     assert stages[1]["over_s"] <= stages[2]["from_s"]
+
+
+@pytest.mark.slow
+def test_a_stage_shorter_than_its_answers_is_named_as_it_starts(
+    ttftop: Command, simulator_url: str, tmp_path: Path, home: Path
+) -> None:
+    file = tmp_path / "short.toml"
+    file.write_text(
+        'name = "p"\n[run]\noutput_tokens = 200\n[[stages]]\nconcurrency = 1\nduration = "100ms"\n'
+    )
+    more = ("--headless", "--telemetry", "none", "--set", "stages.0.drain=false")
+    assert ttftop("run", simulator_url, "--plan", str(file), *more).returncode in (0, 1)
+    (host,) = home.rglob("host.jsonl")
+    assert "stage 1 (concurrency 1): shorter than its answers" in host.read_text()
 
 
 @pytest.mark.slow

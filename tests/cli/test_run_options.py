@@ -6,6 +6,7 @@ import pytest
 
 from sessions.plan.config import LoadConfig, TargetConfig
 from tui.commands.run import parser
+from tui.options.exit_codes import CommandError
 from tui.options.run_options import config
 
 
@@ -39,3 +40,24 @@ def test_each_run_draws_a_seed_of_its_own_unless_one_is_given() -> None:
 def test_a_run_gives_up_after_so_many_failures_or_never(options: tuple[str, ...], give_up: int) -> None:
     given = parser().parse_args(["http://127.0.0.1:9", *options])
     assert config(given, TargetConfig("http://127.0.0.1:9"), interactive=False).load.give_up == give_up
+
+
+@pytest.mark.parametrize(
+    ("options", "load"),
+    [
+        ((), ("poisson", 1.0)),
+        (("--burstiness", "0.5"), ("gamma", 0.5)),
+        (("--arrivals", "gamma"), ("gamma", 1.0)),
+        (("--arrivals", "gamma", "--burstiness", "4"), ("gamma", 4.0)),
+    ],
+)
+def test_a_burstiness_is_of_gamma_arrivals(options: tuple[str, ...], load: tuple[str, float]) -> None:
+    given = parser().parse_args(["http://127.0.0.1:9", *options])
+    made = config(given, TargetConfig("http://127.0.0.1:9"), interactive=False).load
+    assert (made.arrivals, made.burstiness) == load
+
+
+def test_a_burstiness_of_other_arrivals_is_refused() -> None:
+    given = parser().parse_args(["http://127.0.0.1:9", "--arrivals", "poisson", "--burstiness", "2"])
+    with pytest.raises(CommandError, match="--burstiness: it is of gamma arrivals; got --arrivals poisson"):
+        config(given, TargetConfig("http://127.0.0.1:9"), interactive=False)

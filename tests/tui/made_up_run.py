@@ -18,6 +18,7 @@ from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Server, Stat
 from sessions.plan.config import LoadConfig
 from sessions.run.commands import Ack, AddMark, Answer, Command, CommandError, LoadCommand, Refusal
 from sessions.run.load_control import LoadControl
+from sessions.steady.verdict import Window
 
 S = 1_000_000_000
 CAPACITY_RPS = 24.0
@@ -50,6 +51,7 @@ class FakeView:
     frames: int = 0
     polls_true: bool = True
     ended_s: float | None = None
+    window: Window | None = None
 
     @property
     def first_ns(self) -> int:
@@ -218,6 +220,7 @@ class FakeView:
             )
             if self.server
             else Server(),
+            window=self.window,
             marks=tuple(marks),
             client_saturated=self.saturated,
             client_note=self.evil or self.note,

@@ -53,7 +53,8 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     plan = plan_of(options)
-    if plan is None and options.rate is None and options.concurrency is None and options.ramp is None:
+    said = (plan, options.rate, options.concurrency, options.ramp, options.trace)
+    if all(one is None for one in said):
         options.ramp = ramp_within(options.duration)
     options.name = options.name or "demo"
     with Simulator(options.profile, options.seed or 0) as simulator:

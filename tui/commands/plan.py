@@ -6,13 +6,15 @@ import argparse
 
 from loadgen.errors import printable
 from sessions.plan.builtin_plans import find_plan, names
-from sessions.plan.config import ConfigError
+from sessions.plan.config import ConfigError, WorkloadConfig, stage_workload
 from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage
 from tui.draw.plans import said_estimate
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
-from tui.options.plan_options import check_columns, plan_run_options
+from tui.options.plan_options import check_columns, plan_run_options, plan_workload, with_traces
+from tui.options.trace_options import traces_of
+from tui.report.lengths import asked_lengths, asked_words
 
 EXAMPLES = """\
 examples:
@@ -27,6 +29,7 @@ def parser() -> Parser:
     parser = Parser(
         "ttftop plan", "list | show NAME | check FILE", "Plans: loads that follow each other.", EXAMPLES
     )
+    parser.set_defaults(traces=None)
     parser.add_argument("action", choices=("list", "show", "check"), metavar="list|show|check")
     parser.add_argument(
         "plan", nargs="?", metavar="NAME|FILE", help="one that comes with ttftop, or a TOML file"
@@ -61,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
         plan_run_options(plan)
     except ConfigError as error:
         raise CommandError(str(error)) from None
+    stages = with_traces(plan, stages, traces_of(options))
     print(
         f"{plan.shown}: a plan of {len(stages)} stages" if options.action == "check" else _shown(plan, stages)
     )
@@ -70,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 def _shown(plan: PlanFile, stages: list[Stage]) -> str:
     table = plan.table
     shared = plan_run_options(plan)
-    lengths = (shared.get("input_tokens", 256), shared.get("output_tokens", 64))
+    work = plan_workload(plan, shared)
     lines = [f"{table.name}: {printable(table.title)}" if table.title else table.name]
     if table.source:
         lines.append(f"source  {printable(table.source)}")
@@ -82,10 +86,12 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
             "every stage",
             *(f"  {name} = {printable(str(value))}" for name, value in shared.items()),
         ]
+    if work.mix:
+        lines += ["", asked_words(work)]
     lines += ["", f"{'stage':>5}  {'what':34} {'for':>10} {'requests':>9}  {'in':>8} {'out':>8}"]
     for number, stage in enumerate(stages, 1):
-        lines.append(_row(number, stage, lengths))
-    lines += ["", said_estimate(stages, *lengths)]
+        lines.append(_row(number, stage, stage_workload(work, stage)))
+    lines += ["", said_estimate(stages, work)]
     if table.slo.targets:
         lines.append(f"targets  {printable(', '.join(table.slo.targets))}")
     for published in table.published:
@@ -93,11 +99,13 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
     return "\n".join(lines)
 
 
-def _row(number: int, stage: Stage, lengths: tuple[int | str, int | str]) -> str:
-    time = "-" if stage.duration_s is None else f"{stage.duration_s:g} s"
+def _row(number: int, stage: Stage, work: WorkloadConfig) -> str:
+    seconds = stage.longest_s if stage.trace is not None else stage.duration_s
+    time = "-" if seconds is None else f"{seconds:.6g} s"
     requests = stage.expected_requests
-    count = "-" if requests is None else f"{'' if stage.requests == requests else '~'}{requests:,.0f}"
-    into, out = stage.input_tokens or lengths[0], stage.output_tokens or lengths[1]
-    return (
-        f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into!s:>8} {out!s:>8}".rstrip()
-    )
+    exact = stage.trace is not None or stage.requests == requests
+    count = "-" if requests is None else f"{'' if exact else '~'}{requests:,.0f}"
+    into, out = asked_lengths(work)
+    if stage.trace is not None and (figures := stage.trace.figures) is not None:
+        into, out = f"~{figures.input_mean:.0f}", f"~{figures.output_mean:.0f}"
+    return f"{number:>5}  {printable(stage.name, 34):34} {time:>10} {count:>9}  {into:>8} {out:>8}".rstrip()

@@ -14,6 +14,7 @@ from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 from tui.options.plan_options import OF_THE_STAGES, SAID_BY_A_SESSION, plan_arguments, plan_of
 from tui.options.target_options import api_key, headers, target, tell_of_headers
+from tui.options.trace_options import traces_of
 
 EXAMPLES = """\
 examples:
@@ -73,6 +74,9 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
             raise CommandError(f"--resume: the session says it already; leave {shown} out")
     try:
         config = resumed(resting_session(start.root(options), options.resume))
+        if config.plan is not None and any(stage.trace is not None for stage in config.plan.stages):
+            plan = traces_of(options).plan(config.plan)
+            config = msgspec.structs.replace(config, plan=plan)
     except (ConfigError, SessionError) as error:
         raise CommandError(str(error)) from None
     # Another seed: the prompts of the first stages are in the server's cache by now.

@@ -26,7 +26,8 @@ KEYS: tuple[Key, ...] = (
     Key(("down", "j"), "load_down", "", "", "live"),
     Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "±10"),
     Key(("J",), "load_down_ten", "", "", "live"),
-    Key(("=",), "load_exact", "type an exact rate (or concurrency)", "=", "live", "set"),
+    Key(("=",), "load_exact", "type an exact rate (or concurrency); W: other requests", "= W", "live", "set"),
+    Key(("W",), "workload", "", "", "live"),
     Key(
         ("space",),
         "hold",
@@ -100,6 +101,7 @@ REPLAY_FOOTER = ("play", "back", "next_mark", "faster", "window", "log", "detail
 SHORT = {
     "load_up": "↑↓",
     "load_up_ten": "JK",
+    "load_exact": "=",
     "hold": "spc",
     "play": "spc",
     "back": "←→",

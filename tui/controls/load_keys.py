@@ -19,6 +19,7 @@ from sessions.run.commands import (
     Resume,
     SetConcurrency,
     SetRate,
+    SetWorkload,
     StepLoad,
     Stop,
     name_of,
@@ -32,6 +33,7 @@ COMMANDS: Mapping[str, Command] = {
     "load_down_ten": StepLoad(-10),
     "stop": Stop(),
     "go_on": GoOn(),
+    "workload": SetWorkload(),
 }
 """The actions of the key table that ask for the same whatever the run is doing."""
 ACTIONS = (*COMMANDS, "load_exact", "hold", "mark")
@@ -91,6 +93,8 @@ def obeyed(command: Command, ack: Ack, *, following: bool) -> str:
     """What is said of an obeyed command; empty where the screen shows it, which in the past it does not."""
     if isinstance(command, Stop):
         return "stopped sending, the backlog is dropped: space resumes"
+    if isinstance(command, SetWorkload):
+        return f"requests from now on: {ack.workload}"
     if following or not isinstance(command, LoadCommand):
         return ""
     if isinstance(command, Hold):

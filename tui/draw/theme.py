@@ -102,6 +102,7 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
     "tick": ("┤", "+"),
     "corner": ("└", "`"),
     "floor": ("─", "-"),
+    "measured": ("━", "="),
     "axis_tick": ("┴", "+"),
     "degree": ("°C", "C"),
     "head": ("●", "O"),

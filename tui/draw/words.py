@@ -18,6 +18,11 @@ def limit_event(label: str) -> str:
     return limit_name(name) + gap + why
 
 
+def verdict(name: str) -> str:
+    """A verdict on a load, as people read it; `sessions.steady.verdict` has the names."""
+    return name.replace("_", " ")
+
+
 def load_change(label: str, *, ascii_only: bool) -> str:
     """A change of load, recorded as `8 -> 12 rps`, with an arrow where there is one."""
     return label if ascii_only else label.replace(" -> ", " → ")

@@ -23,7 +23,7 @@ from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tel
 from tui.report.figures import milliseconds, number
 
 if TYPE_CHECKING:
-    from sessions.frame.schema import Frame, Stat
+    from sessions.frame.schema import Frame, PlanProgress, Stat
     from sessions.frame.session_view import SessionView
     from sessions.run.launch import Launched
 
@@ -151,6 +151,16 @@ def waiting_line(waited_s: float) -> str:
     return f"{waited_s:6.1f} s  waiting for the server to answer the probe, no load before it (Ctrl-C leaves)"
 
 
+def _plan(plan: PlanProgress) -> str:
+    """Which stage, and how long the plan goes on."""
+    text = f"stage {plan.stage}/{plan.of} {plan.stage_name}"
+    if plan.state == "draining":
+        text += ", awaiting answers"
+    if plan.left_s:
+        text += f", {clock(int(plan.left_s * 1e9), hours=False)} left"
+    return text
+
+
 def progress_line(frame: Frame) -> str:
     """What a frame shows, in one line."""
     elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
@@ -159,6 +169,8 @@ def progress_line(frame: Frame) -> str:
         left = clock(max(frame.drains_until_ns - frame.at_ns, 0), hours=False)
         state += f" (at most {left} more, Ctrl-C ends it)"
     parts = [f"{elapsed_s:6.1f} s", state, *(["CLIENT SATURATED"] if frame.client_saturated else [])]
+    if frame.plan is not None:
+        parts.append(_plan(frame.plan))
     if frame.failing:  # first of all: a terminal may have room for nothing else
         parts.append(f"FAILING errors {failures(frame.failed, frame.succeeded + frame.failed, frame.causes)}")
     if frame.closed_loop:

@@ -12,7 +12,7 @@ import sys
 
 from loadgen.target.url import parse_target
 from sessions.plan.config import PlanConfig, RunConfig
-from sessions.plan.loads import highest_rps, loads_of
+from sessions.plan.loads import loads_of
 from tui.draw.plans import said_estimate
 from tui.options.exit_codes import INTERRUPTED, CommandError, tell
 
@@ -42,9 +42,8 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
 
 def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
     stages = plan.stages[plan.first_stage :]
-    lengths = config.workload.input_tokens, config.workload.output_tokens
-    tell(f"ttftop: plan {plan.name}: {len(stages)} stages, {said_estimate(stages, *lengths)}")
-    most_rps = max(highest_rps(load) for _, load, _ in loads_of(config))
+    tell(f"ttftop: plan {plan.name}: {len(stages)} stages, {said_estimate(stages, config.workload)}")
+    most_rps = max(load.highest_rps for _, load, _ in loads_of(config))
     why = f"{most_rps:,.10g} requests per second" if most_rps > PLAN_RPS else ""
     if not is_private(config.target.url):
         why = ", ".join(filter(None, (why, f"{config.target.url} may be somebody else's")))
@@ -86,7 +85,7 @@ def unusual_load(config: RunConfig, options: argparse.Namespace) -> tuple[str, s
         if load.concurrency <= ASKED_CONCURRENCY or options.max_in_flight is not None:
             return None
         return f"{load.concurrency:,} requests at a time", f"--max-in-flight {load.concurrency}"
-    rate_rps = load.rate_rps if load.ramp is None else max(load.ramp.from_rps, load.ramp.to_rps)
+    rate_rps = load.highest_rps
     if rate_rps <= ASKED_RPS or options.max_rate is not None:
         return None
     return f"{rate_rps:,.10g} requests per second", f"--max-rate {rate_rps:.10g}"

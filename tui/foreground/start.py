@@ -95,6 +95,7 @@ def start(
                 supervisor=options.prestarted.take,
                 debug=options.debug,
                 headers=headers,
+                traces=options.traces,
             )
         except SessionError as error:
             reason = str(error).removeprefix(f"{place}: ")

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sessions.plan.builtin_plans import find_plan
-from sessions.plan.config import ConfigError, PlanConfig
+from sessions.plan.config import ConfigError, PlanConfig, WorkloadConfig
+from sessions.plan.mix import PRESETS, MixError, MixPart, parse_mix
 from sessions.plan.plan_file import PlanFile
-from sessions.plan.stages import scaled
+from sessions.plan.stages import Stage, scaled
 from tui.options import run_options, value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import did_you_mean
+from tui.options.trace_options import traces_of
 from tui.report.plan_columns import COLUMNS
 
-OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
+if TYPE_CHECKING:
+    from sessions.run.traces import Traces
+
+OF_THE_STAGES = (
+    "rate",
+    "ramp",
+    "concurrency",
+    "duration",
+    "requests",
+    "arrivals",
+    "burstiness",
+    "trace",
+    "speed",
+    "trace_rate",
+)
 """What each stage says for itself."""
-SAID_BY_A_SESSION = ("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout")
+SAID_BY_A_SESSION = (
+    *("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "prefix", "cache", "prompts"),
+    *("prompt_order", "mix", "body", "timeout", "turns", "think", "system_tokens", "conversation_header"),
+)
 """What a session that is resumed was asked already, beside its stages."""
 NOT_IN_A_PLAN = (
     "help",
@@ -29,6 +49,7 @@ NOT_IN_A_PLAN = (
     "resume",
     "yes",
     "read_headers",
+    "traces",
 )
 
 
@@ -59,6 +80,7 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         for name in ("set", "scale"):
             if getattr(options, name):
                 raise CommandError(f"--{name}: changes a plan; give --plan as well")
+        _find_mix(options, PRESETS)
         return None
     for name in OF_THE_STAGES:
         if getattr(options, name) is not None:
@@ -71,14 +93,20 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         for name, value in plan_run_options(plan).items():
             if getattr(options, name) in (None, False, ""):
                 setattr(options, name, value)
+        if options.mix is None and plan.table.mix:
+            options.mix = plan.table.mix
+        _find_mix(options, plan.parts())
     except ConfigError as error:
         raise CommandError(str(error)) from None
     by = options.scale or 1.0
+    if by != 1.0:
+        stages = [scaled(stage, by) for stage in stages]
+    stages = with_traces(plan, stages, traces_of(options), by)
     return PlanConfig(
         name=plan.table.name,
         title=plan.table.title,
         source=plan.table.source,
-        stages=stages if by == 1.0 else [scaled(stage, by) for stage in stages],
+        stages=stages,
         scale=by,
         columns=plan.table.report.columns,
         targets=targets,
@@ -87,7 +115,52 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         published=plan.table.published,
         providers=plan.table.providers,
         currency=plan.table.currency,
+        presets=plan.table.presets,
     )
+
+
+def with_traces(plan: PlanFile, stages: list[Stage], traces: Traces, by: float = 1.0) -> list[Stage]:
+    """`stages` with the traces read that they name; of those without an end of their own the part `by`.
+
+    Raises:
+        CommandError: one is none.
+    """
+    found = []
+    for stage in stages:
+        try:
+            found.append(traces.stage(stage, by))
+        except ConfigError as error:
+            raise CommandError(str(plan.error(("stages", stage.table, "trace"), str(error)))) from None
+    return found
+
+
+def _find_mix(options: argparse.Namespace, known: Sequence[MixPart]) -> None:
+    """Puts the parts themselves in the place of a mix that was typed.
+
+    Raises:
+        CommandError: it names one that there is not.
+    """
+    if isinstance(options.mix, str):
+        try:
+            options.mix = parse_mix(options.mix, known)
+        except MixError as error:
+            raise CommandError(f"--mix: {error}") from None
+
+
+def plan_workload(plan: PlanFile, run: Mapping[str, Any]) -> WorkloadConfig:
+    """What the plan asks for where its stages say nothing else; `run`: as `plan_run_options` gives it.
+
+    Raises:
+        ConfigError: its mix names what is not there.
+    """
+    names = ("input_tokens", "output_tokens", "prefix", "cache", "prompts", "prompt_order", "body")
+    mix = plan.table.mix
+    if (typed := run.get("mix")) is not None:
+        try:
+            mix = parse_mix(typed, plan.parts())
+        except MixError as error:
+            raise plan.error(("run", "mix"), str(error)) from None
+    return WorkloadConfig(mix=mix, **{name: run[name] for name in names if name in run})
 
 
 def check_columns(plan: PlanFile) -> None:

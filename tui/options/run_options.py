@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from loadgen.endpoint_names import ENDPOINT_NAMES
 from sessions.plan.config import (
     ConfigError,
@@ -18,8 +20,10 @@ from sessions.plan.config import (
     checked,
 )
 from tui.options import value_types
+from tui.options.conversation_options import conversation_arguments, conversation_asked
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Refuse
+from tui.options.trace_options import asked_trace, tell_of_reading, trace_arguments, traces_of
 
 KEY_IN_THE_OPEN = (
     "--api-key: a key on the command line can be read by everyone on this machine; "
@@ -28,6 +32,7 @@ KEY_IN_THE_OPEN = (
 
 
 def load_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(traces=None)
     load = parser.add_argument_group("load")
     load.add_argument("--rate", type=value_types.rate, metavar="R", help="requests per second (1)")
     load.add_argument(
@@ -38,10 +43,17 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     )
     load.add_argument(
         "--arrivals",
-        choices=("constant", "poisson"),
+        choices=("constant", "poisson", "gamma"),
         metavar="A",
-        help="constant, or poisson: as independent users (poisson)",
+        help="constant, poisson: as independent users, or gamma: in bursts (poisson)",
     )
+    load.add_argument(
+        "--burstiness",
+        type=value_types.burstiness,
+        metavar="B",
+        help="of gamma arrivals, as in vLLM's benchmark: below 1 in bursts, 1 Poisson, above more even (1)",
+    )
+    trace_arguments(load)
     load.add_argument(
         "--concurrency",
         type=value_types.count,
@@ -104,6 +116,37 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         type=value_types.lengths,
         metavar="N",
         help="length of the answers (64): also 100..2048, exponential:200@50..500, ...",
+    )
+    conversation_arguments(work)
+    work.add_argument(
+        "--prefix",
+        type=value_types.prefix,
+        metavar="GxMxT",
+        help="G groups of M members share their first T tokens, before --input-tokens: 150x5x6000",
+    )
+    work.add_argument(
+        "--cache",
+        choices=("keep", "defeat"),
+        metavar="C",
+        help="keep: the prompts of every run, for the server's prefix cache; defeat: none of them again",
+    )
+    work.add_argument(
+        "--prompts",
+        type=value_types.prompts,
+        metavar="FILE",
+        help="prompts from a file: a line each, JSON lines (prompt, messages, lengths), or ShareGPT's",
+    )
+    work.add_argument(
+        "--prompt-order",
+        choices=("sequential", "shuffled"),
+        metavar="O",
+        help="of that file: sequential, or shuffled by the seed (sequential)",
+    )
+    work.add_argument(
+        "--mix",
+        type=value_types.mix,
+        metavar="MIX",
+        help="kinds of requests by their weights: short-chat:0.7,long-context:0.3, or the plan's [[mix]]",
     )
     work.add_argument(
         "--body",
@@ -206,10 +249,16 @@ def config(
         raise CommandError("--rate: a ramp says its own rates; give --rate or --ramp, not both")
     if options.rate is not None and options.concurrency is not None:
         raise CommandError("--rate: a closed loop has no rate; give --rate or --concurrency, not both")
+    trace = asked_trace(options)
+    if options.burstiness is not None and options.arrivals not in (None, "gamma"):
+        raise CommandError(f"--burstiness: it is of gamma arrivals; got --arrivals {options.arrivals}")
+    if options.burstiness is not None and options.concurrency is not None:
+        raise CommandError("--burstiness: a closed loop has no arrivals; give --burstiness or --concurrency")
     load = LoadConfig(
         **_given(
             rate_rps=options.rate if options.ramp is None else options.ramp.from_rps,
-            arrivals=options.arrivals,
+            arrivals=options.arrivals or (None if options.burstiness is None else "gamma"),
+            burstiness=options.burstiness,
             ramp=options.ramp,
             concurrency=options.concurrency,
             max_in_flight=options.max_in_flight or _cap_for(options.concurrency),
@@ -219,11 +268,31 @@ def config(
             seed=drawn_seed() if options.seed is None else options.seed,
             workers=options.workers,
             give_up=options.give_up,
+            trace=trace,
         )
     )
+    if trace is not None:
+        tell_of_reading(trace.file)
+    try:
+        load = traces_of(options).load(load)
+    except ConfigError as error:
+        raise CommandError(f"--{error}") from None
     work = WorkloadConfig(
-        **_given(input_tokens=options.input_tokens, output_tokens=options.output_tokens, body=options.body)
+        **_given(
+            input_tokens=options.input_tokens,
+            output_tokens=options.output_tokens,
+            prefix=options.prefix,
+            cache=options.cache,
+            prompts=options.prompts,
+            prompt_order=options.prompt_order,
+            mix=options.mix,
+            body=options.body,
+            **conversation_asked(options),
+        )
     )
+    if work.turns is not None and target.endpoint == "auto":
+        # What is said goes on from what was answered: as messages, where nobody asks for one text.
+        target = msgspec.structs.replace(target, endpoint="chat")
     asked = RunConfig(
         target=target,
         load=load,

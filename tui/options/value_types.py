@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
 from sessions.plan import typed_values
-from sessions.plan.config import TIMEOUTS, ConfigError
+from sessions.plan.config import (
+    BURSTINESS_RANGE,
+    LEAST_BURSTINESS,
+    MOST_BURSTINESS,
+    TIMEOUTS,
+    ConfigError,
+)
 from sessions.plan.ramp import Ramp
+from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.typed_values import got
 
 T = TypeVar("T")
@@ -26,6 +34,18 @@ def rate(text: str) -> float:
     return _typed(typed_values.rate, text)
 
 
+def speed(text: str) -> float:
+    """How many times as fast a trace is: `2x`, `0.5`."""
+    return _typed(typed_values.speed, text)
+
+
+def trace(text: str) -> str:
+    """A file or a session that requests are taken from."""
+    if not text.strip() or len(text) > 4096 or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{got(text)}, need the path of a trace, or a session")
+    return text
+
+
 def events(text: str) -> float:
     """Events per second, a finite number above 0."""
     try:
@@ -39,6 +59,17 @@ def events(text: str) -> float:
 def ramp(text: str) -> Ramp:
     """`FROM..TO/TIME[:exp]`: `1..64/120s` is from 1 to 64 requests per second in two minutes."""
     return _typed(typed_values.ramp, text)
+
+
+def burstiness(text: str) -> float:
+    """Of gamma arrivals: the shape of their gaps, 0.01 to 1000."""
+    try:
+        value = rate(text)
+    except argparse.ArgumentTypeError:
+        value = math.nan
+    if not LEAST_BURSTINESS <= value <= MOST_BURSTINESS:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need {BURSTINESS_RANGE}")
+    return value
 
 
 def _typed(read: Callable[[str], T], text: str) -> T:
@@ -66,6 +97,75 @@ def lengths(text: str) -> int | str:
     except LengthError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return int(text) if text.strip().isdigit() else text.strip()
+
+
+def turns(text: str) -> int | str:
+    """Of a conversation: a number, or a distribution, as it was typed."""
+    return _lengths(parse_turns, text)
+
+
+def think(text: str) -> str:
+    """Between two turns: a time, or a distribution of times, as it was typed."""
+    return str(_lengths(parse_think, text))
+
+
+def _lengths(read: Callable[[str], object], text: str) -> int | str:
+    from loadgen.workload.lengths import LengthError
+
+    try:
+        read(text)
+    except LengthError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return int(text) if text.strip().isdigit() else text.strip()
+
+
+def header_name(text: str) -> str:
+    """A header of ours, in lower case: none that says something else already."""
+    name = text.strip().lower()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name) or name in _TAKEN_HEADERS:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need the name of a header such as x-session-id")
+    return name
+
+
+_TAKEN_HEADERS = (
+    *("host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "cookie"),
+    *("accept-encoding", "authorization", "proxy-authorization", "api-key", "x-api-key", "user-agent"),
+    "expect",
+)
+
+
+def prefix(text: str) -> str:
+    """`150x5x6000`: groups, members, tokens, as it was typed."""
+    from loadgen.workload.prefixes import PrefixError, parse_prefixes
+
+    try:
+        parse_prefixes(text)
+    except PrefixError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text.strip()
+
+
+def prompts(text: str) -> str:
+    """A file of prompts, as an absolute path: that it is one and not too large; a run reads it."""
+    from sessions.plan.mix import MixError, check_prompts
+
+    path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111  (neither resolves nor raises)
+    try:
+        check_prompts(path)
+    except MixError as error:
+        why = str(error).rpartition(": ")[2]
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a file of prompts: {why}") from None
+    return path
+
+
+def mix(text: str) -> str:
+    """`short-chat:0.7,long-context:0.3`: as it was typed; whether there are such parts is seen later."""
+    part = r"[A-Za-z][A-Za-z0-9._-]{0,39}( *: *[0-9][0-9.e+-]{0,30})?"
+    if not all(re.fullmatch(part, word.strip()) for word in text.split(",")):
+        raise argparse.ArgumentTypeError(
+            f"{got(text)}, need NAME:WEIGHT,... such as short-chat:0.7,long-context:0.3"
+        )
+    return text
 
 
 def give_up(text: str) -> int:

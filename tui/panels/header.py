@@ -6,8 +6,9 @@ from rich.cells import cell_len
 
 from sessions.bottleneck.rules import OF_MEANS
 from sessions.frame.schema import Frame, PlanProgress
+from sessions.steady.verdict import DRIFTING, Window
 from tui.controls.screen_state import ScreenState
-from tui.draw import numbers
+from tui.draw import numbers, words
 from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
@@ -81,7 +82,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered"), (" rps", "label")]
     if screen_state.asked:
         offered.append((f" ({screen_state.asked} asked)", "warn"))
-    plan = [] if frame.plan is None else [Field(1, *_plan(frame.plan))]
+    plan = [] if frame.plan is None else [Field(0, *_plan(frame.plan))]
     # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
     sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop:
@@ -102,6 +103,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
                 *plan,
                 Field(1, *sent),
                 Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
+                _verdict(frame.window),
                 Field(
                     3,
                     ("backlog ", "label"),
@@ -151,6 +153,18 @@ def _failing(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     return spread([(fit(head, width - cell_len(more)), "banner"), (more, "banner")], [], width)
 
 
+_VERDICT_ROLES = {"steady": "ok", "drifting_up": "warn", "drifting_down": "warn"}
+
+
+def _verdict(window: Window | None) -> Field:
+    """Whether the load that is on is steady; that it drifts stays where there is little room."""
+    if window is None:
+        return Field(9)
+    drifts = window.verdict in DRIFTING
+    role = _VERDICT_ROLES.get(window.verdict, "dim")
+    return Field(1 if drifts else 3, (words.verdict(window.verdict), role))
+
+
 _LIMIT_ROLES = {
     "room": "limit_room",
     "KV cache": "limit_memory",
@@ -196,9 +210,9 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     if now.why:
         why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    for words in (lasts, "means of 3s" if now.why and now.name in OF_MEANS else ""):
-        if words and width_of(left) + 2 + len(words) + width_of(right) + 3 * bool(right) <= width:
-            right = [(words, "dim"), *([("   ", "")] if right else []), *right]
+    for word in (lasts, "means of 3s" if now.why and now.name in OF_MEANS else ""):
+        if word and width_of(left) + 2 + len(word) + width_of(right) + 3 * bool(right) <= width:
+            right = [(word, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
 
 

@@ -27,9 +27,12 @@ _WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end
 
 
 def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
-    """Time since the load began, at whole multiples, so that a label moves with the data."""
+    """Time since the load began, at whole multiples, so that a label moves with the data. Heavy where it is
+    that of the window that is measured."""
     theme = screen_state.theme
     cells = [theme.glyph("floor")] * at.plot
+    measured = _measured(frame, at.plot)
+    cells[measured] = [theme.glyph("measured")] * len(cells[measured])
     interval_s = next(
         (s for s in _INTERVALS_S if s * 1_000_000_000 >= _LABEL_CELLS * frame.slot_ns), _INTERVALS_S[-1]
     )
@@ -44,7 +47,25 @@ def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
     hz = f"  {screen_state.ui_hz:g} fps" if screen_state.ui_hz < 10 else ""
     span = f" window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
     corner = theme.glyph("corner").rjust(at.gutter)
-    return [(corner + "".join(cells), "axis"), *fitted([(span, "dim")], at.side)]
+    text = "".join(cells)
+    before, within, after = text[: measured.start], text[measured], text[measured.stop :]
+    window = [(within, _WINDOW_ROLES.get(frame.window.verdict, "axis"))] if frame.window is not None else []
+    drawn = [(corner + before, "axis"), *window, (after, "axis")]
+    return [*(run for run in drawn if run[0]), *fitted([(span, "dim")], at.side)]
+
+
+_WINDOW_ROLES = {"steady": "ok", "drifting_up": "warn", "drifting_down": "warn"}
+
+
+def _measured(frame: Frame, width: int) -> slice:
+    """The columns whose whole time is that of the window that is measured."""
+    if frame.window is None or frame.slot_ns <= 0:
+        return slice(0, 0)
+    start_ns = frame.start_ns + (frame.slots - width) * frame.slot_ns
+    first = -(-(frame.window.from_ns - start_ns) // frame.slot_ns)
+    last = (frame.window.to_ns - start_ns) // frame.slot_ns
+    begin = min(max(first, 0), width)
+    return slice(begin, max(min(last, width), begin))
 
 
 def mark_labels(frame: Frame, width: int, theme: Theme) -> dict[int, tuple[tuple[str, ...], str]]:

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sessions.metrics import THIN_FLOORS
+from sessions.steady.verdict import DRIFTING
+from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, milliseconds, number
 
 if TYPE_CHECKING:
-    from sessions.summary.schema import ExactQuantiles, Stage, Summary
+    from sessions.summary.schema import ExactQuantiles, Stage, Summary, Turn
 
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
+TURNS = 12
+"""Rows that are shown of conversations."""
 STAGES = 24
 """Rows that are shown of a run cut at its changes of load."""
 
@@ -77,6 +81,8 @@ def latencies(summary: Summary) -> str:
         ]
     )
     text += "\n~ rests on few samples" if "~" in text else ""
+    if bound := _tail(summary.ttft_from_due_ms, summary.e2e_ms):
+        text += f"\n{bound}"
     of_failed = summary.ttft_of_failed_ms
     if of_failed.count:
         text += (
@@ -115,10 +121,43 @@ def _about_tpot(summary: Summary) -> list[str]:
     return [line for note in notes for line in textwrap.wrap(note, 80)]
 
 
+def _tail(ttft: ExactQuantiles, e2e: ExactQuantiles) -> str:
+    """What the last percentile is at most of which so many requests can tell."""
+    unknown = f"unknown: {ttft.count:,} of {THIN_FLOORS['p99']}"
+    for name in ("p99", "p95", "p90"):
+        bounds = [getattr(of, f"{name}_upper_99") for of in (ttft, e2e)]
+        if bounds[0] is not None:
+            known = f"{name} with 99 % confidence: TTFT from due <= {milliseconds(bounds[0])}"
+            known += "" if bounds[1] is None else f", E2E <= {milliseconds(bounds[1])}"
+            return known if name == "p99" else f"{known}; p99 {unknown}"
+    return f"p99 with 99 % confidence: {unknown}" if ttft.count else ""
+
+
 def _latency(label: str, of: ExactQuantiles) -> list[str]:
     figures = zip(COLUMNS, (of.mean, of.p50, of.p90, of.p95, of.p99, of.max), strict=True)
     cells = [("~" if name in of.thin else "") + milliseconds(value) for name, value in figures]
     return [label, number(of.count, 0), *cells]
+
+
+def turns_table(turns: Sequence[Turn]) -> str:
+    """TTFT by turn; nothing where there were no conversations."""
+    if not turns:
+        return ""
+    rows = [["turn", "n", "tokens in", "cached", "TTFT p50", "p95", "p99 ms"]]
+    rows += [
+        [
+            number(turn.turn, 0),
+            number(turn.count, 0),
+            number(turn.input_tokens_mean, 0),
+            number(turn.cached_tokens_mean, 0),
+            _ttft(turn.ttft_p50_ms, "p50", turn.count),
+            _ttft(turn.ttft_p95_ms, "p95", turn.count),
+            _ttft(turn.ttft_p99_ms, "p99", turn.count),
+        ]
+        for turn in turns[:TURNS]
+    ]
+    more = f"\n{len(turns) - TURNS} more turns: --json has all" if len(turns) > TURNS else ""
+    return aligned(rows) + more
 
 
 def stages_table(stages: Sequence[Stage]) -> str:
@@ -156,6 +195,19 @@ def stages_table(stages: Sequence[Stage]) -> str:
     dropped = len(stages) - len(shown)
     more = f"\nwithout {dropped} holds and shortest stages: --json has all" if dropped else ""
     return aligned(rows, left=0) + more
+
+
+def windows(stages: Sequence[Stage]) -> str:
+    """Whether each stretch of constant load came to a steady state, and what of it was measured."""
+    judged = [stage.window for stage in stages if stage.window is not None][:STAGES]
+    lines: list[str] = []
+    for found in judged:
+        from_s = number(found.from_s, 1) if found.from_s < found.to_s else ""
+        head = f"{from_s:>8} to {number(found.to_s, 1):>8} s  {verdict(found.verdict):<13}  "
+        lines += textwrap.wrap(head + found.why, 80, subsequent_indent=" " * len(head), drop_whitespace=True)
+    if any(found.verdict in DRIFTING for found in judged):
+        lines.append("what drifts depends on how long it went on: its figures are no rates to be held")
+    return "\n".join(["measured window", *lines]) if lines else ""
 
 
 def _ttft(value_ms: float | None, quantile: str, count: int) -> str:

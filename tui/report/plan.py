@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
 from sessions.plan.plan_table import Published
+from sessions.steady.verdict import DRIFTING
+from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, number
 from tui.report.plan_columns import COLUMNS
 
 if TYPE_CHECKING:
-    from sessions.summary.plan_schema import Plan, TargetResult
+    from sessions.summary.plan_schema import Plan, PlanStage, TargetResult
 
 USUAL = (
     *("offered_rps", "concurrency", "requests", "failed", "request_rps", "output_tps", "ttft_p50_ms"),
@@ -30,6 +32,7 @@ def plan_table(plan: Plan) -> str:
     if begun < asked:
         lines.append(f"{begun} of its {asked} stages began")
     names = [name for name in plan.columns or USUAL if name in COLUMNS]
+    names += [] if "window" in names else ["window"]
     rows = [["stage", *(COLUMNS[name][0] for name in names)]]
     for stage in plan.stages:
         mark = "" if stage.state == "done" else f" ({stage.state})"
@@ -40,7 +43,20 @@ def plan_table(plan: Plan) -> str:
     rows = [[cell for i, cell in enumerate(row) if i not in unused] for row in rows]
     text = "\n".join([*lines, aligned(rows)])
     text += "\nms where a column says no other unit; ~ rests on few samples" if "~" in text else ""
+    text = "\n".join([text, *_unsteady(plan.stages)])
     return "\n\n".join([text, *_fits(plan), *_targets(plan), *_providers(plan), *_published(plan.published)])
+
+
+def _unsteady(stages: Sequence[PlanStage]) -> Iterator[str]:
+    """Which stages came to no steady state, and what that makes of their figures."""
+    judged = [(stage.number, stage.window) for stage in stages if stage.window is not None]
+    for number_, window in judged:
+        if window.verdict in DRIFTING:
+            yield f"stage {number_} was {verdict(window.verdict)}: {window.why}"
+    if any(window.verdict in DRIFTING for _, window in judged):
+        yield "what drifts depends on how long it went on: its figures are no rates that the server holds"
+    if short := [str(number_) for number_, window in judged if window.verdict == "too_short"]:
+        yield f"too short to tell whether the server kept up: {', '.join(short)}"
 
 
 def _published(tables: Sequence[Published]) -> Iterator[str]:

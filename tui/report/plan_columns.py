@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from loadgen.errors import printable
 from sessions.metrics import THIN_FLOORS
-from tui.report.figures import milliseconds, number
+from tui.draw.words import verdict
+from tui.report.figures import NOT_MEASURED, milliseconds, number
 
 if TYPE_CHECKING:
     from sessions.summary.plan_schema import PlanStage, StageLatency
@@ -42,10 +44,11 @@ def _ms(name: str, head: str) -> dict[str, Cell]:
 COLUMNS: dict[str, Cell] = {
     **_figure("offered_rps", "rps", 2),
     **_figure("concurrency", "conc.", 0),
-    "input_tokens": ("in", lambda stage: str(stage.input_tokens)),
-    "output_tokens": ("out", lambda stage: str(stage.output_tokens)),
+    "input_tokens": ("in", lambda stage: printable(str(stage.input_tokens), 30)),
+    "output_tokens": ("out", lambda stage: printable(str(stage.output_tokens), 30)),
     **_figure("input_tokens_mean", "in got", 0),
     **_figure("output_tokens_mean", "out got", 0),
+    **_figure("cached_share", "cached", 3),
     **_figure("requests", "n", 0),
     **_figure("failed", "failed", 0),
     **_figure("request_rps", "req/s", 2),
@@ -62,5 +65,9 @@ COLUMNS: dict[str, Cell] = {
     **_figure("output_tps_per_gpu", "tok/s/GPU", 1),
     **_figure("joules_per_output_token", "J/tok", 3),
     **_figure("mean_w", "W", 0),
+    "window": (
+        "window",
+        lambda stage: NOT_MEASURED if stage.window is None else verdict(stage.window.verdict),
+    ),
 }
 """What `[report] columns` may name, as in `summary --json`: the head of the column, and its cell."""

@@ -16,12 +16,15 @@ from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
 from tui.report.imported import imported
-from tui.report.load import counts, latencies, stages_table
+from tui.report.lengths import asked_words, lengths
+from tui.report.load import counts, latencies, stages_table, turns_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
+from tui.report.tags import tags_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
+    from sessions.plan.config import LoadConfig
     from sessions.summary.schema import Mark, Summary
 
 FAILED_SHARE = 0.9
@@ -37,9 +40,12 @@ def render(summary: Summary) -> str:
     parts = [
         _failed(summary),
         _head(summary),
-        counts(summary),
+        counts(summary) + lengths(summary),
         latencies(summary),
         stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
+        windows(summary.stages) if summary.plan is None else "",
+        turns_table(summary.turns),
+        tags_table(summary.by_tag),
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -109,25 +115,35 @@ def _asked(summary: Summary) -> str:
         how = f"plan {printable(summary.plan.name)}"
     elif load.concurrency is not None:
         how = f"closed loop of {load.concurrency}"
+    elif load.trace is not None:
+        how = printable(load.trace.words)
     elif load.ramp is not None:
         ramp = load.ramp
-        how = f"{load.arrivals} {ramp.from_rps:g} to {ramp.to_rps:g} rps in {ramp.over_s:g} s"
+        how = f"{_arrivals(load)} {ramp.from_rps:g} to {ramp.to_rps:g} rps in {ramp.over_s:g} s"
     else:
-        how = f"{load.arrivals} {load.rate_rps:g} rps"
+        how = f"{_arrivals(load)} {load.rate_rps:g} rps"
     if changes := summary.load_changes:
         how += f" at first, then changed {'once' if changes == 1 else f'{changes} times'}"
-    asked = [
-        f"{work.input_tokens} tokens in"
-        + ("" if summary.endpoint == "embeddings" else f", {work.output_tokens} out"),
-        f"seed {load.seed}",
-    ]
+    turns = "" if work.turns is None else f"conversations of {work.turns} turns"
+    if work.think is not None:
+        turns += f", {work.think} to think"
+    asked = asked_words(work)
+    if summary.endpoint == "embeddings":
+        asked = asked.partition(" tokens in")[0] + " tokens in"
+    if load.trace is not None and (of := load.trace.figures) is not None:
+        asked = f"{of.input_mean:.0f} tokens in, {of.output_mean:.0f} out on average"
     words = [
         printable(summary.endpoint, 20),
         how,
-        *(asked if summary.imported is None else ()),  # what another tool asked for is not known
+        # What another tool asked for is not known.
+        *((printable(turns, 120), asked, f"seed {load.seed}") if summary.imported is None else ()),
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]
     return ", ".join(word for word in words if word)
+
+
+def _arrivals(load: LoadConfig) -> str:
+    return f"gamma (burstiness {load.burstiness:g})" if load.arrivals == "gamma" else load.arrivals
 
 
 def _marks(marks: Sequence[Mark]) -> str:

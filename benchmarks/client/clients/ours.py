@@ -13,29 +13,30 @@ from itertools import accumulate, takewhile
 import msgspec
 
 from benchmarks.client.clients.telling import Told, arguments, sends_of, tell
+from benchmarks.client.clients.workloads import WORKLOADS
 from loadgen.arrivals.load import ClosedLoad, OpenLoad
 from loadgen.arrivals.rate_curve import steady
-from loadgen.arrivals.schedule import UNIT_POINTS
+from loadgen.arrivals.unit_points import UNIT_POINTS
 from loadgen.clock import MonotonicClock, monotonic_ns, process_cpu_ns
 from loadgen.endpoints import ENDPOINTS
 from loadgen.records import Request, Tick
 from loadgen.transport.pool import Pool
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerConfig
-from loadgen.workload.lengths import Fixed
-from loadgen.workload.spec import PromptSpec, SyntheticWorkload
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.spec import SyntheticWorkload
+from loadgen.workload.synthetic_prompt import prompt
 from loadgen.workload.template import RequestTemplate
 from sessions.worker.process import new_loop, quiet_garbage
 
 
 def body_of(config: WorkerConfig, index: int) -> bytes:
     template, workload = config.template, config.workload
+    assert isinstance(workload, SyntheticWorkload)  # the others are not compared with the server's times
     return ENDPOINTS[template.endpoint].body(
         template.fields,
         prompt(workload.prompt, config.seed, index),
         template.max_tokens_field,
-        workload.output.most,
+        1000,
     )
 
 
@@ -77,7 +78,7 @@ async def run(config: WorkerConfig, port: int, records: list[bytes], ticks: list
 
 def due_count(arrivals: str, rate_rps: float, seconds: float) -> int:
     """How many requests of a steady rate are due within `seconds`: points at unit rate, stretched."""
-    points = takewhile(lambda point: point < rate_rps * seconds, UNIT_POINTS[arrivals](0))
+    points = takewhile(lambda point: point < rate_rps * seconds, UNIT_POINTS[arrivals](0, 1.0))
     return sum(1 for _ in points)
 
 
@@ -96,7 +97,7 @@ def main() -> None:
             endpoint="completions",
             fields={"model": "bench-model", "stream": True},
         ),
-        workload=SyntheticWorkload(PromptSpec(form="ids", tokens=8), Fixed(8), Fixed(1000)),
+        workload=WORKLOADS[args.workload],
         load=OpenLoad(args.arrivals, [steady(0, args.rate)]) if args.rate else ClosedLoad(args.streams),
         start_ns=0,
         requests=None if args.seconds is not None else args.requests,

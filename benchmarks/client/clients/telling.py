@@ -36,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--loop", default="uvloop", choices=["uvloop", "asyncio"])
     parser.add_argument("--rate", type=float, help="open loop, requests per second")
     parser.add_argument("--arrivals", default="constant", choices=["constant", "poisson"])
+    parser.add_argument("--workload", default="plain", help="of benchmarks.client.clients.workloads")
     parser.add_argument("--seconds", type=float, help="what is due in that time, in place of REQUESTS")
     return parser.parse_args()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadgen.probe.probe import ProbeResult
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.synthetic_prompt import prompt
 from tests.loadgen.probe.probe_runs import CANARY, asking, probed
 from tests.loadgen.probe.servers import Asked, Reply, Served, Vllm, llamacpp, serving
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.synthetic_prompt import prompt
 from tests.loadgen.probe.probe_runs import failure, probed
 from tests.loadgen.probe.servers import Asked, Reply, Vllm, as_json, llamacpp, models, stream, tgi
 

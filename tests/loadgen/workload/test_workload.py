@@ -11,7 +11,8 @@ import pytest
 
 from loadgen.arrivals.load import ClosedLoad
 from loadgen.records import Request
-from loadgen.workload.spec import RequestSpec
+from loadgen.workload.lengths import Fixed
+from loadgen.workload.spec import MixWorkload, PromptSpec, RequestSpec, SyntheticWorkload, WeightedPart
 from loadgen.workload.template import RequestTemplate
 from loadgen.workload.workloads import WORKLOADS
 from tests.loadgen.raw_server import HEAD, RawServer, Step, chunked, sse
@@ -131,3 +132,26 @@ def test_the_text_of_answers_is_whole_however_it_is_read(
     assert [request.error for request in emitted.requests] == [None] * 12
     assert emitted.total("reads") > 12 * 40  # most words come alone, as a batch reader has them
     assert made[0].said[1::2] == ["".join(words)] * 12
+
+
+def test_chat_and_completions_go_out_in_one_run_and_both_are_read() -> None:
+    chat = RequestTemplate("/v1/chat/completions", [("host", "x")], "chat", {"model": "m", "stream": True})
+    words = PromptSpec("text", 9, words=["a", "b", "c"])
+    work = SyntheticWorkload(words, Fixed(5), Fixed(60))
+    told = MixWorkload([WeightedPart("plain", 0.5, work), WeightedPart("chat", 0.5, work, chat)])
+    sent = [f" {number}" for number in range(60)]
+
+    async def body() -> tuple[Emitted, list[bytes]]:
+        async with RawServer(
+            lambda n, b: answer("chat" if b'"messages"' in b else "completions", sent)
+        ) as server:
+            config = worker_config(server.port, ClosedLoad(6), workload=told, requests=20)
+            return await run_engine(config), server.bodies
+
+    emitted, bodies = asyncio.run(body())
+    assert [request.error for request in emitted.requests] == [None] * 20
+    chats = {index for index, asked in enumerate(bodies) if b'"messages"' in asked}
+    assert len(chats) == sum(request.tags == ("chat",) for request in emitted.requests) > 0
+    for request in emitted.requests:
+        # Reasoning of a chat is a token more (`answer`).
+        assert request.chunks == 60 + (request.tags == ("chat",))

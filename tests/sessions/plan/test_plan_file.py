@@ -75,8 +75,14 @@ def test_a_ramp_ends_with_itself() -> None:
             "line 3: stages[0].rate: got '0', need a number above 0",
         ),
         (HEAD + "[[stages]]\nrate = 1\n", "line 2: stages[0]: it has no end"),
-        (HEAD + "[[stages]]\nduration = 1\n", "line 2: stages[0]: need one of rate, ramp and concurrency"),
-        (HEAD + "[[stages]]\nrate=1\nconcurrency=2\nduration=1\n", "need one of rate, ramp and concurrency"),
+        (
+            HEAD + "[[stages]]\nduration = 1\n",
+            "line 2: stages[0]: need one of rate, ramp, concurrency and trace",
+        ),
+        (
+            HEAD + "[[stages]]\nrate=1\nconcurrency=2\nduration=1\n",
+            "need one of rate, ramp, concurrency and trace",
+        ),
         (HEAD + '[[stages]]\nrate=1\nduration="1w"\n', "line 4: stages[0].duration: got '1w'"),
         (HEAD + '[[stages]]\nrate=1\nrequests="2*concurrency"\n', "this stage has no concurrency"),
         (HEAD + "[[stages]]\nrate=[1,2]\nduration=[1,2,3]\n", "stages[0].rate: a list of 2 beside one of 3"),
@@ -131,7 +137,7 @@ def test_what_a_plan_comes_to_is_estimated_as_far_as_it_is_known() -> None:
         "[[stages]]\nconcurrency = 8\nrequests = 100\noutput_tokens = 10\n"
         '[[stages]]\nramp = "1..9/10s"\n'
     )
-    got = estimate(found, 100, 50)
+    got = estimate(found, lambda stage: (100, 50 if stage.output_tokens is None else 10))
     assert (got.seconds, got.requests, got.open_stages, got.highest_rps) == (40.0, 60 + 100 + 50, 1, 9.0)
     assert got.output_tokens == pytest.approx(110 * 50 + 100 * 10)
 

@@ -91,7 +91,7 @@ def test_a_command_of_a_newer_screen_is_refused_with_the_version_and_what_it_kno
         decode_command(b'{"cmd":"swap_model"}')
     assert str(refused.value) == (
         f"unknown command 'swap_model': this run (ttftop {VERSION}) knows "
-        "rate, concurrency, step, hold, stop, resume, finish, abort, interrupt, plan, mark, hello"
+        "rate, concurrency, step, hold, stop, resume, workload, finish, abort, interrupt, plan, mark, hello"
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from sessions.frame.session_view import SessionView
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.run.asking import PromptFiles
 from sessions.run.commands import AbortRun, Resume
 from sessions.run.control_client import send_once
 from sessions.run.launch import Launched, launch
@@ -77,7 +78,8 @@ def failing_server(then: int = 500, **load: Any) -> Iterator[tuple[Server, RunCo
         WorkloadConfig(input_tokens=32, output_tokens=8),
         telemetry=["none"],
     )
-    assert isinstance(asyncio.run(preflight(config, None, lambda text: None)), Preflight)
+    asked = preflight(config, None, lambda text: None, PromptFiles(Path()))
+    assert isinstance(asyncio.run(asked), Preflight)
     server.good, server.posts, server.then = server.posts, 0, then
     try:
         yield server, config

@@ -6,9 +6,12 @@ import math
 
 import pytest
 
-from loadgen.arrivals.load import ClosedLoad, OpenLoad, Segment
+from loadgen.arrivals.load import ClosedLoad, ConversationLoad, OpenLoad, Segment, TraceLoad
+from loadgen.trace.figures import TraceFigures
 from loadgen.worker_config import SetLoad
+from loadgen.workload.lengths import Fixed
 from sessions.plan.config import LoadConfig, Ramp
+from sessions.plan.trace_config import TraceConfig
 from sessions.run.commands import (
     CommandError,
     Hold,
@@ -19,6 +22,7 @@ from sessions.run.commands import (
     StepLoad,
     Stop,
 )
+from sessions.run.conversations import Conversations
 from sessions.run.load_control import LEAD_NS, LoadControl
 
 S = 1_000_000_000
@@ -206,3 +210,32 @@ def test_more_workers_than_the_machine_can_use_are_refused_with_the_number_allow
     with pytest.raises(ConfigError, match=f"got {most + 1}, need at most {most}"):
         checked(RunConfig(TargetConfig("http://x"), LoadConfig(workers=most + 1)))
     checked(RunConfig(TargetConfig("http://x"), LoadConfig(workers=most)))
+
+
+def test_gamma_arrivals_keep_their_burstiness_when_the_rate_changes() -> None:
+    control = LoadControl(LoadConfig(rate_rps=10.0, arrivals="gamma", burstiness=0.5), 0)
+    update = control.obey(SetRate(12), S)
+    at = S + LEAD_NS
+    assert update.command.load == OpenLoad("gamma", [Segment(at, None, 12.0, 12.0)], 0.5)
+
+
+def test_a_trace_changes_its_speed_by_the_rate_that_is_set() -> None:
+    figures = TraceFigures(11, 5.0, 8, 3, 8, 3, 4.0)
+    trace = TraceConfig("/t/azure.csv", speed=2.0, form="azure", figures=figures, compiled="/s/trace-0.bin")
+    control = LoadControl(LoadConfig(rate_rps=4.0, trace=trace), 0)
+    assert control.started().label == "trace azure.csv (azure) at 2x: 11 requests, 4 rps on average"
+    update = control.obey(SetRate(3.0), S)
+    at = S + LEAD_NS
+    assert update.command.load == TraceLoad("/s/trace-0.bin", 2.0, [Segment(at, None, 3.0, 3.0)])
+    held = control.obey(Hold(), 2 * S)
+    assert isinstance(held.command.load, TraceLoad)
+    assert held.command.load.curve[0].from_rps == 0.0
+    assert control.obey(Resume(), 3 * S).change.rate_rps == 3.0
+
+
+def test_conversations_begin_as_the_load_says_that_a_person_sets() -> None:
+    conversations = Conversations(Fixed(4), None, 7)
+    control = LoadControl(LoadConfig(concurrency=4), 0, conversations=conversations)
+    update = control.obey(SetConcurrency(6), S)
+    assert update.command.load == ConversationLoad(ClosedLoad(6), Fixed(4), None, 7)
+    assert update.change.concurrency == 6

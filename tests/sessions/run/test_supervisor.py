@@ -30,6 +30,7 @@ from sessions.run.commands import (
     Hold,
     Refusal,
     SetRate,
+    SetWorkload,
     StepLoad,
 )
 from sessions.run.control_client import ControlClient, ControlError, send_once
@@ -178,6 +179,25 @@ def test_a_key_press_is_followed_within_100_ms_of_its_arrival(start: Callable[..
     assert first_on_new - change.received_ns < 100_000_000
     after = [t for t in due if t >= first_on_new]
     assert {b - a for a, b in itertools.pairwise(after)} <= {10_000_000, 9_999_999, 10_000_001}
+
+
+def test_what_requests_ask_for_changes_in_all_workers_at_the_instant_that_was_answered(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(rate_rps=40.0, duration_s=2.0, workers=2)
+    until(lambda: ticks_of(run.directory), "a first tick")
+    answer = send_once(run.directory, SetWorkload("short-chat"))
+    run.process.wait(30)
+    change = next(
+        r for r in host_records(run.directory) if isinstance(r, LoadChange) and r.change == "workload"
+    )
+    assert answer == Ack(change.t_ns, "running", rate_rps=40.0, workload="short-chat")
+    assert change.label == "workload: short-chat"
+    asked = {
+        (r.asked_input_tokens, r.asked_output_tokens, r.tags, r.due_ns >= change.t_ns)
+        for r in requests_of(run.directory)
+    }
+    assert asked == {(32, 8, (), False), (128, 128, ("short-chat",), True)}
 
 
 def test_two_viewers_that_press_up_at_the_same_moment_raise_the_load_twice(

@@ -8,8 +8,8 @@ from loadgen.probe.result import Capabilities, ProbeResult
 from loadgen.workload.lengths import Fixed, Uniform
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
-from sessions.plan.config import WorkloadConfig
-from sessions.run.worker_configs import workload_of
+from sessions.plan.config import RunConfig, TargetConfig, WorkloadConfig
+from sessions.run.asking import Asking
 
 PROMPT = PromptSpec("ids", 48)
 
@@ -27,4 +27,6 @@ def test_no_answer_is_asked_for_where_answers_have_no_tokens(
     output_tokens: int, asked: Fixed | Uniform
 ) -> None:
     wished = WorkloadConfig("20..80", "10..60")
-    assert workload_of(wished, found(output_tokens)) == SyntheticWorkload(PROMPT, Uniform(20, 80), asked)
+    config = RunConfig(TargetConfig("http://h"), workload=wished)
+    spec = Asking(config, found(output_tokens), {}, {}).spec(wished)
+    assert spec == SyntheticWorkload(PROMPT, Uniform(20, 80), asked)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from loadgen.records import TICK_NS, Request, Tick
+from loadgen.trace.figures import TraceFigures
 from sessions.plan.config import LoadConfig
+from sessions.plan.trace_config import TraceConfig
 from sessions.store.records import End, LoadChange, State
 from sessions.summary.summarise import summarise
 from tests.sessions.summary.summing import SECOND, START_S, last_end_s, manifest
@@ -85,3 +87,13 @@ def test_joules_of_a_number_of_requests_end_with_what_was_measured() -> None:
     told = counted_run([START_NS + i * 10 * SECOND for i in range(3)], SECOND, rate_rps=0.1)
     assert told.load_s == pytest.approx(30.0)
     assert told.energy.gap_s == pytest.approx(21.0, abs=0.25)
+
+
+def test_a_trace_lasts_a_mean_gap_longer_than_to_its_last_request(make_run: MakeRun) -> None:
+    run = make_run(ended=False, seconds=10.0)
+    n = len(run.requests)
+    figures = TraceFigures(n, 10.0 * (n - 1) / n, 8, 8, 8, 8, 5.0)
+    load = LoadConfig(rate_rps=n / 10, trace=TraceConfig("t", form="azure", figures=figures))
+    extra = [State(t_ns=60 * SECOND, state="draining"), End(t_ns=60 * SECOND, reason="completed")]
+    result = summarise(folded(*run.records, *extra), manifest(load))
+    assert result.rate.offered_rps == pytest.approx(n / 10, rel=0.05)

@@ -33,10 +33,23 @@ def test_what_was_asked_is_spelled_out_although_it_is_the_default(make_run: Make
     made = plain(summed(make_run(rate_rps=20.0)))
     assert list(made["load"]) == [
         *("rate_rps", "arrivals", "ramp", "concurrency", "max_in_flight", "max_rate_rps", "duration_s"),
-        *("requests", "seed", "workers", "give_up"),
+        *("requests", "seed", "workers", "give_up", "burstiness", "trace"),
     ]
     assert (made["load"]["arrivals"], made["load"]["ramp"]) == ("poisson", None)
-    assert made["workload"] == {"input_tokens": 256, "output_tokens": 64, "body": []}
+    assert made["workload"] == {
+        "input_tokens": 256,
+        "output_tokens": 64,
+        "body": [],
+        "turns": None,
+        "think": None,
+        "system_tokens": 0,
+        "conversation_header": None,
+        "prefix": "",
+        "cache": "",
+        "prompts": "",
+        "prompt_order": "",
+        "mix": [],
+    }
 
 
 def test_stages_are_called_steps_in_json(make_run: MakeRun) -> None:

@@ -13,6 +13,7 @@ from sessions.run.commands import (
     Resume,
     SetConcurrency,
     SetRate,
+    SetWorkload,
     StepLoad,
     Stop,
 )
@@ -96,6 +97,12 @@ def test_a_frame_shows_the_acknowledged_load_and_state() -> None:
         (Resume(), Ack(S, "running", 12.5), False, "12.5 rps (the run, now; end goes back to it)"),
         (Stop(), Ack(S, "stopped", 0.0), True, "stopped sending, the backlog is dropped: space resumes"),
         (AddMark(), Ack(S, "running", 17.0), False, ""),
+        (
+            SetWorkload(),
+            Ack(S, "running", 17.0, workload="long-context"),
+            True,
+            "requests from now on: long-context",
+        ),
     ],
 )
 def test_what_the_screen_does_not_show_of_an_obeyed_command_is_said(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sessions.frame.schema import Cause, Stat
+from sessions.frame.schema import Cause, PlanProgress, Stat
 from tests.tui.made_up_run import ramped
 from tui.commands.sessions import HEAD, Listed, _cells
 from tui.draw.theme import Theme
@@ -80,3 +80,10 @@ def test_progress_says_first_that_everything_fails_and_why() -> None:
 def test_progress_says_that_a_server_is_not_verified() -> None:
     assert "  TLS NOT VERIFIED" in line(insecure=True)
     assert "VERIFIED" not in line()
+
+
+def test_a_plan_says_its_stage_and_how_long_it_goes_on() -> None:
+    running = PlanProgress("p", 3, 7, "4 rps", "running", 12.0, 310.0)
+    assert "  stage 3/7 4 rps, 05:10 left  " in line(plan=running)
+    waiting = PlanProgress("p", 7, 7, "64 rps", "draining", None, 0.0)
+    assert "  stage 7/7 64 rps, awaiting answers  " in line(plan=waiting)

@@ -8,19 +8,25 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import tomli
 import tomli_w
 
+from loadgen.trace.figures import TraceFigures
 from sessions.frame.session_view import SessionView
+from sessions.plan.config import WorkloadConfig
+from sessions.plan.trace_config import TraceConfig
 from sessions.store.manifest import EndInfo, SessionError, read, write
 from sessions.summary.read import read_summary
 from sessions.summary.schema import plain
 from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
 from tui.commands.sessions import describe, rows_of
+from tui.report.plan_columns import COLUMNS
 from tui.report.text import render
 
 ESCAPES = "A\x1b]0;PWN\x07\x9b2J\x00\x1b[2J\r\u202e"
@@ -38,6 +44,12 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory.mkdir()
     run = make(seconds=2.0, rate_rps=5.0)
     stored(run, directory)
+    config = run.manifest.config
+    figures = TraceFigures(9, 2.0, 8.0, 4.0, 8, 4, 5.0, 1, True)
+    trace = TraceConfig("t.csv", speed=2.0, form="azure", figures=figures, compiled="/s/trace-0.bin")
+    load = msgspec.structs.replace(config.load, trace=trace, arrivals="gamma", burstiness=0.5)
+    work = WorkloadConfig(100, "8..9", [], "2..3", "1s", 7, "x-session")
+    run.manifest.config = msgspec.structs.replace(config, load=load, workload=work)
     run.manifest.end = EndInfo("completed", "2026-11-03T12:01:00+01:00", 60.0)
     run.manifest.client = {"workers": 2, "calibrated_events_per_s": 1000.0, "descriptor_limit": 1024}
     run.manifest.telemetry = {
@@ -114,3 +126,25 @@ def test_no_value_of_a_manifest_takes_summary_or_frame_away(session: Path) -> No
         assert not RAW.search(text), (path, odd)
     (session / "session.toml").write_bytes(whole)
     assert looked_at > 40
+
+
+@pytest.mark.parametrize("odd", [ESCAPES, 0, 1e308, -1e308, 1e-308, 2**62], ids=str)
+def test_nothing_that_was_asked_for_says_more_than_text_or_breaks_a_figure(session: Path, odd: Any) -> None:
+    whole = (session / "session.toml").read_bytes()
+    fields = tomli.loads(whole.decode())
+    asked = [path for path in places(fields) if path[:2] in (("config", "load"), ("config", "workload"))]
+    assert len(asked) > 15
+    for path in asked:
+        (session / "session.toml").write_bytes(with_odd(fields, path, odd))
+        try:
+            text = render(read_summary(session))
+        except SessionError:
+            continue
+        finally:
+            (session / "session.toml").write_bytes(whole)
+        assert not RAW.search(text), path
+
+
+@pytest.mark.parametrize("column", ["input_tokens", "output_tokens"])
+def test_a_length_in_the_table_of_a_plan_is_text(column: str) -> None:
+    assert not RAW.search(COLUMNS[column][1](SimpleNamespace(**{column: ESCAPES})))  # type: ignore[arg-type]

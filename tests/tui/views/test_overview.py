@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from sessions.bottleneck.rules import NAMES
-from sessions.frame.schema import Cause, ChartMark, Frame, Host, Limit, Power, Server, Stat
+from sessions.frame.schema import Cause, ChartMark, Frame, Host, Limit, PlanProgress, Power, Server, Stat
+from sessions.steady.verdict import Window
 from tests.tui import made_up_run
-from tests.tui.made_up_run import FakeView, S, ramped
+from tests.tui.made_up_run import START_NS, FakeView, S, ramped
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import column_ns
@@ -718,3 +719,36 @@ def test_of_a_run_that_is_over_it_is_told_how_many_first_tokens_are_of_requests_
     frame = replace(frame, ttft_run=replace(frame.ttft_run, count=1360))
     assert any("failed            60 of run" in row for row in screen(ramped(at(90)), frame=frame))
     assert not any("of run" in row for row in screen(ramped(at(90)), frame=replace(frame, state="running")))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_the_measured_window_is_heavy_on_the_axis_and_whether_it_is_steady_a_word(size, charset):
+    view, theme = ramped(at(63)), Theme(charset=charset)
+    floor, heavy = theme.glyph("floor"), theme.glyph("measured")
+
+    def axis_of(rows: list[str]) -> str:
+        return next(row for row in rows if f"{theme.glyph('axis_tick')}00:30" in row)
+
+    plain = screen(view, size, theme=theme)
+    assert heavy * 2 not in axis_of(plain)
+    frame = frame_of(view, size[0])
+    view.window = Window("steady", START_NS + 45 * S, START_NS + 55 * S, "why")
+    shown = screen(view, size, theme=theme)
+    assert "steady" in shown[1]
+    assert axis_of(shown).replace(heavy, floor) == axis_of(plain), "nothing moves"
+    seconds = axis_of(shown).count(heavy) * frame.slot_ns / S
+    assert 10 - 2 * frame.slot_ns / S - 6 * frame.slot_ns / S <= seconds <= 10, "labels stay"
+    view.window = Window("drifting_up", -(10**12), 10**15, "why")
+    assert "drifting up" in screen(view, size, theme=theme)[1], "it goes before what else is there"
+    assert plain[0] == shown[0]
+
+
+def test_with_a_plan_a_drift_is_said_at_80_columns():
+    view = ramped(at(63))
+    view.window = Window("drifting_up", 50 * S, 60 * S, "why")
+    plan = PlanProgress("p", 3, 7, "16 rps", "running", 5.0, 300.0)
+    row = screen(view, (80, 24), frame=replace(frame_of(view, 80), plan=plan))[1]
+    assert "PLAN 3/7" in row
+    assert "drifting up" in row
+    assert "errors" in row

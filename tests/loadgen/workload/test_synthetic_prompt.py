@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from loadgen.workload.spec import PromptSpec
-from loadgen.workload.synthetic import prompt
+from loadgen.workload.synthetic_prompt import prompt
 
 IDS = PromptSpec("ids", 256, 1000, 20000)
 WORDS = PromptSpec("text", 40, words=["a", "the", "of", "and", "to"], overhead_tokens=9)
@@ -35,7 +35,7 @@ def test_a_text_prompt_has_the_asked_length_less_the_overhead(overhead: int, wor
 
 def test_the_same_seed_and_index_give_the_same_prompt_in_another_process() -> None:
     code = (
-        "import json;from loadgen.workload.spec import PromptSpec;from loadgen.workload.synthetic import prompt;"
+        "import json;from loadgen.workload.spec import PromptSpec;from loadgen.workload.synthetic_prompt import prompt;"
         "print(json.dumps([prompt(PromptSpec('ids',256,1000,20000),7,i) for i in (0,1,10**9)]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -1,0 +1,41 @@
+"""A run's requests by their tags: what each kind of request of a mix came to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sessions.metrics import PER_REQUEST
+from sessions.summary.exact_quantiles import exact_quantiles
+from sessions.summary.schema import Tagged
+from sessions.timeline.requests import NONE, RequestColumns, Requests
+
+
+def by_tag(requests: RequestColumns, rows: Requests) -> list[Tagged]:
+    """A row a tag, in the order of their names; none where no request has one."""
+    places: dict[str, list[int]] = {}
+    for place, tags in enumerate(requests.tags):
+        for tag in tags:
+            places.setdefault(tag, []).append(place)
+    return [_of(tag, rows[np.isin(rows["tags"], places[tag])]) for tag in sorted(places)]
+
+
+def _of(tag: str, rows: Requests) -> Tagged:
+    good = rows[rows["error"] == NONE]
+    figures = {name: exact_quantiles(of(good), 1e6) for name, of in PER_REQUEST.items()}
+    return Tagged(
+        tag=tag,
+        requests=len(rows),
+        succeeded=len(good),
+        failed=len(rows) - len(good),
+        input_tokens=_total(good, "input_tokens"),
+        cached_tokens=_total(good, "cached_tokens"),
+        output_tokens=_total(good, "output_tokens"),
+        ttft_from_due_ms=figures["ttft_from_due"],
+        tpot_ms=figures["tpot"],
+        e2e_ms=figures["e2e"],
+    )
+
+
+def _total(good: Requests, name: str) -> int | None:
+    known = good[name][good[name] != NONE]
+    return int(known.sum(dtype=np.int64)) if len(known) else None

@@ -1,0 +1,68 @@
+"""Where a plan stands at an instant: its stage, and how long it goes on."""
+
+from __future__ import annotations
+
+from sessions.frame.build import build
+from sessions.frame.plan import plan_at
+from sessions.frame.schema import PlanProgress
+from sessions.plan.config import PlanConfig
+from sessions.plan.stages import Stage
+from sessions.store.records import LoadChange, StageChange, State
+from sessions.timeline.timeline import Timeline
+from tests.sessions.summary.summing import manifest
+from tests.sessions.timeline.folding import folded
+
+S = 1_000_000_000
+PLAN = PlanConfig(
+    "p",
+    [
+        Stage("a", rate_rps=2.0, duration_s=60.0, pause_s=5.0),
+        Stage("b", concurrency=3, requests=9),
+        Stage("c", rate_rps=1.0, requests=30, pause_s=7.0),
+    ],
+)
+
+
+def timeline() -> Timeline:
+    return folded(
+        LoadChange(10 * S, "stage", rate_rps=2.0),
+        StageChange(10 * S, 0, "begin", "a"),
+        StageChange(70 * S, 0, "load_over"),
+        StageChange(75 * S, 0, "over"),
+        StageChange(80 * S, 1, "begin", "b"),
+        StageChange(85 * S, 1, "left"),
+        StageChange(90 * S, 2, "begin", "c"),
+        LoadChange(90 * S, "stage", rate_rps=1.0),
+        State(91 * S, "draining"),
+    )
+
+
+def at(seconds: float) -> PlanProgress | None:
+    return plan_at(timeline(), PLAN, round(seconds * S))
+
+
+def test_a_plan_says_its_stage_its_state_and_what_is_known_of_the_time_left() -> None:
+    assert at(9) is None
+    assert at(25) == PlanProgress("p", 1, 3, "a", "running", 45.0, None)  # b ends when it ends
+    waiting, over, left = at(72), at(77), at(86)
+    assert waiting is not None and over is not None and left is not None  # noqa: PT018
+    assert (waiting.state, waiting.stage_left_s) == ("draining", None)
+    assert (over.state, left.state, left.stage) == ("over", "left", 2)
+    assert at(100) == PlanProgress("p", 3, 3, "c", "running", 20.0, 20.0)  # 30 requests at 1 a second
+    assert plan_at(timeline(), None, 25 * S) is None
+
+
+def test_answers_that_a_stage_awaits_have_no_bound_of_the_run() -> None:
+    made = manifest()
+    made.config = type(made.config)(made.config.target, plan=PLAN)
+    changes = [
+        StageChange(10 * S, 0, "begin", "a"),
+        StageChange(20 * S, 0, "load_over"),
+        State(20 * S, "draining"),
+    ]
+    frame = build(folded(*changes), made, at_ns=21 * S, window_ns=60 * S, slots=60, live=True, killed=False)
+    assert frame.plan is not None
+    assert frame.drains_until_ns is None
+    assert build(
+        folded(*changes), manifest(), at_ns=21 * S, window_ns=S, slots=1, live=True, killed=False
+    ).drains_until_ns
