@@ -19,7 +19,7 @@ NO_CHUNK_TIMES = "no_chunk_times"
 _STATUS_OF_REASON = {status.phrase: status.value for status in HTTPStatus}
 
 
-Arrivals = Literal["constant", "poisson"]
+Arrivals = Literal["constant", "poisson", "gamma"]
 
 
 @dataclass

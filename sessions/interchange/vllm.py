@@ -5,6 +5,7 @@ With `--save-detailed` each request has its start (on a clock without a date), T
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Literal
 
@@ -105,8 +106,13 @@ def _run(one: dict[str, Any], file: str, label: str) -> ImportedRun:
 def _load(one: dict[str, Any]) -> LoadConfig:
     cap, rate = whole(one.get("max_concurrency")), number(one.get("request_rate"))
     count = whole(one.get("num_prompts"))
-    burstiness = number(one.get("burstiness"))
-    arrivals: Arrivals = "constant" if burstiness is not None and burstiness > 100 else "poisson"
+    said = one.get("burstiness")
+    burstiness = 1e6 if said == math.inf else number(said)
+    if burstiness is None or burstiness <= 0 or burstiness == 1.0:
+        arrivals: Arrivals = "poisson"
+        burstiness = 1.0
+    else:
+        arrivals = "constant" if burstiness > 100 else "gamma"
     first, last = number(one.get("ramp_up_start_rps")), number(one.get("ramp_up_end_rps"))
     duration_s = number(one.get("duration")) or 0.0
     if first and last and duration_s > 0 and first > 0 and last > 0:
@@ -118,7 +124,7 @@ def _load(one: dict[str, Any]) -> LoadConfig:
             max_in_flight=cap or 4096,
         )
     if rate is not None and rate > 0:
-        return LoadConfig(rate_rps=rate, arrivals=arrivals, max_in_flight=cap or 4096)
+        return LoadConfig(rate_rps=rate, arrivals=arrivals, burstiness=burstiness, max_in_flight=cap or 4096)
     return LoadConfig(concurrency=max(cap or count or 1, 1))  # "inf": all at once, or as many as the cap lets
 
 

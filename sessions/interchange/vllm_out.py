@@ -8,6 +8,7 @@ from typing import Any
 from sessions.interchange.stored_run import StoredRun, milliseconds, said_of, statistics
 from sessions.interchange.wall_clock import compact, offset_s
 
+_BURSTINESS = {"poisson": 1.0, "constant": 1e6}
 _PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 
 
@@ -24,7 +25,7 @@ def write(run: StoredRun) -> dict[str, bytes]:
         "model_id": said.model,
         "num_prompts": len(requests),
         "request_rate": "inf" if closed is not None else said.load.rate_rps,
-        "burstiness": 1.0,
+        "burstiness": _BURSTINESS.get(said.load.arrivals, said.load.burstiness),
         "max_concurrency": closed if closed is not None else said.load.max_in_flight,
         "duration": said.duration_s,
         "completed": len(good),

@@ -128,6 +128,8 @@ def load_words(summary: Summary) -> str:
     load = summary.load
     if load.concurrency is not None:
         return f"{load.concurrency} requests at a time"
+    if load.trace is not None:
+        return plain(load.trace.words)
     if load.ramp is not None:
         return f"{load.ramp.from_rps:g} to {load.ramp.to_rps:g} rps"
     return (

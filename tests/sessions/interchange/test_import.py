@@ -61,6 +61,16 @@ def test_a_vllm_result_without_details_is_its_own_summary_and_says_so(tmp_path: 
     assert "only the summary" in said.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("burstiness", "arrivals"),
+    [(1.0, "poisson"), (0.5, "gamma"), (1e6, "constant"), (float("inf"), "constant")],
+)
+def test_vllms_burstiness_says_how_requests_arrived(tmp_path: Path, burstiness: float, arrivals: str) -> None:
+    said = summary(made.written(tmp_path / "r.json", made.vllm(burstiness=burstiness)), tmp_path / "s")
+    assert said.load.arrivals == arrivals
+    assert said.load.burstiness == (0.5 if arrivals == "gamma" else said.load.burstiness)
+
+
 def test_an_appended_file_makes_a_session_a_line(tmp_path: Path) -> None:
     path = tmp_path / "all.json"
     path.write_text(json.dumps(made.vllm()) + "\n" + json.dumps(made.vllm(detailed=False)))
