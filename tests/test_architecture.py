@@ -44,7 +44,12 @@ ONLY_IN = {
         "tui/foreground/",
         "tui/screens/",
     ),
-    "datetime": ("sessions/run/", "sessions/store/directory.py", "tui/commands/"),
+    "datetime": (
+        "sessions/run/",
+        "sessions/store/directory.py",
+        "sessions/interchange/write_session.py",
+        "tui/commands/",
+    ),
     "tomllib": (),
     "multiprocessing": (),
     "concurrent": (),

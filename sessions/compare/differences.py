@@ -12,12 +12,13 @@ from sessions.store.manifest import Manifest
 from sessions.summary.schema import Summary
 
 _LONGEST = 200
-_ASKED = ("workload.", "load.arrivals")
+_ASKED = ("workload.", "load.arrivals", "load.burstiness", "load.trace.file")
 """What makes requests other ones."""
 _COMPARED = ("target.url", "model", "server.", "gpus", "tags.")
 _NEITHER = (
     *("name", "interactive", "orphan_timeout_s", "telemetry", "tags", "target.url", "target.model"),
     *("load.seed", "load.give_up", "load.rate_rps", "load.ramp", "load.concurrency", "load.max_rate_rps"),
+    "load.trace.compiled",
     *("load.workers", "plan.columns", "plan.charts", "plan.targets", "plan.fits", "plan.published"),
     *("plan.providers", "plan.currency", "plan.title", "plan.source", "plan.resumes", "plan.first_stage"),
     *("plan.stages",),

@@ -101,6 +101,7 @@ def build(
         session=manifest.session.name or manifest.session.id if manifest is not None else session,
         target=manifest.target if manifest is not None else "",
         model=manifest.model if manifest is not None else "",
+        imported=manifest is not None and manifest.imported is not None,
         simulated=(manifest is not None and manifest.simulated) or timeline.simulated(at_ns),
         state=state,
         state_message=message,

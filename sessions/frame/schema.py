@@ -289,6 +289,9 @@ class Frame:
     """What is measured of the load that is on, and whether it is a steady state; None for a ramp or no
     load."""
 
+    imported: bool = False
+    """Another tool measured it."""
+
     # what happened
     marks: tuple[ChartMark, ...] = ()
     """Up to the playhead, oldest first."""

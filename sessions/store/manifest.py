@@ -92,6 +92,8 @@ class Manifest(msgspec.Struct):
     """None while the run goes on, and for ever when it was killed."""
     result: dict[str, Any] | None = None
     """The summary when the run ended, as `sessions.summary.schema.plain` gives it."""
+    imported: dict[str, Any] | None = None
+    """As `sessions.store.imported.ImportedInfo` reads it; None where ttftop measured it."""
     format: str = FORMAT
     version: str = VERSION
 

@@ -10,7 +10,7 @@ import tomli_w
 from telemetry.bounds import MOST_FLOAT
 
 CAP_BYTES = 256 << 10
-_MEASURED = ("result", "telemetry", "server", "client")
+_MEASURED = ("result", "telemetry", "server", "client", "imported")
 """Tables that a reader can do without."""
 _SHORT_CHARS = 200
 _INT64 = 1 << 63

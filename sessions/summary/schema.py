@@ -14,6 +14,7 @@ import msgspec
 from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.bottleneck.history import LimitSpan
 from sessions.plan.config import LoadConfig, WorkloadConfig
+from sessions.store.imported import ImportedInfo
 from sessions.summary.plan_schema import Plan, Window
 from sessions.summary.prompt_schema import AskedAndGot, PrefixCache
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
@@ -240,6 +241,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 3339 with zone."""
     simulated: bool
     """The server or its GPUs were made up."""
+    imported: ImportedInfo | None = None
+    """Another tool measured it; None where ttftop did."""
     valid: bool
     """Its figures may be relied on."""
     reasons: list[str]

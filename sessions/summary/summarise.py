@@ -14,6 +14,7 @@ from sessions.bottleneck.client_headroom import client_headroom
 from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
+from sessions.store.imported import imported_info
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.summary.by_tag import by_tag
 from sessions.summary.causes import causes_of
@@ -22,6 +23,7 @@ from sessions.summary.cost import cost
 from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
+from sessions.summary.imported import of_tool_figures, without_its_client
 from sessions.summary.load_span import load_span
 from sessions.summary.plan_stages import failures_sought, plan_result
 from sessions.summary.prices import Prices
@@ -101,7 +103,8 @@ def summarise(
     if counts.cut_off and not live:
         said.append(f"{cut_off(counts)}): percentiles lack them")
     tokens = _tokens(timeline, good)
-    return Summary(
+    imported = imported_info(manifest.imported)
+    made = Summary(
         id=manifest.session.id,
         name=manifest.session.name,
         target=manifest.target,
@@ -110,6 +113,7 @@ def summarise(
         tls_verified=None if not manifest.has_tls else not manifest.unverified,
         started_at=manifest.session.started_at,
         simulated=manifest.simulated or timeline.simulated(timeline.newest_ns),
+        imported=imported,
         valid=not reasons,
         reasons=reasons,
         end=end,
@@ -171,6 +175,10 @@ def summarise(
         by_tag=by_tag(timeline.requests, rows),
         prefix_cache=prefix_cache(timeline.requests, good),
     )
+    if imported is None:
+        return made
+    made = without_its_client(made)
+    return made if imported.replayable else of_tool_figures(made, imported)
 
 
 def _end(timeline: Timeline, manifest: Manifest, live: bool) -> End:

@@ -136,11 +136,12 @@ def test_no_file_that_is_none_is_waited_for(
         listening.bind("socket")
     at = "@" if action.dest == "header" else ""
     positional = [URL] if name in ("run", "doctor") else []
+    positional += {"report": ["--output=x.md"], "export": ["--as=csv"]}.get(name, [])
     # A key of our own has to have a certificate.
     more = [f"--cert={__file__}"] if action.dest == "cert_key" else []
     for odd in ("fifo", "huge", "socket", "/dev/zero", "/dev/ptmx", "none"):
         done = refused(tried, name, *positional, *more, f"{flag_of(action)}={at}{odd}")
-        if action.dest != "sessions_dir":  # a directory, and made where there is none
+        if action.dest not in ("sessions_dir", "output"):  # made where there is none
             assert done is not None
             assert flag_of(action) in done.stderr
 

@@ -16,6 +16,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("tui.commands.plan", "list, show and check plans: loads that follow each other"),
     "summary": ("tui.commands.summary", "print what a run says"),
     "compare": ("tui.commands.compare", "say whether one run is better or worse than another"),
+    "report": ("tui.commands.report", "runs as a page, a table or text in a file, to send to somebody"),
+    "import": ("tui.commands.import_", "make sessions of other tools' result files"),
+    "export": ("tui.commands.export", "a session as another tool's result file, a table or a trace"),
     "calibrate": ("tui.commands.calibrate", "measure how much this machine can load cleanly"),
     "doctor": ("tui.commands.doctor", "check this machine, and what a server can do"),
 }

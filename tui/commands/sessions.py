@@ -55,6 +55,8 @@ class Listed(msgspec.Struct, frozen=True):
     ttft_p50_ms: float | None
     valid: bool | None
     notes: list[str]
+    imported: bool = False
+    """Another tool measured it."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -103,6 +105,7 @@ def describe(directory: Path) -> Listed | Unreadable:
         target=manifest.target,
         model=manifest.model,
         simulated=manifest.simulated,
+        imported=manifest.imported is not None,
         duration_s=summary.duration_s,
         requests=summary.requests.sent,
         failed=summary.requests.failed,
@@ -119,7 +122,7 @@ def _cells(row: Listed | Unreadable) -> list[str]:
     return [
         one_line(row.id),
         row.state,
-        "SIMULATED" if row.simulated else one_line(row.target)[:32],
+        "IMPORTED" if row.imported else "SIMULATED" if row.simulated else one_line(row.target)[:32],
         one_line(row.model)[:20] or "-",
         number(row.duration_s, 0),
         number(row.requests, 0) + (f" ({row.failed:,} failed)" if row.failed else ""),

@@ -20,11 +20,12 @@ _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining
 def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     right = _where_we_are(frame, screen_state)
     name = safe(frame.session, 40)
+    badge = "IMPORTED" if frame.imported else "SIMULATED" if frame.simulated else ""
     left = chosen(
         [
             Field(0, ("ttftop", "name")),
             Field(5, (name, "strong")),
-            Field(1, ("SIMULATED", "badge")) if frame.simulated else Field(9),
+            Field(1, (badge, "badge")) if badge else Field(9),
             Field(2, ("TLS NOT VERIFIED", "warn")) if frame.insecure else Field(9),
             Field(3, (safe(frame.model, 48), "")),
             Field(4, (safe(frame.target, 60).removeprefix("http://"), "dim")),

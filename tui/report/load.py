@@ -77,7 +77,7 @@ def latencies(summary: Summary) -> str:
             _latency("chunk gap", summary.chunk_gap_ms),
             _latency("TPOT", summary.tpot_ms),
             _latency("E2E", summary.e2e_ms),
-            _latency("send lag (ours)", summary.send_lag_ms),
+            _latency("send lag" if summary.imported else "send lag (ours)", summary.send_lag_ms),
         ]
     )
     text += "\n~ rests on few samples" if "~" in text else ""

@@ -15,6 +15,7 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
+from tui.report.imported import imported
 from tui.report.lengths import asked_words, lengths
 from tui.report.load import counts, latencies, stages_table, turns_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
@@ -53,6 +54,7 @@ def render(summary: Summary) -> str:
         telemetry(summary.telemetry),
         _limits(summary.limits),
         _errors(summary),
+        imported(summary.imported),
         _notes(summary.notes),
         verdict(summary.valid, summary.reasons),
     ]
@@ -83,7 +85,9 @@ def _head(summary: Summary) -> str:
     first = "  ".join(printable(text) for text in (summary.id, summary.target, summary.model) if text)
     if summary.tls_verified is False:
         first += "  TLS NOT VERIFIED (--insecure)"
-    if summary.simulated:
+    if summary.imported is not None:
+        first += "  IMPORTED"
+    elif summary.simulated:
         first += "  SIMULATED"
     second = [f"{number(summary.load_s, 1)} s of load"]
     if summary.duration_s - summary.load_s >= 0.1:
@@ -131,9 +135,8 @@ def _asked(summary: Summary) -> str:
     words = [
         printable(summary.endpoint, 20),
         how,
-        printable(turns, 120),
-        asked,
-        f"seed {load.seed}",
+        # What another tool asked for is not known.
+        *((printable(turns, 120), asked, f"seed {load.seed}") if summary.imported is None else ()),
         printable(summary.started_at, 40).replace("T", " ")[:19],
     ]
     return ", ".join(word for word in words if word)

@@ -161,6 +161,20 @@ def test_what_is_wrong_with_a_sessions_files_is_said() -> None:
     assert "notes" not in report.render(summary(notes=[]))
 
 
+def test_an_imported_run_says_so_and_which_figures_have_no_counterpart() -> None:
+    figures = [
+        {"name": "results_end_to_end_latency_s_quantiles_p95", "value": 12.5},
+        {"name": "mean_tpot_ms", "value": 9.0, "unit": "ms", "ours": "tpot_ms.mean", "how": "same"},
+    ]
+    told = {"tool": "x bench", "file": "r.json", "version": "1", "notes": ["n" * 200], "figures": figures}
+    text = report.render(summary(imported=told, target="http://h", model="m", simulated=True))
+    assert text.splitlines()[0].endswith("IMPORTED")
+    assert max(map(len, text.splitlines())) <= 80
+    lines = [line.split() for line in text.splitlines()]
+    assert ["mean_tpot_ms", "9", "tpot_ms.mean", "same"] in lines
+    assert any(line[1:] == ["12.5", "-", "none"] for line in lines)
+
+
 def test_a_simulated_run_says_so_beside_its_target() -> None:
     assert report.render(summary()).splitlines()[0].endswith("SIMULATED")
     assert "SIMULATED" not in report.render(summary(simulated=False))

@@ -1,0 +1,160 @@
+"""A result file of another tool, read whole within bounds, and values taken from it whatever they are.
+
+Such a file may come from anybody: it may be huge, deep, no JSON, or hold a text where a number should be.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from loadgen.errors import printable
+
+MOST_BYTES = 256 << 20
+"""Of one file; as Python's values it takes about ten times as much memory."""
+MOST_FILES, MOST_DEPTH = 2000, 5
+"""Of a directory that is looked through."""
+MOST_SECONDS = 1e10
+"""A time beyond it is none: unix seconds are well below."""
+SQLITE = b"SQLite format 3\0"
+
+
+class ImportFailed(Exception):
+    """One line: which file, and why nothing can be made of it."""
+
+
+class Document(NamedTuple):
+    """A file's JSON values: one, or one a line."""
+
+    path: Path
+    values: list[Any]
+    by_line: bool
+    is_sqlite: bool = False
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The first value where it is an object, else an empty one."""
+        return table(self.values[0]) if self.values else {}
+
+
+def read_document(path: Path) -> Document:
+    """The values in `path`: JSON, or JSON lines, with the `Infinity` and `NaN` that Python's writers put in.
+
+    Raises:
+        ImportFailed: it cannot be read, is too large, or is neither.
+    """
+    data = _bytes(path)
+    if data.startswith(SQLITE):
+        return Document(path, [], False, is_sqlite=True)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ImportFailed(f"{name_of(path)}: neither JSON nor JSON lines (not UTF-8)") from None
+    try:
+        return Document(path, [json.loads(text)], False)
+    except RecursionError:
+        raise ImportFailed(f"{name_of(path)}: JSON nested too deep") from None
+    except ValueError:
+        pass
+    values = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            values.append(json.loads(line))
+        except (ValueError, RecursionError):
+            said = f"line {number} is none" if values else "nor JSON lines"
+            raise ImportFailed(f"{name_of(path)}: neither JSON {said}") from None
+    return Document(path, values, True)
+
+
+def files_below(directory: Path) -> Iterator[Path]:
+    """Regular files below it, by name; no link is followed.
+
+    Raises:
+        ImportFailed: there are too many of them, or it cannot be listed.
+    """
+    waiting, seen = [(directory, 0)], 0
+    while waiting:
+        place, depth = waiting.pop()
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            raise ImportFailed(f"{name_of(place)}: {error.strerror}") from None
+        seen += len(entries)
+        if seen > MOST_FILES:
+            raise ImportFailed(
+                f"{name_of(directory)}: more than {MOST_FILES} files, name the ones that are meant"
+            )
+        deeper = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        if depth < MOST_DEPTH:
+            waiting += [(path, depth + 1) for path in reversed(deeper)]
+        yield from (Path(entry.path) for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except (OSError, ValueError) as error:
+        raise ImportFailed(f"{name_of(path)}: {getattr(error, 'strerror', None) or 'no path'}") from None
+    with open(fd, "rb") as file:
+        about = os.fstat(fd)
+        if not stat.S_ISREG(about.st_mode):
+            raise ImportFailed(f"{name_of(path)}: not a regular file")
+        try:
+            data = file.read(MOST_BYTES + 1)
+        except OSError as error:
+            raise ImportFailed(f"{name_of(path)}: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise ImportFailed(f"{name_of(path)}: larger than {MOST_BYTES >> 20} MiB")
+    return data
+
+
+def name_of(path: Path) -> str:
+    return printable(str(path), 200)
+
+
+def table(value: Any) -> dict[str, Any]:
+    """`value` where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def rows(value: Any) -> list[Any]:
+    """`value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def number(value: Any) -> float | None:
+    """A finite number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def numbers(value: Any) -> list[float]:
+    """The finite numbers of a list."""
+    return [known for one in rows(value) if (known := number(one)) is not None]
+
+
+def whole(value: Any) -> int | None:
+    """A number of 0 or more, such as of tokens; None for anything else."""
+    known = number(value)
+    return int(known) if known is not None and 0 <= known < 2**31 else None
+
+
+def text(value: Any, most: int = 200) -> str:
+    """A text, in one line that no terminal interprets; empty for anything else."""
+    return printable(value, most) if isinstance(value, str) else ""
+
+
+def nanoseconds(seconds: float | None) -> int | None:
+    """None where it is none, or no time that can be meant."""
+    return round(seconds * 1e9) if seconds is not None and abs(seconds) < MOST_SECONDS else None

@@ -1,0 +1,35 @@
+"""What a session can be exported as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sessions.interchange import aiperf_out, guidellm_out, perfetto_out, tables_out, vllm_out
+from sessions.interchange.stored_run import StoredRun
+
+SHAPES: dict[str, Callable[[StoredRun], dict[str, bytes]]] = {
+    "vllm": vllm_out.write,
+    "guidellm": guidellm_out.write,
+    "aiperf": aiperf_out.write,
+    "csv": tables_out.csv_rows,
+    "jsonl": tables_out.json_lines,
+    "perfetto": perfetto_out.write,
+}
+"""By name: what makes its files. A single file has no name; several are those of a directory."""
+DIRECTORIES = ("aiperf",)
+
+
+def lost(shape: str, run: StoredRun) -> list[str]:
+    """What a reader of that shape will miss, a sentence each."""
+    said = []
+    if run.not_sent and shape != "guidellm":
+        said.append(f"{len(run.not_sent)} requests that were not sent are left out")
+    if shape in ("vllm", "aiperf") and any(one.chunk_tokens for one in run.requests):
+        said.append("how many tokens each chunk bore has no place there: gaps are between chunks")
+    if shape == "guidellm":
+        said.append("the times of chunks between first and last token have no place there")
+    if shape in ("vllm", "guidellm", "aiperf") and run.summary.plan is not None:
+        said.append("the stages of its plan are one run there")
+    elif shape in ("vllm", "guidellm", "aiperf") and run.summary.load_changes:
+        said.append(f"its {run.summary.load_changes} changes of load have no place there")
+    return said

@@ -1,0 +1,36 @@
+"""Unix time as other tools write it: without a zone. No clock is read; this machine's zone plays no part."""
+
+from __future__ import annotations
+
+import re
+
+_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)$")
+
+
+def offset_s(rfc3339: str) -> int:
+    """How far the zone of a time is from UTC; 0 where it does not say."""
+    found = _OFFSET.search(rfc3339)
+    if found is None:
+        return 0
+    seconds = int(found[2]) * 3600 + int(found[3]) * 60
+    return -seconds if found[1] == "-" else seconds
+
+
+def iso(unix_s: float) -> str:
+    """`2026-11-25T18:08:21.145648`."""
+    days, rest = divmod(round(unix_s * 1e6), 86_400_000_000)
+    days += 719_468  # from here on it is Howard Hinnant's civil_from_days
+    era, of_era = divmod(days, 146_097)
+    year_of_era = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    place = (5 * of_year + 2) // 153
+    month = place + 3 if place < 10 else place - 9
+    year = year_of_era + era * 400 + (month <= 2)
+    seconds, micros = divmod(rest, 1_000_000)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}"
+    return f"{year:04}-{month:02}-{of_year - (153 * place + 2) // 5 + 1:02}T{clock}"
+
+
+def compact(unix_s: float) -> str:
+    """`20261125-180821`."""
+    return iso(unix_s)[:19].replace("-", "").replace(":", "").replace("T", "-")

@@ -1,0 +1,1 @@
+"""A run as a file to send to somebody: what was found, then the pictures, then every figure."""

@@ -1,0 +1,141 @@
+"""What was found, in sentences: the verdict first, then what the load came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sessions.report.words import figure, ms, plain, share
+from sessions.summary.plan_schema import PlanStage
+from sessions.summary.schema import ExactQuantiles, Stage, Summary
+
+_NOTHING = ("room", "unknown", "no load", "idle")
+"""Names of the limit line that stand for none."""
+
+
+def verdict(summary: Summary) -> str:
+    """One word or two, as a badge."""
+    return "valid" if summary.valid else "not valid"
+
+
+def finding(summary: Summary) -> list[str]:
+    """The first sentence is what a reader came for."""
+    said = [_first(summary)]
+    targets = _targets(summary)
+    if targets:
+        said.append(targets)
+    if bound := _bound(summary):
+        said.append(bound)
+    failed, sent = summary.requests.failed, summary.requests.sent
+    if failed:
+        said.append(f"{failed:,} of {sent:,} requests failed ({share(failed / max(sent, 1))}).")
+    if not summary.valid:
+        said.append("The figures are not to be relied on: " + "; ".join(map(plain, summary.reasons)) + ".")
+    return said
+
+
+def finding_of_several(summaries: Sequence[Summary]) -> list[str]:
+    """How the runs stand to the first of them; whether that is more than chance, nobody has asked here."""
+    first = summaries[0]
+    best = max(summaries, key=lambda said: said.throughput.output_tps or 0.0)
+    said = [
+        f"Of {len(summaries)} runs {plain(best.name or best.id, 60)} made most: "
+        f"{figure(best.throughput.output_tps, 'output tokens/s')}, TTFT p95 {ms(ttft_of(best).p95)}."
+    ]
+    of_first, of_best = first.throughput.output_tps, best.throughput.output_tps
+    if best is not first and of_first and of_best:
+        said.append(f"That is {of_best / of_first:.2f} times what {plain(first.name or first.id, 60)} made.")
+    wrong = [plain(one.name or one.id, 60) for one in summaries if not one.valid]
+    if wrong:
+        said.append(f"Not valid: {', '.join(wrong)}.")
+    models = {one.model for one in summaries}
+    if len(models) > 1:
+        said.append(
+            f"They are of different models: {', '.join(plain(model, 60) for model in sorted(models))}."
+        )
+    return said
+
+
+def _first(summary: Summary) -> str:
+    if not summary.requests.succeeded:
+        return f"No request of {summary.requests.sent:,} succeeded."
+    points = load_points(summary)
+    best = max(points, key=lambda point: point[1].output_tps or 0.0, default=None)
+    ttft = ttft_of(summary)
+    if best is None or len(points) < 2:
+        load = load_words(summary)
+        rates = f"{figure(summary.throughput.request_rps, 'requests/s')}"
+        if summary.throughput.output_tps is not None:
+            rates = f"{figure(summary.throughput.output_tps, 'output tokens/s')} and {rates}"
+        latencies = f"TTFT p95 {ms(ttft.p95)} and E2E p95 {ms(summary.e2e_ms.p95)}"
+        return f"At {load} the server gave {rates}, with {latencies}."
+    low, high = points[0], points[-1]
+    unit = load_unit(summary)
+    first_ttft, best_ttft, last_ttft = (p95_of(point[1]) for point in (low, best, high))
+    text = (
+        f"From {figure(low[0])} to {figure(high[0])} {unit} the most was "
+        f"{figure(best[1].output_tps, 'output tokens/s')}"
+        f" at {figure(best[0])}, with TTFT p95 {ms(best_ttft)} there and {ms(first_ttft)} at the lowest load"
+    )
+    return text + (f"; at the highest it was {ms(last_ttft)}." if best is not high else ".")
+
+
+def _targets(summary: Summary) -> str:
+    """Which loads held what the plan asked for."""
+    if summary.plan is None:
+        return ""
+    stages = [stage for stage in summary.plan.stages if stage.targets]
+    if not stages:
+        return ""
+    held = [stage for stage in stages if all(one.verdict == "pass" for one in stage.targets)]
+    unsure = sum(any(one.verdict == "undecided" for one in stage.targets) for stage in stages)
+    text = f"{len(held)} of {len(stages)} stages held every target"
+    if held:
+        most = max(held, key=lambda stage: stage.concurrency or stage.offered_rps or 0.0)
+        load = f"{figure(most.concurrency or most.offered_rps)} {load_unit(summary)}"
+        text += f", the highest {plain(most.name, 40)} ({load})"
+    return text + (f"; {unsure} undecided, for want of requests." if unsure else ".")
+
+
+def _bound(summary: Summary) -> str:
+    spans = [span for span in summary.limits if span.limit not in _NOTHING]
+    if not spans:
+        return ""
+    longest = max(spans, key=lambda span: span.to_s - span.from_s)
+    seconds = sum(span.to_s - span.from_s for span in spans if span.limit == longest.limit)
+    what = f"{plain(longest.limit, 40)}, {figure(round(seconds))} s ({plain(longest.why, 120)})"
+    return f"What bound the longest was {what}."
+
+
+def ttft_of(summary: Summary) -> ExactQuantiles:
+    """From due; of another tool's summary from sent, where that is all it has."""
+    return summary.ttft_from_due_ms if summary.ttft_from_due_ms.count else summary.ttft_from_sent_ms
+
+
+def load_points(summary: Summary) -> list[tuple[float, PlanStage | Stage]]:
+    """Loads and what came of each, by rising load; of a plan its stages, else the pieces of constant load."""
+    stages: list[PlanStage | Stage] = [*(summary.plan.stages if summary.plan is not None else summary.stages)]
+    closed = bool(stages) and all(stage.concurrency for stage in stages)
+    points = [(stage.concurrency if closed else stage.offered_rps, stage) for stage in stages]
+    return sorted(((load, stage) for load, stage in points if load), key=lambda point: point[0])
+
+
+def load_unit(summary: Summary) -> str:
+    stages: list[PlanStage | Stage] = [*(summary.plan.stages if summary.plan is not None else summary.stages)]
+    return "requests at a time" if stages and all(stage.concurrency for stage in stages) else "rps"
+
+
+def load_words(summary: Summary) -> str:
+    load = summary.load
+    if load.concurrency is not None:
+        return f"{load.concurrency} requests at a time"
+    if load.trace is not None:
+        return plain(load.trace.words)
+    if load.ramp is not None:
+        return f"{load.ramp.from_rps:g} to {load.ramp.to_rps:g} rps"
+    return (
+        f"{figure(summary.rate.offered_rps if summary.rate.offered_rps is not None else load.rate_rps)} rps"
+    )
+
+
+def p95_of(stage: PlanStage | Stage) -> float | None:
+    return stage.ttft_ms.p95 if isinstance(stage, PlanStage) else stage.ttft_p95_ms

@@ -1,0 +1,207 @@
+"""A report says first what was found, holds every figure, and nothing in it is taken for more than text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+import pytest
+from PIL import Image
+
+from loadgen.records import Request, RequestError
+from sessions.interchange.find_runs import find_runs
+from sessions.interchange.imported_run import ImportedRun, settle
+from sessions.interchange.write_session import write_session
+from sessions.plan.config import PlanConfig
+from sessions.plan.stages import Stage
+from sessions.report import html, text_forms
+from sessions.report.finding import finding
+from sessions.report.run_data import RunData, read_run_data
+from sessions.report.svg import Chart, Line, drawn
+from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
+from sessions.store.manifest import read, write
+from sessions.store.records import StageChange
+from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
+from tests.sessions.interchange import made_results as made
+
+S = 1_000_000_000
+NOW = datetime(2026, 9, 22, tzinfo=timezone.utc)
+RECORDED = Path(__file__).parents[1] / "store" / "recorded" / "llamacpp"
+HOSTILE = "</title><script>alert(1)</script>\"'><img src=//evil onerror=x>\x1b[31m|`[a](http://evil)"
+
+
+def hostile(root: Path) -> RunData:
+    requests = [
+        Request(0, 0, 0, sent_ns=1, end_ns=9, error=RequestError("other", HOSTILE)),
+        Request(1, 0, 5, sent_ns=6, first_token_ns=10**8, last_token_ns=10**8, end_ns=10**9, chunks=1),
+    ]
+    run = ImportedRun(
+        HOSTILE, HOSTILE, model=HOSTILE, target=HOSTILE, label=HOSTILE, endpoint=HOSTILE, requests=requests
+    )
+    run.notes = [HOSTILE]
+    return read_run_data(write_session(settle(run, 0), root, NOW, name=HOSTILE))
+
+
+def test_a_server_can_put_nothing_into_a_page(tmp_path: Path) -> None:
+    page = html.page([hostile(tmp_path)], HOSTILE)
+    assert "&lt;script&gt;" in page
+    for tag in ("<script", "<img", "\x1b", "onerror=x>"):
+        assert tag not in page
+    assert re.findall(r"<(?:iframe|link|object|embed|form|a)\b", page) == []
+    assert "default-src 'none'" in page
+
+
+def test_a_server_can_put_nothing_into_markdown_or_a_drawing(tmp_path: Path) -> None:
+    run = hostile(tmp_path)
+    text = text_forms.as_markdown([run], "1")
+    assert "<script" not in text
+    assert not re.search(r"(?<!\\)\]\(", text)
+    assert "\x1b" not in text
+    ET.fromstring(text_forms.as_svg([run]))
+    row = next(csv.DictReader(io.StringIO(text_forms.as_csv([run]))), {})
+    assert not any(cell.startswith("=") for cell in row.values())
+
+
+def test_a_page_of_a_recorded_run_needs_no_network_and_is_small() -> None:
+    page = html.page([read_run_data(RECORDED)], "1")
+    assert len(page) < 2_000_000
+    outside = list(re.findall(r"(?:src|href|url)\s*[=(]", page))
+    assert outside == []
+    for section in (
+        "Over time",
+        "Latencies",
+        "Distributions",
+        "What the figures mean",
+        "prefers-color-scheme:dark",
+    ):
+        assert section in page
+
+
+def test_each_drawing_of_a_page_is_well_formed_and_tells_its_values() -> None:
+    page = html.page([read_run_data(RECORDED)], "1")
+    drawings = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+    assert len(drawings) > 6
+    for drawing in drawings:
+        ET.fromstring(drawing)
+    assert any("p95:" in drawing and "<title>" in drawing for drawing in drawings)
+
+
+def test_the_first_sentence_is_what_was_found_and_the_last_why_it_does_not_hold(tmp_path: Path) -> None:
+    run = read_run_data(
+        write_session(find_runs(made.written(tmp_path / "r.json", made.vllm()))[0], tmp_path, NOW)
+    )
+    said = finding(run.summary)
+    assert "10 output tokens/s" in said[0]
+    assert said[-1].startswith("The figures are not to be relied on: 1 of 3 requests failed")
+
+
+def test_several_runs_are_laid_side_by_side_with_how_they_stand_to_the_first(tmp_path: Path) -> None:
+    runs = []
+    for number, scale in enumerate((1.0, 2.0)):
+        result = made.vllm(ttfts=[0.1 * scale, 0.0, 0.15 * scale], latencies=[0.4, 0.0, 0.5])
+        (run,) = find_runs(made.written(tmp_path / f"{number}.json", result))
+        runs.append(read_run_data(write_session(run, tmp_path, NOW, name=f"run{number}")))
+    text = text_forms.as_markdown(runs, "1")
+    row = next(line for line in text.splitlines() if line.startswith("| run1"))
+    assert "1.99x" in row or "2.00x" in row
+    assert html.page(runs, "1").count("<details>") == 4  # one a run, and one a list of its tool's figures
+
+
+def seven_stages(root: Path) -> Path:
+    """A plan of seven stages of 20 s on eight GPUs, made up."""
+    requests = [
+        Request(
+            index=0,
+            worker=0,
+            due_ns=at,
+            sent_ns=at,
+            first_token_ns=at + 5 * 10**7,
+            last_token_ns=at + 25 * 10**7,
+            end_ns=at + 25 * 10**7,
+            chunks=3,
+            gaps_us=[100_000, 100_000],
+            output_tokens=3,
+            input_tokens=9,
+        )
+        for stage in range(7)
+        for at in (stage * 20 * S + i * S // (stage + 1) for i in range(20 * (stage + 1)))
+    ]
+    run = ImportedRun("x", "f", requests=requests)
+    devices = [GpuDevice(f"GPU-{i}", i, "H100") for i in range(8)]
+    run.telemetry = [GpuDevices(0, "nvml", devices)]
+    for quarter in range(140 * 4):
+        samples = [
+            GpuSample(f"GPU-{i}", util_pct=90.0, power_w=300.0 + i * 40, energy_j=75.0 * quarter)
+            for i in range(8)
+        ]
+        run.telemetry.append(GpuSamples(quarter * S // 4, 0, "nvml", samples))
+    directory = write_session(settle(run, 0, 140 * S), root, NOW)
+    manifest = read(directory)
+    stages = [Stage(f"{n + 1} rps", rate_rps=n + 1.0, duration_s=20.0) for n in range(7)]
+    plan = PlanConfig("seven", stages, targets=["ttft.p95 < 100ms"])
+    manifest.config = msgspec.structs.replace(manifest.config, plan=plan)
+    write(directory, manifest)
+    journal = JournalWriter(directory / SUPERVISOR_FILE)
+    for n in range(7):
+        journal.append(StageChange(n * 20 * S, n, "begin", stages[n].name))
+        journal.append([StageChange((n + 1) * 20 * S - 1, n, event) for event in ("load_over", "over")])
+    journal.close()
+    return directory
+
+
+def test_seven_stages_on_eight_gpus_are_less_than_two_megabytes_with_every_figure(tmp_path: Path) -> None:
+    run = read_run_data(seven_stages(tmp_path))
+    page = html.page([run], "1")
+    assert len(page.encode()) < 2_000_000
+    said = finding(run.summary)
+    assert said[0].startswith("From 1.00 to 7.00 rps")
+    assert said[1].startswith("1 of 7 stages held every target")  # the others have too few requests for a p95
+    for word in ("GPU 7: 580 W", "TTFT over load", "Joules per output token over load", "p95: 50"):
+        assert word in page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_browser_draws_the_page_and_fetches_nothing(tmp_path: Path, width: int) -> None:
+    page, picture = tmp_path / "r.html", tmp_path / "r.png"
+    page.write_text(html.page([read_run_data(RECORDED)], "1"))
+    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2000"]
+    command += [f"--screenshot={picture}", page.as_uri()]
+    subprocess.run(command, capture_output=True, timeout=120, check=True)
+    with Image.open(picture) as drawn_page:
+        colours = drawn_page.convert("RGB").getcolors(1 << 20) or []
+    assert len(colours) > 100  # text, tiles and curves, and no blank page
+
+
+def test_json_is_what_summary_says_and_csv_a_row_a_stage() -> None:
+    run = read_run_data(RECORDED)
+    told = json.loads(text_forms.as_json([run]))
+    assert told["ttft_from_due_ms"] == msgspec.to_builtins(run.summary.ttft_from_due_ms)
+    rows = list(csv.DictReader(io.StringIO(text_forms.as_csv([run]))))
+    assert len(rows) == len(run.summary.stages)
+    assert float(rows[0]["ttft_p50_ms"]) == run.summary.stages[0].ttft_p50_ms
+
+
+def test_a_gap_in_a_curve_stays_a_gap() -> None:
+    drawing = drawn(Chart("t", [0, 1, 2, 3, 4], [Line("a", [1.0, 2.0, None, 3.0, 4.0], 0)]), 300)
+    (path,) = re.findall(r'class="l s0" d="([^"]*)"', drawing)
+    assert path.count("M") == 2
+
+
+@pytest.mark.parametrize("values", [[], [None], [0.0], [5.0], [-1.0, 1.0], [1e-9, 1e15], [3.0, 3.0]])
+@pytest.mark.parametrize("log", [False, True])
+def test_whatever_the_values_a_chart_is_drawn_or_left_out(values: list[float | None], log: bool) -> None:
+    drawing = drawn(Chart("t", [float(i) for i in range(len(values))], [Line("a", values, 0)], log=log), 300)
+    if drawing:
+        ET.fromstring(drawing)
+        assert "nan" not in drawing

@@ -1,0 +1,110 @@
+"""`ttftop report`: a run, or several, as a file to send to somebody. The file's ending says in which form."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.commands.replay import WHICH, session
+from tui.foreground import start
+from tui.options import run_options
+from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line
+from tui.options.parser import Parser
+
+if TYPE_CHECKING:
+    from sessions.report.run_data import RunData
+
+ENDINGS = (".html", ".md", ".csv", ".json", ".txt", ".svg")
+MOST = 20
+"""Sessions of one report."""
+
+
+def parser() -> Parser:
+    parser = Parser("ttftop report", "[S ...] -o FILE [options]", "Write what runs say into a file.")
+    parser.add_argument("sessions", nargs="*", default=["last"], metavar="S", help=WHICH)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=f"where to; its ending says as what: {' '.join(ENDINGS)}",
+    )
+    parser.add_argument("--requests", action="store_true", help=".csv: a row a request, not a stage")
+    parser.add_argument(
+        "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"
+    )
+    run_options.sessions_dir(parser)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    from sessions.report.run_data import read_run_data
+    from sessions.store.manifest import SessionError
+    from sessions.store.private_file import NotWritten, write_private
+    from sessions.summary.prices import PriceError
+    from sessions.summary.prices import load as load_prices
+
+    ending = options.output.suffix.lower()
+    _check(options, ending)
+    try:
+        prices = load_prices(options.prices)
+    except PriceError as error:
+        raise CommandError(f"--prices: {error}") from None
+    root = start.root(options)
+    directories = [session("report", root, text) for text in options.sessions]
+    try:
+        if options.requests:
+            text = "".join(_request_rows(directory) for directory in directories)
+        else:
+            text = _forms()[ending]([read_run_data(directory, prices) for directory in directories])
+    except SessionError as error:
+        raise CommandError(f"report: {one_line(error)}") from None
+    try:
+        write_private(options.output, text.encode())
+    except NotWritten as error:
+        raise CommandError(f"--output: {one_line(error)}", NOT_VALID if error.full else USAGE) from None
+    print(one_line(options.output))
+    return OK
+
+
+def _check(options: argparse.Namespace, ending: str) -> None:
+    allowed = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+    if ending == ".png":
+        raise CommandError(
+            "--output: ttftop draws no .png; .svg holds the same charts, .html opens in any browser"
+        )
+    if ending not in ENDINGS:
+        raise CommandError(
+            f"--output: got {one_line(options.output.name)!r}, need a name that ends in {allowed}"
+        )
+    if options.requests and ending != ".csv":
+        raise CommandError(f"--requests: a row a request needs a name that ends in .csv, got {ending}")
+    if options.requests and len(options.sessions) > 1:
+        raise CommandError(f"--requests: got {len(options.sessions)} sessions, need one")
+    if len(options.sessions) > MOST:
+        raise CommandError(f"report: got {len(options.sessions)} sessions, need at most {MOST}")
+
+
+def _request_rows(directory: Path) -> str:
+    from sessions.interchange.shapes import SHAPES
+    from sessions.interchange.stored_run import read_run
+
+    return SHAPES["csv"](read_run(directory))[""].decode()
+
+
+def _forms() -> dict[str, Callable[[Sequence[RunData]], str]]:
+    from loadgen.version import VERSION
+    from sessions.report import html, text_forms
+    from tui.report.text import render
+
+    return {
+        ".html": lambda runs: html.page(runs, VERSION),
+        ".md": lambda runs: text_forms.as_markdown(runs, VERSION),
+        ".csv": text_forms.as_csv,
+        ".json": text_forms.as_json,
+        ".svg": text_forms.as_svg,
+        ".txt": lambda runs: "\n".join(render(run.summary) for run in runs),
+    }
