@@ -136,6 +136,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     plan: PlanConfig | None = None
     """None: one load, changed by keys alone."""
+    slo: list[str] = msgspec.field(default_factory=list)
+    """What its figures are held against, such as `ttft.p95<500ms`; in place of a plan's own."""
     interactive: bool = False
     """A screen was opened on it: an open end is allowed, and an orphan stops itself."""
     orphan_timeout_s: float = 60.0

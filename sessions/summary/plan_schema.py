@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from sessions.plan.plan_table import Published
-from sessions.plan.slo import Verdict
 from sessions.summary.plan_fit import Fit
+from sessions.summary.slo_schema import TargetResult
 
 
 class StageLatency(msgspec.Struct, frozen=True):
@@ -18,16 +18,6 @@ class StageLatency(msgspec.Struct, frozen=True):
     p90: float | None
     p95: float | None
     p99: float | None
-
-
-class TargetResult(msgspec.Struct, frozen=True):
-    """What a stage says of one of the plan's targets."""
-
-    target: str
-    """As it was typed."""
-    figure: float | None
-    """In ms, per second, or a share; None where it was not measured."""
-    verdict: Verdict
 
 
 class PlanStage(msgspec.Struct, frozen=True):
@@ -87,6 +77,14 @@ class PlanStage(msgspec.Struct, frozen=True):
     gpu_memory_share: float | None
     """Of the memory of those GPUs, at most in this time."""
     targets: list[TargetResult]
+    scheduled: int = 0
+    """`requests` and those of it that were never sent; 0 without targets."""
+    good: int | None = None
+    """Of them, those that held every limit that a target asks of one request; None where none asks that."""
+    attainment: float | None = None
+    """`good` of `scheduled`."""
+    goodput_rps: float | None = None
+    """`good` per second, over the same time as `request_rps`."""
 
 
 class ProviderCost(msgspec.Struct, frozen=True):

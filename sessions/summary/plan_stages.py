@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
+from sessions.plan.slo import kept_targets
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
-from sessions.summary.plan_figures import column, provider_costs, target_results
+from sessions.summary.plan_figures import column, provider_costs
 from sessions.summary.plan_fit import Fit, fit
 from sessions.summary.plan_schema import Plan, PlanStage, StageLatency
+from sessions.summary.slo_figures import stage_with_slo
 from sessions.summary.telemetry import gpus_over
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
@@ -149,13 +150,14 @@ def _stage(
         joules_per_output_token=energy.j_per_output_token,
         mean_w=energy.mean_w,
         output_tps_per_gpu=output_tps / gpus if gpus and output_tps is not None else None,
-        gpu_memory_share=_memory_share(timeline, span_ns),
+        gpu_memory_share=memory_share(timeline, span_ns),
         targets=[],
     )
-    return msgspec.structs.replace(made, targets=target_results(plan.targets, made))
+    sent_ns = times.begin_ns, times.over_ns or times.load_over_ns
+    return stage_with_slo(made, kept_targets(plan.targets), timeline, counted, span_ns, sent_ns)
 
 
-def _memory_share(timeline: Timeline, span_ns: tuple[int, int]) -> float | None:
+def memory_share(timeline: Timeline, span_ns: tuple[int, int]) -> float | None:
     """Used of all memory of the GPUs that the load runs on; None where that was not read."""
     used = total = 0.0
     for gpu in gpus_over(timeline, *span_ns):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from sessions.store.directory import is_live
 from sessions.store.follow import SessionFollower
@@ -14,13 +17,18 @@ from sessions.summary.summarise import summarise
 from sessions.timeline.timeline import Timeline
 
 
-def read_summary(directory: Path, prices: Prices | None = None) -> Summary:
+def read_summary(directory: Path, prices: Prices | None = None, slo: Sequence[str] = ()) -> Summary:
     """What a session says, also one that still runs or was killed. Without `prices` there is no money in it.
+    `slo`: targets in place of its own.
 
     Raises:
         SessionError: the session's manifest cannot be read.
     """
     manifest = read(directory)
+    if slo:
+        config, plan = manifest.config, manifest.config.plan
+        plan = None if plan is None else msgspec.structs.replace(plan, targets=list(slo))
+        manifest.config = msgspec.structs.replace(config, slo=list(slo), plan=plan)
     # Before the files: a supervisor that was gone by then has written all it ever will.
     locked = is_live(directory)
     files = SessionFollower(directory, requests=True, parse=parse_packed)

@@ -15,6 +15,7 @@ from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.bottleneck.history import LimitSpan
 from sessions.plan.config import LoadConfig, WorkloadConfig
 from sessions.summary.plan_schema import Plan
+from sessions.summary.slo_schema import Slo
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -257,6 +258,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be known of the session's files: lines that were damaged or cut off."""
     plan: Plan | None = None
     """None where there was none."""
+    slo: Slo | None = None
+    """None where no target was given."""
+
+    @property
+    def holds(self) -> bool:
+        """Valid, and no target was missed: what exit code 0 says. An undecided target is no miss."""
+        return self.valid and (self.slo is None or self.slo.verdict != "fail")
 
 
 def plain(summary: Summary) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sessions.bottleneck.client_headroom import client_headroom
 from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
+from sessions.plan.slo import kept_targets
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
@@ -22,7 +23,7 @@ from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.load_span import load_span
-from sessions.summary.plan_stages import plan_result
+from sessions.summary.plan_stages import memory_share, plan_result
 from sessions.summary.prices import Prices
 from sessions.summary.schema import (
     End,
@@ -35,6 +36,7 @@ from sessions.summary.schema import (
     Throughput,
     Tokens,
 )
+from sessions.summary.slo_figures import run_slo
 from sessions.summary.stages import stages
 from sessions.summary.streamed_quantiles import streamed_quantiles
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
@@ -90,7 +92,7 @@ def summarise(
     tokens = _tokens(timeline, good)
     energy_curves = curves(timeline.gpus, timeline.newest_ns)
     gpu_names = _gpu_names(timeline)
-    return Summary(
+    made = Summary(
         id=manifest.session.id,
         name=manifest.session.name,
         target=manifest.target,
@@ -155,6 +157,15 @@ def summarise(
             timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         ),
     )
+    targets = manifest.config.slo if plan is None else plan.targets
+    slo = run_slo(
+        made,
+        kept_targets(targets),
+        timeline,
+        len(gpu_names),
+        lambda: memory_share(timeline, (start_ns, end_ns)),
+    )
+    return made if slo is None else msgspec.structs.replace(made, slo=slo)
 
 
 def _end(timeline: Timeline, manifest: Manifest, live: bool) -> End:

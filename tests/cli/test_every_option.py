@@ -61,7 +61,7 @@ def options() -> Iterator[tuple[str, argparse.Action]]:
 def is_figure(action: argparse.Action) -> bool:
     """It is given in a number: what is no sensible one has to be refused."""
     return getattr(action.type, "__module__", "") == "tui.options.value_types" and action.dest not in (
-        *("telemetry", "body", "model", "name"),
+        *("telemetry", "body", "model", "name", "junit"),
     )
 
 

@@ -16,7 +16,10 @@ from tui.report.plan_columns import COLUMNS
 
 OF_THE_STAGES = ("rate", "ramp", "concurrency", "duration", "requests", "arrivals")
 """What each stage says for itself."""
-SAID_BY_A_SESSION = ("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body", "timeout")
+SAID_BY_A_SESSION = (
+    *("set", "scale", "model", "endpoint", "input_tokens", "output_tokens", "body"),
+    *("timeout", "slo"),
+)
 """What a session that is resumed was asked already, beside its stages."""
 NOT_IN_A_PLAN = (
     "help",
@@ -29,6 +32,8 @@ NOT_IN_A_PLAN = (
     "resume",
     "yes",
     "read_headers",
+    "json",
+    "junit",
 )
 
 
@@ -81,7 +86,7 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         stages=stages if by == 1.0 else [scaled(stage, by) for stage in stages],
         scale=by,
         columns=plan.table.report.columns,
-        targets=targets,
+        targets=options.slo or targets,
         charts=plan.table.report.charts,
         fits=plan.table.report.fits,
         published=plan.table.published,

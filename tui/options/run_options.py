@@ -126,6 +126,10 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--yes", action="store_true", help="ask nothing before a load that may be a slip")
     group.add_argument("--headless", action="store_true", help="no screen: a progress line, then the summary")
     group.add_argument(
+        "--json", action="store_true", help="without a screen: the summary as one JSON object on stdout"
+    )
+    slo_arguments(group)
+    group.add_argument(
         "--name", type=value_types.name, default="", metavar="NAME", help="a name to find the session by"
     )
     sessions_dir(group)
@@ -137,6 +141,19 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run without end stops this long after its last viewer left (60s)",
     )
     screen_arguments(group)
+
+
+def slo_arguments(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--slo",
+        type=value_types.slo,
+        action="append",
+        metavar="SLO",
+        help="targets: 'ttft.p95<500ms, itl.p99<50ms, errors<1%%', mlperf:llama3.1-8b; missed is exit code 1",
+    )
+    parser.add_argument(
+        "--junit", type=value_types.file_to_write, metavar="FILE", help="write verdicts as JUnit XML, for CI"
+    )
 
 
 def telemetry_argument(parser: argparse._ActionsContainer) -> None:
@@ -233,6 +250,7 @@ def config(
         interactive=interactive,
         **_given(
             telemetry=options.telemetry,
+            slo=options.slo,
             orphan_timeout_s=options.orphan_timeout,
             drain_s=options.drain,
             timeouts=None if options.timeout is None else dict(options.timeout),

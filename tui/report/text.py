@@ -18,6 +18,7 @@ from tui.report.figures import number
 from tui.report.load import counts, latencies, stages_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
+from tui.report.slo import slo_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
@@ -46,6 +47,7 @@ def render(summary: Summary) -> str:
         server(summary.server),
         telemetry(summary.telemetry),
         _limits(summary.limits),
+        slo_table(summary.slo),
         _errors(summary),
         _notes(summary.notes),
         verdict(summary.valid, summary.reasons),
