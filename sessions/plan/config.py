@@ -128,6 +128,18 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     currency: str = "$"
 
 
+class LimitConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A search for the highest load that holds `RunConfig.slo`; its plan has no stages beforehand."""
+
+    closed: bool = False
+    """Of a concurrency, else of a rate."""
+    first: float | None = None
+    """Where it begins; None: as single requests say."""
+    most: float | None = None
+    """No step goes above it; None: `LoadConfig.max_rate_rps` or `max_in_flight`."""
+    arrivals: Literal["constant", "poisson"] = "poisson"
+
+
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     target: TargetConfig
     load: LoadConfig = LoadConfig()
@@ -138,6 +150,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """None: one load, changed by keys alone."""
     slo: list[str] = msgspec.field(default_factory=list)
     """What its figures are held against, such as `ttft.p95<500ms`; in place of a plan's own."""
+    limit: LimitConfig | None = None
+    """None: no search."""
     interactive: bool = False
     """A screen was opened on it: an open end is allowed, and an orphan stops itself."""
     orphan_timeout_s: float = 60.0

@@ -10,6 +10,9 @@ import msgspec
 from loadgen.workload.lengths import mean, parse_lengths
 from sessions.plan.config import LoadConfig, RunConfig
 
+_SEARCHED = 64.0
+"""Requests per second, or at a time, that a search for the limit is prepared for."""
+
 
 class AskedLoad(NamedTuple):
     where: str
@@ -23,6 +26,15 @@ class AskedLoad(NamedTuple):
 def loads_of(config: RunConfig) -> Iterator[AskedLoad]:
     """Each load that is asked for, in order."""
     usual = mean(config.workload.output)
+    if config.limit is not None:  # nobody knows yet: what a client of usual size is for
+        most = config.limit.most or _SEARCHED
+        load = config.load
+        if config.limit.closed:
+            load = msgspec.structs.replace(load, concurrency=max(1, round(min(most, _SEARCHED))))
+        else:
+            load = msgspec.structs.replace(load, rate_rps=min(most, _SEARCHED))
+        yield AskedLoad("", load, usual)
+        return
     if config.plan is None:
         yield AskedLoad("", config.load, usual)
         return

@@ -210,3 +210,10 @@ def judged(target: Target, figure: float | None, *, thin: bool = False) -> Verdi
         return "undecided"
     good = figure <= target.limit if target.below else figure >= target.limit
     return "pass" if good else "fail"
+
+
+def overall(verdicts: Sequence[Verdict]) -> Verdict:
+    """Of several targets: `undecided` where there is none."""
+    if "fail" in verdicts:
+        return "fail"
+    return "pass" if verdicts and "undecided" not in verdicts else "undecided"

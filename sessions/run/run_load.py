@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clock import Clock
-from sessions.plan.config import RunConfig
+from sessions.plan.config import PlanConfig, RunConfig
 from sessions.run.commands import Ack, CommandError, LoadCommand
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
@@ -21,8 +22,18 @@ if TYPE_CHECKING:
     from loadgen.probe.result import ProbeResult
     from loadgen.worker_config import Address
 
+_log = logging.getLogger(__name__)
+
 _START_LEAD_NS = 10_000_000
 """What their configuration takes to the workers, and they to obey it."""
+
+
+def _when_over(task: asyncio.Task[None], on_plan_over: Callable[[], None]) -> None:
+    if task.cancelled():
+        return
+    if (error := task.exception()) is not None:  # a bug: seen in the run's log, and the run ends
+        _log.error("the plan broke off", exc_info=error)
+    on_plan_over()
 
 
 class RunLoad:
@@ -93,9 +104,20 @@ class RunLoad:
             self._journal.append,
             self._enter,
         )
-        self._plan = PlanRunner(config.plan, stages, self._clock)
+        self._plan = self._runner(config.plan, stages)
         self._running_plan = asyncio.create_task(self._plan.run())
-        self._running_plan.add_done_callback(lambda task: None if task.cancelled() else on_plan_over())
+        self._running_plan.add_done_callback(lambda task: _when_over(task, on_plan_over))
+
+    def _runner(self, plan: PlanConfig, stages: StageLoads) -> PlanRunner:
+        if self._config.limit is None:
+            return PlanRunner(plan, stages, self._clock)
+        from sessions.run.limit_runner import LimitRunner  # numpy: only a search needs it here
+        from sessions.run.step_requests import StepRequests
+        from sessions.summary.limit import ask_of
+
+        ask = ask_of(self._config)
+        requests = StepRequests(self._directory, ask.targets)
+        return LimitRunner(ask, self._config.limit, plan, stages, requests, self._clock)
 
     def change(self, command: LoadCommand, received_ns: int) -> Ack:
         """Obeys a command; a plan that was running is left.

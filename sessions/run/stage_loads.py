@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clock import Clock
+from loadgen.worker_config import SetLoad
+from loadgen.worker_config import Stage as WorkerStage
 from sessions.plan.config import RunConfig
 from sessions.plan.stages import Stage
-from sessions.run.load_control import LEAD_NS, LoadControl
+from sessions.run.load_control import LEAD_NS, LoadControl, stage_load
 from sessions.run.worker_configs import stage_workload, workload_of
 from sessions.store.records import LoadChange, StageChange
 from sessions.worker.processes import WorkerProcesses
@@ -53,6 +55,14 @@ class StageLoads:
         """Nothing more of the stage is due; what is in flight is awaited."""
         self._write(self._control.end_stage(self._clock.now_ns()))
         self._enter("draining")
+
+    def cut(self, number: int, stage: Stage) -> None:
+        """Nothing more of the stage is due from now on, though its number was not up."""
+        at_ns = self._clock.now_ns() + LEAD_NS
+        workload = workload_of(stage_workload(self._config.workload, stage), self._probed)
+        told = WorkerStage(number, workload, end_ns=at_ns)
+        self._processes.expect_idle(number)
+        self._processes.tell_all(SetLoad(at_ns, stage_load(stage, at_ns), drop_backlog=True, stage=told))
 
     async def figures(self, number: int) -> PlanStage | None:
         """What stage `number` came to, from the session's files; None where it did not begin."""

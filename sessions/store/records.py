@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from loadgen.records import Request, Tick, WorkerNote
+from sessions.limit.search import Result
+from sessions.plan.stages import Stage
 from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, ServerSample, SourceNote
 
 
@@ -46,6 +48,10 @@ class StageChange(msgspec.Struct, tag="stage", tag_field="kind", omit_defaults=T
     `left_out` (those before it say that there is nothing more to be learnt)."""
     name: str = ""
     """With `begin`."""
+    stage: Stage | None = None
+    """With `begin`, where the plan does not list it: a step of a search for the limit."""
+    result: Result | None = None
+    """With `over`, what such a step came to."""
 
 
 class Mark(msgspec.Struct, tag="mark", tag_field="kind", omit_defaults=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sessions.plan.plan_table import Published
+from sessions.plan.slo import Verdict
 from sessions.summary.plan_fit import Fit
 from sessions.summary.slo_schema import TargetResult
 
@@ -100,6 +101,51 @@ class ProviderCost(msgspec.Struct, frozen=True):
     published_by_arithmetic: float | None
 
 
+class LimitStep(msgspec.Struct, frozen=True):
+    """One step of a search, as it was judged when it was over."""
+
+    purpose: str
+    """`single`, `double`, `narrow`, `refine` or `confirm`."""
+    load: float
+    verdict: Verdict
+    requests: int
+    seconds: float
+    target: str
+    """The one that bound."""
+    misses: int
+    of: int
+    allowed: float
+    """Share of them that may miss; 0 of a mean."""
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """The highest load that held the targets."""
+
+    closed: bool
+    """A concurrency, else requests per second."""
+    passed: float | None
+    """The highest that passed."""
+    failed: float | None
+    """The lowest above it that failed; None where none did."""
+    estimate: float | None
+    """Where the steps together put the limit, made a little lower for their error."""
+    error: float | None
+    """Standard error of the estimate, as a share of it."""
+    certified: bool
+    """`passed` was confirmed by a second step, and a load above it failed."""
+    monotone: bool
+    """No load passed above one that failed."""
+    over: bool
+    """The search came to its end."""
+    why: str
+    requests: int
+    """Sent in all steps."""
+    seconds: float
+    bound: str
+    """What the limit line said in the lowest step that failed; empty where it said nothing."""
+    steps: list[LimitStep]
+
+
 class Plan(msgspec.Struct, frozen=True):
     """The plan of a run and what came of it."""
 
@@ -120,3 +166,5 @@ class Plan(msgspec.Struct, frozen=True):
     providers: list[ProviderCost]
     """Cheapest first, at `output_tps` of the stage that made most."""
     currency: str
+    limit: Limit | None = None
+    """What a search for the limit found; None where there was none."""

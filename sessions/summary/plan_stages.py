@@ -10,6 +10,7 @@ import numpy as np
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.slo import kept_targets
+from sessions.plan.stages import Stage
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.plan_figures import column, provider_costs
@@ -20,6 +21,7 @@ from sessions.summary.telemetry import gpus_over
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
 from sessions.timeline.sketches import quantiles_ns
+from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
 
 
@@ -66,17 +68,18 @@ def plan_result(
     gpus: int = 0,
 ) -> Plan:
     """What each stage came to. `gpus`: how many the load runs on; 0 where that is not known."""
+    asked = stages_of(plan, timeline.stages)
     stages = [
-        _stage(timeline, plan, workload, times, start_ns, curves, gpus)
+        _stage(timeline, plan, asked[times.number], workload, times, start_ns, curves, gpus)
         for times in stage_times(timeline, ended)
-        if times.number < len(plan.stages)
+        if times.number < len(asked)
     ]
     return Plan(
         name=plan.name,
         title=plan.title,
         source=plan.source,
         scale=plan.scale,
-        stages_asked=len(plan.stages),
+        stages_asked=len(asked),
         columns=plan.columns,
         charts=plan.charts,
         stages=stages,
@@ -90,13 +93,13 @@ def plan_result(
 def _stage(
     timeline: Timeline,
     plan: PlanConfig,
+    asked: Stage,
     workload: WorkloadConfig,
     times: StageTimes,
     start_ns: int,
     curves: Sequence[EnergyCurve],
     gpus: int,
 ) -> PlanStage:
-    asked = plan.stages[times.number]
     rows = timeline.requests.rows
     due = rows[slice(*np.searchsorted(rows["due_ns"], (times.begin_ns, times.load_over_ns + 1)))]
     measured_ns = times.begin_ns + round(asked.warm_up_s * 1e9)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sessions.limit.certainty import Decision, decide, decide_mean
 from sessions.metrics import Floats, Requests, e2e, send_lag, tpot, ttft_from_due, ttft_from_sent
-from sessions.plan.slo import LATENCIES, Target, judged
-from sessions.summary.slo_schema import Slo, TargetResult, overall
+from sessions.plan.slo import LATENCIES, Target, judged, overall
+from sessions.summary.slo_schema import Slo, TargetResult
 from sessions.timeline.requests import NONE
 
 OF_REQUESTS: dict[str, Callable[[Requests], Floats]] = {

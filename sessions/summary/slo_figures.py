@@ -10,12 +10,12 @@ import numpy as np
 
 from loadgen.records import TICK_NS
 from sessions.metrics import Requests, itl_is_known
-from sessions.plan.slo import Target
+from sessions.plan.slo import Target, Verdict, overall
 from sessions.summary.plan_figures import column
 from sessions.summary.plan_schema import Plan, PlanStage
 from sessions.summary.schema import ExactQuantiles, Summary
 from sessions.summary.slo import Gaps, Scheduled, slo_of
-from sessions.summary.slo_schema import Slo, overall
+from sessions.summary.slo_schema import Slo
 from sessions.timeline.sketches import quantiles_ns
 from sessions.timeline.timeline import Timeline
 
@@ -87,7 +87,10 @@ def run_slo(
 
 
 def _of_stages(plan: Plan) -> Slo:
-    verdicts = [result.verdict for stage in plan.stages for result in stage.targets]
+    verdicts: list[Verdict] = [result.verdict for stage in plan.stages for result in stage.targets]
+    if plan.limit is not None:  # steps that miss are how a limit is found
+        found = plan.limit.passed is not None
+        verdicts = ["pass" if found else "fail" if plan.limit.over else "undecided"]
     scheduled = sum(stage.scheduled for stage in plan.stages)
     known = [stage.good for stage in plan.stages if stage.good is not None]
     good = sum(known) if known else None

@@ -45,10 +45,3 @@ class Slo(msgspec.Struct, frozen=True):
     """`good` per second."""
     targets: list[TargetResult]
     """Of a plan each stage has its own, and none are here."""
-
-
-def overall(verdicts: list[Verdict]) -> Verdict:
-    """`undecided` where there is none."""
-    if "fail" in verdicts:
-        return "fail"
-    return "pass" if verdicts and "undecided" not in verdicts else "undecided"

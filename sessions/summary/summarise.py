@@ -22,6 +22,7 @@ from sessions.summary.cost import cost
 from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
+from sessions.summary.limit import limit_found
 from sessions.summary.load_span import load_span
 from sessions.summary.plan_stages import memory_share, plan_result
 from sessions.summary.prices import Prices
@@ -157,6 +158,9 @@ def summarise(
             timeline, plan, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         ),
     )
+    if manifest.config.limit is not None and made.plan is not None:
+        found = limit_found(timeline, manifest.config, made.limits, start_ns)
+        made = msgspec.structs.replace(made, plan=msgspec.structs.replace(made.plan, limit=found))
     targets = manifest.config.slo if plan is None else plan.targets
     slo = run_slo(
         made,

@@ -37,19 +37,10 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         help="from one rate to another: 1..64/120s, 1..64/2m:exp",
     )
     load.add_argument(
-        "--arrivals",
-        choices=("constant", "poisson"),
-        metavar="A",
-        help="constant, or poisson: as independent users (poisson)",
-    )
-    load.add_argument(
         "--concurrency",
         type=value_types.count,
         metavar="N",
         help="closed loop: N at a time, each waits for its answer",
-    )
-    load.add_argument(
-        "--max-in-flight", type=value_types.count, metavar="N", help="never more than N at once (4096)"
     )
     load.add_argument(
         "--max-rate",
@@ -60,13 +51,28 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--duration", type=value_types.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h"
     )
+    load.add_argument("--requests", type=value_types.count, metavar="N", help="stop after N requests")
+    common_load_arguments(load)
+    request_arguments(parser)
+
+
+def common_load_arguments(load: argparse._ActionsContainer) -> None:
+    """Of any load, also one that is searched for."""
+    load.add_argument(
+        "--arrivals",
+        choices=("constant", "poisson"),
+        metavar="A",
+        help="constant, or poisson: as independent users (poisson)",
+    )
+    load.add_argument(
+        "--max-in-flight", type=value_types.count, metavar="N", help="never more than N at once (4096)"
+    )
     load.add_argument(
         "--drain",
         type=value_types.duration,
         metavar="TIME",
         help="at the end, wait so long for answers in flight (1h; silent ones meet their --timeout)",
     )
-    load.add_argument("--requests", type=value_types.count, metavar="N", help="stop after N requests")
     load.add_argument(
         "--give-up",
         type=value_types.give_up,
@@ -83,6 +89,8 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that send; auto: as the load and the cores need (auto)",
     )
 
+
+def request_arguments(parser: argparse.ArgumentParser) -> None:
     work = parser.add_argument_group("requests")
     work.add_argument(
         "--model", type=value_types.model, metavar="M", help="when the server lists more than one"

@@ -15,6 +15,7 @@ from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
 from tui.report.figures import number
+from tui.report.limit import limit_text
 from tui.report.load import counts, latencies, stages_table
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
@@ -47,6 +48,7 @@ def render(summary: Summary) -> str:
         server(summary.server),
         telemetry(summary.telemetry),
         _limits(summary.limits),
+        limit_text(None if summary.plan is None else summary.plan.limit),
         slo_table(summary.slo),
         _errors(summary),
         _notes(summary.notes),

@@ -1,0 +1,20 @@
+"""The stages of a plan: those it lists, or those that a search for the limit has begun so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sessions.plan.config import PlanConfig
+from sessions.plan.stages import Stage
+from sessions.store.records import StageChange
+
+
+def stages_of(plan: PlanConfig, changes: Iterable[StageChange]) -> list[Stage]:
+    """In order, by number."""
+    if plan.stages:
+        return plan.stages
+    found: dict[int, Stage] = {}
+    for change in changes:
+        if change.stage is not None and change.number <= len(found):
+            found[change.number] = change.stage
+    return [found[number] for number in sorted(found)]
