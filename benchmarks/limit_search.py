@@ -1,6 +1,6 @@
 """How far off `ttftop limit` is, on servers in virtual time whose limit is known, beside naive searches.
 
-`python benchmarks/limit_search.py [--searches 100] [--docs docs/figures/limit.md]`: seeded, so always the same.
+`python benchmarks/limit_search.py [--searches 100] [--docs docs/figures/limit.md]`: always the same.
 """
 
 from __future__ import annotations

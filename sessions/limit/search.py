@@ -4,7 +4,7 @@ A few single requests; from far below the load is doubled until a step fails; th
 highest that passed and the lowest that failed is halved, geometrically, with steps that pass, fail, or stay
 undecided, which is never claimed. Where steps cannot tell any more, some are put where all of them together
 place the limit, until that place is known well enough. What passed last is confirmed by a step with other
-arrivals. The answer is the interval from the highest that passed to the lowest that failed, and that estimate.
+arrivals. The answer is the interval from the highest that passed to the lowest that failed, and an estimate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NEAR = (1.35, 2.0, 4.0)
 within which steps make a line."""
 _MOST_MISSES = 0.5
 """Share from which on a step says that there was a queue, not how often requests are late."""
-_CAUTION = 0.5
+_CAUTION = 0.7
 """The estimate is lowered by so many of its standard errors: one too high costs more than one too low."""
 _ROUNDS = 4
 _ASIDE = 0.03
@@ -47,7 +47,7 @@ class Ask(NamedTuple):
     """Where doubling begins; None: as the single requests say."""
     within: float = 1.10
     """The lowest that failed over the highest that passed, at which halving is over."""
-    error: float = 0.03
+    error: float = 0.02
     """Standard error, as a share of the limit, at which its estimate is good enough."""
 
 

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from loadgen.clock import Clock
 from sessions.limit.search import Answer, Ask, Result, next_step
 from sessions.limit.step import Step, fails_already, judge, overloaded
@@ -60,7 +62,7 @@ class LimitRunner(PlanRunner):
         """What a step came to; None where a person took the keys."""
         number, stage = self.number, self._stage_of(step)
         at_ns = self._loads.begin(number, number + 1, stage)
-        self._loads.record(StageChange(at_ns, number, "begin", stage.name, stage=stage))
+        self._loads.record(StageChange(at_ns, number, "begin", stage.name, stage=_json(stage)))
         cut = False
         while self._over_number != number:
             if self.left:
@@ -85,7 +87,7 @@ class LimitRunner(PlanRunner):
         figures = (made.misses, made.of, made.independent, judged.allowed, judged.target)
         result = Result(step, verdict, seen.sent, seconds, seen.e2e_s, *figures)
         _log.info("step %d: %s", number + 1, result)
-        self._loads.record(StageChange(self._clock.now_ns(), number, "over", result=result))
+        self._loads.record(StageChange(self._clock.now_ns(), number, "over", result=_json(result)))
         return result
 
     async def _last_look(self, at_ns: int, step: Step) -> Seen:
@@ -132,6 +134,10 @@ class LimitRunner(PlanRunner):
         high = "?" if so_far.failed is None else f"{so_far.failed:.3g}"
         again = " again" if step.purpose == "confirm" else ""
         return f"{step.load:.4g} {unit}{again} in {low}..{high}"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _upto(ask: Ask, seen: Seen, look: int) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
+
 from sessions.bottleneck.history import LimitSpan
 from sessions.limit.search import Answer, Ask, Result, answer, next_step
 from sessions.plan.config import RunConfig
 from sessions.plan.slo import kept_targets
 from sessions.summary.plan_schema import Limit, LimitStep
 from sessions.timeline.timeline import Timeline
+
+_result = msgspec.json.Decoder(Result)
 
 
 def ask_of(config: RunConfig) -> Ask:
@@ -23,7 +27,7 @@ def ask_of(config: RunConfig) -> Ask:
 
 def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan], start_ns: int) -> Limit:
     """As far as it has come."""
-    over = [(change, change.result) for change in timeline.stages if change.result is not None]
+    over = [(change, result) for change in timeline.stages if (result := _read(change.result)) is not None]
     results = [result for _, result in over]
     ask = ask_of(config)
     found = answer(ask, results)
@@ -47,6 +51,16 @@ def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan
         bound=bound,
         steps=[_step(result) for result in results],
     )
+
+
+def _read(text: str) -> Result | None:
+    """None where there is none, or one that only another version could have written."""
+    try:
+        result = _result.decode(text) if text else None
+    except (msgspec.DecodeError, ValueError):
+        return None
+    sane = result is not None and result.step.load > 0 and result.of >= 0 and result.independent > 0
+    return result if sane else None
 
 
 def _most(spans: Sequence[LimitSpan], from_s: float, to_s: float) -> str:

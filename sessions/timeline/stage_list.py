@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from sessions.plan.config import PlanConfig
 from sessions.plan.stages import Stage
 from sessions.store.records import StageChange
+
+_stage = msgspec.json.Decoder(Stage)
 
 
 def stages_of(plan: PlanConfig, changes: Iterable[StageChange]) -> list[Stage]:
@@ -15,6 +19,9 @@ def stages_of(plan: PlanConfig, changes: Iterable[StageChange]) -> list[Stage]:
         return plan.stages
     found: dict[int, Stage] = {}
     for change in changes:
-        if change.stage is not None and change.number <= len(found):
-            found[change.number] = change.stage
+        if change.stage and change.number <= len(found):
+            try:
+                found[change.number] = _stage.decode(change.stage)
+            except (msgspec.DecodeError, ValueError):  # another version's, or damaged
+                continue
     return [found[number] for number in sorted(found)]
