@@ -59,7 +59,7 @@ def _read(text: str) -> Result | None:
         result = _result.decode(text) if text else None
     except (msgspec.DecodeError, ValueError):
         return None
-    sane = result is not None and result.step.load > 0 and result.of >= 0 and result.independent > 0
+    sane = result is not None and result.step.load > 0 and (not result.of or result.independent > 0)
     return result if sane else None
 
 
