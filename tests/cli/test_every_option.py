@@ -135,7 +135,8 @@ def test_no_file_that_is_none_is_waited_for(
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
     at = "@" if action.dest == "header" else ""
-    positional = [URL] if name in ("run", "doctor") else []
+    positional = [URL] if name in ("run", "doctor", "limit") else []
+    positional += ["--slo=ttft.p95<1s"] if name == "limit" else []
     # A key of our own has to have a certificate.
     more = [f"--cert={__file__}"] if action.dest == "cert_key" else []
     for odd in ("fifo", "huge", "socket", "/dev/zero", "/dev/ptmx", "none"):
