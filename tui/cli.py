@@ -49,7 +49,7 @@ examples:
   ttftop COMMAND --help                             the options of one command
 
 The API key comes from TTFTOP_API_KEY, OPENAI_API_KEY or --api-key-file, never from the command line.
-Exit codes: 0 ran and valid, 1 ran but not valid, 2 wrong usage, 3 target refuses, 130 interrupted.
+Exit codes: 0 ran and valid, 1 not valid or a target missed, 2 wrong usage, 3 target refuses, 130 interrupted.
 """
 
 

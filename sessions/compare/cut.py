@@ -21,6 +21,7 @@ from sessions.timeline.energy import EnergyCurve, curves, used
 from sessions.timeline.load_gpus import powered
 from sessions.timeline.requests import NONE
 from sessions.timeline.sketches import VALUES_NS
+from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
 
 CELL_S = 0.5
@@ -124,7 +125,7 @@ def cut(
             )
             for stage in summary.plan.stages
             if stage.requests and stage.to_s > stage.measured_from_s
-            for asked in (plan.stages[stage.number - 1],)
+            for asked in (stages_of(plan, timeline.stages)[stage.number - 1],)
         ]
         return _of_one_pace(found)
     lengths = (str(work.input_tokens), str(work.output_tokens))

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from sessions.metrics import QUANTILES
 from sessions.plan.config import ConfigError
-from sessions.plan.slo import LATENCIES, STATISTICS
 from sessions.plan.typed_values import got
 
 
@@ -32,8 +31,8 @@ class Metric(NamedTuple):
 _WORDS = {"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT", "e2e": "E2E"}
 _LATENCY = {
     f"{of}.{statistic}": Metric(f"{of}.{statistic}", f"{_WORDS[of]} {statistic}", of, statistic)
-    for of in LATENCIES
-    for statistic in STATISTICS
+    for of in _WORDS
+    for statistic in ("mean", "p50", "p90", "p95", "p99")
     if statistic == "mean" or statistic in QUANTILES
 }
 METRICS: dict[str, Metric] = {

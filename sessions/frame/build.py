@@ -14,6 +14,7 @@ from sessions.bottleneck.client_headroom import warning
 from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
+from sessions.frame.attained import attained
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit, Stat
@@ -173,6 +174,7 @@ def build(
         client_judged_s=None if troubled is None else troubled.of_seconds,
         causes=tuple(Cause(*cause[:4]) for cause in causes),
         failing=_failing(timeline, at_ns, totals, over),
+        attained=attained(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
         insecure=manifest is not None and manifest.unverified,
     )
 

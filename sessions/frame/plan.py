@@ -6,6 +6,7 @@ from bisect import bisect_right
 
 from sessions.frame.schema import PlanProgress
 from sessions.plan.config import PlanConfig
+from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
 
 
@@ -15,13 +16,15 @@ def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProg
     if plan is None or i == 0:
         return None
     change = timeline.stages[i - 1]
-    number = min(change.number, len(plan.stages) - 1)
-    stage = plan.stages[number]
+    if not (stages := stages_of(plan, timeline.stages[:i])):
+        return None
+    number = min(change.number, len(stages) - 1)
+    stage = stages[number]
     state = {"begin": "running", "load_over": "draining"}.get(change.event, change.event)
     stage_left_s = None
     if state == "running" and stage.longest_s is not None:
         stage_left_s = max(0.0, stage.longest_s - (at_ns - change.t_ns) / 1e9)
-    rest = plan.stages[number if state == "left" else number + 1 :]
+    rest = stages[number if state == "left" else number + 1 :]
     times = [None if later.longest_s is None else later.longest_s + later.pause_s for later in rest]
     if state == "running":
         times.append(stage_left_s)
@@ -30,12 +33,12 @@ def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProg
     elif state == "over":
         times.append(max(0.0, stage.pause_s - (at_ns - change.t_ns) / 1e9))
     if times:  # there is none after the last
-        times.append(-plan.stages[-1].pause_s)
+        times.append(-stages[-1].pause_s)
     known = [time for time in times if time is not None]
     return PlanProgress(
         name=plan.name,
         stage=number + 1,
-        of=len(plan.stages),
+        of=len(stages),
         stage_name=stage.name,
         state=state,
         stage_left_s=stage_left_s,

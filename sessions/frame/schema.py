@@ -311,5 +311,7 @@ class Frame:
     """Why requests failed, up to the playhead, the most frequent kind first."""
     failing: bool = False
     """Nearly all that ended lately failed; once a run is over, nearly all of it. Said across the screen."""
+    attained: float | None = None
+    """Share of the requests lately that held the target which fewest held; None without targets."""
     insecure: bool = False
     """TLS, and the server's certificate is not verified."""

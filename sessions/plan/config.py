@@ -136,6 +136,20 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """What requests may ask for at the press of a key, beside `sessions.plan.mix.PRESETS`."""
 
 
+class LimitConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A search for the highest load that holds `RunConfig.slo`; its plan has no stages beforehand."""
+
+    closed: bool = False
+    """Of a concurrency, else of a rate."""
+    first: float | None = None
+    """Where it begins; None: as single requests say."""
+    most: float | None = None
+    """No step goes above it; None: `LoadConfig.max_rate_rps` or `max_in_flight`."""
+    arrivals: ArrivalsName = "poisson"
+    burstiness: float = 1.0
+    """Of gamma arrivals."""
+
+
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     target: TargetConfig
     load: LoadConfig = LoadConfig()
@@ -146,6 +160,10 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """`name=value` each: what a person knows of the run, to compare by."""
     plan: PlanConfig | None = None
     """None: one load, changed by keys alone."""
+    slo: list[str] = msgspec.field(default_factory=list)
+    """What its figures are held against, such as `ttft.p95<500ms`; in place of a plan's own."""
+    limit: LimitConfig | None = None
+    """None: no search."""
     interactive: bool = False
     """A screen was opened on it: an open end is allowed, and an orphan stops itself."""
     orphan_timeout_s: float = 60.0

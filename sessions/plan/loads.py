@@ -9,6 +9,9 @@ import msgspec
 
 from sessions.plan.config import LoadConfig, RunConfig, stage_workload
 
+_SEARCHED = 64.0
+"""Requests per second, or at a time, that a search for the limit is prepared for."""
+
 
 class AskedLoad(NamedTuple):
     where: str
@@ -22,6 +25,15 @@ class AskedLoad(NamedTuple):
 def loads_of(config: RunConfig) -> Iterator[AskedLoad]:
     """Each load that is asked for, in order; of a plan that goes on, those that are still to come."""
     usual = config.workload.mean_output
+    if config.limit is not None:  # nobody knows yet: what a client of usual size is for
+        most = config.limit.most or _SEARCHED
+        load = config.load
+        if config.limit.closed:
+            load = msgspec.structs.replace(load, concurrency=max(1, round(min(most, _SEARCHED))))
+        else:
+            load = msgspec.structs.replace(load, rate_rps=min(most, _SEARCHED))
+        yield AskedLoad("", load, usual)
+        return
     if config.plan is None:
         yield AskedLoad("", config.load, _answers(config.load, usual))
         return

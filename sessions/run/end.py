@@ -147,7 +147,7 @@ def _sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> i
     from sessions.summary.schema import plain
 
     summary = read_summary(directory)
-    manifest.end.exit_code = 130 if interrupted else 0 if summary.valid else 1
+    manifest.end.exit_code = 130 if interrupted else 0 if summary.holds else 1
     manifest.result = plain(summary)
     write(directory, manifest)
     return manifest.end.exit_code

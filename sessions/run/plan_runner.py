@@ -87,11 +87,15 @@ class PlanRunner:
 
     def leave(self) -> None:
         """A person takes the keys."""
-        if not self.left and self.number < len(self._plan.stages):
+        if not self.left and not self._is_over:
             self.left = True
             self._times_left += 1  # who takes them and gives them back at once has taken them
             self._record("left")
             self._changed.set()
+
+    @property
+    def _is_over(self) -> bool:
+        return self.number >= len(self._plan.stages)
 
     def go_on(self) -> None:
         """The plan takes them back, at the beginning of the stage that it was left in."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clock import Clock
-from sessions.plan.config import RunConfig
+from sessions.plan.config import PlanConfig, RunConfig
 from sessions.run.commands import Ack, CommandError, LoadCommand, SetWorkload
 from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LoadControl
@@ -88,7 +88,7 @@ class RunLoad:
         told = worker_configs(
             config,
             found.probed,
-            found.asking.spec(config.workload),
+            found.asking.spec(config.workload, config.load.trace),
             found.address,
             processes.count,
             origin_ns=self._clock.origin_ns,
@@ -111,9 +111,21 @@ class RunLoad:
             self._journal.append,
             self._enter,
         )
-        self._plan = PlanRunner(config.plan, stages, self._clock, config.load.max_rate_rps, config.drain_s)
+        self._plan = self._runner(config.plan, stages)
         self._running_plan = asyncio.create_task(self._plan.run())
         self._running_plan.add_done_callback(lambda task: tell_over(task, on_plan_over))
+
+    def _runner(self, plan: PlanConfig, stages: StageLoads) -> PlanRunner:
+        if self._config.limit is None:
+            most_rps, drain_s = self._config.load.max_rate_rps, self._config.drain_s
+            return PlanRunner(plan, stages, self._clock, most_rps, drain_s)
+        from sessions.run.limit_runner import LimitRunner  # numpy: only a search needs it here
+        from sessions.run.step_requests import StepRequests
+        from sessions.summary.limit import ask_of
+
+        ask = ask_of(self._config)
+        requests = StepRequests(self._directory, ask.targets)
+        return LimitRunner(ask, self._config.limit, plan, stages, requests, self._clock)
 
     def change(self, command: LoadCommand, received_ns: int) -> Ack:
         """Obeys a command; a plan that was running is left.

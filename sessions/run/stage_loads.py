@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.clock import Clock
+from loadgen.worker_config import SetLoad
+from loadgen.worker_config import Stage as WorkerStage
 from sessions.plan.config import RunConfig, stage_workload
 from sessions.plan.stages import Stage
 from sessions.run.asking import Asking
 from sessions.run.conversations import conversations_of
-from sessions.run.load_control import LEAD_NS, LoadControl
+from sessions.run.load_control import LEAD_NS, LoadControl, stage_load
 from sessions.run.stage_figures import stage_figures
 from sessions.store.records import LoadChange, StageChange
 from sessions.worker.processes import WorkerProcesses
@@ -55,6 +57,14 @@ class StageLoads:
         """Nothing more of the stage is due; what is in flight is awaited."""
         self._write(self._control.end_stage(self._clock.now_ns()))
         self._enter("draining")
+
+    def cut(self, number: int, stage: Stage) -> None:
+        """Nothing more of the stage is due from now on, though its number was not up."""
+        at_ns = self._clock.now_ns() + LEAD_NS
+        workload = self._asking.spec(stage_workload(self._config.workload, stage), stage.trace)
+        told = WorkerStage(number, workload, end_ns=at_ns)
+        self._processes.expect_idle(number)
+        self._processes.tell_all(SetLoad(at_ns, stage_load(stage, at_ns), drop_backlog=True, stage=told))
 
     async def figures(self, number: int) -> PlanStage | None:
         """What stage `number` came to, from the session's files; None where it did not begin."""

@@ -296,7 +296,7 @@ class Supervisor:
 
     def _on_plan_over(self, error: BaseException | None) -> None:
         plan = self._config.plan
-        waited = plan is not None and plan.stages[-1].drain
+        waited = plan is not None and (not plan.stages or plan.stages[-1].drain)
         self._ending.want(plan_end(error, 0.0 if waited else self._config.drain_s))
 
     def _on_exit(self, number: int, code: int) -> None:

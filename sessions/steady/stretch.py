@@ -18,6 +18,7 @@ from sessions.steady.rule import BINS, Bins, judge
 from sessions.steady.verdict import Verdict, Window
 from sessions.timeline.columns import Floats
 from sessions.timeline.sketches import VALUES_NS
+from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
 
 SECOND_NS = 1_000_000_000
@@ -119,7 +120,10 @@ def stretch_at(timeline: Timeline, load: LoadConfig, plan: PlanConfig | None, at
     i = bisect_right(timeline.stages, at_ns, key=lambda stage: stage.t_ns)
     newest = timeline.stages[i - 1] if i else None
     if plan is not None and newest is not None and newest.event != "left":
-        asked = plan.stages[min(newest.number, len(plan.stages) - 1)]
+        stages = stages_of(plan, timeline.stages[:i])
+        if not stages:
+            return None
+        asked = stages[min(newest.number, len(stages) - 1)]
         of_it = [stage for stage in timeline.stages[:i] if stage.number == newest.number]
         begins = [stage.t_ns for stage in of_it if stage.event == "begin"]
         if not begins:

@@ -47,6 +47,11 @@ class StageChange(msgspec.Struct, tag="stage", tag_field="kind", omit_defaults=T
     `left_out` (those before it say that there is nothing more to be learnt)."""
     name: str = ""
     """With `begin`."""
+    stage: str = ""
+    """With `begin`, where the plan does not list it (a step of a search for the limit): it as JSON, a
+    `sessions.plan.stages.Stage`."""
+    result: str = ""
+    """With `over`, what such a step came to, as JSON: a `sessions.limit.search.Result`."""
 
 
 class Mark(msgspec.Struct, tag="mark", tag_field="kind", omit_defaults=True):

@@ -1,14 +1,13 @@
-"""What follows from the figures of stages: one by its name, verdicts on targets, money."""
+"""What follows from the figures of stages: one by its name, money."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sessions.metrics import THIN_FLOORS
 from sessions.plan.plan_table import Provider
-from sessions.plan.slo import LATENCIES, Target, judged, parse_target
+from sessions.plan.slo import LATENCIES
 from sessions.summary.cost import per_million
-from sessions.summary.plan_schema import PlanStage, ProviderCost, StageLatency, TargetResult
+from sessions.summary.plan_schema import PlanStage, ProviderCost, StageLatency
 
 
 def column(stage: PlanStage, name: str) -> float | None:
@@ -20,30 +19,6 @@ def column(stage: PlanStage, name: str) -> float | None:
                 return getattr(of, name.removeprefix(f"{metric}_").removesuffix("_ms"), None)
     value = getattr(stage, name, None)
     return float(value) if isinstance(value, (int, float)) else None
-
-
-def target_results(targets: Sequence[str], stage: PlanStage) -> list[TargetResult]:
-    """What `stage` says of each."""
-    results = []
-    for target in map(parse_target, targets):
-        figure, thin = _figure(target, stage)
-        undecided = thin or stage.state == "running"  # its slow requests have not ended yet
-        results.append(TargetResult(target.text, figure, judged(target, figure, thin=undecided)))
-    return results
-
-
-def _figure(target: Target, stage: PlanStage) -> tuple[float | None, bool]:
-    """The figure that a target is about, and whether it rests on too few requests."""
-    if target.metric == "errors":
-        ended = stage.requests - stage.cut_off
-        return (stage.failed / ended if ended else None), False
-    if target.metric == "gpu_memory":
-        return stage.gpu_memory_share, False
-    if target.metric not in LATENCIES:
-        return column(stage, target.metric), False
-    figure = column(stage, f"{target.metric}_{target.statistic}_ms")
-    of = getattr(stage, f"{target.metric}_ms", None)
-    return figure, isinstance(of, StageLatency) and of.count < THIN_FLOORS.get(target.statistic, 1)
 
 
 def provider_costs(providers: Sequence[Provider], stages: Sequence[PlanStage]) -> list[ProviderCost]:

@@ -8,6 +8,7 @@ from sessions.plan.plan_table import Published
 from sessions.plan.slo import Verdict
 from sessions.steady import verdict
 from sessions.summary.plan_fit import Fit
+from sessions.summary.slo_schema import TargetResult
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -41,16 +42,6 @@ class StageLatency(msgspec.Struct, frozen=True):
     p99: float | None
     p99_upper_99: float | None = None
     """What the true p99 is at most, with 99 % confidence; None where there are too few requests to tell."""
-
-
-class TargetResult(msgspec.Struct, frozen=True):
-    """What a stage says of one of the plan's targets."""
-
-    target: str
-    """As it was typed."""
-    figure: float | None
-    """In ms, per second, or a share; None where it was not measured."""
-    verdict: Verdict
 
 
 class PlanStage(msgspec.Struct, frozen=True):
@@ -118,6 +109,14 @@ class PlanStage(msgspec.Struct, frozen=True):
     targets: list[TargetResult]
     window: Window | None = None
     """None for a ramp."""
+    scheduled: int = 0
+    """`requests` and those of it that were never sent; 0 without targets."""
+    good: int | None = None
+    """Of them, those that held every limit that a target asks of one request; None where none asks that."""
+    attainment: float | None = None
+    """`good` of `scheduled`."""
+    goodput_rps: float | None = None
+    """`good` per second, over the same time as `request_rps`."""
 
 
 class ProviderCost(msgspec.Struct, frozen=True):
@@ -131,6 +130,51 @@ class ProviderCost(msgspec.Struct, frozen=True):
     published_per_million: float | None
     """What the source printed; `published_by_arithmetic` is what its own figures give."""
     published_by_arithmetic: float | None
+
+
+class LimitStep(msgspec.Struct, frozen=True):
+    """One step of a search, as it was judged when it was over."""
+
+    purpose: str
+    """`single`, `double`, `narrow`, `refine` or `confirm`."""
+    load: float
+    verdict: Verdict
+    requests: int
+    seconds: float
+    target: str
+    """The one that bound."""
+    misses: int
+    of: int
+    allowed: float
+    """Share of them that may miss; 0 of a mean."""
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """The highest load that held the targets."""
+
+    closed: bool
+    """A concurrency, else requests per second."""
+    passed: float | None
+    """The highest that passed."""
+    failed: float | None
+    """The lowest above it that failed; None where none did."""
+    estimate: float | None
+    """Where the steps together put the limit, made a little lower for their error."""
+    error: float | None
+    """Standard error of the estimate, as a share of it."""
+    certified: bool
+    """`passed` was confirmed by a second step, and a load above it failed."""
+    monotone: bool
+    """No load passed above one that failed."""
+    over: bool
+    """The search came to its end."""
+    why: str
+    requests: int
+    """Sent in all steps."""
+    seconds: float
+    bound: str
+    """What the limit line said in the lowest step that failed; empty where it said nothing."""
+    steps: list[LimitStep]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -153,3 +197,5 @@ class Plan(msgspec.Struct, frozen=True):
     providers: list[ProviderCost]
     """Cheapest first, at `output_tps` of the stage that made most."""
     currency: str
+    limit: Limit | None = None
+    """What a search for the limit found; None where there was none."""

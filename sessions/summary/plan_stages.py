@@ -6,23 +6,25 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
+from sessions.plan.slo import kept_targets
 from sessions.plan.stages import Stage
 from sessions.steady.stretch import stage_stretch, window
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
-from sessions.summary.plan_figures import column, provider_costs, target_results
+from sessions.summary.plan_figures import column, provider_costs
 from sessions.summary.plan_fit import Fit, fit
 from sessions.summary.plan_schema import Plan, PlanStage, StageLatency, Window, window_since
 from sessions.summary.prompt_figures import cached_share
+from sessions.summary.slo_figures import stage_with_slo
 from sessions.summary.telemetry import gpus_over
 from sessions.timeline.energy import EnergyCurve
 from sessions.timeline.requests import NONE
 from sessions.timeline.sketches import quantiles_ns
+from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
 
 
@@ -83,17 +85,18 @@ def plan_result(
     gpus: int = 0,
 ) -> Plan:
     """What each stage came to. `gpus`: how many the load runs on; 0 where that is not known."""
+    asked = stages_of(plan, timeline.stages)
     stages = [
-        _stage(timeline, plan, workload, times, start_ns, curves, gpus)
+        _stage(timeline, plan, asked[times.number], workload, times, start_ns, curves, gpus)
         for times in stage_times(timeline, ended)
-        if times.number < len(plan.stages)
+        if times.number < len(asked)
     ]
     return Plan(
         name=plan.name,
         title=plan.title,
         source=plan.source,
         scale=plan.scale,
-        stages_asked=len(plan.stages),
+        stages_asked=len(asked),
         columns=plan.columns,
         charts=plan.charts,
         stages=stages,
@@ -107,13 +110,13 @@ def plan_result(
 def _stage(
     timeline: Timeline,
     plan: PlanConfig,
+    asked: Stage,
     workload: WorkloadConfig,
     times: StageTimes,
     start_ns: int,
     curves: Sequence[EnergyCurve],
     gpus: int,
 ) -> PlanStage:
-    asked = plan.stages[times.number]
     rows = timeline.requests.rows
     due = rows[slice(*np.searchsorted(rows["due_ns"], (times.begin_ns, times.load_over_ns + 1)))]
     measured_ns = times.begin_ns + round(asked.warm_up_s * 1e9)
@@ -181,11 +184,12 @@ def _stage(
         mean_w=energy.mean_w,
         output_tps_per_gpu=output_tps / gpus if gpus and output_tps is not None else None,
         cached_share=cached_share(good),
-        gpu_memory_share=_memory_share(timeline, span_ns),
+        gpu_memory_share=memory_share(timeline, span_ns),
         targets=[],
         window=_window(timeline, asked, times, start_ns),
     )
-    return msgspec.structs.replace(made, targets=target_results(plan.targets, made))
+    sent_ns = times.begin_ns, times.over_ns or times.load_over_ns
+    return stage_with_slo(made, kept_targets(plan.targets), timeline, counted, span_ns, sent_ns)
 
 
 def _gaps_ns(asked: Stage, due: Requests, counted: Requests, measured_ns: int, to_ns: int) -> int:
@@ -204,7 +208,7 @@ def _cut_off(timeline: Timeline, counted: Requests) -> int:
     return int((counted["error"] == kinds.index("unfinished")).sum()) if "unfinished" in kinds else 0
 
 
-def _memory_share(timeline: Timeline, span_ns: tuple[int, int]) -> float | None:
+def memory_share(timeline: Timeline, span_ns: tuple[int, int]) -> float | None:
     """Used of all memory of the GPUs that the load runs on; None where that was not read."""
     used = total = 0.0
     for gpu in gpus_over(timeline, *span_ns):

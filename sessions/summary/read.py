@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from sessions.store.directory import is_live
 from sessions.store.follow import SessionFollower
@@ -23,22 +26,27 @@ class Folded(NamedTuple):
     summary: Summary
 
 
-def read_summary(directory: Path, prices: Prices | None = None) -> Summary:
+def read_summary(directory: Path, prices: Prices | None = None, slo: Sequence[str] = ()) -> Summary:
     """What a session says, also one that still runs or was killed. Without `prices` there is no money in it.
+    `slo`: targets in place of its own.
 
     Raises:
         SessionError: the session's manifest cannot be read.
     """
-    return read_folded(directory, prices).summary
+    return read_folded(directory, prices, slo).summary
 
 
-def read_folded(directory: Path, prices: Prices | None = None) -> Folded:
+def read_folded(directory: Path, prices: Prices | None = None, slo: Sequence[str] = ()) -> Folded:
     """The same, with the timeline that it was made of.
 
     Raises:
         SessionError: the session's manifest cannot be read.
     """
     manifest = read(directory)
+    if slo:
+        config, plan = manifest.config, manifest.config.plan
+        plan = None if plan is None else msgspec.structs.replace(plan, targets=list(slo))
+        manifest.config = msgspec.structs.replace(config, slo=list(slo), plan=plan)
     # Before the files: a supervisor that was gone by then has written all it ever will.
     locked = is_live(directory)
     files = SessionFollower(directory, requests=True, parse=parse_packed)

@@ -17,6 +17,7 @@ from sessions.plan.config import LoadConfig, WorkloadConfig
 from sessions.store.imported import ImportedInfo
 from sessions.summary.plan_schema import Plan, Window
 from sessions.summary.prompt_schema import AskedAndGot, PrefixCache
+from sessions.summary.slo_schema import Slo
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -308,6 +309,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """A row for each tag, by name; none where no request has one."""
     prefix_cache: PrefixCache | None = None
     """None where no two prompts were made to begin alike."""
+    slo: Slo | None = None
+    """None where no target was given."""
+
+    @property
+    def holds(self) -> bool:
+        """Valid, and no target was missed: what exit code 0 says. An undecided target is no miss."""
+        return self.valid and (self.slo is None or self.slo.verdict != "fail")
 
 
 def plain(summary: Summary) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sessions.bottleneck.client_headroom import client_headroom
 from sessions.bottleneck.client_seconds import client_saturation
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
+from sessions.plan.slo import kept_targets
 from sessions.store.imported import imported_info
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.summary.by_tag import by_tag
@@ -24,8 +25,9 @@ from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.imported import of_tool_figures, without_its_client
+from sessions.summary.limit import limit_found
 from sessions.summary.load_span import load_span
-from sessions.summary.plan_stages import failures_sought, plan_result
+from sessions.summary.plan_stages import failures_sought, memory_share, plan_result
 from sessions.summary.prices import Prices
 from sessions.summary.prompt_figures import asked_and_got, prefix_cache
 from sessions.summary.schema import (
@@ -39,6 +41,7 @@ from sessions.summary.schema import (
     Throughput,
     Tokens,
 )
+from sessions.summary.slo_figures import run_slo
 from sessions.summary.stages import stages
 from sessions.summary.streamed_quantiles import streamed_quantiles
 from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telemetry_sources
@@ -47,6 +50,7 @@ from sessions.summary.validity import cut_off, reasons_against
 from sessions.timeline.energy import curves
 from sessions.timeline.load_gpus import powered
 from sessions.timeline.requests import NONE, Requests
+from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
 
 _NOT_BY_A_PERSON = ("start", "stage", "stage_end")
@@ -95,7 +99,7 @@ def summarise(
         plan = plan_result(
             timeline, asked, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         )
-        sought = failures_sought(asked.stages, plan.stages)
+        sought = failures_sought(stages_of(asked, timeline.stages), plan.stages)
     reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes, sought)
     said = list(notes)
     if sought:
@@ -175,6 +179,18 @@ def summarise(
         by_tag=by_tag(timeline.requests, rows),
         prefix_cache=prefix_cache(timeline.requests, good),
     )
+    if manifest.config.limit is not None and made.plan is not None:
+        found = limit_found(timeline, manifest.config, made.limits, start_ns)
+        made = msgspec.structs.replace(made, plan=msgspec.structs.replace(made.plan, limit=found))
+    targets = manifest.config.slo if asked is None else asked.targets
+    slo = run_slo(
+        made,
+        kept_targets(targets),
+        timeline,
+        len(gpu_names),
+        lambda: memory_share(timeline, (start_ns, end_ns)),
+    )
+    made = made if slo is None else msgspec.structs.replace(made, slo=slo)
     if imported is None:
         return made
     made = without_its_client(made)

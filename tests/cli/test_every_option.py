@@ -61,7 +61,7 @@ def options() -> Iterator[tuple[str, argparse.Action]]:
 def is_figure(action: argparse.Action) -> bool:
     """It is given in a number: what is no sensible one has to be refused."""
     return getattr(action.type, "__module__", "") == "tui.options.value_types" and action.dest not in (
-        *("telemetry", "body", "model", "name", "trace", "conversation_header", "by"),
+        *("telemetry", "body", "model", "name", "trace", "conversation_header", "by", "junit"),
     )
 
 
@@ -135,7 +135,8 @@ def test_no_file_that_is_none_is_waited_for(
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
     at = "@" if action.dest == "header" else ""
-    positional = [URL] if name in ("run", "doctor") else []
+    positional = [URL] if name in ("run", "doctor", "limit") else []
+    positional += ["--slo=ttft.p95<1s"] if name == "limit" else []
     positional += {"report": ["--output=x.md"], "export": ["--as=csv"]}.get(name, [])
     # A key of our own has to have a certificate.
     more = [f"--cert={__file__}"] if action.dest == "cert_key" else []

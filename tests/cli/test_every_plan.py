@@ -64,7 +64,8 @@ def test_every_plan_runs_to_its_end(
         reason for reason in summary["reasons"] if not re.search("the client was|requests were sent", reason)
     ]
     assert (read, reasons) == (0, []), said
-    assert code == (0 if summary["valid"] else 1)
+    missed = summary["slo"] is not None and summary["slo"]["verdict"] == "fail"
+    assert code == (0 if summary["valid"] and not missed else 1)
 
 
 def in_this_process(arguments: list[str]) -> tuple[int, str]:

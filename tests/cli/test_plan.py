@@ -165,8 +165,11 @@ per_hour = 3.6
     done = ttftop(
         "run", simulator_url, "--plan", str(file), "--headless", "--name", "s", "--telemetry", "none"
     )
-    assert done.returncode == 0, done.stderr
-    plan = summary_of(ttftop, "s")["plan"]
+    assert done.returncode == 1, "a target was missed"
+    said = summary_of(ttftop, "s")
+    plan = said["plan"]
+    assert (said["valid"], said["slo"]["verdict"]) == (True, "fail")
+    assert "output_tps > 1000000" in done.stdout.partition("missed or undecided")[2]
     assert [[r["verdict"] for r in s["targets"]] for s in plan["stages"]] == [["pass", "fail", "pass"]] * 3
     best = max(s["output_tps"] for s in plan["stages"])
     assert [(p["provider"], p["per_million"]) for p in plan["providers"]] == [

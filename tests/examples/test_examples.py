@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -136,3 +139,53 @@ def test_a_slurm_job_whose_server_dies_says_so_and_ends(cluster: Path, free_port
     )
     assert job.returncode == 1
     assert "the server ended before it answered" in job.stderr
+
+
+@pytest.mark.slow
+def test_the_ci_workflow_holds_its_targets_and_a_missed_one_fails_its_step(tmp_path: Path) -> None:
+    """Its commands as a runner would give them to a shell, on a port and a HOME of their own."""
+    workflow = (EXAMPLES / "ci" / "ttftop.yml").read_text()
+    scripts = re.findall(r"run: \|\n((?: {10}.*\n)+)", workflow)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    ttftop = tools / "ttftop"
+    ttftop.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tui.cli "$@"\n')
+    ttftop.chmod(0o755)
+    shutil.copytree(EXAMPLES / "ci", tmp_path / "examples" / "ci")
+    more = {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "page.md"),
+    }
+
+    def step(script: str) -> subprocess.CompletedProcess[str]:
+        text = script.replace("8000", str(port)) + "\necho $! > started\n" * ("&" in script)
+        return subprocess.run(
+            ["sh", "-e", "-c", text],
+            cwd=tmp_path,
+            env={**os.environ, **more},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    start, hold, page = scripts
+    try:
+        assert step(start).returncode == 0
+        done = step(hold)
+        assert done.returncode == 0, done.stderr
+        assert json.loads((tmp_path / "summary.json").read_text())["slo"]["verdict"] == "pass"
+        assert 'failures="0" errors="0"' in (tmp_path / "targets.xml").read_text()
+        assert step(page).returncode == 0
+        assert "SLO HELD" in (tmp_path / "page.md").read_text()
+        slower = hold.replace("--yes", "--yes --slo ttft.p95<1us").replace("ttft.p95<1us", "'ttft.p95<1us'")
+        assert step(slower).returncode == 1
+        assert 'failures="1" errors="0"' in (tmp_path / "targets.xml").read_text()
+    finally:
+        os.kill(int((tmp_path / "started").read_text()), signal.SIGTERM)

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("tui.commands.sessions", "list what was recorded"),
     "attach": ("tui.commands.attach", "open the screen on a run that is going on"),
     "replay": ("tui.commands.replay", "open the screen on a recorded run"),
+    "limit": ("tui.commands.limit", "find the highest load that holds targets"),
     "plan": ("tui.commands.plan", "list, show and check plans: loads that follow each other"),
     "summary": ("tui.commands.summary", "print what a run says"),
     "compare": ("tui.commands.compare", "say whether one run is better or worse than another"),
@@ -24,5 +25,5 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name to module and one line of help, in the order in which help shows them."""
 
-STARTS_A_RUN = ("run", "demo")
+STARTS_A_RUN = ("run", "demo", "limit")
 """Commands that start a run: for them `options.prestarted` is a supervisor (`sessions.run.prestart`)."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 
 from tui.commands.replay import WHICH, session
 from tui.foreground import start
+from tui.foreground.results import print_json, write_junit
 from tui.options import run_options
-from tui.options.exit_codes import OK, USAGE, CommandError
+from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError
 from tui.options.packages import is_there
 from tui.options.parser import Parser
 
@@ -28,6 +28,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"
     )
+    run_options.slo_arguments(parser)
     charts = parser.add_mutually_exclusive_group()
     charts.add_argument("--charts", action="store_true", default=None, help="TTFT and ITL over time and rate")
     charts.add_argument("--no-charts", action="store_false", dest="charts", help="tables only")
@@ -40,7 +41,6 @@ def run(options: argparse.Namespace) -> int:
     from sessions.summary.prices import PriceError
     from sessions.summary.prices import load as load_prices
     from sessions.summary.read import read_summary
-    from sessions.summary.schema import plain
     from tui.report.text import render
 
     try:
@@ -49,12 +49,15 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"--prices: {error}", USAGE) from None
     directory = session("summary", start.root(options), options.session)
     try:
-        summary = read_summary(directory, prices)
+        summary = read_summary(directory, prices, options.slo or ())
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
+    write_junit(summary, options.junit)
+    # Only who asks for targets here asks for a verdict; else the summary could be read, and that is all.
+    code = NOT_VALID if options.slo and summary.slo is not None and summary.slo.verdict == "fail" else OK
     if options.json:
-        print(json.dumps(plain(summary), indent=2, allow_nan=False))
-        return OK
+        print_json(summary)
+        return code
     print(render(summary), end="")
     terminal = sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal and is_there("plotext")):
@@ -70,4 +73,4 @@ def run(options: argparse.Namespace) -> int:
         print("\n" + charts(whole(SessionView(directory)), summary.stages, theme), end="")
         if summary.plan is not None and summary.plan.charts:
             print("\n" + plan_charts(summary.plan, theme), end="")
-    return OK
+    return code

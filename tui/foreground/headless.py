@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import signal
 import time
@@ -19,6 +20,7 @@ from sessions.plan.config import RunConfig
 from tui.draw.failures import failures
 from tui.draw.numbers import clock, sign
 from tui.foreground.progress import Progress
+from tui.foreground.results import print_json, write_junit
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 from tui.report.figures import milliseconds, number
 
@@ -67,7 +69,7 @@ def counted_interrupts(*, enabled: bool) -> Iterator[Interrupts]:
         yield interrupts
 
 
-def follow(launched: Launched, interrupts: Interrupts) -> int:
+def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespace) -> int:
     """Stays with a run until its supervisor has ended, then prints its summary; returns the exit code.
 
     Raises:
@@ -100,7 +102,7 @@ def follow(launched: Launched, interrupts: Interrupts) -> int:
     error = launched.poll_error()
     if error is not None:
         raise CommandError(str(error), INTERRUPTED if heeded else error.exit_code)
-    return conclude(launched.directory)
+    return conclude(launched.directory, options)
 
 
 def view_of(directory: Path) -> SessionView | None:
@@ -126,8 +128,8 @@ def interrupt(launched: Launched, *, again: bool) -> None:
         launched.process.terminate()
 
 
-def conclude(directory: Path) -> int:
-    """Prints what the run says; returns its exit code."""
+def conclude(directory: Path, options: argparse.Namespace) -> int:
+    """Prints what the run says, or writes it where `options` ask for it; returns its exit code."""
     from sessions.store.directory import default_root, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.read import read_summary
@@ -139,16 +141,21 @@ def conclude(directory: Path) -> int:
         summary, manifest = read_summary(directory), read(directory)
     except SessionError as error:
         raise CommandError(str(error), NOT_VALID) from None
+    write_junit(summary, options.junit)
     with contextlib.suppress(BrokenPipeError):  # `| head`: how it went is told by the exit code all the same
-        print(render(summary), end="")
-        print(f"\nsession {directory.name} in {directory.parent}")
-        session = directory.name if directory.parent == default_root() else str(directory)
-        if goes_on := how_it_goes_on(directory, manifest.config.plan, session):
-            print(goes_on)
+        if options.json:
+            print_json(summary)
+            tell(f"ttftop: session {directory.name} in {directory.parent}")
+        else:
+            print(render(summary), end="")
+            print(f"\nsession {directory.name} in {directory.parent}")
+            session = directory.name if directory.parent == default_root() else str(directory)
+            if goes_on := how_it_goes_on(directory, manifest.config.plan, session):
+                print(goes_on)
     end = manifest.end
     if end is not None and end.reason in ("interrupted", "aborted"):
         return INTERRUPTED
-    return OK if summary.valid else NOT_VALID
+    return OK if summary.holds else NOT_VALID
 
 
 def waiting_line(waited_s: float) -> str:

@@ -11,7 +11,7 @@ from sessions.store.manifest import SessionError
 
 def how_it_goes_on(directory: Path, plan: PlanConfig | None, session: str) -> str:
     """A line for whoever ran `plan` in a session of that name; empty where it is over, or there is none."""
-    if plan is None:
+    if plan is None or not plan.stages:  # a search for the limit has none beforehand
         return ""
     try:
         number = first_not_over(directory, plan)

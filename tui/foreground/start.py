@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sessions.plan.config import RunConfig
 from tui.foreground import headless, screen
 from tui.foreground.debug_log import debug_log
+from tui.foreground.results import write_junit
 from tui.options.exit_codes import CommandError, is_unicode, one_line, tell
 from tui.options.packages import OF_A_SCREEN, need
 
@@ -27,7 +28,7 @@ def has_screen(options: argparse.Namespace) -> bool:
     Raises:
         CommandError: there is one that cannot show a screen.
     """
-    if options.headless or not screen.is_terminal():
+    if options.headless or options.json or not screen.is_terminal():
         return False
     screen.need_able_terminal("give --headless for lines instead")
     need(OF_A_SCREEN, "; or give --headless for lines instead")
@@ -56,6 +57,15 @@ def root(options: argparse.Namespace) -> Path:
                 )
             break
     return place
+
+
+def _write_results(directory: Path, options: argparse.Namespace) -> None:
+    """What a run left behind that ended on its screen."""
+    from sessions.store.directory import is_live, place_of
+    from sessions.summary.read import read_summary
+
+    if options.junit is not None and not is_live(directory):
+        write_junit(read_summary(place_of(directory)), options.junit)
 
 
 def _expanded(path: Path) -> Path:
@@ -107,7 +117,8 @@ def start(
         with debug_log(options, launched.directory, "command", api_key=api_key, headers=headers) as say:
             if config.interactive:
                 code = screen.watch(launched, options)
+                _write_results(launched.directory, options)
             else:
-                code = headless.follow(launched, interrupts)
+                code = headless.follow(launched, interrupts, options)
             say(f"exit code {code}")
     return Outcome(code, is_live(launched.directory))

@@ -10,7 +10,7 @@ from loadgen.errors import printable
 OK = 0
 """The run took place and is valid; a command that reads could read."""
 NOT_VALID = 1
-"""The run took place, but something about its result is wrong: errors, or not valid."""
+"""The run took place, but something about its result is wrong: errors, not valid, or a target was missed."""
 USAGE = 2
 """Wrong usage or configuration, an unreadable session, no terminal."""
 TARGET = 3

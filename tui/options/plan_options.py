@@ -47,6 +47,7 @@ SAID_BY_A_SESSION = (
         "mix",
         "body",
         "timeout",
+        "slo",
     ),
     *("turns", "think", "system_tokens", "conversation_header"),
     *("orphan_timeout", "ca", "insecure", "cert", "cert_key", "plain_header", "path", "proxy"),
@@ -65,6 +66,8 @@ NOT_IN_A_PLAN = (
     "yes",
     "read_headers",
     "traces",
+    "json",
+    "junit",
 )
 
 
@@ -95,7 +98,7 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         for name in ("set", "scale"):
             if getattr(options, name):
                 raise CommandError(f"--{name}: changes a plan; give --plan as well")
-        _find_mix(options, PRESETS)
+        find_mix(options, PRESETS)
         return None
     for name in OF_THE_STAGES:
         if getattr(options, name) is not None:
@@ -110,7 +113,7 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
                 setattr(options, name, value)
         if options.mix is None and plan.table.mix:
             options.mix = plan.table.mix
-        _find_mix(options, plan.parts())
+        find_mix(options, plan.parts())
     except ConfigError as error:
         raise CommandError(str(error)) from None
     by = options.scale or 1.0
@@ -124,7 +127,7 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         stages=stages,
         scale=by,
         columns=plan.table.report.columns,
-        targets=targets,
+        targets=options.slo or targets,
         charts=plan.table.report.charts,
         fits=plan.table.report.fits,
         published=plan.table.published,
@@ -149,7 +152,7 @@ def with_traces(plan: PlanFile, stages: list[Stage], traces: Traces, by: float =
     return found
 
 
-def _find_mix(options: argparse.Namespace, known: Sequence[MixPart]) -> None:
+def find_mix(options: argparse.Namespace, known: Sequence[MixPart]) -> None:
     """Puts the parts themselves in the place of a mix that was typed.
 
     Raises:

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from loadgen.endpoint_names import ENDPOINT_NAMES
 from sessions.plan.config import (
     ConfigError,
     LoadConfig,
@@ -20,9 +19,10 @@ from sessions.plan.config import (
     checked,
 )
 from tui.options import value_types
-from tui.options.conversation_options import conversation_arguments, conversation_asked
+from tui.options.conversation_options import conversation_asked
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Refuse
+from tui.options.request_options import request_arguments
 from tui.options.trace_options import asked_trace, tell_of_reading, trace_arguments, traces_of
 
 KEY_IN_THE_OPEN = (
@@ -42,6 +42,29 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         help="from one rate to another: 1..64/120s, 1..64/2m:exp",
     )
     load.add_argument(
+        "--concurrency",
+        type=value_types.count,
+        metavar="N",
+        help="closed loop: N at a time, each waits for its answer",
+    )
+    load.add_argument(
+        "--max-rate",
+        type=value_types.rate,
+        metavar="R",
+        help="refuse rates above, also from keys (1000)",
+    )
+    load.add_argument(
+        "--duration", type=value_types.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h"
+    )
+    load.add_argument("--requests", type=value_types.count, metavar="N", help="stop after N requests")
+    trace_arguments(load)
+    common_load_arguments(load)
+    request_arguments(parser)
+
+
+def common_load_arguments(load: argparse._ActionsContainer) -> None:
+    """Of any load, also one that is searched for."""
+    load.add_argument(
         "--arrivals",
         choices=("constant", "poisson", "gamma"),
         metavar="A",
@@ -53,24 +76,8 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="B",
         help="of gamma arrivals, as in vLLM's benchmark: below 1 in bursts, 1 Poisson, above more even (1)",
     )
-    trace_arguments(load)
-    load.add_argument(
-        "--concurrency",
-        type=value_types.count,
-        metavar="N",
-        help="closed loop: N at a time, each waits for its answer",
-    )
     load.add_argument(
         "--max-in-flight", type=value_types.count, metavar="N", help="never more than N at once (4096)"
-    )
-    load.add_argument(
-        "--max-rate",
-        type=value_types.rate,
-        metavar="R",
-        help="refuse rates above, also from keys (1000)",
-    )
-    load.add_argument(
-        "--duration", type=value_types.duration, metavar="TIME", help="stop after 90, 60s, 5m, 1h"
     )
     load.add_argument(
         "--drain",
@@ -78,7 +85,6 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="at the end, wait so long for answers in flight (1h; silent ones meet their --timeout)",
     )
-    load.add_argument("--requests", type=value_types.count, metavar="N", help="stop after N requests")
     load.add_argument(
         "--give-up",
         type=value_types.give_up,
@@ -95,79 +101,15 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that send; auto: as the load and the cores need (auto)",
     )
 
-    work = parser.add_argument_group("requests")
-    work.add_argument(
-        "--model", type=value_types.model, metavar="M", help="when the server lists more than one"
-    )
-    work.add_argument(
-        "--endpoint",
-        choices=ENDPOINT_NAMES,
-        metavar="E",
-        help=f"{', '.join(ENDPOINT_NAMES)} (what the server has of the first two)",
-    )
-    work.add_argument(
-        "--input-tokens",
-        type=value_types.lengths,
-        metavar="N",
-        help="length of the random prompts (256): also 100..2048, normal:512:128, ...",
-    )
-    work.add_argument(
-        "--output-tokens",
-        type=value_types.lengths,
-        metavar="N",
-        help="length of the answers (64): also 100..2048, exponential:200@50..500, ...",
-    )
-    conversation_arguments(work)
-    work.add_argument(
-        "--prefix",
-        type=value_types.prefix,
-        metavar="GxMxT",
-        help="G groups of M members share their first T tokens, before --input-tokens: 150x5x6000",
-    )
-    work.add_argument(
-        "--cache",
-        choices=("keep", "defeat"),
-        metavar="C",
-        help="keep: the prompts of every run, for the server's prefix cache; defeat: none of them again",
-    )
-    work.add_argument(
-        "--prompts",
-        type=value_types.prompts,
-        metavar="FILE",
-        help="prompts from a file: a line each, JSON lines (prompt, messages, lengths), or ShareGPT's",
-    )
-    work.add_argument(
-        "--prompt-order",
-        choices=("sequential", "shuffled"),
-        metavar="O",
-        help="of that file: sequential, or shuffled by the seed (sequential)",
-    )
-    work.add_argument(
-        "--mix",
-        type=value_types.mix,
-        metavar="MIX",
-        help="kinds of requests by their weights: short-chat:0.7,long-context:0.3, or the plan's [[mix]]",
-    )
-    work.add_argument(
-        "--body",
-        type=value_types.body_field,
-        action="append",
-        metavar="KEY=JSON",
-        help="a field more in every body: temperature=0.7; null leaves one of ours out",
-    )
-    work.add_argument(
-        "--timeout",
-        type=value_types.timeout,
-        action="append",
-        metavar="NAME=TIME",
-        help="a request's deadline: connect=10s, headers=2m, first-token=2m, gap=1m, total (none)",
-    )
-
 
 def session_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("session")
     group.add_argument("--yes", action="store_true", help="ask nothing before a load that may be a slip")
     group.add_argument("--headless", action="store_true", help="no screen: a progress line, then the summary")
+    group.add_argument(
+        "--json", action="store_true", help="without a screen: the summary as one JSON object on stdout"
+    )
+    slo_arguments(group)
     group.add_argument(
         "--name", type=value_types.name, default="", metavar="NAME", help="a name to find the session by"
     )
@@ -187,6 +129,19 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run without end stops this long after its last viewer left (60s)",
     )
     screen_arguments(group)
+
+
+def slo_arguments(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--slo",
+        type=value_types.slo,
+        action="append",
+        metavar="SLO",
+        help="targets: 'ttft.p95<500ms, itl.p99<50ms, errors<1%%', mlperf:llama3.1-8b; missed is exit code 1",
+    )
+    parser.add_argument(
+        "--junit", type=value_types.file_to_write, metavar="FILE", help="write verdicts as JUnit XML, for CI"
+    )
 
 
 def telemetry_argument(parser: argparse._ActionsContainer) -> None:
@@ -310,6 +265,7 @@ def config(
         **_given(
             telemetry=options.telemetry,
             tags=_last_of_each(options.tag),
+            slo=options.slo,
             orphan_timeout_s=options.orphan_timeout,
             drain_s=options.drain,
             timeouts=None if options.timeout is None else dict(options.timeout),

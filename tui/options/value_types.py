@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from sessions.plan import typed_values
@@ -258,6 +259,29 @@ def timeout(text: str) -> tuple[str, float]:
         return name, duration(time)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{name}: {error}") from None
+
+
+def file_to_write(text: str) -> Path:
+    """A file that is there or not yet; never a pipe or a device, which might wait for a reader."""
+    path = Path(text)
+    try:
+        fits = bool(text) and (path.is_file() or not path.exists()) and path.absolute().parent.is_dir()
+    except (OSError, ValueError):  # too long, or with a NUL
+        fits = False
+    if not fits:
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a file in a directory that is there")
+    return path
+
+
+def slo(text: str) -> str:
+    """A list of targets, as it was typed."""
+    from sessions.plan.slo import parse_slo
+
+    try:
+        parse_slo(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def model(text: str) -> str:

@@ -116,6 +116,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
                 if frame.cut_off
                 else Field(9),
                 Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
+                *_attained(frame),
                 Field(1, *errors),
                 Field(5, (detail, "bad")),
                 Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
@@ -129,6 +130,13 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         [],
         width,
     )
+
+
+def _attained(frame: Frame) -> list[Field]:
+    """How many held their targets in the last seconds."""
+    if frame.attained is None:
+        return []
+    return [Field(2, ("SLO ", "label"), (f"{frame.attained * 100:.1f}%", "strong"))]
 
 
 def _plan(plan: PlanProgress) -> Row:

@@ -13,10 +13,14 @@ from sessions.steady.verdict import DRIFTING
 from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, number
 from tui.report.plan_columns import COLUMNS
+from tui.report.slo import why
 
 if TYPE_CHECKING:
-    from sessions.summary.plan_schema import Plan, PlanStage, TargetResult
+    from sessions.summary.plan_schema import Plan, PlanStage
+    from sessions.summary.slo_schema import TargetResult
 
+_REASONS = 16
+"""So many are named; a sweep misses most of its targets."""
 USUAL = (
     *("offered_rps", "concurrency", "requests", "failed", "request_rps", "output_tps", "ttft_p50_ms"),
     *("ttft_p99_ms", "itl_mean_ms", "tpot_p50_ms", "e2e_p50_ms", "joules_per_output_token"),
@@ -91,10 +95,22 @@ def _targets(plan: Plan) -> Iterator[str]:
     if not any(stage.targets for stage in plan.stages):
         return
     names = [result.target for result in plan.stages[0].targets]
-    rows = [["target", *(printable(name, 40) for name in names)]]
+    rows = [["target", *(printable(name, 40) for name in names), "all of them"]]
     for stage in plan.stages:
-        rows.append([f"{stage.number} {printable(stage.name, _NAME_CHARS)}", *map(_verdict, stage.targets)])
+        attained = NOT_MEASURED if stage.attainment is None else f"{stage.attainment * 100:.4g} %"
+        rows.append(
+            [f"{stage.number} {printable(stage.name, _NAME_CHARS)}", *map(_verdict, stage.targets), attained]
+        )
     yield aligned(rows) + "\nundecided: too few requests for that percentile, not measured, or still going on"
+    reasons = [
+        f"  {stage.number} {printable(stage.name, _NAME_CHARS)}: {printable(each.target, 40)}: {said}"
+        for stage in plan.stages
+        for each in stage.targets
+        if each.verdict != "pass" and (said := why(each))
+    ]
+    if reasons:
+        more = f"\n  {len(reasons) - _REASONS} more: --json has all" if len(reasons) > _REASONS else ""
+        yield "\n".join(["missed or undecided", *reasons[:_REASONS]]) + more
 
 
 def _verdict(result: TargetResult) -> str:

@@ -17,9 +17,11 @@ from tui.report.advice import ADVICE
 from tui.report.figures import number
 from tui.report.imported import imported
 from tui.report.lengths import asked_words, lengths
+from tui.report.limit import limit_text
 from tui.report.load import counts, latencies, stages_table, turns_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
+from tui.report.slo import slo_table
 from tui.report.tags import tags_table
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ def render(summary: Summary) -> str:
         server(summary.server),
         telemetry(summary.telemetry),
         _limits(summary.limits),
+        limit_text(None if summary.plan is None else summary.plan.limit),
+        slo_table(summary.slo),
         _errors(summary),
         imported(summary.imported),
         _notes(summary.notes),

@@ -163,7 +163,9 @@ def test_seven_stages_on_eight_gpus_are_less_than_two_megabytes_with_every_figur
     assert len(page.encode()) < 2_000_000
     said = finding(run.summary)
     assert said[0].startswith("From 1.00 to 7.00 rps")
-    assert said[1].startswith("1 of 7 stages held every target")  # the others have too few requests for a p95
+    assert said[1].startswith(
+        "5 of 7 stages held every target"
+    )  # the others have fewer than the 59 that a p95 needs
     for word in ("GPU 7: 580 W", "TTFT over load", "Joules per output token over load", "p95: 50"):
         assert word in page
 

@@ -24,7 +24,11 @@ def planned(*verdicts: str | None, columns: tuple[str, ...] = ()) -> str:
     few = dict.fromkeys(("mean", "p50", "p90", "p95", "p99")) | {"count": 0}
     of_all = dict.fromkeys(("ttft_ms", "tpot_ms", "e2e_ms"), few)
     numbers = dict.fromkeys(("requests", "succeeded", "failed", "warm_up_requests"), 9)
-    times = dict.fromkeys(("from_s", "measured_from_s", "to_s"), 1.0) | {"cut_off": 0, "not_sent": 0}
+    times = dict.fromkeys(("from_s", "measured_from_s", "to_s"), 1.0) | {
+        "cut_off": 0,
+        "not_sent": 0,
+        "scheduled": 0,
+    }
     told = {"state": "done", "name": "s", "input_tokens": 8, "output_tokens": 8, "targets": []}
     stages = [
         {**nothing, **of_all, **numbers, **times, **told, "number": i, "window": said and window(said)}

@@ -1,0 +1,87 @@
+"""What a search for the limit found, from the lines of its steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from sessions.bottleneck.history import LimitSpan
+from sessions.limit.search import Answer, Ask, Result, answer, next_step
+from sessions.plan.config import RunConfig
+from sessions.plan.slo import kept_targets
+from sessions.summary.plan_schema import Limit, LimitStep
+from sessions.timeline.timeline import Timeline
+
+_result = msgspec.json.Decoder(Result)
+
+
+def ask_of(config: RunConfig) -> Ask:
+    """What a run searches for."""
+    limit, load = config.limit, config.load
+    assert limit is not None
+    highest = float(load.max_in_flight) if limit.closed else load.max_rate_rps
+    return Ask(kept_targets(config.slo), limit.closed, min(limit.most or highest, highest), limit.first)
+
+
+def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan], start_ns: int) -> Limit:
+    """As far as it has come."""
+    over = [(change, result) for change in timeline.stages if (result := _read(change.result)) is not None]
+    results = [result for _, result in over]
+    ask = ask_of(config)
+    found = answer(ask, results)
+    bound = ""
+    for change, result in over:
+        if result.verdict == "fail" and result.step.load == found.failed:
+            to_s = (change.t_ns - start_ns) / 1e9
+            bound = _most(spans, to_s - result.seconds, to_s)
+    return Limit(
+        closed=config.limit is not None and config.limit.closed,
+        passed=found.passed,
+        failed=found.failed,
+        estimate=found.estimate,
+        error=found.error,
+        certified=found.certified,
+        monotone=found.monotone,
+        over=isinstance(next_step(ask, results), Answer),
+        why=found.why,
+        requests=sum(result.requests for result in results),
+        seconds=round(sum(result.seconds for result in results), 3),
+        bound=bound,
+        steps=[_step(result) for result in results],
+    )
+
+
+def _read(text: str) -> Result | None:
+    """None where there is none, or one that only another version could have written."""
+    try:
+        result = _result.decode(text) if text else None
+    except (msgspec.DecodeError, ValueError):
+        return None
+    sane = result is not None and result.step.load > 0 and (not result.of or result.independent > 0)
+    return result if sane else None
+
+
+def _most(spans: Sequence[LimitSpan], from_s: float, to_s: float) -> str:
+    """What bound for most of that time."""
+    held: Counter[str] = Counter()
+    for span in spans:
+        held[span.limit] += round(1000 * max(0.0, min(span.to_s, to_s) - max(span.from_s, from_s)))
+    name, milliseconds = max(held.items(), key=lambda item: item[1], default=("", 0))
+    return name if milliseconds else ""
+
+
+def _step(result: Result) -> LimitStep:
+    step = result.step
+    return LimitStep(
+        step.purpose,
+        step.load,
+        result.verdict,
+        result.requests,
+        round(result.seconds, 3),
+        result.target,
+        result.misses,
+        result.of,
+        round(result.allowed, 9),
+    )

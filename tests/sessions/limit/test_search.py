@@ -1,0 +1,128 @@
+"""Which step comes next, and what the answer is, from results made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessions.limit.search import Answer, Ask, Result, answer, next_step
+from sessions.limit.step import Step, judge, looks_for, overloaded
+from sessions.plan.slo import Verdict, parse_slo
+
+P95 = parse_slo("ttft.p95<500ms")
+ASK = Ask(P95, closed=False, most=100.0)
+
+
+def result(step: Step, verdict: Verdict, misses: int = 0, of: int = 500, e2e_s: float | None = 2.0) -> Result:
+    return Result(step, verdict, step.requests, 10.0, e2e_s, misses, of, of, 0.05, "ttft.p95<500ms")
+
+
+def searched(ask: Ask, limit: float, *, undecided: tuple[float, float] = (1.0, 1.0)) -> list[Result]:
+    """Against a server that passes below `limit` and fails above it, and leaves undecided what lies between."""
+    results: list[Result] = []
+    while isinstance(step := next_step(ask, results), Step):
+        low, high = limit * undecided[0], limit * undecided[1]
+        verdict: Verdict = "pass" if step.load < low else "undecided" if step.load < high else "fail"
+        misses = min(round(25 * (step.load / limit) ** 6), 240)
+        results.append(result(step, "pass" if step.purpose == "single" else verdict, misses))
+    return results
+
+
+def test_it_begins_with_single_requests_then_far_below_what_they_allow_and_doubles() -> None:
+    results = searched(ASK, 11.0)
+    assert [each.step.purpose for each in results[:3]] == ["single", "double", "double"]
+    doubled = [each.step.load for each in results if each.step.purpose == "double"]
+    assert doubled == [0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+def test_the_gap_is_halved_geometrically_and_what_passed_last_is_confirmed() -> None:
+    results = searched(ASK, 11.0)
+    narrowed = [each.step.load for each in results if each.step.purpose == "narrow"]
+    assert narrowed[0] == pytest.approx((8 * 16) ** 0.5)
+    found = answer(ASK, results)
+    assert found.passed is not None
+    assert found.failed is not None
+    assert found.passed <= 11.0 <= found.failed
+    assert found.failed / found.passed <= ASK.within
+    assert (results[-1].step.purpose, results[-1].step.load) == ("confirm", found.passed)
+    assert (found.certified, found.monotone) == (True, True)
+    assert found.estimate == pytest.approx(11.0, rel=0.05)
+
+
+def test_what_stays_undecided_is_never_claimed() -> None:
+    found = answer(ASK, searched(ASK, 11.0, undecided=(0.8, 1.3)))
+    assert found.passed is not None
+    assert found.failed is not None
+    assert found.passed < 0.8 * 11.0
+    assert found.failed >= 1.3 * 11.0
+    assert found.estimate == pytest.approx(11.0, rel=0.05)
+
+
+def test_a_confirmation_that_fails_sends_the_search_below_it() -> None:
+    results = searched(ASK, 11.0)
+    wrong = [*results[:-1], result(results[-1].step, "fail", 80)]
+    step = next_step(ASK, wrong)
+    assert isinstance(step, Step)
+    assert step.load <= results[-1].step.load
+    assert not answer(ASK, wrong).certified
+
+
+def test_no_load_goes_above_the_most_that_was_allowed_and_none_of_that_is_an_answer_too() -> None:
+    ask = ASK._replace(most=3.0)
+    results = searched(ask, 11.0)
+    found = answer(ask, results)
+    assert max(each.step.load for each in results) == 3.0
+    assert (found.passed, found.failed, found.certified) == (3.0, None, False)
+    assert "nothing failed up to 3" in found.why
+
+
+def test_a_server_that_misses_alone_or_answers_nothing_has_no_limit() -> None:
+    single = next_step(ASK, [])
+    assert isinstance(single, Step)
+    for over, why in (
+        (result(single, "fail"), "one at a time"),
+        (result(single, "pass", e2e_s=None), "no single"),
+    ):
+        found = next_step(ASK, [over])
+        assert isinstance(found, Answer)
+        assert found.passed is None
+        assert why in found.why
+
+
+def test_where_not_even_the_first_load_passes_it_goes_down_until_it_gives_up() -> None:
+    found = answer(ASK, searched(ASK, 0.02))
+    assert found.passed is not None
+    assert found.passed <= 0.02
+    assert answer(ASK, searched(ASK, 1e-9)).passed is None
+
+
+def test_a_concurrency_is_searched_in_whole_numbers_down_to_neighbours() -> None:
+    ask = Ask(P95, closed=True, most=64.0)
+    results = searched(ask, 11.5)
+    found = answer(ask, results)
+    assert (found.passed, found.failed) == (11.0, 12.0)
+    assert all(each.step.load == int(each.step.load) for each in results)
+
+
+def test_a_search_that_was_left_says_what_it_knows() -> None:
+    results = searched(ASK, 11.0)[:8]
+    found = answer(ASK, results)
+    assert (found.passed, found.failed, found.certified) == (8.0, None, False)
+
+
+def test_steps_are_as_long_as_the_targets_need() -> None:
+    assert looks_for(P95, "narrow", 1) == (500, 1000)
+    assert looks_for(parse_slo("ttft.p99<1s"), "refine", 1) == (10_000,)
+    assert looks_for(P95, "double", 1) == (59, 500)
+    assert looks_for(P95, "narrow", 200) == (2000, 4000), "ten rounds of what is in flight"
+
+
+def test_the_target_that_comes_nearest_to_its_limit_binds() -> None:
+    targets = parse_slo("ttft.p95<500ms, tpot.p90<50ms, e2e.mean<2s")
+    some, many = [0.0] * 490 + [1.0] * 10, ([0.0] * 4 + [1.0]) * 100
+    judged = judge(targets, [some, many, [100.0] * 500])
+    assert (judged.target, judged.verdict, judged.allowed) == ("tpot.p90<50ms", "fail", pytest.approx(0.1))
+
+
+def test_far_more_in_flight_than_littles_law_allows_is_overload() -> None:
+    assert not overloaded(30, 10.0, 2.0)
+    assert overloaded(200, 10.0, 2.0)

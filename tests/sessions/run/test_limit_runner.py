@@ -1,0 +1,153 @@
+"""A search as it runs: steps are stages, a person's keys leave it, and what each came to stands in the session."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from loadgen.clock import MonotonicClock, monotonic_ns
+from loadgen.records import TICK_NS, Request, Tick
+from sessions.limit.search import Ask, Result, answer
+from sessions.plan.config import LimitConfig, PlanConfig
+from sessions.plan.slo import parse_slo
+from sessions.plan.stages import Stage
+from sessions.run.limit_runner import LimitRunner
+from sessions.run.step_requests import Seen, StepRequests
+from sessions.store.journal import JournalWriter, RequestJournalWriter, request_file, worker_file
+from sessions.store.manifest import write
+from sessions.store.records import StageChange
+from tests.sessions.summary.summing import manifest
+
+ASK = Ask(parse_slo("ttft.p50<500ms"), closed=True, most=8.0)
+LIMIT = 3
+
+
+class Server:
+    """Stands for the workers and the session's files: holds the target up to `LIMIT` at a time."""
+
+    def __init__(self) -> None:
+        self.begun: list[Stage] = []
+        self.changes: list[StageChange] = []
+        self.cuts = 0
+        self.stuck_on: int | None = None
+        self.runner: LimitRunner
+
+    def begin(self, number: int, of: int, stage: Stage) -> int:
+        self.begun.append(stage)
+        if len(self.begun) - 1 != self.stuck_on:
+            asyncio.get_running_loop().call_soon(self.runner.on_idle, number)
+        return 0
+
+    def end(self) -> None:
+        pass
+
+    def cut(self, number: int, stage: Stage) -> None:
+        self.cuts += 1
+        self.runner.on_idle(number)
+
+    def record(self, change: StageChange) -> None:
+        self.changes.append(change)
+
+    def look(self, begin_ns: int, warm_up: int, over_ns: int | None = None) -> Seen:
+        missed = float((self.begun[-1].concurrency or 0) > LIMIT)
+        return Seen(100, 0, 0.1, 100, [[missed] * 100], over_ns is not None)
+
+    def close(self) -> None:
+        pass
+
+
+def searching(server: Server) -> LimitRunner:
+    plan, clock = PlanConfig("limit", []), MonotonicClock(monotonic_ns())
+    server.runner = LimitRunner(ASK, LimitConfig(closed=True), plan, server, server, clock)  # type: ignore[arg-type]
+    return server.runner
+
+
+def results_of(server: Server) -> list[Result]:
+    return [msgspec.json.decode(change.result, type=Result) for change in server.changes if change.result]
+
+
+def test_each_step_is_a_stage_and_what_it_came_to_stands_in_the_session() -> None:
+    server = Server()
+    asyncio.run(asyncio.wait_for(searching(server).run(), 20))
+    assert [stage.concurrency for stage in server.begun] == [1, 1, 2, 4, 3, 3]
+    begun = [change for change in server.changes if change.event == "begin"]
+    assert [msgspec.json.decode(change.stage, type=Stage) for change in begun] == server.begun
+    assert [change.number for change in begun] == list(range(6))
+    found = answer(ASK, results_of(server))
+    assert (found.passed, found.failed, found.certified) == (3.0, 4.0, True)
+    assert server.begun[-1].name == "3 at once again in 3..4"
+
+
+def test_a_step_that_is_decided_before_its_last_request_is_cut_there() -> None:
+    server = Server()
+    server.stuck_on = 2  # more requests could come
+    asyncio.run(asyncio.wait_for(searching(server).run(), 20))
+    assert server.cuts == 1
+    assert len(server.begun) == 6
+
+
+def test_a_person_takes_the_keys_and_the_step_begins_anew_when_they_are_given_back() -> None:
+    async def body() -> Server:
+        server = Server()
+        server.stuck_on = 1
+        server.look = lambda *_: Seen(1, 1, 0.1, 0, [[]], True)  # type: ignore[method-assign]
+        runner = searching(server)
+        running = asyncio.ensure_future(runner.run())
+        while len(server.begun) < 2:
+            await asyncio.sleep(0.001)
+        runner.leave()
+        await asyncio.sleep(0.01)
+        assert len(server.begun) == 2
+        del server.look
+        runner.go_on()
+        await asyncio.wait_for(running, 20)
+        return server
+
+    server = asyncio.run(body())
+    assert [(c.number, c.event) for c in server.changes if c.event in ("left", "begin")][1:4] == [
+        (1, "begin"),
+        (1, "left"),
+        (1, "begin"),
+    ]
+    assert answer(ASK, results_of(server)).passed == 3.0
+
+
+def tick(n: int, **more: Any) -> Tick:
+    return Tick(n * TICK_NS, TICK_NS, 0, **more)
+
+
+def answered(index: int, due_ns: int, ttft_ns: int) -> Request:
+    first = due_ns + ttft_ns
+    return Request(
+        *(index, 0, due_ns),
+        sent_ns=due_ns,
+        first_token_ns=first,
+        last_token_ns=first,
+        end_ns=first,
+        output_tokens=1,
+        chunks=1,
+    )
+
+
+def test_only_requests_up_to_the_first_that_is_under_way_are_judged(tmp_path: Any) -> None:
+    """Else the quick ones would be judged first, and a slow server pass."""
+    write(tmp_path, manifest())
+    ticks, requests = (
+        JournalWriter(tmp_path / worker_file(0)),
+        RequestJournalWriter(tmp_path / request_file(0)),
+    )
+    for n in range(1, 5):
+        ticks.append(tick(n, due=1, sent=1))
+    for index in (0, 1, 3):  # the third is not answered yet
+        requests.append(answered(index, index * TICK_NS + 1000, 600_000_000 if index else 1000))
+    requests.close()
+    ticks.close()
+    step = StepRequests(tmp_path, parse_slo("ttft.p50<500ms"))
+    seen = step.look(500, 0)
+    assert (seen.sent, seen.in_flight, seen.ended) == (4, 1, 3)
+    assert seen.values == [[0.0, 1.0]]
+    assert step.look(500, 1).values == [[1.0]], "the first is its warm-up"
+    assert not step.look(500, 0, 4 * TICK_NS).all_read
+    step.close()

@@ -1,0 +1,139 @@
+"""Targets over made-up requests whose misses are known by hand."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from loadgen.records import TICK_NS, Request, RequestError, Tick
+from sessions.plan.config import LoadConfig, PlanConfig, WorkloadConfig
+from sessions.plan.stages import Stage
+from sessions.store.records import End, LoadChange, StageChange
+from sessions.summary.plan_stages import plan_result
+from sessions.summary.schema import Summary, plain
+from sessions.summary.summarise import summarise
+from tests.sessions.summary.summing import manifest
+from tests.sessions.timeline.folding import folded
+from tui.report.junit import junit
+from tui.report.slo import missed
+from tui.report.text import render
+
+S, MS = 1_000_000_000, 1_000_000
+
+
+def answered(index: int, ttft_ms: int, *, tpot_ms: int = 10, tokens: int = 11, error: str = "") -> Request:
+    due = S + index * 10 * MS
+    first = due + ttft_ms * MS
+    last = first + (tokens - 1) * tpot_ms * MS
+    return Request(
+        index=index,
+        worker=0,
+        due_ns=due,
+        sent_ns=due,
+        first_token_ns=first,
+        last_token_ns=last,
+        end_ns=last,
+        input_tokens=20,
+        output_tokens=tokens,
+        chunks=tokens,
+        gaps_us=[tpot_ms * 1000] * (tokens - 1),
+        error=RequestError(error) if error else None,
+    )
+
+
+def summary(slo: str, requests: list[Request], not_sent: int = 0) -> Summary:
+    asked = manifest(LoadConfig(duration_s=10.0))
+    asked.config = msgspec.structs.replace(asked.config, slo=[slo])
+    due = len(requests) + not_sent
+    records: list[Any] = [
+        LoadChange(S, "start", rate_rps=100.0),
+        Tick(S + TICK_NS, TICK_NS, 0, due=due, sent=len(requests), not_sent=not_sent),
+        *requests,
+        End(12 * S, "completed"),
+    ]
+    return summarise(folded(*records), asked)
+
+
+def test_failed_and_unsent_requests_are_misses_of_attainment_and_goodput() -> None:
+    requests = [
+        *(answered(i, 100) for i in range(80)),
+        *(answered(i, 900) for i in range(80, 90)),  # too late
+        *(answered(i, 100, tpot_ms=90) for i in range(90, 95)),  # too slow
+        *(answered(i, 100, error="rejected") for i in range(95, 98)),
+    ]
+    slo = summary("ttft.p90<500ms, tpot.p90<50ms, errors<5%", requests, not_sent=2).slo
+    assert slo is not None
+    assert (slo.scheduled, slo.good) == (99 + 1, 80)
+    assert slo.attainment == 0.8
+    assert slo.goodput_rps == pytest.approx(80 / 10.0)
+    ttft, tpot, errors = slo.targets
+    assert (ttft.misses, ttft.of, ttft.allowed) == (15, 100, 0.1)
+    assert (tpot.misses, tpot.of) == (10, 100)
+    assert errors.figure == 0.03
+
+
+def test_a_percentile_is_of_any_rank_and_its_figure_is_numpys() -> None:
+    times = [10 + (i * 37) % 500 for i in range(500)]
+    slo = summary("ttft.p97.5<1s", [answered(i, ms) for i, ms in enumerate(times)]).slo
+    assert slo is not None
+    assert slo.targets[0].figure == pytest.approx(float(np.quantile(times, 0.975)))
+    assert (slo.verdict, slo.targets[0].needs) == ("pass", None)
+
+
+def test_a_thin_percentile_is_undecided_and_says_what_it_needs() -> None:
+    said = summary("ttft.p99<1s", [answered(i, 100) for i in range(100)])
+    assert said.slo is not None
+    assert (said.slo.verdict, said.slo.targets[0].needs) == ("undecided", 199)  # 299 without a miss
+    assert said.holds is said.valid
+    assert "SLO UNDECIDED" in render(said)
+    assert "199 more requests needed; 0 of 100 missed, 1 % may" in render(said)
+
+
+def test_what_was_missed_stands_in_text_json_and_junit_apart_from_validity() -> None:
+    said = summary("ttft.p95<100ms, e2e.mean<1m, itl.p99<50ms", [answered(i, 150) for i in range(200)])
+    assert said.valid
+    assert not said.holds
+    assert [each.verdict for _, each in missed(said)] == ["fail"]
+    text = render(said)
+    assert "SLO MISSED: 0 % of 200 scheduled requests held every limit" in text
+    assert "50 % over; 200 of 200 missed, 5 % may" in text
+    assert text.rstrip().endswith("valid")
+    assert plain(said)["slo"]["verdict"] == "fail"
+    suite = ElementTree.fromstring(junit(said))
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "1", "0")
+    assert {case.get("name"): [part.tag for part in case] for case in suite} == {
+        "valid": [],
+        "ttft.p95<100ms": ["failure"],
+        "e2e.mean<1m": [],
+        "itl.p99<50ms": [],
+    }
+
+
+def test_targets_that_no_answer_has_a_figure_for_are_not_measured() -> None:
+    slo = summary(
+        "tpot.p95<1s, output_tps_per_gpu>1, gpu_memory<90%", [answered(i, 9, tokens=1) for i in range(90)]
+    ).slo
+    assert slo is not None
+    assert [(each.figure, each.verdict) for each in slo.targets] == [(None, "undecided")] * 3
+
+
+def test_a_stage_of_a_plan_has_attainment_and_goodput_of_its_own() -> None:
+    plan = PlanConfig("p", [Stage("a", rate_rps=100.0, requests=100)], targets=["ttft.p90<500ms"])
+    records = [
+        StageChange(S, 0, "begin", "a"),
+        *(answered(i, 900 if i % 5 == 0 else 100) for i in range(100)),
+        StageChange(4 * S, 0, "over"),
+    ]
+    (stage,) = plan_result(folded(*records), plan, WorkloadConfig(), S, True).stages
+    assert (stage.scheduled, stage.good, stage.attainment) == (100, 80, 0.8)
+    assert [each.verdict for each in stage.targets] == ["fail"]
+    assert stage.goodput_rps == pytest.approx(0.8 * stage.request_rps)
+
+
+def test_targets_that_only_a_later_version_knows_are_left_out() -> None:
+    slo = summary("wishes.p99<1s", [answered(0, 100)]).slo
+    assert slo is None

@@ -1,0 +1,43 @@
+"""What a search for the limit found: the answer first, then its steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadgen.errors import printable
+from tui.draw.words import limit_name
+from tui.report.figures import aligned, number
+from tui.report.slo import WORDS
+
+if TYPE_CHECKING:
+    from sessions.summary.plan_schema import Limit
+
+
+def limit_text(limit: Limit | None) -> str:
+    """Empty without one."""
+    if limit is None:
+        return ""
+    unit = "requests at a time" if limit.closed else "requests/s"
+    places = 0 if limit.closed else 3
+    if limit.passed is None:
+        head = "LIMIT NOT FOUND" if limit.over else "LIMIT NOT FOUND YET"
+        lines = [f"{head}: {printable(limit.why, 200)}"]
+    else:
+        upper = "" if limit.failed is None else f", {number(limit.failed, places)} does not"
+        word = "certified" if limit.certified else "estimated"
+        lines = [f"LIMIT ({word}): {number(limit.passed, places)} {unit} holds{upper}"]
+        if limit.estimate is not None and limit.failed is not None and not limit.closed:
+            off = "" if limit.error is None else f", standard error {limit.error * 100:.1f} %"
+            lines.append(f"  between them the steps put it at about {number(limit.estimate, places)}{off}")
+        lines.append(f"  {printable(limit.why, 200)}")
+    if limit.bound:
+        lines.append(f"  what bound above it: {limit_name(printable(limit.bound, 24))}")
+    if not limit.monotone:
+        lines.append("  a load passed above one that failed: the server does not always answer alike")
+    lines.append(f"  {limit.requests:,} requests in {number(limit.seconds, 0)} s")
+    rows = [["step", "load", "", "missed", "of", "allowed", "requests", "s"]]
+    for each in limit.steps:
+        allowed = "" if not each.allowed else f"{each.allowed * 100:.3g} %"
+        cells = (f"{each.misses:,}", f"{each.of:,}", allowed, f"{each.requests:,}", number(each.seconds, 1))
+        rows.append([each.purpose, f"{each.load:.4g}", WORDS[each.verdict], *cells])
+    return "\n".join(lines) + "\n\n" + aligned(rows)

@@ -1,0 +1,79 @@
+"""Targets: which held, which were missed by how much, and what is still undecided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadgen.errors import printable
+from tui.report.figures import NOT_MEASURED, aligned, number
+
+if TYPE_CHECKING:
+    from sessions.summary.schema import Summary
+    from sessions.summary.slo_schema import Slo, TargetResult
+
+WORDS = {"pass": "PASS", "fail": "FAIL", "undecided": "undecided"}
+
+
+def slo_table(slo: Slo | None) -> str:
+    """Its verdict first, then each target of a run; of a plan the stages have their own."""
+    if slo is None:
+        return ""
+    head = {"pass": "SLO HELD", "fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}[slo.verdict]
+    lines = [head + (f": {attained(slo)}" if slo.good is not None else "")]
+    if slo.targets:
+        rows = [["target", "figure", "", "why"]]
+        rows += [
+            [printable(each.target, 40), shown(each.figure), WORDS[each.verdict], why(each)]
+            for each in slo.targets
+        ]
+        lines.append("\n".join(line.rstrip() for line in _flush_left(rows)))
+    return "\n".join(lines)
+
+
+def _flush_left(rows: list[list[str]]) -> list[str]:
+    return aligned(rows, left=4).splitlines()
+
+
+def attained(slo: Slo) -> str:
+    """`96.2 % of 1,200 scheduled requests held every limit, 3.85 per second`."""
+    share = NOT_MEASURED if slo.attainment is None else f"{slo.attainment * 100:.4g} %"
+    goodput = "" if slo.goodput_rps is None else f"; goodput {number(slo.goodput_rps, 2)} requests/s"
+    return f"{share} of {slo.scheduled:,} scheduled requests held every limit{goodput}"
+
+
+def shown(figure: float | None) -> str:
+    """In the unit of the target beside it."""
+    return NOT_MEASURED if figure is None else f"{figure:,.4g}"
+
+
+def why(result: TargetResult) -> str:
+    """By how much it was missed, or what is wanting."""
+    words = []
+    if result.verdict == "undecided":
+        if result.figure is None and not result.of:
+            return "not measured"
+        words.append(
+            "too close to tell" if result.needs is None else f"{result.needs:,} more requests needed"
+        )
+    figure, limit = result.figure, result.limit
+    if result.verdict == "fail" and figure is not None and limit:
+        off = (figure / limit - 1) * 100
+        if abs(off) >= 0.05:
+            words.append(f"{abs(off):,.3g} % {'over' if off > 0 else 'under'}")
+    if result.misses is not None and result.of:
+        words.append(f"{result.misses:,} of {result.of:,} missed, {(result.allowed or 0) * 100:.4g} % may")
+    return "; ".join(words)
+
+
+def missed(summary: Summary) -> list[tuple[str, TargetResult]]:
+    """Each target that failed, with the stage of the plan that it is of."""
+    if summary.slo is None:
+        return []
+    if summary.plan is None:
+        return [("", each) for each in summary.slo.targets if each.verdict == "fail"]
+    return [
+        (f"stage {stage.number} {stage.name}", each)
+        for stage in summary.plan.stages
+        for each in stage.targets
+        if each.verdict == "fail"
+    ]
