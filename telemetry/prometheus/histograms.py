@@ -52,4 +52,4 @@ def _bound(text: str) -> float | None:
         bound = float(text)
     except ValueError:
         return None
-    return bound if bound >= 0 else None
+    return bound if 0 <= bound <= MOST_SUM_S or bound == math.inf else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sessions.store.parse import BadLine, parse
@@ -51,6 +51,7 @@ LINES = st.tuples(st.sampled_from(sorted(NAMES)), LABELS, VALUES).map(lambda lin
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(LINES, max_size=30))
+@example([f'vllm:time_per_output_token_seconds_bucket{{le="{le}"}} 0.0' for le in ("1e300", "+Inf")])
 def test_any_page_becomes_records_that_a_session_can_hold(lines):
     page = parse_page("\n".join(lines), NAMES)
     for adapter in ADAPTERS.values():

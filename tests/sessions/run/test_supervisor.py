@@ -185,7 +185,7 @@ def test_what_requests_ask_for_changes_in_all_workers_at_the_instant_that_was_an
     start: Callable[..., Launched],
 ) -> None:
     run = start(rate_rps=40.0, duration_s=2.0, workers=2)
-    until(lambda: ticks_of(run.directory), "a first tick")
+    until(lambda: any(tick.due for tick in ticks_of(run.directory)), "a first request")
     answer = send_once(run.directory, SetWorkload("short-chat"))
     run.process.wait(30)
     change = next(
