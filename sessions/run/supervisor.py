@@ -98,14 +98,14 @@ class Supervisor:
         unreachable = await self._control.start()
         self._manifest.host.control_socket = str(self._control.path or "")
         self._manifest.session.pid = os.getpid()
-        self._enter("probing")
         if unreachable:
             self._note("warning", f"no control socket: no attach, no keys for the load ({unreachable})")
         keeping = asyncio.ensure_future(
             self._place.keep(self._manifest, self._control, self._look_at_journals, self._note)
         )
         try:
-            write(self._directory, self._manifest)
+            write(self._directory, self._manifest)  # first: it says where this run is commanded
+            self._enter("probing")
             refused = await self._begin()
         except SessionError as error:  # the disk is full, say
             refused = SupervisorAnswer("refused", str(error), 1)
