@@ -57,6 +57,17 @@ def test_prompts_of_a_file_go_out_and_nothing_of_them_is_kept(
 
 
 @pytest.mark.slow
+def test_a_hit_rate_of_sixty_percent_is_aimed_at_and_measured(ttftop: Command, simulator_url: str) -> None:
+    # 38 of 40 prompts of 480 + 280 tokens find their first 480 in the cache: 38 * 480 / (40 * 760) = 0.6.
+    work = ("--prefix", "2x20x480", "--input-tokens", "280", "--output-tokens", "4", "--concurrency", "1")
+    done = ttftop("run", simulator_url, *work, "--requests", "40", "--name", "s", *LIGHT)
+    assert done.returncode == 0, done.stderr
+    said = summary_of(ttftop, "s")["prefix_cache"]
+    assert said["aimed_share"] == pytest.approx(0.6, abs=1e-4)
+    assert said["measured_share"] == pytest.approx(0.6, abs=0.03)
+
+
+@pytest.mark.slow
 def test_a_mix_and_prefixes_are_told_apart_in_the_summary(
     ttftop: Command, home: Path, simulator_url: str, tmp_path: Path
 ) -> None:
