@@ -28,6 +28,8 @@ from sessions.limit.search import Ask
 from sessions.plan.slo import parse_slo
 
 TOO_HIGH = 1.05
+FIRST_SEED = 1000
+"""Above those on which the constants of `sessions.limit` were chosen."""
 NAIVE = ((100, 0), (1000, 64))
 """Requests a step, and warm-up."""
 
@@ -69,7 +71,7 @@ def row(name: str, of: list[float], requests: list[float], seconds: list[float])
 
 def page(server: Server, searches: int) -> str:
     ask = Ask(parse_slo(server.slo), closed=False, most=1e4)
-    found = [search(ask, server.serve, seed) for seed in range(searches)]
+    found = [search(ask, server.serve, seed) for seed in range(FIRST_SEED, FIRST_SEED + searches)]
     truth = server.limit_rps
     requests, seconds = ([float(getattr(each, name)) for each in found] for name in ("requests", "seconds"))
     rows = [
@@ -78,7 +80,10 @@ def page(server: Server, searches: int) -> str:
         row("lowest that failed", [(s.answer.failed or np.inf) / truth for s in found], requests, seconds),
     ]
     for count, warm_up in NAIVE:
-        tried = [naive(ask, server.serve, seed, count, warm_up) for seed in range(searches)]
+        tried = [
+            naive(ask, server.serve, seed, count, warm_up)
+            for seed in range(FIRST_SEED, FIRST_SEED + searches)
+        ]
         name = f"naive, {count:,} a step" + (f" after {warm_up}" if warm_up else ", cold")
         rows.append(row(name, [rate / truth for rate, _ in tried], [sent for _, sent in tried], []))
     inside = np.mean([(s.answer.passed or 0) <= truth <= (s.answer.failed or np.inf) for s in found])
