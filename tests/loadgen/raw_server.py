@@ -60,6 +60,11 @@ class RawServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        before = -1
+        while self.connections > before:  # Python 3.13 cannot close while a connection is being accepted
+            before = self.connections
+            for _ in range(8):
+                await asyncio.sleep(0)
         self._server.close()
         for task in list(self._tasks):
             task.cancel()
