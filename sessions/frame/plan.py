@@ -21,6 +21,8 @@ def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProg
     number = min(change.number, len(stages) - 1)
     stage = stages[number]
     state = {"begin": "running", "load_over": "draining"}.get(change.event, change.event)
+    if not plan.stages:  # a step ends as soon as it is decided: nobody knows when
+        return PlanProgress(plan.name, number + 1, None, stage.name, state, None, None)
     stage_left_s = None
     if state == "running" and stage.longest_s is not None:
         stage_left_s = max(0.0, stage.longest_s - (at_ns - change.t_ns) / 1e9)

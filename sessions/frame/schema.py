@@ -174,7 +174,8 @@ class PlanProgress:
 
     name: str
     stage: int
-    of: int
+    of: int | None
+    """None of a search for the limit, which finds its next step by what those before came to."""
     stage_name: str
     state: str
     """`running`, `draining` (nothing more is due, answers are awaited), `over`, or `left` (a person has the

@@ -165,7 +165,8 @@ def waiting_line(waited_s: float) -> str:
 
 def _plan(plan: PlanProgress) -> str:
     """Which stage, and how long the plan goes on."""
-    text = f"stage {plan.stage}/{plan.of} {plan.stage_name}"
+    where = f"step {plan.stage}" if plan.of is None else f"stage {plan.stage}/{plan.of}"
+    text = f"{where} {plan.stage_name}"
     if plan.state == "draining":
         text += ", awaiting answers"
     if plan.left_s:

@@ -141,13 +141,14 @@ def _attained(frame: Frame) -> list[Field]:
 
 def _plan(plan: PlanProgress) -> Row:
     """The stage, and how long the plan goes on."""
-    where = f"{plan.stage}/{plan.of}"
+    label = "PLAN " if plan.of is not None else "STEP "
+    where = f"{plan.stage}/{plan.of}" if plan.of is not None else f"{plan.stage}"
     if plan.state == "left":
-        return [("PLAN ", "label"), (f"left at {where}: p goes on", "warn")]
-    shown: Row = [("PLAN ", "label"), (where, "strong"), (f" {safe(plan.stage_name, 28)}", "")]
+        return [(label, "label"), (f"left at {where}: p goes on", "warn")]
+    shown: Row = [(label, "label"), (where, "strong"), (f" {safe(plan.stage_name, 28)}", "")]
     if plan.state == "draining":
         shown.append((" awaiting answers", "warn"))
-    elif plan.state == "over" and plan.stage < plan.of:
+    elif plan.state == "over" and plan.of is not None and plan.stage < plan.of:
         shown.append((" pause", "dim"))
     if plan.left_s:
         shown.append((f" {numbers.clock(int(plan.left_s * 1e9), hours=False)} left", "dim"))

@@ -52,6 +52,14 @@ def test_a_plan_says_its_stage_its_state_and_what_is_known_of_the_time_left() ->
     assert plan_at(timeline(), None, 25 * S) is None
 
 
+def test_of_a_search_nobody_knows_how_many_steps_it_takes_nor_how_long() -> None:
+    step = '{"name":"2 rps in ?..?","rate_rps":2.0,"requests":2000}'
+    begun = folded(StageChange(10 * S, 0, "begin", "2 rps in ?..?", stage=step))
+    search = PlanConfig("limit", [])
+    expected = PlanProgress("limit", 1, None, "2 rps in ?..?", "running", None, None)
+    assert plan_at(begun, search, 12 * S) == expected
+
+
 def test_answers_that_a_stage_awaits_have_no_bound_of_the_run() -> None:
     made = manifest()
     made.config = type(made.config)(made.config.target, plan=PLAN)
