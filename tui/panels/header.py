@@ -142,7 +142,7 @@ def _attained(frame: Frame) -> list[Field]:
 def _plan(plan: PlanProgress) -> Row:
     """The stage, and how long the plan goes on."""
     label = "PLAN " if plan.of is not None else "STEP "
-    where = f"{plan.stage}/{plan.of}" if plan.of is not None else f"{plan.stage}"
+    where = f"{plan.stage}/{plan.of}" if plan.of is not None else f"{plan.stage}:"
     if plan.state == "left":
         return [(label, "label"), (f"left at {where}: p goes on", "warn")]
     shown: Row = [(label, "label"), (where, "strong"), (f" {safe(plan.stage_name, 28)}", "")]
