@@ -74,7 +74,7 @@ def test_a_run_says_how_far_below_the_calibrated_load_it_was(
 ) -> None:
     kept = Calibration(calibrated.this_machine(), "2026-11-21T10:00:00+00:00", 5_000.0, "cpu")
     calibrated.save(kept, home / "ttftop" / calibrated.FILE)
-    run = ("run", simulator_url, "--headless", "--requests", "60", "--rate", "30", "--output-tokens", "8")
+    run = ("run", simulator_url, "--headless", "--requests", "120", "--rate", "30", "--output-tokens", "8")
     assert ttftop(*run, XDG_STATE_HOME=str(home)).returncode in (0, 1)
     client = json.loads(typed("summary", "--json").stdout)["client"]
     assert client["calibrated_events_per_s"] == 5000.0
