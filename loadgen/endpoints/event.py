@@ -73,6 +73,7 @@ class EventContent(msgspec.Struct, frozen=True):
 DONE = EventContent(done=True)
 ANSWER = EventContent(bears_token=True)
 """What nearly every event of a stream says; made once, since it is returned for each token."""
+REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
 NOTHING = EventContent()
 BAD_JSON = EventContent(flags=("bad_json",))
 """Not a JSON object: nothing of it was understood."""

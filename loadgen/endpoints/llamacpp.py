@@ -11,14 +11,10 @@ from typing import Any
 import msgspec
 
 from loadgen.endpoints.event import (
-    BAD_JSON,
-    DONE,
     NOTHING,
     EventBuilder,
     EventContent,
     Usage,
-    is_done,
-    read_error,
 )
 from loadgen.endpoints.picking import (
     content_of,
@@ -26,6 +22,7 @@ from loadgen.endpoints.picking import (
     counts,
     flags_of,
     object_of,
+    opened,
     shown_in,
     text_in,
     unsound,
@@ -48,13 +45,9 @@ def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, ou
 
 def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) -> EventContent:
     """One event of the stream, each with the tokens so far; or a whole answer. Never raises."""
-    if name == b"error":
-        return read_error(data)
-    if is_done(data):
-        return DONE
-    event = object_of(data)
-    if event is None:
-        return BAD_JSON
+    event = opened(data, name)
+    if isinstance(event, EventContent):
+        return event
     usage, bears = _usage(event), bool(text_in(event, "content"))
     stopped, flags = event.get("stop") is True, () if data.isascii() else flags_of(data)
     if unsound(event, "tokens_evaluated", "tokens_predicted"):

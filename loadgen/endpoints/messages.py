@@ -12,13 +12,12 @@ import msgspec
 
 from loadgen.endpoints.event import (
     ANSWER,
-    BAD_JSON,
     DONE,
     NOTHING,
+    REASONING,
     EventBuilder,
     EventContent,
     Usage,
-    is_done,
     read_error,
 )
 from loadgen.endpoints.picking import (
@@ -27,6 +26,7 @@ from loadgen.endpoints.picking import (
     count_in,
     counts,
     object_of,
+    opened,
     shown_in,
     text_in,
     unsound,
@@ -39,7 +39,6 @@ HEADERS = (("anthropic-version", "2023-06-01"),)
 """Anthropic's own server and gateways to it refuse a request without it."""
 
 _encode = msgspec.json.Encoder().encode
-_REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
 
 
 def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:
@@ -54,13 +53,9 @@ def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, ou
 
 def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) -> EventContent:
     """One event of the stream, or a whole answer. Never raises."""
-    if name == b"error":
-        return read_error(data)
-    if is_done(data):
-        return DONE
-    event = object_of(data)
-    if event is None:
-        return BAD_JSON
+    event = opened(data, name)
+    if isinstance(event, EventContent):
+        return event
     kind = text_in(event, "type") or (name or b"").decode("latin-1")
     if kind == "content_block_delta":
         return _delta(data, within(event, "delta"))
@@ -68,7 +63,7 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
         block = within(event, "content_block")
         if text_in(block, "type") == "tool_use":
             return ANSWER if text_in(block, "name") else NOTHING
-        return ANSWER if text_in(block, "text") else _REASONING if text_in(block, "thinking") else NOTHING
+        return ANSWER if text_in(block, "text") else REASONING if text_in(block, "thinking") else NOTHING
     if kind == "message_start":
         # Its count of output tokens is of a message that has only begun.
         usage, sound = _usage(within(event, "message", "usage"))
@@ -101,7 +96,7 @@ def shown(data: bytes) -> int:
 def _delta(data: bytes, delta: dict[str, Any]) -> EventContent:
     if text_in(delta, "text") or text_in(delta, "partial_json"):
         return answer(data)  # A signature or a citation bears nothing that was generated.
-    return _REASONING if text_in(delta, "thinking") else NOTHING
+    return REASONING if text_in(delta, "thinking") else NOTHING
 
 
 def _stopped(said: dict[str, Any], wire: dict[str, Any], done: bool = False) -> EventContent:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from loadgen.endpoints.event import BAD_JSON, NOTHING, EventBuilder, EventContent
+from loadgen.endpoints.event import BAD_JSON, NOTHING, REASONING, EventBuilder, EventContent
 from loadgen.endpoints.picking import (
     answer,
     content_of,
@@ -27,9 +27,6 @@ from loadgen.endpoints.prompt import Prompt, as_messages, only_text
 GENERATE_PATH, CHAT_PATH = "/api/generate", "/api/chat"
 
 _encode = msgspec.json.Encoder().encode
-_REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
-
-
 _NEEDS_TEXT = "ollama: token ids cannot be sent, need text"
 
 
@@ -77,7 +74,7 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
             return content_of(builder, event)
         if builder.answer:
             return answer(data)
-        return _REASONING if builder.reasoning else NOTHING
+        return REASONING if builder.reasoning else NOTHING
     builder.finish_reason = text_in(event, "done_reason") or "stop"  # which older ones do not say
     names = ("prompt_eval_count", "eval_count")
     usage = counts(*(count_in(event, name) for name in names))

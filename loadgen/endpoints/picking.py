@@ -12,12 +12,16 @@ import msgspec
 
 from loadgen.endpoints.event import (
     ANSWER,
+    BAD_JSON,
+    DONE,
     MAX_TOKENS,
     EventBuilder,
     EventContent,
     Usage,
     error_of,
+    is_done,
     loads,
+    read_error,
 )
 from loadgen.records import RequestError
 
@@ -31,6 +35,17 @@ def object_of(data: bytes) -> dict[str, Any] | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         decoded = loads(data)
     return decoded if isinstance(decoded, dict) else None
+
+
+def opened(data: bytes, name: bytes | None) -> dict[str, Any] | EventContent:
+    """The JSON object of a server-sent event; what the event says where it is none, or an error by its name.
+    Never raises."""
+    if name == b"error":
+        return read_error(data)
+    if is_done(data):
+        return DONE
+    event = object_of(data)
+    return BAD_JSON if event is None else event
 
 
 def flags_of(data: bytes) -> tuple[str, ...]:

@@ -12,14 +12,12 @@ import msgspec
 
 from loadgen.endpoints.event import (
     ANSWER,
-    BAD_JSON,
-    DONE,
     NOTHING,
+    REASONING,
     EventBuilder,
     EventContent,
     Usage,
     error_of,
-    is_done,
     read_error,
 )
 from loadgen.endpoints.picking import (
@@ -28,6 +26,7 @@ from loadgen.endpoints.picking import (
     count_in,
     counts,
     object_of,
+    opened,
     shown_in,
     text_in,
     unsound,
@@ -44,7 +43,6 @@ _encode = msgspec.json.Encoder().encode
 _ANSWERS = frozenset(
     {"output_text", "refusal", "function_call_arguments", "custom_tool_call_input", "mcp_call_arguments"}
 )
-_REASONING = EventContent(bears_token=True, reasoning=True, shows_reasoning=True)
 _REASONINGS = frozenset({"reasoning_text", "reasoning_summary_text", "reasoning"})
 
 
@@ -61,13 +59,9 @@ def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, ou
 
 def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) -> EventContent:
     """One event of the stream, or a whole answer. Never raises."""
-    if name == b"error":
-        return read_error(data)
-    if is_done(data):
-        return DONE
-    event = object_of(data)
-    if event is None:
-        return BAD_JSON
+    event = opened(data, name)
+    if isinstance(event, EventContent):
+        return event
     kind = text_in(event, "type") or (name or b"").decode("latin-1")
     kind = kind.removeprefix("response.")
     if kind.endswith(".delta"):
@@ -76,7 +70,7 @@ def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) 
             return NOTHING
         if what in _ANSWERS:
             return answer(data)
-        return _REASONING if what in _REASONINGS else NOTHING
+        return REASONING if what in _REASONINGS else NOTHING
     if kind == "error":
         return read_error(data)
     if kind == "output_item.added":

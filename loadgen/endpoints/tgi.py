@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
-from loadgen.endpoints.event import BAD_JSON, DONE, NOTHING, EventBuilder, EventContent, is_done, read_error
+from loadgen.endpoints.event import NOTHING, EventBuilder, EventContent
 from loadgen.endpoints.picking import (
     content_of,
     count_in,
     counts,
     flags_of,
     object_of,
+    opened,
     shown_in,
     text_in,
     unsound,
@@ -49,13 +50,9 @@ def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, ou
 
 def read(data: bytes, name: bytes | None = None, *, index_counts: bool = False) -> EventContent:
     """One event of the stream: a token, and with the last one how it ended. Never raises."""
-    if name == b"error":
-        return read_error(data)
-    if is_done(data):
-        return DONE
-    event = object_of(data)
-    if event is None:
-        return BAD_JSON
+    event = opened(data, name)
+    if isinstance(event, EventContent):
+        return event
     details, bears = within(event, "details"), bool(_token_text(event))
     if not details and event.get("generated_text") is None and not event.get("error"):
         if not bears:
