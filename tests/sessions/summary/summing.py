@@ -40,6 +40,29 @@ def manifest(load: LoadConfig | None = None) -> Manifest:
     return Manifest(SessionInfo("i", "n", ""), ClockAnchor(0, 0), config)
 
 
+def answered(
+    index: int, due_s: float, ttft_ms: int = 100, tokens: int = 11, tpot_ms: int = 10, **more: Any
+) -> Request:
+    """One that succeeded, unless `more` says an error, with gaps all alike."""
+    due_ns = round(due_s * SECOND)
+    first = due_ns + ttft_ms * 1_000_000
+    last = first + (tokens - 1) * tpot_ms * 1_000_000
+    return Request(
+        index=index,
+        worker=0,
+        due_ns=due_ns,
+        sent_ns=due_ns,
+        first_token_ns=first,
+        last_token_ns=last,
+        end_ns=last,
+        input_tokens=20,
+        output_tokens=tokens,
+        chunks=tokens,
+        gaps_us=[tpot_ms * 1000] * (tokens - 1),
+        **more,
+    )
+
+
 def steady(sent: int, failed: int, due: int, *, cpu_ns: int = 0, seconds: int = 10) -> Summary:
     """A run of whole numbers: `sent` requests in the first tick, of which `failed` failed."""
     requests = [

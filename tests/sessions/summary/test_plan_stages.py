@@ -7,39 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadgen.records import Request, RequestError, Tick
+from loadgen.records import RequestError, Tick
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.stages import Stage
 from sessions.store.records import LoadChange, StageChange, State
 from sessions.summary.plan_schema import Plan
 from sessions.summary.plan_stages import failures_sought, plan_result
 from sessions.timeline.energy import EnergyCurve
+from tests.sessions.summary.summing import answered
 from tests.sessions.timeline.folding import folded
 
 S = 1_000_000_000
 MS = 1_000_000
-
-
-def answered(
-    index: int, due_s: float, ttft_ms: int = 100, tokens: int = 11, tpot_ms: int = 10, **more: Any
-) -> Request:
-    due_ns = round(due_s * S)
-    first = due_ns + ttft_ms * MS
-    last = first + (tokens - 1) * tpot_ms * MS
-    return Request(
-        index=index,
-        worker=0,
-        due_ns=due_ns,
-        sent_ns=due_ns,
-        first_token_ns=first,
-        last_token_ns=last,
-        end_ns=last,
-        input_tokens=20,
-        output_tokens=tokens,
-        chunks=tokens,
-        gaps_us=[tpot_ms * 1000] * (tokens - 1),
-        **more,
-    )
 
 
 def result(stages: list[Stage], *records: Any, ended: bool = True, **more: Any) -> Plan:

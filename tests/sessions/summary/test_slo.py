@@ -16,6 +16,7 @@ from sessions.store.records import End, LoadChange, StageChange
 from sessions.summary.plan_stages import plan_result
 from sessions.summary.schema import Summary, plain
 from sessions.summary.summarise import summarise
+from tests.sessions.summary import summing
 from tests.sessions.summary.summing import manifest
 from tests.sessions.timeline.folding import folded
 from tui.report.junit import junit
@@ -26,23 +27,8 @@ S, MS = 1_000_000_000, 1_000_000
 
 
 def answered(index: int, ttft_ms: int, *, tpot_ms: int = 10, tokens: int = 11, error: str = "") -> Request:
-    due = S + index * 10 * MS
-    first = due + ttft_ms * MS
-    last = first + (tokens - 1) * tpot_ms * MS
-    return Request(
-        index=index,
-        worker=0,
-        due_ns=due,
-        sent_ns=due,
-        first_token_ns=first,
-        last_token_ns=last,
-        end_ns=last,
-        input_tokens=20,
-        output_tokens=tokens,
-        chunks=tokens,
-        gaps_us=[tpot_ms * 1000] * (tokens - 1),
-        error=RequestError(error) if error else None,
-    )
+    failure = RequestError(error) if error else None
+    return summing.answered(index, 1 + index / 100, ttft_ms, tokens, tpot_ms, error=failure)
 
 
 def summary(slo: str, requests: list[Request], not_sent: int = 0) -> Summary:
