@@ -116,7 +116,7 @@ def read(document: Document) -> list[ImportedRun]:
 def _beside(path: Path) -> Document:
     """An empty one where there is none."""
     if path.is_symlink() or not path.is_file():
-        return Document(path, [], True)
+        return Document(path, [])
     return read_document(path)
 
 
