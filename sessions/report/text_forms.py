@@ -107,7 +107,7 @@ def as_json(runs: Sequence[RunData]) -> str:
 
 def as_svg(runs: Sequence[RunData]) -> str:
     """The curve over load and the course of the first run, one below the other."""
-    found = [*charts.over_load(runs), *charts.over_time(runs[0].wide, runs[0].summary)]
+    found = [*charts.over_load(runs), *charts.over_time(runs[0].wide)]
     found += charts.distributions(runs)
     made, y = [], 12
     for chart in found:

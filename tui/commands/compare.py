@@ -157,7 +157,7 @@ def _print(comparison: Comparison, options: argparse.Namespace) -> None:
 
             colour = sys.stdout.isatty() and not options.no_color and not os.environ.get("NO_COLOR")
             theme = Theme(colour=colour, braille=charset_for(sys.stdout.encoding, os.environ) == "braille")
-            if drawn := picture(comparison, versus, theme):
+            if drawn := picture(versus, theme):
                 print(f"\n{drawn}")
         print("\n" + tables(comparison, versus), end="")
 
