@@ -12,6 +12,7 @@ from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line
 from tui.options.parser import Parser
+from tui.options.price_options import asked_prices, prices_argument
 
 if TYPE_CHECKING:
     from sessions.report.run_data import RunData
@@ -33,9 +34,7 @@ def parser() -> Parser:
         help=f"where to; its ending says as what: {' '.join(ENDINGS)}",
     )
     parser.add_argument("--requests", action="store_true", help=".csv: a row a request, not a stage")
-    parser.add_argument(
-        "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"
-    )
+    prices_argument(parser)
     run_options.sessions_dir(parser)
     return parser
 
@@ -44,15 +43,10 @@ def run(options: argparse.Namespace) -> int:
     from sessions.report.run_data import read_run_data
     from sessions.store.manifest import SessionError
     from sessions.store.private_file import NotWritten, write_private
-    from sessions.summary.prices import PriceError
-    from sessions.summary.prices import load as load_prices
 
     ending = options.output.suffix.lower()
     _check(options, ending)
-    try:
-        prices = load_prices(options.prices)
-    except PriceError as error:
-        raise CommandError(f"--prices: {error}") from None
+    prices = asked_prices(options)
     root = start.root(options)
     directories = [session("report", root, text) for text in options.sessions]
     try:
