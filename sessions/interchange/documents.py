@@ -72,6 +72,25 @@ def read_document(path: Path) -> Document:
     return Document(path, values)
 
 
+def read_beside(path: Path) -> Document:
+    """The same of a file that may be missing: an empty document then, and where `path` is a link.
+
+    Raises:
+        ImportFailed: it is there, and cannot be read or is no JSON.
+    """
+    if path.is_symlink() or not path.is_file():
+        return Document(path, [])
+    return read_document(path)
+
+
+def known_beside(path: Path) -> dict[str, Any]:
+    """Its first object; an empty one also where it cannot be read: what only adds to a result spoils none."""
+    try:
+        return read_beside(path).first
+    except ImportFailed:
+        return {}
+
+
 def files_below(directory: Path) -> Iterator[Path]:
     """Regular files below it, by name; no link is followed.
 
