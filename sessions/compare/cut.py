@@ -15,10 +15,11 @@ from sessions.compare.stretch import Load, Stretch, Values, least_block
 from sessions.metrics import Floats, Requests, bears_tokens, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.stages import Stage as AskedStage
 from sessions.store.manifest import Manifest
+from sessions.summary.arithmetic import mean
 from sessions.summary.prices import Prices
 from sessions.summary.schema import Summary
 from sessions.timeline.energy import EnergyCurve, curves, used
-from sessions.timeline.load_gpus import powered
+from sessions.timeline.load_gpus import powered_names
 from sessions.timeline.requests import NONE
 from sessions.timeline.sketches import VALUES_NS
 from sessions.timeline.stage_list import stages_of
@@ -83,8 +84,8 @@ class Cutter:
             rates=rates,
             requests=len(due),
             succeeded=len(good),
-            input_tokens_mean=_mean(good["input_tokens"]),
-            output_tokens_mean=_mean(good["output_tokens"]),
+            input_tokens_mean=mean(good["input_tokens"]),
+            output_tokens_mean=mean(good["output_tokens"]),
         )
 
     def _itl(self, good: Requests, cell: Any, edges: Floats) -> tuple[Sums | None, Counts | None]:
@@ -105,9 +106,7 @@ def cut(
     timeline: Timeline, manifest: Manifest, summary: Summary, prices: Prices | None = None
 ) -> list[Stretch]:
     """The stretches of a session, in order; the whole run, where its load never stood still."""
-    at_ns = timeline.newest_ns
-    names = [gpu.device(at_ns).name for gpu in powered(timeline.gpus, at_ns)]
-    cutter = Cutter(timeline, None if prices is None else prices.together_per_hour(names))
+    cutter = _cutter(timeline, prices)
     start_ns, work = timeline.first_ns, manifest.config.workload
 
     def at(seconds: float) -> int:
@@ -115,6 +114,7 @@ def cut(
 
     plan = manifest.config.plan
     if plan is not None and summary.plan is not None:
+        stages = stages_of(plan, timeline.stages)
         found = [
             cutter.stretch(
                 stage.name,
@@ -125,7 +125,7 @@ def cut(
             )
             for stage in summary.plan.stages
             if stage.requests and stage.to_s > stage.measured_from_s
-            for asked in (stages_of(plan, timeline.stages)[stage.number - 1],)
+            for asked in (stages[stage.number - 1],)
         ]
         return _of_one_pace(found)
     lengths = (str(work.input_tokens), str(work.output_tokens))
@@ -155,12 +155,15 @@ def _of_one_pace(stretches: list[Stretch]) -> list[Stretch]:
 
 def whole(timeline: Timeline, manifest: Manifest, summary: Summary, prices: Prices | None = None) -> Stretch:
     """All of a run, whatever its load was."""
-    at_ns, work = timeline.newest_ns, manifest.config.workload
-    names = [gpu.device(at_ns).name for gpu in powered(timeline.gpus, at_ns)]
-    cutter = Cutter(timeline, None if prices is None else prices.together_per_hour(names))
+    work, cutter = manifest.config.workload, _cutter(timeline, prices)
     load = Load("whole", 0.0, str(work.input_tokens), str(work.output_tokens))
     start_ns = timeline.first_ns
     return cutter.stretch("whole run", load, start_ns, start_ns + max(round(summary.load_s * 1e9), 1))
+
+
+def _cutter(timeline: Timeline, prices: Prices | None) -> Cutter:
+    names = powered_names(timeline.gpus, timeline.newest_ns)
+    return Cutter(timeline, None if prices is None else prices.together_per_hour(names))
 
 
 def _load_of(asked: AskedStage, offered_rps: float | None, *lengths: str) -> Load:
@@ -183,8 +186,3 @@ def _joules(parts: Sequence[EnergyCurve], edges: Floats) -> Floats | None:
     if used(parts, float(edges[0]), float(edges[-1])).whole((edges[-1] - edges[0]) / 1e9) is None:
         return None
     return np.array([energy.joules or 0.0 for energy in each])
-
-
-def _mean(tokens: Any) -> float | None:
-    known = tokens[tokens != NONE]
-    return float(known.mean()) if len(known) else None

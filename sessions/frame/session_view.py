@@ -54,6 +54,12 @@ class SessionView:
         self.locked = locked
         return changed
 
+    def read_all(self) -> None:
+        """Polls until there is no more to read at once."""
+        self.poll()
+        while self.behind:
+            self.poll()
+
     def _is_being_made_again(self) -> bool:
         """The run was live, and its directory is gone while its supervisor is not: it makes it again."""
         if not self.locked or self.manifest is None or os.path.lexists(self.directory / LOCK_FILE):

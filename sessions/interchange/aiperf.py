@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import calendar
 import re
-from pathlib import Path
 from typing import Any
 
 from loadgen.records import Request
@@ -14,7 +13,7 @@ from sessions.interchange.documents import (
     nanoseconds,
     number,
     numbers,
-    read_document,
+    read_beside,
     rows,
     table,
     text,
@@ -62,8 +61,8 @@ def matches(document: Document) -> bool:
 def read(document: Document) -> list[ImportedRun]:
     """The run of the directory in which the file lies: its other files belong to it."""
     place = document.path.parent
-    summary = document.first if "aiperf_version" in document.first else _beside(place / SUMMARY).first
-    lines = document.values if "metadata" in document.first else _beside(place / REQUESTS).values
+    summary = document.first if "aiperf_version" in document.first else read_beside(place / SUMMARY).first
+    lines = document.values if "metadata" in document.first else read_beside(place / REQUESTS).values
     config = table(summary.get("input_config"))
     endpoint = table(config.get("endpoint"))
     models = rows(table(config.get("models")).get("items"))
@@ -105,19 +104,12 @@ def read(document: Document) -> list[ImportedRun]:
         )
     first_ns = min(one.due_ns for one in run.requests)
     window = _window_ns(summary, first_ns)
-    run.telemetry = gpu_records(_beside(place / GPUS).values)
+    run.telemetry = gpu_records(read_beside(place / GPUS).values)
     start_ns, end_ns = window or (first_ns, None)
     run.started_unix_ns = min(start_ns, first_ns)
     for record in run.telemetry:
         record.t_ns = max(record.t_ns - run.started_unix_ns, 0)  # type: ignore[attr-defined]
     return [settle(run, start_ns, end_ns)]
-
-
-def _beside(path: Path) -> Document:
-    """An empty one where there is none."""
-    if path.is_symlink() or not path.is_file():
-        return Document(path, [], True)
-    return read_document(path)
 
 
 def _window_ns(summary: dict[str, Any], first_ns: int) -> tuple[int, int] | None:

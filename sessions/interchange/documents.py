@@ -33,7 +33,6 @@ class Document(NamedTuple):
 
     path: Path
     values: list[Any]
-    by_line: bool
     is_sqlite: bool = False
 
     @property
@@ -50,13 +49,13 @@ def read_document(path: Path) -> Document:
     """
     data = _bytes(path)
     if data.startswith(SQLITE):
-        return Document(path, [], False, is_sqlite=True)
+        return Document(path, [], is_sqlite=True)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ImportFailed(f"{name_of(path)}: neither JSON nor JSON lines (not UTF-8)") from None
     try:
-        return Document(path, [json.loads(text)], False)
+        return Document(path, [json.loads(text)])
     except RecursionError:
         raise ImportFailed(f"{name_of(path)}: JSON nested too deep") from None
     except ValueError:
@@ -70,7 +69,26 @@ def read_document(path: Path) -> Document:
         except (ValueError, RecursionError):
             said = f"line {number} is none" if values else "nor JSON lines"
             raise ImportFailed(f"{name_of(path)}: neither JSON {said}") from None
-    return Document(path, values, True)
+    return Document(path, values)
+
+
+def read_beside(path: Path) -> Document:
+    """The same of a file that may be missing: an empty document then, and where `path` is a link.
+
+    Raises:
+        ImportFailed: it is there, and cannot be read or is no JSON.
+    """
+    if path.is_symlink() or not path.is_file():
+        return Document(path, [])
+    return read_document(path)
+
+
+def known_beside(path: Path) -> dict[str, Any]:
+    """Its first object; an empty one also where it cannot be read: what only adds to a result spoils none."""
+    try:
+        return read_beside(path).first
+    except ImportFailed:
+        return {}
 
 
 def files_below(directory: Path) -> Iterator[Path]:

@@ -14,11 +14,11 @@ from loadgen.records import Request, RequestError
 from sessions.interchange.documents import (
     Document,
     ImportFailed,
+    known_beside,
     name_of,
     nanoseconds,
     number,
     numbers,
-    read_document,
     text,
     whole,
 )
@@ -57,7 +57,10 @@ def read(document: Document) -> list[ImportedRun]:
         ImportFailed: it is another one, or damaged.
     """
     path = document.path
-    asked, said = _beside(path, "benchmark_args.json"), _beside(path, "benchmark_summary.json")
+    asked, said = (
+        known_beside(path.with_name("benchmark_args.json")),
+        known_beside(path.with_name("benchmark_summary.json")),
+    )
     run = ImportedRun(
         tool=TOOL, file=path.name, label=text(path.parent.name, 60), model=text(asked.get("model"))
     )
@@ -88,16 +91,6 @@ def read(document: Document) -> list[ImportedRun]:
         "its percentiles are values that occurred (nearest rank), rounded; a clock without a date"
     )
     return [settle(run, min(one.due_ns for one in run.requests))]
-
-
-def _beside(path: Path, name: str) -> dict[str, Any]:
-    place = path.with_name(name)
-    if place.is_symlink() or not place.is_file():
-        return {}
-    try:
-        return read_document(place).first
-    except ImportFailed:
-        return {}
 
 
 def _rows(path: Path) -> list[tuple[Any, ...]]:

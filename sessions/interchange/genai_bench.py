@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sessions.interchange.documents import (
     Document,
-    ImportFailed,
+    known_beside,
     nanoseconds,
     number,
-    read_document,
     rows,
     table,
     text,
@@ -47,13 +44,7 @@ def read(document: Document) -> list[ImportedRun]:
     """The run of one file."""
     one = document.first
     all_of_it = table(one.get("aggregated_metrics"))
-    beside = document.path.with_name("experiment_metadata.json")
-    about: dict[str, Any] = {}
-    if beside.is_file() and not beside.is_symlink():
-        try:
-            about = read_document(beside).first
-        except ImportFailed:
-            about = {}
+    about = known_beside(document.path.with_name("experiment_metadata.json"))
     to_ms = 1.0 if one.get("_time_unit") == "ms" else 1e3
     stats = table(all_of_it.get("stats"))
     slots = max(whole(all_of_it.get("num_concurrency")) or 1, 1)

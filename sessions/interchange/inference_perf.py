@@ -8,11 +8,10 @@ from typing import Any
 from loadgen.records import Request, RequestError
 from sessions.interchange.documents import (
     Document,
-    ImportFailed,
+    known_beside,
     nanoseconds,
     number,
     numbers,
-    read_document,
     table,
     text,
     whole,
@@ -85,12 +84,7 @@ def read(document: Document) -> list[ImportedRun]:
         rate = (len(run.requests) - 1) / ((last_due_ns - begin_ns) / 1e9)
         run.load = LoadConfig(rate_rps=rate)
         run.notes.append("the rate is what was sent: the file does not say what was asked for")
-    beside = document.path.with_name("summary_lifecycle_metrics.json")
-    if beside.is_file() and not beside.is_symlink():
-        try:
-            run.figures = _figures(read_document(beside).first)
-        except ImportFailed:
-            run.figures = []
+    run.figures = _figures(known_beside(document.path.with_name("summary_lifecycle_metrics.json")))
     return [settle(run, begin_ns)]
 
 

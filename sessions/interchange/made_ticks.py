@@ -13,8 +13,6 @@ from sessions.interchange.imported_run import NO_CHUNK_TIMES
 from sessions.metrics import tokens_after_gaps
 from sessions.plan.config import LoadConfig
 
-_SKETCHES = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag")
-
 
 def made_ticks(requests: list[Request], span_ns: int, load: LoadConfig) -> list[Tick]:
     """One each 250 ms up to `span_ns`."""

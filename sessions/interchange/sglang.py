@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from sessions.interchange.documents import Document, nanoseconds, number, rows, text, whole
+from sessions.interchange.flat_figures import flat_figures
 from sessions.interchange.imported_run import ImportedRun
 from sessions.plan.config import LoadConfig
-from sessions.store.imported import ToolFigure
 
 TOOL = "SGLang bench_serving"
 _LATENCIES = {
@@ -18,7 +17,6 @@ _LATENCIES = {
     "itl": ("chunk_gap_ms", "same"),
     "e2e_latency": ("e2e_ms", "near"),
 }
-_STAT = re.compile(r"(mean|median|std|p[0-9.]{1,8})_([a-z0-9_]{1,40})_ms")
 _OURS = {"mean": "mean", "median": "p50", "p90": "p90", "p95": "p95", "p99": "p99"}
 _TOTALS = {
     "completed": ("requests.succeeded", "near", "requests"),
@@ -49,7 +47,7 @@ def read(document: Document) -> list[ImportedRun]:
     return [
         _run(one, document.path.name, f"line {place}" if several else "")
         for place, one in enumerate(document.values, 1)
-        if isinstance(one, dict) and matches(Document(document.path, [one], False))
+        if isinstance(one, dict) and matches(Document(document.path, [one]))
     ]
 
 
@@ -68,7 +66,7 @@ def _run(one: dict[str, Any], file: str, label: str) -> ImportedRun:
         input_tokens=whole(one.get("total_input_tokens")),
         output_tokens=whole(one.get("total_output_tokens")),
         span_ns=max(nanoseconds(number(one.get("duration"))) or 0, 0),
-        figures=_figures(one),
+        figures=flat_figures(one, _TOTALS, _LATENCIES, _OURS),
     )
     run.notes.append("no times of requests are written: nothing to replay")
     if not errors:
@@ -100,20 +98,3 @@ def _load(one: dict[str, Any]) -> LoadConfig:
         return LoadConfig(rate_rps=known, max_in_flight=cap or 4096)
     endless = isinstance(rate, float) and math.isinf(rate)  # all at once
     return LoadConfig(concurrency=cap or (whole(one.get("completed")) if endless else None) or 1)
-
-
-def _figures(one: dict[str, Any]) -> list[ToolFigure]:
-    made = []
-    for name, value in one.items():
-        known = number(value)
-        if known is None:
-            continue
-        if name in _TOTALS:
-            ours, how, unit = _TOTALS[name]
-            made.append(ToolFigure(name, known, unit, ours, how))
-        elif stat := _STAT.fullmatch(name):
-            metric, how = _LATENCIES.get(stat[2], ("", ""))
-            of = _OURS.get(stat[1], "")
-            ours = f"{metric}.{of}" if metric and of else ""
-            made.append(ToolFigure(name, known, "ms", ours, how if ours else ""))
-    return made

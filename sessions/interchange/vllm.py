@@ -6,15 +6,14 @@ With `--save-detailed` each request has its start (on a clock without a date), T
 from __future__ import annotations
 
 import math
-import re
 from typing import Any, Literal
 
 from loadgen.records import Request
 from sessions.interchange.documents import Document, nanoseconds, number, numbers, rows, text, whole
+from sessions.interchange.flat_figures import flat_figures
 from sessions.interchange.imported_run import Arrivals, ImportedRun, failure, gaps_of, settle
 from sessions.plan.config import LoadConfig
 from sessions.plan.ramp import Ramp
-from sessions.store.imported import ToolFigure
 
 TOOL = "vLLM bench serve"
 _LATENCIES = {
@@ -25,7 +24,6 @@ _LATENCIES = {
     "client_queue_time": ("send_lag_ms", "near"),
     "e2el_including_client_queue": ("e2e_ms", "near"),
 }
-_STAT = re.compile(r"(mean|median|std|p[0-9.]{1,8})_([a-z0-9_]{1,40})_ms")
 _TOTALS = {
     "completed": ("requests.succeeded", "same", "requests"),
     "failed": ("requests.failed", "same", "requests"),
@@ -53,7 +51,7 @@ def read(document: Document) -> list[ImportedRun]:
     several = len(document.values) > 1
     found = []
     for place, one in enumerate(document.values, 1):
-        if isinstance(one, dict) and matches(Document(document.path, [one], False)):
+        if isinstance(one, dict) and matches(Document(document.path, [one])):
             found.append(_run(one, document.path.name, f"line {place}" if several else ""))
     return found
 
@@ -71,7 +69,7 @@ def _run(one: dict[str, Any], file: str, label: str) -> ImportedRun:
         failed=whole(one.get("failed")),
         input_tokens=whole(one.get("total_input_tokens")),
         output_tokens=whole(one.get("total_output_tokens")),
-        figures=_figures(one),
+        figures=flat_figures(one, _TOTALS, _LATENCIES, _OURS),
     )
     run.span_ns = nanoseconds(number(one.get("duration"))) or 0
     run.notes.append(
@@ -159,23 +157,6 @@ def _requests(one: dict[str, Any], count: int) -> list[Request]:
         if said:
             request.error, request.status = failure(said, request.chunks > 0)
         made.append(request)
-    return made
-
-
-def _figures(one: dict[str, Any]) -> list[ToolFigure]:
-    made = []
-    for name, value in one.items():
-        known = number(value)
-        if known is None:
-            continue
-        if name in _TOTALS:
-            ours, how, unit = _TOTALS[name]
-            made.append(ToolFigure(name, known, unit, ours, how))
-        elif stat := _STAT.fullmatch(name):
-            metric, how = _LATENCIES.get(stat[2], ("", ""))
-            of = _OURS.get(stat[1], "")
-            ours = f"{metric}.{of}" if metric and of else ""
-            made.append(ToolFigure(name, known, "ms", ours, how if ours else ""))
     return made
 
 

@@ -54,7 +54,7 @@ def decide_mean(values: Sequence[float], limit: float, confidence: float) -> Dec
         return Decision("undecided", 0, n, n, 2 - n)
     mean = math.fsum(values) / n
     variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
-    independent = n / _variance_ratio(values, mean, variance)
+    independent = n / _variance_ratio(values, variance)
     away = abs(limit - mean)
     z = student(confidence, independent - 1)
     if away >= z * math.sqrt(variance / independent):
@@ -67,10 +67,10 @@ def likeness(misses: Sequence[bool]) -> float:
     """By how much the variance of the mean is larger than if requests were independent; 1 where it is not."""
     n = len(misses)
     share = sum(misses) / n if n else 0.0
-    return _variance_ratio([float(miss) for miss in misses], share, share * (1 - share))
+    return _variance_ratio([float(miss) for miss in misses], share * (1 - share))
 
 
-def _variance_ratio(values: Sequence[float], mean: float, variance: float) -> float:
+def _variance_ratio(values: Sequence[float], variance: float) -> float:
     if len(values) < 10 * BATCHES[-1] or not variance:
         return 1.0
     ratio = 1.0

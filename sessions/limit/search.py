@@ -114,7 +114,7 @@ def next_step(ask: Ask, results: Sequence[Result]) -> Step | Answer:
         between = _between(ask, low, high, undecided)
         if between is not None:
             return _step(ask, "narrow", between, steps, single)
-    estimate, error = _estimate(ask, steps, low, high)
+    estimate, error = _estimate(steps, low, high)
     refined = sum(result.step.purpose == "refine" for result in steps)
     if (
         not ask.closed
@@ -207,7 +207,7 @@ def _answer(ask: Ask, steps: Sequence[Result], why: str) -> Answer:
         result.step.purpose == "confirm" and result.step.load == low and result.verdict == "pass"
         for result in steps
     )
-    estimate, error = _estimate(ask, steps, low, high)
+    estimate, error = _estimate(steps, low, high)
     if estimate is not None and error is not None:
         estimate = max(estimate * (1 - _CAUTION * error), low or 0.0)
     if not why:
@@ -219,7 +219,7 @@ def _answer(ask: Ask, steps: Sequence[Result], why: str) -> Answer:
 
 
 def _estimate(
-    ask: Ask, steps: Sequence[Result], low: float | None, high: float | None
+    steps: Sequence[Result], low: float | None, high: float | None
 ) -> tuple[float | None, float | None]:
     """Where the share of misses reaches what is allowed, and the standard error of that as a share of it: a
     line through the steps near it, on log scales."""

@@ -23,7 +23,6 @@ Path = tuple[str | int, ...]
 """Where something stands in a plan: `("stages", 0, "rate")`."""
 OnError = Callable[[Path, str], ConfigError]
 """Makes the error: what is wrong, and where."""
-_IN_STEP = ("rate", "concurrency", "speed", "trace_rate", "duration", "requests")
 _T = TypeVar("_T")
 
 

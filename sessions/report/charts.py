@@ -98,7 +98,7 @@ def _joules(stage: PlanStage | Stage | None) -> float | None:
     return stage.joules_per_output_token if isinstance(stage, PlanStage) else stage.j_per_output_token
 
 
-def over_time(frame: Frame, summary: Summary) -> list[Chart]:
+def over_time(frame: Frame) -> list[Chart]:
     """The course of a run: load, latencies, tokens, GPUs and server on one and the same axis."""
     offset_s = (frame.start_ns - frame.first_ns) / 1e9
     xs = [offset_s + (i + 0.5) * frame.slot_ns / 1e9 for i in range(frame.slots)]

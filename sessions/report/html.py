@@ -58,8 +58,8 @@ def _run(run: RunData) -> Iterator[str]:
         yield f"<div><b>{escaped(name)}</b><strong>{escaped(value)}</strong><i>{escaped(beside)}</i></div>"
     yield "</div>"
     yield from _curve([run])
-    wide = charts.over_time(run.wide, said)
-    narrow = charts.over_time(run.narrow, said)
+    wide = charts.over_time(run.wide)
+    narrow = charts.over_time(run.narrow)
     pairs = zip(wide, narrow, strict=True)
     yield _section(
         "Over time", "".join(_both(a, b, WIDE) for a, b in pairs), "Vertical lines: what happened."

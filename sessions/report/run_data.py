@@ -12,7 +12,7 @@ from sessions.frame.schema import Frame
 from sessions.frame.session_view import SessionView
 from sessions.metrics import e2e, tpot, ttft_from_due
 from sessions.summary.prices import Prices
-from sessions.summary.read import read_summary
+from sessions.summary.read import read_folded
 from sessions.summary.schema import Summary
 from sessions.timeline.requests import NONE
 
@@ -34,12 +34,10 @@ def read_run_data(directory: Path, prices: Prices | None = None) -> RunData:
     """Raises:
     SessionError: the session's manifest cannot be read.
     """
-    summary = read_summary(directory, prices)
+    folded = read_folded(directory, prices)
+    summary, requests = folded.summary, folded.timeline.requests
     view = SessionView(directory)
-    requests = view.requests
-    view.poll()
-    while view.behind:
-        view.poll()
+    view.read_all()
     rows = requests.rows
     good = rows[rows["error"] == NONE]
     values = {"TTFT": ttft_from_due(good), "TPOT": tpot(good), "E2E": e2e(good)}

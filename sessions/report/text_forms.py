@@ -20,15 +20,15 @@ from sessions.summary.schema import Summary, plain
 _SVG_WIDTH = 900
 
 
-def as_markdown(runs: Sequence[RunData], version: str) -> str:
+def as_markdown(runs: Sequence[Summary], version: str) -> str:
     """What was found, and the tables."""
     parts: list[str] = []
     if len(runs) > 1:
-        first, *more = finding_of_several([run.summary for run in runs])
+        first, *more = finding_of_several(runs)
         parts += ["# Side by side", f"**{markdown(first, 600)}**", *(markdown(one, 600) for one in more)]
-        parts += [_table(tables.compared([run.summary for run in runs]))]
+        parts += [_table(tables.compared(runs))]
     for run in runs:
-        parts += _run_as_markdown(run.summary)
+        parts += _run_as_markdown(run)
     parts.append("## What the figures mean")
     parts.append(
         "\n".join(f"- **{name}**: {markdown(what, 600)}" for name, what in tables.DEFINITIONS.items())
@@ -70,11 +70,10 @@ def _table(rows: tables.Table) -> str:
     return "\n".join(lines)
 
 
-def as_csv(runs: Sequence[RunData]) -> str:
+def as_csv(runs: Sequence[Summary]) -> str:
     """A row a stage of the plan, or a stretch of constant load; an empty cell was not measured."""
     found: list[dict[str, Any]] = []
-    for run in runs:
-        said = run.summary
+    for said in runs:
         pieces = said.plan.stages if said.plan is not None else said.stages
         for piece in pieces:
             found.append({"session": said.id, "valid": said.valid} | _flat(msgspec.to_builtins(piece)))
@@ -99,15 +98,15 @@ def _flat(value: dict[str, Any], before: str = "") -> dict[str, Any]:
     return made
 
 
-def as_json(runs: Sequence[RunData]) -> str:
+def as_json(runs: Sequence[Summary]) -> str:
     """As `ttftop summary --json`, with what was found; of several a list."""
-    made = [plain(run.summary) | {"finding": finding(run.summary)} for run in runs]
+    made = [plain(said) | {"finding": finding(said)} for said in runs]
     return json.dumps(made[0] if len(made) == 1 else made, indent=2, allow_nan=False) + "\n"
 
 
 def as_svg(runs: Sequence[RunData]) -> str:
     """The curve over load and the course of the first run, one below the other."""
-    found = [*charts.over_load(runs), *charts.over_time(runs[0].wide, runs[0].summary)]
+    found = [*charts.over_load(runs), *charts.over_time(runs[0].wide)]
     found += charts.distributions(runs)
     made, y = [], 12
     for chart in found:

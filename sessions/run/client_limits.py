@@ -96,7 +96,7 @@ def refusal(load: LoadConfig, need: Need, machine: Machine) -> str:
     return f"--concurrency: got {load.concurrency}, need at most {max(1, most)}: this machine has {what}"
 
 
-def warnings(load: LoadConfig, need: Need, machine: Machine) -> list[str]:
+def warnings(need: Need, machine: Machine) -> list[str]:
     """What may run short while the load runs, one line each."""
     found = []
     if machine.descriptors is not None and need.descriptors > machine.descriptors:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadgen.clock import Clock
-from sessions.limit.search import Answer, Ask, Result, next_step
+from sessions.limit.search import Answer, Ask, Result, answer, next_step
 from sessions.limit.step import Step, fails_already, judge, overloaded
 from sessions.plan.config import LimitConfig, PlanConfig
 from sessions.plan.stages import Stage
@@ -123,11 +123,11 @@ class LimitRunner(PlanRunner):
 
     def _stage_of(self, step: Step) -> Stage:
         single = step.purpose == "single"
-        of = {"concurrency": 1} if single else {"concurrency": round(step.load)} if self._ask.closed else {}
+        concurrency = 1 if single else round(step.load) if self._ask.closed else None
         return Stage(
             name=self._name(step),
-            rate_rps=None if of else step.load,
-            concurrency=of.get("concurrency"),
+            rate_rps=step.load if concurrency is None else None,
+            concurrency=concurrency,
             arrivals=self._limit.arrivals,
             burstiness=self._limit.burstiness,
             requests=step.requests,
@@ -138,8 +138,6 @@ class LimitRunner(PlanRunner):
         """With the bracket as it stands: `7.2 rps in 6.1..8.4`."""
         if step.purpose == "single":
             return "one at a time"
-        from sessions.limit.search import answer
-
         unit = "at once" if self._ask.closed else "rps"
         so_far = answer(self._ask, self._results)
         low = "?" if so_far.passed is None else f"{so_far.passed:.3g}"

@@ -44,20 +44,8 @@ class LoadUpdate:
 
 def opening(load: LoadConfig, start_ns: int, conversations: Conversations | None = None) -> Load:
     """The load a run begins with."""
-    first = _opening(load, start_ns)
+    first = load_from(load, start_ns)
     return first if conversations is None else conversations.over(first)
-
-
-def _opening(load: LoadConfig, start_ns: int) -> OpenLoad | ClosedLoad | TraceLoad:
-    if load.concurrency is not None:
-        return ClosedLoad(load.concurrency)
-    if load.ramp is not None:
-        r = load.ramp
-        curve = ramp(start_ns, r.from_rps, r.to_rps, r.over_s, r.shape)
-        return OpenLoad(load.arrivals, curve, load.burstiness)
-    if load.trace is not None:
-        return trace_load(load.trace, [steady(start_ns, load.rate_rps)])
-    return OpenLoad(load.arrivals, [steady(start_ns, load.rate_rps)], load.burstiness)
 
 
 def trace_load(trace: TraceConfig, curve: list[Segment]) -> TraceLoad:
@@ -66,17 +54,18 @@ def trace_load(trace: TraceConfig, curve: list[Segment]) -> TraceLoad:
     return TraceLoad(trace.compiled, trace.figures.rate_rps, curve)
 
 
-def stage_load(stage: Stage, at_ns: int) -> OpenLoad | ClosedLoad | TraceLoad:
-    """The load of a stage that begins at `at_ns`."""
-    if stage.concurrency is not None:
-        return ClosedLoad(stage.concurrency)
-    if (r := stage.ramp) is not None:
+def load_from(asked: LoadConfig | Stage, at_ns: int) -> OpenLoad | ClosedLoad | TraceLoad:
+    """The load of a run, or of a stage, that begins at `at_ns`."""
+    if asked.concurrency is not None:
+        return ClosedLoad(asked.concurrency)
+    if (r := asked.ramp) is not None:
         curve = ramp(at_ns, r.from_rps, r.to_rps, r.over_s, r.shape)
-        return OpenLoad(stage.arrivals, curve, stage.burstiness)
-    assert stage.rate_rps is not None  # one of the three, as `Stage` says, or with a trace
-    if stage.trace is not None:
-        return trace_load(stage.trace, [steady(at_ns, stage.rate_rps)])
-    return OpenLoad(stage.arrivals, [steady(at_ns, stage.rate_rps)], stage.burstiness)
+        return OpenLoad(asked.arrivals, curve, asked.burstiness)
+    assert asked.rate_rps is not None  # one of the three, as `Stage` says, or with a trace
+    flat = [steady(at_ns, asked.rate_rps)]
+    if asked.trace is not None:
+        return trace_load(asked.trace, flat)
+    return OpenLoad(asked.arrivals, flat, asked.burstiness)
 
 
 class LoadControl:
@@ -97,7 +86,7 @@ class LoadControl:
         self._arrivals, self._burstiness, self._trace = load.arrivals, load.burstiness, load.trace
         self._curve: Curve | None = None
         self._concurrency = 0
-        first = _opening(load, start_ns)
+        first = load_from(load, start_ns)
         if isinstance(first, ClosedLoad):
             self._concurrency = first.concurrency
         else:
@@ -143,7 +132,7 @@ class LoadControl:
         conversations: Conversations | None = None,
     ) -> LoadUpdate:
         """The load of stage `number` (from 0) of `of`, whatever it was before."""
-        load = stage_load(stage, at_ns)
+        load = load_from(stage, at_ns)
         self._held = self._ramp = None
         record = LoadChange(at_ns, "stage", label=f"stage {number + 1}/{of}: {stage.name}")
         self._trace, self._conversations = stage.trace, conversations

@@ -13,7 +13,7 @@ from sessions.plan.config import RunConfig, stage_workload
 from sessions.plan.stages import Stage
 from sessions.run.asking import Asking
 from sessions.run.conversations import conversations_of
-from sessions.run.load_control import LEAD_NS, LoadControl, stage_load
+from sessions.run.load_control import LEAD_NS, LoadControl, load_from
 from sessions.run.stage_figures import stage_figures
 from sessions.store.records import LoadChange, StageChange
 from sessions.worker.processes import WorkerProcesses
@@ -64,7 +64,7 @@ class StageLoads:
         workload = self._asking.spec(stage_workload(self._config.workload, stage), stage.trace)
         told = WorkerStage(number, workload, end_ns=at_ns)
         self._processes.expect_idle(number)
-        self._processes.tell_all(SetLoad(at_ns, stage_load(stage, at_ns), drop_backlog=True, stage=told))
+        self._processes.tell_all(SetLoad(at_ns, load_from(stage, at_ns), drop_backlog=True, stage=told))
 
     async def figures(self, number: int) -> PlanStage | None:
         """What stage `number` came to, from the session's files; None where it did not begin."""

@@ -46,11 +46,11 @@ class StepRequests:
     def look(self, begin_ns: int, warm_up: int, over_ns: int | None = None) -> Seen:
         """At the step that began at `begin_ns`; `over_ns`: since when nothing of it is under way any more."""
         over = over_ns is not None
-        for record in self._files.poll():
-            self._timeline.apply(record)
-        while self._files.behind:
+        while True:
             for record in self._files.poll():
                 self._timeline.apply(record)
+            if not self._files.behind:
+                break
         rows = self._timeline.requests.rows
         rows = rows[np.searchsorted(rows["due_ns"], begin_ns) :]
         ticks = self._timeline.ticks

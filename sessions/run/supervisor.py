@@ -164,7 +164,7 @@ class Supervisor:
             need = need_here(load, probed, self._processes.count)
             if word := refusal(load, need, machine):
                 return f"{where}{word}"
-            noted.update(f"{where}{text}" for text in warnings(load, need, machine)[: not noted])
+            noted.update(f"{where}{text}" for text in warnings(need, machine)[: not noted])
         if warning := short_stages(self._config, probed.warm_ups):
             noted.add(warning)
         for text in sorted(noted):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sessions.metrics import PER_REQUEST
+from sessions.summary.arithmetic import total
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.schema import Tagged
 from sessions.timeline.requests import NONE, RequestColumns, Requests
@@ -27,15 +28,10 @@ def _of(tag: str, rows: Requests) -> Tagged:
         requests=len(rows),
         succeeded=len(good),
         failed=len(rows) - len(good),
-        input_tokens=_total(good, "input_tokens"),
-        cached_tokens=_total(good, "cached_tokens"),
-        output_tokens=_total(good, "output_tokens"),
+        input_tokens=total(good["input_tokens"]),
+        cached_tokens=total(good["cached_tokens"]),
+        output_tokens=total(good["output_tokens"]),
         ttft_from_due_ms=figures["ttft_from_due"],
         tpot_ms=figures["tpot"],
         e2e_ms=figures["e2e"],
     )
-
-
-def _total(good: Requests, name: str) -> int | None:
-    known = good[name][good[name] != NONE]
-    return int(known.sum(dtype=np.int64)) if len(known) else None

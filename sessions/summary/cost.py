@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sessions.summary.arithmetic import per
 from sessions.summary.prices import Prices
 from sessions.summary.telemetry_schema import Cost
 
@@ -32,8 +33,8 @@ def cost(
         return None
     missing = sorted({name for name in gpu_names if prices.per_hour(name) is None})
     per_hour = prices.together_per_hour(gpu_names)
-    output_tps = output_tokens / seconds if seconds > 0 else None
-    total_tps = None if input_tokens is None or seconds <= 0 else (output_tokens + input_tokens) / seconds
+    output_tps = per(output_tokens, seconds)
+    total_tps = None if input_tokens is None else per(output_tokens + input_tokens, seconds)
     return Cost(
         currency=prices.currency,
         dated=prices.dated,

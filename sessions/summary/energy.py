@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sessions.summary.arithmetic import per
 from sessions.summary.telemetry_schema import EnergyUse
 from sessions.timeline.energy import EnergyCurve, used
 
@@ -20,7 +21,7 @@ def energy_use(
         joules=energy.joules,
         source=energy.source,
         gap_s=energy.gap_s,
-        mean_w=joules / seconds if joules is not None and seconds > 0 else None,
-        j_per_output_token=joules / output_tokens if joules is not None and output_tokens > 0 else None,
+        mean_w=per(joules, seconds),
+        j_per_output_token=per(joules, output_tokens),
         output_tps_per_w=output_tokens / joules if joules and output_tokens > 0 else None,
     )

@@ -1,9 +1,8 @@
 """What a percentile is at most, with confidence: an order statistic above it, whatever the distribution.
 
 As LoadGen of MLPerf does it: of `n` independent values, the number above the true quantile is binomial, so
-that the
-value with only so many above it lies below the quantile hardly ever. Values that depend on each other (a
-queue that grows, tokens of one answer) tell less than their number says.
+that the value with only so many above it lies below the quantile hardly ever. Values that depend on each
+other (a queue that grows, tokens of one answer) tell less than their number says.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ CONFIDENCE = 0.99
 
 def upper_rank(n: int, q: float, floor: int) -> int | None:
     """The least rank, from 1, of `n` values in order, that is no less than the true `q`-quantile in at least
-    99 %
-    of cases; None for fewer than `floor` values, which rest on the greatest of all alone, or on nothing."""
+    99 % of cases; None for fewer than `floor` values, which rest on the greatest of all alone, or on
+    nothing."""
     above = most_above(n, 1.0 - q)
     return None if above is None or n < floor else n - above
 

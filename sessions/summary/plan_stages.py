@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.slo import kept_targets
 from sessions.plan.stages import Stage
 from sessions.steady.stretch import stage_stretch, window
+from sessions.summary.arithmetic import mean, ms, per, total
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.plan_figures import column, provider_costs
@@ -133,7 +134,7 @@ def _stage(
     last_ns = int(good["end_ns"].max(initial=times.load_over_ns))
     span_ns = (measured_ns, last_ns)
     seconds, sending = (last_ns - measured_ns) / 1e9, (to_ns - measured_ns) / 1e9
-    output, given = _sum(good["output_tokens"]), _sum(good["input_tokens"])
+    output, given = total(good["output_tokens"]), total(good["input_tokens"])
     # Gaps are told apart by time alone: once the next stage has begun, they are of both.
     itl_p50, itl_p99 = _itl(timeline, span_ns if asked.drain else (measured_ns, to_ns))
     ticks = timeline.ticks
@@ -146,7 +147,7 @@ def _stage(
         came = int(ticks["output_tokens"][a : int(ticks.upto(last_ns))].sum())
     energy = energy_use(curves, measured_ns, last_ns, came)
     tpot_ms = _latency(tpot(good))
-    output_tps = _per(output, seconds)
+    output_tps = per(output, seconds)
     made = PlanStage(
         number=times.number + 1,
         name=asked.name,
@@ -157,7 +158,7 @@ def _stage(
         over_s=None if times.over_ns is None or not asked.drain else _s(times.over_ns - start_ns),
         offered_rps=None
         if asked.concurrency is not None
-        else _per(offered, _gaps_ns(asked, due, counted, measured_ns, to_ns) / 1e9),
+        else per(offered, _gaps_ns(asked, due, counted, measured_ns, to_ns) / 1e9),
         concurrency=asked.concurrency,
         input_tokens=_asked(asked, asked.input_tokens, workload.input_tokens),
         output_tokens=_asked(asked, asked.output_tokens, workload.output_tokens),
@@ -167,12 +168,12 @@ def _stage(
         cut_off=cut_off,
         not_sent=not_sent,
         warm_up_requests=len(due) - len(counted),
-        input_tokens_mean=_mean(good["input_tokens"]),
-        output_tokens_mean=_mean(good["output_tokens"]),
-        request_rps=_per(len(good), seconds),
+        input_tokens_mean=mean(good["input_tokens"]),
+        output_tokens_mean=mean(good["output_tokens"]),
+        request_rps=per(len(good), seconds),
         output_tps=output_tps,
-        total_tps=None if given is None or output is None else _per(given + output, seconds),
-        output_tps_sending=_per(float(ticks["output_tokens"][a:b].sum()), sending),
+        total_tps=None if given is None or output is None else per(given + output, seconds),
+        output_tps_sending=per(float(ticks["output_tokens"][a:b].sum()), sending),
         ttft_ms=_latency(ttft_from_due(good)),
         itl_mean_ms=_itl_mean_ms(good),
         itl_p50_ms=itl_p50,
@@ -243,7 +244,7 @@ def _itl(timeline: Timeline, span_ns: tuple[int, int]) -> tuple[float | None, fl
     if not itl_is_known(int(counts.sum()), int(gaps.sum()), 0, 0) or not counts.sum():
         return None, None
     p50, p99 = quantiles_ns(counts, (0.5, 0.99))[0]
-    return _ms(p50), _ms(p99)
+    return ms(p50), ms(p99)
 
 
 def _itl_mean_ms(good: Requests) -> float | None:
@@ -261,23 +262,5 @@ def _asked(stage: Stage, own: int | str | None, of_run: int | str) -> int | str:
     return of_run if own is None else own
 
 
-def _sum(tokens: Any) -> int | None:
-    known = tokens[tokens != NONE]
-    return int(known.sum(dtype=np.int64)) if len(known) else None
-
-
-def _mean(tokens: Any) -> float | None:
-    known = tokens[tokens != NONE]
-    return float(known.mean()) if len(known) else None
-
-
-def _per(amount: float | None, seconds: float) -> float | None:
-    return amount / seconds if amount is not None and seconds > 0 else None
-
-
 def _s(ns: int) -> float:
     return round(ns / 1e9, 3)
-
-
-def _ms(ns: float) -> float | None:
-    return None if np.isnan(ns) else round(float(ns) / 1e6, 6)

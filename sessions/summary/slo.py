@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sessions.limit.certainty import Decision, decide, decide_mean
 from sessions.metrics import Floats, Requests, e2e, send_lag, tpot, ttft_from_due, ttft_from_sent
 from sessions.plan.slo import LATENCIES, Target, judged, overall
+from sessions.summary.arithmetic import per
 from sessions.summary.slo_schema import Slo, TargetResult
 from sessions.timeline.requests import NONE
 
@@ -60,7 +61,7 @@ def slo_of(targets: Sequence[Target], scheduled: Scheduled, gaps: Gaps, figures:
         missed |= misses_of(target, rows)
     good = len(rows) - int(missed.sum()) if asking else None
     seconds = scheduled.seconds
-    goodput = good / seconds if good is not None and seconds > 0 else None
+    goodput = per(good, seconds)
     results = []
     for target in targets:
         if target.metric == "attainment":

@@ -12,6 +12,7 @@ import numpy as np
 from sessions.metrics import bears_tokens, ttft_from_due
 from sessions.steady.stretch import Stretch, window
 from sessions.steady.verdict import Window
+from sessions.summary.arithmetic import ms
 from sessions.summary.cost import per_million
 from sessions.summary.energy import energy_use
 from sessions.summary.load_span import LoadSpan
@@ -158,15 +159,15 @@ def _stage(
         achieved_rps=sent / seconds,
         output_tps=output_tps if whole.bears_tokens else None,
         count=len(ttft_ns),
-        ttft_p50_ms=_ms(ttft[0]),
-        ttft_p95_ms=_ms(ttft[1]),
-        ttft_p99_ms=_ms(ttft[2]),
-        chunk_gap_p50_ms=_ms(gap_p50),
-        chunk_gap_p95_ms=_ms(gap_p95),
-        chunk_gap_p99_ms=_ms(gap_p99),
-        itl_p50_ms=_ms(itl_p50),
-        itl_p95_ms=_ms(itl_p95),
-        itl_p99_ms=_ms(itl_p99),
+        ttft_p50_ms=ms(ttft[0]),
+        ttft_p95_ms=ms(ttft[1]),
+        ttft_p99_ms=ms(ttft[2]),
+        chunk_gap_p50_ms=ms(gap_p50),
+        chunk_gap_p95_ms=ms(gap_p95),
+        chunk_gap_p99_ms=ms(gap_p99),
+        itl_p50_ms=ms(itl_p50),
+        itl_p95_ms=ms(itl_p95),
+        itl_p99_ms=ms(itl_p99),
         joules=energy.joules,
         mean_w=energy.mean_w,
         j_per_output_token=energy.j_per_output_token,
@@ -183,7 +184,3 @@ def _offered(values: Floats) -> Floats:
 def _mean(values: Floats) -> float | None:
     finite = np.sort(values[np.isfinite(values)])
     return float(finite.mean()) if len(finite) else None
-
-
-def _ms(ns: float) -> float | None:
-    return None if np.isnan(ns) else round(float(ns) / 1e6, 6)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from sessions.bottleneck.client_headroom import client_headroom
 from sessions.bottleneck.client_seconds import client_saturation
@@ -17,6 +16,7 @@ from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
 from sessions.plan.slo import kept_targets
 from sessions.store.imported import imported_info
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.summary.arithmetic import per, total
 from sessions.summary.by_tag import by_tag
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
@@ -48,7 +48,7 @@ from sessions.summary.telemetry import gpus_over, hosts_over, server_over, telem
 from sessions.summary.turns import turns
 from sessions.summary.validity import cut_off, reasons_against
 from sessions.timeline.energy import curves
-from sessions.timeline.load_gpus import powered
+from sessions.timeline.load_gpus import powered_names
 from sessions.timeline.requests import NONE, Requests
 from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
@@ -93,7 +93,7 @@ def summarise(
         missing += other_than_kept(manifest, counts)
     causes = causes_of(timeline, errors)
     energy_curves = curves(timeline.gpus, timeline.newest_ns)
-    gpu_names = _gpu_names(timeline)
+    gpu_names = powered_names(timeline.gpus, timeline.newest_ns)
     asked, plan, sought = manifest.config.plan, None, 0
     if asked is not None:
         plan = plan_result(
@@ -135,8 +135,8 @@ def summarise(
         errors=errors,
         causes=causes,
         rate=Rate(
-            None if manifest.config.load.concurrency is not None else _per(counts.due, span.load_s),
-            _per(counts.sent, span.load_s),
+            None if manifest.config.load.concurrency is not None else per(counts.due, span.load_s),
+            per(counts.sent, span.load_s),
         ),
         throughput=_throughput(counts, tokens, bears_tokens(good), span.duration_s),
         tokens=tokens,
@@ -208,19 +208,13 @@ def _tokens(timeline: Timeline, good: Requests) -> Tokens:
     sources = np.unique(good["token_source"][good["output_tokens"] != NONE]).tolist()
     names = [timeline.requests.token_sources[source] for source in sources]
     return Tokens(
-        input=_total(good["input_tokens"]),
-        cached=_total(good["cached_tokens"]),
-        output=_total(good["output_tokens"]) or 0,
+        input=total(good["input_tokens"]),
+        cached=total(good["cached_tokens"]),
+        output=total(good["output_tokens"]) or 0,
         source="mixed" if len(names) > 1 else next(iter(names), None),
-        hidden=_total(good["hidden_tokens"]) or 0,
+        hidden=total(good["hidden_tokens"]) or 0,
         hidden_unknown=int((good["hidden_tokens"] == NONE).sum()),
     )
-
-
-def _total(tokens: NDArray[np.int32]) -> int | None:
-    """Sum over the requests of which it is known; None where it is known of none."""
-    known = tokens[tokens != NONE]
-    return int(known.sum(dtype=np.int64)) if len(known) else None
 
 
 def _tokens_per_chunk(timeline: Timeline, good: Requests) -> float | None:
@@ -230,7 +224,7 @@ def _tokens_per_chunk(timeline: Timeline, good: Requests) -> float | None:
         told &= good["token_source"] != timeline.requests.token_sources.index("chunks")
     names = ("output_tokens", "hidden_tokens", "chunks")
     tokens, hidden, chunks = (int(good[name][told].sum(dtype=np.int64)) for name in names)
-    return _per(tokens - hidden, chunks)
+    return per(tokens - hidden, chunks)
 
 
 def _itl(timeline: Timeline, good: Requests) -> ItlQuantiles:
@@ -242,23 +236,13 @@ def _itl(timeline: Timeline, good: Requests) -> ItlQuantiles:
 def _throughput(
     counts: RequestCounts, tokens: Tokens, answers_bear_tokens: bool, seconds: float
 ) -> Throughput:
-    total = None if tokens.input is None else tokens.input + tokens.output
+    both = None if tokens.input is None else tokens.input + tokens.output
     return Throughput(
-        request_rps=_per(counts.succeeded, seconds),
-        output_tps=_per(tokens.output, seconds) if answers_bear_tokens else None,
-        total_tps=None if total is None else _per(total, seconds),
-        input_tps=None if tokens.input is None else _per(tokens.input, seconds),
+        request_rps=per(counts.succeeded, seconds),
+        output_tps=per(tokens.output, seconds) if answers_bear_tokens else None,
+        total_tps=per(both, seconds),
+        input_tps=per(tokens.input, seconds),
     )
-
-
-def _gpu_names(timeline: Timeline) -> list[str]:
-    """What the driver calls the GPUs that the load runs on; of a part of one, the whole."""
-    at_ns = timeline.newest_ns
-    return [gpu.device(at_ns).name for gpu in powered(timeline.gpus, at_ns)]
-
-
-def _per(amount: float, seconds: float) -> float | None:
-    return amount / seconds if seconds > 0 else None
 
 
 def _words(value: object) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sessions.metrics import ttft_from_due
+from sessions.summary.arithmetic import mean
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.schema import Turn
 from sessions.timeline.requests import NONE, Requests
@@ -23,16 +23,11 @@ def turns(good: Requests) -> list[Turn]:
             Turn(
                 turn=turn + 1,
                 count=len(rows),
-                input_tokens_mean=_mean(rows["input_tokens"]),
-                cached_tokens_mean=_mean(rows["cached_tokens"]),
+                input_tokens_mean=mean(rows["input_tokens"]),
+                cached_tokens_mean=mean(rows["cached_tokens"]),
                 ttft_p50_ms=ttft.p50,
                 ttft_p95_ms=ttft.p95,
                 ttft_p99_ms=ttft.p99,
             )
         )
     return made
-
-
-def _mean(tokens: NDArray[np.int32]) -> float | None:
-    known = tokens[tokens != NONE]
-    return float(known.mean()) if len(known) else None

@@ -28,3 +28,8 @@ def powered(gpus: dict[str, GpuColumns], at_ns: int) -> list[GpuColumns]:
     """The GPUs whose meters count for those of `metered`: for MIG instances the whole GPU, once."""
     keys = (gpu.device(at_ns).parent or gpu.device(at_ns).gpu for gpu in metered(gpus, at_ns))
     return [gpus[key] for key in dict.fromkeys(keys) if key in gpus]
+
+
+def powered_names(gpus: dict[str, GpuColumns], at_ns: int) -> list[str]:
+    """What the driver calls those of `powered`."""
+    return [gpu.device(at_ns).name for gpu in powered(gpus, at_ns)]

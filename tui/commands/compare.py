@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.commands.replay import session
 from tui.foreground import start
+from tui.foreground.results import print_json
 from tui.options import run_options, value_types
-from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line, tell
+from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line, tell
 from tui.options.packages import is_there
 from tui.options.parser import Parser
+from tui.options.price_options import asked_prices, prices_argument
 
 if TYPE_CHECKING:
     from sessions.compare.compare import Recorded
@@ -53,9 +53,7 @@ def parser() -> Parser:
         "--widest", type=value_types.percent, metavar="P", help="the largest difference called none (5%%)"
     )
     parser.add_argument("--anyway", action="store_true", help="compare what is not the same work")
-    parser.add_argument(
-        "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"
-    )
+    prices_argument(parser)
     parser.add_argument(
         "--json", action="store_true", help="one JSON object (docs/guide/commands.md lists its keys)"
     )
@@ -68,13 +66,8 @@ def run(options: argparse.Namespace) -> int:
     from sessions.compare.compare import NotComparable, compare
     from sessions.compare.schema import plain
     from sessions.compare.verdict import WIDEST
-    from sessions.summary.prices import PriceError
-    from sessions.summary.prices import load as load_prices
 
-    try:
-        prices = load_prices(options.prices)
-    except PriceError as error:
-        raise CommandError(f"--prices: {error}", USAGE) from None
+    prices = asked_prices(options)
     labels, sides = _sides(options, prices)
     try:
         comparison = compare(
@@ -88,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     except NotComparable as error:
         raise CommandError(f"compare: {one_line(error)}; --anyway compares them all the same") from None
     if options.json:
-        print(json.dumps(plain(comparison), indent=2, allow_nan=False))
+        print_json(plain(comparison))
     else:
         _print(comparison, options)
     return OK if options.fail_if_worse is None else _judged(comparison, options.fail_if_worse)
@@ -146,18 +139,15 @@ def _by_tag(tag: str, directories: Sequence[Path]) -> tuple[list[str], list[list
 
 
 def _print(comparison: Comparison, options: argparse.Namespace) -> None:
-    from tui.draw.theme import charset_for
     from tui.report.compare import tables, verdict
 
     for nth, versus in enumerate(comparison.versus):
         print(("\n" if nth else "") + verdict(comparison, versus))
         if options.charts and is_there("plotext"):
             from tui.report.compare_chart import picture
-            from tui.report.plotext_chart import Theme
+            from tui.report.plotext_chart import theme_of_stdout
 
-            colour = sys.stdout.isatty() and not options.no_color and not os.environ.get("NO_COLOR")
-            theme = Theme(colour=colour, braille=charset_for(sys.stdout.encoding, os.environ) == "braille")
-            if drawn := picture(comparison, versus, theme):
+            if drawn := picture(versus, theme_of_stdout(options.no_color)):
                 print(f"\n{drawn}")
         print("\n" + tables(comparison, versus), end="")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line
 from tui.options.parser import Parser
+from tui.options.price_options import asked_prices, prices_argument
 
 if TYPE_CHECKING:
-    from sessions.report.run_data import RunData
+    from sessions.summary.prices import Prices
 
 ENDINGS = (".html", ".md", ".csv", ".json", ".txt", ".svg")
 MOST = 20
@@ -33,33 +34,25 @@ def parser() -> Parser:
         help=f"where to; its ending says as what: {' '.join(ENDINGS)}",
     )
     parser.add_argument("--requests", action="store_true", help=".csv: a row a request, not a stage")
-    parser.add_argument(
-        "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"
-    )
+    prices_argument(parser)
     run_options.sessions_dir(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    from sessions.report.run_data import read_run_data
     from sessions.store.manifest import SessionError
     from sessions.store.private_file import NotWritten, write_private
-    from sessions.summary.prices import PriceError
-    from sessions.summary.prices import load as load_prices
 
     ending = options.output.suffix.lower()
     _check(options, ending)
-    try:
-        prices = load_prices(options.prices)
-    except PriceError as error:
-        raise CommandError(f"--prices: {error}") from None
+    prices = asked_prices(options)
     root = start.root(options)
     directories = [session("report", root, text) for text in options.sessions]
     try:
         if options.requests:
             text = "".join(_request_rows(directory) for directory in directories)
         else:
-            text = _forms()[ending]([read_run_data(directory, prices) for directory in directories])
+            text = _written(ending, directories, prices)
     except SessionError as error:
         raise CommandError(f"report: {one_line(error)}") from None
     try:
@@ -95,16 +88,24 @@ def _request_rows(directory: Path) -> str:
     return SHAPES["csv"](read_run(directory))[""].decode()
 
 
-def _forms() -> dict[str, Callable[[Sequence[RunData]], str]]:
+def _written(ending: str, directories: Sequence[Path], prices: Prices | None) -> str:
+    """What the sessions say, in the form of that ending. Only what has charts needs more than summaries.
+
+    Raises:
+        SessionError: the manifest of one cannot be read.
+    """
     from loadgen.version import VERSION
     from sessions.report import html, text_forms
+    from sessions.report.run_data import read_run_data
+    from sessions.summary.read import read_summary
     from tui.report.text import render
 
-    return {
-        ".html": lambda runs: html.page(runs, VERSION),
-        ".md": lambda runs: text_forms.as_markdown(runs, VERSION),
-        ".csv": text_forms.as_csv,
-        ".json": text_forms.as_json,
-        ".svg": text_forms.as_svg,
-        ".txt": lambda runs: "\n".join(render(run.summary) for run in runs),
-    }
+    if ending in (".html", ".svg"):
+        runs = [read_run_data(directory, prices) for directory in directories]
+        return html.page(runs, VERSION) if ending == ".html" else text_forms.as_svg(runs)
+    said = [read_summary(directory, prices) for directory in directories]
+    if ending == ".md":
+        return text_forms.as_markdown(said, VERSION)
+    if ending == ".csv":
+        return text_forms.as_csv(said)
+    return text_forms.as_json(said) if ending == ".json" else "\n".join(map(render, said))

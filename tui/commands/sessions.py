@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 
 from tui.commands.replay import listed
 from tui.foreground import start
+from tui.foreground.results import print_json
 from tui.options import run_options
 from tui.options.exit_codes import OK, one_line
 from tui.options.parser import Parser
@@ -62,7 +62,7 @@ class Listed(msgspec.Struct, frozen=True):
 def run(options: argparse.Namespace) -> int:
     rows = [describe(directory) for directory in listed("sessions", start.root(options))]
     if options.json:
-        print(json.dumps(msgspec.to_builtins(rows), indent=2))
+        print_json(msgspec.to_builtins(rows))
     elif rows:
         print(rows_of(rows))
     else:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from pathlib import Path
 
 from tui.commands.replay import WHICH, session
 from tui.foreground import start
 from tui.foreground.results import print_json, write_junit
 from tui.options import run_options
-from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError
+from tui.options.exit_codes import NOT_VALID, OK, CommandError
 from tui.options.packages import is_there
 from tui.options.parser import Parser
+from tui.options.price_options import asked_prices, prices_argument
 
 
 def parser() -> Parser:
@@ -25,9 +24,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--json", action="store_true", help="one JSON object (docs/guide/commands.md lists its keys)"
     )
-    parser.add_argument(
-        "--prices", type=Path, metavar="FILE", help="what a GPU costs an hour, for money per million tokens"
-    )
+    prices_argument(parser)
     run_options.slo_arguments(parser)
     charts = parser.add_mutually_exclusive_group()
     charts.add_argument("--charts", action="store_true", default=None, help="TTFT and ITL over time and rate")
@@ -38,15 +35,11 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     from sessions.store.manifest import SessionError
-    from sessions.summary.prices import PriceError
-    from sessions.summary.prices import load as load_prices
     from sessions.summary.read import read_summary
+    from sessions.summary.schema import plain
     from tui.report.text import render
 
-    try:
-        prices = load_prices(options.prices)
-    except PriceError as error:
-        raise CommandError(f"--prices: {error}", USAGE) from None
+    prices = asked_prices(options)
     directory = session("summary", start.root(options), options.session)
     try:
         summary = read_summary(directory, prices, options.slo or ())
@@ -56,20 +49,16 @@ def run(options: argparse.Namespace) -> int:
     # Only who asks for targets here asks for a verdict; else the summary could be read, and that is all.
     code = NOT_VALID if options.slo and summary.slo is not None and summary.slo.verdict == "fail" else OK
     if options.json:
-        print_json(summary)
+        print_json(plain(summary))
         return code
     print(render(summary), end="")
     terminal = sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal and is_there("plotext")):
         from sessions.frame.session_view import SessionView
-        from tui.draw.theme import charset_for
         from tui.report.charts import charts, plan_charts, whole
-        from tui.report.plotext_chart import Theme
+        from tui.report.plotext_chart import theme_of_stdout
 
-        theme = Theme(
-            colour=terminal and not options.no_color and not os.environ.get("NO_COLOR"),
-            braille=charset_for(sys.stdout.encoding, os.environ) == "braille",
-        )
+        theme = theme_of_stdout(options.no_color)
         print("\n" + charts(whole(SessionView(directory)), summary.stages, theme), end="")
         if summary.plan is not None and summary.plan.charts:
             print("\n" + plan_charts(summary.plan, theme), end="")

@@ -133,6 +133,7 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
     from sessions.store.directory import default_root, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.read import read_summary
+    from sessions.summary.schema import plain
     from tui.foreground.plan_left import how_it_goes_on
     from tui.report.text import render
 
@@ -144,7 +145,7 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
     write_junit(summary, options.junit)
     with contextlib.suppress(BrokenPipeError):  # `| head`: how it went is told by the exit code all the same
         if options.json:
-            print_json(summary)
+            print_json(plain(summary))
             tell(f"ttftop: session {directory.name} in {directory.parent}")
         else:
             print(render(summary), end="")

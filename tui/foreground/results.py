@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.options.exit_codes import CommandError
 from tui.report.junit import junit
@@ -13,11 +13,9 @@ if TYPE_CHECKING:
     from sessions.summary.schema import Summary
 
 
-def print_json(summary: Summary) -> None:
-    """One object, on stdout."""
-    from sessions.summary.schema import plain
-
-    print(json.dumps(plain(summary), indent=2, allow_nan=False))
+def print_json(made: Any) -> None:
+    """One value, on stdout."""
+    print(json.dumps(made, indent=2, allow_nan=False))
 
 
 def write_junit(summary: Summary, path: Path | None) -> None:

@@ -41,7 +41,7 @@ def named(
     return rows
 
 
-def marks_of(frame: Frame, width: int, theme: Theme) -> list[Mark]:
+def marks_of(frame: Frame, width: int) -> list[Mark]:
     """The vertical lines, by column of a plot of this width; the newest slot is its last column."""
     out = []
     for mark in sorted(

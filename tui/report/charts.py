@@ -20,9 +20,7 @@ LEAST_SLOT_NS = 1_000_000_000
 
 def whole(view: SessionView) -> Frame:
     """The whole run in one frame."""
-    view.poll()
-    while view.behind:
-        view.poll()
+    view.read_all()
     span_ns = max(view.last_ns - view.first_ns, LEAST_SLOT_NS)
     slots = int(min(SLOTS, max(span_ns // LEAST_SLOT_NS, 1)))
     return view.frame(view.last_ns, span_ns, slots)

@@ -11,10 +11,10 @@ MOST_SHOWN = 1.0
 """Intervals are cut at twice as much, and at nothing."""
 
 if TYPE_CHECKING:
-    from sessions.compare.schema import Comparison, Versus
+    from sessions.compare.schema import Versus
 
 
-def picture(comparison: Comparison, versus: Versus, theme: Theme) -> str:
+def picture(versus: Versus, theme: Theme) -> str:
     """A chart of the figure that is worse or better by most, else of the first; where both sides have it at
     fewer than two loads, all intervals. "" where there is none."""
     metric = most_telling(versus)

@@ -40,6 +40,11 @@ def milliseconds(value: float | None) -> str:
     return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
 
 
+def marked(value: float | None, thin: bool) -> str:
+    """Milliseconds, with `~` where they rest on too few samples."""
+    return ("~" if thin and value is not None else "") + milliseconds(value)
+
+
 def cells(text: str) -> int:
     """How wide a terminal draws `text`. Rich could tell too, but takes long to import."""
     if text.isascii():

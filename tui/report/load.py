@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sessions.metrics import THIN_FLOORS
 from sessions.steady.verdict import DRIFTING
 from tui.draw.words import verdict
-from tui.report.figures import NOT_MEASURED, aligned, milliseconds, number
+from tui.report.figures import NOT_MEASURED, aligned, marked, milliseconds, number
 
 if TYPE_CHECKING:
     from sessions.summary.schema import ExactQuantiles, Stage, Summary, Turn
@@ -135,7 +135,7 @@ def _tail(ttft: ExactQuantiles, e2e: ExactQuantiles) -> str:
 
 def _latency(label: str, of: ExactQuantiles) -> list[str]:
     figures = zip(COLUMNS, (of.mean, of.p50, of.p90, of.p95, of.p99, of.max), strict=True)
-    cells = [("~" if name in of.thin else "") + milliseconds(value) for name, value in figures]
+    cells = [marked(value, name in of.thin) for name, value in figures]
     return [label, number(of.count, 0), *cells]
 
 
@@ -211,9 +211,7 @@ def windows(stages: Sequence[Stage]) -> str:
 
 
 def _ttft(value_ms: float | None, quantile: str, count: int) -> str:
-    """Marked where it rests on too few requests."""
-    thin = value_ms is not None and count < THIN_FLOORS[quantile]
-    return ("~" if thin else "") + milliseconds(value_ms)
+    return marked(value_ms, count < THIN_FLOORS[quantile])
 
 
 def _telling(stages: Sequence[Stage]) -> list[Stage]:

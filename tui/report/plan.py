@@ -13,7 +13,7 @@ from sessions.steady.verdict import DRIFTING
 from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, number
 from tui.report.plan_columns import COLUMNS
-from tui.report.slo import why
+from tui.report.slo import WORDS, why
 
 if TYPE_CHECKING:
     from sessions.summary.plan_schema import Plan, PlanStage
@@ -114,11 +114,11 @@ def _targets(plan: Plan) -> Iterator[str]:
 
 
 def _verdict(result: TargetResult) -> str:
-    verdict = result.verdict.upper() if result.verdict != "undecided" else result.verdict
+    word = WORDS[result.verdict]
     if result.figure is None:
-        return verdict
+        return word
     unit = _unit(result.target)
-    return f"{verdict} {result.figure * (100 if unit == ' %' else 1):,.4g}{unit}"
+    return f"{word} {result.figure * (100 if unit == ' %' else 1):,.4g}{unit}"
 
 
 def _unit(target: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from loadgen.errors import printable
 from sessions.metrics import THIN_FLOORS
 from tui.draw.words import verdict
-from tui.report.figures import NOT_MEASURED, milliseconds, number
+from tui.report.figures import NOT_MEASURED, marked, milliseconds, number
 
 if TYPE_CHECKING:
     from sessions.summary.plan_schema import PlanStage, StageLatency
@@ -22,9 +22,7 @@ def _latency(metric: str, head: str) -> dict[str, Cell]:
     def cell(name: str) -> Callable[[PlanStage], str]:
         def read(stage: PlanStage) -> str:
             of: StageLatency = getattr(stage, f"{metric}_ms")
-            value = getattr(of, name)
-            thin = value is not None and of.count < THIN_FLOORS.get(name, 0)
-            return ("~" if thin else "") + milliseconds(value)
+            return marked(getattr(of, name), of.count < THIN_FLOORS.get(name, 0))
 
         return read
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotext as plt
+
+from tui.draw.theme import charset_for
 
 ASCII = str.maketrans("┌┐└┘─│┤├┬┴┼", "++++-|||+++")
 POINTS = {True: "•+×", False: "*+o"}
@@ -30,6 +34,12 @@ class Theme:
     width: int = 80
     colour: bool = False
     braille: bool = True
+
+
+def theme_of_stdout(no_colour: bool) -> Theme:
+    """`no_colour`: none were asked for; else a terminal has them."""
+    colour = sys.stdout.isatty() and not no_colour and not os.environ.get("NO_COLOR")
+    return Theme(colour=colour, braille=charset_for(sys.stdout.encoding, os.environ) == "braille")
 
 
 def chart(

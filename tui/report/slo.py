@@ -26,12 +26,8 @@ def slo_table(slo: Slo | None) -> str:
             [printable(each.target, 40), shown(each.figure), WORDS[each.verdict], why(each)]
             for each in slo.targets
         ]
-        lines.append("\n".join(line.rstrip() for line in _flush_left(rows)))
+        lines.append(aligned(rows, left=4))
     return "\n".join(lines)
-
-
-def _flush_left(rows: list[list[str]]) -> list[str]:
-    return aligned(rows, left=4).splitlines()
 
 
 def attained(slo: Slo) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
-from tui.report.figures import aligned, milliseconds, number
+from tui.report.figures import aligned, marked, number
 
 if TYPE_CHECKING:
     from sessions.summary.schema import ExactQuantiles, Tagged
@@ -38,5 +38,4 @@ def tags_table(tagged: Sequence[Tagged]) -> str:
 
 
 def _cell(of: ExactQuantiles, name: str) -> str:
-    """Marked where it rests on too few requests."""
-    return ("~" if name in of.thin else "") + milliseconds(getattr(of, name))
+    return marked(getattr(of, name), name in of.thin)

@@ -86,7 +86,7 @@ def compose(frame: Frame, screen_state: ScreenState, scales: Scales, width: int,
         return _detailed(frame, screen_state, width, height)
     rows_of = layout.rows_for(height, shape_of(frame, screen_state))
     at, theme = layout.columns_for(width), screen_state.theme
-    marks = marks_of(frame, at.plot, theme)
+    marks = marks_of(frame, at.plot)
     drawing = _Drawing(
         frame, screen_state, scales, at, width, marks, time_axis.mark_labels(frame, at.plot, theme)
     )

@@ -61,12 +61,12 @@ def test_a_server_can_put_nothing_into_a_page(tmp_path: Path) -> None:
 
 def test_a_server_can_put_nothing_into_markdown_or_a_drawing(tmp_path: Path) -> None:
     run = hostile(tmp_path)
-    text = text_forms.as_markdown([run], "1")
+    text = text_forms.as_markdown([run.summary], "1")
     assert "<script" not in text
     assert not re.search(r"(?<!\\)\]\(", text)
     assert "\x1b" not in text
     ET.fromstring(text_forms.as_svg([run]))
-    row = next(csv.DictReader(io.StringIO(text_forms.as_csv([run]))), {})
+    row = next(csv.DictReader(io.StringIO(text_forms.as_csv([run.summary]))), {})
     assert not any(cell.startswith("=") for cell in row.values())
 
 
@@ -109,7 +109,7 @@ def test_several_runs_are_laid_side_by_side_with_how_they_stand_to_the_first(tmp
         result = made.vllm(ttfts=[0.1 * scale, 0.0, 0.15 * scale], latencies=[0.4, 0.0, 0.5])
         (run,) = find_runs(made.written(tmp_path / f"{number}.json", result))
         runs.append(read_run_data(write_session(run, tmp_path, NOW, name=f"run{number}")))
-    text = text_forms.as_markdown(runs, "1")
+    text = text_forms.as_markdown([run.summary for run in runs], "1")
     row = next(line for line in text.splitlines() if line.startswith("| run1"))
     assert "1.99x" in row or "2.00x" in row
     assert html.page(runs, "1").count("<details>") == 4  # one a run, and one a list of its tool's figures
@@ -187,9 +187,9 @@ def test_a_browser_draws_the_page_and_fetches_nothing(tmp_path: Path, width: int
 
 def test_json_is_what_summary_says_and_csv_a_row_a_stage() -> None:
     run = read_run_data(RECORDED)
-    told = json.loads(text_forms.as_json([run]))
+    told = json.loads(text_forms.as_json([run.summary]))
     assert told["ttft_from_due_ms"] == msgspec.to_builtins(run.summary.ttft_from_due_ms)
-    rows = list(csv.DictReader(io.StringIO(text_forms.as_csv([run]))))
+    rows = list(csv.DictReader(io.StringIO(text_forms.as_csv([run.summary]))))
     assert len(rows) == len(run.summary.stages)
     assert float(rows[0]["ttft_p50_ms"]) == run.summary.stages[0].ttft_p50_ms
 

@@ -48,13 +48,13 @@ def test_each_request_in_flight_needs_a_descriptor(
 
 def test_a_load_that_may_need_more_descriptors_is_warned_of_once_and_with_what_to_do() -> None:
     load = LoadConfig(rate_rps=1936.0, max_rate_rps=9999.0)
-    assert warnings(load, need(load, 1.0), LARGE) == []
-    assert warnings(load, need(load, 1.0), LARGE._replace(descriptors=None)) == []
-    assert warnings(load, need(load, 1.0), LARGE._replace(descriptors=1024)) == [
+    assert warnings(need(load, 1.0), LARGE) == []
+    assert warnings(need(load, 1.0), LARGE._replace(descriptors=None)) == []
+    assert warnings(need(load, 1.0), LARGE._replace(descriptors=1024)) == [
         "the load may need 2,000 file descriptors, the limit is 1,024: "
         "raise it (ulimit -Hn) or give --max-in-flight 960"
     ]
-    (word,) = warnings(load, need(load, 2.0, workers=2), LARGE._replace(descriptors=1024))
+    (word,) = warnings(need(load, 2.0, workers=2), LARGE._replace(descriptors=1024))
     assert "in each of 2 workers" in word
     assert "--max-in-flight 1920" in word
 
@@ -90,29 +90,29 @@ def test_an_open_loop_is_never_refused_nor_one_whose_limits_nobody_knows() -> No
 def test_a_unix_socket_needs_no_ports() -> None:
     load = LoadConfig(concurrency=50_000, max_in_flight=50_000)
     assert refusal(load, need(load, addresses=None), LARGE) == ""
-    assert warnings(load, need(load, addresses=None), LARGE) == []
+    assert warnings(need(load, addresses=None), LARGE) == []
 
 
 def test_ports_are_warned_of_from_half_of_them_on_and_each_address_has_its_own() -> None:
     load = LoadConfig(concurrency=15_000, max_in_flight=15_000)
-    (word,) = warnings(load, need(load), LARGE)
+    (word,) = warnings(need(load), LARGE)
     assert word.startswith("15,000 connections at once: beyond half of the ports new ones open slowly; ")
-    assert warnings(load, need(load, addresses=2), LARGE) == []
+    assert warnings(need(load, addresses=2), LARGE) == []
     open_loop = LoadConfig(rate_rps=1000.0, max_in_flight=50_000)
-    (word,) = warnings(open_loop, need(open_loop, 40.0), LARGE)
+    (word,) = warnings(need(open_loop, 40.0), LARGE)
     assert word.startswith("the load may need 40,000 connections at once; this machine has 28,232 ports")
 
 
 def test_where_the_server_closes_each_connection_the_ports_of_a_minute_are_counted() -> None:
     load = LoadConfig(rate_rps=1000.0)
-    (word,) = warnings(load, need(load, 0.232, closes=True), LARGE)
+    (word,) = warnings(need(load, 0.232, closes=True), LARGE)
     # 232 open at once leave 28,000 ports, 1,000 of them gone each second.
     assert word.startswith(
         "the server closes its connections: 1,000 new ones a second use up the ports after 28 s"
     )
-    assert warnings(load, need(load, 0.232), LARGE) == []
+    assert warnings(need(load, 0.232), LARGE) == []
     slow = LoadConfig(rate_rps=100.0)
-    assert warnings(slow, need(slow, 0.232, closes=True), LARGE) == []
+    assert warnings(need(slow, 0.232, closes=True), LARGE) == []
 
 
 def test_the_port_range_is_read_less_what_is_reserved(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def comparison(
 def test_nothing_that_a_stranger_wrote_reaches_the_terminal_raw() -> None:
     made = comparison(1.0, 2.0, text=EVIL)
     said = verdict(made, made.versus[0]) + tables(made, made.versus[0])
-    said += picture(made, made.versus[0], Theme())
+    said += picture(made.versus[0], Theme())
     assert RAW.findall(said) == []
 
 
@@ -61,25 +61,25 @@ def test_of_one_load_the_picture_is_all_intervals_around_no_change() -> None:
         8.0,
         figures=[figure(), figure("itl.mean", "better", label="ITL mean", ratio=0.9, low=0.81, high=0.99)],
     )
-    head, worse, better, axis = picture(made, made.versus[0], Theme()).splitlines()
+    head, worse, better, axis = picture(made.versus[0], Theme()).splitlines()
     assert head == "B against A, with intervals"
     middle = axis.index("no change") + 4
     assert worse.index("●") > middle > better.index("●")
     assert worse[middle] == better[middle] == "│"
-    assert all(ord(letter) < 128 for letter in picture(made, made.versus[0], Theme(braille=False)))
+    assert all(ord(letter) < 128 for letter in picture(made.versus[0], Theme(braille=False)))
 
 
 def test_without_any_interval_the_picture_over_the_load_is_still_drawn() -> None:
     unknown = figure(word="cannot tell", because="needs 90 s", low=None, high=None)
     made = comparison(1.0, 2.0, figures=[unknown])
     assert (
-        picture(made, made.versus[0], Theme())
+        picture(made.versus[0], Theme())
         .splitlines()[0]
         .strip()
         .startswith("TTFT p95, ms over the offered rate")
     )
     alone = comparison(1.0, figures=[unknown])
-    assert picture(alone, alone.versus[0], Theme()) == ""
+    assert picture(alone.versus[0], Theme()) == ""
 
 
 def test_a_verdict_says_first_that_a_side_is_not_valid() -> None:
