@@ -110,8 +110,19 @@ class Target:
     @property
     def loopback(self) -> bool:
         """On this machine as far as the name tells: no proxy belongs in between."""
-        host = self.address.host
-        return self.address.unix_path is not None or host in ("localhost", "::1") or host.startswith("127.")
+        return self.address.unix_path is not None or is_loopback(self.address.host)
+
+
+def is_loopback(host: str) -> bool:
+    """What is sent there does not leave this machine: an address of the loopback, or a name that means it
+    (RFC 6761, section 6.3). Nothing is looked up."""
+    import ipaddress
+
+    name = host.strip("[]").lower().rstrip(".")
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def parse_target(

@@ -179,6 +179,15 @@ class LoadControl:
             return self._resume(at_ns, received_ns)
         return self._pause(at_ns, received_ns, stop=isinstance(command, Stop))
 
+    def check_workload(self) -> None:
+        """Raises:
+        CommandError: requests are those of a trace or of conversations, which say what each asks for.
+        """
+        if self._trace is not None:
+            raise CommandError(f"the trace {self._trace.name} says what requests ask for")
+        if self._conversations is not None:
+            raise CommandError("requests are turns of conversations: what they ask for cannot change")
+
     def ask_for(self, workload: WorkloadSpec, name: str, received_ns: int) -> LoadUpdate:
         """From now on requests ask for something else; as many are due as before."""
         at_ns = received_ns + LEAD_NS
@@ -187,7 +196,7 @@ class LoadControl:
             load: Load = ClosedLoad(self._concurrency)
             record.concurrency = record.previous_concurrency = self._concurrency
         else:
-            load = OpenLoad(self._arrivals, self._curve.rest(at_ns))
+            load = OpenLoad(self._arrivals, self._curve.rest(at_ns), self._burstiness)
             record.rate_rps = record.previous_rate_rps = self._curve.rate_rps(at_ns)
         state = "running" if self._held is None else self._paused_as
         return LoadUpdate(SetLoad(at_ns, load, workload=workload), record, state)

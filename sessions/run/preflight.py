@@ -30,22 +30,10 @@ class Preflight(NamedTuple):
 
 def in_plain_text(target: Target, has_key: bool, secret_headers: Sequence[str]) -> str:
     """A sentence where secrets leave this machine unencrypted; empty where they do not."""
-    if not (has_key or secret_headers) or target.address.tls or target.address.unix_path is not None:
-        return ""
-    if is_loopback(target.address.host):
+    if not (has_key or secret_headers) or target.address.tls or target.loopback:
         return ""
     what = "the API key goes" if has_key else f"the header {secret_headers[0]} goes"
     return f"{what} to {target.address.host} in plain text: the URL is http://, not https://"
-
-
-def is_loopback(host: str) -> bool:
-    """What is sent there does not leave this machine."""
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost")
 
 
 class AskedLengths(NamedTuple):

@@ -139,6 +139,7 @@ class RunLoad:
             raise CommandError("the load has come to its end")
         chosen = ""
         if isinstance(command, SetWorkload):
+            self._control.check_workload()
             assert self._presets is not None  # made with the control
             chosen, workload = self._presets.chosen(command.name)
             update = self._control.ask_for(workload, chosen, received_ns)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sessions.plan.builtin_plans import find_plan, names
+from sessions.plan.plan_file import read_plan
 from tests.cli.conftest import Command
 from tui.options.plan_options import plan_run_options
 
@@ -116,6 +117,14 @@ def test_a_plan_that_was_cut_goes_on_at_its_stage_in_a_session_of_its_own(
     assert [s["number"] for s in stages] == [2, 3]
     assert "leave --rate out" in ttftop("run", "--resume", "first", "--rate", "3").stderr
     assert "all stages of session" in ttftop("run", "--resume", "second", *more).stderr
+
+
+def test_a_number_of_a_plan_is_taken_to_its_last_digit(tmp_path: Path) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text(
+        'name = "p"\n[run]\nmax_rate = 1234567.5\nmax_in_flight = 4.0\n[[stages]]\nrate = 1\nrequests = 1\n'
+    )
+    assert plan_run_options(read_plan(file)) == {"max_rate": 1234567.5, "max_in_flight": 4}
 
 
 @pytest.mark.parametrize("name", names())

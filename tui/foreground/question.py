@@ -75,11 +75,24 @@ def is_private(url: str) -> bool:
     if target.loopback or target.hop.unix_path is not None:
         return True
     try:
-        return ipaddress.ip_address(name.partition("%")[0]).is_private
+        address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
         return "." not in name or name.endswith(PRIVATE_NAMES)
+    return any(address in network for network in PRIVATE_NETWORKS)
 
 
+PRIVATE_NETWORKS = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+"""Source: RFC 1918, RFC 3927, RFC 4193, RFC 4291. Python's `is_private` has networks of documentation too."""
 PRIVATE_NAMES = (".local", ".internal", ".lan", ".home.arpa", ".localhost", ".test")
 """Source: RFC 6762, RFC 6761, RFC 8375, and ICANN's reservation of `internal`."""
 

@@ -238,7 +238,7 @@ def _read(plan: PlanFile, known: dict[str, argparse.Action], name: str, value: A
 def _one(plan: PlanFile, path: tuple[str, str], action: argparse.Action, value: Any) -> Any:
     if isinstance(value, (bool, list, dict)):
         raise plan.error(path, f"got {str(value)[:60]!r}, need a number or a text")
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
     try:
         made = text if action.type is None else action.type(text)  # type: ignore[operator]
     except (argparse.ArgumentTypeError, ValueError, ConfigError) as error:

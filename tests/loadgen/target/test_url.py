@@ -241,6 +241,11 @@ def test_a_secret_in_a_url_is_refused_and_never_repeated(typed: str) -> None:
         ("http://10.0.0.1", False),
         ("http://h", False),
         ("http://localhost.example", False),
+        ("http://127.example.com", False),
+        ("http://127.0.0.1.nip.io", False),
+        ("http://127.9.8.7", True),
+        ("http://localhost.", True),
+        ("http://app.localhost", True),
     ],
 )
 def test_a_server_on_this_machine_is_known_as_such(typed: str, loopback: bool) -> None:

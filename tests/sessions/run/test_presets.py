@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from loadgen.arrivals.load import ClosedLoad, OpenLoad, Segment
 from loadgen.arrivals.rate_curve import Curve, ramp, steady
 from loadgen.probe.result import Capabilities, ProbeResult
+from loadgen.trace.figures import TraceFigures
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import SetLoad
 from loadgen.workload.lengths import Fixed
@@ -21,14 +22,17 @@ from loadgen.workload.template import RequestTemplate
 from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig, WorkloadConfig
 from sessions.plan.mix import MixPart
 from sessions.plan.ramp import Ramp
+from sessions.plan.trace_config import TraceConfig
 from sessions.run.asking import Asking
 from sessions.run.commands import CommandError, Hold, SetRate, Stop
+from sessions.run.conversations import Conversations
 from sessions.run.load_control import LEAD_NS, LoadControl
 from sessions.run.presets import AS_ASKED, Presets
 from tests.loadgen.raw_server import RawServer, good
 from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 
 S = 1_000_000_000
+FIGURES = TraceFigures(6, 2.0, 33.0, 4.0, 64, 7, 3.0)
 WORK = SyntheticWorkload(PromptSpec("ids", 8), Fixed(16), Fixed(5))
 
 
@@ -72,6 +76,28 @@ def test_parts_of_the_mix_and_presets_of_the_plan_come_first() -> None:
     _, spec = made.chosen(AS_ASKED)
     assert isinstance(spec, MixWorkload)
     assert [part.name for part in spec.parts] == ["a", "long-answer"]
+
+
+def test_a_change_of_what_is_asked_leaves_the_bursts_of_gamma_arrivals_as_they_are() -> None:
+    control = LoadControl(LoadConfig(rate_rps=4.0, arrivals="gamma", burstiness=0.3), 0)
+    load = control.ask_for(WORK, "x", S).command.load
+    assert isinstance(load, OpenLoad)
+    assert (load.arrivals, load.burstiness) == ("gamma", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("control", "why"),
+    [
+        (
+            LoadControl(LoadConfig(), 0, conversations=Conversations(Fixed(3), None, 7)),
+            "turns of conversations",
+        ),
+        (LoadControl(LoadConfig(trace=TraceConfig("t.csv", figures=FIGURES)), 0), "the trace t.csv says"),
+    ],
+)
+def test_requests_of_a_trace_or_a_conversation_ask_for_what_these_say(control: LoadControl, why: str) -> None:
+    with pytest.raises(CommandError, match=why):
+        control.check_workload()
 
 
 def test_what_does_not_fit_into_the_context_is_passed_over_and_refused_by_name() -> None:

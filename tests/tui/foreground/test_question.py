@@ -103,6 +103,8 @@ def planned(url: str, rate_rps: float, *, interactive: bool) -> RunConfig:
         ("http://vllm.prod.svc.cluster.local", 4.0, ""),
         ("http://[fd00::7]:8000", 4.0, ""),
         ("http://8.8.8.8", 4.0, "may be somebody else's"),
+        ("http://203.0.113.7", 4.0, "may be somebody else's"),
+        ("http://127.0.0.1.nip.io", 4.0, "may be somebody else's"),
         ("https://api.example.com", 4.0, "may be somebody else's"),
         ("http://localhost:8000", 201.0, "201 requests per second"),
     ],
