@@ -2,12 +2,10 @@
 
     python benchmarks/compare_verdict.py [--pairs 100] [--docs docs/figures/compare.md]
 
-SIMULATED, in virtual time: no clock is read, and the same seed gives the same runs. Poisson arrivals wait for
-one of 32 slots in the order in which they came; a prefill and 64 tokens follow, the pace of which wanders (an
-AR(1) whose memory is 5 s), so that requests near each other are fast or slow together. Each pair is two runs
-with other arrivals. The status is 1 where a server compared with itself is called better or worse in more
-than 5 of 100 pairs, where one that is 10 % slower is not found worse in 90 of 100 by runs of ten minutes, or
-where it is ever called better.
+SIMULATED, in virtual time (`benchmarks/common/queue_model.py`): the same seed gives the same runs. Each pair
+is two runs with other arrivals. The status is 1 where a server compared with itself is called better or worse
+in more than 5 of 100 pairs, where one that is 10 % slower is not found worse in 90 of 100 by runs of ten
+minutes, or where it is ever called better.
 """
 
 from __future__ import annotations

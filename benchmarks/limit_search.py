@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--searches", type=int, default=100)
     parser.add_argument("--docs", type=Path)
     options = parser.parse_args()
-    text = f"{options.searches} seeded searches each.\n\n"
+    text = f"SIMULATED, {options.searches} seeded searches each.\n\n"
     text += "\n\n".join(page(server, options.searches) for server in servers())
     print(text)
     if options.docs is not None:

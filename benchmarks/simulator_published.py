@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.common.section import write  # noqa: E402
-from loadgen.arrivals.schedule import UNIT_POINTS  # noqa: E402
+from loadgen.arrivals.unit_points import UNIT_POINTS  # noqa: E402
 from loadgen.simulator.profile import Profile  # noqa: E402
 from loadgen.simulator.profiles import PROFILES  # noqa: E402
 from loadgen.simulator.roofline_profiles import lambda_profile  # noqa: E402

@@ -1,11 +1,10 @@
-"""How often the verdict on a stage is wrong: seeded stages below, at and above what a SIMULATED server can
-do.
+"""How often the verdict on a stage is wrong: seeded stages below, at and above what SIMULATED servers can do.
 
 Its time is virtual (`benchmarks/common/batch_server.py`), the verdict the product's own
 (`sessions/steady/rule.py`).
 `python benchmarks/steady_verdict.py [--stages 200] [--docs docs/figures/steady.md]`; it ends with 1 where a
-stage at 105 % of capacity is called steady in more than 5 % of cases, or one at 80 % drifting in more than 1
-%.
+stage at 105 % of capacity is called steady in more than 5 % of cases, or one at 80 % drifting in more than
+1 %.
 """
 
 from __future__ import annotations

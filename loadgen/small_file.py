@@ -34,19 +34,28 @@ class SmallFile(NamedTuple):
     readable_by_others: bool
 
 
+def opened(path: str | os.PathLike[str]) -> int:
+    """A descriptor of it, whatever it is, to be read.
+
+    Raises:
+        FileError: it cannot be opened.
+    """
+    try:
+        # Without O_NONBLOCK a named pipe that nobody writes to would hang here.
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise FileError(f"cannot read it: {error.strerror}", error.errno or 0) from None
+    except ValueError:
+        raise FileError("it is no path") from None
+
+
 def read_small(path: str | os.PathLike[str], most_bytes: int, *, or_pipe: bool = False) -> SmallFile:
     """All of a regular file, or, with `or_pipe`, of a pipe that is closed in time, as `<(pass show key)` is.
 
     Raises:
         FileError: it is something else, larger than `most_bytes`, or cannot be read.
     """
-    try:
-        # Without O_NONBLOCK a named pipe that nobody writes to would hang here.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except OSError as error:
-        raise FileError(f"cannot read it: {error.strerror}", error.errno or 0) from None
-    except ValueError:
-        raise FileError("it is no path") from None
+    descriptor = opened(path)
     try:
         mode = os.fstat(descriptor).st_mode
         pipe = or_pipe and stat.S_ISFIFO(mode)

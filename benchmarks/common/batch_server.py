@@ -1,8 +1,8 @@
 """A server with continuous batching in virtual time: minutes of load in milliseconds of CPU.
 
-The costs of a step and the order of admission are those of `loadgen.simulator.batch.Batch`, of which it
-leaves out the KV cache's blocks. A sequence is known by the step in which it ends, so that a step costs
-nothing for those that only go on.
+The costs of a step and the order of admission are those of `loadgen.simulator.batch.Batch` for a server that
+schedules as vLLM does; the blocks of the KV cache are left out, those of prefixes among them. A sequence is
+known by the step in which it ends, so that a step costs nothing for those that only go on.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ def run(
         if running:
             step_ms += costs.decode_base_ms + costs.decode_ms_per_sequence * running
             step_ms += costs.decode_ms_per_kv_token * kv_tokens
+        step_ms += costs.step_ms
         now_s, step, kv_tokens = now_s + step_ms / 1e3, step + 1, kv_tokens + running
         tick = int(now_s / TICK_S)
         if running and tick < len(out.gaps):

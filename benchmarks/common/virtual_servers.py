@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from loadgen.simulator.batch import Batch, Costs, Limits, Sequence
-
-MOST_TOKENS = 24
+from loadgen.simulator.batch import Costs, Limits
+from loadgen.simulator.profiles import PROFILES
+from loadgen.simulator.virtual import Ask, answers
 
 
 class Served(NamedTuple):
@@ -33,17 +34,15 @@ def arrivals(draw: np.random.Generator, rate_rps: float, count: int) -> list[flo
 
 def single_queue(draw: np.random.Generator, rate_rps: float, count: int) -> Served:
     """One at a time, 100 ms each on average (M/M/1)."""
-    return _slots(draw, rate_rps, count, 1, 0.1, 0.1)
+    return _slots(draw, rate_rps, count, 1, 0.1)
 
 
 def slots_32(draw: np.random.Generator, rate_rps: float, count: int) -> Served:
     """32 at a time, 2 s each on average (M/M/32); the first token comes at once when one is taken up."""
-    return _slots(draw, rate_rps, count, 32, 2.0, 0.0)
+    return _slots(draw, rate_rps, count, 32, 2.0)
 
 
-def _slots(
-    draw: np.random.Generator, rate_rps: float, count: int, slots: int, mean_s: float, first_share: float
-) -> Served:
+def _slots(draw: np.random.Generator, rate_rps: float, count: int, slots: int, mean_s: float) -> Served:
     due = arrivals(draw, rate_rps, count)
     service = draw.exponential(mean_s, count).tolist()
     free = [0.0] * slots
@@ -88,33 +87,14 @@ _COSTS = Costs(
     decode_ms_per_kv_token=0.0,
 )
 _LIMITS = Limits(max_sequences=16, max_batched_tokens=1024, block_tokens=16, blocks=512, context_tokens=4096)
+_ENGINE = replace(PROFILES["demo"], costs=_COSTS, limits=_LIMITS)
 
 
 def batch_server(draw: np.random.Generator, rate_rps: float, count: int) -> Served:
     """The LLM simulator's engine: continuous batching, prompts of 128 tokens, answers of 8 to 24."""
     due = arrivals(draw, rate_rps, count)
-    lengths = draw.integers(8, MOST_TOKENS + 1, count).tolist()
-    batch, number = Batch(_COSTS, _LIMITS), dict[Sequence, int]()
-    ttft, end = [0.0] * count, [0.0] * count
-    now, sent, ended = 0, 0, 0
-    while ended < count:
-        while sent < count and due[sent] * 1e9 <= now:
-            number[batch.submit(128, lengths[sent], round(due[sent] * 1e9))] = sent
-            sent += 1
-        step = batch.begin(now)
-        if step is None:
-            now = math.ceil(due[sent] * 1e9)
-            continue
-        now = step.end_ns
-        while sent < count and due[sent] * 1e9 <= now:
-            number[batch.submit(128, lengths[sent], round(due[sent] * 1e9))] = sent
-            sent += 1
-        for sequence in batch.finish(step):
-            i = number[sequence]
-            if sequence.generated == 1:
-                ttft[i] = now / 1e9 - due[i]
-            if sequence.state == "ended":
-                end[i] = now / 1e9
-                ended += 1
-                del number[sequence]
-    return Served(due, ttft, end)
+    lengths = draw.integers(8, 25, count).tolist()
+    asks = [Ask(round(at * 1e9), 128, tokens) for at, tokens in zip(due, lengths, strict=True)]
+    answered = answers(_ENGINE, asks)
+    ttft = [each.first_ns / 1e9 - at for each, at in zip(answered, due, strict=True)]
+    return Served(due, ttft, [each.last_ns / 1e9 for each in answered])

@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from loadgen.small_file import FileError, opened
 from loadgen.trace.rows import MOST_TOKENS, TraceError, TraceRow
 
 _LINE_BYTES = 4 << 20
@@ -76,12 +77,9 @@ def read_trace(path: Path) -> TraceText:
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        # Without O_NONBLOCK a named pipe that nobody writes to would hang here.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except OSError as error:
-        raise TraceError(f"cannot read it: {error.strerror}") from None
-    except ValueError:
-        raise TraceError("it is no path") from None
+        descriptor = opened(path)
+    except FileError as error:
+        raise TraceError(str(error)) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise TraceError("it is no regular file")

@@ -119,7 +119,8 @@ def _side(label: str, sessions: Sequence[Recorded]) -> Side:
         for reason in session.summary.reasons
     ]
     valid = all(session.summary.valid for session in sessions)
-    return Side(label, [session.summary.id for session in sessions], valid, reasons)
+    badges = dict.fromkeys(badge for session in sessions for badge in session.summary.badges)
+    return Side(label, [session.summary.id for session in sessions], valid, reasons, list(badges))
 
 
 def _pairs(a: Sequence[Recorded], b: Sequence[Recorded], anyway: bool) -> _Pairs:

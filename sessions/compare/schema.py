@@ -78,6 +78,8 @@ class Side(msgspec.Struct, frozen=True):
     valid: bool
     reasons: list[str]
     """Why not, each with its session; `[]` when valid."""
+    badges: list[str]
+    """`SIMULATED`, `IMPORTED`: where any of its sessions is."""
 
 
 class Versus(msgspec.Struct, frozen=True):

@@ -30,6 +30,8 @@ class ImportedRun:
     version: str = ""
     label: str = ""
     """What tells it from others of the same file; empty where it is alone."""
+    simulated: bool = False
+    """It was a simulated run of ours, exported in the tool's shape."""
     model: str = ""
     target: str = ""
     """URL of the server; empty where the tool does not say."""

@@ -24,7 +24,10 @@ _SERVER_FIGURES = ("running", "waiting", "kv_pct", "prefix_hit_pct")
 
 def write(run: StoredRun) -> dict[str, bytes]:
     """One file in the Trace Event Format (JSON)."""
-    events = [_name("process_name", process, 0, name) for process, name in _PROCESSES.items()]
+    events = [
+        _name("process_name", process, 0, " ".join([name, *run.summary.badges]))
+        for process, name in _PROCESSES.items()
+    ]
     events += _slices(run.requests)
     index: dict[str, str] = {}
     for record in run.other:

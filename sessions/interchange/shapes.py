@@ -17,11 +17,20 @@ SHAPES: dict[str, Callable[[StoredRun], dict[str, bytes]]] = {
 }
 """By name: what makes its files. A single file has no name; several are those of a directory."""
 DIRECTORIES = ("aiperf",)
+_BADGED = ("vllm", "csv", "perfetto")
+"""Those that have a place for a run's badges."""
+_MEANT = {
+    "IMPORTED": "another tool measured it",
+    "SIMULATED": "nothing of it was measured on a real server",
+}
 
 
 def lost(shape: str, run: StoredRun) -> list[str]:
     """What a reader of that shape will miss, a sentence each."""
     said = []
+    if run.summary.badges:
+        place = "" if shape in _BADGED else ", and a reader of the file cannot tell"
+        said.append(f"{', '.join(run.summary.badges)}: {_MEANT[run.summary.badges[0]]}{place}")
     if run.not_sent and shape != "guidellm":
         said.append(f"{len(run.not_sent)} requests that were not sent are left out")
     if shape in ("vllm", "aiperf") and any(one.chunk_tokens for one in run.requests):

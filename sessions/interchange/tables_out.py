@@ -12,7 +12,8 @@ from sessions.interchange.stored_run import StoredRun, milliseconds
 
 COLUMNS = (
     *("index", "worker", "due_s", "sent_s", "end_s", "send_lag_ms", "ttft_from_due_ms", "ttft_from_sent_ms"),
-    *("tpot_ms", "e2e_ms", "input_tokens", "output_tokens", "chunks", "status", "error", "message", "tags"),
+    *("tpot_ms", "e2e_ms", "input_tokens", "output_tokens", "chunks", "status", "error", "message"),
+    *("tags", "badges"),
 )
 
 
@@ -21,7 +22,8 @@ def csv_rows(run: StoredRun) -> dict[str, bytes]:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    table.writerows(map(_row, run.requests))
+    badges = " ".join(run.summary.badges)
+    table.writerows([*_row(one), badges] for one in run.requests)
     return {"": text.getvalue().encode()}
 
 

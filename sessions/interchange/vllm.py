@@ -61,6 +61,7 @@ def _run(one: dict[str, Any], file: str, label: str) -> ImportedRun:
         tool=TOOL,
         file=file,
         label=label or text(one.get("label"), 60),
+        simulated="SIMULATED" in text(one.get("label"), 60).split(),
         model=text(one.get("model_id"), 200),
         endpoint={"openai-chat": "chat", "openai": "completions"}.get(text(one.get("endpoint_type"), 40), ""),
         load=_load(one),

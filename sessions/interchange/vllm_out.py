@@ -21,7 +21,7 @@ def write(run: StoredRun) -> dict[str, bytes]:
         "date": compact(run.begun_unix_s + said.duration_s + offset_s(said.started_at)),  # of its end, local
         "endpoint_type": "openai-chat" if said.endpoint == "chat" else "openai",
         "backend": "openai-chat" if said.endpoint == "chat" else "openai",
-        "label": None,
+        "label": " ".join(said.badges) or None,
         "model_id": said.model,
         "num_prompts": len(requests),
         "request_rate": "inf" if closed is not None else said.load.rate_rps,

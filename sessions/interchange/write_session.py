@@ -47,11 +47,12 @@ def write_session(run: ImportedRun, root: Path, now: datetime, name: str = "") -
     )
     directory = create(root, plain_name, started)
     ended = started + timedelta(microseconds=run.span_ns / 1000)
+    simulated = {"simulated": True} if run.simulated else {}
     manifest = Manifest(
         SessionInfo(directory.name, plain_name, started.isoformat(timespec="seconds"), VERSION),
         ClockAnchor(run.started_unix_ns or round(started.timestamp() * 1e9), 0),
         RunConfig(TargetConfig(run.target or "imported:", run.model or None), run.load, telemetry=["none"]),
-        server={"model": run.model, "endpoint": run.endpoint},
+        server={"model": run.model, "endpoint": run.endpoint, **simulated},
         end=EndInfo("completed", ended.isoformat(timespec="seconds"), run.span_ns / 1e9),
         imported=msgspec.to_builtins(
             ImportedInfo(

@@ -93,10 +93,7 @@ def _names(runs: Sequence[RunData]) -> str:
 
 def _badges(said: Summary) -> str:
     made = [f'<span class="{"ok" if said.valid else "bad"}">{escaped(verdict(said)).upper()}</span>']
-    if said.imported is not None:
-        made.append("<span>IMPORTED</span>")
-    if said.simulated:
-        made.append("<span>SIMULATED</span>")
+    made += [f"<span>{badge}</span>" for badge in said.badges]
     if said.tls_verified is False:
         made.append('<span class="bad">TLS NOT VERIFIED</span>')
     return " ".join(made)

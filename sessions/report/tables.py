@@ -224,7 +224,7 @@ def compared(summaries: Sequence[Summary]) -> Table:
         rows.append(
             [
                 plain(said.name or said.id, 40),
-                verdict(said),
+                ", ".join([verdict(said), *said.badges]),
                 *(figure(said.throughput.request_rps), figure(said.throughput.output_tps)),
                 _ratio(said.throughput.output_tps, first.throughput.output_tps),
                 _marked(ttft_of(said), "p95"),

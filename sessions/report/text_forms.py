@@ -14,7 +14,7 @@ from sessions.report import charts, tables
 from sessions.report.finding import finding, finding_of_several, verdict
 from sessions.report.run_data import RunData
 from sessions.report.svg import STYLE, drawn
-from sessions.report.words import markdown
+from sessions.report.words import escaped, markdown
 from sessions.summary.schema import Summary, plain
 
 _SVG_WIDTH = 900
@@ -37,10 +37,7 @@ def as_markdown(runs: Sequence[Summary], version: str) -> str:
 
 
 def _run_as_markdown(said: Summary) -> Iterator[str]:
-    badges = [verdict(said).upper()]
-    badges += ["IMPORTED"] if said.imported is not None else []
-    badges += ["SIMULATED"] if said.simulated else []
-    yield f"# {markdown(said.name or said.id, 80)} ({', '.join(badges)})"
+    yield f"# {markdown(said.name or said.id, 80)} ({_badges(said)})"
     first, *more = finding(said)
     yield f"**{markdown(first, 600)}**"
     yield from (markdown(sentence, 900) for sentence in more)
@@ -64,6 +61,10 @@ def _run_as_markdown(said: Summary) -> Iterator[str]:
         yield "## To be known\n\n" + "\n".join(f"- {markdown(note, 600)}" for note in notes)
 
 
+def _badges(said: Summary) -> str:
+    return ", ".join([verdict(said).upper(), *said.badges])
+
+
 def _table(rows: tables.Table) -> str:
     lines = ["| " + " | ".join(markdown(cell, 300) for cell in row) + " |" for row in rows]
     lines.insert(1, "| --- |" + " ---: |" * (len(rows[0]) - 1))
@@ -76,8 +77,9 @@ def as_csv(runs: Sequence[Summary]) -> str:
     for said in runs:
         pieces = said.plan.stages if said.plan is not None else said.stages
         for piece in pieces:
-            found.append({"session": said.id, "valid": said.valid} | _flat(msgspec.to_builtins(piece)))
-    columns = list(dict.fromkeys(name for row in found for name in row)) or ["session", "valid"]
+            about = {"session": said.id, "valid": said.valid, "badges": " ".join(said.badges)}
+            found.append(about | _flat(msgspec.to_builtins(piece)))
+    columns = list(dict.fromkeys(name for row in found for name in row)) or ["session", "valid", "badges"]
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n", restval="")
     table.writeheader()
@@ -105,10 +107,15 @@ def as_json(runs: Sequence[Summary]) -> str:
 
 
 def as_svg(runs: Sequence[RunData]) -> str:
-    """The curve over load and the course of the first run, one below the other."""
+    """What runs these are, the curve over load and the course of the first, one below the other."""
     found = [*charts.over_load(runs), *charts.over_time(runs[0].wide)]
     found += charts.distributions(runs)
     made, y = [], 12
+    for run in runs:
+        y += 18
+        name = f"{run.summary.name or run.summary.id} ({_badges(run.summary)})"
+        made.append(f'<text class="t" x="20" y="{y}">{escaped(name, 120)}</text>')
+    y += 14
     for chart in found:
         if body := drawn(chart, _SVG_WIDTH):
             made.append(f'<g transform="translate(10 {y})">{body}</g>')

@@ -317,6 +317,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         """Valid, and no target was missed: what exit code 0 says. An undecided target is no miss."""
         return self.valid and (self.slo is None or self.slo.verdict != "fail")
 
+    @property
+    def badges(self) -> list[str]:
+        """What stands beside its figures wherever they go: nobody here measured them on a real server."""
+        return ["SIMULATED"] * self.simulated + ["IMPORTED"] * (self.imported is not None)
+
 
 def plain(summary: Summary) -> dict[str, Any]:
     """`summary` as dictionaries, lists and plain values, in the order and under the names of JSON.

@@ -119,10 +119,11 @@ def _cells(row: Listed | Unreadable) -> list[str]:
     if isinstance(row, Unreadable):
         return [one_line(row.id), row.state, one_line(row.problem)[:60], *[""] * (len(HEAD) - 3)]
     valid = {True: "yes", False: "no", None: "-"}[row.valid]
+    badges = ["SIMULATED"] * row.simulated + ["IMPORTED"] * row.imported
     return [
         one_line(row.id),
         row.state,
-        "IMPORTED" if row.imported else "SIMULATED" if row.simulated else one_line(row.target)[:32],
+        " ".join(badges) or one_line(row.target)[:32],
         one_line(row.model)[:20] or "-",
         number(row.duration_s, 0),
         number(row.requests, 0) + (f" ({row.failed:,} failed)" if row.failed else ""),

@@ -20,7 +20,7 @@ _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining
 def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     right = _where_we_are(frame, screen_state)
     name = safe(frame.session, 40)
-    badge = "IMPORTED" if frame.imported else "SIMULATED" if frame.simulated else ""
+    badge = " ".join(["SIMULATED"] * frame.simulated + ["IMPORTED"] * frame.imported)
     left = chosen(
         [
             Field(0, ("ttftop", "name")),

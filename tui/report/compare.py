@@ -47,6 +47,9 @@ def verdict(comparison: Comparison, versus: Versus) -> str:
         named = f"{_labels(figures)} ({why})" if why else ", ".join(map(_by_how_much, figures))
         lines += _wrapped(f"cannot tell: {named}", "  ")
     lines += [line for text in _single_loads(versus) for line in _wrapped(text, "  ")]
+    for badge in dict.fromkeys([*comparison.a.badges, *versus.b.badges]):
+        having = [label for label, side in ((a, comparison.a), (b, versus.b)) if badge in side.badges]
+        lines += _wrapped(f"{badge}: {' and '.join(having)}", "  ")
     return "\n".join(lines)
 
 

@@ -31,6 +31,9 @@ def junit(summary: Summary) -> str:
     head = " ".join(f'{name}="{count}"' for name, count in counted.items())
     name = quoteattr(printable(summary.id, 200))
     body = "\n".join(text for _, text in cases)
+    if summary.badges:
+        badges = f'    <property name="badges" value={quoteattr(" ".join(summary.badges))}/>'
+        body = f"  <properties>\n{badges}\n  </properties>\n{body}"
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<testsuite name={name} {head} time="{summary.duration_s:.3f}">\n{body}\n</testsuite>\n'

@@ -89,10 +89,7 @@ def _head(summary: Summary) -> str:
     first = "  ".join(printable(text) for text in (summary.id, summary.target, summary.model) if text)
     if summary.tls_verified is False:
         first += "  TLS NOT VERIFIED (--insecure)"
-    if summary.imported is not None:
-        first += "  IMPORTED"
-    elif summary.simulated:
-        first += "  SIMULATED"
+    first = "  ".join([first, *summary.badges])
     second = [f"{number(summary.load_s, 1)} s of load"]
     if summary.duration_s - summary.load_s >= 0.1:
         second.append(f"{summary.duration_s - summary.load_s:,.1f} s more to the last answer")

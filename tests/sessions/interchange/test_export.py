@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from loadgen.records import Request, RequestError
 from sessions.interchange.find_runs import find_runs
 from sessions.interchange.imported_run import ImportedRun, settle
-from sessions.interchange.shapes import SHAPES
+from sessions.interchange.shapes import SHAPES, lost
 from sessions.interchange.stored_run import StoredRun, read_run
 from sessions.interchange.write_session import write_session
 from tests.sessions.interchange import made_results as made
@@ -108,3 +109,23 @@ def test_json_lines_hold_the_gaps_as_numbers(tmp_path: Path) -> None:
     run = stored(made.written(tmp_path / "r.json", made.vllm()), tmp_path / "s")
     lines = [json.loads(line) for line in SHAPES["jsonl"](run)[""].splitlines()]
     assert lines[0]["gaps_us"] == [40_000, 60_000]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_of_a_simulated_run_each_export_says_so_or_that_it_has_no_place_for_it(shape: str) -> None:
+    real = read_run(RECORDED)
+    simulated = replace(real, summary=msgspec.structs.replace(real.summary, simulated=True))
+    files = b"".join(SHAPES[shape](simulated).values())
+    assert (b"SIMULATED" in files) == (shape in ("vllm", "csv", "perfetto"))
+    assert "SIMULATED: nothing of it was measured on a real server" in " ".join(lost(shape, simulated))
+    assert b"SIMULATED" not in b"".join(SHAPES[shape](real).values())
+    assert "SIMULATED" not in " ".join(lost(shape, real))
+
+
+def test_a_simulated_run_that_was_exported_for_vllm_comes_back_as_one(tmp_path: Path) -> None:
+    real = read_run(RECORDED)
+    simulated = replace(real, summary=msgspec.structs.replace(real.summary, simulated=True))
+    for run, badges in ((simulated, ["SIMULATED", "IMPORTED"]), (real, ["IMPORTED"])):
+        place = tmp_path / f"{len(badges)}.json"
+        place.write_bytes(SHAPES["vllm"](run)[""])
+        assert stored(place, tmp_path).summary.badges == badges

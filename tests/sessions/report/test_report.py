@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -68,6 +70,26 @@ def test_a_server_can_put_nothing_into_markdown_or_a_drawing(tmp_path: Path) -> 
     ET.fromstring(text_forms.as_svg([run]))
     row = next(csv.DictReader(io.StringIO(text_forms.as_csv([run.summary]))), {})
     assert not any(cell.startswith("=") for cell in row.values())
+
+
+FORMS: dict[str, Callable[[Sequence[RunData]], str]] = {
+    "html": lambda runs: html.page(runs, "1"),
+    "md": lambda runs: text_forms.as_markdown([run.summary for run in runs], "1"),
+    "csv": lambda runs: text_forms.as_csv([run.summary for run in runs]),
+    "svg": text_forms.as_svg,
+}
+
+
+@pytest.mark.parametrize("several", [1, 2])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_says_of_a_simulated_run_that_it_is_one(form: str, several: int) -> None:
+    real = read_run_data(RECORDED)
+    simulated = replace(real, summary=msgspec.structs.replace(real.summary, simulated=True))
+    said = FORMS[form]([simulated] * several)
+    assert "SIMULATED" in said
+    assert "SIMULATED" not in FORMS[form]([real] * several)
+    if several > 1 and form in ("html", "md"):  # the table of both comes before either
+        assert said.count("valid, SIMULATED") == 2
 
 
 def test_a_page_of_a_recorded_run_needs_no_network_and_is_small() -> None:

@@ -79,6 +79,13 @@ def test_a_thin_percentile_is_undecided_and_says_what_it_needs() -> None:
     assert "199 more requests needed; 0 of 100 missed, 1 % may" in render(said)
 
 
+def test_junit_says_of_a_simulated_run_that_it_is_one() -> None:
+    real = msgspec.structs.replace(summary("ttft.p95<100ms", [answered(0, 50)]), simulated=False)
+    assert "SIMULATED" not in junit(real)
+    suite = ElementTree.fromstring(junit(msgspec.structs.replace(real, simulated=True)))
+    assert [each.get("value") for each in suite.iter("property")] == ["SIMULATED"]
+
+
 def test_what_was_missed_stands_in_text_json_and_junit_apart_from_validity() -> None:
     said = summary("ttft.p95<100ms, e2e.mean<1m, itl.p99<50ms", [answered(i, 150) for i in range(200)])
     assert said.valid

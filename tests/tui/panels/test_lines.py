@@ -42,6 +42,15 @@ def test_progress_has_a_dash_and_no_mark_where_nothing_was_measured() -> None:
     assert "TTFT p50 - p99 - ms" in line(ttft_recent=Stat(thin=frozenset({"p50", "p99"})))
 
 
+def test_a_simulated_run_that_came_back_from_another_tools_file_is_listed_as_both() -> None:
+    row = Listed(
+        id="one", directory="/s/one", name="", started_at="", state="ended", end="completed", target="http://h",
+        model="m", simulated=True, duration_s=60.0, requests=1, failed=0, ttft_p50_ms=12.0, valid=True, notes=[],
+        imported=True,
+    )  # fmt: skip
+    assert _cells(row)[HEAD.index("target")] == "SIMULATED IMPORTED"
+
+
 @pytest.mark.parametrize(("failed", "says"), [(4, "1,250 (4 failed)"), (0, "1,250"), (None, "1,250")])
 def test_a_session_is_listed_with_all_that_it_sent(failed: int | None, says: str) -> None:
     row = Listed(

@@ -25,9 +25,13 @@ def figure(metric: str = "ttft.p95", word: Word = "worse", **more: Any) -> Compa
 
 
 def comparison(
-    *loads: float, figures: list[ComparedFigure] | None = None, text: str = "s", kind: str = "rps"
+    *loads: float,
+    figures: list[ComparedFigure] | None = None,
+    text: str = "s",
+    kind: str = "rps",
+    badges: list[str] | None = None,
 ) -> Comparison:
-    side = Side(text, [text], False, [text])
+    side = Side(text, [text], False, [text], badges or [])
     figures = [figure()] if figures is None else figures
     at = [ComparedLoad(text, f"{x:g} {kind}", x, 2_300, 2_300, 1, 0, figures) for x in loads]
     differences = [Difference(text, text, text, kind) for kind in ("compared", "asked", "also")]  # type: ignore[arg-type]
@@ -54,6 +58,14 @@ def test_every_line_fits_80_columns(text: str) -> None:
     lines = (verdict(made, made.versus[0]) + "\n" + tables(made, made.versus[0])).splitlines()
     assert max(map(len, lines)) <= 80
     assert "no difference larger than 5 %" in "\n".join(lines)
+
+
+def test_what_was_not_measured_on_a_real_server_is_said_with_the_verdict() -> None:
+    made = comparison(1.0, badges=["IMPORTED", "SIMULATED"])
+    said = verdict(made, made.versus[0])
+    assert said.splitlines()[-2:] == ["  IMPORTED: s and s", "  SIMULATED: s and s"]
+    plain = comparison(1.0)
+    assert "SIMULATED" not in verdict(plain, plain.versus[0])
 
 
 def test_of_one_load_the_picture_is_all_intervals_around_no_change() -> None:
