@@ -177,3 +177,50 @@ def test_whatever_stands_in_a_field_a_session_comes_of_it_or_it_is_refused(
         path = made.written(tmp_path / "r.json", made.vllm(**{field: [wrong, wrong, wrong]}))
         with contextlib.suppress(ImportFailed):
             assert len(summaries(path, tmp_path / "s")) == 1
+
+
+def test_aiperfs_window_is_told_in_a_zone_that_its_requests_tell(tmp_path: Path) -> None:
+    place = made.aiperf(tmp_path / "out")
+    file = place / "profile_export_aiperf.json"
+    # 5 h 45 min ahead of UTC; the window of a second begins 50 ms after `START_NS` all the same.
+    told = file.read_text().replace("2026-09-21T14:13:2", "2026-09-21T19:58:2")
+    assert told != file.read_text()
+    file.write_text(told)
+    directory = write_session(find_runs(place)[0], tmp_path / "s", NOW)
+    assert read(directory).clock.origin_unix_ns == made.START_NS + 50_000_000
+    assert read_summary(directory).duration_s == 1.0
+
+
+def test_aiperfs_times_are_read_in_the_unit_that_stands_beside_them(tmp_path: Path) -> None:
+    place = made.aiperf(tmp_path / "out")
+    file = place / "profile_export.jsonl"
+    lines = file.read_text()
+    file.write_text(lines.replace('{"value": 50.0, "unit": "ms"}', '{"value": 50000.0, "unit": "us"}'))
+    assert file.read_text() != lines
+    assert summary(place, tmp_path / "s").ttft_from_sent_ms.max == 50.0
+
+
+def test_guidellms_latency_of_a_request_is_in_seconds(tmp_path: Path) -> None:
+    told = made.guidellm()
+    told["benchmarks"][0]["metrics"]["request_latency"] = {"successful": {"mean": 0.625, "count": 1}}
+    said = summary(made.written(tmp_path / "b.json", told), tmp_path / "s")
+    assert said.imported is not None
+    figures = {figure.name: figure for figure in said.imported.figures}
+    found = figures["request_latency.successful.mean"]
+    assert (found.value, found.unit, found.ours) == (625.0, "ms", "e2e_ms.mean")
+
+
+def test_a_sample_of_guidellms_requests_is_not_taken_for_all_of_them(tmp_path: Path) -> None:
+    told = made.guidellm()
+    told["benchmarks"][0]["scheduler_metrics"]["requests_made"]["total"] = 400
+    said = summary(made.written(tmp_path / "b.json", told), tmp_path / "s")
+    assert said.imported is not None
+    assert not said.imported.replayable
+    assert "only 4 of 400 requests are in the file (sample_size): nothing to replay" in said.imported.notes
+
+
+def test_without_a_rate_vllm_sends_as_many_at_once_as_its_cap_lets_else_all(tmp_path: Path) -> None:
+    for cap, slots in ((2, 2), (None, 3)):
+        told = made.vllm(request_rate="inf", max_concurrency=cap)
+        said = summary(made.written(tmp_path / "r.json", told), tmp_path / f"s{slots}")
+        assert said.load.concurrency == slots
