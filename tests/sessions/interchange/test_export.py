@@ -17,6 +17,7 @@ from sessions.interchange.find_runs import find_runs
 from sessions.interchange.imported_run import ImportedRun, settle
 from sessions.interchange.shapes import SHAPES
 from sessions.interchange.stored_run import StoredRun, read_run
+from sessions.interchange.tables_out import plain_cell
 from sessions.interchange.write_session import write_session
 from tests.sessions.interchange import made_results as made
 
@@ -168,3 +169,16 @@ def test_aiperfs_shape_has_no_summary_where_all_failed_and_energy_in_megajoules(
         "nvidia_energy_consumption": 0.001,
         "nvidia_memory_used": 2.0,
     }
+
+
+def test_a_row_divides_by_the_tokens_that_were_shown(tmp_path: Path) -> None:
+    one = streamed(0, 100, 11, 10)
+    one.output_tokens, one.hidden_tokens = 41, 30
+    (row,) = csv.DictReader(io.StringIO(SHAPES["csv"](of_requests(tmp_path, one))[""].decode()))
+    assert float(row["tpot_ms"]) == 10.0
+
+
+@pytest.mark.parametrize("letter", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_letter_that_begins_a_formula_begins_a_cell(letter: str) -> None:
+    assert plain_cell(f"{letter}1+1") == f"'{letter}1+1"
+    assert plain_cell(f"1{letter}1") == f"1{letter}1"

@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loadgen.records import Request
 from sessions.frame.session_view import SessionView
 from sessions.interchange.documents import MOST_BYTES, ImportFailed
 from sessions.interchange.find_runs import find_runs
+from sessions.interchange.made_ticks import made_ticks
 from sessions.interchange.write_session import write_session
+from sessions.plan.config import LoadConfig
 from sessions.store.manifest import read
 from sessions.summary.read import read_summary
 from sessions.summary.schema import Summary
+from telemetry.records import GpuSamples
 from tests.sessions.interchange import made_results as made
 
 NOW = datetime(2026, 9, 22, tzinfo=timezone.utc)
@@ -224,3 +228,18 @@ def test_without_a_rate_vllm_sends_as_many_at_once_as_its_cap_lets_else_all(tmp_
         told = made.vllm(request_rate="inf", max_concurrency=cap)
         said = summary(made.written(tmp_path / "r.json", told), tmp_path / f"s{slots}")
         assert said.load.concurrency == slots
+
+
+def test_energy_of_aiperfs_gpus_is_in_megajoules(tmp_path: Path) -> None:
+    (run,) = find_runs(made.aiperf(tmp_path / "out"))
+    (sample,) = (one for record in run.telemetry if isinstance(record, GpuSamples) for one in record.gpus)
+    assert (sample.energy_j, sample.power_w, sample.memory_used_bytes) == (1000.0, 300.0, 2_000_000_000)
+
+
+def test_a_request_that_waited_is_backlog_until_it_was_sent_and_in_flight_until_it_ended() -> None:
+    second = 1_000_000_000
+    one = Request(0, 0, 0, sent_ns=int(0.6 * second), end_ns=int(1.1 * second))
+    ticks = made_ticks([one], int(1.5 * second), LoadConfig(rate_rps=1.0))
+    assert [tick.backlog for tick in ticks] == [1, 1, 0, 0, 0, 0]  # a tick each 250 ms
+    assert [tick.in_flight for tick in ticks] == [0, 0, 1, 1, 0, 0]
+    assert [tick.due for tick in ticks] == [1, 0, 0, 0, 0, 0]
