@@ -66,8 +66,20 @@ def test_a_server_can_put_nothing_into_markdown_or_a_drawing(tmp_path: Path) -> 
     assert not re.search(r"(?<!\\)\]\(", text)
     assert "\x1b" not in text
     ET.fromstring(text_forms.as_svg([run]))
-    row = next(csv.DictReader(io.StringIO(text_forms.as_csv([run]))), {})
-    assert not any(cell.startswith("=") for cell in row.values())
+
+
+@pytest.mark.parametrize("letter", ["=", "+", "-", "@"])
+def test_a_stage_cannot_put_a_formula_into_a_row(tmp_path: Path, letter: str) -> None:
+    directory = seven_stages(tmp_path)
+    manifest = read(directory)
+    assert manifest.config.plan is not None
+    first, *rest = manifest.config.plan.stages
+    named = [msgspec.structs.replace(first, name=f"{letter}1+1"), *rest]
+    plan = msgspec.structs.replace(manifest.config.plan, stages=named)
+    manifest.config = msgspec.structs.replace(manifest.config, plan=plan)
+    write(directory, manifest)
+    row = next(csv.DictReader(io.StringIO(text_forms.as_csv([read_run_data(directory)]))))
+    assert row["name"] == f"'{letter}1+1"
 
 
 def test_a_page_of_a_recorded_run_needs_no_network_and_is_small() -> None:

@@ -10,6 +10,7 @@ import msgspec
 from loadgen.clock import MonotonicClock, monotonic_ns
 from loadgen.records import TICK_NS, Request, Tick
 from sessions.limit.search import Ask, Result, answer
+from sessions.limit.step import Step
 from sessions.plan.config import LimitConfig, PlanConfig
 from sessions.plan.slo import parse_slo
 from sessions.plan.stages import Stage
@@ -151,3 +152,29 @@ def test_only_requests_up_to_the_first_that_is_under_way_are_judged(tmp_path: An
     assert step.look(500, 1).values == [[1.0]], "the first is its warm-up"
     assert not step.look(500, 0, 4 * TICK_NS).all_read
     step.close()
+
+
+def test_single_requests_of_which_most_miss_end_the_search_and_fewer_do_not() -> None:
+    for misses, steps in ((6, 6), (7, 1)):
+        server = Server()
+        usual = server.look
+
+        def look(*asked: Any, server: Server = server, usual: Any = usual, misses: int = misses) -> Seen:
+            single = len(server.begun) == 1
+            return (
+                Seen(12, 0, 0.1, 12, [[1.0] * misses + [0.0] * (12 - misses)], True)
+                if single
+                else usual(*asked)
+            )
+
+        server.look = look  # type: ignore[method-assign]
+        asyncio.run(asyncio.wait_for(searching(server).run(), 20))
+        assert len(server.begun) == steps, misses
+
+
+def test_a_step_that_misses_far_too_often_is_over_before_its_first_look() -> None:
+    runner = searching(Server())
+    step = Step("narrow", 4.0, 30, (500, 1000))
+    for misses, over in ((200, True), (100, False)):  # of 200: all, or as many as may
+        values = [[1.0] * misses + [0.0] * (200 - misses)]
+        assert runner._enough(step, Seen(230, 0, 0.1, 230, values, False)) is over
