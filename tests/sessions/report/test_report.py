@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -327,3 +328,25 @@ def test_an_axis_is_labelled_in_steps_of_one_two_or_five() -> None:
         drawing = drawn(Chart("t", [0.0, 1.0], [Line("a", [0.0, most], 0)]), 300)
         shown = re.findall(r'text-anchor="end" x="46" y="[^"]*">([^<]*)<', drawing)
         assert shown == labels
+
+
+def test_what_was_simulated_says_so_above_its_figures() -> None:
+    run = read_run_data(RECORDED)
+    for simulated, badges in ((False, "(VALID)"), (True, "(VALID, SIMULATED)")):
+        said = msgspec.structs.replace(run.summary, simulated=simulated, valid=True)
+        text = text_forms.as_markdown([dataclasses.replace(run, summary=said)], "1")
+        assert text.splitlines()[0].endswith(badges)
+
+
+def test_a_distribution_is_of_requests_that_succeeded(tmp_path: Path) -> None:
+    def one(index: int, ttft: int, error: RequestError | None = None) -> Request:
+        at = index * S
+        first = at + ttft * 10**6
+        return Request(
+            index, 0, at, sent_ns=at, first_token_ns=first, last_token_ns=first, end_ns=first, chunks=1,
+            output_tokens=1, error=error,
+        )  # fmt: skip
+
+    requests = [one(0, 30), one(1, 900, RequestError("cut_mid_stream")), one(2, 10)]
+    run = write_session(settle(ImportedRun("x", "f", requests=requests), 0), tmp_path, NOW)
+    assert read_run_data(run).values_ms["TTFT"].tolist() == [10.0, 30.0]
