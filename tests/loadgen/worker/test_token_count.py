@@ -308,3 +308,19 @@ def test_a_first_chunk_of_eight_tokens_is_no_hidden_reasoning() -> None:
     events = [delta(content=" w", usage=used(8 + n)) for n in range(5)]
     record, _ = answered(*events, FINISH, totals(12), chunk_counts=True)
     assert (record.chunk_tokens, record.hidden_tokens) == ([8, 1, 1, 1, 1], 0)
+
+
+@pytest.mark.parametrize("chunk_counts", [True, False])
+def test_tokens_of_the_prompt_that_came_from_the_cache_are_those_of_the_last_usage(
+    chunk_counts: bool,
+) -> None:
+    def cached(tokens: int | None) -> dict[str, Any]:
+        return {"prompt_tokens_details": {"cached_tokens": tokens}}
+
+    first = delta(content="a", usage=used(1, **cached(6)))
+    record, _ = answered(first, *words(1), FINISH, totals(2, **cached(None)), chunk_counts=chunk_counts)
+    assert record.cached_tokens == 6
+    record, _ = answered(first, *words(1), FINISH, totals(2, **cached(0)), chunk_counts=chunk_counts)
+    assert record.cached_tokens == 0
+    record, _ = answered(*words(2), FINISH, totals(2), chunk_counts=chunk_counts)
+    assert record.cached_tokens is None
