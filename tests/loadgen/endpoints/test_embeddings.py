@@ -32,6 +32,7 @@ EMPTY = "- no_embedding: "
         (b'{"data":[{"embedding":[0.5]}],"usage":{"prompt_tokens":-4}}', "- done bad_usage"),
         (b'{"data":[{"embedding":[NaN]}],"usage":{"prompt_tokens":4}}', "- usage 4+None cached None done"),
         (b'{"data":[{"embedding":[0.5]}],"error":null}', "- done"),
+        (b'{"data":[{"embedding":[0.5]}],"error":{"message":"no","code":429}}', "- rejected: no"),
         (b'{"data":[]}', EMPTY),
         (b'{"data":[{"embedding":[]}]}', EMPTY),
         (b'{"data":[{"embedding":null}]}', EMPTY),

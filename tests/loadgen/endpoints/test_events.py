@@ -339,3 +339,10 @@ def test_usage_inside_the_choice_that_ends_is_usage(endpoint: str, ids: str) -> 
     usage = ENDPOINTS[endpoint].read(data, None).usage  # type: ignore[index]
     assert usage is not None
     assert (usage.prompt_tokens, usage.completion_tokens) == (7, 32)
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "completions", "messages", "responses", "tgi", "llamacpp"])
+def test_an_event_that_is_called_error_is_one_whatever_its_data(endpoint: str) -> None:
+    error = ENDPOINTS[endpoint].read(b"upstream went away", b"error").error  # type: ignore[index]
+    assert error is not None
+    assert (error.kind, error.message) == ("server_stream_error", "upstream went away")

@@ -31,6 +31,8 @@ def test_its_answer_is_the_text_of_its_events() -> None:
         (b'{"content":7,"stop":"no"}', "-"),
         (b'{"content":"","stop":true,"stop_type":"eos"}', "- eos done"),
         (b'{"content":"","stop":true,"stopped_word":true}', "- word done"),
+        (b'{"content":"","stop":true,"stopped_limit":true}', "- limit done"),
+        (b'{"content":"","stop":true,"stopped_limit":false,"stopped_eos":true}', "- eos done"),
         (b'{"content":"","stop":true}', "- stop done"),
         (b'{"content":"a","tokens_predicted":-3}', "T bad_usage"),
         (b'{"content":"\xff","stop":false}', "T bad_utf8"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from prometheus_client import Metric
@@ -59,6 +60,12 @@ def test_a_token_costs_two_operations_a_parameter_and_a_step_reads_all_weights()
 
 def test_a_chip_without_8_bit_arithmetic_computes_in_16() -> None:
     assert costs(A100, MODEL, 1, CONSTANTS).prefill_ms_per_token == pytest.approx(20e9 / (0.5 * 312e12) * 1e3)
+
+
+def test_a_model_of_16_bit_weights_computes_in_16_on_a_chip_that_has_8() -> None:
+    assert costs(H100, replace(MODEL, eight_bit=False), 1, CONSTANTS).prefill_ms_per_token == pytest.approx(
+        20e9 / (0.5 * 989e12) * 1e3
+    )
 
 
 def test_four_chips_share_the_work_and_pay_for_each_doubling() -> None:

@@ -160,3 +160,8 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     ):
         with pytest.raises(TraceError, match=said):
             read_trace(path)
+
+
+@pytest.mark.parametrize("text", [AZURE_2023, MOONCAKE])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path, text: str) -> None:
+    assert rows(tmp_path, b"\xef\xbb\xbf" + text.encode()) == rows(tmp_path, text)

@@ -282,3 +282,45 @@ def test_an_error_behind_a_finish_reason_is_a_failure_still() -> None:
     record, _ = answered(*words(2), FINISH, {"errors": [{"message": "out of memory"}]})
     assert record.error is not None
     assert (record.error.kind, record.error.message) == ("server_stream_error", "out of memory")
+
+
+def test_a_text_of_fewer_than_two_bytes_a_token_is_no_whole_text() -> None:
+    for tokens, hidden in ((44, 0), (45, None)):  # of 88 bytes
+        record, _ = answered(*words(11, " a b c d"), FINISH, totals(tokens), one_token_chunks=False)
+        assert record.hidden_tokens == hidden, tokens
+
+
+def test_chunks_of_a_server_that_sent_one_token_in_each_bear_two_at_the_most() -> None:
+    for tokens, hidden in ((20, 0), (21, None)):
+        record, _ = answered(*words(10), FINISH, totals(tokens))
+        assert record.hidden_tokens == hidden, tokens
+
+
+def test_a_total_below_what_the_chunks_told_leaves_the_time_per_token_unknown() -> None:
+    record, _ = answered(
+        *(delta(content="a", usage=used(n)) for n in (1, 2, 4)), FINISH, totals(3), chunk_counts=True
+    )
+    assert (record.output_tokens, record.hidden_tokens, tpot_ms(record)) == (3, None, None)
+    assert record.flags == ["usage_mismatch"]
+
+
+def test_a_first_chunk_of_eight_tokens_is_no_hidden_reasoning() -> None:
+    events = [delta(content=" w", usage=used(8 + n)) for n in range(5)]
+    record, _ = answered(*events, FINISH, totals(12), chunk_counts=True)
+    assert (record.chunk_tokens, record.hidden_tokens) == ([8, 1, 1, 1, 1], 0)
+
+
+@pytest.mark.parametrize("chunk_counts", [True, False])
+def test_tokens_of_the_prompt_that_came_from_the_cache_are_those_of_the_last_usage(
+    chunk_counts: bool,
+) -> None:
+    def cached(tokens: int | None) -> dict[str, Any]:
+        return {"prompt_tokens_details": {"cached_tokens": tokens}}
+
+    first = delta(content="a", usage=used(1, **cached(6)))
+    record, _ = answered(first, *words(1), FINISH, totals(2, **cached(None)), chunk_counts=chunk_counts)
+    assert record.cached_tokens == 6
+    record, _ = answered(first, *words(1), FINISH, totals(2, **cached(0)), chunk_counts=chunk_counts)
+    assert record.cached_tokens == 0
+    record, _ = answered(*words(2), FINISH, totals(2), chunk_counts=chunk_counts)
+    assert record.cached_tokens is None

@@ -170,3 +170,19 @@ def test_a_length_that_is_never_drawn_is_not_in_a_histogram(tmp_path: Path) -> N
     steps = [histogram.at(i / 1000) for i in range(1000)]
     assert [steps.count(length) for length in (1, 2, 3)] == pytest.approx([250, 250, 500], abs=1)
     assert all(a <= b for a, b in pairwise(steps))
+
+
+def test_each_length_of_a_range_is_as_likely_as_the_others_both_ends_too() -> None:
+    lengths = parse_lengths("1..6")
+    assert Counter(lengths.at((i + 0.5) / 600) for i in range(600)) == dict.fromkeys(range(1, 7), 100)
+
+
+def test_a_length_that_stands_twice_in_a_histogram_occurs_as_often_as_both_say(tmp_path: Path) -> None:
+    file = tmp_path / "h"
+    file.write_text("5 1\n6 1\n5 2\n")
+    assert parse_lengths(f"histogram:{file}") == Histogram([5, 6], [0.75, 1.0])
+
+
+def test_the_most_of_a_distribution_without_an_end_is_exceeded_once_in_a_thousand() -> None:
+    assert parse_lengths("exponential:1000").most == round(1000 * math.log(1000))
+    assert parse_lengths("exponential:1000@1..5000").most == 5000

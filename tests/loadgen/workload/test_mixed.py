@@ -61,6 +61,12 @@ def test_a_part_asks_what_it_would_ask_alone() -> None:
     assert groups == {0: 10, 1: 10, 2: 10}
 
 
+def test_two_parts_of_one_kind_ask_for_other_prompts() -> None:
+    told = MixWorkload([part("a", 1.0, "9"), part("b", 1.0, "9")])
+    asking = WORKLOADS[MixWorkload](told, 3)
+    assert len({encoded(asking.spec(index)) for index in range(200)}) == 200
+
+
 def test_a_part_with_a_template_of_its_own_goes_to_its_endpoint() -> None:
     payloads = Payloads(USUAL, WORKLOADS[MixWorkload](TOLD, 3))
     for index in range(50):
@@ -86,7 +92,13 @@ def test_shares_are_whole_and_near_their_weights(weights: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weights", "counts"), [([1, 1, 1], [334, 333, 333]), ([0.999, 0.001], [999, 1]), ([7, 3], [70, 30])]
+    ("weights", "counts"),
+    [
+        ([1, 1, 1], [334, 333, 333]),
+        ([0.999, 0.001], [999, 1]),
+        ([7, 3], [70, 30]),
+        ([3331, 3332, 3337], [333, 333, 334]),
+    ],
 )
 def test_a_block_is_as_long_as_its_shares_need(weights: list[float], counts: list[int]) -> None:
     assert counts_of(weights) == counts

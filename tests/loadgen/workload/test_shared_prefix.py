@@ -157,6 +157,12 @@ def test_what_is_kept_of_prefixes_has_a_bound_and_changes_no_prompt(monkeypatch:
         monkeypatch.setattr("loadgen.workload.shared_prefix.KEPT_BYTES", cap)
         asking = workload(told)
         whole.append([tokens_of(asking.spec(index)) for index in range(80)])
+        shared = SharedPrefixes(told, IDS, seed=3, prompt_seed=3)
+        for group in (*range(20), *range(20)):
+            shared.joined(group, [1])
+        kept = sum(map(len, shared._kept.values()))
+        assert kept <= cap
+        assert kept > cap / 2 or cap > 600, "as much as there is room for"
     assert whole[0] == whole[1]
 
 

@@ -120,3 +120,11 @@ def test_conversation_turn_and_tags_of_a_session_are_kept(tmp_path: Path) -> Non
     spec, plain = requests.spec(0), requests.spec(1)
     assert (spec.conversation, spec.turn, spec.tags) == (41, 3, ("chat", "gold"))
     assert (plain.conversation, plain.turn, plain.tags) == (None, None, ())
+
+
+def test_behind_the_last_row_a_trace_begins_again(tmp_path: Path) -> None:
+    requests = made(tmp_path, IDS, [TraceRow(n, 10 + n, 20 + n) for n in range(3)])
+    asked = [requests.spec(n) for n in range(7)]
+    assert [(spec.input_tokens, spec.output_tokens) for spec in asked] == [
+        (10 + n % 3, 20 + n % 3) for n in range(7)
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sessions.compare.blocks import Estimate, Sums, counts_of, estimate, sums_of
+from sessions.compare.blocks import Estimate, Sums, correlation_cells, counts_of, estimate, sums_of
 
 CELLS = 240
 
@@ -95,3 +95,10 @@ def test_values_that_are_all_the_same_differ_by_nothing() -> None:
     value, error = known(estimate(counts_of(values, cell, CELLS, 0.95), 1))
     assert value == pytest.approx(20, rel=0.001)
     assert error < 0.001
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.8])
+def test_the_correlation_time_of_an_ar1_is_the_textbooks(memory: float) -> None:
+    series = [Sums(autocorrelated(seed, memory, 4000), np.ones(4000)) for seed in range(20)]
+    found = np.mean([correlation_cells(each) for each in series])
+    assert found == pytest.approx((1 + memory) / (1 - memory), rel=0.2)

@@ -16,11 +16,13 @@ from loadgen.records import TICK_NS, Tick
 from sessions.compare.blocks import sums_of
 from sessions.compare.compare import NotComparable, Recorded, compare
 from sessions.compare.cut import cut, whole
+from sessions.compare.differences import same_prompts
 from sessions.compare.gate import found_worse
+from sessions.compare.match import grouped, matched
 from sessions.compare.metrics import METRICS, parse_metrics
 from sessions.compare.schema import Versus
 from sessions.compare.stretch import Load, Stretch, Values
-from sessions.plan.config import ConfigError, PlanConfig, WorkloadConfig
+from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, WorkloadConfig
 from sessions.plan.stages import Stage as AskedStage
 from sessions.store.records import End, LoadChange, StageChange
 from sessions.summary.summarise import summarise
@@ -56,9 +58,15 @@ def test_one_that_is_slower_by_a_tenth_is_found_and_never_called_better() -> Non
     assert "better" not in {f.word for versus in found for f in versus.overall}
 
 
-def test_a_run_compared_with_itself_has_no_difference_at_all(runs: list[Recorded]) -> None:
-    figures = [f for f in against(runs[:1], runs[:1], metrics=[METRICS["itl.mean"]]).overall if f.low]
-    assert all(f.ratio == pytest.approx(1.0) for f in figures)
+def test_a_run_compared_with_itself_has_no_difference_at_all() -> None:
+    run = recorded(ONE, 101)
+    figures = against([run], [run], metrics=[METRICS[name] for name in ("itl.mean", "e2e.mean")]).overall
+    assert [f.ratio for f in figures] == [pytest.approx(1.0)] * 2
+    for figure in figures:
+        assert figure.low is not None, figure.metric
+        assert figure.high is not None
+        assert 0.8 < figure.low < 1 < figure.high < 1.25
+        assert figure.low * figure.high == pytest.approx(1.0)
 
 
 def test_stretches_are_those_of_the_load_and_percentiles_those_of_the_summary() -> None:
@@ -83,6 +91,16 @@ def changed(run: Recorded, **more: object) -> Recorded:
 
 def test_other_lengths_are_refused_unless_asked_for(runs: list[Recorded]) -> None:
     longer = changed(runs[1], output_tokens=128)
+    bursts = msgspec.structs.replace(
+        runs[1].manifest.config, load=LoadConfig(arrivals="gamma", burstiness=0.5)
+    )
+    smooth = msgspec.structs.replace(bursts, load=LoadConfig(arrivals="gamma", burstiness=2.0))
+    a, b = (
+        runs[1]._replace(manifest=msgspec.structs.replace(runs[1].manifest, config=config))
+        for config in (bursts, smooth)
+    )
+    with pytest.raises(NotComparable, match=r"load.burstiness is '0.5' and '2.0'"):
+        against([a], [b])
     with pytest.raises(NotComparable, match=r"workload.output_tokens is '64' and '128'"):
         against(runs[:1], [longer])
     versus = against(runs[:1], [longer], anyway=True)
@@ -268,3 +286,26 @@ def test_stages_of_a_plan_count_what_its_table_counts_and_energy_adds_up() -> No
     joules = used(curves(timeline.gpus, timeline.newest_ns), 2 * SECOND, 4 * SECOND).joules
     assert joules is not None
     assert float(found.rates["j_per_output_token"].above.sum()) == pytest.approx(joules)
+
+
+def test_prompts_are_the_same_where_seed_and_server_are_and_the_session_is_another() -> None:
+    first = manifest()
+    session = msgspec.structs.replace(first.session, id="j")
+    second = msgspec.structs.replace(first, session=session)
+    assert same_prompts(first, second)
+    assert not same_prompts(first, first), "a session held against itself asked once"
+    target = msgspec.structs.replace(first.config.target, url="http://127.0.0.1:2")
+    config = msgspec.structs.replace(first.config, target=target)
+    assert not same_prompts(first, msgspec.structs.replace(second, config=config))
+    load = msgspec.structs.replace(first.config.load, seed=first.config.load.seed + 1)
+    config = msgspec.structs.replace(first.config, load=load)
+    assert not same_prompts(first, msgspec.structs.replace(second, config=config))
+
+
+def test_of_two_stages_of_one_load_the_namesake_is_the_one_to_compare_with() -> None:
+    one, other, third = (grouped([[stretch(100.0, name=name)]])[0] for name in ("cold", "warm", "else"))
+    found = matched([one, other], [third, other, one])
+    assert [(pair.a.name, pair.b.name) for pair in found.pairs] == [("cold", "cold"), ("warm", "warm")]
+    assert [group.name for group in found.only_b] == ["else"]
+    found = matched([one], [third])
+    assert [(pair.a.name, pair.b.name) for pair in found.pairs] == [("cold", "else")]

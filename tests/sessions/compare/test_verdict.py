@@ -78,3 +78,11 @@ def test_the_gravest_word_is_that_of_the_whole() -> None:
     assert one_word([same, same, unmeasured], [unknown]) == "no difference"
     assert one_word([same, unknown]) == "cannot tell"
     assert one_word([unmeasured]) == "cannot tell"
+
+
+def test_how_wide_no_difference_may_be_is_what_was_asked_for() -> None:
+    ratio = LogRatio(math.log(1.02), 0.06 / 1.95996, 1e6)  # 0.961 to 1.083
+    words = [
+        judged(TTFT, ratio, 100.0, 102.0, alpha=0.05, widest=widest).word for widest in (0.05, 0.08, 0.09)
+    ]
+    assert words == ["cannot tell", "cannot tell", "no difference"]

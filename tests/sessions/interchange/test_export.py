@@ -18,6 +18,7 @@ from sessions.interchange.find_runs import find_runs
 from sessions.interchange.imported_run import ImportedRun, settle
 from sessions.interchange.shapes import SHAPES, lost
 from sessions.interchange.stored_run import StoredRun, read_run
+from sessions.interchange.tables_out import plain_cell
 from sessions.interchange.write_session import write_session
 from tests.sessions.interchange import made_results as made
 
@@ -129,3 +130,76 @@ def test_a_simulated_run_that_was_exported_for_vllm_comes_back_as_one(tmp_path: 
         place = tmp_path / f"{len(badges)}.json"
         place.write_bytes(SHAPES["vllm"](run)[""])
         assert stored(place, tmp_path).summary.badges == badges
+
+
+MS = 1_000_000
+
+
+def streamed(index: int, ttft_ms: int, tokens: int, tpot_ms: int) -> Request:
+    due = index * 1000 * MS
+    first = due + ttft_ms * MS
+    last = first + (tokens - 1) * tpot_ms * MS
+    return Request(
+        index, 0, due, sent_ns=due, first_token_ns=first, last_token_ns=last, end_ns=last, input_tokens=7,
+        output_tokens=tokens, chunks=tokens, gaps_us=[tpot_ms * 1000] * (tokens - 1),
+    )  # fmt: skip
+
+
+def cut_off(index: int, kind: str) -> Request:
+    due = index * 1000 * MS
+    return Request(index, 0, due, sent_ns=due, end_ns=due + 5 * MS, error=RequestError(kind))
+
+
+def of_requests(root: Path, *requests: Request) -> StoredRun:
+    return read_run(write_session(settle(ImportedRun("x", "f", requests=list(requests)), 0), root, NOW))
+
+
+def test_statistics_in_vllms_shape_are_those_of_its_requests(tmp_path: Path) -> None:
+    run = stored(made.written(tmp_path / "r.json", made.vllm()), tmp_path / "s")
+    told = json.loads(SHAPES["vllm"](run)[""])
+    assert (told["completed"], told["failed"], told["num_prompts"]) == (2, 1, 3)
+    assert (told["mean_ttft_ms"], told["median_ttft_ms"], told["p95_ttft_ms"]) == (125.0, 125.0, 147.5)
+    assert told["mean_tpot_ms"] == 100.0  # 100 ms over two gaps, 150 ms over one
+    assert told["mean_itl_ms"] == pytest.approx(250 / 3)
+    assert told["mean_e2el_ms"] == 250.0
+
+
+def test_statistics_in_guidellms_shape_weigh_by_tokens_and_are_values_that_occurred(tmp_path: Path) -> None:
+    good = [streamed(n, 10 * (n + 1), tokens, tpot) for n, (tokens, tpot) in enumerate([(2, 90), (11, 20)])]
+    run = of_requests(tmp_path, *good, cut_off(2, "unfinished"), cut_off(3, "cut_mid_stream"))
+    (told,) = json.loads(SHAPES["guidellm"](run)[""])["benchmarks"]
+    assert told["scheduler_metrics"]["requests_made"] == {
+        "successful": 2,
+        "errored": 1,
+        "incomplete": 1,
+        "total": 4,
+    }
+    itl = told["metrics"]["inter_token_latency_ms"]["successful"]
+    assert (itl["count"], itl["mean"], itl["median"]) == (11, pytest.approx(290 / 11), 20.0)
+    ttft = told["metrics"]["time_to_first_token_ms"]["successful"]
+    assert (ttft["median"], ttft["percentiles"]["p50"], ttft["percentiles"]["p75"]) == (10.0, 10.0, 20.0)
+
+
+def test_aiperfs_shape_has_no_summary_where_all_failed_and_energy_in_megajoules(tmp_path: Path) -> None:
+    failed = of_requests(tmp_path / "f", cut_off(0, "cut_mid_stream"))
+    assert set(SHAPES["aiperf"](failed)) == {"profile_export.jsonl"}
+    run = stored(made.aiperf(tmp_path / "out"), tmp_path / "s")
+    (gpu,) = SHAPES["aiperf"](run)["gpu_telemetry_export.jsonl"].splitlines()
+    assert json.loads(gpu)["telemetry_data"] == {
+        "nvidia_power_usage": 300.0,
+        "nvidia_energy_consumption": 0.001,
+        "nvidia_memory_used": 2.0,
+    }
+
+
+def test_a_row_divides_by_the_tokens_that_were_shown(tmp_path: Path) -> None:
+    one = streamed(0, 100, 11, 10)
+    one.output_tokens, one.hidden_tokens = 41, 30
+    (row,) = csv.DictReader(io.StringIO(SHAPES["csv"](of_requests(tmp_path, one))[""].decode()))
+    assert float(row["tpot_ms"]) == 10.0
+
+
+@pytest.mark.parametrize("letter", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_letter_that_begins_a_formula_begins_a_cell(letter: str) -> None:
+    assert plain_cell(f"{letter}1+1") == f"'{letter}1+1"
+    assert plain_cell(f"1{letter}1") == f"1{letter}1"

@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loadgen.records import Request
 from sessions.frame.session_view import SessionView
 from sessions.interchange.documents import MOST_BYTES, ImportFailed
 from sessions.interchange.find_runs import find_runs
+from sessions.interchange.made_ticks import made_ticks
 from sessions.interchange.write_session import write_session
+from sessions.plan.config import LoadConfig
 from sessions.store.manifest import read
 from sessions.summary.read import read_summary
 from sessions.summary.schema import Summary
+from telemetry.records import GpuSamples
 from tests.sessions.interchange import made_results as made
 
 NOW = datetime(2026, 9, 22, tzinfo=timezone.utc)
@@ -177,3 +181,65 @@ def test_whatever_stands_in_a_field_a_session_comes_of_it_or_it_is_refused(
         path = made.written(tmp_path / "r.json", made.vllm(**{field: [wrong, wrong, wrong]}))
         with contextlib.suppress(ImportFailed):
             assert len(summaries(path, tmp_path / "s")) == 1
+
+
+def test_aiperfs_window_is_told_in_a_zone_that_its_requests_tell(tmp_path: Path) -> None:
+    place = made.aiperf(tmp_path / "out")
+    file = place / "profile_export_aiperf.json"
+    # 5 h 45 min ahead of UTC; the window of a second begins 50 ms after `START_NS` all the same.
+    told = file.read_text().replace("2026-09-21T14:13:2", "2026-09-21T19:58:2")
+    assert told != file.read_text()
+    file.write_text(told)
+    directory = write_session(find_runs(place)[0], tmp_path / "s", NOW)
+    assert read(directory).clock.origin_unix_ns == made.START_NS + 50_000_000
+    assert read_summary(directory).duration_s == 1.0
+
+
+def test_aiperfs_times_are_read_in_the_unit_that_stands_beside_them(tmp_path: Path) -> None:
+    place = made.aiperf(tmp_path / "out")
+    file = place / "profile_export.jsonl"
+    lines = file.read_text()
+    file.write_text(lines.replace('{"value": 50.0, "unit": "ms"}', '{"value": 50000.0, "unit": "us"}'))
+    assert file.read_text() != lines
+    assert summary(place, tmp_path / "s").ttft_from_sent_ms.max == 50.0
+
+
+def test_guidellms_latency_of_a_request_is_in_seconds(tmp_path: Path) -> None:
+    told = made.guidellm()
+    told["benchmarks"][0]["metrics"]["request_latency"] = {"successful": {"mean": 0.625, "count": 1}}
+    said = summary(made.written(tmp_path / "b.json", told), tmp_path / "s")
+    assert said.imported is not None
+    figures = {figure.name: figure for figure in said.imported.figures}
+    found = figures["request_latency.successful.mean"]
+    assert (found.value, found.unit, found.ours) == (625.0, "ms", "e2e_ms.mean")
+
+
+def test_a_sample_of_guidellms_requests_is_not_taken_for_all_of_them(tmp_path: Path) -> None:
+    told = made.guidellm()
+    told["benchmarks"][0]["scheduler_metrics"]["requests_made"]["total"] = 400
+    said = summary(made.written(tmp_path / "b.json", told), tmp_path / "s")
+    assert said.imported is not None
+    assert not said.imported.replayable
+    assert "only 4 of 400 requests are in the file (sample_size): nothing to replay" in said.imported.notes
+
+
+def test_without_a_rate_vllm_sends_as_many_at_once_as_its_cap_lets_else_all(tmp_path: Path) -> None:
+    for cap, slots in ((2, 2), (None, 3)):
+        told = made.vllm(request_rate="inf", max_concurrency=cap)
+        said = summary(made.written(tmp_path / "r.json", told), tmp_path / f"s{slots}")
+        assert said.load.concurrency == slots
+
+
+def test_energy_of_aiperfs_gpus_is_in_megajoules(tmp_path: Path) -> None:
+    (run,) = find_runs(made.aiperf(tmp_path / "out"))
+    (sample,) = (one for record in run.telemetry if isinstance(record, GpuSamples) for one in record.gpus)
+    assert (sample.energy_j, sample.power_w, sample.memory_used_bytes) == (1000.0, 300.0, 2_000_000_000)
+
+
+def test_a_request_that_waited_is_backlog_until_it_was_sent_and_in_flight_until_it_ended() -> None:
+    second = 1_000_000_000
+    one = Request(0, 0, 0, sent_ns=int(0.6 * second), end_ns=int(1.1 * second))
+    ticks = made_ticks([one], int(1.5 * second), LoadConfig(rate_rps=1.0))
+    assert [tick.backlog for tick in ticks] == [1, 1, 0, 0, 0, 0]  # a tick each 250 ms
+    assert [tick.in_flight for tick in ticks] == [0, 0, 1, 1, 0, 0]
+    assert [tick.due for tick in ticks] == [1, 0, 0, 0, 0, 0]

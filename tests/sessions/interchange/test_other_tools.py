@@ -123,8 +123,11 @@ def test_inference_perf_gives_each_token_its_time_and_counts_empty_answers(tmp_p
     assert said.errors == {"http_500": 1, "no_tokens": 1}
     assert said.ttft_from_sent_ms.p50 == pytest.approx(100.0)
     assert (said.tpot_ms.p50, said.itl_ms.max) == (pytest.approx(150.0), 200.0)
-    assert said.rate.offered_rps == pytest.approx(2.0)
+    assert (said.rate.offered_rps, said.load.rate_rps) == (pytest.approx(2.0), 2.0)
     assert "1 answers without a token" in notes(said)
+    shuffled = [item(10.0, [10.4, 10.1, 10.2])]
+    said = summary(written(tmp_path / "per_request_lifecycle_metrics.json", shuffled), tmp_path / "t")
+    assert said.ttft_from_sent_ms.p50 == pytest.approx(100.0)
 
 
 def test_figures_of_the_server_are_no_result_of_inference_perf(tmp_path: Path) -> None:
@@ -165,9 +168,15 @@ def test_another_database_is_refused_and_a_view_is_not_run(tmp_path: Path) -> No
             "CREATE VIEW result AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS "
             "start_time FROM n"
         )
+    view = tmp_path / "one.db"
+    with sqlite3.connect(view) as file:  # it has every column that is asked for
+        file.execute(
+            "CREATE VIEW result AS SELECT 5.0 AS start_time, 5.5 AS completed_time, 1 AS success, 0.5 AS latency, "
+            "0.1 AS first_chunk_latency, '[]' AS inter_token_latencies, 8 AS prompt_tokens, 3 AS completion_tokens"
+        )
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
-    for path in (endless, broken):
+    for path in (endless, view, broken):
         with pytest.raises(ImportFailed, match=r"no database of evalscope"):
             find_runs(path)
 
@@ -189,3 +198,24 @@ def test_what_llmperf_calls_inter_token_latency_has_no_counterpart(tmp_path: Pat
     assert said.imported is not None
     ours = {figure.name: figure.ours for figure in said.imported.figures}
     assert ours["results_inter_token_latency_s_mean"] == ""
+
+
+def test_evalscopes_mean_latency_is_in_seconds(tmp_path: Path) -> None:
+    written(tmp_path / "benchmark_summary.json", {"Avg Latency (s)": 0.6, "Avg TTFT (ms)": 200.0})
+    rows = [("p", 5.0, "[0.1, 0.3]", 1, "", 5.75, 0.6, 0.2, 8, 3)]
+    said = summary(database(tmp_path / "benchmark_data.db", rows), tmp_path / "s")
+    assert said.imported is not None
+    assert {(each.ours, each.value, each.unit) for each in said.imported.figures} == {
+        ("e2e_ms.mean", 600.0, "ms"),
+        ("ttft_from_sent_ms.mean", 200.0, "ms"),
+    }
+
+
+def test_inference_perfs_summary_beside_its_requests_is_no_second_run(tmp_path: Path) -> None:
+    told = {"load_summary": {}, "successes": {"count": 1, "latency": {}}, "failures": {"count": 0}}
+    alone = written(tmp_path / "summary_lifecycle_metrics.json", told)
+    assert len(find_runs(alone)) == 1
+    request = {"start_time": 1.0, "end_time": 1.5, "info": {"input_tokens": 5}, "error": None}
+    written(tmp_path / "per_request_lifecycle_metrics.json", [request])
+    (run,) = find_runs(tmp_path)
+    assert run.file == "per_request_lifecycle_metrics.json"

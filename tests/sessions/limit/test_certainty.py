@@ -57,6 +57,9 @@ def test_misses_that_come_together_count_as_fewer() -> None:
     assert likeness(together) > 10
     assert likeness(scattered(40, 1000)) == 1.0
     assert decide(together, 0.05, 0.95).verdict == "undecided"
+    # 30 of 1000 scattered ones would pass: at most so many of 5 % come once in a thousand times.
+    assert decide(scattered(30, 1000), 0.05, 0.95).verdict == "pass"
+    assert decide([400 <= i < 430 for i in range(1000)], 0.05, 0.95).verdict == "undecided"
 
 
 def test_a_server_on_its_limit_is_passed_or_failed_wrongly_no_more_often_than_the_confidence_says() -> None:
@@ -79,3 +82,9 @@ def test_a_mean_is_decided_once_its_interval_lies_on_one_side() -> None:
     assert near.verdict == "undecided"
     assert near.needs == pytest.approx((1.66 * 20 / 1.0) ** 2 - 200, rel=0.25)
     assert decide_mean([5.0], 10.0, 0.95).verdict == "undecided"
+
+
+def test_a_percentile_fails_from_the_number_of_misses_on_that_chance_seldom_reaches() -> None:
+    # Of 100 with a chance of 5 % each, 9 misses and more come in 6.3 % of cases, 10 and more in 2.8 %.
+    assert decide(scattered(9, 100), 0.05, 0.95).verdict == "undecided"
+    assert decide(scattered(10, 100), 0.05, 0.95).verdict == "fail"

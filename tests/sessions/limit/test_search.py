@@ -126,3 +126,39 @@ def test_the_target_that_comes_nearest_to_its_limit_binds() -> None:
 def test_far_more_in_flight_than_littles_law_allows_is_overload() -> None:
     assert not overloaded(30, 10.0, 2.0)
     assert overloaded(200, 10.0, 2.0)
+
+
+def test_a_search_that_finds_nothing_out_is_stopped_after_forty_steps() -> None:
+    single = next_step(ASK, [])
+    assert isinstance(single, Step)
+    passed = [result(Step("double", 1.0, 50, (59, 500)), "pass")]
+    assert isinstance(next_step(ASK, [result(single, "pass"), *passed * 38]), Step)
+    found = next_step(ASK, [result(single, "pass"), *passed * 39])
+    assert isinstance(found, Answer)
+    assert (found.passed, found.certified, found.why) == (1.0, False, "stopped after 40 steps")
+
+
+def test_a_warm_up_is_four_times_what_is_in_flight_and_a_queue_says_nothing_of_that() -> None:
+    ask = ASK._replace(first=8.0)
+    single = result(Step("single", 1.0, 0, (12,)), "pass", e2e_s=5.0)
+    queued = result(Step("double", 8.0, 160, (400, 500)), "fail", 200, e2e_s=60.0)
+    step = next_step(ask, [single, queued])
+    assert isinstance(step, Step)
+    # 4 rps of answers that took 5 s alone: 20 in flight.
+    assert (step.load, step.warm_up) == (4.0, 80)
+
+
+def test_a_high_concurrency_is_not_searched_down_to_neighbours() -> None:
+    ask = Ask(P95, closed=True, most=4096.0)
+    found = answer(ask, searched(ask, 700.5))
+    assert found.passed is not None
+    assert found.failed is not None
+    assert found.passed + 10 < found.failed <= 1.1 * found.passed
+
+
+def test_steps_that_place_the_limit_lie_below_and_above_it_in_turn() -> None:
+    refined = [
+        each.step.load for each in searched(ASK, 11.0, undecided=(0.8, 1.3)) if each.step.purpose == "refine"
+    ]
+    assert len(refined) > 1
+    assert [load > 11.0 for load in refined] == [bool(n % 2) for n in range(len(refined))]

@@ -207,3 +207,28 @@ def test_a_warm_up_by_number_is_scaled_also_where_a_stage_ends_by_time() -> None
     assert scaled(by_time, 0.5).warm_up_requests == 10
     by_number = Stage("a", concurrency=1, requests=10, warm_up_requests=9)
     assert scaled(by_number, 0.1).warm_up_requests == 0  # its one request is measured
+
+
+def test_a_stage_with_a_number_and_a_time_ends_with_what_is_up_first() -> None:
+    assert Stage("a", rate_rps=2.0, requests=10, duration_s=60.0).longest_s == 5.0
+    assert Stage("a", rate_rps=2.0, requests=200, duration_s=60.0).longest_s == 60.0
+    assert Stage("a", concurrency=2, requests=200).longest_s is None
+
+
+def test_a_plan_has_a_thousand_stages_at_the_most() -> None:
+    table = "[[stages]]\nconcurrency = 1\nrequests = 1\nrepeat = 100\n"
+    assert len(stages(table * 10)) == 1000
+    assert refused(HEAD + table * 11).endswith("more than 1000 stages")
+
+
+def test_a_warm_up_of_all_requests_leaves_nothing_to_measure() -> None:
+    text = "[[stages]]\nconcurrency = 1\nrequests = 8\nwarm_up_requests = "
+    assert stages(f"{text}7\n")[0].warm_up_requests == 7
+    assert "nothing would be measured" in refused(f"{HEAD}{text}8\n")
+
+
+def test_a_part_of_a_mix_stands_once() -> None:
+    part = '[[mix]]\nname = "a"\ninput_tokens = 5\noutput_tokens = 5\n'
+    end = "[[stages]]\nconcurrency = 1\nrequests = 1\n"
+    assert stages(part + end)
+    assert "a stands twice" in refused(HEAD + part + part + end)

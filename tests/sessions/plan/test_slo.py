@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sessions.plan.config import ConfigError
-from sessions.plan.slo import judged, parse_slo, parse_target
+from sessions.plan.slo import judged, overall, parse_slo, parse_target
 from sessions.plan.slo_limits import NAMED_LIMITS
 
 
@@ -143,3 +143,10 @@ def test_a_figure_passes_fails_or_decides_nothing() -> None:
     ]
     assert judged(below, 1.0, thin=True) == "undecided"
     assert [judged(above, tps) for tps in (10.0, 9.9)] == ["pass", "fail"]
+
+
+def test_several_targets_pass_together_only_if_each_does_and_none_decide_nothing() -> None:
+    assert overall(["pass", "pass"]) == "pass"
+    assert overall(["pass", "undecided"]) == "undecided"
+    assert overall(["undecided", "fail", "pass"]) == "fail"
+    assert overall([]) == "undecided"

@@ -19,18 +19,21 @@ import pytest
 from PIL import Image
 
 from loadgen.records import Request, RequestError
+from sessions.bottleneck.history import LimitSpan
 from sessions.interchange.find_runs import find_runs
 from sessions.interchange.imported_run import ImportedRun, settle
 from sessions.interchange.write_session import write_session
 from sessions.plan.config import PlanConfig
 from sessions.plan.stages import Stage
-from sessions.report import html, text_forms
-from sessions.report.finding import finding
+from sessions.report import html, tables, text_forms, words
+from sessions.report.finding import finding, finding_of_several, verdict
 from sessions.report.run_data import RunData, read_run_data
 from sessions.report.svg import Chart, Line, drawn
 from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
 from sessions.store.manifest import read, write
 from sessions.store.records import StageChange
+from sessions.summary.plan_schema import TargetResult
+from sessions.summary.schema import Summary
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
 from tests.sessions.interchange import made_results as made
 
@@ -68,8 +71,20 @@ def test_a_server_can_put_nothing_into_markdown_or_a_drawing(tmp_path: Path) -> 
     assert not re.search(r"(?<!\\)\]\(", text)
     assert "\x1b" not in text
     ET.fromstring(text_forms.as_svg([run]))
-    row = next(csv.DictReader(io.StringIO(text_forms.as_csv([run.summary]))), {})
-    assert not any(cell.startswith("=") for cell in row.values())
+
+
+@pytest.mark.parametrize("letter", ["=", "+", "-", "@"])
+def test_a_stage_cannot_put_a_formula_into_a_row(tmp_path: Path, letter: str) -> None:
+    directory = seven_stages(tmp_path)
+    manifest = read(directory)
+    assert manifest.config.plan is not None
+    first, *rest = manifest.config.plan.stages
+    named = [msgspec.structs.replace(first, name=f"{letter}1+1"), *rest]
+    plan = msgspec.structs.replace(manifest.config.plan, stages=named)
+    manifest.config = msgspec.structs.replace(manifest.config, plan=plan)
+    write(directory, manifest)
+    row = next(csv.DictReader(io.StringIO(text_forms.as_csv([read_run_data(directory).summary]))))
+    assert row["name"] == f"'{letter}1+1"
 
 
 FORMS: dict[str, Callable[[Sequence[RunData]], str]] = {
@@ -122,7 +137,10 @@ def test_the_first_sentence_is_what_was_found_and_the_last_why_it_does_not_hold(
     )
     said = finding(run.summary)
     assert "10 output tokens/s" in said[0]
+    assert said[-2] == "1 of 3 requests failed (33.3%)."
     assert said[-1].startswith("The figures are not to be relied on: 1 of 3 requests failed")
+    assert verdict(run.summary) == "not valid"
+    assert verdict(msgspec.structs.replace(run.summary, valid=True)) == "valid"
 
 
 def test_several_runs_are_laid_side_by_side_with_how_they_stand_to_the_first(tmp_path: Path) -> None:
@@ -192,6 +210,101 @@ def test_seven_stages_on_eight_gpus_are_less_than_two_megabytes_with_every_figur
         assert word in page
 
 
+def staged(root: Path) -> Summary:
+    """Seven stages whose p95 of TTFT and output rate are made up: the sixth makes most."""
+    said = read_run_data(seven_stages(root)).summary
+    assert said.plan is not None
+    made_up = [
+        msgspec.structs.replace(
+            stage,
+            ttft_ms=msgspec.structs.replace(stage.ttft_ms, p95=100.0 * (n + 1)),
+            output_tps=(10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 55.0)[n],
+            targets=[
+                TargetResult("ttft.p95<1s", 1.0, "pass"),
+                TargetResult(
+                    "errors<1%", 0.0, ("pass", "pass", "fail", "undecided", "pass", "fail", "fail")[n]
+                ),  # type: ignore[arg-type]
+            ],
+        )
+        for n, stage in enumerate(said.plan.stages)
+    ]
+    return msgspec.structs.replace(said, plan=msgspec.structs.replace(said.plan, stages=made_up))
+
+
+def test_of_stages_the_most_is_told_with_its_latency_and_which_held_all_their_targets(tmp_path: Path) -> None:
+    first, targets, *_ = finding(staged(tmp_path))
+    assert first == (
+        "From 1.00 to 7.00 rps the most was 60 output tokens/s at 6.00, with TTFT p95 600 ms there and 100 ms "
+        "at the lowest load; at the highest it was 700 ms."
+    )
+    assert targets == (
+        "3 of 7 stages held every target, the highest 5 rps (5.00 rps); 1 undecided, for want of requests."
+    )
+
+
+def test_the_gravest_of_a_stages_targets_stands_in_its_row(tmp_path: Path) -> None:
+    head, *rows = tables.stages(staged(tmp_path))
+    at = head.index("targets")
+    assert [row[at] for row in rows] == ["pass", "pass", "fail", "undecided", "pass", "fail", "fail"]
+
+
+def test_what_bound_is_no_word_for_nothing_and_its_times_are_added_up(tmp_path: Path) -> None:
+    said = msgspec.structs.replace(
+        staged(tmp_path),
+        limits=[
+            LimitSpan(0.0, 90.0, "room", "a"),
+            LimitSpan(90.0, 100.0, "queue", "9 wait"),
+            LimitSpan(100.0, 109.0, "power", "b"),
+            LimitSpan(109.0, 116.0, "queue", "c"),
+        ],
+    )
+    assert "What bound the longest was queue, 17 s (9 wait)." in finding(said)
+
+
+def test_of_several_runs_the_one_that_made_most_is_told_by_how_much() -> None:
+    def run(name: str, tps: float, valid: bool = True) -> Summary:
+        said = read_run_data(RECORDED).summary
+        throughput = msgspec.structs.replace(said.throughput, output_tps=tps)
+        return msgspec.structs.replace(said, name=name, throughput=throughput, valid=valid)
+
+    most, ratio, wrong = finding_of_several([run("a", 100.0), run("b", 250.0), run("c", 200.0, valid=False)])
+    assert most.startswith("Of 3 runs b made most: 250 output tokens/s, TTFT p95 ")
+    assert ratio == "That is 2.50 times what a made."
+    assert wrong == "Not valid: c."
+
+
+def test_memory_is_in_gigabytes_and_a_figure_of_too_few_is_marked(tmp_path: Path) -> None:
+    said = read_run_data(seven_stages(tmp_path)).summary
+    used = msgspec.structs.replace(said.gpus[0].memory_used_bytes, max=40.5e9)
+    gpu = msgspec.structs.replace(said.gpus[0], memory_used_bytes=used, memory_total_bytes=80_000_000_000)
+    head, row = tables.gpus(msgspec.structs.replace(said, gpus=[gpu]))
+    assert (row[head.index("memory GB")], row[head.index("of")]) == ("40.5", "80")
+    thin = msgspec.structs.replace(said.e2e_ms, p50=12.0, p99=34.0, thin=["p99"])
+    (row,) = (row for row in tables.latencies(msgspec.structs.replace(said, e2e_ms=thin)) if row[0] == "E2E")
+    assert (row[3], row[6]) == ("12.0", "~34.0")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0.42, "0.42 ms"),
+        (23.14, "23.1 ms"),
+        (231.4, "231 ms"),
+        (12_000.0, "12.0 s"),
+        (9999.0, "9,999 ms"),
+    ],
+)
+def test_a_time_is_in_the_unit_that_reads_best(value: float | None, shown: str) -> None:
+    assert words.ms(value) == shown
+
+
+def test_every_letter_that_markdown_or_a_page_takes_for_more_is_no_more_than_a_letter() -> None:
+    for letter in "\\`*_[]|#~!":
+        assert words.markdown(f"a{letter}b") == f"a\\{letter}b"
+    assert words.escaped("\"'<&>") == "&quot;&#x27;&lt;&amp;&gt;"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("width", [1280, 500])
@@ -229,3 +342,32 @@ def test_whatever_the_values_a_chart_is_drawn_or_left_out(values: list[float | N
     if drawing:
         ET.fromstring(drawing)
         assert "nan" not in drawing
+
+
+def test_an_axis_is_labelled_in_steps_of_one_two_or_five() -> None:
+    for most, labels in ((97.0, ["0", "50", "100"]), (48_000.0, ["0", "20k", "40k", "60k"])):
+        drawing = drawn(Chart("t", [0.0, 1.0], [Line("a", [0.0, most], 0)]), 300)
+        shown = re.findall(r'text-anchor="end" x="46" y="[^"]*">([^<]*)<', drawing)
+        assert shown == labels
+
+
+def test_what_was_simulated_says_so_above_its_figures() -> None:
+    run = read_run_data(RECORDED)
+    for simulated, badges in ((False, "(VALID)"), (True, "(VALID, SIMULATED)")):
+        said = msgspec.structs.replace(run.summary, simulated=simulated, valid=True)
+        text = text_forms.as_markdown([said], "1")
+        assert text.splitlines()[0].endswith(badges)
+
+
+def test_a_distribution_is_of_requests_that_succeeded(tmp_path: Path) -> None:
+    def one(index: int, ttft: int, error: RequestError | None = None) -> Request:
+        at = index * S
+        first = at + ttft * 10**6
+        return Request(
+            index, 0, at, sent_ns=at, first_token_ns=first, last_token_ns=first, end_ns=first, chunks=1,
+            output_tokens=1, error=error,
+        )  # fmt: skip
+
+    requests = [one(0, 30), one(1, 900, RequestError("cut_mid_stream")), one(2, 10)]
+    run = write_session(settle(ImportedRun("x", "f", requests=requests), 0), tmp_path, NOW)
+    assert read_run_data(run).values_ms["TTFT"].tolist() == [10.0, 30.0]

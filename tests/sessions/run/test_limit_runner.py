@@ -10,6 +10,7 @@ import msgspec
 from loadgen.clock import MonotonicClock, monotonic_ns
 from loadgen.records import TICK_NS, Request, Tick
 from sessions.limit.search import Ask, Result, answer
+from sessions.limit.step import Step
 from sessions.plan.config import LimitConfig, PlanConfig
 from sessions.plan.slo import parse_slo
 from sessions.plan.stages import Stage
@@ -72,6 +73,9 @@ def test_each_step_is_a_stage_and_what_it_came_to_stands_in_the_session() -> Non
     server = Server()
     asyncio.run(asyncio.wait_for(searching(server).run(), 20))
     assert [stage.concurrency for stage in server.begun] == [1, 1, 2, 4, 3, 3]
+    # Of a p50 50 requests count, then as many again, or four times as many; 30 before them warm up.
+    assert [stage.warm_up_requests for stage in server.begun] == [0, *[30] * 5]
+    assert [stage.requests for stage in server.begun] == [12, 80, 80, 80, 130, 230]
     begun = [change for change in server.changes if change.event == "begin"]
     assert [msgspec.json.decode(change.stage, type=Stage) for change in begun] == server.begun
     assert [change.number for change in begun] == list(range(6))
@@ -150,4 +154,72 @@ def test_only_requests_up_to_the_first_that_is_under_way_are_judged(tmp_path: An
     assert seen.values == [[0.0, 1.0]]
     assert step.look(500, 1).values == [[1.0]], "the first is its warm-up"
     assert not step.look(500, 0, 4 * TICK_NS).all_read
+    step.close()
+
+
+def test_single_requests_of_which_most_miss_end_the_search_and_fewer_do_not() -> None:
+    for misses, steps in ((6, 6), (7, 1)):
+        server = Server()
+        usual = server.look
+
+        def look(*asked: Any, server: Server = server, usual: Any = usual, misses: int = misses) -> Seen:
+            single = len(server.begun) == 1
+            return (
+                Seen(12, 0, 0.1, 12, [[1.0] * misses + [0.0] * (12 - misses)], True)
+                if single
+                else usual(*asked)
+            )
+
+        server.look = look  # type: ignore[method-assign]
+        asyncio.run(asyncio.wait_for(searching(server).run(), 20))
+        assert len(server.begun) == steps, misses
+
+
+def test_a_step_that_misses_far_too_often_is_over_before_its_first_look() -> None:
+    runner = searching(Server())
+    step = Step("narrow", 4.0, 30, (500, 1000))
+    for misses, over in ((200, True), (100, False)):  # of 200: all, or as many as may
+        values = [[1.0] * misses + [0.0] * (200 - misses)]
+        assert runner._enough(step, Seen(230, 0, 0.1, 230, values, False)) is over
+
+
+def of_rates(targets: str) -> LimitRunner:
+    ask = Ask(parse_slo(targets), closed=False, most=100.0)
+    clock, server = MonotonicClock(monotonic_ns()), Server()
+    return LimitRunner(ask, LimitConfig(), PlanConfig("limit", []), server, server, clock)  # type: ignore[arg-type]
+
+
+def test_a_look_judges_the_requests_up_to_it_and_not_one_more() -> None:
+    runner, step = of_rates("ttft.p95<500ms"), Step("narrow", 4.0, 30, (500, 1000))
+    some = ([1.0] + [0.0] * 24) * 20  # 20 of 500 decide nothing, 20 of 700 would pass
+    assert not runner._enough(step, Seen(730, 0, 0.1, 730, [some + [0.0] * 200], False))
+    assert runner._enough(step, Seen(1030, 0, 0.1, 1030, [some + [0.0] * 500], False))
+
+
+def test_a_step_that_only_makes_a_queue_is_over_and_a_few_answers_say_nothing_of_that() -> None:
+    runner, step = of_rates("ttft.p95<500ms"), Step("narrow", 4.0, 30, (500, 1000))
+    for in_flight, ended, over in ((60, 20, True), (60, 19, False), (40, 20, False)):  # 8 is what is held
+        seen = Seen(100, in_flight, 2.0, ended, [[0.0] * 20], False)
+        assert runner._enough(step, seen) is over, (in_flight, ended)
+
+
+def test_of_a_step_that_is_over_each_target_has_its_own_misses_and_what_was_not_sent_misses_all(
+    tmp_path: Any,
+) -> None:
+    write(tmp_path, manifest())
+    ticks, requests = (
+        JournalWriter(tmp_path / worker_file(0)),
+        RequestJournalWriter(tmp_path / request_file(0)),
+    )
+    for n in range(1, 5):
+        ticks.append(tick(n, due=1 + (n == 4), sent=1, not_sent=int(n == 4)))
+    for index, ttft_ns in enumerate((900_000_000, 1000, 600_000_000, 2000)):  # the first is of another step
+        requests.append(answered(index, index * TICK_NS + 1000, ttft_ns))
+    requests.close()
+    ticks.close()
+    step = StepRequests(tmp_path, parse_slo("ttft.p50<500ms, e2e.p50<10s, errors<1%, e2e.mean<1s"))
+    seen = step.look(TICK_NS, 0, 4 * TICK_NS)
+    assert (seen.sent, seen.in_flight, seen.ended, seen.all_read) == (4, 0, 3, True)
+    assert seen.values[:3] == [[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
+    assert seen.values[3] == [0.001, 600.0, 0.002]
     step.close()

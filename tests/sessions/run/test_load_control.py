@@ -10,7 +10,9 @@ from loadgen.arrivals.load import ClosedLoad, ConversationLoad, OpenLoad, Segmen
 from loadgen.trace.figures import TraceFigures
 from loadgen.worker_config import SetLoad
 from loadgen.workload.lengths import Fixed
+from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from sessions.plan.config import LoadConfig, Ramp
+from sessions.plan.stages import Stage
 from sessions.plan.trace_config import TraceConfig
 from sessions.run.commands import (
     CommandError,
@@ -239,3 +241,27 @@ def test_conversations_begin_as_the_load_says_that_a_person_sets() -> None:
     update = control.obey(SetConcurrency(6), S)
     assert update.command.load == ConversationLoad(ClosedLoad(6), Fixed(4), None, 7)
     assert update.change.concurrency == 6
+
+
+WORK = SyntheticWorkload(PromptSpec("ids", 9), Fixed(5), Fixed(5))
+
+
+def test_a_stage_has_conversations_of_its_own_and_the_next_one_none() -> None:
+    control = LoadControl(LoadConfig(rate_rps=1.0), 0)
+    stage = Stage("a", concurrency=2, requests=9)
+    begun = control.begin_stage(0, 2, stage, WORK, S, Conversations(Fixed(3), None, 7))
+    assert begun.command.load == ConversationLoad(ClosedLoad(2), Fixed(3), None, 7)
+    assert control.begin_stage(1, 2, stage, WORK, 2 * S).command.load == ClosedLoad(2)
+    assert control.obey(SetConcurrency(3), 3 * S).command.load == ClosedLoad(3)
+
+
+def test_a_stage_begins_whatever_was_held_before_and_behind_its_end_its_load_can_be_resumed() -> None:
+    control = LoadControl(LoadConfig(rate_rps=1.0), 0)
+    control.obey(Hold(), S)
+    stage = Stage("a", rate_rps=8.0, duration_s=9.0)
+    control.begin_stage(0, 1, stage, WORK, 2 * S)
+    with pytest.raises(CommandError, match="nothing is held"):
+        control.obey(Resume(), 3 * S)
+    ended = control.end_stage(11 * S)
+    assert (ended.rate_rps, ended.previous_rate_rps) == (0.0, 8.0)
+    assert control.obey(Resume(), 12 * S).change.rate_rps == 8.0

@@ -262,3 +262,31 @@ def test_a_plan_that_an_error_ends_is_not_told_as_one_that_is_over(caplog: Any) 
     asyncio.run(body())
     assert [str(error) for error in told] == ["no such session"]
     assert "OSError: no such session" in caplog.text  # a bug keeps its traceback
+
+
+def test_only_a_stage_of_the_same_table_that_sent_something_leaves_the_rest_out() -> None:
+    failed = [Stage(str(n), concurrency=1, requests=1, stop="failed", table=n // 2) for n in range(4)]
+    loads = run(PlanConfig("p", failed), came_to={n: came(0, succeeded=0) for n in range(4)})
+    assert [stage.name for stage in loads.begun] == ["0", "2"]
+    nothing_sent = SimpleNamespace(output_tps_sending=0, requests=0, succeeded=0)
+    loads = run(PlanConfig("p", failed), came_to=dict.fromkeys(range(4), nothing_sent))
+    assert [stage.name for stage in loads.begun] == ["0", "1", "2", "3"]
+    flat = [Stage(str(n), concurrency=1, requests=1, stop="flat", table=int(n > 0)) for n in range(3)]
+    loads = run(PlanConfig("p", flat), came_to={0: came(100), 1: came(100), 2: came(100)})
+    assert [stage.name for stage in loads.begun] == ["0", "1", "2"]
+
+
+def test_a_rate_that_is_found_on_the_way_is_not_above_the_highest_allowed() -> None:
+    asked = [
+        Stage("a", concurrency=1, requests=1),
+        Stage("b", duration_s=0.001, between=(0, 0), share=0.5),
+    ]
+    loads = run(PlanConfig("p", asked), came_to={0: SimpleNamespace(request_rps=10.0)}, most_rps=7.5)
+    assert [stage.rate_rps for stage in loads.begun] == [None, 7.5]
+
+
+def test_the_keys_taken_behind_the_last_stage_leave_nothing() -> None:
+    loads = run(stages("a"))
+    loads.plan.leave()
+    assert not loads.plan.left
+    assert loads.said[-1] == (0, "over")

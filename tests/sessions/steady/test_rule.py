@@ -150,3 +150,38 @@ def test_far_above_capacity_a_stage_of_a_few_answers_drifts_already() -> None:
     """All of one length, twice the capacity: 30 s are no more than six answers' times of an idle server."""
     found = [stage("small", CASES[2], 2 * capacity_rps("small", CASES[2].lengths), s, 30.0) for s in range(4)]
     assert {judge(made_up.bins(30.0)).verdict for made_up in found} == {"drifting_up"}
+
+
+def test_less_than_two_of_a_hundred_arrivals_left_over_is_no_drift_however_long_it_lasts() -> None:
+    # In 6000 s a walk of 4 rps reaches a slope of 0.057/s: of 0.07/s chance is ruled out, 2 % are 0.08/s.
+    for grows_rps, drifts in ((0.07, False), (0.09, True)):
+        found = judge(made(96, 62.5, grows_rps=grows_rps))
+        assert (found.verdict == "drifting_up") is drifts, grows_rps
+
+
+def test_a_load_of_a_few_answers_drifts_only_if_a_tenth_of_the_arrivals_piles_up() -> None:
+    # An answer takes 25 s: less than ten of them fit. Chance alone: a slope of 1/s.
+    for grows_rps, drifts in ((2.0, False), (6.0, True)):
+        found = judge(made(rps=40.0, ttft_s=20.5, grows_rps=grows_rps))
+        assert (found.verdict == "drifting_up") is drifts, grows_rps
+
+
+def test_a_stretch_of_which_a_fifth_has_no_first_token_is_not_called_steady() -> None:
+    bins = made()
+    seldom = np.where((np.arange(96) >= 40) & (np.arange(96) < 62), 0.0, 1.0)
+    gone = bins._replace(first_tokens=bins.first_tokens * seldom, ttft_s=bins.ttft_s * seldom)
+    found = judge(gone)
+    assert (found.verdict, found.why) == ("too_short", "first tokens come too seldom")
+
+
+def test_in_a_closed_loop_what_swings_is_not_steady_though_it_comes_back() -> None:
+    swings = np.where(np.arange(98) // 8 % 2 == 0, 0.0, 1.0)  # seconds of waiting, answers of 4.5 s
+    bins = made(98)
+    assert judge(bins._replace(ttft_s=0.5 * bins.due), open_loop=False).verdict == "steady"
+    assert judge(bins._replace(ttft_s=swings * bins.due), open_loop=False).verdict == "too_short"
+
+
+def test_in_a_closed_loop_a_change_of_less_than_a_twentieth_is_no_drift() -> None:
+    # 0.0008 s more each second are 0.19 s in all, of answers of 5.1 s.
+    assert judge(made(waits_more=0.0008), open_loop=False).verdict == "steady"
+    assert judge(made(waits_more=0.0016), open_loop=False).verdict == "drifting_up"

@@ -149,3 +149,24 @@ def test_what_is_seen_of_an_instant_does_not_depend_on_what_came_after() -> None
     assert [seen.at(LOAD, None, at_s * S) for at_s in reversed(range(81))] == forth[::-1]
     said = [found.verdict for found in forth if found is not None]
     assert list(dict.fromkeys(said)) == ["settling", "steady", "drifting_up"]
+
+
+def test_a_rate_that_moves_by_more_than_a_twentieth_is_a_ramp_and_a_last_tick_of_none_is_not() -> None:
+    stretch = Stretch(S, 61 * S, True, True, True)
+    for higher, judged in ((8.3, True), (8.6, False)):
+        timeline = folded(*ticks(1, 31), *ticks(31, 61, rate_rps=higher))
+        assert (window(timeline, stretch) is not None) is judged, higher
+    assert window(folded(*ticks(1, 60.75), *ticks(60.75, 61, rate_rps=0.0)), stretch) is not None
+
+
+def test_behind_a_plan_that_was_left_the_load_is_the_persons() -> None:
+    plan = PlanConfig("p", [Stage("a", rate_rps=8.0, duration_s=60.0)])
+    timeline = folded(
+        LoadChange(S, "stage", rate_rps=8.0),
+        StageChange(S, 0, "begin", "a"),
+        *ticks(1, 40),
+        StageChange(20 * S, 0, "left"),
+        LoadChange(20 * S, "rate", rate_rps=9.0),
+    )
+    assert stretch_at(timeline, LOAD, plan, 15 * S) == Stretch(S, 15 * S, False, True, True)
+    assert stretch_at(timeline, LOAD, plan, 30 * S) == Stretch(20 * S, 30 * S, False, True, True)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.records import Request, RequestError, Tick
+from loadgen.sketch import BUCKETS
 from sessions.store.bounds import OutOfBounds, check
 from sessions.store.follow import following
 from sessions.store.journal import JournalWriter, RequestJournalWriter
@@ -121,3 +122,37 @@ def test_a_line_that_would_be_too_long_holds_the_first_of_what_it_lists() -> Non
     (back,) = written_and_read(GpuDevices(1, "s", devices))
     assert isinstance(back, GpuDevices)
     assert back.devices == devices[:500]
+
+
+TEN_YEARS_NS = 315_576_000 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("field", "most", "more"),
+    [
+        ("due", 0, -1),
+        ("due", 10**12, 10**12 + 1),
+        ("worker", 4095, 4096),
+        ("t_ns", TEN_YEARS_NS, TEN_YEARS_NS + 1),
+        ("rate_rps", 1e18, 1e19),
+        ("rate_rps", -1e18, math.nan),
+        ("itl", [BUCKETS - 1, 5], [BUCKETS, 5]),
+        ("itl", [1, 2, 3, 4], [1, 2, 3]),
+        ("itl", [1, 1 << 31], [1, (1 << 31) + 1]),
+        ("itl", [0, 0], [0, -1]),
+        ("errors", {"x" * 8192: 1}, {"x" * 8193: 1}),
+        ("errors", {str(i): 1 for i in range(256)}, {str(i): 1 for i in range(257)}),
+        ("errors", {"a": 10**12}, {"a": 10**12 + 1}),
+        ("errors", {"a": 0}, {"a": -1}),
+    ],
+)
+def test_a_reader_takes_what_lies_on_a_bound_and_nothing_beyond_it(field: str, most: Any, more: Any) -> None:
+    check(Tick(**{"t_ns": 1, "dt_ns": 1, "worker": 0} | {field: most}))
+    with pytest.raises(OutOfBounds, match=field):
+        check(Tick(**{"t_ns": 1, "dt_ns": 1, "worker": 0} | {field: more}))
+
+
+def test_a_reader_takes_a_text_up_to_its_cap() -> None:
+    check(Mark(1, "m" * 8192))
+    with pytest.raises(OutOfBounds, match="text"):
+        check(Mark(1, "m" * 8193))

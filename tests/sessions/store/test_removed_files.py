@@ -146,3 +146,21 @@ def test_a_workers_records_outlive_their_directory(tmp_path: Path) -> None:
     ]
     assert following(place / "requests-0.jsonl.gz").poll() == [Request(1, 0, 5)]
     assert sorted(set(again)) == ["requests-0.jsonl.gz", "worker-0.jsonl.gz"]
+
+
+def test_a_file_that_is_short_for_a_moment_has_lost_nothing(tmp_path: Path) -> None:
+    """A file system may be late with a size: only what is short at two looks was cut off."""
+    path = tmp_path / "a"
+    file = append_file.AppendFile(path)
+    file.append(b"0123456789")
+    for _ in range(2):
+        os.truncate(path, 4)
+        file.look()
+        path.write_bytes(b"0123456789")
+        file.look()
+        assert (file.dropped_bytes, file.size) == (0, 10)
+    os.truncate(path, 4)
+    file.look()
+    file.look()
+    assert (file.dropped_bytes, file.size) == (6, 4)
+    file.close()

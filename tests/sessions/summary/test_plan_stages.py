@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.records import RequestError, Tick
+from loadgen.sketch import bucket
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.stages import Stage
 from sessions.store.records import LoadChange, StageChange, State
@@ -213,3 +214,27 @@ def test_only_the_failure_that_ends_a_list_behind_a_success_is_what_the_plan_was
         events += [StageChange((10 * n + 1) * S, n, "begin"), answered(n, 10 * n + 1.5, error=error)]
         events += [StageChange((10 * n + 3) * S, n, "over")]
     assert failures_sought(stages, result(stages, *events).stages) == sought
+
+
+def test_a_stage_that_the_next_one_follows_at_once_has_no_gaps_of_that() -> None:
+    def gaps(t_s: int, ms: int) -> Tick:
+        sketch = [bucket(ms * MS), 100]
+        return Tick(t_s * S, S, 0, rate_rps=2.0, itl=sketch, chunk_gap=sketch)
+
+    stages = [Stage("a", rate_rps=2.0, duration_s=2.0, drain=False), Stage("b", rate_rps=2.0, duration_s=2.0)]
+    a, b = result(
+        stages,
+        StageChange(S, 0, "begin", "a"),
+        *(gaps(t_s, 10) for t_s in (2, 3)),
+        answered(0, 1.5),
+        answered(1, 2.9, ttft_ms=1500),  # ends in the next stage
+        StageChange(3 * S, 0, "load_over"),
+        StageChange(3 * S, 0, "over"),
+        StageChange(3 * S, 1, "begin", "b"),
+        *(gaps(t_s, 400) for t_s in (4, 5)),
+        answered(2, 4.0),
+        StageChange(5 * S, 1, "load_over"),
+        StageChange(5 * S, 1, "over"),
+    ).stages
+    assert a.itl_p99_ms == pytest.approx(10.0, rel=0.02)
+    assert b.itl_p50_ms == pytest.approx(400.0, rel=0.02)

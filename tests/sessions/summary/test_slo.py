@@ -11,13 +11,16 @@ import pytest
 
 from loadgen.records import TICK_NS, Request, RequestError, Tick
 from sessions.plan.config import LoadConfig, PlanConfig, WorkloadConfig
+from sessions.plan.slo import parse_slo
 from sessions.plan.stages import Stage
 from sessions.store.records import End, LoadChange, StageChange
+from sessions.summary.plan_schema import Limit
 from sessions.summary.plan_stages import plan_result
 from sessions.summary.schema import Summary, plain
+from sessions.summary.slo_figures import run_slo
 from sessions.summary.summarise import summarise
 from tests.sessions.summary import summing
-from tests.sessions.summary.summing import manifest
+from tests.sessions.summary.summing import gpu_records, manifest
 from tests.sessions.timeline.folding import folded
 from tui.report.junit import junit
 from tui.report.slo import missed
@@ -130,3 +133,66 @@ def test_a_stage_of_a_plan_has_attainment_and_goodput_of_its_own() -> None:
 def test_targets_that_only_a_later_version_knows_are_left_out() -> None:
     slo = summary("wishes.p99<1s", [answered(0, 100)]).slo
     assert slo is None
+
+
+def test_what_the_end_of_a_run_cut_off_is_no_error_of_the_server() -> None:
+    requests = [
+        *(answered(i, 100) for i in range(90)),
+        *(answered(i, 100, error="rejected") for i in range(90, 93)),
+        *(answered(i, 100, error="unfinished") for i in range(93, 100)),
+    ]
+    slo = summary("errors<3.2%", requests).slo
+    assert slo is not None
+    assert slo.targets[0].figure == pytest.approx(3 / 93)
+    assert slo.targets[0].verdict == "fail"
+
+
+def test_a_percentile_of_itl_asks_of_a_request_its_mean_time_per_token() -> None:
+    slow = [answered(i, 100, tpot_ms=90) for i in range(95, 100)]
+    slo = summary("itl.p90<50ms", [*(answered(i, 100) for i in range(95)), *slow]).slo
+    assert slo is not None
+    assert (slo.scheduled, slo.good) == (100, 95)
+
+
+@pytest.mark.parametrize(("requests", "verdict"), [(29, "undecided"), (30, "pass")])
+def test_a_percentile_of_gaps_rests_on_as_many_as_one_of_requests(requests: int, verdict: str) -> None:
+    # 299 without a miss decide a p99; each request has ten gaps.
+    slo = summary("chunk_gap.p99<50ms", [answered(i, 100) for i in range(requests)]).slo
+    assert slo is not None
+    assert (slo.targets[0].verdict, slo.targets[0].figure) == (verdict, pytest.approx(10.0, rel=0.01))
+
+
+def test_memory_is_what_the_gpus_hold_of_all_that_they_have() -> None:
+    asked = manifest(LoadConfig(duration_s=10.0))
+    asked.config = msgspec.structs.replace(asked.config, slo=["gpu_memory<11%"])
+    records = [
+        LoadChange(S, "start", rate_rps=1.0),
+        *gpu_records(10),  # GPU 0 has 1000 bytes, of which up to 109 are used; of GPU 1 nobody knows
+        answered(0, 100),
+        End(12 * S, "completed"),
+    ]
+    slo = summarise(folded(*records), asked).slo
+    assert slo is not None
+    assert (slo.targets[0].figure, slo.targets[0].verdict) == (0.109, "pass")
+
+
+@pytest.mark.parametrize(
+    ("passed", "over", "verdict"),
+    [(4.0, True, "pass"), (None, True, "fail"), (None, False, "undecided"), (4.0, False, "pass")],
+)
+def test_a_search_for_a_limit_holds_its_targets_once_a_load_passed(
+    passed: float | None, over: bool, verdict: str
+) -> None:
+    plan = PlanConfig("p", [Stage("a", rate_rps=100.0, requests=100)], targets=["ttft.p90<500ms"])
+    records = [
+        StageChange(S, 0, "begin", "a"),
+        *(answered(i, 900) for i in range(100)),
+        StageChange(4 * S, 0, "over"),
+    ]
+    timeline = folded(*records)
+    limit = Limit(False, passed, 8.0, None, None, False, True, over, "", 100, 3.0, "", [])
+    found = msgspec.structs.replace(plan_result(timeline, plan, WorkloadConfig(), S, True), limit=limit)
+    said = msgspec.structs.replace(summary("ttft.p90<500ms", [answered(0, 100)]), plan=found)
+    slo = run_slo(said, parse_slo("ttft.p90<500ms"), timeline, 0, lambda: None)
+    assert slo is not None
+    assert slo.verdict == verdict

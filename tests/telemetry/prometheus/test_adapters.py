@@ -192,6 +192,10 @@ def test_histograms_of_several_engines_are_summed():
     text = buckets((0, "0.5", 1), (0, "+Inf", 4), (1, "0.5", 2), (1, "+Inf", 2))
     got = server("vllm:num_requests_running 0\n" + text).ttft
     assert (got.bounds_s, got.counts, got.sum_s) == ([0.5], [3, 6], None)
+    sums = "".join(
+        f'vllm:time_to_first_token_seconds_sum{{engine="{n}"}} {s}\n' for n, s in enumerate((1.25, 0.5))
+    )
+    assert server("vllm:num_requests_running 0\n" + text + sums).ttft.sum_s == 1.75
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,13 @@ def test_what_only_the_answers_say_is_not_said_as_a_nought(stage: Stage, said: s
     )
 
 
+def test_a_plan_of_many_hours_is_told_in_hours_and_prompts_of_files_are_not_counted_as_none() -> None:
+    long = [Stage("a", rate_rps=1.0, duration_s=9000.0)]
+    assert said_estimate(long, WORK).startswith("about 2.5 h and what the last answers")
+    files = [Stage("a", concurrency=1, requests=10, prompts="/p.txt")]
+    assert said_estimate(files, WORK).endswith("10 requests, 0 tokens in beside those of files, 500 out")
+
+
 class Interrupted(io.StringIO):
     def readline(self, *_: int) -> str:  # type: ignore[override]
         raise KeyboardInterrupt

@@ -752,3 +752,31 @@ def test_with_a_plan_a_drift_is_said_at_80_columns():
     assert "PLAN 3/7" in row
     assert "drifting up" in row
     assert "errors" in row
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (PlanProgress("p", 3, 7, "16 rps", "running", 5.0, 300.0), "PLAN 3/7 16 rps 05:00 left   "),
+        (
+            PlanProgress("p", 3, 7, "16 rps", "draining", None, 125.0),
+            "PLAN 3/7 16 rps awaiting answers 02:05 left",
+        ),
+        (PlanProgress("p", 3, 7, "16 rps", "over", None, None), "PLAN 3/7 16 rps pause   "),
+        (PlanProgress("p", 7, 7, "16 rps", "over", None, None), "PLAN 7/7 16 rps   "),
+        (PlanProgress("p", 3, 7, "16 rps", "left", None, None), "PLAN left at 3/7: p goes on   "),
+        (PlanProgress("limit", 2, None, "9 rps in ?..?", "running", None, None), "STEP 2: 9 rps in ?..?   "),
+        (PlanProgress("limit", 2, None, "9 rps in ?..?", "over", None, None), "STEP 2: 9 rps in ?..?   "),
+    ],
+)
+def test_where_a_plan_is_stands_beside_the_load(plan, said):
+    view = ramped(at(63))
+    row = screen(view, (160, 40), frame=replace(frame_of(view, 160), plan=plan))[1]
+    assert f"   {said}" in row
+
+
+def test_how_many_held_their_targets_is_a_share_of_a_hundred():
+    view = ramped(at(63))
+    row = screen(view, (160, 40), frame=replace(frame_of(view, 160), attained=0.987))[1]
+    assert "SLO 98.7%" in row
+    assert "SLO" not in screen(view, (160, 40))[1]

@@ -1,0 +1,57 @@
+"""A live run's load: a person's command takes the keys from a plan, which ends no run while it is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from loadgen.clock import MonotonicClock, monotonic_ns
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
+from sessions.plan.stages import Stage
+from sessions.run.commands import CommandError, Hold, SetRate
+from sessions.run.load_control import LoadControl
+from sessions.run.plan_runner import PlanRunner
+from sessions.run.run_load import RunLoad
+
+S = 1_000_000_000
+
+
+def with_a_plan(said: list[Any]) -> RunLoad:
+    """A run in the first stage of its plan; `said` gets what workers and session are told."""
+    plan = PlanConfig("p", [Stage("a", rate_rps=4.0, duration_s=60.0)])
+    config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(rate_rps=4.0), plan=plan)
+    processes, journal = SimpleNamespace(tell_all=said.append), SimpleNamespace(append=said.append)
+    clock = MonotonicClock(monotonic_ns())
+    load = RunLoad(config, Path(), processes, clock, journal, said.append)  # type: ignore[arg-type]
+    load._control = LoadControl(config.load, 0)
+    loads = SimpleNamespace(record=lambda change: said.append((change.number, change.event)))
+    load._plan = PlanRunner(plan, loads, clock)  # type: ignore[arg-type]
+    return load
+
+
+@pytest.mark.parametrize("command", [SetRate(7.0), Hold()])
+def test_a_command_takes_the_keys_from_a_plan_and_they_can_be_given_back_once(command: Any) -> None:
+    said: list[Any] = []
+    load = with_a_plan(said)
+    with pytest.raises(CommandError, match="the plan is running"):
+        load.give_back()
+    assert load.ends_by_itself("running")
+    load.change(command, S)
+    assert said[0] == (0, "left")
+    assert not load.ends_by_itself("running"), "nobody gives them back"
+    load.give_back()
+    assert load.ends_by_itself("running")
+    with pytest.raises(CommandError, match="the plan is running"):
+        load.give_back()
+
+
+def test_a_command_that_is_refused_takes_nothing_from_a_plan() -> None:
+    said: list[Any] = []
+    load = with_a_plan(said)
+    with pytest.raises(CommandError, match="rate"):
+        load.change(SetRate(1e12), S)
+    assert said == []
+    assert load.ends_by_itself("running")
