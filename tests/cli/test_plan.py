@@ -88,7 +88,7 @@ def test_a_stage_shorter_than_its_answers_is_named_as_it_starts(
 ) -> None:
     file = tmp_path / "short.toml"
     file.write_text(
-        'name = "p"\n[run]\noutput_tokens = 200\n[[stages]]\nconcurrency = 1\nduration = "100ms"\n'
+        'name = "p"\n[run]\noutput_tokens = 200\n[[stages]]\nconcurrency = 1\nduration = "20ms"\n'
     )
     more = ("--headless", "--telemetry", "none", "--set", "stages.0.drain=false")
     assert ttftop("run", simulator_url, "--plan", str(file), *more).returncode in (0, 1)
