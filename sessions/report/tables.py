@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from sessions.report.finding import load_words, ttft_of, verdict
 from sessions.report.words import NOT_MEASURED, figure, ms, plain, share
+from sessions.summary.asked import BY_STAGE, TRACE
 from sessions.summary.plan_schema import PlanStage
 from sessions.summary.schema import ExactQuantiles, Stage, Summary
 
+_SAID: dict[int | str, str] = {TRACE: "as in the trace", BY_STAGE: "by stage"}
 Table = list[list[str]]
 """The first row is its head."""
 
@@ -67,7 +69,8 @@ def _marked(of: ExactQuantiles, name: str) -> str:
 
 def about(summary: Summary) -> Table:
     """What was measured, how and when."""
-    work = summary.workload
+    into, out = summary.workload.input_tokens, summary.workload.output_tokens
+    asked = f"{into} in, {out} out" if into != out or into not in _SAID else _SAID[into]
     rows = [
         ["server", summary.target],
         ["model", summary.model or NOT_MEASURED],
@@ -78,9 +81,7 @@ def about(summary: Summary) -> Table:
         ["session", summary.id],
     ]
     if summary.imported is None:
-        rows.insert(
-            4, ["tokens asked", f"{work.input_tokens} in, {work.output_tokens} out, seed {summary.load.seed}"]
-        )
+        rows.insert(4, ["tokens asked", f"{asked}, seed {summary.load.seed}"])
     else:
         rows.insert(4, ["measured by", f"{summary.imported.tool} {summary.imported.version}".strip()])
     return [["", ""], *rows]

@@ -14,6 +14,7 @@ from sessions.plan.slo import kept_targets
 from sessions.plan.stages import Stage
 from sessions.steady.stretch import stage_stretch, window
 from sessions.summary.arithmetic import mean, ms, per, total
+from sessions.summary.asked import stage_lengths
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.plan_figures import column, provider_costs
@@ -148,6 +149,7 @@ def _stage(
     energy = energy_use(curves, measured_ns, last_ns, came)
     tpot_ms = _latency(tpot(good))
     output_tps = per(output, seconds)
+    asked_input, asked_output = stage_lengths(workload, asked)
     made = PlanStage(
         number=times.number + 1,
         name=asked.name,
@@ -160,8 +162,8 @@ def _stage(
         if asked.concurrency is not None
         else per(offered, _gaps_ns(asked, due, counted, measured_ns, to_ns) / 1e9),
         concurrency=asked.concurrency,
-        input_tokens=_asked(asked, asked.input_tokens, workload.input_tokens),
-        output_tokens=_asked(asked, asked.output_tokens, workload.output_tokens),
+        input_tokens=asked_input,
+        output_tokens=asked_output,
         requests=len(counted),
         succeeded=len(good),
         failed=len(counted) - len(good) - cut_off,
@@ -253,13 +255,6 @@ def _itl_mean_ms(good: Requests) -> float | None:
     later = int((known["output_tokens"] - 1).sum(dtype=np.int64))
     span_ns = float((known["last_token_ns"] - known["first_token_ns"]).sum(dtype=np.float64))
     return span_ns / later / 1e6 if later else None
-
-
-def _asked(stage: Stage, own: int | str | None, of_run: int | str) -> int | str:
-    """The length that a stage asks for, its own or the run's; `trace` where a trace says it."""
-    if stage.trace is not None:
-        return "trace"
-    return of_run if own is None else own
 
 
 def _s(ns: int) -> float:

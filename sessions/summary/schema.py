@@ -258,6 +258,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     load_changes: int
     """How often a person changed it after that."""
     workload: WorkloadConfig
+    """With a word in place of a length that no request had (`sessions.summary.asked`)."""
     marks: list[Mark]
     requests: RequestCounts
     errors: dict[str, int]

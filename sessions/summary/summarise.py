@@ -17,6 +17,7 @@ from sessions.plan.slo import kept_targets
 from sessions.store.imported import imported_info
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.summary.arithmetic import per, total
+from sessions.summary.asked import workload_asked
 from sessions.summary.by_tag import by_tag
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
@@ -108,12 +109,13 @@ def summarise(
         said.append(f"{cut_off(counts)}): percentiles lack them")
     tokens = _tokens(timeline, good)
     imported = imported_info(manifest.imported)
+    endpoint = str(manifest.server.get("endpoint") or manifest.config.target.endpoint)
     made = Summary(
         id=manifest.session.id,
         name=manifest.session.name,
         target=manifest.target,
         model=manifest.model,
-        endpoint=str(manifest.server.get("endpoint") or manifest.config.target.endpoint),
+        endpoint=endpoint,
         tls_verified=None if not manifest.has_tls else not manifest.unverified,
         started_at=manifest.session.started_at,
         simulated=manifest.simulated or timeline.simulated(timeline.newest_ns),
@@ -125,7 +127,7 @@ def summarise(
         duration_s=span.duration_s,
         load=manifest.config.load,
         load_changes=sum(change.change not in _NOT_BY_A_PERSON for change in timeline.loads),
-        workload=manifest.config.workload,
+        workload=workload_asked(manifest.config, endpoint),
         marks=[
             Mark(round((event.t_ns - start_ns) / 1e9, 3), event.label)
             for event in timeline.events
