@@ -22,7 +22,7 @@ _NEITHER = (
     "load.trace.compiled",
     *("load.workers", "plan.columns", "plan.charts", "plan.targets", "plan.fits", "plan.published"),
     *("plan.providers", "plan.currency", "plan.title", "plan.source", "plan.resumes", "plan.first_stage"),
-    *("plan.stages",),
+    *("plan.stages", "plan.before"),
 )
 """Of the configuration: changes nothing that is measured, or is told elsewhere, as loads are, one by one."""
 _OF_SERVER = ("endpoint", "prompt", "input_exact", "simulated")

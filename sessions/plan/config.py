@@ -18,7 +18,7 @@ from loadgen.workload.prefixes import PrefixError
 from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
-from sessions.plan.stages import Stage
+from sessions.plan.stages import Stage, StageBefore
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
 from sessions.plan.workload_config import WorkloadConfig as WorkloadConfig
@@ -119,6 +119,8 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """The one that the run begins with, from 0."""
     resumes: str = ""
     """Id of the session that left it there; empty where it begins anew."""
+    before: list[StageBefore] = msgspec.field(default_factory=list)
+    """What stages before the first one came to there, of those that later ones look back at."""
     columns: list[str] = msgspec.field(default_factory=list)
     """Of the table of its stages; empty: the usual ones."""
     targets: list[str] = msgspec.field(default_factory=list)

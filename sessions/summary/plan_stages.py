@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.slo import kept_targets
-from sessions.plan.stages import Stage
+from sessions.plan.stages import Stage, StageBefore
 from sessions.steady.stretch import stage_stretch, window
 from sessions.summary.arithmetic import mean, ms, per, total
 from sessions.summary.asked import stage_lengths
@@ -65,14 +64,18 @@ def stage_times(timeline: Timeline, ended: bool) -> list[StageTimes]:
     return [found[number] for number in sorted(found)]
 
 
-def failures_sought(asked: Sequence[Stage], stages: Sequence[PlanStage]) -> int:
+def failures_sought(
+    asked: Sequence[Stage], stages: Sequence[PlanStage], before: Sequence[StageBefore] = ()
+) -> int:
     """Failures that `stop = "failed"` looks for: of the first stage in a list that has no success, behind one
-    that has some."""
+    that has some, in this session or in the one whose plan goes on here."""
     found = 0
-    for before, stage in pairwise(stages):
+    succeeded = {stage.number + 1: stage.succeeded for stage in before}
+    succeeded.update((stage.number, stage.succeeded) for stage in stages)
+    for stage in stages:
         here = asked[stage.number - 1]
-        ends = here.stop == "failed" and here.table == asked[before.number - 1].table
-        if ends and stage.requests and not stage.succeeded and before.succeeded:
+        ends = here.stop == "failed" and stage.number > 1 and here.table == asked[stage.number - 2].table
+        if ends and stage.requests and not stage.succeeded and succeeded.get(stage.number - 1):
             found += stage.failed
     return found
 

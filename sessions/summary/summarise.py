@@ -100,7 +100,7 @@ def summarise(
         plan = plan_result(
             timeline, asked, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         )
-        sought = failures_sought(stages_of(asked, timeline.stages), plan.stages)
+        sought = failures_sought(stages_of(asked, timeline.stages), plan.stages, asked.before)
     reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes, sought)
     said = list(notes)
     if sought:
