@@ -134,7 +134,7 @@ def _stage(
         to_ns = max(measured_ns, int(due["due_ns"][-1]))  # that it was is told only when all are answered
     counted = due[np.searchsorted(due["due_ns"], measured_ns) :]
     good = counted[counted["error"] == NONE]
-    cut_off = _cut_off(timeline, counted)
+    cut_off = int(timeline.requests.cut_off(counted).sum())
     last_ns = int(good["end_ns"].max(initial=times.load_over_ns))
     span_ns = (measured_ns, last_ns)
     seconds, sending = (last_ns - measured_ns) / 1e9, (to_ns - measured_ns) / 1e9
@@ -207,11 +207,6 @@ def _gaps_ns(asked: Stage, due: Requests, counted: Requests, measured_ns: int, t
     if asked.arrivals == "constant" and asked.rate_rps and asked.requests and len(due) >= asked.requests:
         return to_ns - measured_ns + round(1e9 / asked.rate_rps)
     return to_ns - measured_ns
-
-
-def _cut_off(timeline: Timeline, counted: Requests) -> int:
-    kinds = timeline.requests.error_kinds
-    return int((counted["error"] == kinds.index("unfinished")).sum()) if "unfinished" in kinds else 0
 
 
 def memory_share(timeline: Timeline, span_ns: tuple[int, int]) -> float | None:

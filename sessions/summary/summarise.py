@@ -78,6 +78,8 @@ def summarise(
     """
     rows = timeline.requests.rows
     good = rows[rows["error"] == NONE]
+    cut = timeline.requests.cut_off(rows)
+    failed = (rows["error"] != NONE) & ~cut
     without_lines = workers_without_lines(timeline)
     end = _end(timeline, manifest, live)
     # A run that could not save all ended in order otherwise: each of its requests had a line, written or not.
@@ -150,7 +152,8 @@ def summarise(
         tpot_ms=latencies["tpot"],
         e2e_ms=latencies["e2e"],
         send_lag_ms=latencies["send_lag"],
-        ttft_of_failed_ms=exact_quantiles(ttft_from_due(rows[rows["error"] != NONE]), _NS_PER_MS),
+        ttft_of_failed_ms=exact_quantiles(ttft_from_due(rows[failed]), _NS_PER_MS),
+        ttft_of_cut_off_ms=exact_quantiles(ttft_from_due(rows[cut]), _NS_PER_MS),
         streamed=streamed_quantiles(timeline),
         stale_retries=int(rows["stale_retries"].sum()),
         probe=Probe(

@@ -83,17 +83,18 @@ def latencies(summary: Summary) -> str:
     text += "\n~ rests on few samples" if "~" in text else ""
     if bound := _tail(summary.ttft_from_due_ms, summary.e2e_ms):
         text += f"\n{bound}"
-    of_failed = summary.ttft_of_failed_ms
-    if of_failed.count:
+    others = {"failed": summary.ttft_of_failed_ms, "were cut off": summary.ttft_of_cut_off_ms}
+    apart = {what: of for what, of in others.items() if of is not None and of.count}
+    for what, of in apart.items():
         text += (
-            f"\n{of_failed.count:,} requests failed after their first token: their TTFT from due, "
-            f"p50 {milliseconds(of_failed.p50)} p99 {milliseconds(of_failed.p99)}, is not in the table"
+            f"\n{of.count:,} requests {what} after their first token: their TTFT from due, "
+            f"p50 {milliseconds(of.p50)} p99 {milliseconds(of.p99)}, is not in the table"
         )
-        if summary.streamed is not None and (seen := summary.streamed.ttft_from_due_ms).count:
-            text += (
-                f"\nscreen and replay show all {seen.count:,} first tokens: TTFT from due p50 "
-                f"{milliseconds(seen.p50)} p95 {milliseconds(seen.p95)} p99 {milliseconds(seen.p99)}"
-            )
+    if apart and summary.streamed is not None and (seen := summary.streamed.ttft_from_due_ms).count:
+        text += (
+            f"\nscreen and replay show all {seen.count:,} first tokens: TTFT from due p50 "
+            f"{milliseconds(seen.p50)} p95 {milliseconds(seen.p95)} p99 {milliseconds(seen.p99)}"
+        )
     if unknown := summary.itl_ms.unknown:
         text += (
             f"\nITL is that of {summary.requests.succeeded - unknown:,} requests: of {unknown:,} others the "

@@ -297,6 +297,12 @@ def test_ttft_of_requests_that_failed_later_is_said_beside_the_table() -> None:
         in text
     )
     assert "failed after" not in report.render(summary())
+    both = {"ttft_of_failed_ms": latency(count=3), "ttft_of_cut_off_ms": latency(count=12)}
+    text = report.render(summary(**both))
+    assert "\n3 requests failed after their first token: their TTFT from due, p50" in text
+    assert "\n12 requests were cut off after their first token: their TTFT from due, p50" in text
+    only = report.render(summary(ttft_of_cut_off_ms=latency(count=12)))
+    assert "failed after" not in only
 
 
 def test_where_answers_have_no_tokens_only_those_of_prompts_are_told() -> None:
