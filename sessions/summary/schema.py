@@ -322,6 +322,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return self.valid and (self.slo is None or self.slo.verdict != "fail")
 
     @property
+    def has_tokens(self) -> bool:
+        """Answers are tokens, one after the other: without, there is no TTFT, no ITL and no TPOT."""
+        return self.endpoint != "embeddings"
+
+    @property
     def badges(self) -> list[str]:
         """What stands beside its figures wherever they go: nobody here measured them on a real server."""
         return ["SIMULATED"] * self.simulated + ["IMPORTED"] * (self.imported is not None)

@@ -100,7 +100,7 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
     lines += ["", f"{'stage':>5}  {'what':34} {'for':>10} {'requests':>9}  {'in':>8} {'out':>8}"]
     for number, stage in enumerate(stages, 1):
         lines.append(_row(number, stage, stage_workload(work, stage)))
-    lines += ["", said_estimate(stages, work)]
+    lines += ["", said_estimate(stages, work, shared.get("endpoint") or "auto")]
     if table.slo.targets:
         lines.append(f"targets  {printable(', '.join(table.slo.targets))}")
     for published in table.published:

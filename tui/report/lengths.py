@@ -45,7 +45,8 @@ def lengths(summary: Summary) -> str:
     found, lines = summary.lengths, []
     if found is not None:
         lines += _line("in, each", found.input_asked, found.input_got)
-        lines += _line("out, each", found.output_asked, found.output_got)
+        if summary.has_tokens:
+            lines += _line("out, each", found.output_asked, found.output_got)
     if (cache := summary.prefix_cache) is not None:
         lines.append(f"{'cache':<10}{_said(cache)}")
     return "".join(f"\n{line}" for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -98,3 +99,10 @@ def test_a_plan_says_its_stage_and_how_long_it_goes_on() -> None:
     assert "  stage 3/7 4 rps, 05:10 left  " in line(plan=running)
     waiting = PlanProgress("p", 7, 7, "64 rps", "draining", None, 0.0)
     assert "  stage 7/7 64 rps, awaiting answers  " in line(plan=waiting)
+
+
+def test_where_answers_have_no_tokens_the_line_has_their_time_and_the_tokens_of_prompts() -> None:
+    e2e = Stat(500, 264.0, 624.0, 752.0, frozenset({"p99"}))
+    text = line(only_input=True, e2e_recent=e2e, input_tps=4905.6)
+    assert "E2E p50 264 p99 ~752 ms  in 4,905.6 tokens/s" in text
+    assert not re.search("TTFT|ITL|gap", text)
