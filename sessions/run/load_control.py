@@ -93,6 +93,7 @@ class LoadControl:
             self._concurrency = first.concurrency
         else:
             self._curve = Curve(first.curve)
+        self._stage_word = "stage"
         self._held: float | None = None
         """The load to go back to; None while it is not held or stopped."""
         self._paused_as = "holding"
@@ -128,16 +129,19 @@ class LoadControl:
     def begin_stage(
         self,
         number: int,
-        of: int,
+        of: int | None,
         stage: Stage,
         workload: WorkloadSpec,
         at_ns: int,
         conversations: Conversations | None = None,
     ) -> LoadUpdate:
-        """The load of stage `number` (from 0) of `of`, whatever it was before."""
+        """The load of stage `number` (from 0) of `of`, whatever it was before; of None: it is a step of a
+        search, and nobody knows how many there will be."""
         load = load_from(stage, at_ns)
         self._held = self._ramp = None
-        record = LoadChange(at_ns, "stage", label=f"stage {number + 1}/{of}: {stage.name}")
+        self._stage_word = "step" if of is None else "stage"
+        which = f"{number + 1}" if of is None else f"{number + 1}/{of}"
+        record = LoadChange(at_ns, "stage", label=f"{self._stage_word} {which}: {stage.name}")
         self._trace, self._conversations = stage.trace, conversations
         if isinstance(load, ClosedLoad):
             self._curve, self._concurrency = None, load.concurrency
@@ -153,7 +157,7 @@ class LoadControl:
     def end_stage(self, at_ns: int) -> LoadChange:
         """The record of a stage's end: nothing more is due, as the workers know by themselves."""
         self._held, self._paused_as = self._load(at_ns), "draining"
-        record = LoadChange(at_ns, "stage_end", label="stage over")
+        record = LoadChange(at_ns, "stage_end", label=f"{self._stage_word} over")
         if self._curve is None:
             record.concurrency, record.previous_concurrency, self._concurrency = 0, self._concurrency, 0
         else:
