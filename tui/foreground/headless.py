@@ -142,7 +142,6 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
         summary, manifest = read_summary(directory), read(directory)
     except SessionError as error:
         raise CommandError(str(error), NOT_VALID) from None
-    write_junit(summary, options.junit)
     with contextlib.suppress(BrokenPipeError):  # `| head`: how it went is told by the exit code all the same
         if options.json:
             print_json(plain(summary))
@@ -154,9 +153,9 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
             if goes_on := how_it_goes_on(directory, manifest.config.plan, session):
                 print(goes_on)
     end = manifest.end
-    if end is not None and end.reason in ("interrupted", "aborted"):
-        return INTERRUPTED
-    return OK if summary.holds else NOT_VALID
+    interrupted = end is not None and end.reason in ("interrupted", "aborted")
+    code = INTERRUPTED if interrupted else OK if summary.holds else NOT_VALID
+    return write_junit(summary, options.junit, code)
 
 
 def waiting_line(waited_s: float) -> str:
