@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadgen.clock import Clock
+from sessions.limit.results import results_of
 from sessions.limit.search import Answer, Ask, Result, answer, next_step
 from sessions.limit.step import Step, fails_already, judge, overloaded
 from sessions.plan.config import LimitConfig, PlanConfig
@@ -44,7 +45,7 @@ class LimitRunner(PlanRunner):
     ) -> None:
         super().__init__(plan, loads, clock)
         self._ask, self._limit, self._requests = ask, limit, requests
-        self._results: list[Result] = []
+        self._results: list[Result] = results_of(limit.before)
         self._answered = False
 
     @property

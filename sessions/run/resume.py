@@ -6,7 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from sessions.plan.config import ConfigError, PlanConfig, RunConfig
+from sessions.limit.results import ask_of, read_result, results_of
+from sessions.limit.search import Answer, next_step
+from sessions.plan.config import ConfigError, LimitConfig, PlanConfig, RunConfig
 from sessions.plan.stages import Stage, rate_between
 from sessions.store.follow import Follower
 from sessions.store.journal import SUPERVISOR_FILE
@@ -15,7 +17,8 @@ from sessions.store.records import StageChange
 
 
 def resumed(directory: Path) -> RunConfig:
-    """What the session in `directory` was asked, with its plan to begin at the first stage that is not over.
+    """What the session in `directory` was asked, with its plan to begin at the first stage that is not over,
+    or its search with the step after those that are.
 
     Raises:
         ConfigError: it had no plan, or all of its stages are over.
@@ -25,6 +28,14 @@ def resumed(directory: Path) -> RunConfig:
     plan, session = manifest.config.plan, manifest.session.id
     if plan is None:
         raise ConfigError(f"--resume: session {session} ran no plan")
+    limit = manifest.config.limit
+    if limit is not None:
+        done = steps_left(directory, manifest.config, limit)
+        if done is None:
+            raise ConfigError(f"--resume: the search of session {session} is over: ttftop summary {session}")
+        limit = msgspec.structs.replace(limit, before=done)
+        plan = msgspec.structs.replace(plan, resumes=session)
+        return msgspec.structs.replace(manifest.config, limit=limit, plan=plan)
     number = first_not_over(directory, plan)
     if number is None:
         raise ConfigError(f"--resume: all stages of session {session} are over")
@@ -43,18 +54,34 @@ def first_not_over(directory: Path, plan: PlanConfig) -> int | None:
     return next((n for n in range(plan.first_stage, len(plan.stages)) if n not in done), None)
 
 
+def steps_left(directory: Path, config: RunConfig, limit: LimitConfig) -> list[str] | None:
+    """What the steps of a search have come to, with those of the sessions that it goes on with; None where it
+    is over.
+
+    Raises:
+        SessionError: the session cannot be read.
+    """
+    changes = _stage_changes(directory)
+    done = [*limit.before, *(each.result for each in changes if read_result(each.result) is not None)]
+    return None if isinstance(next_step(ask_of(config), results_of(done)), Answer) else done
+
+
 def _stages_over(directory: Path) -> set[int]:
+    over = ("over", "left_out")
+    return {change.number for change in _stage_changes(directory) if change.event in over}
+
+
+def _stage_changes(directory: Path) -> list[StageChange]:
     follower = Follower(directory / SUPERVISOR_FILE)
-    done: set[int] = set()
+    found: list[StageChange] = []
     while True:
-        changes = [record for record in follower.poll() if isinstance(record, StageChange)]
-        done.update(change.number for change in changes if change.event in ("over", "left_out"))
+        found += [record for record in follower.poll() if isinstance(record, StageChange)]
         if not follower.behind:
             break
     follower.close()
     if follower.refused:
         raise SessionError(f"{directory / SUPERVISOR_FILE}: {follower.refused}")
-    return done
+    return found
 
 
 def _with_found_rates(directory: Path, stages: list[Stage], first: int, most_rps: float) -> list[Stage]:
