@@ -146,6 +146,34 @@ def test_a_search_that_is_over_is_not_gone_on_with(tmp_path: Path) -> None:
         resumed(tmp_path)
 
 
+def test_a_queue_that_grows_ends_a_step_only_when_some_of_the_requests_that_count_were_sent() -> None:
+    async def body() -> tuple[Server, list[int]]:
+        server, sent = Server(), [0]
+        plan, clock = PlanConfig("limit", []), MonotonicClock(monotonic_ns())
+        ask = Ask(parse_slo("ttft.p90<500ms, errors<1%"), closed=False, most=100.0)
+
+        def look(begin_ns: int, warm_up: int, over_ns: int | None = None) -> Seen:
+            if over_ns is None:
+                sent.append([226, 400][min(len(sent) - 1, 1)])
+            counted = max(sent[-1] - warm_up, 0)
+            values = [[1.0] * counted, [0.0] * counted] if over_ns is not None else [[], []]
+            return Seen(sent[-1], 200, 0.1, 100, values, over_ns is not None)
+
+        server.look, server.stuck_on = look, 1  # type: ignore[method-assign]
+        server.runner = LimitRunner(ask, LimitConfig(), plan, server, server, clock)  # type: ignore[arg-type]
+        running = asyncio.ensure_future(server.runner.run())
+        while not any(change.event == "over" and change.number == 1 for change in server.changes):
+            await asyncio.sleep(0.01)
+        running.cancel()
+        return server, sent
+
+    server, sent = asyncio.run(asyncio.wait_for(body(), 20))
+    first = results_of(server)[1]
+    assert first.step.warm_up == 250
+    assert sent[-1] == 400
+    assert (first.verdict, first.overloaded, first.of) == ("fail", True, 150)
+
+
 def test_a_step_that_is_decided_before_its_last_request_is_cut_there() -> None:
     server = Server()
     server.stuck_on = 2  # more requests could come
@@ -260,9 +288,12 @@ def test_a_look_judges_the_requests_up_to_it_and_not_one_more() -> None:
 
 def test_a_step_that_only_makes_a_queue_is_over_and_a_few_answers_say_nothing_of_that() -> None:
     runner, step = of_rates("ttft.p95<500ms"), Step("narrow", 4.0, 30, (500, 1000))
-    for in_flight, ended, over in ((60, 20, True), (60, 19, False), (40, 20, False)):  # 8 is what is held
-        seen = Seen(100, in_flight, 2.0, ended, [[0.0] * 20], False)
-        assert runner._enough(step, seen) is over, (in_flight, ended)
+    for sent, in_flight, ended, over in (
+        *((131, 60, 20, True), (131, 60, 19, False), (131, 40, 20, False)),  # 8 is what is held
+        (130, 60, 20, False),  # of the warm-up, and 100 that count
+    ):
+        seen = Seen(sent, in_flight, 2.0, ended, [[0.0] * 20], False)
+        assert runner._grows(step, seen) is over, (sent, in_flight, ended)
 
 
 def test_of_a_step_that_is_over_each_target_has_its_own_misses_and_what_was_not_sent_misses_all(
