@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import date
 from typing import Any
 
 from loadgen.records import Request
@@ -128,11 +127,9 @@ def _local_ns(value: Any) -> int | None:
     if found is None:
         return None
     year, month, day, hour, minute, second = (int(found[i]) for i in range(1, 7))
-    try:
-        date(year, month, day)
-    except ValueError:
+    if not 1970 <= year <= 2200 or not 1 <= month <= 12 or hour > 23 or minute > 59 or second > 60:
         return None
-    if not 1970 <= year <= 2200 or hour > 23 or minute > 59 or second > 60:
+    if not 1 <= day <= calendar.monthrange(year, month)[1]:
         return None
     return calendar.timegm((year, month, day, hour, minute, second)) * 10**9 + int(
         (found[7] or "0").ljust(9, "0")
