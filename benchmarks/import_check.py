@@ -5,8 +5,8 @@
 RESULTS has a directory for each run, `TOOL/NAME/`, with the tool's files and an `expected.json`: what it
 printed, as `{"runs": [{"file": ..., "line" or "benchmark": ..., "figures": [{"figure", "stat", "unit",
 "printed", "def", "of", "key"}]}], "definitions": {...}}`. Each run is imported, its session read back, and
-each figure computed from that by the tool's own definition. What a session cannot hold, or counts otherwise on
-purpose, is listed with why. The status is 1 where a figure differs without a reason, or a run does not
+each figure computed from that by the tool's own definition. What a session cannot hold, or counts otherwise
+on purpose, is listed with why. The status is 1 where a figure differs without a reason, or a run does not
 import.
 """
 

@@ -232,6 +232,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    note: str = ""
+    """What a person wrote of it afterwards."""
     target: str
     """URL without credentials."""
     model: str

@@ -111,6 +111,7 @@ def summarise(
     made = Summary(
         id=manifest.session.id,
         name=manifest.session.name,
+        note=manifest.session.note,
         target=manifest.target,
         model=manifest.model,
         endpoint=str(manifest.server.get("endpoint") or manifest.config.target.endpoint),
