@@ -18,7 +18,7 @@ from sessions.timeline.columns import Floats, Ints
 RESAMPLES = 400
 """Of a standard error, which then is good to 4 %; tails of the interval come from Student's t."""
 LEAST_BLOCKS = 6
-TIMES_A_BLOCK = 2.5
+TIMES_A_BLOCK = 1.0
 """Blocks last so many times the integrated autocorrelation of the figure."""
 GRAIN = 0.001
 """Values are counted in bins so wide, as a share of them."""
