@@ -40,8 +40,8 @@ class LogRatio(NamedTuple):
         return _exp(self._reach_80(alpha)) - 1 if self.error > 0 else 0.0
 
     def times_as_long(self, alpha: float, difference: float) -> float:
-        """How many times as long runs have to be for it to tell `difference` in 80 of 100 cases: errors shrink
-        with the square root of time. Somewhat too many, since longer ones have more freedom as well."""
+        """How many times as long runs have to be to tell `difference` in 80 of 100 cases: errors shrink with
+        the square root of time. Somewhat too many, since longer ones have more freedom as well."""
         return (self._reach_80(alpha) / math.log1p(difference)) ** 2
 
     def _reach_80(self, alpha: float) -> float:
