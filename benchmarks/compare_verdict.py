@@ -50,8 +50,8 @@ CASES = {
 }
 SLOWER = (1.0, 1.05, 1.1)
 FIRST_SEED = 50_000
-"""The two runs of a pair have twice its seed, and one more. The constants of `sessions.compare` were chosen on
-runs below 40,000."""
+"""The two runs of a pair have twice its seed, and one more. The constants of `sessions.compare` were chosen
+on runs below 40,000."""
 LONG_ENOUGH_S = 600.0
 """From here on one that is 10 % slower has to be found; shorter runs may say that they cannot tell."""
 

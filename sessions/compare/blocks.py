@@ -102,7 +102,7 @@ def estimate(quantity: Quantity, least_cells: int, value: float | None = None) -
     known = figures[np.isfinite(figures) & (figures > 0)]
     if len(known) < 0.9 * RESAMPLES:
         return Estimate(value, None, blocks)
-    # Blocks next to each other still have something in common: of an AR(1) exactly this share of the variance.
+    # Blocks next to each other still have something in common: of an AR(1) this share of the variance.
     missed = min((time - 1 / time) / (2 * length), 0.5)
     error = float(np.log(known).std()) * math.sqrt(blocks / (blocks - 1) / (1 - missed))
     if isinstance(quantity, Counts):  # where in its bin the figure lies nobody knows

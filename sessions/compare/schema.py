@@ -44,7 +44,7 @@ class ComparedFigure(msgspec.Struct, frozen=True):
     """`blocks` of time within each run, or `repetitions`."""
     would_find: float | None = None
     """The difference (0.08 is 8 %) that runs like these tell in 80 of 100 cases; None where unknown."""
-    times_as_long_for_10_pct: float | None = None
+    times_as_long_for_ten_percent: float | None = None
     """So many times as long (or as many repetitions) runs would have to be to tell 10 % that often."""
 
 

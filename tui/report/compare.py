@@ -61,7 +61,7 @@ def _would_find(unknown: Sequence[ComparedFigure]) -> str:
         return ""
     smallest, figure = min(told, key=lambda each: each[0])
     text = f"runs like these find {_percent_up(smallest)} of {figure.label} (in 80 of 100 cases)"
-    times = figure.times_as_long_for_10_pct or 0.0
+    times = figure.times_as_long_for_ten_percent or 0.0
     if times <= 1.0:
         return text
     more = "as many" if figure.interval_from == "repetitions" else "as long"
