@@ -129,7 +129,7 @@ def gpus_at_rest() -> Iterator[Finding]:
 
 
 def round_trip_ms(where: Target) -> float | None:
-    """Median time of a TCP connection, which is a round trip; None of a Unix socket, or where there is none."""
+    """Median time of a TCP connection, which is a round trip; None of a Unix socket, or without one."""
     hop = where.hop
     if hop.unix_path is not None:
         return None
