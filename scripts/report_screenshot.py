@@ -6,7 +6,7 @@
 
 The pictures of the README are of a plan of seven stages on a simulated node of eight GPUs:
 
-    ttftop demo --profile 8xh100-llama3.1-70b-fp8-tp8 --plan examples/report-plan.toml --headless --name report
+    ttftop demo --profile 8xh100-llama3.1-70b-fp8-tp8 --plan examples/report-plan.toml --headless --name r
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("page", type=Path, help="an .html of `ttftop report`")
-    parser.add_argument("--width", type=int, action="append", help="of the window, pixels; again for each one")
+    parser.add_argument(
+        "--width", type=int, action="append", help="of the window, pixels; again for each one"
+    )
     parser.add_argument("--height", type=int, default=2400)
     parser.add_argument("-o", "--output", required=True, help="the PNG; {width} stands for each width")
     options = parser.parse_args()
