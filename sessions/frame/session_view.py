@@ -32,9 +32,10 @@ class SessionView:
         """Why the manifest cannot be read, in one line; empty when it can."""
         self._manifest_stamp: tuple[int, int] | None = None
         self._files = SessionFollower(directory, requests=False, parse=parse_packed)
-        self._timeline = Timeline()
-        self._history = BottleneckHistory(self._timeline)
-        self._windows = WindowNow(self._timeline)
+        self.timeline = Timeline()
+        """All that was read so far. Not to be written to."""
+        self._history = BottleneckHistory(self.timeline)
+        self._windows = WindowNow(self.timeline)
         self.locked = False
         """A supervisor held the session's lock when it was polled last."""
         self._heard = False
@@ -46,7 +47,7 @@ class SessionView:
         changed = self._read_manifest()
         records = self._files.poll()
         for record in records:
-            self._timeline.apply(record)
+            self.timeline.apply(record)
             if not isinstance(record, Request):
                 self._history.noted(record.t_ns)
         self._heard = self._heard or bool(records)
@@ -83,7 +84,7 @@ class SessionView:
 
     @property
     def _ended(self) -> bool:
-        return self._timeline.end is not None or (self.manifest is not None and self.manifest.end is not None)
+        return self.timeline.end is not None or (self.manifest is not None and self.manifest.end is not None)
 
     @property
     def live(self) -> bool:
@@ -100,17 +101,17 @@ class SessionView:
     @property
     def state(self) -> str:
         """The newest state that the run told of; `starting` before any."""
-        return self._timeline.state(self._timeline.newest_ns)[0]
+        return self.timeline.state(self.timeline.newest_ns)[0]
 
     @property
     def first_ns(self) -> int:
         """Session time at which load began; 0 when it has not."""
-        return self._timeline.first_ns
+        return self.timeline.first_ns
 
     @property
     def last_ns(self) -> int:
         """The newest session time that can be shown."""
-        return self._timeline.known_ns
+        return self.timeline.known_ns
 
     @property
     def requests(self) -> RequestColumns:
@@ -118,7 +119,7 @@ class SessionView:
         and nothing else again. A screen without a view that asks never pays for them.
         """
         self._files.want_requests()
-        return self._timeline.requests
+        return self.timeline.requests
 
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
@@ -126,7 +127,7 @@ class SessionView:
         from sessions.frame.build import build
 
         return build(
-            self._timeline,
+            self.timeline,
             self.manifest,
             at_ns=at_ns,
             window_ns=window_ns,
