@@ -150,6 +150,8 @@ class LimitConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     arrivals: ArrivalsName = "poisson"
     burstiness: float = 1.0
     """Of gamma arrivals."""
+    before: list[str] = msgspec.field(default_factory=list)
+    """What the steps of the session came to that it goes on with, as a `StageChange.result` each."""
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sessions.report.words import figure, ms, plain, share
 from sessions.summary.plan_schema import PlanStage
-from sessions.summary.schema import ExactQuantiles, Stage, Summary
+from sessions.summary.quantile_schema import ExactQuantiles
+from sessions.summary.schema import Stage, Summary
 
 _NOTHING = ("room", "unknown", "no load", "idle")
 """Names of the limit line that stand for none."""

@@ -8,7 +8,8 @@ from sessions.report.finding import load_words, ttft_of, verdict
 from sessions.report.words import NOT_MEASURED, figure, ms, plain, share
 from sessions.summary.asked import BY_STAGE, TRACE
 from sessions.summary.plan_schema import PlanStage
-from sessions.summary.schema import ExactQuantiles, Stage, Summary
+from sessions.summary.quantile_schema import ExactQuantiles
+from sessions.summary.schema import Stage, Summary
 
 _OF_TOKENS = ("tok/s", "TTFT p50", "p95", "p99", "ITL p50", "ITL p99", "TPOT p50", "J/tok")
 """Columns that say nothing where answers have no tokens."""

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from sessions.plan.config import ConfigError, PlanConfig, RunConfig
+from sessions.limit.results import ask_of, read_result, results_of
+from sessions.limit.search import Answer, next_step
+from sessions.plan.config import ConfigError, LimitConfig, PlanConfig, RunConfig
 from sessions.plan.stages import Stage, StageBefore, looked_back_at, rate_between
 from sessions.store.follow import Follower
 from sessions.store.journal import SUPERVISOR_FILE
@@ -16,7 +18,8 @@ from sessions.store.records import StageChange
 
 
 def resumed(directory: Path) -> RunConfig:
-    """What the session in `directory` was asked, with its plan to begin at the first stage that is not over.
+    """What the session in `directory` was asked, with its plan to begin at the first stage that is not over,
+    or its search with the step after those that are.
 
     Raises:
         ConfigError: it had no plan, or all of its stages are over.
@@ -26,6 +29,14 @@ def resumed(directory: Path) -> RunConfig:
     plan, session = manifest.config.plan, manifest.session.id
     if plan is None:
         raise ConfigError(f"--resume: session {session} ran no plan")
+    limit = manifest.config.limit
+    if limit is not None:
+        done = steps_left(directory, manifest.config, limit)
+        if done is None:
+            raise ConfigError(f"--resume: the search of session {session} is over: ttftop summary {session}")
+        limit = msgspec.structs.replace(limit, before=done)
+        plan = msgspec.structs.replace(plan, resumes=session)
+        return msgspec.structs.replace(manifest.config, limit=limit, plan=plan)
     number = first_not_over(directory, plan)
     if number is None:
         raise ConfigError(f"--resume: all stages of session {session} are over")
@@ -47,20 +58,38 @@ def first_not_over(directory: Path, plan: PlanConfig) -> int | None:
     return next((n for n in range(plan.first_stage, len(plan.stages)) if n not in over | left_out), None)
 
 
+def steps_left(directory: Path, config: RunConfig, limit: LimitConfig) -> list[str] | None:
+    """What the steps of a search have come to, with those of the sessions that it goes on with; None where it
+    is over.
+
+    Raises:
+        SessionError: the session cannot be read.
+    """
+    changes = _stage_changes(directory)
+    done = [*limit.before, *(each.result for each in changes if read_result(each.result) is not None)]
+    return None if isinstance(next_step(ask_of(config), results_of(done)), Answer) else done
+
+
 def _stages_over(directory: Path) -> tuple[set[int], set[int]]:
     """Those that are over, and those that were left out."""
+    changes = _stage_changes(directory)
+    over, left_out = (
+        {each.number for each in changes if each.event == event} for event in ("over", "left_out")
+    )
+    return over, left_out
+
+
+def _stage_changes(directory: Path) -> list[StageChange]:
     follower = Follower(directory / SUPERVISOR_FILE)
-    found: dict[str, set[int]] = {"over": set(), "left_out": set()}
+    found: list[StageChange] = []
     while True:
-        for record in follower.poll():
-            if isinstance(record, StageChange) and record.event in found:
-                found[record.event].add(record.number)
+        found += [record for record in follower.poll() if isinstance(record, StageChange)]
         if not follower.behind:
             break
     follower.close()
     if follower.refused:
         raise SessionError(f"{directory / SUPERVISOR_FILE}: {follower.refused}")
-    return found["over"], found["left_out"]
+    return found
 
 
 def _before(directory: Path, plan: PlanConfig, first: int) -> dict[int, StageBefore]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from sessions.store.directory import is_live
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import Manifest, read
 from sessions.store.parse import parse_packed
+from sessions.store.records import AnyRecord
 from sessions.summary.prices import Prices
 from sessions.summary.schema import Summary
 from sessions.summary.summarise import summarise
@@ -36,8 +37,14 @@ def read_summary(directory: Path, prices: Prices | None = None, slo: Sequence[st
     return read_folded(directory, prices, slo).summary
 
 
-def read_folded(directory: Path, prices: Prices | None = None, slo: Sequence[str] = ()) -> Folded:
-    """The same, with the timeline that it was made of.
+def read_folded(
+    directory: Path,
+    prices: Prices | None = None,
+    slo: Sequence[str] = (),
+    also: Callable[[AnyRecord], None] | None = None,
+) -> Folded:
+    """The same, with the timeline that it was made of. `also` is given each record behind it, the gaps
+    of requests still packed.
 
     Raises:
         SessionError: the session's manifest cannot be read.
@@ -54,6 +61,8 @@ def read_folded(directory: Path, prices: Prices | None = None, slo: Sequence[str
     while True:
         for record in files.poll():
             timeline.apply(record)
+            if also is not None:
+                also(record)
         _ = timeline.ticks  # puts them in their place now: as lists of numbers they take ten times the memory
         if not files.behind:
             break

@@ -17,6 +17,7 @@ from sessions.plan.config import LoadConfig, WorkloadConfig
 from sessions.store.imported import ImportedInfo
 from sessions.summary.plan_schema import Plan, Window
 from sessions.summary.prompt_schema import AskedAndGot, PrefixCache
+from sessions.summary.quantile_schema import ExactQuantiles, ItlQuantiles, Streamed
 from sessions.summary.slo_schema import Slo
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
@@ -102,26 +103,6 @@ class Tokens(msgspec.Struct, frozen=True):
     """Requests with more tokens than what was shown can bear, and nobody said how many: they have no TPOT."""
 
 
-class ExactQuantiles(msgspec.Struct, frozen=True):
-    """One metric over a run, in ms, of every single value. None throughout where there was none."""
-
-    count: int
-    mean: float | None
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    min: float | None
-    max: float | None
-    thin: list[str]
-    """Percentiles that rest on fewer samples than `sessions.metrics.THIN_FLOORS` asks for."""
-    p90_upper_99: float | None = None
-    """What the true p90 is at most, with 99 % confidence; None for those in `thin`, and of tokens, which are
-    not independent of each other."""
-    p95_upper_99: float | None = None
-    p99_upper_99: float | None = None
-
-
 class Tagged(msgspec.Struct, frozen=True):
     """The requests of one tag. Tokens and latencies are of those that succeeded; None where nobody said."""
 
@@ -138,32 +119,6 @@ class Tagged(msgspec.Struct, frozen=True):
     e2e_ms: ExactQuantiles
     cut_off: int = 0
     """By the end of the run: neither succeeded nor failed."""
-
-
-class ItlQuantiles(ExactQuantiles, frozen=True, kw_only=True):
-    """ITL, which not every request has."""
-
-    unknown: int
-    """Requests that succeeded of which nobody said how many tokens each chunk bore."""
-
-
-class SketchedQuantiles(msgspec.Struct, frozen=True):
-    """One metric over a run, in ms, within 1 %. None throughout where there was none."""
-
-    count: int
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-
-class Streamed(msgspec.Struct, frozen=True):
-    """What screen, replay and progress line show of a whole run: latencies as they came, also those of
-    requests that failed later, which no exact figure counts."""
-
-    ttft_from_due_ms: SketchedQuantiles
-    itl_ms: SketchedQuantiles | None
-    """None where nobody counted the tokens of a chunk: there the screen shows the next."""
-    chunk_gap_ms: SketchedQuantiles
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -233,6 +188,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    note: str = ""
+    """What a person wrote of it afterwards."""
     target: str
     """URL without credentials."""
     model: str

@@ -31,17 +31,8 @@ from sessions.summary.load_span import load_span
 from sessions.summary.plan_stages import failures_sought, memory_share, plan_result
 from sessions.summary.prices import Prices
 from sessions.summary.prompt_figures import asked_and_got, prefix_cache
-from sessions.summary.schema import (
-    End,
-    ItlQuantiles,
-    Mark,
-    Probe,
-    Rate,
-    RequestCounts,
-    Summary,
-    Throughput,
-    Tokens,
-)
+from sessions.summary.quantile_schema import ItlQuantiles
+from sessions.summary.schema import End, Mark, Probe, Rate, RequestCounts, Summary, Throughput, Tokens
 from sessions.summary.slo_figures import run_slo
 from sessions.summary.stages import stages
 from sessions.summary.streamed_quantiles import streamed_quantiles
@@ -115,6 +106,7 @@ def summarise(
     made = Summary(
         id=manifest.session.id,
         name=manifest.session.name,
+        note=manifest.session.note,
         target=manifest.target,
         model=manifest.model,
         endpoint=endpoint,

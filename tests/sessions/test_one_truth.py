@@ -33,8 +33,9 @@ from sessions.store.journal import (
 )
 from sessions.store.manifest import write
 from sessions.store.records import End
+from sessions.summary.quantile_schema import SketchedQuantiles
 from sessions.summary.read import read_summary
-from sessions.summary.schema import SketchedQuantiles, Summary
+from sessions.summary.schema import Summary
 from sessions.summary.summarise import summarise
 from tests.sessions.timeline.folding import folded
 

@@ -150,7 +150,7 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
             print(render(summary), end="")
             print(f"\nsession {directory.name} in {directory.parent}")
             session = directory.name if directory.parent == default_root() else str(directory)
-            if goes_on := how_it_goes_on(directory, manifest.config.plan, session):
+            if goes_on := how_it_goes_on(directory, manifest.config, session):
                 print(goes_on)
     end = manifest.end
     interrupted = end is not None and end.reason in ("interrupted", "aborted")

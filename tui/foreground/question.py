@@ -29,6 +29,10 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
     Raises:
         CommandError: it is not: nothing was sent.
     """
+    if config.limit is not None:
+        tell(f"ttftop: the search goes on after {said_steps(len(config.limit.before))}")
+        ask_about_search(config, options)
+        return
     if config.plan is not None:
         _ask_about_plan(config, config.plan, yes=options.yes)
         return
@@ -38,6 +42,23 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
     load, option = unusual
     tell(f"ttftop: {load} for {config.target.url}, which is another machine ({option} asks no more)")
     _ask()
+
+
+def said_steps(count: int) -> str:
+    return f"{count} step{'' if count == 1 else 's'}"
+
+
+def ask_about_search(config: RunConfig, options: argparse.Namespace) -> None:
+    """A search goes up until targets are missed: nobody does that to another's server by a slip.
+
+    Raises:
+        CommandError: the host may be somebody else's, and nobody said yes.
+    """
+    if not options.yes and not is_private(config.target.url):
+        raise CommandError(
+            f"{config.target.url}: a search loads a server up to its limit, and this host may be somebody "
+            "else's; give --yes to say that it is yours"
+        )
 
 
 def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -69,6 +70,24 @@ def _write_results(directory: Path, options: argparse.Namespace, code: int) -> i
     return write_junit(read_summary(place_of(directory)), options.junit, code)
 
 
+def _metrics_socket(host: str, port: int) -> socket.socket:
+    """Bound before anything is sent: a port that is taken is a mistake, not half a run.
+
+    Raises:
+        CommandError: it cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(16)
+    except OSError as error:
+        listening.close()
+        raise CommandError(f"--metrics-port: {one_line(host)}:{port}: {error.strerror}") from None
+    return listening
+
+
 def _expanded(path: Path) -> Path:
     try:
         return path.expanduser()
@@ -96,6 +115,7 @@ def start(
     sentence = ""
     if not config.interactive:
         config, sentence = headless.with_end(config)
+    metrics = None if options.metrics_port is None else _metrics_socket(*options.metrics_port)
     with headless.counted_interrupts(enabled=not config.interactive) as interrupts:
         place = root(options)
         try:
@@ -115,6 +135,12 @@ def start(
             ) from None
         if sentence:
             tell(f"ttftop: {sentence}")
+        if metrics is not None:
+            from sessions.exporter.start import start_exporter
+
+            host, port = metrics.getsockname()[:2]
+            tell(f"ttftop: metrics at http://{f'[{host}]' if ':' in host else host}:{port}/metrics")
+            start_exporter(launched.directory, metrics)
         with debug_log(options, launched.directory, "command", api_key=api_key, headers=headers) as say:
             if config.interactive:
                 code = screen.watch(launched, options)

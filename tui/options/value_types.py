@@ -292,6 +292,14 @@ def model(text: str) -> str:
     return text
 
 
+def listening(text: str) -> tuple[str, int]:
+    """`PORT` of this machine's loopback, or `HOST:PORT`."""
+    host, _, port = text.strip().rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535) or (":" in text and not host):
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a port such as 9464, or 0.0.0.0:9464")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def name(text: str) -> str:
     """A session's name, at most 200 characters; empty is none."""
     if len(text) > 200:

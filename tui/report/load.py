@@ -12,7 +12,8 @@ from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, marked, milliseconds, number
 
 if TYPE_CHECKING:
-    from sessions.summary.schema import ExactQuantiles, Stage, Summary, Turn
+    from sessions.summary.quantile_schema import ExactQuantiles
+    from sessions.summary.schema import Stage, Summary, Turn
 
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
 TURNS = 12

@@ -9,7 +9,8 @@ from loadgen.errors import printable
 from tui.report.figures import NOT_MEASURED, aligned, marked, number
 
 if TYPE_CHECKING:
-    from sessions.summary.schema import ExactQuantiles, Tagged
+    from sessions.summary.quantile_schema import ExactQuantiles
+    from sessions.summary.schema import Tagged
 
 ROWS = 64
 """That are shown."""

@@ -98,6 +98,8 @@ def _head(summary: Summary) -> str:
     if summary.end.message:
         second.append(printable(summary.end.message))
     lines = [first, _asked(summary), *textwrap.wrap(", ".join(second), 80, subsequent_indent="  ")]
+    if summary.note:
+        lines += textwrap.wrap(f"note: {printable(summary.note, 2000)}", 80, subsequent_indent="  ")
     if len(at := summary.probe.addresses) > 1 or summary.probe.addresses_left_out:
         lines.append(_addresses(at, summary.probe.addresses_left_out))
     return "\n".join(lines)

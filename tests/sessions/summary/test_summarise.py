@@ -16,17 +16,9 @@ from loadgen.records import RequestError
 from sessions.plan.config import LoadConfig
 from sessions.store.manifest import read, write
 from sessions.summary.prices import GpuPrice, Prices
+from sessions.summary.quantile_schema import ExactQuantiles
 from sessions.summary.read import read_summary
-from sessions.summary.schema import (
-    End,
-    ExactQuantiles,
-    Probe,
-    Rate,
-    RequestCounts,
-    Throughput,
-    Tokens,
-    plain,
-)
+from sessions.summary.schema import End, Probe, Rate, RequestCounts, Throughput, Tokens, plain
 from sessions.summary.summarise import summarise
 from sessions.summary.telemetry_schema import Host, Spread
 from telemetry.records import (
