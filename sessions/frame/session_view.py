@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.records import Request
+from sessions.store.collector import no_collection
 from sessions.store.directory import LOCK_FILE, is_live, is_running
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
@@ -44,11 +45,12 @@ class SessionView:
         # The lock is asked first: a supervisor that was gone before the reading has written all it ever will.
         locked = is_live(self.directory) or self._is_being_made_again()
         changed = self._read_manifest()
-        records = self._files.poll()
-        for record in records:
-            self._timeline.apply(record)
-            if not isinstance(record, Request):
-                self._history.noted(record.t_ns)
+        with no_collection():
+            records = self._files.poll()
+            for record in records:
+                self._timeline.apply(record)
+                if not isinstance(record, Request):
+                    self._history.noted(record.t_ns)
         self._heard = self._heard or bool(records)
         changed = changed or bool(records) or locked != self.locked
         self.locked = locked

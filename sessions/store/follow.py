@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES, RATIO_CAP
 from sessions.store.journal import request_paths, timeline_paths
-from sessions.store.parse import BadLine, Parse, parse
+from sessions.store.parse import BadLine, Parse, parse, parse_block, parse_packed
 from sessions.store.records import AnyRecord
 
 POLL_CAP_BYTES = 8 << 20
@@ -83,6 +83,7 @@ class LineReader:
 
     def __init__(self, path: Path, parse: Parse = parse) -> None:
         self._raw, self._parse = _RawFile(path), parse
+        self._parse_block = parse_block if parse is parse_packed else None
         self.behind = False
         """The last poll stopped at its bound: more may be there now."""
         self.skipped = 0
@@ -128,6 +129,17 @@ class LineReader:
         self._tail = b""
 
     def feed(self, data: bytes) -> list[AnyRecord]:
+        end = data.rfind(b"\n") + 1
+        if self._parse_block is not None and end > 0 and not self._in_long_line:
+            block = self._tail + data[:end]
+            records = self._parse_block(block) if len(block) <= LINE_CAP_BYTES else None
+            if records is not None:
+                self._offset += len(block)
+                self._tail = data[end:]
+                return records
+        return self._feed_lines(data)
+
+    def _feed_lines(self, data: bytes) -> list[AnyRecord]:
         records: list[AnyRecord] = []
         *lines, self._tail = (self._tail + data).split(b"\n")
         for line in lines:

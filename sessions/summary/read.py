@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from sessions.store.collector import no_collection
 from sessions.store.directory import is_live
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import Manifest, read
@@ -51,12 +52,13 @@ def read_folded(directory: Path, prices: Prices | None = None, slo: Sequence[str
     locked = is_live(directory)
     files = SessionFollower(directory, requests=True, parse=parse_packed)
     timeline = Timeline()
-    while True:
-        for record in files.poll():
-            timeline.apply(record)
-        _ = timeline.ticks  # puts them in their place now: as lists of numbers they take ten times the memory
-        if not files.behind:
-            break
+    with no_collection():
+        while True:
+            for record in files.poll():
+                timeline.apply(record)
+            _ = timeline.ticks  # puts them in their place now: as they came they take twice the memory
+            if not files.behind:
+                break
     files.close()
     if locked and timeline.end is None:
         summary = summarise(timeline, manifest, live=True, prices=prices)

@@ -8,6 +8,7 @@ ticks. A request takes `ROW.itemsize` bytes here and some room to grow, however 
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from operator import attrgetter
 from typing import TypeVar
 
@@ -79,7 +80,8 @@ class RequestColumns:
     def add(self, request: Request) -> None:
         """Takes one in."""
         error, itl_known = NONE, False
-        self.shared.add(request)
+        if request.prompt_number is not None or request.prefix_group is not None:
+            self.shared.add(request)
         if request.error is None:
             itl_known = self.gaps.add(request)
         else:
@@ -112,11 +114,12 @@ class RequestColumns:
 
 def _place(names: list[_Name], name: _Name, other: _Name) -> int:
     """Where `name` stands in `names`, which learns it; of too many, where `other` stands."""
-    if name not in names and len(names) >= KINDS_CAP:
-        name = other
-    if name not in names:
-        names.append(name)
-    return names.index(name)
+    with suppress(ValueError):
+        return names.index(name)
+    if len(names) >= KINDS_CAP and name != other:
+        return _place(names, other, other)
+    names.append(name)
+    return len(names) - 1
 
 
 def _within(cell: int, code: str) -> int:

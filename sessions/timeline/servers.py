@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 
-from sessions.timeline.columns import Floats, Table, or_nan
+from sessions.timeline.columns import Floats, Table
 from telemetry.records import Histogram, ServerSample
 
 SERVER_FIELDS = (
     *("running", "waiting", "kv_pct", "preemptions", "prompt_tokens", "output_tokens"),
     *("prefix_hit_pct", "prefix_queried_tokens", "cached_tokens", "finished"),
 )
+_values_of = attrgetter(*SERVER_FIELDS)
 HISTOGRAMS = ("ttft", "itl", "queue")
 
 BOUNDS_CAP = 200
@@ -90,7 +92,7 @@ class ServerColumns:
     histograms: dict[str, HistogramColumns] = field(default_factory=dict)
 
     def take(self, record: ServerSample) -> None:
-        self.samples.add((record.t_ns, *(or_nan(getattr(record, name)) for name in SERVER_FIELDS)))
+        self.samples.add((record.t_ns, *_values_of(record)))
         for name in HISTOGRAMS:
             histogram: Histogram | None = getattr(record, name)
             if histogram is not None and len(histogram.bounds_s) <= BOUNDS_CAP:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from loadgen.records import Request, Tick, WorkerNote
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, StageChange, State
-from sessions.timeline.columns import Floats, Ints, Table, or_nan
+from sessions.timeline.columns import Floats, Ints, Table
 from sessions.timeline.failures import Cause, Failures
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
@@ -39,6 +41,7 @@ COUNTS = (
     *("input_tokens", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
 )
 GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
+_counts_and_gauges, _sketches_of = attrgetter(*COUNTS, *GAUGES), attrgetter(*METRICS)
 KINDS_CAP = 256
 """Devices and sources kept apart; a session that names more is not one of ours."""
 EVENTS_CAP = 20_000
@@ -92,7 +95,7 @@ class Timeline:
         if isinstance(record, Request):
             self.requests.add(record)
             return
-        take = _TAKERS.get(type(record))
+        take = _taker(type(record))
         if take is not None:
             take(self, record)
             self.newest_ns = max(self.newest_ns, record.t_ns)
@@ -104,13 +107,7 @@ class Timeline:
                 tick.t_ns,
                 max(tick.dt_ns, 1),
                 tick.worker,
-                *(getattr(tick, name) for name in COUNTS),
-                tick.in_flight,
-                tick.backlog,
-                or_nan(tick.rate_rps),
-                or_nan(tick.concurrency),
-                tick.loop_lag_max_ns,
-                tick.cpu_ns,
+                *_counts_and_gauges(tick),
                 float(tick.in_flight) * max(tick.dt_ns, 1),
             )
         )
@@ -118,8 +115,8 @@ class Timeline:
         own.add((tick.t_ns, float(tick.in_flight + tick.backlog > 0)))
         began_ns = tick.t_ns - max(tick.dt_ns, 1)
         self._first_tick_ns = began_ns if self._first_tick_ns is None else min(self._first_tick_ns, began_ns)
-        for name, log in self._sketches.items():
-            log.add(getattr(tick, name))
+        for log, sketch in zip(self._sketches.values(), _sketches_of(tick), strict=True):
+            log.add(sketch)
         self._failures.take(tick)
 
     def _worker_note(self, note: WorkerNote) -> None:
@@ -338,3 +335,9 @@ _TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
     Note: Timeline._note,
     End: Timeline._end,
 }
+
+
+@cache
+def _taker(kind: type) -> Callable[[Timeline, Any], None] | None:
+    """Of a kind of record, or of one derived from it."""
+    return next((_TAKERS[base] for base in kind.__mro__ if base in _TAKERS), None)
