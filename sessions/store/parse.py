@@ -74,9 +74,18 @@ def parse_block(text: bytes) -> list[AnyRecord] | None:
             _look_closer(record)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         return None
-    # No line ends and the next begins so within a record: none is of two lines, no line holds two of them.
-    whole = text.count(b"\n") == len(records) == text.count(b"}\n{") + 1
-    return records if whole else None
+    return records if _is_lines(text, len(records)) else None
+
+
+def _is_lines(text: bytes, records: int) -> bool:
+    """Whether each of so many records, which are all that `text` holds, has a line to itself: within a record
+    no line ends in a brace where the next one begins with one."""
+    end = -1
+    for _ in range(records):
+        end = text.find(b"\n", end + 1)
+        if text[end - 1 : end + 2] not in (b"}\n{", b"}\n"):
+            return False
+    return end == len(text) - 1
 
 
 def _look_closer(record: AnyRecord) -> None:

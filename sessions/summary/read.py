@@ -59,10 +59,10 @@ def read_folded(directory: Path, prices: Prices | None = None, slo: Sequence[str
             _ = timeline.ticks  # puts them in their place now: as they came they take twice the memory
             if not files.behind:
                 break
-    files.close()
-    if locked and timeline.end is None:
-        summary = summarise(timeline, manifest, live=True, prices=prices)
-    else:
-        notes, damaged = files.notes(), files.damaged
-        summary = summarise(timeline, manifest, notes=notes, damaged=damaged, prices=prices)
+        files.close()
+        if locked and timeline.end is None:
+            summary = summarise(timeline, manifest, live=True, prices=prices)
+        else:
+            notes, damaged = files.notes(), files.damaged
+            summary = summarise(timeline, manifest, notes=notes, damaged=damaged, prices=prices)
     return Folded(timeline, manifest, summary)

@@ -8,7 +8,6 @@ ticks. A request takes `ROW.itemsize` bytes here and some room to grow, however 
 from __future__ import annotations
 
 import struct
-from contextlib import suppress
 from operator import attrgetter
 from typing import TypeVar
 
@@ -114,8 +113,10 @@ class RequestColumns:
 
 def _place(names: list[_Name], name: _Name, other: _Name) -> int:
     """Where `name` stands in `names`, which learns it; of too many, where `other` stands."""
-    with suppress(ValueError):
+    try:
         return names.index(name)
+    except ValueError:
+        pass
     if len(names) >= KINDS_CAP and name != other:
         return _place(names, other, other)
     names.append(name)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.options.exit_codes import CommandError
-from tui.report.junit import junit
 
 if TYPE_CHECKING:
     from sessions.summary.schema import Summary
@@ -26,6 +25,8 @@ def write_junit(summary: Summary, path: Path | None) -> None:
     """
     if path is None:
         return
+    from tui.report.junit import junit  # its XML imports half of a web client
+
     try:
         path.write_text(junit(summary), encoding="utf-8")
     except OSError as error:
