@@ -36,6 +36,25 @@ class Table:
         self._groups: Floats = np.zeros(0 if by else 1)
         self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], Floats] = {}
 
+    @classmethod
+    def of_cells(cls, names: Sequence[str], cells: Floats, by: str | None = None) -> Table:
+        """The table that `cells` were asked of."""
+        table = cls(names, by)
+        table._cells, table._rows = cells, cells.shape[1]
+        if by:
+            table._groups = np.unique(cells[table._at[by]])
+        return table
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return tuple(self._at)
+
+    def cells(self) -> Floats:
+        """All of them, shape `(len(names), rows)`. Not to be written to, nor kept."""
+        self.merge_pending()
+        return self._cells[:, : self._rows]
+
     def add(self, row: tuple[float | None, ...]) -> None:
         """Takes a row in, in the order of the names; None is what is missing."""
         self._pending.append(row)

@@ -93,7 +93,7 @@ class GpuColumns:
         found = self.computing[i - 1][1] if i else ()
         return tuple(sorted(found, key=lambda process: (-(process.memory_bytes or 0), process.pid)))
 
-    def _computes(self, t_ns: int, processes: tuple[GpuProcess, ...]) -> None:
+    def computes(self, t_ns: int, processes: tuple[GpuProcess, ...]) -> None:
         before = bisect_right(self.computing, t_ns, key=lambda seen: seen[0])
         same = before and self.computing[before - 1][1] == processes
         if not same and len(self.computing) < DEVICES_CAP:
@@ -101,7 +101,7 @@ class GpuColumns:
 
     def take(self, record: GpuSamples, sample: GpuSample) -> None:
         if sample.processes is not None:
-            self._computes(record.t_ns, tuple(sample.processes[:PROCESSES_CAP]))
+            self.computes(record.t_ns, tuple(sample.processes[:PROCESSES_CAP]))
         table = self.tables.get(record.source)
         if table is None:
             if len(self.tables) >= SOURCES_CAP:

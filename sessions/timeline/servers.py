@@ -27,12 +27,12 @@ class HistogramColumns:
 
     def __init__(self, bounds_s: list[float]) -> None:
         self.bounds_s = bounds_s
-        self._table = Table(("t", *map(str, range(len(bounds_s) + 1))))
+        self.table = Table(("t", *map(str, range(len(bounds_s) + 1))))
 
     def take(self, t_ns: int, histogram: Histogram) -> None:
         """A histogram of other bounds or of another length is of another server, and left out."""
         if histogram.bounds_s == self.bounds_s and len(histogram.counts) == len(self.bounds_s) + 1:
-            self._table.add((t_ns, *histogram.counts))
+            self.table.add((t_ns, *histogram.counts))
 
     def quantiles_s(
         self, from_ns: float, to_ns: float, qs: tuple[float, ...]
@@ -41,12 +41,12 @@ class HistogramColumns:
 
         None when nothing was observed or the counts fell.
         """
-        a, b = self._table.upto(np.array([from_ns, to_ns])).tolist()
+        a, b = self.table.upto(np.array([from_ns, to_ns])).tolist()
         a = max(a, 1)
         if b <= a:
             return None
         names = [str(i) for i in range(len(self.bounds_s) + 1)]
-        earlier, later = (self._table.block(names, row - 1, row)[:, 0] for row in (a, b))
+        earlier, later = (self.table.block(names, row - 1, row)[:, 0] for row in (a, b))
         gained = later - earlier
         total = gained[-1]
         if total <= 0 or (gained < 0).any() or (np.diff(gained) < 0).any():

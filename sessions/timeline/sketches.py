@@ -91,6 +91,28 @@ class SketchLog:
         self._blocks = 0
         """How many blocks of `STRIDE` rows these totals are known of."""
 
+    @classmethod
+    def of_entries(cls, lengths: Ints, buckets: Ints, counts: Ints) -> SketchLog:
+        """The log that gave these `entries`.
+
+        Raises:
+            ValueError: a bucket that is none.
+        """
+        if buckets.max(initial=0) >= BUCKETS:
+            raise ValueError("a bucket that is none")
+        log = cls()
+        log._rows = len(lengths)
+        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+        log._buckets, log._counts = buckets.astype(np.uint16), counts.astype(np.uint32)
+        if len(buckets):
+            log._widen(int(buckets.min()), int(buckets.max()) + 1)
+        return log
+
+    def entries(self) -> tuple[Ints, NDArray[np.uint16], NDArray[np.uint32]]:
+        """How many entries each row has, then of all of them the buckets and the counts."""
+        starts = self._starts[: self._rows + 1]
+        return np.diff(starts), self._buckets[: starts[-1]], self._counts[: starts[-1]]
+
     def add(self, flat: list[int]) -> None:
         self._pending.append(array("I", flat))
 

@@ -157,7 +157,8 @@ def unpacked(texts: list[str]) -> Ints:
             for at in range(4)
         )
     high, low = first.astype(np.uint16) << 6 | second, third.astype(np.uint16) << 6 | fourth
-    return (high.astype(np.int64) << 12 | low).ravel()
+    gaps: Ints = (high.astype(np.int64) << 12 | low).ravel()
+    return gaps
 
 
 def _bits(characters: str) -> NDArray[np.uint8]:
