@@ -1,10 +1,10 @@
 """What opening a recorded session costs: CPU until its first full frame, and a seek, with and without its cache.
 
-The sessions are SIMULATED: 64 rps x 200 tokens, 8 GPUs at 4 Hz, as `benchmarks/summary_cost.py` writes them.
-`python benchmarks/replay.py [HOURS ...]`: 1 and 8 unless told; eight hours take 100 MB and a few minutes.
+The sessions are SIMULATED: 64 rps x 200 tokens, 8 GPUs at 4 Hz, by the writers of `summary_cost.py`.
+`python benchmarks/replay.py [HOURS ...]`: 1 and 8 unless told; eight hours take 100 MB of disk.
 
-Each figure is of a process of its own, from its start: Textual and the screen imported, the session read to its
-end, and the frame drawn as rows of 120x40. What the terminal itself takes is not in it.
+Each figure is of a process of its own, from its start: Textual and the screen imported, the session read to
+its end, and the frame drawn as rows of 120x40. What the terminal itself takes is not in it.
 """
 
 from __future__ import annotations
@@ -114,9 +114,8 @@ def main() -> int:
                 open_s, seek_s, most_s = measured(directory)
                 limit_s = OPEN_LIMITS_S.get((hours, with_cache))
                 wanted = "" if limit_s is None else f" (wanted: {limit_s:g} s)"
-                print(
-                    f"  {'with it' if with_cache else 'without a cache':<16} first full frame {open_s:5.2f} s{wanted}"
-                )
+                named = "with it" if with_cache else "without a cache"
+                print(f"  {named:<16} first full frame {open_s:5.2f} s{wanted}")
                 print(f"  {'':<16} a seek {seek_s * 1e3:.0f} ms, at most {most_s * 1e3:.0f} ms", end=" ")
                 print(f"(wanted: {SEEK_LIMIT_MS:g} ms)")
                 missed |= limit_s is not None and open_s > limit_s

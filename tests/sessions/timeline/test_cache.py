@@ -15,6 +15,7 @@ from sessions.frame.session_view import SessionView
 from sessions.store.journal import SUPERVISOR_FILE, TELEMETRY_FILE, JournalWriter, worker_file
 from sessions.store.parse import parse_packed
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, State
+from sessions.summary.read import read_folded
 from sessions.timeline import cache
 from sessions.timeline.kept import NotKept, kept_bytes, rare, timeline_of
 from sessions.timeline.timeline import Timeline
@@ -297,3 +298,26 @@ def test_no_line_of_a_record_that_columns_tell_is_kept() -> None:
     assert not {"GpuSamples", "ServerSample", "HostSample"} & set(kinds)
     for record in kept:
         assert record is None or parse_packed(msgspec.json.encode(record)) is not None
+
+
+def test_who_ends_a_session_leaves_a_cache_that_shows_the_same(session: Path) -> None:
+    shutil.copy(RECORDED / "requests-0.jsonl.gz", session)
+    read_folded(session, keep=True)
+    assert is_cached(session)
+    from_cache = SessionView(session)
+    from_cache.read_all()
+    shown = frames(from_cache)
+    (session / cache.FILE).unlink()
+    from_lines = SessionView(session)
+    from_lines.read_all()
+    assert shown == frames(from_lines)
+
+
+def test_what_was_summed_up_is_shown_without_reading_it_again(session: Path) -> None:
+    view = SessionView(session, read_folded(session).opened)
+    view.read_all()
+    assert len(view._timeline.ticks) == 2 * TICKS
+    assert not (session / cache.FILE).exists()
+    from_lines = SessionView(session)
+    from_lines.read_all()
+    assert frames(view) == frames(from_lines)
