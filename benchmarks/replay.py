@@ -1,4 +1,4 @@
-"""What opening a recorded session costs: CPU until its first full frame, and a seek; with and without a cache.
+"""What opening a recorded session costs: CPU until its first full frame, and a seek, cached and not.
 
 The sessions are SIMULATED: 64 rps x 200 tokens, 8 GPUs at 4 Hz, by the writers of `summary_cost.py`.
 `python benchmarks/replay.py [HOURS ...]`: 1 and 8 unless told; eight hours take 100 MB of disk.

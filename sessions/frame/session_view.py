@@ -41,13 +41,14 @@ class SessionView:
         kept = opened(directory) if is_over and known is None else known
         if kept is not None:
             self._files.begin_at(kept.sizes)
-        self._timeline = Timeline() if kept is None else kept.timeline
+        self.timeline = Timeline() if kept is None else kept.timeline
+        """All that was read so far. Not to be written to."""
         self._keeper = Keeper() if is_over and kept is None else None
         """Of a session without a cache, until one is written."""
         self.keeping: threading.Thread | None = None
         """Writes it, since the poll that found nothing more."""
-        self._history = BottleneckHistory(self._timeline)
-        self._windows = WindowNow(self._timeline)
+        self._history = BottleneckHistory(self.timeline)
+        self._windows = WindowNow(self.timeline)
         self.locked = False
         """A supervisor held the session's lock when it was polled last."""
         self._heard = kept is not None
@@ -60,7 +61,7 @@ class SessionView:
         with no_collection():
             records = self._files.poll()
             for record in records:
-                self._timeline.apply(record)
+                self.timeline.apply(record)
                 if self._keeper is not None:
                     self._keeper.note(record)
                 if not isinstance(record, Request):
@@ -75,8 +76,8 @@ class SessionView:
     def _keep(self, keeper: Keeper) -> None:
         """Beside the screen, which somebody waits for: the timeline of what is over moves no more."""
         self._keeper = None
-        _ = self._timeline.ticks
-        arguments = (self.directory, self._timeline, self._files.sizes)
+        _ = self.timeline.ticks
+        arguments = (self.directory, self.timeline, self._files.sizes)
         self.keeping = threading.Thread(target=keeper.keep, args=arguments, daemon=True)
         self.keeping.start()
 
@@ -109,7 +110,7 @@ class SessionView:
 
     @property
     def _ended(self) -> bool:
-        return self._timeline.end is not None or (self.manifest is not None and self.manifest.end is not None)
+        return self.timeline.end is not None or (self.manifest is not None and self.manifest.end is not None)
 
     @property
     def live(self) -> bool:
@@ -126,17 +127,17 @@ class SessionView:
     @property
     def state(self) -> str:
         """The newest state that the run told of; `starting` before any."""
-        return self._timeline.state(self._timeline.newest_ns)[0]
+        return self.timeline.state(self.timeline.newest_ns)[0]
 
     @property
     def first_ns(self) -> int:
         """Session time at which load began; 0 when it has not."""
-        return self._timeline.first_ns
+        return self.timeline.first_ns
 
     @property
     def last_ns(self) -> int:
         """The newest session time that can be shown."""
-        return self._timeline.known_ns
+        return self.timeline.known_ns
 
     @property
     def requests(self) -> RequestColumns:
@@ -144,7 +145,7 @@ class SessionView:
         and nothing else again. A screen without a view that asks never pays for them.
         """
         self._files.want_requests()
-        return self._timeline.requests
+        return self.timeline.requests
 
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
@@ -152,7 +153,7 @@ class SessionView:
         from sessions.frame.build import build
 
         return build(
-            self._timeline,
+            self.timeline,
             self.manifest,
             at_ns=at_ns,
             window_ns=window_ns,

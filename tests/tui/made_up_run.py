@@ -19,6 +19,9 @@ from sessions.plan.config import LoadConfig
 from sessions.run.commands import Ack, AddMark, Answer, Command, CommandError, LoadCommand, Refusal
 from sessions.run.load_control import LoadControl
 from sessions.steady.verdict import Window
+from sessions.store.manifest import Manifest
+from sessions.timeline.requests import RequestColumns
+from sessions.timeline.timeline import Timeline
 
 S = 1_000_000_000
 CAPACITY_RPS = 24.0
@@ -52,6 +55,9 @@ class FakeView:
     polls_true: bool = True
     ended_s: float | None = None
     window: Window | None = None
+    timeline: Timeline = field(default_factory=Timeline)
+    requests: RequestColumns = field(default_factory=RequestColumns)
+    manifest: Manifest | None = None
 
     @property
     def first_ns(self) -> int:

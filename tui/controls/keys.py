@@ -19,9 +19,40 @@ class Key:
     """`live`, `replay` or `both`."""
     footer: str = ""
     """The word in the bottom row; empty: not there."""
+    views: tuple[str, ...] = ()
+    """The views that alone have it; none: all."""
 
+
+VIEWS = ("overview", "events")
+"""By the digits that open them."""
+_LISTS = ("events",)
 
 KEYS: tuple[Key, ...] = (
+    *(
+        Key(
+            (str(digit),),
+            f"view_{name}",
+            "" if digit > 1 else f"views: {', '.join(VIEWS)}",
+            f"1-{len(VIEWS)}",
+        )
+        for digit, name in enumerate(VIEWS, start=1)
+    ),
+    Key(
+        ("tab",),
+        "row_next",
+        "a row down, a row up (replay: also the arrows)",
+        "tab shift+tab",
+        "both",
+        "row",
+        _LISTS,
+    ),
+    Key(("shift+tab",), "row_previous", "", "", "both", "", _LISTS),
+    Key(("down", "j"), "row_next", "", "", "replay", "", _LISTS),
+    Key(("up", "k"), "row_previous", "", "", "replay", "", _LISTS),
+    Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
+    Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
+    Key(("enter",), "open", "go to the instant of the row", "enter", "both", "go", ("events",)),
+    Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("events",)),
     Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
     Key(("down", "j"), "load_down", "", "", "live"),
     Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "±10"),
@@ -111,16 +142,25 @@ SHORT = {
 """How the bottom row writes keys that come in pairs."""
 
 
-def action_for(key: str, character: str | None, live: bool) -> str | None:
-    """The action of a pressed key. Load keys have theirs in a replay too, so that they can be answered."""
+def action_for(key: str, character: str | None, live: bool, view: str = "overview") -> str | None:
+    """The action of a pressed key, a view's own before those of all.
+
+    Load keys have theirs in a replay too, so that they can be answered.
+    """
     # Textual names "=" "equals_sign": the character is the stable name of a printable key, except the blank.
     name = character if character is not None and character.isprintable() and character != " " else key
     found = [row for row in KEYS if name in row.keys or key in row.keys]
     here = "live" if live else "replay"
+    found = [row for row in found if view in row.views] + [row for row in found if not row.views]
     for row in found:
         if row.where in ("both", here):
             return row.action
     return found[0].action if found else None
+
+
+def is_of_view(action: str) -> bool:
+    """It is for the view that is shown."""
+    return any(row.views for row in KEYS if row.action == action)
 
 
 def action_row(action: str) -> Key:
@@ -132,5 +172,7 @@ def as_markdown() -> str:
     lines = ["| key | does | where |", "| --- | --- | --- |"]
     for row in HELP_ROWS:
         shown = " ".join(f"`{part}`" for part in row.shown.split())
-        lines.append(f"| {shown} | {row.help} | {'live and replay' if row.where == 'both' else row.where} |")
+        where = "live and replay" if row.where == "both" else row.where
+        where += "".join(f", {name}" for name in row.views)
+        lines.append(f"| {shown} | {row.help} | {where} |")
     return "\n".join(lines) + "\n"

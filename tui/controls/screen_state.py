@@ -19,8 +19,12 @@ class ScreenState:
     log: bool = True
     details: bool = False
     """In place of the charts, all that is known of the machines in words."""
+    view: str = "overview"
+    """A name of `tui.views.views`."""
     help: bool = False
-    """In place of everything, the keys; any key goes back."""
+    """In place of everything, the keys."""
+    help_row: int = 0
+    """How far the help is scrolled."""
     prompt: Prompt | None = None
     quitting: bool = False
     """The bottom row asks how to leave."""

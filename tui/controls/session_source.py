@@ -7,6 +7,9 @@ from typing import Protocol
 
 from sessions.frame.schema import Frame
 from sessions.run.commands import Answer, Command
+from sessions.store.manifest import Manifest
+from sessions.timeline.requests import RequestColumns
+from sessions.timeline.timeline import Timeline
 
 
 class SessionSource(Protocol):
@@ -27,6 +30,21 @@ class SessionSource(Protocol):
     @property
     def state(self) -> str:
         """What the run is doing now, as in `sessions.store.records.State`, whatever instant is looked at."""
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What the run is and was asked; None until it can be read."""
+
+    @property
+    def timeline(self) -> Timeline:
+        """All that was read so far, for what a frame does not hold.
+
+        What is drawn of an instant must depend only on what was recorded up to it.
+        """
+
+    @property
+    def requests(self) -> RequestColumns:
+        """The requests that ended, as far as they are read: only polls after the first call read them."""
 
     def poll(self) -> bool:
         """Reads what is new; True when a frame of the same instant could look different."""

@@ -92,15 +92,16 @@ def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool =
     for mark in reversed(happened):
         if not (room := height - len(rows)):
             break
-        said = _event(mark, frame, width, theme, whole)
+        said = event(mark, frame, width, theme, whole=whole)
         # Where there is no room for all its words, their beginning tells more than their end.
-        rows = (said if len(said) <= room else _event(mark, frame, width, theme, whole=False)) + rows
+        rows = (said if len(said) <= room else event(mark, frame, width, theme)) + rows
     if not rows and height:
         rows = [fitted([("  no events yet", "dim")], width)]
     return rows + [fitted([], width)] * (height - len(rows))
 
 
-def _event(mark: ChartMark, frame: Frame, width: int, theme: Theme, whole: bool) -> list[Row]:
+def event(mark: ChartMark, frame: Frame, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
+    """When, what kind and what; one row, or with `whole` as many as its words take."""
     when = numbers.clock(mark.t_ns - frame.first_ns, hours=False)
     word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
     label, room = _label(mark, theme, 300) or "-", width - _EVENT_CELLS

@@ -25,10 +25,13 @@ from tui.draw.layout import columns_for, slices_for
 from tui.draw.paged_axis import PAGE, first_column_ns
 from tui.draw.rows import sliced
 from tui.draw.theme import Theme
+from tui.panels.strip import marks_of
 from tui.plots.scale import Scale
 from tui.screens.canvas import Canvas
-from tui.views.help import help_rows
-from tui.views.overview import compose, scales_for
+from tui.views.help import help_rows, help_scrolled
+from tui.views.overview import scales_for
+from tui.views.view import Drawing
+from tui.views.views import OVERVIEW, VIEWS, whole, within
 
 NOTICE_S = 4.0
 WINDOW_S = 60.0
@@ -65,6 +68,8 @@ class SessionScreen(Screen[None]):
         )
         self._scales: Mapping[str, Scale] = {}
         self._frame: Frame | None = None
+        self._drawing: Drawing | None = None
+        self._views = dict(VIEWS)
         self._drawn: tuple[object, ...] = ()
         self._notice_until_s = 0.0
         self._news_s = clock()
@@ -108,7 +113,8 @@ class SessionScreen(Screen[None]):
         if state.notice and now_s >= self._notice_until_s and state.prompt is None:
             state = replace(state, notice="", notice_bad=False)
         self._state = state
-        drawn = (self.size, self._ack, replace(state, playhead=replace(playhead, moved_s=None)))
+        view = self._views.get(state.view)
+        drawn = (self.size, self._ack, view, replace(state, playhead=replace(playhead, moved_s=None)))
         pending = self._frame is not None and self._frame.limits_pending
         if news or pending or drawn != self._drawn:
             self._draw()
@@ -140,10 +146,14 @@ class SessionScreen(Screen[None]):
             frame = load_keys.acknowledged(frame, self._ack)
         self._frame = frame
         self._scales = scales_for(frame, state, self._scales)
+        at = columns_for(width)
+        self._drawing = Drawing(
+            frame, source, state, self._scales, width, height, at, marks_of(frame, at.plot)
+        )
         rows = (
-            help_rows(width, height, state.theme)
+            help_rows(width, height, state)
             if state.help
-            else compose(frame, state, self._scales, width, height)
+            else whole(self._drawing, self._views.get(state.view))
         )
         edges = slices_for(width, PAGE)
         for canvas, begin, end in zip(self.query(Canvas), edges, edges[1:], strict=False):
@@ -165,19 +175,20 @@ class SessionScreen(Screen[None]):
         if self._left:  # what is typed while the app closes is for whoever has the terminal next
             return
         waiting = self._waiting
-        if self._state.help:
-            self._state = replace(self._state, help=False)
-        elif self._state.prompt is not None:
+        if self._state.prompt is not None:
             self._type(self._state.prompt, event.key, event.character)
         else:
             # What was said of the key before is no news any more.
             self._state = replace(self._state, notice="", notice_bad=False)
             if self._state.quitting:
                 self._choose(event.key)
-            elif event.key == "escape" and self._state.details:
-                self._details()
-            elif (action := keys.action_for(event.key, event.character, self._source.live)) is not None:
-                self.act(action)
+            elif event.key == "escape":
+                self._back()
+            elif action := keys.action_for(event.key, event.character, self._source.live, self._state.view):
+                scrolled = help_scrolled(action, self._state, *self.size)
+                self._state = scrolled or replace(self._state, help=False)
+                if scrolled is None:
+                    self.act(action)
         # A command leaves before anything is drawn: its answer draws, or the next tick while there is none.
         if self._waiting == waiting:
             self._redraw()
@@ -199,6 +210,10 @@ class SessionScreen(Screen[None]):
             self._send(load_keys.COMMANDS[action])
         elif action in time_keys.ACTIONS:
             self._move(action)
+        elif action.startswith("view_"):
+            self._state = replace(self._state, view=action.removeprefix("view_"), details=False)
+        elif keys.is_of_view(action):
+            self._press(action)
         else:
             _ACTIONS[action](self)
 
@@ -260,6 +275,29 @@ class SessionScreen(Screen[None]):
             self._scales = {}
         self._state = replace(self._state, playhead=moved)
 
+    def _press(self, action: str) -> bool:
+        """Gives a key to the view that is shown; True when it changed anything."""
+        name, drawing = self._state.view, self._drawing
+        if drawing is None or name not in self._views:
+            return False
+        before = self._views[name]
+        after, seek_ns, notice = before.pressed(action, within(drawing))
+        self._views[name] = after
+        if seek_ns is not None:
+            source = self._source
+            moved = self._state.playhead.sought(seek_ns, source.first_ns, source.last_ns, source.live)
+            self._state, self._scales = replace(self._state, playhead=moved), {}
+        if notice:
+            self._say(notice)
+        return after != before or seek_ns is not None
+
+    def _back(self) -> None:
+        """Closes what is open, the innermost first; then it is the overview."""
+        if self._state.help or self._state.details:
+            self._state = replace(self._state, help=False, details=False)
+        elif not self._press("escape"):
+            self._state = replace(self._state, view=OVERVIEW)
+
     def _window(self) -> None:
         index = (WINDOWS_S.index(self._state.window_s) + 1) % len(WINDOWS_S)
         self._scales = {}
@@ -274,7 +312,7 @@ class SessionScreen(Screen[None]):
         self._state = replace(self._state, details=not self._state.details)
 
     def _help(self) -> None:
-        self._state = replace(self._state, help=True)
+        self._state = replace(self._state, help=True, help_row=0)
 
     # -- leaving ----------------------------------------------------------------------------------------
 

@@ -170,7 +170,7 @@ def test_frames_from_the_cache_are_those_from_the_lines_byte_for_byte(session: P
     from_cache = SessionView(session)
     from_cache.read_all()
     assert frames(from_cache) == frames(from_lines)
-    assert len(from_lines._timeline.ticks) == 2 * TICKS
+    assert len(from_lines.timeline.ticks) == 2 * TICKS
     assert (from_cache.live, from_cache.state, from_cache.last_ns) == (False, "draining", from_lines.last_ns)
 
 
@@ -178,9 +178,9 @@ def test_a_cache_is_for_its_owner_alone_and_no_lines_are_read_again_beside_it(se
     read(session)
     assert (session / cache.FILE).stat().st_mode & 0o777 == 0o600
     view = SessionView(session)
-    before = len(view._timeline.ticks)
+    before = len(view.timeline.ticks)
     assert view.poll()
-    assert len(view._timeline.ticks) == before == 2 * TICKS
+    assert len(view.timeline.ticks) == before == 2 * TICKS
 
 
 def test_requests_are_read_beside_a_cache(session: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_cache_of_other_lines_is_none(session: Path, change: str) -> None:
     assert not is_cached(session)
     view = SessionView(session)
     view.read_all()
-    assert len(view._timeline.ticks) == TICKS * (1 if change == "one file less" else 2)
+    assert len(view.timeline.ticks) == TICKS * (1 if change == "one file less" else 2)
 
 
 def test_a_cache_goes_with_a_copy_of_its_session_and_with_no_other(session: Path, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_small_session_and_one_that_grows_get_none(session: Path, monkeypatch:
     with (session / SUPERVISOR_FILE).open("ab") as file:
         file.write(b'{"kind":"mark","t_ns":1}\n')
     keeper = cache.Keeper()
-    keeper.keep(session, view._timeline, view._files.sizes)
+    keeper.keep(session, view.timeline, view._files.sizes)
     assert not (session / cache.FILE).exists()
     monkeypatch.setattr(cache, "LEAST_BYTES", 1 << 20)
     read(session)
@@ -316,7 +316,7 @@ def test_who_ends_a_session_leaves_a_cache_that_shows_the_same(session: Path) ->
 def test_what_was_summed_up_is_shown_without_reading_it_again(session: Path) -> None:
     view = SessionView(session, read_folded(session).opened)
     view.read_all()
-    assert len(view._timeline.ticks) == 2 * TICKS
+    assert len(view.timeline.ticks) == 2 * TICKS
     assert not (session / cache.FILE).exists()
     from_lines = SessionView(session)
     from_lines.read_all()

@@ -161,7 +161,7 @@ def test_a_terminal_that_is_not_of_utf8_gets_nothing_but_ascii(env):
     with terminal("--from", "90", "--gpus", "2", env=env, size=(120, 40)) as child:
         child.read_until(b"TTFT")
         child.write(b"?")
-        child.read_until(b"goes back")
+        child.read_until(b"closes")
         child.write(b"l")
         child.read_for(1.0)
         assert b"SIMULATED" in child.output

@@ -421,14 +421,52 @@ def test_the_machines_are_read_in_words_and_the_charts_come_back():
     on_screen(body)
 
 
-def test_help_shows_every_key_and_any_key_goes_back():
+def test_help_scrolls_through_every_key_of_the_view_and_escape_goes_back():
     async def body(room: Room) -> None:
         await room.press("question_mark")
-        text = "\n".join(room.rows)
-        assert all(row.help in text for row in keys.HELP_ROWS), text
+        seen = "\n".join(room.rows)
+        assert "more rows" in room.rows[0]
+        await room.press("pagedown", "down")
         assert len(room.rows) == 24
-        await room.press("a")
+        seen += "\n".join(room.rows)
+        assert all(row.help in seen for row in keys.HELP_ROWS if not row.views and row.action != "help"), seen
+        assert room.control.sent == []
+        await room.press("escape")
         assert "LIVE" in room.rows[0]
+
+    on_screen(body)
+
+
+def test_a_key_that_stops_the_load_does_so_while_the_help_is_open():
+    async def body(room: Room) -> None:
+        await room.press("question_mark", "x")
+        assert room.control.sent == [Stop()]
+        assert "LIVE" in room.rows[0]
+
+    on_screen(body)
+
+
+def test_a_digit_opens_a_view_and_escape_goes_back_to_the_overview():
+    async def body(room: Room) -> None:
+        await room.press(str(1 + keys.VIEWS.index("events")))
+        assert any("EVENTS all" in row for row in room.rows)
+        assert [len(row) for row in room.rows] == [80] * 24
+        await room.press("f")
+        assert any("EVENTS load" in row for row in room.rows)
+        await room.press("escape")
+        assert any("TTFT ms" in row for row in room.rows)
+
+    on_screen(body)
+
+
+def test_the_cursor_of_the_events_leads_to_the_instant_of_one():
+    async def body(room: Room) -> None:
+        await room.press(str(1 + keys.VIEWS.index("events")), "tab", "shift+tab", "shift+tab", "enter")
+        third_of_the_newest = [mark.t_ns for mark in room.view.marks][-3]
+        assert room.live.screen_state.playhead.at_ns == third_of_the_newest
+        assert room.control.sent == []
+
+    on_screen(body)
 
     on_screen(body)
 
