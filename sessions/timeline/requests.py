@@ -20,6 +20,8 @@ from sessions.timeline.token_gaps import TokenGaps
 
 NONE = -1
 """Stands for None in every column."""
+CUT_OFF = "unfinished"
+"""The kind of error that the end of a run gives what it cuts off."""
 KINDS_CAP = 256
 """Error kinds, token sources and sets of tags kept apart; a session that names more is not one of ours."""
 
@@ -134,6 +136,11 @@ class RequestColumns:
     def shared(self) -> SharedPrompts:
         self._take_in()
         return self._shared
+
+    def cut_off(self, rows: Requests) -> NDArray[np.bool_]:
+        """Which of `rows` the end of the run cut off: no failure of the server's."""
+        cut = self.error_kinds.index(CUT_OFF) if CUT_OFF in self.error_kinds else None
+        return np.zeros(len(rows), dtype=np.bool_) if cut is None else rows["error"] == cut
 
     def __len__(self) -> int:
         return self._count + sum(map(len, self._fresh)) + len(self._waiting)
