@@ -27,7 +27,8 @@ def ask_of(config: RunConfig) -> Ask:
 
 def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan], start_ns: int) -> Limit:
     """As far as it has come."""
-    over = [(change, result) for change in timeline.stages if (result := _read(change.result)) is not None]
+    read = ((change, read_result(change.result)) for change in timeline.stages)
+    over = [(change, result) for change, result in read if result is not None]
     results = [result for _, result in over]
     ask = ask_of(config)
     found = answer(ask, results)
@@ -53,8 +54,9 @@ def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan
     )
 
 
-def _read(text: str) -> Result | None:
-    """None where there is none, or one that only another version could have written."""
+def read_result(text: str) -> Result | None:
+    """What a step came to, from its line; None where there is nothing of it, or only what another version
+    could have written."""
     try:
         result = _result.decode(text) if text else None
     except (msgspec.DecodeError, ValueError):

@@ -1,0 +1,122 @@
+"""What a screen that draws many frames of a session keeps of its curve: each point is found once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from sessions.curve.baseline import Baseline, Polled, opened
+from sessions.curve.curve import Curve, curve_of
+from sessions.curve.loads import LoadStage, loads_upto
+from sessions.curve.point import Point, point_of, with_intervals
+from sessions.curve.what_if import RequestTimes, WhatIf
+from sessions.plan.slo import Target
+from sessions.store.manifest import Manifest, SessionError
+from sessions.timeline.attained import targets_of
+from sessions.timeline.requests import RequestColumns
+from sessions.timeline.timeline import Timeline
+
+KNOWN_CAP = 1200
+INTERVALS_A_POLL = 2
+_Key = tuple[LoadStage, int]
+
+
+class Looked(Protocol):
+    """A session that is looked at."""
+
+    @property
+    def timeline(self) -> Timeline: ...
+
+    @property
+    def manifest(self) -> Manifest | None: ...
+
+    @property
+    def requests(self) -> RequestColumns: ...
+
+
+class CurveMemory:
+    """`directory` and `open_view`: where other sessions are, and how one is opened; None where there are
+    none."""
+
+    def __init__(
+        self,
+        session: Looked,
+        directory: Path | None = None,
+        open_view: Callable[[Path], Polled] | None = None,
+    ) -> None:
+        self._session, self._directory, self._open_view = session, directory, open_view
+        self._known: dict[_Key, Point] = {}
+        self._unsure: list[_Key] = []
+        """Those of the newest curve whose intervals are still to be found."""
+        self._times: tuple[int, RequestTimes] | None = None
+        self._asked: tuple[object, WhatIf] | None = None
+        self.baseline: Baseline | None = None
+
+    def at(self, at_ns: int) -> Curve:
+        """The curve as it was at an instant. Intervals come with later polls."""
+        timeline, manifest = self._session.timeline, self._session.manifest
+        stages = loads_upto(timeline, None if manifest is None else manifest.config, at_ns)
+        ticks = timeline.ticks
+        keys = [(stage, int(ticks.upto(stage.stretch.end_ns))) for stage in stages]
+        fresh = [key for key in keys if key not in self._known]
+        for key in fresh:
+            self._known[key] = point_of(timeline, manifest, key[0])
+        if fresh:
+            self._unsure = [*(key for key in self._unsure if key in keys), *fresh]
+        if len(self._known) > KNOWN_CAP:
+            self._known = {key: self._known[key] for key in keys}
+        return curve_of(timeline, manifest, [self._known[key] for key in keys], at_ns)
+
+    def poll(self) -> bool:
+        """Goes on with what takes longer than a frame; True when something is to be seen of it."""
+        changed = self.baseline is not None and self.baseline.poll()
+        for _ in range(INTERVALS_A_POLL):
+            if not self._unsure:
+                break
+            key = self._unsure.pop()
+            if key in self._known:
+                self._known[key] = with_intervals(self._session.timeline, self._known[key])
+                changed = True
+        return changed
+
+    # -- other targets
+
+    @property
+    def targets(self) -> list[Target]:
+        """Those of the run."""
+        manifest = self._session.manifest
+        return [] if manifest is None else targets_of(manifest.config)
+
+    def what_if(self, targets: Sequence[Target], at_ns: int) -> tuple[WhatIf, float]:
+        """What `targets` would have said at an instant, and the share of its requests that are read."""
+        rows = self._session.requests.rows
+        second = at_ns // 1_000_000_000
+        if self._times is None or (self._times[1].count != len(rows) and self._times[0] != second):
+            self._times = second, RequestTimes(rows)
+        ticks = self._session.timeline.ticks
+        row = int(ticks.upto(at_ns))
+        ended = int(ticks["succeeded"][:row].sum() + ticks["failed"][:row].sum())
+        points = self.at(at_ns).points
+        stamp = (id(self._times[1]), tuple(targets), at_ns, points)
+        if self._asked is None or self._asked[0] != stamp:
+            self._asked = stamp, self._times[1].what_if(targets, points, at_ns)
+        found = self._asked[1]
+        return found, min(found.whole.of / ended, 1.0) if ended else 1.0
+
+    # -- another session
+
+    def open_baseline(self, text: str) -> None:
+        """Raises:
+        SessionError: no such session: one line that says so.
+        """
+        if self._directory is None or self._open_view is None:
+            raise SessionError("there are no other sessions here")
+        found = opened(text, self._directory, self._open_view)
+        self.close_baseline()
+        self.baseline = found
+
+    def close_baseline(self) -> None:
+        if self.baseline is not None:
+            self.baseline.close()
+            self.baseline = None
