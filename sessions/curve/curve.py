@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sessions.curve.point import Point
@@ -30,11 +30,8 @@ class Curve(NamedTuple):
     both are known."""
     search: Answer | None
     """Of a search for the limit, as far as it has come."""
-
-    @property
-    def drawn(self) -> list[Point]:
-        """Those that have a place on one axis of load."""
-        return [point for point in self.points if point.stage.closed == self.closed]
+    said: Mapping[int, str]
+    """By when a step of a search began: whether it passed, as `sessions.plan.slo.Verdict`."""
 
     @property
     def growing(self) -> Point | None:
@@ -49,12 +46,18 @@ def curve_of(timeline: Timeline, manifest: Manifest | None, points: Sequence[Poi
         closed = config.limit.closed
     else:
         closed = points[-1].stage.closed if points else False
-    search = None
+    search: Answer | None = None
+    said: dict[int, str] = {}
     if config is not None and config.limit is not None:
         upto = bisect_right(timeline.stages, at_ns, key=lambda change: change.t_ns)
-        read = (read_result(change.result) for change in timeline.stages[:upto])
-        search = answer(ask_of(config), [result for result in read if result is not None])
-    return Curve(tuple(points), closed, None if closed else _knee(points), search)
+        began_ns, results = 0, []
+        for change in timeline.stages[:upto]:
+            began_ns = change.t_ns if change.event == "begin" else began_ns
+            if (result := read_result(change.result)) is not None:
+                results.append(result)
+                said[began_ns] = result.verdict
+        search = answer(ask_of(config), results)
+    return Curve(tuple(points), closed, None if closed else _knee(points), search, said)
 
 
 def _knee(points: Sequence[Point]) -> Bracket | None:

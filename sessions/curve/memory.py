@@ -34,6 +34,9 @@ class Looked(Protocol):
     @property
     def requests(self) -> RequestColumns: ...
 
+    @property
+    def live(self) -> bool: ...
+
 
 class CurveMemory:
     """`directory` and `open_view`: where other sessions are, and how one is opened; None where there are
@@ -91,16 +94,19 @@ class CurveMemory:
     def what_if(self, targets: Sequence[Target], at_ns: int) -> tuple[WhatIf, float]:
         """What `targets` would have said at an instant, and the share of its requests that are read."""
         rows = self._session.requests.rows
-        second = at_ns // 1_000_000_000
-        if self._times is None or (self._times[1].count != len(rows) and self._times[0] != second):
-            self._times = second, RequestTimes(rows)
+        # While a run goes on some end at every tick: once a second is often enough then.
+        second = at_ns // 1_000_000_000 if self._session.live else -1
+        known = self._times
+        if known is None or (known[1].count != len(rows) and (second < 0 or known[0] != second)):
+            known = self._times = second, RequestTimes(rows)
         ticks = self._session.timeline.ticks
         row = int(ticks.upto(at_ns))
         ended = int(ticks["succeeded"][:row].sum() + ticks["failed"][:row].sum())
         points = self.at(at_ns).points
-        stamp = (id(self._times[1]), tuple(targets), at_ns, points)
+        times = known[1]
+        stamp = (id(times), times.count, tuple(targets), at_ns, points)
         if self._asked is None or self._asked[0] != stamp:
-            self._asked = stamp, self._times[1].what_if(targets, points, at_ns)
+            self._asked = stamp, times.what_if(targets, points, at_ns)
         found = self._asked[1]
         return found, min(found.whole.of / ended, 1.0) if ended else 1.0
 

@@ -168,8 +168,10 @@ def _stream_s(timeline: Timeline, point: Point) -> float:
 
 
 def _mean_ns(found: Sketches) -> float:
-    values_ns = VALUES_NS[found.low : found.low + found.counts.shape[1]]
-    return float((found.counts @ values_ns).sum()) / found.total
+    """Summed up exactly: how many buckets beside these were ever hit must leave no trace."""
+    hit = np.flatnonzero(found.counts[0])
+    weighed = found.counts[0, hit] * VALUES_NS[found.low + hit]
+    return math.fsum(weighed.tolist()) / found.total
 
 
 def _ms(found: Sketches) -> list[float | None]:

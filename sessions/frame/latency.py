@@ -22,7 +22,9 @@ METRICS: Mapping[str, str] = {
     "send_lag": "send_lag",
 }
 """Of a view's figures, what they are sketched as."""
-_LEAST_SHARE = 0.002
+NOUGHT_MS = 0.002
+"""Gaps up to this are none: the chunks came in one read."""
+_LEAST_SHARE = 0.01
 
 
 class Under(NamedTuple):
@@ -41,7 +43,7 @@ class LatencyNow(NamedTuple):
     recent: Stat
     run: Stat
     bounds_ms: tuple[float, float] | None
-    """Nearly all of the run's values lie between these; None while there are none."""
+    """Nearly all of the run's values that are lengths lie between these; None while there are none."""
     now: Under | None
     """The newest load that has been on for a second."""
     before: Under | None
@@ -70,7 +72,11 @@ def latency_now(timeline: Timeline, manifest: Manifest | None, frame: Frame, met
 def _bounds_ms(run: Sketches) -> tuple[float, float] | None:
     if not run.total:
         return None
-    low, high = run.quantiles_ns((_LEAST_SHARE, 1.0))[0].tolist()
+    lengths = run.values_ms > NOUGHT_MS
+    found = Sketches(run.low, np.where(lengths, run.counts, 0))
+    if not found.total:
+        return None
+    low, high = found.quantiles_ns((_LEAST_SHARE, 1.0))[0].tolist()
     return low / 1e6, high / 1e6
 
 

@@ -85,7 +85,7 @@ def heatmap(
         for phase, line in enumerate(lines):
             drawn = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
             # Through what is dense only some cells are the line's, so that both are seen.
-            own = (drawn > 0) & ((shade < _DENSE) | (np.arange(width) % (len(lines) + 1) == phase))
+            own = (drawn > 0) & ((shade < _DENSE) | (np.arange(width) % (2 * len(lines)) == 2 * phase))
             dash = ord(line.letter) if ascii_only else ord("━")
             codes = np.where(own, np.where(shade < _DENSE, drawn, dash), codes)
             roles = np.where(own, role(line.role), roles).astype(np.uint8)

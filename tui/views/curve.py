@@ -98,7 +98,7 @@ class Curve:
         left = plot(shown, self.axes, width - beside - 1, height)
         right: list[Row] = []
         for i, name in enumerate(others[:count]):
-            right += plot(shown, name, beside, height * (i + 1) // count - height * i // count)
+            right += plot(shown, name, beside, height * (i + 1) // count - height * i // count, small=True)
         return [fitted([*a, (" ", ""), *b], width) for a, b in zip(left, right, strict=True)]
 
     def _hints(self, drawing: Drawing, curve: CurveOf) -> list[Row]:

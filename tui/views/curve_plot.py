@@ -37,8 +37,9 @@ class Plotted(NamedTuple):
     log: bool
 
 
-def plot(shown: Plotted, name: str, width: int, height: int) -> list[Row]:
-    """Title, plot and axis in exactly `height` rows of `width` cells."""
+def plot(shown: Plotted, name: str, width: int, height: int, *, small: bool = False) -> list[Row]:
+    """Title, plot and axis in exactly `height` rows of `width` cells. `small`: it stands beside another,
+    whose title says what is not of this figure alone."""
     axes, theme, curve = AXES[name], shown.theme, shown.curve
     inner, rows = width - GUTTER, height - 2
     if inner < 12 or rows < 2:
@@ -73,7 +74,7 @@ def plot(shown: Plotted, name: str, width: int, height: int) -> list[Row]:
         ascii_only=theme.ascii_only,
     )
     labels = ticks(y_scale, rows, numbers.ms_label if axes.unit else numbers.label)
-    out = [_title(shown, name, target, words, width)]
+    out = [_title(shown, name, target, [] if small else words, width)]
     for i, cells in enumerate(grid.rows()):
         text = labels.get(i, "")
         edge = theme.glyph("tick" if text else "wall")
@@ -107,7 +108,7 @@ def _dots(shown: Plotted, name: str) -> tuple[list[Dot], Path | None]:
         if role == "point" and axes.metric and _is_late(point, figure.value, axes.metric, shown.targets):
             role = "point_late"
         if point is shown.selected:
-            role = "cursor"
+            glyph, role = _glyph(shown.theme, "◉", "#"), "strong"
         found.append((point, Dot(x, figure.value, glyph, role, figure.low, figure.high)))
     still = [dot for point, dot in found if point.verdict != RAMP]
     through = still if len(still) > 1 else [dot for _, dot in found]

@@ -9,6 +9,7 @@ from sessions.curve.point import Point
 from sessions.curve.what_if import Held
 from tui.draw import numbers, words
 from tui.draw.rows import Row, Span, fitted
+from tui.draw.text import safe
 from tui.views.curve_plot import Plotted, mark_of
 
 _Cell = Callable[[Point, "Held | None"], Span]
@@ -34,12 +35,14 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
         for _, cells, of in columns:
             text, role = of(point, held)
             row.append((text.rjust(cells), role))
+        why = safe(point.why, 80)
+        row.append(("  " + (why.replace("±", "+-") if shown.theme.ascii_only else why), "dim"))
         out.append(fitted(row, width))
     return out[:height]
 
 
 def _columns(shown: Plotted, width: int, baseline: str) -> list[tuple[str, int, _Cell]]:
-    growing = shown.curve.growing
+    growing, said = shown.curve.growing, shown.curve.said
     itl = "gap p95" if any(point.itl_is_gap for point in shown.curve.points) else "ITL p95"
     every: list[tuple[int, str, int, _Cell]] = [
         (0, "load", 11, lambda p, h: (_load(p), "strong")),
@@ -55,7 +58,7 @@ def _columns(shown: Plotted, width: int, baseline: str) -> list[tuple[str, int, 
     if baseline:
         every.append((0, f"vs {baseline}"[:12], 13, _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
         every.append((4, "tok/s vs", 10, _delta(shown.ghosts, lambda p: p.output_tps.value)))
-    every.append((1, "", 15, lambda p, h: _verdict(p, growing is p)))
+    every.append((1, "", 15, lambda p, h: _verdict(p, growing is p, said.get(p.stage.stretch.begin_ns, ""))))
     kept = list(every)
     while len(kept) > 2 and sum(cells for _, _, cells, _ in kept) + 3 > width:
         kept.remove(max(kept, key=lambda column: column[0]))
@@ -79,7 +82,7 @@ def _held(several: bool) -> _Cell:
         if share is None:
             return numbers.NONE, "thin"
         # From sketches it is known target by target: all of them together are held by no more.
-        sign = "<" if several and held is None else ""
+        sign = "<" if several and held is None and share else ""
         return f"{sign}{share * 100:.1f}%", "ok" if share >= 0.95 else "warn" if share >= 0.8 else "bad"
 
     return cell
@@ -100,7 +103,12 @@ def _delta(ghosts: Sequence[Point], of: Callable[[Point], float | None]) -> _Cel
     return cell
 
 
-def _verdict(point: Point, growing: bool) -> Span:
+_STEPS = {"pass": ("passed", "ok"), "fail": ("failed", "bad"), "undecided": ("undecided", "dim")}
+
+
+def _verdict(point: Point, growing: bool, step: str) -> Span:
+    if step in _STEPS:
+        return _STEPS[step]
     said = words.verdict(point.verdict)
     if growing:
         return (f"now {said}" if said != "settling" else "now growing"), "point_growing"

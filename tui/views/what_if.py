@@ -12,6 +12,8 @@ from tui.draw.rows import Field, Row, chosen, fitted
 
 _A_DECADE = 20
 """Steps of a key."""
+_ROUNDED = 0.25
+"""How far from its step a limit may be that was rounded to two digits."""
 
 
 def target_of(targets: Sequence[Target], metric: str) -> Target | None:
@@ -25,9 +27,8 @@ def moved(target: Target | None, metric: str, seen_ms: float | None, up: bool) -
     if limit is None or limit <= 0:
         return None
     statistic = target.statistic if target is not None else "p95"
-    step = round(math.log10(limit) * _A_DECADE)
-    if target is not None or up != (10 ** (step / _A_DECADE) > limit):
-        step += 1 if up else -1
+    place = math.log10(limit) * _A_DECADE
+    step = math.floor(place + _ROUNDED) + 1 if up else math.ceil(place - _ROUNDED) - 1
     to = 10 ** (min(max(step, -3 * _A_DECADE), 7 * _A_DECADE) / _A_DECADE)
     to = float(f"{to:.2g}")
     return Target(f"{metric}.{statistic}<{to:g}ms", metric, statistic, True, to)
@@ -49,7 +50,7 @@ def said(found: WhatIf, share_read: float, targets: Sequence[Target], unit: str,
         Field(0, (" WHAT IF ", "badge"), (" " + ", ".join(each.text for each in targets), "target")),
         Field(1, ("held by ", "label"), (held, "strong")),
         Field(3, ("goodput ", "label"), (numbers.rate(found.whole.goodput_rps) + "/s", "strong")),
-        Field(2, ("holds to ", "label"), (capacity, "strong")),
+        Field(2, ("capacity ", "label"), (capacity, "strong")),
     ]
     if share_read < 0.99:
         fields.append(Field(1, (f"of {share_read * 100:.0f}% of the requests, reading", "warn")))
