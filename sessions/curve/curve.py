@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sessions.curve.point import Point
@@ -30,8 +30,8 @@ class Curve(NamedTuple):
     both are known."""
     search: Answer | None
     """Of a search for the limit, as far as it has come."""
-    said: Mapping[int, str]
-    """By when a step of a search began: whether it passed, as `sessions.plan.slo.Verdict`."""
+    said: tuple[tuple[int, str], ...]
+    """When each step of a search began, and whether it passed, as `sessions.plan.slo.Verdict`."""
 
     @property
     def growing(self) -> Point | None:
@@ -57,7 +57,7 @@ def curve_of(timeline: Timeline, manifest: Manifest | None, points: Sequence[Poi
                 results.append(result)
                 said[began_ns] = result.verdict
         search = answer(ask_of(config), results)
-    return Curve(tuple(points), closed, None if closed else _knee(points), search, said)
+    return Curve(tuple(points), closed, None if closed else _knee(points), search, tuple(said.items()))
 
 
 def _knee(points: Sequence[Point]) -> Bracket | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from sessions.curve.baseline import Baseline, Polled, opened
 from sessions.curve.curve import Curve, curve_of
-from sessions.curve.loads import LoadStage, loads_upto
+from sessions.curve.loads import SECOND_NS, LoadStage, loads_upto
 from sessions.curve.point import Point, point_of, with_intervals
 from sessions.curve.what_if import RequestTimes, WhatIf
 from sessions.plan.slo import Target
@@ -49,6 +52,7 @@ class CurveMemory:
         open_view: Callable[[Path], Polled] | None = None,
     ) -> None:
         self._session, self._directory, self._open_view = session, directory, open_view
+        self._loads: tuple[object, list[LoadStage]] | None = None
         self._known: dict[_Key, Point] = {}
         self._unsure: list[_Key] = []
         """Those of the newest curve whose intervals are still to be found."""
@@ -56,12 +60,31 @@ class CurveMemory:
         self._asked: tuple[object, WhatIf] | None = None
         self.baseline: Baseline | None = None
 
+    def loads(self, at_ns: int) -> list[LoadStage]:
+        """`loads_upto`, once a second and at each change."""
+        timeline, manifest = self._session.timeline, self._session.manifest
+        config = None if manifest is None else manifest.config
+        loads, stages = (
+            bisect_right(of, at_ns, key=lambda each: each.t_ns) for of in (timeline.loads, timeline.stages)
+        )
+        states = bisect_right(timeline.states, at_ns, key=lambda state: state[0])
+        # No stretch goes beyond the last of these.
+        ends = [at_ns // SECOND_NS * SECOND_NS]
+        ends += [change.t_ns for change in timeline.loads[:loads][-1:]]
+        ends += [t_ns for t_ns, _, _ in timeline.states[:states][-1:]]
+        if config is not None and config.load.duration_s is not None:
+            ends += [t for t in (timeline.first_ns + round(config.load.duration_s * 1e9),) if t <= at_ns]
+        stamp = (*ends, int(timeline.ticks.upto(max(ends))), loads, stages, states, config is None)
+        if self._loads is None or self._loads[0] != stamp:
+            self._loads = stamp, loads_upto(timeline, config, at_ns)
+        return self._loads[1]
+
     def at(self, at_ns: int) -> Curve:
         """The curve as it was at an instant. Intervals come with later polls."""
         timeline, manifest = self._session.timeline, self._session.manifest
-        stages = loads_upto(timeline, None if manifest is None else manifest.config, at_ns)
-        ticks = timeline.ticks
-        keys = [(stage, int(ticks.upto(stage.stretch.end_ns))) for stage in stages]
+        ticks, stages = timeline.ticks, self.loads(at_ns)
+        ends = np.array([stage.stretch.end_ns for stage in stages], dtype=np.float64)
+        keys = list(zip(stages, ticks.upto(ends).tolist(), strict=True))
         fresh = [key for key in keys if key not in self._known]
         for key in fresh:
             self._known[key] = point_of(timeline, manifest, key[0])

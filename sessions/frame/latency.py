@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from sessions.curve.loads import LoadStage, loads_upto
+from sessions.curve.loads import LoadStage
 from sessions.frame.schema import Band, Frame, Stat
 from sessions.frame.stats import QS, stat_of
-from sessions.store.manifest import Manifest
 from sessions.timeline.sketches import Sketches
 from sessions.timeline.timeline import Timeline
 
@@ -50,19 +49,26 @@ class LatencyNow(NamedTuple):
     """The one before it."""
 
 
-def latency_now(timeline: Timeline, manifest: Manifest | None, frame: Frame, metric: str) -> LatencyNow:
-    """`metric`: a name of `METRICS`."""
+def latency_now(timeline: Timeline, loads: Sequence[LoadStage], frame: Frame, metric: str) -> LatencyNow:
+    """`loads`: those up to the frame's instant; `metric`: a name of `METRICS`."""
     name, at_ns = METRICS[metric], frame.at_ns
     edges = np.minimum(frame.start_ns + np.arange(frame.slots + 1, dtype=np.float64) * frame.slot_ns, at_ns)
     columns = timeline.sketches(name, edges)
     run = timeline.sketches(name, (-1.0, at_ns))
-    loads = loads_upto(timeline, None if manifest is None else manifest.config, at_ns)
-    p50, p95, p99 = columns.quantiles_ns(QS).T / 1e6
+    gaps = "chunk_gap" if frame.itl_is_chunk_gap else "itl"
+    if metric == "ttft":
+        band, recent, whole = frame.ttft, frame.ttft_recent, frame.ttft_run
+    elif metric == gaps:
+        band, recent, whole = frame.itl, frame.itl_recent, frame.itl_run
+    else:
+        band = Band(*(columns.quantiles_ns(QS).T / 1e6))
+        recent = stat_of(timeline.sketches(name, (at_ns - frame.recent_s * 1e9, at_ns)))
+        whole = stat_of(run)
     return LatencyNow(
         columns,
-        Band(p50, p95, p99),
-        stat_of(timeline.sketches(name, (at_ns - frame.recent_s * 1e9, at_ns))),
-        stat_of(run),
+        band,
+        recent,
+        whole,
         _bounds_ms(run),
         _under(timeline, name, loads[-1], at_ns) if loads else None,
         _under(timeline, name, loads[-2], at_ns) if len(loads) > 1 else None,

@@ -59,7 +59,7 @@ def along(values: Sequence[float]) -> Scale:
 
 
 def column_of(x: float, scale: Scale, width: int) -> int:
-    return min(int(float(scale.position(np.array([x]))[0]) * (width - 1) + 0.5), width - 1)
+    return min(int(scale.place(x) * (width - 1) + 0.5), width - 1)
 
 
 def scatter(
@@ -87,7 +87,7 @@ def scatter(
         return names.index(name)
 
     def row(y: float) -> int:
-        return min(int((1.0 - float(y_scale.position(np.array([y]))[0])) * height), height - 1)
+        return min(int((1.0 - y_scale.place(y)) * height), height - 1)
 
     blank = codes == ord(" ")
     for upright in uprights:

@@ -47,7 +47,7 @@ class Curve:
             curve,
             () if baseline is None else baseline.points,
             None if asked is None else asked.points,
-            targets,
+            tuple(targets),
             self._selected(curve),
             drawing.theme,
             drawing.screen_state.log,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,10 +29,10 @@ class Plotted(NamedTuple):
     """What all plots of one frame are drawn from."""
 
     curve: Curve
-    ghosts: Sequence[Point]
-    held: Sequence[Held] | None
+    ghosts: tuple[Point, ...]
+    held: tuple[Held, ...] | None
     """By point of the curve."""
-    targets: Sequence[Target]
+    targets: tuple[Target, ...]
     selected: Point | None
     theme: Theme
     log: bool
@@ -40,6 +41,12 @@ class Plotted(NamedTuple):
 def plot(shown: Plotted, name: str, width: int, height: int, *, small: bool = False) -> list[Row]:
     """Title, plot and axis in exactly `height` rows of `width` cells. `small`: it stands beside another,
     whose title says what is not of this figure alone."""
+    return list(_plot(shown, name, width, height, small))
+
+
+@lru_cache(maxsize=8)
+def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Sequence[Row]:
+    """A curve moves once a second at most, a screen is drawn ten times."""
     axes, theme, curve = AXES[name], shown.theme, shown.curve
     inner, rows = width - GUTTER, height - 2
     if inner < 12 or rows < 2:
@@ -108,7 +115,8 @@ def _dots(shown: Plotted, name: str) -> tuple[list[Dot], Path | None]:
         if role == "point" and axes.metric and _is_late(point, figure.value, axes.metric, shown.targets):
             role = "point_late"
         if point is shown.selected:
-            glyph, role = _glyph(shown.theme, "◉", "#"), "strong"
+            glyph = _glyph(shown.theme, "◉", "#")
+            role = "strong" if role == "point_thin" else role
         found.append((point, Dot(x, figure.value, glyph, role, figure.low, figure.high)))
     still = [dot for point, dot in found if point.verdict != RAMP]
     through = still if len(still) > 1 else [dot for _, dot in found]

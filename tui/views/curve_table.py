@@ -8,10 +8,12 @@ from sessions.curve.curve import aligned
 from sessions.curve.point import Point
 from sessions.curve.what_if import Held
 from tui.draw import numbers, words
-from tui.draw.rows import Row, Span, fitted
+from tui.draw.rows import Row, Span, fitted, width_of
 from tui.draw.text import safe
 from tui.views.curve_plot import Plotted, mark_of
 
+_WHY_CELLS = 24
+"""With less room the words of a verdict are left out."""
 _Cell = Callable[[Point, "Held | None"], Span]
 
 
@@ -35,14 +37,15 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
         for _, cells, of in columns:
             text, role = of(point, held)
             row.append((text.rjust(cells), role))
-        why = safe(point.why, 80)
-        row.append(("  " + (why.replace("±", "+-") if shown.theme.ascii_only else why), "dim"))
+        if width - width_of(row) >= _WHY_CELLS:
+            why = safe(point.why, 80)
+            row.append(("  " + (why.replace("±", "+-") if shown.theme.ascii_only else why), "dim"))
         out.append(fitted(row, width))
     return out[:height]
 
 
 def _columns(shown: Plotted, width: int, baseline: str) -> list[tuple[str, int, _Cell]]:
-    growing, said = shown.curve.growing, shown.curve.said
+    growing, said = shown.curve.growing, dict(shown.curve.said)
     itl = "gap p95" if any(point.itl_is_gap for point in shown.curve.points) else "ITL p95"
     every: list[tuple[int, str, int, _Cell]] = [
         (0, "load", 11, lambda p, h: (_load(p), "strong")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sessions.frame.latency import latency_now
 from sessions.plan.slo import Target
 from tui.draw.rows import Row
 from tui.views.latency_charts import BANDS_FROM, MEANS, TITLES, LatencyCharts
@@ -16,7 +15,6 @@ from tui.views.what_if import moved, said, target_of, with_target
 TURNS = ("ttft", "itl", "chunk_gap", "e2e", "send_lag")
 SECOND_FROM = 46
 """Rows of the view from which on there is a second metric below."""
-_TABLE = 6
 
 
 @dataclass(frozen=True)
@@ -28,25 +26,25 @@ class Latency:
     def rows(self, drawing: Drawing) -> list[Row]:
         shown = LatencyCharts(drawing, self.metric, self.own)
         height = drawing.height
-        below = min(_TABLE, max(height - 8, 0))
+        bands = height >= BANDS_FROM
+        below: list[Row] = []
+        if not (bands and shown.table()):
+            width = drawing.width - 1
+            table = latency_table(shown.now, f"{shown.title} ms", drawing.frame.recent_s, width)
+            below = [[(" ", ""), *row] for row in table[: max(height - 8, 0)]]
         out: list[Row] = [] if self.own is None else [self._what_if(drawing)]
-        room = height - below - 1 - len(out)
+        room = height - len(below) - 1 - len(out)
         if height >= SECOND_FROM:
-            heat, bands = room * 3 // 8, room * 2 // 8
-            out += shown.bands(bands)
-            out += shown.heat(heat)
+            out += shown.bands(room * 2 // 8)
+            out += shown.heat(room * 3 // 8)
             second = LatencyCharts(drawing, _next(self.metric, drawing), None)
-            out += second.heat(room - heat - bands)
-        elif height >= BANDS_FROM:
+            out += second.heat(room - room * 2 // 8 - room * 3 // 8)
+        elif bands:
             out += shown.bands(room * 2 // 5)
             out += shown.heat(room - room * 2 // 5)
         else:
             out += shown.heat(room)
-        return [
-            *out,
-            axis_row(drawing),
-            *latency_table(shown.now, shown.title, drawing.frame.recent_s, drawing.width, below),
-        ]
+        return [*out, axis_row(drawing), *below]
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:
         if action == "turn":
@@ -56,8 +54,8 @@ class Latency:
             if self.metric == "chunk_gap":
                 return Pressed(self, notice="a gap between chunks asks nothing of one request")
             target = self.own or target_of(drawing.source.curve.targets, self.metric)
-            now = latency_now(drawing.source.timeline, drawing.source.manifest, drawing.frame, self.metric)
-            own = moved(target, self.metric, now.run.p95_ms, action == "target_up")
+            seen = LatencyCharts(drawing, self.metric, None).now.run.p95_ms
+            own = moved(target, self.metric, seen, action == "target_up")
             return Pressed(replace(self, own=own or self.own))
         if action == "escape" and self.own is not None:
             return Pressed(replace(self, own=None))

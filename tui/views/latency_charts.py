@@ -17,7 +17,7 @@ from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
 from tui.plots.scale import Scale, Series, ticks
 from tui.plots.scale import fitted as fitted_scale
-from tui.views.latency_table import figure_cells, load_words
+from tui.views.latency_table import latency_table, load_words
 from tui.views.strips import faint, strip, titled
 from tui.views.view import Drawing
 from tui.views.what_if import target_of
@@ -44,7 +44,8 @@ class LatencyCharts:
         self.title = TITLES[metric]
         self.means = MEANS[metric]
         source = drawing.source
-        self.now: LatencyNow = latency_now(source.timeline, source.manifest, drawing.frame, metric)
+        loads = source.curve.loads(drawing.frame.at_ns)
+        self.now: LatencyNow = latency_now(source.timeline, loads, drawing.frame, metric)
         self.target = own or target_of(source.curve.targets, metric)
         self.scale = _scale(self.now, self.target, drawing.screen_state.log)
 
@@ -68,8 +69,12 @@ class LatencyCharts:
         grid = chart(lines, fill, own, d.at.plot, plot, marks=faint(d.marks), ascii_only=ascii_only)
         title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
         head = titled(title, d.width, self.theme)
-        side = self._figures()
-        return [head, *strip(grid.rows(), ticks(own, plot, numbers.ms_label), side, d.at, self.theme)]
+        return [head, *strip(grid.rows(), ticks(own, plot, numbers.ms_label), self.table(), d.at, self.theme)]
+
+    def table(self) -> list[Row]:
+        """As it stands beside the bands; empty where there is no room for it."""
+        side, recent_s = self.drawing.at.side - 1, self.drawing.frame.recent_s
+        return latency_table(self.now, f"{self.title} ms", recent_s, side) if side >= 40 else []
 
     def heat(self, height: int) -> list[Row]:
         d, now, scale = self.drawing, self.now, self.scale
@@ -180,15 +185,6 @@ class LatencyCharts:
             if value is not None:
                 row = int(row_of(np.array([value]), self.scale, height)[0])
                 side[row] = f"{side[row]} {name}".strip() if side[row] else f"{name} {numbers.ms(value)}"
-
-    def _figures(self) -> list[Row]:
-        now = self.now
-        out: list[Row] = [[("".ljust(10), ""), *((q.rjust(9), q) for q in ("p50", "p95", "p99"))]]
-        for label, stat in ((f"last {self.drawing.frame.recent_s:g}s", now.recent), ("run", now.run)):
-            out.append([(label.ljust(10), "label"), *figure_cells(stat, 9)[:3]])
-        if self.drawing.at.side < 38:
-            return []
-        return out
 
 
 def _scale(now: LatencyNow, target: Target | None, log: bool) -> Scale:
