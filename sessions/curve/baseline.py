@@ -37,8 +37,9 @@ class Polled(Protocol):
 class Baseline:
     """`points` once `ready`: of the session as it was when it was opened."""
 
-    def __init__(self, name: str, view: Polled) -> None:
-        self.name = name
+    def __init__(self, name: str, view: Polled, against: Manifest | None = None) -> None:
+        """`against`: of the session that it is held against, whose targets are those of both."""
+        self.name, self._against = name, against
         self._view: Polled | None = view
         self._left: list[LoadStage] | None = None
         self._found: list[Point] = []
@@ -60,7 +61,7 @@ class Baseline:
             config = None if view.manifest is None else view.manifest.config
             self._left = loads_upto(view.timeline, config, view.timeline.known_ns)
         now, self._left = self._left[:POINTS_A_POLL], self._left[POINTS_A_POLL:]
-        self._found += [point_of(view.timeline, view.manifest, stage) for stage in now]
+        self._found += [point_of(view.timeline, self._against, stage) for stage in now]
         if self._left:
             return False
         self.points = tuple(self._found)
@@ -73,7 +74,9 @@ class Baseline:
             self._view = None
 
 
-def opened(text: str, mine: Path, open_view: Callable[[Path], Polled]) -> Baseline:
+def opened(
+    text: str, mine: Path, open_view: Callable[[Path], Polled], against: Manifest | None = None
+) -> Baseline:
     """The session that a person means, of those beside `mine`: as `sessions.store.directory.find`, but that
     `last` is the newest other one.
 
@@ -89,4 +92,4 @@ def opened(text: str, mine: Path, open_view: Callable[[Path], Polled]) -> Baseli
     else:
         directory = find(mine.parent, text)
     manifest = read(directory)
-    return Baseline(manifest.session.name or directory.name, open_view(directory))
+    return Baseline(manifest.session.name or directory.name, open_view(directory), against)

@@ -21,7 +21,8 @@ from sessions.timeline.requests import RequestColumns
 from sessions.timeline.timeline import Timeline
 
 KNOWN_CAP = 1200
-INTERVALS_A_POLL = 2
+POINTS_A_FRAME, POINTS_A_POLL, INTERVALS_A_POLL = 30, 10, 2
+"""Some 2 ms each, an interval some 10."""
 _Key = tuple[LoadStage, int]
 
 
@@ -54,6 +55,8 @@ class CurveMemory:
         self._session, self._directory, self._open_view = session, directory, open_view
         self._loads: tuple[object, list[LoadStage]] | None = None
         self._known: dict[_Key, Point] = {}
+        self._left: list[_Key] = []
+        """Those of the newest curve whose points are still to be found."""
         self._unsure: list[_Key] = []
         """Those of the newest curve whose intervals are still to be found."""
         self._times: tuple[int, RequestTimes] | None = None
@@ -80,23 +83,31 @@ class CurveMemory:
         return self._loads[1]
 
     def at(self, at_ns: int) -> Curve:
-        """The curve as it was at an instant. Intervals come with later polls."""
+        """The curve as it was at an instant. Intervals come with later polls, and so do the oldest points of
+        a session that has put on very many loads."""
         timeline, manifest = self._session.timeline, self._session.manifest
         ticks, stages = timeline.ticks, self.loads(at_ns)
         ends = np.array([stage.stretch.end_ns for stage in stages], dtype=np.float64)
         keys = list(zip(stages, ticks.upto(ends).tolist(), strict=True))
         fresh = [key for key in keys if key not in self._known]
-        for key in fresh:
-            self._known[key] = point_of(timeline, manifest, key[0])
         if fresh:
-            self._unsure = [*(key for key in self._unsure if key in keys), *fresh]
+            self._unsure = list(dict.fromkeys([*(key for key in self._unsure if key in keys), *fresh]))
+        self._left = fresh[:-POINTS_A_FRAME]
+        for key in fresh[-POINTS_A_FRAME:]:
+            self._known[key] = point_of(timeline, manifest, key[0])
         if len(self._known) > KNOWN_CAP:
-            self._known = {key: self._known[key] for key in keys}
-        return curve_of(timeline, manifest, [self._known[key] for key in keys], at_ns)
+            self._known = {key: self._known[key] for key in keys if key in self._known}
+        return curve_of(timeline, manifest, [self._known[key] for key in keys if key in self._known], at_ns)
 
     def poll(self) -> bool:
         """Goes on with what takes longer than a frame; True when something is to be seen of it."""
         changed = self.baseline is not None and self.baseline.poll()
+        if self._left:
+            timeline, manifest = self._session.timeline, self._session.manifest
+            for _ in range(min(POINTS_A_POLL, len(self._left))):
+                key = self._left.pop()
+                self._known[key] = point_of(timeline, manifest, key[0])
+            return True
         for _ in range(INTERVALS_A_POLL):
             if not self._unsure:
                 break
@@ -141,7 +152,7 @@ class CurveMemory:
         """
         if self._directory is None or self._open_view is None:
             raise SessionError("there are no other sessions here")
-        found = opened(text, self._directory, self._open_view)
+        found = opened(text, self._directory, self._open_view, self._session.manifest)
         self.close_baseline()
         self.baseline = found
 

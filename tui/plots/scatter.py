@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tui.draw.rows import Row, Span, fitted
+from tui.draw.rows import Row, fitted
 from tui.plots.chart import Grid, Line, chart
 from tui.plots.scale import Scale, Series, ceil_125, floor_125
 
@@ -127,15 +127,15 @@ def _values(path: Path, x_scale: Scale, y_scale: Scale, width: int) -> Series:
 
 def axis(scale: Scale, width: int, name: Callable[[float], str], unit: str, floor: str) -> Row:
     """The axis below: round values where they are, and the unit at its end."""
-    cells = [floor] * width
+    room = width - len(unit) - 2 if unit else width
+    cells = [floor] * room
     for value in _round(scale, width):
-        column, text = column_of(value, scale, width), name(value)
-        begin = min(max(column - len(text) // 2, 0), width - len(text))
-        if all(cell == floor for cell in cells[max(begin - 1, 0) : begin + len(text) + 1]):
+        text = name(value)
+        begin = max(column_of(value, scale, width) - len(text) // 2, 0)
+        around = cells[max(begin - 1, 0) : begin + len(text) + 1]
+        if begin + len(text) <= room and all(cell == floor for cell in around):
             cells[begin : begin + len(text)] = list(text)
-    text = "".join(cells)
-    end: list[Span] = [(f" {unit}", "dim")] if unit else []
-    return fitted([(text[: width - len(unit) - 1] if unit else text, "axis"), *end], width)
+    return fitted([("".join(cells), "axis"), (f"  {unit}" if unit else "", "dim")], width)
 
 
 def _round(scale: Scale, width: int) -> list[float]:

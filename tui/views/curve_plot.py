@@ -54,9 +54,11 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
     target = next((each for each in shown.targets if each.metric == axes.metric and each.quantile), None)
     level = target.limit if target is not None and target.statistic == "p95" else None
     dots, path = _dots(shown, name)
+    # Of other targets than its own only this session's requests are known.
+    behind = () if name == "goodput" and shown.held is not None else shown.ghosts
     ghosts = [
         Dot(x, y, _glyph(theme, "◇", "x"), "ghost")
-        for point in shown.ghosts
+        for point in behind
         if point.stage.closed == curve.closed or name == "pareto"
         if (x := x_of(point, name)) is not None and (y := axes.y(point, None).value) is not None
     ]
@@ -66,8 +68,7 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
     y_scale = _scale([*ends, *([level] if level is not None else [])], axes.log and shown.log)
     paths = [path] if path is not None else []
     if len(ghosts) > 1:
-        behind = sorted(ghosts, key=lambda dot: dot.x)
-        paths.append(Path([dot.x for dot in behind], [dot.y for dot in behind], "ghost", ":"))
+        paths.append(_path(ghosts, name, "ghost", ":"))
     uprights, words = ([], []) if name == "pareto" else _brackets(shown)
     grid = scatter(
         [*ghosts, *dots],
@@ -120,11 +121,19 @@ def _dots(shown: Plotted, name: str) -> tuple[list[Dot], Path | None]:
         found.append((point, Dot(x, figure.value, glyph, role, figure.low, figure.high)))
     still = [dot for point, dot in found if point.verdict != RAMP]
     through = still if len(still) > 1 else [dot for _, dot in found]
-    along_x = {dot.x: dot for dot in through}
-    ordered = [along_x[x] for x in sorted(along_x)]
-    path = Path([dot.x for dot in ordered], [dot.y for dot in ordered], "curve") if len(ordered) > 1 else None
+    path = _path(through, name, "curve", ".") if len(through) > 1 else None
     found.sort(key=lambda each: (each[0] is shown.selected, growing is each[0], not is_hollow(each[0])))
     return [dot for _, dot in found], path
+
+
+def _path(dots: Sequence[Dot], name: str, role: str, letter: str) -> Path:
+    """Through all of them, one at each place; of a Pareto curve through those that no other one beats."""
+    if name == "pareto":
+        dots = [
+            a for a in dots if not any(b.x >= a.x and b.y >= a.y and (b.x, b.y) != (a.x, a.y) for b in dots)
+        ]
+    at = {dot.x: dot.y for dot in dots}
+    return Path(sorted(at), [at[x] for x in sorted(at)], role, letter)
 
 
 def is_hollow(point: Point) -> bool:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loadgen.records import TICK_NS, Tick
 from sessions.curve.curve import aligned, curve_of
 from sessions.curve.loads import loads_upto
 from sessions.curve.memory import CurveMemory
 from sessions.curve.point import Point, point_of, with_intervals
+from sessions.store.records import LoadChange
 from tests.sessions.conftest import START_NS
 from tests.sessions.timeline.folding import folded
 
@@ -150,3 +152,24 @@ def test_points_of_another_session_are_those_of_the_same_load(make_run: MakeRun)
     assert aligned([short, steady], 8.1, False) == steady
     assert aligned([short, steady], 8.3, False) is None
     assert aligned([short, steady], 8.0, True) is None
+
+
+def test_of_very_many_loads_the_newest_are_there_at_once_and_the_others_soon() -> None:
+    records: list[Any] = []
+    for i in range(100):
+        begin_ns = (1 + 2 * i) * S
+        records.append(LoadChange(begin_ns, "rate", rate_rps=4.0 + i))
+        records += [
+            Tick(begin_ns + j * TICK_NS, TICK_NS, 0, due=1, succeeded=1, rate_rps=4.0 + i)
+            for j in range(1, 9)
+        ]
+    view = SimpleNamespace(timeline=folded(*records), manifest=None, live=False)
+    memory = CurveMemory(view)  # type: ignore[arg-type]
+    first = [point.stage.load for point in memory.at(201 * S).points]
+    assert first == [4.0 + i for i in range(70, 100)]
+    polls = 0
+    while memory.poll():
+        memory.at(201 * S)
+        polls += 1
+    assert [point.stage.load for point in memory.at(201 * S).points] == [4.0 + i for i in range(100)]
+    assert polls <= 70

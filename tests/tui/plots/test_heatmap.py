@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,15 @@ def test_the_axis_of_loads_begins_at_nought_or_is_logarithmic_where_they_reach_f
     assert text.endswith(" rps")
     assert text.index("10") < text.index("50")
     assert abs(text.index("10") - column_of(10.0, far, 60)) <= 1
+
+
+@pytest.mark.parametrize("width", [20, 33, 60, 71])
+def test_no_number_of_an_axis_is_cut_by_its_unit(width):
+    for high in (9.0, 55.0, 480.0):
+        text = "".join(
+            part for part, _ in axis(Scale(0.0, high), width, lambda v: f"{v:g}", "tok/s/user", "-")
+        )
+        numbers = [float(part) for part in text.removesuffix("tok/s/user").replace("-", " ").split()]
+        assert numbers == sorted(numbers)
+        steps = {round(b - a, 9) for a, b in pairwise(numbers)}
+        assert len(steps) <= 1

@@ -17,6 +17,8 @@ from tests.sessions.timeline.folding import folded
 from tests.tui.views.recorded import SIZES, Recorded, drawing_of, roles_of, rows_of
 from tui.draw.text import safe
 from tui.draw.theme import Theme
+from tui.plots.scatter import Dot
+from tui.views import curve_plot
 from tui.views.curve import Curve
 from tui.views.curve_axes import AXES
 
@@ -147,6 +149,7 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
         assert f" {change:+.0f}%" in rows[round(a.stage.load)]
     assert "%" not in rows[60], "it had no such load"
     assert "◇" in "".join(text)
+    assert all(point.attained is None for point in theirs), "there are no targets to hold"
     assert "ghost" in roles_of(Curve(), drawing)
     assert Curve().pressed("baseline", drawing).ask is None, "again: away"
     assert view.curve.baseline is None
@@ -162,3 +165,27 @@ def test_the_curve_of_a_frame_is_found_once(source, monkeypatch):
 
     monkeypatch.setattr("sessions.curve.memory.point_of", never)
     rows_of(Curve(), drawing)
+
+
+def test_another_session_is_held_against_the_targets_of_this_one(tmp_path, run):
+    made = make(seconds=15.0, rate_rps=20.0, seed=5)
+    other, mine = (tmp_path / f"20261103-{at}-x" for at in ("100000", "110000"))
+    for place, of in ((other, made), (mine, run)):
+        place.mkdir()
+        slo = ["ttft.p95<150ms"] if of is run else ["ttft.p95<1ms"]
+        config = msgspec.structs.replace(of.manifest.config, slo=slo)
+        of.manifest = msgspec.structs.replace(of.manifest, config=config)
+        stored(of, place, random.Random(4))
+    view = SessionView(mine)
+    view.read_all()
+    view.curve.open_baseline("last")
+    while not view.curve.baseline.ready:
+        view.poll()
+    assert view.curve.baseline.points[0].attained > 0.3
+    view.close()
+
+
+def test_a_pareto_curve_goes_through_the_points_that_no_other_beats():
+    dots = [Dot(1.0, 9.0, "x", ""), Dot(2.0, 5.0, "x", ""), Dot(1.5, 4.0, "x", ""), Dot(3.0, 5.0, "x", "")]
+    assert list(curve_plot._path(dots, "pareto", "curve", ".").xs) == [1.0, 3.0]
+    assert list(curve_plot._path(dots, "ttft", "curve", ".").xs) == [1.0, 1.5, 2.0, 3.0]
