@@ -9,11 +9,15 @@ from tui.draw import layout
 from tui.draw.rows import Row, fitted
 from tui.panels import footer, header, time_axis
 from tui.views import overview
+from tui.views.curve import Curve
 from tui.views.events import Events
+from tui.views.latency import Latency
 from tui.views.view import Drawing, View
 
 OVERVIEW = "overview"
 VIEWS: Mapping[str, View] = {
+    "latency": Latency(),
+    "curve": Curve(),
     "events": Events(),
 }
 """Beside the overview, which has no state of its own; as they are when the screen opens."""
