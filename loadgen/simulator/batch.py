@@ -83,6 +83,10 @@ class Sequence:
     output_tokens: int
     """Tokens it will generate before it ends."""
     arrived_ns: int
+    scheduled_ns: int | None = None
+    """When the first step began that computed any of it; None while it waits for that."""
+    first_token_ns: int | None = None
+    """The end of the step that made its first token."""
     state: Literal["waiting", "running", "ended", "cancelled"] = "waiting"
     generated: int = 0
     computed: int = 0
@@ -222,6 +226,8 @@ class Batch:
             if sequence.computed < sequence.known:
                 continue
             sequence.generated += 1
+            if sequence.first_token_ns is None:
+                sequence.first_token_ns = step.end_ns
             gained.append(sequence)
             if sequence.generated == sequence.output_tokens:
                 self._release(sequence)
@@ -257,6 +263,8 @@ class Batch:
             self.waiting.popleft()
             self.running.append(sequence)
             sequence.state = "running"
+            if sequence.scheduled_ns is None:
+                sequence.scheduled_ns = now_ns
             sequence.prefill_until = sequence.known
             tokens = min(sequence.known - sequence.computed, budget)
             work.append((sequence, tokens))
