@@ -11,7 +11,6 @@ cache knows already (`loadgen.simulator.prefix_cache`) are not computed again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -345,11 +344,3 @@ class Batch:
         sequence.computed = 0
         sequence.published = 0
         sequence.prefill_until = 0
-
-
-def least_busy(engines: Iterable[Batch]) -> Batch:
-    """Where a new request goes among data-parallel engines: the fewest sequences, waiting ones counting more.
-
-    vLLM's balancer weighs a waiting request as four running ones.
-    """
-    return min(engines, key=lambda engine: 4 * len(engine.waiting) + len(engine.running))

@@ -23,9 +23,9 @@ class Key:
     """The views that alone have it; none: all."""
 
 
-VIEWS = ("overview", "events")
+VIEWS = ("overview", "gpus", "server", "events")
 """By the digits that open them."""
-_LISTS = ("events",)
+_LISTS = ("gpus", "events")
 
 KEYS: tuple[Key, ...] = (
     *(
@@ -52,6 +52,9 @@ KEYS: tuple[Key, ...] = (
     Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
     Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
     Key(("enter",), "open", "go to the instant of the row", "enter", "both", "go", ("events",)),
+    Key(("enter",), "open", "all of one GPU; back: esc", "enter", "both", "open", ("gpus",)),
+    Key(("v",), "turn", "the next way to show this view", "v", "both", "turn", ("gpus",)),
+    Key(("s",), "sort", "the next order of the rows", "s", "both", "sort", ("gpus",)),
     Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("events",)),
     Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
     Key(("down", "j"), "load_down", "", "", "live"),
