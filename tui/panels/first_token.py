@@ -104,8 +104,8 @@ def chart(said: FirstToken, at: Columns, height: int, theme: Theme, marks: Seque
 
 
 _SHORT = {NETWORK: "net, client", REST_OF_SERVER: "server rest", f"{PREFILL}, {NETWORK}": "all else"}
-_SHORT |= {f"{PREFILL}, {REST_OF_SERVER}": "prefill", f"{OWN}, {NETWORK}": "all of it"}
-"""Where there are not 22 cells for a name."""
+_SHORT |= {f"{PREFILL}, {REST_OF_SERVER}": "prefill, rest", f"{OWN}, {NETWORK}": "all of it"}
+"""Where a name has no room."""
 
 
 def _legend(said: FirstToken, width: int, height: int, theme: Theme) -> list[list[Span]]:
@@ -115,7 +115,7 @@ def _legend(said: FirstToken, width: int, height: int, theme: Theme) -> list[lis
     for layer in reversed(said.layers):
         role, texture, letter = _LOOKS[layer.name]
         swatch = letter if theme.ascii_only else texture if theme.colours == "none" else "█"
-        words = layer.name if name >= 22 else _SHORT.get(layer.name, layer.name)
+        words = layer.name if len(layer.name) <= name - 2 else _SHORT.get(layer.name, layer.name)
         rows.append([(f"{swatch} ", role), *_figures(words, layer, name - 2, cell, "")])
     # Of more parts than rows the least are left out; the chart shows all.
     room = max(height - 1, 1)

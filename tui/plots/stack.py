@@ -38,8 +38,8 @@ def stack(
     """`layers` from the bottom, the outline with eight levels to a row.
 
     So has the bound between two layers: a cell of both has the role `LOWER/UPPER`, the one's colour on the
-    other's. In ASCII, or `textured`, a cell is the layer at its middle. A column in which any layer is
-    missing is blank.
+    other's. Elsewhere, in ASCII and `textured`, a cell is of the layer that has most of it. A column in which
+    any layer is missing is blank.
     """
     if not width or not height or not layers:
         return Grid(np.full((height, width), BLANK, np.uint32), np.zeros((height, width), np.uint8), ("",))
@@ -55,16 +55,18 @@ def stack(
     eighths = np.arange(8 * height - 1, -1, -1)[:, None] + 0.5
     which = (levels[:, None, :] <= np.minimum(eighths, np.maximum(total - 0.5, 0.0))).sum(axis=0)
     which = which.clip(0, len(layers) - 1).reshape(height, 8, width)
-    middle, top, bottom = which[:, 4], which[:, 0], which[:, 7]
+    there = (eighths < total).reshape(height, 8, width)
+    most = np.array([((which == i) & there).sum(axis=1) for i in range(len(layers))]).argmax(axis=0)
+    top, bottom = which[:, 0], which[:, 7]
     glyphs = [layer.letter if ascii_only else layer.texture if textured else "█" for layer in layers]
     of_layer = np.array([ord(glyph) for glyph in glyphs], dtype=np.uint32)
     if ascii_only:
         least = np.where(floor == 0, 1, 4)  # the lowest row shows whatever there is
-        codes = np.where(filled >= least, of_layer[middle], np.uint32(BLANK))
+        codes = np.where(filled >= least, of_layer[most], np.uint32(BLANK))
     else:
-        codes = np.where(filled == 8, of_layer[middle], _BLOCKS[filled])
+        codes = np.where(filled == 8, of_layer[most], _BLOCKS[filled])
     names = ["", *(layer.role for layer in layers)]
-    roles = np.where(codes != BLANK, middle + 1, 0).astype(np.uint8)
+    roles = np.where(codes != BLANK, most + 1, 0).astype(np.uint8)
     if not ascii_only and not textured:
         met = (filled == 8) & (bottom != top)
         codes = np.where(met, _BLOCKS[(which == bottom[:, None]).sum(axis=1)], codes)

@@ -34,7 +34,7 @@ def test_layers_stand_on_one_another_and_the_bound_of_two_has_both_colours():
     assert roles(grid) == [["a", "b", "b"], ["a", "a/b", "a"]]
 
 
-def test_without_colours_each_cell_is_the_texture_of_the_layer_at_its_middle():
+def test_without_colours_each_cell_is_the_texture_of_the_layer_that_most_of_it_is_of():
     grid = stack(layers(([3, 5], "a"), ([13, 11], "b")), TO_16, 2, 2, textured=True)
     assert texts(grid) == ["==", "=#"]
     assert roles(grid) == [["b", "b"], ["b", "a"]]
