@@ -18,7 +18,8 @@ from sessions.frame.gpus import STALE_NS, Axis, axis_of, interval_ns
 from sessions.frame.schema import Frame, Series
 from sessions.frame.server_hosts import speaking
 from sessions.timeline.columns import Floats, Ints, Table
-from sessions.timeline.requests import NONE, RequestColumns, Requests
+from sessions.timeline.ended_requests import EndedRequests
+from sessions.timeline.requests import RequestColumns
 from sessions.timeline.sketches import VALUES_NS
 from sessions.timeline.timeline import Timeline
 
@@ -76,10 +77,10 @@ def first_token(
     streamed = _streamed(timeline, spans)
     ours, read_share = streamed, 1.0
     if of_ended:
-        rows = requests().rows
-        ours = _ended(rows, frame.at_ns, spans)
+        read = requests()
+        ours = _ended(read.ended, spans)
         ended = frame.succeeded + frame.failed + frame.cut_off
-        read_share = min(len(rows) / ended, 1.0) if ended else 1.0
+        read_share = min(len(read) / ended, 1.0) if ended else 1.0
     if not np.isfinite(ours.total).any():
         return None
     own = told["ttft"].mean
@@ -203,18 +204,11 @@ def _streamed(timeline: Timeline, spans: _Spans) -> _Ours:
     return _over(spans, times, counts, due_ns, due_ns - sent_ns)
 
 
-def _ended(rows: Requests, at_ns: int, spans: _Spans) -> _Ours:
+def _ended(ended: EndedRequests, spans: _Spans) -> _Ours:
     """Of the requests that ended well."""
-    chosen = (rows["end_ns"] <= at_ns) & (rows["error"] == NONE) & (rows["first_token_ns"] >= 0)
-    earliest = np.nanmin(spans.from_ns, initial=np.inf)
-    chosen &= rows["end_ns"] > earliest
-    some = rows[chosen]
-    some = some[np.argsort(some["end_ns"], kind="stable")]
-    due_ns = (some["first_token_ns"] - some["due_ns"]).astype(np.float64)
-    lag_ns = np.where(some["sent_ns"] >= 0, some["sent_ns"] - some["due_ns"], 0).astype(np.float64)
-    sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (np.ones(len(some)), due_ns, lag_ns)]
-    ends = np.concatenate([[-np.inf], some["end_ns"].astype(np.float64)])
-    return _over(spans, ends, *sums)
+    known = np.isfinite(spans.to_ns)
+    times = np.unique(np.concatenate([spans.from_ns[known], spans.to_ns[known], [-1.0]]))
+    return _over(spans, times, *ended.upto(times))
 
 
 def _over(spans: _Spans, times: Floats, counts: Floats, due_ns: Floats, lag_ns: Floats) -> _Ours:
