@@ -49,8 +49,6 @@ class FirstToken:
     layers: tuple[Layer, ...]
     """From the bottom of the stack; together they are `total`, but where the server's own parts are more."""
     total: Layer
-    own: Layer | None
-    """The server's own time to first token, of the requests whose first token came; None: it tells none."""
     first_ns: int | None
     """Of the column that the `first_ms` are of; None where there is none but the newest."""
     of_ended: bool
@@ -99,7 +97,6 @@ def first_token(
     return FirstToken(
         layers=tuple(layer(name, values) for name, values in parts),
         total=layer("TTFT", ours.total),
-        own=layer(OWN, own) if np.isfinite(own).any() else None,
         first_ns=None if first is None else int(axis.edges[first + 1]),
         of_ended=of_ended,
         untold=untold,
