@@ -57,6 +57,8 @@ class FirstToken:
     """What this server does not tell, in one sentence; empty where it tells queue and prefill."""
     read_share: float = 1.0
     """How much of our requests is read; the layers are of those."""
+    mean_s: float = MEAN_NS / 1e9
+    """Of so long a time each mean is: in a long window of a whole column."""
     others: bool = False
     """The server's figures are of more requests than ours."""
 
@@ -79,7 +81,7 @@ def first_token(
         ours = _ended(read.ended, spans)
         ended = frame.succeeded + frame.failed + frame.cut_off
         read_share = min(len(read) / ended, 1.0) if ended else 1.0
-    if not np.isfinite(ours.total).any():
+    if not np.isfinite(streamed.total).any():
         return None
     own = told["ttft"].mean
     # What no server knows of: of requests whose first token came, on both sides.
@@ -101,6 +103,7 @@ def first_token(
         of_ended=of_ended,
         untold=untold,
         read_share=read_share,
+        mean_s=max(axis.slot_ns, MEAN_NS) / 1e9,
         others=read_share == 1.0 and mine >= _OTHERS_LEAST and theirs > OTHERS * mine,
     )
 

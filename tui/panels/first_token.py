@@ -39,6 +39,9 @@ _LOOKS = {
     SEND_LAG: ("ttft_lag", "░", "."),
 }
 """Role, texture, and the letter where there is only ASCII: told apart without colour too."""
+READ = 0.98
+"""The share of our requests from which on their figures are taken for those of all: a live run's come a tick
+late."""
 CHANGED_SHARE, CHANGED_MS = 0.15, 10.0
 """A mean that moved by less than both is the same."""
 
@@ -48,7 +51,11 @@ def sentence(said: FirstToken, frame: Frame, width: int, theme: Theme) -> Row:
     total = said.total
     title: Span = (" WHY TTFT ", "title")
     if total.now_ms is None:
-        return fitted([title, ("no first token in the last seconds", "dim")], width)
+        if said.read_share < READ:
+            text = f"our requests are still being read: {said.read_share:.0%}"
+        else:
+            text = f"no {'request ended' if said.of_ended else 'first token came'} in the last seconds"
+        return fitted([title, (text, "dim")], width)
     mean = f"mean of {_length(total.now_ms)}"
     largest = max(said.layers, key=lambda layer: layer.now_ms or 0.0)
     most = f"most of it {largest.name} {_length(largest.now_ms)}"
@@ -127,7 +134,7 @@ def _legend(said: FirstToken, width: int, height: int, theme: Theme) -> list[lis
         heading = " " * name + "now".rjust(cell) + ("change" if cell > 6 else "+/-").rjust(cell)
         out.insert(0, [(heading, "label")])
     whose = "requests that ended" if said.of_ended else "first tokens that came"
-    for line in ("means of the last 5 s,", f"of {whose}"):
+    for line in (f"means of the last {said.mean_s:.0f} s,", f"of {whose}"):
         out.append([(f"  {line}", "dim")])
     return out
 

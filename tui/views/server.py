@@ -95,8 +95,8 @@ def _head(drawing: Drawing, said: FirstToken | None) -> list[Row]:
 def _notes(drawing: Drawing, said: FirstToken | None, missing: list[str]) -> list[str]:
     """What must be known of these figures, the weightiest first."""
     notes = []
-    if said is not None and said.read_share < 0.98:
-        notes.append(f"the requests are still being read: {said.read_share:.0%}")
+    if said is not None and said.read_share < why.READ:
+        notes.append(f"our requests are still being read: {said.read_share:.0%}")
     if said is not None and said.others:
         notes.append("the server counts more requests than ours: its figures are of others, too")
     if said is not None and said.untold:

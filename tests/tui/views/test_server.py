@@ -136,3 +136,19 @@ def test_answers_without_tokens_have_no_first_one():
     samples = [ServerSample(i * S, 1, "m", running=3.0) for i in range(1, 10)]
     shown = screen(drawing(Recorded([*records, *samples]), (120, 40), view="server"))
     assert any("answers have no tokens" in row for row in shown)
+
+
+def test_while_the_requests_are_not_read_yet_it_says_so():
+    some = [r for r in ours(ASKED) if getattr(r, "due_ns", 0) < 31 * S]
+    none = [r for r in some if not hasattr(r, "due_ns")]
+    for records, share in ((some, "5"), (none, "0%")):
+        run = Recorded([*records, *gauged(list(its_own(ASKED, VLLM)))])
+        text = "\n".join(screen(drawing(run, (120, 40), view="server")))
+        assert f"our requests are still being read: {share}" in text
+
+
+def test_a_long_window_says_of_how_long_a_time_its_means_are():
+    drawn = drawing(RUNS["vllm"], (120, 40), window_s=600.0, view="server")
+    column_s = drawn.frame.slot_ns // S
+    assert column_s > 5
+    assert any(f"means of the last {column_s} s" in row for row in screen(drawn))
