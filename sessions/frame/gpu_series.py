@@ -15,18 +15,25 @@ FIGURES = GPU_FIELDS
 """Names that may be asked for."""
 
 
-def gpu_series(timeline: Timeline, frame: Frame, number: int, names: Sequence[str]) -> Mapping[str, Series]:
-    """Means by column of the frame's axis of some `FIGURES` of `frame.gpus[number]`, in its units.
+class GpuHistory:
+    """The GPUs of one frame."""
 
-    A column that falls between two samples shows the one before; NaN where nothing was read.
-    """
-    known = gpus_known(timeline, frame.at_ns)
-    if number >= len(known):
-        return {name: np.full(frame.slots, np.nan) for name in names}
-    samples = known[number].samples(frame.at_ns)
-    hold_ns = interval_ns(samples, int(samples.upto(frame.at_ns))) * 1.5
-    found = held_means(samples, tuple(names), axis_of(frame), hold_ns)
-    return dict(zip(names, found, strict=True))
+    def __init__(self, timeline: Timeline, frame: Frame) -> None:
+        self._at_ns = frame.at_ns
+        self._axis = axis_of(frame)
+        self._known = gpus_known(timeline, frame.at_ns)
+
+    def series(self, number: int, names: Sequence[str]) -> Mapping[str, Series]:
+        """Means by column of the frame's axis of some `FIGURES` of `frame.gpus[number]`, in its units.
+
+        A column that falls between two samples shows the one before; NaN where nothing was read.
+        """
+        if number >= len(self._known):
+            return {name: np.full(self._axis.slots, np.nan) for name in names}
+        samples = self._known[number].samples(self._at_ns)
+        hold_ns = interval_ns(samples, int(samples.upto(self._at_ns))) * 1.5
+        found = held_means(samples, tuple(names), self._axis, hold_ns)
+        return dict(zip(names, found, strict=True))
 
 
 def newest(values: Series) -> float | None:

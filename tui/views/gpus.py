@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sessions.frame.gpu_series import gpu_series
+from sessions.frame.gpu_series import GpuHistory
 from sessions.frame.gpu_trouble import Trouble, troubles
 from sessions.frame.schema import Gpu
 from tui.draw import numbers
@@ -96,7 +96,7 @@ class Gpus:
         place = self._place(order)
         number = order[place]
         gpu = frame.gpus[number]
-        given = gpu_series(drawing.source.timeline, frame, number, needs(tuple(CHARTS)))
+        given = GpuHistory(drawing.source.timeline, frame).series(number, needs(tuple(CHARTS)))
         # What the charts say is said again only where there is room for all.
         below = gpu_rows(gpu, width, theme)[1:] if drawing.height >= 45 else process_rows(gpu, width)
         missing = left_out(gpu, given)
@@ -127,13 +127,16 @@ class Gpus:
         each = min(max((room - hosts) // len(order), 1), MOST_ROWS)
         first, last = _page(order, [_host(frame.gpus[n]) for n in order], place, room, each, by_host=by_host)
         out = [self._head(drawing, order, worst, first, last)]
+        history = GpuHistory(drawing.source.timeline, frame)
         host = None
         for at in range(first, last):
             gpu = frame.gpus[order[at]]
             if by_host and _host(gpu) != host:
                 host = _host(gpu)
                 out.append(fitted([(f" {safe(host, 60)}", "strong")], width))
-            out += self._one(drawing, order[at], each, worst[order[at]], cursor=at == place, by_host=by_host)
+            out += self._one(
+                drawing, history, order[at], each, worst[order[at]], cursor=at == place, by_host=by_host
+            )
         out.append(time_axis.axis(frame, drawing.screen_state, drawing.at))
         left = drawing.height - len(out)
         if left >= detail > 0:
@@ -160,11 +163,19 @@ class Gpus:
         return fitted(chosen(fields, drawing.width, gap=3), drawing.width)
 
     def _one(
-        self, drawing: Drawing, number: int, rows: int, trouble: Trouble, *, cursor: bool, by_host: bool
+        self,
+        drawing: Drawing,
+        history: GpuHistory,
+        number: int,
+        rows: int,
+        trouble: Trouble,
+        *,
+        cursor: bool,
+        by_host: bool,
     ) -> list[Row]:
         gpu, at, theme = drawing.frame.gpus[number], drawing.at, drawing.theme
         names = ("NVLink", "PCIe") if self.figure == "links" else (self.figure,)
-        given = gpu_series(drawing.source.timeline, drawing.frame, number, needs(names))
+        given = history.series(number, needs(names))
         name = next(
             (n for n in names if any(np.isfinite(given[s]).any() for s in CHARTS[n].series)), names[-1]
         )

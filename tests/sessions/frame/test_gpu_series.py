@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from sessions.frame.build import build
-from sessions.frame.gpu_series import gpu_series, newest
+from sessions.frame.gpu_series import GpuHistory, newest
 from sessions.frame.gpu_trouble import Trouble, troubles
 from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
@@ -52,22 +52,24 @@ def test_series_are_means_of_the_samples_of_a_column_in_the_order_of_the_frame()
         "nvlink_rx_bytes_per_s",
         "util_pct",
     )
-    found = gpu_series(timeline, frame, 0, names)
+    found = GpuHistory(timeline, frame).series(0, names)
     each = np.arange(1, 33).reshape(8, 4).mean(axis=1)
     np.testing.assert_allclose(found["sm_clock_mhz"], 1000 + each)
     np.testing.assert_allclose(found["power_throttled_pct"], each)
     np.testing.assert_allclose(found["thermal_throttled_pct"], 1.0)
     np.testing.assert_allclose(found["nvlink_rx_bytes_per_s"], 1e9 * each)
     assert np.isnan(found["util_pct"]).all()
-    np.testing.assert_allclose(gpu_series(timeline, frame, 1, ("sm_clock_mhz",))["sm_clock_mhz"], 100.0)
+    np.testing.assert_allclose(
+        GpuHistory(timeline, frame).series(1, ("sm_clock_mhz",))["sm_clock_mhz"], 100.0
+    )
 
 
 def test_a_series_knows_nothing_of_what_came_after_the_playhead():
     timeline, names = two_gpus(8), ("sm_clock_mhz",)
-    early = gpu_series(timeline, frame_of(timeline, 3 * S, 8), 0, names)["sm_clock_mhz"]
+    early = GpuHistory(timeline, frame_of(timeline, 3 * S, 8)).series(0, names)["sm_clock_mhz"]
     alone = two_gpus(3)
     np.testing.assert_array_equal(
-        early, gpu_series(alone, frame_of(alone, 3 * S, 8), 0, names)["sm_clock_mhz"]
+        early, GpuHistory(alone, frame_of(alone, 3 * S, 8)).series(0, names)["sm_clock_mhz"]
     )
     assert np.isnan(early[3:]).all()
     assert newest(early) == early[2]
@@ -75,7 +77,9 @@ def test_a_series_knows_nothing_of_what_came_after_the_playhead():
 
 def test_of_a_gpu_that_is_not_there_all_is_missing():
     timeline = two_gpus(2)
-    assert np.isnan(gpu_series(timeline, frame_of(timeline, 2 * S, 4), 7, ("util_pct",))["util_pct"]).all()
+    assert np.isnan(
+        GpuHistory(timeline, frame_of(timeline, 2 * S, 4)).series(7, ("util_pct",))["util_pct"]
+    ).all()
     assert newest(np.full(3, np.nan)) is None
 
 
