@@ -23,9 +23,9 @@ class Key:
     """The views that alone have it; none: all."""
 
 
-VIEWS = ("overview", "latency", "curve", "events")
+VIEWS = ("overview", "latency", "curve", "gpus", "server", "events")
 """By the digits that open them."""
-_LISTS = ("curve", "events")
+_LISTS = ("curve", "gpus", "events")
 _WHAT_IF = ("latency", "curve")
 
 KEYS: tuple[Key, ...] = (
@@ -52,9 +52,10 @@ KEYS: tuple[Key, ...] = (
     Key(("up", "k"), "row_previous", "", "", "replay", "", _LISTS),
     Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
     Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
-    Key(("enter",), "open", "go to the instant of the row", "enter", "both", "go", _LISTS),
+    Key(("enter",), "open", "go to the instant of the row (a GPU: all of it)", "enter", "both", "go", _LISTS),
+    Key(("s",), "sort", "the next order of the rows", "s", "both", "sort", ("gpus",)),
     Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("events",)),
-    Key(("v",), "turn", "the next way to show this view", "v", "both", "turn", _WHAT_IF),
+    Key(("v",), "turn", "the next way to show this view", "v", "both", "turn", (*_WHAT_IF, "gpus")),
     Key(
         ("[",),
         "target_down",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from rich.style import Style
 
@@ -87,8 +88,40 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "curve": ("color(31)", "cyan", "dim"),
     "ghost": ("color(139)", "magenta", "dim"),
     "bracket": ("color(71)", "green", ""),
+    "gpu_limit": ("color(173)", "red", "dim"),
+    "ttft_prefill": ("color(67)", "blue", ""),
+    "ttft_queue": ("color(173)", "yellow", ""),
+    "ttft_server": ("color(139)", "magenta", ""),
+    "ttft_network": ("color(71)", "green", ""),
+    "ttft_lag": ("color(203)", "red", ""),
 }
 COLOURS = ("256", "16", "none")
+
+
+def _on(lower: tuple[str, str, str], upper: tuple[str, str, str]) -> tuple[str, str, str]:
+    """A role drawn on another one as its background."""
+    return f"{lower[0]} on {upper[0]}", f"{lower[1]} on {upper[1]}", ""
+
+
+_STACKS = (
+    ("ttft_prefill", "ttft_queue", "ttft_server", "ttft_network", "ttft_lag"),
+    ("in_flight_fill", "ttft_queue"),
+    ("gpu_fill", "reserved"),
+    ("thin", "reserved"),
+    ("server", "gpu_fill"),
+    ("server", "thin"),
+    ("gpu_fill", "server_fill"),
+    ("thin", "server_fill"),
+)
+"""Areas that stand on one another, from the bottom: where two meet in a cell, one is drawn on the other."""
+ROLES = {
+    **ROLES,
+    **{
+        f"{lower}/{upper}": _on(ROLES[lower], ROLES[upper])
+        for stack in _STACKS
+        for lower, upper in combinations(stack, 2)
+    },
+}
 
 
 @dataclass(frozen=True)
