@@ -11,8 +11,10 @@ from sessions.store.directory import LOCK_FILE, is_live, is_running
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
 from sessions.store.parse import parse_packed
+from sessions.store.request_line import Looked, RequestLookup, Sought
 
 if TYPE_CHECKING:
+    from sessions.frame.request_list import RequestList
     from sessions.frame.schema import Frame
     from sessions.timeline.requests import RequestColumns
 
@@ -22,6 +24,7 @@ class SessionView:
 
     def __init__(self, directory: Path) -> None:
         from sessions.bottleneck.history import BottleneckHistory
+        from sessions.frame.request_list import RequestList
         from sessions.steady.stretch import WindowNow
         from sessions.timeline.timeline import Timeline  # numpy: not before somebody looks
 
@@ -34,6 +37,8 @@ class SessionView:
         self._files = SessionFollower(directory, requests=False, parse=parse_packed)
         self.timeline = Timeline()
         """All that was read so far. Not to be written to."""
+        self._request_list = RequestList(self.timeline.requests)
+        self._lookup, self._looking = RequestLookup(directory), False
         self._history = BottleneckHistory(self.timeline)
         self._windows = WindowNow(self.timeline)
         self.locked = False
@@ -51,7 +56,8 @@ class SessionView:
             if not isinstance(record, Request):
                 self._history.noted(record.t_ns)
         self._heard = self._heard or bool(records)
-        changed = changed or bool(records) or locked != self.locked
+        changed = changed or bool(records) or locked != self.locked or self._looking
+        self._looking = False  # unless the next frame asks again
         self.locked = locked
         return changed
 
@@ -120,6 +126,24 @@ class SessionView:
         """
         self._files.want_requests()
         return self.timeline.requests
+
+    @property
+    def request_list(self) -> RequestList:
+        """The same, chosen and put in order. A view that asks has their lines read, as above."""
+        self._files.want_requests()
+        return self._request_list
+
+    @property
+    def requests_read(self) -> float:
+        """How much of their lines is read, 0 to 1."""
+        return self._files.requests_read
+
+    def request(self, sought: Sought) -> Looked:
+        """One of them with all that its line says, looked up again in the files; over several polls where
+        that takes long."""
+        looked = self._lookup.look(sought)
+        self._looking = not looked.over
+        return looked
 
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first

@@ -59,6 +59,14 @@ class _RawFile:
         self.offset += len(data)
         return data
 
+    @property
+    def read_share(self) -> float:
+        try:
+            size = os.fstat(self._fd).st_size if self._fd >= 0 else self.path.lstat().st_size
+        except OSError:
+            return 1.0
+        return min(self.offset / size, 1.0) if size else 1.0
+
     def _look(self) -> None:
         """A writer whose file was removed writes it again, whole: it is read on there."""
         try:
@@ -101,6 +109,11 @@ class LineReader:
 
     def close(self) -> None:
         self._raw.close()
+
+    @property
+    def read_share(self) -> float:
+        """How much of the file as it is now was read, 0 to 1."""
+        return self._raw.read_share
 
     @property
     def torn_bytes(self) -> int:
@@ -291,6 +304,16 @@ class SessionFollower:
     def behind(self) -> bool:
         """The last poll stopped at its bound: more may be there now."""
         return any(file.behind for file in self._files.values())
+
+    @property
+    def requests_read(self) -> float:
+        """How much of the request lines was read, 0 to 1: 1 where nothing more is to be read at once."""
+        files = [file for path, file in self._files.items() if path.name.startswith("requests-")]
+        if not files:
+            return 0.0 if request_paths(self._directory) else 1.0
+        if not any(file.behind for file in files):
+            return 1.0
+        return sum(1.0 if file.given_up else file.read_share for file in files) / len(files)
 
     def _scan(self) -> None:
         try:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.records import Request
+from sessions.store.gap_codec import decode_gaps
 from sessions.timeline.columns import written
 from sessions.timeline.shared_prompts import SharedPrompts
 from sessions.timeline.token_gaps import TokenGaps
@@ -49,7 +50,8 @@ _COPIED = {
 _DERIVED = {"error": "h", "token_source": "h", "tags": "h", "itl_known": "?"}
 """The first three are places in `RequestColumns.error_kinds`, `.token_sources` and `.tags`; `error` is `NONE`
 where the request succeeded. `itl_known`: it did, and its gaps tell the times between its tokens."""
-_COLUMNS = {**_COPIED, **_DERIVED}
+_COLUMNS = {"longest_gap_us": "q", **_COPIED, **_DERIVED}
+"""The first: the longest time between two chunks of it; `NONE` where there were no two."""
 
 ROW = np.dtype(list(_COLUMNS.items()), align=True)
 _PACKED = struct.Struct("".join(_COLUMNS.values()) + "0q")
@@ -78,13 +80,15 @@ class RequestColumns:
 
     def add(self, request: Request) -> None:
         """Takes one in."""
-        error, itl_known = NONE, False
+        error, itl_known, longest_us = NONE, False, NONE
         self.shared.add(request)
         if request.error is None:
-            itl_known = self.gaps.add(request)
+            itl_known = self.gaps.add(request)  # its longest one is known once many are unpacked together
         else:
             error = _place(self.error_kinds, request.error.kind, "other")
-        cells = [NONE if field is None else field for field in _copied_fields(request)]
+            gaps_us = decode_gaps(request.gaps) if request.gaps else request.gaps_us
+            longest_us = max(gaps_us, default=NONE)
+        cells = [longest_us, *(NONE if field is None else field for field in _copied_fields(request))]
         token_source = _place(self.token_sources, request.token_source, "other")
         cells += (error, token_source, _place(self.tags, request.tags, ("other",)), itl_known)
         try:
@@ -101,6 +105,7 @@ class RequestColumns:
         if self._pending:
             fresh = np.frombuffer(self._pending, dtype=ROW)
             self._pending = bytearray()
+            fresh["longest_gap_us"][fresh["error"] == NONE] = self.gaps.take_longest_us()
             due_ns = self._rows["due_ns"][: self._count]
             first = int(np.searchsorted(due_ns, fresh["due_ns"].min()))
             tail = np.concatenate([self._rows[first : self._count], fresh])
