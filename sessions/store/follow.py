@@ -5,9 +5,6 @@ A session is untrusted input: what is read at once, a line, and the text of a co
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 import time
 import zlib
 from pathlib import Path
@@ -15,71 +12,15 @@ from pathlib import Path
 from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES, RATIO_CAP
 from sessions.store.journal import request_paths, timeline_paths
 from sessions.store.parse import BadLine, Parse, parse
+from sessions.store.raw_file import FILE_CAP_BYTES, RawFile
 from sessions.store.records import AnyRecord
 
 POLL_CAP_BYTES = 8 << 20
-FILE_CAP_BYTES = 2 << 30
 FILES_CAP = 1024
 CORRUPT_CAP = 100_000
 """A file with so many lines that are none is no file of ours, and not read on."""
 GIVEN_UP_CAP = 16
 """A session with more such files is not read on."""
-
-
-class _RawFile:
-    """New bytes of a file that may not exist yet; a regular file, or nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.offset = 0
-        self._fd = -1
-        self.refused = ""
-        """Why the file, which is there, cannot be read; empty when it can."""
-
-    def read(self, most: int) -> bytes:
-        if self._fd < 0:
-            try:
-                # A FIFO planted in a session must not hang whoever opens it, nor a link lead out of it.
-                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-            except OSError as error:
-                self.refused = "" if error.errno == errno.ENOENT else error.strerror or str(error)
-                return b""
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                os.close(fd)
-                self.refused = "not a regular file"
-                return b""
-            self._fd, self.refused = fd, ""
-        try:
-            data = os.pread(self._fd, min(most, max(0, FILE_CAP_BYTES - self.offset)), self.offset)
-        except OSError as error:
-            self.refused = error.strerror or str(error)
-            return b""
-        if not data:
-            self._look()
-        self.offset += len(data)
-        return data
-
-    @property
-    def read_share(self) -> float:
-        try:
-            size = os.fstat(self._fd).st_size if self._fd >= 0 else self.path.lstat().st_size
-        except OSError:
-            return 1.0
-        return min(self.offset / size, 1.0) if size else 1.0
-
-    def _look(self) -> None:
-        """A writer whose file was removed writes it again, whole: it is read on there."""
-        try:
-            moved = not os.path.samestat(self.path.lstat(), os.fstat(self._fd))
-        except OSError:  # removed: what is open is all there is
-            return
-        if moved:
-            self.close()
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 class LineReader:
@@ -90,7 +31,7 @@ class LineReader:
     """
 
     def __init__(self, path: Path, parse: Parse = parse) -> None:
-        self._raw, self._parse = _RawFile(path), parse
+        self._raw, self._parse = RawFile(path), parse
         self.behind = False
         """The last poll stopped at its bound: more may be there now."""
         self.skipped = 0

@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from loadgen.records import Request
 from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES
-from sessions.store.follow import FILE_CAP_BYTES, FILES_CAP
+from sessions.store.follow import FILES_CAP
 from sessions.store.journal import request_paths
 from sessions.store.parse import BadLine, parse
+from sessions.store.raw_file import FILE_CAP_BYTES
 
 _MEMBER = b"\x1f\x8b\x08"
 _CHUNK_BYTES = 64 << 10
