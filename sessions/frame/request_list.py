@@ -13,7 +13,8 @@ import numpy as np
 from sessions.timeline.columns import Ints, written
 from sessions.timeline.requests import NONE, RequestColumns, Requests
 
-CHOICES = ("all", "slowest TTFT", "slowest E2E", "failed", "cut off", "in flight")
+IN_FLIGHT = "in flight"
+CHOICES = ("all", "slowest TTFT", "slowest E2E", "failed", "cut off", IN_FLIGHT)
 ORDERS = ("time", "TTFT", "E2E", "longest gap", "tokens")
 SLOWEST = 100
 """So many are the slowest ones."""
@@ -46,14 +47,16 @@ class RequestList:
         """The requests number `first` (from 0) up to `first + most` of a choice of those known at `at_ns`.
 
         By `time` the newest stands first; by any other order what is largest, and equals as they were due.
-        Those without the figure come last. A request is known once it has ended; one in flight at `at_ns` is
-        there once it has ended since.
+        Those without the figure come last. A request is known once it has ended; those in flight at `at_ns`
+        are there once they have ended since, and stand oldest first.
         """
         self._take_in()
         asked = self._count, at_ns, choice, order, first, most
         if self._page is None or self._page[0] != asked:
             places = self._chosen(at_ns, choice)
-            shown = self._ordered(places, order, first, most)
+            # Figures of those in flight are not known yet: they stand by age.
+            in_flight = choice == IN_FLIGHT
+            shown = places[first : first + most] if in_flight else self._ordered(places, order, first, most)
             known = int(np.count_nonzero(self._of("known_ns") <= at_ns))
             self._page = asked, Page(len(places), self._rows[shown], known)
         return self._page[1]
@@ -98,7 +101,7 @@ class RequestList:
             unfinished = kinds.index("unfinished") if "unfinished" in kinds else len(kinds)
             of_it = error == unfinished if choice == "cut off" else (error != NONE) & (error != unfinished)
             return np.flatnonzero(known & of_it)
-        if choice == "in flight":
+        if choice == IN_FLIGHT:
             sent_ns = self._of("sent_ns")
             return np.flatnonzero(~known & (sent_ns != NONE) & (sent_ns <= at_ns))
         return np.flatnonzero(known)

@@ -23,9 +23,9 @@ class Key:
     """The views that alone have it; none: all."""
 
 
-VIEWS = ("overview", "events")
+VIEWS = ("overview", "requests", "events")
 """By the digits that open them."""
-_LISTS = ("events",)
+_LISTS = ("requests", "events")
 
 KEYS: tuple[Key, ...] = (
     *(
@@ -51,8 +51,17 @@ KEYS: tuple[Key, ...] = (
     Key(("up", "k"), "row_previous", "", "", "replay", "", _LISTS),
     Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
     Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
-    Key(("enter",), "open", "go to the instant of the row", "enter", "both", "go", ("events",)),
-    Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("events",)),
+    Key(
+        ("enter",),
+        "open",
+        "go to the instant of the row (a request: open it, then go)",
+        "enter",
+        "both",
+        "go",
+        _LISTS,
+    ),
+    Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", _LISTS),
+    Key(("s",), "sort", "the next order of the rows", "s", "both", "sort", ("requests",)),
     Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
     Key(("down", "j"), "load_down", "", "", "live"),
     Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "±10"),

@@ -69,6 +69,10 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "prompt": ("bold color(39)", "bold bright_blue", "bold"),
     "cursor": ("reverse", "reverse", "reverse"),
     "thin": ("color(243)", "bright_black", "dim"),
+    "phase_wait": ("color(245)", "white", "dim"),
+    "phase_first": ("color(215)", "yellow", ""),
+    "phase_tokens": ("color(37)", "cyan", "bold"),
+    "region": ("bold color(170)", "bold bright_magenta", "bold"),
 }
 COLOURS = ("256", "16", "none")
 
@@ -109,6 +113,11 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
     "done": ("━", "="),
     "rest": ("─", "-"),
     "cursor": ("▏", "_"),
+    "phase_wait": ("·", "."),
+    "phase_first": ("─", "-"),
+    "phase_tokens": ("━", "="),
+    "failed": ("✗", "x"),
+    "goes_on": ("…", ">"),
 }
 
 

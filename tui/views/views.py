@@ -10,10 +10,12 @@ from tui.draw.rows import Row, fitted
 from tui.panels import footer, header, time_axis
 from tui.views import overview
 from tui.views.events import Events
+from tui.views.requests import Requests
 from tui.views.view import Drawing, View
 
 OVERVIEW = "overview"
 VIEWS: Mapping[str, View] = {
+    "requests": Requests(),
     "events": Events(),
 }
 """Beside the overview, which has no state of its own; as they are when the screen opens."""

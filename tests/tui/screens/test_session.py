@@ -12,6 +12,7 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from loadgen.records import Request, RequestError
 from sessions.frame.schema import Frame
 from sessions.run.commands import (
     AbortRun,
@@ -457,6 +458,24 @@ def test_a_digit_opens_a_view_and_escape_goes_back_to_the_overview():
         assert any("TTFT ms" in row for row in room.rows)
 
     on_screen(body)
+
+
+def test_a_request_is_opened_gone_to_and_closed_again():
+    async def body(room: Room) -> None:
+        one = Request(7, 0, 10 * S, sent_ns=10 * S, end_ns=21 * S + S // 8, error=RequestError("aborted"))
+        room.view.add_request(one)
+        await room.press(str(1 + keys.VIEWS.index("requests")), "enter")
+        assert any("REQUEST 7" in row for row in room.rows)
+        await room.press("enter")
+        assert room.live.screen_state.playhead.at_ns == 21 * S + S // 4  # the tick that has it
+        assert any("REQUEST 7" in row for row in room.rows)
+        await room.press("escape")
+        assert room.live.screen_state.view == "requests"
+        assert not any("REQUEST 7" in row for row in room.rows)
+        await room.press("escape")
+        assert room.live.screen_state.view == "overview"
+
+    on_screen(body, replay=True)
 
 
 def test_the_cursor_of_the_events_leads_to_the_instant_of_one():
