@@ -10,6 +10,7 @@ from loadgen.records import Request
 from sessions.store.directory import LOCK_FILE, is_live, is_running
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
+from sessions.store.notes import NotesFollower, add_note
 from sessions.store.parse import parse_packed
 from sessions.store.request_line import Looked, RequestLookup, Sought
 
@@ -37,6 +38,7 @@ class SessionView:
         self._files = SessionFollower(directory, requests=False, parse=parse_packed)
         self.timeline = Timeline()
         """All that was read so far. Not to be written to."""
+        self._notes = NotesFollower(directory)
         self._request_list = RequestList(self.timeline.requests)
         self._lookup, self._looking = RequestLookup(directory), False
         self._history = BottleneckHistory(self.timeline)
@@ -55,7 +57,11 @@ class SessionView:
             self.timeline.apply(record)
             if not isinstance(record, Request):
                 self._history.noted(record.t_ns)
+        notes = self._notes.poll()
+        for mark in notes:
+            self.timeline.set_beside(mark)
         self._heard = self._heard or bool(records)
+        changed = changed or bool(notes)
         changed = changed or bool(records) or locked != self.locked or self._looking
         self._looking = False  # unless the next frame asks again
         self.locked = locked
@@ -145,6 +151,10 @@ class SessionView:
         self._looking = not looked.over
         return looked
 
+    def set_mark(self, at_ns: int, text: str) -> str:
+        """Keeps a mark beside the session, in none of its files; why it cannot, empty when it does."""
+        return add_note(self.directory, at_ns, text)
+
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
         begins at `start_ns`; where that is None, the last holds `at_ns`."""
@@ -166,3 +176,4 @@ class SessionView:
 
     def close(self) -> None:
         self._files.close()
+        self._notes.close()
