@@ -64,6 +64,7 @@ class FakeView:
     lines: dict[Sought, Request] = field(default_factory=dict)
     """What `request` finds; any other is still looked for."""
     manifest: Manifest | None = None
+    refuses_notes: str = ""
     _list: RequestList | None = None
 
     @property
@@ -92,6 +93,12 @@ class FakeView:
     def request(self, sought: Sought) -> Looked:
         found = self.lines.get(sought)
         return Looked(found, found is not None)
+
+    def set_mark(self, at_ns: int, text: str) -> str:
+        if self.refuses_notes:
+            return self.refuses_notes
+        self.marks = sorted([*self.marks, ChartMark(at_ns, None, "mark", text)], key=lambda mark: mark.t_ns)
+        return ""
 
     def poll(self) -> bool:
         moved = self.last_ns != getattr(self, "_seen_ns", None)

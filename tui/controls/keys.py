@@ -68,6 +68,7 @@ KEYS: tuple[Key, ...] = (
     Key(("J",), "load_down_ten", "", "", "live"),
     Key(("=",), "load_exact", "type an exact rate (or concurrency); W: other requests", "= W", "live", "set"),
     Key(("W",), "workload", "", "", "live"),
+    Key(("R",), "ramp", "a ramp from here: 32 in 60s, or 4..32/60s", "R", "live"),
     Key(
         ("space",),
         "hold",
@@ -79,7 +80,7 @@ KEYS: tuple[Key, ...] = (
     Key(("space",), "play", "", "", "replay", "play"),
     Key(("p",), "go_on", "", "", "live"),
     Key(("x",), "stop", "stop, drop the backlog; space resumes", "x", "live", "stop"),
-    Key(("m",), "mark", "set a mark, with a few words if you like", "m", "live", "mark"),
+    Key(("m",), "mark", "set a mark, with a few words (replay: beside the session)", "m", "both", "mark"),
     Key(("left",), "back", "5 s back, 5 s forward", "← →", "both", "5s"),
     Key(("right",), "forward", "", "", "both"),
     Key(("shift+left", "H"), "back_far", "60 s back, 60 s forward", "shift+← → H L", "both"),
@@ -101,6 +102,9 @@ KEYS: tuple[Key, ...] = (
         "mark",
     ),
     Key(("N",), "previous_mark", "", "", "both"),
+    Key(
+        ("a",), "region", "A-B: from here, to here, with its own figures; once more: none", "a", "both", "A-B"
+    ),
     Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "span"),
     Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
     Key(

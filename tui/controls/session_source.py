@@ -59,6 +59,9 @@ class SessionSource(Protocol):
     def request(self, sought: Sought) -> Looked:
         """One of them with all that its line says; while it is looked for, `poll` is True."""
 
+    def set_mark(self, at_ns: int, text: str) -> str:
+        """Keeps a mark beside the session, in none of its files; why it cannot, empty when it does."""
+
     def poll(self) -> bool:
         """Reads what is new; True when a frame of the same instant could look different."""
 

@@ -113,6 +113,7 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
     "done": ("━", "="),
     "rest": ("─", "-"),
     "cursor": ("▏", "_"),
+    "within": ("═", "~"),
     "phase_wait": ("·", "."),
     "phase_first": ("─", "-"),
     "phase_tokens": ("━", "="),
