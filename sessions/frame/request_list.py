@@ -61,6 +61,11 @@ class RequestList:
             self._page = asked, Page(len(places), self._rows[shown], known)
         return self._page[1]
 
+    def count(self, at_ns: int, choice: str) -> int:
+        """How many there are of a choice."""
+        self._take_in()
+        return len(self._chosen(at_ns, choice))
+
     def _of(self, name: str) -> Ints:
         return self._figures[name][: self._count]
 

@@ -54,7 +54,11 @@ class LineReader:
     @property
     def read_share(self) -> float:
         """How much of the file as it is now was read, 0 to 1."""
-        return self._raw.read_share
+        return self._raw.read_share(self._waiting_bytes)
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return 0
 
     @property
     def torn_bytes(self) -> int:
@@ -162,6 +166,10 @@ class GzipFollower(LineReader):
     @property
     def torn(self) -> bool:
         return (self.torn_bytes > 0 or self._member is not None) and not self.given_up
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return len(self._input)
 
     def _text_most(self) -> int:
         """The text that the bytes read so far may hold (`sessions.store.lines` keeps to it)."""

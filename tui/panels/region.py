@@ -31,22 +31,23 @@ def _fields(name: str, found: Region, frame: Frame) -> list[Field]:
         Field(0, (name, "region"), (f"{found.seconds:.2f}".rstrip("0").rstrip(".") + " s", "strong")),
         Field(9, (f"{begin}-{end}", "dim")),
         Field(2, ("n ", "label"), (numbers.count(found.ttft.count), "")),
-        Field(1, ("TTFT ", "label"), *_quantiles(found.ttft)),
+        Field(1, ("TTFT ", "label"), *_quantiles(found.ttft, named=True)),
         Field(3, ("GAP " if frame.itl_is_chunk_gap else "ITL ", "label"), *_quantiles(found.itl)),
         Field(5, ("req/s ", "label"), (numbers.rate(found.succeeded_rps), "")),
-        Field(6, ("sent ", "label"), (numbers.rate(found.sent_rps), "")),
+        Field(8, ("sent ", "label"), (numbers.rate(found.sent_rps), "")),
         Field(4, ("tok/s ", "label"), (numbers.count(found.output_tps), "")),
-        Field(7, ("errors ", "label"), (numbers.count(found.failed), "bad" if found.failed else "")),
-        Field(8, ("J/tok ", "label"), (numbers.NONE if j is None else numbers.three(j), "")),
+        Field(6, ("errors ", "label"), (numbers.count(found.failed), "bad" if found.failed else "")),
+        Field(7, ("J/tok ", "label"), (numbers.NONE if j is None else numbers.three(j), "")),
     ]
 
 
-def _quantiles(stat: Stat) -> list[tuple[str, str]]:
-    """`120 300 ~420`: p50, p95 and p99."""
+def _quantiles(stat: Stat, *, named: bool = False) -> list[tuple[str, str]]:
+    """p50, p95 and p99, their names with the first metric of the row: `p50 120 p95 300 p99 ~420`."""
     out = []
     for name, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms)):
         role = "thin" if name in stat.thin else name
-        out.append((f"{name} {numbers.sign(stat, name)}{numbers.ms(value)}" + " " * (name != "p99"), role))
+        figure = f"{numbers.sign(stat, name)}{numbers.ms(value)}" + " " * (name != "p99")
+        out.append((f"{name} {figure}" if named else figure, role))
     return out
 
 

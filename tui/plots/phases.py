@@ -36,9 +36,10 @@ def phase_bar(ends: Sequence[float | None], scale: float, width: int, theme: The
     return row
 
 
-def legend(theme: Theme) -> Row:
-    """What the glyphs stand for."""
+def legend(theme: Theme, width: int) -> Row:
+    """What the glyphs stand for, in fewer words where there is less room."""
     words = ("waits in the client", "until the first token", "tokens")
+    words = words if width >= 100 else ("in the client", "first token", "tokens")
     row: Row = []
     for phase, said in zip(PHASES, words, strict=True):
         row += [("  " + theme.glyph(phase) * 3, phase), (f" {said}", "dim")]

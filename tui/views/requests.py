@@ -39,7 +39,7 @@ class Requests:
         rows += request_rows.table(page, frame, drawing, self._by, cursor - first, drawing.source.requests)
         if drawing.height >= _LEGEND_ROWS:
             hint: Row = [("enter", "key"), (" opens it ", "dim")]
-            below = spread(legend(drawing.theme), hint, width)
+            below = spread(legend(drawing.theme, width), hint, width)
             rows += [[]] * (drawing.height - 1 - len(rows)) + [below]
         return rows
 
@@ -61,7 +61,7 @@ class Requests:
         steps = {"row_next": 1, "row_previous": -1, "page_next": room, "page_previous": -room, "open": 0}
         if action not in steps:
             return Pressed(self)
-        most = max(self._page(drawing, 0, 1).of - 1, 0)
+        most = max(self._count(drawing) - 1, 0)
         at = min(max(min(self.at, most) + steps[action], 0), most)
         opened = self.opened
         if action == "open" or opened is not None:
@@ -74,13 +74,16 @@ class Requests:
     def _window(self, drawing: Drawing) -> tuple[int, int]:
         """Rows for requests, and the number of the first of them."""
         room = max(drawing.height - 2 - (drawing.height >= _LEGEND_ROWS), 1)
-        of = self._page(drawing, 0, 1).of
+        of = self._count(drawing)
         at = min(self.at, max(of - 1, 0))
         return room, max(min(at - room // 2, of - room), 0)
 
     @property
     def _by(self) -> str:
         return "age" if self.choice == IN_FLIGHT else self.order
+
+    def _count(self, drawing: Drawing) -> int:
+        return drawing.source.request_list.count(drawing.frame.at_ns, self.choice)
 
     def _page(self, drawing: Drawing, first: int, most: int) -> Page:
         return drawing.source.request_list.page(drawing.frame.at_ns, self.choice, self.order, first, most)

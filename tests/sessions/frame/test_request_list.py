@@ -76,7 +76,7 @@ def test_a_page_is_that_of_the_whole_list(make_run: Maker, choice: str, order: s
             for first in (0, 3, draw.randrange(300)):
                 page = listed.page(at_ns, choice, order, first, 25)
                 assert page.rows["index"].tolist() == expected[first : first + 25]
-                assert page.of == len(expected)
+                assert page.of == len(expected) == listed.count(at_ns, choice)
                 assert page.known == sum(request.end_ns <= at_ns for request in taken)
 
 

@@ -51,9 +51,15 @@ def test_the_figures_of_a_region_are_one_row_above_the_foot_at_every_size(size, 
         assert not any(row.startswith(" A-B") for row in rows_of(size, view, live=live, theme=theme))
 
 
+def test_at_home_all_that_counts_stands_in_the_row() -> None:
+    row = rows_of((120, 40), region=Span(4 * S, 9 * S))[-2]
+    for word in (" n ", "TTFT p50", "p95", "p99", "ITL ", "req/s", "tok/s", "errors", "J/tok -"):
+        assert word in row
+
+
 def test_where_there_is_room_every_figure_stands_in_the_row() -> None:
     row = rows_of((200, 60), region=Span(4 * S, 9 * S))[-2]
-    for word in ("00:02-00:07", "n ", "p95", "p99", "ITL p50", "req/s", "sent", "tok/s", "errors", "J/tok -"):
+    for word in ("00:02-00:07", "n ", "p95", "p99", "ITL ", "req/s", "sent", "tok/s", "errors", "J/tok -"):
         assert word in row
 
 
