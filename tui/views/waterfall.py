@@ -228,7 +228,7 @@ def _strips(found: Waterfall) -> list[_Strip]:
         name, said = "GPU util %", _range(found.util)
         if found.gpus > 1:
             name = f"{found.gpus} GPUs util %"
-            said = f"mean {np.nanmean(found.util):.0f} top {np.nanmax(found.util_most):.0f}"
+            said = f"{np.nanmean(found.util):.0f} max {np.nanmax(found.util_most):.0f}"
         out.append(_Strip("util", name, found.util, PERCENT, said, "gpu_fill"))
     if found.kv is not None:
         out.append(_Strip("kv", "KV cache %", found.kv, PERCENT, _range(found.kv), "server_fill"))
