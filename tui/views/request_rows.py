@@ -18,6 +18,8 @@ from tui.plots.scale import ceil_125
 from tui.views.view import Drawing
 
 _LEAST_BAR = 12
+_ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8)
+"""First digits of the time that a bar's width stands for."""
 
 
 class _Shown(NamedTuple):
@@ -124,7 +126,7 @@ def table(
         for cells, tpot_ns in zip(page.rows.tolist(), tpot, strict=True)
     ]
     longest_ns = max((_length(one) for one in shown), default=0)
-    scale = ceil_125(max(longest_ns / 1e9, 1e-3))
+    scale = ceil_125(max(longest_ns / 1e9, 1e-3), _ROUND)
     head: Row = [("  ", "")]
     for column in columns:
         is_order = column.order == order
