@@ -1,7 +1,8 @@
 """LLM servers that listen on this machine: which ports may be asked, one short request to each, who answered.
 
-Only loopback is asked, without any key. A port is asked where LLM servers listen unless told otherwise, or where
-a process listens that was started as one: others (a database, a training job's rendezvous) are left in peace.
+Only loopback is asked, without any key. A port is asked where LLM servers listen unless told otherwise, or
+where a process listens that was started as one: others (a database, a training job's rendezvous) are left in
+peace.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ USUAL_PORTS = (
 )
 """Where they listen unless told otherwise, and where a second one is put beside the first."""
 EPHEMERAL = range(32768, 61000)
-"""Ports that the kernel gives away: there, the command line must name the port (ip(7), ip_local_port_range)."""
+"""Ports that the kernel gives away: there, the command line must name the port.
+
+Source: ip(7), `ip_local_port_range`.
+"""
 _OWNERS = {
     "vllm": "vLLM",
     "sglang": "SGLang",
@@ -98,8 +102,10 @@ def find_servers(proc: Path = PROC) -> list[LocalServer]:
 
 
 def candidates(proc: Path = PROC) -> list[Candidate]:
-    """The ports to ask, at most `MOST_PORTS`. Without /proc all usual ones: where nobody listens, the kernel says
-    so at once."""
+    """The ports to ask, at most `MOST_PORTS`.
+
+    Without /proc all usual ones: where nobody listens, the kernel says so at once.
+    """
     if not (proc / "net/tcp").exists():
         return [Candidate("127.0.0.1", port) for port in USUAL_PORTS]
     started = command_lines(proc)
@@ -153,7 +159,7 @@ def recognised(asked: Candidate, answer: Answer | None) -> LocalServer | None:
 
 
 def gpus_by_pid(patience_s: float = 5.0) -> dict[int, list[str]]:
-    """Which GPUs each process computes on, as NVML tells it; empty where there is no NVML. May block so long."""
+    """Which GPUs each process computes on, as NVML tells it; empty where there is none. May block so long."""
     from telemetry.nvml.source import NvmlSource
     from telemetry.records import GpuDevices, GpuSamples
 

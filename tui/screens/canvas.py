@@ -19,8 +19,8 @@ from tui.draw.theme import Theme, in_ascii
 class Canvas(Widget, can_focus=False):
     """Draws the rows last given to `show`. Text is never taken for markup, nor for orders to the terminal."""
 
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
+    def __init__(self, theme: Theme, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
         self._rows: list[Row] = []
         self.theme = theme
 
