@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from telemetry.local_servers import LocalServer
     from tui.screens.home import HomeChoice, HomeSources
 
-AS_EVER = argparse.Namespace(sessions_dir=None, no_color=False, charset=None, debug=False)
+AS_EVER = argparse.Namespace(sessions_dir=None, no_color=False, charset=None, debug=False, plain=False)
 
 
 def run(start_command: Callable[[list[str]], int]) -> int:

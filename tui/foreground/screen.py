@@ -34,13 +34,9 @@ def has_able_terminal() -> bool:
     return is_terminal() and os.environ.get("TERM", "") not in _LINES_ONLY
 
 
-def need_able_terminal(instead: str) -> None:
-    """Raises:
-    CommandError: the terminal can show lines only.
-    """
-    kind = os.environ.get("TERM", "")
-    if kind in _LINES_ONLY:
-        raise CommandError(f"TERM: got {kind!r}, a terminal that cannot show a screen; {instead}")
+def wants_lines(options: argparse.Namespace) -> bool:
+    """Plain lines were asked for, or the terminal can show nothing else."""
+    return bool(options.plain) or (is_terminal() and not has_able_terminal())
 
 
 def need_terminal(command: str, instead: str) -> None:
@@ -48,8 +44,8 @@ def need_terminal(command: str, instead: str) -> None:
     CommandError: there is no terminal to open a screen on.
     """
     if not is_terminal():
-        raise CommandError(f"{command}: needs a terminal; without one, {instead}")
-    need_able_terminal(instead)
+        lines = "--plain prints a line a second"
+        raise CommandError(f"{command}: needs a terminal; without one, {instead}; {lines}")
 
 
 def watch(launched: Launched, options: argparse.Namespace) -> int:

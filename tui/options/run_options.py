@@ -160,6 +160,7 @@ def sessions_dir(parser: argparse._ActionsContainer) -> None:
 
 
 def screen_arguments(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--plain", action="store_true", help="no screen: a line a second, for logs and ears")
     parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
     parser.add_argument(
         "--charset", choices=("braille", "ascii"), metavar="C", help="draw with braille or ascii"
