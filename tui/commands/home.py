@@ -17,13 +17,16 @@ from tui.foreground.home import choose
 from tui.options import run_options
 from tui.options.exit_codes import INTERRUPTED, OK, CommandError
 from tui.options.packages import OF_A_SCREEN, need
+from tui.options.settings import asked_settings
 from tui.options.target_options import target
 
 if TYPE_CHECKING:
     from telemetry.local_servers import LocalServer
     from tui.screens.home import HomeChoice, HomeSources
 
-AS_EVER = argparse.Namespace(sessions_dir=None, no_color=False, charset=None, debug=False, plain=False)
+AS_EVER = argparse.Namespace(
+    sessions_dir=None, no_color=False, charset=None, theme=None, debug=False, plain=False
+)
 
 
 def run(start_command: Callable[[list[str]], int]) -> int:
@@ -37,10 +40,10 @@ def run(start_command: Callable[[list[str]], int]) -> int:
     from sessions.store.directory import is_live
 
     need(OF_A_SCREEN)
-    root = start.root(AS_EVER)
+    root, settings = start.root(AS_EVER), asked_settings(AS_EVER)
     sources, chosen = _sources(root), _as_opened(root)
     while True:
-        chosen = choose(sources, chosen)
+        chosen = choose(sources, chosen, settings)
         if chosen.how == "run":
             return start_command(list(chosen.words))
         if chosen.how != "session" or chosen.directory is None:

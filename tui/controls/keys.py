@@ -102,6 +102,7 @@ KEYS: tuple[Key, ...] = (
         "both",
         "info",
     ),
+    Key(("t",), "theme", "the next theme: colours of the terminal, dark, light, safe", "t", "both"),
     Key(("?",), "help", "this help", "?", "both", "help"),
     Key(
         ("q", "ctrl+c", "ctrl+q"),
@@ -142,14 +143,16 @@ SHORT = {
 """How the bottom row writes keys that come in pairs."""
 
 
-def action_for(key: str, character: str | None, live: bool, view: str = "overview") -> str | None:
+def action_for(
+    key: str, character: str | None, live: bool, view: str = "overview", keymap: tuple[Key, ...] = KEYS
+) -> str | None:
     """The action of a pressed key, a view's own before those of all.
 
     Load keys have theirs in a replay too, so that they can be answered.
     """
     # Textual names "=" "equals_sign": the character is the stable name of a printable key, except the blank.
     name = character if character is not None and character.isprintable() and character != " " else key
-    found = [row for row in KEYS if name in row.keys or key in row.keys]
+    found = [row for row in keymap if name in row.keys or key in row.keys]
     here = "live" if live else "replay"
     found = [row for row in found if view in row.views] + [row for row in found if not row.views]
     for row in found:
@@ -163,8 +166,14 @@ def is_of_view(action: str) -> bool:
     return any(row.views for row in KEYS if row.action == action)
 
 
-def action_row(action: str) -> Key:
-    return next(row for row in KEYS if row.action == action)
+def action_row(action: str, keymap: tuple[Key, ...] = KEYS) -> Key:
+    return next(row for row in keymap if row.action == action)
+
+
+def short_name(action: str, keymap: tuple[Key, ...] = KEYS) -> str:
+    """How the bottom row writes the keys of an action, and of the one that goes with it."""
+    row = action_row(action, keymap)
+    return SHORT.get(action, row.shown) if row == action_row(action) else row.shown
 
 
 def as_markdown() -> str:

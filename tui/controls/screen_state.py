@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tui.controls.keys import KEYS, Key
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
 from tui.draw.theme import Theme
@@ -12,6 +13,8 @@ from tui.draw.theme import Theme
 @dataclass(frozen=True)
 class ScreenState:
     theme: Theme = field(default_factory=Theme)
+    keymap: tuple[Key, ...] = KEYS
+    """As the person has set them."""
     playhead: Playhead = field(default_factory=Playhead)
     replay: bool = False
     """Opened on a session that was over; a live one that ends meanwhile is `ended`, not a replay."""

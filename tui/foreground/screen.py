@@ -107,6 +107,7 @@ def _show(
     nicer: bool = True,
 ) -> str:
     from sessions.frame.session_view import SessionView
+    from tui.options.settings import asked_settings
     from tui.screens.app import run_screen
 
     if options.no_color:
@@ -114,7 +115,7 @@ def _show(
     if nicer:
         give_way()
     view = SessionView(directory)
-    return run_screen(view, control, title=directory.name, charset=options.charset, gone=gone)
+    return run_screen(view, control, title=directory.name, settings=asked_settings(options), gone=gone)
 
 
 def after(directory: Path, left: str) -> int:

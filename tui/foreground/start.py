@@ -33,6 +33,9 @@ def has_screen(options: argparse.Namespace) -> bool:
         options.plain = True
         return False
     need(OF_A_SCREEN, "; or give --headless for lines instead")
+    from tui.options.settings import asked_settings
+
+    asked_settings(options)  # what is wrong with them is said before a load is put on anything
     return True
 
 

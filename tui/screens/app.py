@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from textual.screen import Screen
 
+from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource
+from tui.options.settings import Settings
 from tui.screens.session import SessionScreen
 from tui.screens.terminal import RATES_HZ, Meter, Pace, queued_writes
 from tui.screens.terminal_app import TerminalApp, run_app, terminal_fd
@@ -25,16 +27,19 @@ class TtftopApp(TerminalApp):
         control: RunControl | None,
         *,
         title: str = "",
-        charset: str | None = None,
+        settings: Settings | None = None,
         gone: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(title=title, charset=charset)
+        super().__init__(title=title, settings=settings)
         self._source, self._control, self._gone, self._clock = source, control, gone, clock
-        self._pace, self._meter = Pace(), Meter()
+        most = RATES_HZ.index(float(self._settings.fps))
+        self._pace, self._meter = Pace(index=most, most=most), Meter()
 
     def get_default_screen(self) -> Screen[None]:
-        return SessionScreen(self._source, self._control, self._theme, self.leave, self._clock)
+        settings = self._settings
+        opened = ScreenState(self._theme, settings.keymap, window_s=settings.window_s, log=settings.log)
+        return SessionScreen(self._source, self._control, opened, self.leave, self._clock)
 
     def on_mount(self) -> None:
         self.set_interval(1.0 / RATES_HZ[0], self._tick)
@@ -67,7 +72,7 @@ def run_screen(
     control: RunControl | None,
     *,
     title: str = "",
-    charset: str | None = None,
+    settings: Settings | None = None,
     gone: Callable[[], bool] = lambda: False,
 ) -> str:
     """Shows the screen until the person leaves.
@@ -76,7 +81,7 @@ def run_screen(
         source: the session to look at, live or over.
         control: its command line; None when there is nothing to command.
         title: for the terminal's window.
-        charset: `braille` or `ascii`; None decides by the locale and `TERM`.
+        settings: how the person wants it to look; None: as it comes.
         gone: asked ten times a second; True when the run was refused, so there is nothing to show.
 
     Returns:
@@ -87,4 +92,4 @@ def run_screen(
         RuntimeError: the screen failed; its traceback has been printed.
     """
     fd = terminal_fd()
-    return run_app(TtftopApp(source, control, title=title, charset=charset, gone=gone), fd)
+    return run_app(TtftopApp(source, control, title=title, settings=settings, gone=gone), fd)

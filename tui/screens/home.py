@@ -20,6 +20,7 @@ from telemetry.local_servers import LocalServer
 from tui.controls import run_form
 from tui.controls.home_list import ORDERS, HomeList, Item
 from tui.draw.theme import Theme
+from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.form import FormScreen
 from tui.screens.row_list import RowList
@@ -64,9 +65,9 @@ class HomeApp(TerminalApp):
     """Its `choice` is what to do next."""
 
     def __init__(
-        self, sources: HomeSources, opened: HomeChoice | None = None, *, charset: str | None = None
+        self, sources: HomeSources, opened: HomeChoice | None = None, *, settings: Settings | None = None
     ) -> None:
-        super().__init__(title="ttftop", charset=charset)
+        super().__init__(title="ttftop", settings=settings)
         self._sources = sources
         self._opened = opened if opened is not None else HomeChoice()
         self.choice = self._opened

@@ -11,8 +11,10 @@ from rich.text import Text
 from textual.app import App
 from textual.binding import Binding
 
+from tui.draw.palettes import resolved
 from tui.draw.text import safe
 from tui.draw.theme import Theme, charset_for, colours_for
+from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.driver import TerminalDriver, correct_environment
 from tui.screens.saved_terminal import SavedTerminal
@@ -30,16 +32,18 @@ class TerminalApp(App[str]):
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
 
-    def __init__(self, *, title: str = "", charset: str | None = None) -> None:
+    def __init__(self, *, title: str = "", settings: Settings | None = None) -> None:
         no_color = bool(os.environ.get("NO_COLOR"))
         super().__init__(driver_class=TerminalDriver)
         # The terminal's own sixteen colours and background, not a theme of ours over them.
         self.theme = "ansi-dark"
         self.title = safe(title, 80)
+        self._settings = settings if settings is not None else Settings()
         encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
         self._theme = Theme(
-            charset=charset or charset_for(encoding, os.environ),
+            charset=self._settings.charset or charset_for(encoding, os.environ),
             colours=colours_for(self.console.color_system, no_color),
+            palette=resolved(self._settings.theme, os.environ),
         )
         self._interrupted = False
 

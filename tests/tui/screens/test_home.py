@@ -23,6 +23,7 @@ from telemetry.local_servers import LocalServer
 from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
 from tui.commands.home import checked
+from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.home import HomeApp, HomeChoice, HomeScreen, HomeSources
 from tui.screens.row_list import RowList
@@ -94,7 +95,7 @@ def at_home(
     sources = HomeSources(lambda: listing(root), digest, lambda tell: tell(servers), checked)
 
     async def run() -> HomeChoice:
-        app = HomeApp(sources, opened, charset=charset)
+        app = HomeApp(sources, opened, settings=Settings(charset=charset))
         async with app.run_test(size=size) as pilot:
             home = Home(pilot)
             await home.until(lambda: not home.screen.busy)
