@@ -103,6 +103,8 @@ KEYS: tuple[Key, ...] = (
         "info",
     ),
     Key(("t",), "theme", "the next theme: colours of the terminal, dark, light, safe", "t", "both"),
+    Key(("e",), "export", "save what is shown as a picture (.svg) and as text", "e", "both"),
+    Key((":", "ctrl+p"), "palette", "the command palette: every action by its name", ": ctrl+p", "both"),
     Key(("?",), "help", "this help", "?", "both", "help"),
     Key(
         ("q", "ctrl+c", "ctrl+q"),

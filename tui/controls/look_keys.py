@@ -8,7 +8,7 @@ from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import WINDOWS_S, window_label
 from tui.draw.theme_names import THEMES
 
-ACTIONS = ("window", "log", "details", "help", "theme")
+ACTIONS = ("window", "log", "details", "help", "theme", *(f"theme_{name}" for name in THEMES))
 
 
 def changed(action: str, state: ScreenState) -> tuple[ScreenState, str]:
@@ -22,13 +22,16 @@ def changed(action: str, state: ScreenState) -> tuple[ScreenState, str]:
         return replace(state, details=not state.details), ""
     if action == "help":
         return replace(state, help=True, help_row=0), ""
-    return _next_theme(state)
+    return _in_theme(state, action.removeprefix("theme").removeprefix("_"))
 
 
-def _next_theme(state: ScreenState) -> tuple[ScreenState, str]:
+def _in_theme(state: ScreenState, name: str) -> tuple[ScreenState, str]:
+    """In the theme of that name; without one, in the next."""
     if state.theme.colours == "none":
         return state, "no colours here: NO_COLOR, or a terminal without"
     palettes = [name for name in THEMES if name != "auto"]
-    name = palettes[(palettes.index(state.theme.palette) + 1) % len(palettes)]
+    if not name:
+        name = palettes[(palettes.index(state.theme.palette) + 1) % len(palettes)]
     few = " (16 colours here: all are the terminal's own)" if state.theme.colours == "16" else ""
-    return replace(state, theme=replace(state.theme, palette=name)), f"theme {name}{few}"
+    palette = state.auto_palette if name == "auto" else name
+    return replace(state, theme=replace(state.theme, palette=palette)), f"theme {name}{few}"

@@ -13,6 +13,8 @@ from tui.draw.theme import Theme
 @dataclass(frozen=True)
 class ScreenState:
     theme: Theme = field(default_factory=Theme)
+    auto_palette: str = "dark"
+    """What the theme `auto` is on this terminal."""
     keymap: tuple[Key, ...] = KEYS
     """As the person has set them."""
     playhead: Playhead = field(default_factory=Playhead)

@@ -98,6 +98,8 @@ def _safe(rgb: ColorTriplet) -> ColorTriplet:
     if saturation < 0.15:
         return rgb
     name = next(name for upto, name in _BY_HUE if hue * 360 < upto)
+    if name == BLUE and luminance(rgb) > luminance(Color.parse(BLUE).get_truecolor()):
+        name = SKY
     wanted = Color.parse(name).get_truecolor()
     share = min((luminance(rgb) / luminance(wanted)) ** (1 / 2.2), 1.0)
     return ColorTriplet(*(round(part * share) for part in wanted))

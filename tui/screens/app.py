@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from textual.screen import Screen
 
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource
+from tui.draw.palettes import resolved
 from tui.options.settings import Settings
 from tui.screens.session import SessionScreen
 from tui.screens.terminal import RATES_HZ, Meter, Pace, queued_writes
@@ -38,7 +40,13 @@ class TtftopApp(TerminalApp):
 
     def get_default_screen(self) -> Screen[None]:
         settings = self._settings
-        opened = ScreenState(self._theme, settings.keymap, window_s=settings.window_s, log=settings.log)
+        opened = ScreenState(
+            theme=self._theme,
+            auto_palette=resolved("auto", os.environ),
+            keymap=settings.keymap,
+            window_s=settings.window_s,
+            log=settings.log,
+        )
         return SessionScreen(self._source, self._control, opened, self.leave, self._clock)
 
     def on_mount(self) -> None:

@@ -39,6 +39,11 @@ class Canvas(Widget, can_focus=False):
         self._styles_of: dict[str, Style] = theme.styles()
 
     @property
+    def rows(self) -> list[Row]:
+        """What is shown."""
+        return self._rows
+
+    @property
     def text(self) -> list[str]:
         """What is shown, without styles."""
         return ["".join(part for part, _ in row) for row in self._rows]

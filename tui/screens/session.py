@@ -26,6 +26,7 @@ from tui.draw.paged_axis import PAGE, first_column_ns
 from tui.draw.rows import sliced
 from tui.panels.strip import marks_of
 from tui.plots.scale import Scale
+from tui.screens import over_keys
 from tui.screens.canvas import Canvas
 from tui.views.help import help_rows, help_scrolled
 from tui.views.overview import scales_for
@@ -219,6 +220,9 @@ class SessionScreen(Screen[None]):
             self._move(action)
         elif action in look_keys.ACTIONS:
             self._look(action)
+        elif action in over_keys.ACTIONS:
+            words, bad = over_keys.ACTIONS[action](self, self._source.live)
+            self._say(words, bad=bad)
         elif action.startswith("view_"):
             self._state = replace(self._state, view=action.removeprefix("view_"), details=False)
         elif keys.is_of_view(action):
@@ -289,8 +293,7 @@ class SessionScreen(Screen[None]):
         self._state, words = look_keys.changed(action, before)
         if (before.window_s, before.log) != (self._state.window_s, self._state.log):
             self._scales = {}
-        if words:
-            self._say(words)
+        self._say(words)
 
     def _press(self, action: str) -> bool:
         """Gives a key to the view that is shown; True when it changed anything."""

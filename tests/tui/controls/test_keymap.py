@@ -91,7 +91,7 @@ def test_an_action_of_several_views_moves_in_each_of_them():
 
 def test_help_and_bottom_row_show_the_keys_as_they_are_set():
     keymap = remapped({"mark": ["f5"], "load_up": ["u"]})
-    state = ScreenState(Theme(), keymap)
+    state = ScreenState(Theme(), keymap=keymap)
     shown = [text(row) for row in help_rows(120, 60, state)]
     assert any(row.strip().startswith("f5 ") and "set a mark" in row for row in shown)
     assert any(row.strip().startswith("u ↓ j ") for row in shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sessions.run.commands import AddMark
+from sessions.run.commands import AddMark, Stop
 from tests.tui.screens.test_session import Room, on_screen
 from tui.draw.theme_names import THEMES
 from tui.options.settings import Settings
@@ -75,3 +75,89 @@ def test_a_key_of_ones_own_does_what_it_is_for_and_stands_in_the_help():
         assert any(row.strip().startswith("f5 ") for row in room.rows)
 
     on_screen(body, settings=Settings(keys={"mark": ["f5"]}), size=(120, 60))
+
+
+# -- the palette ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["colon", "ctrl+p"])
+def test_the_palette_does_what_is_chosen_by_its_letters(key):
+    async def body(room: Room) -> None:
+        await room.press(key, *"events", "enter")
+        assert room.live.screen_state.view == "events"
+        assert room.pilot.app.screen is room.live
+
+    on_screen(body)
+
+
+def test_the_palette_is_left_without_doing_anything_and_swallows_no_later_key():
+    async def body(room: Room) -> None:
+        await room.press("colon", "x", "escape")
+        assert room.control.sent == []
+        await room.press("x")
+        assert room.control.sent == [Stop()]
+
+    on_screen(body)
+
+
+def test_the_run_goes_on_under_the_palette():
+    async def body(room: Room) -> None:
+        await room.press("colon")
+        before = room.view.frames
+        room.clock.now_s += 3.0
+        room.live.tick(10.0)
+        assert room.view.frames > before
+        await room.press(*"theme safe", "enter")
+        assert room.live.screen_state.theme.palette == "safe"
+
+    on_screen(body)
+
+
+# -- what is shown, as files ----------------------------------------------------------------------------------
+
+
+def test_e_saves_what_is_shown_beside_nothing_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    async def body(room: Room) -> None:
+        rows = room.rows
+        await room.press("e")
+        assert "saved ./" in room.rows[-1]
+        assert room.rows[-1].rstrip().endswith(".svg and .txt")
+        await room.press("e")
+        texts = sorted(tmp_path.glob("*.txt"))
+        assert len(texts) == len(list(tmp_path.glob("*.svg"))) == 2
+        assert texts[0].read_text().splitlines()[:-1] == [row.rstrip() for row in rows[:-1]]
+
+    on_screen(body)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_working_directory_that_cannot_be_written_is_no_loss(tmp_path, monkeypatch):
+    gone, root = tmp_path / "gone", tmp_path / "data/ttftop/sessions"
+    gone.mkdir()
+    root.mkdir(parents=True)
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+    async def body(room: Room) -> None:
+        await room.press("e")
+        assert "saved /" in room.rows[-1]
+
+    on_screen(body, size=(200, 60))
+    assert sorted(path.suffix for path in root.iterdir()) == [".svg", ".txt"]
+
+
+def test_where_nothing_can_be_written_it_says_so_and_goes_on(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "none"))
+
+    async def body(room: Room) -> None:
+        await room.press("e")
+        assert "not saved: No such file or directory" in room.rows[-1]
+
+    on_screen(body)
