@@ -25,6 +25,7 @@ def test_it_says_what_holds_and_where_it_is(typed: Command, home: Path) -> None:
         "fps = 10",
         'window = "1m"',
         "log = true",
+        "mouse = false",
         "[keys]",
         'mark = ["f5"]',
     ]

@@ -17,6 +17,7 @@ in the file, all of it optional:
   fps = 5               # 10, 5, 2, 1
   window = "5m"         # 30s, 1m, 5m, all
   log = false
+  mouse = true
   [keys]
   mark = ["m", "f5"]    # in place of an action's own keys
 """
@@ -54,6 +55,7 @@ def as_toml(settings: Settings) -> Iterator[str]:
     yield f"fps = {settings.fps}"
     yield f'window = "{settings.window}"'
     yield f"log = {'true' if settings.log else 'false'}"
+    yield f"mouse = {'true' if settings.mouse else 'false'}"
     if settings.keys:
         yield "[keys]"
         for action, names in settings.keys.items():

@@ -25,6 +25,16 @@ def changed(action: str, state: ScreenState) -> tuple[ScreenState, str]:
     return _in_theme(state, action.removeprefix("theme").removeprefix("_"))
 
 
+def wheel_action(way: str, state: ScreenState) -> str | None:
+    """What turning the mouse's wheel `up` or `down` does; None while something is typed, asked or read."""
+    if state.prompt is not None or state.quitting or state.help:
+        return None
+    lists = any(row.action == "row_next" and state.view in row.views for row in state.keymap)
+    if lists:
+        return "row_next" if way == "down" else "row_previous"
+    return "forward" if way == "down" else "back"
+
+
 def _in_theme(state: ScreenState, name: str) -> tuple[ScreenState, str]:
     """In the theme of that name; without one, in the next."""
     if state.theme.colours == "none":

@@ -24,7 +24,7 @@ CAP_BYTES = 64 << 10
 WINDOWS: Mapping[str, float | None] = {"30s": 30.0, "1m": 60.0, "5m": 300.0, "all": None}
 FPS = (10, 5, 2, 1)
 CHARSETS = ("braille", "ascii")
-KNOWN = ("theme", "charset", "fps", "window", "log", "keys")
+KNOWN = ("theme", "charset", "fps", "window", "log", "mouse", "keys")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Settings:
     """What the charts of a live run span at first; one of `WINDOWS`."""
     log: bool = True
     """Latencies on a logarithmic scale at first."""
+    mouse: bool = False
+    """The terminal is asked for its mouse: it can then no longer mark text with it as it does by itself."""
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Actions of `tui.controls.keys` to the keys that do them in place of their own."""
 
@@ -119,8 +121,9 @@ def _checked(path: Path, text: str, written: Mapping[str, Any]) -> Settings:
     choice("charset", CHARSETS)
     choice("fps", FPS)
     choice("window", WINDOWS)
-    if "log" in written and not isinstance(written["log"], bool):
-        raise wrong("log", f"log = {_shown(written['log'])}, need true or false")
+    for name in ("log", "mouse"):
+        if name in written and not isinstance(written[name], bool):
+            raise wrong(name, f"{name} = {_shown(written[name])}, need true or false")
     keys = written.get("keys", {})
     if not isinstance(keys, dict):
         raise wrong("keys", 'keys: need a table, such as [keys] and below it mark = ["m"]')

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from textual.screen import Screen
 
+from tui.controls.look_keys import wheel_action
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource
 from tui.draw.palettes import resolved
@@ -65,6 +66,19 @@ class TtftopApp(TerminalApp):
             self._clock(), queued_writes(self._driver), self._meter.sent_bytes
         )
         if due:
+            screen.tick(self._pace.hz)
+
+    def on_mouse_scroll_down(self) -> None:
+        self._wheel("down")
+
+    def on_mouse_scroll_up(self) -> None:
+        self._wheel("up")
+
+    def _wheel(self, way: str) -> None:
+        """Through the rows of a list, else through time; the load is never changed by it."""
+        screen = self.screen
+        if isinstance(screen, SessionScreen) and (action := wheel_action(way, screen.screen_state)):
+            screen.act(action)
             screen.tick(self._pace.hz)
 
     async def action_quit(self) -> None:

@@ -31,7 +31,7 @@ READ_S = 0.03
 """Of each tick, the time that manifests are read in."""
 TICK_S = 0.1
 PREVIEW_ROWS = 9
-"""Below the list, where there is no room beside it."""
+"""Below the list, where there is no room beside it; fewer on a terminal that is less than 24 rows high."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class HomeScreen(Screen[None]):
         ("s", "sort", ""),
         ("r", "look_again", ""),
         ("u", "by_url", ""),
+        ("d", "demo", ""),
         ("down,j", "down", ""),
         ("up,k", "up", ""),
         ("escape", "back", ""),
@@ -148,7 +149,7 @@ class HomeScreen(Screen[None]):
         listed.styles.width = "3fr" if beside else "100%"
         preview.display = not small
         preview.styles.width = "2fr" if beside else "100%"
-        preview.styles.height = "100%" if beside else PREVIEW_ROWS
+        preview.styles.height = "100%" if beside else min(PREVIEW_ROWS, max((event.size.height - 4) // 2, 1))
         self.call_after_refresh(self._show)
 
     # -- what is listed -----------------------------------------------------------------------------------
@@ -286,6 +287,9 @@ class HomeScreen(Screen[None]):
 
     def action_by_url(self) -> None:
         self._open_form(None)
+
+    def action_demo(self) -> None:
+        self._leave("run", words=("demo",))
 
     def action_down(self) -> None:
         self.query_one(RowList).action_cursor_down()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sessions.store.directory import default_root
 from tui.controls.palette import entries
+from tui.controls.session_source import SessionSource
 from tui.draw.numbers import clock
 from tui.screens.canvas import Canvas
 from tui.screens.export import export
@@ -17,22 +18,23 @@ if TYPE_CHECKING:
     from tui.screens.session import SessionScreen
 
 
-def _palette(screen: SessionScreen, live: bool) -> tuple[str, bool]:
+def _palette(screen: SessionScreen, source: SessionSource) -> tuple[str, bool]:
     def chosen(action: str | None) -> None:
         if action is not None:
             screen.act(action)
 
     state = screen.screen_state
-    listed = entries(state.keymap, state.view, live=live)
+    listed = entries(state.keymap, state.view, live=source.live)
     screen.app.push_screen(PaletteScreen(listed, state.theme), chosen)
     return "", False
 
 
-def _export(screen: SessionScreen, _: bool) -> tuple[str, bool]:
+def _export(screen: SessionScreen, source: SessionSource) -> tuple[str, bool]:
     state = screen.screen_state
     beside = [canvas.rows for canvas in screen.query(Canvas)]
     rows = [[run for part in parts for run in part] for parts in zip(*beside, strict=False)]
-    name = f"{screen.app.title}-{state.view}-{clock(state.playhead.at_ns).replace(':', '')}"
+    at = clock(max(state.playhead.at_ns - source.first_ns, 0)).replace(":", "")
+    name = f"{screen.app.title}-{state.view}-{at}"
     root = default_root()
     try:
         return export(rows, state.theme, name, [Path(), *([root] if root is not None else [])]), False
@@ -40,8 +42,8 @@ def _export(screen: SessionScreen, _: bool) -> tuple[str, bool]:
         return f"not saved: {error.strerror}", True
 
 
-ACTIONS: Mapping[str, Callable[[SessionScreen, bool], tuple[str, bool]]] = {
+ACTIONS: Mapping[str, Callable[[SessionScreen, SessionSource], tuple[str, bool]]] = {
     "palette": _palette,
     "export": _export,
 }
-"""What each does with a screen, live or not; a few words to say of it, and whether they are bad news."""
+"""What each does with a screen; a few words to say of it, and whether they are bad news."""

@@ -21,6 +21,7 @@ class RowList(OptionList):
     """Cursor, scrolling and pages are Textual's; no text is ever taken for markup."""
 
     highlighted: reactive[int | None] = reactive(None, repaint=False)
+    _mouse_hovering_over: reactive[int | None] = reactive(None, repaint=False)
 
     def __init__(self, theme: Theme, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, compact=True)
@@ -77,4 +78,5 @@ class RowList(OptionList):
         row = fitted(self._rows[line], width)
         if line == self.highlighted:
             row = [("".join(text for text, _ in row), "cursor")]
-        return Strip([Segment(text, self._styles_of[role]) for text, role in row], width)
+        strip = Strip([Segment(text, self._styles_of[role]) for text, role in row], width)
+        return strip.apply_meta({"option": line})  # by which Textual knows what was clicked

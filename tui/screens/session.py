@@ -221,7 +221,7 @@ class SessionScreen(Screen[None]):
         elif action in look_keys.ACTIONS:
             self._look(action)
         elif action in over_keys.ACTIONS:
-            words, bad = over_keys.ACTIONS[action](self, self._source.live)
+            words, bad = over_keys.ACTIONS[action](self, self._source)
             self._say(words, bad=bad)
         elif action.startswith("view_"):
             self._state = replace(self._state, view=action.removeprefix("view_"), details=False)

@@ -47,6 +47,10 @@ class TerminalApp(App[str]):
         )
         self._interrupted = False
 
+    @property
+    def asks_mouse(self) -> bool:
+        return self._settings.mouse
+
     def on_mount(self) -> None:
         _log.info("the screen is open: %s", self._theme)
         self.app_resume_signal.subscribe(self, self._resumed)
@@ -101,7 +105,7 @@ def run_app(app: TerminalApp, fd: int) -> str:
     with leave_on_signal(told):
         watch.start()
         try:
-            how = app.run(mouse=False)
+            how = app.run(mouse=app.asks_mouse)
         finally:
             watch.stop()
             terminal.restore()

@@ -24,6 +24,7 @@ KEYS = (
     ("s", "sort"),
     ("r", "look again"),
     ("u", "a server by its URL"),
+    ("d", "demo"),
     ("q", "leave"),
 )
 _VERDICTS = {
@@ -95,9 +96,14 @@ def _session(session: Digest, width: int) -> Row:
 def preview_rows(item: Item | None, width: int, height: int, theme: Theme) -> list[Row]:
     """Exactly `height` rows of `width` cells."""
     rows: list[Row] = []
-    if item is not None and item.server is not None:
+    if item is None:
+        rows = [
+            [(" d", "key"), (" the demo: a simulated server under load; risks nothing", "dim")],
+            [(" u", "key"), (" loads a server that you know by its URL", "dim")],
+        ]
+    elif item.server is not None:
         rows = _of_server(item.server, theme)
-    elif item is not None and item.session is not None:
+    elif item.session is not None:
         rows = _of_session(item.session)
     return [fitted(row, width) for row in (rows + [[]] * height)[:height]]
 

@@ -32,7 +32,7 @@ def test_without_a_file_all_is_as_it_comes(tmp_path: Path):
 def test_what_is_written_holds(tmp_path: Path):
     path = tmp_path / "settings.toml"
     path.write_text(
-        'theme = "safe"\ncharset = "ascii"\nfps = 5\nwindow = "all"\nlog = false\n[keys]\nmark = ["f5"]\n'
+        'theme = "safe"\ncharset = "ascii"\nfps = 5\nwindow = "all"\nlog = false\nmouse = true\n[keys]\nmark = ["f5"]\n'
     )
     found = read_settings(path)
     assert (found.theme, found.charset, found.fps, found.window_s, found.log) == (
@@ -42,6 +42,7 @@ def test_what_is_written_holds(tmp_path: Path):
         None,
         False,
     )
+    assert found.mouse is True
     assert action_for("f5", None, True, keymap=found.keymap) == "mark"
 
 
@@ -108,7 +109,7 @@ def test_what_is_typed_stands_above_what_is_set(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_is_shown_can_be_read_again(tmp_path: Path):
-    held = Settings("safe", "ascii", 5, "5m", False, {"mark": ["'", '"', "f5"], "stop": []})
+    held = Settings("safe", "ascii", 5, "5m", False, True, {"mark": ["'", '"', "f5"], "stop": []})
     text = "\n".join(as_toml(held))
     assert tomli.loads(text)["keys"] == {"mark": ["'", '"', "f5"], "stop": []}
     path = tmp_path / "settings.toml"

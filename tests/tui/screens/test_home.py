@@ -246,6 +246,7 @@ def test_no_sessions_and_no_servers_is_said_and_harms_no_key(tmp_path: Path) -> 
     async def body(home: Home) -> None:
         assert "none found" in home.listed[0]
         assert "none in" in home.listed[1]
+        assert "d the demo" in home.text("#preview")
         await home.press("enter", "down", "up", "pagedown", "s", "r", "escape", "ctrl+c")
 
     assert at_home(tmp_path / "nothing", body).how == "quit"
@@ -308,3 +309,19 @@ def test_a_move_of_the_cursor_redraws_two_lines_of_the_list(recorded: Path) -> N
         assert sorted(set(drawn)) == [2, 3]
 
     at_home(recorded, body)
+
+
+def test_d_starts_the_demo(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("d")
+
+    choice = at_home(recorded, body)
+    assert (choice.how, choice.words) == ("run", ("demo",))
+
+
+def test_a_click_opens_a_line(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.pilot.click(RowList, offset=(5, 3))
+        await home.pilot.pause()
+
+    assert at_home(recorded, body).directory == recorded / "20261103-120000-first"

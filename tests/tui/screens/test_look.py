@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 
 from sessions.run.commands import AddMark, Stop
 from tests.tui.screens.test_session import Room, on_screen
+from tui.controls import load_keys
+from tui.controls.keys import VIEWS
+from tui.controls.look_keys import wheel_action
+from tui.controls.screen_state import ScreenState
 from tui.draw.theme_names import THEMES
 from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
@@ -161,3 +166,34 @@ def test_where_nothing_can_be_written_it_says_so_and_goes_on(tmp_path, monkeypat
         assert "not saved: No such file or directory" in room.rows[-1]
 
     on_screen(body)
+
+
+# -- the mouse ------------------------------------------------------------------------------------------------
+
+
+def test_the_wheel_goes_through_time_and_lists_and_never_changes_the_load():
+    async def body(room: Room) -> None:
+        canvas = room.pilot.app.screen.query(Canvas).first()
+        before = room.live.screen_state.playhead.at_ns
+        canvas.post_message(wheel(events.MouseScrollUp, canvas))
+        await room.pilot.pause()
+        assert room.live.screen_state.playhead.at_ns == before - 5_000_000_000
+        await room.press("m")
+        canvas.post_message(wheel(events.MouseScrollUp, canvas))
+        await room.pilot.pause()
+        assert room.live.screen_state.playhead.at_ns == before - 5_000_000_000
+        assert room.control.sent == []
+
+    on_screen(body)
+
+
+def wheel(kind: type[events.MouseEvent], over: Canvas) -> events.MouseEvent:
+    return kind(over, 5, 5, 0, 0, 0, False, False, False, 5, 5)
+
+
+def test_what_the_wheel_does_is_never_the_loads():
+    for view in VIEWS:
+        for way in ("up", "down"):
+            action = wheel_action(way, ScreenState(view=view))
+            assert action in ("row_next", "row_previous", "forward", "back")
+            assert action not in load_keys.ACTIONS
