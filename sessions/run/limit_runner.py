@@ -68,7 +68,7 @@ class LimitRunner(PlanRunner):
         """What a step came to; None where a person took the keys."""
         number, stage, times_left = self.number, self._stage_of(step), self._times_left
         self._forget_over()
-        at_ns = self._loads.begin(number, number + 1, stage)
+        at_ns = self._loads.begin(number, None, stage)
         self._loads.record(StageChange(at_ns, number, "begin", stage.name, stage=_json(stage)))
         cut = False
         while self._over_number != number:

@@ -130,13 +130,14 @@ class Tagged(msgspec.Struct, frozen=True):
     """That ended, well or not."""
     succeeded: int
     failed: int
-    """Those that were cut off with them."""
     input_tokens: int | None
     cached_tokens: int | None
     output_tokens: int | None
     ttft_from_due_ms: ExactQuantiles
     tpot_ms: ExactQuantiles
     e2e_ms: ExactQuantiles
+    cut_off: int = 0
+    """By the end of the run: neither succeeded nor failed."""
 
 
 class ItlQuantiles(ExactQuantiles, frozen=True, kw_only=True):
@@ -258,6 +259,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     load_changes: int
     """How often a person changed it after that."""
     workload: WorkloadConfig
+    """With a word in place of a length that no request had (`sessions.summary.asked`)."""
     marks: list[Mark]
     requests: RequestCounts
     errors: dict[str, int]
@@ -277,7 +279,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     e2e_ms: ExactQuantiles
     send_lag_ms: ExactQuantiles
     ttft_of_failed_ms: ExactQuantiles
-    """From due, of requests that failed or were cut off after their first token; in none of the others."""
+    """From due, of requests that failed after their first token; in none of the others."""
+    ttft_of_cut_off_ms: ExactQuantiles | None = None
+    """Likewise of those that the end of the run cut off; None where that was not told apart."""
     streamed: Streamed | None = None
     """The same as screens show it, which know of no request's end beforehand."""
     stale_retries: int
@@ -316,6 +320,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     def holds(self) -> bool:
         """Valid, and no target was missed: what exit code 0 says. An undecided target is no miss."""
         return self.valid and (self.slo is None or self.slo.verdict != "fail")
+
+    @property
+    def has_tokens(self) -> bool:
+        """Answers are tokens, one after the other: without, there is no TTFT, no ITL and no TPOT."""
+        return self.endpoint != "embeddings"
 
     @property
     def badges(self) -> list[str]:

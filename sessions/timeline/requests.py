@@ -21,6 +21,8 @@ from sessions.timeline.token_gaps import TokenGaps
 
 NONE = -1
 """Stands for None in every column."""
+CUT_OFF = "unfinished"
+"""The kind of error that the end of a run gives what it cuts off."""
 KINDS_CAP = 256
 """Error kinds, token sources and sets of tags kept apart; a session that names more is not one of ours."""
 
@@ -91,6 +93,11 @@ class RequestColumns:
             self._pending += _PACKED.pack(*cells)
         except struct.error:  # damaged: no request has two billion tokens
             self._pending += _PACKED.pack(*map(_within, cells, _COLUMNS.values()))
+
+    def cut_off(self, rows: Requests) -> NDArray[np.bool_]:
+        """Which of `rows` the end of the run cut off: no failure of the server's."""
+        cut = self.error_kinds.index(CUT_OFF) if CUT_OFF in self.error_kinds else None
+        return np.zeros(len(rows), dtype=np.bool_) if cut is None else rows["error"] == cut
 
     def __len__(self) -> int:
         return self._count + len(self._pending) // ROW.itemsize

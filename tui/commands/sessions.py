@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from tui.foreground.results import print_json
 from tui.options import run_options
 from tui.options.exit_codes import OK, one_line
 from tui.options.parser import Parser
-from tui.report.figures import aligned, milliseconds, number
+from tui.report.figures import aligned, cells, milliseconds, number
 
 HEAD = ("session", "state", "target", "model", "s", "requests", "TTFT p50 ms", "valid")
 
@@ -64,21 +67,49 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(msgspec.to_builtins(rows))
     elif rows:
-        print(rows_of(rows))
+        print(rows_of(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
     else:
         print(f"no sessions in {one_line(start.root(options))} yet; ttftop demo makes one")
     return OK
 
 
-def rows_of(rows: Sequence[Listed | Unreadable]) -> str:
-    """The list as text, and below it what is to be known of some."""
-    lines = [aligned([HEAD, *map(_cells, rows)], left=4)]
+def rows_of(rows: Sequence[Listed | Unreadable], width: int | None = None) -> str:
+    """The list as text, and below it what is to be known of some.
+
+    `width`: of the terminal, beyond which no line goes; None: nobody's.
+    """
+    table = [[*HEAD], *map(_cells, rows)]
+    lines = (aligned(table, left=4) if width is None else _fitted(table, width)).splitlines()
     for row in rows:
-        lines += [
-            f"{one_line(row.id)}: {one_line(note)}"
-            for note in (row.notes if isinstance(row, Listed) else [row.problem])
-        ]
+        for note in row.notes if isinstance(row, Listed) else [row.problem]:
+            said = f"{one_line(row.id)}: {one_line(note)}"
+            lines += [said] if width is None else textwrap.wrap(said, width, subsequent_indent="  ")
     return "\n".join(lines)
+
+
+def _fitted(table: list[list[str]], width: int) -> str:
+    """What names a session stays whole; where it cannot even without model and target, lines are cut."""
+    for name in ("model", "target"):
+        column = table[0].index(name)
+        over = max(map(cells, aligned(table, left=4).splitlines())) - width
+        if over > 0:
+            kept = max(max(cells(row[column]) for row in table) - over, len(name))
+            table = [[*row[:column], _cut(row[column], kept), *row[column + 1 :]] for row in table]
+    for name in ("model", "target"):
+        column = table[0].index(name)
+        if max(map(cells, aligned(table, left=4).splitlines())) > width:
+            table = [row[:column] + row[column + 1 :] for row in table]
+    left = table[0].index("s")
+    return "\n".join(_cut(line, width) for line in aligned(table, left=left).splitlines())
+
+
+def _cut(text: str, width: int) -> str:
+    """At most so many cells of it. `tui.draw.text.fit` does so too, by Rich, which takes long to import."""
+    if cells(text) <= width:
+        return text
+    while text and cells(text) > width - 1:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def describe(directory: Path) -> Listed | Unreadable:
@@ -117,7 +148,7 @@ def describe(directory: Path) -> Listed | Unreadable:
 
 def _cells(row: Listed | Unreadable) -> list[str]:
     if isinstance(row, Unreadable):
-        return [one_line(row.id), row.state, one_line(row.problem)[:60], *[""] * (len(HEAD) - 3)]
+        return [one_line(row.id), row.state, *[""] * (len(HEAD) - 2)]
     valid = {True: "yes", False: "no", None: "-"}[row.valid]
     badges = ["SIMULATED"] * row.simulated + ["IMPORTED"] * row.imported
     return [

@@ -45,12 +45,11 @@ def run(options: argparse.Namespace) -> int:
         summary = read_summary(directory, prices, options.slo or ())
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
-    write_junit(summary, options.junit)
     # Only who asks for targets here asks for a verdict; else the summary could be read, and that is all.
     code = NOT_VALID if options.slo and summary.slo is not None and summary.slo.verdict == "fail" else OK
     if options.json:
         print_json(plain(summary))
-        return code
+        return write_junit(summary, options.junit, code)
     print(render(summary), end="")
     terminal = sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal and is_there("plotext")):
@@ -62,4 +61,4 @@ def run(options: argparse.Namespace) -> int:
         print("\n" + charts(whole(SessionView(directory)), summary.stages, theme), end="")
         if summary.plan is not None and summary.plan.charts:
             print("\n" + plan_charts(summary.plan, theme), end="")
-    return code
+    return write_junit(summary, options.junit, code)

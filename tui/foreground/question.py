@@ -42,7 +42,8 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
 
 def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
     stages = plan.stages[plan.first_stage :]
-    tell(f"ttftop: plan {plan.name}: {said_stages(len(stages))}, {said_estimate(stages, config.workload)}")
+    said = said_estimate(stages, config.workload, config.target.endpoint)
+    tell(f"ttftop: plan {plan.name}: {said_stages(len(stages))}, {said}")
     most_rps = max(load.highest_rps for _, load, _ in loads_of(config))
     why = f"{most_rps:,.10g} requests per second" if most_rps > PLAN_RPS else ""
     if not is_private(config.target.url):

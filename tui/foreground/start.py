@@ -63,13 +63,14 @@ def root(options: argparse.Namespace) -> Path:
     return place
 
 
-def _write_results(directory: Path, options: argparse.Namespace) -> None:
-    """What a run left behind that ended on its screen."""
+def _write_results(directory: Path, options: argparse.Namespace, code: int) -> int:
+    """What a run left behind that ended on its screen; the exit code, which was `code` before."""
     from sessions.store.directory import is_live, place_of
     from sessions.summary.read import read_summary
 
-    if options.junit is not None and not is_live(directory):
-        write_junit(read_summary(place_of(directory)), options.junit)
+    if options.junit is None or is_live(directory):
+        return code
+    return write_junit(read_summary(place_of(directory)), options.junit, code)
 
 
 def _expanded(path: Path) -> Path:
@@ -121,7 +122,7 @@ def start(
         with debug_log(options, launched.directory, "command", api_key=api_key, headers=headers) as say:
             if config.interactive:
                 code = screen.watch(launched, options)
-                _write_results(launched.directory, options)
+                code = _write_results(launched.directory, options, code)
             else:
                 code = headless.follow(launched, interrupts, options)
             say(f"exit code {code}")

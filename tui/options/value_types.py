@@ -262,10 +262,11 @@ def timeout(text: str) -> tuple[str, float]:
 
 
 def file_to_write(text: str) -> Path:
-    """A file that is there or not yet; never a pipe or a device, which might wait for a reader."""
+    """A file that is there or not yet; never a link, a pipe or a device."""
     path = Path(text)
     try:
-        fits = bool(text) and (path.is_file() or not path.exists()) and path.absolute().parent.is_dir()
+        fits = bool(text) and path.absolute().parent.is_dir() and not path.is_symlink()
+        fits = fits and (path.is_file() or not path.exists())
     except (OSError, ValueError):  # too long, or with a NUL
         fits = False
     if not fits:

@@ -44,7 +44,9 @@ def render(summary: Summary) -> str:
         _head(summary),
         counts(summary) + lengths(summary),
         latencies(summary),
-        stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
+        stages_table(summary.stages, has_tokens=summary.has_tokens)
+        if summary.plan is None
+        else plan_table(summary.plan),
         windows(summary.stages) if summary.plan is None else "",
         turns_table(summary.turns),
         tags_table(summary.by_tag),
@@ -129,7 +131,7 @@ def _asked(summary: Summary) -> str:
     if work.think is not None:
         turns += f", {work.think} to think"
     asked = asked_words(work)
-    if summary.endpoint == "embeddings":
+    if not summary.has_tokens:
         asked = asked.partition(" tokens in")[0] + " tokens in"
     if load.trace is not None and (of := load.trace.figures) is not None:
         asked = f"{of.input_mean:.0f} tokens in, {of.output_mean:.0f} out on average"

@@ -30,12 +30,14 @@ class Server:
 
     def __init__(self) -> None:
         self.begun: list[Stage] = []
+        self.of: list[int | None] = []
         self.changes: list[StageChange] = []
         self.cuts = 0
         self.stuck_on: int | None = None
         self.runner: LimitRunner
 
-    def begin(self, number: int, of: int, stage: Stage) -> int:
+    def begin(self, number: int, of: int | None, stage: Stage) -> int:
+        self.of.append(of)
         self.begun.append(stage)
         if len(self.begun) - 1 != self.stuck_on:
             asyncio.get_running_loop().call_soon(self.runner.on_idle, number)
@@ -79,6 +81,7 @@ def test_each_step_is_a_stage_and_what_it_came_to_stands_in_the_session() -> Non
     begun = [change for change in server.changes if change.event == "begin"]
     assert [msgspec.json.decode(change.stage, type=Stage) for change in begun] == server.begun
     assert [change.number for change in begun] == list(range(6))
+    assert server.of == [None] * 6, "nobody knows how many there will be"
     found = answer(ASK, results_of(server))
     assert (found.passed, found.failed, found.certified) == (3.0, 4.0, True)
     assert server.begun[-1].name == "3 at once again in 3..4"

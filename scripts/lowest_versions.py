@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Prints the oldest versions that pyproject.toml allows, as constraints for pip.
+
+scripts/lowest_versions.py > constraints.txt && pip install --constraint constraints.txt --editable '.[dev]'
+
+Only of what the program itself needs: what its checks need is no promise to anybody.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+# pip reads pyproject.toml with a copy of tomli; before an installation there is no other on Python 3.10.
+from pip._vendor import tomli
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def lowest(dependencies: list[str]) -> list[str]:
+    """`name==oldest` of requirements that begin with `name>=oldest`.
+
+    Raises:
+        ValueError: a requirement has no lower bound.
+    """
+    out = []
+    for requirement in dependencies:
+        found = re.match(r"([A-Za-z0-9._-]+)>=([0-9.]+)", requirement)
+        if found is None:
+            raise ValueError(f"no lower bound: {requirement}")
+        marker = requirement.partition(";")[2]
+        out.append(f"{found[1]}=={found[2]}" + (f";{marker}" if marker else ""))
+    return out
+
+
+if __name__ == "__main__":
+    project = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    print("\n".join(lowest(project["dependencies"])))
