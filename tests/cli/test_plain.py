@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from sessions.store.manifest import EndInfo, write
 from tests.cli.conftest import Command, child
 from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
+
+LINE = re.compile(r"00:00:\d\d  rate 5\.0 rps  sent ")
 
 
 @pytest.fixture
@@ -45,14 +49,14 @@ def test_a_replay_without_a_terminal_says_that_there_are_lines(typed: Command, r
 
 @pytest.mark.slow
 def test_a_live_run_is_followed_by_lines_until_it_ends(
-    ttftop: Command, home: Path, simulator_url: str, tmp_path: Path
+    typed: Command, home: Path, simulator_url: str, tmp_path: Path
 ):
     place = ["--sessions-dir", str(tmp_path / "kept")]
     run = [
         "run",
         simulator_url,
         "--duration",
-        "4s",
+        "60s",
         "--rate",
         "5",
         "--telemetry",
@@ -60,12 +64,15 @@ def test_a_live_run_is_followed_by_lines_until_it_ends(
         "--json",
         "--plain",
     ]
-    with child([sys.executable, "-m", "tui.cli", *run, *place]) as process:
-        done = ttftop("attach", "--plain", *place)
-        while "no live session" in done.stderr and process.poll() is None:
-            done = ttftop("attach", "--plain", *place)
-        out, _ = process.communicate(timeout=60)
-    assert out.startswith("{")  # the lines of a run that is to print JSON go to stderr
-    assert re.search(r"^00:00:0\d  rate 5\.0 rps  sent ", done.stdout, re.M), done
-    assert "the session is saved in" in done.stdout
-    assert "Traceback" not in done.stderr
+    command = [sys.executable, "-m", "tui.cli"]
+    with child([*command, *run, *place], stderr=subprocess.PIPE) as running:
+        assert running.stderr is not None
+        assert any(LINE.match(line) for line in running.stderr)  # of a run that is to print JSON
+        with child([*command, "attach", "--plain", *place]) as attached:
+            assert attached.stdout is not None
+            assert any(LINE.match(line) for line in attached.stdout)
+            running.send_signal(signal.SIGINT)
+            out, _ = running.communicate(timeout=60)
+            rest, _ = attached.communicate(timeout=60)
+    assert out.startswith("{")
+    assert "the session is saved in" in rest
