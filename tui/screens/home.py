@@ -280,6 +280,8 @@ class HomeScreen(Screen[None]):
         self._show()
 
     def action_look_again(self) -> None:
+        if self._home.servers is None:  # each port is asked once, however often the key is pressed
+            return
         self._home = replace(self._home, servers=None)
         self._list_sessions()
         self._look()
