@@ -40,3 +40,12 @@ def test_on_a_terminal_a_replay_is_opened_from_the_list_and_comes_back_to_it(
     shown.write(b"q")
     assert shown.ended() == 0
     assert b"Traceback" not in shown.output
+
+
+@pytest.mark.slow
+def test_a_signal_closes_it_and_leaves_the_terminal_as_it_was(on_terminal: OnTerminal) -> None:
+    shown = on_terminal()
+    shown.read_until(b"recorded sessions")
+    shown.process.terminate()
+    assert shown.ended() == 130
+    assert b"\x1b[?1049l" in shown.output

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from textual.screen import Screen
 
-from tui.controls.look_keys import wheel_action
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource
+from tui.controls.wheel import wheel_action
 from tui.draw.palettes import resolved
 from tui.options.settings import Settings
 from tui.screens.session import SessionScreen

@@ -14,7 +14,7 @@ from textual.screen import Screen
 
 from sessions.frame.schema import Frame
 from sessions.run.commands import AbortRun, Ack, Answer, Command, FinishRun, Hold, Refusal, Resume
-from tui.controls import keys, load_keys, look_keys, time_keys
+from tui.controls import display_keys, keys, load_keys, time_keys
 from tui.controls.command_queue import CommandQueue
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt, load_prompt, mark_prompt
@@ -218,8 +218,11 @@ class SessionScreen(Screen[None]):
             self._send(load_keys.COMMANDS[action])
         elif action in time_keys.ACTIONS:
             self._move(action)
-        elif action in look_keys.ACTIONS:
-            self._look(action)
+        elif action in display_keys.ACTIONS:
+            self._state, said = display_keys.ACTIONS[action](self._state)
+            self._scales = {} if action in display_keys.NEW_SCALES else self._scales
+            if said:
+                self._say(said)
         elif action in over_keys.ACTIONS:
             words, bad = over_keys.ACTIONS[action](self, self._source)
             self._say(words, bad=bad)
@@ -287,13 +290,6 @@ class SessionScreen(Screen[None]):
         if moved.at_ns != self._state.playhead.at_ns:
             self._scales = {}
         self._state = replace(self._state, playhead=moved)
-
-    def _look(self, action: str) -> None:
-        before = self._state
-        self._state, words = look_keys.changed(action, before)
-        if (before.window_s, before.log) != (self._state.window_s, self._state.log):
-            self._scales = {}
-        self._say(words)
 
     def _press(self, action: str) -> bool:
         """Gives a key to the view that is shown; True when it changed anything."""

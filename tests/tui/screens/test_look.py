@@ -9,8 +9,8 @@ from sessions.run.commands import AddMark, Stop
 from tests.tui.screens.test_session import Room, on_screen
 from tui.controls import load_keys
 from tui.controls.keys import VIEWS
-from tui.controls.look_keys import wheel_action
 from tui.controls.screen_state import ScreenState
+from tui.controls.wheel import wheel_action
 from tui.draw.theme_names import THEMES
 from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
