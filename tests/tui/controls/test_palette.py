@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tui.controls.keymap import actions, remapped
-from tui.controls.keys import KEYS
+from tui.controls.keys import KEYS, VIEWS
 from tui.controls.palette import Entry, entries, matching
 from tui.draw.theme_names import THEMES
 
 
 def test_live_and_replay_together_list_every_action_of_the_table():
-    listed = {entry.action for live in (True, False) for entry in entries(KEYS, "events", live=live)}
+    listed = {
+        entry.action for view in VIEWS for live in (True, False) for entry in entries(KEYS, view, live=live)
+    }
     assert listed == {*actions(), *(f"theme_{name}" for name in THEMES)} - {"palette"}
 
 
