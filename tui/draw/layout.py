@@ -88,15 +88,6 @@ class Columns:
     side: int
 
 
-def slices_for(width: int, page: int) -> list[int]:
-    """Where to cut the screen into side-by-side widgets: before and after the newest columns of the plots,
-    and before the figures. Textual sends a changed row of a widget from its first cell on."""
-    at = columns_for(width)
-    name = 15 if at.side >= 48 else 13 if at.side >= 36 else 10
-    edge = at.gutter + at.plot
-    return [0, max(edge - page, 1), edge, edge + name, width]
-
-
 def columns_for(width: int) -> Columns:
     gutter, side = next(
         (gutter, side)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import pairwise
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.screen import Screen
 
 from sessions.frame.schema import Frame
@@ -21,9 +19,8 @@ from tui.controls.prompt import Prompt, load_prompt, mark_prompt
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource, read_ahead
 from tui.controls.time_window import WINDOWS_S, column_ns, window_label
-from tui.draw.layout import columns_for, slices_for
-from tui.draw.paged_axis import PAGE, first_column_ns
-from tui.draw.rows import sliced
+from tui.draw.layout import columns_for
+from tui.draw.paged_axis import first_column_ns
 from tui.draw.theme import Theme
 from tui.panels.strip import marks_of
 from tui.plots.scale import Scale
@@ -79,13 +76,7 @@ class SessionScreen(Screen[None]):
         return self._state
 
     def compose(self) -> ComposeResult:
-        # Several, side by side, only so that fewer bytes are sent: see `slices_for`.
-        with Horizontal():
-            edges = slices_for(self.app.size.width, PAGE)
-            for begin, end in pairwise(edges):
-                canvas = Canvas(self._state.theme)
-                canvas.styles.width = max(end - begin, 0)
-                yield canvas
+        yield Canvas(self._state.theme)
 
     def on_resize(self, event: events.Resize) -> None:
         self._drawn = ()
@@ -155,10 +146,7 @@ class SessionScreen(Screen[None]):
             if state.help
             else whole(self._drawing, self._views.get(state.view))
         )
-        edges = slices_for(width, PAGE)
-        for canvas, begin, end in zip(self.query(Canvas), edges, edges[1:], strict=False):
-            canvas.styles.width = end - begin
-            canvas.show([sliced(row, begin, end) for row in rows])
+        self.query_one(Canvas).show(rows)
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self._notice_until_s = self._clock() + NOTICE_S
