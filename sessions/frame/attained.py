@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from sessions.plan.slo import kept_targets
+from sessions.frame.targets import SKETCHED, asked_targets
 from sessions.store.manifest import Manifest
 from sessions.timeline.sketches import VALUES_NS
 from sessions.timeline.timeline import Timeline
 
-_SKETCHED = {"ttft": "ttft_from_due", "ttft_sent": "ttft_from_sent", "e2e": "e2e", "itl": "itl"}
+_JUDGED = ("ttft", "ttft_sent", "e2e", "itl")
 
 
 def attained(timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]) -> float | None:
     """Share of the requests of `span_ns` (of tokens for ITL) that held the target which fewest held, within a
     sketch's 1 %; failed and unsent requests held none. None without a target that a sketch tells of."""
-    if manifest is None:
-        return None
-    plan = manifest.config.plan
-    targets = kept_targets(manifest.config.slo if plan is None else plan.targets)
-    targets = [target for target in targets if target.quantile is not None and target.metric in _SKETCHED]
+    targets = [
+        target
+        for target in asked_targets(manifest)
+        if target.quantile is not None and target.metric in _JUDGED
+    ]
     if not targets:
         return None
     a, b = timeline.ticks.upto(np.array(span_ns, dtype=np.float64)).tolist()
     lost = sum(int(timeline.ticks[name][a:b].sum()) for name in ("failed", "not_sent"))
     shares = []
     for target in targets:
-        counts = timeline.counts(_SKETCHED[target.metric], span_ns)
+        counts = timeline.counts(SKETCHED[target.metric], span_ns)
         total = int(counts.sum())
         held = int(counts[..., target.limit * 1e6 >= VALUES_NS].sum())
         missed = 0 if target.metric == "itl" else lost

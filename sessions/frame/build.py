@@ -16,9 +16,11 @@ from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
 from sessions.frame.attained import attained
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
+from sessions.frame.heading import heading
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit, Stat
 from sessions.frame.server_hosts import hosts_at, server_at
+from sessions.frame.targets import targets_at
 from sessions.metrics import QUANTILES, THIN_FLOORS
 from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
@@ -176,6 +178,8 @@ def build(
         failing=_failing(timeline, at_ns, totals, over),
         attained=attained(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
         insecure=manifest is not None and manifest.unverified,
+        targets=targets_at(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
+        heading=heading(timeline, manifest, at_ns),
     )
 
 

@@ -1,7 +1,7 @@
 """What a terminal must be told so that it shows other rows than before: only the cells that differ. Pure.
 
-Textual sends a changed stretch with a full style before, and a reset after, each run in it, and nothing shorter
-than a run. Over SSH that is most of what a live screen sends.
+Textual sends a changed stretch with a full style before, and a reset after, each run in it, and nothing
+shorter than a run. Over SSH that is most of what a live screen sends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Cell = tuple[str, str]
 
 
 def changed_runs(before: Sequence[Cell], after: Sequence[Cell]) -> list[tuple[int, int]]:
-    """The stretches `[first, beyond)` of cells that differ, those of which only a few cells lie between joined.
+    """The stretches `[first, beyond)` of cells that differ, joined where few cells lie between.
 
     None of them begins or ends within a character of two cells.
     """
@@ -46,7 +46,7 @@ def orders(
     style_of: Callable[[str], str],
     paints: Callable[[str], bool],
 ) -> str:
-    """What to write for rows `(y, old, new)` of an area whose first cell is at column `left`, row `top`, from 0.
+    """What to write for rows `(y, old, new)` of an area that begins at column `left` and row `top`, from 0.
 
     Args:
         style_of: a role's parameters of SGR, without those that reset; empty for the terminal's own.
