@@ -28,9 +28,9 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "offered": ("bold color(215)", "bold yellow", "bold"),
     "achieved": ("color(37)", "cyan", ""),
     "tokens": ("color(37)", "cyan", ""),
-    "tokens_fill": ("color(30)", "cyan", ""),
+    "tokens_fill": ("color(66)", "cyan", ""),
     "in_flight": ("color(74)", "bright_blue", ""),
-    "in_flight_fill": ("color(67)", "blue", ""),
+    "in_flight_fill": ("color(60)", "blue", ""),
     "server": ("color(139)", "bright_magenta", ""),
     "server_fill": ("color(96)", "magenta", ""),
     "gpu": ("color(108)", "bright_green", ""),
@@ -69,8 +69,45 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "prompt": ("bold color(39)", "bold bright_blue", "bold"),
     "cursor": ("reverse", "reverse", "reverse"),
     "thin": ("color(243)", "bright_black", "dim"),
+    # Filled charts: how bad a latency is. The nearer to p50, the stronger; warm above the target.
+    "fan50_0": ("color(24)", "blue", ""),
+    "fan50_1": ("color(25)", "blue", ""),
+    "fan50_2": ("color(31)", "blue", ""),
+    "fan50_3": ("color(38)", "blue", ""),
+    "fan95": ("color(67)", "cyan", "dim"),
+    "fan99": ("color(110)", "bright_cyan", ""),
+    "over50": ("color(208)", "red", ""),
+    "over95": ("color(130)", "yellow", "dim"),
+    "over99": ("color(203)", "bright_red", "bold"),
+    "target_line": ("bold", "bold", "bold"),
+    "later50": ("color(240)", "bright_black", "dim"),
+    "later95": ("color(238)", "bright_black", "dim"),
+    "later": ("color(240)", "bright_black", "dim"),
+    "faint": ("color(240)", "bright_black", "dim"),
+    "frame": ("color(240)", "bright_black", "dim"),
+    "quiet": ("color(66)", "cyan", ""),
+    "util0": ("color(231) on color(239)", "reverse bright_black", ""),
+    "util1": ("color(231) on color(23)", "reverse blue", ""),
+    "util2": ("color(231) on color(30)", "reverse cyan", ""),
+    "util3": ("color(16) on color(72)", "reverse green", ""),
+    "util4": ("color(16) on color(114)", "reverse bright_green", ""),
+    "alarm": ("bold color(231) on color(160)", "bold reverse red", "bold reverse"),
+    "alert": ("bold color(16) on color(214)", "bold reverse yellow", "bold reverse"),
+    "tag": ("bold color(172)", "bold yellow", "bold"),
 }
 COLOURS = ("256", "16", "none")
+
+
+class Styles(dict[str, Style]):
+    """By role. `fan50_0/fan95` is the first on the colour of the second, for cells that two areas share."""
+
+    def __missing__(self, role: str) -> Style:
+        front, slash, behind = role.partition("/")
+        if not slash:
+            raise KeyError(role)
+        style = self[front] + Style(bgcolor=self[behind].color)
+        self[role] = style
+        return style
 
 
 @dataclass(frozen=True)
@@ -84,9 +121,14 @@ class Theme:
     def ascii_only(self) -> bool:
         return self.charset == "ascii"
 
-    def styles(self) -> dict[str, Style]:
+    @property
+    def fill(self) -> str:
+        """What tells the parts of a filled chart apart: `ascii` letters, `shades`, or `tones` of colour."""
+        return "ascii" if self.ascii_only else "shades" if self.colours == "none" else "tones"
+
+    def styles(self) -> Styles:
         column = COLOURS.index(self.colours)
-        return {role: Style.parse(texts[column]) for role, texts in ROLES.items()}
+        return Styles({role: Style.parse(texts[column]) for role, texts in ROLES.items()})
 
     def glyph(self, name: str) -> str:
         return GLYPHS[name][1 if self.ascii_only else 0]
@@ -109,6 +151,20 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
     "done": ("━", "="),
     "rest": ("─", "-"),
     "cursor": ("▏", "_"),
+    "met": ("✓", "ok"),
+    "missed": ("✗", "MISSED"),
+    "up": ("↗", "->"),
+    "down": ("↘", "->"),
+    "stopped": ("■", "#"),
+    "top_left": ("╭", "+"),
+    "top_right": ("╮", "+"),
+    "bottom_left": ("╰", "+"),
+    "bottom_right": ("╯", "+"),
+    "left": ("├", "+"),
+    "right": ("┤", "+"),
+    "p50": ("▇", "*"),
+    "p95": ("▇", "+"),
+    "p99": ("⠒", "^"),
 }
 
 

@@ -27,31 +27,42 @@ _WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end
 
 
 def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
+    """`ticked` with its corner, and what the charts span, at the side."""
+    corner: Span = (screen_state.theme.glyph("corner").rjust(at.gutter), "axis")
+    return [
+        corner,
+        *ticked(frame, screen_state.theme, at.plot),
+        *fitted([(" " + span(screen_state), "dim")], at.side),
+    ]
+
+
+def span(screen_state: ScreenState) -> str:
+    """What the charts span, and how they are drawn."""
+    hz = f"  {screen_state.ui_hz:g} fps" if screen_state.ui_hz < 10 else ""
+    return f"window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
+
+
+def ticked(frame: Frame, theme: Theme, width: int) -> Row:
     """Time since the load began, at whole multiples, so that a label moves with the data. Heavy where it is
     that of the window that is measured."""
-    theme = screen_state.theme
-    cells = [theme.glyph("floor")] * at.plot
-    measured = _measured(frame, at.plot)
+    cells = [theme.glyph("floor")] * width
+    measured = _measured(frame, width)
     cells[measured] = [theme.glyph("measured")] * len(cells[measured])
     interval_s = next(
         (s for s in _INTERVALS_S if s * 1_000_000_000 >= _LABEL_CELLS * frame.slot_ns), _INTERVALS_S[-1]
     )
     interval_ns = interval_s * 1_000_000_000
-    start_ns = frame.start_ns + (frame.slots - at.plot) * frame.slot_ns - frame.first_ns
+    start_ns = frame.start_ns + (frame.slots - width) * frame.slot_ns - frame.first_ns
     t_ns = max(-(-start_ns // interval_ns), 0) * interval_ns
-    while frame.slot_ns > 0 and (column := (t_ns - start_ns) // frame.slot_ns) < at.plot:
+    while frame.slot_ns > 0 and (column := (t_ns - start_ns) // frame.slot_ns) < width:
         text = theme.glyph("axis_tick") + numbers.clock(t_ns, hours=False)
-        if column + len(text) <= at.plot:
+        if column + len(text) <= width:
             cells[column : column + len(text)] = list(text)
         t_ns += interval_ns
-    hz = f"  {screen_state.ui_hz:g} fps" if screen_state.ui_hz < 10 else ""
-    span = f" window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
-    corner = theme.glyph("corner").rjust(at.gutter)
     text = "".join(cells)
     before, within, after = text[: measured.start], text[measured], text[measured.stop :]
     window = [(within, _WINDOW_ROLES.get(frame.window.verdict, "axis"))] if frame.window is not None else []
-    drawn = [(corner + before, "axis"), *window, (after, "axis")]
-    return [*(run for run in drawn if run[0]), *fitted([(span, "dim")], at.side)]
+    return [run for run in [(before, "axis"), *window, (after, "axis")] if run[0]]
 
 
 _WINDOW_ROLES = {"steady": "ok", "drifting_up": "warn", "drifting_down": "warn"}

@@ -18,6 +18,14 @@ from tui.draw.rows import Row
 from tui.plots.scale import Scale, Series
 
 BLANK = ord(" ")
+_DIMMED = {
+    **{f"fan50_{i}": "later50" for i in range(4)},
+    "over50": "later50",
+    "fan95": "later95",
+    "over95": "later95",
+    "": "",
+}
+"""How a role looks of what is still to come; any other: `later`."""
 # Dots of a braille cell by (row, column), as bits of the code point after U+2800 (Unicode, Braille Patterns).
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint32)
 
@@ -51,6 +59,8 @@ class Mark:
     column: int
     role: str
     glyph: str = "│"
+    faint: str = ""
+    """The role in which it goes on below the top row of an area; empty: it does not."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,16 @@ class Grid:
     codes: NDArray[np.uint32]
     roles: NDArray[np.uint8]
     names: tuple[str, ...]
+
+    def followed_by(self, later: Grid, column: int) -> Grid:
+        """The same, with what `later` (of the same shape) has from `column` on, dimmed."""
+        names = tuple(
+            "/".join(_DIMMED.get(part, "later") for part in name.split("/")) for name in later.names
+        )
+        names = ("", *(name if later.names[i] else "" for i, name in enumerate(names)))
+        after = np.arange(self.codes.shape[1]) >= column
+        roles = np.where(after, later.roles + np.uint8(len(self.names) + 1), self.roles).astype(np.uint8)
+        return Grid(np.where(after, later.codes, self.codes), roles, self.names + names)
 
     def rows(self) -> list[Row]:
         """One run per stretch of one role; blanks join their neighbours, as they show no colour."""
@@ -188,6 +208,9 @@ def _runs(codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[s
     seen = np.maximum.accumulate(np.where(codes != BLANK, np.arange(len(codes)), -1))
     first = roles[int(np.argmax(codes != BLANK))]
     effective = np.where(seen >= 0, roles[np.maximum(seen, 0)], first)
+    # On the colour of another role a blank would show.
+    backed = np.array(["/" in name for name in names])[effective] & (codes == BLANK)
+    effective = np.where(backed, 0, effective)
     text = codes.astype("<u4").tobytes().decode("utf-32-le")
     starts = [0, *(np.flatnonzero(np.diff(effective)) + 1).tolist(), len(codes)]
     return [(text[a:b], names[effective[a]]) for a, b in pairwise(starts)]

@@ -18,9 +18,9 @@ from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt, load_prompt, mark_prompt
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource, read_ahead
-from tui.controls.time_window import WINDOWS_S, column_ns, window_label
-from tui.draw.layout import columns_for
-from tui.draw.paged_axis import first_column_ns
+from tui.controls.shown_axis import LaterFrames, shown_axis
+from tui.controls.time_window import WINDOWS_S, window_label
+from tui.draw.layout import columns_for, overview_columns
 from tui.draw.theme import Theme
 from tui.panels.strip import marks_of
 from tui.plots.scale import Scale
@@ -66,6 +66,7 @@ class SessionScreen(Screen[None]):
         self._scales: Mapping[str, Scale] = {}
         self._frame: Frame | None = None
         self._drawing: Drawing | None = None
+        self._later = LaterFrames()
         self._views = dict(VIEWS)
         self._drawn: tuple[object, ...] = ()
         self._notice_until_s = 0.0
@@ -127,20 +128,16 @@ class SessionScreen(Screen[None]):
         if not width or not height:
             return
         source, state = self._source, self._state
-        plot = columns_for(width).plot
-        # Of a window that spans the run, the columns stay where they are wherever the playhead is.
-        slot_ns = column_ns(state.window_s, source.last_ns - source.first_ns, plot)
-        at_ns = state.playhead.at_ns
-        start_ns = first_column_ns(at_ns, source.first_ns, slot_ns, plot)
-        frame = source.frame(at_ns, slot_ns * plot, plot, start_ns)
+        at = columns_for(width) if state.view != OVERVIEW else overview_columns(width)
+        axis = shown_axis(source, state, at.plot)
+        frame = axis.frame(source, state.playhead.at_ns)
+        later = self._later.frame(source, state, axis)
         if state.playhead.following:
             frame = load_keys.acknowledged(frame, self._ack)
         self._frame = frame
-        self._scales = scales_for(frame, state, self._scales)
-        at = columns_for(width)
-        self._drawing = Drawing(
-            frame, source, state, self._scales, width, height, at, marks_of(frame, at.plot)
-        )
+        self._scales = scales_for(frame, state, self._scales, later=later)
+        marks = marks_of(frame, at.plot)
+        self._drawing = Drawing(frame, source, state, self._scales, width, height, at, marks, later)
         rows = (
             help_rows(width, height, state)
             if state.help

@@ -23,7 +23,7 @@ def whole(drawing: Drawing, view: View | None) -> list[Row]:
     """The whole screen in `drawing.height` rows; no view is the overview."""
     frame, state, width = drawing.frame, drawing.screen_state, drawing.width
     if view is None or width < layout.LEAST_WIDTH or drawing.height < layout.LEAST_HEIGHT:
-        return overview.compose(frame, state, drawing.scales, width, drawing.height)
+        return overview.compose(frame, state, drawing.scales, width, drawing.height, later=drawing.later)
     above = [*_head(drawing), _tabs(state.view, width)]
     below = _foot(drawing)
     body = view.rows(within(drawing))
