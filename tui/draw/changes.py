@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rich.cells import cell_len
-
-from tui.draw.rows import Row
+from tui.draw.rows import Row, cells_of
 
 JOINED = 3
 """So many cells that stayed are sent anew: that is shorter than moving over them."""
@@ -79,9 +77,7 @@ def cells(row: Row, paints: Callable[[str], bool]) -> list[Cell]:
             if letter == " ":
                 out.append(blank)
                 continue
-            # ASCII, box drawing, blocks and braille, which are nearly all, need no look-up.
-            narrow = letter < "\u0300" or "\u2500" <= letter <= "\u28ff"
-            wide = 1 if narrow else cell_len(letter)
+            wide = cells_of(letter)
             if wide:
                 out.append((letter, role))
             if wide == 2:

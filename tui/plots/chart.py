@@ -83,7 +83,11 @@ class Grid:
 
     def rows(self) -> list[Row]:
         """One run per stretch of one role; blanks join their neighbours, as they show no colour."""
-        return [_runs(codes, roles, self.names) for codes, roles in zip(self.codes, self.roles, strict=True)]
+        backs = np.array(["/" in name for name in self.names])
+        return [
+            _runs(codes, roles, self.names, backs)
+            for codes, roles in zip(self.codes, self.roles, strict=True)
+        ]
 
 
 def columns(values: Series, width: int) -> Series:
@@ -201,7 +205,9 @@ def chart(
     return Grid(codes, roles.astype(np.uint8), tuple(names))
 
 
-def _runs(codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[str]) -> Row:
+def _runs(
+    codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[str], backs: NDArray[np.bool_]
+) -> Row:
     if not len(codes):
         return []
     # Where a cell is blank its role is that of the last cell before it which is not.
@@ -209,8 +215,8 @@ def _runs(codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[s
     first = roles[int(np.argmax(codes != BLANK))]
     effective = np.where(seen >= 0, roles[np.maximum(seen, 0)], first)
     # On the colour of another role a blank would show.
-    backed = np.array(["/" in name for name in names])[effective] & (codes == BLANK)
-    effective = np.where(backed, 0, effective)
+    if backs.any():
+        effective = np.where(backs[effective] & (codes == BLANK), 0, effective)
     text = codes.astype("<u4").tobytes().decode("utf-32-le")
     starts = [0, *(np.flatnonzero(np.diff(effective)) + 1).tolist(), len(codes)]
     return [(text[a:b], names[effective[a]]) for a, b in pairwise(starts)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from sessions.frame.schema import Frame, Stat
 from tui.controls.screen_state import ScreenState
@@ -40,7 +41,7 @@ class Charted:
         """Columns up to the one that holds the playhead."""
         return gpus.columns_so_far(self.frame)
 
-    @property
+    @cached_property
     def plotting(self) -> Plotting:
         marks = marks_of(self.frame if self.later is None else self.later, self.at.plot)
         return Plotting(self.frame, self.later, self.upto, self.at.plot, self.theme, marks)

@@ -11,7 +11,7 @@ from tui.draw.rows import Row, fitted
 
 WIDTH = 24
 CODES = {"": "", "red": "31", "bold": "1", "back": "44"}
-spans = st.tuples(st.text(alphabet="ab ·█⣿模型", max_size=8), st.sampled_from(sorted(CODES)))
+spans = st.tuples(st.text(alphabet="ab ·█⣿模型⚡", max_size=8), st.sampled_from(sorted(CODES)))
 rows = st.lists(spans, max_size=6).map(lambda row: fitted(row, WIDTH))
 
 
