@@ -152,7 +152,7 @@ def beside_rows(height: int, shape: Shape, across: int) -> Mapping[str, int]:
             left -= form - rows["gpus"]
             rows["gpus"] = form
     if rows["server"]:
-        grown = min(max(left - 5, 0), 8)
+        grown = min(max(left - 8, 0), 12) or min(max(left - 5, 0), 3)
         rows["server"] += grown
         left -= grown
     if left > 14:

@@ -138,21 +138,21 @@ def _role(gpu: Gpu, word: Span) -> str:
 def _rows(frame: Frame, said: Sequence[Span], width: int, each: int, theme: Theme) -> list[Row]:
     upto = columns_so_far(frame)
     labels = [safe(gpu.label, 24) for gpu in frame.gpus]
-    name = min(max(map(len, labels)), 8) + (0 if any(":" in label for label in labels) else 3)
+    name = min(max(map(len, labels)), 8) + (0 if any(":" in label for label in labels) else 4)
     if each == 4:
         return [
             row
             for gpu, word in zip(frame.gpus, said, strict=True)
             for row in _four(gpu, word, upto, width, theme)
         ]
-    room = width - 1 - (name if width >= 44 else max(name - 3, 2))
+    room = width - 1 - (name if width >= 44 else max(name - 4, 2))
     room -= sum(cells + 1 for cells, _ in _cells(frame.gpus[0], room, theme))
     spark = min(max(room // 2, min(room, 9)), upto)
     meter = room - spark - 2
     if meter < 4:
         spark, meter = min(max(room - 1, 0), upto), 0
     return [
-        _one(gpu, word, upto, width, (name if width >= 44 else max(name - 3, 2), meter, spark), theme)
+        _one(gpu, word, upto, width, (name if width >= 44 else max(name - 4, 2), meter, spark), theme)
         for gpu, word in zip(frame.gpus, said, strict=True)
     ]
 

@@ -47,7 +47,7 @@ def server(frame: Frame, waiting: Scale, upto: int, width: int, height: int, the
     def chart(name: str, values: Series | None, scale: Scale, tall: int) -> list[Row]:
         known = np.empty(0) if values is None else values[:upto]
         drawn = area(known, scale, plot, tall, "server_fill", ascii_only=theme.ascii_only).rows()
-        names = [name, f"  /{numbers.label(scale.high)}"] if tall > 1 else [name]
+        names = [name, f"  /{numbers.label(scale.high)}"] if tall > 1 and scale is not PERCENT else [name]
         return [
             [(f" {names[i] if i < len(names) else '':<{_NAME}}", "label"), *row]
             for i, row in enumerate(drawn)
