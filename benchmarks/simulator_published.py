@@ -84,10 +84,19 @@ def main() -> None:
         print(f"{text}\n")
         if options.docs is not None:
             write(options.docs, f"simulator_published {name}", text)
+    points = [point for several in tables.values() for point in several]
+    text = counted(sum(point.fitted for point in points), len(points))
+    print(f"{text}\n")
+    if options.docs is not None:
+        write(options.docs, "simulator_published count", text)
     text = "\n".join(beside())
     print(text)
     if options.docs is not None:
         write(options.docs, "simulator_published beside", text)
+
+
+def counted(fitted: int, of: int) -> str:
+    return f"{fitted} of {of} points are fitted, the other {of - fitted} are predicted."
 
 
 def table(points: Iterable[Point]) -> str:

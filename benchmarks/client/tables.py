@@ -147,6 +147,7 @@ SPECIAL: dict[str, Callable[[Figures], Table]] = {
     "request": _request,
     "lateness": _lateness,
     "lateness_mixed": _lateness,
+    "request_long": _request,
     "request_mixed": _request,
     "fixed": _fixed,
     "freeze": _freeze,

@@ -10,7 +10,7 @@ import math
 import os
 import re
 import stat
-from calendar import timegm
+from calendar import monthrange, timegm
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -200,6 +200,8 @@ def _whole_second(text: str, zone: str) -> int:
     for number, low, high in zip(numbers[1:], (1, 1, 0, 0, 0), (12, 31, 23, 59, 60), strict=True):
         if not low <= number <= high:
             raise ValueError(f"{number} is out of range")
+    if numbers[2] > monthrange(*numbers[:2])[1]:
+        raise ValueError("that month has no such day")
     ahead = 0
     if zone != "Z":
         ahead = (int(zone[1:3]) * 60 + int(zone[-2:])) * (-60 if zone[0] == "-" else 60)

@@ -18,7 +18,7 @@ from sessions.timeline.columns import Floats, Ints
 RESAMPLES = 400
 """Of a standard error, which then is good to 4 %; tails of the interval come from Student's t."""
 LEAST_BLOCKS = 6
-TIMES_A_BLOCK = 2.5
+TIMES_A_BLOCK = 1.0
 """Blocks last so many times the integrated autocorrelation of the figure."""
 GRAIN = 0.001
 """Values are counted in bins so wide, as a share of them."""
@@ -102,8 +102,8 @@ def estimate(quantity: Quantity, least_cells: int, value: float | None = None) -
     known = figures[np.isfinite(figures) & (figures > 0)]
     if len(known) < 0.9 * RESAMPLES:
         return Estimate(value, None, blocks)
-    # Blocks next to each other still have something in common: about half a correlation time of each.
-    missed = min(time / (2 * length), 0.5)
+    # Blocks next to each other still have something in common: of an AR(1) this share of the variance.
+    missed = min((time - 1 / time) / (2 * length), 0.5)
     error = float(np.log(known).std()) * math.sqrt(blocks / (blocks - 1) / (1 - missed))
     if isinstance(quantity, Counts):  # where in its bin the figure lies nobody knows
         error = math.hypot(error, quantity.width / math.sqrt(12))

@@ -16,6 +16,7 @@ from sessions.metrics import Floats, Requests, bears_tokens, e2e, itl_is_known, 
 from sessions.plan.stages import Stage as AskedStage
 from sessions.store.manifest import Manifest
 from sessions.summary.arithmetic import mean
+from sessions.summary.asked import workload_asked
 from sessions.summary.prices import Prices
 from sessions.summary.schema import Summary
 from sessions.timeline.energy import EnergyCurve, curves, used
@@ -107,7 +108,7 @@ def cut(
 ) -> list[Stretch]:
     """The stretches of a session, in order; the whole run, where its load never stood still."""
     cutter = _cutter(timeline, prices)
-    start_ns, work = timeline.first_ns, manifest.config.workload
+    start_ns, work = timeline.first_ns, workload_asked(manifest.config, summary.endpoint)
 
     def at(seconds: float) -> int:
         return start_ns + round(seconds * 1e9)
@@ -155,7 +156,7 @@ def _of_one_pace(stretches: list[Stretch]) -> list[Stretch]:
 
 def whole(timeline: Timeline, manifest: Manifest, summary: Summary, prices: Prices | None = None) -> Stretch:
     """All of a run, whatever its load was."""
-    work, cutter = manifest.config.workload, _cutter(timeline, prices)
+    work, cutter = workload_asked(manifest.config, summary.endpoint), _cutter(timeline, prices)
     load = Load("whole", 0.0, str(work.input_tokens), str(work.output_tokens))
     start_ns = timeline.first_ns
     return cutter.stretch("whole run", load, start_ns, start_ns + max(round(summary.load_s * 1e9), 1))

@@ -9,6 +9,7 @@ import msgspec
 
 from sessions.compare.schema import Difference, Kind
 from sessions.store.manifest import Manifest
+from sessions.summary.asked import workload_asked
 from sessions.summary.schema import Summary
 
 _LONGEST = 200
@@ -21,7 +22,7 @@ _NEITHER = (
     "load.trace.compiled",
     *("load.workers", "plan.columns", "plan.charts", "plan.targets", "plan.fits", "plan.published"),
     *("plan.providers", "plan.currency", "plan.title", "plan.source", "plan.resumes", "plan.first_stage"),
-    *("plan.stages",),
+    *("plan.stages", "plan.before"),
 )
 """Of the configuration: changes nothing that is measured, or is told elsewhere, as loads are, one by one."""
 _OF_SERVER = ("endpoint", "prompt", "input_exact", "simulated")
@@ -75,8 +76,9 @@ def _facts(manifest: Manifest, summary: Summary) -> Iterator[tuple[str, str]]:
     for tag in manifest.config.tags:
         key, _, value = tag.partition("=")
         yield f"tags.{key}", value
-    yield "workload.input_tokens", str(manifest.config.workload.input_tokens)
-    yield "workload.output_tokens", str(manifest.config.workload.output_tokens)
+    work = workload_asked(manifest.config, summary.endpoint)
+    yield "workload.input_tokens", str(work.input_tokens)
+    yield "workload.output_tokens", str(work.output_tokens)
     if arrivals := _arrivals(manifest):
         yield "load.arrivals", ", ".join(arrivals)
     written = msgspec.to_builtins(manifest.config)

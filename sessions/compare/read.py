@@ -16,7 +16,7 @@ def read_recorded(directory: Path, prices: Prices | None = None) -> Recorded:
     Raises:
         SessionError: the session's manifest cannot be read.
     """
-    timeline, manifest, summary = read_folded(directory, prices)
+    timeline, manifest, summary, _ = read_folded(directory, prices)
     return Recorded(
         manifest,
         summary,

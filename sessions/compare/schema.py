@@ -42,6 +42,10 @@ class ComparedFigure(msgspec.Struct, frozen=True):
     """At how many loads it could be compared."""
     interval_from: str
     """`blocks` of time within each run, or `repetitions`."""
+    would_find: float | None = None
+    """The difference (0.08 is 8 %) that runs like these tell in 80 of 100 cases; None where unknown."""
+    times_as_long_for_ten_percent: float | None = None
+    """So many times as long (or as many repetitions) runs would have to be to tell 10 % that often."""
 
 
 class ComparedLoad(msgspec.Struct, frozen=True):

@@ -13,6 +13,8 @@ ALPHA = 0.05
 """Share of comparisons of a server with itself of which any word at all may be wrong."""
 SMALLEST = 0.02
 """A difference that small is none, however surely it is there (MLPerf's line of materiality)."""
+USUALLY_SOUGHT = 0.10
+"""The difference for which it is said how long runs would have to be."""
 NOT_MEASURED = "not measured"
 WIDEST = 0.05
 """The largest d of which *no difference larger than d* is said, unless told otherwise."""
@@ -33,12 +35,13 @@ def judged(
     """One figure with its word. `alpha`: what one interval of all of them may miss. `loads`: it is over."""
     known = a is not None and b is not None and a > 0
     shown = b / a if known and a is not None and b is not None else None
-    low = high = low_alone = high_alone = largest = None
+    low = high = low_alone = high_alone = largest = found = longer = None
     word: Word = "cannot tell"
     if ratio is not None and not because:
         shown = math.exp(ratio.value)
         low, high = ratio.interval(alpha)
         low_alone, high_alone = ratio.interval(ALPHA)
+        found, longer = ratio.found(alpha), ratio.times_as_long(alpha, USUALLY_SOUGHT)
         reach = max(high - 1, 1 - low)
         if reach <= SMALLEST:
             word, largest = "no difference", reach
@@ -48,7 +51,7 @@ def judged(
             word, largest = "no difference", reach
     return ComparedFigure(
         metric.name, metric.label, a, b, shown, low, high, low_alone, high_alone, word, largest, because,
-        loads, interval_from,
+        loads, interval_from, found, longer,
     )  # fmt: skip
 
 

@@ -87,7 +87,8 @@ def build(
     run = streamed(timeline, at_ns)
     is_gap = not run.itl_is_known
     itl = "chunk_gap" if is_gap else "itl"
-    only_input = totals["input_tokens"] > 0 and not (totals["chunks"] or totals["output_tokens"])
+    only_input = manifest is not None and manifest.server.get("endpoint") == "embeddings"
+    only_input |= totals["input_tokens"] > 0 and not (totals["chunks"] or totals["output_tokens"])
     trouble = saturation_now(timeline, at_ns)
     troubled = history.client.upto(at_ns, CLIENT_BLOCKS)
     state, message = _state(timeline, manifest, at_ns, killed)
@@ -169,6 +170,7 @@ def build(
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
+        e2e_recent=_stat(timeline.sketches("e2e", (at_ns - RECENT_NS, at_ns))) if only_input else None,
         drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
         if state == "draining" and (plan is None or plan.state != "draining" or plan.stage == plan.of)
         else None,

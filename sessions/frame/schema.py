@@ -320,6 +320,8 @@ class Frame:
     """Requests given up because the run ended; in none of the other counts of how they ended."""
     drains_until_ns: int | None = None
     """Session time after which what is in flight is not waited for any more; None unless `draining`."""
+    e2e_recent: Stat | None = None
+    """None where answers have tokens, whose own times say more."""
     client_note: str = ""
     """One line when the client itself is in doubt (lag, CPU, coalesced reads), else empty."""
     client_saturated_s: int | None = None

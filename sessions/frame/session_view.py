@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.records import TICK_NS, Request
+from sessions.store.collector import no_collection
 from sessions.store.directory import LOCK_FILE, is_live, is_running
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
@@ -14,15 +16,18 @@ from sessions.store.parse import parse_packed
 
 if TYPE_CHECKING:
     from sessions.frame.schema import Frame
+    from sessions.timeline.cache import Keeper, Opened
     from sessions.timeline.requests import RequestColumns
 
 
 class SessionView:
     """Live run and replay alike. Files that are not there yet are no error: the state is `starting`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, known: Opened | None = None) -> None:
+        """`known`: what was read of it already, and is not read again."""
         from sessions.bottleneck.history import BottleneckHistory
         from sessions.steady.stretch import WindowNow
+        from sessions.timeline.cache import Keeper, opened
         from sessions.timeline.timeline import Timeline  # numpy: not before somebody looks
 
         self.directory = directory
@@ -32,28 +37,49 @@ class SessionView:
         """Why the manifest cannot be read, in one line; empty when it can."""
         self._manifest_stamp: tuple[int, int] | None = None
         self._files = SessionFollower(directory, requests=False, parse=parse_packed)
-        self.timeline = Timeline()
+        is_over = not is_live(directory)
+        kept = opened(directory) if is_over and known is None else known
+        if kept is not None:
+            self._files.begin_at(kept.sizes)
+        self.timeline = Timeline() if kept is None else kept.timeline
         """All that was read so far. Not to be written to."""
+        self._keeper = Keeper() if is_over and kept is None else None
+        """Of a session without a cache, until one is written."""
+        self.keeping: threading.Thread | None = None
+        """Writes it, since the poll that found nothing more."""
         self._history = BottleneckHistory(self.timeline)
         self._windows = WindowNow(self.timeline)
         self.locked = False
         """A supervisor held the session's lock when it was polled last."""
-        self._heard = False
+        self._heard = kept is not None
 
     def poll(self) -> bool:
         """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
         # The lock is asked first: a supervisor that was gone before the reading has written all it ever will.
         locked = is_live(self.directory) or self._is_being_made_again()
         changed = self._read_manifest()
-        records = self._files.poll()
-        for record in records:
-            self.timeline.apply(record)
-            if not isinstance(record, Request):
-                self._history.noted(record.t_ns)
+        with no_collection():
+            records = self._files.poll()
+            for record in records:
+                self.timeline.apply(record)
+                if self._keeper is not None:
+                    self._keeper.note(record)
+                if not isinstance(record, Request):
+                    self._history.noted(record.t_ns)
         self._heard = self._heard or bool(records)
         changed = changed or bool(records) or locked != self.locked
         self.locked = locked
+        if not records and not locked and self._keeper is not None and not self.live:
+            self._keep(self._keeper)
         return changed
+
+    def _keep(self, keeper: Keeper) -> None:
+        """Beside the screen, which somebody waits for: the timeline of what is over moves no more."""
+        self._keeper = None
+        _ = self.timeline.ticks
+        arguments = (self.directory, self.timeline, self._files.sizes)
+        self.keeping = threading.Thread(target=keeper.keep, args=arguments, daemon=True)
+        self.keeping.start()
 
     def read_all(self) -> None:
         """Polls until there is no more to read at once."""

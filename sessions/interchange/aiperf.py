@@ -19,7 +19,7 @@ from sessions.interchange.documents import (
     text,
     whole,
 )
-from sessions.interchange.imported_run import Arrivals, ImportedRun, failure, gaps_of, settle
+from sessions.interchange.imported_run import Arrivals, ImportedRun, failure, gaps_of, is_simulated, settle
 from sessions.plan.config import LoadConfig
 from sessions.store.imported import ToolFigure
 
@@ -71,6 +71,7 @@ def read(document: Document) -> list[ImportedRun]:
         file=document.path.name,
         version=text(summary.get("aiperf_version"), 30),
         label=text(place.name, 60),
+        simulated=is_simulated(summary.get("benchmark_id")),
         model=text(table(models[0]).get("name")) if models else "",
         target=text(next(iter(rows(endpoint.get("urls"))), ""), 300),
         endpoint=text(endpoint.get("type"), 20),
@@ -126,7 +127,9 @@ def _local_ns(value: Any) -> int | None:
     if found is None:
         return None
     year, month, day, hour, minute, second = (int(found[i]) for i in range(1, 7))
-    if not 1970 <= year <= 2200:
+    if not 1970 <= year <= 2200 or not 1 <= month <= 12 or hour > 23 or minute > 59 or second > 60:
+        return None
+    if not 1 <= day <= calendar.monthrange(year, month)[1]:
         return None
     return calendar.timegm((year, month, day, hour, minute, second)) * 10**9 + int(
         (found[7] or "0").ljust(9, "0")

@@ -82,6 +82,8 @@ def _summary(run: StoredRun, columns: dict[str, tuple[str, list[float]]]) -> dic
         "error_request_count": ("requests", said.requests.failed),
     }
     made: dict[str, Any] = {"schema_version": "1.4", "aiperf_version": "0.13.0"}
+    if said.badges:
+        made["benchmark_id"] = f"ttftop {' '.join(said.badges)}"
     for name, (unit, values) in columns.items():
         found = statistics(values, _PERCENTILES, lambda p: f"p{p:g}")
         if found:

@@ -9,7 +9,7 @@ from typing import Any
 
 from loadgen.records import Request
 from sessions.interchange.documents import Document, nanoseconds, number, rows, table, text, whole
-from sessions.interchange.imported_run import NO_CHUNK_TIMES, ImportedRun, failure, settle
+from sessions.interchange.imported_run import NO_CHUNK_TIMES, ImportedRun, failure, is_simulated, settle
 from sessions.plan.config import LoadConfig
 from sessions.store.imported import ToolFigure
 
@@ -47,15 +47,17 @@ def matches(document: Document) -> bool:
 
 def read(document: Document) -> list[ImportedRun]:
     """A run for each benchmark."""
-    version = text(table(document.first.get("metadata")).get("guidellm_version"), 30)
+    metadata = table(document.first.get("metadata"))
+    version = text(metadata.get("guidellm_version"), 30)
+    simulated = is_simulated(metadata.get("platform"))
     benchmarks = [table(one) for one in rows(document.first.get("benchmarks"))]
     return [
-        _run(one, document.path.name, version, place if len(benchmarks) > 1 else None)
+        _run(one, document.path.name, version, place if len(benchmarks) > 1 else None, simulated)
         for place, one in enumerate(benchmarks)
     ]
 
 
-def _run(one: dict[str, Any], file: str, version: str, place: int | None) -> ImportedRun:
+def _run(one: dict[str, Any], file: str, version: str, place: int | None, simulated: bool) -> ImportedRun:
     config, clock = table(one.get("config")), table(one.get("scheduler_metrics"))
     backend, strategy = table(config.get("backend")), table(config.get("strategy"))
     made = table(clock.get("requests_made"))
@@ -65,6 +67,7 @@ def _run(one: dict[str, Any], file: str, version: str, place: int | None) -> Imp
         file=file,
         version=version,
         label="" if place is None else f"benchmark {place} {how}",
+        simulated=simulated,
         model=text(backend.get("model")),
         target=text(backend.get("target"), 300),
         endpoint="chat" if "chat" in text(backend.get("request_format"), 80) else "completions",

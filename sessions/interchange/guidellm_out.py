@@ -54,7 +54,10 @@ def write(run: StoredRun) -> dict[str, bytes]:
         "end_time": first_s + said.duration_s,
         "duration": said.duration_s,
     }
-    made = {"metadata": {"version": 2, "guidellm_version": "0.8.1"}, "benchmarks": [benchmark]}
+    metadata = {"version": 2, "guidellm_version": "0.8.1"}
+    if said.badges:  # what made it is the one free text there
+        metadata["platform"] = f"ttftop {' '.join(said.badges)}"
+    made = {"metadata": metadata, "benchmarks": [benchmark]}
     return {"": json.dumps(made, allow_nan=False).encode() + b"\n"}
 
 

@@ -57,6 +57,11 @@ class ImportedRun:
     notes: list[str] = field(default_factory=list)
 
 
+def is_simulated(label: object) -> bool:
+    """Whether a text of the file is the label that our export gave a simulated run."""
+    return isinstance(label, str) and "SIMULATED" in label[:200].split()
+
+
 def settle(run: ImportedRun, start_ns: int, end_ns: int | None = None) -> ImportedRun:
     """Moves all times so that `start_ns` is 0, or the first one that is earlier. The span ends with `end_ns`,
     or the last time that is later."""

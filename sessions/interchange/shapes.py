@@ -17,7 +17,7 @@ SHAPES: dict[str, Callable[[StoredRun], dict[str, bytes]]] = {
 }
 """By name: what makes its files. A single file has no name; several are those of a directory."""
 DIRECTORIES = ("aiperf",)
-_BADGED = ("vllm", "csv", "perfetto")
+_BADGED = ("vllm", "guidellm", "aiperf", "csv", "perfetto")
 """Those that have a place for a run's badges."""
 _MEANT = {
     "IMPORTED": "another tool measured it",

@@ -11,10 +11,10 @@ import numpy as np
 
 from loadgen.errors import http_kind
 from loadgen.records import Request
-from sessions.store.follow import SessionFollower
-from sessions.store.manifest import Manifest, read
-from sessions.store.records import LoadChange, Mark
-from sessions.summary.read import read_summary
+from sessions.store.gap_codec import decode_gaps
+from sessions.store.manifest import Manifest
+from sessions.store.records import AnyRecord, LoadChange, Mark
+from sessions.summary.read import read_folded
 from sessions.summary.schema import Summary
 from telemetry.records import GpuDevices, GpuSamples, ServerSample
 
@@ -47,17 +47,20 @@ def read_run(directory: Path) -> StoredRun:
     """Raises:
     SessionError: the session's manifest cannot be read.
     """
-    run = StoredRun(read(directory), read_summary(directory), [])
-    files = SessionFollower(directory, requests=True)
-    while True:
-        for record in files.poll():
-            if isinstance(record, Request):
-                (run.not_sent if record.sent_ns is None else run.requests).append(record)
-            elif isinstance(record, _KEPT):
-                run.other.append(record)
-        if not files.behind:
-            break
-    files.close()
+    requests: list[Request] = []
+    not_sent: list[Request] = []
+    other: list[Any] = []
+
+    def keep(record: AnyRecord) -> None:
+        if isinstance(record, Request):
+            if record.gaps:
+                record.gaps_us, record.gaps = decode_gaps(record.gaps), ""
+            (not_sent if record.sent_ns is None else requests).append(record)
+        elif isinstance(record, _KEPT):
+            other.append(record)
+
+    folded = read_folded(directory, also=keep)
+    run = StoredRun(folded.manifest, folded.summary, requests, not_sent, other)
     run.requests.sort(key=lambda one: (one.sent_ns or 0, one.index))
     run.other.sort(key=lambda one: one.t_ns)
     return run

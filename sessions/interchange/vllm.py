@@ -11,7 +11,7 @@ from typing import Any, Literal
 from loadgen.records import Request
 from sessions.interchange.documents import Document, nanoseconds, number, numbers, rows, text, whole
 from sessions.interchange.flat_figures import flat_figures
-from sessions.interchange.imported_run import Arrivals, ImportedRun, failure, gaps_of, settle
+from sessions.interchange.imported_run import Arrivals, ImportedRun, failure, gaps_of, is_simulated, settle
 from sessions.plan.config import LoadConfig
 from sessions.plan.ramp import Ramp
 
@@ -61,7 +61,7 @@ def _run(one: dict[str, Any], file: str, label: str) -> ImportedRun:
         tool=TOOL,
         file=file,
         label=label or text(one.get("label"), 60),
-        simulated="SIMULATED" in text(one.get("label"), 60).split(),
+        simulated=is_simulated(one.get("label")),
         model=text(one.get("model_id"), 200),
         endpoint={"openai-chat": "chat", "openai": "completions"}.get(text(one.get("endpoint_type"), 40), ""),
         load=_load(one),

@@ -68,6 +68,8 @@ class Result(NamedTuple):
     """0 where the target that bound is of a mean."""
     target: str = ""
     """The one that bound."""
+    overloaded: bool = False
+    """It was cut because the server did not keep up."""
 
 
 class Answer(NamedTuple):
@@ -143,11 +145,33 @@ def _doubled(
     if not steps:
         return _step(ask, "double", _whole(ask, min(first, ask.most)), steps, single)
     highest = max(result.step.load for result in steps)
+    growing = [r.step.load for r in steps if r.overloaded and r.verdict == "undecided"]
+    if growing:  # a queue that grows holds no target for long: twice that load would only make it grow faster
+        return _below_growing(ask, single, steps, low, min(growing))
     if highest >= ask.most:
         if low == highest and not any(result.step.purpose == "confirm" for result in steps):
             return _step(ask, "confirm", highest, steps, single)
         return _answer(ask, steps, f"nothing failed up to {ask.most:g}, the highest that was allowed")
     return _step(ask, "double", _whole(ask, min(2 * highest, ask.most)), steps, single)
+
+
+def _below_growing(
+    ask: Ask, single: Result, steps: Sequence[Result], low: float | None, growing: float
+) -> Step | Answer:
+    """Between what passed and a load that the server did not keep up with, though too few missed to tell."""
+    why = f"at {growing:.4g} the server did not keep up, before enough requests missed to tell"
+    if low is None:
+        lowest = min(result.step.load for result in steps)
+        if lowest <= (ask.first or _FIRST / (single.e2e_s or 1.0)) / 64:
+            return _answer(ask, steps, why)
+        return _step(ask, "double", _whole(ask, lowest / 2), steps, single)
+    tried = {result.step.load for result in steps if low < result.step.load < growing}
+    middle = math.sqrt(low * growing)
+    if growing / low > ask.within and not any(abs(math.log(load / middle)) < 0.01 for load in tried):
+        return _step(ask, "narrow", middle, steps, single)
+    if not any(result.step.purpose == "confirm" and result.step.load == low for result in steps):
+        return _step(ask, "confirm", low, steps, single)
+    return _answer(ask, steps, why)
 
 
 def _between(ask: Ask, low: float, high: float, undecided: set[float]) -> float | None:
@@ -175,7 +199,7 @@ def _e2e_s(load: float, steps: Sequence[Result], single: Result) -> float:
     known = [
         (abs(math.log(result.step.load / load)), result.e2e_s)
         for result in steps
-        if result.e2e_s is not None and result.verdict != "fail"
+        if result.e2e_s is not None and result.verdict != "fail" and not result.overloaded
     ]
     return min(known)[1] if known else single.e2e_s or 1.0
 

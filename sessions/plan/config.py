@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from loadgen.workload.prefixes import PrefixError
 from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
-from sessions.plan.stages import Stage
+from sessions.plan.stages import Stage, StageBefore
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
 from sessions.plan.workload_config import WorkloadConfig as WorkloadConfig
@@ -119,6 +119,8 @@ class PlanConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """The one that the run begins with, from 0."""
     resumes: str = ""
     """Id of the session that left it there; empty where it begins anew."""
+    before: list[StageBefore] = msgspec.field(default_factory=list)
+    """What stages before the first one came to there, of those that later ones look back at."""
     columns: list[str] = msgspec.field(default_factory=list)
     """Of the table of its stages; empty: the usual ones."""
     targets: list[str] = msgspec.field(default_factory=list)
@@ -148,6 +150,8 @@ class LimitConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     arrivals: ArrivalsName = "poisson"
     burstiness: float = 1.0
     """Of gamma arrivals."""
+    before: list[str] = msgspec.field(default_factory=list)
+    """What the steps of the session came to that it goes on with, as a `StageChange.result` each."""
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -183,6 +187,25 @@ def _positive(where: str, value: float, most: float = math.inf) -> None:
     if not math.isfinite(value) or value <= 0 or value > most:
         limit = "" if math.isinf(most) else f" and at most {most:g}"
         raise ConfigError(f"{where}: got {value:g}, need a number above 0{limit}")
+
+
+class Beyond(NamedTuple):
+    """A stage's load that is above what a run allows: the key that says it, and in words."""
+
+    key: str
+    words: str
+
+
+def beyond_limits(stage: Stage, max_rate_rps: float, max_in_flight: int) -> Beyond | None:
+    """None where the run may have that load."""
+    ramp = stage.ramp
+    most_rps = max(ramp.from_rps, ramp.to_rps) if ramp is not None else stage.rate_rps or 0.0
+    if most_rps > max_rate_rps:
+        key = "ramp" if ramp is not None else "rate" if stage.trace is None else "trace"
+        return Beyond(key, f"{most_rps:g} rps is above --max-rate {max_rate_rps:g}")
+    if (stage.concurrency or 0) > max_in_flight:
+        return Beyond("concurrency", f"{stage.concurrency} is above --max-in-flight {max_in_flight}")
+    return None
 
 
 def _check_conversations(work: WorkloadConfig) -> None:
@@ -242,13 +265,8 @@ def checked(config: RunConfig) -> RunConfig:
         except LengthError as error:
             raise ConfigError(f"{where}: {error}") from None
     for number, stage in enumerate(config.plan.stages if config.plan is not None else (), 1):
-        ramp = stage.ramp
-        most_rps = max(ramp.from_rps, ramp.to_rps) if ramp is not None else stage.rate_rps or 0.0
-        if most_rps > load.max_rate_rps:
-            raise ConfigError(f"stage {number}: {most_rps:g} rps is above --max-rate {load.max_rate_rps:g}")
-        if (stage.concurrency or 0) > load.max_in_flight:
-            above = f"above --max-in-flight {load.max_in_flight}"
-            raise ConfigError(f"stage {number}: concurrency {stage.concurrency} is {above}")
+        if beyond := beyond_limits(stage, load.max_rate_rps, load.max_in_flight):
+            raise ConfigError(f"stage {number}: {beyond.key} {beyond.words}")
     _check_conversations(work)
     try:
         _ = work.prefixes

@@ -71,7 +71,7 @@ def check_part(part: MixPart) -> None:
     for key in ("input_tokens", "output_tokens", "prefix", "prompts", "body"):
         value = getattr(part, key)
         try:
-            if not value:
+            if value is None or value in ("", []):
                 continue
             if key == "prefix":
                 parse_prefixes(value)

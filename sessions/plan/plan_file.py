@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import os
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,6 +18,7 @@ import tomli
 
 from loadgen.small_file import FileError, read_small
 from sessions.plan.config import ConfigError
+from sessions.plan.file_paths import find_files
 from sessions.plan.mix import PRESETS, MixError, MixPart, check_part
 from sessions.plan.plan_table import PlanTable, Provider, Published, Report, Slo, StageTable
 from sessions.plan.slo import parse_target
@@ -46,11 +46,11 @@ class PlanFile:
         try:
             fields = tomli.loads(text)
         except (tomli.TOMLDecodeError, RecursionError, ValueError) as error:
-            raise ConfigError(f"plan {shown}: {one_line(str(error))}") from None
-        _find_prompts(fields, directory)
+            raise ConfigError(f"plan {shown}{_of_a_parser(str(error))}") from None
+        find_files(fields, directory)
         for setting in settings:
             self._apply(fields, setting)
-        _find_prompts(fields, Path())
+        find_files(fields, Path())
         if (endless := _not_finite(fields)) is not None:
             raise self.error(endless, "got a number that is none, or has no end; need one that has")
         try:
@@ -224,17 +224,6 @@ def read_plan(path: Path, settings: Sequence[str] = (), *, shown: str | None = N
         raise ConfigError(f"plan {shown}: not UTF-8") from None
 
 
-def _find_prompts(fields: dict[str, Any], directory: Path) -> None:
-    """Makes the paths of prompts absolute, in whatever table they stand."""
-    tables = [fields.get("run")]
-    for key in ("stages", "mix", "presets"):
-        several = fields.get(key)
-        tables += several if isinstance(several, list) else []
-    for table in tables:
-        if isinstance(table, dict) and isinstance(path := table.get("prompts"), str) and path:
-            table["prompts"] = os.path.abspath(directory / path)  # noqa: PTH100  (`resolve` follows links)
-
-
 def _not_finite(value: Any, path: TablePath = ()) -> TablePath | None:
     """Where TOML's `inf` or `nan` stands, which no session can hold; None where it does nowhere."""
     if isinstance(value, float):
@@ -256,6 +245,9 @@ def _value(typed: str) -> Any:
         return typed.strip()
 
 
-def one_line(text: str) -> str:
-    """A parser's words, at most 200 of their characters."""
-    return " ".join(text.split())[:200]
+def _of_a_parser(said: str) -> str:
+    """A TOML parser's words, at most 200 of their characters, with their line where those of others stand."""
+    words = " ".join(said.split())[:200]
+    if at := re.fullmatch(r"(.*) \(at line (\d+), (column \d+)\)", words):
+        return f", line {at[2]}: {at[1]} ({at[3]})"
+    return f": {words}"

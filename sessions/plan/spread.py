@@ -212,9 +212,9 @@ def _at(error: OnError, path: Path, read: Callable[[str], _T], value: Any) -> _T
 def _checked(
     error: OnError, path: Path, read: Callable[[Any], object], refusal: type[ValueError], value: _T
 ) -> _T:
-    """`value` itself, which `read` understands, unless it is None or empty."""
+    """`value` itself, which `read` understands, unless it is None or an empty text, which is as none."""
     try:
-        if value:
+        if value is not None and value != "":
             read(value)
     except refusal as refused:
         raise error(path, str(refused)) from None

@@ -87,6 +87,30 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
         return asked if self.requests is None else min(asked, float(self.requests))
 
 
+class StageBefore(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a stage came to in the session whose plan goes on in another: as far as later stages look back at
+    it. Missing figures are None."""
+
+    number: int
+    """From 0."""
+    requests: int = 0
+    succeeded: int = 0
+    request_rps: float | None = None
+    output_tps_sending: float | None = None
+    left_out: bool = False
+
+
+def looked_back_at(stages: Sequence[Stage], first: int) -> set[int]:
+    """Numbers of the stages before `first` of which it, or one behind it, has to know what they came to."""
+    found: set[int] = set()
+    for number, stage in enumerate(stages[first:], first):
+        looks = set(stage.between or ())
+        if stage.stop is not None:
+            looks |= {n for n in (number - 1, number - 2) if n >= 0 and stages[n].table == stage.table}
+        found |= {n for n in looks if n < first}
+    return found
+
+
 def rate_between(low_rps: float | None, high_rps: float | None, share: float, most_rps: float) -> float:
     """The rate of a stage that lies between what two others answered per second, at most `most_rps`; 1 where
     those say none."""

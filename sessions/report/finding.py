@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sessions.report.words import figure, ms, plain, share
 from sessions.summary.plan_schema import PlanStage
-from sessions.summary.schema import ExactQuantiles, Stage, Summary
+from sessions.summary.quantile_schema import ExactQuantiles
+from sessions.summary.schema import Stage, Summary
 
 _NOTHING = ("room", "unknown", "no load", "idle")
 """Names of the limit line that stand for none."""
@@ -60,14 +61,20 @@ def _first(summary: Summary) -> str:
         return f"No request of {summary.requests.sent:,} succeeded."
     points = load_points(summary)
     best = max(points, key=lambda point: point[1].output_tps or 0.0, default=None)
+    through, e2e = summary.throughput, f"E2E p95 {ms(summary.e2e_ms.p95)}"
+    if not summary.has_tokens:  # nor has a piece of the run an E2E of its own
+        rates = (
+            f"{figure(through.request_rps, 'requests/s')} and {figure(through.input_tps, 'input tokens/s')}"
+        )
+        load = load_words(summary) if summary.plan is None else "all loads together"
+        return f"At {load} the server gave {rates}, with {e2e}."
     ttft = ttft_of(summary)
     if best is None or len(points) < 2:
         load = load_words(summary)
-        rates = f"{figure(summary.throughput.request_rps, 'requests/s')}"
-        if summary.throughput.output_tps is not None:
-            rates = f"{figure(summary.throughput.output_tps, 'output tokens/s')} and {rates}"
-        latencies = f"TTFT p95 {ms(ttft.p95)} and E2E p95 {ms(summary.e2e_ms.p95)}"
-        return f"At {load} the server gave {rates}, with {latencies}."
+        rates = f"{figure(through.request_rps, 'requests/s')}"
+        if through.output_tps is not None:
+            rates = f"{figure(through.output_tps, 'output tokens/s')} and {rates}"
+        return f"At {load} the server gave {rates}, with TTFT p95 {ms(ttft.p95)} and {e2e}."
     low, high = points[0], points[-1]
     unit = load_unit(summary)
     first_ttft, best_ttft, last_ttft = (p95_of(point[1]) for point in (low, best, high))

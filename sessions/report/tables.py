@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sessions.report.finding import load_words, ttft_of, verdict
 from sessions.report.words import NOT_MEASURED, figure, ms, plain, share
+from sessions.summary.asked import BY_STAGE, TRACE
 from sessions.summary.plan_schema import PlanStage
-from sessions.summary.schema import ExactQuantiles, Stage, Summary
+from sessions.summary.quantile_schema import ExactQuantiles
+from sessions.summary.schema import Stage, Summary
 
+_OF_TOKENS = ("tok/s", "TTFT p50", "p95", "p99", "ITL p50", "ITL p99", "TPOT p50", "J/tok")
+"""Columns that say nothing where answers have no tokens."""
+_SAID: dict[int | str, str] = {TRACE: "as in the trace", BY_STAGE: "by stage"}
 Table = list[list[str]]
 """The first row is its head."""
 
@@ -27,6 +32,8 @@ def headlines(summary: Summary) -> list[tuple[str, str, str]]:
     """Name, figure, and what belongs beside it."""
     ttft = ttft_of(summary)
     gaps = summary.itl_ms if summary.itl_ms.count else summary.chunk_gap_ms
+    through = summary.throughput
+    way, tps = ("Output", through.output_tps) if summary.has_tokens else ("Input", through.input_tps)
     said = [
         ("TTFT p95", _marked(ttft, "p95"), f"p50 {ms(ttft.p50)}, p99 {ms(ttft.p99)}"),
         (
@@ -35,17 +42,15 @@ def headlines(summary: Summary) -> list[tuple[str, str, str]]:
             f"p50 {ms(gaps.p50)}",
         ),
         ("E2E p95", _marked(summary.e2e_ms, "p95"), f"p50 {ms(summary.e2e_ms.p50)}"),
-        (
-            "Output",
-            figure(summary.throughput.output_tps, "tok/s"),
-            f"{figure(summary.throughput.request_rps)} requests/s",
-        ),
+        (way, figure(tps, "tok/s"), f"{figure(through.request_rps)} requests/s"),
         (
             "Requests",
             f"{summary.requests.succeeded:,}",
             f"{summary.requests.failed:,} failed, {summary.requests.cut_off:,} cut off",
         ),
     ]
+    if not summary.has_tokens:
+        del said[:2]
     if summary.energy.j_per_output_token is not None:
         said.append(
             (
@@ -67,7 +72,8 @@ def _marked(of: ExactQuantiles, name: str) -> str:
 
 def about(summary: Summary) -> Table:
     """What was measured, how and when."""
-    work = summary.workload
+    into, out = summary.workload.input_tokens, summary.workload.output_tokens
+    asked = f"{into} in, {out} out" if into != out or into not in _SAID else _SAID[into]
     rows = [
         ["server", summary.target],
         ["model", summary.model or NOT_MEASURED],
@@ -78,9 +84,7 @@ def about(summary: Summary) -> Table:
         ["session", summary.id],
     ]
     if summary.imported is None:
-        rows.insert(
-            4, ["tokens asked", f"{work.input_tokens} in, {work.output_tokens} out, seed {summary.load.seed}"]
-        )
+        rows.insert(4, ["tokens asked", f"{asked}, seed {summary.load.seed}"])
     else:
         rows.insert(4, ["measured by", f"{summary.imported.tool} {summary.imported.version}".strip()])
     return [["", ""], *rows]
@@ -112,7 +116,8 @@ def stages(summary: Summary) -> Table:
             ["stage", "rps", "at a time", "requests", "failed", "req/s", "tok/s", "TTFT p50", "p95", "p99"]
         ]
         rows[0] += ["ITL p99", "TPOT p50", "E2E p95", "J/tok", "targets"]
-        return rows + [_plan_row(stage) for stage in summary.plan.stages]
+        rows += [_plan_row(stage) for stage in summary.plan.stages]
+        return rows if summary.has_tokens else _without(rows, _OF_TOKENS)
     rows = [
         [
             "from s",
@@ -129,7 +134,14 @@ def stages(summary: Summary) -> Table:
         ]
     ]
     rows[0] += ["ITL p99", "J/tok"]
-    return rows + [_stage_row(stage) for stage in summary.stages]
+    rows += [_stage_row(stage) for stage in summary.stages]
+    return rows if summary.has_tokens else _without(rows, _OF_TOKENS)
+
+
+def _without(rows: Table, names: Collection[str]) -> Table:
+    """All but the columns of these names."""
+    kept = [column for column, name in enumerate(rows[0]) if name not in names]
+    return [[row[column] for column in kept] for row in rows]
 
 
 def _plan_row(stage: PlanStage) -> list[str]:

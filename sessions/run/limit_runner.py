@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadgen.clock import Clock
+from sessions.limit.results import results_of
 from sessions.limit.search import Answer, Ask, Result, answer, next_step
 from sessions.limit.step import Step, fails_already, judge, overloaded
 from sessions.plan.config import LimitConfig, PlanConfig
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _LOOK_S = 0.5
 _WRITTEN_NS = 5_000_000_000
 """Lines that have not come by then will not: a disk that is full, say."""
+_COUNTED_LEAST = 100
+"""So many of those that count are sent before a step is given up because its queue grows."""
 _ENDED_LEAST = 20
 """So many answers say how long one takes."""
 
@@ -44,7 +47,7 @@ class LimitRunner(PlanRunner):
     ) -> None:
         super().__init__(plan, loads, clock)
         self._ask, self._limit, self._requests = ask, limit, requests
-        self._results: list[Result] = []
+        self._results: list[Result] = results_of(limit.before)
         self._answered = False
 
     @property
@@ -68,9 +71,9 @@ class LimitRunner(PlanRunner):
         """What a step came to; None where a person took the keys."""
         number, stage, times_left = self.number, self._stage_of(step), self._times_left
         self._forget_over()
-        at_ns = self._loads.begin(number, number + 1, stage)
+        at_ns = self._loads.begin(number, None, stage)
         self._loads.record(StageChange(at_ns, number, "begin", stage.name, stage=_json(stage)))
-        cut = False
+        cut = grew = False
         while self._over_number != number:
             if self._times_left != times_left:
                 return None
@@ -83,7 +86,9 @@ class LimitRunner(PlanRunner):
             ):
                 continue
             seen = await asyncio.to_thread(self._requests.look, at_ns, step.warm_up)
-            if self._enough(step, seen) and self._over_number != number and self._times_left == times_left:
+            grew = self._grows(step, seen)
+            enough = grew or self._enough(step, seen)
+            if enough and self._over_number != number and self._times_left == times_left:
                 cut = True
                 self._loads.cut(number, stage)
         self._loads.end()
@@ -96,7 +101,7 @@ class LimitRunner(PlanRunner):
             verdict = "fail" if made.misses > made.of / 2 else "pass"
         seconds = (self._clock.now_ns() - at_ns) / 1e9
         figures = (made.misses, made.of, made.independent, judged.allowed, judged.target)
-        result = Result(step, verdict, seen.sent, seconds, seen.e2e_s, *figures)
+        result = Result(step, verdict, seen.sent, seconds, seen.e2e_s, *figures, overloaded=cut and grew)
         _log.info("step %d: %s", number + 1, result)
         self._loads.record(StageChange(self._clock.now_ns(), number, "over", result=_json(result)))
         return result
@@ -111,15 +116,20 @@ class LimitRunner(PlanRunner):
             await asyncio.sleep(0.1)
 
     def _enough(self, step: Step, seen: Seen) -> bool:
-        """Whether nothing more needs to be sent: it is decided, or hopeless, or makes only a queue."""
+        """Whether nothing more needs to be sent: it is decided, or hopeless."""
         known = min(map(len, seen.values), default=0)
         looks = [look for look in step.looks if look <= known]
         if looks and _upto(self._ask, seen, looks[-1]) != "undecided":
             return True
-        if fails_already(self._ask.targets, seen.values):
-            return True
-        rate = self._ask.closed or seen.e2e_s is None or seen.ended < _ENDED_LEAST
-        return not rate and overloaded(seen.in_flight, step.load, seen.e2e_s or 0.0)
+        return fails_already(self._ask.targets, seen.values)
+
+    def _grows(self, step: Step, seen: Seen) -> bool:
+        """Whether more requests would only make a queue. Not before some of those that count were sent: of
+        the warm-up alone nothing could be said, and the search would go on upwards."""
+        if self._ask.closed or seen.e2e_s is None or seen.ended < _ENDED_LEAST:
+            return False
+        counted = seen.sent > step.warm_up + _COUNTED_LEAST
+        return counted and overloaded(seen.in_flight, step.load, seen.e2e_s)
 
     def _stage_of(self, step: Step) -> Stage:
         single = step.purpose == "single"

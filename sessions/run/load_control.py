@@ -32,6 +32,8 @@ from sessions.store.records import LoadChange
 LEAD_NS = 5_000_000
 """A change takes effect this long after it was read, so that every worker hears of it before."""
 
+_NOTHING_SENT = "nothing is being sent: resume it, or set a load"
+
 
 @dataclass(frozen=True)
 class LoadUpdate:
@@ -91,9 +93,11 @@ class LoadControl:
             self._concurrency = first.concurrency
         else:
             self._curve = Curve(first.curve)
+        self._stage_word = "stage"
         self._held: float | None = None
         """The load to go back to; None while it is not held or stopped."""
         self._paused_as = "holding"
+        """Why: `holding`, `stopped`, or `draining` behind a stage of a plan."""
         self._start_ns, self._ramp = start_ns, load.ramp if self._curve is not None else None
         """The ramp it began with, until it is over or the rate was changed."""
 
@@ -125,16 +129,19 @@ class LoadControl:
     def begin_stage(
         self,
         number: int,
-        of: int,
+        of: int | None,
         stage: Stage,
         workload: WorkloadSpec,
         at_ns: int,
         conversations: Conversations | None = None,
     ) -> LoadUpdate:
-        """The load of stage `number` (from 0) of `of`, whatever it was before."""
+        """The load of stage `number` (from 0) of `of`, whatever it was before; of None: it is a step of a
+        search, and nobody knows how many there will be."""
         load = load_from(stage, at_ns)
         self._held = self._ramp = None
-        record = LoadChange(at_ns, "stage", label=f"stage {number + 1}/{of}: {stage.name}")
+        self._stage_word = "step" if of is None else "stage"
+        which = f"{number + 1}" if of is None else f"{number + 1}/{of}"
+        record = LoadChange(at_ns, "stage", label=f"{self._stage_word} {which}: {stage.name}")
         self._trace, self._conversations = stage.trace, conversations
         if isinstance(load, ClosedLoad):
             self._curve, self._concurrency = None, load.concurrency
@@ -149,8 +156,8 @@ class LoadControl:
 
     def end_stage(self, at_ns: int) -> LoadChange:
         """The record of a stage's end: nothing more is due, as the workers know by themselves."""
-        self._held = self._load(at_ns)
-        record = LoadChange(at_ns, "stage_end", label="stage over")
+        self._held, self._paused_as = self._load(at_ns), "draining"
+        record = LoadChange(at_ns, "stage_end", label=f"{self._stage_word} over")
         if self._curve is None:
             record.concurrency, record.previous_concurrency, self._concurrency = 0, self._concurrency, 0
         else:
@@ -181,8 +188,11 @@ class LoadControl:
 
     def check_workload(self) -> None:
         """Raises:
-        CommandError: requests are those of a trace or of conversations, which say what each asks for.
+        CommandError: requests are those of a trace or of conversations, which say what each asks for; or a
+            plan is between two stages, and would be left without a load.
         """
+        if self._held is not None and self._paused_as == "draining":
+            raise CommandError(_NOTHING_SENT)
         if self._trace is not None:
             raise CommandError(f"the trace {self._trace.name} says what requests ask for")
         if self._conversations is not None:
@@ -206,7 +216,7 @@ class LoadControl:
 
     def _stepped(self, at_ns: int, steps: int) -> float:
         if self._held is not None:  # less load must not start any
-            raise CommandError("nothing is being sent: resume it, or set a load")
+            raise CommandError(_NOTHING_SENT)
         if self._curve is None:
             return stepped_concurrency(self._concurrency, steps)
         return stepped_rate(self._curve.rate_rps(at_ns), steps)

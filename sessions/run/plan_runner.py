@@ -14,7 +14,7 @@ import msgspec
 
 from loadgen.clock import Clock
 from sessions.plan.config import DRAIN_S, PlanConfig
-from sessions.plan.stages import Stage, rate_between
+from sessions.plan.stages import Stage, StageBefore, rate_between
 from sessions.run.stage_loads import StageLoads
 from sessions.store.records import StageChange
 
@@ -28,7 +28,7 @@ _FLAT = 0.05
 """Less growth of the throughput than this is none: the share by which two equal stages differ easily."""
 
 
-def grew_little(before: PlanStage | None, after: PlanStage | None) -> bool:
+def grew_little(before: PlanStage | StageBefore | None, after: PlanStage | StageBefore | None) -> bool:
     """Whether a stage made hardly more output tokens per second than the one before it."""
     if before is None or after is None or not before.output_tps_sending or not after.output_tps_sending:
         return False
@@ -57,7 +57,8 @@ class PlanRunner:
         self._times_left = 0
         self._changed = asyncio.Event()
         self._over_number: int | None = None
-        self._left_numbers: set[int] = set()
+        self._before = {stage.number: stage for stage in plan.before}
+        self._left_numbers = {stage.number for stage in plan.before if stage.left_out}
 
     async def run(self) -> None:
         stages = self._plan.stages
@@ -110,12 +111,12 @@ class PlanRunner:
         if number - 1 in self._left_numbers:
             self._left_numbers.add(number)
             return True
-        last = await self._loads.figures(number - 1)
+        last = await self._figures(number - 1)
         if stage.stop == "failed":
             over = last is not None and last.requests > 0 and last.succeeded == 0
         else:
             one_before = number > 1 and stages[number - 2].table == stage.table
-            first = await self._loads.figures(number - 2) if one_before else None
+            first = await self._figures(number - 2) if one_before else None
             over = grew_little(first, last)
         if over:
             self._left_numbers.add(number)
@@ -123,10 +124,14 @@ class PlanRunner:
 
     async def _found(self, stage: Stage, between: tuple[int, int]) -> Stage:
         """`stage` with the rate that two stages before it say."""
-        low, high = [await self._loads.figures(number) for number in between]
+        low, high = [await self._figures(number) for number in between]
         low_rps, high_rps = (None if end is None else end.request_rps for end in (low, high))
         rate_rps = rate_between(low_rps, high_rps, stage.share, self._most_rps)
         return msgspec.structs.replace(stage, rate_rps=rate_rps)
+
+    async def _figures(self, number: int) -> PlanStage | StageBefore | None:
+        """What a stage came to, in this session or in the one whose plan goes on here."""
+        return self._before.get(number) or await self._loads.figures(number)
 
     async def _stage(self, number: int, stage: Stage) -> bool:
         """Runs one stage; whether it came to its end."""

@@ -119,9 +119,9 @@ class RunLoad:
         if self._config.limit is None:
             most_rps, drain_s = self._config.load.max_rate_rps, self._config.drain_s
             return PlanRunner(plan, stages, self._clock, most_rps, drain_s)
+        from sessions.limit.results import ask_of
         from sessions.run.limit_runner import LimitRunner  # numpy: only a search needs it here
         from sessions.run.step_requests import StepRequests
-        from sessions.summary.limit import ask_of
 
         ask = ask_of(self._config)
         requests = StepRequests(self._directory, ask.targets)

@@ -40,8 +40,8 @@ class StageLoads:
         self._config, self._asking, self._control, self._directory = config, asking, control, directory
         self._processes, self._clock, self._write, self._enter = processes, clock, write, enter
 
-    def begin(self, number: int, of: int, stage: Stage) -> int:
-        """Puts the load of a stage on; the session time from which it holds."""
+    def begin(self, number: int, of: int | None, stage: Stage) -> int:
+        """Puts the load of a stage on; the session time from which it holds. Of None: a search's step."""
         at_ns = self._clock.now_ns() + LEAD_NS
         asked = stage_workload(self._config.workload, stage)
         workload = self._asking.spec(asked, stage.trace)

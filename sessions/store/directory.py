@@ -15,6 +15,8 @@ from sessions.store.manifest import FILE, Manifest, SessionError, read
 from sessions.user_directory import user_directory
 
 LOCK_FILE = "lock"
+PACK_SUFFIX = ".ttftop"
+"""Ends the name of a session that is one file (`sessions.store.pack`)."""
 _ID = re.compile(r"\d{8}-\d{6}-.")
 _NAME_CAP = 60
 
@@ -74,7 +76,21 @@ def make_refuge(directory: Path) -> Path:
         OSError: it cannot be made, or is somebody else's.
     """
     place = refuge(directory)
-    for part in (place.parent, place):
+    return own_place(place.parent.name, place.name)
+
+
+def own_place(*parts: str) -> Path:
+    """A directory below the one for temporary files, made if it is not there; ours alone, and so is
+    each on the way.
+
+    Raises:
+        OSError: it cannot be made, or is somebody else's.
+    """
+    import tempfile  # for the rare case alone
+
+    place = Path(tempfile.gettempdir())
+    for name in parts:
+        place = part = place / name
         with contextlib.suppress(FileExistsError):
             part.mkdir(mode=0o700)
         if not _is_mine_alone(part):
@@ -133,7 +149,8 @@ def _changed(directory: Path) -> int:
 
 
 def find(root: Path, text: str) -> Path:
-    """The session that a person means: a path, an id, the start of one, a name; `last` or "" is the newest.
+    """The session that a person means: a path (also of a packed one), an id, the start of one, a name; `last`
+    or "" is the newest.
 
     Several sessions of exactly that name: the newest.
 
@@ -146,6 +163,8 @@ def find(root: Path, text: str) -> Path:
         except RuntimeError:
             raise SessionError(f"{text}: nobody's home directory is known by that name") from None
         return path.parent if path.name == FILE else path
+    if text.endswith(PACK_SUFFIX) and Path(text).is_file():
+        return Path(text)
     sessions = listing(root)
     if text in ("", "last"):
         mine = [path for path in sessions if os.access(path, os.R_OK | os.X_OK)]

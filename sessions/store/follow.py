@@ -5,73 +5,22 @@ A session is untrusted input: what is read at once, a line, and the text of a co
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 import time
 import zlib
 from pathlib import Path
 
 from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES, RATIO_CAP
 from sessions.store.journal import request_paths, timeline_paths
-from sessions.store.parse import BadLine, Parse, parse
+from sessions.store.parse import BadLine, Parse, parse, parse_block, parse_packed
+from sessions.store.raw_file import FILE_CAP_BYTES, RawFile
 from sessions.store.records import AnyRecord
 
 POLL_CAP_BYTES = 8 << 20
-FILE_CAP_BYTES = 2 << 30
 FILES_CAP = 1024
 CORRUPT_CAP = 100_000
 """A file with so many lines that are none is no file of ours, and not read on."""
 GIVEN_UP_CAP = 16
 """A session with more such files is not read on."""
-
-
-class _RawFile:
-    """New bytes of a file that may not exist yet; a regular file, or nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.offset = 0
-        self._fd = -1
-        self.refused = ""
-        """Why the file, which is there, cannot be read; empty when it can."""
-
-    def read(self, most: int) -> bytes:
-        if self._fd < 0:
-            try:
-                # A FIFO planted in a session must not hang whoever opens it, nor a link lead out of it.
-                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-            except OSError as error:
-                self.refused = "" if error.errno == errno.ENOENT else error.strerror or str(error)
-                return b""
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                os.close(fd)
-                self.refused = "not a regular file"
-                return b""
-            self._fd, self.refused = fd, ""
-        try:
-            data = os.pread(self._fd, min(most, max(0, FILE_CAP_BYTES - self.offset)), self.offset)
-        except OSError as error:
-            self.refused = error.strerror or str(error)
-            return b""
-        if not data:
-            self._look()
-        self.offset += len(data)
-        return data
-
-    def _look(self) -> None:
-        """A writer whose file was removed writes it again, whole: it is read on there."""
-        try:
-            moved = not os.path.samestat(self.path.lstat(), os.fstat(self._fd))
-        except OSError:  # removed: what is open is all there is
-            return
-        if moved:
-            self.close()
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 class LineReader:
@@ -82,7 +31,8 @@ class LineReader:
     """
 
     def __init__(self, path: Path, parse: Parse = parse) -> None:
-        self._raw, self._parse = _RawFile(path), parse
+        self._raw, self._parse = RawFile(path), parse
+        self._parse_block = parse_block if parse is parse_packed else None
         self.behind = False
         """The last poll stopped at its bound: more may be there now."""
         self.skipped = 0
@@ -101,6 +51,15 @@ class LineReader:
 
     def close(self) -> None:
         self._raw.close()
+
+    def skip(self, size: int) -> None:
+        """Reads on after so many bytes of the file."""
+        self._raw.offset = size
+
+    @property
+    def read_bytes(self) -> int:
+        """Of the file."""
+        return self._raw.offset
 
     @property
     def torn_bytes(self) -> int:
@@ -128,6 +87,17 @@ class LineReader:
         self._tail = b""
 
     def feed(self, data: bytes) -> list[AnyRecord]:
+        end = data.rfind(b"\n") + 1
+        if self._parse_block is not None and end > 0 and not self._in_long_line:
+            block = self._tail + data[:end]
+            records = self._parse_block(block) if len(block) <= LINE_CAP_BYTES else None
+            if records is not None:
+                self._offset += len(block)
+                self._tail = data[end:]
+                return records
+        return self._feed_lines(data)
+
+    def _feed_lines(self, data: bytes) -> list[AnyRecord]:
         records: list[AnyRecord] = []
         *lines, self._tail = (self._tail + data).split(b"\n")
         for line in lines:
@@ -269,6 +239,21 @@ class SessionFollower:
         self._directory, self._requests, self._parse = directory, requests, parse
         self._files: dict[Path, Follower | GzipFollower] = {}
         self._scanned_ns = -1
+
+    def begin_at(self, sizes: dict[str, int]) -> None:
+        """So many bytes of these files are known: they are read on from there."""
+        for name, size in sizes.items():
+            file = self._files[self._directory / name] = following(self._directory / name, self._parse)
+            file.skip(size)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many bytes of each file of timeline lines were read."""
+        return {
+            path.name: file.read_bytes
+            for path, file in self._files.items()
+            if not path.name.startswith("requests-")
+        }
 
     def want_requests(self) -> None:
         """From now on request lines come, too, from the first one on; nothing else is read again."""

@@ -52,6 +52,8 @@ class SessionInfo(msgspec.Struct):
     host: str = ""
     pid: int = 0
     """The supervisor's process."""
+    note: str = ""
+    """What a person wrote of it afterwards."""
 
 
 class ClockAnchor(msgspec.Struct):

@@ -17,17 +17,19 @@ def by_tag(requests: RequestColumns, rows: Requests) -> list[Tagged]:
     for place, tags in enumerate(requests.tags):
         for tag in tags:
             places.setdefault(tag, []).append(place)
-    return [_of(tag, rows[np.isin(rows["tags"], places[tag])]) for tag in sorted(places)]
+    return [_of(tag, requests, rows[np.isin(rows["tags"], places[tag])]) for tag in sorted(places)]
 
 
-def _of(tag: str, rows: Requests) -> Tagged:
+def _of(tag: str, requests: RequestColumns, rows: Requests) -> Tagged:
     good = rows[rows["error"] == NONE]
+    cut_off = int(requests.cut_off(rows).sum())
     figures = {name: exact_quantiles(of(good), 1e6) for name, of in PER_REQUEST.items()}
     return Tagged(
         tag=tag,
         requests=len(rows),
         succeeded=len(good),
-        failed=len(rows) - len(good),
+        failed=len(rows) - len(good) - cut_off,
+        cut_off=cut_off,
         input_tokens=total(good["input_tokens"]),
         cached_tokens=total(good["cached_tokens"]),
         output_tokens=total(good["output_tokens"]),

@@ -12,7 +12,7 @@ import numpy as np
 
 from sessions.metrics import QUANTILES, THIN_FLOORS
 from sessions.summary.order_statistics import upper_rank
-from sessions.summary.schema import ExactQuantiles
+from sessions.summary.quantile_schema import ExactQuantiles
 from sessions.timeline.columns import Floats
 from sessions.timeline.token_gaps import Multiset, multiset
 

@@ -5,30 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import msgspec
-
 from sessions.bottleneck.history import LimitSpan
-from sessions.limit.search import Answer, Ask, Result, answer, next_step
+from sessions.limit.results import ask_of, read_result, results_of
+from sessions.limit.search import Answer, Result, answer, next_step
 from sessions.plan.config import RunConfig
-from sessions.plan.slo import kept_targets
 from sessions.summary.plan_schema import Limit, LimitStep
 from sessions.timeline.timeline import Timeline
 
-_result = msgspec.json.Decoder(Result)
-
-
-def ask_of(config: RunConfig) -> Ask:
-    """What a run searches for."""
-    limit, load = config.limit, config.load
-    assert limit is not None
-    highest = float(load.max_in_flight) if limit.closed else load.max_rate_rps
-    return Ask(kept_targets(config.slo), limit.closed, min(limit.most or highest, highest), limit.first)
-
 
 def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan], start_ns: int) -> Limit:
-    """As far as it has come."""
-    over = [(change, result) for change in timeline.stages if (result := _read(change.result)) is not None]
-    results = [result for _, result in over]
+    """As far as it has come, with the steps of the sessions that it goes on with."""
+    over = [
+        (change, result) for change in timeline.stages if (result := read_result(change.result)) is not None
+    ]
+    before = results_of(config.limit.before) if config.limit is not None else []
+    results = [*before, *(result for _, result in over)]
     ask = ask_of(config)
     found = answer(ask, results)
     bound = ""
@@ -51,16 +42,6 @@ def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan
         bound=bound,
         steps=[_step(result) for result in results],
     )
-
-
-def _read(text: str) -> Result | None:
-    """None where there is none, or one that only another version could have written."""
-    try:
-        result = _result.decode(text) if text else None
-    except (msgspec.DecodeError, ValueError):
-        return None
-    sane = result is not None and result.step.load > 0 and (not result.of or result.independent > 0)
-    return result if sane else None
 
 
 def _most(spans: Sequence[LimitSpan], from_s: float, to_s: float) -> str:

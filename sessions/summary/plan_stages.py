@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +10,10 @@ import numpy as np
 from sessions.metrics import Floats, Requests, e2e, itl_is_known, tpot, ttft_from_due
 from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.slo import kept_targets
-from sessions.plan.stages import Stage
+from sessions.plan.stages import Stage, StageBefore
 from sessions.steady.stretch import stage_stretch, window
 from sessions.summary.arithmetic import mean, ms, per, total
+from sessions.summary.asked import stage_lengths
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
 from sessions.summary.plan_figures import column, provider_costs
@@ -64,14 +64,18 @@ def stage_times(timeline: Timeline, ended: bool) -> list[StageTimes]:
     return [found[number] for number in sorted(found)]
 
 
-def failures_sought(asked: Sequence[Stage], stages: Sequence[PlanStage]) -> int:
+def failures_sought(
+    asked: Sequence[Stage], stages: Sequence[PlanStage], before: Sequence[StageBefore] = ()
+) -> int:
     """Failures that `stop = "failed"` looks for: of the first stage in a list that has no success, behind one
-    that has some."""
+    that has some, in this session or in the one whose plan goes on here."""
     found = 0
-    for before, stage in pairwise(stages):
+    succeeded = {stage.number + 1: stage.succeeded for stage in before}
+    succeeded.update((stage.number, stage.succeeded) for stage in stages)
+    for stage in stages:
         here = asked[stage.number - 1]
-        ends = here.stop == "failed" and here.table == asked[before.number - 1].table
-        if ends and stage.requests and not stage.succeeded and before.succeeded:
+        ends = here.stop == "failed" and stage.number > 1 and here.table == asked[stage.number - 2].table
+        if ends and stage.requests and not stage.succeeded and succeeded.get(stage.number - 1):
             found += stage.failed
     return found
 
@@ -130,7 +134,7 @@ def _stage(
         to_ns = max(measured_ns, int(due["due_ns"][-1]))  # that it was is told only when all are answered
     counted = due[np.searchsorted(due["due_ns"], measured_ns) :]
     good = counted[counted["error"] == NONE]
-    cut_off = _cut_off(timeline, counted)
+    cut_off = int(timeline.requests.cut_off(counted).sum())
     last_ns = int(good["end_ns"].max(initial=times.load_over_ns))
     span_ns = (measured_ns, last_ns)
     seconds, sending = (last_ns - measured_ns) / 1e9, (to_ns - measured_ns) / 1e9
@@ -148,6 +152,7 @@ def _stage(
     energy = energy_use(curves, measured_ns, last_ns, came)
     tpot_ms = _latency(tpot(good))
     output_tps = per(output, seconds)
+    asked_input, asked_output = stage_lengths(workload, asked)
     made = PlanStage(
         number=times.number + 1,
         name=asked.name,
@@ -160,8 +165,8 @@ def _stage(
         if asked.concurrency is not None
         else per(offered, _gaps_ns(asked, due, counted, measured_ns, to_ns) / 1e9),
         concurrency=asked.concurrency,
-        input_tokens=_asked(asked, asked.input_tokens, workload.input_tokens),
-        output_tokens=_asked(asked, asked.output_tokens, workload.output_tokens),
+        input_tokens=asked_input,
+        output_tokens=asked_output,
         requests=len(counted),
         succeeded=len(good),
         failed=len(counted) - len(good) - cut_off,
@@ -202,11 +207,6 @@ def _gaps_ns(asked: Stage, due: Requests, counted: Requests, measured_ns: int, t
     if asked.arrivals == "constant" and asked.rate_rps and asked.requests and len(due) >= asked.requests:
         return to_ns - measured_ns + round(1e9 / asked.rate_rps)
     return to_ns - measured_ns
-
-
-def _cut_off(timeline: Timeline, counted: Requests) -> int:
-    kinds = timeline.requests.error_kinds
-    return int((counted["error"] == kinds.index("unfinished")).sum()) if "unfinished" in kinds else 0
 
 
 def memory_share(timeline: Timeline, span_ns: tuple[int, int]) -> float | None:
@@ -253,13 +253,6 @@ def _itl_mean_ms(good: Requests) -> float | None:
     later = int((known["output_tokens"] - 1).sum(dtype=np.int64))
     span_ns = float((known["last_token_ns"] - known["first_token_ns"]).sum(dtype=np.float64))
     return span_ns / later / 1e6 if later else None
-
-
-def _asked(stage: Stage, own: int | str | None, of_run: int | str) -> int | str:
-    """The length that a stage asks for, its own or the run's; `trace` where a trace says it."""
-    if stage.trace is not None:
-        return "trace"
-    return of_run if own is None else own
 
 
 def _s(ns: int) -> float:

@@ -17,6 +17,7 @@ from sessions.plan.config import LoadConfig, WorkloadConfig
 from sessions.store.imported import ImportedInfo
 from sessions.summary.plan_schema import Plan, Window
 from sessions.summary.prompt_schema import AskedAndGot, PrefixCache
+from sessions.summary.quantile_schema import ExactQuantiles, ItlQuantiles, Streamed
 from sessions.summary.slo_schema import Slo
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
@@ -102,26 +103,6 @@ class Tokens(msgspec.Struct, frozen=True):
     """Requests with more tokens than what was shown can bear, and nobody said how many: they have no TPOT."""
 
 
-class ExactQuantiles(msgspec.Struct, frozen=True):
-    """One metric over a run, in ms, of every single value. None throughout where there was none."""
-
-    count: int
-    mean: float | None
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    min: float | None
-    max: float | None
-    thin: list[str]
-    """Percentiles that rest on fewer samples than `sessions.metrics.THIN_FLOORS` asks for."""
-    p90_upper_99: float | None = None
-    """What the true p90 is at most, with 99 % confidence; None for those in `thin`, and of tokens, which are
-    not independent of each other."""
-    p95_upper_99: float | None = None
-    p99_upper_99: float | None = None
-
-
 class Tagged(msgspec.Struct, frozen=True):
     """The requests of one tag. Tokens and latencies are of those that succeeded; None where nobody said."""
 
@@ -130,39 +111,14 @@ class Tagged(msgspec.Struct, frozen=True):
     """That ended, well or not."""
     succeeded: int
     failed: int
-    """Those that were cut off with them."""
     input_tokens: int | None
     cached_tokens: int | None
     output_tokens: int | None
     ttft_from_due_ms: ExactQuantiles
     tpot_ms: ExactQuantiles
     e2e_ms: ExactQuantiles
-
-
-class ItlQuantiles(ExactQuantiles, frozen=True, kw_only=True):
-    """ITL, which not every request has."""
-
-    unknown: int
-    """Requests that succeeded of which nobody said how many tokens each chunk bore."""
-
-
-class SketchedQuantiles(msgspec.Struct, frozen=True):
-    """One metric over a run, in ms, within 1 %. None throughout where there was none."""
-
-    count: int
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-
-class Streamed(msgspec.Struct, frozen=True):
-    """What screen, replay and progress line show of a whole run: latencies as they came, also those of
-    requests that failed later, which no exact figure counts."""
-
-    ttft_from_due_ms: SketchedQuantiles
-    itl_ms: SketchedQuantiles | None
-    """None where nobody counted the tokens of a chunk: there the screen shows the next."""
-    chunk_gap_ms: SketchedQuantiles
+    cut_off: int = 0
+    """By the end of the run: neither succeeded nor failed."""
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -232,6 +188,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    note: str = ""
+    """What a person wrote of it afterwards."""
     target: str
     """URL without credentials."""
     model: str
@@ -258,6 +216,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     load_changes: int
     """How often a person changed it after that."""
     workload: WorkloadConfig
+    """With a word in place of a length that no request had (`sessions.summary.asked`)."""
     marks: list[Mark]
     requests: RequestCounts
     errors: dict[str, int]
@@ -277,7 +236,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     e2e_ms: ExactQuantiles
     send_lag_ms: ExactQuantiles
     ttft_of_failed_ms: ExactQuantiles
-    """From due, of requests that failed or were cut off after their first token; in none of the others."""
+    """From due, of requests that failed after their first token; in none of the others."""
+    ttft_of_cut_off_ms: ExactQuantiles | None = None
+    """Likewise of those that the end of the run cut off; None where that was not told apart."""
     streamed: Streamed | None = None
     """The same as screens show it, which know of no request's end beforehand."""
     stale_retries: int
@@ -316,6 +277,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     def holds(self) -> bool:
         """Valid, and no target was missed: what exit code 0 says. An undecided target is no miss."""
         return self.valid and (self.slo is None or self.slo.verdict != "fail")
+
+    @property
+    def has_tokens(self) -> bool:
+        """Answers are tokens, one after the other: without, there is no TTFT, no ITL and no TPOT."""
+        return self.endpoint != "embeddings"
 
     @property
     def badges(self) -> list[str]:

@@ -13,7 +13,8 @@ from sessions.metrics import Requests, itl_is_known
 from sessions.plan.slo import Target, Verdict, overall
 from sessions.summary.plan_figures import column
 from sessions.summary.plan_schema import Plan, PlanStage
-from sessions.summary.schema import ExactQuantiles, Summary
+from sessions.summary.quantile_schema import ExactQuantiles
+from sessions.summary.schema import Summary
 from sessions.summary.slo import Gaps, Scheduled, slo_of
 from sessions.summary.slo_schema import Slo
 from sessions.timeline.sketches import quantiles_ns

@@ -16,6 +16,7 @@ class _Requests(msgspec.Struct, frozen=True):
 
 class _Ttft(msgspec.Struct, frozen=True):
     p50: float | None = None
+    p95: float | None = None
 
 
 class StoredSummary(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sessions.metrics import QUANTILES
-from sessions.summary.schema import SketchedQuantiles, Streamed
+from sessions.summary.quantile_schema import SketchedQuantiles, Streamed
 from sessions.timeline.sketches import Sketches
 from sessions.timeline.streamed import streamed
 from sessions.timeline.timeline import Timeline

@@ -17,6 +17,7 @@ from sessions.plan.slo import kept_targets
 from sessions.store.imported import imported_info
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.summary.arithmetic import per, total
+from sessions.summary.asked import workload_asked
 from sessions.summary.by_tag import by_tag
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
@@ -30,17 +31,8 @@ from sessions.summary.load_span import load_span
 from sessions.summary.plan_stages import failures_sought, memory_share, plan_result
 from sessions.summary.prices import Prices
 from sessions.summary.prompt_figures import asked_and_got, prefix_cache
-from sessions.summary.schema import (
-    End,
-    ItlQuantiles,
-    Mark,
-    Probe,
-    Rate,
-    RequestCounts,
-    Summary,
-    Throughput,
-    Tokens,
-)
+from sessions.summary.quantile_schema import ItlQuantiles
+from sessions.summary.schema import End, Mark, Probe, Rate, RequestCounts, Summary, Throughput, Tokens
 from sessions.summary.slo_figures import run_slo
 from sessions.summary.stages import stages
 from sessions.summary.streamed_quantiles import streamed_quantiles
@@ -77,6 +69,8 @@ def summarise(
     """
     rows = timeline.requests.rows
     good = rows[rows["error"] == NONE]
+    cut = timeline.requests.cut_off(rows)
+    failed = (rows["error"] != NONE) & ~cut
     without_lines = workers_without_lines(timeline)
     end = _end(timeline, manifest, live)
     # A run that could not save all ended in order otherwise: each of its requests had a line, written or not.
@@ -99,7 +93,7 @@ def summarise(
         plan = plan_result(
             timeline, asked, manifest.config.workload, start_ns, not live, energy_curves, len(gpu_names)
         )
-        sought = failures_sought(stages_of(asked, timeline.stages), plan.stages)
+        sought = failures_sought(stages_of(asked, timeline.stages), plan.stages, asked.before)
     reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes, sought)
     said = list(notes)
     if sought:
@@ -108,12 +102,14 @@ def summarise(
         said.append(f"{cut_off(counts)}): percentiles lack them")
     tokens = _tokens(timeline, good)
     imported = imported_info(manifest.imported)
+    endpoint = str(manifest.server.get("endpoint") or manifest.config.target.endpoint)
     made = Summary(
         id=manifest.session.id,
         name=manifest.session.name,
+        note=manifest.session.note,
         target=manifest.target,
         model=manifest.model,
-        endpoint=str(manifest.server.get("endpoint") or manifest.config.target.endpoint),
+        endpoint=endpoint,
         tls_verified=None if not manifest.has_tls else not manifest.unverified,
         started_at=manifest.session.started_at,
         simulated=manifest.simulated or timeline.simulated(timeline.newest_ns),
@@ -125,7 +121,7 @@ def summarise(
         duration_s=span.duration_s,
         load=manifest.config.load,
         load_changes=sum(change.change not in _NOT_BY_A_PERSON for change in timeline.loads),
-        workload=manifest.config.workload,
+        workload=workload_asked(manifest.config, endpoint),
         marks=[
             Mark(round((event.t_ns - start_ns) / 1e9, 3), event.label)
             for event in timeline.events
@@ -148,7 +144,8 @@ def summarise(
         tpot_ms=latencies["tpot"],
         e2e_ms=latencies["e2e"],
         send_lag_ms=latencies["send_lag"],
-        ttft_of_failed_ms=exact_quantiles(ttft_from_due(rows[rows["error"] != NONE]), _NS_PER_MS),
+        ttft_of_failed_ms=exact_quantiles(ttft_from_due(rows[failed]), _NS_PER_MS),
+        ttft_of_cut_off_ms=exact_quantiles(ttft_from_due(rows[cut]), _NS_PER_MS),
         streamed=streamed_quantiles(timeline),
         stale_retries=int(rows["stale_retries"].sum()),
         probe=Probe(

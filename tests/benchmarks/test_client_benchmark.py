@@ -127,3 +127,18 @@ def test_a_case_with_a_workload_of_its_own_asks_for_it_and_for_all_that_it_says(
     assert Counter(spec.tags for spec in specs) == {("chat",): 140, ("rag",): 60}
     assert len({spec.input_tokens for spec in specs}) > 100
     assert sum(spec.prefix_tokens == 512 for spec in specs) == 60
+
+
+def test_no_answer_is_shorter_than_what_the_server_sends_at_most_so_that_all_clients_count_the_same() -> None:
+    for case in CASES.values():
+        told = WORKLOADS[case.workload]
+        made = MAKERS[type(told)](told, 0)
+        assert min(made.spec(index).output_tokens for index in range(1000)) >= case.tokens, case.title
+
+
+def test_long_prompts_are_as_long_as_those_of_the_mix_are_on_average() -> None:
+    means = []
+    for name in ("long", "mixed"):
+        made = MAKERS[type(WORKLOADS[name])](WORKLOADS[name], 0)
+        means.append(sum(made.spec(index).input_tokens for index in range(2000)) / 2000)
+    assert means[1] == pytest.approx(means[0], rel=0.03)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.simulator_published import deviation, kaito_points, lambda_points, nim_points, table
+from benchmarks.simulator_published import counted, deviation, kaito_points, lambda_points, nim_points, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "measured" / "simulator_published.md"
 NAMED = frozenset(
@@ -27,6 +27,13 @@ def test_four_servers_of_lambda_are_within_ten_per_cent_and_one_of_them_is_predi
     assert [point.load for point in points if not point.fitted] == ["1xA100 Mistral 7B v0.3"]
     page = PAGE.read_text(encoding="utf-8")
     assert all(row in page for row in rows(table(points)))  # the command was run since the model changed
+
+
+def test_the_page_says_how_many_of_its_own_rows_were_fitted() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    ends = [line.rsplit("|", 2)[1].strip() for line in page.splitlines() if line.startswith("| ")]
+    fitted, predicted = ends.count("fitted"), ends.count("predicted")
+    assert f"\n{counted(fitted, fitted + predicted)}\n" in page
 
 
 def test_nims_knee_lies_between_50_and_100() -> None:

@@ -88,12 +88,18 @@ def test_a_stage_shorter_than_its_answers_is_named_as_it_starts(
 ) -> None:
     file = tmp_path / "short.toml"
     file.write_text(
-        'name = "p"\n[run]\noutput_tokens = 200\n[[stages]]\nconcurrency = 1\nduration = "100ms"\n'
+        'name = "p"\n[run]\noutput_tokens = 200\n[[stages]]\nconcurrency = 1\nduration = "20ms"\n'
     )
     more = ("--headless", "--telemetry", "none", "--set", "stages.0.drain=false")
-    assert ttftop("run", simulator_url, "--plan", str(file), *more).returncode in (0, 1)
+    done = ttftop("run", simulator_url, "--plan", str(file), *more)
+    assert done.returncode in (0, 1)
+    told = "stage 1 (concurrency 1): shorter than its answers"
+    assert told in done.stderr
     (host,) = home.rglob("host.jsonl")
-    assert "stage 1 (concurrency 1): shorter than its answers" in host.read_text()
+    before, said, after = host.read_text().partition(told)
+    assert said
+    assert '"kind":"stage"' not in before, "it is told before the stage begins"
+    assert '"kind":"stage"' in after
 
 
 @pytest.mark.slow
@@ -140,6 +146,14 @@ def test_every_plan_that_comes_with_ttftop_is_one_and_names_its_source(
     assert shown.returncode == 0
     assert plan.table.source in shown.stdout
     assert name in typed("plan", "list").stdout
+
+
+def test_a_source_that_could_not_be_found_again_is_shown_as_one(typed: Callable[..., Any]) -> None:
+    shown = typed("plan", "show", "aphrodite-mixed").stdout
+    (source, *published) = [line for line in shown.splitlines() if "dphnAI/aphrodite-engine" in line]
+    assert source.startswith("source  https://github.com/dphnAI/aphrodite-engine (the page with ")
+    assert all(line.endswith("could not be found again)") for line in (source, *published))
+    assert len(published) == 4
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -58,6 +59,26 @@ def test_kept_alive_connections_that_die_silently_are_no_errors(ttftop: Command,
     done = ttftop(real_server, "--concurrency", "4", "--requests", "200", *lengths)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "due 200   sent 200   succeeded 200   failed 0" in done.stdout
+
+
+def test_shared_prefixes_come_to_the_hit_rate_that_was_aimed_at_and_that_the_server_counts(
+    ttftop: Command, typed: Command, real_server: str
+) -> None:
+    def counted() -> int:
+        with urllib.request.urlopen(f"{real_server}/metrics", timeout=30) as page:
+            found = re.search(r"^llamacpp:prompt_tokens_cached_total (\S+)$", page.read().decode(), re.M)
+        assert found is not None
+        return int(float(found[1]))
+
+    before = counted()
+    # 18 of 20 prompts of 480 + 240 tokens find their first 480 in the cache: 18 * 480 / (20 * 720) = 0.6.
+    work = ["--prefix", "2x10x480", "--input-tokens", "240", "--output-tokens", "4", "--concurrency", "1"]
+    done = ttftop(real_server, *work, "--requests", "20", "--telemetry", "none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads(typed("summary", "last", "--json").stdout)
+    assert summary["tokens"]["cached"] == counted() - before
+    assert summary["prefix_cache"]["aimed_share"] == pytest.approx(0.6, abs=0.01)
+    assert summary["prefix_cache"]["measured_share"] == pytest.approx(0.6, abs=0.03)
 
 
 def test_doctor_knows_the_real_server(ttftop: Command, real_server: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sessions.plan.config import PlanConfig
+from sessions.plan.config import PlanConfig, RunConfig, TargetConfig
 from sessions.plan.stages import Stage
 from tests.sessions.run.test_resume import over, session
 from tui.foreground.plan_left import how_it_goes_on
@@ -43,11 +43,15 @@ def test_a_plain_header_of_the_session_is_sent_again_and_a_secret_one_is_the_new
     assert headers_again(["x-tenant: 7", "X-Secret"], given) == [("x-tenant", "7")]
 
 
+def asked(plan: PlanConfig | None) -> RunConfig:
+    return RunConfig(TargetConfig("http://127.0.0.1:9"), plan=plan)
+
+
 def test_whoever_leaves_a_plan_is_told_how_it_goes_on(tmp_path: Path) -> None:
     stages = [Stage(str(n), concurrency=1, requests=1) for n in range(3)]
     directory = session(tmp_path / "s", stages, over(0, 1, 5))
-    assert how_it_goes_on(directory, PlanConfig("p", stages), "s") == (
+    assert how_it_goes_on(directory, asked(PlanConfig("p", stages)), "s") == (
         "ttftop run --resume s    (the plan goes on at stage 2 of 3)"
     )
-    assert how_it_goes_on(directory, PlanConfig("p", stages[:1]), "s") == ""
-    assert how_it_goes_on(directory, None, "s") == ""
+    assert how_it_goes_on(directory, asked(PlanConfig("p", stages[:1])), "s") == ""
+    assert how_it_goes_on(directory, asked(None), "s") == ""

@@ -69,6 +69,7 @@ def test_a_trace_is_run_at_its_speed_and_the_session_is_a_trace_again(
     assert sorted((r.asked_input_tokens, r.asked_output_tokens) for r in again) == sorted(LENGTHS)
     summary = json.loads(ttftop("summary", "again", "--json").stdout)
     assert summary["load"]["trace"]["form"] == "ttftop"
+    assert (summary["workload"]["input_tokens"], summary["workload"]["output_tokens"]) == ("trace", "trace")
     assert summary["load"]["rate_rps"] == pytest.approx(10.0)
     assert summary["requests"]["due"] == 6
 

@@ -17,6 +17,7 @@ from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
+from tui.options.plan_checks import at_its_place
 from tui.options.plan_options import plan_arguments, plan_of
 
 EXAMPLES = """\
@@ -58,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
     options.name = options.name or "demo"
     with Simulator(options.profile, options.seed or 0) as simulator:
         target = TargetConfig(url=simulator.url, model=options.model, endpoint=options.endpoint or "auto")
-        config = run_options.config(options, target, interactive=start.has_screen(options), plan=plan)
+        interactive = start.has_screen(options)
+        with at_its_place(options.given_by_plan):
+            config = run_options.config(options, target, interactive=interactive, plan=plan)
         outcome = start.start(config, options, None)
         if outcome.goes_on:
             simulator.leave()

@@ -10,11 +10,12 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.errors import printable
 from loadgen.target.redaction import Redactor, secrets_of
+from tui.commands.machine_checks import Finding, gpus_at_rest, machine, round_trip_ms
 from tui.foreground import screen, start
 from tui.options import run_options, value_types
 from tui.options.exit_codes import OK, CommandError, one_line
@@ -31,12 +32,6 @@ DESCRIPTORS = 4096
 
 INPUT_TOKENS, OUTPUT_TOKENS = 64, 8
 """What is asked of a server to see what it can do."""
-
-
-class Finding(NamedTuple):
-    ok: bool
-    name: str
-    text: str
 
 
 def parser() -> Parser:
@@ -75,6 +70,7 @@ def findings(options: argparse.Namespace) -> Iterator[Finding]:
     yield descriptors()
     yield from ports()
     yield client()
+    yield from machine()
     yield from telemetry(options)
 
 
@@ -191,6 +187,8 @@ def telemetry(options: argparse.Namespace) -> Iterator[Finding]:
             source.close()
         for device in devices.values():
             yield Finding(True, f"GPU {device.index}", _described(device))
+        if source.name == "nvml" and devices:
+            yield from gpus_at_rest()
 
 
 def _described(device: GpuDevice) -> str:
@@ -267,6 +265,8 @@ def server(options: argparse.Namespace) -> Iterator[str]:
     can = probed.capabilities
     name = " ".join(word for word in (can.server, can.server_version) if word) or "an unnamed server"
     yield f"{where.url} is {name}{', SIMULATED' if can.simulated else ''}"
+    if (trip_ms := round_trip_ms(where)) is not None:
+        yield f"  round trip, ms               {trip_ms:.3g}"
     yield f"  model                        {probed.model}"
     yield f"  load goes to                 {probed.template.path}, prompts as {probed.prompt.form}"
     for field, words in CAPABILITIES.items():

@@ -6,11 +6,11 @@ import argparse
 
 import msgspec
 
-from sessions.plan.config import ConfigError, LimitConfig, PlanConfig, RunConfig
+from sessions.plan.config import ConfigError, LimitConfig, PlanConfig
 from sessions.plan.mix import PRESETS
 from sessions.plan.slo import LATENCIES, parse_slo
 from tui.foreground import start
-from tui.foreground.question import is_private
+from tui.foreground.question import ask_about_search
 from tui.options import run_options, value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     )
     limit = LimitConfig(closed, options.first, options.most, config.load.arrivals, config.load.burstiness)
     config = msgspec.structs.replace(config, limit=limit)
-    _ask(config, options)
+    ask_about_search(config, options)
     key, more = api_key(options), headers(options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code
@@ -99,16 +99,3 @@ def checked_slo(slo: list[str] | None) -> list[str]:
                 f"--slo: {each.text[:60]}: less load would be worse; need errors< or attainment>"
             )
     return slo
-
-
-def _ask(config: RunConfig, options: argparse.Namespace) -> None:
-    """A search goes up until targets are missed: nobody does that to another's server by a slip.
-
-    Raises:
-        CommandError: the host may be somebody else's, and nobody said yes.
-    """
-    if not options.yes and not is_private(config.target.url):
-        raise CommandError(
-            f"{config.target.url}: a search loads a server up to its limit, and this host may be somebody "
-            "else's; give --yes to say that it is yours"
-        )

@@ -6,14 +6,16 @@ import argparse
 
 from loadgen.errors import printable
 from sessions.plan.builtin_plans import find_plan, names
-from sessions.plan.config import ConfigError, WorkloadConfig, stage_workload
+from sessions.plan.config import WorkloadConfig, stage_workload
 from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage
+from tui.commands import run as run_command
 from tui.draw.plans import said_estimate, said_stages
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
-from tui.options.plan_options import check_columns, plan_run_options, plan_workload, with_traces
-from tui.options.trace_options import traces_of
+from tui.options.plan_checks import PlanOptions, at_its_place
+from tui.options.plan_options import plan_run_options, plan_workload
+from tui.options.target_options import EXAMPLE, api_key
 from tui.report.lengths import asked_lengths, asked_words
 
 EXAMPLES = """\
@@ -29,7 +31,6 @@ def parser() -> Parser:
     parser = Parser(
         "ttftop plan", "list | show NAME | check FILE", "Plans: loads that follow each other.", EXAMPLES
     )
-    parser.set_defaults(traces=None)
     parser.add_argument("action", choices=("list", "show", "check"), metavar="list|show|check")
     parser.add_argument(
         "plan", nargs="?", metavar="NAME|FILE", help="one that comes with ttftop, or a TOML file"
@@ -56,18 +57,27 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(
             f"plan {options.action}: need a name or a file; `ttftop plan list` shows the names"
         )
-    try:
-        plan = find_plan(options.plan, options.set)
-        stages = plan.stages()
-        plan.targets()
-        check_columns(plan)
-        plan_run_options(plan)
-    except ConfigError as error:
-        raise CommandError(str(error)) from None
-    stages = with_traces(plan, stages, traces_of(options))
-    said = f"{plan.shown}: a plan of {said_stages(len(stages))}"
-    print(said if options.action == "check" else _shown(plan, stages))
+    given, stages = _as_a_run(options)
+    said = f"{given.plan.shown}: a plan of {said_stages(len(stages))}"
+    print(said if options.action == "check" else _shown(given.plan, stages))
     return 0
+
+
+def _as_a_run(options: argparse.Namespace) -> tuple[PlanOptions, list[Stage]]:
+    """The plan with its stages, after all that a run does before it asks the server.
+
+    Raises:
+        CommandError: a run would be refused.
+    """
+    typed = run_command.parser().read([EXAMPLE, "--plan", options.plan])
+    typed.set = options.set
+    config = run_command.asked(typed)
+    given: PlanOptions = typed.given_by_plan
+    if typed.api_key_file is not None:
+        with at_its_place(given):
+            api_key(typed)
+    assert config.plan is not None
+    return given, config.plan.stages
 
 
 def _shown(plan: PlanFile, stages: list[Stage]) -> str:
@@ -90,7 +100,7 @@ def _shown(plan: PlanFile, stages: list[Stage]) -> str:
     lines += ["", f"{'stage':>5}  {'what':34} {'for':>10} {'requests':>9}  {'in':>8} {'out':>8}"]
     for number, stage in enumerate(stages, 1):
         lines.append(_row(number, stage, stage_workload(work, stage)))
-    lines += ["", said_estimate(stages, work)]
+    lines += ["", said_estimate(stages, work, shared.get("endpoint") or "auto")]
     if table.slo.targets:
         lines.append(f"targets  {printable(', '.join(table.slo.targets))}")
     for published in table.published:

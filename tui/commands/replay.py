@@ -57,9 +57,12 @@ def session(command: str, root: Path, text: str) -> Path:
     """
     from sessions.store.directory import find
     from sessions.store.manifest import SessionError, read
+    from sessions.store.pack import is_pack, unpacked
 
     try:
         directory = find(root, text)
+        if is_pack(directory):
+            directory = unpacked(directory)
         read(directory)
     except SessionError as error:
         raise CommandError(f"{command}: {error}") from None

@@ -12,6 +12,7 @@ from tui.foreground.question import ask_about_load
 from tui.options import run_options
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
+from tui.options.plan_checks import at_its_place
 from tui.options.plan_options import OF_THE_STAGES, SAID_BY_A_SESSION, plan_arguments, plan_of
 from tui.options.target_options import api_key, headers, headers_again, target, tell_of_headers
 from tui.options.trace_options import traces_of
@@ -50,14 +51,23 @@ def run(options: argparse.Namespace) -> int:
         config = _resumed(options)
         more += headers_again(config.target.headers, more)
     else:
-        plan = plan_of(options)
-        config = run_options.config(
-            options, target(options), interactive=start.has_screen(options), plan=plan
-        )
+        config = asked(options, interactive=start.has_screen(options))
+    with at_its_place(options.given_by_plan):
+        key = api_key(options)
     ask_about_load(config, options)
-    key = api_key(options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code
+
+
+def asked(options: argparse.Namespace, *, interactive: bool = False) -> RunConfig:
+    """All that is asked for by the options and by the plan that they name, every file of it read.
+
+    Raises:
+        CommandError: it cannot be.
+    """
+    plan = plan_of(options)
+    with at_its_place(options.given_by_plan):
+        return run_options.config(options, target(options), interactive=interactive, plan=plan)
 
 
 def _resumed(options: argparse.Namespace) -> RunConfig:

@@ -8,8 +8,9 @@ from sessions.plan.config import WorkloadConfig, stage_workload
 from sessions.plan.stages import Estimate, Stage, estimate
 
 
-def said_estimate(stages: Sequence[Stage], work: WorkloadConfig) -> str:
-    """One line: how long, how many requests and tokens, as far as it is known beforehand."""
+def said_estimate(stages: Sequence[Stage], work: WorkloadConfig, endpoint: str = "auto") -> str:
+    """One line: how long, how many requests and tokens, as far as it is known beforehand. `endpoint`: that is
+    asked for."""
     files = False
 
     def lengths(stage: Stage) -> tuple[float, float]:
@@ -19,7 +20,8 @@ def said_estimate(stages: Sequence[Stage], work: WorkloadConfig) -> str:
         return asked.mean_of(lambda own: 0.0 if own.prompts else own.mean_input), asked.mean_output
 
     known = estimate(stages, lengths)
-    return f"{_time(known, len(stages))}; {_requests(known, len(stages), files)}"
+    requests = _requests(known, len(stages), files, has_tokens=endpoint != "embeddings")
+    return f"{_time(known, len(stages))}; {requests}"
 
 
 def said_stages(number: int) -> str:
@@ -42,12 +44,10 @@ def _time(known: Estimate, stages: int) -> str:
     return f"at least {time}, {said_stages(known.open_times)} as long as the answers take"
 
 
-def _requests(known: Estimate, stages: int, files: bool) -> str:
+def _requests(known: Estimate, stages: int, files: bool, *, has_tokens: bool) -> str:
     if known.open_numbers == stages:
         return "as many requests as are answered in that time"
     unknown = " beside those of files" if files else ""
     least = "at least " if known.open_numbers else ""
-    return (
-        f"{least}{known.requests:,.0f} requests, {known.input_tokens:,.0f} tokens in{unknown}, "
-        f"{known.output_tokens:,.0f} out"
-    )
+    out = f", {known.output_tokens:,.0f} out" if has_tokens else ""
+    return f"{least}{known.requests:,.0f} requests, {known.input_tokens:,.0f} tokens in{unknown}{out}"

@@ -142,7 +142,6 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
         summary, manifest = read_summary(directory), read(directory)
     except SessionError as error:
         raise CommandError(str(error), NOT_VALID) from None
-    write_junit(summary, options.junit)
     with contextlib.suppress(BrokenPipeError):  # `| head`: how it went is told by the exit code all the same
         if options.json:
             print_json(plain(summary))
@@ -151,12 +150,12 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
             print(render(summary), end="")
             print(f"\nsession {directory.name} in {directory.parent}")
             session = directory.name if directory.parent == default_root() else str(directory)
-            if goes_on := how_it_goes_on(directory, manifest.config.plan, session):
+            if goes_on := how_it_goes_on(directory, manifest.config, session):
                 print(goes_on)
     end = manifest.end
-    if end is not None and end.reason in ("interrupted", "aborted"):
-        return INTERRUPTED
-    return OK if summary.holds else NOT_VALID
+    interrupted = end is not None and end.reason in ("interrupted", "aborted")
+    code = INTERRUPTED if interrupted else OK if summary.holds else NOT_VALID
+    return write_junit(summary, options.junit, code)
 
 
 def waiting_line(waited_s: float) -> str:
@@ -192,13 +191,10 @@ def progress_line(frame: Frame) -> str:
     else:
         sent = f"sent {number(frame.achieved_rps, 2)} of {number(frame.due_rps, 2)}/s"
         parts += [f"rate {number(frame.rate_rps, 2)} rps", sent]
-    ttft, itl = frame.ttft_recent, frame.itl_recent
-    name = "gap" if frame.itl_is_chunk_gap else "ITL"
     parts += [
         f"in flight {frame.in_flight}" + (f"+{frame.backlog} waiting" if frame.backlog else ""),
         f"last {frame.recent_s:g} s:",
-        f"TTFT {_figure(ttft, 'p50', ttft.p50_ms)} {_figure(ttft, 'p99', ttft.p99_ms)} ms",
-        f"{name} {_figure(itl, 'p50', itl.p50_ms)} ms",
+        *_latencies(frame),
         f"done {frame.succeeded}",
         *([] if frame.failing else [f"errors {frame.failed}"]),
         *([f"cut off {frame.cut_off}"] if frame.cut_off else []),
@@ -211,6 +207,19 @@ def progress_line(frame: Frame) -> str:
     if frame.simulated:
         parts.append("SIMULATED")
     return printable("  ".join(parts), 500)
+
+
+def _latencies(frame: Frame) -> list[str]:
+    """Of the last seconds; where answers have no tokens their own, and how many of prompts go through."""
+    if (e2e := frame.e2e_recent) is not None:
+        text = f"E2E {_figure(e2e, 'p50', e2e.p50_ms)} {_figure(e2e, 'p99', e2e.p99_ms)} ms"
+        return [text, f"in {number(frame.input_tps, 1)} tokens/s"]
+    ttft, itl = frame.ttft_recent, frame.itl_recent
+    name = "gap" if frame.itl_is_chunk_gap else "ITL"
+    return [
+        f"TTFT {_figure(ttft, 'p50', ttft.p50_ms)} {_figure(ttft, 'p99', ttft.p99_ms)} ms",
+        f"{name} {_figure(itl, 'p50', itl.p50_ms)} ms",
+    ]
 
 
 def _figure(stat: Stat, quantile: str, value_ms: float | None) -> str:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sessions.plan.config import PlanConfig
-from sessions.run.resume import first_not_over
+from sessions.plan.config import RunConfig
+from sessions.run.resume import first_not_over, steps_left
 from sessions.store.manifest import SessionError
+from tui.foreground.question import said_steps
 
 
-def how_it_goes_on(directory: Path, plan: PlanConfig | None, session: str) -> str:
-    """A line for whoever ran `plan` in a session of that name; empty where it is over, or there is none."""
-    if plan is None or not plan.stages:  # a search for the limit has none beforehand
+def how_it_goes_on(directory: Path, config: RunConfig, session: str) -> str:
+    """A line for whoever ran that plan, or search, in a session of that name; empty where it is over, or
+    there is none."""
+    plan, limit = config.plan, config.limit
+    if plan is None:
         return ""
     try:
+        if limit is not None:
+            steps = steps_left(directory, config, limit)
+            if steps is None:
+                return ""
+            return f"ttftop run --resume {session}    (the search goes on after {said_steps(len(steps))})"
         number = first_not_over(directory, plan)
     except SessionError:  # what is wrong with it was said already
         return ""

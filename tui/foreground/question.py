@@ -29,6 +29,10 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
     Raises:
         CommandError: it is not: nothing was sent.
     """
+    if config.limit is not None:
+        tell(f"ttftop: the search goes on after {said_steps(len(config.limit.before))}")
+        ask_about_search(config, options)
+        return
     if config.plan is not None:
         _ask_about_plan(config, config.plan, yes=options.yes)
         return
@@ -40,9 +44,27 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
     _ask()
 
 
+def said_steps(count: int) -> str:
+    return f"{count} step{'' if count == 1 else 's'}"
+
+
+def ask_about_search(config: RunConfig, options: argparse.Namespace) -> None:
+    """A search goes up until targets are missed: nobody does that to another's server by a slip.
+
+    Raises:
+        CommandError: the host may be somebody else's, and nobody said yes.
+    """
+    if not options.yes and not is_private(config.target.url):
+        raise CommandError(
+            f"{config.target.url}: a search loads a server up to its limit, and this host may be somebody "
+            "else's; give --yes to say that it is yours"
+        )
+
+
 def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
     stages = plan.stages[plan.first_stage :]
-    tell(f"ttftop: plan {plan.name}: {said_stages(len(stages))}, {said_estimate(stages, config.workload)}")
+    said = said_estimate(stages, config.workload, config.target.endpoint)
+    tell(f"ttftop: plan {plan.name}: {said_stages(len(stages))}, {said}")
     most_rps = max(load.highest_rps for _, load, _ in loads_of(config))
     why = f"{most_rps:,.10g} requests per second" if most_rps > PLAN_RPS else ""
     if not is_private(config.target.url):

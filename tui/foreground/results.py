@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.options.exit_codes import CommandError
-from tui.report.junit import junit
+from tui.options.exit_codes import NOT_VALID, one_line, tell
 
 if TYPE_CHECKING:
     from sessions.summary.schema import Summary
@@ -18,15 +17,18 @@ def print_json(made: Any) -> None:
     print(json.dumps(made, indent=2, allow_nan=False))
 
 
-def write_junit(summary: Summary, path: Path | None) -> None:
-    """Nothing without a path.
+def write_junit(summary: Summary, path: Path | None, code: int) -> int:
+    """Nothing without a path. Returns `code`, or 1 in place of 0 where the file cannot be written: that is
+    told, and costs no result."""
+    from sessions.store.private_file import NotWritten, write_private
 
-    Raises:
-        CommandError: it cannot be written there.
-    """
     if path is None:
-        return
+        return code
+    from tui.report.junit import junit  # its XML imports half of a web client
+
     try:
-        path.write_text(junit(summary), encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"--junit: cannot write {path}: {error.strerror}") from None
+        write_private(path, junit(summary).encode())
+    except NotWritten as error:
+        tell(f"ttftop: error: --junit: {one_line(error)}")
+        return code or NOT_VALID
+    return code

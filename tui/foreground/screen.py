@@ -133,7 +133,7 @@ def after(directory: Path, left: str) -> int:
     except SessionError as error:
         raise CommandError(str(error), NOT_VALID) from None
     print(f"the session is saved in {place}\nttftop replay {session}\nttftop summary {session}")
-    if goes_on := how_it_goes_on(place, manifest.config.plan, session):
+    if goes_on := how_it_goes_on(place, manifest.config, session):
         print(goes_on)
     summary = stored_summary(manifest)
     if summary is not None:

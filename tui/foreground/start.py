@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -59,13 +60,32 @@ def root(options: argparse.Namespace) -> Path:
     return place
 
 
-def _write_results(directory: Path, options: argparse.Namespace) -> None:
-    """What a run left behind that ended on its screen."""
+def _write_results(directory: Path, options: argparse.Namespace, code: int) -> int:
+    """What a run left behind that ended on its screen; the exit code, which was `code` before."""
     from sessions.store.directory import is_live, place_of
     from sessions.summary.read import read_summary
 
-    if options.junit is not None and not is_live(directory):
-        write_junit(read_summary(place_of(directory)), options.junit)
+    if options.junit is None or is_live(directory):
+        return code
+    return write_junit(read_summary(place_of(directory)), options.junit, code)
+
+
+def _metrics_socket(host: str, port: int) -> socket.socket:
+    """Bound before anything is sent: a port that is taken is a mistake, not half a run.
+
+    Raises:
+        CommandError: it cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(16)
+    except OSError as error:
+        listening.close()
+        raise CommandError(f"--metrics-port: {one_line(host)}:{port}: {error.strerror}") from None
+    return listening
 
 
 def _expanded(path: Path) -> Path:
@@ -95,6 +115,7 @@ def start(
     sentence = ""
     if not config.interactive:
         config, sentence = headless.with_end(config)
+    metrics = None if options.metrics_port is None else _metrics_socket(*options.metrics_port)
     with headless.counted_interrupts(enabled=not config.interactive) as interrupts:
         place = root(options)
         try:
@@ -114,10 +135,16 @@ def start(
             ) from None
         if sentence:
             tell(f"ttftop: {sentence}")
+        if metrics is not None:
+            from sessions.exporter.start import start_exporter
+
+            host, port = metrics.getsockname()[:2]
+            tell(f"ttftop: metrics at http://{f'[{host}]' if ':' in host else host}:{port}/metrics")
+            start_exporter(launched.directory, metrics)
         with debug_log(options, launched.directory, "command", api_key=api_key, headers=headers) as say:
             if config.interactive:
                 code = screen.watch(launched, options)
-                _write_results(launched.directory, options)
+                code = _write_results(launched.directory, options, code)
             else:
                 code = headless.follow(launched, interrupts, options)
             say(f"exit code {code}")

@@ -14,6 +14,7 @@ from sessions.plan.stages import Stage, scaled
 from tui.options import run_options, value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import did_you_mean
+from tui.options.plan_checks import PlanOptions, check_limits, check_messages, read_prompts
 from tui.options.trace_options import traces_of
 from tui.report.plan_columns import COLUMNS
 
@@ -86,6 +87,7 @@ def plan_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--scale", type=value_types.scale, metavar="X", help="times and numbers of requests times X"
     )
+    group.set_defaults(given_by_plan=None)
 
 
 def plan_of(options: argparse.Namespace) -> PlanConfig | None:
@@ -108,18 +110,24 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         stages = plan.stages()
         targets = plan.targets()
         check_columns(plan)
-        for name, value in plan_run_options(plan).items():
-            if getattr(options, name) in (None, False, ""):
-                setattr(options, name, value)
+        kinds = read_prompts(plan)
+        given = plan_run_options(plan)
+        for name in [name for name in given if getattr(options, name, None) not in (None, False, "")]:
+            del given[name]  # it was typed
+        for name, value in given.items():
+            setattr(options, name, value)
+        options.given_by_plan = PlanOptions(plan, frozenset(given))
         if options.mix is None and plan.table.mix:
             options.mix = plan.table.mix
         find_mix(options, plan.parts())
+        check_messages(plan, kinds, options.endpoint)
+        by = options.scale or 1.0
+        if by != 1.0:
+            stages = [scaled(stage, by) for stage in stages]
+        stages = with_traces(plan, stages, traces_of(options), by)
+        check_limits(plan, stages, options.max_rate, options.max_in_flight)
     except ConfigError as error:
         raise CommandError(str(error)) from None
-    by = options.scale or 1.0
-    if by != 1.0:
-        stages = [scaled(stage, by) for stage in stages]
-    stages = with_traces(plan, stages, traces_of(options), by)
     return PlanConfig(
         name=plan.table.name,
         title=plan.table.title,
@@ -141,14 +149,14 @@ def with_traces(plan: PlanFile, stages: list[Stage], traces: Traces, by: float =
     """`stages` with the traces read that they name; of those without an end of their own the part `by`.
 
     Raises:
-        CommandError: one is none.
+        ConfigError: one is none.
     """
     found = []
     for stage in stages:
         try:
             found.append(traces.stage(stage, by))
         except ConfigError as error:
-            raise CommandError(str(plan.error(("stages", stage.table, "trace"), str(error)))) from None
+            raise plan.error(("stages", stage.table, "trace"), str(error)) from None
     return found
 
 

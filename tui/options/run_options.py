@@ -120,6 +120,12 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a word kept with the run, again for each one: gpu=H100 (compare --by gpu)",
     )
+    group.add_argument(
+        "--metrics-port",
+        type=value_types.listening,
+        metavar="[HOST:]PORT",
+        help="serve the run's figures to Prometheus there",
+    )
     sessions_dir(group)
     telemetry_argument(group)
     group.add_argument(

@@ -262,10 +262,11 @@ def timeout(text: str) -> tuple[str, float]:
 
 
 def file_to_write(text: str) -> Path:
-    """A file that is there or not yet; never a pipe or a device, which might wait for a reader."""
+    """A file that is there or not yet; never a link, a pipe or a device."""
     path = Path(text)
     try:
-        fits = bool(text) and (path.is_file() or not path.exists()) and path.absolute().parent.is_dir()
+        fits = bool(text) and path.absolute().parent.is_dir() and not path.is_symlink()
+        fits = fits and (path.is_file() or not path.exists())
     except (OSError, ValueError):  # too long, or with a NUL
         fits = False
     if not fits:
@@ -289,6 +290,14 @@ def model(text: str) -> str:
     if not text.strip() or len(text) > 500:
         raise argparse.ArgumentTypeError(f"{got(text)}, need a model's name of 1 to 500 characters")
     return text
+
+
+def listening(text: str) -> tuple[str, int]:
+    """`PORT` of this machine's loopback, or `HOST:PORT`."""
+    host, _, port = text.strip().rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535) or (":" in text and not host):
+        raise argparse.ArgumentTypeError(f"{got(text)}, need a port such as 9464, or 0.0.0.0:9464")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def name(text: str) -> str:

@@ -225,7 +225,8 @@ def _failing(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """Nothing else on the screen matters then. Where the load is held for it, how to go on comes first."""
     said = safe(failures(frame.failed, frame.succeeded + frame.failed, frame.causes), 300)
     held = frame.live and screen_state.playhead.following and frame.state in ("stopped", "holding")
-    more = "   space resumes " if held else ""
+    is_left = frame.plan is not None and frame.plan.state == "left"
+    more = "" if not held else "   p goes on with the plan " if is_left else "   space resumes "
     head = f" FAILING  errors {said}"
     return spread([(fit(head, width - cell_len(more)), "banner"), (more, "banner")], [], width)
 

@@ -31,6 +31,8 @@ def charts(frame: Frame, stages: Sequence[Stage], theme: Theme) -> str:
 
     `frame` is the whole run, `stages` are the summary's: the run cut where its load changed.
     """
+    if frame.only_input:
+        return "no charts of TTFT and ITL: answers have no tokens\n"
     itl = "chunk gap" if frame.itl_is_chunk_gap else "ITL"
     drawn = []
     for name, band in (("TTFT from due", frame.ttft), (itl, frame.itl)):

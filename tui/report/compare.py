@@ -46,11 +46,26 @@ def verdict(comparison: Comparison, versus: Versus) -> str:
         figures = [figure for figure in unknown if figure.because == why]
         named = f"{_labels(figures)} ({why})" if why else ", ".join(map(_by_how_much, figures))
         lines += _wrapped(f"cannot tell: {named}", "  ")
+    lines += _wrapped(_would_find(unknown), "  ")
     lines += [line for text in _single_loads(versus) for line in _wrapped(text, "  ")]
     for badge in dict.fromkeys([*comparison.a.badges, *versus.b.badges]):
         having = [label for label, side in ((a, comparison.a), (b, versus.b)) if badge in side.badges]
         lines += _wrapped(f"{badge}: {' and '.join(having)}", "  ")
     return "\n".join(lines)
+
+
+def _would_find(unknown: Sequence[ComparedFigure]) -> str:
+    """What runs like these can tell at best, where they could not; empty where nothing was open."""
+    told = [(f.would_find, f) for f in unknown if f.would_find is not None]
+    if not told:
+        return ""
+    smallest, figure = min(told, key=lambda each: each[0])
+    text = f"runs like these find {_percent_up(smallest)} of {figure.label} (in 80 of 100 cases)"
+    times = figure.times_as_long_for_ten_percent or 0.0
+    if times <= 1.0:
+        return text
+    more = "as many" if figure.interval_from == "repetitions" else "as long"
+    return f"{text}; to find 10 % they would have to be {times:.1f} times {more}"
 
 
 def _labels(figures: Sequence[ComparedFigure]) -> str:

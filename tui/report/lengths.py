@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
+from sessions.summary.asked import BY_STAGE, TRACE
 from tui.report.figures import number
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ def asked_words(work: WorkloadConfig) -> str:
     into, out = asked_lengths(work)
     if work.prompts:
         return printable(f"prompts of {work.prompts.rpartition('/')[2]}, {out} tokens out", 200)
-    return f"{into} tokens in, {out} out"
+    if into == out == TRACE:
+        return "tokens as in the trace"
+    words = "tokens in by stage" if into == BY_STAGE else f"{into} tokens in"
+    return f"{words}, {'out by stage' if out == BY_STAGE else f'{out} out'}"
 
 
 def asked_lengths(work: WorkloadConfig) -> tuple[str, str]:
@@ -41,7 +45,8 @@ def lengths(summary: Summary) -> str:
     found, lines = summary.lengths, []
     if found is not None:
         lines += _line("in, each", found.input_asked, found.input_got)
-        lines += _line("out, each", found.output_asked, found.output_got)
+        if summary.has_tokens:
+            lines += _line("out, each", found.output_asked, found.output_got)
     if (cache := summary.prefix_cache) is not None:
         lines.append(f"{'cache':<10}{_said(cache)}")
     return "".join(f"\n{line}" for line in lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sessions.metrics import THIN_FLOORS
@@ -12,7 +12,8 @@ from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, marked, milliseconds, number
 
 if TYPE_CHECKING:
-    from sessions.summary.schema import ExactQuantiles, Stage, Summary, Turn
+    from sessions.summary.quantile_schema import ExactQuantiles
+    from sessions.summary.schema import Stage, Summary, Turn
 
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "max")
 TURNS = 12
@@ -68,32 +69,37 @@ def counts(summary: Summary) -> str:
 
 
 def latencies(summary: Summary) -> str:
+    of_tokens = [
+        _latency("TTFT from due", summary.ttft_from_due_ms),
+        _latency("TTFT from sent", summary.ttft_from_sent_ms),
+        _latency("ITL per token", summary.itl_ms),
+        _latency("chunk gap", summary.chunk_gap_ms),
+        _latency("TPOT", summary.tpot_ms),
+    ]
     text = aligned(
         [
             ["ms", "count", *COLUMNS],
-            _latency("TTFT from due", summary.ttft_from_due_ms),
-            _latency("TTFT from sent", summary.ttft_from_sent_ms),
-            _latency("ITL per token", summary.itl_ms),
-            _latency("chunk gap", summary.chunk_gap_ms),
-            _latency("TPOT", summary.tpot_ms),
+            *(of_tokens if summary.has_tokens else ()),
             _latency("E2E", summary.e2e_ms),
             _latency("send lag" if summary.imported else "send lag (ours)", summary.send_lag_ms),
         ]
     )
     text += "\n~ rests on few samples" if "~" in text else ""
-    if bound := _tail(summary.ttft_from_due_ms, summary.e2e_ms):
+    bounded = {"TTFT from due": summary.ttft_from_due_ms} if summary.has_tokens else {}
+    if bound := _tail({**bounded, "E2E": summary.e2e_ms}):
         text += f"\n{bound}"
-    of_failed = summary.ttft_of_failed_ms
-    if of_failed.count:
+    others = {"failed": summary.ttft_of_failed_ms, "were cut off": summary.ttft_of_cut_off_ms}
+    apart = {what: of for what, of in others.items() if of is not None and of.count}
+    for what, of in apart.items():
         text += (
-            f"\n{of_failed.count:,} requests failed after their first token: their TTFT from due, "
-            f"p50 {milliseconds(of_failed.p50)} p99 {milliseconds(of_failed.p99)}, is not in the table"
+            f"\n{of.count:,} requests {what} after their first token: their TTFT from due, "
+            f"p50 {milliseconds(of.p50)} p99 {milliseconds(of.p99)}, is not in the table"
         )
-        if summary.streamed is not None and (seen := summary.streamed.ttft_from_due_ms).count:
-            text += (
-                f"\nscreen and replay show all {seen.count:,} first tokens: TTFT from due p50 "
-                f"{milliseconds(seen.p50)} p95 {milliseconds(seen.p95)} p99 {milliseconds(seen.p99)}"
-            )
+    if apart and summary.streamed is not None and (seen := summary.streamed.ttft_from_due_ms).count:
+        text += (
+            f"\nscreen and replay show all {seen.count:,} first tokens: TTFT from due p50 "
+            f"{milliseconds(seen.p50)} p95 {milliseconds(seen.p95)} p99 {milliseconds(seen.p99)}"
+        )
     if unknown := summary.itl_ms.unknown:
         text += (
             f"\nITL is that of {summary.requests.succeeded - unknown:,} requests: of {unknown:,} others the "
@@ -121,16 +127,17 @@ def _about_tpot(summary: Summary) -> list[str]:
     return [line for note in notes for line in textwrap.wrap(note, 80)]
 
 
-def _tail(ttft: ExactQuantiles, e2e: ExactQuantiles) -> str:
-    """What the last percentile is at most of which so many requests can tell."""
-    unknown = f"unknown: {ttft.count:,} of {THIN_FLOORS['p99']}"
+def _tail(of: Mapping[str, ExactQuantiles]) -> str:
+    """What the last percentile is at most of which so many requests can tell; the first of them decides."""
+    first = next(iter(of.values()))
+    unknown = f"unknown: {first.count:,} of {THIN_FLOORS['p99']}"
     for name in ("p99", "p95", "p90"):
-        bounds = [getattr(of, f"{name}_upper_99") for of in (ttft, e2e)]
-        if bounds[0] is not None:
-            known = f"{name} with 99 % confidence: TTFT from due <= {milliseconds(bounds[0])}"
-            known += "" if bounds[1] is None else f", E2E <= {milliseconds(bounds[1])}"
+        bounds = {what: getattr(each, f"{name}_upper_99") for what, each in of.items()}
+        if getattr(first, f"{name}_upper_99") is not None:
+            told = (f"{what} <= {milliseconds(ms)}" for what, ms in bounds.items() if ms is not None)
+            known = f"{name} with 99 % confidence: {', '.join(told)}"
             return known if name == "p99" else f"{known}; p99 {unknown}"
-    return f"p99 with 99 % confidence: {unknown}" if ttft.count else ""
+    return f"p99 with 99 % confidence: {unknown}" if first.count else ""
 
 
 def _latency(label: str, of: ExactQuantiles) -> list[str]:
@@ -160,8 +167,8 @@ def turns_table(turns: Sequence[Turn]) -> str:
     return aligned(rows) + more
 
 
-def stages_table(stages: Sequence[Stage]) -> str:
-    """The run cut where its load changed; nothing when it did not."""
+def stages_table(stages: Sequence[Stage], *, has_tokens: bool = True) -> str:
+    """The run cut where its load changed; nothing when it did not. `has_tokens`: answers do."""
     if len(stages) < 2:
         return ""
     # Where nobody counted the tokens of a chunk, only the gaps between chunks are known.
@@ -190,7 +197,8 @@ def stages_table(stages: Sequence[Stage]) -> str:
                 number(stage.j_per_output_token, 3),
             ]
         )
-    unused = {column for column in (2, 3, 11) if all(row[column] == NOT_MEASURED for row in rows[1:])}
+    may_be_unused = (2, 3, 11) if has_tokens else (2, 3, 5, *range(7, 12))
+    unused = {column for column in may_be_unused if all(row[column] == NOT_MEASURED for row in rows[1:])}
     rows = [[cell for column, cell in enumerate(row) if column not in unused] for row in rows]
     dropped = len(stages) - len(shown)
     more = f"\nwithout {dropped} holds and shortest stages: --json has all" if dropped else ""

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
-from tui.report.figures import aligned, marked, number
+from tui.report.figures import NOT_MEASURED, aligned, marked, number
 
 if TYPE_CHECKING:
-    from sessions.summary.schema import ExactQuantiles, Tagged
+    from sessions.summary.quantile_schema import ExactQuantiles
+    from sessions.summary.schema import Tagged
 
 ROWS = 64
 """That are shown."""
@@ -33,6 +34,8 @@ def tags_table(tagged: Sequence[Tagged]) -> str:
                 *(_cell(of.e2e_ms, name) for name in ("p50", "p99")),
             ]
         )
+    if all(cell == NOT_MEASURED for row in rows[1:] for cell in row[5:9]):  # answers have no tokens
+        rows = [row[:4] + row[9:] for row in rows]
     more = f"\n{len(tagged) - ROWS} more: --json has all" if len(tagged) > ROWS else ""
     return aligned(rows) + more
 

@@ -44,7 +44,9 @@ def render(summary: Summary) -> str:
         _head(summary),
         counts(summary) + lengths(summary),
         latencies(summary),
-        stages_table(summary.stages) if summary.plan is None else plan_table(summary.plan),
+        stages_table(summary.stages, has_tokens=summary.has_tokens)
+        if summary.plan is None
+        else plan_table(summary.plan),
         windows(summary.stages) if summary.plan is None else "",
         turns_table(summary.turns),
         tags_table(summary.by_tag),
@@ -96,6 +98,8 @@ def _head(summary: Summary) -> str:
     if summary.end.message:
         second.append(printable(summary.end.message))
     lines = [first, _asked(summary), *textwrap.wrap(", ".join(second), 80, subsequent_indent="  ")]
+    if summary.note:
+        lines += textwrap.wrap(f"note: {printable(summary.note, 2000)}", 80, subsequent_indent="  ")
     if len(at := summary.probe.addresses) > 1 or summary.probe.addresses_left_out:
         lines.append(_addresses(at, summary.probe.addresses_left_out))
     return "\n".join(lines)
@@ -129,7 +133,7 @@ def _asked(summary: Summary) -> str:
     if work.think is not None:
         turns += f", {work.think} to think"
     asked = asked_words(work)
-    if summary.endpoint == "embeddings":
+    if not summary.has_tokens:
         asked = asked.partition(" tokens in")[0] + " tokens in"
     if load.trace is not None and (of := load.trace.figures) is not None:
         asked = f"{of.input_mean:.0f} tokens in, {of.output_mean:.0f} out on average"

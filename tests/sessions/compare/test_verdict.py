@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from sessions.compare.metrics import METRICS
@@ -86,3 +87,21 @@ def test_how_wide_no_difference_may_be_is_what_was_asked_for() -> None:
         judged(TTFT, ratio, 100.0, 102.0, alpha=0.05, widest=widest).word for widest in (0.05, 0.08, 0.09)
     ]
     assert words == ["cannot tell", "cannot tell", "no difference"]
+
+
+def test_what_runs_would_find_is_what_an_interval_of_their_width_tells_in_80_of_100_cases() -> None:
+    error, freedom, alpha = 0.03, 20.0, 0.01
+    ratio = LogRatio(0.0, error, freedom)
+    truth = math.log1p(ratio.found(alpha))
+    draw = np.random.default_rng(5)
+    estimates = truth + error * draw.standard_normal(20_000)
+    errors = error * np.sqrt(draw.chisquare(freedom, 20_000) / freedom)
+    told = estimates - errors * t_quantile(alpha / 2, freedom) > 0
+    assert told.mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_runs_four_times_as_long_find_half_the_difference() -> None:
+    ratio = LogRatio(0.0, 0.05, 1000.0)
+    times = ratio.times_as_long(0.05, 0.10)
+    longer = LogRatio(0.0, 0.05 / times**0.5, 1000.0)
+    assert longer.found(0.05) == pytest.approx(0.10, rel=1e-6)

@@ -509,12 +509,19 @@ def test_requests_are_read_from_when_somebody_asks_and_nothing_else_is_read_agai
 
 def test_where_answers_have_no_tokens_those_of_prompts_are_what_goes_through() -> None:
     ticks = [
-        Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, sent=1, succeeded=1, input_tokens=25)
+        Tick(
+            t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, sent=1, succeeded=1, input_tokens=25,
+            e2e=[bucket(20_000_000), 1],
+        )
         for i in range(1, 5)
-    ]
+    ]  # fmt: skip
     drawn = frame(folded(ticks), SECOND, window_ns=SECOND, slots=1)
     assert (drawn.only_input, drawn.input_tps, drawn.output_tps) == (True, 100.0, 0.0)
     np.testing.assert_array_equal(drawn.input_tokens, [100.0])
     assert (drawn.itl_is_chunk_gap, drawn.tokens_per_chunk) == (False, None)
+    assert drawn.e2e_recent is not None
+    assert drawn.e2e_recent.count == 4
+    assert drawn.e2e_recent.p50_ms == pytest.approx(20.0, rel=0.01)
     ticks[3].chunks = ticks[3].output_tokens = 1
-    assert not frame(folded(ticks), SECOND, window_ns=SECOND, slots=1).only_input
+    drawn = frame(folded(ticks), SECOND, window_ns=SECOND, slots=1)
+    assert (drawn.only_input, drawn.e2e_recent) == (False, None)

@@ -117,18 +117,21 @@ def test_of_a_simulated_run_each_export_says_so_or_that_it_has_no_place_for_it(s
     real = read_run(RECORDED)
     simulated = replace(real, summary=msgspec.structs.replace(real.summary, simulated=True))
     files = b"".join(SHAPES[shape](simulated).values())
-    assert (b"SIMULATED" in files) == (shape in ("vllm", "csv", "perfetto"))
+    assert (b"SIMULATED" in files) == (shape != "jsonl")
     assert "SIMULATED: nothing of it was measured on a real server" in " ".join(lost(shape, simulated))
     assert b"SIMULATED" not in b"".join(SHAPES[shape](real).values())
     assert "SIMULATED" not in " ".join(lost(shape, real))
 
 
-def test_a_simulated_run_that_was_exported_for_vllm_comes_back_as_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", ["vllm", "guidellm", "aiperf"])
+def test_a_simulated_run_that_was_exported_comes_back_as_one(tmp_path: Path, shape: str) -> None:
     real = read_run(RECORDED)
     simulated = replace(real, summary=msgspec.structs.replace(real.summary, simulated=True))
     for run, badges in ((simulated, ["SIMULATED", "IMPORTED"]), (real, ["IMPORTED"])):
-        place = tmp_path / f"{len(badges)}.json"
-        place.write_bytes(SHAPES["vllm"](run)[""])
+        place = tmp_path / f"{len(badges)}"
+        place.mkdir()
+        for name, data in SHAPES[shape](run).items():
+            (place / (name or "result.json")).write_bytes(data)
         assert stored(place, tmp_path).summary.badges == badges
 
 

@@ -243,3 +243,13 @@ def test_a_request_that_waited_is_backlog_until_it_was_sent_and_in_flight_until_
     assert [tick.backlog for tick in ticks] == [1, 1, 0, 0, 0, 0]  # a tick each 250 ms
     assert [tick.in_flight for tick in ticks] == [0, 0, 1, 1, 0, 0]
     assert [tick.due for tick in ticks] == [1, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("time", ["2026-02-31T10:00:00", "2026-13-01T10:00:00", "2026-01-01T25:00:00"])
+def test_a_day_that_no_calendar_has_is_no_time(tmp_path: Path, time: str) -> None:
+    place = made.aiperf(tmp_path / "a")
+    at = place / "profile_export_aiperf.json"
+    summary = json.loads(at.read_text())
+    at.write_text(json.dumps(summary | {"start_time": time, "end_time": "2026-04-01T10:00:00"}))
+    (run,) = find_runs(place)
+    assert run.span_ns < 10**9  # that of its requests

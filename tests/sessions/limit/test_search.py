@@ -162,3 +162,18 @@ def test_steps_that_place_the_limit_lie_below_and_above_it_in_turn() -> None:
     ]
     assert len(refined) > 1
     assert [load > 11.0 for load in refined] == [bool(n % 2) for n in range(len(refined))]
+
+
+def test_a_load_that_the_server_did_not_keep_up_with_is_not_doubled_though_it_is_undecided() -> None:
+    results: list[Result] = []
+    while isinstance(step := next_step(ASK, results), Step):
+        grows = step.load > 3.0
+        verdict: Verdict = "undecided" if grows else "pass"
+        results.append(result(step, verdict)._replace(overloaded=grows, e2e_s=40.0 if grows else 2.0))
+    assert max(each.step.load for each in results) == 4.0  # the first that grew
+    assert max(each.step.warm_up for each in results) <= 200  # as of a load whose answers take 2 s
+    found = answer(ASK, results)
+    assert found.passed is not None
+    assert 2.0 <= found.passed <= 3.0
+    assert (found.failed, found.certified) == (None, False)
+    assert "did not keep up" in found.why

@@ -113,7 +113,7 @@ def test_a_ramp_ends_with_itself() -> None:
         (HEAD, "stages: a plan needs at least one"),
         ("", "plan p.toml: name is missing"),
         ('name = "a b"\n', "line 1: name: got 'a b'"),
-        ("name = \n", "p.toml: "),
+        ("name = \n", "p.toml, line 1: Invalid value (column 8)"),
         (HEAD + "[[stages]]\nrate=nan\nduration=1\n", "line 3: stages[0].rate: got a number that is none"),
         (HEAD + "[slo]\ntargets = 4\n", "line 3: slo.targets: need a list, got a whole number"),
         (HEAD + "[stages]\nrate = 1\n", "line 2: stages: need a list, got a table: write [[stages]]"),

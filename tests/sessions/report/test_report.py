@@ -23,7 +23,7 @@ from sessions.bottleneck.history import LimitSpan
 from sessions.interchange.find_runs import find_runs
 from sessions.interchange.imported_run import ImportedRun, settle
 from sessions.interchange.write_session import write_session
-from sessions.plan.config import PlanConfig
+from sessions.plan.config import LoadConfig, PlanConfig
 from sessions.plan.stages import Stage
 from sessions.report import html, tables, text_forms, words
 from sessions.report.finding import finding, finding_of_several, verdict
@@ -34,8 +34,11 @@ from sessions.store.manifest import read, write
 from sessions.store.records import StageChange
 from sessions.summary.plan_schema import TargetResult
 from sessions.summary.schema import Summary
+from sessions.summary.summarise import summarise
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
 from tests.sessions.interchange import made_results as made
+from tests.sessions.summary.summing import embedded, manifest
+from tests.sessions.timeline.folding import folded
 
 S = 1_000_000_000
 NOW = datetime(2026, 9, 22, tzinfo=timezone.utc)
@@ -371,3 +374,16 @@ def test_a_distribution_is_of_requests_that_succeeded(tmp_path: Path) -> None:
     requests = [one(0, 30), one(1, 900, RequestError("cut_mid_stream")), one(2, 10)]
     run = write_session(settle(ImportedRun("x", "f", requests=requests), 0), tmp_path, NOW)
     assert read_run_data(run).values_ms["TTFT"].tolist() == [10.0, 30.0]
+
+
+def test_a_report_of_embeddings_speaks_of_requests_and_their_times_and_of_no_tokens_of_answers() -> None:
+    config = manifest(LoadConfig(duration_s=2.0))
+    config.server["endpoint"] = "embeddings"
+    said = summarise(folded(*embedded()), config)
+    assert (
+        finding(said)[0]
+        == "At 4 rps the server gave 4 requests/s and 160 input tokens/s, with E2E p95 16.6 ms."
+    )
+    assert [name for name, _, _ in tables.headlines(said)] == ["E2E p95", "Input", "Requests"]
+    stages = tables.stages(said)[0]
+    assert not {"tok/s", "TTFT p50", "p95", "p99", "ITL p50", "ITL p99"} & set(stages)

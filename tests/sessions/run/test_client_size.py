@@ -91,8 +91,8 @@ def test_a_plan_has_the_workers_of_its_heaviest_stage(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("stage", "said"),
     [
-        (Stage("a", rate_rps=1001.0, duration_s=1.0), "stage 1: 1001 rps is above --max-rate 1000"),
-        (Stage("a", ramp=Ramp(1.0, 2000.0, 5.0)), "stage 1: 2000 rps is above --max-rate 1000"),
+        (Stage("a", rate_rps=1001.0, duration_s=1.0), "stage 1: rate 1001 rps is above --max-rate 1000"),
+        (Stage("a", ramp=Ramp(1.0, 2000.0, 5.0)), "stage 1: ramp 2000 rps is above --max-rate 1000"),
         (Stage("a", concurrency=5000, requests=1), "stage 1: concurrency 5000 is above --max-in-flight 4096"),
     ],
 )

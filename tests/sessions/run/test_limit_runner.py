@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from loadgen.clock import MonotonicClock, monotonic_ns
 from loadgen.records import TICK_NS, Request, Tick
 from sessions.limit.search import Ask, Result, answer
 from sessions.limit.step import Step
-from sessions.plan.config import LimitConfig, PlanConfig
+from sessions.plan.config import ConfigError, LimitConfig, PlanConfig
 from sessions.plan.slo import parse_slo
 from sessions.plan.stages import Stage
 from sessions.run.limit_runner import LimitRunner
+from sessions.run.resume import resumed
 from sessions.run.step_requests import Seen, StepRequests
-from sessions.store.journal import JournalWriter, RequestJournalWriter, request_file, worker_file
-from sessions.store.manifest import write
+from sessions.store.journal import (
+    SUPERVISOR_FILE,
+    JournalWriter,
+    RequestJournalWriter,
+    request_file,
+    worker_file,
+)
+from sessions.store.manifest import Manifest, write
 from sessions.store.records import StageChange
+from sessions.summary.limit import limit_found
+from sessions.timeline.timeline import Timeline
 from tests.sessions.summary.summing import manifest
 
 ASK = Ask(parse_slo("ttft.p50<500ms"), closed=True, most=8.0)
@@ -30,12 +41,14 @@ class Server:
 
     def __init__(self) -> None:
         self.begun: list[Stage] = []
+        self.of: list[int | None] = []
         self.changes: list[StageChange] = []
         self.cuts = 0
         self.stuck_on: int | None = None
         self.runner: LimitRunner
 
-    def begin(self, number: int, of: int, stage: Stage) -> int:
+    def begin(self, number: int, of: int | None, stage: Stage) -> int:
+        self.of.append(of)
         self.begun.append(stage)
         if len(self.begun) - 1 != self.stuck_on:
             asyncio.get_running_loop().call_soon(self.runner.on_idle, number)
@@ -59,10 +72,22 @@ class Server:
         pass
 
 
-def searching(server: Server) -> LimitRunner:
+def searching(server: Server, limit: LimitConfig | None = None) -> LimitRunner:
     plan, clock = PlanConfig("limit", []), MonotonicClock(monotonic_ns())
-    server.runner = LimitRunner(ASK, LimitConfig(closed=True), plan, server, server, clock)  # type: ignore[arg-type]
+    server.runner = LimitRunner(ASK, limit or LimitConfig(closed=True), plan, server, server, clock)  # type: ignore[arg-type]
     return server.runner
+
+
+def searched() -> Manifest:
+    """Of a session that searches for what `ASK` asks."""
+    made = manifest()
+    config = msgspec.structs.replace(
+        made.config,
+        slo=["ttft.p50<500ms"],
+        plan=PlanConfig("limit", []),
+        limit=LimitConfig(closed=True, most=8.0),
+    )
+    return msgspec.structs.replace(made, config=config)
 
 
 def results_of(server: Server) -> list[Result]:
@@ -79,9 +104,77 @@ def test_each_step_is_a_stage_and_what_it_came_to_stands_in_the_session() -> Non
     begun = [change for change in server.changes if change.event == "begin"]
     assert [msgspec.json.decode(change.stage, type=Stage) for change in begun] == server.begun
     assert [change.number for change in begun] == list(range(6))
+    assert server.of == [None] * 6, "nobody knows how many there will be"
     found = answer(ASK, results_of(server))
     assert (found.passed, found.failed, found.certified) == (3.0, 4.0, True)
     assert server.begun[-1].name == "3 at once again in 3..4"
+
+
+@pytest.mark.parametrize("killed_after", [0, 1, 3, 5])
+def test_a_search_that_was_killed_goes_on_from_its_bracket_and_finds_the_same(
+    tmp_path: Path, killed_after: int
+) -> None:
+    server = Server()
+    asyncio.run(asyncio.wait_for(searching(server).run(), 20))
+    first_steps = [change for change in server.changes if change.number < killed_after]
+    cut_short = [change for change in server.changes if change.number == killed_after][:1]
+    write(tmp_path, searched())
+    journal = JournalWriter(tmp_path / SUPERVISOR_FILE)
+    journal.append([*first_steps, *cut_short])
+    journal.close()
+    config = resumed(tmp_path)
+    assert config.limit is not None
+    assert config.plan is not None
+    assert config.plan.resumes
+    assert len(config.limit.before) == killed_after
+    again = Server()
+    asyncio.run(asyncio.wait_for(searching(again, config.limit).run(), 20))
+    assert len(again.begun) == 6 - killed_after
+    timeline = Timeline()
+    for change in again.changes:
+        timeline.apply(change)
+    found = limit_found(timeline, config, [], 0)
+    assert (found.passed, found.failed, found.certified, found.over) == (3.0, 4.0, True, True)
+    assert [step.load for step in found.steps] == [1.0, 1.0, 2.0, 4.0, 3.0, 3.0]
+
+
+def test_a_search_that_is_over_is_not_gone_on_with(tmp_path: Path) -> None:
+    server = Server()
+    asyncio.run(asyncio.wait_for(searching(server).run(), 20))
+    write(tmp_path, searched())
+    journal = JournalWriter(tmp_path / SUPERVISOR_FILE)
+    journal.append(server.changes)
+    journal.close()
+    with pytest.raises(ConfigError, match=r"the search of session .* is over"):
+        resumed(tmp_path)
+
+
+def test_a_queue_that_grows_ends_a_step_only_when_some_of_the_requests_that_count_were_sent() -> None:
+    async def body() -> tuple[Server, list[int]]:
+        server, sent = Server(), [0]
+        plan, clock = PlanConfig("limit", []), MonotonicClock(monotonic_ns())
+        ask = Ask(parse_slo("ttft.p90<500ms, errors<1%"), closed=False, most=100.0)
+
+        def look(begin_ns: int, warm_up: int, over_ns: int | None = None) -> Seen:
+            if over_ns is None:
+                sent.append([226, 400][min(len(sent) - 1, 1)])
+            counted = max(sent[-1] - warm_up, 0)
+            values = [[1.0] * counted, [0.0] * counted] if over_ns is not None else [[], []]
+            return Seen(sent[-1], 200, 0.1, 100, values, over_ns is not None)
+
+        server.look, server.stuck_on = look, 1  # type: ignore[method-assign]
+        server.runner = LimitRunner(ask, LimitConfig(), plan, server, server, clock)  # type: ignore[arg-type]
+        running = asyncio.ensure_future(server.runner.run())
+        while not any(change.event == "over" and change.number == 1 for change in server.changes):
+            await asyncio.sleep(0.01)
+        running.cancel()
+        return server, sent
+
+    server, sent = asyncio.run(asyncio.wait_for(body(), 20))
+    first = results_of(server)[1]
+    assert first.step.warm_up == 250
+    assert sent[-1] == 400
+    assert (first.verdict, first.overloaded, first.of) == ("fail", True, 150)
 
 
 def test_a_step_that_is_decided_before_its_last_request_is_cut_there() -> None:
@@ -198,9 +291,12 @@ def test_a_look_judges_the_requests_up_to_it_and_not_one_more() -> None:
 
 def test_a_step_that_only_makes_a_queue_is_over_and_a_few_answers_say_nothing_of_that() -> None:
     runner, step = of_rates("ttft.p95<500ms"), Step("narrow", 4.0, 30, (500, 1000))
-    for in_flight, ended, over in ((60, 20, True), (60, 19, False), (40, 20, False)):  # 8 is what is held
-        seen = Seen(100, in_flight, 2.0, ended, [[0.0] * 20], False)
-        assert runner._enough(step, seen) is over, (in_flight, ended)
+    for sent, in_flight, ended, over in (
+        *((131, 60, 20, True), (131, 60, 19, False), (131, 40, 20, False)),  # 8 is what is held
+        (130, 60, 20, False),  # of the warm-up, and 100 that count
+    ):
+        seen = Seen(sent, in_flight, 2.0, ended, [[0.0] * 20], False)
+        assert runner._grows(step, seen) is over, (sent, in_flight, ended)
 
 
 def test_of_a_step_that_is_over_each_target_has_its_own_misses_and_what_was_not_sent_misses_all(

@@ -265,3 +265,12 @@ def test_a_stage_begins_whatever_was_held_before_and_behind_its_end_its_load_can
     ended = control.end_stage(11 * S)
     assert (ended.rate_rps, ended.previous_rate_rps) == (0.0, 8.0)
     assert control.obey(Resume(), 12 * S).change.rate_rps == 8.0
+
+
+def test_a_step_of_a_search_is_marked_as_one_with_its_load_and_a_stage_as_one_of_so_many() -> None:
+    control = LoadControl(LoadConfig(rate_rps=1.0), 0)
+    stage = Stage("7.2 rps in 6.1..8.4", rate_rps=7.2, requests=9)
+    assert control.begin_stage(1, None, stage, WORK, S).change.label == "step 2: 7.2 rps in 6.1..8.4"
+    assert control.end_stage(2 * S).label == "step over"
+    assert control.begin_stage(1, 4, stage, WORK, 3 * S).change.label == "stage 2/4: 7.2 rps in 6.1..8.4"
+    assert control.end_stage(4 * S).label == "stage over"

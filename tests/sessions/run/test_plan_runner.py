@@ -10,7 +10,7 @@ from typing import Any
 from loadgen.clock import MonotonicClock, monotonic_ns
 from sessions.plan.config import PlanConfig
 from sessions.plan.plan_file import PlanFile
-from sessions.plan.stages import Stage
+from sessions.plan.stages import Stage, StageBefore
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.run_load import tell_over
 from sessions.store.records import StageChange
@@ -239,6 +239,40 @@ def test_the_rest_of_a_table_is_left_out_once_the_throughput_is_flat() -> None:
     loads = run(plan, came_to={0: came(100), 1: came(190), 2: came(198), 5: came(9)})
     assert [stage.name for stage in loads.begun] == ["1", "2", "4", "other"]
     assert [(n, e) for n, e in loads.said if e == "left_out"] == [(3, "left_out"), (4, "left_out")]
+
+
+def gone_on(stages: list[Stage], first: int, *before: StageBefore) -> PlanConfig:
+    return PlanConfig("p", stages, first_stage=first, before=list(before))
+
+
+def test_a_plan_that_goes_on_in_another_session_leaves_out_what_it_would_have_left_out_in_the_first() -> None:
+    asked = [Stage(str(n), concurrency=n, requests=n, stop="flat") for n in (1, 2, 4, 8)]
+    flat = gone_on(
+        asked, 2, StageBefore(0, output_tps_sending=190.0), StageBefore(1, output_tps_sending=198.0)
+    )
+    assert run(flat).begun == []
+    grows = gone_on(
+        asked, 2, StageBefore(0, output_tps_sending=100.0), StageBefore(1, output_tps_sending=190.0)
+    )
+    loads = run(grows, came_to={2: came(195)})
+    assert [stage.name for stage in loads.begun] == ["4"], "the first of this session beside the last of that"
+    failed = [Stage(str(n), concurrency=1, requests=1, stop="failed") for n in range(3)]
+    assert run(gone_on(failed, 1, StageBefore(0, requests=3))).begun == []
+    assert (
+        len(run(gone_on(failed, 1, StageBefore(0, requests=3, succeeded=1)), came_to={1: came(1)}).begun) == 2
+    )
+    assert run(gone_on(failed, 2, StageBefore(1, left_out=True))).begun == []
+
+
+def test_a_rate_between_a_stage_of_the_first_session_and_one_of_this_is_found() -> None:
+    asked = [
+        Stage("one", concurrency=1, requests=1),
+        Stage("all", concurrency=9, requests=9),
+        Stage("a", duration_s=0.001, between=(0, 1), share=0.5),
+    ]
+    plan = gone_on(asked, 1, StageBefore(0, request_rps=2.0))
+    loads = run(plan, came_to={1: SimpleNamespace(request_rps=10.0)})
+    assert [stage.rate_rps for stage in loads.begun] == [None, 6.0]
 
 
 def test_the_rest_of_a_table_is_left_out_once_a_stage_had_no_success() -> None:

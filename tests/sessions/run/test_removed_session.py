@@ -34,6 +34,13 @@ def finished(directory: Path) -> bool:
         return False
 
 
+def remove(directory: Path) -> None:
+    """At one stroke: a run makes it again while what is in it is still being removed."""
+    gone = directory.with_name("gone")
+    directory.rename(gone)
+    shutil.rmtree(gone)
+
+
 @pytest.mark.parametrize("how", ["removed", "moved"])
 def test_a_session_that_is_removed_in_mid_run_is_there_again_and_told(
     start: Callable[..., Launched], how: str
@@ -45,7 +52,7 @@ def test_a_session_that_is_removed_in_mid_run_is_there_again_and_told(
     view.poll()
     assert view.live
     if how == "removed":
-        shutil.rmtree(run.directory)
+        remove(run.directory)
     else:
         run.directory.rename(run.directory.with_name("elsewhere"))
 
@@ -94,7 +101,7 @@ def test_a_session_that_cannot_be_made_again_is_saved_elsewhere(
     until(lambda: len(requests_of(run.directory)) > 10, "ten requests on disk")
     view = SessionView(run.directory)
     view.poll()
-    shutil.rmtree(run.directory)
+    remove(run.directory)
     run.directory.write_text("in the way")
 
     def seen() -> bool:

@@ -14,7 +14,7 @@ from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
 from sessions.plan.stages import Stage
 from sessions.run.resume import first_not_over, resumed
 from sessions.store.journal import JournalWriter, RequestJournalWriter, request_file, worker_file
-from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, write
+from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, read, write
 from sessions.store.records import StageChange
 
 S = 1_000_000_000
@@ -78,6 +78,36 @@ def test_a_rate_that_is_found_is_not_above_the_highest_allowed(tmp_path: Path) -
     config = resumed(session(tmp_path / "s", stages, over(0, 1, 5), requests, load=load))
     assert config.plan is not None
     assert config.plan.stages[1].rate_rps == 1.5
+
+
+def test_a_plan_that_goes_on_knows_what_the_stages_before_it_came_to_and_no_others(tmp_path: Path) -> None:
+    stages = [Stage(str(n), concurrency=1, requests=8, stop="flat", table=int(n > 0)) for n in range(5)]
+    stages.append(Stage("last", between=(0, 4), share=0.5, duration_s=1.0, table=2))
+    requests = [answered(i, S + i * S // 2, S + (i + 1) * S // 2) for i in range(8)]
+    requests += [answered(8 + i, 6 * S + i * S // 10, 6 * S + (i + 1) * S // 10) for i in range(40)]
+    host = [*over(0, 1, 5), *over(1, 6, 10), *over(2, 11, 12), StageChange(13 * S, 3, "begin")]
+    config = resumed(session(tmp_path / "s", stages, host, requests))
+    assert config.plan is not None
+    before = {stage.number: stage for stage in config.plan.before}
+    # 0 for the rates of the last one, 1 and 2 for the next: of its own list
+    assert sorted(before) == [0, 1, 2]
+    assert (before[0].request_rps, before[0].requests, before[0].succeeded) == (2.0, 8, 8)
+    assert before[1].request_rps == pytest.approx(10.0)
+    assert (before[2].requests, before[2].left_out) == (0, False)
+
+    host = [StageChange(S, 3, "left_out"), StageChange(2 * S, 4, "left_out"), StageChange(3 * S, 5, "begin")]
+    again = tmp_path / "t"
+    session(again, stages, host)
+    manifest = read(again)
+    manifest.config = config
+    write(again, manifest)
+    third = resumed(again)
+    assert third.plan is not None
+    assert third.plan.first_stage == 5
+    assert [(stage.number, stage.request_rps, stage.left_out) for stage in third.plan.before] == [
+        (0, 2.0, False),  # as the second session had it from the first
+        (4, None, True),
+    ]
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to(__file__)])

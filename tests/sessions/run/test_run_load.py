@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from loadgen.clock import MonotonicClock, monotonic_ns
+from loadgen.workload.lengths import Fixed
+from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
 from sessions.plan.stages import Stage
-from sessions.run.commands import CommandError, Hold, SetRate
+from sessions.run.commands import CommandError, Hold, Resume, SetRate, SetWorkload
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.run_load import RunLoad
 
 S = 1_000_000_000
+WORK = SyntheticWorkload(PromptSpec("ids", 9), Fixed(5), Fixed(5))
 
 
 def with_a_plan(said: list[Any]) -> RunLoad:
@@ -55,3 +58,21 @@ def test_a_command_that_is_refused_takes_nothing_from_a_plan() -> None:
         load.change(SetRate(1e12), S)
     assert said == []
     assert load.ends_by_itself("running")
+
+
+def test_other_requests_between_two_stages_are_refused_and_leave_the_plan_its_load() -> None:
+    said: list[Any] = []
+    load = with_a_plan(said)
+    assert load._control is not None
+    load._presets = SimpleNamespace(chosen=lambda name: ("b", WORK))  # type: ignore[assignment]
+    load._control.begin_stage(0, 2, Stage("a", rate_rps=4.0, duration_s=9.0), WORK, S)
+    load._control.end_stage(10 * S)
+    with pytest.raises(CommandError, match=r"^nothing is being sent: resume it, or set a load$"):
+        load.change(SetWorkload(), 11 * S)
+    assert said == []
+    assert load.ends_by_itself("draining"), "the plan was not left"
+    load.change(Resume(), 12 * S)  # a person who wants the load of that stage has it, and what it asks for
+    assert load.change(SetWorkload(), 13 * S).state == "running"
+    load.change(Hold(), 14 * S)
+    ack = load.change(SetWorkload(), 15 * S)
+    assert (ack.state, ack.rate_rps) == ("holding", 0.0), "what a person held they may ask for anew"

@@ -15,8 +15,9 @@ from sessions.frame.session_view import SessionView
 from sessions.store.follow import SessionFollower, following
 from sessions.store.journal import request_paths
 from sessions.store.manifest import read
+from sessions.summary.quantile_schema import ExactQuantiles
 from sessions.summary.read import read_summary
-from sessions.summary.schema import ExactQuantiles, plain
+from sessions.summary.schema import plain
 from sessions.summary.summarise import summarise
 from sessions.timeline.timeline import Timeline
 

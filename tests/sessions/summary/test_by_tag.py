@@ -37,6 +37,7 @@ def made() -> list[Tagged]:
         request(2, ("rag",), 300, input_tokens=60),
         request(3, ("rag",), 900, error=RequestError("timeout")),
         request(4, (), 5),
+        request(5, ("rag",), 900, error=RequestError("unfinished")),
     ):
         columns.add(each)
     return by_tag(columns, columns.rows)
@@ -46,7 +47,7 @@ def test_each_tag_has_a_row_with_the_requests_that_bear_it() -> None:
     found = {row.tag: row for row in made()}
     assert list(found) == ["b", "chat", "rag"]
     rag = found["rag"]
-    assert (rag.requests, rag.succeeded, rag.failed) == (3, 2, 1)
+    assert (rag.requests, rag.succeeded, rag.failed, rag.cut_off) == (4, 2, 1, 1)
     assert (rag.input_tokens, rag.cached_tokens, rag.output_tokens) == (110, 16, 10)
     assert (rag.ttft_from_due_ms.p50, rag.ttft_from_due_ms.max) == (200.0, 300.0)
     assert (rag.tpot_ms.mean, rag.e2e_ms.max) == (20.0, 380.0)
@@ -64,7 +65,7 @@ def test_without_tags_there_is_no_table() -> None:
 def test_the_table_fits_80_columns_and_marks_what_rests_on_little() -> None:
     lines = tags_table(made()).splitlines()
     assert [line.split()[0] for line in lines] == ["by", "b", "chat", "rag"]
-    assert lines[3].split()[1:6] == ["3", "1", "110", "10", "~200"]
+    assert lines[3].split()[1:6] == ["4", "1", "110", "10", "~200"]
     assert max(map(len, lines)) <= 80
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
-from sessions.summary.schema import ExactQuantiles
+from sessions.summary.quantile_schema import ExactQuantiles
 from sessions.timeline.token_gaps import multiset
 
 

@@ -10,7 +10,7 @@ import pytest
 from loadgen.records import RequestError, Tick
 from loadgen.sketch import bucket
 from sessions.plan.config import PlanConfig, WorkloadConfig
-from sessions.plan.stages import Stage
+from sessions.plan.stages import Stage, StageBefore
 from sessions.store.records import LoadChange, StageChange, State
 from sessions.summary.plan_schema import Plan
 from sessions.summary.plan_stages import failures_sought, plan_result
@@ -214,6 +214,17 @@ def test_only_the_failure_that_ends_a_list_behind_a_success_is_what_the_plan_was
         events += [StageChange((10 * n + 1) * S, n, "begin"), answered(n, 10 * n + 1.5, error=error)]
         events += [StageChange((10 * n + 3) * S, n, "over")]
     assert failures_sought(stages, result(stages, *events).stages) == sought
+
+
+@pytest.mark.parametrize(("succeeded", "sought"), [(3, 1), (0, 0)])
+def test_the_success_before_the_failure_that_was_sought_may_be_of_the_session_that_is_gone_on_with(
+    succeeded: int, sought: int
+) -> None:
+    stages = [Stage(str(n), concurrency=1, requests=1, stop="failed") for n in range(2)]
+    failed = answered(0, 1.5, error=RequestError("http_400"))
+    made = result(stages, StageChange(S, 1, "begin"), failed, StageChange(3 * S, 1, "over"))
+    before = [StageBefore(0, requests=3, succeeded=succeeded)]
+    assert failures_sought(stages, made.stages, before) == sought
 
 
 def test_a_stage_that_the_next_one_follows_at_once_has_no_gaps_of_that() -> None:

@@ -16,17 +16,9 @@ from loadgen.records import RequestError
 from sessions.plan.config import LoadConfig
 from sessions.store.manifest import read, write
 from sessions.summary.prices import GpuPrice, Prices
+from sessions.summary.quantile_schema import ExactQuantiles
 from sessions.summary.read import read_summary
-from sessions.summary.schema import (
-    End,
-    ExactQuantiles,
-    Probe,
-    Rate,
-    RequestCounts,
-    Throughput,
-    Tokens,
-    plain,
-)
+from sessions.summary.schema import End, Probe, Rate, RequestCounts, Throughput, Tokens, plain
 from sessions.summary.summarise import summarise
 from sessions.summary.telemetry_schema import Host, Spread
 from telemetry.records import (
@@ -84,21 +76,29 @@ def test_every_metric_is_numpys_on_the_requests_that_succeeded(make_run: MakeRun
     assert result.itl_ms.unknown == 0
 
 
-def test_the_ttft_of_requests_that_failed_after_their_first_token_is_told_apart(make_run: MakeRun) -> None:
+def test_the_ttft_of_requests_that_failed_or_were_cut_off_after_their_first_token_is_told_apart(
+    make_run: MakeRun,
+) -> None:
     run = make_run(rate_rps=60.0)
-    cut, silent = list(run.requests)[::7], list(run.requests)[1::7]
+    cut, silent, failed = (list(run.requests)[start::7] for start in range(3))
     for request in [*cut, *silent]:
         request.error = RequestError("unfinished", "")
+    for request in failed:
+        request.error = RequestError("cut_mid_stream", "")
     for request in silent:
         request.first_token_ns = None
-    result = summed(run, [*cut, *silent, *(r for r in run.records if r not in cut and r not in silent)])
-    waited = [(r.first_token_ns - r.due_ns) / 1e6 for r in cut]
-    told = result.ttft_of_failed_ms
-    assert told.count == len(cut) > 10
-    assert told.p50 == pytest.approx(np.percentile(waited, 50), abs=6e-7)
-    assert told.p99 == pytest.approx(np.percentile(waited, 99), abs=6e-7)
-    assert told.max == pytest.approx(max(waited), abs=6e-7)
-    assert result.ttft_from_due_ms.count == len(run.requests) - len(cut) - len(silent)
+    ours = [*cut, *silent, *failed]
+    result = summed(run, [*ours, *(r for r in run.records if r not in ours)])
+    for told, those in ((result.ttft_of_failed_ms, failed), (result.ttft_of_cut_off_ms, cut)):
+        waited = [(r.first_token_ns - r.due_ns) / 1e6 for r in those]
+        assert told is not None
+        assert told.count == len(those) > 10
+        assert told.p50 == pytest.approx(np.percentile(waited, 50), abs=6e-7)
+        assert told.p99 == pytest.approx(np.percentile(waited, 99), abs=6e-7)
+        assert told.max == pytest.approx(max(waited), abs=6e-7)
+    assert result.ttft_from_due_ms.count == len(run.requests) - len(ours)
+    # What the end of a run cut off is no failure, wherever it is counted.
+    assert (result.requests.failed, result.requests.cut_off) == (len(failed), len(cut) + len(silent))
 
 
 def test_counts_rates_and_tokens_by_hand(make_run: MakeRun) -> None:

@@ -159,6 +159,7 @@ def test_a_plan_of_many_hours_is_told_in_hours_and_prompts_of_files_are_not_coun
     assert said_estimate(long, WORK).startswith("about 2.5 h and what the last answers")
     files = [Stage("a", concurrency=1, requests=10, prompts="/p.txt")]
     assert said_estimate(files, WORK).endswith("10 requests, 0 tokens in beside those of files, 500 out")
+    assert said_estimate(files, WORK, "embeddings").endswith("10 requests, 0 tokens in beside those of files")
 
 
 class Interrupted(io.StringIO):

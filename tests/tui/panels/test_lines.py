@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from sessions.frame.schema import Cause, PlanProgress, Stat
 from tests.tui.made_up_run import ramped
-from tui.commands.sessions import HEAD, Listed, _cells
+from tui.commands.sessions import HEAD, Listed, Unreadable, _cells, rows_of
 from tui.draw.theme import Theme
 from tui.foreground.headless import progress_line
 
@@ -98,3 +99,39 @@ def test_a_plan_says_its_stage_and_how_long_it_goes_on() -> None:
     assert "  stage 3/7 4 rps, 05:10 left  " in line(plan=running)
     waiting = PlanProgress("p", 7, 7, "64 rps", "draining", None, 0.0)
     assert "  stage 7/7 64 rps, awaiting answers  " in line(plan=waiting)
+
+
+def test_where_answers_have_no_tokens_the_line_has_their_time_and_the_tokens_of_prompts() -> None:
+    e2e = Stat(500, 264.0, 624.0, 752.0, frozenset({"p99"}))
+    text = line(only_input=True, e2e_recent=e2e, input_tps=4905.6)
+    assert "E2E p50 264 p99 ~752 ms  in 4,905.6 tokens/s" in text
+    assert not re.search("TTFT|ITL|gap", text)
+
+
+def listed(**more: object) -> Listed:
+    usual: dict[str, object] = {
+        "id": "20261103-120000-mine", "directory": "/s/a", "name": "", "started_at": "",
+        "state": "ended", "end": "completed", "target": "http://gpu-node-7.internal.example.org:8000",
+        "model": "meta-llama/Llama-3.1-70B-Instruct", "simulated": False, "duration_s": 3600.0, "requests": 12345,
+        "failed": 0, "ttft_p50_ms": 12.0, "valid": True, "notes": ["a note " * 30], "imported": False,
+    }  # fmt: skip
+    return Listed(**{**usual, **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_a_list_with_an_unreadable_session_fits_the_terminal_and_says_all_that_is_known(width: int) -> None:
+    problem = f"/home/someone/{'deep/' * 40}session.toml: a link, which is not followed"
+    text = rows_of([listed(), Unreadable("20261103-130000-odd", "/s/odd", "unreadable", problem)], width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[1].split()[0] == listed().id, "what names a session is never cut"
+    assert lines[1].endswith("yes") == (width > 60)
+    assert lines[2].split() == ["20261103-130000-odd", "unreadable"]
+    together = "".join(line.strip() for line in lines)
+    assert problem.replace(" ", "") in together.replace(" ", "")
+
+
+def test_a_list_that_no_terminal_reads_is_not_cut() -> None:
+    lines = rows_of([listed(), Unreadable("odd", "/s/odd", "unreadable", "x " * 100)]).splitlines()
+    assert "http://gpu-node-7.internal.examp" in lines[1]
+    assert len(lines) == 5

@@ -101,3 +101,16 @@ def test_a_verdict_says_first_that_a_side_is_not_valid() -> None:
         "NOT VALID: s: s",
         "s against s: WORSE",
     ]
+
+
+def test_where_it_cannot_be_told_it_says_what_such_runs_find_and_how_long_they_would_have_to_be() -> None:
+    open_ = figure(
+        word="cannot tell", low=0.9, high=1.2, would_find=0.123, times_as_long_for_ten_percent=1.56
+    )
+    wider = figure(word="cannot tell", low=0.8, high=1.3, would_find=0.3, times_as_long_for_ten_percent=7.0)
+    made = comparison(1.0, figures=[wider, open_])
+    said = " ".join(verdict(made, made.versus[0]).split())
+    assert (
+        "runs like these find 13 % of TTFT p95 (in 80 of 100 cases); to find 10 % they would have to" in said
+    )
+    assert "1.6 times as long" in said

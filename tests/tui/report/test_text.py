@@ -297,6 +297,12 @@ def test_ttft_of_requests_that_failed_later_is_said_beside_the_table() -> None:
         in text
     )
     assert "failed after" not in report.render(summary())
+    both = {"ttft_of_failed_ms": latency(count=3), "ttft_of_cut_off_ms": latency(count=12)}
+    text = report.render(summary(**both))
+    assert "\n3 requests failed after their first token: their TTFT from due, p50" in text
+    assert "\n12 requests were cut off after their first token: their TTFT from due, p50" in text
+    only = report.render(summary(ttft_of_cut_off_ms=latency(count=12)))
+    assert "failed after" not in only
 
 
 def test_where_answers_have_no_tokens_only_those_of_prompts_are_told() -> None:
@@ -310,9 +316,22 @@ def test_where_answers_have_no_tokens_only_those_of_prompts_are_told() -> None:
         )
     )
     assert row(text, "tokens") == ["input", "5,084", "input/s", "164.0"]
-    assert row(text, "TTFT from due") == ["0", *"------"]
     assert row(text, "E2E")[0] != "0"
     assert "tokens in, seed" in text
+    for none in ("TTFT", "ITL", "TPOT", "chunk gap", "0 output"):
+        assert none not in text
+
+
+def test_a_run_of_embeddings_cut_at_its_changes_of_load_has_no_columns_of_tokens() -> None:
+    none = dict.fromkeys(
+        ("output_tps", "ttft_p50_ms", "ttft_p99_ms", "itl_p50_ms", "itl_p99_ms", "chunk_gap_p50_ms"), None
+    )
+    steps = [{**step, **none, "chunk_gap_p99_ms": None, "count": 7} for step in stages_of(2.0, 2.0)]
+    text = report.render(summary(endpoint="embeddings", steps=steps))
+    (head,) = [
+        line for line in text.splitlines() if line.split()[:3] == ["from", "to", "s"] and "n" in line.split()
+    ]
+    assert head.split() == ["from", "to", "s", "rps", "sent/s", "n"]
 
 
 FAILED = {"due": 481, "sent": 481, "succeeded": 0, "failed": 481, "not_sent": 0}

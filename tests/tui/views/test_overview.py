@@ -738,6 +738,14 @@ def test_a_load_that_is_held_because_all_fail_says_how_to_go_on():
     assert screen(ramped(at(90)), frame=long)[2].rstrip().endswith("…   space resumes")
 
 
+def test_a_plan_that_was_left_because_all_fail_says_which_key_goes_on_with_it():
+    for state, of in (("left", 4), ("left", None)):  # None: the steps of a search
+        frame = failing((80, 24), state="stopped", plan=PlanProgress("p", 2, of, "8 rps", state, None, None))
+        assert screen(ramped(at(90)), frame=frame)[2].rstrip().endswith("   p goes on with the plan")
+    frame = failing((80, 24), state="holding", plan=PlanProgress("p", 2, 4, "8 rps", "running", None, None))
+    assert screen(ramped(at(90)), frame=frame)[2].rstrip().endswith("   space resumes")
+
+
 def test_a_server_that_is_not_verified_is_said_at_every_size():
     for size in ((80, 24), (120, 40)):
         frame = replace(frame_of(ramped(at(90)), size[0]), insecure=True)

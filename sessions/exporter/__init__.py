@@ -1,0 +1,1 @@
+"""A run's figures for Prometheus, from the session's files, in a process of its own."""

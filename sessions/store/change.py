@@ -1,0 +1,82 @@
+"""What a person changes of a session afterwards: its name, tags, a note; or that there is one at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from sessions.store.directory import is_live
+from sessions.store.manifest import FILE, Manifest, SessionError, read, write
+
+NOTE_CAP = 2000
+"""Characters."""
+
+
+def rename(directory: Path, name: str) -> None:
+    """Gives it another name; its id, and so its directory, stays.
+
+    Raises:
+        SessionError: it goes on, or cannot be read or written.
+    """
+    manifest = _at_rest(directory)
+    manifest.session.name = name
+    write(directory, manifest)
+
+
+def annotate(directory: Path, note: str) -> None:
+    """Puts `note` in place of the one it had; an empty one takes it away.
+
+    Raises:
+        SessionError: as `rename`.
+    """
+    if len(note) > NOTE_CAP:
+        raise SessionError(f"a note of {len(note):,} characters, allowed are {NOTE_CAP:,}")
+    manifest = _at_rest(directory)
+    manifest.session.note = note
+    write(directory, manifest)
+
+
+def tag(directory: Path, tags: Sequence[str]) -> list[str]:
+    """Adds `name=value` each, in place of one of that name; an empty value takes it away.
+
+    Returns all that it has then.
+
+    Raises:
+        SessionError: as `rename`.
+    """
+    manifest = _at_rest(directory)
+    known: dict[str, str] = {}
+    for each in (*manifest.config.tags, *tags):
+        key, _, value = each.partition("=")
+        known[key] = value
+    kept = [f"{key}={value}" for key, value in known.items() if value]
+    manifest.config = msgspec.structs.replace(manifest.config, tags=kept)
+    write(directory, manifest)
+    return kept
+
+
+def remove(directory: Path) -> None:
+    """Removes it with all its files.
+
+    Raises:
+        SessionError: it goes on, is a link, or a file cannot be removed.
+    """
+    if directory.is_symlink():
+        raise SessionError(f"{directory}: a link, which is not followed")
+    if is_live(directory):
+        raise SessionError(f"{directory.name}: still going on")
+    if not (directory / FILE).is_file():
+        raise SessionError(f"{directory}: no session")
+    try:
+        shutil.rmtree(directory)
+    except OSError as error:
+        raise SessionError(f"{error.filename or directory}: {error.strerror}") from None
+
+
+def _at_rest(directory: Path) -> Manifest:
+    if is_live(directory):
+        raise SessionError(f"{directory.name}: still going on, and its supervisor writes what it is called")
+    return read(directory)

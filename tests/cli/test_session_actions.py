@@ -1,0 +1,148 @@
+"""What a person does to sessions that are over: `ttftop sessions rm|rename|note|tag|pack|repair`."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessions.store.directory import hold_lock
+from sessions.store.manifest import read
+from sessions.store.pack import unpacked
+from sessions.summary.read import read_summary
+
+RECORDED = Path(__file__).parents[1] / "sessions" / "store" / "recorded" / "llamacpp"
+Typed = Callable[..., Any]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    place = tmp_path / "sessions"
+    shutil.copytree(RECORDED, place / "20260101-000000-a")
+    shutil.copytree(RECORDED, place / "20260102-000000-b")
+    return place
+
+
+@pytest.fixture
+def did(typed: Typed, root: Path) -> Typed:
+    return lambda *words: typed("sessions", *words, "--sessions-dir", str(root))
+
+
+def test_a_name_a_note_and_tags_are_kept_and_told_by_list_and_summary(
+    did: Typed, typed: Typed, root: Path
+) -> None:
+    assert did("rename", "20260101", "base line").returncode == 0
+    assert did("note", "base line", "before  the fix").returncode == 0
+    assert did("tag", "base line", "gpu=H100", "tp=2").returncode == 0
+    assert "20260101-000000-a: gpu=A10, tp=2" in did("tag", "base line", "gpu=A10").stdout
+    assert "20260101-000000-a: tp=2" in did("tag", "base line", "gpu=").stdout
+    of_a = next(row for row in json.loads(did("--json").stdout) if row["id"].endswith("-a"))
+    assert (of_a["name"], of_a["note"], of_a["tags"]) == ("base line", "before the fix", ["tp=2"])
+    assert "20260101-000000-a: tp=2; before the fix" in did().stdout
+    assert "note: before the fix" in typed("summary", "base line", "--sessions-dir", str(root)).stdout
+    assert did("note", "base line", "").returncode == 0
+    assert read(root / "20260101-000000-a").session.note == ""
+
+
+def test_the_list_has_the_load_and_p95_of_each(did: Typed) -> None:
+    rows = json.loads(did("--json").stdout)
+    summary = read_summary(RECORDED)
+    assert [row["ttft_p95_ms"] for row in rows] == [
+        pytest.approx(summary.ttft_from_due_ms.p95, abs=0.001)
+    ] * 2
+    assert all(row["load"].endswith(("rps", "at a time")) for row in rows)
+
+
+def test_nothing_is_removed_without_a_yes_and_no_live_session_at_all(did: Typed, root: Path) -> None:
+    refused = did("rm", "20260101")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "give --yes" in refused.stderr
+    lock = hold_lock(root / "20260101-000000-a")
+    assert lock >= 0
+    assert "still going on" in did("rm", "20260101", "--yes").stderr
+    assert "still going on" in did("rename", "20260101", "x").stderr
+    assert did("rm", "20260102", "--yes").returncode == 0
+    assert sorted(path.name for path in root.iterdir()) == ["20260101-000000-a"]
+
+
+def test_a_packed_session_is_one_file_that_commands_open_as_it_is(
+    did: Typed, typed: Typed, root: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "sent.ttftop"
+    assert did("pack", "20260101", "-o", str(file)).returncode == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    here = typed("summary", "20260101", "--json", "--sessions-dir", str(root)).stdout
+    there = typed("summary", str(file), "--json", "--sessions-dir", str(tmp_path / "none")).stdout
+    assert json.loads(there) == json.loads(here)
+    assert unpacked(file) == unpacked(file)
+    assert "is there already" in did("pack", "20260101", "-o", str(file)).stderr
+    assert "only read" in did("rename", str(file), "x").stderr
+
+
+@pytest.mark.parametrize("name", ["../../out", "a/../../out", "s/.bashrc", "/etc/x", "s/session.toml/x"])
+def test_a_packed_session_of_a_stranger_writes_nothing_but_files_of_a_session(
+    typed: Typed, tmp_path: Path, root: Path, name: str
+) -> None:
+    file = tmp_path / "evil.ttftop"
+    with tarfile.open(file, "w") as tar:
+        about = tarfile.TarInfo(name)
+        about.size = 3
+        tar.addfile(about, io.BytesIO(b"evi"))
+    refused = typed("summary", str(file))
+    assert refused.returncode == 2
+    assert "holds what no session does" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_link_in_a_packed_session_is_refused_and_so_is_what_is_no_tar(
+    typed: Typed, tmp_path: Path, root: Path
+) -> None:
+    file = tmp_path / "link.ttftop"
+    with tarfile.open(file, "w") as tar:
+        about = tarfile.TarInfo("s/session.toml")
+        about.type, about.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(about)
+    assert "holds what no session does" in typed("summary", str(file)).stderr
+    file.write_bytes(b"nothing of the kind")
+    assert "no packed session" in typed("summary", str(file)).stderr
+
+
+def test_what_is_no_whole_line_is_left_out_and_the_original_kept(did: Typed, root: Path) -> None:
+    assert "every file is whole" in did("repair", "20260101").stdout
+    place = root / "20260101-000000-a"
+    before = read_summary(place)
+    (ticks,) = place.glob("worker-*.jsonl.gz")
+    torn = ticks.read_bytes() + gzip.compress(b'no line\n{"kind":"tick","t_ns":1')[:-9]
+    ticks.write_bytes(torn)
+    assert read_summary(place).notes != before.notes
+    assert f"what it was is {ticks.name}.damaged" in did("repair", "20260101").stdout
+    after = read_summary(place)
+    assert (after.notes, after.requests, after.tokens) == (before.notes, before.requests, before.tokens)
+    assert (place / f"{ticks.name}.damaged").read_bytes() == torn
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rm"], "need a session"),
+        (["rename", "20260101"], "got 0 words after the session, need S NAME"),
+        (["tag", "20260101", "gpu"], "need NAME=VALUE"),
+        (["pack", "20260101", "-o", "x.tar"], "need a name that ends in .ttftop"),
+        (["note", "20260101", "x" * 2001], "allowed are 2,000"),
+        (["remove", "20260101"], "invalid choice"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(did: Typed, words: list[str], said: str) -> None:
+    refused = did(*words)
+    assert refused.returncode == 2
+    assert said in refused.stderr
+    assert refused.stderr.count("\n") == 1
