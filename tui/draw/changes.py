@@ -52,13 +52,17 @@ def orders(
     """
     out: list[str] = []
     style: str | None = None
+    painting = False
     for y, old, new in changed:
         before, after = cells(old, paints), cells(new, paints)
         before += [(" ", "")] * (len(after) - len(before))
         for first, beyond in changed_runs(before, after):
             out.append(f"\x1b[{top + y + 1};{left + first + 1}H")
             for letter, role in after[first:beyond]:
-                wanted = style_of(role)
+                if letter == " " and not role and style is not None and not painting:
+                    out.append(letter)  # a blank looks like this in any style that paints none
+                    continue
+                wanted, painting = style_of(role), paints(role)
                 if wanted != style:
                     out.append(f"\x1b[0;{wanted}m" if wanted else "\x1b[0m")
                     style = wanted

@@ -143,7 +143,8 @@ class SessionScreen(Screen[None]):
             if state.help
             else whole(self._drawing, self._views.get(state.view))
         )
-        self.query_one(Canvas).show(rows)
+        for canvas in self.query(Canvas):  # none before it is mounted, and while the screen closes
+            canvas.show(rows)
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self._notice_until_s = self._clock() + NOTICE_S
