@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from loadgen.records import TICK_NS, Request
 from sessions.store.collector import no_collection
 from sessions.store.directory import LOCK_FILE, is_live, is_running
-from sessions.store.follow import SessionFollower
+from sessions.store.follow import POLL_CAP_BYTES, SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
 from sessions.store.parse import parse_packed
 
 if TYPE_CHECKING:
+    from sessions.curve.memory import CurveMemory
     from sessions.frame.schema import Frame
     from sessions.timeline.cache import Keeper, Opened
     from sessions.timeline.requests import RequestColumns
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 class SessionView:
     """Live run and replay alike. Files that are not there yet are no error: the state is `starting`."""
 
-    def __init__(self, directory: Path, known: Opened | None = None) -> None:
-        """`known`: what was read of it already, and is not read again."""
+    def __init__(self, directory: Path, known: Opened | None = None, most: int = POLL_CAP_BYTES) -> None:
+        """`known`: what was read of it already, and is not read again. `most`: bytes, about, that one poll
+        takes of each file."""
+
         from sessions.bottleneck.history import BottleneckHistory
         from sessions.steady.stretch import WindowNow
         from sessions.timeline.cache import Keeper, opened
@@ -36,7 +39,7 @@ class SessionView:
         self.trouble = ""
         """Why the manifest cannot be read, in one line; empty when it can."""
         self._manifest_stamp: tuple[int, int] | None = None
-        self._files = SessionFollower(directory, requests=False, parse=parse_packed)
+        self._files = SessionFollower(directory, requests=False, parse=parse_packed, most=most)
         is_over = not is_live(directory)
         kept = opened(directory) if is_over and known is None else known
         if kept is not None:
@@ -52,6 +55,7 @@ class SessionView:
         self.locked = False
         """A supervisor held the session's lock when it was polled last."""
         self._heard = kept is not None
+        self._curve: CurveMemory | None = None
 
     def poll(self) -> bool:
         """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
@@ -68,6 +72,8 @@ class SessionView:
                     self._history.noted(record.t_ns)
         self._heard = self._heard or bool(records)
         changed = changed or bool(records) or locked != self.locked
+        if self._curve is not None and not self.behind:
+            changed = self._curve.poll() or changed
         self.locked = locked
         if not records and not locked and self._keeper is not None and not self.live:
             self._keep(self._keeper)
@@ -147,6 +153,16 @@ class SessionView:
         self._files.want_requests()
         return self.timeline.requests
 
+    @property
+    def curve(self) -> CurveMemory:
+        """How its figures go with the load. From the first call on, polls go on with what that takes."""
+        if self._curve is None:
+            from sessions.curve.baseline import BATCH_BYTES
+            from sessions.curve.memory import CurveMemory
+
+            self._curve = CurveMemory(self, self.directory, lambda path: SessionView(path, most=BATCH_BYTES))
+        return self._curve
+
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
         begins at `start_ns`; where that is None, the last holds `at_ns`.
@@ -178,4 +194,6 @@ class SessionView:
         return frame if by == 1 else stretched(frame, by, slots)
 
     def close(self) -> None:
+        if self._curve is not None:
+            self._curve.close_baseline()
         self._files.close()

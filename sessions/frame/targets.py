@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sessions.frame.schema import LatencyTarget
 from sessions.metrics import THIN_FLOORS
-from sessions.plan.slo import Target, kept_targets
+from sessions.plan.slo import Target
 from sessions.store.manifest import Manifest
+from sessions.timeline.attained import targets_of
 from sessions.timeline.timeline import Timeline
 
 SKETCHED = {
@@ -19,21 +20,13 @@ SKETCHED = {
 """Metrics of targets that ticks have sketches of, and what these are called there."""
 
 
-def asked_targets(manifest: Manifest | None) -> list[Target]:
-    """Those of the run or its plan."""
-    if manifest is None:
-        return []
-    plan = manifest.config.plan
-    return kept_targets(manifest.config.slo if plan is None else plan.targets)
-
-
 def targets_at(
     timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]
 ) -> dict[str, tuple[LatencyTarget, ...]]:
     """By metric, those of percentiles of `SKETCHED`, the hardest to hold first: what is missed, then what is
     nearest to its limit. `now_ms` is the figure of `span_ns`, within a sketch's 1 %."""
     found: dict[str, list[LatencyTarget]] = {}
-    for target in asked_targets(manifest):
+    for target in [] if manifest is None else targets_of(manifest.config):
         if target.metric in SKETCHED and target.quantile is not None and target.quantile < 1:
             found.setdefault(target.metric, []).append(_now(timeline, target, target.quantile, span_ns))
     return {

@@ -30,9 +30,11 @@ class LineReader:
     `corrupt_count` how many there were, `skipped` how many lines were of an unknown kind.
     """
 
-    def __init__(self, path: Path, parse: Parse = parse) -> None:
-        self._raw, self._parse = RawFile(path), parse
+    def __init__(self, path: Path, parse: Parse = parse, most: int = POLL_CAP_BYTES) -> None:
+        """`most`: bytes of text, about, that one poll takes."""
+        self._raw, self._parse, self._most = RawFile(path), parse, most
         self._parse_block = parse_block if parse is parse_packed else None
+
         self.behind = False
         """The last poll stopped at its bound: more may be there now."""
         self.skipped = 0
@@ -132,8 +134,8 @@ class Follower(LineReader):
 
     def poll(self) -> list[AnyRecord]:
         """What is new since the last poll, whole lines only; [] while the file does not exist."""
-        data = b"" if self.given_up else self._raw.read(POLL_CAP_BYTES)
-        self.behind = len(data) == POLL_CAP_BYTES
+        data = b"" if self.given_up else self._raw.read(self._most)
+        self.behind = len(data) == self._most
         return self.feed(data) if data else []
 
 
@@ -148,8 +150,8 @@ class GzipFollower(LineReader):
     and the next one is looked for. Reading stops for good at `FILE_CAP_BYTES` of text.
     """
 
-    def __init__(self, path: Path, parse: Parse = parse) -> None:
-        super().__init__(path, parse)
+    def __init__(self, path: Path, parse: Parse = parse, most: int = POLL_CAP_BYTES) -> None:
+        super().__init__(path, parse, most)
         self._member: zlib._Decompress | None = None
         self._input = b""
         self._lost = False
@@ -158,7 +160,7 @@ class GzipFollower(LineReader):
     def poll(self) -> list[AnyRecord]:
         """What is new since the last poll, whole lines only; [] while the file does not exist."""
         records: list[AnyRecord] = []
-        budget = POLL_CAP_BYTES
+        budget = self._most
         self.behind = False
         while not self.given_up:
             if budget <= 0:
@@ -222,9 +224,9 @@ class GzipFollower(LineReader):
         return b"" if more else None
 
 
-def following(path: Path, parse: Parse = parse) -> Follower | GzipFollower:
+def following(path: Path, parse: Parse = parse, most: int = POLL_CAP_BYTES) -> Follower | GzipFollower:
     """The follower that reads a file of this name."""
-    return GzipFollower(path, parse) if path.suffix == ".gz" else Follower(path, parse)
+    return GzipFollower(path, parse, most) if path.suffix == ".gz" else Follower(path, parse, most)
 
 
 class SessionFollower:
@@ -232,11 +234,13 @@ class SessionFollower:
 
     Records of one file come in its order; of several files, in no order that means anything. `requests`
     says whether the request lines are wanted; without them only what the screen needs is read. `parse` makes
-    a record of a line (`sessions.store.parse`).
+    a record of a line (`sessions.store.parse`), `most` bounds what one poll takes of each file.
     """
 
-    def __init__(self, directory: Path, *, requests: bool, parse: Parse = parse) -> None:
-        self._directory, self._requests, self._parse = directory, requests, parse
+    def __init__(
+        self, directory: Path, *, requests: bool, parse: Parse = parse, most: int = POLL_CAP_BYTES
+    ) -> None:
+        self._directory, self._requests, self._parse, self._most = directory, requests, parse, most
         self._files: dict[Path, Follower | GzipFollower] = {}
         self._scanned_ns = -1
 
@@ -286,10 +290,10 @@ class SessionFollower:
             return
         for path in timeline_paths(self._directory)[:FILES_CAP]:
             if path not in self._files:
-                self._files[path] = following(path, self._parse)
+                self._files[path] = following(path, self._parse, self._most)
         for path in request_paths(self._directory)[:FILES_CAP] if self._requests else []:
             if path not in self._files:
-                self._files[path] = following(path, self._parse)
+                self._files[path] = following(path, self._parse, self._most)
         # A file made within the clock's grain of this scan would leave the same time behind.
         self._scanned_ns = changed_ns if time.time_ns() - changed_ns > 2_000_000_000 else -1
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from loadgen.records import Request
 from sessions.timeline.columns import written
+from sessions.timeline.ended_requests import EndedRequests
 from sessions.timeline.shared_prompts import SharedPrompts
 from sessions.timeline.token_gaps import TokenGaps
 
@@ -77,6 +78,7 @@ class RequestColumns:
         self._fresh: list[Requests] = []
         self._rows: Requests = np.zeros(0, dtype=ROW)
         self._count = 0
+        self._ended: EndedRequests | None = None
 
     def add(self, request: Request) -> None:
         """Takes one in."""
@@ -152,6 +154,8 @@ class RequestColumns:
         if self._fresh:
             fresh = np.concatenate(self._fresh)
             self._fresh = []
+            if self._ended is not None:
+                _end(self._ended, fresh)
             due_ns = self._rows["due_ns"][: self._count]
             first = int(np.searchsorted(due_ns, fresh["due_ns"].min()))
             tail = np.concatenate([self._rows[first : self._count], fresh])
@@ -159,6 +163,20 @@ class RequestColumns:
             self._rows = written(self._rows, first, tail[order])
             self._count = first + len(tail)
         return self._rows[: self._count]
+
+    @property
+    def ended(self) -> EndedRequests:
+        """Those that succeeded and had a first token, by when they ended; kept up once it was asked for."""
+        rows = self.rows
+        if self._ended is None:
+            self._ended = EndedRequests()
+            _end(self._ended, rows)
+        return self._ended
+
+
+def _end(ended: EndedRequests, rows: Requests) -> None:
+    some = rows[(rows["error"] == NONE) & (rows["first_token_ns"] >= 0)]
+    ended.add(some["end_ns"], some["due_ns"], some["sent_ns"], some["first_token_ns"])
 
 
 def _places(names: list[_Name], said: list[_Name], other: _Name) -> list[int]:

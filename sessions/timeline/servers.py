@@ -17,6 +17,10 @@ SERVER_FIELDS = (
 )
 _values_of = attrgetter(*SERVER_FIELDS)
 HISTOGRAMS = ("ttft", "itl", "queue")
+"""Kept with their buckets, for quantiles."""
+TIMED = ("ttft", "queue", "prefill", "e2e")
+"""Histograms of which each sample holds the count and the sum of seconds: `queue_count`, `queue_sum_s`."""
+TIMED_FIELDS = tuple(f"{name}_{figure}" for name in TIMED for figure in ("count", "sum_s"))
 
 BOUNDS_CAP = 200
 """Buckets of a histogram."""
@@ -88,13 +92,21 @@ def _within(edges: Floats, below: Floats, rank: float) -> Quantile:
 class ServerColumns:
     """What one server says of itself."""
 
-    samples: Table = field(default_factory=lambda: Table(("t", *SERVER_FIELDS)))
+    samples: Table = field(default_factory=lambda: Table(("t", *SERVER_FIELDS, *TIMED_FIELDS)))
     histograms: dict[str, HistogramColumns] = field(default_factory=dict)
 
     def take(self, record: ServerSample) -> None:
-        self.samples.add((record.t_ns, *_values_of(record)))
+        timed = (figure for name in TIMED for figure in _timed(getattr(record, name)))
+        self.samples.add((record.t_ns, *_values_of(record), *timed))
         for name in HISTOGRAMS:
             histogram: Histogram | None = getattr(record, name)
             if histogram is not None and len(histogram.bounds_s) <= BOUNDS_CAP:
                 known = self.histograms.setdefault(name, HistogramColumns(histogram.bounds_s))
                 known.take(record.t_ns, histogram)
+
+
+def _timed(histogram: Histogram | None) -> tuple[float, float]:
+    """How many were observed since the server's start, and their seconds together."""
+    if histogram is None or not histogram.counts:
+        return np.nan, np.nan
+    return float(histogram.counts[-1]), np.nan if histogram.sum_s is None else histogram.sum_s

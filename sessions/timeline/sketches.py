@@ -26,6 +26,11 @@ class Sketches(NamedTuple):
     def total(self) -> int:
         return int(self.counts.sum())
 
+    @property
+    def values_ms(self) -> Floats:
+        """What the columns of `counts` stand for, in ms."""
+        return VALUES_NS[self.low : self.low + self.counts.shape[1]] / 1e6
+
     def dense(self) -> Ints:
         """The counts with a column for every bucket, `(spans, BUCKETS)`."""
         out = np.zeros((len(self.counts), BUCKETS), dtype=np.int64)

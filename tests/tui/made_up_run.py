@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sessions.curve.memory import CurveMemory
 from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Server, Stat
 from sessions.plan.config import LoadConfig
 from sessions.run.commands import Ack, AddMark, Answer, Command, CommandError, LoadCommand, Refusal
@@ -58,6 +59,10 @@ class FakeView:
     timeline: Timeline = field(default_factory=Timeline)
     requests: RequestColumns = field(default_factory=RequestColumns)
     manifest: Manifest | None = None
+
+    @property
+    def curve(self) -> CurveMemory:
+        return self.__dict__.setdefault("_curve", CurveMemory(self))
 
     @property
     def first_ns(self) -> int:

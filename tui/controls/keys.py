@@ -23,9 +23,10 @@ class Key:
     """The views that alone have it; none: all."""
 
 
-VIEWS = ("overview", "events")
+VIEWS = ("overview", "latency", "curve", "gpus", "server", "events")
 """By the digits that open them."""
-_LISTS = ("events",)
+_LISTS = ("curve", "gpus", "events")
+_WHAT_IF = ("latency", "curve")
 
 KEYS: tuple[Key, ...] = (
     *(
@@ -51,8 +52,21 @@ KEYS: tuple[Key, ...] = (
     Key(("up", "k"), "row_previous", "", "", "replay", "", _LISTS),
     Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
     Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
-    Key(("enter",), "open", "go to the instant of the row", "enter", "both", "go", ("events",)),
+    Key(("enter",), "open", "go to the instant of the row (a GPU: all of it)", "enter", "both", "go", _LISTS),
+    Key(("s",), "sort", "the next order of the rows", "s", "both", "sort", ("gpus",)),
     Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("events",)),
+    Key(("v",), "turn", "the next way to show this view", "v", "both", "turn", (*_WHAT_IF, "gpus")),
+    Key(
+        ("[",),
+        "target_down",
+        "what if the target were lower, higher: over what is stored; esc: as it was",
+        "[ ]",
+        "both",
+        "what if",
+        _WHAT_IF,
+    ),
+    Key(("]",), "target_up", "", "", "both", "", _WHAT_IF),
+    Key(("b",), "baseline", "another session behind this one; again: away", "b", "both", "base", ("curve",)),
     Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
     Key(("down", "j"), "load_down", "", "", "live"),
     Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "±10"),
@@ -138,6 +152,8 @@ SHORT = {
     "back": "←→",
     "faster": "<>",
     "next_mark": "nN",
+    "row_next": "tab",
+    "target_down": "[]",
 }
 """How the bottom row writes keys that come in pairs."""
 
@@ -161,6 +177,11 @@ def action_for(key: str, character: str | None, live: bool, view: str = "overvie
 def is_of_view(action: str) -> bool:
     """It is for the view that is shown."""
     return any(row.views for row in KEYS if row.action == action)
+
+
+def own_of(view: str) -> tuple[str, ...]:
+    """Actions that a view alone has, and that the bottom row shows."""
+    return tuple(row.action for row in KEYS if view in row.views and row.footer)
 
 
 def action_row(action: str) -> Key:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from sessions.curve.memory import CurveMemory
 from sessions.frame.schema import Frame
 from sessions.run.commands import Answer, Command
 from sessions.store.manifest import Manifest
@@ -45,6 +46,10 @@ class SessionSource(Protocol):
     @property
     def requests(self) -> RequestColumns:
         """The requests that ended, as far as they are read: only polls after the first call read them."""
+
+    @property
+    def curve(self) -> CurveMemory:
+        """How its figures go with the load, and another session to hold it against."""
 
     def poll(self) -> bool:
         """Reads what is new; True when a frame of the same instant could look different."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from rich.style import Style
 
@@ -94,6 +95,30 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "alarm": ("bold color(231) on color(160)", "bold reverse red", "bold reverse"),
     "alert": ("bold color(16) on color(214)", "bold reverse yellow", "bold reverse"),
     "tag": ("bold color(172)", "bold yellow", "bold"),
+    "heat_1": ("color(24)", "blue", "dim"),
+    "heat_2": ("color(31)", "blue", ""),
+    "heat_3": ("color(38)", "cyan", ""),
+    "heat_4": ("color(44)", "bright_cyan", "bold"),
+    "late_1": ("color(94)", "red", "dim"),
+    "late_2": ("color(130)", "red", ""),
+    "late_3": ("color(167)", "bright_red", ""),
+    "late_4": ("color(203)", "bright_red", "bold"),
+    "target": ("color(214)", "bright_yellow", ""),
+    "stage_now": ("color(38)", "cyan", ""),
+    "stage_before": ("color(243)", "bright_black", "dim"),
+    "point": ("bold color(38)", "bold bright_cyan", "bold"),
+    "point_thin": ("color(245)", "bright_black", "dim"),
+    "point_late": ("bold color(203)", "bold bright_red", "bold"),
+    "point_growing": ("bold color(215)", "bold bright_yellow", "bold"),
+    "curve": ("color(31)", "cyan", "dim"),
+    "ghost": ("color(139)", "magenta", "dim"),
+    "bracket": ("color(71)", "green", ""),
+    "gpu_limit": ("color(173)", "red", "dim"),
+    "ttft_prefill": ("color(67)", "blue", ""),
+    "ttft_queue": ("color(173)", "yellow", ""),
+    "ttft_server": ("color(139)", "magenta", ""),
+    "ttft_network": ("color(71)", "green", ""),
+    "ttft_lag": ("color(203)", "red", ""),
 }
 COLOURS = ("256", "16", "none")
 
@@ -108,6 +133,32 @@ class Styles(dict[str, Style]):
         style = self[front] + Style(bgcolor=self[behind].color)
         self[role] = style
         return style
+
+
+def _on(lower: tuple[str, str, str], upper: tuple[str, str, str]) -> tuple[str, str, str]:
+    """A role drawn on another one as its background."""
+    return f"{lower[0]} on {upper[0]}", f"{lower[1]} on {upper[1]}", ""
+
+
+_STACKS = (
+    ("ttft_prefill", "ttft_queue", "ttft_server", "ttft_network", "ttft_lag"),
+    ("in_flight_fill", "ttft_queue"),
+    ("gpu_fill", "reserved"),
+    ("thin", "reserved"),
+    ("server", "gpu_fill"),
+    ("server", "thin"),
+    ("gpu_fill", "server_fill"),
+    ("thin", "server_fill"),
+)
+"""Areas that stand on one another, from the bottom: where two meet in a cell, one is drawn on the other."""
+ROLES = {
+    **ROLES,
+    **{
+        f"{lower}/{upper}": _on(ROLES[lower], ROLES[upper])
+        for stack in _STACKS
+        for lower, upper in combinations(stack, 2)
+    },
+}
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _choice(key: str, words: str) -> list[Span]:
 
 def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
     fields = []
-    shown = keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
+    shown = (*keys.own_of(screen_state.view), *(keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER))
     for rank, action in enumerate(shown):
         row = keys.action_row(action)
         name = keys.SHORT.get(action) or row.shown

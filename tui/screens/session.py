@@ -14,6 +14,7 @@ from sessions.frame.schema import Frame
 from sessions.run.commands import AbortRun, Ack, Answer, Command, FinishRun, Hold, Refusal, Resume
 from tui.controls import keys, load_keys, time_keys
 from tui.controls.command_queue import CommandQueue
+from tui.controls.entered import entered
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt, load_prompt, mark_prompt
 from tui.controls.screen_state import ScreenState
@@ -241,7 +242,7 @@ class SessionScreen(Screen[None]):
     def _type(self, prompt: Prompt, key: str, character: str | None) -> None:
         if key == "enter":
             try:
-                command = prompt.command()
+                command = entered(prompt, self._source)
             except ValueError as error:
                 self._say(str(error), bad=True)
                 return
@@ -267,7 +268,7 @@ class SessionScreen(Screen[None]):
         if drawing is None or name not in self._views:
             return False
         before = self._views[name]
-        after, seek_ns, notice = before.pressed(action, within(drawing))
+        after, seek_ns, notice, ask = before.pressed(action, within(drawing))
         self._views[name] = after
         if seek_ns is not None:
             source = self._source
@@ -275,6 +276,7 @@ class SessionScreen(Screen[None]):
             self._state, self._scales = replace(self._state, playhead=moved), {}
         if notice:
             self._say(notice)
+        self._state = replace(self._state, prompt=ask)
         return after != before or seek_ns is not None
 
     def _back(self) -> None:

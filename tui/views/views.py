@@ -9,11 +9,19 @@ from tui.draw import layout
 from tui.draw.rows import Row, fitted
 from tui.panels import footer, header, time_axis
 from tui.views import overview
+from tui.views.curve import Curve
 from tui.views.events import Events
+from tui.views.gpus import Gpus
+from tui.views.latency import Latency
+from tui.views.server import Server
 from tui.views.view import Drawing, View
 
 OVERVIEW = "overview"
 VIEWS: Mapping[str, View] = {
+    "latency": Latency(),
+    "curve": Curve(),
+    "gpus": Gpus(),
+    "server": Server(),
     "events": Events(),
 }
 """Beside the overview, which has no state of its own; as they are when the screen opens."""
@@ -22,7 +30,7 @@ VIEWS: Mapping[str, View] = {
 def whole(drawing: Drawing, view: View | None) -> list[Row]:
     """The whole screen in `drawing.height` rows; no view is the overview."""
     frame, state, width = drawing.frame, drawing.screen_state, drawing.width
-    if view is None or width < layout.LEAST_WIDTH or drawing.height < layout.LEAST_HEIGHT:
+    if view is None or state.details or width < layout.LEAST_WIDTH or drawing.height < layout.LEAST_HEIGHT:
         return overview.compose(frame, state, drawing.scales, width, drawing.height, later=drawing.later)
     above = [*_head(drawing), _tabs(state.view, width)]
     below = _foot(drawing)

@@ -696,3 +696,35 @@ def test_every_action_has_one_key_at_least_and_no_key_two_actions():
         names = [name for row in keys.KEYS if row.where in ("both", here) for name in row.keys]
         assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-z_]+", row.action) for row in keys.KEYS)
+
+
+def test_keys_of_the_gpus_turn_sort_and_open_them_and_escape_closes_first_and_leaves_then():
+    async def body(room: Room) -> None:
+        await room.press(str(1 + keys.VIEWS.index("gpus")))
+        assert "UTIL 8 GPUs by index" in room.rows[4]
+        await room.press("v", "s")
+        assert "MEMORY 8 GPUs by trouble" in room.rows[4]
+        assert room.rows[-1].strip() == "GPUs by trouble"
+        await room.press("tab", "enter")
+        assert "GPU1 2 of 8" in room.rows[4]
+        await room.press("i")
+        assert any(row.startswith(" SERVER") for row in room.rows)
+        await room.press("escape")
+        assert "GPU1 2 of 8" in room.rows[4]
+        await room.press("escape")
+        assert "MEMORY 8 GPUs" in room.rows[4]
+        await room.press("escape")
+        assert room.live.screen_state.view == "overview"
+        assert not room.control.sent
+
+    on_screen(body, gpus=8)
+
+
+def test_the_view_of_the_server_is_a_digit_away_and_says_what_is_missing():
+    async def body(room: Room) -> None:
+        await room.press(str(1 + keys.VIEWS.index("server")))
+        assert any("the server has said nothing of itself yet" in row for row in room.rows)
+        await room.press("escape")
+        assert room.live.screen_state.view == "overview"
+
+    on_screen(body)

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
-from sessions.frame.targets import SKETCHED, asked_targets
+from sessions.plan.config import RunConfig
+from sessions.plan.slo import Target, kept_targets
 from sessions.store.manifest import Manifest
 from sessions.timeline.sketches import VALUES_NS
 from sessions.timeline.timeline import Timeline
 
-_JUDGED = ("ttft", "ttft_sent", "e2e", "itl")
+_SKETCHED = {"ttft": "ttft_from_due", "ttft_sent": "ttft_from_sent", "e2e": "e2e", "itl": "itl"}
+
+
+def targets_of(config: RunConfig) -> list[Target]:
+    """Those of a run, of its plan, or of its search for the limit."""
+    plan = config.plan
+    return kept_targets(plan.targets if plan is not None and plan.targets else config.slo)
 
 
 def attained(timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]) -> float | None:
     """Share of the requests of `span_ns` (of tokens for ITL) that held the target which fewest held, within a
     sketch's 1 %; failed and unsent requests held none. None without a target that a sketch tells of."""
-    targets = [
-        target
-        for target in asked_targets(manifest)
-        if target.quantile is not None and target.metric in _JUDGED
-    ]
+    targets = [] if manifest is None else targets_of(manifest.config)
+    targets = [target for target in targets if target.quantile is not None and target.metric in _SKETCHED]
     if not targets:
         return None
     a, b = timeline.ticks.upto(np.array(span_ns, dtype=np.float64)).tolist()
     lost = sum(int(timeline.ticks[name][a:b].sum()) for name in ("failed", "not_sent"))
     shares = []
     for target in targets:
-        counts = timeline.counts(SKETCHED[target.metric], span_ns)
+        counts = timeline.counts(_SKETCHED[target.metric], span_ns)
         total = int(counts.sum())
         held = int(counts[..., target.limit * 1e6 >= VALUES_NS].sum())
         missed = 0 if target.metric == "itl" else lost
