@@ -8,7 +8,7 @@ from sessions.frame.schema import Frame
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import SessionSource
 from tui.controls.time_window import column_ns
-from tui.draw.paged_axis import first_column_ns, whole_run_ns, young_column_ns
+from tui.draw.paged_axis import first_column_ns, now_at_right_ns, young_column_ns
 
 
 class ShownAxis(NamedTuple):
@@ -29,8 +29,8 @@ def shown_axis(source: SessionSource, state: ScreenState, slots: int) -> ShownAx
     if source.live:
         slot_ns = young_column_ns(run_ns, slots, slot_ns)
     elif state.window_s is None:
-        return ShownAxis(slot_ns, whole_run_ns(source.last_ns, source.first_ns, slot_ns, slots), slots)
-    return ShownAxis(slot_ns, first_column_ns(at_ns, slot_ns, slots), slots)
+        return ShownAxis(slot_ns, first_column_ns(source.last_ns, source.first_ns, slot_ns, slots), slots)
+    return ShownAxis(slot_ns, now_at_right_ns(at_ns, slot_ns, slots), slots)
 
 
 class LaterFrames:

@@ -28,7 +28,7 @@ def page_of(slot_ns: int) -> int:
     return max(PAGE, -(-_PAGE_NS // max(slot_ns, 1)))
 
 
-def first_column_ns(at_ns: int, slot_ns: int, slots: int) -> int:
+def now_at_right_ns(at_ns: int, slot_ns: int, slots: int) -> int:
     """Where the first of `slots` columns of `slot_ns` begins, with a whole page. May be negative."""
     page = page_of(slot_ns)
     last = max(-(-at_ns // slot_ns), 1) - 1
@@ -36,8 +36,8 @@ def first_column_ns(at_ns: int, slot_ns: int, slots: int) -> int:
     return (first + -first % page) * slot_ns
 
 
-def whole_run_ns(last_ns: int, first_ns: int, slot_ns: int, slots: int) -> int:
-    """Likewise of a run that is over and is shown whole: with the column in which its load began (`first_ns`,
-    0 when it has not), whatever instant is looked at."""
-    began = max(first_ns, 0) // slot_ns if first_ns <= last_ns else 0
-    return max(first_column_ns(last_ns, slot_ns, slots) // slot_ns, began) * slot_ns
+def first_column_ns(at_ns: int, first_ns: int, slot_ns: int, slots: int) -> int:
+    """Likewise, but of a run that is shorter than the window the first is the one in which its load began
+    (`first_ns`, 0 when it has not): of one that is over and shown whole, whatever instant is looked at."""
+    began = max(first_ns, 0) // slot_ns if first_ns <= at_ns else 0
+    return max(now_at_right_ns(at_ns, slot_ns, slots) // slot_ns, began) * slot_ns

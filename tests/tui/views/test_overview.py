@@ -19,7 +19,7 @@ from tui.controls.screen_state import ScreenState
 from tui.controls.shown_axis import LaterFrames, shown_axis
 from tui.controls.time_window import column_ns
 from tui.draw import layout
-from tui.draw.paged_axis import PAGE, first_column_ns, page_of
+from tui.draw.paged_axis import PAGE, now_at_right_ns, page_of
 from tui.draw.rows import width_of
 from tui.draw.text import safe
 from tui.draw.theme import ROLES, Theme
@@ -37,7 +37,7 @@ def frame_of(view: FakeView, width: int, at_ns: int | None = None) -> Frame:
 
 
 def paged(view: FakeView, at_ns: int, slot_ns: int, plot: int) -> Frame:
-    return view.frame(at_ns, slot_ns * plot, plot, first_column_ns(at_ns, slot_ns, plot))
+    return view.frame(at_ns, slot_ns * plot, plot, now_at_right_ns(at_ns, slot_ns, plot))
 
 
 def screen(view: FakeView, size=(80, 24), *, frame: Frame | None = None, **more) -> list[str]:
