@@ -12,10 +12,13 @@ from sessions.store.collector import no_collection
 from sessions.store.directory import LOCK_FILE, is_live, is_running
 from sessions.store.follow import POLL_CAP_BYTES, SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
+from sessions.store.notes import NotesFollower, add_note
 from sessions.store.parse import parse_packed
+from sessions.store.request_line import Looked, RequestLookup, Sought
 
 if TYPE_CHECKING:
     from sessions.curve.memory import CurveMemory
+    from sessions.frame.request_list import RequestList
     from sessions.frame.schema import Frame
     from sessions.timeline.cache import Keeper, Opened
     from sessions.timeline.requests import RequestColumns
@@ -29,6 +32,7 @@ class SessionView:
         takes of each file."""
 
         from sessions.bottleneck.history import BottleneckHistory
+        from sessions.frame.request_list import RequestList
         from sessions.steady.stretch import WindowNow
         from sessions.timeline.cache import Keeper, opened
         from sessions.timeline.timeline import Timeline  # numpy: not before somebody looks
@@ -50,6 +54,9 @@ class SessionView:
         """Of a session without a cache, until one is written."""
         self.keeping: threading.Thread | None = None
         """Writes it, since the poll that found nothing more."""
+        self._notes = NotesFollower(directory)
+        self._request_list = RequestList(self.timeline.requests)
+        self._lookup, self._looking = RequestLookup(directory), False
         self._history = BottleneckHistory(self.timeline)
         self._windows = WindowNow(self.timeline)
         self.locked = False
@@ -70,8 +77,12 @@ class SessionView:
                     self._keeper.note(record)
                 if not isinstance(record, Request):
                     self._history.noted(record.t_ns)
+        notes = self._notes.poll()
+        for mark in notes:
+            self.timeline.set_beside(mark)
         self._heard = self._heard or bool(records)
-        changed = changed or bool(records) or locked != self.locked
+        changed = changed or bool(records) or bool(notes) or locked != self.locked or self._looking
+        self._looking = False  # unless the next frame asks again
         if self._curve is not None and not self.behind:
             changed = self._curve.poll() or changed
         self.locked = locked
@@ -163,6 +174,28 @@ class SessionView:
             self._curve = CurveMemory(self, self.directory, lambda path: SessionView(path, most=BATCH_BYTES))
         return self._curve
 
+    @property
+    def request_list(self) -> RequestList:
+        """The same, chosen and put in order. A view that asks has their lines read, as above."""
+        self._files.want_requests()
+        return self._request_list
+
+    @property
+    def requests_read(self) -> float:
+        """How much of their lines is read, 0 to 1."""
+        return self._files.requests_read
+
+    def request(self, sought: Sought) -> Looked:
+        """One of them with all that its line says, looked up again in the files; over several polls where
+        that takes long."""
+        looked = self._lookup.look(sought)
+        self._looking = not looked.over
+        return looked
+
+    def set_mark(self, at_ns: int, text: str) -> str:
+        """Keeps a mark beside the session, in none of its files; why it cannot, empty when it does."""
+        return add_note(self.directory, at_ns, text)
+
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
         begins at `start_ns`; where that is None, the last holds `at_ns`.
@@ -197,3 +230,4 @@ class SessionView:
         if self._curve is not None:
             self._curve.close_baseline()
         self._files.close()
+        self._notes.close()

@@ -64,6 +64,15 @@ class LineReader:
         return self._raw.offset
 
     @property
+    def read_share(self) -> float:
+        """How much of the file as it is now was read, 0 to 1."""
+        return self._raw.read_share(self._waiting_bytes)
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return 0
+
+    @property
     def torn_bytes(self) -> int:
         """Bytes after the last line end: a line still being written, or cut off by a kill."""
         return len(self._tail)
@@ -181,6 +190,10 @@ class GzipFollower(LineReader):
     def torn(self) -> bool:
         return (self.torn_bytes > 0 or self._member is not None) and not self.given_up
 
+    @property
+    def _waiting_bytes(self) -> int:
+        return len(self._input)
+
     def _text_most(self) -> int:
         """The text that the bytes read so far may hold (`sessions.store.lines` keeps to it)."""
         packed = self._raw.offset - len(self._input)
@@ -280,6 +293,16 @@ class SessionFollower:
     def behind(self) -> bool:
         """The last poll stopped at its bound: more may be there now."""
         return any(file.behind for file in self._files.values())
+
+    @property
+    def requests_read(self) -> float:
+        """How much of the request lines was read, 0 to 1: 1 where nothing more is to be read at once."""
+        files = [file for path, file in self._files.items() if path.name.startswith("requests-")]
+        if not files:
+            return 0.0 if request_paths(self._directory) else 1.0
+        if not any(file.behind for file in files):
+            return 1.0
+        return sum(1.0 if file.given_up else file.read_share for file in files) / len(files)
 
     def _scan(self) -> None:
         try:

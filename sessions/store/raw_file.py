@@ -43,6 +43,14 @@ class RawFile:
         self.offset += len(data)
         return data
 
+    def read_share(self, left: int) -> float:
+        """How much of the file as it is now was used, 0 to 1: what was read but for `left` bytes."""
+        try:
+            size = os.fstat(self._fd).st_size if self._fd >= 0 else self.path.lstat().st_size
+        except OSError:
+            return 1.0
+        return min((self.offset - left) / size, 1.0) if size else 1.0
+
     def _look(self) -> None:
         """A writer whose file was removed writes it again, whole: it is read on there."""
         try:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.records import Request
+from sessions.store.gap_codec import decode_gaps
 from sessions.timeline.columns import written
 from sessions.timeline.ended_requests import EndedRequests
 from sessions.timeline.shared_prompts import SharedPrompts
@@ -51,7 +52,8 @@ _COPIED = {
 _DERIVED = {"error": "h", "token_source": "h", "tags": "h", "itl_known": "?"}
 """The first three are places in `RequestColumns.error_kinds`, `.token_sources` and `.tags`; `error` is `NONE`
 where the request succeeded. `itl_known`: it did, and its gaps tell the times between its tokens."""
-_COLUMNS = {**_COPIED, **_DERIVED}
+_COLUMNS = {"longest_gap_us": "q", **_COPIED, **_DERIVED}
+"""The first: the longest time between two chunks of it; `NONE` where there were no two."""
 
 ROW = np.dtype(list(_COLUMNS.items()), align=True)
 _MOST = {code: np.iinfo(code).max for code in "qih"}
@@ -96,17 +98,21 @@ class RequestColumns:
         for (name, code), column in zip(_COPIED.items(), columns, strict=True):
             # Damaged where it is more: no request has two billion tokens.
             fresh[name] = column if code == "q" else np.minimum(column, _MOST[code])
-        errors, known = [], []
+        errors, known, longest_us = [], [], []
         for request in taken:
             if request.prompt_number is not None or request.prefix_group is not None:
                 self._shared.add(request)
             if request.error is None:
                 errors.append(NONE)
                 known.append(self._gaps.add(request))
+                longest_us.append(NONE)  # known once the gaps of many are unpacked together, below
             else:
                 errors.append(_place(self._error_kinds, request.error.kind, "other"))
                 known.append(False)
-        fresh["error"], fresh["itl_known"] = errors, known
+                gaps_us = decode_gaps(request.gaps) if request.gaps else request.gaps_us
+                longest_us.append(max(gaps_us, default=NONE))
+        fresh["error"], fresh["itl_known"], fresh["longest_gap_us"] = errors, known, longest_us
+        fresh["longest_gap_us"][fresh["error"] == NONE] = self._gaps.take_longest_us()
         fresh["token_source"] = _places(
             self._token_sources, [request.token_source for request in taken], "other"
         )

@@ -198,6 +198,10 @@ class Timeline:
     def _mark(self, record: Mark) -> None:
         self._happened(record.t_ns, "mark", record.text or "mark")
 
+    def set_beside(self, mark: Mark) -> None:
+        """A mark that is none of the session's own records: it says nothing of how far the run has come."""
+        self._mark(mark)
+
     def _note(self, record: Note) -> None:
         kind = record.level if record.level in ("warning", "error") else "note"
         self._happened(record.t_ns, kind, record.text)

@@ -23,9 +23,9 @@ class Key:
     """The views that alone have it; none: all."""
 
 
-VIEWS = ("overview", "latency", "curve", "gpus", "server", "events")
+VIEWS = ("overview", "latency", "curve", "gpus", "server", "requests", "events")
 """By the digits that open them."""
-_LISTS = ("curve", "gpus", "events")
+_LISTS = ("curve", "gpus", "requests", "events")
 _WHAT_IF = ("latency", "curve")
 
 KEYS: tuple[Key, ...] = (
@@ -52,9 +52,17 @@ KEYS: tuple[Key, ...] = (
     Key(("up", "k"), "row_previous", "", "", "replay", "", _LISTS),
     Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
     Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
-    Key(("enter",), "open", "go to the instant of the row (a GPU: all of it)", "enter", "both", "go", _LISTS),
-    Key(("s",), "sort", "the next order of the rows", "s", "both", "sort", ("gpus",)),
-    Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("events",)),
+    Key(
+        ("enter",),
+        "open",
+        "go to the instant of the row (a GPU, a request: all of it)",
+        "enter",
+        "both",
+        "go",
+        _LISTS,
+    ),
+    Key(("s",), "sort", "the next order of the rows", "s", "both", "sort", ("gpus", "requests")),
+    Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("requests", "events")),
     Key(("v",), "turn", "the next way to show this view", "v", "both", "turn", (*_WHAT_IF, "gpus")),
     Key(
         ("[",),
@@ -73,6 +81,7 @@ KEYS: tuple[Key, ...] = (
     Key(("J",), "load_down_ten", "", "", "live"),
     Key(("=",), "load_exact", "type an exact rate (or concurrency); W: other requests", "= W", "live", "set"),
     Key(("W",), "workload", "", "", "live"),
+    Key(("R",), "ramp", "a ramp from here: 32 in 60s, or 4..32/60s", "R", "live"),
     Key(
         ("space",),
         "hold",
@@ -84,7 +93,7 @@ KEYS: tuple[Key, ...] = (
     Key(("space",), "play", "", "", "replay", "play"),
     Key(("p",), "go_on", "", "", "live"),
     Key(("x",), "stop", "stop, drop the backlog; space resumes", "x", "live", "stop"),
-    Key(("m",), "mark", "set a mark, with a few words if you like", "m", "live", "mark"),
+    Key(("m",), "mark", "set a mark, with a few words (replay: beside the session)", "m", "both", "mark"),
     Key(("left",), "back", "5 s back, 5 s forward", "← →", "both", "5s"),
     Key(("right",), "forward", "", "", "both"),
     Key(("shift+left", "H"), "back_far", "60 s back, 60 s forward", "shift+← → H L", "both"),
@@ -106,6 +115,9 @@ KEYS: tuple[Key, ...] = (
         "mark",
     ),
     Key(("N",), "previous_mark", "", "", "both"),
+    Key(
+        ("a",), "region", "A-B: from here, to here, with its own figures; once more: none", "a", "both", "A-B"
+    ),
     Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "span"),
     Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
     Key(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
+from tui.controls.region_keys import Span
 from tui.draw.theme import Theme
 
 
@@ -19,6 +20,8 @@ class ScreenState:
     log: bool = True
     details: bool = False
     """In place of the charts, all that is known of the machines in words."""
+    region: Span | None = None
+    """From A to B; None where none is marked."""
     view: str = "overview"
     """A name of `tui.views.views`."""
     help: bool = False

@@ -119,6 +119,10 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "ttft_server": ("color(139)", "magenta", ""),
     "ttft_network": ("color(71)", "green", ""),
     "ttft_lag": ("color(203)", "red", ""),
+    "phase_wait": ("color(245)", "white", "dim"),
+    "phase_first": ("color(215)", "yellow", ""),
+    "phase_tokens": ("color(37)", "cyan", "bold"),
+    "region": ("bold color(170)", "bold bright_magenta", "bold"),
 }
 COLOURS = ("256", "16", "none")
 
@@ -216,6 +220,12 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
     "p50": ("▇", "*"),
     "p95": ("▇", "+"),
     "p99": ("⠒", "^"),
+    "within": ("═", "~"),
+    "phase_wait": ("·", "."),
+    "phase_first": ("─", "-"),
+    "phase_tokens": ("━", "="),
+    "failed": ("✗", "x"),
+    "goes_on": ("…", ">"),
 }
 
 

@@ -6,6 +6,7 @@ from tui.controls import keys
 from tui.controls.screen_state import ScreenState
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import safe
+from tui.draw.theme import in_ascii
 
 _ASCII_KEYS = {"↑↓": "kj", "←→": "<-/->"}
 
@@ -15,7 +16,9 @@ def bottom(screen_state: ScreenState, width: int, *, live: bool) -> Row:
         prompt = screen_state.prompt
         text = prompt.text + " "
         error: list[Span] = [("  " + safe(screen_state.notice, 120), "bad")] if screen_state.notice else []
-        hint: list[Span] = [] if error else [("   enter: apply  esc: cancel", "dim")]
+        said = in_ascii(prompt.said) if screen_state.theme.ascii_only else prompt.said.replace("->", "→")
+        hint: list[Span] = [] if error else [(f"  {said}", "strong")] if said else []
+        hint += [] if error else [("   enter: apply  esc: cancel", "dim")]
         return fitted(
             [
                 (f" {prompt.label} ", "prompt"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from textwrap import wrap
 
 from rich.cells import cell_len
@@ -14,6 +15,7 @@ from tui.draw.layout import Columns
 from tui.draw.rows import Row, Span, fitted
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
+from tui.panels import region
 from tui.panels.strip import column_of
 
 _INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -31,7 +33,7 @@ def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
     corner: Span = (screen_state.theme.glyph("corner").rjust(at.gutter), "axis")
     return [
         corner,
-        *ticked(frame, screen_state.theme, at.plot),
+        *ticked(frame, screen_state, at.plot),
         *fitted([(" " + span(screen_state), "dim")], at.side),
     ]
 
@@ -42,9 +44,10 @@ def span(screen_state: ScreenState) -> str:
     return f"window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
 
 
-def ticked(frame: Frame, theme: Theme, width: int) -> Row:
+def ticked(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """Time since the load began, at whole multiples, so that a label moves with the data. Heavy where it is
-    that of the window that is measured."""
+    that of the window that is measured, and with the ends of a region."""
+    theme = screen_state.theme
     cells = [theme.glyph("floor")] * width
     measured = _measured(frame, width)
     cells[measured] = [theme.glyph("measured")] * len(cells[measured])
@@ -59,10 +62,12 @@ def ticked(frame: Frame, theme: Theme, width: int) -> Row:
         if column + len(text) <= width:
             cells[column : column + len(text)] = list(text)
         t_ns += interval_ns
-    text = "".join(cells)
-    before, within, after = text[: measured.start], text[measured], text[measured.stop :]
-    window = [(within, _WINDOW_ROLES.get(frame.window.verdict, "axis"))] if frame.window is not None else []
-    return [run for run in [(before, "axis"), *window, (after, "axis")] if run[0]]
+    roles = ["axis"] * width
+    if frame.window is not None:
+        roles[measured] = [_WINDOW_ROLES.get(frame.window.verdict, "axis")] * len(roles[measured])
+    region.bracket(cells, roles, frame, screen_state)
+    runs = groupby(zip(cells, roles, strict=True), key=lambda cell: cell[1])
+    return [("".join(text for text, _ in run), role) for role, run in runs]
 
 
 _WINDOW_ROLES = {"steady": "ok", "drifting_up": "warn", "drifting_down": "warn"}

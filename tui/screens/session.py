@@ -12,15 +12,14 @@ from textual.screen import Screen
 
 from sessions.frame.schema import Frame
 from sessions.run.commands import AbortRun, Ack, Answer, Command, FinishRun, Hold, Refusal, Resume
-from tui.controls import keys, load_keys, time_keys
+from tui.controls import display_keys, keys, load_keys, prompts, time_keys
 from tui.controls.command_queue import CommandQueue
 from tui.controls.entered import entered
 from tui.controls.playhead import Playhead
-from tui.controls.prompt import Prompt, load_prompt, mark_prompt
+from tui.controls.prompt import Prompt
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource, read_ahead
 from tui.controls.shown_axis import LaterFrames, shown_axis
-from tui.controls.time_window import WINDOWS_S, window_label
 from tui.draw.layout import columns_for, overview_columns
 from tui.draw.theme import Theme
 from tui.panels.strip import marks_of
@@ -188,15 +187,20 @@ class SessionScreen(Screen[None]):
 
     def act(self, action: str) -> None:
         """Does what the key table names `action`."""
-        if action in load_keys.ACTIONS and (self._commands is None or not self._source.live):
+        if action in load_keys.ACTIONS and not self._takes_commands:
             over = "a replay" if self._state.replay else "a run that has ended"
-            self._say(
-                f"{over} takes no marks" if action == "mark" else f"the load of {over} cannot be changed"
-            )
+            self._say(f"the load of {over} cannot be changed")
+        elif action in prompts.ASKING:
+            self._ask(action)
         elif action in load_keys.COMMANDS:
             self._send(load_keys.COMMANDS[action])
         elif action in time_keys.ACTIONS:
             self._move(action)
+        elif action in display_keys.ACTIONS:
+            self._state, said = display_keys.ACTIONS[action](self._state)
+            self._scales = {} if action in display_keys.NEW_SCALES else self._scales
+            if said:
+                self._say(said)
         elif action.startswith("view_"):
             self._state = replace(self._state, view=action.removeprefix("view_"), details=False)
         elif keys.is_of_view(action):
@@ -209,6 +213,10 @@ class SessionScreen(Screen[None]):
     @property
     def _waiting(self) -> tuple[Command, ...]:
         return () if self._commands is None else self._commands.waiting
+
+    @property
+    def _takes_commands(self) -> bool:
+        return self._commands is not None and self._source.live
 
     def _is_paused(self) -> bool:
         return load_keys.is_paused(self._waiting, self._ack, self._source.state)
@@ -232,24 +240,29 @@ class SessionScreen(Screen[None]):
     def _hold(self) -> None:
         self._send(Resume() if self._is_paused() else Hold())
 
-    def _ask_load(self) -> None:
-        closed_loop = self._frame is not None and self._frame.closed_loop
-        self._state = replace(self._state, prompt=load_prompt(closed_loop))
-
-    def _ask_mark(self) -> None:
-        self._state = replace(self._state, prompt=mark_prompt(self._state.playhead.following))
+    def _ask(self, action: str) -> None:
+        try:
+            prompt = prompts.asked_by(action, self._frame, self._state.playhead, self._takes_commands)
+        except ValueError as error:
+            self._say(str(error))
+        else:
+            self._state = replace(self._state, prompt=prompt)
 
     def _type(self, prompt: Prompt, key: str, character: str | None) -> None:
-        if key == "enter":
-            try:
-                command = entered(prompt, self._source)
-            except ValueError as error:
-                self._say(str(error), bad=True)
-                return
-            if command is not None:
-                self._send(command)
+        said = ""
+        command: Command | None = None
+        try:
+            if key == "enter":
+                command, said = entered(prompt, self._source)
+        except ValueError as error:
+            self._say(str(error), bad=True)
+            return
         left = key in ("enter", "escape", "ctrl+c")
         self._state = replace(self._state, prompt=None if left else prompt.after(key, character), notice="")
+        if command is not None:
+            self._send(command)
+        elif said:
+            self._say(said)
 
     # -- the view ---------------------------------------------------------------------------------------
 
@@ -286,22 +299,6 @@ class SessionScreen(Screen[None]):
         elif not self._press("escape"):
             self._state = replace(self._state, view=OVERVIEW)
 
-    def _window(self) -> None:
-        index = (WINDOWS_S.index(self._state.window_s) + 1) % len(WINDOWS_S)
-        self._scales = {}
-        self._state = replace(self._state, window_s=WINDOWS_S[index])
-        self._say(f"window {window_label(WINDOWS_S[index])}")
-
-    def _log(self) -> None:
-        self._scales = {}
-        self._state = replace(self._state, log=not self._state.log)
-
-    def _details(self) -> None:
-        self._state = replace(self._state, details=not self._state.details)
-
-    def _help(self) -> None:
-        self._state = replace(self._state, help=True, help_row=0)
-
     # -- leaving ----------------------------------------------------------------------------------------
 
     def _leave(self, how: str) -> None:
@@ -325,12 +322,6 @@ class SessionScreen(Screen[None]):
 
 
 _ACTIONS: dict[str, Callable[[SessionScreen], None]] = {
-    "load_exact": SessionScreen._ask_load,
     "hold": SessionScreen._hold,
-    "mark": SessionScreen._ask_mark,
-    "window": SessionScreen._window,
-    "log": SessionScreen._log,
-    "details": SessionScreen._details,
-    "help": SessionScreen._help,
     "quit": SessionScreen._quit,
 }

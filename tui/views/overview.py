@@ -118,7 +118,7 @@ def _framed(d: Charted, height: int) -> list[Row]:
     charts = [CHART_OF[name](d, rows[name], at.gutter - 1) for name in CHARTS if rows[name]]
     floor: Row = [
         (theme.glyph("floor") * (at.gutter - 1), "axis"),
-        *time_axis.ticked(d.frame, theme, at.plot),
+        *time_axis.ticked(d.frame, d.screen_state, at.plot),
     ]
     left = stacked(charts, at.gutter + at.plot + 1, floor, theme)
     wide = at.side - 1

@@ -31,7 +31,9 @@ def plain_body(d: Charted, shape: Shape, whole: int, height: int) -> list[Row]:
     if rows["server"]:
         out += _server_line(d, rows["server"])
     window = window_label(d.screen_state.window_s).rjust(at.gutter - 1)
-    out.append([(window, "dim"), (theme.glyph("corner"), "axis"), *time_axis.ticked(frame, theme, at.plot)])
+    out.append(
+        [(window, "dim"), (theme.glyph("corner"), "axis"), *time_axis.ticked(frame, d.screen_state, at.plot)]
+    )
     if rows["gpus"]:
         panel = gpus.gpus(frame, width - 1, rows["gpus"] - (len(frame.gpus) > 2), theme)
         out += plain(panel, width) if len(frame.gpus) > 2 else panel.rows
