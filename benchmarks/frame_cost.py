@@ -44,17 +44,17 @@ def sketch(draw: np.random.Generator, n: int, median_ms: float, sigma: float) ->
     return counts.take()
 
 
-def records(ticks: int, workers: int) -> Iterator[Any]:
-    """By time."""
+def records(ticks: int, workers: int, rps: int = 64) -> Iterator[Any]:
+    """By time; a request has 200 tokens."""
     draw = np.random.default_rng(1)
     pool: list[dict[str, Any]] = [
         {
-            "itl": sketch(draw, 3200 // workers, 20, 0.3),
+            "itl": sketch(draw, rps * 50 // workers, 20, 0.3),
             **{
-                name: sketch(draw, 16 // workers, 200, 0.5)
+                name: sketch(draw, rps // 4 // workers, 200, 0.5)
                 for name in ("ttft_from_due", "ttft_from_sent", "e2e")
             },
-            "send_lag": sketch(draw, 16 // workers, 0.1, 0.5),
+            "send_lag": sketch(draw, rps // 4 // workers, 0.1, 0.5),
         }
         for _ in range(40)
     ]
@@ -62,14 +62,19 @@ def records(ticks: int, workers: int) -> Iterator[Any]:
     devices = [
         GpuDevice(name, k, power_limit_w=700.0, sm_clock_max_mhz=1980.0) for k, name in enumerate(names)
     ]
-    yield LoadChange(t_ns=0, change="start", rate_rps=64.0)
+    yield LoadChange(t_ns=0, change="start", rate_rps=float(rps))
     yield GpuDevices(0, "nvml", devices)
     for i in range(1, ticks + 1):
-        t_ns, sent, tokens, sketches = i * TICK_NS, 16 // workers, 3200 // workers, pool[i % len(pool)]
+        t_ns, sent, tokens, sketches = (
+            i * TICK_NS,
+            rps // 4 // workers,
+            rps * 50 // workers,
+            pool[i % len(pool)],
+        )
         for worker in range(workers):
             yield Tick(
                 t_ns=t_ns, dt_ns=TICK_NS, worker=worker, due=sent, sent=sent, succeeded=sent,
-                chunks=tokens, output_tokens=tokens, in_flight=270 // workers, rate_rps=64.0,
+                chunks=tokens, output_tokens=tokens, in_flight=270 // workers, rate_rps=float(rps),
                 cpu_ns=60_000_000, reads=tokens, chunk_gap=sketches["itl"], **sketches,
             )  # fmt: skip
         samples = [

@@ -64,6 +64,16 @@ NAMED = {
 }
 
 
+_ARMS = dict(
+    zip(
+        "─│╭╮╰╯├┤┴┬└╷",
+        ["lr", "ud", "rd", "ld", "ru", "lu", "udr", "udl", "lru", "lrd", "ru", "d"],
+        strict=True,
+    )
+)
+"""Box drawing, as the sides of its cell that it reaches."""
+
+
 def font_file(name: str) -> str:
     for folder in FONT_FOLDERS:
         path = Path(folder) / name
@@ -196,12 +206,13 @@ def _block(
         height = round(high * (code - 0x2580) / 8)
         rectangle((left, top + high - height, left + wide - 1, top + high - 1), fill=fore)
         return True
-    if code in (0x2502, 0x2500):
+    if text[0] in _ARMS:
         middle_x, middle_y = left + wide // 2, top + high // 2
-        if code == 0x2502:
-            rectangle((middle_x, top, middle_x, top + high - 1), fill=fore)
-        else:
-            rectangle((left, middle_y, left + wide - 1, middle_y), fill=fore)
+        ends = {"l": (left, middle_y), "r": (left + wide - 1, middle_y)}
+        ends |= {"u": (middle_x, top), "d": (middle_x, top + high - 1)}
+        for arm in _ARMS[text[0]]:
+            (x, y), (a, b) = sorted((ends[arm], (middle_x, middle_y)))
+            rectangle((x, min(y, b), a, max(y, b)), fill=fore)
         return True
     if not 0x2800 <= code <= 0x28FF:
         return False

@@ -15,10 +15,12 @@ from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
+from sessions.frame.heading import heading
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at
 from sessions.frame.stats import QS, stat_of
+from sessions.frame.targets import targets_at
 from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.attained import attained
@@ -175,6 +177,8 @@ def build(
         failing=_failing(timeline, at_ns, totals, over),
         attained=attained(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
         insecure=manifest is not None and manifest.unverified,
+        targets=targets_at(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
+        heading=heading(timeline, manifest, at_ns),
     )
 
 

@@ -7,6 +7,7 @@ shape `(slots,)`, float64, oldest first, on one shared time axis: slot `i` cover
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +30,24 @@ class Stat:
     """Names among `p50`, `p95`, `p99` that rest on too few samples: draw them greyed, with `~`."""
     bounds: frozenset[str] = frozenset()
     """Names among them of which only an upper bound is known, which stands in their place: drawn with `<`."""
+
+
+@dataclass(frozen=True)
+class LatencyTarget:
+    """One percentile that is to stay below a limit, and what it is lately."""
+
+    statistic: str
+    """`p95`; any percentile."""
+    limit_ms: float
+    now_ms: float | None = None
+    """Over the last `recent_s`; None where nothing was observed."""
+    thin: bool = False
+    """`now_ms` rests on too few samples: draw it with `~`."""
+
+    @property
+    def met(self) -> bool | None:
+        """None where nothing was observed."""
+        return None if self.now_ms is None else self.now_ms <= self.limit_ms
 
 
 @dataclass(frozen=True)
@@ -318,3 +337,8 @@ class Frame:
     """Share of the requests lately that held the target which fewest held; None without targets."""
     insecure: bool = False
     """TLS, and the server's certificate is not verified."""
+    targets: Mapping[str, tuple[LatencyTarget, ...]] = field(default_factory=dict)
+    """By metric (`ttft`, `itl`, `e2e`, ...), the hardest to hold first; empty where the run has none."""
+    heading: float | None = None
+    """Requests per second (a concurrency in a closed loop) that a ramp or the next stage leads to; None where
+    the load stays as it is."""

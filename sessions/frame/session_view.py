@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadgen.records import Request
+from loadgen.records import TICK_NS, Request
 from sessions.store.collector import no_collection
 from sessions.store.directory import LOCK_FILE, is_live, is_running
 from sessions.store.follow import POLL_CAP_BYTES, SessionFollower
@@ -198,15 +198,25 @@ class SessionView:
 
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
-        begins at `start_ns`; where that is None, the last holds `at_ns`."""
-        from sessions.frame.build import build
+        begins at `start_ns`; where that is None, the last holds `at_ns`.
 
-        return build(
+        Columns that are a whole part of a tick show the tick that they lie in, where `start_ns` is one of
+        its edges.
+        """
+        from sessions.frame.build import build
+        from sessions.frame.stretched import stretched
+
+        narrow_ns = window_ns // max(slots, 1)
+        by = 1
+        if start_ns is not None and 0 < narrow_ns < TICK_NS and not TICK_NS % narrow_ns:
+            by = TICK_NS // narrow_ns
+        ticks = -(-slots // by)
+        frame = build(
             self.timeline,
             self.manifest,
             at_ns=at_ns,
-            window_ns=window_ns,
-            slots=slots,
+            window_ns=window_ns if by == 1 else ticks * TICK_NS,
+            slots=ticks,
             live=self.live,
             killed=not self.live and not self._ended,
             session=self.directory.name,
@@ -214,6 +224,7 @@ class SessionView:
             windows=self._windows,
             start_ns=start_ns,
         )
+        return frame if by == 1 else stretched(frame, by, slots)
 
     def close(self) -> None:
         if self._curve is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -12,9 +13,18 @@ Span = tuple[str, str]
 Row = list[Span]
 
 
+_ONE_EACH = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u25fc\u2800-\u28ff…→↗↘✓✗]*").fullmatch
+"""Nearly all that is drawn, each of one cell: charts change with every frame, and a look-up costs."""
+
+
+def cells_of(text: str) -> int:
+    """The cells that a text takes."""
+    return len(text) if _ONE_EACH(text) else cell_len(text)
+
+
 def width_of(row: Sequence[Span]) -> int:
     """Cells."""
-    return sum(cell_len(text) for text, _ in row)
+    return sum(cells_of(text) for text, _ in row)
 
 
 def fitted(row: Sequence[Span], width: int) -> Row:
@@ -22,7 +32,7 @@ def fitted(row: Sequence[Span], width: int) -> Row:
     out: Row = []
     left = width
     for text, role in row:
-        cells = cell_len(text)
+        cells = cells_of(text)
         if cells > left:
             if left > 0:
                 out.append((set_cell_size(text, left), role))
@@ -41,7 +51,7 @@ def sliced(row: Sequence[Span], begin: int, end: int) -> Row:
     out: Row = []
     at = 0
     for text, role in row:
-        cells = cell_len(text)
+        cells = cells_of(text)
         if at >= end:
             break
         if at + cells > begin:

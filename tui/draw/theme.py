@@ -28,12 +28,12 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "p95": ("color(179)", "yellow", "dim"),
     "p99": ("color(203)", "red", ""),
     "band": ("color(237)", "bright_black", "dim"),
-    "offered": ("bold color(215)", "bold yellow", "bold"),
+    "offered": ("bold color(208)", "bold yellow", "bold"),
     "achieved": ("color(37)", "cyan", ""),
     "tokens": ("color(37)", "cyan", ""),
-    "tokens_fill": ("color(30)", "cyan", ""),
+    "tokens_fill": ("color(66)", "cyan", ""),
     "in_flight": ("color(74)", "bright_blue", ""),
-    "in_flight_fill": ("color(67)", "blue", ""),
+    "in_flight_fill": ("color(60)", "blue", ""),
     "server": ("color(139)", "bright_magenta", ""),
     "server_fill": ("color(96)", "magenta", ""),
     "gpu": ("color(108)", "bright_green", ""),
@@ -47,8 +47,8 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "line_warning": ("color(136)", "yellow", ""),
     "line_limit": ("color(96)", "magenta", "dim"),
     "line_error": ("color(167)", "red", ""),
-    "line_end": ("color(250)", "white", ""),
-    "mark_load": ("color(250)", "white", ""),
+    "line_end": ("color(245)", "white", ""),
+    "mark_load": ("color(245)", "white", ""),
     "mark_mark": ("color(170)", "bright_magenta", "bold"),
     "mark_state": ("color(243)", "bright_black", "dim"),
     "mark_note": ("color(243)", "bright_black", "dim"),
@@ -72,6 +72,31 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "prompt": ("bold color(39)", "bold bright_blue", "bold"),
     "cursor": ("reverse", "reverse", "reverse"),
     "thin": ("color(243)", "bright_black", "dim"),
+    # Filled charts: how bad a latency is. The nearer to p50, the stronger; warm above the target.
+    "fan50_0": ("color(24)", "blue", ""),
+    "fan50_1": ("color(25)", "blue", ""),
+    "fan50_2": ("color(31)", "blue", ""),
+    "fan50_3": ("color(38)", "blue", ""),
+    "fan95": ("color(67)", "cyan", "dim"),
+    "fan99": ("color(110)", "bright_cyan", ""),
+    "over50": ("color(208)", "red", ""),
+    "over95": ("color(130)", "yellow", "dim"),
+    "over99": ("color(203)", "bright_red", "bold"),
+    "target_line": ("bold", "bold", "bold"),
+    "later50": ("color(240)", "bright_black", "dim"),
+    "later95": ("color(238)", "bright_black", "dim"),
+    "later": ("color(240)", "bright_black", "dim"),
+    "faint": ("color(240)", "bright_black", "dim"),
+    "frame": ("color(240)", "bright_black", "dim"),
+    "quiet": ("color(66)", "cyan", ""),
+    "util0": ("color(231) on color(239)", "reverse bright_black", ""),
+    "util1": ("color(231) on color(23)", "reverse blue", ""),
+    "util2": ("color(231) on color(30)", "reverse cyan", ""),
+    "util3": ("color(16) on color(72)", "reverse green", ""),
+    "util4": ("color(16) on color(114)", "reverse bright_green", ""),
+    "alarm": ("bold color(231) on color(160)", "bold reverse red", "bold reverse"),
+    "alert": ("bold color(16) on color(214)", "bold reverse yellow", "bold reverse"),
+    "tag": ("bold color(172)", "bold yellow", "bold"),
     "heat_1": ("color(24)", "blue", "dim"),
     "heat_2": ("color(31)", "blue", ""),
     "heat_3": ("color(38)", "cyan", ""),
@@ -102,6 +127,18 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "region": ("bold color(170)", "bold bright_magenta", "bold"),
 }
 COLOURS = ("256", "16", "none")
+
+
+class Styles(dict[str, Style]):
+    """By role. `fan50_0/fan95` is the first on the colour of the second, for cells that two areas share."""
+
+    def __missing__(self, role: str) -> Style:
+        front, slash, behind = role.partition("/")
+        if not slash:
+            raise KeyError(role)
+        style = self[front] + Style(bgcolor=self[behind].color)
+        self[role] = style
+        return style
 
 
 def _on(lower: tuple[str, str, str], upper: tuple[str, str, str]) -> tuple[str, str, str]:
@@ -143,13 +180,18 @@ class Theme:
     def ascii_only(self) -> bool:
         return self.charset == "ascii"
 
-    def styles(self) -> dict[str, Style]:
+    @property
+    def fill(self) -> str:
+        """What tells the parts of a filled chart apart: `ascii` letters, `shades`, or `tones` of colour."""
+        return "ascii" if self.ascii_only else "shades" if self.colours == "none" else "tones"
+
+    def styles(self) -> Styles:
         own = self.palette == "terminal" and self.colours == "256"
         column = COLOURS.index("16" if own else self.colours)
         texts = {role: columns[column] for role, columns in ROLES.items()}
         if column:
-            return {role: Style.parse(text) for role, text in texts.items()}
-        return styled(texts, self.palette)
+            return Styles({role: Style.parse(text) for role, text in texts.items()})
+        return Styles(styled(texts, self.palette))
 
     def glyph(self, name: str) -> str:
         return GLYPHS[name][1 if self.ascii_only else 0]
@@ -172,6 +214,20 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
     "done": ("━", "="),
     "rest": ("─", "-"),
     "cursor": ("▏", "_"),
+    "met": ("✓", "ok"),
+    "missed": ("✗", "MISSED"),
+    "up": ("↗", "->"),
+    "down": ("↘", "->"),
+    "stopped": ("■", "#"),
+    "top_left": ("╭", "+"),
+    "top_right": ("╮", "+"),
+    "bottom_left": ("╰", "+"),
+    "bottom_right": ("╯", "+"),
+    "left": ("├", "+"),
+    "right": ("┤", "+"),
+    "p50": ("▇", "*"),
+    "p95": ("▇", "+"),
+    "p99": ("⠒", "^"),
     "within": ("═", "~"),
     "phase_wait": ("·", "."),
     "phase_first": ("─", "-"),

@@ -1,70 +1,34 @@
-"""What the GPUs say of themselves, on the same columns as the latencies."""
+"""What the GPUs say of themselves: a row each, or, of many, a matrix of cells and the worst by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+import numpy as np
 
 from sessions.frame.schema import Frame, Gpu
 from tui.draw import numbers
-from tui.draw.layout import Columns
+from tui.draw.layout import MATRIX_ABOVE
 from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
-from tui.panels.strip import named
+from tui.panels.box import Panel
+from tui.panels.gpu_words import counted, words
+from tui.panels.gpu_words import is_throttled as is_throttled
 from tui.plots.bars import area, bar
-from tui.plots.chart import Mark
 from tui.plots.scale import PERCENT, Scale, Series
 
 CELSIUS = Scale(20.0, 100.0)
-
-
-def gpus(frame: Frame, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
-    """As rich as `height` allows: four rows a GPU, two, one, or two GPUs to a row."""
-    if not frame.gpus:
-        width = at.gutter + at.plot + at.side
-        note = fit(safe(frame.gpu_note), width - at.gutter)
-        return [[("GPU".rjust(at.gutter - 1) + " ", "dim"), (note, "dim")]][:height]
-    count = len(frame.gpus)
-    each = next((rows for rows in (4, 2, 1) if count * rows <= height), 0)
-    if each:
-        drawn = [row for gpu in frame.gpus for row in _DRAWN[each](gpu, at, theme, marks)]
-    else:
-        width = at.gutter + at.plot + at.side
-        shown = frame.gpus if (count + 1) // 2 <= height else frame.gpus[: 2 * height - 1]
-        halves = [_half(gpu, _columns_so_far(frame), width // 2, theme) for gpu in shown]
-        if len(shown) < count:
-            halves.append([(f"and {count - len(shown)} more GPUs", "dim")])
-        halves += [[]] * (len(halves) % 2)
-        drawn = [
-            [*fitted(a, width // 2), *fitted(b, width - width // 2)]
-            for a, b in zip(halves[::2], halves[1::2], strict=True)
-        ]
-    return drawn[:height]
-
-
-def _spark(
-    values: Series, scale: Scale, gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]
-) -> list[Row]:
-    return area(values, scale, at.plot, 1, _role(gpu), marks=marks, ascii_only=theme.ascii_only).rows()
-
-
-def _role(gpu: Gpu) -> str:
-    return "thin" if dim_reason(gpu)[0] else "gpu_fill"
-
-
-def _power_scale(gpu: Gpu) -> Scale:
-    return Scale(0.0, gpu.power_limit_w if gpu.power_limit_w else 1000.0)
+SPREAD_PCT = 30.0
+"""From so far between the least and the most utilised GPU on, the spread is said loudly."""
+_CELL = 4
+_LEVELS = (20.0, 50.0, 80.0, 95.0)
+"""Of utilisation, where the colour of a cell of the matrix changes."""
 
 
 def name_of(gpu: Gpu) -> str:
     label = safe(gpu.label, 24)
     return label if ":" in label else f"GPU{label}"
-
-
-def _marked(gpu: Gpu, at: Columns, theme: Theme) -> str:
-    """With a dot before it where it serves the model and there is a cell to spare."""
-    name = name_of(gpu)
-    return theme.glyph("dot") + name if gpu.serving and len(name) + 1 < at.gutter else name
 
 
 def dim_reason(gpu: Gpu) -> Span:
@@ -76,35 +40,88 @@ def dim_reason(gpu: Gpu) -> Span:
     return (gpu.excluded, "dim")
 
 
-def _toned(gpu: Gpu, runs: list[Span]) -> list[Span]:
-    """Old figures, and GPUs that are no part of the load, are greyed; a word says why."""
-    why, role = dim_reason(gpu)
-    return [(why + " ", role), *thin(runs)] if why else runs
+def thin(runs: list[Span]) -> list[Span]:
+    """Greyed."""
+    return [(text, "thin") for text, _ in runs]
 
 
-_SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE"), ("power cap", "PWR"))
+def across(width: int) -> int:
+    """How many GPUs a row of the matrix holds: a whole number of machines of eight, where it can be."""
+    cells = max((width - 5) // _CELL, 1)
+    return cells // 8 * 8 if cells >= 8 else cells
 
 
-def is_throttled(gpu: Gpu) -> bool:
-    """Its clocks are held down now, or were for a share of the time that shows."""
-    return bool(gpu.throttle) or (gpu.throttled_pct or 0) >= 1
+def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
+    """In at most `height` rows of `width` cells."""
+    if not frame.gpus:
+        title = [Field(0, ("GPU", "title"))]
+        return Panel(
+            title, [fitted([(" ", ""), (fit(safe(frame.gpu_note), width - 1), "dim")], width)][:height]
+        )
+    said = words(frame.gpus)
+    if len(frame.gpus) > MATRIX_ABOVE:
+        rows = _matrix(frame.gpus, said, width, height, theme)
+    else:
+        each = 4 if 4 * len(frame.gpus) <= height else 1
+        rows = _rows(frame, said, width, each, theme)
+        if len(rows) > height:  # two to a row
+            half = _rows(frame, said, width // 2 - 1, 1, theme)
+            half += [[]] * (len(half) % 2)
+            rows = [
+                [*fitted(a, width // 2), *fitted(b, width - width // 2)]
+                for a, b in zip(half[::2], half[1::2], strict=True)
+            ]
+    return Panel(_summary(frame, said), rows[:height], _power(frame))
 
 
-def _throttled(gpu: Gpu) -> Span:
-    """`PWR 12%`: what holds the clocks down, and for how much of the time; empty when nothing does."""
-    if not is_throttled(gpu):
-        return ("", "")
-    word = next((word for reason, word in _SLOWED if reason in gpu.throttle), "SLOW")
-    share = "" if gpu.throttled_pct is None else f" {gpu.throttled_pct:.0f}%"
-    return (word + share, "bad" if word == "HEAT" else "warn")
+def _summary(frame: Frame, said: Sequence[Span]) -> list[Field]:
+    """Mean, least and most, and whether they lie far apart."""
+    title: list[Field] = [Field(0, ("GPU", "title"), (f" {len(frame.gpus)}", "label"))]
+    if len(frame.gpus) == 1:
+        return [Field(0, ("GPU", "title")), Field(2, (safe(frame.gpus[0].name, 30), "dim"))]
+    working = counted(frame.gpus)
+    if not working:
+        return title
+    util = [gpu.util_pct or 0.0 for gpu in working]
+    least, most = int(np.argmin(util)), int(np.argmax(util))
+    apart = util[most] - util[least] >= SPREAD_PCT
+    role = "warn" if apart else ""
+    title.append(Field(1, ("mean ", "label"), (f"{np.mean(util):.0f}%", "gpu")))
+    title.append(
+        Field(
+            0,
+            ("least ", "label"),
+            (f"{util[least]:.0f}%", role),
+            (f" {_short_name(working[least])}", role or "dim"),
+        )
+    )
+    title.append(Field(3, ("most ", "label"), (f"{util[most]:.0f}%", role)))
+    if apart:
+        title.append(Field(2, (f"SPREAD {util[most] - util[least]:.0f}", "warn")))
+    return title
 
 
-def _activity(gpu: Gpu) -> list[Field]:
-    """What the chip does, where it is read (GPM): the share of busy SMs, and of the memory's bandwidth."""
-    return [
-        Field(2, (f"SM {gpu.sm_pct:.0f}%", "gpu")) if gpu.sm_pct is not None else Field(9),
-        Field(3, (f"DRAM {gpu.dram_pct:.0f}%", "")) if gpu.dram_pct is not None else Field(9),
-    ]
+def _short_name(gpu: Gpu) -> str:
+    return safe(gpu.label, 12)
+
+
+def _power(frame: Frame) -> list[Span]:
+    watts = frame.power.watts
+    if watts is None:
+        return []
+    said = f"{watts:.0f} W" if watts < 9999.5 else f"{watts / 1000:.1f} kW"
+    return [(said, "gpu"), *([(" integrated", "dim")] if frame.power.integrated else [])]
+
+
+def columns_so_far(frame: Frame) -> int:
+    """Those after the one that holds the playhead are still to come."""
+    open_column = max(frame.at_ns - 1 - frame.start_ns, 0) // max(frame.slot_ns, 1)
+    return int(min(open_column + 1, frame.slots))
+
+
+def _spark(values: Series, scale: Scale, width: int, role: str, theme: Theme) -> Row:
+    rows = area(values, scale, width, 1, role, ascii_only=theme.ascii_only).rows()
+    return rows[0] if rows else []
 
 
 def _used(gpu: Gpu, *, unit: str) -> str:
@@ -112,151 +129,166 @@ def _used(gpu: Gpu, *, unit: str) -> str:
     return f"{numbers.gib(gpu.memory_used_bytes)}/{numbers.gib(gpu.memory_total_bytes)}{unit}"
 
 
-def _short(gpu: Gpu, theme: Theme, room: int) -> list[Span]:
-    """Utilisation, memory, power, heat and clock in one row, as many of them as `room` has cells for."""
-    clock: Span = (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
-    why, _ = dim_reason(gpu)
-    runs = chosen(
-        [
-            Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")),
-            *_activity(gpu)[: 2 if room >= 36 else 0],
-            Field(1, (_used(gpu, unit="G").rjust(10 if room >= 26 else 6), "")),
-            Field(2, (f"{numbers.whole(gpu.power_w)}W".rjust(5), "")),
-            Field(3, (f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}", "")),
-            Field(2, _throttled(gpu)),
-            Field(4, clock),
-        ],
-        room - (len(why) + 1 if why else 0),
-        gap=1,
-    )
-    return _toned(gpu, runs)
+def _role(gpu: Gpu, word: Span) -> str:
+    if dim_reason(gpu)[0]:
+        return "thin"
+    return word[1] if word[0] and word[1] in ("bad", "warn") else "gpu_fill"
 
 
-def _columns_so_far(frame: Frame) -> int:
-    """Those after the one that holds the playhead are still to come: a chart fills from the left."""
-    open_column = max(frame.at_ns - 1 - frame.start_ns, 0) // max(frame.slot_ns, 1)
-    return int(min(open_column + 1, frame.slots))
-
-
-def _half(gpu: Gpu, columns: int, width: int, theme: Theme) -> list[Span]:
-    """A few cells are its last seconds, of the first `columns` of the axis."""
-    figures = _short(gpu, theme, 26)
-    label = fit(name_of(gpu), 6)
-    room = max(width - 6 - width_of(figures) - 2, 0)
-    spark = area(gpu.util[:columns], PERCENT, room, 1, _role(gpu), ascii_only=theme.ascii_only).rows()
-    return [(label, "label"), *(spark[0] if spark else []), (" ", ""), *figures]
-
-
-def _one(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
-    side = _short(gpu, theme, at.side - 1)
-    return named(_spark(gpu.util, PERCENT, gpu, at, theme, marks), _marked(gpu, at, theme), [side], at, theme)
-
-
-def _two(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
-    wide = at.side >= 36
-    why, _ = dim_reason(gpu)
-    room = at.side - 1 - (len(why) + 1 if why else 0)
-    activity = _activity(gpu)
-    util: list[Span] = [("util ", "label"), (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
-    # Where SM activity is read, utilisation says little beside it.
-    fields = [Field(0 if gpu.sm_pct is None else 5, *util), *activity]
-    memory = _used(gpu, unit=" GiB" if wide else "G")
-    said = chosen(fields, room - len(memory) - (5 if gpu.sm_pct is None else 2), gap=2 if wide else 1)
-    label: list[Span] = [("  mem ", "label")] if gpu.sm_pct is None else [("  ", "")]
-    above = _toned(gpu, [*said, *label, (memory, "")])
-    power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}"
-    below = chosen(
-        [
-            Field(0, (f"{power} W".rjust(9), "gpu")),
-            Field(2, (f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}", "")),
-            Field(1, _throttled(gpu)),
-            Field(3, (f"{numbers.whole(gpu.sm_clock_mhz)}{' ' if wide else ''}MHz", "dim")),
-            *_traffic(gpu),
-        ],
-        at.side - 1,
-        gap=2 if wide else 1,
-    )
-    if why:
-        below = thin(below)
-    rows = named(
-        _spark(gpu.util, PERCENT, gpu, at, theme, marks), _marked(gpu, at, theme), [above], at, theme
-    )
-    return rows + named(
-        _spark(gpu.power, _power_scale(gpu), gpu, at, theme, marks), "power", [below], at, theme
-    )
-
-
-def _traffic(gpu: Gpu) -> list[Field]:
+def _rows(frame: Frame, said: Sequence[Span], width: int, each: int, theme: Theme) -> list[Row]:
+    upto = columns_so_far(frame)
+    labels = [safe(gpu.label, 24) for gpu in frame.gpus]
+    name = min(max(map(len, labels)), 8) + (0 if any(":" in label for label in labels) else 4)
+    if each == 4:
+        return [
+            row
+            for gpu, word in zip(frame.gpus, said, strict=True)
+            for row in _four(gpu, word, upto, width, theme)
+        ]
+    room = width - 1 - (name if width >= 44 else max(name - 4, 2))
+    room -= sum(cells + 1 for cells, _ in _cells(frame.gpus[0], room, theme))
+    spark = min(max(room // 2, min(room, 9)), upto)
+    meter = room - spark - 2
+    if meter < 4:
+        spark, meter = min(max(room - 1, 0), upto), 0
     return [
-        Field(5, (f"{name} {numbers.count(rate / 1e9 if rate < 1e10 else rate // 1e9)} GB/s", "dim"))
-        if rate
-        else Field(9)
-        for name, rate in (("NVLink", gpu.nvlink_bytes_per_s), ("PCIe", gpu.pcie_bytes_per_s))
+        _one(gpu, word, upto, width, (name if width >= 44 else max(name - 4, 2), meter, spark), theme)
+        for gpu, word in zip(frame.gpus, said, strict=True)
     ]
 
 
-def _four(gpu: Gpu, at: Columns, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
-    room = max(at.side - 25, 0)
-    role, why = _role(gpu), dim_reason(gpu)
-    grey = bool(why[0])
+def _cells(gpu: Gpu, room: int, theme: Theme) -> list[tuple[int, Span]]:
+    """Figures of one row with the cells they take, as many of them as leave room for meter and sparkline."""
+    activity = [
+        (7, (f"SM {gpu.sm_pct:.0f}%", "gpu")) if gpu.sm_pct is not None else None,
+        (9, (f"DRAM {gpu.dram_pct:.0f}%", "")) if gpu.dram_pct is not None else None,
+    ]
+    wide: list[tuple[int, Span]] = [
+        (4, (f"{numbers.whole(gpu.util_pct)}%", "gpu")),
+        *[one for one in activity if one is not None],
+        (10, (_used(gpu, unit="G"), "")),
+        (8, (f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}W", "")),
+        (5, (f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}", "")),
+        (8, (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")),
+    ]
+    if room >= 60:
+        return wide if sum(cells + 1 for cells, _ in wide) <= room - 18 else wide[:-1]
+    memory = numbers.gib(gpu.memory_used_bytes) + "G" * (gpu.memory_used_bytes is not None)
+    return [wide[0], (5, (memory, "")), (4, (f"{numbers.whole(gpu.power_w)}W", "")), wide[-2]]
+
+
+def _one(gpu: Gpu, word: Span, upto: int, width: int, cells: tuple[int, int, int], theme: Theme) -> Row:
+    """Name, meter, figures, and its last seconds, or in their place what is wrong with it."""
+    name, meter, spark = cells
+    label = name_of(gpu) if name >= 5 or ":" in gpu.label else safe(gpu.label, 24)
+    role = _role(gpu, word)
+    share = None if gpu.util_pct is None else gpu.util_pct / 100
+    dot = theme.glyph("dot") if gpu.serving else " "
+    row: Row = [
+        (fit(label, name), "label"),
+        (dot, "ok"),
+        *bar([(share, role)], meter, ascii_only=theme.ascii_only),
+    ]
+    grey = bool(dim_reason(gpu)[0])
+    for room, (text, own) in _cells(gpu, width - 1 - name, theme):
+        if word[0] and width_of(row) + 1 + room + 1 + len(word[0]) > width:
+            continue  # what is wrong with it says more
+        row += [(" ", ""), (text.rjust(room), "thin" if grey else own)]
+    row.append((" ", ""))
+    if word[0]:
+        left = width - width_of(row)
+        return [*row, (word[0] if len(word[0]) <= left else fit(word[0], left), word[1])]
+    return [*row, *_spark(gpu.util[:upto], PERCENT, spark, role, theme)]
+
+
+def _four(gpu: Gpu, word: Span, upto: int, width: int, theme: Theme) -> list[Row]:
+    """Utilisation, memory, power, heat: a meter, the figures and the last seconds of each."""
+    role, grey = _role(gpu, word), bool(dim_reason(gpu)[0])
     total = gpu.memory_total_bytes or 0
+    text_cells = 15 if width < 40 else 20 if width < 60 else 26
+    meter = max((width - 7 - text_cells) // 2, 0)
+    spark = max(width - 7 - text_cells - meter - 1, 0)
 
     def share(part: float | None, whole: float | None) -> float | None:
         return part / whole if part is not None and whole else None
 
-    def metered(name: str, text: str, parts: list[tuple[float | None, str]]) -> list[Span]:
-        runs: list[Span] = [(name.ljust(6), "label"), (fit(text, 16), "thin" if grey else "")]
-        return [*runs, (" ", ""), *bar(parts, room, ascii_only=theme.ascii_only)]
+    def row(
+        name: str, runs: list[Span], parts: list[tuple[float | None, str]], of: Series, scale: Scale
+    ) -> Row:
+        said = fitted(chosen([Field(i, run) for i, run in enumerate(runs)], text_cells, gap=1), text_cells)
+        if grey:
+            said = thin(said)
+        meters = bar(parts, meter, ascii_only=theme.ascii_only)
+        line = _spark(of[:upto], scale, spark, "thin" if grey else "gpu_fill", theme)
+        return [(f" {name:<6}", "label"), *meters, (" ", ""), *said, *line]
 
-    reserved = share(gpu.memory_reserved_bytes, total)
     memory = [(share(gpu.memory_used_bytes, total), role)]
-    if reserved is not None:
+    if (reserved := share(gpu.memory_reserved_bytes, total)) is not None:
         memory.append((reserved, "reserved"))
-    util = share(gpu.util_pct, 100.0)
-    power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)} W"
-    busy: list[Span] = metered("util", f"{numbers.whole(gpu.util_pct)}%", [(util, role)])
-    if gpu.sm_pct is not None:
-        tensor: Span = ("" if gpu.tensor_pct is None else f"tensor {gpu.tensor_pct:.0f}%", "")
-        shares = [
-            Field(0, (f"{numbers.whole(gpu.util_pct)}%".rjust(4), "")),
-            *_activity(gpu),
-            Field(4, tensor),
-        ]
-        shown = chosen(shares, at.side - 7)
-        busy = [("util".ljust(6), "label"), *(thin(shown) if grey else shown)]
-    memory_c = "" if gpu.memory_temperature_c is None else f"mem {gpu.memory_temperature_c:.0f}"
+    busy: list[Span] = [(f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
+    for label, value in (("SM", gpu.sm_pct), ("DRAM", gpu.dram_pct), ("tensor", gpu.tensor_pct)):
+        if value is not None:
+            busy.append((f"{label} {value:.0f}%", ""))
+    limit = gpu.power_limit_w
+    power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(limit)} W"
     degrees = f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}"
-    last = chosen(
-        [
-            Field(0, why),
-            Field(1, (degrees, "thin" if grey else "")),
-            Field(5, (memory_c, "dim")),
-            Field(1, _throttled(gpu)) if not grey else Field(9),
-            Field(2, (f"SM {numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")),
-            Field(3, (f"mem {numbers.whole(gpu.memory_clock_mhz)} MHz", "dim")),
-            *_traffic(gpu),
-        ],
-        at.side - 7,
-    )
-    sides: list[list[Span]] = [
-        busy,
-        metered("mem", _used(gpu, unit=" GiB"), memory),
-        metered("power", power, [(share(gpu.power_w, gpu.power_limit_w), role)]),
-        [("temp".ljust(6), "label"), *last],
+    heat: list[Span] = [(degrees, ""), (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")]
+    name = "util" if len(safe(gpu.label, 24)) > 3 else name_of(gpu)
+    rows = [
+        row(name, busy, [(share(gpu.util_pct, 100.0), role)], gpu.util, PERCENT),
+        row("mem", [(_used(gpu, unit=" GiB"), "")], memory, gpu.memory_pct, PERCENT),
+        row(
+            "power",
+            [(power, "")],
+            [(share(gpu.power_w, limit), role)],
+            gpu.power,
+            Scale(0.0, limit or 1000.0),
+        ),
+        row("temp", heat, [(share(gpu.temperature_c, 100.0), role)], gpu.temperature, CELSIUS),
     ]
-    scales = (PERCENT, PERCENT, _power_scale(gpu), CELSIUS)
-    series = (gpu.util, gpu.memory_pct, gpu.power, gpu.temperature)
-    rows: list[Row] = []
-    for i, name in enumerate(
-        (_marked(gpu, at, theme), "memory" if at.gutter > 7 else "mem", "power", "temp")
-    ):
-        rows += named(_spark(series[i], scales[i], gpu, at, theme, marks), name, [sides[i]], at, theme)
+    if word[0]:
+        rows[3] = [*fitted(rows[3], width - width_of([word]) - 2), (" ", ""), word]
     return rows
 
 
-def thin(runs: list[Span]) -> list[Span]:
-    """Greyed."""
-    return [(text, "thin") for text, _ in runs]
+def _matrix(
+    all_gpus: Sequence[Gpu], said: Sequence[Span], width: int, height: int, theme: Theme
+) -> list[Row]:
+    """A cell a GPU, coloured by its utilisation; below them the worst by name, and how many are left out."""
+    each = across(width)
+    whole = -(-len(all_gpus) // each)
+    lines = min(whole, max(height - 1, 1))
+    rows: list[Row] = []
+    for i in range(lines):
+        row: Row = [(f"{i * each:>4} ", "label")]
+        for gpu, word in list(zip(all_gpus, said, strict=True))[i * each : (i + 1) * each]:
+            row += [(_cell(gpu), _cell_role(gpu, word)), (" ", "")]
+        rows.append(row)
+    if whole > lines:
+        rows[-1].append((f"and {len(all_gpus) - lines * each} more", "dim"))
+    worst = [(gpu, word) for gpu, word in zip(all_gpus, said, strict=True) if word[1] in ("bad", "warn")]
+    worst.sort(key=lambda one: one[1][1] != "bad")
+    room = height - len(rows)
+    if not worst and room > 0:
+        rows.append([("     none stands out", "dim")])
+    for i, (gpu, word) in enumerate(worst[:room]):
+        rest = len(worst) - room
+        more = f"  and {rest} more" if i == room - 1 and rest > 0 else ""
+        row = [(f" {_short_name(gpu)} ", "strong"), word, (f"  {numbers.whole(gpu.util_pct)}%", "")]
+        watts = f"  {numbers.whole(gpu.power_w)}W {numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}"
+        rows.append([*row, (watts, "dim"), (more, "warn")])
+    return rows
 
 
-_DRAWN: dict[int, Callable[[Gpu, Columns, Theme, Sequence[Mark]], list[Row]]] = {1: _one, 2: _two, 4: _four}
+def _cell(gpu: Gpu) -> str:
+    if gpu.util_pct is None or dim_reason(gpu)[0]:
+        return "  -"
+    return f"{gpu.util_pct:3.0f}"
+
+
+def _cell_role(gpu: Gpu, word: Span) -> str:
+    if word[1] in ("bad", "warn"):
+        return "alarm" if word[1] == "bad" else "alert"
+    if gpu.util_pct is None or dim_reason(gpu)[0]:
+        return "thin"
+    return f"util{sum(gpu.util_pct >= level for level in _LEVELS)}"

@@ -1,57 +1,116 @@
-"""The top two rows: what runs where, in which state, and what the load is."""
+"""The top rows: how it stands, what the load came to, and what binds."""
 
 from __future__ import annotations
 
 from rich.cells import cell_len
 
 from sessions.bottleneck.rules import OF_MEANS
-from sessions.frame.schema import Frame, PlanProgress
+from sessions.frame.schema import Frame, PlanProgress, Stat
 from sessions.steady.verdict import DRIFTING, Window
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers, words
 from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
+from tui.draw.theme import Theme
 from tui.draw.words import limit_name
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
 
 def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
+    """The one loud row: the rate and where it goes, whether targets are held, what binds, and when."""
     right = _where_we_are(frame, screen_state)
-    name = safe(frame.session, 40)
-    badge = " ".join(["SIMULATED"] * frame.simulated + ["IMPORTED"] * frame.imported)
+    theme = screen_state.theme
+    gap = 3 if width >= 100 else 2
     left = chosen(
         [
-            Field(0, ("ttftop", "name")),
-            Field(5, (name, "strong")),
-            Field(1, (badge, "badge")) if badge else Field(9),
-            Field(2, ("TLS NOT VERIFIED", "warn")) if frame.insecure else Field(9),
-            Field(3, (safe(frame.model, 48), "")),
-            Field(4, (safe(frame.target, 60).removeprefix("http://"), "dim")),
+            Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
+            Field(0, *_rate(frame, screen_state)),
+            Field(1, *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
+            Field(2, *_held(*_itl_name(frame), frame.itl_recent, frame, theme)),
+            _binds(frame),
         ],
         max(width - width_of(right) - 2, 0),
+        gap=gap,
     )
     return spread(left, right, width)
 
 
+def _rate(frame: Frame, screen_state: ScreenState) -> Row:
+    theme = screen_state.theme
+    state = (
+        "stopped"
+        if frame.state in ("stopped", "ended", "killed")
+        else "pause"
+        if frame.state == "holding"
+        else "play"
+    )
+    shown: Row = [(theme.glyph(state) + " ", "strong")]
+    if frame.closed_loop:
+        shown += [(numbers.whole(frame.concurrency), "offered"), (" concurrent", "strong")]
+    else:
+        shown += [(numbers.rate(frame.rate_rps), "offered"), (" rps", "strong")]
+    now = float(frame.concurrency or 0) if frame.closed_loop else frame.rate_rps or 0.0
+    if screen_state.asked:
+        shown.append((f" ({screen_state.asked} asked)", "warn"))
+    elif frame.heading is not None and abs(frame.heading - now) > 0.02 * max(now, 1.0):
+        way = theme.glyph("up" if frame.heading > now else "down")
+        shown.append(
+            (
+                f" {way} {numbers.count(frame.heading) if frame.heading >= 100 else f'{frame.heading:g}'}",
+                "strong",
+            )
+        )
+    return shown
+
+
+def _itl_name(frame: Frame) -> tuple[str, str]:
+    return ("GAP", "chunk_gap") if frame.itl_is_chunk_gap else ("ITL", "itl")
+
+
+def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme) -> Row:
+    """The targeted percentile and whether it is held; without a target p95."""
+    targets = frame.targets.get(metric, ())
+    if not targets:
+        thin = "p95" in recent.thin and recent.p95_ms is not None
+        return [(f"{name} p95 ", "label"), (("~" if thin else "") + numbers.ms(recent.p95_ms), "strong")]
+    target = targets[0]
+    figure = ("~" if target.thin else "") + numbers.ms(target.now_ms)
+    limit = numbers.ms_label(target.limit_ms)
+    if target.met is False:
+        return [(f" {name} {target.statistic} {figure} {theme.glyph('missed')} {limit} ", "alarm")]
+    role = "ok" if target.met else "strong"
+    mark = f" {theme.glyph('met')}" if target.met else " of"
+    return [(f"{name} {target.statistic} ", "label"), (figure + mark, role), (f" {limit}", "label")]
+
+
+def _binds(frame: Frame) -> Field:
+    name = frame.limit.name
+    if frame.failing or frame.client_saturated or frame.state in ("ended", "killed", "probing"):
+        return Field(9)
+    if name not in _LIMIT_ROLES:
+        return Field(9)
+    if name == "room":
+        return Field(4, ("headroom", "ok"))
+    return Field(3, (f" {limit_name(safe(name, 24)).upper()} ", "alert"))
+
+
 def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
     head, theme = screen_state.playhead, screen_state.theme
-    clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0))
+    clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0), hours=False)
     state = safe(frame.state, 12)
     if frame.live and head.following:
-        shown: list[Span] = [
-            (f"{theme.glyph('dot')} LIVE", "ok"),
-            (" ", ""),
-            (state, _STATE_ROLES.get(state, "")),
-        ]
+        shown: list[Span] = [(f"{theme.glyph('dot')} LIVE", "ok")]
         if frame.unreachable_since_ns is not None:
             lost_s = max(frame.at_ns - frame.unreachable_since_ns, 0) // 1_000_000_000
-            shown[2] = (f"server unreachable {lost_s} s", "bad")
+            shown.append((f" server unreachable {lost_s} s", "bad"))
+        elif state != "running":
+            shown.append((f" {state}", _STATE_ROLES.get(state, "")))
         if screen_state.silent_s >= 3 and frame.state != "probing":
             shown.append((f" no data for {screen_state.silent_s:.0f} s", "bad"))
         return [*shown, (f"  {clock}", "strong")]
-    whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0))
+    whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0), hours=False)
     playing = theme.glyph("play" if head.playing else "pause")
     if frame.live:
         behind_ns = frame.last_ns - frame.at_ns
@@ -74,20 +133,9 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
     ]
 
 
-def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
-    """Offered and achieved, what is under way, what came of it."""
-    if frame.closed_loop:
-        offered: list[Span] = [("CONCURRENCY ", "label"), (numbers.whole(frame.concurrency), "offered")]
-    else:
-        offered = [("RATE ", "label"), (numbers.rate(frame.rate_rps), "offered"), (" rps", "label")]
-    if screen_state.asked:
-        offered.append((f" ({screen_state.asked} asked)", "warn"))
-    plan = [] if frame.plan is None else [Field(0, *_plan(frame.plan))]
-    # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
-    sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
-    if not frame.closed_loop:
-        sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
-    sent.append(("/s", "label"))
+def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = False) -> Row:
+    """What came of the load so far, where its plan is, and what it runs against. Where no `charts` say it,
+    what is sent and under way as well."""
     errors: list[Span] = [
         ("errors ", "label"),
         (numbers.count(frame.failed), "bad" if frame.failed else "dim"),
@@ -96,40 +144,58 @@ def load(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     detail = "  ".join(f"{safe(kind, 24)} {numbers.count(times)}" for kind, times in kinds if times)
     if len(kinds) == 1 and kinds[0][1] == frame.failed:  # the number stands before it already
         detail = safe(kinds[0][0], 24)
-    return spread(
-        chosen(
-            [
-                Field(0, *offered),
-                *plan,
-                Field(1, *sent),
-                Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
-                _verdict(frame.window),
-                Field(
-                    3,
-                    ("backlog ", "label"),
-                    (numbers.count(frame.backlog), "warn" if frame.backlog else "dim"),
-                ),
-                Field(2, ("not sent ", "label"), (numbers.count(frame.not_sent), "warn"))
-                if frame.not_sent
-                else Field(9),
-                Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
-                if frame.cut_off
-                else Field(9),
-                Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
-                *_attained(frame),
-                Field(1, *errors),
-                Field(5, (detail, "bad")),
-                Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
-                if frame.stale_retries
-                else Field(9),
-                Field(7, (safe(frame.state_message, 60), "dim")),
-            ],
-            width,
-            gap=3 if width >= 100 else 2,
-        ),
-        [],
-        width,
-    )
+    under_way = [
+        Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
+        Field(3, ("backlog ", "label"), (numbers.count(frame.backlog), "warn" if frame.backlog else "dim")),
+    ]
+    fields = [
+        *([] if frame.plan is None else [Field(0, *_plan(frame.plan))]),
+        *([] if charts else [throughput_field(frame), *under_way]),
+        _verdict(frame.window),
+        *_attained(frame),
+        Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
+        Field(1, *errors),
+        Field(5, (detail, "bad")),
+        Field(2, ("not sent ", "label"), (numbers.count(frame.not_sent), "warn"))
+        if frame.not_sent
+        else Field(9),
+        Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
+        if frame.cut_off
+        else Field(9),
+        Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
+        if frame.stale_retries
+        else Field(9),
+        Field(7, (safe(frame.state_message, 60), "dim")),
+    ]
+    badges = chosen(_badges(frame), width)
+    left = chosen(fields, width - 3 - width_of(badges), gap=3 if width >= 100 else 2)
+    right = chosen([*_where(frame), Field(0, *badges)], width - width_of(left) - 4)
+    return spread(left, right, width)
+
+
+def throughput_field(frame: Frame) -> Field:
+    # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
+    sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
+    if not frame.closed_loop:
+        sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
+    return Field(1, *sent, ("/s", "label"))
+
+
+def _badges(frame: Frame) -> list[Field]:
+    """What must never be missed, and is never the loudest."""
+    words = ["SIMULATED"] * frame.simulated + ["IMPORTED"] * frame.imported
+    return [
+        Field(1, ("TLS NOT VERIFIED", "warn")) if frame.insecure else Field(9),
+        Field(0, (" ".join(words), "tag")) if words else Field(9),
+    ]
+
+
+def _where(frame: Frame) -> list[Field]:
+    return [
+        Field(3, (safe(frame.session, 40), "dim")),
+        Field(1, (safe(frame.model, 48), "")),
+        Field(2, (safe(frame.target, 60).removeprefix("http://"), "dim")),
+    ]
 
 
 def _attained(frame: Frame) -> list[Field]:
@@ -178,16 +244,16 @@ def _verdict(window: Window | None) -> Field:
 
 
 _LIMIT_ROLES = {
-    "room": "limit_room",
-    "KV cache": "limit_memory",
-    "queue": "limit_memory",
-    "DRAM bandwidth": "limit_memory",
-    "power": "limit_chip",
-    "heat": "limit_chip",
-    "clocks": "limit_chip",
-    "SM": "limit_chip",
-    "server": "limit_server",
-    "client": "limit_server",
+    "room": "ok",
+    "KV cache": "warn",
+    "queue": "warn",
+    "DRAM bandwidth": "warn",
+    "power": "warn",
+    "heat": "bad",
+    "clocks": "warn",
+    "SM": "warn",
+    "server": "bad",
+    "client": "bad",
 }
 
 
@@ -216,7 +282,7 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
     label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
-    left: Row = [(label, "label"), (f" {limit_name(safe(now.name, 24))} ", _LIMIT_ROLES.get(now.name, "dim"))]
+    left: Row = [(label, "label"), (limit_name(safe(now.name, 24)), _LIMIT_ROLES.get(now.name, "dim"))]
     troubled = _troubled(frame)
     right: Row = [(troubled, "warn")] if troubled else []
     if now.why:

@@ -32,6 +32,17 @@ def machines(frame: Frame, width: int) -> Row:
     return fitted([(" " + title, "title"), *chosen(fields, width - len(title) - 2, gap=3)], width)
 
 
+def host(frame: Frame) -> list[Field]:
+    """Fields of the hosts and of the poll: power is told with the GPUs."""
+    several = len(frame.hosts) > 1
+    fields: list[Field] = []
+    for rank, one in enumerate(frame.hosts):
+        fields += host_fields(one, 1 + 4 * rank, safe(one.host, 16) if several else "CPU")
+    if frame.poll_ms is not None:
+        fields.append(Field(7, ("poll ", "label"), (f"{numbers.three(frame.poll_ms)} ms", "dim")))
+    return fields
+
+
 def _watts(watts: float | None) -> str:
     if watts is None:
         return ""

@@ -1,4 +1,4 @@
-"""What the server says of itself, on the same columns as the latencies."""
+"""What the server says of itself: its cache as a meter, who runs and waits, and both over time."""
 
 from __future__ import annotations
 
@@ -6,79 +6,100 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sessions.frame.schema import Frame, Server
+from sessions.frame.schema import Frame, Server, Stat
 from tui.draw import numbers
-from tui.draw.layout import Columns
-from tui.draw.rows import Field, Row, Span, chosen
+from tui.draw.numbers import sign
+from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.theme import Theme
-from tui.panels.strip import named, strip
+from tui.panels.box import Panel
 from tui.plots.bars import area, bar
-from tui.plots.chart import Mark
-from tui.plots.scale import PERCENT, Scale, ticks
+from tui.plots.scale import PERCENT, Scale, Series
 
 KV_FULL_PCT = 95.0
+_NAME = 7
+"""Cells of a row's name."""
 
 
 def server_strips(server: Server) -> int:
-    """How many strips it could fill."""
+    """Rows it fills at least."""
     said = (server.running, server.waiting, server.kv_pct, server.preemptions_per_s)
     return (
-        2
-        if _tells_kv(server) and server.waiting_series is not None
-        else int(any(v is not None for v in said))
+        2 if tells_kv(server) and server.waiting_series is not None else int(any(v is not None for v in said))
     )
 
 
-def _tells_kv(server: Server) -> bool:
+def tells_kv(server: Server) -> bool:
     """It says, or has said within the window, how full its cache is."""
     return server.kv_pct is not None or (server.kv is not None and bool(np.isfinite(server.kv).any()))
 
 
-def server(
-    frame: Frame, waiting: Scale, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
-) -> list[Row]:
+def server(frame: Frame, waiting: Scale, upto: int, width: int, height: int, theme: Theme) -> Panel:
+    """At most `height` rows of `width` cells. The charts show the last of the first `upto` columns."""
     said = frame.server
+    rows: list[Row] = []
+    if tells_kv(said):
+        rows.append(_cache(said, width, theme))
+    rows.append([(" ", ""), *chosen(counts(said), width - 1)])
+    rows += _own(said, width)[: max(height - len(rows), 0)]
+    left = height - len(rows)
+    plot = max(width - _NAME - 1, 0)
+
+    def chart(name: str, values: Series | None, scale: Scale, tall: int) -> list[Row]:
+        known = np.empty(0) if values is None else values[:upto]
+        drawn = area(known, scale, plot, tall, "server_fill", ascii_only=theme.ascii_only).rows()
+        names = [name, f"  /{numbers.label(scale.high)}"] if tall > 1 and scale is not PERCENT else [name]
+        return [
+            [(f" {names[i] if i < len(names) else '':<{_NAME}}", "label"), *row]
+            for i, row in enumerate(drawn)
+        ]
+
+    if left >= 2 and tells_kv(said):
+        rows += chart("KV %", said.kv, PERCENT, left // 2)
+        left -= left // 2
+    if left > 0:
+        rows += chart("queue", said.waiting_series, waiting, left)
+    return Panel([Field(0, ("SERVER", "title")), *_hits(said)], rows[:height])
+
+
+def _cache(said: Server, width: int, theme: Theme) -> Row:
     full = said.kv_pct is not None and said.kv_pct >= KV_FULL_PCT
-    kv: list[Span] = [
-        ("KV ", "title"),
-        (f"{numbers.whole(said.kv_pct)}%".rjust(4), "bad" if full else "server"),
-    ]
-    running = Field(3, ("run ", "label"), (numbers.whole(said.running), "server"))
-    waits = Field(1, ("wait ", "label"), (numbers.whole(said.waiting), "warn" if said.waiting else "dim"))
-    wide = at.side >= 36
-    preempted = Field(2)
-    if said.preemptions_per_s:
-        word = "preempt " if wide or height > 1 else "pre "
-        preempted = Field(2, (word, "label"), (f"{numbers.rate(said.preemptions_per_s)}/s", "bad"))
     share = None if said.kv_pct is None else said.kv_pct / 100
-    nothing = frame.offered * float("nan")
-    series = nothing if said.waiting_series is None else said.waiting_series
-    if not _tells_kv(said):
-        plot = area(series, waiting, at.plot, height, "server_fill", marks=marks, ascii_only=theme.ascii_only)
-        side = [chosen([Field(0, ("SERVER", "title")), running, waits, preempted], at.side - 1)]
-        return strip(plot.rows(), ticks(waiting, height, numbers.label), side, at, theme)
-    first = area(
-        nothing if said.kv is None else said.kv,
-        PERCENT,
-        at.plot,
-        1,
-        "server_fill",
-        marks=marks,
-        ascii_only=theme.ascii_only,
-    ).rows()
-    if height < 2:
-        fields = [Field(0, *kv), running, waits, preempted]
-        gap = 2 if wide or not preempted.runs else 1
-        return named(first, "KV %", [chosen(fields, at.side - 1, gap=gap)], at, theme)
-    meter = bar(
-        [(share, "bad" if full else "server_fill")], max(at.side - 12, 0), ascii_only=theme.ascii_only
+    figure: Span = (f"{numbers.whole(said.kv_pct)}%".rjust(4), "bad" if full else "server")
+    word: list[Span] = [(" FULL", "bad")] if full else []
+    room = max(width - _NAME - 6 - 5 * full, 0)
+    meter = bar([(share, "bad" if full else "server_fill")], room, ascii_only=theme.ascii_only)
+    return [(f" {'KV':<{_NAME - 4}}", "title"), figure, (" ", ""), *meter, *word]
+
+
+def counts(said: Server) -> list[Field]:
+    """Who runs, who waits, who was thrown out."""
+    rate = said.preemptions_per_s
+    return [
+        Field(1, ("run ", "label"), (numbers.whole(said.running), "server")),
+        Field(0, ("wait ", "label"), (numbers.whole(said.waiting), "warn" if said.waiting else "dim")),
+        Field(0, ("preempt ", "label"), (f"{numbers.rate(rate)}/s", "bad")) if rate else Field(9),
+    ]
+
+
+def _hits(said: Server) -> list[Field]:
+    if said.prefix_hit_pct is None:
+        return []
+    return [Field(1, ("prefix hit ", "label"), (f"{said.prefix_hit_pct:.0f}%", "server"))]
+
+
+def _own(said: Server, width: int) -> list[Row]:
+    """Its own latencies: what they are below ours is network and client."""
+    out: list[Row] = []
+    for name, stat in (("TTFT", said.ttft), ("ITL", said.itl)):
+        if stat is not None and stat.count:
+            runs: Sequence[Span] = [(f" own {name} ", "label"), (_quantiles(stat), "server")]
+            out.append(fitted(runs, width))
+    return out
+
+
+def _quantiles(stat: Stat) -> str:
+    """`p50 101  p95 <202  p99 303`."""
+    values = (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms))
+    return "  ".join(
+        f"{name} {'' if v is None else sign(stat, name)}{numbers.ms(v, short=True)}" for name, v in values
     )
-    # Where both rows are too short for all of it, preemptions are told in place of the bar.
-    beside = preempted.runs if preempted.runs and not wide else meter
-    rows = named(first, "KV %", [[*kv, ("  ", ""), *beside]], at, theme)
-    below = area(
-        series, waiting, at.plot, height - 1, "server_fill", marks=marks, ascii_only=theme.ascii_only
-    ).rows()
-    fields = [Field(0, ("QUEUE ", "title"), *running.runs), waits, *([preempted] if wide else [])]
-    side = [chosen(fields, at.side - 1)]
-    return rows + strip(below, ticks(waiting, height - 1, numbers.label), side, at, theme)

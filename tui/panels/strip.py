@@ -11,9 +11,11 @@ from tui.draw.text import fit_tail
 from tui.draw.theme import Theme
 from tui.plots.chart import Mark
 
-_WEIGHTS = ("note", "state", "limit", "warning", "load", "mark", "error", "end")
-"""Which of several lines in one column is seen: the last of these."""
-_FAINT = ("state", "note", "limit")
+_LINED = ("warning", "load", "mark", "error", "end")
+"""What has a line on the charts, or a tick at their top; the rest is in the list of events. Of several in one
+column the last of these is seen."""
+_TICKED = ("warning",)
+"""Only the tick."""
 
 
 def strip(
@@ -44,13 +46,12 @@ def named(
 def marks_of(frame: Frame, width: int) -> list[Mark]:
     """The vertical lines, by column of a plot of this width; the newest slot is its last column."""
     out = []
-    for mark in sorted(
-        frame.marks, key=lambda mark: _WEIGHTS.index(mark.kind) if mark.kind in _WEIGHTS else 0
-    ):
+    lined = [mark for mark in frame.marks if mark.kind in _LINED]
+    for mark in sorted(lined, key=lambda mark: _LINED.index(mark.kind)):
         column = column_of(mark, frame, width)
         if column is not None:
-            glyph = "┊" if mark.kind in _FAINT else "│"
-            out.append(Mark(column, f"line_{mark.kind}", glyph))
+            faint = "" if mark.kind in _TICKED else "faint" if mark.kind == "load" else f"line_{mark.kind}"
+            out.append(Mark(column, f"line_{mark.kind}", "╷", faint))
     return out
 
 

@@ -29,35 +29,45 @@ _WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end
 
 
 def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
+    """`ticked` with its corner, and what the charts span, at the side."""
+    corner: Span = (screen_state.theme.glyph("corner").rjust(at.gutter), "axis")
+    return [
+        corner,
+        *ticked(frame, screen_state, at.plot),
+        *fitted([(" " + span(screen_state), "dim")], at.side),
+    ]
+
+
+def span(screen_state: ScreenState) -> str:
+    """What the charts span, and how they are drawn."""
+    hz = f"  {screen_state.ui_hz:g} fps" if screen_state.ui_hz < 10 else ""
+    return f"window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
+
+
+def ticked(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """Time since the load began, at whole multiples, so that a label moves with the data. Heavy where it is
-    that of the window that is measured."""
+    that of the window that is measured, and with the ends of a region."""
     theme = screen_state.theme
-    cells = [theme.glyph("floor")] * at.plot
-    measured = _measured(frame, at.plot)
+    cells = [theme.glyph("floor")] * width
+    measured = _measured(frame, width)
     cells[measured] = [theme.glyph("measured")] * len(cells[measured])
     interval_s = next(
         (s for s in _INTERVALS_S if s * 1_000_000_000 >= _LABEL_CELLS * frame.slot_ns), _INTERVALS_S[-1]
     )
     interval_ns = interval_s * 1_000_000_000
-    start_ns = frame.start_ns + (frame.slots - at.plot) * frame.slot_ns - frame.first_ns
+    start_ns = frame.start_ns + (frame.slots - width) * frame.slot_ns - frame.first_ns
     t_ns = max(-(-start_ns // interval_ns), 0) * interval_ns
-    while frame.slot_ns > 0 and (column := (t_ns - start_ns) // frame.slot_ns) < at.plot:
+    while frame.slot_ns > 0 and (column := (t_ns - start_ns) // frame.slot_ns) < width:
         text = theme.glyph("axis_tick") + numbers.clock(t_ns, hours=False)
-        if column + len(text) <= at.plot:
+        if column + len(text) <= width:
             cells[column : column + len(text)] = list(text)
         t_ns += interval_ns
-    hz = f"  {screen_state.ui_hz:g} fps" if screen_state.ui_hz < 10 else ""
-    span = f" window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
-    roles = ["axis"] * at.plot
+    roles = ["axis"] * width
     if frame.window is not None:
         roles[measured] = [_WINDOW_ROLES.get(frame.window.verdict, "axis")] * len(roles[measured])
     region.bracket(cells, roles, frame, screen_state)
-    drawn = [(theme.glyph("corner").rjust(at.gutter), "axis"), *zip(cells, roles, strict=True)]
-    runs = groupby(drawn, key=lambda cell: cell[1])
-    return [
-        *(("".join(text for text, _ in run), role) for role, run in runs),
-        *fitted([(span, "dim")], at.side),
-    ]
+    runs = groupby(zip(cells, roles, strict=True), key=lambda cell: cell[1])
+    return [("".join(text for text, _ in run), role) for role, run in runs]
 
 
 _WINDOW_ROLES = {"steady": "ok", "drifting_up": "warn", "drifting_down": "warn"}

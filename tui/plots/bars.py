@@ -38,13 +38,13 @@ def area(
     names = ["", role]
     roles = np.where(filled > 0, 1, 0).astype(np.uint8)
     for mark in marks:
-        if 0 <= mark.column < width:
-            if mark.role not in names:
-                names.append(mark.role)
+        if 0 <= mark.column < width and mark.faint:
+            if mark.faint not in names:
+                names.append(mark.faint)
             # What was measured stays on top: of many marks nothing else would be left to see.
             free = filled[:, mark.column] == 0
-            codes[free, mark.column] = ord("|" if ascii_only else mark.glyph)
-            roles[free, mark.column] = names.index(mark.role)
+            codes[free, mark.column] = ord(":" if ascii_only else "┊")
+            roles[free, mark.column] = names.index(mark.faint)
     if line is not None and width and height:
         cells = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
         names.append(line.role)

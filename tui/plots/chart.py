@@ -18,6 +18,14 @@ from tui.draw.rows import Row
 from tui.plots.scale import Scale, Series
 
 BLANK = ord(" ")
+_DIMMED = {
+    **{f"fan50_{i}": "later50" for i in range(4)},
+    "over50": "later50",
+    "fan95": "later95",
+    "over95": "later95",
+    "": "",
+}
+"""How a role looks of what is still to come; any other: `later`."""
 # Dots of a braille cell by (row, column), as bits of the code point after U+2800 (Unicode, Braille Patterns).
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint32)
 
@@ -51,6 +59,8 @@ class Mark:
     column: int
     role: str
     glyph: str = "│"
+    faint: str = ""
+    """The role in which it goes on below the top row of an area; empty: it does not."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +71,23 @@ class Grid:
     roles: NDArray[np.uint8]
     names: tuple[str, ...]
 
+    def followed_by(self, later: Grid, column: int) -> Grid:
+        """The same, with what `later` (of the same shape) has from `column` on, dimmed."""
+        names = tuple(
+            "/".join(_DIMMED.get(part, "later") for part in name.split("/")) for name in later.names
+        )
+        names = ("", *(name if later.names[i] else "" for i, name in enumerate(names)))
+        after = np.arange(self.codes.shape[1]) >= column
+        roles = np.where(after, later.roles + np.uint8(len(self.names) + 1), self.roles).astype(np.uint8)
+        return Grid(np.where(after, later.codes, self.codes), roles, self.names + names)
+
     def rows(self) -> list[Row]:
         """One run per stretch of one role; blanks join their neighbours, as they show no colour."""
-        return [_runs(codes, roles, self.names) for codes, roles in zip(self.codes, self.roles, strict=True)]
+        backs = np.array(["/" in name for name in self.names])
+        return [
+            _runs(codes, roles, self.names, backs)
+            for codes, roles in zip(self.codes, self.roles, strict=True)
+        ]
 
 
 def columns(values: Series, width: int) -> Series:
@@ -181,16 +205,18 @@ def chart(
     return Grid(codes, roles.astype(np.uint8), tuple(names))
 
 
-def _runs(codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[str]) -> Row:
+def _runs(
+    codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[str], backs: NDArray[np.bool_]
+) -> Row:
     if not len(codes):
         return []
     # Where a cell is blank its role is that of the last cell before it which is not.
     seen = np.maximum.accumulate(np.where(codes != BLANK, np.arange(len(codes)), -1))
     first = roles[int(np.argmax(codes != BLANK))]
     effective = np.where(seen >= 0, roles[np.maximum(seen, 0)], first)
-    if any("/" in name for name in names):  # of one colour on another, which a blank would show
-        on_another = np.array(["/" in name for name in names])
-        effective = np.where((codes == BLANK) & on_another[effective], 0, effective)
+    # On the colour of another role a blank would show.
+    if backs.any():
+        effective = np.where(backs[effective] & (codes == BLANK), 0, effective)
     text = codes.astype("<u4").tobytes().decode("utf-32-le")
     starts = [0, *(np.flatnonzero(np.diff(effective)) + 1).tolist(), len(codes)]
     return [(text[a:b], names[effective[a]]) for a, b in pairwise(starts)]

@@ -133,7 +133,7 @@ def ticks(scale: Scale, height: int, name: Callable[[float], str]) -> dict[int, 
     out: dict[int, str] = {}
     if height < 1:
         return out
-    for value in [scale.high, scale.low, *_between(scale)]:
+    for value in [scale.high, scale.low, *between(scale)]:
         above = 1.0 - float(scale.position(np.array([value]))[0])
         row = min(int(above * height), height - 1)
         if all(abs(row - other) >= 2 for other in out) or (value == scale.low and row not in out):
@@ -141,7 +141,8 @@ def ticks(scale: Scale, height: int, name: Callable[[float], str]) -> dict[int, 
     return out
 
 
-def _between(scale: Scale) -> list[float]:
+def between(scale: Scale) -> list[float]:
+    """Round values between the bounds, the roundest first."""
     if not scale.log:
         return [scale.high * share for share in (0.5, 0.25, 0.75)]
     points: list[float] = []

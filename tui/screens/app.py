@@ -47,6 +47,7 @@ class TtftopApp(TerminalApp):
             keymap=settings.keymap,
             window_s=settings.window_s,
             log=settings.log,
+            ui_hz=self._pace.hz,
         )
         return SessionScreen(self._source, self._control, opened, self.leave, self._clock)
 

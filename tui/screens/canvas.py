@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from rich.cells import cell_len
+from rich.console import COLOR_SYSTEMS
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.draw.changes import orders
 from tui.draw.rows import Row, fitted
 from tui.draw.text import masked
 from tui.draw.theme import Theme, in_ascii
@@ -35,8 +36,9 @@ class Canvas(Widget, can_focus=False):
         if theme == self._theme:
             return
         self._theme = theme
+        self._styles_of: Mapping[str, Style] = theme.styles()
+        self._codes: dict[str, str] = {}
         self.refresh()
-        self._styles_of: dict[str, Style] = theme.styles()
 
     @property
     def rows(self) -> list[Row]:
@@ -51,21 +53,45 @@ class Canvas(Widget, can_focus=False):
     def show(self, rows: Sequence[Row]) -> int:
         """Takes `rows` to draw from now on; returns how many of them differ from the ones before."""
         new = [self._clean(row) for row in rows]
-        changed = 0
-        regions = []
-        for y, row in enumerate(new):
-            old = self._rows[y] if y < len(self._rows) else []
-            if row != old:
-                changed += 1
-                start, end = _changed_span(old, row)
-                regions.append(Region(start, y, end - start, 1))
         whole = len(new) != len(self._rows)
+        changed = [
+            (y, old, row) for y, (old, row) in enumerate(zip(self._rows, new, strict=False)) if old != row
+        ]
         self._rows = new
         if whole:
             self.refresh()
-        elif regions:
-            self.refresh(*regions)
-        return changed
+        elif changed and not self._written(changed):
+            self.refresh(*(Region(0, y, self.size.width, 1) for y, _, _ in changed))
+        return len(new) if whole else len(changed)
+
+    def _written(self, changed: Sequence[tuple[int, Row, Row]]) -> bool:
+        """Tells the terminal at once of the cells that changed. False where Textual has to do it: something
+        else lies over this widget, or there is no terminal.
+
+        What Textual draws later is drawn from the same rows.
+        """
+        app = self.app
+        driver = app._driver
+        if driver is None or app.is_headless or app.screen is not self.screen or not self.region.width:
+            return False
+        left, top = self.region.offset
+        text = orders(changed, left, top, self._code, self._paints)
+        app._begin_update()
+        driver.write(text)
+        app._end_update()
+        driver.flush()
+        return True
+
+    def _code(self, role: str) -> str:
+        if role not in self._codes:
+            system = COLOR_SYSTEMS.get(self.app.console.color_system or "")
+            order = self._styles_of[role].render("x", color_system=system).partition("x")[0]
+            self._codes[role] = order.removeprefix("\x1b[").removesuffix("m")
+        return self._codes[role]
+
+    def _paints(self, role: str) -> bool:
+        style = self._styles_of[role]
+        return bool(style.bgcolor or style.reverse or style.underline)
 
     def _clean(self, row: Row) -> Row:
         if self.theme.ascii_only:
@@ -77,23 +103,3 @@ class Canvas(Widget, can_focus=False):
         row = self._rows[y] if y < len(self._rows) else []
         styles = self._styles_of
         return Strip([Segment(text, styles[role]) for text, role in fitted(row, width)], width)
-
-
-def _changed_span(old: Row, new: Row) -> tuple[int, int]:
-    """The first and (beyond) the last cell that differ."""
-    before, after = _cells(old), _cells(new)
-    length = min(len(before), len(after))
-    head = next((i for i in range(length) if before[i] != after[i]), length)
-    tail = next((i for i in range(length - head) if before[-1 - i] != after[-1 - i]), length - head)
-    width = max(len(before), len(after))
-    return head, max(width - tail, head + 1)
-
-
-def _cells(row: Row) -> list[tuple[str, str]]:
-    """A row cell by cell; a character of two cells stands in both."""
-    return [(letter, role) for text, role in row for letter in text for _ in range(_wide(letter))]
-
-
-def _wide(letter: str) -> int:
-    # ASCII, box drawing, blocks and braille, which are nearly all, need no look-up.
-    return 1 if letter < "\u0300" or "\u2500" <= letter <= "\u28ff" else cell_len(letter)

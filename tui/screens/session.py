@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import pairwise
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.screen import Screen
 
 from sessions.frame.schema import Frame
@@ -21,10 +19,8 @@ from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource, read_ahead
-from tui.controls.time_window import column_ns
-from tui.draw.layout import columns_for, slices_for
-from tui.draw.paged_axis import PAGE, first_column_ns
-from tui.draw.rows import sliced
+from tui.controls.shown_axis import LaterFrames, shown_axis
+from tui.draw.layout import columns_for, overview_columns
 from tui.panels.strip import marks_of
 from tui.plots.scale import Scale
 from tui.screens import over_keys
@@ -72,6 +68,7 @@ class SessionScreen(Screen[None]):
         self._scales: Mapping[str, Scale] = {}
         self._frame: Frame | None = None
         self._drawing: Drawing | None = None
+        self._later = LaterFrames()
         self._views = dict(VIEWS)
         self._drawn: tuple[object, ...] = ()
         self._notice_until_s = 0.0
@@ -82,13 +79,7 @@ class SessionScreen(Screen[None]):
         return self._state
 
     def compose(self) -> ComposeResult:
-        # Several, side by side, only so that fewer bytes are sent: see `slices_for`.
-        with Horizontal():
-            edges = slices_for(self.app.size.width, PAGE)
-            for begin, end in pairwise(edges):
-                canvas = Canvas(self._state.theme)
-                canvas.styles.width = max(end - begin, 0)
-                yield canvas
+        yield Canvas(self._state.theme)
 
     def on_resize(self, event: events.Resize) -> None:
         self._drawn = ()
@@ -139,29 +130,24 @@ class SessionScreen(Screen[None]):
         if not width or not height:
             return
         source, state = self._source, self._state
-        plot = columns_for(width).plot
-        # Of a window that spans the run, the columns stay where they are wherever the playhead is.
-        slot_ns = column_ns(state.window_s, source.last_ns - source.first_ns, plot)
-        at_ns = state.playhead.at_ns
-        start_ns = first_column_ns(at_ns, source.first_ns, slot_ns, plot)
-        frame = source.frame(at_ns, slot_ns * plot, plot, start_ns)
+        at = columns_for(width) if state.view != OVERVIEW else overview_columns(width)
+        axis = shown_axis(source, state, at.plot)
+        frame = axis.frame(source, state.playhead.at_ns)
+        later = self._later.frame(source, state, axis)
         if state.playhead.following:
             frame = load_keys.acknowledged(frame, self._ack)
         self._frame = frame
-        self._scales = scales_for(frame, state, self._scales)
-        at = columns_for(width)
-        self._drawing = Drawing(
-            frame, source, state, self._scales, width, height, at, marks_of(frame, at.plot)
-        )
+        self._scales = scales_for(frame, state, self._scales, later=later)
+        marks = marks_of(frame, at.plot)
+        self._drawing = Drawing(frame, source, state, self._scales, width, height, at, marks, later)
         rows = (
             help_rows(width, height, state)
             if state.help
             else whole(self._drawing, self._views.get(state.view))
         )
-        edges = slices_for(width, PAGE)
-        for canvas, begin, end in zip(self.query(Canvas), edges, edges[1:], strict=False):
-            canvas.styles.width, canvas.theme = end - begin, state.theme
-            canvas.show([sliced(row, begin, end) for row in rows])
+        for canvas in self.query(Canvas):  # none before it is mounted, and while the screen closes
+            canvas.theme = state.theme
+            canvas.show(rows)
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self._notice_until_s = self._clock() + NOTICE_S

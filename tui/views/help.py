@@ -15,8 +15,11 @@ from tui.draw.theme import Theme
 _READING: tuple[tuple[str, str], ...] = (
     ("TTFT", "time to first token, counted from when the request was due"),
     ("ITL", "time between tokens of a stream (CHUNK GAP: chunks of several)"),
-    ("p50 p95 p99", "lines, lowest first; ~, grey: too few samples; <250: 250 at most"),
+    ("p50 p95 p99", "solid area up to p50, second tone up to p95, dots at p99"),
+    ("~ <250", "~, grey: too few samples; <250: 250 at most"),
+    ("✓ ✗", "a target is held, or missed; what is above it is warm"),
     ("REQ/S", "offered and sent: where they part, something held back"),
+    ("IDLE? skew", "a GPU unlike the others that share its load"),
     ("means of 3s", "the figures behind the limit are means of the last 3 s"),
     ("stale", "kept-alive connections found closed: sent again, not an error"),
     ("SATURATED", "CLIENT SATURATED: the figures are this client's own limit"),
@@ -84,7 +87,10 @@ def _entries(state: ScreenState) -> list[list[Span]]:
     own = [row for row in rows if state.view in row.views]
     common = [row for row in rows if not row.views and row.action != "help"]
     entries = [_key(row, state.theme) for row in (*own, *common)]
-    return entries + [[(f" {name:>13}  ", "title"), (words, "")] for name, words in _READING]
+    met = f"{state.theme.glyph('met')} {state.theme.glyph('missed')}"
+    return entries + [
+        [(f" {met if name == '✓ ✗' else name:>13}  ", "title"), (words, "")] for name, words in _READING
+    ]
 
 
 def _key(row: Key, theme: Theme) -> list[Span]:

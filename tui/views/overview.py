@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from sessions.frame.schema import Frame
+from sessions.frame.schema import Band, Frame
 from tui.controls.screen_state import ScreenState
-from tui.draw import layout, numbers
-from tui.draw.layout import Columns, Shape
-from tui.draw.rows import Row, Span, fitted
+from tui.draw import layout
+from tui.draw.layout import CHARTS, Shape
+from tui.draw.rows import Field, Row, fitted
 from tui.draw.theme import Theme
-from tui.panels import footer, gpus, header, latency, machines, server, throughput, time_axis
-from tui.panels.strip import marks_of, strip
-from tui.plots.bars import area
-from tui.plots.chart import Mark
-from tui.plots.scale import PERCENT, Scale
+from tui.panels import footer, gpus, header, machines, server, time_axis
+from tui.panels.box import Panel, stacked
+from tui.plots.scale import Scale, Series
 from tui.plots.scale import fitted as fitted_scale
 from tui.views import machine_details
+from tui.views.overview_charts import CHART_OF, Charted
+from tui.views.overview_plain import plain_body
 
 Scales = Mapping[str, Scale]
 NOUGHT_MS = 0.002
 """Gaps up to this are none: the chunks came in one read. Sketches put all of up to 1 us into one bucket."""
+BESIDE: Mapping[str, Callable[[Frame, int, int, Theme], Panel]] = {}
+"""Small forms of other views, by name, for the place that a large terminal has below the GPUs: each of a
+frame in so many cells and at most so many rows. The first has the place."""
 
 
 def too_small(width: int, height: int) -> list[Row]:
@@ -31,12 +33,22 @@ def too_small(width: int, height: int) -> list[Row]:
     return [fitted([(text, "")], width), *([fitted([], width)] * (height - 1))][:height]
 
 
-def scales_for(frame: Frame, screen_state: ScreenState, previous: Scales) -> dict[str, Scale]:
-    """The scale of every chart, grown from the ones drawn last."""
+def scales_for(
+    frame: Frame, screen_state: ScreenState, previous: Scales, *, later: Frame | None = None
+) -> dict[str, Scale]:
+    """The scale of every chart, grown from the ones drawn last; with `later`, that of the end of the run."""
     at_ns, log = frame.at_ns, screen_state.log
-    wanted = {
-        "ttft": ((frame.ttft.p50, frame.ttft.p95, frame.ttft.p99), log, 1000.0 if log else 1.0),
-        "itl": ((frame.itl.p50, frame.itl.p95, frame.itl.p99), log, 100.0 if log else 1.0),
+    frame = frame if later is None else later
+
+    def bounds_of(band: Band, metric: str) -> tuple[Series, ...]:
+        """The percentiles, and the target where there is one: it is to be seen in any case."""
+        limits = [target.limit_ms for target in frame.targets.get(metric, ())[:1]]
+        return (band.p50, band.p95, band.p99, np.array(limits))
+
+    itl = "chunk_gap" if frame.itl_is_chunk_gap else "itl"
+    wanted: dict[str, tuple[tuple[Series, ...], bool, float]] = {
+        "ttft": (bounds_of(frame.ttft, "ttft"), log, 1000.0 if log else 1.0),
+        "itl": (bounds_of(frame.itl, itl), log, 100.0 if log else 1.0),
         "rate": ((frame.offered, frame.achieved), False, 1.0),
         "tokens": ((frame.input_tokens if frame.only_input else frame.output_tokens,), False, 10.0),
         "in_flight": ((frame.in_flight_series,), False, 5.0),
@@ -62,108 +74,87 @@ def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
     )
 
 
-class _Drawing(NamedTuple):
-    """What a panel is drawn from."""
+def compose(
+    frame: Frame,
+    screen_state: ScreenState,
+    scales: Scales,
+    width: int,
+    height: int,
+    *,
+    later: Frame | None = None,
+) -> list[Row]:
+    """Exactly `height` rows of exactly `width` cells.
 
-    frame: Frame
-    screen_state: ScreenState
-    scales: Scales
-    at: Columns
-    width: int
-    marks: Sequence[Mark]
-    labels: Mapping[int, tuple[tuple[str, ...], str]]
-
-    @property
-    def theme(self) -> Theme:
-        return self.screen_state.theme
-
-
-def compose(frame: Frame, screen_state: ScreenState, scales: Scales, width: int, height: int) -> list[Row]:
-    """Exactly `height` rows of exactly `width` cells."""
+    `later` is, in a replay, the frame of the end on the same columns: what lies after the playhead, dimmed.
+    """
     if width < layout.LEAST_WIDTH or height < layout.LEAST_HEIGHT:
         return too_small(width, height)
     if screen_state.details:
         return _detailed(frame, screen_state, width, height)
-    rows_of = layout.rows_for(height, shape_of(frame, screen_state))
-    at, theme = layout.columns_for(width), screen_state.theme
-    marks = marks_of(frame, at.plot)
-    drawing = _Drawing(
-        frame, screen_state, scales, at, width, marks, time_axis.mark_labels(frame, at.plot, theme)
+    drawing = Charted(frame, screen_state, scales, layout.overview_columns(width), width, later)
+    head = [
+        header.header(frame, screen_state, width),
+        header.load(frame, screen_state, width, charts=True),
+        header.limit(frame, screen_state, width),
+    ]
+    foot = [footer.bottom(screen_state, width, live=frame.live)]
+    if shape_of(frame, screen_state).scrub:
+        foot.insert(0, time_axis.scrub(frame, screen_state, width))
+    room = height - len(head) - len(foot)
+    body = (
+        _framed(drawing, room)
+        if drawing.at.side
+        else plain_body(drawing, shape_of(frame, screen_state), height, room)
     )
-    gaps = [name for name in layout.GAPS if rows_of[name]][: rows_of["gaps"]]
-    out: list[Row] = []
-    for name in layout.ORDER:
-        if rows := rows_of[name]:
-            out += _gap(drawing) if name in gaps else []
-            out += _PANELS[name](drawing, rows)
-    out += time_axis.events(frame, rows_of["events"], width, theme)
-    if rows_of["scrub"]:
-        out.append(time_axis.scrub(frame, screen_state, width))
-    out.append(footer.bottom(screen_state, width, live=frame.live))
-    return [fitted(row, width) for row in out]
+    return [fitted(row, width) for row in (*head, *body, *foot)]
 
 
-def _gap(d: _Drawing) -> list[Row]:
-    """A row with nothing but the marks that cross it."""
-    none = np.full(0, np.nan)
-    gap = area(none, PERCENT, d.at.plot, 1, "", marks=d.marks, ascii_only=d.theme.ascii_only)
-    return strip(gap.rows(), {}, [], d.at, d.theme)
+# -- with frames, in two columns
 
 
-def _ttft(d: _Drawing, rows: int) -> list[Row]:
-    return latency.latency(
-        "TTFT ms",
-        d.frame.ttft,
-        d.frame.ttft_recent,
-        d.frame.ttft_run,
-        d.frame.recent_s,
-        d.scales["ttft"],
-        d.at,
-        rows,
-        d.theme,
-        marks=d.marks,
-        labels=d.labels,
-        more=[*_send_lag(d.frame, d.at), *_failed_later(d.frame, d.at)],
-        server=d.frame.server.ttft,
-    )
+def _framed(d: Charted, height: int) -> list[Row]:
+    at, theme = d.at, d.theme
+    rows = layout.chart_rows(height)
+    charts = [CHART_OF[name](d, rows[name], at.gutter - 1) for name in CHARTS if rows[name]]
+    floor: Row = [
+        (theme.glyph("floor") * (at.gutter - 1), "axis"),
+        *time_axis.ticked(d.frame, d.screen_state, at.plot),
+    ]
+    left = stacked(charts, at.gutter + at.plot + 1, floor, theme)
+    wide = at.side - 1
+    said: Row = [(f"{theme.glyph('floor')} ", "frame"), (time_axis.span(d.screen_state), "dim"), (" ", "")]
+    fill = theme.glyph("floor") * max(wide - 2 - sum(len(text) for text, _ in said), 0)
+    right = stacked(_beside(d, height, wide - 2), wide, [*said, (fill, "frame")], theme)
+    return [[*one, *other] for one, other in zip(left, right, strict=True)]
 
 
-def _itl(d: _Drawing, rows: int) -> list[Row]:
-    name_cells = latency.table_cells(d.at.side)[0]
-    title = next(text for text in ("CHUNK GAP ms", "CHUNK GAP", "GAP ms") if len(text) <= name_cells)
-    return latency.latency(
-        title if d.frame.itl_is_chunk_gap else "ITL ms",
-        d.frame.itl,
-        d.frame.itl_recent,
-        d.frame.itl_run,
-        d.frame.recent_s,
-        d.scales["itl"],
-        d.at,
-        rows,
-        d.theme,
-        marks=d.marks,
-        more=_per_chunk(d.frame, d.at),
-        server=d.frame.server.itl,
-    )
+def _beside(d: Charted, height: int, inner: int) -> list[Panel]:
+    frame, theme = d.frame, d.theme
+    rows = layout.beside_rows(height, shape_of(frame, d.screen_state), gpus.across(inner))
+    out = []
+    if rows["server"]:
+        out.append(server.server(frame, d.scales["waiting"], d.upto, inner, rows["server"], theme))
+    if rows["gpus"]:
+        panel = gpus.gpus(frame, inner, rows["gpus"], theme)
+        out.append(Panel(panel.title, _padded(panel.rows, rows["gpus"]), panel.aside))
+    if rows["machines"]:
+        out.append(Panel([Field(0, ("HOST", "title")), *machines.host(frame)]))
+    more, events = rows["more"], rows["events"]
+    if more and BESIDE:
+        panel = next(iter(BESIDE.values()))(frame, inner, more, theme)
+        out.append(Panel(panel.title, _padded(panel.rows, more), panel.aside))
+    elif more:
+        events += more + 1
+    happened = time_axis.events(frame, events, inner, theme)
+    return [*out, Panel([Field(0, ("EVENTS", "title")), *_counts(frame)], happened)]
 
 
-_PANELS: dict[str, Callable[[_Drawing, int], list[Row]]] = {
-    "header": lambda d, rows: [header.header(d.frame, d.screen_state, d.width)],
-    "load": lambda d, rows: [header.load(d.frame, d.screen_state, d.width)],
-    "limit": lambda d, rows: [header.limit(d.frame, d.screen_state, d.width)],
-    "ttft": _ttft,
-    "itl": _itl,
-    "rate": lambda d, rows: throughput.rate(d.frame, d.scales["rate"], d.at, rows, d.theme, d.marks),
-    "tokens": lambda d, rows: throughput.tokens(d.frame, d.scales["tokens"], d.at, rows, d.theme, d.marks),
-    "in_flight": lambda d, rows: throughput.in_flight(
-        d.frame, d.scales["in_flight"], d.at, rows, d.theme, d.marks
-    ),
-    "server": lambda d, rows: server.server(d.frame, d.scales["waiting"], d.at, rows, d.theme, d.marks),
-    "gpus": lambda d, rows: gpus.gpus(d.frame, d.at, rows, d.theme, d.marks),
-    "axis": lambda d, rows: [time_axis.axis(d.frame, d.screen_state, d.at)],
-    "machines": lambda d, rows: [machines.machines(d.frame, d.width)],
-}
-"""How each panel of `layout.ORDER` is drawn in its rows."""
+def _padded(rows: Sequence[Row], height: int) -> list[Row]:
+    return [*rows, *([[]] * (height - len(rows)))][:height]
+
+
+def _counts(frame: Frame) -> list[Field]:
+    return [Field(1, (f"{len(frame.marks)}", "dim"))] if frame.marks else []
 
 
 def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) -> list[Row]:
@@ -181,27 +172,3 @@ def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) 
     happened = time_axis.events(frame, left - 1, width, screen_state.theme, whole=True) if left > 1 else []
     rows = [*above, *said, *([[]] if left else []), *happened, *below]
     return [fitted(row, width) for row in rows]
-
-
-def _failed_later(frame: Frame, at: Columns) -> list[list[Span]]:
-    """Of a run that is over: how many of its first tokens are of requests that failed. They are not in the
-    exact figures of a summary."""
-    count = frame.ttft_run.count - frame.succeeded
-    if frame.state not in ("ended", "killed") or count <= 0:
-        return []
-    name, cell = latency.table_cells(at.side)
-    return [[("failed".ljust(name), "label"), (f"{numbers.count(count)} of run".rjust(3 * cell), "dim")]]
-
-
-def _send_lag(frame: Frame, at: Columns) -> list[list[Span]]:
-    stat = frame.send_lag_recent
-    name, cell = latency.table_cells(at.side)
-    figures = (stat.p50_ms, stat.p95_ms, stat.p99_ms)
-    return [[("send lag".ljust(name), "label"), *((numbers.ms(v).rjust(cell), "dim") for v in figures)]]
-
-
-def _per_chunk(frame: Frame, at: Columns) -> list[list[Span]]:
-    if frame.tokens_per_chunk is None:
-        return []
-    name, cell = latency.table_cells(at.side)
-    return [[("tok/chunk".ljust(name), "label"), (f"{frame.tokens_per_chunk:.2f}".rjust(3 * cell), "dim")]]

@@ -35,6 +35,9 @@ class Drawing:
     """Cells and rows of the view itself, without head and foot."""
     at: Columns
     marks: Sequence[Mark]
+    later: Frame | None = None
+    """Where the playhead is in the midst of a run that is over: its end on the same axis. Of it only what is
+    after the playhead may be drawn, dimmed."""
 
     @property
     def theme(self) -> Theme:

@@ -49,7 +49,7 @@ def _with_region(drawing: Drawing, between: list[Row]) -> list[Row]:
     """The overview, a region's figures above its foot: in the place of an event on the smallest screen."""
     frame, state, foot = drawing.frame, drawing.screen_state, len(_foot(drawing))
     height = max(drawing.height - len(between), layout.LEAST_HEIGHT)
-    rows = overview.compose(frame, state, drawing.scales, drawing.width, height)
+    rows = overview.compose(frame, state, drawing.scales, drawing.width, height, later=drawing.later)
     body = rows[: drawing.height - len(between) - foot]
     return [*body, *between, *rows[-foot:]]
 

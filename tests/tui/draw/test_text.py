@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tui.controls.prompt import Prompt, parsed_concurrency, parsed_rate
-from tui.draw.rows import Field, chosen, fitted, sliced, spread, width_of
+from tui.draw.rows import Field, cells_of, chosen, fitted, sliced, spread, width_of
 from tui.draw.text import fit, fit_tail, masked, safe
 from tui.draw.theme import charset_for
 
@@ -110,3 +110,9 @@ def test_a_prompt_is_edited_where_the_cursor_is():
 
 def test_pasted_control_characters_never_get_into_a_prompt():
     assert not FORBIDDEN.search(Prompt("mark", "mark:").typed(EVIL + "\n").text)
+
+
+def test_the_short_way_to_a_width_is_that_of_every_letter_by_itself():
+    letters = "".join(map(chr, (*range(32, 0x3000), *range(0x1F300, 0x1F700))))
+    assert [letter for letter in letters if cells_of(letter) != cell_len(letter)] == []
+    assert cells_of("ab█⣿⚡模") == 8

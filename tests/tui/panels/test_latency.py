@@ -1,46 +1,154 @@
-"""Three percentiles in one chart: each is to be seen, and where they meet the worse one is."""
+"""Percentiles and a target in one chart: each is to be found, and where they meet the worse one is seen."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from sessions.frame.schema import Band, Stat
-from tui.draw.layout import Columns
+from sessions.frame.schema import Band, LatencyTarget, Stat
+from tests.tui.made_up_run import ramped
+from tui.controls.playhead import Playhead
+from tui.controls.screen_state import ScreenState
+from tui.controls.shown_axis import shown_axis
+from tui.draw.layout import overview_columns
 from tui.draw.theme import Theme
-from tui.panels.latency import latency
+from tui.panels.fans import latency
+from tui.plots.chart import Grid
+from tui.plots.fan import Fan, fan
 from tui.plots.scale import Scale
+from tui.views.overview import compose, scales_for
 
-AT = Columns(8, 40, 28)
-
-
-def cells(p50: float, p95: float, p99: float) -> dict[str, int]:
-    """How many cells of the plot each percentile has."""
-    band = Band(*(np.full(AT.plot, value) for value in (p50, p95, p99)))
-    scale = Scale(1.0, 1000.0, log=True)
-    rows = latency("TTFT ms", band, Stat(), Stat(), 10, scale, AT, 8, Theme())
-    plots = [
-        span
-        for row in rows
-        for span in row
-        if span[0].strip() and set(span[0]) & set(map(chr, range(0x2801, 0x2900)))
-    ]
-    return {name: sum(len(text) for text, role in plots if role == name) for name in ("p50", "p95", "p99")}
+WIDTH = 40
+LOG = Scale(1.0, 1000.0, log=True)
+FOUND = {
+    "p50": ("fan50", "over50"),
+    "p95": ("fan95", "over95"),
+    "p99": ("fan99", "over99"),
+    "target": ("target_line",),
+}
+"""What a role begins with that draws it, in front or behind."""
 
 
-def test_percentiles_apart_are_all_there() -> None:
-    assert cells(10, 100, 800) == {"p50": 40, "p95": 40, "p99": 40}
+def cells(rows: list[list[tuple[str, str]]]) -> dict[str, int]:
+    """How many cells each has."""
+    drawn = [role for row in rows for text, role in row for cell in text if cell != " "]
+    return {
+        name: sum(any(part.startswith(roles) for part in role.split("/")) for role in drawn)
+        for name, roles in FOUND.items()
+    }
+
+
+def drawn(p50: float, p95: float, p99: float, height: int = 8, **more) -> Grid:
+    flat = (np.full(WIDTH, value) for value in (p50, p95, p99))
+    return fan(Fan(*flat), LOG, WIDTH, height, **more)
 
 
 @pytest.mark.parametrize(
-    ("values", "seen"),
-    [
-        ((10, 10, 800), {"p50": 0, "p95": 40, "p99": 40}),
-        ((10, 800, 800), {"p50": 40, "p95": 0, "p99": 40}),
-        ((10, 10, 10), {"p50": 0, "p95": 0, "p99": 40}),
-    ],
+    "values", [(10, 100, 800), (10, 10, 800), (10, 800, 800), (10, 10, 10), (1, 1, 1), (999, 999, 999)]
 )
-def test_where_percentiles_meet_the_worse_one_is_seen(
-    values: tuple[float, ...], seen: dict[str, int]
-) -> None:
-    assert cells(*values) == seen
+@pytest.mark.parametrize("height", [3, 4, 7, 16])
+@pytest.mark.parametrize("target", [None, 1.0, 10.0, 500.0, 1000.0])
+def test_each_percentile_and_the_target_have_cells_wherever_they_lie(values, height, target) -> None:
+    found = cells(drawn(*values, height, target=target).rows())
+    assert found["p50"] >= WIDTH // 2
+    assert found["p95"] >= WIDTH // 2
+    assert found["p99"] >= WIDTH // 2
+    assert found["target"] == (WIDTH // 2 if target is not None else 0)
+
+
+@pytest.mark.parametrize("charset", ["shades", "ascii"])
+@pytest.mark.parametrize("values", [(10, 100, 800), (10, 40, 800)])
+def test_without_colours_each_is_told_by_its_glyph(charset, values) -> None:
+    glyphs = {"shades": ("▓", "░", "⠒⠉⠤⣀", "─"), "ascii": ("*", "+", "^", "-")}[charset]
+    rows = drawn(*values, target=500.0, charset=charset).rows()
+    text = "".join(part for row in rows for part, _ in row)
+    for letters in glyphs:
+        assert sum(text.count(letter) for letter in letters) >= WIDTH // 2, letters
+    assert not any("/" in role for row in rows for _, role in row)
+
+
+def test_an_area_is_as_high_as_its_values_to_an_eighth_of_a_row() -> None:
+    # 31.6 is half way from 1 to 1000: half of the rows above the lowest, which is always filled.
+    rows = drawn(10**1.5, 10**2.25, 1000, 9).rows()
+    column = ["".join(part for part, _ in row)[0] for row in rows]
+    roles = [row[0][1].partition("/")[0] for row in rows]
+    assert column == ["⠉", " ", "█", "█", "█", "█", "█", "█", "█"]
+    assert roles[2:] == ["fan95", "fan95", "fan50_1", "fan50_1", "fan50_0", "fan50_0", "fan50_0"]
+
+
+def test_what_is_above_the_target_is_in_the_colours_of_a_warning_and_nothing_else_is() -> None:
+    def warm(grid: Grid) -> set[int]:
+        return {y for y, row in enumerate(grid.rows()) for _, role in row if role.startswith("over")}
+
+    assert warm(drawn(20, 100, 800, target=1000.0)) == set()
+    assert warm(drawn(20, 100, 800)) == set()
+    # The fourth row of eight begins above 30 ms.
+    assert warm(drawn(20, 100, 800, target=30.0)) == {0, 2, 3}
+    assert warm(drawn(200, 400, 800, target=30.0)) == {0, 1, 2}
+
+
+def test_what_was_not_observed_is_a_gap() -> None:
+    values = np.array([10.0, np.nan, np.nan, 10.0])
+    rows = fan(Fan(values, values * 2, values * 4), LOG, 4, 6).rows()
+    assert all("".join(part for part, _ in row)[1:3] == "  " for row in rows)
+    assert not any("/" in role and " " in part for row in rows for part, role in row)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (100, 30), (120, 40), (200, 60)])
+@pytest.mark.parametrize("gpus", [0, 1, 8])
+def test_in_both_charts_of_the_overview_each_is_found_at_each_size(size, gpus) -> None:
+    view = ramped(lambda: 90.0, gpus=gpus)
+    state = ScreenState(playhead=Playhead(at_ns=view.last_ns))
+    at = overview_columns(size[0])
+    frame = shown_axis(view, state, at.plot).frame(view, view.last_ns)
+    targets = {"ttft": (LatencyTarget("p95", 500.0, 499.0),), "itl": (LatencyTarget("p95", 50.0, 31.0),)}
+    frame = replace(frame, targets=targets)
+    rows = compose(frame, state, scales_for(frame, state, {}), *size)
+    names = ("TTFT ms", "ITL ms")
+    starts = [y for y, row in enumerate(rows) if any(text in names for text, _ in row)]
+    assert len(starts) == 2
+    for start, end in pairwise([*starts, len(rows)]):
+        found = cells([row_cut(row, at.gutter, at.gutter + at.plot) for row in rows[start + 1 : end]])
+        assert all(count >= 5 for count in found.values()), found
+
+
+def row_cut(row, begin: int, end: int):
+    from tui.draw.rows import sliced
+
+    return sliced(row, begin, end)
+
+
+def titled(**more) -> tuple[str, str]:
+    band = Band(*(np.full(WIDTH, value) for value in (100.0, 200.0, 300.0)))
+    recent = Stat(205, 158.0, 246.0, 317.0, frozenset({"p99"}))
+    panel = latency("TTFT ms", band, recent, Stat(), LOG, (6, WIDTH, 5), Theme(), **more)
+    return "".join(text for field in panel.title for text, _ in field.runs), "".join(
+        text for text, _ in panel.aside
+    )
+
+
+def test_the_title_carries_the_figures_and_the_target_with_a_glyph_that_says_whether_it_is_held() -> None:
+    assert titled() == ("TTFT ms▇ p50 158  ▇ p95 246  ⠒ p99 ~317 n 205/10s", "")
+    for now, glyph in ((246.0, " ✓"), (501.0, " ✗"), (None, "")):
+        assert titled(targets=(LatencyTarget("p95", 500.0, now),))[1] == f"target p95 500ms{glyph}"
+
+
+@pytest.mark.parametrize("height", [3, 4, 5, 8, 13, 20])
+def test_a_logarithmic_axis_has_three_round_labels_at_most_and_the_target_s_is_one(height) -> None:
+    band = Band(*(np.full(WIDTH, value) for value in (100.0, 200.0, 300.0)))
+    panel = latency(
+        "TTFT ms",
+        band,
+        Stat(),
+        Stat(),
+        LOG,
+        (8, WIDTH, height),
+        Theme(),
+        targets=(LatencyTarget("p95", 500.0),),
+    )
+    labels = [row[0][0].strip() for row in panel.rows if row[0][0].strip()]
+    assert len(labels) <= 3
+    assert "500ms" in labels

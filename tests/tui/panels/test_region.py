@@ -28,14 +28,14 @@ def view_of() -> FakeView:
 
 def rows_of(size=(120, 40), view: str = "overview", *, live: bool = True, **more) -> list[str]:
     run = view_of()
+    at = layout.overview_columns(size[0]) if view == "overview" else layout.columns_for(size[0])
     frame = replace(frame_of(run, size[0]), live=live)
     state = ScreenState(**({"playhead": Playhead(at_ns=frame.at_ns, following=live), "view": view} | more))
-    at = layout.columns_for(size[0])
     scales = scales_for(frame, state, {})
     drawing = Drawing(frame, run, state, scales, *size, at, marks_of(frame, at.plot))
     rows = whole(drawing, VIEWS.get(view))
     assert [width_of(row) for row in rows] == [size[0]] * size[1]
-    assert all(role in ROLES for row in rows for _, role in row)
+    assert all(part in ROLES for row in rows for _, role in row for part in role.split("/"))
     return ["".join(text for text, _ in row) for row in rows]
 
 

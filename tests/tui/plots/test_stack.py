@@ -71,7 +71,7 @@ def test_any_size_is_filled(width, height):
 
 def test_an_area_takes_another_role_in_some_columns():
     values = np.array([16.0, 16.0, 4.0])
-    grid = tinted(area(values, TO_16, 3, 2, "a", marks=[Mark(2, "m")]), values > 10, "bad")
+    grid = tinted(area(values, TO_16, 3, 2, "a", marks=[Mark(2, "m", faint="m")]), values > 10, "bad")
     assert roles(grid) == [["bad", "bad", "m"], ["bad", "bad", "a"]]
 
 

@@ -128,7 +128,7 @@ def test_load_keys_count_from_the_live_run_while_its_past_is_looked_at():
         await room.press("home", "up")
         assert room.control.sent == [StepLoad(1)]
         assert any("17 rps (the run, now" in row for row in room.rows)
-        assert "RATE 4.0 rps" in room.rows[1]
+        assert "4.0 rps" in room.rows[0]
 
     on_screen(body)
 
@@ -159,8 +159,8 @@ def test_load_keys_ask_for_steps_and_the_load_that_the_run_answers_is_shown_at_o
         room.control.applies = False
         await room.press(key)
         assert room.control.sent == [StepLoad(steps)]
-        assert f"RATE {shown} rps" in room.rows[1]
-        assert "asked" not in room.rows[1]
+        assert f"{shown} rps" in room.rows[0]
+        assert "asked" not in room.rows[0]
 
     on_screen(body)
 
@@ -170,7 +170,7 @@ def test_rapid_presses_lose_no_step_though_the_run_lags_behind():
         room.control.applies = False
         await room.press("up", "up", "up", "K")
         assert room.control.sent == [StepLoad(1), StepLoad(1), StepLoad(1), StepLoad(10)]
-        assert "RATE 29.0 rps" in room.rows[1]
+        assert "29.0 rps" in room.rows[0]
 
     on_screen(body)
 
@@ -180,16 +180,16 @@ def test_keys_typed_faster_than_the_run_answers_are_shown_as_asked_and_all_count
         room.control.answers.clear()
         await room.press("up", "up", "K")
         await room.pass_s(0.1)
-        assert "RATE 16.0 rps (+12 asked)" in room.rows[1]
+        assert "16.0 rps (+12 asked)" in room.rows[0]
         await room.press("equals_sign", "5", "enter", "down")
         await room.pass_s(0.1)
-        assert "(+12 5.0 -1 asked)" in room.rows[1]
+        assert "(+12 5.0 -1 asked)" in room.rows[0]
         assert room.control.sent == [StepLoad(1)]
         room.control.answers.set()
         await room.pilot.pause()
         assert room.control.sent[1:] == [StepLoad(1), StepLoad(10), SetRate(5.0), StepLoad(-1)]
-        assert "RATE 4.0 rps" in room.rows[1]
-        assert "asked" not in room.rows[1]
+        assert "4.0 rps" in room.rows[0]
+        assert "asked" not in room.rows[0]
 
     on_screen(body)
 
@@ -197,9 +197,9 @@ def test_keys_typed_faster_than_the_run_answers_are_shown_as_asked_and_all_count
 def test_in_a_closed_loop_the_same_keys_move_the_concurrency():
     async def body(room: Room) -> None:
         await room.press("up")
-        assert "CONCURRENCY 17" in room.rows[1]
+        assert "17 concurrent" in room.rows[0]
         await room.press("equals_sign", "3", "enter")
-        assert "CONCURRENCY 3 " in room.rows[1]
+        assert " 3 concurrent" in room.rows[0]
         assert room.control.sent == [StepLoad(1), SetConcurrency(3)]
 
     on_screen(body, closed_loop=True)
@@ -269,14 +269,14 @@ def test_hold_and_resume_share_a_key():
     on_screen(body)
 
 
-@pytest.mark.parametrize(("closed_loop", "shown"), [(False, "RATE 17.0 rps"), (True, "CONCURRENCY 17")])
+@pytest.mark.parametrize(("closed_loop", "shown"), [(False, "17.0 rps"), (True, "17 concurrent")])
 def test_a_step_right_after_a_resume_counts_from_the_load_before_the_hold_in_both_loops(closed_loop, shown):
     async def body(room: Room) -> None:
         await room.press("space")
         await room.pass_s(1.0)
         await room.press("space", "up")
         assert room.control.sent == [Hold(), Resume(), StepLoad(1)]
-        assert shown in room.rows[1]
+        assert shown in room.rows[0]
 
     on_screen(body, closed_loop=closed_loop)
 
@@ -317,7 +317,7 @@ def test_space_right_after_stop_resumes_though_the_run_has_not_shown_the_stop_ye
         assert room.control.sent == [Stop(), Resume(), Hold(), Resume()]
         await room.press("x", "up", "space")
         assert room.control.sent[4:] == [Stop(), StepLoad(1), Resume()]
-        assert "RATE 16.0 rps" in room.rows[1]
+        assert "16.0 rps" in room.rows[0]
 
     on_screen(body)
 
@@ -326,7 +326,7 @@ def test_while_nothing_is_sent_a_step_starts_nothing_and_says_what_would():
     async def body(room: Room) -> None:
         await room.press("space", "up", "down", "K", "J")
         assert "nothing is being sent: resume it, or set a load" in room.rows[-1]
-        assert "RATE 0.0 rps" in room.rows[1]
+        assert "0.0 rps" in room.rows[0]
         assert "LIVE holding" in room.rows[0]
 
     on_screen(body)
@@ -345,7 +345,7 @@ def test_an_exact_load_right_after_stop_is_one_to_step_from():
     async def body(room: Room) -> None:
         await room.press("x", "equals_sign", "5", "enter", "up")
         assert room.control.sent[1:] == [SetRate(5.0), StepLoad(1)]
-        assert "RATE 6.0 rps" in room.rows[1]
+        assert "6.0 rps" in room.rows[0]
 
     on_screen(body)
 
@@ -355,7 +355,7 @@ def test_a_refused_command_is_said_in_the_bottom_row_and_goes_away():
         room.control.refuse = "rate: got 1500, at most 1000"
         await room.press("K")
         assert "rate: got 1500, at most 1000" in room.rows[-1]
-        assert "asked" not in room.rows[1]
+        assert "asked" not in room.rows[0]
         await room.pass_s(5.0)
         assert "quit" in room.rows[-1]
 
@@ -406,7 +406,7 @@ def test_the_window_and_the_scale_are_changed_by_keys():
         await room.press("w")
         assert room.live.screen_state.window_s == 300.0
         await room.press("w")
-        assert any("window all" in row for row in room.rows)
+        assert any(row.startswith("  all└") for row in room.rows)
         await room.press("l")
         assert any("linear" in row for row in room.rows)
 
@@ -570,11 +570,11 @@ def test_a_replay_opens_on_the_whole_run_from_its_end_and_stands_still():
         await room.pass_s(5.0)
         playhead = room.live.screen_state.playhead
         assert (playhead.at_ns, playhead.playing) == (50 * S, False)
-        assert "00:00:48 / 00:00:48" in room.rows[0]
-        axis = next(row for row in room.rows if "window all" in row)
+        assert "00:48 / 00:48" in room.rows[0]
+        axis = next(row for row in room.rows if row.startswith("  all└"))
         assert "00:00" in axis
         assert "00:30" in axis
-        assert any("8 → 12 rps" in row or "12 rps" in row for row in room.rows[:10])
+        assert any("╷8" in row for row in room.rows[:10])
 
     on_screen(body, replay=True)
 
@@ -582,7 +582,7 @@ def test_a_replay_opens_on_the_whole_run_from_its_end_and_stands_still():
 def test_in_a_window_that_spans_the_run_the_axis_stays_while_it_is_played():
     async def body(room: Room) -> None:
         def axis() -> str:
-            return next(row for row in room.rows if "window all" in row)
+            return next(row for row in room.rows if row.startswith("  all└"))
 
         at_end = axis()
         await room.press("space")
@@ -606,8 +606,8 @@ def test_a_screen_that_opens_before_its_supervisor_has_begun_follows_the_run_onc
         room.view.running, room.view.ended_s = True, None
         await room.pass_s(1.0)
         assert room.live.screen_state.playhead.following
-        assert "LIVE running" in room.rows[0]
-        assert any("window 60s" in row for row in room.rows)
+        assert "LIVE" in room.rows[0]
+        assert any(row.startswith("  60s└") for row in room.rows)
 
     on_screen(body, replay=True)
 
@@ -634,11 +634,11 @@ def test_an_answer_is_shown_until_the_run_has_had_time_to_show_the_load_itself()
     async def body(room: Room) -> None:
         room.control.applies = False
         await room.press("up")
-        assert "RATE 17.0 rps" in room.rows[1]
+        assert "17.0 rps" in room.rows[0]
         await room.pass_s(0.25)
-        assert "RATE 17.0 rps" in room.rows[1]
+        assert "17.0 rps" in room.rows[0]
         await room.pass_s(0.25)
-        assert "RATE 16.0 rps" in room.rows[1]
+        assert "16.0 rps" in room.rows[0]
 
     on_screen(body)
 

@@ -1,0 +1,45 @@
+"""The latency targets of a run and how the last seconds stand to them, for a screen."""
+
+from __future__ import annotations
+
+from sessions.frame.schema import LatencyTarget
+from sessions.metrics import THIN_FLOORS
+from sessions.plan.slo import Target
+from sessions.store.manifest import Manifest
+from sessions.timeline.attained import targets_of
+from sessions.timeline.timeline import Timeline
+
+SKETCHED = {
+    "ttft": "ttft_from_due",
+    "ttft_sent": "ttft_from_sent",
+    "e2e": "e2e",
+    "itl": "itl",
+    "chunk_gap": "chunk_gap",
+    "send_lag": "send_lag",
+}
+"""Metrics of targets that ticks have sketches of, and what these are called there."""
+
+
+def targets_at(
+    timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]
+) -> dict[str, tuple[LatencyTarget, ...]]:
+    """By metric, those of percentiles of `SKETCHED`, the hardest to hold first: what is missed, then what is
+    nearest to its limit. `now_ms` is the figure of `span_ns`, within a sketch's 1 %."""
+    found: dict[str, list[LatencyTarget]] = {}
+    for target in [] if manifest is None else targets_of(manifest.config):
+        if target.metric in SKETCHED and target.quantile is not None and target.quantile < 1:
+            found.setdefault(target.metric, []).append(_now(timeline, target, target.quantile, span_ns))
+    return {
+        metric: tuple(sorted(targets, key=lambda target: -(target.now_ms or 0.0) / target.limit_ms))
+        for metric, targets in found.items()
+    }
+
+
+def _now(timeline: Timeline, target: Target, quantile: float, span_ns: tuple[int, int]) -> LatencyTarget:
+    count, (value_ns,) = timeline.quantiles(SKETCHED[target.metric], *span_ns, (quantile,))
+    # Of a percentile without a floor of its own, that of the next one above.
+    floors = [least for name, least in THIN_FLOORS.items() if float(name[1:]) >= quantile * 100]
+    floor = min(floors, default=max(THIN_FLOORS.values()))
+    return LatencyTarget(
+        target.statistic, target.limit, float(value_ns) / 1e6 if count else None, 0 < count < floor
+    )

@@ -1,0 +1,85 @@
+"""GPUs side by side: one that idles, overheats or differs has a word; many are a matrix with the worst by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sessions.frame.schema import Frame
+from tests.tui.made_up_run import S, ramped
+from tui.draw.theme import Theme
+from tui.panels.box import plain
+from tui.panels.gpu_words import words
+from tui.panels.gpus import gpus
+
+
+def frame_of(count: int, **of_the_sixth) -> Frame:
+    frame = ramped(lambda: 90.0, gpus=count).frame(90 * S, 60 * S, 60)
+    changed = [replace(gpu, util_pct=88.0) for gpu in frame.gpus]
+    if of_the_sixth:
+        changed[5] = replace(changed[5], **of_the_sixth)
+    return replace(frame, gpus=tuple(changed))
+
+
+def text(frame: Frame, width: int, height: int, **theme) -> str:
+    rows = plain(gpus(frame, width, height, Theme(**theme)), width)
+    return "\n".join("".join(part for part, _ in row) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"util_pct": 8.0}, "IDLE?"),
+        ({"util_pct": 62.0}, "skew"),
+        ({"memory_used_bytes": 10 * 2**30}, "skew"),
+        ({"util_pct": 70.0}, ""),
+        ({"throttle": ("thermal",), "throttled_pct": 100.0}, "HEAT 100%"),
+        ({"util_pct": 0.0, "excluded": "not serving"}, "not serving"),
+        ({"util_pct": 0.0, "lost": True}, "lost"),
+        ({"util_pct": None}, ""),
+    ],
+)
+@pytest.mark.parametrize("count", [8, 16])
+def test_a_gpu_unlike_the_others_has_a_word_and_no_other_has(values, word, count):
+    said = [text for text, _ in words(frame_of(count, **values).gpus)]
+    assert said == [word if i == 5 else "" for i in range(count)]
+
+
+@pytest.mark.parametrize(("width", "height"), [(38, 8), (42, 8), (79, 4), (70, 8)])
+def test_an_idle_gpu_beside_busy_ones_is_flagged_in_its_row_and_in_the_title(width, height):
+    shown = text(frame_of(8, util_pct=8.0), width, height)
+    assert shown.count("IDLE?") == 1
+    assert "least 8% 5" in shown.splitlines()[0]
+    assert "mean 78%" in shown.splitlines()[0]
+    assert ("SPREAD 80" in shown) == (width >= 42)
+    assert "SPREAD" not in text(frame_of(8), width, height)
+
+
+@pytest.mark.parametrize(("count", "each"), [(9, 8), (16, 8), (72, 8), (72, 16)])
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_above_eight_every_gpu_is_a_cell_and_the_worst_are_named(count, each, charset):
+    frame = frame_of(count, util_pct=8.0)
+    lines = -(-count // each)
+    shown = text(frame, 5 + 4 * each, lines + 2, charset=charset).splitlines()
+    cells = [line.split()[1:] for line in shown[1 : 1 + lines]]
+    assert [int(cell) for line in cells for cell in line] == [8 if i == 5 else 88 for i in range(count)]
+    assert shown[1 + lines].strip().startswith("5 IDLE?  8%")
+
+
+def test_cells_of_the_matrix_differ_in_colour_by_utilisation_and_what_is_left_out_is_counted():
+    frame = frame_of(40, util_pct=8.0)
+    ranged = tuple(replace(gpu, util_pct=60.0 + i) for i, gpu in enumerate(frame.gpus))
+    panel = gpus(replace(frame, gpus=ranged), 42, 9, Theme())
+    roles = [role for row in panel.rows for text, role in row if text.strip().isdigit()]
+    assert set(roles) >= {"util2", "util3", "util4"}
+    cut = "\n".join("".join(part for part, _ in row) for row in gpus(frame, 42, 4, Theme()).rows)
+    assert "and 16 more" in cut
+
+
+def test_values_that_are_missing_are_dashes_in_rows_and_cells():
+    for count in (8, 12):
+        missing = frame_of(count, util_pct=None, memory_used_bytes=None, power_w=None, temperature_c=None)
+        shown = text(missing, 42, 10)
+        assert "None" not in shown
+        assert " -" in shown

@@ -1,0 +1,66 @@
+"""The one loud row: the rate and where it goes, whether targets are held, what binds, and when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sessions.frame.schema import Frame, LatencyTarget, Limit
+from tests.tui.made_up_run import S, ramped
+from tui.controls.playhead import Playhead
+from tui.controls.screen_state import ScreenState
+from tui.draw.rows import width_of
+from tui.draw.theme import Theme
+from tui.panels.header import header
+
+MISSED = {"ttft": (LatencyTarget("p99", 500.0, 4320.0),), "itl": (LatencyTarget("p95", 50.0, 31.0),)}
+
+
+def frame_of(**changed) -> Frame:
+    return replace(ramped(lambda: 90.0).frame(90 * S, 60 * S, 60), **changed)
+
+
+def status(width: int, theme: Theme | None = None, **changed):
+    frame = frame_of(**changed)
+    state = ScreenState(theme=theme or Theme(), playhead=Playhead(at_ns=frame.at_ns))
+    row = header(frame, state, width)
+    assert width_of(row) == width
+    return "".join(text for text, _ in row), [role for _, role in row]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_rate_target_and_time_stand_there_at_every_size_and_what_binds_where_there_is_room(width):
+    text, roles = status(width, targets=MISSED, heading=26.0, limit=Limit("KV cache", "", 0))
+    for words in ("▶ 20.0 rps ↗ 26", "TTFT p99 4.32s ✗ 500ms", "ITL p95 31.0 ✓ 50ms", "LIVE", "01:28"):
+        assert words in text
+    assert ("KV CACHE" in text) == (width >= 120)
+    assert roles.count("alarm") == 1
+
+
+def test_without_targets_p95_stands_there_plain():
+    text, roles = status(80)
+    assert "TTFT p95 499 " in text
+    assert not {"alarm", "alert", "bad"} & set(roles)
+    assert "✓" not in text
+
+
+def test_what_is_told_by_colour_is_told_by_a_glyph_or_a_word_too():
+    text, _ = status(120, Theme("ascii", "none"), targets=MISSED, limit=Limit("queue", "", 0), heading=4.0)
+    for words in ("20.0 rps -> 4", "TTFT p99 4.32s MISSED 500ms", "ITL p95 31.0 ok 50ms", " QUEUE "):
+        assert words in text
+    assert text.isascii()
+
+
+def test_the_rate_that_stays_has_no_arrow_and_a_load_that_is_held_has_the_glyph_of_a_pause():
+    assert "▶ 20.0 rps  " in status(80)[0]
+    assert "20.0 rps  " in status(80, heading=20.0)[0]
+    assert status(80, state="holding")[0].startswith("‖ 20.0 rps")
+    assert status(80, state="stopped")[0].startswith("■ 20.0 rps")
+    assert "↘ 4" in status(80, heading=4.0)[0]
+
+
+def test_headroom_is_no_alarm():
+    text, roles = status(120, limit=Limit("room", "", 0))
+    assert "headroom" in text
+    assert "alert" not in roles

@@ -1,0 +1,52 @@
+"""Which columns of time the charts show. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sessions.frame.schema import Frame
+from tui.controls.screen_state import ScreenState
+from tui.controls.session_source import SessionSource
+from tui.controls.time_window import column_ns
+from tui.draw.paged_axis import first_column_ns, now_at_right_ns, young_column_ns
+
+
+class ShownAxis(NamedTuple):
+    slot_ns: int
+    start_ns: int
+    slots: int
+
+    def frame(self, source: SessionSource, at_ns: int) -> Frame:
+        return source.frame(at_ns, self.slot_ns * self.slots, self.slots, self.start_ns)
+
+
+def shown_axis(source: SessionSource, state: ScreenState, slots: int) -> ShownAxis:
+    """Now, or the playhead, at the right. While a live run is younger than the window, its columns are
+    narrower. Of a run that is over and shown whole they stay where they are, wherever the playhead is."""
+    run_ns = source.last_ns - source.first_ns
+    slot_ns = column_ns(state.window_s, run_ns, slots)
+    at_ns = state.playhead.at_ns
+    if source.live:
+        slot_ns = young_column_ns(run_ns, slots, slot_ns)
+    elif state.window_s is None:
+        return ShownAxis(slot_ns, first_column_ns(source.last_ns, source.first_ns, slot_ns, slots), slots)
+    return ShownAxis(slot_ns, now_at_right_ns(at_ns, slot_ns, slots), slots)
+
+
+class LaterFrames:
+    """The frame of a run's end on the axis that is shown, for what lies after the playhead. Kept while the
+    axis stays."""
+
+    def __init__(self) -> None:
+        self._of: tuple[ShownAxis, int] | None = None
+        self._frame: Frame | None = None
+
+    def frame(self, source: SessionSource, state: ScreenState, axis: ShownAxis) -> Frame | None:
+        """None where nothing that is shown lies after the playhead, or the run is not over."""
+        if source.live or state.playhead.at_ns >= source.last_ns or not source.first_ns:
+            return None
+        if axis.start_ns + axis.slot_ns * axis.slots <= state.playhead.at_ns:
+            return None
+        if self._of != (axis, source.last_ns):
+            self._of, self._frame = (axis, source.last_ns), axis.frame(source, source.last_ns)
+        return self._frame

@@ -1,0 +1,135 @@
+"""A latency over time as a filled chart, its figures and its target in the title."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sessions.frame.schema import Band, LatencyTarget, Stat
+from tui.draw import numbers
+from tui.draw.numbers import sign
+from tui.draw.rows import Field, Span
+from tui.draw.theme import Theme
+from tui.panels.box import Panel, labelled
+from tui.plots.chart import Mark, with_labels
+from tui.plots.fan import Fan, fan, level, row_of
+from tui.plots.scale import Scale, between
+
+QUANTILES = ("p50", "p95", "p99")
+_FIGURE_ROLES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
+
+
+def latency(
+    name: str,
+    band: Band,
+    recent: Stat,
+    run: Stat,
+    scale: Scale,
+    size: tuple[int, int, int],
+    theme: Theme,
+    *,
+    targets: Sequence[LatencyTarget] = (),
+    later: tuple[Band, int] | None = None,
+    marks: Sequence[Mark] = (),
+    labels: Mapping[int, tuple[Sequence[str], str]] | None = None,
+    more: Sequence[Field] = (),
+    recent_s: float = 10.0,
+) -> Panel:
+    """`size` is the gutter, the plot's columns and its rows.
+
+    Args:
+        targets: of this latency, the hardest to hold first: that one is the line.
+        later: the same band up to the end of the run, and the column from which on it is drawn, dimmed.
+        labels: written into the top row where it is free.
+        more: fields of the title.
+    """
+    gutter, width, height = size
+    target = targets[0].limit_ms if targets else None
+    drawn = [
+        fan(
+            Fan(one.p50, one.p95, one.p99),
+            scale,
+            width,
+            height,
+            target=target,
+            marks=marks,
+            charset=theme.fill,
+        )
+        for one in (band, *(() if later is None else (later[0],)))
+    ]
+    grid = drawn[0] if later is None else drawn[0].followed_by(drawn[1], later[1])
+    rows = grid.rows()
+    if rows and labels:
+        rows[0] = with_labels(rows[0], labels, width)
+    named = _ticks(scale, height, target)
+    title = [Field(0, (name, "title")), *_figures(recent, theme, targets)]
+    title.append(Field(5, ("n ", "label"), (f"{numbers.count(recent.count)}/{recent_s:g}s", "dim")))
+    title.append(three(4, "run", run, "dim"))
+    if not scale.log:
+        title.append(Field(2, ("linear", "dim")))
+    return Panel([*title, *more], labelled(rows, named, gutter), _target(targets, theme))
+
+
+def _ticks(scale: Scale, height: int, target: float | None) -> dict[int, str]:
+    """At most three round labels, and the target's where there is one."""
+
+    def row(value: float) -> int:
+        return int(row_of(level(scale, np.array([value]), height), height)[0])
+
+    out: dict[int, str] = {}
+    if target is not None and scale.low <= target <= scale.high:
+        out[row(target)] = numbers.ms_label(target)
+    lowest = ("<" if scale.cut else "") + numbers.ms_label(scale.low)
+    bounds = [(row(scale.high), numbers.ms_label(scale.high)), (row(scale.low), lowest)]
+    for at, text in bounds:
+        if at not in out:
+            out[at] = text
+    for value in between(scale):
+        at = row(value)
+        if len(out) < 3 and all(abs(at - other) > 1 for other in out):
+            out[at] = numbers.ms_label(value)
+    return out
+
+
+def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> list[Field]:
+    missed = {target.statistic for target in targets if target.met is False}
+    out = []
+    for rank, (name, value) in enumerate(
+        zip(QUANTILES, (recent.p50_ms, recent.p95_ms, recent.p99_ms), strict=True)
+    ):
+        thin = value is None or name in recent.thin
+        role = "bad" if name in missed else "thin" if thin else _FIGURE_ROLES[name]
+        text = ("" if value is None else sign(recent, name)) + numbers.ms(value)
+        swatch: Span = (theme.glyph(name) if theme.fill != "shades" else "▓░⠒"[rank], _FIGURE_ROLES[name])
+        # As wide as it gets, so that nothing beside it moves.
+        out.append(Field(min(rank, 1), swatch, (f" {name} ", "label"), (text.ljust(5), role)))
+    return out
+
+
+def three(rank: int, name: str, stat: Stat, role: str) -> Field:
+    """`run 136 256 372`: the same percentiles of something else."""
+    values = (stat.p50_ms, stat.p95_ms, stat.p99_ms)
+    said = " ".join(
+        ("" if value is None else sign(stat, quantile)) + numbers.ms(value)
+        for quantile, value in zip(QUANTILES, values, strict=True)
+    )
+    return Field(rank, (f"{name} ", "label"), (said, role)) if stat.count else Field(9)
+
+
+def _target(targets: Sequence[LatencyTarget], theme: Theme) -> list[Span]:
+    if not targets:
+        return []
+    target = targets[0]
+    return [
+        (f"target {target.statistic} ", "label"),
+        (numbers.ms_label(target.limit_ms), "strong"),
+        *verdict(target, theme),
+    ]
+
+
+def verdict(target: LatencyTarget, theme: Theme) -> list[Span]:
+    """`✓` or `✗`; nothing where it is not known."""
+    if target.met is None:
+        return []
+    return [(" " + theme.glyph("met" if target.met else "missed"), "ok" if target.met else "bad")]

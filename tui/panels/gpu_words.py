@@ -1,0 +1,67 @@
+"""A word for a GPU that wants looking at: held back, idle beside busy ones, or unlike the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from sessions.frame.schema import Gpu
+from tui.draw.rows import Span
+
+BUSY_PCT, IDLE_PCT = 50.0, 20.0
+"""A GPU below the second is idle beside others above the first."""
+SKEW_PCT = 25.0
+"""So far from the middle of the others, in utilisation or in memory used, is skew."""
+_SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE"), ("power cap", "PWR"))
+
+
+def counted(gpus: Sequence[Gpu]) -> list[Gpu]:
+    """Those that are part of the load and say something."""
+    return [gpu for gpu in gpus if not (gpu.excluded or gpu.lost or gpu.stale) and gpu.util_pct is not None]
+
+
+def words(gpus: Sequence[Gpu]) -> list[Span]:
+    """One a GPU: what is to be said of it, empty where there is nothing."""
+    working = counted(gpus)
+    util = median(gpu.util_pct or 0.0 for gpu in working) if working else 0.0
+    shares = [share for gpu in working if (share := _memory_pct(gpu)) is not None]
+    memory = median(shares) if shares else 0.0
+    return [_word(gpu, gpu in working and len(working) > 1, util, memory) for gpu in gpus]
+
+
+def _word(gpu: Gpu, compared: bool, util: float, memory: float) -> Span:
+    if gpu.lost:
+        return ("lost", "bad")
+    if gpu.stale:
+        return ("no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old", "warn")
+    if gpu.excluded:
+        return (gpu.excluded, "dim")
+    if throttled(gpu)[0]:
+        return throttled(gpu)
+    if not compared or gpu.util_pct is None:
+        return ("", "")
+    if gpu.util_pct < IDLE_PCT and util > BUSY_PCT:
+        return ("IDLE?", "warn")
+    share = _memory_pct(gpu)
+    apart = abs(gpu.util_pct - util) >= SKEW_PCT or (share is not None and abs(share - memory) >= SKEW_PCT)
+    return ("skew", "warn") if apart else ("", "")
+
+
+def _memory_pct(gpu: Gpu) -> float | None:
+    if gpu.memory_used_bytes is None or not gpu.memory_total_bytes:
+        return None
+    return 100.0 * gpu.memory_used_bytes / gpu.memory_total_bytes
+
+
+def is_throttled(gpu: Gpu) -> bool:
+    """Its clocks are held down now, or were for a share of the time that shows."""
+    return bool(gpu.throttle) or (gpu.throttled_pct or 0) >= 1
+
+
+def throttled(gpu: Gpu) -> Span:
+    """`PWR 12%`: what holds the clocks down, and for how much of the time; empty when nothing does."""
+    if not is_throttled(gpu):
+        return ("", "")
+    word = next((word for reason, word in _SLOWED if reason in gpu.throttle), "SLOW")
+    share = "" if gpu.throttled_pct is None else f" {gpu.throttled_pct:.0f}%"
+    return (word + share, "bad" if word == "HEAT" else "warn")

@@ -1,0 +1,171 @@
+"""Percentiles over time as nested areas: solid up to p50, a second tone up to p95, dots at p99, and a target
+as a dashed line, above which everything is in the colours of a warning. numpy only.
+
+One slot of a series is one column. Where two of them meet in a cell the worse one is seen, and each that is
+given is seen somewhere: the lowest row is p50's, p95 is at least an eighth of a row above it, and the target
+has the cells of its dashes while the data have those between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui.plots.chart import BLANK, Grid, Mark, columns
+from tui.plots.scale import Scale, Series
+
+GRADIENT = 4
+"""Tones of the area up to p50, the lowest rows first: `fan50_0` and so on."""
+_BLOCKS = np.array([ord(glyph) for glyph in " ▁▂▃▄▅▆▇█"], dtype=np.uint32)
+_DOTS = np.array([0x28C0, 0x2824, 0x2812, 0x2809], dtype=np.uint32)
+"""Two dots beside each other, at a quarter of a cell from below."""
+_DASH, _PERIOD = 2, 4
+_NAMES = (
+    *("", *(f"fan50_{i}" for i in range(GRADIENT))),
+    *("fan95", "fan99", "over50", "over95", "over99", "target_line"),
+)
+_ROLE = {name: index for index, name in enumerate(_NAMES)}
+
+
+@dataclass(frozen=True)
+class Fan:
+    """Three percentiles, shape `(columns,)` each, NaN where nothing was observed."""
+
+    p50: Series
+    p95: Series
+    p99: Series
+
+
+def fan(
+    of: Fan,
+    scale: Scale,
+    width: int,
+    height: int,
+    *,
+    target: float | None = None,
+    marks: Sequence[Mark] = (),
+    charset: str = "tones",
+) -> Grid:
+    """`charset` is `tones` (colours tell the areas apart), `shades` (glyphs do) or `ascii`."""
+    if not width or not height:
+        return Grid(np.full((height, width), BLANK, np.uint32), np.zeros((height, width), np.uint8), ("",))
+    values = [columns(series, width) for series in (of.p50, of.p95, of.p99)]
+    low, mid, high = (level(scale, series, height) for series in values)
+    top = 8 * height
+    low = np.minimum(low, top - 1)
+    mid = np.minimum(np.maximum(mid, low + 1), top)
+    high = np.minimum(np.maximum(high, mid), top)
+    # Eighths of each cell that are filled, and the row in which the dots of p99 lie.
+    floor = 8 * np.arange(height - 1, -1, -1)[:, None]
+    in50, in95 = (np.clip(np.nan_to_num(one) - floor, 0, 8).astype(np.intp) for one in (low, mid))
+    row99 = row_of(high, height)
+    row = np.arange(height)[:, None]
+    dots = row == row99
+    quarter = (np.nan_to_num(high - 1).astype(np.intp) % 8) // 2
+
+    limit = None if target is None else float(row_of(level(scale, np.array([target]), height), height)[0])
+    over = (
+        np.zeros((height, width), dtype=bool)
+        if limit is None
+        else np.broadcast_to(row < limit, (height, width))
+    )
+    edge = over if target is None else over | ((row == limit) & (values[1] > target))
+    tone50 = np.where(over, _ROLE["over50"], 1 + (GRADIENT * (height - 1 - row)) // max(height, 1))
+    tone95 = np.where(edge, _ROLE["over95"], _ROLE["fan95"])
+
+    codes = np.full((height, width), BLANK, dtype=np.uint32)
+    fore, back = np.zeros((height, width), dtype=np.intp), np.zeros((height, width), dtype=np.intp)
+    _marked(codes, fore, marks_names := list(_NAMES), marks, charset)
+
+    part95, part50 = (in95 > 0) & (in95 < 8), (in50 > 0) & (in50 < 8) & (in95 == 8)
+    codes = np.where(in95 > 0, _glyphs95(charset, in95), codes)
+    fore = np.where(in95 > 0, tone95, fore)
+    codes = np.where(part50 | (in50 == 8), _glyphs50(charset, in50), codes)
+    fore = np.where(part50 | (in50 == 8), tone50, fore)
+    back = np.where(part50, tone95, back)
+    if charset == "ascii":
+        codes = np.where(part95 | ((in95 == 8) & _tops(in95)), ord("+"), codes)
+    # The dots of p99 over what is there: p95 shows behind them where it would not show below them either.
+    below50 = np.vstack([in50[1:], np.full((1, width), 8)]) == 8
+    behind95 = dots & (in95 > 0) & ((in95 >= 4) | below50)
+    beyond = np.zeros(width, dtype=bool) if target is None else values[2] > target
+    codes = np.where(dots, ord("^") if charset == "ascii" else _DOTS[quarter], codes)
+    fore = np.where(dots, np.where(beyond, _ROLE["over99"], _ROLE["fan99"]), fore)
+    back = np.where(dots, np.where(behind95, tone95, 0), back)
+    if limit is not None:
+        dashes = (row == limit) & (np.arange(width) % _PERIOD < _DASH)
+        codes = np.where(dashes, ord("-" if charset == "ascii" else "─"), codes)
+        fore = np.where(dashes, _ROLE["target_line"], fore)
+        filled = np.where(in50 >= 4, tone50, np.where(in95 >= 4, tone95, 0))
+        back = np.where(dashes, filled, back)
+    if charset != "tones":
+        back = np.zeros_like(back)
+    return _grid(codes, fore, back, marks_names)
+
+
+def level(scale: Scale, values: Series, height: int) -> Series:
+    """Eighths of a row from the floor: the lowest value of the scale fills the lowest row, so that a value on
+    it is to be seen."""
+    base = 8 if height > 2 else 4 if height > 1 else 1
+    out: Series = np.rint(base + scale.position(values) * (8 * height - base))
+    return out
+
+
+def row_of(levels: Series, height: int) -> Series:
+    """The row (0 is the top) that holds the uppermost of so many eighths."""
+    out: Series = height - 1 - np.floor((levels - 1) / 8)
+    return out
+
+
+def _tops(filled: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Cells above which nothing is filled."""
+    above = np.vstack([np.zeros((1, filled.shape[1]), dtype=np.intp), filled[:-1]])
+    out: NDArray[np.bool_] = above == 0
+    return out
+
+
+def _glyphs50(charset: str, filled: NDArray[np.intp]) -> NDArray[np.uint32]:
+    if charset == "tones":
+        return _BLOCKS[filled]
+    inner, edge = (ord("*"), ord("*")) if charset == "ascii" else (ord("▓"), ord("▒"))
+    out: NDArray[np.uint32] = np.where(filled == 8, np.uint32(inner), np.uint32(edge))
+    return out
+
+
+def _glyphs95(charset: str, filled: NDArray[np.intp]) -> NDArray[np.uint32]:
+    if charset == "tones":
+        return _BLOCKS[filled]
+    return np.full(filled.shape, ord(":" if charset == "ascii" else "░"), dtype=np.uint32)
+
+
+def _marked(
+    codes: NDArray[np.uint32], fore: NDArray[np.intp], names: list[str], marks: Sequence[Mark], charset: str
+) -> None:
+    """Lines of what happened, to be drawn over: a tick in the top row, faint below."""
+    for mark in marks:
+        if not 0 <= mark.column < codes.shape[1]:
+            continue
+        for name in (mark.role, mark.faint):
+            if name not in names:
+                names.append(name)
+        if mark.faint:
+            codes[1:, mark.column] = ord(":" if charset == "ascii" else "┊")
+            fore[1:, mark.column] = names.index(mark.faint)
+        codes[0, mark.column] = ord("|" if charset == "ascii" else mark.glyph)
+        fore[0, mark.column] = names.index(mark.role)
+
+
+def _grid(
+    codes: NDArray[np.uint32], fore: NDArray[np.intp], back: NDArray[np.intp], names: Sequence[str]
+) -> Grid:
+    keys = np.append(fore * len(names) + back, 0)  # no role is the first of the names
+    pairs, indices = np.unique(keys, return_inverse=True)
+    indices = indices.ravel()[:-1]
+    named = []
+    for pair in pairs.tolist():
+        front, behind = names[pair // len(names)], names[pair % len(names)]
+        named.append(f"{front}/{behind}" if behind else front)
+    return Grid(codes.astype(np.uint32), indices.reshape(codes.shape).astype(np.uint8), tuple(named))
