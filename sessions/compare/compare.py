@@ -175,6 +175,10 @@ def _warnings(a: Sequence[Recorded], b: Sequence[Recorded], pairs: Sequence[Pair
         found.append(
             "same seed, same server: prompts of one run may have been in its prefix cache for the other"
         )
+    for session in (*a, *b):
+        energy = session.summary.energy.validity
+        if energy is not None and not energy.valid:
+            found.append(f"energy of {session.summary.id} is not valid: {'; '.join(energy.reasons)}")
     for pair in pairs:
         for name, words in (("input_tokens_mean", "prompts"), ("output_tokens_mean", "answers")):
             lengths = [_mean([getattr(each, name) for each in side.stretches]) for side in pair]

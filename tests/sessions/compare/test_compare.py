@@ -26,6 +26,7 @@ from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, WorkloadCo
 from sessions.plan.stages import Stage as AskedStage
 from sessions.store.records import End, LoadChange, StageChange
 from sessions.summary.summarise import summarise
+from sessions.summary.telemetry_schema import EnergyValidity
 from sessions.timeline.energy import curves, used
 from tests.sessions.summary.summing import SECOND, embedded, gpu_records, manifest
 from tests.sessions.summary.test_plan_stages import answered
@@ -309,3 +310,12 @@ def test_of_two_stages_of_one_load_the_namesake_is_the_one_to_compare_with() -> 
     assert [group.name for group in found.only_b] == ["else"]
     found = matched([one], [third])
     assert [(pair.a.name, pair.b.name) for pair in found.pairs] == [("cold", "else")]
+
+
+def test_a_side_whose_energy_is_not_valid_is_said_so(runs: list[Recorded]) -> None:
+    bad = EnergyValidity(False, ["too few readings"], "w", 90.0, 9.0, 0.1, None, 0)
+    energy = msgspec.structs.replace(runs[1].summary.energy, validity=bad)
+    other = runs[1]._replace(summary=msgspec.structs.replace(runs[1].summary, energy=energy))
+    said = f"energy of {other.summary.id} is not valid: too few readings"
+    assert said in against(runs[:1], [other]).warnings
+    assert [w for w in against(runs[:1], runs[2:]).warnings if "energy" in w] == []
