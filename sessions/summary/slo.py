@@ -55,17 +55,14 @@ def slo_of(targets: Sequence[Target], scheduled: Scheduled, gaps: Gaps, figures:
     """What `scheduled` says of each target and of all together."""
     rows = scheduled.rows
     total = len(rows) + scheduled.not_sent
-    asking = [target for target in targets if target.quantile is not None and target.metric in _ASKED_OF_ONE]
-    missed = np.zeros(len(rows), dtype=bool)
-    for target in asking:
-        missed |= misses_of(target, rows)
-    good = len(rows) - int(missed.sum()) if asking else None
+    missed = misses_of_any(targets, rows)
+    good = None if missed is None else len(rows) - int(missed.sum())
     seconds = scheduled.seconds
     goodput = per(good, seconds)
     results = []
     for target in targets:
         if target.metric == "attainment":
-            known = missed if asking else np.zeros(0, dtype=bool)
+            known = np.zeros(0, dtype=bool) if missed is None else missed
             decision = decide(with_not_sent(known, scheduled), 1 - target.limit, target.confidence)
             share = None if good is None or not total else good / total
             results.append(_counted(target, share, decision, 1 - target.limit))
@@ -91,6 +88,17 @@ def slo_of(targets: Sequence[Target], scheduled: Scheduled, gaps: Gaps, figures:
         goodput_rps=goodput,
         targets=results,
     )
+
+
+def misses_of_any(targets: Sequence[Target], rows: Requests) -> NDArray[np.bool_] | None:
+    """Which did not hold all that `targets` ask of one request; None where they ask nothing of one."""
+    asking = [target for target in targets if target.quantile is not None and target.metric in _ASKED_OF_ONE]
+    if not asking:
+        return None
+    missed = np.zeros(len(rows), dtype=bool)
+    for target in asking:
+        missed |= misses_of(target, rows)
+    return missed
 
 
 def misses_of(target: Target, rows: Requests) -> NDArray[np.bool_]:

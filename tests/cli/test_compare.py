@@ -129,6 +129,17 @@ def test_sides_may_be_made_by_a_tag(typed: Command, root: Path) -> None:
     assert (done.returncode, "other has no tag of that name" in done.stderr) == (2, True)
 
 
+def test_goodput_is_compared_where_targets_are_given(typed: Command, root: Path) -> None:
+    """Half as slow again, next to none of the answers that took 1.1 times as long as usual come in time."""
+    _, lines, _ = told(typed, root, "first", "slow", "--json", "--metrics", "e2e.p50,goodput_rps")
+    e2e, goodput = json.loads("\n".join(lines))["versus"][0]["loads"][0]["figures"]
+    assert goodput["because"] == "not measured"
+    slo = f"e2e.p50<{1.1 * e2e['a']:.0f}ms"
+    _, lines, _ = told(typed, root, "first", "slow", "--slo", slo, "--metrics", "goodput_rps", "--no-charts")
+    assert lines[0] == "slow against first: WORSE"
+    assert re.search(r"^goodput  +\d+\.\d\d +\d+\.\d\d +-\d\d", "\n".join(lines), re.MULTILINE)
+
+
 def test_every_further_side_is_held_against_the_first(typed: Command, root: Path) -> None:
     _, lines, _ = told(typed, root, "first", "again", "slow", "--no-charts")
     heads = [line for line in lines if " against first: " in line]
