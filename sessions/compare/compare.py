@@ -11,6 +11,7 @@ from sessions.compare.cut import targets_of
 from sessions.compare.differences import differences, same_prompts
 from sessions.compare.match import Group, Matched, Pair, grouped, matched
 from sessions.compare.metrics import OF_TARGETS, Metric, usual
+from sessions.compare.scaling import scaling
 from sessions.compare.schema import ComparedFigure, ComparedLoad, Comparison, Difference, Kind, Side, Versus
 from sessions.compare.stretch import REQUESTS, Stretch
 from sessions.compare.student import LogRatio, together
@@ -114,7 +115,9 @@ def compare(
             )
         )
     intervals = asked + each if several else each
-    return Comparison(_side(labels[0], first), versus, intervals, SMALLEST, widest, currency)
+    return Comparison(
+        _side(labels[0], first), versus, intervals, SMALLEST, widest, currency, scaling(sides, labels)
+    )
 
 
 def _side(label: str, sessions: Sequence[Recorded]) -> Side:

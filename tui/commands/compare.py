@@ -150,6 +150,7 @@ def _by_tag(tag: str, directories: Sequence[Path]) -> tuple[list[str], list[list
 
 def _print(comparison: Comparison, options: argparse.Namespace) -> None:
     from tui.report.compare import tables, verdict
+    from tui.report.compare_scaling import asks_for_it, scaling_text
 
     for nth, versus in enumerate(comparison.versus):
         print(("\n" if nth else "") + verdict(comparison, versus))
@@ -160,6 +161,9 @@ def _print(comparison: Comparison, options: argparse.Namespace) -> None:
             if drawn := picture(versus, theme_of_stdout(options.no_color)):
                 print(f"\n{drawn}")
         print("\n" + tables(comparison, versus), end="")
+    scaled = comparison.scaling
+    if scaled is not None and asks_for_it(scaled, options.by is not None):
+        print("\n" + scaling_text(scaled), end="")
 
 
 def _judged(comparison: Comparison, limit: float) -> int:
