@@ -115,6 +115,27 @@ def with_not_sent(missed: NDArray[np.bool_], scheduled: Scheduled) -> list[bool]
     return ended + [True] * scheduled.not_sent
 
 
+def values_of(targets: Sequence[Target], rows: Requests, not_sent: int) -> list[list[float]]:
+    """What `sessions.limit.step.judge` takes: of each target, of each request in the order of due 1 where it
+    missed and else 0; of a mean its figures in ms. `not_sent`: so many more missed."""
+    failed = rows["error"] != NONE
+    every = np.zeros(len(rows), dtype=bool)
+    for target in targets:
+        if target.quantile is not None:
+            every |= misses_of(target, rows)
+    found = []
+    for target in targets:
+        if target.statistic == "mean":
+            times_ms = OF_REQUESTS[target.metric](rows[~failed]) / 1e6
+            found.append(times_ms[np.isfinite(times_ms)].tolist())
+            continue
+        missed = failed if target.metric == "errors" else every
+        if target.quantile is not None:
+            missed = misses_of(target, rows)
+        found.append([*missed.astype(float).tolist(), *[1.0] * not_sent])
+    return found
+
+
 def _of_requests(target: Target, scheduled: Scheduled) -> TargetResult:
     rows = scheduled.rows
     good = rows[rows["error"] == NONE]
