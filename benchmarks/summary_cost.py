@@ -80,7 +80,7 @@ def bytes_of_columns(made: list[Request]) -> tuple[float, float]:
         columns.add(request)
     rows = columns.rows
     all_bytes = tracemalloc.get_traced_memory()[0]
-    columns.gaps = type(columns.gaps)()
+    columns._gaps = type(columns.gaps)()
     without_gaps = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     return without_gaps / len(rows), all_bytes - without_gaps

@@ -216,7 +216,10 @@ class ServerSample(msgspec.Struct, tag="server", tag_field="kind", omit_defaults
     """Time between tokens as the server sees it."""
     e2e: Histogram | None = None
     queue: Histogram | None = None
-    """Time that requests waited in the server."""
+    """Time that requests waited in the server. vLLM and TGI count a request here when it has ended, SGLang
+    when it is first computed."""
+    prefill: Histogram | None = None
+    """Time from there to the first token (vLLM, which counts a request here when it has ended)."""
 
 
 class SourceNote(msgspec.Struct, tag="source", tag_field="kind", omit_defaults=True):

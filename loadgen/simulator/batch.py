@@ -11,7 +11,6 @@ cache knows already (`loadgen.simulator.prefix_cache`) are not computed again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -83,6 +82,10 @@ class Sequence:
     output_tokens: int
     """Tokens it will generate before it ends."""
     arrived_ns: int
+    scheduled_ns: int | None = None
+    """When the first step began that computed any of it; None while it waits for that."""
+    first_token_ns: int | None = None
+    """The end of the step that made its first token."""
     state: Literal["waiting", "running", "ended", "cancelled"] = "waiting"
     generated: int = 0
     computed: int = 0
@@ -222,6 +225,8 @@ class Batch:
             if sequence.computed < sequence.known:
                 continue
             sequence.generated += 1
+            if sequence.first_token_ns is None:
+                sequence.first_token_ns = step.end_ns
             gained.append(sequence)
             if sequence.generated == sequence.output_tokens:
                 self._release(sequence)
@@ -257,6 +262,8 @@ class Batch:
             self.waiting.popleft()
             self.running.append(sequence)
             sequence.state = "running"
+            if sequence.scheduled_ns is None:
+                sequence.scheduled_ns = now_ns
             sequence.prefill_until = sequence.known
             tokens = min(sequence.known - sequence.computed, budget)
             work.append((sequence, tokens))
@@ -337,11 +344,3 @@ class Batch:
         sequence.computed = 0
         sequence.published = 0
         sequence.prefill_until = 0
-
-
-def least_busy(engines: Iterable[Batch]) -> Batch:
-    """Where a new request goes among data-parallel engines: the fewest sequences, waiting ones counting more.
-
-    vLLM's balancer weighs a waiting request as four running ones.
-    """
-    return min(engines, key=lambda engine: 4 * len(engine.waiting) + len(engine.running))

@@ -11,7 +11,8 @@ from typing import Literal
 
 from loadgen.alarm import Alarm
 from loadgen.clock import Clock
-from loadgen.simulator.batch import Batch, Sequence, Step, least_busy
+from loadgen.simulator.balancer import least_busy
+from loadgen.simulator.batch import Batch, Sequence, Step
 from loadgen.simulator.gpu import GpuModel, GpuReading, load_of
 from loadgen.simulator.metrics import EngineStats
 from loadgen.simulator.profile import Profile

@@ -72,6 +72,9 @@ class EngineStats:
         self.ttft = Histogram(TTFT_BOUNDS_S)
         self.itl = Histogram(ITL_BOUNDS_S)
         self.e2e = Histogram(E2E_BOUNDS_S)
+        # vLLM has the same buckets for these.
+        self.queue = Histogram(E2E_BOUNDS_S)
+        self.prefill = Histogram(E2E_BOUNDS_S)
         self.steps = 0
         self.late_steps = 0
 
@@ -88,6 +91,10 @@ class EngineStats:
     def ended(self, sequence: batch.Sequence, now_ns: int, finish_reason: str) -> None:
         self.finished[finish_reason] += 1
         self.e2e.observe((now_ns - sequence.arrived_ns) / 1e9)
+        # As in vLLM: told when a request has ended, of its first time in the batch; a preemption is no queue.
+        if sequence.scheduled_ns is not None and sequence.first_token_ns is not None:
+            self.queue.observe((sequence.scheduled_ns - sequence.arrived_ns) / 1e9)
+            self.prefill.observe((sequence.first_token_ns - sequence.scheduled_ns) / 1e9)
 
 
 class Core(Protocol):
@@ -239,6 +246,8 @@ _HISTOGRAMS: tuple[tuple[str, str, Callable[[EngineStats], Histogram]], ...] = (
     ("time_to_first_token_seconds", "Time to first token in seconds.", lambda stats: stats.ttft),
     ("inter_token_latency_seconds", "Inter-token latency in seconds.", lambda stats: stats.itl),
     ("e2e_request_latency_seconds", "End to end request latency in seconds.", lambda stats: stats.e2e),
+    ("request_queue_time_seconds", "Time spent in WAITING phase for request.", lambda stats: stats.queue),
+    ("request_prefill_time_seconds", "Time spent in PREFILL phase for request.", lambda stats: stats.prefill),
 )
 
 _GPU_LABELS = ("gpu", "UUID", "device", "modelName", "Hostname")

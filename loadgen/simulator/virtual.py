@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from loadgen.simulator.batch import Batch, Sequence, Step, least_busy
+from loadgen.simulator.balancer import least_busy
+from loadgen.simulator.batch import Batch, Sequence, Step
 from loadgen.simulator.profile import Profile
 
 

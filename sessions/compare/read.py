@@ -17,7 +17,7 @@ def read_recorded(directory: Path, prices: Prices | None = None, slo: Sequence[s
     Raises:
         SessionError: the session's manifest cannot be read.
     """
-    timeline, manifest, summary = read_folded(directory, prices, slo)
+    timeline, manifest, summary, _ = read_folded(directory, prices, slo)
     return Recorded(
         manifest,
         summary,

@@ -14,17 +14,16 @@ from sessions.bottleneck.client_headroom import warning
 from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
-from sessions.frame.attained import attained
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.plan import plan_at
-from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit, Stat
+from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at
-from sessions.metrics import QUANTILES, THIN_FLOORS
+from sessions.frame.stats import QS, stat_of
 from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
+from sessions.timeline.attained import attained
 from sessions.timeline.columns import Floats
 from sessions.timeline.failures import Cause as TimelineCause
-from sessions.timeline.sketches import Sketches
 from sessions.timeline.streamed import streamed
 from sessions.timeline.timeline import Event, Timeline
 
@@ -38,8 +37,6 @@ FAILING_LEAST, FAILING_SHARE = 3, 0.9
 _CAUSES_CAP = 8
 CLIENT_BLOCKS = 4
 """Times 4096 ticks of which one frame finds out, at most, how the client was."""
-_SHOWN = ("p50", "p95", "p99")
-_QS = tuple(QUANTILES[name] for name in _SHOWN)
 
 
 def build(
@@ -138,11 +135,11 @@ def build(
         else totals["output_tokens"] / totals["chunks"],
         itl_is_chunk_gap=is_gap,
         recent_s=RECENT_NS / 1e9,
-        ttft_recent=_stat(timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))),
-        ttft_run=_stat(run.ttft_from_due),
-        itl_recent=_stat(timeline.sketches(itl, (at_ns - RECENT_NS, at_ns))),
-        itl_run=_stat(run.shown_gaps),
-        send_lag_recent=_stat(timeline.sketches("send_lag", (at_ns - RECENT_NS, at_ns))),
+        ttft_recent=stat_of(timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))),
+        ttft_run=stat_of(run.ttft_from_due),
+        itl_recent=stat_of(timeline.sketches(itl, (at_ns - RECENT_NS, at_ns))),
+        itl_run=stat_of(run.shown_gaps),
+        send_lag_recent=stat_of(timeline.sketches("send_lag", (at_ns - RECENT_NS, at_ns))),
         ttft=_band(timeline, "ttft_from_due", edges),
         itl=_band(timeline, itl, edges),
         offered=series["rate_rps"],
@@ -168,7 +165,7 @@ def build(
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
-        e2e_recent=_stat(timeline.sketches("e2e", (at_ns - RECENT_NS, at_ns))) if only_input else None,
+        e2e_recent=stat_of(timeline.sketches("e2e", (at_ns - RECENT_NS, at_ns))) if only_input else None,
         drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
         if state == "draining" and (plan is None or plan.state != "draining" or plan.stage == plan.of)
         else None,
@@ -279,16 +276,8 @@ def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:
     return (None if np.isnan(rate) else float(rate)), (None if np.isnan(slots) else int(slots))
 
 
-def _stat(found: Sketches) -> Stat:
-    n = found.total
-    if not n:
-        return Stat()
-    p50, p95, p99 = (float(value) / 1e6 for value in found.quantiles_ns(_QS)[0])
-    return Stat(n, p50, p95, p99, frozenset(name for name in _SHOWN if n < THIN_FLOORS[name]))
-
-
 def _band(timeline: Timeline, metric: str, edges: Floats) -> Band:
-    p50, p95, p99 = timeline.sketches(metric, edges).quantiles_ns(_QS).T / 1e6
+    p50, p95, p99 = timeline.sketches(metric, edges).quantiles_ns(QS).T / 1e6
     return Band(p50, p95, p99)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from sessions.frame.schema import Gpu, Power
+from sessions.frame.schema import Frame, Gpu, Power
 from sessions.store.manifest import Manifest
 from sessions.timeline.columns import Floats, Table
 from sessions.timeline.energy import curves, median, used
@@ -37,6 +37,12 @@ class Axis(NamedTuple):
         return i if 0 <= i < self.slots else None
 
 
+def axis_of(frame: Frame) -> Axis:
+    """The one that the frame's own series stand on."""
+    edges = frame.start_ns + np.arange(frame.slots + 1, dtype=np.float64) * frame.slot_ns
+    return Axis(frame.at_ns, frame.start_ns, frame.slot_ns, frame.slots, np.minimum(edges, frame.at_ns))
+
+
 def gpu_note(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> str:
     """The newest sentence of a source that does not work; of the server's own metrics if of no other."""
     target = "" if manifest is None else f"{urlsplit(manifest.target).netloc}/metrics"
@@ -52,9 +58,14 @@ def gpu_note(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> str:
     return ""
 
 
+def gpus_known(timeline: Timeline, at_ns: int) -> list[GpuColumns]:
+    """In the order in which a frame has them."""
+    known = [gpu for gpu in timeline.gpus.values() if gpu.since_ns <= at_ns]
+    return sorted(known, key=lambda gpu: place(gpu.device(at_ns)))
+
+
 def gpus_at(timeline: Timeline, axis: Axis) -> tuple[Gpu, ...]:
-    known = [gpu for gpu in timeline.gpus.values() if gpu.since_ns <= axis.at_ns]
-    known.sort(key=lambda gpu: place(gpu.device(axis.at_ns)))
+    known = gpus_known(timeline, axis.at_ns)
     several_hosts = len({gpu.device(axis.at_ns).host for gpu in known}) > 1
     return tuple(_gpu(gpu, several_hosts, axis) for gpu in known)
 

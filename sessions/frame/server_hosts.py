@@ -14,28 +14,35 @@ from sessions.timeline.timeline import Timeline
 
 def server_at(timeline: Timeline, axis: Axis) -> Server:
     """The server as the first source by name that has spoken tells of it."""
+    found = speaking(timeline, axis.at_ns)
+    if found is None:
+        return Server()
+    columns = found[1]
+    samples = columns.samples
+    row = int(samples.upto(axis.at_ns))
+    hold_ns = interval_ns(samples, row) * 1.5
+    history = held_means(samples, ("kv_pct", "waiting"), axis, hold_ns)
+    fresh = axis.at_ns - samples["t"][row - 1] <= max(STALE_NS, 2 * hold_ns)
+    now = samples.row(row - 1) if fresh else {}
+    return Server(
+        running=now.get("running"),
+        waiting=now.get("waiting"),
+        kv_pct=now.get("kv_pct"),
+        preemptions_per_s=gain(samples, "preemptions", axis.at_ns - RECENT_NS, row) if fresh else None,
+        kv=history[0],
+        waiting_series=history[1],
+        prefix_hit_pct=_prefix_hits(samples, axis.at_ns - RECENT_NS, row) if fresh else None,
+        ttft=_own(columns, "ttft", axis.at_ns),
+        itl=_own(columns, "itl", axis.at_ns),
+    )
+
+
+def speaking(timeline: Timeline, at_ns: int) -> tuple[str, ServerColumns] | None:
+    """The first source by name that has spoken of a server by then."""
     for source in sorted(timeline.servers):
-        columns = timeline.servers[source]
-        samples = columns.samples
-        row = int(samples.upto(axis.at_ns))
-        if not row:
-            continue
-        hold_ns = interval_ns(samples, row) * 1.5
-        history = held_means(samples, ("kv_pct", "waiting"), axis, hold_ns)
-        fresh = axis.at_ns - samples["t"][row - 1] <= max(STALE_NS, 2 * hold_ns)
-        now = samples.row(row - 1) if fresh else {}
-        return Server(
-            running=now.get("running"),
-            waiting=now.get("waiting"),
-            kv_pct=now.get("kv_pct"),
-            preemptions_per_s=_gain(samples, "preemptions", axis.at_ns - RECENT_NS, row) if fresh else None,
-            kv=history[0],
-            waiting_series=history[1],
-            prefix_hit_pct=_prefix_hits(samples, axis.at_ns - RECENT_NS, row) if fresh else None,
-            ttft=_own(columns, "ttft", axis.at_ns),
-            itl=_own(columns, "itl", axis.at_ns),
-        )
-    return Server()
+        if int(timeline.servers[source].samples.upto(at_ns)):
+            return source, timeline.servers[source]
+    return None
 
 
 def _prefix_hits(samples: Table, from_ns: int, row: int) -> float | None:
@@ -94,7 +101,7 @@ def _int(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _gain(samples: Table, name: str, from_ns: int, row: int) -> float | None:
+def gain(samples: Table, name: str, from_ns: int, row: int) -> float | None:
     """A counter's growth a second since `from_ns`; None with fewer than two readings or when it fell."""
     first = int(samples.upto(from_ns))
     known = np.flatnonzero(np.isfinite(samples[name][first:row])) + first

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.records import Request
+from sessions.store.collector import no_collection
 from sessions.store.directory import LOCK_FILE, is_live, is_running
-from sessions.store.follow import SessionFollower
+from sessions.store.follow import POLL_CAP_BYTES, SessionFollower
 from sessions.store.manifest import FILE, Manifest, SessionError, read
+from sessions.store.notes import NotesFollower, add_note
 from sessions.store.parse import parse_packed
+from sessions.store.request_line import Looked, RequestLookup, Sought
 
 if TYPE_CHECKING:
+    from sessions.curve.memory import CurveMemory
+    from sessions.frame.request_list import RequestList
     from sessions.frame.schema import Frame
+    from sessions.timeline.cache import Keeper, Opened
     from sessions.timeline.requests import RequestColumns
 
 
 class SessionView:
     """Live run and replay alike. Files that are not there yet are no error: the state is `starting`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, known: Opened | None = None, most: int = POLL_CAP_BYTES) -> None:
+        """`known`: what was read of it already, and is not read again. `most`: bytes, about, that one poll
+        takes of each file."""
+
         from sessions.bottleneck.history import BottleneckHistory
+        from sessions.frame.request_list import RequestList
         from sessions.steady.stretch import WindowNow
+        from sessions.timeline.cache import Keeper, opened
         from sessions.timeline.timeline import Timeline  # numpy: not before somebody looks
 
         self.directory = directory
@@ -31,29 +43,60 @@ class SessionView:
         self.trouble = ""
         """Why the manifest cannot be read, in one line; empty when it can."""
         self._manifest_stamp: tuple[int, int] | None = None
-        self._files = SessionFollower(directory, requests=False, parse=parse_packed)
-        self.timeline = Timeline()
+        self._files = SessionFollower(directory, requests=False, parse=parse_packed, most=most)
+        is_over = not is_live(directory)
+        kept = opened(directory) if is_over and known is None else known
+        if kept is not None:
+            self._files.begin_at(kept.sizes)
+        self.timeline = Timeline() if kept is None else kept.timeline
         """All that was read so far. Not to be written to."""
+        self._keeper = Keeper() if is_over and kept is None else None
+        """Of a session without a cache, until one is written."""
+        self.keeping: threading.Thread | None = None
+        """Writes it, since the poll that found nothing more."""
+        self._notes = NotesFollower(directory)
+        self._request_list = RequestList(self.timeline.requests)
+        self._lookup, self._looking = RequestLookup(directory), False
         self._history = BottleneckHistory(self.timeline)
         self._windows = WindowNow(self.timeline)
         self.locked = False
         """A supervisor held the session's lock when it was polled last."""
-        self._heard = False
+        self._heard = kept is not None
+        self._curve: CurveMemory | None = None
 
     def poll(self) -> bool:
         """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
         # The lock is asked first: a supervisor that was gone before the reading has written all it ever will.
         locked = is_live(self.directory) or self._is_being_made_again()
         changed = self._read_manifest()
-        records = self._files.poll()
-        for record in records:
-            self.timeline.apply(record)
-            if not isinstance(record, Request):
-                self._history.noted(record.t_ns)
+        with no_collection():
+            records = self._files.poll()
+            for record in records:
+                self.timeline.apply(record)
+                if self._keeper is not None:
+                    self._keeper.note(record)
+                if not isinstance(record, Request):
+                    self._history.noted(record.t_ns)
+        notes = self._notes.poll()
+        for mark in notes:
+            self.timeline.set_beside(mark)
         self._heard = self._heard or bool(records)
-        changed = changed or bool(records) or locked != self.locked
+        changed = changed or bool(records) or bool(notes) or locked != self.locked or self._looking
+        self._looking = False  # unless the next frame asks again
+        if self._curve is not None and not self.behind:
+            changed = self._curve.poll() or changed
         self.locked = locked
+        if not records and not locked and self._keeper is not None and not self.live:
+            self._keep(self._keeper)
         return changed
+
+    def _keep(self, keeper: Keeper) -> None:
+        """Beside the screen, which somebody waits for: the timeline of what is over moves no more."""
+        self._keeper = None
+        _ = self.timeline.ticks
+        arguments = (self.directory, self.timeline, self._files.sizes)
+        self.keeping = threading.Thread(target=keeper.keep, args=arguments, daemon=True)
+        self.keeping.start()
 
     def read_all(self) -> None:
         """Polls until there is no more to read at once."""
@@ -121,6 +164,38 @@ class SessionView:
         self._files.want_requests()
         return self.timeline.requests
 
+    @property
+    def curve(self) -> CurveMemory:
+        """How its figures go with the load. From the first call on, polls go on with what that takes."""
+        if self._curve is None:
+            from sessions.curve.baseline import BATCH_BYTES
+            from sessions.curve.memory import CurveMemory
+
+            self._curve = CurveMemory(self, self.directory, lambda path: SessionView(path, most=BATCH_BYTES))
+        return self._curve
+
+    @property
+    def request_list(self) -> RequestList:
+        """The same, chosen and put in order. A view that asks has their lines read, as above."""
+        self._files.want_requests()
+        return self._request_list
+
+    @property
+    def requests_read(self) -> float:
+        """How much of their lines is read, 0 to 1."""
+        return self._files.requests_read
+
+    def request(self, sought: Sought) -> Looked:
+        """One of them with all that its line says, looked up again in the files; over several polls where
+        that takes long."""
+        looked = self._lookup.look(sought)
+        self._looking = not looked.over
+        return looked
+
+    def set_mark(self, at_ns: int, text: str) -> str:
+        """Keeps a mark beside the session, in none of its files; why it cannot, empty when it does."""
+        return add_note(self.directory, at_ns, text)
+
     def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
         """The session as it was at `at_ns`: `slots` columns of `window_ns // slots` each, of which the first
         begins at `start_ns`; where that is None, the last holds `at_ns`."""
@@ -141,4 +216,7 @@ class SessionView:
         )
 
     def close(self) -> None:
+        if self._curve is not None:
+            self._curve.close_baseline()
         self._files.close()
+        self._notes.close()

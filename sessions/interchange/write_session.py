@@ -72,7 +72,7 @@ def write_session(run: ImportedRun, root: Path, now: datetime, name: str = "") -
     )
     write(directory, manifest)
     _write_lines(run, directory)
-    manifest.result = plain(read_summary(directory))
+    manifest.result = plain(read_summary(directory, keep=True))
     write(directory, manifest)
     return directory
 

@@ -6,7 +6,7 @@ Types and their decoding only. Who may send a command is the socket's business, 
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -26,6 +26,16 @@ class SetRate(msgspec.Struct, frozen=True, tag_field="cmd", tag="rate"):
     """Offer this many requests per second from now on (open loop); ends a hold, a stop or a ramp."""
 
     rate_rps: float
+
+
+class SetRamp(msgspec.Struct, frozen=True, tag_field="cmd", tag="ramp"):
+    """Go to another rate in a given time and stay there (open loop); ends a hold, a stop or a ramp."""
+
+    to_rps: float
+    over_s: float
+    from_rps: float | None = None
+    """None: from the rate that is offered then."""
+    shape: Literal["linear", "exp"] = "linear"
 
 
 class SetConcurrency(msgspec.Struct, frozen=True, tag_field="cmd", tag="concurrency"):
@@ -94,7 +104,7 @@ class Hello(msgspec.Struct, frozen=True, tag_field="cmd", tag="hello"):
     """Count this connection as somebody who watches, for as long as it stands."""
 
 
-LoadCommand = SetRate | SetConcurrency | StepLoad | Hold | Stop | Resume | SetWorkload
+LoadCommand = SetRate | SetRamp | SetConcurrency | StepLoad | Hold | Stop | Resume | SetWorkload
 EndCommand = FinishRun | AbortRun | InterruptRun
 Command = LoadCommand | EndCommand | GoOn | AddMark | Hello
 

@@ -146,7 +146,7 @@ def _sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> i
     from sessions.summary.read import read_summary  # numpy: not before there is something to sum up
     from sessions.summary.schema import plain
 
-    summary = read_summary(directory)
+    summary = read_summary(directory, keep=True)
     manifest.end.exit_code = 130 if interrupted else 0 if summary.holds else 1
     manifest.result = plain(summary)
     write(directory, manifest)

@@ -16,11 +16,13 @@ from loadgen.workload.spec import WorkloadSpec
 from sessions.plan.config import LoadConfig
 from sessions.plan.stages import Stage
 from sessions.plan.trace_config import TraceConfig
+from sessions.plan.typed_values import LEAST_SECONDS, MOST_SECONDS
 from sessions.run.commands import (
     CommandError,
     LoadCommand,
     Resume,
     SetConcurrency,
+    SetRamp,
     SetRate,
     StepLoad,
     Stop,
@@ -99,7 +101,9 @@ class LoadControl:
         self._paused_as = "holding"
         """Why: `holding`, `stopped`, or `draining` behind a stage of a plan."""
         self._start_ns, self._ramp = start_ns, load.ramp if self._curve is not None else None
-        """The ramp it began with, until it is over or the rate was changed."""
+        """The ramp it began with."""
+        self._ramp_end_ns = start_ns + round(self._ramp.over_s * 1e9) if self._ramp is not None else start_ns
+        """When the ramp that is on is over; in the past where there is none."""
 
     def started(self) -> LoadChange:
         """The record of the load's beginning."""
@@ -138,7 +142,7 @@ class LoadControl:
         """The load of stage `number` (from 0) of `of`, whatever it was before; of None: it is a step of a
         search, and nobody knows how many there will be."""
         load = load_from(stage, at_ns)
-        self._held = self._ramp = None
+        self._held, self._ramp_end_ns = None, at_ns
         self._stage_word = "step" if of is None else "stage"
         which = f"{number + 1}" if of is None else f"{number + 1}/{of}"
         record = LoadChange(at_ns, "stage", label=f"{self._stage_word} {which}: {stage.name}")
@@ -176,6 +180,8 @@ class LoadControl:
             if self._curve is None:
                 raise CommandError("this is a closed loop: change its concurrency, not a rate")
             return self._change(at_ns, received_ns, command.rate_rps)
+        if isinstance(command, SetRamp):
+            return self._go_over(command, at_ns, received_ns)
         if isinstance(command, SetConcurrency):
             if self._curve is not None:
                 raise CommandError("this is an open loop: change its rate, not a concurrency")
@@ -234,6 +240,29 @@ class LoadControl:
             raise CommandError(f"rate: got {load:g}, need above 0 and at most {self._max_rate_rps:g}")
         return self._set(at_ns, received_ns, load, "rate", f"{_short(before)} -> {_short(load)} rps")
 
+    def _go_over(self, command: SetRamp, at_ns: int, received_ns: int) -> LoadUpdate:
+        """From the rate of that instant, or from the one that was asked for, to another."""
+        if self._curve is None:
+            raise CommandError("this is a closed loop: a ramp is of a rate; change its concurrency")
+        if self._trace is not None:
+            raise CommandError(f"the trace {self._trace.name} says when requests are due: it takes no ramp")
+        begin, end, over_s = command.from_rps, command.to_rps, command.over_s
+        for rate_rps in (end,) if begin is None else (begin, end):
+            if not 0 < rate_rps <= self._max_rate_rps:
+                allowed = f"above 0 and at most {self._max_rate_rps:g}"
+                raise CommandError(f"ramp: got {rate_rps:g} rps, need {allowed}")
+        if not LEAST_SECONDS <= over_s <= MOST_SECONDS:
+            raise CommandError(f"ramp: got {over_s:g} s, need a time from 1 ms to ten years")
+        before = self._curve.rate_rps(at_ns)
+        begin = before if begin is None else begin
+        if command.shape == "exp" and begin <= 0:
+            raise CommandError(
+                "ramp: one that grows by a factor cannot begin at 0: say where, like 1..32/60s:exp"
+            )
+        segments = ramp(at_ns, begin, end, over_s, command.shape)
+        label = f"ramp from {_short(begin)} to {_short(end)} rps in {over_s:g} s"
+        return self._put(at_ns, received_ns, segments, "ramp", label)
+
     def _pause(self, at_ns: int, received_ns: int, *, stop: bool) -> LoadUpdate:
         if self._held is None:
             self._held = self._load(at_ns)
@@ -258,25 +287,47 @@ class LoadControl:
         *,
         drop_backlog: bool = False,
     ) -> LoadUpdate:
-        before = self._load(at_ns)
-        if load > 0:
-            self._held = None
+        if self._curve is not None:
+            return self._put(
+                at_ns, received_ns, [steady(at_ns, load)], change, label, drop_backlog=drop_backlog
+            )
+        before, slots = self._concurrency, int(load)
+        self._concurrency = slots
         record = LoadChange(at_ns, change, received_ns=received_ns, label=label)
-        state = "running" if load > 0 else "stopped" if change == "stop" else "holding"
-        if self._curve is None:
-            slots = record.concurrency = self._concurrency = int(load)
-            record.previous_concurrency = int(before)
-            return LoadUpdate(SetLoad(at_ns, self._told(ClosedLoad(slots)), drop_backlog), record, state)
-        segments = [steady(at_ns, load)]
+        record.concurrency, record.previous_concurrency = slots, before
+        command = SetLoad(at_ns, self._told(ClosedLoad(slots)), drop_backlog)
+        return LoadUpdate(command, record, self._state_after(load, change))
+
+    def _put(
+        self,
+        at_ns: int,
+        received_ns: int,
+        segments: list[Segment],
+        change: str,
+        label: str,
+        *,
+        drop_backlog: bool = False,
+    ) -> LoadUpdate:
+        """Another curve of the rate from `at_ns` on."""
+        assert self._curve is not None
+        before = self._curve.rate_rps(at_ns)
         self._curve = self._curve.cut(at_ns, segments)
-        record.rate_rps, record.previous_rate_rps = load, before
-        ramp, self._ramp = self._ramp, None
-        if ramp is not None and at_ns < self._start_ns + ramp.over_s * 1e9:
-            record.label += " (ends the ramp)"
+        rate_rps = self._curve.rate_rps(at_ns)
+        label += " (ends the ramp)" if at_ns < self._ramp_end_ns else ""
+        self._ramp_end_ns = segments[-1].start_ns
+        record = LoadChange(at_ns, change, received_ns=received_ns, label=label)
+        record.rate_rps, record.previous_rate_rps = rate_rps, before
         changed: Load = OpenLoad(self._arrivals, segments, self._burstiness)
         if self._trace is not None:
             changed = trace_load(self._trace, segments)
+        state = self._state_after(segments[-1].to_rps, change)
         return LoadUpdate(SetLoad(at_ns, self._told(changed), drop_backlog), record, state)
+
+    def _state_after(self, load: float, change: str) -> str:
+        if load > 0:
+            self._held = None
+            return "running"
+        return "stopped" if change == "stop" else "holding"
 
     def _told(self, load: Load) -> Load:
         """What the workers are told: requests, or conversations that begin when those would."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.clock import Clock
 from sessions.plan.config import PlanConfig, RunConfig
-from sessions.run.commands import Ack, CommandError, LoadCommand, SetWorkload
+from sessions.run.commands import Ack, CommandError, LoadCommand, SetRamp, SetWorkload
 from sessions.run.conversations import conversations_of
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
@@ -137,6 +137,8 @@ class RunLoad:
             raise CommandError("the load has not begun yet")
         if self.end_ns is not None and received_ns >= self.end_ns:
             raise CommandError("the load has come to its end")
+        if isinstance(command, SetRamp) and self._plan is not None and not self._plan.left:
+            raise CommandError("the plan sets the rate: take it from the plan first (= or an arrow)")
         chosen = ""
         if isinstance(command, SetWorkload):
             self._control.check_workload()

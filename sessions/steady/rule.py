@@ -177,7 +177,12 @@ def _keeps_up(bins: Bins, by_chance: bool) -> tuple[bool, str]:
         return True, moved
     # As far as it goes on as it is; a walk never does.
     needed = min((variance / (_SAFETY * trend)) ** 0.5, variance / (_SAFETY * walk) if walk else float("inf"))
-    return False, f"{moved}: 5 % too much could look so, {needed:.2g} s might tell"
+    return False, f"{moved}: 5 % too much could look so, {_two(needed)} s might tell"
+
+
+def _two(value: float) -> str:
+    """Two digits without an exponent: `0.34`, `34`, `340`."""
+    return f"{value:.2g}" if value < 100 else f"{float(f'{value:.2g}'):.0f}"
 
 
 def _slows(bins: Bins, by_chance: bool) -> tuple[Verdict, bool, str] | None:

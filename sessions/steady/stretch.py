@@ -50,9 +50,7 @@ def window(timeline: Timeline, stretch: Stretch) -> Window | None:
     edges = np.linspace(stretch.begin_ns, stretch.end_ns, count + 1)
     ticks = timeline.ticks
     a, b = ticks.upto(edges[[0, -1]]).tolist()
-    rates = ticks["rate_rps"][a:b]
-    rates = rates[rates > 0]  # a worker's last tick may find the load over already
-    if len(rates) and float(np.ptp(rates)) > _RAMP * float(rates.max()):
+    if moves(ticks["rate_rps"][a:b]):
         return None
     bins = _bins(timeline, edges)
     if not bins.due.any() and not bins.in_flight.any():
@@ -65,6 +63,12 @@ def window(timeline: Timeline, stretch: Stretch) -> Window | None:
         over=stretch.over,
     )
     return Window(found.verdict, int(edges[found.first]), stretch.end_ns, found.why)
+
+
+def moves(rates: Floats) -> bool:
+    """Whether offered rates are those of a ramp."""
+    rates = rates[rates > 0]  # a worker's last tick may find the load over already
+    return bool(len(rates)) and float(np.ptp(rates)) > _RAMP * float(rates.max())
 
 
 def _open(stretch: Stretch) -> Verdict:
@@ -135,7 +139,7 @@ def stretch_at(timeline: Timeline, load: LoadConfig, plan: PlanConfig | None, at
     if change is None or not (change.rate_rps or change.concurrency):
         return None
     a, b = (bisect_right(timeline.states, t_ns, key=lambda state: state[0]) for t_ns in (change.t_ns, at_ns))
-    ends = [t_ns for t_ns, state, _ in timeline.states[a:b] if state in _OVER]
+    ends = [t_ns for t_ns, state, _ in timeline.states[a:b] if state in OVER]
     if load.duration_s is not None and (end_ns := timeline.first_ns + round(load.duration_s * 1e9)) <= at_ns:
         ends.append(end_ns)
     return Stretch(
@@ -147,7 +151,7 @@ def stretch_at(timeline: Timeline, load: LoadConfig, plan: PlanConfig | None, at
     )
 
 
-_OVER = ("draining", "ended")
+OVER = ("draining", "ended")
 
 
 class WindowNow:

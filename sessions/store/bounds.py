@@ -28,7 +28,7 @@ MEMBER_CAP_BYTES = 1 << 20
 """A gzip member is closed once it holds so much text, and holds at most `RATIO_CAP` times its own size."""
 
 SKETCHES = frozenset({"ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag"})
-_PACKED = "gaps"
+PACKED = "gaps"
 GAPS_CUT = "gaps_cut"
 """Flag of a request whose gaps did not fit into a line and are not kept."""
 
@@ -41,11 +41,12 @@ class OutOfBounds(ValueError):
 
 @cache
 def _fields(record: type[msgspec.Struct]) -> list[tuple[str, int]]:
-    """Its fields, and the most that each may hold where it holds a whole number."""
-    return [(field, _most(field)) for field in record.__struct_fields__]
+    """Its fields, with `most_of` each."""
+    return [(field, most_of(field)) for field in record.__struct_fields__]
 
 
-def _most(field: str) -> int:
+def most_of(field: str) -> int:
+    """The most that a field of this name may hold where it holds a whole number."""
     if field == "worker":
         return WORKERS_CAP - 1
     if field.endswith("_ns"):
@@ -74,7 +75,7 @@ def check(record: msgspec.Struct) -> None:
 def _check(field: str, value: object) -> None:
     kind = type(value)  # `isinstance` of a Struct is slow
     if kind is str:
-        if len(value) > TEXT_CAP and field != _PACKED:  # type: ignore[arg-type]
+        if len(value) > TEXT_CAP and field != PACKED:  # type: ignore[arg-type]
             raise OutOfBounds(f"{field} is a text of {len(value)} characters, need at most {TEXT_CAP}")  # type: ignore[arg-type]
     elif kind is float:
         if not abs(value) <= MOST_FLOAT:  # type: ignore[arg-type]
@@ -98,13 +99,23 @@ def _check_list(field: str, values: list[object]) -> None:
         numbers: list[int] = values  # type: ignore[assignment]  # the decoder saw to it
         if not 0 <= min(numbers) <= max(numbers) <= MOST_COUNT:
             raise OutOfBounds(f"{field} holds a number out of bounds")
-        if field in SKETCHES and (
-            len(numbers) % 2 or max(numbers[::2]) >= BUCKETS or max(numbers) > SKETCH_COUNT_CAP
-        ):
-            raise OutOfBounds(f"{field} is no sketch: need pairs of bucket below {BUCKETS} and count")
+        if field in SKETCHES:
+            if max(numbers) > SKETCH_COUNT_CAP:
+                raise OutOfBounds(f"{field} holds a count out of bounds, need at most {SKETCH_COUNT_CAP}")
+            check_pairs(field, numbers)
     else:
         for value in values:
             _check(field, value)
+
+
+def check_pairs(field: str, sketch: list[int]) -> None:
+    """Returns where a sketch, which holds something, holds pairs, and a bucket is the first of each.
+
+    Raises:
+        OutOfBounds: it does not.
+    """
+    if len(sketch) % 2 or max(sketch[::2]) >= BUCKETS:
+        raise OutOfBounds(f"{field} is no sketch: need pairs of bucket below {BUCKETS} and count")
 
 
 def fitted(record: _Record) -> _Record:
@@ -145,7 +156,7 @@ def _missing(field: msgspec.structs.FieldInfo) -> Any:
 def _mended(name: str, value: Any, missing: Any) -> Any:
     if isinstance(value, str):
         text = value.encode("utf-8", "replace").decode()
-        return text if name == _PACKED else text[:TEXT_CAP]
+        return text if name == PACKED else text[:TEXT_CAP]
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, msgspec.Struct):
@@ -154,7 +165,7 @@ def _mended(name: str, value: Any, missing: Any) -> Any:
         except _NotMendable:
             return missing
     if isinstance(value, int | float):
-        return _number(value, _most(name) if isinstance(value, int) else MOST_FLOAT, missing)
+        return _number(value, most_of(name) if isinstance(value, int) else MOST_FLOAT, missing)
     if isinstance(value, dict):
         some = {_mended("", key, ""): number for key, number in value.items() if 0 <= number <= MOST_COUNT}
         return dict(list(some.items())[:ENTRIES_CAP])

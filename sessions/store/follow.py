@@ -5,73 +5,22 @@ A session is untrusted input: what is read at once, a line, and the text of a co
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 import time
 import zlib
 from pathlib import Path
 
 from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES, RATIO_CAP
 from sessions.store.journal import request_paths, timeline_paths
-from sessions.store.parse import BadLine, Parse, parse
+from sessions.store.parse import BadLine, Parse, parse, parse_block, parse_packed
+from sessions.store.raw_file import FILE_CAP_BYTES, RawFile
 from sessions.store.records import AnyRecord
 
 POLL_CAP_BYTES = 8 << 20
-FILE_CAP_BYTES = 2 << 30
 FILES_CAP = 1024
 CORRUPT_CAP = 100_000
 """A file with so many lines that are none is no file of ours, and not read on."""
 GIVEN_UP_CAP = 16
 """A session with more such files is not read on."""
-
-
-class _RawFile:
-    """New bytes of a file that may not exist yet; a regular file, or nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.offset = 0
-        self._fd = -1
-        self.refused = ""
-        """Why the file, which is there, cannot be read; empty when it can."""
-
-    def read(self, most: int) -> bytes:
-        if self._fd < 0:
-            try:
-                # A FIFO planted in a session must not hang whoever opens it, nor a link lead out of it.
-                fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-            except OSError as error:
-                self.refused = "" if error.errno == errno.ENOENT else error.strerror or str(error)
-                return b""
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                os.close(fd)
-                self.refused = "not a regular file"
-                return b""
-            self._fd, self.refused = fd, ""
-        try:
-            data = os.pread(self._fd, min(most, max(0, FILE_CAP_BYTES - self.offset)), self.offset)
-        except OSError as error:
-            self.refused = error.strerror or str(error)
-            return b""
-        if not data:
-            self._look()
-        self.offset += len(data)
-        return data
-
-    def _look(self) -> None:
-        """A writer whose file was removed writes it again, whole: it is read on there."""
-        try:
-            moved = not os.path.samestat(self.path.lstat(), os.fstat(self._fd))
-        except OSError:  # removed: what is open is all there is
-            return
-        if moved:
-            self.close()
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 class LineReader:
@@ -81,8 +30,11 @@ class LineReader:
     `corrupt_count` how many there were, `skipped` how many lines were of an unknown kind.
     """
 
-    def __init__(self, path: Path, parse: Parse = parse) -> None:
-        self._raw, self._parse = _RawFile(path), parse
+    def __init__(self, path: Path, parse: Parse = parse, most: int = POLL_CAP_BYTES) -> None:
+        """`most`: bytes of text, about, that one poll takes."""
+        self._raw, self._parse, self._most = RawFile(path), parse, most
+        self._parse_block = parse_block if parse is parse_packed else None
+
         self.behind = False
         """The last poll stopped at its bound: more may be there now."""
         self.skipped = 0
@@ -101,6 +53,24 @@ class LineReader:
 
     def close(self) -> None:
         self._raw.close()
+
+    def skip(self, size: int) -> None:
+        """Reads on after so many bytes of the file."""
+        self._raw.offset = size
+
+    @property
+    def read_bytes(self) -> int:
+        """Of the file."""
+        return self._raw.offset
+
+    @property
+    def read_share(self) -> float:
+        """How much of the file as it is now was read, 0 to 1."""
+        return self._raw.read_share(self._waiting_bytes)
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return 0
 
     @property
     def torn_bytes(self) -> int:
@@ -128,6 +98,17 @@ class LineReader:
         self._tail = b""
 
     def feed(self, data: bytes) -> list[AnyRecord]:
+        end = data.rfind(b"\n") + 1
+        if self._parse_block is not None and end > 0 and not self._in_long_line:
+            block = self._tail + data[:end]
+            records = self._parse_block(block) if len(block) <= LINE_CAP_BYTES else None
+            if records is not None:
+                self._offset += len(block)
+                self._tail = data[end:]
+                return records
+        return self._feed_lines(data)
+
+    def _feed_lines(self, data: bytes) -> list[AnyRecord]:
         records: list[AnyRecord] = []
         *lines, self._tail = (self._tail + data).split(b"\n")
         for line in lines:
@@ -162,8 +143,8 @@ class Follower(LineReader):
 
     def poll(self) -> list[AnyRecord]:
         """What is new since the last poll, whole lines only; [] while the file does not exist."""
-        data = b"" if self.given_up else self._raw.read(POLL_CAP_BYTES)
-        self.behind = len(data) == POLL_CAP_BYTES
+        data = b"" if self.given_up else self._raw.read(self._most)
+        self.behind = len(data) == self._most
         return self.feed(data) if data else []
 
 
@@ -178,8 +159,8 @@ class GzipFollower(LineReader):
     and the next one is looked for. Reading stops for good at `FILE_CAP_BYTES` of text.
     """
 
-    def __init__(self, path: Path, parse: Parse = parse) -> None:
-        super().__init__(path, parse)
+    def __init__(self, path: Path, parse: Parse = parse, most: int = POLL_CAP_BYTES) -> None:
+        super().__init__(path, parse, most)
         self._member: zlib._Decompress | None = None
         self._input = b""
         self._lost = False
@@ -188,7 +169,7 @@ class GzipFollower(LineReader):
     def poll(self) -> list[AnyRecord]:
         """What is new since the last poll, whole lines only; [] while the file does not exist."""
         records: list[AnyRecord] = []
-        budget = POLL_CAP_BYTES
+        budget = self._most
         self.behind = False
         while not self.given_up:
             if budget <= 0:
@@ -208,6 +189,10 @@ class GzipFollower(LineReader):
     @property
     def torn(self) -> bool:
         return (self.torn_bytes > 0 or self._member is not None) and not self.given_up
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return len(self._input)
 
     def _text_most(self) -> int:
         """The text that the bytes read so far may hold (`sessions.store.lines` keeps to it)."""
@@ -252,9 +237,9 @@ class GzipFollower(LineReader):
         return b"" if more else None
 
 
-def following(path: Path, parse: Parse = parse) -> Follower | GzipFollower:
+def following(path: Path, parse: Parse = parse, most: int = POLL_CAP_BYTES) -> Follower | GzipFollower:
     """The follower that reads a file of this name."""
-    return GzipFollower(path, parse) if path.suffix == ".gz" else Follower(path, parse)
+    return GzipFollower(path, parse, most) if path.suffix == ".gz" else Follower(path, parse, most)
 
 
 class SessionFollower:
@@ -262,13 +247,30 @@ class SessionFollower:
 
     Records of one file come in its order; of several files, in no order that means anything. `requests`
     says whether the request lines are wanted; without them only what the screen needs is read. `parse` makes
-    a record of a line (`sessions.store.parse`).
+    a record of a line (`sessions.store.parse`), `most` bounds what one poll takes of each file.
     """
 
-    def __init__(self, directory: Path, *, requests: bool, parse: Parse = parse) -> None:
-        self._directory, self._requests, self._parse = directory, requests, parse
+    def __init__(
+        self, directory: Path, *, requests: bool, parse: Parse = parse, most: int = POLL_CAP_BYTES
+    ) -> None:
+        self._directory, self._requests, self._parse, self._most = directory, requests, parse, most
         self._files: dict[Path, Follower | GzipFollower] = {}
         self._scanned_ns = -1
+
+    def begin_at(self, sizes: dict[str, int]) -> None:
+        """So many bytes of these files are known: they are read on from there."""
+        for name, size in sizes.items():
+            file = self._files[self._directory / name] = following(self._directory / name, self._parse)
+            file.skip(size)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many bytes of each file of timeline lines were read."""
+        return {
+            path.name: file.read_bytes
+            for path, file in self._files.items()
+            if not path.name.startswith("requests-")
+        }
 
     def want_requests(self) -> None:
         """From now on request lines come, too, from the first one on; nothing else is read again."""
@@ -292,6 +294,16 @@ class SessionFollower:
         """The last poll stopped at its bound: more may be there now."""
         return any(file.behind for file in self._files.values())
 
+    @property
+    def requests_read(self) -> float:
+        """How much of the request lines was read, 0 to 1: 1 where nothing more is to be read at once."""
+        files = [file for path, file in self._files.items() if path.name.startswith("requests-")]
+        if not files:
+            return 0.0 if request_paths(self._directory) else 1.0
+        if not any(file.behind for file in files):
+            return 1.0
+        return sum(1.0 if file.given_up else file.read_share for file in files) / len(files)
+
     def _scan(self) -> None:
         try:
             changed_ns = self._directory.stat().st_mtime_ns
@@ -301,10 +313,10 @@ class SessionFollower:
             return
         for path in timeline_paths(self._directory)[:FILES_CAP]:
             if path not in self._files:
-                self._files[path] = following(path, self._parse)
+                self._files[path] = following(path, self._parse, self._most)
         for path in request_paths(self._directory)[:FILES_CAP] if self._requests else []:
             if path not in self._files:
-                self._files[path] = following(path, self._parse)
+                self._files[path] = following(path, self._parse, self._most)
         # A file made within the clock's grain of this scan would leave the same time behind.
         self._scanned_ns = changed_ns if time.time_ns() - changed_ns > 2_000_000_000 else -1
 

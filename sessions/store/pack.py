@@ -16,8 +16,9 @@ import tempfile
 from pathlib import Path
 
 from sessions.store.directory import PACK_SUFFIX, own_place
-from sessions.store.follow import FILE_CAP_BYTES, FILES_CAP
+from sessions.store.follow import FILES_CAP
 from sessions.store.manifest import FILE, SessionError
+from sessions.store.raw_file import FILE_CAP_BYTES
 
 _MEMBER = re.compile(
     r"(session\.toml|host\.(jsonl|log)|(telemetry|worker-\d{1,6}|requests-\d{1,6})\.jsonl\.gz)"

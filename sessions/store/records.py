@@ -23,8 +23,8 @@ class LoadChange(msgspec.Struct, tag="load", tag_field="kind", omit_defaults=Tru
     t_ns: int
     """Session time from which the new curve or concurrency holds."""
     change: str
-    """`start`, `rate`, `concurrency`, `hold`, `resume`, `stop`; `workload`: what requests ask for; of a plan
-    `stage`, `stage_end`."""
+    """`start`, `rate`, `ramp` (to another rate in a given time), `concurrency`, `hold`, `resume`, `stop`;
+    `workload`: what requests ask for; of a plan `stage`, `stage_end`."""
     received_ns: int | None = None
     """When the supervisor had read the command; None for the start."""
     rate_rps: float | None = None

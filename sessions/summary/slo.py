@@ -29,7 +29,7 @@ OF_REQUESTS: dict[str, Callable[[Requests], Floats]] = {
     "e2e": e2e,
     "send_lag": send_lag,
 }
-_ASKED_OF_ONE = {**OF_REQUESTS, "itl": tpot}
+ASKED_OF_ONE = {**OF_REQUESTS, "itl": tpot}
 """What each latency asks of a single request; a gap between chunks asks nothing of one."""
 
 
@@ -92,7 +92,7 @@ def slo_of(targets: Sequence[Target], scheduled: Scheduled, gaps: Gaps, figures:
 
 def misses_of_any(targets: Sequence[Target], rows: Requests) -> NDArray[np.bool_] | None:
     """Which did not hold all that `targets` ask of one request; None where they ask nothing of one."""
-    asking = [target for target in targets if target.quantile is not None and target.metric in _ASKED_OF_ONE]
+    asking = [target for target in targets if target.quantile is not None and target.metric in ASKED_OF_ONE]
     if not asking:
         return None
     missed = np.zeros(len(rows), dtype=bool)
@@ -104,7 +104,7 @@ def misses_of_any(targets: Sequence[Target], rows: Requests) -> NDArray[np.bool_
 def misses_of(target: Target, rows: Requests) -> NDArray[np.bool_]:
     """Which did not hold what a percentile asks of one request."""
     failed = rows["error"] != NONE
-    late: NDArray[np.bool_] = _ASKED_OF_ONE[target.metric](rows) / 1e6 > target.limit
+    late: NDArray[np.bool_] = ASKED_OF_ONE[target.metric](rows) / 1e6 > target.limit
     missed: NDArray[np.bool_] = failed | late
     return missed
 

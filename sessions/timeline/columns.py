@@ -6,8 +6,8 @@ float64, exact for times up to 104 days and for counts up to 9e15.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,11 +15,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-def or_nan(value: float | None) -> float:
-    """A figure as a column keeps it: what is missing is NaN, never 0."""
-    return math.nan if value is None else value
 
 
 class Table:
@@ -36,13 +31,32 @@ class Table:
         self._at = {name: i for i, name in enumerate(names)}
         self._cells: Floats = np.empty((len(names), 64))
         self._rows = 0
-        self._pending: list[tuple[float, ...]] = []
+        self._pending: list[tuple[float | None, ...]] = []
         self._by = by
         self._groups: Floats = np.zeros(0 if by else 1)
         self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], Floats] = {}
 
-    def add(self, row: tuple[float, ...]) -> None:
-        """Takes a row in, in the order of the names."""
+    @classmethod
+    def of_cells(cls, names: Sequence[str], cells: Floats, by: str | None = None) -> Table:
+        """The table that `cells` were asked of."""
+        table = cls(names, by)
+        table._cells, table._rows = cells, cells.shape[1]
+        if by:
+            table._groups = np.unique(cells[table._at[by]])
+        return table
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return tuple(self._at)
+
+    def cells(self) -> Floats:
+        """All of them, shape `(len(names), rows)`. Not to be written to, nor kept."""
+        self.merge_pending()
+        return self._cells[:, : self._rows]
+
+    def add(self, row: tuple[float | None, ...]) -> None:
+        """Takes a row in, in the order of the names; None is what is missing."""
         self._pending.append(row)
 
     def merge_pending(self) -> tuple[int, Ints] | None:
@@ -54,7 +68,9 @@ class Table:
         """
         if not self._pending:
             return None
-        fresh = np.array(self._pending, dtype=np.float64).T
+        came, columns = len(self._pending), len(self._at)
+        cells = np.fromiter(chain.from_iterable(self._pending), np.float64, came * columns)
+        fresh = cells.reshape(came, columns).T
         self._pending = []
         first = int(np.searchsorted(self._cells[0, : self._rows], fresh[0].min(), side="left"))
         tail = np.concatenate([self._cells[:, first : self._rows], fresh], axis=1)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 
-from sessions.timeline.columns import Table, or_nan
+from sessions.timeline.columns import Table
 from telemetry.records import (
     THROTTLE_REASONS,
     GpuDevice,
@@ -39,7 +40,7 @@ PROCESSES_CAP = 64
 """Processes of one GPU that are kept."""
 SOURCES_CAP = 16
 """Sources of one GPU."""
-_NAN = float("nan")
+_values_of = attrgetter(*GPU_VALUES)
 _CAUSES = (("power cap",), ("thermal", "HW thermal"), ("power brake", "HW slowdown"))
 """For each of `THROTTLED`, the reasons it stands for. A hardware slowdown that is not of heat is a brake."""
 
@@ -92,7 +93,7 @@ class GpuColumns:
         found = self.computing[i - 1][1] if i else ()
         return tuple(sorted(found, key=lambda process: (-(process.memory_bytes or 0), process.pid)))
 
-    def _computes(self, t_ns: int, processes: tuple[GpuProcess, ...]) -> None:
+    def computes(self, t_ns: int, processes: tuple[GpuProcess, ...]) -> None:
         before = bisect_right(self.computing, t_ns, key=lambda seen: seen[0])
         same = before and self.computing[before - 1][1] == processes
         if not same and len(self.computing) < DEVICES_CAP:
@@ -100,7 +101,7 @@ class GpuColumns:
 
     def take(self, record: GpuSamples, sample: GpuSample) -> None:
         if sample.processes is not None:
-            self._computes(record.t_ns, tuple(sample.processes[:PROCESSES_CAP]))
+            self.computes(record.t_ns, tuple(sample.processes[:PROCESSES_CAP]))
         table = self.tables.get(record.source)
         if table is None:
             if len(self.tables) >= SOURCES_CAP:
@@ -109,11 +110,11 @@ class GpuColumns:
         table.add(
             (
                 record.t_ns,
-                *(or_nan(getattr(sample, name)) for name in GPU_VALUES),
+                *_values_of(sample),
                 *_throttled(sample),
-                _NAN if sample.throttle is None else _bits(sample.throttle),
-                float(sample.lost),
-                or_nan(record.age_ns),
+                None if sample.throttle is None else _bits(sample.throttle),
+                sample.lost,
+                record.age_ns,
                 record.took_ns,
             )
         )
@@ -136,18 +137,25 @@ def _bits(names: list[str]) -> float:
     return float(sum(1 << i for i, name in enumerate(THROTTLE_REASONS) if name in names))
 
 
-def _throttled(sample: GpuSample) -> list[float]:
+def _throttled(sample: GpuSample) -> tuple[float | None, ...]:
     """By the counters; where there are none, 100 for a reason that holds at this instant, else 0."""
     shares, now = sample.throttled_pct, sample.throttle
     if shares is not None:
-        return [max((shares[name] for name in names if name in shares), default=_NAN) for names in _CAUSES]
+        return tuple(
+            [max([shares[name] for name in names if name in shares], default=None) for names in _CAUSES]
+        )
     if now is None:
-        return [_NAN] * len(_CAUSES)
+        return _NOT_KNOWN
+    if not now:
+        return _NOT_THROTTLED
     of_heat = "HW thermal" in now
-    return [
+    return tuple(
         100.0 if any(name in now and not (name == "HW slowdown" and of_heat) for name in names) else 0.0
         for names in _CAUSES
-    ]
+    )
+
+
+_NOT_KNOWN, _NOT_THROTTLED = (None,) * len(_CAUSES), (0.0,) * len(_CAUSES)
 
 
 def place(device: GpuDevice) -> tuple[str, bool, int, int, str]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 
-from sessions.timeline.columns import Floats, Table, or_nan
+from sessions.timeline.columns import Floats, Table
 from telemetry.records import Histogram, ServerSample
 
 SERVER_FIELDS = (
     *("running", "waiting", "kv_pct", "preemptions", "prompt_tokens", "output_tokens"),
     *("prefix_hit_pct", "prefix_queried_tokens", "cached_tokens", "finished"),
 )
+_values_of = attrgetter(*SERVER_FIELDS)
 HISTOGRAMS = ("ttft", "itl", "queue")
+"""Kept with their buckets, for quantiles."""
+TIMED = ("ttft", "queue", "prefill", "e2e")
+"""Histograms of which each sample holds the count and the sum of seconds: `queue_count`, `queue_sum_s`."""
+TIMED_FIELDS = tuple(f"{name}_{figure}" for name in TIMED for figure in ("count", "sum_s"))
 
 BOUNDS_CAP = 200
 """Buckets of a histogram."""
@@ -25,12 +31,12 @@ class HistogramColumns:
 
     def __init__(self, bounds_s: list[float]) -> None:
         self.bounds_s = bounds_s
-        self._table = Table(("t", *map(str, range(len(bounds_s) + 1))))
+        self.table = Table(("t", *map(str, range(len(bounds_s) + 1))))
 
     def take(self, t_ns: int, histogram: Histogram) -> None:
         """A histogram of other bounds or of another length is of another server, and left out."""
         if histogram.bounds_s == self.bounds_s and len(histogram.counts) == len(self.bounds_s) + 1:
-            self._table.add((t_ns, *histogram.counts))
+            self.table.add((t_ns, *histogram.counts))
 
     def quantiles_s(
         self, from_ns: float, to_ns: float, qs: tuple[float, ...]
@@ -39,12 +45,12 @@ class HistogramColumns:
 
         None when nothing was observed or the counts fell.
         """
-        a, b = self._table.upto(np.array([from_ns, to_ns])).tolist()
+        a, b = self.table.upto(np.array([from_ns, to_ns])).tolist()
         a = max(a, 1)
         if b <= a:
             return None
         names = [str(i) for i in range(len(self.bounds_s) + 1)]
-        earlier, later = (self._table.block(names, row - 1, row)[:, 0] for row in (a, b))
+        earlier, later = (self.table.block(names, row - 1, row)[:, 0] for row in (a, b))
         gained = later - earlier
         total = gained[-1]
         if total <= 0 or (gained < 0).any() or (np.diff(gained) < 0).any():
@@ -86,13 +92,21 @@ def _within(edges: Floats, below: Floats, rank: float) -> Quantile:
 class ServerColumns:
     """What one server says of itself."""
 
-    samples: Table = field(default_factory=lambda: Table(("t", *SERVER_FIELDS)))
+    samples: Table = field(default_factory=lambda: Table(("t", *SERVER_FIELDS, *TIMED_FIELDS)))
     histograms: dict[str, HistogramColumns] = field(default_factory=dict)
 
     def take(self, record: ServerSample) -> None:
-        self.samples.add((record.t_ns, *(or_nan(getattr(record, name)) for name in SERVER_FIELDS)))
+        timed = (figure for name in TIMED for figure in _timed(getattr(record, name)))
+        self.samples.add((record.t_ns, *_values_of(record), *timed))
         for name in HISTOGRAMS:
             histogram: Histogram | None = getattr(record, name)
             if histogram is not None and len(histogram.bounds_s) <= BOUNDS_CAP:
                 known = self.histograms.setdefault(name, HistogramColumns(histogram.bounds_s))
                 known.take(record.t_ns, histogram)
+
+
+def _timed(histogram: Histogram | None) -> tuple[float, float]:
+    """How many were observed since the server's start, and their seconds together."""
+    if histogram is None or not histogram.counts:
+        return np.nan, np.nan
+    return float(histogram.counts[-1]), np.nan if histogram.sum_s is None else histogram.sum_s

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,11 @@ class Sketches(NamedTuple):
     @property
     def total(self) -> int:
         return int(self.counts.sum())
+
+    @property
+    def values_ms(self) -> Floats:
+        """What the columns of `counts` stand for, in ms."""
+        return VALUES_NS[self.low : self.low + self.counts.shape[1]] / 1e6
 
     def dense(self) -> Ints:
         """The counts with a column for every bucket, `(spans, BUCKETS)`."""
@@ -78,7 +83,8 @@ class SketchLog:
     STRIDE = 16
 
     def __init__(self) -> None:
-        self._pending: list[list[int]] = []
+        self._pending: list[array[int]] = []
+        """Four bytes a number: a list of them takes ten times that, with the numbers."""
         self._starts: Ints = np.zeros(64, dtype=np.int64)
         self._buckets: NDArray[np.uint16] = np.empty(64, dtype=np.uint16)
         self._counts: NDArray[np.uint32] = np.empty(64, dtype=np.uint32)
@@ -90,21 +96,43 @@ class SketchLog:
         self._blocks = 0
         """How many blocks of `STRIDE` rows these totals are known of."""
 
+    @classmethod
+    def of_entries(cls, lengths: Ints, buckets: Ints, counts: Ints) -> SketchLog:
+        """The log that gave these `entries`.
+
+        Raises:
+            ValueError: a bucket that is none.
+        """
+        if buckets.max(initial=0) >= BUCKETS:
+            raise ValueError("a bucket that is none")
+        log = cls()
+        log._rows = len(lengths)
+        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+        log._buckets, log._counts = buckets.astype(np.uint16), counts.astype(np.uint32)
+        if len(buckets):
+            log._widen(int(buckets.min()), int(buckets.max()) + 1)
+        return log
+
+    def entries(self) -> tuple[Ints, NDArray[np.uint16], NDArray[np.uint32]]:
+        """How many entries each row has, then of all of them the buckets and the counts."""
+        starts = self._starts[: self._rows + 1]
+        return np.diff(starts), self._buckets[: starts[-1]], self._counts[: starts[-1]]
+
     def add(self, flat: list[int]) -> None:
-        self._pending.append(flat)
+        self._pending.append(array("I", flat))
 
     def merge_pending(self, first: int, order: Ints) -> None:
         """Follows the table: arguments are what its `merge_pending` returned."""
         rows = self._pending
         self._pending = []
         at, end = int(self._starts[first]), int(self._starts[self._rows])
-        fresh = np.fromiter(chain.from_iterable(rows), np.int64, sum(map(len, rows))).reshape(-1, 2)
+        fresh = np.frombuffer(b"".join(rows), dtype=np.uintc).reshape(-1, 2)
         old_lengths = np.diff(self._starts[first : self._rows + 1])
         lengths = np.concatenate([old_lengths, np.array([len(row) // 2 for row in rows], dtype=np.int64)])
         moved = ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
         hit = fresh[:, 0].astype(np.uint16)
         buckets = np.concatenate([self._buckets[at:end], hit])[moved]
-        counts = np.concatenate([self._counts[at:end], fresh[:, 1].astype(np.uint32)])[moved]
+        counts = np.concatenate([self._counts[at:end], fresh[:, 1]])[moved]
         self._rows = first + len(order)
         self._buckets = written(self._buckets, at, buckets)
         self._counts = written(self._counts, at, counts)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from loadgen.records import Request, Tick, WorkerNote
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, StageChange, State
-from sessions.timeline.columns import Floats, Ints, Table, or_nan
+from sessions.timeline.columns import Floats, Ints, Table
 from sessions.timeline.failures import Cause, Failures
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
@@ -23,6 +25,7 @@ from sessions.timeline.reach import Reach
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.servers import ServerColumns
 from sessions.timeline.sketches import Sketches, SketchLog
+from sessions.timeline.worker_notes import NOTE_KINDS, NOTE_WORDS
 from telemetry.records import (
     GpuDevice,
     GpuDevices,
@@ -39,6 +42,7 @@ COUNTS = (
     *("input_tokens", "output_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
 )
 GAUGES = ("in_flight", "backlog", "rate_rps", "concurrency", "loop_lag_max_ns", "cpu_ns")
+_counts_and_gauges, _sketches_of = attrgetter(*COUNTS, *GAUGES), attrgetter(*METRICS)
 KINDS_CAP = 256
 """Devices and sources kept apart; a session that names more is not one of ours."""
 EVENTS_CAP = 20_000
@@ -61,7 +65,7 @@ class Timeline:
         self.worker_ticks: dict[int, Table] = {}
         """By worker: when its ticks ended, and whether requests were in flight or waiting then (1 or 0)."""
         self._first_tick_ns: int | None = None
-        self._sketches = {name: SketchLog() for name in METRICS}
+        self.sketch_logs = {name: SketchLog() for name in METRICS}
         self._failures = Failures()
         self.requests = RequestColumns()
         """Those that ended, as far as request lines were read: a screen reads none before a view asks."""
@@ -92,7 +96,7 @@ class Timeline:
         if isinstance(record, Request):
             self.requests.add(record)
             return
-        take = _TAKERS.get(type(record))
+        take = _taker(type(record))
         if take is not None:
             take(self, record)
             self.newest_ns = max(self.newest_ns, record.t_ns)
@@ -104,13 +108,7 @@ class Timeline:
                 tick.t_ns,
                 max(tick.dt_ns, 1),
                 tick.worker,
-                *(getattr(tick, name) for name in COUNTS),
-                tick.in_flight,
-                tick.backlog,
-                or_nan(tick.rate_rps),
-                or_nan(tick.concurrency),
-                tick.loop_lag_max_ns,
-                tick.cpu_ns,
+                *_counts_and_gauges(tick),
                 float(tick.in_flight) * max(tick.dt_ns, 1),
             )
         )
@@ -118,8 +116,8 @@ class Timeline:
         own.add((tick.t_ns, float(tick.in_flight + tick.backlog > 0)))
         began_ns = tick.t_ns - max(tick.dt_ns, 1)
         self._first_tick_ns = began_ns if self._first_tick_ns is None else min(self._first_tick_ns, began_ns)
-        for name, log in self._sketches.items():
-            log.add(getattr(tick, name))
+        for log, sketch in zip(self.sketch_logs.values(), _sketches_of(tick), strict=True):
+            log.add(sketch)
         self._failures.take(tick)
 
     def _worker_note(self, note: WorkerNote) -> None:
@@ -127,9 +125,9 @@ class Timeline:
             self.clock_error_ns = max(note.clock_error_ns, self.clock_error_ns or 0)
         if note.event in ("backing_off", "reachable_again"):
             self.reach.add(note.t_ns, note.worker, note.event == "reachable_again")
-        kind = _NOTE_KINDS.get(note.event)
+        kind = NOTE_KINDS.get(note.event)
         if kind is not None:
-            words = _NOTE_WORDS.get(note.event, note.event.replace("_", " "))
+            words = NOTE_WORDS.get(note.event, note.event.replace("_", " "))
             self._happened(note.t_ns, kind, f"{words}: {note.message}" if note.message else words)
 
     def _gpu_devices(self, record: GpuDevices) -> None:
@@ -137,17 +135,17 @@ class Timeline:
             known_ns = record.t_ns if self._simulated_ns is None else self._simulated_ns
             self._simulated_ns = min(record.t_ns, known_ns)
         for device in record.devices:
-            known = self._gpu(device.gpu, record.t_ns)
+            known = self.gpu(device.gpu, record.t_ns)
             if known is not None:
                 known.describe(record.t_ns, record.source, device)
 
     def _gpu_samples(self, record: GpuSamples) -> None:
         for sample in record.gpus:
-            known = self._gpu(sample.gpu, record.t_ns)
+            known = self.gpu(sample.gpu, record.t_ns)
             if known is not None:
                 known.take(record, sample)
 
-    def _gpu(self, key: str, t_ns: int) -> GpuColumns | None:
+    def gpu(self, key: str, t_ns: int) -> GpuColumns | None:
         """The columns of a GPU, new or known; None when there are too many."""
         known = self.gpus.get(key)
         if known is None:
@@ -162,7 +160,7 @@ class Timeline:
     def _gpu_event(self, record: GpuEvent) -> None:
         kind = "error" if record.event in _GPU_ERRORS else "warning"
         code = "" if record.code is None else f" {record.code}"
-        known = self._gpu(record.gpu, record.t_ns) if record.gpu else None
+        known = self.gpu(record.gpu, record.t_ns) if record.gpu else None
         if known is not None:
             known.happened(record)
         self._happened(record.t_ns, kind, record.text or f"GPU {record.event}{code}")
@@ -200,6 +198,10 @@ class Timeline:
     def _mark(self, record: Mark) -> None:
         self._happened(record.t_ns, "mark", record.text or "mark")
 
+    def set_beside(self, mark: Mark) -> None:
+        """A mark that is none of the session's own records: it says nothing of how far the run has come."""
+        self._mark(mark)
+
     def _note(self, record: Note) -> None:
         kind = record.level if record.level in ("warning", "error") else "note"
         self._happened(record.t_ns, kind, record.text)
@@ -212,6 +214,18 @@ class Timeline:
     def _happened(self, t_ns: int, kind: str, label: str) -> None:
         if len(self.events) < EVENTS_CAP:
             insort(self.events, Event(t_ns, kind, label))
+
+    def failed(self, tick: Tick) -> None:
+        """Takes in what a tick says of failures, and nothing else of it."""
+        self._failures.take(tick)
+
+    def take_ticks(self, cells: Floats, sketches: dict[str, SketchLog], waiting: dict[int, Table]) -> None:
+        """All ticks at once, as they were kept: the cells of `ticks`, `sketch_logs` and `worker_ticks`."""
+        self._ticks = Table.of_cells(self._ticks.names, cells, by="worker")
+        self.sketch_logs, self.worker_ticks = sketches, waiting
+        t, dt, worker = cells[:3]
+        self._newest_tick_ns = {number: int(t[worker == number].max()) for number in waiting}
+        self._first_tick_ns = int((t - dt).min()) if len(t) else None
 
     # spans
 
@@ -247,7 +261,7 @@ class Timeline:
         flight times `dt`. Its sums are kept apart by worker."""
         moved = self._ticks.merge_pending()
         if moved is not None:
-            for log in self._sketches.values():
+            for log in self.sketch_logs.values():
                 log.merge_pending(*moved)
         return self._ticks
 
@@ -257,7 +271,7 @@ class Timeline:
         A tick belongs to the span `(edge, next edge]` in which it ends.
         """
         rows = self.ticks.upto(np.asarray(edges_ns, dtype=np.float64))
-        return self._sketches[metric].between(rows)
+        return self.sketch_logs[metric].between(rows)
 
     def counts(self, metric: str, edges_ns: Sequence[float] | Floats) -> Ints:
         """`sketches` with a column for every bucket: `(len(edges) - 1, BUCKETS)`."""
@@ -300,26 +314,6 @@ class Timeline:
         return self.events[: bisect_right(self.events, at_ns, key=lambda event: event.t_ns)]
 
 
-_NOTE_KINDS = {
-    "backing_off": "warning",
-    "reachable_again": "note",
-    "address_lost": "warning",
-    "address_back": "note",
-    "no_reuse": "note",
-    "left_open": "note",
-    "clock_stepped": "note",
-    "host_lost": "error",
-}
-_NOTE_WORDS = {
-    "backing_off": "server unreachable",
-    "reachable_again": "server answers again",
-    "address_lost": "an address of the server is left aside",
-    "address_back": "an address of the server answers again",
-    "no_reuse": "connections not reused",
-    "left_open": "whole answers whose streams stay open are ended",
-    "clock_stepped": "the wall clock was set",
-}
-
 _GPU_ERRORS = ("xid", "ecc_uncorrected", "remap_failed")
 
 _TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
@@ -338,3 +332,9 @@ _TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
     Note: Timeline._note,
     End: Timeline._end,
 }
+
+
+@cache
+def _taker(kind: type) -> Callable[[Timeline, Any], None] | None:
+    """Of a kind of record, or of one derived from it."""
+    return next((_TAKERS[base] for base in kind.__mro__ if base in _TAKERS), None)

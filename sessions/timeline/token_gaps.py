@@ -10,6 +10,7 @@ from array import array
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadgen.records import Request
 from sessions.metrics import tokens_after_gaps
@@ -51,6 +52,8 @@ class TokenGaps:
     def __init__(self) -> None:
         self._one_each, self._several, self._unknown = WholeGaps(), WholeGaps(), WholeGaps()
         self._shared = SharedGaps()
+        self._sorts = bytearray()
+        """Of which sort each request was since `take_longest_us`."""
 
     def add(self, request: Request) -> bool:
         """Takes in a request, its gaps packed or not; True where its ITLs are known."""
@@ -62,7 +65,18 @@ class TokenGaps:
         else:
             self._several.add(request)
             self._shared.add(request, tokens)
+        self._sorts.append(2 if tokens is None else 1 if tokens else 0)
         return tokens is not None
+
+    def take_longest_us(self) -> Ints:
+        """The longest gap of each request that came since this was asked last, in the order in which they
+        came; -1 of one without gaps."""
+        sorts = np.frombuffer(bytes(self._sorts), dtype=np.uint8)
+        self._sorts.clear()
+        longest = np.empty(len(sorts), dtype=np.int64)
+        for sort, gaps in enumerate((self._one_each, self._several, self._unknown)):
+            longest[sorts == sort] = gaps.take_longest_us()
+        return longest
 
     @property
     def chunk_gaps_us(self) -> Multiset:
@@ -86,12 +100,18 @@ class WholeGaps:
         self._table: Ints = np.zeros(0, dtype=np.int64)
         """How often each gap below `WHOLE_BELOW_US` occurs."""
         self._long = Multiset(np.empty(0), np.empty(0))
+        self._longest = array("q")
+        """Of each request since `take_longest_us`; of those that wait packed it is not known yet."""
+        self._packed_at: list[int] = []
 
     def add(self, request: Request) -> None:
         if request.gaps:
+            self._packed_at.append(len(self._longest))
+            self._longest.append(-1)
             self._packed.append(request.gaps)
             self._waiting += len(request.gaps) // 4
         else:
+            self._longest.append(max(request.gaps_us, default=-1))
             self._plain.extend(request.gaps_us)
             self._waiting += len(request.gaps_us)
         if self._waiting > BATCH_GAPS:
@@ -107,7 +127,13 @@ class WholeGaps:
             return
         if not len(self._table):
             self._table = np.zeros(WHOLE_BELOW_US, dtype=np.int64)
-        for gaps in (unpacked(self._packed), np.array(self._plain, dtype=np.int64)):
+        packed = unpacked(self._packed)
+        if self._packed:
+            lengths = [len(text) // 4 for text in self._packed]
+            longest = np.maximum.reduceat(packed, np.cumsum([0, *lengths[:-1]]))
+            for at, gap_us in zip(self._packed_at, longest.tolist(), strict=True):
+                self._longest[at] = gap_us
+        for gaps in (packed, np.array(self._plain, dtype=np.int64)):
             short = gaps
             if gaps.max(initial=0) >= WHOLE_BELOW_US:
                 short = gaps[gaps < WHOLE_BELOW_US]
@@ -116,6 +142,14 @@ class WholeGaps:
             counts = np.bincount(short)
             self._table[: len(counts)] += counts
         self._packed, self._plain, self._waiting = [], array("q"), 0
+        self._packed_at = []
+
+    def take_longest_us(self) -> Ints:
+        """As `TokenGaps.take_longest_us`."""
+        self._count()
+        longest: Ints = np.array(self._longest, dtype=np.int64)
+        self._longest = array("q")
+        return longest
 
 
 class SharedGaps:
@@ -145,13 +179,20 @@ _SIX_BITS = bytes.maketrans(ALPHABET, bytes(range(64)))
 
 def unpacked(texts: list[str]) -> Ints:
     """The gaps of several packed texts (`sessions.store.gap_codec`), one text after the other."""
+    if not texts:
+        return np.zeros(0, dtype=np.int64)
     lengths = [len(text) // 4 for text in texts]
-    planes = []
-    for plane in range(4):
-        characters = "".join(
-            [text[plane * n : (plane + 1) * n] for text, n in zip(texts, lengths, strict=True)]
+    if lengths.count(lengths[0]) == len(lengths):  # answers of one length, as a load usually asks for
+        first, second, third, fourth = _bits("".join(texts)).reshape(len(texts), 4, -1).swapaxes(0, 1)
+    else:
+        first, second, third, fourth = (
+            _bits("".join([text[at * n : (at + 1) * n] for text, n in zip(texts, lengths, strict=True)]))
+            for at in range(4)
         )
-        bits = characters.encode("ascii").translate(_SIX_BITS)
-        planes.append(np.frombuffer(bits, dtype=np.uint8).astype(np.uint16))
-    high, low = planes[0] << 6 | planes[1], planes[2] << 6 | planes[3]
-    return high.astype(np.int64) << 12 | low
+    high, low = first.astype(np.uint16) << 6 | second, third.astype(np.uint16) << 6 | fourth
+    gaps: Ints = (high.astype(np.int64) << 12 | low).ravel()
+    return gaps
+
+
+def _bits(characters: str) -> NDArray[np.uint8]:
+    return np.frombuffer(characters.encode("ascii").translate(_SIX_BITS), dtype=np.uint8)

@@ -8,9 +8,17 @@ from typing import NamedTuple
 import numpy as np
 
 from sessions.metrics import Requests, e2e
-from sessions.summary.read import Folded
+from sessions.store.manifest import Manifest
+from sessions.summary.schema import Summary
 from sessions.timeline.requests import NONE
 from sessions.timeline.stage_list import stages_of
+from sessions.timeline.timeline import Timeline
+
+
+class StoredSession(NamedTuple):
+    timeline: Timeline
+    manifest: Manifest
+    summary: Summary
 
 
 class StoredLoad(NamedTuple):
@@ -36,9 +44,9 @@ class StoredLoad(NamedTuple):
         return float(np.nanmean(took)) / 1e9 if np.isfinite(took).any() else None
 
 
-def stored_loads(folded: Folded) -> Iterator[StoredLoad]:
+def stored_loads(session: StoredSession) -> Iterator[StoredLoad]:
     """The stages of its plan, else the stretches between changes of load; each as far as it is measured."""
-    timeline, manifest, summary = folded
+    timeline, manifest, summary = session
     plan, work = manifest.config.plan, manifest.config.workload
     if plan is not None and summary.plan is not None:
         asked = stages_of(plan, timeline.stages)
@@ -46,7 +54,7 @@ def stored_loads(folded: Folded) -> Iterator[StoredLoad]:
             rate = asked[stage.number - 1].rate_rps or stage.offered_rps
             load = stage.concurrency if stage.concurrency is not None else rate
             if load and stage.state != "running":
-                rows = _due(folded, stage.measured_from_s, stage.to_s)
+                rows = _due(session, stage.measured_from_s, stage.to_s)
                 yield StoredLoad(
                     stage.name, stage.concurrency is not None, float(load),
                     (str(stage.input_tokens), str(stage.output_tokens)), stage.measured_from_s, stage.to_s,
@@ -63,24 +71,24 @@ def stored_loads(folded: Folded) -> Iterator[StoredLoad]:
         name = f"{load:.4g} {'at a time' if step.concurrency is not None else 'rps'}"
         yield StoredLoad(
             name, step.concurrency is not None, load, lengths, from_s, to_s,
-            "" if window is None else window.verdict, _due(folded, from_s, to_s),
-            _not_sent(folded, from_s, to_s),
+            "" if window is None else window.verdict, _due(session, from_s, to_s),
+            _not_sent(session, from_s, to_s),
         )  # fmt: skip
 
 
-def _due(folded: Folded, from_s: float, to_s: float) -> Requests:
-    rows = folded.timeline.requests.rows
-    span_ns = (_ns(folded, from_s), _ns(folded, to_s) + 1)
+def _due(session: StoredSession, from_s: float, to_s: float) -> Requests:
+    rows = session.timeline.requests.rows
+    span_ns = (_ns(session, from_s), _ns(session, to_s) + 1)
     due: Requests = rows[slice(*np.searchsorted(rows["due_ns"], span_ns))]
     return due
 
 
-def _not_sent(folded: Folded, from_s: float, to_s: float) -> int:
-    ticks = folded.timeline.ticks
-    edges = np.array([_ns(folded, from_s), _ns(folded, to_s)], dtype=np.float64)
+def _not_sent(session: StoredSession, from_s: float, to_s: float) -> int:
+    ticks = session.timeline.ticks
+    edges = np.array([_ns(session, from_s), _ns(session, to_s)], dtype=np.float64)
     a, b = ticks.upto(edges).tolist()
     return int(ticks["not_sent"][a:b].sum())
 
 
-def _ns(folded: Folded, seconds: float) -> int:
-    return folded.timeline.first_ns + round(seconds * 1e9)
+def _ns(session: StoredSession, seconds: float) -> int:
+    return session.timeline.first_ns + round(seconds * 1e9)

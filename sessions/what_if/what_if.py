@@ -18,10 +18,9 @@ from sessions.limit.step import Judged, Step, judge
 from sessions.plan.slo import Target
 from sessions.summary.limit import bound_for_most
 from sessions.summary.plan_schema import Limit, LimitStep
-from sessions.summary.read import Folded
 from sessions.summary.slo import values_of
 from sessions.what_if.schema import RestsOn, WhatIf
-from sessions.what_if.stored_loads import StoredLoad, stored_loads
+from sessions.what_if.stored_loads import StoredLoad, StoredSession, stored_loads
 
 SAME_LOAD = 1.02
 """Loads no further apart than this are one."""
@@ -35,12 +34,12 @@ class NoWhatIf(Exception):
 
 
 class _Known(NamedTuple):
-    folded: Folded
+    session: StoredSession
     load: StoredLoad
     values: list[list[float]]
 
 
-def what_if(sessions: Sequence[Folded], targets: Sequence[Target], closed: bool) -> WhatIf:
+def what_if(sessions: Sequence[StoredSession], targets: Sequence[Target], closed: bool) -> WhatIf:
     """`closed`: of requests at a time, else of a rate.
 
     Raises:
@@ -48,9 +47,9 @@ def what_if(sessions: Sequence[Folded], targets: Sequence[Target], closed: bool)
     """
     notes = [*_compared(sessions), *_spoiled(sessions)]
     every = [
-        _Known(folded, load, values_of(targets, load.rows, load.not_sent))
-        for folded in sessions
-        for load in stored_loads(folded)
+        _Known(session, load, values_of(targets, load.rows, load.not_sent))
+        for session in sessions
+        for load in stored_loads(session)
     ]
     known = [each for each in every if each.load.closed == closed and len(each.load.rows)]
     if not known:
@@ -73,7 +72,7 @@ def what_if(sessions: Sequence[Folded], targets: Sequence[Target], closed: bool)
     failed = next((each for each in known if each.load.load == found.failed), None)
     bound = ""
     if failed is not None:
-        bound = bound_for_most(failed.folded.summary.limits, failed.load.from_s, failed.load.to_s)
+        bound = bound_for_most(failed.session.summary.limits, failed.load.from_s, failed.load.to_s)
     limit = Limit(
         closed=closed,
         passed=found.passed,
@@ -89,12 +88,12 @@ def what_if(sessions: Sequence[Folded], targets: Sequence[Target], closed: bool)
         bound=bound,
         steps=[_step(result) for result in results],
     )
-    ids = [folded.summary.id for folded in sessions]
-    badges = list(dict.fromkeys(badge for folded in sessions for badge in folded.summary.badges))
+    ids = [session.summary.id for session in sessions]
+    badges = list(dict.fromkeys(badge for session in sessions for badge in session.summary.badges))
     return WhatIf([target.text for target in targets], ids, limit, rests_on, notes, badges)
 
 
-def _compared(sessions: Sequence[Folded]) -> list[str]:
+def _compared(sessions: Sequence[StoredSession]) -> list[str]:
     """What differs from the first session and may matter, a sentence each.
 
     Raises:
@@ -111,10 +110,10 @@ def _compared(sessions: Sequence[Folded]) -> list[str]:
     return notes
 
 
-def _spoiled(sessions: Sequence[Folded]) -> Iterator[str]:
-    for folded in sessions:
-        if not folded.summary.valid:
-            yield f"{folded.summary.id} is not valid: {'; '.join(folded.summary.reasons)}"
+def _spoiled(sessions: Sequence[StoredSession]) -> Iterator[str]:
+    for session in sessions:
+        if not session.summary.valid:
+            yield f"{session.summary.id} is not valid: {'; '.join(session.summary.reasons)}"
 
 
 def _by_load(known: Sequence[_Known]) -> list[list[_Known]]:
@@ -151,7 +150,7 @@ def _rests_on(known: _Known, judged: Judged | None, why: str) -> RestsOn:
     load = known.load
     verdict = None if judged is None else judged.verdict
     return RestsOn(
-        known.folded.summary.id, load.name, load.load, load.from_s, load.to_s, load.window, verdict, why
+        known.session.summary.id, load.name, load.load, load.from_s, load.to_s, load.window, verdict, why
     )
 
 

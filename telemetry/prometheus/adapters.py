@@ -45,11 +45,12 @@ class ServerNames(NamedTuple):
     itl: tuple[str, ...] = ()
     e2e: tuple[str, ...] = ()
     queue: tuple[str, ...] = ()
+    prefill: tuple[str, ...] = ()
 
     def all(self) -> tuple[str, ...]:
         """Every sample name."""
         single = (name for name in self if isinstance(name, str) and name)
-        bases = (*self.ttft, *self.itl, *self.e2e, *self.queue)
+        bases = (*self.ttft, *self.itl, *self.e2e, *self.queue, *self.prefill)
         return (*single, *self.kv_ratio, *(name for base in bases for name in lines(base)))
 
 
@@ -69,6 +70,7 @@ VLLM = ServerNames(
     itl=("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"),
     e2e=("vllm:e2e_request_latency_seconds",),
     queue=("vllm:request_queue_time_seconds",),
+    prefill=("vllm:request_prefill_time_seconds",),
 )
 SGLANG = ServerNames(
     running="sglang:num_running_reqs",
@@ -133,6 +135,7 @@ def server(names: ServerNames, samples: list[MetricSample], scrape: Scrape) -> l
         itl=histogram(samples, names.itl),
         e2e=histogram(samples, names.e2e),
         queue=histogram(samples, names.queue),
+        prefill=histogram(samples, names.prefill),
     )
     empty = ServerSample(scrape.t_ns, scrape.took_ns, scrape.source)
     return [] if record == empty else [record]

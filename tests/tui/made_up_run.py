@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from loadgen.records import Request
+from sessions.curve.memory import CurveMemory
+from sessions.frame.request_list import RequestList
 from sessions.frame.schema import Band, ChartMark, Frame, Gpu, Server, Stat
 from sessions.plan.config import LoadConfig
 from sessions.run.commands import Ack, AddMark, Answer, Command, CommandError, LoadCommand, Refusal
 from sessions.run.load_control import LoadControl
 from sessions.steady.verdict import Window
 from sessions.store.manifest import Manifest
+from sessions.store.request_line import Looked, Sought
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.timeline import Timeline
 
@@ -57,7 +61,16 @@ class FakeView:
     window: Window | None = None
     timeline: Timeline = field(default_factory=Timeline)
     requests: RequestColumns = field(default_factory=RequestColumns)
+    requests_read: float = 1.0
+    lines: dict[Sought, Request] = field(default_factory=dict)
+    """What `request` finds; any other is still looked for."""
     manifest: Manifest | None = None
+    refuses_notes: str = ""
+    _list: RequestList | None = None
+
+    @property
+    def curve(self) -> CurveMemory:
+        return self.__dict__.setdefault("_curve", CurveMemory(self))
 
     @property
     def first_ns(self) -> int:
@@ -71,6 +84,26 @@ class FakeView:
     @property
     def live(self) -> bool:
         return self.running
+
+    @property
+    def request_list(self) -> RequestList:
+        if self._list is None:
+            self._list = RequestList(self.requests)
+        return self._list
+
+    def add_request(self, request: Request) -> None:
+        self.requests.add(request)
+        self.lines[Sought(request.worker, request.index, request.due_ns, request.end_ns)] = request
+
+    def request(self, sought: Sought) -> Looked:
+        found = self.lines.get(sought)
+        return Looked(found, found is not None)
+
+    def set_mark(self, at_ns: int, text: str) -> str:
+        if self.refuses_notes:
+            return self.refuses_notes
+        self.marks = sorted([*self.marks, ChartMark(at_ns, None, "mark", text)], key=lambda mark: mark.t_ns)
+        return ""
 
     def poll(self) -> bool:
         moved = self.last_ns != getattr(self, "_seen_ns", None)

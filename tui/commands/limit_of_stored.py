@@ -26,13 +26,14 @@ def limit_of_stored(
     from sessions.store.manifest import SessionError
     from sessions.summary.read import read_folded
     from sessions.what_if.schema import plain
+    from sessions.what_if.stored_loads import StoredSession
     from sessions.what_if.what_if import NoWhatIf, what_if
     from tui.report.what_if import what_if_text
 
     _refuse_load(options, parser)
     try:
-        folded = [read_folded(directory) for directory in directories]
-        found = what_if(folded, parse_slo(slo), options.concurrency)
+        sessions = [StoredSession(*read_folded(directory)[:3]) for directory in directories]
+        found = what_if(sessions, parse_slo(slo), options.concurrency)
     except (SessionError, NoWhatIf) as error:
         raise CommandError(f"limit: {one_line(error)}") from None
     if options.json:

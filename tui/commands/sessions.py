@@ -24,7 +24,7 @@ from tui.options.exit_codes import OK, one_line
 from tui.options.parser import Parser
 from tui.report.figures import aligned, cells, milliseconds, number
 
-HEAD = ("session", "state", "target", "model", "load", "s", "requests", "TTFT p50", "p95 ms", "valid")
+HEAD = ("session", "state", "target", "model", "load", "s", "requests", "TTFT p50", "p95, ms", "valid")
 
 
 def parser() -> Parser:
@@ -115,14 +115,14 @@ def rows_of(rows: Sequence[Listed | Unreadable], width: int | None = None) -> st
 
 
 def _fitted(table: list[list[str]], width: int) -> str:
-    """What names a session stays whole; where it cannot even without model and target, lines are cut."""
+    """What names a session stays whole, then what it came to; where that cannot be, lines are cut."""
     for name in ("model", "target"):
         column = table[0].index(name)
         over = max(map(cells, aligned(table, left=4).splitlines())) - width
         if over > 0:
             kept = max(max(cells(row[column]) for row in table) - over, len(name))
             table = [[*row[:column], _cut(row[column], kept), *row[column + 1 :]] for row in table]
-    for name in ("model", "target"):
+    for name in ("model", "target", "TTFT p50"):
         column = table[0].index(name)
         if max(map(cells, aligned(table, left=4).splitlines())) > width:
             table = [row[:column] + row[column + 1 :] for row in table]

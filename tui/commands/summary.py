@@ -36,7 +36,7 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     from sessions.store.manifest import SessionError
-    from sessions.summary.read import read_summary
+    from sessions.summary.read import read_folded
     from sessions.summary.schema import plain
     from tui.report.brief import brief
     from tui.report.text import render
@@ -44,9 +44,10 @@ def run(options: argparse.Namespace) -> int:
     prices = asked_prices(options)
     directory = session("summary", start.root(options), options.session)
     try:
-        summary = read_summary(directory, prices, options.slo or ())
+        folded = read_folded(directory, prices, options.slo or ())
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
+    summary = folded.summary
     # Only who asks for targets here asks for a verdict; else the summary could be read, and that is all.
     code = NOT_VALID if options.slo and summary.slo is not None and summary.slo.verdict == "fail" else OK
     if options.json:
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         from tui.report.plotext_chart import theme_of_stdout
 
         theme = theme_of_stdout(options.no_color)
-        print("\n" + charts(whole(SessionView(directory)), summary.stages, theme), end="")
+        print("\n" + charts(whole(SessionView(directory, folded.opened)), summary.stages, theme), end="")
         if summary.plan is not None and summary.plan.charts:
             print("\n" + plan_charts(summary.plan, theme), end="")
     return write_junit(summary, options.junit, code)

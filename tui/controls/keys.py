@@ -23,9 +23,10 @@ class Key:
     """The views that alone have it; none: all."""
 
 
-VIEWS = ("overview", "events")
+VIEWS = ("overview", "latency", "curve", "gpus", "server", "requests", "events")
 """By the digits that open them."""
-_LISTS = ("events",)
+_LISTS = ("curve", "gpus", "requests", "events")
+_WHAT_IF = ("latency", "curve")
 
 KEYS: tuple[Key, ...] = (
     *(
@@ -51,14 +52,36 @@ KEYS: tuple[Key, ...] = (
     Key(("up", "k"), "row_previous", "", "", "replay", "", _LISTS),
     Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
     Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
-    Key(("enter",), "open", "go to the instant of the row", "enter", "both", "go", ("events",)),
-    Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("events",)),
+    Key(
+        ("enter",),
+        "open",
+        "go to the instant of the row (a GPU, a request: all of it)",
+        "enter",
+        "both",
+        "go",
+        _LISTS,
+    ),
+    Key(("s",), "sort", "the next order of the rows", "s", "both", "sort", ("gpus", "requests")),
+    Key(("f",), "filter", "the next choice of what is listed", "f", "both", "filter", ("requests", "events")),
+    Key(("v",), "turn", "the next way to show this view", "v", "both", "turn", (*_WHAT_IF, "gpus")),
+    Key(
+        ("[",),
+        "target_down",
+        "what if the target were lower, higher: over what is stored; esc: as it was",
+        "[ ]",
+        "both",
+        "what if",
+        _WHAT_IF,
+    ),
+    Key(("]",), "target_up", "", "", "both", "", _WHAT_IF),
+    Key(("b",), "baseline", "another session behind this one; again: away", "b", "both", "base", ("curve",)),
     Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
     Key(("down", "j"), "load_down", "", "", "live"),
     Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "±10"),
     Key(("J",), "load_down_ten", "", "", "live"),
     Key(("=",), "load_exact", "type an exact rate (or concurrency); W: other requests", "= W", "live", "set"),
     Key(("W",), "workload", "", "", "live"),
+    Key(("R",), "ramp", "a ramp from here: 32 in 60s, or 4..32/60s", "R", "live"),
     Key(
         ("space",),
         "hold",
@@ -70,7 +93,7 @@ KEYS: tuple[Key, ...] = (
     Key(("space",), "play", "", "", "replay", "play"),
     Key(("p",), "go_on", "", "", "live"),
     Key(("x",), "stop", "stop, drop the backlog; space resumes", "x", "live", "stop"),
-    Key(("m",), "mark", "set a mark, with a few words if you like", "m", "live", "mark"),
+    Key(("m",), "mark", "set a mark, with a few words (replay: beside the session)", "m", "both", "mark"),
     Key(("left",), "back", "5 s back, 5 s forward", "← →", "both", "5s"),
     Key(("right",), "forward", "", "", "both"),
     Key(("shift+left", "H"), "back_far", "60 s back, 60 s forward", "shift+← → H L", "both"),
@@ -92,6 +115,9 @@ KEYS: tuple[Key, ...] = (
         "mark",
     ),
     Key(("N",), "previous_mark", "", "", "both"),
+    Key(
+        ("a",), "region", "A-B: from here, to here, with its own figures; once more: none", "a", "both", "A-B"
+    ),
     Key(("w",), "window", "time the charts span: 30 s, 1 min, 5 min, all", "w", "both", "span"),
     Key(("l",), "log", "latency scale: logarithmic or linear", "l", "both", "log"),
     Key(
@@ -102,6 +128,9 @@ KEYS: tuple[Key, ...] = (
         "both",
         "info",
     ),
+    Key(("t",), "theme", "the next theme: colours of the terminal, dark, light, safe", "t", "both"),
+    Key(("e",), "export", "save what is shown as a picture (.svg) and as text", "e", "both"),
+    Key((":", "ctrl+p"), "palette", "the command palette: every action by its name", ": ctrl+p", "both"),
     Key(("?",), "help", "this help", "?", "both", "help"),
     Key(
         ("q", "ctrl+c", "ctrl+q"),
@@ -138,18 +167,22 @@ SHORT = {
     "back": "←→",
     "faster": "<>",
     "next_mark": "nN",
+    "row_next": "tab",
+    "target_down": "[]",
 }
 """How the bottom row writes keys that come in pairs."""
 
 
-def action_for(key: str, character: str | None, live: bool, view: str = "overview") -> str | None:
+def action_for(
+    key: str, character: str | None, live: bool, view: str = "overview", keymap: tuple[Key, ...] = KEYS
+) -> str | None:
     """The action of a pressed key, a view's own before those of all.
 
     Load keys have theirs in a replay too, so that they can be answered.
     """
     # Textual names "=" "equals_sign": the character is the stable name of a printable key, except the blank.
     name = character if character is not None and character.isprintable() and character != " " else key
-    found = [row for row in KEYS if name in row.keys or key in row.keys]
+    found = [row for row in keymap if name in row.keys or key in row.keys]
     here = "live" if live else "replay"
     found = [row for row in found if view in row.views] + [row for row in found if not row.views]
     for row in found:
@@ -163,8 +196,19 @@ def is_of_view(action: str) -> bool:
     return any(row.views for row in KEYS if row.action == action)
 
 
-def action_row(action: str) -> Key:
-    return next(row for row in KEYS if row.action == action)
+def own_of(view: str) -> tuple[str, ...]:
+    """Actions that a view alone has, and that the bottom row shows."""
+    return tuple(row.action for row in KEYS if view in row.views and row.footer)
+
+
+def action_row(action: str, keymap: tuple[Key, ...] = KEYS) -> Key:
+    return next(row for row in keymap if row.action == action)
+
+
+def short_name(action: str, keymap: tuple[Key, ...] = KEYS) -> str:
+    """How the bottom row writes the keys of an action, and of the one that goes with it."""
+    row = action_row(action, keymap)
+    return SHORT.get(action, row.shown) if row == action_row(action) else row.shown
 
 
 def as_markdown() -> str:

@@ -18,6 +18,7 @@ from sessions.run.commands import (
     LoadCommand,
     Resume,
     SetConcurrency,
+    SetRamp,
     SetRate,
     SetWorkload,
     StepLoad,
@@ -36,7 +37,7 @@ COMMANDS: Mapping[str, Command] = {
     "workload": SetWorkload(),
 }
 """The actions of the key table that ask for the same whatever the run is doing."""
-ACTIONS = (*COMMANDS, "load_exact", "hold", "mark")
+ACTIONS = (*COMMANDS, "load_exact", "hold", "ramp")
 """All that need a run that is going on."""
 
 _PAUSED = ("holding", "stopped")
@@ -64,7 +65,7 @@ def is_paused(waiting: Sequence[Command], ack: Ack | None, state: str) -> bool:
     for command in reversed(waiting):
         if isinstance(command, (Hold, Stop)):
             return True
-        if isinstance(command, (Resume, SetRate, SetConcurrency)):
+        if isinstance(command, (Resume, SetRate, SetRamp, SetConcurrency)):
             return False
     return (state if ack is None else ack.state) in _PAUSED
 
@@ -86,6 +87,8 @@ def asked(waiting: Sequence[Command]) -> str:
 def _asked(command: Command) -> str:
     if isinstance(command, SetRate):
         return numbers.rate(command.rate_rps)
+    if isinstance(command, SetRamp):
+        return f"ramp to {numbers.rate(command.to_rps)}"
     return str(command.concurrency) if isinstance(command, SetConcurrency) else name_of(command)
 
 

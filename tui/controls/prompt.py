@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from sessions.run.commands import AddMark, Command, SetConcurrency, SetRate
+from tui.controls.ramp_text import parsed_ramp, ramp_words
 from tui.draw.text import masked
 
 LIMIT = 80
@@ -13,12 +14,23 @@ LIMIT = 80
 
 @dataclass(frozen=True)
 class Prompt:
-    """`kind` is `rate`, `concurrency` or `mark`."""
+    """`kind` is `rate`, `concurrency`, `ramp` or `mark`."""
 
     kind: str
     label: str
     text: str = ""
     cursor: int = 0
+    beside_ns: int | None = None
+    """Of a mark that the run is not told: the instant that it is set at."""
+    rate_rps: float | None = None
+    """Of a ramp: the rate as it was when this was asked."""
+
+    @property
+    def said(self) -> str:
+        """What the line means as far as it is typed; empty where there is nothing to say."""
+        if self.kind != "ramp":
+            return ""
+        return ramp_words(self.text, self.rate_rps)
 
     def typed(self, text: str) -> Prompt:
         """With `text` put in at the cursor (a key or a paste), control characters gone, `LIMIT` at most."""
@@ -64,22 +76,13 @@ class Prompt:
             return AddMark(self.text.strip())
         if not self.text.strip():
             return None
+        if self.kind == "ramp":
+            return parsed_ramp(self.text)
         return (
             SetRate(parsed_rate(self.text))
             if self.kind == "rate"
             else SetConcurrency(parsed_concurrency(self.text))
         )
-
-
-def load_prompt(closed_loop: bool) -> Prompt:
-    """Asks for an exact load."""
-    return Prompt("concurrency", "concurrency:") if closed_loop else Prompt("rate", "rate (req/s):")
-
-
-def mark_prompt(following: bool) -> Prompt:
-    """Asks for a mark; while the past is looked at, it says that the mark is not set there."""
-    when = "mark" if following else "mark now, not at the time shown"
-    return Prompt("mark", f"{when} (words are optional):")
 
 
 def parsed_rate(text: str) -> float:

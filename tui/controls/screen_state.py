@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tui.controls.keys import KEYS, Key
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
+from tui.controls.region_keys import Span
 from tui.draw.theme import Theme
 
 
 @dataclass(frozen=True)
 class ScreenState:
     theme: Theme = field(default_factory=Theme)
+    auto_palette: str = "dark"
+    """What the theme `auto` is on this terminal."""
+    keymap: tuple[Key, ...] = KEYS
+    """As the person has set them."""
     playhead: Playhead = field(default_factory=Playhead)
     replay: bool = False
     """Opened on a session that was over; a live one that ends meanwhile is `ended`, not a replay."""
@@ -19,6 +25,8 @@ class ScreenState:
     log: bool = True
     details: bool = False
     """In place of the charts, all that is known of the machines in words."""
+    region: Span | None = None
+    """From A to B; None where none is marked."""
     view: str = "overview"
     """A name of `tui.views.views`."""
     help: bool = False

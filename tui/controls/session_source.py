@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from sessions.curve.memory import CurveMemory
+from sessions.frame.request_list import RequestList
 from sessions.frame.schema import Frame
 from sessions.run.commands import Answer, Command
 from sessions.store.manifest import Manifest
+from sessions.store.request_line import Looked, Sought
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.timeline import Timeline
 
@@ -45,6 +48,24 @@ class SessionSource(Protocol):
     @property
     def requests(self) -> RequestColumns:
         """The requests that ended, as far as they are read: only polls after the first call read them."""
+
+    @property
+    def curve(self) -> CurveMemory:
+        """How its figures go with the load, and another session to hold it against."""
+
+    @property
+    def request_list(self) -> RequestList:
+        """The same, chosen and put in order, a page at a time."""
+
+    @property
+    def requests_read(self) -> float:
+        """How much of the lines of those that ended so far is read, 0 to 1."""
+
+    def request(self, sought: Sought) -> Looked:
+        """One of them with all that its line says; while it is looked for, `poll` is True."""
+
+    def set_mark(self, at_ns: int, text: str) -> str:
+        """Keeps a mark beside the session, in none of its files; why it cannot, empty when it does."""
 
     def poll(self) -> bool:
         """Reads what is new; True when a frame of the same instant could look different."""

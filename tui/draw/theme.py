@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from rich.style import Style
+
+from tui.draw.palettes import styled
 
 # role: (256 colours, 16 colours, none)
 ROLES: Mapping[str, tuple[str, str, str]] = {
@@ -69,24 +72,84 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "prompt": ("bold color(39)", "bold bright_blue", "bold"),
     "cursor": ("reverse", "reverse", "reverse"),
     "thin": ("color(243)", "bright_black", "dim"),
+    "heat_1": ("color(24)", "blue", "dim"),
+    "heat_2": ("color(31)", "blue", ""),
+    "heat_3": ("color(38)", "cyan", ""),
+    "heat_4": ("color(44)", "bright_cyan", "bold"),
+    "late_1": ("color(94)", "red", "dim"),
+    "late_2": ("color(130)", "red", ""),
+    "late_3": ("color(167)", "bright_red", ""),
+    "late_4": ("color(203)", "bright_red", "bold"),
+    "target": ("color(214)", "bright_yellow", ""),
+    "stage_now": ("color(38)", "cyan", ""),
+    "stage_before": ("color(243)", "bright_black", "dim"),
+    "point": ("bold color(38)", "bold bright_cyan", "bold"),
+    "point_thin": ("color(245)", "bright_black", "dim"),
+    "point_late": ("bold color(203)", "bold bright_red", "bold"),
+    "point_growing": ("bold color(215)", "bold bright_yellow", "bold"),
+    "curve": ("color(31)", "cyan", "dim"),
+    "ghost": ("color(139)", "magenta", "dim"),
+    "bracket": ("color(71)", "green", ""),
+    "gpu_limit": ("color(173)", "red", "dim"),
+    "ttft_prefill": ("color(67)", "blue", ""),
+    "ttft_queue": ("color(173)", "yellow", ""),
+    "ttft_server": ("color(139)", "magenta", ""),
+    "ttft_network": ("color(71)", "green", ""),
+    "ttft_lag": ("color(203)", "red", ""),
+    "phase_wait": ("color(245)", "white", "dim"),
+    "phase_first": ("color(215)", "yellow", ""),
+    "phase_tokens": ("color(37)", "cyan", "bold"),
+    "region": ("bold color(170)", "bold bright_magenta", "bold"),
 }
 COLOURS = ("256", "16", "none")
 
 
+def _on(lower: tuple[str, str, str], upper: tuple[str, str, str]) -> tuple[str, str, str]:
+    """A role drawn on another one as its background."""
+    return f"{lower[0]} on {upper[0]}", f"{lower[1]} on {upper[1]}", ""
+
+
+_STACKS = (
+    ("ttft_prefill", "ttft_queue", "ttft_server", "ttft_network", "ttft_lag"),
+    ("in_flight_fill", "ttft_queue"),
+    ("gpu_fill", "reserved"),
+    ("thin", "reserved"),
+    ("server", "gpu_fill"),
+    ("server", "thin"),
+    ("gpu_fill", "server_fill"),
+    ("thin", "server_fill"),
+)
+"""Areas that stand on one another, from the bottom: where two meet in a cell, one is drawn on the other."""
+ROLES = {
+    **ROLES,
+    **{
+        f"{lower}/{upper}": _on(ROLES[lower], ROLES[upper])
+        for stack in _STACKS
+        for lower, upper in combinations(stack, 2)
+    },
+}
+
+
 @dataclass(frozen=True)
 class Theme:
-    """`charset` is `braille` or `ascii`, `colours` one of `COLOURS`."""
+    """`charset` is `braille` or `ascii`, `colours` one of `COLOURS`: what the terminal can show."""
 
     charset: str = "braille"
     colours: str = "256"
+    palette: str = "dark"
+    """One of `tui.draw.theme_names.THEMES` but `auto`; without 256 colours all are as `terminal`."""
 
     @property
     def ascii_only(self) -> bool:
         return self.charset == "ascii"
 
     def styles(self) -> dict[str, Style]:
-        column = COLOURS.index(self.colours)
-        return {role: Style.parse(texts[column]) for role, texts in ROLES.items()}
+        own = self.palette == "terminal" and self.colours == "256"
+        column = COLOURS.index("16" if own else self.colours)
+        texts = {role: columns[column] for role, columns in ROLES.items()}
+        if column:
+            return {role: Style.parse(text) for role, text in texts.items()}
+        return styled(texts, self.palette)
 
     def glyph(self, name: str) -> str:
         return GLYPHS[name][1 if self.ascii_only else 0]
@@ -109,6 +172,12 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
     "done": ("━", "="),
     "rest": ("─", "-"),
     "cursor": ("▏", "_"),
+    "within": ("═", "~"),
+    "phase_wait": ("·", "."),
+    "phase_first": ("─", "-"),
+    "phase_tokens": ("━", "="),
+    "failed": ("✗", "x"),
+    "goes_on": ("…", ">"),
 }
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.options.exit_codes import NOT_VALID, one_line, tell
-from tui.report.junit import junit
 
 if TYPE_CHECKING:
     from sessions.summary.schema import Summary
@@ -25,6 +24,8 @@ def write_junit(summary: Summary, path: Path | None, code: int) -> int:
 
     if path is None:
         return code
+    from tui.report.junit import junit  # its XML imports half of a web client
+
     try:
         write_private(path, junit(summary).encode())
     except NotWritten as error:

@@ -6,6 +6,7 @@ from tui.controls import keys
 from tui.controls.screen_state import ScreenState
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import safe
+from tui.draw.theme import in_ascii
 
 _ASCII_KEYS = {"↑↓": "kj", "←→": "<-/->"}
 
@@ -15,7 +16,9 @@ def bottom(screen_state: ScreenState, width: int, *, live: bool) -> Row:
         prompt = screen_state.prompt
         text = prompt.text + " "
         error: list[Span] = [("  " + safe(screen_state.notice, 120), "bad")] if screen_state.notice else []
-        hint: list[Span] = [] if error else [("   enter: apply  esc: cancel", "dim")]
+        said = in_ascii(prompt.said) if screen_state.theme.ascii_only else prompt.said.replace("->", "→")
+        hint: list[Span] = [] if error else [(f"  {said}", "strong")] if said else []
+        hint += [] if error else [("   enter: apply  esc: cancel", "dim")]
         return fitted(
             [
                 (f" {prompt.label} ", "prompt"),
@@ -52,10 +55,10 @@ def _choice(key: str, words: str) -> list[Span]:
 
 def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
     fields = []
-    shown = keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
+    shown = (*keys.own_of(screen_state.view), *(keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER))
     for rank, action in enumerate(shown):
-        row = keys.action_row(action)
-        name = keys.SHORT.get(action) or row.shown
+        row = keys.action_row(action, screen_state.keymap)
+        name = keys.short_name(action, screen_state.keymap)
         if screen_state.theme.ascii_only:
             name = _ASCII_KEYS.get(name, name)
         last = action in ("help", "quit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from textwrap import wrap
 
 from rich.cells import cell_len
@@ -14,6 +15,7 @@ from tui.draw.layout import Columns
 from tui.draw.rows import Row, Span, fitted
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
+from tui.panels import region
 from tui.panels.strip import column_of
 
 _INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -46,12 +48,16 @@ def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
         t_ns += interval_ns
     hz = f"  {screen_state.ui_hz:g} fps" if screen_state.ui_hz < 10 else ""
     span = f" window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
-    corner = theme.glyph("corner").rjust(at.gutter)
-    text = "".join(cells)
-    before, within, after = text[: measured.start], text[measured], text[measured.stop :]
-    window = [(within, _WINDOW_ROLES.get(frame.window.verdict, "axis"))] if frame.window is not None else []
-    drawn = [(corner + before, "axis"), *window, (after, "axis")]
-    return [*(run for run in drawn if run[0]), *fitted([(span, "dim")], at.side)]
+    roles = ["axis"] * at.plot
+    if frame.window is not None:
+        roles[measured] = [_WINDOW_ROLES.get(frame.window.verdict, "axis")] * len(roles[measured])
+    region.bracket(cells, roles, frame, screen_state)
+    drawn = [(theme.glyph("corner").rjust(at.gutter), "axis"), *zip(cells, roles, strict=True)]
+    runs = groupby(drawn, key=lambda cell: cell[1])
+    return [
+        *(("".join(text for text, _ in run), role) for role, run in runs),
+        *fitted([(span, "dim")], at.side),
+    ]
 
 
 _WINDOW_ROLES = {"steady": "ok", "drifting_up": "warn", "drifting_down": "warn"}

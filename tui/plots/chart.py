@@ -188,6 +188,9 @@ def _runs(codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[s
     seen = np.maximum.accumulate(np.where(codes != BLANK, np.arange(len(codes)), -1))
     first = roles[int(np.argmax(codes != BLANK))]
     effective = np.where(seen >= 0, roles[np.maximum(seen, 0)], first)
+    if any("/" in name for name in names):  # of one colour on another, which a blank would show
+        on_another = np.array(["/" in name for name in names])
+        effective = np.where((codes == BLANK) & on_another[effective], 0, effective)
     text = codes.astype("<u4").tobytes().decode("utf-32-le")
     starts = [0, *(np.flatnonzero(np.diff(effective)) + 1).tolist(), len(codes)]
     return [(text[a:b], names[effective[a]]) for a, b in pairwise(starts)]

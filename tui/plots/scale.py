@@ -42,6 +42,14 @@ class Scale:
         clipped: Series = np.clip(out, 0.0, 1.0)
         return clipped
 
+    def place(self, value: float) -> float:
+        """`position` of one finite value, without the cost of an array."""
+        if self.log:
+            out = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+        else:
+            out = (value - self.low) / (self.high - self.low)
+        return min(max(out, 0.0), 1.0)
+
 
 PERCENT = Scale(0.0, 100.0)
 

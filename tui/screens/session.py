@@ -14,19 +14,20 @@ from textual.screen import Screen
 
 from sessions.frame.schema import Frame
 from sessions.run.commands import AbortRun, Ack, Answer, Command, FinishRun, Hold, Refusal, Resume
-from tui.controls import keys, load_keys, time_keys
+from tui.controls import display_keys, keys, load_keys, prompts, time_keys
 from tui.controls.command_queue import CommandQueue
+from tui.controls.entered import entered
 from tui.controls.playhead import Playhead
-from tui.controls.prompt import Prompt, load_prompt, mark_prompt
+from tui.controls.prompt import Prompt
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource, read_ahead
-from tui.controls.time_window import WINDOWS_S, column_ns, window_label
+from tui.controls.time_window import column_ns
 from tui.draw.layout import columns_for, slices_for
 from tui.draw.paged_axis import PAGE, first_column_ns
 from tui.draw.rows import sliced
-from tui.draw.theme import Theme
 from tui.panels.strip import marks_of
 from tui.plots.scale import Scale
+from tui.screens import over_keys
 from tui.screens.canvas import Canvas
 from tui.views.help import help_rows, help_scrolled
 from tui.views.overview import scales_for
@@ -34,19 +35,20 @@ from tui.views.view import Drawing
 from tui.views.views import OVERVIEW, VIEWS, whole, within
 
 NOTICE_S = 4.0
-WINDOW_S = 60.0
-"""What the charts of a live run span at first."""
 _LEAVING: Mapping[str, Command] = {"f": FinishRun(), "a": AbortRun()}
 
 
 class SessionScreen(Screen[None]):
-    """`clock` gives seconds that never run backwards; `leave` ends the app with how the person left."""
+    """`opened` has theme, keys and window as the person wants them; `leave` ends the app with how they left.
+
+    `clock` gives seconds that never run backwards.
+    """
 
     def __init__(
         self,
         source: SessionSource,
         control: RunControl | None,
-        theme: Theme,
+        opened: ScreenState,
         leave: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,11 +62,12 @@ class SessionScreen(Screen[None]):
         read_ahead(source, clock)
         self._was_live, self._read_ns = source.live, source.last_ns
         # What is over is shown whole, from its end: what came of it is seen at once, and play begins it anew.
-        self._state = ScreenState(
-            theme=theme,
+        self._opened = opened
+        self._state = replace(
+            opened,
             playhead=Playhead(at_ns=source.last_ns, following=source.live),
             replay=control is None and not source.live,
-            window_s=WINDOW_S if source.live else None,
+            window_s=opened.window_s if source.live else None,
         )
         self._scales: Mapping[str, Scale] = {}
         self._frame: Frame | None = None
@@ -124,7 +127,7 @@ class SessionScreen(Screen[None]):
         source, playhead = self._source, self._state.playhead
         at_end, self._read_ns = playhead.at_ns >= self._read_ns, source.last_ns
         if source.live and not self._was_live:  # opened just before its run had begun
-            self._state = replace(self._state, window_s=WINDOW_S)
+            self._state = replace(self._state, window_s=self._opened.window_s)
             playhead = playhead.to_end(source.last_ns, live=True)
         self._was_live = source.live
         if not source.live and not playhead.playing and (playhead.following or at_end):
@@ -157,7 +160,7 @@ class SessionScreen(Screen[None]):
         )
         edges = slices_for(width, PAGE)
         for canvas, begin, end in zip(self.query(Canvas), edges, edges[1:], strict=False):
-            canvas.styles.width = end - begin
+            canvas.styles.width, canvas.theme = end - begin, state.theme
             canvas.show([sliced(row, begin, end) for row in rows])
 
     def _say(self, text: str, *, bad: bool = False) -> None:
@@ -184,7 +187,9 @@ class SessionScreen(Screen[None]):
                 self._choose(event.key)
             elif event.key == "escape":
                 self._back()
-            elif action := keys.action_for(event.key, event.character, self._source.live, self._state.view):
+            elif action := keys.action_for(
+                event.key, event.character, self._source.live, self._state.view, self._state.keymap
+            ):
                 scrolled = help_scrolled(action, self._state, *self.size)
                 self._state = scrolled or replace(self._state, help=False)
                 if scrolled is None:
@@ -192,6 +197,10 @@ class SessionScreen(Screen[None]):
         # A command leaves before anything is drawn: its answer draws, or the next tick while there is none.
         if self._waiting == waiting:
             self._redraw()
+
+    def _action(self, key: str, character: str | None) -> str | None:
+        state = self._state
+        return keys.action_for(key, character, self._source.live, state.view, state.keymap)
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -201,15 +210,23 @@ class SessionScreen(Screen[None]):
 
     def act(self, action: str) -> None:
         """Does what the key table names `action`."""
-        if action in load_keys.ACTIONS and (self._commands is None or not self._source.live):
+        if action in load_keys.ACTIONS and not self._takes_commands:
             over = "a replay" if self._state.replay else "a run that has ended"
-            self._say(
-                f"{over} takes no marks" if action == "mark" else f"the load of {over} cannot be changed"
-            )
+            self._say(f"the load of {over} cannot be changed")
+        elif action in prompts.ASKING:
+            self._ask(action)
         elif action in load_keys.COMMANDS:
             self._send(load_keys.COMMANDS[action])
         elif action in time_keys.ACTIONS:
             self._move(action)
+        elif action in display_keys.ACTIONS:
+            self._state, said = display_keys.ACTIONS[action](self._state)
+            self._scales = {} if action in display_keys.NEW_SCALES else self._scales
+            if said:
+                self._say(said)
+        elif action in over_keys.ACTIONS:
+            words, bad = over_keys.ACTIONS[action](self, self._source)
+            self._say(words, bad=bad)
         elif action.startswith("view_"):
             self._state = replace(self._state, view=action.removeprefix("view_"), details=False)
         elif keys.is_of_view(action):
@@ -222,6 +239,10 @@ class SessionScreen(Screen[None]):
     @property
     def _waiting(self) -> tuple[Command, ...]:
         return () if self._commands is None else self._commands.waiting
+
+    @property
+    def _takes_commands(self) -> bool:
+        return self._commands is not None and self._source.live
 
     def _is_paused(self) -> bool:
         return load_keys.is_paused(self._waiting, self._ack, self._source.state)
@@ -245,24 +266,29 @@ class SessionScreen(Screen[None]):
     def _hold(self) -> None:
         self._send(Resume() if self._is_paused() else Hold())
 
-    def _ask_load(self) -> None:
-        closed_loop = self._frame is not None and self._frame.closed_loop
-        self._state = replace(self._state, prompt=load_prompt(closed_loop))
-
-    def _ask_mark(self) -> None:
-        self._state = replace(self._state, prompt=mark_prompt(self._state.playhead.following))
+    def _ask(self, action: str) -> None:
+        try:
+            prompt = prompts.asked_by(action, self._frame, self._state.playhead, self._takes_commands)
+        except ValueError as error:
+            self._say(str(error))
+        else:
+            self._state = replace(self._state, prompt=prompt)
 
     def _type(self, prompt: Prompt, key: str, character: str | None) -> None:
-        if key == "enter":
-            try:
-                command = prompt.command()
-            except ValueError as error:
-                self._say(str(error), bad=True)
-                return
-            if command is not None:
-                self._send(command)
+        said = ""
+        command: Command | None = None
+        try:
+            if key == "enter":
+                command, said = entered(prompt, self._source)
+        except ValueError as error:
+            self._say(str(error), bad=True)
+            return
         left = key in ("enter", "escape", "ctrl+c")
         self._state = replace(self._state, prompt=None if left else prompt.after(key, character), notice="")
+        if command is not None:
+            self._send(command)
+        elif said:
+            self._say(said)
 
     # -- the view ---------------------------------------------------------------------------------------
 
@@ -281,7 +307,7 @@ class SessionScreen(Screen[None]):
         if drawing is None or name not in self._views:
             return False
         before = self._views[name]
-        after, seek_ns, notice = before.pressed(action, within(drawing))
+        after, seek_ns, notice, ask = before.pressed(action, within(drawing))
         self._views[name] = after
         if seek_ns is not None:
             source = self._source
@@ -289,6 +315,7 @@ class SessionScreen(Screen[None]):
             self._state, self._scales = replace(self._state, playhead=moved), {}
         if notice:
             self._say(notice)
+        self._state = replace(self._state, prompt=ask)
         return after != before or seek_ns is not None
 
     def _back(self) -> None:
@@ -297,22 +324,6 @@ class SessionScreen(Screen[None]):
             self._state = replace(self._state, help=False, details=False)
         elif not self._press("escape"):
             self._state = replace(self._state, view=OVERVIEW)
-
-    def _window(self) -> None:
-        index = (WINDOWS_S.index(self._state.window_s) + 1) % len(WINDOWS_S)
-        self._scales = {}
-        self._state = replace(self._state, window_s=WINDOWS_S[index])
-        self._say(f"window {window_label(WINDOWS_S[index])}")
-
-    def _log(self) -> None:
-        self._scales = {}
-        self._state = replace(self._state, log=not self._state.log)
-
-    def _details(self) -> None:
-        self._state = replace(self._state, details=not self._state.details)
-
-    def _help(self) -> None:
-        self._state = replace(self._state, help=True, help_row=0)
 
     # -- leaving ----------------------------------------------------------------------------------------
 
@@ -337,12 +348,6 @@ class SessionScreen(Screen[None]):
 
 
 _ACTIONS: dict[str, Callable[[SessionScreen], None]] = {
-    "load_exact": SessionScreen._ask_load,
     "hold": SessionScreen._hold,
-    "mark": SessionScreen._ask_mark,
-    "window": SessionScreen._window,
-    "log": SessionScreen._log,
-    "details": SessionScreen._details,
-    "help": SessionScreen._help,
     "quit": SessionScreen._quit,
 }

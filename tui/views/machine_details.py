@@ -31,7 +31,7 @@ def detail(frame: Frame, width: int, height: int, theme: Theme) -> list[Row]:
             )
         )
     room = height - len(head)
-    rows = [row for gpu in frame.gpus for row in _whole(gpu, width, theme)]
+    rows = [row for gpu in frame.gpus for row in gpu_rows(gpu, width, theme)]
     shown = len(frame.gpus)
     if len(rows) > room:
         each = _ROWS_A_GPU if shown * _ROWS_A_GPU <= room else 2
@@ -52,7 +52,7 @@ def _field(rank: int, name: str, value: str, unit: str = "", role: str = "") -> 
 
 
 def _row(title: str, fields: list[Field], width: int) -> Row:
-    name = f" {title}".ljust(_TITLE)
+    name = f" {title} ".ljust(_TITLE)
     return fitted([(name, "title"), *chosen(fields, width - len(name) - 1, gap=_GAP)], width)
 
 
@@ -95,8 +95,8 @@ def _hosts(frame: Frame, width: int) -> list[Row]:
     ]
 
 
-def _whole(gpu: Gpu, width: int, theme: Theme) -> list[Row]:
-    """In as many rows as it takes."""
+def gpu_rows(gpu: Gpu, width: int, theme: Theme) -> list[Row]:
+    """All that is known of one, in as many rows as it takes."""
     return _wrapped(gpus.name_of(gpu), [*_fields(gpu, theme), _processes(gpu)], width)
 
 
@@ -122,6 +122,11 @@ def _gpu(gpu: Gpu, width: int, theme: Theme, rows: int) -> list[Row]:
     if rows == _ROWS_A_GPU:
         return [_row(name, what, width), _row("", does, width), _row("", held, width)]
     return [_row(name, [*does[:6], *what[3:5]], width), _row("", [*held, *does[6:]], width)]
+
+
+def process_rows(gpu: Gpu, width: int) -> list[Row]:
+    """Who computes there; none where nobody does, or nobody tells."""
+    return _wrapped("", [_processes(gpu)], width)
 
 
 def _processes(gpu: Gpu) -> list[Field]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from sessions.frame.schema import Frame
+from tui.controls.prompt import Prompt
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import SessionSource
 from tui.draw.layout import Columns
@@ -48,6 +49,8 @@ class Pressed(NamedTuple):
     """Session time that the playhead is to go to."""
     notice: str = ""
     """A few words for the bottom row."""
+    ask: Prompt | None = None
+    """A line to be typed."""
 
 
 class View(Protocol):

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadgen.simulator.metrics import Histogram
+from loadgen.simulator.batch import Batch, Costs, Limits
+from loadgen.simulator.metrics import EngineStats, Histogram
 from tests.loadgen.simulator.processes import simulator
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -66,6 +67,10 @@ def test_counters_and_histograms_hold_what_was_asked(fresh: httpx.Client) -> Non
     assert value(now, "vllm:inter_token_latency_seconds_sum", **model) == pytest.approx(
         2 * (4 * 18.1 + 0.021) * 1e-3
     )
+    # Neither waited for the other: all of it was prefill.
+    assert value(now, "vllm:request_queue_time_seconds_count", **model) == 2
+    assert value(now, "vllm:request_queue_time_seconds_sum", **model) == 0
+    assert value(now, "vllm:request_prefill_time_seconds_sum", **model) == pytest.approx(24.5e-3 + 20.18e-3)
     assert value(now, "vllm:time_to_first_token_seconds_bucket", le="0.02", **model) == 0
     assert value(now, "vllm:time_to_first_token_seconds_bucket", le="0.04", **model) == 2
     assert value(now, "vllm:time_to_first_token_seconds_bucket", le="+Inf", **model) == 2
@@ -123,3 +128,37 @@ def test_a_histogram_counts_a_value_on_a_bound_below_it() -> None:
         histogram.observe(seconds)
     assert histogram.cumulative() == [("0.1", 2.0), ("1.0", 4.0), ("+Inf", 5.0)]
     assert histogram.sum_s == pytest.approx(8.65)
+
+
+def test_queue_and_prefill_are_told_at_the_end_of_a_request_and_make_its_first_token() -> None:
+    # One at a time: prefill 10 ms, each of two more tokens 1 ms. The second arrives 4 ms after the first.
+    costs = Costs(10.0, 0.0, 1.0, 0.0, 0.0)
+    batch, stats = Batch(costs, Limits(1, 64, 16, 16, 100)), EngineStats()
+    ms = 1_000_000
+    batch.submit(16, 3, 0)
+    batch.submit(16, 3, 4 * ms)
+    now_ns, told = 0, []
+    while (step := batch.begin(now_ns)) is not None:
+        now_ns = step.end_ns
+        for sequence in batch.finish(step):
+            if sequence.state == "ended":
+                stats.ended(sequence, now_ns, "length")
+        told.append((now_ns // ms, sum(stats.queue.counts), stats.queue.sum_s, stats.prefill.sum_s))
+    # The first waits 0 ms and has its token at 10; the second is begun at 12, 8 ms after it came.
+    assert [row[0] for row in told] == [10, 11, 12, 22, 23, 24]
+    assert [row[1] for row in told] == [0, 0, 1, 1, 1, 2]
+    assert told[2][2:] == (0.0, pytest.approx(0.010))
+    assert told[5][2:] == (pytest.approx(0.008), pytest.approx(0.020))
+
+
+def test_a_preemption_is_neither_queue_nor_prefill() -> None:
+    # Two of 16 + 17 tokens in a cache of 4 blocks: the younger loses its place, and is computed again later.
+    batch = Batch(Costs(10.0, 0.0, 1.0, 0.0, 0.0), Limits(2, 64, 16, 4, 100))
+    old, young = batch.submit(16, 33, 0), batch.submit(16, 33, 0)
+    now_ns = 0
+    while (step := batch.begin(now_ns)) is not None:
+        now_ns = step.end_ns
+        batch.finish(step)
+    assert (old.preemptions, young.preemptions) == (0, 1)
+    assert (old.scheduled_ns, young.scheduled_ns) == (0, 0)
+    assert (old.first_token_ns, young.first_token_ns) == (10_000_000, 10_000_000)

@@ -28,6 +28,7 @@ from sessions.store.journal import (
 )
 from sessions.store.manifest import ClockAnchor, EndInfo, Manifest, SessionInfo, write
 from sessions.store.records import End, LoadChange, Mark, State
+from sessions.store.request_line import Sought
 from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, ServerSample, SourceNote
 from tests.sessions.summary.summing import stored
@@ -505,6 +506,29 @@ def test_requests_are_read_from_when_somebody_asks_and_nothing_else_is_read_agai
     while view.poll():
         pass
     assert view.requests.rows["worker"].max() == 7
+
+
+def test_how_far_requests_are_read_is_told_and_one_is_looked_up_again(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run()
+    stored(run, tmp_path)
+    view = SessionView(tmp_path, most=1 << 10)
+    view.read_all()
+    assert view.requests_read == 0.0, "nobody asked yet"
+    at_ns = view.last_ns
+    assert view.request_list.count(at_ns, "all") == 0
+    shares = []
+    while view.poll():
+        shares.append(view.requests_read)
+    assert shares == sorted(shares)
+    assert 0.0 < shares[0] < 1.0
+    assert view.requests_read == 1.0
+    assert view.request_list.count(at_ns, "all") == len(run.requests)
+    one = run.requests[17]
+    assert view.request(Sought(one.worker, one.index, one.due_ns, one.end_ns)) == (one, True)
+    assert view.request(Sought(one.worker, one.index, one.due_ns, one.end_ns + 1)) == (None, True)
+    assert not view.poll(), "nothing is looked for any more"
 
 
 def test_where_answers_have_no_tokens_those_of_prompts_are_what_goes_through() -> None:

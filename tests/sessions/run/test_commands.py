@@ -19,6 +19,7 @@ from sessions.run.commands import (
     Refusal,
     Resume,
     SetConcurrency,
+    SetRamp,
     SetRate,
     StepLoad,
     Stop,
@@ -28,6 +29,7 @@ from sessions.run.commands import (
 
 LINES: list[tuple[Command, str]] = [
     (SetRate(12.5), '{"cmd":"rate","rate_rps":12.5}'),
+    (SetRamp(8.0, 60.0), '{"cmd":"ramp","to_rps":8.0,"over_s":60.0,"from_rps":null,"shape":"linear"}'),
     (SetConcurrency(8), '{"cmd":"concurrency","concurrency":8}'),
     (StepLoad(-10), '{"cmd":"step","steps":-10}'),
     (Hold(), '{"cmd":"hold"}'),
@@ -56,6 +58,8 @@ BAD = [
     (b'{"cmd":"rate","rate_rps":true}', "rate: Expected `float`, got `bool`"),
     (b'{"cmd":"rate","rate_rps":null}', "rate: Expected `float`, got `null`"),
     (b'{"cmd":"rate","rate_rps":1e999}', "Number out of range - at `$.rate_rps`"),
+    (b'{"cmd":"ramp","to_rps":8,"over_s":"1m"}', "ramp: Expected `float`, got `str` - at `$.over_s`"),
+    (b'{"cmd":"ramp","to_rps":8,"over_s":1,"shape":"sine"}', "ramp: Invalid enum value 'sine'"),
     (b'{"cmd":"rate"}', "rate: Object missing required field `rate_rps`"),
     (b'{"cmd":"concurrency","concurrency":2.5}', "concurrency: Expected `int`, got `float`"),
     (b'{"cmd":"concurrency","concurrency":0}', "concurrency: Expected `int` >= 1"),
@@ -91,7 +95,8 @@ def test_a_command_of_a_newer_screen_is_refused_with_the_version_and_what_it_kno
         decode_command(b'{"cmd":"swap_model"}')
     assert str(refused.value) == (
         f"unknown command 'swap_model': this run (ttftop {VERSION}) knows "
-        "rate, concurrency, step, hold, stop, resume, workload, finish, abort, interrupt, plan, mark, hello"
+        "rate, ramp, concurrency, step, hold, stop, resume, workload, finish, abort, interrupt, plan, mark, "
+        "hello"
     )
 
 

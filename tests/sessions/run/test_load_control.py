@@ -20,6 +20,7 @@ from sessions.run.commands import (
     LoadCommand,
     Resume,
     SetConcurrency,
+    SetRamp,
     SetRate,
     StepLoad,
     Stop,
@@ -78,6 +79,65 @@ def test_a_ramp_is_named_and_so_is_what_ends_it() -> None:
     ended = control.obey(SetRate(6), 6 * S - LEAD_NS).change
     assert ended.label == "4.5 -> 6 rps (ends the ramp)"
     assert control.obey(SetRate(7), 7 * S).change.label == "6 -> 7 rps"
+
+
+def test_a_ramp_goes_from_the_rate_of_that_instant_to_another_and_stays_there() -> None:
+    control = LoadControl(LoadConfig(rate_rps=10.0), 0)
+    update = control.obey(SetRamp(30.0, 20.0), 5 * S - LEAD_NS)
+    curve = [Segment(5 * S, 25 * S, 10.0, 30.0, "linear"), Segment(25 * S, None, 30.0, 30.0)]
+    assert update.command == SetLoad(5 * S, OpenLoad("poisson", curve))
+    assert (update.change.change, update.change.label) == ("ramp", "ramp from 10 to 30 rps in 20 s")
+    assert (update.change.rate_rps, update.change.previous_rate_rps) == (10.0, 10.0)
+    assert update.state == "running"
+    assert [control.rate_rps(t * S) for t in (5, 15, 25, 99)] == pytest.approx([10, 20, 30, 30])
+    middle = control.obey(SetRamp(5.0, 10.0), 15 * S - LEAD_NS).change
+    assert middle.label == "ramp from 20 to 5 rps in 10 s (ends the ramp)"
+    assert control.obey(SetRate(6.0), 30 * S).change.label == "5 -> 6 rps", "that one was over"
+
+
+def test_a_ramp_may_say_where_it_begins_and_grow_by_a_factor() -> None:
+    control = LoadControl(LoadConfig(rate_rps=10.0), 0)
+    change = control.obey(SetRamp(64.0, 6.0, 1.0, "exp"), 5 * S - LEAD_NS).change
+    assert (change.rate_rps, change.previous_rate_rps) == (1.0, 10.0)
+    assert [control.rate_rps(t * S) for t in range(5, 13)] == pytest.approx([1, 2, 4, 8, 16, 32, 64, 64])
+
+
+def test_a_ramp_ends_a_hold_from_nought_and_steps_count_from_where_it_is() -> None:
+    control = LoadControl(LoadConfig(rate_rps=10.0), 0)
+    control.obey(Hold(), S)
+    with pytest.raises(CommandError, match="cannot begin at 0"):
+        control.obey(SetRamp(8.0, 4.0, shape="exp"), 2 * S)
+    assert control.obey(SetRamp(8.0, 4.0), 2 * S - LEAD_NS).state == "running"
+    assert control.rate_rps(4 * S) == pytest.approx(4.0)
+    assert control.obey(StepLoad(1), 4 * S - LEAD_NS).change.rate_rps == 5.0
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (SetRamp(0.0, 5.0), "got 0 rps, need above 0 and at most 1000"),
+        (SetRamp(math.nan, 5.0), "got nan rps"),
+        (SetRamp(2000.0, 5.0), "got 2000 rps"),
+        (SetRamp(20.0, 5.0, -1.0), "got -1 rps"),
+        (SetRamp(20.0, 0.0), "got 0 s, need a time"),
+        (SetRamp(20.0, math.inf), "got inf s"),
+    ],
+)
+def test_a_ramp_out_of_range_is_refused_and_changes_nothing(command: SetRamp, says: str) -> None:
+    control = LoadControl(LoadConfig(rate_rps=10.0), 0)
+    with pytest.raises(CommandError, match=says):
+        control.obey(command, S)
+    assert control.rate_rps(9 * S) == 10.0
+
+
+def test_a_closed_loop_and_a_trace_take_no_ramp() -> None:
+    with pytest.raises(CommandError, match="a closed loop: a ramp is of a rate"):
+        LoadControl(LoadConfig(concurrency=4), 0).obey(SetRamp(8.0, 4.0), S)
+    figures = TraceFigures(11, 5.0, 8, 3, 8, 3, 4.0)
+    trace = TraceConfig("/t/azure.csv", form="azure", figures=figures, compiled="/s/trace-0.bin")
+    traced = LoadControl(LoadConfig(rate_rps=4.0, trace=trace), 0)
+    with pytest.raises(CommandError, match="says when requests are due"):
+        traced.obey(SetRamp(8.0, 4.0), S)
 
 
 def test_a_hold_ends_a_ramp_and_says_so() -> None:

@@ -13,7 +13,7 @@ from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
 from sessions.plan.stages import Stage
-from sessions.run.commands import CommandError, Hold, Resume, SetRate, SetWorkload
+from sessions.run.commands import CommandError, Hold, Resume, SetRamp, SetRate, SetWorkload
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.run_load import RunLoad
@@ -49,6 +49,16 @@ def test_a_command_takes_the_keys_from_a_plan_and_they_can_be_given_back_once(co
     assert load.ends_by_itself("running")
     with pytest.raises(CommandError, match="the plan is running"):
         load.give_back()
+
+
+def test_a_plan_takes_no_ramp_until_a_person_has_the_keys() -> None:
+    said: list[Any] = []
+    load = with_a_plan(said)
+    with pytest.raises(CommandError, match="the plan sets the rate"):
+        load.change(SetRamp(8.0, 10.0), S)
+    assert said == []
+    load.change(SetRate(7.0), S)
+    assert load.change(SetRamp(8.0, 10.0), 2 * S).rate_rps == 7.0
 
 
 def test_a_command_that_is_refused_takes_nothing_from_a_plan() -> None:

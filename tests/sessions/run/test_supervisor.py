@@ -29,6 +29,7 @@ from sessions.run.commands import (
     Hello,
     Hold,
     Refusal,
+    SetRamp,
     SetRate,
     SetWorkload,
     StepLoad,
@@ -179,6 +180,32 @@ def test_a_key_press_is_followed_within_100_ms_of_its_arrival(start: Callable[..
     assert first_on_new - change.received_ns < 100_000_000
     after = [t for t in due if t >= first_on_new]
     assert {b - a for a, b in itertools.pairwise(after)} <= {10_000_000, 9_999_999, 10_000_001}
+
+
+def test_a_ramp_that_is_asked_for_is_due_as_its_integral_says_over_all_workers(
+    start: Callable[..., Launched],
+) -> None:
+    run = start(rate_rps=20.0, arrivals="constant", duration_s=2.5, workers=2)
+    until(lambda: ticks_of(run.directory), "a first tick")
+    answer = send_once(run.directory, SetRamp(100.0, 1.0))
+    assert send_once(run.directory, SetRamp(1e6, 1.0)) == Refusal(
+        "ramp: got 1e+06 rps, need above 0 and at most 1000"
+    )
+    run.process.wait(30)
+    change = next(r for r in host_records(run.directory) if isinstance(r, LoadChange) and r.change == "ramp")
+    assert change.label == "ramp from 20 to 100 rps in 1 s"
+    assert (change.rate_rps, change.previous_rate_rps) == (20.0, 20.0)
+    assert answer == Ack(change.t_ns, "running", rate_rps=20.0)
+    after = sorted(r.due_ns for r in requests_of(run.directory) if r.due_ns > change.t_ns)
+
+    def expected(t_ns: int) -> float:
+        x = (t_ns - change.t_ns) / 1e9
+        return 20 * x + 40 * x * x if x < 1 else 60 + 100 * (x - 1)
+
+    # Each is due one whole request after the one before it, whatever the rate is by then.
+    counts = [expected(t_ns) for t_ns in after]
+    assert len(after) > 80
+    assert all(abs(b - a - 1) < 1e-3 for a, b in itertools.pairwise(counts))
 
 
 def test_what_requests_ask_for_changes_in_all_workers_at_the_instant_that_was_answered(

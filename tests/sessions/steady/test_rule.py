@@ -12,7 +12,7 @@ from benchmarks.common.batch_server import run
 from benchmarks.steady_verdict import CASES, SERVERS, capacity_rps, stage
 from loadgen.simulator.batch import Batch
 from loadgen.simulator.profiles import PROFILES
-from sessions.steady.rule import Bins, answer_time_s, judge
+from sessions.steady.rule import Bins, _two, answer_time_s, judge
 
 
 def made(
@@ -185,3 +185,11 @@ def test_in_a_closed_loop_a_change_of_less_than_a_twentieth_is_no_drift() -> Non
     # 0.0008 s more each second are 0.19 s in all, of answers of 5.1 s.
     assert judge(made(waits_more=0.0008), open_loop=False).verdict == "steady"
     assert judge(made(waits_more=0.0016), open_loop=False).verdict == "drifting_up"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.344, "0.34"), (9.96, "10"), (344.0, "340"), (68_900.0, "69000"), (float("inf"), "inf")],
+)
+def test_seconds_are_said_without_an_exponent(value: float, said: str) -> None:
+    assert _two(value) == said

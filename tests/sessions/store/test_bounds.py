@@ -17,6 +17,7 @@ from loadgen.sketch import BUCKETS
 from sessions.store.bounds import OutOfBounds, check
 from sessions.store.follow import following
 from sessions.store.journal import JournalWriter, RequestJournalWriter
+from sessions.store.parse import BadLine, parse, parse_block, parse_packed
 from sessions.store.records import AnyRecord, Mark, Note
 from telemetry.records import GpuDevice, GpuDevices, Histogram, ServerSample
 
@@ -156,3 +157,41 @@ def test_a_reader_takes_a_text_up_to_its_cap() -> None:
     check(Mark(1, "m" * 8192))
     with pytest.raises(OutOfBounds, match="text"):
         check(Mark(1, "m" * 8193))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of([records(kind) for kind in RECORDS]))
+def test_a_packed_line_is_taken_where_each_of_its_values_may_be_and_told_as_a_plain_one_where_not(
+    record: msgspec.Struct,
+) -> None:
+    try:
+        line = msgspec.json.encode(record)
+    except (UnicodeEncodeError, ValueError):
+        return
+    said: list[object] = []
+    for read in (parse, parse_packed):
+        try:
+            back = read(line)
+        except BadLine as error:
+            said.append(str(error))
+        else:
+            assert isinstance(back, type(record))
+            said.append(msgspec.to_builtins(back))
+    assert said[0] == said[1]
+    block = parse_block(line + b"\n" + line + b"\n")
+    assert (block is None) == isinstance(said[0], str)
+    assert block is None or [msgspec.to_builtins(one) for one in block] == [said[0]] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"kind":"mark","t_ns":1}{"kind":"mark","t_ns":2}\n\n',
+        b'{"kind":"mark",\n"t_ns":1}\n{"kind":"mark","t_ns":2}{"kind":"mark","t_ns":3}\n',
+        b'{"kind":"mark","t_ns":1}\n{"kind":"what is to come"}\n',
+        b'{"kind":"tick","t_ns":1,"dt_ns":1,"worker":0,"itl":[1200,1]}\n',
+        b'{"kind":"request","index":1,"worker":0,"due_ns":5,"gaps":"AAA*"}\n',
+    ],
+)
+def test_a_block_with_a_line_that_is_no_record_is_looked_at_line_by_line(text: bytes) -> None:
+    assert parse_block(text) is None

@@ -169,11 +169,10 @@ def packed(text: Iterable[bytes]) -> bytes:
     return b"".join(map(packer.compress, text)) + packer.flush()
 
 
-def test_a_large_file_is_read_in_bounded_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "POLL_CAP_BYTES", 1 << 20)
+def test_a_large_file_is_read_in_bounded_steps(tmp_path: Path) -> None:
     draw = random.Random(2)
     (tmp_path / "r.jsonl.gz").write_bytes(packed([draw.randbytes(3 << 19).hex().encode()]))
-    follower = GzipFollower(tmp_path / "r.jsonl.gz")
+    follower = GzipFollower(tmp_path / "r.jsonl.gz", most=1 << 20)
     polls = 1
     assert follower.poll() == []
     while follower.behind:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-import struct
 
+import msgspec
 import numpy as np
 import pytest
 
 from loadgen.records import Request, RequestError
-from sessions.timeline.requests import _PACKED, KINDS_CAP, NONE, ROW, RequestColumns
+from sessions.store.gap_codec import encode_gaps
+from sessions.timeline.requests import KINDS_CAP, NONE, ROW, RequestColumns
 from tests.sessions.conftest import Maker
 
 
@@ -48,6 +49,7 @@ def test_a_row_has_what_its_request_had() -> None:
     (row,) = made.rows
     found = {name: int(row[name]) for name in ROW.names or ()}
     assert found == {
+        "longest_gap_us": 1,
         "due_ns": 10**15,
         "sent_ns": 10**15 + 1,
         "headers_ns": 10**15 + 2,
@@ -112,6 +114,23 @@ def test_only_gaps_of_requests_that_succeeded_are_counted() -> None:
     assert columns(good, bad).gaps.chunk_gaps_us.values.tolist() == [5.0]
 
 
+@pytest.mark.parametrize("chunk_tokens", ["one", "counted", "unknown"])
+def test_the_longest_gap_of_each_is_known_packed_or_not_failed_or_not(
+    make_run: Maker, chunk_tokens: str
+) -> None:
+    run = make_run(chunk_tokens=chunk_tokens, failing=0.2)
+    made, expected = RequestColumns(), {}
+    for i, request in enumerate(run.requests):
+        expected[request.index] = max(request.gaps_us, default=NONE)
+        gaps = encode_gaps(request.gaps_us) if i % 3 else None
+        made.add(request if gaps is None else msgspec.structs.replace(request, gaps_us=[], gaps=gaps))
+        if i % 50 == 0:  # what came so far is taken
+            assert len(made.rows) == i + 1
+    found = dict(zip(made.rows["index"].tolist(), made.rows["longest_gap_us"].tolist(), strict=True))
+    assert found == expected
+    assert len(set(found.values())) > 100
+
+
 def test_absurd_numbers_of_a_damaged_session_are_cut_and_do_not_wrap() -> None:
     (row,) = columns(Request(index=10**12, worker=4095, due_ns=3 * 10**17, output_tokens=10**12)).rows
     assert (row["index"], row["worker"], row["due_ns"]) == (10**12, 4095, 3 * 10**17)
@@ -126,6 +145,16 @@ def test_error_kinds_beyond_those_that_are_ours_are_one() -> None:
     assert made.error_kinds[made.rows["error"][-1]] == "other"
 
 
-def test_a_row_is_packed_as_numpy_lays_it_out_and_takes_no_more_than_is_said() -> None:
-    assert _PACKED.size == ROW.itemsize <= 104
-    assert struct.calcsize("q") == 8
+def test_a_row_takes_no_more_than_is_said() -> None:
+    assert ROW.itemsize <= 112
+
+
+def test_what_is_asked_between_requests_of_a_batch_holds_all_of_them() -> None:
+    made = RequestColumns()
+    for index in range(3):
+        made.add(
+            Request(index, 0, index, end_ns=9, gaps_us=[5], chunks=2, output_tokens=2, tags=(f"t{index}",))
+        )
+        assert len(made) == len(made.rows) == len(made.tags) == index + 1
+        assert made.gaps.chunk_gaps_us.counts.tolist() == [index + 1]
+    assert made.rows["tags"].tolist() == [0, 1, 2]

@@ -9,9 +9,8 @@ from benchmarks.common.queue_model import Asked, served
 from loadgen.records import TICK_NS, Tick
 from sessions.plan.slo import parse_slo
 from sessions.summary.plan_schema import Window
-from sessions.summary.read import Folded
 from sessions.summary.summarise import summarise
-from sessions.what_if.stored_loads import stored_loads
+from sessions.what_if.stored_loads import StoredSession, stored_loads
 from sessions.what_if.what_if import NoWhatIf, what_if
 from tests.sessions.timeline.folding import folded
 from tui.report.what_if import what_if_text
@@ -23,7 +22,7 @@ SLO = parse_slo("ttft.p95<400ms")
 
 def session(
     windows: list[str], asked: Asked = RISING, seed: int = 1, not_sent: tuple[float, int] = (0.0, 0)
-) -> Folded:
+) -> StoredSession:
     """With these verdicts; the queue's ticks tell too little for one of their own. `not_sent`: when, how many."""
     records, manifest = served(asked, seed)
     at_ns = round(not_sent[0] * 1e9)
@@ -40,7 +39,7 @@ def session(
         for step, word in zip(summary.stages, windows, strict=True)
     ]
     ours = msgspec.structs.replace(manifest.session, id=f"s{seed}")
-    return Folded(
+    return StoredSession(
         timeline,
         msgspec.structs.replace(manifest, session=ours),
         msgspec.structs.replace(summary, stages=stages, id=f"s{seed}"),
@@ -48,15 +47,17 @@ def session(
 
 
 @pytest.fixture(scope="module")
-def rising() -> Folded:
+def rising() -> StoredSession:
     return session(["steady", "steady", "steady", "drifting_up"])
 
 
-def loads(sessions: list[Folded], word: str) -> list[float]:
+def loads(sessions: list[StoredSession], word: str) -> list[float]:
     return [round(s.load, 1) for s in what_if(sessions, SLO, False).limit.steps if s.verdict == word]
 
 
-def test_the_interval_is_from_the_highest_that_holds_to_the_lowest_that_does_not(rising: Folded) -> None:
+def test_the_interval_is_from_the_highest_that_holds_to_the_lowest_that_does_not(
+    rising: StoredSession,
+) -> None:
     found = what_if([rising], SLO, False)
     limit = found.limit
     assert (round(limit.passed or 0, 1), round(limit.failed or 0, 1)) == (16.2, 24.3)
@@ -112,7 +113,7 @@ def test_a_load_that_held_once_and_drifted_once_is_undecided() -> None:
     assert (round(both.passed or 0, 1), both.failed) == (16.2, None)
 
 
-def test_other_work_or_another_server_is_refused(rising: Folded) -> None:
+def test_other_work_or_another_server_is_refused(rising: StoredSession) -> None:
     other = session(["steady"] * 4, seed=2)
     config = other.manifest.config
     longer = msgspec.structs.replace(config.workload, output_tokens=128)
@@ -124,7 +125,7 @@ def test_other_work_or_another_server_is_refused(rising: Folded) -> None:
         what_if([rising, other._replace(manifest=about)], SLO, False)
 
 
-def test_requests_at_a_time_are_another_limit(rising: Folded) -> None:
+def test_requests_at_a_time_are_another_limit(rising: StoredSession) -> None:
     with pytest.raises(NoWhatIf, match=r"no load of requests at a time is in these sessions; .* a rate"):
         what_if([rising], SLO, True)
 
@@ -138,7 +139,7 @@ def test_a_request_that_was_not_sent_missed() -> None:
     assert (step.misses, step.of, step.verdict) == (500, ended + 500, "fail")
 
 
-def test_the_text_says_first_that_nothing_was_sent_and_then_what_it_rests_on(rising: Folded) -> None:
+def test_the_text_says_first_that_nothing_was_sent_and_then_what_it_rests_on(rising: StoredSession) -> None:
     spoiled = msgspec.structs.replace(rising.summary, valid=False, reasons=["it was killed\x1b[31m"])
     text = what_if_text(what_if([rising._replace(summary=spoiled)], SLO, False))
     lines = text.splitlines()

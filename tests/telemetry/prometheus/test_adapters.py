@@ -147,7 +147,8 @@ def test_vllms_own_histograms_and_prefix_counters_are_taken():
     assert got.ttft.counts[:10] == [0, 0, 0, 2, 3, 3, 3, 3, 4, 4]
     assert got.ttft.sum_s == 0.164279
     assert (got.itl.counts[0], got.itl.counts[-1], got.itl.sum_s) == (17, 18, 0.131502)
-    assert (got.e2e.counts[-1], got.queue.counts[-1]) == (4, 4)
+    assert (got.e2e.counts[-1], got.queue.counts[-1], got.prefill.counts[-1]) == (4, 4, 4)
+    assert (got.queue.sum_s, got.prefill.sum_s) == (0.000219, 0.055049)
 
 
 def test_aborted_and_failed_requests_did_not_finish():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sessions.run.commands import AddMark, Command, SetConcurrency, SetRate
-from tui.controls.prompt import LIMIT, Prompt, load_prompt, mark_prompt
+from tui.controls.prompt import LIMIT, Prompt
+from tui.controls.prompts import load_prompt, mark_prompt
 
 
 def typed(prompt: Prompt, *keys: str) -> Prompt:

@@ -46,7 +46,7 @@ def test_progress_has_a_dash_and_no_mark_where_nothing_was_measured() -> None:
 def test_a_simulated_run_that_came_back_from_another_tools_file_is_listed_as_both() -> None:
     row = Listed(
         id="one", directory="/s/one", name="", started_at="", state="ended", end="completed", target="http://h",
-        model="m", simulated=True, duration_s=60.0, requests=1, failed=0, ttft_p50_ms=12.0, valid=True, notes=[],
+        model="m", simulated=True, duration_s=60.0, requests=1, failed=0, ttft_p50_ms=12.0, ttft_p95_ms=20.0, load="8 rps", valid=True, notes=[],
         imported=True,
     )  # fmt: skip
     assert _cells(row)[HEAD.index("target")] == "SIMULATED IMPORTED"
@@ -68,6 +68,8 @@ def test_a_session_is_listed_with_all_that_it_sent(failed: int | None, says: str
         requests=1250,
         failed=failed,
         ttft_p50_ms=12.0,
+        ttft_p95_ms=20.0,
+        load="8 rps",
         valid=True,
         notes=[],
     )
@@ -113,7 +115,7 @@ def listed(**more: object) -> Listed:
         "id": "20261103-120000-mine", "directory": "/s/a", "name": "", "started_at": "",
         "state": "ended", "end": "completed", "target": "http://gpu-node-7.internal.example.org:8000",
         "model": "meta-llama/Llama-3.1-70B-Instruct", "simulated": False, "duration_s": 3600.0, "requests": 12345,
-        "failed": 0, "ttft_p50_ms": 12.0, "valid": True, "notes": ["a note " * 30], "imported": False,
+        "failed": 0, "ttft_p50_ms": 12.0, "ttft_p95_ms": 20.0, "load": "8 rps", "valid": True, "notes": ["a note " * 30], "imported": False,
     }  # fmt: skip
     return Listed(**{**usual, **more})  # type: ignore[arg-type]
 

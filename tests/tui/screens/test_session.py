@@ -12,7 +12,8 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from sessions.frame.schema import Frame
+from loadgen.records import Request, RequestError
+from sessions.frame.schema import Frame, PlanProgress
 from sessions.run.commands import (
     AbortRun,
     AddMark,
@@ -22,6 +23,7 @@ from sessions.run.commands import (
     Hold,
     Resume,
     SetConcurrency,
+    SetRamp,
     SetRate,
     StepLoad,
     Stop,
@@ -29,6 +31,7 @@ from sessions.run.commands import (
 from tests.tui.made_up_run import FakeControl, FakeView, S, ramped
 from tui.controls import keys
 from tui.controls.prompt import LIMIT
+from tui.options.settings import Settings
 from tui.screens.app import TtftopApp
 from tui.screens.canvas import Canvas
 from tui.screens.session import SessionScreen
@@ -75,6 +78,7 @@ def on_screen(
     size=(80, 24),
     now_s: float = 50.0,
     replay: bool = False,
+    settings: Settings | None = None,
     **more,
 ) -> str | None:
     """Runs `body` with the app on a made-up run at `now_s`; returns how it was left."""
@@ -85,7 +89,9 @@ def on_screen(
         view.steps = [step for step in view.steps if step[0] <= now_s]
         view.marks = [mark for mark in view.marks if mark.t_ns <= now_s * S]
         control = FakeControl(view)
-        app = TtftopApp(view, None if replay else control, charset="braille", clock=clock)
+        app = TtftopApp(
+            view, None if replay else control, settings=settings or Settings(charset="braille"), clock=clock
+        )
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             await body(Room(pilot, view, control, clock))
@@ -459,6 +465,24 @@ def test_a_digit_opens_a_view_and_escape_goes_back_to_the_overview():
     on_screen(body)
 
 
+def test_a_request_is_opened_gone_to_and_closed_again():
+    async def body(room: Room) -> None:
+        one = Request(7, 0, 10 * S, sent_ns=10 * S, end_ns=21 * S + S // 8, error=RequestError("aborted"))
+        room.view.add_request(one)
+        await room.press(str(1 + keys.VIEWS.index("requests")), "enter")
+        assert any("REQUEST 7" in row for row in room.rows)
+        await room.press("enter")
+        assert room.live.screen_state.playhead.at_ns == 21 * S + S // 4  # the tick that has it
+        assert any("REQUEST 7" in row for row in room.rows)
+        await room.press("escape")
+        assert room.live.screen_state.view == "requests"
+        assert not any("REQUEST 7" in row for row in room.rows)
+        await room.press("escape")
+        assert room.live.screen_state.view == "overview"
+
+    on_screen(body, replay=True)
+
+
 def test_the_cursor_of_the_events_leads_to_the_instant_of_one():
     async def body(room: Room) -> None:
         await room.press(str(1 + keys.VIEWS.index("events")), "tab", "shift+tab", "shift+tab", "enter")
@@ -624,11 +648,72 @@ def test_in_a_replay_the_load_keys_say_that_they_do_nothing():
         for key in ("up", "=", "x"):
             await room.press(key)
             assert "the load of a replay cannot be changed" in room.rows[-1]
-        await room.press("m")
-        assert "a replay takes no marks" in room.rows[-1]
         assert room.control.sent == []
 
     on_screen(body, replay=True)
+
+
+def test_a_mark_in_a_replay_is_set_where_one_looks_and_n_leads_to_it():
+    async def body(room: Room) -> None:
+        await room.press("home", "m", *"slow", "enter")
+        await room.press("end", *["N"] * len(room.view.marks))
+        marks = [mark for mark in room.view.marks if mark.label == "slow"]
+        assert [mark.t_ns for mark in marks] == [2 * S]
+        assert room.live.screen_state.playhead.at_ns == 2 * S
+        assert room.control.sent == []
+        room.view.refuses_notes = "the mark cannot be kept: disk full"
+        await room.press("m", "enter")
+        assert "the mark cannot be kept: disk full" in room.rows[-1]
+
+    on_screen(body, replay=True)
+
+
+def test_a_begins_a_region_ends_it_and_clears_it():
+    async def body(room: Room) -> None:
+        await room.press("home", "a", "right", "right")
+        assert any(row.startswith(" A-now 10 s") for row in room.rows)
+        await room.press("a", "right")
+        assert any(row.startswith(" A-B 10 s") for row in room.rows)
+        await room.press(str(1 + keys.VIEWS.index("events")))
+        assert any(row.startswith(" A-B 10 s") for row in room.rows)
+        await room.press("a")
+        assert room.live.screen_state.region is None
+        assert not any(row.startswith(" A-B 10") for row in room.rows)
+
+    on_screen(body, replay=True)
+
+
+def test_a_ramp_is_typed_and_what_it_means_is_said_meanwhile():
+    async def body(room: Room) -> None:
+        await room.press("R", *"32 in 60")
+        assert "16.0 → 32 rps over 60 s" in room.rows[-1]
+        await room.press("s", "enter")
+        assert room.control.sent == [SetRamp(32.0, 60.0)]
+        await room.press("R", *"32 in", "enter")
+        assert "need a rate and a time" in room.rows[-1]
+        await room.press("escape")
+        assert room.live.screen_state.prompt is None
+        assert room.control.sent == [SetRamp(32.0, 60.0)]
+
+    on_screen(body, size=(120, 40))
+
+
+def test_a_closed_loop_and_a_plan_take_no_ramp():
+    async def closed(room: Room) -> None:
+        await room.press("R")
+        assert "this is a closed loop" in room.rows[-1]
+
+    async def planned(room: Room) -> None:
+        frame = room.view.frame
+        plan = PlanProgress("p", 1, 3, "16 rps", "running", 60.0, 100.0)
+        room.view.frame = lambda *a: replace(frame(*a), plan=plan)  # type: ignore[method-assign]
+        await room.pass_s(0.25)
+        await room.press("R")
+        assert "the plan sets the rate" in room.rows[-1]
+        assert room.live.screen_state.prompt is None
+
+    on_screen(closed, closed_loop=True)
+    on_screen(planned)
 
 
 def test_a_live_run_that_ends_is_shown_as_ended_and_then_just_quits():
@@ -696,3 +781,35 @@ def test_every_action_has_one_key_at_least_and_no_key_two_actions():
         names = [name for row in keys.KEYS if row.where in ("both", here) for name in row.keys]
         assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-z_]+", row.action) for row in keys.KEYS)
+
+
+def test_keys_of_the_gpus_turn_sort_and_open_them_and_escape_closes_first_and_leaves_then():
+    async def body(room: Room) -> None:
+        await room.press(str(1 + keys.VIEWS.index("gpus")))
+        assert "UTIL 8 GPUs by index" in room.rows[4]
+        await room.press("v", "s")
+        assert "MEMORY 8 GPUs by trouble" in room.rows[4]
+        assert room.rows[-1].strip() == "GPUs by trouble"
+        await room.press("tab", "enter")
+        assert "GPU1 2 of 8" in room.rows[4]
+        await room.press("i")
+        assert any(row.startswith(" SERVER") for row in room.rows)
+        await room.press("escape")
+        assert "GPU1 2 of 8" in room.rows[4]
+        await room.press("escape")
+        assert "MEMORY 8 GPUs" in room.rows[4]
+        await room.press("escape")
+        assert room.live.screen_state.view == "overview"
+        assert not room.control.sent
+
+    on_screen(body, gpus=8)
+
+
+def test_the_view_of_the_server_is_a_digit_away_and_says_what_is_missing():
+    async def body(room: Room) -> None:
+        await room.press(str(1 + keys.VIEWS.index("server")))
+        assert any("the server has said nothing of itself yet" in row for row in room.rows)
+        await room.press("escape")
+        assert room.live.screen_state.view == "overview"
+
+    on_screen(body)

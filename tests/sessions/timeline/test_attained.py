@@ -6,7 +6,7 @@ import msgspec
 
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import SketchCounts
-from sessions.frame.attained import attained
+from sessions.timeline.attained import attained
 from tests.sessions.summary.summing import manifest
 from tests.sessions.timeline.folding import folded
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sessions.plan.slo import kept_targets
+from sessions.plan.config import RunConfig
+from sessions.plan.slo import Target, kept_targets
 from sessions.store.manifest import Manifest
 from sessions.timeline.sketches import VALUES_NS
 from sessions.timeline.timeline import Timeline
@@ -12,13 +13,16 @@ from sessions.timeline.timeline import Timeline
 _SKETCHED = {"ttft": "ttft_from_due", "ttft_sent": "ttft_from_sent", "e2e": "e2e", "itl": "itl"}
 
 
+def targets_of(config: RunConfig) -> list[Target]:
+    """Those of a run, of its plan, or of its search for the limit."""
+    plan = config.plan
+    return kept_targets(plan.targets if plan is not None and plan.targets else config.slo)
+
+
 def attained(timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]) -> float | None:
     """Share of the requests of `span_ns` (of tokens for ITL) that held the target which fewest held, within a
     sketch's 1 %; failed and unsent requests held none. None without a target that a sketch tells of."""
-    if manifest is None:
-        return None
-    plan = manifest.config.plan
-    targets = kept_targets(manifest.config.slo if plan is None else plan.targets)
+    targets = [] if manifest is None else targets_of(manifest.config)
     targets = [target for target in targets if target.quantile is not None and target.metric in _SKETCHED]
     if not targets:
         return None

@@ -1,0 +1,95 @@
+"""Another session that one is held against: read beside it, a little at a time, and then its points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from sessions.curve.loads import LoadStage, loads_upto
+from sessions.curve.point import Point, point_of
+from sessions.store.directory import find, listing
+from sessions.store.manifest import Manifest, SessionError, read
+from sessions.timeline.timeline import Timeline
+
+POINTS_A_POLL = 20
+BATCH_BYTES = 1 << 18
+"""Of each file, at a poll: some 50 ms of work."""
+
+
+class Polled(Protocol):
+    """A session as far as it is read: `sessions.frame.session_view.SessionView`."""
+
+    @property
+    def timeline(self) -> Timeline: ...
+
+    @property
+    def manifest(self) -> Manifest | None: ...
+
+    @property
+    def behind(self) -> bool: ...
+
+    def poll(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Baseline:
+    """`points` once `ready`: of the session as it was when it was opened."""
+
+    def __init__(self, name: str, view: Polled, against: Manifest | None = None) -> None:
+        """`against`: of the session that it is held against, whose targets are those of both."""
+        self.name, self._against = name, against
+        self._view: Polled | None = view
+        self._left: list[LoadStage] | None = None
+        self._found: list[Point] = []
+        self.points: tuple[Point, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        return self._view is None
+
+    def poll(self) -> bool:
+        """Does a little of what is left; True when that made a difference to see."""
+        view = self._view
+        if view is None:
+            return False
+        if self._left is None:
+            view.poll()
+            if view.behind:
+                return False
+            config = None if view.manifest is None else view.manifest.config
+            self._left = loads_upto(view.timeline, config, view.timeline.known_ns)
+        now, self._left = self._left[:POINTS_A_POLL], self._left[POINTS_A_POLL:]
+        self._found += [point_of(view.timeline, self._against, stage) for stage in now]
+        if self._left:
+            return False
+        self.points = tuple(self._found)
+        self.close()
+        return True
+
+    def close(self) -> None:
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+
+def opened(
+    text: str, mine: Path, open_view: Callable[[Path], Polled], against: Manifest | None = None
+) -> Baseline:
+    """The session that a person means, of those beside `mine`: as `sessions.store.directory.find`, but that
+    `last` is the newest other one.
+
+    Raises:
+        SessionError: there is none, or it is no session that this version reads.
+    """
+    text = text.strip()
+    if text in ("", "last"):
+        others = [path for path in listing(mine.parent) if path != mine]
+        if not others:
+            raise SessionError(f"{mine.parent}: no other session yet")
+        directory = others[0]
+    else:
+        directory = find(mine.parent, text)
+    manifest = read(directory)
+    return Baseline(manifest.session.name or directory.name, open_view(directory), against)

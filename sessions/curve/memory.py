@@ -1,0 +1,162 @@
+"""What a screen that draws many frames of a session keeps of its curve: each point is found once."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from sessions.curve.baseline import Baseline, Polled, opened
+from sessions.curve.curve import Curve, curve_of
+from sessions.curve.loads import SECOND_NS, LoadStage, loads_upto
+from sessions.curve.point import Point, point_of, with_intervals
+from sessions.curve.what_if import RequestTimes, WhatIf
+from sessions.plan.slo import Target
+from sessions.store.manifest import Manifest, SessionError
+from sessions.timeline.attained import targets_of
+from sessions.timeline.requests import RequestColumns
+from sessions.timeline.timeline import Timeline
+
+KNOWN_CAP = 1200
+POINTS_A_FRAME, POINTS_A_POLL, INTERVALS_A_POLL = 30, 10, 2
+"""Some 2 ms each, an interval some 10."""
+_Key = tuple[LoadStage, int]
+
+
+class Looked(Protocol):
+    """A session that is looked at."""
+
+    @property
+    def timeline(self) -> Timeline: ...
+
+    @property
+    def manifest(self) -> Manifest | None: ...
+
+    @property
+    def requests(self) -> RequestColumns: ...
+
+    @property
+    def live(self) -> bool: ...
+
+
+class CurveMemory:
+    """`directory` and `open_view`: where other sessions are, and how one is opened; None where there are
+    none."""
+
+    def __init__(
+        self,
+        session: Looked,
+        directory: Path | None = None,
+        open_view: Callable[[Path], Polled] | None = None,
+    ) -> None:
+        self._session, self._directory, self._open_view = session, directory, open_view
+        self._loads: tuple[object, list[LoadStage]] | None = None
+        self._known: dict[_Key, Point] = {}
+        self._left: list[_Key] = []
+        """Those of the newest curve whose points are still to be found."""
+        self._unsure: list[_Key] = []
+        """Those of the newest curve whose intervals are still to be found."""
+        self._times: tuple[int, RequestTimes] | None = None
+        self._asked: tuple[object, WhatIf] | None = None
+        self.baseline: Baseline | None = None
+
+    def loads(self, at_ns: int) -> list[LoadStage]:
+        """`loads_upto`, once a second and at each change."""
+        timeline, manifest = self._session.timeline, self._session.manifest
+        config = None if manifest is None else manifest.config
+        loads, stages = (
+            bisect_right(of, at_ns, key=lambda each: each.t_ns) for of in (timeline.loads, timeline.stages)
+        )
+        states = bisect_right(timeline.states, at_ns, key=lambda state: state[0])
+        # No stretch goes beyond the last of these.
+        ends = [at_ns // SECOND_NS * SECOND_NS]
+        ends += [change.t_ns for change in timeline.loads[:loads][-1:]]
+        ends += [t_ns for t_ns, _, _ in timeline.states[:states][-1:]]
+        if config is not None and config.load.duration_s is not None:
+            ends += [t for t in (timeline.first_ns + round(config.load.duration_s * 1e9),) if t <= at_ns]
+        stamp = (*ends, int(timeline.ticks.upto(max(ends))), loads, stages, states, config is None)
+        if self._loads is None or self._loads[0] != stamp:
+            self._loads = stamp, loads_upto(timeline, config, at_ns)
+        return self._loads[1]
+
+    def at(self, at_ns: int) -> Curve:
+        """The curve as it was at an instant. Intervals come with later polls, and so do the oldest points of
+        a session that has put on very many loads."""
+        timeline, manifest = self._session.timeline, self._session.manifest
+        ticks, stages = timeline.ticks, self.loads(at_ns)
+        ends = np.array([stage.stretch.end_ns for stage in stages], dtype=np.float64)
+        keys = list(zip(stages, ticks.upto(ends).tolist(), strict=True))
+        fresh = [key for key in keys if key not in self._known]
+        if fresh:
+            self._unsure = list(dict.fromkeys([*(key for key in self._unsure if key in keys), *fresh]))
+        self._left = fresh[:-POINTS_A_FRAME]
+        for key in fresh[-POINTS_A_FRAME:]:
+            self._known[key] = point_of(timeline, manifest, key[0])
+        if len(self._known) > KNOWN_CAP:
+            self._known = {key: self._known[key] for key in keys if key in self._known}
+        return curve_of(timeline, manifest, [self._known[key] for key in keys if key in self._known], at_ns)
+
+    def poll(self) -> bool:
+        """Goes on with what takes longer than a frame; True when something is to be seen of it."""
+        changed = self.baseline is not None and self.baseline.poll()
+        if self._left:
+            timeline, manifest = self._session.timeline, self._session.manifest
+            for _ in range(min(POINTS_A_POLL, len(self._left))):
+                key = self._left.pop()
+                self._known[key] = point_of(timeline, manifest, key[0])
+            return True
+        for _ in range(INTERVALS_A_POLL):
+            if not self._unsure:
+                break
+            key = self._unsure.pop()
+            if key in self._known:
+                self._known[key] = with_intervals(self._session.timeline, self._known[key])
+                changed = True
+        return changed
+
+    # -- other targets
+
+    @property
+    def targets(self) -> list[Target]:
+        """Those of the run."""
+        manifest = self._session.manifest
+        return [] if manifest is None else targets_of(manifest.config)
+
+    def what_if(self, targets: Sequence[Target], at_ns: int) -> tuple[WhatIf, float]:
+        """What `targets` would have said at an instant, and the share of its requests that are read."""
+        rows = self._session.requests.rows
+        # While a run goes on some end at every tick: once a second is often enough then.
+        second = at_ns // 1_000_000_000 if self._session.live else -1
+        known = self._times
+        if known is None or (known[1].count != len(rows) and (second < 0 or known[0] != second)):
+            known = self._times = second, RequestTimes(rows)
+        ticks = self._session.timeline.ticks
+        row = int(ticks.upto(at_ns))
+        ended = int(ticks["succeeded"][:row].sum() + ticks["failed"][:row].sum())
+        points = self.at(at_ns).points
+        times = known[1]
+        stamp = (id(times), times.count, tuple(targets), at_ns, points)
+        if self._asked is None or self._asked[0] != stamp:
+            self._asked = stamp, times.what_if(targets, points, at_ns)
+        found = self._asked[1]
+        return found, min(found.whole.of / ended, 1.0) if ended else 1.0
+
+    # -- another session
+
+    def open_baseline(self, text: str) -> None:
+        """Raises:
+        SessionError: no such session: one line that says so.
+        """
+        if self._directory is None or self._open_view is None:
+            raise SessionError("there are no other sessions here")
+        found = opened(text, self._directory, self._open_view, self._session.manifest)
+        self.close_baseline()
+        self.baseline = found
+
+    def close_baseline(self) -> None:
+        if self.baseline is not None:
+            self.baseline.close()
+            self.baseline = None

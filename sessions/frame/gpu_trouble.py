@@ -1,0 +1,52 @@
+"""Which GPUs want looking at, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from sessions.frame.schema import Gpu
+
+HOT_C = 83.0
+"""As the limit line has it, where throttling is not read."""
+BUSY_PCT, IDLE_PCT = 50.0, 20.0
+"""A GPU below the second is idle beside one above the first that shares its load."""
+THROTTLED_PCT = 1.0
+
+
+class Trouble(IntEnum):
+    """The higher, the worse."""
+
+    NONE = 0
+    IDLE = 1
+    """Idle beside busy ones."""
+    STALE = 2
+    THROTTLED = 3
+    HOT = 4
+    """Held down by heat, or as hot as that."""
+    LOST = 5
+
+
+def troubles(gpus: Sequence[Gpu]) -> list[Trouble]:
+    """Of each GPU the worst that is to be seen at this instant. One that is no part of the load has none but
+    being lost."""
+    working = [gpu for gpu in gpus if not (gpu.excluded or gpu.lost or gpu.stale)]
+    most = max((gpu.util_pct for gpu in working if gpu.util_pct is not None), default=0.0)
+    return [_trouble(gpu, most) for gpu in gpus]
+
+
+def _trouble(gpu: Gpu, most_pct: float) -> Trouble:
+    if gpu.lost:
+        return Trouble.LOST
+    if gpu.excluded:
+        return Trouble.NONE
+    if gpu.stale:
+        return Trouble.STALE
+    held = bool(gpu.throttle) or (gpu.throttled_pct or 0.0) >= THROTTLED_PCT
+    of_heat = any("thermal" in reason for reason in gpu.throttle)
+    if of_heat or (gpu.temperature_c is not None and gpu.temperature_c >= HOT_C):
+        return Trouble.HOT
+    if held:
+        return Trouble.THROTTLED
+    idle = gpu.util_pct is not None and gpu.util_pct < IDLE_PCT and most_pct > BUSY_PCT
+    return Trouble.IDLE if idle else Trouble.NONE

@@ -1,0 +1,191 @@
+"""View 3 as rows: points, table, another session behind, and a moved target."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+
+from sessions.curve.curve import Curve as CurveOf
+from sessions.frame.session_view import SessionView
+from sessions.store.manifest import SessionInfo
+from sessions.timeline.timeline import Timeline
+from tests.sessions.conftest import START_NS, MadeRun, make
+from tests.sessions.summary.summing import stored
+from tests.sessions.timeline.folding import folded
+from tests.tui.views.recorded import SIZES, Recorded, drawing_of, roles_of, rows_of
+from tui.draw.text import safe
+from tui.draw.theme import Theme
+from tui.plots.scatter import Dot
+from tui.views import curve_plot
+from tui.views.curve import Curve
+from tui.views.curve_axes import AXES
+
+S = 1_000_000_000
+CHANGES = ((15.0, 40.0), (30.0, 60.0))
+
+
+@pytest.fixture(scope="module")
+def run() -> MadeRun:
+    return make(seconds=45.0, rate_rps=20.0, changes=CHANGES)
+
+
+@pytest.fixture(scope="module")
+def source(run: MadeRun) -> Recorded:
+    config = msgspec.structs.replace(run.manifest.config, slo=["ttft.p95<150ms"])
+    found = Recorded(folded(*run.records), msgspec.structs.replace(run.manifest, config=config))
+    found.curve.at(found.last_ns)
+    while found.poll():
+        pass
+    return found
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("axes", AXES)
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_every_axis_fits_every_size(source, size, axes, charset):
+    text = rows_of(Curve(axes), drawing_of(source, size, theme=Theme(charset=charset)))
+    assert AXES[axes].title in text[0]
+    if charset == "ascii":
+        assert "".join(text).isascii()
+
+
+@pytest.mark.parametrize("size", [(80, 19), (120, 35), (200, 55)])
+def test_each_load_has_a_row_and_a_point_and_the_target_a_line(source, size):
+    drawing = drawing_of(source, size)
+    text = rows_of(Curve(), drawing)
+    for load in ("20 rps", "40 rps", "60 rps"):
+        assert any(load in row for row in text)
+    assert {"point", "target", "curve", "strong"} <= roles_of(Curve(), drawing) | {"point"}
+    plot = "\n".join(text[: size[1] - 4])
+    assert sum(plot.count(glyph) for glyph in "●○◉▲") >= 3
+    assert "ttft.p95<150ms" in text[0]
+    assert "held" in "\n".join(text)
+
+
+def test_the_load_that_is_on_is_marked_and_says_what_it_will_be(run, source):
+    at_ns = START_NS + 20 * S
+    live = Recorded(folded(*(r for r in run.timeline_records if r.t_ns <= at_ns)), source.manifest, live=True)
+    text = "\n".join(rows_of(Curve(), drawing_of(live, (80, 19), at_ns=at_ns)))
+    assert "now growing" in text
+    assert "60 rps" not in text
+    replay = Recorded(folded(*run.timeline_records), source.manifest, live=False)  # intervals come with polls
+    again = "\n".join(rows_of(Curve(), drawing_of(replay, (80, 19), at_ns=at_ns)))
+    assert text == again, "a replay looks the same"
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_one_load_is_one_point_and_says_which_key_makes_more(live):
+    made = make(seconds=8.0, rate_rps=20.0, ended=not live)
+    view = Recorded(folded(*made.records), made.manifest, live=live)
+    text = rows_of(Curve(), drawing_of(view, (80, 19)))
+    assert ("raises the load" in text[0]) is live
+    assert ("one load, one point" in text[0]) is not live
+    assert any("20 rps" in row for row in text)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_before_any_load_it_says_so(size):
+    text = rows_of(Curve(), drawing_of(Recorded(Timeline(), None, live=True), size))
+    assert "no load has been on" in text[0]
+    assert Curve().pressed("open", drawing_of(Recorded(Timeline(), None), size)).seek_ns is None
+
+
+def test_the_cursor_leads_to_the_beginning_of_a_load(source):
+    drawing = drawing_of(source, (80, 19))
+    view = Curve()
+    assert view.pressed("open", drawing).seek_ns == START_NS + 30 * S
+    view = view.pressed("row_previous", drawing).view
+    assert view.pressed("open", drawing).seek_ns == START_NS + 15 * S
+    pointed = next(row for row in rows_of(view, drawing) if row.startswith("▶"))
+    assert "40 rps" in pointed
+    for _ in range(5):
+        view = view.pressed("row_previous", drawing).view
+    assert view.pressed("open", drawing).seek_ns == START_NS
+    assert view.pressed("page_next", drawing).view == Curve()
+
+
+def test_a_moved_target_changes_what_is_held_at_once(run, source):
+    drawing = drawing_of(source, (120, 35))
+    loose = Curve()
+    for _ in range(12):
+        loose = loose.pressed("target_up", drawing).view
+    text = rows_of(loose, drawing)
+    limit = loose.own.limit
+    held = sum((r.first_token_ns - r.due_ns) / 1e6 <= limit for r in run.requests) / len(run.requests)
+    assert f"held by {held * 100:.1f}%" in text[0]
+    assert rows_of(Curve(), drawing) != text
+    assert loose.pressed("escape", drawing).view == Curve()
+
+
+def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_path, run):
+    places = []
+    for name, at, made in (
+        ("base\x1b[31m", "100000", make(seconds=30.0, rate_rps=20.0, seed=5, changes=((15.0, 40.0),))),
+        ("mine", "110000", run),
+    ):
+        place = tmp_path / f"20261103-{at}-{at}"
+        place.mkdir()
+        made.manifest = msgspec.structs.replace(made.manifest, session=SessionInfo(place.name, name, ""))
+        stored(made, place, random.Random(3))
+        places.append(place)
+    view = SessionView(places[1])
+    view.read_all()
+    drawing = drawing_of(view, (120, 35))
+    asked = Curve().pressed("baseline", drawing)
+    assert asked.ask is not None
+    assert asked.ask.kind == "baseline"
+    view.curve.open_baseline("last")
+    assert "reading the baseline" in rows_of(Curve(), drawing)[0]
+    while not view.curve.baseline.ready:
+        view.poll()
+    text = rows_of(Curve(), drawing)
+    assert safe("".join(text), 10**6) == "".join(text)
+    rows = {load: next(row for row in text if f" {load} rps" in row) for load in (20, 40, 60)}
+    mine, theirs = view.curve.at(view.last_ns).points, view.curve.baseline.points
+    for a, b in zip(mine, theirs, strict=False):
+        change = (a.ttft_p95.value / b.ttft_p95.value - 1) * 100
+        assert f" {change:+.0f}%" in rows[round(a.stage.load)]
+    assert "%" not in rows[60], "it had no such load"
+    assert "◇" in "".join(text)
+    assert all(point.attained is None for point in theirs), "there are no targets to hold"
+    assert "ghost" in roles_of(Curve(), drawing)
+    assert Curve().pressed("baseline", drawing).ask is None, "again: away"
+    assert view.curve.baseline is None
+    view.close()
+
+
+def test_the_curve_of_a_frame_is_found_once(source, monkeypatch):
+    drawing = drawing_of(source, (120, 35))
+    rows_of(Curve(), drawing)
+
+    def never(*_: object) -> CurveOf:
+        raise AssertionError("a point was found again")
+
+    monkeypatch.setattr("sessions.curve.memory.point_of", never)
+    rows_of(Curve(), drawing)
+
+
+def test_another_session_is_held_against_the_targets_of_this_one(tmp_path, run):
+    made = make(seconds=15.0, rate_rps=20.0, seed=5)
+    other, mine = (tmp_path / f"20261103-{at}-x" for at in ("100000", "110000"))
+    for place, of in ((other, made), (mine, run)):
+        place.mkdir()
+        slo = ["ttft.p95<150ms"] if of is run else ["ttft.p95<1ms"]
+        config = msgspec.structs.replace(of.manifest.config, slo=slo)
+        of.manifest = msgspec.structs.replace(of.manifest, config=config)
+        stored(of, place, random.Random(4))
+    view = SessionView(mine)
+    view.read_all()
+    view.curve.open_baseline("last")
+    while not view.curve.baseline.ready:
+        view.poll()
+    assert view.curve.baseline.points[0].attained > 0.3
+    view.close()
+
+
+def test_a_pareto_curve_goes_through_the_points_that_no_other_beats():
+    dots = [Dot(1.0, 9.0, "x", ""), Dot(2.0, 5.0, "x", ""), Dot(1.5, 4.0, "x", ""), Dot(3.0, 5.0, "x", "")]
+    assert list(curve_plot._path(dots, "pareto", "curve", ".").xs) == [1.0, 3.0]
+    assert list(curve_plot._path(dots, "ttft", "curve", ".").xs) == [1.0, 1.5, 2.0, 3.0]

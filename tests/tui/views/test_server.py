@@ -1,0 +1,154 @@
+"""The view of the server on a real timeline, without any terminal."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from telemetry.records import ServerSample
+from tests.sessions.frame.first_tokens import SGLANG, TGI, VLLM, growing, its_own, ours
+from tests.tui.recorded import Recorded, S, drawing, load
+from tui.draw.rows import width_of
+from tui.draw.theme import ROLES, Theme
+from tui.views.server import Server
+from tui.views.view import Drawing
+from tui.views.views import whole, within
+
+SIZES = [(60, 16), (80, 24), (100, 30), (120, 40), (200, 60), (61, 17), (300, 20)]
+
+
+def screen(drawn: Drawing) -> list[str]:
+    rows = whole(drawn, Server())
+    assert [width_of(row) for row in rows] == [drawn.width] * drawn.height
+    assert all(role in ROLES for row in rows for _, role in row)
+    assert len(Server().rows(within(drawn))) <= within(drawn).height
+    return ["".join(text for text, _ in row) for row in rows]
+
+
+def gauged(samples: list[ServerSample]) -> list[ServerSample]:
+    for i, sample in enumerate(samples):
+        sample.running, sample.waiting, sample.kv_pct = 40.0, float(i % 7), min(50.0 + i, 99.0)
+        sample.preemptions, sample.prefix_hit_pct = float(i), 25.0
+        sample.output_tokens, sample.prompt_tokens = 200.0 * i, 1000.0 * i
+    return samples
+
+
+ASKED = growing()
+RUNS = {
+    name: Recorded([*ours(ASKED), *gauged(list(its_own(ASKED, tells)))])
+    for name, tells in (("vllm", VLLM), ("sglang", SGLANG), ("tgi", TGI), ("none", {}))
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("theme", [Theme(), Theme("ascii", "none"), Theme(colours="none")])
+def test_every_size_fills_the_screen_exactly(size, name, theme):
+    shown = screen(drawing(RUNS[name], size, theme=theme, view="server"))
+    assert any("WHY TTFT" in row for row in shown)
+    assert any("TTFT mean" in row for row in shown)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_it_says_that_ttft_rose_and_that_the_queue_did_it(size):
+    shown = screen(drawing(RUNS["vllm"], size, view="server"))
+    (said,) = (row for row in shown if "WHY TTFT" in row)
+    # The queue grows by 50 ms a second from 20 s on: of requests that end within 55 and 60 s, about 1.6 s.
+    found = re.search(r"rose by (\d\.\d+)s since 00:\d\d to a mean of (\d\.\d+)s: queue \+(\d\.\d)s", said)
+    assert found is not None, said
+    rose, mean, queue = map(float, found.groups())
+    assert (rose, mean, queue) == (pytest.approx(1.6, abs=0.1), pytest.approx(1.73, abs=0.1), 1.6)
+    text = "\n".join(shown)
+    for word in ("prefill", "queue", "send lag", "REQ", "KV CACHE", "PREEMPTIONS", "PREFIX HITS", "00:"):
+        assert word in text
+    assert ("network and client" if size[0] > 80 else "net, client") in text
+
+
+def test_a_time_that_fell_or_stayed_is_said_as_well():
+    steady = screen(drawing(RUNS["vllm"], (120, 40), at_ns=19 * S, view="server"))
+    assert any("mean of 130 ms as at" in row and "most of it prefill 100 ms" in row for row in steady)
+    falling = growing()
+    turned = [type(one)(one.due_ns, queue=max(0.0, 2000.0 - one.queue)) for one in falling]
+    run = Recorded([*ours(turned), *its_own(turned, VLLM)])
+    assert any("fell by" in row for row in screen(drawing(run, (120, 40), view="server")))
+
+
+def test_without_colours_the_parts_are_told_apart_by_their_texture():
+    shown = screen(drawing(RUNS["vllm"], (120, 40), theme=Theme(colours="none"), view="server"))
+    text = "\n".join(shown)
+    for swatch in ("░ send lag", "▒ network and client", "▚ rest of the server", "▓ queue", "█ prefill"):
+        assert swatch in text
+    assert any("▓" * 5 in row[:80] for row in shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sglang", "this server tells no prefill times"),
+        ("tgi", "this server tells no prefill times: they are in what is left"),
+        ("none", "this server tells none of its own times: only ours are known"),
+    ],
+)
+def test_what_a_server_does_not_tell_is_said(name, words):
+    assert any(words in row for row in screen(drawing(RUNS[name], (120, 40), view="server")))
+
+
+def test_figures_that_a_server_has_not_are_left_out_and_named():
+    records = [ServerSample(i * S, 1, "m", running=3.0, waiting=1.0) for i in range(1, 20)]
+    shown = screen(drawing(Recorded([*load(20), *records]), (120, 40), view="server"))
+    assert not any("KV CACHE" in row for row in shown)
+    (said,) = (row for row in shown if "not told by this server" in row)
+    for word in ("KV cache", "preemptions", "prefix cache hits", "tokens out", "tokens in"):
+        assert word in said
+
+
+def test_tokens_stand_as_the_server_counts_them_beside_ours():
+    shown = screen(drawing(RUNS["vllm"], (120, 40), view="server"))
+    (out,) = (row for row in shown if "TOKENS/S OUT" in row)
+    # 200 tokens from one reading to the next, half a second; 10 of our requests of 20 tokens end each second.
+    assert re.search(r"server 400  ours \d{3}", out)
+
+
+def test_a_server_that_says_nothing_leaves_a_sentence_and_what_to_do():
+    for size in ((60, 16), (80, 24), (120, 40)):
+        text = "\n".join(screen(drawing(Recorded(load(10)), size, view="server")))
+        assert "the server has said nothing of itself yet" in text
+        assert "--enable-metrics" in text
+        assert "--metrics" in text
+
+
+def test_requests_are_not_read_before_the_view_wants_them():
+    run = Recorded([*ours(ASKED), *gauged(list(its_own(ASKED, VLLM)))])
+    drawn = drawing(run, (120, 40), view="server")
+    whole(drawn, None)
+    assert not run.asked_for_requests
+    whole(drawn, Server())
+    assert run.asked_for_requests
+
+
+def test_answers_without_tokens_have_no_first_one():
+    records = list(load(10))
+    for record in records:
+        if hasattr(record, "chunks"):
+            record.chunks = record.output_tokens = 0
+            record.ttft_from_due = record.ttft_from_sent = []
+    samples = [ServerSample(i * S, 1, "m", running=3.0) for i in range(1, 10)]
+    shown = screen(drawing(Recorded([*records, *samples]), (120, 40), view="server"))
+    assert any("answers have no tokens" in row for row in shown)
+
+
+def test_while_the_requests_are_not_read_yet_it_says_so():
+    some = [r for r in ours(ASKED) if getattr(r, "due_ns", 0) < 31 * S]
+    none = [r for r in some if not hasattr(r, "due_ns")]
+    for records, share in ((some, "5"), (none, "0%")):
+        run = Recorded([*records, *gauged(list(its_own(ASKED, VLLM)))])
+        text = "\n".join(screen(drawing(run, (120, 40), view="server")))
+        assert f"our requests are still being read: {share}" in text
+
+
+def test_a_long_window_says_of_how_long_a_time_its_means_are():
+    drawn = drawing(RUNS["vllm"], (120, 40), window_s=600.0, view="server")
+    column_s = drawn.frame.slot_ns // S
+    assert column_s > 5
+    assert any(f"means of the last {column_s} s" in row for row in screen(drawn))

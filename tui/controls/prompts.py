@@ -1,0 +1,51 @@
+"""Which line is typed after a key that asks for one. Pure."""
+
+from __future__ import annotations
+
+from sessions.frame.schema import Frame
+from tui.controls.playhead import Playhead
+from tui.controls.prompt import Prompt
+
+ASKING = ("load_exact", "ramp", "mark")
+"""The actions of the key table that open a line."""
+
+
+def asked_by(action: str, frame: Frame | None, playhead: Playhead, takes_commands: bool) -> Prompt:
+    """The line that one of `ASKING` opens. `takes_commands`: there is a run that can be told something.
+
+    Raises:
+        ValueError: it has no place in this run; why, in a few words.
+    """
+    if action == "mark":
+        return mark_prompt(playhead.following) if takes_commands else note_prompt(playhead.at_ns)
+    closed_loop = frame is not None and frame.closed_loop
+    if action == "load_exact":
+        return load_prompt(closed_loop)
+    if closed_loop:
+        raise ValueError("a ramp is of a rate, and this is a closed loop: = sets its concurrency")
+    if frame is not None and frame.plan is not None and frame.plan.state in ("running", "draining"):
+        raise ValueError(
+            "the plan sets the rate: = or an arrow takes it from the plan, then a ramp can be set"
+        )
+    return ramp_prompt(None if frame is None else frame.rate_rps)
+
+
+def load_prompt(closed_loop: bool) -> Prompt:
+    """Asks for an exact load."""
+    return Prompt("concurrency", "concurrency:") if closed_loop else Prompt("rate", "rate (req/s):")
+
+
+def ramp_prompt(rate_rps: float | None) -> Prompt:
+    """Asks for a ramp, from `rate_rps` where no other beginning is typed."""
+    return Prompt("ramp", "ramp (like 32 in 60s, 4..32/60s):", rate_rps=rate_rps)
+
+
+def mark_prompt(following: bool) -> Prompt:
+    """Asks for a mark; while the past is looked at, it says that the mark is not set there."""
+    when = "mark" if following else "mark now, not at the time shown"
+    return Prompt("mark", f"{when} (words are optional):")
+
+
+def note_prompt(at_ns: int) -> Prompt:
+    """Asks for a mark at an instant of a session that is over, which is kept beside it."""
+    return Prompt("mark", "mark here (words are optional):", beside_ns=at_ns)

@@ -1,0 +1,93 @@
+"""A heatmap: how the values of each column are spread over rows; it reads without colour. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui.plots.chart import BLANK, Grid, Line, Mark, line_cells
+from tui.plots.scale import Scale, Series
+
+SHADES = 4
+_STEPS = np.array([1e-9, 0.06, 0.16, 0.36])
+"""Shares of a column from which on a cell has each shade."""
+_EVIDENCE = np.array([1e-9, 1.0, 2.0, 4.0])
+"""So many values a cell must hold for each shade: one request alone is no heat."""
+_DENSE = 3
+_BLOCKS = np.array([ord(glyph) for glyph in " ░▒▓█"], dtype=np.uint32)
+_ASCII = np.array([ord(glyph) for glyph in " .:%#"], dtype=np.uint32)
+_TARGET = (ord("╌"), ord("-"))
+
+
+def row_of(values: Series, scale: Scale, height: int) -> NDArray[np.intp]:
+    """The row of each value on a scale, 0 the top one; what lies beyond it is in the last row there."""
+    place = np.nan_to_num((1.0 - scale.position(values)) * height, nan=0.0)
+    rows: NDArray[np.intp] = np.clip(place.astype(np.intp), 0, height - 1)
+    return rows
+
+
+def spread(counts: NDArray[np.int64], values: Series, scale: Scale, height: int) -> Series:
+    """`counts` of `values`, shape `(columns, k)`, added up by row: `(columns, height)`."""
+    into = np.zeros((len(values), height))
+    if height:
+        into[np.arange(len(values)), row_of(values, scale, height)] = 1.0
+    sums: Series = counts @ into
+    return sums
+
+
+def heatmap(
+    cells: Series,
+    width: int,
+    *,
+    lines: Sequence[Line] = (),
+    scale: Scale | None = None,
+    marks: Sequence[Mark] = (),
+    target_row: int | None = None,
+    ascii_only: bool = False,
+) -> Grid:
+    """The newest `width` columns of `cells`, `(columns, rows)` with the top row first, shaded by their share
+    of the column. What lies above the target's row is of a role that says so. A column without values is a
+    gap. `lines` go over it by dots, on `scale`.
+    """
+    height = cells.shape[1]
+    shown = np.zeros((width, height))
+    tail = cells[max(len(cells) - width, 0) :]
+    shown[width - len(tail) :] = tail
+    share = shown / np.maximum(shown.sum(axis=1, keepdims=True), 1e-9)
+    shade = np.minimum(
+        np.searchsorted(_STEPS, share, side="right"), np.searchsorted(_EVIDENCE, shown, side="right")
+    ).T
+    codes = (_ASCII if ascii_only else _BLOCKS)[shade]
+    late = np.zeros(shade.shape, dtype=bool)
+    if target_row is not None:
+        late[:target_row] = True
+    roles = np.where(shade > 0, shade + SHADES * late, 0).astype(np.uint8)
+    names = ["", *(f"heat_{i}" for i in range(1, SHADES + 1)), *(f"late_{i}" for i in range(1, SHADES + 1))]
+
+    def role(name: str) -> int:
+        if name not in names:
+            names.append(name)
+        return names.index(name)
+
+    for mark in marks:
+        if 0 <= mark.column < width:
+            free = shade[:, mark.column] == 0
+            codes[free, mark.column] = ord("|" if ascii_only else mark.glyph)
+            roles[free, mark.column] = role(mark.role)
+    if target_row is not None and 0 <= target_row < height:
+        # Where it runs through what is dense only every other cell is its own, so that both are seen.
+        own = (shade[target_row] <= 1) | (np.arange(width) % 2 == 0)
+        codes[target_row, own] = _TARGET[ascii_only]
+        roles[target_row, own] = role("target")
+    if scale is not None:
+        for phase, line in enumerate(lines):
+            drawn = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
+            # Through what is dense only some cells are the line's, so that both are seen.
+            own = (drawn > 0) & ((shade < _DENSE) | (np.arange(width) % (2 * len(lines)) == 2 * phase))
+            dash = ord(line.letter) if ascii_only else ord("━")
+            codes = np.where(own, np.where(shade < _DENSE, drawn, dash), codes)
+            roles = np.where(own, role(line.role), roles).astype(np.uint8)
+    codes = np.where(codes == 0, BLANK, codes).astype(np.uint32)
+    return Grid(codes, roles, tuple(names))

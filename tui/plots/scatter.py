@@ -1,0 +1,147 @@
+"""Points with intervals over a scale of their own, joined by lines: a curve over load. numpy only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tui.draw.rows import Row, fitted
+from tui.plots.chart import Grid, Line, chart
+from tui.plots.scale import Scale, Series, ceil_125, floor_125
+
+WIDE = 12.0
+"""From this ratio of the highest to the lowest on, values along the axis are drawn on a log scale."""
+_TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Dot:
+    x: float
+    y: float
+    glyph: str
+    role: str
+    low: float | None = None
+    high: float | None = None
+    """The interval, drawn as a bar where it is more than a cell."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """Joined in the order given, which goes to the right."""
+
+    xs: Sequence[float]
+    ys: Sequence[float]
+    role: str
+    letter: str = "."
+
+
+@dataclass(frozen=True)
+class Upright:
+    """A line across the height at one place of the axis."""
+
+    x: float
+    role: str
+    glyph: str = "┊"
+
+
+def along(values: Sequence[float]) -> Scale:
+    """The scale of the axis that holds `values`: from 0, or logarithmic where they reach far."""
+    known = [value for value in values if math.isfinite(value) and value > 0]
+    if not known:
+        return Scale(0.0, 1.0)
+    low, high = min(known), max(known)
+    if high >= WIDE * low:
+        return Scale(floor_125(low * 0.9), ceil_125(high * 1.05), True)
+    return Scale(0.0, ceil_125(high * 1.02, (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
+
+
+def column_of(x: float, scale: Scale, width: int) -> int:
+    return min(int(scale.place(x) * (width - 1) + 0.5), width - 1)
+
+
+def scatter(
+    dots: Sequence[Dot],
+    paths: Sequence[Path],
+    x_scale: Scale,
+    y_scale: Scale,
+    width: int,
+    height: int,
+    *,
+    uprights: Sequence[Upright] = (),
+    level: float | None = None,
+    ascii_only: bool = False,
+) -> Grid:
+    """The last of `dots` wins a cell. `level`: a target, dashed across the width."""
+    lines = [Line(_values(path, x_scale, y_scale, width), path.role, path.letter) for path in paths]
+    grid = chart(lines, [], y_scale, width, height, ascii_only=ascii_only)
+    codes, roles, names = grid.codes.copy(), grid.roles.copy(), list(grid.names)
+    if not width or not height:
+        return grid
+
+    def role(name: str) -> int:
+        if name not in names:
+            names.append(name)
+        return names.index(name)
+
+    def row(y: float) -> int:
+        return min(int((1.0 - y_scale.place(y)) * height), height - 1)
+
+    blank = codes == ord(" ")
+    for upright in uprights:
+        column = column_of(upright.x, x_scale, width)
+        free = blank[:, column]
+        codes[free, column] = ord("|" if ascii_only else upright.glyph)
+        roles[free, column] = role(upright.role)
+    if level is not None and y_scale.low < level < y_scale.high:
+        at = row(level)
+        own = blank[at] | (np.arange(width) % 2 == 0)
+        codes[at, own] = ord("-" if ascii_only else "╌")
+        roles[at, own] = role("target")
+    for dot in dots:
+        column, at = column_of(dot.x, x_scale, width), row(dot.y)
+        if dot.low is not None and dot.high is not None:
+            top, bottom = row(dot.high), row(dot.low)
+            codes[top : bottom + 1, column] = ord("|" if ascii_only else "│")
+            roles[top : bottom + 1, column] = role(dot.role)
+    for dot in dots:
+        column, at = column_of(dot.x, x_scale, width), row(dot.y)
+        codes[at, column] = ord(dot.glyph)
+        roles[at, column] = role(dot.role)
+    return Grid(codes, roles, tuple(names))
+
+
+def _values(path: Path, x_scale: Scale, y_scale: Scale, width: int) -> Series:
+    """The path's height at each column, as a value of the scale; NaN beside it."""
+    if len(path.xs) < 2:
+        return np.full(width, np.nan)
+    at = x_scale.position(np.array(path.xs)) * (width - 1)
+    up = y_scale.position(np.array(path.ys))
+    place = np.interp(np.arange(width), at, up, left=np.nan, right=np.nan)
+    if y_scale.log:
+        return np.asarray(y_scale.low * (y_scale.high / y_scale.low) ** place)
+    return np.asarray(y_scale.low + (y_scale.high - y_scale.low) * place)
+
+
+def axis(scale: Scale, width: int, name: Callable[[float], str], unit: str, floor: str) -> Row:
+    """The axis below: round values where they are, and the unit at its end."""
+    room = width - len(unit) - 2 if unit else width
+    cells = [floor] * room
+    for value in _round(scale, width):
+        text = name(value)
+        begin = max(column_of(value, scale, width) - len(text) // 2, 0)
+        around = cells[max(begin - 1, 0) : begin + len(text) + 1]
+        if begin + len(text) <= room and all(cell == floor for cell in around):
+            cells[begin : begin + len(text)] = list(text)
+    return fitted([("".join(cells), "axis"), (f"  {unit}" if unit else "", "dim")], width)
+
+
+def _round(scale: Scale, width: int) -> list[float]:
+    if scale.log:
+        exponents = range(math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high)) + 1)
+        every = [float(f"{digit}e{exponent}") for digit in (1, 2, 5) for exponent in exponents]
+        return [value for value in every if scale.low <= value <= scale.high * (1 + _TINY)]
+    step = ceil_125(max(scale.high, _TINY) / max(width // 9, 1))
+    return [step * i for i in range(int(scale.high / step + _TINY) + 1)]

@@ -1,0 +1,118 @@
+"""View 3: latency, throughput and goodput over the load, a point for each load that has been on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sessions.curve.curve import Curve as CurveOf
+from sessions.curve.point import Point
+from sessions.curve.what_if import WhatIf
+from sessions.plan.slo import Target
+from tui.controls.prompt import Prompt
+from tui.draw.rows import Row, fitted
+from tui.draw.text import safe
+from tui.views.curve_axes import AXES
+from tui.views.curve_plot import Plotted, load_unit, plot
+from tui.views.curve_table import table
+from tui.views.view import Drawing, Pressed
+from tui.views.what_if import moved, said, target_of, with_target
+
+_BESIDE_FROM = (100, 22)
+"""Width and height of the plots from which on others stand beside the chosen one."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    axes: str = "ttft"
+    back: int = 0
+    """How many points the cursor is before the newest."""
+    own: Target | None = None
+    """A target that keys have moved."""
+
+    def rows(self, drawing: Drawing) -> list[Row]:
+        width, height = drawing.width, drawing.height
+        memory = drawing.source.curve
+        curve = memory.at(drawing.frame.at_ns)
+        targets = with_target(memory.targets, self.own)
+        head: list[Row] = []
+        asked: WhatIf | None = None
+        if self.own is not None:
+            asked, read = memory.what_if(targets, drawing.frame.at_ns)
+            head.append(said(asked, read, targets, load_unit(curve), width))
+        head += self._hints(drawing, curve)
+        if not curve.points:
+            return head
+        baseline = memory.baseline
+        shown = Plotted(
+            curve,
+            () if baseline is None else baseline.points,
+            None if asked is None else asked.points,
+            tuple(targets),
+            self._selected(curve),
+            drawing.theme,
+            drawing.screen_state.log,
+        )
+        room = height - len(head)
+        listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))
+        name = "" if baseline is None or not baseline.ready else safe(baseline.name, 20)
+        return [*head, *self._plots(shown, width, room - listed), *table(shown, width, listed, name)]
+
+    def pressed(self, action: str, drawing: Drawing) -> Pressed:
+        memory = drawing.source.curve
+        curve = memory.at(drawing.frame.at_ns)
+        most = max(len(curve.points) - 1, 0)
+        steps = {"row_next": -1, "row_previous": 1, "page_next": -10, "page_previous": 10}
+        if action in steps:
+            return Pressed(replace(self, back=min(max(min(self.back, most) + steps[action], 0), most)))
+        if action == "turn":
+            names = list(AXES)
+            return Pressed(replace(self, axes=names[(names.index(self.axes) + 1) % len(names)]))
+        if action == "open" and (selected := self._selected(curve)) is not None:
+            return Pressed(self, seek_ns=selected.stage.stretch.begin_ns)
+        if action in ("target_up", "target_down"):
+            metric = AXES[self.axes].metric or "ttft"
+            last = curve.points[-1] if curve.points else None
+            seen = None if last is None else (last.itl_p95 if metric == "itl" else last.ttft_p95).value
+            target = self.own if self.own is not None and self.own.metric == metric else None
+            target = target or target_of(memory.targets, metric)
+            return Pressed(replace(self, own=moved(target, metric, seen, action == "target_up") or self.own))
+        if action == "baseline":
+            if memory.baseline is not None:
+                memory.close_baseline()
+                return Pressed(self, notice="the baseline is away")
+            return Pressed(self, ask=Prompt("baseline", "baseline (id, its start, name; last):"))
+        if action == "escape" and self.own is not None:
+            return Pressed(replace(self, own=None))
+        return Pressed(self)
+
+    def _selected(self, curve: CurveOf) -> Point | None:
+        return curve.points[-1 - min(self.back, len(curve.points) - 1)] if curve.points else None
+
+    def _plots(self, shown: Plotted, width: int, height: int) -> list[Row]:
+        least_width, least_height = _BESIDE_FROM
+        others = [name for name in ("ttft", "tps", "goodput", "itl") if name != self.axes]
+        count = 0 if width < least_width or height < least_height // 2 else 2 if height < least_height else 3
+        if not count:
+            return plot(shown, self.axes, width, height)
+        beside = width * 2 // 5
+        left = plot(shown, self.axes, width - beside - 1, height)
+        right: list[Row] = []
+        for i, name in enumerate(others[:count]):
+            right += plot(shown, name, beside, height * (i + 1) // count - height * i // count, small=True)
+        return [fitted([*a, (" ", ""), *b], width) for a, b in zip(left, right, strict=True)]
+
+    def _hints(self, drawing: Drawing, curve: CurveOf) -> list[Row]:
+        """What there is to wait for, and which key makes it."""
+        memory, width = drawing.source.curve, drawing.width
+        out: list[Row] = []
+        if memory.baseline is not None and not memory.baseline.ready:
+            out.append([(f" reading the baseline {safe(memory.baseline.name, 40)} ...", "dim")])
+        live = drawing.frame.live
+        arrow = " the up arrow" if drawing.theme.ascii_only else " ↑"
+        if not curve.points:
+            out.append([(" no load has been on for a second yet", "dim")])
+        elif len(curve.points) == 1 and live:
+            out.append([(arrow, "key"), (" raises the load: each one that is on becomes a point", "dim")])
+        elif len(curve.points) == 1:
+            out.append([(" one load, one point: a run whose load changes makes a curve", "dim")])
+        return [fitted(row, width) for row in out]

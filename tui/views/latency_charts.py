@@ -1,0 +1,207 @@
+"""The charts of one latency: bands over time, and a heatmap with two distributions beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from sessions.frame.latency import LatencyNow, Under, latency_now
+from sessions.frame.schema import Stat
+from sessions.plan.slo import Target
+from tui.draw import numbers
+from tui.draw.rows import Field, Row, Span
+from tui.draw.theme import Theme
+from tui.plots.chart import Band, Line, chart
+from tui.plots.heatmap import heatmap, row_of, spread
+from tui.plots.pyramid import pyramid
+from tui.plots.scale import Scale, Series, ticks
+from tui.plots.scale import fitted as fitted_scale
+from tui.views.latency_table import latency_table, load_words
+from tui.views.strips import faint, strip, titled
+from tui.views.view import Drawing
+from tui.views.what_if import target_of
+
+TITLES = {"ttft": "TTFT", "itl": "ITL", "chunk_gap": "CHUNK GAP", "e2e": "E2E", "send_lag": "SEND LAG"}
+MEANS = {
+    "ttft": "first token, from due",
+    "itl": "between tokens",
+    "chunk_gap": "between chunks",
+    "e2e": "last token, from due",
+    "send_lag": "sent, from due",
+}
+BANDS_FROM = 26
+"""Rows of the view from which on there are bands beside the heatmap."""
+
+
+class LatencyCharts:
+    """One metric on the cells of a view."""
+
+    def __init__(self, drawing: Drawing, metric: str, own: Target | None) -> None:
+        self.drawing, self.metric = drawing, metric
+        if metric == "itl" and drawing.frame.itl_is_chunk_gap:
+            metric = "chunk_gap"
+        self.title = TITLES[metric]
+        self.means = MEANS[metric]
+        source = drawing.source
+        loads = source.curve.loads(drawing.frame.at_ns)
+        self.now: LatencyNow = latency_now(source.timeline, loads, drawing.frame, metric)
+        self.target = own or target_of(source.curve.targets, metric)
+        self.scale = _scale(self.now, self.target, drawing.screen_state.log)
+
+    @property
+    def theme(self) -> Theme:
+        return self.drawing.theme
+
+    def bands(self, height: int) -> list[Row]:
+        d, now = self.drawing, self.now
+        if height < 3:
+            return []
+        own = self._axis_scale()
+        plot = height - 1
+        lines = self._lines()
+        if self.target is not None:
+            level = np.full(d.at.plot, np.nan)
+            level[::2] = self.target.limit
+            lines.append(Line(level, "target", "-"))
+        fill = [Band(now.band.p99, now.band.p50, "band")]
+        ascii_only = self.theme.ascii_only
+        grid = chart(lines, fill, own, d.at.plot, plot, marks=faint(d.marks), ascii_only=ascii_only)
+        title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
+        head = titled(title, d.width, self.theme)
+        return [head, *strip(grid.rows(), ticks(own, plot, numbers.ms_label), self.table(), d.at, self.theme)]
+
+    def table(self) -> list[Row]:
+        """As it stands beside the bands; empty where there is no room for it."""
+        side, recent_s = self.drawing.at.side - 1, self.drawing.frame.recent_s
+        return latency_table(self.now, f"{self.title} ms", recent_s, side) if side >= 40 else []
+
+    def heat(self, height: int) -> list[Row]:
+        d, now, scale = self.drawing, self.now, self.scale
+        plot = height - 1
+        if plot < 2:
+            return []
+        values = now.columns.values_ms
+        cells = spread(now.columns.counts, values, scale, plot)
+        row = None
+        if self.target is not None and scale.low < self.target.limit < scale.high:
+            row = int(row_of(np.array([self.target.limit]), scale, plot)[0])
+        # Where the bands have a chart of their own, nothing stands before the heat.
+        lines = self._lines() if d.height < BANDS_FROM else ()
+        ascii_only = self.theme.ascii_only
+        grid = heatmap(
+            cells,
+            d.at.plot,
+            lines=lines,
+            scale=scale,
+            marks=faint(d.marks),
+            target_row=row,
+            ascii_only=ascii_only,
+        )
+        labels = ticks(scale, plot, numbers.ms_label)
+        head = titled(self._heat_title(), d.width, self.theme, self._heads())
+        return [head, *strip(grid.rows(), labels, self._distributions(plot), d.at, self.theme)]
+
+    def _lines(self) -> list[Line]:
+        band = self.now.band
+        return [Line(band.p99, "p99", "^"), Line(band.p95, "p95", "+"), Line(band.p50, "p50", "*")]
+
+    def _axis_scale(self) -> Scale:
+        shared = self.drawing.scales.get(self.metric)
+        if shared is not None and self.metric in ("ttft", "itl"):
+            return shared
+        return self.scale
+
+    def _heat_title(self) -> list[Field]:
+        glyphs = ".:%#" if self.theme.ascii_only else "░▒▓█"
+        title = Field(0, (f"{self.title} ms", "title"))
+        if self.drawing.height < BANDS_FROM:
+            return [title, *self._headline()]
+        return [title, Field(1, ("share of each column ", "dim"), (glyphs, "heat_3")), self._target()]
+
+    def _headline(self) -> list[Field]:
+        stat, recent_s = self.now.recent, self.drawing.frame.recent_s
+        if not self.now.run.count:
+            return [Field(0, ("nothing yet", "dim")), self._target()]
+        return [
+            Field(5, (f"last {recent_s:g}s", "label")),
+            *(Field(2, *_figure(stat, name)) for name in ("p50", "p95", "p99")),
+            Field(6, ("n ", "label"), (numbers.count(stat.count), "dim")),
+            self._target(),
+        ]
+
+    def _target(self) -> Field:
+        target = self.target
+        if target is None:
+            return Field(9)
+        value = _of(self.now.recent, target.statistic)
+        runs: list[Span] = [(f"{target.statistic}<{numbers.ms(target.limit)}", "target")]
+        if value is not None:
+            met = value <= target.limit
+            runs.append((" met" if met else " MISSED", "ok" if met else "bad"))
+        return Field(1, *runs)
+
+    def _heads(self) -> list[Span]:
+        """Over the two distributions."""
+        room, now = self.drawing.at.side - 2, self.now
+        if room < 16 or now.now is None:
+            return []
+        half = (room - 1) // 2
+        words = "before " if half >= 18 else "was "
+        left = "" if now.before is None else (words + load_words(now.before.stage))[: half - 1]
+        return [("  " + left.ljust(half), "stage_before"), (" now " + load_words(now.now.stage), "stage_now")]
+
+    def _distributions(self, height: int) -> list[Row]:
+        """Before to the left, now to the right, on the rows of the heatmap."""
+        d, now = self.drawing, self.now
+        width = d.at.side - 2
+        if width < 16:
+            return []
+        before, after = (self._share(under, height) for under in (now.before, now.now))
+        if before is None and after is None:
+            return []
+        labels = ([""] * height, [""] * height)
+        for side, under in zip(labels, (now.before, now.now), strict=True):
+            if under is not None:
+                self._place(side, under.stat, height)
+        rows = pyramid(
+            before,
+            after,
+            ("stage_before", "stage_now"),
+            width,
+            labels=labels,
+            ascii_only=self.theme.ascii_only,
+        )
+        return [[(" ", ""), *row] for row in rows]
+
+    def _share(self, under: Under | None, height: int) -> Series | None:
+        if under is None or not under.found.total:
+            return None
+        rows: Series = spread(under.found.counts, under.found.values_ms, self.scale, height)[0]
+        return rows / under.found.total
+
+    def _place(self, side: list[str], stat: Stat, height: int) -> None:
+        for name, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms)):
+            if value is not None:
+                row = int(row_of(np.array([value]), self.scale, height)[0])
+                side[row] = f"{side[row]} {name}".strip() if side[row] else f"{name} {numbers.ms(value)}"
+
+
+def _scale(now: LatencyNow, target: Target | None, log: bool) -> Scale:
+    bounds = now.bounds_ms
+    ends = [] if bounds is None else [*bounds, *([target.limit] if target is not None else [])]
+    found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=100.0 if log else 1.0)
+    below = now.columns.counts[:, now.columns.values_ms < found.low]
+    return replace(found, cut=bool(below.any()))
+
+
+def _of(stat: Stat, quantile: str) -> float | None:
+    value: float | None = getattr(stat, f"{quantile}_ms", None)
+    return value
+
+
+def _figure(stat: Stat, quantile: str) -> list[Span]:
+    return [
+        (f"{quantile} ", "label"),
+        (numbers.sign(stat, quantile) + numbers.ms(_of(stat, quantile)), quantile),
+    ]
