@@ -60,6 +60,8 @@ class Estimate(NamedTuple):
     """Independent stretches of time that it rests on."""
     steady: bool = True
     """False where it went one way all along, as latency does while a queue grows."""
+    nothing: bool = False
+    """Nothing at all was counted: `value` is that of half a one."""
 
 
 def counts_of(values: Floats, cell: Ints, cells: int, share: float) -> Counts:
@@ -108,6 +110,12 @@ def estimate(quantity: Quantity, least_cells: int, value: float | None = None) -
     if isinstance(quantity, Counts):  # where in its bin the figure lies nobody knows
         error = math.hypot(error, quantity.width / math.sqrt(12))
     return Estimate(value, error, blocks)
+
+
+def estimate_of_nothing(quantity: Sums) -> Estimate | None:
+    """Of a count that is 0 all along: half a one, give or take a factor of e; None where it is not 0."""
+    of = float(quantity.below.sum())
+    return None if quantity.above.any() or of <= 0 else Estimate(0.5 / of, 1.0, LEAST_BLOCKS, nothing=True)
 
 
 def _figures(quantity: Quantity, weights: Counted) -> Floats:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sessions.compare.blocks import Estimate
+from sessions.compare.cut import targets_of
 from sessions.compare.differences import differences, same_prompts
 from sessions.compare.match import Group, Matched, Pair, grouped, matched
-from sessions.compare.metrics import Metric, usual
+from sessions.compare.metrics import OF_TARGETS, Metric, usual
+from sessions.compare.scaling import scaling
 from sessions.compare.schema import ComparedFigure, ComparedLoad, Comparison, Difference, Kind, Side, Versus
 from sessions.compare.stretch import REQUESTS, Stretch
 from sessions.compare.student import LogRatio, together
@@ -75,7 +77,11 @@ def compare(
     if metrics is None:
         every = [session.summary.throughput.output_tps is not None for side in sides for session in side]
         metrics = usual(every)
-    read = [[[_read(pair, metric) for metric in metrics] for pair in pairs.pairs] for pairs in work]
+    read = [
+        [[_read(pair, metric, other_targets=unlike) for metric in metrics] for pair in pairs.pairs]
+        for pairs, side in zip(work, others, strict=True)
+        for unlike in (_other_targets(first, side),)
+    ]
     several = any(len(loads) > 1 for loads in read)
     asked = sum(
         any(cell.ratio is not None for cell in column)
@@ -109,7 +115,9 @@ def compare(
             )
         )
     intervals = asked + each if several else each
-    return Comparison(_side(labels[0], first), versus, intervals, SMALLEST, widest, currency)
+    return Comparison(
+        _side(labels[0], first), versus, intervals, SMALLEST, widest, currency, scaling(sides, labels)
+    )
 
 
 def _side(label: str, sessions: Sequence[Recorded]) -> Side:
@@ -175,6 +183,10 @@ def _warnings(a: Sequence[Recorded], b: Sequence[Recorded], pairs: Sequence[Pair
         found.append(
             "same seed, same server: prompts of one run may have been in its prefix cache for the other"
         )
+    for session in (*a, *b):
+        energy = session.summary.energy.validity
+        if energy is not None and not energy.valid:
+            found.append(f"energy of {session.summary.id} is not valid: {'; '.join(energy.reasons)}")
     for pair in pairs:
         for name, words in (("input_tokens_mean", "prompts"), ("output_tokens_mean", "answers")):
             lengths = [_mean([getattr(each, name) for each in side.stretches]) for side in pair]
@@ -189,7 +201,15 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _read(pair: Pair, metric: Metric) -> _Read:
+def _other_targets(a: Sequence[Recorded], b: Sequence[Recorded]) -> bool:
+    """Not all of these sessions were held against the same."""
+    asked = {
+        frozenset((t.metric, t.statistic, t.limit) for t in targets_of(each.manifest)) for each in (*a, *b)
+    }
+    return len(asked) > 1
+
+
+def _read(pair: Pair, metric: Metric, other_targets: bool) -> _Read:
     """The ratio of one figure: over repetitions where both sides have some, else from blocks of time."""
     ours, theirs = ([each.estimated(metric) for each in side.stretches] for side in pair)
     if any(estimate is None for estimate, _ in (*ours, *theirs)):
@@ -200,7 +220,12 @@ def _read(pair: Pair, metric: Metric) -> _Read:
     a, b = ([estimate for estimate, _ in side if estimate is not None] for side in (ours, theirs))
     logs = [[math.log(each.value) for each in side] for side in (a, b)]
     means = [sum(side) / len(side) for side in logs]
-    values = [math.exp(mean) for mean in means]
+    values = [
+        0.0 if all(each.nothing for each in side) else math.exp(mean)
+        for side, mean in zip((a, b), means, strict=True)
+    ]
+    if other_targets and metric.of in OF_TARGETS:
+        return _Read(None, values[0], values[1], "other targets: --slo", "blocks")
     reasons = [why for _, why in (*ours, *theirs) if why]
     because = next((why for why in reasons if why.endswith(REQUESTS)), next(iter(reasons), ""))
     if len(a) > 1 and len(b) > 1:

@@ -13,12 +13,14 @@ from loadgen.sketch import GROWTH
 from sessions.compare.blocks import Counts, Sums, per_cell
 from sessions.compare.stretch import Load, Stretch, Values, least_block
 from sessions.metrics import Floats, Requests, bears_tokens, e2e, itl_is_known, tpot, ttft_from_due
+from sessions.plan.slo import Target, kept_targets
 from sessions.plan.stages import Stage as AskedStage
 from sessions.store.manifest import Manifest
 from sessions.summary.arithmetic import mean
 from sessions.summary.asked import workload_asked
 from sessions.summary.prices import Prices
 from sessions.summary.schema import Summary
+from sessions.summary.slo import misses_of_any
 from sessions.timeline.energy import EnergyCurve, curves, used
 from sessions.timeline.load_gpus import powered_names
 from sessions.timeline.requests import NONE
@@ -34,19 +36,30 @@ CELLS = (20, 240)
 class Cutter:
     """Cuts stretches out of one session."""
 
-    def __init__(self, timeline: Timeline, per_hour: float | None = None) -> None:
-        """`per_hour`: what the GPUs cost that the load runs on; None where that is not known."""
+    def __init__(
+        self, timeline: Timeline, per_hour: float | None = None, targets: Sequence[Target] = ()
+    ) -> None:
+        """`per_hour`: what the GPUs cost that the load runs on; None where that is not known. `targets`: what
+        is asked of a request for it to be good."""
         self._timeline = timeline
         self._rows = timeline.requests.rows
         self._due_ns = self._rows["due_ns"]
         self._curves: list[EnergyCurve] = curves(timeline.gpus, timeline.newest_ns)
-        self._per_hour = per_hour
+        self._per_hour, self._targets = per_hour, targets
         self._bears_tokens = bears_tokens(self._rows[self._rows["error"] == NONE])
 
     def stretch(
-        self, name: str, load: Load, from_ns: int, to_ns: int, repetition: int | None = None
+        self,
+        name: str,
+        load: Load,
+        from_ns: int,
+        to_ns: int,
+        *,
+        not_sent: int = 0,
+        repetition: int | None = None,
     ) -> Stretch:
-        """What was due and came in `[from_ns, to_ns)`."""
+        """What was due and came in `[from_ns, to_ns)`. `not_sent`: how many more requests were due in it and
+        given up unsent."""
         timeline, seconds = self._timeline, (to_ns - from_ns) / 1e9
         cells = int(min(max(seconds / CELL_S, CELLS[0]), CELLS[1]))
         edges = from_ns + (to_ns - from_ns) * np.arange(cells + 1) / cells
@@ -64,6 +77,12 @@ class Cutter:
                 rates["cost"] = Sums(self._per_hour / 3600 * 1e6 * cell_s, tokens)
             if (joules := _joules(self._curves, edges)) is not None:
                 rates["j_per_output_token"] = Sums(joules, tokens)
+        if (missed := misses_of_any(self._targets, due)) is not None:
+            due_cell = np.clip(np.searchsorted(edges, due["due_ns"], side="right") - 1, 0, cells - 1)
+            held = per_cell((~missed).astype(np.float64), due_cell, cells)
+            scheduled = per_cell(np.ones(len(due)), due_cell, cells)
+            scheduled[-1] += not_sent  # when each of them was due is not kept
+            rates |= {"goodput_rps": Sums(held, cell_s), "attainment": Sums(held, scheduled)}
         itl_mean, itl = self._itl(good, cell, edges)
         latencies = {
             "ttft": _values(ttft_from_due(good), cell),
@@ -107,7 +126,7 @@ def cut(
     timeline: Timeline, manifest: Manifest, summary: Summary, prices: Prices | None = None
 ) -> list[Stretch]:
     """The stretches of a session, in order; the whole run, where its load never stood still."""
-    cutter = _cutter(timeline, prices)
+    cutter = _cutter(timeline, manifest, prices)
     start_ns, work = timeline.first_ns, workload_asked(manifest.config, summary.endpoint)
 
     def at(seconds: float) -> int:
@@ -122,7 +141,8 @@ def cut(
                 _load_of(asked, stage.offered_rps, str(stage.input_tokens), str(stage.output_tokens)),
                 at(stage.measured_from_s),
                 at(stage.to_s),
-                asked.repetition,
+                not_sent=max(stage.scheduled - stage.requests, 0),
+                repetition=asked.repetition,
             )
             for stage in summary.plan.stages
             if stage.requests and stage.to_s > stage.measured_from_s
@@ -137,9 +157,28 @@ def cut(
     ]
     if not loads:
         return [whole(timeline, manifest, summary, prices)]
+    begins = [at(step.from_s) for _, step in loads]
     return _of_one_pace(
-        [cutter.stretch(load.words, load, at(step.from_s), at(step.to_s)) for load, step in loads]
+        [
+            cutter.stretch(
+                load.words, load, from_ns, at(step.to_s), not_sent=_not_sent(timeline, from_ns, next_ns)
+            )
+            for (load, step), from_ns, next_ns in zip(loads, begins, [*begins[1:], None], strict=True)
+        ]
     )
+
+
+def _not_sent(timeline: Timeline, from_ns: int, next_ns: int | None) -> int:
+    """Requests that were given up from the one instant to the other; None is to the end."""
+    to_ns = np.inf if next_ns is None else next_ns
+    a, b = timeline.ticks.upto(np.array([from_ns, to_ns], dtype=np.float64)).tolist()
+    return int(timeline.ticks["not_sent"][a:b].sum())
+
+
+def targets_of(manifest: Manifest) -> list[Target]:
+    """What a session was to hold, or was held against when it was read."""
+    plan = manifest.config.plan
+    return kept_targets(manifest.config.slo if plan is None else plan.targets)
 
 
 def _of_one_pace(stretches: list[Stretch]) -> list[Stretch]:
@@ -156,15 +195,17 @@ def _of_one_pace(stretches: list[Stretch]) -> list[Stretch]:
 
 def whole(timeline: Timeline, manifest: Manifest, summary: Summary, prices: Prices | None = None) -> Stretch:
     """All of a run, whatever its load was."""
-    work, cutter = workload_asked(manifest.config, summary.endpoint), _cutter(timeline, prices)
+    work, cutter = workload_asked(manifest.config, summary.endpoint), _cutter(timeline, manifest, prices)
     load = Load("whole", 0.0, str(work.input_tokens), str(work.output_tokens))
     start_ns = timeline.first_ns
-    return cutter.stretch("whole run", load, start_ns, start_ns + max(round(summary.load_s * 1e9), 1))
+    end_ns = start_ns + max(round(summary.load_s * 1e9), 1)
+    return cutter.stretch("whole run", load, start_ns, end_ns, not_sent=summary.requests.not_sent)
 
 
-def _cutter(timeline: Timeline, prices: Prices | None) -> Cutter:
+def _cutter(timeline: Timeline, manifest: Manifest, prices: Prices | None) -> Cutter:
     names = powered_names(timeline.gpus, timeline.newest_ns)
-    return Cutter(timeline, None if prices is None else prices.together_per_hour(names))
+    per_hour = None if prices is None else prices.together_per_hour(names)
+    return Cutter(timeline, per_hour, targets_of(manifest))
 
 
 def _load_of(asked: AskedStage, offered_rps: float | None, *lengths: str) -> Load:

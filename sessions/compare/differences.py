@@ -19,7 +19,7 @@ _COMPARED = ("target.url", "model", "server.", "gpus", "tags.")
 _NEITHER = (
     *("name", "interactive", "orphan_timeout_s", "telemetry", "tags", "target.url", "target.model"),
     *("load.seed", "load.give_up", "load.rate_rps", "load.ramp", "load.concurrency", "load.max_rate_rps"),
-    "load.trace.compiled",
+    *("load.trace.compiled", "slo"),
     *("load.workers", "plan.columns", "plan.charts", "plan.targets", "plan.fits", "plan.published"),
     *("plan.providers", "plan.currency", "plan.title", "plan.source", "plan.resumes", "plan.first_stage"),
     *("plan.stages", "plan.before"),

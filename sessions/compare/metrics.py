@@ -39,13 +39,17 @@ METRICS: dict[str, Metric] = {
     **_LATENCY,
     "request_rps": Metric("request_rps", "req/s", "request_rps", lower_is_better=False),
     "output_tps": Metric("output_tps", "tokens/s", "output_tps", lower_is_better=False),
+    "goodput_rps": Metric("goodput_rps", "goodput", "goodput_rps", lower_is_better=False),
+    "attainment": Metric("attainment", "attainment", "attainment", lower_is_better=False),
     "j_per_output_token": Metric("j_per_output_token", "J/token", "j_per_output_token"),
     "cost": Metric("cost", "cost/M", "cost"),
 }
-"""All that may be asked for. `cost` is money per million output tokens, and needs a table of prices."""
+"""All that may be asked for. `cost` is money per million output tokens, and needs a table of prices;
+goodput and attainment need targets."""
+OF_TARGETS = ("goodput_rps", "attainment")
 USUAL = (
     *("ttft.p50", "ttft.p95", "itl.mean", "itl.p99", "tpot.p50", "e2e.p50", "e2e.p95", "output_tps"),
-    *("j_per_output_token", "cost"),
+    *("goodput_rps", "j_per_output_token", "cost"),
 )
 """Those taken unless others are asked for; of answers without tokens, `request_rps` for `output_tps`."""
 
@@ -61,7 +65,8 @@ def parse_metrics(text: str) -> list[Metric]:
         if name not in METRICS:
             near = difflib.get_close_matches(name, METRICS, 1, 0.6)
             also = "ttft, itl, tpot or e2e with .mean, .p50, .p90, .p95 or .p99; request_rps, output_tps"
-            hint = f"did you mean {near[0]}?" if near else f"need {also}, j_per_output_token, cost"
+            also += ", goodput_rps, attainment, j_per_output_token, cost"
+            hint = f"did you mean {near[0]}?" if near else f"need {also}"
             raise ConfigError(f"{got(name)}: no figure to compare by; {hint}")
         if METRICS[name] not in found:
             found.append(METRICS[name])

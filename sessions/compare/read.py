@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sessions.compare.compare import Recorded
@@ -10,13 +11,13 @@ from sessions.summary.prices import Prices
 from sessions.summary.read import read_folded
 
 
-def read_recorded(directory: Path, prices: Prices | None = None) -> Recorded:
-    """Its stretches; the timeline that they were cut from is let go.
+def read_recorded(directory: Path, prices: Prices | None = None, slo: Sequence[str] = ()) -> Recorded:
+    """Its stretches; the timeline that they were cut from is let go. `slo`: targets in place of its own.
 
     Raises:
         SessionError: the session's manifest cannot be read.
     """
-    timeline, manifest, summary, _ = read_folded(directory, prices)
+    timeline, manifest, summary, _ = read_folded(directory, prices, slo)
     return Recorded(
         manifest,
         summary,

@@ -102,6 +102,69 @@ class Versus(msgspec.Struct, frozen=True):
     """Loads that only one side has."""
 
 
+class ScaledSide(msgspec.Struct, frozen=True):
+    """What one side made with its GPUs, at the load at which that was most."""
+
+    label: str
+    layout: str
+    """`tp=2 dp=2`, by its tags; empty without."""
+    gpus: int
+    gpus_from: str
+    """Who says how many: its tags, or telemetry."""
+    load: str
+    output_tps: float
+    output_tps_per_gpu: float
+    efficiency: float | None
+    """`output_tps_per_gpu` against that of the side with the fewest GPUs: 0.9 is 90 %. None of another side
+    with no more GPUs: that is no scaling."""
+    highest_load_is_best: bool
+    """It was put under no higher load than that, so there may be more in it."""
+
+
+class TpAgainstDp(msgspec.Struct, frozen=True):
+    """A side that is only tensor parallel against one on as many GPUs that is only data parallel."""
+
+    gpus: int
+    tp: str
+    dp: str
+    output_tps_ratio: float
+    """At the best load of each."""
+    load: str | None
+    """The lowest that both were put under; None where there is none."""
+    tps_per_user_ratio: float | None
+    """There."""
+
+
+class LoadPoint(msgspec.Struct, frozen=True):
+    """One side at one load; means over repetitions."""
+
+    side: str
+    load: str
+    value: float
+    requests: int
+    failed: int
+    gpus: int
+    output_tps: float
+    output_tps_per_gpu: float
+    tps_per_user: float | None
+    """1 / median TPOT."""
+    on_front: bool
+
+
+class Scaling(msgspec.Struct, frozen=True):
+    """What more GPUs give, of the sides whose GPUs are known."""
+
+    smallest: str
+    """The side with the fewest GPUs."""
+    sides: list[ScaledSide]
+    tp_against_dp: list[TpAgainstDp]
+    points: list[LoadPoint]
+    efficiency: str
+    """What it is, in words."""
+    front: str
+    """Which points are on it, in words."""
+
+
 class Comparison(msgspec.Struct, frozen=True):
     a: Side
     versus: list[Versus]
@@ -112,6 +175,8 @@ class Comparison(msgspec.Struct, frozen=True):
     widest: float
     """An interval that reaches farther tells nothing."""
     currency: str = ""
+    scaling: Scaling | None = None
+    """None where of no side both tokens and GPUs are known."""
 
 
 def plain(comparison: Comparison) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from sessions.compare.blocks import (
     correlation_cells,
     counts_of,
     estimate,
+    estimate_of_nothing,
     sums_of,
 )
-from sessions.compare.metrics import Metric
+from sessions.compare.metrics import OF_TARGETS, Metric
 from sessions.metrics import QUANTILES, THIN_FLOORS
 from sessions.timeline.columns import Floats, Ints
 
@@ -81,7 +82,8 @@ class Stretch(NamedTuple):
     itl: Counts | None
     """From sketches (1 %), by when a token came."""
     rates: Mapping[str, Sums]
-    """`request_rps`, `output_tps`, `j_per_output_token`, `cost`, as far as they are known."""
+    """`request_rps`, `output_tps`, `goodput_rps`, `attainment`, `j_per_output_token`, `cost`, as far as they
+    are known."""
     requests: int
     succeeded: int
     input_tokens_mean: float | None
@@ -92,6 +94,8 @@ class Stretch(NamedTuple):
         quantity, count = self._quantity(metric)
         if quantity is None:
             return None, "not measured"
+        if metric.of in OF_TARGETS and isinstance(quantity, Sums) and (none := estimate_of_nothing(quantity)):
+            return none, ""
         exact = None
         if metric.of in self.latencies and metric.statistic in QUANTILES:
             exact = float(np.quantile(self.latencies[metric.of].values, QUANTILES[metric.statistic]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from sessions.interchange.documents import Document, nanoseconds, number, rows, text, whole
 from sessions.interchange.flat_figures import flat_figures
-from sessions.interchange.imported_run import ImportedRun
+from sessions.interchange.imported_run import ImportedRun, is_simulated
 from sessions.plan.config import LoadConfig
 
 TOOL = "SGLang bench_serving"
@@ -58,6 +58,7 @@ def _run(one: dict[str, Any], file: str, label: str) -> ImportedRun:
         tool=TOOL,
         file=file,
         label=label or text(one.get("tag"), 60),
+        simulated=is_simulated(one.get("tag")),
         model=text(one.get("model_id")),
         endpoint="chat" if "chat" in text(one.get("backend"), 40) else "completions",
         load=_load(one),

@@ -92,7 +92,7 @@ class Answer(NamedTuple):
 def answer(ask: Ask, results: Sequence[Result]) -> Answer:
     """What `results` say; of a search that is not over, so far."""
     coming = next_step(ask, results)
-    return coming if isinstance(coming, Answer) else _answer(ask, results[1:], "not over")
+    return coming if isinstance(coming, Answer) else interval(ask, results[1:], "not over")
 
 
 def next_step(ask: Ask, results: Sequence[Result]) -> Step | Answer:
@@ -105,7 +105,7 @@ def next_step(ask: Ask, results: Sequence[Result]) -> Step | Answer:
     if single.verdict == "fail":
         return Answer(None, None, None, None, False, True, "single requests, one at a time, miss it already")
     if len(results) >= _STEPS_CAP:
-        return _answer(ask, steps, f"stopped after {_STEPS_CAP} steps")
+        return interval(ask, steps, f"stopped after {_STEPS_CAP} steps")
     low, high = _passed(steps), _failed(steps)
     if high is None or low is None:
         return _doubled(ask, single, steps, low, high)
@@ -130,7 +130,7 @@ def next_step(ask: Ask, results: Sequence[Result]) -> Step | Answer:
     confirming = [result for result in steps if result.step.purpose == "confirm" and result.step.load == low]
     if not confirming:
         return _step(ask, "confirm", low, steps, single)
-    return _answer(ask, steps, "")
+    return interval(ask, steps, "")
 
 
 def _doubled(
@@ -140,7 +140,7 @@ def _doubled(
     if high is not None:  # not even the first passed: from there downwards
         lowest = min(result.step.load for result in steps)
         if lowest <= (1.0 if ask.closed else first / 64):
-            return _answer(ask, steps, f"not even {lowest:.4g} holds it")
+            return interval(ask, steps, f"not even {lowest:.4g} holds it")
         return _step(ask, "double", _whole(ask, lowest / 2), steps, single)
     if not steps:
         return _step(ask, "double", _whole(ask, min(first, ask.most)), steps, single)
@@ -151,7 +151,7 @@ def _doubled(
     if highest >= ask.most:
         if low == highest and not any(result.step.purpose == "confirm" for result in steps):
             return _step(ask, "confirm", highest, steps, single)
-        return _answer(ask, steps, f"nothing failed up to {ask.most:g}, the highest that was allowed")
+        return interval(ask, steps, f"nothing failed up to {ask.most:g}, the highest that was allowed")
     return _step(ask, "double", _whole(ask, min(2 * highest, ask.most)), steps, single)
 
 
@@ -163,7 +163,7 @@ def _below_growing(
     if low is None:
         lowest = min(result.step.load for result in steps)
         if lowest <= (ask.first or _FIRST / (single.e2e_s or 1.0)) / 64:
-            return _answer(ask, steps, why)
+            return interval(ask, steps, why)
         return _step(ask, "double", _whole(ask, lowest / 2), steps, single)
     tried = {result.step.load for result in steps if low < result.step.load < growing}
     middle = math.sqrt(low * growing)
@@ -171,7 +171,7 @@ def _below_growing(
         return _step(ask, "narrow", middle, steps, single)
     if not any(result.step.purpose == "confirm" and result.step.load == low for result in steps):
         return _step(ask, "confirm", low, steps, single)
-    return _answer(ask, steps, why)
+    return interval(ask, steps, why)
 
 
 def _between(ask: Ask, low: float, high: float, undecided: set[float]) -> float | None:
@@ -224,7 +224,9 @@ def _passed(steps: Sequence[Result]) -> float | None:
     return max(passed, default=None)
 
 
-def _answer(ask: Ask, steps: Sequence[Result], why: str) -> Answer:
+def interval(ask: Ask, steps: Sequence[Result], why: str) -> Answer:
+    """What steps say whatever chose their loads. `why`: the sentence of the answer; empty: whether it was
+    confirmed."""
     low, high = _passed(steps), _failed(steps)
     monotone = high is None or all(load < high for load, verdict in _last(steps).items() if verdict == "pass")
     confirmed = any(

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 from sessions.limit.certainty import Decision, decide, decide_mean
 from sessions.plan.slo import Target, Verdict, overall
 
-Purpose = Literal["single", "double", "narrow", "refine", "confirm"]
+Purpose = Literal["single", "double", "narrow", "refine", "confirm", "stored"]
+"""`stored`: no step of a search, but what a session was put under before."""
 SURE = 0.999
 """Confidence with which a step fails before its first look: it is looked at often then."""
 _LEAST_EARLY = 200

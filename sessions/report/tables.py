@@ -194,6 +194,9 @@ def energy(summary: Summary) -> Table:
             ["per output token", figure(used.j_per_output_token, "J")],
             ["output tokens/s per W", figure(used.output_tps_per_w)],
         ]
+        if (checked := used.validity) is not None:
+            valid = "yes" if checked.valid else f"no: {plain('; '.join(checked.reasons), 600)}"
+            rows.append([f"energy valid, {checked.window}", valid])
     if (cost := summary.cost) is not None:
         money = plain(cost.currency, 4)
         rows += [

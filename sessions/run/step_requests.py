@@ -12,7 +12,7 @@ from sessions.metrics import Requests, e2e
 from sessions.plan.slo import Target
 from sessions.store.follow import SessionFollower
 from sessions.store.parse import parse_packed
-from sessions.summary.slo import OF_REQUESTS, misses_of
+from sessions.summary.slo import values_of
 from sessions.timeline.requests import NONE
 from sessions.timeline.timeline import Timeline
 
@@ -65,7 +65,7 @@ class StepRequests:
             in_flight=0 if over else max(sent - len(rows) - int(not_sent.sum()), 0),
             e2e_s=float(np.nanmean(took)) / 1e9 if np.isfinite(took).any() else None,
             ended=len(rows),
-            values=self._values(whole[warm_up:], int(not_sent.sum()) if over else 0),
+            values=values_of(self._targets, whole[warm_up:], int(not_sent.sum()) if over else 0),
             all_read=over_ns is not None
             and self._read_upto(over_ns)
             and len(rows) + int(not_sent.sum()) >= sent,
@@ -90,21 +90,3 @@ class StepRequests:
         )
         whole = np.flatnonzero(fell_due <= ended + given_up)
         return int(ended[whole[-1]]) if len(whole) else 0
-
-    def _values(self, rows: Requests, not_sent: int) -> list[list[float]]:
-        failed = rows["error"] != NONE
-        every = np.zeros(len(rows), dtype=bool)
-        for target in self._targets:
-            if target.quantile is not None:
-                every |= misses_of(target, rows)
-        found = []
-        for target in self._targets:
-            if target.statistic == "mean":
-                times_ms = OF_REQUESTS[target.metric](rows[~failed]) / 1e6
-                found.append(times_ms[np.isfinite(times_ms)].tolist())
-                continue
-            missed = failed if target.metric == "errors" else every
-            if target.quantile is not None:
-                missed = misses_of(target, rows)
-            found.append([*missed.astype(float).tolist(), *[1.0] * not_sent])
-        return found

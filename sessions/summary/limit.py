@@ -26,7 +26,7 @@ def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan
     for change, result in over:
         if result.verdict == "fail" and result.step.load == found.failed:
             to_s = (change.t_ns - start_ns) / 1e9
-            bound = _most(spans, to_s - result.seconds, to_s)
+            bound = bound_for_most(spans, to_s - result.seconds, to_s)
     return Limit(
         closed=config.limit is not None and config.limit.closed,
         passed=found.passed,
@@ -44,7 +44,7 @@ def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan
     )
 
 
-def _most(spans: Sequence[LimitSpan], from_s: float, to_s: float) -> str:
+def bound_for_most(spans: Sequence[LimitSpan], from_s: float, to_s: float) -> str:
     """What bound for most of that time."""
     held: Counter[str] = Counter()
     for span in spans:

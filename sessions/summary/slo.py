@@ -55,17 +55,14 @@ def slo_of(targets: Sequence[Target], scheduled: Scheduled, gaps: Gaps, figures:
     """What `scheduled` says of each target and of all together."""
     rows = scheduled.rows
     total = len(rows) + scheduled.not_sent
-    asking = [target for target in targets if target.quantile is not None and target.metric in ASKED_OF_ONE]
-    missed = np.zeros(len(rows), dtype=bool)
-    for target in asking:
-        missed |= misses_of(target, rows)
-    good = len(rows) - int(missed.sum()) if asking else None
+    missed = misses_of_any(targets, rows)
+    good = None if missed is None else len(rows) - int(missed.sum())
     seconds = scheduled.seconds
     goodput = per(good, seconds)
     results = []
     for target in targets:
         if target.metric == "attainment":
-            known = missed if asking else np.zeros(0, dtype=bool)
+            known = np.zeros(0, dtype=bool) if missed is None else missed
             decision = decide(with_not_sent(known, scheduled), 1 - target.limit, target.confidence)
             share = None if good is None or not total else good / total
             results.append(_counted(target, share, decision, 1 - target.limit))
@@ -93,6 +90,17 @@ def slo_of(targets: Sequence[Target], scheduled: Scheduled, gaps: Gaps, figures:
     )
 
 
+def misses_of_any(targets: Sequence[Target], rows: Requests) -> NDArray[np.bool_] | None:
+    """Which did not hold all that `targets` ask of one request; None where they ask nothing of one."""
+    asking = [target for target in targets if target.quantile is not None and target.metric in ASKED_OF_ONE]
+    if not asking:
+        return None
+    missed = np.zeros(len(rows), dtype=bool)
+    for target in asking:
+        missed |= misses_of(target, rows)
+    return missed
+
+
 def misses_of(target: Target, rows: Requests) -> NDArray[np.bool_]:
     """Which did not hold what a percentile asks of one request."""
     failed = rows["error"] != NONE
@@ -105,6 +113,27 @@ def with_not_sent(missed: NDArray[np.bool_], scheduled: Scheduled) -> list[bool]
     """Those that were not sent at the end: when each was due is not kept."""
     ended: list[bool] = missed.tolist()
     return ended + [True] * scheduled.not_sent
+
+
+def values_of(targets: Sequence[Target], rows: Requests, not_sent: int) -> list[list[float]]:
+    """What `sessions.limit.step.judge` takes: of each target, of each request in the order of due 1 where it
+    missed and else 0; of a mean its figures in ms. `not_sent`: so many more missed."""
+    failed = rows["error"] != NONE
+    every = np.zeros(len(rows), dtype=bool)
+    for target in targets:
+        if target.quantile is not None:
+            every |= misses_of(target, rows)
+    found = []
+    for target in targets:
+        if target.statistic == "mean":
+            times_ms = OF_REQUESTS[target.metric](rows[~failed]) / 1e6
+            found.append(times_ms[np.isfinite(times_ms)].tolist())
+            continue
+        missed = failed if target.metric == "errors" else every
+        if target.quantile is not None:
+            missed = misses_of(target, rows)
+        found.append([*missed.astype(float).tolist(), *[1.0] * not_sent])
+    return found
 
 
 def _of_requests(target: Target, scheduled: Scheduled) -> TargetResult:

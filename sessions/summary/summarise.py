@@ -24,6 +24,7 @@ from sessions.summary.completeness import other_than_kept, what_is_missing, work
 from sessions.summary.cost import cost
 from sessions.summary.counts import request_counts
 from sessions.summary.energy import energy_use
+from sessions.summary.energy_validity import energy_validity
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.imported import of_tool_figures, without_its_client
 from sessions.summary.limit import limit_found
@@ -155,7 +156,10 @@ def summarise(
         ),
         turns=turns(good),
         gpus=gpus_over(timeline, start_ns, end_ns),
-        energy=energy_use(energy_curves, start_ns, end_ns, tokens.output),
+        energy=msgspec.structs.replace(
+            energy_use(energy_curves, start_ns, end_ns, tokens.output),
+            validity=energy_validity(timeline.gpus, timeline.newest_ns, start_ns, end_ns),
+        ),
         cost=cost(prices, gpu_names, span.duration_s, tokens.output, tokens.input),
         server=server_over(timeline, start_ns, end_ns),
         hosts=hosts_over(timeline, start_ns, end_ns),

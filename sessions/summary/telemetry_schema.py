@@ -66,6 +66,25 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How much of the run is not in `energy_j`."""
 
 
+class EnergyValidity(msgspec.Struct, frozen=True):
+    """Whether the joules of a run may be relied on (`sessions.summary.energy_validity`)."""
+
+    valid: bool
+    reasons: list[str]
+    """Why not; empty when they may be."""
+    window: str
+    """What the joules are over, in words."""
+    window_s: float
+    longest_gap_s: float | None
+    """Within the window without a new reading, of any GPU; None where none was read."""
+    unsampled_share: float
+    """Of the window, in gaps that were long enough to matter; of several GPUs, the most."""
+    counter_off_share: float | None
+    """By how much the counter says more than power integrated (0.1: 10 % more), of the GPU on which they are
+    furthest apart; None where no GPU has both."""
+    gpus_without_reading: int
+
+
 class EnergyUse(msgspec.Struct, frozen=True):
     """What the GPUs that the load runs on used, over exactly the run (docs/figures/energy.md)."""
 
@@ -79,6 +98,8 @@ class EnergyUse(msgspec.Struct, frozen=True):
     """As what follows, None where more than 1 % of the run is not known."""
     j_per_output_token: float | None
     output_tps_per_w: float | None
+    validity: EnergyValidity | None = None
+    """None where nobody spoke of a GPU that the load runs on."""
 
 
 class Cost(msgspec.Struct, frozen=True):

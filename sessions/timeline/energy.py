@@ -61,6 +61,8 @@ class EnergyCurve:
         self.integrated = not len(first)
         if self.integrated:
             t, first, last = _integrated(times_ns, power_w)
+        self.read_ns: Floats = t[1:-1]
+        """When it was read anew: a reading that only repeats the one before is none."""
         span_s = np.diff(t) / 1e9
         known = np.isfinite(first) & np.isfinite(last)
         first, last = np.where(known, first, 0.0), np.where(known, last, 0.0)

@@ -12,7 +12,18 @@ import pytest
 
 from benchmarks.common.queue_model import Asked, served
 from loadgen.records import Request, Tick
-from sessions.compare.schema import ComparedFigure, ComparedLoad, Comparison, Difference, Side, Versus
+from sessions.compare.schema import (
+    ComparedFigure,
+    ComparedLoad,
+    Comparison,
+    Difference,
+    LoadPoint,
+    ScaledSide,
+    Scaling,
+    Side,
+    TpAgainstDp,
+    Versus,
+)
 from sessions.store.journal import (
     SUPERVISOR_FILE,
     JournalWriter,
@@ -112,7 +123,10 @@ def test_json_holds_what_the_page_lists(typed: Command, root: Path) -> None:
     assert figure["low"] < figure["low_alone"] < figure["ratio"] < figure["high_alone"] < figure["high"]
     page = PAGE.read_text(encoding="utf-8").partition("## ttftop compare")[2].partition("\n## ")[0]
     named = set(re.findall(r"`\.?([a-z_]+)`", page))
-    kinds = (Comparison, Versus, Side, ComparedLoad, ComparedFigure, Difference)
+    kinds = (
+        *(Comparison, Versus, Side, ComparedLoad, ComparedFigure, Difference),
+        *(Scaling, ScaledSide, TpAgainstDp, LoadPoint),
+    )
     assert [f for kind in kinds for f in kind.__struct_fields__ if f not in named] == []
 
 
@@ -127,6 +141,34 @@ def test_sides_may_be_made_by_a_tag(typed: Command, root: Path) -> None:
     assert lines[0] == "gpu=f against gpu=s: better"
     done = typed("compare", "first", "other", "--by", "gpu", "--sessions-dir", str(root))
     assert (done.returncode, "other has no tag of that name" in done.stderr) == (2, True)
+
+
+def test_goodput_is_compared_where_targets_are_given(typed: Command, root: Path) -> None:
+    """Half as slow again, next to none of the answers that took 1.1 times as long as usual come in time."""
+    _, lines, _ = told(typed, root, "first", "slow", "--json", "--metrics", "e2e.p50,goodput_rps")
+    e2e, goodput = json.loads("\n".join(lines))["versus"][0]["loads"][0]["figures"]
+    assert goodput["because"] == "not measured"
+    slo = f"e2e.p50<{1.1 * e2e['a']:.0f}ms"
+    _, lines, _ = told(typed, root, "first", "slow", "--slo", slo, "--metrics", "goodput_rps", "--no-charts")
+    assert lines[0] == "slow against first: WORSE"
+    assert re.search(r"^goodput  +\d+\.\d\d +\d+\.\d\d +-\d\d", "\n".join(lines), re.MULTILINE)
+
+
+def test_sides_of_other_numbers_of_gpus_end_with_what_more_gpus_give(typed: Command, tmp_path: Path) -> None:
+    for tp in (1, 2):
+        store(tmp_path / f"tp{tp}", LOADS, tp, (f"tp={tp}",))
+    code, lines, _ = told(typed, tmp_path, "tp1", "tp2", "--by", "tp", "--no-charts", "--metrics", "itl.mean")
+    assert code == 0
+    text = "\n".join(lines)
+    (one,) = re.findall(r"^tp=1 +1 +[\d.]+ rps\*? +([\d,]+) +[\d.]+ +100%$", text, re.MULTILINE)
+    (two,) = re.findall(r"^tp=2 +2 +[\d.]+ rps\*? +([\d,]+) +[\d.]+ +(\d+)%$", text, re.MULTILINE)
+    made = [int(each.replace(",", "")) for each in (one, two[0])]
+    assert int(two[1]) == pytest.approx(100 * made[1] / made[0] / 2, abs=1)
+    assert "GPUs by: tags tp" in text
+    assert len(re.findall(r"^\*? +tp=\d +[\d.]+ rps", text, re.MULTILINE)) == 6
+    assert max(map(len, lines)) <= 80
+    _, lines, _ = told(typed, tmp_path, "tp1", "tp1", "--no-charts")
+    assert "Pareto" not in "\n".join(lines), "one number of GPUs, and nobody asked"
 
 
 def test_every_further_side_is_held_against_the_first(typed: Command, root: Path) -> None:

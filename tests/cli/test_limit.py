@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.common.queue_model import Asked
 from tests.cli.conftest import Command
+from tests.cli.test_compare import store
+
+PAGE = Path(__file__).parents[2] / "docs" / "guide" / "commands.md"
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,54 @@ def test_what_cannot_be_searched_for_is_refused_in_one_line(
     assert refused.returncode == 2
     assert said in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A session of a queue whose ticks tell of no steady state."""
+    root = tmp_path_factory.mktemp("sessions")
+    store(root / "monday", Asked(0.6, 30.0), 1)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["monday", "http://127.0.0.1:1"],
+            "got http://127.0.0.1:1 among others, need one server, or sessions",
+        ),
+        (["monday", "--most", "4"], "limit: --most is of a search that sends requests"),
+        (["monday", "--max-in-flight", "4"], "limit: --max-in-flight is of a search that sends requests"),
+        (["monday", "--concurrency"], "no load of requests at a time is in these sessions"),
+        (["tuesday"], "limit: tuesday: no session of that id, name or path"),
+        (["monday", "tuesday"], "limit: tuesday: no session of that id, name or path"),
+        (["localhost:8000"], "the URL needs a scheme: http://localhost:8000"),
+    ],
+)
+def test_of_stored_sessions_what_would_need_load_is_refused_in_one_line(
+    typed: Callable[..., Any], stored: Path, arguments: list[str], said: str
+) -> None:
+    refused = typed("limit", *arguments, "--slo", "ttft.p95<1s", "--sessions-dir", str(stored))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert said in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_of_stored_sessions_nothing_is_sent_and_the_json_is_what_the_page_lists(
+    typed: Callable[..., Any], stored: Path
+) -> None:
+    before = sorted(stored.iterdir())
+    done = typed("limit", "monday", "--slo", "ttft.p95<1s", "--sessions-dir", str(stored))
+    assert done.returncode == 1, "no load is known to hold it"
+    assert "LIMIT NOT FOUND: no stored load came to a steady state" in done.stdout
+    done = typed("limit", "monday", "--slo", "ttft.p95<1s", "--json", "--sessions-dir", str(stored))
+    said = json.loads(done.stdout)
+    assert (said["limit"]["certified"], said["sessions"]) == (False, ["monday"])
+    page = PAGE.read_text(encoding="utf-8").partition("## ttftop limit")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z_]+)`", page))
+    assert [name for name in (*said, *said["rests_on"][0]) if name not in named] == []
+    assert sorted(stored.iterdir()) == before, "no session was begun"
 
 
 @pytest.mark.slow

@@ -10,7 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sessions.summary.read import read_summary
 from tests.cli.conftest import Command
+from tui.report.brief import brief
+from tui.report.text import render
 
 GOLDEN = Path(__file__).parent / "golden" / "summary-llamacpp.json"
 RECORDED = Path(__file__).parents[1] / "sessions" / "store" / "recorded" / "llamacpp"
@@ -30,3 +33,9 @@ def test_the_summary_of_a_recorded_session_is_byte_for_byte_what_it_was(ttftop: 
     told = ttftop("summary", str(RECORDED), "--json").stdout
     kept = without_added_keys(json.loads(told), json.loads(golden))
     assert json.dumps(kept, indent=2) + "\n" == golden
+
+
+def test_summary_prints_one_screen_and_with_all_everything(typed: Command) -> None:
+    short, whole = (typed("summary", str(RECORDED), *more).stdout for more in ((), ("--all",)))
+    said = read_summary(RECORDED)
+    assert (short, whole) == (brief(said), render(said))

@@ -47,6 +47,13 @@ def parser() -> Parser:
         help="figures to compare by: ttft.p95,output_tps",
     )
     parser.add_argument(
+        "--slo",
+        type=value_types.slo,
+        action="append",
+        metavar="SLO",
+        help="targets that goodput and attainment are of: 'ttft.p95<500ms' (the sessions' own)",
+    )
+    parser.add_argument(
         "--fail-if-worse", type=value_types.percent, metavar="P", help="exit code 1 if worse by 5%% or so"
     )
     parser.add_argument(
@@ -107,7 +114,10 @@ def _sides(options: argparse.Namespace, prices: Prices | None) -> tuple[list[str
     if len(directories) < 2:
         raise CommandError(f"compare: got {len(directories)} side, need two sessions or more (A B)")
     try:
-        sides = [[read_recorded(directory, prices) for directory in side] for side in directories]
+        sides = [
+            [read_recorded(directory, prices, options.slo or ()) for directory in side]
+            for side in directories
+        ]
     except SessionError as error:
         raise CommandError(f"compare: {error}") from None
     return labels, sides
@@ -140,6 +150,7 @@ def _by_tag(tag: str, directories: Sequence[Path]) -> tuple[list[str], list[list
 
 def _print(comparison: Comparison, options: argparse.Namespace) -> None:
     from tui.report.compare import tables, verdict
+    from tui.report.compare_scaling import asks_for_it, scaling_text
 
     for nth, versus in enumerate(comparison.versus):
         print(("\n" if nth else "") + verdict(comparison, versus))
@@ -150,6 +161,9 @@ def _print(comparison: Comparison, options: argparse.Namespace) -> None:
             if drawn := picture(versus, theme_of_stdout(options.no_color)):
                 print(f"\n{drawn}")
         print("\n" + tables(comparison, versus), end="")
+    scaled = comparison.scaling
+    if scaled is not None and asks_for_it(scaled, options.by is not None):
+        print("\n" + scaling_text(scaled), end="")
 
 
 def _judged(comparison: Comparison, limit: float) -> int:

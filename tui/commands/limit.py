@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import msgspec
 
 from sessions.plan.config import ConfigError, LimitConfig, PlanConfig
 from sessions.plan.mix import PRESETS
 from sessions.plan.slo import LATENCIES, parse_slo
+from tui.commands.replay import session
 from tui.foreground import start
 from tui.foreground.question import ask_about_search
 from tui.options import run_options, value_types
-from tui.options.exit_codes import CommandError
+from tui.options.exit_codes import CommandError, one_line
 from tui.options.parser import Parser
 from tui.options.plan_options import find_mix
 from tui.options.request_options import request_arguments
@@ -23,17 +25,21 @@ examples:
   ttftop limit http://localhost:8000 --slo 'ttft.p95<500ms, errors<1%'
   ttftop limit http://localhost:8000 --slo mlperf:llama3.1-8b --input-tokens 512 --headless
   ttftop limit http://localhost:8000 --slo 'tpot.p95<50ms' --concurrency --most 256
+  ttftop limit monday tuesday --slo 'ttft.p95<300ms'
 """
 
 
 def parser() -> Parser:
     parser = Parser(
         "ttftop limit",
-        "URL --slo SLO [options]",
-        "Find the highest rate that holds targets: a few single requests, doubling, then halving.",
+        "URL|SESSION... --slo SLO [options]",
+        "Find the highest rate that holds targets: a few single requests, doubling, then halving. "
+        "Of sessions: where it lies by what they were put under, and nothing is sent.",
         EXAMPLES,
     )
-    parser.add_argument("target", nargs="?", metavar="URL", help="the server, such as http://localhost:8000")
+    parser.add_argument(
+        "given", nargs="*", metavar="URL|S", help="the server, such as http://localhost:8000; or sessions"
+    )
     group = parser.add_argument_group("search")
     group.add_argument("--concurrency", action="store_true", help="of requests at a time, in place of a rate")
     group.add_argument(
@@ -56,6 +62,11 @@ def parser() -> Parser:
 
 
 def run(options: argparse.Namespace) -> int:
+    if (directories := _stored(options)) is not None:
+        from tui.commands.limit_of_stored import limit_of_stored
+
+        return limit_of_stored(directories, options, checked_slo(options.slo), parser())
+    options.target = next(iter(options.given), None)
     find_mix(options, PRESETS)
     slo = checked_slo(options.slo)
     closed, options.concurrency = options.concurrency, None
@@ -71,6 +82,26 @@ def run(options: argparse.Namespace) -> int:
     key, more = api_key(options), headers(options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code
+
+
+def _stored(options: argparse.Namespace) -> list[Path] | None:
+    """The sessions that were named; None where a server was, or nothing. A URL has a scheme, a session none.
+
+    Raises:
+        CommandError: one of several is no session.
+    """
+    urls = [text for text in options.given if "://" in text or text.startswith("unix:")]
+    if not options.given or (urls and len(options.given) == 1):
+        return None
+    if urls:
+        raise CommandError(f"limit: got {one_line(urls[0])} among others, need one server, or sessions alone")
+    root = start.root(options)
+    try:
+        return [session("limit", root, text) for text in options.given]
+    except CommandError:
+        if len(options.given) == 1 and ":" in options.given[0]:
+            return None  # a host without its scheme: what is said of that is of more use
+        raise
 
 
 def checked_slo(slo: list[str] | None) -> list[str]:

@@ -24,6 +24,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--json", action="store_true", help="one JSON object (docs/guide/commands.md lists its keys)"
     )
+    parser.add_argument("--all", action="store_true", help="everything, not only what fits on one screen")
     prices_argument(parser)
     run_options.slo_arguments(parser)
     charts = parser.add_mutually_exclusive_group()
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from sessions.store.manifest import SessionError
     from sessions.summary.read import read_folded
     from sessions.summary.schema import plain
+    from tui.report.brief import brief
     from tui.report.text import render
 
     prices = asked_prices(options)
@@ -51,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(plain(summary))
         return write_junit(summary, options.junit, code)
-    print(render(summary), end="")
-    terminal = sys.stdout.isatty()
+    print(render(summary) if options.all else brief(summary), end="")
+    terminal = options.all and sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal and is_there("plotext")):
         from sessions.frame.session_view import SessionView
         from tui.report.charts import charts, plan_charts, whole

@@ -35,6 +35,8 @@ def limit_text(limit: Limit | None) -> str:
     if not limit.monotone:
         lines.append("  a load passed above one that failed: the server does not always answer alike")
     lines.append(f"  {limit.requests:,} requests in {number(limit.seconds, 0)} s")
+    if not limit.steps:
+        return "\n".join(lines)
     rows = [["step", "load", "", "missed", "of", "allowed", "requests", "s"]]
     for each in limit.steps:
         allowed = "" if not each.allowed else f"{each.allowed * 100:.3g} %"

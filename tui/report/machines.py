@@ -110,6 +110,9 @@ def energy(summary: Summary) -> str:
             said.append(f"{number(energy.j_per_output_token, 3)} J/output token")
             said.append(f"{number(energy.output_tps_per_w, 2)} tokens/s/W")
         rows.append("energy    " + "   ".join(said))
+        if (checked := energy.validity) is not None and not checked.valid:
+            words = f"energy not valid: {printable('; '.join(checked.reasons), 600)}"
+            rows += textwrap.wrap(words, 80, subsequent_indent="          ")
     if summary.cost is not None:
         rows.append("cost      " + _money(summary.cost))
     return "\n".join(rows)

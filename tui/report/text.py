@@ -1,4 +1,4 @@
-"""What a run says, as text for 80 columns: `summary` prints it, and a headless run ends with it.
+"""All that a run says, as text for 80 columns: `summary --all` prints it, and a headless run ends with it.
 
 Everything here reads a `Summary` and only lays it out. A figure that rests on too few samples is marked with
 `~`; one that was not measured is a dash, never 0.
@@ -40,8 +40,8 @@ ADDRESSES = 4
 def render(summary: Summary) -> str:
     """The whole report, without charts and without colours; ends with a line break."""
     parts = [
-        _failed(summary),
-        _head(summary),
+        failed_first(summary),
+        head(summary),
         counts(summary) + lengths(summary),
         latencies(summary),
         stages_table(summary.stages, has_tokens=summary.has_tokens)
@@ -59,7 +59,7 @@ def render(summary: Summary) -> str:
         _limits(summary.limits),
         limit_text(None if summary.plan is None else summary.plan.limit),
         slo_table(summary.slo),
-        _errors(summary),
+        errors(summary),
         imported(summary.imported),
         _notes(summary.notes),
         verdict(summary.valid, summary.reasons),
@@ -75,7 +75,7 @@ def verdict(valid: bool, reasons: Sequence[str]) -> str:
     return "\n".join(["NOT VALID", *(f"  - {line}" for line in lines)])
 
 
-def _failed(summary: Summary) -> str:
+def failed_first(summary: Summary) -> str:
     """The first words where next to nothing succeeded: how many failed, why, and what to do."""
     failed, ended = summary.requests.failed, summary.requests.failed + summary.requests.succeeded
     if not failed or failed < FAILED_SHARE * ended:
@@ -87,7 +87,7 @@ def _failed(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _head(summary: Summary) -> str:
+def head(summary: Summary) -> str:
     first = "  ".join(printable(text) for text in (summary.id, summary.target, summary.model) if text)
     if summary.tls_verified is False:
         first += "  TLS NOT VERIFIED (--insecure)"
@@ -178,7 +178,7 @@ def _limits(limits: Sequence[LimitSpan]) -> str:
     return "\n".join(lines) + more
 
 
-def _errors(summary: Summary) -> str:
+def errors(summary: Summary) -> str:
     """Each kind with its number, and what was said of most of them."""
     if not summary.errors:
         return ""

@@ -12,8 +12,8 @@ import pytest
 
 from benchmarks.common.queue_model import Asked
 from benchmarks.compare_verdict import pair, recorded
-from loadgen.records import TICK_NS, Tick
-from sessions.compare.blocks import sums_of
+from loadgen.records import TICK_NS, RequestError, Tick
+from sessions.compare.blocks import Sums, sums_of
 from sessions.compare.compare import NotComparable, Recorded, compare
 from sessions.compare.cut import cut, whole
 from sessions.compare.differences import same_prompts
@@ -26,6 +26,7 @@ from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, WorkloadCo
 from sessions.plan.stages import Stage as AskedStage
 from sessions.store.records import End, LoadChange, StageChange
 from sessions.summary.summarise import summarise
+from sessions.summary.telemetry_schema import EnergyValidity
 from sessions.timeline.energy import curves, used
 from tests.sessions.summary.summing import SECOND, embedded, gpu_records, manifest
 from tests.sessions.summary.test_plan_stages import answered
@@ -288,6 +289,82 @@ def test_stages_of_a_plan_count_what_its_table_counts_and_energy_adds_up() -> No
     assert float(found.rates["j_per_output_token"].above.sum()) == pytest.approx(joules)
 
 
+def slow_and_failed(rps: float = 2.0) -> list[Any]:
+    """12 due from 1.1 s each quarter of a second: TTFT 100 to 111 ms, the third failed, and 3 that were not sent."""
+    failed = msgspec.structs.replace(answered(2, 1.6), error=RequestError("rejected"))
+    return [
+        LoadChange(SECOND, "stage", rate_rps=rps),
+        StageChange(SECOND, 0, "begin", "a"),
+        *(failed if i == 2 else answered(i, 1.1 + i * 0.25, ttft_ms=100 + i) for i in range(12)),
+        StageChange(4 * SECOND + TICK_NS, 0, "load_over"),
+        StageChange(5 * SECOND, 0, "over"),
+        End(t_ns=6 * SECOND, reason="completed"),
+        *(
+            Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, rate_rps=rps, not_sent=3 if i == 17 else 0)
+            for i in range(4, 25)
+        ),
+    ]
+
+
+def test_goodput_and_attainment_of_a_stage_are_those_of_its_summary_and_by_hand() -> None:
+    stage = AskedStage("a", rate_rps=2.0, duration_s=3.25, input_tokens=20, output_tokens=11)
+    about = manifest()
+    plan = PlanConfig("p", [stage], targets=["ttft.p95<108ms"])
+    about = msgspec.structs.replace(about, config=msgspec.structs.replace(about.config, plan=plan))
+    timeline = folded(*slow_and_failed())
+    summary = summarise(timeline, about)
+    assert summary.plan is not None
+    (row,), (found,) = summary.plan.stages, cut(timeline, about, summary)
+    # Due in the stage are 12; 100 to 108 ms hold it (9), less the one that failed; 3 more were not sent.
+    values = {name: found.estimated(METRICS[name])[0] for name in ("goodput_rps", "attainment")}
+    assert {name: each and each.value for name, each in values.items()} == {
+        "goodput_rps": pytest.approx(row.goodput_rps),
+        "attainment": pytest.approx(8 / 15),
+    }
+    assert (row.scheduled, row.good) == (15, 8)
+
+
+def with_targets(run: Recorded, *texts: str) -> Recorded:
+    """The same, read as held against these."""
+    config = msgspec.structs.replace(run.manifest.config, slo=list(texts))
+    about = msgspec.structs.replace(run.manifest, config=config)
+    stretches = [each._replace(rates={**each.rates, **HELD[texts]}) for each in run.stretches]
+    return run._replace(manifest=about, stretches=stretches)
+
+
+CELLS_OF_ONE = np.ones(180)
+HELD = {
+    ("ttft.p95<1s",): {"goodput_rps": Sums(2.0 * CELLS_OF_ONE, CELLS_OF_ONE / 2)},
+    ("ttft.p95<2s",): {"goodput_rps": Sums(2.0 * CELLS_OF_ONE, CELLS_OF_ONE / 2)},
+    ("ttft.p95<1ms",): {"goodput_rps": Sums(0.0 * CELLS_OF_ONE, CELLS_OF_ONE / 2)},
+}
+GOODPUT = [METRICS["goodput_rps"]]
+
+
+def test_goodput_of_other_targets_is_of_something_else(runs: list[Recorded]) -> None:
+    a, b = with_targets(runs[0], "ttft.p95<1s"), with_targets(runs[1], "ttft.p95<2s")
+    (figure,) = against([a], [b], metrics=GOODPUT).overall
+    assert (figure.a, figure.b) == (pytest.approx(4.0), pytest.approx(4.0))
+    assert (figure.word, figure.because) == ("cannot tell", "other targets: --slo")
+    assert [d.what for d in against([a], [b], metrics=GOODPUT).differences if "slo" in d.what] == []
+    (same,) = against([a], [with_targets(runs[1], "ttft.p95<1s")], metrics=GOODPUT).overall
+    assert same.word == "no difference"
+
+
+def test_a_side_of_which_no_request_held_the_targets_is_worse_and_two_such_cannot_be_told(
+    runs: list[Recorded],
+) -> None:
+    good = with_targets(runs[0], "ttft.p95<1s")
+    nothing = with_targets(runs[1], "ttft.p95<1ms")
+    nothing = nothing._replace(manifest=good.manifest)
+    (figure,) = against([good], [nothing], metrics=GOODPUT).overall
+    assert (figure.a, figure.b, figure.word) == (pytest.approx(4.0), 0.0, "worse")
+    (figure,) = against([nothing], [good], metrics=GOODPUT).overall
+    assert (figure.a, figure.word) == (0.0, "better")
+    (figure,) = against([nothing], [nothing], metrics=GOODPUT).overall
+    assert (figure.a, figure.b, figure.word) == (0.0, 0.0, "cannot tell")
+
+
 def test_prompts_are_the_same_where_seed_and_server_are_and_the_session_is_another() -> None:
     first = manifest()
     session = msgspec.structs.replace(first.session, id="j")
@@ -309,3 +386,12 @@ def test_of_two_stages_of_one_load_the_namesake_is_the_one_to_compare_with() -> 
     assert [group.name for group in found.only_b] == ["else"]
     found = matched([one], [third])
     assert [(pair.a.name, pair.b.name) for pair in found.pairs] == [("cold", "else")]
+
+
+def test_a_side_whose_energy_is_not_valid_is_said_so(runs: list[Recorded]) -> None:
+    bad = EnergyValidity(False, ["too few readings"], "w", 90.0, 9.0, 0.1, None, 0)
+    energy = msgspec.structs.replace(runs[1].summary.energy, validity=bad)
+    other = runs[1]._replace(summary=msgspec.structs.replace(runs[1].summary, energy=energy))
+    said = f"energy of {other.summary.id} is not valid: too few readings"
+    assert said in against(runs[:1], [other]).warnings
+    assert [w for w in against(runs[:1], runs[2:]).warnings if "energy" in w] == []

@@ -123,7 +123,7 @@ def test_of_a_simulated_run_each_export_says_so_or_that_it_has_no_place_for_it(s
     assert "SIMULATED" not in " ".join(lost(shape, real))
 
 
-@pytest.mark.parametrize("shape", ["vllm", "guidellm", "aiperf"])
+@pytest.mark.parametrize("shape", ["vllm", "guidellm", "aiperf", "sglang"])
 def test_a_simulated_run_that_was_exported_comes_back_as_one(tmp_path: Path, shape: str) -> None:
     real = read_run(RECORDED)
     simulated = replace(real, summary=msgspec.structs.replace(real.summary, simulated=True))
@@ -165,6 +165,76 @@ def test_statistics_in_vllms_shape_are_those_of_its_requests(tmp_path: Path) -> 
     assert told["mean_tpot_ms"] == 100.0  # 100 ms over two gaps, 150 ms over one
     assert told["mean_itl_ms"] == pytest.approx(250 / 3)
     assert told["mean_e2el_ms"] == 250.0
+
+
+SGLANG_KEYS = [
+    "tag",
+    "backend",
+    "dataset_name",
+    "request_rate",
+    "max_concurrency",
+    "sharegpt_output_len",
+    "random_input_len",
+    "random_output_len",
+    "random_range_ratio",
+    "server_info",
+    "duration",
+    "completed",
+    "total_input_tokens",
+    "total_input_text_tokens",
+    "total_input_vision_tokens",
+    "total_output_tokens",
+    "total_output_tokens_retokenized",
+    "request_throughput",
+    "input_throughput",
+    "output_throughput",
+    "total_throughput",
+    "concurrency",
+    "accept_length",
+    "max_output_tokens_per_s",
+    "max_concurrent_requests",
+    "input_lens",
+    "output_lens",
+    "ttfts",
+    "itls",
+    "generated_texts",
+    "errors",
+]
+"""Of a file that SGLang 0.5.23 wrote, but for its statistics."""
+
+
+def test_sglangs_shape_has_all_keys_of_its_own_and_their_statistics(tmp_path: Path) -> None:
+    good = [streamed(0, 100, 3, 40), streamed(1, 200, 2, 90)]
+    run = of_requests(tmp_path, *good, cut_off(2, "cut_mid_stream"))
+    data = SHAPES["sglang"](run)[""]
+    assert data.count(b"\n") == 1, "runs are appended, a line each"
+    told = json.loads(data)
+    of = [f"{s}_{m}_ms" for s in ("mean", "median", "std", "p90", "p95", "p99") for m in
+          ("ttft", "tpot", "itl", "e2e_latency")]  # fmt: skip
+    assert [key for key in (*SGLANG_KEYS, *of) if key not in told] == []
+    # By hand: E2E 180 and 290 ms; TPOT 40 and 90; gaps 40, 40 and 90.
+    assert (told["mean_ttft_ms"], told["median_ttft_ms"], told["std_ttft_ms"]) == (150.0, 150.0, 50.0)
+    assert (told["mean_tpot_ms"], told["median_itl_ms"]) == (65.0, 40.0)
+    assert told["mean_itl_ms"] == pytest.approx(170 / 3)
+    assert told["mean_e2e_latency_ms"] == pytest.approx(235.0)
+    assert told["concurrency"] == pytest.approx(0.47 / run.summary.duration_s)
+    assert (told["completed"], len(told["errors"]), told["output_lens"]) == (2, 3, [3, 2, 0])
+    assert told["errors"] == ["", "", "cut_mid_stream"]
+
+
+def test_what_is_exported_for_sglang_comes_back_as_its_summary(tmp_path: Path) -> None:
+    ours = read_run(RECORDED)
+    place = tmp_path / "out.jsonl"
+    place.write_bytes(SHAPES["sglang"](ours)[""] * 2)
+    first, second = find_runs(place)
+    assert first.figures == second.figures, "two lines are two runs"
+    back = read_run(write_session(first, tmp_path / "s", NOW)).summary
+    assert (back.requests.succeeded, back.requests.failed) == (56, 0)
+    assert (back.tokens.input, back.tokens.output, back.model) == (1792, 1344, ours.summary.model)
+    assert back.throughput.output_tps == pytest.approx(ours.summary.throughput.output_tps)
+    assert back.ttft_from_sent_ms.p95 == pytest.approx(ours.summary.ttft_from_sent_ms.p95, abs=2e-3)
+    assert back.imported is not None
+    assert "nothing of it can be replayed" in " ".join(lost("sglang", ours))
 
 
 def test_statistics_in_guidellms_shape_weigh_by_tokens_and_are_values_that_occurred(tmp_path: Path) -> None:

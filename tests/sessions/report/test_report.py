@@ -200,6 +200,17 @@ def seven_stages(root: Path) -> Path:
     return directory
 
 
+def test_a_report_says_whether_the_joules_may_be_relied_on(tmp_path: Path) -> None:
+    """The GPUs there draw 300 to 580 W; the counter of each says 75 J a quarter of a second: 300 W."""
+    (row,) = [
+        row for row in tables.energy(read_run_data(seven_stages(tmp_path)).summary) if "valid" in row[0]
+    ]
+    assert row[0] == "energy valid, from the start of the load to the last answer"
+    assert row[1] == (
+        "no: GPU 7: its counter says 48.3% less than its power integrated (allowed 5%), and so of 6 more"
+    )
+
+
 def test_seven_stages_on_eight_gpus_are_less_than_two_megabytes_with_every_figure(tmp_path: Path) -> None:
     run = read_run_data(seven_stages(tmp_path))
     page = html.page([run], "1")

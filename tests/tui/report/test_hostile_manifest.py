@@ -26,6 +26,7 @@ from sessions.summary.schema import plain
 from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
 from tui.commands.sessions import describe, rows_of
+from tui.report.brief import brief
 from tui.report.plan_columns import COLUMNS
 from tui.report.text import render
 
@@ -115,7 +116,7 @@ def test_no_value_of_a_manifest_takes_summary_or_frame_away(session: Path) -> No
         looked_at += 1
         try:
             summary = read_summary(session)
-            text = render(summary)
+            text = render(summary) + brief(summary)
             json.dumps(plain(summary), allow_nan=False)
             view = SessionView(session)
             view.poll()
@@ -137,7 +138,7 @@ def test_nothing_that_was_asked_for_says_more_than_text_or_breaks_a_figure(sessi
     for path in asked:
         (session / "session.toml").write_bytes(with_odd(fields, path, odd))
         try:
-            text = render(read_summary(session))
+            text = "".join(form(read_summary(session)) for form in (render, brief))
         except SessionError:
             continue
         finally:

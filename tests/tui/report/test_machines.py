@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sessions.summary.telemetry_schema import Gpu, Said, Server, ServerLatency, Spread, TelemetrySource
-from tui.report.machines import activity, gpus_table, server, telemetry
+import msgspec
+
+from sessions.summary.telemetry_schema import (
+    EnergyUse,
+    EnergyValidity,
+    Gpu,
+    Said,
+    Server,
+    ServerLatency,
+    Spread,
+    TelemetrySource,
+)
+from tests.tui.report.test_text import summary
+from tui.report.machines import activity, energy, gpus_table, server, telemetry
 
 UNREAD = Spread(None, None)
 
@@ -113,3 +125,22 @@ def test_many_that_failed_are_counted() -> None:
     lines = telemetry([source]).splitlines()
     assert lines[-1] == "  - nvml: the same or another thing of at least 56 more"
     assert len(lines) == 10
+
+
+def test_energy_that_is_not_valid_says_so_with_the_reasons_under_its_figures_in_80_columns() -> None:
+    reasons = [
+        "no energy was read of GPU 1\x1b[31m: joules are without it",
+        "GPU 0: its counter says 9.0% more than its power integrated (allowed 5%)",
+    ]
+    checked = EnergyValidity(False, reasons, "w", 20.0, 1.0, 0.0, 0.09, 1)
+    used = EnergyUse(2, 2000.0, "counter", 0.0, 100.0, 2.5, 0.4, checked)
+    lines = energy(summary(energy=msgspec.to_builtins(used))).splitlines()
+    assert lines[0].startswith("energy    2.00 kJ   2 GPUs   100 W   2.500 J/output token")
+    assert lines[1].startswith("energy not valid: no energy was read of GPU 1")
+    assert "9.0% more" in " ".join(lines[1:])
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in "".join(lines)
+    fine = EnergyUse(
+        2, 2000.0, "counter", 0.0, 100.0, 2.5, 0.4, EnergyValidity(True, [], "w", 20.0, 1.0, 0.0, 0.0, 0)
+    )
+    assert len(energy(summary(energy=msgspec.to_builtins(fine))).splitlines()) == 1

@@ -1,0 +1,54 @@
+"""`ttftop limit SESSION... --slo ...`: the limit by what stored sessions were put under; nothing is sent."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from sessions.plan.slo import parse_slo
+from tui.foreground.results import print_json
+from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line
+from tui.options.parser import Parser
+
+_TAKEN = ("given", "slo", "concurrency", "json", "sessions_dir", "no_color", "headless")
+"""What means something of stored sessions; all else is of a load."""
+
+
+def limit_of_stored(
+    directories: Sequence[Path], options: argparse.Namespace, slo: Sequence[str], parser: Parser
+) -> int:
+    """Exit code 1 where no load is known to hold the targets.
+
+    Raises:
+        CommandError: an option that asks for load; sessions that cannot be read or say nothing together.
+    """
+    from sessions.store.manifest import SessionError
+    from sessions.summary.read import read_folded
+    from sessions.what_if.schema import plain
+    from sessions.what_if.stored_loads import StoredSession
+    from sessions.what_if.what_if import NoWhatIf, what_if
+    from tui.report.what_if import what_if_text
+
+    _refuse_load(options, parser)
+    try:
+        sessions = [StoredSession(*read_folded(directory)[:3]) for directory in directories]
+        found = what_if(sessions, parse_slo(slo), options.concurrency)
+    except (SessionError, NoWhatIf) as error:
+        raise CommandError(f"limit: {one_line(error)}") from None
+    if options.json:
+        print_json(plain(found))
+    else:
+        print(what_if_text(found), end="")
+    return NOT_VALID if found.limit.passed is None else OK
+
+
+def _refuse_load(options: argparse.Namespace, parser: Parser) -> None:
+    """Nothing that was typed is passed over in silence."""
+    for action in parser._actions:
+        value = getattr(options, action.dest, action.default)
+        if action.option_strings and action.dest not in _TAKEN and value != action.default:
+            name = action.option_strings[-1]
+            raise CommandError(
+                f"limit: {name} is of a search that sends requests; of sessions nothing is sent"
+            )
