@@ -80,6 +80,8 @@ class Canvas(Widget, can_focus=False):
         driver.write(text)
         app._end_update()
         driver.flush()
+        # Textual keeps lines that it has drawn, and would put the old ones over these.
+        self._styles_cache.set_dirty(*(Region(0, y, self.size.width, 1) for y, _, _ in changed))
         return True
 
     def _code(self, role: str) -> str:

@@ -13,6 +13,7 @@ from tui.controls.screen_state import ScreenState
 from tui.controls.wheel import wheel_action
 from tui.draw.theme_names import THEMES
 from tui.options.settings import Settings
+from tui.screens.app import TtftopApp
 from tui.screens.canvas import Canvas
 
 
@@ -197,3 +198,16 @@ def test_what_the_wheel_does_is_never_the_loads():
             action = wheel_action(way, ScreenState(view=view))
             assert action in ("row_next", "row_previous", "forward", "back")
             assert action not in load_keys.ACTIONS
+
+
+def test_what_was_told_the_terminal_at_once_is_also_what_textual_draws_later(monkeypatch):
+    """As when the palette that lay over it closes, or the terminal comes back after ctrl+z."""
+    monkeypatch.setattr(TtftopApp, "is_headless", False)
+
+    async def body(room: Room) -> None:
+        await room.press("2")
+        canvas = room.live.query_one(Canvas)
+        drawn = [strip.text for strip in canvas.render_lines(canvas.size.region)]
+        assert [row.rstrip() for row in drawn] == [row.rstrip() for row in canvas.text]
+
+    on_screen(body, replay=True)
