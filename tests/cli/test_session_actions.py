@@ -15,6 +15,7 @@ import pytest
 
 from sessions.store.directory import hold_lock
 from sessions.store.manifest import read
+from sessions.store.notes import add_note
 from sessions.store.pack import unpacked
 from sessions.summary.read import read_summary
 
@@ -146,3 +147,35 @@ def test_what_cannot_be_done_is_one_line(did: Typed, words: list[str], said: str
     assert refused.returncode == 2
     assert said in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+def test_marks_beside_a_session_go_when_it_is_removed(did: Typed, root: Path) -> None:
+    add_note(root / "20260101-000000-a", 1, "a name of a customer")
+    add_note(root / "20260102-000000-b", 1, "stays")
+    assert did("rm", "--yes", "20260101").returncode == 0
+    assert [path.name for path in (root / "notes").iterdir()] == ["20260102-000000-b.jsonl"]
+
+
+def test_a_few_bytes_that_come_to_gigabytes_of_nothing_are_refused(
+    typed: Typed, tmp_path: Path, root: Path
+) -> None:
+    """A sparse member of a tar: its header says how long it is, its map that nothing of it is there."""
+    file = tmp_path / "sparse.ttftop"
+    head = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": str(1 << 20)}
+    with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as tar:
+        about = tarfile.TarInfo("s/host.log")
+        about.pax_headers = {**head, "GNU.sparse.map": f"{1 << 20},0"}
+        tar.addfile(about)
+    assert "holds what no session does" in typed("summary", str(file)).stderr
+
+
+def test_a_session_that_is_named_twice_is_removed_once(did: Typed, root: Path) -> None:
+    removed = did("rm", "--yes", "20260101", "20260101-000000-a")
+    assert (removed.returncode, removed.stdout) == (0, "removed 20260101-000000-a\n")
+
+
+def test_words_may_stand_behind_an_option(did: Typed, root: Path) -> None:
+    tagged = did("tag", "--sessions-dir", str(root), "20260101", "gpu=H100")
+    assert tagged.stdout == "20260101-000000-a: gpu=H100\n"
+    refused = did("tag", "20260101", "--yse", "gpu=H100")
+    assert "unknown option --yse" in refused.stderr

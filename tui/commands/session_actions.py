@@ -43,7 +43,8 @@ def act(options: argparse.Namespace) -> int:
         raise CommandError(f"sessions {action}: {one_line(packed)}: a packed session, which is only read")
     try:
         if action == "rm":
-            return _remove([session("sessions rm", root, word) for word in words], yes=options.yes)
+            found = dict.fromkeys(session("sessions rm", root, word) for word in words)
+            return _remove([*found], yes=options.yes)
         directory = session(f"sessions {action}", root, words[0])
         return _one(action, directory, words[1:], options)
     except SessionError as error:

@@ -45,6 +45,12 @@ class Parser(argparse.ArgumentParser):
         if flags:
             near = did_you_mean(flags[0], self._option_string_actions)
             raise CommandError(f"unknown option {one_line(flags[0])}{near} (see {self.prog} --help)")
+        many = next((action for action in self._get_positional_actions() if action.nargs == "*"), None)
+        if unknown and many is not None:
+            # argparse takes all words before the first option, and leaves those behind it.
+            more = self._get_values(many, unknown)
+            setattr(options, many.dest, [*getattr(options, many.dest), *more])
+            unknown = []
         if unknown:
             nth = list(arguments).index(unknown[0]) + 1
             if is_plain(unknown[0]):
