@@ -10,6 +10,7 @@ import msgspec
 
 from sessions.store.directory import is_live
 from sessions.store.manifest import FILE, Manifest, SessionError, read, write
+from sessions.store.notes import remove_notes
 
 NOTE_CAP = 2000
 """Characters."""
@@ -59,7 +60,7 @@ def tag(directory: Path, tags: Sequence[str]) -> list[str]:
 
 
 def remove(directory: Path) -> None:
-    """Removes it with all its files.
+    """Removes it with all its files, and the marks beside it.
 
     Raises:
         SessionError: it goes on, is a link, or a file cannot be removed.
@@ -74,6 +75,7 @@ def remove(directory: Path) -> None:
         shutil.rmtree(directory)
     except OSError as error:
         raise SessionError(f"{error.filename or directory}: {error.strerror}") from None
+    remove_notes(directory)
 
 
 def _at_rest(directory: Path) -> Manifest:

@@ -1,7 +1,7 @@
 """Marks set in a session that is over, kept beside it: its own files stay as they were recorded.
 
-`<sessions>/notes/<session id>.jsonl`, a line a mark, as a session has them. Whoever removes or renames a
-session takes `notes_path` of it along (`remove_notes`). The file is untrusted as any other when it is read.
+`<sessions>/notes/<session id>.jsonl`, a line a mark, as a session has them. They go when their session
+does (`remove_notes`). The file is untrusted as any other when it is read.
 """
 
 from __future__ import annotations
