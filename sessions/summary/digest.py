@@ -32,20 +32,7 @@ class Digest(msgspec.Struct, frozen=True):
     @property
     def load(self) -> str:
         """What it put on the server, in a few words."""
-        if self.config is None:
-            return ""
-        load, plan = self.config.load, self.config.plan
-        if self.config.limit is not None:
-            return "limit search"
-        if plan is not None:
-            return f"plan {plan.name}"
-        if load.trace is not None:
-            return "trace"
-        if load.concurrency is not None:
-            return f"{load.concurrency:,} at once"
-        if load.ramp is not None:
-            return f"{load.ramp.from_rps:g}..{load.ramp.to_rps:g} rps"
-        return f"{load.rate_rps:g} rps"
+        return "" if self.config is None else asked_load(self.config)
 
     @property
     def verdict(self) -> str:
@@ -61,6 +48,22 @@ class Digest(msgspec.Struct, frozen=True):
         if summary.slo is not None and summary.slo.verdict:
             return {"pass": "held", "fail": "missed"}.get(summary.slo.verdict, summary.slo.verdict)
         return "valid" if summary.valid else ""
+
+
+def asked_load(config: RunConfig) -> str:
+    """What a run was to put on the server, in a few words."""
+    load, plan = config.load, config.plan
+    if config.limit is not None:
+        return "limit search"
+    if plan is not None:
+        return f"plan {plan.name}"
+    if load.trace is not None:
+        return "trace"
+    if load.concurrency is not None:
+        return f"{load.concurrency:,} at a time"
+    if load.ramp is not None:
+        return f"{load.ramp.from_rps:g}..{load.ramp.to_rps:g} rps"
+    return f"{load.rate_rps:g} rps"
 
 
 def digest(directory: Path) -> Digest:

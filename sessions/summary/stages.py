@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from sessions.metrics import bears_tokens, ttft_from_due
-from sessions.steady.stretch import Stretch, window
+from sessions.steady.stretch import Stretch, moves, window
 from sessions.steady.verdict import Window
 from sessions.summary.arithmetic import ms
 from sessions.summary.cost import per_million
@@ -110,9 +110,8 @@ def _stretches(timeline: Timeline, start_ns: int, end_ns: int) -> Iterator[tuple
             continue
         ticks = timeline.ticks
         a, b = ticks.upto(np.array([from_ns, to_ns], dtype=np.float64)).tolist()
-        rates = _offered(ticks["rate_rps"][a:b])
         pieces = 1
-        if len(rates) and np.ptp(rates) > 0.05 * rates.max():
+        if moves(ticks["rate_rps"][a:b]):
             pieces = max(1, min(PIECES, (to_ns - from_ns) // PIECE_SHORTEST_NS))
         bounds = [from_ns + (to_ns - from_ns) * i // pieces for i in range(pieces + 1)]
         yield from ((*bound, pieces == 1) for bound in pairwise(bounds))

@@ -54,7 +54,11 @@ def what_if(sessions: Sequence[StoredSession], targets: Sequence[Target], closed
     known = [each for each in every if each.load.closed == closed and len(each.load.rows)]
     if not known:
         kind, other = ("requests at a time", "a rate") if closed else ("a rate", "requests at a time")
-        hint = "" if not every else f"; they were put under {other}" + ("" if closed else " (--concurrency)")
+        hint = ""
+        if any(each.load.closed != closed for each in every):
+            hint = f"; they were put under {other}" + ("" if closed else " (--concurrency)")
+        elif every:
+            hint = " long enough for one request to be measured"
         raise NoWhatIf(f"no load of {kind} is in these sessions{hint}")
     lengths = {each.load.lengths for each in known}
     if len(lengths) > 1:

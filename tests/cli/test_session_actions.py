@@ -11,13 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from sessions.plan.config import LoadConfig
 from sessions.store.directory import hold_lock
-from sessions.store.manifest import read
+from sessions.store.manifest import read, write
 from sessions.store.notes import add_note
 from sessions.store.pack import unpacked
+from sessions.summary.digest import digest
 from sessions.summary.read import read_summary
+from tui.commands.sessions import Listed, describe
 
 RECORDED = Path(__file__).parents[1] / "sessions" / "store" / "recorded" / "llamacpp"
 Typed = Callable[..., Any]
@@ -179,3 +183,19 @@ def test_words_may_stand_behind_an_option(did: Typed, root: Path) -> None:
     assert tagged.stdout == "20260101-000000-a: gpu=H100\n"
     refused = did("tag", "20260101", "--yse", "gpu=H100")
     assert "unknown option --yse" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [({"concurrency": 1500}, "1,500 at a time"), ({"rate_rps": 2.5}, "2.5 rps"), ({}, "1 rps")],
+)
+def test_the_list_and_the_home_screen_say_a_load_in_the_same_words(
+    root: Path, load: dict[str, Any], said: str
+) -> None:
+    place = root / "20260101-000000-a"
+    manifest = read(place)
+    manifest.config = msgspec.structs.replace(manifest.config, load=LoadConfig(**load))
+    write(place, manifest)
+    row = describe(place)
+    assert isinstance(row, Listed)
+    assert (row.load, digest(place).load) == (said, said)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from sessions.plan.config import RunConfig
 from sessions.store.manifest import END_REASONS, SessionError, read
+from sessions.summary.digest import asked_load
 from sessions.summary.stored import StoredSummary, stored_summary
 from tui.commands.replay import listed
 from tui.commands.session_actions import ACTIONS, act
@@ -184,22 +184,6 @@ def _so_far(directory: Path) -> StoredSummary | None:
         summary = msgspec.convert(plain(read_summary(directory)), StoredSummary)
         return msgspec.structs.replace(summary, valid=None, reasons=[], notes=[])
     return None
-
-
-def asked_load(config: RunConfig) -> str:
-    """A few words for the list."""
-    load, plan = config.load, config.plan
-    if config.limit is not None:
-        return "limit"
-    if plan is not None:
-        return f"plan {plan.name}"
-    if load.concurrency is not None:
-        return f"{load.concurrency} at a time"
-    if load.trace is not None:
-        return "trace"
-    if load.ramp is not None:
-        return f"{load.ramp.from_rps:g}..{load.ramp.to_rps:g} rps"
-    return f"{load.rate_rps:g} rps"
 
 
 def _cells(row: Listed | Unreadable) -> list[str]:

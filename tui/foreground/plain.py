@@ -37,6 +37,7 @@ def plain_line(frame: Frame) -> str:
         *(["CLIENT SATURATED"] if frame.client_saturated else []),
         *(["TLS NOT VERIFIED"] if frame.insecure else []),
         *(["SIMULATED"] if frame.simulated else []),
+        *(["IMPORTED"] if frame.imported else []),
     ]
     return printable("  ".join(parts), 300)
 

@@ -149,3 +149,13 @@ def test_the_text_says_first_that_nothing_was_sent_and_then_what_it_rests_on(ris
     assert "s1 is not valid: it was killed" in text
     assert "\x1b" not in text
     assert max(map(len, lines)) <= 80
+
+
+def test_a_load_too_short_for_one_measured_request_is_not_called_one_of_another_kind(
+    rising: StoredSession,
+) -> None:
+    after_it = Window("too_short", 10_001.0, 10_001.0, "")
+    step = msgspec.structs.replace(rising.summary.stages[0], to_s=10_001.0, window=after_it)
+    short = rising._replace(summary=msgspec.structs.replace(rising.summary, stages=[step]))
+    with pytest.raises(NoWhatIf, match="no load of a rate is in these sessions long enough for one request"):
+        what_if([short], SLO, False)

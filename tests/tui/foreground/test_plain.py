@@ -49,6 +49,7 @@ def test_what_is_not_known_is_a_dash_and_never_0():
         ({"state": "draining"}, "draining"),
         ({"client_saturated": True}, "CLIENT SATURATED"),
         ({"simulated": True}, "SIMULATED"),
+        ({"imported": True}, "IMPORTED"),
         ({"itl_is_chunk_gap": True}, "gap p95"),
     ],
 )
