@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,13 +14,20 @@ from sessions.frame.session_view import SessionView
 POLL_S = 1.0
 AFTER_S = 30.0
 """After the end of the run: two scrapes of Prometheus's usual 15 s."""
+BEGINS_S = 60.0
+"""So long a supervisor may take to hold its session: as long as whoever started it waits for it."""
 WINDOW_NS = 60 * 10**9
 
 
 def serve(
-    directory: Path, listening: socket.socket, *, poll_s: float = POLL_S, after_s: float = AFTER_S
+    directory: Path,
+    listening: socket.socket,
+    *,
+    poll_s: float = POLL_S,
+    after_s: float = AFTER_S,
+    begins_s: float = BEGINS_S,
 ) -> None:
-    """Returns `after_s` after the run's end."""
+    """Returns `after_s` after the run's end, or where it has not begun within `begins_s`."""
     view, lock = SessionView(directory), threading.Lock()
 
     def text(openmetrics: bool) -> str:
@@ -49,13 +57,12 @@ def serve(
     server.socket.close()
     server.socket, server.daemon_threads = listening, True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    seen_live, waiting = False, threading.Event()
+    begun, waiting, until_s = False, threading.Event(), time.monotonic() + begins_s
     while True:
         with lock:
             view.read_all()
-        seen_live = seen_live or view.live
-        ended = view.manifest is not None and view.manifest.end is not None
-        if not view.live and (seen_live or ended):
+        begun = begun or view.locked or (view.manifest is not None and view.manifest.end is not None)
+        if (begun and not view.live) or (not begun and time.monotonic() > until_s):
             break
         waiting.wait(poll_s)
     waiting.wait(after_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,12 @@ def _sources(root: Path) -> HomeSources:
     from sessions.summary.digest import digest
     from tui.screens.home import HomeSources
 
-    return HomeSources(lambda: listed("sessions", root), digest, find_servers, checked)
+    def sessions() -> list[Path]:
+        with suppress(CommandError):  # of one that cannot be listed any more there are none
+            return listed("sessions", root)
+        return []
+
+    return HomeSources(sessions, digest, find_servers, checked)
 
 
 def find_servers(tell: Callable[[Sequence[LocalServer]], None]) -> None:

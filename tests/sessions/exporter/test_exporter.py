@@ -17,6 +17,7 @@ from sessions.exporter.exposition import OPENMETRICS, TEXT, exposition
 from sessions.exporter.serve import serve
 from sessions.frame.schema import Frame
 from sessions.frame.session_view import SessionView
+from sessions.store.manifest import read, write
 from sessions.summary.read import read_summary
 
 TESTS = Path(__file__).parents[2]
@@ -86,6 +87,27 @@ def test_it_answers_until_the_run_is_over(tmp_path: Path, accept: str, kind: str
         assert "ttftop_requests_sent_total" in samples(answer.read().decode())
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{url}/etc/passwd")
+    serving.join(20)
+    assert not serving.is_alive()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_it_does_not_wait_for_ever_for_a_run_that_never_begins(tmp_path: Path, kept: bool) -> None:
+    """Its supervisor was killed before it held the session, or refused, and the session was removed."""
+    directory = tmp_path / "s"
+    if kept:
+        shutil.copytree(RECORDED, directory)
+        manifest = read(directory)
+        manifest.end = None
+        write(directory, manifest)
+    listening = socket.create_server(("127.0.0.1", 0))
+    serving = threading.Thread(
+        target=serve,
+        args=(directory, listening),
+        kwargs={"poll_s": 0.01, "after_s": 0.0, "begins_s": 0.05},
+        daemon=True,
+    )
+    serving.start()
     serving.join(20)
     assert not serving.is_alive()
 

@@ -22,7 +22,7 @@ from sessions.summary.schema import plain
 from telemetry.local_servers import LocalServer
 from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
-from tui.commands.home import checked
+from tui.commands.home import _sources, checked
 from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.home import HomeApp, HomeChoice, HomeScreen, HomeSources
@@ -325,3 +325,9 @@ def test_a_click_opens_a_line(recorded: Path) -> None:
         await home.pilot.pause()
 
     assert at_home(recorded, body).directory == recorded / "20261103-120000-first"
+
+
+def test_a_directory_that_cannot_be_listed_any_more_has_no_sessions(tmp_path: Path) -> None:
+    no_directory = tmp_path / "sessions"
+    no_directory.write_text("in the way")
+    assert list(_sources(no_directory).sessions()) == []
