@@ -62,6 +62,9 @@ def serve(
         with lock:
             view.read_all()
         begun = begun or view.locked or (view.manifest is not None and view.manifest.end is not None)
+        if not directory.is_dir():  # refused, or removed: there is nothing more to tell
+            after_s = 0.0
+            break
         if (begun and not view.live) or (not begun and time.monotonic() > until_s):
             break
         waiting.wait(poll_s)

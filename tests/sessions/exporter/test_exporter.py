@@ -91,12 +91,16 @@ def test_it_answers_until_the_run_is_over(tmp_path: Path, accept: str, kind: str
     assert not serving.is_alive()
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_it_does_not_wait_for_ever_for_a_run_that_never_begins(tmp_path: Path, kept: bool) -> None:
-    """Its supervisor was killed before it held the session, or refused, and the session was removed."""
+@pytest.mark.parametrize(("kept", "waits_s"), [(True, 0.0), (False, 3600.0)])
+def test_it_does_not_wait_for_ever_for_a_run_that_never_begins(
+    tmp_path: Path, kept: bool, waits_s: float
+) -> None:
+    """Its supervisor was killed before it held the session; or the server refused, and the session was
+    removed: then the port is free at once for who tries again."""
     directory = tmp_path / "s"
     if kept:
-        shutil.copytree(RECORDED, directory)
+        directory.mkdir()
+        (directory / "session.toml").write_bytes((RECORDED / "session.toml").read_bytes())
         manifest = read(directory)
         manifest.end = None
         write(directory, manifest)
@@ -104,7 +108,7 @@ def test_it_does_not_wait_for_ever_for_a_run_that_never_begins(tmp_path: Path, k
     serving = threading.Thread(
         target=serve,
         args=(directory, listening),
-        kwargs={"poll_s": 0.01, "after_s": 0.0, "begins_s": 0.05},
+        kwargs={"poll_s": 0.01, "after_s": waits_s, "begins_s": 0.05 + waits_s},
         daemon=True,
     )
     serving.start()
