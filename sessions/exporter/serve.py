@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def serve(
     server.socket.close()
     server.socket, server.daemon_threads = listening, True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    begun, waiting, until_s = False, threading.Event(), time.monotonic() + begins_s
+    begun, waiting, left_s = False, threading.Event(), begins_s
     while True:
         with lock:
             view.read_all()
@@ -65,8 +64,9 @@ def serve(
         if not directory.is_dir():  # refused, or removed: there is nothing more to tell
             after_s = 0.0
             break
-        if (begun and not view.live) or (not begun and time.monotonic() > until_s):
+        if (begun and not view.live) or (not begun and left_s < 0):
             break
         waiting.wait(poll_s)
+        left_s -= poll_s
     waiting.wait(after_s)
     server.shutdown()
