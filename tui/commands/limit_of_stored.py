@@ -23,23 +23,23 @@ def limit_of_stored(
     Raises:
         CommandError: an option that asks for load; sessions that cannot be read or say nothing together.
     """
+    from sessions.limit_of_stored.find import NoStoredLimit, find_limit
+    from sessions.limit_of_stored.schema import plain
+    from sessions.limit_of_stored.stored_loads import StoredSession
     from sessions.store.manifest import SessionError
     from sessions.summary.read import read_folded
-    from sessions.what_if.schema import plain
-    from sessions.what_if.stored_loads import StoredSession
-    from sessions.what_if.what_if import NoWhatIf, what_if
-    from tui.report.what_if import what_if_text
+    from tui.report.limit_of_stored import stored_limit_text
 
     _refuse_load(options, parser)
     try:
         sessions = [StoredSession(*read_folded(directory)[:3]) for directory in directories]
-        found = what_if(sessions, parse_slo(slo), options.concurrency)
-    except (SessionError, NoWhatIf) as error:
+        found = find_limit(sessions, parse_slo(slo), options.concurrency)
+    except (SessionError, NoStoredLimit) as error:
         raise CommandError(f"limit: {one_line(error)}") from None
     if options.json:
         print_json(plain(found))
     else:
-        print(what_if_text(found), end="")
+        print(stored_limit_text(found), end="")
     return NOT_VALID if found.limit.passed is None else OK
 
 

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from sessions.compare.differences import differences
 from sessions.limit.search import Ask, Result, interval
 from sessions.limit.step import Judged, Step, judge
+from sessions.limit_of_stored.schema import RestsOn, StoredLimit
+from sessions.limit_of_stored.stored_loads import StoredLoad, StoredSession, stored_loads
 from sessions.plan.slo import Target
 from sessions.summary.limit import bound_for_most
 from sessions.summary.plan_schema import Limit, LimitStep
 from sessions.summary.slo import values_of
-from sessions.what_if.schema import RestsOn, WhatIf
-from sessions.what_if.stored_loads import StoredLoad, StoredSession, stored_loads
 
 SAME_LOAD = 1.02
 """Loads no further apart than this are one."""
@@ -29,7 +29,7 @@ _SAME = ("target.url", "model")
 """What sessions have to have in common beside the work: else it is the limit of no one server."""
 
 
-class NoWhatIf(Exception):
+class NoStoredLimit(Exception):
     """The sessions say nothing together: one line."""
 
 
@@ -39,11 +39,11 @@ class _Known(NamedTuple):
     values: list[list[float]]
 
 
-def what_if(sessions: Sequence[StoredSession], targets: Sequence[Target], closed: bool) -> WhatIf:
+def find_limit(sessions: Sequence[StoredSession], targets: Sequence[Target], closed: bool) -> StoredLimit:
     """`closed`: of requests at a time, else of a rate.
 
     Raises:
-        NoWhatIf: they are not of the same server and work, or none was put under a load of that kind.
+        NoStoredLimit: they are not of the same server and work, or none was put under a load of that kind.
     """
     notes = [*_compared(sessions), *_spoiled(sessions)]
     every = [
@@ -59,11 +59,11 @@ def what_if(sessions: Sequence[StoredSession], targets: Sequence[Target], closed
             hint = f"; they were put under {other}" + ("" if closed else " (--concurrency)")
         elif every:
             hint = " long enough for one request to be measured"
-        raise NoWhatIf(f"no load of {kind} is in these sessions{hint}")
+        raise NoStoredLimit(f"no load of {kind} is in these sessions{hint}")
     lengths = {each.load.lengths for each in known}
     if len(lengths) > 1:
         said = ", ".join(f"{given} -> {got}" for given, got in sorted(lengths)[:4])
-        raise NoWhatIf(f"not the same work: tokens of prompts and answers are {said}")
+        raise NoStoredLimit(f"not the same work: tokens of prompts and answers are {said}")
     rests_on: list[RestsOn] = []
     results: list[Result] = []
     for group in _by_load(known):
@@ -94,20 +94,22 @@ def what_if(sessions: Sequence[StoredSession], targets: Sequence[Target], closed
     )
     ids = [session.summary.id for session in sessions]
     badges = list(dict.fromkeys(badge for session in sessions for badge in session.summary.badges))
-    return WhatIf([target.text for target in targets], ids, limit, rests_on, notes, badges)
+    return StoredLimit([target.text for target in targets], ids, limit, rests_on, notes, badges)
 
 
 def _compared(sessions: Sequence[StoredSession]) -> list[str]:
     """What differs from the first session and may matter, a sentence each.
 
     Raises:
-        NoWhatIf: it is another server, or other work.
+        NoStoredLimit: it is another server, or other work.
     """
     first, notes = sessions[0], []
     for other in sessions[1:]:
         for each in differences(first.manifest, other.manifest, first.summary, other.summary):
             if each.kind == "asked" or each.what in _SAME:
-                raise NoWhatIf(f"not one server and the same work: {each.what} is {each.a!r} and {each.b!r}")
+                raise NoStoredLimit(
+                    f"not one server and the same work: {each.what} is {each.a!r} and {each.b!r}"
+                )
             if each.kind == "compared":
                 ids = f"{first.summary.id} and {other.summary.id}"
                 notes.append(f"{each.what} differs between {ids}: {each.a or '-'} and {each.b or '-'}")

@@ -28,7 +28,7 @@ class RestsOn(msgspec.Struct, frozen=True):
     """Why it counts for nothing; empty where it counts."""
 
 
-class WhatIf(msgspec.Struct, frozen=True):
+class StoredLimit(msgspec.Struct, frozen=True):
     targets: list[str]
     sessions: list[str]
     limit: Limit
@@ -39,7 +39,7 @@ class WhatIf(msgspec.Struct, frozen=True):
     badges: list[str]
 
 
-def plain(found: WhatIf) -> dict[str, Any]:
+def plain(found: StoredLimit) -> dict[str, Any]:
     """As dictionaries, lists and plain values."""
     made: dict[str, Any] = msgspec.to_builtins(found)
     return made

@@ -7,13 +7,13 @@ import pytest
 
 from benchmarks.common.queue_model import Asked, served
 from loadgen.records import TICK_NS, Tick
+from sessions.limit_of_stored.find import NoStoredLimit, find_limit
+from sessions.limit_of_stored.stored_loads import StoredSession, stored_loads
 from sessions.plan.slo import parse_slo
 from sessions.summary.plan_schema import Window
 from sessions.summary.summarise import summarise
-from sessions.what_if.stored_loads import StoredSession, stored_loads
-from sessions.what_if.what_if import NoWhatIf, what_if
 from tests.sessions.timeline.folding import folded
-from tui.report.what_if import what_if_text
+from tui.report.limit_of_stored import stored_limit_text
 
 RISING = Asked(1.05, 480.0, steps=4, memory_s=0.5)
 """7.2, 10.8, 16.2 and 24.3 rps; 32 slots answer 23.2 a second, so that the last is an overload."""
@@ -52,13 +52,13 @@ def rising() -> StoredSession:
 
 
 def loads(sessions: list[StoredSession], word: str) -> list[float]:
-    return [round(s.load, 1) for s in what_if(sessions, SLO, False).limit.steps if s.verdict == word]
+    return [round(s.load, 1) for s in find_limit(sessions, SLO, False).limit.steps if s.verdict == word]
 
 
 def test_the_interval_is_from_the_highest_that_holds_to_the_lowest_that_does_not(
     rising: StoredSession,
 ) -> None:
-    found = what_if([rising], SLO, False)
+    found = find_limit([rising], SLO, False)
     limit = found.limit
     assert (round(limit.passed or 0, 1), round(limit.failed or 0, 1)) == (16.2, 24.3)
     assert (limit.certified, limit.over, limit.monotone, limit.closed) == (False, True, True, False)
@@ -77,14 +77,14 @@ def test_the_interval_is_from_the_highest_that_holds_to_the_lowest_that_does_not
 
 def test_what_drifts_upwards_can_fail_but_never_pass() -> None:
     words = ["drifting_up", "steady", "steady", "drifting_up"]
-    found = what_if([session(words)], SLO, False)
+    found = find_limit([session(words)], SLO, False)
     assert [each.verdict for each in found.rests_on] == [None, "pass", "pass", "fail"]
     assert found.rests_on[0].why == "drifting up: no steady state"
 
 
 @pytest.mark.parametrize("word", ["too_short", "drifting_down", "settling"])
 def test_what_came_to_no_steady_state_says_nothing(word: str) -> None:
-    found = what_if([session([word] * 4)], SLO, False)
+    found = find_limit([session([word] * 4)], SLO, False)
     assert (found.limit.passed, found.limit.failed, found.limit.steps) == (None, None, [])
     assert found.limit.why == "no stored load came to a steady state"
     assert {each.verdict for each in found.rests_on} == {None}
@@ -95,8 +95,8 @@ def test_the_same_load_in_several_sessions_is_one_and_decides_what_each_alone_ca
     short = Asked(0.7, 40.0, memory_s=0.5)
     one, two, three = (session(["steady"], short, seed) for seed in (11, 12, 13))
     slo = parse_slo("ttft.p99<300ms")
-    alone = [what_if([each], slo, False).limit.steps[0] for each in (one, two, three)]
-    together = what_if([one, two, three], slo, False)
+    alone = [find_limit([each], slo, False).limit.steps[0] for each in (one, two, three)]
+    together = find_limit([one, two, three], slo, False)
     (step,) = together.limit.steps
     assert step.of == sum(each.of for each in alone)
     assert step.misses == sum(each.misses for each in alone)
@@ -107,8 +107,8 @@ def test_a_load_that_held_once_and_drifted_once_is_undecided() -> None:
     words = ["steady", "steady", "steady", "steady"]
     easy = session(words, RISING._replace(slower=0.5), seed=3)
     hard = session(["too_short"] * 3 + ["drifting_up"], seed=4)
-    assert round(what_if([easy], SLO, False).limit.passed or 0, 1) == 24.3
-    both = what_if([easy, hard], SLO, False).limit
+    assert round(find_limit([easy], SLO, False).limit.passed or 0, 1) == 24.3
+    both = find_limit([easy, hard], SLO, False).limit
     assert both.steps[-1].verdict == "undecided"
     assert (round(both.passed or 0, 1), both.failed) == (16.2, None)
 
@@ -118,16 +118,16 @@ def test_other_work_or_another_server_is_refused(rising: StoredSession) -> None:
     config = other.manifest.config
     longer = msgspec.structs.replace(config.workload, output_tokens=128)
     about = msgspec.structs.replace(other.manifest, config=msgspec.structs.replace(config, workload=longer))
-    with pytest.raises(NoWhatIf, match=r"the same work: workload.output_tokens is '64' and '128'"):
-        what_if([rising, other._replace(manifest=about)], SLO, False)
+    with pytest.raises(NoStoredLimit, match=r"the same work: workload.output_tokens is '64' and '128'"):
+        find_limit([rising, other._replace(manifest=about)], SLO, False)
     about = msgspec.structs.replace(other.manifest, server={**other.manifest.server, "model": "another"})
-    with pytest.raises(NoWhatIf, match="not one server and the same work: model is"):
-        what_if([rising, other._replace(manifest=about)], SLO, False)
+    with pytest.raises(NoStoredLimit, match="not one server and the same work: model is"):
+        find_limit([rising, other._replace(manifest=about)], SLO, False)
 
 
 def test_requests_at_a_time_are_another_limit(rising: StoredSession) -> None:
-    with pytest.raises(NoWhatIf, match=r"no load of requests at a time is in these sessions; .* a rate"):
-        what_if([rising], SLO, True)
+    with pytest.raises(NoStoredLimit, match=r"no load of requests at a time is in these sessions; .* a rate"):
+        find_limit([rising], SLO, True)
 
 
 def test_a_request_that_was_not_sent_missed() -> None:
@@ -135,13 +135,13 @@ def test_a_request_that_was_not_sent_missed() -> None:
     full = session(["steady"] * 4, not_sent=(400.0, 500))
     assert [load.not_sent for load in stored_loads(full)] == [0, 0, 0, 500]
     ended = len(list(stored_loads(full))[-1].rows)
-    step = what_if([full], parse_slo("errors<1%"), False).limit.steps[-1]
+    step = find_limit([full], parse_slo("errors<1%"), False).limit.steps[-1]
     assert (step.misses, step.of, step.verdict) == (500, ended + 500, "fail")
 
 
 def test_the_text_says_first_that_nothing_was_sent_and_then_what_it_rests_on(rising: StoredSession) -> None:
     spoiled = msgspec.structs.replace(rising.summary, valid=False, reasons=["it was killed\x1b[31m"])
-    text = what_if_text(what_if([rising._replace(summary=spoiled)], SLO, False))
+    text = stored_limit_text(find_limit([rising._replace(summary=spoiled)], SLO, False))
     lines = text.splitlines()
     assert lines[0].endswith("nothing was sent: what a stored session says of ttft.p95<400ms")
     assert "LIMIT (estimated): 16.232 requests/s holds, 24.348 does not" in lines
@@ -157,5 +157,7 @@ def test_a_load_too_short_for_one_measured_request_is_not_called_one_of_another_
     after_it = Window("too_short", 10_001.0, 10_001.0, "")
     step = msgspec.structs.replace(rising.summary.stages[0], to_s=10_001.0, window=after_it)
     short = rising._replace(summary=msgspec.structs.replace(rising.summary, stages=[step]))
-    with pytest.raises(NoWhatIf, match="no load of a rate is in these sessions long enough for one request"):
-        what_if([short], SLO, False)
+    with pytest.raises(
+        NoStoredLimit, match="no load of a rate is in these sessions long enough for one request"
+    ):
+        find_limit([short], SLO, False)

@@ -11,12 +11,12 @@ from tui.report.limit import limit_text
 from tui.report.slo import WORDS
 
 if TYPE_CHECKING:
-    from sessions.what_if.schema import WhatIf
+    from sessions.limit_of_stored.schema import StoredLimit
 
 WIDTH = 80
 
 
-def what_if_text(found: WhatIf) -> str:
+def stored_limit_text(found: StoredLimit) -> str:
     """Ends with a line break."""
     targets = ", ".join(printable(target, 60) for target in found.targets)
     one = len(found.sessions) == 1
