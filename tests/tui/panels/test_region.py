@@ -35,7 +35,7 @@ def rows_of(size=(120, 40), view: str = "overview", *, live: bool = True, **more
     drawing = Drawing(frame, run, state, scales, *size, at, marks_of(frame, at.plot))
     rows = whole(drawing, VIEWS.get(view))
     assert [width_of(row) for row in rows] == [size[0]] * size[1]
-    assert all(role in ROLES for row in rows for _, role in row)
+    assert all(part in ROLES for row in rows for _, role in row for part in role.split("/"))
     return ["".join(text for text, _ in row) for row in rows]
 
 
