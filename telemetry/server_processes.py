@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from telemetry.source import plain
 
 PROC = Path("/proc")
 LISTEN = "0A"
+_MOST_TYPED = 16_384
 INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO of the kernel: the namespace in which pids are the machine's own."""
+
+
+class Listener(NamedTuple):
+    """A TCP socket that listens on this machine."""
+
+    address: str
+    """As the kernel writes it: four or sixteen bytes in hexadecimal, each word in the machine's order."""
+    port: int
+    inode: str
 
 
 def server_pids(port: int, proc: Path = PROC) -> frozenset[int] | None:
@@ -53,8 +65,8 @@ def process_name(pid: int, proc: Path = PROC) -> str:
         return ""
 
 
-def _listening_inodes(port: int, proc: Path) -> set[str]:
-    inodes = set()
+def listeners(proc: Path = PROC) -> Iterator[Listener]:
+    """All of them, whoever owns them; none where there is no /proc."""
     for name in ("tcp", "tcp6"):
         try:
             lines = (proc / "net" / name).read_text().splitlines()[1:]
@@ -63,9 +75,28 @@ def _listening_inodes(port: int, proc: Path) -> set[str]:
         for line in lines:
             # sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode ...
             parts = line.split()
-            if len(parts) > 9 and parts[3] == LISTEN and int(parts[1].rpartition(":")[2], 16) == port:
-                inodes.add(parts[9])
-    return inodes
+            if len(parts) > 9 and parts[3] == LISTEN:
+                address, _, port = parts[1].rpartition(":")
+                yield Listener(address, int(port, 16), parts[9])
+
+
+def command_lines(proc: Path = PROC) -> dict[str, list[str]]:
+    """What was typed to start each process whose files we may read, by the inodes of its sockets."""
+    found: dict[str, list[str]] = {}
+    for pid in _pids(proc):
+        sockets = [link[8:-1] for link in _open_files(proc, pid) if link.startswith("socket:[")]
+        if sockets:
+            try:
+                raw = (proc / str(pid) / "cmdline").read_bytes()[:_MOST_TYPED]
+            except OSError:  # gone
+                continue
+            words = raw.decode(errors="replace").split("\0")
+            found |= dict.fromkeys(sockets, words)
+    return found
+
+
+def _listening_inodes(port: int, proc: Path) -> set[str]:
+    return {one.inode for one in listeners(proc) if one.port == port}
 
 
 def _pids(proc: Path) -> list[int]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHORT_HELP = """\
 ttftop: htop for an LLM server under load
 
+  ttftop                on a terminal: what was recorded, and servers found on this machine
   ttftop URL            load a server and watch TTFT, ITL and the GPUs; keys change the load
   ttftop demo           the same on a simulated server
   ttftop --help         everything else
@@ -35,7 +36,8 @@ ttftop: htop for an LLM server under load
 HELP = """\
 ttftop: htop for an LLM server under load
 
-usage: ttftop URL [options]
+usage: ttftop
+       ttftop URL [options]
        ttftop COMMAND [options]
 
 commands:
@@ -152,8 +154,14 @@ def dispatch(arguments: list[str]) -> int:
         CommandError: a mistake of the person who typed, or of the world.
     """
     if not arguments:
-        tell(SHORT_HELP, end="")
-        return USAGE
+        from tui.foreground.screen import has_able_terminal
+
+        if not has_able_terminal():
+            tell(SHORT_HELP, end="")
+            return USAGE
+        from tui.commands import home
+
+        return home.run(dispatch)
     if (undecoded := next((word for word in arguments if not is_unicode(word)), None)) is not None:
         raise CommandError(f"{one_line(undecoded)}: need arguments in UTF-8")
     first = arguments[0]

@@ -14,9 +14,33 @@ class _Requests(msgspec.Struct, frozen=True):
     """Once counted among `failed`."""
 
 
-class _Ttft(msgspec.Struct, frozen=True):
+class Quantiles(msgspec.Struct, frozen=True):
+    """ms."""
+
     p50: float | None = None
     p95: float | None = None
+    p99: float | None = None
+
+
+class _Rate(msgspec.Struct, frozen=True):
+    offered_rps: float | None = None
+    achieved_rps: float | None = None
+
+
+class _Throughput(msgspec.Struct, frozen=True):
+    output_tps: float | None = None
+
+
+class _Target(msgspec.Struct, frozen=True):
+    target: str = ""
+    figure: float | None = None
+    verdict: str = ""
+
+
+class _Slo(msgspec.Struct, frozen=True):
+    verdict: str = ""
+    """`pass`, `fail` or `undecided`."""
+    targets: list[_Target] = []
 
 
 class StoredSummary(msgspec.Struct, frozen=True):
@@ -24,7 +48,11 @@ class StoredSummary(msgspec.Struct, frozen=True):
 
     duration_s: float | None = None
     requests: _Requests = _Requests()
-    ttft_from_due_ms: _Ttft = _Ttft()
+    rate: _Rate = _Rate()
+    throughput: _Throughput = _Throughput()
+    ttft_from_due_ms: Quantiles = Quantiles()
+    itl_ms: Quantiles = Quantiles()
+    slo: _Slo | None = None
     valid: bool | None = None
     reasons: list[str] = []
     notes: list[str] = []

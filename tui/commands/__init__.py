@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("tui.commands.import_", "make sessions of other tools' result files"),
     "export": ("tui.commands.export", "a session as another tool's result file, a table or a trace"),
     "calibrate": ("tui.commands.calibrate", "measure how much this machine can load cleanly"),
+    "settings": ("tui.commands.settings", "say what is set for all screens, and where"),
     "doctor": ("tui.commands.doctor", "check this machine, and what a server can do"),
 }
 """Name to module and one line of help, in the order in which help shows them."""

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from tui.commands.replay import listed, session
-from tui.foreground import screen, start
+from tui.foreground import plain, screen, start
 from tui.foreground.debug_log import debug_log
 from tui.options import run_options
 from tui.options.exit_codes import CommandError
@@ -24,6 +24,8 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     directory = live_session(start.root(options), options.session)
+    if screen.wants_lines(options):
+        return screen.after(directory, "quit" if plain.attached(directory) else "detached")
     screen.need_terminal("attach", f"ttftop summary {directory.name} prints what the run says so far")
     with debug_log(options, directory, f"attach-{os.getpid()}"):
         return screen.after(directory, screen.show_live(directory, options))

@@ -6,10 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-from tui.foreground import screen, start
+from tui.foreground import plain, screen, start
 from tui.foreground.debug_log import debug_log
 from tui.options import run_options
-from tui.options.exit_codes import CommandError
+from tui.options.exit_codes import OK, CommandError
 from tui.options.parser import Parser
 
 WHICH = "its id, the start of it, its name or its path (last: the newest)"
@@ -29,6 +29,9 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     directory = session("replay", start.root(options), options.session)
+    if screen.wants_lines(options):
+        plain.replayed(directory)
+        return OK
     screen.need_terminal("replay", f"ttftop summary {directory.name} prints what the run says")
     with debug_log(options, directory, f"replay-{os.getpid()}", own_time=True):
         return screen.show_replay(directory, options)

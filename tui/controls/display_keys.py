@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from tui.controls import theme_keys
 from tui.controls.region_keys import after_key
 from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import WINDOWS_S, window_label
@@ -29,6 +30,7 @@ ACTIONS: Mapping[str, Callable[[ScreenState], Changed]] = {
     "log": lambda state: (replace(state, log=not state.log), ""),
     "details": lambda state: (replace(state, details=not state.details), ""),
     "help": lambda state: (replace(state, help=True, help_row=0), ""),
+    **theme_keys.ACTIONS,
 }
 NEW_SCALES = ("window", "log")
 """After these, the scales of the charts are found anew."""

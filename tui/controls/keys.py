@@ -128,6 +128,9 @@ KEYS: tuple[Key, ...] = (
         "both",
         "info",
     ),
+    Key(("t",), "theme", "the next theme: colours of the terminal, dark, light, safe", "t", "both"),
+    Key(("e",), "export", "save what is shown as a picture (.svg) and as text", "e", "both"),
+    Key((":", "ctrl+p"), "palette", "the command palette: every action by its name", ": ctrl+p", "both"),
     Key(("?",), "help", "this help", "?", "both", "help"),
     Key(
         ("q", "ctrl+c", "ctrl+q"),
@@ -170,14 +173,16 @@ SHORT = {
 """How the bottom row writes keys that come in pairs."""
 
 
-def action_for(key: str, character: str | None, live: bool, view: str = "overview") -> str | None:
+def action_for(
+    key: str, character: str | None, live: bool, view: str = "overview", keymap: tuple[Key, ...] = KEYS
+) -> str | None:
     """The action of a pressed key, a view's own before those of all.
 
     Load keys have theirs in a replay too, so that they can be answered.
     """
     # Textual names "=" "equals_sign": the character is the stable name of a printable key, except the blank.
     name = character if character is not None and character.isprintable() and character != " " else key
-    found = [row for row in KEYS if name in row.keys or key in row.keys]
+    found = [row for row in keymap if name in row.keys or key in row.keys]
     here = "live" if live else "replay"
     found = [row for row in found if view in row.views] + [row for row in found if not row.views]
     for row in found:
@@ -196,8 +201,14 @@ def own_of(view: str) -> tuple[str, ...]:
     return tuple(row.action for row in KEYS if view in row.views and row.footer)
 
 
-def action_row(action: str) -> Key:
-    return next(row for row in KEYS if row.action == action)
+def action_row(action: str, keymap: tuple[Key, ...] = KEYS) -> Key:
+    return next(row for row in keymap if row.action == action)
+
+
+def short_name(action: str, keymap: tuple[Key, ...] = KEYS) -> str:
+    """How the bottom row writes the keys of an action, and of the one that goes with it."""
+    row = action_row(action, keymap)
+    return SHORT.get(action, row.shown) if row == action_row(action) else row.shown
 
 
 def as_markdown() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tui.controls.keys import KEYS, Key
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
 from tui.controls.region_keys import Span
@@ -13,6 +14,10 @@ from tui.draw.theme import Theme
 @dataclass(frozen=True)
 class ScreenState:
     theme: Theme = field(default_factory=Theme)
+    auto_palette: str = "dark"
+    """What the theme `auto` is on this terminal."""
+    keymap: tuple[Key, ...] = KEYS
+    """As the person has set them."""
     playhead: Playhead = field(default_factory=Playhead)
     replay: bool = False
     """Opened on a session that was over; a live one that ends meanwhile is `ended`, not a replay."""

@@ -38,7 +38,8 @@ def _time(known: Estimate, stages: int) -> str:
         else f"{minutes / 60:.1f} h"
     )
     if not known.open_times:
-        return f"about {time} and what the last answers of each stage take"
+        each = " of each stage" if stages > 1 else ""
+        return f"about {time} and what the last answers{each} take"
     if known.open_times == stages:
         return "as long as the answers take"
     return f"at least {time}, {said_stages(known.open_times)} as long as the answers take"

@@ -12,6 +12,8 @@ from itertools import combinations
 
 from rich.style import Style
 
+from tui.draw.palettes import styled
+
 # role: (256 colours, 16 colours, none)
 ROLES: Mapping[str, tuple[str, str, str]] = {
     "": ("", "", ""),
@@ -167,10 +169,12 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Theme:
-    """`charset` is `braille` or `ascii`, `colours` one of `COLOURS`."""
+    """`charset` is `braille` or `ascii`, `colours` one of `COLOURS`: what the terminal can show."""
 
     charset: str = "braille"
     colours: str = "256"
+    palette: str = "dark"
+    """One of `tui.draw.theme_names.THEMES` but `auto`; without 256 colours all are as `terminal`."""
 
     @property
     def ascii_only(self) -> bool:
@@ -182,8 +186,12 @@ class Theme:
         return "ascii" if self.ascii_only else "shades" if self.colours == "none" else "tones"
 
     def styles(self) -> Styles:
-        column = COLOURS.index(self.colours)
-        return Styles({role: Style.parse(texts[column]) for role, texts in ROLES.items()})
+        own = self.palette == "terminal" and self.colours == "256"
+        column = COLOURS.index("16" if own else self.colours)
+        texts = {role: columns[column] for role, columns in ROLES.items()}
+        if column:
+            return Styles({role: Style.parse(text) for role, text in texts.items()})
+        return Styles(styled(texts, self.palette))
 
     def glyph(self, name: str) -> str:
         return GLYPHS[name][1 if self.ascii_only else 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from loadgen.signals import restored
 from sessions.plan.config import RunConfig
 from tui.draw.failures import failures
 from tui.draw.numbers import clock, sign
+from tui.foreground.plain import plain_line
 from tui.foreground.progress import Progress
 from tui.foreground.results import print_json, write_junit
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
@@ -75,7 +77,9 @@ def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespa
     Raises:
         CommandError: the supervisor refused to start the run.
     """
-    progress = Progress()
+    # One JSON object alone is what stands on stdout where it is asked for.
+    progress = Progress((sys.stderr if options.json else sys.stdout) if options.plain else None)
+    line_of = plain_line if options.plain else progress_line
     watched: SessionView | None = None
     heeded = 0
     began_s = time.monotonic()
@@ -96,7 +100,7 @@ def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespa
                 if frame.state in _BEFORE_LOAD:
                     progress.show(waiting_line(time.monotonic() - began_s))
                 else:
-                    progress.show(progress_line(frame))
+                    progress.show(line_of(frame))
         time.sleep(POLL_S)
     progress.close()
     error = launched.poll_error()

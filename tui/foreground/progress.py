@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from loadgen.errors import printable
 from tui.options.exit_codes import tell
@@ -19,10 +20,14 @@ _TOLD = ("note", "warning", "error")
 
 
 class Progress:
-    """One line on stderr: rewritten in place on a terminal, a line of its own each time elsewhere."""
+    """One line on stderr: rewritten in place on a terminal, a line of its own each time elsewhere.
 
-    def __init__(self) -> None:
-        self.in_place = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    `plain`: a stream for lines that are what was asked for (`--plain`), never rewritten.
+    """
+
+    def __init__(self, plain: TextIO | None = None) -> None:
+        self._plain = plain
+        self.in_place = plain is None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._open = False
         self._told: set[tuple[int, str]] = set()
         self._model_told = False
@@ -32,6 +37,9 @@ class Progress:
             width = os.get_terminal_size(sys.stderr.fileno()).columns
             tell(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="")
             self._open = True
+        elif self._plain is not None:
+            with contextlib.suppress(BrokenPipeError):
+                print(line, file=self._plain, flush=True)
         else:
             tell(line)
 

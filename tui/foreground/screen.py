@@ -15,6 +15,8 @@ from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tel
 
 NICER = 5
 WINDOW_NS = 250_000_000
+_LINES_ONLY = ("", "dumb", "unknown")
+"""Kinds of terminals, by TERM."""
 
 if TYPE_CHECKING:
     from sessions.frame.schema import Frame
@@ -27,13 +29,14 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def need_able_terminal(instead: str) -> None:
-    """Raises:
-    CommandError: the terminal can show lines only.
-    """
-    kind = os.environ.get("TERM", "")
-    if kind in ("", "dumb", "unknown"):
-        raise CommandError(f"TERM: got {kind!r}, a terminal that cannot show a screen; {instead}")
+def has_able_terminal() -> bool:
+    """A person sits there, and the terminal can show more than lines."""
+    return is_terminal() and os.environ.get("TERM", "") not in _LINES_ONLY
+
+
+def wants_lines(options: argparse.Namespace) -> bool:
+    """Plain lines were asked for, or the terminal can show nothing else."""
+    return bool(options.plain) or (is_terminal() and not has_able_terminal())
 
 
 def need_terminal(command: str, instead: str) -> None:
@@ -41,8 +44,8 @@ def need_terminal(command: str, instead: str) -> None:
     CommandError: there is no terminal to open a screen on.
     """
     if not is_terminal():
-        raise CommandError(f"{command}: needs a terminal; without one, {instead}")
-    need_able_terminal(instead)
+        lines = "--plain prints a line a second"
+        raise CommandError(f"{command}: needs a terminal; without one, {instead}; {lines}")
 
 
 def watch(launched: Launched, options: argparse.Namespace) -> int:
@@ -86,22 +89,33 @@ def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], b
         return _show(directory, options, ControlClient(directory, viewer=False), gone)
 
 
-def show_replay(directory: Path, options: argparse.Namespace) -> int:
-    """Opens the screen on a recorded run; returns the exit code."""
-    return INTERRUPTED if _show(directory, options, None, lambda: False) == "interrupted" else OK
+def show_replay(directory: Path, options: argparse.Namespace, *, nicer: bool = True) -> int:
+    """Opens the screen on a recorded run; returns the exit code.
+
+    `nicer`: no run is to be started by this process after it, which would be as nice as it is.
+    """
+    how = _show(directory, options, None, lambda: False, nicer=nicer)
+    return INTERRUPTED if how == "interrupted" else OK
 
 
 def _show(
-    directory: Path, options: argparse.Namespace, control: ControlClient | None, gone: Callable[[], bool]
+    directory: Path,
+    options: argparse.Namespace,
+    control: ControlClient | None,
+    gone: Callable[[], bool],
+    *,
+    nicer: bool = True,
 ) -> str:
     from sessions.frame.session_view import SessionView
+    from tui.options.settings import asked_settings
     from tui.screens.app import run_screen
 
     if options.no_color:
         os.environ["NO_COLOR"] = "1"
-    give_way()
+    if nicer:
+        give_way()
     view = SessionView(directory)
-    return run_screen(view, control, title=directory.name, charset=options.charset, gone=gone)
+    return run_screen(view, control, title=directory.name, settings=asked_settings(options), gone=gone)
 
 
 def after(directory: Path, left: str) -> int:

@@ -24,15 +24,19 @@ class Outcome(NamedTuple):
 
 
 def has_screen(options: argparse.Namespace) -> bool:
-    """A screen will be opened: there is a terminal on both ends, and `--headless` was not asked for.
+    """A screen will be opened: there is a terminal on both ends, and nothing else was asked for.
 
-    Raises:
-        CommandError: there is one that cannot show a screen.
+    A terminal that can show none gets plain lines.
     """
-    if options.headless or options.json or not screen.is_terminal():
+    if options.headless or options.json or options.plain or not screen.is_terminal():
         return False
-    screen.need_able_terminal("give --headless for lines instead")
+    if not screen.has_able_terminal():
+        options.plain = True
+        return False
     need(OF_A_SCREEN, "; or give --headless for lines instead")
+    from tui.options.settings import asked_settings
+
+    asked_settings(options)  # what is wrong with them is said before a load is put on anything
     return True
 
 

@@ -18,6 +18,7 @@ from sessions.plan.config import (
     WorkloadConfig,
     checked,
 )
+from tui.draw.theme_names import THEMES
 from tui.options import value_types
 from tui.options.conversation_options import conversation_asked
 from tui.options.exit_codes import CommandError
@@ -166,7 +167,14 @@ def sessions_dir(parser: argparse._ActionsContainer) -> None:
 
 
 def screen_arguments(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--plain", action="store_true", help="no screen: a line a second, for logs and ears")
     parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
+    parser.add_argument(
+        "--theme",
+        choices=THEMES,
+        metavar="T",
+        help=f"colours: {', '.join(THEMES)} (auto, or as in ttftop settings)",
+    )
     parser.add_argument(
         "--charset", choices=("braille", "ascii"), metavar="C", help="draw with braille or ascii"
     )

@@ -57,8 +57,8 @@ def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
     fields = []
     shown = (*keys.own_of(screen_state.view), *(keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER))
     for rank, action in enumerate(shown):
-        row = keys.action_row(action)
-        name = keys.SHORT.get(action) or row.shown
+        row = keys.action_row(action, screen_state.keymap)
+        name = keys.short_name(action, screen_state.keymap)
         if screen_state.theme.ascii_only:
             name = _ASCII_KEYS.get(name, name)
         last = action in ("help", "quit")

@@ -20,20 +20,30 @@ from tui.draw.theme import Theme, in_ascii
 class Canvas(Widget, can_focus=False):
     """Draws the rows last given to `show`. Text is never taken for markup, nor for orders to the terminal."""
 
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
+    def __init__(self, theme: Theme, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
         self._rows: list[Row] = []
+        self._theme: Theme | None = None
         self.theme = theme
 
     @property
     def theme(self) -> Theme:
+        assert self._theme is not None
         return self._theme
 
     @theme.setter
     def theme(self, theme: Theme) -> None:
+        if theme == self._theme:
+            return
         self._theme = theme
+        self.refresh()
         self._styles_of: Mapping[str, Style] = theme.styles()
         self._codes: dict[str, str] = {}
+
+    @property
+    def rows(self) -> list[Row]:
+        """What is shown."""
+        return self._rows
 
     @property
     def text(self) -> list[str]:
@@ -84,7 +94,7 @@ class Canvas(Widget, can_focus=False):
         return bool(style.bgcolor or style.reverse or style.underline)
 
     def _clean(self, row: Row) -> Row:
-        if self._theme.ascii_only:
+        if self.theme.ascii_only:
             return [(in_ascii(masked(text)), role) for text, role in row]
         return [(masked(text), role) for text, role in row]
 

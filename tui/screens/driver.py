@@ -30,6 +30,8 @@ MOST_COLUMNS, MOST_ROWS = 1000, 400
 _LOOK_S = 0.05
 _KITTY = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQRS])", re.ASCII)
 
+_MOUSE = re.compile(r"\x1b\[<\d{1,3};\d{1,4};\d{1,4}[Mm]", re.ASCII)
+
 
 class TerminalDriver(LinuxDriver):
     """Keys come in by rules of our own (`TerminalInput`): whatever else a terminal sends is ignored."""
@@ -42,6 +44,7 @@ class TerminalDriver(LinuxDriver):
         self._size = size or terminal_size(self.fileno)
 
         self._suspended = False
+        self._asks_mouse = mouse
 
     def _get_terminal_size(self) -> tuple[int, int]:
         return terminal_size(self.fileno)
@@ -90,7 +93,7 @@ class TerminalDriver(LinuxDriver):
             else:
                 taken = terminal.due(now_s)
             for one in taken:
-                for message in messages_of(one, parser):
+                for message in messages_of(one, parser, mouse=self._asks_mouse):
                     self.process_message(message)
 
 
@@ -123,10 +126,10 @@ def _in_environment(name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def messages_of(taken: str | Paste, parser: XTermParser) -> Iterator[Message]:
+def messages_of(taken: str | Paste, parser: XTermParser, *, mouse: bool = False) -> Iterator[Message]:
     """What Textual is told of a key, a sequence or a paste; nothing of one that it has no use for.
 
-    A report of the mouse or of the terminal's size is of no use: we ask for none.
+    A report of the terminal's size is of no use, nor one of the mouse without `mouse`: we ask for none.
     """
     if isinstance(taken, Paste):
         yield events.Paste(taken.text)
@@ -138,6 +141,9 @@ def messages_of(taken: str | Paste, parser: XTermParser) -> Iterator[Message]:
         yield events.AppBlur()
     elif taken in ("\x1b[?2026;1$y", "\x1b[?2026;2$y"):
         yield TerminalSupportsSynchronizedOutput()
+    elif _MOUSE.fullmatch(taken):
+        if mouse and (reported := parser.parse_mouse_code(taken)) is not None:
+            yield reported
     elif (sequence := _pressed(taken)) is not None:
         for key in parser._sequence_to_key_events(sequence):
             if key.key != Keys.Ignore:

@@ -21,9 +21,9 @@ from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource, read_ahead
 from tui.controls.shown_axis import LaterFrames, shown_axis
 from tui.draw.layout import columns_for, overview_columns
-from tui.draw.theme import Theme
 from tui.panels.strip import marks_of
 from tui.plots.scale import Scale
+from tui.screens import over_keys
 from tui.screens.canvas import Canvas
 from tui.views.help import help_rows, help_scrolled
 from tui.views.overview import scales_for
@@ -31,19 +31,20 @@ from tui.views.view import Drawing
 from tui.views.views import OVERVIEW, VIEWS, whole, within
 
 NOTICE_S = 4.0
-WINDOW_S = 60.0
-"""What the charts of a live run span at first."""
 _LEAVING: Mapping[str, Command] = {"f": FinishRun(), "a": AbortRun()}
 
 
 class SessionScreen(Screen[None]):
-    """`clock` gives seconds that never run backwards; `leave` ends the app with how the person left."""
+    """`opened` has theme, keys and window as the person wants them; `leave` ends the app with how they left.
+
+    `clock` gives seconds that never run backwards.
+    """
 
     def __init__(
         self,
         source: SessionSource,
         control: RunControl | None,
-        theme: Theme,
+        opened: ScreenState,
         leave: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -57,11 +58,12 @@ class SessionScreen(Screen[None]):
         read_ahead(source, clock)
         self._was_live, self._read_ns = source.live, source.last_ns
         # What is over is shown whole, from its end: what came of it is seen at once, and play begins it anew.
-        self._state = ScreenState(
-            theme=theme,
+        self._opened = opened
+        self._state = replace(
+            opened,
             playhead=Playhead(at_ns=source.last_ns, following=source.live),
             replay=control is None and not source.live,
-            window_s=WINDOW_S if source.live else None,
+            window_s=opened.window_s if source.live else None,
         )
         self._scales: Mapping[str, Scale] = {}
         self._frame: Frame | None = None
@@ -116,7 +118,7 @@ class SessionScreen(Screen[None]):
         source, playhead = self._source, self._state.playhead
         at_end, self._read_ns = playhead.at_ns >= self._read_ns, source.last_ns
         if source.live and not self._was_live:  # opened just before its run had begun
-            self._state = replace(self._state, window_s=WINDOW_S)
+            self._state = replace(self._state, window_s=self._opened.window_s)
             playhead = playhead.to_end(source.last_ns, live=True)
         self._was_live = source.live
         if not source.live and not playhead.playing and (playhead.following or at_end):
@@ -144,6 +146,7 @@ class SessionScreen(Screen[None]):
             else whole(self._drawing, self._views.get(state.view))
         )
         for canvas in self.query(Canvas):  # none before it is mounted, and while the screen closes
+            canvas.theme = state.theme
             canvas.show(rows)
 
     def _say(self, text: str, *, bad: bool = False) -> None:
@@ -170,7 +173,9 @@ class SessionScreen(Screen[None]):
                 self._choose(event.key)
             elif event.key == "escape":
                 self._back()
-            elif action := keys.action_for(event.key, event.character, self._source.live, self._state.view):
+            elif action := keys.action_for(
+                event.key, event.character, self._source.live, self._state.view, self._state.keymap
+            ):
                 scrolled = help_scrolled(action, self._state, *self.size)
                 self._state = scrolled or replace(self._state, help=False)
                 if scrolled is None:
@@ -178,6 +183,10 @@ class SessionScreen(Screen[None]):
         # A command leaves before anything is drawn: its answer draws, or the next tick while there is none.
         if self._waiting == waiting:
             self._redraw()
+
+    def _action(self, key: str, character: str | None) -> str | None:
+        state = self._state
+        return keys.action_for(key, character, self._source.live, state.view, state.keymap)
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -201,6 +210,9 @@ class SessionScreen(Screen[None]):
             self._scales = {} if action in display_keys.NEW_SCALES else self._scales
             if said:
                 self._say(said)
+        elif action in over_keys.ACTIONS:
+            words, bad = over_keys.ACTIONS[action](self, self._source)
+            self._say(words, bad=bad)
         elif action.startswith("view_"):
             self._state = replace(self._state, view=action.removeprefix("view_"), details=False)
         elif keys.is_of_view(action):

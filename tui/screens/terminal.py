@@ -51,6 +51,8 @@ class Pace:
     """
 
     index: int = 0
+    most: int = 0
+    """The index of the highest rate that is wanted."""
     clear_since_s: float = 0.0
     drawn_s: float = -1e9
     sent_bytes: int = 0
@@ -77,7 +79,7 @@ class Pace:
         if queued > CLOGGED:
             return replace(self, index=min(self.index + 1, len(RATES_HZ) - 1), clear_since_s=now_s), False
         pace = self
-        if self.index and now_s - self.clear_since_s >= 5.0:
+        if self.index > self.most and now_s - self.clear_since_s >= 5.0:
             pace = replace(self, index=self.index - 1, clear_since_s=now_s)
         # Half a tick early is in time: the timer that calls this fires at the highest rate only.
         due = now_s - self.drawn_s >= 1.0 / pace.hz - 0.05

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.controls.keys import HELP_ROWS, Key
+from tui.controls.keys import Key
 from tui.controls.screen_state import ScreenState
 from tui.draw.rows import Row, Span, fitted
 from tui.draw.theme import Theme
@@ -83,8 +83,9 @@ def _body(width: int, height: int, state: ScreenState) -> list[Row]:
 
 
 def _entries(state: ScreenState) -> list[list[Span]]:
-    own = [row for row in HELP_ROWS if state.view in row.views]
-    common = [row for row in HELP_ROWS if not row.views and row.action != "help"]
+    rows = [row for row in state.keymap if row.help]
+    own = [row for row in rows if state.view in row.views]
+    common = [row for row in rows if not row.views and row.action != "help"]
     entries = [_key(row, state.theme) for row in (*own, *common)]
     met = f"{state.theme.glyph('met')} {state.theme.glyph('missed')}"
     return entries + [

@@ -137,8 +137,7 @@ def test_a_plan_says_what_it_comes_to_and_is_asked_about_where_it_may_hurt(
     [
         (
             Stage("a", concurrency=1, duration_s=60.0),
-            "about 60 s and what the last answers of each stage take; "
-            "as many requests as are answered in that time",
+            "about 60 s and what the last answers take; as many requests as are answered in that time",
         ),
         (
             Stage("a", concurrency=1, requests=10),

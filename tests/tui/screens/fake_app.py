@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 from tests.tui import made_up_run  # noqa: E402
+from tui.options.settings import Settings  # noqa: E402
 from tui.screens.app import run_screen  # noqa: E402
 
 EVIL = "A\x1b[31mR\x1b]0;PWN\x07\x9b2J\x00\x1bPq\x1b\\\x1b[2J\r\u202e\x85\x7f [/ [bold [@click=app.quit]x[/]\ud800"
@@ -50,7 +51,9 @@ def main() -> None:
             raise RuntimeError("made to fail")
 
         view.frame = fail  # type: ignore[method-assign,assignment]
-    how = run_screen(view, control, title=EVIL if args.evil else "fake", charset=args.charset)
+    how = run_screen(
+        view, control, title=EVIL if args.evil else "fake", settings=Settings(charset=args.charset)
+    )
     print(f"left: {how}")
 
 

@@ -111,3 +111,27 @@ def test_the_terminal_knows_its_size_better_than_the_environment_does(monkeypatc
     finally:
         os.close(master)
         os.close(slave)
+
+
+@pytest.mark.parametrize(
+    ("report", "kind", "place"),
+    [
+        ("\x1b[<0;11;6M", events.MouseDown, (10, 5)),
+        ("\x1b[<0;11;6m", events.MouseUp, (10, 5)),
+        ("\x1b[<65;1;1M", events.MouseScrollDown, (0, 0)),
+        ("\x1b[<64;1;1M", events.MouseScrollUp, (0, 0)),
+    ],
+)
+def test_a_mouse_that_was_asked_for_is_told_and_no_other(report, kind, place):
+    """Source of the form: XTerm Control Sequences, SGR (1006)."""
+    (event,) = messages_of(report, XTermParser(), mouse=True)
+    assert type(event) is kind
+    assert (event.x, event.y) == place
+    assert told(report) == []
+
+
+@pytest.mark.parametrize(
+    "report", ["\x1b[<0;0;0M", "\x1b[<;;M", "\x1b[<0;99999999;1M", "\x1b[<1M", "\x1b[<0;1;1;1M"]
+)
+def test_a_report_of_a_mouse_that_cannot_be_is_no_key(report):
+    assert list(messages_of(report, XTermParser(), mouse=True)) == []

@@ -31,6 +31,7 @@ from sessions.run.commands import (
 from tests.tui.made_up_run import FakeControl, FakeView, S, ramped
 from tui.controls import keys
 from tui.controls.prompt import LIMIT
+from tui.options.settings import Settings
 from tui.screens.app import TtftopApp
 from tui.screens.canvas import Canvas
 from tui.screens.session import SessionScreen
@@ -77,6 +78,7 @@ def on_screen(
     size=(80, 24),
     now_s: float = 50.0,
     replay: bool = False,
+    settings: Settings | None = None,
     **more,
 ) -> str | None:
     """Runs `body` with the app on a made-up run at `now_s`; returns how it was left."""
@@ -87,7 +89,9 @@ def on_screen(
         view.steps = [step for step in view.steps if step[0] <= now_s]
         view.marks = [mark for mark in view.marks if mark.t_ns <= now_s * S]
         control = FakeControl(view)
-        app = TtftopApp(view, None if replay else control, charset="braille", clock=clock)
+        app = TtftopApp(
+            view, None if replay else control, settings=settings or Settings(charset="braille"), clock=clock
+        )
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             await body(Room(pilot, view, control, clock))

@@ -1,0 +1,327 @@
+"""The home screen under Textual's pilot: real sessions on disk, a stand-in for what listens on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from sessions.store.directory import listing
+from sessions.store.manifest import EndInfo, write
+from sessions.summary.digest import digest
+from sessions.summary.read import read_summary
+from sessions.summary.schema import plain
+from telemetry.local_servers import LocalServer
+from tests.sessions.conftest import make
+from tests.sessions.summary.summing import stored
+from tui.commands.home import checked
+from tui.options.settings import Settings
+from tui.screens.canvas import Canvas
+from tui.screens.home import HomeApp, HomeChoice, HomeScreen, HomeSources
+from tui.screens.row_list import RowList
+
+RAW = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+VLLM = LocalServer("http://127.0.0.1:8000", "vLLM", ("llama-3.1-70b", "lora"), gpus=("GPU 0", "GPU 1"))
+
+
+def session(root: Path, name: str, model: str, rate_rps: float = 5.0, seed: int = 1) -> Path:
+    directory = root / name
+    directory.mkdir(parents=True)
+    run = make(seconds=2.0, rate_rps=rate_rps, seed=seed)
+    stored(run, directory)
+    run.manifest.session.id, run.manifest.session.name = name, ""
+    run.manifest.server = {"model": model}
+    run.manifest.end = EndInfo("completed", "2026-11-03T12:01:00+01:00", 2.0)
+    run.manifest.result = plain(read_summary(directory))
+    write(directory, run.manifest)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("home") / "sessions"
+    session(root, "20261103-120000-first", "llama")
+    session(root, "20261104-130000-second", "qwen", 9.0)
+    return root
+
+
+class Home:
+    def __init__(self, pilot: Pilot[str]) -> None:
+        self.pilot = pilot
+
+    @property
+    def screen(self) -> HomeScreen:
+        found = self.pilot.app.screen_stack[0]
+        assert isinstance(found, HomeScreen)
+        return found
+
+    def text(self, name: str) -> str:
+        return "\n".join(self.pilot.app.screen.query_one(name, Canvas).text)
+
+    @property
+    def listed(self) -> list[str]:
+        return self.screen.query_one(RowList).text
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        for _ in range(400):
+            if holds():
+                return
+            await self.pilot.pause(0.02)
+        raise AssertionError(self.listed)
+
+
+def at_home(
+    root: Path,
+    body: Callable[[Home], Awaitable[None]],
+    *,
+    servers: Sequence[LocalServer] = (),
+    size: tuple[int, int] = (80, 24),
+    opened: HomeChoice | None = None,
+    charset: str = "braille",
+) -> HomeChoice:
+    """Runs `body` with the home screen on the sessions in `root`; returns what was chosen."""
+    sources = HomeSources(lambda: listing(root), digest, lambda tell: tell(servers), checked)
+
+    async def run() -> HomeChoice:
+        app = HomeApp(sources, opened, settings=Settings(charset=charset))
+        async with app.run_test(size=size) as pilot:
+            home = Home(pilot)
+            await home.until(lambda: not home.screen.busy)
+            await pilot.pause()
+            await body(home)
+        return app.choice
+
+    return asyncio.run(run())
+
+
+def test_what_was_recorded_stands_newest_first_with_its_load_p95_and_verdict(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        _, heading, *rows = home.listed
+        assert heading.startswith(" recorded sessions  2")
+        assert [row.split()[:3] for row in rows] == [
+            ["11-04", "13:00", "second"],
+            ["11-03", "12:00", "first"],
+        ]
+        p95_ms = digest(recorded / "20261104-130000-second").summary.ttft_from_due_ms.p95
+        assert p95_ms is not None
+        assert f"p95 {p95_ms:.0f} " in rows[0]
+        assert "rps" in rows[0]
+
+    at_home(recorded, body)
+
+
+def test_below_the_list_stands_what_is_known_of_the_line_under_the_cursor(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("down")
+        preview = home.text("#preview")
+        said = digest(recorded / "20261103-120000-first").summary
+        assert "llama" in preview
+        assert f"{said.requests.sent:,} sent" in preview
+        assert "verdict" in preview
+
+    at_home(recorded, body)
+
+
+def test_enter_on_a_session_opens_it_and_home_comes_back_as_it_was_left(recorded: Path) -> None:
+    async def pick(home: Home) -> None:
+        await home.press("slash", *"first")
+        await home.press("enter", "enter")
+
+    choice = at_home(recorded, pick)
+    assert (choice.how, choice.directory) == ("session", recorded / "20261103-120000-first")
+
+    async def again(home: Home) -> None:
+        assert any("first" in row for row in home.listed)
+        assert not any("second" in row for row in home.listed)
+        await home.press("escape")
+        assert any("second" in row for row in home.listed)
+        assert "llama" in home.text("#preview")
+        await home.press("q")
+
+    assert at_home(recorded, again, opened=choice).how == "quit"
+
+
+def test_words_after_a_slash_leave_only_what_has_them_all(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("slash", *"QWEN rps")
+        assert [row.split()[2] for row in home.listed[2:]] == ["second"]
+        assert "1 of 2" in home.listed[1]
+        await home.press("x")
+        assert len(home.listed) == 2
+        await home.press("escape")
+        assert len(home.listed) == 4
+
+    at_home(recorded, body)
+
+
+def test_letters_of_a_filter_are_no_keys(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("slash", "q", "s", "r", "u")
+        assert home.screen.query_one("#filter", Input).value == "qsru"
+
+    assert at_home(recorded, body).how == "quit"
+
+
+def test_s_sorts_by_ttft_and_by_model(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        p95_ms = {path.name[16:]: digest(path).summary.ttft_from_due_ms.p95 for path in listing(recorded)}
+        await home.press("s")
+        assert [row.split()[2] for row in home.listed[2:]] == sorted(p95_ms, key=lambda name: -p95_ms[name])
+        assert "by TTFT p95" in home.listed[1]
+        await home.press("s")
+        assert [row.split()[2] for row in home.listed[2:]] == ["first", "second"]
+        assert "by model" in home.listed[1]
+
+    at_home(recorded, body)
+
+
+def test_a_server_that_listens_is_listed_with_its_models_and_gpus(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        assert "http://127.0.0.1:8000" in home.listed[1]
+        await home.press("home")
+        preview = home.text("#preview")
+        assert "GPU 0, GPU 1" in preview
+        assert "llama-3.1-70b" in preview
+
+    at_home(recorded, body, servers=[VLLM])
+
+
+def test_enter_on_a_server_opens_a_form_that_says_what_it_comes_to_and_starts_it(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("home", "enter")
+        says = " ".join(home.text("#says").split())
+        assert "about 60 s and what the last answers take; 60 requests, 15,360 tokens in, 3,840 out" in says
+        assert (
+            "ttftop run http://127.0.0.1:8000 --model=llama-3.1-70b --rate=1 --duration=60s "
+            "--input-tokens=256 --output-tokens=64"
+        ) in says
+        await home.press("backspace", "4")
+        assert "240 requests" in home.text("#says")
+        await home.press("enter")
+
+    choice = at_home(recorded, body, servers=[VLLM])
+    assert choice.how == "run"
+    assert choice.words == (
+        *("run", "http://127.0.0.1:8000", "--model=llama-3.1-70b", "--rate=4", "--duration=60s"),
+        *("--input-tokens=256", "--output-tokens=64"),
+    )
+
+
+def test_a_form_that_cannot_be_says_why_and_starts_nothing(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("u")
+        assert "the URL is empty, need one such as" in " ".join(home.text("#says").split())
+        await home.press(*"localhost:8000", "enter")
+        await home.press("tab", "tab", "end", "backspace", *"-3")
+        assert "--rate: got '-3', need a number" in home.text("#says")
+        await home.press("enter", "escape")
+        assert home.pilot.app.screen is home.screen
+        await home.press("q")
+
+    assert at_home(recorded, body).how == "quit"
+
+
+def test_a_url_that_begins_as_an_option_is_none(recorded: Path) -> None:
+    assert checked({"url": "--insecure"}).words == ("run", "insecure")
+
+
+def test_a_load_without_an_end_says_so() -> None:
+    found = checked({"url": "http://h:1", "rate": "2", "duration": ""})
+    assert (found.ok, found.says) == (True, "2 requests a second until you end it; keys change the load")
+
+
+def test_no_sessions_and_no_servers_is_said_and_harms_no_key(tmp_path: Path) -> None:
+    async def body(home: Home) -> None:
+        assert "none found" in home.listed[0]
+        assert "none in" in home.listed[1]
+        assert "d the demo" in home.text("#preview")
+        await home.press("enter", "down", "up", "pagedown", "s", "r", "escape", "ctrl+c")
+
+    assert at_home(tmp_path / "nothing", body).how == "quit"
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sessions with names and texts that would steer a terminal, a damaged one, one that is none."""
+    root = tmp_path_factory.mktemp("odd")
+    good = session(root, "20261103-120000-good", "m\x1b[2J[bold]\u202e\n" + "宽" * 80)
+    for name in (
+        b"\x1b]0;PWN\x07\x1b[2J",
+        b"\xc2\x9b2J\xe2\x80\xae",
+        b"bad\xff\xfe",
+        b"new\nline",
+        b"[red]x[/]",
+    ):
+        shutil.copytree(os.fsencode(good), os.fsencode(root) + b"/20261103-140000-" + name)
+    (root / "20261105-000000-x").mkdir()
+    (root / "20261105-000000-x" / "session.toml").write_text("not TOML")
+    (root / "20261106-000000-pipe").mkdir()
+    os.mkfifo(root / "20261106-000000-pipe" / "session.toml")
+    return root
+
+
+@pytest.mark.parametrize("size", [(40, 10), (60, 16), (80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_hostile_sessions_and_models_are_text_in_every_size(odd: Path, size, charset) -> None:
+    evil = LocalServer("http://127.0.0.1:1", "x\x1b[2J", ("[b]\u202em" * 40,) * 9, wants_key=True)
+
+    async def body(home: Home) -> None:
+        assert any("unreadable" in row for row in home.listed)
+        for _ in range(len(home.listed)):
+            canvases = [line for canvas in home.screen.query(Canvas) for line in canvas.text]
+            drawn = "\n".join([*home.listed, *canvases])
+            assert RAW.search(drawn.replace("\n", "")) is None
+            assert charset != "ascii" or drawn.isascii()
+            assert all(cell_len(line) <= size[0] for line in [*home.listed, *canvases])
+            await home.press("down")
+
+    at_home(odd, body, servers=[evil], size=size, charset=charset)
+
+
+def test_what_cannot_be_read_is_not_opened(odd: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("enter")
+        assert home.pilot.app.return_value is None
+        await home.press("q")
+
+    assert at_home(odd, body).how == "quit"
+
+
+def test_a_move_of_the_cursor_redraws_two_lines_of_the_list(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        listed = home.screen.query_one(RowList)
+        drawn: list[int] = []
+        render = listed.render_line
+        listed.render_line = lambda y: (drawn.append(y), render(y))[1]  # type: ignore[method-assign]
+        await home.press("down")
+        assert sorted(set(drawn)) == [2, 3]
+
+    at_home(recorded, body)
+
+
+def test_d_starts_the_demo(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("d")
+
+    choice = at_home(recorded, body)
+    assert (choice.how, choice.words) == ("run", ("demo",))
+
+
+def test_a_click_opens_a_line(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.pilot.click(RowList, offset=(5, 3))
+        await home.pilot.pause()
+
+    assert at_home(recorded, body).directory == recorded / "20261103-120000-first"

@@ -1,0 +1,91 @@
+"""What the home screen lists, and in which order: servers of this machine, then what was recorded. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sessions.summary.digest import Digest
+from telemetry.local_servers import LocalServer
+
+ORDERS = ("newest", "slowest", "model")
+"""What `s` steps through: by time, by TTFT p95, by model."""
+
+
+class Item(NamedTuple):
+    """A line of the list: a server, a session, or a heading, which is neither."""
+
+    key: str
+    """Of its own, and the same when the list is made anew."""
+    heading: str = ""
+    server: LocalServer | None = None
+    session: Digest | None = None
+
+
+@dataclass(frozen=True)
+class HomeList:
+    sessions: tuple[Digest, ...] = ()
+    """Newest first."""
+    servers: tuple[LocalServer, ...] | None = None
+    """None while they are looked for."""
+    wanted: str = ""
+    """Only lines with these words in them, in any case and order."""
+    order: str = ORDERS[0]
+    place: str = ""
+    """Where sessions are kept, for one who has none."""
+
+    def items(self) -> list[Item]:
+        """Headings always; under each what fits `wanted`."""
+        servers = [one for one in self.servers or () if self._fits(_server_text(one))]
+        sessions = [one for one in self.sessions if self._fits(_session_text(one))]
+        looked = "looking ..." if self.servers is None else "" if self.servers else "none found"
+        count = f"{len(sessions):,}" if not self.wanted else f"{len(sessions):,} of {len(self.sessions):,}"
+        by = "" if self.order == ORDERS[0] else f", by {'TTFT p95' if self.order == 'slowest' else 'model'}"
+        kept = f"none in {self.place} yet" if not self.sessions else f"{count}{by}"
+        return [
+            Item("servers", heading=f"LLM servers on this machine  {looked}".rstrip()),
+            *(Item(one.url, server=one) for one in servers),
+            Item("sessions", heading=f"recorded sessions  {kept}"),
+            *(Item(str(one.directory), session=one) for one in self._ordered(sessions)),
+        ]
+
+    def _fits(self, text: str) -> bool:
+        lowered = text.lower()
+        return all(word in lowered for word in self.wanted.lower().split())
+
+    def _ordered(self, sessions: Sequence[Digest]) -> list[Digest]:
+        if self.order == "slowest":
+            return sorted(sessions, key=lambda one: -(one.summary.ttft_from_due_ms.p95 or -1.0))
+        if self.order == "model":
+            return sorted(sessions, key=lambda one: (not one.model, one.model.lower()))
+        return list(sessions)
+
+
+def when(directory_name: str) -> str:
+    """`20261126-034751-name` as `11-26 03:47`; blanks where the directory is named otherwise."""
+    day, _, rest = directory_name.partition("-")
+    time = rest[:6]
+    if len(day) == 8 and len(time) == 6 and (day + time).isascii() and (day + time).isdigit():
+        return f"{day[4:6]}-{day[6:]} {time[:2]}:{time[2:4]}"
+    return " " * 11
+
+
+def _server_text(server: LocalServer) -> str:
+    return " ".join((server.url, server.name, *server.models, *server.gpus))
+
+
+def _session_text(session: Digest) -> str:
+    tags = session.config.tags if session.config is not None else ()
+    return " ".join(
+        (
+            session.directory.name,
+            session.name,
+            session.model,
+            session.target,
+            session.badge,
+            session.load,
+            session.verdict,
+            *tags,
+        )
+    )

@@ -1,0 +1,95 @@
+"""`--plain`: a session as a line a second, for logs, screen readers, and terminals without a screen."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadgen.errors import printable
+from tui.draw.numbers import clock, ms, rate, sign
+from tui.draw.words import limit_name
+
+if TYPE_CHECKING:
+    from sessions.frame.schema import Frame, Stat
+    from sessions.frame.session_view import SessionView
+
+SECOND_NS = 1_000_000_000
+WINDOW_NS = 10 * SECOND_NS
+POLL_S = 0.1
+
+
+def plain_line(frame: Frame) -> str:
+    """What a frame shows, in words and figures that always stand in the same order, all ASCII."""
+    load = (
+        f"concurrency {frame.concurrency or 0}" if frame.closed_loop else f"rate {rate(frame.rate_rps)} rps"
+    )
+    ttft, itl = frame.ttft_recent, frame.itl_recent
+    parts = [
+        clock(max(frame.at_ns - frame.first_ns, 0) if frame.first_ns else 0),
+        load,
+        f"sent {rate(frame.achieved_rps)}/s",
+        f"TTFT p50 {_figure(ttft, 'p50', ttft.p50_ms)} p95 {_figure(ttft, 'p95', ttft.p95_ms)}",
+        f"{'gap' if frame.itl_is_chunk_gap else 'ITL'} p95 {_figure(itl, 'p95', itl.p95_ms)}",
+        f"errors {frame.failed}",
+        f"limit {limit_name(frame.limit.name)}",
+        *([] if frame.state == "running" else [frame.state]),
+        *(["CLIENT SATURATED"] if frame.client_saturated else []),
+        *(["TLS NOT VERIFIED"] if frame.insecure else []),
+        *(["SIMULATED"] if frame.simulated else []),
+    ]
+    return printable("  ".join(parts), 300)
+
+
+def _figure(stat: Stat, quantile: str, value_ms: float | None) -> str:
+    """`158 ms`, `1.20 s`, with the sign of a figure that is a bound or rests on few samples."""
+    if value_ms is None:
+        return "-"
+    text = ms(value_ms)
+    return sign(stat, quantile) + (f"{text[:-1]} s" if text.endswith("s") else f"{text} ms")
+
+
+def replayed(directory: Path) -> None:
+    """A line for each second of a recorded run, on stdout, as fast as they can be made."""
+    from sessions.frame.session_view import SessionView
+
+    view = SessionView(directory)
+    try:
+        view.read_all()
+        first_ns, last_ns = view.first_ns, view.last_ns
+        # The last second of a run may be a part of one.
+        for at_ns in (*range(first_ns + SECOND_NS, last_ns, SECOND_NS), last_ns):
+            print(plain_line(_judged(view, at_ns)))
+    finally:
+        view.close()
+
+
+def attached(directory: Path) -> bool:
+    """A line a second of a live run, on stdout, until it ends; False when Ctrl-C came before."""
+    from sessions.frame.session_view import SessionView
+    from tui.foreground.viewer import Viewer
+
+    view = SessionView(directory)
+    next_s = time.monotonic()
+    try:
+        with Viewer(directory):
+            view.read_all()
+            while view.live:
+                view.poll()
+                if time.monotonic() >= next_s:
+                    next_s += 1.0
+                    print(plain_line(_judged(view, view.last_ns)), flush=True)
+                time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        view.close()
+    return True
+
+
+def _judged(view: SessionView, at_ns: int) -> Frame:
+    """The frame once all seconds before it are judged, which a run that is read at once has not at first."""
+    frame = view.frame(at_ns, WINDOW_NS, 1)
+    while frame.limits_pending:
+        frame = view.frame(at_ns, WINDOW_NS, 1)
+    return frame

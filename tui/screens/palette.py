@@ -1,0 +1,93 @@
+"""The command palette over the screen: letters typed choose among all actions, enter does one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList
+
+from tui.controls.palette import Entry, matching
+from tui.draw.rows import Row
+from tui.draw.text import fit
+from tui.draw.theme import Theme
+from tui.screens.row_list import RowList
+
+WIDTH = 76
+
+
+class PaletteScreen(ModalScreen[str]):
+    """Gives the action that was chosen, or None."""
+
+    BINDINGS = [  # noqa: RUF012
+        ("escape", "leave", ""),
+        ("ctrl+c", "leave", ""),
+        ("ctrl+p", "leave", ""),
+        ("down", "down", ""),
+        ("up", "up", ""),
+        ("pagedown", "page_down", ""),
+        ("pageup", "page_up", ""),
+    ]
+
+    def __init__(self, entries: Sequence[Entry], theme: Theme) -> None:
+        super().__init__()
+        self._entries, self._theme = entries, theme
+        self._found: list[Entry] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="palette"):
+            yield Input(placeholder="what to do: type some of its letters", compact=True)
+            yield RowList(self._theme, id="found")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+        self.query_one(RowList).can_focus = False
+        if self._theme.ascii_only:
+            self.query_one("#palette").styles.border = ("ascii", "ansi_bright_black")
+        self._show("")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show, self.query_one(Input).value)
+
+    def _show(self, typed: str) -> None:
+        listed = self.query_one(RowList)
+        self._found = matching(self._entries, typed)
+        width = listed.scrollable_content_region.width or WIDTH
+        rows = [_row(entry, width) for entry in self._found]
+        listed.show(rows, [True] * len(rows), 0 if rows else None, anew=True)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    def on_input_submitted(self, _: Input.Submitted) -> None:
+        at = self.query_one(RowList).highlighted
+        self.dismiss(self._found[at].action if at is not None and at < len(self._found) else None)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._found[event.option_index].action)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def action_down(self) -> None:
+        self.query_one(RowList).action_cursor_down()
+
+    def action_up(self) -> None:
+        self.query_one(RowList).action_cursor_up()
+
+    def action_page_down(self) -> None:
+        self.query_one(RowList).action_page_down()  # type: ignore[no-untyped-call]
+
+    def action_page_up(self) -> None:
+        self.query_one(RowList).action_page_up()  # type: ignore[no-untyped-call]
+
+
+def _row(entry: Entry, width: int) -> Row:
+    hint = max(width - 18 - 14, 0)
+    return [
+        (" " + fit(entry.title, 17), "strong"),
+        (fit(entry.hint, hint - 1) + " " if hint > 1 else "", "dim"),
+        (fit(entry.keys, 12), "key"),
+    ]
