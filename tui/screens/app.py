@@ -42,6 +42,7 @@ class TtftopApp(TerminalApp):
     def get_default_screen(self) -> Screen[None]:
         settings = self._settings
         opened = ScreenState(
+            ui_hz=self._pace.hz,
             theme=self._theme,
             auto_palette=resolved("auto", os.environ),
             keymap=settings.keymap,
