@@ -92,7 +92,6 @@ class HomeScreen(Screen[None]):
     """`chose` is told once, when the person opens something or leaves."""
 
     BINDINGS = [  # noqa: RUF012
-        ("slash", "filter", ""),
         ("s", "sort", ""),
         ("r", "look_again", ""),
         ("u", "by_url", ""),
@@ -249,7 +248,20 @@ class HomeScreen(Screen[None]):
 
     # -- keys ---------------------------------------------------------------------------------------------
 
-    def action_filter(self) -> None:
+    def on_key(self, event: events.Key) -> None:
+        """`/` and letters that were typed at once with it, before the filter has the keyboard. As a binding
+        the key would come to its action only after those letters had come to theirs."""
+        box = self.query_one("#filter", Input)
+        if not event.is_printable or event.character is None or not (box.display or event.character == "/"):
+            return
+        event.stop()
+        event.prevent_default()
+        if box.display:
+            box.insert_text_at_cursor(event.character)
+        else:
+            self._open_filter()
+
+    def _open_filter(self) -> None:
         box = self.query_one("#filter", Input)
         box.display = True
         box.value = self._home.wanted

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual import events
+from textual.screen import Screen
+
 from sessions.store.directory import default_root
 from tui.controls.palette import entries
 from tui.controls.session_source import SessionSource
@@ -16,6 +19,15 @@ from tui.screens.palette import PaletteScreen
 
 if TYPE_CHECKING:
     from tui.screens.session import SessionScreen
+
+
+def taken_by_palette(shown: Screen[object], event: events.Key) -> bool:
+    """Whether a key that came to the screen below is the palette's: it was typed at once with the one that
+    opened it."""
+    if not isinstance(shown, PaletteScreen):
+        return False
+    shown.take(event.key, event.character)
+    return True
 
 
 def _palette(screen: SessionScreen, source: SessionSource) -> tuple[str, bool]:

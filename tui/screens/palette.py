@@ -35,6 +35,17 @@ class PaletteScreen(ModalScreen[str]):
         super().__init__()
         self._entries, self._theme = entries, theme
         self._found: list[Entry] = []
+        self._early = ""
+
+    def take(self, key: str, character: str | None) -> None:
+        """A key that was typed before this screen had the keyboard."""
+        if key in ("escape", "ctrl+c", "ctrl+p"):
+            self.dismiss(None)
+        elif character is not None and character.isprintable():
+            if self.is_mounted:
+                self.query_one(Input).insert_text_at_cursor(character)
+            else:
+                self._early += character
 
     def compose(self) -> ComposeResult:
         with Vertical(id="palette"):
@@ -42,11 +53,14 @@ class PaletteScreen(ModalScreen[str]):
             yield RowList(self._theme, id="found")
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
         self.query_one(RowList).can_focus = False
         if self._theme.ascii_only:
             self.query_one("#palette").styles.border = ("ascii", "ansi_bright_black")
-        self._show("")
+        box = self.query_one(Input)
+        box.focus()
+        box.value = self._early
+        box.cursor_position = len(self._early)
+        self._show(self._early)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show, self.query_one(Input).value)

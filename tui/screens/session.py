@@ -163,6 +163,8 @@ class SessionScreen(Screen[None]):
         event.prevent_default()
         if self._left:  # what is typed while the app closes is for whoever has the terminal next
             return
+        if over_keys.taken_by_palette(self.app.screen, event):
+            return
         waiting = self._waiting
         if self._state.prompt is not None:
             self._type(self._state.prompt, event.key, event.character)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -331,3 +332,16 @@ def test_a_directory_that_cannot_be_listed_any_more_has_no_sessions(tmp_path: Pa
     no_directory = tmp_path / "sessions"
     no_directory.write_text("in the way")
     assert list(_sources(no_directory).sessions()) == []
+
+
+def test_letters_that_came_with_the_slash_are_words_and_start_nothing(recorded: Path) -> None:
+    """As over a slow line: they are here before the filter is."""
+
+    async def body(home: Home) -> None:
+        for key, character in (("slash", "/"), ("d", "d"), ("q", "q")):
+            home.pilot.app.post_message(events.Key(key, character))
+        await home.pilot.pause()
+        await home.pilot.pause()
+        assert home.screen.query_one("#filter", Input).value == "dq"
+
+    assert at_home(recorded, body).how == "quit"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from sessions.run.commands import AddMark, Stop
 from tests.tui.screens.test_session import Room, on_screen
@@ -211,3 +212,17 @@ def test_what_was_told_the_terminal_at_once_is_also_what_textual_draws_later(mon
         assert [row.rstrip() for row in drawn] == [row.rstrip() for row in canvas.text]
 
     on_screen(body, replay=True)
+
+
+def test_letters_that_came_with_the_palettes_own_key_are_for_it_and_load_nothing():
+    """As over a slow line: they are here before the palette is."""
+
+    async def body(room: Room) -> None:
+        for key, character in (("colon", ":"), ("x", "x"), ("K", "K")):
+            room.pilot.app.post_message(events.Key(key, character))
+        await room.pilot.pause()
+        await room.pilot.pause()
+        assert room.control.sent == []
+        assert room.pilot.app.screen.query_one(Input).value == "xK"
+
+    on_screen(body)
