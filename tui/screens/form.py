@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Label
@@ -25,7 +26,7 @@ class FormScreen(Screen[tuple[str, ...]]):
 
     BINDINGS = [  # noqa: RUF012
         ("escape", "back", ""),
-        ("ctrl+c", "back", ""),
+        Binding("ctrl+c", "back", priority=True),  # a field would copy
         ("down", "app.focus_next", ""),
         ("up", "app.focus_previous", ""),
     ]

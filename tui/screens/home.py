@@ -11,6 +11,7 @@ from threading import Thread
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input, OptionList
@@ -100,7 +101,7 @@ class HomeScreen(Screen[None]):
         ("up,k", "up", ""),
         ("escape", "back", ""),
         ("q", "leave", ""),
-        ("ctrl+c", "leave", ""),
+        Binding("ctrl+c", "leave", priority=True),  # a field would copy
     ]
 
     def __init__(
@@ -128,7 +129,12 @@ class HomeScreen(Screen[None]):
         with Container(id="both"):
             yield RowList(self._theme, id="list")
             yield Canvas(self._theme, id="preview")
-        yield Input(id="filter", compact=True, placeholder="words of a name, model, server, tag ...")
+        yield Input(
+            id="filter",
+            compact=True,
+            placeholder="words of a name, model, server, tag ...",
+            select_on_focus=False,  # what was typed with `/` stays
+        )
         yield Canvas(self._theme, id="foot")
 
     def on_mount(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
@@ -23,7 +24,7 @@ class PaletteScreen(ModalScreen[str]):
 
     BINDINGS = [  # noqa: RUF012
         ("escape", "leave", ""),
-        ("ctrl+c", "leave", ""),
+        Binding("ctrl+c", "leave", priority=True),  # a field would copy
         ("ctrl+p", "leave", ""),
         ("down", "down", ""),
         ("up", "up", ""),
@@ -49,7 +50,9 @@ class PaletteScreen(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="palette"):
-            yield Input(placeholder="what to do: type some of its letters", compact=True)
+            yield Input(
+                placeholder="what to do: type some of its letters", compact=True, select_on_focus=False
+            )
             yield RowList(self._theme, id="found")
 
     def on_mount(self) -> None:

@@ -342,6 +342,19 @@ def test_letters_that_came_with_the_slash_are_words_and_start_nothing(recorded: 
             home.pilot.app.post_message(events.Key(key, character))
         await home.pilot.pause()
         await home.pilot.pause()
-        assert home.screen.query_one("#filter", Input).value == "dq"
+        await home.press("s")
+        assert home.screen.query_one("#filter", Input).value == "dqs"
+
+    assert at_home(recorded, body).how == "quit"
+
+
+def test_ctrl_c_leaves_a_field_whose_text_is_marked_and_copies_nothing(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("u", "tab", "tab")
+        assert home.pilot.app.focused is not None
+        await home.press("ctrl+c")
+        assert home.pilot.app.screen is home.screen
+        await home.press("slash", *"fir", "shift+home", "ctrl+c")
+        assert home.pilot.app.clipboard == ""
 
     assert at_home(recorded, body).how == "quit"
