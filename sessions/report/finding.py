@@ -8,14 +8,25 @@ from sessions.report.words import figure, ms, plain, share
 from sessions.summary.plan_schema import PlanStage
 from sessions.summary.quantile_schema import ExactQuantiles
 from sessions.summary.schema import Stage, Summary
+from sessions.summary.slo_schema import TargetResult
 
 _NOTHING = ("room", "unknown", "no load", "idle")
 """Names of the limit line that stand for none."""
 
 
+_HELD = {"pass": "SLO held", "fail": "SLO missed", "undecided": "SLO undecided"}
+
+
 def verdict(summary: Summary) -> str:
     """One word or two, as a badge."""
     return "valid" if summary.valid else "not valid"
+
+
+def slo_verdict(summary: Summary) -> str:
+    """The same of its targets; empty where it had none, or looked for the load that holds them."""
+    if summary.slo is None or (summary.plan is not None and summary.plan.limit is not None):
+        return ""
+    return _HELD[summary.slo.verdict]
 
 
 def finding(summary: Summary) -> list[str]:
@@ -87,9 +98,11 @@ def _first(summary: Summary) -> str:
 
 
 def _targets(summary: Summary) -> str:
-    """Which loads held what the plan asked for."""
+    """Which targets were held, or which loads held what the plan asked for."""
     if summary.plan is None:
-        return ""
+        results = [] if summary.slo is None else summary.slo.targets
+        said = (f"{plain(one.target, 60)} {_CAME[one.verdict]} ({_came_to(one)})" for one in results)
+        return "; ".join(said) + "." if results else ""
     stages = [stage for stage in summary.plan.stages if stage.targets]
     if not stages:
         return ""
@@ -101,6 +114,15 @@ def _targets(summary: Summary) -> str:
         load = f"{figure(most.concurrency or most.offered_rps)} {load_unit(summary)}"
         text += f", the highest {plain(most.name, 40)} ({load})"
     return text + (f"; {unsure} undecided, for want of requests." if unsure else ".")
+
+
+_CAME = {"pass": "was held", "fail": "was missed", "undecided": "is undecided"}
+
+
+def _came_to(result: TargetResult) -> str:
+    """In the unit of its target."""
+    words = "not measured" if result.figure is None else f"{result.figure:,.4g}"
+    return words if result.needs is None else f"{words}; {result.needs:,} more requests would decide it"
 
 
 def _bound(summary: Summary) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sessions.report import charts, tables
-from sessions.report.finding import finding, finding_of_several, verdict
+from sessions.report.finding import finding, finding_of_several, slo_verdict, verdict
 from sessions.report.page_style import PAGE_STYLE
 from sessions.report.run_data import RunData
 from sessions.report.svg import STYLE, Chart, drawn
@@ -93,6 +93,9 @@ def _names(runs: Sequence[RunData]) -> str:
 
 def _badges(said: Summary) -> str:
     made = [f'<span class="{"ok" if said.valid else "bad"}">{escaped(verdict(said)).upper()}</span>']
+    if (targets := slo_verdict(said)) and said.slo is not None:
+        role = {"pass": "ok", "fail": "bad"}.get(said.slo.verdict)
+        made.insert(0, f"<span{f' class={role!r}' if role else ''}>{targets.upper()}</span>")
     made += [f"<span>{badge}</span>" for badge in said.badges]
     if said.tls_verified is False:
         made.append('<span class="bad">TLS NOT VERIFIED</span>')

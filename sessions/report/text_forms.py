@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from sessions.report import charts, tables
-from sessions.report.finding import finding, finding_of_several, verdict
+from sessions.report.finding import finding, finding_of_several, slo_verdict, verdict
 from sessions.report.run_data import RunData
 from sessions.report.svg import STYLE, drawn
 from sessions.report.words import escaped, markdown
@@ -62,7 +62,7 @@ def _run_as_markdown(said: Summary) -> Iterator[str]:
 
 
 def _badges(said: Summary) -> str:
-    return ", ".join([verdict(said).upper(), *said.badges])
+    return ", ".join(filter(None, (slo_verdict(said).upper(), verdict(said).upper(), *said.badges)))
 
 
 def _table(rows: tables.Table) -> str:

@@ -37,7 +37,7 @@ class _Target(msgspec.Struct, frozen=True):
     verdict: str = ""
 
 
-class _Slo(msgspec.Struct, frozen=True):
+class StoredSlo(msgspec.Struct, frozen=True):
     verdict: str = ""
     """`pass`, `fail` or `undecided`."""
     targets: list[_Target] = []
@@ -52,7 +52,7 @@ class StoredSummary(msgspec.Struct, frozen=True):
     throughput: _Throughput = _Throughput()
     ttft_from_due_ms: Quantiles = Quantiles()
     itl_ms: Quantiles = Quantiles()
-    slo: _Slo | None = None
+    slo: StoredSlo | None = None
     valid: bool | None = None
     reasons: list[str] = []
     notes: list[str] = []

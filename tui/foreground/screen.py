@@ -124,6 +124,7 @@ def after(directory: Path, left: str) -> int:
     from sessions.store.manifest import SessionError, read
     from sessions.summary.stored import stored_summary
     from tui.foreground.plan_left import how_it_goes_on
+    from tui.report.slo import slo_line
     from tui.report.text import verdict
 
     # Where sessions are kept elsewhere, only the path finds one without --sessions-dir.
@@ -151,6 +152,8 @@ def after(directory: Path, left: str) -> int:
         print(goes_on)
     summary = stored_summary(manifest)
     if summary is not None:
+        if manifest.config.limit is None and (targets := slo_line(summary.slo)):
+            print(targets)
         print(verdict(summary.valid is True, summary.reasons))
     if interrupted:
         return INTERRUPTED

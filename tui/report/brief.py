@@ -28,7 +28,10 @@ def brief(summary: Summary) -> str:
     parts = [
         failed_first(summary),
         _upto(verdict(summary.valid, summary.reasons), _REASONS),
-        _upto(slo_table(summary.slo), _TARGETS),
+        _upto(
+            slo_table(summary.slo, searched=summary.plan is not None and summary.plan.limit is not None),
+            _TARGETS,
+        ),
         limit.partition("\n\n")[0],
         _found(summary),
         _headlines(summary),

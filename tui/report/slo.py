@@ -10,15 +10,18 @@ from tui.report.figures import NOT_MEASURED, aligned, number
 if TYPE_CHECKING:
     from sessions.summary.schema import Summary
     from sessions.summary.slo_schema import Slo, TargetResult
+    from sessions.summary.stored import StoredSlo
 
 WORDS = {"pass": "PASS", "fail": "FAIL", "undecided": "undecided"}
 
 
-def slo_table(slo: Slo | None) -> str:
-    """Its verdict first, then each target of a run; of a plan the stages have their own."""
+def slo_table(slo: Slo | None, *, searched: bool = False) -> str:
+    """Its verdict first, then each target of a run; of a plan the stages have their own. `searched`: the run
+    looked for the load that holds them, and has no verdict but that."""
     if slo is None:
         return ""
     head = {"pass": "SLO HELD", "fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}[slo.verdict]
+    head = "over all steps of the search" if searched else head
     lines = [head + (f": {attained(slo)}" if slo.good is not None else "")]
     if slo.targets:
         rows = [["target", "figure", "", "why"]]
@@ -28,6 +31,16 @@ def slo_table(slo: Slo | None) -> str:
         ]
         lines.append(aligned(rows, left=4))
     return "\n".join(lines)
+
+
+def slo_line(slo: StoredSlo | None) -> str:
+    """One line of what a manifest keeps: `SLO MISSED: ttft.p95<50ms: 182`; empty where there is none."""
+    if slo is None or slo.verdict not in WORDS:
+        return ""
+    told = [each for each in slo.targets if each.verdict == slo.verdict] or slo.targets
+    said = "; ".join(f"{printable(each.target, 40)}: {shown(each.figure)}" for each in told)
+    head = {"pass": "SLO HELD", "fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}[slo.verdict]
+    return f"{head}: {said}" if said else head
 
 
 def attained(slo: Slo) -> str:

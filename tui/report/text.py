@@ -58,7 +58,7 @@ def render(summary: Summary) -> str:
         telemetry(summary.telemetry),
         _limits(summary.limits),
         limit_text(None if summary.plan is None else summary.plan.limit),
-        slo_table(summary.slo),
+        slo_table(summary.slo, searched=summary.plan is not None and summary.plan.limit is not None),
         errors(summary),
         imported(summary.imported),
         _notes(summary.notes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -12,6 +13,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from html import unescape
 from pathlib import Path
 
 import msgspec
@@ -32,8 +34,8 @@ from sessions.report.svg import Chart, Line, drawn
 from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
 from sessions.store.manifest import read, write
 from sessions.store.records import StageChange
-from sessions.summary.plan_schema import TargetResult
 from sessions.summary.schema import Summary
+from sessions.summary.slo_schema import Slo, TargetResult
 from sessions.summary.summarise import summarise
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
 from tests.sessions.interchange import made_results as made
@@ -398,3 +400,28 @@ def test_a_report_of_embeddings_speaks_of_requests_and_their_times_and_of_no_tok
     assert [name for name, _, _ in tables.headlines(said)] == ["E2E p95", "Input", "Requests"]
     stages = tables.stages(said)[0]
     assert not {"tok/s", "TTFT p50", "p95", "p99", "ITL p50", "ITL p99"} & set(stages)
+
+
+def with_targets(verdict: str) -> Summary:
+    summary = read_run_data(RECORDED).summary
+    result = TargetResult("ttft.p95<50ms", 182.4, verdict, 50.0)  # type: ignore[arg-type]
+    return msgspec.structs.replace(summary, valid=True, slo=Slo(verdict, 10, 3, 0.3, 1.0, [result]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "badge", "sentence"),
+    [
+        ("fail", "SLO MISSED, VALID", "ttft.p95<50ms was missed (182.4)."),
+        ("pass", "SLO HELD, VALID", "ttft.p95<50ms was held (182.4)."),
+    ],
+)
+def test_a_report_of_a_run_says_first_whether_its_targets_were_held(
+    verdict: str, badge: str, sentence: str
+) -> None:
+    said = with_targets(verdict)
+    text = unescape(text_forms.as_markdown([said], "1")).replace("\\", "")
+    assert f"({badge})" in text
+    assert sentence in text
+    page = unescape(html.page([dataclasses.replace(read_run_data(RECORDED), summary=said)], "1"))
+    assert badge.split(",")[0] in page
+    assert sentence in page

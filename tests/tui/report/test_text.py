@@ -12,9 +12,12 @@ import pytest
 from loadgen.errors import ERROR_KINDS
 from sessions.bottleneck.client_headroom import ClientHeadroom
 from sessions.summary.schema import Stage, Summary
+from sessions.summary.slo_schema import Slo
+from sessions.summary.stored import StoredSummary
 from tui.report import text as report
 from tui.report.advice import ADVICE
 from tui.report.plotext_chart import Curve, Theme, ceiling, chart
+from tui.report.slo import slo_line, slo_table
 
 NOTHING = {"count": 0, **dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "min", "max")), "thin": []}
 
@@ -377,3 +380,19 @@ def test_where_requests_went_is_said_of_a_server_with_several_addresses_only() -
     assert "\nrequests went to 10.0.0.1; 1 more did not answer the probe\n" in said(["10.0.0.1"], 1)
     assert "10.0.0.4, ...\n" in said([f"10.0.0.{n}" for n in range(1, 7)])
     assert "\x1b" not in said(["\x1b[2J", "b"])
+
+
+def test_what_a_manifest_keeps_of_targets_is_one_line_and_nothing_where_there_were_none() -> None:
+    result = {"slo": {"verdict": "fail", "targets": [
+        {"target": "ttft.p95<50ms", "figure": 182.4, "verdict": "fail"},
+        {"target": "errors<1%", "figure": 0.0, "verdict": "pass"},
+    ]}}  # fmt: skip
+    stored = msgspec.convert(result, StoredSummary)
+    assert slo_line(stored.slo) == "SLO MISSED: ttft.p95<50ms: 182.4"
+    assert slo_line(None) == ""
+
+
+def test_over_a_search_the_share_that_held_is_no_verdict() -> None:
+    slo = Slo("pass", 100, 80, 0.8, 4.0, [])
+    assert slo_table(slo, searched=True).startswith("over all steps of the search: 80 % of 100")
+    assert slo_table(slo).startswith("SLO HELD: 80 % of 100")
