@@ -70,6 +70,10 @@ def styled(roles: Mapping[str, str], palette: str) -> dict[str, Style]:
             if palette.endswith("light") and style.bgcolor is None:
                 style = _recoloured(style, on_white)
         made[role] = _recoloured(style, _same)
+    for role in made:  # an area on another one: each in the colour that it has beside it
+        front, slash, behind = role.partition("/")
+        if slash:
+            made[role] = made[front] + Style(bgcolor=made[behind].color)
     return made
 
 

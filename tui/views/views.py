@@ -95,9 +95,10 @@ def _region_rows(drawing: Drawing) -> int:
 
 
 def _tabs(shown: str, width: int) -> Row:
-    """The views and their digits."""
+    """The views and their digits; where there is no room for all names, that of the one that is shown."""
     row: Row = []
+    short = sum(len(name) + 4 for name in (OVERVIEW, *VIEWS)) > width + 1
     for digit, name in enumerate((OVERVIEW, *VIEWS), start=1):
         role = "title" if name == shown else "dim"
-        row += [(f" {digit}", "key"), (f" {name} ", role)]
+        row += [(f" {digit}", "key"), ("" if short and name != shown else f" {name} ", role)]
     return fitted(row, width)
