@@ -34,6 +34,8 @@ def _safe_table(good: str, middling: str, bad: str) -> Mapping[str, str]:
 
 
 TABLES: Mapping[str, Mapping[str, str]] = {
+    # An area, not a text: as dark as text it could not be told from the one up to p50.
+    "light": {"over95": "color(215)"},
     "safe": _safe_table(SKY, YELLOW, VERMILLION),
     # Yellow and orange cannot be read on white, and darker ones are vermillion's neighbours: purple.
     "safe-light": _safe_table(BLUE, "#A8487F", "#BE4F00"),

@@ -66,7 +66,7 @@ def near(palette: str, roles: tuple[str, ...], eyes: str) -> dict[tuple[str, str
 
 
 @pytest.mark.parametrize("palette", ["dark", "light", "safe", "safe-light"])
-@pytest.mark.parametrize("roles", [STATES, QUANTILES])
+@pytest.mark.parametrize("roles", [STATES, QUANTILES, ("over50", "over95")])
 def test_states_and_percentiles_are_told_apart(palette, roles):
     assert near(palette, roles, "everybody") == {}
 
