@@ -6,7 +6,7 @@
 
 The pictures of the README are of a plan of seven stages on a simulated node of eight GPUs:
 
-    ttftop demo --profile 8xh100-llama3.1-70b-fp8-tp8 --plan examples/report-plan.toml --headless --name r
+    ttftop demo --profile 8xh100-llama3.1-70b-fp8-tp8 --plan scripts/report_plan.toml --headless --name r
 """
 
 from __future__ import annotations

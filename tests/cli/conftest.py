@@ -74,6 +74,14 @@ def on_terminal(home: Path) -> Iterator[OnTerminal]:
         yield run
 
 
+def read_until_running(terminal: RawTerminal, home: Path) -> None:
+    """The screen is open, and the one run in `home` has put on its load."""
+    terminal.read_until(b"LIVE")
+    told = (home / "ttftop" / "sessions").glob
+    while not any(b'"running"' in path.read_bytes() for path in told("*/host.jsonl")):
+        terminal.read_for(0.05)
+
+
 def tell_to_finish(terminal: RawTerminal) -> None:
     """As a person ends a run on its screen: no more load, and what is under way is waited for."""
     terminal.write(b"q")

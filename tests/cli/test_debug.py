@@ -18,7 +18,7 @@ from loadgen.clock import ManualClock
 from loadgen.target.redaction import Redactor
 from sessions.store.debug_log import PACKAGES, DebugLog
 from sessions.store.manifest import read
-from tests.cli.conftest import Command, OnTerminal, tell_to_finish
+from tests.cli.conftest import Command, OnTerminal, read_until_running, tell_to_finish
 from tests.tui.terminal import RawTerminal
 
 ROOT = Path(__file__).parents[2]
@@ -55,8 +55,7 @@ def terminal(on_terminal: OnTerminal, simulator_url: str) -> RawTerminal:
 def test_the_logs_of_a_run_name_each_process_and_what_it_did_from_probe_to_end(
     home: Path, terminal: RawTerminal
 ) -> None:
-    terminal.read_until(b"LIVE")
-    terminal.read_until(b"running")
+    read_until_running(terminal, home)
     terminal.read_until(b"GPU0")  # which telemetry has found
     terminal.write(b"=17\r")
     terminal.read_until("10 → 17 rps".encode())

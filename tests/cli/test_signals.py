@@ -14,7 +14,7 @@ import pytest
 
 from sessions.store.directory import is_live, listing
 from sessions.store.manifest import read
-from tests.cli.conftest import Command, OnTerminal, child, tell_to_finish
+from tests.cli.conftest import Command, OnTerminal, child, read_until_running, tell_to_finish
 from tests.cli.test_terminal import LIGHT
 
 pytestmark = pytest.mark.slow
@@ -100,8 +100,7 @@ def test_whoever_waits_for_the_end_and_leaves_is_told_130(
 ) -> None:
     load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "4000", "--telemetry", "none"]
     terminal = on_terminal(simulator_url, *load)
-    terminal.read_until(b"LIVE")
-    terminal.read_until(b"running")
+    read_until_running(terminal, home)
     tell_to_finish(terminal)
     terminal.read_until(b"Ctrl-C leaves")
     # Stopped and told to go on, as by ctrl+z and `fg`, it only waits on.

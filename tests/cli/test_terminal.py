@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, OnTerminal, tell_to_finish
+from tests.cli.conftest import Command, OnTerminal, read_until_running, tell_to_finish
 
 LIGHT = ["--rate", "10", "--input-tokens", "16", "--output-tokens", "8"]
 
@@ -37,12 +37,11 @@ def test_a_terminal_that_can_show_no_screen_gets_a_line_a_second(
 
 
 def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
-    on_terminal: OnTerminal, simulator_url: str
+    home: Path, on_terminal: OnTerminal, simulator_url: str
 ) -> None:
     load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "400", "--telemetry", "none"]
     shown = on_terminal(simulator_url, *load)
-    shown.read_until(b"LIVE")
-    shown.read_until(b"running")
+    read_until_running(shown, home)
     tell_to_finish(shown)
     shown.read_until(b"waiting for 3 answers, at most 60 min (Ctrl-C leaves, the run ends by itself)")
     code = shown.ended()  # so short a run may be too little to be valid

@@ -51,7 +51,7 @@ def _row(row: Row, y: int, styles: Mapping[str, Style], text: str, background: s
         if behind != background and part:
             size = f'width="{wide:.1f}" height="{CELL_HEIGHT:g}"'
             out.append(f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="{behind}"/>')
-        if masked(part).strip():
+        if part.strip(" "):  # what else has no ink is masked, and seen
             more = ' font-weight="bold"' * bool(style.bold) + ' opacity="0.6"' * bool(style.dim)
             out.append(
                 f'<text x="{left:.1f}" y="{top + 0.75 * CELL_HEIGHT:.1f}" textLength="{wide:.1f}" '

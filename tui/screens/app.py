@@ -42,12 +42,12 @@ class TtftopApp(TerminalApp):
     def get_default_screen(self) -> Screen[None]:
         settings = self._settings
         opened = ScreenState(
+            ui_hz=self._pace.hz,
             theme=self._theme,
             auto_palette=resolved("auto", os.environ),
             keymap=settings.keymap,
             window_s=settings.window_s,
             log=settings.log,
-            ui_hz=self._pace.hz,
         )
         return SessionScreen(self._source, self._control, opened, self.leave, self._clock)
 

@@ -36,9 +36,9 @@ class Canvas(Widget, can_focus=False):
         if theme == self._theme:
             return
         self._theme = theme
+        self.refresh()
         self._styles_of: Mapping[str, Style] = theme.styles()
         self._codes: dict[str, str] = {}
-        self.refresh()
 
     @property
     def rows(self) -> list[Row]:
