@@ -37,6 +37,7 @@ second has gone through an hour in 4 s."""
 FAILING_LEAST, FAILING_SHARE = 3, 0.9
 """So many failures, and such a share of what ended, are said across the screen."""
 _CAUSES_CAP = 8
+_LAST_TICKS = 4096
 CLIENT_BLOCKS = 4
 """Times 4096 ticks of which one frame finds out, at most, how the client was."""
 
@@ -179,6 +180,7 @@ def build(
         insecure=manifest is not None and manifest.unverified,
         targets=targets_at(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
         heading=heading(timeline, manifest, at_ns),
+        last_rate_rps=_last_rate(timeline, row) if over and not closed else None,
     )
 
 
@@ -278,6 +280,13 @@ def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:
         return None, None
     rate, slots = ticks["rate_rps"][row - 1], ticks["concurrency"][row - 1]
     return (None if np.isnan(rate) else float(rate)), (None if np.isnan(slots) else int(slots))
+
+
+def _last_rate(timeline: Timeline, row: int) -> float | None:
+    """The newest rate above 0 of the last minutes before tick `row`."""
+    rates = timeline.ticks["rate_rps"][max(row - _LAST_TICKS, 0) : row]
+    positive = rates[rates > 0]
+    return float(positive[-1]) if len(positive) else None
 
 
 def _band(timeline: Timeline, metric: str, edges: Floats) -> Band:

@@ -7,6 +7,7 @@ from typing import Any
 
 from loadgen.records import TICK_NS, Request, Tick
 from loadgen.sketch import SketchCounts
+from sessions.curve.memory import CurveMemory
 from sessions.frame.build import build
 from sessions.frame.schema import Frame
 from sessions.store.manifest import Manifest
@@ -40,6 +41,7 @@ class Recorded:
         for record in records:
             self.timeline.apply(record)
         self.asked_for_requests = False
+        self.curve = CurveMemory(self)
 
     @property
     def first_ns(self) -> int:

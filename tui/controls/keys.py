@@ -35,6 +35,7 @@ KEYS: tuple[Key, ...] = (
             f"view_{name}",
             "" if digit > 1 else f"views: {', '.join(VIEWS)}",
             f"1-{len(VIEWS)}",
+            footer="" if digit > 1 else "views",
         )
         for digit, name in enumerate(VIEWS, start=1)
     ),
@@ -151,13 +152,16 @@ LIVE_FOOTER = (
     "hold",
     "stop",
     "mark",
+    "view_overview",
     "window",
     "log",
     "details",
     "help",
     "quit",
 )
-REPLAY_FOOTER = ("play", "back", "next_mark", "faster", "window", "log", "details", "help", "quit")
+REPLAY_FOOTER = (
+    *("play", "back", "next_mark", "faster", "view_overview", "window", "log", "details", "help", "quit"),
+)
 SHORT = {
     "load_up": "↑↓",
     "load_up_ten": "JK",

@@ -34,6 +34,8 @@ def _safe_table(good: str, middling: str, bad: str) -> Mapping[str, str]:
 
 
 TABLES: Mapping[str, Mapping[str, str]] = {
+    # An area, not a text: as dark as text it could not be told from the one up to p50.
+    "light": {"over95": "color(215)"},
     "safe": _safe_table(SKY, YELLOW, VERMILLION),
     # Yellow and orange cannot be read on white, and darker ones are vermillion's neighbours: purple.
     "safe-light": _safe_table(BLUE, "#A8487F", "#BE4F00"),
@@ -70,6 +72,10 @@ def styled(roles: Mapping[str, str], palette: str) -> dict[str, Style]:
             if palette.endswith("light") and style.bgcolor is None:
                 style = _recoloured(style, on_white)
         made[role] = _recoloured(style, _same)
+    for role in made:  # an area on another one: each in the colour that it has beside it
+        front, slash, behind = role.partition("/")
+        if slash:
+            made[role] = made[front] + Style(bgcolor=made[behind].color)
     return made
 
 

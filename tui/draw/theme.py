@@ -74,7 +74,7 @@ ROLES: Mapping[str, tuple[str, str, str]] = {
     "thin": ("color(243)", "bright_black", "dim"),
     # Filled charts: how bad a latency is. The nearer to p50, the stronger; warm above the target.
     "fan50_0": ("color(24)", "blue", ""),
-    "fan50_1": ("color(25)", "blue", ""),
+    "fan50_1": ("color(24)", "blue", ""),
     "fan50_2": ("color(31)", "blue", ""),
     "fan50_3": ("color(38)", "blue", ""),
     "fan95": ("color(67)", "cyan", "dim"),

@@ -101,10 +101,16 @@ def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> li
         thin = value is None or name in recent.thin
         role = "bad" if name in missed else "thin" if thin else _FIGURE_ROLES[name]
         text = ("" if value is None else sign(recent, name)) + numbers.ms(value)
-        swatch: Span = (theme.glyph(name) if theme.fill != "shades" else "▓░⠒"[rank], _FIGURE_ROLES[name])
         # As wide as it gets, so that nothing beside it moves.
-        out.append(Field(min(rank, 1), swatch, (f" {name} ", "label"), (text.ljust(5), role)))
+        seen = swatch(name, _FIGURE_ROLES[name], theme)
+        out.append(Field(min(rank, 1), seen, (f" {name} ", "label"), (text.ljust(5), role)))
     return out
+
+
+def swatch(quantile: str, role: str, theme: Theme) -> Span:
+    """How it is drawn, before its figure."""
+    shades = dict(zip(QUANTILES, "▓░⠒", strict=True))
+    return theme.glyph(quantile) if theme.fill != "shades" else shades[quantile], role
 
 
 def three(rank: int, name: str, stat: Stat, role: str) -> Field:

@@ -8,6 +8,8 @@ from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import safe
 from tui.draw.theme import in_ascii
 
+_LAST_TO_GO = {"help": 0, "quit": 0, "load_up": 1, "hold": 1, "stop": 1, "view_overview": 1}
+"""Ranks of the keys that no view's own ones push out: how the load is stopped is to be seen in each."""
 _ASCII_KEYS = {"↑↓": "kj", "←→": "<-/->"}
 
 
@@ -55,13 +57,15 @@ def _choice(key: str, words: str) -> list[Span]:
 
 def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
     fields = []
-    shown = (*keys.own_of(screen_state.view), *(keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER))
+    common: tuple[str, ...] = keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
+    if screen_state.view != keys.VIEWS[0]:  # a view says above itself where the others are
+        common = tuple(action for action in common if action != "view_overview")
+    shown = (*keys.own_of(screen_state.view), *common)
     for rank, action in enumerate(shown):
         row = keys.action_row(action, screen_state.keymap)
         name = keys.short_name(action, screen_state.keymap)
         if screen_state.theme.ascii_only:
             name = _ASCII_KEYS.get(name, name)
-        last = action in ("help", "quit")
         word = row.footer
         if action == "hold" and screen_state.paused:
             word = "resume"
@@ -69,5 +73,5 @@ def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
             word = "lin"
         elif screen_state.theme.ascii_only:
             word = word.lstrip("±")
-        fields.append(Field(0 if last else rank + 1, (name, "key"), (" " + word, "dim")))
+        fields.append(Field(_LAST_TO_GO.get(action, rank + 2), (name, "key"), (" " + word, "dim")))
     return chosen(fields, width)

@@ -63,15 +63,20 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
         rows = _matrix(frame.gpus, said, width, height, theme)
     else:
         each = 4 if 4 * len(frame.gpus) <= height else 1
-        rows = _rows(frame, said, width, each, theme)
+        rows = _rows(frame, said, width, each, theme) if each == 4 else _lines(frame, said, width, theme)
         if len(rows) > height:  # two to a row
-            half = _rows(frame, said, width // 2 - 1, 1, theme)
+            half = _lines(frame, said, width // 2 - 1, theme)
             half += [[]] * (len(half) % 2)
             rows = [
                 [*fitted(a, width // 2), *fitted(b, width - width // 2)]
                 for a, b in zip(half[::2], half[1::2], strict=True)
             ]
     return Panel(_summary(frame, said), rows[:height], _power(frame))
+
+
+def _lines(frame: Frame, said: Sequence[Span], width: int, theme: Theme) -> list[Row]:
+    """A row each, a blank from what is before it."""
+    return [[(" ", ""), *row] for row in _rows(frame, said, width - 1, 1, theme)]
 
 
 def _summary(frame: Frame, said: Sequence[Span]) -> list[Field]:
@@ -87,22 +92,24 @@ def _summary(frame: Frame, said: Sequence[Span]) -> list[Field]:
     apart = util[most] - util[least] >= SPREAD_PCT
     role = "warn" if apart else ""
     title.append(Field(1, ("mean ", "label"), (f"{np.mean(util):.0f}%", "gpu")))
-    title.append(
-        Field(
-            0,
-            ("least ", "label"),
-            (f"{util[least]:.0f}%", role),
-            (f" {_short_name(working[least])}", role or "dim"),
+    if round(util[least]) < round(util[most]):
+        title.append(
+            Field(
+                0,
+                ("least ", "label"),
+                (f"{util[least]:.0f}%", role),
+                (f" {_numbered(working[least])}", role or "dim"),
+            )
         )
-    )
-    title.append(Field(3, ("most ", "label"), (f"{util[most]:.0f}%", role)))
+        title.append(Field(3, ("most ", "label"), (f"{util[most]:.0f}%", role)))
     if apart:
         title.append(Field(2, (f"SPREAD {util[most] - util[least]:.0f}", "warn")))
     return title
 
 
-def _short_name(gpu: Gpu) -> str:
-    return safe(gpu.label, 12)
+def _numbered(gpu: Gpu) -> str:
+    label = safe(gpu.label, 12)
+    return label if ":" in label else f"#{label}"
 
 
 def _power(frame: Frame) -> list[Span]:
@@ -274,7 +281,7 @@ def _matrix(
     for i, (gpu, word) in enumerate(worst[:room]):
         rest = len(worst) - room
         more = f"  and {rest} more" if i == room - 1 and rest > 0 else ""
-        row = [(f" {_short_name(gpu)} ", "strong"), word, (f"  {numbers.whole(gpu.util_pct)}%", "")]
+        row = [(f" {safe(gpu.label, 12)} ", "strong"), word, (f"  {numbers.whole(gpu.util_pct)}%", "")]
         watts = f"  {numbers.whole(gpu.power_w)}W {numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}"
         rows.append([*row, (watts, "dim"), (more, "warn")])
     return rows

@@ -47,6 +47,8 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
         else "play"
     )
     shown: Row = [(theme.glyph(state) + " ", "strong")]
+    if not frame.rate_rps and frame.last_rate_rps is not None:  # the figures beside it came of that
+        return [*shown, ("was ", "label"), (numbers.rate(frame.last_rate_rps), "offered"), (" rps", "strong")]
     if frame.closed_loop:
         shown += [(numbers.whole(frame.concurrency), "offered"), (" concurrent", "strong")]
     else:
@@ -150,7 +152,6 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
     ]
     fields = [
         *([] if frame.plan is None else [Field(0, *_plan(frame.plan))]),
-        *([] if charts else [throughput_field(frame), *under_way]),
         _verdict(frame.window),
         *_attained(frame),
         Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
@@ -165,10 +166,13 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
         if frame.stale_retries
         else Field(9),
+        *([] if charts else [throughput_field(frame), *under_way]),
         Field(7, (safe(frame.state_message, 60), "dim")),
     ]
     badges = chosen(_badges(frame), width)
-    left = chosen(fields, width - 3 - width_of(badges), gap=3 if width >= 100 else 2)
+    # Which model it is says more than the rest of the figures, where it leaves them any room.
+    model = cell_len(safe(frame.model, 48)) + 3 if width >= 100 and frame.model else 0
+    left = chosen(fields, width - 3 - width_of(badges) - model, gap=3 if width >= 100 else 2)
     right = chosen([*_where(frame), Field(0, *badges)], width - width_of(left) - 4)
     return spread(left, right, width)
 

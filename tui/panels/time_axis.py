@@ -57,14 +57,18 @@ def ticked(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     interval_ns = interval_s * 1_000_000_000
     start_ns = frame.start_ns + (frame.slots - width) * frame.slot_ns - frame.first_ns
     t_ns = max(-(-start_ns // interval_ns), 0) * interval_ns
+    labels: list[slice] = []
     while frame.slot_ns > 0 and (column := (t_ns - start_ns) // frame.slot_ns) < width:
         text = theme.glyph("axis_tick") + numbers.clock(t_ns, hours=False)
         if column + len(text) <= width:
-            cells[column : column + len(text)] = list(text)
+            labels.append(slice(column, column + len(text)))
+            cells[labels[-1]] = list(text)
         t_ns += interval_ns
     roles = ["axis"] * width
     if frame.window is not None:
         roles[measured] = [_WINDOW_ROLES.get(frame.window.verdict, "axis")] * len(roles[measured])
+    for label in labels:  # in one colour each, wherever the window begins
+        roles[label] = ["axis"] * len(roles[label])
     region.bracket(cells, roles, frame, screen_state)
     runs = groupby(zip(cells, roles, strict=True), key=lambda cell: cell[1])
     return [("".join(text for text, _ in run), role) for role, run in runs]

@@ -11,14 +11,35 @@ from sessions.plan.slo import Target
 from tui.controls.prompt import Prompt
 from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
+from tui.panels.box import Panel
 from tui.views.curve_axes import AXES
-from tui.views.curve_plot import Plotted, load_unit, plot
+from tui.views.curve_plot import Plotted, load_unit, plot, titles
 from tui.views.curve_table import table
 from tui.views.view import Drawing, Pressed
 from tui.views.what_if import moved, said, target_of, with_target
 
 _BESIDE_FROM = (100, 22)
 """Width and height of the plots from which on others stand beside the chosen one."""
+
+
+_SMALL = ("ttft", "tps")
+_SMALL_ROWS = 9
+
+
+def small_curve(curve: CurveOf, drawing: Drawing, width: int, height: int) -> list[Panel]:
+    """Latency and throughput over the load in so many cells, and so many rows with the titles; none while
+    there are not two loads to compare."""
+    if len(curve.points) < 2 or height < _SMALL_ROWS:
+        return []
+    targets = tuple(with_target(drawing.source.curve.targets, None))
+    log = drawing.screen_state.log
+    shown = Plotted(curve, (), None, targets, curve.points[-1], drawing.theme, log)
+    names = _SMALL if height >= 2 * _SMALL_ROWS else _SMALL[:1]
+    out = []
+    for i, name in enumerate(names):
+        rows = height * (i + 1) // len(names) - height * i // len(names)
+        out.append(Panel(titles(shown, name), plot(shown, name, width, rows)[1:]))
+    return out
 
 
 @dataclass(frozen=True)

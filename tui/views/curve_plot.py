@@ -51,7 +51,7 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
     inner, rows = width - GUTTER, height - 2
     if inner < 12 or rows < 2:
         return [fitted([], width)] * max(height, 0)
-    target = next((each for each in shown.targets if each.metric == axes.metric and each.quantile), None)
+    target = _target(shown, name)
     level = target.limit if target is not None and target.statistic == "p95" else None
     dots, path = _dots(shown, name)
     # Of other targets than its own only this session's requests are known.
@@ -177,6 +177,22 @@ def _brackets(shown: Plotted) -> tuple[list[Upright], list[Span]]:
     uprights = [Upright(x, role) for x, role in sides if x is not None]
     said = "not found yet" if low is None and high is None else bracket(low, high, load_unit(curve))
     return uprights, [(f"{word} ", "label"), (said, "bracket")]
+
+
+def titles(shown: Plotted, name: str) -> list[Field]:
+    """What a small plot is of, in a frame."""
+    target = _target(shown, name)
+    return [
+        Field(0, (AXES[name].title, "title")),
+        Field(1, (f"over {load_unit(shown.curve)}", "dim")),
+        Field(2, (target.text, "target")) if target is not None else Field(9),
+        *[Field(1, *words) for words in [_brackets(shown)[1]] if words],
+    ]
+
+
+def _target(shown: Plotted, name: str) -> Target | None:
+    metric = AXES[name].metric
+    return next((each for each in shown.targets if each.metric == metric and each.quantile), None)
 
 
 def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Span], width: int) -> Row:

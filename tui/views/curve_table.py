@@ -9,7 +9,7 @@ from sessions.curve.point import Point
 from sessions.curve.what_if import Held
 from tui.draw import numbers, words
 from tui.draw.rows import Row, Span, fitted, width_of
-from tui.draw.text import safe
+from tui.draw.text import fit, safe
 from tui.views.curve_plot import Plotted, mark_of
 
 _WHY_CELLS = 24
@@ -39,7 +39,8 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
             row.append((text.rjust(cells), role))
         if width - width_of(row) >= _WHY_CELLS:
             why = safe(point.why, 80)
-            row.append(("  " + (why.replace("±", "+-") if shown.theme.ascii_only else why), "dim"))
+            why = why.replace("±", "+-") if shown.theme.ascii_only else why
+            row.append(("  " + fit(why, width - width_of(row) - 2), "dim"))
         out.append(fitted(row, width))
     return out[:height]
 

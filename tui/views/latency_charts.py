@@ -12,12 +12,14 @@ from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
 from tui.draw.theme import Theme
-from tui.plots.chart import Band, Line, chart
+from tui.panels.fans import swatch
+from tui.plots.chart import Line
+from tui.plots.fan import Fan, fan
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
 from tui.plots.scale import Scale, Series, ticks
 from tui.plots.scale import fitted as fitted_scale
-from tui.views.latency_table import latency_table, load_words
+from tui.views.latency_table import FIGURES, latency_table, load_words
 from tui.views.strips import faint, strip, titled
 from tui.views.view import Drawing
 from tui.views.what_if import target_of
@@ -59,14 +61,9 @@ class LatencyCharts:
             return []
         own = self._axis_scale()
         plot = height - 1
-        lines = self._lines()
-        if self.target is not None:
-            level = np.full(d.at.plot, np.nan)
-            level[::2] = self.target.limit
-            lines.append(Line(level, "target", "-"))
-        fill = [Band(now.band.p99, now.band.p50, "band")]
-        ascii_only = self.theme.ascii_only
-        grid = chart(lines, fill, own, d.at.plot, plot, marks=faint(d.marks), ascii_only=ascii_only)
+        level = None if self.target is None else self.target.limit
+        of = Fan(now.band.p50, now.band.p95, now.band.p99)
+        grid = fan(of, own, d.at.plot, plot, target=level, marks=faint(d.marks), charset=self.theme.fill)
         title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
         head = titled(title, d.width, self.theme)
         return [head, *strip(grid.rows(), ticks(own, plot, numbers.ms_label), self.table(), d.at, self.theme)]
@@ -117,7 +114,7 @@ class LatencyCharts:
         title = Field(0, (f"{self.title} ms", "title"))
         if self.drawing.height < BANDS_FROM:
             return [title, *self._headline()]
-        return [title, Field(1, ("share of each column ", "dim"), (glyphs, "heat_3")), self._target()]
+        return [title, Field(1, ("share of each column ", "dim"), (glyphs, "heat_3"))]
 
     def _headline(self) -> list[Field]:
         stat, recent_s = self.now.recent, self.drawing.frame.recent_s
@@ -125,10 +122,16 @@ class LatencyCharts:
             return [Field(0, ("nothing yet", "dim")), self._target()]
         return [
             Field(5, (f"last {recent_s:g}s", "label")),
-            *(Field(2, *_figure(stat, name)) for name in ("p50", "p95", "p99")),
+            *(Field(2, *self._figure(stat, name)) for name in ("p50", "p95", "p99")),
             Field(6, ("n ", "label"), (numbers.count(stat.count), "dim")),
             self._target(),
         ]
+
+    def _figure(self, stat: Stat, quantile: str) -> list[Span]:
+        """In the colour that it has in the chart below: areas, or lines before the heat."""
+        role = FIGURES[quantile] if self.drawing.height >= BANDS_FROM else quantile
+        text = numbers.sign(stat, quantile) + numbers.ms(_of(stat, quantile))
+        return [swatch(quantile, role, self.theme), (f" {quantile} ", "label"), (text, role)]
 
     def _target(self) -> Field:
         target = self.target
@@ -198,10 +201,3 @@ def _scale(now: LatencyNow, target: Target | None, log: bool) -> Scale:
 def _of(stat: Stat, quantile: str) -> float | None:
     value: float | None = getattr(stat, f"{quantile}_ms", None)
     return value
-
-
-def _figure(stat: Stat, quantile: str) -> list[Span]:
-    return [
-        (f"{quantile} ", "label"),
-        (numbers.sign(stat, quantile) + numbers.ms(_of(stat, quantile)), quantile),
-    ]

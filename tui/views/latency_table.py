@@ -8,12 +8,15 @@ from sessions.frame.schema import Stat
 from tui.draw import numbers
 from tui.draw.rows import Row, Span, fitted
 
+FIGURES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
+"""As in the charts: how bad one is, is said by its target."""
+
 
 def latency_table(now: LatencyNow, title: str, recent_s: float, width: int) -> list[Row]:
     """The figures in words: lately, of the run, under this load and the last; 40 cells hold it."""
     name, cell = (24, 9) if width >= 62 else (19, 8) if width >= 51 else (16, 6)
     head: Row = [(title.ljust(name), "title")]
-    head += [(quantile.rjust(cell), quantile) for quantile in ("p50", "p95", "p99")]
+    head += [(quantile.rjust(cell), role) for quantile, role in FIGURES.items()]
     out: list[Row] = [[*head, ("n".rjust(cell), "label")]]
     rows: list[tuple[str, str, Stat]] = [
         (f"last {recent_s:g} s", "label", now.recent),
@@ -40,7 +43,7 @@ def _figures(stat: Stat, cell: int) -> list[Span]:
     for name, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms)):
         thin = name in stat.thin or value is None
         text = ("" if value is None else numbers.sign(stat, name)) + numbers.ms(value, short=cell < 8)
-        out.append((text.rjust(cell), "thin" if thin else name))
+        out.append((text.rjust(cell), "thin" if thin else FIGURES[name]))
     return [*out, (numbers.count(stat.count).rjust(cell), "dim")]
 
 

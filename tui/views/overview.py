@@ -11,7 +11,6 @@ from tui.controls.screen_state import ScreenState
 from tui.draw import layout
 from tui.draw.layout import CHARTS, Shape
 from tui.draw.rows import Field, Row, fitted
-from tui.draw.theme import Theme
 from tui.panels import footer, gpus, header, machines, server, time_axis
 from tui.panels.box import Panel, stacked
 from tui.plots.scale import Scale, Series
@@ -23,9 +22,9 @@ from tui.views.overview_plain import plain_body
 Scales = Mapping[str, Scale]
 NOUGHT_MS = 0.002
 """Gaps up to this are none: the chunks came in one read. Sketches put all of up to 1 us into one bucket."""
-BESIDE: Mapping[str, Callable[[Frame, int, int, Theme], Panel]] = {}
-"""Small forms of other views, by name, for the place that a large terminal has below the GPUs: each of a
-frame in so many cells and at most so many rows. The first has the place."""
+Beside = Callable[[int, int], Sequence[Panel]]
+"""A small form of another view, for the place that a large terminal has below the GPUs: in so many cells, and
+in so many rows with the titles. None at all where there is nothing to show yet."""
 
 
 def too_small(width: int, height: int) -> list[Row]:
@@ -82,6 +81,7 @@ def compose(
     height: int,
     *,
     later: Frame | None = None,
+    beside: Beside | None = None,
 ) -> list[Row]:
     """Exactly `height` rows of exactly `width` cells.
 
@@ -102,7 +102,7 @@ def compose(
         foot.insert(0, time_axis.scrub(frame, screen_state, width))
     room = height - len(head) - len(foot)
     body = (
-        _framed(drawing, room)
+        _framed(drawing, room, beside)
         if drawing.at.side
         else plain_body(drawing, shape_of(frame, screen_state), height, room)
     )
@@ -112,7 +112,7 @@ def compose(
 # -- with frames, in two columns
 
 
-def _framed(d: Charted, height: int) -> list[Row]:
+def _framed(d: Charted, height: int, beside: Beside | None) -> list[Row]:
     at, theme = d.at, d.theme
     rows = layout.chart_rows(height)
     charts = [CHART_OF[name](d, rows[name], at.gutter - 1) for name in CHARTS if rows[name]]
@@ -124,11 +124,11 @@ def _framed(d: Charted, height: int) -> list[Row]:
     wide = at.side - 1
     said: Row = [(f"{theme.glyph('floor')} ", "frame"), (time_axis.span(d.screen_state), "dim"), (" ", "")]
     fill = theme.glyph("floor") * max(wide - 2 - sum(len(text) for text, _ in said), 0)
-    right = stacked(_beside(d, height, wide - 2), wide, [*said, (fill, "frame")], theme)
+    right = stacked(_beside(d, height, wide - 2, beside), wide, [*said, (fill, "frame")], theme)
     return [[*one, *other] for one, other in zip(left, right, strict=True)]
 
 
-def _beside(d: Charted, height: int, inner: int) -> list[Panel]:
+def _beside(d: Charted, height: int, inner: int, beside: Beside | None) -> list[Panel]:
     frame, theme = d.frame, d.theme
     rows = layout.beside_rows(height, shape_of(frame, d.screen_state), gpus.across(inner))
     out = []
@@ -140,10 +140,9 @@ def _beside(d: Charted, height: int, inner: int) -> list[Panel]:
     if rows["machines"]:
         out.append(Panel([Field(0, ("HOST", "title")), *machines.host(frame)]))
     more, events = rows["more"], rows["events"]
-    if more and BESIDE:
-        panel = next(iter(BESIDE.values()))(frame, inner, more, theme)
-        out.append(Panel(panel.title, _padded(panel.rows, more), panel.aside))
-    elif more:
+    panels = beside(inner, more + 1) if more and beside is not None else ()
+    out += panels
+    if more and not panels:
         events += more + 1
     happened = time_axis.events(frame, events, inner, theme)
     return [*out, Panel([Field(0, ("EVENTS", "title")), *_counts(frame)], happened)]

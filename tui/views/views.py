@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tui.draw import layout
 from tui.draw.rows import Row, fitted
 from tui.panels import footer, header, region, time_axis
+from tui.panels.box import Panel
 from tui.views import overview
-from tui.views.curve import Curve
+from tui.views.curve import Curve, small_curve
 from tui.views.events import Events
 from tui.views.gpus import Gpus
 from tui.views.latency import Latency
@@ -18,6 +19,8 @@ from tui.views.server import Server
 from tui.views.view import Drawing, View
 
 OVERVIEW = "overview"
+TABS_FROM = 30
+"""Rows of the screen from which on the overview names the views; below, its bottom row says their keys."""
 VIEWS: Mapping[str, View] = {
     "latency": Latency(),
     "curve": Curve(),
@@ -36,7 +39,7 @@ def whole(drawing: Drawing, view: View | None) -> list[Row]:
         return overview.compose(frame, state, drawing.scales, width, drawing.height)
     between = region.region_row(frame, drawing.source.timeline, state, width)
     if view is None or state.details:
-        return _with_region(drawing, between)
+        return _overview(drawing, between)
     above = [*_head(drawing), _tabs(state.view, width)]
     below = [*between, *_foot(drawing)]
     body = view.rows(within(drawing))
@@ -45,13 +48,26 @@ def whole(drawing: Drawing, view: View | None) -> list[Row]:
     return [fitted(row, width) for row in (*above, *body, *below)]
 
 
-def _with_region(drawing: Drawing, between: list[Row]) -> list[Row]:
-    """The overview, a region's figures above its foot: in the place of an event on the smallest screen."""
-    frame, state, foot = drawing.frame, drawing.screen_state, len(_foot(drawing))
-    height = max(drawing.height - len(between), layout.LEAST_HEIGHT)
-    rows = overview.compose(frame, state, drawing.scales, drawing.width, height, later=drawing.later)
-    body = rows[: drawing.height - len(between) - foot]
-    return [*body, *between, *rows[-foot:]]
+def _overview(drawing: Drawing, between: list[Row]) -> list[Row]:
+    """Where there is room the views are named as over each of them, and nothing moves from one to the next. A
+    region's figures are above the foot: in the place of an event on the smallest screen."""
+    frame, state, width, foot = drawing.frame, drawing.screen_state, drawing.width, len(_foot(drawing))
+    tabs = [_tabs(OVERVIEW, width)] if drawing.height >= TABS_FROM and not state.details else []
+    height = max(drawing.height - len(between) - len(tabs), layout.LEAST_HEIGHT)
+    rows = overview.compose(
+        frame, state, drawing.scales, width, height, later=drawing.later, beside=_beside(drawing)
+    )
+    body = rows[: drawing.height - len(between) - len(tabs) - foot]
+    return [*body[: layout.HEAD], *tabs, *body[layout.HEAD :], *between, *rows[-foot:]]
+
+
+def _beside(drawing: Drawing) -> overview.Beside:
+    """What a large terminal has room for below the GPUs: the curve over the load, as it grows."""
+
+    def panels(width: int, height: int) -> Sequence[Panel]:
+        return small_curve(drawing.source.curve.at(drawing.frame.at_ns), drawing, width, height)
+
+    return panels
 
 
 def within(drawing: Drawing) -> Drawing:
@@ -79,9 +95,10 @@ def _region_rows(drawing: Drawing) -> int:
 
 
 def _tabs(shown: str, width: int) -> Row:
-    """The views and their digits."""
+    """The views and their digits; where there is no room for all names, that of the one that is shown."""
     row: Row = []
+    short = sum(len(name) + 4 for name in (OVERVIEW, *VIEWS)) > width + 1
     for digit, name in enumerate((OVERVIEW, *VIEWS), start=1):
         role = "title" if name == shown else "dim"
-        row += [(f" {digit}", "key"), (f" {name} ", role)]
+        row += [(f" {digit}", "key"), ("" if short and name != shown else f" {name} ", role)]
     return fitted(row, width)

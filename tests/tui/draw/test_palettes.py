@@ -66,7 +66,7 @@ def near(palette: str, roles: tuple[str, ...], eyes: str) -> dict[tuple[str, str
 
 
 @pytest.mark.parametrize("palette", ["dark", "light", "safe", "safe-light"])
-@pytest.mark.parametrize("roles", [STATES, QUANTILES])
+@pytest.mark.parametrize("roles", [STATES, QUANTILES, ("over50", "over95")])
 def test_states_and_percentiles_are_told_apart(palette, roles):
     assert near(palette, roles, "everybody") == {}
 
@@ -127,3 +127,14 @@ def test_a_light_terminal_is_one_that_says_so(said, light):
     assert is_light({"COLORFGBG": said}) is light
     assert resolved("auto", {"COLORFGBG": said}) == ("light" if light else "dark")
     assert resolved("safe", {"COLORFGBG": said}) == "safe"
+
+
+@pytest.mark.parametrize("palette", THEMES[1:])
+def test_where_two_areas_meet_each_has_the_colour_that_it_has_beside_it(palette):
+    styles = Theme(palette=palette).styles()
+    meeting = [role for role in styles if "/" in role]
+    assert meeting
+    for role in meeting:
+        front, behind = role.split("/")
+        assert styles[role].color == styles[front].color
+        assert palette == "terminal" or styles[role].bgcolor == styles[behind].color

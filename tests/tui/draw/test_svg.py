@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -46,6 +46,7 @@ def test_reversed_text_stands_on_its_own_colour():
         st.lists(st.tuples(st.text(max_size=12), st.sampled_from(sorted(STYLES))), max_size=4), max_size=4
     )
 )
+@example([[("\r", "")]])
 def test_any_text_is_text_and_stays_whole(rows):
     picture = svg(rows, STYLES, title="<&\x1b\x00")
     shown = "".join(one.text or "" for one in texts(picture))

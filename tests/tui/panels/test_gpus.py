@@ -50,7 +50,7 @@ def test_a_gpu_unlike_the_others_has_a_word_and_no_other_has(values, word, count
 def test_an_idle_gpu_beside_busy_ones_is_flagged_in_its_row_and_in_the_title(width, height):
     shown = text(frame_of(8, util_pct=8.0), width, height)
     assert shown.count("IDLE?") == 1
-    assert "least 8% 5" in shown.splitlines()[0]
+    assert "least 8% #5" in shown.splitlines()[0]
     assert "mean 78%" in shown.splitlines()[0]
     assert ("SPREAD 80" in shown) == (width >= 42)
     assert "SPREAD" not in text(frame_of(8), width, height)

@@ -12,7 +12,7 @@ from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
 from tui.draw.rows import width_of
 from tui.draw.theme import Theme
-from tui.panels.header import header
+from tui.panels.header import header, load
 
 MISSED = {"ttft": (LatencyTarget("p99", 500.0, 4320.0),), "itl": (LatencyTarget("p95", 50.0, 31.0),)}
 
@@ -64,3 +64,19 @@ def test_headroom_is_no_alarm():
     text, roles = status(120, limit=Limit("room", "", 0))
     assert "headroom" in text
     assert "alert" not in roles
+
+
+def test_a_run_that_is_over_says_the_rate_that_its_figures_came_of():
+    over = {"state": "ended", "rate_rps": 0.0, "last_rate_rps": 12.0}
+    assert "was 12.0 rps" in status(120, **over)[0]
+    assert "was" not in status(120, rate_rps=0.0, last_rate_rps=None)[0]
+
+
+def test_figures_stand_at_the_same_place_in_each_view_and_leave_room_for_the_model():
+    frame = frame_of(model="a-model-of-some-length", state_message="the run came to its end", failed=3)
+    rows = [
+        "".join(text for text, _ in load(frame, ScreenState(), 120, charts=charts))
+        for charts in (True, False)
+    ]
+    assert rows[0].index("errors") == rows[1].index("errors")
+    assert all(frame.model in row for row in rows)

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,9 @@ pytestmark = pytest.mark.slow
 
 APP = str(Path(__file__).with_name("fake_app.py"))
 BUDGET_BYTES_PER_S = 16_384
+
+WRITTEN = tempfile.TemporaryDirectory(prefix="ttftop-typed-")
+"""Where the key that saves a picture does so, whatever is typed."""
 
 
 def terminal(
@@ -34,7 +38,7 @@ def terminal(
     command = [sys.executable, APP, *args]
     if shell:
         command = ["/bin/sh", "-c", '"$@"; echo "code $?"; read line', "sh", *command]
-    return RawTerminal(command, size, kept | more)
+    return RawTerminal(command, size, kept | more, Path(WRITTEN.name))
 
 
 # Each is an order, or a reordering, that the evil string of fake_app.py would give a terminal.

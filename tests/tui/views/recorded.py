@@ -85,7 +85,7 @@ def rows_of(view: View, drawing: Drawing) -> list[str]:
     rows = view.rows(drawing)
     assert len(rows) <= drawing.height
     assert all(width_of(row) <= drawing.width for row in rows)
-    assert all(role in ROLES for row in rows for _, role in row)
+    assert all(part in ROLES for row in rows for _, role in row for part in role.split("/"))
     return ["".join(text for text, _ in row) for row in rows]
 
 

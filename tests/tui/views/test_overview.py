@@ -134,12 +134,15 @@ def test_preemptions_are_told_whole_with_their_name_at_every_size():
         assert not any(re.search(r" p(r|re|ree)?$", row.rstrip()) for row in rows)
 
 
-def test_every_key_of_the_load_and_the_scale_stands_in_the_footer_at_80_columns():
+def test_every_key_of_the_load_and_of_the_views_stands_in_the_footer_at_80_columns():
     for charset in ("braille", "ascii"):
         footer = screen(ramped(at(30)), (80, 24), theme=Theme(charset=charset))[-1]
-        for word in ("rate", "JK ±10", "set", "hold", "stop", "mark", "span", "l lin", "? help", "q quit"):
+        for word in ("rate", "JK ±10", "set", "hold", "stop", "mark", "1-7 views", "? help", "q quit"):
             assert (word if charset == "braille" else word.replace("±", "")) in footer
-        assert "l log" in screen(ramped(at(30)), (80, 24), theme=Theme(charset=charset), log=False)[-1]
+        wide = screen(ramped(at(30)), (100, 24), theme=Theme(charset=charset))[-1]
+        assert "w span" in wide
+        assert "l lin" in wide
+        assert "l log" in screen(ramped(at(30)), (100, 24), theme=Theme(charset=charset), log=False)[-1]
 
 
 def test_a_long_note_about_gpus_is_one_dim_row_with_an_ellipsis():
@@ -337,8 +340,8 @@ def test_of_many_gpus_the_essential_is_kept_and_those_left_out_are_counted(size,
 def test_a_gpu_that_serves_carries_a_dot_where_there_is_a_cell_for_it():
     view = ramped(at(75), gpus=3)
     rows = screen(view, (120, 40), frame=known(view, 120))
-    assert any("│0 ●━" in row for row in rows)
-    assert any("│1  ━" in row for row in rows)
+    assert any("│ 0 ●━" in row for row in rows)
+    assert any("│ 1  ━" in row for row in rows)
 
 
 @pytest.mark.parametrize("size", SIZES)
