@@ -69,6 +69,7 @@ def test_doctor_says_when_there_is_no_calibration(ttftop: Command, home: Path) -
     assert "not calibrated: ttftop calibrate" in ttftop("doctor", XDG_STATE_HOME=str(home)).stdout
 
 
+@pytest.mark.slow
 def test_a_run_says_how_far_below_the_calibrated_load_it_was(
     ttftop: Command, typed: Command, home: Path, simulator_url: str
 ) -> None:

@@ -47,12 +47,14 @@ def against(a: Sequence[Recorded], b: Sequence[Recorded], **more: object) -> Ver
     return versus
 
 
+@pytest.mark.slow
 def test_a_server_compared_with_itself_is_neither_better_nor_worse() -> None:
     """As `benchmarks/compare_verdict.py` shows it of a hundred pairs."""
     words = [pair(ONE, ONE, seed).word for seed in range(1000, 1008)]
     assert [word for word in words if word in ("better", "worse")] == []
 
 
+@pytest.mark.slow
 def test_one_that_is_slower_by_a_tenth_is_found_and_never_called_better() -> None:
     found = [pair(Asked(0.6, 600.0), Asked(0.6, 600.0, 1.1), seed) for seed in range(1000, 1004)]
     assert [versus.word for versus in found].count("worse") >= 3

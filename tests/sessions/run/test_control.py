@@ -93,6 +93,7 @@ def test_what_is_no_command_is_answered_in_words_and_the_line_stays_usable(
     asyncio.run(body())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reads", [True, False], ids=["a client that reads", "one that does not"])
 def test_a_server_that_closes_leaves_nothing_to_be_cancelled(tmp_path: Path, reads: bool) -> None:
     complaints: list[dict[str, object]] = []
