@@ -34,9 +34,8 @@ def opened(directory: Path) -> None:
     from sessions.frame.session_view import SessionView
     from tui.controls.playhead import Playhead
     from tui.controls.screen_state import ScreenState
-    from tui.controls.time_window import column_ns
-    from tui.draw.layout import columns_for
-    from tui.draw.paged_axis import first_column_ns
+    from tui.controls.shown_axis import shown_axis
+    from tui.draw.layout import overview_columns
     from tui.views.overview import compose, scales_for
 
     view = SessionView(directory)
@@ -44,11 +43,8 @@ def opened(directory: Path) -> None:
 
     def draw(at_ns: int, window_s: float | None) -> float:
         began = time.process_time()
-        plot = columns_for(WIDTH).plot
-        slot_ns = column_ns(window_s, view.last_ns - view.first_ns, plot)
-        start_ns = first_column_ns(at_ns, view.first_ns, slot_ns, plot)
-        frame = view.frame(at_ns, slot_ns * plot, plot, start_ns)
         state = replace(ScreenState(), playhead=Playhead(at_ns=at_ns), replay=True, window_s=window_s)
+        frame = shown_axis(view, state, overview_columns(WIDTH).plot).frame(view, at_ns)
         compose(frame, state, scales_for(frame, state, {}), WIDTH, HEIGHT)
         return time.process_time() - began
 

@@ -26,7 +26,8 @@ def words(gpus: Sequence[Gpu]) -> list[Span]:
     util = median(gpu.util_pct or 0.0 for gpu in working) if working else 0.0
     shares = [share for gpu in working if (share := _memory_pct(gpu)) is not None]
     memory = median(shares) if shares else 0.0
-    return [_word(gpu, gpu in working and len(working) > 1, util, memory) for gpu in gpus]
+    several = {id(gpu) for gpu in working} if len(working) > 1 else set()  # two may have one name, as of MIG
+    return [_word(gpu, id(gpu) in several, util, memory) for gpu in gpus]
 
 
 def _word(gpu: Gpu, compared: bool, util: float, memory: float) -> Span:

@@ -83,3 +83,9 @@ def test_values_that_are_missing_are_dashes_in_rows_and_cells():
         shown = text(missing, 42, 10)
         assert "None" not in shown
         assert " -" in shown
+
+
+def test_gpus_of_one_name_that_say_the_same_as_mig_instances_may_are_no_fault():
+    one = frame_of(1).gpus[0]
+    alike = (one, replace(one, util=one.util.copy()), replace(one, util=one.util.copy(), util_pct=8.0))
+    assert [word for word, _ in words(alike)] == ["", "", "IDLE?"]
