@@ -27,6 +27,11 @@ class Trouble(IntEnum):
     LOST = 5
 
 
+def is_throttled(gpu: Gpu) -> bool:
+    """Its clocks are held down now, or were for a share of the time that shows."""
+    return bool(gpu.throttle) or (gpu.throttled_pct or 0.0) >= THROTTLED_PCT
+
+
 def troubles(gpus: Sequence[Gpu]) -> list[Trouble]:
     """Of each GPU the worst that is to be seen at this instant. One that is no part of the load has none but
     being lost."""
@@ -42,11 +47,10 @@ def _trouble(gpu: Gpu, most_pct: float) -> Trouble:
         return Trouble.NONE
     if gpu.stale:
         return Trouble.STALE
-    held = bool(gpu.throttle) or (gpu.throttled_pct or 0.0) >= THROTTLED_PCT
     of_heat = any("thermal" in reason for reason in gpu.throttle)
     if of_heat or (gpu.temperature_c is not None and gpu.temperature_c >= HOT_C):
         return Trouble.HOT
-    if held:
+    if is_throttled(gpu):
         return Trouble.THROTTLED
     idle = gpu.util_pct is not None and gpu.util_pct < IDLE_PCT and most_pct > BUSY_PCT
     return Trouble.IDLE if idle else Trouble.NONE

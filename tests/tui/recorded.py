@@ -7,14 +7,11 @@ from typing import Any
 
 from loadgen.records import TICK_NS, Request, Tick
 from loadgen.sketch import SketchCounts
-from sessions.curve.memory import CurveMemory
-from sessions.frame.build import build
-from sessions.frame.schema import Frame
-from sessions.store.manifest import Manifest
 from sessions.store.records import LoadChange
 from sessions.timeline.requests import RequestColumns
-from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice, GpuDevices, GpuProcess, GpuSample, GpuSamples
+from tests.sessions.timeline.folding import folded
+from tests.tui.views import recorded
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import column_ns
@@ -29,47 +26,18 @@ S = 1_000_000_000
 GIB = 2**30
 
 
-class Recorded:
+class Recorded(recorded.Recorded):
     """A session that is over."""
 
-    manifest: Manifest | None = None
-    live = False
-    state = "ended"
-
     def __init__(self, records: Iterable[Any]) -> None:
-        self.timeline = Timeline()
-        for record in records:
-            self.timeline.apply(record)
+        super().__init__(folded(*records), None)
+        self.state = "ended"
         self.asked_for_requests = False
-        self.curve = CurveMemory(self)
-
-    @property
-    def first_ns(self) -> int:
-        return self.timeline.first_ns
-
-    @property
-    def last_ns(self) -> int:
-        return self.timeline.known_ns
 
     @property
     def requests(self) -> RequestColumns:
         self.asked_for_requests = True
-        return self.timeline.requests
-
-    def poll(self) -> bool:
-        return False
-
-    def frame(self, at_ns: int, window_ns: int, slots: int, start_ns: int | None = None) -> Frame:
-        return build(
-            self.timeline,
-            self.manifest,
-            at_ns=at_ns,
-            window_ns=window_ns,
-            slots=slots,
-            live=False,
-            killed=False,
-            start_ns=start_ns,
-        )
+        return super().requests
 
 
 def drawing(

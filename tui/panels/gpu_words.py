@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from sessions.frame.gpu_trouble import BUSY_PCT, IDLE_PCT, is_throttled
 from sessions.frame.schema import Gpu
 from tui.draw.rows import Span
 
-BUSY_PCT, IDLE_PCT = 50.0, 20.0
-"""A GPU below the second is idle beside others above the first."""
 SKEW_PCT = 25.0
 """So far from the middle of the others, in utilisation or in memory used, is skew."""
 _SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE"), ("power cap", "PWR"))
@@ -52,11 +51,6 @@ def _memory_pct(gpu: Gpu) -> float | None:
     if gpu.memory_used_bytes is None or not gpu.memory_total_bytes:
         return None
     return 100.0 * gpu.memory_used_bytes / gpu.memory_total_bytes
-
-
-def is_throttled(gpu: Gpu) -> bool:
-    """Its clocks are held down now, or were for a share of the time that shows."""
-    return bool(gpu.throttle) or (gpu.throttled_pct or 0) >= 1
 
 
 def throttled(gpu: Gpu) -> Span:

@@ -14,7 +14,6 @@ from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
 from tui.panels.box import Panel
 from tui.panels.gpu_words import counted, words
-from tui.panels.gpu_words import is_throttled as is_throttled
 from tui.plots.bars import area, bar
 from tui.plots.scale import PERCENT, Scale, Series
 

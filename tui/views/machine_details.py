@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sessions.frame.gpu_trouble import is_throttled
 from sessions.frame.schema import Frame, Gpu, Server, Stat
 from tui.draw import numbers
 from tui.draw.numbers import sign
@@ -151,7 +152,7 @@ def _fields(gpu: Gpu, theme: Theme) -> tuple[list[Field], list[Field], list[Fiel
         Field(3, (f"sample {gpu.age_s:.1f} s old" if gpu.age_s is not None and not gpu.stale else "", "dim")),
     ]
     share = "" if gpu.throttled_pct is None else f" {gpu.throttled_pct:.0f}% of the time"
-    slowed = ", ".join(gpu.throttle) + share if gpus.is_throttled(gpu) else numbers.NONE
+    slowed = ", ".join(gpu.throttle) + share if is_throttled(gpu) else numbers.NONE
     memory = f"{numbers.gib(gpu.memory_used_bytes)}/{numbers.gib(gpu.memory_total_bytes)}"
     does = [
         _field(0, "util", numbers.whole(gpu.util_pct), "%"),
