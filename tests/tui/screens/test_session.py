@@ -443,6 +443,18 @@ def test_help_scrolls_through_every_key_of_the_view_and_escape_goes_back():
     on_screen(body)
 
 
+def test_in_a_view_of_rows_the_keys_of_its_rows_scroll_the_help():
+    async def body(room: Room) -> None:
+        await room.press(str(1 + keys.VIEWS.index("events")), "question_mark")
+        first = room.rows[1]
+        await room.press("tab")
+        assert room.rows[1] != first
+        await room.press("shift+tab")
+        assert room.rows[1] == first
+
+    on_screen(body)
+
+
 def test_a_key_that_stops_the_load_does_so_while_the_help_is_open():
     async def body(room: Room) -> None:
         await room.press("question_mark", "x")
