@@ -13,6 +13,7 @@ import pytest
 
 from telemetry.local_servers import (
     OLLAMA_PORT,
+    USUAL_PORTS,
     Answer,
     Candidate,
     LocalServer,
@@ -240,3 +241,9 @@ def test_a_server_is_given_the_gpus_of_its_processes(tmp_path):
 def test_nvml_says_which_process_computes_where(nvml):
     nvml.says(f"count 2;pid1.0 {os.getpid()}")
     assert gpus_by_pid()[os.getpid()] == ["GPU 0"]
+
+
+def test_where_listeners_cannot_be_read_the_usual_ports_of_loopback_are_asked(tmp_path):
+    asked = candidates(tmp_path)
+    assert {one.host for one in asked} == {"127.0.0.1"}
+    assert [one.port for one in asked] == list(USUAL_PORTS)
