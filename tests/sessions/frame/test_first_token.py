@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,13 @@ def test_each_column_is_a_mean_of_the_requests_that_ended_in_the_last_5_s():
         assert layers(found)["queue"][column] == pytest.approx(np.mean([one.queue for one in ended]))
     assert found.total.now_ms == pytest.approx(found.total.values[59])
     assert found.total.first_ms == pytest.approx(130.0)
+
+
+def test_what_the_server_does_before_it_queues_is_no_network():
+    asked = [replace(one, front=60.0) for one in growing()]
+    said = layers(why(*ours(asked), *its_own(asked, VLLM)))
+    np.testing.assert_allclose(said["rest of the server"][30:60], 60.0, atol=8.0)
+    np.testing.assert_allclose(said["network and client"][30:60], 15.0, atol=8.0)
 
 
 def test_the_layers_add_up_to_our_own_time():
