@@ -1,0 +1,137 @@
+"""What the host asks an agent on a node, and what it answers: values, the same over every launcher.
+
+Nothing here is a stream of measurements: those are files on the node, read by offset (`Read`). A `Tell` is
+obeyed as often as it comes; any other question may be asked twice, and the second changes nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+VERSION = 1
+"""Of this language; a node and a host must be of the same ttftop anyway (`HelloAnswer.ttftop_version`)."""
+
+READ_MOST_BYTES = 80_000
+"""Of one answer to `Read`: Ray hands up to 100 KB within a reply, and takes its object store for more."""
+
+
+class Hello(msgspec.Struct, tag="hello", frozen=True):
+    """What are you? Asked first."""
+
+
+class HelloAnswer(msgspec.Struct, tag="hello", frozen=True):
+    version: int
+    ttftop_version: str
+    python: str
+    """`3.11.7`; Ray needs the same minor version, others do not."""
+    host: str
+    """The machine's own name of itself."""
+    pid: int
+    cores: int
+    """Those that this process may use."""
+    directory: str
+    """Where the node keeps what it measured until the host has it; private to the user."""
+    calibrated_events_per_s: float | None = None
+    """What a load worker there was measured to take; None where nobody measured."""
+    gpus: int | None = None
+    """Devices of which NVML tells; None: no NVML there."""
+
+
+class ClockQuestion(msgspec.Struct, tag="clock", frozen=True):
+    """What time is it? Answered at once, whatever else is asked."""
+
+
+class ClockAnswer(msgspec.Struct, tag="clock", frozen=True):
+    t_ns: int
+    """CLOCK_MONOTONIC of the node."""
+
+
+class Put(msgspec.Struct, tag="put", frozen=True):
+    """A file that workers there read (a compiled trace, a prompt corpus, certificates), in parts in order."""
+
+    name: str
+    """A name, no path."""
+    at: int
+    data: bytes
+
+
+class Start(msgspec.Struct, tag="start", frozen=True):
+    """Start load workers of these numbers (those of the whole run), each a process of its own."""
+
+    workers: list[int]
+    debug: bool = False
+
+
+class StartTelemetry(msgspec.Struct, tag="telemetry", frozen=True):
+    """Start the poller of the node's own GPUs and host; it writes a telemetry file of its own."""
+
+    node: str
+    """The name that the session gives the node: in the file's name and in each record's source."""
+    sources: list[str]
+    """Words of `--telemetry`."""
+    origin_ns: int
+    """The session's origin on the node's clock."""
+    target_url: str = ""
+    """So that GPUs which serve it can be marked; empty when its address means something else there."""
+
+
+class Tell(msgspec.Struct, tag="tell", frozen=True):
+    """Lines for stdin of workers: configurations and commands. The only message that bears the API key."""
+
+    lines: list[tuple[int, bytes]]
+
+    def __repr__(self) -> str:
+        return f"Tell({[number for number, _ in self.lines]}, ***)"
+
+
+class Done(msgspec.Struct, tag="done", frozen=True):
+    """Of `Put`, `Start`, `StartTelemetry`, `Tell`, `Kill` and `Leave`."""
+
+
+class Read(msgspec.Struct, tag="read", frozen=True):
+    """What is there behind what I have? Waits up to `wait_s` for something to tell.
+
+    Asking again gives the same: no queue, no acknowledgement, and a host that stands still leaves all on the
+    node's disk.
+    """
+
+    have: dict[str, int]
+    """Name of a file to how many of its bytes the host has; a file not named: none."""
+    heard: int
+    """Words heard so far."""
+    wait_s: float
+
+
+class ReadAnswer(msgspec.Struct, tag="read", frozen=True):
+    chunks: list[tuple[str, int, bytes]]
+    """Name, offset, bytes: at most `READ_MOST_BYTES` in all."""
+    words: list[tuple[int, bytes]]
+    """Worker, and a line of its stdout, from number `heard` on."""
+    exits: dict[int, int]
+    """Worker to exit code, of those that are gone."""
+    whole: bool
+    """There was nothing behind these chunks when it was read: with all workers gone, the host has all."""
+    behind_bytes: int = 0
+    """What the node holds that the host does not have yet."""
+
+
+class Kill(msgspec.Struct, tag="kill", frozen=True):
+    """End the workers that are left, at once."""
+
+
+class Leave(msgspec.Struct, tag="leave", frozen=True):
+    """The host has all: remove the directory, and end."""
+
+
+class Refusal(msgspec.Struct, tag="refusal", frozen=True):
+    """It cannot be done: one line."""
+
+    message: str
+
+
+Question = Hello | ClockQuestion | Put | Start | StartTelemetry | Tell | Read | Kill | Leave
+NodeAnswer = HelloAnswer | ClockAnswer | Done | ReadAnswer | Refusal
+
+encode = msgspec.msgpack.Encoder().encode
+decode_question = msgspec.msgpack.Decoder(Question).decode
+decode_answer = msgspec.msgpack.Decoder(NodeAnswer).decode
