@@ -34,7 +34,6 @@ class Relay:
         """Number to answer of what was asked and may be asked for again; None: not there yet."""
         self._next = 0
         self._gone = ""
-        self._last_words = b""
 
     def about(self) -> dict[str, str]:
         """Versions; `ttftop` is empty where there is none, `problem` says then what was missing."""
@@ -53,19 +52,20 @@ class Relay:
             return {**found, "ttftop": "", "problem": str(error)}
 
     def start(self, secrets: list[str]) -> None:
-        """Starts the agent; `secrets`: names of what it does not inherit of the environment."""
+        """Starts the agent; `secrets`: names of what it does not inherit of the environment.
+
+        What it complains of stands in Ray's log of the actor, also after the actor's end.
+        """
         from sessions.own_process import module_command
 
         self._agent = subprocess.Popen(
             ["/bin/sh", "-c", _BETWEEN, "ttftop", *module_command("sessions.nodes.agent")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
             env={name: value for name, value in os.environ.items() if name not in secrets},
         )
-        threading.Thread(target=self._keep_last_words, daemon=True).start()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def clock(self) -> int:
@@ -131,17 +131,12 @@ class Relay:
         except FrameError as error:
             why = str(error)
         code = self._agent.wait()
-        last = self._last_words.decode(errors="replace").strip().splitlines()
         with self._changed:
-            self._gone = why or f"its agent ended with exit code {code}{': ' + last[-1] if last else ''}"
+            self._gone = (
+                why or f"its agent ended with exit code {code}; Ray's log of the actor there may say why"
+            )
             self._changed.notify_all()
         threading.Timer(_LINGER_S, os._exit, (0,)).start()
-
-    def _keep_last_words(self) -> None:
-        assert self._agent is not None
-        assert self._agent.stderr is not None
-        while data := self._agent.stderr.read(1 << 12):
-            self._last_words = (self._last_words + data)[-2000:]
 
 
 def kept_environment() -> dict[str, Any]:
