@@ -35,12 +35,16 @@ def ray_start(host: Host, head: Host, log: Path, *more: str, **environment: str)
     return host.start(*command, log=log, **{**ENVIRONMENT, **environment})
 
 
-def wait_up(log: Path, process: subprocess.Popen[bytes], timeout_s: float = 90) -> None:
+def wait_up(log: Path, process: subprocess.Popen[bytes], timeout_s: float = 120) -> bool:
+    """False: Ray gave it up, as it does after 30 s on a machine that is busy."""
     end_s = time.monotonic() + timeout_s
     while "Ray runtime started" not in (text := log.read_text(errors="replace")):
-        assert process.poll() is None, f"ray start ended: {text[-1500:]}"
+        if process.poll() is not None:
+            assert "timed out during startup" in text, f"ray start ended: {text[-1500:]}"
+            return False
         assert time.monotonic() < end_s, f"ray start takes longer than {timeout_s} s: {text[-1500:]}"
         time.sleep(0.1)
+    return True
 
 
 @contextlib.contextmanager
@@ -50,13 +54,16 @@ def ray_cluster(
     """`ray start --block` of each host, by its name; `more`: options of those that are not the head."""
     started: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for first in (True, False):
-            logs = {}
-            for host in hosts[:1] if first else hosts[1:]:
-                log = logs[host.name] = folder / f"ray-{host.name}.log"
-                started[host.name] = ray_start(host, hosts[0], log, *(() if first else more), **environment)
-            for name, log in logs.items():
-                wait_up(log, started[name])
+        for some in (hosts[:1], hosts[1:]):
+            missing, tries = list(some), 0
+            while missing:
+                assert (tries := tries + 1) <= 3, f"Ray gave up to start on {[host.name for host in missing]}"
+                for host in missing:
+                    options = () if host is hosts[0] else more
+                    log = folder / f"ray-{host.name}.log"
+                    started[host.name] = ray_start(host, hosts[0], log, *options, **environment)
+                up = {host.name: wait_up(folder / f"ray-{host.name}.log", started[host.name]) for host in missing}
+                missing = [host for host in missing if not up[host.name]]
         yield started
     finally:
         for host in hosts:
