@@ -10,7 +10,8 @@ from sessions.nodes.channel import Channel, NodeLost
 from sessions.nodes.messages import VERSION, Hello, HelloAnswer, Refusal
 from sessions.nodes.stream import StreamChannel, open_stream, why_it_ended
 from sessions.own_process import module_command
-from sessions.plan.node_words import NodeWord
+from sessions.plan.config import NodesConfig
+from sessions.plan.node_words import NodeWord, parse_nodes
 from telemetry.ssh.command import (
     NOT_THERE,
     OPTIONS,
@@ -34,13 +35,13 @@ _SSH_OPTIONS = tuple(
 )
 
 
-async def open_nodes(words: Sequence[NodeWord]) -> list[tuple[Channel, HelloAnswer]]:
+async def open_nodes(asked: NodesConfig) -> list[tuple[Channel, HelloAnswer]]:
     """All nodes at once, each with what it said of itself, in the order of the words.
 
     Raises:
         NodeLost: one cannot be had, and why; the others are closed again.
     """
-    opening = [asyncio.ensure_future(_open(word)) for word in words]
+    opening = [asyncio.ensure_future(_open(word)) for word in parse_nodes(asked.words)]
     done = await asyncio.gather(*opening, return_exceptions=True)
     failed = [one for one in done if isinstance(one, BaseException)]
     if failed:
