@@ -17,6 +17,7 @@ from loadgen.version import VERSION
 from sessions.nodes.ray import actor
 from sessions.nodes.ray.words import FoundNode
 from sessions.own_process import SECRETS
+from sessions.plan.node_words import NodeWordError, ray_address
 
 ANSWER_S = 20.0
 """For what Ray itself would wait minutes for: the head, an actor's start."""
@@ -50,15 +51,10 @@ def head_address(address: str, environment: Mapping[str, str]) -> str:
         address = environment.get("RAY_ADDRESS", "") or "auto"
         if address == "auto":
             return address
-    if "://" in address:
-        raise ClusterRefused(
-            f"{printable(address)}: Ray Client is no way to load workers; run ttftop on a node of the "
-            "cluster with --ray auto, or join this machine to it: ray start --address IP:6379 --num-cpus 0"
-        )
-    host, colon, port = address.rpartition(":")
-    if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
-        raise ClusterRefused(f"the address of a Ray cluster is auto or IP:PORT, got {printable(address)!r}")
-    return address
+    try:
+        return ray_address(address)
+    except NodeWordError as error:
+        raise ClusterRefused(f"the address of a Ray cluster: {error}") from None
 
 
 def probe(address: str) -> None:

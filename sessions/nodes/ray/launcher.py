@@ -13,7 +13,8 @@ from typing import IO
 from loadgen.errors import printable
 from sessions.nodes.channel import NodeLost
 from sessions.nodes.frames import Frames, framed
-from sessions.nodes.messages import NodeAnswer, Question, decode_answer, encode
+from sessions.nodes.launchers import introduced
+from sessions.nodes.messages import HelloAnswer, NodeAnswer, Question, decode_answer, encode
 from sessions.nodes.ray import words
 from sessions.nodes.ray.words import FoundNode
 from sessions.own_process import SECRETS, module_command
@@ -52,7 +53,22 @@ class RayChannel:
         return answer
 
 
-async def open_ray(address: str, nodes: Sequence[str] = ()) -> list[RayChannel]:
+async def open_ray(address: str, nodes: Sequence[str] = ()) -> list[tuple[RayChannel, HelloAnswer]]:
+    """An agent on each of the cluster's nodes, with what it said of itself: on those called so, or on all.
+
+    Raises:
+        NodeLost: no cluster there, not ours to use, or no such node: one line, with the next step.
+    """
+    channels = await join_ray(address, nodes)
+    try:
+        hellos = await asyncio.gather(*(introduced(channel) for channel in channels))
+    except BaseException:
+        await asyncio.gather(*(channel.close() for channel in channels))
+        raise
+    return list(zip(channels, hellos, strict=True))
+
+
+async def join_ray(address: str, nodes: Sequence[str] = ()) -> list[RayChannel]:
     """A channel to an agent on each of the cluster's nodes: those called so, or all that are alive.
 
     Raises:

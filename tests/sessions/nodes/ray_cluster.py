@@ -62,7 +62,10 @@ def ray_cluster(
                     options = () if host is hosts[0] else more
                     log = folder / f"ray-{host.name}.log"
                     started[host.name] = ray_start(host, hosts[0], log, *options, **environment)
-                up = {host.name: wait_up(folder / f"ray-{host.name}.log", started[host.name]) for host in missing}
+                up = {
+                    host.name: wait_up(folder / f"ray-{host.name}.log", started[host.name])
+                    for host in missing
+                }
                 missing = [host for host in missing if not up[host.name]]
         yield started
     finally:

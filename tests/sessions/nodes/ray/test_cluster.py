@@ -50,7 +50,7 @@ def test_auto_is_the_address_that_ray_is_told_by_its_environment() -> None:
 
 @pytest.mark.parametrize("address", ["ray://10.0.0.1:10001", "https://head:8265"])
 def test_ray_client_is_refused_with_the_next_step(address: str) -> None:
-    with pytest.raises(ClusterRefused, match=r"Ray Client .* ray start --address IP:6379 --num-cpus 0"):
+    with pytest.raises(ClusterRefused, match=r"Ray Client; .* ray start --address IP:6379 --num-cpus 0"):
         head_address(address, {})
 
 

@@ -23,7 +23,7 @@ def test_the_bridge_refuses_an_address_before_it_imports_ray(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    with pytest.raises(NodeLost, match=r"Ray Client is no way|auto or IP:PORT"):
+    with pytest.raises(NodeLost, match=r"not by Ray Client|auto or IP:PORT"):
         asyncio.run(open_ray(address))
 
 
