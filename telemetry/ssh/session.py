@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from telemetry.records import GpuDevices, GpuEvent, GpuSamples, SourceNote, Tele
 from telemetry.source import NowNs, plain, unchanged
 from telemetry.source_spec import Node
 from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
-from telemetry.ssh.command import NOT_THERE
+from telemetry.ssh.command import NOT_THERE, ends_with_us
 from telemetry.ssh.protocol import (
     BEGINNING,
     MOST_LINE_BYTES,
@@ -46,20 +45,6 @@ DRIFT_KNOWN_PPM = 50.0
 """A drift that is known so well is told, once."""
 STEPPED = "(one of the two slept, or was set): its times since the answer before may be wrong by as much"
 FLOODS = "it sends far more than a poller does: cut off, and not asked again"
-
-
-_BIND = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.getppid() == int(sys.argv[1]) or sys.exit(1); "
-    "os.execvp(sys.argv[2], sys.argv[2:])"
-)
-"""PR_SET_PDEATHSIG, SIGKILL: an ssh that still connects would not see that we are gone."""
-
-
-def _ends_with_us(argv: list[str]) -> list[str]:
-    """`argv` so that it ends with the thread that starts it, however that ends; unchanged but on Linux."""
-    if sys.platform != "linux":
-        return argv
-    return [sys.executable, "-I", "-S", "-c", _BIND, str(os.getpid()), *argv]
 
 
 def known_within(clock: ClockOffset, here_ns: int) -> str:
@@ -100,7 +85,7 @@ class Session:
             return "ssh cannot be started (No such file or directory)"
         try:
             process = subprocess.Popen(
-                _ends_with_us(argv),
+                ends_with_us(argv),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
