@@ -128,6 +128,10 @@ class Node:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
         self._tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
 
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._tasks)
+
     def tell(self, lines: Sequence[tuple[int, bytes]]) -> None:
         """In order; at once."""
         self._outgoing += lines

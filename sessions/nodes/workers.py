@@ -257,7 +257,8 @@ class NodeWorkers:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self.states.all_gone.wait(), _AFTER_SILENCE_S)
             await node.kill()
-            await _fetched(node)
+            if node.is_followed:
+                await _fetched(node)
 
     def _exited(self, number: int, code: int) -> None:
         self.states.exited(number, code)
