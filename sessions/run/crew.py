@@ -18,7 +18,7 @@ from sessions.worker.states import Workers
 
 if TYPE_CHECKING:
     from loadgen.probe.result import ProbeResult
-    from sessions.nodes.workers import NodeWorkers
+    from sessions.nodes.workers import NodeWorkers, Opened
 
 
 class LoadRefused(Exception):
@@ -38,6 +38,8 @@ class Heard(NamedTuple):
 
     said: Callable[[int, Status], None]
     exited: Callable[[int, int], None]
+    refused: Callable[[str], None]
+    """There are no such workers: one line."""
     node_lost: Callable[[LostNode], None]
     note: Callable[[str, str], None]
 
@@ -82,7 +84,6 @@ def _short(config: RunConfig, probed: ProbeResult) -> list[str]:
 def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Heard, *, debug: bool) -> Crew:
     # Runs on this machine alone load nothing of it.
     from loadgen.target.url import parse_target
-    from sessions.nodes.launchers import open_nodes
     from sessions.nodes.placement import placed, planned
     from sessions.nodes.workers import NodesToldOf, NodeWorkers
 
@@ -91,13 +92,13 @@ def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Hea
         heard.said,
         heard.exited,
         lambda node: heard.node_lost(LostNode(node.name, node.why_lost, node.place, list(node.workers))),
-        lambda line: heard.said(0, Status("refused", line)),
+        heard.refused,
         heard.note,
     )
     target = config.target
     workers = NodeWorkers(
         directory,
-        lambda: open_nodes(asked),
+        lambda: _opened(asked),
         lambda offers: placed(loads, offers),
         parse_target(target.url, proxy=target.proxy, path=target.path).hop,
         told,
@@ -111,6 +112,16 @@ def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Hea
         return {**planned(loads, workers.offers, workers.count), "nodes": node_table(workers)}
 
     return Crew(workers, client, lambda probed: _short(config, probed))
+
+
+async def _opened(asked: NodesConfig) -> Opened:
+    if asked.ray:
+        from sessions.nodes.ray.launcher import open_ray
+
+        return await open_ray(asked.ray, asked.words)
+    from sessions.nodes.launchers import open_nodes
+
+    return await open_nodes(asked)
 
 
 def node_table(workers: NodeWorkers) -> list[dict[str, Any]]:
