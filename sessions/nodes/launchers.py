@@ -117,5 +117,8 @@ async def introduced(channel: Channel) -> HelloAnswer:
         why = f"no answer within {ANSWERS_S:g} s"
     except NodeLost as lost:
         why = str(lost)
+    except asyncio.CancelledError:
+        await channel.close()
+        raise
     await channel.close()
     raise NodeLost(f"node {channel.name}: {why}")

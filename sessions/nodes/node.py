@@ -128,6 +128,10 @@ class Node:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
         self._tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
 
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._tasks)
+
     def tell(self, lines: Sequence[tuple[int, bytes]]) -> None:
         """In order; at once."""
         self._outgoing += lines
@@ -165,7 +169,8 @@ class Node:
         unsaved = []
         if not self.whole.is_set() and (self._mirror.have or self.workers):
             how_much = f"{self.behind_bytes} bytes or more" if self.behind_bytes else "the last it measured"
-            unsaved.append(f"node {self.name}: {how_much} could not be fetched; see {self.place}")
+            why = f" ({self.why_lost})" if self.why_lost else ""
+            unsaved.append(f"node {self.name}: {how_much} could not be fetched{why}; see {self.place}")
         await self._stop()
         lost_here = await asyncio.to_thread(self._mirror.close)
         if not unsaved and not lost_here and not self.why_lost:

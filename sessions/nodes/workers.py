@@ -147,9 +147,8 @@ class NodeWorkers:
         """Raises:
         NodeLost: the server is not where a node could reach it.
         """
-        here = network_of_this_process()
         if self._target.unix_path is not None or is_loopback(self._target.host):
-            away = [node for node in self.nodes if not (here and node.hello.network == here)]
+            away = [node for node in self.nodes if not is_here(node)]
             if away:
                 where = self._target.unix_path or self._target.host
                 raise NodeLost(
@@ -168,7 +167,8 @@ class NodeWorkers:
                 node.name,
                 node.hello.cores,
                 node.hello.calibrated_events_per_s,
-                own=node.name in found and found[node.name].own,
+                # On this very machine it is as without nodes.
+                own=node.name in found and found[node.name].own and not is_here(node),
                 named=self._named,
             )
             for node in self.nodes
@@ -257,7 +257,8 @@ class NodeWorkers:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self.states.all_gone.wait(), _AFTER_SILENCE_S)
             await node.kill()
-            await _fetched(node)
+            if node.is_followed:
+                await _fetched(node)
 
     def _exited(self, number: int, code: int) -> None:
         self.states.exited(number, code)
@@ -281,6 +282,11 @@ async def _fetched(node: Node) -> None:
         had = node.fetched_bytes
         await asyncio.wait({whole}, timeout=FETCH_PATIENCE_S)
     whole.cancel()
+
+
+def is_here(node: Node) -> bool:
+    """Its `localhost` is ours."""
+    return node.hello.network != "" and node.hello.network == network_of_this_process()
 
 
 def said_of(node: Node) -> str:

@@ -38,6 +38,8 @@ class Heard(NamedTuple):
 
     said: Callable[[int, Status], None]
     exited: Callable[[int, int], None]
+    refused: Callable[[str], None]
+    """There are no such workers: one line."""
     node_lost: Callable[[LostNode], None]
     note: Callable[[str, str], None]
 
@@ -90,7 +92,7 @@ def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Hea
         heard.said,
         heard.exited,
         lambda node: heard.node_lost(LostNode(node.name, node.why_lost, node.place, list(node.workers))),
-        lambda line: heard.said(0, Status("refused", line)),
+        heard.refused,
         heard.note,
     )
     target = config.target

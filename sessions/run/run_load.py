@@ -152,6 +152,15 @@ class RunLoad:
         change = update.change
         return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency, chosen)
 
+    def rate_rps(self, at_ns: int) -> float | None:
+        """Offered then by all workers together; None in a closed loop, and before it begins."""
+        return None if self._control is None else self._control.rate_rps(at_ns)
+
+    @property
+    def concurrency(self) -> int | None:
+        """None in an open loop, and before it begins."""
+        return None if self._control is None else self._control.concurrency
+
     def give_back(self) -> None:
         """To the plan.
 
