@@ -1,8 +1,8 @@
 """What a run by Ray loses when something dies or stands still in its midst, and what the user is told.
 
-`python benchmarks/nodes_failures.py [--only NAME,...] [--docs docs/measured/nodes.md]`: a real Ray cluster over
-three hosts as namespaces (root, `ttftop[ray]`), a simulated server on the head, two load workers, 20 requests/s.
-What was due is worked out from the schedule.
+`python benchmarks/nodes_failures.py [--only NAME,...] [--docs docs/measured/nodes.md]`: a real Ray cluster
+over three hosts as namespaces (root, `ttftop[ray]`), a simulated server on the head, two load workers, 20
+requests/s. What was due is worked out from the schedule.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ def outcome(directory: Path, case: Case, code: int, after_s: float, took_s: floa
 
 def table(outcomes: list[Outcome]) -> list[str]:
     rows = [
-        "| what happened | `--on-node-lost` | the run ended as (exit code) | s after it | due | in the session | "
-        "failed | due before it, and lost | what the user was told |",
+        "| what happened | `--on-node-lost` | the run ended as (exit code) | s after it | due | "
+        "in the session | failed | due before it, and lost | what the user was told |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for one in outcomes:

@@ -3,8 +3,8 @@
 The nodes are processes that only send (`benchmarks/common/node_sender.py`); channels, frames and the mirror
 into a session's directory are the real ones.
 `python benchmarks/nodes_host.py [--records 100] [--seconds 8] [--ray] [--docs docs/measured/nodes.md]`.
-`--ray`: four nodes by Ray as well, over hosts as namespaces (root). CPU time is that of the collecting process
-(of Ray: of its bridge as well), so that a busy machine spoils it little.
+`--ray`: four nodes by Ray as well, over hosts as namespaces (root). CPU time is that of the collecting
+process (of Ray: of its bridge as well), so that a busy machine spoils it little.
 """
 
 from __future__ import annotations
@@ -180,13 +180,13 @@ def on_paper(rows: Sequence[Row]) -> list[str]:
         f"On paper, from these: {STREAMS:,} streams at {TOKENS_PER_S} tokens/s need {workers} workers of "
         f"{STREAMS_A_WORKER:,} streams, {nodes} nodes of 16. Answers of {ANSWER_TOKENS} tokens are "
         f"{requests_per_s:,.0f} requests/s, {mb_per_s:.0f} MB/s of records and ticks. A read costs "
-        f"{per_read * 1e3:.2f} ms, a MB {max(0.0, per_byte) * 1e9:.1f} ms: {reads:,.0f} reads of at most 80 KB a "
-        f"second take {100 * core:.0f} % of a core (measured: {few.core_pct:.1f} % at {few.workers} workers, "
+        f"{per_read * 1e3:.2f} ms, a MB {max(0.0, per_byte) * 1e9:.1f} ms: {reads:,.0f} reads of at most 80 "
+        f"KB a second take {100 * core:.0f} % of a core (measured: {few.core_pct:.1f} % at {few.workers} workers, "
         f"{many.core_pct:.1f} % at {many.workers}).",
         "",
         "The next bottleneck is not the collecting but the reading back: ten minutes are "
-        f"{ten_min / 1e6:.0f} M records, {ten_min * RECORD_BYTES / 1e9:.0f} GB, which a summary parses one by one "
-        "and holds in memory (`benchmarks/summary_cost.py` says what a request costs). It needs sums made on "
+        f"{ten_min / 1e6:.0f} M records, {ten_min * RECORD_BYTES / 1e9:.0f} GB, which a summary parses one by "
+        "one and holds in memory (`benchmarks/summary_cost.py` says what a request costs). It needs sums made on "
         "each node.",
     ]
 

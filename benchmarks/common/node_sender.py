@@ -1,8 +1,8 @@
 """A node that only sends: what an agent and its workers say to the host, without any load behind it.
 
-`python benchmarks/common/node_sender.py WORKERS RECORDS_PER_S`: answers `Read` as `sessions.nodes.agent` does,
-at the same pace, from files that grow by themselves: a tick of 1 KB four times a second and so many records of
-505 B a second for each worker. Their bytes say nothing: the host hands them on unread.
+`python benchmarks/common/node_sender.py WORKERS RECORDS_PER_S`: answers `Read` as `sessions.nodes.agent`
+does, at the same pace, from files that grow by themselves: a tick of 1 KB four times a second and so many
+records of 505 B a second for each worker. Their bytes say nothing: the host hands them on unread.
 """
 
 from __future__ import annotations
