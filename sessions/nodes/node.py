@@ -7,15 +7,15 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.clock import AT_THE_ENDS, AskedClock
 from sessions.nodes.messages import (
     POLLER,
-    ClockAnswer,
     ClockQuestion,
     HelloAnswer,
     Kill,
@@ -28,6 +28,7 @@ from sessions.nodes.messages import (
     Tell,
 )
 from sessions.nodes.mirror import Mirror
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 
 READ_WAIT_S = 1.0
@@ -39,7 +40,6 @@ be silent for 60 (`sessions.nodes.agent`). Counted, not timed: this process may 
 ORDER_S = UNANSWERED_S * LOST_READS
 RETRY_S = 1.0
 """So often a disk that refuses is tried again."""
-CLOCK_QUESTIONS = 20
 
 _log = logging.getLogger(__name__)
 _status = msgspec.json.Decoder(Status)
@@ -64,8 +64,7 @@ class Node:
         """Addresses of the server that take connections from there."""
         self.files: dict[str, str] = {}
         """Path of a file here to where it was put there."""
-        self.offset_ns = self.within_ns = 0
-        """Of its clock to ours, and by how much that may be wrong."""
+        self.clock = AskedClock(channel)
         self.round_trips_ns: deque[int] = deque(maxlen=200)
         self.why_lost = ""
         self.exits: dict[int, int] = {}
@@ -79,6 +78,7 @@ class Node:
         self._outgoing: list[tuple[int, bytes]] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._last_clock: Callable[[], Awaitable[object]] | None = None
 
     @property
     def name(self) -> str:
@@ -111,22 +111,28 @@ class Node:
         """Raises:
         NodeLost: it has no answer.
         """
-        best_ns = None
-        for _ in range(CLOCK_QUESTIONS):
-            asked_ns = time.monotonic_ns()
-            answer = await self.ask(ClockQuestion())
-            received_ns = time.monotonic_ns()
-            assert isinstance(answer, ClockAnswer)
-            took_ns = received_ns - asked_ns
-            self.round_trips_ns.append(took_ns)
-            if best_ns is None or took_ns < best_ns:
-                best_ns = took_ns
-                self.offset_ns = answer.t_ns - (asked_ns + received_ns) // 2
-                self.within_ns = -(-took_ns // 2)
+        try:
+            self.round_trips_ns += await self.clock.ask(AT_THE_ENDS)
+        except asyncio.TimeoutError:
+            raise NodeLost("no answer to what time it is there") from None
+
+    def keep_clock(self, origin_ns: int, append: Callable[[NodeClock], None]) -> None:
+        """The workers' clock is fixed now; from now on it is written down how it goes. `origin_ns`: the
+        session's."""
+        self.clock.begin()
+        append(self.clock.record(origin_ns, self.workers))
+        told = (origin_ns, self.workers, append, self._events.note)
+        self._tasks.append(asyncio.create_task(self.clock.keep_known(*told)))
+        self._last_clock = lambda: self.clock.note_down(AT_THE_ENDS, *told)
+
+    async def last_clock(self) -> None:
+        """Asks once more, at length: between two such lines all times are known best."""
+        if self._last_clock is not None:
+            await self._last_clock()
 
     def follow(self) -> None:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
-        self._tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+        self._tasks += [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
 
     @property
     def is_followed(self) -> bool:

@@ -25,6 +25,7 @@ from sessions.nodes.network import network_of_this_process
 from sessions.nodes.node import Node, NodeEvents
 from sessions.nodes.placement import Offer, PlacementError, numbered, takes_load
 from sessions.nodes.told import for_node, with_files
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from sessions.worker.states import LEAD_NS, WorkerStates
 
@@ -56,6 +57,8 @@ class NodesToldOf(NamedTuple):
     """The nodes cannot be had, or not used for this run: one line."""
     note: Callable[[str, str], None]
     """A level and a sentence."""
+    append: Callable[[NodeClock], None]
+    """To the session."""
 
 
 class NodeWorkers:
@@ -68,16 +71,19 @@ class NodeWorkers:
         place: Place,
         target: Address,
         told: NodesToldOf,
+        origin_ns: int,
         *,
         named: bool = True,
         debug: bool = False,
     ) -> None:
         """Args:
+        origin_ns: the session's, on this machine's clock.
         target: where the load's connections go, before anything was looked up.
         named: a person asked for these very nodes.
         debug: each worker keeps a log.
         """
         self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
+        self._origin_ns = origin_ns
         self._told, self._named, self._debug = told, named, debug
         self.states = WorkerStates(told.said, told.exited)
         self.nodes: list[Node] = []
@@ -193,6 +199,8 @@ class NodeWorkers:
 
         try:
             await self._of_each(ready, self._loaded)
+            for node in self._loaded:
+                node.keep_clock(self._origin_ns, self._told.append)
         except NodeLost as error:
             return str(error)
         except OSError as error:
@@ -259,6 +267,7 @@ class NodeWorkers:
             await node.kill()
             if node.is_followed:
                 await _fetched(node)
+                await node.last_clock()
 
     def _exited(self, number: int, code: int) -> None:
         self.states.exited(number, code)
@@ -295,7 +304,7 @@ def said_of(node: Node) -> str:
     numbers = f" ({node.workers[0]} to {node.workers[-1]})" if count > 1 else ""
     load = f"{count} load worker{'' if count == 1 else 's'}{numbers}" if count else "no load"
     cores = f"{hello.cores} core{'' if hello.cores == 1 else 's'}"
-    clock = f"clock within {node.within_ns / 1e6:.3g} ms"
+    clock = f"clock within {node.clock.within_ns / 1e6:.3g} ms"
     return f"node {node.name}: {load}; host {hello.host}, {cores}, Python {hello.python}, {clock}"
 
 
@@ -305,5 +314,5 @@ def _line(message: msgspec.Struct) -> bytes:
 
 def _as_there(message: msgspec.Struct, node: Node) -> msgspec.Struct:
     if isinstance(message, WorkerConfig):
-        return for_node(message, node.files, message.origin_ns + node.offset_ns, node.at)
+        return for_node(message, node.files, message.origin_ns + node.clock.offset_ns, node.at)
     return with_files(message, node.files)

@@ -23,6 +23,7 @@ from sessions.nodes.messages import HelloAnswer
 from sessions.nodes.stream import open_stream
 from sessions.nodes.workers import NodesToldOf, NodeWorkers
 from sessions.store.follow import SessionFollower
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from tests.loadgen.worker.engine_runs import worker_config
 
@@ -38,6 +39,7 @@ class Heard:
         self.exits: dict[int, int] = {}
         self.lost: list[str] = []
         self.refused: list[str] = []
+        self.clocks: list[NodeClock] = []
 
     def told(self) -> NodesToldOf:
         return NodesToldOf(
@@ -46,6 +48,7 @@ class Heard:
             lambda node: self.lost.append(node.why_lost),
             self.refused.append,
             lambda level, text: self.notes.append((level, text)),
+            self.clocks.append,
         )
 
 
@@ -63,6 +66,7 @@ class Nodes:
             lambda offers: [1] * len(offers),
             Address(parts.hostname, parts.port),
             self.heard.told(),
+            origin_ns=0,
         )
 
     async def open(self) -> list[tuple[Channel, HelloAnswer]]:
@@ -213,6 +217,8 @@ def test_what_runs_where_is_said_before_it_starts_and_a_lead_covers_the_slowest(
         nodes.workers.tell_all(Finish(0.0))
         await nodes.workers.wait_or_kill(PATIENCE_S)
         assert nodes.requests() == [0, 1, 2, 3]
+        told = [(one.node, one.workers) for one in nodes.heard.clocks]
+        assert min(told.count(("a", [0])), told.count(("b", [1]))) >= 2, "before the load, and after it"
 
     run(body())
 
