@@ -30,6 +30,7 @@ from sessions.nodes.messages import (
 from sessions.nodes.mirror import Mirror
 from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
+from telemetry.source import plain
 
 READ_WAIT_S = 1.0
 UNANSWERED_S = 5.0
@@ -38,6 +39,7 @@ LOST_READS = 15
 """So many unanswered ones after each other (75 s), and the node is lost: a network that was away for 30 s may
 be silent for 60 (`sessions.nodes.agent`). Counted, not timed: this process may have stood still itself."""
 ORDER_S = UNANSWERED_S * LOST_READS
+_MOST_WORDS = 500
 RETRY_S = 1.0
 """So often a disk that refuses is tried again."""
 
@@ -104,7 +106,7 @@ class Node:
         except asyncio.TimeoutError:
             raise NodeLost(f"no answer within {timeout_s:g} s") from None
         if isinstance(answer, Refusal):
-            raise NodeLost(answer.message)
+            raise NodeLost(plain(answer.message, _MOST_WORDS))
         return answer
 
     async def measure_clock(self) -> None:
@@ -221,7 +223,7 @@ class Node:
                 self._lose(str(error))
                 return
             if isinstance(answer, Refusal):
-                self._lose(answer.message)
+                self._lose(plain(answer.message, _MOST_WORDS))
                 return
             assert isinstance(answer, ReadAnswer)
             await self._take(answer)
@@ -252,7 +254,8 @@ class Node:
                     status = _status.decode(line)
                 except msgspec.MsgspecError:
                     continue
-                self._events.said(number, status)
+                safe = plain(status.message, _MOST_WORDS)
+                self._events.said(number, msgspec.structs.replace(status, message=safe))
         for number, code in answer.exits.items():
             if number not in self.exits and (number in self.workers or number == POLLER):
                 self.exits[number] = code

@@ -18,7 +18,7 @@ from loadgen.records import Request
 from loadgen.worker_config import Address, Finish
 from sessions.nodes import node as node_module
 from sessions.nodes.channel import Channel, NodeLost
-from sessions.nodes.launchers import introduced, local_channel
+from sessions.nodes.launchers import believed, introduced, local_channel
 from sessions.nodes.messages import HelloAnswer
 from sessions.nodes.stream import open_stream
 from sessions.nodes.workers import NodesToldOf, NodeWorkers
@@ -246,6 +246,13 @@ def test_files_are_brought_whole_and_gone_afterwards(
 
     run(body())
     assert list((session.parent / "nodes").iterdir()) == []
+
+
+def test_what_a_node_says_of_itself_is_bounded_and_steers_no_terminal() -> None:
+    hello = HelloAnswer(1, "0.1.0", "3.11\x1b[2J", "n" * 10_000, 1, -5, "/tmp/\u202ex")
+    safe = believed(hello)
+    assert (safe.python, safe.host, safe.cores, safe.directory) == ("3.11?[2J", "n" * 300, 1, "/tmp/?x")
+    assert (safe.version, safe.ttftop_version, safe.gpus) == (1, "0.1.0", None)
 
 
 def test_another_version_there_is_refused_in_one_line(tmp_path: Path) -> None:
