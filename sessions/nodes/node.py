@@ -13,9 +13,9 @@ from typing import NamedTuple
 import msgspec
 
 from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.clock import AT_THE_ENDS, BETWEEN, INTERVAL_S, AskedClock
 from sessions.nodes.messages import (
     POLLER,
-    ClockAnswer,
     ClockQuestion,
     HelloAnswer,
     Kill,
@@ -25,9 +25,11 @@ from sessions.nodes.messages import (
     Read,
     ReadAnswer,
     Refusal,
+    StartTelemetry,
     Tell,
 )
 from sessions.nodes.mirror import Mirror
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 
 READ_WAIT_S = 1.0
@@ -39,7 +41,6 @@ be silent for 60 (`sessions.nodes.agent`). Counted, not timed: this process may 
 ORDER_S = UNANSWERED_S * LOST_READS
 RETRY_S = 1.0
 """So often a disk that refuses is tried again."""
-CLOCK_QUESTIONS = 20
 
 _log = logging.getLogger(__name__)
 _status = msgspec.json.Decoder(Status)
@@ -52,6 +53,7 @@ class NodeEvents(NamedTuple):
     exited: Callable[[int, int], None]
     lost: Callable[[Node], None]
     note: Callable[[str, str], None]
+    clock: Callable[[NodeClock], None]
 
 
 class Node:
@@ -64,8 +66,7 @@ class Node:
         """Addresses of the server that take connections from there."""
         self.files: dict[str, str] = {}
         """Path of a file here to where it was put there."""
-        self.offset_ns = self.within_ns = 0
-        """Of its clock to ours, and by how much that may be wrong."""
+        self.clock = AskedClock(channel)
         self.round_trips_ns: deque[int] = deque(maxlen=200)
         self.why_lost = ""
         self.exits: dict[int, int] = {}
@@ -74,6 +75,7 @@ class Node:
         """All its processes are gone, and all that they wrote is here."""
         self.behind_bytes = 0
         self._heard = 0
+        self._origin_ns = 0
         self._unanswered = 0
         self._disk_told = False
         self._outgoing: list[tuple[int, bytes]] = []
@@ -111,18 +113,40 @@ class Node:
         """Raises:
         NodeLost: it has no answer.
         """
-        best_ns = None
-        for _ in range(CLOCK_QUESTIONS):
-            asked_ns = time.monotonic_ns()
-            answer = await self.ask(ClockQuestion())
-            received_ns = time.monotonic_ns()
-            assert isinstance(answer, ClockAnswer)
-            took_ns = received_ns - asked_ns
-            self.round_trips_ns.append(took_ns)
-            if best_ns is None or took_ns < best_ns:
-                best_ns = took_ns
-                self.offset_ns = answer.t_ns - (asked_ns + received_ns) // 2
-                self.within_ns = -(-took_ns // 2)
+        try:
+            self.round_trips_ns.extend(await self.clock.ask(AT_THE_ENDS))
+        except asyncio.TimeoutError:
+            raise NodeLost("no answer to what time it is there") from None
+
+    async def keep_clock(self, origin_ns: int) -> None:
+        """From now on its clock is asked all through the run. `origin_ns`: the session's, on our clock."""
+        self._origin_ns = origin_ns
+        self.clock.begin()
+        await self._note_clock(0)
+        self._tasks.append(asyncio.create_task(self._ask_clock()))
+
+    async def _ask_clock(self) -> None:
+        while not self.why_lost:
+            await asyncio.sleep(INTERVAL_S)
+            await self._note_clock(BETWEEN)
+
+    async def _note_clock(self, times: int) -> None:
+        try:
+            await self.clock.note_down(
+                times, self._origin_ns, self.workers, self._events.clock, self._events.note
+            )
+        except NodeLost as error:
+            self._lose(str(error))
+
+    async def start_poller(self, sources: Sequence[str], target_url: str) -> None:
+        """After `keep_clock`.
+
+        Raises:
+            NodeLost: it is gone, or cannot.
+        """
+        origin_ns = self._origin_ns + self.clock.offset_ns
+        await self.ask(StartTelemetry(self.name, list(sources), origin_ns, target_url))
+        self.has_poller = True
 
     def follow(self) -> None:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
@@ -139,6 +163,8 @@ class Node:
         Raises:
             NodeLost: it is gone.
         """
+        if self._origin_ns:
+            await self._note_clock(AT_THE_ENDS)
         await self.ask(Kill())
 
     async def round_trip_s(self) -> float:
