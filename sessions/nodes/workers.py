@@ -57,8 +57,18 @@ class NodesToldOf(NamedTuple):
     """The nodes cannot be had, or not used for this run: one line."""
     note: Callable[[str, str], None]
     """A level and a sentence."""
-    append: Callable[[NodeClock], None]
-    """To the session."""
+    clock: Callable[[NodeClock], None]
+    """What is known of a node's clock, again and again."""
+
+
+class Watched(NamedTuple):
+    """What of each node is."""
+
+    origin_ns: int
+    """The session's, on our clock."""
+    sources: list[str]
+    """Words of `--telemetry`; none: no poller there."""
+    target_url: str
 
 
 class NodeWorkers:
@@ -71,20 +81,19 @@ class NodeWorkers:
         place: Place,
         target: Address,
         told: NodesToldOf,
-        origin_ns: int,
+        watched: Watched,
         *,
         named: bool = True,
         debug: bool = False,
     ) -> None:
         """Args:
-        origin_ns: the session's, on this machine's clock.
         target: where the load's connections go, before anything was looked up.
         named: a person asked for these very nodes.
         debug: each worker keeps a log.
         """
         self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
-        self._origin_ns = origin_ns
         self._told, self._named, self._debug = told, named, debug
+        self._watched = watched
         self.states = WorkerStates(told.said, told.exited)
         self.nodes: list[Node] = []
         self.ready_s = READY_S
@@ -125,7 +134,7 @@ class NodeWorkers:
             self._told.refused(str(error))
 
     async def _begin(self) -> None:
-        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note)
+        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note, self._told.clock)
         for channel, hello in await self._open_nodes():
             self.nodes.append(Node(channel, hello, Mirror(self._directory, channel.name), events))
         await self._of_each(lambda node: node.measure_clock())
@@ -195,17 +204,24 @@ class NodeWorkers:
                 node.at = (await self._reached(node, list(address.at))).at
             for number, path in enumerate(dict.fromkeys(files)):
                 node.files[path] = await self._bring(node, Path(path), f"file-{number}")
-            await node.measure_clock()
 
         try:
             await self._of_each(ready, self._loaded)
-            for node in self._loaded:
-                node.keep_clock(self._origin_ns, self._told.append)
+            await self._of_each(self._watch)
         except NodeLost as error:
             return str(error)
         except OSError as error:
             return f"{error.filename}: {error.strerror}"
         return ""
+
+    async def _watch(self, node: Node) -> None:
+        """Its clock, and its machine."""
+        await node.measure_clock()
+        await node.keep_clock(self._watched.origin_ns)
+        if self._watched.sources:
+            url = self._watched.target_url
+            away = self._target.unix_path is not None or is_loopback(self._target.host)
+            await node.start_poller(self._watched.sources, "" if away and not is_here(node) else url)
 
     async def _bring(self, node: Node, path: Path, name: str) -> str:
         """Its path there."""
@@ -267,7 +283,6 @@ class NodeWorkers:
             await node.kill()
             if node.is_followed:
                 await _fetched(node)
-                await node.last_clock()
 
     def _exited(self, number: int, code: int) -> None:
         self.states.exited(number, code)
