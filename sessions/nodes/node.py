@@ -13,9 +13,9 @@ from typing import NamedTuple
 import msgspec
 
 from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.clock import AT_THE_ENDS, BETWEEN, INTERVAL_S, AskedClock
 from sessions.nodes.messages import (
     POLLER,
-    ClockAnswer,
     ClockQuestion,
     HelloAnswer,
     Kill,
@@ -25,10 +25,13 @@ from sessions.nodes.messages import (
     Read,
     ReadAnswer,
     Refusal,
+    StartTelemetry,
     Tell,
 )
 from sessions.nodes.mirror import Mirror
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
+from telemetry.source import plain
 
 READ_WAIT_S = 1.0
 UNANSWERED_S = 5.0
@@ -37,9 +40,9 @@ LOST_READS = 15
 """So many unanswered ones after each other (75 s), and the node is lost: a network that was away for 30 s may
 be silent for 60 (`sessions.nodes.agent`). Counted, not timed: this process may have stood still itself."""
 ORDER_S = UNANSWERED_S * LOST_READS
+_MOST_WORDS = 500
 RETRY_S = 1.0
 """So often a disk that refuses is tried again."""
-CLOCK_QUESTIONS = 20
 
 _log = logging.getLogger(__name__)
 _status = msgspec.json.Decoder(Status)
@@ -52,6 +55,7 @@ class NodeEvents(NamedTuple):
     exited: Callable[[int, int], None]
     lost: Callable[[Node], None]
     note: Callable[[str, str], None]
+    clock: Callable[[NodeClock], None]
 
 
 class Node:
@@ -64,8 +68,7 @@ class Node:
         """Addresses of the server that take connections from there."""
         self.files: dict[str, str] = {}
         """Path of a file here to where it was put there."""
-        self.offset_ns = self.within_ns = 0
-        """Of its clock to ours, and by how much that may be wrong."""
+        self.clock = AskedClock(channel)
         self.round_trips_ns: deque[int] = deque(maxlen=200)
         self.why_lost = ""
         self.exits: dict[int, int] = {}
@@ -74,6 +77,7 @@ class Node:
         """All its processes are gone, and all that they wrote is here."""
         self.behind_bytes = 0
         self._heard = 0
+        self._origin_ns = 0
         self._unanswered = 0
         self._disk_told = False
         self._outgoing: list[tuple[int, bytes]] = []
@@ -104,29 +108,52 @@ class Node:
         except asyncio.TimeoutError:
             raise NodeLost(f"no answer within {timeout_s:g} s") from None
         if isinstance(answer, Refusal):
-            raise NodeLost(answer.message)
+            raise NodeLost(plain(answer.message, _MOST_WORDS))
         return answer
 
     async def measure_clock(self) -> None:
         """Raises:
         NodeLost: it has no answer.
         """
-        best_ns = None
-        for _ in range(CLOCK_QUESTIONS):
-            asked_ns = time.monotonic_ns()
-            answer = await self.ask(ClockQuestion())
-            received_ns = time.monotonic_ns()
-            assert isinstance(answer, ClockAnswer)
-            took_ns = received_ns - asked_ns
-            self.round_trips_ns.append(took_ns)
-            if best_ns is None or took_ns < best_ns:
-                best_ns = took_ns
-                self.offset_ns = answer.t_ns - (asked_ns + received_ns) // 2
-                self.within_ns = -(-took_ns // 2)
+        try:
+            self.round_trips_ns.extend(await self.clock.ask(AT_THE_ENDS))
+        except asyncio.TimeoutError:
+            raise NodeLost("no answer to what time it is there") from None
+
+    async def keep_clock(self, origin_ns: int) -> None:
+        """From now on its clock is asked all through the run. `origin_ns`: the session's, on our clock."""
+        self._origin_ns = origin_ns
+        self.clock.begin()
+        await self._note_clock(0)
+        self._tasks.append(asyncio.create_task(self._ask_clock()))
+
+    async def _ask_clock(self) -> None:
+        while not self.why_lost:
+            await asyncio.sleep(INTERVAL_S)
+            await self._note_clock(BETWEEN)
+
+    async def _note_clock(self, times: int) -> None:
+        try:
+            await self.clock.note_down(
+                times, self._origin_ns, self.workers, self._events.clock, self._events.note
+            )
+        except NodeLost as error:
+            self._lose(str(error))
+
+    async def start_poller(self, sources: Sequence[str], target_url: str) -> None:
+        """After `keep_clock`.
+
+        Raises:
+            NodeLost: it is gone, or cannot.
+        """
+        origin_ns = self._origin_ns + self.clock.offset_ns
+        self.has_poller = True
+        self.whole.clear()
+        await self.ask(StartTelemetry(self.name, list(sources), origin_ns, target_url))
 
     def follow(self) -> None:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
-        self._tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+        self._tasks += [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
 
     @property
     def is_followed(self) -> bool:
@@ -143,6 +170,8 @@ class Node:
         Raises:
             NodeLost: it is gone.
         """
+        if self._origin_ns:
+            await self._note_clock(AT_THE_ENDS)
         await self.ask(Kill())
 
     async def round_trip_s(self) -> float:
@@ -215,7 +244,7 @@ class Node:
                 self._lose(str(error))
                 return
             if isinstance(answer, Refusal):
-                self._lose(answer.message)
+                self._lose(plain(answer.message, _MOST_WORDS))
                 return
             assert isinstance(answer, ReadAnswer)
             await self._take(answer)
@@ -246,7 +275,8 @@ class Node:
                     status = _status.decode(line)
                 except msgspec.MsgspecError:
                     continue
-                self._events.said(number, status)
+                safe = plain(status.message, _MOST_WORDS)
+                self._events.said(number, msgspec.structs.replace(status, message=safe))
         for number, code in answer.exits.items():
             if number not in self.exits and (number in self.workers or number == POLLER):
                 self.exits[number] = code

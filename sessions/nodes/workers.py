@@ -25,6 +25,7 @@ from sessions.nodes.network import network_of_this_process
 from sessions.nodes.node import Node, NodeEvents
 from sessions.nodes.placement import Offer, PlacementError, numbered, takes_load
 from sessions.nodes.told import for_node, with_files
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from sessions.worker.states import LEAD_NS, WorkerStates
 
@@ -56,6 +57,18 @@ class NodesToldOf(NamedTuple):
     """The nodes cannot be had, or not used for this run: one line."""
     note: Callable[[str, str], None]
     """A level and a sentence."""
+    clock: Callable[[NodeClock], None]
+    """What is known of a node's clock, again and again."""
+
+
+class Watched(NamedTuple):
+    """What of each node is."""
+
+    origin_ns: int
+    """The session's, on our clock."""
+    sources: list[str]
+    """Words of `--telemetry`; none: no poller there."""
+    target_url: str
 
 
 class NodeWorkers:
@@ -68,6 +81,7 @@ class NodeWorkers:
         place: Place,
         target: Address,
         told: NodesToldOf,
+        watched: Watched,
         *,
         named: bool = True,
         debug: bool = False,
@@ -79,6 +93,7 @@ class NodeWorkers:
         """
         self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
         self._told, self._named, self._debug = told, named, debug
+        self._watched = watched
         self.states = WorkerStates(told.said, told.exited)
         self.nodes: list[Node] = []
         self.ready_s = READY_S
@@ -119,7 +134,7 @@ class NodeWorkers:
             self._told.refused(str(error))
 
     async def _begin(self) -> None:
-        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note)
+        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note, self._told.clock)
         for channel, hello in await self._open_nodes():
             self.nodes.append(Node(channel, hello, Mirror(self._directory, channel.name), events))
         await self._of_each(lambda node: node.measure_clock())
@@ -189,15 +204,24 @@ class NodeWorkers:
                 node.at = (await self._reached(node, list(address.at))).at
             for number, path in enumerate(dict.fromkeys(files)):
                 node.files[path] = await self._bring(node, Path(path), f"file-{number}")
-            await node.measure_clock()
 
         try:
             await self._of_each(ready, self._loaded)
+            await self._of_each(self._watch)
         except NodeLost as error:
             return str(error)
         except OSError as error:
             return f"{error.filename}: {error.strerror}"
         return ""
+
+    async def _watch(self, node: Node) -> None:
+        """Its clock, and its machine."""
+        await node.measure_clock()
+        await node.keep_clock(self._watched.origin_ns)
+        if self._watched.sources:
+            url = self._watched.target_url
+            away = self._target.unix_path is not None or is_loopback(self._target.host)
+            await node.start_poller(self._watched.sources, "" if away and not is_here(node) else url)
 
     async def _bring(self, node: Node, path: Path, name: str) -> str:
         """Its path there."""
@@ -295,7 +319,7 @@ def said_of(node: Node) -> str:
     numbers = f" ({node.workers[0]} to {node.workers[-1]})" if count > 1 else ""
     load = f"{count} load worker{'' if count == 1 else 's'}{numbers}" if count else "no load"
     cores = f"{hello.cores} core{'' if hello.cores == 1 else 's'}"
-    clock = f"clock within {node.within_ns / 1e6:.3g} ms"
+    clock = f"clock within {node.clock.within_ns / 1e6:.3g} ms"
     return f"node {node.name}: {load}; host {hello.host}, {cores}, Python {hello.python}, {clock}"
 
 
@@ -305,5 +329,5 @@ def _line(message: msgspec.Struct) -> bytes:
 
 def _as_there(message: msgspec.Struct, node: Node) -> msgspec.Struct:
     if isinstance(message, WorkerConfig):
-        return for_node(message, node.files, message.origin_ns + node.offset_ns, node.at)
+        return for_node(message, node.files, message.origin_ns + node.clock.offset_ns, node.at)
     return with_files(message, node.files)

@@ -12,6 +12,7 @@ from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.short_stages import short_stages
 from sessions.run.worker_configs import need_here, planned_client
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from sessions.worker.processes import WorkerProcesses
 from sessions.worker.states import Workers
@@ -42,6 +43,7 @@ class Heard(NamedTuple):
     """There are no such workers: one line."""
     node_lost: Callable[[LostNode], None]
     note: Callable[[str, str], None]
+    node_clock: Callable[[NodeClock], None]
 
 
 class Crew(NamedTuple):
@@ -56,10 +58,10 @@ class Crew(NamedTuple):
     """
 
 
-def crew_of(config: RunConfig, directory: Path, heard: Heard, *, debug: bool) -> Crew:
-    """Nothing is started yet."""
+def crew_of(config: RunConfig, directory: Path, heard: Heard, origin_ns: int, *, debug: bool) -> Crew:
+    """Nothing is started yet. `origin_ns`: the session's, on this machine's monotonic clock."""
     if config.nodes is not None:
-        return _on_nodes(config, config.nodes, directory, heard, debug=debug)
+        return _on_nodes(config, config.nodes, directory, heard, origin_ns, debug=debug)
     client = planned_client(config)
     workers = WorkerProcesses(directory, client["workers"], heard.said, heard.exited, debug=debug)
     return Crew(workers, lambda: client, lambda probed: _check_here(config, probed, workers.count))
@@ -81,11 +83,14 @@ def _short(config: RunConfig, probed: ProbeResult) -> list[str]:
     return [warning] if warning else []
 
 
-def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Heard, *, debug: bool) -> Crew:
+def _on_nodes(
+    config: RunConfig, asked: NodesConfig, directory: Path, heard: Heard, origin_ns: int, *, debug: bool
+) -> Crew:
     # Runs on this machine alone load nothing of it.
     from loadgen.target.url import parse_target
     from sessions.nodes.placement import placed, planned
-    from sessions.nodes.workers import NodesToldOf, NodeWorkers
+    from sessions.nodes.telemetry import words_for_nodes
+    from sessions.nodes.workers import NodesToldOf, NodeWorkers, Watched
 
     loads = [(load, tokens) for _, load, tokens in loads_of(config)]
     told = NodesToldOf(
@@ -94,6 +99,7 @@ def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Hea
         lambda node: heard.node_lost(LostNode(node.name, node.why_lost, node.place, list(node.workers))),
         heard.refused,
         heard.note,
+        heard.node_clock,
     )
     target = config.target
     workers = NodeWorkers(
@@ -102,6 +108,7 @@ def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Hea
         lambda offers: placed(loads, offers),
         parse_target(target.url, proxy=target.proxy, path=target.path).hop,
         told,
+        Watched(origin_ns, words_for_nodes(config.telemetry), target.url),
         named=bool(asked.words),
         debug=debug,
     )
@@ -135,7 +142,10 @@ def node_table(workers: NodeWorkers) -> list[dict[str, Any]]:
             "python": node.hello.python,
             "ttftop_version": node.hello.ttftop_version,
             "directory": node.hello.directory,
-            "clock_within_ns": node.within_ns,
+            "clock_within_ns": max(node.clock.within_ns, node.clock.widest_ns),
+            "clock_offset_ns": node.clock.offset_ns,
+            "clock_drift_ppm": round(node.clock.clock.drift_ppm, 3),
+            "clock_drift_within_ppm": round(node.clock.clock.drift_within_ppm, 3),
             "round_trip_ns": node.slow_round_trip_ns,
         }
         for node in workers.nodes

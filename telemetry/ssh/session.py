@@ -14,7 +14,8 @@ from queue import Empty, SimpleQueue
 
 from telemetry.bounds import believable
 from telemetry.clock_offset import ClockOffset
-from telemetry.records import GpuDevices, GpuEvent, GpuSamples, SourceNote, TelemetryRecord
+from telemetry.of_node import named_after
+from telemetry.records import SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain, unchanged
 from telemetry.source_spec import Node
 from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
@@ -216,25 +217,11 @@ class Session:
         if record.t_ns > received_ns + self.clock.within_ns(received_ns) + AHEAD_NS:
             return None
         cleaned(record, self._redact)
-        record.source = f"{self._name} {record.source}"
+        named_after(record, self._name, self._node.host)
         if record.source not in self._sources and len(self._sources) >= MOST_SOURCES:
             return None
         self._sources.add(record.source)
-        if isinstance(record, SourceNote):
-            record.message = f"{self._node.host}: {record.message}"
-        # A key without UUID is only good on its own machine.
-        if isinstance(record, GpuDevices):
-            for device in record.devices:
-                device.gpu, device.parent = self._key(device.gpu), self._key(device.parent)
-        elif isinstance(record, GpuSamples):
-            for sample in record.gpus:
-                sample.gpu = self._key(sample.gpu)
-        elif isinstance(record, GpuEvent):
-            record.gpu = self._key(record.gpu)
         return record if believable(record) else None
-
-    def _key(self, key: str) -> str:
-        return f"{self._node.host} {key}" if "#" in key else key
 
     def _read(self, process: subprocess.Popen[bytes], now_ns: NowNs) -> None:
         assert process.stdout is not None

@@ -18,11 +18,12 @@ from loadgen.records import Request
 from loadgen.worker_config import Address, Finish
 from sessions.nodes import node as node_module
 from sessions.nodes.channel import Channel, NodeLost
-from sessions.nodes.launchers import introduced, local_channel
+from sessions.nodes.launchers import believed, introduced, local_channel
 from sessions.nodes.messages import HelloAnswer
 from sessions.nodes.stream import open_stream
-from sessions.nodes.workers import NodesToldOf, NodeWorkers
+from sessions.nodes.workers import NodesToldOf, NodeWorkers, Watched
 from sessions.store.follow import SessionFollower
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from tests.loadgen.worker.engine_runs import worker_config
 
@@ -38,6 +39,7 @@ class Heard:
         self.exits: dict[int, int] = {}
         self.lost: list[str] = []
         self.refused: list[str] = []
+        self.clocks: list[NodeClock] = []
 
     def told(self) -> NodesToldOf:
         return NodesToldOf(
@@ -46,6 +48,7 @@ class Heard:
             lambda node: self.lost.append(node.why_lost),
             self.refused.append,
             lambda level, text: self.notes.append((level, text)),
+            self.clocks.append,
         )
 
 
@@ -63,6 +66,7 @@ class Nodes:
             lambda offers: [1] * len(offers),
             Address(parts.hostname, parts.port),
             self.heard.told(),
+            Watched(0, [], ""),
         )
 
     async def open(self) -> list[tuple[Channel, HelloAnswer]]:
@@ -213,6 +217,8 @@ def test_what_runs_where_is_said_before_it_starts_and_a_lead_covers_the_slowest(
         nodes.workers.tell_all(Finish(0.0))
         await nodes.workers.wait_or_kill(PATIENCE_S)
         assert nodes.requests() == [0, 1, 2, 3]
+        told = [(one.node, one.workers) for one in nodes.heard.clocks]
+        assert min(told.count(("a", [0])), told.count(("b", [1]))) >= 2, "before the load, and after it"
 
     run(body())
 
@@ -240,6 +246,13 @@ def test_files_are_brought_whole_and_gone_afterwards(
 
     run(body())
     assert list((session.parent / "nodes").iterdir()) == []
+
+
+def test_what_a_node_says_of_itself_is_bounded_and_steers_no_terminal() -> None:
+    hello = HelloAnswer(1, "0.1.0", "3.11\x1b[2J", "n" * 10_000, 1, -5, "/tmp/\u202ex")
+    safe = believed(hello)
+    assert (safe.python, safe.host, safe.cores, safe.directory) == ("3.11?[2J", "n" * 300, 1, "/tmp/?x")
+    assert (safe.version, safe.ttftop_version, safe.gpus) == (1, "0.1.0", None)
 
 
 def test_another_version_there_is_refused_in_one_line(tmp_path: Path) -> None:
