@@ -96,8 +96,10 @@ async def collected(
 
 async def by_streams(nodes: int, workers: int, records: float, seconds: float) -> dict[str, float]:
     command = [sys.executable, str(SENDER), str(workers), str(records)]
-    channels = [await open_stream(f"n{number}", command) for number in range(nodes)]
-    opened = [(channel, await introduced(channel)) for channel in channels]
+    opening = [open_stream(f"n{number}", command) for number in range(nodes)]
+    channels = await asyncio.gather(*opening)
+    hellos = await asyncio.gather(*(introduced(channel) for channel in channels))
+    opened = list(zip(channels, hellos, strict=True))
     return await collected(opened, workers, seconds, None)
 
 
@@ -181,13 +183,13 @@ def on_paper(rows: Sequence[Row]) -> list[str]:
         f"{STREAMS_A_WORKER:,} streams, {nodes} nodes of 16. Answers of {ANSWER_TOKENS} tokens are "
         f"{requests_per_s:,.0f} requests/s, {mb_per_s:.0f} MB/s of records and ticks. A read costs "
         f"{per_read * 1e3:.2f} ms, a MB {max(0.0, per_byte) * 1e9:.1f} ms: {reads:,.0f} reads of at most 80 "
-        f"KB a second take {100 * core:.0f} % of a core (measured: {few.core_pct:.1f} % at {few.workers} workers, "
-        f"{many.core_pct:.1f} % at {many.workers}).",
+        f"KB a second take {100 * core:.0f} % of a core (measured: {few.core_pct:.1f} % at {few.workers} "
+        f"workers, {many.core_pct:.1f} % at {many.workers}).",
         "",
         "The next bottleneck is not the collecting but the reading back: ten minutes are "
-        f"{ten_min / 1e6:.0f} M records, {ten_min * RECORD_BYTES / 1e9:.0f} GB, which a summary parses one by "
-        "one and holds in memory (`benchmarks/summary_cost.py` says what a request costs). It needs sums made on "
-        "each node.",
+        f"{ten_min / 1e6:.0f} M records, {ten_min * RECORD_BYTES / 1e9:.0f} GB, which a summary parses one "
+        "by one and holds in memory (`benchmarks/summary_cost.py` says what a request costs). It needs sums "
+        "made on each node.",
     ]
 
 
