@@ -173,7 +173,8 @@ async def _within(seconds: float, do: Callable[[], Any], address: str) -> Any:
     except asyncio.TimeoutError:
         raise ClusterRefused(
             f"the Ray cluster at {address} did not take us in within {seconds:g} s: is this machine one of "
-            f"its nodes (else: ray start --address {address} --num-cpus 0), and its head alive (ray status)?"
+            f"its nodes (else: ray start --address {address} --num-cpus 0), is its head alive (ray status), "
+            "does it want a token that is not in ~/.ray/auth_token here?"
         ) from None
 
 
