@@ -7,13 +7,13 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from sessions.nodes.channel import Channel, NodeLost
-from sessions.nodes.clock import AT_THE_ENDS, BETWEEN, INTERVAL_S, AskedClock
+from sessions.nodes.clock import AT_THE_ENDS, AskedClock
 from sessions.nodes.messages import (
     POLLER,
     ClockQuestion,
@@ -31,6 +31,7 @@ from sessions.nodes.messages import (
 from sessions.nodes.mirror import Mirror
 from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
+from telemetry.source import plain
 
 READ_WAIT_S = 1.0
 UNANSWERED_S = 5.0
@@ -39,6 +40,7 @@ LOST_READS = 15
 """So many unanswered ones after each other (75 s), and the node is lost: a network that was away for 30 s may
 be silent for 60 (`sessions.nodes.agent`). Counted, not timed: this process may have stood still itself."""
 ORDER_S = UNANSWERED_S * LOST_READS
+_MOST_WORDS = 500
 RETRY_S = 1.0
 """So often a disk that refuses is tried again."""
 
@@ -81,6 +83,7 @@ class Node:
         self._outgoing: list[tuple[int, bytes]] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._last_clock: Callable[[], Awaitable[object]] | None = None
 
     @property
     def name(self) -> str:
@@ -106,7 +109,7 @@ class Node:
         except asyncio.TimeoutError:
             raise NodeLost(f"no answer within {timeout_s:g} s") from None
         if isinstance(answer, Refusal):
-            raise NodeLost(answer.message)
+            raise NodeLost(plain(answer.message, _MOST_WORDS))
         return answer
 
     async def measure_clock(self) -> None:
@@ -114,43 +117,31 @@ class Node:
         NodeLost: it has no answer.
         """
         try:
-            self.round_trips_ns.extend(await self.clock.ask(AT_THE_ENDS))
+            self.round_trips_ns += await self.clock.ask(AT_THE_ENDS)
         except asyncio.TimeoutError:
             raise NodeLost("no answer to what time it is there") from None
 
-    async def keep_clock(self, origin_ns: int) -> None:
-        """From now on its clock is asked all through the run. `origin_ns`: the session's, on our clock."""
-        self._origin_ns = origin_ns
+    def keep_clock(self, origin_ns: int, append: Callable[[NodeClock], None]) -> None:
+        """The workers' clock is fixed now; from now on it is written down how it goes. `origin_ns`: the
+        session's."""
         self.clock.begin()
-        await self._note_clock(0)
-        self._tasks.append(asyncio.create_task(self._ask_clock()))
+        append(self.clock.record(origin_ns, self.workers))
+        told = (origin_ns, self.workers, append, self._events.note)
+        self._tasks.append(asyncio.create_task(self.clock.keep_known(*told)))
+        self._last_clock = lambda: self.clock.note_down(AT_THE_ENDS, *told)
 
-    async def _ask_clock(self) -> None:
-        while not self.why_lost:
-            await asyncio.sleep(INTERVAL_S)
-            await self._note_clock(BETWEEN)
-
-    async def _note_clock(self, times: int) -> None:
-        try:
-            await self.clock.note_down(
-                times, self._origin_ns, self.workers, self._events.clock, self._events.note
-            )
-        except NodeLost as error:
-            self._lose(str(error))
-
-    async def start_poller(self, sources: Sequence[str], target_url: str) -> None:
-        """After `keep_clock`.
-
-        Raises:
-            NodeLost: it is gone, or cannot.
-        """
-        origin_ns = self._origin_ns + self.clock.offset_ns
-        await self.ask(StartTelemetry(self.name, list(sources), origin_ns, target_url))
-        self.has_poller = True
+    async def last_clock(self) -> None:
+        """Asks once more, at length: between two such lines all times are known best."""
+        if self._last_clock is not None:
+            await self._last_clock()
 
     def follow(self) -> None:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
-        self._tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+        self._tasks += [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._tasks)
 
     def tell(self, lines: Sequence[tuple[int, bytes]]) -> None:
         """In order; at once."""
@@ -237,7 +228,7 @@ class Node:
                 self._lose(str(error))
                 return
             if isinstance(answer, Refusal):
-                self._lose(answer.message)
+                self._lose(plain(answer.message, _MOST_WORDS))
                 return
             assert isinstance(answer, ReadAnswer)
             await self._take(answer)
@@ -268,7 +259,8 @@ class Node:
                     status = _status.decode(line)
                 except msgspec.MsgspecError:
                     continue
-                self._events.said(number, status)
+                safe = plain(status.message, _MOST_WORDS)
+                self._events.said(number, msgspec.structs.replace(status, message=safe))
         for number, code in answer.exits.items():
             if number not in self.exits and (number in self.workers or number == POLLER):
                 self.exits[number] = code

@@ -57,18 +57,8 @@ class NodesToldOf(NamedTuple):
     """The nodes cannot be had, or not used for this run: one line."""
     note: Callable[[str, str], None]
     """A level and a sentence."""
-    clock: Callable[[NodeClock], None]
-    """What is known of a node's clock, again and again."""
-
-
-class Watched(NamedTuple):
-    """What of each node is."""
-
-    origin_ns: int
-    """The session's, on our clock."""
-    sources: list[str]
-    """Words of `--telemetry`; none: no poller there."""
-    target_url: str
+    append: Callable[[NodeClock], None]
+    """To the session."""
 
 
 class NodeWorkers:
@@ -81,17 +71,19 @@ class NodeWorkers:
         place: Place,
         target: Address,
         told: NodesToldOf,
-        watched: Watched,
+        origin_ns: int,
         *,
         named: bool = True,
         debug: bool = False,
     ) -> None:
         """Args:
+        origin_ns: the session's, on this machine's clock.
         target: where the load's connections go, before anything was looked up.
         named: a person asked for these very nodes.
         debug: each worker keeps a log.
         """
         self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
+        self._origin_ns = origin_ns
         self._told, self._named, self._debug = told, named, debug
         self._watched = watched
         self.states = WorkerStates(told.said, told.exited)
@@ -207,7 +199,8 @@ class NodeWorkers:
 
         try:
             await self._of_each(ready, self._loaded)
-            await self._of_each(self._watch)
+            for node in self._loaded:
+                node.keep_clock(self._origin_ns, self._told.append)
         except NodeLost as error:
             return str(error)
         except OSError as error:
@@ -281,7 +274,9 @@ class NodeWorkers:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self.states.all_gone.wait(), _AFTER_SILENCE_S)
             await node.kill()
-            await _fetched(node)
+            if node.is_followed:
+                await _fetched(node)
+                await node.last_clock()
 
     def _exited(self, number: int, code: int) -> None:
         self.states.exited(number, code)

@@ -36,6 +36,19 @@ def nodes(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def ray_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of a command that looks at a cluster and puts no load on."""
+    parser.add_argument(
+        "--ray",
+        type=ray,
+        metavar="ADDRESS",
+        help="look at the nodes of a Ray cluster too: auto, or IP:PORT of its head",
+    )
+    parser.add_argument(
+        "--nodes", type=nodes, action="extend", metavar="NAMES", help="of --ray: only these of its nodes"
+    )
+
+
 def ray(text: str) -> str:
     """`auto`, or `IP:PORT`."""
     try:
