@@ -55,7 +55,6 @@ class NodeEvents(NamedTuple):
     exited: Callable[[int, int], None]
     lost: Callable[[Node], None]
     note: Callable[[str, str], None]
-    clock: Callable[[NodeClock], None]
 
 
 class Node:
@@ -77,7 +76,6 @@ class Node:
         """All its processes are gone, and all that they wrote is here."""
         self.behind_bytes = 0
         self._heard = 0
-        self._origin_ns = 0
         self._unanswered = 0
         self._disk_told = False
         self._outgoing: list[tuple[int, bytes]] = []
@@ -130,6 +128,16 @@ class Node:
         self._tasks.append(asyncio.create_task(self.clock.keep_known(*told)))
         self._last_clock = lambda: self.clock.note_down(AT_THE_ENDS, *told)
 
+    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str) -> None:
+        """After `keep_clock`, and of the same origin.
+
+        Raises:
+            NodeLost: it is gone, or cannot.
+        """
+        its_origin_ns = origin_ns + self.clock.offset_ns
+        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url))
+        self.has_poller = True
+
     async def last_clock(self) -> None:
         """Asks once more, at length: between two such lines all times are known best."""
         if self._last_clock is not None:
@@ -154,8 +162,6 @@ class Node:
         Raises:
             NodeLost: it is gone.
         """
-        if self._origin_ns:
-            await self._note_clock(AT_THE_ENDS)
         await self.ask(Kill())
 
     async def round_trip_s(self) -> float:

@@ -61,6 +61,16 @@ class NodesToldOf(NamedTuple):
     """To the session."""
 
 
+class Watched(NamedTuple):
+    """What of each node is."""
+
+    origin_ns: int
+    """The session's, on our clock."""
+    sources: list[str]
+    """Words of `--telemetry`; none: no poller there."""
+    target_url: str
+
+
 class NodeWorkers:
     """`nodes` are there once `states.all_ready` is set."""
 
@@ -71,21 +81,19 @@ class NodeWorkers:
         place: Place,
         target: Address,
         told: NodesToldOf,
-        origin_ns: int,
+        watched: Watched,
         *,
         named: bool = True,
         debug: bool = False,
     ) -> None:
         """Args:
-        origin_ns: the session's, on this machine's clock.
         target: where the load's connections go, before anything was looked up.
         named: a person asked for these very nodes.
         debug: each worker keeps a log.
         """
         self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
-        self._origin_ns = origin_ns
-        self._told, self._named, self._debug = told, named, debug
         self._watched = watched
+        self._told, self._named, self._debug = told, named, debug
         self.states = WorkerStates(told.said, told.exited)
         self.nodes: list[Node] = []
         self.ready_s = READY_S
@@ -126,7 +134,7 @@ class NodeWorkers:
             self._told.refused(str(error))
 
     async def _begin(self) -> None:
-        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note, self._told.clock)
+        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note)
         for channel, hello in await self._open_nodes():
             self.nodes.append(Node(channel, hello, Mirror(self._directory, channel.name), events))
         await self._of_each(lambda node: node.measure_clock())
@@ -199,8 +207,7 @@ class NodeWorkers:
 
         try:
             await self._of_each(ready, self._loaded)
-            for node in self._loaded:
-                node.keep_clock(self._origin_ns, self._told.append)
+            await self._of_each(self._watch)
         except NodeLost as error:
             return str(error)
         except OSError as error:
@@ -210,11 +217,12 @@ class NodeWorkers:
     async def _watch(self, node: Node) -> None:
         """Its clock, and its machine."""
         await node.measure_clock()
-        await node.keep_clock(self._watched.origin_ns)
+        node.keep_clock(self._watched.origin_ns, self._told.append)
         if self._watched.sources:
-            url = self._watched.target_url
-            away = self._target.unix_path is not None or is_loopback(self._target.host)
-            await node.start_poller(self._watched.sources, "" if away and not is_here(node) else url)
+            # A loopback address would be another server there.
+            away = is_loopback(self._target.host) and not is_here(node)
+            url = "" if away else self._watched.target_url
+            await node.start_poller(self._watched.sources, self._watched.origin_ns, url)
 
     async def _bring(self, node: Node, path: Path, name: str) -> str:
         """Its path there."""

@@ -109,7 +109,7 @@ def _on_nodes(
         lambda offers: placed(loads, offers),
         parse_target(target.url, proxy=target.proxy, path=target.path).hop,
         told,
-        origin_ns,
+        Watched(origin_ns, words_for_nodes(config.telemetry), target.url),
         named=bool(asked.words),
         debug=debug,
     )
@@ -144,7 +144,9 @@ def node_table(workers: NodeWorkers) -> list[dict[str, Any]]:
             "ttftop_version": node.hello.ttftop_version,
             "directory": node.hello.directory,
             "clock_within_ns": max(node.clock.widest_ns, node.clock.within_ns),
+            "clock_offset_ns": node.clock.offset_ns,
             "clock_drift_ppm": node.clock.clock.drift_ppm,
+            "clock_drift_within_ppm": node.clock.clock.drift_within_ppm,
             "round_trip_ns": node.slow_round_trip_ns,
         }
         for node in workers.nodes

@@ -21,7 +21,7 @@ from sessions.nodes.channel import Channel, NodeLost
 from sessions.nodes.launchers import believed, introduced, local_channel
 from sessions.nodes.messages import HelloAnswer
 from sessions.nodes.stream import open_stream
-from sessions.nodes.workers import NodesToldOf, NodeWorkers
+from sessions.nodes.workers import NodesToldOf, NodeWorkers, Watched
 from sessions.store.follow import SessionFollower
 from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
@@ -66,7 +66,7 @@ class Nodes:
             lambda offers: [1] * len(offers),
             Address(parts.hostname, parts.port),
             self.heard.told(),
-            origin_ns=0,
+            Watched(0, [], ""),
         )
 
     async def open(self) -> list[tuple[Channel, HelloAnswer]]:
