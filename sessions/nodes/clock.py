@@ -91,6 +91,15 @@ class AskedClock:
             None if moved_ns is None else float(moved_ns),
         )
 
+    async def keep_known(
+        self, origin_ns: int, workers: Sequence[int], append: Callable[[NodeClock], None], note: Note
+    ) -> None:
+        """Asks and writes on and on, until it is cancelled or the node is lost; a network may be away."""
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            if not await self.note_down(BETWEEN, origin_ns, workers, append, note):
+                return
+
     async def note_down(
         self,
         times: int,
@@ -98,17 +107,17 @@ class AskedClock:
         workers: Sequence[int],
         append: Callable[[NodeClock], None],
         note: Note,
-    ) -> None:
-        """Asks so often, and writes what is known then; a network that is away is waited for.
-
-        Raises:
-            NodeLost: there will be no answer any more.
-        """
-        with contextlib.suppress(asyncio.TimeoutError):
-            await self.ask(times)
+    ) -> bool:
+        """Asks so often, and writes what is known then; False once the node is lost."""
+        try:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await self.ask(times)
+        except NodeLost:
+            return False
         record = self.record(origin_ns, workers)
         append(record)
         self._tell(record, note)
+        return True
 
     def _tell(self, record: NodeClock, note: Note) -> None:
         name = record.node

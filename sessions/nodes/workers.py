@@ -57,8 +57,8 @@ class NodesToldOf(NamedTuple):
     """The nodes cannot be had, or not used for this run: one line."""
     note: Callable[[str, str], None]
     """A level and a sentence."""
-    clock: Callable[[NodeClock], None]
-    """What is known of a node's clock, again and again."""
+    append: Callable[[NodeClock], None]
+    """To the session."""
 
 
 class Watched(NamedTuple):
@@ -92,8 +92,8 @@ class NodeWorkers:
         debug: each worker keeps a log.
         """
         self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
-        self._told, self._named, self._debug = told, named, debug
         self._watched = watched
+        self._told, self._named, self._debug = told, named, debug
         self.states = WorkerStates(told.said, told.exited)
         self.nodes: list[Node] = []
         self.ready_s = READY_S
@@ -134,7 +134,7 @@ class NodeWorkers:
             self._told.refused(str(error))
 
     async def _begin(self) -> None:
-        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note, self._told.clock)
+        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note)
         for channel, hello in await self._open_nodes():
             self.nodes.append(Node(channel, hello, Mirror(self._directory, channel.name), events))
         await self._of_each(lambda node: node.measure_clock())
@@ -217,11 +217,12 @@ class NodeWorkers:
     async def _watch(self, node: Node) -> None:
         """Its clock, and its machine."""
         await node.measure_clock()
-        await node.keep_clock(self._watched.origin_ns)
+        node.keep_clock(self._watched.origin_ns, self._told.append)
         if self._watched.sources:
-            url = self._watched.target_url
-            away = self._target.unix_path is not None or is_loopback(self._target.host)
-            await node.start_poller(self._watched.sources, "" if away and not is_here(node) else url)
+            # A loopback address would be another server there.
+            away = is_loopback(self._target.host) and not is_here(node)
+            url = "" if away else self._watched.target_url
+            await node.start_poller(self._watched.sources, self._watched.origin_ns, url)
 
     async def _bring(self, node: Node, path: Path, name: str) -> str:
         """Its path there."""
@@ -283,6 +284,7 @@ class NodeWorkers:
             await node.kill()
             if node.is_followed:
                 await _fetched(node)
+                await node.last_clock()
 
     def _exited(self, number: int, code: int) -> None:
         self.states.exited(number, code)
