@@ -139,6 +139,15 @@ class Node:
         self.whole.clear()  # of a node without load workers it was set already
         await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url))
 
+    @property
+    def ahead_ns(self) -> int:
+        """How far the session time of its workers, who keep to the clock that they were told at first, runs
+        before ours by now."""
+        now_ns = time.monotonic_ns()
+        return (
+            self.clock.clock.there_ns(now_ns) - now_ns - self.clock.offset_ns if self.clock.clock.known else 0
+        )
+
     async def last_clock(self) -> None:
         """Asks once more, at length: between two such lines all times are known best."""
         if self._last_clock is not None:
