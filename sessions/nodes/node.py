@@ -128,14 +128,14 @@ class Node:
         self._tasks.append(asyncio.create_task(self.clock.keep_known(*told)))
         self._last_clock = lambda: self.clock.note_down(AT_THE_ENDS, *told)
 
-    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str) -> None:
+    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str, role: str) -> None:
         """After `keep_clock`, and of the same origin.
 
         Raises:
             NodeLost: it is gone, or cannot.
         """
         its_origin_ns = origin_ns + self.clock.offset_ns
-        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url))
+        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url, role))
         self.has_poller = True
 
     async def last_clock(self) -> None:
