@@ -128,7 +128,7 @@ class Node:
         self._tasks.append(asyncio.create_task(self.clock.keep_known(*told)))
         self._last_clock = lambda: self.clock.note_down(AT_THE_ENDS, *told)
 
-    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str) -> None:
+    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str, role: str) -> None:
         """After `keep_clock`, and of the same origin.
 
         Raises:
@@ -137,7 +137,7 @@ class Node:
         its_origin_ns = origin_ns + self.clock.offset_ns
         self.has_poller = True
         self.whole.clear()  # of a node without load workers it was set already
-        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url))
+        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url, role))
 
     @property
     def ahead_ns(self) -> int:

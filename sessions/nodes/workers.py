@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,6 +71,8 @@ class Watched(NamedTuple):
     sources: list[str]
     """Words of `--telemetry`; none: no poller there."""
     target_url: str
+    roles: Mapping[str, str]
+    """By node, as a person said."""
 
 
 class NodeWorkers:
@@ -224,7 +226,8 @@ class NodeWorkers:
             # A loopback address would be another server there.
             away = is_loopback(self._target.host) and not is_here(node)
             url = "" if away else self._watched.target_url
-            await node.start_poller(self._watched.sources, self._watched.origin_ns, url)
+            role = self._watched.roles.get(node.name, self._watched.roles.get(node.hello.host, ""))
+            await node.start_poller(self._watched.sources, self._watched.origin_ns, url, role)
 
     async def _bring(self, node: Node, path: Path, name: str) -> str:
         """Its path there."""
