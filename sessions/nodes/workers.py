@@ -144,11 +144,15 @@ class NodeWorkers:
         await self._of_each(lambda node: node.measure_clock())
         offers = await self._offers()
         taken = self.offers = takes_load(offers)
-        left_out = [offer for offer in offers if offer not in taken]
-        for offer in left_out:
-            self._told.note("info", f"node {offer.name}: no load from there: the server is there as well")
+        for offer in offers:
+            if offer not in taken:
+                why = "the server is there as well" if offer.own else "its GPUs may be the server's"
+                self._told.note(
+                    "info", f"node {offer.name}: no load from there: {why}; --nodes names it if it is to"
+                )
+        here = {node.name for node in self.nodes if is_here(node)}  # there it is as without nodes
         for offer in taken:
-            if offer.own:
+            if offer.own and offer.name not in here:
                 self._told.note("warning", f"node {offer.name}: the load runs beside the server")
         loaded = {
             offer.name: numbers for offer, numbers in zip(taken, numbered(self._place(taken)), strict=True)
@@ -186,8 +190,8 @@ class NodeWorkers:
                 node.name,
                 node.hello.cores,
                 node.hello.calibrated_events_per_s,
-                # On this very machine it is as without nodes.
-                own=node.name in found and found[node.name].own and not is_here(node),
+                own=node.name in found and found[node.name].own,
+                gpus=bool(node.hello.gpus),
                 named=self._named,
             )
             for node in self.nodes
