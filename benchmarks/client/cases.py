@@ -170,6 +170,8 @@ class Product:
     """For so long, in the middle, nobody reads the terminal."""
     errors: bool = True
     """Compare the session's times with the server's."""
+    agent: bool = False
+    """Its worker is started by an agent, as on another node (`--nodes local://`)."""
 
 
 def _screen(pace: str) -> dict[str, Product]:
@@ -177,6 +179,14 @@ def _screen(pace: str) -> dict[str, Product]:
     return {
         "off": Product("screen off", server, 200, 200, 6),
         "on": Product("screen on", server, 200, 200, 19, screen=True, stall_s=10),
+    }
+
+
+def _agent() -> dict[str, Product]:
+    server = "ttft_ms=50&itl_ms=10&tokens=200&pace=spread"
+    return {
+        "here": Product("worker of the supervisor", server, 200, 200, 6),
+        "agent": Product("worker of an agent", server, 200, 200, 6, agent=True),
     }
 
 
@@ -188,6 +198,7 @@ def _memory(streams: int) -> Product:
 PRODUCTS = {
     "screen": ("The whole product at 20 k events/s spread, screen off and on", _screen("spread")),
     "screen_b": ("The whole product at 20 k events/s in bursts, screen off and on", _screen("burst")),
+    "agent": ("A worker of the supervisor, and one of a node's agent, at 20 k events/s spread", _agent()),
     "memory": (
         "Memory of the worker by streams, 20 tokens each, 10 k events/s",
         {str(streams): _memory(streams) for streams in (200, 1000, 5000)},

@@ -64,6 +64,8 @@ def _of_case(name: str, cases: Figures) -> list[tuple[str, Table]]:
         return [(title, SPECIAL[name](case) if name in SPECIAL else _load(name, case))]
     if name == "memory":
         return [(PRODUCTS[name][0], _memory(case))]
+    if name == "agent":
+        return [(PRODUCTS[name][0], _agent(case))]
     if name in PRODUCTS:
         title = PRODUCTS[name][0]
         return [(title, _screen(case)), (f"{title}: memory by process", _processes(case))]
@@ -169,6 +171,17 @@ def _screen(case: Figures) -> Table:
         line("screen on, terminal read", on, on["error_ms"])
         line("screen on, terminal stalled for 10 s", on, on["stalled_ms"])
     return ["", "error us p50", "p90", "p99", "max", "worker's core % max", "coalesced %", "rounds"], body
+
+
+def _agent(case: Figures) -> Table:
+    """Timing errors and send lags side by side; both are of the worker's own clock."""
+    body = []
+    for who, told in case.items():
+        lags = [number(told["send_lag_ms"][key] * 1000) for key in ("p50", "p99")]
+        errors = [number(told["error_ms"][key] * 1000) for key in ("p50", "p90", "p99", "max")]
+        body.append([PRODUCTS["agent"][1][who].title, *errors, *lags, f"{told['rounds']}"])
+    header = ["error us p50", "p90", "p99", "max", "send lag us p50", "p99", "rounds"]
+    return ["", *header], body
 
 
 def _processes(case: Figures) -> Table:

@@ -135,8 +135,18 @@ class Node:
             NodeLost: it is gone, or cannot.
         """
         its_origin_ns = origin_ns + self.clock.offset_ns
-        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url, role))
         self.has_poller = True
+        self.whole.clear()  # of a node without load workers it was set already
+        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url, role))
+
+    @property
+    def ahead_ns(self) -> int:
+        """How far the session time of its workers, who keep to the clock that they were told at first, runs
+        before ours by now."""
+        now_ns = time.monotonic_ns()
+        return (
+            self.clock.clock.there_ns(now_ns) - now_ns - self.clock.offset_ns if self.clock.clock.known else 0
+        )
 
     async def last_clock(self) -> None:
         """Asks once more, at length: between two such lines all times are known best."""

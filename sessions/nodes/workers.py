@@ -24,7 +24,7 @@ from sessions.nodes.mirror import Mirror
 from sessions.nodes.network import network_of_this_process
 from sessions.nodes.node import Node, NodeEvents
 from sessions.nodes.placement import Offer, PlacementError, numbered, takes_load
-from sessions.nodes.told import for_node, with_files
+from sessions.nodes.told import for_node, shifted, with_files
 from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from sessions.worker.states import LEAD_NS, WorkerStates
@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 START_LEAD_NS = 100_000_000
 """At least: a configuration is long, and the slowest of many workers is waited for."""
 READY_S = 60.0
+APART_NS = 1_000_000
+"""Instants of a change may lie so far apart on the clocks of two nodes."""
 _PART_BYTES = 1 << 20
 FETCH_PATIENCE_S = 20.0
 """At the end of a run: so long nothing may come from a node that still has something."""
@@ -335,4 +337,7 @@ def _line(message: msgspec.Struct) -> bytes:
 def _as_there(message: msgspec.Struct, node: Node) -> msgspec.Struct:
     if isinstance(message, WorkerConfig):
         return for_node(message, node.files, message.origin_ns + node.clock.offset_ns, node.at)
-    return with_files(message, node.files)
+    # As it is, where it can be: then all workers reckon with the same numbers, to the nanosecond.
+    ahead_ns = node.ahead_ns
+    there = with_files(message, node.files)
+    return there if abs(ahead_ns) < APART_NS else shifted(there, ahead_ns)

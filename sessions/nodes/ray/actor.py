@@ -20,6 +20,9 @@ _ORDER_S = 2.0
 _LINGER_S = 60.0
 """The actor ends this long after its agent, though nobody told it to: the cluster's head may be dead."""
 
+AGENT_COMMAND: list[str] = []
+"""Another one than `sessions.nodes.agent`, for a benchmark of what carries it; it travels with the actor."""
+
 # Ray kills the children of an actor that dies, but not theirs: the agent must live on to end in order.
 _BETWEEN = 'exec 3<&0; "$@" <&3 3<&- & exec 3<&-; wait $!'
 
@@ -58,8 +61,9 @@ class Relay:
         """
         from sessions.own_process import module_command
 
+        command = AGENT_COMMAND or module_command("sessions.nodes.agent")
         self._agent = subprocess.Popen(
-            ["/bin/sh", "-c", _BETWEEN, "ttftop", *module_command("sessions.nodes.agent")],
+            ["/bin/sh", "-c", _BETWEEN, "ttftop", *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

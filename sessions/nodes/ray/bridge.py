@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from loadgen.errors import printable
 from sessions.nodes.frames import Frames, framed
 from sessions.nodes.messages import ClockAnswer, ClockQuestion
 from sessions.nodes.messages import encode as encode_message
@@ -177,10 +178,16 @@ async def _within(seconds: float, do: Callable[[], Any], address: str) -> Any:
 
 
 def _said(error: Exception) -> str:
-    from loadgen.errors import printable
-
+    """The cause, which Ray tells below a first line that is always the same."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return printable(f"Ray says: {lines[0] if lines else type(error).__name__}", 300)
+    causes = [line for line in lines[1:] if line.startswith("The actor")]
+    said = next(iter(causes or lines), type(error).__name__)
+    if "heartbeat" in said or "health check" in said:
+        return (
+            "it was out of reach for longer than Ray waits, and Ray gave it up for good "
+            "(RAY_health_check_failure_threshold=30 where the head is started makes it wait longer)"
+        )
+    return printable(f"Ray says: {said}", 300)
 
 
 async def _serve(orders: int, answers: int) -> None:

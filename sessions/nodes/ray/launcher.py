@@ -53,13 +53,15 @@ class RayChannel:
         return answer
 
 
-async def open_ray(address: str, nodes: Sequence[str] = ()) -> list[tuple[RayChannel, HelloAnswer]]:
+async def open_ray(
+    address: str, nodes: Sequence[str] = (), bridge: BridgeProcess | None = None
+) -> list[tuple[RayChannel, HelloAnswer]]:
     """An agent on each of the cluster's nodes, with what it said of itself: on those called so, or on all.
 
     Raises:
         NodeLost: no cluster there, not ours to use, or no such node: one line, with the next step.
     """
-    channels = await join_ray(address, nodes)
+    channels = await _joined(bridge or BridgeProcess(), address, nodes)
     try:
         hellos = await asyncio.gather(*(introduced(channel) for channel in channels))
     except BaseException:
@@ -68,7 +70,7 @@ async def open_ray(address: str, nodes: Sequence[str] = ()) -> list[tuple[RayCha
     return list(zip(channels, hellos, strict=True))
 
 
-async def join_ray(address: str, nodes: Sequence[str] = ()) -> list[RayChannel]:
+async def _joined(bridge: BridgeProcess, address: str, nodes: Sequence[str]) -> list[RayChannel]:
     """A channel to an agent on each of the cluster's nodes: those called so, or all that are alive.
 
     Raises:
@@ -76,7 +78,6 @@ async def join_ray(address: str, nodes: Sequence[str] = ()) -> list[RayChannel]:
     """
     if importlib.util.find_spec("ray") is None:
         raise NodeLost("Ray is not installed in this Python: pip install 'ttftop[ray]'")
-    bridge = BridgeProcess()
     await bridge.start()
     try:
         opened = await bridge.tell(words.Open(address, list(nodes)), _OPEN_S)
@@ -100,7 +101,9 @@ async def join_ray(address: str, nodes: Sequence[str] = ()) -> list[RayChannel]:
 class BridgeProcess:
     """`sessions.nodes.ray.bridge`, started, told and heard. It ends when we do."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = ()) -> None:
+        """`command`: another one that speaks as the bridge does."""
+        self._command = list(command) or module_command("sessions.nodes.ray.bridge")
         self._process: asyncio.subprocess.Process | None = None
         self._log: IO[bytes] | None = None
         self._hearing: asyncio.Task[None] | None = None
@@ -110,10 +113,14 @@ class BridgeProcess:
         self.left: set[int] = set()
         """Nodes that are not closed yet."""
 
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
     async def start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # Ray's own words, for when it dies
         self._process = await asyncio.create_subprocess_exec(
-            *module_command("sessions.nodes.ray.bridge"),
+            *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=self._log,

@@ -7,6 +7,9 @@ import pytest
 from sessions.nodes.placement import Offer, PlacementError, numbered, placed, planned, takes_load
 from sessions.plan.config import LoadConfig
 from sessions.plan.node_words import NodeWordError, parse_nodes
+from sessions.summary.load_nodes import load_nodes
+from sessions.summary.schema import LoadNode
+from tui.report.text import nodes_line
 
 
 def offer(name: str, cores: int = 8, events_per_s: float | None = None) -> Offer:
@@ -86,3 +89,14 @@ def test_a_password_is_not_repeated() -> None:
     with pytest.raises(NodeWordError, match="must not hold a password") as caught:
         parse_nodes(["ssh://me:secret@a"])
     assert "secret" not in str(caught.value)
+
+
+def test_a_summary_tells_where_the_load_came_from() -> None:
+    nodes = [
+        {"name": "a", "host": "h1", "workers": [0, 1], "clock_within_ns": 120_000},
+        {"name": "b", "workers": []},
+    ]
+    assert load_nodes({"nodes": nodes}) == [LoadNode("a", "h1", 2, 0.12), LoadNode("b", "", 0, None)]
+    assert load_nodes({"workers": 2}) == load_nodes({"nodes": [{"name": 7}]}) == []
+    said = nodes_line(load_nodes({"nodes": nodes}))
+    assert said == "load workers on 2 nodes: a 2, b 0; clocks known within 0.12 ms"
