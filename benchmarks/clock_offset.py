@@ -1,9 +1,10 @@
 """How well the clock of another machine is known, of one that is known: 500 ms ahead, 50 ppm faster.
 
-`python benchmarks/clock_offset.py [--seconds 60] [--docs docs/measured/nodes.md]`: processes of this machine answer what
-time it is, by a clock that is made of ours, over UDP, over a pipe behind two others (as an ssh is), and over that
-with as long on the way as a call of a Ray actor takes (0.4 ms each way on average, more than 2 ms now and then).
-Asked as a node is: 40 times, 5 times every 5 s, 40 times. First idle, then with a busy process a core.
+`python benchmarks/clock_offset.py [--seconds 60] [--docs docs/measured/nodes.md]`: processes of this machine
+answer what time it is, by a clock that is made of ours: over UDP, over a pipe behind two others (as an ssh
+is), and over that with as long on the way as a call of a Ray actor takes (0.4 ms each way on average, more
+than 2 ms now and then). Asked as a node is: 40 times, 5 times every 5 s, 40 times. First idle, then with a
+busy process a core.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.common.section import write
-from sessions.nodes.clock import AT_THE_ENDS, BETWEEN, INTERVAL_S
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.common.section import machine, write
+from sessions.nodes.clock import AT_THE_ENDS, BETWEEN, FIRST_WAITS_S, INTERVAL_S
 from telemetry.clock_offset import ClockOffset
 
 OFFSET_NS, DRIFT = 500_000_000, 50e-6
@@ -135,9 +138,9 @@ def measured(name: str, seconds: float) -> Found:
             bounds.append(clock.within_ns(here_ns))
 
     ask(AT_THE_ENDS)
-    while time.monotonic_ns() - began_ns < seconds * 1e9:
+    for wait_s in (*FIRST_WAITS_S, *[INTERVAL_S] * round(seconds / INTERVAL_S)):
         asked_ns = time.monotonic_ns()
-        time.sleep(INTERVAL_S)
+        time.sleep(wait_s)
         look(asked_ns, time.monotonic_ns())  # as a screen does meanwhile: nothing newer is known
         ask(BETWEEN)
     ask(AT_THE_ENDS)
@@ -178,7 +181,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--docs", type=Path, help="page to write the table into")
     options = parser.parse_args()
-    rows = [HEAD]
+    rows, where = [HEAD], machine()
     for state in ("idle", "busy"):
         loops = range((os.cpu_count() or 1) if state == "busy" else 0)
         busy = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in loops]
@@ -195,9 +198,8 @@ def main() -> None:
         for process in busy:
             process.kill()
         rows += [row(name, state, one) for name, one in found.items()]
-    text = "\n".join(rows)
+    text = "\n".join([f"{where}.", "", *rows])
     print(text)
-    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if options.docs is not None:
         write(options.docs, "clock_offset", text)
 
