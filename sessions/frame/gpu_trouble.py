@@ -36,8 +36,10 @@ def troubles(gpus: Sequence[Gpu]) -> list[Trouble]:
     """Of each GPU the worst that is to be seen at this instant. One that is no part of the load has none but
     being lost."""
     working = [gpu for gpu in gpus if not (gpu.excluded or gpu.lost or gpu.stale)]
-    most = max((gpu.util_pct for gpu in working if gpu.util_pct is not None), default=0.0)
-    return [_trouble(gpu, most) for gpu in gpus]
+    most: dict[str, float] = {}  # prefill and decode share no load
+    for gpu in working:
+        most[gpu.role] = max(most.get(gpu.role, 0.0), gpu.util_pct or 0.0)
+    return [_trouble(gpu, most.get(gpu.role, 0.0)) for gpu in gpus]
 
 
 def _trouble(gpu: Gpu, most_pct: float) -> Trouble:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 
 from sessions.nodes.channel import Channel, NodeLost
 from sessions.nodes.messages import ClockAnswer, ClockQuestion, Refusal
@@ -16,6 +17,8 @@ AT_THE_ENDS = 40
 """Questions before the load, and after it."""
 BETWEEN = 5
 INTERVAL_S = 5.0
+FIRST_WAITS_S = (0.5, 0.5, 1.0, 2.0)
+"""Before that: until a drift is known, the bound grows by what two clocks may drift at the most."""
 PATIENCE_S = 5.0
 SAID_NS, WARNED_NS = 1_000_000, 10_000_000
 """A bound that is worth a sentence, and one that is worth a warning."""
@@ -91,6 +94,15 @@ class AskedClock:
             None if moved_ns is None else float(moved_ns),
         )
 
+    async def keep_known(
+        self, origin_ns: int, workers: Sequence[int], append: Callable[[NodeClock], None], note: Note
+    ) -> None:
+        """Asks and writes on and on, until it is cancelled or the node is lost; a network may be away."""
+        for wait_s in chain(FIRST_WAITS_S, repeat(INTERVAL_S)):
+            await asyncio.sleep(wait_s)
+            if not await self.note_down(BETWEEN, origin_ns, workers, append, note):
+                return
+
     async def note_down(
         self,
         times: int,
@@ -98,17 +110,17 @@ class AskedClock:
         workers: Sequence[int],
         append: Callable[[NodeClock], None],
         note: Note,
-    ) -> None:
-        """Asks so often, and writes what is known then; a network that is away is waited for.
-
-        Raises:
-            NodeLost: there will be no answer any more.
-        """
-        with contextlib.suppress(asyncio.TimeoutError):
-            await self.ask(times)
+    ) -> bool:
+        """Asks so often, and writes what is known then; False once the node is lost."""
+        try:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await self.ask(times)
+        except NodeLost:
+            return False
         record = self.record(origin_ns, workers)
         append(record)
         self._tell(record, note)
+        return True
 
     def _tell(self, record: NodeClock, note: Note) -> None:
         name = record.node

@@ -7,13 +7,13 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from sessions.nodes.channel import Channel, NodeLost
-from sessions.nodes.clock import AT_THE_ENDS, BETWEEN, INTERVAL_S, AskedClock
+from sessions.nodes.clock import AT_THE_ENDS, AskedClock
 from sessions.nodes.messages import (
     POLLER,
     ClockQuestion,
@@ -55,7 +55,6 @@ class NodeEvents(NamedTuple):
     exited: Callable[[int, int], None]
     lost: Callable[[Node], None]
     note: Callable[[str, str], None]
-    clock: Callable[[NodeClock], None]
 
 
 class Node:
@@ -77,12 +76,12 @@ class Node:
         """All its processes are gone, and all that they wrote is here."""
         self.behind_bytes = 0
         self._heard = 0
-        self._origin_ns = 0
         self._unanswered = 0
         self._disk_told = False
         self._outgoing: list[tuple[int, bytes]] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._last_clock: Callable[[], Awaitable[object]] | None = None
 
     @property
     def name(self) -> str:
@@ -116,40 +115,43 @@ class Node:
         NodeLost: it has no answer.
         """
         try:
-            self.round_trips_ns.extend(await self.clock.ask(AT_THE_ENDS))
+            self.round_trips_ns += await self.clock.ask(AT_THE_ENDS)
         except asyncio.TimeoutError:
             raise NodeLost("no answer to what time it is there") from None
 
-    async def keep_clock(self, origin_ns: int) -> None:
-        """From now on its clock is asked all through the run. `origin_ns`: the session's, on our clock."""
-        self._origin_ns = origin_ns
+    def keep_clock(self, origin_ns: int, append: Callable[[NodeClock], None]) -> None:
+        """The workers' clock is fixed now; from now on it is written down how it goes. `origin_ns`: the
+        session's."""
         self.clock.begin()
-        await self._note_clock(0)
-        self._tasks.append(asyncio.create_task(self._ask_clock()))
+        append(self.clock.record(origin_ns, self.workers))
+        told = (origin_ns, self.workers, append, self._events.note)
+        self._tasks.append(asyncio.create_task(self.clock.keep_known(*told)))
+        self._last_clock = lambda: self.clock.note_down(AT_THE_ENDS, *told)
 
-    async def _ask_clock(self) -> None:
-        while not self.why_lost:
-            await asyncio.sleep(INTERVAL_S)
-            await self._note_clock(BETWEEN)
-
-    async def _note_clock(self, times: int) -> None:
-        try:
-            await self.clock.note_down(
-                times, self._origin_ns, self.workers, self._events.clock, self._events.note
-            )
-        except NodeLost as error:
-            self._lose(str(error))
-
-    async def start_poller(self, sources: Sequence[str], target_url: str) -> None:
-        """After `keep_clock`.
+    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str, role: str) -> None:
+        """After `keep_clock`, and of the same origin.
 
         Raises:
             NodeLost: it is gone, or cannot.
         """
-        origin_ns = self._origin_ns + self.clock.offset_ns
+        its_origin_ns = origin_ns + self.clock.offset_ns
         self.has_poller = True
-        self.whole.clear()
-        await self.ask(StartTelemetry(self.name, list(sources), origin_ns, target_url))
+        self.whole.clear()  # of a node without load workers it was set already
+        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url, role))
+
+    @property
+    def ahead_ns(self) -> int:
+        """How far the session time of its workers, who keep to the clock that they were told at first, runs
+        before ours by now."""
+        now_ns = time.monotonic_ns()
+        return (
+            self.clock.clock.there_ns(now_ns) - now_ns - self.clock.offset_ns if self.clock.clock.known else 0
+        )
+
+    async def last_clock(self) -> None:
+        """Asks once more, at length: between two such lines all times are known best."""
+        if self._last_clock is not None:
+            await self._last_clock()
 
     def follow(self) -> None:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
@@ -170,8 +172,6 @@ class Node:
         Raises:
             NodeLost: it is gone.
         """
-        if self._origin_ns:
-            await self._note_clock(AT_THE_ENDS)
         await self.ask(Kill())
 
     async def round_trip_s(self) -> float:

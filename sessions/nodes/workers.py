@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from sessions.nodes.mirror import Mirror
 from sessions.nodes.network import network_of_this_process
 from sessions.nodes.node import Node, NodeEvents
 from sessions.nodes.placement import Offer, PlacementError, numbered, takes_load
-from sessions.nodes.told import for_node, with_files
+from sessions.nodes.told import for_node, shifted, with_files
 from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from sessions.worker.states import LEAD_NS, WorkerStates
@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 START_LEAD_NS = 100_000_000
 """At least: a configuration is long, and the slowest of many workers is waited for."""
 READY_S = 60.0
+APART_NS = 1_000_000
+"""Instants of a change may lie so far apart on the clocks of two nodes."""
 _PART_BYTES = 1 << 20
 FETCH_PATIENCE_S = 20.0
 """At the end of a run: so long nothing may come from a node that still has something."""
@@ -57,8 +59,8 @@ class NodesToldOf(NamedTuple):
     """The nodes cannot be had, or not used for this run: one line."""
     note: Callable[[str, str], None]
     """A level and a sentence."""
-    clock: Callable[[NodeClock], None]
-    """What is known of a node's clock, again and again."""
+    append: Callable[[NodeClock], None]
+    """To the session."""
 
 
 class Watched(NamedTuple):
@@ -69,6 +71,8 @@ class Watched(NamedTuple):
     sources: list[str]
     """Words of `--telemetry`; none: no poller there."""
     target_url: str
+    roles: Mapping[str, str]
+    """By node, as a person said."""
 
 
 class NodeWorkers:
@@ -92,8 +96,8 @@ class NodeWorkers:
         debug: each worker keeps a log.
         """
         self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
-        self._told, self._named, self._debug = told, named, debug
         self._watched = watched
+        self._told, self._named, self._debug = told, named, debug
         self.states = WorkerStates(told.said, told.exited)
         self.nodes: list[Node] = []
         self.ready_s = READY_S
@@ -134,7 +138,7 @@ class NodeWorkers:
             self._told.refused(str(error))
 
     async def _begin(self) -> None:
-        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note, self._told.clock)
+        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note)
         for channel, hello in await self._open_nodes():
             self.nodes.append(Node(channel, hello, Mirror(self._directory, channel.name), events))
         await self._of_each(lambda node: node.measure_clock())
@@ -221,11 +225,13 @@ class NodeWorkers:
     async def _watch(self, node: Node) -> None:
         """Its clock, and its machine."""
         await node.measure_clock()
-        await node.keep_clock(self._watched.origin_ns)
+        node.keep_clock(self._watched.origin_ns, self._told.append)
         if self._watched.sources:
-            url = self._watched.target_url
-            away = self._target.unix_path is not None or is_loopback(self._target.host)
-            await node.start_poller(self._watched.sources, "" if away and not is_here(node) else url)
+            # A loopback address would be another server there.
+            away = is_loopback(self._target.host) and not is_here(node)
+            url = "" if away else self._watched.target_url
+            role = self._watched.roles.get(node.name, self._watched.roles.get(node.hello.host, ""))
+            await node.start_poller(self._watched.sources, self._watched.origin_ns, url, role)
 
     async def _bring(self, node: Node, path: Path, name: str) -> str:
         """Its path there."""
@@ -287,6 +293,7 @@ class NodeWorkers:
             await node.kill()
             if node.is_followed:
                 await _fetched(node)
+                await node.last_clock()
 
     def _exited(self, number: int, code: int) -> None:
         self.states.exited(number, code)
@@ -334,4 +341,7 @@ def _line(message: msgspec.Struct) -> bytes:
 def _as_there(message: msgspec.Struct, node: Node) -> msgspec.Struct:
     if isinstance(message, WorkerConfig):
         return for_node(message, node.files, message.origin_ns + node.clock.offset_ns, node.at)
-    return with_files(message, node.files)
+    # As it is, where it can be: then all workers reckon with the same numbers, to the nanosecond.
+    ahead_ns = node.ahead_ns
+    there = with_files(message, node.files)
+    return there if abs(ahead_ns) < APART_NS else shifted(there, ahead_ns)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sessions.plan.config import NodesConfig, RunConfig
 from sessions.plan.loads import loads_of
+from sessions.plan.roles import roles_of
 from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.short_stages import short_stages
 from sessions.run.worker_configs import need_here, planned_client
-from sessions.store.records import NodeClock
+from sessions.store.records import AnyRecord
 from sessions.worker.pipes import Status
 from sessions.worker.processes import WorkerProcesses
 from sessions.worker.states import Workers
@@ -43,7 +44,8 @@ class Heard(NamedTuple):
     """There are no such workers: one line."""
     node_lost: Callable[[LostNode], None]
     note: Callable[[str, str], None]
-    node_clock: Callable[[NodeClock], None]
+    append: Callable[[AnyRecord], None]
+    """To the session."""
 
 
 class Crew(NamedTuple):
@@ -59,7 +61,7 @@ class Crew(NamedTuple):
 
 
 def crew_of(config: RunConfig, directory: Path, heard: Heard, origin_ns: int, *, debug: bool) -> Crew:
-    """Nothing is started yet. `origin_ns`: the session's, on this machine's monotonic clock."""
+    """Nothing is started yet."""
     if config.nodes is not None:
         return _on_nodes(config, config.nodes, directory, heard, origin_ns, debug=debug)
     client = planned_client(config)
@@ -99,7 +101,7 @@ def _on_nodes(
         lambda node: heard.node_lost(LostNode(node.name, node.why_lost, node.place, list(node.workers))),
         heard.refused,
         heard.note,
-        heard.node_clock,
+        heard.append,
     )
     target = config.target
     workers = NodeWorkers(
@@ -108,7 +110,7 @@ def _on_nodes(
         lambda offers: placed(loads, offers),
         parse_target(target.url, proxy=target.proxy, path=target.path).hop,
         told,
-        Watched(origin_ns, words_for_nodes(config.telemetry), target.url),
+        Watched(origin_ns, words_for_nodes(config.telemetry), target.url, roles_of(config.roles)),
         named=bool(asked.words),
         debug=debug,
     )
@@ -142,10 +144,10 @@ def node_table(workers: NodeWorkers) -> list[dict[str, Any]]:
             "python": node.hello.python,
             "ttftop_version": node.hello.ttftop_version,
             "directory": node.hello.directory,
-            "clock_within_ns": max(node.clock.within_ns, node.clock.widest_ns),
+            "clock_within_ns": max(node.clock.widest_ns, node.clock.within_ns),
             "clock_offset_ns": node.clock.offset_ns,
-            "clock_drift_ppm": round(node.clock.clock.drift_ppm, 3),
-            "clock_drift_within_ppm": round(node.clock.clock.drift_within_ppm, 3),
+            "clock_drift_ppm": node.clock.clock.drift_ppm,
+            "clock_drift_within_ppm": node.clock.clock.drift_within_ppm,
             "round_trip_ns": node.slow_round_trip_ns,
         }
         for node in workers.nodes

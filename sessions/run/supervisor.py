@@ -62,10 +62,9 @@ class Supervisor:
         self._reserve = DiskReserve(directory)
         self._unsaved: list[str] = []
         self._control = ControlServer(directory, self._obey)
-        notes = (self._note, self._journal.append)
-        heard = Heard(self._on_status, self._on_exit, self._on_refused, self._on_node_lost, *notes)
-        origin_ns = self._manifest.clock.origin_monotonic_ns
-        self._crew = crew_of(self._config, directory, heard, origin_ns, debug=orders.debug)
+        told = (self._on_refused, self._on_node_lost, self._note, self._journal.append)
+        heard = Heard(self._on_status, self._on_exit, *told)
+        self._crew = crew_of(self._config, directory, heard, self._clock.origin_ns, debug=orders.debug)
         self._processes = self._crew.workers
         self._manifest.client = self._crew.client()
         self._ending = EndRequest()
@@ -323,8 +322,7 @@ class Supervisor:
         end = self._ending.end.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), end.reason, end.message))
         self._enter("ended")
-        self._manifest.telemetry = self._telemetry.table()
-        self._manifest.client = self._crew.client()
+        self._manifest.telemetry, self._manifest.client = self._telemetry.table(), self._crew.client()
         keeping.cancel()
         await asyncio.to_thread(self._place.look, self._manifest)
         self._journal.close()

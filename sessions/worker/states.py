@@ -95,11 +95,14 @@ class WorkerStates:
         self._on_exit(number, code)
 
     def lost(self, numbers: Iterable[int]) -> None:
-        """Nothing will be heard of these any more, and the others go on."""
-        self._lost.update(numbers)
-        self.alive.difference_update(self._lost)
+        """Nothing will be heard of these any more; who waited for them alone is told."""
+        gone, was_idle = list(numbers), self.all_idle.is_set()
+        self._lost.update(gone)
+        self.alive.difference_update(gone)
         for state in self._in_state:
             self._look(state)
+        if gone and self.alive and self.all_idle.is_set() and not was_idle:
+            self._on_status(gone[0], Status("idle", stage=self._stage))
 
     def _look(self, state: str) -> None:
         if self.count and len(self._in_state[state] | self._lost) == self.count:

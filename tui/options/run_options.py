@@ -132,6 +132,13 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
     sessions_dir(group)
     telemetry_argument(group)
     group.add_argument(
+        "--role",
+        type=value_types.role,
+        action="append",
+        metavar="H=ROLE",
+        help="what a machine's GPUs do for the server: node1=prefill, node2=decode",
+    )
+    group.add_argument(
         "--orphan-timeout",
         type=value_types.duration,
         metavar="TIME",
@@ -280,6 +287,7 @@ def config(
         interactive=interactive,
         **_given(
             telemetry=options.telemetry,
+            roles=options.role or [],
             nodes=nodes_asked(options),
             tags=_last_of_each(options.tag),
             slo=options.slo,

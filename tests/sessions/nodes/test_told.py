@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
 
-from loadgen.arrivals.load import ClosedLoad, TraceLoad
-from loadgen.arrivals.rate_curve import steady
-from loadgen.worker_config import Address, SetLoad, Stage, WorkerCommand, WorkerConfig
+from loadgen.arrivals.load import ClosedLoad, ConversationLoad, OpenLoad, TraceLoad
+from loadgen.arrivals.rate_curve import ramp, steady
+from loadgen.worker_config import Address, Finish, SetLoad, Stage, WorkerCommand, WorkerConfig
 from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import FileWorkload, MixWorkload, PromptSpec, TraceWorkload, WeightedPart
-from sessions.nodes.told import FILE_FIELDS, files_in, for_node, with_files
+from sessions.nodes.told import FILE_FIELDS, INSTANTS, files_in, for_node, shifted, with_files
 from tests.loadgen.worker.engine_runs import worker_config
 
 PROMPT = PromptSpec("text", 4)
+MIX = MixWorkload([WeightedPart("x", 1.0, FileWorkload("/s/p", PROMPT, Fixed(1)))])
+S = 1_000_000_000
 
 
 def test_a_configuration_gets_the_clock_the_addresses_and_the_paths_of_the_node() -> None:
@@ -48,6 +52,36 @@ def test_a_stage_gets_its_paths_and_keeps_its_instants() -> None:
         with_files(told, {})
 
 
+def test_a_command_is_moved_with_all_its_instants_and_nothing_else() -> None:
+    curve = ramp(5 * S, 1.0, 9.0, 10.0, "linear")
+    told = SetLoad(
+        5 * S, ConversationLoad(OpenLoad("poisson", curve), Fixed(3)), stage=Stage(1, MIX, end_ns=30 * S)
+    )
+    later = [
+        msgspec.structs.replace(
+            one, start_ns=one.start_ns + 7, end_ns=None if one.end_ns is None else one.end_ns + 7
+        )
+        for one in curve
+    ]
+    assert shifted(told, 7) == SetLoad(
+        5 * S + 7,
+        ConversationLoad(OpenLoad("poisson", later), Fixed(3)),
+        stage=Stage(1, MIX, end_ns=30 * S + 7),
+    )
+    assert shifted(Finish(2.0), 7) == Finish(2.0)
+    assert shifted(shifted(told, 7), -7) == told
+
+
+def test_every_instant_of_a_command_is_known() -> None:
+    times = {
+        name
+        for kind in structs(WorkerCommand, set())
+        for name in kind.__struct_fields__  # type: ignore[attr-defined]
+        if name.endswith("_ns")
+    }
+    assert times == set(INSTANTS)
+
+
 def structs(kind: Any, seen: set[type]) -> Iterator[type]:
     """All values that a message of this type may be made of."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind not in seen:
@@ -68,3 +102,12 @@ def test_every_field_that_may_be_a_file_is_known() -> None:
     }
     templates = {one for one in found if one[0].__name__ == "RequestTemplate"}  # of a URL
     assert found - templates == {(kind, name) for kind, names in FILE_FIELDS.items() for name in names}
+
+
+def test_a_run_on_this_machine_alone_loads_nothing_of_nodes() -> None:
+    code = (
+        "import sys, sessions.run.__main__, sessions.worker.process, tui.commands.run\n"
+        "print([name for name in sys.modules if name.startswith('sessions.nodes')])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"

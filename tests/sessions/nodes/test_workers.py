@@ -66,7 +66,7 @@ class Nodes:
             lambda offers: [1] * len(offers),
             Address(parts.hostname, parts.port),
             self.heard.told(),
-            Watched(1, [], ""),
+            Watched(0, [], "", {}),
         )
 
     async def open(self) -> list[tuple[Channel, HelloAnswer]]:
