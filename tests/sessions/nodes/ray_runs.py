@@ -45,10 +45,11 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def ray_cluster_of(folder: Path, **environment: str) -> Iterator[Cluster]:
+def ray_cluster_of(folder: Path, *more: str, **environment: str) -> Iterator[Cluster]:
     """h0 to h2, and a simulated server on the head. `folder` is empty, and its name short: the names of Ray's
-    sockets must fit into 107 bytes. `environment`: Ray's on all three."""
-    with hosts(folder, CLOCKS_AHEAD_S) as made, ray_cluster(made, folder, **environment):
+    sockets must fit into 107 bytes. `more`: options of `ray start` on h1 and h2,
+    `environment`: Ray's on all three."""
+    with hosts(folder, CLOCKS_AHEAD_S) as made, ray_cluster(made, folder, *more, **environment):
         log = folder / "simulator.log"
         made[0].start(
             *(sys.executable, "-m", "loadgen.simulator", "--host", "0.0.0.0", "--port", "8000"),

@@ -8,7 +8,9 @@ from sessions.worker.states import WorkerStates
 
 def states(count: int) -> tuple[WorkerStates, list[tuple[int, Status]]]:
     said: list[tuple[int, Status]] = []
-    made = WorkerStates(lambda number, status: said.append((number, status)), lambda number, code: None, count)
+    made = WorkerStates(
+        lambda number, status: said.append((number, status)), lambda number, code: None, count
+    )
     made.alive.update(range(count))
     return made, said
 

@@ -37,7 +37,12 @@ def cluster() -> Iterator[Cluster]:
         pytest.skip("Ray is not installed in this Python: pip install 'ttftop[ray]'")
     if why := why_none():
         pytest.skip(why)
-    with tempfile.TemporaryDirectory(prefix="tth-") as name, ray_cluster_of(Path(name)) as made:
+    # No GPU is here: Ray is told that there were two, as a container with some of a machine's is told which.
+    gpus = {"CUDA_VISIBLE_DEVICES": "2,3"}
+    with (
+        tempfile.TemporaryDirectory(prefix="tth-") as name,
+        ray_cluster_of(Path(name), "--num-gpus", "2", **gpus) as made,
+    ):
         yield made
 
 
@@ -62,13 +67,14 @@ def test_a_minute_with_a_ramp_by_keys_and_the_death_of_a_node(cluster: Cluster) 
         *("--sessions-dir", str(sessions), "--name", "keys"),
         TTFTOP_API_KEY=KEY,
     )
-    directory, key_seen = asyncio.run(_ramp_and_kill(cluster, sessions))
+    directory, key_seen, visible = asyncio.run(_ramp_and_kill(cluster, sessions))
     said, complained = running.communicate(timeout=120)
     assert key_seen == []
+    assert visible == {b"CUDA_VISIBLE_DEVICES=2,3"}, "an actor without GPUs is to see what its node sees"
     told = lines(directory / "host.jsonl")
     changes = [(record["t_ns"], record["rate_rps"]) for record in told if record["kind"] == "load"]
     assert len(changes) == 11, complained
-    end_ns = next(r["t_ns"] for r in told if r["kind"] == "state" and r["state"] == "draining")
+    end_ns = changes[0][0] + 60 * 10**9
     of_node = {node["name"]: node["workers"] for node in client_of(directory)["nodes"]}
     assert sorted(of_node) == ["h1", "h2"]
     for name, workers in of_node.items():
@@ -102,11 +108,12 @@ def test_what_is_due_is_the_same_by_ray_and_on_one_machine(cluster: Cluster) -> 
     """Two real runs: the same seed and ramp, one by Ray, one by workers of the head itself."""
     sessions = cluster.folder / "sessions"
     common = ("--ramp", "2..20/5s", "--duration", "5s", "--workers", "2", "--seed", str(SEED), "--headless")
-    due = {}
+    due, runs = {}, {}
     for name, more in (("by-ray", ("--ray", "auto", "--nodes", "h1,h0")), ("here", ())):
-        run = cluster.ttftop(
+        runs[name] = cluster.ttftop(
             *("run", cluster.url, *common, *more, "--sessions-dir", str(sessions), "--name", name)
         )
+    for name, run in runs.items():
         said, complained = run.communicate(timeout=120)
         directory = next(sessions.glob(f"*-{name}"))
         start_ns = next(r["t_ns"] for r in lines(directory / "host.jsonl") if r["kind"] == "load")
@@ -133,11 +140,12 @@ def test_doctor_tells_of_each_node_and_what_is_wrong_with_a_cluster(cluster: Clu
     assert "no node of the cluster called 'h9'; there are h0 (198.18.0.1), h1" in complained
 
 
-async def _ramp_and_kill(cluster: Cluster, sessions: Path) -> tuple[Path, list[str]]:
+async def _ramp_and_kill(cluster: Cluster, sessions: Path) -> tuple[Path, list[str], set[bytes]]:
     """Ten steps up, four seconds apart; in their midst the key is looked for, then there is no h2 any more."""
     while not (found := list(sessions.glob("*-keys/host.jsonl"))):
         await asyncio.sleep(0.2)
     directory, key_seen = found[0].parent, []
+    visible: set[bytes] = set()
     while not any(r.get("state") == "running" for r in lines(directory / "host.jsonl")):
         await asyncio.sleep(0.2)
     client = ControlClient(directory)
@@ -146,9 +154,12 @@ async def _ramp_and_kill(cluster: Cluster, sessions: Path) -> tuple[Path, list[s
         assert isinstance(await client.send(StepLoad(1)), Ack)
         if step == 5:
             key_seen = await asyncio.to_thread(places_of, KEY.encode(), cluster.hosts)
+            for pid in cluster.hosts[1].pids("sessions.nodes.agent"):
+                environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                visible |= {word for word in environment if word.startswith(b"CUDA_VISIBLE")}
             cluster.hosts[2].signal(signal.SIGKILL)
     client.close()
-    return directory, key_seen
+    return directory, key_seen, visible
 
 
 def places_of(secret: bytes, machines: list[Host]) -> list[str]:
