@@ -5,7 +5,7 @@
 A run on a real terminal of 120x40 against the simulator in a process of its own (SIMULATED: what is measured
 are our own processes, files and clocks). The time is cut into eight slices. Of each: the resident memory of
 screen, supervisor and load workers at its end, their open descriptors, the bytes on disk, and the send lag of
-the requests due in it. Memory is taken to 24 h by the slope over the second half, and held against 300, 100 and
+the requests due in it. Memory is taken to 24 h by the slope over the second half, held against 300, 100 and
 100 MB: of less than half an hour that is the slope of the beginning, and tells nothing.
 """
 
