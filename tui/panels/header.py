@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from sessions.bottleneck.rules import OF_MEANS
 from sessions.frame.schema import Frame, PlanProgress, Stat
 from sessions.steady.verdict import DRIFTING, Window
+from tui.controls import keys
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers, words
 from tui.draw.failures import failures
@@ -281,7 +282,7 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     if note:
         return spread([("! client: ", "warn"), (note, "warn")], [], width)
     if frame.live and frame.in_flight and frame.drains_until_ns is not None:
-        return _drain(frame, frame.drains_until_ns, width)
+        return _drain(frame, frame.drains_until_ns, screen_state, width)
     now = frame.limit
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
@@ -298,13 +299,14 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     return spread(left, right, width)
 
 
-def _drain(frame: Frame, until_ns: int, width: int) -> Row:
+def _drain(frame: Frame, until_ns: int, screen_state: ScreenState, width: int) -> Row:
     some = f"{numbers.count(frame.in_flight)} answer{'s' * (frame.in_flight != 1)}"
     left = numbers.clock(max(until_ns - frame.at_ns, 0), hours=False)
     waiting = f" the load is over: waiting for {some} in flight, at most {left} more"
     if len(waiting) + 20 > width:
         waiting = f" waiting for {some}, at most {left}"
-    return spread([(waiting, "warn")], [("q a", "key"), (" cuts them off", "dim")], width)
+    ends = keys.short_name("end_run", screen_state.keymap)
+    return spread([(waiting, "warn")], [(f"{ends} a", "key"), (" cuts them off", "dim")], width)
 
 
 def _troubled(frame: Frame) -> str:

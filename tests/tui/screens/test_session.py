@@ -79,6 +79,7 @@ def on_screen(
     now_s: float = 50.0,
     replay: bool = False,
     settings: Settings | None = None,
+    attached: bool = False,
     **more,
 ) -> str | None:
     """Runs `body` with the app on a made-up run at `now_s`; returns how it was left."""
@@ -90,7 +91,11 @@ def on_screen(
         view.marks = [mark for mark in view.marks if mark.t_ns <= now_s * S]
         control = FakeControl(view)
         app = TtftopApp(
-            view, None if replay else control, settings=settings or Settings(charset="braille"), clock=clock
+            view,
+            None if replay else control,
+            settings=settings or Settings(charset="braille"),
+            clock=clock,
+            attached=attached,
         )
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
@@ -519,6 +524,54 @@ def test_leaving_a_live_run_asks_how(key, how):
     assert on_screen(body) == how
 
 
+@pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
+def test_a_viewer_of_a_run_that_was_started_elsewhere_just_leaves(key):
+    async def body(room: Room) -> None:
+        await room.press(key)
+        assert room.control.sent == []
+
+    assert on_screen(body, attached=True) == "detached"
+
+
+@pytest.mark.parametrize(("key", "how"), [("f", "finished"), ("a", "aborted")])
+@pytest.mark.parametrize("attached", [False, True])
+def test_the_end_of_the_run_is_asked_for_by_a_key_of_its_own(attached, key, how):
+    async def body(room: Room) -> None:
+        await room.press("Q", "d")
+        assert "End the run" in room.rows[-1]
+        assert "detach" not in room.rows[-1]
+        assert room.control.sent == []
+        await room.press(key)
+        await room.pilot.pause()
+        assert room.control.sent == {"f": [FinishRun()], "a": [AbortRun()]}[key]
+
+    assert on_screen(body, attached=attached) == how
+
+
+def test_the_end_of_a_run_that_is_over_or_replayed_is_not_asked_for():
+    async def body(room: Room) -> None:
+        await room.press("Q")
+        assert "End the run" not in room.rows[-1]
+        assert room.live.screen_state.question == ""
+
+    on_screen(body, replay=True)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
+@pytest.mark.parametrize("view", ["1", "2", "3", "4", "5", "6", "7"])
+def test_in_the_past_of_a_live_run_the_bottom_row_says_how_to_come_back_to_now(size, view):
+    async def body(room: Room) -> None:
+        await room.press(view)
+        assert "end now" not in room.rows[-1]
+        await room.press("left")
+        assert room.rows[-1].startswith(" end now") or "  end now" in room.rows[-1]
+        await room.press("end")
+        assert room.live.screen_state.playhead.following
+        assert "end now" not in room.rows[-1]
+
+    on_screen(body, size=size)
+
+
 def test_keys_that_come_after_the_screen_was_left_are_none():
     async def body(room: Room) -> None:
         for key in "qda":  # typed faster than the screen closes
@@ -533,7 +586,7 @@ def test_keys_that_come_after_the_screen_was_left_are_none():
 def test_the_question_how_to_leave_can_be_taken_back():
     async def body(room: Room) -> None:
         await room.press("q", "escape")
-        assert not room.live.screen_state.quitting
+        assert not room.live.screen_state.question
         assert room.control.sent == []
 
     assert on_screen(body) is None
@@ -551,9 +604,9 @@ def test_a_finish_that_is_refused_keeps_the_screen():
 def test_ctrl_c_and_ctrl_q_ask_as_well():
     async def body(room: Room) -> None:
         await room.press("ctrl+c")
-        assert room.live.screen_state.quitting
+        assert room.live.screen_state.question == "leave"
         await room.press("escape", "ctrl+q")
-        assert room.live.screen_state.quitting
+        assert room.live.screen_state.question == "leave"
 
     assert on_screen(body) is None
 

@@ -235,7 +235,7 @@ def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_
     )
     rows = screen(ramped(at(90)), size, frame=draining)
     assert rows[2].startswith(words)
-    assert rows[2].rstrip().endswith("q a cuts them off")
+    assert rows[2].rstrip().endswith("Q a cuts them off")
     last = replace(draining, in_flight=0)
     assert "waiting" not in screen(ramped(at(90)), size, frame=last)[2]
 
