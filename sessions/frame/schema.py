@@ -342,5 +342,7 @@ class Frame:
     heading: float | None = None
     """Requests per second (a concurrency in a closed loop) that a ramp or the next stage leads to; None where
     the load stays as it is."""
+    workload: str = ""
+    """The preset that requests ask for, where a person has chosen one; empty: as the run was asked."""
     last_rate_rps: float | None = None
     """Of a run that is over: the rate that it had last; None in a closed loop and before the end."""

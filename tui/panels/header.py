@@ -164,6 +164,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
         if frame.cut_off
         else Field(9),
+        Field(2, ("asks ", "label"), (safe(frame.workload, 24), "warn")) if frame.workload else Field(9),
         Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
         if frame.stale_retries
         else Field(9),

@@ -254,7 +254,9 @@ class SessionScreen(Screen[None]):
 
     def _ask(self, action: str) -> None:
         try:
-            prompt = prompts.asked_by(action, self._frame, self._state.playhead, self._takes_commands)
+            prompt = prompts.asked_by(
+                action, self._frame, self._state.playhead, self._takes_commands, self._source
+            )
         except ValueError as error:
             self._say(str(error))
         else:
@@ -324,10 +326,7 @@ class SessionScreen(Screen[None]):
             self._leave("detached" if self._source.live else "quit")
 
     def _end_run(self) -> None:
-        if self._takes_commands:
-            self._state = replace(self._state, question="end")
-        else:
-            self._say("the run has ended already")
+        self._state = replace(self._state, question="end")
 
     def _choose(self, key: str) -> None:
         if key == "d" and self._state.question == "leave":

@@ -25,9 +25,11 @@ from sessions.run.commands import (
     SetConcurrency,
     SetRamp,
     SetRate,
+    SetWorkload,
     StepLoad,
     Stop,
 )
+from tests.sessions.conftest import make
 from tests.tui.made_up_run import FakeControl, FakeView, S, ramped
 from tui.controls import keys
 from tui.controls.prompt import LIMIT
@@ -510,6 +512,22 @@ def test_the_cursor_of_the_events_leads_to_the_instant_of_one():
     on_screen(body)
 
     on_screen(body)
+
+
+def test_what_requests_ask_for_is_chosen_seen_and_confirmed_before_it_changes():
+    async def body(room: Room) -> None:
+        room.view.manifest = make(seconds=1.0).manifest
+        await room.press("W")
+        assert "now as asked, from now on: short-chat" in room.rows[-1]
+        assert room.control.sent == []
+        await room.press("W", "tab", "x", "up")
+        assert "long-context" in room.rows[-1]
+        await room.press("escape")
+        assert room.control.sent == []
+        await room.press("W", "up", "up", "enter")
+        assert room.control.sent == [SetWorkload("long-answer")]
+
+    on_screen(body, size=(120, 40))
 
 
 @pytest.mark.parametrize(("key", "how"), [("f", "finished"), ("d", "detached"), ("a", "aborted")])
