@@ -77,7 +77,8 @@ def _row(row: Row, y: int, styles: Mapping[str, Style], text: str, background: s
 def _letters(part: str, left: float) -> Iterator[tuple[list[float], str]]:
     """Words as the places of their letters and the letters; shapes, and what is not one cell wide, by itself.
     Blanks have no ink, and what else has none is masked, and seen."""
-    at, word, places = left, "", []
+    at, word = left, ""
+    places: list[float] = []
     for letter in part:
         alone = cell_len(letter) != 1 or ord(letter) > 0xFFFF or bool(shape(letter, 0.0, 0.0))
         joins = cell_len(letter) == 0 and bool(word)

@@ -30,6 +30,7 @@ def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
             Field(0, *_rate(frame, screen_state)),
             Field(1, *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
             Field(2, *_held(*_itl_name(frame), frame.itl_recent, frame, theme)),
+            *_itl_not_known(frame),
             _binds(frame),
         ],
         max(width - width_of(right) - 2, 0),
@@ -70,6 +71,15 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
 
 def _itl_name(frame: Frame) -> tuple[str, str]:
     return ("GAP", "chunk_gap") if frame.itl_is_chunk_gap else ("ITL", "itl")
+
+
+def _itl_not_known(frame: Frame) -> list[Field]:
+    """A target of ITL where only gaps between chunks of several tokens are known: not to be judged."""
+    targets = frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else ()
+    if not targets:
+        return []
+    limit = numbers.ms_label(targets[0].limit_ms)
+    return [Field(5, (f"ITL {targets[0].statistic} {limit} ", "label"), ("not known", "warn"))]
 
 
 def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme) -> Row:
