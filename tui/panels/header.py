@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from sessions.bottleneck.rules import OF_MEANS
+from sessions.bottleneck.rules import MEANS_OF
 from sessions.frame.schema import Frame, PlanProgress, Stat
 from sessions.steady.verdict import DRIFTING, Window
 from tui.controls import keys
@@ -304,9 +304,12 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     if now.why:
         why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    for word in (lasts, "means of 3s" if now.why and now.name in OF_MEANS else ""):
-        if word and width_of(left) + 2 + len(word) + width_of(right) + 3 * bool(right) <= width:
-            right = [(word, "dim"), *([("   ", "")] if right else []), *right]
+    of = MEANS_OF.get(now.name, "") if now.why else ""
+    for words in ([lasts], [f"means of {of}", "means"] if of else []):
+        room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
+        said = next((word for word in words if word and len(word) <= room), "")
+        if said:
+            right = [(said, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
 
 

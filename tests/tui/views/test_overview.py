@@ -593,13 +593,18 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
         (Limit("room", "queue 0", 0), "means of 3s"),
         (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
         (Limit("client", "requests left 90 ms late (p99)", 20 * S), "since 00:18"),
-        (LIMITED, "since 00:18"),
+        (LIMITED, "means   since 00:18"),
     ],
 )
 def test_figures_that_are_means_of_seconds_say_so(limit, says):
     row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=limit))[2]
     assert row.rstrip().endswith(says)
-    assert row.count("means of 3s") == says.count("means of 3s")
+    assert row.count("means") == says.count("means")
+
+
+def test_the_figures_of_the_cache_say_over_how_long_they_are_means_where_there_is_room():
+    row = screen(ramped(at(90)), (120, 40), frame=replace(frame_of(ramped(at(90)), 120), limit=LIMITED))[2]
+    assert row.rstrip().endswith("means of 3-5s   since 00:18")
 
 
 @pytest.mark.parametrize("name", NAMES)
