@@ -19,8 +19,8 @@ MEANS_OF = {
     **dict.fromkeys((ROOM, UNKNOWN, "queue", "DRAM bandwidth", "power", "heat", "clocks", "SM"), "3s"),
     "KV cache": "3-5s",
 }
-"""By limit, over how long its figures are means, while charts beside them show the last reading. Those that are
-not here say so themselves."""
+"""By limit, over how long its figures are means, while charts beside them show the last reading. Those that
+are not here say so themselves."""
 
 SENT_SHARE = 0.95
 FAILED_SHARE = 0.10

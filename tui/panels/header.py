@@ -305,9 +305,9 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
     of = MEANS_OF.get(now.name, "") if now.why else ""
-    for words in ([lasts], [f"means of {of}", "means"] if of else []):
+    for forms in ([lasts], [f"means of {of}", "means"] if of else []):
         room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
-        said = next((word for word in words if word and len(word) <= room), "")
+        said = next((form for form in forms if form and len(form) <= room), "")
         if said:
             right = [(said, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)

@@ -439,13 +439,30 @@ def test_help_scrolls_through_every_key_of_the_view_and_escape_goes_back():
         await room.press("question_mark")
         seen = "\n".join(room.rows)
         assert "more rows" in room.rows[0]
-        await room.press("pagedown", "down")
+        await room.press("pagedown", "down", "down")
         assert len(room.rows) == 24
         seen += "\n".join(room.rows)
         assert all(row.help in seen for row in keys.HELP_ROWS if not row.views and row.action != "help"), seen
         assert room.control.sent == []
         await room.press("escape")
         assert "LIVE" in room.rows[0]
+
+    on_screen(body)
+
+
+def test_the_key_of_the_help_goes_on_to_what_the_words_mean_and_then_closes_it():
+    async def body(room: Room) -> None:
+        await room.press("question_mark")
+        assert "? the words" in room.rows[0]
+        assert not any("settling" in row for row in room.rows)
+        await room.press("question_mark")
+        assert any("time to first token" in row for row in room.rows)
+        assert any("settling" in row for row in room.rows)
+        assert "? the words" not in room.rows[0]
+        await room.press("question_mark")
+        assert "LIVE" in room.rows[0]
+        await room.press("question_mark")
+        assert "? the words" in room.rows[0]
 
     on_screen(body)
 

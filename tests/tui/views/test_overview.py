@@ -181,13 +181,13 @@ def test_an_event_that_is_longer_than_its_row_ends_in_an_ellipsis():
 
 
 def test_help_explains_stale_connections_and_a_saturated_client():
-    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 40, ScreenState()))
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 100, ScreenState()))
     assert re.search(r"stale  kept-alive connections found closed: sent again", text)
     assert "CLIENT SATURATED: the figures are this client's own limit" in text
 
 
 def test_help_explains_a_bound_and_the_means_of_the_limit():
-    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 40, ScreenState()))
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 100, ScreenState()))
     assert "<250: 250 at most" in text
     assert "the figures behind the limit are means of the last 3 s" in text
 
