@@ -74,8 +74,8 @@ class Point(NamedTuple):
     attained: float | None
     """Share of the requests that held the target which fewest held; None without targets."""
     only_input: bool = False
-    """Answers have no tokens (embeddings): `ttft_*` and `first_tokens` are of whole answers, E2E from due, and
-    `output_tps` is of the tokens of prompts."""
+    """Answers have no tokens (embeddings): `ttft_*` and `first_tokens` are of whole answers, E2E from due,
+    and `output_tps` is of the tokens of prompts."""
 
     @property
     def is_steady(self) -> bool:

@@ -28,8 +28,10 @@ def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         [
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
-            Field(1, *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
-            Field(2, *_held(*_itl_name(frame), frame.itl_recent, frame, theme)),
+            Field(_rank(frame, "ttft", 1), *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
+            Field(
+                _rank(frame, _itl_name(frame)[1], 2), *_held(*_itl_name(frame), frame.itl_recent, frame, theme)
+            ),
             *_itl_not_known(frame),
             _binds(frame),
         ],
@@ -71,6 +73,13 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
 
 def _itl_name(frame: Frame) -> tuple[str, str]:
     return ("GAP", "chunk_gap") if frame.itl_is_chunk_gap else ("ITL", "itl")
+
+
+def _rank(frame: Frame, metric: str, rank: int) -> int:
+    """A target that is missed has its place before one that is held: a green one alone would say that all is
+    well."""
+    missed = any(target.met is False for target in frame.targets.get(metric, ()))
+    return 0 if missed else rank
 
 
 def _itl_not_known(frame: Frame) -> list[Field]:
