@@ -5,7 +5,8 @@ highest that passed and the lowest that failed is halved, geometrically, with st
 undecided, which is never claimed. Where steps cannot tell any more, some are put where all of them together
 place the limit, until that place is known well enough. What passed last is confirmed by a step with other
 arrivals. At the end come single requests once more: a server that takes another time for them than in the
-beginning is another one than the first steps were about. The answer is the interval from the highest that passed to the lowest that failed, and an estimate.
+beginning is another one than the first steps were about. The answer is the interval from the highest that
+passed to the lowest that failed, and an estimate.
 """
 
 from __future__ import annotations
