@@ -15,6 +15,13 @@ READ_MOST_BYTES = 80_000
 """Of one answer to `Read`: Ray hands up to 100 KB within a reply, and takes its object store for more."""
 
 
+WORDS_MOST_BYTES = 12_000
+"""Of one answer to `Read`, beside its chunks."""
+
+POLLER = -1
+"""Stands for the telemetry poller where workers go by their numbers."""
+
+
 class Hello(msgspec.Struct, tag="hello", frozen=True):
     """What are you? Asked first."""
 
@@ -34,7 +41,9 @@ class HelloAnswer(msgspec.Struct, tag="hello", frozen=True):
     calibrated_events_per_s: float | None = None
     """What a load worker there was measured to take; None where nobody measured."""
     gpus: int | None = None
-    """Devices of which NVML tells; None: no NVML there."""
+    """Devices that NVIDIA's driver lists; None: no driver there."""
+    network: str = ""
+    """Two processes of equal value share `localhost`; empty: not known."""
 
 
 class ClockQuestion(msgspec.Struct, tag="clock", frozen=True):
@@ -44,6 +53,23 @@ class ClockQuestion(msgspec.Struct, tag="clock", frozen=True):
 class ClockAnswer(msgspec.Struct, tag="clock", frozen=True):
     t_ns: int
     """CLOCK_MONOTONIC of the node."""
+
+
+class Reach(msgspec.Struct, tag="reach", frozen=True):
+    """Where from there is the server? By the addresses that the host found, else by its name there."""
+
+    host: str
+    port: int
+    at: list[str]
+
+
+class ReachAnswer(msgspec.Struct, tag="reach", frozen=True):
+    at: list[str]
+    """Those of the question that take connections; where none does, what the name stands for there."""
+    own: bool = False
+    """One of them is the node's own: the load would run beside the server."""
+    why_not: str = ""
+    """Why there is none."""
 
 
 class Put(msgspec.Struct, tag="put", frozen=True):
@@ -108,7 +134,7 @@ class ReadAnswer(msgspec.Struct, tag="read", frozen=True):
     words: list[tuple[int, bytes]]
     """Worker, and a line of its stdout, from number `heard` on."""
     exits: dict[int, int]
-    """Worker to exit code, of those that are gone."""
+    """Worker to exit code, of those that are gone; `POLLER` for the poller."""
     whole: bool
     """There was nothing behind these chunks when it was read: with all workers gone, the host has all."""
     behind_bytes: int = 0
@@ -116,7 +142,7 @@ class ReadAnswer(msgspec.Struct, tag="read", frozen=True):
 
 
 class Kill(msgspec.Struct, tag="kill", frozen=True):
-    """End the workers that are left, at once."""
+    """End the workers that are left, at once, and the poller once it has written all."""
 
 
 class Leave(msgspec.Struct, tag="leave", frozen=True):
@@ -129,8 +155,8 @@ class Refusal(msgspec.Struct, tag="refusal", frozen=True):
     message: str
 
 
-Question = Hello | ClockQuestion | Put | Start | StartTelemetry | Tell | Read | Kill | Leave
-NodeAnswer = HelloAnswer | ClockAnswer | Done | ReadAnswer | Refusal
+Question = Hello | ClockQuestion | Reach | Put | Start | StartTelemetry | Tell | Read | Kill | Leave
+NodeAnswer = HelloAnswer | ClockAnswer | ReachAnswer | Done | ReadAnswer | Refusal
 
 encode = msgspec.msgpack.Encoder().encode
 _decode_question = msgspec.msgpack.Decoder(Question).decode

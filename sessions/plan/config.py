@@ -16,6 +16,7 @@ from loadgen.endpoint_names import AskedEndpoint
 from loadgen.workload.lengths import LengthError, parse_lengths
 from loadgen.workload.prefixes import PrefixError
 from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
+from sessions.plan.node_words import NodeWordError, parse_nodes
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage, StageBefore
@@ -42,6 +43,9 @@ before, so this bounds answers that go on and on."""
 
 LEAST_BURSTINESS, MOST_BURSTINESS = 0.01, 1000.0
 BURSTINESS_RANGE = f"a number from {LEAST_BURSTINESS:g} to {MOST_BURSTINESS:g}"
+
+
+OnNodeLost = Literal["end", "go-on"]
 
 
 class ConfigError(Exception):
@@ -154,6 +158,15 @@ class LimitConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the steps of the session came to that it goes on with, as a `StageChange.result` each."""
 
 
+class NodesConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Load workers on other machines."""
+
+    words: list[str] = msgspec.field(default_factory=list)
+    """`ssh://[user@]host[:port]` or `local://[name]` each (`sessions.plan.node_words`)."""
+    on_lost: OnNodeLost = "end"
+    """What becomes of the run when one is gone: it ends, or goes on with those that are left."""
+
+
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     target: TargetConfig
     load: LoadConfig = LoadConfig()
@@ -173,6 +186,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     orphan_timeout_s: float = 60.0
     drain_s: float = DRAIN_S
     """How long requests in flight are waited for at the most when the run comes to its end."""
+    nodes: NodesConfig | None = None
+    """None: all load workers are on this machine."""
     timeouts: dict[str, float] = msgspec.field(default_factory=dict)
     """Seconds by the names in `TIMEOUTS`, as far as a person gave any."""
 
@@ -291,7 +306,12 @@ def checked(config: RunConfig) -> RunConfig:
     if load.give_up < 0:
         raise ConfigError(f"--give-up: got {load.give_up}, need a whole number of at least 0")
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
-    if load.workers != "auto" and load.workers > most:
+    if config.nodes is not None:
+        try:
+            parse_nodes(config.nodes.words)
+        except NodeWordError as error:
+            raise ConfigError(f"--nodes: {error}") from None
+    elif load.workers != "auto" and load.workers > most:
         raise ConfigError(
             f"--workers: got {load.workers}, need at most {most} ({WORKERS_PER_CORE} for each core)"
         )
