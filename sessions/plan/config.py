@@ -13,6 +13,7 @@ import msgspec
 
 from loadgen.arrivals.load import ArrivalsName
 from loadgen.endpoint_names import AskedEndpoint
+from loadgen.worker_config import MOST_TARGETS, MOST_WEIGHT
 from loadgen.workload.lengths import LengthError, parse_lengths
 from loadgen.workload.prefixes import PrefixError
 from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
@@ -48,6 +49,13 @@ class ConfigError(Exception):
     """Wrong usage or configuration: one line saying what was wrong, what was got, what is allowed."""
 
 
+class OtherTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A server beside the first one. All else is asked of it as of that."""
+
+    url: str
+    weight: int = 1
+
+
 class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """The server under test. `url` never holds credentials."""
 
@@ -66,6 +74,17 @@ class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a person added to every request: `name: value` where it is no secret, else the name alone."""
     proxy: str | None = None
     """An HTTP proxy on the way, `http://host:port`. Only what was asked for: the environment is not read."""
+    weight: int | None = None
+    """Its part of the requests beside `others`; None where it is alone."""
+    others: list[OtherTarget] | None = None
+    """Servers that the load goes to as well, in the order of their numbers, from 1; None: no other."""
+    sources: list[str] | None = None
+    """IP addresses of this machine that connections go from, in turn; None: as the kernel chooses."""
+
+    @property
+    def all(self) -> list[OtherTarget]:
+        """Every server by its number, this one first."""
+        return [OtherTarget(self.url, self.weight or 1), *(self.others or [])]
 
 
 class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -224,6 +243,22 @@ def _check_conversations(work: WorkloadConfig) -> None:
             raise ConfigError(f"{where}: it is of conversations; give --turns N as well")
 
 
+def _check_targets(target: TargetConfig) -> None:
+    each = target.all
+    if len(each) > MOST_TARGETS:
+        raise ConfigError(f"--target: got {len(each)} targets, need at most {MOST_TARGETS}")
+    for number, one in enumerate(each):
+        if one.url in (other.url for other in each[:number]):
+            raise ConfigError(f"--target: {one.url} is named twice; give it once, with a weight: 2@{one.url}")
+        if not 1 <= one.weight <= MOST_WEIGHT:
+            raise ConfigError(
+                f"--target: {one.url}: got weight {one.weight}, need a whole number from 1 to {MOST_WEIGHT}"
+            )
+    for number, source in enumerate(sources := target.sources or []):
+        if source in sources[:number]:
+            raise ConfigError(f"--source-address: {source} is named twice")
+
+
 def checked(config: RunConfig) -> RunConfig:
     """Returns `config` unchanged.
 
@@ -231,6 +266,7 @@ def checked(config: RunConfig) -> RunConfig:
         ConfigError: a value is out of range; the message names the flag.
     """
     load, work = config.load, config.workload
+    _check_targets(config.target)
     if load.trace is not None and load.rate_rps > load.max_rate_rps:
         came = f"at {load.trace.times_as_fast:.3g}x it comes to {load.rate_rps:.4g} rps on average"
         raise ConfigError(f"--trace: {came}, need at most {load.max_rate_rps:g} (--max-rate)")

@@ -46,7 +46,7 @@ from sessions.worker.pipes import Status, say_line
 from sessions.worker.processes import WorkerProcesses
 
 if TYPE_CHECKING:
-    from loadgen.probe.result import ProbeResult
+    from sessions.run.preflight import Preflight
 
 _WORKERS_READY_S = 20.0
 _MARK_CHARS = 200
@@ -134,14 +134,14 @@ class Supervisor:
         found = probing.result()
         if isinstance(found, SupervisorAnswer):
             return found
-        _log.info("probe: %s", server_facts(found.probed))
-        self._manifest.server = server_facts(found.probed)
+        _log.info("probe: %s", server_facts(found))
+        self._manifest.server = server_facts(found)
         ready = asyncio.ensure_future(self._processes.all_ready.wait())
         if not await self._ending.comes_after(ready, _WORKERS_READY_S):
             if self._ending.end is not None:
                 return self._ended_too_soon()
             return SupervisorAnswer("refused", "the load workers did not start", 1)
-        if word := self._too_much(found.probed):
+        if word := self._too_much(found):
             return SupervisorAnswer("refused", word, 2)
         self._load.begin(found, self._on_plan_over)
         write(self._directory, self._manifest)
@@ -156,16 +156,16 @@ class Supervisor:
             return SupervisorAnswer("refused", end.message, 1)
         return SupervisorAnswer("refused", "interrupted before any load was sent", 130)
 
-    def _too_much(self, probed: ProbeResult) -> str:
+    def _too_much(self, found: Preflight) -> str:
         """Why this machine cannot put on the load, if it cannot; what may run short is noted."""
         machine = this_machine()
         noted: set[str] = set()
         for where, load, _ in loads_of(self._config):
-            need = need_here(load, probed, self._processes.count)
+            need = need_here(load, found, self._processes.count)
             if word := refusal(load, need, machine):
                 return f"{where}{word}"
             noted.update(f"{where}{text}" for text in warnings(need, machine)[: not noted])
-        if warning := short_stages(self._config, probed.warm_ups):
+        if warning := short_stages(self._config, found.probed.warm_ups):
             noted.add(warning)
         for text in sorted(noted):
             self._note("warning", text)
