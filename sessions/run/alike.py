@@ -20,6 +20,8 @@ def difference(first: ProbeResult, other: ProbeResult, first_url: str) -> str:
     one, two = first.template, other.template
     if one.endpoint != two.endpoint:
         return f"it takes {two.endpoint}, {first_url} takes {one.endpoint}: all targets must take the same"
+    if _counting(first) != _counting(other):
+        return f"it tells the tokens of a chunk otherwise than {first_url}: all targets must answer alike"
     tail = f"as {first_url} does: all targets must take the same requests"
     if missing := sorted(one.fields.keys() - two.fields.keys()):
         return f"it does not take the field {missing[0]} {tail}"
@@ -29,12 +31,14 @@ def difference(first: ProbeResult, other: ProbeResult, first_url: str) -> str:
         return f"it does not take prompts as {_FORMS[first.prompt.form]} {tail}"
     if one.max_tokens_field != two.max_tokens_field or one.length_fields != two.length_fields:
         return f"it does not take the length of an answer {tail}"
-    if first.chunk_counts != other.chunk_counts:
-        who, whom = ("it", first_url) if other.chunk_counts else (first_url, "it")
-        return f"{who} counts the tokens of its chunks, {whom} does not: all targets must answer alike"
     if (one.line_events, one.index_counts) != (two.line_events, two.index_counts):
         return f"it does not write its events {tail}"
     return ""
+
+
+def _counting(found: ProbeResult) -> tuple[bool, bool]:
+    """Whether each chunk says how many tokens it bears, and whether by their ids."""
+    return found.chunk_counts, found.chunk_counts and "return_token_ids" in found.template.fields
 
 
 _FORMS = {"ids": "token ids", "text": "text"}

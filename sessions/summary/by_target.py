@@ -60,7 +60,7 @@ def _of(
         errors=errors,
         sent_rps=per(sent, span.load_s),
         output_tps=per(tokens, span.duration_s) if bears_tokens(good) else None,
-        in_flight_mean=in_flight / covered * workers if covered else None,
+        in_flight_mean=in_flight / float(covered) * workers if covered else None,
         ttft_from_due_ms=figures["ttft_from_due"],
         tpot_ms=figures["tpot"],
         e2e_ms=figures["e2e"],

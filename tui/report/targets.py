@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,8 @@ def _trouble(of: OfTarget) -> str:
     if not of.errors or lost < FAILED_SHARE * of.due:
         return ""
     kind = next(iter(of.errors))
-    return f"  {shown_url(of)}: {lost:,} of {of.due:,} failed or unsent, most of all: {describe(kind)}"
+    said = f"{shown_url(of)}: {lost:,} of {of.due:,} failed or unsent, most of all: {describe(kind)}"
+    return textwrap.fill(said, 80, initial_indent="  ", subsequent_indent="    ")
 
 
 def _cell(of: ExactQuantiles, name: str) -> str:
