@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from loadgen.arrivals.load import ArrivalsName
-from loadgen.endpoint_names import AskedEndpoint
+from loadgen.worker_config import MOST_TARGETS, MOST_WEIGHT
 from loadgen.workload.lengths import LengthError, parse_lengths
 from loadgen.workload.prefixes import PrefixError
 from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
@@ -20,6 +20,7 @@ from sessions.plan.node_words import NodeWordError, parse_nodes
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage, StageBefore
+from sessions.plan.target_config import TargetConfig
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
 from sessions.plan.workload_config import WorkloadConfig as WorkloadConfig
@@ -50,26 +51,6 @@ OnNodeLost = Literal["end", "go-on"]
 
 class ConfigError(Exception):
     """Wrong usage or configuration: one line saying what was wrong, what was got, what is allowed."""
-
-
-class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The server under test. `url` never holds credentials."""
-
-    url: str
-    model: str | None = None
-    """None: the only model the server lists."""
-    endpoint: AskedEndpoint = "auto"
-    ca_file: str | None = None
-    insecure: bool = False
-    cert_file: str | None = None
-    """The client's own certificate, where a server wants one."""
-    cert_key_file: str | None = None
-    path: str | None = None
-    """Requests go to this path and no other."""
-    headers: list[str] = msgspec.field(default_factory=list)
-    """What a person added to every request: `name: value` where it is no secret, else the name alone."""
-    proxy: str | None = None
-    """An HTTP proxy on the way, `http://host:port`. Only what was asked for: the environment is not read."""
 
 
 class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -239,6 +220,22 @@ def _check_conversations(work: WorkloadConfig) -> None:
             raise ConfigError(f"{where}: it is of conversations; give --turns N as well")
 
 
+def _check_targets(target: TargetConfig) -> None:
+    each = target.all
+    if len(each) > MOST_TARGETS:
+        raise ConfigError(f"--target: got {len(each)} targets, need at most {MOST_TARGETS}")
+    for number, one in enumerate(each):
+        if one.url in (other.url for other in each[:number]):
+            raise ConfigError(f"--target: {one.url} is named twice; give it once, with a weight: 2@{one.url}")
+        if not 1 <= one.weight <= MOST_WEIGHT:
+            raise ConfigError(
+                f"--target: {one.url}: got weight {one.weight}, need a whole number from 1 to {MOST_WEIGHT}"
+            )
+    for number, source in enumerate(sources := target.sources or []):
+        if source in sources[:number]:
+            raise ConfigError(f"--source-address: {source} is named twice")
+
+
 def checked(config: RunConfig) -> RunConfig:
     """Returns `config` unchanged.
 
@@ -246,6 +243,7 @@ def checked(config: RunConfig) -> RunConfig:
         ConfigError: a value is out of range; the message names the flag.
     """
     load, work = config.load, config.workload
+    _check_targets(config.target)
     if load.trace is not None and load.rate_rps > load.max_rate_rps:
         came = f"at {load.trace.times_as_fast:.3g}x it comes to {load.rate_rps:.4g} rps on average"
         raise ConfigError(f"--trace: {came}, need at most {load.max_rate_rps:g} (--max-rate)")

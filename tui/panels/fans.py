@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sessions.frame.schema import Band, LatencyTarget, Stat
+from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.schema import Band, Stat
 from tui.draw import numbers
 from tui.draw.numbers import sign
 from tui.draw.rows import Field, Span, width_of

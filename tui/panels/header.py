@@ -22,16 +22,14 @@ _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining
 def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """The one loud row: the rate and where it goes, whether targets are held, what binds, and when."""
     right = _where_we_are(frame, screen_state)
-    theme = screen_state.theme
+    theme, itl = screen_state.theme, _itl_name(frame)
     gap = 3 if width >= 100 else 2
     left = chosen(
         [
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
             Field(_rank(frame, "ttft", 1), *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
-            Field(
-                _rank(frame, _itl_name(frame)[1], 2), *_held(*_itl_name(frame), frame.itl_recent, frame, theme)
-            ),
+            Field(_rank(frame, itl[1], 2), *_held(*itl, frame.itl_recent, frame, theme)),
             *_itl_not_known(frame),
             _binds(frame),
         ],
@@ -127,6 +125,10 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
         if frame.unreachable_since_ns is not None:
             lost_s = max(frame.at_ns - frame.unreachable_since_ns, 0) // 1_000_000_000
             shown.append((f" server unreachable {lost_s} s", "bad"))
+        elif frame.lost_targets:
+            more = len(frame.lost_targets) - 1
+            name = safe(frame.lost_targets[0], 24)
+            shown.append((f" {name} {f'and {more} more ' if more else ''}unreachable", "bad"))
         elif state != "running":
             shown.append((f" {state}", _STATE_ROLES.get(state, "")))
         if screen_state.silent_s >= 3 and frame.state != "probing":
