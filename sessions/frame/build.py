@@ -22,6 +22,7 @@ from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at
 from sessions.frame.stats import QS, stat_of
 from sessions.frame.targets import targets_at
+from sessions.frame.workload import workload_at
 from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.attained import attained
@@ -183,6 +184,7 @@ def build(
         targets=targets_at(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
         lost_targets=() if over or unreachable_since_ns else lost_targets(timeline, manifest, at_ns),
         heading=heading(timeline, manifest, at_ns),
+        workload=workload_at(timeline, at_ns),
         last_rate_rps=_last_rate(timeline, row) if over and not closed else None,
     )
 

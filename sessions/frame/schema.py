@@ -34,10 +34,10 @@ class Stat:
 
 @dataclass(frozen=True)
 class LatencyTarget:
-    """One percentile that is to stay below a limit, and what it is lately."""
+    """One figure that is to stay below a limit, and what it is lately."""
 
     statistic: str
-    """`p95`; any percentile."""
+    """`p95`, any percentile, `mean` or `max`."""
     limit_ms: float
     now_ms: float | None = None
     """Over the last `recent_s`; None where nothing was observed."""
@@ -48,6 +48,13 @@ class LatencyTarget:
     def met(self) -> bool | None:
         """None where nothing was observed."""
         return None if self.now_ms is None else self.now_ms <= self.limit_ms
+
+    @property
+    def quantile(self) -> float:
+        """Which percentile is asked of, so that it is seen in which part of a chart; of a mean the middle."""
+        if self.statistic in ("mean", "max"):
+            return 0.5 if self.statistic == "mean" else 1.0
+        return float(self.statistic[1:]) / 100
 
 
 @dataclass(frozen=True)
@@ -344,5 +351,7 @@ class Frame:
     heading: float | None = None
     """Requests per second (a concurrency in a closed loop) that a ramp or the next stage leads to; None where
     the load stays as it is."""
+    workload: str = ""
+    """The preset that requests ask for, where a person has chosen one; empty: as the run was asked."""
     last_rate_rps: float | None = None
     """Of a run that is over: the rate that it had last; None in a closed loop and before the end."""

@@ -12,10 +12,10 @@ from loadgen.transport.source_addresses import family_of
 from loadgen.worker_config import Deadlines, WorkerConfig
 from loadgen.workload.spec import WorkloadSpec
 from sessions.calibration.result import ASSUMED_EVENTS_PER_S, cores, valid_here
+from sessions.plan.client_size import planned_events_per_s, workers_for
 from sessions.plan.config import LoadConfig, RunConfig
 from sessions.plan.loads import loads_of
 from sessions.run.client_limits import Need, Spread, descriptor_limit, need_of
-from sessions.run.client_size import planned_events_per_s, workers_for
 from sessions.run.conversations import conversations_of
 from sessions.run.load_control import opening
 

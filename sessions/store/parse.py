@@ -8,6 +8,7 @@ from typing import Union, get_args
 
 import msgspec
 
+from loadgen.errors import printable
 from loadgen.records import Request, TargetTick, Tick
 from sessions.store.bounded import bounded
 from sessions.store.bounds import SKETCHES, OutOfBounds, check, check_pairs
@@ -110,9 +111,9 @@ def _checked(line: bytes) -> AnyRecord | None:
     except msgspec.ValidationError as error:
         if _is_unknown_kind(line):
             return None
-        raise BadLine(str(error)) from None
+        raise BadLine(printable(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadLine(str(error)) from None
+        raise BadLine(printable(str(error))) from None
     try:
         check(record)
     except OutOfBounds as error:

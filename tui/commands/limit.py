@@ -55,7 +55,7 @@ def parser() -> Parser:
     )
     run_options.common_load_arguments(parser)
     request_arguments(parser)
-    run_options.session_arguments(parser)
+    run_options.session_arguments(parser, has_verdict=False)
     run_options.key_arguments(parser)
     target_arguments(parser)
     parser.set_defaults(rate=None, ramp=None, duration=None, requests=None, max_rate=None)

@@ -22,7 +22,7 @@ from tui.draw.failures import failures
 from tui.draw.numbers import clock, sign
 from tui.foreground.plain import plain_line
 from tui.foreground.progress import Progress
-from tui.foreground.results import print_json, write_junit
+from tui.foreground.results import print_json, told_to_ci
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 from tui.report.figures import milliseconds, number
 
@@ -159,7 +159,7 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
     end = manifest.end
     interrupted = end is not None and end.reason in ("interrupted", "aborted")
     code = INTERRUPTED if interrupted else OK if summary.holds else NOT_VALID
-    return write_junit(summary, options.junit, code)
+    return told_to_ci(summary, options, code)
 
 
 def waiting_line(waited_s: float) -> str:

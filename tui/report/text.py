@@ -21,7 +21,7 @@ from tui.report.limit import limit_text
 from tui.report.load import counts, latencies, stages_table, turns_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
-from tui.report.slo import slo_table
+from tui.report.slo import not_held, slo_table
 from tui.report.tags import tags_table
 from tui.report.targets import targets_table
 
@@ -40,8 +40,11 @@ ADDRESSES = 4
 
 def render(summary: Summary) -> str:
     """The whole report, without charts and without colours; ends with a line break."""
+    limit = limit_text(None if summary.plan is None else summary.plan.limit)
     parts = [
         failed_first(summary),
+        ", ".join(filter(None, ("" if summary.valid else "NOT VALID", not_held(summary)))),
+        limit.partition("\n")[0],
         head(summary),
         counts(summary) + lengths(summary),
         latencies(summary),
@@ -59,7 +62,7 @@ def render(summary: Summary) -> str:
         server(summary.server),
         telemetry(summary.telemetry),
         _limits(summary.limits),
-        limit_text(None if summary.plan is None else summary.plan.limit),
+        limit,
         slo_table(summary.slo, searched=summary.plan is not None and summary.plan.limit is not None),
         errors(summary),
         imported(summary.imported),

@@ -26,7 +26,7 @@ def with_a_plan(said: list[Any]) -> RunLoad:
     """A run in the first stage of its plan; `said` gets what workers and session are told."""
     plan = PlanConfig("p", [Stage("a", rate_rps=4.0, duration_s=60.0)])
     config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(rate_rps=4.0), plan=plan)
-    processes, journal = SimpleNamespace(tell_all=said.append), SimpleNamespace(append=said.append)
+    processes, journal = SimpleNamespace(tell_all=said.append, lead_ns=0), SimpleNamespace(append=said.append)
     clock = MonotonicClock(monotonic_ns())
     load = RunLoad(config, Path(), processes, clock, journal, said.append)  # type: ignore[arg-type]
     load._control = LoadControl(config.load, 0)
