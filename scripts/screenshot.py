@@ -23,6 +23,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 KEYS = {
@@ -108,8 +109,10 @@ def captured(
     show_bytes: bool,
     term: str,
     once: str = "",
+    every: tuple[float, Callable[[object], None]] | None = None,
 ) -> object:
-    """The pyte screen as it stood after `at_s` seconds; with `once`, after that text was first on it."""
+    """The pyte screen as it stood after `at_s` seconds; with `once`, after that text was first on it. To
+    `every` it is given each so many seconds meanwhile."""
     import pyte
 
     columns, rows = size
@@ -127,7 +130,7 @@ def captured(
             os._exit(127)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     start = time.monotonic()
-    given_up = start + WAIT_S
+    given_up, next_s = start + WAIT_S, 0.0
     per_second: dict[int, int] = {}
     try:
         while (elapsed := time.monotonic() - start) < at_s:
@@ -138,6 +141,9 @@ def captured(
                 if any(once in line for line in screen.display):
                     once = ""
                 start = time.monotonic()
+            if every is not None and not once and elapsed >= next_s:
+                next_s += every[0]
+                every[1](screen)
             while keys and not once and keys[0][0] <= elapsed:
                 os.write(fd, keys.pop(0)[1])
             if select.select([fd], [], [], 0.02)[0]:

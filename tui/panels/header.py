@@ -21,23 +21,24 @@ _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining
 
 def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """The one loud row: the rate and where it goes, whether targets are held, what binds, and when."""
-    right = _where_we_are(frame, screen_state)
+    right = _where_we_are(frame, screen_state, narrow=width < 100)
     theme = screen_state.theme
-    gap = 3 if width >= 100 else 2
-    left = chosen(
-        [
+    gap, itl = 3 if width >= 100 else 2, _itl_name(frame)
+    room = max(width - width_of(right) - 2, 0)
+
+    def fields(short: bool) -> list[Field]:
+        return [
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
-            Field(_rank(frame, "ttft", 1), *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
-            Field(
-                _rank(frame, _itl_name(frame)[1], 2), *_held(*_itl_name(frame), frame.itl_recent, frame, theme)
-            ),
+            Field(_rank(frame, "ttft", 2), *_held("TTFT", "ttft", frame.ttft_recent, frame, theme, short)),
+            Field(_rank(frame, itl[1], 2), *_held(*itl, frame.itl_recent, frame, theme, short)),
             *_itl_not_known(frame),
             _binds(frame),
-        ],
-        max(width - width_of(right) - 2, 0),
-        gap=gap,
-    )
+        ]
+
+    left = chosen(fields(False), room, gap=gap)
+    if not all(any(name in text for text, _ in left) for name in ("TTFT", itl[0])):
+        left = chosen(fields(True), room, gap=gap)
     return spread(left, right, width)
 
 
@@ -79,7 +80,7 @@ def _rank(frame: Frame, metric: str, rank: int) -> int:
     """A target that is missed has its place before one that is held: a green one alone would say that all is
     well."""
     missed = any(target.met is False for target in frame.targets.get(metric, ()))
-    return 0 if missed else rank
+    return 1 if missed else rank
 
 
 def _itl_not_known(frame: Frame) -> list[Field]:
@@ -91,8 +92,8 @@ def _itl_not_known(frame: Frame) -> list[Field]:
     return [Field(5, (f"ITL {targets[0].statistic} {limit} ", "label"), ("not known", "warn"))]
 
 
-def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme) -> Row:
-    """The targeted percentile and whether it is held; without a target p95."""
+def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme, short: bool) -> Row:
+    """The targeted percentile and whether it is held; without a target p95. `short`: without its limit."""
     targets = frame.targets.get(metric, ())
     if not targets:
         thin = "p95" in recent.thin and recent.p95_ms is not None
@@ -101,10 +102,12 @@ def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme) -> R
     figure = ("~" if target.thin else "") + numbers.ms(target.now_ms)
     limit = numbers.ms_label(target.limit_ms)
     if target.met is False:
-        return [(f" {name} {target.statistic} {figure} {theme.glyph('missed')} {limit} ", "alarm")]
+        end = " " if short else f" {limit} "
+        return [(f" {name} {target.statistic} {figure} {theme.glyph('missed')}{end}", "alarm")]
     role = "ok" if target.met else "strong"
-    mark = f" {theme.glyph('met')}" if target.met else " of"
-    return [(f"{name} {target.statistic} ", "label"), (figure + mark, role), (f" {limit}", "label")]
+    mark = f" {theme.glyph('met')}" if target.met else "" if short else " of"
+    end = "" if short else f" {limit}"
+    return [(f"{name} {target.statistic} ", "label"), (figure + mark, role), (end, "label")]
 
 
 def _binds(frame: Frame) -> Field:
@@ -118,7 +121,7 @@ def _binds(frame: Frame) -> Field:
     return Field(3, (f" {limit_name(safe(name, 24)).upper()} ", "alert"))
 
 
-def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
+def _where_we_are(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> list[Span]:
     head, theme = screen_state.playhead, screen_state.theme
     clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0), hours=False)
     state = safe(frame.state, 12)
@@ -134,13 +137,14 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
         return [*shown, (f"  {clock}", "strong")]
     whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0), hours=False)
     playing = theme.glyph("play" if head.playing else "pause")
+    speed = f" {playing} {head.speed:g}x  " if head.playing or not narrow else f" {playing} "
     if frame.live:
         behind_ns = frame.last_ns - frame.at_ns
         behind = f"-{behind_ns / 1e9:.2f}s" if behind_ns < 1e9 else numbers.clock(-behind_ns, hours=False)
         return [
             *([("now paused  ", "warn")] if screen_state.paused else []),
             (f" LIVE {behind} ", "badge_live"),
-            (f" {playing} {head.speed:g}x  ", "strong"),
+            (speed, "strong"),
             (clock, "strong"),
         ]
     gone: list[Span] = [("server unreachable  ", "bad")] if frame.unreachable_since_ns is not None else []
@@ -149,7 +153,7 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
     return [
         *gone,
         (f" {badge} ", role),
-        (f" {playing} {head.speed:g}x  ", "strong"),
+        (speed, "strong"),
         (clock, "strong"),
         (f" / {whole}", "dim"),
     ]
