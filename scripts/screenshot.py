@@ -44,7 +44,8 @@ KEYS = {
 }
 WAIT_S = 120.0
 FONT_FOLDERS = ("/usr/share/fonts/truetype/dejavu", "/usr/share/fonts/TTF", "/usr/share/fonts/dejavu")
-FOREGROUND, BACKGROUND = (212, 212, 216), (18, 20, 24)
+DARK, LIGHT = ((212, 212, 216), (18, 20, 24)), ((30, 30, 34), (252, 252, 250))
+"""Text and background of the terminal."""
 # The sixteen named colours, as most dark terminals draw them.
 NAMED = {
     "black": (40, 42, 46),
@@ -181,10 +182,16 @@ def colour(name: str, default: tuple[int, int, int]) -> tuple[int, int, int]:
     return int(name[0:2], 16), int(name[2:4], 16), int(name[4:6], 16)
 
 
-def rendered(screen: object, path: str, font_px: int) -> None:
+def rendered(
+    screen: object,
+    path: str,
+    font_px: int,
+    own: tuple[tuple[int, int, int], tuple[int, int, int]] = DARK,
+) -> None:
     """Cell for cell: colours, bold, reverse, underline. Braille and blocks are drawn, as terminals do."""
     from PIL import Image, ImageDraw, ImageFont
 
+    foreground, background = own
     plain = ImageFont.truetype(font_file("DejaVuSansMono.ttf"), font_px)
     bold = ImageFont.truetype(font_file("DejaVuSansMono-Bold.ttf"), font_px)
     wide = round(plain.getlength("M"))
@@ -192,16 +199,16 @@ def rendered(screen: object, path: str, font_px: int) -> None:
     high = ascent + descent
     columns, rows = screen.columns, screen.lines  # type: ignore[attr-defined]
     margin = wide
-    image = Image.new("RGB", (columns * wide + 2 * margin, rows * high + 2 * margin), BACKGROUND)
+    image = Image.new("RGB", (columns * wide + 2 * margin, rows * high + 2 * margin), background)
     draw = ImageDraw.Draw(image)
     for y in range(rows):
         for x in range(columns):
             cell = screen.buffer[y][x]  # type: ignore[attr-defined]
-            fore, back = colour(cell.fg, FOREGROUND), colour(cell.bg, BACKGROUND)
+            fore, back = colour(cell.fg, foreground), colour(cell.bg, background)
             if cell.reverse:
                 fore, back = back, fore
             left, top = margin + x * wide, margin + y * high
-            if back != BACKGROUND:
+            if back != background:
                 draw.rectangle((left, top, left + wide - 1, top + high - 1), fill=back)
             if not cell.data.strip():
                 continue
@@ -250,6 +257,7 @@ def main() -> None:
     parser.add_argument("--once", default="", metavar="TEXT", help="seconds count from when this was shown")
     parser.add_argument("--keys", default="", help="SECONDS:KEY ...")
     parser.add_argument("--term", default="xterm-256color", help="TERM the command sees")
+    parser.add_argument("--light", action="store_true", help="a terminal with a light background")
     parser.add_argument("--font-px", type=int, default=18)
     parser.add_argument("--text", help="also write the screen's text here")
     parser.add_argument("--bytes", action="store_true", help="print the bytes written in each second")
@@ -262,7 +270,7 @@ def main() -> None:
         parser.error("need --size COLUMNSxROWS and a command after --")
     size = (int(columns), int(rows))
     screen = captured(command, size, args.at, parsed_keys(args.keys), args.bytes, args.term, args.once)
-    rendered(screen, args.output, args.font_px)
+    rendered(screen, args.output, args.font_px, LIGHT if args.light else DARK)
     if args.text:
         Path(args.text).write_text("\n".join(screen.display) + "\n", encoding="utf-8")  # type: ignore[attr-defined]
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sessions.frame.schema import Band, LatencyTarget, Stat
+from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.schema import Band, Stat
 from tui.draw import numbers
 from tui.draw.numbers import sign
 from tui.draw.rows import Field, Span, width_of
@@ -17,6 +18,7 @@ from tui.plots.fan import Fan, Limit, fan, level, row_of
 from tui.plots.scale import Scale, between
 
 QUANTILES = ("p50", "p95", "p99")
+_FIGURES_CELLS = 62
 _FIGURE_ROLES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
 
 
@@ -70,7 +72,9 @@ def latency(
     title.append(three(4, "run", run, "dim"))
     if not scale.log:
         title.append(Field(2, ("linear", "dim")))
-    said = _targets(targets, not_known, (gutter + width) // 2 - 4, theme)
+    # The figures of the title come before any target but the first.
+    room = min((gutter + width) // 2 - 4, gutter + width - _FIGURES_CELLS)
+    said = _targets(targets, not_known, room, theme)
     return Panel([*title, *more], labelled(rows, named, gutter), said)
 
 

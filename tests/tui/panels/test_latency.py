@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sessions.frame.schema import Band, LatencyTarget, Stat
+from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.schema import Band, Stat
 from tests.tui.made_up_run import ramped
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
