@@ -5,8 +5,8 @@
 
 Runs are recorded without a screen: one that is put under more than it can take, one on eight GPUs, and that
 of `benchmarks/bottleneck_line.py`. Then each picture is what `scripts/screenshot.py` sees in a terminal
-of its size, once its screen is there. All of it is SIMULATED, and says so. A machine that is too busy for a live run
-is told of, and the picture is not kept. The moving one is made by `scripts/readme_animation.py`.
+of its size, once its screen is there. All of it is SIMULATED, and says so. A machine that is too busy for a
+live run is told of, and the picture is not kept. The moving one is made by `scripts/readme_animation.py`.
 Needs what `scripts/screenshot.py` needs.
 """
 

@@ -208,7 +208,9 @@ def test_a_change_of_load_of_an_old_session_keeps_its_words():
 
 def test_why_there_is_no_gpu_is_said_once():
     view = ramped(at(75), gpus=0)
-    view.marks.append(ChartMark(1 * S, None, "warning", "no NVIDIA driver here (libnvidia-ml.so.1 not found)"))
+    view.marks.append(
+        ChartMark(1 * S, None, "warning", "no NVIDIA driver here (libnvidia-ml.so.1 not found)")
+    )
     for size in SIZES:
         text = "\n".join(screen(view, size))
         assert text.count("no NVIDIA driver") == 1, size
