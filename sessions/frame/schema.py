@@ -324,6 +324,8 @@ class Frame:
     """TLS, and the server's certificate is not verified."""
     targets: Mapping[str, tuple[LatencyTarget, ...]] = field(default_factory=dict)
     """By metric (`ttft`, `itl`, `e2e`, ...), the hardest to hold first; empty where the run has none."""
+    lost_targets: tuple[str, ...] = ()
+    """Names of those of several targets that cannot be reached; empty where all are lost, or none."""
     heading: float | None = None
     """Requests per second (a concurrency in a closed loop) that a ramp or the next stage leads to; None where
     the load stays as it is."""

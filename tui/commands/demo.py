@@ -11,8 +11,8 @@ import tempfile
 import time
 
 from sessions.own_process import module_command
-from sessions.plan.config import TargetConfig
 from sessions.plan.ramp import Ramp
+from sessions.plan.target_config import TargetConfig
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import CommandError

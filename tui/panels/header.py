@@ -91,6 +91,10 @@ def _where_we_are(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> l
         if frame.unreachable_since_ns is not None:
             lost_s = max(frame.at_ns - frame.unreachable_since_ns, 0) // 1_000_000_000
             shown.append((f" server unreachable {lost_s} s", "bad"))
+        elif frame.lost_targets:
+            more = len(frame.lost_targets) - 1
+            name = safe(frame.lost_targets[0], 24)
+            shown.append((f" {name} {f'and {more} more ' if more else ''}unreachable", "bad"))
         elif state != "running":
             shown.append((f" {state}", _STATE_ROLES.get(state, "")))
         if screen_state.silent_s >= 3 and frame.state != "probing":
