@@ -47,7 +47,7 @@ def main() -> None:
         for name in ("NO_COLOR", "COLORFGBG", "TTFTOP_API_KEY", "OPENAI_API_KEY"):
             os.environ.pop(name, None)
         frames = shown(home, args.font_px)
-    spoilt = [text for _, text in frames if "CLIENT SATURATED" in text]
+    spoilt = [text for _, text in frames if "client saturated" in text.lower()]
     if spoilt:
         sys.exit("readme_animation: this machine was too busy: the client was the limit")
     images, lengths = joined([image for image, _ in frames])

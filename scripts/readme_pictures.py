@@ -95,7 +95,7 @@ def main() -> None:
             shot += ["--once", "quit" if command else "leave", "--keys", keys, "-o", str(taken)]
             shot += ["--text", str(said), "--", *TTFTOP, *command]
             subprocess.run(shot, cwd=home, env=environment, check=True)
-            if "CLIENT SATURATED" in said.read_text(encoding="utf-8"):
+            if "client saturated" in said.read_text(encoding="utf-8").lower():
                 spoilt.append(name)
                 return
             shutil.copyfile(taken, args.output / f"{name}.png")

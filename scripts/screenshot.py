@@ -169,6 +169,9 @@ def captured(
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
         os.close(fd)
+    if once:
+        said = "\n".join(screen.display)
+        sys.exit(f"screenshot: the command ended before {once!r} was on the screen:\n{said}")
     if show_bytes:
         print("bytes per second:", " ".join(str(per_second.get(i, 0)) for i in range(int(at_s))))
     return screen

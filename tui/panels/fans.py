@@ -120,7 +120,7 @@ def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> li
         text = ("" if value is None else sign(recent, name)) + numbers.ms(value)
         # As wide as it gets, so that nothing beside it moves.
         seen = swatch(name, _FIGURE_ROLES[name], theme)
-        out.append(Field(min(rank, 1), seen, (f" {name} ", "label"), (text.ljust(5), role)))
+        out.append(Field(rank, seen, (f" {name} ", "label"), (text.ljust(5), role)))
     return out
 
 
@@ -156,7 +156,7 @@ def _targets(
         out += more
     if not_known and not out:
         limit = numbers.ms_label(not_known[0].limit_ms)
-        out = [(f"target ITL {not_known[0].statistic} ", "label"), (limit, "strong"), (" ?", "warn")]
+        out = [(f"ITL {not_known[0].statistic} ", "label"), (limit, "strong"), (" ?", "warn")]
         why = ": gaps are of chunks, ITL is not known"
         if width_of(out) + len(why) <= room:
             out.append((why, "dim"))

@@ -56,7 +56,7 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
     """In at most `height` rows of `width` cells."""
     if not frame.gpus:
         title = [Field(0, ("GPU", "title"))]
-        lines = wrap(safe(frame.gpu_note), max(width - 2, 1)) if frame.gpu_note else []
+        lines = wrap(safe(frame.gpu_note), max(width - 2, 1), break_on_hyphens=False)
         if len(lines) > height:
             lines = [*lines[: max(height - 1, 0)], fit(" ".join(lines[max(height - 1, 0) :]), width - 2)]
         return Panel(title, [fitted([(" ", ""), (line, "dim")], width) for line in lines[:height]])
