@@ -1,7 +1,8 @@
 """Whether joules may be relied on, and why not. docs/figures/energy.md says the same in words. Pure.
 
 The limits are those of InferenceX: no 3 s without a reading, and the card's counter within 5 % of its power
-integrated, plus what readings so far apart can be off by. Figures are not withheld for it: they stand, and the flag stands beside them.
+integrated, plus what readings so far apart can be off by. Figures are not withheld for it: they stand, and
+the flag stands beside them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sessions.summary.telemetry_schema import EnergyValidity
-from sessions.timeline.energy import GAP_SHARE, EnergyCurve, curve_of, used
 from sessions.timeline.columns import Floats
+from sessions.timeline.energy import GAP_SHARE, EnergyCurve, curve_of, used
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.load_gpus import metered, powered
 
