@@ -41,6 +41,7 @@ KEYS = {
     "tab": "\t",
     "ctrl+c": "\x03",
 }
+WAIT_S = 120.0
 FONT_FOLDERS = ("/usr/share/fonts/truetype/dejavu", "/usr/share/fonts/TTF", "/usr/share/fonts/dejavu")
 FOREGROUND, BACKGROUND = (212, 212, 216), (18, 20, 24)
 # The sixteen named colours, as most dark terminals draw them.
@@ -106,8 +107,9 @@ def captured(
     keys: list[tuple[float, bytes]],
     show_bytes: bool,
     term: str,
+    once: str = "",
 ) -> object:
-    """The pyte screen as it stood after `at_s` seconds."""
+    """The pyte screen as it stood after `at_s` seconds; with `once`, after that text was first on it."""
     import pyte
 
     columns, rows = size
@@ -125,10 +127,18 @@ def captured(
             os._exit(127)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     start = time.monotonic()
+    given_up = start + WAIT_S
     per_second: dict[int, int] = {}
     try:
         while (elapsed := time.monotonic() - start) < at_s:
-            while keys and keys[0][0] <= elapsed:
+            if once:
+                if time.monotonic() > given_up:
+                    sys.exit(f"screenshot: {once!r} was not on the screen within {WAIT_S:g} s")
+                elapsed = 0.0
+                if any(once in line for line in screen.display):
+                    once = ""
+                start = time.monotonic()
+            while keys and not once and keys[0][0] <= elapsed:
                 os.write(fd, keys.pop(0)[1])
             if select.select([fd], [], [], 0.02)[0]:
                 try:
@@ -231,6 +241,7 @@ def main() -> None:
     )
     parser.add_argument("--size", default="80x24", help="columns x rows")
     parser.add_argument("--at", type=float, default=5.0, help="seconds after the start")
+    parser.add_argument("--once", default="", metavar="TEXT", help="seconds count from when this was shown")
     parser.add_argument("--keys", default="", help="SECONDS:KEY ...")
     parser.add_argument("--term", default="xterm-256color", help="TERM the command sees")
     parser.add_argument("--font-px", type=int, default=18)
@@ -244,7 +255,7 @@ def main() -> None:
     if not command or not columns.isdigit() or not rows.isdigit():
         parser.error("need --size COLUMNSxROWS and a command after --")
     size = (int(columns), int(rows))
-    screen = captured(command, size, args.at, parsed_keys(args.keys), args.bytes, args.term)
+    screen = captured(command, size, args.at, parsed_keys(args.keys), args.bytes, args.term, args.once)
     rendered(screen, args.output, args.font_px)
     if args.text:
         Path(args.text).write_text("\n".join(screen.display) + "\n", encoding="utf-8")  # type: ignore[attr-defined]

@@ -14,7 +14,8 @@ import numpy as np
 
 from loadgen.records import TICK_NS, Request, Tick
 from loadgen.sketch import BUCKETS, GROWTH
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.store.records import End, LoadChange
 

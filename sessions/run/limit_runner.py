@@ -146,14 +146,15 @@ class LimitRunner(PlanRunner):
 
     def _name(self, step: Step) -> str:
         """With the bracket as it stands: `7.2 rps in 6.1..8.4`."""
-        if step.purpose == "single":
+        if step.purpose == "single" and not self._results:
             return "one at a time"
         unit = "at once" if self._ask.closed else "rps"
         so_far = answer(self._ask, self._results)
         low = "?" if so_far.passed is None else f"{so_far.passed:.3g}"
         high = "?" if so_far.failed is None else f"{so_far.failed:.3g}"
         again = " again" if step.purpose == "confirm" else ""
-        return f"{step.load:.4g} {unit}{again} in {low}..{high}"
+        load = "one at a time again" if step.purpose == "single" else f"{step.load:.4g} {unit}{again}"
+        return f"{load} in {low}..{high}"
 
 
 def _json(value: object) -> str:

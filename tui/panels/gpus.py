@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sessions.frame.gpu_trouble import counted
 from sessions.frame.schema import Frame, Gpu
 from tui.draw import numbers
 from tui.draw.layout import MATRIX_ABOVE
@@ -13,7 +14,7 @@ from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
 from tui.panels.box import Panel
-from tui.panels.gpu_words import counted, words
+from tui.panels.gpu_words import words
 from tui.plots.bars import area, bar
 from tui.plots.scale import PERCENT, Scale, Series
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from sessions.bottleneck.rules import OF_MEANS
+from sessions.bottleneck.rules import MEANS_OF
 from sessions.frame.schema import Frame, PlanProgress, Stat
 from sessions.steady.verdict import DRIFTING, Window
+from tui.controls import keys
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers, words
 from tui.draw.failures import failures
@@ -21,14 +22,15 @@ _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining
 def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """The one loud row: the rate and where it goes, whether targets are held, what binds, and when."""
     right = _where_we_are(frame, screen_state)
-    theme = screen_state.theme
+    theme, itl = screen_state.theme, _itl_name(frame)
     gap = 3 if width >= 100 else 2
     left = chosen(
         [
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
-            Field(1, *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
-            Field(2, *_held(*_itl_name(frame), frame.itl_recent, frame, theme)),
+            Field(_rank(frame, "ttft", 1), *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
+            Field(_rank(frame, itl[1], 2), *_held(*itl, frame.itl_recent, frame, theme)),
+            *_itl_not_known(frame),
             _binds(frame),
         ],
         max(width - width_of(right) - 2, 0),
@@ -71,6 +73,22 @@ def _itl_name(frame: Frame) -> tuple[str, str]:
     return ("GAP", "chunk_gap") if frame.itl_is_chunk_gap else ("ITL", "itl")
 
 
+def _rank(frame: Frame, metric: str, rank: int) -> int:
+    """A target that is missed has its place before one that is held: a green one alone would say that all is
+    well."""
+    missed = any(target.met is False for target in frame.targets.get(metric, ()))
+    return 0 if missed else rank
+
+
+def _itl_not_known(frame: Frame) -> list[Field]:
+    """A target of ITL where only gaps between chunks of several tokens are known: not to be judged."""
+    targets = frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else ()
+    if not targets:
+        return []
+    limit = numbers.ms_label(targets[0].limit_ms)
+    return [Field(5, (f"ITL {targets[0].statistic} {limit} ", "label"), ("not known", "warn"))]
+
+
 def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme) -> Row:
     """The targeted percentile and whether it is held; without a target p95."""
     targets = frame.targets.get(metric, ())
@@ -107,6 +125,10 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
         if frame.unreachable_since_ns is not None:
             lost_s = max(frame.at_ns - frame.unreachable_since_ns, 0) // 1_000_000_000
             shown.append((f" server unreachable {lost_s} s", "bad"))
+        elif frame.lost_targets:
+            more = len(frame.lost_targets) - 1
+            name = safe(frame.lost_targets[0], 24)
+            shown.append((f" {name} {f'and {more} more ' if more else ''}unreachable", "bad"))
         elif state != "running":
             shown.append((f" {state}", _STATE_ROLES.get(state, "")))
         if screen_state.silent_s >= 3 and frame.state != "probing":
@@ -163,6 +185,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
         if frame.cut_off
         else Field(9),
+        Field(2, ("asks ", "label"), (safe(frame.workload, 24), "warn")) if frame.workload else Field(9),
         Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
         if frame.stale_retries
         else Field(9),
@@ -281,7 +304,7 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     if note:
         return spread([("! client: ", "warn"), (note, "warn")], [], width)
     if frame.live and frame.in_flight and frame.drains_until_ns is not None:
-        return _drain(frame, frame.drains_until_ns, width)
+        return _drain(frame, frame.drains_until_ns, screen_state, width)
     now = frame.limit
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
@@ -292,19 +315,23 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     if now.why:
         why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    for word in (lasts, "means of 3s" if now.why and now.name in OF_MEANS else ""):
-        if word and width_of(left) + 2 + len(word) + width_of(right) + 3 * bool(right) <= width:
-            right = [(word, "dim"), *([("   ", "")] if right else []), *right]
+    of = MEANS_OF.get(now.name, "") if now.why else ""
+    for forms in ([lasts], [f"means of {of}", "means"] if of else []):
+        room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
+        said = next((form for form in forms if form and len(form) <= room), "")
+        if said:
+            right = [(said, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
 
 
-def _drain(frame: Frame, until_ns: int, width: int) -> Row:
+def _drain(frame: Frame, until_ns: int, screen_state: ScreenState, width: int) -> Row:
     some = f"{numbers.count(frame.in_flight)} answer{'s' * (frame.in_flight != 1)}"
     left = numbers.clock(max(until_ns - frame.at_ns, 0), hours=False)
     waiting = f" the load is over: waiting for {some} in flight, at most {left} more"
     if len(waiting) + 20 > width:
         waiting = f" waiting for {some}, at most {left}"
-    return spread([(waiting, "warn")], [("q a", "key"), (" cuts them off", "dim")], width)
+    ends = keys.short_name("end_run", screen_state.keymap)
+    return spread([(waiting, "warn")], [(f"{ends} a", "key"), (" cuts them off", "dim")], width)
 
 
 def _troubled(frame: Frame) -> str:

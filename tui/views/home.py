@@ -25,6 +25,7 @@ KEYS = (
     ("r", "look again"),
     ("u", "a server by its URL"),
     ("d", "demo"),
+    ("?", "help"),
     ("q", "leave"),
 )
 _VERDICTS = {

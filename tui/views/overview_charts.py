@@ -102,6 +102,7 @@ def _itl(d: Charted, rows: int, gutter: int) -> Panel:
         (gutter, d.at.plot, rows),
         d.theme,
         targets=frame.targets.get("chunk_gap" if frame.itl_is_chunk_gap else "itl", ()),
+        not_known=frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else (),
         later=None if later is None else (later.itl, d.upto),
         marks=d.plotting.marks,
         more=[*_own(d, frame.server.itl), *_per_chunk(frame)],

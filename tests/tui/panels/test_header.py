@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sessions.frame.schema import Frame, LatencyTarget, Limit
+from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.schema import Frame, Limit
 from tests.tui.made_up_run import S, ramped
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState

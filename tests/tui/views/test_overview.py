@@ -181,13 +181,13 @@ def test_an_event_that_is_longer_than_its_row_ends_in_an_ellipsis():
 
 
 def test_help_explains_stale_connections_and_a_saturated_client():
-    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 40, ScreenState()))
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 100, ScreenState()))
     assert re.search(r"stale  kept-alive connections found closed: sent again", text)
     assert "CLIENT SATURATED: the figures are this client's own limit" in text
 
 
 def test_help_explains_a_bound_and_the_means_of_the_limit():
-    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 40, ScreenState()))
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 100, ScreenState()))
     assert "<250: 250 at most" in text
     assert "the figures behind the limit are means of the last 3 s" in text
 
@@ -235,7 +235,7 @@ def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_
     )
     rows = screen(ramped(at(90)), size, frame=draining)
     assert rows[2].startswith(words)
-    assert rows[2].rstrip().endswith("q a cuts them off")
+    assert rows[2].rstrip().endswith("Q a cuts them off")
     last = replace(draining, in_flight=0)
     assert "waiting" not in screen(ramped(at(90)), size, frame=last)[2]
 
@@ -593,13 +593,18 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
         (Limit("room", "queue 0", 0), "means of 3s"),
         (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
         (Limit("client", "requests left 90 ms late (p99)", 20 * S), "since 00:18"),
-        (LIMITED, "since 00:18"),
+        (LIMITED, "means   since 00:18"),
     ],
 )
 def test_figures_that_are_means_of_seconds_say_so(limit, says):
     row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=limit))[2]
     assert row.rstrip().endswith(says)
-    assert row.count("means of 3s") == says.count("means of 3s")
+    assert row.count("means") == says.count("means")
+
+
+def test_the_figures_of_the_cache_say_over_how_long_they_are_means_where_there_is_room():
+    row = screen(ramped(at(90)), (120, 40), frame=replace(frame_of(ramped(at(90)), 120), limit=LIMITED))[2]
+    assert row.rstrip().endswith("means of 3-5s   since 00:18")
 
 
 @pytest.mark.parametrize("name", NAMES)
