@@ -193,6 +193,8 @@ def test_a_side_whose_queue_grows_all_along_is_worse_though_it_has_no_interval()
     assert figure.ratio is not None
     assert figure.apart is not None
     assert 2 < figure.apart < figure.ratio
+    (fails,) = found_worse(compare([[a], [b]], labels=("A", "B"), metrics=metrics), 0.05)
+    assert (fails.failed, "TTFT p50 is worse by" in fails.text) == (True, True)
     (back,) = against([b], [a], metrics=metrics).overall
     assert (back.word, back.apart) == ("better", pytest.approx(1 / figure.apart))
 
