@@ -93,9 +93,15 @@ class Table:
         self.merge_pending()
         return self._rows
 
+    def begins_by(self, t_ns: float) -> bool:
+        """Whether there is a row up to an instant."""
+        self.merge_pending()
+        return self._rows > 0 and bool(self._cells[0, 0] <= t_ns)
+
     def __getitem__(self, name: str) -> Floats:
         """One column, shape `(rows,)`."""
-        self.merge_pending()
+        if self._pending:
+            self.merge_pending()
         return self._cells[self._at[name], : self._rows]
 
     def block(self, names: Sequence[str], first: int, last: int) -> Floats:

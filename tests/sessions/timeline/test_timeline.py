@@ -104,6 +104,22 @@ def test_any_order_of_records_gives_the_same_timeline(make_run: MakeRun) -> None
         assert (timeline.first_ns, timeline.known_ns) == (straight.first_ns, straight.known_ns)
 
 
+def test_columns_asked_for_again_are_those_of_a_timeline_that_was_never_asked() -> None:
+    """Also where a tick comes late: all rows after it move on by one."""
+    draw = random.Random(1)
+    rows = [
+        Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, itl=[draw.randrange(900), i]) for i in range(1, 60)
+    ]
+    edges, span = np.arange(61) * float(TICK_NS), (10.0 * TICK_NS, 60.0 * TICK_NS)
+    draw.shuffle(rows)
+    asked = Timeline()
+    for i, row in enumerate(rows, 1):
+        asked.apply(row)
+        anew = folded(rows[:i])
+        np.testing.assert_array_equal(asked.bands_ns("itl", edges), anew.bands_ns("itl", edges))
+        np.testing.assert_array_equal(asked.counts("itl", span), anew.counts("itl", span))
+
+
 def test_running_totals_hold_over_many_strides_and_late_rows() -> None:
     rows = [Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, itl=[i % 7, i]) for i in range(1, 1000)]
     late = [row for row in rows if row.t_ns % (100 * TICK_NS) == 0]
