@@ -115,8 +115,9 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
     whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0), hours=False)
     playing = theme.glyph("play" if head.playing else "pause")
     if frame.live:
-        behind_ns = frame.last_ns - frame.at_ns
+        behind_ns = screen_state.end_ns(frame.last_ns) - frame.at_ns
         behind = f"-{behind_ns / 1e9:.2f}s" if behind_ns < 1e9 else numbers.clock(-behind_ns, hours=False)
+        behind += "" if screen_state.settled_ns is None else "+"
         return [
             *([("now paused  ", "warn")] if screen_state.paused else []),
             (f" LIVE {behind} ", "badge_live"),

@@ -25,6 +25,8 @@ from tui.views.picture import Picture
 from tui.views.views import OVERVIEW, VIEWS, within
 
 NOTICE_S = 4.0
+STILL_S = 1.0
+"""How often, while the past of a live run stands still, it is drawn anew if anything came in."""
 _LEAVING: Mapping[str, Command] = {"f": FinishRun(), "a": AbortRun()}
 
 
@@ -60,8 +62,11 @@ class SessionScreen(Screen[None]):
             window_s=opened.window_s if source.live else None,
         )
         self._picture = Picture(source)
+        self._settled: tuple[int, int] | None = None
+        """In the past of a live run: the instant that stands still, and how far the run was by then."""
         self._views = dict(VIEWS)
         self._drawn: tuple[object, ...] = ()
+        self._drawn_s, self._undrawn = clock(), False
         self._notice_until_s = 0.0
         self._news_s = clock()
 
@@ -90,6 +95,7 @@ class SessionScreen(Screen[None]):
         state = replace(
             self._state,
             playhead=playhead,
+            settled_ns=self._settled_ns(playhead),
             ui_hz=ui_hz,
             silent_s=float(int(now_s - self._news_s)),
             asked=load_keys.asked(self._waiting),
@@ -101,9 +107,12 @@ class SessionScreen(Screen[None]):
         view = self._views.get(state.view)
         drawn = (self.size, self._ack, view, replace(state, playhead=replace(playhead, moved_s=None)))
         pending = self._picture.frame is not None and self._picture.frame.limits_pending
-        if news or pending or drawn != self._drawn:
+        self._undrawn = self._undrawn or news
+        # What comes in seldom changes what is past: records of another worker that are late.
+        due = self._settled is None or now_s - self._drawn_s >= STILL_S
+        if (self._undrawn and due) or pending or drawn != self._drawn:
             self._draw()
-            self._drawn = drawn
+            self._drawn, self._drawn_s, self._undrawn = drawn, now_s, False
 
     def _advanced(self, now_s: float) -> Playhead:
         source, playhead = self._source, self._state.playhead
@@ -115,6 +124,14 @@ class SessionScreen(Screen[None]):
         if not source.live and not playhead.playing and (playhead.following or at_end):
             return playhead.to_end(source.last_ns, live=False)
         return playhead.advanced(now_s, 0, source.last_ns, source.live)
+
+    def _settled_ns(self, playhead: Playhead) -> int | None:
+        source = self._source
+        if not source.live or playhead.following or playhead.playing:
+            self._settled = None
+        elif self._settled is None or self._settled[0] != playhead.at_ns:
+            self._settled = playhead.at_ns, source.last_ns
+        return None if self._settled is None else self._settled[1]
 
     def _draw(self) -> None:
         width, height = self.size

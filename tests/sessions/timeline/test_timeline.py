@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -110,14 +111,15 @@ def test_columns_asked_for_again_are_those_of_a_timeline_that_was_never_asked() 
     rows = [
         Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, itl=[draw.randrange(900), i]) for i in range(1, 60)
     ]
-    edges, span = np.arange(61) * float(TICK_NS), (10.0 * TICK_NS, 60.0 * TICK_NS)
+    edges = np.arange(61) * float(TICK_NS)
     draw.shuffle(rows)
     asked = Timeline()
     for i, row in enumerate(rows, 1):
         asked.apply(row)
         anew = folded(rows[:i])
         np.testing.assert_array_equal(asked.bands_ns("itl", edges), anew.bands_ns("itl", edges))
-        np.testing.assert_array_equal(asked.counts("itl", span), anew.counts("itl", span))
+        for span in pairwise(edges[20:30]):
+            np.testing.assert_array_equal(asked.counts("itl", span), anew.counts("itl", span))
 
 
 def test_running_totals_hold_over_many_strides_and_late_rows() -> None:
