@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,10 +99,11 @@ class SessionView:
         self.keeping = threading.Thread(target=keeper.keep, args=arguments, daemon=True)
         self.keeping.start()
 
-    def read_all(self) -> None:
-        """Polls until there is no more to read at once."""
+    def read_all(self, told: Callable[[float], None] = lambda share: None) -> None:
+        """Polls until there is no more to read at once; `told` of the share that is read, again and again."""
         self.poll()
         while self.behind:
+            told(self.read_share)
             self.poll()
 
     def _is_being_made_again(self) -> bool:
@@ -140,6 +142,11 @@ class SessionView:
     def behind(self) -> bool:
         """There is more to read at once: `poll` again."""
         return self._files.behind
+
+    @property
+    def read_share(self) -> float:
+        """How much of what is there is read, 0 to 1; request lines count once they are asked for."""
+        return self._files.read_share
 
     @property
     def state(self) -> str:

@@ -47,6 +47,8 @@ class ScreenState:
     """The load of the live run is held or stopped now, whatever instant is looked at."""
     ui_hz: float = 10.0
     """How often the screen is drawn; below 10 on a slow line."""
+    reading: float | None = None
+    """How much of the session is read, 0 to 1; None once there is nothing more to read at once."""
     silent_s: float = 0.0
     """How long a live run has shown nothing new."""
 

@@ -11,10 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.foreground.reading import reading
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 
 NICER = 5
 WINDOW_NS = 250_000_000
+POLL_BYTES = 2 << 20
+"""Of each file, between two keys: what takes longer is read on after the next frame."""
 _LINES_ONLY = ("", "dumb", "unknown")
 """Kinds of terminals, by TERM."""
 
@@ -114,7 +117,8 @@ def _show(
         os.environ["NO_COLOR"] = "1"
     if nicer:
         give_way()
-    view = SessionView(directory)
+    with reading(directory.name):
+        view = SessionView(directory, most=POLL_BYTES)
     return run_screen(view, control, title=directory.name, settings=asked_settings(options), gone=gone)
 
 

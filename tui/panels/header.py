@@ -99,6 +99,13 @@ def _binds(frame: Frame) -> Field:
 
 
 def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
+    said = _placed(frame, screen_state)
+    if screen_state.reading is None:
+        return said
+    return [(f"reading {100 * screen_state.reading:.0f} %  ", "warn"), *said]
+
+
+def _placed(frame: Frame, screen_state: ScreenState) -> list[Span]:
     head, theme = screen_state.playhead, screen_state.theme
     clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0), hours=False)
     state = safe(frame.state, 12)

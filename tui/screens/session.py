@@ -97,6 +97,7 @@ class SessionScreen(Screen[None]):
             playhead=playhead,
             settled_ns=self._settled_ns(playhead),
             ui_hz=ui_hz,
+            reading=round(source.read_share, 2) if source.read_share < 1.0 else None,
             silent_s=float(int(now_s - self._news_s)),
             asked=load_keys.asked(self._waiting),
             paused=source.live and self._is_paused(),

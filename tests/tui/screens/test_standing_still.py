@@ -71,3 +71,17 @@ def test_how_far_now_has_moved_on_is_said_in_steps_and_never_too_much():
         assert "+" not in room.rows[0].split("LIVE")[1]
 
     on_screen(body, size=(120, 40))
+
+
+def test_how_much_of_a_long_session_is_read_is_said_and_it_can_be_left_meanwhile():
+    async def body(room: Room) -> None:
+        room.view.read_share = 0.43
+        await room.pass_s(1.0)
+        assert "reading 43 %" in room.rows[0]
+        room.view.read_share = 1.0
+        await room.pass_s(1.0)
+        assert "reading" not in room.rows[0]
+        room.view.read_share = 0.5
+        await room.press("q")
+
+    assert on_screen(body, size=(80, 24), replay=True) == "quit"
