@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sessions.timeline.requests import RequestColumns
 
 
+HELD_POLLS = 32
+"""Polls that found anything, after which what is not looked at need not stay in memory."""
+
+
 class SessionView:
     """Live run and replay alike. Files that are not there yet are no error: the state is `starting`."""
 
@@ -64,9 +68,12 @@ class SessionView:
         """A supervisor held the session's lock when it was polled last."""
         self._heard = kept is not None
         self._curve: CurveMemory | None = None
+        self._polls = 0
 
     def poll(self) -> bool:
         """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
+        from sessions.timeline.paged import let_go
+
         # The lock is asked first: a supervisor that was gone before the reading has written all it ever will.
         locked = is_live(self.directory) or self._is_being_made_again()
         changed = self._read_manifest()
@@ -78,6 +85,10 @@ class SessionView:
                     self._keeper.note(record)
                 if not isinstance(record, Request):
                     self._history.noted(record.t_ns)
+        self._polls += bool(records)
+        if self._polls >= HELD_POLLS:
+            let_go()
+            self._polls = 0
         notes = self._notes.poll()
         for mark in notes:
             self.timeline.set_beside(mark)

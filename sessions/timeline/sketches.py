@@ -5,12 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.sketch import BUCKETS, value_ns
+from sessions.timeline import paged
 from sessions.timeline.columns import Floats, Ints, parted, ranges, written
 
 QS_KEPT = (0.5, 0.95, 0.99)
@@ -109,8 +110,8 @@ class SketchLog:
         """Of single spans that were asked for since rows came last: a frame asks for some of them again."""
 
     @classmethod
-    def of_entries(cls, lengths: Ints, buckets: Ints, counts: Ints) -> SketchLog:
-        """The log that gave these `entries`.
+    def of_entries(cls, lengths: NDArray[Any], buckets: NDArray[Any], counts: NDArray[Any]) -> SketchLog:
+        """The log that gave these `entries`, whole numbers of any kind.
 
         Raises:
             ValueError: a bucket that is none.
@@ -119,8 +120,8 @@ class SketchLog:
             raise ValueError("a bucket that is none")
         log = cls()
         log._rows = len(lengths)
-        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-        log._buckets, log._counts = buckets.astype(np.uint16), counts.astype(np.uint32)
+        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+        log._buckets, log._counts = paged.copied(buckets, np.uint16), paged.copied(counts, np.uint32)
         if len(buckets):
             log._widen(int(buckets.min()), int(buckets.max()) + 1)
         return log
@@ -159,7 +160,8 @@ class SketchLog:
         """Makes room for a bucket that was not hit before."""
         low, high = min(low, self._low), max(high, self._high)
         if (low, high) != (self._low, self._high):
-            wider = np.zeros((len(self._totals), high - low), dtype=np.uint32)
+            wider: NDArray[np.uint32] = paged.empty((len(self._totals), high - low), np.uint32)
+            wider[:] = 0
             if self._high > self._low:
                 wider[:, self._low - low : self._high - low] = self._totals
             self._low, self._high, self._totals = low, high, wider
