@@ -24,6 +24,10 @@ _RUN = (
     "    sys.exit(f'the package {error.name} is missing in this Python')\n"
 )
 
+SECRETS = ("TTFTOP_API_KEY", "OPENAI_API_KEY", "TTFTOP_HEADERS")
+"""Of our environment what a run's processes are told by their stdin alone: an environment can be read from
+outside for as long as the process lives."""
+
 
 def module_command(module: str, *arguments: str) -> list[str]:
     """The argument list that runs `module` as `python -m` would, but not from the working directory."""

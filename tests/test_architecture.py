@@ -31,6 +31,7 @@ ONLY_IN = {
     ),
     "httptools": ("loadgen/transport/",),
     "uvloop": ("sessions/worker/",),
+    "ray": ("sessions/nodes/ray/",),
     "starlette": ("loadgen/simulator/",),
     "uvicorn": ("loadgen/simulator/",),
     "time": (

@@ -172,6 +172,8 @@ class Product:
     """Compare the session's times with the server's."""
     key: str = ""
     """Pressed on the screen as soon as it is there: the digit of a view."""
+    agent: bool = False
+    """Its worker is started by an agent, as on another node (`--nodes local://`)."""
 
 
 def _screen(pace: str) -> dict[str, Product]:
@@ -196,6 +198,14 @@ def _views() -> dict[str, Product]:
     return {"off": Product("screen off", server, 200, 200, 8), **views}
 
 
+def _agent() -> dict[str, Product]:
+    server = "ttft_ms=50&itl_ms=10&tokens=200&pace=spread"
+    return {
+        "here": Product("worker of the supervisor", server, 200, 200, 6),
+        "agent": Product("worker of an agent", server, 200, 200, 6, agent=True),
+    }
+
+
 def _memory(streams: int) -> Product:
     server = f"ttft_ms=50&itl_ms={streams // 10}&tokens=20&pace=own"
     return Product(f"{streams:,} streams", server, streams, 20, max(4.0, streams / 600), errors=False)
@@ -205,6 +215,7 @@ PRODUCTS = {
     "screen": ("The whole product at 20 k events/s spread, screen off and on", _screen("spread")),
     "screen_b": ("The whole product at 20 k events/s in bursts, screen off and on", _screen("burst")),
     "views": ("The whole product at 20 k events/s spread, with each view open", _views()),
+    "agent": ("A worker of the supervisor, and one of a node's agent, at 20 k events/s spread", _agent()),
     "memory": (
         "Memory of the worker by streams, 20 tokens each, 10 k events/s",
         {str(streams): _memory(streams) for streams in (200, 1000, 5000)},

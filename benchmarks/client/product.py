@@ -120,6 +120,7 @@ def measure(product: Product, stand: Stand) -> Told:
         told["truth"] = stand.ask("/stats")
         if product.errors:
             told |= _errors(product, stand, manifest, requests, told.pop("stalled_ns"))
+            told["send_lag_ms"] = quantiles_ms([r.sent_ns - r.due_ns for r in requests if r.sent_ns])
     return told
 
 
@@ -127,6 +128,7 @@ def _run(product: Product, stand: Stand, scratch: str) -> Told:
     argv = [*pinned(stand.client_core), TTFTOP, "run", stand.url, "--concurrency", str(product.streams)]
     argv += ["--max-in-flight", str(max(4096, product.streams)), "--workers", "1"]
     argv += ["--input-tokens", str(INPUT_TOKENS), "--output-tokens", str(product.tokens), "--seed", str(SEED)]
+    argv += ["--nodes", "local://"] if product.agent else []
     argv += ["--duration", f"{product.seconds:g}s", "--sessions-dir", scratch]
     environment = {**os.environ, "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
@@ -239,6 +241,8 @@ def _errors(
 ) -> Told:
     sends, asked = sends_of(stand.port), _asked(product, stand)
     template, origin_ns = asked.template, manifest.clock.origin_monotonic_ns
+    for node in manifest.client.get("nodes", ()):  # its files are of its own clock, which is this machine's
+        origin_ns += node["clock_offset_ns"]
     errors: list[int] = []
     sent: list[int] = []
     for record in requests:

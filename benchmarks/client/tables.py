@@ -66,6 +66,8 @@ def _of_case(name: str, cases: Figures) -> list[tuple[str, Table]]:
         return [(PRODUCTS[name][0], _memory(case))]
     if name == "views":
         return [(PRODUCTS[name][0], _views(case))]
+    if name == "agent":
+        return [(PRODUCTS[name][0], _agent(case))]
     if name in PRODUCTS:
         title = PRODUCTS[name][0]
         return [(title, _screen(case)), (f"{title}: memory by process", _processes(case))]
@@ -185,6 +187,17 @@ def _views(case: Figures) -> Table:
         what = "screen off (headless)" if name == "off" else f"view {name} open"
         body.append([what, *cells, f"{told['rounds']}"])
     return ["", "error us p50", "p90", "p99", "max", "p99 to off", "worker's core % max", "rounds"], body
+
+
+def _agent(case: Figures) -> Table:
+    """Timing errors and send lags side by side; both are of the worker's own clock."""
+    body = []
+    for who, told in case.items():
+        lags = [number(told["send_lag_ms"][key] * 1000) for key in ("p50", "p99")]
+        errors = [number(told["error_ms"][key] * 1000) for key in ("p50", "p90", "p99", "max")]
+        body.append([PRODUCTS["agent"][1][who].title, *errors, *lags, f"{told['rounds']}"])
+    header = ["error us p50", "p90", "p99", "max", "send lag us p50", "p99", "rounds"]
+    return ["", *header], body
 
 
 def _processes(case: Figures) -> Table:

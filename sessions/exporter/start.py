@@ -7,8 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from sessions.own_process import module_command
-from sessions.run.prestart import SECRETS
+from sessions.own_process import SECRETS, module_command
 
 
 def start_exporter(directory: Path, listening: socket.socket) -> None:

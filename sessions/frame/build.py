@@ -27,9 +27,10 @@ from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.attained import attained
 from sessions.timeline.columns import Floats
+from sessions.timeline.event import Event
 from sessions.timeline.failures import Cause as TimelineCause
 from sessions.timeline.streamed import streamed
-from sessions.timeline.timeline import Event, Timeline
+from sessions.timeline.timeline import Timeline
 
 _GAUGE_AGE_NS = 5_000_000_000
 _MARKS_CAP = 2000

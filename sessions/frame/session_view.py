@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from loadgen.records import TICK_NS, Request
 from sessions.store.collector import no_collection
 from sessions.store.directory import LOCK_FILE, is_live, is_running
-from sessions.store.follow import POLL_CAP_BYTES, SessionFollower
+from sessions.store.follow import SessionFollower
+from sessions.store.line_reader import POLL_CAP_BYTES
 from sessions.store.manifest import FILE, Manifest, SessionError, read
 from sessions.store.notes import NotesFollower, add_note
 from sessions.store.parse import parse_packed

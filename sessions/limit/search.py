@@ -3,10 +3,9 @@
 A few single requests; from far below the load is doubled until a step fails; then the gap between the
 highest that passed and the lowest that failed is halved, geometrically, with steps that pass, fail, or stay
 undecided, which is never claimed. Where steps cannot tell any more, some are put where all of them together
-place the limit, until that place is known well enough. What passed last is confirmed by a step with other
-arrivals. At the end come single requests once more: a server that takes another time for them than in the
-beginning is another one than the first steps were about. The answer is the interval from the highest that
-passed to the lowest that failed, and an estimate.
+place the limit, until it is known well enough. What passed last is confirmed with other arrivals; at the end
+come single requests once more, to see whether the server has changed. The answer is the interval from the
+highest that passed to the lowest that failed, and an estimate.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ _FIRST = 0.25
 _LEAST_WARM_UP = 30
 _STEPS_CAP = 40
 OTHER_SERVER, SURELY = 1.2, 3.5
-"""Single requests that take so many times as long, or as short, were not served alike, where the means are so
-many of their standard errors apart."""
+"""Single requests were not served alike that differ by this factor, and by so many standard errors."""
 _NEAR = (1.35, 2.0, 4.0)
 """Steps by more than this factor above or below the limit tell little of where it is; the first of these
 within which steps make a line."""

@@ -6,12 +6,15 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 
+import msgspec
+
 from sessions.nodes.channel import Channel, NodeLost
 from sessions.nodes.messages import VERSION, Hello, HelloAnswer, Refusal
 from sessions.nodes.stream import StreamChannel, open_stream, why_it_ended
 from sessions.own_process import module_command
 from sessions.plan.config import NodesConfig
 from sessions.plan.node_words import NodeWord, parse_nodes
+from telemetry.source import plain
 from telemetry.ssh.command import (
     NOT_THERE,
     OPTIONS,
@@ -24,6 +27,7 @@ from telemetry.ssh.command import (
 ANSWERS_S = 30.0
 """Until a node has answered for the first time: an ssh that connects, an interpreter on a slow disk."""
 AGENT = "sessions.nodes.agent"
+_MOST_TEXT, _MOST_CORES = 300, 4096
 
 _SSH_OPTIONS = tuple(
     {
@@ -97,6 +101,13 @@ def _why_ssh_ended(code: int, said: Sequence[str]) -> str:
     return why_it_ended(code, telling)
 
 
+def believed(hello: HelloAnswer) -> HelloAnswer:
+    """What a node says of itself, safe to print and within bounds: nobody vouches for it."""
+    texts = {name: getattr(hello, name) for name in HelloAnswer.__struct_fields__}
+    safe = {name: plain(text, _MOST_TEXT) for name, text in texts.items() if isinstance(text, str)}
+    return msgspec.structs.replace(hello, **safe, cores=max(1, min(hello.cores, _MOST_CORES)))
+
+
 async def introduced(channel: Channel) -> HelloAnswer:
     """What a node says of itself; it is of our version.
 
@@ -108,14 +119,22 @@ async def introduced(channel: Channel) -> HelloAnswer:
     try:
         answer = await channel.ask(Hello(), ANSWERS_S)
         if isinstance(answer, HelloAnswer):
+            answer = believed(answer)
             if answer.ttftop_version == TTFTOP_VERSION and answer.version == VERSION:
                 return answer
             why = f"ttftop {answer.ttftop_version} there, {TTFTOP_VERSION} here: install the same"
         else:
-            why = answer.message if isinstance(answer, Refusal) else "its answer is none to our question"
+            why = (
+                plain(answer.message, 200)
+                if isinstance(answer, Refusal)
+                else "its answer is none to our question"
+            )
     except asyncio.TimeoutError:
         why = f"no answer within {ANSWERS_S:g} s"
     except NodeLost as lost:
         why = str(lost)
+    except asyncio.CancelledError:
+        await channel.close()
+        raise
     await channel.close()
     raise NodeLost(f"node {channel.name}: {why}")

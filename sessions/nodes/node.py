@@ -7,15 +7,15 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.clock import AT_THE_ENDS, AskedClock
 from sessions.nodes.messages import (
     POLLER,
-    ClockAnswer,
     ClockQuestion,
     HelloAnswer,
     Kill,
@@ -25,10 +25,13 @@ from sessions.nodes.messages import (
     Read,
     ReadAnswer,
     Refusal,
+    StartTelemetry,
     Tell,
 )
 from sessions.nodes.mirror import Mirror
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
+from telemetry.source import plain
 
 READ_WAIT_S = 1.0
 UNANSWERED_S = 5.0
@@ -37,9 +40,9 @@ LOST_READS = 15
 """So many unanswered ones after each other (75 s), and the node is lost: a network that was away for 30 s may
 be silent for 60 (`sessions.nodes.agent`). Counted, not timed: this process may have stood still itself."""
 ORDER_S = UNANSWERED_S * LOST_READS
+_MOST_WORDS = 500
 RETRY_S = 1.0
 """So often a disk that refuses is tried again."""
-CLOCK_QUESTIONS = 20
 
 _log = logging.getLogger(__name__)
 _status = msgspec.json.Decoder(Status)
@@ -64,8 +67,7 @@ class Node:
         """Addresses of the server that take connections from there."""
         self.files: dict[str, str] = {}
         """Path of a file here to where it was put there."""
-        self.offset_ns = self.within_ns = 0
-        """Of its clock to ours, and by how much that may be wrong."""
+        self.clock = AskedClock(channel)
         self.round_trips_ns: deque[int] = deque(maxlen=200)
         self.why_lost = ""
         self.exits: dict[int, int] = {}
@@ -79,6 +81,7 @@ class Node:
         self._outgoing: list[tuple[int, bytes]] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._last_clock: Callable[[], Awaitable[object]] | None = None
 
     @property
     def name(self) -> str:
@@ -104,29 +107,50 @@ class Node:
         except asyncio.TimeoutError:
             raise NodeLost(f"no answer within {timeout_s:g} s") from None
         if isinstance(answer, Refusal):
-            raise NodeLost(answer.message)
+            raise NodeLost(plain(answer.message, _MOST_WORDS))
         return answer
 
     async def measure_clock(self) -> None:
         """Raises:
         NodeLost: it has no answer.
         """
-        best_ns = None
-        for _ in range(CLOCK_QUESTIONS):
-            asked_ns = time.monotonic_ns()
-            answer = await self.ask(ClockQuestion())
-            received_ns = time.monotonic_ns()
-            assert isinstance(answer, ClockAnswer)
-            took_ns = received_ns - asked_ns
-            self.round_trips_ns.append(took_ns)
-            if best_ns is None or took_ns < best_ns:
-                best_ns = took_ns
-                self.offset_ns = answer.t_ns - (asked_ns + received_ns) // 2
-                self.within_ns = -(-took_ns // 2)
+        try:
+            self.round_trips_ns += await self.clock.ask(AT_THE_ENDS)
+        except asyncio.TimeoutError:
+            raise NodeLost("no answer to what time it is there") from None
+
+    def keep_clock(self, origin_ns: int, append: Callable[[NodeClock], None]) -> None:
+        """The workers' clock is fixed now; from now on it is written down how it goes. `origin_ns`: the
+        session's."""
+        self.clock.begin()
+        append(self.clock.record(origin_ns, self.workers))
+        told = (origin_ns, self.workers, append, self._events.note)
+        self._tasks.append(asyncio.create_task(self.clock.keep_known(*told)))
+        self._last_clock = lambda: self.clock.note_down(AT_THE_ENDS, *told)
+
+    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str) -> None:
+        """After `keep_clock`, and of the same origin.
+
+        Raises:
+            NodeLost: it is gone, or cannot.
+        """
+        its_origin_ns = origin_ns + self.clock.offset_ns
+        self.has_poller = True
+        self.whole.clear()  # of a node without load workers it was set already
+        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url))
+
+    async def last_clock(self) -> None:
+        """Asks once more, at length: between two such lines all times are known best."""
+        if self._last_clock is not None:
+            await self._last_clock()
 
     def follow(self) -> None:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
-        self._tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+        self._tasks += [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._tasks)
 
     def tell(self, lines: Sequence[tuple[int, bytes]]) -> None:
         """In order; at once."""
@@ -165,7 +189,8 @@ class Node:
         unsaved = []
         if not self.whole.is_set() and (self._mirror.have or self.workers):
             how_much = f"{self.behind_bytes} bytes or more" if self.behind_bytes else "the last it measured"
-            unsaved.append(f"node {self.name}: {how_much} could not be fetched; see {self.place}")
+            why = f" ({self.why_lost})" if self.why_lost else ""
+            unsaved.append(f"node {self.name}: {how_much} could not be fetched{why}; see {self.place}")
         await self._stop()
         lost_here = await asyncio.to_thread(self._mirror.close)
         if not unsaved and not lost_here and not self.why_lost:
@@ -210,7 +235,7 @@ class Node:
                 self._lose(str(error))
                 return
             if isinstance(answer, Refusal):
-                self._lose(answer.message)
+                self._lose(plain(answer.message, _MOST_WORDS))
                 return
             assert isinstance(answer, ReadAnswer)
             await self._take(answer)
@@ -241,7 +266,8 @@ class Node:
                     status = _status.decode(line)
                 except msgspec.MsgspecError:
                     continue
-                self._events.said(number, status)
+                safe = plain(status.message, _MOST_WORDS)
+                self._events.said(number, msgspec.structs.replace(status, message=safe))
         for number, code in answer.exits.items():
             if number not in self.exits and (number in self.workers or number == POLLER):
                 self.exits[number] = code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -63,24 +64,19 @@ def placed(loads: Sequence[tuple[LoadConfig, float]], offers: Sequence[Offer]) -
     most_each = [
         max(1, offer.cores - 1) if asked == "auto" else WORKERS_PER_CORE * offer.cores for offer in offers
     ]
-    wanted = max(planned_events_per_s(load, tokens) for load, tokens in loads)
-
-    def enough() -> bool:
-        if asked != "auto":
-            return sum(counts) >= asked
-        return sum(counts[i] * COMFORT * _events_per_s(offers[i]) for i in range(nodes)) >= wanted
-
-    while sum(counts) < slots and not enough():
+    total = min(slots, _wanted(loads, offers) if asked == "auto" else asked)
+    while sum(counts) < total:
         free = [i for i in range(nodes) if counts[i] < most_each[i]]
         if not free:
             break
-        best = min(free, key=lambda i: (counts[i] / max(1, offers[i].cores - 1), i))
-        counts[best] += 1
+        counts[min(free, key=lambda i: (counts[i] / max(1, offers[i].cores - 1), i))] += 1
     return counts
 
 
-def _events_per_s(offer: Offer) -> float:
-    return offer.events_per_s or ASSUMED_EVENTS_PER_S
+def _wanted(loads: Sequence[tuple[LoadConfig, float]], offers: Sequence[Offer]) -> int:
+    """Each worker has the same part of the load, so the slowest says how many there must be."""
+    slowest = min(offer.events_per_s or ASSUMED_EVENTS_PER_S for offer in offers)
+    return max(math.ceil(planned_events_per_s(load, tokens) / (COMFORT * slowest)) for load, tokens in loads)
 
 
 def numbered(counts: Sequence[int]) -> list[list[int]]:

@@ -25,6 +25,7 @@ from sessions.nodes.network import network_of_this_process
 from sessions.nodes.node import Node, NodeEvents
 from sessions.nodes.placement import Offer, PlacementError, numbered, takes_load
 from sessions.nodes.told import for_node, with_files
+from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from sessions.worker.states import LEAD_NS, WorkerStates
 
@@ -56,6 +57,18 @@ class NodesToldOf(NamedTuple):
     """The nodes cannot be had, or not used for this run: one line."""
     note: Callable[[str, str], None]
     """A level and a sentence."""
+    append: Callable[[NodeClock], None]
+    """To the session."""
+
+
+class Watched(NamedTuple):
+    """What of each node is."""
+
+    origin_ns: int
+    """The session's, on our clock."""
+    sources: list[str]
+    """Words of `--telemetry`; none: no poller there."""
+    target_url: str
 
 
 class NodeWorkers:
@@ -68,6 +81,7 @@ class NodeWorkers:
         place: Place,
         target: Address,
         told: NodesToldOf,
+        watched: Watched,
         *,
         named: bool = True,
         debug: bool = False,
@@ -78,6 +92,7 @@ class NodeWorkers:
         debug: each worker keeps a log.
         """
         self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
+        self._watched = watched
         self._told, self._named, self._debug = told, named, debug
         self.states = WorkerStates(told.said, told.exited)
         self.nodes: list[Node] = []
@@ -147,9 +162,8 @@ class NodeWorkers:
         """Raises:
         NodeLost: the server is not where a node could reach it.
         """
-        here = network_of_this_process()
         if self._target.unix_path is not None or is_loopback(self._target.host):
-            away = [node for node in self.nodes if not (here and node.hello.network == here)]
+            away = [node for node in self.nodes if not is_here(node)]
             if away:
                 where = self._target.unix_path or self._target.host
                 raise NodeLost(
@@ -168,7 +182,8 @@ class NodeWorkers:
                 node.name,
                 node.hello.cores,
                 node.hello.calibrated_events_per_s,
-                own=node.name in found and found[node.name].own,
+                # On this very machine it is as without nodes.
+                own=node.name in found and found[node.name].own and not is_here(node),
                 named=self._named,
             )
             for node in self.nodes
@@ -189,15 +204,25 @@ class NodeWorkers:
                 node.at = (await self._reached(node, list(address.at))).at
             for number, path in enumerate(dict.fromkeys(files)):
                 node.files[path] = await self._bring(node, Path(path), f"file-{number}")
-            await node.measure_clock()
 
         try:
             await self._of_each(ready, self._loaded)
+            await self._of_each(self._watch)
         except NodeLost as error:
             return str(error)
         except OSError as error:
             return f"{error.filename}: {error.strerror}"
         return ""
+
+    async def _watch(self, node: Node) -> None:
+        """Its clock, and its machine."""
+        await node.measure_clock()
+        node.keep_clock(self._watched.origin_ns, self._told.append)
+        if self._watched.sources:
+            # A loopback address would be another server there.
+            away = is_loopback(self._target.host) and not is_here(node)
+            url = "" if away else self._watched.target_url
+            await node.start_poller(self._watched.sources, self._watched.origin_ns, url)
 
     async def _bring(self, node: Node, path: Path, name: str) -> str:
         """Its path there."""
@@ -257,7 +282,9 @@ class NodeWorkers:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self.states.all_gone.wait(), _AFTER_SILENCE_S)
             await node.kill()
-            await _fetched(node)
+            if node.is_followed:
+                await _fetched(node)
+                await node.last_clock()
 
     def _exited(self, number: int, code: int) -> None:
         self.states.exited(number, code)
@@ -283,13 +310,18 @@ async def _fetched(node: Node) -> None:
     whole.cancel()
 
 
+def is_here(node: Node) -> bool:
+    """Its `localhost` is ours."""
+    return node.hello.network != "" and node.hello.network == network_of_this_process()
+
+
 def said_of(node: Node) -> str:
     """One line about what runs where."""
     hello, count = node.hello, len(node.workers)
     numbers = f" ({node.workers[0]} to {node.workers[-1]})" if count > 1 else ""
     load = f"{count} load worker{'' if count == 1 else 's'}{numbers}" if count else "no load"
     cores = f"{hello.cores} core{'' if hello.cores == 1 else 's'}"
-    clock = f"clock within {node.within_ns / 1e6:.3g} ms"
+    clock = f"clock within {node.clock.within_ns / 1e6:.3g} ms"
     return f"node {node.name}: {load}; host {hello.host}, {cores}, Python {hello.python}, {clock}"
 
 
@@ -299,5 +331,5 @@ def _line(message: msgspec.Struct) -> bytes:
 
 def _as_there(message: msgspec.Struct, node: Node) -> msgspec.Struct:
     if isinstance(message, WorkerConfig):
-        return for_node(message, node.files, message.origin_ns + node.offset_ns, node.at)
+        return for_node(message, node.files, message.origin_ns + node.clock.offset_ns, node.at)
     return with_files(message, node.files)

@@ -15,7 +15,7 @@ from loadgen.arrivals.load import ArrivalsName
 from loadgen.workload.lengths import LengthError, parse_lengths
 from loadgen.workload.prefixes import PrefixError
 from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
-from sessions.plan.node_words import NodeWordError, parse_nodes
+from sessions.plan.node_words import NodeWordError, check_nodes
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage, StageBefore
@@ -142,9 +142,12 @@ class NodesConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     """Load workers on other machines."""
 
     words: list[str] = msgspec.field(default_factory=list)
-    """`ssh://[user@]host[:port]` or `local://[name]` each (`sessions.plan.node_words`)."""
+    """`ssh://[user@]host[:port]` or `local://[name]` each (`sessions.plan.node_words`); with `ray` nodes of
+    the cluster by name, address or id, none: all of them."""
     on_lost: OnNodeLost = "end"
     """What becomes of the run when one is gone: it ends, or goes on with those that are left."""
+    ray: str = ""
+    """`auto` or `IP:PORT` of the Ray cluster whose nodes these are; empty: of none."""
 
 
 class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -294,9 +297,9 @@ def checked(config: RunConfig) -> RunConfig:
         raise ConfigError("--source-address: it is of this machine, and the load comes from --nodes")
     if config.nodes is not None:
         try:
-            parse_nodes(config.nodes.words)
+            check_nodes(config.nodes.words, config.nodes.ray)
         except NodeWordError as error:
-            raise ConfigError(f"--nodes: {error}") from None
+            raise ConfigError(str(error)) from None
     elif load.workers != "auto" and load.workers > most:
         raise ConfigError(
             f"--workers: got {load.workers}, need at most {most} ({WORKERS_PER_CORE} for each core)"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from loadgen.errors import printable
 from telemetry.source import TelemetryError
 from telemetry.source_spec import Node, parse_node
 
@@ -23,6 +24,39 @@ class NodeWord(NamedTuple):
     """Unique in a run, safe to print and in a file's name."""
     ssh: Node | None = None
     """None: this machine."""
+
+
+def ray_address(text: str) -> str:
+    """`auto` or `IP:PORT`, the address of a Ray cluster's head.
+
+    Raises:
+        NodeWordError: it is neither.
+    """
+    if "://" in text:
+        raise NodeWordError(
+            f"{printable(text, 60)}: not by Ray Client; run ttftop on a node of the cluster with --ray auto, "
+            "or join this machine to it: ray start --address IP:6379 --num-cpus 0"
+        )
+    host, colon, port = text.rpartition(":")
+    if text != "auto" and not (host and colon and port.isdigit() and 0 < int(port) < 65536):
+        raise NodeWordError(f"got {printable(text, 60)!r}, need auto or IP:PORT")
+    return text
+
+
+def check_nodes(words: Sequence[str], ray: str) -> None:
+    """Raises:
+    NodeWordError: `--nodes`, or `--ray`, cannot be; it names the option.
+    """
+    try:
+        if ray:
+            ray_address(ray)
+            return
+    except NodeWordError as error:
+        raise NodeWordError(f"--ray: {error}") from None
+    try:
+        parse_nodes(words)
+    except NodeWordError as error:
+        raise NodeWordError(f"--nodes: {error}") from None
 
 
 def parse_nodes(words: Sequence[str]) -> list[NodeWord]:

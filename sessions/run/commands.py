@@ -122,6 +122,9 @@ class Ack(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="answer", t
     """None in an open loop and before the load begins."""
     workload: str = ""
     """To `SetWorkload`: the preset that is in force then."""
+    lead_ns: int = 0
+    """Of a change: how long before `at_ns` it was received, where that is longer than workers of this machine
+    take to hear of it; else 0."""
 
 
 class Refusal(msgspec.Struct, frozen=True, tag_field="answer", tag="refusal"):

@@ -12,12 +12,13 @@ from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.short_stages import short_stages
 from sessions.run.worker_configs import need_here, planned_client, spread_of
+from sessions.store.records import AnyRecord
 from sessions.worker.pipes import Status
 from sessions.worker.processes import WorkerProcesses
 from sessions.worker.states import Workers
 
 if TYPE_CHECKING:
-    from sessions.nodes.workers import NodeWorkers
+    from sessions.nodes.workers import NodeWorkers, Opened
     from sessions.run.preflight import Preflight
 
 
@@ -38,8 +39,12 @@ class Heard(NamedTuple):
 
     said: Callable[[int, Status], None]
     exited: Callable[[int, int], None]
+    refused: Callable[[str], None]
+    """There are no such workers: one line."""
     node_lost: Callable[[LostNode], None]
     note: Callable[[str, str], None]
+    append: Callable[[AnyRecord], None]
+    """To the session."""
 
 
 class Crew(NamedTuple):
@@ -54,10 +59,10 @@ class Crew(NamedTuple):
     """
 
 
-def crew_of(config: RunConfig, directory: Path, heard: Heard, *, debug: bool) -> Crew:
+def crew_of(config: RunConfig, directory: Path, heard: Heard, origin_ns: int, *, debug: bool) -> Crew:
     """Nothing is started yet."""
     if config.nodes is not None:
-        return _on_nodes(config, config.nodes, directory, heard, debug=debug)
+        return _on_nodes(config, config.nodes, directory, heard, origin_ns, debug=debug)
     client = planned_client(config)
     workers = WorkerProcesses(directory, client["workers"], heard.said, heard.exited, debug=debug)
     return Crew(workers, lambda: client, lambda found: _check_here(config, found, workers.count))
@@ -79,28 +84,32 @@ def _short(config: RunConfig, found: Preflight) -> list[str]:
     return [warning] if warning else []
 
 
-def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Heard, *, debug: bool) -> Crew:
+def _on_nodes(
+    config: RunConfig, asked: NodesConfig, directory: Path, heard: Heard, origin_ns: int, *, debug: bool
+) -> Crew:
     # Runs on this machine alone load nothing of it.
     from loadgen.target.url import parse_target
-    from sessions.nodes.launchers import open_nodes
     from sessions.nodes.placement import placed, planned
-    from sessions.nodes.workers import NodesToldOf, NodeWorkers
+    from sessions.nodes.telemetry import words_for_nodes
+    from sessions.nodes.workers import NodesToldOf, NodeWorkers, Watched
 
     loads = [(load, tokens) for _, load, tokens in loads_of(config)]
     told = NodesToldOf(
         heard.said,
         heard.exited,
         lambda node: heard.node_lost(LostNode(node.name, node.why_lost, node.place, list(node.workers))),
-        lambda line: heard.said(0, Status("refused", line)),
+        heard.refused,
         heard.note,
+        heard.append,
     )
     target = config.target
     workers = NodeWorkers(
         directory,
-        lambda: open_nodes(asked),
+        lambda: _opened(asked),
         lambda offers: placed(loads, offers),
         parse_target(target.url, proxy=target.proxy, path=target.path).hop,
         told,
+        Watched(origin_ns, words_for_nodes(config.telemetry), target.url),
         named=bool(asked.words),
         debug=debug,
     )
@@ -111,6 +120,16 @@ def _on_nodes(config: RunConfig, asked: NodesConfig, directory: Path, heard: Hea
         return {**planned(loads, workers.offers, workers.count), "nodes": node_table(workers)}
 
     return Crew(workers, client, lambda found: _short(config, found))
+
+
+async def _opened(asked: NodesConfig) -> Opened:
+    if asked.ray:
+        from sessions.nodes.ray.launcher import open_ray
+
+        return await open_ray(asked.ray, asked.words)
+    from sessions.nodes.launchers import open_nodes
+
+    return await open_nodes(asked)
 
 
 def node_table(workers: NodeWorkers) -> list[dict[str, Any]]:
@@ -124,7 +143,10 @@ def node_table(workers: NodeWorkers) -> list[dict[str, Any]]:
             "python": node.hello.python,
             "ttftop_version": node.hello.ttftop_version,
             "directory": node.hello.directory,
-            "clock_within_ns": node.within_ns,
+            "clock_within_ns": max(node.clock.widest_ns, node.clock.within_ns),
+            "clock_offset_ns": node.clock.offset_ns,
+            "clock_drift_ppm": node.clock.clock.drift_ppm,
+            "clock_drift_within_ppm": node.clock.clock.drift_within_ppm,
             "round_trip_ns": node.slow_round_trip_ns,
         }
         for node in workers.nodes

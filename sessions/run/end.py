@@ -31,6 +31,8 @@ class RunEnd:
     drain_s: float
     """How long requests in flight are waited for."""
     message: str = ""
+    exit_code: int = 1
+    """Of a run that it keeps from beginning."""
 
     def without(self, unsaved: list[str]) -> RunEnd:
         """The same end, of a run of which `unsaved` tells what could not be saved; itself without any."""

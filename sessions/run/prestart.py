@@ -8,13 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 
-from sessions.own_process import module_command
+from sessions.own_process import SECRETS, module_command
 
 SupervisorProcess = subprocess.Popen[bytes]
-
-SECRETS = ("TTFTOP_API_KEY", "OPENAI_API_KEY", "TTFTOP_HEADERS")
-"""Of our environment what a run's processes are told by their stdin alone: an environment can be read from
-outside for as long as the process lives."""
 
 
 def start_supervisor() -> SupervisorProcess:

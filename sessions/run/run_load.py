@@ -17,7 +17,7 @@ from sessions.run.presets import Presets
 from sessions.run.stage_loads import StageLoads
 from sessions.run.worker_configs import worker_configs
 from sessions.store.journal import JournalWriter
-from sessions.worker.states import Workers
+from sessions.worker.states import LEAD_NS, Workers
 
 if TYPE_CHECKING:
     from sessions.run.preflight import Preflight
@@ -149,7 +149,17 @@ class RunLoad:
         self._journal.append(update.change)
         self._enter(update.state)
         change = update.change
-        return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency, chosen)
+        shown_ns = lead_ns if lead_ns > LEAD_NS else 0
+        return Ack(change.t_ns, update.state, change.rate_rps, change.concurrency, chosen, shown_ns)
+
+    def rate_rps(self, at_ns: int) -> float | None:
+        """Offered then by all workers together; None in a closed loop, and before it begins."""
+        return None if self._control is None else self._control.rate_rps(at_ns)
+
+    @property
+    def concurrency(self) -> int | None:
+        """None in an open loop, and before it begins."""
+        return None if self._control is None else self._control.concurrency
 
     def give_back(self) -> None:
         """To the plan.

@@ -30,6 +30,7 @@ from sessions.run.control_server import ControlServer
 from sessions.run.crew import Heard, LoadRefused, LostNode, crew_of, files_of
 from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, plan_end, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
+from sessions.run.lost_nodes import LostNodes
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.run_load import RunLoad
@@ -61,8 +62,9 @@ class Supervisor:
         self._reserve = DiskReserve(directory)
         self._unsaved: list[str] = []
         self._control = ControlServer(directory, self._obey)
-        heard = Heard(self._on_status, self._on_exit, self._on_node_lost, self._note)
-        self._crew = crew_of(self._config, directory, heard, debug=orders.debug)
+        told = (self._on_refused, self._on_node_lost, self._note, self._journal.append)
+        heard = Heard(self._on_status, self._on_exit, *told)
+        self._crew = crew_of(self._config, directory, heard, self._clock.origin_ns, debug=orders.debug)
         self._processes = self._crew.workers
         self._manifest.client = self._crew.client()
         self._ending = EndRequest()
@@ -70,6 +72,8 @@ class Supervisor:
         self._load = RunLoad(
             self._config, directory, self._processes, self._clock, self._journal, self._enter
         )
+        writing = (self._clock, self._journal.append, self._note)
+        self._lost_nodes = LostNodes(self._config, directory, self._processes, self._load, *writing)
         self._telemetry = TelemetryRecorder(self._clock)
         self._prompts = PromptFiles(directory)
         self._failing: set[int] = set()
@@ -140,7 +144,7 @@ class Supervisor:
         if not await self._ending.comes_after(preparing):
             return self._ended_too_soon()
         if word := preparing.result():
-            return SupervisorAnswer("refused", word, 1)
+            return SupervisorAnswer("refused", word, 2)
         self._load.begin(found, self._on_plan_over)
         write(self._directory, self._manifest)
         key, secrets = self._orders.api_key, self._orders.secrets()
@@ -151,7 +155,7 @@ class Supervisor:
         end = self._ending.end
         assert end is not None
         if end.reason in ("worker_lost", "failed"):
-            return SupervisorAnswer("refused", end.message, 1)
+            return SupervisorAnswer("refused", end.message, end.exit_code)
         return SupervisorAnswer("refused", "interrupted before any load was sent", 130)
 
     async def _refuse(self, word: SupervisorAnswer) -> int:
@@ -186,6 +190,7 @@ class Supervisor:
                 elif (now - alone_since_ns) / 1e9 >= orphan_s:
                     self._ending.want(RunEnd("orphaned", drain_s, f"no screen for {orphan_s:g} s"))
                 await self._keep_found(now)
+                self._lost_nodes.count()
                 end_ns = self._load.end_ns
                 if end_ns is not None and now >= end_ns and self._state != "draining":
                     self._enter("draining")
@@ -291,18 +296,12 @@ class Supervisor:
             # Also one that we killed, for not ending in time.
             self._unsaved.append(f"load worker {number} ended before all was written ({how})")
 
+    def _on_refused(self, line: str) -> None:
+        self._ending.want(RunEnd("failed", 0.0, line, exit_code=2))
+
     def _on_node_lost(self, node: LostNode) -> None:
-        """Its files stay there, also those that are not here yet."""
-        nodes, left = self._config.nodes, self._processes.states.alive - set(node.workers)
-        what = f"node {node.name} is lost: {node.why}"
-        if self._ending.end is not None:
-            self._unsaved.append(what)
-        elif nodes is None or nodes.on_lost == "end" or not left or not self._load.start_ns:
-            self._note("error", f"{what}; what it measured is in {node.place}")
-            self._ending.want(RunEnd("worker_lost", 1.0, what))
-        else:
-            share = f"{len(node.workers)} of {self._processes.count} load workers are gone with it"
-            self._note("error", f"{what}; {share}, and what they were to send is not sent")
+        if end := self._lost_nodes.lose(node, ending=self._ending.end is not None):
+            self._ending.want(end)
 
     # the end
 
@@ -312,6 +311,7 @@ class Supervisor:
         load = self._config.load
         at_once = -(-(load.concurrency or load.max_in_flight) // self._processes.count)
         await drain(self._processes, self._ending, at_once)
+        self._lost_nodes.count()
         self._prompts.remove()
         await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()
@@ -322,7 +322,7 @@ class Supervisor:
         end = self._ending.end.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), end.reason, end.message))
         self._enter("ended")
-        self._manifest.telemetry = self._telemetry.table()
+        self._manifest.telemetry, self._manifest.client = self._telemetry.table(), self._crew.client()
         keeping.cancel()
         await asyncio.to_thread(self._place.look, self._manifest)
         self._journal.close()

@@ -10,133 +10,17 @@ import zlib
 from pathlib import Path
 
 from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES, RATIO_CAP
-from sessions.store.journal import request_paths, timeline_paths
-from sessions.store.parse import BadLine, Parse, parse, parse_block, parse_packed
-from sessions.store.raw_file import FILE_CAP_BYTES, RawFile
+from sessions.store.journal import SUPERVISOR_FILE, request_paths, timeline_paths
+from sessions.store.line_reader import POLL_CAP_BYTES, LineReader
+from sessions.store.node_clocks import NodeClocks
+from sessions.store.parse import Parse, parse
+from sessions.store.raw_file import FILE_CAP_BYTES
 from sessions.store.read_share import read_share
-from sessions.store.records import AnyRecord
+from sessions.store.records import AnyRecord, NodeClock
 
-POLL_CAP_BYTES = 8 << 20
 FILES_CAP = 1024
-CORRUPT_CAP = 100_000
-"""A file with so many lines that are none is no file of ours, and not read on."""
 GIVEN_UP_CAP = 16
 """A session with more such files is not read on."""
-
-
-class LineReader:
-    """Bytes of a file in, records out; keeps a torn tail, counts what is no record.
-
-    `corrupt` holds `(offset, why)` of the first lines that were no records (offset in the text, bytes),
-    `corrupt_count` how many there were, `skipped` how many lines were of an unknown kind.
-    """
-
-    def __init__(self, path: Path, parse: Parse = parse, most: int = POLL_CAP_BYTES) -> None:
-        """`most`: bytes of text, about, that one poll takes."""
-        self._raw, self._parse, self._most = RawFile(path), parse, most
-        self._parse_block = parse_block if parse is parse_packed else None
-
-        self.behind = False
-        """The last poll stopped at its bound: more may be there now."""
-        self.skipped = 0
-        self.corrupt: list[tuple[int, str]] = []
-        self.corrupt_count = 0
-        self._tail = b""
-        self._offset = 0
-        self._in_long_line = False
-        self.given_up = False
-        """It holds what no file of ours does, and is not read on."""
-
-    @property
-    def refused(self) -> str:
-        """Why the file, which is there, cannot be read; empty when it can."""
-        return self._raw.refused
-
-    def close(self) -> None:
-        self._raw.close()
-
-    def skip(self, size: int) -> None:
-        """Reads on after so many bytes of the file."""
-        self._raw.offset = size
-
-    @property
-    def read_bytes(self) -> int:
-        """Of the file."""
-        return self._raw.offset
-
-    @property
-    def read_share(self) -> float:
-        """How much of the file as it is now was read, 0 to 1."""
-        return self._raw.read_share(self._waiting_bytes)
-
-    @property
-    def _waiting_bytes(self) -> int:
-        return 0
-
-    @property
-    def torn_bytes(self) -> int:
-        """Bytes after the last line end: a line still being written, or cut off by a kill."""
-        return len(self._tail)
-
-    @property
-    def torn(self) -> bool:
-        """Something at the end is not whole."""
-        return self.torn_bytes > 0 and not self.given_up
-
-    def refuse(self, offset: int, why: str) -> None:
-        self.corrupt_count += 1
-        if len(self.corrupt) < 20:
-            self.corrupt.append((offset, why[:200]))
-        if self.corrupt_count > CORRUPT_CAP:
-            self.given_up = True
-
-    def give_up(self, why: str) -> None:
-        self.refuse(self._offset, why)
-        self.given_up = True
-
-    def forget_tail(self) -> None:
-        self._offset += len(self._tail)
-        self._tail = b""
-
-    def feed(self, data: bytes) -> list[AnyRecord]:
-        end = data.rfind(b"\n") + 1
-        if self._parse_block is not None and end > 0 and not self._in_long_line:
-            block = self._tail + data[:end]
-            records = self._parse_block(block) if len(block) <= LINE_CAP_BYTES else None
-            if records is not None:
-                self._offset += len(block)
-                self._tail = data[end:]
-                return records
-        return self._feed_lines(data)
-
-    def _feed_lines(self, data: bytes) -> list[AnyRecord]:
-        records: list[AnyRecord] = []
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        for line in lines:
-            if self.given_up:
-                break
-            offset = self._offset
-            self._offset += len(line) + 1
-            if self._in_long_line:
-                self._in_long_line = False
-            elif len(line) > LINE_CAP_BYTES:
-                self.refuse(offset, f"line of {len(line)} bytes, allowed {LINE_CAP_BYTES}")
-            elif line.strip():
-                try:
-                    record = self._parse(line)
-                except BadLine as error:
-                    self.refuse(offset, str(error))
-                else:
-                    if record is None:
-                        self.skipped += 1
-                    else:
-                        records.append(record)
-        if len(self._tail) > LINE_CAP_BYTES or (self._in_long_line and self._tail):
-            if not self._in_long_line:
-                self.refuse(self._offset, f"line of more than {LINE_CAP_BYTES} bytes")
-            self._in_long_line = True
-            self.forget_tail()
-        return records
 
 
 class Follower(LineReader):
@@ -243,10 +127,28 @@ def following(path: Path, parse: Parse = parse, most: int = POLL_CAP_BYTES) -> F
     return GzipFollower(path, parse, most) if path.suffix == ".gz" else Follower(path, parse, most)
 
 
+def read_clocks(directory: Path) -> NodeClocks:
+    """What a session says of its nodes' clocks, and no more of it."""
+    clocks = NodeClocks()
+    file = Follower(directory / SUPERVISOR_FILE, _parse_clock)
+    while True:
+        for record in file.poll():
+            if isinstance(record, NodeClock):
+                clocks.take(record)
+        if not file.behind:
+            file.close()
+            return clocks
+
+
+def _parse_clock(line: bytes) -> AnyRecord | None:
+    return parse(line) if b'"kind":"clock"' in line else None
+
+
 class SessionFollower:
     """All records of a session, each once, as they come, from files that may appear later.
 
-    Records of one file come in its order; of several files, in no order that means anything. `requests`
+    Records of one file come in its order; of several files, in no order that means anything. All times are
+    of the session's clock, also in the files of nodes (`sessions.store.node_clocks`). `requests`
     says whether the request lines are wanted; without them only what the screen needs is read. `parse` makes
     a record of a line (`sessions.store.parse`), `most` bounds what one poll takes of each file.
     """
@@ -256,6 +158,7 @@ class SessionFollower:
     ) -> None:
         self._directory, self._requests, self._parse, self._most = directory, requests, parse, most
         self._files: dict[Path, Follower | GzipFollower] = {}
+        self._clocks = NodeClocks()
         self._scanned_ns = -1
 
     def begin_at(self, sizes: dict[str, int]) -> None:
@@ -263,6 +166,7 @@ class SessionFollower:
         for name, size in sizes.items():
             file = self._files[self._directory / name] = following(self._directory / name, self._parse)
             file.skip(size)
+        self._clocks = read_clocks(self._directory)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -280,10 +184,17 @@ class SessionFollower:
         self._scan()
         records: list[AnyRecord] = []
         given_up = 0
-        for file in self._files.values():
+        for path, file in self._files.items():
             if given_up > GIVEN_UP_CAP and not file.given_up:
                 file.give_up("not read: too many files of this session are none")
-            records.extend(file.poll())
+            fresh = file.poll()
+            if path.name == SUPERVISOR_FILE:  # it comes first, by its name
+                for record in fresh:
+                    if isinstance(record, NodeClock):
+                        self._clocks.take(record)
+            elif self._clocks:
+                self._clocks.moved(fresh, path.name)
+            records.extend(fresh)
             given_up += file.given_up
         return records
 

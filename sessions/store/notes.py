@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from sessions.store.follow import LineReader
+from sessions.store.line_reader import LineReader
 from sessions.store.lines import line_of
 from sessions.store.parse import BadLine, parse
 from sessions.store.records import AnyRecord, Mark

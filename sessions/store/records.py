@@ -69,6 +69,29 @@ class Note(msgspec.Struct, tag="note", tag_field="kind", omit_defaults=True):
     text: str
 
 
+class NodeClock(msgspec.Struct, tag="clock", tag_field="kind", omit_defaults=True):
+    """What is known of a node's clock from an instant on, until the node's next such record.
+
+    Times in the node's files are of its own clock, less what it was held to be ahead of the session's at the
+    start.
+    """
+
+    t_ns: int
+    node: str
+    correction_ns: float
+    """`t_ns` less what the node's files have for that instant; from then on it falls by `drift_ppm`."""
+    within_ns: int
+    """The most that it can be wrong by at `t_ns`; then that grows by `drift_within_ppm`."""
+    drift_ppm: float
+    """So much faster than this machine's the node's clock runs."""
+    drift_within_ppm: float
+    workers: list[int] = msgspec.field(default_factory=list)
+    """The load workers that run there."""
+    moved_ns: float | None = None
+    """So far it has moved against this machine's since the record before as no drift does: a machine slept,
+    or a clock was set. Times between the two records may be wrong by as much."""
+
+
 class End(msgspec.Struct, tag="end", tag_field="kind", omit_defaults=True):
     """The run's last word. `reason` is one of `sessions.store.manifest.END_REASONS`."""
 
@@ -92,5 +115,6 @@ AnyRecord = (
     | StageChange
     | Mark
     | Note
+    | NodeClock
     | End
 )

@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 from loadgen.records import Request
 from sessions.store.bounds import LINE_CAP_BYTES, MEMBER_CAP_BYTES
-from sessions.store.follow import FILES_CAP
+from sessions.store.follow import FILES_CAP, read_clocks
 from sessions.store.journal import request_paths
+from sessions.store.node_clocks import NodeClocks
 from sessions.store.parse import BadLine, parse
 from sessions.store.raw_file import FILE_CAP_BYTES
 
@@ -29,6 +30,7 @@ _STEP_BYTES = 8 << 20
 _TEXT_CAP = MEMBER_CAP_BYTES + LINE_CAP_BYTES
 _TRIES = 64
 """Places that look like a member's beginning and are none, before halving goes on elsewhere."""
+_CLOCK_SLACK_NS = 1_000_000_000
 _NEIGHBOURS = 4
 """Members before and after the place that are looked through: those of one instant may stand apart."""
 
@@ -77,18 +79,19 @@ class RequestLookup:
 def _search(directory: Path, sought: Sought) -> Iterator[Request | None]:
     """None now and then, so that others have their turn, and the request once it is found."""
     paths = request_paths(directory)[:FILES_CAP]
+    clocks = read_clocks(directory)
     own = [path for path in paths if path.name == f"requests-{sought.worker}.jsonl.gz"]
     for path in own:
-        if (found := _by_halving(path, sought)) is not None:
+        if (found := _by_halving(path, sought, clocks)) is not None:
             yield found
             return
     spent = 0
     for path in [*own, *(path for path in paths if path not in own)]:
-        with _Members(path) as file:
+        with _Members(path, clocks) as file:
             at: int | None = 0
             while at is not None:
                 text, at = file.member(at)
-                if (found := _in_text(text, sought)) is not None:
+                if (found := file.sought_in(text, sought)) is not None:
                     yield found
                     return
                 spent += len(text) + _CHUNK_BYTES
@@ -97,8 +100,8 @@ def _search(directory: Path, sought: Sought) -> Iterator[Request | None]:
                     yield None
 
 
-def _by_halving(path: Path, sought: Sought) -> Request | None:
-    with _Members(path) as file:
+def _by_halving(path: Path, sought: Sought, clocks: NodeClocks) -> Request | None:
+    with _Members(path, clocks) as file:
         low, high = 0, file.size
         while high - low > _CHUNK_BYTES:
             middle = (low + high) // 2
@@ -113,44 +116,18 @@ def _by_halving(path: Path, sought: Sought) -> Request | None:
         while at is not None and after <= _NEIGHBOURS:
             after += at >= high
             text, at = file.member(at)
-            if (found := _in_text(text, sought)) is not None:
+            if (found := file.sought_in(text, sought)) is not None:
                 return found
     return None
-
-
-def _in_text(text: bytes, sought: Sought) -> Request | None:
-    key = b'"index":%d,' % sought.index
-    at = text.find(key)
-    while at >= 0:
-        begin, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
-        if end < 0:  # torn
-            return None
-        request = _parsed(text[begin:end])
-        if request is not None and _names(request) == sought:
-            return request
-        at = text.find(key, end)
-    return None
-
-
-def _names(request: Request) -> Sought:
-    return Sought(request.worker, request.index, request.due_ns, request.end_ns)
-
-
-def _parsed(line: bytes) -> Request | None:
-    if len(line) > LINE_CAP_BYTES:
-        return None
-    try:
-        record = parse(line)
-    except BadLine:
-        return None
-    return record if isinstance(record, Request) else None
 
 
 class _Members:
     """The gzip members of a file, found by where they begin. An untrusted file: what is none is skipped."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clocks: NodeClocks) -> None:
         self._path, self._fd, self.size = path, -1, 0
+        self._clocks = clocks
+        self._slack_ns = 0 if clocks.node_of(path.name) is None else _CLOCK_SLACK_NS
 
     def __enter__(self) -> _Members:
         try:
@@ -195,11 +172,45 @@ class _Members:
                 text = zlib.decompressobj(31).decompress(self._read(begin), _CHUNK_BYTES)
             except zlib.error:
                 text = b""
-            request = _parsed(text.partition(b"\n")[0])
+            request = self._parsed(text.partition(b"\n")[0])
             if request is not None:
                 return begin, request
             begin = self._begin_after(begin + 1)
         return None, None
+
+    def sought_in(self, text: bytes, sought: Sought) -> Request | None:
+        key = b'"index":%d,' % sought.index
+        at = text.find(key)
+        while at >= 0:
+            begin, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
+            if end < 0:  # torn
+                return None
+            request = self._parsed(text[begin:end])
+            if request is not None and self._is(request, sought):
+                return request
+            at = text.find(key, end)
+        return None
+
+    def _is(self, request: Request, sought: Sought) -> bool:
+        """More may have been found out of a node's clock since a time was put onto the session's."""
+        return (
+            (request.worker, request.index) == (sought.worker, sought.index)
+            and abs(request.due_ns - sought.due_ns) <= self._slack_ns
+            and abs(request.end_ns - sought.end_ns) <= self._slack_ns
+        )
+
+    def _parsed(self, line: bytes) -> Request | None:
+        if len(line) > LINE_CAP_BYTES:
+            return None
+        try:
+            record = parse(line)
+        except BadLine:
+            return None
+        if not isinstance(record, Request):
+            return None
+        if self._slack_ns:
+            self._clocks.moved([record], self._path.name)
+        return record
 
     def before(self, at: int, reach: int) -> int:
         """Where a member begins up to `reach` bytes before `at`; 0 where the file begins there."""

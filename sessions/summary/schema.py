@@ -184,6 +184,17 @@ class Stage(msgspec.Struct, frozen=True):
     """None for a piece of a ramp."""
 
 
+class LoadNode(msgspec.Struct, frozen=True):
+    """A machine from which load workers sent."""
+
+    name: str
+    host: str
+    """Its own name of itself."""
+    workers: int
+    clock_within_ms: float | None
+    """Its clock was known within so much, at worst."""
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run, or one that still goes on as it stands."""
 
@@ -275,6 +286,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """None where no two prompts were made to begin alike."""
     slo: Slo | None = None
     """None where no target was given."""
+    nodes: list[LoadNode] = []
+    """Where the load came from; none where all of it came from the machine that has the session."""
 
     @property
     def holds(self) -> bool:

@@ -29,6 +29,7 @@ from sessions.summary.energy_validity import energy_validity
 from sessions.summary.exact_quantiles import exact_quantiles, of_multiset
 from sessions.summary.imported import of_tool_figures, without_its_client
 from sessions.summary.limit import limit_found
+from sessions.summary.load_nodes import load_nodes
 from sessions.summary.load_span import load_span
 from sessions.summary.plan_stages import failures_sought, memory_share, plan_result
 from sessions.summary.prices import Prices
@@ -174,6 +175,7 @@ def summarise(
             manifest.config.load.arrivals if manifest.config.plan is None else None,
             live,
         ),
+        nodes=load_nodes(manifest.client),
         client=client_headroom(timeline, manifest, start_ns, end_ns, saturated),
         notes=said,
         plan=plan,

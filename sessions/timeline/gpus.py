@@ -120,9 +120,9 @@ class GpuColumns:
         )
 
 
-def _rank(source: str) -> tuple[bool, str]:
-    """NVML itself before an exporter, which is older."""
-    return not source.startswith("nvml"), source
+def _rank(source: str) -> tuple[bool, bool, str]:
+    """NVML itself before an exporter, which is older; here before the same over a node."""
+    return "nvml" not in source.split(" "), not source.startswith("nvml"), source
 
 
 _NO_SAMPLES = Table(("t", *GPU_FIELDS))

@@ -11,13 +11,14 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from loadgen.records import Request, Tick, WorkerNote
-from sessions.store.records import AnyRecord, End, LoadChange, Mark, Note, StageChange, State
+from sessions.store.records import AnyRecord, End, LoadChange, Mark, NodeClock, Note, StageChange, State
 from sessions.timeline.columns import Floats, Ints, Table
+from sessions.timeline.event import Event
 from sessions.timeline.failures import Cause, Failures
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
@@ -47,15 +48,6 @@ _counts_and_gauges, _sketches_of = attrgetter(*COUNTS, *GAUGES), attrgetter(*MET
 KINDS_CAP = 256
 """Devices and sources kept apart; a session that names more is not one of ours."""
 EVENTS_CAP = 20_000
-
-
-class Event(NamedTuple):
-    """Something that happened once. Sorts by time; equal times sort the same whatever came first."""
-
-    t_ns: int
-    kind: str
-    """As `sessions.frame.schema.ChartMark.kind`."""
-    label: str
 
 
 class Timeline:
@@ -88,6 +80,8 @@ class Timeline:
         self.end: End | None = None
         self.clock_error_ns: int | None = None
         """The worst that a worker said of the times it translates from the kernel's clock."""
+        self.clocks: dict[str, list[NodeClock]] = {}
+        """By node, by time: how well its clock was known."""
         self.newest_ns = 0
         """The latest time of any record."""
 
@@ -208,6 +202,10 @@ class Timeline:
     def _note(self, record: Note) -> None:
         kind = record.level if record.level in ("warning", "error") else "note"
         self._happened(record.t_ns, kind, record.text)
+
+    def _node_clock(self, record: NodeClock) -> None:
+        if record.node in self.clocks or len(self.clocks) < KINDS_CAP:
+            insort(self.clocks.setdefault(record.node, []), record, key=lambda clock: clock.t_ns)
 
     def _end(self, record: End) -> None:
         if self.end is None or record.t_ns < self.end.t_ns:
@@ -338,6 +336,7 @@ _TAKERS: dict[type, Callable[[Timeline, Any], None]] = {
     StageChange: Timeline._stage,
     Mark: Timeline._mark,
     Note: Timeline._note,
+    NodeClock: Timeline._node_clock,
     End: Timeline._end,
 }
 

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from telemetry.bounds import believable
-from telemetry.records import GpuDevices, GpuEvent, GpuSamples, SourceNote, TelemetryRecord
+from telemetry.clock_offset import ClockOffset
+from telemetry.of_node import named_after
+from telemetry.records import SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain, unchanged
 from telemetry.source_spec import Node
 from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
-from telemetry.ssh.clock_offset import ClockOffset
 from telemetry.ssh.command import NOT_THERE, ends_with_us
 from telemetry.ssh.protocol import (
     BEGINNING,
@@ -41,7 +42,18 @@ MOST_SOURCES = 64
 """Of one node: no poller of ours has more than a few."""
 AHEAD_NS = 5_000_000_000
 """A record from later than this, beyond what the clock may be wrong by, is of no clock that we know."""
+DRIFT_KNOWN_PPM = 50.0
+"""A drift that is known so well is told, once."""
+STEPPED = "(one of the two slept, or was set): its times since the answer before may be wrong by as much"
 FLOODS = "it sends far more than a poller does: cut off, and not asked again"
+
+
+def known_within(clock: ClockOffset, here_ns: int) -> str:
+    """How well its clock is known, in words."""
+    return (
+        f"its clock is known within {clock.within_ns(here_ns) / 1e6:.1f} ms, "
+        f"drift {clock.drift_ppm:+.1f} ppm give or take {clock.drift_within_ppm:.0f}"
+    )
 
 
 class Session:
@@ -64,6 +76,8 @@ class Session:
         self._over = ""
         self._sources: set[str] = set()
         self._threads: list[threading.Thread] = []
+        self._clock_notes: list[SourceNote] = []
+        self._drift_told = False
         self.clock = ClockOffset()
 
     def start(self, argv: list[str], now_ns: NowNs, interrupted: Callable[[], bool]) -> str:
@@ -129,6 +143,8 @@ class Session:
                 self._answered(line, received_ns)
             elif not isinstance(line, Hello) and (ours := self._ours(line, received_ns)) is not None:
                 records.append(ours)
+        records += self._clock_notes
+        self._clock_notes = []
         # Whoever it left behind may hold its pipes open.
         process = self._process
         ended = process is not None and process.poll() is not None and self._lines.empty()
@@ -180,34 +196,32 @@ class Session:
 
     def _answered(self, answer: ClockAnswer, received_ns: int) -> None:
         asked_ns = self._asked.pop(answer.echo, None)
-        if asked_ns is not None:
-            self.clock.answered(asked_ns, answer.t_ns, received_ns)
+        if asked_ns is None:
+            return
+        moved_ns = self.clock.answered(asked_ns, answer.t_ns, received_ns)
+        if moved_ns is not None:
+            self._drift_told = False
+            self._tell_of_clock(
+                received_ns, False, f"its clock moved by {moved_ns / 1e9:+.6f} s against ours {STEPPED}"
+            )
+        elif not self._drift_told and self.clock.drift_within_ppm <= DRIFT_KNOWN_PPM:
+            self._drift_told = True
+            self._tell_of_clock(received_ns, True, known_within(self.clock, received_ns))
+
+    def _tell_of_clock(self, t_ns: int, ok: bool, text: str) -> None:
+        self._clock_notes.append(SourceNote(t_ns, self._name, ok, f"{self._name}: {text}"))
 
     def _ours(self, record: TelemetryRecord, received_ns: int) -> TelemetryRecord | None:
         """On our clock, with the node's name on everything, safe to print; None for what cannot be."""
         record.t_ns = self.clock.here_ns(record.t_ns)
-        if record.t_ns > received_ns + self.clock.within_ns + AHEAD_NS:
+        if record.t_ns > received_ns + self.clock.within_ns(received_ns) + AHEAD_NS:
             return None
         cleaned(record, self._redact)
-        record.source = f"{self._name} {record.source}"
+        named_after(record, self._name, self._node.host)
         if record.source not in self._sources and len(self._sources) >= MOST_SOURCES:
             return None
         self._sources.add(record.source)
-        if isinstance(record, SourceNote):
-            record.message = f"{self._node.host}: {record.message}"
-        # A key without UUID is only good on its own machine.
-        if isinstance(record, GpuDevices):
-            for device in record.devices:
-                device.gpu, device.parent = self._key(device.gpu), self._key(device.parent)
-        elif isinstance(record, GpuSamples):
-            for sample in record.gpus:
-                sample.gpu = self._key(sample.gpu)
-        elif isinstance(record, GpuEvent):
-            record.gpu = self._key(record.gpu)
         return record if believable(record) else None
-
-    def _key(self, key: str) -> str:
-        return f"{self._node.host} {key}" if "#" in key else key
 
     def _read(self, process: subprocess.Popen[bytes], now_ns: NowNs) -> None:
         assert process.stdout is not None

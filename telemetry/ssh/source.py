@@ -70,7 +70,8 @@ class SshSource:
         assert session is not None
         again = "answers again" if self._told_lost else "runs our poller"
         self._told_lost = ""
-        text = f"{self.name}: {again}; its clock is known within {session.clock.within_ns / 1e6:.1f} ms"
+        within_ns = session.clock.within_ns(now_ns())
+        text = f"{self.name}: {again}; its clock is known within {within_ns / 1e6:.1f} ms"
         return [SourceNote(now_ns(), self.name, True, text), *session.take(now_ns)]
 
     def _start(self, now_ns: NowNs) -> str:

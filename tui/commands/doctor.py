@@ -21,6 +21,7 @@ from tui.commands.machine_checks import Finding, gpus_at_rest, machine, round_tr
 from tui.foreground import screen, start
 from tui.options import run_options, value_types
 from tui.options.exit_codes import OK, CommandError, one_line
+from tui.options.node_options import ray_arguments
 from tui.options.parser import Parser
 from tui.options.target_options import api_key, headers, readable, target
 
@@ -50,6 +51,7 @@ def parser() -> Parser:
     )
     planned_load_arguments(parser)
     run_options.telemetry_argument(parser)
+    ray_arguments(parser)
     run_options.key_arguments(parser)
     return parser
 
@@ -84,6 +86,10 @@ def findings(options: argparse.Namespace) -> Iterator[Finding]:
     if options.target is None:
         yield from planned_load(options, None)
     yield from telemetry(options)
+    if options.ray is not None:
+        from tui.commands.ray_nodes import ray_nodes
+
+        yield from ray_nodes(options)
 
 
 def _say(finding: Finding) -> None:

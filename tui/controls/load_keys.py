@@ -40,6 +40,8 @@ ACTIONS = (*COMMANDS, "load_exact", "hold", "ramp", "workload", "end_run")
 """All that need a run that is going on."""
 
 _PAUSED = ("holding", "stopped")
+_LONG_LEAD_NS = 50_000_000
+"""A person sees that a change does not come at once."""
 _CATCH_UP_NS = 250_000_000
 """A tick: so long after an instant, every file of the session tells of it."""
 
@@ -97,6 +99,8 @@ def obeyed(command: Command, ack: Ack, *, following: bool) -> str:
         return "stopped sending, the backlog is dropped: space resumes"
     if isinstance(command, SetWorkload):
         return f"requests from now on: {ack.workload}"
+    if following and ack.lead_ns >= _LONG_LEAD_NS and isinstance(command, LoadCommand):
+        return f"it holds {ack.lead_ns / 1e9:.2g} s later, when every node has heard of it"
     if following or not isinstance(command, LoadCommand):
         return ""
     if isinstance(command, Hold):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sessions.plan.config import NodesConfig
-from sessions.plan.node_words import NodeWordError, parse_nodes
+from sessions.plan.node_words import NodeWordError, check_nodes, ray_address
 from tui.options.exit_codes import CommandError
 
 
@@ -15,7 +15,13 @@ def node_arguments(load: argparse._ActionsContainer) -> None:
         type=nodes,
         action="extend",
         metavar="NODES",
-        help="send from other machines: ssh://a,ssh://me@b:22 (this machine alone)",
+        help="send from other machines: ssh://a,ssh://me@b:22, or names of --ray (this machine alone)",
+    )
+    load.add_argument(
+        "--ray",
+        type=ray,
+        metavar="ADDRESS",
+        help="send from the nodes of a Ray cluster: auto, or IP:PORT of its head; --nodes names some of them",
     )
     load.add_argument(
         "--on-node-lost",
@@ -26,13 +32,29 @@ def node_arguments(load: argparse._ActionsContainer) -> None:
 
 
 def nodes(text: str) -> list[str]:
-    """`ssh://[user@]host[:port]`, several with commas between them."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
+    """Several with commas between them."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def ray_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of a command that looks at a cluster and puts no load on."""
+    parser.add_argument(
+        "--ray",
+        type=ray,
+        metavar="ADDRESS",
+        help="look at the nodes of a Ray cluster too: auto, or IP:PORT of its head",
+    )
+    parser.add_argument(
+        "--nodes", type=nodes, action="extend", metavar="NAMES", help="of --ray: only these of its nodes"
+    )
+
+
+def ray(text: str) -> str:
+    """`auto`, or `IP:PORT`."""
     try:
-        parse_nodes(words)
+        return ray_address(text)
     except NodeWordError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    return words
 
 
 def nodes_asked(options: argparse.Namespace) -> NodesConfig | None:
@@ -41,8 +63,13 @@ def nodes_asked(options: argparse.Namespace) -> NodesConfig | None:
     Raises:
         CommandError: what is said of nodes, without any.
     """
-    if not options.nodes:
+    if not options.nodes and options.ray is None:
         if options.on_node_lost is not None:
-            raise CommandError("--on-node-lost: it is of nodes; give --nodes as well")
+            raise CommandError("--on-node-lost: it is of nodes; give --nodes or --ray as well")
         return None
-    return NodesConfig(options.nodes, options.on_node_lost or "end")
+    words, ray = options.nodes or [], options.ray or ""
+    try:
+        check_nodes(words, ray)
+    except NodeWordError as error:
+        raise CommandError(str(error)) from None
+    return NodesConfig(words, options.on_node_lost or "end", ray)

@@ -37,7 +37,7 @@ OF_THE_STAGES = (
 """What each stage says for itself."""
 SAID_BY_A_SESSION = (
     *("set", "scale", "max_in_flight", "max_rate", "drain", "give_up", "seed", "workers"),
-    *("nodes", "on_node_lost"),
+    *("nodes", "ray", "on_node_lost"),
     *(
         "model",
         "endpoint",

@@ -28,13 +28,14 @@ from tui.report.targets import targets_table
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
     from sessions.plan.config import LoadConfig
-    from sessions.summary.schema import Mark, Summary
+    from sessions.summary.schema import LoadNode, Mark, Summary
 
 FAILED_SHARE = 0.9
 """Of what ended, from which on failures are the first thing that is said."""
 LIMITS = 16
 """Rows that are shown of what bound when."""
 ADDRESSES = 4
+NODES = 8
 """Addresses of a server that are named."""
 
 
@@ -105,11 +106,22 @@ def head(summary: Summary) -> str:
     lines = [first, _asked(summary), *textwrap.wrap(", ".join(second), 80, subsequent_indent="  ")]
     if summary.note:
         lines += textwrap.wrap(f"note: {printable(summary.note, 2000)}", 80, subsequent_indent="  ")
+    if summary.nodes:
+        lines += textwrap.wrap(nodes_line(summary.nodes), 80, subsequent_indent="  ")
     if summary.by_target:
         lines.append(f"requests went to {len(summary.by_target)} targets, by weight: below")
     elif len(at := summary.probe.addresses) > 1 or summary.probe.addresses_left_out:
         lines.append(_addresses(at, summary.probe.addresses_left_out))
     return "\n".join(lines)
+
+
+def nodes_line(nodes: Sequence[LoadNode]) -> str:
+    """Where the load came from."""
+    some = ", ".join(f"{printable(node.name, 60)} {node.workers}" for node in nodes[:NODES])
+    some += f", and {len(nodes) - NODES} nodes more" if len(nodes) > NODES else ""
+    known = [node.clock_within_ms for node in nodes if node.workers and node.clock_within_ms is not None]
+    clocks = f"; clocks known within {max(known):.3g} ms" if known else ""
+    return f"load workers on {len(nodes)} node{'' if len(nodes) == 1 else 's'}: {some}{clocks}"
 
 
 def _addresses(at: Sequence[str], left_out: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from loadgen.clock import MonotonicClock, monotonic_ns
+from loadgen.worker_config import SetLoad
 from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from sessions.plan.config import LoadConfig, PlanConfig, RunConfig
@@ -18,16 +19,18 @@ from sessions.run.commands import CommandError, Hold, Resume, SetRamp, SetRate, 
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
 from sessions.run.run_load import RunLoad
+from sessions.worker.states import LEAD_NS
 
 S = 1_000_000_000
 WORK = SyntheticWorkload(PromptSpec("ids", 9), Fixed(5), Fixed(5))
 
 
-def with_a_plan(said: list[Any]) -> RunLoad:
+def with_a_plan(said: list[Any], lead_ns: int = LEAD_NS) -> RunLoad:
     """A run in the first stage of its plan; `said` gets what workers and session are told."""
     plan = PlanConfig("p", [Stage("a", rate_rps=4.0, duration_s=60.0)])
     config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(rate_rps=4.0), plan=plan)
-    processes, journal = SimpleNamespace(tell_all=said.append, lead_ns=0), SimpleNamespace(append=said.append)
+    processes = SimpleNamespace(tell_all=said.append, lead_ns=lead_ns)
+    journal = SimpleNamespace(append=said.append)
     clock = MonotonicClock(monotonic_ns())
     load = RunLoad(config, Path(), processes, clock, journal, said.append)  # type: ignore[arg-type]
     load._control = LoadControl(config.load, 0)
@@ -87,3 +90,14 @@ def test_other_requests_between_two_stages_are_refused_and_leave_the_plan_its_lo
     load.change(Hold(), 14 * S)
     ack = load.change(SetWorkload(), 15 * S)
     assert (ack.state, ack.rate_rps) == ("holding", 0.0), "what a person held they may ask for anew"
+
+
+@pytest.mark.parametrize(("lead_ns", "shown_ns"), [(LEAD_NS, 0), (240_000_000, 240_000_000)])
+def test_a_change_holds_once_the_slowest_worker_has_heard_of_it_and_says_when_that_is(
+    lead_ns: int, shown_ns: int
+) -> None:
+    said: list[Any] = []
+    ack = with_a_plan(said, lead_ns).change(SetRate(7.0), S)
+    assert (ack.at_ns, ack.lead_ns) == (S + lead_ns, shown_ns)
+    (told,) = [one for one in said if isinstance(one, SetLoad)]
+    assert told.at_ns == S + lead_ns

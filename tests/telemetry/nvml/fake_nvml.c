@@ -11,6 +11,7 @@
  *   mig.0 2             MIG instances of GPU 0
  *   gpm.0 1             whether GPM is supported; gpm2, gpm10, ... are its metrics, errorgpm2 their errors
  *   pid1.0 4711         a process on GPU 0, with pid1_memory.0
+ *   uuid_from 8         the number in the UUID of the first GPU
  *   name_latin1.0 1     a name that is no UTF-8; so uuid_latin1.0, driver_latin1 and error_latin1 (words of an error)
  *   event 1             to be counted up: another event happens, of event_type, event_data, event_gpu
  * Struct layouts are those of the NVML header. -DOLD leaves out symbols that old drivers do not have.
@@ -141,7 +142,7 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, device *found) {
 }
 
 int nvmlDeviceGetHandleByUUID(const char *uuid, device *found) {
-    return nvmlDeviceGetHandleByIndex_v2((unsigned)atoi(uuid + strlen("GPU-fake-")), found);
+    return nvmlDeviceGetHandleByIndex_v2((unsigned)atoi(uuid + strlen("GPU-fake-")) - (unsigned)exactly("uuid_from", 0), found);
 }
 
 int nvmlDeviceGetName(device d, char *text, unsigned size) {
@@ -154,7 +155,7 @@ int nvmlDeviceGetName(device d, char *text, unsigned size) {
 int nvmlDeviceGetUUID(device d, char *text, unsigned size) {
     ENTER(d);
     if (d->mig) snprintf(text, size, "MIG-fake-%d-%d", d->index, d->mig - 1);
-    else snprintf(text, size, get("uuid_latin1", d, 0) ? "GPU-\xe9-%d" : "GPU-fake-%d", d->index);
+    else snprintf(text, size, get("uuid_latin1", d, 0) ? "GPU-\xe9-%d" : "GPU-fake-%d", d->index + (int)exactly("uuid_from", 0));
     return 0;
 }
 

@@ -20,7 +20,7 @@ from telemetry.ssh.source import SshSource
 
 HELLO = '{"kind":"hello","version":1,"host":"n"}'
 ANSWERS = (
-    'while read word number; do echo "{\\"kind\\":\\"clock\\",\\"echo\\":$number,\\"t_ns\\":1000}"; '
+    'began=$(date +%s%N); while read word number; do echo "{\\"kind\\":\\"clock\\",\\"echo\\":$number,\\"t_ns\\":$(($(date +%s%N) - began))}"; '
     '[ "$number" = 5 ] && break; done\n'
 )
 GREETS = f"echo '{HELLO}'\n{ANSWERS}"

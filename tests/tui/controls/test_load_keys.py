@@ -98,6 +98,13 @@ def test_a_frame_shows_the_acknowledged_load_and_state() -> None:
         (Stop(), Ack(S, "stopped", 0.0), True, "stopped sending, the backlog is dropped: space resumes"),
         (AddMark(), Ack(S, "running", 17.0), False, ""),
         (
+            StepLoad(1),
+            Ack(S, "running", 17.0, lead_ns=240_000_000),
+            True,
+            "it holds 0.24 s later, when every node has heard of it",
+        ),
+        (StepLoad(1), Ack(S, "running", 17.0, lead_ns=8_000_000), True, ""),
+        (
             SetWorkload(),
             Ack(S, "running", 17.0, workload="long-context"),
             True,

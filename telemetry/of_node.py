@@ -1,0 +1,33 @@
+"""Records of another machine's poller, so that they are told apart from ours and each other's."""
+
+from __future__ import annotations
+
+from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, SourceNote, TelemetryRecord
+
+
+def named_after(record: TelemetryRecord, source: str, node: str, host: str = "") -> None:
+    """Puts `source` before the record's own, and `node` before what is good on its machine only, in place.
+
+    Args:
+        node: unique in a session.
+        host: in place of what the machine calls itself, which two of them may; empty: that stays.
+    """
+    record.source = f"{source} {record.source}"
+    if isinstance(record, SourceNote):
+        record.message = f"{node}: {record.message}"
+    elif isinstance(record, GpuDevices):
+        for device in record.devices:
+            device.gpu, device.parent = _key(device.gpu, node), _key(device.parent, node)
+            device.host = host or device.host
+    elif isinstance(record, GpuSamples):
+        for sample in record.gpus:
+            sample.gpu = _key(sample.gpu, node)
+    elif isinstance(record, GpuEvent):
+        record.gpu = _key(record.gpu, node)
+    elif isinstance(record, HostSample):
+        record.host = host or record.host
+
+
+def _key(key: str, node: str) -> str:
+    """A key without UUID is only good on its own machine."""
+    return f"{node} {key}" if "#" in key else key
