@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sessions.frame.latency_target import LatencyTarget
 from sessions.steady.verdict import Window
 
 Series = NDArray[np.float64]
@@ -30,31 +31,6 @@ class Stat:
     """Names among `p50`, `p95`, `p99` that rest on too few samples: draw them greyed, with `~`."""
     bounds: frozenset[str] = frozenset()
     """Names among them of which only an upper bound is known, which stands in their place: drawn with `<`."""
-
-
-@dataclass(frozen=True)
-class LatencyTarget:
-    """One figure that is to stay below a limit, and what it is lately."""
-
-    statistic: str
-    """`p95`, any percentile, `mean` or `max`."""
-    limit_ms: float
-    now_ms: float | None = None
-    """Over the last `recent_s`; None where nothing was observed."""
-    thin: bool = False
-    """`now_ms` rests on too few samples: draw it with `~`."""
-
-    @property
-    def met(self) -> bool | None:
-        """None where nothing was observed."""
-        return None if self.now_ms is None else self.now_ms <= self.limit_ms
-
-    @property
-    def quantile(self) -> float:
-        """Which percentile is asked of, so that it is seen in which part of a chart; of a mean the middle."""
-        if self.statistic in ("mean", "max"):
-            return 0.5 if self.statistic == "mean" else 1.0
-        return float(self.statistic[1:]) / 100
 
 
 @dataclass(frozen=True)
@@ -328,7 +304,9 @@ class Frame:
     drains_until_ns: int | None = None
     """Session time after which what is in flight is not waited for any more; None unless `draining`."""
     e2e_recent: Stat | None = None
-    """None where answers have tokens, whose own times say more."""
+    """None where answers have tokens, whose own times say more; so too the two below."""
+    e2e_run: Stat | None = None
+    e2e: Band | None = None
     client_note: str = ""
     """One line when the client itself is in doubt (lag, CPU, coalesced reads), else empty."""
     client_saturated_s: int | None = None

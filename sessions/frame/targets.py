@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sessions.frame.schema import LatencyTarget
+from sessions.frame.latency_target import LatencyTarget
 from sessions.metrics import THIN_FLOORS
 from sessions.plan.slo import Target
 from sessions.store.manifest import Manifest

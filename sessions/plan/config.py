@@ -19,9 +19,7 @@ from sessions.plan.node_words import NodeWordError, parse_nodes
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage, StageBefore
-from sessions.plan.target_config import OtherTarget as OtherTarget
-from sessions.plan.target_config import TargetConfig as TargetConfig
-from sessions.plan.target_config import TargetsError, check_targets
+from sessions.plan.target_config import TargetConfig, TargetsError, check_targets
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
 from sessions.plan.workload_config import WorkloadConfig as WorkloadConfig

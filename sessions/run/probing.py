@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loadgen.endpoint_names import EndpointName
 from loadgen.workload.template import TargetHead
-from sessions.plan.config import OtherTarget, RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import OtherTarget, TargetConfig
 from sessions.run.alike import difference
 from sessions.run.asking import Way
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions.plan.config import OtherTarget
+from sessions.plan.target_config import OtherTarget
 from sessions.store.manifest import read
 from tests.cli.conftest import Command
 from tests.cli.test_connection_options import running

@@ -9,15 +9,8 @@ from typing import Any
 
 import msgspec
 
-from sessions.plan.config import (
-    ConfigError,
-    LoadConfig,
-    PlanConfig,
-    RunConfig,
-    TargetConfig,
-    WorkloadConfig,
-    checked,
-)
+from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, RunConfig, WorkloadConfig, checked
+from sessions.plan.target_config import TargetConfig
 from tui.draw.theme_names import THEMES
 from tui.options import value_types
 from tui.options.conversation_options import conversation_asked

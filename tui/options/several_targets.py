@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from loadgen.target.url import TargetError, parse_target
 from loadgen.transport.source_addresses import is_source, why_not
 from loadgen.worker_config import MOST_WEIGHT
-from sessions.plan.config import OtherTarget
 from sessions.plan.plan_file import PlanFile
+from sessions.plan.target_config import OtherTarget
 from sessions.plan.typed_values import got
 from tui.options.exit_codes import CommandError
 

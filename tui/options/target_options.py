@@ -11,7 +11,7 @@ from loadgen.small_file import FileError, read_small
 from loadgen.target.api_key import ApiKey, ApiKeyError, read_api_key
 from loadgen.target.request_headers import Header, HeaderError, parse_header, read_headers
 from loadgen.target.url import TargetError, parse_target
-from sessions.plan.config import OtherTarget, TargetConfig
+from sessions.plan.target_config import OtherTarget, TargetConfig
 from tui.options.exit_codes import CommandError, one_line, tell
 from tui.options.several_targets import check_secrets, typed_targets
 

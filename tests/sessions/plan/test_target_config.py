@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sessions.plan.config import ConfigError, NodesConfig, RunConfig, TargetConfig, checked
+from sessions.plan.config import ConfigError, NodesConfig, RunConfig, checked
+from sessions.plan.target_config import TargetConfig
 
 
 def test_source_addresses_are_of_this_machine_and_not_of_nodes() -> None:

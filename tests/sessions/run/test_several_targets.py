@@ -13,7 +13,8 @@ import pytest
 
 from loadgen.arrivals.load import OpenLoad
 from loadgen.worker_config import Address, LoadTarget
-from sessions.plan.config import LoadConfig, NodesConfig, OtherTarget, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, NodesConfig, RunConfig, WorkloadConfig
+from sessions.plan.target_config import OtherTarget, TargetConfig
 from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import Machine, Spread, need_of, refusal, warnings
 from sessions.run.launch import SupervisorAnswer

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from loadgen.records import TICK_NS, RequestError, TargetTick, Tick
-from sessions.plan.config import OtherTarget, RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import OtherTarget, TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.store.records import End, LoadChange
 from sessions.summary.schema import Summary, plain
