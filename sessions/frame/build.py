@@ -20,7 +20,7 @@ from sessions.frame.heading import heading
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at
-from sessions.frame.stats import QS, stat_of
+from sessions.frame.stats import stat_of
 from sessions.frame.targets import targets_at
 from sessions.frame.workload import workload_at
 from sessions.steady.stretch import WindowNow
@@ -297,7 +297,7 @@ def _last_rate(timeline: Timeline, row: int) -> float | None:
 
 
 def _band(timeline: Timeline, metric: str, edges: Floats) -> Band:
-    p50, p95, p99 = timeline.sketches(metric, edges).quantiles_ns(QS).T / 1e6
+    p50, p95, p99 = timeline.bands_ns(metric, edges).T / 1e6
     return Band(p50, p95, p99)
 
 

@@ -83,6 +83,13 @@ def _binds(frame: Frame) -> Field:
 
 
 def _where_we_are(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> list[Span]:
+    said = _placed(frame, screen_state, narrow=narrow)
+    if screen_state.reading is None:
+        return said
+    return [(f"reading {100 * screen_state.reading:.0f} %  ", "warn"), *said]
+
+
+def _placed(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> list[Span]:
     head, theme = screen_state.playhead, screen_state.theme
     clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0), hours=False)
     state = safe(frame.state, 12)
@@ -104,8 +111,9 @@ def _where_we_are(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> l
     playing = theme.glyph("play" if head.playing else "pause")
     speed = f" {playing} {head.speed:g}x  " if head.playing or not narrow else f" {playing} "
     if frame.live:
-        behind_ns = frame.last_ns - frame.at_ns
+        behind_ns = screen_state.end_ns(frame.last_ns) - frame.at_ns
         behind = f"-{behind_ns / 1e9:.2f}s" if behind_ns < 1e9 else numbers.clock(-behind_ns, hours=False)
+        behind += "" if screen_state.settled_ns is None else "+"
         return [
             *([("now paused  ", "warn")] if screen_state.paused else []),
             (f" LIVE {behind} ", "badge_live"),

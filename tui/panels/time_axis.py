@@ -147,8 +147,9 @@ def _label(mark: ChartMark, theme: Theme, limit: int) -> str:
 def scrub(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """The whole run as a bar: played part, head, marks."""
     theme = screen_state.theme
-    whole_ns = max(frame.last_ns - frame.first_ns, 1)
-    begin, end = "00:00 ", " " + numbers.clock(whole_ns, hours=False)
+    whole_ns = max(screen_state.end_ns(frame.last_ns) - frame.first_ns, 1)
+    goes_on = "" if screen_state.settled_ns is None else "+"
+    begin, end = "00:00 ", f" {numbers.clock(whole_ns, hours=False)}{goes_on}"
     room = max(width - len(begin) - len(end) - 2, 1)
 
     def place(t_ns: int) -> int:
