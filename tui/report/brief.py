@@ -12,6 +12,7 @@ from tui.report.limit import limit_text
 from tui.report.load import latencies, stages_table
 from tui.report.plan import plan_table
 from tui.report.slo import not_held, slo_table
+from tui.report.targets import targets_that_failed
 from tui.report.text import errors, failed_first, head, verdict
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def brief(summary: Summary) -> str:
         _found(summary),
         _headlines(summary),
         head(summary),
+        targets_that_failed(summary.by_target),
         _upto(latencies(summary), _LATENCIES),
         _upto(
             stages_table(summary.stages, has_tokens=summary.has_tokens)

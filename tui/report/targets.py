@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FAILED_SHARE = 0.1
 """Of what was due for a target, from which on it is named for what failed."""
+MOST_TOLD = 8
 _URL_CHARS = 30
 
 
@@ -39,7 +40,12 @@ def targets_table(targets: Sequence[OfTarget]) -> str:
         )
     if all(row[6] == row[7] == row[8] == NOT_MEASURED for row in rows[1:]):  # answers have no tokens
         rows = [row[:6] for row in rows]
-    return "\n".join([aligned(rows), *filter(None, map(_trouble, targets))])
+    return "\n".join(filter(None, [aligned(rows), targets_that_failed(targets)]))
+
+
+def targets_that_failed(targets: Sequence[OfTarget]) -> str:
+    """A sentence on each that lost much of its part; empty where none did."""
+    return "\n".join(filter(None, map(_trouble, targets[:MOST_TOLD])))
 
 
 def shown_url(of: OfTarget, most: int = _URL_CHARS) -> str:

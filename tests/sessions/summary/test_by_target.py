@@ -17,6 +17,7 @@ from sessions.summary.summarise import summarise
 from telemetry.records import ServerSample
 from tests.sessions.summary.summing import SECOND, answered
 from tests.sessions.timeline.folding import folded
+from tui.report.brief import brief
 from tui.report.targets import targets_table
 
 A, B = "http://node1:8000", "http://node2:8000"
@@ -76,6 +77,7 @@ def test_the_table_names_the_one_that_failed() -> None:
     trouble = " ".join(said.partition("  node2:8000: ")[2].split())
     assert trouble == "15 of 20 failed or unsent, most of all: nothing listens at the address"
     assert max(map(len, said.splitlines())) <= 80
+    assert "node2:8000: 15 of 20 failed or unsent" in brief(made())
 
 
 def test_one_target_has_no_rows_and_no_table() -> None:
