@@ -66,7 +66,7 @@ def latency(
     rows = grid.rows()
     if rows and labels:
         rows[0] = with_labels(rows[0], labels, width)
-    named = _ticks(scale, height, [limit.value for limit in limits])
+    named = axis_labels(scale, height, [limit.value for limit in limits])
     title = [Field(0, (name, "title")), *_figures(recent, theme, targets)]
     title.append(Field(5, ("n ", "label"), (f"{numbers.count(recent.count)}/{recent_s:g}s", "dim")))
     title.append(three(4, "run", run, "dim"))
@@ -87,7 +87,7 @@ def limits_of(targets: Sequence[LatencyTarget], not_known: Sequence[LatencyTarge
     ]
 
 
-def _ticks(scale: Scale, height: int, targets: Sequence[float]) -> dict[int, str]:
+def axis_labels(scale: Scale, height: int, targets: Sequence[float]) -> dict[int, str]:
     """At most three round labels, and those of the targets where there are some."""
 
     def row(value: float) -> int:

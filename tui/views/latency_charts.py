@@ -12,7 +12,7 @@ from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
 from tui.draw.theme import Theme
-from tui.panels.fans import limits_of, swatch
+from tui.panels.fans import axis_labels, limits_of, swatch
 from tui.plots.chart import Line
 from tui.plots.fan import Fan, Limit, fan
 from tui.plots.heatmap import heatmap, row_of, spread
@@ -69,7 +69,8 @@ class LatencyCharts:
         grid = fan(of, own, d.at.plot, plot, limits=limits, marks=marks, charset=self.theme.fill)
         title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
         head = titled(title, d.width, self.theme)
-        return [head, *strip(grid.rows(), ticks(own, plot, numbers.ms_label), self.table(), d.at, self.theme)]
+        labels = axis_labels(own, plot, [limit.value for limit in limits])
+        return [head, *strip(grid.rows(), labels, self.table(), d.at, self.theme)]
 
     def _limits(self) -> list[Limit]:
         """Each target of the run; where keys have moved one, that alone."""
