@@ -78,17 +78,16 @@ def a_day(samples: list[Sample], name: str) -> float | None:
     return float(mb[-1] + max(slope, 0.0) * (86_400 - at_s[-1]))
 
 
-def send_lag_ms(directory: Path, begin_s: float, end_s: float) -> tuple[int, float, float]:
-    """Requests due in that part of the run, and p50 and p99 of how late they were sent."""
-    lags = [
-        (record.sent_ns - record.due_ns) / 1e6
-        for path in request_paths(directory)
-        for record in following(path).poll()
-        if isinstance(record, Request)
-        and record.sent_ns is not None
-        and begin_s <= record.due_ns / 1e9 < end_s
-    ]
-    return (len(lags), *np.percentile(lags, [50, 99])) if lags else (0, np.nan, np.nan)
+def send_lags_ms(directory: Path) -> np.ndarray:
+    """Of each request that was sent: when it was due, s, and how late it was sent, ms; `(requests, 2)`."""
+    found = []
+    for path in request_paths(directory):
+        file = following(path)
+        while records := file.poll():
+            for record in records:
+                if isinstance(record, Request) and record.sent_ns is not None:
+                    found.append((record.due_ns / 1e9, (record.sent_ns - record.due_ns) / 1e6))
+    return np.array(found).reshape(-1, 2)
 
 
 def soak(minutes: float, rate: float, tokens: int, root: Path) -> tuple[Path, list[Sample]]:
@@ -138,7 +137,7 @@ def _watch(run: subprocess.Popen[bytes], root: Path, seconds: float) -> tuple[Pa
 def report(directory: Path, samples: list[Sample], minutes: float) -> tuple[str, bool]:
     """A table in Markdown, and whether all of it is within its bounds."""
     slice_s = minutes * 60 / SLICES
-    names = list(MOST_MB)
+    names, lags = list(MOST_MB), send_lags_ms(directory)
     lines = [
         f"{minutes:g} min, {time.strftime('%Y-%m-%d')}, {machine()}. SIMULATED server, real processes.",
         "",
@@ -148,11 +147,13 @@ def report(directory: Path, samples: list[Sample], minutes: float) -> tuple[str,
     ]
     for number in range(min(SLICES, len(samples) // 2)):
         sample = samples[2 * number + 1]
-        count, p50, p99 = send_lag_ms(directory, number * slice_s, (number + 1) * slice_s)
+        due_s = lags[:, 0]
+        own = lags[(due_s >= number * slice_s) & (due_s < (number + 1) * slice_s), 1]
+        p50, p99 = np.percentile(own, [50, 99]) if len(own) else (np.nan, np.nan)
         memory = " | ".join(f"{sample.memory_mb.get(name, np.nan):.1f}" for name in names)
         taken = " / ".join(str(sample.descriptors.get(name, "-")) for name in names)
         lines.append(
-            f"| {(number + 1) * slice_s / 60:.4g} | {memory} | {taken} | {sample.disk_mb:.2f} | {count} | "
+            f"| {(number + 1) * slice_s / 60:.4g} | {memory} | {taken} | {sample.disk_mb:.2f} | {len(own)} | "
             f"{p50:.3f} | {p99:.3f} |"
         )
     days = {name: a_day(samples, name) for name in names}
