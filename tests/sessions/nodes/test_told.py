@@ -15,6 +15,7 @@ from loadgen.arrivals.rate_curve import ramp, steady
 from loadgen.worker_config import Address, Finish, SetLoad, Stage, WorkerCommand, WorkerConfig
 from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import FileWorkload, MixWorkload, PromptSpec, TraceWorkload, WeightedPart
+from loadgen.workload.template import RequestTemplate, TargetHead
 from sessions.nodes.told import FILE_FIELDS, INSTANTS, files_in, for_node, shifted, with_files
 from tests.loadgen.worker.engine_runs import worker_config
 
@@ -100,7 +101,7 @@ def test_every_field_that_may_be_a_file_is_known() -> None:
         for name in kind.__struct_fields__  # type: ignore[attr-defined]
         if name == "path" or name.endswith("_file")
     }
-    templates = {one for one in found if one[0].__name__ == "RequestTemplate"}  # of a URL
+    templates = {one for one in found if one[0] in (RequestTemplate, TargetHead)}  # of a URL
     assert found - templates == {(kind, name) for kind, names in FILE_FIELDS.items() for name in names}
 
 
