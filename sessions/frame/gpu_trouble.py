@@ -39,8 +39,9 @@ def counted(gpus: Sequence[Gpu]) -> list[Gpu]:
 
 
 def idle(gpus: Sequence[Gpu]) -> list[bool]:
-    """Of each GPU whether it idles beside busy ones: below `IDLE_PCT` while the median of the others of
-    its role that count is above `BUSY_PCT`. Where one of eight works, the load is that one's, and no other is told of."""
+    """Of each GPU whether it idles beside busy ones: below `IDLE_PCT` while the median of the others of its
+    role that count is above `BUSY_PCT`. Where one of eight works, the load is that one's, and no other is
+    told of."""
     of_role: dict[str, dict[int, float]] = {}  # prefill and decode share no load
     for gpu in counted(gpus):
         of_role.setdefault(gpu.role, {})[id(gpu)] = gpu.util_pct or 0.0
