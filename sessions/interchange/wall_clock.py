@@ -1,4 +1,4 @@
-"""Unix time as others write it, mostly without a zone. No clock is read; this machine's zone plays no part."""
+"""Unix time as others write it, mostly without a zone. No clock is read, nor this machine's zone."""
 
 from __future__ import annotations
 
