@@ -47,7 +47,8 @@ def child(figures: str) -> None:
     from benchmarks.frame_cost import records
     from sessions.bottleneck.history import BottleneckHistory
     from sessions.frame.session_view import SessionView
-    from sessions.plan.config import RunConfig, TargetConfig
+    from sessions.plan.config import RunConfig
+    from sessions.plan.target_config import TargetConfig
     from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
     from tui.screens.app import run_screen
     from tui.screens.session import SessionScreen

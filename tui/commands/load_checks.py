@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from tui.commands.machine_checks import Finding
 from tui.options import value_types
 from tui.options.exit_codes import CommandError
@@ -53,7 +54,7 @@ def planned_load(options: argparse.Namespace, probed: ProbeResult | None) -> Ite
     """Nothing where no load was named. `probed`: what the server told; None without one."""
     if options.rate is None and options.concurrency is None:
         return
-    from sessions.run.client_limits import need_of, refusal, this_machine, warnings
+    from sessions.run.client_limits import Spread, need_of, refusal, this_machine, warnings
     from sessions.run.worker_configs import need_here, planned_client
 
     load, tokens = LoadConfig(), options.output_tokens or OUTPUT_TOKENS
@@ -65,9 +66,12 @@ def planned_load(options: argparse.Namespace, probed: ProbeResult | None) -> Ite
     work = WorkloadConfig(output_tokens=tokens)
     workers = planned_client(RunConfig(TargetConfig(options.target or ""), load, work))["workers"]
     if probed is None:
-        need = need_of(load, workers=workers, addresses=1, request_s=None, closes=False, output_tokens=tokens)
+        need = need_of(
+            load, workers=workers, spread=[Spread()], request_s=None, closes=False, output_tokens=tokens
+        )
     else:
-        need = need_here(load, msgspec.structs.replace(probed, output_tokens=tokens), workers)
+        spread = [Spread(len(probed.addresses) or None)]
+        need = need_here(load, msgspec.structs.replace(probed, output_tokens=tokens), spread, workers)
     machine = this_machine()
     refused = refusal(load, need, machine)
     wrong = [refused] if refused else warnings(need, machine)
@@ -84,8 +88,9 @@ def _fits(load: LoadConfig, need: Need, machine: Machine) -> str:
         at_once = f"about {at_once} by the time that one took in the probe"
     each = "" if need.workers == 1 else f" in each of {need.workers} workers"
     parts = [f"{need.descriptors:,} of {_of(machine.descriptors)} descriptors{each}"]
-    if need.addresses is not None and machine.ports is not None:
-        taken = need.at_once / need.addresses
+    pairs = need.spread[0].pairs
+    if pairs is not None and machine.ports is not None:
+        taken = need.at_once / pairs
         parts.append(f"{taken:,.0f} of {machine.ports:,} ports to an address")
     if machine.memory_bytes is not None:
         parts.append(f"{need.memory_bytes / 2**30:.1f} of {machine.memory_bytes / 2**30:.1f} GiB of memory")

@@ -182,6 +182,9 @@ def progress_line(frame: Frame) -> str:
     """What a frame shows, in one line."""
     elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
     state = frame.state if frame.unreachable_since_ns is None else "server unreachable"
+    if lost := frame.lost_targets:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        state += f", {printable(lost[0], 60)}{more} unreachable"
     if frame.in_flight and frame.drains_until_ns is not None:
         left = clock(max(frame.drains_until_ns - frame.at_ns, 0), hours=False)
         state += f" (at most {left} more, Ctrl-C ends it)"

@@ -9,19 +9,13 @@ from typing import Any
 
 import msgspec
 
-from sessions.plan.config import (
-    ConfigError,
-    LoadConfig,
-    PlanConfig,
-    RunConfig,
-    TargetConfig,
-    WorkloadConfig,
-    checked,
-)
+from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, RunConfig, WorkloadConfig, checked
+from sessions.plan.target_config import TargetConfig
 from tui.draw.theme_names import THEMES
 from tui.options import value_types
 from tui.options.conversation_options import conversation_asked
 from tui.options.exit_codes import CommandError
+from tui.options.node_options import node_arguments, nodes_asked
 from tui.options.parser import Refuse
 from tui.options.request_options import request_arguments
 from tui.options.trace_options import asked_trace, tell_of_reading, trace_arguments, traces_of
@@ -101,6 +95,7 @@ def common_load_arguments(load: argparse._ActionsContainer) -> None:
         metavar="N",
         help="processes that send; auto: as the load and the cores need (auto)",
     )
+    node_arguments(load)
 
 
 def session_arguments(parser: argparse.ArgumentParser, *, has_verdict: bool = True) -> None:
@@ -290,6 +285,7 @@ def config(
         interactive=interactive,
         **_given(
             telemetry=options.telemetry,
+            nodes=nodes_asked(options),
             tags=_last_of_each(options.tag),
             slo=options.slo,
             orphan_timeout_s=options.orphan_timeout,

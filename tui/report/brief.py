@@ -81,6 +81,7 @@ def _rest(summary: Summary, limit: str) -> str:
         "steps of the search": "\n\n" in limit,
         "turns": bool(summary.turns),
         "tags": bool(summary.by_tag),
+        "targets": bool(summary.by_target),
         "marks": bool(summary.marks),
         "GPUs": bool(summary.gpus),
         "energy": summary.energy.joules is not None or summary.cost is not None,
