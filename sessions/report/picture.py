@@ -77,8 +77,8 @@ def as_picture(runs: Sequence[RunData]) -> str:
     style += "svg .n{font-size:17px;font-weight:600;fill:var(--fg)}svg .w{font-size:14px;fill:var(--fg)}"
     size = f'width="{width}" height="{y}"'
     text = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" {size}><style>{_plain(style)}</style>'
-        f'<rect {size} fill="#fff"/>{"".join(made)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" {size}>'
+        f'<style>{_plain(style)}</style><rect {size} fill="#fff"/>{"".join(made)}</svg>\n'
     )
     return re.sub(r'<rect class="h"[^>]*>.*?</rect>', "", text, flags=re.DOTALL)
 
