@@ -1,7 +1,8 @@
 """What the screen costs in a real pseudo-terminal: bytes, CPU, memory, a frame's time, a key's.
 
 The run is SIMULATED (`common/growing_session.py`): 20 k tokens/s, 8 GPUs and a server read at 4 Hz, two
-minutes old. `python benchmarks/screen.py [SECONDS] [--peers] [--peer NAME=COMMAND] [--docs docs/measured/screen.md]`
+minutes old.
+`python benchmarks/screen.py [SECONDS] [--peers] [--peer NAME=COMMAND] [--docs docs/measured/screen.md]`
 
 A row for each of 80x24, 120x40 and 200x60, live and paused, for each view at 120x40, and for others in the
 same terminals in the same run: with `--peers` nvitop (in an environment of its own, with 8 GPUs by the tests'

@@ -37,6 +37,7 @@ ONLY_IN = {
         "loadgen/clock.py",
         "loadgen/simulator/",
         "telemetry/",
+        "sessions/nodes/",
         "sessions/run/",
         "sessions/store/append_file.py",
         "sessions/store/follow.py",

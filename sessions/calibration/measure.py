@@ -120,12 +120,12 @@ async def _run_worker(directory: Path, port: int, events_per_s: float, seconds: 
     processes = WorkerProcesses(directory, 1, lambda number, status: None, lambda number, code: None)
     await processes.start()
     try:
-        await asyncio.wait_for(processes.all_ready.wait(), 20)
+        await asyncio.wait_for(processes.states.all_ready.wait(), 20)
         config = _worker_config(port, events_per_s, seconds)
         processes.tell(0, config)
-        await asyncio.wait_for(processes.all_idle.wait(), seconds + 20)
+        await asyncio.wait_for(processes.states.all_idle.wait(), seconds + 20)
         processes.tell(0, Finish(0.0))
-        await asyncio.wait_for(processes.all_gone.wait(), 10)
+        await asyncio.wait_for(processes.states.all_gone.wait(), 10)
     except asyncio.TimeoutError:
         raise CalibrationError(
             f"the load worker did not get through {events_per_s:,.0f} events/s in time"

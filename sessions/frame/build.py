@@ -14,6 +14,7 @@ from sessions.bottleneck.client_headroom import warning
 from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
+from sessions.frame.by_target import lost_targets
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.heading import heading
 from sessions.frame.plan import plan_at
@@ -21,6 +22,7 @@ from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at
 from sessions.frame.stats import stat_of
 from sessions.frame.targets import targets_at
+from sessions.frame.workload import workload_at
 from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.attained import attained
@@ -91,7 +93,8 @@ def build(
     troubled = history.client.upto(at_ns, CLIENT_BLOCKS)
     state, message = _state(timeline, manifest, at_ns, killed)
     over = state in ("ended", "killed")
-    unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns)
+    targets = len(timeline.targets.each)
+    unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns, targets)
     rate, concurrency = _offered(timeline, at_ns)
     closed = _closed_loop(timeline, manifest, at_ns)
     gpus = gpus_at(timeline, axis)
@@ -169,6 +172,8 @@ def build(
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
         e2e_recent=stat_of(timeline.sketches("e2e", (at_ns - RECENT_NS, at_ns))) if only_input else None,
+        e2e_run=stat_of(timeline.sketches("e2e", (0, at_ns))) if only_input else None,
+        e2e=_band(timeline, "e2e", edges) if only_input else None,
         drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
         if state == "draining" and (plan is None or plan.state != "draining" or plan.stage == plan.of)
         else None,
@@ -179,7 +184,9 @@ def build(
         attained=attained(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
         insecure=manifest is not None and manifest.unverified,
         targets=targets_at(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
+        lost_targets=() if over or unreachable_since_ns else lost_targets(timeline, manifest, at_ns),
         heading=heading(timeline, manifest, at_ns),
+        workload=workload_at(timeline, at_ns),
         last_rate_rps=_last_rate(timeline, row) if over and not closed else None,
     )
 

@@ -13,7 +13,7 @@ from loadgen.worker_config import Finish
 from sessions.run.commands import AbortRun, EndCommand, FinishRun
 from sessions.store.directory import make_refuge
 from sessions.store.manifest import END_REASONS, EndInfo, Manifest, SessionError, write
-from sessions.worker.processes import WorkerProcesses
+from sessions.worker.states import Workers
 
 DRAIN_SIGNAL_S = 2.5
 """How long requests in flight are waited for after SIGINT or SIGTERM: all must be saved within 5 s."""
@@ -97,13 +97,13 @@ def kill_after_s(at_once: int) -> float:
     return _KILL_AFTER_S + max(0, at_once - _CUT_OFF_PER_S) / _CUT_OFF_PER_S
 
 
-async def drain(processes: WorkerProcesses, request: EndRequest, at_once: int) -> None:
+async def drain(processes: Workers, request: EndRequest, at_once: int) -> None:
     """Waits until no worker is left: for what is in flight as long as the end that is wanted says. `at_once`:
     the most that one worker may have in flight."""
     assert request.end is not None
     drain_s, patience_s = request.end.drain_s, kill_after_s(at_once)
     processes.tell_all(Finish(drain_s))
-    gone = asyncio.ensure_future(processes.all_gone.wait())
+    gone = asyncio.ensure_future(processes.states.all_gone.wait())
     hurried = asyncio.ensure_future(request.hurried.wait())
     await asyncio.wait({gone, hurried}, timeout=drain_s + patience_s, return_when=asyncio.FIRST_COMPLETED)
     gone.cancel()

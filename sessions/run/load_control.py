@@ -30,9 +30,7 @@ from sessions.run.commands import (
 from sessions.run.conversations import Conversations
 from sessions.run.load_increments import stepped_concurrency, stepped_rate
 from sessions.store.records import LoadChange
-
-LEAD_NS = 5_000_000
-"""A change takes effect this long after it was read, so that every worker hears of it before."""
+from sessions.worker.states import LEAD_NS as LEAD_NS
 
 _NOTHING_SENT = "nothing is being sent: resume it, or set a load"
 
@@ -169,13 +167,13 @@ class LoadControl:
             self._curve = self._curve.cut(at_ns, [steady(at_ns, 0.0)])
         return record
 
-    def obey(self, command: LoadCommand, received_ns: int) -> LoadUpdate:
-        """Carries out `command`.
+    def obey(self, command: LoadCommand, received_ns: int, lead_ns: int = LEAD_NS) -> LoadUpdate:
+        """Carries out `command`, `lead_ns` after it was received, so that every worker hears of it before.
 
         Raises:
             CommandError: out of range, not of this kind of loop, or there is nothing to step or resume.
         """
-        at_ns = received_ns + LEAD_NS
+        at_ns = received_ns + lead_ns
         if isinstance(command, SetRate):
             if self._curve is None:
                 raise CommandError("this is a closed loop: change its concurrency, not a rate")
@@ -204,9 +202,11 @@ class LoadControl:
         if self._conversations is not None:
             raise CommandError("requests are turns of conversations: what they ask for cannot change")
 
-    def ask_for(self, workload: WorkloadSpec, name: str, received_ns: int) -> LoadUpdate:
+    def ask_for(
+        self, workload: WorkloadSpec, name: str, received_ns: int, lead_ns: int = LEAD_NS
+    ) -> LoadUpdate:
         """From now on requests ask for something else; as many are due as before."""
-        at_ns = received_ns + LEAD_NS
+        at_ns = received_ns + lead_ns
         record = LoadChange(at_ns, "workload", received_ns=received_ns, label=f"workload: {name}")
         if self._curve is None:
             load: Load = ClosedLoad(self._concurrency)

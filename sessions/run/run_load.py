@@ -17,13 +17,10 @@ from sessions.run.presets import Presets
 from sessions.run.stage_loads import StageLoads
 from sessions.run.worker_configs import worker_configs
 from sessions.store.journal import JournalWriter
-from sessions.worker.processes import WorkerProcesses
+from sessions.worker.states import Workers
 
 if TYPE_CHECKING:
     from sessions.run.preflight import Preflight
-
-_START_LEAD_NS = 10_000_000
-"""What their configuration takes to the workers, and they to obey it."""
 
 OnPlanOver = Callable[[BaseException | None], None]
 
@@ -44,7 +41,7 @@ class RunLoad:
         self,
         config: RunConfig,
         directory: Path,
-        processes: WorkerProcesses,
+        processes: Workers,
         clock: Clock,
         journal: JournalWriter,
         enter: Callable[[str], None],
@@ -81,15 +78,14 @@ class RunLoad:
         """Tells the workers what to do. `on_plan_over` is called when the last stage of a plan is over, with
         the error if one ended it before."""
         config, processes = self._config, self._processes
-        self.start_ns = self._clock.now_ns() + _START_LEAD_NS
+        self.start_ns = self._clock.now_ns() + processes.start_lead_ns
         conversations = conversations_of(config.workload, config.load.seed)
         self._control = LoadControl(config.load, self.start_ns, processes.count, conversations)
         self._presets = Presets(config, found)
         told = worker_configs(
             config,
-            found.probed,
+            found,
             found.asking.spec(config.workload, config.load.trace),
-            found.address,
             processes.count,
             origin_ns=self._clock.origin_ns,
             start_ns=self.start_ns,
@@ -139,14 +135,14 @@ class RunLoad:
             raise CommandError("the load has come to its end")
         if isinstance(command, SetRamp) and self._plan is not None and not self._plan.left:
             raise CommandError("the plan sets the rate: take it from the plan first (= or an arrow)")
-        chosen = ""
+        chosen, lead_ns = "", self._processes.lead_ns
         if isinstance(command, SetWorkload):
             self._control.check_workload()
             assert self._presets is not None  # made with the control
             chosen, workload = self._presets.chosen(command.name)
-            update = self._control.ask_for(workload, chosen, received_ns)
+            update = self._control.ask_for(workload, chosen, received_ns, lead_ns)
         else:
-            update = self._control.obey(command, received_ns)
+            update = self._control.obey(command, received_ns, lead_ns)
         if self._plan is not None:
             self._plan.leave()
         self._processes.tell_all(update.command)

@@ -13,10 +13,10 @@ from sessions.plan.config import RunConfig, stage_workload
 from sessions.plan.stages import Stage
 from sessions.run.asking import Asking
 from sessions.run.conversations import conversations_of
-from sessions.run.load_control import LEAD_NS, LoadControl, load_from
+from sessions.run.load_control import LoadControl, load_from
 from sessions.run.stage_figures import stage_figures
 from sessions.store.records import LoadChange, StageChange
-from sessions.worker.processes import WorkerProcesses
+from sessions.worker.states import Workers
 
 if TYPE_CHECKING:
     from sessions.summary.plan_schema import PlanStage
@@ -30,7 +30,7 @@ class StageLoads:
         config: RunConfig,
         asking: Asking,
         control: LoadControl,
-        processes: WorkerProcesses,
+        processes: Workers,
         directory: Path,
         clock: Clock,
         write: Callable[[LoadChange | StageChange], None],
@@ -42,12 +42,12 @@ class StageLoads:
 
     def begin(self, number: int, of: int | None, stage: Stage) -> int:
         """Puts the load of a stage on; the session time from which it holds. Of None: a search's step."""
-        at_ns = self._clock.now_ns() + LEAD_NS
+        at_ns = self._clock.now_ns() + self._processes.lead_ns
         asked = stage_workload(self._config.workload, stage)
         workload = self._asking.spec(asked, stage.trace)
         conversations = conversations_of(asked, self._config.load.seed)
         update = self._control.begin_stage(number, of, stage, workload, at_ns, conversations)
-        self._processes.expect_idle(number)
+        self._processes.states.expect_idle(number)
         self._processes.tell_all(update.command)
         self._write(update.change)
         self._enter("running")
@@ -60,10 +60,10 @@ class StageLoads:
 
     def cut(self, number: int, stage: Stage) -> None:
         """Nothing more of the stage is due from now on, though its number was not up."""
-        at_ns = self._clock.now_ns() + LEAD_NS
+        at_ns = self._clock.now_ns() + self._processes.lead_ns
         workload = self._asking.spec(stage_workload(self._config.workload, stage), stage.trace)
         told = WorkerStage(number, workload, end_ns=at_ns)
-        self._processes.expect_idle(number)
+        self._processes.states.expect_idle(number)
         self._processes.tell_all(SetLoad(at_ns, load_from(stage, at_ns), drop_backlog=True, stage=told))
 
     async def figures(self, number: int) -> PlanStage | None:

@@ -11,13 +11,10 @@ import logging
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadgen.clock import MonotonicClock
 from loadgen.worker_config import Finish
-from sessions.plan.loads import loads_of
 from sessions.run.asking import PromptFiles
-from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.commands import (
     Ack,
     AddMark,
@@ -30,25 +27,20 @@ from sessions.run.commands import (
     Stop,
 )
 from sessions.run.control_server import ControlServer
+from sessions.run.crew import Heard, LoadRefused, LostNode, crew_of, files_of
 from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, plan_end, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
 from sessions.run.run_load import RunLoad
-from sessions.run.short_stages import short_stages
 from sessions.run.telemetry import TelemetryRecorder
-from sessions.run.worker_configs import need_here, planned_client, server_facts
+from sessions.run.worker_configs import server_facts
 from sessions.store.disk_reserve import DiskReserve
 from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
 from sessions.store.manifest import SessionError, read, write
 from sessions.store.records import End, Mark, Note, State
 from sessions.worker.pipes import Status, say_line
-from sessions.worker.processes import WorkerProcesses
 
-if TYPE_CHECKING:
-    from loadgen.probe.result import ProbeResult
-
-_WORKERS_READY_S = 20.0
 _MARK_CHARS = 200
 _MARKS_CAP = 10_000
 """Half of what a reader keeps of all that happened (`sessions.timeline.timeline.EVENTS_CAP`)."""
@@ -69,14 +61,10 @@ class Supervisor:
         self._reserve = DiskReserve(directory)
         self._unsaved: list[str] = []
         self._control = ControlServer(directory, self._obey)
-        self._manifest.client = planned_client(self._config)
-        self._processes = WorkerProcesses(
-            directory,
-            self._manifest.client["workers"],
-            self._on_status,
-            self._on_exit,
-            debug=orders.debug,
-        )
+        heard = Heard(self._on_status, self._on_exit, self._on_node_lost, self._note)
+        self._crew = crew_of(self._config, directory, heard, debug=orders.debug)
+        self._processes = self._crew.workers
+        self._manifest.client = self._crew.client()
         self._ending = EndRequest()
         self._state = ""
         self._load = RunLoad(
@@ -134,15 +122,25 @@ class Supervisor:
         found = probing.result()
         if isinstance(found, SupervisorAnswer):
             return found
-        _log.info("probe: %s", server_facts(found.probed))
-        self._manifest.server = server_facts(found.probed)
-        ready = asyncio.ensure_future(self._processes.all_ready.wait())
-        if not await self._ending.comes_after(ready, _WORKERS_READY_S):
+        _log.info("probe: %s", server_facts(found))
+        self._manifest.server = server_facts(found)
+        ready = asyncio.ensure_future(self._processes.states.all_ready.wait())
+        if not await self._ending.comes_after(ready, self._processes.ready_s):
             if self._ending.end is not None:
                 return self._ended_too_soon()
             return SupervisorAnswer("refused", "the load workers did not start", 1)
-        if word := self._too_much(found.probed):
-            return SupervisorAnswer("refused", word, 2)
+        self._manifest.client = self._crew.client()
+        try:
+            for warning in self._crew.check(found):
+                self._note("warning", warning)
+        except LoadRefused as error:
+            return SupervisorAnswer("refused", str(error), 2)
+        files = list(files_of(self._config, self._prompts))
+        preparing = asyncio.ensure_future(self._processes.prepare(found.address, files))
+        if not await self._ending.comes_after(preparing):
+            return self._ended_too_soon()
+        if word := preparing.result():
+            return SupervisorAnswer("refused", word, 1)
         self._load.begin(found, self._on_plan_over)
         write(self._directory, self._manifest)
         key, secrets = self._orders.api_key, self._orders.secrets()
@@ -155,21 +153,6 @@ class Supervisor:
         if end.reason in ("worker_lost", "failed"):
             return SupervisorAnswer("refused", end.message, 1)
         return SupervisorAnswer("refused", "interrupted before any load was sent", 130)
-
-    def _too_much(self, probed: ProbeResult) -> str:
-        """Why this machine cannot put on the load, if it cannot; what may run short is noted."""
-        machine = this_machine()
-        noted: set[str] = set()
-        for where, load, _ in loads_of(self._config):
-            need = need_here(load, probed, self._processes.count)
-            if word := refusal(load, need, machine):
-                return f"{where}{word}"
-            noted.update(f"{where}{text}" for text in warnings(need, machine)[: not noted])
-        if warning := short_stages(self._config, probed.warm_ups):
-            noted.add(warning)
-        for text in sorted(noted):
-            self._note("warning", text)
-        return ""
 
     async def _refuse(self, word: SupervisorAnswer) -> int:
         """Nothing was measured: the directory goes, unless it holds a debug log, and the reason is said."""
@@ -258,7 +241,7 @@ class Supervisor:
 
     def _on_status(self, number: int, status: Status) -> None:
         _log.info("load worker %d: %s", number, status)
-        if status.state == "idle" and self._processes.all_idle.is_set():
+        if status.state == "idle" and self._processes.states.all_idle.is_set():
             if self._load.on_idle(status.stage):
                 self._ending.want(RunEnd("completed", 0.0))
         elif status.state == "refused":
@@ -282,7 +265,7 @@ class Supervisor:
         if self._ending.end is not None or not sends:
             return
         self._failing.add(number)
-        if self._processes.alive - self._failing:
+        if self._processes.states.alive - self._failing:
             return
         self._failing.clear()
         text = f"the first {self._config.load.give_up} requests all failed, lately with: {why}"
@@ -308,6 +291,19 @@ class Supervisor:
             # Also one that we killed, for not ending in time.
             self._unsaved.append(f"load worker {number} ended before all was written ({how})")
 
+    def _on_node_lost(self, node: LostNode) -> None:
+        """Its files stay there, also those that are not here yet."""
+        nodes, left = self._config.nodes, self._processes.states.alive - set(node.workers)
+        what = f"node {node.name} is lost: {node.why}"
+        if self._ending.end is not None:
+            self._unsaved.append(what)
+        elif nodes is None or nodes.on_lost == "end" or not left or not self._load.start_ns:
+            self._note("error", f"{what}; what it measured is in {node.place}")
+            self._ending.want(RunEnd("worker_lost", 1.0, what))
+        else:
+            share = f"{len(node.workers)} of {self._processes.count} load workers are gone with it"
+            self._note("error", f"{what}; {share}, and what they were to send is not sent")
+
     # the end
 
     async def _wind_up(self, keeping: asyncio.Future[None]) -> int:
@@ -319,6 +315,7 @@ class Supervisor:
         self._prompts.remove()
         await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()
+        self._unsaved += self._processes.unsaved
         if lost := self._telemetry.close():
             self._unsaved.append(lost)
         assert self._ending.end is not None

@@ -80,9 +80,10 @@ class NotKept(ValueError):
 def rare(record: AnyRecord) -> AnyRecord | None:
     """What of a record no column tells; None where they tell all of it."""
     if isinstance(record, Tick):
-        if not record.errors and not record.causes:
+        if not record.errors and not record.causes and not record.targets:
             return None
-        return Tick(record.t_ns, record.dt_ns, record.worker, errors=record.errors, causes=record.causes)
+        told = {"errors": record.errors, "causes": record.causes, "targets": record.targets}
+        return Tick(record.t_ns, record.dt_ns, record.worker, **told)  # type: ignore[arg-type]
     return None if isinstance(record, GpuSamples | ServerSample | HostSample | Request) else record
 
 
@@ -191,7 +192,7 @@ class _Reader:
 
     def _apply(self, timeline: Timeline, record: AnyRecord | None) -> None:
         if isinstance(record, Tick):
-            timeline.failed(record)
+            timeline.take_apart(record)
         elif isinstance(record, GpuSamples):
             for sample in record.gpus:
                 if (gpu := timeline.gpus.get(sample.gpu)) is not None:

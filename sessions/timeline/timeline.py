@@ -25,6 +25,7 @@ from sessions.timeline.reach import Reach
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.servers import ServerColumns
 from sessions.timeline.sketches import Sketches, SketchLog
+from sessions.timeline.targets import Targets
 from sessions.timeline.worker_notes import NOTE_KINDS, NOTE_WORDS
 from telemetry.records import (
     GpuDevice,
@@ -67,6 +68,7 @@ class Timeline:
         self._first_tick_ns: int | None = None
         self.sketch_logs = {name: SketchLog() for name in METRICS}
         self._failures = Failures()
+        self.targets = Targets()
         self.requests = RequestColumns()
         """Those that ended, as far as request lines were read: a screen reads none before a view asks."""
         self._newest_tick_ns: dict[int, int] = {}
@@ -119,12 +121,13 @@ class Timeline:
         for log, sketch in zip(self.sketch_logs.values(), _sketches_of(tick), strict=True):
             log.add(sketch)
         self._failures.take(tick)
+        self.targets.take(tick)
 
     def _worker_note(self, note: WorkerNote) -> None:
         if note.clock_error_ns is not None:
             self.clock_error_ns = max(note.clock_error_ns, self.clock_error_ns or 0)
         if note.event in ("backing_off", "reachable_again"):
-            self.reach.add(note.t_ns, note.worker, note.event == "reachable_again")
+            self.reach.add(note.t_ns, note.worker, note.event == "reachable_again", note.target)
         kind = NOTE_KINDS.get(note.event)
         if kind is not None:
             words = NOTE_WORDS.get(note.event, note.event.replace("_", " "))
@@ -215,9 +218,10 @@ class Timeline:
         if len(self.events) < EVENTS_CAP:
             insort(self.events, Event(t_ns, kind, label))
 
-    def failed(self, tick: Tick) -> None:
-        """Takes in what a tick says of failures, and nothing else of it."""
+    def take_apart(self, tick: Tick) -> None:
+        """Takes in what a tick says of failures and of each target, and nothing else of it."""
         self._failures.take(tick)
+        self.targets.take(tick)
 
     def take_ticks(self, cells: Floats, sketches: dict[str, SketchLog], waiting: dict[int, Table]) -> None:
         """All ticks at once, as they were kept: the cells of `ticks`, `sketch_logs` and `worker_ticks`."""

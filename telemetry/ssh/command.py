@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import sys
+from collections.abc import Sequence
 
 from telemetry.source_spec import Node
 
@@ -32,16 +35,23 @@ _UNKNOWN = re.compile(r"bad configuration option: \"?([a-z]+)", re.IGNORECASE)
 
 # Not `python -m`: that would run modules of the directory that a login starts in.
 _PATH = "import sys; sys.path[:] = filter(None, sys.path); "
-_HAS_TTFTOP = f"{_PATH}import telemetry.__main__"
-_RUN = f"{_PATH}from telemetry.__main__ import main; sys.exit(main())"
-# pipx and uv leave the command ttftop alone, a link into an environment that has a python beside it.
-# sh, because the login's shell may be another; no single quotes and no line ends, for the same reason.
-_FIND = (
-    't=$(command -v ttftop || echo "$HOME/.local/bin/ttftop"); t=$(readlink -f "$t" || echo "$t"); '
-    'for p in python3 "${t%/*}/python"; do '
-    f'"$p" -c "{_HAS_TTFTOP}" 2>/dev/null && exec "$p" -c "{_RUN}" "$@"; done; '
-    f'exec python3 -c "{_RUN}" "$@"'
-)
+
+
+def find_and_run(module: str, arguments: Sequence[str]) -> str:
+    """What a login's shell runs there: `main` of a module of ours, in a Python that has ttftop."""
+    has = f"{_PATH}import {module}"
+    run = f"{_PATH}from {module} import main; sys.exit(main())"
+    # pipx and uv leave the command ttftop alone, a link into an environment that has a python beside it.
+    # sh, because the login's shell may be another; no single quotes and no line ends, for the same reason.
+    find = (
+        't=$(command -v ttftop || echo "$HOME/.local/bin/ttftop"); t=$(readlink -f "$t" || echo "$t"); '
+        'for p in python3 "${t%/*}/python"; do '
+        f'"$p" -c "{has}" 2>/dev/null && exec "$p" -c "{run}" "$@"; done; '
+        f'exec python3 -c "{run}" "$@"'
+    )
+    return f"exec {shlex.join(['sh', '-c', find, 'sh', *arguments])}"
+
+
 NOT_THERE = (
     "no ttftop there: its python3 cannot import it, and there is no command ttftop on the PATH of a login "
     "nor in ~/.local/bin (pipx, uv)"
@@ -55,16 +65,36 @@ def command(node: Node, target_url: str, without: frozenset[str] = frozenset()) 
         without: options, in small letters, that this machine's ssh does not know.
     """
     there = ["--answer", *(["--target", target_url] if target_url else [])]
+    return ssh_command(node, find_and_run("telemetry.__main__", there), without=without)
+
+
+def ssh_command(
+    node: Node, there: str, options: Sequence[str] = OPTIONS, without: frozenset[str] = frozenset()
+) -> list[str]:
+    """The argument list that has the login's shell there read `there`: it reads one string."""
     argv = ["ssh", "-T", "-a", "-x"]
-    for option in OPTIONS:
+    for option in options:
         if option.partition("=")[0].lower() not in without:
             argv += ["-o", option]
     if node.port is not None:
         argv += ["-p", str(node.port)]
     if node.user:
         argv += ["-l", node.user]
-    # The shell there reads one string.
-    return [*argv, "--", node.host, f"exec {shlex.join(['sh', '-c', _FIND, 'sh', *there])}"]
+    return [*argv, "--", node.host, there]
+
+
+_BIND = (
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.getppid() == int(sys.argv[1]) or sys.exit(1); "
+    "os.execvp(sys.argv[2], sys.argv[2:])"
+)
+"""PR_SET_PDEATHSIG, SIGKILL: an ssh that still connects would not see that we are gone."""
+
+
+def ends_with_us(argv: list[str]) -> list[str]:
+    """`argv` so that it ends with the thread that starts it, however that ends; unchanged but on Linux."""
+    if sys.platform != "linux":
+        return argv
+    return [sys.executable, "-I", "-S", "-c", _BIND, str(os.getpid()), *argv]
 
 
 def unknown_option(said: str) -> frozenset[str]:

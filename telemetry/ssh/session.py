@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from telemetry.source import NowNs, plain, unchanged
 from telemetry.source_spec import Node
 from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
 from telemetry.ssh.clock_offset import ClockOffset
-from telemetry.ssh.command import NOT_THERE
+from telemetry.ssh.command import NOT_THERE, ends_with_us
 from telemetry.ssh.protocol import (
     BEGINNING,
     MOST_LINE_BYTES,
@@ -43,20 +42,6 @@ MOST_SOURCES = 64
 AHEAD_NS = 5_000_000_000
 """A record from later than this, beyond what the clock may be wrong by, is of no clock that we know."""
 FLOODS = "it sends far more than a poller does: cut off, and not asked again"
-
-
-_BIND = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.getppid() == int(sys.argv[1]) or sys.exit(1); "
-    "os.execvp(sys.argv[2], sys.argv[2:])"
-)
-"""PR_SET_PDEATHSIG, SIGKILL: an ssh that still connects would not see that we are gone."""
-
-
-def _ends_with_us(argv: list[str]) -> list[str]:
-    """`argv` so that it ends with the thread that starts it, however that ends; unchanged but on Linux."""
-    if sys.platform != "linux":
-        return argv
-    return [sys.executable, "-I", "-S", "-c", _BIND, str(os.getpid()), *argv]
 
 
 class Session:
@@ -87,7 +72,7 @@ class Session:
             return "ssh cannot be started (No such file or directory)"
         try:
             process = subprocess.Popen(
-                _ends_with_us(argv),
+                ends_with_us(argv),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

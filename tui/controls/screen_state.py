@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tui.controls.keys import KEYS, Key
 from tui.controls.playhead import Playhead, said_end_ns
@@ -36,8 +37,10 @@ class ScreenState:
     help_row: int = 0
     """How far the help is scrolled."""
     prompt: Prompt | None = None
-    quitting: bool = False
-    """The bottom row asks how to leave."""
+    attached: bool = False
+    """The run was started elsewhere: whoever looks on leaves without a question."""
+    question: Literal["", "leave", "end"] = ""
+    """What the bottom row asks: how to leave, or how the run is to end."""
     notice: str = ""
     """One line in the bottom row for a few seconds, in place of the keys."""
     notice_bad: bool = False

@@ -107,7 +107,10 @@ def mark_labels(frame: Frame, width: int, theme: Theme) -> dict[int, tuple[tuple
 
 def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
     """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
-    happened = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
+    # Why there is no GPU stands in the place of the GPUs already.
+    told = "" if whole or frame.gpus else frame.gpu_note
+    wanted = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
+    happened = [mark for mark in wanted if not told or mark.label != told]
     rows: list[Row] = []
     for mark in reversed(happened):
         if not (room := height - len(rows)):

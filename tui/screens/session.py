@@ -27,7 +27,7 @@ from tui.views.views import OVERVIEW, VIEWS, within
 NOTICE_S = 4.0
 STILL_S = 1.0
 """How often, while the past of a live run stands still, it is drawn anew if anything came in."""
-_LEAVING: Mapping[str, Command] = {"f": FinishRun(), "a": AbortRun()}
+_ENDING: Mapping[str, Command] = {"f": FinishRun(), "a": AbortRun()}
 
 
 class SessionScreen(Screen[None]):
@@ -166,13 +166,11 @@ class SessionScreen(Screen[None]):
         else:
             # What was said of the key before is no news any more.
             self._state = replace(self._state, notice="", notice_bad=False)
-            if self._state.quitting:
+            if self._state.question:
                 self._choose(event.key)
             elif event.key == "escape":
                 self._back()
-            elif action := keys.action_for(
-                event.key, event.character, self._source.live, self._state.view, self._state.keymap
-            ):
+            elif action := self._action(event.key, event.character):
                 scrolled = help_scrolled(action, self._state, *self.size)
                 self._state = scrolled or replace(self._state, help=False)
                 if scrolled is None:
@@ -252,7 +250,9 @@ class SessionScreen(Screen[None]):
 
     def _ask(self, action: str) -> None:
         try:
-            prompt = prompts.asked_by(action, self._picture.frame, self._state.playhead, self._takes_commands)
+            prompt = prompts.asked_by(
+                action, self._picture.frame, self._state.playhead, self._takes_commands, self._source
+            )
         except ValueError as error:
             self._say(str(error))
         else:
@@ -317,22 +317,26 @@ class SessionScreen(Screen[None]):
         self._leave_app(how)
 
     def _quit(self) -> None:
-        if self._source.live and self._commands is not None:
-            self._state = replace(self._state, quitting=True)
+        if self._takes_commands and not self._state.attached:
+            self._state = replace(self._state, question="leave")
         else:
             self._leave("detached" if self._source.live else "quit")
 
+    def _end_run(self) -> None:
+        self._state = replace(self._state, question="end")
+
     def _choose(self, key: str) -> None:
-        if key == "d":
+        if key == "d" and self._state.question == "leave":
             self._leave("detached")
-        elif key in _LEAVING:
-            self._send(_LEAVING[key])
+        elif key in _ENDING:
+            self._send(_ENDING[key])
             self._say("finishing and saving" if key == "f" else "aborting")
-        if key in (*_LEAVING, "escape", "q", "n"):
-            self._state = replace(self._state, quitting=False)
+        if key in (*_ENDING, "escape", "q", "Q", "n"):
+            self._state = replace(self._state, question="")
 
 
 _ACTIONS: dict[str, Callable[[SessionScreen], None]] = {
     "hold": SessionScreen._hold,
     "quit": SessionScreen._quit,
+    "end_run": SessionScreen._end_run,
 }

@@ -11,8 +11,9 @@ import pytest
 from loadgen.clock import MonotonicClock, monotonic_ns
 from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
-from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.run.commands import CommandError, Hold, Resume, SetRamp, SetRate, SetWorkload
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner
@@ -26,7 +27,7 @@ def with_a_plan(said: list[Any]) -> RunLoad:
     """A run in the first stage of its plan; `said` gets what workers and session are told."""
     plan = PlanConfig("p", [Stage("a", rate_rps=4.0, duration_s=60.0)])
     config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(rate_rps=4.0), plan=plan)
-    processes, journal = SimpleNamespace(tell_all=said.append), SimpleNamespace(append=said.append)
+    processes, journal = SimpleNamespace(tell_all=said.append, lead_ns=0), SimpleNamespace(append=said.append)
     clock = MonotonicClock(monotonic_ns())
     load = RunLoad(config, Path(), processes, clock, journal, said.append)  # type: ignore[arg-type]
     load._control = LoadControl(config.load, 0)

@@ -1,0 +1,1 @@
+"""Load workers and telemetry on other machines, as one session: agents, ways to them, their files."""

@@ -1,0 +1,270 @@
+"""One node as the host has it: asked, told, followed, and given up when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.messages import (
+    POLLER,
+    ClockAnswer,
+    ClockQuestion,
+    HelloAnswer,
+    Kill,
+    Leave,
+    NodeAnswer,
+    Question,
+    Read,
+    ReadAnswer,
+    Refusal,
+    Tell,
+)
+from sessions.nodes.mirror import Mirror
+from sessions.worker.pipes import Status
+
+READ_WAIT_S = 1.0
+UNANSWERED_S = 5.0
+"""A read that has no answer so much later is asked again; the first such is told."""
+LOST_READS = 15
+"""So many unanswered ones after each other (75 s), and the node is lost: a network that was away for 30 s may
+be silent for 60 (`sessions.nodes.agent`). Counted, not timed: this process may have stood still itself."""
+ORDER_S = UNANSWERED_S * LOST_READS
+RETRY_S = 1.0
+"""So often a disk that refuses is tried again."""
+CLOCK_QUESTIONS = 20
+
+_log = logging.getLogger(__name__)
+_status = msgspec.json.Decoder(Status)
+
+
+class NodeEvents(NamedTuple):
+    """What a node tells whoever leads it."""
+
+    said: Callable[[int, Status], None]
+    exited: Callable[[int, int], None]
+    lost: Callable[[Node], None]
+    note: Callable[[str, str], None]
+
+
+class Node:
+    """`why_lost` is a line once the node is gone for good; whatever is asked of it then comes to nothing."""
+
+    def __init__(self, channel: Channel, hello: HelloAnswer, mirror: Mirror, events: NodeEvents) -> None:
+        self._channel, self.hello, self._mirror, self._events = channel, hello, mirror, events
+        self.workers: list[int] = []
+        self.at: list[str] = []
+        """Addresses of the server that take connections from there."""
+        self.files: dict[str, str] = {}
+        """Path of a file here to where it was put there."""
+        self.offset_ns = self.within_ns = 0
+        """Of its clock to ours, and by how much that may be wrong."""
+        self.round_trips_ns: deque[int] = deque(maxlen=200)
+        self.why_lost = ""
+        self.exits: dict[int, int] = {}
+        self.has_poller = False
+        self.whole = asyncio.Event()
+        """All its processes are gone, and all that they wrote is here."""
+        self.behind_bytes = 0
+        self._heard = 0
+        self._unanswered = 0
+        self._disk_told = False
+        self._outgoing: list[tuple[int, bytes]] = []
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def name(self) -> str:
+        return self._channel.name
+
+    @property
+    def place(self) -> str:
+        """Where it keeps what it measured, for a person."""
+        return f"{self.hello.host}:{self.hello.directory}"
+
+    @property
+    def slow_round_trip_ns(self) -> int:
+        """The 99th percentile of the last ones; 0 before there were any."""
+        known = sorted(self.round_trips_ns)
+        return known[int(0.99 * (len(known) - 1))] if known else 0
+
+    async def ask(self, question: Question, timeout_s: float = ORDER_S) -> NodeAnswer:
+        """Raises:
+        NodeLost: it is gone, has no answer, or refuses.
+        """
+        try:
+            answer = await self._channel.ask(question, timeout_s)
+        except asyncio.TimeoutError:
+            raise NodeLost(f"no answer within {timeout_s:g} s") from None
+        if isinstance(answer, Refusal):
+            raise NodeLost(answer.message)
+        return answer
+
+    async def measure_clock(self) -> None:
+        """Raises:
+        NodeLost: it has no answer.
+        """
+        best_ns = None
+        for _ in range(CLOCK_QUESTIONS):
+            asked_ns = time.monotonic_ns()
+            answer = await self.ask(ClockQuestion())
+            received_ns = time.monotonic_ns()
+            assert isinstance(answer, ClockAnswer)
+            took_ns = received_ns - asked_ns
+            self.round_trips_ns.append(took_ns)
+            if best_ns is None or took_ns < best_ns:
+                best_ns = took_ns
+                self.offset_ns = answer.t_ns - (asked_ns + received_ns) // 2
+                self.within_ns = -(-took_ns // 2)
+
+    def follow(self) -> None:
+        """From now on what it writes and says comes here, and what its workers are told goes there."""
+        self._tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+
+    def tell(self, lines: Sequence[tuple[int, bytes]]) -> None:
+        """In order; at once."""
+        self._outgoing += lines
+        self._wake.set()
+
+    async def kill(self) -> None:
+        """Its workers; the poller once it has written all.
+
+        Raises:
+            NodeLost: it is gone.
+        """
+        await self.ask(Kill())
+
+    async def round_trip_s(self) -> float:
+        """As long as it takes to be answered.
+
+        Raises:
+            NodeLost: it is gone.
+        """
+        asked_s = time.monotonic()
+        await self.ask(ClockQuestion())
+        return time.monotonic() - asked_s
+
+    def expect(self, workers: Sequence[int]) -> None:
+        """These are started there."""
+        self.workers = list(workers)
+        self._mirror.expect(workers)
+
+    @property
+    def fetched_bytes(self) -> int:
+        return self._mirror.taken_bytes
+
+    async def leave(self) -> list[str]:
+        """Removes its directory if all is here, and ends it; a sentence for whatever is left."""
+        unsaved = []
+        if not self.whole.is_set() and (self._mirror.have or self.workers):
+            how_much = f"{self.behind_bytes} bytes or more" if self.behind_bytes else "the last it measured"
+            unsaved.append(f"node {self.name}: {how_much} could not be fetched; see {self.place}")
+        await self._stop()
+        lost_here = await asyncio.to_thread(self._mirror.close)
+        if not unsaved and not lost_here and not self.why_lost:
+            with contextlib.suppress(NodeLost):
+                await self.ask(Leave(), UNANSWERED_S)
+        await self._channel.close()
+        return unsaved + [f"{sentence}; see {self.place}" for sentence in lost_here]
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _tell_all(self) -> None:
+        """One message at a time: whoever carries them need not keep their order."""
+        while not self.why_lost:
+            await self._wake.wait()
+            self._wake.clear()
+            lines, self._outgoing = self._outgoing, []
+            if not lines:
+                continue
+            asked_ns = time.monotonic_ns()
+            try:
+                await self._channel.ask(Tell(lines), ORDER_S)
+            except asyncio.TimeoutError:
+                continue  # the reads tell whether it is gone
+            except NodeLost as error:
+                self._lose(str(error))
+                return
+            self.round_trips_ns.append(time.monotonic_ns() - asked_ns)
+
+    async def _read_all(self) -> None:
+        while not self.why_lost:
+            try:
+                answer = await self._channel.ask(
+                    Read(self._mirror.have, self._heard, READ_WAIT_S), READ_WAIT_S + UNANSWERED_S
+                )
+            except asyncio.TimeoutError:
+                self._on_silence()
+                continue
+            except NodeLost as error:
+                self._lose(str(error))
+                return
+            if isinstance(answer, Refusal):
+                self._lose(answer.message)
+                return
+            assert isinstance(answer, ReadAnswer)
+            await self._take(answer)
+
+    def _on_silence(self) -> None:
+        self._unanswered += 1
+        if self._unanswered == 1:
+            self._events.note(
+                "warning",
+                f"node {self.name}: no answer for {UNANSWERED_S:g} s; what it measures is kept there",
+            )
+        elif self._unanswered >= LOST_READS:
+            self._lose(f"no answer for {ORDER_S:g} s")
+
+    async def _take(self, answer: ReadAnswer) -> None:
+        if self._unanswered:
+            self._unanswered = 0
+            self._events.note(
+                "info", f"node {self.name}: answers again; what it measured meanwhile is fetched"
+            )
+        taken = await asyncio.to_thread(self._mirror.take, answer.chunks)
+        self.behind_bytes = answer.behind_bytes
+        self._tell_of_disk()
+        for number, line in answer.words:
+            self._heard += 1
+            if number in self.workers:
+                try:
+                    status = _status.decode(line)
+                except msgspec.MsgspecError:
+                    continue
+                self._events.said(number, status)
+        for number, code in answer.exits.items():
+            if number not in self.exits and (number in self.workers or number == POLLER):
+                self.exits[number] = code
+                if number != POLLER:
+                    self._events.exited(number, code)
+        expected = {*self.workers, *([POLLER] if self.has_poller else [])}
+        if answer.whole and taken and not expected - self.exits.keys():
+            self.whole.set()
+        if not taken:
+            await asyncio.sleep(RETRY_S)
+
+    def _tell_of_disk(self) -> None:
+        """As a worker here would."""
+        speaker = self.workers[0] if self.workers else 0
+        for name in self._mirror.take_written_again():
+            self._events.said(speaker, Status("again", name))
+        if bool(self._mirror.error) != self._disk_told:
+            self._disk_told = bool(self._mirror.error)
+            kept = f"{self._mirror.error}; node {self.name} keeps what it measures" if self._disk_told else ""
+            self._events.said(speaker, Status("disk", kept))
+
+    def _lose(self, why: str) -> None:
+        if not self.why_lost:
+            self.why_lost = why
+            _log.info("node %s is lost: %s", self.name, why)
+            self._events.lost(self)

@@ -1,0 +1,303 @@
+"""The load workers of a run on nodes, as its supervisor sees them: with the interface of
+`sessions.worker.processes.WorkerProcesses`.
+
+Each node is asked and followed by itself (`sessions.nodes.node`); what it writes comes into the session
+(`sessions.nodes.mirror`), so that every reader finds it where it looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from loadgen.target.url import is_loopback
+from loadgen.worker_config import Address, WorkerConfig
+from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.messages import HelloAnswer, Put, Reach, ReachAnswer, Start
+from sessions.nodes.mirror import Mirror
+from sessions.nodes.network import network_of_this_process
+from sessions.nodes.node import Node, NodeEvents
+from sessions.nodes.placement import Offer, PlacementError, numbered, takes_load
+from sessions.nodes.told import for_node, with_files
+from sessions.worker.pipes import Status
+from sessions.worker.states import LEAD_NS, WorkerStates
+
+_log = logging.getLogger(__name__)
+
+START_LEAD_NS = 100_000_000
+"""At least: a configuration is long, and the slowest of many workers is waited for."""
+READY_S = 60.0
+_PART_BYTES = 1 << 20
+FETCH_PATIENCE_S = 20.0
+"""At the end of a run: so long nothing may come from a node that still has something."""
+_LATE_S, _AFTER_SILENCE_S = 1.0, 5.0
+"""What answers later was cut off from here, and has so long to end in order."""
+
+Opened = Sequence[tuple[Channel, HelloAnswer]]
+Open = Callable[[], Awaitable[Opened]]
+Place = Callable[[Sequence[Offer]], list[int]]
+"""How many workers each node runs."""
+
+
+class NodesToldOf(NamedTuple):
+    """What the supervisor wants to hear."""
+
+    said: Callable[[int, Status], None]
+    exited: Callable[[int, int], None]
+    lost: Callable[[Node], None]
+    """A node is gone, with all its workers: before anything else is told of it."""
+    refused: Callable[[str], None]
+    """The nodes cannot be had, or not used for this run: one line."""
+    note: Callable[[str, str], None]
+    """A level and a sentence."""
+
+
+class NodeWorkers:
+    """`nodes` are there once `states.all_ready` is set."""
+
+    def __init__(
+        self,
+        directory: Path,
+        open_nodes: Open,
+        place: Place,
+        target: Address,
+        told: NodesToldOf,
+        *,
+        named: bool = True,
+        debug: bool = False,
+    ) -> None:
+        """Args:
+        target: where the load's connections go, before anything was looked up.
+        named: a person asked for these very nodes.
+        debug: each worker keeps a log.
+        """
+        self._directory, self._open_nodes, self._place, self._target = directory, open_nodes, place, target
+        self._told, self._named, self._debug = told, named, debug
+        self.states = WorkerStates(told.said, told.exited)
+        self.nodes: list[Node] = []
+        self.ready_s = READY_S
+        self.offers: list[Offer] = []
+        """Of the nodes that the load is put on from."""
+        self.unsaved: list[str] = []
+        """After `wait_or_kill`: a sentence for what could not be fetched."""
+        self._opening: asyncio.Task[None] | None = None
+
+    @property
+    def count(self) -> int:
+        return self.states.count
+
+    @property
+    def _loaded(self) -> list[Node]:
+        return [node for node in self.nodes if node.workers]
+
+    @property
+    def start_lead_ns(self) -> int:
+        return max(START_LEAD_NS, 5 * self._slowest_ns)
+
+    @property
+    def lead_ns(self) -> int:
+        return max(LEAD_NS, 3 * self._slowest_ns)
+
+    @property
+    def _slowest_ns(self) -> int:
+        return max((node.slow_round_trip_ns for node in self.nodes if not node.why_lost), default=0)
+
+    async def start(self) -> None:
+        """Returns at once: an ssh may take its time."""
+        self._opening = asyncio.create_task(self._start())
+
+    async def _start(self) -> None:
+        try:
+            await self._begin()
+        except (NodeLost, PlacementError) as error:
+            self._told.refused(str(error))
+
+    async def _begin(self) -> None:
+        events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note)
+        for channel, hello in await self._open_nodes():
+            self.nodes.append(Node(channel, hello, Mirror(self._directory, channel.name), events))
+        await self._of_each(lambda node: node.measure_clock())
+        offers = await self._offers()
+        taken = self.offers = takes_load(offers)
+        left_out = [offer for offer in offers if offer not in taken]
+        for offer in left_out:
+            self._told.note("info", f"node {offer.name}: no load from there: the server is there as well")
+        for offer in taken:
+            if offer.own:
+                self._told.note("warning", f"node {offer.name}: the load runs beside the server")
+        loaded = {
+            offer.name: numbers for offer, numbers in zip(taken, numbered(self._place(taken)), strict=True)
+        }
+        for node in self.nodes:
+            node.expect(loaded.get(node.name, []))
+        self.states.count = sum(len(node.workers) for node in self.nodes)
+        self.states.alive.update(range(self.states.count))
+        for node in self.nodes:
+            node.follow()
+            self._told.note("info", said_of(node))
+        await self._of_each(lambda node: node.ask(Start(node.workers, self._debug)), self._loaded)
+
+    async def _offers(self) -> list[Offer]:
+        """Raises:
+        NodeLost: the server is not where a node could reach it.
+        """
+        here = network_of_this_process()
+        if self._target.unix_path is not None or is_loopback(self._target.host):
+            away = [node for node in self.nodes if not (here and node.hello.network == here)]
+            if away:
+                where = self._target.unix_path or self._target.host
+                raise NodeLost(
+                    f"node {away[0].name}: {where} is the node itself there, not this machine; "
+                    "need an address that the nodes reach"
+                )
+        found: dict[str, ReachAnswer] = {}
+
+        async def look(node: Node) -> None:
+            if self._target.unix_path is None:
+                found[node.name] = await self._reached(node, list(self._target.at))
+
+        await self._of_each(look)
+        return [
+            Offer(
+                node.name,
+                node.hello.cores,
+                node.hello.calibrated_events_per_s,
+                own=node.name in found and found[node.name].own,
+                named=self._named,
+            )
+            for node in self.nodes
+        ]
+
+    async def _reached(self, node: Node, at: list[str]) -> ReachAnswer:
+        answer = await node.ask(Reach(self._target.host, self._target.port, at))
+        assert isinstance(answer, ReachAnswer)
+        if not answer.at:
+            raise NodeLost(f"the server is not reached from there ({answer.why_not})")
+        return answer
+
+    async def prepare(self, address: Address, files: Sequence[str]) -> str:
+        """Brings `files` to all nodes, and finds `address` from there; a line if that cannot be."""
+
+        async def ready(node: Node) -> None:
+            if address.unix_path is None:
+                node.at = (await self._reached(node, list(address.at))).at
+            for number, path in enumerate(dict.fromkeys(files)):
+                node.files[path] = await self._bring(node, Path(path), f"file-{number}")
+            await node.measure_clock()
+
+        try:
+            await self._of_each(ready, self._loaded)
+        except NodeLost as error:
+            return str(error)
+        except OSError as error:
+            return f"{error.filename}: {error.strerror}"
+        return ""
+
+    async def _bring(self, node: Node, path: Path, name: str) -> str:
+        """Its path there."""
+        with path.open("rb") as file:
+            at = 0
+            while (data := await asyncio.to_thread(file.read, _PART_BYTES)) or not at:
+                await node.ask(Put(name, at, data))
+                at += len(data)
+                if not data:
+                    break
+        return f"{node.hello.directory}/put/{name}"
+
+    async def _of_each(
+        self, do: Callable[[Node], Awaitable[object]], nodes: Sequence[Node] | None = None
+    ) -> None:
+        """At all of them at once.
+
+        Raises:
+            NodeLost: of the first that fails, with its name.
+        """
+        asked = self.nodes if nodes is None else nodes
+        done = await asyncio.gather(*(do(node) for node in asked), return_exceptions=True)
+        for node, result in zip(asked, done, strict=True):
+            if isinstance(result, NodeLost):
+                raise NodeLost(f"node {node.name}: {result}")
+            if isinstance(result, BaseException):
+                raise result
+
+    def tell(self, number: int, message: msgspec.Struct) -> None:
+        """As `WorkerProcesses.tell`."""
+        for node in self.nodes:
+            if number in node.workers and number in self.states.alive:
+                node.tell([(number, _line(_as_there(message, node)))])
+
+    def tell_all(self, message: msgspec.Struct) -> None:
+        """As `WorkerProcesses.tell_all`: one message to each node."""
+        _log.info("to all load workers: %s", message)
+        for node in self.nodes:
+            line = _line(_as_there(message, node))
+            if told := [(number, line) for number in node.workers if number in self.states.alive]:
+                node.tell(told)
+
+    async def wait_or_kill(self, wait_s: float) -> None:
+        """As `WorkerProcesses.wait_or_kill`; then waits for what nodes have written, as long as it comes."""
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.states.all_gone.wait(), max(wait_s, 0.01))
+        await asyncio.gather(*(self._end(node) for node in self.nodes if not node.why_lost))
+        for sentences in await asyncio.gather(*(node.leave() for node in self.nodes)):
+            self.unsaved += sentences
+
+    async def _end(self, node: Node) -> None:
+        with contextlib.suppress(NodeLost):
+            if await node.round_trip_s() > _LATE_S:  # it may have heard of the end but now
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self.states.all_gone.wait(), _AFTER_SILENCE_S)
+            await node.kill()
+            await _fetched(node)
+
+    def _exited(self, number: int, code: int) -> None:
+        self.states.exited(number, code)
+        self._look()
+
+    def _lost(self, node: Node) -> None:
+        gone = [number for number in node.workers if number in self.states.alive]
+        self._told.lost(node)
+        self.states.lost(gone)
+        self._look()
+
+    def _look(self) -> None:
+        if not self.states.alive:
+            self.states.all_gone.set()
+
+
+async def _fetched(node: Node) -> None:
+    """Returns once all is here, or nothing more comes."""
+    had, whole = -1, asyncio.ensure_future(node.whole.wait())
+    while not whole.done() and not node.why_lost and node.fetched_bytes != had:
+        had = node.fetched_bytes
+        await asyncio.wait({whole}, timeout=FETCH_PATIENCE_S)
+    whole.cancel()
+
+
+def said_of(node: Node) -> str:
+    """One line about what runs where."""
+    hello, count = node.hello, len(node.workers)
+    numbers = f" ({node.workers[0]} to {node.workers[-1]})" if count > 1 else ""
+    load = f"{count} load worker{'' if count == 1 else 's'}{numbers}" if count else "no load"
+    cores = f"{hello.cores} core{'' if hello.cores == 1 else 's'}"
+    clock = f"clock within {node.within_ns / 1e6:.3g} ms"
+    return f"node {node.name}: {load}; host {hello.host}, {cores}, Python {hello.python}, {clock}"
+
+
+def _line(message: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(message) + b"\n"
+
+
+def _as_there(message: msgspec.Struct, node: Node) -> msgspec.Struct:
+    if isinstance(message, WorkerConfig):
+        return for_node(message, node.files, message.origin_ns + node.offset_ns, node.at)
+    return with_files(message, node.files)
