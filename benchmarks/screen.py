@@ -246,6 +246,10 @@ def main() -> int:
         table = [rows[0], ["---", *["---:"] * (len(HEADER) - 1)], *rows[1:]]
         lines = ["| " + " | ".join(cells) + " |" for cells in table]
         told = [f"`python benchmarks/screen.py {seconds:g}`. SIMULATED: 20 k tokens/s, 8 GPUs. {where}.", ""]
+        if args.peers:
+            told[0] += (
+                " nvitop reads a stand-in for NVML of which no figure changes, btop what this machine does."
+            )
         write(args.docs, "screen", "\n".join([*told, *lines, "", *(f"- {line}" for line in said)]))
     return int(any(value > most for value, most in zip(values, ALLOWED.values(), strict=True)))
 
