@@ -16,7 +16,8 @@ from benchmarks.frame_cost import records
 from loadgen.records import Request, Tick
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.frame.session_view import SessionView
-from sessions.plan.config import RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 
 AGE_S, RPS, TOKENS = 120.0, 100, 200

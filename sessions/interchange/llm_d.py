@@ -6,11 +6,11 @@ Source: as of `llm_d_out`. Its own files are YAML, for which there is no reader 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from sessions.interchange.documents import Document, number, rows, table, text, whole
 from sessions.interchange.imported_run import ImportedRun, is_simulated
+from sessions.interchange.wall_clock import unix_ns
 from sessions.plan.config import LoadConfig
 from sessions.store.imported import ToolFigure
 
@@ -48,7 +48,7 @@ def read(document: Document) -> list[ImportedRun]:
     requests = table(found.get("requests"))
     total, failed = whole(requests.get("total")), whole(requests.get("failures"))
     cut_off = whole(requests.get("incomplete")) or 0
-    begun, ended = (_unix_ns(table(about.get("time")).get(name)) for name in ("start", "end"))
+    begun, ended = (unix_ns(table(about.get("time")).get(name)) for name in ("start", "end"))
     run = ImportedRun(
         tool=TOOL,
         file=document.path.name,
@@ -101,14 +101,3 @@ def _figures(found: dict[str, Any]) -> Iterator[ToolFigure]:
 def _of_requests(name: str) -> tuple[str, str]:
     ours = {"total": "requests.sent", "failures": "requests.failed"}.get(name, "")
     return ours, "near" if ours else ""
-
-
-def _unix_ns(value: object) -> int | None:
-    """Of an ISO-8601 time with its zone; `Z` is one."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value[:40].replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return None if at.tzinfo is None else round(at.timestamp() * 1e9)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
 
 from loadgen.version import VERSION
 from sessions.interchange.stored_run import StoredRun, milliseconds
+from sessions.interchange.wall_clock import iso
 from sessions.summary.schema import Summary
 
 VERSION_WRITTEN = "0.2.1"
@@ -29,12 +29,11 @@ _PERCENTILES = {
 def write(run: StoredRun) -> dict[str, bytes]:
     """One file, of one JSON object."""
     said = run.summary
-    begun = datetime.fromtimestamp(run.begun_unix_s, timezone.utc)
     about = {
         "uid": said.id,
         "time": {
-            "start": begun.isoformat(),
-            "end": (begun + timedelta(seconds=said.duration_s)).isoformat(),
+            "start": f"{iso(run.begun_unix_s)}Z",
+            "end": f"{iso(run.begun_unix_s + said.duration_s)}Z",
             "duration": f"PT{said.duration_s:.6f}S",
         },
         "description": " ".join([*said.badges, said.name]).strip() or None,

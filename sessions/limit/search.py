@@ -127,15 +127,12 @@ def _checked_again(found: Answer, before: Result, after: Result) -> Answer:
     if not before.e2e_s or not after.e2e_s:
         return found
     ratio = after.e2e_s / before.e2e_s
-    # Of a mean as a share of it; the difference of two is as sure as both together.
-    error = math.hypot(
-        *(
-            (each.e2e_s or 0.0 if each.e2e_spread_s is None else each.e2e_spread_s)
-            / (each.e2e_s or 1.0)
-            / math.sqrt(max(each.requests, 1))
-            for each in (before, after)
-        )
+    shares = (
+        1.0 if each.e2e_spread_s is None else each.e2e_spread_s / each.e2e_s
+        for each in (before, after)
+        if each.e2e_s
     )
+    error = math.hypot(*shares) / math.sqrt(SINGLES)
     if abs(math.log(ratio)) < max(math.log(OTHER_SERVER), SURELY * error):
         return found._replace(single_ratio=ratio)
     why = (

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from sessions.plan import roles, typed_values
+from sessions.plan import typed_values
 from sessions.plan.config import (
     BURSTINESS_RANGE,
     LEAST_BURSTINESS,
@@ -331,14 +331,6 @@ def port(text: str) -> int:
     if not 0 <= value <= 65535:
         raise argparse.ArgumentTypeError(f"{got(text)}, need a port from 0 (any free one) to 65535")
     return value
-
-
-def role(text: str) -> str:
-    """What a machine does for the server."""
-    try:
-        return roles.role(text)
-    except roles.RoleError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def source(text: str) -> str:

@@ -14,6 +14,7 @@ from sessions.interchange.documents import ImportFailed
 from sessions.interchange.find_runs import find_runs
 from sessions.interchange.shapes import SHAPES, lost
 from sessions.interchange.stored_run import StoredRun, read_run
+from sessions.interchange.wall_clock import unix_ns
 from sessions.interchange.write_session import write_session
 from sessions.summary.read import read_summary
 
@@ -97,6 +98,8 @@ def test_it_comes_back_as_a_summary_with_the_same_figures(run: StoredRun, tmp_pa
         assert again == pytest.approx(first), name
     assert said.throughput.output_tps == pytest.approx(run.summary.throughput.output_tps)
     assert said.badges == ["IMPORTED"]
+    assert imported.started_unix_ns == pytest.approx(run.begun_unix_s * 1e9, abs=1e3)
+    assert imported.span_ns == pytest.approx(run.summary.duration_s * 1e9, abs=2e3)
     assert said.model == run.summary.model
     assert not said.valid, "nothing of a summary can be checked"
     assert any("no single requests" in note for note in lost("llm-d", run))
@@ -134,3 +137,21 @@ def test_a_report_that_holds_anything_is_read_or_refused_in_a_line(
     else:
         with pytest.raises(ImportFailed, match="no result file of"):
             find_runs(file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-26T07:08:30.25Z",
+        "2024-02-29T23:59:59+05:30",
+        "1970-01-01T00:00:00-01:00",
+        "2000-03-01T00:00:00Z",
+    ],
+)
+def test_a_time_with_its_zone_is_what_python_says_it_is(text: str) -> None:
+    at = datetime.fromisoformat(text.replace(".25Z", ".250000Z").replace("Z", "+00:00"))
+    assert unix_ns(text) == pytest.approx(at.timestamp() * 1e9, abs=1e3)
+
+
+def test_a_time_without_its_zone_or_nothing_like_one_is_none() -> None:
+    assert [unix_ns(each) for each in ("2026-11-26T07:08:30", "", "now", 5, None)] == [None] * 5
