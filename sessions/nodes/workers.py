@@ -182,7 +182,7 @@ class NodeWorkers:
 
         async def look(node: Node) -> None:
             if self._target.unix_path is None:
-                found[node.name] = await self._reached(node, list(self._target.at))
+                found[node.name] = await self._reached(node, self._target)
 
         await self._of_each(look)
         return [
@@ -197,19 +197,20 @@ class NodeWorkers:
             for node in self.nodes
         ]
 
-    async def _reached(self, node: Node, at: list[str]) -> ReachAnswer:
-        answer = await node.ask(Reach(self._target.host, self._target.port, at))
+    async def _reached(self, node: Node, server: Address) -> ReachAnswer:
+        answer = await node.ask(Reach(server.host, server.port, list(server.at)))
         assert isinstance(answer, ReachAnswer)
         if not answer.at:
             raise NodeLost(f"the server is not reached from there ({answer.why_not})")
         return answer
 
-    async def prepare(self, address: Address, files: Sequence[str]) -> str:
-        """Brings `files` to all nodes, and finds `address` from there; a line if that cannot be."""
+    async def prepare(self, addresses: Sequence[Address], files: Sequence[str]) -> str:
+        """Brings `files` to all nodes, and finds `addresses` from there; a line if that cannot be."""
 
         async def ready(node: Node) -> None:
-            if address.unix_path is None:
-                node.at = (await self._reached(node, list(address.at))).at
+            for address in addresses:
+                if address.unix_path is None:
+                    node.at[address.host, address.port] = (await self._reached(node, address)).at
             for number, path in enumerate(dict.fromkeys(files)):
                 node.files[path] = await self._bring(node, Path(path), f"file-{number}")
 

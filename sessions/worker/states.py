@@ -42,8 +42,8 @@ class Workers(Protocol):
     async def wait_or_kill(self, wait_s: float) -> None:
         """Waits until all have ended; those that have not after `wait_s` are killed."""
 
-    async def prepare(self, address: Address, files: Sequence[str]) -> str:
-        """Sees that all workers can reach the server and read `files`; a line if that cannot be."""
+    async def prepare(self, addresses: Sequence[Address], files: Sequence[str]) -> str:
+        """Sees that all workers can reach the servers and read `files`; a line if that cannot be."""
 
     @property
     def unsaved(self) -> list[str]:

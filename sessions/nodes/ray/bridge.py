@@ -185,8 +185,8 @@ def _said(error: Exception) -> str:
     said = next(iter(causes or lines), type(error).__name__)
     if any("heartbeat" in line or "health check" in line for line in lines):
         return (
-            "it was out of reach for longer than Ray waits, and Ray gave it up for good "
-            "(RAY_health_check_failure_threshold=30 where the head is started makes it wait longer)"
+            "Ray heard nothing of it for longer than it waits, and gave it up "
+            "(RAY_health_check_failure_threshold=30 at the start of the head makes it wait longer)"
         )
     return printable(f"Ray says: {said.partition(' Node Id:')[0].rstrip('.')}", 300)
 
