@@ -56,7 +56,10 @@ def run_step(ask: Ask, serve: Serve, step: Step, draw: np.random.Generator) -> R
     seconds = sum(e2e) if single else max(served.end_s[:sent])
     made = judged.binding
     figures = (made.misses, made.of, made.independent, judged.allowed, judged.target)
-    return Result(step, verdict, sent, seconds, float(np.mean(e2e)), *figures, overloaded=grew)
+    spread_s = float(np.std(e2e))
+    return Result(
+        *(step, verdict, sent, seconds, float(np.mean(e2e)), *figures), overloaded=grew, e2e_spread_s=spread_s
+    )
 
 
 def _cut(ask: Ask, served: Served, step: Step) -> tuple[int, bool]:

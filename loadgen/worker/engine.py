@@ -280,12 +280,11 @@ class Engine:
 
     def _prepare(self) -> None:
         """Makes the next request ready, and a connection for it while it is not due yet."""
-        target = 0
         if (index := self._model.next_index) is not None:
             self._payloads.prepare(index)
-            target = self._payloads.target_of(index)
-        elif self._targets.several:
+        if index is None and self._targets.several:  # nobody knows yet whose turn it will be
             return
+        target = 0 if index is None else self._payloads.target_of(index)
         if self._finishing or self._sender.back_offs[target].active or len(self._in_flight) >= self._cap:
             return
         if (due_ns := self._model.due_ns(0)) is not None and due_ns > self._clock.now_ns():

@@ -30,6 +30,8 @@ class Payloads:
         request of an index goes to."""
         self._template, self._workload, self._heads = template, workload, heads
         self.target_of = target_of
+        self._usual = None if heads else _Around(template, None)
+        """To the only target, of the run's template."""
         self._around: dict[tuple[int, int], _Around] = {}
         self._ahead: tuple[int, tuple[RequestSpec, bytes]] | None = None
 
@@ -47,6 +49,8 @@ class Payloads:
 
     def _made(self, index: int) -> tuple[RequestSpec, bytes]:
         spec = self._workload.spec(index)
+        if self._usual is not None and spec.template is None:
+            return spec, self._usual.payload(spec)
         template, target = spec.template or self._template, self.target_of(index)
         # By identity: a workload has few templates, and they live as long as it does.
         if (known := self._around.get((id(template), target))) is None:

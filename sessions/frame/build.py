@@ -20,7 +20,7 @@ from sessions.frame.heading import heading
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at
-from sessions.frame.stats import QS, stat_of
+from sessions.frame.stats import stat_of
 from sessions.frame.targets import targets_at
 from sessions.frame.workload import workload_at
 from sessions.steady.stretch import WindowNow
@@ -172,6 +172,8 @@ def build(
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
         e2e_recent=stat_of(timeline.sketches("e2e", (at_ns - RECENT_NS, at_ns))) if only_input else None,
+        e2e_run=stat_of(timeline.sketches("e2e", (0, at_ns))) if only_input else None,
+        e2e=_band(timeline, "e2e", edges) if only_input else None,
         drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
         if state == "draining" and (plan is None or plan.state != "draining" or plan.stage == plan.of)
         else None,
@@ -295,7 +297,7 @@ def _last_rate(timeline: Timeline, row: int) -> float | None:
 
 
 def _band(timeline: Timeline, metric: str, edges: Floats) -> Band:
-    p50, p95, p99 = timeline.sketches(metric, edges).quantiles_ns(QS).T / 1e6
+    p50, p95, p99 = timeline.bands_ns(metric, edges).T / 1e6
     return Band(p50, p95, p99)
 
 

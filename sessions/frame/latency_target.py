@@ -1,4 +1,4 @@
-"""One figure that is to stay below a limit, as a screen draws it."""
+"""A target of a run as a frame shows it."""
 
 from __future__ import annotations
 

@@ -304,7 +304,9 @@ class Frame:
     drains_until_ns: int | None = None
     """Session time after which what is in flight is not waited for any more; None unless `draining`."""
     e2e_recent: Stat | None = None
-    """None where answers have tokens, whose own times say more."""
+    """None where answers have tokens, whose own times say more; so too the two below."""
+    e2e_run: Stat | None = None
+    e2e: Band | None = None
     client_note: str = ""
     """One line when the client itself is in doubt (lag, CPU, coalesced reads), else empty."""
     client_saturated_s: int | None = None

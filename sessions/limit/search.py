@@ -24,9 +24,9 @@ _FIRST = 0.25
 """Of a request at a time, in requests per second: where doubling begins."""
 _LEAST_WARM_UP = 30
 _STEPS_CAP = 40
-OTHER_SERVER = 2.0
-"""Single requests that take so many times as long, or as short, were not served alike: twelve of them that
-differ as much as exponential times do come that far apart once in ten searches, of one length never."""
+OTHER_SERVER, SURELY = 1.2, 3.5
+"""Single requests that take so many times as long, or as short, were not served alike, where the means are so
+many of their standard errors apart."""
 _NEAR = (1.35, 2.0, 4.0)
 """Steps by more than this factor above or below the limit tell little of where it is; the first of these
 within which steps make a line."""
@@ -75,6 +75,8 @@ class Result(NamedTuple):
     """The one that bound."""
     overloaded: bool = False
     """It was cut because the server did not keep up."""
+    e2e_spread_s: float | None = None
+    """Standard deviation of what `e2e_s` is the mean of; None where an older version wrote it."""
 
 
 class Answer(NamedTuple):
@@ -113,7 +115,7 @@ def next_step(ask: Ask, results: Sequence[Result]) -> Step | Answer:
         return coming
     if len(singles) == 1:
         return Step("single", 1.0, 0, (SINGLES,))
-    return _checked_again(coming, singles[0].e2e_s, singles[-1].e2e_s)
+    return _checked_again(coming, singles[0], singles[-1])
 
 
 def _split(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
@@ -122,10 +124,21 @@ def _split(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
     return singles, [result for result in results if result.step.purpose != "single"]
 
 
-def _checked_again(found: Answer, before_s: float | None, after_s: float | None) -> Answer:
-    """`found`, which is of no server where single requests take another time by now."""
-    ratio = after_s / before_s if before_s and after_s else None
-    if ratio is None or 1 / OTHER_SERVER < ratio < OTHER_SERVER:
+def _checked_again(found: Answer, before: Result, after: Result) -> Answer:
+    """`found`, which is of no one server where single requests take another time by now."""
+    if not before.e2e_s or not after.e2e_s:
+        return found
+    ratio = after.e2e_s / before.e2e_s
+    # Of a mean as a share of it; the difference of two is as sure as both together.
+    error = math.hypot(
+        *(
+            (each.e2e_s or 0.0 if each.e2e_spread_s is None else each.e2e_spread_s)
+            / (each.e2e_s or 1.0)
+            / math.sqrt(max(each.requests, 1))
+            for each in (before, after)
+        )
+    )
+    if abs(math.log(ratio)) < max(math.log(OTHER_SERVER), SURELY * error):
         return found._replace(single_ratio=ratio)
     why = (
         f"{found.why}; but single requests took {ratio:.2g} times as long at the end as in the beginning: "

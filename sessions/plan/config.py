@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from loadgen.arrivals.load import ArrivalsName
-from loadgen.worker_config import MOST_TARGETS, MOST_WEIGHT
 from loadgen.workload.lengths import LengthError, parse_lengths
 from loadgen.workload.prefixes import PrefixError
 from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
@@ -20,7 +19,7 @@ from sessions.plan.node_words import NodeWordError, parse_nodes
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage, StageBefore
-from sessions.plan.target_config import TargetConfig
+from sessions.plan.target_config import TargetConfig, TargetsError, check_targets
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
 from sessions.plan.workload_config import WorkloadConfig as WorkloadConfig
@@ -220,22 +219,6 @@ def _check_conversations(work: WorkloadConfig) -> None:
             raise ConfigError(f"{where}: it is of conversations; give --turns N as well")
 
 
-def _check_targets(target: TargetConfig) -> None:
-    each = target.all
-    if len(each) > MOST_TARGETS:
-        raise ConfigError(f"--target: got {len(each)} targets, need at most {MOST_TARGETS}")
-    for number, one in enumerate(each):
-        if one.url in (other.url for other in each[:number]):
-            raise ConfigError(f"--target: {one.url} is named twice; give it once, with a weight: 2@{one.url}")
-        if not 1 <= one.weight <= MOST_WEIGHT:
-            raise ConfigError(
-                f"--target: {one.url}: got weight {one.weight}, need a whole number from 1 to {MOST_WEIGHT}"
-            )
-    for number, source in enumerate(sources := target.sources or []):
-        if source in sources[:number]:
-            raise ConfigError(f"--source-address: {source} is named twice")
-
-
 def checked(config: RunConfig) -> RunConfig:
     """Returns `config` unchanged.
 
@@ -243,7 +226,10 @@ def checked(config: RunConfig) -> RunConfig:
         ConfigError: a value is out of range; the message names the flag.
     """
     load, work = config.load, config.workload
-    _check_targets(config.target)
+    try:
+        check_targets(config.target)
+    except TargetsError as error:
+        raise ConfigError(str(error)) from None
     if load.trace is not None and load.rate_rps > load.max_rate_rps:
         came = f"at {load.trace.times_as_fast:.3g}x it comes to {load.rate_rps:.4g} rps on average"
         raise ConfigError(f"--trace: {came}, need at most {load.max_rate_rps:g} (--max-rate)")
@@ -304,6 +290,8 @@ def checked(config: RunConfig) -> RunConfig:
     if load.give_up < 0:
         raise ConfigError(f"--give-up: got {load.give_up}, need a whole number of at least 0")
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
+    if config.nodes is not None and config.target.sources:
+        raise ConfigError("--source-address: it is of this machine, and the load comes from --nodes")
     if config.nodes is not None:
         try:
             parse_nodes(config.nodes.words)

@@ -1,10 +1,15 @@
-"""The servers a run goes to, as they were asked for."""
+"""The servers under test, as a run asks for them."""
 
 from __future__ import annotations
 
 import msgspec
 
 from loadgen.endpoint_names import AskedEndpoint
+from loadgen.worker_config import MOST_TARGETS, MOST_WEIGHT
+
+
+class TargetsError(ValueError):
+    """One line: what was wrong, what is allowed."""
 
 
 class OtherTarget(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -43,3 +48,24 @@ class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     def all(self) -> list[OtherTarget]:
         """Every server by its number, this one first."""
         return [OtherTarget(self.url, self.weight or 1), *(self.others or [])]
+
+
+def check_targets(target: TargetConfig) -> None:
+    """Raises:
+    TargetsError: they are too many, or one is named twice or has no weight.
+    """
+    each = target.all
+    if len(each) > MOST_TARGETS:
+        raise TargetsError(f"--target: got {len(each)} targets, need at most {MOST_TARGETS}")
+    for number, one in enumerate(each):
+        if one.url in (other.url for other in each[:number]):
+            raise TargetsError(
+                f"--target: {one.url} is named twice; give it once, with a weight: 2@{one.url}"
+            )
+        if not 1 <= one.weight <= MOST_WEIGHT:
+            raise TargetsError(
+                f"--target: {one.url}: got weight {one.weight}, need a whole number from 1 to {MOST_WEIGHT}"
+            )
+    for number, source in enumerate(sources := target.sources or []):
+        if source in sources[:number]:
+            raise TargetsError(f"--source-address: {source} is named twice")

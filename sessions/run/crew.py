@@ -11,7 +11,7 @@ from sessions.plan.loads import loads_of
 from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.short_stages import short_stages
-from sessions.run.worker_configs import need_here, planned_client
+from sessions.run.worker_configs import need_here, planned_client, spread_of
 from sessions.worker.pipes import Status
 from sessions.worker.processes import WorkerProcesses
 from sessions.worker.states import Workers
@@ -67,7 +67,7 @@ def _check_here(config: RunConfig, found: Preflight, workers: int) -> list[str]:
     machine = this_machine()
     noted: set[str] = set()
     for where, load, _ in loads_of(config):
-        need = need_here(load, found, workers)
+        need = need_here(load, found.probed, spread_of(found), workers)
         if word := refusal(load, need, machine):
             raise LoadRefused(f"{where}{word}")
         noted.update(f"{where}{text}" for text in warnings(need, machine)[: not noted])

@@ -101,7 +101,11 @@ class LimitRunner(PlanRunner):
             verdict = "fail" if made.misses > made.of / 2 else "pass"
         seconds = (self._clock.now_ns() - at_ns) / 1e9
         figures = (made.misses, made.of, made.independent, judged.allowed, judged.target)
-        result = Result(step, verdict, seen.sent, seconds, seen.e2e_s, *figures, overloaded=cut and grew)
+        result = Result(
+            *(step, verdict, seen.sent, seconds, seen.e2e_s, *figures),
+            overloaded=cut and grew,
+            e2e_spread_s=seen.e2e_spread_s,
+        )
         _log.info("step %d: %s", number + 1, result)
         self._loads.record(StageChange(self._clock.now_ns(), number, "over", result=_json(result)))
         return result

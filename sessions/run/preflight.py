@@ -73,6 +73,7 @@ async def preflight(
             for each in told.all
         ]
         check_sources(told.sources or ())
+        check_away(config, [target.url for target in targets[1:] if target.loopback])
         parse_sources(config.telemetry)
         secret_headers = [header for header in told.headers if ":" not in header]
         for said in dict.fromkeys(
@@ -136,3 +137,17 @@ def check_families(sources: Sequence[str], url: str, ips: Sequence[str]) -> None
     if sources and ips and not any(family_of(source) == family_of(ips[0]) for source in sources):
         kind = "IPv6" if ":" in ips[0] else "IPv4"
         raise ConfigError(f"--source-address: got {sources[0]}, and {url} is at {ips[0]}: need one of {kind}")
+
+
+def check_away(config: RunConfig, loopback: Sequence[str]) -> None:
+    """`loopback`: targets beside the first one that mean the machine itself; nodes are asked of that one.
+
+    Raises:
+        ConfigError: there is one, and load comes from other machines.
+    """
+    words = [] if config.nodes is None else config.nodes.words
+    if loopback and any(word.startswith("ssh:") for word in words):
+        raise ConfigError(
+            f"--target: {loopback[0]} is the node itself on a node, not this machine; need an address that "
+            "the nodes reach"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +20,7 @@ from sessions.run.conversations import conversations_of
 from sessions.run.load_control import opening
 
 if TYPE_CHECKING:
+    from loadgen.probe.result import ProbeResult
     from loadgen.worker_config import Address
     from sessions.run.preflight import Preflight
 
@@ -55,14 +56,13 @@ def _spread(address: Address, share: float = 1.0, name: str = "") -> Spread:
     return Spread(len(ips) or None, max(1, sources), share, name)
 
 
-def need_here(load: LoadConfig, found: Preflight, workers: int) -> Need:
+def need_here(load: LoadConfig, probed: ProbeResult, spread: Sequence[Spread], workers: int) -> Need:
     """What the load takes of this machine, as far as the probe tells."""
-    probed = found.probed
     took = [warm.total_ms / 1e3 / max(1, warm.output_tokens or warm.chunks) for warm in probed.warm_ups]
     return need_of(
         load,
         workers=workers,
-        spread=spread_of(found),
+        spread=spread,
         request_s=min(took) * max(1, probed.output_tokens) if took else None,
         closes=probed.closes,
         output_tokens=probed.output_tokens,

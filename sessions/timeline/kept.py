@@ -19,6 +19,7 @@ from sessions.metrics import Floats
 from sessions.store.bounds import SKETCH_COUNT_CAP, TEXT_CAP, WORKERS_CAP
 from sessions.store.parse import BadLine, parse_packed
 from sessions.store.records import AnyRecord
+from sessions.timeline import paged
 from sessions.timeline.column_codec import BadColumn, Packed, pack, pack_ints, unpack, unpack_ints
 from sessions.timeline.columns import Table
 from sessions.timeline.gpus import GPU_FIELDS
@@ -218,7 +219,8 @@ class _Reader:
             number: self._table(head, ("t", "waits"))
             for number, head in zip(workers, heads.waiting, strict=True)
         }
-        whole = np.concatenate([cells, [cells[names.index("in_flight")] * dt]])
+        whole = paged.empty((len(names), cells.shape[1]))
+        whole[:-1], whole[-1] = cells, cells[names.index("in_flight")] * dt
         timeline.take_ticks(whole, dict(zip(timeline.sketch_logs, logs, strict=True)), waiting)
 
     def _sketch(self, three: tuple[Packed, Packed, Packed], rows: int) -> SketchLog:
@@ -237,13 +239,14 @@ class _Reader:
             raise BadColumn("too many cells")
         if head.columns[0].code == "same" and head.rows > 1:  # all others may be: these bytes bound the rows
             raise BadColumn("rows of one time")
-        columns = [unpack(one.code, self._take(one.size), head.rows) for one in head.columns]
-        cells: Floats = np.array(columns).reshape(len(names), head.rows)
+        cells: Floats = paged.empty((len(names), head.rows))
+        for column, one in zip(cells, head.columns, strict=True):
+            column[:] = unpack(one.code, self._take(one.size), head.rows)
+            if (np.abs(column) > MOST_FLOAT).any():
+                raise BadColumn("a figure out of bounds")
         times = cells[0]
         if not ((times >= 0) & (times <= TEN_YEARS_NS)).all() or (np.diff(times) < 0).any():
             raise BadColumn("times out of order")
-        if (np.abs(cells) > MOST_FLOAT).any():
-            raise BadColumn("a figure out of bounds")
         return Table.of_cells(names, cells)
 
     def _take(self, size: int) -> memoryview:

@@ -277,6 +277,10 @@ class Timeline:
         rows = self.ticks.upto(np.asarray(edges_ns, dtype=np.float64))
         return self.sketch_logs[metric].between(rows)
 
+    def bands_ns(self, metric: str, edges_ns: Floats) -> Floats:
+        """`sketches.QS_KEPT` of `sketches`, `(spans, 3)`: cheap where most spans were asked for before."""
+        return self.sketch_logs[metric].bands_ns(self.ticks.upto(edges_ns))
+
     def counts(self, metric: str, edges_ns: Sequence[float] | Floats) -> Ints:
         """`sketches` with a column for every bucket: `(len(edges) - 1, BUCKETS)`."""
         return self.sketches(metric, edges_ns).dense()

@@ -7,6 +7,7 @@ import sys
 
 from tui.commands.replay import WHICH, session
 from tui.foreground import start
+from tui.foreground.reading import reading
 from tui.foreground.results import print_json, told_to_ci
 from tui.options import run_options
 from tui.options.exit_codes import NOT_VALID, OK, CommandError
@@ -45,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     prices = asked_prices(options)
     directory = session("summary", start.root(options), options.session)
     try:
-        folded = read_folded(directory, prices, options.slo or ())
+        with reading(directory.name) as told:
+            folded = read_folded(directory, prices, options.slo or (), reading=told)
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
     summary = folded.summary

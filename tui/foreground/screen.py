@@ -10,9 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.foreground.reading import reading
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 
 NICER = 5
+POLL_BYTES = 2 << 20
+"""Of each file, between two keys: what takes longer is read on after the next frame."""
 _LINES_ONLY = ("", "dumb", "unknown")
 """Kinds of terminals, by TERM."""
 
@@ -120,7 +123,8 @@ def _show(
         os.environ["NO_COLOR"] = "1"
     if nicer:
         give_way()
-    view = SessionView(directory)
+    with reading(directory.name):
+        view = SessionView(directory, most=POLL_BYTES)
     settings = asked_settings(options)
     return run_screen(view, control, title=directory.name, settings=settings, gone=gone, attached=attached)
 

@@ -18,6 +18,7 @@ from tui.plots.fan import Fan, Limit, fan, level, row_of
 from tui.plots.scale import Scale, between
 
 QUANTILES = ("p50", "p95", "p99")
+_FIGURES_CELLS = 62
 _FIGURE_ROLES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
 
 
@@ -71,7 +72,9 @@ def latency(
     title.append(three(4, "run", run, "dim"))
     if not scale.log:
         title.append(Field(2, ("linear", "dim")))
-    said = _targets(targets, not_known, (gutter + width) // 2 - 4, theme)
+    # The figures of the title come before any target but the first.
+    room = min((gutter + width) // 2 - 4, gutter + width - _FIGURES_CELLS)
+    said = _targets(targets, not_known, room, theme)
     return Panel([*title, *more], labelled(rows, named, gutter), said)
 
 
@@ -117,7 +120,7 @@ def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> li
         text = ("" if value is None else sign(recent, name)) + numbers.ms(value)
         # As wide as it gets, so that nothing beside it moves.
         seen = swatch(name, _FIGURE_ROLES[name], theme)
-        out.append(Field(min(rank, 1), seen, (f" {name} ", "label"), (text.ljust(5), role)))
+        out.append(Field(rank, seen, (f" {name} ", "label"), (text.ljust(5), role)))
     return out
 
 
@@ -153,7 +156,7 @@ def _targets(
         out += more
     if not_known and not out:
         limit = numbers.ms_label(not_known[0].limit_ms)
-        out = [(f"target ITL {not_known[0].statistic} ", "label"), (limit, "strong"), (" ?", "warn")]
+        out = [(f"ITL {not_known[0].statistic} ", "label"), (limit, "strong"), (" ?", "warn")]
         why = ": gaps are of chunks, ITL is not known"
         if width_of(out) + len(why) <= room:
             out.append((why, "dim"))

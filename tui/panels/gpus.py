@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 
@@ -55,9 +56,10 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
     """In at most `height` rows of `width` cells."""
     if not frame.gpus:
         title = [Field(0, ("GPU", "title"))]
-        return Panel(
-            title, [fitted([(" ", ""), (fit(safe(frame.gpu_note), width - 1), "dim")], width)][:height]
-        )
+        lines = wrap(safe(frame.gpu_note), max(width - 2, 1), break_on_hyphens=False)
+        if len(lines) > height:
+            lines = [*lines[: max(height - 1, 0)], fit(" ".join(lines[max(height - 1, 0) :]), width - 2)]
+        return Panel(title, [fitted([(" ", ""), (line, "dim")], width) for line in lines[:height]])
     said = words(frame.gpus)
     if len(frame.gpus) > MATRIX_ABOVE:
         rows = _matrix(frame.gpus, said, width, height, theme)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from sessions.bottleneck.rules import MEANS_OF
-from sessions.frame.schema import Frame, PlanProgress, Stat
+from sessions.frame.schema import Frame, PlanProgress
 from sessions.steady.verdict import DRIFTING, Window
 from tui.controls import keys
 from tui.controls.screen_state import ScreenState
@@ -13,29 +13,31 @@ from tui.draw import numbers, words
 from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
-from tui.draw.theme import Theme
 from tui.draw.words import limit_name
+from tui.panels.held_targets import latencies
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
 
 def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """The one loud row: the rate and where it goes, whether targets are held, what binds, and when."""
-    right = _where_we_are(frame, screen_state)
-    theme, itl = screen_state.theme, _itl_name(frame)
+    right = _where_we_are(frame, screen_state, narrow=width < 100)
+    theme = screen_state.theme
     gap = 3 if width >= 100 else 2
-    left = chosen(
-        [
+    room = max(width - width_of(right) - 2, 0)
+
+    def fields(short: bool) -> list[Field]:
+        return [
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
-            Field(_rank(frame, "ttft", 1), *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
-            Field(_rank(frame, itl[1], 2), *_held(*itl, frame.itl_recent, frame, theme)),
-            *_itl_not_known(frame),
+            *latencies(frame, theme, short=short),
             _binds(frame),
-        ],
-        max(width - width_of(right) - 2, 0),
-        gap=gap,
-    )
+        ]
+
+    left = chosen(fields(False), room, gap=gap)
+    asked = [field.runs[0] for field in latencies(frame, theme, short=False)[:2] if field.runs]
+    if not all(run in left for run in asked):
+        left = chosen(fields(True), room, gap=gap)
     return spread(left, right, width)
 
 
@@ -69,42 +71,6 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
     return shown
 
 
-def _itl_name(frame: Frame) -> tuple[str, str]:
-    return ("GAP", "chunk_gap") if frame.itl_is_chunk_gap else ("ITL", "itl")
-
-
-def _rank(frame: Frame, metric: str, rank: int) -> int:
-    """A target that is missed has its place before one that is held: a green one alone would say that all is
-    well."""
-    missed = any(target.met is False for target in frame.targets.get(metric, ()))
-    return 0 if missed else rank
-
-
-def _itl_not_known(frame: Frame) -> list[Field]:
-    """A target of ITL where only gaps between chunks of several tokens are known: not to be judged."""
-    targets = frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else ()
-    if not targets:
-        return []
-    limit = numbers.ms_label(targets[0].limit_ms)
-    return [Field(5, (f"ITL {targets[0].statistic} {limit} ", "label"), ("not known", "warn"))]
-
-
-def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme) -> Row:
-    """The targeted percentile and whether it is held; without a target p95."""
-    targets = frame.targets.get(metric, ())
-    if not targets:
-        thin = "p95" in recent.thin and recent.p95_ms is not None
-        return [(f"{name} p95 ", "label"), (("~" if thin else "") + numbers.ms(recent.p95_ms), "strong")]
-    target = targets[0]
-    figure = ("~" if target.thin else "") + numbers.ms(target.now_ms)
-    limit = numbers.ms_label(target.limit_ms)
-    if target.met is False:
-        return [(f" {name} {target.statistic} {figure} {theme.glyph('missed')} {limit} ", "alarm")]
-    role = "ok" if target.met else "strong"
-    mark = f" {theme.glyph('met')}" if target.met else " of"
-    return [(f"{name} {target.statistic} ", "label"), (figure + mark, role), (f" {limit}", "label")]
-
-
 def _binds(frame: Frame) -> Field:
     name = frame.limit.name
     if frame.failing or frame.client_saturated or frame.state in ("ended", "killed", "probing"):
@@ -116,7 +82,14 @@ def _binds(frame: Frame) -> Field:
     return Field(3, (f" {limit_name(safe(name, 24)).upper()} ", "alert"))
 
 
-def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
+def _where_we_are(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> list[Span]:
+    said = _placed(frame, screen_state, narrow=narrow)
+    if screen_state.reading is None:
+        return said
+    return [(f"reading {100 * screen_state.reading:.0f} %  ", "warn"), *said]
+
+
+def _placed(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> list[Span]:
     head, theme = screen_state.playhead, screen_state.theme
     clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0), hours=False)
     state = safe(frame.state, 12)
@@ -136,13 +109,15 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
         return [*shown, (f"  {clock}", "strong")]
     whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0), hours=False)
     playing = theme.glyph("play" if head.playing else "pause")
+    speed = f" {playing} {head.speed:g}x  " if head.playing or not narrow else f" {playing} "
     if frame.live:
-        behind_ns = frame.last_ns - frame.at_ns
+        behind_ns = screen_state.end_ns(frame.last_ns) - frame.at_ns
         behind = f"-{behind_ns / 1e9:.2f}s" if behind_ns < 1e9 else numbers.clock(-behind_ns, hours=False)
+        behind += "" if screen_state.settled_ns is None else "+"
         return [
             *([("now paused  ", "warn")] if screen_state.paused else []),
             (f" LIVE {behind} ", "badge_live"),
-            (f" {playing} {head.speed:g}x  ", "strong"),
+            (speed, "strong"),
             (clock, "strong"),
         ]
     gone: list[Span] = [("server unreachable  ", "bad")] if frame.unreachable_since_ns is not None else []
@@ -151,7 +126,7 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
     return [
         *gone,
         (f" {badge} ", role),
-        (f" {playing} {head.speed:g}x  ", "strong"),
+        (speed, "strong"),
         (clock, "strong"),
         (f" / {whole}", "dim"),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui.draw.rows import Row, fitted
 
 KEYS = (
-    ("enter", "a session: its replay, or the live screen of one that goes on; a server: a form"),
+    ("enter", "a session: its replay, or its live screen; a server: a form"),
     ("up down k j", "the line before, the next"),
     ("/", "only lines that have all the words typed; esc: all again"),
     ("s", "sorted by time, by TTFT p95, by model"),
@@ -15,8 +15,8 @@ KEYS = (
     ("q", "leave"),
 )
 WORDS = (
-    ("held missed", "a run with targets, and whether they were held; undecided: too few"),
-    ("valid", "its figures may be relied on; not valid: beside it stands why not"),
+    ("held missed", "of a run with targets; undecided: it had too few requests"),
+    ("valid", "its figures may be relied on; not valid: why, stands beside"),
     ("live", "it goes on; killed: it died before it was summed up"),
     ("unreadable", "no session of this version, or a damaged one"),
     ("p95", "of the time to first token, from due"),

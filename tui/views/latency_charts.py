@@ -41,6 +41,8 @@ class LatencyCharts:
 
     def __init__(self, drawing: Drawing, metric: str, own: Target | None) -> None:
         self.drawing, self.metric, self.own = drawing, metric, own
+        if metric == "ttft" and drawing.frame.only_input:
+            metric = "e2e"
         if metric == "itl" and drawing.frame.itl_is_chunk_gap:
             metric = "chunk_gap"
         self.key = metric

@@ -46,7 +46,11 @@ def scales_for(
 
     itl = "chunk_gap" if frame.itl_is_chunk_gap else "itl"
     wanted: dict[str, tuple[tuple[Series, ...], bool, float]] = {
-        "ttft": (bounds_of(frame.ttft, "ttft"), log, 1000.0 if log else 1.0),
+        "ttft": (
+            bounds_of(frame.ttft, "ttft") if frame.e2e is None else bounds_of(frame.e2e, "e2e"),
+            log,
+            1000.0 if log else 1.0,
+        ),
         "itl": ((*bounds_of(frame.itl, "itl"), *bounds_of(frame.itl, itl)), log, 100.0 if log else 1.0),
         "rate": ((frame.offered, frame.achieved), False, 1.0),
         "tokens": ((frame.input_tokens if frame.only_input else frame.output_tokens,), False, 10.0),

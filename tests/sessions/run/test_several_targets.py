@@ -13,7 +13,7 @@ import pytest
 
 from loadgen.arrivals.load import OpenLoad
 from loadgen.worker_config import Address, LoadTarget
-from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, NodesConfig, RunConfig, WorkloadConfig
 from sessions.plan.target_config import OtherTarget, TargetConfig
 from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import Machine, Spread, need_of, refusal, warnings
@@ -192,3 +192,11 @@ def test_what_was_asked_is_kept_only_where_it_was() -> None:
     assert msgspec.to_builtins(one) == {"url": "http://a"}
     assert msgspec.convert(msgspec.to_builtins(two), TargetConfig) == two
     assert [(each.url, each.weight) for each in two.all] == [("http://a", 2), ("http://b", 3)]
+
+
+def test_a_target_on_this_machine_is_none_for_nodes_on_others() -> None:
+    target = TargetConfig("http://node1", others=[OtherTarget("http://127.0.0.1:9")])
+    config = RunConfig(target, workload=WORK, nodes=NodesConfig(["ssh://node7"]))
+    found = asyncio.run(preflight(config, None, lambda text: None, PromptFiles(Path())))
+    assert isinstance(found, SupervisorAnswer)
+    assert found.message.startswith("--target: http://127.0.0.1:9 is the node itself on a node")

@@ -172,7 +172,7 @@ def test_several_targets_stand_in_the_title_as_far_as_there_is_room() -> None:
 
 def test_a_target_of_itl_stands_beside_gaps_of_chunks_and_is_not_judged_by_them() -> None:
     target = LatencyTarget("p95", 50.0)
-    assert titled(not_known=(target,))[1] == "target ITL p95 50ms ?"
+    assert titled(not_known=(target,))[1] == "ITL p95 50ms ?"
     assert "ITL is not known" in titled(not_known=(target,), size=(6, 140, 5))[1]
 
 

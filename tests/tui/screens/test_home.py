@@ -28,6 +28,7 @@ from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.home import HomeApp, HomeChoice, HomeScreen, HomeSources
 from tui.screens.row_list import RowList
+from tui.views.home_help import KEYS, WORDS
 
 RAW = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 VLLM = LocalServer("http://127.0.0.1:8000", "vLLM", ("llama-3.1-70b", "lora"), gpus=("GPU 0", "GPU 1"))
@@ -349,6 +350,7 @@ def test_the_help_of_the_home_screen_says_its_keys_and_any_key_closes_it(recorde
         shown = "\n".join(home.pilot.app.screen.query_one(Canvas).text)
         assert "ask every server again" in shown
         assert "it died before it was summed up" in shown
+        assert all(words in shown for _, words in (*KEYS, *WORDS))
         await home.press("d")
         assert home.pilot.app.screen is home.screen
 

@@ -715,7 +715,7 @@ def test_a_screen_that_opens_before_its_supervisor_has_begun_follows_the_run_onc
 def test_less_than_a_second_behind_now_is_said_in_fractions():
     async def body(room: Room) -> None:
         await room.press("comma")
-        assert " LIVE -0.25s " in room.rows[0]
+        assert " LIVE -0.25s+ " in room.rows[0]
 
     on_screen(body)
 

@@ -206,6 +206,28 @@ def test_a_change_of_load_of_an_old_session_keeps_its_words():
     assert any("20 > 26 rps" in row for row in screen(view, (120, 40)))
 
 
+def test_why_there_is_no_gpu_is_said_once():
+    view = ramped(at(75), gpus=0)
+    view.marks.append(
+        ChartMark(1 * S, None, "warning", "no NVIDIA driver here (libnvidia-ml.so.1 not found)")
+    )
+    for size in SIZES:
+        text = "\n".join(screen(view, size))
+        assert text.count("no NVIDIA driver") == 1, size
+
+
+def test_where_answers_have_no_tokens_the_overview_is_of_whole_answers():
+    view = ramped(at(75))
+    plain = frame_of(view, 120)
+    e2e = replace(plain.ttft_recent, p95_ms=777.0)
+    frame = replace(plain, only_input=True, e2e=plain.ttft, e2e_recent=e2e, e2e_run=e2e)
+    rows = screen(view, (120, 40), frame=frame)
+    assert "E2E p95 777" in rows[0]
+    assert "TTFT" not in rows[0]
+    assert any("E2E ms" in row for row in rows)
+    assert any("answers have no tokens" in row for row in rows)
+
+
 def test_an_event_of_the_limit_says_headroom():
     view = ramped(at(75))
     view.marks = [ChartMark(70 * S, None, "limit", "limit: room  queue 0, KV 3 %")]
