@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, SourceNote, TelemetryRecord
 
 
@@ -26,6 +28,19 @@ def named_after(record: TelemetryRecord, source: str, node: str, host: str = "")
         record.gpu = _key(record.gpu, node)
     elif isinstance(record, HostSample):
         record.host = host or record.host
+
+
+def with_role(record: TelemetryRecord, roles: Mapping[str, str]) -> None:
+    """Puts onto GPUs what their machines do for the server, in place.
+
+    Args:
+        roles: by what a machine calls itself, or by what `named_after` was told to call its source.
+    """
+    if isinstance(record, GpuDevices):
+        _, _, rest = record.source.partition(" ")
+        of_source = roles.get(rest.partition(" ")[0], "")
+        for device in record.devices:
+            device.role = roles.get(device.host, of_source)
 
 
 def _key(key: str, node: str) -> str:

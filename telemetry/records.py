@@ -109,6 +109,8 @@ class GpuDevice(msgspec.Struct, omit_defaults=True):
     serves_target: bool | None = None
     """A process that listens on the target's port, or a descendant of one, computes on it. None: not known
     (the target is elsewhere, or its process cannot be seen)."""
+    role: str = ""
+    """What its machine does for the server, as a person said (`prefill`, `decode`): it is a part of it."""
 
 
 class GpuDevices(msgspec.Struct, tag="gpu_devices", tag_field="kind", omit_defaults=True):

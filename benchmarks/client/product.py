@@ -150,6 +150,8 @@ def _run(product: Product, stand: Stand, scratch: str) -> Told:
             os.close(terminal.terminal)
         directory = _until_running(Path(scratch), process)
         give(read(directory).session.pid or process.pid)  # the supervisor leads a POSIX session of its own
+        if product.agent:
+            _give_to_agents(directory)
         if terminal is not None and product.key:
             _press(terminal, product.key, process)
         began = time.monotonic()
@@ -171,6 +173,18 @@ def _run(product: Product, stand: Stand, scratch: str) -> Told:
         told["memory"] = largest(samples)
         _until_ended(directory)
     return told
+
+
+def _give_to_agents(directory: Path) -> None:
+    """Priority to the workers of agents, each of which leads a POSIX session of its own."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (nodes := read(directory).client.get("nodes")) and time.monotonic() < deadline:
+        time.sleep(0.01)  # written right behind the first word of the load
+    places = {node["directory"].encode() for node in nodes or ()}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if places & set(path.read_bytes().split(b"\0")):
+                give(int(path.parent.name))
 
 
 def _press(terminal: Terminal, key: str, process: subprocess.Popen[bytes]) -> None:

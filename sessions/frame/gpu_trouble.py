@@ -39,11 +39,15 @@ def counted(gpus: Sequence[Gpu]) -> list[Gpu]:
 
 
 def idle(gpus: Sequence[Gpu]) -> list[bool]:
-    """Of each GPU whether it idles beside busy ones: below `IDLE_PCT` while the median of the others that
-    count is above `BUSY_PCT`. Where one of eight works, the load is that one's, and no other is told of."""
-    utils = {id(gpu): gpu.util_pct or 0.0 for gpu in counted(gpus)}
+    """Of each GPU whether it idles beside busy ones: below `IDLE_PCT` while the median of the others of its
+    role that count is above `BUSY_PCT`. Where one of eight works, the load is that one's, and no other is
+    told of."""
+    of_role: dict[str, dict[int, float]] = {}  # prefill and decode share no load
+    for gpu in counted(gpus):
+        of_role.setdefault(gpu.role, {})[id(gpu)] = gpu.util_pct or 0.0
 
     def idles(gpu: Gpu) -> bool:
+        utils = of_role.get(gpu.role, {})
         if utils.get(id(gpu), IDLE_PCT) >= IDLE_PCT:
             return False
         others = [util for other, util in utils.items() if other != id(gpu)]

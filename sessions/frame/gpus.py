@@ -133,6 +133,8 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
         dram_pct=now("dram_active_pct"),
         pcie_bytes_per_s=traffic("pcie"),
         nvlink_bytes_per_s=traffic("nvlink"),
+        host=device.host,
+        role=device.role,
         sm=_if_any(history["sm_active_pct"]),
         dram=_if_any(history["dram_active_pct"]),
     )

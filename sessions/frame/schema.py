@@ -89,6 +89,10 @@ class Gpu:
     pcie_bytes_per_s: float | None = None
     nvlink_bytes_per_s: float | None = None
     """Both directions together."""
+    host: str = ""
+    """Of its machine; of a node the session's name for it."""
+    role: str = ""
+    """What its machine does for the server, as a person said; empty: nobody did."""
     sm: Series | None = None
     """SM activity over time; None where it was never read."""
     dram: Series | None = None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 
 from sessions.nodes.channel import Channel, NodeLost
 from sessions.nodes.messages import ClockAnswer, ClockQuestion, Refusal
@@ -16,6 +17,8 @@ AT_THE_ENDS = 40
 """Questions before the load, and after it."""
 BETWEEN = 5
 INTERVAL_S = 5.0
+FIRST_WAITS_S = (0.5, 0.5, 1.0, 2.0)
+"""Before that: until a drift is known, the bound grows by what two clocks may drift at the most."""
 PATIENCE_S = 5.0
 SAID_NS, WARNED_NS = 1_000_000, 10_000_000
 """A bound that is worth a sentence, and one that is worth a warning."""
@@ -95,8 +98,8 @@ class AskedClock:
         self, origin_ns: int, workers: Sequence[int], append: Callable[[NodeClock], None], note: Note
     ) -> None:
         """Asks and writes on and on, until it is cancelled or the node is lost; a network may be away."""
-        while True:
-            await asyncio.sleep(INTERVAL_S)
+        for wait_s in chain(FIRST_WAITS_S, repeat(INTERVAL_S)):
+            await asyncio.sleep(wait_s)
             if not await self.note_down(BETWEEN, origin_ns, workers, append, note):
                 return
 

@@ -99,6 +99,8 @@ class StartTelemetry(msgspec.Struct, tag="telemetry", frozen=True):
     """The session's origin on the node's clock."""
     target_url: str = ""
     """So that GPUs which serve it can be marked; empty when its address means something else there."""
+    role: str = ""
+    """Of its GPUs, as a person said."""
 
 
 class Tell(msgspec.Struct, tag="tell", frozen=True):

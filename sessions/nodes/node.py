@@ -63,8 +63,8 @@ class Node:
     def __init__(self, channel: Channel, hello: HelloAnswer, mirror: Mirror, events: NodeEvents) -> None:
         self._channel, self.hello, self._mirror, self._events = channel, hello, mirror, events
         self.workers: list[int] = []
-        self.at: list[str] = []
-        """Addresses of the server that take connections from there."""
+        self.at: dict[tuple[str, int], list[str]] = {}
+        """Host and port of a server to its addresses that take connections from there."""
         self.files: dict[str, str] = {}
         """Path of a file here to where it was put there."""
         self.clock = AskedClock(channel)
@@ -128,7 +128,7 @@ class Node:
         self._tasks.append(asyncio.create_task(self.clock.keep_known(*told)))
         self._last_clock = lambda: self.clock.note_down(AT_THE_ENDS, *told)
 
-    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str) -> None:
+    async def start_poller(self, sources: Sequence[str], origin_ns: int, target_url: str, role: str) -> None:
         """After `keep_clock`, and of the same origin.
 
         Raises:
@@ -137,7 +137,16 @@ class Node:
         its_origin_ns = origin_ns + self.clock.offset_ns
         self.has_poller = True
         self.whole.clear()  # of a node without load workers it was set already
-        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url))
+        await self.ask(StartTelemetry(self.name, list(sources), its_origin_ns, target_url, role))
+
+    @property
+    def ahead_ns(self) -> int:
+        """How far the session time of its workers, who keep to the clock that they were told at first, runs
+        before ours by now."""
+        now_ns = time.monotonic_ns()
+        return (
+            self.clock.clock.there_ns(now_ns) - now_ns - self.clock.offset_ns if self.clock.clock.known else 0
+        )
 
     async def last_clock(self) -> None:
         """Asks once more, at length: between two such lines all times are known best."""

@@ -18,7 +18,7 @@ from sessions.nodes.messages import StartTelemetry
 from sessions.nodes.mirror import telemetry_file
 from sessions.store.journal import JournalWriter
 from telemetry.discover import resolve
-from telemetry.of_node import named_after
+from telemetry.of_node import named_after, with_role
 from telemetry.poller import Poller
 from telemetry.records import SourceNote, TelemetryRecord
 from telemetry.source import TelemetryError
@@ -43,6 +43,7 @@ def watch(directory: Path, asked: StartTelemetry, ended: threading.Event) -> boo
 
     def emit(record: TelemetryRecord) -> None:
         named_after(record, f"node {asked.node}", asked.node, host=asked.node)
+        with_role(record, {asked.node: asked.role})
         journal.append(record)
 
     try:

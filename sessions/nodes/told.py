@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -20,6 +20,8 @@ FILE_FIELDS: dict[type, tuple[str, ...]] = {
     TraceWorkload: ("path",),
 }
 """All that a worker reads from a disk; a new kind of such a value belongs here."""
+INSTANTS = ("at_ns", "start_ns", "end_ns")
+"""Names of session times in a command."""
 
 
 def files_in(message: object) -> Iterator[str]:
@@ -47,12 +49,40 @@ def with_files(message: T, there: Mapping[str, str]) -> T:
     return mapped
 
 
-def for_node(
-    config: WorkerConfig, there: Mapping[str, str], origin_ns: int, at: Sequence[str]
-) -> WorkerConfig:
-    """`origin_ns`: the session's origin on the node's clock; `at`: where the server answers from there."""
-    address = msgspec.structs.replace(config.address, at=tuple(at))
-    return with_files(msgspec.structs.replace(config, origin_ns=origin_ns, address=address), there)
+Known = Mapping[tuple[str, int], Sequence[str]]
+"""Host and port of a server to the addresses at which it answers from a node."""
+
+
+def for_node(config: WorkerConfig, there: Mapping[str, str], origin_ns: int, at: Known) -> WorkerConfig:
+    """`origin_ns`: the session's origin on the node's clock; `at`: where the servers answer from there."""
+
+    def from_there(address: Address) -> Address:
+        known = at.get((address.host, address.port))
+        return address if known is None else msgspec.structs.replace(address, at=tuple(known))
+
+    targets = tuple(
+        msgspec.structs.replace(target, address=from_there(target.address)) for target in config.targets
+    )
+    address = from_there(config.address)
+    told = msgspec.structs.replace(config, origin_ns=origin_ns, address=address, targets=targets)
+    return with_files(told, there)
+
+
+def shifted(message: T, by_ns: int) -> T:
+    """A command with all its instants so much later."""
+    if isinstance(message, msgspec.Struct):
+        changed = {}
+        for name in message.__struct_fields__:
+            value = getattr(message, name)
+            if name in INSTANTS and value is not None:
+                changed[name] = value + by_ns
+            else:
+                changed[name] = shifted(value, by_ns)
+        return msgspec.structs.replace(message, **changed)
+    if isinstance(message, list):
+        moved: Any = [shifted(one, by_ns) for one in message]
+        return cast(T, moved)
+    return message
 
 
 def _mapped(value: Any, path: Callable[[str], str]) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from sessions.nodes.mirror import Mirror
 from sessions.nodes.network import network_of_this_process
 from sessions.nodes.node import Node, NodeEvents
 from sessions.nodes.placement import Offer, PlacementError, numbered, takes_load
-from sessions.nodes.told import for_node, with_files
+from sessions.nodes.told import for_node, shifted, with_files
 from sessions.store.records import NodeClock
 from sessions.worker.pipes import Status
 from sessions.worker.states import LEAD_NS, WorkerStates
@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 START_LEAD_NS = 100_000_000
 """At least: a configuration is long, and the slowest of many workers is waited for."""
 READY_S = 60.0
+APART_NS = 1_000_000
+"""Instants of a change may lie so far apart on the clocks of two nodes."""
 _PART_BYTES = 1 << 20
 FETCH_PATIENCE_S = 20.0
 """At the end of a run: so long nothing may come from a node that still has something."""
@@ -69,6 +71,8 @@ class Watched(NamedTuple):
     sources: list[str]
     """Words of `--telemetry`; none: no poller there."""
     target_url: str
+    roles: Mapping[str, str]
+    """By node, as a person said."""
 
 
 class NodeWorkers:
@@ -140,11 +144,15 @@ class NodeWorkers:
         await self._of_each(lambda node: node.measure_clock())
         offers = await self._offers()
         taken = self.offers = takes_load(offers)
-        left_out = [offer for offer in offers if offer not in taken]
-        for offer in left_out:
-            self._told.note("info", f"node {offer.name}: no load from there: the server is there as well")
+        for offer in offers:
+            if offer not in taken:
+                why = "the server is there as well" if offer.own else "its GPUs may be the server's"
+                self._told.note(
+                    "info", f"node {offer.name}: no load from there: {why}; --nodes names it if it is to"
+                )
+        here = {node.name for node in self.nodes if is_here(node)}  # there it is as without nodes
         for offer in taken:
-            if offer.own:
+            if offer.own and offer.name not in here:
                 self._told.note("warning", f"node {offer.name}: the load runs beside the server")
         loaded = {
             offer.name: numbers for offer, numbers in zip(taken, numbered(self._place(taken)), strict=True)
@@ -174,7 +182,7 @@ class NodeWorkers:
 
         async def look(node: Node) -> None:
             if self._target.unix_path is None:
-                found[node.name] = await self._reached(node, list(self._target.at))
+                found[node.name] = await self._reached(node, self._target)
 
         await self._of_each(look)
         return [
@@ -182,26 +190,27 @@ class NodeWorkers:
                 node.name,
                 node.hello.cores,
                 node.hello.calibrated_events_per_s,
-                # On this very machine it is as without nodes.
-                own=node.name in found and found[node.name].own and not is_here(node),
+                own=node.name in found and found[node.name].own,
+                gpus=bool(node.hello.gpus),
                 named=self._named,
             )
             for node in self.nodes
         ]
 
-    async def _reached(self, node: Node, at: list[str]) -> ReachAnswer:
-        answer = await node.ask(Reach(self._target.host, self._target.port, at))
+    async def _reached(self, node: Node, server: Address) -> ReachAnswer:
+        answer = await node.ask(Reach(server.host, server.port, list(server.at)))
         assert isinstance(answer, ReachAnswer)
         if not answer.at:
             raise NodeLost(f"the server is not reached from there ({answer.why_not})")
         return answer
 
-    async def prepare(self, address: Address, files: Sequence[str]) -> str:
-        """Brings `files` to all nodes, and finds `address` from there; a line if that cannot be."""
+    async def prepare(self, addresses: Sequence[Address], files: Sequence[str]) -> str:
+        """Brings `files` to all nodes, and finds `addresses` from there; a line if that cannot be."""
 
         async def ready(node: Node) -> None:
-            if address.unix_path is None:
-                node.at = (await self._reached(node, list(address.at))).at
+            for address in addresses:
+                if address.unix_path is None:
+                    node.at[address.host, address.port] = (await self._reached(node, address)).at
             for number, path in enumerate(dict.fromkeys(files)):
                 node.files[path] = await self._bring(node, Path(path), f"file-{number}")
 
@@ -222,7 +231,8 @@ class NodeWorkers:
             # A loopback address would be another server there.
             away = is_loopback(self._target.host) and not is_here(node)
             url = "" if away else self._watched.target_url
-            await node.start_poller(self._watched.sources, self._watched.origin_ns, url)
+            role = self._watched.roles.get(node.name, self._watched.roles.get(node.hello.host, ""))
+            await node.start_poller(self._watched.sources, self._watched.origin_ns, url, role)
 
     async def _bring(self, node: Node, path: Path, name: str) -> str:
         """Its path there."""
@@ -332,4 +342,7 @@ def _line(message: msgspec.Struct) -> bytes:
 def _as_there(message: msgspec.Struct, node: Node) -> msgspec.Struct:
     if isinstance(message, WorkerConfig):
         return for_node(message, node.files, message.origin_ns + node.clock.offset_ns, node.at)
-    return with_files(message, node.files)
+    # As it is, where it can be: then all workers reckon with the same numbers, to the nanosecond.
+    ahead_ns = node.ahead_ns
+    there = with_files(message, node.files)
+    return there if abs(ahead_ns) < APART_NS else shifted(there, ahead_ns)

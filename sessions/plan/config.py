@@ -169,6 +169,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     orphan_timeout_s: float = 60.0
     drain_s: float = DRAIN_S
     """How long requests in flight are waited for at the most when the run comes to its end."""
+    roles: list[str] = msgspec.field(default_factory=list)
+    """`HOST=ROLE` each: what the GPUs of a machine do for the server (`prefill`, `decode`)."""
     nodes: NodesConfig | None = None
     """None: all load workers are on this machine."""
     timeouts: dict[str, float] = msgspec.field(default_factory=dict)

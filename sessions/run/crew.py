@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sessions.plan.config import NodesConfig, RunConfig
 from sessions.plan.loads import loads_of
+from sessions.plan.roles import roles_of
 from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.short_stages import short_stages
@@ -109,7 +110,7 @@ def _on_nodes(
         lambda offers: placed(loads, offers),
         parse_target(target.url, proxy=target.proxy, path=target.path).hop,
         told,
-        Watched(origin_ns, words_for_nodes(config.telemetry), target.url),
+        Watched(origin_ns, words_for_nodes(config.telemetry), target.url, roles_of(config.roles)),
         named=bool(asked.words),
         debug=debug,
     )

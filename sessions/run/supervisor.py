@@ -140,7 +140,8 @@ class Supervisor:
         except LoadRefused as error:
             return SupervisorAnswer("refused", str(error), 2)
         files = list(files_of(self._config, self._prompts))
-        preparing = asyncio.ensure_future(self._processes.prepare(found.address, files))
+        servers = [target.address for target in found.targets] or [found.address]
+        preparing = asyncio.ensure_future(self._processes.prepare(servers, files))
         if not await self._ending.comes_after(preparing):
             return self._ended_too_soon()
         if word := preparing.result():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loadgen.clock import Clock
 from loadgen.target.redaction import Redactor
 from sessions.plan.config import RunConfig
+from sessions.plan.roles import roles_of
 from sessions.run.telemetry_inventory import TelemetryInventory
 from sessions.store.journal import TELEMETRY_FILE, JournalWriter
 
@@ -50,6 +51,7 @@ class TelemetryRecorder:
         """
         # Not before: the first request would wait for these imports.
         from telemetry.discover import resolve
+        from telemetry.of_node import with_role
         from telemetry.poller import Poller
 
         target = config.target
@@ -65,7 +67,11 @@ class TelemetryRecorder:
         )
         journal = self._journal = JournalWriter(directory / TELEMETRY_FILE)
 
+        roles = roles_of(config.roles)
+
         def emit(record: TelemetryRecord) -> None:
+            if roles:
+                with_role(record, roles)
             journal.append(record)
             self._found.take(record)
 

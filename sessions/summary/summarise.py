@@ -31,6 +31,7 @@ from sessions.summary.imported import of_tool_figures, without_its_client
 from sessions.summary.limit import limit_found
 from sessions.summary.load_nodes import load_nodes
 from sessions.summary.load_span import load_span
+from sessions.summary.node_clocks import clock_notes
 from sessions.summary.plan_stages import failures_sought, memory_share, plan_result
 from sessions.summary.prices import Prices
 from sessions.summary.prompt_figures import asked_and_got, prefix_cache
@@ -98,7 +99,7 @@ def summarise(
         )
         sought = failures_sought(stages_of(asked, timeline.stages), plan.stages, asked.before)
     reasons = reasons_against(counts, errors, end.reason, live, saturated, damaged, missing, causes, sought)
-    said = list(notes)
+    said = [*notes, *clock_notes(timeline.clocks)]
     if sought:
         said.append(f"{sought} of the failures are what the plan was after: a stage without a success")
     if counts.cut_off and not live:

@@ -158,7 +158,12 @@ def _throttled(sample: GpuSample) -> tuple[float | None, ...]:
 _NOT_KNOWN, _NOT_THROTTLED = (None,) * len(_CAUSES), (0.0,) * len(_CAUSES)
 
 
-def place(device: GpuDevice) -> tuple[str, bool, int, int, str]:
-    """GPUs are shown by host, those that CUDA shows first and in its order, then by number."""
+_ROLES = ("prefill", "decode")
+"""In the order in which a request comes to them."""
+
+
+def place(device: GpuDevice) -> tuple[int, str, str, bool, int, int, str]:
+    """GPUs are shown by role and host, those that CUDA shows first and in its order, then by number."""
     order = device.index if device.cuda_index is None else device.cuda_index
-    return device.host, device.visible is False, order, device.index, device.gpu
+    first = _ROLES.index(device.role) if device.role in _ROLES else len(_ROLES) + (not device.role)
+    return first, device.role, device.host, device.visible is False, order, device.index, device.gpu

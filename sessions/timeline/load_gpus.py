@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from sessions.timeline.gpus import GpuColumns, place
+from telemetry.records import GpuDevice
 
 
 def metered(gpus: dict[str, GpuColumns], at_ns: int) -> list[GpuColumns]:
     """The GPUs that the load under test runs on, as far as was known at an instant.
 
-    Those on which a process of the server computes; where nobody can tell, all that are visible and are not
-    known to serve nothing. A MIG instance counts as what it is.
+    Those on which a process of the server computes, and those of machines of which a person told the role;
+    where nobody can tell, all that are visible and are not known to serve nothing. A MIG instance counts as
+    what it is.
     """
     known = [gpu for gpu in gpus.values() if gpu.since_ns <= at_ns]
     known.sort(key=lambda gpu: place(gpu.device(at_ns)))
     devices = [gpu.device(at_ns) for gpu in known]
-    if any(device.serves_target for device in devices):
-        return [gpu for gpu, device in zip(known, devices, strict=True) if device.serves_target]
     parents = {device.parent for device in devices if device.parent}
-    return [
-        gpu
-        for gpu, device in zip(known, devices, strict=True)
-        if device.serves_target is None and device.visible is not False and device.gpu not in parents
-    ]
+    told = any(device.serves_target or device.role for device in devices)
+
+    def counts(device: GpuDevice) -> bool:
+        if device.serves_target is not None:
+            return device.serves_target
+        may = device.visible is not False and device.gpu not in parents
+        return may and (bool(device.role) or not told)
+
+    return [gpu for gpu, device in zip(known, devices, strict=True) if counts(device)]
 
 
 def powered(gpus: dict[str, GpuColumns], at_ns: int) -> list[GpuColumns]:

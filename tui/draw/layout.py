@@ -23,6 +23,8 @@ class Shape:
     """What of a frame decides the layout."""
 
     gpus: int = 0
+    gpu_groups: tuple[int, ...] = ()
+    """How many of them each machine has, where they are told apart by it."""
     gpu_note: bool = False
     """There is no GPU to show, and one line says why."""
     server: int = 0
@@ -112,9 +114,9 @@ def plain_gpu_rows(shape: Shape) -> Sequence[int]:
     if not shape.gpus:
         return (int(shape.gpu_note),)
     if shape.gpus > MATRIX_ABOVE:
-        return (2, 2 + -(-shape.gpus // 20))
+        return (2, 2 + max(-(-shape.gpus // 20), len(shape.gpu_groups)))
     if shape.gpus > 2:
-        return (1 + (shape.gpus + 1) // 2, 1 + shape.gpus)
+        return (1 + (shape.gpus + 1) // 2, 1 + shape.gpus, *_with_heads(shape, 1))
     return (shape.gpus, 4 * shape.gpus)
 
 
@@ -167,5 +169,14 @@ def _beside_gpu_rows(shape: Shape, across: int) -> Sequence[int]:
         return (1, 3) if shape.gpu_note else (0,)
     if shape.gpus > MATRIX_ABOVE:
         whole = -(-shape.gpus // max(across, 1))
-        return (whole + 1, whole + 3)
-    return (shape.gpus, 4 * shape.gpus) if shape.gpus <= 2 else (shape.gpus,)
+        apart = sum(-(-size // max(across, 1)) for size in shape.gpu_groups)
+        return (whole + 1, *((apart + 1,) if apart > whole else ()), max(whole, apart) + 3)
+    if shape.gpus <= 2:
+        return (shape.gpus, 4 * shape.gpus)
+    return (shape.gpus, *_with_heads(shape, 0))
+
+
+def _with_heads(shape: Shape, more: int) -> Sequence[int]:
+    """A row above the GPUs of each machine."""
+    heads = len(shape.gpu_groups)
+    return (more + shape.gpus + heads,) if heads else ()

@@ -15,7 +15,7 @@ from tui.draw.theme_names import THEMES
 from tui.options import value_types
 from tui.options.conversation_options import conversation_asked
 from tui.options.exit_codes import CommandError
-from tui.options.node_options import node_arguments, nodes_asked
+from tui.options.node_options import node_arguments, nodes_asked, role
 from tui.options.parser import Refuse
 from tui.options.request_options import request_arguments
 from tui.options.trace_options import asked_trace, tell_of_reading, trace_arguments, traces_of
@@ -129,6 +129,13 @@ def session_arguments(parser: argparse.ArgumentParser, *, has_verdict: bool = Tr
     )
     sessions_dir(group)
     telemetry_argument(group)
+    group.add_argument(
+        "--role",
+        type=role,
+        action="append",
+        metavar="H=ROLE",
+        help="what a machine's GPUs do for the server: node1=prefill, node2=decode",
+    )
     group.add_argument(
         "--orphan-timeout",
         type=value_types.duration,
@@ -285,6 +292,7 @@ def config(
         interactive=interactive,
         **_given(
             telemetry=options.telemetry,
+            roles=options.role or [],
             nodes=nodes_asked(options),
             tags=_last_of_each(options.tag),
             slo=options.slo,

@@ -15,7 +15,16 @@ _SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE")
 
 
 def words(gpus: Sequence[Gpu]) -> list[Span]:
-    """One a GPU: what is to be said of it, empty where there is nothing."""
+    """One a GPU, held against those of its role: what is to be said of it, empty where there is nothing."""
+    found: list[Span] = [("", "")] * len(gpus)
+    for role in {gpu.role for gpu in gpus}:
+        numbers = [number for number, gpu in enumerate(gpus) if gpu.role == role]
+        for number, word in zip(numbers, _words([gpus[n] for n in numbers]), strict=True):
+            found[number] = word
+    return found
+
+
+def _words(gpus: Sequence[Gpu]) -> list[Span]:
     working = counted(gpus)
     util = median(gpu.util_pct or 0.0 for gpu in working) if working else 0.0
     shares = [share for gpu in working if (share := _memory_pct(gpu)) is not None]

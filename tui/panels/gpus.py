@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 import numpy as np
@@ -15,6 +15,7 @@ from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
 from tui.panels.box import Panel
+from tui.panels.gpu_groups import Group, are_told_apart, by_role, groups
 from tui.panels.gpu_words import words
 from tui.plots.bars import area, bar
 from tui.plots.scale import PERCENT, Scale, Series
@@ -66,6 +67,9 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
     else:
         each = 4 if 4 * len(frame.gpus) <= height else 1
         rows = _rows(frame, said, width, each, theme) if each == 4 else _lines(frame, said, width, theme)
+        found = groups(frame.gpus)
+        if each == 1 and are_told_apart(found) and len(rows) + len(found) <= height:
+            rows = [row for group in found for row in (_head(frame, group), *(rows[n] for n in group.gpus))]
         if len(rows) > height:  # two to a row
             half = _lines(frame, said, width // 2 - 1, theme)
             half += [[]] * (len(half) % 2)
@@ -91,7 +95,8 @@ def _summary(frame: Frame, said: Sequence[Span]) -> list[Field]:
         return title
     util = [gpu.util_pct or 0.0 for gpu in working]
     least, most = int(np.argmin(util)), int(np.argmax(util))
-    apart = util[most] - util[least] >= SPREAD_PCT
+    roles = {gpu.role for gpu in working}
+    apart = util[most] - util[least] >= SPREAD_PCT and len(roles) == 1
     role = "warn" if apart else ""
     title.append(Field(1, ("mean ", "label"), (f"{np.mean(util):.0f}%", "gpu")))
     if round(util[least]) < round(util[most]):
@@ -264,21 +269,16 @@ def _matrix(
     all_gpus: Sequence[Gpu], said: Sequence[Span], width: int, height: int, theme: Theme
 ) -> list[Row]:
     """A cell a GPU, coloured by its utilisation; below them the worst by name, and how many are left out."""
-    each = across(width)
-    whole = -(-len(all_gpus) // each)
-    lines = min(whole, max(height - 1, 1))
-    rows: list[Row] = []
-    for i in range(lines):
-        row: Row = [(f"{i * each:>4} ", "label")]
-        for gpu, word in list(zip(all_gpus, said, strict=True))[i * each : (i + 1) * each]:
-            row += [(_cell(gpu), _cell_role(gpu, word)), (" ", "")]
-        rows.append(row)
-    if whole > lines:
-        rows[-1].append((f"and {len(all_gpus) - lines * each} more", "dim"))
+    rows = _cells_by_group(all_gpus, said, width, height - 1) or _cells_in_a_row(
+        all_gpus, said, width, height
+    )
     worst = [(gpu, word) for gpu, word in zip(all_gpus, said, strict=True) if word[1] in ("bad", "warn")]
     worst.sort(key=lambda one: one[1][1] != "bad")
     room = height - len(rows)
-    if not worst and room > 0:
+    if room > 0 and (roles := by_role(all_gpus)) and len(worst) < room:
+        rows.append([("     ", ""), *roles])
+        room -= 1
+    elif not worst and room > 0:
         rows.append([("     none stands out", "dim")])
     for i, (gpu, word) in enumerate(worst[:room]):
         rest = len(worst) - room
@@ -287,6 +287,51 @@ def _matrix(
         watts = f"  {numbers.whole(gpu.power_w)}W {numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}"
         rows.append([*row, (watts, "dim"), (more, "warn")])
     return rows
+
+
+def _cells_in_a_row(all_gpus: Sequence[Gpu], said: Sequence[Span], width: int, height: int) -> list[Row]:
+    each = across(width)
+    whole = -(-len(all_gpus) // each)
+    lines = min(whole, max(height - 1, 1))
+    rows: list[Row] = []
+    for i in range(lines):
+        own = range(i * each, min((i + 1) * each, len(all_gpus)))
+        rows.append([(f"{i * each:>4} ", "label"), *_some_cells(all_gpus, said, own)])
+    if whole > lines:
+        rows[-1].append((f"and {len(all_gpus) - lines * each} more", "dim"))
+    return rows
+
+
+def _cells_by_group(all_gpus: Sequence[Gpu], said: Sequence[Span], width: int, height: int) -> list[Row]:
+    """A row or more for each machine, under its name; none where they are not told apart, or have no room."""
+    found = groups(all_gpus)
+    name = max(len(group.name) for group in found)
+    each = across(width - name + 3)
+    if not are_told_apart(found) or sum(-(-len(group.gpus) // each) for group in found) > height:
+        return []
+    rows: list[Row] = []
+    for group in found:
+        for i in range(0, len(group.gpus), each):
+            label = f" {group.name if not i else '':<{name}} "
+            rows.append([(label, "label"), *_some_cells(all_gpus, said, group.gpus[i : i + each])])
+    return rows
+
+
+def _some_cells(all_gpus: Sequence[Gpu], said: Sequence[Span], numbers_of: Iterable[int]) -> Row:
+    row: Row = []
+    for number in numbers_of:
+        row += [(_cell(all_gpus[number]), _cell_role(all_gpus[number], said[number])), (" ", "")]
+    return row
+
+
+def _head(frame: Frame, group: Group) -> Row:
+    """Of a machine: what it does, and how much of it."""
+    own = [frame.gpus[number] for number in group.gpus]
+    utils = [gpu.util_pct for gpu in own if gpu.util_pct is not None]
+    mean = f"  mean {sum(utils) / len(utils):.0f}%" if utils else ""
+    watts = [gpu.power_w for gpu in own if gpu.power_w is not None]
+    power = f"  {sum(watts):.0f} W" if watts else ""
+    return [(f" {group.name}", "strong"), (f"{mean}{power}", "dim")]
 
 
 def _cell(gpu: Gpu) -> str:

@@ -133,7 +133,8 @@ class Gpus:
             gpu = frame.gpus[order[at]]
             if by_host and _host(gpu) != host:
                 host = _host(gpu)
-                out.append(fitted([(f" {safe(host, 60)}", "strong")], width))
+                role = f" {safe(gpu.role, 16)}" if gpu.role else ""
+                out.append(fitted([(f" {safe(host, 60)}", "strong"), (role, "gpu")], width))
             out += self._one(
                 drawing, history, order[at], each, worst[order[at]], cursor=at == place, by_host=by_host
             )

@@ -13,6 +13,7 @@ from tui.draw.layout import CHARTS, Shape
 from tui.draw.rows import Field, Row, fitted
 from tui.panels import footer, gpus, header, machines, server, time_axis
 from tui.panels.box import Panel, stacked
+from tui.panels.gpu_groups import are_told_apart, groups
 from tui.plots.scale import Scale, Series
 from tui.plots.scale import fitted as fitted_scale
 from tui.views import machine_details
@@ -68,8 +69,10 @@ def scales_for(
 
 
 def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
+    found = groups(frame.gpus)
     return Shape(
         gpus=len(frame.gpus),
+        gpu_groups=tuple(len(group.gpus) for group in found) if are_told_apart(found) else (),
         gpu_note=bool(frame.gpu_note),
         server=server.server_strips(frame.server),
         machines=machines.says_anything(frame),

@@ -106,3 +106,60 @@ def test_gpus_of_one_name_that_say_the_same_as_mig_instances_may_are_no_fault():
     one = frame_of(1).gpus[0]
     alike = (one, replace(one, util=one.util.copy()), replace(one, util=one.util.copy(), util_pct=8.0))
     assert [word for word, _ in words(alike)] == ["", "", "IDLE?"]
+
+
+def of_nodes(nodes: dict[str, str], each: int = 4) -> Frame:
+    """GPUs of several machines; in prefill they are busy, in decode less so."""
+    frame = frame_of(each * len(nodes))
+    hosts = [(host, role) for host, role in nodes.items() for _ in range(each)]
+    utils = {"prefill": 97.0, "decode": 41.0}
+    found = zip(frame.gpus, hosts, strict=True)
+    return replace(
+        frame,
+        gpus=tuple(
+            replace(gpu, label=f"{host}:{i % each}", host=host, role=role, util_pct=utils.get(role, 88.0))
+            for i, (gpu, (host, role)) in enumerate(found)
+        ),
+    )
+
+
+FOUR = {"n1": "prefill", "n2": "prefill", "n3": "decode", "n4": "decode"}
+
+
+@pytest.mark.parametrize(("width", "height"), [(43, 7), (62, 7), (79, 6)])
+def test_many_gpus_of_many_machines_stand_under_the_name_and_the_role_of_theirs(width, height):
+    shown = text(of_nodes(FOUR), width, height).splitlines()[1:]
+    rows = [line.split() for line in shown]
+    assert [row[:2] for row in rows[:4]] == [[host, role] for host, role in FOUR.items()]
+    assert [row[2:] for row in rows[:4]] == [["97"] * 4, ["97"] * 4, ["41"] * 4, ["41"] * 4]
+    assert "prefill 8: 97%  decode 8: 41%" in shown[4]
+
+
+def test_where_there_is_no_room_for_machines_their_roles_are_said_at_least():
+    shown = text(of_nodes(FOUR), 79, 2).splitlines()
+    assert shown[1].split()[1:] == ["97"] * 8 + ["41"] * 8
+    assert "prefill 8: 97%  decode 8: 41%" in shown[2]
+
+
+@pytest.mark.parametrize("height", [8, 10])
+def test_a_few_gpus_have_the_head_of_their_machine_where_it_has_room(height):
+    shown = text(of_nodes({"n1": "prefill", "n2": "decode"}), 70, height)
+    assert ("n1 prefill  mean 97%" in shown) == (height == 10)
+    assert shown.count("\n n2:") == 4
+
+
+def test_what_differs_by_its_role_is_no_fault_and_what_differs_within_it_is():
+    frame = of_nodes(FOUR)
+    assert {word for word, _ in words(frame.gpus)} == {""}
+    assert set(troubles(frame.gpus)) == {Trouble.NONE}
+    assert "SPREAD" not in text(frame, 79, 8)
+    idle = (*frame.gpus[:-1], replace(frame.gpus[0], util_pct=3.0))
+    assert [word for word, _ in words(idle)][-1] == "IDLE?"
+    assert troubles(idle)[-1] is Trouble.IDLE
+
+
+def test_gpus_of_one_machine_are_as_they_were():
+    one = of_nodes({"n1": ""}, each=16)
+    plain_ones = replace(one, gpus=tuple(replace(gpu, host="") for gpu in one.gpus))
+    assert text(one, 79, 5) == text(plain_ones, 79, 5)
+    assert "n1 " not in text(one, 79, 5)
