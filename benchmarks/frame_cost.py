@@ -24,7 +24,8 @@ from loadgen.sketch import SketchCounts
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.frame.build import build
 from sessions.frame.schema import Frame
-from sessions.plan.config import RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.store.records import LoadChange

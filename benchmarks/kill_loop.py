@@ -1,6 +1,6 @@
 """Kills the processes of runs at random moments, and counts what that cost.
 
-    python benchmarks/kill_loop.py [--kills 100] [--seed 0] [--docs docs/measured/reliability_kills.md]
+    python benchmarks/kill_loop.py [--kills 100] [--seed 0] [--docs docs/measured/endurance.md]
 
 Each kill: a run on the simulator (what it says is SIMULATED; processes, files and signals are real), and a
 SIGKILL to one of its processes (the command that a person typed, the supervisor, a load worker), three times

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -45,6 +46,8 @@ class Outcome(NamedTuple):
     due: int
     recorded: int
     failed: int
+    not_sent: int
+    """Due, and never sent, as the workers counted."""
     left: int
     """Due before what happened, and not in the session."""
     told: list[str]
@@ -145,7 +148,7 @@ def outcome(directory: Path, case: Case, code: int, after_s: float, took_s: floa
     ended_ns = next((r["t_ns"] for r in log if r.get("state") == "draining"), log[-1]["t_ns"])
     stop_ns = min(ended_ns, changes[0][0] + case.duration_s * 10**9)
     happened_ns = changes[0][0] + BEFORE_S * 10**9
-    due = recorded = failed = left = 0
+    due = recorded = failed = not_sent = left = 0
     for node in client_of(directory)["nodes"]:
         for worker in node["workers"]:
             expected = by_local_workers(changes, worker, 2, stop_ns)
@@ -155,26 +158,29 @@ def outcome(directory: Path, case: Case, code: int, after_s: float, took_s: floa
             due += len(expected)
             recorded += len(found)
             failed += sum("error" in record and bool(record["error"]) for record in found)
+            ticks = directory / f"worker-{worker}.jsonl.gz"
+            not_sent += sum(r.get("not_sent", 0) for r in lines(ticks) if r["kind"] == "tick")
             left += sum(at not in have for at in expected if at < happened_ns)
     end = next((r for r in reversed(log) if r["kind"] == "end"), {"reason": "no word of an end"})
     told = [
         r["text"] for r in log if r["kind"] == "note" and r["t_ns"] >= changes[0][0] and "node" in r["text"]
     ]
     told += [end["message"]] if end.get("message") else []
-    return Outcome(case, code, end["reason"], after_s, due, recorded, failed, left, told)
+    told = [re.sub(r"/\S*(/ttftop-node-)\w+", r"/tmp\1…", text) for text in told]
+    return Outcome(case, code, end["reason"], after_s, due, recorded, failed, not_sent, left, told)
 
 
 def table(outcomes: list[Outcome]) -> list[str]:
     rows = [
         "| what happened | `--on-node-lost` | the run ended as (exit code) | s after it | due | "
-        "in the session | failed | due before it, and lost | what the user was told |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "in the session | of them failed | not sent | due before it, and lost | what the user was told |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for one in outcomes:
         told = "; ".join(text.replace("|", "\\|") for text in one.told) or "nothing: nothing was lost"
         rows.append(
             f"| {one.case.name} | {one.case.policy} | {one.reason} ({one.exit_code}) | {one.after_s:.0f} | "
-            f"{one.due} | {one.recorded} | {one.failed} | {one.left} | {told} |"
+            f"{one.due} | {one.recorded} | {one.failed} | {one.not_sent} | {one.left} | {told} |"
         )
     return rows
 

@@ -69,7 +69,7 @@ async def collected(
 ) -> dict[str, float]:
     """What following them costs this process."""
     with tempfile.TemporaryDirectory() as folder:
-        events = NodeEvents(lambda *_: None, lambda *_: None, lambda node: None, lambda *_: None)
+        events = NodeEvents(*[lambda *_: None] * 5)
         nodes = []
         for channel, hello in opened:
             own = tempfile.mkdtemp(dir=folder)  # all of them have workers of the same numbers

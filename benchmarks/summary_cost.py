@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.journal_size import RATE_RPS, SECONDS, requests, telemetry, ticks
 from loadgen.records import Request, Tick
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.journal import (
     SUPERVISOR_FILE,
     TELEMETRY_FILE,

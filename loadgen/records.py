@@ -24,6 +24,27 @@ class FailureCause(msgspec.Struct, omit_defaults=True):
     """What was said of them, as `loadgen.errors.gist` gives it; empty where nothing was, or too much."""
 
 
+class TargetTick(msgspec.Struct, omit_defaults=True):
+    """What one of several targets had of a tick: these are in the tick's own figures, too."""
+
+    target: int
+    """Its number, from 0."""
+    due: int = 0
+    sent: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    not_sent: int = 0
+    cut_off: int = 0
+    output_tokens: int = 0
+    in_flight: int = 0
+    errors: dict[str, int] = msgspec.field(default_factory=dict)
+    ttft_from_due: Sketch = msgspec.field(default_factory=list)
+    itl: Sketch = msgspec.field(default_factory=list)
+    chunk_gap: Sketch = msgspec.field(default_factory=list)
+    """Only where `itl` is empty."""
+    e2e: Sketch = msgspec.field(default_factory=list)
+
+
 class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     """What one worker gained since its last tick (counts and sketches) and where it stands (gauges)."""
 
@@ -79,6 +100,8 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     """How many of `reads` had several token-bearing events: all but the last have lost their own time."""
     kernel_reads: int = 0
     """How many of `reads` were stamped by the kernel (`SO_TIMESTAMPNS`) rather than by us."""
+    targets: list[TargetTick] = msgspec.field(default_factory=list)
+    """Those of several targets that had some of it, by number; empty where there is one."""
 
 
 class RequestError(msgspec.Struct, omit_defaults=True):
@@ -146,6 +169,8 @@ class Request(msgspec.Struct, tag="request", tag_field="kind", omit_defaults=Tru
     """So many tokens were that prefix."""
     prompt_number: int | None = None
     """Number of its prompt among those that come again, as in a file; None: it comes once."""
+    target: int | None = None
+    """Number of the target it went to, from 0; None where there is one."""
     flags: list[str] = msgspec.field(default_factory=list)
     """Oddities that are no failure: `bad_utf8`, `bad_json`, `no_done`, `usage_mismatch`, ..."""
 
@@ -159,5 +184,7 @@ class WorkerNote(msgspec.Struct, tag="worker_note", tag_field="kind", omit_defau
     """`started`, `backing_off`, `reachable_again`, `address_lost`, `address_back`, `no_reuse`, `left_open`,
     `ended`, `host_lost`, `clock`, `clock_stepped`."""
     message: str = ""
+    target: int | None = None
+    """Number of the target that it is about; None where there is one, or it is about none."""
     clock_error_ns: int | None = None
     """With `clock`: how far off a time may be that was translated from the kernel's clock."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from loadgen.arrivals.load import Load
+from loadgen.endpoint_names import EndpointName
 from loadgen.workload.spec import WorkloadSpec
-from loadgen.workload.template import RequestTemplate
+from loadgen.workload.template import RequestTemplate, TargetHead
+
+MOST_TARGETS = 64
+MOST_WEIGHT = 1000
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,6 +34,23 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     """`host` is an HTTP proxy before the server."""
     tunnel: str | None = None
     """`host:port` to which the HTTP proxy at `host` is first asked for a tunnel (CONNECT)."""
+    sources: tuple[str, ...] = ()
+    """IP addresses of the machine that sends: connections go from each in turn. Empty: the kernel chooses."""
+
+
+class LoadTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One of several servers that the load goes to."""
+
+    name: str
+    """For people: its URL, without credentials."""
+    address: Address
+    heads: dict[EndpointName, TargetHead]
+    """What its requests say, by endpoint. They may hold a key."""
+    weight: int = 1
+    """So many of as many requests as all weights add up to are its."""
+
+    def __repr__(self) -> str:
+        return f"LoadTarget({self.name!r})"
 
 
 AFTER_DONE_S = 1.0
@@ -80,6 +101,14 @@ class WorkerConfig(msgspec.Struct, frozen=True, tag="config", tag_field="cmd", o
     """The server says how many tokens each chunk bears (`continuous_usage_stats` or `token_ids`)."""
     one_token_chunks: bool = True
     """Probes saw one token a chunk, so a chunk gap may be shown live as ITL until usage says otherwise."""
+    targets: tuple[LoadTarget, ...] = ()
+    """All where there are several, by number; then `address` is the first one's. Empty: `address` alone."""
+
+
+def all_headers(config: WorkerConfig) -> list[tuple[str, str]]:
+    """Those of every request that a worker may send: what is secret in them must be hidden."""
+    heads = [head for target in config.targets for head in target.heads.values()]
+    return [*config.template.headers, *(header for head in heads for header in head.headers)]
 
 
 class SetLoad(msgspec.Struct, frozen=True, tag="load", tag_field="cmd", omit_defaults=True):

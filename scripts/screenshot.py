@@ -23,6 +23,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 KEYS = {
@@ -41,8 +42,10 @@ KEYS = {
     "tab": "\t",
     "ctrl+c": "\x03",
 }
+WAIT_S = 120.0
 FONT_FOLDERS = ("/usr/share/fonts/truetype/dejavu", "/usr/share/fonts/TTF", "/usr/share/fonts/dejavu")
-FOREGROUND, BACKGROUND = (212, 212, 216), (18, 20, 24)
+DARK, LIGHT = ((212, 212, 216), (18, 20, 24)), ((30, 30, 34), (252, 252, 250))
+"""Text and background of the terminal."""
 # The sixteen named colours, as most dark terminals draw them.
 NAMED = {
     "black": (40, 42, 46),
@@ -106,8 +109,11 @@ def captured(
     keys: list[tuple[float, bytes]],
     show_bytes: bool,
     term: str,
+    once: str = "",
+    every: tuple[float, Callable[[object], None]] | None = None,
 ) -> object:
-    """The pyte screen as it stood after `at_s` seconds."""
+    """The pyte screen as it stood after `at_s` seconds; with `once`, after that text was first on it. To
+    `every` it is given each so many seconds meanwhile."""
     import pyte
 
     columns, rows = size
@@ -125,10 +131,21 @@ def captured(
             os._exit(127)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     start = time.monotonic()
+    given_up, next_s = start + WAIT_S, 0.0
     per_second: dict[int, int] = {}
     try:
         while (elapsed := time.monotonic() - start) < at_s:
-            while keys and keys[0][0] <= elapsed:
+            if once:
+                if time.monotonic() > given_up:
+                    sys.exit(f"screenshot: {once!r} was not on the screen within {WAIT_S:g} s")
+                elapsed = 0.0
+                if any(once in line for line in screen.display):
+                    once = ""
+                start = time.monotonic()
+            if every is not None and not once and elapsed >= next_s:
+                next_s += every[0]
+                every[1](screen)
+            while keys and not once and keys[0][0] <= elapsed:
                 os.write(fd, keys.pop(0)[1])
             if select.select([fd], [], [], 0.02)[0]:
                 try:
@@ -152,6 +169,9 @@ def captured(
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
         os.close(fd)
+    if once:
+        said = "\n".join(screen.display)
+        sys.exit(f"screenshot: the command ended before {once!r} was on the screen:\n{said}")
     if show_bytes:
         print("bytes per second:", " ".join(str(per_second.get(i, 0)) for i in range(int(at_s))))
     return screen
@@ -165,10 +185,16 @@ def colour(name: str, default: tuple[int, int, int]) -> tuple[int, int, int]:
     return int(name[0:2], 16), int(name[2:4], 16), int(name[4:6], 16)
 
 
-def rendered(screen: object, path: str, font_px: int) -> None:
+def rendered(
+    screen: object,
+    path: str,
+    font_px: int,
+    own: tuple[tuple[int, int, int], tuple[int, int, int]] = DARK,
+) -> None:
     """Cell for cell: colours, bold, reverse, underline. Braille and blocks are drawn, as terminals do."""
     from PIL import Image, ImageDraw, ImageFont
 
+    foreground, background = own
     plain = ImageFont.truetype(font_file("DejaVuSansMono.ttf"), font_px)
     bold = ImageFont.truetype(font_file("DejaVuSansMono-Bold.ttf"), font_px)
     wide = round(plain.getlength("M"))
@@ -176,16 +202,16 @@ def rendered(screen: object, path: str, font_px: int) -> None:
     high = ascent + descent
     columns, rows = screen.columns, screen.lines  # type: ignore[attr-defined]
     margin = wide
-    image = Image.new("RGB", (columns * wide + 2 * margin, rows * high + 2 * margin), BACKGROUND)
+    image = Image.new("RGB", (columns * wide + 2 * margin, rows * high + 2 * margin), background)
     draw = ImageDraw.Draw(image)
     for y in range(rows):
         for x in range(columns):
             cell = screen.buffer[y][x]  # type: ignore[attr-defined]
-            fore, back = colour(cell.fg, FOREGROUND), colour(cell.bg, BACKGROUND)
+            fore, back = colour(cell.fg, foreground), colour(cell.bg, background)
             if cell.reverse:
                 fore, back = back, fore
             left, top = margin + x * wide, margin + y * high
-            if back != BACKGROUND:
+            if back != background:
                 draw.rectangle((left, top, left + wide - 1, top + high - 1), fill=back)
             if not cell.data.strip():
                 continue
@@ -231,8 +257,10 @@ def main() -> None:
     )
     parser.add_argument("--size", default="80x24", help="columns x rows")
     parser.add_argument("--at", type=float, default=5.0, help="seconds after the start")
+    parser.add_argument("--once", default="", metavar="TEXT", help="seconds count from when this was shown")
     parser.add_argument("--keys", default="", help="SECONDS:KEY ...")
     parser.add_argument("--term", default="xterm-256color", help="TERM the command sees")
+    parser.add_argument("--light", action="store_true", help="a terminal with a light background")
     parser.add_argument("--font-px", type=int, default=18)
     parser.add_argument("--text", help="also write the screen's text here")
     parser.add_argument("--bytes", action="store_true", help="print the bytes written in each second")
@@ -244,8 +272,8 @@ def main() -> None:
     if not command or not columns.isdigit() or not rows.isdigit():
         parser.error("need --size COLUMNSxROWS and a command after --")
     size = (int(columns), int(rows))
-    screen = captured(command, size, args.at, parsed_keys(args.keys), args.bytes, args.term)
-    rendered(screen, args.output, args.font_px)
+    screen = captured(command, size, args.at, parsed_keys(args.keys), args.bytes, args.term, args.once)
+    rendered(screen, args.output, args.font_px, LIGHT if args.light else DARK)
     if args.text:
         Path(args.text).write_text("\n".join(screen.display) + "\n", encoding="utf-8")  # type: ignore[attr-defined]
 

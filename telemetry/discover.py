@@ -40,6 +40,7 @@ def resolve(
     nvml_interval_ns: int = INTERVAL_NS,
     patient: bool = False,
     dcgm_ports: Sequence[int] = DCGM_PORTS,
+    more_targets: Sequence[str] = (),
 ) -> list[Source]:
     """The sources to poll.
 
@@ -48,7 +49,8 @@ def resolve(
             `dcgm_ports`), the target's own /metrics at the root of its address, and the host; GPUs are left
             alone when the target turns out to be ttftop's simulator.
         target_url: the server under test; any path of it is ignored. Empty: there is none.
-        api_key: sent to the target's own /metrics only.
+        more_targets: servers that are loaded beside it, each asked as that one is.
+        api_key: sent to the targets' own /metrics only.
         model: of the run, for a target's /metrics that shows one of several; empty when it is not known.
         patient: slow ones are waited for, by one who opens them and asks no more.
         redact: hides the key in what a server, an exporter or a node says.
@@ -59,25 +61,26 @@ def resolve(
         TelemetryError: a word is none of these, or an address is no plain http(s) address.
     """
     words = parse_sources(spec)
-    own = _own_metrics(target_url)
-    where = _host_and_port(target_url)
+    own = [page for url in (target_url, *more_targets) if (page := _own_metrics(url))]
+    where = [_host_and_port(url) for url in (target_url, *more_targets)]
     # Not twice the same page: of one model by name, and of the run's.
     named = {url.partition("?")[0] for url in words.urls}
-    urls = dict.fromkeys([own, *words.urls] if words.auto and own and own not in named else words.urls)
+    urls = dict.fromkeys([*(page for page in own if words.auto and page not in named), *words.urls])
+    own_origins = {_origin(page) for page in own}
     targets = [
         ScrapeTarget(url, api_key, ca_file, insecure, model, redact, patient)
-        if own and _origin(url) == _origin(own)
+        if _origin(url) in own_origins
         else ScrapeTarget(url, None, ca_file, redact=redact, patient=patient)
         for url in urls
     ]
     sources: list[Source] = []
     if words.nvml or words.auto:
-        own_target = next((target for target in targets if target.url.partition("?")[0] == own), None)
+        own_targets = [target for target in targets if target.url.partition("?")[0] in own]
         nvml = NvmlSource(
             socket.gethostname(),
-            skip=(lambda: "") if words.nvml else (lambda: _simulated(own_target)),
-            remark=lambda: _elsewhere(where[0]),
-            owners=lambda: _owners(*where),
+            skip=(lambda: "") if words.nvml else (lambda: _simulated(own_targets)),
+            remark=lambda: _elsewhere([host for host, _ in where]),
+            owners=lambda: _owners(where),
             cuda_visible=os.environ.get("CUDA_VISIBLE_DEVICES"),
             cuda_order=os.environ.get("CUDA_DEVICE_ORDER"),
             interval_ns=nvml_interval_ns,
@@ -96,7 +99,7 @@ def resolve(
     if words.host or words.auto:
         sources.append(HostSource(socket.gethostname()))
     # A loopback address would be another server there.
-    shared_url = "" if _is_loopback(where[0]) else _bare(target_url)
+    shared_url = "" if _is_loopback(where[0][0]) else _bare(target_url)
     return [*sources, *(SshSource(node, shared_url, redact) for node in dict.fromkeys(words.nodes))]
 
 
@@ -110,8 +113,11 @@ def _host_and_port(url: str) -> tuple[str, int | None]:
     return parts.hostname or "", port if parts.hostname else None
 
 
-def _owners(host: str, port: int | None) -> frozenset[int] | None:
-    return server_pids(port) if port is not None and on_this_machine(host) else None
+def _owners(where: Sequence[tuple[str, int | None]]) -> frozenset[int] | None:
+    """The processes of those servers that are on this machine; None where it is not known of one."""
+    own = [server_pids(port) for host, port in where if port is not None and on_this_machine(host)]
+    known = [pids for pids in own if pids is not None]
+    return frozenset().union(*known) if known and len(known) == len(own) else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -142,14 +148,14 @@ def on_this_machine(host: str) -> bool:
     return False
 
 
-def _elsewhere(host: str) -> str:
-    if on_this_machine(host):
+def _elsewhere(hosts: Sequence[str]) -> str:
+    if any(map(on_this_machine, hosts)):
         return ""
-    return f"all of this machine ({plain(socket.gethostname())}); the target {plain(host)} is another one"
+    return f"all of this machine ({plain(socket.gethostname())}); the target {plain(hosts[0])} is another one"
 
 
-def _simulated(target: ScrapeTarget | None) -> str:
-    if target is not None and is_simulated(target, time.monotonic_ns):
+def _simulated(targets: Sequence[ScrapeTarget]) -> str:
+    if any(is_simulated(target, time.monotonic_ns) for target in targets):
         return "NVML is left alone: the server is simulated and shows GPUs of its own"
     return ""
 
@@ -164,6 +170,12 @@ def _own_metrics(target_url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return ""
     return f"{parts.scheme}://{address}/metrics"
+
+
+def own_source(target_url: str) -> str:
+    """The source by which a target's own /metrics is known; empty where it has none."""
+    parts = urlsplit(_own_metrics(target_url))
+    return plain(f"{parts.netloc}{parts.path}")
 
 
 def _origin(url: str) -> tuple[str, str | None, int]:

@@ -96,9 +96,35 @@ class LocalServer(NamedTuple):
         return int(self.url.rpartition(":")[2])
 
 
-def find_servers(proc: Path = PROC) -> list[LocalServer]:
-    """Those that answered, by port. Takes `ASK_S`, and what reading /proc takes."""
-    return ask_all(candidates(proc))
+class ServerWatch:
+    """The servers of this machine from look to look: only a port that began to listen since is asked, and
+    again one whose process was started as a server and that has not answered as one yet: it may load."""
+
+    def __init__(self, proc: Path = PROC) -> None:
+        self._proc = proc
+        self._asked: set[Candidate] = set()
+        self._found: list[LocalServer] = []
+
+    def look(self) -> list[LocalServer]:
+        """Those that answer now, by port; each candidate is asked."""
+        self._asked, self._found = set(), []
+        return self.look_again()
+
+    def look_again(self) -> list[LocalServer]:
+        """Those of the last look that still listen, and those that are new. Blocks for `ASK_S`."""
+        now = candidates(self._proc)
+        ports = {one.port for one in now}
+        kept = [server for server in self._found if server.port in ports and self._still(server, now)]
+        answered = {server.port for server in kept}
+        loading = {one for one in now if one.started_as and one.port not in answered}
+        fresh = ask_all([one for one in now if one not in self._asked or one in loading])
+        found = {server.port: server for server in (*kept, *fresh)}
+        self._asked, self._found = set(now), [found[port] for port in sorted(found)]
+        return list(self._found)
+
+    def _still(self, server: LocalServer, now: Sequence[Candidate]) -> bool:
+        """Behind its port is the process that was asked, as far as that can be told."""
+        return any(one.port == server.port and one in self._asked for one in now)
 
 
 def candidates(proc: Path = PROC) -> list[Candidate]:

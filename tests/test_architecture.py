@@ -49,7 +49,7 @@ ONLY_IN = {
     "datetime": (
         "sessions/run/",
         "sessions/store/directory.py",
-        "sessions/interchange/write_session.py",
+        "sessions/interchange/",
         "tui/commands/",
     ),
     "tomllib": (),

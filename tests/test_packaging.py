@@ -10,6 +10,8 @@ from pathlib import Path
 
 import tomli
 
+from sessions.report.picture import RENDERER
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("loadgen", "telemetry", "sessions", "tui")
 DECLARED = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -59,6 +61,7 @@ def imported(*folders: str) -> set[str]:
 def test_what_the_packages_import_is_declared_and_what_is_declared_is_imported() -> None:
     extra = declared(DECLARED["optional-dependencies"]["ray"])
     assert imported(*ROOMS) - extra == declared(DECLARED["dependencies"])
+    assert declared(DECLARED["optional-dependencies"]["png"]) == {distribution(RENDERER)}
 
 
 def test_what_only_tests_and_scripts_import_is_declared_for_development() -> None:

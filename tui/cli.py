@@ -47,7 +47,7 @@ examples:
   ttftop http://localhost:8000                      open the screen, ramp by keys
   ttftop http://localhost:8000 --ramp 1..64/120s    from 1 to 64 requests per second
   ttftop http://localhost:8000 --rate 8 --duration 60s --headless
-  ttftop replay last                                watch the newest session again
+  ttftop replay last                                watch the session that started last again
   ttftop COMMAND --help                             the options of one command
 
 The API key comes from TTFTOP_API_KEY, OPENAI_API_KEY or --api-key-file, never from the command line.

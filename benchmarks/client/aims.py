@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.client.cases import NAMES, WHOLE_TOOLS
+from benchmarks.client.cases import NAMES, VIEWS, WHOLE_TOOLS
 from benchmarks.client.figures import cpu_us, number, rate
 
 Figures = dict[str, Any]
@@ -91,7 +91,19 @@ def _throughput() -> Iterator[Aim]:
             yield Aim(f"events per CPU second, open throttle, to {NAMES[peer]}", ">=", least, "x", per_cpu)
 
 
+def _views() -> Iterator[Aim]:
+    for view in VIEWS:
+        for key in ("p50", "p99"):
+
+            def to_off(cases: Cases, view: str = view, key: str = key) -> float:
+                errors = (cases["views"][one]["error_ms"][key] for one in (view, "off"))
+                return float(next(errors) / next(errors))
+
+            yield Aim(f"timing error to screen off, {key}, view {view} open", "<=", 2, "x", to_off)
+
+
 def _product() -> Iterator[Aim]:
+    yield from _views()
     for case, how in (("screen", "spread"), ("screen_b", "bursts")):
         where = f"20 k/s {how}"
         for key, limit in (("p50", 20.0), ("p99", 100.0)):

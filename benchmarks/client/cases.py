@@ -170,6 +170,8 @@ class Product:
     """For so long, in the middle, nobody reads the terminal."""
     errors: bool = True
     """Compare the session's times with the server's."""
+    key: str = ""
+    """Pressed on the screen as soon as it is there: the digit of a view."""
     agent: bool = False
     """Its worker is started by an agent, as on another node (`--nodes local://`)."""
 
@@ -180,6 +182,20 @@ def _screen(pace: str) -> dict[str, Product]:
         "off": Product("screen off", server, 200, 200, 6),
         "on": Product("screen on", server, 200, 200, 19, screen=True, stall_s=10),
     }
+
+
+VIEWS = ("overview", "latency", "curve", "gpus", "server", "requests", "events")
+"""Of the screen, in the order of their digits."""
+
+
+def _views() -> dict[str, Product]:
+    """Without a screen, and with each view open for as long."""
+    server = "ttft_ms=50&itl_ms=10&tokens=200&pace=spread"
+    views = {
+        name: Product(f"view {name}", server, 200, 200, 8, screen=True, key=str(digit))
+        for digit, name in enumerate(VIEWS, start=1)
+    }
+    return {"off": Product("screen off", server, 200, 200, 8), **views}
 
 
 def _agent() -> dict[str, Product]:
@@ -198,6 +214,7 @@ def _memory(streams: int) -> Product:
 PRODUCTS = {
     "screen": ("The whole product at 20 k events/s spread, screen off and on", _screen("spread")),
     "screen_b": ("The whole product at 20 k events/s in bursts, screen off and on", _screen("burst")),
+    "views": ("The whole product at 20 k events/s spread, with each view open", _views()),
     "agent": ("A worker of the supervisor, and one of a node's agent, at 20 k events/s spread", _agent()),
     "memory": (
         "Memory of the worker by streams, 20 tokens each, 10 k events/s",

@@ -46,6 +46,8 @@ SEED = 0
 SIZE = (40, 120)
 """Rows and columns of the terminal."""
 PATIENCE_S = 90.0
+DRAWN_BYTES = 1500
+"""A screen that has sent so many is there."""
 LATER_S = 2.0
 """After the terminal is read again: a screen that was stopped draws what it missed."""
 
@@ -150,6 +152,8 @@ def _run(product: Product, stand: Stand, scratch: str) -> Told:
         give(read(directory).session.pid or process.pid)  # the supervisor leads a POSIX session of its own
         if product.agent:
             _give_to_agents(directory)
+        if terminal is not None and product.key:
+            _press(terminal, product.key, process)
         began = time.monotonic()
         told: Told = {"stalled_ns": None}
         if terminal is not None and product.stall_s is not None:
@@ -181,6 +185,16 @@ def _give_to_agents(directory: Path) -> None:
         with contextlib.suppress(OSError):
             if places & set(path.read_bytes().split(b"\0")):
                 give(int(path.parent.name))
+
+
+def _press(terminal: Terminal, key: str, process: subprocess.Popen[bytes]) -> None:
+    """Once there is a screen."""
+    deadline = time.monotonic() + PATIENCE_S
+    while terminal.bytes_read < DRAWN_BYTES and process.poll() is None:
+        if time.monotonic() > deadline:
+            raise Unmeasured(f"no screen within {PATIENCE_S:g} s")
+        time.sleep(0.02)
+    os.write(terminal.controller, key.encode())
 
 
 def _until_running(root: Path, process: subprocess.Popen[bytes]) -> Path:

@@ -64,6 +64,8 @@ def _of_case(name: str, cases: Figures) -> list[tuple[str, Table]]:
         return [(title, SPECIAL[name](case) if name in SPECIAL else _load(name, case))]
     if name == "memory":
         return [(PRODUCTS[name][0], _memory(case))]
+    if name == "views":
+        return [(PRODUCTS[name][0], _views(case))]
     if name == "agent":
         return [(PRODUCTS[name][0], _agent(case))]
     if name in PRODUCTS:
@@ -171,6 +173,20 @@ def _screen(case: Figures) -> Table:
         line("screen on, terminal read", on, on["error_ms"])
         line("screen on, terminal stalled for 10 s", on, on["stalled_ms"])
     return ["", "error us p50", "p90", "p99", "max", "worker's core % max", "coalesced %", "rounds"], body
+
+
+def _views(case: Figures) -> Table:
+    """Each beside the run without a screen."""
+    body = []
+    for name, told in case.items():
+        error, client = told["error_ms"], told["client"]
+        cells = [number(error[key] * 1000) for key in ("p50", "p90", "p99", "max")]
+        off = case.get("off", {}).get("error_ms")
+        cells.append("-" if off is None else number(error["p99"] / off["p99"]))
+        cells.append(f"{client['cpu_share_max'] * 100:.0f}")
+        what = "screen off (headless)" if name == "off" else f"view {name} open"
+        body.append([what, *cells, f"{told['rounds']}"])
+    return ["", "error us p50", "p90", "p99", "max", "p99 to off", "worker's core % max", "rounds"], body
 
 
 def _agent(case: Figures) -> Table:

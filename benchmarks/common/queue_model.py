@@ -14,7 +14,8 @@ import numpy as np
 
 from loadgen.records import TICK_NS, Request, Tick
 from loadgen.sketch import BUCKETS, GROWTH
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.store.records import End, LoadChange
 
@@ -54,10 +55,9 @@ def paces(seconds: float, memory_s: float, draw: np.random.Generator) -> np.ndar
     """The server's pace in each quarter of a second: 1 on average."""
     memory = np.exp(-1 / TICKS_A_S / memory_s)
     steps = draw.normal(0.0, WANDER * np.sqrt(1 - memory**2), round(seconds * TICKS_A_S))
-    log = np.empty(len(steps))
-    log[0] = draw.normal(0.0, WANDER)
-    for i in range(1, len(log)):
-        log[i] = memory * log[i - 1] + steps[i]
+    log = [draw.normal(0.0, WANDER)]
+    for step in steps[1:].tolist():
+        log.append(memory * log[-1] + step)
     return np.exp(log)
 
 
@@ -66,30 +66,30 @@ def served(asked: Asked, seed: int) -> tuple[list[Any], Manifest]:
     draw = np.random.default_rng(seed)
     due = arrivals(asked, draw)
     n = len(due.due_s)
-    pace = paces(2 * asked.seconds + 60, asked.memory_s, draw)
-    prefill_s = PREFILL_S * draw.lognormal(0.0, 0.3, n)
-    own = draw.lognormal(0.0, 0.05, n)
+    pace = paces(2 * asked.seconds + 60, asked.memory_s, draw).tolist()
+    prefill_s = (PREFILL_S * draw.lognormal(0.0, 0.3, n)).tolist()
+    own = draw.lognormal(0.0, 0.05, n).tolist()
     free = [0.0] * SLOTS
-    starts, firsts, tpots = np.empty(n), np.empty(n), np.empty(n)
+    firsts, tpots = np.empty(n), np.empty(n)
     for i, at_s in enumerate(due.due_s.tolist()):
-        starts[i] = max(at_s, free[0])
-        now = asked.slower * pace[min(int(starts[i] * TICKS_A_S), len(pace) - 1)]
-        firsts[i] = starts[i] + prefill_s[i] * now
-        tpots[i] = TPOT_S * own[i] * now
-        heapq.heapreplace(free, firsts[i] + tpots[i] * (TOKENS - 1))
+        start_s = max(at_s, free[0])
+        now = asked.slower * pace[min(int(start_s * TICKS_A_S), len(pace) - 1)]
+        first_s, tpot_s = start_s + prefill_s[i] * now, TPOT_S * own[i] * now
+        firsts[i], tpots[i] = first_s, tpot_s
+        heapq.heapreplace(free, first_s + tpot_s * (TOKENS - 1))
     records: list[Any] = []
     for at_s, rps in due.steps:
         records.append(LoadChange(round(at_s * 1e9), "start" if not at_s else "stage", rate_rps=rps))
     gaps_us = np.maximum(np.rint(tpots * 1e6), 1).astype(int)
-    for i in range(n):
-        first_ns = round(firsts[i] * 1e9)
-        last_ns = first_ns + int(gaps_us[i]) * 1000 * (TOKENS - 1)
-        due_ns = round(due.due_s[i] * 1e9)
+    each = zip(due.due_s.tolist(), firsts.tolist(), gaps_us.tolist(), strict=True)
+    for i, (due_s, first_s, gap_us) in enumerate(each):
+        first_ns, due_ns = round(first_s * 1e9), round(due_s * 1e9)
+        last_ns = first_ns + gap_us * 1000 * (TOKENS - 1)
         records.append(
             Request(
                 index=i, worker=0, due_ns=due_ns, sent_ns=due_ns, first_token_ns=first_ns,
                 last_token_ns=last_ns, end_ns=last_ns, status=200, input_tokens=256, output_tokens=TOKENS,
-                chunks=TOKENS, gaps_us=[int(gaps_us[i])] * (TOKENS - 1),
+                chunks=TOKENS, gaps_us=[gap_us] * (TOKENS - 1),
             )
         )  # fmt: skip
     counted = ticks(due, firsts, gaps_us / 1e6, asked.seconds)

@@ -37,9 +37,7 @@ def run_step(ask: Ask, serve: Serve, step: Step, draw: np.random.Generator) -> R
     """As the supervisor runs one: looked at when its requests are answered, cut where that is wanted."""
     single = step.purpose == "single"
     served = serve(draw, 0.001 if single else step.load, step.requests)
-    sent = step.requests
-    if not single:
-        sent = _cut(ask, served, step)
+    sent, grew = (step.requests, False) if single else _cut(ask, served, step)
     judged = None
     for look in step.looks:
         due = step.warm_up + look
@@ -47,7 +45,7 @@ def run_step(ask: Ask, serve: Serve, step: Step, draw: np.random.Generator) -> R
             break
         judged = judge(ask.targets, _values(ask, served, step.warm_up, due))
         if judged.verdict != "undecided":
-            sent = due
+            sent, grew = due, False
             break
     if judged is None or (judged.verdict == "undecided" and sent < step.requests):
         judged = judge(ask.targets, _values(ask, served, step.warm_up, sent))
@@ -58,11 +56,15 @@ def run_step(ask: Ask, serve: Serve, step: Step, draw: np.random.Generator) -> R
     seconds = sum(e2e) if single else max(served.end_s[:sent])
     made = judged.binding
     figures = (made.misses, made.of, made.independent, judged.allowed, judged.target)
-    return Result(step, verdict, sent, seconds, float(np.mean(e2e)), *figures)
+    spread_s = float(np.std(e2e))
+    return Result(
+        *(step, verdict, sent, seconds, float(np.mean(e2e)), *figures), overloaded=grew, e2e_spread_s=spread_s
+    )
 
 
-def _cut(ask: Ask, served: Served, step: Step) -> int:
-    """How many requests are sent before it is clear that no more are needed."""
+def _cut(ask: Ask, served: Served, step: Step) -> tuple[int, bool]:
+    """How many requests are sent before it is clear that no more are needed; and whether that is because the
+    server does not keep up, as `LimitRunner` tells the search."""
     due, end = np.array(served.due_s), np.array(served.end_s)
     for sent in range(_CHECK, step.requests, _CHECK):
         now = due[sent]
@@ -72,10 +74,10 @@ def _cut(ask: Ask, served: Served, step: Step) -> int:
         e2e_s = float((end[:sent] - due[:sent])[ended].mean())
         whole = int(np.argmin(ended)) if not ended.all() else sent
         if overloaded(int(sent - ended.sum()), step.load, e2e_s) and sent > step.warm_up + _CHECK:
-            return sent
+            return sent, True
         if whole > step.warm_up and fails_already(ask.targets, _values(ask, served, step.warm_up, whole)):
-            return sent
-    return step.requests
+            return sent, False
+    return step.requests, False
 
 
 def _values(ask: Ask, served: Served, start: int, end: int) -> list[list[float]]:

@@ -118,14 +118,16 @@ async def _first_list(client: Client) -> tuple[Answer, list[Any] | None]:
     return first, None
 
 
-def choose(client: Client, models: Models, named: str | None) -> str:
-    """The model to ask for.
+def choose(client: Client, models: Models, named: str | None, usual: str | None = None) -> str:
+    """The model to ask for. `usual`: that of another server, taken where it is among several.
 
     Raises:
         ProbeError: none is named, and the server lists none or several.
     """
     if named is not None:
         return named
+    if usual is not None and usual in models.names:
+        return usual
     if len(models.names) == 1:
         return models.names[0]
     if not models.names:

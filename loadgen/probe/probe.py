@@ -51,6 +51,7 @@ async def probe(
     body: Mapping[str, object] | None = None,
     deadlines: Deadlines = _DEADLINES,
     resolver: Resolver = resolve,
+    usual_model: str | None = None,
 ) -> ProbeResult:
     """Finds out how to ask `target` for `output_tokens` after prompts of `input_tokens`.
 
@@ -67,6 +68,7 @@ async def probe(
         body: fields that a person adds to every body; None leaves one of ours out.
         deadlines: of the load, which the probe gives a server at least.
         resolver: looks the server's name up.
+        usual_model: that of the servers beside it, taken where this one lists it among others.
 
     Raises:
         ProbeError: the server cannot be loaded so; says why and with which exit code.
@@ -92,6 +94,7 @@ async def probe(
                     longest_tokens=longest_tokens,
                     thorough=thorough,
                     body=body or {},
+                    usual_model=usual_model,
                 )
             except KeyRefused as error:
                 requests, refused = asked.requests, refused or error
@@ -112,6 +115,7 @@ async def _probed(
     longest_tokens: tuple[int, int] | None,
     thorough: bool,
     body: Mapping[str, object],
+    usual_model: str | None,
 ) -> ProbeResult:
     """`probe`, of a server that is asked by `asked`.
 
@@ -122,7 +126,7 @@ async def _probed(
     models = await ask_models(asked, model, on_note, endpoint)
     if note := asked.addresses.note(target.hop.host):
         on_note(note)
-    name = choose(asked, models, model)
+    name = choose(asked, models, model, usual_model)
     if models.names and name not in models.names:
         on_note(f"the server does not list model {asked.safe(name, 80)}; it lists {listed(asked, models)}")
     asking = ProbeContext(asked, models, name, input_tokens, output_tokens, seed, on_note, body)

@@ -144,6 +144,15 @@ class Network:
             raise Broken("dns", dns_trouble(error)) from None
         self.found = await tried(where, self._connect_s)
         loop, name, taken = asyncio.get_running_loop(), address.server_name or address.host, self.found.taken
-        pool = Pool(loop, MonotonicClock(0), taken, self._tls, name, self._connect_s, address.tunnel)
+        pool = Pool(
+            loop,
+            MonotonicClock(0),
+            taken,
+            self._tls,
+            name,
+            self._connect_s,
+            address.tunnel,
+            sources=address.sources,
+        )
         pool.reuse = False
         return pool

@@ -92,7 +92,7 @@ class Target:
         if self.proxy is None:
             return self.address
         if not self.address.tls:
-            return msgspec.structs.replace(self.proxy, proxy=True)
+            return msgspec.structs.replace(self.proxy, proxy=True, sources=self.address.sources)
         return msgspec.structs.replace(
             self.address,
             proxy=True,
@@ -134,14 +134,19 @@ def parse_target(
     cert_key_file: str | None = None,
     proxy: str | None = None,
     path: str | None = None,
+    sources: Sequence[str] = (),
 ) -> Target:
     """The server that `text` names: `http(s)://host[:port][/base][/v1[/chat/completions]][?query]` or
     `unix:/path`; in place of `/v1/chat/completions` any other endpoint's path may stand.
+
+    `sources`: IP addresses of this machine that connections go from, in turn.
 
     Raises:
         TargetError: it names none, `proxy` names no HTTP proxy that can carry it, or `path` is none.
     """
     target = _parsed(text, ca_file, insecure)
+    if sources:
+        target = replace(target, address=msgspec.structs.replace(target.address, sources=tuple(sources)))
     if cert_file is not None:
         address = msgspec.structs.replace(target.address, cert_file=cert_file, cert_key_file=cert_key_file)
         target = replace(target, address=address)

@@ -62,7 +62,7 @@ def read_trace(path: Path) -> TraceText:
     number, line = first
     if line.lstrip().startswith("{"):
         return TraceText("mooncake", _mooncake(number, line, lines))
-    header = next(csv.reader([line]))
+    header = _cells(number, line)
     names = [name.strip().lower() for name in header]
     # The one that most of its columns are of, so that the message is about the one that is missing.
     kind = max(_KINDS, key=lambda kind: sum(name in names for name in (kind.time, kind.input, kind.output)))
@@ -143,7 +143,7 @@ def _csv(kind: _Csv, names: list[str], lines: Iterator[tuple[int, str]]) -> Iter
     for number, line in lines:
         if not line.strip():
             continue
-        cells = next(csv.reader([line]), [])
+        cells = _cells(number, line)
         if len(cells) != len(names):
             raise TraceError(f"line {number}: {len(cells)} columns, the first line names {len(names)}")
         try:
@@ -157,6 +157,13 @@ def _csv(kind: _Csv, names: list[str], lines: Iterator[tuple[int, str]]) -> Iter
             tags=tuple(cells[tag].strip()[:60] for tag in tags),
             line=number,
         )
+
+
+def _cells(number: int, line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error as error:  # a carriage return in the middle; up to 3.10 a NUL
+        raise TraceError(f"line {number}: no CSV ({str(error).partition(' - ')[0]})") from None
 
 
 def _tokens(number: int, name: str, value: str | int) -> int:

@@ -16,37 +16,12 @@ from typing import Any
 from loadgen.clock import Clock
 from loadgen.transport.exchange import Exchange, Owner
 from loadgen.transport.http1 import CHUNK_END, BadResponse, Headers, ResponseParser
+from loadgen.transport.opening import SocketAddress as SocketAddress
+from loadgen.transport.opening import failure_of, new_socket
 from loadgen.transport.read_buffer import ReadBuffer
 from loadgen.transport.read_loop import ReadLoop
-from loadgen.transport.receive_times import ask_for_stamps
 from loadgen.transport.tls import TlsFailed, TlsLayer
 from loadgen.transport.tunnel import Tunnel, TunnelRefused
-
-SocketAddress = tuple[socket.AddressFamily, object]
-
-_KINDS = {
-    errno.ECONNREFUSED: "connect_refused",
-    errno.ETIMEDOUT: "connect_timeout",
-    errno.EMFILE: "no_descriptors",
-    errno.ENFILE: "no_descriptors",
-    errno.EADDRNOTAVAIL: "no_ports",
-    errno.EADDRINUSE: "no_ports",
-    errno.ENOBUFS: "no_memory",
-    errno.ENOMEM: "no_memory",
-    errno.ENETUNREACH: "no_network",
-    errno.ENETDOWN: "no_network",
-    errno.EAFNOSUPPORT: "no_network",
-    errno.EACCES: "not_permitted",
-    errno.EPERM: "not_permitted",
-}
-"""Source: connect(2), socket(2), tcp(7). EHOSTUNREACH is none of them: the network or the host may say it."""
-
-
-def _open_failure(error: OSError, unix: bool) -> tuple[str, str]:
-    kind = _KINDS.get(error.errno or 0, "connect_failed")
-    if unix and kind in ("no_ports", "no_network", "not_permitted"):
-        kind = "connect_failed"  # of a Unix socket these are about its path
-    return kind, error.strerror or str(error)
 
 
 class Connection:
@@ -62,7 +37,9 @@ class Connection:
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
         tunnel: str | None = None,
+        source: str | None = None,
     ) -> None:
+        """`source`: the address of this machine to go from; None: as the kernel chooses."""
         self._loop, self._clock, self._read_loop, self._owner = loop, clock, read_loop, owner
         self.connect_ns: int | None = None
         """How long opening took, tunnel and TLS included; None until open."""
@@ -84,16 +61,12 @@ class Connection:
         self._sock: socket.socket | None = None
         self._unix = address[0] == socket.AF_UNIX
         try:
-            sock = socket.socket(address[0], socket.SOCK_STREAM)
+            sock = new_socket(address, source)
         except OSError as error:
             # The owner must hear of it as of any failure to open: later, not inside this constructor.
-            loop.call_soon(owner.on_open_failed, self, *_open_failure(error, False))
+            loop.call_soon(owner.on_open_failed, self, *failure_of(error, False))
             return
         self._sock, self._fd = sock, sock.fileno()
-        sock.setblocking(False)
-        if not self._unix:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ask_for_stamps(sock)
         failed = sock.connect_ex(address[1])  # type: ignore[arg-type]
         if failed in (0, errno.EINPROGRESS, errno.EAGAIN):
             loop.add_writer(self._fd, self._on_connected)
@@ -135,7 +108,7 @@ class Connection:
         if self.closed:
             return
         self.close()
-        self._owner.on_open_failed(self, *_open_failure(error, self._unix))
+        self._owner.on_open_failed(self, *failure_of(error, self._unix))
 
     def _dig(self, tunnel: Tunnel, data: bytes) -> None:
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from loadgen.clock import Clock
@@ -22,6 +22,7 @@ from loadgen.transport.connection import Connection, SocketAddress
 from loadgen.transport.read_loop import ReadLoop
 from loadgen.transport.receive_times import TimedReader
 from loadgen.transport.rotation import Rotation
+from loadgen.transport.source_addresses import SourceAddresses
 
 IDLE_S = 4.0
 """Below the 5 s that uvicorn, and so vLLM, keeps an idle connection."""
@@ -61,17 +62,23 @@ class Pool:
         tunnel: str | None = None,
         turn: int | None = None,
         through_proxy: bool = False,
+        sources: Sequence[str] = (),
+        beside: Pool | None = None,
     ) -> None:
         """`turn`: requests go to the addresses in turn, the first one to this; None: all to one of them, the
         first that opens. `through_proxy`: the addresses are a proxy's, and it is the proxy that cannot be
-        reached where none can."""
+        reached where none can. `sources`: addresses of this machine that connections go from, in turn, the
+        first one from that of this `turn`. `beside`: the pool of another server, whose loop reads the sockets
+        of this one too, and which is closed after it."""
         self._loop, self._clock = loop, clock
         self._addresses = list(dict.fromkeys(addresses))
         self._rotation = Rotation(len(self._addresses), turn or 0, in_turn=turn is not None)
         self._tls, self._server_name, self._connect_s = tls, server_name, connect_s
         self._tunnel, self._through_proxy = tunnel, through_proxy
-        self.reader = TimedReader(clock)
-        self.read_loop = ReadLoop(loop, clock, self.reader)
+        self._sources = SourceAddresses(sources, turn or 0)
+        self._beside = beside
+        self.reader: TimedReader = TimedReader(clock) if beside is None else beside.reader
+        self.read_loop: ReadLoop = ReadLoop(loop, clock, self.reader) if beside is None else beside.read_loop
         self._connecting_ahead = False
         self.opened = 0
         """Connections opened so far."""
@@ -142,6 +149,7 @@ class Pool:
                 self._tls,
                 self._server_name,
                 self._tunnel,
+                self._sources.next_to(self._addresses[at]),
             )
             connection.at = at
             state["now"] = connection
@@ -201,7 +209,8 @@ class Pool:
 
     def sweep(self) -> None:
         """Closes what has been idle for too long; also keeps the kernel clock's offset fresh."""
-        self.reader.refresh()
+        if self._beside is None:
+            self.reader.refresh()
         now = self._clock.now_ns()
         for at, idle in enumerate(self._idle):
             kept = []
@@ -224,7 +233,8 @@ class Pool:
             connection.close()
         self._all.clear()
         self._idle = [[] for _ in self._addresses]
-        self.read_loop.close()
+        if self._beside is None:
+            self.read_loop.close()
 
     def _too_slow(self, connection: Connection, due_ns: int) -> None:
         opening = self._waiting.get(connection)

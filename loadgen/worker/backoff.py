@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 FIRST_NS, MOST_NS = 100_000_000, 2_000_000_000
 UNREACHABLE = frozenset({"connect_refused", "connect_timeout", "connect_failed", "dns", "tls", "proxy"})
 """Errors after which it makes no sense to try again at once."""
@@ -42,3 +44,20 @@ class BackOff:
 
     def _set_sendable(self) -> None:
         self.sendable_ns = None if self._trying and self.active else self._until_ns
+
+
+class AnyBackOff:
+    """Of several servers: whether any of them may be sent to."""
+
+    def __init__(self, each: Sequence[BackOff]) -> None:
+        self._each = each
+
+    @property
+    def sendable_ns(self) -> int | None:
+        """As `BackOff.sendable_ns`, of the one that is sendable first."""
+        times = [one.sendable_ns for one in self._each if one.sendable_ns is not None]
+        return min(times, default=None)
+
+    def forbids(self, now_ns: int) -> bool:
+        """Nothing may be sent now, to none of them."""
+        return all(one.forbids(now_ns) for one in self._each)

@@ -10,6 +10,13 @@ CAUSES_CAP = 16
 """Things that are said of failures and counted apart in a tick; beyond them only the kind is counted."""
 
 
+_ADDED = (
+    *("due", "sent", "succeeded", "failed", "not_sent", "cut_off", "stale_retries", "chunks"),
+    *("output_tokens", "input_tokens", "itl_unknown", "reads", "coalesced_reads", "kernel_reads"),
+)
+_SKETCHES = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap", "e2e", "send_lag")
+
+
 class Counters:
     """Counts grow by plain attribute access, since they stand in the path of every token."""
 
@@ -77,6 +84,21 @@ class Counters:
         self.chunk_gap.add_all(gaps)
         self.itl.add_all(gaps)
         self.gaps_ns, self.zero_gaps = [], 0
+
+    def add(self, tick: Tick) -> None:
+        """Counts what another took, to be taken once more."""
+        for name in _ADDED:
+            setattr(self, name, getattr(self, name) + getattr(tick, name))
+        for kind, count in tick.errors.items():
+            self.errors[kind] = self.errors.get(kind, 0) + count
+        for cause in tick.causes:
+            said = (cause.kind, cause.text)
+            if said not in self.causes and len(self.causes) >= CAUSES_CAP:
+                said = (cause.kind, "")
+            self.causes[said] = self.causes.get(said, 0) + cause.count
+        for name in _SKETCHES:
+            flat: list[int] = getattr(tick, name)
+            getattr(self, name).add_all(dict(zip(flat[::2], flat[1::2], strict=True)))
 
     def take(
         self,

@@ -8,9 +8,8 @@ never sent is counted as not sent, so due = sent + not_sent when all is over.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from loadgen.alarm import Alarm
 from loadgen.arrivals.load import Load, LoadModel
@@ -21,21 +20,20 @@ from loadgen.records import Request, Tick, WorkerNote
 from loadgen.transport.pool import Pool
 from loadgen.worker.batch_decode import batch_decoder
 from loadgen.worker.brake import Brake
-from loadgen.worker.counters import Counters
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.load_share import LoadShare
+from loadgen.worker.notes import Notes
 from loadgen.worker.overdue import Overdue
-from loadgen.worker.read_delay import read_delay_after
+from loadgen.worker.read_delay import ReadDelay
 from loadgen.worker.request_maker import RequestMaker
 from loadgen.worker.sender import Sender
+from loadgen.worker.targets import Targets
 from loadgen.worker.ticker import Ticker
 from loadgen.worker_config import Finish, SetLoad, Stage, WorkerCommand, WorkerConfig
 from loadgen.workload.payloads import Payloads
 from loadgen.workload.spec import WorkloadSpec
 from loadgen.workload.workloads import WORKLOADS
 
-_WAKE_NS = 200_000
-"""Sockets are read again so long before the alarm rings: waking up takes some of it."""
 _BURST_NS = 5_000_000
 """After sending for so long at a stretch, sockets, timers and commands have their turn: all slots of a large
 closed loop at once would take seconds, in which nobody reads what the first ones are answered."""
@@ -43,8 +41,6 @@ _STOOD_STILL_NS = 1_000_000_000
 """A tick this long says that the process was not let run: what came meanwhile is not read yet."""
 
 Emit = Callable[[Tick | Request | WorkerNote], None]
-
-_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -58,20 +54,25 @@ class Engine:
         pool: Pool,
         emit: Emit,
         on_failing: Callable[[str], None] = lambda words: None,
+        more_pools: Sequence[Pool] = (),
     ) -> None:
-        """`on_failing` is called when the first `config.give_up` requests have all failed: why, in words."""
-        self._config, self._clock, self._loop, self._pool, self._emit = config, clock, loop, pool, emit
+        """`on_failing` is called when the first `config.give_up` requests have all failed: why, in words.
+        `pool`: of the first target, `more_pools`: of those after it, beside it."""
+        self._config, self._clock, self._loop, self._emit = config, clock, loop, emit
+        notes = Notes(config, clock, emit)
+        self._targets = Targets(config, [pool, *more_pools], notes.note_of)
+        self._counters, self._read_loop = self._targets.tally.each, pool.read_loop
         template = config.template
         self._endpoint = as_seen(
             template.endpoint, line_events=template.line_events, index_counts=template.index_counts
         )
-        self._counters = Counters()
         self._requests = RequestMaker(config, self._endpoint, self._counters, self, HeldBytes())
+        self._note = notes.note
         self._overdue = Overdue(config.deadlines, self._note)
         self._brake = Brake(config.give_up, on_failing)
-        self._sender = Sender(clock, pool, self._note, self._rearm)
+        self._sender = Sender(clock, self._targets.pools, notes.note_of, self._rearm)
         self._in_flight: set[InFlightRequest] = set()
-        self._backlog: deque[tuple[int, int, Payloads]] = deque()
+        self._backlog: deque[tuple[int, int, int, Payloads]] = deque()
         self._share = LoadShare(config)
         self._cap = self._share.cap
         self._alarm = Alarm(loop, clock, self._on_alarm)
@@ -81,12 +82,12 @@ class Engine:
         self._model = self._model_of(config.load, config.start_ns)
         self._changes: list[SetLoad] = []
         self._load_over = self._finishing = self._stood_still = False
-        self._drain_until_ns = self._lead_ns = self._read_delay_ns = 0
-        pool.on_address = self._note
-        pool.read_loop.read_delay_ns = self._may_delay_ns
+        self._drain_until_ns = self._lead_ns = 0
         self._take_up(config.workload)
         told = (config.worker, config.start_ns, self._on_tick, self._look_after)
-        self._ticker = Ticker(loop, clock, self._counters, pool, *told)
+        self._ticker = Ticker(loop, clock, self._targets, *told)
+        self._read_delay = ReadDelay(clock, self._alarm, self._targets, lambda: self._ticker.flushing)
+        self._read_loop.read_delay_ns = self._read_delay.now_ns
         self.idle = asyncio.Event()
         """Nothing more is due and nothing is under way: the load has come to its end by itself."""
         self.on_idle: Callable[[int | None], None] = lambda stage: None
@@ -96,7 +97,7 @@ class Engine:
     # life
 
     def start(self) -> None:
-        self._pool.sweep()
+        self._targets.sweep()
         self._prepare()
         self._note("started")
         self._ticker.start()
@@ -134,7 +135,7 @@ class Engine:
             self._ticker.stop()
             self._note("ended")
             self._alarm.close()
-            self._pool.close()
+            self._targets.close()
             self.ended.set()
         elif not self._backlog and not self.idle.is_set() and self._model.exhausted(self._clock.now_ns()):
             self.idle.set()
@@ -146,8 +147,8 @@ class Engine:
         """From now on requests ask for what `workload` says."""
         config = self._config
         self._workload = WORKLOADS[type(workload)](workload, config.seed)
-        self._payloads = Payloads(config.template, self._workload)
-        self._pool.read_loop.batch_reader.decode_batch = batch_decoder(
+        self._payloads = self._targets.payloads(self._workload, workload)
+        self._read_loop.batch_reader.decode_batch = batch_decoder(
             self._endpoint,
             chunk_counts=config.chunk_counts,
             one_token_chunks=config.one_token_chunks,
@@ -229,7 +230,8 @@ class Engine:
         if self._changes:
             # A change of load before then may move what would be due.
             until_ns = min(until_ns, *(change.at_ns - 1 for change in self._changes))
-        model, back_off = self._model, self._sender.back_off
+        model, back_off, back_offs = self._model, self._sender.back_off, self._sender.back_offs
+        payloads = self._payloads
         launched = False
         while (due_ns := model.due_ns(back_off.sendable_ns)) is not None and due_ns <= until_ns:
             if launched and stop_ns is not None and self._clock.now_ns() >= stop_ns:
@@ -237,20 +239,21 @@ class Engine:
             index = model.take()
             if index > self._last_index:
                 self._last_index = index
-            self._counters.due += 1
+            target = payloads.target_of(index)
+            self._counters[target].due += 1
             if send and len(self._in_flight) >= self._cap:
-                self._backlog.append((index, due_ns, self._payloads))
-            elif not send or back_off.forbids(now_ns):
-                self._give_up(index, now_ns)
+                self._backlog.append((index, due_ns, target, payloads))
+            elif not send or back_offs[target].forbids(now_ns):
+                self._give_up(index, target, now_ns)
             elif self._backlog:  # which waits for its turn: first come, first sent
-                self._backlog.append((index, due_ns, self._payloads))
+                self._backlog.append((index, due_ns, target, payloads))
             else:
-                self._launch(index, due_ns, self._payloads, waited=False)
+                self._launch(index, due_ns, target, payloads, waited=False)
                 launched = True
         return due_ns
 
-    def _give_up(self, index: int, now_ns: int) -> None:
-        self._counters.not_sent += 1
+    def _give_up(self, index: int, target: int, now_ns: int) -> None:
+        self._counters[target].not_sent += 1
         if self._workload.needs_text:  # it keeps something until there is an answer
             self._workload.answered(self._requests.unsent(index, now_ns), "")
         self._model.ended(index, now_ns, failed=True)
@@ -260,14 +263,18 @@ class Engine:
         while self._backlog and len(self._in_flight) < self._cap:
             if self._sender.back_off.forbids(now_ns):
                 return
-            index, due_ns, payloads = self._backlog.popleft()
-            self._launch(index, due_ns, payloads, waited=True)
+            index, due_ns, target, payloads = self._backlog.popleft()
+            if self._sender.back_offs[target].forbids(now_ns):  # nobody else waits for this one of several
+                self._give_up(index, target, now_ns)
+            else:
+                self._launch(index, due_ns, target, payloads, waited=True)
             if self._clock.now_ns() >= stop_ns:
                 return
 
     def _drop_backlog(self, now_ns: int) -> None:
         while self._backlog:
-            self._give_up(self._backlog.popleft()[0], now_ns)
+            index, _, target, _ = self._backlog.popleft()
+            self._give_up(index, target, now_ns)
 
     # sending
 
@@ -275,17 +282,20 @@ class Engine:
         """Makes the next request ready, and a connection for it while it is not due yet."""
         if (index := self._model.next_index) is not None:
             self._payloads.prepare(index)
-        if self._finishing or self._sender.back_off.active or len(self._in_flight) >= self._cap:
+        if index is None and self._targets.several:  # nobody knows yet whose turn it will be
+            return
+        target = 0 if index is None else self._payloads.target_of(index)
+        if self._finishing or self._sender.back_offs[target].active or len(self._in_flight) >= self._cap:
             return
         if (due_ns := self._model.due_ns(0)) is not None and due_ns > self._clock.now_ns():
-            self._pool.connect_ahead()
+            self._targets.pools[target].connect_ahead()
 
-    def _launch(self, index: int, due_ns: int, payloads: Payloads, *, waited: bool) -> None:
+    def _launch(self, index: int, due_ns: int, target: int, payloads: Payloads, *, waited: bool) -> None:
         needs_text = self._workload.needs_text
-        request = self._requests.make(index, due_ns, payloads, needs_text=needs_text, waited=waited)
+        request = self._requests.make(index, due_ns, target, payloads, needs_text=needs_text, waited=waited)
         self._loop.call_soon(self._prepare)
         self._in_flight.add(request)
-        self._counters.sent += 1
+        self._counters[target].sent += 1
         self._sender.send(request)
 
     # what a request tells
@@ -297,7 +307,7 @@ class Engine:
         if self._workload.needs_text:
             self._workload.answered(record, request.text)
         if record.status is not None:
-            self._sender.reached()
+            self._sender.reached(record.target or 0)
         if not self._brake.off:
             self._brake.ended(record.error)
         if self._finishing:
@@ -314,7 +324,7 @@ class Engine:
         self._end_if_done()
 
     def on_stale(self, request: InFlightRequest) -> None:
-        self._counters.stale_retries += 1
+        self._counters[request.record.target or 0].stale_retries += 1
         self._sender.send_again(request)
 
     # the tick
@@ -324,27 +334,16 @@ class Engine:
         if self._finishing or self._load_over:
             offered = offered.over()
         tick.in_flight, tick.backlog = len(self._in_flight), len(self._backlog)
+        self._targets.note_in_flight(tick, self._in_flight)
         tick.rate_rps, tick.concurrency = offered
         self._emit(tick)
-        self._read_delay_ns = read_delay_after(tick)
+        self._read_delay.note(tick)
         self._stood_still = tick.dt_ns > _STOOD_STILL_NS
 
     def _look_after(self, now_ns: int) -> None:
-        self._pool.sweep()
+        self._targets.sweep()
         if not self._stood_still:  # else all that came meanwhile is read first
             self._overdue.end(list(self._in_flight), now_ns)
         if self._finishing and now_ns >= self._drain_until_ns:
             self._abort_all(now_ns)
         self._end_if_done()
-
-    def _may_delay_ns(self) -> int:
-        """How long nothing but sockets that can wait would be kept waiting."""
-        if not self._read_delay_ns or self._ticker.flushing or self._pool.opening:
-            return 0
-        if (at_ns := self._alarm.at_ns) is None:
-            return self._read_delay_ns
-        return min(self._read_delay_ns, at_ns - _WAKE_NS - self._clock.now_ns())
-
-    def _note(self, event: str, message: str = "") -> None:
-        _log.info("%s %s", event, message)
-        self._emit(WorkerNote(self._clock.now_ns(), self._config.worker, event, message))

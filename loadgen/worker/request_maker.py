@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from loadgen.endpoint_names import EndpointName
 from loadgen.endpoints import Endpoint, as_seen
 from loadgen.endpoints.sse import HeldBytes
@@ -10,7 +12,7 @@ from loadgen.target.redaction import redactor_of
 from loadgen.worker.counters import Counters
 from loadgen.worker.in_flight import InFlightRequest
 from loadgen.worker.request_owner import RequestOwner
-from loadgen.worker_config import WorkerConfig
+from loadgen.worker_config import WorkerConfig, all_headers
 from loadgen.workload.payloads import Payloads
 from loadgen.workload.template import RequestTemplate
 
@@ -22,13 +24,14 @@ class RequestMaker:
         self,
         config: WorkerConfig,
         endpoint: Endpoint,
-        counters: Counters,
+        counters: Sequence[Counters],
         owner: RequestOwner,
         held: HeldBytes,
     ) -> None:
-        """`held`: what the streams of all have begun and not ended."""
+        """`counters`: of the targets, by number; `held`: what the streams of all have begun and not ended."""
         self._config, self._endpoint, self._counters, self._owner = config, endpoint, counters, owner
-        self._redactor, self._held = redactor_of(config.template.headers), held
+        self._several = len(counters) > 1
+        self._redactor, self._held = redactor_of(all_headers(config)), held
         self._endpoints: dict[tuple[EndpointName, bool, bool], Endpoint] = {}
 
     def unsent(self, index: int, now_ns: int) -> Request:
@@ -36,9 +39,9 @@ class RequestMaker:
         return Request(index, self._config.worker, now_ns, error=RequestError("unfinished"))
 
     def make(
-        self, index: int, due_ns: int, payloads: Payloads, *, needs_text: bool, waited: bool
+        self, index: int, due_ns: int, target: int, payloads: Payloads, *, needs_text: bool, waited: bool
     ) -> InFlightRequest:
-        """Request number `index`, not sent yet. `waited`: for room, since the cap was reached."""
+        """Request number `index` to `target`, not sent yet. `waited`: for room, since the cap was reached."""
         config = self._config
         spec, payload = payloads.take(index)
         record = Request(
@@ -53,13 +56,14 @@ class RequestMaker:
             prefix_group=spec.prefix_group,
             prefix_tokens=spec.prefix_tokens,
             prompt_number=spec.prompt_number,
+            target=target if self._several else None,
         )
         endpoint = self._endpoint if spec.template is None else self._endpoint_of(spec.template)
         return InFlightRequest(
             record,
             payload,
             endpoint,
-            self._counters,
+            self._counters[target],
             self._owner,
             redactor=self._redactor,
             chunk_counts=config.chunk_counts,

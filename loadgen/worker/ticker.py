@@ -11,9 +11,8 @@ from collections.abc import Callable
 
 from loadgen.clock import Clock, process_cpu_ns
 from loadgen.records import TICK_NS, Tick
-from loadgen.transport.pool import Pool
 from loadgen.transport.read_buffer import ReadBuffer
-from loadgen.worker.counters import Counters
+from loadgen.worker.targets import Targets
 
 _HEARTBEAT_S = 0.02
 _AFTER_NS = 500_000
@@ -30,8 +29,7 @@ class Ticker:
         self,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        counters: Counters,
-        pool: Pool,
+        targets: Targets,
         worker: int,
         start_ns: int,
         on_tick: Callable[[Tick], None],
@@ -39,7 +37,8 @@ class Ticker:
     ) -> None:
         """`on_tick` gets what was counted, and adds what is the case at its end. `look_after` is called with
         the session time after each tick but the last."""
-        self._loop, self._clock, self._counters, self._pool = loop, clock, counters, pool
+        self._loop, self._clock, self._targets, self._tally = loop, clock, targets, targets.tally
+        self._read_loop = targets.pools[0].read_loop
         self._worker, self._on_tick, self._look_after = worker, on_tick, look_after
         self._last_ns = start_ns  # the first tick is shorter than the others: nothing was counted before
         self._last_cpu_ns = process_cpu_ns()
@@ -71,7 +70,7 @@ class Ticker:
         self._tick = self._loop.call_later(wait_ns / 1e9, self._ring)
 
     def _ring(self) -> None:
-        buffers = self._pool.read_loop.unflushed()
+        buffers = self._read_loop.unflushed()
         self._flush(buffers, max(_FLUSHED_AT_ONCE, len(buffers) // _FLUSH_TURNS))
 
     def _flush(self, buffers: list[ReadBuffer], at_once: int) -> None:
@@ -79,7 +78,7 @@ class Ticker:
             return
         for buffer in buffers[:at_once]:
             buffer.flush()
-        self._counters.fold()
+        self._tally.fold()
         self.flushing = len(buffers) > at_once
         if self.flushing:
             self._loop.call_soon(self._flush, buffers[at_once:], at_once)
@@ -93,15 +92,15 @@ class Ticker:
     def _close(self, t_ns: int) -> None:
         if t_ns <= self._last_ns:
             return
-        cpu_ns = process_cpu_ns()
-        tick = self._counters.take(
+        cpu_ns, opened = process_cpu_ns(), self._targets.opened
+        tick = self._tally.take(
             t_ns=t_ns,
             dt_ns=t_ns - self._last_ns,
             worker=self._worker,
-            connects=self._pool.opened - self._last_opened,
+            connects=opened - self._last_opened,
             cpu_ns=cpu_ns - self._last_cpu_ns,
         )
-        self._last_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, self._pool.opened
+        self._last_ns, self._last_cpu_ns, self._last_opened = t_ns, cpu_ns, opened
         self._on_tick(tick)
 
     # heartbeats
@@ -113,5 +112,5 @@ class Ticker:
     def _beat(self) -> None:
         now_s = self._loop.time()
         late_ns = int((now_s - self._beat_due_s) * 1e9)
-        self._counters.loop_lag_max_ns = max(self._counters.loop_lag_max_ns, late_ns)
+        self._tally.total.loop_lag_max_ns = max(self._tally.total.loop_lag_max_ns, late_ns)
         self._beat_from(now_s)

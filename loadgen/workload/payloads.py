@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
+from loadgen.endpoint_names import EndpointName
 from loadgen.endpoints import ENDPOINTS
 from loadgen.workload.spec import RequestSpec, Workload
-from loadgen.workload.template import RequestTemplate
+from loadgen.workload.template import RequestTemplate, TargetHead
+
+Heads = Mapping[EndpointName, TargetHead]
+
+
+def to_the_only_one(index: int) -> int:
+    return 0
 
 
 class Payloads:
     """Each request of a workload by its index: what it asks for, and its request line, headers and body."""
 
-    def __init__(self, template: RequestTemplate, workload: Workload) -> None:
-        self._workload = workload
-        self._usual = _Around(template)
-        self._others: dict[int, _Around] = {}
+    def __init__(
+        self,
+        template: RequestTemplate,
+        workload: Workload,
+        heads: Sequence[Heads] = (),
+        target_of: Callable[[int], int] = to_the_only_one,
+    ) -> None:
+        """`heads`: of several targets, what their requests say by endpoint; `target_of`: which of them the
+        request of an index goes to."""
+        self._template, self._workload, self._heads = template, workload, heads
+        self.target_of = target_of
+        self._usual = None if heads else _Around(template, None)
+        """To the only target, of the run's template."""
+        self._around: dict[tuple[int, int], _Around] = {}
         self._ahead: tuple[int, tuple[RequestSpec, bytes]] | None = None
 
     def prepare(self, index: int) -> None:
@@ -30,24 +49,24 @@ class Payloads:
 
     def _made(self, index: int) -> tuple[RequestSpec, bytes]:
         spec = self._workload.spec(index)
-        around = self._usual if spec.template is None else self._around(spec.template)
-        return spec, around.payload(spec)
-
-    def _around(self, template: RequestTemplate) -> _Around:
+        if self._usual is not None and spec.template is None:
+            return spec, self._usual.payload(spec)
+        template, target = spec.template or self._template, self.target_of(index)
         # By identity: a workload has few templates, and they live as long as it does.
-        if (known := self._others.get(id(template))) is None:
-            known = self._others[id(template)] = _Around(template)
-        return known
+        if (known := self._around.get((id(template), target))) is None:
+            head = self._heads[target][template.endpoint] if self._heads else None
+            known = self._around[id(template), target] = _Around(template, head)
+        return spec, known.payload(spec)
 
 
 class _Around:
-    """What stands around the prompts of one template."""
+    """What stands around the prompts of one template, to one target."""
 
-    def __init__(self, template: RequestTemplate) -> None:
+    def __init__(self, template: RequestTemplate, head: TargetHead | None) -> None:
         self._template = template
         self._body = ENDPOINTS[template.endpoint].body
-        lines = [f"POST {template.path} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in template.headers]
+        path, headers = (head.path, head.headers) if head is not None else (template.path, template.headers)
+        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
         self._first, self._rest = ("\r\n".join(lines) + "\r\n").encode("latin-1"), b"content-length: "
         self._head = self._first + self._rest
 

@@ -7,6 +7,16 @@ import msgspec
 from loadgen.endpoint_names import EndpointName
 
 
+class TargetHead(msgspec.Struct, frozen=True, array_like=True):
+    """What a request to one of several targets says in place of its template's own; with the key."""
+
+    path: str
+    headers: list[tuple[str, str]]
+
+    def __repr__(self) -> str:
+        return f"TargetHead({self.path!r})"
+
+
 class RequestTemplate(msgspec.Struct, frozen=True, omit_defaults=True):
     """What stands around a prompt. `headers` may hold a key: never logged, never stored."""
 

@@ -32,6 +32,8 @@ def parameters(model: Path, options: argparse.Namespace) -> xllamacpp.CommonPara
     params.n_parallel = options.slots
     params.n_ctx = options.slots * options.context
     params.n_gpu_layers = 0
+    if options.cache_mib is not None:
+        params.cache_ram_mib = options.cache_mib
     if options.embeddings:
         params.embedding = True
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
@@ -49,6 +51,11 @@ def main() -> int:
     parser.add_argument("--slots", type=int, default=8, help="requests that are served at once")
     parser.add_argument("--context", type=int, default=2048, help="tokens of context for each slot")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--cache-mib",
+        type=int,
+        help="memory for prompts that left their slot, searched one by one (llama.cpp's own; 0: none)",
+    )
     parser.add_argument("--embeddings", action="store_true", help="serve /v1/embeddings as well")
     options = parser.parse_args()
 

@@ -76,7 +76,7 @@ def _known(values: Floats) -> list[object]:
 
 
 def _unreachable_s(timeline: Timeline, end_ns: int) -> float | None:
-    since_ns = timeline.reach.unreachable_since(end_ns)
+    since_ns = timeline.reach.unreachable_since(end_ns, len(timeline.targets.each))
     return None if since_ns is None else (end_ns - since_ns) / 1e9
 
 

@@ -14,7 +14,8 @@ from sessions.bottleneck.evidence_by_second import evidence, next_cut
 from sessions.bottleneck.hysteresis import Hysteresis, hysteresis_after, hysteresis_over, next_hysteresis
 from sessions.bottleneck.rules import IDLE, ROOM, Bottleneck
 from sessions.bottleneck.seconds import LEAD_S
-from sessions.timeline.timeline import Event, Timeline
+from sessions.timeline.event import Event
+from sessions.timeline.timeline import Timeline
 
 _BLOCK = 300
 """Seconds that are looked at in one go; bounds the memory."""

@@ -89,8 +89,7 @@ def estimate(quantity: Quantity, least_cells: int, value: float | None = None) -
         least_cells: a block lasts at least so many cells.
         value: the figure, where it is known more exactly.
     """
-    cells = len(quantity[0]) if isinstance(quantity, Sums) else len(quantity.counts)
-    plain = float(_figures(quantity, np.ones((1, cells), dtype=np.float32))[0]) if cells else math.nan
+    cells, plain = cells_of(quantity), _plain(quantity)
     if not (math.isfinite(plain) and plain > 0):
         return None
     time = correlation_cells(quantity, plain)
@@ -104,8 +103,9 @@ def estimate(quantity: Quantity, least_cells: int, value: float | None = None) -
     known = figures[np.isfinite(figures) & (figures > 0)]
     if len(known) < 0.9 * RESAMPLES:
         return Estimate(value, None, blocks)
-    # Blocks next to each other still have something in common: of an AR(1) this share of the variance.
-    missed = min((time - 1 / time) / (2 * length), 0.5)
+    # Blocks next to each other still have something in common: of what is remembered for a block (an AR(1))
+    # about half, and of a figure in which that is mixed with chance, of the share that is remembered.
+    missed = (1 - 1 / time) * (length + 1) / (2 * length)
     error = float(np.log(known).std()) * math.sqrt(blocks / (blocks - 1) / (1 - missed))
     if isinstance(quantity, Counts):  # where in its bin the figure lies nobody knows
         error = math.hypot(error, quantity.width / math.sqrt(12))
@@ -134,8 +134,28 @@ def _figures(quantity: Quantity, weights: Counted) -> Floats:
     return np.where(sums[:, -1] > 0, quantity.values[rank] * np.exp((0.5 - into) * quantity.width), np.nan)
 
 
-def _pull(quantity: Quantity, figure: float) -> Floats:
+def cells_of(quantity: Quantity) -> int:
+    """How many cells of time it is cut into."""
+    return len(quantity[0]) if isinstance(quantity, Sums) else len(quantity.counts)
+
+
+def _plain(quantity: Quantity) -> float:
+    """The figure of all cells; NaN where there is none."""
+    cells = cells_of(quantity)
+    return float(_figures(quantity, np.ones((1, cells), dtype=np.float32))[0]) if cells else math.nan
+
+
+def of_parts(quantity: Quantity, parts: int) -> Floats:
+    """The figure of each of so many equal parts of the time, `(parts,)`; NaN where it has none."""
+    cells = cells_of(quantity)
+    part = np.arange(cells) * parts // max(cells, 1)
+    return _figures(quantity, (part == np.arange(parts)[:, None]).astype(np.float32))
+
+
+def pull(quantity: Quantity, figure: float | None = None) -> Floats:
     """How much each cell pulls the figure up or down, but for a factor."""
+    if figure is None:
+        figure = _plain(quantity)
     if isinstance(quantity, Sums):
         return quantity.above - figure * quantity.below
     over = quantity.counts[:, quantity.values > figure].sum(axis=1, dtype=np.float64)
@@ -158,10 +178,9 @@ def correlation_cells(quantity: Quantity, figure: float | None = None) -> float:
     The autocorrelation adds up until it turns negative (Geyer's initial positive sequence of pairs).
     """
     if figure is None:
-        cells = len(quantity[0]) if isinstance(quantity, Sums) else len(quantity.counts)
-        figure = float(_figures(quantity, np.ones((1, cells), dtype=np.float32))[0])
-    pull = _pull(quantity, figure)
-    z = pull - pull.mean()
+        figure = _plain(quantity)
+    pulled = pull(quantity, figure)
+    z = pulled - pulled.mean()
     n, power = len(z), float(z @ z)
     sizes = quantity.above if isinstance(quantity, Sums) else quantity.counts.sum(axis=1, dtype=np.float64)
     if not power > _ROUNDING * float(sizes @ sizes):  # every cell says the same

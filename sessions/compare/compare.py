@@ -6,15 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sessions.compare.blocks import Estimate
 from sessions.compare.cut import targets_of
 from sessions.compare.differences import differences, same_prompts
-from sessions.compare.match import Group, Matched, Pair, grouped, matched
-from sessions.compare.metrics import OF_TARGETS, Metric, usual
+from sessions.compare.match import Group, Matched, Pair, grouped, matched, nearest
+from sessions.compare.metrics import Metric, usual
+from sessions.compare.pair import Read, in_common, mean, read
 from sessions.compare.scaling import scaling
 from sessions.compare.schema import ComparedFigure, ComparedLoad, Comparison, Difference, Kind, Side, Versus
-from sessions.compare.stretch import REQUESTS, Stretch
+from sessions.compare.stretch import Stretch
 from sessions.compare.student import LogRatio, together
+from sessions.compare.together import Matrix, over_loads, shares
 from sessions.compare.verdict import ALPHA, NOT_MEASURED, SMALLEST, WIDEST, judged, one_word
 from sessions.store.manifest import Manifest
 from sessions.summary.schema import Summary
@@ -42,14 +43,12 @@ class _Pairs(NamedTuple):
     not_compared: list[str]
 
 
-class _Read(NamedTuple):
-    """One figure of one load on both sides, before it is judged."""
+class _Load(NamedTuple):
+    """One load on both sides, its figures read, and how much those have in common."""
 
-    ratio: LogRatio | None
-    a: float | None
-    b: float | None
-    because: str
-    interval_from: str
+    pair: Pair
+    figures: list[Read]
+    common: Matrix
 
 
 def compare(
@@ -77,36 +76,28 @@ def compare(
     if metrics is None:
         every = [session.summary.throughput.output_tps is not None for side in sides for session in side]
         metrics = usual(every)
-    read = [
-        [[_read(pair, metric, other_targets=unlike) for metric in metrics] for pair in pairs.pairs]
-        for pairs, side in zip(work, others, strict=True)
-        for unlike in (_other_targets(first, side),)
-    ]
-    several = any(len(loads) > 1 for loads in read)
-    asked = sum(
-        any(cell.ratio is not None for cell in column)
-        for loads in read
-        for column in zip(*loads, strict=True)
-    )
-    each = sum(cell.ratio is not None for loads in read for load in loads for cell in load)
-    # Half of what may be wrong goes to the figures over all loads, half to those of single loads.
-    over_all = ALPHA / max(asked, 1) / (2 if several else 1)
-    single = ALPHA / max(each, 1) / (2 if several else 1)
-    versus = []
-    for side, label, pairs, loads in zip(others, labels[1:], work, read, strict=True):
-        compared = [
-            _load(pair, metrics, cells, single, widest)
-            for pair, cells in zip(pairs.pairs, loads, strict=True)
+    versus, intervals = [], 0
+    for side, label, pairs in zip(others, labels[1:], work, strict=True):
+        unlike = _other_targets(first, side)
+        loads = [
+            _Load(pair, figures, in_common(pair, metrics, figures))
+            for pair in pairs.pairs
+            for figures in ([read(pair, metric, unlike) for metric in metrics],)
         ]
-        overall = (
-            [_over_all(m, [load[i] for load in loads], over_all, widest) for i, m in enumerate(metrics)]
-            if len(loads) > 1
-            else compared[0].figures
-        )
+        # Half of what may be wrong goes to the figures over all loads, half to those of single loads.
+        several, of_one_load = len(loads) > 1, all(pair.more == 0 for pair in pairs.pairs)
+        alpha = ALPHA / len(others) / (2 if several and of_one_load else 1)
+        single = alpha / max(sum(any(each.ratio for each in load.figures) for load in loads), 1)
+        compared = [_load(load, metrics, single, widest) for load in loads]
+        figures = [figure for load in compared for figure in load.figures]
+        overall = compared[0].figures
+        if several:
+            overall = (_over_all if of_one_load else _not_over_all)(loads, metrics, alpha, widest)
+        intervals += sum(f.low is not None for f in (figures + overall if several else figures))
         versus.append(
             Versus(
                 b=_side(label, side),
-                word=one_word(overall, [figure for load in compared for figure in load.figures]),
+                word=one_word(overall, figures),
                 overall=overall,
                 loads=compared,
                 differences=_differences(first, side),
@@ -114,7 +105,6 @@ def compare(
                 not_compared=pairs.not_compared,
             )
         )
-    intervals = asked + each if several else each
     return Comparison(
         _side(labels[0], first), versus, intervals, SMALLEST, widest, currency, scaling(sides, labels)
     )
@@ -142,11 +132,23 @@ def _pairs(a: Sequence[Recorded], b: Sequence[Recorded], anyway: bool) -> _Pairs
         said = "; ".join(f"{each.what} is {each.a!r} and {each.b!r}" for each in unlike)
         raise NotComparable(f"not the same work: {said}")
     found = _matched(a, b, lengths=not anyway)
+    if not found.pairs and not anyway:
+        near = nearest(found.only_a, found.only_b)
+        if not near:
+            loads = [
+                ", ".join(group.load.words for group in groups) for groups in (found.only_a, found.only_b)
+            ]
+            lengths = " of the same lengths" if _matched(a, b, lengths=False).pairs else ""
+            raise NotComparable(
+                f"no load{lengths} in common, and none to hold against another: {loads[0]}; and {loads[1]}"
+            )
+        held = [group for pair in near for group in pair.sides]
+        ours, theirs = (
+            [group for group in groups if not any(group is each for each in held)]
+            for groups in (found.only_a, found.only_b)
+        )
+        found = Matched(near, ours, theirs)
     if not found.pairs:
-        loads = [", ".join(group.load.words for group in groups) for groups in (found.only_a, found.only_b)]
-        lengths = " of the same lengths" if _matched(a, b, lengths=False).pairs else ""
-        if not anyway:
-            raise NotComparable(f"no load{lengths} in common: {loads[0]}; and {loads[1]}")
         wholes = [[Group("whole run", side[0].whole.load, [each.whole for each in side])] for side in (a, b)]
         found = Matched([Pair(wholes[0][0], wholes[1][0])], [], [])
     missing = [f"{group.name} ({group.load.words}): only the first has it" for group in found.only_a]
@@ -189,16 +191,11 @@ def _warnings(a: Sequence[Recorded], b: Sequence[Recorded], pairs: Sequence[Pair
             found.append(f"energy of {session.summary.id} is not valid: {'; '.join(energy.reasons)}")
     for pair in pairs:
         for name, words in (("input_tokens_mean", "prompts"), ("output_tokens_mean", "answers")):
-            lengths = [_mean([getattr(each, name) for each in side.stretches]) for side in pair]
+            lengths = [mean([getattr(each, name) for each in side.stretches]) for side in pair.sides]
             if lengths[0] and lengths[1] and abs(math.log(lengths[1] / lengths[0])) > LENGTHS_APART:
                 tokens = f"{lengths[0]:.4g} tokens and {lengths[1]:.4g}"
                 found.append(f"{pair.a.name}: {words} had {tokens}: not the same work")
     return found
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 def _other_targets(a: Sequence[Recorded], b: Sequence[Recorded]) -> bool:
@@ -209,85 +206,77 @@ def _other_targets(a: Sequence[Recorded], b: Sequence[Recorded]) -> bool:
     return len(asked) > 1
 
 
-def _read(pair: Pair, metric: Metric, other_targets: bool) -> _Read:
-    """The ratio of one figure: over repetitions where both sides have some, else from blocks of time."""
-    ours, theirs = ([each.estimated(metric) for each in side.stretches] for side in pair)
-    if any(estimate is None for estimate, _ in (*ours, *theirs)):
-        a_value, b_value = (
-            _mean([None if each is None else each.value for each, _ in side]) for side in (ours, theirs)
-        )
-        return _Read(None, a_value, b_value, NOT_MEASURED, "blocks")
-    a, b = ([estimate for estimate, _ in side if estimate is not None] for side in (ours, theirs))
-    logs = [[math.log(each.value) for each in side] for side in (a, b)]
-    means = [sum(side) / len(side) for side in logs]
-    values = [
-        0.0 if all(each.nothing for each in side) else math.exp(mean)
-        for side, mean in zip((a, b), means, strict=True)
-    ]
-    if other_targets and metric.of in OF_TARGETS:
-        return _Read(None, values[0], values[1], "other targets: --slo", "blocks")
-    reasons = [why for _, why in (*ours, *theirs) if why]
-    because = next((why for why in reasons if why.endswith(REQUESTS)), next(iter(reasons), ""))
-    if len(a) > 1 and len(b) > 1:
-        parts = [_between(side, mean) for side, mean in zip(logs, means, strict=True)]
-        thin = because if because.endswith(REQUESTS) else ""
-        ratio = None if thin else together(means[1] - means[0], parts)
-        return _Read(ratio, values[0], values[1], thin, "repetitions")
-    if because:
-        return _Read(None, values[0], values[1], because, "blocks")
-    variances = [sum(part for part, _ in _within_runs(side)) for side in (a, b)]
-    # A tail that was quiet by chance looks surer than it is: no side is taken to be surer than the other.
-    scales = [max(variances) / v if metric.is_tail and v > 0 else 1.0 for v in variances]
-    parts = [
-        (part * k, free) for side, k in zip((a, b), scales, strict=True) for part, free in _within_runs(side)
-    ]
-    return _Read(together(means[1] - means[0], parts), values[0], values[1], "", "blocks")
+def _missed(
+    metrics: Sequence[Metric], ratios: Sequence[LogRatio | None], common: Matrix, alpha: float
+) -> list[float]:
+    """What each interval may miss for `alpha` of all of them."""
+    return shares([metric.name for metric in metrics], [each is not None for each in ratios], common, alpha)
 
 
-def _between(logs: Sequence[float], mean: float) -> tuple[float, float]:
-    """Variance of the mean of repetitions, and its degrees of freedom."""
-    freedom = len(logs) - 1
-    return sum((each - mean) ** 2 for each in logs) / freedom / len(logs), float(freedom)
-
-
-def _within_runs(estimates: Sequence[Estimate]) -> list[tuple[float, float]]:
-    n = len(estimates)
-    return [((each.error or 0.0) ** 2 / n**2, each.blocks - 1) for each in estimates]
-
-
-def _load(
-    pair: Pair, metrics: Sequence[Metric], cells: Sequence[_Read], alpha: float, widest: float
-) -> ComparedLoad:
-    requests = [sum(each.requests for each in side.stretches) for side in pair]
-    succeeded = [sum(each.succeeded for each in side.stretches) for side in pair]
+def _load(load: _Load, metrics: Sequence[Metric], alpha: float, widest: float) -> ComparedLoad:
+    pair = load.pair
+    requests = [sum(each.requests for each in side.stretches) for side in pair.sides]
+    succeeded = [sum(each.succeeded for each in side.stretches) for side in pair.sides]
+    missed = _missed(metrics, [each.ratio for each in load.figures], load.common, alpha)
+    words = f"{pair.a.load.words} against {pair.b.load.words}" if pair.more else pair.a.load.words
     return ComparedLoad(
-        name=pair.a.name,
-        load=pair.a.load.words,
+        name=words if pair.a.name == pair.a.load.words else pair.a.name,
+        load=words,
         value=pair.a.load.value,
+        value_b=pair.b.load.value if pair.more else None,
         requests_a=requests[0],
         requests_b=requests[1],
         failed_a=requests[0] - succeeded[0],
         failed_b=requests[1] - succeeded[1],
         figures=[
             judged(
-                metric, cell.ratio, cell.a, cell.b, alpha=alpha, widest=widest, because=cell.because,
-                interval_from=cell.interval_from,
+                metric, each.ratio, each.a, each.b, alpha=share, widest=widest, because=each.because,
+                interval_from=each.interval_from, apart=each.apart, more=pair.more,
             )
-            for metric, cell in zip(metrics, cells, strict=True)
+            for metric, each, share in zip(metrics, load.figures, missed, strict=True)
         ],
     )  # fmt: skip
 
 
-def _over_all(metric: Metric, cells: Sequence[_Read], alpha: float, widest: float) -> ComparedFigure:
-    """The mean of a figure's log ratios over the loads of which it is known."""
-    known = [cell for cell in cells if cell.ratio is not None]
-    ratios = [cell.ratio for cell in known if cell.ratio is not None]
-    ratio, n = None, len(ratios)
-    if n:
-        parts = [((each.error / n) ** 2, each.freedom) for each in ratios]
-        ratio = together(sum(each.value for each in ratios) / n, parts)
-    because = "" if n else next((cell.because for cell in cells if cell.because), NOT_MEASURED)
-    source = known[0].interval_from if known else cells[0].interval_from
-    return judged(
-        metric, ratio, None, None, alpha=alpha, widest=widest, because=because, interval_from=source, loads=n
+def _over_all(
+    loads: Sequence[_Load], metrics: Sequence[Metric], alpha: float, widest: float
+) -> list[ComparedFigure]:
+    """The mean of each figure's log ratios over the loads of which it is known."""
+    known = [[each for load in loads if (each := load.figures[i]).ratio] for i in range(len(metrics))]
+    ratios = [_mean_of([each.ratio for each in some if each.ratio is not None]) for some in known]
+    common = over_loads(
+        [([r and r.error for r in (each.ratio for each in load.figures)], load.common) for load in loads]
     )
+    missed = _missed(metrics, ratios, common, alpha)
+    found = []
+    for i, (metric, ratio, share) in enumerate(zip(metrics, ratios, missed, strict=True)):
+        cells = [load.figures[i] for load in loads]
+        because = "" if known[i] else next((each.because for each in cells if each.because), NOT_MEASURED)
+        source = (known[i] or cells)[0].interval_from
+        found.append(
+            judged(
+                metric, ratio, None, None, alpha=share, widest=widest, because=because, interval_from=source,
+                loads=len(known[i]),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _not_over_all(
+    loads: Sequence[_Load], metrics: Sequence[Metric], alpha: float, widest: float
+) -> list[ComparedFigure]:
+    """Of loads that are not the same on both sides nothing is said over all of them."""
+    measured = [any(load.figures[i].because != NOT_MEASURED for load in loads) for i in range(len(metrics))]
+    return [
+        judged(metric, None, None, None, alpha=alpha, widest=widest, because=why)
+        for metric, known in zip(metrics, measured, strict=True)
+        for why in ("no load in common" if known else NOT_MEASURED,)
+    ]
+
+
+def _mean_of(ratios: Sequence[LogRatio]) -> LogRatio | None:
+    n = len(ratios)
+    if not n:
+        return None
+    parts = [((each.error / n) ** 2, each.freedom) for each in ratios]
+    return together(sum(each.value for each in ratios) / n, parts)

@@ -19,6 +19,12 @@ class Group(NamedTuple):
 class Pair(NamedTuple):
     a: Group
     b: Group
+    more: int = 0
+    """1 where `b` was put under more load than `a`, -1 where under less, 0 under the same."""
+
+    @property
+    def sides(self) -> tuple[Group, Group]:
+        return self.a, self.b
 
 
 class Matched(NamedTuple):
@@ -42,8 +48,8 @@ def grouped(sessions: Sequence[Sequence[Stretch]], lengths: bool = True) -> list
                 name = stretch.name.rpartition(" #")[0] if stretch.repetition else stretch.name
                 fresh.append(Group(name or stretch.name, stretch.load, [stretch]))
         at = matched(groups, fresh, lengths)
-        for mine, further in at.pairs:
-            mine.stretches.extend(further.stretches)
+        for pair in at.pairs:
+            pair.a.stretches.extend(pair.b.stretches)
         groups += at.only_b
     return groups
 
@@ -64,3 +70,22 @@ def matched(a: Sequence[Group], b: Sequence[Group], lengths: bool = True) -> Mat
         left = [each for each in left if each is not other]
         pairs.append(Pair(group, other))
     return Matched(pairs, only_a, left)
+
+
+def nearest(a: Sequence[Group], b: Sequence[Group]) -> list[Pair]:
+    """Each group of `b` with the next lower and the next higher load of `a`, of the same kind and lengths:
+    for where no load is common."""
+    pairs = []
+    for group in b:
+        of_kind = [
+            other
+            for other in a
+            if other.load._replace(value=0.0) == group.load._replace(value=0.0) and other.load.kind != "whole"
+        ]
+        lower = [other for other in of_kind if other.load.value < group.load.value]
+        higher = [other for other in of_kind if other.load.value > group.load.value]
+        if lower:
+            pairs.append(Pair(max(lower, key=lambda each: each.load.value), group, 1))
+        if higher:
+            pairs.append(Pair(min(higher, key=lambda each: each.load.value), group, -1))
+    return pairs

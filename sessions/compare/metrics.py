@@ -47,6 +47,8 @@ METRICS: dict[str, Metric] = {
 """All that may be asked for. `cost` is money per million output tokens, and needs a table of prices;
 goodput and attainment need targets."""
 OF_TARGETS = ("goodput_rps", "attainment")
+RISES_WITH_LOAD = ("ttft", "itl", "tpot", "e2e")
+"""No lower under more load on the same server; of others that cannot be said."""
 USUAL = (
     *("ttft.p50", "ttft.p95", "itl.mean", "itl.p99", "tpot.p50", "e2e.p50", "e2e.p95", "output_tps"),
     *("goodput_rps", "j_per_output_token", "cost"),

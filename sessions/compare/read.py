@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sessions.compare.compare import Recorded
@@ -11,13 +11,19 @@ from sessions.summary.prices import Prices
 from sessions.summary.read import read_folded
 
 
-def read_recorded(directory: Path, prices: Prices | None = None, slo: Sequence[str] = ()) -> Recorded:
+def read_recorded(
+    directory: Path,
+    prices: Prices | None = None,
+    slo: Sequence[str] = (),
+    reading: Callable[[float], None] | None = None,
+) -> Recorded:
     """Its stretches; the timeline that they were cut from is let go. `slo`: targets in place of its own.
+    `reading` is told which share of it is read.
 
     Raises:
         SessionError: the session's manifest cannot be read.
     """
-    timeline, manifest, summary, _ = read_folded(directory, prices, slo)
+    timeline, manifest, summary, _ = read_folded(directory, prices, slo, reading=reading)
     return Recorded(
         manifest,
         summary,

@@ -37,7 +37,7 @@ class ComparedFigure(msgspec.Struct, frozen=True):
     no_difference_larger_than: float | None
     """0.03: the other side lies within 3 % of the first; None where that is not what is said."""
     because: str
-    """Why it cannot be told; empty where it can, or where the interval is merely too wide."""
+    """Why it cannot be told, or has no interval; empty where the interval decides."""
     loads: int
     """At how many loads it could be compared."""
     interval_from: str
@@ -46,6 +46,9 @@ class ComparedFigure(msgspec.Struct, frozen=True):
     """The difference (0.08 is 8 %) that runs like these tell in 80 of 100 cases; None where unknown."""
     times_as_long_for_ten_percent: float | None = None
     """So many times as long (or as many repetitions) runs would have to be to tell 10 % that often."""
+    apart: float | None = None
+    """B's part of time that is nearest to A against A's nearest, where it is told from these without an
+    interval: all of B lies that far from all of A, at least."""
 
 
 class ComparedLoad(msgspec.Struct, frozen=True):
@@ -53,7 +56,7 @@ class ComparedLoad(msgspec.Struct, frozen=True):
 
     name: str
     load: str
-    """`8 rps`, `concurrency 32`, `whole run`."""
+    """`8 rps`, `concurrency 32`, `whole run`; `4 rps against 5 rps` where no load was common."""
     value: float
     """The number in it."""
     requests_a: int
@@ -61,6 +64,8 @@ class ComparedLoad(msgspec.Struct, frozen=True):
     failed_a: int
     failed_b: int
     figures: list[ComparedFigure]
+    value_b: float | None = None
+    """The other side's load, where it is not the same."""
 
 
 class Difference(msgspec.Struct, frozen=True):

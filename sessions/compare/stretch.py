@@ -19,6 +19,8 @@ from sessions.compare.blocks import (
     counts_of,
     estimate,
     estimate_of_nothing,
+    of_parts,
+    pull,
     sums_of,
 )
 from sessions.compare.metrics import OF_TARGETS, Metric
@@ -27,6 +29,9 @@ from sessions.timeline.columns import Floats, Ints
 
 REQUESTS = "requests"
 """Ends the reason where there were too few of them, which repetitions do not mend."""
+PARTS = LEAST_BLOCKS
+"""Of a stretch that is too short, or never steady, for blocks."""
+NEVER_STEADY = "never steady"
 SAME_LOAD = 0.02
 """Loads no further apart than this are one."""
 
@@ -109,10 +114,25 @@ class Stretch(NamedTuple):
         if count is not None and count < need:
             return found._replace(error=None), f"needs {need} {REQUESTS}"
         if not found.steady:
-            return found, "never steady"
+            return found, NEVER_STEADY
         if found.error is None:
             return found, f"needs {self.seconds * LEAST_BLOCKS / found.blocks:,.0f} s"
         return found, ""
+
+    def pulled(self, metric: Metric) -> Floats | None:
+        """How much each cell of time pulls the figure up or down, but for a factor; None where it is not
+        measured."""
+        quantity, _ = self._quantity(metric)
+        return None if quantity is None else pull(quantity)
+
+    def of_parts(self, metric: Metric) -> Floats | None:
+        """The figure of each of `PARTS` equal parts of the time, in their order; None where not each has one
+        above 0."""
+        quantity, _ = self._quantity(metric)
+        if quantity is None:
+            return None
+        found = of_parts(quantity, PARTS)
+        return found if bool((np.isfinite(found) & (found > 0)).all()) else None
 
     def _quantity(self, metric: Metric) -> tuple[Quantity | None, int | None]:
         """What `metric` is made of, and how many requests it rests on where that matters."""

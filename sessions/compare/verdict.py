@@ -31,8 +31,12 @@ def judged(
     because: str = "",
     interval_from: str = "blocks",
     loads: int = 1,
+    apart: float | None = None,
+    more: int = 0,
 ) -> ComparedFigure:
-    """One figure with its word. `alpha`: what one interval of all of them may miss. `loads`: it is over."""
+    """One figure with its word. `alpha`: what one interval of all of them may miss. `loads`: it is over.
+    `apart`: without an interval, B's nearest part of time against A's where all of B lies beyond all of A.
+    `more`: 1 where B was put under more load, -1 where under less: what that may explain is not told."""
     known = a is not None and b is not None and a > 0
     shown = b / a if known and a is not None and b is not None else None
     low = high = low_alone = high_alone = largest = found = longer = None
@@ -49,9 +53,18 @@ def judged(
             word = "worse" if (low > 1) == metric.lower_is_better else "better"
         elif reach <= widest:
             word, largest = "no difference", reach
+    elif apart is not None:
+        word = "worse" if (apart > 1) == metric.lower_is_better else "better"
+    if more and word != "cannot tell" and word != ("better" if more > 0 else "worse"):
+        word, largest, apart, because = (
+            "cannot tell",
+            None,
+            None,
+            f"B had {'more' if more > 0 else 'less'} load",
+        )
     return ComparedFigure(
         metric.name, metric.label, a, b, shown, low, high, low_alone, high_alone, word, largest, because,
-        loads, interval_from, found, longer,
+        loads, interval_from, found, longer, apart,
     )  # fmt: skip
 
 

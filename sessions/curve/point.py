@@ -64,7 +64,7 @@ class Point(NamedTuple):
     itl_is_gap: bool
     """Only the gaps between chunks are known, and stand in its place."""
     output_tps: Figure
-    """None where answers have no tokens."""
+    """None where no tokens are known."""
     done_rps: float
     """Answers that succeeded, per second."""
     user_tps: float | None
@@ -73,6 +73,9 @@ class Point(NamedTuple):
     """On which the load ran; 0 where that is not known."""
     attained: float | None
     """Share of the requests that held the target which fewest held; None without targets."""
+    only_input: bool = False
+    """Answers have no tokens (embeddings): `ttft_*` and `first_tokens` are of whole answers, E2E from due,
+    and `output_tps` is of the tokens of prompts."""
 
     @property
     def is_steady(self) -> bool:
@@ -99,11 +102,14 @@ def point_of(timeline: Timeline, manifest: Manifest | None, stage: LoadStage) ->
     span = (from_ns, to_ns)
     ttft, itl, gaps = (timeline.sketches(name, span) for name in ("ttft_from_due", "itl", "chunk_gap"))
     is_gap = not itl_is_known(itl.total, gaps.total, 0, 0)
+    whole = timeline.sketches("e2e", span)
+    only_input = not (ttft.total or gaps.total or itl.total) and whole.total > 0
+    ttft = whole if only_input else ttft
     shown = gaps if is_gap else itl
     seconds = max(to_ns - from_ns, 1) / 1e9
     ticks = timeline.ticks
     a, b = ticks.upto(np.array(span, dtype=np.float64)).tolist()
-    tokens = float(ticks["output_tokens"][a:b].sum())
+    tokens = float(ticks["input_tokens" if only_input else "output_tokens"][a:b].sum())
     mean_ns = None if is_gap or not itl.total else _mean_ns(itl)
     ttft_p50, ttft_p95, ttft_p99 = _ms(ttft)
     itl_p50, itl_p95, _ = _ms(shown)
@@ -125,6 +131,7 @@ def point_of(timeline: Timeline, manifest: Manifest | None, stage: LoadStage) ->
         user_tps=1e9 / mean_ns if mean_ns else None,
         gpus=len(powered(timeline.gpus, to_ns)),
         attained=attained(timeline, manifest, span),
+        only_input=only_input,
     )
 
 
@@ -136,10 +143,12 @@ def with_intervals(timeline: Timeline, point: Point) -> Point:
     cell_s = length_ns / 1e9 / cells
     least = max(1, math.ceil(_stream_s(timeline, point) / max(cell_s, 1e-9)))
     ticks = timeline.ticks
-    tokens: Floats = ticks.sums(("output_tokens",), ticks.upto(edges))[0].sum(axis=1)
+    counted = "input_tokens" if point.only_input else "output_tokens"
+    tokens: Floats = ticks.sums((counted,), ticks.upto(edges))[0].sum(axis=1)
     gaps = "chunk_gap" if point.itl_is_gap else "itl"
+    first = "e2e" if point.only_input else "ttft_from_due"
     return point._replace(
-        ttft_p95=_sure(point.ttft_p95, _counts(timeline.sketches("ttft_from_due", edges)), least),
+        ttft_p95=_sure(point.ttft_p95, _counts(timeline.sketches(first, edges)), least),
         itl_p95=_sure(point.itl_p95, _counts(timeline.sketches(gaps, edges)), least),
         output_tps=_sure(point.output_tps, Sums(tokens, np.full(cells, cell_s)), least),
     )

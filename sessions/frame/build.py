@@ -14,20 +14,23 @@ from sessions.bottleneck.client_headroom import warning
 from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
+from sessions.frame.by_target import lost_targets
 from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.heading import heading
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at
-from sessions.frame.stats import QS, stat_of
+from sessions.frame.stats import stat_of
 from sessions.frame.targets import targets_at
+from sessions.frame.workload import workload_at
 from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
 from sessions.timeline.attained import attained
 from sessions.timeline.columns import Floats
+from sessions.timeline.event import Event
 from sessions.timeline.failures import Cause as TimelineCause
 from sessions.timeline.streamed import streamed
-from sessions.timeline.timeline import Event, Timeline
+from sessions.timeline.timeline import Timeline
 
 _GAUGE_AGE_NS = 5_000_000_000
 _MARKS_CAP = 2000
@@ -91,7 +94,8 @@ def build(
     troubled = history.client.upto(at_ns, CLIENT_BLOCKS)
     state, message = _state(timeline, manifest, at_ns, killed)
     over = state in ("ended", "killed")
-    unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns)
+    targets = len(timeline.targets.each)
+    unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns, targets)
     rate, concurrency = _offered(timeline, at_ns)
     closed = _closed_loop(timeline, manifest, at_ns)
     gpus = gpus_at(timeline, axis)
@@ -169,6 +173,8 @@ def build(
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
         e2e_recent=stat_of(timeline.sketches("e2e", (at_ns - RECENT_NS, at_ns))) if only_input else None,
+        e2e_run=stat_of(timeline.sketches("e2e", (0, at_ns))) if only_input else None,
+        e2e=_band(timeline, "e2e", edges) if only_input else None,
         drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
         if state == "draining" and (plan is None or plan.state != "draining" or plan.stage == plan.of)
         else None,
@@ -179,7 +185,9 @@ def build(
         attained=attained(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
         insecure=manifest is not None and manifest.unverified,
         targets=targets_at(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
+        lost_targets=() if over or unreachable_since_ns else lost_targets(timeline, manifest, at_ns),
         heading=heading(timeline, manifest, at_ns),
+        workload=workload_at(timeline, at_ns),
         last_rate_rps=_last_rate(timeline, row) if over and not closed else None,
     )
 
@@ -290,7 +298,7 @@ def _last_rate(timeline: Timeline, row: int) -> float | None:
 
 
 def _band(timeline: Timeline, metric: str, edges: Floats) -> Band:
-    p50, p95, p99 = timeline.sketches(metric, edges).quantiles_ns(QS).T / 1e6
+    p50, p95, p99 = timeline.bands_ns(metric, edges).T / 1e6
     return Band(p50, p95, p99)
 
 

@@ -152,8 +152,10 @@ def _throttled(samples: Table, at_ns: int, row: int) -> float | None:
     """Share of the last seconds in which something held the clocks down: the most of the causes."""
     first = int(samples.upto(at_ns - _LATELY_NS))
     shares = samples.block(THROTTLED, first, row)
-    known = np.isfinite(shares).any(axis=1)
-    return float(np.nanmean(shares[known], axis=1).max()) if known.any() else None
+    known = np.isfinite(shares)
+    counts = known.sum(axis=1)
+    sums = shares.sum(axis=1, where=known)[counts > 0]
+    return float((sums / counts[counts > 0]).max()) if len(sums) else None
 
 
 def interval_ns(samples: Table, row: int) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sessions.frame.latency_target import LatencyTarget
 from sessions.steady.verdict import Window
 
 Series = NDArray[np.float64]
@@ -30,24 +31,6 @@ class Stat:
     """Names among `p50`, `p95`, `p99` that rest on too few samples: draw them greyed, with `~`."""
     bounds: frozenset[str] = frozenset()
     """Names among them of which only an upper bound is known, which stands in their place: drawn with `<`."""
-
-
-@dataclass(frozen=True)
-class LatencyTarget:
-    """One percentile that is to stay below a limit, and what it is lately."""
-
-    statistic: str
-    """`p95`; any percentile."""
-    limit_ms: float
-    now_ms: float | None = None
-    """Over the last `recent_s`; None where nothing was observed."""
-    thin: bool = False
-    """`now_ms` rests on too few samples: draw it with `~`."""
-
-    @property
-    def met(self) -> bool | None:
-        """None where nothing was observed."""
-        return None if self.now_ms is None else self.now_ms <= self.limit_ms
 
 
 @dataclass(frozen=True)
@@ -325,7 +308,9 @@ class Frame:
     drains_until_ns: int | None = None
     """Session time after which what is in flight is not waited for any more; None unless `draining`."""
     e2e_recent: Stat | None = None
-    """None where answers have tokens, whose own times say more."""
+    """None where answers have tokens, whose own times say more; so too the two below."""
+    e2e_run: Stat | None = None
+    e2e: Band | None = None
     client_note: str = ""
     """One line when the client itself is in doubt (lag, CPU, coalesced reads), else empty."""
     client_saturated_s: int | None = None
@@ -343,8 +328,12 @@ class Frame:
     """TLS, and the server's certificate is not verified."""
     targets: Mapping[str, tuple[LatencyTarget, ...]] = field(default_factory=dict)
     """By metric (`ttft`, `itl`, `e2e`, ...), the hardest to hold first; empty where the run has none."""
+    lost_targets: tuple[str, ...] = ()
+    """Names of those of several targets that cannot be reached; empty where all are lost, or none."""
     heading: float | None = None
     """Requests per second (a concurrency in a closed loop) that a ramp or the next stage leads to; None where
     the load stays as it is."""
+    workload: str = ""
+    """The preset that requests ask for, where a person has chosen one; empty: as the run was asked."""
     last_rate_rps: float | None = None
     """Of a run that is over: the rate that it had last; None in a closed loop and before the end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from sessions.frame.schema import Frame
     from sessions.timeline.cache import Keeper, Opened
     from sessions.timeline.requests import RequestColumns
+
+
+HELD_POLLS = 32
+"""Polls that found anything, after which what is not looked at need not stay in memory."""
 
 
 class SessionView:
@@ -64,9 +69,12 @@ class SessionView:
         """A supervisor held the session's lock when it was polled last."""
         self._heard = kept is not None
         self._curve: CurveMemory | None = None
+        self._polls = 0
 
     def poll(self) -> bool:
         """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
+        from sessions.timeline.paged import let_go
+
         # The lock is asked first: a supervisor that was gone before the reading has written all it ever will.
         locked = is_live(self.directory) or self._is_being_made_again()
         changed = self._read_manifest()
@@ -78,6 +86,10 @@ class SessionView:
                     self._keeper.note(record)
                 if not isinstance(record, Request):
                     self._history.noted(record.t_ns)
+        self._polls += bool(records)
+        if self._polls >= HELD_POLLS:
+            let_go()
+            self._polls = 0
         notes = self._notes.poll()
         for mark in notes:
             self.timeline.set_beside(mark)
@@ -99,10 +111,11 @@ class SessionView:
         self.keeping = threading.Thread(target=keeper.keep, args=arguments, daemon=True)
         self.keeping.start()
 
-    def read_all(self) -> None:
-        """Polls until there is no more to read at once."""
+    def read_all(self, told: Callable[[float], None] = lambda share: None) -> None:
+        """Polls until there is no more to read at once; `told` of the share that is read, again and again."""
         self.poll()
         while self.behind:
+            told(self.read_share)
             self.poll()
 
     def _is_being_made_again(self) -> bool:
@@ -141,6 +154,11 @@ class SessionView:
     def behind(self) -> bool:
         """There is more to read at once: `poll` again."""
         return self._files.behind
+
+    @property
+    def read_share(self) -> float:
+        """How much of what is there is read, 0 to 1; request lines count once they are asked for."""
+        return self._files.read_share
 
     @property
     def state(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sessions.frame.schema import LatencyTarget
+from sessions.frame.latency_target import LatencyTarget
 from sessions.metrics import THIN_FLOORS
 from sessions.plan.slo import Target
 from sessions.store.manifest import Manifest
@@ -23,20 +23,24 @@ SKETCHED = {
 def targets_at(
     timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]
 ) -> dict[str, tuple[LatencyTarget, ...]]:
-    """By metric, those of percentiles of `SKETCHED`, the hardest to hold first: what is missed, then what is
-    nearest to its limit. `now_ms` is the figure of `span_ns`, within a sketch's 1 %."""
+    """By metric, those of `SKETCHED`, the hardest to hold first: what is missed, then what is nearest to its
+    limit. `now_ms` is the figure of `span_ns`, within a sketch's 1 %."""
     found: dict[str, list[LatencyTarget]] = {}
     for target in [] if manifest is None else targets_of(manifest.config):
-        if target.metric in SKETCHED and target.quantile is not None and target.quantile < 1:
-            found.setdefault(target.metric, []).append(_now(timeline, target, target.quantile, span_ns))
+        if target.metric in SKETCHED:
+            found.setdefault(target.metric, []).append(_now(timeline, target, span_ns))
     return {
         metric: tuple(sorted(targets, key=lambda target: -(target.now_ms or 0.0) / target.limit_ms))
         for metric, targets in found.items()
     }
 
 
-def _now(timeline: Timeline, target: Target, quantile: float, span_ns: tuple[int, int]) -> LatencyTarget:
+def _now(timeline: Timeline, target: Target, span_ns: tuple[int, int]) -> LatencyTarget:
+    quantile = 0.5 if target.quantile is None else target.quantile  # of a mean: for its floor
     count, (value_ns,) = timeline.quantiles(SKETCHED[target.metric], *span_ns, (quantile,))
+    if target.quantile is None and count:
+        found = timeline.sketches(SKETCHED[target.metric], span_ns)
+        value_ns = 1e6 * float(found.counts[0] @ found.values_ms) / count
     # Of a percentile without a floor of its own, that of the next one above.
     floors = [least for name, least in THIN_FLOORS.items() if float(name[1:]) >= quantile * 100]
     floor = min(floors, default=max(THIN_FLOORS.values()))

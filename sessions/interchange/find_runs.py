@@ -12,6 +12,7 @@ from sessions.interchange import (
     genai_bench,
     guidellm,
     inference_perf,
+    llm_d,
     llmperf,
     sglang,
     vllm,
@@ -40,6 +41,7 @@ TOOLS = (
     Tool("inference-perf", inference_perf.matches, inference_perf.read),
     Tool("evalscope perf", evalscope.matches, evalscope.read),
     Tool("llmperf", llmperf.matches, llmperf.read),
+    Tool("llm-d", llm_d.matches, llm_d.read),
 )
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sessions.interchange import aiperf_out, guidellm_out, perfetto_out, sglang_out, tables_out, vllm_out
+from sessions.interchange import (
+    aiperf_out,
+    guidellm_out,
+    llm_d_out,
+    perfetto_out,
+    sglang_out,
+    tables_out,
+    vllm_out,
+)
 from sessions.interchange.stored_run import StoredRun
 
 SHAPES: dict[str, Callable[[StoredRun], dict[str, bytes]]] = {
@@ -12,15 +20,16 @@ SHAPES: dict[str, Callable[[StoredRun], dict[str, bytes]]] = {
     "guidellm": guidellm_out.write,
     "aiperf": aiperf_out.write,
     "sglang": sglang_out.write,
+    "llm-d": llm_d_out.write,
     "csv": tables_out.csv_rows,
     "jsonl": tables_out.json_lines,
     "perfetto": perfetto_out.write,
 }
 """By name: what makes its files. A single file has no name; several are those of a directory."""
 DIRECTORIES = ("aiperf",)
-_BADGED = ("vllm", "guidellm", "aiperf", "sglang", "csv", "perfetto")
+_BADGED = ("vllm", "guidellm", "aiperf", "sglang", "llm-d", "csv", "perfetto")
 """Those that have a place for a run's badges."""
-_TOOLS = ("vllm", "guidellm", "aiperf", "sglang")
+_TOOLS = ("vllm", "guidellm", "aiperf", "sglang", "llm-d")
 _MEANT = {
     "IMPORTED": "another tool measured it",
     "SIMULATED": "nothing of it was measured on a real server",
@@ -39,6 +48,8 @@ def lost(shape: str, run: StoredRun) -> list[str]:
         said.append("how many tokens each chunk bore has no place there: gaps are between chunks")
     if shape == "sglang":
         said.append("when each request was sent has no place there, so that nothing of it can be replayed")
+    if shape == "llm-d":
+        said.append("it has statistics and no single requests, so that nothing of it can be replayed")
     if shape == "guidellm":
         said.append("the times of chunks between first and last token have no place there")
     if shape in _TOOLS and run.summary.plan is not None:

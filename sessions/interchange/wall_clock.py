@@ -1,9 +1,10 @@
-"""Unix time as other tools write it: without a zone. No clock is read; this machine's zone plays no part."""
+"""Unix time as others write it, mostly without a zone. No clock is read, nor this machine's zone."""
 
 from __future__ import annotations
 
 import re
 
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d(?:\.\d{1,9})?)(Z|[+-]\d\d:\d\d)", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):(\d\d)$")
 
 
@@ -34,3 +35,16 @@ def iso(unix_s: float) -> str:
 def compact(unix_s: float) -> str:
     """`20261125-180821`."""
     return iso(unix_s)[:19].replace("-", "").replace(":", "").replace("T", "-")
+
+
+def unix_ns(rfc3339: object) -> int | None:
+    """Of a time with its zone; None of anything else."""
+    found = _TIME.fullmatch(rfc3339) if isinstance(rfc3339, str) else None
+    if found is None:
+        return None
+    year, month, day, hours, minutes = (int(part) for part in found.groups()[:5])
+    year -= month <= 2  # Howard Hinnant's days_from_civil
+    of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
+    days = year * 365 + year // 4 - year // 100 + year // 400 + of_year - 719_468
+    seconds = days * 86_400 + hours * 3600 + minutes * 60 - offset_s(found[7])
+    return seconds * 1_000_000_000 + round(float(found[6]) * 1e9)

@@ -11,7 +11,8 @@ from loadgen.version import VERSION
 from sessions.interchange.documents import ImportFailed
 from sessions.interchange.imported_run import ImportedRun
 from sessions.interchange.made_ticks import made_ticks
-from sessions.plan.config import RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.directory import create
 from sessions.store.imported import ImportedInfo
 from sessions.store.journal import (

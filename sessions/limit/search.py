@@ -3,8 +3,9 @@
 A few single requests; from far below the load is doubled until a step fails; then the gap between the
 highest that passed and the lowest that failed is halved, geometrically, with steps that pass, fail, or stay
 undecided, which is never claimed. Where steps cannot tell any more, some are put where all of them together
-place the limit, until that place is known well enough. What passed last is confirmed by a step with other
-arrivals. The answer is the interval from the highest that passed to the lowest that failed, and an estimate.
+place the limit, until it is known well enough. What passed last is confirmed with other arrivals; at the end
+come single requests once more, to see whether the server has changed. The answer is the interval from the
+highest that passed to the lowest that failed, and an estimate.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _FIRST = 0.25
 """Of a request at a time, in requests per second: where doubling begins."""
 _LEAST_WARM_UP = 30
 _STEPS_CAP = 40
+OTHER_SERVER, SURELY = 1.2, 3.5
+"""Single requests were not served alike that differ by this factor, and by so many standard errors."""
 _NEAR = (1.35, 2.0, 4.0)
 """Steps by more than this factor above or below the limit tell little of where it is; the first of these
 within which steps make a line."""
@@ -70,6 +73,8 @@ class Result(NamedTuple):
     """The one that bound."""
     overloaded: bool = False
     """It was cut because the server did not keep up."""
+    e2e_spread_s: float | None = None
+    """Standard deviation of what `e2e_s` is the mean of; None where an older version wrote it."""
 
 
 class Answer(NamedTuple):
@@ -87,24 +92,63 @@ class Answer(NamedTuple):
     """No step passed above one that failed."""
     why: str
     """One sentence."""
+    single_ratio: float | None = None
+    """How many times as long single requests took at the end as in the beginning; None where that was not
+    asked, or none succeeded."""
 
 
 def answer(ask: Ask, results: Sequence[Result]) -> Answer:
     """What `results` say; of a search that is not over, so far."""
     coming = next_step(ask, results)
-    return coming if isinstance(coming, Answer) else interval(ask, results[1:], "not over")
+    return coming if isinstance(coming, Answer) else interval(ask, _split(results)[1], "not over")
 
 
 def next_step(ask: Ask, results: Sequence[Result]) -> Step | Answer:
     """What comes after `results`."""
-    if not results:
+    singles, steps = _split(results)
+    if not singles:
         return Step("single", 1.0, 0, (SINGLES,))
-    single, *steps = results
+    coming = _after(ask, singles[0], steps)
+    if isinstance(coming, Step) or not steps:
+        return coming
+    if len(singles) == 1:
+        return Step("single", 1.0, 0, (SINGLES,))
+    return _checked_again(coming, singles[0], singles[-1])
+
+
+def _split(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
+    """The single requests, and the steps under load."""
+    singles = [result for result in results if result.step.purpose == "single"]
+    return singles, [result for result in results if result.step.purpose != "single"]
+
+
+def _checked_again(found: Answer, before: Result, after: Result) -> Answer:
+    """`found`, which is of no one server where single requests take another time by now."""
+    if not before.e2e_s or not after.e2e_s:
+        return found
+    ratio = after.e2e_s / before.e2e_s
+    shares = (
+        1.0 if each.e2e_spread_s is None else each.e2e_spread_s / each.e2e_s
+        for each in (before, after)
+        if each.e2e_s
+    )
+    error = math.hypot(*shares) / math.sqrt(SINGLES)
+    if abs(math.log(ratio)) < max(math.log(OTHER_SERVER), SURELY * error):
+        return found._replace(single_ratio=ratio)
+    why = (
+        f"{found.why}; but single requests took {ratio:.2g} times as long at the end as in the beginning: "
+        "the server, or what else runs there, has changed meanwhile"
+    )
+    return found._replace(single_ratio=ratio, certified=False, why=why)
+
+
+def _after(ask: Ask, single: Result, steps: Sequence[Result]) -> Step | Answer:
+    """What comes after `steps` under load, of which the answer is made."""
     if single.e2e_s is None:
         return Answer(None, None, None, None, False, True, "no single request succeeded")
     if single.verdict == "fail":
         return Answer(None, None, None, None, False, True, "single requests, one at a time, miss it already")
-    if len(results) >= _STEPS_CAP:
+    if len(steps) >= _STEPS_CAP:
         return interval(ask, steps, f"stopped after {_STEPS_CAP} steps")
     low, high = _passed(steps), _failed(steps)
     if high is None or low is None:

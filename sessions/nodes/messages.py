@@ -161,5 +161,27 @@ Question = Hello | ClockQuestion | Reach | Put | Start | StartTelemetry | Tell |
 NodeAnswer = HelloAnswer | ClockAnswer | ReachAnswer | Done | ReadAnswer | Refusal
 
 encode = msgspec.msgpack.Encoder().encode
-decode_question = msgspec.msgpack.Decoder(Question).decode
-decode_answer = msgspec.msgpack.Decoder(NodeAnswer).decode
+_decode_question = msgspec.msgpack.Decoder(Question).decode
+_decode_answer = msgspec.msgpack.Decoder(NodeAnswer).decode
+
+
+def decode_question(payload: bytes) -> Question:
+    """Raises:
+    msgspec.DecodeError: it is none.
+    """
+    try:
+        question: Question = _decode_question(payload)
+        return question
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"a text that is not UTF-8 at byte {error.start}") from None
+
+
+def decode_answer(payload: bytes) -> NodeAnswer:
+    """Raises:
+    msgspec.DecodeError: it is none.
+    """
+    try:
+        answer: NodeAnswer = _decode_answer(payload)
+        return answer
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"a text that is not UTF-8 at byte {error.start}") from None

@@ -63,8 +63,8 @@ class Node:
     def __init__(self, channel: Channel, hello: HelloAnswer, mirror: Mirror, events: NodeEvents) -> None:
         self._channel, self.hello, self._mirror, self._events = channel, hello, mirror, events
         self.workers: list[int] = []
-        self.at: list[str] = []
-        """Addresses of the server that take connections from there."""
+        self.at: dict[tuple[str, int], list[str]] = {}
+        """Host and port of a server to its addresses that take connections from there."""
         self.files: dict[str, str] = {}
         """Path of a file here to where it was put there."""
         self.clock = AskedClock(channel)

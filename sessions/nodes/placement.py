@@ -24,17 +24,19 @@ class Offer(NamedTuple):
     """That one worker there was measured to read cleanly; None where nobody measured."""
     own: bool = False
     """The server is there as well."""
+    gpus: bool = False
+    """It has some: the server may span it, though it listens elsewhere."""
     named: bool = True
     """A person asked for this very node, so that it is loaded whatever else it does."""
 
 
 def takes_load(offers: Sequence[Offer]) -> list[Offer]:
-    """Those that the load is put on from: not those beside the server, unless there is no other.
+    """Those that the load is put on from: none beside the server, none with GPUs, unless there is no other.
 
     A node that a person named is one in any case.
     """
-    apart = [offer for offer in offers if offer.named or not offer.own]
-    return apart or list(offers)
+    without = [offer for offer in offers if offer.named or not (offer.own or offer.gpus)]
+    return without or [offer for offer in offers if not offer.own] or list(offers)
 
 
 def placed(loads: Sequence[tuple[LoadConfig, float]], offers: Sequence[Offer]) -> list[int]:

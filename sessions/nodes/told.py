@@ -49,12 +49,23 @@ def with_files(message: T, there: Mapping[str, str]) -> T:
     return mapped
 
 
-def for_node(
-    config: WorkerConfig, there: Mapping[str, str], origin_ns: int, at: Sequence[str]
-) -> WorkerConfig:
-    """`origin_ns`: the session's origin on the node's clock; `at`: where the server answers from there."""
-    address = msgspec.structs.replace(config.address, at=tuple(at))
-    return with_files(msgspec.structs.replace(config, origin_ns=origin_ns, address=address), there)
+Known = Mapping[tuple[str, int], Sequence[str]]
+"""Host and port of a server to the addresses at which it answers from a node."""
+
+
+def for_node(config: WorkerConfig, there: Mapping[str, str], origin_ns: int, at: Known) -> WorkerConfig:
+    """`origin_ns`: the session's origin on the node's clock; `at`: where the servers answer from there."""
+
+    def from_there(address: Address) -> Address:
+        known = at.get((address.host, address.port))
+        return address if known is None else msgspec.structs.replace(address, at=tuple(known))
+
+    targets = tuple(
+        msgspec.structs.replace(target, address=from_there(target.address)) for target in config.targets
+    )
+    address = from_there(config.address)
+    told = msgspec.structs.replace(config, origin_ns=origin_ns, address=address, targets=targets)
+    return with_files(told, there)
 
 
 def shifted(message: T, by_ns: int) -> T:

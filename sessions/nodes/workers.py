@@ -144,11 +144,15 @@ class NodeWorkers:
         await self._of_each(lambda node: node.measure_clock())
         offers = await self._offers()
         taken = self.offers = takes_load(offers)
-        left_out = [offer for offer in offers if offer not in taken]
-        for offer in left_out:
-            self._told.note("info", f"node {offer.name}: no load from there: the server is there as well")
+        for offer in offers:
+            if offer not in taken:
+                why = "the server is there as well" if offer.own else "its GPUs may be the server's"
+                self._told.note(
+                    "info", f"node {offer.name}: no load from there: {why}; --nodes names it if it is to"
+                )
+        here = {node.name for node in self.nodes if is_here(node)}  # there it is as without nodes
         for offer in taken:
-            if offer.own:
+            if offer.own and offer.name not in here:
                 self._told.note("warning", f"node {offer.name}: the load runs beside the server")
         loaded = {
             offer.name: numbers for offer, numbers in zip(taken, numbered(self._place(taken)), strict=True)
@@ -178,7 +182,7 @@ class NodeWorkers:
 
         async def look(node: Node) -> None:
             if self._target.unix_path is None:
-                found[node.name] = await self._reached(node, list(self._target.at))
+                found[node.name] = await self._reached(node, self._target)
 
         await self._of_each(look)
         return [
@@ -186,26 +190,27 @@ class NodeWorkers:
                 node.name,
                 node.hello.cores,
                 node.hello.calibrated_events_per_s,
-                # On this very machine it is as without nodes.
-                own=node.name in found and found[node.name].own and not is_here(node),
+                own=node.name in found and found[node.name].own,
+                gpus=bool(node.hello.gpus),
                 named=self._named,
             )
             for node in self.nodes
         ]
 
-    async def _reached(self, node: Node, at: list[str]) -> ReachAnswer:
-        answer = await node.ask(Reach(self._target.host, self._target.port, at))
+    async def _reached(self, node: Node, server: Address) -> ReachAnswer:
+        answer = await node.ask(Reach(server.host, server.port, list(server.at)))
         assert isinstance(answer, ReachAnswer)
         if not answer.at:
             raise NodeLost(f"the server is not reached from there ({answer.why_not})")
         return answer
 
-    async def prepare(self, address: Address, files: Sequence[str]) -> str:
-        """Brings `files` to all nodes, and finds `address` from there; a line if that cannot be."""
+    async def prepare(self, addresses: Sequence[Address], files: Sequence[str]) -> str:
+        """Brings `files` to all nodes, and finds `addresses` from there; a line if that cannot be."""
 
         async def ready(node: Node) -> None:
-            if address.unix_path is None:
-                node.at = (await self._reached(node, list(address.at))).at
+            for address in addresses:
+                if address.unix_path is None:
+                    node.at[address.host, address.port] = (await self._reached(node, address)).at
             for number, path in enumerate(dict.fromkeys(files)):
                 node.files[path] = await self._bring(node, Path(path), f"file-{number}")
 

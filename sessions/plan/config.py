@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from loadgen.arrivals.load import ArrivalsName
-from loadgen.endpoint_names import AskedEndpoint
 from loadgen.workload.lengths import LengthError, parse_lengths
 from loadgen.workload.prefixes import PrefixError
 from sessions.plan.mix import MOST_PARTS, MixError, MixPart, check_part
@@ -20,6 +19,7 @@ from sessions.plan.node_words import NodeWordError, check_nodes
 from sessions.plan.plan_table import Provider, Published
 from sessions.plan.ramp import Ramp
 from sessions.plan.stages import Stage, StageBefore
+from sessions.plan.target_config import TargetConfig, TargetsError, check_targets
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.trace_config import TraceConfig
 from sessions.plan.workload_config import WorkloadConfig as WorkloadConfig
@@ -50,26 +50,6 @@ OnNodeLost = Literal["end", "go-on"]
 
 class ConfigError(Exception):
     """Wrong usage or configuration: one line saying what was wrong, what was got, what is allowed."""
-
-
-class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The server under test. `url` never holds credentials."""
-
-    url: str
-    model: str | None = None
-    """None: the only model the server lists."""
-    endpoint: AskedEndpoint = "auto"
-    ca_file: str | None = None
-    insecure: bool = False
-    cert_file: str | None = None
-    """The client's own certificate, where a server wants one."""
-    cert_key_file: str | None = None
-    path: str | None = None
-    """Requests go to this path and no other."""
-    headers: list[str] = msgspec.field(default_factory=list)
-    """What a person added to every request: `name: value` where it is no secret, else the name alone."""
-    proxy: str | None = None
-    """An HTTP proxy on the way, `http://host:port`. Only what was asked for: the environment is not read."""
 
 
 class LoadConfig(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -251,6 +231,10 @@ def checked(config: RunConfig) -> RunConfig:
         ConfigError: a value is out of range; the message names the flag.
     """
     load, work = config.load, config.workload
+    try:
+        check_targets(config.target)
+    except TargetsError as error:
+        raise ConfigError(str(error)) from None
     if load.trace is not None and load.rate_rps > load.max_rate_rps:
         came = f"at {load.trace.times_as_fast:.3g}x it comes to {load.rate_rps:.4g} rps on average"
         raise ConfigError(f"--trace: {came}, need at most {load.max_rate_rps:g} (--max-rate)")
@@ -311,6 +295,8 @@ def checked(config: RunConfig) -> RunConfig:
     if load.give_up < 0:
         raise ConfigError(f"--give-up: got {load.give_up}, need a whole number of at least 0")
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
+    if config.nodes is not None and config.target.sources:
+        raise ConfigError("--source-address: it is of this machine, and the load comes from --nodes")
     if config.nodes is not None:
         try:
             check_nodes(config.nodes.words, config.nodes.ray)

@@ -48,6 +48,8 @@ class MixPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     endpoint: EndpointName | None = None
 
 
+AS_ASKED = "as asked"
+"""Beside the presets: what the run was started with."""
 PRESETS = (
     MixPart(name="short-chat", input_tokens=128, output_tokens=128),
     MixPart(name="long-context", input_tokens=8000, output_tokens=200),

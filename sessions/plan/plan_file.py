@@ -20,7 +20,7 @@ from loadgen.small_file import FileError, read_small
 from sessions.plan.config import ConfigError
 from sessions.plan.file_paths import find_files
 from sessions.plan.mix import PRESETS, MixError, MixPart, check_part
-from sessions.plan.plan_table import PlanTable, Provider, Published, Report, Slo, StageTable
+from sessions.plan.plan_table import PlanTable, Provider, Published, Report, Slo, StageTable, TargetTable
 from sessions.plan.slo import parse_target
 from sessions.plan.spread import Path as TablePath
 from sessions.plan.spread import spread
@@ -166,6 +166,7 @@ class PlanFile:
 
 _TABLES: dict[str | int, type[msgspec.Struct]] = {
     "stages": StageTable,
+    "targets": TargetTable,
     "slo": Slo,
     "report": Report,
     "published": Published,

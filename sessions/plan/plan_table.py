@@ -85,6 +85,13 @@ class Slo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     targets: list[str] = []
 
 
+class TargetTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[targets]]`: a server that the load goes to, beside those that are typed."""
+
+    url: str
+    weight: int = 1
+
+
 class PlanTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file, as it is typed."""
 
@@ -94,6 +101,7 @@ class PlanTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     about: str = ""
     run: dict[str, Any] = {}
     """Options of `ttftop run`, by their names with `_` for `-`."""
+    targets: list[TargetTable] = []
     stages: list[StageTable] = []
     slo: Slo = Slo()
     report: Report = Report()

@@ -46,7 +46,7 @@ def rate(text: str) -> float:
     Raises:
         ConfigError: it is none.
     """
-    value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
+    value = float(text.strip()) if _NUMBER.fullmatch(text.strip()) else math.nan
     if not value > 0:
         raise ConfigError(f"{got(text)}, need a number above 0 such as 8 or 2.5 (requests per second)")
     if not LEAST_RATE <= value <= MOST_RATE:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sessions.frame.by_target import TargetNow
 from sessions.frame.schema import Frame, Series
 from sessions.report.finding import load_points, load_unit, ttft_of
 from sessions.report.run_data import RunData
@@ -17,6 +18,10 @@ from sessions.summary.schema import Stage, Summary
 _MARKS = ("load", "mark", "error", "limit")
 _POINTS = 160
 """Of a distribution's curve."""
+
+
+MOST_TARGETS = 8
+"""Lines in one chart: there are no more colours."""
 
 
 def over_load(runs: Sequence[RunData]) -> list[Chart]:
@@ -98,8 +103,9 @@ def _joules(stage: PlanStage | Stage | None) -> float | None:
     return stage.joules_per_output_token if isinstance(stage, PlanStage) else stage.j_per_output_token
 
 
-def over_time(frame: Frame) -> list[Chart]:
-    """The course of a run: load, latencies, tokens, GPUs and server on one and the same axis."""
+def over_time(frame: Frame, targets: Sequence[TargetNow] = ()) -> list[Chart]:
+    """The course of a run: load, latencies, tokens, GPUs and server on one and the same axis; of several
+    `targets` each beside the others."""
     offset_s = (frame.start_ns - frame.first_ns) / 1e9
     xs = [offset_s + (i + 0.5) * frame.slot_ns / 1e9 for i in range(frame.slots)]
     marks = [((mark.t_ns - frame.first_ns) / 1e9, mark.label) for mark in frame.marks if mark.kind in _MARKS][
@@ -118,6 +124,14 @@ def over_time(frame: Frame) -> list[Chart]:
             [("in flight", frame.in_flight_series, 0), ("failures/s", frame.failed_series, 2)],
         ),
     ]
+    if targets:
+        each = [(plain(one.name, 30), one) for one in targets[:MOST_TARGETS]]
+        p95 = [(name, one.ttft_p95, number) for number, (name, one) in enumerate(each)]
+        sent = [(name, one.sent_series, number) for number, (name, one) in enumerate(each)]
+        made += [
+            ("TTFT p95 by target, ms", "ms", True, p95),
+            ("Requests sent/s by target", "rps", False, sent),
+        ]
     charts = [
         Chart(title, xs, _lines(lines), "s", unit, log, marks=marks, height=150)
         for title, unit, log, lines in made

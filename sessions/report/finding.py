@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sessions.report.words import figure, ms, plain, share
-from sessions.summary.plan_schema import PlanStage
+from sessions.summary.plan_schema import Limit, PlanStage
 from sessions.summary.quantile_schema import ExactQuantiles
 from sessions.summary.schema import Stage, Summary
 from sessions.summary.slo_schema import TargetResult
@@ -30,11 +30,15 @@ def slo_verdict(summary: Summary) -> str:
 
 
 def finding(summary: Summary) -> list[str]:
-    """The first sentence is what a reader came for."""
+    """The first sentence is what a reader came for: the answer of a search, targets that were not held, else
+    what the server gave."""
     said = [_first(summary)]
-    targets = _targets(summary)
-    if targets:
-        said.append(targets)
+    plan = summary.plan
+    if plan is not None and plan.limit is not None:  # its steps hold targets or do not: so it searches
+        said.insert(0, _limit(plan.limit, plan.stages))
+    elif targets := _targets(summary):
+        held = summary.slo is None or summary.slo.verdict == "pass"
+        said.insert(1 if held else 0, targets if held else f"{slo_verdict(summary)}: {targets}")
     if bound := _bound(summary):
         said.append(bound)
     failed, sent = summary.requests.failed, summary.requests.sent
@@ -95,6 +99,19 @@ def _first(summary: Summary) -> str:
         f" at {figure(best[0])}, with TTFT p95 {ms(best_ttft)} there and {ms(first_ttft)} at the lowest load"
     )
     return text + (f"; at the highest it was {ms(last_ttft)}." if best is not high else ".")
+
+
+def _limit(limit: Limit, steps: Sequence[PlanStage]) -> str:
+    """The interval that a search found, and how sure that is."""
+    unit = "requests at a time" if limit.closed else "requests/s"
+    held = next((step.targets for step in steps if step.targets), [])
+    targets = ", ".join(plain(one.target, 60) for one in held) or "the targets"
+    if limit.passed is None:
+        return f"No load is known to hold {targets}: {plain(limit.why)}."
+    upper = f", {figure(limit.failed)} does not" if limit.failed is not None else ""
+    about = "" if limit.estimate is None or limit.closed or not upper else f", about {figure(limit.estimate)}"
+    word = "certified" if limit.certified else "estimated"
+    return f"{figure(limit.passed)} {unit} holds {targets}{upper}{about} ({word}: {plain(limit.why)})."
 
 
 def _targets(summary: Summary) -> str:

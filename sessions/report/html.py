@@ -58,14 +58,15 @@ def _run(run: RunData) -> Iterator[str]:
         yield f"<div><b>{escaped(name)}</b><strong>{escaped(value)}</strong><i>{escaped(beside)}</i></div>"
     yield "</div>"
     yield from _curve([run])
-    wide = charts.over_time(run.wide)
-    narrow = charts.over_time(run.narrow)
+    wide = charts.over_time(run.wide, run.wide_targets)
+    narrow = charts.over_time(run.narrow, run.narrow_targets)
     pairs = zip(wide, narrow, strict=True)
     yield _section(
         "Over time", "".join(_both(a, b, WIDE) for a, b in pairs), "Vertical lines: what happened."
     )
     yield _section("Latencies", _table(tables.latencies(said)), "~ rests on too few requests")
     yield _section("Distributions", _grid(charts.distributions([run])))
+    yield _section("By target", _table(tables.by_target(said)), "gap: ITL as it came, or between chunks")
     yield _section("GPUs", _table(tables.gpus(said)))
     yield _section("Energy and cost", _table(tables.energy(said)))
     yield _section("What bound", _table(tables.limits(said)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sessions.frame.by_target import TargetNow, targets_now
 from sessions.frame.schema import Frame
 from sessions.frame.session_view import SessionView
 from sessions.metrics import e2e, tpot, ttft_from_due
@@ -26,6 +27,9 @@ class RunData:
     wide: Frame
     narrow: Frame
     """The whole run in more and in fewer slots, for screens of either width."""
+    wide_targets: list[TargetNow] = field(default_factory=list)
+    narrow_targets: list[TargetNow] = field(default_factory=list)
+    """Of several, each on the axis of that frame."""
     values_ms: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     """By metric, sorted: of every request that succeeded."""
 
@@ -42,6 +46,9 @@ def read_run_data(directory: Path, prices: Prices | None = None) -> RunData:
     good = rows[rows["error"] == NONE]
     values = {"TTFT": ttft_from_due(good), "TPOT": tpot(good), "E2E": e2e(good)}
     made = RunData(summary, _whole(view, 240), _whole(view, 90))
+    made.wide_targets, made.narrow_targets = (
+        targets_now(view.timeline, view.manifest, frame) for frame in (made.wide, made.narrow)
+    )
     made.values_ms = {name: np.sort(of[np.isfinite(of)]) / 1e6 for name, of in values.items()}
     gaps, counts = requests.gaps.itl_us if summary.itl_ms.count else requests.gaps.chunk_gaps_us
     name = "ITL" if summary.itl_ms.count else "chunk gap"

@@ -109,7 +109,7 @@ def _curve(chart: Chart, line: Line, x_scale: _Scale, y_scale: _Scale) -> list[s
     ]
     for i, place in enumerate(at):
         if place is None:
-            begun = False
+            begun = begun and chart.points  # of points each was measured: those of another line lie between
             continue
         path.append(f"{'L' if begun else 'M'}{place[0]:.1f} {place[1]:.1f}")
         before, after = at[i - 1] if i else None, at[i + 1] if i + 1 < len(at) else None

@@ -213,6 +213,29 @@ def limits(summary: Summary) -> Table:
     ]
 
 
+def by_target(summary: Summary) -> Table:
+    """A row for each of several servers."""
+    rows = [
+        ["target", "weight", "sent", "sent/s", "failed", "not sent", "TTFT p50", "p95", "gap p50", "tok/s"]
+    ]
+    for of in summary.by_target:
+        rows.append(
+            [
+                plain(of.url, 60) or f"target {of.target}",
+                NOT_MEASURED if of.weight is None else f"{of.weight}",
+                f"{of.sent:,}",
+                figure(of.sent_rps),
+                f"{of.failed:,}",
+                f"{of.not_sent:,}",
+                _marked(of.ttft_from_due_ms, "p50"),
+                _marked(of.ttft_from_due_ms, "p95"),
+                ms(of.gaps_ms.p50),
+                figure(of.output_tps),
+            ]
+        )
+    return rows
+
+
 def errors(summary: Summary) -> Table:
     rows = [["failures", "of all that failed", "why"]]
     return rows + [[f"{one.count:,}", share(one.share), plain(one.words, 300)] for one in summary.causes]

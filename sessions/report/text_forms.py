@@ -48,6 +48,7 @@ def _run_as_markdown(said: Summary) -> Iterator[str]:
     for name, rows in (
         ("Over load", tables.stages(said)),
         ("Latencies", tables.latencies(said)),
+        ("By target", tables.by_target(said)),
         ("GPUs", tables.gpus(said)),
         ("Energy and cost", tables.energy(said)),
         ("What bound", tables.limits(said)),

@@ -6,6 +6,7 @@ A load that cannot fit is refused before it begins, one that may not is warned o
 from __future__ import annotations
 
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,28 @@ class Machine(NamedTuple):
     """That can still be had."""
 
 
+class Spread(NamedTuple):
+    """Where one target's part of the load goes: each pair of addresses has ports of its own."""
+
+    addresses: int | None = 1
+    """Of the target; None for a Unix socket, which needs no ports."""
+    sources: int = 1
+    """Addresses of ours that connections to it go from."""
+    share: float = 1.0
+    """Of all requests."""
+    name: str = ""
+    """Its URL, where there are several."""
+
+    @property
+    def pairs(self) -> int | None:
+        return None if self.addresses is None else self.addresses * self.sources
+
+    def ports(self, each: int) -> str:
+        """In words: what there is, of `each` a pair."""
+        one = "one address" if self.sources == 1 else f"one address from each of {self.sources} of its own"
+        return f"{each:,} ports to {one} (net.ipv4.ip_local_port_range)"
+
+
 class Need(NamedTuple):
     """What a load takes when it is at its highest, as far as it was asked for and is expected."""
 
@@ -42,8 +65,8 @@ class Need(NamedTuple):
     new_per_s: float
     """Connections opened each second; 0 where they are kept alive."""
     workers: int
-    addresses: int | None
-    """The load is spread over; None for a Unix socket, which needs no ports."""
+    spread: tuple[Spread, ...]
+    """By target."""
     output_tokens: int
 
     @property
@@ -60,7 +83,7 @@ def need_of(
     load: LoadConfig,
     *,
     workers: int,
-    addresses: int | None,
+    spread: Sequence[Spread],
     request_s: float | None,
     closes: bool,
     output_tokens: int,
@@ -73,7 +96,7 @@ def need_of(
     else:
         rate = load.highest_rps
         at_once = min(0.0 if request_s is None else rate * request_s, float(load.max_in_flight))
-    return Need(at_once, rate if closes else 0.0, workers, addresses, output_tokens)
+    return Need(at_once, rate if closes else 0.0, workers, tuple(spread), output_tokens)
 
 
 def refusal(load: LoadConfig, need: Need, machine: Machine) -> str:
@@ -84,9 +107,10 @@ def refusal(load: LoadConfig, need: Need, machine: Machine) -> str:
     if machine.descriptors is not None:
         most = (machine.descriptors - SPARE_DESCRIPTORS) * need.workers
         bounds.append((most, f"{machine.descriptors:,} file descriptors a worker (ulimit -Hn)"))
-    if machine.ports is not None and need.addresses is not None:
-        most = machine.ports * need.addresses
-        bounds.append((most, f"{machine.ports:,} ports to one address (net.ipv4.ip_local_port_range)"))
+    for to in need.spread:
+        if (ports := machine.ports) is not None and to.pairs is not None:
+            more = f", and {to.name} has its part of the load" if to.name else ""
+            bounds.append((int(ports * to.pairs / to.share), to.ports(ports) + more))
     if machine.memory_bytes is not None:
         most = machine.memory_bytes // (SLOT_BYTES + TOKEN_BYTES * need.output_tokens)
         bounds.append((most, f"{machine.memory_bytes / 2**30:.1f} GiB of memory"))
@@ -111,21 +135,25 @@ def warnings(need: Need, machine: Machine) -> list[str]:
             f"the load may need {need.memory_bytes / 2**30:.1f} GiB of memory, "
             f"{machine.memory_bytes / 2**30:.1f} GiB can be had here"
         )
-    if machine.ports is not None and need.addresses is not None:
-        found += _ports(need, machine.ports, need.addresses)
+    if (ports := machine.ports) is not None:
+        for to in need.spread:
+            found += [f"{to.name}: {word}" if to.name else word for word in _ports(need, ports, to)]
     return found
 
 
-def _ports(need: Need, ports: int, addresses: int) -> list[str]:
+def _ports(need: Need, ports: int, to: Spread) -> list[str]:
     """A port is free again a while after its connection was closed; the kernel looks for a free one at odd
     numbers first, and one by one once those are taken."""
-    open_, closing = need.at_once / addresses, need.new_per_s / addresses * TIME_WAIT_S
-    here = f"this machine has {ports:,} ports to one address (net.ipv4.ip_local_port_range)"
+    if to.pairs is None:
+        return []
+    part = to.share / to.pairs
+    open_, closing = need.at_once * part, need.new_per_s * part * TIME_WAIT_S
+    here = f"this machine has {to.ports(ports)}; each --source-address has as many"
     if closing and open_ + closing > ports:
-        lasts_s = max(0.0, ports - open_) / (need.new_per_s / addresses)
+        lasts_s = max(0.0, ports - open_) / (need.new_per_s * part)
         return [
-            f"the server closes its connections: {need.new_per_s:,.0f} new ones a second use up the ports "
-            f"after {lasts_s:,.0f} s, since each is taken {TIME_WAIT_S:g} s longer; {here}"
+            f"the server closes its connections: {need.new_per_s * to.share:,.0f} new ones a second use up "
+            f"the ports after {lasts_s:,.0f} s, since each is taken {TIME_WAIT_S:g} s longer; {here}"
         ]
     if open_ > ports:
         return [f"the load may need {open_:,.0f} connections at once; {here}"]

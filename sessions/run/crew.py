@@ -12,15 +12,15 @@ from sessions.plan.roles import roles_of
 from sessions.run.asking import PromptFiles
 from sessions.run.client_limits import refusal, this_machine, warnings
 from sessions.run.short_stages import short_stages
-from sessions.run.worker_configs import need_here, planned_client
+from sessions.run.worker_configs import need_here, planned_client, spread_of
 from sessions.store.records import AnyRecord
 from sessions.worker.pipes import Status
 from sessions.worker.processes import WorkerProcesses
 from sessions.worker.states import Workers
 
 if TYPE_CHECKING:
-    from loadgen.probe.result import ProbeResult
     from sessions.nodes.workers import NodeWorkers, Opened
+    from sessions.run.preflight import Preflight
 
 
 class LoadRefused(Exception):
@@ -52,7 +52,7 @@ class Crew(NamedTuple):
     workers: Workers
     client: Callable[[], dict[str, Any]]
     """The manifest's `client`; of nodes once they are ready."""
-    check: Callable[[ProbeResult], list[str]]
+    check: Callable[[Preflight], list[str]]
     """What may run short, one line each.
 
     Raises:
@@ -66,22 +66,22 @@ def crew_of(config: RunConfig, directory: Path, heard: Heard, origin_ns: int, *,
         return _on_nodes(config, config.nodes, directory, heard, origin_ns, debug=debug)
     client = planned_client(config)
     workers = WorkerProcesses(directory, client["workers"], heard.said, heard.exited, debug=debug)
-    return Crew(workers, lambda: client, lambda probed: _check_here(config, probed, workers.count))
+    return Crew(workers, lambda: client, lambda found: _check_here(config, found, workers.count))
 
 
-def _check_here(config: RunConfig, probed: ProbeResult, workers: int) -> list[str]:
+def _check_here(config: RunConfig, found: Preflight, workers: int) -> list[str]:
     machine = this_machine()
     noted: set[str] = set()
     for where, load, _ in loads_of(config):
-        need = need_here(load, probed, workers)
+        need = need_here(load, found.probed, spread_of(found), workers)
         if word := refusal(load, need, machine):
             raise LoadRefused(f"{where}{word}")
         noted.update(f"{where}{text}" for text in warnings(need, machine)[: not noted])
-    return sorted({*noted, *_short(config, probed)})
+    return sorted({*noted, *_short(config, found)})
 
 
-def _short(config: RunConfig, probed: ProbeResult) -> list[str]:
-    warning = short_stages(config, probed.warm_ups)
+def _short(config: RunConfig, found: Preflight) -> list[str]:
+    warning = short_stages(config, found.probed.warm_ups)
     return [warning] if warning else []
 
 
@@ -120,7 +120,7 @@ def _on_nodes(
             return {}
         return {**planned(loads, workers.offers, workers.count), "nodes": node_table(workers)}
 
-    return Crew(workers, client, lambda probed: _short(config, probed))
+    return Crew(workers, client, lambda found: _short(config, found))
 
 
 async def _opened(asked: NodesConfig) -> Opened:

@@ -101,7 +101,11 @@ class LimitRunner(PlanRunner):
             verdict = "fail" if made.misses > made.of / 2 else "pass"
         seconds = (self._clock.now_ns() - at_ns) / 1e9
         figures = (made.misses, made.of, made.independent, judged.allowed, judged.target)
-        result = Result(step, verdict, seen.sent, seconds, seen.e2e_s, *figures, overloaded=cut and grew)
+        result = Result(
+            *(step, verdict, seen.sent, seconds, seen.e2e_s, *figures),
+            overloaded=cut and grew,
+            e2e_spread_s=seen.e2e_spread_s,
+        )
         _log.info("step %d: %s", number + 1, result)
         self._loads.record(StageChange(self._clock.now_ns(), number, "over", result=_json(result)))
         return result
@@ -146,14 +150,15 @@ class LimitRunner(PlanRunner):
 
     def _name(self, step: Step) -> str:
         """With the bracket as it stands: `7.2 rps in 6.1..8.4`."""
-        if step.purpose == "single":
+        if step.purpose == "single" and not self._results:
             return "one at a time"
         unit = "at once" if self._ask.closed else "rps"
         so_far = answer(self._ask, self._results)
         low = "?" if so_far.passed is None else f"{so_far.passed:.3g}"
         high = "?" if so_far.failed is None else f"{so_far.failed:.3g}"
         again = " again" if step.purpose == "confirm" else ""
-        return f"{step.load:.4g} {unit}{again} in {low}..{high}"
+        load = "one at a time again" if step.purpose == "single" else f"{step.load:.4g} {unit}{again}"
+        return f"{load} in {low}..{high}"
 
 
 def _json(value: object) -> str:

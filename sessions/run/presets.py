@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING
 
 from loadgen.workload.spec import WorkloadSpec
 from sessions.plan.config import RunConfig, WorkloadConfig
+from sessions.plan.mix import AS_ASKED
 from sessions.run.asking import preset_workload, presets_of
 from sessions.run.commands import CommandError
 
 if TYPE_CHECKING:
     from sessions.run.preflight import Preflight
 
-AS_ASKED = "as asked"
-"""What the run was started with: where the circle of presets begins and ends."""
-
 
 class Presets:
-    """The presets of a run, and which of them is in force."""
+    """The presets of a run, and which of them is in force: a circle from `AS_ASKED` to it."""
 
     def __init__(self, config: RunConfig, found: Preflight) -> None:
         self._asking, self._context = found.asking, found.probed.capabilities.context_tokens

@@ -84,9 +84,8 @@ class RunLoad:
         self._presets = Presets(config, found)
         told = worker_configs(
             config,
-            found.probed,
+            found,
             found.asking.spec(config.workload, config.load.trace),
-            found.address,
             processes.count,
             origin_ns=self._clock.origin_ns,
             start_ns=self.start_ns,

@@ -31,6 +31,8 @@ class Seen(NamedTuple):
     not over."""
     all_read: bool
     """The files tell of all of it: writers are up to a second behind."""
+    e2e_spread_s: float | None = None
+    """Standard deviation of those that succeeded."""
 
 
 class StepRequests:
@@ -60,10 +62,12 @@ class StepRequests:
         whole = rows if over else rows[: self._known(rows, ticks["t"][first:], due, not_sent)]
         good = rows[rows["error"] == NONE]
         took = e2e(good)
+        known = bool(np.isfinite(took).any())
         return Seen(
             sent=sent,
             in_flight=0 if over else max(sent - len(rows) - int(not_sent.sum()), 0),
-            e2e_s=float(np.nanmean(took)) / 1e9 if np.isfinite(took).any() else None,
+            e2e_s=float(np.nanmean(took)) / 1e9 if known else None,
+            e2e_spread_s=float(np.nanstd(took)) / 1e9 if known else None,
             ended=len(rows),
             values=values_of(self._targets, whole[warm_up:], int(not_sent.sum()) if over else 0),
             all_read=over_ns is not None

@@ -126,8 +126,8 @@ class Supervisor:
         found = probing.result()
         if isinstance(found, SupervisorAnswer):
             return found
-        _log.info("probe: %s", server_facts(found.probed))
-        self._manifest.server = server_facts(found.probed)
+        _log.info("probe: %s", server_facts(found))
+        self._manifest.server = server_facts(found)
         ready = asyncio.ensure_future(self._processes.states.all_ready.wait())
         if not await self._ending.comes_after(ready, self._processes.ready_s):
             if self._ending.end is not None:
@@ -135,12 +135,13 @@ class Supervisor:
             return SupervisorAnswer("refused", "the load workers did not start", 1)
         self._manifest.client = self._crew.client()
         try:
-            for warning in self._crew.check(found.probed):
+            for warning in self._crew.check(found):
                 self._note("warning", warning)
         except LoadRefused as error:
             return SupervisorAnswer("refused", str(error), 2)
         files = list(files_of(self._config, self._prompts))
-        preparing = asyncio.ensure_future(self._processes.prepare(found.address, files))
+        servers = [target.address for target in found.targets] or [found.address]
+        preparing = asyncio.ensure_future(self._processes.prepare(servers, files))
         if not await self._ending.comes_after(preparing):
             return self._ended_too_soon()
         if word := preparing.result():

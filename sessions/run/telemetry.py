@@ -63,6 +63,7 @@ class TelemetryRecorder:
             redact=Redactor(api_key or "", *secrets).text,
             ca_file=target.ca_file,
             insecure=target.insecure,
+            more_targets=[other.url for other in target.others or ()],
         )
         journal = self._journal = JournalWriter(directory / TELEMETRY_FILE)
 

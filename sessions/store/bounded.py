@@ -12,7 +12,15 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from sessions.store.bounds import ENTRIES_CAP, PACKED, SKETCH_COUNT_CAP, SKETCHES, TEXT_CAP, most_of
+from sessions.store.bounds import (
+    ENTRIES_CAP,
+    PACKED,
+    SKETCH_COUNT_CAP,
+    SKETCHES,
+    TARGETS_CAP,
+    TEXT_CAP,
+    most_of,
+)
 from telemetry.bounds import MOST_COUNT, MOST_FLOAT
 
 _COUNT = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
@@ -59,6 +67,8 @@ def _bounded(name: str, kind: Any) -> Any:
     if origin is list:
         if name in SKETCHES:
             return _SKETCH
+        if name == "targets":
+            return Annotated[list[_bounded(name, parts[0])], Meta(max_length=TARGETS_CAP)]  # type: ignore[misc]
         return list[_COUNT if parts[0] is int else _bounded(name, parts[0])]  # type: ignore[misc]
     if origin is tuple:
         return tuple[_bounded(name, parts[0]), ...]  # type: ignore[misc]

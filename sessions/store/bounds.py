@@ -22,6 +22,8 @@ ENTRIES_CAP = 256
 """Of a table, such as the errors of a tick by kind."""
 SKETCH_COUNT_CAP = 1 << 31
 WORKERS_CAP = 4096
+TARGETS_CAP = 64
+"""No run has more (`loadgen.worker_config.MOST_TARGETS`)."""
 
 RATIO_CAP = 50
 MEMBER_CAP_BYTES = 1 << 20
@@ -49,6 +51,8 @@ def most_of(field: str) -> int:
     """The most that a field of this name may hold where it holds a whole number."""
     if field == "worker":
         return WORKERS_CAP - 1
+    if field == "target":
+        return TARGETS_CAP - 1
     if field.endswith("_ns"):
         return TEN_YEARS_NS
     return MOST_BYTES if field.endswith("_bytes") else MOST_COUNT
@@ -95,6 +99,8 @@ def _check(field: str, value: object) -> None:
 
 
 def _check_list(field: str, values: list[object]) -> None:
+    if field == "targets" and len(values) > TARGETS_CAP:
+        raise OutOfBounds(f"{field} holds too much, need at most {TARGETS_CAP}")
     if type(values[0]) is int:
         numbers: list[int] = values  # type: ignore[assignment]  # the decoder saw to it
         if not 0 <= min(numbers) <= max(numbers) <= MOST_COUNT:

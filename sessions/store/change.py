@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from sessions.store.directory import is_live
-from sessions.store.manifest import FILE, Manifest, SessionError, read, write
+from sessions.store.directory import is_live, is_named_as_session, is_session
+from sessions.store.manifest import Manifest, SessionError, read, write
 from sessions.store.notes import remove_notes
 
 NOTE_CAP = 2000
@@ -63,19 +63,28 @@ def remove(directory: Path) -> None:
     """Removes it with all its files, and the marks beside it.
 
     Raises:
-        SessionError: it goes on, is a link, or a file cannot be removed.
+        SessionError: it goes on, is a link, is no session, or a file cannot be removed.
     """
     if directory.is_symlink():
         raise SessionError(f"{directory}: a link, which is not followed")
     if is_live(directory):
         raise SessionError(f"{directory.name}: still going on")
-    if not (directory / FILE).is_file():
+    if not is_session(directory) or (unreadable(directory) and not is_named_as_session(directory)):
         raise SessionError(f"{directory}: no session")
     try:
         shutil.rmtree(directory)
     except OSError as error:
         raise SessionError(f"{error.filename or directory}: {error.strerror}") from None
     remove_notes(directory)
+
+
+def unreadable(directory: Path) -> str:
+    """Why its manifest cannot be read, in one line; empty where it can."""
+    try:
+        read(directory)
+    except SessionError as error:
+        return str(error)
+    return ""
 
 
 def _at_rest(directory: Path) -> Manifest:

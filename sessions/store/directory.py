@@ -127,11 +127,12 @@ def listing(root: Path) -> list[Path]:
         return []
     except OSError as error:
         raise SessionError(f"{root}: {error.strerror}") from None
-    found = [path for path in entries if _is_session(path)]
+    found = [path for path in entries if is_session(path)]
     return sorted(found, key=lambda path: (path.name[:15], _changed(path)), reverse=True)
 
 
-def _is_session(path: Path) -> bool:
+def is_session(path: Path) -> bool:
+    """Whether it has the place of a manifest, or its own name is a session's: it need not be readable."""
     try:
         kind = (path / FILE).lstat().st_mode
         return stat.S_ISREG(kind) or stat.S_ISLNK(kind)  # a link is not followed, but told
@@ -139,6 +140,11 @@ def _is_session(path: Path) -> bool:
         return _ID.match(path.name) is not None
     except OSError:
         return False
+
+
+def is_named_as_session(path: Path) -> bool:
+    """Whether it is called as sessions are when they are made."""
+    return _ID.match(path.name) is not None
 
 
 def _changed(directory: Path) -> int:
@@ -183,7 +189,7 @@ def find(root: Path, text: str) -> Path:
             raise SessionError(
                 f"{text}: {len(fits)} sessions begin so ({some}{', ...' if len(fits) > 3 else ''})"
             )
-    if _is_session(Path(text)):
+    if is_session(Path(text)):
         return Path(text)
     raise SessionError(f"{text}: no session of that id, name or path in {root}")
 

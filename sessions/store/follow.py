@@ -15,6 +15,7 @@ from sessions.store.line_reader import POLL_CAP_BYTES, LineReader
 from sessions.store.node_clocks import NodeClocks
 from sessions.store.parse import Parse, parse
 from sessions.store.raw_file import FILE_CAP_BYTES
+from sessions.store.read_share import read_share
 from sessions.store.records import AnyRecord, NodeClock
 
 FILES_CAP = 1024
@@ -170,11 +171,8 @@ class SessionFollower:
     @property
     def sizes(self) -> dict[str, int]:
         """How many bytes of each file of timeline lines were read."""
-        return {
-            path.name: file.read_bytes
-            for path, file in self._files.items()
-            if not path.name.startswith("requests-")
-        }
+        timeline = (each for each in self._files.items() if not each[0].name.startswith("requests-"))
+        return {path.name: file.read_bytes for path, file in timeline}
 
     def want_requests(self) -> None:
         """From now on request lines come, too, from the first one on; nothing else is read again."""
@@ -206,14 +204,15 @@ class SessionFollower:
         return any(file.behind for file in self._files.values())
 
     @property
+    def read_share(self) -> float:
+        """How much of what is wanted was read, 0 to 1: 1 where nothing more is to be read at once."""
+        return read_share(list(self._files.values()))
+
+    @property
     def requests_read(self) -> float:
-        """How much of the request lines was read, 0 to 1: 1 where nothing more is to be read at once."""
+        """The same of the request lines."""
         files = [file for path, file in self._files.items() if path.name.startswith("requests-")]
-        if not files:
-            return 0.0 if request_paths(self._directory) else 1.0
-        if not any(file.behind for file in files):
-            return 1.0
-        return sum(1.0 if file.given_up else file.read_share for file in files) / len(files)
+        return 0.0 if not files and request_paths(self._directory) else read_share(files)
 
     def _scan(self) -> None:
         try:

@@ -115,12 +115,18 @@ class Manifest(msgspec.Struct):
 
     @property
     def has_tls(self) -> bool:
-        return self.config.target.url.lower().startswith("https:")
+        return any(each.url.lower().startswith("https:") for each in self.config.target.all)
 
     @property
     def target(self) -> str:
         """URL without credentials."""
         return without_credentials(self.config.target.url)
+
+    @property
+    def targets(self) -> list[str]:
+        """URLs of several targets by their numbers, without credentials; empty where there is one."""
+        each = self.config.target.all
+        return [without_credentials(one.url) for one in each] if len(each) > 1 else []
 
 
 def without_credentials(url: str) -> str:
@@ -201,6 +207,8 @@ def write(directory: Path, manifest: Manifest) -> None:
     """
     fields = plain(manifest)
     fields["config"]["target"]["url"] = manifest.target
+    for other, url in zip(fields["config"]["target"].get("others", []), manifest.targets[1:], strict=True):
+        other["url"] = url
     path = directory / FILE
     data = encoded(fields)
     if len(data) > CAP_BYTES:

@@ -18,12 +18,15 @@ from pathlib import Path
 from sessions.store.directory import PACK_SUFFIX, own_place
 from sessions.store.follow import FILES_CAP
 from sessions.store.manifest import FILE, SessionError
+from sessions.store.notes import notes_path
 from sessions.store.raw_file import FILE_CAP_BYTES
 
 _MEMBER = re.compile(
-    r"(session\.toml|host\.(jsonl|log)|(telemetry|worker-\d{1,6}|requests-\d{1,6})\.jsonl\.gz)"
+    r"(session\.toml|host\.(jsonl|log)|notes\.jsonl|(telemetry|worker-\d{1,6}|requests-\d{1,6})\.jsonl\.gz)"
 )
 """The files that say something; not the lock, a socket, or what a debug log told."""
+_NOTES = "notes.jsonl"
+"""The marks that were set in replays, which stand beside a session."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
@@ -38,8 +41,12 @@ def pack(directory: Path, file: Path) -> int:
         try:
             with open(fd, "wb") as out, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
                 for path in sorted(directory.iterdir()):
-                    if _MEMBER.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                    own = _MEMBER.fullmatch(path.name) and path.name != _NOTES
+                    if own and path.is_file() and not path.is_symlink():
                         _add(tar, path, f"{directory.name}/{path.name}")
+                notes = notes_path(directory)
+                if notes.is_file() and not notes.is_symlink() and not notes.parent.is_symlink():
+                    _add(tar, notes, f"{directory.name}/{_NOTES}")
         except BaseException:
             file.unlink(missing_ok=True)
             raise
@@ -105,6 +112,11 @@ def _take_out(file: Path, place: Path) -> Path:
                     shutil.copyfileobj(source, out)
         if not (fresh / FILE).is_file():
             raise SessionError(f"{file}: there is no {FILE} in it")
+        with contextlib.suppress(OSError):  # there are none; or another process was quicker
+            notes = notes_path(place / session)
+            notes.parent.mkdir(mode=0o700, exist_ok=True)
+            os.link(fresh / _NOTES, notes)
+        (fresh / _NOTES).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # another process was quicker
             fresh.rename(place / session)
         return place / session

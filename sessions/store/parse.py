@@ -8,7 +8,8 @@ from typing import Union, get_args
 
 import msgspec
 
-from loadgen.records import Request, Tick
+from loadgen.errors import printable
+from loadgen.records import Request, TargetTick, Tick
 from sessions.store.bounded import bounded
 from sessions.store.bounds import SKETCHES, OutOfBounds, check, check_pairs
 from sessions.store.gap_codec import check_packed, decode_gaps
@@ -20,6 +21,7 @@ _bounded_decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(
 )
 _sketches = sorted(SKETCHES)
 _sketches_of = attrgetter(*_sketches)
+_OF_TARGETS = sorted(SKETCHES & set(TargetTick.__struct_fields__))
 _KINDS = frozenset(str(record.__struct_config__.tag) for record in get_args(AnyRecord))
 
 
@@ -97,6 +99,10 @@ def _look_closer(record: AnyRecord) -> None:
         for field, sketch in zip(_sketches, _sketches_of(record), strict=True):
             if sketch:
                 check_pairs(field, sketch)
+        for target in record.targets:
+            for field in _OF_TARGETS:
+                if sketch := getattr(target, field):
+                    check_pairs(field, sketch)
 
 
 def _checked(line: bytes) -> AnyRecord | None:
@@ -105,9 +111,9 @@ def _checked(line: bytes) -> AnyRecord | None:
     except msgspec.ValidationError as error:
         if _is_unknown_kind(line):
             return None
-        raise BadLine(str(error)) from None
+        raise BadLine(printable(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadLine(str(error)) from None
+        raise BadLine(printable(str(error))) from None
     try:
         check(record)
     except OutOfBounds as error:

@@ -1,7 +1,8 @@
 """Whether joules may be relied on, and why not. docs/figures/energy.md says the same in words. Pure.
 
 The limits are those of InferenceX: no 3 s without a reading, and the card's counter within 5 % of its power
-integrated. Figures are not withheld for it: they stand, and the flag stands beside them.
+integrated, plus what readings so far apart can be off by. Figures are not withheld for it: they stand, and
+the flag stands beside them.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from sessions.summary.telemetry_schema import EnergyValidity
+from sessions.timeline.columns import Floats
 from sessions.timeline.energy import GAP_SHARE, EnergyCurve, curve_of, used
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.load_gpus import metered, powered
@@ -21,6 +24,8 @@ APART_S = 3.0
 """Readings further apart leave what was drawn between them to a guess."""
 COUNTER_SHARE = 0.05
 """By how much counter and integrated power may differ, of the integral."""
+METER_S = 1.0
+"""A power reading may be the mean of so long before it. Source: nvmlDeviceGetPowerUsage, Ampere and later."""
 WINDOW = "from the start of the load to the last answer"
 
 _RANK = re.compile(r"(::.*|[_-]?(TP|PP|DP|EP)?\d+)$")
@@ -49,9 +54,8 @@ def energy_validity(
     gaps = [_gaps_s(curve, from_ns, to_ns) for curve in known]
     unsure_s = max((unsure for _, unsure in gaps), default=seconds)
     reasons += _unread(known, unsure_s, from_ns, to_ns)
-    off = [
-        _counter_off(gpu, curve, at_ns, from_ns, to_ns) for gpu, curve in zip(counted, curves, strict=True)
-    ]
+    off = [_against(gpu, curve, at_ns, from_ns, to_ns) for gpu, curve in zip(counted, curves, strict=True)]
+    worst = max((each for each in off if each is not None), key=lambda each: abs(each.share), default=None)
     reasons += _against_power(names, off)
     reasons += _not_only_ours(gpus, counted, names, at_ns, (from_ns, to_ns))
     return EnergyValidity(
@@ -61,7 +65,8 @@ def energy_validity(
         window_s=seconds,
         longest_gap_s=max((longest for longest, _ in gaps), default=None),
         unsampled_share=unsure_s / seconds,
-        counter_off_share=max((share for share in off if share is not None), key=abs, default=None),
+        counter_off_share=None if worst is None else worst.share,
+        counter_off_allowed_share=None if worst is None else worst.allowed,
         gpus_without_reading=len(unread),
     )
 
@@ -98,8 +103,14 @@ def _gaps_s(curve: EnergyCurve, from_ns: int, to_ns: int) -> tuple[float, float]
     return float(within_s.max()), float(within_s[matters].sum())
 
 
-def _counter_off(gpu: GpuColumns, curve: EnergyCurve, at_ns: int, from_ns: int, to_ns: int) -> float | None:
-    """By which share the counter says more than power integrated; None where one of them is not known."""
+class _Off(NamedTuple):
+    share: float
+    """By how much the counter says more than power integrated, of the integral."""
+    allowed: float
+
+
+def _against(gpu: GpuColumns, curve: EnergyCurve, at_ns: int, from_ns: int, to_ns: int) -> _Off | None:
+    """The counter against power integrated; None where one of them is not known."""
     if curve.integrated:
         return None
     samples = gpu.samples(at_ns)
@@ -108,23 +119,59 @@ def _counter_off(gpu: GpuColumns, curve: EnergyCurve, at_ns: int, from_ns: int, 
     power = EnergyCurve(times, np.full(n, np.nan), watts)
     seconds = (to_ns - from_ns) / 1e9
     counted, integral = (each.over(from_ns, to_ns).whole(seconds) for each in (curve, power))
-    return counted / integral - 1 if counted is not None and integral else None
+    if counted is None or not integral:
+        return None
+    known = np.isfinite(watts)
+    unsure_j = sampling_error_j(times[known], watts[known], curve.read_ns, from_ns, to_ns)
+    return _Off(counted / integral - 1, COUNTER_SHARE + unsure_j / integral)
 
 
-def _against_power(names: Sequence[str], off: Sequence[float | None]) -> list[str]:
+def sampling_error_j(times_ns: Floats, watts: Floats, counted_ns: Floats, from_ns: int, to_ns: int) -> float:
+    """By how much the counter and the power integrated over a span may differ for want of readings.
+
+    At both ends nobody knows how a reading's energy lies within its interval: of power between `lo` and `hi`
+    and an interval of `d`, by `d * (hi - lo) / 4` at the most. A power reading that is the mean of the last
+    second counts what was before the span, and not its last second: by `METER_S * (hi - lo) / 2` at the most.
+    Between two readings the trapezoid rule is off by `d / 2` times their difference at the most, now too high
+    and now too low, so that these add up as their squares do.
+    """
+    a = max(int(np.searchsorted(times_ns, from_ns - METER_S * 1e9)) - 1, 0)
+    b = int(np.searchsorted(times_ns, to_ns, side="right")) + 1
+    times, power = times_ns[a:b], watts[a:b]
+    if len(times) < 2:
+        return 0.0
+    apart_s = np.diff(times) / 1e9
+    swing = float(power.max() - power.min())
+    ends_s = sum(_interval_s(read, at) / 4 for read in (times, counted_ns) for at in (from_ns, to_ns))
+    between = float(np.sqrt(np.sum((apart_s * np.diff(power) / 2) ** 2)))
+    return swing * (ends_s + METER_S / 2) + between
+
+
+def _interval_s(read_ns: Floats, at_ns: int) -> float:
+    """How far apart the readings before and after an instant are; of one outside of them, the nearest two."""
+    if len(read_ns) < 2:
+        return 0.0
+    i = min(max(int(np.searchsorted(read_ns, at_ns, side="right")), 1), len(read_ns) - 1)
+    return float(read_ns[i] - read_ns[i - 1]) / 1e9
+
+
+def _against_power(names: Sequence[str], off: Sequence[_Off | None]) -> list[str]:
     """Of the GPUs whose counter says something else than their power: the worst, and how many more."""
     apart = [
-        (share, name)
-        for share, name in zip(off, names, strict=True)
-        if share is not None and abs(share) > COUNTER_SHARE
+        (each, name)
+        for each, name in zip(off, names, strict=True)
+        if each is not None and abs(each.share) > each.allowed
     ]
     if not apart:
         return []
-    share, name = max(apart, key=lambda one: abs(one[0]))
-    way, more = "more" if share > 0 else "less", f", and so of {len(apart) - 1} more" if apart[1:] else ""
+    each, name = max(apart, key=lambda one: abs(one[0].share) - one[0].allowed)
+    way, more = (
+        "more" if each.share > 0 else "less",
+        f", and so of {len(apart) - 1} more" if apart[1:] else "",
+    )
     return [
-        f"{name}: its counter says {abs(share):.1%} {way} than its power integrated "
-        f"(allowed {COUNTER_SHARE:.0%}){more}"
+        f"{name}: its counter says {abs(each.share):.1%} {way} than its power integrated "
+        f"(allowed {each.allowed * 100:.2g}%){more}"
     ]
 
 

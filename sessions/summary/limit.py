@@ -41,6 +41,7 @@ def limit_found(timeline: Timeline, config: RunConfig, spans: Sequence[LimitSpan
         seconds=round(sum(result.seconds for result in results), 3),
         bound=bound,
         steps=[_step(result) for result in results],
+        single_ratio=found.single_ratio,
     )
 
 

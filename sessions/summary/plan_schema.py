@@ -175,6 +175,9 @@ class Limit(msgspec.Struct, frozen=True):
     bound: str
     """What the limit line said in the lowest step that failed; empty where it said nothing."""
     steps: list[LimitStep]
+    single_ratio: float | None = None
+    """How many times as long single requests took at the end as in the beginning; None where that was not
+    asked."""
 
 
 class Plan(msgspec.Struct, frozen=True):

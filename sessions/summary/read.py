@@ -50,9 +50,11 @@ def read_folded(
     *,
     also: Callable[[AnyRecord], None] | None = None,
     keep: bool = False,
+    reading: Callable[[float], None] | None = None,
 ) -> Folded:
     """The same, with the timeline that it was made of. `also` is given each record behind it, the gaps
-    of requests still packed. `keep` writes the cache of what was read beside it.
+    of requests still packed. `keep` writes the cache of what was read beside it. `reading` is told again and
+    again which share of it is read, 0 to 1.
 
     Raises:
         SessionError: the session's manifest cannot be read.
@@ -74,6 +76,8 @@ def read_folded(
                     also(record)
                 if keeper is not None:
                     keeper.note(record)
+            if reading is not None:
+                reading(files.read_share)
             _ = timeline.ticks  # puts them in their place now: as they came they take twice the memory
             if not files.behind:
                 break

@@ -19,6 +19,7 @@ from sessions.summary.plan_schema import Plan, Window
 from sessions.summary.prompt_schema import AskedAndGot, PrefixCache
 from sessions.summary.quantile_schema import ExactQuantiles, ItlQuantiles, Streamed
 from sessions.summary.slo_schema import Slo
+from sessions.summary.target_schema import OfTarget
 from sessions.summary.telemetry_schema import Cost, EnergyUse, Gpu, Host, Server, TelemetrySource
 
 
@@ -279,6 +280,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """In tokens."""
     by_tag: list[Tagged] = []
     """A row for each tag, by name; none where no request has one."""
+    by_target: list[OfTarget] = []
+    """A row for each of several servers, by number; none where there was one."""
     prefix_cache: PrefixCache | None = None
     """None where no two prompts were made to begin alike."""
     slo: Slo | None = None

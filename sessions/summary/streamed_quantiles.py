@@ -15,13 +15,14 @@ def streamed_quantiles(timeline: Timeline) -> Streamed:
     """Of all that is known."""
     found = streamed(timeline, float("inf"))
     return Streamed(
-        ttft_from_due_ms=_quantiles(found.ttft_from_due),
-        itl_ms=_quantiles(found.itl) if found.itl_is_known else None,
-        chunk_gap_ms=_quantiles(found.chunk_gap),
+        ttft_from_due_ms=sketched_quantiles(found.ttft_from_due),
+        itl_ms=sketched_quantiles(found.itl) if found.itl_is_known else None,
+        chunk_gap_ms=sketched_quantiles(found.chunk_gap),
     )
 
 
-def _quantiles(of: Sketches) -> SketchedQuantiles:
+def sketched_quantiles(of: Sketches) -> SketchedQuantiles:
+    """Of one row."""
     if not of.total:
         return SketchedQuantiles(0, None, None, None)
     p50, p95, p99 = (round(float(value) / 1e6, 6) for value in of.quantiles_ns(_QS)[0])

@@ -19,6 +19,7 @@ from sessions.store.manifest import END_REASONS, Manifest
 from sessions.summary.arithmetic import per, total
 from sessions.summary.asked import workload_asked
 from sessions.summary.by_tag import by_tag
+from sessions.summary.by_target import by_target
 from sessions.summary.causes import causes_of
 from sessions.summary.completeness import other_than_kept, what_is_missing, workers_without_lines
 from sessions.summary.cost import cost
@@ -181,6 +182,7 @@ def summarise(
         plan=plan,
         lengths=asked_and_got(good),
         by_tag=by_tag(timeline.requests, rows),
+        by_target=by_target(timeline, manifest, rows, span),
         prefix_cache=prefix_cache(timeline.requests, good),
     )
     if manifest.config.limit is not None and made.plan is not None:

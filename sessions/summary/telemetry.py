@@ -14,6 +14,7 @@ from sessions.timeline.gpus import THROTTLED, GpuColumns, place
 from sessions.timeline.hosts import HOST_FIELDS
 from sessions.timeline.servers import ServerColumns
 from sessions.timeline.timeline import Timeline
+from telemetry.discover import own_source
 from telemetry.records import GpuDevice
 
 SAID_CAP = 50
@@ -98,19 +99,32 @@ def hosts_over(timeline: Timeline, start_ns: int, end_ns: int) -> list[Host]:
 def server_over(timeline: Timeline, start_ns: int, end_ns: int) -> Server | None:
     """What the server said of itself over a span; None where it said nothing."""
     for source in sorted(timeline.servers):
-        columns = timeline.servers[source]
-        samples = columns.samples
-        a, b = _within(samples, start_ns, end_ns)
-        if b > a:
-            return Server(
-                source=source,
-                **{name: _spread_if_read(samples[name][a:b]) for name in _GAUGES},
-                preemptions=_gained(samples["preemptions"], a, b),
-                ttft_ms=_latency(columns, "ttft", start_ns, end_ns),
-                itl_ms=_latency(columns, "itl", start_ns, end_ns),
-                queue_ms=_latency(columns, "queue", start_ns, end_ns),
-            )
+        if (said := _server(source, timeline.servers[source], start_ns, end_ns)) is not None:
+            return said
     return None
+
+
+def server_of(timeline: Timeline, url: str, start_ns: int, end_ns: int) -> Server | None:
+    """What the server at `url` said of itself over a span, at the address that `auto` asks; None where it
+    said nothing there."""
+    source = own_source(url)
+    known = timeline.servers.get(source)
+    return None if known is None else _server(source, known, start_ns, end_ns)
+
+
+def _server(source: str, columns: ServerColumns, start_ns: int, end_ns: int) -> Server | None:
+    samples = columns.samples
+    a, b = _within(samples, start_ns, end_ns)
+    if b <= a:
+        return None
+    return Server(
+        source=source,
+        **{name: _spread_if_read(samples[name][a:b]) for name in _GAUGES},
+        preemptions=_gained(samples["preemptions"], a, b),
+        ttft_ms=_latency(columns, "ttft", start_ns, end_ns),
+        itl_ms=_latency(columns, "itl", start_ns, end_ns),
+        queue_ms=_latency(columns, "queue", start_ns, end_ns),
+    )
 
 
 def _latency(columns: ServerColumns, name: str, start_ns: int, end_ns: int) -> ServerLatency | None:

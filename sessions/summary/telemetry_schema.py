@@ -83,6 +83,9 @@ class EnergyValidity(msgspec.Struct, frozen=True):
     """By how much the counter says more than power integrated (0.1: 10 % more), of the GPU on which they are
     furthest apart; None where no GPU has both."""
     gpus_without_reading: int
+    counter_off_allowed_share: float | None = None
+    """By how much they may be apart there: 5 %, and what readings so far apart can be off by in so short a
+    time."""
 
 
 class EnergyUse(msgspec.Struct, frozen=True):

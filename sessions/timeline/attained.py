@@ -7,7 +7,6 @@ import numpy as np
 from sessions.plan.config import RunConfig
 from sessions.plan.slo import Target, kept_targets
 from sessions.store.manifest import Manifest
-from sessions.timeline.sketches import VALUES_NS
 from sessions.timeline.timeline import Timeline
 
 _SKETCHED = {"ttft": "ttft_from_due", "ttft_sent": "ttft_from_sent", "e2e": "e2e", "itl": "itl"}
@@ -30,9 +29,9 @@ def attained(timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, 
     lost = sum(int(timeline.ticks[name][a:b].sum()) for name in ("failed", "not_sent"))
     shares = []
     for target in targets:
-        counts = timeline.counts(_SKETCHED[target.metric], span_ns)
-        total = int(counts.sum())
-        held = int(counts[..., target.limit * 1e6 >= VALUES_NS].sum())
+        found = timeline.sketches(_SKETCHED[target.metric], span_ns)
+        total = found.total
+        held = int(found.counts[:, found.values_ns <= target.limit * 1e6].sum())
         missed = 0 if target.metric == "itl" else lost
         if total + missed:
             shares.append(held / (total + missed))

@@ -23,7 +23,7 @@ from sessions.timeline.kept import RARE_CAP, NotKept, kept_bytes, rare, timeline
 from sessions.timeline.timeline import Timeline
 
 FILE = "timeline.cache"
-FOLD = 1
+FOLD = 2
 """Of the rules by which records become columns: another one where they change within a version."""
 LEAST_BYTES = 1 << 20
 """Of sources; less is read as fast as a cache would be."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions.timeline.columns import Floats, Ints
+from sessions.timeline.columns import Floats
 
 Code = Literal["same", "u1", "u2", "u4", "f4", "f8"]
 """`same`: all its cells are the one that is there. Else the kind of each, little-endian."""
@@ -62,13 +62,15 @@ def unpack(code: Code, data: memoryview, rows: int) -> Floats:
     return np.frombuffer(data, dtype="<" + code).astype(np.float64)
 
 
-def unpack_ints(code: Code, data: memoryview) -> Ints:
-    """Raises:
-    BadColumn: it is none of whole numbers.
+def unpack_ints(code: Code, data: memoryview) -> NDArray[Any]:
+    """Of the kind that they were kept as, and not to be written to.
+
+    Raises:
+        BadColumn: it is none of whole numbers.
     """
     if code not in ("u1", "u2", "u4") or len(data) % int(code[1]):
         raise BadColumn("no whole numbers")
-    return np.frombuffer(data, dtype="<" + code).astype(np.int64)
+    return np.frombuffer(data, dtype="<" + code)
 
 
 def _packed(code: Code, data: bytes) -> tuple[Packed, bytes]:

@@ -13,6 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sessions.timeline import paged
+
+MORE_ROWS = 1 << 16
+"""Room for so many at the most is made ahead: of ticks, four hours and a half."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -77,7 +81,8 @@ class Table:
         order: Ints = np.lexsort(tail[2::-1])
         self._rows = first + tail.shape[1]
         if self._rows > self._cells.shape[1]:
-            grown = np.empty((self._cells.shape[0], max(self._rows * 5 // 4, 2 * self._cells.shape[1])))
+            more = min(max(self._rows * 5 // 4, 2 * self._cells.shape[1]), self._rows + MORE_ROWS)
+            grown = paged.empty((self._cells.shape[0], max(more, self._rows)))
             grown[:, :first] = self._cells[:, :first]
             self._cells = grown
         self._cells[:, first : self._rows] = tail[:, order]
@@ -93,9 +98,15 @@ class Table:
         self.merge_pending()
         return self._rows
 
+    def begins_by(self, t_ns: float) -> bool:
+        """Whether there is a row up to an instant."""
+        self.merge_pending()
+        return self._rows > 0 and bool(self._cells[0, 0] <= t_ns)
+
     def __getitem__(self, name: str) -> Floats:
         """One column, shape `(rows,)`."""
-        self.merge_pending()
+        if self._pending:
+            self.merge_pending()
         return self._cells[self._at[name], : self._rows]
 
     def block(self, names: Sequence[str], first: int, last: int) -> Floats:
@@ -268,7 +279,7 @@ def written(into: _Array, at: int, values: _Array) -> _Array:
     """`into` with `values` from place `at` on; a larger copy when it is full."""
     end = at + len(values)
     if end > len(into):
-        grown = np.empty((max(end * 5 // 4, 2 * len(into)), *into.shape[1:]), dtype=into.dtype)
+        grown = paged.empty((max(end * 5 // 4, 2 * len(into)), *into.shape[1:]), into.dtype)
         grown[:at] = into[:at]
         into = grown  # type: ignore[assignment]  # of the same kind
     into[at:end] = values

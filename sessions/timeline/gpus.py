@@ -80,8 +80,8 @@ class GpuColumns:
 
     def source(self, at_ns: int) -> str:
         """The best source that had measured it by then; empty when none had."""
-        known = [source for source, table in self.tables.items() if len(table) and table["t"][0] <= at_ns]
-        return min(known, key=_rank, default="")
+        known = [source for source, table in self.tables.items() if table.begins_by(at_ns)]
+        return known[0] if len(known) == 1 else min(known, key=_rank, default="")
 
     def samples(self, at_ns: int) -> Table:
         """The samples of that source."""

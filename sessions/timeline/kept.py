@@ -19,6 +19,7 @@ from sessions.metrics import Floats
 from sessions.store.bounds import SKETCH_COUNT_CAP, TEXT_CAP, WORKERS_CAP
 from sessions.store.parse import BadLine, parse_packed
 from sessions.store.records import AnyRecord
+from sessions.timeline import paged
 from sessions.timeline.column_codec import BadColumn, Packed, pack, pack_ints, unpack, unpack_ints
 from sessions.timeline.columns import Table
 from sessions.timeline.gpus import GPU_FIELDS
@@ -79,9 +80,10 @@ class NotKept(ValueError):
 def rare(record: AnyRecord) -> AnyRecord | None:
     """What of a record no column tells; None where they tell all of it."""
     if isinstance(record, Tick):
-        if not record.errors and not record.causes:
+        if not record.errors and not record.causes and not record.targets:
             return None
-        return Tick(record.t_ns, record.dt_ns, record.worker, errors=record.errors, causes=record.causes)
+        told = {"errors": record.errors, "causes": record.causes, "targets": record.targets}
+        return Tick(record.t_ns, record.dt_ns, record.worker, **told)  # type: ignore[arg-type]
     return None if isinstance(record, GpuSamples | ServerSample | HostSample | Request) else record
 
 
@@ -190,7 +192,7 @@ class _Reader:
 
     def _apply(self, timeline: Timeline, record: AnyRecord | None) -> None:
         if isinstance(record, Tick):
-            timeline.failed(record)
+            timeline.take_apart(record)
         elif isinstance(record, GpuSamples):
             for sample in record.gpus:
                 if (gpu := timeline.gpus.get(sample.gpu)) is not None:
@@ -217,7 +219,8 @@ class _Reader:
             number: self._table(head, ("t", "waits"))
             for number, head in zip(workers, heads.waiting, strict=True)
         }
-        whole = np.concatenate([cells, [cells[names.index("in_flight")] * dt]])
+        whole = paged.empty((len(names), cells.shape[1]))
+        whole[:-1], whole[-1] = cells, cells[names.index("in_flight")] * dt
         timeline.take_ticks(whole, dict(zip(timeline.sketch_logs, logs, strict=True)), waiting)
 
     def _sketch(self, three: tuple[Packed, Packed, Packed], rows: int) -> SketchLog:
@@ -236,13 +239,14 @@ class _Reader:
             raise BadColumn("too many cells")
         if head.columns[0].code == "same" and head.rows > 1:  # all others may be: these bytes bound the rows
             raise BadColumn("rows of one time")
-        columns = [unpack(one.code, self._take(one.size), head.rows) for one in head.columns]
-        cells: Floats = np.array(columns).reshape(len(names), head.rows)
+        cells: Floats = paged.empty((len(names), head.rows))
+        for column, one in zip(cells, head.columns, strict=True):
+            column[:] = unpack(one.code, self._take(one.size), head.rows)
+            if (np.abs(column) > MOST_FLOAT).any():
+                raise BadColumn("a figure out of bounds")
         times = cells[0]
         if not ((times >= 0) & (times <= TEN_YEARS_NS)).all() or (np.diff(times) < 0).any():
             raise BadColumn("times out of order")
-        if (np.abs(cells) > MOST_FLOAT).any():
-            raise BadColumn("a figure out of bounds")
         return Table.of_cells(names, cells)
 
     def _take(self, size: int) -> memoryview:

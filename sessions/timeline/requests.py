@@ -47,6 +47,7 @@ _COPIED = {
     "turn": "h",
     "worker": "h",
     "stale_retries": "h",
+    "target": "b",
 }
 """Numbers that a `loadgen.records.Request` has, and their kinds in numpy: one more is one line more."""
 _DERIVED = {"error": "h", "token_source": "h", "tags": "h", "itl_known": "?"}
@@ -54,9 +55,10 @@ _DERIVED = {"error": "h", "token_source": "h", "tags": "h", "itl_known": "?"}
 where the request succeeded. `itl_known`: it did, and its gaps tell the times between its tokens."""
 _COLUMNS = {"longest_gap_us": "q", **_COPIED, **_DERIVED}
 """The first: the longest time between two chunks of it; `NONE` where there were no two."""
+_COLUMNS = dict(sorted(_COLUMNS.items(), key=lambda column: "qihb?".index(column[1])))  # no room lies between
 
 ROW = np.dtype(list(_COLUMNS.items()), align=True)
-_MOST = {code: np.iinfo(code).max for code in "qih"}
+_MOST = {code: np.iinfo(code).max for code in "qihb"}
 _copied_fields = attrgetter(*_COPIED)
 _BATCH = 512
 """Requests that are put into columns together, which costs half of what it does one by one."""

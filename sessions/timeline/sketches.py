@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.sketch import BUCKETS, value_ns
+from sessions.timeline import paged
 from sessions.timeline.columns import Floats, Ints, parted, ranges, written
 
+QS_KEPT = (0.5, 0.95, 0.99)
+QUANTILES_CAP, SPANS_CAP = 1000, 16
+"""Spans of which a log keeps quantiles (some charts) and whole sketches (those that one frame asks for)."""
 VALUES_NS: Floats = np.array([value_ns(bucket) for bucket in range(BUCKETS)])
 """What each bucket of a sketch stands for, `loadgen.sketch.value_ns` of all."""
 
@@ -27,9 +32,14 @@ class Sketches(NamedTuple):
         return int(self.counts.sum())
 
     @property
+    def values_ns(self) -> Floats:
+        """What the columns of `counts` stand for."""
+        return VALUES_NS[self.low : self.low + self.counts.shape[1]]
+
+    @property
     def values_ms(self) -> Floats:
-        """What the columns of `counts` stand for, in ms."""
-        return VALUES_NS[self.low : self.low + self.counts.shape[1]] / 1e6
+        """The same in ms."""
+        return self.values_ns / 1e6
 
     def dense(self) -> Ints:
         """The counts with a column for every bucket, `(spans, BUCKETS)`."""
@@ -50,19 +60,18 @@ class Sketches(NamedTuple):
         NaN in rows without counts. Relative error at most 1 %.
         """
         out = np.full((len(self.counts), len(qs)), np.nan)
-        rows = np.flatnonzero(self.counts.any(axis=1))
-        if not len(rows):
-            return out
-        sums = np.cumsum(self.counts[rows], axis=1)
-        last, totals = sums.shape[1] - 1, sums[:, -1]
-        for i, q in enumerate(qs):
-            place = q * (totals - 1)
-            below = np.floor(place)
-            first, second = (
-                VALUES_NS[self.low + np.minimum((sums <= rank[:, None]).sum(axis=1), last)]
-                for rank in (below, below + 1)
-            )
-            out[rows, i] = first + (second - first) * (place - below)
+        width = self.counts.shape[1]
+        # All rows after one another in one ascending array, so that every rank is looked up at once.
+        sums = np.cumsum(self.counts)
+        ends = sums[width - 1 :: width]
+        begins = np.concatenate([[0], ends[:-1]])
+        rows = np.flatnonzero(ends > begins)
+        place = np.asarray(qs) * (ends - begins - 1)[rows, None]
+        below = place.astype(np.int64)
+        ranks = begins[rows, None] + np.array([below, below + 1])
+        found = np.searchsorted(sums, ranks, side="right") - rows[:, None] * width
+        first, second = VALUES_NS[self.low + np.minimum(found, width - 1)]
+        out[rows] = first + (second - first) * (place - below)
         return out
 
 
@@ -95,10 +104,14 @@ class SketchLog:
         for is a difference of two, and that comes out right."""
         self._blocks = 0
         """How many blocks of `STRIDE` rows these totals are known of."""
+        self._quantiles: dict[tuple[int, int], list[float]] = {}
+        """Of spans of rows that were asked for, `QS_KEPT` of each."""
+        self._spans: dict[tuple[int, int], Sketches] = {}
+        """Of single spans that were asked for since rows came last: a frame asks for some of them again."""
 
     @classmethod
-    def of_entries(cls, lengths: Ints, buckets: Ints, counts: Ints) -> SketchLog:
-        """The log that gave these `entries`.
+    def of_entries(cls, lengths: NDArray[Any], buckets: NDArray[Any], counts: NDArray[Any]) -> SketchLog:
+        """The log that gave these `entries`, whole numbers of any kind.
 
         Raises:
             ValueError: a bucket that is none.
@@ -107,8 +120,8 @@ class SketchLog:
             raise ValueError("a bucket that is none")
         log = cls()
         log._rows = len(lengths)
-        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-        log._buckets, log._counts = buckets.astype(np.uint16), counts.astype(np.uint32)
+        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+        log._buckets, log._counts = paged.copied(buckets, np.uint16), paged.copied(counts, np.uint32)
         if len(buckets):
             log._widen(int(buckets.min()), int(buckets.max()) + 1)
         return log
@@ -138,6 +151,8 @@ class SketchLog:
         self._counts = written(self._counts, at, counts)
         self._starts = written(self._starts, first + 1, at + np.cumsum(lengths[order]))
         self._blocks = min(self._blocks, first // self.STRIDE)
+        self._quantiles = {span: known for span, known in self._quantiles.items() if span[1] <= first}
+        self._spans = {}
         if len(hit):
             self._widen(int(hit.min()), int(hit.max()) + 1)
 
@@ -145,13 +160,24 @@ class SketchLog:
         """Makes room for a bucket that was not hit before."""
         low, high = min(low, self._low), max(high, self._high)
         if (low, high) != (self._low, self._high):
-            wider = np.zeros((len(self._totals), high - low), dtype=np.uint32)
+            wider: NDArray[np.uint32] = paged.empty((len(self._totals), high - low), np.uint32)
+            wider[:] = 0
             if self._high > self._low:
                 wider[:, self._low - low : self._high - low] = self._totals
             self._low, self._high, self._totals = low, high, wider
 
     def between(self, rows: Ints) -> Sketches:
-        """Counts over the spans of rows `[rows[i], rows[i + 1])`, ascending."""
+        """Counts over the spans of rows `[rows[i], rows[i + 1])`, ascending. Not to be written to."""
+        if len(rows) != 2:
+            return self._counted(rows)
+        span = int(rows[0]), int(rows[1])
+        if span not in self._spans:
+            if len(self._spans) >= SPANS_CAP:
+                self._spans = {}
+            self._spans[span] = self._counted(rows)
+        return self._spans[span]
+
+    def _counted(self, rows: Ints) -> Sketches:
         n, width = len(rows) - 1, self._high - self._low
         if width <= 0:
             return Sketches(0, np.zeros((n, 1), dtype=np.int64))
@@ -166,6 +192,22 @@ class SketchLog:
             self._total(int(parts.to_block.max()))
             counts[whole] += self._totals[parts.to_block[whole]] - self._totals[parts.from_block[whole]]
         return Sketches(self._low, counts)
+
+    def bands_ns(self, rows: Ints) -> Floats:
+        """`QS_KEPT` of the spans of rows `[rows[i], rows[i + 1])`, shape `(spans, len(QS_KEPT))`.
+
+        A span that was asked for before is only looked up: of a chart that goes on, all columns but the last.
+        """
+        spans, known = list(pairwise(rows.tolist())), self._quantiles
+        missing = [i for i, span in enumerate(spans) if span not in known]
+        if missing:
+            if len(known) > QUANTILES_CAP:
+                known = self._quantiles = {}
+                missing = [0, len(spans) - 1]
+            first, last = missing[0], missing[-1] + 1
+            fresh = self.between(rows[first : last + 1]).quantiles_ns(QS_KEPT)
+            known.update(zip(spans[first:last], fresh.tolist(), strict=True))
+        return np.array([known[span] for span in spans]).reshape(len(spans), len(QS_KEPT))
 
     def _binned(self, entries: Ints | slice, keys: Ints, n: int) -> Ints:
         width = self._high - self._low

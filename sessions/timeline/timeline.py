@@ -11,13 +11,14 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from loadgen.records import Request, Tick, WorkerNote
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, NodeClock, Note, StageChange, State
 from sessions.timeline.columns import Floats, Ints, Table
+from sessions.timeline.event import Event
 from sessions.timeline.failures import Cause, Failures
 from sessions.timeline.gpus import GpuColumns
 from sessions.timeline.hosts import HostColumns
@@ -25,6 +26,7 @@ from sessions.timeline.reach import Reach
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.servers import ServerColumns
 from sessions.timeline.sketches import Sketches, SketchLog
+from sessions.timeline.targets import Targets
 from sessions.timeline.worker_notes import NOTE_KINDS, NOTE_WORDS
 from telemetry.records import (
     GpuDevice,
@@ -48,15 +50,6 @@ KINDS_CAP = 256
 EVENTS_CAP = 20_000
 
 
-class Event(NamedTuple):
-    """Something that happened once. Sorts by time; equal times sort the same whatever came first."""
-
-    t_ns: int
-    kind: str
-    """As `sessions.frame.schema.ChartMark.kind`."""
-    label: str
-
-
 class Timeline:
     """Applies records, answers questions about spans of session time."""
 
@@ -67,6 +60,7 @@ class Timeline:
         self._first_tick_ns: int | None = None
         self.sketch_logs = {name: SketchLog() for name in METRICS}
         self._failures = Failures()
+        self.targets = Targets()
         self.requests = RequestColumns()
         """Those that ended, as far as request lines were read: a screen reads none before a view asks."""
         self._newest_tick_ns: dict[int, int] = {}
@@ -121,12 +115,13 @@ class Timeline:
         for log, sketch in zip(self.sketch_logs.values(), _sketches_of(tick), strict=True):
             log.add(sketch)
         self._failures.take(tick)
+        self.targets.take(tick)
 
     def _worker_note(self, note: WorkerNote) -> None:
         if note.clock_error_ns is not None:
             self.clock_error_ns = max(note.clock_error_ns, self.clock_error_ns or 0)
         if note.event in ("backing_off", "reachable_again"):
-            self.reach.add(note.t_ns, note.worker, note.event == "reachable_again")
+            self.reach.add(note.t_ns, note.worker, note.event == "reachable_again", note.target)
         kind = NOTE_KINDS.get(note.event)
         if kind is not None:
             words = NOTE_WORDS.get(note.event, note.event.replace("_", " "))
@@ -221,9 +216,10 @@ class Timeline:
         if len(self.events) < EVENTS_CAP:
             insort(self.events, Event(t_ns, kind, label))
 
-    def failed(self, tick: Tick) -> None:
-        """Takes in what a tick says of failures, and nothing else of it."""
+    def take_apart(self, tick: Tick) -> None:
+        """Takes in what a tick says of failures and of each target, and nothing else of it."""
         self._failures.take(tick)
+        self.targets.take(tick)
 
     def take_ticks(self, cells: Floats, sketches: dict[str, SketchLog], waiting: dict[int, Table]) -> None:
         """All ticks at once, as they were kept: the cells of `ticks`, `sketch_logs` and `worker_ticks`."""
@@ -278,6 +274,10 @@ class Timeline:
         """
         rows = self.ticks.upto(np.asarray(edges_ns, dtype=np.float64))
         return self.sketch_logs[metric].between(rows)
+
+    def bands_ns(self, metric: str, edges_ns: Floats) -> Floats:
+        """`sketches.QS_KEPT` of `sketches`, `(spans, 3)`: cheap where most spans were asked for before."""
+        return self.sketch_logs[metric].bands_ns(self.ticks.upto(edges_ns))
 
     def counts(self, metric: str, edges_ns: Sequence[float] | Floats) -> Ints:
         """`sketches` with a column for every bucket: `(len(edges) - 1, BUCKETS)`."""

@@ -24,8 +24,9 @@ from loadgen.records import Request, Tick, WorkerNote
 from loadgen.transport.connection import SocketAddress
 from loadgen.transport.pool import Pool
 from loadgen.transport.receive_times import TimedReader
+from loadgen.transport.source_addresses import why_not
 from loadgen.worker.engine import Engine
-from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig
+from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig, all_headers
 from sessions.store.manifest import SessionError
 from sessions.worker.pipes import LineFeed, Status, say_line
 from sessions.worker.recorder import Recorder
@@ -111,38 +112,58 @@ class Worker:
         self._clock = MonotonicClock(config.origin_ns)
         if self._debug:
             self._open_debug_log(config)
-        address = config.address
         try:
-            where = addresses(address)
-            tls = None
-            if address.tls:
-                from loadgen.target.tls_context import context_of
-
-                tls = context_of(address)
+            pools = self._pools(config, self._clock)
         except OSError as error:
-            say_line(1, Status("refused", f"{address.host}: {error.strerror or error}"))
+            say_line(1, Status("refused", error.strerror or str(error)))
             self._gone.set()
             return
-        name = address.server_name or address.host
-        pool = Pool(
-            self._loop,
-            self._clock,
-            where,
-            tls,
-            name,
-            config.deadlines.connect_s,
-            address.tunnel,
-            turn=config.worker if address.at else None,
-            through_proxy=address.proxy,
-        )
-        self._engine = Engine(config, self._clock, self._loop, pool, self._emit, self._on_failing)
-        self._reader = pool.reader
+        first, *others = pools
+        self._engine = Engine(config, self._clock, self._loop, first, self._emit, self._on_failing, others)
+        self._reader = first.reader
         self._engine.on_idle = lambda stage: say_line(1, Status("idle", stage=stage))
         self._engine.start()
-        _log.info("started %s, connecting to %s", config.load, where)
+        _log.info("started %s", config.load)
         self._note_clock()
         say_line(1, Status("started"))
         self._watching = self._loop.create_task(self._watch(self._engine))
+
+    def _pools(self, config: WorkerConfig, clock: MonotonicClock) -> list[Pool]:
+        """Of each target by its number.
+
+        Raises:
+            OSError: one cannot be connected to; says which.
+        """
+        pools: list[Pool] = []
+        for address in [target.address for target in config.targets] or [config.address]:
+            try:
+                where = addresses(address)
+                tls = None
+                if address.tls:
+                    from loadgen.target.tls_context import context_of
+
+                    tls = context_of(address)
+            except OSError as error:
+                raise OSError(error.errno, f"{address.host}: {error.strerror or error}") from None
+            for source in address.sources:  # of the machine that we are on, which may be another than before
+                if why := why_not(source):
+                    raise OSError(None, f"--source-address: {source}: {why}")
+            pool = Pool(
+                self._loop,
+                clock,
+                where,
+                tls,
+                address.server_name or address.host,
+                config.deadlines.connect_s,
+                address.tunnel,
+                turn=config.worker if address.at else None,
+                through_proxy=address.proxy,
+                sources=address.sources,
+                beside=pools[0] if pools else None,
+            )
+            _log.info("connecting to %s", where)
+            pools.append(pool)
+        return pools
 
     def _open_debug_log(self, config: WorkerConfig) -> None:
         from loadgen.target.redaction import redactor_of
@@ -150,7 +171,7 @@ class Worker:
 
         name = f"worker-{self._number}"
         try:
-            open_debug_log(self._directory, name, config.origin_ns, redactor_of(config.template.headers))
+            open_debug_log(self._directory, name, config.origin_ns, redactor_of(all_headers(config)))
         except SessionError:  # the disk is full, say: the load goes on without a log of it
             return
         _log.info("pid %d, %s.%s", os.getpid(), type(self._loop).__module__, type(self._loop).__name__)

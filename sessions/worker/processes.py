@@ -91,7 +91,7 @@ class WorkerProcesses:
             self.states.alive.add(number)
             _log.info("load worker %d started, pid %d", number, transport.get_pid())
 
-    async def prepare(self, address: Address, files: Sequence[str]) -> str:
+    async def prepare(self, addresses: Sequence[Address], files: Sequence[str]) -> str:
         """Nothing is to be done: workers here find the server, and files, where we do."""
         return ""
 

@@ -42,8 +42,8 @@ class Workers(Protocol):
     async def wait_or_kill(self, wait_s: float) -> None:
         """Waits until all have ended; those that have not after `wait_s` are killed."""
 
-    async def prepare(self, address: Address, files: Sequence[str]) -> str:
-        """Sees that all workers can reach the server and read `files`; a line if that cannot be."""
+    async def prepare(self, addresses: Sequence[Address], files: Sequence[str]) -> str:
+        """Sees that all workers can reach the servers and read `files`; a line if that cannot be."""
 
     @property
     def unsaved(self) -> list[str]:
@@ -95,11 +95,14 @@ class WorkerStates:
         self._on_exit(number, code)
 
     def lost(self, numbers: Iterable[int]) -> None:
-        """Nothing will be heard of these any more, and the others go on."""
-        self._lost.update(numbers)
-        self.alive.difference_update(self._lost)
+        """Nothing will be heard of these any more; who waited for them alone is told."""
+        gone, was_idle = list(numbers), self.all_idle.is_set()
+        self._lost.update(gone)
+        self.alive.difference_update(gone)
         for state in self._in_state:
             self._look(state)
+        if gone and self.alive and self.all_idle.is_set() and not was_idle:
+            self._on_status(gone[0], Status("idle", stage=self._stage))
 
     def _look(self, state: str) -> None:
         if self.count and len(self._in_state[state] | self._lost) == self.count:

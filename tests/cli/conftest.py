@@ -82,9 +82,10 @@ def read_until_running(terminal: RawTerminal, home: Path) -> None:
         terminal.read_for(0.05)
 
 
-def tell_to_finish(terminal: RawTerminal) -> None:
-    """As a person ends a run on its screen: no more load, and what is under way is waited for."""
-    terminal.write(b"q")
+def tell_to_finish(terminal: RawTerminal, by: bytes = b"q") -> None:
+    """As a person ends a run on its screen: no more load, and what is under way is waited for. `by` Q where
+    another has started it."""
+    terminal.write(by)
     terminal.read_until(b"finish")
     terminal.write(b"f")
 

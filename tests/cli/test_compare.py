@@ -177,11 +177,20 @@ def test_every_further_side_is_held_against_the_first(typed: Command, root: Path
     assert [head.split()[0] for head in heads] == ["again", "slow"]
 
 
+def test_where_no_load_is_common_it_is_said_what_was_done_and_what_to_do(typed: Command, root: Path) -> None:
+    code, lines, _ = told(typed, root, "first", "other", "--no-charts")
+    text = " ".join(line.strip() for line in lines)
+    assert (code, max(map(len, lines)) <= 80) == (0, True)
+    assert re.search(
+        r"no load in common, so the nearest are held together: [\d.]+ rps against [\d.]+ rps\.", text
+    )
+    assert "run one side at a load of the other" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["first"], "compare: got 1 side, need two sessions or more (A B)"),
-        (["first", "other"], "no load in common"),
         (["first", "nobody"], "nobody"),
         (["first", "again", "--metrics", "ttft.p59"], "--metrics: got 'ttft.p59'"),
         (["first", "again", "--fail-if-worse", "-5"], "--fail-if-worse: got '-5', need a percentage above 0"),

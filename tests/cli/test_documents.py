@@ -47,7 +47,7 @@ def test_a_section_lists_the_options_of_its_command(command: str) -> None:
 
 def test_demo_takes_what_run_takes_but_the_connection() -> None:
     connection = {"--api-key-file", "--ca", "--insecure", "--proxy", "--cert", "--cert-key", "--path"}
-    connection |= {"--header", "--plain-header", "--resume"}
+    connection |= {"--header", "--plain-header", "--resume", "--target", "--source-address"}
     assert documented(sections()["demo"]) == options("demo") - options("run")
     assert options("run") - options("demo") == connection
 

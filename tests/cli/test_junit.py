@@ -12,7 +12,7 @@ import pytest
 from sessions.summary.read import read_summary
 from tests.cli.conftest import Command
 from tui.foreground.headless import conclude
-from tui.foreground.results import write_junit
+from tui.foreground.results import told_to_ci, write_junit
 
 RECORDED = Path(__file__).parents[1] / "sessions" / "store" / "recorded" / "llamacpp"
 
@@ -42,9 +42,9 @@ def test_a_file_that_cannot_be_written_after_all_is_one_line_behind_the_result_a
     """As where its directory was removed, or the disk is full, while the run went on."""
     file = tmp_path / name
     for as_json in (False, True):
-        assert conclude(session, argparse.Namespace(junit=None, json=as_json)) == 0
+        assert conclude(session, argparse.Namespace(junit=None, fail_if_undecided=False, json=as_json)) == 0
         result, _ = capsys.readouterr()
-        assert conclude(session, argparse.Namespace(junit=file, json=as_json)) == 1
+        assert conclude(session, argparse.Namespace(junit=file, fail_if_undecided=False, json=as_json)) == 1
         out, err = capsys.readouterr()
         assert out == result
         assert err.splitlines()[-1] == f"ttftop: error: --junit: {file}: {why}"
@@ -64,3 +64,33 @@ def test_a_place_where_it_never_can_be_written_is_refused_before_anything_is_sen
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(", need a file in a directory that is there\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_an_undecided_target_fails_where_that_is_asked_for(
+    typed: Command, session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The recorded session has too few requests for a p99.9, whatever they took."""
+    thin, file = "ttft.p99.9<1m", tmp_path / "out.xml"
+    told = ("summary", str(session), "--slo", thin, "--junit", str(file))
+
+    def counted() -> tuple[str | None, str | None]:
+        suite = ElementTree.parse(file).getroot()
+        return suite.get("failures"), suite.get("skipped")
+
+    assert (typed(*told).returncode, counted()) == (0, ("0", "1"))
+    strict = typed(*told, "--fail-if-undecided")
+    assert (strict.returncode, counted()) == (1, ("1", "0"))
+    assert "SLO UNDECIDED" in strict.stdout
+
+    summary = read_summary(session, slo=[thin])
+    assert summary.slo is not None
+    for asked, code, after in ((False, 0, 0), (True, 0, 1), (True, 130, 130)):
+        assert told_to_ci(summary, argparse.Namespace(junit=None, fail_if_undecided=asked), code) == after
+
+
+def test_it_is_refused_where_no_target_could_be_undecided(typed: Command, session: Path) -> None:
+    for command in (("run", "http://127.0.0.1:9", "--headless"), ("summary", str(session))):
+        done = typed(*command, "--fail-if-undecided")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("ttftop: error: --fail-if-undecided: need targets: ")
+        assert done.stderr.count("\n") == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 import sys
 import types
 from pathlib import Path
@@ -9,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from loadgen.target.url import parse_target
+from sessions.run.client_limits import Machine
+from tests.cli.conftest import Command
+from tui.commands.clock_sync import ClockState, clock_state, clock_sync
+from tui.commands.load_checks import planned_load
 from tui.commands.machine_checks import (
     Finding,
     clock_source,
@@ -101,3 +107,75 @@ def test_a_gpu_that_the_driver_lets_sleep_or_that_others_use_is_told(monkeypatch
 def test_a_round_trip_is_how_long_a_connection_takes_and_none_where_nothing_listens() -> None:
     assert round_trip_ms(parse_target("unix:/tmp/x")) is None
     assert round_trip_ms(parse_target("http://127.0.0.1:1")) is None
+
+
+def test_a_clock_that_nothing_sets_right_is_told_and_one_nobody_knows_of_is_no_fault() -> None:
+    right, loose, free, unknown = (
+        clock_sync(state)
+        for state in (ClockState(True, 0.0123), ClockState(True, 0.4), ClockState(False, 16.0), None)
+    )
+    assert (right.ok, right.text) == (True, "synchronised, at most 12.3 ms off by the kernel's bound")
+    assert (loose.ok, free.ok) == (False, False)
+    assert "cannot be laid beside those of another machine" in free.text
+    assert (unknown.ok, unknown.text.split(":")[0]) == (True, "not known")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="adjtimex is of Linux")
+def test_the_kernel_is_asked_for_its_own_bound_and_nothing_is_set() -> None:
+    """As `adjtimex --print` has it, where that is there; it moves by 500 parts in a million at most."""
+    state = clock_state()
+    if state is None:
+        pytest.skip("the kernel does not tell here")
+    assert 0 <= state.most_off_s <= 16.1, "NTP_PHASE_LIMIT is the most the kernel says"
+
+
+def asked(**more: object) -> argparse.Namespace:
+    return argparse.Namespace(
+        **{"rate": None, "concurrency": None, "output_tokens": None, "target": None, **more}
+    )
+
+
+def test_a_planned_load_is_held_against_descriptors_ports_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Machine(descriptors=1024, ports=28_000, memory_bytes=1 << 30)
+    monkeypatch.setattr("sessions.run.client_limits.this_machine", lambda: small)
+    monkeypatch.setattr("sessions.run.worker_configs.planned_client", lambda _: {"workers": 1})
+    assert list(planned_load(asked(), None)) == []
+    (fits,) = planned_load(asked(concurrency=100), None)
+    assert (fits.ok, fits.text) == (
+        True, "100 requests at once: 164 of 1,024 descriptors, 100 of 28,000 ports to an address, 0.0 of 1.0 GiB of memory"
+    )  # fmt: skip
+    (refused,) = planned_load(asked(concurrency=5000), None)
+    assert (refused.ok, refused.text) == (
+        False,
+        "--concurrency: got 5000, need at most 960: this machine has 1,024 file descriptors a worker (ulimit -Hn)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed_too", "why"),
+    [
+        (("--rate", "5"), "--rate: how many are in flight is seen of the server; give its URL as well"),
+        (
+            ("--rate", "5", "--concurrency", "2"),
+            "--rate: a closed loop has no rate; give --rate or --concurrency",
+        ),
+        (
+            ("--output-tokens", "5"),
+            "--output-tokens: of a load that is planned; give --rate or --concurrency",
+        ),
+    ],
+)
+def test_a_planned_load_of_which_nothing_could_be_said_is_refused(
+    typed: Command, typed_too: tuple[str, ...], why: str
+) -> None:
+    done = typed("doctor", *typed_too)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"ttftop: error: {why}")
+
+
+def test_how_many_are_in_flight_at_a_rate_is_what_the_probe_took(typed: Command, simulator_url: str) -> None:
+    done = typed("doctor", simulator_url, "--rate", "8", "--output-tokens", "8", "--telemetry", "none")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(("ok  load ", "!   load "))]
+    assert re.search(r"about \d+ requests at once by the time that one took in the probe: \d", line)
+    assert " clock sync " in done.stdout

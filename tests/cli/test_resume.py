@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from sessions.plan.config import PlanConfig, RunConfig, TargetConfig
+from sessions.plan.config import PlanConfig, RunConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from tests.sessions.run.test_resume import over, session
 from tui.foreground.plan_left import how_it_goes_on
 from tui.options.target_options import headers_again

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sessions.plan.config import LoadConfig, TargetConfig
+from sessions.plan.config import LoadConfig
+from sessions.plan.target_config import TargetConfig
 from tui.commands.run import parser
 from tui.options.exit_codes import CommandError
 from tui.options.run_options import config

@@ -17,7 +17,7 @@ import pytest
 from sessions.plan.config import LoadConfig
 from sessions.store.directory import hold_lock
 from sessions.store.manifest import read, write
-from sessions.store.notes import add_note
+from sessions.store.notes import NotesFollower, add_note
 from sessions.store.pack import unpacked
 from sessions.summary.digest import digest
 from sessions.summary.read import read_summary
@@ -77,6 +77,40 @@ def test_nothing_is_removed_without_a_yes_and_no_live_session_at_all(did: Typed,
     assert "still going on" in did("rename", "20260101", "x").stderr
     assert did("rm", "20260102", "--yes").returncode == 0
     assert sorted(path.name for path in root.iterdir()) == ["20260101-000000-a"]
+
+
+def test_a_session_that_cannot_be_read_is_removed_after_the_same_question(did: Typed, root: Path) -> None:
+    broken = root / "20260101-000000-a"
+    (broken / "session.toml").write_text("no = = toml")
+    assert "unreadable" in did().stdout
+    assert "20260101-000000-a (unreadable): give --yes" in did("rm", "20260101").stderr
+    assert did("rm", "20260101", "--yes").returncode == 0
+    assert not broken.exists()
+
+
+def test_a_directory_that_only_has_a_file_of_that_name_is_no_session_to_remove(
+    did: Typed, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "session.toml").write_text("[tool]\nname = 'mine'\n")
+    assert "no session" in did("rm", str(project), "--yes").stderr
+    assert "no session" in did("rm", str(tmp_path), "--yes").stderr
+    assert (project / "session.toml").exists()
+
+
+def test_the_marks_set_in_replays_go_with_a_packed_session_and_are_seen_where_it_is_opened(
+    did: Typed, root: Path, tmp_path: Path
+) -> None:
+    place, file = root / "20260101-000000-a", tmp_path / "sent.ttftop"
+    assert add_note(place, 1_000_000_000, "here it began") == ""
+    assert did("pack", "20260101", "-o", str(file)).returncode == 0
+    opened = unpacked(file)
+    assert [mark.text for mark in NotesFollower(opened).poll()] == ["here it began"]
+    assert not (opened / "notes.jsonl").exists()
+    assert add_note(opened, 2_000_000_000, "and ended") == ""
+    assert [mark.text for mark in NotesFollower(unpacked(file)).poll()] == ["here it began", "and ended"]
+    assert [mark.text for mark in NotesFollower(place).poll()] == ["here it began"]
 
 
 def test_a_packed_session_is_one_file_that_commands_open_as_it_is(

@@ -94,27 +94,42 @@ def test_a_signal_before_the_screen_is_open_leaves_no_run_behind_that_nobody_was
                 time.sleep(0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_whoever_waits_for_the_end_and_leaves_is_told_130(
-    home: Path, on_terminal: OnTerminal, simulator_url: str, number: int
+def test_whoever_waits_for_the_end_and_is_ended_is_told_130_and_the_run_goes_on(
+    home: Path, on_terminal: OnTerminal, simulator_url: str
 ) -> None:
     load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "4000", "--telemetry", "none"]
     terminal = on_terminal(simulator_url, *load)
     read_until_running(terminal, home)
     tell_to_finish(terminal)
-    terminal.read_until(b"Ctrl-C leaves")
+    terminal.read_until(b"Ctrl-C cuts them off")
     # Stopped and told to go on, as by ctrl+z and `fg`, it only waits on.
     terminal.process.send_signal(signal.SIGTSTP)
     time.sleep(0.3)
     terminal.process.send_signal(signal.SIGCONT)
     time.sleep(0.3)
     assert terminal.process.poll() is None
-    terminal.process.send_signal(number)
+    terminal.process.send_signal(signal.SIGTERM)
     assert terminal.ended() == 130
     assert b"Traceback" not in terminal.output
     assert b"the run goes on: ttftop attach " in terminal.output
     os.kill(read(only_session(home)).session.pid, signal.SIGTERM)
     ended(only_session(home))
+
+
+def test_ctrl_c_cuts_off_the_answers_that_a_finished_run_waits_for(
+    home: Path, on_terminal: OnTerminal, simulator_url: str
+) -> None:
+    load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "4000", "--telemetry", "none"]
+    terminal = on_terminal(simulator_url, *load)
+    read_until_running(terminal, home)
+    tell_to_finish(terminal)
+    terminal.read_until(b"Ctrl-C cuts them off")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.ended() == 1  # far more than 1 % of them were cut off
+    assert b"the session is saved in " in terminal.output
+    end = read(only_session(home)).end
+    assert end is not None
+    assert (end.reason, end.message) == ("finished", "answers in flight were cut off by hand")
 
 
 def test_an_interrupt_while_python_runs_a_text_is_130_too(ttftop: Command, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_run_that_is_told_to_finish_says_how_many_answers_it_waits_for(
     shown = on_terminal(simulator_url, *load)
     read_until_running(shown, home)
     tell_to_finish(shown)
-    shown.read_until(b"waiting for 3 answers, at most 60 min (Ctrl-C leaves, the run ends by itself)")
+    shown.read_until(b"waiting for 3 answers, at most 60 min (Ctrl-C cuts them off, twice leaves)")
     code = shown.ended()  # so short a run may be too little to be valid
     assert b"the session is saved in " in shown.output
     assert (
@@ -69,7 +69,7 @@ def test_a_detached_run_goes_on_and_attach_finds_it(
 
     second = on_terminal("attach")
     second.read_until(b"LIVE")
-    tell_to_finish(second)
+    tell_to_finish(second, by=b"Q")
     assert second.ended() == 0
     assert b"the session is saved in " in second.output
     (row,) = json.loads(typed("sessions", "--json", XDG_DATA_HOME=str(home)).stdout)

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from loadgen.records import Request
-from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, RunConfig, TargetConfig
+from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, RunConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.plan.trace_config import TraceConfig
 from sessions.run.traces import Traces
 from sessions.store.follow import SessionFollower

@@ -89,6 +89,47 @@ def free_port() -> int:
     return port
 
 
+def test_the_slurm_job_of_many_nodes_loads_from_a_cluster_that_ends_with_it(cluster: Path) -> None:
+    """Stand-ins for ray and ttftop: what is started with which words, in which order, and that nothing is left."""
+    stand_ins = {
+        "scontrol": "printf 'n1\\nn2\\nn3\\n'",
+        "ray": 'echo "ray $*" >>said\nfor node in 1 2; do echo "Ray runtime started."; done\nexec sleep 600',
+        "ttftop": 'echo "ttftop $*" >>said\n[ "$1" = doctor ] || exit 4',
+    }
+    for name, text in stand_ins.items():
+        path = cluster / "bin" / name
+        path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        path.chmod(0o755)
+    job = subprocess.run(
+        ["sh", str(EXAMPLES / "slurm" / "ray.sh"), "http://gpu1:8000", "--rate", "20"],
+        cwd=cluster,
+        env={
+            **os.environ,
+            "HOME": str(cluster),
+            "PATH": f"{cluster / 'bin'}:{os.environ['PATH']}",
+            "RAY_HEAD_IP": "10.0.0.1",
+            "SLURM_JOB_NODELIST": "n[1-3]",
+            "SLURM_JOB_NUM_NODES": "3",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert job.returncode == 4, job.stderr
+    assert [line.split(" --")[0] for line in (cluster / "said").read_text().splitlines()] == [
+        "ray start",
+        "ray start",
+        "ttftop doctor http://gpu1:8000",
+        "ttftop run http://gpu1:8000",
+    ]
+    said = (cluster / "said").read_text()
+    assert "--head --block --node-ip-address 10.0.0.1 --port 6379 --num-cpus 0" in said
+    assert "ray start --block --address 10.0.0.1:6379 --num-cpus 0" in said
+    assert "--ray 10.0.0.1:6379 --headless --sessions-dir ttftop-sessions --rate 20" in said
+
+
 @pytest.mark.slow
 def test_the_slurm_job_starts_a_server_loads_it_and_ends_both(cluster: Path, free_port: int) -> None:
     job = subprocess.run(

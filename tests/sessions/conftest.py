@@ -11,7 +11,8 @@ import pytest
 
 from loadgen.records import TICK_NS, FailureCause, Request, RequestError, Tick
 from loadgen.sketch import SketchCounts
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.store.records import AnyRecord, End, LoadChange, Mark, State
 

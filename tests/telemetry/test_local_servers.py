@@ -17,6 +17,7 @@ from telemetry.local_servers import (
     Answer,
     Candidate,
     LocalServer,
+    ServerWatch,
     ask_all,
     candidates,
     gpus_by_pid,
@@ -220,6 +221,26 @@ def test_a_real_listener_is_found_by_the_port_that_its_command_line_names(tmp_pa
     """On the real /proc, where there is one: this test's own process was not started as a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert listener.getsockname()[1] not in {one.port for one in candidates()}
+
+
+def test_from_look_to_look_only_what_is_new_is_asked_and_what_is_gone_is_left_out(tmp_path):
+    models = http({"data": [{"id": "m", "owned_by": "vllm"}]})
+    loading = http({"error": "loading model"}, "503 Service Unavailable")
+    with listening(models) as (first, asked_first), listening(loading) as (second, asked_second):
+        started = [(10, ["vllm", "serve", str(first)], [1]), (11, ["llama-server", str(second)], [2])]
+        proc = proc_with(tmp_path, [(LOOPBACK, first, 1, "0A")], started)
+        watch = ServerWatch(proc)
+        assert [one.port for one in watch.look()] == [first]
+        rows = [
+            LINE.format(address=LOOPBACK, port=p, inode=i, state="0A") for p, i in ((first, 1), (second, 2))
+        ]
+        (proc / "net/tcp").write_text("head\n" + "".join(rows))
+        assert [[one.port for one in watch.look_again()] for _ in range(2)] == [[first], [first]]
+        assert (len(asked_first), len(asked_second)) == (1, 2)  # the second may still be loading
+        (proc / "net/tcp").write_text("head\n" + rows[1])
+        assert watch.look_again() == []
+        assert len(watch.look()) == 0
+        assert len(asked_first) == 1
 
 
 # -- GPUs -----------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ class FakeView:
     timeline: Timeline = field(default_factory=Timeline)
     requests: RequestColumns = field(default_factory=RequestColumns)
     requests_read: float = 1.0
+    read_share: float = 1.0
     lines: dict[Sought, Request] = field(default_factory=dict)
     """What `request` finds; any other is still looked for."""
     manifest: Manifest | None = None

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         return screen.after(directory, "quit" if plain.attached(directory) else "detached")
     screen.need_terminal("attach", f"ttftop summary {directory.name} prints what the run says so far")
     with debug_log(options, directory, f"attach-{os.getpid()}"):
-        return screen.after(directory, screen.show_live(directory, options))
+        return screen.after(directory, screen.show_live(directory, options, attached=True))
 
 
 def live_session(root: Path, text: str | None) -> Path:

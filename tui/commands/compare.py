@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tui.commands.replay import session
 from tui.foreground import start
+from tui.foreground.reading import reading
 from tui.foreground.results import print_json
 from tui.options import run_options, value_types
 from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line, tell
@@ -100,7 +101,6 @@ def _sides(options: argparse.Namespace, prices: Prices | None) -> tuple[list[str
     Raises:
         CommandError: fewer than two sides, or a session that is none.
     """
-    from sessions.compare.read import read_recorded
     from sessions.store.manifest import SessionError
 
     root = start.root(options)
@@ -114,13 +114,17 @@ def _sides(options: argparse.Namespace, prices: Prices | None) -> tuple[list[str
     if len(directories) < 2:
         raise CommandError(f"compare: got {len(directories)} side, need two sessions or more (A B)")
     try:
-        sides = [
-            [read_recorded(directory, prices, options.slo or ()) for directory in side]
-            for side in directories
-        ]
+        sides = [[_read(directory, options, prices) for directory in side] for side in directories]
     except SessionError as error:
         raise CommandError(f"compare: {error}") from None
     return labels, sides
+
+
+def _read(directory: Path, options: argparse.Namespace, prices: Prices | None) -> Recorded:
+    from sessions.compare.read import read_recorded
+
+    with reading(directory.name) as told:
+        return read_recorded(directory, prices, options.slo or (), told)
 
 
 def _several(text: str) -> list[str]:

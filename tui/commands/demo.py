@@ -11,8 +11,8 @@ import tempfile
 import time
 
 from sessions.own_process import module_command
-from sessions.plan.config import TargetConfig
 from sessions.plan.ramp import Ramp
+from sessions.plan.target_config import TargetConfig
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import CommandError
@@ -24,6 +24,7 @@ EXAMPLES = """\
 examples:
   ttftop demo                           the screen: up, down, = and space change the load
   ttftop demo --rate 6                  start at another rate
+  ttftop demo --slo 'ttft.p99<1s'       with another target
   ttftop demo --duration 20s --headless
 """
 
@@ -31,6 +32,9 @@ RAMP_S = 60.0
 IDLE_S = 120
 """The simulator ends by itself this long after the last request: a detached run may outlive this command."""
 START_S = 20.0
+TARGETS = "ttft.p95<500ms, itl.p95<100ms"
+"""Of a demo on a screen that names none: so that it is seen what a target looks like, held and missed.
+Without a screen it has none, so that its exit code says only whether it ran."""
 
 
 def parser() -> Parser:
@@ -60,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     with Simulator(options.profile, options.seed or 0) as simulator:
         target = TargetConfig(url=simulator.url, model=options.model, endpoint=options.endpoint or "auto")
         interactive = start.has_screen(options)
+        if interactive and plan is None and options.slo is None and options.endpoint != "embeddings":
+            options.slo = [TARGETS]
         with at_its_place(options.given_by_plan):
             config = run_options.config(options, target, interactive=interactive, plan=plan)
         outcome = start.start(config, options, None)

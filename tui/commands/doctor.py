@@ -9,12 +9,14 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.endpoint_names import ENDPOINT_NAMES
 from loadgen.errors import printable
 from loadgen.target.redaction import Redactor, secrets_of
+from tui.commands.clock_sync import clock_state, clock_sync
+from tui.commands.load_checks import check_planned, planned_load, planned_load_arguments
 from tui.commands.machine_checks import Finding, gpus_at_rest, machine, round_trip_ms
 from tui.foreground import screen, start
 from tui.options import run_options, value_types
@@ -24,6 +26,8 @@ from tui.options.parser import Parser
 from tui.options.target_options import api_key, headers, readable, target
 
 if TYPE_CHECKING:
+    from loadgen.probe.result import ProbeResult
+    from loadgen.target.url import Target
     from telemetry.records import GpuDevice
 
 PACKAGES = ("textual", "httpx", "nvidia-ml-py", "numpy", "plotext", "msgspec", "uvloop")
@@ -45,6 +49,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--endpoint", choices=ENDPOINT_NAMES, metavar="E", help=f"{', '.join(ENDPOINT_NAMES)} (what it has)"
     )
+    planned_load_arguments(parser)
     run_options.telemetry_argument(parser)
     ray_arguments(parser)
     run_options.key_arguments(parser)
@@ -52,6 +57,7 @@ def parser() -> Parser:
 
 
 def run(options: argparse.Namespace) -> int:
+    check_planned(options)
     asked = None if options.target is None else target(options)
     if asked is not None:
         api_key(options)  # what is wrong with it is said before anything else is
@@ -59,8 +65,11 @@ def run(options: argparse.Namespace) -> int:
         _say(finding)
     if asked is not None:
         print()
-        for line in server(options):
+        where, probed, notes = ask(options)
+        for line in server(where, probed, notes):
             print(printable(line))
+        for finding in planned_load(options, probed):
+            _say(finding)
     return OK
 
 
@@ -73,6 +82,9 @@ def findings(options: argparse.Namespace) -> Iterator[Finding]:
     yield from ports()
     yield client()
     yield from machine()
+    yield clock_sync(clock_state())
+    if options.target is None:
+        yield from planned_load(options, None)
     yield from telemetry(options)
     if options.ray is not None:
         from tui.commands.ray_nodes import ray_nodes
@@ -226,8 +238,8 @@ CAPABILITIES = {
 }
 
 
-def server(options: argparse.Namespace) -> Iterator[str]:
-    """What probing the server shows, a line each.
+def ask(options: argparse.Namespace) -> tuple[Target, ProbeResult, list[str]]:
+    """The server, what probing it shows, and what was noted on the way.
 
     Raises:
         CommandError: it cannot be reached, or refuses.
@@ -268,6 +280,11 @@ def server(options: argparse.Namespace) -> Iterator[str]:
         )
     except ProbeError as error:
         raise CommandError(str(error), error.exit_code) from None
+    return where, probed, notes
+
+
+def server(where: Target, probed: ProbeResult, notes: Sequence[str]) -> Iterator[str]:
+    """What the probe showed, a line each."""
     can = probed.capabilities
     name = " ".join(word for word in (can.server, can.server_version) if word) or "an unnamed server"
     yield f"{where.url} is {name}{', SIMULATED' if can.simulated else ''}"

@@ -12,7 +12,7 @@ from tui.options import run_options
 from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line, tell
 from tui.options.parser import Parser
 
-SHAPES = ("vllm", "guidellm", "aiperf", "sglang", "csv", "jsonl", "perfetto")
+SHAPES = ("vllm", "guidellm", "aiperf", "sglang", "llm-d", "csv", "jsonl", "perfetto")
 
 
 def parser() -> Parser:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from telemetry.local_servers import LocalServer
     from tui.screens.home import HomeChoice, HomeSources
 
+Tell = Callable[[Sequence["LocalServer"]], None]
 AS_EVER = argparse.Namespace(
     sessions_dir=None, no_color=False, charset=None, theme=None, debug=False, plain=False
 )
@@ -86,22 +87,33 @@ def _as_opened(root: Path) -> HomeChoice:
 
 def _sources(root: Path) -> HomeSources:
     from sessions.summary.digest import digest
+    from telemetry.local_servers import ServerWatch
     from tui.screens.home import HomeSources
+
+    watch = ServerWatch()
 
     def sessions() -> list[Path]:
         with suppress(CommandError):  # of one that cannot be listed any more there are none
             return listed("sessions", root)
         return []
 
-    return HomeSources(sessions, digest, find_servers, checked)
+    def look(tell: Tell) -> None:
+        with_their_gpus(watch.look(), (), tell)
+
+    def look_again(known: Sequence[LocalServer], tell: Tell) -> None:
+        with_their_gpus(watch.look_again(), known, tell)
+
+    return HomeSources(sessions, digest, look, checked, look_again)
 
 
-def find_servers(tell: Callable[[Sequence[LocalServer]], None]) -> None:
-    """Tells of the servers of this machine; a second time with their GPUs, where NVML says which."""
-    from telemetry.local_servers import find_servers as find
+def with_their_gpus(found: Sequence[LocalServer], known: Sequence[LocalServer], tell: Tell) -> None:
+    """Tells of the servers that were found; a second time with their GPUs, where NVML says which. Nothing
+    where they are those that are `known`."""
     from telemetry.local_servers import gpus_by_pid, with_gpus
 
-    found = find()
-    tell(found)
-    if found and (by_pid := gpus_by_pid()):
+    before = {one._replace(gpus=()): one for one in known}
+    if known and [one for one in found if one not in before] == [] and len(found) == len(known):
+        return
+    tell([before.get(one, one) for one in found])
+    if any(one not in before for one in found) and (by_pid := gpus_by_pid()):
         tell(with_gpus(found, by_pid))

@@ -14,8 +14,8 @@ from tui.options.parser import Parser
 EPILOG = """\
 What wrote a file is told by what stands in it: vLLM bench serve (--save-result), GuideLLM (benchmarks.json),
 AIPerf (its artifact directory), inference-perf (reports/), evalscope perf (benchmark_data.db), SGLang
-bench_serving, genai-bench, llmperf. Of a directory all result files are taken, those of its subdirectories
-too. A file of several runs makes a session each.
+bench_serving, genai-bench, llmperf, llm-d's report as JSON. Of a directory all result files are taken, those
+of its subdirectories too. A file of several runs makes a session each.
 """
 
 

@@ -18,6 +18,7 @@ from tui.options.exit_codes import CommandError, one_line
 from tui.options.parser import Parser
 from tui.options.plan_options import find_mix
 from tui.options.request_options import request_arguments
+from tui.options.several_targets import target_arguments
 from tui.options.target_options import api_key, headers, target, tell_of_headers
 
 EXAMPLES = """\
@@ -54,8 +55,9 @@ def parser() -> Parser:
     )
     run_options.common_load_arguments(parser)
     request_arguments(parser)
-    run_options.session_arguments(parser)
+    run_options.session_arguments(parser, has_verdict=False)
     run_options.key_arguments(parser)
+    target_arguments(parser)
     parser.set_defaults(rate=None, ramp=None, duration=None, requests=None, max_rate=None)
     parser.set_defaults(trace=None, speed=None, trace_rate=None, traces=None)
     return parser

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sessions.plan.slo import parse_slo
+from tui.foreground.reading import reading
 from tui.foreground.results import print_json
 from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line
 from tui.options.parser import Parser
@@ -32,7 +33,10 @@ def limit_of_stored(
 
     _refuse_load(options, parser)
     try:
-        sessions = [StoredSession(*read_folded(directory)[:3]) for directory in directories]
+        sessions = []
+        for directory in directories:
+            with reading(directory.name) as told:
+                sessions.append(StoredSession(*read_folded(directory, reading=told)[:3]))
         found = find_limit(sessions, parse_slo(slo), options.concurrency)
     except (SessionError, NoStoredLimit) as error:
         raise CommandError(f"limit: {one_line(error)}") from None

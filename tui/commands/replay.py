@@ -12,7 +12,7 @@ from tui.options import run_options
 from tui.options.exit_codes import OK, CommandError
 from tui.options.parser import Parser
 
-WHICH = "its id, the start of it, its name or its path (last: the newest)"
+WHICH = "its id, the start of it, its name or its path (last: the one that started last)"
 
 
 def parser() -> Parser:

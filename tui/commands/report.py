@@ -11,13 +11,14 @@ from tui.commands.replay import WHICH, session
 from tui.foreground import start
 from tui.options import run_options
 from tui.options.exit_codes import NOT_VALID, OK, USAGE, CommandError, one_line
+from tui.options.packages import need
 from tui.options.parser import Parser
 from tui.options.price_options import asked_prices, prices_argument
 
 if TYPE_CHECKING:
     from sessions.summary.prices import Prices
 
-ENDINGS = (".html", ".md", ".csv", ".json", ".txt", ".svg")
+ENDINGS = (".html", ".md", ".csv", ".json", ".txt", ".svg", ".png")
 MOST = 20
 """Sessions of one report."""
 
@@ -52,11 +53,12 @@ def run(options: argparse.Namespace) -> int:
         if options.requests:
             text = "".join(_request_rows(directory) for directory in directories)
         else:
-            text = _written(ending, directories, prices)
+            text = "" if ending == ".png" else _written(ending, directories, prices)
+        data = _picture(directories, prices) if ending == ".png" else text.encode()
     except SessionError as error:
         raise CommandError(f"report: {one_line(error)}") from None
     try:
-        write_private(options.output, text.encode())
+        write_private(options.output, data)
     except NotWritten as error:
         raise CommandError(f"--output: {one_line(error)}", NOT_VALID if error.full else USAGE) from None
     print(one_line(options.output))
@@ -66,9 +68,7 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace, ending: str) -> None:
     allowed = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
     if ending == ".png":
-        raise CommandError(
-            "--output: ttftop draws no .png; .svg holds the same charts, .html opens in any browser"
-        )
+        need(("resvg_py",), "; .svg holds the same charts, .html opens in any browser")
     if ending not in ENDINGS:
         raise CommandError(
             f"--output: got {one_line(options.output.name)!r}, need a name that ends in {allowed}"
@@ -86,6 +86,19 @@ def _request_rows(directory: Path) -> str:
     from sessions.interchange.stored_run import read_run
 
     return SHAPES["csv"](read_run(directory))[""].decode()
+
+
+def _picture(directories: Sequence[Path], prices: Prices | None) -> bytes:
+    """Raises:
+    CommandError: it cannot be drawn.
+    """
+    from sessions.report.picture import NoPicture, as_png
+    from sessions.report.run_data import read_run_data
+
+    try:
+        return as_png([read_run_data(directory, prices) for directory in directories])
+    except NoPicture as error:
+        raise CommandError(f"report: {one_line(error)}", NOT_VALID) from None
 
 
 def _written(ending: str, directories: Sequence[Path], prices: Prices | None) -> str:

@@ -14,7 +14,15 @@ from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 from tui.options.plan_checks import at_its_place
 from tui.options.plan_options import OF_THE_STAGES, SAID_BY_A_SESSION, plan_arguments, plan_of
-from tui.options.target_options import api_key, headers, headers_again, target, tell_of_headers
+from tui.options.several_targets import target_arguments
+from tui.options.target_options import (
+    api_key,
+    headers,
+    headers_again,
+    refuse_secrets_to_a_plan,
+    target,
+    tell_of_headers,
+)
 from tui.options.trace_options import traces_of
 
 EXAMPLES = """\
@@ -23,6 +31,7 @@ examples:
   ttftop http://localhost:8000 --ramp 1..64/120s:exp --output-tokens 128
   ttftop http://localhost:8000 --concurrency 16 --duration 60s --headless
   ttftop run http://localhost:8000 --plan kaito-vllm --scale 0.1
+  ttftop http://node1:8000 --target http://node2:8000 --target 2@http://node3:8000 --rate 40
   ttftop https://node7/v1 --ca ca.pem --telemetry nvml http://node7:9400/metrics
 """
 
@@ -42,6 +51,7 @@ def parser() -> Parser:
     )
     run_options.session_arguments(parser)
     run_options.key_arguments(parser)
+    target_arguments(parser)
     return parser
 
 
@@ -54,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
         config = asked(options, interactive=start.has_screen(options))
     with at_its_place(options.given_by_plan):
         key = api_key(options)
+    refuse_secrets_to_a_plan(options, key)
     ask_about_load(config, options)
     tell_of_headers(options)
     return start.start(config, options, key, more).exit_code
@@ -82,7 +93,8 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
 
     for name in ("target", "plan", *OF_THE_STAGES, *SAID_BY_A_SESSION):
         if getattr(options, name) not in (None, [], False):
-            shown = "URL" if name == "target" else f"--{name.replace('_', '-')}"
+            named = {"target": "URL", "more_targets": "--target"}
+            shown = named.get(name, f"--{name.replace('_', '-')}")
             raise CommandError(f"--resume: the session says it already; leave {shown} out")
     try:
         config = resumed(resting_session(start.root(options), options.resume))

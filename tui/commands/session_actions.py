@@ -28,6 +28,7 @@ def act(options: argparse.Namespace) -> int:
     Raises:
         CommandError: one line that says why it was not done.
     """
+    from sessions.store.directory import find
     from sessions.store.manifest import SessionError
     from sessions.store.pack import is_pack
 
@@ -43,7 +44,7 @@ def act(options: argparse.Namespace) -> int:
         raise CommandError(f"sessions {action}: {one_line(packed)}: a packed session, which is only read")
     try:
         if action == "rm":
-            found = dict.fromkeys(session("sessions rm", root, word) for word in words)
+            found = dict.fromkeys(find(root, word) for word in words)
             return _remove([*found], yes=options.yes)
         directory = session(f"sessions {action}", root, words[0])
         return _one(action, directory, words[1:], options)
@@ -96,9 +97,14 @@ def _read(kind: object, word: str, action: str) -> str:
 
 
 def _remove(directories: Sequence[Path], *, yes: bool) -> int:
-    from sessions.store.change import remove
+    from sessions.store.change import remove, unreadable
+    from sessions.store.directory import is_session
 
-    names = ", ".join(one_line(directory.name) for directory in directories[:5])
+    for directory in directories:
+        if not is_session(directory):
+            raise CommandError(f"sessions rm: {one_line(directory)}: no session")
+    said = [one_line(one.name) + " (unreadable)" * bool(unreadable(one)) for one in directories[:5]]
+    names = ", ".join(said)
     more = f" and {len(directories) - 5} more" if len(directories) > 5 else ""
     if not yes:
         if not sys.stdin.isatty():

@@ -7,7 +7,8 @@ import sys
 
 from tui.commands.replay import WHICH, session
 from tui.foreground import start
-from tui.foreground.results import print_json, write_junit
+from tui.foreground.reading import reading
+from tui.foreground.results import print_json, told_to_ci
 from tui.options import run_options
 from tui.options.exit_codes import NOT_VALID, OK, CommandError
 from tui.options.packages import is_there
@@ -27,6 +28,7 @@ def parser() -> Parser:
     parser.add_argument("--all", action="store_true", help="everything, not only what fits on one screen")
     prices_argument(parser)
     run_options.slo_arguments(parser)
+    run_options.undecided_argument(parser)
     charts = parser.add_mutually_exclusive_group()
     charts.add_argument("--charts", action="store_true", default=None, help="TTFT and ITL over time and rate")
     charts.add_argument("--no-charts", action="store_false", dest="charts", help="tables only")
@@ -44,15 +46,19 @@ def run(options: argparse.Namespace) -> int:
     prices = asked_prices(options)
     directory = session("summary", start.root(options), options.session)
     try:
-        folded = read_folded(directory, prices, options.slo or ())
+        with reading(directory.name) as told:
+            folded = read_folded(directory, prices, options.slo or (), reading=told)
     except SessionError as error:
         raise CommandError(f"summary: {error}") from None
     summary = folded.summary
+    if options.fail_if_undecided and summary.slo is None:
+        raise CommandError("--fail-if-undecided: need targets: the session has none; give --slo")
     # Only who asks for targets here asks for a verdict; else the summary could be read, and that is all.
-    code = NOT_VALID if options.slo and summary.slo is not None and summary.slo.verdict == "fail" else OK
+    asked = options.slo or options.fail_if_undecided
+    code = NOT_VALID if asked and summary.slo is not None and summary.slo.verdict == "fail" else OK
     if options.json:
         print_json(plain(summary))
-        return write_junit(summary, options.junit, code)
+        return told_to_ci(summary, options, code)
     print(render(summary) if options.all else brief(summary), end="")
     terminal = options.all and sys.stdout.isatty()
     if options.charts or (options.charts is None and terminal and is_there("plotext")):
@@ -64,4 +70,4 @@ def run(options: argparse.Namespace) -> int:
         print("\n" + charts(whole(SessionView(directory, folded.opened)), summary.stages, theme), end="")
         if summary.plan is not None and summary.plan.charts:
             print("\n" + plan_charts(summary.plan, theme), end="")
-    return write_junit(summary, options.junit, code)
+    return told_to_ci(summary, options, code)

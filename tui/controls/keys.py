@@ -104,7 +104,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         ("home", "g"), "to_start", "to the beginning, to the end (live: back to now)", "home end g G", "both"
     ),
-    Key(("end", "G"), "to_end", "", "", "both"),
+    Key(("end", "G"), "to_end", "", "", "both", "now"),
     Key(("<",), "slower", "play slower, faster: 0.25x to 64x (live: plays the past)", "< >", "both"),
     Key((">",), "faster", "", "", "both", "speed"),
     Key(
@@ -136,11 +136,12 @@ KEYS: tuple[Key, ...] = (
     Key(
         ("q", "ctrl+c", "ctrl+q"),
         "quit",
-        "leave; live it asks: finish, detach, abort (ctrl+z suspends)",
+        "leave; who started the run is asked how (ctrl+z suspends)",
         "q",
         "both",
         "quit",
     ),
+    Key(("Q",), "end_run", "end the run, also one started elsewhere: finish, abort", "Q", "live"),
 )
 
 HELP_ROWS = tuple(row for row in KEYS if row.help)
@@ -159,6 +160,8 @@ LIVE_FOOTER = (
     "help",
     "quit",
 )
+PAST_FOOTER = ("to_end", "back", "faster", *LIVE_FOOTER)
+"""While the past of a live run is looked at: first of all the way back to now."""
 REPLAY_FOOTER = (
     *("play", "back", "next_mark", "faster", "view_overview", "window", "log", "details", "help", "quit"),
 )
@@ -170,6 +173,7 @@ SHORT = {
     "play": "spc",
     "back": "←→",
     "faster": "<>",
+    "to_end": "end",
     "next_mark": "nN",
     "row_next": "tab",
     "target_down": "[]",

@@ -34,10 +34,9 @@ COMMANDS: Mapping[str, Command] = {
     "load_down_ten": StepLoad(-10),
     "stop": Stop(),
     "go_on": GoOn(),
-    "workload": SetWorkload(),
 }
 """The actions of the key table that ask for the same whatever the run is doing."""
-ACTIONS = (*COMMANDS, "load_exact", "hold", "ramp")
+ACTIONS = (*COMMANDS, "load_exact", "hold", "ramp", "workload", "end_run")
 """All that need a run that is going on."""
 
 _PAUSED = ("holding", "stopped")

@@ -9,6 +9,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+_MINUTE_NS = 60_000_000_000
+_AGES_NS = tuple(minutes * _MINUTE_NS for minutes in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1440))
+"""How far now has moved on from what stands still, as it is said: rarely, so that nothing moves by itself."""
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
@@ -58,6 +61,13 @@ class Playhead:
         """Faster or slower by so many entries of `SPEEDS`."""
         index = SPEEDS.index(self.speed) + notches
         return replace(self, speed=SPEEDS[min(max(index, 0), len(SPEEDS) - 1)])
+
+
+def said_end_ns(at_ns: int, settled_ns: int, last_ns: int) -> int:
+    """What is said of the end, `last_ns`, of a live run of which `at_ns` has stood still since the end was
+    `settled_ns`: that, and from a minute on a round length after `at_ns`. Never later than it is."""
+    passed_ns = [age_ns for age_ns in _AGES_NS if age_ns <= last_ns - at_ns]
+    return max(settled_ns, at_ns + max(passed_ns, default=0))
 
 
 def next_mark_ns(marks_ns: Sequence[int], at_ns: int) -> int | None:

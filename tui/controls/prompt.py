@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from sessions.run.commands import AddMark, Command, SetConcurrency, SetRate
+from sessions.run.commands import AddMark, Command, SetConcurrency, SetRate, SetWorkload
 from tui.controls.ramp_text import parsed_ramp, ramp_words
 from tui.draw.text import masked
 
 LIMIT = 80
+_STEPS = {"up": -1, "shift+tab": -1, "down": 1, "tab": 1, "W": 1}
+"""Among choices."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """`kind` is `rate`, `concurrency`, `ramp` or `mark`."""
+    """`kind` is `rate`, `concurrency`, `ramp`, `workload` or `mark`."""
 
     kind: str
     label: str
@@ -24,16 +26,22 @@ class Prompt:
     """Of a mark that the run is not told: the instant that it is set at."""
     rate_rps: float | None = None
     """Of a ramp: the rate as it was when this was asked."""
+    choices: tuple[str, ...] = ()
+    """What alone may be asked for; none: whatever is typed."""
 
     @property
     def said(self) -> str:
         """What the line means as far as it is typed; empty where there is nothing to say."""
+        if self.choices:
+            return "W tab: another"
         if self.kind != "ramp":
             return ""
         return ramp_words(self.text, self.rate_rps)
 
     def typed(self, text: str) -> Prompt:
         """With `text` put in at the cursor (a key or a paste), control characters gone, `LIMIT` at most."""
+        if self.choices:
+            return self
         clean = masked(text.replace("\n", " ").replace("\r", " "))[: LIMIT - len(self.text)]
         return replace(
             self,
@@ -43,9 +51,15 @@ class Prompt:
 
     def after(self, key: str, character: str | None) -> Prompt:
         """After any key but enter and those that leave it."""
+        if self.choices:
+            return self._chosen(_STEPS.get(key, _STEPS.get(character or "", 0)))
         if character is not None and character.isprintable():
             return self.typed(character)
         return self.pressed(key)
+
+    def _chosen(self, by: int) -> Prompt:
+        text = self.choices[(self.choices.index(self.text) + by) % len(self.choices)]
+        return replace(self, text=text, cursor=len(text))
 
     def pressed(self, key: str) -> Prompt:
         """After an editing key; any other leaves it as it is."""
@@ -78,6 +92,8 @@ class Prompt:
             return None
         if self.kind == "ramp":
             return parsed_ramp(self.text)
+        if self.kind == "workload":
+            return SetWorkload(self.text)
         return (
             SetRate(parsed_rate(self.text))
             if self.kind == "rate"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from sessions.frame.schema import Frame
+from sessions.frame.workload import workload_at
+from sessions.plan.mix import AS_ASKED
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
+from tui.controls.session_source import SessionSource
+from tui.draw.text import masked
 
-ASKING = ("load_exact", "ramp", "mark")
+ASKING = ("load_exact", "ramp", "workload", "mark")
 """The actions of the key table that open a line."""
 
 
-def asked_by(action: str, frame: Frame | None, playhead: Playhead, takes_commands: bool) -> Prompt:
+def asked_by(
+    action: str, frame: Frame | None, playhead: Playhead, takes_commands: bool, source: SessionSource
+) -> Prompt:
     """The line that one of `ASKING` opens. `takes_commands`: there is a run that can be told something.
 
     Raises:
@@ -18,6 +24,8 @@ def asked_by(action: str, frame: Frame | None, playhead: Playhead, takes_command
     """
     if action == "mark":
         return mark_prompt(playhead.following) if takes_commands else note_prompt(playhead.at_ns)
+    if action == "workload":
+        return workload_prompt(source)
     closed_loop = frame is not None and frame.closed_loop
     if action == "load_exact":
         return load_prompt(closed_loop)
@@ -38,6 +46,22 @@ def load_prompt(closed_loop: bool) -> Prompt:
 def ramp_prompt(rate_rps: float | None) -> Prompt:
     """Asks for a ramp, from `rate_rps` where no other beginning is typed."""
     return Prompt("ramp", "ramp (like 32 in 60s, 4..32/60s):", rate_rps=rate_rps)
+
+
+def workload_prompt(source: SessionSource) -> Prompt:
+    """Asks which preset requests are to be made of from now on; it begins with the one after that in force.
+
+    Raises:
+        ValueError: what the run was asked is not known yet.
+    """
+    from sessions.run.asking import presets_of  # what requests are made of: not before somebody asks
+
+    if source.manifest is None:
+        raise ValueError("what this run was asked is not known yet")
+    names = (AS_ASKED, *(masked(part.name) for part in presets_of(source.manifest.config)))
+    now = masked(workload_at(source.timeline, source.last_ns)) or AS_ASKED
+    after = names[(names.index(now) + 1) % len(names)] if now in names else names[0]
+    return Prompt("workload", f"requests, now {now}, from now on:", after, len(after), choices=names)
 
 
 def mark_prompt(following: bool) -> Prompt:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tui.controls.keys import KEYS, Key
-from tui.controls.playhead import Playhead
+from tui.controls.playhead import Playhead, said_end_ns
 from tui.controls.prompt import Prompt
 from tui.controls.region_keys import Span
 from tui.draw.theme import Theme
@@ -19,6 +20,8 @@ class ScreenState:
     keymap: tuple[Key, ...] = KEYS
     """As the person has set them."""
     playhead: Playhead = field(default_factory=Playhead)
+    settled_ns: int | None = None
+    """Where the past of a live run stands still: how far the run was when it came to. None: it moves."""
     replay: bool = False
     """Opened on a session that was over; a live one that ends meanwhile is `ended`, not a replay."""
     window_s: float | None = 60.0
@@ -34,8 +37,10 @@ class ScreenState:
     help_row: int = 0
     """How far the help is scrolled."""
     prompt: Prompt | None = None
-    quitting: bool = False
-    """The bottom row asks how to leave."""
+    attached: bool = False
+    """The run was started elsewhere: whoever looks on leaves without a question."""
+    question: Literal["", "leave", "end"] = ""
+    """What the bottom row asks: how to leave, or how the run is to end."""
     notice: str = ""
     """One line in the bottom row for a few seconds, in place of the keys."""
     notice_bad: bool = False
@@ -45,5 +50,14 @@ class ScreenState:
     """The load of the live run is held or stopped now, whatever instant is looked at."""
     ui_hz: float = 10.0
     """How often the screen is drawn; below 10 on a slow line."""
+    reading: float | None = None
+    """How much of the session is read, 0 to 1; None once there is nothing more to read at once."""
     silent_s: float = 0.0
     """How long a live run has shown nothing new."""
+
+    def end_ns(self, last_ns: int) -> int:
+        """The end of the run as it is shown: in the past of a live one the most that is said of it without
+        anything moving by itself (`tui.controls.playhead.said_end_ns`), and nowhere later than `last_ns`."""
+        if self.settled_ns is None:
+            return last_ns
+        return said_end_ns(self.playhead.at_ns, self.settled_ns, last_ns)

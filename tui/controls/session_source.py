@@ -31,6 +31,10 @@ class SessionSource(Protocol):
         """The run is still going on."""
 
     @property
+    def read_share(self) -> float:
+        """How much of what was recorded so far is read, 0 to 1."""
+
+    @property
     def state(self) -> str:
         """What the run is doing now, as in `sessions.store.records.State`, whatever instant is looked at."""
 

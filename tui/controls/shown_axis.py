@@ -23,7 +23,7 @@ class ShownAxis(NamedTuple):
 def shown_axis(source: SessionSource, state: ScreenState, slots: int) -> ShownAxis:
     """Now, or the playhead, at the right. While a live run is younger than the window, its columns are
     narrower. Of a run that is over and shown whole they stay where they are, wherever the playhead is."""
-    run_ns = source.last_ns - source.first_ns
+    run_ns = state.end_ns(source.last_ns) - source.first_ns
     slot_ns = column_ns(state.window_s, run_ns, slots)
     at_ns = state.playhead.at_ns
     if source.live:

@@ -10,7 +10,7 @@ def wheel_action(way: str, state: ScreenState) -> str | None:
 
     Through the rows of a list, else through time: never the load.
     """
-    if state.prompt is not None or state.quitting or state.help:
+    if state.prompt is not None or state.question or state.help:
         return None
     if any(row.action == "row_next" and state.view in row.views for row in state.keymap):
         return "row_next" if way == "down" else "row_previous"

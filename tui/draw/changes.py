@@ -6,33 +6,60 @@ shorter than a run. Over SSH that is most of what a live screen sends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-from tui.draw.rows import Row, cells_of
+from tui.draw.rows import Row, all_of_one_cell, cells_of
 
 JOINED = 3
 """So many cells that stayed are sent anew: that is shorter than moving over them."""
-Cell = tuple[str, str]
-"""A letter and its role; of a character of two cells the second is empty."""
 
 
-def changed_runs(before: Sequence[Cell], after: Sequence[Cell]) -> list[tuple[int, int]]:
+class Cells(NamedTuple):
+    """A row cell by cell: of each its letter and its role. Of a wide character the second letter is empty."""
+
+    letters: list[str]
+    roles: list[str]
+
+    @classmethod
+    def of(cls, row: Row) -> Cells:
+        cells = cls([], [])
+        for text, role in row:
+            letters = list(text) if all_of_one_cell(text) else list(_letters(text))
+            cells.letters.extend(letters)
+            cells.roles.extend([role] * len(letters))
+        return cells
+
+
+def _letters(text: str) -> Iterator[str]:
+    for letter in text:
+        wide = cells_of(letter)
+        if wide:
+            yield letter
+        if wide == 2:
+            yield ""
+
+
+def changed_runs(before: Cells, after: Cells, paints: Callable[[str], bool]) -> list[tuple[int, int]]:
     """The stretches `[first, beyond)` of cells that differ, joined where few cells lie between.
 
     None of them begins or ends within a character of two cells.
     """
+    letters = after.letters
+    missing = len(letters) - len(before.letters)
+    was = zip([*before.letters, *" " * missing], [*before.roles, *[""] * missing], strict=True)
     runs: list[list[int]] = []
-    for i, (was, now) in enumerate(zip(before, after, strict=False)):
-        if was == now:
+    for i, ((letter, role), new, new_role) in enumerate(zip(was, letters, after.roles, strict=False)):
+        if letter == new and (role == new_role or (new == " " and not paints(role) and not paints(new_role))):
             continue
         if runs and i - runs[-1][1] <= JOINED:
             runs[-1][1] = i + 1
         else:
             runs.append([i, i + 1])
     for run in runs:
-        while run[0] > 0 and not after[run[0]][0]:
+        while run[0] > 0 and not letters[run[0]]:
             run[0] -= 1
-        while run[1] < len(after) and not after[run[1]][0]:
+        while run[1] < len(letters) and not letters[run[1]]:
             run[1] += 1
     return [(first, beyond) for first, beyond in runs]
 
@@ -54,14 +81,15 @@ def orders(
     style: str | None = None
     painting = False
     for y, old, new in changed:
-        before, after = cells(old, paints), cells(new, paints)
-        before += [(" ", "")] * (len(after) - len(before))
-        for first, beyond in changed_runs(before, after):
+        after = Cells.of(new)
+        for first, beyond in changed_runs(Cells.of(old), after, paints):
             out.append(f"\x1b[{top + y + 1};{left + first + 1}H")
-            for letter, role in after[first:beyond]:
-                if letter == " " and not role and style is not None and not painting:
-                    out.append(letter)  # a blank looks like this in any style that paints none
-                    continue
+            for letter, role in zip(after.letters[first:beyond], after.roles[first:beyond], strict=True):
+                if letter == " " and not paints(role):
+                    if style is not None and not painting:
+                        out.append(letter)  # a blank looks like this in any style that paints none
+                        continue
+                    role = ""
                 wanted, painting = style_of(role), paints(role)
                 if wanted != style:
                     out.append(f"\x1b[0;{wanted}m" if wanted else "\x1b[0m")
@@ -70,20 +98,3 @@ def orders(
     if style:
         out.append("\x1b[0m")
     return "".join(out)
-
-
-def cells(row: Row, paints: Callable[[str], bool]) -> list[Cell]:
-    """A row cell by cell."""
-    out: list[Cell] = []
-    for text, role in row:
-        blank = (" ", role if paints(role) else "")
-        for letter in text:
-            if letter == " ":
-                out.append(blank)
-                continue
-            wide = cells_of(letter)
-            if wide:
-                out.append((letter, role))
-            if wide == 2:
-                out.append(("", role))
-    return out

@@ -166,7 +166,7 @@ def beside_rows(height: int, shape: Shape, across: int) -> Mapping[str, int]:
 
 def _beside_gpu_rows(shape: Shape, across: int) -> Sequence[int]:
     if not shape.gpus:
-        return (1,) if shape.gpu_note else (0,)
+        return (1, 3) if shape.gpu_note else (0,)
     if shape.gpus > MATRIX_ABOVE:
         whole = -(-shape.gpus // max(across, 1))
         apart = sum(-(-size // max(across, 1)) for size in shape.gpu_groups)

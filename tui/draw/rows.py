@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -13,13 +14,14 @@ Span = tuple[str, str]
 Row = list[Span]
 
 
-_ONE_EACH = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u25fc\u2800-\u28ff…→↗↘✓✗]*").fullmatch
+all_of_one_cell = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u25fc\u2800-\u28ff…→↗↘✓✗]*").fullmatch
 """Nearly all that is drawn, each of one cell: charts change with every frame, and a look-up costs."""
 
 
+@lru_cache(4096)
 def cells_of(text: str) -> int:
     """The cells that a text takes."""
-    return len(text) if _ONE_EACH(text) else cell_len(text)
+    return len(text) if all_of_one_cell(text) else cell_len(text)
 
 
 def width_of(row: Sequence[Span]) -> int:
@@ -81,15 +83,14 @@ class Field:
 
 def chosen(fields: Sequence[Field], width: int, gap: int = 2) -> Row:
     """The fields that fit in `width` cells, in their order, `gap` blanks between them."""
-    kept = [field for field in fields if field.runs]
-
-    def needed() -> int:
-        return sum(width_of(field.runs) for field in kept) + gap * max(len(kept) - 1, 0)
-
-    while len(kept) > 1 and needed() > width:
-        kept.remove(max(kept, key=lambda field: field.rank))
+    kept = [(field, width_of(field.runs) + gap) for field in fields if field.runs]
+    needed = sum(cells for _, cells in kept) - gap
+    while len(kept) > 1 and needed > width:
+        last = max(kept, key=lambda one: one[0].rank)
+        kept.remove(last)
+        needed -= last[1]
     out: Row = []
-    for i, field in enumerate(kept):
+    for i, (field, _) in enumerate(kept):
         if i:
             out.append((" " * gap, ""))
         out.extend(field.runs)

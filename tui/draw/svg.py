@@ -1,8 +1,12 @@
-"""Rows of a screen as an SVG picture. Pure; every text is escaped."""
+"""Rows of a screen as an SVG picture. Pure; every text is escaped.
+
+Letters stand in their cells by a place each: no browser has to find the cells from the widths of a font
+that it may not have, and none is stretched. What must touch its neighbours is in `tui.draw.svg_shapes`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
 
@@ -10,13 +14,14 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from tui.draw.rows import Row
+from tui.draw.svg_shapes import CELL_HEIGHT, CELL_WIDTH, shape
 from tui.draw.text import masked
 
-CELL_WIDTH, CELL_HEIGHT, FONT_SIZE = 8.4, 18.0, 14.0
+FONT_SIZE = 14.0
 MARGIN = 10.0
 DARK, LIGHT = ("#d4d4d8", "#121418"), ("#1e1e22", "#fcfcfa")
 """Text and background where a row names no colour of its own."""
-_FONTS = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
+_FONTS = "'DejaVu Sans Mono', 'Liberation Mono', Menlo, Consolas, 'Noto Sans Mono', monospace"
 
 
 def svg(rows: Sequence[Row], styles: Mapping[str, Style], *, light: bool = False, title: str = "") -> str:
@@ -29,7 +34,7 @@ def svg(rows: Sequence[Row], styles: Mapping[str, Style], *, light: bool = False
         f'viewBox="0 0 {width:.1f} {height:.1f}">',
         f"<title>{_escaped(title)}</title>",
         f'<rect width="100%" height="100%" fill="{background}"/>',
-        f'<g font-family="{_FONTS}" font-size="{FONT_SIZE:g}" xml:space="preserve">',
+        f'<g font-family="{_FONTS}" font-size="{FONT_SIZE:g}">',
     ]
     for y, row in enumerate(rows):
         parts += _row(row, y, styles, text, background)
@@ -51,14 +56,45 @@ def _row(row: Row, y: int, styles: Mapping[str, Style], text: str, background: s
         if behind != background and part:
             size = f'width="{wide:.1f}" height="{CELL_HEIGHT:g}"'
             out.append(f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="{behind}"/>')
-        if part.strip(" "):  # what else has no ink is masked, and seen
-            more = ' font-weight="bold"' * bool(style.bold) + ' opacity="0.6"' * bool(style.dim)
+        more = ' font-weight="bold"' * bool(style.bold) + ' opacity="0.6"' * bool(style.dim)
+        drawn = []
+        for places, letters in _letters(part, left):
+            if path := "".join(shape(letter, at, top) for letter, at in zip(letters, places, strict=False)):
+                drawn.append(path)
+                continue
+            said = " ".join(f"{at:.1f}".removesuffix(".0") for at in places)
             out.append(
-                f'<text x="{left:.1f}" y="{top + 0.75 * CELL_HEIGHT:.1f}" textLength="{wide:.1f}" '
-                f'lengthAdjust="spacingAndGlyphs" fill="{front}"{more}>{_escaped(part)}</text>'
+                f'<text x="{said}" y="{top + 0.75 * CELL_HEIGHT:.1f}" fill="{front}"{more}>'
+                f"{_escaped(letters)}</text>"
             )
+        if drawn:
+            faint = ' opacity="0.6"' * bool(style.dim)
+            out.append(f'<path fill="{front}"{faint} d="{"".join(drawn)}"/>')
         x += cells
     return out
+
+
+def _letters(part: str, left: float) -> Iterator[tuple[list[float], str]]:
+    """Words as the places of their letters and the letters; shapes, and what is not one cell wide, by itself.
+    Blanks have no ink, and what else has none is masked, and seen."""
+    at, word = left, ""
+    places: list[float] = []
+    for letter in part:
+        alone = cell_len(letter) != 1 or ord(letter) > 0xFFFF or bool(shape(letter, 0.0, 0.0))
+        joins = cell_len(letter) == 0 and bool(word)
+        if word and (letter == " " or (alone and not joins)):
+            yield places, word
+            word, places = "", []
+        if joins:
+            word += letter
+        elif letter != " ":
+            word, places = word + letter, [*places, at]
+            if alone:
+                yield places, word
+                word, places = "", []
+        at += cell_len(letter) * CELL_WIDTH
+    if word:
+        yield places, word
 
 
 def _escaped(text: str) -> str:

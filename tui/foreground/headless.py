@@ -22,7 +22,7 @@ from tui.draw.failures import failures
 from tui.draw.numbers import clock, sign
 from tui.foreground.plain import plain_line
 from tui.foreground.progress import Progress
-from tui.foreground.results import print_json, write_junit
+from tui.foreground.results import print_json, told_to_ci
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 from tui.report.figures import milliseconds, number
 
@@ -159,7 +159,7 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
     end = manifest.end
     interrupted = end is not None and end.reason in ("interrupted", "aborted")
     code = INTERRUPTED if interrupted else OK if summary.holds else NOT_VALID
-    return write_junit(summary, options.junit, code)
+    return told_to_ci(summary, options, code)
 
 
 def waiting_line(waited_s: float) -> str:
@@ -182,6 +182,9 @@ def progress_line(frame: Frame) -> str:
     """What a frame shows, in one line."""
     elapsed_s = max(frame.at_ns - frame.first_ns, 0) / 1e9 if frame.first_ns else 0.0
     state = frame.state if frame.unreachable_since_ns is None else "server unreachable"
+    if lost := frame.lost_targets:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        state += f", {printable(lost[0], 60)}{more} unreachable"
     if frame.in_flight and frame.drains_until_ns is not None:
         left = clock(max(frame.drains_until_ns - frame.at_ns, 0), hours=False)
         state += f" (at most {left} more, Ctrl-C ends it)"

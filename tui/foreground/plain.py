@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loadgen.errors import printable
 from tui.draw.numbers import clock, ms, rate, sign
 from tui.draw.words import limit_name
+from tui.foreground.reading import reading
 
 if TYPE_CHECKING:
     from sessions.frame.schema import Frame, Stat
@@ -56,7 +57,8 @@ def replayed(directory: Path) -> None:
 
     view = SessionView(directory)
     try:
-        view.read_all()
+        with reading(directory.name) as told:
+            view.read_all(told)
         first_ns, last_ns = view.first_ns, view.last_ns
         # The last second of a run may be a part of one.
         for at_ns in (*range(first_ns + SECOND_NS, last_ns, SECOND_NS), last_ns):

@@ -62,6 +62,12 @@ class Progress:
             model = printable(manifest.model, 100)
             tell(f"ttftop: model {model}, the only one that the server lists")
 
+    def erase(self) -> None:
+        """Takes the line away, as if it had never been there."""
+        if self._open:
+            tell("\r\x1b[K", end="")
+            self._open = False
+
     def close(self) -> None:
         """Ends the line, so that what follows starts on one of its own."""
         if self._open:

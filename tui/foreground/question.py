@@ -37,10 +37,14 @@ def ask_about_load(config: RunConfig, options: argparse.Namespace) -> None:
         _ask_about_plan(config, config.plan, yes=options.yes)
         return
     unusual = unusual_load(config, options)
-    if not unusual or options.yes or not config.interactive or parse_target(config.target.url).loopback:
+    elsewhere = [each.url for each in config.target.all if not parse_target(each.url).loopback]
+    if not unusual or options.yes or not config.interactive or not elsewhere:
         return
     load, option = unusual
-    tell(f"ttftop: {load} for {config.target.url}, which is another machine ({option} asks no more)")
+    where = f"{elsewhere[0]}, which is another machine"
+    if len(elsewhere) > 1:
+        where = f"{elsewhere[0]} and {len(elsewhere) - 1} more, which are other machines"
+    tell(f"ttftop: {load} for {where} ({option} asks no more)")
     _ask()
 
 
@@ -54,9 +58,9 @@ def ask_about_search(config: RunConfig, options: argparse.Namespace) -> None:
     Raises:
         CommandError: the host may be somebody else's, and nobody said yes.
     """
-    if not options.yes and not is_private(config.target.url):
+    if not options.yes and (url := somebody_elses(config)):
         raise CommandError(
-            f"{config.target.url}: a search loads a server up to its limit, and this host may be somebody "
+            f"{url}: a search loads a server up to its limit, and this host may be somebody "
             "else's; give --yes to say that it is yours"
         )
 
@@ -67,8 +71,8 @@ def _ask_about_plan(config: RunConfig, plan: PlanConfig, *, yes: bool) -> None:
     tell(f"ttftop: plan {plan.name}: {said_stages(len(stages))}, {said}")
     most_rps = max(load.highest_rps for _, load, _ in loads_of(config))
     why = f"{most_rps:,.10g} requests per second" if most_rps > PLAN_RPS else ""
-    if not is_private(config.target.url):
-        why = ", ".join(filter(None, (why, f"{config.target.url} may be somebody else's")))
+    if url := somebody_elses(config):
+        why = ", ".join(filter(None, (why, f"{url} may be somebody else's")))
     if not why or yes:
         return
     if not config.interactive:
@@ -87,6 +91,11 @@ def _ask() -> None:
             tell("")
     if answer.strip().lower() not in ("y", "yes"):
         raise CommandError("not started, nothing was sent", INTERRUPTED)
+
+
+def somebody_elses(config: RunConfig) -> str:
+    """The first server that is not surely its owner's own; empty where there is none."""
+    return next((each.url for each in config.target.all if not is_private(each.url)), "")
 
 
 def is_private(url: str) -> bool:

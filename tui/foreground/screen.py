@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.foreground.reading import reading
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
 
 NICER = 5
-WINDOW_NS = 250_000_000
+POLL_BYTES = 2 << 20
+"""Of each file, between two keys: what takes longer is read on after the next frame."""
 _LINES_ONLY = ("", "dumb", "unknown")
 """Kinds of terminals, by TERM."""
 
 if TYPE_CHECKING:
-    from sessions.frame.schema import Frame
     from sessions.run.control_client import ControlClient
     from sessions.run.launch import Launched
 
@@ -80,13 +80,21 @@ def give_way() -> None:
         pass
 
 
-def show_live(directory: Path, options: argparse.Namespace, gone: Callable[[], bool] = lambda: False) -> str:
-    """Opens the screen on a live run. Returns how it was left, as `run_screen`."""
+def show_live(
+    directory: Path,
+    options: argparse.Namespace,
+    gone: Callable[[], bool] = lambda: False,
+    *,
+    attached: bool = False,
+) -> str:
+    """Opens the screen on a live run; `attached`: on one that was started elsewhere. Returns how it was left,
+    as `run_screen`."""
     from sessions.run.control_client import ControlClient
     from tui.foreground.viewer import Viewer
 
     with Viewer(directory):
-        return _show(directory, options, ControlClient(directory, viewer=False), gone)
+        control = ControlClient(directory, viewer=False)
+        return _show(directory, options, control, gone, attached=attached)
 
 
 def show_replay(directory: Path, options: argparse.Namespace, *, nicer: bool = True) -> int:
@@ -105,6 +113,7 @@ def _show(
     gone: Callable[[], bool],
     *,
     nicer: bool = True,
+    attached: bool = False,
 ) -> str:
     from sessions.frame.session_view import SessionView
     from tui.options.settings import asked_settings
@@ -114,8 +123,10 @@ def _show(
         os.environ["NO_COLOR"] = "1"
     if nicer:
         give_way()
-    view = SessionView(directory)
-    return run_screen(view, control, title=directory.name, settings=asked_settings(options), gone=gone)
+    with reading(directory.name):
+        view = SessionView(directory, most=POLL_BYTES)
+    settings = asked_settings(options)
+    return run_screen(view, control, title=directory.name, settings=settings, gone=gone, attached=attached)
 
 
 def after(directory: Path, left: str) -> int:
@@ -123,6 +134,7 @@ def after(directory: Path, left: str) -> int:
     from sessions.store.directory import default_root, is_live, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.stored import stored_summary
+    from tui.foreground.last_answers import wait_for_end
     from tui.foreground.plan_left import how_it_goes_on
     from tui.report.slo import slo_line
     from tui.report.text import verdict
@@ -159,43 +171,3 @@ def after(directory: Path, left: str) -> int:
         return INTERRUPTED
     end = manifest.end
     return NOT_VALID if end is None else end.exit_code
-
-
-def _waited_for(frame: Frame) -> str:
-    if not frame.in_flight:
-        return "saving"
-    what = f"waiting for {frame.in_flight:,} answer{'s' * (frame.in_flight != 1)}"
-    if frame.drains_until_ns is None:
-        return what
-    left_s = max(frame.drains_until_ns - frame.at_ns, 0) / 1e9
-    # In minutes first: each line of its own is one of a file.
-    return f"{what}, at most " + (f"{left_s / 60:.0f} min" if left_s > 90 else f"{left_s:.0f} s")
-
-
-def wait_for_end(directory: Path, *, answers: bool) -> bool:
-    """Stays until a run that was told to end is over and saved, and says how many `answers` it waits for.
-
-    False when Ctrl-C or SIGTERM came before, which leaves the run alone.
-    """
-    from sessions.frame.session_view import SessionView
-    from sessions.store.directory import is_live
-    from tui.foreground.progress import Progress
-
-    progress, told = Progress(), ""
-    view = SessionView(directory)
-    try:
-        while is_live(directory) or view.locked:
-            caught_up = not view.poll()
-            what = _waited_for(view.frame(view.last_ns, WINDOW_NS, 1)) if answers and caught_up else "saving"
-            line = f"ttftop: {what} (Ctrl-C leaves, the run ends by itself)"
-            if line != told and (caught_up or not told) and (progress.in_place or not told):
-                progress.show(line)
-                told = line
-            if caught_up:
-                time.sleep(0.1)
-    except KeyboardInterrupt:
-        return False
-    finally:
-        view.close()
-        progress.close()
-    return True

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sessions.plan.config import RunConfig
 from tui.foreground import headless, screen
 from tui.foreground.debug_log import debug_log
-from tui.foreground.results import write_junit
+from tui.foreground.results import told_to_ci
 from tui.options.exit_codes import CommandError, is_unicode, one_line, tell
 from tui.options.packages import OF_A_SCREEN, need
 
@@ -69,9 +69,19 @@ def _write_results(directory: Path, options: argparse.Namespace, code: int) -> i
     from sessions.store.directory import is_live, place_of
     from sessions.summary.read import read_summary
 
-    if options.junit is None or is_live(directory):
+    if (options.junit is None and not options.fail_if_undecided) or is_live(directory):
         return code
-    return write_junit(read_summary(place_of(directory)), options.junit, code)
+    return told_to_ci(read_summary(place_of(directory)), options, code)
+
+
+def _check_targets(config: RunConfig, options: argparse.Namespace) -> None:
+    """What is never decided for want of targets would never fail.
+
+    Raises:
+        CommandError: a verdict on none is asked for.
+    """
+    if options.fail_if_undecided and not config.slo and not (config.plan and config.plan.targets):
+        raise CommandError("--fail-if-undecided: need targets: give --slo, or a plan that has some")
 
 
 def _metrics_socket(host: str, port: int) -> socket.socket:
@@ -116,6 +126,7 @@ def start(
     from sessions.store.directory import is_live
     from sessions.store.manifest import SessionError
 
+    _check_targets(config, options)
     sentence = ""
     if not config.interactive:
         config, sentence = headless.with_end(config)

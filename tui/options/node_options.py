@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from sessions.plan import roles
 from sessions.plan.config import NodesConfig
 from sessions.plan.node_words import NodeWordError, check_nodes, ray_address
 from tui.options.exit_codes import CommandError
@@ -54,6 +55,14 @@ def ray(text: str) -> str:
     try:
         return ray_address(text)
     except NodeWordError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def role(text: str) -> str:
+    """What a machine does for the server."""
+    try:
+        return roles.role(text)
+    except roles.RoleError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 

@@ -12,7 +12,12 @@ OF_A_RUN = ("msgspec", "tomli", "tomli_w", "httptools", "numpy")
 """What the processes of every run import, and this one need not have yet when it starts them."""
 OF_A_SCREEN = ("textual", "rich")
 _OURS = ("loadgen", "sessions", "telemetry", "tui")
-_CALLED = {"pynvml": "nvidia-ml-py", "tomli_w": "tomli-w", "prometheus_client": "prometheus-client"}
+_CALLED = {
+    "pynvml": "nvidia-ml-py",
+    "tomli_w": "tomli-w",
+    "prometheus_client": "prometheus-client",
+    "resvg_py": "resvg-py",
+}
 """Where a package's name is not its module's."""
 
 

@@ -15,6 +15,7 @@ from tui.options import run_options, value_types
 from tui.options.exit_codes import CommandError
 from tui.options.parser import did_you_mean
 from tui.options.plan_checks import PlanOptions, check_limits, check_messages, read_prompts
+from tui.options.several_targets import of_plan
 from tui.options.trace_options import traces_of
 from tui.report.plan_columns import COLUMNS
 
@@ -52,6 +53,7 @@ SAID_BY_A_SESSION = (
         "slo",
     ),
     *("turns", "think", "system_tokens", "conversation_header"),
+    *("more_targets", "source_address"),
     *("orphan_timeout", "ca", "insecure", "cert", "cert_key", "plain_header", "path", "proxy"),
 )
 """What a session that is resumed was asked already, beside its stages: all that is neither a secret, which no
@@ -60,6 +62,9 @@ NOT_IN_A_PLAN = (
     "help",
     "api_key",
     "target",
+    "more_targets",
+    "source_address",
+    "targets_of_plan",
     "header",
     "plan",
     "set",
@@ -118,6 +123,9 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
         for name, value in given.items():
             setattr(options, name, value)
         options.given_by_plan = PlanOptions(plan, frozenset(given))
+        servers = of_plan(plan)
+        if servers and getattr(options, "more_targets", ()) is None:  # none was typed
+            options.more_targets, options.targets_of_plan = servers, True
         if options.mix is None and plan.table.mix:
             options.mix = plan.table.mix
         find_mix(options, plan.parts())

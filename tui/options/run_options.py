@@ -9,20 +9,13 @@ from typing import Any
 
 import msgspec
 
-from sessions.plan.config import (
-    ConfigError,
-    LoadConfig,
-    PlanConfig,
-    RunConfig,
-    TargetConfig,
-    WorkloadConfig,
-    checked,
-)
+from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, RunConfig, WorkloadConfig, checked
+from sessions.plan.target_config import TargetConfig
 from tui.draw.theme_names import THEMES
 from tui.options import value_types
 from tui.options.conversation_options import conversation_asked
 from tui.options.exit_codes import CommandError
-from tui.options.node_options import node_arguments, nodes_asked
+from tui.options.node_options import node_arguments, nodes_asked, role
 from tui.options.parser import Refuse
 from tui.options.request_options import request_arguments
 from tui.options.trace_options import asked_trace, tell_of_reading, trace_arguments, traces_of
@@ -105,7 +98,8 @@ def common_load_arguments(load: argparse._ActionsContainer) -> None:
     node_arguments(load)
 
 
-def session_arguments(parser: argparse.ArgumentParser) -> None:
+def session_arguments(parser: argparse.ArgumentParser, *, has_verdict: bool = True) -> None:
+    """`has_verdict`: its targets are held against the run as a whole."""
     group = parser.add_argument_group("session")
     group.add_argument("--yes", action="store_true", help="ask nothing before a load that may be a slip")
     group.add_argument("--headless", action="store_true", help="no screen: a progress line, then the summary")
@@ -113,6 +107,10 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="without a screen: the summary as one JSON object on stdout"
     )
     slo_arguments(group)
+    if has_verdict:
+        undecided_argument(group)
+    else:
+        parser.set_defaults(fail_if_undecided=False)
     group.add_argument(
         "--name", type=value_types.name, default="", metavar="NAME", help="a name to find the session by"
     )
@@ -133,7 +131,7 @@ def session_arguments(parser: argparse.ArgumentParser) -> None:
     telemetry_argument(group)
     group.add_argument(
         "--role",
-        type=value_types.role,
+        type=role,
         action="append",
         metavar="H=ROLE",
         help="what a machine's GPUs do for the server: node1=prefill, node2=decode",
@@ -157,6 +155,13 @@ def slo_arguments(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--junit", type=value_types.file_to_write, metavar="FILE", help="write verdicts as JUnit XML, for CI"
+    )
+
+
+def undecided_argument(parser: argparse._ActionsContainer) -> None:
+    """Of what has a verdict on its targets: a search for the limit has none but its answer."""
+    parser.add_argument(
+        "--fail-if-undecided", action="store_true", help="exit code 1, too, if requests were too few to tell"
     )
 
 

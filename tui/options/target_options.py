@@ -11,8 +11,9 @@ from loadgen.small_file import FileError, read_small
 from loadgen.target.api_key import ApiKey, ApiKeyError, read_api_key
 from loadgen.target.request_headers import Header, HeaderError, parse_header, read_headers
 from loadgen.target.url import TargetError, parse_target
-from sessions.plan.config import TargetConfig
+from sessions.plan.target_config import OtherTarget, TargetConfig
 from tui.options.exit_codes import CommandError, one_line, tell
+from tui.options.several_targets import check_secrets, typed_targets
 
 MOST_PEM_BYTES = 16 << 20
 """All authorities of a distribution take less than one."""
@@ -20,12 +21,13 @@ EXAMPLE = "http://localhost:8000"
 
 
 def target(options: argparse.Namespace) -> TargetConfig:
-    """The server that `options.target` names.
+    """The servers that `options` name: the first one, with those beside it.
 
     Raises:
-        CommandError: there is none, or it is no address.
+        CommandError: there is none, or one is no address.
     """
-    if options.target is None:
+    each = typed_targets(options)
+    if not each:
         hint = ""
         if any("://" in source for source in options.telemetry or ()):
             hint = "; --telemetry takes all URLs that follow it, so write the server before it"
@@ -33,11 +35,12 @@ def target(options: argparse.Namespace) -> TargetConfig:
     if options.cert_key is not None and options.cert is None:
         raise CommandError("--cert-key: need the certificate it belongs to as well (--cert FILE)")
     try:
-        where = parse_target(options.target, proxy=options.proxy, path=options.path)
+        urls = [parse_target(one.url, proxy=options.proxy, path=options.path).url for one in each]
     except TargetError as error:
         raise CommandError(str(error)) from None
+    others = [OtherTarget(url, one.weight) for url, one in zip(urls[1:], each[1:], strict=True)]
     return TargetConfig(
-        url=where.url,
+        url=urls[0],
         model=options.model,
         endpoint=options.endpoint or "auto",
         ca_file=readable(options.ca, "--ca"),
@@ -47,6 +50,9 @@ def target(options: argparse.Namespace) -> TargetConfig:
         path=options.path,
         headers=_shown_headers(options),
         proxy=options.proxy,
+        weight=each[0].weight if others else None,
+        others=others or None,
+        sources=getattr(options, "source_address", None),
     )
 
 
@@ -65,6 +71,15 @@ def api_key(options: argparse.Namespace) -> str | None:
             tell(f"ttftop: {one_line(options.read_key.note)}")
     key: ApiKey | None = options.read_key
     return None if key is None else key.reveal()
+
+
+def refuse_secrets_to_a_plan(options: argparse.Namespace, key: str | None) -> None:
+    """Raises:
+    CommandError: a key or a secret header would go to a server that only a plan names.
+    """
+    secret, _ = _secret_headers(options)
+    words = (["the API key"] if key is not None else []) + [f"the header {name}" for name, _ in secret]
+    check_secrets(options, options.given_by_plan, words)
 
 
 def headers(options: argparse.Namespace) -> list[Header]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from sessions.plan import roles, typed_values
+from sessions.plan import typed_values
 from sessions.plan.config import (
     BURSTINESS_RANGE,
     LEAST_BURSTINESS,
@@ -86,7 +86,7 @@ def _typed(read: Callable[[str], T], text: str) -> T:
 
 def count(text: str) -> int:
     """A whole number of at least 1."""
-    value = int(text) if re.fullmatch(r"[0-9]{1,12}", text.strip()) else 0
+    value = int(text.strip()) if re.fullmatch(r"[0-9]{1,12}", text.strip()) else 0
     if value < 1:
         allowed = f"from 1 to {10**12 - 1}" if re.fullmatch(r"[0-9]{13,}", text.strip()) else "of at least 1"
         raise argparse.ArgumentTypeError(f"{got(text)}, need a whole number {allowed}")
@@ -134,7 +134,7 @@ def lengths(text: str) -> int | str:
         parse_lengths(text)
     except LengthError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    return int(text) if text.strip().isdigit() else text.strip()
+    return _as_typed(text)
 
 
 def turns(text: str) -> int | str:
@@ -154,7 +154,12 @@ def _lengths(read: Callable[[str], object], text: str) -> int | str:
         read(text)
     except LengthError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    return int(text) if text.strip().isdigit() else text.strip()
+    return _as_typed(text)
+
+
+def _as_typed(text: str) -> int | str:
+    bare = text.strip()  # of more than `int` strips, a file separator say
+    return int(bare) if bare.isascii() and bare.isdigit() else bare
 
 
 def header_name(text: str) -> str:
@@ -241,7 +246,7 @@ def scale(text: str) -> float:
 
 def seed(text: str) -> int:
     """A whole number from 0 to 2^63 - 1."""
-    value = int(text) if re.fullmatch(r"[0-9]{1,19}", text.strip()) else -1
+    value = int(text.strip()) if re.fullmatch(r"[0-9]{1,19}", text.strip()) else -1
     if not 0 <= value < 2**63:
         allowed = f"from 0 to {2**63 - 1}" if re.fullmatch(r"[0-9]{19,}", text.strip()) else "of at least 0"
         raise argparse.ArgumentTypeError(f"{got(text)}, need a whole number {allowed}")
@@ -322,18 +327,10 @@ def body_field(text: str) -> str:
 
 def port(text: str) -> int:
     """A TCP port; 0 takes a free one."""
-    value = int(text) if re.fullmatch(r"[0-9]{1,5}", text.strip()) else -1
+    value = int(text.strip()) if re.fullmatch(r"[0-9]{1,5}", text.strip()) else -1
     if not 0 <= value <= 65535:
         raise argparse.ArgumentTypeError(f"{got(text)}, need a port from 0 (any free one) to 65535")
     return value
-
-
-def role(text: str) -> str:
-    """What a machine does for the server."""
-    try:
-        return roles.role(text)
-    except roles.RoleError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def source(text: str) -> str:

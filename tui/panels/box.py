@@ -45,7 +45,8 @@ def _title(panel: Panel, width: int, filler: str) -> Row:
     if width_of(aside) > width // 2:
         aside = []
     room = width - (width_of(aside) + 3 if aside else 0)
-    said = fitted(chosen(panel.title, room), min(room, width_of(chosen(panel.title, room))))
+    title = chosen(panel.title, room)
+    said = fitted(title, min(room, width_of(title)))
     gap = width - width_of(said) - width_of(aside)
     if filler == " " or gap < 2:
         return [*said, (" " * max(gap, 0), ""), *aside]

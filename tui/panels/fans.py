@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sessions.frame.schema import Band, LatencyTarget, Stat
+from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.schema import Band, Stat
 from tui.draw import numbers
 from tui.draw.numbers import sign
-from tui.draw.rows import Field, Span
+from tui.draw.rows import Field, Span, width_of
 from tui.draw.theme import Theme
 from tui.panels.box import Panel, labelled
 from tui.plots.chart import Mark, with_labels
-from tui.plots.fan import Fan, fan, level, row_of
+from tui.plots.fan import Fan, Limit, fan, level, row_of
 from tui.plots.scale import Scale, between
 
 QUANTILES = ("p50", "p95", "p99")
+_FIGURES_CELLS = 62
 _FIGURE_ROLES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
 
 
@@ -30,6 +32,7 @@ def latency(
     theme: Theme,
     *,
     targets: Sequence[LatencyTarget] = (),
+    not_known: Sequence[LatencyTarget] = (),
     later: tuple[Band, int] | None = None,
     marks: Sequence[Mark] = (),
     labels: Mapping[int, tuple[Sequence[str], str]] | None = None,
@@ -39,20 +42,21 @@ def latency(
     """`size` is the gutter, the plot's columns and its rows.
 
     Args:
-        targets: of this latency, the hardest to hold first: that one is the line.
+        targets: of this latency, the hardest to hold first: each is a line.
+        not_known: of ITL, where only gaps between chunks are known: lines that judge nothing.
         later: the same band up to the end of the run, and the column from which on it is drawn, dimmed.
         labels: written into the top row where it is free.
         more: fields of the title.
     """
     gutter, width, height = size
-    target = targets[0].limit_ms if targets else None
+    limits = limits_of(targets, not_known)
     drawn = [
         fan(
             Fan(one.p50, one.p95, one.p99),
             scale,
             width,
             height,
-            target=target,
+            limits=limits,
             marks=marks,
             charset=theme.fill,
         )
@@ -62,24 +66,37 @@ def latency(
     rows = grid.rows()
     if rows and labels:
         rows[0] = with_labels(rows[0], labels, width)
-    named = _ticks(scale, height, target)
+    named = axis_labels(scale, height, [limit.value for limit in limits])
     title = [Field(0, (name, "title")), *_figures(recent, theme, targets)]
     title.append(Field(5, ("n ", "label"), (f"{numbers.count(recent.count)}/{recent_s:g}s", "dim")))
     title.append(three(4, "run", run, "dim"))
     if not scale.log:
         title.append(Field(2, ("linear", "dim")))
-    return Panel([*title, *more], labelled(rows, named, gutter), _target(targets, theme))
+    # The figures of the title come before any target but the first.
+    room = min((gutter + width) // 2 - 4, gutter + width - _FIGURES_CELLS)
+    said = _targets(targets, not_known, room, theme)
+    return Panel([*title, *more], labelled(rows, named, gutter), said)
 
 
-def _ticks(scale: Scale, height: int, target: float | None) -> dict[int, str]:
-    """At most three round labels, and the target's where there is one."""
+def limits_of(targets: Sequence[LatencyTarget], not_known: Sequence[LatencyTarget] = ()) -> list[Limit]:
+    """Lines for a chart, labelled unless the only one is the usual p95."""
+    plain = len(targets) == 1 and targets[0].statistic == "p95" and not not_known
+    return [
+        *(Limit(each.limit_ms, each.quantile, "" if plain else each.statistic) for each in targets),
+        *(Limit(each.limit_ms, None, f"ITL {each.statistic}?") for each in not_known),
+    ]
+
+
+def axis_labels(scale: Scale, height: int, targets: Sequence[float]) -> dict[int, str]:
+    """At most three round labels, and those of the targets where there are some."""
 
     def row(value: float) -> int:
         return int(row_of(level(scale, np.array([value]), height), height)[0])
 
     out: dict[int, str] = {}
-    if target is not None and scale.low <= target <= scale.high:
-        out[row(target)] = numbers.ms_label(target)
+    for target in targets:
+        if scale.low <= target <= scale.high:
+            out.setdefault(row(target), numbers.ms_label(target))
     lowest = ("<" if scale.cut else "") + numbers.ms_label(scale.low)
     bounds = [(row(scale.high), numbers.ms_label(scale.high)), (row(scale.low), lowest)]
     for at, text in bounds:
@@ -103,7 +120,7 @@ def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> li
         text = ("" if value is None else sign(recent, name)) + numbers.ms(value)
         # As wide as it gets, so that nothing beside it moves.
         seen = swatch(name, _FIGURE_ROLES[name], theme)
-        out.append(Field(min(rank, 1), seen, (f" {name} ", "label"), (text.ljust(5), role)))
+        out.append(Field(rank, seen, (f" {name} ", "label"), (text.ljust(5), role)))
     return out
 
 
@@ -123,15 +140,27 @@ def three(rank: int, name: str, stat: Stat, role: str) -> Field:
     return Field(rank, (f"{name} ", "label"), (said, role)) if stat.count else Field(9)
 
 
-def _target(targets: Sequence[LatencyTarget], theme: Theme) -> list[Span]:
-    if not targets:
-        return []
-    target = targets[0]
-    return [
-        (f"target {target.statistic} ", "label"),
-        (numbers.ms_label(target.limit_ms), "strong"),
-        *verdict(target, theme),
-    ]
+def _targets(
+    targets: Sequence[LatencyTarget], not_known: Sequence[LatencyTarget], room: int, theme: Theme
+) -> list[Span]:
+    """As many of them as have room, the hardest to hold first; of those of ITL that nobody can judge, why."""
+    out: list[Span] = []
+    for target in targets:
+        more: list[Span] = [
+            (f"{'  ' if out else 'target '}{target.statistic} ", "label"),
+            (numbers.ms_label(target.limit_ms), "strong"),
+            *verdict(target, theme),
+        ]
+        if out and width_of([*out, *more]) > room:
+            break
+        out += more
+    if not_known and not out:
+        limit = numbers.ms_label(not_known[0].limit_ms)
+        out = [(f"ITL {not_known[0].statistic} ", "label"), (limit, "strong"), (" ?", "warn")]
+        why = ": gaps are of chunks, ITL is not known"
+        if width_of(out) + len(why) <= room:
+            out.append((why, "dim"))
+    return out
 
 
 def verdict(target: LatencyTarget, theme: Theme) -> list[Span]:

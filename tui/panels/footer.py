@@ -8,7 +8,7 @@ from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import safe
 from tui.draw.theme import in_ascii
 
-_LAST_TO_GO = {"help": 0, "quit": 0, "load_up": 1, "hold": 1, "stop": 1, "view_overview": 1}
+_LAST_TO_GO = {"help": 0, "quit": 0, "to_end": 0, "load_up": 1, "hold": 1, "stop": 1, "view_overview": 1}
 """Ranks of the keys that no view's own ones push out: how the load is stopped is to be seen in each."""
 _ASCII_KEYS = {"↑↓": "kj", "←→": "<-/->"}
 
@@ -32,23 +32,24 @@ def bottom(screen_state: ScreenState, width: int, *, live: bool) -> Row:
             ],
             width,
         )
-    if screen_state.quitting:
-        long = width >= 80
-        return fitted(
-            [
-                (" Leave?", "warn"),
-                *_choice("f", "finish and save" if long else "finish"),
-                *_choice("d", "detach, keep running" if long else "detach"),
-                *_choice("a", "abort now" if long else "abort"),
-                *_choice("esc", "stay"),
-            ],
-            width,
-        )
+    if screen_state.question:
+        return fitted(_question(screen_state.question, long=width >= 80), width)
     if screen_state.notice:
         return fitted(
             [(" " + safe(screen_state.notice, 200), "bad" if screen_state.notice_bad else "strong")], width
         )
     return fitted([(" ", ""), *key_row(width - 1, screen_state, live=live)], width)
+
+
+def _question(which: str, *, long: bool) -> Row:
+    leaves = which == "leave"
+    return [
+        (" Leave?" if leaves else " End the run, for all who look on?", "warn"),
+        *_choice("f", "finish and save" if long else "finish"),
+        *(_choice("d", "detach, keep running" if long else "detach") if leaves else []),
+        *_choice("a", "abort now" if long else "abort"),
+        *_choice("esc", "stay"),
+    ]
 
 
 def _choice(key: str, words: str) -> list[Span]:
@@ -57,7 +58,8 @@ def _choice(key: str, words: str) -> list[Span]:
 
 def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
     fields = []
-    common: tuple[str, ...] = keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
+    past = live and not screen_state.playhead.following
+    common: tuple[str, ...] = keys.PAST_FOOTER if past else keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
     if screen_state.view != keys.VIEWS[0]:  # a view says above itself where the others are
         common = tuple(action for action in common if action != "view_overview")
     shown = (*keys.own_of(screen_state.view), *common)
@@ -73,5 +75,6 @@ def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
             word = "lin"
         elif screen_state.theme.ascii_only:
             word = word.lstrip("±")
-        fields.append(Field(_LAST_TO_GO.get(action, rank + 2), (name, "key"), (" " + word, "dim")))
+        role = "warn" if action == "to_end" else "dim"
+        fields.append(Field(_LAST_TO_GO.get(action, rank + 2), (name, "key"), (" " + word, role)))
     return chosen(fields, width)

@@ -140,6 +140,7 @@ def _power(gpu: Gpu, given: Given, theme: Theme) -> Fields:
         [
             _field(0, "", numbers.whole(gpu.power_w), " W", "warn" if full else ""),
             _field(1, "limit", numbers.whole(gpu.power_limit_w), " W", "gpu_limit"),
+            Field(2, ("warm: at 97 % of it", "dim")),
         ]
     ]
 

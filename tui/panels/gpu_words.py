@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from sessions.frame.gpu_trouble import BUSY_PCT, IDLE_PCT, is_throttled
+from sessions.frame.gpu_trouble import counted, idle, is_throttled
 from sessions.frame.schema import Gpu
 from tui.draw.rows import Span
 
 SKEW_PCT = 25.0
 """So far from the middle of the others, in utilisation or in memory used, is skew."""
 _SLOWED = (("thermal", "HEAT"), ("HW thermal", "HEAT"), ("power brake", "BRAKE"), ("power cap", "PWR"))
-
-
-def counted(gpus: Sequence[Gpu]) -> list[Gpu]:
-    """Those that are part of the load and say something."""
-    return [gpu for gpu in gpus if not (gpu.excluded or gpu.lost or gpu.stale) and gpu.util_pct is not None]
 
 
 def words(gpus: Sequence[Gpu]) -> list[Span]:
@@ -35,10 +30,13 @@ def _words(gpus: Sequence[Gpu]) -> list[Span]:
     shares = [share for gpu in working if (share := _memory_pct(gpu)) is not None]
     memory = median(shares) if shares else 0.0
     several = {id(gpu) for gpu in working} if len(working) > 1 else set()  # two may have one name, as of MIG
-    return [_word(gpu, id(gpu) in several, util, memory) for gpu in gpus]
+    return [
+        _word(gpu, idles, id(gpu) in several, util, memory)
+        for gpu, idles in zip(gpus, idle(gpus), strict=True)
+    ]
 
 
-def _word(gpu: Gpu, compared: bool, util: float, memory: float) -> Span:
+def _word(gpu: Gpu, idles: bool, compared: bool, util: float, memory: float) -> Span:
     if gpu.lost:
         return ("lost", "bad")
     if gpu.stale:
@@ -49,7 +47,7 @@ def _word(gpu: Gpu, compared: bool, util: float, memory: float) -> Span:
         return throttled(gpu)
     if not compared or gpu.util_pct is None:
         return ("", "")
-    if gpu.util_pct < IDLE_PCT and util > BUSY_PCT:
+    if idles:
         return ("IDLE?", "warn")
     share = _memory_pct(gpu)
     apart = abs(gpu.util_pct - util) >= SKEW_PCT or (share is not None and abs(share - memory) >= SKEW_PCT)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from textwrap import wrap
 
 import numpy as np
 
+from sessions.frame.gpu_trouble import counted
 from sessions.frame.schema import Frame, Gpu
 from tui.draw import numbers
 from tui.draw.layout import MATRIX_ABOVE
@@ -15,7 +17,7 @@ from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
 from tui.panels.box import Panel
 from tui.panels.gpu_groups import Group, are_told_apart, by_role, groups
-from tui.panels.gpu_words import counted, words
+from tui.panels.gpu_words import words
 from tui.plots.bars import area, bar
 from tui.plots.scale import PERCENT, Scale, Series
 
@@ -56,9 +58,10 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
     """In at most `height` rows of `width` cells."""
     if not frame.gpus:
         title = [Field(0, ("GPU", "title"))]
-        return Panel(
-            title, [fitted([(" ", ""), (fit(safe(frame.gpu_note), width - 1), "dim")], width)][:height]
-        )
+        lines = wrap(safe(frame.gpu_note), max(width - 2, 1), break_on_hyphens=False)
+        if len(lines) > height:
+            lines = [*lines[: max(height - 1, 0)], fit(" ".join(lines[max(height - 1, 0) :]), width - 2)]
+        return Panel(title, [fitted([(" ", ""), (line, "dim")], width) for line in lines[:height]])
     said = words(frame.gpus)
     if len(frame.gpus) > MATRIX_ABOVE:
         rows = _matrix(frame.gpus, said, width, height, theme)

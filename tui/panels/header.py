@@ -4,36 +4,40 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from sessions.bottleneck.rules import OF_MEANS
-from sessions.frame.schema import Frame, PlanProgress, Stat
+from sessions.bottleneck.rules import MEANS_OF
+from sessions.frame.schema import Frame, PlanProgress
 from sessions.steady.verdict import DRIFTING, Window
+from tui.controls import keys
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers, words
 from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
-from tui.draw.theme import Theme
 from tui.draw.words import limit_name
+from tui.panels.held_targets import latencies
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
 
 def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """The one loud row: the rate and where it goes, whether targets are held, what binds, and when."""
-    right = _where_we_are(frame, screen_state)
+    right = _where_we_are(frame, screen_state, narrow=width < 100)
     theme = screen_state.theme
     gap = 3 if width >= 100 else 2
-    left = chosen(
-        [
+    room = max(width - width_of(right) - 2, 0)
+
+    def fields(short: bool) -> list[Field]:
+        return [
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
-            Field(1, *_held("TTFT", "ttft", frame.ttft_recent, frame, theme)),
-            Field(2, *_held(*_itl_name(frame), frame.itl_recent, frame, theme)),
+            *latencies(frame, theme, short=short),
             _binds(frame),
-        ],
-        max(width - width_of(right) - 2, 0),
-        gap=gap,
-    )
+        ]
+
+    left = chosen(fields(False), room, gap=gap)
+    asked = [field.runs[0] for field in latencies(frame, theme, short=False)[:2] if field.runs]
+    if not all(run in left for run in asked):
+        left = chosen(fields(True), room, gap=gap)
     return spread(left, right, width)
 
 
@@ -67,26 +71,6 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
     return shown
 
 
-def _itl_name(frame: Frame) -> tuple[str, str]:
-    return ("GAP", "chunk_gap") if frame.itl_is_chunk_gap else ("ITL", "itl")
-
-
-def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme) -> Row:
-    """The targeted percentile and whether it is held; without a target p95."""
-    targets = frame.targets.get(metric, ())
-    if not targets:
-        thin = "p95" in recent.thin and recent.p95_ms is not None
-        return [(f"{name} p95 ", "label"), (("~" if thin else "") + numbers.ms(recent.p95_ms), "strong")]
-    target = targets[0]
-    figure = ("~" if target.thin else "") + numbers.ms(target.now_ms)
-    limit = numbers.ms_label(target.limit_ms)
-    if target.met is False:
-        return [(f" {name} {target.statistic} {figure} {theme.glyph('missed')} {limit} ", "alarm")]
-    role = "ok" if target.met else "strong"
-    mark = f" {theme.glyph('met')}" if target.met else " of"
-    return [(f"{name} {target.statistic} ", "label"), (figure + mark, role), (f" {limit}", "label")]
-
-
 def _binds(frame: Frame) -> Field:
     name = frame.limit.name
     if frame.failing or frame.client_saturated or frame.state in ("ended", "killed", "probing"):
@@ -98,7 +82,14 @@ def _binds(frame: Frame) -> Field:
     return Field(3, (f" {limit_name(safe(name, 24)).upper()} ", "alert"))
 
 
-def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
+def _where_we_are(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> list[Span]:
+    said = _placed(frame, screen_state, narrow=narrow)
+    if screen_state.reading is None:
+        return said
+    return [(f"reading {100 * screen_state.reading:.0f} %  ", "warn"), *said]
+
+
+def _placed(frame: Frame, screen_state: ScreenState, *, narrow: bool) -> list[Span]:
     head, theme = screen_state.playhead, screen_state.theme
     clock = numbers.clock(max(frame.at_ns - frame.first_ns, 0), hours=False)
     state = safe(frame.state, 12)
@@ -107,6 +98,10 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
         if frame.unreachable_since_ns is not None:
             lost_s = max(frame.at_ns - frame.unreachable_since_ns, 0) // 1_000_000_000
             shown.append((f" server unreachable {lost_s} s", "bad"))
+        elif frame.lost_targets:
+            more = len(frame.lost_targets) - 1
+            name = safe(frame.lost_targets[0], 24)
+            shown.append((f" {name} {f'and {more} more ' if more else ''}unreachable", "bad"))
         elif state != "running":
             shown.append((f" {state}", _STATE_ROLES.get(state, "")))
         if screen_state.silent_s >= 3 and frame.state != "probing":
@@ -114,13 +109,15 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
         return [*shown, (f"  {clock}", "strong")]
     whole = numbers.clock(max(frame.last_ns - frame.first_ns, 0), hours=False)
     playing = theme.glyph("play" if head.playing else "pause")
+    speed = f" {playing} {head.speed:g}x  " if head.playing or not narrow else f" {playing} "
     if frame.live:
-        behind_ns = frame.last_ns - frame.at_ns
+        behind_ns = screen_state.end_ns(frame.last_ns) - frame.at_ns
         behind = f"-{behind_ns / 1e9:.2f}s" if behind_ns < 1e9 else numbers.clock(-behind_ns, hours=False)
+        behind += "" if screen_state.settled_ns is None else "+"
         return [
             *([("now paused  ", "warn")] if screen_state.paused else []),
             (f" LIVE {behind} ", "badge_live"),
-            (f" {playing} {head.speed:g}x  ", "strong"),
+            (speed, "strong"),
             (clock, "strong"),
         ]
     gone: list[Span] = [("server unreachable  ", "bad")] if frame.unreachable_since_ns is not None else []
@@ -129,7 +126,7 @@ def _where_we_are(frame: Frame, screen_state: ScreenState) -> list[Span]:
     return [
         *gone,
         (f" {badge} ", role),
-        (f" {playing} {head.speed:g}x  ", "strong"),
+        (speed, "strong"),
         (clock, "strong"),
         (f" / {whole}", "dim"),
     ]
@@ -163,6 +160,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
         if frame.cut_off
         else Field(9),
+        Field(2, ("asks ", "label"), (safe(frame.workload, 24), "warn")) if frame.workload else Field(9),
         Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
         if frame.stale_retries
         else Field(9),
@@ -281,7 +279,7 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     if note:
         return spread([("! client: ", "warn"), (note, "warn")], [], width)
     if frame.live and frame.in_flight and frame.drains_until_ns is not None:
-        return _drain(frame, frame.drains_until_ns, width)
+        return _drain(frame, frame.drains_until_ns, screen_state, width)
     now = frame.limit
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
@@ -292,19 +290,23 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     if now.why:
         why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    for word in (lasts, "means of 3s" if now.why and now.name in OF_MEANS else ""):
-        if word and width_of(left) + 2 + len(word) + width_of(right) + 3 * bool(right) <= width:
-            right = [(word, "dim"), *([("   ", "")] if right else []), *right]
+    of = MEANS_OF.get(now.name, "") if now.why else ""
+    for forms in ([lasts], [f"means of {of}", "means"] if of else []):
+        room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
+        said = next((form for form in forms if form and len(form) <= room), "")
+        if said:
+            right = [(said, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
 
 
-def _drain(frame: Frame, until_ns: int, width: int) -> Row:
+def _drain(frame: Frame, until_ns: int, screen_state: ScreenState, width: int) -> Row:
     some = f"{numbers.count(frame.in_flight)} answer{'s' * (frame.in_flight != 1)}"
     left = numbers.clock(max(until_ns - frame.at_ns, 0), hours=False)
     waiting = f" the load is over: waiting for {some} in flight, at most {left} more"
     if len(waiting) + 20 > width:
         waiting = f" waiting for {some}, at most {left}"
-    return spread([(waiting, "warn")], [("q a", "key"), (" cuts them off", "dim")], width)
+    ends = keys.short_name("end_run", screen_state.keymap)
+    return spread([(waiting, "warn")], [(f"{ends} a", "key"), (" cuts them off", "dim")], width)
 
 
 def _troubled(frame: Frame) -> str:

@@ -107,7 +107,10 @@ def mark_labels(frame: Frame, width: int, theme: Theme) -> dict[int, tuple[tuple
 
 def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
     """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
-    happened = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
+    # Why there is no GPU stands in the place of the GPUs already.
+    told = "" if whole or frame.gpus else frame.gpu_note
+    wanted = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
+    happened = [mark for mark in wanted if not told or mark.label != told]
     rows: list[Row] = []
     for mark in reversed(happened):
         if not (room := height - len(rows)):
@@ -144,8 +147,9 @@ def _label(mark: ChartMark, theme: Theme, limit: int) -> str:
 def scrub(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     """The whole run as a bar: played part, head, marks."""
     theme = screen_state.theme
-    whole_ns = max(frame.last_ns - frame.first_ns, 1)
-    begin, end = "00:00 ", " " + numbers.clock(whole_ns, hours=False)
+    whole_ns = max(screen_state.end_ns(frame.last_ns) - frame.first_ns, 1)
+    goes_on = "" if screen_state.settled_ns is None else "+"
+    begin, end = "00:00 ", f" {numbers.clock(whole_ns, hours=False)}{goes_on}"
     room = max(width - len(begin) - len(end) - 2, 1)
 
     def place(t_ns: int) -> int:

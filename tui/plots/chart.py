@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,11 +83,27 @@ class Grid:
 
     def rows(self) -> list[Row]:
         """One run per stretch of one role; blanks join their neighbours, as they show no colour."""
+        height, width = self.codes.shape
+        if not width or not height:
+            return [[] for _ in range(height)]
+        # Where a cell is blank its role is that of the last cell before it which is not; else of the first.
+        drawn = self.codes != BLANK
+        last = np.maximum.accumulate(np.where(drawn, np.arange(width), -1), axis=1)
+        from_cell = np.where(last >= 0, last, drawn.argmax(axis=1)[:, None])
+        roles = np.take_along_axis(self.roles, from_cell, axis=1)
+        # On the colour of another role a blank would show.
         backs = np.array(["/" in name for name in self.names])
-        return [
-            _runs(codes, roles, self.names, backs)
-            for codes, roles in zip(self.codes, self.roles, strict=True)
-        ]
+        if backs.any():
+            roles = np.where(backs[roles] & ~drawn, 0, roles)
+        text = self.codes.astype("<u4").tobytes().decode("utf-32-le")
+        begins = np.ones((height, width), dtype=bool)
+        np.not_equal(roles[:, 1:], roles[:, :-1], out=begins[:, 1:])
+        cells = np.flatnonzero(begins)
+        ends = [*cells[1:].tolist(), height * width]
+        out: list[Row] = [[] for _ in range(height)]
+        for begin, end, role in zip(cells.tolist(), ends, roles.ravel()[cells].tolist(), strict=True):
+            out[begin // width].append((text[begin:end], self.names[role]))
+        return out
 
 
 def columns(values: Series, width: int) -> Series:
@@ -203,23 +219,6 @@ def chart(
         roles = np.where(fresh, role(line.role), roles)
     codes = np.where(drawn > 0, drawn, codes).astype(np.uint32)
     return Grid(codes, roles.astype(np.uint8), tuple(names))
-
-
-def _runs(
-    codes: NDArray[np.uint32], roles: NDArray[np.uint8], names: Sequence[str], backs: NDArray[np.bool_]
-) -> Row:
-    if not len(codes):
-        return []
-    # Where a cell is blank its role is that of the last cell before it which is not.
-    seen = np.maximum.accumulate(np.where(codes != BLANK, np.arange(len(codes)), -1))
-    first = roles[int(np.argmax(codes != BLANK))]
-    effective = np.where(seen >= 0, roles[np.maximum(seen, 0)], first)
-    # On the colour of another role a blank would show.
-    if backs.any():
-        effective = np.where(backs[effective] & (codes == BLANK), 0, effective)
-    text = codes.astype("<u4").tobytes().decode("utf-32-le")
-    starts = [0, *(np.flatnonzero(np.diff(effective)) + 1).tolist(), len(codes)]
-    return [(text[a:b], names[effective[a]]) for a, b in pairwise(starts)]
 
 
 _GIVE_WAY = ("line_state", "line_note", "line_limit", "line_warning")

@@ -39,13 +39,28 @@ class Fan:
     p99: Series
 
 
+@dataclass(frozen=True)
+class Limit:
+    """A target: a dashed line, above which what it asks of is in the colours of a warning."""
+
+    value: float
+    quantile: float | None = 0.95
+    """Of what is asked; of a mean that of p50. None: it is a line that judges nothing."""
+    label: str = ""
+    """Written at its left end."""
+
+    def judges(self, quantile: float) -> bool:
+        """Above it that percentile is late. What a target says of p95 is taken of p99 too."""
+        return self.quantile is not None and (quantile <= self.quantile or self.quantile >= 0.95)
+
+
 def fan(
     of: Fan,
     scale: Scale,
     width: int,
     height: int,
     *,
-    target: float | None = None,
+    limits: Sequence[Limit] = (),
     marks: Sequence[Mark] = (),
     charset: str = "tones",
 ) -> Grid:
@@ -66,13 +81,12 @@ def fan(
     dots = row == row99
     quarter = (np.nan_to_num(high - 1).astype(np.intp) % 8) // 2
 
-    limit = None if target is None else float(row_of(level(scale, np.array([target]), height), height)[0])
-    over = (
-        np.zeros((height, width), dtype=bool)
-        if limit is None
-        else np.broadcast_to(row < limit, (height, width))
-    )
-    edge = over if target is None else over | ((row == limit) & (values[1] > target))
+    at_limit = [float(row_of(level(scale, np.array([limit.value]), height), height)[0]) for limit in limits]
+    late = [_lowest(limits, quantile) for quantile in (0.5, 0.95, 0.99)]
+    bound95, bound99 = (np.inf if at is None else limits[at].value for at in late[1:])
+    row50, row95 = (-1.0 if at is None else at_limit[at] for at in late[:2])
+    over = np.broadcast_to(row < row50, (height, width))
+    edge = np.broadcast_to(row < row95, (height, width)) | ((row == row95) & (values[1] > bound95))
     tone50 = np.where(over, _ROLE["over50"], 1 + (GRADIENT * (height - 1 - row)) // max(height, 1))
     tone95 = np.where(edge, _ROLE["over95"], _ROLE["fan95"])
 
@@ -91,19 +105,43 @@ def fan(
     # The dots of p99 over what is there: p95 shows behind them where it would not show below them either.
     below50 = np.vstack([in50[1:], np.full((1, width), 8)]) == 8
     behind95 = dots & (in95 > 0) & ((in95 >= 4) | below50)
-    beyond = np.zeros(width, dtype=bool) if target is None else values[2] > target
+    beyond = values[2] > bound99
     codes = np.where(dots, ord("^") if charset == "ascii" else _DOTS[quarter], codes)
     fore = np.where(dots, np.where(beyond, _ROLE["over99"], _ROLE["fan99"]), fore)
     back = np.where(dots, np.where(behind95, tone95, 0), back)
-    if limit is not None:
-        dashes = (row == limit) & (np.arange(width) % _PERIOD < _DASH)
-        codes = np.where(dashes, ord("-" if charset == "ascii" else "─"), codes)
-        fore = np.where(dashes, _ROLE["target_line"], fore)
+    if limits:
+        line = _lines(limits, at_limit, (height, width), ord("-" if charset == "ascii" else "─"))
+        codes = np.where(line > 0, line, codes)
+        fore = np.where(line > 0, _ROLE["target_line"], fore)
         filled = np.where(in50 >= 4, tone50, np.where(in95 >= 4, tone95, 0))
-        back = np.where(dashes, filled, back)
+        back = np.where(line > 0, filled, back)
     if charset != "tones":
         back = np.zeros_like(back)
     return _grid(codes, fore, back, marks_names)
+
+
+def _lowest(limits: Sequence[Limit], quantile: float) -> int | None:
+    """The one from which on that percentile is late; of p99 its own before that of p95."""
+    asked = [i for i, limit in enumerate(limits) if limit.judges(quantile)]
+    own = [i for i in asked if (limits[i].quantile or 0.0) >= quantile]
+    return min(own or asked, key=lambda i: limits[i].value, default=None)
+
+
+def _lines(
+    limits: Sequence[Limit], rows: Sequence[float], size: tuple[int, int], dash: int
+) -> NDArray[np.uint32]:
+    """The dashes of each limit in its row, and its label before them; 0 where there are none."""
+    out = np.zeros(size, dtype=np.uint32)
+    free = dict.fromkeys(rows, 0)
+    for limit, row in zip(limits, rows, strict=True):
+        if not 0 <= row < size[0]:
+            continue
+        if not free[row]:
+            out[int(row), np.arange(size[1]) % _PERIOD < _DASH] = dash
+        codes = [ord(letter) for letter in f"{limit.label} " * bool(limit.label)][: size[1] - free[row]]
+        out[int(row), free[row] : free[row] + len(codes)] = codes
+        free[row] += len(codes)
+    return out
 
 
 def level(scale: Scale, values: Series, height: int) -> Series:

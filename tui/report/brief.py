@@ -11,7 +11,8 @@ from tui.report.figures import aligned
 from tui.report.limit import limit_text
 from tui.report.load import latencies, stages_table
 from tui.report.plan import plan_table
-from tui.report.slo import slo_table
+from tui.report.slo import not_held, slo_table
+from tui.report.targets import targets_that_failed
 from tui.report.text import errors, failed_first, head, verdict
 
 if TYPE_CHECKING:
@@ -27,15 +28,11 @@ def brief(summary: Summary) -> str:
     limit = limit_text(None if summary.plan is None else summary.plan.limit)
     parts = [
         failed_first(summary),
-        _upto(verdict(summary.valid, summary.reasons), _REASONS),
-        _upto(
-            slo_table(summary.slo, searched=summary.plan is not None and summary.plan.limit is not None),
-            _TARGETS,
-        ),
-        limit.partition("\n\n")[0],
+        *_verdicts(summary, limit.partition("\n\n")[0]),
         _found(summary),
         _headlines(summary),
         head(summary),
+        targets_that_failed(summary.by_target),
         _upto(latencies(summary), _LATENCIES),
         _upto(
             stages_table(summary.stages, has_tokens=summary.has_tokens)
@@ -47,6 +44,14 @@ def brief(summary: Summary) -> str:
         _rest(summary, limit),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _verdicts(summary: Summary, limit: str) -> list[str]:
+    """First what nobody may pass over: not valid, then a search's answer, or targets that were not held."""
+    valid = _upto(verdict(summary.valid, summary.reasons), _REASONS)
+    targets = _upto(slo_table(summary.slo, searched=bool(limit)), _TARGETS)
+    first = bool(limit or not_held(summary)) and summary.valid
+    return [limit, targets, valid] if first else [valid, limit, targets]
 
 
 def _upto(text: str, most: int) -> str:
@@ -78,6 +83,7 @@ def _rest(summary: Summary, limit: str) -> str:
         "steps of the search": "\n\n" in limit,
         "turns": bool(summary.turns),
         "tags": bool(summary.by_tag),
+        "targets": bool(summary.by_target),
         "marks": bool(summary.marks),
         "GPUs": bool(summary.gpus),
         "energy": summary.energy.joules is not None or summary.cost is not None,

@@ -35,9 +35,16 @@ def verdict(comparison: Comparison, versus: Versus) -> str:
     a, b = (printable(side.label, 60) for side in (comparison.a, versus.b))
     lines = [line for side in (comparison.a, versus.b) for line in _not_valid(side)]
     lines += _wrapped(f"{b} against {a}: {said(versus)}")
+    lines += _wrapped(_of_other_loads(versus), "  ")
     for word in ("worse", "better"):
-        if said_so := [_by_how_much(figure) for figure in versus.overall if figure.word == word]:
-            lines += _wrapped(f"{word}: {', '.join(said_so)}", "  ")
+        figures = [figure for figure in versus.overall if figure.word == word]
+        by_far = [figure for figure in figures if figure.apart is not None]
+        if surely := [_by_how_much(figure) for figure in figures if figure.apart is None]:
+            lines += _wrapped(f"{word}: {', '.join(surely)}", "  ")
+        if by_far:
+            why = "never steady" if any(f.because == "never steady" for f in by_far) else "too short"
+            said_so = ", ".join(map(_by_how_much, by_far))
+            lines += _wrapped(f"{word}, though {why} for an interval: {said_so}", "  ")
     if none := [figure for figure in versus.overall if figure.word == "no difference"]:
         largest = _percent_up(_largest(none))
         lines += _wrapped(f"no difference larger than {largest}: {_labels(none)}", "  ")
@@ -66,6 +73,18 @@ def _would_find(unknown: Sequence[ComparedFigure]) -> str:
         return text
     more = "as many" if figure.interval_from == "repetitions" else "as long"
     return f"{text}; to find 10 % they would have to be {times:.1f} times {more}"
+
+
+def _of_other_loads(versus: Versus) -> str:
+    """What was done where no load was common; empty where one was."""
+    held = [load.load for load in versus.loads if load.value_b is not None]
+    if not held:
+        return ""
+    return (
+        f"no load in common, so the nearest are held together: {', '.join(held)}. Latencies do not fall "
+        "under more load: better under more, or worse under less, is said, and nothing else. To tell the "
+        "rest, run one side at a load of the other"
+    )
 
 
 def _labels(figures: Sequence[ComparedFigure]) -> str:
@@ -221,6 +240,9 @@ def _change(ratio: float) -> str:
 
 
 def _interval(figure: ComparedFigure) -> str:
+    if figure.apart is not None:
+        nearest = _signed(figure.apart)  # how far it is on the other side nobody knows
+        return f" ({nearest}..)" if figure.apart > 1 else f" (..{nearest})"
     if figure.low is None or figure.high is None:
         return ""
     return f" ({_signed(figure.low)}..{_signed(figure.high)})"

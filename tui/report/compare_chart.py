@@ -18,7 +18,7 @@ def picture(versus: Versus, theme: Theme) -> str:
     """A chart of the figure that is worse or better by most, else of the first; where both sides have it at
     fewer than two loads, all intervals. "" where there is none."""
     metric = most_telling(versus)
-    loads = [load for load in versus.loads if not load.load.startswith("whole")]
+    loads = [load for load in versus.loads if not load.load.startswith("whole") and load.value_b is None]
     if metric is None or len(loads) < 2:
         return intervals(versus, theme)
     found = [(load, next(f for f in load.figures if f.metric == metric)) for load in loads]

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from sessions.summary.slo_schema import TargetResult
 
 
-def junit(summary: Summary) -> str:
-    """The whole file. A missed target is a failure, an undecided one is skipped, not valid is an error."""
+def junit(summary: Summary, *, strict: bool = False) -> str:
+    """The whole file. A missed target is a failure, an undecided one is skipped (`strict`: a failure, too),
+    not valid is an error."""
     cases = [_validity(summary)]
     if summary.plan is not None:
         for stage in summary.plan.stages:
-            cases += [_case(f"stage {stage.number} {stage.name}", each) for each in stage.targets]
+            cases += [_case(f"stage {stage.number} {stage.name}", each, strict) for each in stage.targets]
     elif summary.slo is not None:
-        cases += [_case("slo", each) for each in summary.slo.targets]
+        cases += [_case("slo", each, strict) for each in summary.slo.targets]
     verdicts = [verdict for verdict, _ in cases]
     counted = {
         "tests": len(cases),
@@ -48,11 +49,12 @@ def _validity(summary: Summary) -> tuple[str, str]:
     return "error", f'  <testcase classname="run" name="valid">\n{error}\n  </testcase>'
 
 
-def _case(of: str, result: TargetResult) -> tuple[str, str]:
+def _case(of: str, result: TargetResult, strict: bool) -> tuple[str, str]:
     named = f"classname={quoteattr(printable(of, 200))} name={quoteattr(printable(result.target, 200))}"
     if result.verdict == "pass":
         return "pass", f"  <testcase {named}/>"
     said = quoteattr(f"{shown(result.figure)}: {why(result)}")
-    element = "skipped" if result.verdict == "undecided" else "failure"
+    verdict = "fail" if strict else result.verdict
+    element = "skipped" if verdict == "undecided" else "failure"
     text = f">{escape(why(result))}</failure>" if element == "failure" else "/>"
-    return result.verdict, f"  <testcase {named}>\n    <{element} message={said}{text}\n  </testcase>"
+    return verdict, f"  <testcase {named}>\n    <{element} message={said}{text}\n  </testcase>"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sessions.summary.slo_schema import Slo, TargetResult
     from sessions.summary.stored import StoredSlo
 
+_HEADS = {"pass": "SLO HELD", "fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}
 WORDS = {"pass": "PASS", "fail": "FAIL", "undecided": "undecided"}
 
 
@@ -20,7 +21,7 @@ def slo_table(slo: Slo | None, *, searched: bool = False) -> str:
     looked for the load that holds them, and has no verdict but that."""
     if slo is None:
         return ""
-    head = {"pass": "SLO HELD", "fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}[slo.verdict]
+    head = _HEADS[slo.verdict]
     head = "over all steps of the search" if searched else head
     lines = [head + (f": {attained(slo)}" if slo.good is not None else "")]
     if slo.targets:
@@ -33,13 +34,21 @@ def slo_table(slo: Slo | None, *, searched: bool = False) -> str:
     return "\n".join(lines)
 
 
+def not_held(summary: Summary) -> str:
+    """`SLO MISSED` or `SLO UNDECIDED`; empty where it was held, or of a search for the load that holds."""
+    searched = summary.plan is not None and summary.plan.limit is not None
+    if summary.slo is None or summary.slo.verdict == "pass" or searched:
+        return ""
+    return _HEADS[summary.slo.verdict]
+
+
 def slo_line(slo: StoredSlo | None) -> str:
     """One line of what a manifest keeps: `SLO MISSED: ttft.p95<50ms: 182`; empty where there is none."""
     if slo is None or slo.verdict not in WORDS:
         return ""
     told = [each for each in slo.targets if each.verdict == slo.verdict] or slo.targets
     said = "; ".join(f"{printable(each.target, 40)}: {shown(each.figure)}" for each in told)
-    head = {"pass": "SLO HELD", "fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}[slo.verdict]
+    head = _HEADS[slo.verdict]
     return f"{head}: {said}" if said else head
 
 

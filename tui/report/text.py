@@ -21,8 +21,9 @@ from tui.report.limit import limit_text
 from tui.report.load import counts, latencies, stages_table, turns_table, windows
 from tui.report.machines import activity, energy, gpus_table, server, telemetry
 from tui.report.plan import plan_table
-from tui.report.slo import slo_table
+from tui.report.slo import not_held, slo_table
 from tui.report.tags import tags_table
+from tui.report.targets import targets_table
 
 if TYPE_CHECKING:
     from sessions.bottleneck.history import LimitSpan
@@ -40,8 +41,11 @@ NODES = 8
 
 def render(summary: Summary) -> str:
     """The whole report, without charts and without colours; ends with a line break."""
+    limit = limit_text(None if summary.plan is None else summary.plan.limit)
     parts = [
         failed_first(summary),
+        ", ".join(filter(None, ("" if summary.valid else "NOT VALID", not_held(summary)))),
+        limit.partition("\n")[0],
         head(summary),
         counts(summary) + lengths(summary),
         latencies(summary),
@@ -51,6 +55,7 @@ def render(summary: Summary) -> str:
         windows(summary.stages) if summary.plan is None else "",
         turns_table(summary.turns),
         tags_table(summary.by_tag),
+        targets_table(summary.by_target),
         _marks(summary.marks),
         gpus_table(summary.gpus),
         activity(summary.gpus),
@@ -58,7 +63,7 @@ def render(summary: Summary) -> str:
         server(summary.server),
         telemetry(summary.telemetry),
         _limits(summary.limits),
-        limit_text(None if summary.plan is None else summary.plan.limit),
+        limit,
         slo_table(summary.slo, searched=summary.plan is not None and summary.plan.limit is not None),
         errors(summary),
         imported(summary.imported),
@@ -103,7 +108,9 @@ def head(summary: Summary) -> str:
         lines += textwrap.wrap(f"note: {printable(summary.note, 2000)}", 80, subsequent_indent="  ")
     if summary.nodes:
         lines += textwrap.wrap(nodes_line(summary.nodes), 80, subsequent_indent="  ")
-    if len(at := summary.probe.addresses) > 1 or summary.probe.addresses_left_out:
+    if summary.by_target:
+        lines.append(f"requests went to {len(summary.by_target)} targets, by weight: below")
+    elif len(at := summary.probe.addresses) > 1 or summary.probe.addresses_left_out:
         lines.append(_addresses(at, summary.probe.addresses_left_out))
     return "\n".join(lines)
 

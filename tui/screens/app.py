@@ -32,9 +32,11 @@ class TtftopApp(TerminalApp):
         title: str = "",
         settings: Settings | None = None,
         gone: Callable[[], bool] = lambda: False,
+        attached: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(title=title, settings=settings)
+        self._attached = attached
         self._source, self._control, self._gone, self._clock = source, control, gone, clock
         most = RATES_HZ.index(float(self._settings.fps))
         self._pace, self._meter = Pace(index=most, most=most), Meter()
@@ -48,6 +50,7 @@ class TtftopApp(TerminalApp):
             keymap=settings.keymap,
             window_s=settings.window_s,
             log=settings.log,
+            attached=self._attached,
         )
         return SessionScreen(self._source, self._control, opened, self.leave, self._clock)
 
@@ -97,6 +100,7 @@ def run_screen(
     title: str = "",
     settings: Settings | None = None,
     gone: Callable[[], bool] = lambda: False,
+    attached: bool = False,
 ) -> str:
     """Shows the screen until the person leaves.
 
@@ -106,6 +110,7 @@ def run_screen(
         title: for the terminal's window.
         settings: how the person wants it to look; None: as it comes.
         gone: asked ten times a second; True when the run was refused, so there is nothing to show.
+        attached: somebody else started the run, so that to leave asks nothing and ends nothing.
 
     Returns:
         `finished`, `detached`, `aborted` or `quit`; `interrupted` by a signal or by the loss of the terminal;
@@ -115,4 +120,5 @@ def run_screen(
         RuntimeError: the screen failed; its traceback has been printed.
     """
     fd = terminal_fd()
-    return run_app(TtftopApp(source, control, title=title, settings=settings, gone=gone), fd)
+    app = TtftopApp(source, control, title=title, settings=settings, gone=gone, attached=attached)
+    return run_app(app, fd)

@@ -24,6 +24,7 @@ from tui.draw.theme import Theme
 from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.form import FormScreen
+from tui.screens.home_help import HomeHelp
 from tui.screens.row_list import RowList
 from tui.screens.terminal_app import TerminalApp
 from tui.views import home as view
@@ -31,6 +32,8 @@ from tui.views import home as view
 READ_S = 0.03
 """Of each tick, the time that manifests are read in."""
 TICK_S = 0.1
+LOOK_S = 3.0
+"""From one look at what is there to the next."""
 PREVIEW_ROWS = 9
 """Below the list, where there is no room beside it; fewer on a terminal that is less than 24 rows high."""
 
@@ -60,6 +63,10 @@ class HomeSources:
     """Tells what it found, perhaps twice: without GPUs, then with. May block; called on a thread."""
     check: Callable[[Mapping[str, str]], run_form.Checked]
     """What a form, filled in so, would start."""
+    look_again: Callable[[Sequence[LocalServer], Callable[[Sequence[LocalServer]], None]], None] = (
+        lambda known, tell: None
+    )
+    """Tells what is there now, where that is not what is known. May block; called on a thread."""
 
 
 class HomeApp(TerminalApp):
@@ -97,6 +104,7 @@ class HomeScreen(Screen[None]):
         ("r", "look_again", ""),
         ("u", "by_url", ""),
         ("d", "demo", ""),
+        ("question_mark", "help", ""),
         ("down,j", "down", ""),
         ("up,k", "up", ""),
         ("escape", "back", ""),
@@ -118,6 +126,8 @@ class HomeScreen(Screen[None]):
         self._items: list[Item] = []
         self._unread: list[Path] = []
         self._found: SimpleQueue[Sequence[LocalServer]] = SimpleQueue()
+        self._looking: Thread | None = None
+        self._looked_s = clock()
 
     @property
     def busy(self) -> bool:
@@ -166,10 +176,23 @@ class HomeScreen(Screen[None]):
         self._unread = [one.directory for one in reversed(listed) if one.state == ""]
 
     def _look(self) -> None:
-        found = self._found
-        Thread(target=self._sources.servers, args=(found.put,), name="home servers", daemon=True).start()
+        self._start(self._sources.servers, self._found.put)
+
+    def _start(self, look: Callable[..., None], *arguments: object) -> None:
+        self._looking = Thread(target=look, args=arguments, name="home servers", daemon=True)
+        self._looked_s = self._clock()
+        self._looking.start()
+
+    def _look_now_and_then(self) -> None:
+        """What came since: sessions, and servers that began to listen."""
+        looking = self._looking is not None and self._looking.is_alive()
+        if looking or self._home.servers is None or self._clock() - self._looked_s < LOOK_S:
+            return
+        self._list_sessions()
+        self._start(self._sources.look_again, self._home.servers, self._found.put)
 
     def _tick(self) -> None:
+        self._look_now_and_then()
         changed = False
         try:
             while True:
@@ -304,6 +327,9 @@ class HomeScreen(Screen[None]):
         self._list_sessions()
         self._look()
         self._show()
+
+    def action_help(self) -> None:
+        self.app.push_screen(HomeHelp(self._theme))
 
     def action_by_url(self) -> None:
         self._open_form(None)

@@ -10,7 +10,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from sessions.frame.schema import Frame
 from sessions.run.commands import AbortRun, Ack, Answer, Command, FinishRun, Hold, Refusal, Resume
 from tui.controls import display_keys, keys, load_keys, prompts, time_keys
 from tui.controls.command_queue import CommandQueue
@@ -19,19 +18,16 @@ from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import RunControl, SessionSource, read_ahead
-from tui.controls.shown_axis import LaterFrames, shown_axis
-from tui.draw.layout import columns_for, overview_columns
-from tui.panels.strip import marks_of
-from tui.plots.scale import Scale
 from tui.screens import over_keys
 from tui.screens.canvas import Canvas
-from tui.views.help import help_rows, help_scrolled
-from tui.views.overview import scales_for
-from tui.views.view import Drawing
-from tui.views.views import OVERVIEW, VIEWS, whole, within
+from tui.views.help import help_scrolled
+from tui.views.picture import Picture
+from tui.views.views import OVERVIEW, VIEWS, within
 
 NOTICE_S = 4.0
-_LEAVING: Mapping[str, Command] = {"f": FinishRun(), "a": AbortRun()}
+STILL_S = 1.0
+"""How often, while the past of a live run stands still, it is drawn anew if anything came in."""
+_ENDING: Mapping[str, Command] = {"f": FinishRun(), "a": AbortRun()}
 
 
 class SessionScreen(Screen[None]):
@@ -65,12 +61,12 @@ class SessionScreen(Screen[None]):
             replay=control is None and not source.live,
             window_s=opened.window_s if source.live else None,
         )
-        self._scales: Mapping[str, Scale] = {}
-        self._frame: Frame | None = None
-        self._drawing: Drawing | None = None
-        self._later = LaterFrames()
+        self._picture = Picture(source)
+        self._settled: tuple[int, int] | None = None
+        """In the past of a live run: the instant that stands still, and how far the run was by then."""
         self._views = dict(VIEWS)
         self._drawn: tuple[object, ...] = ()
+        self._drawn_s, self._undrawn = clock(), False
         self._notice_until_s = 0.0
         self._news_s = clock()
 
@@ -99,7 +95,9 @@ class SessionScreen(Screen[None]):
         state = replace(
             self._state,
             playhead=playhead,
+            settled_ns=self._settled_ns(playhead),
             ui_hz=ui_hz,
+            reading=round(source.read_share, 2) if source.read_share < 1.0 else None,
             silent_s=float(int(now_s - self._news_s)),
             asked=load_keys.asked(self._waiting),
             paused=source.live and self._is_paused(),
@@ -109,10 +107,13 @@ class SessionScreen(Screen[None]):
         self._state = state
         view = self._views.get(state.view)
         drawn = (self.size, self._ack, view, replace(state, playhead=replace(playhead, moved_s=None)))
-        pending = self._frame is not None and self._frame.limits_pending
-        if news or pending or drawn != self._drawn:
+        pending = self._picture.frame is not None and self._picture.frame.limits_pending
+        self._undrawn = self._undrawn or news
+        # What comes in seldom changes what is past: records of another worker that are late.
+        due = self._settled is None or now_s - self._drawn_s >= STILL_S
+        if (self._undrawn and due) or pending or drawn != self._drawn:
             self._draw()
-            self._drawn = drawn
+            self._drawn, self._drawn_s, self._undrawn = drawn, now_s, False
 
     def _advanced(self, now_s: float) -> Playhead:
         source, playhead = self._source, self._state.playhead
@@ -125,26 +126,20 @@ class SessionScreen(Screen[None]):
             return playhead.to_end(source.last_ns, live=False)
         return playhead.advanced(now_s, 0, source.last_ns, source.live)
 
+    def _settled_ns(self, playhead: Playhead) -> int | None:
+        source = self._source
+        if not source.live or playhead.following or playhead.playing:
+            self._settled = None
+        elif self._settled is None or self._settled[0] != playhead.at_ns:
+            self._settled = playhead.at_ns, source.last_ns
+        return None if self._settled is None else self._settled[1]
+
     def _draw(self) -> None:
         width, height = self.size
         if not width or not height:
             return
-        source, state = self._source, self._state
-        at = columns_for(width) if state.view != OVERVIEW else overview_columns(width)
-        axis = shown_axis(source, state, at.plot)
-        frame = axis.frame(source, state.playhead.at_ns)
-        later = self._later.frame(source, state, axis)
-        if state.playhead.following:
-            frame = load_keys.acknowledged(frame, self._ack)
-        self._frame = frame
-        self._scales = scales_for(frame, state, self._scales, later=later)
-        marks = marks_of(frame, at.plot)
-        self._drawing = Drawing(frame, source, state, self._scales, width, height, at, marks, later)
-        rows = (
-            help_rows(width, height, state)
-            if state.help
-            else whole(self._drawing, self._views.get(state.view))
-        )
+        state = self._state
+        rows = self._picture.rows(state, width, height, self._views.get(state.view), self._ack)
         for canvas in self.query(Canvas):  # none before it is mounted, and while the screen closes
             canvas.theme = state.theme
             canvas.show(rows)
@@ -171,13 +166,11 @@ class SessionScreen(Screen[None]):
         else:
             # What was said of the key before is no news any more.
             self._state = replace(self._state, notice="", notice_bad=False)
-            if self._state.quitting:
+            if self._state.question:
                 self._choose(event.key)
             elif event.key == "escape":
                 self._back()
-            elif action := keys.action_for(
-                event.key, event.character, self._source.live, self._state.view, self._state.keymap
-            ):
+            elif action := self._action(event.key, event.character):
                 scrolled = help_scrolled(action, self._state, *self.size)
                 self._state = scrolled or replace(self._state, help=False)
                 if scrolled is None:
@@ -209,7 +202,8 @@ class SessionScreen(Screen[None]):
             self._move(action)
         elif action in display_keys.ACTIONS:
             self._state, said = display_keys.ACTIONS[action](self._state)
-            self._scales = {} if action in display_keys.NEW_SCALES else self._scales
+            if action in display_keys.NEW_SCALES:
+                self._picture.forget_scales()
             if said:
                 self._say(said)
         elif action in over_keys.ACTIONS:
@@ -256,7 +250,9 @@ class SessionScreen(Screen[None]):
 
     def _ask(self, action: str) -> None:
         try:
-            prompt = prompts.asked_by(action, self._frame, self._state.playhead, self._takes_commands)
+            prompt = prompts.asked_by(
+                action, self._picture.frame, self._state.playhead, self._takes_commands, self._source
+            )
         except ValueError as error:
             self._say(str(error))
         else:
@@ -286,12 +282,12 @@ class SessionScreen(Screen[None]):
             self._say(moved)
             return
         if moved.at_ns != self._state.playhead.at_ns:
-            self._scales = {}
+            self._picture.forget_scales()
         self._state = replace(self._state, playhead=moved)
 
     def _press(self, action: str) -> bool:
         """Gives a key to the view that is shown; True when it changed anything."""
-        name, drawing = self._state.view, self._drawing
+        name, drawing = self._state.view, self._picture.drawing
         if drawing is None or name not in self._views:
             return False
         before = self._views[name]
@@ -300,7 +296,8 @@ class SessionScreen(Screen[None]):
         if seek_ns is not None:
             source = self._source
             moved = self._state.playhead.sought(seek_ns, source.first_ns, source.last_ns, source.live)
-            self._state, self._scales = replace(self._state, playhead=moved), {}
+            self._state = replace(self._state, playhead=moved)
+            self._picture.forget_scales()
         if notice:
             self._say(notice)
         self._state = replace(self._state, prompt=ask)
@@ -320,22 +317,26 @@ class SessionScreen(Screen[None]):
         self._leave_app(how)
 
     def _quit(self) -> None:
-        if self._source.live and self._commands is not None:
-            self._state = replace(self._state, quitting=True)
+        if self._takes_commands and not self._state.attached:
+            self._state = replace(self._state, question="leave")
         else:
             self._leave("detached" if self._source.live else "quit")
 
+    def _end_run(self) -> None:
+        self._state = replace(self._state, question="end")
+
     def _choose(self, key: str) -> None:
-        if key == "d":
+        if key == "d" and self._state.question == "leave":
             self._leave("detached")
-        elif key in _LEAVING:
-            self._send(_LEAVING[key])
+        elif key in _ENDING:
+            self._send(_ENDING[key])
             self._say("finishing and saving" if key == "f" else "aborting")
-        if key in (*_LEAVING, "escape", "q", "n"):
-            self._state = replace(self._state, quitting=False)
+        if key in (*_ENDING, "escape", "q", "Q", "n"):
+            self._state = replace(self._state, question="")
 
 
 _ACTIONS: dict[str, Callable[[SessionScreen], None]] = {
     "hold": SessionScreen._hold,
     "quit": SessionScreen._quit,
+    "end_run": SessionScreen._end_run,
 }

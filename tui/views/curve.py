@@ -12,7 +12,7 @@ from tui.controls.prompt import Prompt
 from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
 from tui.panels.box import Panel
-from tui.views.curve_axes import AXES
+from tui.views.curve_axes import AXES, axes_of
 from tui.views.curve_plot import Plotted, load_unit, plot, titles
 from tui.views.curve_table import table
 from tui.views.view import Drawing, Pressed
@@ -91,7 +91,7 @@ class Curve:
         if action == "open" and (selected := self._selected(curve)) is not None:
             return Pressed(self, seek_ns=selected.stage.stretch.begin_ns)
         if action in ("target_up", "target_down"):
-            metric = AXES[self.axes].metric or "ttft"
+            metric = axes_of(self.axes, curve.points).metric or "ttft"
             last = curve.points[-1] if curve.points else None
             seen = None if last is None else (last.itl_p95 if metric == "itl" else last.ttft_p95).value
             target = self.own if self.own is not None and self.own.metric == metric else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from sessions.curve.point import Figure, Point
@@ -39,6 +39,19 @@ AXES: Mapping[str, Axes] = {
     ),
 }
 """In the order of the key that turns them."""
+
+
+_OF_WHOLE_ANSWERS = {
+    "ttft": AXES["ttft"]._replace(title="E2E p95", means="ms, whole answer from due", metric="e2e"),
+    "tps": AXES["tps"]._replace(title="INPUT TOKENS/S", means="tokens of prompts per second"),
+}
+"""Where answers have no tokens (embeddings)."""
+
+
+def axes_of(name: str, points: Sequence[Point]) -> Axes:
+    """The axes of that name, called what they are of."""
+    whole = bool(points) and all(point.only_input for point in points)
+    return _OF_WHOLE_ANSWERS.get(name, AXES[name]) if whole else AXES[name]
 
 
 def x_of(point: Point, axes: str) -> float | None:

@@ -18,7 +18,7 @@ from tui.draw.theme import Theme
 from tui.plots.scale import Scale, ticks
 from tui.plots.scale import fitted as fitted_scale
 from tui.plots.scatter import Dot, Path, Upright, along, axis, scatter
-from tui.views.curve_axes import AXES, x_of
+from tui.views.curve_axes import axes_of, x_of
 from tui.views.strips import titled
 from tui.views.what_if import bracket
 
@@ -47,7 +47,7 @@ def plot(shown: Plotted, name: str, width: int, height: int, *, small: bool = Fa
 @lru_cache(maxsize=8)
 def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Sequence[Row]:
     """A curve moves once a second at most, a screen is drawn ten times."""
-    axes, theme, curve = AXES[name], shown.theme, shown.curve
+    axes, theme, curve = axes_of(name, shown.curve.points), shown.theme, shown.curve
     inner, rows = width - GUTTER, height - 2
     if inner < 12 or rows < 2:
         return [fitted([], width)] * max(height, 0)
@@ -103,7 +103,7 @@ def _scale(ends: Sequence[float], log: bool) -> Scale:
 def _dots(shown: Plotted, name: str) -> tuple[list[Dot], Path | None]:
     """The points, those that say most last, and the line through them; through pieces of a ramp only where
     nothing else makes one."""
-    axes = AXES[name]
+    axes = axes_of(name, shown.curve.points)
     growing, found = shown.curve.growing, []
     for index, point in enumerate(shown.curve.points):
         if name != "pareto" and point.stage.closed != shown.curve.closed:
@@ -183,7 +183,7 @@ def titles(shown: Plotted, name: str) -> list[Field]:
     """What a small plot is of, in a frame."""
     target = _target(shown, name)
     return [
-        Field(0, (AXES[name].title, "title")),
+        Field(0, (axes_of(name, shown.curve.points).title, "title")),
         Field(1, (f"over {load_unit(shown.curve)}", "dim")),
         Field(2, (target.text, "target")) if target is not None else Field(9),
         *[Field(1, *words) for words in [_brackets(shown)[1]] if words],
@@ -191,12 +191,12 @@ def titles(shown: Plotted, name: str) -> list[Field]:
 
 
 def _target(shown: Plotted, name: str) -> Target | None:
-    metric = AXES[name].metric
+    metric = axes_of(name, shown.curve.points).metric
     return next((each for each in shown.targets if each.metric == metric and each.quantile), None)
 
 
 def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Span], width: int) -> Row:
-    axes = AXES[name]
+    axes = axes_of(name, shown.curve.points)
     means = axes.means
     if name == "goodput" and shown.held is None and not shown.targets:
         means = "answers per second (no target to hold)"

@@ -48,13 +48,15 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
 def _columns(shown: Plotted, width: int, baseline: str) -> list[tuple[str, int, _Cell]]:
     growing, said = shown.curve.growing, dict(shown.curve.said)
     itl = "gap p95" if any(point.itl_is_gap for point in shown.curve.points) else "ITL p95"
+    whole = bool(shown.curve.points) and all(point.only_input for point in shown.curve.points)
+    first = "E2E" if whole else "TTFT"
     every: list[tuple[int, str, int, _Cell]] = [
         (0, "load", 11, lambda p, h: (_load(p), "strong")),
         (3, "n", 7, lambda p, h: (numbers.count(p.first_tokens), "dim")),
-        (2, "TTFT p50", 10, lambda p, h: _latency(p.ttft_p50, p.first_tokens < 11, "p50")),
+        (2, f"{first} p50", 10, lambda p, h: _latency(p.ttft_p50, p.first_tokens < 11, "p50")),
         (0, "p95", 9, lambda p, h: _latency(p.ttft_p95.value, p.ttft_p95.thin, "p95")),
         (1, itl, 9, lambda p, h: _latency(p.itl_p95.value, p.itl_p95.thin, "p95")),
-        (1, "tok/s", 8, lambda p, h: (numbers.count(p.output_tps.value), "tokens")),
+        (1, "in tok/s" if whole else "tok/s", 9, lambda p, h: (numbers.count(p.output_tps.value), "tokens")),
     ]
     if shown.targets:
         every.append((0, "held", 8, _held(len(shown.targets) > 1)))

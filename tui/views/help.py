@@ -9,21 +9,10 @@ from dataclasses import replace
 
 from tui.controls.keys import Key
 from tui.controls.screen_state import ScreenState
-from tui.draw.rows import Row, Span, fitted
+from tui.draw.rows import Row, Span, fitted, width_of
 from tui.draw.theme import Theme
+from tui.views.help_words import WORDS
 
-_READING: tuple[tuple[str, str], ...] = (
-    ("TTFT", "time to first token, counted from when the request was due"),
-    ("ITL", "time between tokens of a stream (CHUNK GAP: chunks of several)"),
-    ("p50 p95 p99", "solid area up to p50, second tone up to p95, dots at p99"),
-    ("~ <250", "~, grey: too few samples; <250: 250 at most"),
-    ("✓ ✗", "a target is held, or missed; what is above it is warm"),
-    ("REQ/S", "offered and sent: where they part, something held back"),
-    ("IDLE? skew", "a GPU unlike the others that share its load"),
-    ("means of 3s", "the figures behind the limit are means of the last 3 s"),
-    ("stale", "kept-alive connections found closed: sent again, not an error"),
-    ("SATURATED", "CLIENT SATURATED: the figures are this client's own limit"),
-)
 _STEPS = {
     "load_up": -1,
     "load_down": 1,
@@ -40,13 +29,15 @@ def help_rows(width: int, height: int, state: ScreenState) -> list[Row]:
     body = _body(width, height, state)
     first = min(state.help_row, _most(width, height, state))
     left = len(body) - first - (height - 1)
-    more = f"   {left} more rows: down" if left > 0 else ""
+    more = f"  {left} more: down" if left > 0 else ""
     if more and state.theme.ascii_only is False:
-        more = f"   ↓ {left} more rows"
+        more = f"  ↓ {left} more rows"
+    hidden = first < _words_row(width, height, state)
     head: Row = [
         (" ttftop", "name"),
         ("  keys", "strong"),
-        ("   esc ? closes; another key acts", "dim"),
+        *([("   ?", "key"), (" the words", "warn")] if hidden else []),
+        (f"   esc{'' if hidden else ' ?'} closes; another key acts", "dim"),
         (more, "warn"),
     ]
     shown = body[first : first + height - 1]
@@ -54,15 +45,23 @@ def help_rows(width: int, height: int, state: ScreenState) -> list[Row]:
 
 
 def help_scrolled(action: str, state: ScreenState, width: int, height: int) -> ScreenState | None:
-    """After a key while the help is open that moves in it or closes it; None for any other."""
+    """After a key while the help is open that moves in it or closes it; None for any other. The key of the
+    help goes on to the words, where they are not to be seen yet."""
     if not state.help:
         return None
     if action == "help":
-        return replace(state, help=False)
+        words = _words_row(width, height, state)
+        return replace(state, help=state.help_row < words, help_row=max(words, state.help_row))
     if action not in _STEPS:
         return None
     row = min(max(state.help_row + _STEPS[action], 0), _most(width, height, state))
     return replace(state, help_row=row)
+
+
+def _words_row(width: int, height: int, state: ScreenState) -> int:
+    """From where on the words are to be seen; 0 where they are from the beginning."""
+    most = _most(width, height, state)
+    return min(len(_entries(state)) - len(WORDS), most)
 
 
 def _most(width: int, height: int, state: ScreenState) -> int:
@@ -73,7 +72,8 @@ def _most(width: int, height: int, state: ScreenState) -> int:
 def _body(width: int, height: int, state: ScreenState) -> list[Row]:
     """In as many columns as the terminal has room for, and no more than are needed."""
     entries = _entries(state)
-    across = max(min(-(-len(entries) // max(height - 1, 1)), width // 60), 1)
+    cell = max(map(width_of, entries)) + 1
+    across = max(min(-(-len(entries) // max(height - 1, 1)), width // cell), 1)
     deep = -(-len(entries) // across)
     cell = width // across
     return [
@@ -89,7 +89,7 @@ def _entries(state: ScreenState) -> list[list[Span]]:
     entries = [_key(row, state.theme) for row in (*own, *common)]
     met = f"{state.theme.glyph('met')} {state.theme.glyph('missed')}"
     return entries + [
-        [(f" {met if name == '✓ ✗' else name:>13}  ", "title"), (words, "")] for name, words in _READING
+        [(f" {met if name == '✓ ✗' else name:>13}  ", "title"), (words, "")] for name, words in WORDS
     ]
 
 

@@ -22,9 +22,10 @@ KEYS = (
     ("enter", "open"),
     ("/", "filter"),
     ("s", "sort"),
-    ("r", "look again"),
-    ("u", "a server by its URL"),
+    ("r", "ask again"),
+    ("u", "server by URL"),
     ("d", "demo"),
+    ("?", "help"),
     ("q", "leave"),
 )
 _VERDICTS = {
@@ -46,9 +47,9 @@ def head_row(home: HomeList, width: int) -> Row:
 
 
 def foot_row(width: int, keys: Sequence[tuple[str, str]] = KEYS) -> Row:
-    """The last row: the keys; the last of them stays longest."""
+    """The last row: the keys; the last of them and the help stay longest."""
     fields = [
-        Field(0 if key == keys[-1][0] else rank + 1, (key, "key"), (" " + words, "dim"))
+        Field(0 if key in ("?", keys[-1][0]) else rank + 1, (key, "key"), (" " + words, "dim"))
         for rank, (key, words) in enumerate(keys)
     ]
     return fitted([(" ", ""), *chosen(fields, width - 1)], width)

@@ -12,9 +12,9 @@ from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
 from tui.draw.theme import Theme
-from tui.panels.fans import swatch
+from tui.panels.fans import axis_labels, limits_of, swatch
 from tui.plots.chart import Line
-from tui.plots.fan import Fan, fan
+from tui.plots.fan import Fan, Limit, fan
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
 from tui.plots.scale import Scale, Series, ticks
@@ -40,9 +40,12 @@ class LatencyCharts:
     """One metric on the cells of a view."""
 
     def __init__(self, drawing: Drawing, metric: str, own: Target | None) -> None:
-        self.drawing, self.metric = drawing, metric
+        self.drawing, self.metric, self.own = drawing, metric, own
+        if metric == "ttft" and drawing.frame.only_input:
+            metric = "e2e"
         if metric == "itl" and drawing.frame.itl_is_chunk_gap:
             metric = "chunk_gap"
+        self.key = metric
         self.title = TITLES[metric]
         self.means = MEANS[metric]
         source = drawing.source
@@ -61,12 +64,21 @@ class LatencyCharts:
             return []
         own = self._axis_scale()
         plot = height - 1
-        level = None if self.target is None else self.target.limit
         of = Fan(now.band.p50, now.band.p95, now.band.p99)
-        grid = fan(of, own, d.at.plot, plot, target=level, marks=faint(d.marks), charset=self.theme.fill)
+        limits, marks = self._limits(), faint(d.marks)
+        grid = fan(of, own, d.at.plot, plot, limits=limits, marks=marks, charset=self.theme.fill)
         title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
         head = titled(title, d.width, self.theme)
-        return [head, *strip(grid.rows(), ticks(own, plot, numbers.ms_label), self.table(), d.at, self.theme)]
+        labels = axis_labels(own, plot, [limit.value for limit in limits])
+        return [head, *strip(grid.rows(), labels, self.table(), d.at, self.theme)]
+
+    def _limits(self) -> list[Limit]:
+        """Each target of the run; where keys have moved one, that alone."""
+        targets = self.drawing.frame.targets
+        if self.own is not None:
+            return [Limit(self.own.limit, self.own.quantile, self.own.statistic)]
+        gaps_for_itl = self.key == "chunk_gap" and self.drawing.frame.itl_is_chunk_gap
+        return limits_of(targets.get(self.key, ()), targets.get("itl", ()) if gaps_for_itl else ())
 
     def table(self) -> list[Row]:
         """As it stands beside the bands; empty where there is no room for it."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sessions.frame.schema import Frame, Stat
+from sessions.frame.schema import Band, Frame, Stat
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
 from tui.draw.layout import Columns
@@ -74,6 +74,8 @@ def _per_chunk(frame: Frame) -> list[Field]:
 
 def _ttft(d: Charted, rows: int, gutter: int) -> Panel:
     frame, later = d.frame, d.later
+    if frame.e2e is not None:
+        return _e2e(d, frame.e2e, rows, gutter)
     return fans.latency(
         "TTFT ms",
         frame.ttft,
@@ -91,8 +93,31 @@ def _ttft(d: Charted, rows: int, gutter: int) -> Panel:
     )
 
 
+def _e2e(d: Charted, band: Band, rows: int, gutter: int) -> Panel:
+    """In the place of TTFT, where answers have no tokens."""
+    frame, later = d.frame, d.later
+    return fans.latency(
+        "E2E ms",
+        band,
+        frame.e2e_recent or Stat(),
+        frame.e2e_run or Stat(),
+        d.scales["ttft"],
+        (gutter, d.at.plot, rows),
+        d.theme,
+        targets=frame.targets.get("e2e", ()),
+        later=None if later is None or later.e2e is None else (later.e2e, d.upto),
+        marks=d.plotting.marks,
+        labels=time_axis.mark_labels(frame if later is None else later, d.at.plot, d.theme),
+        more=_send_lag(frame),
+        recent_s=frame.recent_s,
+    )
+
+
 def _itl(d: Charted, rows: int, gutter: int) -> Panel:
     frame, later = d.frame, d.later
+    if frame.e2e is not None:
+        none = Field(1, ("none: answers have no tokens", "dim"))
+        return Panel([Field(0, ("ITL ms", "title")), none], [[]] * rows)
     return fans.latency(
         "CHUNK GAP ms" if frame.itl_is_chunk_gap else "ITL ms",
         frame.itl,
@@ -102,6 +127,7 @@ def _itl(d: Charted, rows: int, gutter: int) -> Panel:
         (gutter, d.at.plot, rows),
         d.theme,
         targets=frame.targets.get("chunk_gap" if frame.itl_is_chunk_gap else "itl", ()),
+        not_known=frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else (),
         later=None if later is None else (later.itl, d.upto),
         marks=d.plotting.marks,
         more=[*_own(d, frame.server.itl), *_per_chunk(frame)],

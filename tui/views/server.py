@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sessions.frame.by_target import targets_now
 from sessions.frame.first_token import FirstToken, first_token
 from sessions.frame.schema import Series
 from sessions.frame.server_series import ServerSeries, server_note, server_series
@@ -15,7 +16,7 @@ from tui.draw.rows import Field, Row, chosen, fitted
 from tui.draw.shares import dealt
 from tui.draw.text import safe
 from tui.panels import first_token as why
-from tui.panels import time_axis
+from tui.panels import targets, time_axis
 from tui.panels.server import KV_FULL_PCT
 from tui.panels.strip import strip
 from tui.plots.bars import area
@@ -51,16 +52,17 @@ class Server:
     def rows(self, drawing: Drawing) -> list[Row]:
         frame, width = drawing.frame, drawing.width
         told = server_series(drawing.source.timeline, frame)
+        below = _targets(drawing)
         if told is None:
-            return _none(drawing)
+            return (_none(drawing)[: drawing.height - len(below)] + below)[: drawing.height]
         said = None
         if not frame.only_input:
             said = first_token(drawing.source.timeline, frame, lambda: drawing.source.requests)
         there = [name for name in _ORDER[1:] if _is_told(name, told)]
         notes = _notes(drawing, said, [name for name in _ORDER[1:] if name not in there])
-        notes = notes[: max(min(len(notes), (drawing.height - 12) // 4), 0)]
+        notes = notes[: max(min(len(notes), (drawing.height - len(below) - 12) // 4), 0)]
         head = _head(drawing, said)
-        room = drawing.height - len(head) - 1 - len(notes)
+        room = drawing.height - len(head) - 1 - len(notes) - len(below)
         weights = {
             name: weight
             for name, weight in _WEIGHTS.items()
@@ -78,10 +80,17 @@ class Server:
                 out += _STRIPS[name](drawing, told, rows[name])
         out.append(time_axis.axis(frame, drawing.screen_state, drawing.at))
         out += [fitted([("  ", ""), (text, "dim")], width) for text in notes]
+        out += below
         return out[: drawing.height]
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:
         return Pressed(self)
+
+
+def _targets(drawing: Drawing) -> list[Row]:
+    """Of several, a table that takes a third of the view at the most."""
+    now = targets_now(drawing.source.timeline, drawing.source.manifest, drawing.frame)
+    return targets.table(now, drawing.frame, drawing.width, drawing.height // 3, drawing.theme)
 
 
 def _head(drawing: Drawing, said: FirstToken | None) -> list[Row]:

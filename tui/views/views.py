@@ -51,7 +51,7 @@ def whole(drawing: Drawing, view: View | None) -> list[Row]:
 def _overview(drawing: Drawing, between: list[Row]) -> list[Row]:
     """Where there is room the views are named as over each of them, and nothing moves from one to the next. A
     region's figures are above the foot: in the place of an event on the smallest screen."""
-    frame, state, width, foot = drawing.frame, drawing.screen_state, drawing.width, len(_foot(drawing))
+    frame, state, width, foot = drawing.frame, drawing.screen_state, drawing.width, _foot_rows(drawing)
     tabs = [_tabs(OVERVIEW, width)] if drawing.height >= TABS_FROM and not state.details else []
     height = max(drawing.height - len(between) - len(tabs), layout.LEAST_HEIGHT)
     rows = overview.compose(
@@ -73,7 +73,7 @@ def _beside(drawing: Drawing) -> overview.Beside:
 def within(drawing: Drawing) -> Drawing:
     """The same with the cells that are left for a view."""
     return replace(
-        drawing, height=drawing.height - len(_head(drawing)) - 1 - len(_foot(drawing)) - _region_rows(drawing)
+        drawing, height=drawing.height - layout.HEAD - 1 - _foot_rows(drawing) - _region_rows(drawing)
     )
 
 
@@ -85,9 +85,13 @@ def _head(drawing: Drawing) -> list[Row]:
 def _foot(drawing: Drawing) -> list[Row]:
     frame, state = drawing.frame, drawing.screen_state
     bottom = footer.bottom(state, drawing.width, live=frame.live)
-    if frame.live and state.playhead.following:
+    if _foot_rows(drawing) == 1:
         return [bottom]
     return [time_axis.scrub(frame, state, drawing.width), bottom]
+
+
+def _foot_rows(drawing: Drawing) -> int:
+    return 1 if drawing.frame.live and drawing.screen_state.playhead.following else 2
 
 
 def _region_rows(drawing: Drawing) -> int:

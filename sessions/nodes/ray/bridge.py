@@ -182,12 +182,12 @@ def _said(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines[1:] if line.startswith("The actor")]
     said = next(iter(causes or lines), type(error).__name__)
-    if "heartbeat" in said or "health check" in said:
+    if any("heartbeat" in line or "health check" in line for line in lines):
         return (
             "it was out of reach for longer than Ray waits, and Ray gave it up for good "
             "(RAY_health_check_failure_threshold=30 where the head is started makes it wait longer)"
         )
-    return printable(f"Ray says: {said}", 300)
+    return printable(f"Ray says: {said.partition(' Node Id:')[0].rstrip('.')}", 300)
 
 
 async def _serve(orders: int, answers: int) -> None:

@@ -96,7 +96,13 @@ async def _leave(channel: RayChannel) -> None:
 
 def _with_load(found: Sequence[NodeReport], *, named: bool) -> list[NodeReport]:
     offers = [
-        Offer(one.node.name, one.hello.cores, own=one.reach is not None and one.reach.own, named=named)
+        Offer(
+            one.node.name,
+            one.hello.cores,
+            own=one.reach is not None and one.reach.own,
+            gpus=bool(one.hello.gpus),
+            named=named,
+        )
         for one in found
     ]
     taken = {offer.name for offer in takes_load(offers)}

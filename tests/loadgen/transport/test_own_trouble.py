@@ -12,7 +12,7 @@ import pytest
 
 from loadgen.clock import MonotonicClock
 from loadgen.errors import MACHINE_KINDS
-from loadgen.transport.connection import _open_failure
+from loadgen.transport.opening import failure_of
 from loadgen.transport.pool import Pool
 from loadgen.worker.backoff import UNREACHABLE
 
@@ -33,7 +33,7 @@ from loadgen.worker.backoff import UNREACHABLE
     ],
 )
 def test_what_this_machine_lacks_is_never_put_on_the_server(number: int, kind: str) -> None:
-    assert _open_failure(OSError(number, "said"), False) == (kind, "said")
+    assert failure_of(OSError(number, "said"), False) == (kind, "said")
     assert kind in MACHINE_KINDS
     assert kind not in UNREACHABLE  # or the server would be called unreachable
 
@@ -48,12 +48,12 @@ def test_what_this_machine_lacks_is_never_put_on_the_server(number: int, kind: s
     ],
 )
 def test_what_the_other_side_or_the_way_to_it_says_is_not_ours(number: int, kind: str) -> None:
-    assert _open_failure(OSError(number, "said"), False) == (kind, "said")
+    assert failure_of(OSError(number, "said"), False) == (kind, "said")
 
 
 def test_a_unix_socket_that_may_not_be_opened_is_about_its_path() -> None:
-    assert _open_failure(OSError(errno.EACCES, "Permission denied"), True)[0] == "connect_failed"
-    assert _open_failure(OSError(errno.EMFILE, "Too many"), True)[0] == "no_descriptors"
+    assert failure_of(OSError(errno.EACCES, "Permission denied"), True)[0] == "connect_failed"
+    assert failure_of(OSError(errno.EMFILE, "Too many"), True)[0] == "no_descriptors"
 
 
 def test_a_client_out_of_descriptors_says_so_of_the_connection_that_it_could_not_open() -> None:

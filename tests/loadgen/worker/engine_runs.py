@@ -90,7 +90,11 @@ async def run_engine(
         address.tunnel,
         turn,
     )
-    engine = Engine(config, clock, loop, pool, emitted)
+    more = [
+        Pool(loop, clock, [(socket.AF_INET, (to.address.host, to.address.port))], beside=pool)
+        for to in config.targets[1:]
+    ]
+    engine = Engine(config, clock, loop, pool, emitted, more_pools=more)
     engine.start()
     if during is not None:
         await during(engine, emitted)

@@ -13,7 +13,7 @@ from loadgen.clock import monotonic_ns
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import SketchCounts
 from loadgen.transport import read_loop
-from loadgen.worker import engine
+from loadgen.worker import read_delay
 from loadgen.worker.read_delay import LONGEST_NS, read_delay_after
 from tests.loadgen.raw_server import HEAD, RawServer, chunked, good, sse, token
 from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
@@ -51,7 +51,7 @@ def test_there_is_no_delay_without_the_kernels_times_without_gaps_or_with_few_re
 
 def test_no_delay_spans_the_time_at_which_a_request_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     delays: list[tuple[int, int]] = []
-    monkeypatch.setattr(engine, "read_delay_after", lambda tick: LONGEST_NS)
+    monkeypatch.setattr(read_delay, "read_delay_after", lambda tick: LONGEST_NS)
 
     async def body() -> Emitted:
         async with RawServer(

@@ -9,7 +9,8 @@ import pytest
 from loadgen.records import TICK_NS, Tick, WorkerNote
 from sessions.bottleneck.client_headroom import ClientHeadroom, client_headroom, warning
 from sessions.bottleneck.client_saturation import SECOND_NS, Saturation
-from sessions.plan.config import RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.timeline.timeline import Timeline
 

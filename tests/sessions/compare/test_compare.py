@@ -135,12 +135,82 @@ def test_what_the_server_is_may_differ_and_is_said(runs: list[Recorded]) -> None
     ]
 
 
-def test_without_a_load_in_common_nothing_is_compared_unless_asked_for(runs: list[Recorded]) -> None:
-    busier = recorded(Asked(0.7, 90.0), 9)
-    with pytest.raises(NotComparable, match=r"no load in common: 11.59 rps; and 16.23 rps"):
-        against(runs[:1], [busier])
-    (load,) = against(runs[:1], [busier], anyway=True).loads
-    assert load.load == "whole run"
+def test_without_a_load_in_common_the_nearest_are_held_together(runs: list[Recorded]) -> None:
+    def at(rps: float, ms: float) -> Recorded:
+        return runs[0]._replace(stretches=[stretch(ms, rps=rps, name=f"{rps:g} rps")])
+
+    def told(a: Sequence[Recorded], b: Recorded) -> tuple[str, list[tuple[str, str, str]]]:
+        found = against(a, [b], metrics=parse_metrics("e2e.p50,request_rps"))
+        return found.word, [(each.load, f.word, f.because) for each in found.loads for f in each.figures]
+
+    other = ("4 rps against 5 rps", "cannot tell", "other load")
+    quick, slow, same = at(5.0, 60.0), at(5.0, 150.0), at(5.0, 100.0)
+    more = ("4 rps against 5 rps", "cannot tell", "B had more load")
+    assert told([at(4.0, 100.0)], quick) == ("better", [("4 rps against 5 rps", "better", ""), other])
+    assert told([at(4.0, 100.0)], slow) == ("cannot tell", [more, other])
+    assert told([at(4.0, 100.0)], same) == ("cannot tell", [more, other])
+    less = ("6 rps against 5 rps", "cannot tell", "other load")
+    assert told([at(6.0, 100.0)], slow) == ("worse", [("6 rps against 5 rps", "worse", ""), less])
+    assert told([at(6.0, 100.0)], quick)[0] == "cannot tell"
+
+
+def test_a_load_between_two_of_the_other_side_is_held_against_both(runs: list[Recorded]) -> None:
+    a = runs[0]._replace(
+        stretches=[
+            stretch(ms, rps=rps, name=f"{rps:g} rps") for rps, ms in ((2.0, 50.0), (4.0, 100.0), (8.0, 200.0))
+        ]
+    )
+    b = runs[0]._replace(stretches=[stretch(250.0, rps=5.0)])
+    versus = against([a], [b], metrics=[METRICS["e2e.p50"]])
+    assert [(each.load, each.value_b) for each in versus.loads] == [
+        ("4 rps against 5 rps", 5.0),
+        ("8 rps against 5 rps", 5.0),
+    ]
+    assert [each.figures[0].word for each in versus.loads] == ["cannot tell", "worse"]
+    assert (versus.word, [(f.ratio, f.because) for f in versus.overall]) == (
+        "worse",
+        [(None, "no load in common")],
+    )
+    assert versus.not_compared == ["2 rps (2 rps): only the first has it"]
+
+
+def test_a_rate_and_a_concurrency_are_held_together_only_as_whole_runs_and_if_asked(
+    runs: list[Recorded],
+) -> None:
+    closed = runs[1]._replace(stretches=[stretch(1.0)._replace(load=Load("concurrency", 8.0, "256", "64"))])
+    with pytest.raises(NotComparable, match=r"no load in common, .*: 11.59 rps; and concurrency 8"):
+        against(runs[:1], [closed])
+    (load,) = against(runs[:1], [closed], anyway=True).loads
+    assert (load.load, load.value_b) == ("whole run", None)
+
+
+def test_a_side_whose_queue_grows_all_along_is_worse_though_it_has_no_interval() -> None:
+    """Twice as slow at 60 % is 20 % too much: no figure of it ever is steady."""
+    a, b = recorded(Asked(0.6, 60.0), 1), recorded(Asked(0.6, 60.0, slower=2.0), 2)
+    metrics = parse_metrics("ttft.p50")
+    (figure,) = against([a], [b], metrics=metrics).overall
+    assert (figure.word, figure.because, figure.low) == ("worse", "never steady", None)
+    assert figure.ratio is not None
+    assert figure.apart is not None
+    assert 2 < figure.apart < figure.ratio
+    (fails,) = found_worse(compare([[a], [b]], labels=("A", "B"), metrics=metrics), 0.05)
+    assert (fails.failed, "TTFT p50 is worse by" in fails.text) == (True, True)
+    (back,) = against([b], [a], metrics=metrics).overall
+    assert (back.word, back.apart) == ("better", pytest.approx(1 / figure.apart))
+
+
+@pytest.mark.parametrize(("from_ms", "word"), [(145.0, "worse"), (134.0, "cannot tell")])
+def test_all_of_one_side_has_to_be_twice_all_of_the_other(
+    runs: list[Recorded], from_ms: float, word: str
+) -> None:
+    """Climbing to 900 ms: the median of the first sixth, 20 requests of 120, is 205 or 195 ms."""
+    climbing = Values(np.linspace(from_ms, 900.0, 120), np.arange(120))
+    b = runs[0]._replace(
+        stretches=[stretch(1.0, latencies={"ttft": climbing, "tpot": climbing, "e2e": climbing})]
+    )
+    a = runs[0]._replace(stretches=[stretch(100.0)])
+    (figure,) = against([a], [b], metrics=[METRICS["e2e.p50"]]).overall
+    assert (figure.word, figure.because) == (word, "never steady")
 
 
 def stretch(ms: float, seconds: float = 60.0, name: str = "s", rps: float = 8.0, **more: object) -> Stretch:

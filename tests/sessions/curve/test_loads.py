@@ -9,8 +9,9 @@ import pytest
 
 from loadgen.records import TICK_NS, Tick
 from sessions.curve.loads import loads_upto
-from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.store.records import LoadChange, StageChange, State
 from tests.sessions.timeline.folding import folded
 

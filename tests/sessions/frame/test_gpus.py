@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sessions.frame.gpus import Axis, gpu_note, gpus_at
-from sessions.plan.config import RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.timeline.timeline import Timeline
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples, SourceNote

@@ -6,7 +6,8 @@ import pytest
 from sessions.frame.build import build
 from sessions.frame.schema import Frame
 from sessions.frame.server_series import ServerSeries, server_note, server_series
-from sessions.plan.config import RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo
 from sessions.timeline.timeline import Timeline
 from telemetry.records import ServerSample, SourceNote

@@ -17,7 +17,8 @@ from loadgen.sketch import bucket, value_ns
 from sessions.frame.build import build
 from sessions.frame.schema import Frame
 from sessions.frame.session_view import SessionView
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.directory import hold_lock
 from sessions.store.journal import (
     SUPERVISOR_FILE,

@@ -51,7 +51,17 @@ def test_what_rests_on_few_samples_says_so_and_what_was_not_observed_says_neithe
     assert (none.now_ms, none.met, none.thin) == (None, None, False)
 
 
-def test_what_is_no_percentile_and_no_latency_is_no_line_on_a_chart() -> None:
-    slo = asked("ttft.mean<1s, ttft.max<9s, output_tps>100, errors<1%, tpot.p95<1s")
+def test_a_mean_and_the_most_are_figures_of_the_same_seconds() -> None:
+    tick = Tick(TICK_NS, TICK_NS, 0, ttft_from_due=counted([100] * 90 + [900] * 10))
+    found = targets_at(folded(tick), asked("ttft.mean<150ms, ttft.max<2s"), (0, TICK_NS))["ttft"]
+    assert [(one.statistic, one.quantile, one.met) for one in found] == [
+        ("mean", 0.5, False),
+        ("max", 1.0, True),
+    ]
+    assert [one.now_ms for one in found] == pytest.approx([180.0, 900.0], rel=0.01)
+
+
+def test_what_is_no_latency_of_a_sketch_is_no_line_on_a_chart() -> None:
+    slo = asked("output_tps>100, errors<1%, tpot.p95<1s")
     assert targets_at(folded(), slo, (0, TICK_NS)) == {}
     assert targets_at(folded(), None, (0, TICK_NS)) == {}

@@ -43,9 +43,32 @@ def test_the_gap_is_halved_geometrically_and_what_passed_last_is_confirmed() -> 
     assert found.failed is not None
     assert found.passed <= 11.0 <= found.failed
     assert found.failed / found.passed <= ASK.within
-    assert (results[-1].step.purpose, results[-1].step.load) == ("confirm", found.passed)
+    assert (results[-2].step.purpose, results[-2].step.load) == ("confirm", found.passed)
     assert (found.certified, found.monotone) == (True, True)
     assert found.estimate == pytest.approx(11.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "spread_s", "is_the_same"),
+    [
+        *((2.0, 0.1, True), (2.3, 0.1, True), (2.9, 0.1, False), (1.4, 0.1, False)),
+        *((2.9, 2.0, True), (5.0, 2.0, True), (20.0, 2.0, False)),  # of lengths that differ as they like
+    ],
+)
+def test_a_server_that_takes_another_time_for_single_requests_at_the_end_has_no_certain_limit(
+    after_s: float, spread_s: float, is_the_same: bool
+) -> None:
+    """Against llama.cpp with its default cache twelve of them went from 16.3 to 23.3 ms in 10,800 requests."""
+    results = [each._replace(e2e_spread_s=spread_s) for each in searched(ASK, 11.0)]
+    assert [each.step.purpose for each in results].count("single") == 2
+    assert (results[0].step.purpose, results[-1].step.purpose) == ("single", "single")
+    last = result(results[-1].step, "pass", e2e_s=after_s)._replace(e2e_spread_s=spread_s * after_s / 2)
+    found = answer(ASK, [*results[:-1], last])
+    assert (found.certified, found.single_ratio) == (is_the_same, after_s / 2.0)
+    assert ("changed meanwhile" in found.why) is not is_the_same
+    assert found.passed == answer(ASK, results).passed
+    silent = answer(ASK, [*results[:-1], result(results[-1].step, "pass", e2e_s=None)])
+    assert (silent.certified, silent.single_ratio) == (True, None)
 
 
 def test_what_stays_undecided_is_never_claimed() -> None:
@@ -59,10 +82,10 @@ def test_what_stays_undecided_is_never_claimed() -> None:
 
 def test_a_confirmation_that_fails_sends_the_search_below_it() -> None:
     results = searched(ASK, 11.0)
-    wrong = [*results[:-1], result(results[-1].step, "fail", 80)]
+    wrong = [*results[:-2], result(results[-2].step, "fail", 80)]
     step = next_step(ASK, wrong)
     assert isinstance(step, Step)
-    assert step.load <= results[-1].step.load
+    assert step.load <= results[-2].step.load
     assert not answer(ASK, wrong).certified
 
 
@@ -133,7 +156,7 @@ def test_a_search_that_finds_nothing_out_is_stopped_after_forty_steps() -> None:
     assert isinstance(single, Step)
     passed = [result(Step("double", 1.0, 50, (59, 500)), "pass")]
     assert isinstance(next_step(ASK, [result(single, "pass"), *passed * 38]), Step)
-    found = next_step(ASK, [result(single, "pass"), *passed * 39])
+    found = next_step(ASK, [result(single, "pass"), *passed * 40, result(single, "pass")])
     assert isinstance(found, Answer)
     assert (found.passed, found.certified, found.why) == (1.0, False, "stopped after 40 steps")
 

@@ -20,7 +20,10 @@ from loadgen.arrivals.rate_curve import steady
 from loadgen.records import Request, Tick, WorkerNote
 from loadgen.version import VERSION
 from loadgen.worker_config import Finish
+from sessions.nodes.agent import ABANDONED_S, SILENT_S, Agent
+from sessions.nodes.answers import Answers
 from sessions.nodes.channel import NodeLost
+from sessions.nodes.frames import Frames
 from sessions.nodes.launchers import local_channel
 from sessions.nodes.messages import (
     READ_MOST_BYTES,
@@ -39,7 +42,10 @@ from sessions.nodes.messages import (
     Refusal,
     Start,
     Tell,
+    decode_answer,
+    encode,
 )
+from sessions.nodes.node_files import NodeFiles
 from sessions.nodes.stream import StreamChannel, open_stream
 from sessions.store.follow import SessionFollower
 from tests.loadgen.worker.engine_runs import worker_config
@@ -360,3 +366,28 @@ def test_a_question_without_an_answer_in_time_is_that_and_no_more() -> None:
         await channel.close()
 
     asyncio.run(body())
+
+
+def test_workers_of_a_host_that_asks_nothing_for_long_end_and_what_they_wrote_can_still_be_had(
+    tmp_path: Path,
+) -> None:
+    files = NodeFiles(tmp_path)
+    reading, writing = os.pipe()
+    host = Agent(files, Answers(writing))
+    host._processes.start(Start([0]))
+    assert not host.look()
+    host._asked_s -= SILENT_S + 1
+    assert not host.look(), "it stays, for a host that comes back"
+    assert host._processes.wait_all_gone(PATIENCE_S)
+    assert host._processes.exits == {0: 0}
+    host.take(5, encode(Read({}, 0, 0.0)))
+    frames = Frames()
+    ((number, payload),) = frames.feed(os.read(reading, 1 << 16))
+    answer = decode_answer(payload)
+    assert isinstance(answer, ReadAnswer)
+    assert (number, answer.exits) == (5, {0: 0})
+    host._asked_s -= ABANDONED_S
+    assert host.look()
+    host.end()
+    for fd in (reading, writing):
+        os.close(fd)

@@ -253,6 +253,7 @@ def test_a_node_that_cannot_be_had_is_one_line(
     assert not run.directory.exists()
 
 
+@pytest.mark.slow
 def test_a_run_over_ssh_is_valid(tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
     """By an `ssh` that is a shell here, in a directory of the login's and behind words of its own."""
     import sys

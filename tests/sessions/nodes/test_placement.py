@@ -56,6 +56,9 @@ def test_nodes_beside_the_server_are_left_out_unless_named_or_alone() -> None:
     apart = Offer("b", 8, named=False)
     assert takes_load([beside, apart]) == [apart]
     assert takes_load([beside]) == [beside]
+    with_gpus = Offer("c", 8, gpus=True, named=False)
+    assert takes_load([beside, with_gpus, apart]) == [apart]
+    assert takes_load([beside, with_gpus]) == [with_gpus]
     named = Offer("a", 8, own=True)
     assert takes_load([named, apart]) == [named, apart]
 

@@ -12,9 +12,10 @@ import pytest
 
 from loadgen.arrivals.load import ClosedLoad, ConversationLoad, OpenLoad, TraceLoad
 from loadgen.arrivals.rate_curve import ramp, steady
-from loadgen.worker_config import Address, Finish, SetLoad, Stage, WorkerCommand, WorkerConfig
+from loadgen.worker_config import Address, Finish, LoadTarget, SetLoad, Stage, WorkerCommand, WorkerConfig
 from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import FileWorkload, MixWorkload, PromptSpec, TraceWorkload, WeightedPart
+from loadgen.workload.template import RequestTemplate, TargetHead
 from sessions.nodes.told import FILE_FIELDS, INSTANTS, files_in, for_node, shifted, with_files
 from tests.loadgen.worker.engine_runs import worker_config
 
@@ -32,15 +33,27 @@ def test_a_configuration_gets_the_clock_the_addresses_and_the_paths_of_the_node(
     )
     assert sorted(files_in(here)) == ["/ca", "/cert", "/s/prompts-0", "/s/trace-0.bin"]
     paths = {path: f"/node{path}" for path in files_in(here)}
-    there = for_node(here, paths, here.origin_ns + 5, ["10.1.0.1"])
+    there = for_node(here, paths, here.origin_ns + 5, {("h", 1): ["10.1.0.1"]})
     assert there.origin_ns == here.origin_ns + 5
     assert there.address == Address(
         "h", 1, True, ca_file="/node/ca", cert_file="/node/cert", at=("10.1.0.1",)
     )
     assert there.load == TraceLoad("/node/s/trace-0.bin", 4.0, [steady(0, 4.0)])
     assert sorted(files_in(there)) == sorted(paths.values())
-    back = for_node(there, {new: old for old, new in paths.items()}, here.origin_ns, ["10.0.0.1"])
+    back = for_node(there, {new: old for old, new in paths.items()}, here.origin_ns, {("h", 1): ["10.0.0.1"]})
     assert back == here
+
+
+def test_of_several_servers_each_is_where_the_node_finds_it() -> None:
+    targets = tuple(LoadTarget(host, Address(host, 1, at=("10.0.0.1",)), {}) for host in ("a", "b", "c"))
+    here = msgspec.structs.replace(worker_config(1), address=targets[0].address, targets=targets)
+    there = for_node(here, {}, 5, {("a", 1): ["10.1.0.1"], ("b", 1): ["10.1.0.2", "10.1.0.3"]})
+    assert there.address.at == ("10.1.0.1",)
+    assert [target.address.at for target in there.targets] == [
+        ("10.1.0.1",),
+        ("10.1.0.2", "10.1.0.3"),
+        ("10.0.0.1",),
+    ]
 
 
 def test_a_stage_gets_its_paths_and_keeps_its_instants() -> None:
@@ -100,7 +113,7 @@ def test_every_field_that_may_be_a_file_is_known() -> None:
         for name in kind.__struct_fields__  # type: ignore[attr-defined]
         if name == "path" or name.endswith("_file")
     }
-    templates = {one for one in found if one[0].__name__ == "RequestTemplate"}  # of a URL
+    templates = {one for one in found if one[0] in (RequestTemplate, TargetHead)}  # of a URL
     assert found - templates == {(kind, name) for kind, names in FILE_FIELDS.items() for name in names}
 
 

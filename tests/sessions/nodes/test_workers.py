@@ -81,7 +81,7 @@ class Nodes:
         await until(lambda: self.workers.states.all_ready.is_set() or self.heard.refused)
         assert self.heard.refused == []
         address = Address("127.0.0.1", self.port, at=("127.0.0.1",))
-        assert await self.workers.prepare(address, []) == ""
+        assert await self.workers.prepare([address], []) == ""
         for number in range(self.workers.count):
             config = worker_config(self.port, ClosedLoad(2), requests=requests)
             config = msgspec.structs.replace(config, worker=number, workers=self.workers.count)
@@ -236,11 +236,11 @@ def test_files_are_brought_whole_and_gone_afterwards(
         await nodes.workers.start()
         await until(nodes.workers.states.all_ready.is_set)
         address = Address("127.0.0.1", nodes.port, at=("127.0.0.1",))
-        assert await nodes.workers.prepare(address, [str(big), str(empty), str(big)]) == ""
+        assert await nodes.workers.prepare([address], [str(big), str(empty), str(big)]) == ""
         (node,) = nodes.workers.nodes
         assert Path(node.files[str(big)]).read_bytes() == big.read_bytes()
         assert Path(node.files[str(empty)]).read_bytes() == b""
-        assert "No such file" in await nodes.workers.prepare(address, ["/nowhere"])
+        assert "No such file" in await nodes.workers.prepare([address], ["/nowhere"])
         nodes.workers.tell_all(Finish(0.0))
         await nodes.workers.wait_or_kill(PATIENCE_S)
 

@@ -5,17 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sessions.plan.client_size import planned_events_per_s, workers_for
-from sessions.plan.config import (
-    ConfigError,
-    LoadConfig,
-    PlanConfig,
-    Ramp,
-    RunConfig,
-    TargetConfig,
-    WorkloadConfig,
-    checked,
-)
+from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, Ramp, RunConfig, WorkloadConfig, checked
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.run.worker_configs import planned_client
 
 PEAK = Ramp(from_rps=64.0, to_rps=2.0, over_s=60.0)

@@ -13,16 +13,10 @@ from loadgen.workload.lengths import Fixed
 from loadgen.workload.prefixes import Prefixes
 from loadgen.workload.spec import FileWorkload, MixWorkload, PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
-from sessions.plan.config import (
-    ConfigError,
-    PlanConfig,
-    RunConfig,
-    TargetConfig,
-    WorkloadConfig,
-    stage_workload,
-)
+from sessions.plan.config import ConfigError, PlanConfig, RunConfig, WorkloadConfig, stage_workload
 from sessions.plan.mix import MixPart
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.run.asking import Asking, PromptFiles, Way, ways_of
 
 CHAT = {"messages": [{"role": "user", "content": "hi"}]}

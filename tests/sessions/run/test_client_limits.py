@@ -11,6 +11,7 @@ from sessions.plan.config import LoadConfig, Ramp
 from sessions.run.client_limits import (
     Machine,
     Need,
+    Spread,
     memory_bytes,
     need_of,
     port_count,
@@ -24,7 +25,8 @@ LARGE = Machine(descriptors=1 << 20, ports=28_232, memory_bytes=64 << 30)
 
 
 def need(load: LoadConfig, request_s: float | None = None, **more: Any) -> Need:
-    given: dict[str, Any] = {"workers": 1, "addresses": 1, "closes": False, "output_tokens": 100, **more}
+    given: dict[str, Any] = {"workers": 1, "closes": False, "output_tokens": 100, **more}
+    given.setdefault("spread", [Spread(given.pop("addresses", 1))])
     return need_of(load, request_s=request_s, **given)
 
 

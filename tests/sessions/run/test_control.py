@@ -263,7 +263,8 @@ def test_a_session_of_a_stranger_leads_to_no_other_socket_of_ours(tmp_path: Path
 
 def test_what_may_hold_a_key_does_not_print_it() -> None:
     from loadgen.workload.template import RequestTemplate
-    from sessions.plan.config import RunConfig, TargetConfig
+    from sessions.plan.config import RunConfig
+    from sessions.plan.target_config import TargetConfig
     from sessions.run.launch import Orders
 
     template = RequestTemplate("/v1/completions", [("authorization", "Bearer sk-CANARY")], "completions", {})

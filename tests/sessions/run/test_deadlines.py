@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from loadgen.worker_config import Deadlines
-from sessions.plan.config import ConfigError, RunConfig, TargetConfig, checked
+from sessions.plan.config import ConfigError, RunConfig, checked
+from sessions.plan.target_config import TargetConfig
 from sessions.run.worker_configs import deadlines_of
 
 CASES: list[tuple[dict[str, float], Deadlines]] = [

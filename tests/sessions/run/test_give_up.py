@@ -14,8 +14,9 @@ import msgspec
 import pytest
 
 from sessions.frame.session_view import SessionView
-from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, WorkloadConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.run.asking import PromptFiles
 from sessions.run.commands import AbortRun, Resume
 from sessions.run.control_client import send_once

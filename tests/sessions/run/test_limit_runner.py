@@ -97,20 +97,25 @@ def results_of(server: Server) -> list[Result]:
 def test_each_step_is_a_stage_and_what_it_came_to_stands_in_the_session() -> None:
     server = Server()
     asyncio.run(asyncio.wait_for(searching(server).run(), 20))
-    assert [stage.concurrency for stage in server.begun] == [1, 1, 2, 4, 3, 3]
+    assert [stage.concurrency for stage in server.begun] == [1, 1, 2, 4, 3, 3, 1]
     # Of a p50 50 requests count, then as many again, or four times as many; 30 before them warm up.
-    assert [stage.warm_up_requests for stage in server.begun] == [0, *[30] * 5]
-    assert [stage.requests for stage in server.begun] == [12, 80, 80, 80, 130, 230]
+    assert [stage.warm_up_requests for stage in server.begun] == [0, *[30] * 5, 0]
+    assert [stage.requests for stage in server.begun] == [12, 80, 80, 80, 130, 230, 12]
     begun = [change for change in server.changes if change.event == "begin"]
     assert [msgspec.json.decode(change.stage, type=Stage) for change in begun] == server.begun
-    assert [change.number for change in begun] == list(range(6))
-    assert server.of == [None] * 6, "nobody knows how many there will be"
+    assert [change.number for change in begun] == list(range(7))
+    assert server.of == [None] * 7, "nobody knows how many there will be"
     found = answer(ASK, results_of(server))
     assert (found.passed, found.failed, found.certified) == (3.0, 4.0, True)
-    assert server.begun[-1].name == "3 at once again in 3..4"
+    names = [stage.name for stage in server.begun]
+    assert (names[0], *names[-2:]) == (
+        "one at a time",
+        "3 at once again in 3..4",
+        "one at a time again in 3..4",
+    )
 
 
-@pytest.mark.parametrize("killed_after", [0, 1, 3, 5])
+@pytest.mark.parametrize("killed_after", [0, 1, 3, 6])
 def test_a_search_that_was_killed_goes_on_from_its_bracket_and_finds_the_same(
     tmp_path: Path, killed_after: int
 ) -> None:
@@ -129,13 +134,13 @@ def test_a_search_that_was_killed_goes_on_from_its_bracket_and_finds_the_same(
     assert len(config.limit.before) == killed_after
     again = Server()
     asyncio.run(asyncio.wait_for(searching(again, config.limit).run(), 20))
-    assert len(again.begun) == 6 - killed_after
+    assert len(again.begun) == 7 - killed_after
     timeline = Timeline()
     for change in again.changes:
         timeline.apply(change)
     found = limit_found(timeline, config, [], 0)
     assert (found.passed, found.failed, found.certified, found.over) == (3.0, 4.0, True, True)
-    assert [step.load for step in found.steps] == [1.0, 1.0, 2.0, 4.0, 3.0, 3.0]
+    assert [step.load for step in found.steps] == [1.0, 1.0, 2.0, 4.0, 3.0, 3.0, 1.0]
 
 
 def test_a_search_that_is_over_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -182,7 +187,7 @@ def test_a_step_that_is_decided_before_its_last_request_is_cut_there() -> None:
     server.stuck_on = 2  # more requests could come
     asyncio.run(asyncio.wait_for(searching(server).run(), 20))
     assert server.cuts == 1
-    assert len(server.begun) == 6
+    assert len(server.begun) == 7
 
 
 def test_a_person_takes_the_keys_and_the_step_begins_anew_when_they_are_given_back() -> None:
@@ -251,7 +256,7 @@ def test_only_requests_up_to_the_first_that_is_under_way_are_judged(tmp_path: An
 
 
 def test_single_requests_of_which_most_miss_end_the_search_and_fewer_do_not() -> None:
-    for misses, steps in ((6, 6), (7, 1)):
+    for misses, steps in ((6, 7), (7, 1)):
         server = Server()
         usual = server.look
 

@@ -266,7 +266,8 @@ def test_a_closed_loop_refuses_what_is_no_concurrency(command: LoadCommand, says
 def test_more_workers_than_the_machine_can_use_are_refused_with_the_number_allowed() -> None:
     import os
 
-    from sessions.plan.config import ConfigError, RunConfig, TargetConfig, checked
+    from sessions.plan.config import ConfigError, RunConfig, checked
+    from sessions.plan.target_config import TargetConfig
 
     most = 4 * (os.cpu_count() or 1)
     with pytest.raises(ConfigError, match=f"got {most + 1}, need at most {most}"):

@@ -19,15 +19,16 @@ from loadgen.worker_config import SetLoad
 from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import MixWorkload, PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
-from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig, WorkloadConfig
-from sessions.plan.mix import MixPart
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, WorkloadConfig
+from sessions.plan.mix import AS_ASKED, MixPart
 from sessions.plan.ramp import Ramp
+from sessions.plan.target_config import TargetConfig
 from sessions.plan.trace_config import TraceConfig
 from sessions.run.asking import Asking
 from sessions.run.commands import CommandError, Hold, SetRate, Stop
 from sessions.run.conversations import Conversations
 from sessions.run.load_control import LEAD_NS, LoadControl
-from sessions.run.presets import AS_ASKED, Presets
+from sessions.run.presets import Presets
 from tests.loadgen.raw_server import RawServer, good
 from tests.loadgen.worker.engine_runs import Emitted, run_engine, worker_config
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.run.launch import LaunchError, launch
 from sessions.run.prestart import SupervisorProcess, start_supervisor
 from sessions.store.manifest import SessionError

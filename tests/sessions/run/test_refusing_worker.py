@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from loadgen.worker_config import Address
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.run.launch import Orders
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import Preflight, preflight

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from loadgen.records import Request, Tick
-from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.run.resume import first_not_over, resumed
 from sessions.store.journal import JournalWriter, RequestJournalWriter, request_file, worker_file
 from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, read, write

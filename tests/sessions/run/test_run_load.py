@@ -12,8 +12,9 @@ from loadgen.clock import MonotonicClock, monotonic_ns
 from loadgen.worker_config import SetLoad
 from loadgen.workload.lengths import Fixed
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
-from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.run.commands import CommandError, Hold, Resume, SetRamp, SetRate, SetWorkload
 from sessions.run.load_control import LoadControl
 from sessions.run.plan_runner import PlanRunner

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from loadgen.probe.result import WarmUp
-from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, WorkloadConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.run.short_stages import short_stages
 
 TARGET = TargetConfig("http://127.0.0.1:1")

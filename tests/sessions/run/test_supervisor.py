@@ -19,7 +19,8 @@ import msgspec
 import pytest
 
 from loadgen.records import Request, Tick
-from sessions.plan.config import DRAIN_S, LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import DRAIN_S, LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.run.commands import (
     AbortRun,
     Ack,

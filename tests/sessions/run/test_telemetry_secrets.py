@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from loadgen.clock import MonotonicClock
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.run.launch import Orders
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.store.journal import TELEMETRY_FILE

@@ -8,7 +8,8 @@ from loadgen.probe.result import Capabilities, ProbeResult
 from loadgen.workload.lengths import Fixed, Uniform
 from loadgen.workload.spec import PromptSpec, SyntheticWorkload
 from loadgen.workload.template import RequestTemplate
-from sessions.plan.config import RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.run.asking import Asking
 
 PROMPT = PromptSpec("ids", 48)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions.plan.config import RunConfig, TargetConfig
+from sessions.plan.config import RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.directory import create, default_root, find, hold_lock, is_live, listing
 from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, write
 

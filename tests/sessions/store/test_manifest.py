@@ -12,7 +12,8 @@ import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessions.plan.config import LoadConfig, Ramp, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, Ramp, RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store import manifest
 from sessions.store.manifest import (
     END_REASONS,

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from loadgen.records import TICK_NS, Request, RequestError, Tick
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
+from sessions.plan.config import LoadConfig, RunConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.store.follow import SessionFollower
 from sessions.store.journal import (
     SUPERVISOR_FILE,

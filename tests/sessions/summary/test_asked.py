@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, PlanConfig, RunConfig, WorkloadConfig
 from sessions.plan.mix import MixPart
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from sessions.plan.trace_config import TraceConfig
 from sessions.report.tables import about
 from sessions.summary.asked import workload_asked

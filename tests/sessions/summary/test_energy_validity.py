@@ -86,6 +86,44 @@ def test_a_counter_against_its_own_power_integrated(joules: float, words: str) -
     assert said(TWO, *read_at(range(22), "a", "b", joules=104.0)).valid
 
 
+def ramped(seconds: float, lag_s: float, more: float = 1.0) -> list[GpuSamples]:
+    """Four readings a second of a GPU that idles at 100 W, draws 600 W for so long from 1 s on, and idles. Its
+    counter knows, `more` times; its power is the mean of `lag_s` before each reading."""
+
+    def joules(t: float) -> float:
+        return 100.0 * t + 500.0 * min(max(t - 1.0, 0.0), seconds)
+
+    times = [n / 4 for n in range(1, round(4 * (seconds + 4)))]
+    return [
+        GpuSamples(
+            t_ns=round(t * S), took_ns=1, source="nvml",
+            gpus=[GpuSample("a", power_w=(joules(t) - joules(t - lag_s)) / lag_s, energy_j=more * joules(t))],
+        )
+        for t in times
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", [2.0, 3.3, 10.0, 60.0])
+def test_a_meter_that_is_late_is_no_reason_against_a_short_run_and_a_wrong_counter_is_against_a_long_one(
+    seconds: float,
+) -> None:
+    """Two seconds of 600 W after idling at 100 W: the mean of the last second knows a fifth less of it."""
+    late = said(ONE, *ramped(seconds, 1.0), from_s=1, to_s=1 + seconds)
+    assert late.counter_off_share is not None
+    assert late.counter_off_allowed_share is not None
+    assert (late.counter_off_share > 0.05) is (seconds < 10)
+    assert (late.valid, late.reasons) == (True, [])
+    assert late.counter_off_share < late.counter_off_allowed_share < 0.05 + 1.0 / seconds
+    wrong = said(ONE, *ramped(seconds, 1.0, more=1.12), from_s=1, to_s=1 + seconds)
+    assert wrong.valid is (seconds < 10)
+
+
+def test_power_that_does_not_swing_is_compared_as_closely_in_a_short_run_as_in_a_long_one() -> None:
+    short = said(ONE, *read_at([n / 4 for n in range(20)], "a", joules=106.0), from_s=1, to_s=3)
+    assert short.reasons == ["GPU 0: its counter says 6.0% more than its power integrated (allowed 5%)"]
+    assert short.counter_off_allowed_share == pytest.approx(0.05)
+
+
 def test_a_gpu_that_told_nothing_is_named() -> None:
     found = said(TWO, *read_at(range(22), "a"))
     assert found.reasons == ["no energy was read of GPU 1: joules are without it"]

@@ -69,6 +69,7 @@ def test_a_row_has_what_its_request_had() -> None:
         "turn": 1,
         "worker": 3,
         "stale_retries": 1,
+        "target": NONE,
         "error": NONE,
         "token_source": 0,
         "tags": 0,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,23 @@ def test_any_order_of_records_gives_the_same_timeline(make_run: MakeRun) -> None
         assert timeline.events == straight.events
         assert timeline.states == straight.states
         assert (timeline.first_ns, timeline.known_ns) == (straight.first_ns, straight.known_ns)
+
+
+def test_columns_asked_for_again_are_those_of_a_timeline_that_was_never_asked() -> None:
+    """Also where a tick comes late: all rows after it move on by one."""
+    draw = random.Random(1)
+    rows = [
+        Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, itl=[draw.randrange(900), i]) for i in range(1, 60)
+    ]
+    edges = np.arange(61) * float(TICK_NS)
+    draw.shuffle(rows)
+    asked = Timeline()
+    for i, row in enumerate(rows, 1):
+        asked.apply(row)
+        anew = folded(rows[:i])
+        np.testing.assert_array_equal(asked.bands_ns("itl", edges), anew.bands_ns("itl", edges))
+        for span in pairwise(edges[20:30]):
+            np.testing.assert_array_equal(asked.counts("itl", span), anew.counts("itl", span))
 
 
 def test_running_totals_hold_over_many_strides_and_late_rows() -> None:

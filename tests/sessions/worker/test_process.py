@@ -18,7 +18,8 @@ from loadgen.arrivals.load import ClosedLoad
 from loadgen.records import WorkerNote
 from loadgen.worker_config import Address
 from sessions.frame.session_view import SessionView
-from sessions.plan.config import LoadConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.run.launch import Launched, launch
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import read

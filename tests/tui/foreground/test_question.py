@@ -7,8 +7,9 @@ import io
 
 import pytest
 
-from sessions.plan.config import LoadConfig, PlanConfig, Ramp, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, PlanConfig, Ramp, RunConfig, WorkloadConfig
 from sessions.plan.stages import Stage
+from sessions.plan.target_config import TargetConfig
 from tui.draw.plans import said_estimate
 from tui.foreground.question import ask_about_load, unusual_load
 from tui.options.exit_codes import CommandError

@@ -47,6 +47,22 @@ def test_a_gpu_unlike_the_others_has_a_word_and_no_other_has(values, word, count
     assert said == [word if i == 5 else "" for i in range(count)]
 
 
+@pytest.mark.parametrize(
+    ("utils", "idle"),
+    [
+        ((90.0, 8.0), [1]),
+        ((90.0, 90.0, 8.0), [2]),
+        ((90.0, 88.0, 91.0, 90.0, 8.0, 9.0, 7.0, 8.0), [4, 5, 6, 7]),
+        ((90.0, 8.0, 8.0, 8.0), []),  # the load is on one: the others are no part of it
+        ((45.0, 8.0), []),
+    ],
+)
+def test_idle_beside_busy_ones_is_the_same_in_the_overview_and_in_the_view_of_gpus(utils, idle):
+    few = [replace(gpu, util_pct=util) for gpu, util in zip(frame_of(len(utils)).gpus, utils, strict=True)]
+    assert [i for i, (word, _) in enumerate(words(few)) if word == "IDLE?"] == idle
+    assert [i for i, one in enumerate(troubles(few)) if one is Trouble.IDLE] == idle
+
+
 @pytest.mark.parametrize(("width", "height"), [(38, 8), (42, 8), (79, 4), (70, 8)])
 def test_an_idle_gpu_beside_busy_ones_is_flagged_in_its_row_and_in_the_title(width, height):
     shown = text(frame_of(8, util_pct=8.0), width, height)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sessions.frame.schema import Frame, LatencyTarget, Limit
+from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.schema import Frame, Limit
 from tests.tui.made_up_run import S, ramped
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
@@ -36,6 +37,28 @@ def test_rate_target_and_time_stand_there_at_every_size_and_what_binds_where_the
         assert words in text
     assert ("KV CACHE" in text) == (width >= 120)
     assert roles.count("alarm") == 1
+
+
+def test_where_there_is_room_for_one_target_the_missed_one_stands_there():
+    targets = {"ttft": (LatencyTarget("p95", 500.0, 295.0),), "itl": (LatencyTarget("p95", 50.0, 132.0),)}
+    frame = frame_of(targets=targets, live=False)
+    state = ScreenState(playhead=Playhead(at_ns=frame.at_ns, following=False), replay=True)
+    for width in (60, 70, 80):
+        text = "".join(part for part, _ in header(frame, state, width))
+        assert "ITL p95 132 ✗" in text, text
+        assert "20.0 rps" in text
+        assert "REPLAY" in text
+
+
+def test_at_eighty_columns_both_targets_stand_there_missed_or_held():
+    both = {"ttft": (LatencyTarget("p95", 500.0, 3230.0, True),), "itl": (LatencyTarget("p95", 50.0, 132.0),)}
+    for targets in (both, {**both, "ttft": (LatencyTarget("p95", 500.0, 295.0),)}):
+        frame = frame_of(targets=targets, live=False, rate_rps=None, last_rate_rps=12.0)
+        state = ScreenState(playhead=Playhead(at_ns=frame.at_ns, following=False), replay=True)
+        text = "".join(part for part, _ in header(frame, state, 80))
+        assert "TTFT p95" in text
+        assert "ITL p95 132 ✗" in text
+        assert "was 12.0 rps" in text
 
 
 def test_without_targets_p95_stands_there_plain():

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sessions.frame.schema import Band, LatencyTarget, Stat
+from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.schema import Band, Stat
 from tests.tui.made_up_run import ramped
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
@@ -17,7 +18,7 @@ from tui.draw.layout import overview_columns
 from tui.draw.theme import Theme
 from tui.panels.fans import latency
 from tui.plots.chart import Grid
-from tui.plots.fan import Fan, fan
+from tui.plots.fan import Fan, Limit, fan
 from tui.plots.scale import Scale
 from tui.views.overview import compose, scales_for
 
@@ -41,9 +42,10 @@ def cells(rows: list[list[tuple[str, str]]]) -> dict[str, int]:
     }
 
 
-def drawn(p50: float, p95: float, p99: float, height: int = 8, **more) -> Grid:
+def drawn(p50: float, p95: float, p99: float, height: int = 8, target: float | None = None, **more) -> Grid:
     flat = (np.full(WIDTH, value) for value in (p50, p95, p99))
-    return fan(Fan(*flat), LOG, WIDTH, height, **more)
+    limits = more.pop("limits", [] if target is None else [Limit(target)])
+    return fan(Fan(*flat), LOG, WIDTH, height, limits=limits, **more)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +92,32 @@ def test_what_is_above_the_target_is_in_the_colours_of_a_warning_and_nothing_els
     assert warm(drawn(200, 400, 800, target=30.0)) == {0, 1, 2}
 
 
+def test_each_target_is_a_line_with_its_label_and_warns_of_the_percentile_that_it_asks_of() -> None:
+    def warm(*limits: Limit) -> set[str]:
+        rows = drawn(20, 100, 800, limits=limits).rows()
+        return {role.partition("/")[0] for row in rows for _, role in row if role.startswith("over")}
+
+    # 20 ms at p50, 100 at p95, 800 at p99.
+    assert warm(Limit(3.0, 0.5)) == {"over50"}
+    assert warm(Limit(40.0, 0.5)) == set()
+    assert warm(Limit(30.0, 0.95)) == {"over95", "over99"}
+    assert warm(Limit(30.0, 0.99)) == {"over95", "over99"}
+    assert warm(Limit(300.0, 0.99)) == {"over99"}
+    assert warm(Limit(30.0, 0.95), Limit(900.0, 0.99)) == {"over95"}
+    assert warm(Limit(1.0, None)) == set()
+    rows = drawn(20, 100, 800, limits=[Limit(8.0, 0.5, "p50"), Limit(500.0, 0.99, "p99")]).rows()
+    said = ["".join(part for part, role in row if role.startswith("target_line")) for row in rows]
+    found = [line for line in said if line]
+    assert [line[:3] for line in found] == ["p99", "p50"]
+    assert all(line.count("─") >= WIDTH // 2 - 2 for line in found)
+
+
+def test_targets_in_the_same_row_have_both_their_labels() -> None:
+    rows = drawn(20, 100, 800, limits=[Limit(500.0, 0.95, "p95"), Limit(510.0, 0.99, "p99")]).rows()
+    said = ["".join(part for part, role in row if role.startswith("target_line")) for row in rows]
+    assert [line[:8] for line in said if line] == ["p95 p99 "]
+
+
 def test_what_was_not_observed_is_a_gap() -> None:
     values = np.array([10.0, np.nan, np.nan, 10.0])
     rows = fan(Fan(values, values * 2, values * 4), LOG, 4, 6).rows()
@@ -121,10 +149,10 @@ def row_cut(row, begin: int, end: int):
     return sliced(row, begin, end)
 
 
-def titled(**more) -> tuple[str, str]:
+def titled(size: tuple[int, int, int] = (6, WIDTH, 5), **more) -> tuple[str, str]:
     band = Band(*(np.full(WIDTH, value) for value in (100.0, 200.0, 300.0)))
     recent = Stat(205, 158.0, 246.0, 317.0, frozenset({"p99"}))
-    panel = latency("TTFT ms", band, recent, Stat(), LOG, (6, WIDTH, 5), Theme(), **more)
+    panel = latency("TTFT ms", band, recent, Stat(), LOG, size, Theme(), **more)
     return "".join(text for field in panel.title for text, _ in field.runs), "".join(
         text for text, _ in panel.aside
     )
@@ -134,6 +162,18 @@ def test_the_title_carries_the_figures_and_the_target_with_a_glyph_that_says_whe
     assert titled() == ("TTFT ms▇ p50 158  ▇ p95 246  ⠒ p99 ~317 n 205/10s", "")
     for now, glyph in ((246.0, " ✓"), (501.0, " ✗"), (None, "")):
         assert titled(targets=(LatencyTarget("p95", 500.0, now),))[1] == f"target p95 500ms{glyph}"
+
+
+def test_several_targets_stand_in_the_title_as_far_as_there_is_room() -> None:
+    targets = (LatencyTarget("p95", 500.0, 501.0), LatencyTarget("mean", 200.0, 170.0))
+    assert titled(targets=targets)[1] == "target p95 500ms ✗"
+    assert titled(targets=targets, size=(6, 90, 5))[1] == "target p95 500ms ✗  mean 200ms ✓"
+
+
+def test_a_target_of_itl_stands_beside_gaps_of_chunks_and_is_not_judged_by_them() -> None:
+    target = LatencyTarget("p95", 50.0)
+    assert titled(not_known=(target,))[1] == "ITL p95 50ms ?"
+    assert "ITL is not known" in titled(not_known=(target,), size=(6, 140, 5))[1]
 
 
 @pytest.mark.parametrize("height", [3, 4, 5, 8, 13, 20])

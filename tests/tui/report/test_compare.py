@@ -53,6 +53,7 @@ def test_every_line_fits_80_columns(text: str) -> None:
         figure(word="no difference", no_difference_larger_than=0.0412, a=98_765.4, b=98_765.4, low=0.871),
         figure(word="cannot tell", because="needs 12,345 s", low=None, high=None),
         figure(word="cannot tell", a=123_456.0, b=123_456.0, low=0.0001, high=1234.5),
+        figure(b=98_765.4, ratio=8.2, low=None, high=None, because="never steady", apart=4.123),
     ]
     made = comparison(1.0, 2.0, figures=figures, text=text)
     lines = (verdict(made, made.versus[0]) + "\n" + tables(made, made.versus[0])).splitlines()
@@ -101,6 +102,25 @@ def test_a_verdict_says_first_that_a_side_is_not_valid() -> None:
         "NOT VALID: s: s",
         "s against s: WORSE",
     ]
+
+
+def test_what_is_told_without_an_interval_says_why_there_is_none_and_by_how_much_at_least() -> None:
+    far = figure(ratio=75.82, low=None, high=None, because="never steady", apart=13.24)
+    shorter = figure(word="better", ratio=0.1, low=None, high=None, because="needs 99 s", apart=0.43)
+    made = comparison(1.0, figures=[figure(label="ITL mean"), far, shorter])
+    lines = verdict(made, made.versus[0]).splitlines()
+    assert "  worse: ITL mean +10 % (+2.0..+19)" in lines
+    assert "  worse, though never steady for an interval: TTFT p95 +7482 % (+1224..)" in lines
+    assert "  better, though too short for an interval: TTFT p95 -90 % (..-57)" in lines
+
+
+def test_loads_that_are_not_the_same_on_both_sides_are_not_drawn_as_one() -> None:
+    made = comparison(4.0, 8.0)
+    near = [ComparedLoad("s", f"{x:g} rps against 5 rps", x, 9, 9, 0, 0, [figure()], 5.0) for x in (4.0, 8.0)]
+    versus = Versus(made.a, "worse", [figure()], near, [], [], [])
+    assert picture(versus, Theme()).startswith("B against A, with intervals")
+    said = " ".join(verdict(made, versus).split())
+    assert "the nearest are held together: 4 rps against 5 rps, 8 rps against 5 rps." in said
 
 
 def test_where_it_cannot_be_told_it_says_what_such_runs_find_and_how_long_they_would_have_to_be() -> None:

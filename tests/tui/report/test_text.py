@@ -11,11 +11,14 @@ import pytest
 
 from loadgen.errors import ERROR_KINDS
 from sessions.bottleneck.client_headroom import ClientHeadroom
+from sessions.report.finding import finding
+from sessions.summary.plan_schema import Limit, Plan
 from sessions.summary.schema import Stage, Summary
 from sessions.summary.slo_schema import Slo
 from sessions.summary.stored import StoredSummary
 from tui.report import text as report
 from tui.report.advice import ADVICE
+from tui.report.brief import brief
 from tui.report.plotext_chart import Curve, Theme, ceiling, chart
 from tui.report.slo import slo_line, slo_table
 
@@ -396,3 +399,43 @@ def test_over_a_search_the_share_that_held_is_no_verdict() -> None:
     slo = Slo("pass", 100, 80, 0.8, 4.0, [])
     assert slo_table(slo, searched=True).startswith("over all steps of the search: 80 % of 100")
     assert slo_table(slo).startswith("SLO HELD: 80 % of 100")
+
+
+@pytest.mark.parametrize("verdict", ["fail", "undecided", "pass"])
+def test_targets_that_were_not_held_are_said_before_anything_else(verdict: str) -> None:
+    slo = {"verdict": verdict, "scheduled": 100, "good": 80, "attainment": 0.8, "goodput_rps": 4.0}
+    target = {"target": "ttft.p95<50ms", "figure": 182.4, "verdict": verdict, "needs": 40}
+    said = summary(slo={**slo, "targets": [target]})
+    short, whole = brief(said), report.render(said)
+    broken = msgspec.structs.replace(said, valid=False, reasons=["the client was saturated"])
+    if verdict == "pass":
+        assert short.startswith("valid\n\nSLO HELD: 80 % of 100")
+        assert whole.startswith("20261121-035954-demo")
+        assert finding(said)[1] == "ttft.p95<50ms was held (182.4; 40 more requests would decide it)."
+        return
+    head = {"fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}[verdict]
+    assert short.startswith(f"{head}: 80 % of 100 scheduled requests held every limit")
+    assert short.index("\nvalid\n") < short.index("\nTTFT p95")
+    assert whole.startswith(f"{head}\n\n20261121-035954-demo")
+    assert finding(said)[0].startswith(f"SLO {head[4:].lower()}: ttft.p95<50ms ")
+    assert brief(broken).startswith("NOT VALID\n")
+    assert report.render(broken).startswith(f"NOT VALID, {head}\n\n")
+
+
+def test_a_search_says_its_answer_before_anything_else() -> None:
+    limit = Limit(
+        False, 6.0, 6.5, 6.3, 0.02, True, True, True, "confirmed with other arrivals", 900, 100.0, "queue", []
+    )
+    over_all = {"verdict": "fail", "scheduled": 9, "good": 8, "attainment": 0.9, "goodput_rps": 1.0}
+    said = summary(slo={**over_all, "targets": []})
+    made = Plan("limit", "", "", 1.0, 1, [], [], [], [], [], [], "", limit)
+    found = msgspec.structs.replace(said, plan=made)
+    assert brief(found).startswith("LIMIT (certified): 6.000 requests/s holds, 6.500 does not\n")
+    assert report.render(found).startswith("LIMIT (certified): 6.000 requests/s holds, 6.500 does not\n\n")
+    assert finding(found)[0] == (
+        "6 requests/s holds the targets, 6.50 does not, about 6.30 (certified: confirmed with other arrivals)."
+    )
+    none = msgspec.structs.replace(limit, passed=None, certified=False, why="not even 0.1 holds it")
+    lost = msgspec.structs.replace(found, plan=msgspec.structs.replace(made, limit=none))
+    assert brief(lost).startswith("LIMIT NOT FOUND: not even 0.1 holds it")
+    assert finding(lost)[0] == "No load is known to hold the targets: not even 0.1 holds it."

@@ -28,6 +28,7 @@ from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.home import HomeApp, HomeChoice, HomeScreen, HomeSources
 from tui.screens.row_list import RowList
+from tui.views.home_help import KEYS, WORDS
 
 RAW = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 VLLM = LocalServer("http://127.0.0.1:8000", "vLLM", ("llama-3.1-70b", "lora"), gpus=("GPU 0", "GPU 1"))
@@ -91,9 +92,16 @@ def at_home(
     size: tuple[int, int] = (80, 24),
     opened: HomeChoice | None = None,
     charset: str = "braille",
+    later: Sequence[LocalServer] = (),
 ) -> HomeChoice:
     """Runs `body` with the home screen on the sessions in `root`; returns what was chosen."""
-    sources = HomeSources(lambda: listing(root), digest, lambda tell: tell(servers), checked)
+    sources = HomeSources(
+        lambda: listing(root),
+        digest,
+        lambda tell: tell(servers),
+        checked,
+        lambda known, tell: tell(later) if later and list(known) != list(later) else None,
+    )
 
     async def run() -> HomeChoice:
         app = HomeApp(sources, opened, settings=Settings(charset=charset))
@@ -318,6 +326,35 @@ def test_d_starts_the_demo(recorded: Path) -> None:
 
     choice = at_home(recorded, body)
     assert (choice.how, choice.words) == ("run", ("demo",))
+
+
+def test_servers_and_sessions_that_come_later_are_listed_by_themselves(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.home.LOOK_S", 0.0)
+    root = tmp_path / "sessions"
+    shutil.copytree(recorded / "20261103-120000-first", root / "20261103-120000-first")
+
+    async def body(home: Home) -> None:
+        await home.until(lambda: any("vLLM" in row for row in home.listed))
+        shutil.copytree(recorded / "20261104-130000-second", root / "20261104-130000-second")
+        await home.until(lambda: any("second" in row for row in home.listed))
+
+    at_home(root, body, later=[VLLM])
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_help_of_the_home_screen_says_its_keys_and_any_key_closes_it(recorded: Path, size) -> None:
+    async def body(home: Home) -> None:
+        await home.press("question_mark")
+        shown = "\n".join(home.pilot.app.screen.query_one(Canvas).text)
+        assert "ask every server again" in shown
+        assert "it died before it was summed up" in shown
+        assert all(words in shown for _, words in (*KEYS, *WORDS))
+        await home.press("d")
+        assert home.pilot.app.screen is home.screen
+
+    assert at_home(recorded, body, size=size).how == "quit"
 
 
 def test_a_click_opens_a_line(recorded: Path) -> None:

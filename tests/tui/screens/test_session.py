@@ -25,9 +25,11 @@ from sessions.run.commands import (
     SetConcurrency,
     SetRamp,
     SetRate,
+    SetWorkload,
     StepLoad,
     Stop,
 )
+from tests.sessions.conftest import make
 from tests.tui.made_up_run import FakeControl, FakeView, S, ramped
 from tui.controls import keys
 from tui.controls.prompt import LIMIT
@@ -79,6 +81,7 @@ def on_screen(
     now_s: float = 50.0,
     replay: bool = False,
     settings: Settings | None = None,
+    attached: bool = False,
     **more,
 ) -> str | None:
     """Runs `body` with the app on a made-up run at `now_s`; returns how it was left."""
@@ -90,7 +93,11 @@ def on_screen(
         view.marks = [mark for mark in view.marks if mark.t_ns <= now_s * S]
         control = FakeControl(view)
         app = TtftopApp(
-            view, None if replay else control, settings=settings or Settings(charset="braille"), clock=clock
+            view,
+            None if replay else control,
+            settings=settings or Settings(charset="braille"),
+            clock=clock,
+            attached=attached,
         )
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
@@ -432,13 +439,30 @@ def test_help_scrolls_through_every_key_of_the_view_and_escape_goes_back():
         await room.press("question_mark")
         seen = "\n".join(room.rows)
         assert "more rows" in room.rows[0]
-        await room.press("pagedown", "down")
+        await room.press("pagedown", "down", "down")
         assert len(room.rows) == 24
         seen += "\n".join(room.rows)
         assert all(row.help in seen for row in keys.HELP_ROWS if not row.views and row.action != "help"), seen
         assert room.control.sent == []
         await room.press("escape")
         assert "LIVE" in room.rows[0]
+
+    on_screen(body)
+
+
+def test_the_key_of_the_help_goes_on_to_what_the_words_mean_and_then_closes_it():
+    async def body(room: Room) -> None:
+        await room.press("question_mark")
+        assert "? the words" in room.rows[0]
+        assert not any("settling" in row for row in room.rows)
+        await room.press("question_mark")
+        assert any("time to first token" in row for row in room.rows)
+        assert any("settling" in row for row in room.rows)
+        assert "? the words" not in room.rows[0]
+        await room.press("question_mark")
+        assert "LIVE" in room.rows[0]
+        await room.press("question_mark")
+        assert "? the words" in room.rows[0]
 
     on_screen(body)
 
@@ -507,6 +531,22 @@ def test_the_cursor_of_the_events_leads_to_the_instant_of_one():
     on_screen(body)
 
 
+def test_what_requests_ask_for_is_chosen_seen_and_confirmed_before_it_changes():
+    async def body(room: Room) -> None:
+        room.view.manifest = make(seconds=1.0).manifest
+        await room.press("W")
+        assert "now as asked, from now on: short-chat" in room.rows[-1]
+        assert room.control.sent == []
+        await room.press("W", "tab", "x", "up")
+        assert "long-context" in room.rows[-1]
+        await room.press("escape")
+        assert room.control.sent == []
+        await room.press("W", "up", "up", "enter")
+        assert room.control.sent == [SetWorkload("long-answer")]
+
+    on_screen(body, size=(120, 40))
+
+
 @pytest.mark.parametrize(("key", "how"), [("f", "finished"), ("d", "detached"), ("a", "aborted")])
 def test_leaving_a_live_run_asks_how(key, how):
     async def body(room: Room) -> None:
@@ -517,6 +557,54 @@ def test_leaving_a_live_run_asks_how(key, how):
         assert room.control.sent == {"f": [FinishRun()], "d": [], "a": [AbortRun()]}[key]
 
     assert on_screen(body) == how
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
+def test_a_viewer_of_a_run_that_was_started_elsewhere_just_leaves(key):
+    async def body(room: Room) -> None:
+        await room.press(key)
+        assert room.control.sent == []
+
+    assert on_screen(body, attached=True) == "detached"
+
+
+@pytest.mark.parametrize(("key", "how"), [("f", "finished"), ("a", "aborted")])
+@pytest.mark.parametrize("attached", [False, True])
+def test_the_end_of_the_run_is_asked_for_by_a_key_of_its_own(attached, key, how):
+    async def body(room: Room) -> None:
+        await room.press("Q", "d")
+        assert "End the run" in room.rows[-1]
+        assert "detach" not in room.rows[-1]
+        assert room.control.sent == []
+        await room.press(key)
+        await room.pilot.pause()
+        assert room.control.sent == {"f": [FinishRun()], "a": [AbortRun()]}[key]
+
+    assert on_screen(body, attached=attached) == how
+
+
+def test_the_end_of_a_run_that_is_over_or_replayed_is_not_asked_for():
+    async def body(room: Room) -> None:
+        await room.press("Q")
+        assert "End the run" not in room.rows[-1]
+        assert room.live.screen_state.question == ""
+
+    on_screen(body, replay=True)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
+@pytest.mark.parametrize("view", ["1", "2", "3", "4", "5", "6", "7"])
+def test_in_the_past_of_a_live_run_the_bottom_row_says_how_to_come_back_to_now(size, view):
+    async def body(room: Room) -> None:
+        await room.press(view)
+        assert "end now" not in room.rows[-1]
+        await room.press("left")
+        assert room.rows[-1].startswith(" end now") or "  end now" in room.rows[-1]
+        await room.press("end")
+        assert room.live.screen_state.playhead.following
+        assert "end now" not in room.rows[-1]
+
+    on_screen(body, size=size)
 
 
 def test_keys_that_come_after_the_screen_was_left_are_none():
@@ -533,7 +621,7 @@ def test_keys_that_come_after_the_screen_was_left_are_none():
 def test_the_question_how_to_leave_can_be_taken_back():
     async def body(room: Room) -> None:
         await room.press("q", "escape")
-        assert not room.live.screen_state.quitting
+        assert not room.live.screen_state.question
         assert room.control.sent == []
 
     assert on_screen(body) is None
@@ -551,9 +639,9 @@ def test_a_finish_that_is_refused_keeps_the_screen():
 def test_ctrl_c_and_ctrl_q_ask_as_well():
     async def body(room: Room) -> None:
         await room.press("ctrl+c")
-        assert room.live.screen_state.quitting
+        assert room.live.screen_state.question == "leave"
         await room.press("escape", "ctrl+q")
-        assert room.live.screen_state.quitting
+        assert room.live.screen_state.question == "leave"
 
     assert on_screen(body) is None
 
@@ -627,7 +715,7 @@ def test_a_screen_that_opens_before_its_supervisor_has_begun_follows_the_run_onc
 def test_less_than_a_second_behind_now_is_said_in_fractions():
     async def body(room: Room) -> None:
         await room.press("comma")
-        assert " LIVE -0.25s " in room.rows[0]
+        assert " LIVE -0.25s+ " in room.rows[0]
 
     on_screen(body)
 

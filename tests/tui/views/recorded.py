@@ -31,6 +31,7 @@ class Recorded:
     def __init__(self, timeline: Timeline, manifest: Manifest | None, *, live: bool = False) -> None:
         self.timeline, self.manifest, self.live = timeline, manifest, live
         self.state = "running"
+        self.read_share = 1.0
         self.curve = CurveMemory(self)
         self.polls = 0
 

@@ -7,6 +7,7 @@ import random
 import msgspec
 import pytest
 
+from loadgen.records import Tick
 from sessions.curve.curve import Curve as CurveOf
 from sessions.frame.session_view import SessionView
 from sessions.store.manifest import SessionInfo
@@ -23,6 +24,7 @@ from tui.views.curve import Curve
 from tui.views.curve_axes import AXES
 
 S = 1_000_000_000
+NO_TOKENS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap")
 CHANGES = ((15.0, 40.0), (30.0, 60.0))
 
 
@@ -49,6 +51,25 @@ def test_every_axis_fits_every_size(source, size, axes, charset):
     assert AXES[axes].title in text[0]
     if charset == "ascii":
         assert "".join(text).isascii()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_where_answers_have_no_tokens_the_curve_is_of_whole_answers_and_of_the_tokens_of_prompts(run, size):
+    """As of embeddings: no first token, no gaps, no output."""
+    records = [
+        msgspec.structs.replace(one, **{name: [] for name in NO_TOKENS}, chunks=0, output_tokens=0)
+        if isinstance(one, Tick)
+        else one
+        for one in run.records
+    ]
+    found = Recorded(folded(*records), run.manifest)
+    points = found.curve.at(found.last_ns).points
+    e2e_ns = [found.timeline.quantiles("e2e", point.from_ns, point.to_ns)[1][1] for point in points]
+    assert [point.ttft_p95.value for point in points] == pytest.approx([one / 1e6 for one in e2e_ns])
+    text = rows_of(Curve(), drawing_of(found, size))
+    assert "E2E p95" in text[0]
+    assert any("60 rps" in row for row in text)
+    assert "INPUT TOKENS/S" in rows_of(Curve("tps"), drawing_of(found, size))[0]
 
 
 @pytest.mark.parametrize("size", [(80, 19), (120, 35), (200, 55)])

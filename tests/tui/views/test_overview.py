@@ -181,13 +181,13 @@ def test_an_event_that_is_longer_than_its_row_ends_in_an_ellipsis():
 
 
 def test_help_explains_stale_connections_and_a_saturated_client():
-    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 40, ScreenState()))
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 100, ScreenState()))
     assert re.search(r"stale  kept-alive connections found closed: sent again", text)
     assert "CLIENT SATURATED: the figures are this client's own limit" in text
 
 
 def test_help_explains_a_bound_and_the_means_of_the_limit():
-    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 40, ScreenState()))
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 100, ScreenState()))
     assert "<250: 250 at most" in text
     assert "the figures behind the limit are means of the last 3 s" in text
 
@@ -204,6 +204,28 @@ def test_a_change_of_load_of_an_old_session_keeps_its_words():
     view = ramped(at(75))
     view.marks = [ChartMark(70 * S, None, "load", "20 > 26 rps")]
     assert any("20 > 26 rps" in row for row in screen(view, (120, 40)))
+
+
+def test_why_there_is_no_gpu_is_said_once():
+    view = ramped(at(75), gpus=0)
+    view.marks.append(
+        ChartMark(1 * S, None, "warning", "no NVIDIA driver here (libnvidia-ml.so.1 not found)")
+    )
+    for size in SIZES:
+        text = "\n".join(screen(view, size))
+        assert text.count("no NVIDIA driver") == 1, size
+
+
+def test_where_answers_have_no_tokens_the_overview_is_of_whole_answers():
+    view = ramped(at(75))
+    plain = frame_of(view, 120)
+    e2e = replace(plain.ttft_recent, p95_ms=777.0)
+    frame = replace(plain, only_input=True, e2e=plain.ttft, e2e_recent=e2e, e2e_run=e2e)
+    rows = screen(view, (120, 40), frame=frame)
+    assert "E2E p95 777" in rows[0]
+    assert "TTFT" not in rows[0]
+    assert any("E2E ms" in row for row in rows)
+    assert any("answers have no tokens" in row for row in rows)
 
 
 def test_an_event_of_the_limit_says_headroom():
@@ -235,7 +257,7 @@ def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_
     )
     rows = screen(ramped(at(90)), size, frame=draining)
     assert rows[2].startswith(words)
-    assert rows[2].rstrip().endswith("q a cuts them off")
+    assert rows[2].rstrip().endswith("Q a cuts them off")
     last = replace(draining, in_flight=0)
     assert "waiting" not in screen(ramped(at(90)), size, frame=last)[2]
 
@@ -593,13 +615,18 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
         (Limit("room", "queue 0", 0), "means of 3s"),
         (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
         (Limit("client", "requests left 90 ms late (p99)", 20 * S), "since 00:18"),
-        (LIMITED, "since 00:18"),
+        (LIMITED, "means   since 00:18"),
     ],
 )
 def test_figures_that_are_means_of_seconds_say_so(limit, says):
     row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=limit))[2]
     assert row.rstrip().endswith(says)
-    assert row.count("means of 3s") == says.count("means of 3s")
+    assert row.count("means") == says.count("means")
+
+
+def test_the_figures_of_the_cache_say_over_how_long_they_are_means_where_there_is_room():
+    row = screen(ramped(at(90)), (120, 40), frame=replace(frame_of(ramped(at(90)), 120), limit=LIMITED))[2]
+    assert row.rstrip().endswith("means of 3-5s   since 00:18")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from loadgen.records import TargetTick, Tick, WorkerNote
+from loadgen.sketch import SketchCounts
 from telemetry.records import ServerSample
 from tests.sessions.frame.first_tokens import SGLANG, TGI, VLLM, growing, its_own, ours
 from tests.tui.recorded import Recorded, S, drawing, load
@@ -152,3 +154,50 @@ def test_a_long_window_says_of_how_long_a_time_its_means_are():
     column_s = drawn.frame.slot_ns // S
     assert column_s > 5
     assert any(f"means of the last {column_s} s" in row for row in screen(drawn))
+
+
+def of_several(lost: bool) -> Recorded:
+    """Three targets, of which one answers slowly, or cannot be reached since 50 s."""
+    records: list[object] = list(load(60))
+    for tick in records:
+        if isinstance(tick, Tick):
+            tick.targets = [
+                TargetTick(
+                    n, due=2, sent=2, succeeded=2, in_flight=n, ttft_from_due=sketched(100.0 + 200.0 * n)
+                )
+                for n in range(3)
+            ]
+    if lost:
+        records.append(WorkerNote(50 * S, 0, "backing_off", "no", 2))
+    return Recorded(records)
+
+
+def sketched(ms: float) -> list[int]:
+    counts = SketchCounts()
+    counts.add(int(ms * 1e6), 2)
+    return counts.take()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", [Theme(), Theme("ascii", "none")])
+def test_several_targets_have_a_row_each_where_there_is_room(size, theme):
+    shown = screen(drawing(of_several(lost=False), size, theme=theme, view="server"))
+    if size[1] >= 24:
+        assert any("BY TARGET" in row for row in shown)
+        rows = [row for row in shown if re.search(r"target \d", row)]
+        told = [re.findall(r"target (\d) +(\S+) +(\d+) +~?(\S+)", row)[0] for row in rows]
+        assert [one[:3] for one in told] == [("0", "8.0", "0"), ("1", "8.0", "1"), ("2", "8.0", "2")]
+        assert [float(one[3]) for one in told] == pytest.approx([100, 300, 500], rel=0.02)
+
+
+def test_one_that_cannot_be_reached_is_named_in_its_row():
+    run = of_several(lost=True)
+    shown = screen(drawing(run, (120, 40), view="server"))
+    (row,) = (row for row in shown if "target 2" in row and "8.0" in row)
+    assert "unreachable 10 s" in row
+    assert run.frame(run.last_ns, S, 60).lost_targets == ("target 2",)
+    assert run.frame(40 * S, S, 60).lost_targets == ()
+
+
+def test_of_one_target_there_is_no_table():
+    assert not any("BY TARGET" in row for row in screen(drawing(RUNS["vllm"], (120, 40), view="server")))

@@ -1,0 +1,121 @@
+"""Looks for bytes that break a reader: `python -m tests.fuzz [TARGET...] --seconds 60`.
+
+With atheris (`pip install atheris`; it has no wheel for each Python) inputs are chosen by what code they reach;
+`--plain` needs nothing, and changes inputs of the corpus at random. A break ends the command with its traceback,
+and stands in `tests/fuzz/corpus/TARGET` for `test_corpus.py`. `--keep`: what reached new code is kept there, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.fuzz.targets import CORPUS, TARGETS
+
+_MOST_BYTES = 8192
+_KEPT = 40
+"""Inputs of a target that are kept at the most: the smallest."""
+
+_UNDER_ATHERIS = """
+import sys, atheris
+with atheris.instrument_imports(include=["loadgen", "sessions", "telemetry", "tui"]):
+    from tests.fuzz.targets import TARGETS
+target = TARGETS[sys.argv.pop(1)]
+atheris.Setup(sys.argv, lambda data: target(bytes(data)))
+atheris.Fuzz()
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
+    parser.add_argument("targets", nargs="*", help="all unless named")
+    parser.add_argument("--seconds", type=int, default=60, help="of each target (60)")
+    parser.add_argument("--seed", type=int, default=1, help="(1)")
+    parser.add_argument("--plain", action="store_true", help="without atheris")
+    parser.add_argument("--keep", action="store_true", help="add to the corpus what reached new code")
+    asked = parser.parse_args()
+    names = asked.targets or list(TARGETS)
+    failed = [name for name in names if not (_plain if asked.plain else _guided)(name, asked)]
+    print(f"{len(names)} targets, {len(failed)} broken{''.join(f' {name}' for name in failed)}")
+    return 1 if failed else 0
+
+
+def _plain(name: str, asked: argparse.Namespace) -> bool:
+    draw, target = random.Random(asked.seed), TARGETS[name]
+    seeds = [path.read_bytes() for path in sorted((CORPUS / name).iterdir())]
+    tried, end = 0, time.monotonic() + asked.seconds
+    while time.monotonic() < end:
+        data = _changed(draw, seeds)
+        tried += 1
+        try:
+            target(data)
+        except Exception as error:
+            _keep(name, data)
+            print(f"{name}: broken after {tried:,} inputs: {type(error).__name__}: {error}")
+            return False
+    print(f"{name}: {tried:,} inputs changed at random, none broke it")
+    return True
+
+
+def _changed(draw: random.Random, seeds: list[bytes]) -> bytes:
+    data = bytearray(draw.choice(seeds))
+    for _ in range(draw.randrange(1, 6)):
+        at = draw.randrange(len(data) + 1)
+        how = draw.randrange(4)
+        if how == 0:
+            data[at : at + draw.randrange(8)] = draw.randbytes(draw.randrange(8))
+        elif how == 1:
+            other = draw.choice(seeds)
+            begin = draw.randrange(len(other) + 1)
+            data[at:at] = other[begin : begin + draw.randrange(64)]
+        elif how == 2:
+            del data[at : at + draw.randrange(32)]
+        else:
+            data[at:at] = draw.choice(
+                [b"\0", b"\xff", b"\xf0\x9f", b"-1", b"1e999", b"\r\n", b"{", b"[", b'"']
+            )
+    return bytes(data[:_MOST_BYTES])
+
+
+def _guided(name: str, asked: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory() as found:
+        run = subprocess.run(
+            [
+                *(sys.executable, "-c", _UNDER_ATHERIS, name, found, str(CORPUS / name)),
+                *(f"-max_total_time={asked.seconds}", f"-max_len={_MOST_BYTES}", f"-seed={asked.seed}"),
+                f"-artifact_prefix={found}/broken-",
+            ],
+            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        new = list(Path(found).iterdir())
+        broken = [path for path in new if path.name.startswith("broken-")]
+        for path in broken:
+            _keep(name, path.read_bytes())
+        if run.returncode:
+            print(run.stdout[-6000:])
+            return False
+        smallest = sorted(new, key=lambda path: path.stat().st_size)
+        if asked.keep:
+            for path in smallest[:_KEPT]:
+                _keep(name, path.read_bytes())
+    done = next((line for line in run.stdout.splitlines() if line.startswith("Done")), "")
+    print(f"{name}: {done or 'no word of how many'}, {len(new)} reached new code, none broke it")
+    return True
+
+
+def _keep(name: str, data: bytes) -> None:
+    (CORPUS / name / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The help: nothing in it is cut, and every word that stands for a state on the screen is in it."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import pytest
+
+from sessions.bottleneck.rules import NAMES, UNJUDGED
+from sessions.steady.verdict import Verdict
+from tui.controls.screen_state import ScreenState
+from tui.draw import words
+from tui.draw.theme import Theme
+from tui.views.help import help_rows
+from tui.views.help_words import WORDS
+
+STATES = ("starting", "probing", "running", "holding", "stopped", "draining", "ended", "killed")
+"""Of `sessions.store.records.State`, and what a frame adds."""
+OTHERS = (
+    "HEAT",
+    "PWR",
+    "BRAKE",
+    "SLOW",
+    "IDLE?",
+    "skew",
+    "lost",
+    "hidden",
+    "not serving",
+    "backlog",
+    "cut off",
+)
+
+
+def text(width: int, height: int = 200, **more) -> str:
+    rows = help_rows(width, height, ScreenState(**more))
+    return "\n".join("".join(part for part, _ in row) for row in rows)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *STATES,
+        *(words.limit_name(name) for name in NAMES),
+        UNJUDGED.removesuffix(" yet"),
+        *(words.verdict(name).split()[0] for name in get_args(Verdict)),
+        *OTHERS,
+    ],
+)
+def test_every_word_that_stands_for_a_state_is_explained(word):
+    said = "\n".join(f"{name}  {meaning}" for name, meaning in WORDS)
+    assert re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said), word
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_no_explanation_is_cut(width, charset):
+    shown = text(width, theme=Theme(charset=charset))
+    assert all(meaning in shown for _, meaning in WORDS)
+    assert "finish, abort" in shown

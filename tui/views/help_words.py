@@ -1,0 +1,42 @@
+"""What the words on the screen mean, as the help says it: figures, states, verdicts, limits, GPUs."""
+
+from __future__ import annotations
+
+WORDS: tuple[tuple[str, str], ...] = (
+    ("TTFT", "time to first token, counted from when the request was due"),
+    ("ITL", "time between tokens of a stream (CHUNK GAP: chunks of several)"),
+    ("p50 p95 p99", "solid area up to p50, second tone up to p95, dots at p99"),
+    ("~ <250", "~, grey: too few samples; <250: 250 at most"),
+    ("✓ ✗", "a target is held, or missed; what is above it is warm"),
+    ("ITL not known", "gaps are of chunks of several tokens: its target is not judged"),
+    ("SLO 97%", "so many of the last 10 s held the target that fewest held"),
+    ("REQ/S", "offered and sent: where they part, something held back"),
+    ("IN FLIGHT", "sent, not answered yet; backlog: due, and still in this client"),
+    ("not sent", "due, and dropped; cut off: given up as the run ended; no errors"),
+    ("stale", "kept-alive connections found closed: sent again, not an error"),
+    ("asks", "W has chosen what requests ask for"),
+    ("PLAN STEP", "a stage of a plan, a step of a search; left: you have the load"),
+    ("settling", "this load is on for too short a time to be called steady"),
+    ("steady", "what is in flight stays as it is: figures are of this load"),
+    ("drifting", "up: more comes than is answered; down: less: the figures move"),
+    ("too short", "the load was over before it could be told"),
+    ("probing", "starting: the server is asked what it can do, without any load"),
+    ("running", "requests fall due"),
+    ("holding", "nothing falls due until space; stopped: the backlog is dropped"),
+    ("draining", "the load is over, answers in flight are waited for (Q a: not)"),
+    ("ended", "the run is over; killed: it died before it was summed up"),
+    ("headroom", "nothing binds: neither queue nor KV cache nor GPU is full"),
+    ("KV cache", "the server's memory for running requests is full: others wait"),
+    ("queue", "requests wait in the server, though its cache has room"),
+    ("power heat", "the GPU's clocks are held down by that; clocks: by neither"),
+    ("SM", "its processors are busy; DRAM bandwidth: its memory is"),
+    ("server", "it fails, hangs or falls behind, and nothing read says why"),
+    ("client", "CLIENT SATURATED: the figures are this client's own limit"),
+    ("unknown", "nothing that could bind is read; no load: nothing is asked"),
+    ("not judged", "yet: a long session is still being gone through"),
+    ("means of 3s", "the figures behind the limit are means of the last 3 s"),
+    ("HEAT PWR", "BRAKE SLOW: clocks held down by that, so much of the time"),
+    ("IDLE? skew", "a GPU unlike the others that share its load"),
+    ("lost hidden", "off the bus; hidden, not serving: no part of the load"),
+)
+"""At most 64 cells, as there are beside the word on a terminal of 80."""
