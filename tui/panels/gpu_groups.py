@@ -35,14 +35,14 @@ def are_told_apart(found: Sequence[Group]) -> bool:
     return len(found) > 1 or any(group.role for group in found)
 
 
-def by_role(gpus: Sequence[Gpu]) -> list[Span]:
-    """`prefill 8: 97%  decode 8: 45%`; nothing where nobody told a role."""
-    said: list[Span] = []
+def by_role(gpus: Sequence[Gpu]) -> list[list[Span]]:
+    """`prefill 97%`, the mean of each role; nothing where nobody told one."""
+    said: list[list[Span]] = []
     for role, numbers in groupby(range(len(gpus)), key=lambda number: gpus[number].role):
         own = [gpus[number] for number in numbers]
         if not role:
             continue
         utils = [gpu.util_pct for gpu in own if gpu.util_pct is not None and not gpu.stale]
         mean = f"{sum(utils) / len(utils):.0f}%" if utils else "-"
-        said += [(f"{safe(role, 16)} {len(own)}: ", "label"), (f"{mean}  ", "gpu")]
+        said.append([(f"{safe(role, 16)} ", "label"), (mean, "gpu")])
     return said

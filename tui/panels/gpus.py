@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from textwrap import wrap
 
 import numpy as np
@@ -69,6 +70,8 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
         rows = _rows(frame, said, width, each, theme) if each == 4 else _lines(frame, said, width, theme)
         found = groups(frame.gpus)
         if each == 1 and are_told_apart(found) and len(rows) + len(found) <= height:
+            bare = tuple(replace(gpu, label=gpu.label.rpartition(":")[2]) for gpu in frame.gpus)
+            rows = _lines(replace(frame, gpus=bare), said, width, theme)
             rows = [row for group in found for row in (_head(frame, group), *(rows[n] for n in group.gpus))]
         if len(rows) > height:  # two to a row
             half = _lines(frame, said, width // 2 - 1, theme)
@@ -93,10 +96,11 @@ def _summary(frame: Frame, said: Sequence[Span]) -> list[Field]:
     working = counted(frame.gpus)
     if not working:
         return title
+    if roles := by_role(frame.gpus):
+        return [*title, *(Field(1, *role) for role in roles)]
     util = [gpu.util_pct or 0.0 for gpu in working]
     least, most = int(np.argmin(util)), int(np.argmax(util))
-    roles = {gpu.role for gpu in working}
-    apart = util[most] - util[least] >= SPREAD_PCT and len(roles) == 1
+    apart = util[most] - util[least] >= SPREAD_PCT
     role = "warn" if apart else ""
     title.append(Field(1, ("mean ", "label"), (f"{np.mean(util):.0f}%", "gpu")))
     if round(util[least]) < round(util[most]):
@@ -152,21 +156,22 @@ def _role(gpu: Gpu, word: Span) -> str:
 def _rows(frame: Frame, said: Sequence[Span], width: int, each: int, theme: Theme) -> list[Row]:
     upto = columns_so_far(frame)
     labels = [safe(gpu.label, 24) for gpu in frame.gpus]
-    name = min(max(map(len, labels)), 8) + (0 if any(":" in label for label in labels) else 4)
+    gpu_word = 0 if any(":" in label for label in labels) else 4  # `GPU`, which a narrow column does without
+    name = min(max(map(len, labels)), 8) + gpu_word
     if each == 4:
         return [
             row
             for gpu, word in zip(frame.gpus, said, strict=True)
             for row in _four(gpu, word, upto, width, theme)
         ]
-    room = width - 1 - (name if width >= 44 else max(name - 4, 2))
+    room = width - 1 - (name if width >= 44 else max(name - gpu_word, 2))
     room -= sum(cells + 1 for cells, _ in _cells(frame.gpus[0], room, theme))
     spark = min(max(room // 2, min(room, 9)), upto)
     meter = room - spark - 2
     if meter < 4:
         spark, meter = min(max(room - 1, 0), upto), 0
     return [
-        _one(gpu, word, upto, width, (name if width >= 44 else max(name - 4, 2), meter, spark), theme)
+        _one(gpu, word, upto, width, (name if width >= 44 else max(name - gpu_word, 2), meter, spark), theme)
         for gpu, word in zip(frame.gpus, said, strict=True)
     ]
 
@@ -275,10 +280,7 @@ def _matrix(
     worst = [(gpu, word) for gpu, word in zip(all_gpus, said, strict=True) if word[1] in ("bad", "warn")]
     worst.sort(key=lambda one: one[1][1] != "bad")
     room = height - len(rows)
-    if room > 0 and (roles := by_role(all_gpus)) and len(worst) < room:
-        rows.append([("     ", ""), *roles])
-        room -= 1
-    elif not worst and room > 0:
+    if not worst and room > 0:
         rows.append([("     none stands out", "dim")])
     for i, (gpu, word) in enumerate(worst[:room]):
         rest = len(worst) - room
