@@ -13,8 +13,8 @@ from loadgen.arrivals.shares import own_requests
 from loadgen.clock import Clock
 from loadgen.records import TICK_NS, Tick
 from sessions.plan.config import RunConfig
-from sessions.run.crew import LostNode
 from sessions.run.end import RunEnd
+from sessions.run.load_workers import LostNode
 from sessions.run.run_load import RunLoad
 from sessions.store.follow import following
 from sessions.store.journal import worker_file

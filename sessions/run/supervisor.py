@@ -27,9 +27,9 @@ from sessions.run.commands import (
     Stop,
 )
 from sessions.run.control_server import ControlServer
-from sessions.run.crew import Heard, LoadRefused, LostNode, crew_of, files_of
 from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, plan_end, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
+from sessions.run.load_workers import Heard, LoadRefused, LostNode, files_of, load_workers_of
 from sessions.run.lost_nodes import LostNodes
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
@@ -64,9 +64,11 @@ class Supervisor:
         self._control = ControlServer(directory, self._obey)
         told = (self._on_refused, self._on_node_lost, self._note, self._journal.append)
         heard = Heard(self._on_status, self._on_exit, *told)
-        self._crew = crew_of(self._config, directory, heard, self._clock.origin_ns, debug=orders.debug)
-        self._processes = self._crew.workers
-        self._manifest.client = self._crew.client()
+        self._load_workers = load_workers_of(
+            self._config, directory, heard, self._clock.origin_ns, debug=orders.debug
+        )
+        self._processes = self._load_workers.workers
+        self._manifest.client = self._load_workers.client()
         self._ending = EndRequest()
         self._state = ""
         self._load = RunLoad(
@@ -133,9 +135,9 @@ class Supervisor:
             if self._ending.end is not None:
                 return self._ended_too_soon()
             return SupervisorAnswer("refused", "the load workers did not start", 1)
-        self._manifest.client = self._crew.client()
+        self._manifest.client = self._load_workers.client()
         try:
-            for warning in self._crew.check(found):
+            for warning in self._load_workers.check(found):
                 self._note("warning", warning)
         except LoadRefused as error:
             return SupervisorAnswer("refused", str(error), 2)
@@ -323,7 +325,7 @@ class Supervisor:
         end = self._ending.end.without(self._unsaved)
         self._journal.append(End(self._clock.now_ns(), end.reason, end.message))
         self._enter("ended")
-        self._manifest.telemetry, self._manifest.client = self._telemetry.table(), self._crew.client()
+        self._manifest.telemetry, self._manifest.client = self._telemetry.table(), self._load_workers.client()
         keeping.cancel()
         await asyncio.to_thread(self._place.look, self._manifest)
         self._journal.close()

@@ -48,7 +48,7 @@ class Heard(NamedTuple):
     """To the session."""
 
 
-class Crew(NamedTuple):
+class LoadWorkers(NamedTuple):
     workers: Workers
     client: Callable[[], dict[str, Any]]
     """The manifest's `client`; of nodes once they are ready."""
@@ -60,13 +60,15 @@ class Crew(NamedTuple):
     """
 
 
-def crew_of(config: RunConfig, directory: Path, heard: Heard, origin_ns: int, *, debug: bool) -> Crew:
+def load_workers_of(
+    config: RunConfig, directory: Path, heard: Heard, origin_ns: int, *, debug: bool
+) -> LoadWorkers:
     """Nothing is started yet."""
     if config.nodes is not None:
         return _on_nodes(config, config.nodes, directory, heard, origin_ns, debug=debug)
     client = planned_client(config)
     workers = WorkerProcesses(directory, client["workers"], heard.said, heard.exited, debug=debug)
-    return Crew(workers, lambda: client, lambda found: _check_here(config, found, workers.count))
+    return LoadWorkers(workers, lambda: client, lambda found: _check_here(config, found, workers.count))
 
 
 def _check_here(config: RunConfig, found: Preflight, workers: int) -> list[str]:
@@ -87,7 +89,7 @@ def _short(config: RunConfig, found: Preflight) -> list[str]:
 
 def _on_nodes(
     config: RunConfig, asked: NodesConfig, directory: Path, heard: Heard, origin_ns: int, *, debug: bool
-) -> Crew:
+) -> LoadWorkers:
     # Runs on this machine alone load nothing of it.
     from loadgen.target.url import parse_target
     from sessions.nodes.placement import placed, planned
@@ -120,7 +122,7 @@ def _on_nodes(
             return {}
         return {**planned(loads, workers.offers, workers.count), "nodes": node_table(workers)}
 
-    return Crew(workers, client, lambda found: _short(config, found))
+    return LoadWorkers(workers, client, lambda found: _short(config, found))
 
 
 async def _opened(asked: NodesConfig) -> Opened:
