@@ -25,6 +25,8 @@ first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 ip=${RAY_HEAD_IP:-$(hostname -I | cut -d ' ' -f 1)}
 
 # A step each: the head here, then the others; --block, so that a node ends with its step.
+: >ray-head.log
+: >ray-nodes.log # there before anybody looks into them
 srun --overlap --nodes=1 --ntasks=1 --nodelist="$first" \
     ray start --head --block --node-ip-address "$ip" --port "$port" --num-cpus 0 \
     --include-dashboard false --disable-usage-stats >ray-head.log 2>&1 &
