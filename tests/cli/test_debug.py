@@ -89,7 +89,7 @@ def test_the_logs_of_a_run_name_each_process_and_what_it_did_from_probe_to_end(
         assert match is not None, (pattern, supervisor)
         at = match.end()
     assert "127.0.0.1:9/metrics: cannot connect" in supervisor
-    for pattern in (r"pid \d+", r"engine: started", r"told: .*17\.0", r"engine: ended"):
+    for pattern in (r"pid \d+", r"notes: started", r"told: .*17\.0", r"notes: ended"):
         assert re.search(pattern, worker), (pattern, worker)
 
 

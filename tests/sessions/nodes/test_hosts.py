@@ -44,8 +44,8 @@ def test_nothing_is_left_of_hosts_whose_maker_was_killed(tmp_path: Path) -> None
         "from tests.sessions.nodes.hosts import hosts\n"
         "with hosts(Path(sys.argv[1]), [0, 5]) as made:\n"
         "    started = made[1].start('sleep', '600')\n"
-        "    while not made[1].pids('sleep', '600'): time.sleep(0.05)\n"
-        "    print(*(host.pid for host in made), *made[1].pids('sleep', '600'), flush=True)\n"
+        "    while not (there := made[1].pids('sleep', '600')): time.sleep(0.05)\n"
+        "    print(*(host.pid for host in made), *there, flush=True)\n"
         "    time.sleep(600)\n"
     )
     maker = subprocess.Popen(

@@ -201,7 +201,10 @@ def test_a_host_that_stands_still_loses_nothing(tmp_path: Path, started: Started
         lambda: sum(path.stat().st_size for path in (tmp_path / "nodes").glob("*/*.gz")) > had + 2000
     )  # nodes go on
     os.kill(run.process.pid, signal.SIGCONT)
-    assert run.process.wait(PATIENCE_S) == 0
+    run.process.wait(PATIENCE_S)  # on a busy machine the client may have been the limit meanwhile
+    end = read(run.directory).end
+    assert end is not None
+    assert end.reason == "completed"
     assert sorted(one.index for one in of_kind(records(run.directory), Request)) == list(range(160))
 
 
