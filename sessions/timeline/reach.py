@@ -35,9 +35,9 @@ class Reach:
 
     def unreachable_since(self, at_ns: int, targets: int = 0) -> int | None:
         """Since when some worker finds no connection to the server, at an instant; None while all do. Of
-        several `targets`: since when one worker finds none to any of them; one of them alone `lost_at` tells."""
+        several `targets`: since when one worker finds none to any of them; `lost_at` tells of each alone."""
         lost = self._at(at_ns)
-        of_all = [since for lost_targets, since in lost.by_count.items() if lost_targets >= targets > 0]
+        of_all = [since for count, since in lost.by_count.items() if count >= targets > 0]
         return min(of_all) if of_all else lost.by_target.get(_ONLY)
 
     def lost_at(self, at_ns: int) -> dict[int, int]:
