@@ -113,6 +113,20 @@ def test_files_that_are_read_on_from_a_cache_are_of_the_same_clock(tmp_path):
     assert request.due_ns == pytest.approx(11 * S, abs=2)
 
 
+def test_times_do_not_depend_on_how_much_is_read_at_once(tmp_path):
+    """Many nodes have many clock lines, of which a poll may take a part."""
+    other = clock(1 * S, drift_ppm=0.0, workers=[])
+    clocks = [msgspec.structs.replace(other, t_ns=n * 10 * MS, node=f"n{n}") for n in range(200)]
+    written(tmp_path, clock(1 * S), *clocks, msgspec.structs.replace(clock(9 * S), correction_ns=-3.0 * S))
+    by_parts = SessionFollower(tmp_path, requests=True, most=4096)
+    found = by_parts.poll()
+    assert by_parts.behind
+    while by_parts.behind:
+        found += by_parts.poll()
+    at_once = read(tmp_path)
+    assert sorted(map(repr, found)) == sorted(map(repr, at_once))
+
+
 def test_a_request_of_a_node_is_found_again(tmp_path):
     written(tmp_path, clock(1 * S))
     (request,) = [one for one in read(tmp_path) if isinstance(one, Request) and one.worker == 1]
