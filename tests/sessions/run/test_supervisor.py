@@ -427,7 +427,7 @@ def test_a_worker_that_dies_between_the_probe_and_the_load_is_named_at_once(
 
     monkeypatch.setattr("sys.executable", str(python))
     monkeypatch.setattr("sessions.run.supervisor.preflight", probe_first)
-    monkeypatch.setattr("sessions.run.supervisor._WORKERS_READY_S", 10.0)
+    monkeypatch.setattr("sessions.worker.processes.WorkerProcesses.ready_s", 10.0)
     place = SessionPlace(directory, hold_lock(directory))
     assert asyncio.run(Supervisor(directory, Orders(str(directory), config), place).run()) == 1
     place.close()
