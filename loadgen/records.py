@@ -101,7 +101,7 @@ class Tick(msgspec.Struct, tag="tick", tag_field="kind", omit_defaults=True):
     kernel_reads: int = 0
     """How many of `reads` were stamped by the kernel (`SO_TIMESTAMPNS`) rather than by us."""
     targets: list[TargetTick] = msgspec.field(default_factory=list)
-    """Those of several targets that had some of it, by number; empty where there is one."""
+    """What each of several targets had of it, all of them, by number; empty where there is one."""
 
 
 class RequestError(msgspec.Struct, omit_defaults=True):

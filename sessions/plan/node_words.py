@@ -12,6 +12,8 @@ from telemetry.source_spec import Node, parse_node
 
 ALLOWED = "allowed are ssh://[user@]host[:port] and local://[name]"
 MOST_NODES = 256
+_STEM_CAP = 90
+"""Of a name, so that with a number it is one that files are named after (`sessions.nodes.node_files`)."""
 _LOCAL = re.compile(r"local://([A-Za-z0-9_][A-Za-z0-9._-]{0,62})?/?")
 
 
@@ -77,7 +79,7 @@ def parse_nodes(words: Sequence[str]) -> list[NodeWord]:
                 raise NodeWordError(
                     str(error).partition(": ")[2].partition(";")[0] + f"; {ALLOWED}"
                 ) from None
-            stem = re.sub(r"[^A-Za-z0-9._-]", "-", node.host)
+            stem = re.sub(r"[^A-Za-z0-9._-]", "-", node.host)[:_STEM_CAP]
         name, number = stem, 1
         while name in names:
             number += 1

@@ -19,12 +19,12 @@ from sessions.store.bounds import (
     SKETCHES,
     TARGETS_CAP,
     TEXT_CAP,
+    most_float_of,
     most_of,
 )
-from telemetry.bounds import MOST_COUNT, MOST_FLOAT
+from telemetry.bounds import MOST_COUNT
 
 _COUNT = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
-_FLOAT = Annotated[float, Meta(ge=-MOST_FLOAT, le=MOST_FLOAT)]
 _TEXT = Annotated[str, Meta(max_length=TEXT_CAP)]
 _SKETCH = list[Annotated[int, Meta(ge=0, le=SKETCH_COUNT_CAP)]]
 
@@ -56,7 +56,8 @@ def _bounded(name: str, kind: Any) -> Any:
     if kind is int:
         return Annotated[int, Meta(ge=0, le=most_of(name))]
     if kind is float:
-        return _FLOAT
+        most = most_float_of(name)
+        return Annotated[float, Meta(ge=-most, le=most)]
     if kind is str:
         return str if name == PACKED else _TEXT
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):

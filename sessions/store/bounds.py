@@ -21,6 +21,8 @@ TEXT_CAP = 8192
 ENTRIES_CAP = 256
 """Of a table, such as the errors of a tick by kind."""
 SKETCH_COUNT_CAP = 1 << 31
+DRIFT_CAP_PPM = 100_000.0
+"""No clock that runs at all is a tenth too fast or too slow; by -1,000,000 it stands still."""
 WORKERS_CAP = 4096
 TARGETS_CAP = 64
 """No run has more (`loadgen.worker_config.MOST_TARGETS`)."""
@@ -58,6 +60,11 @@ def most_of(field: str) -> int:
     return MOST_BYTES if field.endswith("_bytes") else MOST_COUNT
 
 
+def most_float_of(field: str) -> float:
+    """The farthest from 0 that a field of this name may be where it is no whole number."""
+    return DRIFT_CAP_PPM if field == "drift_ppm" else MOST_FLOAT
+
+
 def check(record: msgspec.Struct) -> None:
     """Returns where every value of `record`, whose types are known to be right, may be.
 
@@ -82,8 +89,9 @@ def _check(field: str, value: object) -> None:
         if len(value) > TEXT_CAP and field != PACKED:  # type: ignore[arg-type]
             raise OutOfBounds(f"{field} is a text of {len(value)} characters, need at most {TEXT_CAP}")  # type: ignore[arg-type]
     elif kind is float:
-        if not abs(value) <= MOST_FLOAT:  # type: ignore[arg-type]
-            raise OutOfBounds(f"{field} is {value:g}, need at most {MOST_FLOAT:g}")
+        most = most_float_of(field)
+        if not abs(value) <= most:  # type: ignore[arg-type]
+            raise OutOfBounds(f"{field} is {value:g}, need at most {most:g}")
     elif not value:
         return
     elif kind is list or kind is tuple:
@@ -171,7 +179,7 @@ def _mended(name: str, value: Any, missing: Any) -> Any:
         except _NotMendable:
             return missing
     if isinstance(value, int | float):
-        return _number(value, most_of(name) if isinstance(value, int) else MOST_FLOAT, missing)
+        return _number(value, most_of(name) if isinstance(value, int) else most_float_of(name), missing)
     if isinstance(value, dict):
         some = {_mended("", key, ""): number for key, number in value.items() if 0 <= number <= MOST_COUNT}
         return dict(list(some.items())[:ENTRIES_CAP])

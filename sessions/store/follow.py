@@ -192,6 +192,8 @@ class SessionFollower:
                 for record in fresh:
                     if isinstance(record, NodeClock):
                         self._clocks.take(record)
+                if file.behind:  # what it says of clocks has to be known before any time of a node is read
+                    return records + fresh
             elif self._clocks:
                 self._clocks.moved(fresh, path.name)
             records.extend(fresh)

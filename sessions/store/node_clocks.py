@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from loadgen.records import Request
 from sessions.store.records import AnyRecord, NodeClock
+from telemetry.bounds import TEN_YEARS_NS
 
 _WORKER = re.compile(r"(?:worker|requests)-(\d{1,6})\.jsonl\.gz")
 _TELEMETRY = re.compile(r"telemetry-(.+)\.jsonl\.gz")
@@ -66,13 +67,13 @@ def session_ns(clocks: Sequence[NodeClock], own_ns: int) -> int:
     """An instant of a node's files on the session's clock; `clocks` are its records by time, one at least."""
     clock = clocks[max(0, bisect_right(clocks, own_ns, key=_own_ns) - 1)]
     since_ns = own_ns - clock.t_ns + clock.correction_ns
-    return max(0, clock.t_ns + round(since_ns / (1 + clock.drift_ppm * 1e-6)))
+    return _bounded(clock.t_ns + round(since_ns / (1 + clock.drift_ppm * 1e-6)))
 
 
 def within_ns(clocks: Sequence[NodeClock], t_ns: int) -> int:
     """The most that an instant can be wrong by, as far as these records tell."""
     clock = clocks[max(0, bisect_right(clocks, t_ns, key=lambda one: one.t_ns) - 1)]
-    return clock.within_ns + round(clock.drift_within_ppm * 1e-6 * abs(t_ns - clock.t_ns))
+    return _bounded(clock.within_ns + round(clock.drift_within_ppm * 1e-6 * abs(t_ns - clock.t_ns)))
 
 
 def _own_ns(clock: NodeClock) -> int:
@@ -84,8 +85,13 @@ def _move_request(request: Request, clocks: Sequence[NodeClock]) -> None:
     """By one and the same time, so that its durations stay what the node's clock measured."""
     correction_ns = session_ns(clocks, request.due_ns) - request.due_ns
     request.due_ns += correction_ns
-    request.end_ns = max(0, request.end_ns + correction_ns)
+    request.end_ns = _bounded(request.end_ns + correction_ns)
     for field in _TIMES:
         t_ns = getattr(request, field)
         if t_ns is not None:
-            setattr(request, field, max(0, t_ns + correction_ns))
+            setattr(request, field, _bounded(t_ns + correction_ns))
+
+
+def _bounded(t_ns: int) -> int:
+    """What a clock record of a stranger may bring about is what a time read from a file may be."""
+    return min(max(0, t_ns), TEN_YEARS_NS)

@@ -22,7 +22,8 @@ from sessions.store.notes import notes_path
 from sessions.store.raw_file import FILE_CAP_BYTES
 
 _MEMBER = re.compile(
-    r"(session\.toml|host\.(jsonl|log)|notes\.jsonl|(telemetry|worker-\d{1,6}|requests-\d{1,6})\.jsonl\.gz)"
+    r"(session\.toml|host\.(jsonl|log)|notes\.jsonl"
+    r"|(telemetry(-[A-Za-z0-9._-]{1,100})?|worker-\d{1,6}|requests-\d{1,6})\.jsonl\.gz)"
 )
 """The files that say something; not the lock, a socket, or what a debug log told."""
 _NOTES = "notes.jsonl"

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sessions.timeline import paged
 
 MORE_ROWS = 1 << 16
-"""Room for so many at the most is made ahead: of ticks, four hours and a half."""
+"""Room for so many is made ahead, of one worker's ticks four hours and a half; in a table that is large an
+eighth of it, so that what is copied in all is a few times what it holds."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -81,7 +82,8 @@ class Table:
         order: Ints = np.lexsort(tail[2::-1])
         self._rows = first + tail.shape[1]
         if self._rows > self._cells.shape[1]:
-            more = min(max(self._rows * 5 // 4, 2 * self._cells.shape[1]), self._rows + MORE_ROWS)
+            ahead = max(MORE_ROWS, self._rows // 8)
+            more = min(max(self._rows * 5 // 4, 2 * self._cells.shape[1]), self._rows + ahead)
             grown = paged.empty((self._cells.shape[0], max(more, self._rows)))
             grown[:, :first] = self._cells[:, :first]
             self._cells = grown

@@ -10,9 +10,10 @@ import pytest
 
 from sessions.plan.config import PlanConfig, RunConfig
 from sessions.plan.stages import Stage
-from sessions.plan.target_config import TargetConfig
+from sessions.plan.target_config import OtherTarget, TargetConfig
 from tests.sessions.run.test_resume import over, session
 from tui.foreground.plan_left import how_it_goes_on
+from tui.options.exit_codes import CommandError
 from tui.options.target_options import headers_again
 
 
@@ -37,6 +38,54 @@ def test_nothing_that_is_typed_beside_a_session_is_passed_over_in_silence(
     assert refused.returncode == 2
     assert said in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+A, B = "http://127.0.0.1:9", "http://127.0.0.1:10"
+
+
+@pytest.mark.parametrize("secret", [{"TTFTOP_API_KEY": "sk-CANARY"}, {"TTFTOP_HEADERS": "x-gate: CANARY"}])
+def test_a_secret_goes_to_several_servers_of_a_session_only_where_they_are_typed_again(
+    tmp_path: Path, typed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, secret: dict[str, str]
+) -> None:
+    begun: list[TargetConfig] = []
+
+    def start(config: RunConfig, *_: Any) -> Any:
+        begun.append(config.target)
+        raise CommandError("begun")
+
+    monkeypatch.setattr("tui.foreground.start.start", start)
+    others = [OtherTarget(B, 2)]
+    stages = [Stage("a", concurrency=1, requests=1)]
+    session(tmp_path / "root" / "s", stages, [], others=others, weight=1)
+    words = ("run", "--resume", "s", "--sessions-dir", str(tmp_path / "root"), "--headless", "--yes")
+    refused = typed(*words, **secret)
+    what = "the API key" if "TTFTOP_API_KEY" in secret else "the header x-gate"
+    assert (refused.returncode, begun) == (2, [])
+    assert refused.stderr == (
+        f"ttftop: error: --resume: {what} goes to several servers only where they are typed: "
+        "type those of the session again, URL --target [W@]URL\n"
+    )
+    for same in ([A, "--target", f"2@{B}"], ["--target", f"{A}/v1", "--target", f"2@{B}/"]):
+        assert "begun" in typed(*words, *same, **secret).stderr
+    assert "begun" in typed(*words).stderr  # nothing secret
+    assert [target.others for target in begun] == [others] * 3
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [[B], ["--target", B], [A, "--target", B], [B, "--target", f"2@{A}"], [f"2@{A}", "--target", B]],
+)
+def test_other_servers_than_those_of_the_session_are_refused(
+    tmp_path: Path, typed: Callable[..., Any], servers: list[str]
+) -> None:
+    stages = [Stage("a", concurrency=1, requests=1)]
+    session(tmp_path / "root" / "s", stages, [], others=[OtherTarget(B, 2)], weight=1)
+    refused = typed("run", "--resume", "s", "--sessions-dir", str(tmp_path / "root"), *servers)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "ttftop: error: --resume: the session says its servers already; "
+        "leave URL and --target out, or type the same with the same weights\n",
+    )
 
 
 def test_a_plain_header_of_the_session_is_sent_again_and_a_secret_one_is_the_new_one() -> None:

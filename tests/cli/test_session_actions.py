@@ -14,11 +14,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from sessions.nodes.mirror import telemetry_file
 from sessions.plan.config import LoadConfig
+from sessions.plan.node_words import parse_nodes
 from sessions.store.directory import hold_lock
 from sessions.store.manifest import read, write
 from sessions.store.notes import NotesFollower, add_note
-from sessions.store.pack import unpacked
+from sessions.store.pack import pack, unpacked
 from sessions.summary.digest import digest
 from sessions.summary.read import read_summary
 from tui.commands.sessions import Listed, describe
@@ -125,6 +127,19 @@ def test_a_packed_session_is_one_file_that_commands_open_as_it_is(
     assert unpacked(file) == unpacked(file)
     assert "is there already" in did("pack", "20260101", "-o", str(file)).stderr
     assert "only read" in did("rename", str(file), "x").stderr
+
+
+def test_the_files_of_a_runs_nodes_go_with_a_packed_session(tmp_path: Path) -> None:
+    place, file = tmp_path / "s", tmp_path / "sent.ttftop"
+    place.mkdir()
+    words = ["ssh://root@gpu-7.Lab", "local://a_b", "local://a_b", "ssh://" + "n" * 250]
+    nodes = {telemetry_file(word.name) for word in parse_nodes(words)}
+    for name in {"session.toml", "telemetry.jsonl.gz", "worker-3.jsonl.gz", *nodes}:
+        (place / name).write_text(name)
+    assert {"telemetry-gpu-7.Lab.jsonl.gz", "telemetry-a_b-2.jsonl.gz"} < nodes
+    pack(place, file)
+    there = {path.name: path.read_text() for path in unpacked(file).iterdir()}
+    assert there == {path.name: path.name for path in place.iterdir()}
 
 
 @pytest.mark.parametrize("name", ["../../out", "a/../../out", "s/.bashrc", "/etc/x", "s/session.toml/x"])

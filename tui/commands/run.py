@@ -14,7 +14,7 @@ from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 from tui.options.plan_checks import at_its_place
 from tui.options.plan_options import OF_THE_STAGES, SAID_BY_A_SESSION, plan_arguments, plan_of
-from tui.options.several_targets import target_arguments
+from tui.options.several_targets import target_arguments, typed_again
 from tui.options.target_options import (
     api_key,
     headers,
@@ -91,10 +91,9 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
     from sessions.store.manifest import SessionError
     from tui.commands.attach import resting_session
 
-    for name in ("target", "plan", *OF_THE_STAGES, *SAID_BY_A_SESSION):
+    for name in ("plan", *OF_THE_STAGES, *SAID_BY_A_SESSION):
         if getattr(options, name) not in (None, [], False):
-            named = {"target": "URL", "more_targets": "--target"}
-            shown = named.get(name, f"--{name.replace('_', '-')}")
+            shown = f"--{name.replace('_', '-')}"
             raise CommandError(f"--resume: the session says it already; leave {shown} out")
     try:
         config = resumed(resting_session(start.root(options), options.resume))
@@ -103,6 +102,8 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
             config = msgspec.structs.replace(config, plan=plan)
     except (ConfigError, SessionError) as error:
         raise CommandError(str(error)) from None
+    several = config.target.others is not None
+    options.targets_of_session = not typed_again(options, config.target) and several
     # Another seed: the prompts of the first stages are in the server's cache by now.
     load = msgspec.structs.replace(config.load, seed=run_options.drawn_seed())
     return msgspec.structs.replace(

@@ -53,11 +53,11 @@ SAID_BY_A_SESSION = (
         "slo",
     ),
     *("turns", "think", "system_tokens", "conversation_header"),
-    *("more_targets", "source_address"),
+    "source_address",
     *("orphan_timeout", "ca", "insecure", "cert", "cert_key", "plain_header", "path", "proxy"),
 )
 """What a session that is resumed was asked already, beside its stages: all that is neither a secret, which no
-session keeps, nor about the new session."""
+session keeps, nor about the new session. Servers may be typed once more (`tui.options.several_targets`)."""
 NOT_IN_A_PLAN = (
     "help",
     "api_key",
@@ -65,6 +65,7 @@ NOT_IN_A_PLAN = (
     "more_targets",
     "source_address",
     "targets_of_plan",
+    "targets_of_session",
     "header",
     "plan",
     "set",

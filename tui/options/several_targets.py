@@ -11,7 +11,7 @@ from loadgen.target.url import TargetError, parse_target
 from loadgen.transport.source_addresses import is_source, why_not
 from loadgen.worker_config import MOST_WEIGHT
 from sessions.plan.plan_file import PlanFile
-from sessions.plan.target_config import OtherTarget
+from sessions.plan.target_config import OtherTarget, TargetConfig
 from sessions.plan.typed_values import got
 from tui.options.exit_codes import CommandError
 
@@ -40,7 +40,7 @@ def target_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IP",
         help="connections go from this address of ours, again for each: in turn (the kernel chooses)",
     )
-    group.set_defaults(targets_of_plan=False)
+    group.set_defaults(targets_of_plan=False, targets_of_session=False)
 
 
 def weighted(text: str) -> OtherTarget:
@@ -79,6 +79,27 @@ def typed_targets(options: argparse.Namespace) -> list[OtherTarget]:
         raise CommandError(f"URL: {error}") from None
 
 
+def typed_again(options: argparse.Namespace, asked: TargetConfig) -> bool:
+    """Whether the servers of a session that goes on were typed once more.
+
+    Raises:
+        CommandError: others were.
+    """
+    typed = typed_targets(options)
+    if not typed:
+        return False
+    try:
+        urls = [parse_target(one.url, proxy=asked.proxy, path=asked.path).url for one in typed]
+    except TargetError as error:
+        raise CommandError(str(error)) from None
+    if [OtherTarget(url, one.weight) for url, one in zip(urls, typed, strict=True)] != asked.all:
+        raise CommandError(
+            "--resume: the session says its servers already; "
+            "leave URL and --target out, or type the same with the same weights"
+        )
+    return True
+
+
 def of_plan(plan: PlanFile) -> list[OtherTarget]:
     """The servers that a plan names.
 
@@ -97,13 +118,19 @@ def of_plan(plan: PlanFile) -> list[OtherTarget]:
 
 
 def check_secrets(options: argparse.Namespace, given: PlanOptions | None, secrets: Sequence[str]) -> None:
-    """A plan may be anybody's: what is secret goes to servers alone that a person typed.
+    """A plan may be anybody's, and so a session that is resumed, or its plan: what is secret goes to servers
+    alone that a person typed. But the one server of a session that has one is taken as typed.
 
     `secrets`: what there is, in words.
 
     Raises:
-        CommandError: there is some, and the plan names servers.
+        CommandError: there is some, and the plan or the session names servers.
     """
+    if options.targets_of_session and secrets:
+        raise CommandError(
+            f"--resume: {secrets[0]} goes to several servers only where they are typed: "
+            "type those of the session again, URL --target [W@]URL"
+        )
     if options.targets_of_plan and given is not None and secrets:
         said = f"{secrets[0]} goes to no server that a plan names alone; type it: --target URL"
         raise CommandError(str(given.plan.error(("targets", 0, "url"), said)))

@@ -75,7 +75,7 @@ def api_key(options: argparse.Namespace) -> str | None:
 
 def refuse_secrets_to_a_plan(options: argparse.Namespace, key: str | None) -> None:
     """Raises:
-    CommandError: a key or a secret header would go to a server that only a plan names.
+    CommandError: a key or a secret header would go to a server that only a plan or a session names.
     """
     secret, _ = _secret_headers(options)
     words = (["the API key"] if key is not None else []) + [f"the header {name}" for name, _ in secret]

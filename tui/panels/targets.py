@@ -52,7 +52,6 @@ def table(targets: Sequence[TargetNow], frame: Frame, width: int, height: int, t
 
 
 def _cells(one: TargetNow, frame: Frame) -> list[Span]:
-    lost = one.lost_since_ns is not None
     failed = one.failed + one.not_sent
     name = safe(one.name, _NAME)
     if one.lost_since_ns is not None:
@@ -68,7 +67,7 @@ def _cells(one: TargetNow, frame: Frame) -> list[Span]:
         (f"{numbers.rate(one.sent_rps):>7} {one.in_flight:>6} ", ""),
         (f"{_ms(one.ttft, one.ttft.p50_ms, 'p50'):>9} {_ms(one.ttft, one.ttft.p95_ms, 'p95'):>7} ", "p50"),
         (f"{_ms(one.gaps, one.gaps.p50_ms, 'p50'):>8} ", ""),
-        (f"{numbers.count(failed):>7}", "bad" if failed and not lost else "dim"),
+        (f"{numbers.count(failed):>7}", "bad" if failed else "dim"),
     ]
 
 

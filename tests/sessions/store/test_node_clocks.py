@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from loadgen.records import Request, Tick, WorkerNote
+from sessions.store.bounds import check
 from sessions.store.follow import SessionFollower
 from sessions.store.journal import (
     SUPERVISOR_FILE,
@@ -16,9 +17,11 @@ from sessions.store.journal import (
     worker_file,
 )
 from sessions.store.node_clocks import session_ns, within_ns
-from sessions.store.parse import parse, parse_packed
+from sessions.store.parse import BadLine, parse, parse_packed
 from sessions.store.records import NodeClock, State
 from sessions.store.request_line import RequestLookup, Sought
+from sessions.timeline.timeline import Timeline
+from telemetry.bounds import MOST_FLOAT, TEN_YEARS_NS
 from telemetry.records import HostSample
 
 S, MS = 1_000_000_000, 1_000_000
@@ -110,6 +113,20 @@ def test_files_that_are_read_on_from_a_cache_are_of_the_same_clock(tmp_path):
     assert request.due_ns == pytest.approx(11 * S, abs=2)
 
 
+def test_times_do_not_depend_on_how_much_is_read_at_once(tmp_path):
+    """Many nodes have many clock lines, of which a poll may take a part."""
+    other = clock(1 * S, drift_ppm=0.0, workers=[])
+    clocks = [msgspec.structs.replace(other, t_ns=n * 10 * MS, node=f"n{n}") for n in range(200)]
+    written(tmp_path, clock(1 * S), *clocks, msgspec.structs.replace(clock(9 * S), correction_ns=-3.0 * S))
+    by_parts = SessionFollower(tmp_path, requests=True, most=4096)
+    found = by_parts.poll()
+    assert by_parts.behind
+    while by_parts.behind:
+        found += by_parts.poll()
+    at_once = read(tmp_path)
+    assert sorted(map(repr, found)) == sorted(map(repr, at_once))
+
+
 def test_a_request_of_a_node_is_found_again(tmp_path):
     written(tmp_path, clock(1 * S))
     (request,) = [one for one in read(tmp_path) if isinstance(one, Request) and one.worker == 1]
@@ -128,3 +145,27 @@ def test_before_the_first_record_and_after_the_last_they_hold_all_the_same():
     assert within_ns(clocks, 10 * S) == 50_000
     assert within_ns(clocks, 14 * S) == 50_000 + 4 * 20_000
     assert within_ns(clocks, 5 * S) == 50_000 + 5 * 20_000
+
+
+@pytest.mark.parametrize("read_line", [parse, parse_packed])
+@pytest.mark.parametrize("drift_ppm", [-1_000_000.0, -999_999.999999, 100_001.0, 1e18])
+def test_a_drift_that_no_clock_has_is_refused(read_line, drift_ppm):
+    with pytest.raises(BadLine, match="drift_ppm"):
+        read_line(msgspec.json.encode(clock(1 * S, drift_ppm=drift_ppm)))
+
+
+@pytest.mark.parametrize("drift_ppm", [-100_000.0, 100_000.0])
+@pytest.mark.parametrize(
+    "correction_ns", [-MOST_FLOAT, -float(TEN_YEARS_NS), float(TEN_YEARS_NS), MOST_FLOAT]
+)
+def test_whatever_a_clock_line_says_all_times_stay_in_their_bounds(tmp_path, drift_ppm, correction_ns):
+    said = clock(1 * S, drift_ppm=drift_ppm, drift_within_ppm=MOST_FLOAT)
+    written(tmp_path, msgspec.structs.replace(said, correction_ns=correction_ns))
+    timeline = Timeline()
+    for record in read(tmp_path):
+        check(record)
+        timeline.apply(record)
+    assert 0 <= timeline.newest_ns <= TEN_YEARS_NS
+    for t_ns in (0, TEN_YEARS_NS):
+        assert 0 <= session_ns([said], t_ns) <= TEN_YEARS_NS
+        assert 0 <= within_ns([said], t_ns) <= TEN_YEARS_NS

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from loadgen.sketch import BUCKETS
+from sessions.timeline import columns, paged
 from sessions.timeline.columns import Table
 from sessions.timeline.sketches import Sketches, SketchLog, quantiles_ns
 
@@ -45,6 +46,26 @@ def test_sums_over_spans_are_those_of_the_rows(seed, by):
                     assert sums[0, i, k] == np.nansum(part[:, 2])
                     assert counts[0, i, k] == np.isfinite(part[:, 2]).sum()
                     assert (sums[1, i, k], counts[1, i, k]) == (part[:, 0].sum(), len(part))
+
+
+def test_what_is_copied_while_a_table_grows_is_a_few_times_what_it_holds(monkeypatch) -> None:
+    copied, rows, empty = 0, 60_000, paged.empty
+    monkeypatch.setattr(columns, "MORE_ROWS", 64)  # so that these rows stand for sixty million
+    table = Table(("t",))
+
+    def counting(shape, *kind):
+        nonlocal copied
+        copied += len(table._cells[0])
+        return empty(shape, *kind)
+
+    monkeypatch.setattr(paged, "empty", counting)
+    for t in range(0, rows, 10):
+        for row in range(t, t + 10):
+            table.add((float(row),))
+        table.merge_pending()
+    assert table["t"].tolist() == list(range(rows))
+    assert copied <= 12 * rows
+    assert table._cells.shape[1] <= rows * 9 // 8 + 64
 
 
 def test_the_last_known_value_is_found_however_far_back():

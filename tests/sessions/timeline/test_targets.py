@@ -104,6 +104,21 @@ def test_one_of_several_that_is_lost_is_told_by_its_number_and_all_as_no_server(
     assert reach.lost_at(7 * S) == {0: 3 * S}
 
 
+def test_workers_that_lost_one_each_still_reach_the_other() -> None:
+    def note(t_s: int, event: str, target: int, worker: int) -> Any:
+        return WorkerNote(t_s * S, worker, event, "x", target)
+
+    reach = folded(
+        *ticks(), note(1, "backing_off", 0, 0), note(2, "backing_off", 1, 1),
+        note(4, "backing_off", 0, 1), note(6, "backing_off", 1, 0), note(8, "reachable_again", 1, 1),
+    ).reach  # fmt: skip
+    found = [reach.unreachable_since(t_s * S, 2) for t_s in range(1, 10)]
+    assert found[:3] == [None] * 3
+    assert reach.lost_at(3 * S) == {0: 1 * S, 1: 2 * S}
+    assert found[3:7] == [4 * S] * 4  # worker 1 reaches neither, later worker 0 as well
+    assert found[7:] == [6 * S] * 2  # that one alone
+
+
 def test_lines_of_targets_come_back_as_they_were_written() -> None:
     for record in (*ticks(3), Request(7, 0, 5, target=3), WorkerNote(1, 0, "backing_off", "no", 2)):
         line = msgspec.json.encode(record)
