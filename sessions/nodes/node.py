@@ -81,6 +81,7 @@ class Node:
         self._outgoing: list[tuple[int, bytes]] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._given_up: asyncio.Task[None] | None = None
         self._last_clock: Callable[[], Awaitable[object]] | None = None
 
     @property
@@ -200,12 +201,15 @@ class Node:
             how_much = f"{self.behind_bytes} bytes or more" if self.behind_bytes else "the last it measured"
             why = f" ({self.why_lost})" if self.why_lost else ""
             unsaved.append(f"node {self.name}: {how_much} could not be fetched{why}; see {self.place}")
+        if self._given_up is not None:
+            await self._given_up
         await self._stop()
         lost_here = await asyncio.to_thread(self._mirror.close)
         if not unsaved and not lost_here and not self.why_lost:
             with contextlib.suppress(NodeLost):
                 await self.ask(Leave(), UNANSWERED_S)
-        await self._channel.close()
+        if self._given_up is None:
+            await self._channel.close()
         return unsaved + [f"{sentence}; see {self.place}" for sentence in lost_here]
 
     async def _stop(self) -> None:
@@ -302,4 +306,10 @@ class Node:
         if not self.why_lost:
             self.why_lost = why
             _log.info("node %s is lost: %s", self.name, why)
+            self._given_up = asyncio.create_task(self._give_up())
             self._events.lost(self)
+
+    async def _give_up(self) -> None:
+        """Its share counts as not sent from now on: whoever is asked nothing and has no host ends its workers."""
+        await self._stop()
+        await self._channel.close()
