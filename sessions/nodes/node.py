@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.channel import NO_AGENT, Channel, NodeLost
 from sessions.nodes.clock import AT_THE_ENDS, AskedClock
 from sessions.nodes.messages import (
     POLLER,
@@ -77,6 +77,8 @@ class Node:
         self.behind_bytes = 0
         self._heard = 0
         self._unanswered = 0
+        self._silences = 0
+        """Reads without an answer, in all."""
         self._disk_told = False
         self._outgoing: list[tuple[int, bytes]] = []
         self._wake = asyncio.Event()
@@ -156,7 +158,7 @@ class Node:
 
     def follow(self) -> None:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
-        self._tasks += [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+        self._tasks += [asyncio.create_task(self._until_lost(do)) for do in (self._read_all, self._tell_all)]
 
     @property
     def is_followed(self) -> bool:
@@ -217,6 +219,16 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _until_lost(self, follow: Callable[[], Awaitable[None]]) -> None:
+        """Whatever ends it ends the node: nobody stops hearing of one in silence."""
+        try:
+            await follow()
+        except NodeLost as error:
+            self._lose(str(error))
+        except Exception as error:
+            _log.info("node %s", self.name, exc_info=True)
+            self._lose(f"{NO_AGENT}: {plain(str(error) or type(error).__name__, _MOST_WORDS)}")
+
     async def _tell_all(self) -> None:
         """One message at a time: whoever carries them need not keep their order."""
         while not self.why_lost:
@@ -225,15 +237,13 @@ class Node:
             lines, self._outgoing = self._outgoing, []
             if not lines:
                 continue
-            asked_ns = time.monotonic_ns()
+            asked_ns, silences = time.monotonic_ns(), self._silences
             try:
                 await self._channel.ask(Tell(lines), ORDER_S)
             except asyncio.TimeoutError:
                 continue  # the reads tell whether it is gone
-            except NodeLost as error:
-                self._lose(str(error))
-                return
-            self.round_trips_ns.append(time.monotonic_ns() - asked_ns)
+            if not self._unanswered and self._silences == silences:  # else an outage, no way that it takes
+                self.round_trips_ns.append(time.monotonic_ns() - asked_ns)
 
     async def _read_all(self) -> None:
         while not self.why_lost:
@@ -244,17 +254,15 @@ class Node:
             except asyncio.TimeoutError:
                 self._on_silence()
                 continue
-            except NodeLost as error:
-                self._lose(str(error))
-                return
             if isinstance(answer, Refusal):
-                self._lose(plain(answer.message, _MOST_WORDS))
-                return
-            assert isinstance(answer, ReadAnswer)
+                raise NodeLost(plain(answer.message, _MOST_WORDS))
+            if not isinstance(answer, ReadAnswer):
+                raise NodeLost(f"{NO_AGENT}: an answer to something else")
             await self._take(answer)
 
     def _on_silence(self) -> None:
         self._unanswered += 1
+        self._silences += 1
         if self._unanswered == 1:
             self._events.note(
                 "warning",
@@ -277,7 +285,7 @@ class Node:
             if number in self.workers:
                 try:
                     status = _status.decode(line)
-                except msgspec.MsgspecError:
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     continue
                 safe = plain(status.message, _MOST_WORDS)
                 self._events.said(number, msgspec.structs.replace(status, message=safe))
@@ -310,6 +318,6 @@ class Node:
             self._events.lost(self)
 
     async def _give_up(self) -> None:
-        """Its share counts as not sent from now on: whoever is asked nothing and has no host ends its workers."""
+        """Its share counts as not sent from now on: its agent, which has no host then, ends its workers."""
         await self._stop()
         await self._channel.close()

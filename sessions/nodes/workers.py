@@ -18,7 +18,7 @@ import msgspec
 
 from loadgen.target.url import is_loopback
 from loadgen.worker_config import Address, WorkerConfig
-from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.channel import NO_AGENT, Channel, NodeLost
 from sessions.nodes.messages import HelloAnswer, Put, Reach, ReachAnswer, Start
 from sessions.nodes.mirror import Mirror
 from sessions.nodes.network import network_of_this_process
@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 START_LEAD_NS = 100_000_000
 """At least: a configuration is long, and the slowest of many workers is waited for."""
+MOST_LEAD_NS = 1_000_000_000
+"""Who presses a key waits no longer: a node that hears of it later changes later."""
 READY_S = 60.0
 APART_NS = 1_000_000
 """Instants of a change may lie so far apart on the clocks of two nodes."""
@@ -121,7 +123,7 @@ class NodeWorkers:
 
     @property
     def lead_ns(self) -> int:
-        return max(LEAD_NS, 3 * self._slowest_ns)
+        return min(max(LEAD_NS, 3 * self._slowest_ns), MOST_LEAD_NS)
 
     @property
     def _slowest_ns(self) -> int:
@@ -199,7 +201,8 @@ class NodeWorkers:
 
     async def _reached(self, node: Node, server: Address) -> ReachAnswer:
         answer = await node.ask(Reach(server.host, server.port, list(server.at)))
-        assert isinstance(answer, ReachAnswer)
+        if not isinstance(answer, ReachAnswer):
+            raise NodeLost(f"{NO_AGENT}: an answer to something else")
         if not answer.at:
             raise NodeLost(f"the server is not reached from there ({answer.why_not})")
         return answer

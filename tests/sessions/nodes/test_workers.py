@@ -226,6 +226,8 @@ def test_what_runs_where_is_said_before_it_starts_and_a_lead_covers_the_slowest(
         slow.round_trips_ns.extend([80_000_000] * 200)
         assert nodes.workers.lead_ns == 240_000_000
         assert nodes.workers.start_lead_ns == 400_000_000
+        slow.round_trips_ns.extend([400_000_000] * 200)
+        assert nodes.workers.lead_ns == 1_000_000_000, "who presses a key waits no longer"
         await until(nodes.workers.states.all_idle.is_set)
         nodes.workers.tell_all(Finish(0.0))
         await nodes.workers.wait_or_kill(PATIENCE_S)
