@@ -91,7 +91,7 @@ def test_a_bound_above_1_ms_is_said_and_one_above_10_ms_warned_of_each_once():
     told = Told(FakeNode(way_ns=2 * MS))
     told.run(20)
     assert [level for level, _ in told.notes] == ["info"]
-    assert "node a: its clock is known within " in told.notes[0][1]
+    assert "the clock of node a is known within " in told.notes[0][1]
     told = Told(FakeNode(way_ns=60 * MS))
     told.run(20)
     assert [level for level, _ in told.notes] == ["warning"]
