@@ -142,10 +142,11 @@ def main() -> int:
     text = "\n".join(
         [f"SIMULATED, {options.pairs} pairs each, runs from seed {2 * options.first_seed:,} on.\n", *lines]
     )
+    if failed:
+        text += "\n\n" + "\n".join(f"**Missed:** {fault}." for fault in failed)
     print(text)
-    if options.docs is not None and not failed and options.only is None:
+    if options.docs is not None and options.only is None:
         write(options.docs, "compare_verdict", text)
-    print("\n".join(failed), file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -64,12 +64,14 @@ class LostNodes:
         if ending:
             self._note("error", what)
             return None
+        if not node.workers and self._load.start_ns:
+            self._note("error", f"{what}; no load came from there; what it measured is in {node.place}")
+            return None
         if asked is None or asked.on_lost == "end" or not left or not self._load.start_ns:
             self._note("error", f"{what}; what it measured is in {node.place}")
             return RunEnd("worker_lost", 1.0, what)
-        if node.workers:
-            share = f"{len(node.workers)} of {self._workers.count} load workers are gone with it"
-            what += f"; {share}: what they were to send counts as not sent"
+        share = f"{len(node.workers)} of {self._workers.count} load workers are gone with it"
+        what += f"; {share}: what they were to send counts as not sent"
         self._note("error", f"{what}; what it measured is in {node.place}")
         self._gone += [self._last_of(number) for number in node.workers]
         return None
@@ -80,6 +82,11 @@ class LostNodes:
         for gone in self._gone:
             while gone.t_ns + TICK_NS <= now:
                 self._append(self._tick(gone))
+
+    def end(self) -> None:
+        """Nothing more is due: while answers are waited for, nothing is counted."""
+        self.count()
+        self._gone.clear()
 
     def _tick(self, gone: _Gone) -> Tick:
         before = gone.t_ns
@@ -103,7 +110,7 @@ class LostNodes:
         """As its ticks that are here tell it."""
         t_ns, due = self._load.start_ns, 0
         follower = following(self._directory / worker_file(number))
-        while records := follower.poll():
+        while (records := follower.poll()) or follower.behind:
             for record in records:
                 if isinstance(record, Tick):
                     t_ns, due = max(t_ns, record.t_ns), due + record.due

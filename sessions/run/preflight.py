@@ -145,8 +145,9 @@ def check_away(config: RunConfig, loopback: Sequence[str]) -> None:
     Raises:
         ConfigError: there is one, and load comes from other machines.
     """
-    words = [] if config.nodes is None else config.nodes.words
-    if loopback and any(word.startswith("ssh:") for word in words):
+    nodes = config.nodes
+    away = nodes is not None and (nodes.ray or any(word.startswith("ssh:") for word in nodes.words))
+    if loopback and away:
         raise ConfigError(
             f"--target: {loopback[0]} is the node itself on a node, not this machine; need an address that "
             "the nodes reach"

@@ -310,11 +310,11 @@ class Supervisor:
 
     async def _wind_up(self, keeping: asyncio.Future[None]) -> int:
         self._load.end()
+        self._lost_nodes.end()
         self._enter("draining")
         load = self._config.load
         at_once = -(-(load.concurrency or load.max_in_flight) // self._processes.count)
         await drain(self._processes, self._ending, at_once)
-        self._lost_nodes.count()
         self._prompts.remove()
         await asyncio.to_thread(self._telemetry.stop)
         self._reserve.close()

@@ -42,6 +42,8 @@ def check_planned(options: argparse.Namespace) -> None:
     """Raises:
     CommandError: they do not go together, or nothing could be said of them.
     """
+    if options.nodes and options.ray is None:
+        raise CommandError("--nodes: names of a Ray cluster's nodes; give --ray ADDRESS as well")
     if options.rate is not None and options.concurrency is not None:
         raise CommandError("--rate: a closed loop has no rate; give --rate or --concurrency, not both")
     if options.rate is not None and options.target is None:

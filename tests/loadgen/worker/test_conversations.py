@@ -171,7 +171,8 @@ def test_the_next_turn_is_due_when_the_answer_was_thought_about() -> None:
     for request in requests:
         by_conversation[request.conversation].append(request)
     waits = [b.due_ns - a.end_ns for turns in by_conversation.values() for a, b in pairwise(turns)]
-    assert len(waits) == 9
+    # A slot whose conversation is over begins another: three or four of them share the twelve requests.
+    assert len(waits) == 12 - len(by_conversation) >= 8
     assert min(waits) >= 30 * MS
 
 

@@ -194,9 +194,10 @@ def test_what_was_asked_is_kept_only_where_it_was() -> None:
     assert [(each.url, each.weight) for each in two.all] == [("http://a", 2), ("http://b", 3)]
 
 
-def test_a_target_on_this_machine_is_none_for_nodes_on_others() -> None:
+@pytest.mark.parametrize("nodes", [NodesConfig(["ssh://node7"]), NodesConfig(ray="auto")])
+def test_a_target_on_this_machine_is_none_for_nodes_on_others(nodes: NodesConfig) -> None:
     target = TargetConfig("http://node1", others=[OtherTarget("http://127.0.0.1:9")])
-    config = RunConfig(target, workload=WORK, nodes=NodesConfig(["ssh://node7"]))
+    config = RunConfig(target, workload=WORK, nodes=nodes)
     found = asyncio.run(preflight(config, None, lambda text: None, PromptFiles(Path())))
     assert isinstance(found, SupervisorAnswer)
     assert found.message.startswith("--target: http://127.0.0.1:9 is the node itself on a node")
