@@ -13,6 +13,7 @@ from sessions.nodes.messages import ClockAnswer, ClockQuestion, Refusal
 from sessions.store.node_clocks import SAID_NS, WARNED_NS, known_within
 from sessions.store.records import NodeClock
 from telemetry.clock_offset import ClockOffset
+from telemetry.source import plain
 
 AT_THE_ENDS = 40
 """Questions before the load, and after it."""
@@ -62,7 +63,11 @@ class AskedClock:
             answer = await self._channel.ask(ClockQuestion(), PATIENCE_S)
             received_ns = self._now_ns()
             if not isinstance(answer, ClockAnswer):
-                why = answer.message if isinstance(answer, Refusal) else "an answer to something else"
+                why = (
+                    plain(answer.message, 500)
+                    if isinstance(answer, Refusal)
+                    else "an answer to something else"
+                )
                 raise NodeLost(why)
             moved_ns = self.clock.answered(asked_ns, answer.t_ns, received_ns)
             if moved_ns is not None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from loadgen.worker_config import Address
 from sessions.nodes.channel import NO_AGENT, Channel, NodeLost
 from sessions.nodes.clock import AT_THE_ENDS, AskedClock
 from sessions.nodes.messages import (
@@ -22,6 +23,8 @@ from sessions.nodes.messages import (
     Leave,
     NodeAnswer,
     Question,
+    Reach,
+    ReachAnswer,
     Read,
     ReadAnswer,
     Refusal,
@@ -111,6 +114,17 @@ class Node:
             raise NodeLost(f"no answer within {timeout_s:g} s") from None
         if isinstance(answer, Refusal):
             raise NodeLost(plain(answer.message, _MOST_WORDS))
+        return answer
+
+    async def reached(self, server: Address) -> ReachAnswer:
+        """Raises:
+        NodeLost: it is gone, or the server is not reached from there.
+        """
+        answer = await self.ask(Reach(server.host, server.port, list(server.at)))
+        if not isinstance(answer, ReachAnswer):
+            raise NodeLost(f"{NO_AGENT}: an answer to something else")
+        if not answer.at:
+            raise NodeLost(f"the server is not reached from there ({plain(answer.why_not, _MOST_WORDS)})")
         return answer
 
     async def measure_clock(self) -> None:

@@ -130,10 +130,8 @@ class Bridge:
             if isinstance(order, Open):
                 why = printable(f"{what}: {next(iter(str(error).splitlines()), '')}", 300)
                 answer = Refused(f"the Ray cluster at {printable(order.address)} cannot be used ({why})")
-            else:
-                answer = Lost(
-                    f"Ray cannot be asked ({what})"
-                )  # its text might bear what was asked: the API key
+            else:  # without its text, which might bear what was asked: the API key
+                answer = Lost(f"Ray cannot be asked ({what})")
         if answer is not None:
             self._say(framed(number, encode(answer)))
 

@@ -135,8 +135,8 @@ def test_a_refusal_is_no_time():
     node = FakeNode()
 
     async def refuse(question, timeout_s):
-        return Refusal("not now")
+        return Refusal("not\x1b[2J now")
 
     node.ask = refuse
-    with pytest.raises(NodeLost, match="not now"):
+    with pytest.raises(NodeLost, match=r"^not\?\[2J now$"):
         asyncio.run(AskedClock(node, node.now_ns).ask(1))

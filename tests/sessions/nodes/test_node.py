@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from loadgen.worker_config import Address
 from sessions.nodes import node as node_module
+from sessions.nodes.channel import NodeLost
 from sessions.nodes.messages import ClockAnswer, HelloAnswer, NodeAnswer, Question, Read, ReadAnswer, Tell
 from sessions.nodes.mirror import Mirror
 from sessions.nodes.node import Node, NodeEvents
@@ -80,6 +82,8 @@ def test_a_node_that_says_what_no_agent_says_is_lost_in_one_line(
         node, heard = followed(tmp_path, channel)
         await asyncio.wait_for(channel.closed.wait(), PATIENCE_S)
         assert heard == [f"it said what no agent says: {why}"]
+        with pytest.raises(NodeLost, match=r"^it said what no agent says: an answer to something else$"):
+            await node.reached(Address("127.0.0.1", 80))
         assert len(await node.leave()) == 1
 
     asyncio.run(body())
