@@ -6,6 +6,8 @@ from typing import Protocol
 
 from sessions.nodes.messages import NodeAnswer, Question
 
+NO_AGENT = "it said what no agent says"
+
 
 class NodeLost(Exception):
     """The node, its agent or the way to it is gone for good: one line, fit to be shown."""

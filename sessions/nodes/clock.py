@@ -10,8 +10,10 @@ from itertools import chain, repeat
 
 from sessions.nodes.channel import Channel, NodeLost
 from sessions.nodes.messages import ClockAnswer, ClockQuestion, Refusal
+from sessions.store.node_clocks import SAID_NS, WARNED_NS, known_within
 from sessions.store.records import NodeClock
 from telemetry.clock_offset import ClockOffset
+from telemetry.source import plain
 
 AT_THE_ENDS = 40
 """Questions before the load, and after it."""
@@ -20,8 +22,6 @@ INTERVAL_S = 5.0
 FIRST_WAITS_S = (0.5, 0.5, 1.0, 2.0)
 """Before that: until a drift is known, the bound grows by what two clocks may drift at the most."""
 PATIENCE_S = 5.0
-SAID_NS, WARNED_NS = 1_000_000, 10_000_000
-"""A bound that is worth a sentence, and one that is worth a warning."""
 
 Note = Callable[[str, str], None]
 """A level and a sentence."""
@@ -63,7 +63,11 @@ class AskedClock:
             answer = await self._channel.ask(ClockQuestion(), PATIENCE_S)
             received_ns = self._now_ns()
             if not isinstance(answer, ClockAnswer):
-                why = answer.message if isinstance(answer, Refusal) else "an answer to something else"
+                why = (
+                    plain(answer.message, 500)
+                    if isinstance(answer, Refusal)
+                    else "an answer to something else"
+                )
                 raise NodeLost(why)
             moved_ns = self.clock.answered(asked_ns, answer.t_ns, received_ns)
             if moved_ns is not None:
@@ -133,6 +137,4 @@ class AskedClock:
         if record.within_ns > self._said_ns:
             warned = record.within_ns > WARNED_NS
             self._said_ns = 1 << 62 if warned else WARNED_NS
-            known = f"node {name}: its clock is known within {record.within_ns / 1e6:.1f} ms only"
-            apart = "; what lies less far apart on two nodes cannot be compared" if warned else ""
-            note("warning" if warned else "info", known + apart)
+            note("warning" if warned else "info", known_within(name, record.within_ns))

@@ -185,3 +185,5 @@ def decode_answer(payload: bytes) -> NodeAnswer:
         return answer
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"a text that is not UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise msgspec.DecodeError("values too deep in each other") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,7 +27,8 @@ def telemetry_file(node: str) -> str:
 
 
 class Mirror:
-    """The files of one node. All methods are called by one thread at a time, and may wait for the disk.
+    """The files of one node. All methods may wait for the disk, and are called by one thread at a time, but
+    for `take` and `close`: who waited for the one may be cancelled while its thread goes on.
 
     Where the disk refuses, what it has refused is kept, and nothing more is taken: it stays on the node.
     """
@@ -34,6 +36,8 @@ class Mirror:
     def __init__(self, directory: Path, node: str, workers: Iterable[int] = ()) -> None:
         self._directory, self._node = directory, node
         self._workers = set(workers)
+        self._lock = threading.Lock()
+        self._closed = False
         self._files: dict[str, AppendFile] = {}
         self._changed: set[AppendFile] = set()
         self._synced_s = time.monotonic()
@@ -48,7 +52,11 @@ class Mirror:
         self._workers.update(workers)
 
     def take(self, chunks: Sequence[Chunk]) -> bool:
-        """Writes what follows on what is had; False where the disk did not take all of it."""
+        """Writes what follows on what is had; False where the disk did not take all, or it is closed."""
+        with self._lock:
+            return not self._closed and self._take(chunks)
+
+    def _take(self, chunks: Sequence[Chunk]) -> bool:
         self._retry()
         whole = not self.error
         for name, at, data in chunks:
@@ -85,9 +93,11 @@ class Mirror:
 
     def close(self) -> list[str]:
         """Writes and syncs what is left; a sentence for each file that is not where it belongs."""
-        for file in self._files.values():
-            file.close()
-        return [file.unsaved for file in self._files.values() if file.unsaved]
+        with self._lock:
+            self._closed = True
+            for file in self._files.values():
+                file.close()
+            return [file.unsaved for file in self._files.values() if file.unsaved]
 
     def _retry(self) -> None:
         if self.error:

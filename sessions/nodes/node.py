@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from sessions.nodes.channel import Channel, NodeLost
+from loadgen.worker_config import Address
+from sessions.nodes.channel import NO_AGENT, Channel, NodeLost
 from sessions.nodes.clock import AT_THE_ENDS, AskedClock
 from sessions.nodes.messages import (
     POLLER,
@@ -22,6 +23,8 @@ from sessions.nodes.messages import (
     Leave,
     NodeAnswer,
     Question,
+    Reach,
+    ReachAnswer,
     Read,
     ReadAnswer,
     Refusal,
@@ -77,10 +80,13 @@ class Node:
         self.behind_bytes = 0
         self._heard = 0
         self._unanswered = 0
+        self._silences = 0
+        """Reads without an answer, in all."""
         self._disk_told = False
         self._outgoing: list[tuple[int, bytes]] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._given_up: asyncio.Task[None] | None = None
         self._last_clock: Callable[[], Awaitable[object]] | None = None
 
     @property
@@ -108,6 +114,17 @@ class Node:
             raise NodeLost(f"no answer within {timeout_s:g} s") from None
         if isinstance(answer, Refusal):
             raise NodeLost(plain(answer.message, _MOST_WORDS))
+        return answer
+
+    async def reached(self, server: Address) -> ReachAnswer:
+        """Raises:
+        NodeLost: it is gone, or the server is not reached from there.
+        """
+        answer = await self.ask(Reach(server.host, server.port, list(server.at)))
+        if not isinstance(answer, ReachAnswer):
+            raise NodeLost(f"{NO_AGENT}: an answer to something else")
+        if not answer.at:
+            raise NodeLost(f"the server is not reached from there ({plain(answer.why_not, _MOST_WORDS)})")
         return answer
 
     async def measure_clock(self) -> None:
@@ -155,7 +172,7 @@ class Node:
 
     def follow(self) -> None:
         """From now on what it writes and says comes here, and what its workers are told goes there."""
-        self._tasks += [asyncio.create_task(self._read_all()), asyncio.create_task(self._tell_all())]
+        self._tasks += [asyncio.create_task(self._until_lost(do)) for do in (self._read_all, self._tell_all)]
 
     @property
     def is_followed(self) -> bool:
@@ -200,18 +217,31 @@ class Node:
             how_much = f"{self.behind_bytes} bytes or more" if self.behind_bytes else "the last it measured"
             why = f" ({self.why_lost})" if self.why_lost else ""
             unsaved.append(f"node {self.name}: {how_much} could not be fetched{why}; see {self.place}")
+        if self._given_up is not None:
+            await self._given_up
         await self._stop()
         lost_here = await asyncio.to_thread(self._mirror.close)
         if not unsaved and not lost_here and not self.why_lost:
             with contextlib.suppress(NodeLost):
                 await self.ask(Leave(), UNANSWERED_S)
-        await self._channel.close()
+        if self._given_up is None:
+            await self._channel.close()
         return unsaved + [f"{sentence}; see {self.place}" for sentence in lost_here]
 
     async def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _until_lost(self, follow: Callable[[], Awaitable[None]]) -> None:
+        """Whatever ends it ends the node: nobody stops hearing of one in silence."""
+        try:
+            await follow()
+        except NodeLost as error:
+            self._lose(str(error))
+        except Exception as error:
+            _log.info("node %s", self.name, exc_info=True)
+            self._lose(f"{NO_AGENT}: {plain(str(error) or type(error).__name__, _MOST_WORDS)}")
 
     async def _tell_all(self) -> None:
         """One message at a time: whoever carries them need not keep their order."""
@@ -221,15 +251,13 @@ class Node:
             lines, self._outgoing = self._outgoing, []
             if not lines:
                 continue
-            asked_ns = time.monotonic_ns()
+            asked_ns, silences = time.monotonic_ns(), self._silences
             try:
                 await self._channel.ask(Tell(lines), ORDER_S)
             except asyncio.TimeoutError:
                 continue  # the reads tell whether it is gone
-            except NodeLost as error:
-                self._lose(str(error))
-                return
-            self.round_trips_ns.append(time.monotonic_ns() - asked_ns)
+            if not self._unanswered and self._silences == silences:  # else an outage, no way that it takes
+                self.round_trips_ns.append(time.monotonic_ns() - asked_ns)
 
     async def _read_all(self) -> None:
         while not self.why_lost:
@@ -240,17 +268,15 @@ class Node:
             except asyncio.TimeoutError:
                 self._on_silence()
                 continue
-            except NodeLost as error:
-                self._lose(str(error))
-                return
             if isinstance(answer, Refusal):
-                self._lose(plain(answer.message, _MOST_WORDS))
-                return
-            assert isinstance(answer, ReadAnswer)
+                raise NodeLost(plain(answer.message, _MOST_WORDS))
+            if not isinstance(answer, ReadAnswer):
+                raise NodeLost(f"{NO_AGENT}: an answer to something else")
             await self._take(answer)
 
     def _on_silence(self) -> None:
         self._unanswered += 1
+        self._silences += 1
         if self._unanswered == 1:
             self._events.note(
                 "warning",
@@ -273,7 +299,7 @@ class Node:
             if number in self.workers:
                 try:
                     status = _status.decode(line)
-                except msgspec.MsgspecError:
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     continue
                 safe = plain(status.message, _MOST_WORDS)
                 self._events.said(number, msgspec.structs.replace(status, message=safe))
@@ -302,4 +328,10 @@ class Node:
         if not self.why_lost:
             self.why_lost = why
             _log.info("node %s is lost: %s", self.name, why)
+            self._given_up = asyncio.create_task(self._give_up())
             self._events.lost(self)
+
+    async def _give_up(self) -> None:
+        """Its share counts as not sent from now on: its agent, which has no host then, ends its workers."""
+        await self._stop()
+        await self._channel.close()

@@ -37,12 +37,6 @@ class NodeProcesses:
         """None runs; also before any did."""
         return len(self.exits) == len(self._children)
 
-    @property
-    def workers_gone(self) -> bool:
-        """There were some, and none runs."""
-        workers = self._children.keys() - {POLLER}
-        return bool(workers) and not workers - self.exits.keys()
-
     def start(self, question: Start) -> None:
         """Those of the numbers that were not started yet.
 

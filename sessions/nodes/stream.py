@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sessions.nodes.channel import NodeLost
+from sessions.nodes.channel import NO_AGENT, NodeLost
 from sessions.nodes.frames import FrameError, Frames, framed
 from sessions.nodes.messages import NodeAnswer, Question, decode_answer, encode
 from telemetry.source import plain
@@ -97,7 +97,7 @@ class StreamChannel:
                     if answer is not None and not answer.done():
                         answer.set_result(said)
         except (FrameError, msgspec.MsgspecError) as error:
-            self._give_up(f"it said what no agent says: {plain(str(error))}")
+            self._give_up(f"{NO_AGENT}: {plain(str(error))}")
             self._kill()
             return
         code = await self._process.wait()

@@ -19,7 +19,7 @@ import msgspec
 from loadgen.target.url import is_loopback
 from loadgen.worker_config import Address, WorkerConfig
 from sessions.nodes.channel import Channel, NodeLost
-from sessions.nodes.messages import HelloAnswer, Put, Reach, ReachAnswer, Start
+from sessions.nodes.messages import HelloAnswer, Put, ReachAnswer, Start
 from sessions.nodes.mirror import Mirror
 from sessions.nodes.network import network_of_this_process
 from sessions.nodes.node import Node, NodeEvents
@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 START_LEAD_NS = 100_000_000
 """At least: a configuration is long, and the slowest of many workers is waited for."""
+MOST_LEAD_NS = 1_000_000_000
+"""Who presses a key waits no longer: a node that hears of it later changes later."""
 READY_S = 60.0
 APART_NS = 1_000_000
 """Instants of a change may lie so far apart on the clocks of two nodes."""
@@ -121,7 +123,7 @@ class NodeWorkers:
 
     @property
     def lead_ns(self) -> int:
-        return max(LEAD_NS, 3 * self._slowest_ns)
+        return min(max(LEAD_NS, 3 * self._slowest_ns), MOST_LEAD_NS)
 
     @property
     def _slowest_ns(self) -> int:
@@ -182,7 +184,7 @@ class NodeWorkers:
 
         async def look(node: Node) -> None:
             if self._target.unix_path is None:
-                found[node.name] = await self._reached(node, self._target)
+                found[node.name] = await node.reached(self._target)
 
         await self._of_each(look)
         return [
@@ -197,20 +199,13 @@ class NodeWorkers:
             for node in self.nodes
         ]
 
-    async def _reached(self, node: Node, server: Address) -> ReachAnswer:
-        answer = await node.ask(Reach(server.host, server.port, list(server.at)))
-        assert isinstance(answer, ReachAnswer)
-        if not answer.at:
-            raise NodeLost(f"the server is not reached from there ({answer.why_not})")
-        return answer
-
     async def prepare(self, addresses: Sequence[Address], files: Sequence[str]) -> str:
         """Brings `files` to all nodes, and finds `addresses` from there; a line if that cannot be."""
 
         async def ready(node: Node) -> None:
             for address in addresses:
                 if address.unix_path is None:
-                    node.at[address.host, address.port] = (await self._reached(node, address)).at
+                    node.at[address.host, address.port] = (await node.reached(address)).at
             for number, path in enumerate(dict.fromkeys(files)):
                 node.files[path] = await self._bring(node, Path(path), f"file-{number}")
 

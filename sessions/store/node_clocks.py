@@ -25,6 +25,8 @@ _TIMES = (
     "last_token_ns",
 )
 NODES_CAP = 1024
+SAID_NS, WARNED_NS = 1_000_000, 10_000_000
+"""A bound that is worth a sentence, and one that is worth a warning: little can be compared beyond it."""
 
 
 class NodeClocks:
@@ -74,6 +76,13 @@ def within_ns(clocks: Sequence[NodeClock], t_ns: int) -> int:
     """The most that an instant can be wrong by, as far as these records tell."""
     clock = clocks[max(0, bisect_right(clocks, t_ns, key=lambda one: one.t_ns) - 1)]
     return _bounded(clock.within_ns + round(clock.drift_within_ppm * 1e-6 * abs(t_ns - clock.t_ns)))
+
+
+def known_within(node: str, bound_ns: int) -> str:
+    """What a bound comes to, said live and in a summary."""
+    known = f"the clock of node {node} is known within {bound_ns / 1e6:.1f} ms"
+    apart = ": what lies less far apart on two nodes cannot be compared"
+    return known + apart if bound_ns > WARNED_NS else known
 
 
 def _own_ns(clock: NodeClock) -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from sessions.store.node_clocks import within_ns
+from sessions.store.node_clocks import SAID_NS, known_within, within_ns
 from sessions.store.records import NodeClock
 
-SAID_NS, WARNED_NS = 1_000_000, 10_000_000
-"""A bound that is worth a sentence, and one beyond which little can be compared."""
 NOTES_CAP = 8
 """Nodes that have a sentence each."""
 
@@ -34,9 +32,8 @@ def clock_notes(clocks: Mapping[str, Sequence[NodeClock]]) -> list[str]:
             )
         widest = widest_ns(known)
         if widest > SAID_NS:
-            bound = f"the clock of node {node} is known within {widest / 1e6:.1f} ms"
-            if widest > WARNED_NS:
-                bound += ": what lies less far apart on two nodes cannot be compared"
-            said.append(f"{bound}; TTFT, ITL and E2E are each of one clock, and as exact as ever")
+            said.append(
+                f"{known_within(node, widest)}; TTFT, ITL and E2E are each of one clock, and as exact as ever"
+            )
     left_out = len(said) - NOTES_CAP
     return [*said[:NOTES_CAP], *([f"so {left_out} more nodes"] if left_out > 0 else [])]

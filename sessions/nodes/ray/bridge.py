@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -121,17 +122,27 @@ class Bridge:
             await asyncio.wait_for(_in_thread(self._cluster.leave), 5.0)
 
     async def _obey(self, number: int, order: ToBridge) -> None:
-        answer: FromBridge | None
-        if isinstance(order, Open):
-            answer = await self._open(order)
-        elif isinstance(order, Exchange):
-            answer = await self._nodes[order.node].exchange(order.payload, order.timeout_s)
-        else:
-            assert isinstance(order, Close)
-            await self._nodes[order.node].close()
-            answer = Closed()
+        try:
+            answer = await self._answer(order)
+        except Exception as error:  # silence would be waited for; where it was stands in our log
+            traceback.print_tb(error.__traceback__)
+            what = type(error).__name__
+            if isinstance(order, Open):
+                why = printable(f"{what}: {next(iter(str(error).splitlines()), '')}", 300)
+                answer = Refused(f"the Ray cluster at {printable(order.address)} cannot be used ({why})")
+            else:  # without its text, which might bear what was asked: the API key
+                answer = Lost(f"Ray cannot be asked ({what})")
         if answer is not None:
             self._say(framed(number, encode(answer)))
+
+    async def _answer(self, order: ToBridge) -> FromBridge | None:
+        if isinstance(order, Open):
+            return await self._open(order)
+        if isinstance(order, Exchange):
+            return await self._nodes[order.node].exchange(order.payload, order.timeout_s)
+        assert isinstance(order, Close)
+        await self._nodes[order.node].close()
+        return Closed()
 
     def _say(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -201,6 +212,7 @@ async def _serve(orders: int, answers: int) -> None:
         await bridge.run(reader)
     with contextlib.suppress(asyncio.TimeoutError):
         await bridge.leave()
+    os._exit(0)  # the loop would wait for a thread that Ray keeps in `init`, for a dead head
 
 
 def main() -> None:
@@ -213,10 +225,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    code = 1
-    try:
-        main()
-        code = 0
-    finally:
-        if code == 0:
-            os._exit(0)  # a thread that Ray keeps in `init` would wait for a dead head
+    main()

@@ -10,8 +10,10 @@ import tempfile
 from collections.abc import Sequence
 from typing import IO
 
+import msgspec
+
 from loadgen.errors import printable
-from sessions.nodes.channel import NodeLost
+from sessions.nodes.channel import NO_AGENT, NodeLost
 from sessions.nodes.frames import Frames, framed
 from sessions.nodes.launchers import introduced
 from sessions.nodes.messages import HelloAnswer, NodeAnswer, Question, decode_answer, encode
@@ -38,7 +40,10 @@ class RayChannel:
         asked = words.Exchange(self._number, encode(question), timeout_s)
         answer = await self._told(asked, timeout_s)
         assert isinstance(answer, words.Exchanged)
-        decoded: NodeAnswer = decode_answer(answer.payload)
+        try:
+            decoded: NodeAnswer = decode_answer(answer.payload)
+        except msgspec.MsgspecError as error:
+            raise NodeLost(f"{NO_AGENT}: {printable(str(error))}") from None
         return decoded
 
     async def close(self) -> None:

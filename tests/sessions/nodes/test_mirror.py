@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
 from sessions.nodes.mirror import MOST_LOG_BYTES, Mirror
 from sessions.nodes.node_files import LOG_FILE
+from sessions.store.append_file import AppendFile
 
 TICKS = "worker-3.jsonl.gz"
 
@@ -105,3 +108,35 @@ def test_a_file_that_somebody_removes_is_written_again_and_told(tmp_path: Path) 
     copy.close()  # looks, too
     assert (tmp_path / TICKS).read_bytes() == b"one "
     assert copy.take_written_again() == [TICKS]
+
+
+def test_it_is_closed_behind_what_it_takes_and_takes_nothing_behind_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waited for it in a thread may have been cancelled; the thread goes on."""
+    copy = mirror(tmp_path)
+    assert copy.take([(TICKS, 0, b"one ")])
+    append, close = AppendFile.append, AppendFile.close
+    writes, goes_on, done = threading.Event(), threading.Event(), []
+
+    def slowly(file: AppendFile, block: bytes = b"") -> None:
+        writes.set()
+        assert goes_on.wait(10)
+        append(file, block)
+        done.append("taken")
+
+    monkeypatch.setattr(AppendFile, "append", slowly)
+    monkeypatch.setattr(AppendFile, "close", lambda file: (done.append("closed"), close(file)))
+    with ThreadPoolExecutor(2) as threads:
+        takes = threads.submit(copy.take, [(TICKS, 4, b"two")])
+        assert writes.wait(10)
+        closes = threads.submit(copy.close)
+        done_early, _ = wait([closes], timeout=0.05)
+        goes_on.set()
+        assert takes.result(10)
+        assert closes.result(10) == []
+    monkeypatch.undo()
+    assert not done_early
+    assert done[:2] == ["taken", "closed"]
+    assert not copy.take([(TICKS, 7, b"late")])
+    assert (tmp_path / TICKS).read_bytes() == b"one two"

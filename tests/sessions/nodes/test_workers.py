@@ -100,6 +100,14 @@ async def until(true: Callable[[], object]) -> None:
     await asyncio.wait_for(look(), PATIENCE_S)
 
 
+def runs(pid: str) -> bool:
+    """A zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def run(body: Coroutine[Any, Any, None]) -> None:
     asyncio.run(body)
 
@@ -141,7 +149,7 @@ def test_a_network_that_was_away_costs_nothing_and_is_told(
     run(body())
 
 
-def test_a_node_that_stays_silent_is_lost_and_where_its_files_are_is_said(
+def test_a_node_that_stays_silent_is_lost_sends_no_more_and_where_its_files_are_is_said(
     session: Path, simulator_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node_module, "UNANSWERED_S", 0.1)
@@ -154,9 +162,14 @@ def test_a_node_that_stays_silent_is_lost_and_where_its_files_are_is_said(
         await nodes.begin(requests=100_000)
         await until(nodes.requests)
         (node,) = nodes.workers.nodes
+        agent = Path(f"/proc/{node.hello.pid}/task")
+        load = [pid for thread in agent.glob("*/children") for pid in thread.read_text().split()]
+        assert load
         os.kill(node.hello.pid, signal.SIGSTOP)
         await until(nodes.workers.states.all_gone.is_set)
         assert nodes.heard.lost == ["no answer for 0.3 s"]
+        os.kill(node.hello.pid, signal.SIGCONT)  # its network is back, long before the run is over
+        await until(lambda: not any(map(runs, load)))
         await nodes.workers.wait_or_kill(0.0)
         (left,) = nodes.workers.unsaved
         assert left.startswith("node a: ")
@@ -213,6 +226,8 @@ def test_what_runs_where_is_said_before_it_starts_and_a_lead_covers_the_slowest(
         slow.round_trips_ns.extend([80_000_000] * 200)
         assert nodes.workers.lead_ns == 240_000_000
         assert nodes.workers.start_lead_ns == 400_000_000
+        slow.round_trips_ns.extend([400_000_000] * 200)
+        assert nodes.workers.lead_ns == 1_000_000_000, "who presses a key waits no longer"
         await until(nodes.workers.states.all_idle.is_set)
         nodes.workers.tell_all(Finish(0.0))
         await nodes.workers.wait_or_kill(PATIENCE_S)
