@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from loadgen.records import Request, Tick, WorkerNote
-from sessions.plan.config import LoadConfig, NodesConfig, OnNodeLost, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, NodesConfig, OnNodeLost, RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.run.launch import Launched, LaunchError, launch
 from sessions.store.follow import SessionFollower
 from sessions.store.manifest import read

@@ -15,7 +15,8 @@ import pytest
 from sessions.nodes.messages import StartTelemetry
 from sessions.nodes.telemetry import words_for_nodes
 from sessions.own_process import module_command
-from sessions.plan.config import LoadConfig, NodesConfig, RunConfig, TargetConfig, WorkloadConfig
+from sessions.plan.config import LoadConfig, NodesConfig, RunConfig, WorkloadConfig
+from sessions.plan.target_config import TargetConfig
 from sessions.run.launch import launch
 from sessions.store.follow import SessionFollower
 from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
