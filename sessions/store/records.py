@@ -78,13 +78,13 @@ class NodeClock(msgspec.Struct, tag="clock", tag_field="kind", omit_defaults=Tru
 
     t_ns: int
     node: str
-    correction_ns: float
+    correction_ns: float = 0.0
     """`t_ns` less what the node's files have for that instant; from then on it falls by `drift_ppm`."""
-    within_ns: int
+    within_ns: int = 0
     """The most that it can be wrong by at `t_ns`; then that grows by `drift_within_ppm`."""
-    drift_ppm: float
+    drift_ppm: float = 0.0
     """So much faster than this machine's the node's clock runs."""
-    drift_within_ppm: float
+    drift_within_ppm: float = 0.0
     workers: list[int] = msgspec.field(default_factory=list)
     """The load workers that run there."""
     moved_ns: float | None = None
