@@ -38,7 +38,7 @@ class TargetConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     proxy: str | None = None
     """An HTTP proxy on the way, `http://host:port`. Only what was asked for: the environment is not read."""
     weight: int | None = None
-    """Its part of the requests beside `others`; None where it is alone."""
+    """Its part of the requests beside `others`; None where it is alone and no plan named it."""
     others: list[OtherTarget] | None = None
     """Servers that the load goes to as well, in the order of their numbers, from 1; None: no other."""
     sources: list[str] | None = None

@@ -12,6 +12,7 @@ from sessions.plan.config import PlanConfig, RunConfig
 from sessions.plan.stages import Stage
 from sessions.plan.target_config import OtherTarget, TargetConfig
 from tests.sessions.run.test_resume import over, session
+from tui.commands import run as run_command
 from tui.foreground.plan_left import how_it_goes_on
 from tui.options.exit_codes import CommandError
 from tui.options.target_options import headers_again
@@ -62,13 +63,32 @@ def test_a_secret_goes_to_several_servers_of_a_session_only_where_they_are_typed
     what = "the API key" if "TTFTOP_API_KEY" in secret else "the header x-gate"
     assert (refused.returncode, begun) == (2, [])
     assert refused.stderr == (
-        f"ttftop: error: --resume: {what} goes to several servers only where they are typed: "
+        f"ttftop: error: --resume: {what} goes to several servers, or to a plan's, only where they are typed: "
         "type those of the session again, URL --target [W@]URL\n"
     )
     for same in ([A, "--target", f"2@{B}"], ["--target", f"{A}/v1", "--target", f"2@{B}/"]):
         assert "begun" in typed(*words, *same, **secret).stderr
     assert "begun" in typed(*words).stderr  # nothing secret
     assert [target.others for target in begun] == [others] * 3
+
+
+def test_the_one_server_of_a_plan_gets_no_key_when_its_session_goes_on_either(
+    tmp_path: Path, typed: Callable[..., Any]
+) -> None:
+    plan = tmp_path / "p.toml"
+    stage = "[[stages]]\nconcurrency = 1\nrequests = 1\n"
+    plan.write_text(f'name = "p"\n[[targets]]\nurl = "{A}"\n{stage}')
+    of_plan = run_command.asked(run_command.parser().read(["--plan", str(plan)])).target
+    typed_one = run_command.asked(run_command.parser().read([A, "--concurrency", "1"])).target
+    stages = [Stage("a", concurrency=1, requests=1)]
+    for name, target in (("planned", of_plan), ("typed", typed_one)):
+        session(tmp_path / "root" / name, stages, [], others=target.others, weight=target.weight)
+    words = ("--sessions-dir", str(tmp_path / "root"), "--headless", "--yes")
+    refused = typed("run", "--resume", "planned", *words, TTFTOP_API_KEY="sk-CANARY")
+    assert refused.returncode == 2
+    assert "type those of the session again" in refused.stderr
+    with pytest.raises(AssertionError, match="a run is started"):
+        typed("run", "--resume", "typed", *words, TTFTOP_API_KEY="sk-CANARY")
 
 
 @pytest.mark.parametrize(

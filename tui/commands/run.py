@@ -102,8 +102,8 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
             config = msgspec.structs.replace(config, plan=plan)
     except (ConfigError, SessionError) as error:
         raise CommandError(str(error)) from None
-    several = config.target.others is not None
-    options.targets_of_session = not typed_again(options, config.target) and several
+    named_by_it = config.target.others is not None or config.target.weight is not None
+    options.targets_of_session = not typed_again(options, config.target) and named_by_it
     # Another seed: the prompts of the first stages are in the server's cache by now.
     load = msgspec.structs.replace(config.load, seed=run_options.drawn_seed())
     return msgspec.structs.replace(

@@ -119,7 +119,7 @@ def of_plan(plan: PlanFile) -> list[OtherTarget]:
 
 def check_secrets(options: argparse.Namespace, given: PlanOptions | None, secrets: Sequence[str]) -> None:
     """A plan may be anybody's, and so a session that is resumed, or its plan: what is secret goes to servers
-    alone that a person typed. But the one server of a session that has one is taken as typed.
+    alone that a person typed. But the one server of a session that has it from no plan is taken as typed.
 
     `secrets`: what there is, in words.
 
@@ -128,7 +128,7 @@ def check_secrets(options: argparse.Namespace, given: PlanOptions | None, secret
     """
     if options.targets_of_session and secrets:
         raise CommandError(
-            f"--resume: {secrets[0]} goes to several servers only where they are typed: "
+            f"--resume: {secrets[0]} goes to several servers, or to a plan's, only where they are typed: "
             "type those of the session again, URL --target [W@]URL"
         )
     if options.targets_of_plan and given is not None and secrets:

@@ -50,7 +50,7 @@ def target(options: argparse.Namespace) -> TargetConfig:
         path=options.path,
         headers=_shown_headers(options),
         proxy=options.proxy,
-        weight=each[0].weight if others else None,
+        weight=each[0].weight if others else (1 if getattr(options, "targets_of_plan", False) else None),
         others=others or None,
         sources=getattr(options, "source_address", None),
     )
