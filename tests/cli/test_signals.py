@@ -16,6 +16,7 @@ from sessions.store.directory import is_live, listing
 from sessions.store.manifest import read
 from tests.cli.conftest import Command, OnTerminal, child, read_until_running, tell_to_finish
 from tests.cli.test_terminal import LIGHT
+from tests.tui.terminal import RawTerminal
 
 pytestmark = pytest.mark.slow
 RUN = [*LIGHT, "--telemetry", "none", "--orphan-timeout", "1"]
@@ -94,14 +95,20 @@ def test_a_signal_before_the_screen_is_open_leaves_no_run_behind_that_nobody_was
                 time.sleep(0.1)
 
 
-def test_whoever_waits_for_the_end_and_is_ended_is_told_130_and_the_run_goes_on(
-    home: Path, on_terminal: OnTerminal, simulator_url: str
-) -> None:
+def waiting_for_answers(home: Path, on_terminal: OnTerminal, url: str) -> RawTerminal:
+    """A run that was told to finish, and waits for three long answers."""
     load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "4000", "--telemetry", "none"]
-    terminal = on_terminal(simulator_url, *load)
+    terminal = on_terminal(url, *load)
     read_until_running(terminal, home)
     tell_to_finish(terminal)
     terminal.read_until(b"Ctrl-C cuts them off")
+    return terminal
+
+
+def test_whoever_waits_for_the_end_and_is_ended_is_told_130_and_the_run_goes_on(
+    home: Path, on_terminal: OnTerminal, simulator_url: str
+) -> None:
+    terminal = waiting_for_answers(home, on_terminal, simulator_url)
     # Stopped and told to go on, as by ctrl+z and `fg`, it only waits on.
     terminal.process.send_signal(signal.SIGTSTP)
     time.sleep(0.3)
@@ -119,11 +126,7 @@ def test_whoever_waits_for_the_end_and_is_ended_is_told_130_and_the_run_goes_on(
 def test_ctrl_c_cuts_off_the_answers_that_a_finished_run_waits_for(
     home: Path, on_terminal: OnTerminal, simulator_url: str
 ) -> None:
-    load = ["--concurrency", "3", "--input-tokens", "16", "--output-tokens", "4000", "--telemetry", "none"]
-    terminal = on_terminal(simulator_url, *load)
-    read_until_running(terminal, home)
-    tell_to_finish(terminal)
-    terminal.read_until(b"Ctrl-C cuts them off")
+    terminal = waiting_for_answers(home, on_terminal, simulator_url)
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.ended() == 1  # far more than 1 % of them were cut off
     assert b"the session is saved in " in terminal.output
