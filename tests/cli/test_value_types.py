@@ -76,3 +76,8 @@ def test_a_refused_value_is_repeated_beside_what_is_allowed(read: Callable[[str]
         read(text)
     assert repr(text) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("read", [value_types.lengths, value_types.turns])
+def test_a_number_with_an_invisible_separator_behind_it_is_that_number(read: Callable[[str], object]) -> None:
+    assert read("9\x1c") == 9

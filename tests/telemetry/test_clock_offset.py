@@ -195,3 +195,18 @@ def test_a_day_of_answers_takes_no_more_memory_than_three_minutes_of_them():
     assert len(kept) == KEPT_CELLS
     assert max(kept) <= KEPT_QUICKEST + 3
     hold(clock, truth, [START_NS, at_ns - 60 * S, at_ns, at_ns + 60 * S])
+
+
+def test_a_drift_that_wanders_by_less_than_is_allowed_for_stays_within_the_bound():
+    """A crystal that warms up: 12 ppm faster from the second minute on, and nothing is told as a step."""
+    clock, origin_ns = ClockOffset(), 500_000_000
+
+    def there_ns(here_ns: int) -> int:
+        warm_ns = max(0, here_ns - 60_000_000_000)
+        return here_ns + origin_ns + round(here_ns * 40e-6 + warm_ns * 12e-6)
+
+    for at_ns in range(0, 240_000_000_000, 1_000_000_000):
+        assert clock.answered(at_ns - 20_000, there_ns(at_ns), at_ns + 20_000) is None
+        later_ns = at_ns + 900_000_000
+        wrong_ns = abs(clock.here_ns(there_ns(later_ns)) - later_ns)
+        assert wrong_ns <= clock.within_ns(later_ns)
