@@ -18,6 +18,9 @@ STRAY = 0.05
 _TINIEST, _HUGEST = 1e-9, 1e15
 # Finer than 1-2-5: on two or three rows, 26 on a scale to 50 would leave half of them empty.
 _LINEAR_DIGITS = (1, 1.5, 2, 3, 4, 5, 6, 8)
+_THIRDS = 1 / 3, 2 / 3
+_PARTS = {"1.5": _THIRDS, "3": _THIRDS, "6": _THIRDS, "5": (0.4, 0.8, 0.2, 0.6)}
+"""By the digits of the upper bound, where halves and quarters of it are not round."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ def ticks(scale: Scale, height: int, name: Callable[[float], str]) -> dict[int, 
 def between(scale: Scale) -> list[float]:
     """Round values between the bounds, the roundest first."""
     if not scale.log:
-        return [scale.high * share for share in (0.5, 0.25, 0.75)]
+        leading = f"{scale.high:e}".partition("e")[0].rstrip("0").rstrip(".")
+        return [scale.high * share for share in _PARTS.get(leading, (0.5, 0.25, 0.75))]
     points: list[float] = []
     for digits in ((1,), (2, 5)):
         exponent = math.floor(math.log10(scale.low))

@@ -13,15 +13,17 @@ from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
 from tui.panels.box import Panel
 from tui.views.curve_axes import AXES, axes_of
+from tui.views.curve_marks import legend
 from tui.views.curve_plot import Plotted, load_unit, plot, titles
-from tui.views.curve_table import table
+from tui.views.curve_table import about, table
 from tui.views.view import Drawing, Pressed
 from tui.views.what_if import moved, said, target_of, with_target
 
 _BESIDE_FROM = (100, 22)
 """Width and height of the plots from which on others stand beside the chosen one."""
 
-
+_WORDS_FROM = 14
+"""Rows from which on there are a legend and a line of words."""
 _SMALL = ("ttft", "tps")
 _SMALL_ROWS = 9
 
@@ -74,9 +76,15 @@ class Curve:
             drawing.screen_state.log,
         )
         room = height - len(head)
-        listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))
         name = "" if baseline is None or not baseline.ready else safe(baseline.name, 20)
-        return [*head, *self._plots(shown, width, room - listed), *table(shown, width, listed, name)]
+        growing, words, below = curve.growing, [], []
+        if room >= _WORDS_FROM:
+            words = [legend(curve.points, growing, name, drawing.theme, width)]
+            below = [about(shown, width)]
+        room -= len(words) + len(below)
+        listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))
+        plots = self._plots(shown, width, room - listed)
+        return [*head, *plots, *words, *table(shown, width, listed, name), *below]
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:
         memory = drawing.source.curve
