@@ -8,11 +8,11 @@ from sessions.curve.curve import Curve as CurveOf
 from sessions.curve.point import Point
 from sessions.curve.what_if import WhatIf
 from sessions.plan.slo import Target
-from tui.controls.prompt import Prompt
 from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
 from tui.panels.box import Panel
 from tui.views.curve_axes import AXES, axes_of
+from tui.views.curve_baseline import apart, baseline_prompt, others_listed
 from tui.views.curve_marks import legend
 from tui.views.curve_plot import Plotted, load_unit, plot, titles
 from tui.views.curve_table import about, table
@@ -35,7 +35,7 @@ def small_curve(curve: CurveOf, drawing: Drawing, width: int, height: int) -> li
         return []
     targets = tuple(with_target(drawing.source.curve.targets, None))
     log = drawing.screen_state.log
-    shown = Plotted(curve, (), None, targets, curve.points[-1], drawing.theme, log)
+    shown = Plotted(curve, (), None, targets, None, drawing.theme, log)
     names = _SMALL if height >= 2 * _SMALL_ROWS else _SMALL[:1]
     out = []
     for i, name in enumerate(names):
@@ -54,7 +54,9 @@ class Curve:
 
     def rows(self, drawing: Drawing) -> list[Row]:
         width, height = drawing.width, drawing.height
-        memory = drawing.source.curve
+        prompt, memory = drawing.screen_state.prompt, drawing.source.curve
+        if prompt is not None and prompt.listed:
+            return others_listed(prompt, memory.offered, drawing)
         curve = memory.at(drawing.frame.at_ns)
         targets = with_target(memory.targets, self.own)
         head: list[Row] = []
@@ -109,7 +111,7 @@ class Curve:
             if memory.baseline is not None:
                 memory.close_baseline()
                 return Pressed(self, notice="the baseline is away")
-            return Pressed(self, ask=Prompt("baseline", "baseline (id, its start, name; last):"))
+            return Pressed(self, ask=baseline_prompt(memory.others()))
         if action == "escape" and self.own is not None:
             return Pressed(replace(self, own=None))
         return Pressed(self)
@@ -138,8 +140,13 @@ class Curve:
             out.append([(f" reading the baseline {safe(memory.baseline.name, 40)} ...", "dim")])
         live = drawing.frame.live
         arrow = " the up arrow" if drawing.theme.ascii_only else " ↑"
+        why = apart(curve.points, memory.baseline) if curve.points else ""
+        if why:
+            out.append([(" " + why, "warn"), ("; run one at a load of the other", "dim")])
         if not curve.points:
             out.append([(" no load has been on for a second yet", "dim")])
+        elif memory.baseline is not None:
+            pass
         elif len(curve.points) == 1 and live:
             out.append([(arrow, "key"), (" raises the load: each one that is on becomes a point", "dim")])
         elif len(curve.points) == 1:

@@ -15,12 +15,14 @@ from tui.draw.numbers import count, ms, rate, three
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
+from tui.views.curve_marks import GHOST, glyph
 
 BESIDE_WIDTH = 110
 """From so many cells on, what is under the cursor stands beside the list, else below it."""
 KEYS = (
     ("enter", "open"),
     ("/", "filter"),
+    ("b", "compare"),
     ("s", "sort"),
     ("r", "ask again"),
     ("u", "server by URL"),
@@ -43,6 +45,10 @@ _VERDICTS = {
 def head_row(home: HomeList, width: int) -> Row:
     """The first row."""
     wanted: list[Span] = [("   only: ", "dim"), (safe(home.wanted, 60), "strong")] if home.wanted else []
+    if home.base is not None:
+        name = safe(home.base.name or home.base.directory.name, 40)
+        wanted += [("   against ", "dim"), (name, "ghost"), (": enter on another compares; b: not", "dim")]
+        return fitted([(" ttftop", "name"), *wanted], width)
     return fitted([(" ttftop", "name"), ("  an LLM server under load", "dim"), *wanted], width)
 
 
@@ -60,7 +66,9 @@ def item_row(item: Item, width: int, theme: Theme) -> Row:
     if item.server is not None:
         return fitted(_server(item.server, width, theme), width)
     if item.session is not None:
-        return fitted(_session(item.session, width), width)
+        row = _session(item.session, width)
+        mark = glyph(theme, GHOST) if item.base else " "
+        return fitted([(f" {mark} ", "ghost"), (row[0][0][3:], row[0][1]), *row[1:]], width)
     return fitted([(" " + safe(item.heading, 200), "title")], width)
 
 

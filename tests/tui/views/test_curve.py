@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import msgspec
@@ -163,6 +164,13 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
     asked = Curve().pressed("baseline", drawing)
     assert asked.ask is not None
     assert asked.ask.kind == "baseline"
+    assert asked.ask.asks == places[0].name, "the newest other one"
+    state = dataclasses.replace(drawing.screen_state, prompt=asked.ask)
+    offered = rows_of(Curve(), dataclasses.replace(drawing, screen_state=state))
+    assert offered[0].startswith(" COMPARE WITH 1, newest first")
+    assert "base" in offered[1]
+    assert len(offered) == 2, "only itself is left out"
+    assert safe("".join(offered), 10**6) == "".join(offered)
     view.curve.open_baseline("last")
     assert "reading the baseline" in rows_of(Curve(), drawing)[0]
     while not view.curve.baseline.ready:
@@ -180,6 +188,24 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
     assert "ghost" in roles_of(Curve(), drawing)
     assert Curve().pressed("baseline", drawing).ask is None, "again: away"
     assert view.curve.baseline is None
+    view.close()
+
+
+def test_why_two_sessions_do_not_meet_is_said(tmp_path):
+    for name, at, rate in (("base", "100000", 8.0), ("mine", "110000", 20.0)):
+        place = tmp_path / f"20261103-{at}-{name}"
+        place.mkdir()
+        made = make(seconds=6.0, rate_rps=rate)
+        made.manifest = msgspec.structs.replace(made.manifest, session=SessionInfo(place.name, name, ""))
+        stored(made, place, random.Random(3))
+    view = SessionView(place)
+    view.read_all()
+    drawing = drawing_of(view, (80, 19))
+    view.curve.open_baseline("base")
+    assert "no load in common" not in rows_of(Curve(), drawing)[0], "it is still to be read"
+    while not view.curve.baseline.ready:
+        view.poll()
+    assert rows_of(Curve(), drawing)[0].startswith(" no load in common with base: here 20 rps, there 8 rps")
     view.close()
 
 
