@@ -22,6 +22,8 @@ from tui.views.what_if import moved, said, target_of, with_target
 _BESIDE_FROM = (100, 22)
 """Width and height of the plots from which on others stand beside the chosen one."""
 
+_ONE_ROW_FROM = 110
+"""Cells in which what is said of a point has room in one row."""
 _WORDS_FROM = 14
 """Rows from which on there are a legend and a line of words."""
 _SMALL = ("ttft", "tps")
@@ -82,7 +84,7 @@ class Curve:
         growing, words, below = curve.growing, [], []
         if room >= _WORDS_FROM:
             words = [legend(curve.points, growing, name, drawing.theme, width)]
-            below = [about(shown, width)]
+            below = about(shown, width, 1 if width >= _ONE_ROW_FROM or room < 17 else 2)
         room -= len(words) + len(below)
         listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))
         plots = self._plots(shown, width, room - listed)

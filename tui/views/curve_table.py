@@ -60,26 +60,34 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
             text, role = cells[column][index]
             row.append((_set(text, wide[column], column), role))
         if width - width_of(row) >= _WHY_CELLS:
-            row.append(("  " + fit(_why(point, shown), width - width_of(row) - 2), "dim"))
+            row.append(("  " + _cut(_why(point, shown), width - width_of(row) - 2, shown), "dim"))
         out.append(fitted(row, width))
     return out[:height]
 
 
-def about(shown: Plotted, width: int) -> Row:
-    """The point under the cursor in words: what its figures are of, and why it is called what it is."""
+def about(shown: Plotted, width: int, height: int) -> list[Row]:
+    """The point under the cursor in words, in one or two rows: what its figures are of, and why it is called
+    what it is."""
     point = shown.selected
     if point is None:
-        return fitted([], width)
+        return [fitted([], width)] * height
     part = "steady window" if point.is_steady else "measured"
     of: list[Span] = [(f" {_load(point)} ", "strong")]
     if point.to_ns > point.from_ns:
         of.append((f" {part}: {point.first_tokens:,} of {point.due:,} requests ", "label"))
-    return fitted([*of, (f" {_why(point, shown)}", "dim")], width)
+    why = _why(point, shown)
+    if height == 1:
+        return [fitted([*of, (" " + _cut(why, width - width_of(of) - 1, shown), "dim")], width)]
+    return [fitted(of, width), fitted([("  " + _cut(why, width - 3, shown), "dim")], width)]
 
 
 def _why(point: Point, shown: Plotted) -> str:
     why = safe(point.why, 120)
     return why.replace("±", "+-") if shown.theme.ascii_only else why
+
+
+def _cut(text: str, cells: int, shown: Plotted) -> str:
+    return fit(text, cells).replace("…", shown.theme.glyph("goes_on"))
 
 
 def _set(text: str, cells: int, column: _Column) -> str:

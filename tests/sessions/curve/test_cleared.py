@@ -13,6 +13,8 @@ from loadgen.sketch import SketchCounts
 from sessions.curve.cleared import cleared_ns
 from sessions.curve.loads import loads_upto
 from sessions.curve.point import BEHIND, Point, point_of
+from sessions.frame.build import build
+from sessions.frame.latency import latency_now
 from sessions.store.records import LoadChange
 from sessions.timeline.timeline import Timeline
 from tests.sessions.timeline.folding import folded
@@ -114,3 +116,15 @@ def test_a_queue_stays_out_of_what_is_known_of_an_instant_live_and_in_a_replay()
     for at_s in (22, 25, 29, 34):
         live = run(OVERLOADED, queue(*OVERLOADED), at_s)
         assert points_at(live, at_s) == points_at(timeline, at_s)
+
+
+def test_nor_is_it_in_the_latencies_of_the_next_load_beside_those_of_the_last() -> None:
+    timeline = run(OVERLOADED, queue(*OVERLOADED), 60)
+    frame = build(timeline, None, at_ns=51 * S, window_ns=51 * S, slots=51, live=False, killed=False)
+    found = latency_now(timeline, loads_upto(timeline, None, 51 * S), frame, "ttft")
+    assert found.now is not None
+    assert found.before is not None
+    assert found.now.stat.p99_ms == pytest.approx(SERVED_NS / 1e6, rel=0.02)
+    assert (found.before.stat.p99_ms or 0) > 4000
+    growing = latency_now(timeline, loads_upto(timeline, None, 24 * S), frame, "ttft").now
+    assert growing is not None

@@ -127,7 +127,7 @@ def test_the_cursor_leads_to_the_beginning_of_a_load(source):
     text = rows_of(view, drawing)
     (pointed,) = [row for row in text if row.startswith("[") and "40 rps" in row]
     assert "".join(text[: text.index(pointed)]).count(pointed[:3]) == 1, "the same in the plot"
-    assert text[-1].startswith(" 40 rps"), "and in words"
+    assert text[-2].startswith(" 40 rps"), "and in words"
     for _ in range(5):
         view = view.pressed("row_previous", drawing).view
     assert view.pressed("open", drawing).seek_ns == START_NS
