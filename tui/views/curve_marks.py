@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from sessions.curve.point import RAMP, Point
 from tui.draw.rows import Field, Row, chosen, fitted
 from tui.draw.text import safe
@@ -12,6 +14,8 @@ _PILES_UP = ("◢", "/"), "point_late", "drifting up"
 _HOLLOW = ("○", "o"), "point_thin", "too short, not steady"
 _RAMP = ("+", "+"), "point_thin", "ramp"
 _NOW = ("◆", "@"), "point_growing", "on now"
+NEXT = 2.05
+"""So many times a load the next one may be, as of a sweep that doubles, for a line to join them undashed."""
 GHOST = ("□", "%")
 """Of another session: none of the marks of events (▲), of what was missed (✗) or stopped (■)."""
 _Kind = tuple[tuple[str, str], str, str]
@@ -45,7 +49,8 @@ def legend(points: tuple[Point, ...], growing: Point | None, baseline: str, them
         fields.append(Field(0, (" " + glyph(theme, GHOST), "ghost"), (f" {safe(baseline, 20)} ", "dim")))
     if len(points) > 1:
         fields.append(Field(6, (" [ ]", "strong"), (" the row below ", "dim")))
-    if sum(point.is_steady for point in points) > 1:
+    steady = sorted({point.stage.load for point in points if point.is_steady})
+    if any(b > NEXT * a for a, b in pairwise(steady)):
         fields.append(Field(7, (" dashed:", "curve"), (" nothing was measured between ", "dim")))
     return fitted(chosen(fields, width), width)
 

@@ -20,13 +20,11 @@ from tui.plots.scale import Scale, ticks
 from tui.plots.scale import fitted as fitted_scale
 from tui.plots.scatter import Dot, Path, Upright, along, axis, scatter
 from tui.views.curve_axes import axes_of, x_of
-from tui.views.curve_marks import GHOST, glyph, is_hollow, mark_of
+from tui.views.curve_marks import GHOST, NEXT, glyph, is_hollow, mark_of
 from tui.views.strips import titled
 from tui.views.what_if import bracket
 
 GUTTER = 8
-_NEXT = 2.05
-"""So many times a load the next one may be, as of a sweep that doubles, for a line to join them."""
 
 
 class Plotted(NamedTuple):
@@ -132,7 +130,7 @@ def joined(dots: Sequence[Dot], name: str, role: str, letter: str) -> list[Path]
             a for a in dots if not any(b.x >= a.x and b.y >= a.y and (b.x, b.y) != (a.x, a.y) for b in dots)
         ]
     at = {dot.x: dot.y for dot in dots}
-    return [Path((a, b), (at[a], at[b]), role, letter, b > _NEXT * a) for a, b in pairwise(sorted(at))]
+    return [Path((a, b), (at[a], at[b]), role, letter, b > NEXT * a) for a, b in pairwise(sorted(at))]
 
 
 def _is_late(point: Point, value: float, metric: str, targets: Sequence[Target]) -> bool:

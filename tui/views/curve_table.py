@@ -37,11 +37,9 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
     last = min(max(place + 1 + room // 2, room), len(points))
     first = max(last - room, 0)
     helds = [None] * len(points) if shown.held is None else shown.held
+    listed = list(zip(points[first:last], helds[first:last], strict=True))
     columns = _columns(shown, baseline)
-    cells = {
-        column: [column.of(point, held) for point, held in zip(points, helds, strict=True)]
-        for column in columns
-    }
+    cells = {column: [column.of(point, held) for point, held in listed] for column in columns}
     wide = {
         column: max(map(cells_of, [column.title, *(text for text, _ in cells[column])])) + 2
         for column in columns
@@ -51,8 +49,7 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
     head = [("   ", ""), *((_set(column.title, wide[column], column), "label") for column in columns)]
     out = [fitted(head, width)]
     growing = shown.curve.growing
-    for index in range(first, last):
-        point = points[index]
+    for index, (point, _) in enumerate(listed):
         mark, role = mark_of(point, growing is point, shown.theme)
         left, right = "[]" if point is shown.selected else "  "
         row: Row = [(left, "strong"), (mark, role), (right, "strong")]
