@@ -132,6 +132,17 @@ def kept_bytes(timeline: Timeline, rare_records: Iterable[AnyRecord]) -> bytes:
     return b"".join([len(told).to_bytes(4, "little"), told, lines, *data])
 
 
+def put_in_place(timeline: Timeline) -> None:
+    """All rows that wait to be: a timeline that takes in no more is then only read, here and in a frame."""
+    _ = timeline.ticks
+    tables = [*timeline.worker_ticks.values(), *(host.samples for host in timeline.hosts.values())]
+    tables += [table for gpu in timeline.gpus.values() for table in gpu.tables.values()]
+    for server in timeline.servers.values():
+        tables += [server.samples, *(histogram.table for histogram in server.histograms.values())]
+    for table in tables:
+        table.merge_pending()
+
+
 def _computing(timeline: Timeline) -> Iterator[GpuSamples]:
     """Which processes computed where since when, as samples that tell nothing else."""
     for key, gpu in timeline.gpus.items():

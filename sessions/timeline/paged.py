@@ -1,23 +1,32 @@
 """Arrays that lie in a file nobody else sees once they are large: what a day-long session takes of memory is
 what of it is looked at, and nothing that is asked for is coarser for it.
 
-The system keeps what was touched lately, and `let_go` says of all of it that it need not stay.
+The system keeps what was touched lately; `hold_less`, called again and again, says of all of it that it need
+not stay once that is much. It is read again from the system's cache of files, page by page, in microseconds.
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import tempfile
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-LEAST_BYTES = 4 << 20
+LEAST_BYTES = 1 << 20
 """Smaller arrays are ordinary ones."""
+MAPS_CAP = 256
+"""Arrays in files at a time: each takes a descriptor. More of them are in memory."""
+KEPT_BYTES = 16 << 20
+"""So much of what lies in files stays in memory."""
 _PLACES = ("/var/tmp",)
 """Where files may be large; else where `tempfile` puts them, which is often memory, too."""
 _maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
@@ -26,7 +35,7 @@ _maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """As `numpy.empty`; in memory where the system cannot reserve a file, or there is no room for it."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    if size < LEAST_BYTES or not hasattr(os, "posix_fallocate"):
+    if size < LEAST_BYTES or len(_maps) >= MAPS_CAP or not hasattr(os, "posix_fallocate"):
         return np.empty(shape, dtype)
     let_go()  # what is to be copied from is read again page by page
     try:
@@ -52,7 +61,38 @@ def _mapped(size: int) -> mmap.mmap:
         return mmap.mmap(file.fileno(), size)
 
 
+def hold_less() -> None:
+    """Gives back what need not stay in memory where that is much, and what was freed and not given back."""
+    global _other_bytes
+    if _maps and _mapped_bytes() > _other_bytes + KEPT_BYTES:
+        let_go()
+        _other_bytes = _mapped_bytes()
+    _trim()(0)
+
+
+_other_bytes = 0
+"""What is resident of other files, such as the program's own."""
+
+
 def let_go() -> None:
     """None of what is in files need stay in memory: what is asked for next is read again."""
     for held in list(_maps):
         held.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped_bytes() -> int:
+    """Of files, as far as they are in this process's memory; where nobody tells, more than may be."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[2]) * mmap.PAGESIZE
+    except (OSError, ValueError, IndexError):
+        return 1 << 62
+
+
+@cache
+def _trim() -> Callable[[int], object]:
+    """The C library keeps what large frames and blocks of lines took; glibc can be told not to."""
+    with suppress(OSError, AttributeError, TypeError):
+        trim: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
+        return trim
+    return lambda left: None

@@ -21,7 +21,7 @@ class TargetColumns:
     """One target."""
 
     def __init__(self) -> None:
-        self._table = Table(COLUMNS, by="worker")
+        self._table = Table(COLUMNS, by="worker", followed=True)
         self._logs = {name: SketchLog() for name in SKETCHES}
         self._failures = Failures()
 
@@ -32,6 +32,8 @@ class TargetColumns:
         self._table.add((tick.t_ns, max(tick.dt_ns, 1), tick.worker, *counts, own.in_flight))
         for name, log in self._logs.items():
             log.add(getattr(own, name))
+        if self._table.crowded:
+            _ = self.ticks
         if own.errors:
             self._failures.take(Tick(tick.t_ns, tick.dt_ns, tick.worker, errors=own.errors))
 

@@ -54,7 +54,8 @@ class Timeline:
     """Applies records, answers questions about spans of session time."""
 
     def __init__(self) -> None:
-        self._ticks = Table(("t", "dt", "worker", *COUNTS, *GAUGES, "in_flight_ns"), by="worker")
+        names = ("t", "dt", "worker", *COUNTS, *GAUGES, "in_flight_ns")
+        self._ticks = Table(names, by="worker", followed=True)
         self.worker_ticks: dict[int, Table] = {}
         """By worker: when its ticks ended, and whether requests were in flight or waiting then (1 or 0)."""
         self._first_tick_ns: int | None = None
@@ -114,6 +115,8 @@ class Timeline:
         self._first_tick_ns = began_ns if self._first_tick_ns is None else min(self._first_tick_ns, began_ns)
         for log, sketch in zip(self.sketch_logs.values(), _sketches_of(tick), strict=True):
             log.add(sketch)
+        if self._ticks.crowded:
+            _ = self.ticks
         self._failures.take(tick)
         self.targets.take(tick)
 
@@ -223,7 +226,7 @@ class Timeline:
 
     def take_ticks(self, cells: Floats, sketches: dict[str, SketchLog], waiting: dict[int, Table]) -> None:
         """All ticks at once, as they were kept: the cells of `ticks`, `sketch_logs` and `worker_ticks`."""
-        self._ticks = Table.of_cells(self._ticks.names, cells, by="worker")
+        self._ticks = Table.of_cells(self._ticks.names, cells, by="worker", followed=True)
         self.sketch_logs, self.worker_ticks = sketches, waiting
         t, dt, worker = cells[:3]
         self._newest_tick_ns = {number: int(t[worker == number].max()) for number in waiting}
