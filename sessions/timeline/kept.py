@@ -7,8 +7,9 @@ lines are held to, and the columns fit each other, or nothing comes back.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated, BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
@@ -62,7 +63,7 @@ class _Server(NamedTuple):
 class _Heads(msgspec.Struct):
     newest_ns: _Ns
     lines: int
-    """Bytes of lines, which come first; then the columns, in this order."""
+    """Bytes of lines, which come next; then the columns, in this order."""
     ticks: _Head
     sketches: list[tuple[Packed, Packed, Packed]]
     """Entries a row, buckets, counts."""
@@ -74,7 +75,7 @@ class _Heads(msgspec.Struct):
 
 
 class NotKept(ValueError):
-    """The bytes are none of `kept_bytes`."""
+    """The bytes are none of `keep`."""
 
 
 def rare(record: AnyRecord) -> AnyRecord | None:
@@ -87,24 +88,26 @@ def rare(record: AnyRecord) -> AnyRecord | None:
     return None if isinstance(record, GpuSamples | ServerSample | HostSample | Request) else record
 
 
-def kept_bytes(timeline: Timeline, rare_records: Iterable[AnyRecord]) -> bytes:
-    """All of a timeline that is read no further. `rare_records`: what `rare` gave of them, in order."""
-    data: list[bytes] = []
+def keep(timeline: Timeline, rare_records: Iterable[AnyRecord], columns: BinaryIO) -> bytes:
+    """All of a timeline that is read no further: what stands before its columns, and they are written.
+
+    `rare_records`: what `rare` gave of its records, in order.
+    """
 
     def head(table: Table, leave_out: int = 0) -> _Head:
         cells = table.cells()
-        columns = []
+        kept = []
         for column in cells[: len(cells) - leave_out]:
-            packed, some = pack(column)
-            columns.append(packed)
-            data.append(some)
-        return _Head(cells.shape[1], columns)
+            packed, data = pack(column)
+            kept.append(packed)
+            columns.write(data)
+        paged.hold_less()
+        return _Head(cells.shape[1], kept)
 
     def sketch(log: SketchLog) -> tuple[Packed, Packed, Packed]:
-        parts = [pack_ints(column) for column in log.entries()]
-        data.extend(some for _, some in parts)
-        first, second, third = (packed for packed, _ in parts)
-        return first, second, third
+        lengths, buckets, counts = (pack_ints(column, columns.write) for column in log.entries())
+        paged.hold_less()
+        return lengths, buckets, counts
 
     encode = msgspec.json.Encoder().encode
     lines = b"".join(encode(record) + b"\n" for record in [*rare_records, *_computing(timeline)])
@@ -129,7 +132,7 @@ def kept_bytes(timeline: Timeline, rare_records: Iterable[AnyRecord]) -> bytes:
         hosts=[(source, host.host, head(host.samples)) for source, host in timeline.hosts.items()],
     )
     told = msgspec.msgpack.encode(heads)
-    return b"".join([len(told).to_bytes(4, "little"), told, lines, *data])
+    return b"".join([len(told).to_bytes(4, "little"), told, lines])
 
 
 def put_in_place(timeline: Timeline) -> None:
@@ -150,15 +153,15 @@ def _computing(timeline: Timeline) -> Iterator[GpuSamples]:
             yield GpuSamples(t_ns, 0, "", [GpuSample(key, processes=list(processes))])
 
 
-def timeline_of(data: bytes) -> Timeline:
-    """The timeline that `kept_bytes` was given.
+def timeline_of(file: BinaryIO) -> Timeline:
+    """The timeline that `keep` was given: of what it returned and then the columns, from here to the end.
 
     Raises:
         NotKept: these are no such bytes.
     """
     try:
-        return _Reader(data).timeline()
-    except (msgspec.DecodeError, BadLine, ValueError, RecursionError) as error:
+        return _Reader(file).timeline()
+    except (msgspec.DecodeError, BadLine, ValueError, RecursionError, OSError) as error:
         raise NotKept(str(error)) from None
 
 
@@ -166,10 +169,12 @@ _decode_heads = msgspec.msgpack.Decoder(_Heads).decode
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
-        told = int.from_bytes(data[:4], "little")
-        self._heads = _decode_heads(data[4 : 4 + told])
-        self._data, self._at = memoryview(data), 4 + told
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, begin = file, file.tell()
+        self._left = file.seek(0, os.SEEK_END) - begin
+        file.seek(begin)
+        told = int.from_bytes(self._take(4), "little")
+        self._heads = _decode_heads(self._take(told))
         self._cells = 0
 
     def timeline(self) -> Timeline:
@@ -196,7 +201,7 @@ class _Reader:
             columns.samples = self._table(head, columns.samples.names)
         for line in lines:
             self._apply(timeline, parse_packed(line))
-        if self._at != len(self._data):
+        if self._left:
             raise BadColumn("bytes that nobody tells of")
         timeline.newest_ns = max(timeline.newest_ns, heads.newest_ns)
         return timeline
@@ -213,12 +218,11 @@ class _Reader:
 
     def _ticks(self, timeline: Timeline) -> None:
         heads, names = self._heads, timeline.ticks.names
-        table = self._table(heads.ticks, names[:-1])
-        cells = table.cells()
+        cells = self._table(heads.ticks, names[:-1]).cells()
         dt, worker = cells[1:3]
         gauges = [names.index("rate_rps"), names.index("concurrency")]
-        counted = np.delete(cells, gauges, axis=0)
-        if not (counted >= 0).all() or not (dt >= 1).all():  # NaN is not, either
+        counted = (column for at, column in enumerate(cells) if at not in gauges)
+        if not all((column >= 0).all() for column in counted) or not (dt >= 1).all():  # NaN is not, either
             raise BadColumn("a tick that is none")
         if not (worker < WORKERS_CAP).all() or not (worker == np.floor(worker)).all():
             raise BadColumn("a worker that is none")
@@ -261,7 +265,10 @@ class _Reader:
         return Table.of_cells(names, cells)
 
     def _take(self, size: int) -> memoryview:
-        if not 0 <= size <= len(self._data) - self._at:
+        if not 0 <= size <= self._left:
             raise BadColumn("cut off")
-        self._at += size
-        return self._data[self._at - size : self._at]
+        self._left -= size
+        data = paged.empty((size,), np.uint8).data
+        if self._file.readinto(data) != size:  # type: ignore[attr-defined]  # of what is opened for reading
+            raise BadColumn("cut off meanwhile")
+        return data

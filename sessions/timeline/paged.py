@@ -11,6 +11,7 @@ import ctypes
 import mmap
 import os
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +31,8 @@ KEPT_BYTES = 16 << 20
 _PLACES = ("/var/tmp",)
 """Where files may be large; else where `tempfile` puts them, which is often memory, too."""
 _maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+_lock = threading.Lock()
+"""A cache is written beside the screen, in a thread."""
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
@@ -42,7 +45,8 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]
         held = _mapped(size)
     except OSError:
         return np.empty(shape, dtype)
-    _maps.add(held)
+    with _lock:
+        _maps.add(held)
     return np.frombuffer(held, dtype, int(np.prod(shape))).reshape(shape)
 
 
@@ -53,9 +57,13 @@ def copied(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     return out
 
 
+def place() -> Path | None:
+    """Where large files for a while may be; None for where `tempfile` puts them."""
+    return next((Path(path) for path in _PLACES if os.access(path, os.W_OK)), None)
+
+
 def _mapped(size: int) -> mmap.mmap:
-    place = next((place for place in _PLACES if os.access(place, os.W_OK)), None)
-    with tempfile.TemporaryFile(dir=place and Path(place)) as file:
+    with tempfile.TemporaryFile(dir=place()) as file:
         # Else a full disk would be a signal that ends the process, at whatever is written first.
         os.posix_fallocate(file.fileno(), 0, size)
         return mmap.mmap(file.fileno(), size)
@@ -76,7 +84,9 @@ _other_bytes = 0
 
 def let_go() -> None:
     """None of what is in files need stay in memory: what is asked for next is read again."""
-    for held in list(_maps):
+    with _lock:
+        maps = list(_maps)
+    for held in maps:
         held.madvise(mmap.MADV_DONTNEED)
 
 
