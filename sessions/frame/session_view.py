@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 HELD_POLLS = 32
-"""Polls that found anything, after which what is not looked at need not stay in memory."""
+"""Polls that found anything, after which what they took on the way is given back."""
 
 
 class SessionView:
@@ -87,9 +87,8 @@ class SessionView:
                 if not isinstance(record, Request):
                     self._history.noted(record.t_ns)
         self._polls += bool(records)
-        if self._polls >= HELD_POLLS:
-            hold_less()
-            self._polls = 0
+        hold_less(freed=self._polls >= HELD_POLLS)
+        self._polls %= HELD_POLLS
         notes = self._notes.poll()
         for mark in notes:
             self.timeline.set_beside(mark)

@@ -101,12 +101,12 @@ def keep(timeline: Timeline, rare_records: Iterable[AnyRecord], columns: BinaryI
             packed, data = pack(column)
             kept.append(packed)
             columns.write(data)
-        paged.hold_less()
+        paged.hold_less(freed=True)
         return _Head(cells.shape[1], kept)
 
     def sketch(log: SketchLog) -> tuple[Packed, Packed, Packed]:
         lengths, buckets, counts = (pack_ints(column, columns.write) for column in log.entries())
-        paged.hold_less()
+        paged.hold_less(freed=True)
         return lengths, buckets, counts
 
     encode = msgspec.json.Encoder().encode

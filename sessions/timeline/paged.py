@@ -26,8 +26,8 @@ LEAST_BYTES = 1 << 20
 """Smaller arrays are ordinary ones."""
 MAPS_CAP = 256
 """Arrays in files at a time: each takes a descriptor. More of them are in memory."""
-KEPT_BYTES = 16 << 20
-"""So much of what lies in files stays in memory."""
+KEPT_BYTES = 48 << 20
+"""So much of what lies in files stays in memory: what a frame of a long session looks at, and more."""
 _PLACES = ("/var/tmp",)
 """Where files may be large; else where `tempfile` puts them, which is often memory, too."""
 _maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
@@ -69,13 +69,15 @@ def _mapped(size: int) -> mmap.mmap:
         return mmap.mmap(file.fileno(), size)
 
 
-def hold_less() -> None:
-    """Gives back what need not stay in memory where that is much, and what was freed and not given back."""
+def hold_less(*, freed: bool = False) -> None:
+    """Gives back what need not stay in memory where that is much; then, or where `freed` asks for it, also
+    what was freed and is still held. Cheap enough for every poll: without `freed` it reads one line."""
     global _other_bytes
     if _maps and _mapped_bytes() > _other_bytes + KEPT_BYTES:
         let_go()
-        _other_bytes = _mapped_bytes()
-    _trim()(0)
+        _other_bytes, freed = _mapped_bytes(), True
+    if freed:
+        _trim()(0)
 
 
 _other_bytes = 0
