@@ -27,7 +27,7 @@ from sessions.timeline.kept import RARE_CAP, NotKept, keep, rare, timeline_of
 from sessions.timeline.timeline import Timeline
 
 FILE = "timeline.cache"
-FOLD = 2
+FOLD = 3
 """Of the rules by which records become columns: another one where they change within a version."""
 LEAST_BYTES = 1 << 20
 """Of sources; less is read as fast as a cache would be."""

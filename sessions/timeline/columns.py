@@ -100,7 +100,7 @@ class Table:
             ahead = max(MORE_ROWS, self._rows // 8)
             more = min(max(self._rows * 5 // 4, 2 * self._cells.shape[1]), self._rows + ahead)
             grown = paged.empty((self._cells.shape[0], max(more, self._rows)))
-            grown[:, :first] = self._cells[:, :first]
+            paged.copy(self._cells[:, :first], grown[:, :first])
             self._cells = grown
         self._cells[:, first : self._rows] = tail[:, order]
         if self._by:
@@ -300,7 +300,7 @@ def written(into: _Array, at: int, values: _Array) -> _Array:
     end = at + len(values)
     if end > len(into):
         grown = paged.empty((max(end * 5 // 4, 2 * len(into)), *into.shape[1:]), into.dtype)
-        grown[:at] = into[:at]
+        paged.copy(into[:at], grown[:at])
         into = grown  # type: ignore[assignment]  # of the same kind
     into[at:end] = values
     return into

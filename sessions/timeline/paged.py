@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -26,6 +26,8 @@ LEAST_BYTES = 1 << 20
 """Smaller arrays are ordinary ones."""
 MAPS_CAP = 256
 """Arrays in files at a time: each takes a descriptor. More of them are in memory."""
+PIECE_BYTES = 8 << 20
+"""So much is copied at a time."""
 KEPT_BYTES = 48 << 20
 """So much of what lies in files stays in memory: what a frame of a long session looks at, and more."""
 _PLACES = ("/var/tmp",)
@@ -53,8 +55,28 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]
 def copied(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     """The same as another kind."""
     out = empty(values.shape, dtype)
-    out[:] = values
+    copy(values, out)
     return out
+
+
+def copy(values: NDArray[Any], into: NDArray[Any]) -> None:
+    """`into[:] = values`, of which little is in memory at a time."""
+    each = max(1, PIECE_BYTES * len(values) // max(values.nbytes, 1))
+    for at in range(0, len(values), each):
+        into[at : at + each] = values[at : at + each]
+        if each < len(values):
+            let_go()
+
+
+def read(file: BinaryIO, size: int) -> memoryview:
+    """The next `size` bytes; fewer where the file has no more."""
+    data: memoryview = empty((size,), np.uint8).data
+    done = 0
+    while got := file.readinto(data[done : done + PIECE_BYTES]):  # type: ignore[attr-defined]  # it is one that is read
+        done += got
+        if done < size:
+            let_go()
+    return data[:done]
 
 
 def place() -> Path | None:

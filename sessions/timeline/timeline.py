@@ -60,7 +60,7 @@ class Timeline:
         """By worker: when its ticks ended, and whether requests were in flight or waiting then (1 or 0)."""
         self._first_tick_ns: int | None = None
         self.sketch_logs = {name: SketchLog() for name in METRICS}
-        self._failures = Failures()
+        self.failures = Failures()
         self.targets = Targets()
         self.requests = RequestColumns()
         """Those that ended, as far as request lines were read: a screen reads none before a view asks."""
@@ -117,7 +117,7 @@ class Timeline:
             log.add(sketch)
         if self._ticks.crowded:
             _ = self.ticks
-        self._failures.take(tick)
+        self.failures.take(tick)
         self.targets.take(tick)
 
     def _worker_note(self, note: WorkerNote) -> None:
@@ -219,11 +219,6 @@ class Timeline:
         if len(self.events) < EVENTS_CAP:
             insort(self.events, Event(t_ns, kind, label))
 
-    def take_apart(self, tick: Tick) -> None:
-        """Takes in what a tick says of failures and of each target, and nothing else of it."""
-        self._failures.take(tick)
-        self.targets.take(tick)
-
     def take_ticks(self, cells: Floats, sketches: dict[str, SketchLog], waiting: dict[int, Table]) -> None:
         """All ticks at once, as they were kept: the cells of `ticks`, `sketch_logs` and `worker_ticks`."""
         self._ticks = Table.of_cells(self._ticks.names, cells, by="worker", followed=True)
@@ -295,15 +290,15 @@ class Timeline:
 
     def errors(self, to_ns: float) -> dict[str, int]:
         """Failures by kind up to `to_ns`, most frequent first."""
-        return self._failures.by_kind(to_ns)
+        return self.failures.by_kind(to_ns)
 
     def causes(self, to_ns: float) -> list[Cause]:
         """Why requests failed up to `to_ns`: each kind once, most frequent first."""
-        return self._failures.causes(to_ns)
+        return self.failures.causes(to_ns)
 
-    def failures(self, kinds: Collection[str], edges: Floats) -> dict[str, Floats]:
+    def failures_between(self, kinds: Collection[str], edges: Floats) -> dict[str, Floats]:
         """Failures of each of `kinds` that there were, one count between each two of `edges`."""
-        return self._failures.between(kinds, edges)
+        return self.failures.between(kinds, edges)
 
     def state(self, at_ns: int) -> tuple[str, str]:
         """State and its message at an instant; `starting` before any."""

@@ -296,8 +296,7 @@ def test_bytes_made_by_an_enemy_are_refused_or_are_a_timeline_that_can_be_shown(
 def test_no_line_of_a_record_that_columns_tell_is_kept() -> None:
     kept = [rare(record) for lines in records().values() for record in lines]
     kinds = [type(record).__name__ for record in kept if record is not None]
-    assert kinds.count("Tick") == 2 * 3  # those with a failure
-    assert not {"GpuSamples", "ServerSample", "HostSample"} & set(kinds)
+    assert not {"Tick", "GpuSamples", "ServerSample", "HostSample"} & set(kinds)
     for record in kept:
         assert record is None or parse_packed(msgspec.json.encode(record)) is not None
 
