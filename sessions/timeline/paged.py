@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-LEAST_BYTES = 1 << 20
-"""Smaller arrays are ordinary ones."""
+LEAST_BYTES, LEAST_OF_MANY_BYTES, MANY = 4 << 20, 1 << 20, 16
+"""Smaller arrays are ordinary ones: of a session of an hour nearly all, which so opens sooner."""
 MAPS_CAP = 256
 """Arrays in files at a time: each takes a descriptor. More of them are in memory."""
 PIECE_BYTES = 8 << 20
@@ -40,7 +40,8 @@ _lock = threading.Lock()
 def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """As `numpy.empty`; in memory where the system cannot reserve a file, or there is no room for it."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    if size < LEAST_BYTES or len(_maps) >= MAPS_CAP or not hasattr(os, "posix_fallocate"):
+    least = LEAST_BYTES if len(_maps) < MANY else LEAST_OF_MANY_BYTES
+    if size < least or len(_maps) >= MAPS_CAP or not hasattr(os, "posix_fallocate"):
         return np.empty(shape, dtype)
     let_go()  # what is to be copied from is read again page by page
     try:

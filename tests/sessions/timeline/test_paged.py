@@ -71,6 +71,7 @@ def test_what_is_mapped_stays_only_as_far_as_it_is_little(monkeypatch: pytest.Mo
     paged.let_go()
     monkeypatch.setattr(paged, "_other_bytes", paged._mapped_bytes())
     monkeypatch.setattr(paged, "KEPT_BYTES", 3 << 20)
+    monkeypatch.setattr(paged, "LEAST_BYTES", 1 << 20)
     held = paged.copied(np.zeros(2 << 20, np.uint8), np.uint8)
     paged.hold_less()
     assert resident_bytes("(deleted)") >= held.nbytes
