@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ def fan(
     dots = row == row99
     quarter = (np.where(np.isnan(high), 0.0, high - 1).astype(np.intp) % 8) // 2
 
-    at_limit = [float(row_of(level(scale, np.array([limit.value]), height), height)[0]) for limit in limits]
+    at_limit = [float(row_of_value(scale, limit.value, height)) for limit in limits]
     late = [_lowest(limits, quantile) for quantile in (0.5, 0.95, 0.99)]
     bound95, bound99 = (np.inf if at is None else limits[at].value for at in late[1:])
     row50, row95 = (-1.0 if at is None else at_limit[at] for at in late[:2])
@@ -157,6 +158,12 @@ def row_of(levels: Series, height: int) -> Series:
     """The row (0 is the top) that holds the uppermost of so many eighths."""
     out: Series = height - 1 - np.floor((levels - 1) / 8)
     return out
+
+
+@lru_cache(256)
+def row_of_value(scale: Scale, value: float, height: int) -> int:
+    """The row of a single value: targets and labels are the same from frame to frame."""
+    return int(row_of(level(scale, np.array([value]), height), height)[0])
 
 
 def _tops(filled: NDArray[np.intp]) -> NDArray[np.bool_]:
