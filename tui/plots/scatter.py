@@ -114,11 +114,13 @@ def scatter(
             roles[top : bottom + 1, column] = role(dot.role)
     for dot in dots:
         column, at = column_of(dot.x, x_scale, width), row(dot.y)
+        for beside, bracket in ((column - 1, "["), (column + 1, "]")) if dot.chosen else ():
+            if 0 <= beside < width:  # no other dot gives way to it
+                codes[at, beside], roles[at, beside] = ord(bracket), role("strong")
+    for dot in dots:
+        column, at = column_of(dot.x, x_scale, width), row(dot.y)
         codes[at, column] = ord(dot.glyph)
         roles[at, column] = role(dot.role)
-        for beside, bracket in ((column - 1, "["), (column + 1, "]")) if dot.chosen else ():
-            if 0 <= beside < width:
-                codes[at, beside], roles[at, beside] = ord(bracket), role("strong")
     return Grid(codes, roles, tuple(names))
 
 
