@@ -32,14 +32,13 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.common.jobs import MARK, ROOT, SCREENS, Jobs, processes, simulator
+from benchmarks.common.jobs import MARK, RECORDED, ROOT, SCREENS, Jobs, processes, simulator
 from benchmarks.common.section import write
 from sessions.frame.session_view import SessionView
 from sessions.store.manifest import SessionError, read
 from sessions.timeline.columns import Table
 from tests.tui.terminal import on_a_terminal
 
-RECORDED = ROOT / "tests" / "sessions" / "store" / "recorded" / "llamacpp"
 SHARES = {"run": 5, "screen": 3, "nodes": 3, "plan": 4, "limit": 4, "import": 2, "replay": 1}
 STARTING_S, AT_WORK_S = (0.1, 1.5), (0.0, 2.0)
 """From the start of the command, or from the first tick that is on disk, to the kill."""

@@ -20,6 +20,7 @@ from tests.sessions.interchange.made_results import vllm
 
 COMMAND = [sys.executable, "-m", "tui.cli"]
 ROOT = Path(__file__).resolve().parents[2]
+RECORDED = ROOT / "tests" / "sessions" / "store" / "recorded" / "llamacpp"
 MARK = "TTFTOP_BENCHMARK_JOB"
 """In the environment of a job, and so of all that came of it, whoever their parent is by now."""
 _MODULES = {
@@ -60,6 +61,7 @@ class Jobs:
         headless = ["--headless", "--yes", "--telemetry", "none", *kept]
         return {
             "run": [*run, "--workers", "2", "--headless", *kept],
+            "drain": [*run, "--output-tokens", "4000", "--headless", *kept],
             "nodes": [*run, "--nodes", "local://", "--headless", *kept],
             "screen": [*run, *kept],
             "plan": [*COMMAND, "run", self._url, "--plan", str(self._plan), *headless],
