@@ -213,7 +213,10 @@ def test_what_was_typed_is_not_said_to_stand_in_the_plan(typed: Command, directo
     file = directory / "p.toml"
     file.write_text('name = "p"\n[run]\nca = "none.pem"\n' + CLOSED)
     done = typed("run", URL, "--plan", str(file), "--headless", "--ca", "typed.pem")
-    assert done.stderr == "ttftop: error: --ca: cannot read typed.pem: No such file or directory; need a file that can be read\n"
+    assert (
+        done.stderr
+        == "ttftop: error: --ca: cannot read typed.pem: No such file or directory; need a file that can be read\n"
+    )
 
 
 def test_files_of_a_plan_are_looked_for_beside_it(typed: Command, directory: Path) -> None:
