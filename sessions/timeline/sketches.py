@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from loadgen.sketch import BUCKETS, value_ns
 from sessions.timeline import paged
-from sessions.timeline.columns import Floats, Ints, parted, ranges, written
+from sessions.timeline.columns import Floats, Ints, written
+from sessions.timeline.spans import parted, ranges
 
 QS_KEPT = (0.5, 0.95, 0.99)
 QUANTILES_CAP, SPANS_CAP = 1000, 16
@@ -144,7 +145,9 @@ class SketchLog:
             raise ValueError("a bucket that is none")
         log = cls()
         log._rows = len(lengths)
-        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+        log._starts = paged.empty((len(lengths) + 1,), np.int64)
+        log._starts[0] = 0
+        np.cumsum(lengths, out=log._starts[1:])
         log._buckets, log._counts = paged.copied(buckets, np.uint16), paged.copied(counts, np.uint32)
         if len(buckets):
             log._widen(int(buckets.min()), int(buckets.max()) + 1)
