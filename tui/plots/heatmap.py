@@ -23,8 +23,8 @@ _TARGET = (ord("╌"), ord("-"))
 
 def row_of(values: Series, scale: Scale, height: int) -> NDArray[np.intp]:
     """The row of each value on a scale, 0 the top one; what lies beyond it is in the last row there."""
-    place = np.nan_to_num((1.0 - scale.position(values)) * height, nan=0.0)
-    rows: NDArray[np.intp] = np.clip(place.astype(np.intp), 0, height - 1)
+    place = (1.0 - scale.position(values)) * height
+    rows: NDArray[np.intp] = np.minimum(np.fmax(place, 0.0), height - 1).astype(np.intp)  # 0 of none
     return rows
 
 
