@@ -185,7 +185,7 @@ def titles(shown: Plotted, name: str) -> list[Field]:
     return [
         Field(0, (axes_of(name, shown.curve.points).title, "title")),
         Field(1, (f"over {load_unit(shown.curve)}", "dim")),
-        Field(2, (target.text, "target")) if target is not None else Field(9),
+        _of_target(target, shown.theme),
         *[Field(1, *words) for words in [_brackets(shown)[1]] if words],
     ]
 
@@ -193,6 +193,14 @@ def titles(shown: Plotted, name: str) -> list[Field]:
 def _target(shown: Plotted, name: str) -> Target | None:
     metric = axes_of(name, shown.curve.points).metric
     return next((each for each in shown.targets if each.metric == metric and each.quantile), None)
+
+
+def _of_target(target: Target | None, theme: Theme) -> Field:
+    """Its line's dash, where it has one (the points are of p95), and what it asks."""
+    if target is None:
+        return Field(9)
+    dash = f"{theme.glyph('floor')} " if target.statistic == "p95" else ""
+    return Field(2, (dash, "target_line"), (target.text, "target"))
 
 
 def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Span], width: int) -> Row:
@@ -206,6 +214,6 @@ def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Spa
         Field(0, (axes.title, "title")),
         Field(3, (means, "dim")),
         Field(1, *words),
-        Field(2, (target.text, "target")) if target is not None else Field(9),
+        _of_target(target, shown.theme),
     ]
     return titled(fields, width, shown.theme)

@@ -40,19 +40,19 @@ def scales_for(
     at_ns, log = frame.at_ns, screen_state.log
     frame = frame if later is None else later
 
-    def bounds_of(band: Band, metric: str) -> tuple[Series, ...]:
+    def bounds_of(band: Band, *metrics: str) -> tuple[Series, ...]:
         """The percentiles, and the targets where there are some: they are to be seen in any case."""
-        limits = [target.limit_ms for target in frame.targets.get(metric, ())]
+        limits = [target.limit_ms for metric in metrics for target in frame.targets.get(metric, ())]
         return (band.p50, band.p95, band.p99, np.array(limits))
 
-    itl = "chunk_gap" if frame.itl_is_chunk_gap else "itl"
+    itl = ("itl", "chunk_gap" if frame.itl_is_chunk_gap else "itl", "tpot")
     wanted: dict[str, tuple[tuple[Series, ...], bool, float]] = {
         "ttft": (
             bounds_of(frame.ttft, "ttft") if frame.e2e is None else bounds_of(frame.e2e, "e2e"),
             log,
             1000.0 if log else 1.0,
         ),
-        "itl": ((*bounds_of(frame.itl, "itl"), *bounds_of(frame.itl, itl)), log, 100.0 if log else 1.0),
+        "itl": (bounds_of(frame.itl, *itl), log, 100.0 if log else 1.0),
         "rate": ((frame.offered, frame.achieved), False, 1.0),
         "tokens": ((frame.input_tokens if frame.only_input else frame.output_tokens,), False, 10.0),
         "in_flight": ((frame.in_flight_series,), False, 5.0),

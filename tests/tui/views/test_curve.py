@@ -78,7 +78,7 @@ def test_each_load_has_a_row_and_a_point_and_the_target_a_line(source, size):
     text = rows_of(Curve(), drawing)
     for load in ("20 rps", "40 rps", "60 rps"):
         assert any(load in row for row in text)
-    assert {"point", "target", "curve", "strong"} <= roles_of(Curve(), drawing) | {"point"}
+    assert {"point", "target", "target_line", "curve", "strong"} <= roles_of(Curve(), drawing) | {"point"}
     plot = "\n".join(text[: size[1] - 4])
     assert sum(plot.count(glyph) for glyph in "●○◉▲") >= 3
     assert "ttft.p95<150ms" in text[0]

@@ -45,8 +45,8 @@ def test_every_metric_fills_every_size(source, size, metric, charset):
 @pytest.mark.parametrize("size", [(80, 19), (120, 35), (200, 55)])
 def test_percentiles_and_target_are_to_be_found_at_every_size(source, size):
     roles = roles_of(Latency(), drawing_of(source, size))
-    areas = {"fan95", "fan99", "over95", "target_line", "target"}
-    assert (areas if size[1] >= BANDS_FROM else {"p50", "p95", "p99", "target"}) <= roles
+    areas = {"fan95", "fan99", "over95", "target_line"}
+    assert (areas if size[1] >= BANDS_FROM else {"p50", "p95", "p99", "target_line"}) <= roles
     assert roles & {"late_1", "late_2", "late_3", "late_4"}, "what is above the target is shown as that"
     assert roles & {"heat_1", "heat_2", "heat_3", "heat_4"}
 
