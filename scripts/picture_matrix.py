@@ -4,10 +4,11 @@
     scripts/picture_matrix.py -o /tmp/matrix                     # all of them: a quarter of an hour
     scripts/picture_matrix.py -o /tmp/matrix --only 'eight-*'    # those whose names are like it, or them
 
-Sessions are recorded without a screen, from the simulator: one GPU, eight, none, failed requests, a server that
-dies, a plan. They stay in `DIR/home` for the next time. Each scene is one real pseudo-terminal: keys are
+Sessions are recorded without a screen, from the simulator: one GPU, eight, none, failed requests, a server
+that dies, a plan. They stay in `DIR/home` for the next time. Each scene is one real pseudo-terminal: keys are
 pressed, and when nothing is written any more (of a live run: after a while) its picture is taken.
-`DIR/index.html` shows all of them. All of it is SIMULATED, and says so. Needs what `scripts/screenshot.py` needs.
+`DIR/index.html` shows all of them. All of it is SIMULATED, and says so. Needs what `scripts/screenshot.py`
+needs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from screenshot import DARK, KEYS, LIGHT, ended, rendered, spawned
+from screenshot import DARK, KEYS, LIGHT, alone, ended, rendered, spawned
 
 ROOT = Path(__file__).resolve().parent.parent
 TTFTOP = [sys.executable, "-m", "tui.cli"]
@@ -73,9 +74,15 @@ class Scene(NamedTuple):
     live: bool = False
 
 
-def replay(name: str, steps: Steps, sizes: Sequence[str] = SIZES, light: bool = False) -> Scene:
+def replay(
+    name: str,
+    steps: Steps,
+    sizes: Sequence[str] = SIZES,
+    light: bool = False,
+    options: Sequence[str] = (),
+) -> Scene:
     theme = ["--theme", "light"] if light else []
-    return Scene(["replay", name, *theme], [("+1", ""), *steps], sizes, light)
+    return Scene(["replay", name, *theme, *options], [("+1", ""), *steps], sizes, light)
 
 
 MORE = [
@@ -87,43 +94,56 @@ MORE = [
 ]
 SCENES: Mapping[str, Scene] = {
     "one": replay("one", [
-        *VIEWS, *MORE, ("1 ?", "help"), ("esc :", "palette"), ("esc", ""), ("m", "prompt"), ("esc i", "details"),
+        *VIEWS, *MORE, ("1 ?", "help"), ("esc :", "palette"), ("esc", ""), ("m", "prompt"),
+        ("esc i", "details"),
     ]),
-    "one-past": replay("one", [("1 home L left left left left", ""), *VIEWS, ("1 a right right a", "region")]),
+    "one-past": replay("one", [
+        ("1 home L left left left left", ""), *VIEWS, ("1 a right right a", "region"),
+    ]),
     "one-empty": replay("one", [("1 home", ""), *VIEWS]),
     "one-light": replay("one", VIEWS, light=True),
-    "base": replay("one", [("3 b 'base enter +2", "curve"), ("v", "curve-itl"), ("v v v", "curve-pareto"), ("1", "overview")]),
+    "base": replay("one", [
+        ("3 b 'base enter +2", "curve"), ("v", "curve-itl"), ("v v v", "curve-pareto"), ("1", "overview"),
+    ]),
     "eight": replay("eight", [*VIEWS, ("4 v", "gpus-memory"), ("v", "gpus-power"), ("enter", "gpus-opened")]),
     "eight-light": replay("eight", [VIEWS[0], VIEWS[3]], light=True),
     "none": replay("none", [VIEWS[0], VIEWS[3], VIEWS[4]]),
     "bare": replay("bare", [VIEWS[0], VIEWS[2], VIEWS[3], VIEWS[4]]),
-    "errors": replay("errors", [VIEWS[0], VIEWS[1], VIEWS[2], VIEWS[4], ("6 f f f", "requests-failed"), VIEWS[6]]),
+    "errors": replay("errors", [
+        *VIEWS[:3], VIEWS[4], ("6 f f f", "requests-failed"), ("enter", "waterfall-failed"), VIEWS[6],
+    ]),
     "targets": replay("targets", [VIEWS[0], VIEWS[4], VIEWS[6]]),
-    "plan": replay("plan", [VIEWS[0], VIEWS[2], VIEWS[1], ("1 home L left", "drain")]),
+    "plan": replay("plan", [VIEWS[0], VIEWS[2], VIEWS[1], ("1 home L left", "past")]),
     "line": replay("one", [("1", "overview"), ("3", "curve")], ["59x15", "40x8"]),
     "least": replay("one", [*VIEWS, ("1 ?", "help")], ["60x16"]),
-    "ascii": Scene(
-        ["replay", "one", "--charset", "ascii", "--no-color"], [("+1", ""), *VIEWS], ["80x24", "120x40"]
-    ),
-    "safe": Scene(["replay", "one", "--theme", "safe"], [("+1", ""), *VIEWS[:2]], ["120x40"]),
+    "ascii": replay("one", VIEWS, ["80x24", "120x40"], options=["--charset", "ascii", "--no-color"]),
+    "safe": replay("one", VIEWS[:2], ["120x40"], options=["--theme", "safe"]),
     "live": Scene(["demo", "--ramp", "2..12/30s", "--name", "live", "--duration", "90s"], [
-        ("+1", "start"), ("+6", "young"), ("3", "young-curve"), ("1 +22", ""), *VIEWS, ("?", "help"), ("esc :", "palette"),
-        ("esc =", "prompt-rate"), ("esc W", "prompt-workload"), ("esc R", "prompt-ramp"), ("esc 1 left left left", "past"),
-        ("end space +1", "held"), ("x +1", "stopped"), ("q", "leave"),
+        ("+1", "start"), ("+6", "young"), ("3", "young-curve"), ("1 +22", ""), *VIEWS, ("?", "help"),
+        ("esc :", "palette"), ("esc =", "prompt-rate"), ("esc W", "prompt-workload"),
+        ("esc R", "prompt-ramp"), ("esc 1 left left left", "past"), ("end space +1", "held"),
+        ("x +1", "stopped"), ("q", "leave"),
     ], live=True),
-    "live-light": Scene(["demo", "--rate", "3", "--theme", "light", "--duration", "60s"], [("+12", ""), *VIEWS], ["120x40"],
-                        light=True, live=True),
-    "live-wait": Scene(["demo", "--rate", "0.05", "--telemetry", "nvml", "host", "--duration", "30s"], [("+2", ""), *VIEWS],
-                       live=True),
-    "live-plan": Scene(["demo", "--plan", "plan.toml", "--name", "live"], [("+13.2", "drain"), ("+3 space", "held")],
-                       live=True),
+    "live-light": Scene(
+        ["demo", "--rate", "3", "--theme", "light", "--duration", "60s"], [("+12", ""), *VIEWS], ["120x40"],
+        light=True, live=True,
+    ),
+    "live-wait": Scene(
+        ["demo", "--rate", "0.05", "--telemetry", "nvml", "host", "--duration", "30s"], [("+2", ""), *VIEWS],
+        live=True,
+    ),
+    "live-plan": Scene(
+        ["demo", "--plan", "plan.toml", "--set", "run.output_tokens=512", "--name", "live"],
+        [("+11", "drain"), ("+8 space", "held")], live=True,
+    ),
     "live-lost": Scene(["run", "{0}", "--rate", "4", "--give-up", "off"], [
         ("+6", ""), ("dies +8", "overview"), ("5", "server"), ("6 f f f", "requests-failed"), ("7", "events"),
     ], ["80x24", "120x40"], live=True),
-    "home": Scene([], [("+3", "list"), ("down down down", "second"), ("?", "help"), ("esc u", "form-url"),
-                       ("esc", ""), ("/ 'ei", "found")]),
-    "home-light": Scene(["{light}"], [("+3", "list")], ["120x40"], light=True),
-    "form": Scene(["{0}"], [("+3", "list"), ("home enter", "form")]),
+    "home": Scene(["home"], [
+        ("+4", "list"), ("down down down", "second"), ("?", "help"), ("esc u", "form-url"), ("esc", ""),
+        ("/ 'ei", "found"), ("esc home enter +2", "form"),
+    ]),
+    "home-light": Scene(["home", "--theme", "light"], [("+4", "list")], ["120x40"], light=True),
 }  # fmt: skip
 
 
@@ -161,13 +181,10 @@ def taken(
     import pyte
 
     columns, rows = (int(part) for part in size.split("x"))
-    asked = sum("{" in part for part in scene.command if part != "{light}")
-    simulators = Simulators(asked, environment)
-    command = [*TTFTOP]
-    for part in scene.command:
-        command += ["--theme", "light"] if part == "{light}" else [part.format(*simulators.urls)]
-    if scene.command in ([], ["{light}"], ["{0}"]):
-        command = [*TTFTOP]
+    simulators = Simulators(sum("{" in part for part in scene.command), environment)
+    command = [*TTFTOP, *(part.format(*simulators.urls) for part in scene.command)]
+    if scene.command[0] == "home":
+        command = alone([*TTFTOP, *scene.command[1:]], [*TTFTOP, "simulate"])
     screen = pyte.Screen(columns, rows)
     stream = pyte.ByteStream(screen)
     pid, fd = spawned(command, (columns, rows), "xterm-256color", environment, folder / "home")

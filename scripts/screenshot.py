@@ -16,6 +16,7 @@ import fcntl
 import os
 import pty
 import select
+import shlex
 import shutil
 import signal
 import struct
@@ -123,6 +124,17 @@ def spawned(
             os._exit(127)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     return pid, fd
+
+
+def alone(command: list[str], beside: list[str]) -> list[str]:
+    """`command`, and `beside` in the background, in a network of their own where that can be made (Linux,
+    with namespaces for users): no server that happens to listen on this machine is in the picture."""
+    both = f"{shlex.join(beside)} >/dev/null & sleep 2; {shlex.join(command)}; kill $!"
+    own = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c"]
+    up = "ip link set lo up"
+    if subprocess.run([*own, up], capture_output=True, check=False).returncode:
+        return ["sh", "-c", both]
+    return [*own, f"{up}; {both}"]
 
 
 def ended(pid: int, fd: int) -> None:

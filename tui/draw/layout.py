@@ -12,6 +12,8 @@ LEAST_WIDTH, LEAST_HEIGHT = 60, 16
 FRAMED_WIDTH = 100
 """From so many columns on the overview has frames, and a second column beside its charts."""
 HEAD = 3
+_NOTE_CELLS = 76
+"""Of a note in one row of a terminal of 80."""
 CHARTS = ("ttft", "itl", "rate", "tokens", "in_flight")
 """From the top down."""
 MATRIX_ABOVE = 8
@@ -25,7 +27,7 @@ class Shape:
     gpus: int = 0
     gpu_groups: tuple[int, ...] = ()
     """How many of them each machine has, where they are told apart by it."""
-    gpu_note: bool = False
+    gpu_note: int = 0
     """There is no GPU to show, and one line says why."""
     server: int = 0
     """Rows that the server's own figures fill at least: 0, 1 or 2."""
@@ -112,7 +114,7 @@ def plain_rows(height: int, shape: Shape) -> Mapping[str, int]:
 def plain_gpu_rows(shape: Shape) -> Sequence[int]:
     """Rows the GPUs can be shown in, leanest first."""
     if not shape.gpus:
-        return (int(shape.gpu_note),)
+        return (1, 2) if shape.gpu_note > _NOTE_CELLS else (int(shape.gpu_note > 0),)
     if shape.gpus > MATRIX_ABOVE:
         return (2, 2 + max(-(-shape.gpus // 20), len(shape.gpu_groups)))
     if shape.gpus > 2:

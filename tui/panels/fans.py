@@ -131,7 +131,7 @@ def swatch(quantile: str, role: str, theme: Theme) -> Span:
 
 
 def three(rank: int, name: str, stat: Stat, role: str) -> Field:
-    """`run 136 256 372`: the same percentiles of something else."""
+    """`run p50 136 p95 256 p99 372`: the same percentiles of something else."""
     values = (stat.p50_ms, stat.p95_ms, stat.p99_ms)
     said = " ".join(
         ("" if value is None else sign(stat, quantile)) + numbers.ms(value)

@@ -210,7 +210,7 @@ class LatencyCharts:
 
 
 def _scale(now: LatencyNow, limits: Sequence[float], log: bool) -> Scale:
-    ends = [] if now.bounds_ms is None else [*now.bounds_ms, *limits]
+    ends = [*(now.bounds_ms or ()), *limits]
     found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=100.0 if log else 1.0)
     below = now.columns.counts[:, now.columns.values_ms < found.low]
     return replace(found, cut=bool(below.any()))

@@ -73,7 +73,7 @@ def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
     return Shape(
         gpus=len(frame.gpus),
         gpu_groups=tuple(len(group.gpus) for group in found) if are_told_apart(found) else (),
-        gpu_note=bool(frame.gpu_note),
+        gpu_note=len(frame.gpu_note),
         server=server.server_strips(frame.server),
         machines=machines.says_anything(frame),
         scrub=not (frame.live and screen_state.playhead.following),

@@ -145,11 +145,15 @@ def test_every_key_of_the_load_and_of_the_views_stands_in_the_footer_at_80_colum
         assert "l log" in screen(ramped(at(30)), (100, 24), theme=Theme(charset=charset), log=False)[-1]
 
 
-def test_a_long_note_about_gpus_is_one_dim_row_with_an_ellipsis():
+def test_a_long_note_about_gpus_is_two_dim_rows_and_then_an_ellipsis():
     view = ramped(at(90), gpus=0)
-    frame = replace(frame_of(view, 80), gpu_note="a sentence about a driver that goes on " * 4)
-    (row,) = [row for row in screen(view, frame=frame) if "a sentence" in row]
-    assert row.rstrip().endswith("…")
+    frame = replace(frame_of(view, 80), gpu_note="a sentence about a driver that goes on " * 5)
+    first, second = [row for row in screen(view, frame=frame) if "a sentence" in row]
+    assert first.rstrip()[-1].isalpha(), "a whole word"
+    assert second.rstrip().endswith("…")
+    short = replace(frame_of(view, 80), gpu_note="no driver on this machine")
+    rows = screen(view, frame=short)
+    assert rows[[("no driver" in row) for row in rows].index(True) + 1].strip(), "no row is left empty for it"
 
 
 def test_the_words_of_a_warning_do_not_hide_those_of_the_load_beside_it():
