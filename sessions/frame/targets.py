@@ -40,9 +40,9 @@ def targets_at(
 
 
 def unjudged(frame: Frame, metric: str) -> tuple[LatencyTarget, ...]:
-    """Targets that stand in the chart of `itl` or `chunk_gap`, and that it cannot judge: of ITL, where only
-    gaps between chunks of several tokens are known; of TPOT, the mean ITL of a request."""
-    if metric not in ("itl", "chunk_gap"):
+    """Targets that stand in the chart of `itl`, or of the `chunk_gap` in its place, and that it cannot judge:
+    of ITL, where only gaps between chunks of several tokens are known; of TPOT, the mean ITL of a request."""
+    if metric != "itl" and not (metric == "chunk_gap" and frame.itl_is_chunk_gap):
         return ()
     itl = frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else ()
     return (*itl, *frame.targets.get("tpot", ()))

@@ -79,8 +79,8 @@ def latency(
 
 
 def limits_of(targets: Sequence[LatencyTarget], not_known: Sequence[LatencyTarget] = ()) -> list[Limit]:
-    """Lines for a chart, labelled unless the only one is the usual p95."""
-    plain = len(targets) == 1 and targets[0].statistic == "p95" and not not_known
+    """Lines for a chart, labelled unless the only one that is judged is the usual p95."""
+    plain = len(targets) == 1 and targets[0].statistic == "p95"
     return [
         *(Limit(each.limit_ms, each.quantile, "" if plain else each.statistic) for each in targets),
         *(Limit(each.limit_ms, None, f"{each.name} {each.statistic}?") for each in not_known),

@@ -35,13 +35,13 @@ def _rank(frame: Frame, metric: str, rank: int) -> int:
 
 def _not_known(frame: Frame) -> list[Field]:
     """Targets that the screen cannot judge: that they are asked, and are not held to be held."""
-    said = {"ITL": ("not known", "warn"), "TPOT": ("in the summary", "dim")}
-    return [
-        Field(
-            5, (f"{each.name} {each.statistic} {numbers.ms_label(each.limit_ms)} ", "label"), said[each.name]
-        )
-        for each in unjudged(frame, "itl")[:1]
-    ]
+    said = {"ITL": (5, ("not known", "warn")), "TPOT": (7, ("in the summary", "dim"))}
+    out = []
+    for each in unjudged(frame, "itl")[:1]:
+        rank, why = said[each.name]
+        limit = numbers.ms_label(each.limit_ms)
+        out.append(Field(rank, (f"{each.name} {each.statistic} {limit} ", "label"), why))
+    return out
 
 
 def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme, short: bool) -> Row:

@@ -75,9 +75,9 @@ def test_a_target_of_tpot_stands_in_the_chart_of_itl_and_is_not_judged_by_it() -
     found = targets_at(folded(tick), asked("itl.p99<50ms, tpot.p95<30ms"), (0, TICK_NS))
     (tpot,) = found["tpot"]
     assert (tpot.name, tpot.statistic, tpot.limit_ms, tpot.met) == ("TPOT", "p95", 30.0, None)
-    axis = dict(at_ns=TICK_NS, window_ns=TICK_NS, slots=1)
+    axis = {"at_ns": TICK_NS, "window_ns": TICK_NS, "slots": 1}
     frame = replace(build(folded(tick), None, live=False, killed=False, **axis), targets=found)
     assert unjudged(frame, "itl") == (tpot,)
     gaps = replace(frame, itl_is_chunk_gap=True)
     assert unjudged(gaps, "chunk_gap") == (*found["itl"], tpot), "nor ITL, where only gaps are known"
-    assert unjudged(frame, "ttft") == ()
+    assert unjudged(frame, "ttft") == unjudged(frame, "chunk_gap") == ()

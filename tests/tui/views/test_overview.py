@@ -744,6 +744,8 @@ def test_a_column_is_whole_ticks_and_all_columns_span_the_window(window_s, colum
     for run_s in (1, 75, 3600, 100_000):
         length_ns = column_ns(window_s, run_s * S, columns)
         assert length_ns % 250_000_000 == 0
+        used = max(run_s if window_s is None else window_s, 10) * S / length_ns
+        assert used > 0.64 * columns or length_ns == 250_000_000, "two thirds of the width are used"
         assert length_ns * columns >= (run_s if window_s is None else window_s) * S
 
 
