@@ -28,7 +28,7 @@ class Shape:
     gpu_groups: tuple[int, ...] = ()
     """How many of them each machine has, where they are told apart by it."""
     gpu_note: int = 0
-    """There is no GPU to show, and one line says why."""
+    """Letters of what says why there is no GPU to show; 0: nothing does, or there is one."""
     server: int = 0
     """Rows that the server's own figures fill at least: 0, 1 or 2."""
     machines: bool = False
@@ -73,7 +73,7 @@ def overview_columns(width: int) -> Columns:
 # Who gets the next rows, and up to how many, until none is left. The first lines are what must be seen.
 _PLAIN: Sequence[tuple[str, int]] = (
     *(("ttft", 3), ("itl", 3), ("gpus", 1), ("rate", 1), ("server", 1), ("in_flight", 1), ("tokens", 1)),
-    *(("events", 1), ("gpus", 5), ("ttft", 4), ("itl", 4), ("rate", 2), ("ttft", 5), ("machines", 1)),
+    *(("events", 1), ("gpus", 5), ("ttft", 4), ("itl", 4), ("machines", 1), ("rate", 2), ("ttft", 5)),
     *(("server", 2), ("gpus", 9), ("ttft", 7), ("itl", 6), ("events", 3), ("tokens", 2), ("in_flight", 2)),
     *(("gpus", 17), ("ttft", 10), ("itl", 9), ("rate", 4), ("events", 6), ("tokens", 3), ("in_flight", 3)),
     *(("ttft", 16), ("itl", 14), ("rate", 6), ("tokens", 5), ("in_flight", 5)),

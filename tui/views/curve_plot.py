@@ -36,6 +36,8 @@ class Plotted(NamedTuple):
     selected: Point | None
     theme: Theme
     log: bool
+    ghosts_of: str = ""
+    """The other session's name."""
 
 
 def plot(shown: Plotted, name: str, width: int, height: int, *, small: bool = False) -> list[Row]:
@@ -82,7 +84,8 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
         ascii_only=theme.ascii_only,
     )
     labels = ticks(y_scale, rows, numbers.ms_label if axes.unit else numbers.label)
-    out = [_title(shown, name, target, [] if small else words, width)]
+    titled_by = shown._replace(ghosts=()) if small else shown
+    out = [_title(titled_by, name, target, [] if small else words, width)]
     for i, cells in enumerate(grid.rows()):
         text = labels.get(i, "")
         edge = theme.glyph("tick" if text else "wall")
@@ -215,5 +218,6 @@ def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Spa
         Field(3, (means, "dim")),
         Field(1, *words),
         _of_target(target, shown.theme),
+        Field(2, (f"{_glyph(shown.theme, '◇', 'x')} {shown.ghosts_of}" if shown.ghosts else "", "ghost")),
     ]
     return titled(fields, width, shown.theme)

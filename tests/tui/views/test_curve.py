@@ -172,6 +172,9 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
     assert "◇" in "".join(text)
     assert all(point.attained is None for point in theirs), "there are no targets to hold"
     assert "ghost" in roles_of(Curve(), drawing)
+    text = rows_of(Curve(), drawing)
+    assert f"◇ {safe(view.curve.baseline.name, 20)}" in text[0], "whose the points behind are"
+    assert any("p95 vs" in row for row in text), "and what of it is compared"
     assert Curve().pressed("baseline", drawing).ask is None, "again: away"
     assert view.curve.baseline is None
     view.close()

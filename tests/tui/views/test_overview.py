@@ -151,6 +151,8 @@ def test_a_long_note_about_gpus_is_two_dim_rows_and_then_an_ellipsis():
     first, second = [row for row in screen(view, frame=frame) if "a sentence" in row]
     assert first.rstrip()[-1].isalpha(), "a whole word"
     assert second.rstrip().endswith("…")
+    rows = layout.plain_rows(24, layout.Shape(gpu_note=190, machines=True))
+    assert (rows["gpus"], rows["machines"]) == (2, 1), "the machine has its row all the same"
     short = replace(frame_of(view, 80), gpu_note="no driver on this machine")
     rows = screen(view, frame=short)
     assert rows[[("no driver" in row) for row in rows].index(True) + 1].strip(), "no row is left empty for it"
