@@ -154,7 +154,8 @@ def _ticks(
         tick.rate_rps = rate if t_ns < load_end_ns else 0.0
         sketches = {name: SketchCounts() for name in SKETCHED}
         for request in mine:
-            _count(tick, sketches, request, tokens_ns[request.index], before, t_ns)
+            if request.due_ns <= t_ns and before < request.end_ns:
+                _count(tick, sketches, request, tokens_ns[request.index], before, t_ns)
         for name, counts in sketches.items():
             setattr(tick, name, counts.take())
         found.append(tick)

@@ -114,14 +114,12 @@ class FakeView:
     # -- the made-up server
 
     def rate(self, t: np.ndarray) -> np.ndarray:
-        out = np.zeros_like(t)
-        for at_s, rps in self.steps:
-            out = np.where(t >= at_s, rps, out)
-        return out
+        at_s, rps = np.array([(-np.inf, 0.0), *self.steps]).T
+        return rps[np.searchsorted(at_s, t, side="right") - 1]
 
     def load(self, t: np.ndarray) -> np.ndarray:
         """Utilisation of the server, smoothed over some seconds."""
-        return np.mean([self.rate(t - lag) for lag in (0.0, 0.7, 1.5, 2.5)], axis=0) / CAPACITY_RPS
+        return self.rate(t - np.array([[0.0], [0.7], [1.5], [2.5]])).mean(axis=0) / CAPACITY_RPS
 
     def ttft_ms(self, t: np.ndarray) -> Band:
         rho = np.minimum(self.load(t), 1.35)

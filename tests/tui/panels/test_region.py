@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -22,6 +23,7 @@ from tui.views.view import Drawing
 from tui.views.views import VIEWS, whole
 
 
+@cache
 def view_of() -> FakeView:
     return ramped(lambda: 14.0, timeline=folded(*make(seconds=14.0, failing=0.1).timeline_records))
 
