@@ -128,7 +128,7 @@ def _legend(said: FirstToken, width: int, height: int, theme: Theme) -> list[lis
     room = max(height - 1, 1)
     by_size = sorted(range(len(rows)), key=lambda i: -(said.layers[-1 - i].now_ms or 0.0))
     rows = [rows[i] for i in sorted(by_size[:room])]
-    total = _figures("TTFT mean, ms", said.total, name, cell, "strong")
+    total = _figures("TTFT mean, ms"[: 13 if name > 13 else 9], said.total, name, cell, "strong")
     out = [total, *rows] if height > 1 else rows
     if height > len(out):
         heading = " " * name + "now".rjust(cell) + ("change" if cell > 6 else "+/-").rjust(cell)

@@ -28,9 +28,11 @@ Beside = Callable[[int, int], Sequence[Panel]]
 in so many rows with the titles. None at all where there is nothing to show yet."""
 
 
-def too_small(width: int, height: int) -> list[Row]:
+def too_small(frame: Frame, screen_state: ScreenState, width: int, height: int) -> list[Row]:
+    """That it is, and how the run stands all the same."""
     text = f"{width}x{height} is too small: ttftop needs {layout.LEAST_WIDTH}x{layout.LEAST_HEIGHT}"
-    return [fitted([(text, "")], width), *([fitted([], width)] * (height - 1))][:height]
+    said = [fitted([(text, "")], width), fitted(header.header(frame, screen_state, width), width)]
+    return [*said, *([fitted([], width)] * (height - 2))][:height]
 
 
 def scales_for(
@@ -95,7 +97,7 @@ def compose(
     `later` is, in a replay, the frame of the end on the same columns: what lies after the playhead, dimmed.
     """
     if width < layout.LEAST_WIDTH or height < layout.LEAST_HEIGHT:
-        return too_small(width, height)
+        return too_small(frame, screen_state, width, height)
     if screen_state.details:
         return _detailed(frame, screen_state, width, height)
     drawing = Charted(frame, screen_state, scales, layout.overview_columns(width), width, later)
