@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from textwrap import wrap
 
@@ -144,12 +145,18 @@ def event(mark: ChartMark, frame: Frame, width: int, theme: Theme, *, whole: boo
     word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
     label, room = _label(mark, theme, 300) or "-", width - _EVENT_CELLS
     characters = max(room if cell_len(label) == len(label) else room // 2, 1)  # one may take two cells
-    lines = (wrap(label, characters) if whole else []) or [label]
+    lines = (_wrapped(label, characters) if whole else ()) or (label,)
     role = "" if mark.kind != "error" else "bad"
     first: Row = [(f" {when:>7} ", "dim"), (f"{theme.glyph('mark')} {word:<7} ", f"mark_{mark.kind}")]
     out = [[*first, (fit(lines[0], room), role)]]
     out += [[(" " * _EVENT_CELLS, ""), (line, role)] for line in lines[1:]]
     return [fitted(row, width) for row in out]
+
+
+@lru_cache(512)
+def _wrapped(label: str, characters: int) -> tuple[str, ...]:
+    """The same events are drawn in every frame."""
+    return tuple(wrap(label, characters))
 
 
 def _label(mark: ChartMark, theme: Theme, limit: int) -> str:
