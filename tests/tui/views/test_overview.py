@@ -426,7 +426,7 @@ def test_a_doubt_about_the_client_is_a_line_of_its_own():
     assert any("! client: send lag 8 ms" in row for row in screen(ramped(at(90), note="send lag 8 ms")))
 
 
-def test_below_the_least_size_one_line_says_so_and_one_how_the_run_stands():
+def test_below_the_least_size_one_line_says_so():
     shown = screen(ramped(at(90)), (59, 16), frame=frame_of(ramped(at(90)), 60))
     assert "too small" in shown[0]
     assert "20.0 rps" in shown[1]
