@@ -215,7 +215,8 @@ def taken(
                     os.write(fd, (KEYS.get(key) or key.lstrip("'") or key).encode())
                     wait(0.25, 0.6)
             if shot:
-                wait(*((1.2, 1.2) if scene.live else (0.6, 4.0)))
+                wait(*((99, 1.2) if scene.live else (0.6, 4.0)))
+                wait(0.12, 2.0)  # no half of a frame
                 out.append(f"{name}-{shot}-{size}")
                 path = folder / f"{out[-1]}.png"
                 rendered(screen, str(path), font_px, LIGHT if scene.light else DARK)
