@@ -231,6 +231,8 @@ def test_enter_on_a_server_opens_a_form_that_says_what_it_comes_to_and_starts_it
 def test_a_form_that_cannot_be_says_why_and_starts_nothing(recorded: Path) -> None:
     async def body(home: Home) -> None:
         await home.press("u")
+        assert "the URL at which the server answers" in home.text("#says"), "nothing is wrong yet"
+        await home.press("enter")
         assert "the URL is empty, need one such as" in " ".join(home.text("#says").split())
         await home.press(*"localhost:8000", "enter")
         await home.press("tab", "tab", "end", "backspace", *"-3")
