@@ -249,8 +249,8 @@ def staged(root: Path) -> Summary:
 def test_of_stages_the_most_is_told_with_its_latency_and_which_held_all_their_targets(tmp_path: Path) -> None:
     targets, first, *_ = finding(staged(tmp_path))
     assert first == (
-        "From 1.00 to 7.00 rps the most was 60 output tokens/s at 6.00, with TTFT p95 600 ms there and 100 ms "
-        "at the lowest load; at the highest it was 700 ms."
+        "From 1.00 to 7.00 rps the most was 60 output tokens/s at 6.00, with TTFT p95 600 ms there, 100 ms "
+        "at the lowest load and 700 ms at the highest."
     )
     assert targets == (
         "SLO undecided: 3 of 7 stages held every target, the highest 5 rps (5.00 rps); 1 undecided, for want of requests."
@@ -283,9 +283,41 @@ def test_of_several_runs_the_one_that_made_most_is_told_by_how_much() -> None:
         return msgspec.structs.replace(said, name=name, throughput=throughput, valid=valid)
 
     most, ratio, wrong = finding_of_several([run("a", 100.0), run("b", 250.0), run("c", 200.0, valid=False)])
-    assert most.startswith("Of 3 runs b made most: 250 output tokens/s, TTFT p95 ")
-    assert ratio == "That is 2.50 times what a made."
-    assert wrong == "Not valid: c."
+    assert most.startswith("Most of 3 runs gave “b”: 250 output tokens/s, with TTFT p95 ")
+    assert ratio == "That is 2.50 times what “a” gave."
+    assert wrong == "Not valid: “c”."
+
+
+@pytest.mark.parametrize(
+    ("unmeasured", "said"),
+    [
+        ((0,), "with TTFT p95 600 ms there and 700 ms at the highest; unknown at the lowest load."),
+        ((0, 5), "with TTFT p95 700 ms at the highest; unknown there and at the lowest load."),
+        ((0, 5, 6), "the most was 60 output tokens/s at 6.00."),
+    ],
+)
+def test_a_sentence_has_no_dash_for_a_load_without_a_ttft(
+    tmp_path: Path, unmeasured: Sequence[int], said: str
+) -> None:
+    summary = staged(tmp_path)
+    assert summary.plan is not None
+    stages = list(summary.plan.stages)
+    for n in unmeasured:
+        ttft = msgspec.structs.replace(stages[n].ttft_ms, p95=None)
+        stages[n] = msgspec.structs.replace(stages[n], ttft_ms=ttft)
+    plan = msgspec.structs.replace(summary.plan, stages=stages)
+    _, first, *_ = finding(msgspec.structs.replace(summary, plan=plan))
+    assert first.endswith(said)
+    assert words.NOT_MEASURED not in first
+
+
+def test_a_run_whose_latencies_nobody_measured_is_told_without_them() -> None:
+    summary = read_run_data(RECORDED).summary
+    nothing = msgspec.structs.replace(summary.e2e_ms, count=0, p95=None)
+    none = {"ttft_from_due_ms": nothing, "ttft_from_sent_ms": nothing, "e2e_ms": nothing}
+    said = finding(msgspec.structs.replace(summary, stages=summary.stages[:1], **none))[0]
+    assert words.NOT_MEASURED not in said
+    assert said.endswith(" requests/s.")
 
 
 def test_memory_is_in_gigabytes_and_a_figure_of_too_few_is_marked(tmp_path: Path) -> None:
@@ -410,8 +442,8 @@ def with_targets(verdict: str) -> Summary:
 @pytest.mark.parametrize(
     ("verdict", "badge", "sentence"),
     [
-        ("fail", "SLO MISSED, VALID", "ttft.p95<50ms was missed (182.4)."),
-        ("pass", "SLO HELD, VALID", "ttft.p95<50ms was held (182.4)."),
+        ("fail", "SLO MISSED, VALID", "ttft.p95<50ms was missed (182.4 ms)."),
+        ("pass", "SLO HELD, VALID", "ttft.p95<50ms was held (182.4 ms)."),
     ],
 )
 def test_a_report_of_a_run_says_first_whether_its_targets_were_held(
