@@ -433,7 +433,7 @@ def test_a_search_says_its_answer_before_anything_else() -> None:
     assert brief(found).startswith("LIMIT (certified): 6.000 requests/s holds, 6.500 does not\n")
     assert report.render(found).startswith("LIMIT (certified): 6.000 requests/s holds, 6.500 does not\n\n")
     assert finding(found)[0] == (
-        "6 requests/s holds the targets, 6.50 does not, about 6.30 (certified: confirmed with other arrivals)."
+        "6 requests/s holds the targets, 6.50 does not; between them the steps put it at about 6.30 (certified: confirmed with other arrivals)."
     )
     none = msgspec.structs.replace(limit, passed=None, certified=False, why="not even 0.1 holds it")
     lost = msgspec.structs.replace(found, plan=msgspec.structs.replace(made, limit=none))
