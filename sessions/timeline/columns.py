@@ -18,6 +18,8 @@ from sessions.timeline import paged
 MORE_ROWS = 1 << 16
 """Room for so many is made ahead, of one worker's ticks four hours and a half; in a table that is large an
 eighth of it, so that what is copied in all is a few times what it holds."""
+PENDING_CAP = 1024
+"""Rows that wait to be put in their place: a row that waits takes some five times what it takes there."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -30,21 +32,27 @@ class Table:
     Args:
         names: of the columns.
         by: the column by whose values `sums` and `counts` are kept apart, such as the worker.
+        followed: others keep to its order, and have to know when rows are put in their place: who adds rows
+            looks whether it is `crowded`.
     """
 
-    def __init__(self, names: Sequence[str], by: str | None = None) -> None:
+    def __init__(self, names: Sequence[str], by: str | None = None, followed: bool = False) -> None:
+        self._followed = followed
         self._at = {name: i for i, name in enumerate(names)}
         self._cells: Floats = np.empty((len(names), 64))
         self._rows = 0
         self._pending: list[tuple[float | None, ...]] = []
         self._by = by
         self._groups: Floats = np.zeros(0 if by else 1)
-        self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], Floats] = {}
+        self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], tuple[int, Floats]] = {}
+        """How many sums of blocks are known, and they, with a 0 after the last."""
 
     @classmethod
-    def of_cells(cls, names: Sequence[str], cells: Floats, by: str | None = None) -> Table:
+    def of_cells(
+        cls, names: Sequence[str], cells: Floats, by: str | None = None, followed: bool = False
+    ) -> Table:
         """The table that `cells` were asked of."""
-        table = cls(names, by)
+        table = cls(names, by, followed)
         table._cells, table._rows = cells, cells.shape[1]
         if by:
             table._groups = np.unique(cells[table._at[by]])
@@ -63,6 +71,13 @@ class Table:
     def add(self, row: tuple[float | None, ...]) -> None:
         """Takes a row in, in the order of the names; None is what is missing."""
         self._pending.append(row)
+        if len(self._pending) >= PENDING_CAP and not self._followed:
+            self.merge_pending()
+
+    @property
+    def crowded(self) -> bool:
+        """More rows wait than should, in a table that others follow."""
+        return len(self._pending) >= PENDING_CAP
 
     def merge_pending(self) -> tuple[int, Ints] | None:
         """Puts what came in since the last time in its place.
@@ -85,7 +100,7 @@ class Table:
             ahead = max(MORE_ROWS, self._rows // 8)
             more = min(max(self._rows * 5 // 4, 2 * self._cells.shape[1]), self._rows + ahead)
             grown = paged.empty((self._cells.shape[0], max(more, self._rows)))
-            grown[:, :first] = self._cells[:, :first]
+            paged.copy(self._cells[:, :first], grown[:, :first])
             self._cells = grown
         self._cells[:, first : self._rows] = tail[:, order]
         if self._by:
@@ -93,7 +108,7 @@ class Table:
             if len(groups) > len(self._groups):
                 self._groups, self._blocks = groups, {}
         keep = first // self._stride
-        self._blocks = {key: blocks[:, :, :keep] for key, blocks in self._blocks.items()}
+        self._blocks = {key: (min(known, keep), blocks) for key, (known, blocks) in self._blocks.items()}
         return first, order
 
     def __len__(self) -> int:
@@ -181,9 +196,8 @@ class Table:
         if len(whole):
             bounds = np.stack([parts.from_block[whole], parts.to_block[whole]], axis=1).ravel()
             first, last = int(bounds[0]), int(bounds[-1])
+            # With one beyond the last: reduceat wants it.
             blocks = self._blocks_of(tuple(names), kinds, last)[:, :, first : last + 1]
-            if blocks.shape[2] == last - first:  # reduceat wants a place beyond the last one
-                blocks = np.concatenate([blocks, np.zeros_like(blocks[:, :, :1])], axis=2)
             out[:, :, whole] += np.add.reduceat(blocks, bounds - first, axis=2)[:, :, ::2]
         return out
 
@@ -212,18 +226,22 @@ class Table:
         return binned.reshape(*weights.shape[:2], runs, groups)
 
     def _blocks_of(self, names: tuple[str, ...], kinds: tuple[bool, ...], upto: int) -> Floats:
-        """The sums of whole blocks, at least `upto` of them: `(kinds, names, blocks, groups)`."""
-        known = self._blocks.get((names, kinds))
-        if known is None:
-            known = np.zeros((len(kinds), len(names), 0, max(len(self._groups), 1)))
-        done = known.shape[2]
+        """The sums of whole blocks, more than `upto` of them: `(kinds, names, blocks, groups)`."""
+        done, blocks = self._blocks.get((names, kinds), (0, np.empty((0, 0, 0, 0))))
         if done < upto:
             upto = self._rows // self._stride
             rows = slice(done * self._stride, upto * self._stride)
             lengths = np.full(upto - done, self._stride)
             fresh = self._binned(self._weights(names, rows, kinds), rows, lengths)
-            known = self._blocks[names, kinds] = np.concatenate([known, fresh], axis=2)
-        return known
+            if upto >= blocks.shape[2]:
+                shape = (len(kinds), len(names), upto * 5 // 4 + 64, max(len(self._groups), 1))
+                grown = paged.empty(shape)
+                if done:
+                    grown[:, :, :done] = blocks[:, :, :done]
+                blocks = grown
+            blocks[:, :, done:upto], blocks[:, :, upto] = fresh, 0.0
+            self._blocks[names, kinds] = upto, blocks
+        return blocks
 
     def _group_of(self, rows: Ints | slice) -> Ints:
         found: Ints = np.searchsorted(self._groups, self._cells[self._at[self._by or "t"]][rows])
@@ -282,7 +300,7 @@ def written(into: _Array, at: int, values: _Array) -> _Array:
     end = at + len(values)
     if end > len(into):
         grown = paged.empty((max(end * 5 // 4, 2 * len(into)), *into.shape[1:]), into.dtype)
-        grown[:at] = into[:at]
+        paged.copy(into[:at], grown[:at])
         into = grown  # type: ignore[assignment]  # of the same kind
     into[at:end] = values
     return into

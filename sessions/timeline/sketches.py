@@ -120,7 +120,9 @@ class SketchLog:
             raise ValueError("a bucket that is none")
         log = cls()
         log._rows = len(lengths)
-        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+        log._starts = paged.empty((len(lengths) + 1,), np.int64)
+        log._starts[0] = 0
+        np.cumsum(lengths, out=log._starts[1:])
         log._buckets, log._counts = paged.copied(buckets, np.uint16), paged.copied(counts, np.uint32)
         if len(buckets):
             log._widen(int(buckets.min()), int(buckets.max()) + 1)
