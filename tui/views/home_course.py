@@ -43,10 +43,10 @@ def course_rows(
         bands = [Band(held, None, "fan95"), Band(missed, None, "over95", "#")]
     line = None if target_ms is None else min(int((1 - scale.place(target_ms)) * rows), rows - 1)
     said = "" if target_ms is None else f"   target {ms_label(target_ms)}"
-    made: list[Row] = [[(f" {'TTFT p95':>{_LABEL}}  ", "label"), (" over the run", "dim"), (said, "target")]]
+    made: list[Row] = [[(f" {'TTFT p95':>{_LABEL}}  ", "label"), ("over the run", "dim"), (said, "target")]]
     made += _chart(bands, scale, rows, plot, theme, ms_label, line)
     rate = fitted(None, [rps], 0, least_high=1.0)
-    made.append([(f" {'sent':>{_LABEL}}  ", "label"), (" requests/s", "dim")])
+    made.append([(f" {'sent':>{_LABEL}}  ", "label"), ("requests/s", "dim")])
     made += _chart([Band(rps, None, "quiet")], rate, rows, plot, theme, label, None)
     end = clock(round(course.seconds * 1e9), hours=False)
     made.append([(" " * (_LABEL + 3), ""), ("00:00" + end.rjust(plot - 5), "axis")])
