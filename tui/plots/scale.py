@@ -161,7 +161,7 @@ def between(scale: Scale) -> list[float]:
     """Round values between the bounds, the roundest first."""
     if not scale.log:
         leading = f"{scale.high:e}".partition("e")[0].rstrip("0").rstrip(".")
-        return [scale.high * share for share in _PARTS.get(leading, (0.5, 0.25, 0.75))]
+        return [float(f"{scale.high * share:.9g}") for share in _PARTS.get(leading, (0.5, 0.25, 0.75))]
     points: list[float] = []
     for digits in ((1,), (2, 5)):
         exponent = math.floor(math.log10(scale.low))

@@ -70,6 +70,7 @@ class Curve:
         if not curve.points:
             return head
         baseline = memory.baseline
+        other = "" if baseline is None or not baseline.ready else safe(baseline.name, 20)
         shown = Plotted(
             curve,
             () if baseline is None else baseline.points,
@@ -78,17 +79,17 @@ class Curve:
             self._selected(curve),
             drawing.theme,
             drawing.screen_state.log,
+            other,
         )
         room = height - len(head)
-        name = "" if baseline is None or not baseline.ready else safe(baseline.name, 20)
         growing, words, below = curve.growing, [], []
         if room >= _WORDS_FROM:
-            words = [legend(curve.points, growing, name, drawing.theme, width)]
+            words = [legend(curve.points, growing, other, drawing.theme, width)]
             below = about(shown, width, 1 if width >= _ONE_ROW_FROM or room < 17 else 2)
         room -= len(words) + len(below)
         listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))
         plots = self._plots(shown, width, room - listed)
-        return [*head, *plots, *words, *table(shown, width, listed, name), *below]
+        return [*head, *plots, *words, *table(shown, width, listed, other), *below]
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:
         memory = drawing.source.curve

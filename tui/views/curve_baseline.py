@@ -12,7 +12,7 @@ from tui.controls.home_list import Item, session_text
 from tui.controls.prompt import Listed, Prompt
 from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
-from tui.views.home import item_row
+from tui.views.home import columns, item_row
 from tui.views.view import Drawing
 
 _NAMED = 4
@@ -36,9 +36,10 @@ def others_listed(prompt: Prompt, others: Sequence[Digest], drawing: Drawing) ->
         return [*out, fitted([("  none of these: enter looks for an id or a name", "dim")], width)]
     at, room = min(prompt.at, len(found) - 1), max(drawing.height - 1, 1)
     first = min(max(at - room // 2, 0), max(len(found) - room, 0))
+    items = [Item(each.asks, session=by_id[each.asks]) for each in found]
+    cells = columns(items, width)
     for place in range(first, min(first + room, len(found))):
-        one = by_id[found[place].asks]
-        row = item_row(Item(found[place].asks, session=one), width, drawing.theme)
+        row = item_row(items[place], width, drawing.theme, cells)
         out.append([("".join(text for text, _ in row), "cursor")] if place == at else row)
     return out
 

@@ -14,10 +14,9 @@ _PILES_UP = ("◢", "/"), "point_late", "drifting up"
 _HOLLOW = ("○", "o"), "point_thin", "too short, not steady"
 _RAMP = ("+", "+"), "point_thin", "ramp"
 _NOW = ("◆", "@"), "point_growing", "on now"
+"""None is one of events (▲), of what was missed (✗) or stopped (■); another session has `ghost`."""
 NEXT = 2.05
 """So many times a load the next one may be, as of a sweep that doubles, for a line to join them undashed."""
-GHOST = ("□", "%")
-"""Of another session: none of the marks of events (▲), of what was missed (✗) or stopped (■)."""
 _Kind = tuple[tuple[str, str], str, str]
 
 
@@ -46,7 +45,7 @@ def legend(points: tuple[Point, ...], growing: Point | None, baseline: str, them
         if (glyphs, role, words) in there
     ]
     if baseline:
-        fields.append(Field(0, (" " + glyph(theme, GHOST), "ghost"), (f" {safe(baseline, 20)} ", "dim")))
+        fields.append(Field(0, (" " + theme.glyph("ghost"), "ghost"), (f" {safe(baseline, 20)} ", "dim")))
     if len(points) > 1:
         fields.append(Field(6, (" [ ]", "strong"), (" the row below ", "dim")))
     steady = sorted({point.stage.load for point in points if point.is_steady})

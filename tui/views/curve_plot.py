@@ -20,7 +20,7 @@ from tui.plots.scale import Scale, ticks
 from tui.plots.scale import fitted as fitted_scale
 from tui.plots.scatter import Dot, Path, Upright, along, axis, scatter
 from tui.views.curve_axes import axes_of, x_of
-from tui.views.curve_marks import GHOST, NEXT, glyph, is_hollow, mark_of
+from tui.views.curve_marks import NEXT, is_hollow, mark_of
 from tui.views.strips import titled
 from tui.views.what_if import bracket
 
@@ -38,6 +38,8 @@ class Plotted(NamedTuple):
     selected: Point | None
     theme: Theme
     log: bool
+    ghosts_of: str = ""
+    """The other session's name."""
 
 
 def plot(shown: Plotted, name: str, width: int, height: int, *, small: bool = False) -> list[Row]:
@@ -59,7 +61,7 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
     # Of other targets than its own only this session's requests are known.
     behind = () if name == "goodput" and shown.held is not None else shown.ghosts
     others = [
-        (point.is_steady, Dot(x, y, glyph(theme, GHOST), "ghost"))
+        (point.is_steady, Dot(x, y, theme.glyph("ghost"), "ghost"))
         for point in behind
         if point.stage.closed == curve.closed or name == "pareto"
         if (x := x_of(point, name)) is not None and (y := axes.y(point, None).value) is not None
@@ -83,7 +85,8 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
         ascii_only=theme.ascii_only,
     )
     labels = ticks(y_scale, rows, numbers.ms_label if axes.unit else numbers.label)
-    out = [_title(shown, name, target, [] if small else words, width)]
+    titled_by = shown._replace(ghosts=()) if small else shown
+    out = [_title(titled_by, name, target, [] if small else words, width)]
     for i, cells in enumerate(grid.rows()):
         text = labels.get(i, "")
         edge = theme.glyph("tick" if text else "wall")
@@ -160,7 +163,7 @@ def titles(shown: Plotted, name: str) -> list[Field]:
     return [
         Field(0, (axes_of(name, shown.curve.points).title, "title")),
         Field(1, (f"over {load_unit(shown.curve)}", "dim")),
-        Field(2, (target.text, "target")) if target is not None else Field(9),
+        _of_target(target, shown.theme),
         *[Field(1, *words) for words in [_brackets(shown)[1]] if words],
     ]
 
@@ -168,6 +171,14 @@ def titles(shown: Plotted, name: str) -> list[Field]:
 def _target(shown: Plotted, name: str) -> Target | None:
     metric = axes_of(name, shown.curve.points).metric
     return next((each for each in shown.targets if each.metric == metric and each.quantile), None)
+
+
+def _of_target(target: Target | None, theme: Theme) -> Field:
+    """Its line's dash, where it has one (the points are of p95), and what it asks."""
+    if target is None:
+        return Field(9)
+    dash = f"{theme.glyph('floor')} " if target.statistic == "p95" else ""
+    return Field(2, (dash, "target_line"), (target.text, "target"))
 
 
 def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Span], width: int) -> Row:
@@ -181,6 +192,7 @@ def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Spa
         Field(0, (axes.title, "title")),
         Field(3, (means, "dim")),
         Field(1, *words),
-        Field(2, (target.text, "target")) if target is not None else Field(9),
+        _of_target(target, shown.theme),
+        Field(2, (f"{shown.theme.glyph('ghost')} {shown.ghosts_of}" if shown.ghosts else "", "ghost")),
     ]
     return titled(fields, width, shown.theme)

@@ -24,7 +24,7 @@ from tui.plots.scatter import Dot
 from tui.views import curve_plot
 from tui.views.curve import Curve
 from tui.views.curve_axes import AXES
-from tui.views.curve_marks import GHOST, glyph, legend, mark_of
+from tui.views.curve_marks import legend, mark_of
 from tui.views.curve_plot import Plotted, joined
 
 S = 1_000_000_000
@@ -82,7 +82,7 @@ def test_each_load_has_a_row_and_a_point_and_the_target_a_line(source, size):
     text = rows_of(Curve(), drawing)
     for load in ("20 rps", "40 rps", "60 rps"):
         assert any(load in row for row in text)
-    assert {"point", "target", "curve", "strong"} <= roles_of(Curve(), drawing) | {"point"}
+    assert {"point", "target", "target_line", "curve", "strong"} <= roles_of(Curve(), drawing) | {"point"}
     plot = "\n".join(text[: size[1] - 4])
     assert sum(plot.count(glyph) for glyph in "●○◉▲") >= 3
     assert "ttft.p95<150ms" in text[0]
@@ -186,6 +186,9 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
     assert "".join(text).count("□") >= 3, "its points, and what they are of"
     assert all(point.attained is None for point in theirs), "there are no targets to hold"
     assert "ghost" in roles_of(Curve(), drawing)
+    text = rows_of(Curve(), drawing)
+    assert f"□ {safe(view.curve.baseline.name, 20)}" in text[0], "whose the points behind are"
+    assert any("p95 vs" in row for row in text), "and what of it is compared"
     assert Curve().pressed("baseline", drawing).ask is None, "again: away"
     assert view.curve.baseline is None
     view.close()
@@ -280,7 +283,7 @@ def test_each_symbol_has_one_meaning_and_none_is_one_of_the_events(source, chars
     kinds = ("steady", "drifting_up", "too_short", "ramp")
     points = tuple(like._replace(verdict=kind) for kind in kinds)
     marks = [mark_of(point, False, theme)[0] for point in points]
-    marks += [mark_of(points[0], True, theme)[0], glyph(theme, GHOST)]
+    marks += [mark_of(points[0], True, theme)[0], theme.glyph("ghost")]
     assert len(set(marks)) == len(marks)
     assert not {theme.glyph(name) for name in ("mark", "missed", "failed", "stopped")} & set(marks)
     said = "".join(part for part, _ in legend(points, None, "base", theme, 200))
