@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.outcome import Outcome
 from sessions.steady.verdict import Window
 
 Series = NDArray[np.float64]
@@ -252,7 +253,7 @@ class Frame:
     itl_is_chunk_gap: bool
     """The server puts several tokens in a chunk without saying how many: label the chart CHUNK GAP."""
     recent_s: float
-    """The window of the `recent` figures, seconds."""
+    """The window of the `recent` figures, seconds; of a run that is over they are of all of it."""
 
     # latencies
     ttft_recent: Stat
@@ -337,3 +338,5 @@ class Frame:
     """The preset that requests ask for, where a person has chosen one; empty: as the run was asked."""
     last_rate_rps: float | None = None
     """Of a run that is over: the rate that it had last; None in a closed loop and before the end."""
+    outcome: Outcome | None = None
+    """Of a run that is over; None before, and of one that has no summary."""

@@ -40,6 +40,8 @@ class _Target(msgspec.Struct, frozen=True):
 class StoredSlo(msgspec.Struct, frozen=True):
     verdict: str = ""
     """`pass`, `fail` or `undecided`."""
+    attainment: float | None = None
+    """Of all scheduled requests; None too where no target asks it of one."""
     targets: list[_Target] = []
 
 

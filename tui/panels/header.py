@@ -31,7 +31,8 @@ def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
             *latencies(frame, theme, short=short),
-            _binds(frame),
+            Field(5, (_span(frame), "dim")) if width >= 100 else Field(9),
+            *([_binds(frame)] if width >= 100 or not _verdict_of_run(frame) else []),
         ]
 
     left = chosen(fields(False), room, gap=gap)
@@ -71,7 +72,31 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
     return shown
 
 
+def _span(frame: Frame) -> str:
+    """Of which time the figures beside it are."""
+    if frame.state in ("ended", "killed"):
+        return "whole run"
+    return f"last {frame.recent_s:g} s"
+
+
+_OUTCOMES = {
+    "pass": ("SLO HELD", "ok"),
+    "fail": (" SLO MISSED ", "alert"),
+    "undecided": ("SLO UNDECIDED", "warn"),
+}
+
+
+def _verdict_of_run(frame: Frame) -> Row:
+    """Of one that is over and had targets."""
+    return (
+        [] if frame.outcome is None else [_OUTCOMES[slo] for slo in [frame.outcome.slo] if slo in _OUTCOMES]
+    )
+
+
 def _binds(frame: Frame) -> Field:
+    """What limits a run, or whether one that is over held its targets."""
+    if said := _verdict_of_run(frame):
+        return Field(0, *said)
     name = frame.limit.name
     if frame.failing or frame.client_saturated or frame.state in ("ended", "killed", "probing"):
         return Field(9)
@@ -149,8 +174,10 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
     ]
     fields = [
         *([] if frame.plan is None else [Field(0, *_plan(frame.plan))]),
+        *([] if width >= 100 else [Field(0, *_verdict_of_run(frame))]),
+        *_validity(frame),
         _verdict(frame.window),
-        *_attained(frame),
+        *_attained(frame, narrow=width < 100),
         Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
         Field(1, *errors),
         Field(5, (detail, "bad")),
@@ -160,11 +187,11 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
         if frame.cut_off
         else Field(9),
-        Field(2, ("asks ", "label"), (safe(frame.workload, 24), "warn")) if frame.workload else Field(9),
+        Field(2, ("workload ", "label"), (safe(frame.workload, 24), "warn")) if frame.workload else Field(9),
         Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
         if frame.stale_retries
         else Field(9),
-        *([] if charts else [throughput_field(frame), *under_way]),
+        *([] if charts or frame.outcome is not None else [throughput_field(frame), *under_way]),
         Field(7, (safe(frame.state_message, 60), "dim")),
     ]
     badges = chosen(_badges(frame), width)
@@ -179,8 +206,8 @@ def throughput_field(frame: Frame) -> Field:
     # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
     sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop:
-        sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
-    return Field(1, *sent, ("/s", "label"))
+        sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), ""), (" due", "dim")]
+    return Field(2, *sent, ("/s", "label"))
 
 
 def _badges(frame: Frame) -> list[Field]:
@@ -200,11 +227,25 @@ def _where(frame: Frame) -> list[Field]:
     ]
 
 
-def _attained(frame: Frame) -> list[Field]:
+def _validity(frame: Frame) -> list[Field]:
+    """Of a run that is over, whether its figures may be relied on."""
+    if frame.outcome is None:
+        return []
+    if frame.outcome.valid:
+        return [Field(1, ("valid", "ok"))]
+    return [
+        Field(1, ("not valid", "bad")),
+        Field(6, ("; ".join(safe(one, 60) for one in frame.outcome.reasons[:1]), "bad")),
+    ]
+
+
+def _attained(frame: Frame, *, narrow: bool) -> list[Field]:
     """How many held their targets in the last seconds."""
     if frame.attained is None:
         return []
-    return [Field(2, ("SLO ", "label"), (f"{frame.attained * 100:.1f}%", "strong"))]
+    over = frame.state in ("ended", "killed")
+    lately = f", {frame.recent_s:g} s" if narrow and not over else ""  # else the row above says it
+    return [Field(1, (f"{frame.attained * 100:.3g}%", "strong"), (f" in target{lately}", "label"))]
 
 
 def _plan(plan: PlanProgress) -> Row:
@@ -291,10 +332,9 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
     of = MEANS_OF.get(now.name, "") if now.why else ""
-    for forms in ([lasts], [f"means of {of}", "means"] if of else []):
+    for said in (lasts, f"means of {of}" if of else ""):
         room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
-        said = next((form for form in forms if form and len(form) <= room), "")
-        if said:
+        if said and len(said) <= room:
             right = [(said, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
 

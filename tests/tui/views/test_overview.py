@@ -615,7 +615,7 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
         (Limit("room", "queue 0", 0), "means of 3s"),
         (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
         (Limit("client", "requests left 90 ms late (p99)", 20 * S), "since 00:18"),
-        (LIMITED, "means   since 00:18"),
+        (LIMITED, "since 00:18"),
     ],
 )
 def test_figures_that_are_means_of_seconds_say_so(limit, says):
@@ -867,5 +867,5 @@ def test_where_a_plan_is_stands_beside_the_load(plan, said):
 def test_how_many_held_their_targets_is_a_share_of_a_hundred():
     view = ramped(at(63))
     row = screen(view, (160, 40), frame=replace(frame_of(view, 160), attained=0.987))[1]
-    assert "SLO 98.7%" in row
-    assert "SLO" not in screen(view, (160, 40))[1]
+    assert "98.7% in target" in row
+    assert "in target" not in screen(view, (160, 40))[1]
