@@ -173,7 +173,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(3, ("backlog ", "label"), (numbers.count(frame.backlog), "warn" if frame.backlog else "dim")),
     ]
     fields = [
-        *([] if frame.plan is None else [Field(0, *_plan(frame.plan))]),
+        *([] if frame.plan is None else [Field(0, *_plan(frame.plan, screen_state))]),
         *([] if width >= 100 else [Field(0, *_verdict_of_run(frame))]),
         *_validity(frame),
         _verdict(frame.window),
@@ -248,7 +248,7 @@ def _attained(frame: Frame, *, narrow: bool) -> list[Field]:
     return [Field(1, (f"{frame.attained * 100:.3g}%", "strong"), (f" in target{lately}", "label"))]
 
 
-def _plan(plan: PlanProgress) -> Row:
+def _plan(plan: PlanProgress, screen_state: ScreenState) -> Row:
     """The stage, and how long the plan goes on."""
     label = "PLAN " if plan.of is not None else "STEP "
     where = f"{plan.stage}/{plan.of}" if plan.of is not None else f"{plan.stage}:"
@@ -258,7 +258,8 @@ def _plan(plan: PlanProgress) -> Row:
     if plan.state == "draining":
         shown.append((" awaiting answers", "warn"))
     elif plan.state == "over" and plan.of is not None and plan.stage < plan.of:
-        shown.append((" pause", "dim"))
+        go_on = keys.action_row("go_on", screen_state.keymap).keys[0]
+        shown += [(" pause ", "dim"), (go_on, "key"), (" ends it", "dim")]
     if plan.left_s:
         shown.append((f" {numbers.clock(int(plan.left_s * 1e9), hours=False)} left", "dim"))
     return shown
@@ -342,11 +343,11 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
 def _drain(frame: Frame, until_ns: int, screen_state: ScreenState, width: int) -> Row:
     some = f"{numbers.count(frame.in_flight)} answer{'s' * (frame.in_flight != 1)}"
     left = numbers.clock(max(until_ns - frame.at_ns, 0), hours=False)
-    waiting = f" the load is over: waiting for {some} in flight, at most {left} more"
-    if len(waiting) + 20 > width:
-        waiting = f" waiting for {some}, at most {left}"
-    ends = keys.short_name("end_run", screen_state.keymap)
-    return spread([(waiting, "warn")], [(f"{ends} a", "key"), (" cuts them off", "dim")], width)
+    waiting = f" draining {some}, at most {left} more"
+    if width >= 100:
+        waiting = f" the load is over:{waiting}"
+    ends = "a" if screen_state.finishing else f"{keys.short_name('end_run', screen_state.keymap)} a"
+    return spread([(waiting, "warn")], [(ends, "key"), (" cuts them off", "dim")], width)
 
 
 def _troubled(frame: Frame) -> str:

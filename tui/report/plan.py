@@ -13,7 +13,7 @@ from sessions.steady.verdict import DRIFTING
 from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, number
 from tui.report.plan_columns import COLUMNS
-from tui.report.slo import WORDS, why
+from tui.report.slo import WORDS, shown, why
 
 if TYPE_CHECKING:
     from sessions.summary.plan_schema import Plan, PlanStage
@@ -118,7 +118,7 @@ def _verdict(result: TargetResult) -> str:
     if result.figure is None:
         return word
     unit = _unit(result.target)
-    return f"{word} {result.figure * (100 if unit == ' %' else 1):,.4g}{unit}"
+    return f"{word} {shown(result.figure * (100 if unit == ' %' else 1))}{unit}"
 
 
 def _unit(target: str) -> str:

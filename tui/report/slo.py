@@ -61,7 +61,9 @@ def attained(slo: Slo) -> str:
 
 def shown(figure: float | None) -> str:
     """In the unit of the target beside it."""
-    return NOT_MEASURED if figure is None else f"{figure:,.4g}"
+    if figure is None:
+        return NOT_MEASURED
+    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"
 
 
 def why(result: TargetResult) -> str:

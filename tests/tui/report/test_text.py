@@ -20,7 +20,7 @@ from tui.report import text as report
 from tui.report.advice import ADVICE
 from tui.report.brief import brief
 from tui.report.plotext_chart import Curve, Theme, ceiling, chart
-from tui.report.slo import slo_line, slo_table
+from tui.report.slo import shown, slo_line, slo_table
 
 NOTHING = {"count": 0, **dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "min", "max")), "thin": []}
 
@@ -439,3 +439,9 @@ def test_a_search_says_its_answer_before_anything_else() -> None:
     lost = msgspec.structs.replace(found, plan=msgspec.structs.replace(made, limit=none))
     assert brief(lost).startswith("LIMIT NOT FOUND: not even 0.1 holds it")
     assert finding(lost)[0] == "No load is known to hold the targets: not even 0.1 holds it."
+
+
+def test_a_figure_of_a_target_is_written_as_people_write_it() -> None:
+    assert [shown(one) for one in (71_250.4, 1234.56, 182.345, 0.01234, None)] == [
+        *("71,250", "1,235", "182.3", "0.01234", "-"),
+    ]

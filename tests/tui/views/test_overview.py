@@ -246,8 +246,8 @@ def test_while_the_probe_waits_the_screen_says_for_what_how_long_and_how_to_leav
 @pytest.mark.parametrize(
     ("size", "words"),
     [
-        ((80, 24), " waiting for 12 answers, at most 59:48"),
-        ((120, 40), " the load is over: waiting for 12 answers in flight, at most 59:48 more"),
+        ((80, 24), " draining 12 answers, at most 59:48 more"),
+        ((120, 40), " the load is over: draining 12 answers, at most 59:48 more"),
     ],
 )
 def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_to_cut_them_off(size, words):
@@ -259,7 +259,7 @@ def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_
     assert rows[2].startswith(words)
     assert rows[2].rstrip().endswith("Q a cuts them off")
     last = replace(draining, in_flight=0)
-    assert "waiting" not in screen(ramped(at(90)), size, frame=last)[2]
+    assert "draining" not in screen(ramped(at(90)), size, frame=last)[2]
 
 
 def test_what_the_end_of_the_run_cut_off_is_counted_apart_from_errors():
