@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sessions.store.manifest import Manifest
-from sessions.summary.stored import stored_summary
+from sessions.summary.stored import StoredLimit, stored_summary
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Outcome:
     """Share of all scheduled requests that held every limit that is asked of one."""
     figures: Mapping[str, float | None] = field(default_factory=dict)
     """Of each target as it was typed, over the whole run."""
+    limit: StoredLimit | None = None
+    """What a search for the limit found; None of any other run."""
 
 
 def outcome_of(manifest: Manifest | None, *, over: bool) -> Outcome | None:
@@ -28,7 +30,7 @@ def outcome_of(manifest: Manifest | None, *, over: bool) -> Outcome | None:
     summary = stored_summary(manifest) if over and manifest is not None else None
     if summary is None or manifest is None:
         return None
-    slo = summary.slo
+    slo, plan = summary.slo, summary.plan
     searched = manifest.config.limit is not None
     return Outcome(
         "" if slo is None or searched else slo.verdict,
@@ -36,4 +38,5 @@ def outcome_of(manifest: Manifest | None, *, over: bool) -> Outcome | None:
         tuple(summary.reasons),
         None if slo is None or searched else slo.attainment,
         {} if slo is None or searched else {each.target: each.figure for each in slo.targets},
+        None if plan is None or not searched else plan.limit,
     )

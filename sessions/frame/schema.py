@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sessions.frame.latency_target import LatencyTarget
 from sessions.frame.outcome import Outcome
+from sessions.frame.search import SearchProgress
 from sessions.steady.verdict import Window
 
 Series = NDArray[np.float64]
@@ -191,6 +192,8 @@ class PlanProgress:
     """Until nothing more of the stage is due; None where its number of requests ends it."""
     left_s: float | None
     """Of the whole plan, without the time of last answers; None where one of its stages has no time."""
+    search: SearchProgress | None = None
+    """Of a search for the limit alone."""
 
 
 @dataclass(frozen=True)

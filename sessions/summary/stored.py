@@ -45,6 +45,18 @@ class StoredSlo(msgspec.Struct, frozen=True):
     targets: list[_Target] = []
 
 
+class StoredLimit(msgspec.Struct, frozen=True):
+    """Of a search: the highest load that held, the lowest above it that did not; None where none was."""
+
+    closed: bool = False
+    passed: float | None = None
+    failed: float | None = None
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    limit: StoredLimit | None = None
+
+
 class StoredSummary(msgspec.Struct, frozen=True):
     """Some fields of `sessions.summary.schema.Summary`. None is what was not measured, or not written."""
 
@@ -55,6 +67,7 @@ class StoredSummary(msgspec.Struct, frozen=True):
     ttft_from_due_ms: Quantiles = Quantiles()
     itl_ms: Quantiles = Quantiles()
     slo: StoredSlo | None = None
+    plan: _Plan | None = None
     valid: bool | None = None
     reasons: list[str] = []
     notes: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from sessions.bottleneck.rules import MEANS_OF
-from sessions.frame.schema import Frame, PlanProgress
+from sessions.frame.schema import Frame
 from sessions.steady.verdict import DRIFTING, Window
 from tui.controls import keys
 from tui.controls.screen_state import ScreenState
@@ -15,6 +15,7 @@ from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 from tui.draw.words import limit_name
 from tui.panels.held_targets import latencies
+from tui.panels.plan_progress import plan_progress
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
@@ -87,7 +88,11 @@ _OUTCOMES = {
 
 
 def _verdict_of_run(frame: Frame) -> Row:
-    """Of one that is over and had targets."""
+    """Of one that is over and had targets, or looked for the limit."""
+    if frame.outcome is not None and (limit := frame.outcome.limit) is not None:
+        if limit.passed is None:
+            return [(" NO LIMIT FOUND ", "alert")]
+        return [(f"LIMIT {limit.passed:.4g} {'at a time' if limit.closed else 'rps'}", "ok")]
     return (
         [] if frame.outcome is None else [_OUTCOMES[slo] for slo in [frame.outcome.slo] if slo in _OUTCOMES]
     )
@@ -173,10 +178,10 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(3, ("backlog ", "label"), (numbers.count(frame.backlog), "warn" if frame.backlog else "dim")),
     ]
     fields = [
-        *([] if frame.plan is None else [Field(0, *_plan(frame.plan, screen_state))]),
+        *([] if frame.plan is None else [Field(0, *plan_progress(frame.plan, screen_state, width))]),
         *([] if width >= 100 else [Field(0, *_verdict_of_run(frame))]),
         *_validity(frame),
-        _verdict(frame.window),
+        *([] if frame.plan is not None and frame.plan.of is None else [_verdict(frame.window)]),
         *_attained(frame, narrow=width < 100),
         Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
         Field(1, *errors),
@@ -246,23 +251,6 @@ def _attained(frame: Frame, *, narrow: bool) -> list[Field]:
     over = frame.state in ("ended", "killed")
     lately = f", {frame.recent_s:g} s" if narrow and not over else ""  # else the row above says it
     return [Field(1, (f"{frame.attained * 100:.3g}%", "strong"), (f" in target{lately}", "label"))]
-
-
-def _plan(plan: PlanProgress, screen_state: ScreenState) -> Row:
-    """The stage, and how long the plan goes on."""
-    label = "PLAN " if plan.of is not None else "STEP "
-    where = f"{plan.stage}/{plan.of}" if plan.of is not None else f"{plan.stage}:"
-    if plan.state == "left":
-        return [(label, "label"), (f"left at {where}: p goes on", "warn")]
-    shown: Row = [(label, "label"), (where, "strong"), (f" {safe(plan.stage_name, 28)}", "")]
-    if plan.state == "draining":
-        shown.append((" awaiting answers", "warn"))
-    elif plan.state == "over" and plan.of is not None and plan.stage < plan.of:
-        go_on = keys.action_row("go_on", screen_state.keymap).keys[0]
-        shown += [(" pause ", "dim"), (go_on, "key"), (" ends it", "dim")]
-    if plan.left_s:
-        shown.append((f" {numbers.clock(int(plan.left_s * 1e9), hours=False)} left", "dim"))
-    return shown
 
 
 def _failing(frame: Frame, screen_state: ScreenState, width: int) -> Row:

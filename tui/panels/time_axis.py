@@ -106,16 +106,24 @@ def mark_labels(frame: Frame, width: int, theme: Theme) -> dict[int, tuple[tuple
 
 
 def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
-    """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
+    """The last `height` rows of what happened, the newest last. `whole`: with all their words, even where
+    older ones have no room then; else where there is room to spare, and without what was noted of sources
+    before there was any load."""
     # Why there is no GPU stands in the place of the GPUs already.
     told = "" if whole or frame.gpus else frame.gpu_note
     wanted = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
     happened = [mark for mark in wanted if not told or mark.label != told]
+    if not whole:
+        happened = [mark for mark in happened if mark.kind != "note" or mark.t_ns > frame.first_ns > 0]
+    spare = max(height - len(happened), 0)
     rows: list[Row] = []
     for mark in reversed(happened):
         if not (room := height - len(rows)):
             break
-        said = event(mark, frame, width, theme, whole=whole)
+        said = event(mark, frame, width, theme, whole=whole or spare > 0)
+        if not whole and len(said) - 1 > spare:
+            said = event(mark, frame, width, theme)
+        spare -= len(said) - 1
         # Where there is no room for all its words, their beginning tells more than their end.
         rows = (said if len(said) <= room else event(mark, frame, width, theme)) + rows
     if not rows and height:

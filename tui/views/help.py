@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.controls.keys import Key
+from tui.controls.keys import VIEWS, Key
 from tui.controls.screen_state import ScreenState
 from tui.draw.rows import Row, Span, fitted, width_of
 from tui.draw.theme import Theme
@@ -86,19 +86,26 @@ def _entries(state: ScreenState) -> list[list[Span]]:
     rows = [row for row in state.keymap if row.help]
     own = [row for row in rows if state.view in row.views]
     common = [row for row in rows if not row.views and row.action != "help"]
+    others = [row for row in rows if row.views and state.view not in row.views]
     entries = [_key(row, state.theme) for row in (*own, *common)]
+    entries += [_key(row, state.theme, of=row.views) for row in others]
     met = f"{state.theme.glyph('met')} {state.theme.glyph('missed')}"
     return entries + [
         [(f" {met if name == '✓ ✗' else name:>13}  ", "title"), (words, "")] for name, words in WORDS
     ]
 
 
-def _key(row: Key, theme: Theme) -> list[Span]:
+def _key(row: Key, theme: Theme, of: tuple[str, ...] = ()) -> list[Span]:
+    """`of`: the views that alone have it, where it is of another than the one shown."""
     shown = row.shown
     if theme.ascii_only:
         for arrow, word in _ARROWS:
             shown = shown.replace(arrow, word)
     where = "" if row.where == "both" else f" ({row.where})"
+    if of:
+        digits = "".join(str(VIEWS.index(name) + 1) for name in of)
+        words = row.help.partition(":")[0].partition(" (")[0]
+        return [(f" {shown:>13}  ", "key"), (words, ""), (f" (in {digits})", "dim")]
     return [(f" {shown:>13}  ", "key"), (row.help, ""), (where, "dim")]
 
 

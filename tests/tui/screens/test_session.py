@@ -535,7 +535,7 @@ def test_what_requests_ask_for_is_chosen_seen_and_confirmed_before_it_changes():
     async def body(room: Room) -> None:
         room.view.manifest = make(seconds=1.0).manifest
         await room.press("W")
-        assert "now as asked, from now on: short-chat" in room.rows[-1]
+        assert "next requests (now as asked): short-chat" in room.rows[-1]
         assert room.control.sent == []
         await room.press("W", "tab", "x", "up")
         assert "long-context" in room.rows[-1]

@@ -11,6 +11,7 @@ import pytest
 
 from sessions.bottleneck.rules import NAMES
 from sessions.frame.schema import Cause, ChartMark, Frame, Host, Limit, PlanProgress, Power, Server, Stat
+from sessions.frame.search import SearchProgress
 from sessions.steady.verdict import Window
 from tests.tui import made_up_run
 from tests.tui.made_up_run import START_NS, FakeView, S, ramped
@@ -137,7 +138,7 @@ def test_preemptions_are_told_whole_with_their_name_at_every_size():
 def test_every_key_of_the_load_and_of_the_views_stands_in_the_footer_at_80_columns():
     for charset in ("braille", "ascii"):
         footer = screen(ramped(at(30)), (80, 24), theme=Theme(charset=charset))[-1]
-        for word in ("rate", "JK ±10", "set", "hold", "stop", "mark", "1-7 views", "? help", "q quit"):
+        for word in ("rate", "KJ ±10", "set", "hold", "stop", "mark", "1-7 views", "? help", "q quit"):
             assert (word if charset == "braille" else word.replace("±", "")) in footer
         wide = screen(ramped(at(30)), (100, 24), theme=Theme(charset=charset))[-1]
         assert "w span" in wide
@@ -851,11 +852,24 @@ def test_with_a_plan_a_drift_is_said_at_80_columns():
             PlanProgress("p", 3, 7, "16 rps", "draining", None, 125.0),
             "PLAN 3/7 16 rps awaiting answers 02:05 left",
         ),
-        (PlanProgress("p", 3, 7, "16 rps", "over", None, None), "PLAN 3/7 16 rps pause   "),
+        (PlanProgress("p", 3, 7, "16 rps", "over", None, None), "PLAN 3/7 16 rps pause p ends it   "),
         (PlanProgress("p", 7, 7, "16 rps", "over", None, None), "PLAN 7/7 16 rps   "),
         (PlanProgress("p", 3, 7, "16 rps", "left", None, None), "PLAN left at 3/7: p goes on   "),
         (PlanProgress("limit", 2, None, "9 rps in ?..?", "running", None, None), "STEP 2: 9 rps in ?..?   "),
-        (PlanProgress("limit", 2, None, "9 rps in ?..?", "over", None, None), "STEP 2: 9 rps in ?..?   "),
+        (
+            PlanProgress(
+                *("limit", 5, None, "8.72 rps in 8..9.51", "running", None, None),
+                SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514),
+            ),
+            "STEP 5 8.72 rps  612 of 1,500 requests, 01:41 at most  8 ✓  9.51 ✗   ",
+        ),
+        (
+            PlanProgress(
+                *("limit", 1, None, "one at a time", "running", None, None),
+                SearchProgress("one at a time", 3, 12, None, None, None),
+            ),
+            "STEP 1 one at a time  3 of 12 requests   ",
+        ),
     ],
 )
 def test_where_a_plan_is_stands_beside_the_load(plan, said):
