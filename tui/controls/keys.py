@@ -102,7 +102,7 @@ KEYS: tuple[Key, ...] = (
     Key(("space",), "play", "play, pause", "space", "replay", "play"),
     Key(("p",), "go_on", "the plan goes on, also out of a pause of its own", "p", "live"),
     Key(("x",), "stop", "stop, drop the backlog; space resumes", "x", "live", "stop"),
-    Key(("m",), "mark", "set a mark, with a few words (replay: beside the session)", "m", "both", "mark"),
+    Key(("m",), "mark", "set a mark, in a few words (replay: beside the session)", "m", "both", "mark"),
     Key(("left",), "back", "5 s back, 5 s forward", "← →", "both", "5s"),
     Key(("right",), "forward", "", "", "both"),
     Key(("shift+left", "H"), "back_far", "60 s back, 60 s forward", "shift+← → H L", "both"),

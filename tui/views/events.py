@@ -45,12 +45,19 @@ class Events:
         at_cursor = at_cursor[: max(drawing.height - 1, 1)]
         room = drawing.height - len(at_cursor)
         # The cursor's row is kept in sight with as many after it as there is room for.
+        spare = max(room - len(found), 0)
         last = len(found) - max(back - room // 2, 0)
         shown = found[max(last - room, 0) : last]
         cursor = len(found) - 1 - back - max(last - room, 0)
         for index, mark in enumerate(shown):
             pointer = theme.glyph("play") if index == cursor else " "
-            lines = at_cursor if index == cursor else time_axis.event(mark, frame, width - 1, theme)
+            lines = time_axis.event(mark, frame, width - 1, theme, whole=spare > 0)
+            if index == cursor:
+                lines = at_cursor
+            elif len(lines) - 1 > spare:
+                lines = time_axis.event(mark, frame, width - 1, theme)
+            else:
+                spare -= len(lines) - 1
             for line in lines:
                 rows.append(fitted([(pointer, "key"), *line], width))
                 pointer = " "
