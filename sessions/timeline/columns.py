@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sessions.timeline import paged
+from sessions.timeline.spans import Floats as Floats
+from sessions.timeline.spans import Ints as Ints
+from sessions.timeline.spans import parted
 
 MORE_ROWS = 1 << 16
 """Room for so many is made ahead, of one worker's ticks four hours and a half; in a table that is large an
 eighth of it, so that what is copied in all is a few times what it holds."""
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+PENDING_CAP = 1024
+"""Rows that wait to be put in their place: a row that waits takes some five times what it takes there."""
+_ONLY: Ints = np.zeros(1, dtype=np.int64)
 
 
 class Table:
@@ -30,21 +34,27 @@ class Table:
     Args:
         names: of the columns.
         by: the column by whose values `sums` and `counts` are kept apart, such as the worker.
+        followed: others keep to its order, and have to know when rows are put in their place: who adds rows
+            looks whether it is `crowded`.
     """
 
-    def __init__(self, names: Sequence[str], by: str | None = None) -> None:
+    def __init__(self, names: Sequence[str], by: str | None = None, followed: bool = False) -> None:
+        self._followed = followed
         self._at = {name: i for i, name in enumerate(names)}
         self._cells: Floats = np.empty((len(names), 64))
         self._rows = 0
         self._pending: list[tuple[float | None, ...]] = []
         self._by = by
         self._groups: Floats = np.zeros(0 if by else 1)
-        self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], Floats] = {}
+        self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], tuple[int, Floats]] = {}
+        """How many sums of blocks are known, and they, with a 0 after the last."""
 
     @classmethod
-    def of_cells(cls, names: Sequence[str], cells: Floats, by: str | None = None) -> Table:
+    def of_cells(
+        cls, names: Sequence[str], cells: Floats, by: str | None = None, followed: bool = False
+    ) -> Table:
         """The table that `cells` were asked of."""
-        table = cls(names, by)
+        table = cls(names, by, followed)
         table._cells, table._rows = cells, cells.shape[1]
         if by:
             table._groups = np.unique(cells[table._at[by]])
@@ -63,6 +73,13 @@ class Table:
     def add(self, row: tuple[float | None, ...]) -> None:
         """Takes a row in, in the order of the names; None is what is missing."""
         self._pending.append(row)
+        if len(self._pending) >= PENDING_CAP and not self._followed:
+            self.merge_pending()
+
+    @property
+    def crowded(self) -> bool:
+        """More rows wait than should, in a table that others follow."""
+        return len(self._pending) >= PENDING_CAP
 
     def merge_pending(self) -> tuple[int, Ints] | None:
         """Puts what came in since the last time in its place.
@@ -74,6 +91,8 @@ class Table:
         if not self._pending:
             return None
         came, columns = len(self._pending), len(self._at)
+        if came == 1 and (appended := self._append(self._pending[0])) is not None:
+            return appended
         cells = np.fromiter(chain.from_iterable(self._pending), np.float64, came * columns)
         fresh = cells.reshape(came, columns).T
         self._pending = []
@@ -85,7 +104,7 @@ class Table:
             ahead = max(MORE_ROWS, self._rows // 8)
             more = min(max(self._rows * 5 // 4, 2 * self._cells.shape[1]), self._rows + ahead)
             grown = paged.empty((self._cells.shape[0], max(more, self._rows)))
-            grown[:, :first] = self._cells[:, :first]
+            paged.copy(self._cells[:, :first], grown[:, :first])
             self._cells = grown
         self._cells[:, first : self._rows] = tail[:, order]
         if self._by:
@@ -93,8 +112,20 @@ class Table:
             if len(groups) > len(self._groups):
                 self._groups, self._blocks = groups, {}
         keep = first // self._stride
-        self._blocks = {key: blocks[:, :, :keep] for key, blocks in self._blocks.items()}
+        self._blocks = {key: (min(known, keep), blocks) for key, (known, blocks) in self._blocks.items()}
         return first, order
+
+    def _append(self, row: tuple[float | None, ...]) -> tuple[int, Ints] | None:
+        """One row after all others, which is what a run that goes on brings: nothing is put in order, nothing
+        that was summed up is other than it was. None where it is not such a row, or there is no room."""
+        at, t_ns = self._rows, row[0]
+        if at == self._cells.shape[1] or t_ns is None or (at and not self._cells[0, at - 1] < t_ns):
+            return None
+        if self._by and row[self._at[self._by]] not in self._groups:
+            return None
+        self._cells[:, at] = row
+        self._rows, self._pending = at + 1, []
+        return at, _ONLY
 
     def __len__(self) -> int:
         self.merge_pending()
@@ -124,7 +155,7 @@ class Table:
 
     def upto(self, t_ns: float | Floats) -> Ints:
         """How many rows have `t <= t_ns`, for one time or for an array of them."""
-        rows: Ints = np.asarray(np.searchsorted(self["t"], t_ns, side="right"), dtype=np.int64)
+        rows: Ints = np.asarray(self["t"].searchsorted(t_ns, side="right"), dtype=np.int64)
         return rows
 
     def known_before(self, name: str, row: int) -> int | None:
@@ -174,99 +205,90 @@ class Table:
         parts = parted(rows, self._stride)
         left = parts.rows
         out = self._binned(self._weights(names, left, kinds), left, parts.ends - parts.begins)
-        n = len(rows) - 1
-        if len(parts.begins) > n:
-            out = out[:, :, :n] + out[:, :, n:]
-        whole = np.flatnonzero(parts.to_block > parts.from_block)
-        if len(whole):
-            bounds = np.stack([parts.from_block[whole], parts.to_block[whole]], axis=1).ravel()
-            first, last = int(bounds[0]), int(bounds[-1])
-            blocks = self._blocks_of(tuple(names), kinds, last)[:, :, first : last + 1]
-            if blocks.shape[2] == last - first:  # reduceat wants a place beyond the last one
-                blocks = np.concatenate([blocks, np.zeros_like(blocks[:, :, :1])], axis=2)
-            out[:, :, whole] += np.add.reduceat(blocks, bounds - first, axis=2)[:, :, ::2]
-        return out
+        return parts.with_blocks(out, lambda a, b: self._blocks_of(tuple(names), kinds, b)[:, :, a : b + 1])
 
     def _weights(self, names: Sequence[str], rows: Ints | slice, kinds: tuple[bool, ...]) -> Floats:
         """What is added up: values where they are known, or ones; a 0 after the last of them.
 
         Shape `(kinds, names, rows + 1)`.
         """
-        cells = np.array([self._cells[self._at[name]][rows] for name in names])
-        known = np.isfinite(cells)
-        out: Floats = np.zeros((len(kinds), len(names), cells.shape[1] + 1))
-        for counted, weights in zip(kinds, out[:, :, :-1], strict=True):
-            np.copyto(weights, 1.0 if counted else cells, where=known)
-        return out
+        return _weighed(self._picked(names, rows), kinds)
+
+    def _picked(self, names: Sequence[str], rows: Ints | slice) -> Floats:
+        at = [self._at[name] for name in names]
+        if isinstance(rows, slice):
+            cells: Floats = self._cells[at, rows]
+        else:
+            cells = self._cells[np.array(at)[:, np.newaxis], rows]
+        return cells
 
     def _binned(self, weights: Floats, rows: Ints | slice, lengths: Ints) -> Floats:
         """Sums of `weights` over runs of so many of the rows, by group: `(kinds, names, runs, groups)`."""
         runs, groups = len(lengths), max(len(self._groups), 1)
         if groups == 1:
-            sums: Floats = np.add.reduceat(weights, np.cumsum(lengths) - lengths, axis=2)
-            sums[:, :, lengths == 0] = 0.0  # reduceat gives an empty run its next element
-            return sums[..., np.newaxis]
+            return _summed(weights, lengths)
         keys = np.repeat(np.arange(runs) * groups, lengths) + self._group_of(rows)
         each = (np.bincount(keys, cells[:-1], minlength=runs * groups) for kind in weights for cells in kind)
         binned = np.array(list(each), dtype=np.float64)
         return binned.reshape(*weights.shape[:2], runs, groups)
 
     def _blocks_of(self, names: tuple[str, ...], kinds: tuple[bool, ...], upto: int) -> Floats:
-        """The sums of whole blocks, at least `upto` of them: `(kinds, names, blocks, groups)`."""
-        known = self._blocks.get((names, kinds))
-        if known is None:
-            known = np.zeros((len(kinds), len(names), 0, max(len(self._groups), 1)))
-        done = known.shape[2]
+        """The sums of whole blocks, more than `upto` of them: `(kinds, names, blocks, groups)`."""
+        done, blocks = self._blocks.get((names, kinds), (0, np.empty((0, 0, 0, 0))))
         if done < upto:
             upto = self._rows // self._stride
             rows = slice(done * self._stride, upto * self._stride)
             lengths = np.full(upto - done, self._stride)
             fresh = self._binned(self._weights(names, rows, kinds), rows, lengths)
-            known = self._blocks[names, kinds] = np.concatenate([known, fresh], axis=2)
-        return known
+            if upto >= blocks.shape[2]:
+                shape = (len(kinds), len(names), upto * 5 // 4 + 64, max(len(self._groups), 1))
+                grown = paged.empty(shape)
+                if done:
+                    grown[:, :, :done] = blocks[:, :, :done]
+                blocks = grown
+            blocks[:, :, done:upto], blocks[:, :, upto] = fresh, 0.0
+            self._blocks[names, kinds] = upto, blocks
+        return blocks
 
     def _group_of(self, rows: Ints | slice) -> Ints:
         found: Ints = np.searchsorted(self._groups, self._cells[self._at[self._by or "t"]][rows])
         return found
 
 
-class Parted(NamedTuple):
-    """Spans of rows, each as whole blocks of rows and the rows that are left over before and after them."""
+def sums_and_counts_of(tables: Sequence[Table], names: Sequence[str], rows: Ints) -> tuple[Floats, Floats]:
+    """`Table.sums_and_counts` of several tables at once, over the same spans of rows, at about the cost of
+    one: for tables that keep nothing apart, such as those of GPUs that are read together.
 
-    from_block: Ints
-    to_block: Ints
-    """By span; no block where it is not the higher one."""
-    begins: Ints
-    ends: Ints
-    """From and to which row the rest goes: of all spans what is before their blocks, then what is after them;
-    once for each span where none holds a block."""
+    Returns:
+        Twice shape `(len(tables), len(names), len(rows) - 1)`.
+    """
+    kinds, parts = (False, True), parted(rows, tables[0]._stride)
+    for table in tables:
+        table.merge_pending()
 
-    @property
-    def rows(self) -> Ints | slice:
-        """The rows that are left over."""
-        if len(self.begins) == len(self.from_block):
-            return slice(int(self.begins[0]), int(self.ends[-1]))
-        return ranges(self.begins, self.ends - self.begins)
+    def blocks(a: int, b: int) -> Floats:
+        each = [table._blocks_of(tuple(names), kinds, b)[:, :, a : b + 1] for table in tables]
+        return np.concatenate(each, axis=1)
 
-
-def parted(rows: Ints, stride: int) -> Parted:
-    """The spans `[rows[i], rows[i + 1])`, ascending, in blocks of `stride` rows."""
-    a, b = rows[:-1], rows[1:]
-    from_block, to_block = -(-a // stride), b // stride
-    whole = to_block > from_block
-    if not whole.any():
-        return Parted(from_block, to_block, a, b)
-    begins = np.concatenate([a, np.where(whole, to_block * stride, b)])
-    ends = np.concatenate([np.where(whole, from_block * stride, b), b])
-    return Parted(from_block, to_block, begins, ends)
+    cells = np.concatenate([table._picked(names, parts.rows) for table in tables])
+    out = parts.with_blocks(_summed(_weighed(cells, kinds), parts.ends - parts.begins), blocks)
+    sums, counts = out.reshape(len(kinds), len(tables), len(names), len(rows) - 1)
+    return sums, counts
 
 
-def ranges(begins: Ints, lengths: Ints) -> Ints:
-    """`begins[0], begins[0] + 1, ... (lengths[0] of them), begins[1], ...`."""
-    ends = np.cumsum(lengths)
-    places: Ints = np.repeat(begins - (ends - lengths), lengths)
-    places += np.arange(len(places))
-    return places
+def _weighed(cells: Floats, kinds: tuple[bool, ...]) -> Floats:
+    known = np.isfinite(cells)
+    out: Floats = np.zeros((len(kinds), len(cells), cells.shape[1] + 1))
+    for counted, weights in zip(kinds, out[:, :, :-1], strict=True):
+        np.copyto(weights, 1.0 if counted else cells, where=known)
+    return out
+
+
+def _summed(weights: Floats, lengths: Ints) -> Floats:
+    """Sums over runs of so many, as one group: `(kinds, names, runs, 1)`."""
+    sums: Floats = np.add.reduceat(weights, lengths.cumsum() - lengths, axis=2)
+    sums[:, :, lengths == 0] = 0.0  # reduceat gives an empty run its next element
+    return sums[..., np.newaxis]
 
 
 def binned(keys: Ints, weights: Floats, bins: int) -> Floats:
@@ -282,7 +304,7 @@ def written(into: _Array, at: int, values: _Array) -> _Array:
     end = at + len(values)
     if end > len(into):
         grown = paged.empty((max(end * 5 // 4, 2 * len(into)), *into.shape[1:]), into.dtype)
-        grown[:at] = into[:at]
+        paged.copy(into[:at], grown[:at])
         into = grown  # type: ignore[assignment]  # of the same kind
     into[at:end] = values
     return into

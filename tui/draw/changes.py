@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from tui.draw.rows import Row, all_of_one_cell, cells_of
+from tui.draw.rows import Row, all_of_one_cell, cells_of, width_of
 
 JOINED = 3
 """So many cells that stayed are sent anew: that is shorter than moving over them."""
@@ -38,6 +38,21 @@ def _letters(text: str) -> Iterator[str]:
             yield letter
         if wide == 2:
             yield ""
+
+
+def differing(old: Row, new: Row) -> tuple[int, Row, Row]:
+    """Both without the runs that they begin and end with alike, and the cell from which on they differ: of
+    most rows that change a figure does, and to look at each cell costs the most of a row."""
+    same = 0
+    for before, after in zip(old, new, strict=False):
+        if before != after:
+            break
+        same += 1
+    begin, old, new = width_of(new[:same]), old[same:], new[same:]
+    if width_of(old) == width_of(new):
+        while old and new and old[-1] == new[-1]:
+            old, new = old[:-1], new[:-1]
+    return begin, old, new
 
 
 def changed_runs(before: Cells, after: Cells, paints: Callable[[str], bool]) -> list[tuple[int, int]]:
@@ -81,9 +96,10 @@ def orders(
     style: str | None = None
     painting = False
     for y, old, new in changed:
+        begin, old, new = differing(old, new)
         after = Cells.of(new)
         for first, beyond in changed_runs(Cells.of(old), after, paints):
-            out.append(f"\x1b[{top + y + 1};{left + first + 1}H")
+            out.append(f"\x1b[{top + y + 1};{left + begin + first + 1}H")
             for letter, role in zip(after.letters[first:beyond], after.roles[first:beyond], strict=True):
                 if letter == " " and not paints(role):
                     if style is not None and not painting:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from sessions.frame.latency_target import LatencyTarget
 from sessions.frame.schema import Band, Stat
 from tui.draw import numbers
@@ -14,7 +12,7 @@ from tui.draw.rows import Field, Span, width_of
 from tui.draw.theme import Theme
 from tui.panels.box import Panel, labelled
 from tui.plots.chart import Mark, with_labels
-from tui.plots.fan import Fan, Limit, fan, level, row_of
+from tui.plots.fan import Fan, Limit, fan, row_of_value
 from tui.plots.scale import Scale, between
 
 QUANTILES = ("p50", "p95", "p99")
@@ -91,7 +89,7 @@ def axis_labels(scale: Scale, height: int, targets: Sequence[float]) -> dict[int
     """At most three round labels, and those of the targets where there are some."""
 
     def row(value: float) -> int:
-        return int(row_of(level(scale, np.array([value]), height), height)[0])
+        return row_of_value(scale, value, height)
 
     out: dict[int, str] = {}
     for target in targets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +35,13 @@ class Scale:
 
     def position(self, values: Series) -> Series:
         """0 at the bottom, 1 at the top, clipped; NaN where a value is not finite."""
-        out = np.clip(np.where(np.isfinite(values), values, np.nan), -_HUGEST, _HUGEST)
+        # `np.clip` takes as long as all of this, and a frame asks for a hundred.
+        out = np.minimum(np.maximum(np.where(np.isfinite(values), values, np.nan), -_HUGEST), _HUGEST)
         if self.log:
             out = np.log(np.maximum(out, self.low) / self.low) / math.log(self.high / self.low)
         else:
             out = (out - self.low) / (self.high - self.low)
-        clipped: Series = np.clip(out, 0.0, 1.0)
+        clipped: Series = np.minimum(np.maximum(out, 0.0), 1.0)
         return clipped
 
     def place(self, value: float) -> float:
@@ -65,12 +67,17 @@ def ceil_125(value: float, digits: tuple[float, ...] = (1, 2, 5)) -> float:
 
 
 def _grid_125(value: float, upwards: bool, digits: tuple[float, ...] = (1, 2, 5)) -> float:
-    exponent = math.floor(math.log10(value)) - 1
-    grid = [float(f"{digit}e{exponent + i}") for i in range(3) for digit in digits]
+    grid = _grid(math.floor(math.log10(value)) - 1, digits)
     near = value * 1e-9
     if upwards:
         return next(point for point in grid if point >= value - near)
     return next(point for point in reversed(grid) if point <= value + near)
+
+
+@lru_cache(64)
+def _grid(exponent: int, digits: tuple[float, ...]) -> list[float]:
+    """Three decades of it from `1e{exponent}` on."""
+    return [float(f"{digit}e{exponent + i}") for i in range(3) for digit in digits]
 
 
 def bounds(
@@ -134,11 +141,17 @@ def ticks(scale: Scale, height: int, name: Callable[[float], str]) -> dict[int, 
     if height < 1:
         return out
     for value in [scale.high, scale.low, *between(scale)]:
-        above = 1.0 - float(scale.position(np.array([value]))[0])
-        row = min(int(above * height), height - 1)
+        row = row_at(scale, value, height)
         if all(abs(row - other) >= 2 for other in out) or (value == scale.low and row not in out):
             out[row] = name(value) if value != scale.low or not scale.cut else "<" + name(value)
     return out
+
+
+@lru_cache(256)
+def row_at(scale: Scale, value: float, height: int) -> int:
+    """The row of a chart (0 is the top) in which a value lies: labels are the same from frame to frame."""
+    above = 1.0 - float(scale.position(np.array([value]))[0])
+    return min(int(above * height), height - 1)
 
 
 def between(scale: Scale) -> list[float]:
