@@ -45,6 +45,10 @@ class StoredSlo(msgspec.Struct, frozen=True):
     targets: list[_Target] = []
 
 
+class _Stage(msgspec.Struct, frozen=True):
+    offered_rps: float | None = None
+
+
 class StoredLimit(msgspec.Struct, frozen=True):
     """Of a search: the highest load that held, the lowest above it that did not; None where none was."""
 
@@ -60,6 +64,9 @@ class _Plan(msgspec.Struct, frozen=True):
 class StoredSummary(msgspec.Struct, frozen=True):
     """Some fields of `sessions.summary.schema.Summary`. None is what was not measured, or not written."""
 
+    load_s: float | None = None
+    load_changes: int = 0
+    stages: list[_Stage] = msgspec.field(default_factory=list, name="steps")
     duration_s: float | None = None
     requests: _Requests = _Requests()
     rate: _Rate = _Rate()

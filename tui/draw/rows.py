@@ -37,15 +37,16 @@ def fitted(row: Sequence[Span], width: int) -> Row:
     """Exactly `width` cells: cut at the right, or padded with blanks."""
     out: Row = []
     left = width
-    for text, role in row:
-        cells = cells_of(text)
+    for span in row:
+        text = span[0]
+        cells = len(text) if text.isascii() and text.isprintable() else cells_of(text)
         if cells > left:
             if left > 0:
-                out.append((set_cell_size(text, left), role))
+                out.append((set_cell_size(text, left), span[1]))
             left = 0
             break
         if text:
-            out.append((text, role))
+            out.append(span)
             left -= cells
     if left > 0:
         out.append((" " * left, ""))

@@ -183,17 +183,17 @@ def _cells(gpu: Gpu, room: int, theme: Theme) -> list[tuple[int, Span]]:
         (9, (f"DRAM {gpu.dram_pct:.0f}%", "")) if gpu.dram_pct is not None else None,
     ]
     wide: list[tuple[int, Span]] = [
-        (4, (f"{numbers.whole(gpu.util_pct)}%", "gpu")),
+        (4, (numbers.whole(gpu.util_pct, "%"), "gpu")),
         *[one for one in activity if one is not None],
         (10, (_used(gpu, unit="G"), "")),
         (8, (f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}W", "")),
-        (5, (f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}", "")),
-        (8, (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")),
+        (5, (numbers.whole(gpu.temperature_c, theme.glyph("degree")), "")),
+        (8, (numbers.whole(gpu.sm_clock_mhz, " MHz"), "dim")),
     ]
     if room >= 60:
         return wide if sum(cells + 1 for cells, _ in wide) <= room - 18 else wide[:-1]
     memory = numbers.gib(gpu.memory_used_bytes) + "G" * (gpu.memory_used_bytes is not None)
-    return [wide[0], (5, (memory, "")), (4, (f"{numbers.whole(gpu.power_w)}W", "")), wide[-2]]
+    return [wide[0], (5, (memory, "")), (4, (numbers.whole(gpu.power_w, "W"), "")), wide[-2]]
 
 
 def _one(gpu: Gpu, word: Span, upto: int, width: int, cells: tuple[int, int, int], theme: Theme) -> Row:
@@ -244,14 +244,14 @@ def _four(gpu: Gpu, word: Span, upto: int, width: int, theme: Theme) -> list[Row
     memory = [(share(gpu.memory_used_bytes, total), role)]
     if (reserved := share(gpu.memory_reserved_bytes, total)) is not None:
         memory.append((reserved, "reserved"))
-    busy: list[Span] = [(f"{numbers.whole(gpu.util_pct)}%".rjust(4), "gpu")]
+    busy: list[Span] = [(numbers.whole(gpu.util_pct, "%").rjust(4), "gpu")]
     for label, value in (("SM", gpu.sm_pct), ("DRAM", gpu.dram_pct), ("tensor", gpu.tensor_pct)):
         if value is not None:
             busy.append((f"{label} {value:.0f}%", ""))
     limit = gpu.power_limit_w
     power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(limit)} W"
-    degrees = f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}"
-    heat: list[Span] = [(degrees, ""), (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")]
+    degrees = numbers.whole(gpu.temperature_c, theme.glyph("degree"))
+    heat: list[Span] = [(degrees, ""), (numbers.whole(gpu.sm_clock_mhz, " MHz"), "dim")]
     name = "util" if len(safe(gpu.label, 24)) > 3 else name_of(gpu)
     rows = [
         row(name, busy, [(share(gpu.util_pct, 100.0), role)], gpu.util, PERCENT),

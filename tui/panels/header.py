@@ -15,6 +15,7 @@ from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 from tui.draw.words import limit_name
 from tui.panels.held_targets import latencies
+from tui.panels.outcome import attained, span_of, validity, verdict_of_run
 from tui.panels.plan_progress import plan_progress
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
@@ -32,8 +33,8 @@ def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
             *latencies(frame, theme, short=short),
-            Field(5, (_span(frame), "dim")) if width >= 100 else Field(9),
-            *([_binds(frame)] if width >= 100 or not _verdict_of_run(frame) else []),
+            Field(5, (span_of(frame), "dim")) if width >= 100 else Field(9),
+            *([_binds(frame)] if width >= 100 or not verdict_of_run(frame) else []),
         ]
 
     left = chosen(fields(False), room, gap=gap)
@@ -55,6 +56,9 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
     shown: Row = [(theme.glyph(state) + " ", "strong")]
     if not frame.rate_rps and frame.last_rate_rps is not None:  # the figures beside it came of that
         return [*shown, ("was ", "label"), (numbers.rate(frame.last_rate_rps), "offered"), (" rps", "strong")]
+    if not frame.concurrency and frame.last_concurrency is not None:
+        last = numbers.whole(frame.last_concurrency)
+        return [*shown, ("was ", "label"), (last, "offered"), (" concurrent", "strong")]
     if frame.closed_loop:
         shown += [(numbers.whole(frame.concurrency), "offered"), (" concurrent", "strong")]
     else:
@@ -73,34 +77,9 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
     return shown
 
 
-def _span(frame: Frame) -> str:
-    """Of which time the figures beside it are."""
-    if frame.state in ("ended", "killed"):
-        return "whole run"
-    return f"last {frame.recent_s:g} s"
-
-
-_OUTCOMES = {
-    "pass": ("SLO HELD", "ok"),
-    "fail": (" SLO MISSED ", "alert"),
-    "undecided": ("SLO UNDECIDED", "warn"),
-}
-
-
-def _verdict_of_run(frame: Frame) -> Row:
-    """Of one that is over and had targets, or looked for the limit."""
-    if frame.outcome is not None and (limit := frame.outcome.limit) is not None:
-        if limit.passed is None:
-            return [(" NO LIMIT FOUND ", "alert")]
-        return [(f"LIMIT {limit.passed:.4g} {'at a time' if limit.closed else 'rps'}", "ok")]
-    return (
-        [] if frame.outcome is None else [_OUTCOMES[slo] for slo in [frame.outcome.slo] if slo in _OUTCOMES]
-    )
-
-
 def _binds(frame: Frame) -> Field:
     """What limits a run, or whether one that is over held its targets."""
-    if said := _verdict_of_run(frame):
+    if said := verdict_of_run(frame):
         return Field(0, *said)
     name = frame.limit.name
     if frame.failing or frame.client_saturated or frame.state in ("ended", "killed", "probing"):
@@ -177,12 +156,13 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
         Field(3, ("backlog ", "label"), (numbers.count(frame.backlog), "warn" if frame.backlog else "dim")),
     ]
+    searches = frame.plan is not None and frame.plan.of is None
     fields = [
         *([] if frame.plan is None else [Field(0, *plan_progress(frame.plan, screen_state, width))]),
-        *([] if width >= 100 else [Field(0, *_verdict_of_run(frame))]),
-        *_validity(frame),
-        *([] if frame.plan is not None and frame.plan.of is None else [_verdict(frame.window)]),
-        *_attained(frame, narrow=width < 100),
+        *([] if width >= 100 else [Field(0, *verdict_of_run(frame))]),
+        *validity(frame),
+        _verdict(None if frame.outcome is not None or searches else frame.window),
+        *attained(frame, narrow=width < 100),
         Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
         Field(1, *errors),
         Field(5, (detail, "bad")),
@@ -230,27 +210,6 @@ def _where(frame: Frame) -> list[Field]:
         Field(1, (safe(frame.model, 48), "")),
         Field(2, (safe(frame.target, 60).removeprefix("http://"), "dim")),
     ]
-
-
-def _validity(frame: Frame) -> list[Field]:
-    """Of a run that is over, whether its figures may be relied on."""
-    if frame.outcome is None:
-        return []
-    if frame.outcome.valid:
-        return [Field(1, ("valid", "ok"))]
-    return [
-        Field(1, ("not valid", "bad")),
-        Field(6, ("; ".join(safe(one, 60) for one in frame.outcome.reasons[:1]), "bad")),
-    ]
-
-
-def _attained(frame: Frame, *, narrow: bool) -> list[Field]:
-    """How many held their targets in the last seconds."""
-    if frame.attained is None:
-        return []
-    over = frame.state in ("ended", "killed")
-    lately = f", {frame.recent_s:g} s" if narrow and not over else ""  # else the row above says it
-    return [Field(1, (f"{frame.attained * 100:.3g}%", "strong"), (f" in target{lately}", "label"))]
 
 
 def _failing(frame: Frame, screen_state: ScreenState, width: int) -> Row:
@@ -321,11 +280,19 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
     of = MEANS_OF.get(now.name, "") if now.why else ""
+    if frame.live and frame.plan is not None and frame.plan.state == "draining":
+        return spread(left, chosen(_cut_short(screen_state), width - width_of(left) - 2), width)
     for said in (lasts, f"means of {of}" if of else ""):
         room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
         if said and len(said) <= room:
             right = [(said, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
+
+
+def _cut_short(screen_state: ScreenState) -> list[Field]:
+    """What a person can do while a plan waits for the answers of a stage."""
+    own, ends = (keys.short_name(name, screen_state.keymap) for name in ("load_exact", "end_run"))
+    return [Field(1, (own, "key"), (" goes on by hand", "dim")), Field(0, (ends, "key"), (" ends it", "dim"))]
 
 
 def _drain(frame: Frame, until_ns: int, screen_state: ScreenState, width: int) -> Row:

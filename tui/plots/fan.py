@@ -23,7 +23,6 @@ GRADIENT = 4
 _BLOCKS = np.array([ord(glyph) for glyph in " ▁▂▃▄▅▆▇█"], dtype=np.uint32)
 _DOTS = np.array([0x28C0, 0x2824, 0x2812, 0x2809], dtype=np.uint32)
 """Two dots beside each other, at a quarter of a cell from below."""
-_DASH, _PERIOD = 2, 4
 _NAMES = (
     *("", *(f"fan50_{i}" for i in range(GRADIENT))),
     *("fan95", "fan99", "over50", "over95", "over99", "target_line"),
@@ -53,6 +52,12 @@ class Limit:
     def judges(self, quantile: float) -> bool:
         """Above it that percentile is late. What a target says of p95 is taken of p99 too."""
         return self.quantile is not None and (quantile <= self.quantile or self.quantile >= 0.95)
+
+
+def dashes(width: int) -> NDArray[np.bool_]:
+    """The columns in which a target's line stands, in every chart: the data have those between."""
+    out: NDArray[np.bool_] = np.arange(width) % 4 < 2
+    return out
 
 
 def fan(
@@ -112,7 +117,7 @@ def fan(
     fore = np.where(dots, np.where(beyond, _ROLE["over99"], _ROLE["fan99"]), fore)
     back = np.where(dots, np.where(behind95, tone95, 0), back)
     if limits:
-        line = _lines(limits, at_limit, (height, width), ord("-" if charset == "ascii" else "─"))
+        line = lines(limits, at_limit, (height, width), ord("-" if charset == "ascii" else "─"))
         codes = np.where(line > 0, line, codes)
         fore = np.where(line > 0, _ROLE["target_line"], fore)
         filled = np.where(in50 >= 4, tone50, np.where(in95 >= 4, tone95, 0))
@@ -129,7 +134,7 @@ def _lowest(limits: Sequence[Limit], quantile: float) -> int | None:
     return min(own or asked, key=lambda i: limits[i].value, default=None)
 
 
-def _lines(
+def lines(
     limits: Sequence[Limit], rows: Sequence[float], size: tuple[int, int], dash: int
 ) -> NDArray[np.uint32]:
     """The dashes of each limit in its row, and its label before them; 0 where there are none."""
@@ -139,7 +144,7 @@ def _lines(
         if not 0 <= row < size[0]:
             continue
         if not free[row]:
-            out[int(row), np.arange(size[1]) % _PERIOD < _DASH] = dash
+            out[int(row), dashes(size[1])] = dash
         codes = [ord(letter) for letter in f"{limit.label} " * bool(limit.label)][: size[1] - free[row]]
         out[int(row), free[row] : free[row] + len(codes)] = codes
         free[row] += len(codes)

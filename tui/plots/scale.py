@@ -157,7 +157,10 @@ def row_at(scale: Scale, value: float, height: int) -> int:
 def between(scale: Scale) -> list[float]:
     """Round values between the bounds, the roundest first."""
     if not scale.log:
-        return [scale.high * share for share in (0.5, 0.25, 0.75)]
+        digit = scale.high / 10.0 ** math.floor(math.log10(max(scale.high, _TINIEST)))
+        by_three = any(abs(digit - one) < 1e-9 for one in (1.5, 3.0, 6.0))  # whose quarters are not round
+        shares = (1 / 3, 2 / 3, 0.5) if by_three else (0.5, 0.25, 0.75)
+        return [float(f"{scale.high * share:.9g}") for share in shares]
     points: list[float] = []
     for digits in ((1,), (2, 5)):
         exponent = math.floor(math.log10(scale.low))

@@ -39,6 +39,7 @@ class Canvas(Widget, can_focus=False):
         self.refresh()
         self._styles_of: Mapping[str, Style] = theme.styles()
         self._codes: dict[str, str] = {}
+        self._painted: dict[str, bool] = {}
 
     @property
     def rows(self) -> list[Row]:
@@ -92,8 +93,10 @@ class Canvas(Widget, can_focus=False):
         return self._codes[role]
 
     def _paints(self, role: str) -> bool:
-        style = self._styles_of[role]
-        return bool(style.bgcolor or style.reverse or style.underline)
+        if role not in self._painted:
+            style = self._styles_of[role]
+            self._painted[role] = bool(style.bgcolor or style.reverse or style.underline)
+        return self._painted[role]
 
     def _cleaned(self, rows: Sequence[Row]) -> list[Row]:
         if self.theme.ascii_only:

@@ -45,22 +45,13 @@ class Events:
         at_cursor = at_cursor[: max(drawing.height - 1, 1)]
         room = drawing.height - len(at_cursor)
         # The cursor's row is kept in sight with as many after it as there is room for.
-        spare = max(room - len(found), 0)
         last = len(found) - max(back - room // 2, 0)
         shown = found[max(last - room, 0) : last]
         cursor = len(found) - 1 - back - max(last - room, 0)
-        for index, mark in enumerate(shown):
+        for index, lines in enumerate(time_axis.all_events(shown, frame, room, width - 1, theme)):
             pointer = theme.glyph("play") if index == cursor else " "
-            lines = time_axis.event(mark, frame, width - 1, theme, whole=spare > 0)
-            if index == cursor:
-                lines = at_cursor
-            elif len(lines) - 1 > spare:
-                lines = time_axis.event(mark, frame, width - 1, theme)
-            else:
-                spare -= len(lines) - 1
-            for line in lines:
-                rows.append(fitted([(pointer, "key"), *line], width))
-                pointer = " "
+            told = at_cursor if index == cursor else lines
+            rows += [fitted([(" " if i else pointer, "key"), *line], width) for i, line in enumerate(told)]
         return rows
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:

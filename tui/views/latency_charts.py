@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sessions.frame.latency import LatencyNow, Under, latency_now
+from sessions.frame.latency_target import LatencyTarget
 from sessions.frame.schema import Stat
+from sessions.frame.targets import unjudged
 from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
 from tui.draw.theme import Theme
-from tui.panels.fans import axis_labels, limits_of, swatch
+from tui.panels.fans import axis_labels, limits_of, swatch, targets_said
 from tui.plots.chart import Line
 from tui.plots.fan import Fan, Limit, fan
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
 from tui.plots.scale import Scale, Series, ticks
 from tui.plots.scale import fitted as fitted_scale
-from tui.views.latency_table import FIGURES, latency_table, load_words
+from tui.views.latency_table import FIGURES, LINES, latency_table, load_words
 from tui.views.strips import faint, strip, titled
 from tui.views.view import Drawing
 from tui.views.what_if import target_of
@@ -52,7 +55,7 @@ class LatencyCharts:
         loads = source.curve.loads(drawing.frame.at_ns)
         self.now: LatencyNow = latency_now(source.timeline, loads, drawing.frame, metric)
         self.target = own or target_of(source.curve.targets, metric)
-        self.scale = _scale(self.now, self.target, drawing.screen_state.log)
+        self.scale = _scale(self.now, [limit.value for limit in self._limits()], drawing.screen_state.log)
 
     @property
     def theme(self) -> Theme:
@@ -72,13 +75,18 @@ class LatencyCharts:
         labels = axis_labels(own, plot, [limit.value for limit in limits])
         return [head, *strip(grid.rows(), labels, self.table(), d.at, self.theme)]
 
-    def _limits(self) -> list[Limit]:
-        """Each target of the run; where keys have moved one, that alone."""
-        targets = self.drawing.frame.targets
+    def _targets(self) -> Sequence[LatencyTarget]:
+        """Those of the run that ask of this figure; where keys have moved one, that alone."""
         if self.own is not None:
-            return [Limit(self.own.limit, self.own.quantile, self.own.statistic)]
-        gaps_for_itl = self.key == "chunk_gap" and self.drawing.frame.itl_is_chunk_gap
-        return limits_of(targets.get(self.key, ()), targets.get("itl", ()) if gaps_for_itl else ())
+            now_ms = _of(self.now.recent, self.own.statistic)
+            return [LatencyTarget(self.own.statistic, self.own.limit, now_ms)]
+        return self.drawing.frame.targets.get(self.key, ())
+
+    def _not_known(self) -> Sequence[LatencyTarget]:
+        return () if self.own is not None else unjudged(self.drawing.frame, self.key)
+
+    def _limits(self) -> list[Limit]:
+        return limits_of(self._targets(), self._not_known())
 
     def table(self) -> list[Row]:
         """As it stands beside the bands; empty where there is no room for it."""
@@ -92,9 +100,6 @@ class LatencyCharts:
             return []
         values = now.columns.values_ms
         cells = spread(now.columns.counts, values, scale, plot)
-        row = None
-        if self.target is not None and scale.low < self.target.limit < scale.high:
-            row = int(row_of(np.array([self.target.limit]), scale, plot)[0])
         # Where the bands have a chart of their own, nothing stands before the heat.
         lines = self._lines() if d.height < BANDS_FROM else ()
         ascii_only = self.theme.ascii_only
@@ -104,7 +109,8 @@ class LatencyCharts:
             lines=lines,
             scale=scale,
             marks=faint(d.marks),
-            target_row=row,
+            limits=self._limits(),
+            late_above=None if self.target is None else self.target.limit,
             ascii_only=ascii_only,
         )
         labels = ticks(scale, plot, numbers.ms_label)
@@ -132,6 +138,12 @@ class LatencyCharts:
         stat, recent_s = self.now.recent, self.drawing.frame.recent_s
         if not self.now.run.count:
             return [Field(0, ("nothing yet", "dim")), self._target()]
+        if self.drawing.height < BANDS_FROM:  # lines before the heat: the figures stand in the table below
+            line = (
+                {"p50": "*", "p95": "+", "p99": "^"} if self.theme.ascii_only else dict.fromkeys(LINES, "━")
+            )
+            said = [(f"{line[name]} {name}{' ' * (name != 'p99')}", role) for name, role in LINES.items()]
+            return [Field(2, *said), self._target()]
         return [
             Field(5, (f"last {recent_s:g}s", "label")),
             *(Field(2, *self._figure(stat, name)) for name in ("p50", "p95", "p99")),
@@ -140,21 +152,15 @@ class LatencyCharts:
         ]
 
     def _figure(self, stat: Stat, quantile: str) -> list[Span]:
-        """In the colour that it has in the chart below: areas, or lines before the heat."""
-        role = FIGURES[quantile] if self.drawing.height >= BANDS_FROM else quantile
+        """In the colour of its area."""
+        role = FIGURES[quantile]
         text = numbers.sign(stat, quantile) + numbers.ms(_of(stat, quantile))
         return [swatch(quantile, role, self.theme), (f" {quantile} ", "label"), (text, role)]
 
     def _target(self) -> Field:
-        target = self.target
-        if target is None:
-            return Field(9)
-        value = _of(self.now.recent, target.statistic)
-        runs: list[Span] = [(f"{target.statistic}<{numbers.ms(target.limit)}", "target")]
-        if value is not None:
-            met = value <= target.limit
-            runs.append((" met" if met else " MISSED", "ok" if met else "bad"))
-        return Field(1, *runs)
+        return Field(
+            1, *targets_said(self._targets(), self._not_known(), self.drawing.width // 3, self.theme)
+        )
 
     def _heads(self) -> list[Span]:
         """Over the two distributions."""
@@ -163,7 +169,8 @@ class LatencyCharts:
             return []
         half = (room - 1) // 2
         words = "before " if half >= 18 else "was "
-        left = "" if now.before is None else (words + load_words(now.before.stage))[: half - 1]
+        left = "" if now.before is None else words + load_words(now.before.stage)
+        left = left if len(left) < half else left.removesuffix(" rps")[: half - 1]
         return [("  " + left.ljust(half), "stage_before"), (" now " + load_words(now.now.stage), "stage_now")]
 
     def _distributions(self, height: int) -> list[Row]:
@@ -202,9 +209,8 @@ class LatencyCharts:
                 side[row] = f"{side[row]} {name}".strip() if side[row] else f"{name} {numbers.ms(value)}"
 
 
-def _scale(now: LatencyNow, target: Target | None, log: bool) -> Scale:
-    bounds = now.bounds_ms
-    ends = [] if bounds is None else [*bounds, *([target.limit] if target is not None else [])]
+def _scale(now: LatencyNow, limits: Sequence[float], log: bool) -> Scale:
+    ends = [*(now.bounds_ms or ()), *limits]
     found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=100.0 if log else 1.0)
     below = now.columns.counts[:, now.columns.values_ms < found.low]
     return replace(found, cut=bool(below.any()))
