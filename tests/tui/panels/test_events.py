@@ -19,7 +19,7 @@ NOTE = "NVML is left alone: the simulated server tells of GPUs of its own"
 
 
 MARKS = (
-    ChartMark(1 * S, None, "note", NOTE),
+    ChartMark(3 * S, None, "note", NOTE),
     ChartMark(20 * S, 1, "load", "ramp from 1 to 14 rps in 60 s"),
     ChartMark(30 * S, 2, "limit", WORDS),
 )
@@ -45,7 +45,7 @@ def test_where_there_is_none_each_event_has_a_row():
     assert "…" in rows[1]
 
 
-def test_what_was_noted_of_sources_before_the_load_is_left_to_the_view_of_events():
+def test_what_was_noted_of_sources_as_the_load_began_is_left_to_the_view_of_events():
     assert not any("NVML" in row for row in said(8))
 
 
