@@ -155,7 +155,10 @@ def _room(of: Evidence, held: bool) -> str:
         return ""
     kv = "" if of.kv_pct is None else f"KV {of.kv_pct:.0f} %"
     queue = "" if of.waiting is None else f"queue {of.waiting:.0f}"
-    return _said(queue, kv, _busy(of), "" if of.power_w is None else _watts(of))
+    # How long some kernel ran is no word on room: it is 100 % at one request.
+    most = " draws most:" if of.gpu else ""
+    busy = "" if of.sm_pct is None else _busy(of)
+    return _said(queue, kv, busy, "" if of.power_w is None else _watts(of, most))
 
 
 RULES: tuple[tuple[str, Rule], ...] = (
@@ -231,11 +234,11 @@ def _degrees(of: Evidence) -> str:
     return f"{_on(of)}{of.temperature_c:.0f} °C" if of.temperature_c is not None else _on(of).strip()
 
 
-def _watts(of: Evidence) -> str:
+def _watts(of: Evidence, does: str = "") -> str:
     if of.power_w is None:
         return ""
     limit = "" if of.power_limit_w is None else f"/{of.power_limit_w:.0f}"
-    return f"{_on(of)}{of.power_w:.0f}{limit} W"
+    return f"{f'{of.gpu}{does} ' if of.gpu else ''}{of.power_w:.0f}{limit} W"
 
 
 def _clocks(of: Evidence) -> str:

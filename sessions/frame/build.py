@@ -18,6 +18,7 @@ from sessions.frame.by_target import lost_targets
 from sessions.frame.gpus import RECENT_NS, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.heading import heading
 from sessions.frame.held_means import Axis
+from sessions.frame.outcome import outcome_of
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at
@@ -83,7 +84,6 @@ def build(
     row = int(ticks.upto(at_ns))
     gained = ticks.sums(_TOTALS, np.array([0, row])).sum(axis=(1, 2)).astype(np.int64)
     totals = dict(zip(_TOTALS, gained.tolist(), strict=True))
-    recent = _rates(timeline, np.array([at_ns - RECENT_NS, at_ns], dtype=np.float64))
     series = _rates(timeline, edges)
     in_flight, backlog = _standing(timeline, at_ns)
     run = streamed(timeline, at_ns)
@@ -95,6 +95,9 @@ def build(
     troubled = history.client.upto(at_ns, CLIENT_BLOCKS)
     state, message = _state(timeline, manifest, at_ns, killed)
     over = state in ("ended", "killed")
+    outcome = outcome_of(manifest, over=over)
+    lately = (min(timeline.first_ns, at_ns) if over else at_ns - RECENT_NS, at_ns)
+    recent = _rates(timeline, np.array(lately, dtype=np.float64))
     targets = len(timeline.targets.each)
     unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns, targets)
     rate, concurrency = _offered(timeline, at_ns)
@@ -142,12 +145,12 @@ def build(
         if is_gap or not totals["chunks"]
         else totals["output_tokens"] / totals["chunks"],
         itl_is_chunk_gap=is_gap,
-        recent_s=RECENT_NS / 1e9,
-        ttft_recent=stat_of(timeline.sketches("ttft_from_due", (at_ns - RECENT_NS, at_ns))),
+        recent_s=float(-(-(lately[1] - lately[0]) // 1_000_000_000)),
+        ttft_recent=stat_of(timeline.sketches("ttft_from_due", lately)),
         ttft_run=stat_of(run.ttft_from_due),
-        itl_recent=stat_of(timeline.sketches(itl, (at_ns - RECENT_NS, at_ns))),
+        itl_recent=stat_of(timeline.sketches(itl, lately)),
         itl_run=stat_of(run.shown_gaps),
-        send_lag_recent=stat_of(timeline.sketches("send_lag", (at_ns - RECENT_NS, at_ns))),
+        send_lag_recent=stat_of(timeline.sketches("send_lag", lately)),
         ttft=_band(timeline, "ttft_from_due", edges),
         itl=_band(timeline, itl, edges),
         offered=series["rate_rps"],
@@ -173,7 +176,7 @@ def build(
         client_saturated=trouble.saturated,
         client_note=trouble.note or warning(timeline, manifest, at_ns),
         cut_off=totals["cut_off"],
-        e2e_recent=stat_of(timeline.sketches("e2e", (at_ns - RECENT_NS, at_ns))) if only_input else None,
+        e2e_recent=stat_of(timeline.sketches("e2e", lately)) if only_input else None,
         e2e_run=stat_of(timeline.sketches("e2e", (0, at_ns))) if only_input else None,
         e2e=_band(timeline, "e2e", edges) if only_input else None,
         drains_until_ns=_drains_until_ns(timeline, manifest, at_ns)
@@ -183,14 +186,17 @@ def build(
         client_judged_s=None if troubled is None else troubled.of_seconds,
         causes=tuple(Cause(*cause[:4]) for cause in causes),
         failing=_failing(timeline, at_ns, totals, over),
-        attained=attained(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
+        attained=attained(timeline, manifest, lately)
+        if outcome is None or outcome.attainment is None
+        else outcome.attainment,
         insecure=manifest is not None and manifest.unverified,
-        targets=targets_at(timeline, manifest, (at_ns - RECENT_NS, at_ns)),
+        targets=targets_at(timeline, manifest, lately, None if outcome is None else outcome.figures),
         lost_targets=() if over or unreachable_since_ns else lost_targets(timeline, manifest, at_ns),
         heading=heading(timeline, manifest, at_ns),
         workload=workload_at(timeline, at_ns),
         last_rate_rps=_last(timeline, "rate_rps", row) if over and not closed else None,
         last_concurrency=_last(timeline, "concurrency", row) if over and closed else None,
+        outcome=outcome,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from sessions.frame.schema import PlanProgress
+from sessions.frame.search import search_at
 from sessions.plan.config import PlanConfig
 from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
@@ -22,7 +23,9 @@ def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProg
     stage = stages[number]
     state = {"begin": "running", "load_over": "draining"}.get(change.event, change.event)
     if not plan.stages:  # a step ends as soon as it is decided: nobody knows when
-        return PlanProgress(plan.name, number + 1, None, stage.name, state, None, None)
+        begun = [one.t_ns for one in timeline.stages[:i] if one.number == number and one.event == "begin"]
+        search = search_at(timeline, timeline.stages[:i], stage, begun[-1] if begun else at_ns, at_ns)
+        return PlanProgress(plan.name, number + 1, None, stage.name, state, None, None, search)
     stage_left_s = None
     if state == "running" and stage.longest_s is not None:
         stage_left_s = max(0.0, stage.longest_s - (at_ns - change.t_ns) / 1e9)

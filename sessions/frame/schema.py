@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.outcome import Outcome
+from sessions.frame.search import SearchProgress
 from sessions.steady.verdict import Window
 
 Series = NDArray[np.float64]
@@ -190,6 +192,8 @@ class PlanProgress:
     """Until nothing more of the stage is due; None where its number of requests ends it."""
     left_s: float | None
     """Of the whole plan, without the time of last answers; None where one of its stages has no time."""
+    search: SearchProgress | None = None
+    """Of a search for the limit alone."""
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,7 @@ class Frame:
     itl_is_chunk_gap: bool
     """The server puts several tokens in a chunk without saying how many: label the chart CHUNK GAP."""
     recent_s: float
-    """The window of the `recent` figures, seconds."""
+    """The window of the `recent` figures, seconds; of a run that is over they are of all of it."""
 
     # latencies
     ttft_recent: Stat
@@ -339,3 +343,5 @@ class Frame:
     """Of a run that is over: the rate that it had last; None in a closed loop and before the end."""
     last_concurrency: float | None = None
     """Likewise of a closed loop."""
+    outcome: Outcome | None = None
+    """Of a run that is over; None before, and of one that has no summary."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from sessions.frame.latency_target import LatencyTarget
 from sessions.frame.schema import Frame
 from sessions.metrics import THIN_FLOORS
@@ -22,17 +25,25 @@ SKETCHED = {
 
 
 def targets_at(
-    timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]
+    timeline: Timeline,
+    manifest: Manifest | None,
+    span_ns: tuple[int, int],
+    known: Mapping[str, float | None] | None = None,
 ) -> dict[str, tuple[LatencyTarget, ...]]:
     """By metric, those of `SKETCHED`, the hardest to hold first: what is missed, then what is nearest to its
-    limit. `now_ms` is the figure of `span_ns`, within a sketch's 1 %; of TPOT, known of whole requests, it is
-    None."""
+    limit. `now_ms` is the figure of `span_ns`, within a sketch's 1 %, or the one that is `known` of a target
+    by its text; of TPOT, known of whole requests, it is None without that."""
     found: dict[str, list[LatencyTarget]] = {}
     for target in [] if manifest is None else targets_of(manifest.config):
         if target.metric in SKETCHED:
-            found.setdefault(target.metric, []).append(_now(timeline, target, span_ns))
+            now = _now(timeline, target, span_ns)
         elif target.metric == "tpot":
-            found.setdefault("tpot", []).append(LatencyTarget(target.statistic, target.limit, name="TPOT"))
+            now = LatencyTarget(target.statistic, target.limit, name="TPOT")
+        else:
+            continue
+        if (figure := (known or {}).get(target.text)) is not None:
+            now = replace(now, now_ms=figure)
+        found.setdefault(target.metric, []).append(now)
     return {
         metric: tuple(sorted(targets, key=lambda target: -(target.now_ms or 0.0) / target.limit_ms))
         for metric, targets in found.items()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sessions.limit.search import Ask, Result
+from sessions.limit.search import Ask, Result, highest_passed, lowest_failed
 from sessions.plan.config import RunConfig
 from sessions.plan.slo import kept_targets
 
@@ -34,3 +34,9 @@ def read_result(text: str) -> Result | None:
         return None
     sane = result is not None and result.step.load > 0 and (not result.of or result.independent > 0)
     return result if sane else None
+
+
+def bracket(results: Sequence[Result]) -> tuple[float | None, float | None]:
+    """The highest load that passed below all that failed, and the lowest that failed; None where none did."""
+    steps = [result for result in results if result.step.purpose != "single"]
+    return highest_passed(steps), lowest_failed(steps)

@@ -151,7 +151,7 @@ def _after(ask: Ask, single: Result, steps: Sequence[Result]) -> Step | Answer:
         return Answer(None, None, None, None, False, True, "single requests, one at a time, miss it already")
     if len(steps) >= _STEPS_CAP:
         return interval(ask, steps, f"stopped after {_STEPS_CAP} steps")
-    low, high = _passed(steps), _failed(steps)
+    low, high = highest_passed(steps), lowest_failed(steps)
     if high is None or low is None:
         return _doubled(ask, single, steps, low, high)
     undecided = {
@@ -260,13 +260,13 @@ def _last(steps: Sequence[Result]) -> dict[float, Verdict]:
     return {result.step.load: result.verdict for result in steps}
 
 
-def _failed(steps: Sequence[Result]) -> float | None:
+def lowest_failed(steps: Sequence[Result]) -> float | None:
     return min((load for load, verdict in _last(steps).items() if verdict == "fail"), default=None)
 
 
-def _passed(steps: Sequence[Result]) -> float | None:
+def highest_passed(steps: Sequence[Result]) -> float | None:
     """The highest below all that failed."""
-    high = _failed(steps) or math.inf
+    high = lowest_failed(steps) or math.inf
     passed = [load for load, verdict in _last(steps).items() if verdict == "pass" and load < high]
     return max(passed, default=None)
 
@@ -274,7 +274,7 @@ def _passed(steps: Sequence[Result]) -> float | None:
 def interval(ask: Ask, steps: Sequence[Result], why: str) -> Answer:
     """What steps say whatever chose their loads. `why`: the sentence of the answer; empty: whether it was
     confirmed."""
-    low, high = _passed(steps), _failed(steps)
+    low, high = highest_passed(steps), lowest_failed(steps)
     monotone = high is None or all(load < high for load, verdict in _last(steps).items() if verdict == "pass")
     confirmed = any(
         result.step.purpose == "confirm" and result.step.load == low and result.verdict == "pass"

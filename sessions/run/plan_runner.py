@@ -54,6 +54,8 @@ class PlanRunner:
         """The stage that it is in, or goes on with."""
         self.left = False
         """A person has the keys."""
+        self.pausing = False
+        """Between two stages."""
         self._times_left = 0
         self._changed = asyncio.Event()
         self._over_number: int | None = None
@@ -99,8 +101,8 @@ class PlanRunner:
         return self.number >= len(self._plan.stages)
 
     def go_on(self) -> None:
-        """The plan takes them back, at the beginning of the stage that it was left in."""
-        self.left = False
+        """The plan takes them back, at the beginning of the stage that it was left in; a pause is over."""
+        self.left = self.pausing = False
         self._changed.set()
 
     async def _left_out(self, stage: Stage) -> bool:
@@ -163,8 +165,10 @@ class PlanRunner:
     async def _pause(self, pause_s: float) -> None:
         """Before the next stage, which a person may take the keys from."""
         until_ns = self._clock.now_ns() + round(pause_s * 1e9)
-        while self.number < len(self._plan.stages) and self._clock.now_ns() < until_ns and not self.left:
+        self.pausing = self.number < len(self._plan.stages)
+        while self.pausing and self._clock.now_ns() < until_ns and not self.left:
             await self._wait(until_ns)
+        self.pausing = False
 
     def _record(self, event: str) -> None:
         self._loads.record(StageChange(self._clock.now_ns(), self.number, event))

@@ -165,11 +165,11 @@ class RunLoad:
         """To the plan.
 
         Raises:
-            CommandError: there is none, or it was not left.
+            CommandError: there is none, or it neither was left nor pauses.
         """
         if self._plan is None:
             raise CommandError("this run has no plan")
-        if not self._plan.left:
+        if not self._plan.left and not self._plan.pausing:
             raise CommandError("the plan is running")
         self._plan.go_on()
 

@@ -40,11 +40,25 @@ class _Target(msgspec.Struct, frozen=True):
 class StoredSlo(msgspec.Struct, frozen=True):
     verdict: str = ""
     """`pass`, `fail` or `undecided`."""
+    attainment: float | None = None
+    """Of all scheduled requests; None too where no target asks it of one."""
     targets: list[_Target] = []
 
 
 class _Stage(msgspec.Struct, frozen=True):
     offered_rps: float | None = None
+
+
+class StoredLimit(msgspec.Struct, frozen=True):
+    """Of a search: the highest load that held, the lowest above it that did not; None where none was."""
+
+    closed: bool = False
+    passed: float | None = None
+    failed: float | None = None
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    limit: StoredLimit | None = None
 
 
 class StoredSummary(msgspec.Struct, frozen=True):
@@ -60,6 +74,7 @@ class StoredSummary(msgspec.Struct, frozen=True):
     ttft_from_due_ms: Quantiles = Quantiles()
     itl_ms: Quantiles = Quantiles()
     slo: StoredSlo | None = None
+    plan: _Plan | None = None
     valid: bool | None = None
     reasons: list[str] = []
     notes: list[str] = []

@@ -25,6 +25,7 @@ from sessions.run.commands import (
     Stop,
     name_of,
 )
+from sessions.run.load_increments import LEAST_RPS
 from tui.draw import numbers
 
 COMMANDS: Mapping[str, Command] = {
@@ -93,12 +94,24 @@ def _asked(command: Command) -> str:
     return str(command.concurrency) if isinstance(command, SetConcurrency) else name_of(command)
 
 
+def _is_least(command: Command, ack: Ack) -> str:
+    """What is said of steps down that end where none leads further down."""
+    if not isinstance(command, StepLoad) or command.steps > -2:
+        return ""
+    if ack.concurrency is not None:
+        return "concurrency 1 is the least" if ack.concurrency <= 1 else ""
+    least = ack.rate_rps is not None and ack.rate_rps <= LEAST_RPS
+    return f"{LEAST_RPS:g} rps is the least; space holds the load" if least else ""
+
+
 def obeyed(command: Command, ack: Ack, *, following: bool) -> str:
     """What is said of an obeyed command; empty where the screen shows it, which in the past it does not."""
     if isinstance(command, Stop):
         return "stopped sending, the backlog is dropped: space resumes"
     if isinstance(command, SetWorkload):
         return f"requests from now on: {ack.workload}"
+    if (least := _is_least(command, ack)) and following:
+        return least
     if following and ack.lead_ns >= _LONG_LEAD_NS and isinstance(command, LoadCommand):
         return f"it holds {ack.lead_ns / 1e9:.2g} s later, when every node has heard of it"
     if following or not isinstance(command, LoadCommand):

@@ -61,7 +61,7 @@ def workload_prompt(source: SessionSource) -> Prompt:
     names = (AS_ASKED, *(masked(part.name) for part in presets_of(source.manifest.config)))
     now = masked(workload_at(source.timeline, source.last_ns)) or AS_ASKED
     after = names[(names.index(now) + 1) % len(names)] if now in names else names[0]
-    return Prompt("workload", f"requests, now {now}, from now on:", after, len(after), choices=names)
+    return Prompt("workload", f"next requests (now {now}):", after, len(after), choices=names)
 
 
 def mark_prompt(following: bool) -> Prompt:

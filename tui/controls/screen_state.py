@@ -41,6 +41,8 @@ class ScreenState:
     """The run was started elsewhere: whoever looks on leaves without a question."""
     question: Literal["", "leave", "end"] = ""
     """What the bottom row asks: how to leave, or how the run is to end."""
+    finishing: bool = False
+    """This screen has told the run to finish: it stays until the last answers are there."""
     notice: str = ""
     """One line in the bottom row for a few seconds, in place of the keys."""
     notice_bad: bool = False

@@ -66,15 +66,15 @@ def wait_for_end(directory: Path, *, answers: bool) -> bool:
 
 def _said(frame: Frame | None, *, cut: bool) -> str:
     if cut:
-        return "cutting off the answers in flight, and saving (Ctrl-C leaves, the run ends by itself)"
+        return "Ctrl-C leaves; cutting off the answers in flight, and saving"
     if frame is None or not frame.in_flight:
-        return "saving (Ctrl-C leaves, the run ends by itself)"
-    what = f"waiting for {frame.in_flight:,} answer{'s' * (frame.in_flight != 1)}"
+        return "Ctrl-C leaves, the run ends by itself; saving"
+    what = f"draining {frame.in_flight:,} answer{'s' * (frame.in_flight != 1)}"
     if frame.drains_until_ns is not None:
         left_s = max(frame.drains_until_ns - frame.at_ns, 0) / 1e9
         # In minutes first: each line of its own is one of a file.
         what += ", at most " + (f"{left_s / 60:.0f} min" if left_s > 90 else f"{left_s:.0f} s")
-    return f"{what} (Ctrl-C cuts them off, twice leaves)"
+    return f"Ctrl-C cuts them off, twice leaves; {what}"
 
 
 @contextmanager

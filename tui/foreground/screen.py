@@ -140,6 +140,15 @@ def _show(
     )
 
 
+def _limit_found(directory: Path) -> str:
+    """The answer of a search that is over, without its steps."""
+    from sessions.summary.read import read_summary
+    from tui.report.limit import limit_text
+
+    plan = read_summary(directory).plan
+    return limit_text(None if plan is None else plan.limit).partition("\n\n")[0]
+
+
 def after(directory: Path, left: str) -> int:
     """Says where the run went when the screen closed; returns the exit code."""
     from sessions.store.directory import default_root, is_live, place_of
@@ -175,7 +184,9 @@ def after(directory: Path, left: str) -> int:
         print(goes_on)
     summary = stored_summary(manifest)
     if summary is not None:
-        if manifest.config.limit is None and (targets := slo_line(summary.slo)):
+        if manifest.config.limit is not None:
+            print(_limit_found(place))
+        elif targets := slo_line(summary.slo):
             print(targets)
         print(verdict(summary.valid is True, summary.reasons))
     if interrupted:

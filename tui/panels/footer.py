@@ -38,6 +38,8 @@ def bottom(screen_state: ScreenState, width: int, *, live: bool) -> Row:
         return fitted(
             [(" " + safe(screen_state.notice, 200), "bad" if screen_state.notice_bad else "strong")], width
         )
+    if screen_state.finishing:
+        return fitted(_finishing(long=width >= 80), width)
     return fitted([(" ", ""), *key_row(width - 1, screen_state, live=live)], width)
 
 
@@ -49,6 +51,14 @@ def _question(which: str, *, long: bool) -> Row:
         *(_choice("d", "detach, keep running" if long else "detach") if leaves else []),
         *_choice("a", "abort now" if long else "abort"),
         *_choice("esc", "stay"),
+    ]
+
+
+def _finishing(*, long: bool) -> Row:
+    return [
+        (" Finishing:", "warn"),
+        *_choice("a", "cut off what is in flight" if long else "cut off"),
+        *_choice("q", "leave, it ends by itself" if long else "leave"),
     ]
 
 

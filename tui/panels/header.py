@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from sessions.bottleneck.rules import MEANS_OF
-from sessions.frame.schema import Frame, PlanProgress
+from sessions.frame.schema import Frame
 from sessions.steady.verdict import DRIFTING, Window
 from tui.controls import keys
 from tui.controls.screen_state import ScreenState
@@ -15,6 +15,8 @@ from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 from tui.draw.words import limit_name
 from tui.panels.held_targets import latencies
+from tui.panels.outcome import attained, span_of, validity, verdict_of_run
+from tui.panels.plan_progress import plan_progress
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
@@ -31,7 +33,8 @@ def header(frame: Frame, screen_state: ScreenState, width: int) -> Row:
             Field(6, ("ttftop", "name")) if width >= 100 else Field(9),
             Field(0, *_rate(frame, screen_state)),
             *latencies(frame, theme, short=short),
-            _binds(frame),
+            Field(5, (span_of(frame), "dim")) if width >= 100 else Field(9),
+            *([_binds(frame)] if width >= 100 or not verdict_of_run(frame) else []),
         ]
 
     left = chosen(fields(False), room, gap=gap)
@@ -75,6 +78,9 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
 
 
 def _binds(frame: Frame) -> Field:
+    """What limits a run, or whether one that is over held its targets."""
+    if said := verdict_of_run(frame):
+        return Field(0, *said)
     name = frame.limit.name
     if frame.failing or frame.client_saturated or frame.state in ("ended", "killed", "probing"):
         return Field(9)
@@ -150,10 +156,13 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(2, ("in flight ", "label"), (numbers.count(frame.in_flight), "in_flight")),
         Field(3, ("backlog ", "label"), (numbers.count(frame.backlog), "warn" if frame.backlog else "dim")),
     ]
+    searches = frame.plan is not None and frame.plan.of is None
     fields = [
-        *([] if frame.plan is None else [Field(0, *_plan(frame.plan))]),
-        _verdict(frame.window),
-        *_attained(frame),
+        *([] if frame.plan is None else [Field(0, *plan_progress(frame.plan, screen_state, width))]),
+        *([] if width >= 100 else [Field(0, *verdict_of_run(frame))]),
+        *validity(frame),
+        _verdict(None if frame.outcome is not None or searches else frame.window),
+        *attained(frame, narrow=width < 100),
         Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
         Field(1, *errors),
         Field(5, (detail, "bad")),
@@ -163,11 +172,11 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(2, ("cut off ", "label"), (numbers.count(frame.cut_off), "warn"))
         if frame.cut_off
         else Field(9),
-        Field(2, ("asks ", "label"), (safe(frame.workload, 24), "warn")) if frame.workload else Field(9),
+        Field(2, ("workload ", "label"), (safe(frame.workload, 24), "warn")) if frame.workload else Field(9),
         Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
         if frame.stale_retries
         else Field(9),
-        *([] if charts else [throughput_field(frame), *under_way]),
+        *([] if charts or frame.outcome is not None else [throughput_field(frame), *under_way]),
         Field(7, (safe(frame.state_message, 60), "dim")),
     ]
     badges = chosen(_badges(frame), width)
@@ -182,8 +191,8 @@ def throughput_field(frame: Frame) -> Field:
     # Against what was due in the same seconds: while the rate moves, the rate now would be another's.
     sent: list[Span] = [("sent ", "label"), (numbers.rate(frame.achieved_rps), "achieved")]
     if not frame.closed_loop:
-        sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
-    return Field(1, *sent, ("/s", "label"))
+        sent += [(" of ", "dim"), (numbers.rate(frame.due_rps), ""), (" due", "dim")]
+    return Field(2, *sent, ("/s", "label"))
 
 
 def _badges(frame: Frame) -> list[Field]:
@@ -201,29 +210,6 @@ def _where(frame: Frame) -> list[Field]:
         Field(1, (safe(frame.model, 48), "")),
         Field(2, (safe(frame.target, 60).removeprefix("http://"), "dim")),
     ]
-
-
-def _attained(frame: Frame) -> list[Field]:
-    """How many held their targets in the last seconds."""
-    if frame.attained is None:
-        return []
-    return [Field(2, ("SLO ", "label"), (f"{frame.attained * 100:.1f}%", "strong"))]
-
-
-def _plan(plan: PlanProgress) -> Row:
-    """The stage, and how long the plan goes on."""
-    label = "PLAN " if plan.of is not None else "STEP "
-    where = f"{plan.stage}/{plan.of}" if plan.of is not None else f"{plan.stage}:"
-    if plan.state == "left":
-        return [(label, "label"), (f"left at {where}: p goes on", "warn")]
-    shown: Row = [(label, "label"), (where, "strong"), (f" {safe(plan.stage_name, 28)}", "")]
-    if plan.state == "draining":
-        shown.append((" awaiting answers", "warn"))
-    elif plan.state == "over" and plan.of is not None and plan.stage < plan.of:
-        shown.append((" pause", "dim"))
-    if plan.left_s:
-        shown.append((f" {numbers.clock(int(plan.left_s * 1e9), hours=False)} left", "dim"))
-    return shown
 
 
 def _failing(frame: Frame, screen_state: ScreenState, width: int) -> Row:
@@ -296,10 +282,9 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     of = MEANS_OF.get(now.name, "") if now.why else ""
     if frame.live and frame.plan is not None and frame.plan.state == "draining":
         return spread(left, chosen(_cut_short(screen_state), width - width_of(left) - 2), width)
-    for forms in ([lasts], [f"means of {of}", *(["means"] if lasts else [])] if of else []):
+    for said in (lasts, f"means of {of}" if of else ""):
         room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
-        said = next((form for form in forms if form and len(form) <= room), "")
-        if said and (said != "means" or right):  # alone it is a word without a sense
+        if said and len(said) <= room:
             right = [(said, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
 
@@ -313,11 +298,11 @@ def _cut_short(screen_state: ScreenState) -> list[Field]:
 def _drain(frame: Frame, until_ns: int, screen_state: ScreenState, width: int) -> Row:
     some = f"{numbers.count(frame.in_flight)} answer{'s' * (frame.in_flight != 1)}"
     left = numbers.clock(max(until_ns - frame.at_ns, 0), hours=False)
-    waiting = f" the load is over: waiting for {some} in flight, at most {left} more"
-    if len(waiting) + 20 > width:
-        waiting = f" waiting for {some}, at most {left}"
-    ends = keys.short_name("end_run", screen_state.keymap)
-    return spread([(waiting, "warn")], [(f"{ends} a", "key"), (" cuts them off", "dim")], width)
+    waiting = f" draining {some}, at most {left} more"
+    if width >= 100:
+        waiting = f" the load is over:{waiting}"
+    ends = "a" if screen_state.finishing else f"{keys.short_name('end_run', screen_state.keymap)} a"
+    return spread([(waiting, "warn")], [(ends, "key"), (" cuts them off", "dim")], width)
 
 
 def _troubled(frame: Frame) -> str:

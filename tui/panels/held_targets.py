@@ -54,9 +54,9 @@ def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme, shor
     figure = ("~" if target.thin else "") + numbers.ms(target.now_ms)
     limit = numbers.ms_label(target.limit_ms)
     if target.met is False:
-        end = " " if short else f" {limit} "
+        end = " " if short else f" >{limit} "
         return [(f" {name} {target.statistic} {figure} {theme.glyph('missed')}{end}", "alarm")]
     role = "ok" if target.met else "strong"
     mark = f" {theme.glyph('met')}" if target.met else "" if short else " of"
-    end = "" if short else f" {limit}"
+    end = "" if short else f" {'<' if target.met else ''}{limit}"
     return [(f"{name} {target.statistic} ", "label"), (figure + mark, role), (end, "label")]

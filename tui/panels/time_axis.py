@@ -28,6 +28,8 @@ _LABELLED = ("error", "mark", "load", "warning")
 """Kinds that have words beside their line, the weightiest first."""
 _SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
 _WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end"}
+_FOUND_NS = 5_000_000_000
+"""So long after the load began sources are still found, and said to be."""
 
 
 def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
@@ -109,11 +111,15 @@ def mark_labels(frame: Frame, width: int, theme: Theme) -> dict[int, tuple[tuple
 
 def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
     """The last `height` rows of what happened, the newest last: a row each, with all the words of those for
-    which there are rows to spare; with `whole` the newest have theirs first, older ones what is left."""
+    which there are rows to spare; with `whole` the newest have theirs first, older ones what is left. Without
+    `whole` what was noted of sources as the load began is left out."""
     # Why there is no GPU stands in the place of the GPUs already.
     told = "" if whole or frame.gpus else frame.gpu_note
     wanted = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
     happened = [mark for mark in wanted if not told or mark.label != told]
+    if not whole:
+        begun_ns = frame.first_ns + _FOUND_NS
+        happened = [mark for mark in happened if mark.kind != "note" or mark.t_ns > begun_ns]
     rows = [row for said in all_events(happened, frame, height, width, theme, whole=whole) for row in said]
     if not rows and height:
         rows = [fitted([("  no events yet", "dim")], width)]

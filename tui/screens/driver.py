@@ -49,6 +49,12 @@ class TerminalDriver(LinuxDriver):
     def _get_terminal_size(self) -> tuple[int, int]:
         return terminal_size(self.fileno)
 
+    def stop_application_mode(self) -> None:
+        # Nothing of ours is left for the terminal to keep: tmux puts rows of an alternate screen that has
+        # grown above those of the shell, and a terminal without one would keep all of it.
+        self.write("\x1b[H\x1b[J")
+        super().stop_application_mode()
+
     # A signal may come while this very thread puts something into the driver's queue, which is locked then:
     # the loop does what is to be done. And Textual gives up a terminal that it has not taken yet, and takes
     # again one that it has not given up, whose raw mode would be the one to go back to.

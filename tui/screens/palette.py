@@ -102,9 +102,9 @@ class PaletteScreen(ModalScreen[str]):
 
 
 def _row(entry: Entry, width: int) -> Row:
-    hint = max(width - 18 - 16, 0)
+    hint = max(width - 15 - len(entry.keys) - 2, 0)
     return [
-        (" " + fit(entry.title, 17), "strong"),
+        (" " + fit(entry.title, 14), "strong"),
         (fit(entry.hint, hint - 1) + " " if hint > 1 else "", "dim"),
-        (fit(entry.keys, 14), "key"),
+        (fit(entry.keys, len(entry.keys)), "key"),
     ]

@@ -90,6 +90,8 @@ class SessionScreen(Screen[None]):
         news = source.poll()
         if news or not source.live:
             self._news_s = now_s
+        if self._state.finishing and not source.live and not self._left:
+            self._leave("finished")
         playhead = self._advanced(now_s)
         self._ack = load_keys.in_force(self._ack, source.last_ns) if source.live else None
         state = replace(
@@ -168,6 +170,8 @@ class SessionScreen(Screen[None]):
             self._state = replace(self._state, notice="", notice_bad=False)
             if self._state.question:
                 self._choose(event.key)
+            elif self._state.finishing and event.key in ("a", "ctrl+c"):
+                self._send(AbortRun())
             elif event.key == "escape":
                 self._back()
             elif action := self._action(event.key, event.character):
@@ -236,9 +240,11 @@ class SessionScreen(Screen[None]):
     def _answered(self, command: Command, answer: Answer) -> None:
         if isinstance(answer, Refusal):
             self._say(answer.reason, bad=True)
-        elif isinstance(command, (FinishRun, AbortRun)):
-            self._leave("finished" if isinstance(command, FinishRun) else "aborted")
+        elif isinstance(command, AbortRun):
+            self._leave("aborted")
             return
+        elif isinstance(command, FinishRun):
+            self._state = replace(self._state, finishing=True)
         else:
             self._ack = answer
             if words := load_keys.obeyed(command, answer, following=self._state.playhead.following):
@@ -317,7 +323,7 @@ class SessionScreen(Screen[None]):
         self._leave_app(how)
 
     def _quit(self) -> None:
-        if self._takes_commands and not self._state.attached:
+        if self._takes_commands and not self._state.attached and not self._state.finishing:
             self._state = replace(self._state, question="leave")
         else:
             self._leave("detached" if self._source.live else "quit")
@@ -330,7 +336,8 @@ class SessionScreen(Screen[None]):
             self._leave("detached")
         elif key in _ENDING:
             self._send(_ENDING[key])
-            self._say("finishing and saving" if key == "f" else "aborting")
+            if key == "a":
+                self._say("aborting")
         if key in (*_ENDING, "escape", "q", "Q", "n"):
             self._state = replace(self._state, question="")
 

@@ -38,16 +38,20 @@ class Events:
         errors = sorted(frame.errors.items(), key=lambda item: (-item[1], item[0]))
         head += [(f"   {safe(kind, 24)} {numbers.count(count)}", "bad") for kind, count in errors if count]
         rows = [fitted(head, width)]
-        room = drawing.height - 1
         if not found:
             return [*rows, fitted([("  nothing of this kind yet", "dim")], width)]
+        # The event under the cursor is said with all its words.
+        at_cursor = time_axis.event(found[-1 - back], frame, width - 1, theme, whole=True)
+        at_cursor = at_cursor[: max(drawing.height - 1, 1)]
+        room = drawing.height - len(at_cursor)
         # The cursor's row is kept in sight with as many after it as there is room for.
         last = len(found) - max(back - room // 2, 0)
         shown = found[max(last - room, 0) : last]
         cursor = len(found) - 1 - back - max(last - room, 0)
         for index, lines in enumerate(time_axis.all_events(shown, frame, room, width - 1, theme)):
             pointer = theme.glyph("play") if index == cursor else " "
-            rows += [fitted([(" " if i else pointer, "key"), *line], width) for i, line in enumerate(lines)]
+            told = at_cursor if index == cursor else lines
+            rows += [fitted([(" " if i else pointer, "key"), *line], width) for i, line in enumerate(told)]
         return rows
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from textwrap import wrap
 
-from tui.controls.keys import Key
+from tui.controls.keys import VIEWS, Key
 from tui.controls.screen_state import ScreenState
 from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.theme import Theme
@@ -88,7 +88,10 @@ def _keys(state: ScreenState, width: int) -> list[list[Span]]:
     rows = [row for row in state.keymap if row.help]
     own = [row for row in rows if state.view in row.views]
     common = [row for row in rows if not row.views and row.action != "help"]
-    return [line for row in (*own, *common) for line in _wrapped(_key(row, state.theme), width)]
+    others = [row for row in rows if row.views and state.view not in row.views]
+    entries = [_key(row, state.theme) for row in (*own, *common)]
+    entries += [_key(row, state.theme, of=row.views) for row in others]
+    return [line for entry in entries for line in _wrapped(entry, width)]
 
 
 def _words(state: ScreenState, width: int) -> list[list[Span]]:
@@ -109,12 +112,17 @@ def _wrapped(entry: list[Span], width: int) -> list[list[Span]]:
     return [[name, (first, "")], *([(" " * width_of([name]), ""), (line, "")] for line in more)]
 
 
-def _key(row: Key, theme: Theme) -> list[Span]:
+def _key(row: Key, theme: Theme, of: tuple[str, ...] = ()) -> list[Span]:
+    """`of`: the views that alone have it, where it is of another than the one shown."""
     shown = row.shown
     if theme.ascii_only:
         for arrow, word in _ARROWS:
             shown = shown.replace(arrow, word)
     where = "" if row.where == "both" else f" ({row.where})"
+    if of:
+        digits = "".join(str(VIEWS.index(name) + 1) for name in of)
+        words = row.help.partition(":")[0].partition(" (")[0]
+        return [(f" {shown:>13}  ", "key"), (words, ""), (f" (in {digits})", "dim")]
     return [(f" {shown:>13}  ", "key"), (row.help, ""), (where, "dim")]
 
 

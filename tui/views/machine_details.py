@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sessions.frame.gpu_trouble import is_throttled
+from sessions.frame.gpus import RECENT_NS
 from sessions.frame.schema import Frame, Gpu, Server, Stat
 from tui.draw import numbers
 from tui.draw.numbers import sign
@@ -22,7 +23,7 @@ _TITLE, _GAP = 8, 3
 def detail(frame: Frame, width: int, height: int, theme: Theme) -> list[Row]:
     """At most `height` rows: server and hosts first, being few; then GPUs, in as many rows as they take or,
     where that is too much, in three each, or two; the last row counts those that are left out."""
-    head = [*_server(frame.server, frame.recent_s, width), *_hosts(frame, width)]
+    head = [*_server(frame.server, RECENT_NS / 1e9, width), *_hosts(frame, width)]
     if frame.poll_ms is not None:
         head.append(
             _row(

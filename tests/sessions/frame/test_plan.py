@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
+from loadgen.records import Tick
 from sessions.frame.build import build
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import PlanProgress
+from sessions.frame.search import SearchProgress
+from sessions.limit.search import Result
+from sessions.limit.step import Step
 from sessions.plan.config import PlanConfig
 from sessions.plan.stages import Stage
 from sessions.store.records import LoadChange, StageChange, State
@@ -52,12 +59,23 @@ def test_a_plan_says_its_stage_its_state_and_what_is_known_of_the_time_left() ->
     assert plan_at(timeline(), None, 25 * S) is None
 
 
-def test_of_a_search_nobody_knows_how_many_steps_it_takes_nor_how_long() -> None:
-    step = '{"name":"2 rps in ?..?","rate_rps":2.0,"requests":2000}'
-    begun = folded(StageChange(10 * S, 0, "begin", "2 rps in ?..?", stage=step))
-    search = PlanConfig("limit", [])
-    expected = PlanProgress("limit", 1, None, "2 rps in ?..?", "running", None, None)
-    assert plan_at(begun, search, 12 * S) == expected
+def test_a_search_says_its_step_how_long_that_is_at_the_most_and_what_is_bracketed() -> None:
+    def over(t_s: int, number: int, load: float, verdict: str) -> StageChange:
+        result = Result(Step("double", load, 30, (100,)), verdict, 130, 10.0, 1.0, 0, 100, 100.0, 0.05)
+        return StageChange(t_s * S, number, "over", result=msgspec.json.encode(result).decode())
+
+    def step(number: int, load: float) -> StageChange:
+        made = Stage(f"{load:g} rps in ?..?", rate_rps=load, requests=130)
+        stage = msgspec.json.encode(made).decode()
+        return StageChange((10 + 20 * number) * S, number, "begin", made.name, stage=stage)
+
+    ticks = [Tick(t * S, S, 0, due=4) for t in range(1, 60)]
+    records = [step(0, 2.0), over(25, 0, 2.0, "pass"), step(1, 4.0), over(45, 1, 4.0, "fail"), step(2, 2.8)]
+    found = plan_at(folded(*ticks, *records), PlanConfig("limit", []), 57 * S)
+    assert found is not None
+    # 7 s at 4 a second are 28 of 130; the other 102 take, at 2.8 a second, 36.4 s.
+    assert found.search == SearchProgress("2.8 rps", 28, 130, pytest.approx(102 / 2.8), 2.0, 4.0)
+    assert (found.stage, found.of, found.left_s) == (3, None, None)
 
 
 def test_answers_that_a_stage_awaits_have_no_bound_of_the_run() -> None:

@@ -183,6 +183,18 @@ def test_the_keys_taken_in_a_pause_are_taken_from_the_next_stage_not_from_the_on
     assert loads.said[2:5] == [(0, "over"), (1, "left"), (1, "begin")]
 
 
+def test_a_pause_ends_when_a_person_says_that_the_plan_goes_on() -> None:
+    async def during(loads: Loads) -> None:
+        await until(loads, (0, "begin"))
+        loads.at_once = True
+        loads.plan.on_idle(0)
+        while not loads.plan.pausing:
+            await asyncio.sleep(0.001)
+        loads.plan.go_on()
+
+    assert run(stages("a", "b", pause_s=3600.0), during).said[2:4] == [(0, "over"), (1, "begin")]
+
+
 def test_a_stage_does_not_begin_over_a_person_who_took_the_keys_while_its_rate_was_worked_out() -> None:
     async def during(loads: Loads) -> None:
         async def slow_figures(number: int) -> Any:

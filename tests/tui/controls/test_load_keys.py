@@ -104,6 +104,9 @@ def test_a_frame_shows_the_acknowledged_load_and_state() -> None:
             "it holds 0.24 s later, when every node has heard of it",
         ),
         (StepLoad(1), Ack(S, "running", 17.0, lead_ns=8_000_000), True, ""),
+        (StepLoad(-10), Ack(S, "running", 0.1), True, "0.1 rps is the least; space holds the load"),
+        (StepLoad(-10), Ack(S, "running", concurrency=1), True, "concurrency 1 is the least"),
+        (StepLoad(-10), Ack(S, "running", 2.0), True, ""),
         (
             SetWorkload(),
             Ack(S, "running", 17.0, workload="long-context"),

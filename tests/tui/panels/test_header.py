@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.outcome import Outcome
 from sessions.frame.schema import Frame, Limit, PlanProgress
 from tests.tui.made_up_run import S, ramped
 from tui.controls.playhead import Playhead
@@ -33,7 +34,7 @@ def status(width: int, theme: Theme | None = None, **changed):
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_rate_target_and_time_stand_there_at_every_size_and_what_binds_where_there_is_room(width):
     text, roles = status(width, targets=MISSED, heading=26.0, limit=Limit("KV cache", "", 0))
-    for words in ("▶ 20.0 rps ↗ 26", "TTFT p99 4.32s ✗ 500ms", "ITL p95 31.0 ✓ 50ms", "LIVE", "01:28"):
+    for words in ("▶ 20.0 rps ↗ 26", "TTFT p99 4.32s ✗ >500ms", "ITL p95 31.0 ✓ <50ms", "LIVE", "01:28"):
         assert words in text
     assert ("KV CACHE" in text) == (width >= 120)
     assert roles.count("alarm") == 1
@@ -70,7 +71,7 @@ def test_without_targets_p95_stands_there_plain():
 
 def test_what_is_told_by_colour_is_told_by_a_glyph_or_a_word_too():
     text, _ = status(120, Theme("ascii", "none"), targets=MISSED, limit=Limit("queue", "", 0), heading=4.0)
-    for words in ("20.0 rps -> 4", "TTFT p99 4.32s MISSED 500ms", "ITL p95 31.0 ok 50ms", " QUEUE "):
+    for words in ("20.0 rps -> 4", "TTFT p99 4.32s MISSED >500ms", "ITL p95 31.0 ok <50ms", " QUEUE "):
         assert words in text
     assert text.isascii()
 
@@ -137,3 +138,24 @@ def test_that_figures_are_means_is_said_beside_since_when_or_in_full_never_as_a_
 def test_a_target_that_the_screen_cannot_judge_is_named_where_there_is_room():
     targets = {"tpot": (LatencyTarget("p95", 40.0, name="TPOT"),)}
     assert "TPOT p95 40ms in the summary" in status(120, targets=targets)[0]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize(
+    ("slo", "said"), [("pass", "SLO HELD"), ("fail", "SLO MISSED"), ("undecided", "SLO UNDECIDED")]
+)
+def test_a_run_that_is_over_says_whether_it_held_its_targets_and_whether_it_is_valid(width, slo, said):
+    for valid, reasons in ((True, ()), (False, ("the client was saturated",))):
+        frame = frame_of(state="ended", live=False, targets=MISSED, outcome=Outcome(slo, valid, reasons))
+        rows = ["".join(text for text, _ in part(frame, ScreenState(), width)) for part in (header, load)]
+        assert said in " ".join(rows)
+        assert ("not valid" in rows[1]) is not valid
+        assert "valid" in rows[1]
+        assert ("whole run" in rows[0]) == (width >= 120)
+
+
+def test_figures_of_a_live_run_say_of_which_time_they_are():
+    assert "last 10 s" in status(120, targets=MISSED)[0]
+    for width, words in ((80, "24.3% in target, 10 s"), (120, "24.3% in target ")):
+        frame = frame_of(attained=0.243)
+        assert words in "".join(text for text, _ in load(frame, ScreenState(), width))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
+import struct
 import sys
 import tempfile
+import termios
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -96,6 +99,21 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_the_screen_anew():
         child.read_until(b"Leave?")
         child.write(b"d")
         assert child.ended() == 0
+
+
+def test_a_screen_that_was_resized_leaves_nothing_of_itself_behind():
+    """tmux puts above the rows of the shell what stood on an alternate screen that has grown meanwhile."""
+    with terminal("--replay") as child:
+        child.read_until(b"TTFT")
+        fcntl.ioctl(child.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        start = len(child.output)
+        child.read_until(b"TTFT", start=start)
+        child.write(b"q")
+        assert child.ended() == 0
+        last, _, _ = child.output.partition(b"\x1b[?1049l")
+        after_erased = last.rpartition(b"\x1b[H\x1b[J")[2]
+        assert after_erased != last
+        assert not re.sub(rb"\x1b\[[?<>0-9;]*[a-zA-Z]", b"", after_erased).strip()
 
 
 def test_a_terminal_that_is_gone_ends_the_screen():

@@ -535,7 +535,7 @@ def test_what_requests_ask_for_is_chosen_seen_and_confirmed_before_it_changes():
     async def body(room: Room) -> None:
         room.view.manifest = make(seconds=1.0).manifest
         await room.press("W")
-        assert "now as asked, from now on: short-chat" in room.rows[-1]
+        assert "next requests (now as asked): short-chat" in room.rows[-1]
         assert room.control.sent == []
         await room.press("W", "tab", "x", "up")
         assert "long-context" in room.rows[-1]
@@ -547,6 +547,36 @@ def test_what_requests_ask_for_is_chosen_seen_and_confirmed_before_it_changes():
     on_screen(body, size=(120, 40))
 
 
+async def over(room: Room, key: str) -> None:
+    """A run that was told to finish comes to its end; of another the screen is left already."""
+    if key == "f":
+        room.view.running = False
+        await room.pass_s(0.1)
+
+
+@pytest.mark.parametrize(
+    ("keys_then", "how", "sent"),
+    [
+        (("a",), "aborted", [FinishRun(), AbortRun()]),
+        (("ctrl+c",), "aborted", [FinishRun(), AbortRun()]),
+        (("q",), "detached", [FinishRun()]),
+        ((), None, [FinishRun()]),
+    ],
+)
+def test_the_screen_stays_while_a_run_finishes_and_its_bottom_row_says_how_to_cut_that_short(
+    keys_then, how, sent
+):
+    async def body(room: Room) -> None:
+        await room.press("q", "f", "2")
+        assert "a cut off what is in flight" in room.rows[-1]
+        assert "q leave, it ends by itself" in room.rows[-1]
+        assert room.live.screen_state.view == "latency"
+        await room.press(*keys_then)
+        assert room.control.sent == sent
+
+    assert on_screen(body) == how
+
+
 @pytest.mark.parametrize(("key", "how"), [("f", "finished"), ("d", "detached"), ("a", "aborted")])
 def test_leaving_a_live_run_asks_how(key, how):
     async def body(room: Room) -> None:
@@ -555,6 +585,7 @@ def test_leaving_a_live_run_asks_how(key, how):
         await room.press(key)
         await room.pilot.pause()
         assert room.control.sent == {"f": [FinishRun()], "d": [], "a": [AbortRun()]}[key]
+        await over(room, key)
 
     assert on_screen(body) == how
 
@@ -579,6 +610,7 @@ def test_the_end_of_the_run_is_asked_for_by_a_key_of_its_own(attached, key, how)
         await room.press(key)
         await room.pilot.pause()
         assert room.control.sent == {"f": [FinishRun()], "a": [AbortRun()]}[key]
+        await over(room, key)
 
     assert on_screen(body, attached=attached) == how
 

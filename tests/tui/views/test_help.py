@@ -9,6 +9,7 @@ import pytest
 
 from sessions.bottleneck.rules import NAMES, UNJUDGED
 from sessions.steady.verdict import Verdict
+from tui.controls.keys import KEYS, VIEWS
 from tui.controls.screen_state import ScreenState
 from tui.draw import words
 from tui.draw.theme import Theme
@@ -73,3 +74,13 @@ def test_on_the_least_terminal_every_word_is_there_and_how_much_more_there_is():
     words = " ".join(" ".join(said).split())
     for _, meaning in WORDS:
         assert meaning in words
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_key_that_another_view_alone_has_is_in_the_help_too_with_the_digits_of_these(view):
+    shown = text(80, view=view)
+    for row in KEYS:
+        if row.views and row.help:
+            (line,) = [line for line in shown.splitlines() if line.strip().startswith(f"{row.shown}  ")]
+            digits = "".join(str(VIEWS.index(name) + 1) for name in row.views)
+            assert f"(in {digits})" in line or view in row.views

@@ -11,6 +11,7 @@ import pytest
 
 from sessions.bottleneck.rules import NAMES
 from sessions.frame.schema import Cause, ChartMark, Frame, Host, Limit, PlanProgress, Power, Server, Stat
+from sessions.frame.search import SearchProgress
 from sessions.steady.verdict import Window
 from tests.tui import made_up_run
 from tests.tui.made_up_run import START_NS, FakeView, S, ramped
@@ -137,7 +138,7 @@ def test_preemptions_are_told_whole_with_their_name_at_every_size():
 def test_every_key_of_the_load_and_of_the_views_stands_in_the_footer_at_80_columns():
     for charset in ("braille", "ascii"):
         footer = screen(ramped(at(30)), (80, 24), theme=Theme(charset=charset))[-1]
-        for word in ("rate", "JK ±10", "set", "hold", "stop", "mark", "1-7 views", "? help", "q quit"):
+        for word in ("rate", "KJ ±10", "set", "hold", "stop", "mark", "1-7 views", "? help", "q quit"):
             assert (word if charset == "braille" else word.replace("±", "")) in footer
         wide = screen(ramped(at(30)), (100, 24), theme=Theme(charset=charset))[-1]
         assert "w span" in wide
@@ -252,8 +253,8 @@ def test_while_the_probe_waits_the_screen_says_for_what_how_long_and_how_to_leav
 @pytest.mark.parametrize(
     ("size", "words"),
     [
-        ((80, 24), " waiting for 12 answers, at most 59:48"),
-        ((120, 40), " the load is over: waiting for 12 answers in flight, at most 59:48 more"),
+        ((80, 24), " draining 12 answers, at most 59:48 more"),
+        ((120, 40), " the load is over: draining 12 answers, at most 59:48 more"),
     ],
 )
 def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_to_cut_them_off(size, words):
@@ -265,7 +266,7 @@ def test_while_answers_are_waited_for_the_screen_says_how_many_how_long_and_how_
     assert rows[2].startswith(words)
     assert rows[2].rstrip().endswith("Q a cuts them off")
     last = replace(draining, in_flight=0)
-    assert "waiting" not in screen(ramped(at(90)), size, frame=last)[2]
+    assert "draining" not in screen(ramped(at(90)), size, frame=last)[2]
 
 
 def test_what_the_end_of_the_run_cut_off_is_counted_apart_from_errors():
@@ -624,7 +625,7 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
         (Limit("room", "queue 0", 0), "means of 3s"),
         (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
         (Limit("client", "requests left 90 ms late (p99)", 20 * S), "since 00:18"),
-        (LIMITED, "means   since 00:18"),
+        (LIMITED, "since 00:18"),
     ],
 )
 def test_figures_that_are_means_of_seconds_say_so(limit, says):
@@ -862,11 +863,24 @@ def test_with_a_plan_a_drift_is_said_at_80_columns():
             PlanProgress("p", 3, 7, "16 rps", "draining", None, 125.0),
             "PLAN 3/7 16 rps awaiting answers 02:05 left",
         ),
-        (PlanProgress("p", 3, 7, "16 rps", "over", None, None), "PLAN 3/7 16 rps pause   "),
+        (PlanProgress("p", 3, 7, "16 rps", "over", None, None), "PLAN 3/7 16 rps pause p ends it   "),
         (PlanProgress("p", 7, 7, "16 rps", "over", None, None), "PLAN 7/7 16 rps   "),
         (PlanProgress("p", 3, 7, "16 rps", "left", None, None), "PLAN left at 3/7: p goes on   "),
         (PlanProgress("limit", 2, None, "9 rps in ?..?", "running", None, None), "STEP 2: 9 rps in ?..?   "),
-        (PlanProgress("limit", 2, None, "9 rps in ?..?", "over", None, None), "STEP 2: 9 rps in ?..?   "),
+        (
+            PlanProgress(
+                *("limit", 5, None, "8.72 rps in 8..9.51", "running", None, None),
+                SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514),
+            ),
+            "STEP 5 8.72 rps  612 of 1,500 requests, 01:41 at most  8 ✓  9.51 ✗   ",
+        ),
+        (
+            PlanProgress(
+                *("limit", 1, None, "one at a time", "running", None, None),
+                SearchProgress("one at a time", 3, 12, None, None, None),
+            ),
+            "STEP 1 one at a time  3 of 12 requests   ",
+        ),
     ],
 )
 def test_where_a_plan_is_stands_beside_the_load(plan, said):
@@ -878,5 +892,5 @@ def test_where_a_plan_is_stands_beside_the_load(plan, said):
 def test_how_many_held_their_targets_is_a_share_of_a_hundred():
     view = ramped(at(63))
     row = screen(view, (160, 40), frame=replace(frame_of(view, 160), attained=0.987))[1]
-    assert "SLO 98.7%" in row
-    assert "SLO" not in screen(view, (160, 40))[1]
+    assert "98.7% in target" in row
+    assert "in target" not in screen(view, (160, 40))[1]
