@@ -15,8 +15,9 @@ from sessions.bottleneck.client_saturation import saturation_now
 from sessions.bottleneck.history import BottleneckHistory
 from sessions.bottleneck.rules import UNJUDGED
 from sessions.frame.by_target import lost_targets
-from sessions.frame.gpus import RECENT_NS, Axis, gpu_note, gpus_at, poll_ms_at, power_at
+from sessions.frame.gpus import RECENT_NS, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.heading import heading
+from sessions.frame.held_means import Axis
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
 from sessions.frame.server_hosts import hosts_at, server_at

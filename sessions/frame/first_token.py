@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions.frame.gpus import STALE_NS, Axis, axis_of, interval_ns
+from sessions.frame.gpus import STALE_NS, axis_of
+from sessions.frame.held_means import Axis, interval_ns
 from sessions.frame.schema import Frame, Series
 from sessions.frame.server_hosts import speaking
 from sessions.timeline.columns import Floats, Ints, Table

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sessions.frame.gpus import axis_of, gpus_known, held_means, interval_ns
+from sessions.frame.gpus import axis_of, gpus_known
+from sessions.frame.held_means import alike
 from sessions.frame.schema import Frame, Series
 from sessions.timeline.gpus import GPU_FIELDS
 from sessions.timeline.timeline import Timeline
@@ -19,9 +20,10 @@ class GpuHistory:
     """The GPUs of one frame."""
 
     def __init__(self, timeline: Timeline, frame: Frame) -> None:
-        self._at_ns = frame.at_ns
         self._axis = axis_of(frame)
         self._known = gpus_known(timeline, frame.at_ns)
+        self._alike = alike([gpu.samples(frame.at_ns) for gpu in self._known], self._axis)
+        self._series: dict[tuple[str, ...], dict[int, Mapping[str, Series]]] = {}
 
     def series(self, number: int, names: Sequence[str]) -> Mapping[str, Series]:
         """Means by column of the frame's axis of some `FIGURES` of `frame.gpus[number]`, in its units.
@@ -30,10 +32,14 @@ class GpuHistory:
         """
         if number >= len(self._known):
             return {name: np.full(self._axis.slots, np.nan) for name in names}
-        samples = self._known[number].samples(self._at_ns)
-        hold_ns = interval_ns(samples, int(samples.upto(self._at_ns))) * 1.5
-        found = held_means(samples, tuple(names), self._axis, hold_ns)
-        return dict(zip(names, found, strict=True))
+        asked = tuple(names)
+        if asked not in self._series:
+            self._series[asked] = {
+                own: dict(zip(asked, means, strict=True))
+                for together in self._alike
+                for own, means in zip(together.numbers, together.means(asked, self._axis), strict=True)
+            }
+        return self._series[asked][number]
 
 
 def newest(values: Series) -> float | None:

@@ -7,34 +7,18 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from sessions.frame.held_means import Alike, Axis, alike
 from sessions.frame.schema import Frame, Gpu, Power
 from sessions.store.manifest import Manifest
 from sessions.timeline.columns import Floats, Table
-from sessions.timeline.energy import curves, median, used
+from sessions.timeline.energy import lately
 from sessions.timeline.gpus import THROTTLED, GpuColumns, place, reasons
 from sessions.timeline.timeline import Timeline
 
 RECENT_NS = 10_000_000_000
 STALE_NS = 2e9
-_LATELY_NS = 3_000_000_000
 _METER_NS = 120_000_000_000
 """How far back readings of power are looked at: an exporter may refresh every 30 s."""
-
-
-class Axis(NamedTuple):
-    """The columns that all charts of a frame share."""
-
-    at_ns: int
-    start_ns: int
-    slot_ns: int
-    slots: int
-    edges: Floats
-    """Bounds of the columns, shape `(slots + 1,)`; the last one is cut at the playhead."""
-
-    def slot(self, t_ns: int) -> int | None:
-        """The column that an instant falls in; None outside."""
-        i = (t_ns - self.start_ns - 1) // self.slot_ns
-        return i if 0 <= i < self.slots else None
 
 
 def axis_of(frame: Frame) -> Axis:
@@ -67,14 +51,34 @@ def gpus_known(timeline: Timeline, at_ns: int) -> list[GpuColumns]:
 def gpus_at(timeline: Timeline, axis: Axis) -> tuple[Gpu, ...]:
     known = gpus_known(timeline, axis.at_ns)
     several_hosts = len({gpu.device(axis.at_ns).host for gpu in known}) > 1
-    return tuple(_gpu(gpu, several_hosts, axis) for gpu in known)
+    found: dict[int, Gpu] = {}
+    for together in alike([gpu.samples(axis.at_ns) for gpu in known], axis):
+        means = together.means(_DRAWN, axis)
+        seen = np.asarray(np.isfinite(means).any(axis=2)).tolist()
+        each = zip(together.numbers, together.tables, means, seen, _throttled(together), strict=True)
+        for number, samples, drawn, known_of, throttled_pct in each:
+            of_it = _Read(samples, together.row, together.hold_ns, drawn, known_of, throttled_pct)
+            found[number] = _gpu(known[number], several_hosts, axis, of_it)
+    return tuple(found[number] for number in range(len(known)))
 
 
-def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
-    device, samples = gpu.device(axis.at_ns), gpu.samples(axis.at_ns)
-    row = int(samples.upto(axis.at_ns))
-    hold_ns = interval_ns(samples, row) * 1.5
+class _Read(NamedTuple):
+    """What was read of one GPU."""
 
+    samples: Table
+    row: int
+    hold_ns: float
+    drawn: Floats
+    """`(len(_DRAWN), slots)`."""
+    known: list[bool]
+    """Of each of them, whether it was had at all."""
+    throttled_pct: float | None
+
+
+def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis, read: _Read) -> Gpu:
+    device, samples, row, hold_ns = gpu.device(axis.at_ns), read.samples, read.row, read.hold_ns
+    history = dict(zip(_DRAWN, read.drawn, strict=True))
+    known = dict(zip(_DRAWN, read.known, strict=True))
     newest = samples.row(row - 1) if row else {}
 
     def now(name: str) -> float | None:
@@ -93,7 +97,6 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
     total = whole("memory_total_bytes")
     total = device.memory_total_bytes if total is None else total
     limit = now("power_limit_w")
-    history = dict(zip(_DRAWN, held_means(samples, _DRAWN, axis, hold_ns), strict=True))
     age_ns = axis.at_ns - float(samples["t"][row - 1]) + (now("age_ns") or 0.0) if row else None
     label = str(device.index) if not device.mig else f"{device.index} {device.mig}"
     return Gpu(
@@ -127,7 +130,7 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
         memory_temperature_c=now("memory_temperature_c"),
         sm_clock_max_mhz=device.sm_clock_max_mhz,
         throttle=tuple(name for name in reasons(now("reasons") or 0.0) if name not in _HARMLESS),
-        throttled_pct=_throttled(samples, axis.at_ns, row),
+        throttled_pct=read.throttled_pct,
         sm_pct=now("sm_active_pct"),
         tensor_pct=now("tensor_active_pct"),
         dram_pct=now("dram_active_pct"),
@@ -135,8 +138,8 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis) -> Gpu:
         nvlink_bytes_per_s=traffic("nvlink"),
         host=device.host,
         role=device.role,
-        sm=_if_any(history["sm_active_pct"]),
-        dram=_if_any(history["dram_active_pct"]),
+        sm=history["sm_active_pct"] if known["sm_active_pct"] else None,
+        dram=history["dram_active_pct"] if known["dram_active_pct"] else None,
     )
 
 
@@ -144,56 +147,29 @@ _DRAWN = (*("util_pct", "memory_used_bytes", "power_w", "temperature_c", "sm_act
 _HARMLESS = ("idle", "app clocks", "display")
 
 
-def _if_any(values: Floats) -> Floats | None:
-    return values if np.isfinite(values).any() else None
-
-
-def _throttled(samples: Table, at_ns: int, row: int) -> float | None:
-    """Share of the last seconds in which something held the clocks down: the most of the causes."""
-    first = int(samples.upto(at_ns - _LATELY_NS))
-    shares = samples.block(THROTTLED, first, row)
+def _throttled(alike: Alike) -> list[float | None]:
+    """Share of the last seconds in which something held the clocks of each down: the most of the causes."""
+    shares = np.array([table.block(THROTTLED, alike.lately, alike.row) for table in alike.tables])
     known = np.isfinite(shares)
-    counts = known.sum(axis=1)
-    sums = shares.sum(axis=1, where=known)[counts > 0]
-    return float((sums / counts[counts > 0]).max()) if len(sums) else None
-
-
-def interval_ns(samples: Table, row: int) -> float:
-    """The usual time between samples lately, as known at `row`."""
-    times = samples["t"][max(row - 32, 0) : row]
-    return median(np.diff(times)) if len(times) > 1 else 0.0
-
-
-def held_means(samples: Table, names: tuple[str, ...], axis: Axis, hold_ns: float) -> Floats:
-    """Means by column, `(len(names), slots)`. A column that falls between two samples shows the one before.
-
-    It is held for `hold_ns` at most: longer without a sample is a gap. So is a column that is still to come.
-    """
-    rows = samples.upto(axis.edges)
-    sums, counts = (found[:, :, 0] for found in samples.sums_and_counts(names, rows))
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    before = rows[1:] - 1
-    empty = np.flatnonzero((np.diff(rows) == 0) & (before >= 0) & (axis.edges[:-1] < axis.at_ns))
-    held = empty[axis.edges[empty + 1] - samples["t"][before[empty]] <= hold_ns]
-    if len(held):
-        for i, name in enumerate(names):
-            means[i, held] = samples[name][before[held]]
-    return means
+    counts = known.sum(axis=2)
+    means = np.divide(
+        shares.sum(axis=2, where=known), counts, out=np.full(counts.shape, -np.inf), where=counts > 0
+    )
+    return [most if most > -np.inf else None for most in means.max(axis=1).tolist()]
 
 
 def power_at(timeline: Timeline, at_ns: int) -> Power:
     """Power and energy of the GPUs that the load runs on, over the last `RECENT_NS` of load."""
     since_ns = max(at_ns - RECENT_NS, timeline.first_ns)
-    parts = curves(timeline.gpus, at_ns, at_ns - _METER_NS)
+    energy, gpus = lately(timeline.gpus, at_ns, at_ns - _METER_NS, since_ns)
     seconds = (at_ns - since_ns) / 1e9
-    joules = used(parts, since_ns, at_ns).whole(seconds)
+    joules = energy.whole(seconds)
     if joules is None or seconds <= 0:
-        return Power(gpus=len(parts))
+        return Power(gpus=gpus)
     ticks = timeline.ticks
     a, b = ticks.upto(np.array([since_ns, at_ns], dtype=np.float64)).tolist()
     tokens = float(ticks["output_tokens"][a:b].sum())
-    integrated = any(part.integrated for part in parts)
-    return Power(joules / seconds, joules / tokens if tokens else None, integrated, len(parts))
+    return Power(joules / seconds, joules / tokens if tokens else None, energy.integrated, gpus)
 
 
 def poll_ms_at(timeline: Timeline, at_ns: int) -> float | None:

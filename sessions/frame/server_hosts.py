@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sessions.frame.gpus import RECENT_NS, STALE_NS, Axis, held_means, interval_ns
+from sessions.frame.gpus import RECENT_NS, STALE_NS
+from sessions.frame.held_means import Axis, held_means, interval_ns
 from sessions.frame.schema import Host, Server, Stat
 from sessions.metrics import THIN_FLOORS
 from sessions.timeline.columns import Table

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from sessions.frame.gpus import RECENT_NS, Axis, axis_of, held_means, interval_ns
+from sessions.frame.gpus import RECENT_NS, axis_of
+from sessions.frame.held_means import Axis, held_means, interval_ns
 from sessions.frame.schema import Frame, Series
 from sessions.frame.server_hosts import gain, speaking
 from sessions.store.manifest import Manifest

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from loadgen.records import Request
-from sessions.frame.gpus import Axis, held_means, interval_ns
+from sessions.frame.held_means import Axis, held_means, interval_ns
 from sessions.frame.schema import Series
 from sessions.timeline.columns import Floats, Ints, Table
 from sessions.timeline.load_gpus import metered

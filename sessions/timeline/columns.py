@@ -6,7 +6,7 @@ float64, exact for times up to 104 days and for counts up to 9e15.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,6 +20,7 @@ MORE_ROWS = 1 << 16
 eighth of it, so that what is copied in all is a few times what it holds."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_ONLY: Ints = np.zeros(1, dtype=np.int64)
 
 
 class Table:
@@ -74,6 +75,8 @@ class Table:
         if not self._pending:
             return None
         came, columns = len(self._pending), len(self._at)
+        if came == 1 and (appended := self._append(self._pending[0])) is not None:
+            return appended
         cells = np.fromiter(chain.from_iterable(self._pending), np.float64, came * columns)
         fresh = cells.reshape(came, columns).T
         self._pending = []
@@ -95,6 +98,18 @@ class Table:
         keep = first // self._stride
         self._blocks = {key: blocks[:, :, :keep] for key, blocks in self._blocks.items()}
         return first, order
+
+    def _append(self, row: tuple[float | None, ...]) -> tuple[int, Ints] | None:
+        """One row after all others, which is what a run that goes on brings: nothing is put in order, nothing
+        that was summed up is other than it was. None where it is not such a row, or there is no room."""
+        at, t_ns = self._rows, row[0]
+        if at == self._cells.shape[1] or t_ns is None or (at and not self._cells[0, at - 1] < t_ns):
+            return None
+        if self._by and row[self._at[self._by]] not in self._groups:
+            return None
+        self._cells[:, at] = row
+        self._rows, self._pending = at + 1, []
+        return at, _ONLY
 
     def __len__(self) -> int:
         self.merge_pending()
@@ -124,7 +139,7 @@ class Table:
 
     def upto(self, t_ns: float | Floats) -> Ints:
         """How many rows have `t <= t_ns`, for one time or for an array of them."""
-        rows: Ints = np.asarray(np.searchsorted(self["t"], t_ns, side="right"), dtype=np.int64)
+        rows: Ints = np.asarray(self["t"].searchsorted(t_ns, side="right"), dtype=np.int64)
         return rows
 
     def known_before(self, name: str, row: int) -> int | None:
@@ -174,38 +189,28 @@ class Table:
         parts = parted(rows, self._stride)
         left = parts.rows
         out = self._binned(self._weights(names, left, kinds), left, parts.ends - parts.begins)
-        n = len(rows) - 1
-        if len(parts.begins) > n:
-            out = out[:, :, :n] + out[:, :, n:]
-        whole = np.flatnonzero(parts.to_block > parts.from_block)
-        if len(whole):
-            bounds = np.stack([parts.from_block[whole], parts.to_block[whole]], axis=1).ravel()
-            first, last = int(bounds[0]), int(bounds[-1])
-            blocks = self._blocks_of(tuple(names), kinds, last)[:, :, first : last + 1]
-            if blocks.shape[2] == last - first:  # reduceat wants a place beyond the last one
-                blocks = np.concatenate([blocks, np.zeros_like(blocks[:, :, :1])], axis=2)
-            out[:, :, whole] += np.add.reduceat(blocks, bounds - first, axis=2)[:, :, ::2]
-        return out
+        return parts.with_blocks(out, lambda a, b: self._blocks_of(tuple(names), kinds, b)[:, :, a:b])
 
     def _weights(self, names: Sequence[str], rows: Ints | slice, kinds: tuple[bool, ...]) -> Floats:
         """What is added up: values where they are known, or ones; a 0 after the last of them.
 
         Shape `(kinds, names, rows + 1)`.
         """
-        cells = np.array([self._cells[self._at[name]][rows] for name in names])
-        known = np.isfinite(cells)
-        out: Floats = np.zeros((len(kinds), len(names), cells.shape[1] + 1))
-        for counted, weights in zip(kinds, out[:, :, :-1], strict=True):
-            np.copyto(weights, 1.0 if counted else cells, where=known)
-        return out
+        return _weighed(self._picked(names, rows), kinds)
+
+    def _picked(self, names: Sequence[str], rows: Ints | slice) -> Floats:
+        at = [self._at[name] for name in names]
+        if isinstance(rows, slice):
+            cells: Floats = self._cells[at, rows]
+        else:
+            cells = self._cells[np.array(at)[:, np.newaxis], rows]
+        return cells
 
     def _binned(self, weights: Floats, rows: Ints | slice, lengths: Ints) -> Floats:
         """Sums of `weights` over runs of so many of the rows, by group: `(kinds, names, runs, groups)`."""
         runs, groups = len(lengths), max(len(self._groups), 1)
         if groups == 1:
-            sums: Floats = np.add.reduceat(weights, np.cumsum(lengths) - lengths, axis=2)
-            sums[:, :, lengths == 0] = 0.0  # reduceat gives an empty run its next element
-            return sums[..., np.newaxis]
+            return _summed(weights, lengths)
         keys = np.repeat(np.arange(runs) * groups, lengths) + self._group_of(rows)
         each = (np.bincount(keys, cells[:-1], minlength=runs * groups) for kind in weights for cells in kind)
         binned = np.array(list(each), dtype=np.float64)
@@ -230,6 +235,42 @@ class Table:
         return found
 
 
+def sums_and_counts_of(tables: Sequence[Table], names: Sequence[str], rows: Ints) -> tuple[Floats, Floats]:
+    """`Table.sums_and_counts` of several tables at once, over the same spans of rows, at about the cost of
+    one: for tables that keep nothing apart, such as those of GPUs that are read together.
+
+    Returns:
+        Twice shape `(len(tables), len(names), len(rows) - 1)`.
+    """
+    kinds, parts = (False, True), parted(rows, tables[0]._stride)
+    for table in tables:
+        table.merge_pending()
+
+    def blocks(a: int, b: int) -> Floats:
+        each = [table._blocks_of(tuple(names), kinds, b)[:, :, a:b] for table in tables]
+        return np.concatenate(each, axis=1)
+
+    cells = np.concatenate([table._picked(names, parts.rows) for table in tables])
+    out = parts.with_blocks(_summed(_weighed(cells, kinds), parts.ends - parts.begins), blocks)
+    sums, counts = out.reshape(len(kinds), len(tables), len(names), len(rows) - 1)
+    return sums, counts
+
+
+def _weighed(cells: Floats, kinds: tuple[bool, ...]) -> Floats:
+    known = np.isfinite(cells)
+    out: Floats = np.zeros((len(kinds), len(cells), cells.shape[1] + 1))
+    for counted, weights in zip(kinds, out[:, :, :-1], strict=True):
+        np.copyto(weights, 1.0 if counted else cells, where=known)
+    return out
+
+
+def _summed(weights: Floats, lengths: Ints) -> Floats:
+    """Sums over runs of so many, as one group: `(kinds, names, runs, 1)`."""
+    sums: Floats = np.add.reduceat(weights, lengths.cumsum() - lengths, axis=2)
+    sums[:, :, lengths == 0] = 0.0  # reduceat gives an empty run its next element
+    return sums[..., np.newaxis]
+
+
 class Parted(NamedTuple):
     """Spans of rows, each as whole blocks of rows and the rows that are left over before and after them."""
 
@@ -247,6 +288,20 @@ class Parted(NamedTuple):
         if len(self.begins) == len(self.from_block):
             return slice(int(self.begins[0]), int(self.ends[-1]))
         return ranges(self.begins, self.ends - self.begins)
+
+    def with_blocks(self, rest: Floats, blocks_of: Callable[[int, int], Floats]) -> Floats:
+        """Sums of the spans, `(kinds, names, spans, groups)`: of `rest`, sums of what is left over, and of
+        whole blocks, of which `blocks_of` gives those from one up to another."""
+        n = len(self.from_block)
+        out = rest[:, :, :n] + rest[:, :, n:] if len(self.begins) > n else rest
+        whole = (self.to_block > self.from_block).nonzero()[0]
+        if len(whole):
+            bounds = np.stack([self.from_block[whole], self.to_block[whole]], axis=1).ravel()
+            first, last = int(bounds[0]), int(bounds[-1])
+            blocks = blocks_of(first, last)  # reduceat wants a place beyond the last one
+            blocks = np.concatenate([blocks, np.zeros_like(blocks[:, :, :1])], axis=2)
+            out[:, :, whole] += np.add.reduceat(blocks, bounds - first, axis=2)[:, :, ::2]
+        return out
 
 
 def parted(rows: Ints, stride: int) -> Parted:

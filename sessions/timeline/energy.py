@@ -63,42 +63,87 @@ class EnergyCurve:
             t, first, last = _integrated(times_ns, power_w)
         self.read_ns: Floats = t[1:-1]
         """When it was read anew: a reading that only repeats the one before is none."""
-        span_s = np.diff(t) / 1e9
+        self._pieces = _Pieces(t, first[np.newaxis], last[np.newaxis]) if len(first) else None
+
+    def over(self, from_ns: float, to_ns: float) -> Energy:
+        """Energy used in `[from_ns, to_ns]`."""
+        if self._pieces is None:
+            return Energy(None, max(to_ns - from_ns, 0.0) / 1e9)
+        (found,) = self._pieces.over(from_ns, to_ns, self.integrated)
+        return found
+
+
+class _Pieces:
+    """Power of some GPUs over time, linear between bounds that all of them share.
+
+    Args:
+        t: the bounds, ns, ascending.
+        first, last: power at the beginning and end of each piece, `(gpus, pieces)`; NaN where not known.
+    """
+
+    def __init__(self, t: Floats, first: Floats, last: Floats) -> None:
+        span_s = (t[1:] - t[:-1]) / 1e9
         known = np.isfinite(first) & np.isfinite(last)
         first, last = np.where(known, first, 0.0), np.where(known, last, 0.0)
         self._t, self._first, self._known = t, first, known
         self._slope = (last - first) / span_s
-        joules = (first + last) / 2 * span_s
-        self._joules = np.concatenate([[0.0], np.cumsum(joules)])
-        self._seconds = np.concatenate([[0.0], np.cumsum(np.where(known, span_s, 0.0))])
+        self._joules = ((first + last) / 2 * span_s).cumsum(axis=1)
+        self._seconds = np.where(known, span_s, 0.0).cumsum(axis=1)
 
-    def over(self, from_ns: float, to_ns: float) -> Energy:
-        """Energy used in `[from_ns, to_ns]`."""
-        length_s = max(to_ns - from_ns, 0.0) / 1e9
-        if not len(self._first):
-            return Energy(None, length_s)
-        (from_j, from_s), (to_j, to_s) = self._upto(from_ns), self._upto(to_ns)
-        covered_s = to_s - from_s
-        gap_s = max(length_s - covered_s, 0.0)
-        if covered_s <= 0 and length_s > 0:
-            return Energy(None, length_s)
-        return Energy(to_j - from_j, 0.0 if gap_s < 1e-9 else gap_s, self.integrated)
+    def over(self, from_ns: float, to_ns: float, integrated: bool) -> list[Energy]:
+        """Of each what it used in `[from_ns, to_ns]`."""
+        length_s, found = max(to_ns - from_ns, 0.0) / 1e9, []
+        for (from_j, from_s), (to_j, to_s) in zip(self._upto(from_ns), self._upto(to_ns), strict=True):
+            gap_s = max(length_s - (to_s - from_s), 0.0)
+            if to_s - from_s <= 0 and length_s > 0:
+                found.append(Energy(None, length_s))
+            else:
+                found.append(Energy(to_j - from_j, 0.0 if gap_s < 1e-9 else gap_s, integrated))
+        return found
 
-    def _upto(self, t_ns: float) -> tuple[float, float]:
-        """Joules and known seconds from the curve's beginning to an instant."""
+    def _upto(self, t_ns: float) -> list[tuple[float, float]]:
+        """Of each the joules and known seconds from the beginning to an instant."""
         t_ns = min(max(t_ns, float(self._t[0])), float(self._t[-1]))
-        i = min(max(int(np.searchsorted(self._t, t_ns, side="right")) - 1, 0), len(self._first) - 1)
-        joules, seconds = float(self._joules[i]), float(self._seconds[i])
-        if self._known[i]:
-            dt = (t_ns - float(self._t[i])) / 1e9
-            joules += float(self._first[i]) * dt + float(self._slope[i]) * dt * dt / 2
-            seconds += dt
-        return joules, seconds
+        i = min(max(int(self._t.searchsorted(t_ns, side="right")) - 1, 0), self._first.shape[1] - 1)
+        dt = (t_ns - float(self._t[i])) / 1e9
+        joules, seconds = (
+            kept[:, i - 1].tolist() if i else [0.0] * len(kept) for kept in (self._joules, self._seconds)
+        )
+        pieces = zip(
+            joules,
+            seconds,
+            *(of[:, i].tolist() for of in (self._known, self._first, self._slope)),
+            strict=True,
+        )
+        return [
+            (j + watts * dt + slope * dt * dt / 2, s + dt) if known else (j, s)
+            for j, s, known, watts, slope in pieces
+        ]
 
 
 def curves(gpus: dict[str, GpuColumns], at_ns: int, since_ns: float = -np.inf) -> list[EnergyCurve]:
     """One each of the GPUs that the load runs on, from what was read from `since_ns` up to `at_ns`."""
     return [curve_of(gpu.samples(at_ns), at_ns, since_ns) for gpu in powered(gpus, at_ns)]
+
+
+def lately(gpus: dict[str, GpuColumns], at_ns: int, since_ns: float, from_ns: float) -> tuple[Energy, int]:
+    """What the GPUs that the load runs on used in `[from_ns, at_ns]`, as `used` says of their `curves`, and
+    how many they are. Those that were read at the same times, and each time anew, are reckoned together, at
+    about the cost of one: a frame asks it of all."""
+    alike: dict[bytes, list[Floats]] = {}
+    parts: list[Energy] = []
+    for samples in (gpu.samples(at_ns) for gpu in powered(gpus, at_ns)):
+        a, b = samples.upto(np.array([since_ns, at_ns])).tolist()
+        times, counter = samples["t"][a:b], samples["energy_j"][a:b]
+        moves = (counter[1:] != counter[:-1]) & (times[1:] > times[:-1])
+        if b - a > 1 and moves.all() and np.isfinite(counter).all():
+            alike.setdefault(times.tobytes(), []).append(counter)
+        else:
+            parts.append(curve_of(samples, at_ns, since_ns).over(from_ns, at_ns))
+    for read_ns, counters in alike.items():
+        watts = _watts(t := np.frombuffer(read_ns), np.array(counters))
+        parts += _Pieces(*_reaching(t, watts, watts)).over(from_ns, at_ns, integrated=False)
+    return together(parts, max(at_ns - from_ns, 0.0) / 1e9), len(parts)
 
 
 def curve_of(samples: Table, at_ns: float, since_ns: float = -np.inf) -> EnergyCurve:
@@ -131,9 +176,14 @@ def _counted(times_ns: Floats, counter_j: Floats) -> tuple[Floats, Floats, Float
     t, counter = t[moved], counter[moved]
     if len(t) < 2:
         return np.empty(0), np.empty(0), np.empty(0)
-    gained = np.diff(counter)
-    watts = np.where(gained >= 0, gained, np.nan) * 1e9 / np.diff(t)
+    watts = _watts(t, counter)
     return _reaching(t, watts, watts)
+
+
+def _watts(t: Floats, counter: Floats) -> Floats:
+    """Between each two readings of a counter; NaN where it went back."""
+    gained = counter[..., 1:] - counter[..., :-1]
+    return np.where(gained >= 0, gained, np.nan) * 1e9 / (t[1:] - t[:-1])
 
 
 def _integrated(times_ns: Floats, power_w: Floats) -> tuple[Floats, Floats, Floats]:
@@ -150,11 +200,11 @@ def _integrated(times_ns: Floats, power_w: Floats) -> tuple[Floats, Floats, Floa
 
 def _reaching(t: Floats, first: Floats, last: Floats) -> tuple[Floats, Floats, Floats]:
     """The curve with a segment more at both ends, in which the power at that end holds on."""
-    reach = _REACH * median(np.diff(t))
+    reach = _REACH * median(t[1:] - t[:-1])
     return (
         np.concatenate([[t[0] - reach], t, [t[-1] + reach]]),
-        np.concatenate([first[:1], first, last[-1:]]),
-        np.concatenate([first[:1], last, last[-1:]]),
+        np.concatenate([first[..., :1], first, last[..., -1:]], axis=-1),
+        np.concatenate([first[..., :1], last, last[..., -1:]], axis=-1),
     )
 
 

@@ -85,6 +85,12 @@ class GpuColumns:
 
     def samples(self, at_ns: int) -> Table:
         """The samples of that source."""
+        if len(self.tables) == 1:
+            (only,) = self.tables.values()
+            return only if only.begins_by(at_ns) else _NO_SAMPLES
+        if len(self.tables) == 1:
+            (only,) = self.tables.values()
+            return only if only.begins_by(at_ns) else _NO_SAMPLES
         return self.tables.get(self.source(at_ns)) or _NO_SAMPLES
 
     def processes(self, at_ns: int) -> tuple[GpuProcess, ...]:

@@ -59,6 +59,8 @@ class Sketches(NamedTuple):
 
         NaN in rows without counts. Relative error at most 1 %.
         """
+        if len(self.counts) == 1:
+            return self._quantiles_of_one(qs)
         out = np.full((len(self.counts), len(qs)), np.nan)
         width = self.counts.shape[1]
         # All rows after one another in one ascending array, so that every rank is looked up at once.
@@ -73,6 +75,27 @@ class Sketches(NamedTuple):
         first, second = VALUES_NS[self.low + np.minimum(found, width - 1)]
         out[rows] = first + (second - first) * (place - below)
         return out
+
+    def _quantiles_of_one(self, qs: Sequence[float]) -> Floats:
+        """The same of a single row, which a frame asks of most, at a fifth of the cost."""
+        sums = self.counts[0].cumsum()
+        n, last = int(sums[-1]) if len(sums) else 0, len(sums) - 1
+        if not n:
+            return np.full((1, len(qs)), np.nan)
+        places = [q * (n - 1) for q in qs]
+        ranks = [int(place) for place in places]
+        found = sums.searchsorted(ranks + [rank + 1 for rank in ranks], side="right").tolist()
+        values = [float(VALUES_NS[self.low + min(at, last)]) for at in found]
+        return np.array(
+            [
+                [
+                    first + (second - first) * (place - rank)
+                    for first, second, place, rank in zip(
+                        values, values[len(qs) :], places, ranks, strict=False
+                    )
+                ]
+            ]
+        )
 
 
 def quantiles_ns(counts: Ints, qs: Sequence[float]) -> Floats:
@@ -140,18 +163,21 @@ class SketchLog:
         self._pending = []
         at, end = int(self._starts[first]), int(self._starts[self._rows])
         fresh = np.frombuffer(b"".join(rows), dtype=np.uintc).reshape(-1, 2)
-        old_lengths = np.diff(self._starts[first : self._rows + 1])
-        lengths = np.concatenate([old_lengths, np.array([len(row) // 2 for row in rows], dtype=np.int64)])
-        moved = ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
-        hit = fresh[:, 0].astype(np.uint16)
-        buckets = np.concatenate([self._buckets[at:end], hit])[moved]
-        counts = np.concatenate([self._counts[at:end], fresh[:, 1]])[moved]
+        hit, counts = fresh[:, 0].astype(np.uint16), fresh[:, 1]
+        buckets, lengths = hit, np.array([len(row) // 2 for row in rows], dtype=np.int64)
+        if len(order) > 1 or first < self._rows:  # else a run that goes on has one tick more
+            lengths = np.concatenate([np.diff(self._starts[first : self._rows + 1]), lengths])
+            moved = ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
+            buckets = np.concatenate([self._buckets[at:end], hit])[moved]
+            counts = np.concatenate([self._counts[at:end], counts])[moved]
+            lengths = lengths[order]
+        if first < self._rows:
+            self._blocks = min(self._blocks, first // self.STRIDE)
+            self._quantiles = {span: known for span, known in self._quantiles.items() if span[1] <= first}
         self._rows = first + len(order)
         self._buckets = written(self._buckets, at, buckets)
         self._counts = written(self._counts, at, counts)
-        self._starts = written(self._starts, first + 1, at + np.cumsum(lengths[order]))
-        self._blocks = min(self._blocks, first // self.STRIDE)
-        self._quantiles = {span: known for span, known in self._quantiles.items() if span[1] <= first}
+        self._starts = written(self._starts, first + 1, at + lengths.cumsum())
         self._spans = {}
         if len(hit):
             self._widen(int(hit.min()), int(hit.max()) + 1)
@@ -174,8 +200,25 @@ class SketchLog:
         if span not in self._spans:
             if len(self._spans) >= SPANS_CAP:
                 self._spans = {}
-            self._spans[span] = self._counted(rows)
+            self._spans[span] = self._counted_once(*span)
         return self._spans[span]
+
+    def _counted_once(self, a: int, b: int) -> Sketches:
+        """`_counted` of one span, without what only many need."""
+        width, from_block, to_block = self._high - self._low, -(-a // self.STRIDE), b // self.STRIDE
+        if width <= 0:
+            return Sketches(0, np.zeros((1, 1), dtype=np.int64))
+        counts, rest = np.zeros(width, dtype=np.int64), [(a, b)]
+        if to_block > from_block:
+            self._total(to_block)
+            counts += self._totals[to_block] - self._totals[from_block]
+            rest = [(a, from_block * self.STRIDE), (to_block * self.STRIDE, b)]
+        for first, last in rest:
+            if last > first:
+                entries = slice(int(self._starts[first]), int(self._starts[last]))
+                keys = self._buckets[entries] - np.uint16(self._low)
+                counts += np.bincount(keys, self._counts[entries], minlength=width).astype(np.int64)
+        return Sketches(self._low, counts[np.newaxis])
 
     def _counted(self, rows: Ints) -> Sketches:
         n, width = len(rows) - 1, self._high - self._low

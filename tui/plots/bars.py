@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tui.plots.chart import BLANK, Grid, Line, Mark, columns, line_cells
+from tui.plots.chart import Grid, Line, Mark, columns, line_cells
 from tui.plots.scale import Scale, Series
 
 _BLOCKS = np.array([ord(glyph) for glyph in " ▁▂▃▄▅▆▇█"], dtype=np.uint32)
@@ -31,12 +31,11 @@ def area(
     glyphs = _ASCII if ascii_only else _BLOCKS
     # The topmost eighth stays free, so that full strips above one another do not run together.
     level = 1 + np.rint(scale.position(columns(values, width)) * (8 * height - 2))
-    missing = np.isnan(level)
     floor = 8 * np.arange(height - 1, -1, -1)[:, None]
-    filled = np.clip(np.where(missing, 0, level) - floor, 0, 8).astype(np.intp)
-    codes = np.where(filled > 0, glyphs[filled], np.uint32(BLANK)).astype(np.uint32)
+    filled = np.minimum(np.fmax(level - floor, 0.0), 8.0).astype(np.intp)  # nothing of a gap
+    codes = glyphs[filled]  # the first of them is a blank
     names = ["", role]
-    roles = np.where(filled > 0, 1, 0).astype(np.uint8)
+    roles = (filled > 0).astype(np.uint8)
     for mark in marks:
         if 0 <= mark.column < width and mark.faint:
             if mark.faint not in names:
@@ -49,8 +48,7 @@ def area(
         cells = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
         names.append(line.role)
         above = (cells > 0) & (filled == 0)
-        codes = np.where(above, cells, codes).astype(np.uint32)
-        roles = np.where(above, len(names) - 1, roles).astype(np.uint8)
+        codes[above], roles[above] = cells[above], len(names) - 1
     return Grid(codes, roles, tuple(names))
 
 

@@ -28,6 +28,12 @@ _DIMMED = {
 """How a role looks of what is still to come; any other: `later`."""
 # Dots of a braille cell by (row, column), as bits of the code point after U+2800 (Unicode, Braille Patterns).
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint32)
+_OF_DOTS = np.array(
+    [sum(int(bit) for i, bit in enumerate(_DOTS.ravel()) if packed >> i & 1) for packed in range(256)],
+    dtype=np.uint32,
+)
+"""The code point of the dots that a byte has, row by row from its lowest bit on; 0 of none."""
+_OF_DOTS[1:] += 0x2800
 
 
 @dataclass(frozen=True)
@@ -86,16 +92,17 @@ class Grid:
         height, width = self.codes.shape
         if not width or not height:
             return [[] for _ in range(height)]
+        text = self.codes.astype("<u4", copy=False).tobytes().decode("utf-32-le")
+        if not any("/" in name for name in self.names):
+            return self._plain_rows(text)
         # Where a cell is blank its role is that of the last cell before it which is not; else of the first.
         drawn = self.codes != BLANK
         last = np.maximum.accumulate(np.where(drawn, np.arange(width), -1), axis=1)
         from_cell = np.where(last >= 0, last, drawn.argmax(axis=1)[:, None])
-        roles = np.take_along_axis(self.roles, from_cell, axis=1)
+        roles = self.roles[np.arange(height)[:, None], from_cell]
         # On the colour of another role a blank would show.
         backs = np.array(["/" in name for name in self.names])
-        if backs.any():
-            roles = np.where(backs[roles] & ~drawn, 0, roles)
-        text = self.codes.astype("<u4").tobytes().decode("utf-32-le")
+        roles = np.where(backs[roles] & ~drawn, 0, roles)
         begins = np.ones((height, width), dtype=bool)
         np.not_equal(roles[:, 1:], roles[:, :-1], out=begins[:, 1:])
         cells = np.flatnonzero(begins)
@@ -105,9 +112,36 @@ class Grid:
             out[begin // width].append((text[begin:end], self.names[role]))
         return out
 
+    def _plain_rows(self, text: str) -> list[Row]:
+        """The same where no role has a background: only the cells that are not blank are looked at."""
+        height, width = self.codes.shape
+        drawn = (self.codes != BLANK).ravel().nonzero()[0]
+        roles = self.roles.ravel()[drawn]
+        begins = np.ones(len(drawn), dtype=bool)
+        rows = drawn // width
+        np.logical_or(roles[1:] != roles[:-1], rows[1:] != rows[:-1], out=begins[1:])
+        runs: list[list[tuple[int, int]]] = [[] for _ in range(height)]
+        begun = zip(drawn[begins].tolist(), rows[begins].tolist(), roles[begins].tolist(), strict=True)
+        for cell, row, role in begun:
+            runs[row].append((cell, role))
+        out: list[Row] = []
+        for row, own in enumerate(runs):
+            if not own:
+                own.append((0, int(self.roles[row, 0])))
+            begin, role = row * width, own[0][1]
+            spans: Row = []
+            for end, after in own[1:]:
+                spans.append((text[begin:end], self.names[role]))
+                begin, role = end, after
+            spans.append((text[begin : (row + 1) * width], self.names[role]))
+            out.append(spans)
+        return out
+
 
 def columns(values: Series, width: int) -> Series:
     """The newest `width` values; older columns that do not exist are gaps."""
+    if len(values) == width:
+        return values
     out = np.full(width, np.nan)
     if width and len(values):
         tail = values[-width:]
@@ -131,22 +165,22 @@ def _sub_columns(values: Series, scale: Scale, width: int, dots: int, per_cell: 
     top = (1.0 - scale.position(columns(values, width))) * (dots - 1)
     if per_cell == 1:
         return top
-    before, after = np.roll(top, 1), np.roll(top, -1)
-    before[:1], after[-1:] = np.nan, np.nan
     # Two dots to a slot, a quarter of the way towards each neighbour: slopes come out smooth.
-    left = np.where(np.isnan(before), top, top + (before - top) / 4)
-    right = np.where(np.isnan(after), top, top + (after - top) / 4)
-    return np.stack([left, right], axis=1).ravel()
+    out: Series = np.repeat(top, 2)
+    step = (top[1:] - top[:-1]) / 4
+    out[2::2] = np.where(np.isnan(step), top[1:], top[1:] - step)
+    out[1:-1:2] = np.where(np.isnan(step), top[:-1], top[:-1] + step)
+    return out
 
 
 def _line_dots(heights: Series, dots: int) -> NDArray[np.bool_]:
     """Which dots a line covers: at each place its own height and half of the way to both neighbours."""
-    before, after = np.roll(heights, 1), np.roll(heights, -1)
-    before[:1], after[-1:] = np.nan, np.nan
-    to_left = np.where(np.isnan(before), heights, (heights + before) / 2)
-    to_right = np.where(np.isnan(after), heights, (heights + after) / 2)
-    highest = np.rint(np.fmin(np.fmin(to_left, to_right), heights))
-    lowest = np.rint(np.fmax(np.fmax(to_left, to_right), heights))
+    halfway = (heights[1:] + heights[:-1]) / 2  # NaN beside a gap, which neither `fmin` nor `fmax` takes
+    highest, lowest = heights.copy(), heights.copy()
+    for bound, further in ((highest, np.fmin), (lowest, np.fmax)):
+        bound[1:] = further(bound[1:], halfway)
+        bound[:-1] = further(bound[:-1], halfway)
+        np.rint(bound, out=bound)
     row = np.arange(dots)[:, None]
     covered: NDArray[np.bool_] = (row >= highest) & (row <= lowest)
     return covered
@@ -166,10 +200,8 @@ def _cells(dots: NDArray[np.bool_], width: int, ascii_letter: str | None) -> NDA
         out = np.where(dots, np.uint32(ord(ascii_letter)), np.uint32(0))
         return out
     height = dots.shape[0] // 4
-    packed: NDArray[np.uint32] = (dots.reshape(height, 4, width, 2) * _DOTS[None, :, None, :]).sum(
-        axis=(1, 3), dtype=np.uint32
-    )
-    out = np.where(packed > 0, packed + 0x2800, 0).astype(np.uint32)
+    eight = dots.reshape(height, 4, width, 2).transpose(0, 2, 1, 3).reshape(height, width, 8)
+    out = _OF_DOTS[np.packbits(eight, axis=2, bitorder="little")[:, :, 0]]
     return out
 
 

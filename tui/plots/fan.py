@@ -75,18 +75,18 @@ def fan(
     high = np.minimum(np.maximum(high, mid), top)
     # Eighths of each cell that are filled, and the row in which the dots of p99 lie.
     floor = 8 * np.arange(height - 1, -1, -1)[:, None]
-    in50, in95 = (np.clip(np.nan_to_num(one) - floor, 0, 8).astype(np.intp) for one in (low, mid))
+    in50, in95 = (np.minimum(np.fmax(one - floor, 0.0), 8.0).astype(np.intp) for one in (low, mid))
     row99 = row_of(high, height)
     row = np.arange(height)[:, None]
     dots = row == row99
-    quarter = (np.nan_to_num(high - 1).astype(np.intp) % 8) // 2
+    quarter = (np.where(np.isnan(high), 0.0, high - 1).astype(np.intp) % 8) // 2
 
     at_limit = [float(row_of(level(scale, np.array([limit.value]), height), height)[0]) for limit in limits]
     late = [_lowest(limits, quantile) for quantile in (0.5, 0.95, 0.99)]
     bound95, bound99 = (np.inf if at is None else limits[at].value for at in late[1:])
     row50, row95 = (-1.0 if at is None else at_limit[at] for at in late[:2])
-    over = np.broadcast_to(row < row50, (height, width))
-    edge = np.broadcast_to(row < row95, (height, width)) | ((row == row95) & (values[1] > bound95))
+    over = row < row50
+    edge = (row < row95) | ((row == row95) & (values[1] > bound95))
     tone50 = np.where(over, _ROLE["over50"], 1 + (GRADIENT * (height - 1 - row)) // max(height, 1))
     tone95 = np.where(edge, _ROLE["over95"], _ROLE["fan95"])
 
@@ -103,7 +103,8 @@ def fan(
     if charset == "ascii":
         codes = np.where(part95 | ((in95 == 8) & _tops(in95)), ord("+"), codes)
     # The dots of p99 over what is there: p95 shows behind them where it would not show below them either.
-    below50 = np.vstack([in50[1:], np.full((1, width), 8)]) == 8
+    below50 = np.ones((height, width), dtype=bool)
+    np.equal(in50[1:], 8, out=below50[:-1])
     behind95 = dots & (in95 > 0) & ((in95 >= 4) | below50)
     beyond = values[2] > bound99
     codes = np.where(dots, ord("^") if charset == "ascii" else _DOTS[quarter], codes)
@@ -199,11 +200,14 @@ def _marked(
 def _grid(
     codes: NDArray[np.uint32], fore: NDArray[np.intp], back: NDArray[np.intp], names: Sequence[str]
 ) -> Grid:
-    keys = np.append(fore * len(names) + back, 0)  # no role is the first of the names
-    pairs, indices = np.unique(keys, return_inverse=True)
-    indices = indices.ravel()[:-1]
+    keys = fore * len(names) + back
+    used = np.zeros(len(names) ** 2, dtype=np.uint8)
+    used[keys] = 1
+    used[0] = 1  # no role is the first of the names
+    pairs = used.nonzero()[0]
+    used[pairs] = np.arange(len(pairs))
     named = []
     for pair in pairs.tolist():
         front, behind = names[pair // len(names)], names[pair % len(names)]
         named.append(f"{front}/{behind}" if behind else front)
-    return Grid(codes.astype(np.uint32), indices.reshape(codes.shape).astype(np.uint8), tuple(named))
+    return Grid(codes.astype(np.uint32), used[keys], tuple(named))

@@ -92,11 +92,13 @@ def crossed(grid: Grid, line: Line, scale: Scale, *, ascii_only: bool = False) -
     cells = line_cells(line.values, scale, width, height, letter=letter)
     filled = (grid.roles == 1) & ((grid.codes == ord("█")) | ascii_only)
     free = grid.codes == BLANK
-    codes = np.where((cells > 0) & (filled | free), cells, grid.codes).astype(np.uint32)
+    here = cells > 0
+    codes = np.where(here & (filled | free), cells, grid.codes)
     area = grid.names[1] if len(grid.names) > 1 else ""
     names = (*grid.names, line.role, line.role if ascii_only else f"{line.role}/{area}")
-    roles = np.where((cells > 0) & free, len(names) - 2, grid.roles)
-    roles = np.where((cells > 0) & filled, len(names) - 1, roles).astype(np.uint8)
+    roles = grid.roles.copy()
+    roles[here & free] = len(names) - 2
+    roles[here & filled] = len(names) - 1
     return Grid(codes, roles, names)
 
 

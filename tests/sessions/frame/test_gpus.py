@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sessions.frame.gpus import Axis, gpu_note, gpus_at
+from sessions.frame.gpus import gpu_note, gpus_at
+from sessions.frame.held_means import Axis
 from sessions.plan.config import RunConfig
 from sessions.plan.target_config import TargetConfig
 from sessions.store.manifest import ClockAnchor, Manifest, SessionInfo

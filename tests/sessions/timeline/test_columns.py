@@ -48,6 +48,35 @@ def test_sums_over_spans_are_those_of_the_rows(seed, by):
                     assert (sums[1, i, k], counts[1, i, k]) == (part[:, 0].sum(), len(part))
 
 
+@pytest.mark.parametrize("by", [None, "worker"])
+def test_rows_that_come_one_by_one_are_as_if_they_had_come_at_once(by):
+    names = ("t", "worker", "figure")
+    coming = [(float(t), float(t % 2), 0.5 * t if t % 3 else None) for t in (*range(150), 149, 7, 200, 201)]
+    table, log = Table(names, by=by), SketchLog()
+    for n, row in enumerate(coming, start=1):
+        table.add(row)
+        log.add([n % 90, n])
+        moved = table.merge_pending()
+        assert moved is not None
+        log.merge_pending(*moved)
+        edges = np.array([0, n // 3, n])
+        table.sums(("figure",), edges)
+        log.between(edges)
+        at_once, whole = Table(names, by=by), SketchLog()
+        for i, other in enumerate(coming[:n], start=1):
+            at_once.add(other)
+            whole.add([i % 90, i])
+        ordered = at_once.merge_pending()
+        assert ordered is not None
+        whole.merge_pending(*ordered)
+        if n % 10 and n < 150:
+            continue
+        np.testing.assert_array_equal(table.cells(), at_once.cells())
+        np.testing.assert_array_equal(table.sums(("figure",), edges), at_once.sums(("figure",), edges))
+        np.testing.assert_array_equal(log.between(edges).dense(), whole.between(edges).dense())
+        np.testing.assert_array_equal(log.bands_ns(edges), whole.bands_ns(edges))
+
+
 def test_what_is_copied_while_a_table_grows_is_a_few_times_what_it_holds(monkeypatch) -> None:
     copied, rows, empty = 0, 60_000, paged.empty
     monkeypatch.setattr(columns, "MORE_ROWS", 64)  # so that these rows stand for sixty million
@@ -106,6 +135,8 @@ def test_sketches_of_spans_are_the_sums_of_those_of_the_rows(seed):
             np.testing.assert_array_equal(
                 found.quantiles_ns((0.5, 0.99)), quantiles_ns(expected, (0.5, 0.99))
             )
+            twice = Sketches(0, np.vstack([expected, expected])).quantiles_ns((0.5, 0.99))  # of many rows
+            np.testing.assert_array_equal(found.quantiles_ns((0.5, 0.99)), twice[: len(expected)])
 
 
 def test_trailing_sketches_are_summed_over_the_last_ones():
