@@ -14,7 +14,7 @@ from tui.draw.rows import Field, Span, width_of
 from tui.draw.theme import Theme
 from tui.panels.box import Panel, labelled
 from tui.plots.chart import Mark, with_labels
-from tui.plots.fan import Fan, Limit, fan, level, row_of
+from tui.plots.fan import Fan, Limit, fan, level, row_of, scale_of
 from tui.plots.scale import Scale, between
 
 QUANTILES = ("p50", "p95", "p99")
@@ -66,7 +66,7 @@ def latency(
     rows = grid.rows()
     if rows and labels:
         rows[0] = with_labels(rows[0], labels, width)
-    named = axis_labels(scale, height, [limit.value for limit in limits])
+    named = axis_labels(scale, height, limits)
     title = [Field(0, (name, "title")), *_figures(recent, theme, targets)]
     title.append(Field(5, ("n ", "label"), (f"{numbers.count(recent.count)}/{recent_s:g}s", "dim")))
     title.append(three(4, "run", run, "dim"))
@@ -87,16 +87,17 @@ def limits_of(targets: Sequence[LatencyTarget], not_known: Sequence[LatencyTarge
     ]
 
 
-def axis_labels(scale: Scale, height: int, targets: Sequence[float]) -> dict[int, str]:
+def axis_labels(scale: Scale, height: int, limits: Sequence[Limit]) -> dict[int, str]:
     """At most three round labels, and those of the targets where there are some."""
+    scale = scale_of(scale, height, limits)
 
     def row(value: float) -> int:
         return int(row_of(level(scale, np.array([value]), height), height)[0])
 
     out: dict[int, str] = {}
-    for target in targets:
-        if scale.low <= target <= scale.high:
-            out.setdefault(row(target), numbers.ms_label(target))
+    for limit in limits:
+        if scale.low <= limit.value <= scale.high:
+            out.setdefault(row(limit.value), numbers.ms_label(limit.value))
     lowest = ("<" if scale.cut else "") + numbers.ms_label(scale.low)
     bounds = [(row(scale.high), numbers.ms_label(scale.high)), (row(scale.low), lowest)]
     for at, text in bounds:

@@ -253,7 +253,7 @@ def chart(
     return Grid(codes, roles.astype(np.uint8), tuple(names))
 
 
-_GIVE_WAY = ("line_state", "line_note", "line_limit", "line_warning")
+_GIVE_WAY = ("line_state", "line_note", "line_limit", "line_warning", "fan99", "over99")
 
 
 def with_labels(row: Row, labels: Mapping[int, tuple[Sequence[str], str]], width: int) -> Row:
@@ -271,6 +271,8 @@ def with_labels(row: Row, labels: Mapping[int, tuple[Sequence[str], str]], width
         # A blank is kept before whatever comes next, but not before the edge.
         room = end - column - (end < width)
         shown = next((text for text in texts if len(text) <= room), "")
+        if shown and column + len(shown) < end:
+            shown += " "
         letters[column : column + len(shown)] = list(shown)
         roles[column : column + len(shown)] = [role] * len(shown)
     return [

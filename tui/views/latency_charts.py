@@ -17,7 +17,7 @@ from tui.plots.chart import Line
 from tui.plots.fan import Fan, Limit, fan
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
-from tui.plots.scale import Scale, Series, ticks
+from tui.plots.scale import Scale, Series, centred, ticks
 from tui.plots.scale import fitted as fitted_scale
 from tui.views.latency_table import FIGURES, latency_table, load_words
 from tui.views.strips import faint, strip, titled
@@ -69,7 +69,7 @@ class LatencyCharts:
         grid = fan(of, own, d.at.plot, plot, limits=limits, marks=marks, charset=self.theme.fill)
         title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
         head = titled(title, d.width, self.theme)
-        labels = axis_labels(own, plot, [limit.value for limit in limits])
+        labels = axis_labels(own, plot, limits)
         return [head, *strip(grid.rows(), labels, self.table(), d.at, self.theme)]
 
     def _limits(self) -> list[Limit]:
@@ -90,10 +90,12 @@ class LatencyCharts:
         plot = height - 1
         if plot < 2:
             return []
+        if self.target is not None:
+            scale = centred(scale, [self.target.limit], plot)
         values = now.columns.values_ms
         cells = spread(now.columns.counts, values, scale, plot)
         row = None
-        if self.target is not None and scale.low < self.target.limit < scale.high:
+        if self.target is not None and scale.low <= self.target.limit <= scale.high:
             row = int(row_of(np.array([self.target.limit]), scale, plot)[0])
         # Where the bands have a chart of their own, nothing stands before the heat.
         lines = self._lines() if d.height < BANDS_FROM else ()
@@ -108,8 +110,11 @@ class LatencyCharts:
             ascii_only=ascii_only,
         )
         labels = ticks(scale, plot, numbers.ms_label)
+        if row is not None and self.target is not None:
+            labels = {at: text for at, text in labels.items() if abs(at - row) > 1 or at in (0, plot - 1)}
+            labels[row] = numbers.ms_label(self.target.limit)
         head = titled(self._heat_title(), d.width, self.theme, self._heads())
-        return [head, *strip(grid.rows(), labels, self._distributions(plot), d.at, self.theme)]
+        return [head, *strip(grid.rows(), labels, self._distributions(plot, scale), d.at, self.theme)]
 
     def _lines(self) -> list[Line]:
         band = self.now.band
@@ -118,7 +123,11 @@ class LatencyCharts:
     def _axis_scale(self) -> Scale:
         shared = self.drawing.scales.get(self.metric)
         if shared is not None and self.metric in ("ttft", "itl"):
-            return shared
+            if self.own is None:
+                return shared
+            ends = np.array([shared.low, shared.high])
+            found = fitted_scale(shared, (ends,), 0, log=shared.log, kept=[self.own.limit])
+            return replace(found, cut=shared.cut and found.low == shared.low)
         return self.scale
 
     def _heat_title(self) -> list[Field]:
@@ -162,50 +171,59 @@ class LatencyCharts:
         if room < 16 or now.now is None:
             return []
         half = (room - 1) // 2
-        words = "before " if half >= 18 else "was "
-        left = "" if now.before is None else (words + load_words(now.before.stage))[: half - 1]
+        load = "" if now.before is None else load_words(now.before.stage)
+        forms = (f"before {load}", f"was {load}", load, load.split(" ")[0]) if load else ()
+        left = next((text for text in forms if len(text) < half), "")
         return [("  " + left.ljust(half), "stage_before"), (" now " + load_words(now.now.stage), "stage_now")]
 
-    def _distributions(self, height: int) -> list[Row]:
+    def _distributions(self, height: int, scale: Scale) -> list[Row]:
         """Before to the left, now to the right, on the rows of the heatmap."""
         d, now = self.drawing, self.now
         width = d.at.side - 2
         if width < 16:
             return []
-        before, after = (self._share(under, height) for under in (now.before, now.now))
+        before, after = (_share(under, scale, height) for under in (now.before, now.now))
         if before is None and after is None:
             return []
-        labels = ([""] * height, [""] * height)
-        for side, under in zip(labels, (now.before, now.now), strict=True):
-            if under is not None:
-                self._place(side, under.stat, height)
+        labels = tuple(
+            [""] * height if under is None else _places(under.stat, scale, height)
+            for under in (now.before, now.now)
+        )
         rows = pyramid(
             before,
             after,
             ("stage_before", "stage_now"),
             width,
-            labels=labels,
+            labels=(labels[0], labels[1]),
             ascii_only=self.theme.ascii_only,
         )
         return [[(" ", ""), *row] for row in rows]
 
-    def _share(self, under: Under | None, height: int) -> Series | None:
-        if under is None or not under.found.total:
-            return None
-        rows: Series = spread(under.found.counts, under.found.values_ms, self.scale, height)[0]
-        return rows / under.found.total
 
-    def _place(self, side: list[str], stat: Stat, height: int) -> None:
-        for name, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms)):
-            if value is not None:
-                row = int(row_of(np.array([value]), self.scale, height)[0])
-                side[row] = f"{side[row]} {name}".strip() if side[row] else f"{name} {numbers.ms(value)}"
+def _share(under: Under | None, scale: Scale, height: int) -> Series | None:
+    if under is None or not under.found.total:
+        return None
+    rows: Series = spread(under.found.counts, under.found.values_ms, scale, height)[0]
+    return rows / under.found.total
+
+
+def _places(stat: Stat, scale: Scale, height: int) -> list[str]:
+    """By row the percentiles that lie there, and the highest of them in figures."""
+    out = [""] * height
+    names = [""] * height
+    for name, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms)):
+        if value is not None:
+            row = int(row_of(np.array([value]), scale, height)[0])
+            names[row] = f"{names[row]} {name}".lstrip()
+            out[row] = f"{names[row]} {numbers.ms(value)}"
+    return out
 
 
 def _scale(now: LatencyNow, target: Target | None, log: bool) -> Scale:
     bounds = now.bounds_ms
-    ends = [] if bounds is None else [*bounds, *([target.limit] if target is not None else [])]
-    found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=100.0 if log else 1.0)
+    ends = [] if bounds is None else list(bounds)
+    kept = [] if target is None or bounds is None else [target.limit]
+    found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=100.0 if log else 1.0, kept=kept)
     below = now.columns.counts[:, now.columns.values_ms < found.low]
     return replace(found, cut=bool(below.any()))
 

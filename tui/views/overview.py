@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from sessions.frame.schema import Band, Frame
+from sessions.frame.schema import Frame
 from tui.controls.screen_state import ScreenState
 from tui.draw import layout
 from tui.draw.layout import CHARTS, Shape
@@ -40,31 +38,34 @@ def scales_for(
     at_ns, log = frame.at_ns, screen_state.log
     frame = frame if later is None else later
 
-    def bounds_of(band: Band, metric: str) -> tuple[Series, ...]:
-        """The percentiles, and the targets where there are some: they are to be seen in any case."""
-        limits = [target.limit_ms for target in frame.targets.get(metric, ())]
-        return (band.p50, band.p95, band.p99, np.array(limits))
-
-    itl = "chunk_gap" if frame.itl_is_chunk_gap else "itl"
-    wanted: dict[str, tuple[tuple[Series, ...], bool, float]] = {
-        "ttft": (
-            bounds_of(frame.ttft, "ttft") if frame.e2e is None else bounds_of(frame.e2e, "e2e"),
-            log,
-            1000.0 if log else 1.0,
-        ),
-        "itl": ((*bounds_of(frame.itl, "itl"), *bounds_of(frame.itl, itl)), log, 100.0 if log else 1.0),
-        "rate": ((frame.offered, frame.achieved), False, 1.0),
-        "tokens": ((frame.input_tokens if frame.only_input else frame.output_tokens,), False, 10.0),
-        "in_flight": ((frame.in_flight_series,), False, 5.0),
+    itl = ("itl", "chunk_gap") if frame.itl_is_chunk_gap else ("itl",)
+    first, of_first = (frame.ttft, ("ttft",)) if frame.e2e is None else (frame.e2e, ("e2e",))
+    least_ms = 1000.0 if log else 1.0
+    # The percentiles, and the targets where there are some: they are to be seen in any case.
+    wanted: dict[str, tuple[tuple[Series, ...], bool, float, Sequence[str]]] = {
+        "ttft": ((first.p50, first.p95, first.p99), log, least_ms, of_first),
+        "itl": ((frame.itl.p50, frame.itl.p95, frame.itl.p99), log, least_ms / 10 if log else 1.0, itl),
+        "rate": ((frame.offered, frame.achieved), False, 1.0, ()),
+        "tokens": ((frame.input_tokens if frame.only_input else frame.output_tokens,), False, 10.0, ()),
+        "in_flight": ((frame.in_flight_series,), False, 5.0, ()),
         "waiting": (
             () if frame.server.waiting_series is None else (frame.server.waiting_series,),
             False,
             5.0,
+            (),
         ),
     }
     return {
-        name: fitted_scale(previous.get(name), series, at_ns, log=is_log, least_high=least, nought=NOUGHT_MS)
-        for name, (series, is_log, least) in wanted.items()
+        name: fitted_scale(
+            previous.get(name),
+            series,
+            at_ns,
+            log=is_log,
+            least_high=least,
+            nought=NOUGHT_MS,
+            kept=[target.limit_ms for metric in targets for target in frame.targets.get(metric, ())],
+        )
+        for name, (series, is_log, least, targets) in wanted.items()
     }
 
 
