@@ -18,7 +18,7 @@ from tui.draw.theme import Theme
 from tui.panels.box import Panel
 from tui.panels.gpu_groups import Group, are_told_apart, by_role, groups
 from tui.panels.gpu_words import words
-from tui.plots.bars import area, bar
+from tui.plots.bars import bar, spark
 from tui.plots.scale import PERCENT, Scale, Series
 
 CELSIUS = Scale(20.0, 100.0)
@@ -137,9 +137,8 @@ def columns_so_far(frame: Frame) -> int:
     return int(min(open_column + 1, frame.slots))
 
 
-def _spark(values: Series, scale: Scale, width: int, role: str, theme: Theme) -> Row:
-    rows = area(values, scale, width, 1, role, ascii_only=theme.ascii_only).rows()
-    return rows[0] if rows else []
+def _spark(values: Series, scale: Scale, width: int, role: str, upto: int, theme: Theme) -> Row:
+    return spark(values, scale, (width, 1), role, upto, ascii_only=theme.ascii_only).rows()[0]
 
 
 def _used(gpu: Gpu, *, unit: str) -> str:
@@ -166,12 +165,12 @@ def _rows(frame: Frame, said: Sequence[Span], width: int, each: int, theme: Them
         ]
     room = width - 1 - (name if width >= 44 else max(name - gpu_word, 2))
     room -= sum(cells + 1 for cells, _ in _cells(frame.gpus[0], room, theme))
-    spark = min(max(room // 2, min(room, 9)), upto)
-    meter = room - spark - 2
+    course = max(room // 2, min(room, 9))
+    meter = room - course - 2
     if meter < 4:
-        spark, meter = min(max(room - 1, 0), upto), 0
+        course, meter = max(room - 1, 0), 0
     return [
-        _one(gpu, word, upto, width, (name if width >= 44 else max(name - gpu_word, 2), meter, spark), theme)
+        _one(gpu, word, upto, width, (name if width >= 44 else max(name - gpu_word, 2), meter, course), theme)
         for gpu, word in zip(frame.gpus, said, strict=True)
     ]
 
@@ -198,7 +197,7 @@ def _cells(gpu: Gpu, room: int, theme: Theme) -> list[tuple[int, Span]]:
 
 def _one(gpu: Gpu, word: Span, upto: int, width: int, cells: tuple[int, int, int], theme: Theme) -> Row:
     """Name, meter, figures, and its last seconds, or in their place what is wrong with it."""
-    name, meter, spark = cells
+    name, meter, course = cells
     label = name_of(gpu) if name >= 5 or ":" in gpu.label else safe(gpu.label, 24)
     role = _role(gpu, word)
     share = None if gpu.util_pct is None else gpu.util_pct / 100
@@ -217,7 +216,7 @@ def _one(gpu: Gpu, word: Span, upto: int, width: int, cells: tuple[int, int, int
     if word[0]:
         left = width - width_of(row)
         return [*row, (word[0] if len(word[0]) <= left else fit(word[0], left), word[1])]
-    return [*row, *_spark(gpu.util[:upto], PERCENT, spark, role, theme)]
+    return [*row, *_spark(gpu.util, PERCENT, course, role, upto, theme)]
 
 
 def _four(gpu: Gpu, word: Span, upto: int, width: int, theme: Theme) -> list[Row]:
@@ -226,7 +225,7 @@ def _four(gpu: Gpu, word: Span, upto: int, width: int, theme: Theme) -> list[Row
     total = gpu.memory_total_bytes or 0
     text_cells = 15 if width < 40 else 20 if width < 60 else 26
     meter = max((width - 7 - text_cells) // 2, 0)
-    spark = max(width - 7 - text_cells - meter - 1, 0)
+    course = max(width - 7 - text_cells - meter - 1, 0)
 
     def share(part: float | None, whole: float | None) -> float | None:
         return part / whole if part is not None and whole else None
@@ -238,7 +237,7 @@ def _four(gpu: Gpu, word: Span, upto: int, width: int, theme: Theme) -> list[Row
         if grey:
             said = thin(said)
         meters = bar(parts, meter, ascii_only=theme.ascii_only)
-        line = _spark(of[:upto], scale, spark, "thin" if grey else "gpu_fill", theme)
+        line = _spark(of, scale, course, "thin" if grey else "gpu_fill", upto, theme)
         return [(f" {name:<6}", "label"), *meters, (" ", ""), *said, *line]
 
     memory = [(share(gpu.memory_used_bytes, total), role)]

@@ -87,6 +87,10 @@ class Grid:
         roles = np.where(after, later.roles + np.uint8(len(self.names) + 1), self.roles).astype(np.uint8)
         return Grid(np.where(after, later.codes, self.codes), roles, self.names + names)
 
+    def dimmed_from(self, column: int) -> Grid:
+        """Likewise of what is drawn already."""
+        return self.followed_by(self, column)
+
     def rows(self) -> list[Row]:
         """One run per stretch of one role; blanks join their neighbours, as they show no colour."""
         height, width = self.codes.shape

@@ -16,7 +16,7 @@ from tui.draw.text import fit_tail, safe
 from tui.panels import gpus as panel
 from tui.panels import time_axis
 from tui.panels.gpu_charts import CHARTS
-from tui.panels.gpu_multiples import figure, left_out, multiples, needs, numbers_of
+from tui.panels.gpu_multiples import figure, left_out, multiples, needs, numbers_of, so_far
 from tui.views.machine_details import gpu_rows, process_rows
 from tui.views.view import Drawing, Pressed
 
@@ -96,7 +96,7 @@ class Gpus:
         place = self._place(order)
         number = order[place]
         gpu = frame.gpus[number]
-        given = GpuHistory(drawing.source.timeline, frame).series(number, needs(tuple(CHARTS)))
+        given = _history(drawing).series(number, needs(tuple(CHARTS)))
         # What the charts say is said again only where there is room for all.
         below = gpu_rows(gpu, width, theme)[1:] if drawing.height >= 45 else process_rows(gpu, width)
         missing = left_out(gpu, given)
@@ -110,7 +110,7 @@ class Gpus:
         head += [*_trouble(gpu, troubles(frame.gpus)[number]), (safe(gpu.name, 40), "strong")]
         if gpu.serving:
             head += [("  ", ""), (f"{theme.glyph('dot')} serves the model", "ok")]
-        charts = multiples(gpu, given, drawing.at, room, theme, drawing.marks)
+        charts = multiples(gpu, given, drawing.at, room, theme, drawing.marks, upto=_upto(drawing))
         if not charts:
             charts = [fitted([("  no sample of it in this window", "dim")], width)]
         axis = time_axis.axis(frame, drawing.screen_state, drawing.at)
@@ -127,7 +127,7 @@ class Gpus:
         each = min(max((room - hosts) // len(order), 1), MOST_ROWS)
         first, last = _page(order, [_host(frame.gpus[n]) for n in order], place, room, each, by_host=by_host)
         out = [self._head(drawing, order, worst, first, last)]
-        history = GpuHistory(drawing.source.timeline, frame)
+        history = _history(drawing)
         host = None
         for at in range(first, last):
             gpu = frame.gpus[order[at]]
@@ -180,11 +180,11 @@ class Gpus:
         name = next(
             (n for n in names if any(np.isfinite(given[s]).any() for s in CHARTS[n].series)), names[-1]
         )
-        flag = _trouble(gpu, trouble)
+        flag, upto = _trouble(gpu, trouble), _upto(drawing)
         room = max(at.side - 1 - sum(len(text) for text, _ in flag), 0)
-        shown = numbers_of(name, gpu, given, room, theme, "" if name == self.figure else name)
+        shown = numbers_of(name, gpu, so_far(given, upto), room, theme, "" if name == self.figure else name)
         beside = [[*flag, *shown[0]], _others(gpu, self.figure, at.side - 1), *shown[1:]]
-        drawn = figure(name, gpu, given, at, rows, theme, drawing.marks, beside=beside)
+        drawn = figure(name, gpu, given, at, rows, theme, drawing.marks, beside=beside, upto=upto)
         label = panel.name_of(replace(gpu, label=gpu.label.rpartition(":")[2]) if by_host else gpu)
         room = at.gutter - 2
         label = label if len(label) <= room else label.removeprefix("GPU")
@@ -197,6 +197,15 @@ class Gpus:
             *drawn[0][1:],
         ]
         return drawn
+
+
+def _upto(drawing: Drawing) -> int | None:
+    return None if drawing.later is None else drawing.upto
+
+
+def _history(drawing: Drawing) -> GpuHistory:
+    timeline, frame = drawing.source.timeline, drawing.frame if drawing.later is None else drawing.later
+    return drawing.over_time("gpus", lambda later: GpuHistory(timeline, later), GpuHistory(timeline, frame))
 
 
 def _others(gpu: Gpu, figure_shown: str, width: int) -> list[Span]:

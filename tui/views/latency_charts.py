@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from sessions.frame.latency import LatencyNow, Under, latency_now
-from sessions.frame.schema import Stat
+from sessions.frame.schema import Frame, Stat
 from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
@@ -52,25 +52,31 @@ class LatencyCharts:
         loads = source.curve.loads(drawing.frame.at_ns)
         self.now: LatencyNow = latency_now(source.timeline, loads, drawing.frame, metric)
         self.target = own or target_of(source.curve.targets, metric)
-        self.scale = _scale(self.now, self.target, drawing.screen_state.log)
+
+        def later(frame: Frame) -> LatencyNow:
+            return latency_now(source.timeline, (), frame, metric)
+
+        self.drawn = drawing.over_time(f"latency {metric}", later, self.now)
+        """What the charts over time show."""
+        self.scale = _scale(self.drawn, self.target, drawing.screen_state.log)
 
     @property
     def theme(self) -> Theme:
         return self.drawing.theme
 
     def bands(self, height: int) -> list[Row]:
-        d, now = self.drawing, self.now
+        d, band = self.drawing, self.drawn.band
         if height < 3:
             return []
         own = self._axis_scale()
         plot = height - 1
-        of = Fan(now.band.p50, now.band.p95, now.band.p99)
+        of = Fan(band.p50, band.p95, band.p99)
         limits, marks = self._limits(), faint(d.marks)
         grid = fan(of, own, d.at.plot, plot, limits=limits, marks=marks, charset=self.theme.fill)
         title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
         head = titled(title, d.width, self.theme)
         labels = axis_labels(own, plot, limits)
-        return [head, *strip(grid.rows(), labels, self.table(), d.at, self.theme)]
+        return [head, *strip(d.seen(grid).rows(), labels, self.table(), d.at, self.theme)]
 
     def _limits(self) -> list[Limit]:
         """Each target of the run; where keys have moved one, that alone."""
@@ -86,14 +92,13 @@ class LatencyCharts:
         return latency_table(self.now, f"{self.title} ms", recent_s, side) if side >= 40 else []
 
     def heat(self, height: int) -> list[Row]:
-        d, now, scale = self.drawing, self.now, self.scale
+        d, scale, columns = self.drawing, self.scale, self.drawn.columns
         plot = height - 1
         if plot < 2:
             return []
         if self.target is not None:
             scale = centred(scale, [self.target.limit], plot)
-        values = now.columns.values_ms
-        cells = spread(now.columns.counts, values, scale, plot)
+        cells = spread(columns.counts, columns.values_ms, scale, plot)
         row = None
         if self.target is not None and scale.low <= self.target.limit <= scale.high:
             row = int(row_of(np.array([self.target.limit]), scale, plot)[0])
@@ -114,10 +119,10 @@ class LatencyCharts:
             labels = {at: text for at, text in labels.items() if abs(at - row) > 1 or at in (0, plot - 1)}
             labels[row] = numbers.ms_label(self.target.limit)
         head = titled(self._heat_title(), d.width, self.theme, self._heads())
-        return [head, *strip(grid.rows(), labels, self._distributions(plot, scale), d.at, self.theme)]
+        return [head, *strip(d.seen(grid).rows(), labels, self._distributions(plot, scale), d.at, self.theme)]
 
     def _lines(self) -> list[Line]:
-        band = self.now.band
+        band = self.drawn.band
         return [Line(band.p99, "p99", "^"), Line(band.p95, "p95", "+"), Line(band.p50, "p50", "*")]
 
     def _axis_scale(self) -> Scale:

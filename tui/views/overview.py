@@ -69,7 +69,10 @@ def scales_for(
     }
 
 
-def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
+def shape_of(frame: Frame, screen_state: ScreenState, later: Frame | None = None) -> Shape:
+    """Of a replay that of its end, so that nothing moves on the way there."""
+    scrub = not (frame.live and screen_state.playhead.following)
+    frame = frame if later is None else later
     found = groups(frame.gpus)
     return Shape(
         gpus=len(frame.gpus),
@@ -77,7 +80,7 @@ def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
         gpu_note=bool(frame.gpu_note),
         server=server.server_strips(frame.server),
         machines=machines.says_anything(frame),
-        scrub=not (frame.live and screen_state.playhead.following),
+        scrub=scrub,
     )
 
 
@@ -112,7 +115,7 @@ def compose(
     body = (
         _framed(drawing, room, beside)
         if drawing.at.side
-        else plain_body(drawing, shape_of(frame, screen_state), height, room)
+        else plain_body(drawing, shape_of(frame, screen_state, later), height, room)
     )
     return [fitted(row, width) for row in (*head, *body, *foot)]
 
@@ -138,10 +141,11 @@ def _framed(d: Charted, height: int, beside: Beside | None) -> list[Row]:
 
 def _beside(d: Charted, height: int, inner: int, beside: Beside | None) -> list[Panel]:
     frame, theme = d.frame, d.theme
-    rows = layout.beside_rows(height, shape_of(frame, d.screen_state), gpus.across(inner))
+    rows = layout.beside_rows(height, shape_of(frame, d.screen_state, d.later), gpus.across(inner))
     out = []
     if rows["server"]:
-        out.append(server.server(frame, d.scales["waiting"], d.upto, inner, rows["server"], theme))
+        panel = server.server(frame, d.scales["waiting"], d.upto, inner, rows["server"], theme)
+        out.append(Panel(panel.title, _padded(panel.rows, rows["server"]), panel.aside))
     if rows["gpus"]:
         panel = gpus.gpus(frame, inner, rows["gpus"], theme)
         out.append(Panel(panel.title, _padded(panel.rows, rows["gpus"]), panel.aside))

@@ -789,10 +789,14 @@ def test_a_server_that_is_not_verified_is_said_at_every_size():
 def test_eight_gpus_show_their_last_seconds_however_short_the_run_is(seconds, charset, size):
     view = ramped(at(seconds), gpus=8)
     rows = screen(view, size, theme=Theme(charset=charset))
-    known = int(np.isfinite(frame_of(view, size[0]).gpus[0].util).sum())
-    found = re.findall(r"\d+%[^%\n]*?C(?: \d+ MHz)? ([▁▂▃▄▅▆▇.:=+*#-]+)", "\n".join(rows))
+    known = np.isfinite(frame_of(view, size[0]).gpus[0].util)
+    found = re.findall(r"\d+%[^%\n]*?C(?: \d+ MHz)? ( *)([▁▂▃▄▅▆▇.:=+*#-]+)", "\n".join(rows))
     assert len(found) == 8
-    assert all(len(spark) == len(found[0]) >= min(known, 9) for spark in found)
+    assert len(set(map(len, (spark for _, spark in found)))) == 1
+    # On the axis of the charts: before the run's begin there is nothing.
+    cells = len("".join(found[0]))
+    before = cells * (1 - known.sum() / len(known))
+    assert len(found[0][0]) == pytest.approx(before, abs=2 + cells * 4 / len(known))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
