@@ -14,7 +14,7 @@ from tui.draw.layout import Columns
 from tui.draw.rows import Field, Row, Span, chosen
 from tui.draw.shares import dealt
 from tui.draw.theme import Theme
-from tui.panels import gpus
+from tui.panels import gpu_meters
 from tui.panels.gpu_charts import CAUSES, CHARTS, Canvas, Given, throttled
 from tui.panels.strip import strip
 from tui.plots.chart import Mark
@@ -76,7 +76,7 @@ def figure(
 ) -> list[Row]:
     """One chart in `height` rows. `beside` are its numbers, else those of the figure; a few rows among others
     of the same scale have no labels."""
-    role = "thin" if gpus.dim_reason(gpu)[0] else "gpu_fill"
+    role = "thin" if gpu_meters.dim_reason(gpu)[0] else "gpu_fill"
     on = Canvas(at.plot, height, marks, theme.ascii_only, role, theme.colours == "none")
     drawn = CHARTS[name].draw(gpu, given, on)
     grid = drawn.grid if upto is None else drawn.grid.dimmed_from(upto)

@@ -78,13 +78,13 @@ def squeezed(values: Series, width: int) -> Series:
 
 
 def bar(
-    parts: Sequence[tuple[float | None, str]], width: int, *, ascii_only: bool = False
+    parts: Sequence[tuple[float | None, str]], width: int, *, solid: int = 1, ascii_only: bool = False
 ) -> list[tuple[str, str]]:
     """A horizontal bar: each part a share (0 to 1) of the whole with its role, the rest as `bar_rest`.
 
-    The first part is solid, the next ones broken. None anywhere draws an empty bar.
+    The first `solid` parts are solid, the next ones broken. None anywhere draws an empty bar.
     """
-    solid, broken, rest = ("#", "=", ".") if ascii_only else ("━", "╍", "─")
+    whole, broken, rest = ("#", "=", ".") if ascii_only else ("━", "╍", "─")
     out: list[tuple[str, str]] = []
     used = 0
     known = all(share is not None and np.isfinite(share) for share, _ in parts)
@@ -93,7 +93,7 @@ def bar(
         reached += min(max(share or 0.0, 0.0), 1.0)
         upto = min(round(reached * width), width)
         if upto > used:
-            out.append(((solid if i == 0 else broken) * (upto - used), role))
+            out.append(((whole if i < solid else broken) * (upto - used), role))
             used = upto
     if used < width:
         out.append((rest * (width - used), "bar_rest"))

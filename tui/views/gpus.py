@@ -13,8 +13,7 @@ from sessions.frame.schema import Gpu
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import fit_tail, safe
-from tui.panels import gpus as panel
-from tui.panels import time_axis
+from tui.panels import gpu_meters, time_axis
 from tui.panels.gpu_charts import CHARTS
 from tui.panels.gpu_multiples import figure, left_out, multiples, needs, numbers_of, so_far
 from tui.views.machine_details import gpu_rows, process_rows
@@ -104,7 +103,7 @@ class Gpus:
             below.append(fitted([("        ", ""), (f"not read here: {missing}", "dim")], width))
         below = below[: max((drawing.height - 16) // 3, 0)]
         room = drawing.height - 2 - len(below)
-        head: list[Span] = [(f" {panel.name_of(gpu)} ", "title")]
+        head: list[Span] = [(f" {gpu_meters.name_of(gpu)} ", "title")]
         if len(order) > 1:
             head.append((f"{place + 1} of {len(order)}  ", "dim"))
         head += [*_trouble(gpu, troubles(frame.gpus)[number]), (safe(gpu.name, 40), "strong")]
@@ -185,7 +184,7 @@ class Gpus:
         shown = numbers_of(name, gpu, so_far(given, upto), room, theme, "" if name == self.figure else name)
         beside = [[*flag, *shown[0]], _others(gpu, self.figure, at.side - 1), *shown[1:]]
         drawn = figure(name, gpu, given, at, rows, theme, drawing.marks, beside=beside, upto=upto)
-        label = panel.name_of(replace(gpu, label=gpu.label.rpartition(":")[2]) if by_host else gpu)
+        label = gpu_meters.name_of(replace(gpu, label=gpu.label.rpartition(":")[2]) if by_host else gpu)
         room = at.gutter - 2
         label = label if len(label) <= room else label.removeprefix("GPU")
         text = fit_tail(label, room).ljust(room)
@@ -231,7 +230,7 @@ def _trouble(gpu: Gpu, trouble: Trouble) -> list[Span]:
         return [(f"{gpu.excluded} ", "dim")] if gpu.excluded else []
     word, role = _WORDS[trouble]
     if trouble is Trouble.STALE:
-        word = panel.dim_reason(gpu)[0]
+        word = gpu_meters.dim_reason(gpu)[0]
     elif trouble in (Trouble.THROTTLED, Trouble.HOT) and gpu.throttled_pct is not None:
         word = f"{word} {gpu.throttled_pct:.0f}%"
     return [(f"{word} ", role)]

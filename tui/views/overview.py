@@ -133,7 +133,8 @@ def _framed(d: Charted, height: int, beside: Beside | None) -> list[Row]:
     ]
     left = stacked(charts, at.gutter + at.plot + 1, floor, theme)
     wide = at.side - 1
-    said: Row = [(f"{theme.glyph('floor')} ", "frame"), (time_axis.span(d.screen_state), "dim"), (" ", "")]
+    span = time_axis.span(d.frame, d.screen_state)
+    said: Row = [(f"{theme.glyph('floor')} ", "frame"), (span, "dim"), (" ", "")]
     fill = theme.glyph("floor") * max(wide - 2 - sum(len(text) for text, _ in said), 0)
     right = stacked(_beside(d, height, wide - 2, beside), wide, [*said, (fill, "frame")], theme)
     return [[*one, *other] for one, other in zip(left, right, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.controls.time_window import window_label
+from tui.controls.time_window import drawn_label
 from tui.draw import layout, numbers
 from tui.draw.layout import Shape
 from tui.draw.rows import Field, Row, chosen, fitted, sliced
@@ -30,7 +30,7 @@ def plain_body(d: Charted, shape: Shape, whole: int, height: int) -> list[Row]:
             out += _worded(d, name, rows[name])
     if rows["server"]:
         out += _server_line(d, rows["server"])
-    window = window_label(d.screen_state.window_s).rjust(at.gutter - 1)
+    window = drawn_label(d.screen_state.window_s, frame.slots * frame.slot_ns).split()[0].rjust(at.gutter - 1)
     out.append(
         [(window, "dim"), (theme.glyph("corner"), "axis"), *time_axis.ticked(frame, d.screen_state, at.plot)]
     )
