@@ -19,6 +19,8 @@ from tui.plots.scale import Scale, between
 
 QUANTILES = ("p50", "p95", "p99")
 _FIGURES_CELLS = 62
+_SWATCH_ROLES = {"p50": ("fan50_1", "over50"), "p95": ("fan95", "over95"), "p99": ("fan99", "over99")}
+"""As in the chart: within the target, and above it."""
 _FIGURE_ROLES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
 
 
@@ -120,9 +122,15 @@ def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> li
         role = "bad" if name in missed else "thin" if thin else _FIGURE_ROLES[name]
         text = ("" if value is None else sign(recent, name)) + numbers.ms(value)
         # As wide as it gets, so that nothing beside it moves.
-        seen = swatch(name, _FIGURE_ROLES[name], theme)
+        seen = swatch(name, drawn_role(name, value, limits_of(targets)), theme)
         out.append(Field(rank, seen, (f" {name} ", "label"), (text.ljust(5), role)))
     return out
+
+
+def drawn_role(quantile: str, value: float | None, limits: Sequence[Limit]) -> str:
+    """In which a chart has it."""
+    judging = [limit for limit in limits if limit.judges(float(quantile[1:]) / 100)]
+    return _SWATCH_ROLES[quantile][value is not None and any(value > limit.value for limit in judging)]
 
 
 def swatch(quantile: str, role: str, theme: Theme) -> Span:

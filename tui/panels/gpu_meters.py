@@ -113,8 +113,8 @@ def meters(gpu: Gpu, word: Span, upto: int, width: int, height: int, theme: Them
         fill = "thin" if grey else "gpu_fill"
         line = spark(of, on, (course, 1), fill, len(of), ascii_only=theme.ascii_only)
         if not grey and grades is not NONE:
-            cells = squeezed(of, course)
-            line = tinted(tinted(line, cells >= grades.hot, "meter_hot"), cells >= grades.warm, "meter_warm")
+            # In one colour: what goes to and fro about its limit would be a barcode in two.
+            line = tinted(line, squeezed(of, course) >= grades.warm, "meter_warm")
         if upto < len(of):
             line = line.dimmed_from(-(-upto * course // len(of)))
         bars = bar(parts, meter, solid=solid, ascii_only=theme.ascii_only)

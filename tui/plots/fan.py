@@ -86,9 +86,9 @@ def fan(
                 part[int(at)] *= part[int(at)] > _MIDDLE
 
     late = [_lowest(limits, quantile) for quantile in (0.5, 0.95, 0.99)]
-    bound95, bound99 = (np.inf if at is None else limits[at].value for at in late[1:])
+    bound50, bound95, bound99 = (np.inf if at is None else limits[at].value for at in late)
     row50, row95 = (-1.0 if at is None else at_limit[at] for at in late[:2])
-    over = row < row50
+    over = (row < row50) | ((row == row50) & (values[0] > bound50))
     edge = (row < row95) | ((row == row95) & (values[1] > bound95))
     tone50 = np.where(over, _ROLE["over50"], 1 + (GRADIENT * (height - 1 - row)) // max(height, 1))
     tone95 = np.where(edge, _ROLE["over95"], _ROLE["fan95"])

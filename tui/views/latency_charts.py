@@ -12,7 +12,7 @@ from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
 from tui.draw.theme import Theme
-from tui.panels.fans import axis_labels, limits_of, swatch
+from tui.panels.fans import axis_labels, drawn_role, limits_of, swatch
 from tui.plots.chart import Line
 from tui.plots.fan import Fan, Limit, fan
 from tui.plots.heatmap import heatmap, row_of, spread
@@ -156,8 +156,11 @@ class LatencyCharts:
     def _figure(self, stat: Stat, quantile: str) -> list[Span]:
         """In the colour that it has in the chart below: areas, or lines before the heat."""
         role = FIGURES[quantile] if self.drawing.height >= BANDS_FROM else quantile
-        text = numbers.sign(stat, quantile) + numbers.ms(_of(stat, quantile))
-        return [swatch(quantile, role, self.theme), (f" {quantile} ", "label"), (text, role)]
+        value = _of(stat, quantile)
+        text = numbers.sign(stat, quantile) + numbers.ms(value)
+        bands = self.drawing.height >= BANDS_FROM
+        drawn = drawn_role(quantile, value, self._limits()) if bands else quantile
+        return [swatch(quantile, drawn, self.theme), (f" {quantile} ", "label"), (text, role)]
 
     def _target(self) -> Field:
         target = self.target

@@ -191,7 +191,7 @@ def test_what_nears_its_limit_is_warm_in_meter_figure_and_course_and_utilisation
     assert warm() == set()
     assert warm(power_w=640.0) == {"power warm"}
     assert warm(power_w=699.0, power=busy * 6.99) == {"power warm", "power hot"}
-    assert warm(power=np.r_[busy[:30] * 4, busy[30:] * 6.99]) == {"power hot"}
+    assert warm(power=np.r_[busy[:30] * 4, busy[30:] * 6.99]) == {"power warm"}
     assert warm(temperature_c=84.0) == {"temp warm", "temp hot"}
     assert warm(memory_used_bytes=77 * 2**30) == {"mem warm"}
 

@@ -89,7 +89,8 @@ def test_what_is_above_the_target_is_in_the_colours_of_a_warning_and_nothing_els
     assert warm(drawn(20, 100, 800)) == set()
     # The fourth row of eight begins above 30 ms.
     assert warm(drawn(20, 100, 800, target=30.0)) == {0, 2, 3}
-    assert warm(drawn(200, 400, 800, target=30.0)) == {0, 1, 2}
+    # In its own row, too, what ends above the line.
+    assert warm(drawn(200, 400, 800, target=30.0)) == {0, 1, 2, 3}
 
 
 def test_each_target_is_a_line_with_its_label_and_warns_of_the_percentile_that_it_asks_of() -> None:
@@ -179,6 +180,16 @@ def test_a_target_that_all_values_have_left_far_behind_keeps_its_place_and_its_l
     line = next(row for row in rows if any(role.startswith("target_line") for _, role in row))
     assert "500ms" in "".join(text for text, _ in line)
     assert not any("<" in text for row in rows for text, role in row if role == "axis")
+
+
+def test_the_swatches_of_the_title_are_in_the_colours_of_the_chart() -> None:
+    band = Band(*(np.full(WIDTH, value) for value in (100.0, 600.0, 800.0)))
+    recent, target = Stat(205, 100.0, 600.0, 800.0), LatencyTarget("p95", 500.0, 600.0)
+    panel = latency("TTFT ms", band, recent, Stat(), LOG, (6, WIDTH, 8), Theme(), targets=(target,))
+    seen = {part for row in panel.rows for _, role in row for part in role.split("/")}
+    swatches = [field.runs[0][1] for field in panel.title if field.runs[0][0] in ("▇", "⠒")]
+    assert swatches == ["fan50_1", "over95", "over99"]
+    assert set(swatches) <= seen
 
 
 def test_targets_in_the_same_row_have_both_their_labels() -> None:
