@@ -58,12 +58,12 @@ def opened(directory: Path) -> None:
 
 def written(directory: Path, hours: float) -> None:
     """The session; no request lines, which a screen does not read."""
-    from benchmarks.journal_size import requests, ticks
+    from benchmarks.journal_size import ticks
     from benchmarks.summary_cost import write_session
 
     draw = np.random.default_rng(1)
-    made, made_ticks = requests(draw, 0.3), ticks(draw, 0.3)
-    write_session(directory, round(60 * hours), made[: len(made_ticks)], made_ticks)
+    made_ticks = ticks(draw, 0.3)
+    write_session(directory, round(60 * hours), [], made_ticks)
 
 
 def cached(directory: Path) -> float:

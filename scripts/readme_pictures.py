@@ -22,6 +22,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from screenshot import alone
+
 ROOT = Path(__file__).resolve().parent.parent
 TTFTOP = [sys.executable, "-m", "tui.cli"]
 TARGETS = ["--slo", "ttft.p95<500ms, itl.p95<100ms"]
@@ -100,7 +102,9 @@ def main() -> None:
                 str(at_s),
             ]
             shot += ["--once", "quit" if command else "leave", "--keys", keys, "-o", str(taken)]
-            shot += ["--text", str(said), "--", *TTFTOP, *command]
+            # The list of all has a simulated server of its own, and none that happens to run here.
+            whole = [*TTFTOP, *command] if command else alone(TTFTOP, [*TTFTOP, "simulate"])
+            shot += ["--text", str(said), "--", *whole]
             subprocess.run(shot, cwd=home, env=environment, check=True)
             if "client saturated" in said.read_text(encoding="utf-8").lower():
                 spoilt.append(name)

@@ -7,6 +7,9 @@
 A file of tests/reliability/ is a chapter, a `[[fault]]` of it a row: `what` goes wrong, what is `seen`, the
 codes that the command may `exit` with because of it (none: as without it), what is `kept`, and the `tests` by
 their ids in pytest, whole tests or one of their parameters. Where there is no test, `untested` says why.
+
+Above them stand figures of what was tried at length, as their commands wrote them into
+docs/measured/endurance.md, and what holds whatever the fault, with its tests.
 """
 
 from __future__ import annotations
@@ -22,6 +25,33 @@ import tomli
 ROOT = Path(__file__).resolve().parents[1]
 FAULTS = ROOT / "tests" / "reliability"
 PAGE = ROOT / "docs" / "measured" / "reliability.md"
+ENDURANCE = ROOT / "docs" / "measured" / "endurance.md"
+AT_LENGTH = {
+    "kills": ("killed at random moments", "#killed-at-random-moments"),
+    "signals": ("ended by a signal at random moments", "#ended-by-a-signal-at-random-moments"),
+    "soak": ("run for long", "#run-for-long"),
+    "soak-fast": ("run for hours, by a fast clock", "#run-for-eight-hours-by-a-fast-clock"),
+}
+"""Sections of that page by their markers: in words, and where they stand."""
+PROMISES = {
+    "no key in any form (as it stands, base64, URL, hex, JSON, HTML) in arguments, environments, files, "
+    "logs, the terminal, reports, exports; files for their owner alone": (
+        "tests/security/test_canary.py::"
+        "test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export",
+        "tests/loadgen/target/test_redaction.py::test_no_way_of_writing_lets_a_key_through",
+        "tests/tui/screens/test_pty.py::test_a_crash_prints_a_plain_traceback_without_values",
+    ),
+    "no order for the terminal that a stranger wrote": (
+        "tests/tui/screens/test_pty.py::test_no_order_hidden_in_foreign_text_reaches_the_terminal",
+        "tests/tui/report/test_compare.py::test_nothing_that_a_stranger_wrote_reaches_the_terminal_raw",
+        "tests/cli/test_bad_input.py::test_what_was_typed_cannot_command_the_terminal",
+    ),
+    "a mistake is one line that names it and says what to do": (
+        "tests/cli/test_bad_input.py::test_a_mistake_is_one_line_and_exit_code_2",
+        "tests/cli/test_error_texts.py::test_an_error_is_short_and_says_what_to_do",
+    ),
+}
+"""What holds whatever goes wrong, and the tests of it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +116,31 @@ def rows(chapter: Chapter, first: int) -> Iterator[str]:
         yield "| " + " | ".join(re.sub(r"\|", r"\\|", cell) for cell in cells) + " |"
 
 
+def measured(name: str) -> str:
+    """What the command wrote above and below the table of that section; empty: it was not run yet.
+
+    Raises:
+        ValueError: the page lacks the section.
+    """
+    _, found, rest = ENDURANCE.read_text(encoding="utf-8").partition(f"<!-- begin {name} -->")
+    text, closed, _ = rest.partition(f"<!-- end {name} -->")
+    if not found or not closed:
+        raise ValueError(f"{ENDURANCE.name}: no section {name}")
+    return " ".join(line for line in text.splitlines() if line and not line.startswith("|"))
+
+
+def at_length() -> Iterator[str]:
+    yield "| tried at length | what came of it |"
+    yield "| --- | --- |"
+    for name, (words, anchor) in AT_LENGTH.items():
+        yield f"| [{words}](endurance.md{anchor}) | {measured(name) or 'not yet on this version'} |"
+    yield ""
+    yield "| holds always | shown by |"
+    yield "| --- | --- |"
+    for what, tests in PROMISES.items():
+        yield f"| {what} | {'<br>'.join(map(linked, tests))} |"
+
+
 def page() -> str:
     """The whole page."""
     all_chapters = chapters()
@@ -103,6 +158,8 @@ def page() -> str:
         "An exit code is the one that the fault alone leads to; a dash: none of its own. Failed requests",
         "make a run not valid (1) where they are more than one in a hundred. In words:",
         "[exit codes](../guide/exit-codes.md).",
+        "",
+        *at_length(),
     ]
     first = 1
     for chapter in all_chapters:

@@ -16,6 +16,7 @@ import fcntl
 import os
 import pty
 import select
+import shlex
 import shutil
 import signal
 import struct
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 KEYS = {
@@ -102,6 +103,56 @@ def parsed_keys(text: str) -> list[tuple[float, bytes]]:
     return sorted(out)
 
 
+def spawned(
+    command: list[str],
+    size: tuple[int, int],
+    term: str,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> tuple[int, int]:
+    """A command in a pseudo-terminal of its own: its process, and the terminal's other end."""
+    columns, rows = size
+    pid, fd = pty.fork()
+    if pid == 0:
+        own = {**(os.environ if environment is None else environment), "TERM": term}
+        own.pop("COLORTERM", None)
+        try:
+            os.chdir(folder or Path.cwd())
+            os.execvpe(command[0], command, own)
+        except OSError as error:
+            print(f"screenshot: {command[0]}: {error.strerror}", file=sys.stderr)
+            os._exit(127)
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    return pid, fd
+
+
+def alone(command: list[str], beside: list[str]) -> list[str]:
+    """`command`, and `beside` in the background, in a network of their own where that can be made (Linux,
+    with namespaces for users): no server that happens to listen on this machine is in the picture."""
+    both = f"{shlex.join(beside)} >/dev/null & sleep 2; {shlex.join(command)}; kill $!"
+    own = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c"]
+    up = "ip link set lo up"
+    if subprocess.run([*own, up], capture_output=True, check=False).returncode:
+        return ["sh", "-c", both]
+    return [*own, f"{up}; {both}"]
+
+
+def ended(pid: int, fd: int) -> None:
+    """Ends it, by force if it must be, and reads what it says meanwhile: else it might never end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    ended_by = time.monotonic() + 5
+    while time.monotonic() < ended_by and os.waitpid(pid, os.WNOHANG) == (0, 0):
+        with contextlib.suppress(OSError):
+            if select.select([fd], [], [], 0.05)[0]:
+                os.read(fd, 65536)
+    else:
+        if time.monotonic() >= ended_by:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    os.close(fd)
+
+
 def captured(
     command: list[str],
     size: tuple[int, int],
@@ -120,16 +171,7 @@ def captured(
     screen = pyte.Screen(columns, rows)
     # Private sequences pyte does not know it would print; those a terminal answers go unanswered here.
     stream = pyte.ByteStream(screen)
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ["TERM"] = term
-        os.environ.pop("COLORTERM", None)
-        try:
-            os.execvp(command[0], command)
-        except OSError as error:
-            print(f"screenshot: {command[0]}: {error.strerror}", file=sys.stderr)
-            os._exit(127)
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    pid, fd = spawned(command, size, term)
     start = time.monotonic()
     given_up, next_s = start + WAIT_S, 0.0
     per_second: dict[int, int] = {}
@@ -157,18 +199,7 @@ def captured(
                 per_second[int(elapsed)] = per_second.get(int(elapsed), 0) + len(data)
                 stream.feed(data)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        ended_by = time.monotonic() + 5
-        while time.monotonic() < ended_by and os.waitpid(pid, os.WNOHANG) == (0, 0):
-            with contextlib.suppress(OSError):
-                if select.select([fd], [], [], 0.05)[0]:
-                    os.read(fd, 65536)
-        else:
-            if time.monotonic() >= ended_by:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-        os.close(fd)
+        ended(pid, fd)
     if once:
         said = "\n".join(screen.display)
         sys.exit(f"screenshot: the command ended before {once!r} was on the screen:\n{said}")

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from loadgen.signals import restored
 from loadgen.version import VERSION
 from tui.commands import COMMANDS, STARTS_A_RUN
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, USAGE, CommandError, is_unicode, one_line, tell
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs `ttftop` with the arguments `argv` (the process's own by default); returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     take_any_output()
-    with sigterm_as_ctrl_c(last=argv is None):
+    with signals_as_ctrl_c(last=argv is None):
         try:
             code = _exit_code(arguments)
             with contextlib.suppress(BrokenPipeError):
@@ -97,26 +98,28 @@ def _exit_code(arguments: list[str]) -> int:
     return told.exit_code
 
 
+_AS_CTRL_C = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
 @contextlib.contextmanager
-def sigterm_as_ctrl_c(*, last: bool) -> Iterator[None]:
-    """What has been started is ended and what has been begun is tidied up, as after Ctrl-C.
+def signals_as_ctrl_c(*, last: bool) -> Iterator[None]:
+    """What has been started is ended and what has been begun is tidied up, as after Ctrl-C. What was to be
+    ignored (`nohup`) is.
 
     Where the process does nothing after it (`last`), no signal changes what it ends with any more.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGTERM)
-    if before == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        if last:
-            for number in (signal.SIGTERM, signal.SIGINT):
+    with restored(() if last else _AS_CTRL_C):
+        for number in _AS_CTRL_C:
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, *_AS_CTRL_C) if last else ():
                 signal.signal(number, signal.SIG_IGN)
-        elif before == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, before)
 
 
 def _terminal_is_gone() -> bool:

@@ -73,7 +73,7 @@ def serve(
         listener = _listen(host, port)
     except OSError as error:
         reason = "a name that cannot be resolved" if isinstance(error, socket.gaierror) else error.strerror
-        return _wrong(f"--host {host} --port {port}: cannot listen there: {reason}")
+        return _wrong(f"--host {host} --port {port}: cannot listen there: {reason}; give another of them")
     chosen = PROFILES[profile] if prefix_cache else replace(PROFILES[profile], prefix_cache=False)
     bound: int = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host

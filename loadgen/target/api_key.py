@@ -82,6 +82,8 @@ def read_secret(path: str, option: str) -> tuple[str, bool]:
     except FileError as error:
         # What is given may be the key itself.
         a_path = error.number not in (0, errno.ENOENT, errno.ENAMETOOLONG) or {".", "/"} & set(path)
-        raise ApiKeyError(f"{option}{path if a_path else '***'}: {error}") from None
+        raise ApiKeyError(
+            f"{option}{path if a_path else '***'}: {error}; need a file that holds it"
+        ) from None
     # Latin-1 never fails, and what is no ASCII is refused later without a traceback that would hold the key.
     return file.data.decode("latin-1").rstrip("\r\n"), file.readable_by_others

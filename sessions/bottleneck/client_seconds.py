@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sessions.bottleneck.client_saturation import SECOND_NS, Saturation, Troubles, troubles
+from sessions.bottleneck.client_saturation import SECOND_NS, STILL_NS, Saturation, Troubles, troubles
 from sessions.timeline.timeline import Timeline
 
 _BLOCK = 4096
@@ -43,11 +43,22 @@ class ClientSeconds:
         first, last = -(-timeline.first_ns // SECOND_NS), newest_ns // SECOND_NS
         if not self._look(last, blocks):
             return None
-        if not self._found:
-            return Saturation(0, 0, "")
         if len(self._found) > 1:
             self._found = [Troubles._make(map(np.concatenate, zip(*self._found, strict=True)))]
-        return self._found[0].over(first, last)
+        found = self._found[0].over(first, last) if self._found else Saturation(0, 0, "")
+        return self._with_newest(found, last, row)
+
+    def _with_newest(self, found: Saturation, last: int, row: int) -> Saturation:
+        """With the whole seconds in which the client stood still until the one that is not over: that may be
+        the run's last."""
+        ticks = self._timeline.ticks
+        begun = int(np.searchsorted(ticks["t"][:row], float(last) * SECOND_NS, side="right"))
+        still_ns = float(ticks["dt"][begun:row].max(initial=0.0))
+        if still_ns <= STILL_NS:
+            return found
+        missed = int(still_ns // SECOND_NS)
+        note = f"the client stood still for {still_ns / 1e9:.1f} s"
+        return Saturation(found.seconds + missed, found.of_seconds + missed, note)
 
     def _look(self, last: int, blocks: int | None) -> bool:
         times = self._timeline.ticks["t"]

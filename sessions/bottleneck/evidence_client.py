@@ -36,7 +36,7 @@ def client_evidence(timeline: Timeline, span: Seconds) -> list[str]:
 
 def _own_failures(timeline: Timeline, span: Seconds) -> list[str]:
     """At each end, what this machine lacks when for want of it many of the last requests failed."""
-    found = timeline.failures(CLIENT_KINDS, span.edges)
+    found = timeline.failures_between(CLIENT_KINDS, span.edges)
     notes = [""] * (span.last - span.first)
     if not found:
         return notes

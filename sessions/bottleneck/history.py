@@ -11,7 +11,8 @@ import numpy as np
 from sessions.bottleneck.client_saturation import SECOND_NS
 from sessions.bottleneck.client_seconds import ClientSeconds
 from sessions.bottleneck.evidence_by_second import evidence, next_cut
-from sessions.bottleneck.hysteresis import Hysteresis, hysteresis_after, hysteresis_over, next_hysteresis
+from sessions.bottleneck.hysteresis import hysteresis_after, hysteresis_over, next_hysteresis
+from sessions.bottleneck.judged import Judged
 from sessions.bottleneck.rules import IDLE, ROOM, Bottleneck
 from sessions.bottleneck.seconds import LEAD_S
 from sessions.timeline.event import Event
@@ -63,11 +64,9 @@ class BottleneckHistory:
     def _start(self, first: int) -> None:
         self._first = self._next = first
         """The second in which load began, and the first one that is not judged yet."""
-        self._seconds: list[int] = []
-        self._shown: list[Hysteresis] = []
-        """The seconds that were judged, and what came of it: those that are left out change nothing."""
+        self._judged = Judged()
         self._changes: list[int] = []
-        """The places in them at which another limit came into force; the first one is one."""
+        """The places in it at which another limit came into force; the first one is one."""
         self._events: list[Event] = []
         self._near: tuple[int, Bottleneck | None] | None = None
 
@@ -82,7 +81,7 @@ class BottleneckHistory:
         """Goes on judging up to an instant, by about `most` seconds; True when all before it are judged."""
         self._forget()
         last = at_ns // SECOND_NS
-        left = SECONDS_CAP - len(self._seconds) if most is None else most
+        left = SECONDS_CAP - len(self._judged) if most is None else most
         while not self.judged(at_ns):
             first, end = self._lively(self._next, last)
             if first < end:
@@ -103,8 +102,7 @@ class BottleneckHistory:
             self._start(first)
         if self._late_ns is not None:
             self._next = max(min((self._late_ns - 1) // SECOND_NS, self._next), first)
-            keep = bisect_left(self._seconds, self._next)
-            del self._seconds[keep:], self._shown[keep:], self._changes[bisect_left(self._changes, keep) :]
+            del self._changes[bisect_left(self._changes, self._judged.forget_from(self._next)) :]
             del self._events[self._events_upto(self._next * SECOND_NS) :]
             self._late_ns = self._near = None
 
@@ -127,21 +125,20 @@ class BottleneckHistory:
         return (min(first, last), min(begin, first + _BLOCK, last)) if begin > first else (last, last)
 
     def _take(self, first: int, end: int) -> None:
-        before = self._shown[-1] if self._shown else Hysteresis()
+        before = self._judged.last
         seconds = evidence(self._timeline, first, end)
         for second, found in enumerate(hysteresis_over(seconds, before), start=first):
             limits = before.shown.limit, found.shown.limit
-            if not self._shown or limits[0] != limits[1]:
-                self._changes.append(len(self._shown))
+            if not len(self._judged) or limits[0] != limits[1]:
+                self._changes.append(len(self._judged))
                 if limits not in ((IDLE, IDLE), (IDLE, ROOM)):
                     self._events.append(Event((second + 1) * SECOND_NS, "limit", _words(found.shown)))
-            self._seconds.append(second)
-            self._shown.append(found)
+            self._judged.add(second, found)
             before = found
 
     def judged(self, at_ns: int) -> bool:
         """All seconds before an instant are judged."""
-        return self._next >= at_ns // SECOND_NS or len(self._seconds) >= SECONDS_CAP
+        return self._next >= at_ns // SECOND_NS or len(self._judged) >= SECONDS_CAP
 
     # asking
 
@@ -159,11 +156,11 @@ class BottleneckHistory:
         """What binds at an instant: as found at the end of the last whole second."""
         self.judge(at_ns)
         second = at_ns // SECOND_NS - 1
-        place = bisect_right(self._seconds, second) - 1
+        place = self._judged.upto(second) - 1
         if place < 0:
             return Bottleneck(IDLE, "")
-        before = self._shown[place]
-        if self._seconds[place] == second or before.shown.limit == IDLE:
+        before = self._judged[place]
+        if self._judged.second(place) == second or before.shown.limit == IDLE:
             return before.shown
         return next_hysteresis(before, *evidence(self._timeline, second, second + 1)).shown
 
@@ -180,10 +177,10 @@ class BottleneckHistory:
     def since_ns(self, at_ns: int) -> int:
         """When what binds at an instant was found to: the beginning of the load, or the end of a second."""
         self.judge(at_ns)
-        place = bisect_right(self._seconds, at_ns // SECOND_NS - 1)
+        place = self._judged.upto(at_ns // SECOND_NS - 1)
         change = bisect_left(self._changes, place) - 1
         if change > 0:
-            return (self._seconds[self._changes[change]] + 1) * SECOND_NS
+            return (self._judged.second(self._changes[change]) + 1) * SECOND_NS
         first_ns = self._timeline.first_ns
         return first_ns if first_ns <= at_ns else 0
 
@@ -202,18 +199,18 @@ class BottleneckHistory:
         """For a summary: what bound when, in seconds since `start_ns`, with the figures it began on."""
         self.judge(end_ns)
         last = end_ns // SECOND_NS
-        cuts = [place for place in self._changes if self._seconds[place] < last]
+        cuts = [place for place in self._changes if self._judged.second(place) < last]
         length_s = max(end_ns - start_ns, 0) / 1e9
         out: list[LimitSpan] = []
         for place, after in pairwise([*cuts, None]):
             # As on the screen: what is found at the end of a second is said from then on.
             from_s, to_s = 0.0, length_s
             if place:
-                from_s = ((self._seconds[place] + 1) * SECOND_NS - start_ns) / 1e9
+                from_s = ((self._judged.second(place) + 1) * SECOND_NS - start_ns) / 1e9
             if after is not None:
-                to_s = min(((self._seconds[after] + 1) * SECOND_NS - start_ns) / 1e9, length_s)
+                to_s = min(((self._judged.second(after) + 1) * SECOND_NS - start_ns) / 1e9, length_s)
             if to_s > from_s and place is not None:
-                out.append(LimitSpan(round(from_s, 3), round(to_s, 3), *self._shown[place].shown))
+                out.append(LimitSpan(round(from_s, 3), round(to_s, 3), *self._judged[place].shown))
         return out[:SPANS_CAP]
 
 

@@ -200,7 +200,7 @@ def bottleneck_of(of: Evidence, in_force: str = "") -> Bottleneck:
         if why:
             return Bottleneck(name, why)
     known = _said(_busy(of), "" if of.power_w is None else _watts(of))
-    nothing = "neither queue nor KV cache nor SM activity is known"
+    nothing = "queue, KV cache and SM activity not known"
     if of.closed and of.waiting is not None:
         nothing = "a closed loop need not queue, and neither KV cache nor SM activity is known"
     return Bottleneck(UNKNOWN, _said(nothing, f"{_count(of.in_flight)} in flight", known))

@@ -17,6 +17,7 @@ from sessions.compare.stretch import Stretch
 from sessions.compare.student import LogRatio, together
 from sessions.compare.together import Matrix, over_loads, shares
 from sessions.compare.verdict import ALPHA, NOT_MEASURED, SMALLEST, WIDEST, judged, one_word
+from sessions.digits import digits
 from sessions.store.manifest import Manifest
 from sessions.summary.schema import Summary
 
@@ -193,7 +194,7 @@ def _warnings(a: Sequence[Recorded], b: Sequence[Recorded], pairs: Sequence[Pair
         for name, words in (("input_tokens_mean", "prompts"), ("output_tokens_mean", "answers")):
             lengths = [mean([getattr(each, name) for each in side.stretches]) for side in pair.sides]
             if lengths[0] and lengths[1] and abs(math.log(lengths[1] / lengths[0])) > LENGTHS_APART:
-                tokens = f"{lengths[0]:.4g} tokens and {lengths[1]:.4g}"
+                tokens = f"{digits(lengths[0], 4)} tokens and {digits(lengths[1], 4)}"
                 found.append(f"{pair.a.name}: {words} had {tokens}: not the same work")
     return found
 

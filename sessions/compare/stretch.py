@@ -24,6 +24,7 @@ from sessions.compare.blocks import (
     sums_of,
 )
 from sessions.compare.metrics import OF_TARGETS, Metric
+from sessions.digits import digits
 from sessions.metrics import QUANTILES, THIN_FLOORS
 from sessions.timeline.columns import Floats, Ints
 
@@ -51,7 +52,9 @@ class Load(NamedTuple):
         """`8 rps`, `concurrency 32`, `whole run`."""
         if self.kind == "whole":
             return "whole run"
-        return f"{self.value:.4g} rps" if self.kind == "rps" else f"concurrency {self.value:.4g}"
+        return (
+            f"{digits(self.value, 4)} rps" if self.kind == "rps" else f"concurrency {digits(self.value, 4)}"
+        )
 
     def is_same(self, other: Load, lengths: bool = True) -> bool:
         """`lengths`: those have to be the same, too."""

@@ -189,7 +189,8 @@ def build(
         lost_targets=() if over or unreachable_since_ns else lost_targets(timeline, manifest, at_ns),
         heading=heading(timeline, manifest, at_ns),
         workload=workload_at(timeline, at_ns),
-        last_rate_rps=_last_rate(timeline, row) if over and not closed else None,
+        last_rate_rps=_last(timeline, "rate_rps", row) if over and not closed else None,
+        last_concurrency=_last(timeline, "concurrency", row) if over and closed else None,
     )
 
 
@@ -291,10 +292,10 @@ def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:
     return (None if np.isnan(rate) else float(rate)), (None if np.isnan(slots) else int(slots))
 
 
-def _last_rate(timeline: Timeline, row: int) -> float | None:
-    """The newest rate above 0 of the last minutes before tick `row`."""
-    rates = timeline.ticks["rate_rps"][max(row - _LAST_TICKS, 0) : row]
-    positive = rates[rates > 0]
+def _last(timeline: Timeline, load: str, row: int) -> float | None:
+    """The newest load above 0 of the last minutes before tick `row`."""
+    loads = timeline.ticks[load][max(row - _LAST_TICKS, 0) : row]
+    positive = loads[loads > 0]
     return float(positive[-1]) if len(positive) else None
 
 

@@ -16,6 +16,8 @@ class LatencyTarget:
     """Over the last `recent_s`; None where nothing was observed."""
     thin: bool = False
     """`now_ms` rests on too few samples: draw it with `~`."""
+    name: str = "ITL"
+    """Of the figure, where it stands in the chart of another."""
 
     @property
     def met(self) -> bool | None:

@@ -337,3 +337,5 @@ class Frame:
     """The preset that requests ask for, where a person has chosen one; empty: as the run was asked."""
     last_rate_rps: float | None = None
     """Of a run that is over: the rate that it had last; None in a closed loop and before the end."""
+    last_concurrency: float | None = None
+    """Likewise of a closed loop."""

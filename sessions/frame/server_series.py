@@ -82,6 +82,9 @@ def server_note(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> st
         return ""
     if manifest.config.telemetry == ["none"]:
         return "telemetry is off"
+    asked = manifest.config.telemetry
+    if asked and not any(word == "auto" or "://" in word for word in asked):
+        return f"its /metrics was not asked for: --telemetry {' '.join(asked)}"
     address = f"{urlsplit(manifest.target).netloc}/metrics"
     said = [note for note in timeline.sources.get(address, []) if note[0] <= at_ns]
     return said[-1][2] if said and not said[-1][1] else ""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 HELD_POLLS = 32
-"""Polls that found anything, after which what is not looked at need not stay in memory."""
+"""Polls that found anything, after which what they took on the way is given back."""
 
 
 class SessionView:
@@ -73,7 +73,7 @@ class SessionView:
 
     def poll(self) -> bool:
         """Reads what is new, a bounded amount at a time; True when a frame could look different now."""
-        from sessions.timeline.paged import let_go
+        from sessions.timeline.paged import hold_less
 
         # The lock is asked first: a supervisor that was gone before the reading has written all it ever will.
         locked = is_live(self.directory) or self._is_being_made_again()
@@ -87,9 +87,8 @@ class SessionView:
                 if not isinstance(record, Request):
                     self._history.noted(record.t_ns)
         self._polls += bool(records)
-        if self._polls >= HELD_POLLS:
-            let_go()
-            self._polls = 0
+        hold_less(freed=self._polls >= HELD_POLLS)
+        self._polls %= HELD_POLLS
         notes = self._notes.poll()
         for mark in notes:
             self.timeline.set_beside(mark)
@@ -105,8 +104,10 @@ class SessionView:
 
     def _keep(self, keeper: Keeper) -> None:
         """Beside the screen, which somebody waits for: the timeline of what is over moves no more."""
+        from sessions.timeline.kept import put_in_place
+
         self._keeper = None
-        _ = self.timeline.ticks
+        put_in_place(self.timeline)
         arguments = (self.directory, self.timeline, self._files.sizes)
         self.keeping = threading.Thread(target=keeper.keep, args=arguments, daemon=True)
         self.keeping.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sessions.frame.latency_target import LatencyTarget
+from sessions.frame.schema import Frame
 from sessions.metrics import THIN_FLOORS
 from sessions.plan.slo import Target
 from sessions.store.manifest import Manifest
@@ -24,15 +25,27 @@ def targets_at(
     timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]
 ) -> dict[str, tuple[LatencyTarget, ...]]:
     """By metric, those of `SKETCHED`, the hardest to hold first: what is missed, then what is nearest to its
-    limit. `now_ms` is the figure of `span_ns`, within a sketch's 1 %."""
+    limit. `now_ms` is the figure of `span_ns`, within a sketch's 1 %; of TPOT, known of whole requests, it is
+    None."""
     found: dict[str, list[LatencyTarget]] = {}
     for target in [] if manifest is None else targets_of(manifest.config):
         if target.metric in SKETCHED:
             found.setdefault(target.metric, []).append(_now(timeline, target, span_ns))
+        elif target.metric == "tpot":
+            found.setdefault("tpot", []).append(LatencyTarget(target.statistic, target.limit, name="TPOT"))
     return {
         metric: tuple(sorted(targets, key=lambda target: -(target.now_ms or 0.0) / target.limit_ms))
         for metric, targets in found.items()
     }
+
+
+def unjudged(frame: Frame, metric: str) -> tuple[LatencyTarget, ...]:
+    """Targets that stand in the chart of `itl`, or of the `chunk_gap` in its place, and that it cannot judge:
+    of ITL, where only gaps between chunks of several tokens are known; of TPOT, the mean ITL of a request."""
+    if metric != "itl" and not (metric == "chunk_gap" and frame.itl_is_chunk_gap):
+        return ()
+    itl = frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else ()
+    return (*itl, *frame.targets.get("tpot", ()))
 
 
 def _now(timeline: Timeline, target: Target, span_ns: tuple[int, int]) -> LatencyTarget:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from sessions.digits import digits
 from sessions.limit.step import Purpose, Step, looks_for
 from sessions.plan.slo import Target, Verdict
 
@@ -136,8 +137,8 @@ def _checked_again(found: Answer, before: Result, after: Result) -> Answer:
     if abs(math.log(ratio)) < max(math.log(OTHER_SERVER), SURELY * error):
         return found._replace(single_ratio=ratio)
     why = (
-        f"{found.why}; but single requests took {ratio:.2g} times as long at the end as in the beginning: "
-        "the server, or what else runs there, has changed meanwhile"
+        f"{found.why}; but single requests took {digits(ratio, 2)} times as long at the end as in the "
+        "beginning: the server, or what else runs there, has changed meanwhile"
     )
     return found._replace(single_ratio=ratio, certified=False, why=why)
 
@@ -184,7 +185,7 @@ def _doubled(
     if high is not None:  # not even the first passed: from there downwards
         lowest = min(result.step.load for result in steps)
         if lowest <= (1.0 if ask.closed else first / 64):
-            return interval(ask, steps, f"not even {lowest:.4g} holds it")
+            return interval(ask, steps, f"not even {digits(lowest, 4)} holds it")
         return _step(ask, "double", _whole(ask, lowest / 2), steps, single)
     if not steps:
         return _step(ask, "double", _whole(ask, min(first, ask.most)), steps, single)
@@ -195,7 +196,9 @@ def _doubled(
     if highest >= ask.most:
         if low == highest and not any(result.step.purpose == "confirm" for result in steps):
             return _step(ask, "confirm", highest, steps, single)
-        return interval(ask, steps, f"nothing failed up to {ask.most:g}, the highest that was allowed")
+        return interval(
+            ask, steps, f"nothing failed up to {digits(ask.most, 6)}, the highest that was allowed"
+        )
     return _step(ask, "double", _whole(ask, min(2 * highest, ask.most)), steps, single)
 
 
@@ -203,7 +206,7 @@ def _below_growing(
     ask: Ask, single: Result, steps: Sequence[Result], low: float | None, growing: float
 ) -> Step | Answer:
     """Between what passed and a load that the server did not keep up with, though too few missed to tell."""
-    why = f"at {growing:.4g} the server did not keep up, before enough requests missed to tell"
+    why = f"at {digits(growing, 4)} the server did not keep up, before enough requests missed to tell"
     if low is None:
         lowest = min(result.step.load for result in steps)
         if lowest <= (ask.first or _FIRST / (single.e2e_s or 1.0)) / 64:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sessions.compare.differences import differences
+from sessions.digits import digits
 from sessions.limit.search import Ask, Result, interval
 from sessions.limit.step import Judged, Step, judge
 from sessions.limit_of_stored.schema import RestsOn, StoredLimit
@@ -184,7 +185,7 @@ def _why_none(failed: float | None, results: Sequence[Result]) -> str:
         return "no stored load came to a steady state"
     if failed is None:
         return "no stored load has requests enough to tell"
-    return f"no stored load below {failed:.4g}, which fails, is known to hold it"
+    return f"no stored load below {digits(failed, 4)}, which fails, is known to hold it"
 
 
 def _step(result: Result) -> LimitStep:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sessions.digits import digits
 from sessions.metrics import Requests, e2e
 from sessions.store.manifest import Manifest
 from sessions.summary.schema import Summary
@@ -68,7 +69,7 @@ def stored_loads(session: StoredSession) -> Iterator[StoredLoad]:
             continue
         window = step.window
         from_s, to_s = (step.from_s, step.to_s) if window is None else (window.from_s, window.to_s)
-        name = f"{load:.4g} {'at a time' if step.concurrency is not None else 'rps'}"
+        name = f"{digits(load, 4)} {'at a time' if step.concurrency is not None else 'rps'}"
         yield StoredLoad(
             name, step.concurrency is not None, load, lengths, from_s, to_s,
             "" if window is None else window.verdict, _due(session, from_s, to_s),

@@ -246,7 +246,7 @@ def checked(config: RunConfig) -> RunConfig:
         _positive("--ramp", load.ramp.to_rps, load.max_rate_rps)
         _positive("--ramp seconds", load.ramp.over_s)
         if load.concurrency is not None:
-            raise ConfigError("--ramp: a ramp is of a rate; it cannot stand beside --concurrency")
+            raise ConfigError("--ramp: is of a rate, it cannot stand beside --concurrency; give one of them")
     if load.duration_s is not None:
         _positive("--duration", load.duration_s)
     _positive("--orphan-timeout", config.orphan_timeout_s)

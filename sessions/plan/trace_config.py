@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from loadgen.trace.figures import TraceFigures
+from sessions.digits import digits
 
 LEAST_SPEED, MOST_SPEED = 0.001, 1000.0
 
@@ -52,5 +53,5 @@ class TraceConfig(msgspec.Struct, frozen=True, omit_defaults=True):
         """What it is and how fast."""
         if self.figures is None:
             return f"trace {self.name}"
-        what = f"trace {self.name} ({self.form}) at {self.times_as_fast:.3g}x"
-        return f"{what}: {self.figures.requests:,} requests, {self.mean_rate_rps:.3g} rps on average"
+        what = f"trace {self.name} ({self.form}) at {digits(self.times_as_fast, 3)}x"
+        return f"{what}: {self.figures.requests:,} requests, {digits(self.mean_rate_rps, 3)} rps on average"

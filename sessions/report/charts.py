@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from sessions.frame.by_target import TargetNow
 from sessions.frame.schema import Frame, Series
 from sessions.report.finding import load_points, load_unit, ttft_of
+from sessions.report.limits import OF_CDF, limits_of
 from sessions.report.run_data import RunData
-from sessions.report.svg import Chart, Line
+from sessions.report.svg import EACH, FAILED, ONLY, P50, P95, P99, Chart, Line
 from sessions.report.words import plain
 from sessions.summary.plan_schema import PlanStage
+from sessions.summary.quantile_schema import ExactQuantiles
 from sessions.summary.schema import Stage, Summary
 
 _MARKS = ("load", "mark", "error", "limit")
@@ -20,6 +23,8 @@ _POINTS = 160
 """Of a distribution's curve."""
 
 
+POINTS = "filled, joined: steady; rings: not steady, too short to tell, or part of a ramp; dashed: targets"
+"""How points over the load are drawn."""
 MOST_TARGETS = 8
 """Lines in one chart: there are no more colours."""
 
@@ -35,29 +40,54 @@ def over_load(runs: Sequence[RunData]) -> list[Chart]:
     unit = load_unit(found[0][0])
     wide_range = loads[-1] > 12 * loads[0]
     one = len(runs) == 1
-    ttft, itl, tps, joules = [], [], [], []
+    lines: dict[str, list[Line]] = {"ttft": [], "tps": [], "itl": [], "joules": []}
     for number, (said, points) in enumerate(found):
         by_load = dict(points)
         name = "" if one else plain(said.name or said.id, 24)
-        for place, quantile in enumerate(("p50", "p95", "p99") if one else ("p95",)):
-            colour = place if one else number
-            label = quantile if one else name
-            ttft.append(Line(label, [_of(by_load.get(x), "ttft", quantile) for x in loads], colour))
-        for place, quantile in enumerate(("p50", "p99") if one else ("p99",)):
-            colour = place * 2 if one else number
-            label = quantile if one else name
-            itl.append(Line(label, [_of(by_load.get(x), "itl", quantile) for x in loads], colour))
+        firm = [x in by_load and _firm(by_load[x], said) for x in loads]
+
+        def add(of: str, label: str, values: list[float | None], colour: int) -> None:
+            lines[of].append(Line(label, values, colour, firm))  # noqa: B023
+
+        each = number % EACH
+        for label, colour in _PERCENTILES if one else ((name, each),):
+            which = label if one else "p95"
+            add("ttft", label, [_of(by_load.get(x), "ttft", which) for x in loads], colour)
+        for label, colour in (("p50", P50), ("p99", P99)) if one else ((name, each),):
+            which = label if one else "p99"
+            add("itl", label, [_of(by_load.get(x), "itl", which) for x in loads], colour)
         rates = [None if x not in by_load else by_load[x].output_tps for x in loads]
-        tps.append(Line(name, rates, 3 if one else number))
-        joules.append(Line(name, [_joules(by_load.get(x)) for x in loads], 4 if one else number))
-    which = "" if one else " p95"
-    shape = {"x_label": unit, "points": True, "log_x": wide_range}
+        add("tps", name, rates, ONLY if one else each)
+        add("joules", name, [_joules(by_load.get(x)) for x in loads], ONLY if one else each)
+    all_said = [said for said, _ in found]
     return [
-        Chart(f"TTFT{which} over load, ms", loads, ttft, unit="ms", log=True, **shape),  # type: ignore[arg-type]
-        Chart("Output tokens/s over load", loads, tps, unit="tokens/s", **shape),  # type: ignore[arg-type]
-        Chart(f"ITL{'' if one else ' p99'} over load, ms", loads, itl, unit="ms", **shape),  # type: ignore[arg-type]
-        Chart("Joules per output token over load", loads, joules, unit="J", **shape),  # type: ignore[arg-type]
+        Chart(
+            title.format("" if one else f" {which}"),
+            loads,
+            lines[of],
+            unit,
+            of_unit,
+            log=of == "ttft",
+            log_x=wide_range,
+            points=True,
+            limits=limits_of(all_said, metric),
+        )
+        for of, title, which, of_unit, metric in (
+            ("ttft", "TTFT{} over load, ms", "p95", "ms", "ttft"),
+            ("tps", "Output tokens/s over load", "", "tokens/s", "output_tps"),
+            ("itl", "ITL{} over load, ms", "p99", "ms", "itl"),
+            ("joules", "Joules per output token over load", "", "J", "joules_per_output_token"),
+        )
     ]
+
+
+_PERCENTILES = (("p50", P50), ("p95", P95), ("p99", P99))
+
+
+def _firm(stage: PlanStage | Stage, said: Summary) -> bool:
+    """Steady, so that a line may go on to the next steady load. Of another tool's run nobody can tell: its
+    user made a curve of it."""
+    return stage.window.verdict == "steady" if stage.window is not None else said.imported is not None
 
 
 def _a_point_a_run(summaries: Sequence[Summary]) -> list[Chart]:
@@ -68,23 +98,39 @@ def _a_point_a_run(summaries: Sequence[Summary]) -> list[Chart]:
     loads = [load for load, _ in known]
     if len(set(loads)) < 2:
         return []
-    ttft = [
-        Line(name, [getattr(ttft_of(said), name) for _, said in known], place)
-        for place, name in enumerate(("p50", "p95", "p99"))
-    ]
-    e2e = [
-        Line(name, [getattr(said.e2e_ms, name) for _, said in known], place)
-        for place, name in enumerate(("p50", "p95", "p99"))
-    ]
-    tps = [Line("", [said.throughput.output_tps for _, said in known], 3)]
-    joules = [Line("", [said.energy.j_per_output_token for _, said in known], 4)]
-    unit, log_x = "requests at a time" if closed else "rps", loads[-1] > 12 * loads[0]
+    said = [one for _, one in known]
+    firm = [_run_is_firm(one) for one in said]
+
+    def quantiles(of: Callable[[Summary], ExactQuantiles]) -> list[Line]:
+        return [Line(name, [getattr(of(one), name) for one in said], c, firm) for name, c in _PERCENTILES]
+
+    tps = [Line("", [one.throughput.output_tps for one in said], ONLY, firm)]
+    joules = [Line("", [one.energy.j_per_output_token for one in said], ONLY, firm)]
     return [
-        Chart("TTFT over load, ms", loads, ttft, unit, "ms", log=True, log_x=log_x, points=True),
-        Chart("Output tokens/s over load", loads, tps, unit, "tokens/s", log_x=log_x, points=True),
-        Chart("E2E over load, ms", loads, e2e, unit, "ms", log_x=log_x, points=True),
-        Chart("Joules per output token over load", loads, joules, unit, "J", log_x=log_x, points=True),
+        Chart(
+            f"{title} over load{', ms' if of_unit == 'ms' else ''}",
+            loads,
+            lines,
+            "requests at a time" if closed else "rps",
+            of_unit,
+            log=metric == "ttft",
+            log_x=loads[-1] > 12 * loads[0],
+            points=True,
+            limits=limits_of(said, metric),
+        )
+        for title, lines, of_unit, metric in (
+            ("TTFT", quantiles(ttft_of), "ms", "ttft"),
+            ("Output tokens/s", tps, "tokens/s", "output_tps"),
+            ("E2E", quantiles(lambda one: one.e2e_ms), "ms", "e2e"),
+            ("Joules per output token", joules, "J", "joules_per_output_token"),
+        )
     ]
+
+
+def _run_is_firm(said: Summary) -> bool:
+    """By its longest load."""
+    longest = max(said.stages, key=lambda stage: stage.to_s - stage.from_s, default=None)
+    return said.imported is not None if longest is None else _firm(longest, said)
 
 
 def _of(stage: PlanStage | Stage | None, metric: str, quantile: str) -> float | None:
@@ -103,9 +149,9 @@ def _joules(stage: PlanStage | Stage | None) -> float | None:
     return stage.joules_per_output_token if isinstance(stage, PlanStage) else stage.j_per_output_token
 
 
-def over_time(frame: Frame, targets: Sequence[TargetNow] = ()) -> list[Chart]:
+def over_time(frame: Frame, targets: Sequence[TargetNow] = (), said: Summary | None = None) -> list[Chart]:
     """The course of a run: load, latencies, tokens, GPUs and server on one and the same axis; of several
-    `targets` each beside the others."""
+    `targets` each beside the others. The targets of `said` are drawn in."""
     offset_s = (frame.start_ns - frame.first_ns) / 1e9
     xs = [offset_s + (i + 0.5) * frame.slot_ns / 1e9 for i in range(frame.slots)]
     marks = [((mark.t_ns - frame.first_ns) / 1e9, mark.label) for mark in frame.marks if mark.kind in _MARKS][
@@ -113,15 +159,15 @@ def over_time(frame: Frame, targets: Sequence[TargetNow] = ()) -> list[Chart]:
     ]
     gap = "Chunk gap" if frame.itl_is_chunk_gap else "ITL"
     made = [
-        ("Requests/s", "rps", False, [("due", frame.offered, 7), ("sent", frame.achieved, 0)]),
+        ("Requests/s", "rps", False, [("due", frame.offered, 7), ("sent", frame.achieved, ONLY)]),
         ("TTFT from due, ms", "ms", True, _band(frame.ttft.p50, frame.ttft.p95, frame.ttft.p99)),
         (f"{gap}, ms", "ms", True, _band(frame.itl.p50, frame.itl.p95, frame.itl.p99)),
-        ("Output tokens/s", "tokens/s", False, [("tokens/s", frame.output_tokens, 3)]),
+        ("Output tokens/s", "tokens/s", False, [("tokens/s", frame.output_tokens, ONLY)]),
         (
             "In flight and failing",
             "",
             False,
-            [("in flight", frame.in_flight_series, 0), ("failures/s", frame.failed_series, 2)],
+            [("in flight", frame.in_flight_series, ONLY), ("failures/s", frame.failed_series, FAILED)],
         ),
     ]
     if targets:
@@ -132,16 +178,28 @@ def over_time(frame: Frame, targets: Sequence[TargetNow] = ()) -> list[Chart]:
             ("TTFT p95 by target, ms", "ms", True, p95),
             ("Requests sent/s by target", "rps", False, sent),
         ]
+    asked = [said] if said is not None else []
+    metrics = {"TTFT": "ttft", gap: "chunk_gap" if frame.itl_is_chunk_gap else "itl", "Output": "output_tps"}
     charts = [
-        Chart(title, xs, _lines(lines), "s", unit, log, marks=marks, height=150)
+        Chart(
+            title,
+            xs,
+            _lines(lines),
+            "s",
+            unit,
+            log,
+            marks=marks,
+            height=150,
+            limits=limits_of(asked, metrics.get(re.split("[ ,]", title)[0], "")),
+        )
         for title, unit, log, lines in made
     ]
     charts += [_gpus(frame, xs, marks, *which) for which in _GPU_CHARTS]
     server = []
     if frame.server.kv is not None:
-        server.append(("KV cache %", frame.server.kv, 4))
+        server.append(("KV cache %", frame.server.kv, 3))
     if frame.server.waiting_series is not None:
-        server.append(("waiting", frame.server.waiting_series, 1))
+        server.append(("waiting", frame.server.waiting_series, 4))
     charts.append(
         Chart("Server: KV cache % and requests waiting", xs, _lines(server), "s", marks=marks, height=150)
     )
@@ -160,12 +218,16 @@ def _gpus(
     unit: str,
     most: float | None,
 ) -> Chart:
-    series = [(f"GPU {gpu.label}", getattr(gpu, name), number) for number, gpu in enumerate(frame.gpus[:16])]
+    several = len(frame.gpus) > 1
+    series = [
+        (f"GPU {gpu.label}", getattr(gpu, name), number % EACH if several else ONLY)
+        for number, gpu in enumerate(frame.gpus[:16])
+    ]
     return Chart(title, xs, _lines(series), "s", unit, marks=marks, most=most, height=150)
 
 
 def _band(p50: Series, p95: Series, p99: Series) -> list[tuple[str, Series, int]]:
-    return [("p50", p50, 0), ("p95", p95, 1), ("p99", p99, 2)]
+    return [("p50", p50, P50), ("p95", p95, P95), ("p99", p99, P99)]
 
 
 def _lines(series: Sequence[tuple[str, Series, int]]) -> list[Line]:
@@ -181,23 +243,24 @@ def distributions(runs: Sequence[RunData]) -> list[Chart]:
     names = list(dict.fromkeys(name for run in runs for name in run.values_ms))
     made = []
     for name in names:
-        lines, at = [], set()
+        known = [(number, run, run.values_ms.get(name)) for number, run in enumerate(runs)]
+        drawn = [(n, run, v) for n, run, v in known if v is not None and len(v) and v[-1] > 0]
+        # What the fastest in a hundred took, or a little less: a few gaps of next to nothing would make most
+        # of the axis empty. A gap of 0 has no place on it at all.
+        least = min((max(v[len(v) // 100] / 1.5, v[0], v[-1] / 1e4, 1e-3) for _, _, v in drawn), default=0.0)
         curves = []
-        for number, run in enumerate(runs):
-            values = run.values_ms.get(name)
-            if values is None or not len(values) or values[-1] <= 0:
-                continue
+        for number, run, values in drawn:
             shares = _shares(len(values))
-            least = max(float(values[-1]) / 1e4, 1e-3)  # a gap of 0 has no place on a logarithmic axis
             xs = np.maximum(values[np.minimum((shares * len(values)).astype(int), len(values) - 1)], least)
-            curve = dict(zip(xs.tolist(), (shares * 100).tolist(), strict=True))
-            curves.append((number, run, curve))
-            at |= set(curve)
-        ordered = sorted(at)
+            curves.append((number, run, dict(zip(xs.tolist(), (shares * 100).tolist(), strict=True))))
+        ordered = sorted({x for _, _, curve in curves for x in curve})
+        lines = []
         for number, run, curve in curves:
-            label = name if len(runs) == 1 else plain(run.summary.name or run.summary.id, 24)
+            one = len(runs) == 1
+            label = name if one else plain(run.summary.name or run.summary.id, 24)
             values_at = np.interp(ordered, list(curve), list(curve.values()), left=np.nan, right=np.nan)
-            lines.append(Line(label, [float(v) if np.isfinite(v) else None for v in values_at], number))
+            at = [float(v) if np.isfinite(v) else None for v in values_at]
+            lines.append(Line(label, at, ONLY if one else number % EACH))
         what = "tokens" if name in ("ITL", "chunk gap") else "requests"
         if len(ordered) > 1:
             made.append(
@@ -210,6 +273,7 @@ def distributions(runs: Sequence[RunData]) -> list[Chart]:
                     log_x=True,
                     most=100.0,
                     height=170,
+                    limits_x=limits_of([run.summary for run in runs], OF_CDF.get(name, "")),
                 )
             )
     return made

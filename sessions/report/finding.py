@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sessions.digits import digits
+from sessions.plan.target_figure import figure_words
 from sessions.report.words import figure, ms, plain, share
 from sessions.summary.plan_schema import Limit, PlanStage
 from sessions.summary.quantile_schema import ExactQuantiles
@@ -53,14 +55,24 @@ def finding_of_several(summaries: Sequence[Summary]) -> list[str]:
     """How the runs stand to the first of them; whether that is more than chance, nobody has asked here."""
     first = summaries[0]
     best = max(summaries, key=lambda said: said.throughput.output_tps or 0.0)
-    said = [
-        f"Of {len(summaries)} runs {plain(best.name or best.id, 60)} made most: "
-        f"{figure(best.throughput.output_tps, 'output tokens/s')}, TTFT p95 {ms(ttft_of(best).p95)}."
-    ]
     of_first, of_best = first.throughput.output_tps, best.throughput.output_tps
+    said = []
+    if of_best:
+        beside = _with(("TTFT p95", ttft_of(best).p95))
+        most = figure(of_best, "output tokens/s")
+        said.append(f"Most of {len(summaries)} runs gave {_named(best)}: {most}{beside}.")
+    else:
+        said.append(f"None of {len(summaries)} runs gave tokens.")
     if best is not first and of_first and of_best:
-        said.append(f"That is {of_best / of_first:.2f} times what {plain(first.name or first.id, 60)} made.")
-    wrong = [plain(one.name or one.id, 60) for one in summaries if not one.valid]
+        said.append(f"That is {figure(of_best / of_first)} times what {_named(first)} gave.")
+    for verdict_, words in _HELD.items():
+        names = [
+            _named(one)
+            for one in summaries
+            if one.slo is not None and slo_verdict(one) and one.slo.verdict == verdict_
+        ]
+        said += [f"{words}: {', '.join(names)}."] if names else []
+    wrong = [_named(one) for one in summaries if not one.valid]
     if wrong:
         said.append(f"Not valid: {', '.join(wrong)}.")
     models = {one.model for one in summaries}
@@ -71,34 +83,53 @@ def finding_of_several(summaries: Sequence[Summary]) -> list[str]:
     return said
 
 
+def _named(summary: Summary) -> str:
+    """In quotes: a run may be called `missed`."""
+    return f"“{plain(summary.name or summary.id, 60)}”"
+
+
 def _first(summary: Summary) -> str:
     if not summary.requests.succeeded:
         return f"No request of {summary.requests.sent:,} succeeded."
     points = load_points(summary)
     best = max(points, key=lambda point: point[1].output_tps or 0.0, default=None)
-    through, e2e = summary.throughput, f"E2E p95 {ms(summary.e2e_ms.p95)}"
+    through, e2e = summary.throughput, ("E2E p95", summary.e2e_ms.p95)
     if not summary.has_tokens:  # nor has a piece of the run an E2E of its own
-        rates = (
-            f"{figure(through.request_rps, 'requests/s')} and {figure(through.input_tps, 'input tokens/s')}"
-        )
+        rates = _known((through.request_rps, "requests/s"), (through.input_tps, "input tokens/s"))
         load = load_words(summary) if summary.plan is None else "all loads together"
-        return f"At {load} the server gave {rates}, with {e2e}."
+        return f"At {load} the server gave {rates}{_with(e2e)}."
     ttft = ttft_of(summary)
     if best is None or len(points) < 2:
-        load = load_words(summary)
-        rates = f"{figure(through.request_rps, 'requests/s')}"
-        if through.output_tps is not None:
-            rates = f"{figure(through.output_tps, 'output tokens/s')} and {rates}"
-        return f"At {load} the server gave {rates}, with TTFT p95 {ms(ttft.p95)} and {e2e}."
+        rates = _known((through.output_tps, "output tokens/s"), (through.request_rps, "requests/s"))
+        return f"At {load_words(summary)} the server gave {rates}{_with(('TTFT p95', ttft.p95), e2e)}."
     low, high = points[0], points[-1]
     unit = load_unit(summary)
-    first_ttft, best_ttft, last_ttft = (p95_of(point[1]) for point in (low, best, high))
-    text = (
-        f"From {figure(low[0])} to {figure(high[0])} {unit} the most was "
-        f"{figure(best[1].output_tps, 'output tokens/s')}"
-        f" at {figure(best[0])}, with TTFT p95 {ms(best_ttft)} there and {ms(first_ttft)} at the lowest load"
-    )
-    return text + (f"; at the highest it was {ms(last_ttft)}." if best is not high else ".")
+    most = f"From {figure(low[0])} to {figure(high[0])} {unit} the most was "
+    most += f"{figure(best[1].output_tps, 'output tokens/s')} at {figure(best[0])}"
+    told = {"there": best, "at the lowest load": low, "at the highest": high}
+    p95s = {where: p95_of(point[1]) for where, point in told.items() if where == "there" or point is not best}
+    known = _listed([f"{ms(p95_ms)} {where}" for where, p95_ms in p95s.items() if p95_ms is not None])
+    unknown = _listed([where for where, p95_ms in p95s.items() if p95_ms is None])
+    if not known:
+        return f"{most}."
+    return f"{most}, with TTFT p95 {known}{f'; unknown {unknown}' if unknown else ''}."
+
+
+def _known(*rates: tuple[float | None, str]) -> str:
+    """Those of them that were measured."""
+    said = [figure(value, unit) for value, unit in rates if value is not None]
+    return _listed(said) or "answers of an unknown rate"
+
+
+def _with(*latencies: tuple[str, float | None]) -> str:
+    said = [f"{name} {ms(value)}" for name, value in latencies if value is not None]
+    return f", with {_listed(said)}" if said else ""
+
+
+def _listed(said: Sequence[str]) -> str:
+    """`a, b and c`."""
+    *first, last = said or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _limit(limit: Limit, steps: Sequence[PlanStage]) -> str:
@@ -109,7 +140,11 @@ def _limit(limit: Limit, steps: Sequence[PlanStage]) -> str:
     if limit.passed is None:
         return f"No load is known to hold {targets}: {plain(limit.why)}."
     upper = f", {figure(limit.failed)} does not" if limit.failed is not None else ""
-    about = "" if limit.estimate is None or limit.closed or not upper else f", about {figure(limit.estimate)}"
+    about = (
+        ""
+        if limit.estimate is None or limit.closed or not upper
+        else f"; between them the steps put it at about {figure(limit.estimate)}"
+    )
     word = "certified" if limit.certified else "estimated"
     return f"{figure(limit.passed)} {unit} holds {targets}{upper}{about} ({word}: {plain(limit.why)})."
 
@@ -137,8 +172,7 @@ _CAME = {"pass": "was held", "fail": "was missed", "undecided": "is undecided"}
 
 
 def _came_to(result: TargetResult) -> str:
-    """In the unit of its target."""
-    words = "not measured" if result.figure is None else f"{result.figure:,.4g}"
+    words = "not measured" if result.figure is None else figure_words(result.target, result.figure)
     return words if result.needs is None else f"{words}; {result.needs:,} more requests would decide it"
 
 
@@ -177,7 +211,7 @@ def load_words(summary: Summary) -> str:
     if load.trace is not None:
         return plain(load.trace.words)
     if load.ramp is not None:
-        return f"{load.ramp.from_rps:g} to {load.ramp.to_rps:g} rps"
+        return f"{digits(load.ramp.from_rps, 6)} to {digits(load.ramp.to_rps, 6)} rps"
     return (
         f"{figure(summary.rate.offered_rps if summary.rate.offered_rps is not None else load.rate_rps)} rps"
     )

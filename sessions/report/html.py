@@ -25,9 +25,9 @@ _HEAD = """\
 
 def page(runs: Sequence[RunData], version: str) -> str:
     """Of one run, or of several: then what they share on one pair of axes first, and each by itself below."""
-    first = runs[0].summary
-    title = escaped(first.name or first.id, 80) + (f" and {len(runs) - 1} more" if len(runs) > 1 else "")
-    parts = [_HEAD.format(title=f"{title}: ttftop", style=STYLE + PAGE_STYLE)]
+    names = ", ".join(escaped(run.summary.name or run.summary.id, 80) for run in runs[:3])
+    title = f"{len(runs)} runs side by side" if len(runs) > 1 else names
+    parts = [_HEAD.format(title=f"{names}: ttftop", style=STYLE + PAGE_STYLE)]
     if len(runs) == 1:
         parts += _run(runs[0])
     else:
@@ -58,11 +58,13 @@ def _run(run: RunData) -> Iterator[str]:
         yield f"<div><b>{escaped(name)}</b><strong>{escaped(value)}</strong><i>{escaped(beside)}</i></div>"
     yield "</div>"
     yield from _curve([run])
-    wide = charts.over_time(run.wide, run.wide_targets)
-    narrow = charts.over_time(run.narrow, run.narrow_targets)
+    wide = charts.over_time(run.wide, run.wide_targets, said)
+    narrow = charts.over_time(run.narrow, run.narrow_targets, said)
     pairs = zip(wide, narrow, strict=True)
     yield _section(
-        "Over time", "".join(_both(a, b, WIDE) for a, b in pairs), "Vertical lines: what happened."
+        "Over time",
+        "".join(_both(a, b, WIDE) for a, b in pairs),
+        "Upright lines: what happened. Dashed: targets.",
     )
     yield _section("Latencies", _table(tables.latencies(said)), "~ rests on too few requests")
     yield _section("Distributions", _grid(charts.distributions([run])))
@@ -107,7 +109,7 @@ def _curve(runs: Sequence[RunData]) -> Iterator[str]:
     body = _grid(charts.over_load(runs))
     if len(runs) == 1 and len(runs[0].summary.stages) + len(getattr(runs[0].summary.plan, "stages", ())) > 1:
         body += _table(tables.stages(runs[0].summary))
-    yield _section("Latency and throughput over load", body)
+    yield _section("Latency and throughput over load", body, charts.POINTS)
 
 
 def _section(name: str, body: str, beside: str = "") -> str:

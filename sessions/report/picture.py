@@ -46,7 +46,7 @@ def as_png(runs: Sequence[RunData]) -> bytes:
 def as_picture(runs: Sequence[RunData]) -> str:
     """An SVG without variables, scripts and hover values: every reader of SVG draws it alike."""
     said = [run.summary for run in runs]
-    course = charts.over_time(runs[0].wide) if len(runs) == 1 else []
+    course = charts.over_time(runs[0].wide, said=said[0]) if len(runs) == 1 else []
     found = [*charts.over_load(runs), *course, *charts.distributions(runs)]
     width, y, made = 2 * _COLUMN + 2 * _EDGE + _GAP, _EDGE + 16, []
     for place, one in enumerate(said):
@@ -58,7 +58,9 @@ def as_picture(runs: Sequence[RunData]) -> str:
         )
         y += _LINE + 6
     sentences = finding(said[0]) if len(said) == 1 else finding_of_several(said)
-    for line in [line for one in sentences[:3] for line in textwrap.wrap(one, _WRAP)]:
+    if charts.over_load(runs):
+        sentences = [*sentences[:3], f"Points over the load: {charts.POINTS}."]
+    for line in [line for one in sentences[:4] for line in textwrap.wrap(one, _WRAP)]:
         made.append(f'<text class="w" x="{_EDGE}" y="{y}">{escaped(line, _WRAP)}</text>')
         y += _LINE
     place_in_row, row_height = 0, 0

@@ -5,22 +5,31 @@ Colours are CSS variables, so that one drawing is light or dark as its reader is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sessions.digits import digits
+from sessions.report.scale import Scale, tick
 from sessions.report.words import escaped, figure
 
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 30, 32
 STYLE = """\
 svg{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;--fg:#1d2530;--mut:#667085;--grid:#e4e8ee;
---s0:#2563c9;--s1:#d9730d;--s2:#c4314b;--s3:#138a5e;--s4:#7a4fc9;--s5:#0e8ea8;--s6:#a0671b;--s7:#5c6878}
+--s0:#d9730d;--s1:#138a5e;--s2:#7a4fc9;--s3:#0e8ea8;--s4:#a8327f;--s5:#8a6d1b;--s6:#5d7a1a;--s7:#8f99a8;
+--s8:#5b9ae0;--s9:#2160c4;--s10:#0c2f73;--s11:#3f4a59;--s12:#c4314b}
 @media (prefers-color-scheme:dark){svg{--fg:#e6e9ee;--mut:#98a2b3;--grid:#2b323d;
---s0:#6ea8fe;--s1:#f5a14b;--s2:#f27d92;--s3:#4fcf9c;--s4:#b394f4;--s5:#56cbe0;--s6:#d8a45c;--s7:#a6b0bf}}
+--s0:#f5a14b;--s1:#4fcf9c;--s2:#b394f4;--s3:#56cbe0;--s4:#ee86c8;--s5:#d8b25c;--s6:#a9c95c;--s7:#7d8796;
+--s8:#4c82d8;--s9:#86b6ff;--s10:#d3e4ff;--s11:#c3cad4;--s12:#f27d92}}
 svg .t{font-weight:600;fill:var(--fg)}svg .a{fill:var(--mut)}svg .g{stroke:var(--grid);stroke-width:1}
 svg .l{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}svg .h{fill:transparent}
 svg .h:hover{fill:var(--fg);fill-opacity:.07}svg .m{stroke:var(--mut);stroke-dasharray:2 3}
-""" + "".join(f"svg .s{i}{{stroke:var(--s{i})}}svg .f{i}{{fill:var(--s{i});stroke:none}}" for i in range(8))
+svg .q{fill:none;stroke:var(--fg);stroke-width:1.2;stroke-dasharray:7 4}svg .o{fill:none;stroke-width:1.6}
+svg .k{stroke:var(--mut)}svg .u{fill:var(--fg);font-size:11px}
+""" + "".join(f"svg .s{i}{{stroke:var(--s{i})}}svg .f{i}{{fill:var(--s{i});stroke:none}}" for i in range(13))
+EACH = 8
+"""Colours for things of one kind beside each other: runs, GPUs, servers."""
+P50, P95, P99, ONLY, FAILED = 8, 9, 10, 11, 12
+"""Colours that mean one thing wherever they are: percentiles, what is alone in its chart, what went wrong."""
 
 
 @dataclass
@@ -30,7 +39,17 @@ class Line:
     name: str
     values: Sequence[float | None]
     colour: int
-    """Of eight."""
+    """Below `EACH`, or one of those with a name."""
+    firm: Sequence[bool] | None = None
+    """Of points: which are joined, and filled. The others are rings, which nothing joins. None: all."""
+
+
+@dataclass
+class Limit:
+    """A target's limit: a dashed line with a name."""
+
+    at: float
+    name: str
 
 
 @dataclass
@@ -51,6 +70,10 @@ class Chart:
     most: float | None = None
     """Where it ends at least."""
     height: int = 190
+    limits: list[Limit] = field(default_factory=list)
+    """In the unit of the values."""
+    limits_x: list[Limit] = field(default_factory=list)
+    """In the unit of the axis below."""
 
 
 def drawn(chart: Chart, width: int) -> str:
@@ -58,10 +81,15 @@ def drawn(chart: Chart, width: int) -> str:
     known = [v for line in chart.lines for v in line.values if v is not None and (not chart.log or v > 0)]
     if not known or not chart.xs:
         return ""
-    x_scale = _Scale(min(chart.xs), max(chart.xs), LEFT, width - RIGHT, chart.log_x)
+    near = [one.at for one in chart.limits_x if min(chart.xs) / _FAR <= one.at <= max(chart.xs) * _FAR]
+    edge = _POINT_EDGE if chart.points else 0
+    first, last = min([*chart.xs, *near]), max([*chart.xs, *near])
+    x_scale = Scale(first, last, LEFT + edge, width - RIGHT - edge, chart.log_x)
     legend, top = _legend(chart, width)
+    highest = max([*known, chart.most or min(known)])
+    known += [one.at for one in chart.limits if one.at <= highest * (_FAR if chart.log else _ABOVE)]
     low = min(known) if chart.log or not chart.zero else min(0.0, *known, 0.0)
-    y_scale = _Scale(low, max([*known, chart.most or low]), chart.height - BOTTOM, top, chart.log, nice=True)
+    y_scale = Scale(low, max([*known, chart.most or low]), chart.height - BOTTOM, top, chart.log, nice=True)
     parts = [
         f'<svg viewBox="0 0 {width} {chart.height}" width="{width}" height="{chart.height}" role="img" '
         f'aria-label="{escaped(chart.title)}">',
@@ -72,21 +100,9 @@ def drawn(chart: Chart, width: int) -> str:
         y = y_scale(value)
         parts.append(f'<path class="g" d="M{LEFT} {y:.1f}H{width - RIGHT}"/>')
         parts.append(
-            f'<text class="a" text-anchor="end" x="{LEFT - 6}" y="{y + 4:.1f}">{escaped(_tick(value))}</text>'
+            f'<text class="a" text-anchor="end" x="{LEFT - 6}" y="{y + 4:.1f}">{escaped(tick(value))}</text>'
         )
-    room = width - RIGHT - 7 * len(chart.x_label) - 18
-    for value in x_scale.ticks(max(width // 75, 4)):
-        x = x_scale(value)
-        if x > room:
-            continue
-        parts.append(
-            f'<text class="a" text-anchor="middle" x="{x:.1f}" y="{chart.height - 14}">'
-            f"{escaped(_tick(value))}</text>"
-        )
-    parts.append(
-        f'<text class="a" text-anchor="end" x="{width - RIGHT}" y="{chart.height - 14}">'
-        f"{escaped(chart.x_label, 60)}</text>"
-    )
+    parts += _below(chart, x_scale, width)
     for at, text in chart.marks:
         if x_scale.low <= at <= x_scale.high:
             x = x_scale(at)
@@ -96,13 +112,69 @@ def drawn(chart: Chart, width: int) -> str:
             )
     for line in chart.lines:
         parts += _curve(chart, line, x_scale, y_scale)
+    parts += _limits(chart, x_scale, y_scale, width, top)
     parts += _hover(chart, x_scale, width, top)
     return "".join([*parts, "</svg>"])
 
 
-def _curve(chart: Chart, line: Line, x_scale: _Scale, y_scale: _Scale) -> list[str]:
+_FAR, _ABOVE = 10.0, 1.6
+"""So many times its data's end an axis may be long for a limit's sake: a logarithmic one, a linear one."""
+_POINT_EDGE = 12
+"""Points stand so far from the ends of their axis."""
+
+
+def _below(chart: Chart, x_scale: Scale, width: int) -> list[str]:
+    """The axis of x: a tick for each load that has a point, else round ones; its unit."""
+    floor, y_unit = chart.height - BOTTOM, chart.height - 14
+    values, room = x_scale.ticks(max(width // 75, 4)), width - RIGHT - 7 * len(chart.x_label) - 8
+    if chart.points:  # the unit has a row of its own, so that the last load has its tick
+        values, y_unit = sorted(set(chart.xs)), chart.height - 3
+    y_ticks = y_unit - 14 if chart.points else y_unit
+    made: list[str] = []
+    taken = 0.0
+    for value in values:
+        x, text = x_scale(value), digits(value, 3) if chart.points else tick(value)
+        half = 3.6 * len(text)
+        if not chart.points and x + half > room:
+            continue
+        made.append(f'<path class="k" d="M{x:.1f} {floor}v4"/>')
+        if x - half < taken:  # its tick is there, and a mouse tells its value
+            continue
+        taken = x + half + 4
+        at = min(x, width - half)
+        made.append(f'<text class="a" text-anchor="middle" x="{at:.1f}" y="{y_ticks}">{escaped(text)}</text>')
+    unit = escaped(chart.x_label, 60)
+    return [*made, f'<text class="a" text-anchor="end" x="{width - RIGHT}" y="{y_unit}">{unit}</text>']
+
+
+def _limits(chart: Chart, x_scale: Scale, y_scale: Scale, width: int, top: int) -> list[str]:
+    """Dashed, each with its name; of one far above its chart there is the name alone, at the top."""
+    made: list[str] = []
+    for number, one in enumerate(chart.limits):
+        y = y_scale(one.at)
+        inside = one.at <= y_scale.high * 1.001
+        if inside:
+            made.append(f'<path class="q" d="M{LEFT} {y:.1f}H{width - RIGHT}"/>')
+        at = y + 12 if y - top < 12 else y - 4
+        x_name, anchor = (LEFT + 4, "start") if number % 2 else (width - RIGHT - 2, "end")
+        name = escaped(one.name if inside else f"{one.name}, far above", 60)
+        made.append(f'<text class="u" text-anchor="{anchor}" x="{x_name}" y="{at:.1f}">{name}</text>')
+    for number, one in enumerate(chart.limits_x):
+        if not x_scale.low * 0.999 <= one.at <= x_scale.high * 1.001:
+            continue
+        x = x_scale(one.at)
+        made.append(f'<path class="q" d="M{x:.1f} {top}V{chart.height - BOTTOM}"/>')
+        left = x < width / 2
+        made.append(
+            f'<text class="u" text-anchor="{"start" if left else "end"}" x="{x + (4 if left else -4):.1f}" '
+            f'y="{chart.height - BOTTOM - 6 - 13 * number}">{escaped(one.name, 60)}</text>'
+        )
+    return made
+
+
+def _curve(chart: Chart, line: Line, x_scale: Scale, y_scale: Scale) -> list[str]:
     path, begun = [], False
-    alone: list[tuple[float, float]] = []
+    alone: list[tuple[float, float, bool]] = []
     at = [
         None if v is None or (chart.log and v <= 0) else (x_scale(x), y_scale(v))
         for x, v in zip(chart.xs, line.values, strict=True)
@@ -111,18 +183,22 @@ def _curve(chart: Chart, line: Line, x_scale: _Scale, y_scale: _Scale) -> list[s
         if place is None:
             begun = begun and chart.points  # of points each was measured: those of another line lie between
             continue
-        path.append(f"{'L' if begun else 'M'}{place[0]:.1f} {place[1]:.1f}")
+        firm = line.firm is None or line.firm[i]
         before, after = at[i - 1] if i else None, at[i + 1] if i + 1 < len(at) else None
         if chart.points or (before is None and after is None):
-            alone.append(place)
-        begun = True
-    made = [f'<path class="l s{line.colour % 8}" d="{"".join(path)}"/>'] if path else []
+            alone.append((*place, firm))
+        if firm:
+            path.append(f"{'L' if begun else 'M'}{place[0]:.1f} {place[1]:.1f}")
+        begun = firm
+    colour = line.colour
+    made = [f'<path class="l s{colour}" d="{"".join(path)}"/>'] if path else []
     return made + [
-        f'<circle class="f{line.colour % 8}" cx="{x:.1f}" cy="{y:.1f}" r="2.8"/>' for x, y in alone
+        f'<circle class="{f"f{colour}" if firm else f"o s{colour}"}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
+        for x, y, firm in alone
     ]
 
 
-def _hover(chart: Chart, x_scale: _Scale, width: int, top: int) -> list[str]:
+def _hover(chart: Chart, x_scale: Scale, width: int, top: int) -> list[str]:
     """A strip for each x, with the values of all lines there."""
     xs = sorted(set(chart.xs))
     if len(xs) > 400:
@@ -165,69 +241,7 @@ def _legend(chart: Chart, width: int) -> tuple[str, int]:
     x, y = (float(LEFT), 30) if below else (x, 14)
     made = []
     for line, needed in zip(named, widths, strict=True):
-        made.append(f'<circle class="f{line.colour % 8}" cx="{x + 4:.1f}" cy="{y - 4}" r="4"/>')
+        made.append(f'<circle class="f{line.colour}" cx="{x + 4:.1f}" cy="{y - 4}" r="4"/>')
         made.append(f'<text class="a" x="{x + 12:.1f}" y="{y}">{escaped(line.name, 24)}</text>')
         x += needed
     return "".join(made), TOP + 14 if below else TOP
-
-
-class _Scale:
-    """From values to places."""
-
-    def __init__(
-        self, low: float, high: float, first: float, last: float, log: bool, nice: bool = False
-    ) -> None:
-        if log:
-            low, high = max(low, 1e-9), max(high, 1e-9)
-            if nice:
-                low, high = _log_below(low), _log_above(high)
-            if high <= low:
-                low, high = low / 1.5, low * 1.5
-        elif high <= low:
-            low, high = (low - 0.5, low + 0.5) if low else (0.0, 1.0)
-        if nice and not log:
-            step = _step((high - low) / 4)
-            low, high = math.floor(low / step) * step, math.ceil(high / step - 1e-9) * step
-        self.low, self.high, self._first, self._last, self._log = low, high, first, last, log
-
-    def __call__(self, value: float) -> float:
-        if self._log:
-            part = math.log(max(value, 1e-12) / self.low) / math.log(self.high / self.low)
-        else:
-            part = (value - self.low) / (self.high - self.low)
-        return self._first + (self._last - self._first) * min(max(part, 0.0), 1.0)
-
-    def ticks(self, about: int) -> list[float]:
-        if self._log and self.high / self.low > 3:
-            first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
-            factors = (1,) if last - first > 3 else (1, 3) if last - first > 2 else (1, 2, 5)
-            found = [f * 10.0**e for e in range(first, last + 1) for f in factors]
-            return [v for v in found if self.low * 0.999 <= v <= self.high * 1.001]
-        step = _step((self.high - self.low) / about)
-        count = math.floor(self.high / step + 1e-9) - math.ceil(self.low / step - 1e-9) + 1
-        return [(math.ceil(self.low / step - 1e-9) + i) * step for i in range(min(count, 50))]
-
-
-def _step(raw: float) -> float:
-    """1, 2 or 5 times a power of ten, at least `raw`."""
-    if raw <= 0 or not math.isfinite(raw):
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(raw))
-    return next((f * power for f in (1, 2, 5, 10) if f * power >= raw * 0.999), 10 * power)
-
-
-def _log_below(value: float) -> float:
-    power = 10.0 ** math.floor(math.log10(value))
-    return max((f * power for f in (1, 2, 5) if f * power <= value * 1.001), default=power)
-
-
-def _log_above(value: float) -> float:
-    power = 10.0 ** math.floor(math.log10(value))
-    return next((f * power for f in (1, 2, 5, 10) if f * power >= value * 0.999), 10 * power)
-
-
-def _tick(value: float) -> str:
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= limit:
-            return f"{value / (1e3 if letter == 'k' else limit):,.6g}{letter}"
-    return f"{value:,.6g}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sessions.report.finding import load_words, ttft_of, verdict
+from sessions.bottleneck.names import limit_name
+from sessions.report.finding import load_words, slo_verdict, ttft_of, verdict
 from sessions.report.words import NOT_MEASURED, figure, ms, plain, share
 from sessions.summary.asked import BY_STAGE, TRACE
 from sessions.summary.plan_schema import PlanStage
@@ -167,7 +168,7 @@ def _stage_row(stage: Stage) -> list[str]:
 
 
 def gpus(summary: Summary) -> Table:
-    rows = [["GPU", "name", "util %", "power W", "max W", "memory GB", "of", "temperature C", "energy J"]]
+    rows = [["GPU", "name", "util %", "power W", "max W", "memory GiB", "of", "temperature C", "energy J"]]
     for gpu in summary.gpus:
         used, whole = gpu.memory_used_bytes.max, gpu.memory_total_bytes
         rows.append(
@@ -176,8 +177,8 @@ def gpus(summary: Summary) -> Table:
                 plain(gpu.name, 40),
                 *(figure(gpu.util_pct.mean), figure(gpu.power_w.mean), figure(gpu.power_w.max)),
                 *(
-                    figure(None if used is None else used / 1e9),
-                    figure(None if whole is None else whole / 1e9),
+                    figure(None if used is None else used / 2**30),
+                    figure(None if whole is None else whole / 2**30),
                 ),
                 *(figure(gpu.temperature_c.max), figure(gpu.energy_j)),
             ]
@@ -208,8 +209,9 @@ def energy(summary: Summary) -> Table:
 
 def limits(summary: Summary) -> Table:
     rows = [["from s", "to s", "limit", "figures it began with"]]
+    spans = summary.limits[:40]
     return rows + [
-        [figure(s.from_s), figure(s.to_s), s.limit, plain(s.why, 120)] for s in summary.limits[:40]
+        [figure(one.from_s), figure(one.to_s), limit_name(one.limit), plain(one.why, 120)] for one in spans
     ]
 
 
@@ -249,9 +251,9 @@ def compared(summaries: Sequence[Summary]) -> Table:
             "verdict",
             "req/s",
             "tok/s",
-            "to the first",
+            "of the first's tok/s",
             "TTFT p95",
-            "to the first",
+            "of the first's TTFT",
             "E2E p95",
             "failed",
             "J/tok",
@@ -262,7 +264,7 @@ def compared(summaries: Sequence[Summary]) -> Table:
         rows.append(
             [
                 plain(said.name or said.id, 40),
-                ", ".join([verdict(said), *said.badges]),
+                ", ".join(filter(None, [slo_verdict(said), verdict(said), *said.badges])),
                 *(figure(said.throughput.request_rps), figure(said.throughput.output_tps)),
                 _ratio(said.throughput.output_tps, first.throughput.output_tps),
                 _marked(ttft_of(said), "p95"),

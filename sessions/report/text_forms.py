@@ -109,7 +109,7 @@ def as_json(runs: Sequence[Summary]) -> str:
 
 def as_svg(runs: Sequence[RunData]) -> str:
     """What runs these are, the curve over load and the course of the first, one below the other."""
-    found = [*charts.over_load(runs), *charts.over_time(runs[0].wide)]
+    found = [*charts.over_load(runs), *charts.over_time(runs[0].wide, said=runs[0].summary)]
     found += charts.distributions(runs)
     made, y = [], 12
     for run in runs:

@@ -81,6 +81,7 @@ class Supervisor:
         self._failing: set[int] = set()
         """Workers of which all requests have failed so far."""
         self._marks = 0
+        self._signalled = False
 
     async def run(self) -> int:
         """Returns the exit code of the run."""
@@ -244,7 +245,7 @@ class Supervisor:
         return self._load.change(command, received_ns)
 
     def _on_signal(self) -> None:
-        again = self._ending.end is not None
+        again, self._signalled = self._signalled, True
         self._ending.want(RunEnd("interrupted", 0.0 if again else DRAIN_SIGNAL_S))
 
     def _on_status(self, number: int, status: Status) -> None:

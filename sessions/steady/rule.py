@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sessions.digits import digits
 from sessions.steady.verdict import Verdict
 from sessions.timeline.columns import Floats
 
@@ -91,7 +92,7 @@ def judge(
     ended = np.cumsum(bins.answers)
     early = max(n // 4, int(np.searchsorted(ended, 5)) + 1)
     if n < _FEWEST_BINS:
-        return Judged(open_verdict, n, f"only {seconds:.3g} s of load")
+        return Judged(open_verdict, n, f"only {digits(seconds, 3)} s of load")
     if early > n // 2:
         ever = bool(ended[-1])
         return Judged(open_verdict, 0, f"{'hardly an' if ever else 'no'} answer came while it was on")
@@ -99,7 +100,9 @@ def judge(
     first = int(np.ceil(max(warm_up_s, own_s) / bins.length_s))
     if own_s > seconds / 2:
         return Judged(
-            open_verdict, min(first, n), f"its first answers took {own_s:.3g} of its {seconds:.3g} s"
+            open_verdict,
+            min(first, n),
+            f"its first answers took {digits(own_s, 3)} of its {digits(seconds, 3)} s",
         )
     if n - first < _FEWEST_BINS:
         return Judged(open_verdict, min(first, n), "too little is left after its warm-up and first answers")
@@ -112,7 +115,7 @@ def judge(
     if groups < _FEWEST_GROUPS:
         return Judged(open_verdict, first, "few requests")
     if seconds - first * bins.length_s < _STEADY_ANSWERS * own_s:
-        return Judged(open_verdict, first, f"under {_STEADY_ANSWERS:g} answers' time of {own_s:.3g} s")
+        return Judged(open_verdict, first, f"under {_STEADY_ANSWERS:g} answers' time of {digits(own_s, 3)} s")
     calm = _keeps_up if open_loop else _keeps_pace
     steady, why = calm(_grouped(bins, first, groups), by_chance)
     return Judged("steady" if steady else open_verdict, first, why)
@@ -155,10 +158,10 @@ def _piles_up(bins: Bins, by_chance: bool) -> tuple[Verdict, bool, str] | None:
     given, half = bins.gaps if bins.gaps.any() else bins.answers, len(bins.due) // 2
     flat = float(given[half:].sum()) <= _FULL_GAIN * float(given[:half].sum())
     full = flat and abs(slope) >= _FULL_SHARE * rate and float(bins.answers.sum()) >= _FULL_ANSWERS
-    offered = f"{rate:.3g} rps came, about {max(rate - slope, 0.0):.3g} were answered"
+    offered = f"{digits(rate, 3)} rps came, about {digits(max(rate - slope, 0.0), 3)} were answered"
     if slope > 0:
-        return "drifting_up", full, f"in flight grows by {slope:.2g}/s: {offered}"
-    return "drifting_down", full, f"in flight falls by {-slope:.2g}/s: {offered}"
+        return "drifting_up", full, f"in flight grows by {digits(slope, 2)}/s: {offered}"
+    return "drifting_down", full, f"in flight falls by {digits(-slope, 2)}/s: {offered}"
 
 
 def _keeps_up(bins: Bins, by_chance: bool) -> tuple[bool, str]:
@@ -172,7 +175,7 @@ def _keeps_up(bins: Bins, by_chance: bool) -> tuple[bool, str]:
     if by_chance and (due := float(bins.due.sum())):
         walk = _CALM_OF_WALK * seconds / due  # seconds a request: of the walk, each second
     allowed = _SAFETY * max(trend * seconds**2, walk * seconds)
-    moved = f"answer time {float(known.mean()):.3g} s ±{variance**0.5:.2g}"
+    moved = f"answer time {digits(float(known.mean()), 3)} s ±{digits(variance**0.5, 2)}"
     if variance <= allowed:
         return True, moved
     # As far as it goes on as it is; a walk never does.

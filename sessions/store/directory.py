@@ -175,7 +175,7 @@ def find(root: Path, text: str) -> Path:
     if text in ("", "last"):
         mine = [path for path in sessions if os.access(path, os.R_OK | os.X_OK)]
         if not sessions:
-            raise SessionError(f"{root}: no sessions yet")
+            raise SessionError(f"{root}: no sessions yet; ttftop run and ttftop demo make some")
         return mine[0] if mine else sessions[0]
     for fits in (
         [path for path in sessions if path.name == text],
@@ -191,7 +191,7 @@ def find(root: Path, text: str) -> Path:
             )
     if is_session(Path(text)):
         return Path(text)
-    raise SessionError(f"{text}: no session of that id, name or path in {root}")
+    raise SessionError(f"{text}: no session of that id, name or path in {root}; ttftop sessions lists them")
 
 
 def _name(directory: Path) -> str | None:

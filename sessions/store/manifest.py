@@ -180,10 +180,11 @@ def _text(path: Path) -> str:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except FileNotFoundError:
-        raise SessionError(f"{path}: no such file, so this is no ttftop session") from None
+        why = "no such file, so this is no ttftop session; need the directory of one"
+        raise SessionError(f"{path}: {why}") from None
     except OSError as error:
         link = "a link, which is not followed" if error.errno == errno.ELOOP else ""
-        raise SessionError(f"{path}: {link or error.strerror}") from None
+        raise SessionError(f"{path}: {link or error.strerror}; need the directory of a session") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise SessionError(f"{path}: not a regular file")

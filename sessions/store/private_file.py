@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -17,8 +18,8 @@ class NotWritten(Exception):
         self.full = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Puts `data` in place of what `path` was, which may be a file, and nothing else than one.
+def write_private(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Puts `data`, whole or in pieces, in place of what `path` was, which may be a file, and nothing else.
 
     Raises:
         NotWritten: it is something else, or the disk refused.
@@ -31,7 +32,7 @@ def write_private(path: Path, data: bytes) -> None:
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             with open(fd, "wb") as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
             fresh.replace(path)
         except OSError:
             with contextlib.suppress(OSError):

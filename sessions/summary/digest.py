@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from sessions.digits import digits
 from sessions.plan.config import RunConfig
 from sessions.store.directory import is_live
 from sessions.store.manifest import END_REASONS, SessionError, read
@@ -31,8 +32,11 @@ class Digest(msgspec.Struct, frozen=True):
 
     @property
     def load(self) -> str:
-        """What it put on the server, in a few words."""
-        return "" if self.config is None else asked_load(self.config)
+        """What it put on the server, in a few words: as asked, or as it came where a person changed or ended
+        that."""
+        if self.config is None:
+            return ""
+        return _came_load(self.config, self.summary) or asked_load(self.config)
 
     @property
     def verdict(self) -> str:
@@ -50,6 +54,24 @@ class Digest(msgspec.Struct, frozen=True):
         return "valid" if summary.valid else ""
 
 
+def _came_load(config: RunConfig, summary: StoredSummary) -> str:
+    """Of a rate that was to be another one; empty where it came as asked, or nobody can tell."""
+    load, offered = config.load, [one.offered_rps for one in summary.stages if one.offered_rps]
+    if config.limit is not None or config.plan is not None or load.trace is not None or load.concurrency:
+        return ""
+    first = load.rate_rps if load.ramp is None else load.ramp.from_rps
+    if summary.load_changes and offered:
+        return _from_to(min(first, *offered), max(first, *offered))
+    if load.ramp is not None and summary.load_s is not None and summary.load_s < load.ramp.over_s:
+        share = summary.load_s / load.ramp.over_s
+        return _from_to(first, first + (load.ramp.to_rps - first) * share)
+    return ""
+
+
+def _from_to(low_rps: float, high_rps: float) -> str:
+    return f"{digits(low_rps, 3)}..{digits(high_rps, 3)} rps"
+
+
 def asked_load(config: RunConfig) -> str:
     """What a run was to put on the server, in a few words."""
     load, plan = config.load, config.plan
@@ -62,8 +84,8 @@ def asked_load(config: RunConfig) -> str:
     if load.concurrency is not None:
         return f"{load.concurrency:,} at a time"
     if load.ramp is not None:
-        return f"{load.ramp.from_rps:g}..{load.ramp.to_rps:g} rps"
-    return f"{load.rate_rps:g} rps"
+        return f"{digits(load.ramp.from_rps, 6)}..{digits(load.ramp.to_rps, 6)} rps"
+    return f"{digits(load.rate_rps, 6)} rps"
 
 
 def digest(directory: Path) -> Digest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from sessions.digits import digits
 from sessions.store.node_clocks import SAID_NS, known_within, within_ns
 from sessions.store.records import NodeClock
 
@@ -27,8 +28,8 @@ def clock_notes(clocks: Mapping[str, Sequence[NodeClock]]) -> list[str]:
             far = max(abs(clock.moved_ns or 0.0) for clock in moved)
             times = "once" if len(moved) == 1 else f"{len(moved)} times"
             said.append(
-                f"the clock of node {node} moved {times} against ours, by {far / 1e9:.3g} s at the most "
-                "(one slept, or was set): its times between two looks at it may be wrong by as much"
+                f"the clock of node {node} moved {times} against ours, by {digits(far / 1e9, 3)} s at the "
+                "most (one slept, or was set): its times between two looks at it may be wrong by as much"
             )
         widest = widest_ns(known)
         if widest > SAID_NS:

@@ -43,9 +43,16 @@ class StoredSlo(msgspec.Struct, frozen=True):
     targets: list[_Target] = []
 
 
+class _Stage(msgspec.Struct, frozen=True):
+    offered_rps: float | None = None
+
+
 class StoredSummary(msgspec.Struct, frozen=True):
     """Some fields of `sessions.summary.schema.Summary`. None is what was not measured, or not written."""
 
+    load_s: float | None = None
+    load_changes: int = 0
+    stages: list[_Stage] = msgspec.field(default_factory=list, name="steps")
     duration_s: float | None = None
     requests: _Requests = _Requests()
     rate: _Rate = _Rate()

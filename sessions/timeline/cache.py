@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tempfile
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -19,17 +22,19 @@ from loadgen.version import VERSION
 from sessions.store.journal import timeline_paths
 from sessions.store.private_file import NotWritten, write_private
 from sessions.store.records import AnyRecord
-from sessions.timeline.kept import RARE_CAP, NotKept, kept_bytes, rare, timeline_of
+from sessions.timeline import paged
+from sessions.timeline.kept import RARE_CAP, NotKept, keep, rare, timeline_of
 from sessions.timeline.timeline import Timeline
 
 FILE = "timeline.cache"
-FOLD = 2
+FOLD = 3
 """Of the rules by which records become columns: another one where they change within a version."""
 LEAST_BYTES = 1 << 20
 """Of sources; less is read as fast as a cache would be."""
 _MAGIC = b"ttftop-cache 1\n"
 _HEAD_CAP, _FILE_CAP = 1 << 20, 1 << 29
 _SOURCES_CAP = 64
+_PIECE = 1 << 20
 
 
 class _Source(NamedTuple):
@@ -59,29 +64,32 @@ class Opened(NamedTuple):
 
 def opened(directory: Path) -> Opened | None:
     """The timeline of a session that is over, from its cache; None where it has none that can be believed."""
-    data = _read(directory / FILE, _FILE_CAP)
-    if data is None or not data.startswith(_MAGIC):
+    file = _opened(directory / FILE)
+    if file is None:
         return None
-    at = len(_MAGIC) + 4
-    told = int.from_bytes(data[len(_MAGIC) : at], "little")
+    with file:
+        try:
+            return _believed(file, directory)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, NotKept, OSError):
+            return None
+
+
+def _believed(file: BinaryIO, directory: Path) -> Opened | None:
+    if os.fstat(file.fileno()).st_size > _FILE_CAP or file.read(len(_MAGIC)) != _MAGIC:
+        return None
+    told = int.from_bytes(file.read(4), "little")
     if told > _HEAD_CAP:
         return None
-    try:
-        about = _decode(data[at : at + told])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    body = data[at + told :]
+    about = _decode(file.read(told))
     if (about.version, about.fold) != (VERSION, FOLD) or len(about.sources) > _SOURCES_CAP:
         return None
-    sizes = {source.name: source.size for source in about.sources}
-    if _sizes(directory) != sizes or _digest(body) != about.digest:
+    sizes, body = {source.name: source.size for source in about.sources}, file.tell()
+    if _sizes(directory) != sizes or _digest(pieces(file)) != about.digest:
         return None
     if _sources(directory, sizes) != about.sources:
         return None
-    try:
-        return Opened(timeline_of(body), sizes)
-    except NotKept:
-        return None
+    file.seek(body)
+    return Opened(timeline_of(file), sizes)
 
 
 class Keeper:
@@ -108,16 +116,30 @@ class Keeper:
             return
         if _sizes(directory) != sizes or (sources := _sources(directory, sizes)) is None:
             return
-        body = kept_bytes(timeline, self._rare)
-        about = msgspec.msgpack.encode(_About(VERSION, FOLD, sources, _digest(body)))
-        head = _MAGIC + len(about).to_bytes(4, "little") + about
-        if len(head) + len(body) <= _FILE_CAP:
-            with contextlib.suppress(NotWritten):  # a directory that takes none has none
-                write_private(directory / FILE, head + body)
+        none = contextlib.suppress(NotWritten, OSError)  # a directory that takes none has none
+        with none, tempfile.TemporaryFile(dir=paged.place()) as columns:
+            head = keep(timeline, self._rare, columns)
+            columns.seek(0)
+            digest = _digest(chain([head], pieces(columns)))
+            about = msgspec.msgpack.encode(_About(VERSION, FOLD, sources, digest))
+            head = _MAGIC + len(about).to_bytes(4, "little") + about + head
+            if len(head) + columns.tell() <= _FILE_CAP:
+                columns.seek(0)
+                write_private(directory / FILE, chain([head], pieces(columns)))
 
 
-def _digest(data: bytes) -> bytes:
-    return blake2b(data, digest_size=16).digest()
+def pieces(file: BinaryIO, most: int = 1 << 62) -> Iterator[bytes]:
+    """What is left of a file, `most` bytes of it, in pieces of a size that memory hardly feels."""
+    while most > 0 and (piece := file.read(min(most, _PIECE))):
+        most -= len(piece)
+        yield piece
+
+
+def _digest(data: Iterable[bytes]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for piece in data:
+        digest.update(piece)
+    return digest.digest()
 
 
 def _sizes(directory: Path) -> dict[str, int] | None:
@@ -131,24 +153,27 @@ def _sizes(directory: Path) -> dict[str, int] | None:
 def _sources(directory: Path, sizes: dict[str, int]) -> list[_Source] | None:
     found = []
     for name, size in sorted(sizes.items()):
-        data = _read(directory / name, size)
-        if data is None or len(data) != size:
+        file = _opened(directory / name)
+        if file is None:
             return None
-        found.append(_Source(name, size, _digest(data)))
+        with file:
+            try:
+                found.append(_Source(name, size, _digest(pieces(file, size))))
+                if file.tell() != size:
+                    return None
+            except OSError:
+                return None
     return found
 
 
-def _read(path: Path, most: int) -> bytes | None:
-    """All of a regular file; None where it is none, or of more bytes."""
+def _opened(path: Path) -> BinaryIO | None:
+    """A regular file; None where it is none."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except (OSError, ValueError):
         return None
-    with open(fd, "rb") as file:
-        about = os.fstat(fd)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > most:
-            return None
-        try:
-            return file.read(about.st_size)
-        except OSError:
-            return None
+    file = open(fd, "rb")  # noqa: SIM115  # whoever asked closes it
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return file
+    file.close()
+    return None

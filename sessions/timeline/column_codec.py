@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from sessions.timeline.columns import Floats
 Code = Literal["same", "u1", "u2", "u4", "f4", "f8"]
 """`same`: all its cells are the one that is there. Else the kind of each, little-endian."""
 _KINDS: tuple[Code, ...] = ("u1", "u2", "u4", "f4")
+
+_PIECE = 1 << 18
 
 
 class Packed(NamedTuple):
@@ -39,11 +42,13 @@ def pack(column: Floats) -> tuple[Packed, bytes]:
     return _packed("f8", bits.tobytes())
 
 
-def pack_ints(column: NDArray[Any]) -> tuple[Packed, bytes]:
-    """The same of numbers from 0 to 2^32 - 1."""
+def pack_ints(column: NDArray[Any], write: Callable[[bytes], object]) -> Packed:
+    """The same of numbers from 0 to 2^32 - 1, of which there may be very many: written in pieces."""
     most = int(column.max(initial=0))
     code: Code = "u1" if most < 1 << 8 else "u2" if most < 1 << 16 else "u4"
-    return _packed(code, column.astype("<" + code).tobytes())
+    for at in range(0, len(column), _PIECE):
+        write(column[at : at + _PIECE].astype("<" + code).tobytes())
+    return Packed(code, len(column) * int(code[1]))
 
 
 def unpack(code: Code, data: memoryview, rows: int) -> Floats:

@@ -6,20 +6,23 @@ float64, exact for times up to 104 days and for counts up to 9e15.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sessions.timeline import paged
+from sessions.timeline.spans import Floats as Floats
+from sessions.timeline.spans import Ints as Ints
+from sessions.timeline.spans import parted
 
 MORE_ROWS = 1 << 16
 """Room for so many is made ahead, of one worker's ticks four hours and a half; in a table that is large an
 eighth of it, so that what is copied in all is a few times what it holds."""
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+PENDING_CAP = 1024
+"""Rows that wait to be put in their place: a row that waits takes some five times what it takes there."""
 _ONLY: Ints = np.zeros(1, dtype=np.int64)
 
 
@@ -31,21 +34,27 @@ class Table:
     Args:
         names: of the columns.
         by: the column by whose values `sums` and `counts` are kept apart, such as the worker.
+        followed: others keep to its order, and have to know when rows are put in their place: who adds rows
+            looks whether it is `crowded`.
     """
 
-    def __init__(self, names: Sequence[str], by: str | None = None) -> None:
+    def __init__(self, names: Sequence[str], by: str | None = None, followed: bool = False) -> None:
+        self._followed = followed
         self._at = {name: i for i, name in enumerate(names)}
         self._cells: Floats = np.empty((len(names), 64))
         self._rows = 0
         self._pending: list[tuple[float | None, ...]] = []
         self._by = by
         self._groups: Floats = np.zeros(0 if by else 1)
-        self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], Floats] = {}
+        self._blocks: dict[tuple[tuple[str, ...], tuple[bool, ...]], tuple[int, Floats]] = {}
+        """How many sums of blocks are known, and they, with a 0 after the last."""
 
     @classmethod
-    def of_cells(cls, names: Sequence[str], cells: Floats, by: str | None = None) -> Table:
+    def of_cells(
+        cls, names: Sequence[str], cells: Floats, by: str | None = None, followed: bool = False
+    ) -> Table:
         """The table that `cells` were asked of."""
-        table = cls(names, by)
+        table = cls(names, by, followed)
         table._cells, table._rows = cells, cells.shape[1]
         if by:
             table._groups = np.unique(cells[table._at[by]])
@@ -64,6 +73,13 @@ class Table:
     def add(self, row: tuple[float | None, ...]) -> None:
         """Takes a row in, in the order of the names; None is what is missing."""
         self._pending.append(row)
+        if len(self._pending) >= PENDING_CAP and not self._followed:
+            self.merge_pending()
+
+    @property
+    def crowded(self) -> bool:
+        """More rows wait than should, in a table that others follow."""
+        return len(self._pending) >= PENDING_CAP
 
     def merge_pending(self) -> tuple[int, Ints] | None:
         """Puts what came in since the last time in its place.
@@ -88,7 +104,7 @@ class Table:
             ahead = max(MORE_ROWS, self._rows // 8)
             more = min(max(self._rows * 5 // 4, 2 * self._cells.shape[1]), self._rows + ahead)
             grown = paged.empty((self._cells.shape[0], max(more, self._rows)))
-            grown[:, :first] = self._cells[:, :first]
+            paged.copy(self._cells[:, :first], grown[:, :first])
             self._cells = grown
         self._cells[:, first : self._rows] = tail[:, order]
         if self._by:
@@ -96,7 +112,7 @@ class Table:
             if len(groups) > len(self._groups):
                 self._groups, self._blocks = groups, {}
         keep = first // self._stride
-        self._blocks = {key: blocks[:, :, :keep] for key, blocks in self._blocks.items()}
+        self._blocks = {key: (min(known, keep), blocks) for key, (known, blocks) in self._blocks.items()}
         return first, order
 
     def _append(self, row: tuple[float | None, ...]) -> tuple[int, Ints] | None:
@@ -189,7 +205,7 @@ class Table:
         parts = parted(rows, self._stride)
         left = parts.rows
         out = self._binned(self._weights(names, left, kinds), left, parts.ends - parts.begins)
-        return parts.with_blocks(out, lambda a, b: self._blocks_of(tuple(names), kinds, b)[:, :, a:b])
+        return parts.with_blocks(out, lambda a, b: self._blocks_of(tuple(names), kinds, b)[:, :, a : b + 1])
 
     def _weights(self, names: Sequence[str], rows: Ints | slice, kinds: tuple[bool, ...]) -> Floats:
         """What is added up: values where they are known, or ones; a 0 after the last of them.
@@ -217,18 +233,22 @@ class Table:
         return binned.reshape(*weights.shape[:2], runs, groups)
 
     def _blocks_of(self, names: tuple[str, ...], kinds: tuple[bool, ...], upto: int) -> Floats:
-        """The sums of whole blocks, at least `upto` of them: `(kinds, names, blocks, groups)`."""
-        known = self._blocks.get((names, kinds))
-        if known is None:
-            known = np.zeros((len(kinds), len(names), 0, max(len(self._groups), 1)))
-        done = known.shape[2]
+        """The sums of whole blocks, more than `upto` of them: `(kinds, names, blocks, groups)`."""
+        done, blocks = self._blocks.get((names, kinds), (0, np.empty((0, 0, 0, 0))))
         if done < upto:
             upto = self._rows // self._stride
             rows = slice(done * self._stride, upto * self._stride)
             lengths = np.full(upto - done, self._stride)
             fresh = self._binned(self._weights(names, rows, kinds), rows, lengths)
-            known = self._blocks[names, kinds] = np.concatenate([known, fresh], axis=2)
-        return known
+            if upto >= blocks.shape[2]:
+                shape = (len(kinds), len(names), upto * 5 // 4 + 64, max(len(self._groups), 1))
+                grown = paged.empty(shape)
+                if done:
+                    grown[:, :, :done] = blocks[:, :, :done]
+                blocks = grown
+            blocks[:, :, done:upto], blocks[:, :, upto] = fresh, 0.0
+            self._blocks[names, kinds] = upto, blocks
+        return blocks
 
     def _group_of(self, rows: Ints | slice) -> Ints:
         found: Ints = np.searchsorted(self._groups, self._cells[self._at[self._by or "t"]][rows])
@@ -247,7 +267,7 @@ def sums_and_counts_of(tables: Sequence[Table], names: Sequence[str], rows: Ints
         table.merge_pending()
 
     def blocks(a: int, b: int) -> Floats:
-        each = [table._blocks_of(tuple(names), kinds, b)[:, :, a:b] for table in tables]
+        each = [table._blocks_of(tuple(names), kinds, b)[:, :, a : b + 1] for table in tables]
         return np.concatenate(each, axis=1)
 
     cells = np.concatenate([table._picked(names, parts.rows) for table in tables])
@@ -271,59 +291,6 @@ def _summed(weights: Floats, lengths: Ints) -> Floats:
     return sums[..., np.newaxis]
 
 
-class Parted(NamedTuple):
-    """Spans of rows, each as whole blocks of rows and the rows that are left over before and after them."""
-
-    from_block: Ints
-    to_block: Ints
-    """By span; no block where it is not the higher one."""
-    begins: Ints
-    ends: Ints
-    """From and to which row the rest goes: of all spans what is before their blocks, then what is after them;
-    once for each span where none holds a block."""
-
-    @property
-    def rows(self) -> Ints | slice:
-        """The rows that are left over."""
-        if len(self.begins) == len(self.from_block):
-            return slice(int(self.begins[0]), int(self.ends[-1]))
-        return ranges(self.begins, self.ends - self.begins)
-
-    def with_blocks(self, rest: Floats, blocks_of: Callable[[int, int], Floats]) -> Floats:
-        """Sums of the spans, `(kinds, names, spans, groups)`: of `rest`, sums of what is left over, and of
-        whole blocks, of which `blocks_of` gives those from one up to another."""
-        n = len(self.from_block)
-        out = rest[:, :, :n] + rest[:, :, n:] if len(self.begins) > n else rest
-        whole = (self.to_block > self.from_block).nonzero()[0]
-        if len(whole):
-            bounds = np.stack([self.from_block[whole], self.to_block[whole]], axis=1).ravel()
-            first, last = int(bounds[0]), int(bounds[-1])
-            blocks = blocks_of(first, last)  # reduceat wants a place beyond the last one
-            blocks = np.concatenate([blocks, np.zeros_like(blocks[:, :, :1])], axis=2)
-            out[:, :, whole] += np.add.reduceat(blocks, bounds - first, axis=2)[:, :, ::2]
-        return out
-
-
-def parted(rows: Ints, stride: int) -> Parted:
-    """The spans `[rows[i], rows[i + 1])`, ascending, in blocks of `stride` rows."""
-    a, b = rows[:-1], rows[1:]
-    from_block, to_block = -(-a // stride), b // stride
-    whole = to_block > from_block
-    if not whole.any():
-        return Parted(from_block, to_block, a, b)
-    begins = np.concatenate([a, np.where(whole, to_block * stride, b)])
-    ends = np.concatenate([np.where(whole, from_block * stride, b), b])
-    return Parted(from_block, to_block, begins, ends)
-
-
-def ranges(begins: Ints, lengths: Ints) -> Ints:
-    """`begins[0], begins[0] + 1, ... (lengths[0] of them), begins[1], ...`."""
-    ends = np.cumsum(lengths)
-    places: Ints = np.repeat(begins - (ends - lengths), lengths)
-    places += np.arange(len(places))
-    return places
-
-
 def binned(keys: Ints, weights: Floats, bins: int) -> Floats:
     """Sums of `weights` by key, shape `(bins,)`."""
     return np.asarray(np.bincount(keys, weights=weights, minlength=bins), dtype=np.float64)
@@ -337,7 +304,7 @@ def written(into: _Array, at: int, values: _Array) -> _Array:
     end = at + len(values)
     if end > len(into):
         grown = paged.empty((max(end * 5 // 4, 2 * len(into)), *into.shape[1:]), into.dtype)
-        grown[:at] = into[:at]
+        paged.copy(into[:at], grown[:at])
         into = grown  # type: ignore[assignment]  # of the same kind
     into[at:end] = values
     return into

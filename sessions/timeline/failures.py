@@ -11,8 +11,11 @@ from loadgen.errors import GIST_CHARS
 from loadgen.records import Tick
 from sessions.timeline.columns import Floats, Table
 
+COLUMNS = ("t", "count")
 KINDS_CAP = 256
 """Kinds, and causes, kept apart; a session that names more is not one of ours."""
+MOST_KEPT = 2 * KINDS_CAP + 1
+"""Tables of one sort: of more causes, each kind has one without words."""
 
 
 class Cause(NamedTuple):
@@ -32,23 +35,24 @@ class Failures:
     """Takes in ticks in any order."""
 
     def __init__(self) -> None:
-        self._kinds: dict[str, Table] = {}
-        self._causes: dict[tuple[str, str], Table] = {}
+        self.kinds: dict[str, Table] = {}
+        self.said: dict[tuple[str, str], Table] = {}
+        """By kind, and by kind and words: `COLUMNS`."""
 
     def take(self, tick: Tick) -> None:
         for kind, count in tick.errors.items():
-            name = kind if kind in self._kinds or len(self._kinds) < KINDS_CAP else "other"
-            self._kinds.setdefault(name, Table(("t", "count"))).add((tick.t_ns, count))
+            name = kind if kind in self.kinds or len(self.kinds) < KINDS_CAP else "other"
+            self.kinds.setdefault(name, Table(COLUMNS)).add((tick.t_ns, count))
         for cause in tick.causes:
             said = (cause.kind, cause.text[:GIST_CHARS])
-            if said not in self._causes and len(self._causes) >= KINDS_CAP:
+            if said not in self.said and len(self.said) >= KINDS_CAP:
                 said = (cause.kind, "")
-            self._causes.setdefault(said, Table(("t", "count"))).add((tick.t_ns, cause.count))
+            self.said.setdefault(said, Table(COLUMNS)).add((tick.t_ns, cause.count))
 
     def by_kind(self, to_ns: float) -> dict[str, int]:
         """How many up to `to_ns`, most frequent first."""
         found = {}
-        for kind, table in self._kinds.items():
+        for kind, table in self.kinds.items():
             if (count := _upto(table, to_ns)) > 0:
                 found[kind] = count
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
@@ -57,7 +61,7 @@ class Failures:
         """Of each of `kinds` that there were, one count between each two of `edges`."""
         found = {}
         for kind in kinds:
-            if (table := self._kinds.get(kind)) is not None:
+            if (table := self.kinds.get(kind)) is not None:
                 upto = np.concatenate([[0.0], np.cumsum(table["count"][: len(table)])])
                 found[kind] = np.diff(upto[table.upto(edges)])
         return found
@@ -65,7 +69,7 @@ class Failures:
     def causes(self, to_ns: float) -> list[Cause]:
         """Each kind once, most frequent first, with what was said of most up to `to_ns`."""
         said: dict[str, list[tuple[int, str, int]]] = {}
-        for (kind, text), table in self._causes.items():
+        for (kind, text), table in self.said.items():
             if (count := _upto(table, to_ns)) > 0:
                 said.setdefault(kind, []).append((-count, text, int(table["t"][0])))
         found = []

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from loadgen.sketch import BUCKETS, value_ns
 from sessions.timeline import paged
-from sessions.timeline.columns import Floats, Ints, parted, ranges, written
+from sessions.timeline.columns import Floats, Ints, written
+from sessions.timeline.spans import parted, ranges
 
 QS_KEPT = (0.5, 0.95, 0.99)
 QUANTILES_CAP, SPANS_CAP = 1000, 16
 """Spans of which a log keeps quantiles (some charts) and whole sketches (those that one frame asks for)."""
+_FEW = 3
 VALUES_NS: Floats = np.array([value_ns(bucket) for bucket in range(BUCKETS)])
 """What each bucket of a sketch stands for, `loadgen.sketch.value_ns` of all."""
 
@@ -143,7 +145,9 @@ class SketchLog:
             raise ValueError("a bucket that is none")
         log = cls()
         log._rows = len(lengths)
-        log._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+        log._starts = paged.empty((len(lengths) + 1,), np.int64)
+        log._starts[0] = 0
+        np.cumsum(lengths, out=log._starts[1:])
         log._buckets, log._counts = paged.copied(buckets, np.uint16), paged.copied(counts, np.uint32)
         if len(buckets):
             log._widen(int(buckets.min()), int(buckets.max()) + 1)
@@ -248,9 +252,16 @@ class SketchLog:
                 known = self._quantiles = {}
                 missing = [0, len(spans) - 1]
             first, last = missing[0], missing[-1] + 1
-            fresh = self.between(rows[first : last + 1]).quantiles_ns(QS_KEPT)
-            known.update(zip(spans[first:last], fresh.tolist(), strict=True))
+            fresh = self._quantiles_of(spans[first:last], rows[first : last + 1])
+            known.update(zip(spans[first:last], fresh, strict=True))
         return np.array([known[span] for span in spans]).reshape(len(spans), len(QS_KEPT))
+
+    def _quantiles_of(self, spans: Sequence[tuple[int, int]], rows: Ints) -> list[list[float]]:
+        """A few spans, the last columns of a chart that goes on, cost less one by one."""
+        if len(spans) <= _FEW:
+            each = (self._counted_once(*span).quantiles_ns(QS_KEPT) for span in spans)
+            return [found[0].tolist() for found in each]
+        return self._counted(rows).quantiles_ns(QS_KEPT).tolist()  # type: ignore[no-any-return]
 
     def _binned(self, entries: Ints | slice, keys: Ints, n: int) -> Ints:
         width = self._high - self._low

@@ -21,32 +21,40 @@ class TargetColumns:
     """One target."""
 
     def __init__(self) -> None:
-        self._table = Table(COLUMNS, by="worker")
-        self._logs = {name: SketchLog() for name in SKETCHES}
-        self._failures = Failures()
+        self._table = Table(COLUMNS, by="worker", followed=True)
+        self.sketch_logs = {name: SketchLog() for name in SKETCHES}
+        """Of `ticks`, once these were asked for."""
+        self.failures = Failures()
+
+    def take_ticks(self, cells: Floats, sketches: dict[str, SketchLog]) -> None:
+        """All of them at once, as they were kept: the cells of `ticks`, and `sketch_logs`."""
+        self._table = Table.of_cells(COLUMNS, cells, by="worker", followed=True)
+        self.sketch_logs = sketches
 
     def take(self, tick: Tick, at: int) -> None:
         """Takes the `at`-th target of a tick in."""
         own = tick.targets[at]
         counts = [getattr(own, name) for name in COUNTS]
         self._table.add((tick.t_ns, max(tick.dt_ns, 1), tick.worker, *counts, own.in_flight))
-        for name, log in self._logs.items():
+        for name, log in self.sketch_logs.items():
             log.add(getattr(own, name))
+        if self._table.crowded:
+            _ = self.ticks
         if own.errors:
-            self._failures.take(Tick(tick.t_ns, tick.dt_ns, tick.worker, errors=own.errors))
+            self.failures.take(Tick(tick.t_ns, tick.dt_ns, tick.worker, errors=own.errors))
 
     @property
     def ticks(self) -> Table:
         """Columns `COLUMNS`."""
         if (moved := self._table.merge_pending()) is not None:
-            for log in self._logs.values():
+            for log in self.sketch_logs.values():
                 log.merge_pending(*moved)
         return self._table
 
     def sketches(self, metric: str, edges_ns: Sequence[float] | Floats) -> Sketches:
         """As `Timeline.sketches`."""
         rows = self.ticks.upto(np.asarray(edges_ns, dtype=np.float64))
-        return self._logs[metric].between(rows)
+        return self.sketch_logs[metric].between(rows)
 
     def gaps(self, edges_ns: Sequence[float] | Floats) -> Sketches:
         """ITL, or where nobody knows how many tokens a chunk bears, the gaps between chunks."""
@@ -67,7 +75,7 @@ class TargetColumns:
 
     def errors(self, to_ns: float) -> dict[str, int]:
         """Failures by kind up to `to_ns`, most frequent first."""
-        return self._failures.by_kind(to_ns)
+        return self.failures.by_kind(to_ns)
 
 
 class Targets:

@@ -54,12 +54,13 @@ class Timeline:
     """Applies records, answers questions about spans of session time."""
 
     def __init__(self) -> None:
-        self._ticks = Table(("t", "dt", "worker", *COUNTS, *GAUGES, "in_flight_ns"), by="worker")
+        names = ("t", "dt", "worker", *COUNTS, *GAUGES, "in_flight_ns")
+        self._ticks = Table(names, by="worker", followed=True)
         self.worker_ticks: dict[int, Table] = {}
         """By worker: when its ticks ended, and whether requests were in flight or waiting then (1 or 0)."""
         self._first_tick_ns: int | None = None
         self.sketch_logs = {name: SketchLog() for name in METRICS}
-        self._failures = Failures()
+        self.failures = Failures()
         self.targets = Targets()
         self.requests = RequestColumns()
         """Those that ended, as far as request lines were read: a screen reads none before a view asks."""
@@ -114,7 +115,9 @@ class Timeline:
         self._first_tick_ns = began_ns if self._first_tick_ns is None else min(self._first_tick_ns, began_ns)
         for log, sketch in zip(self.sketch_logs.values(), _sketches_of(tick), strict=True):
             log.add(sketch)
-        self._failures.take(tick)
+        if self._ticks.crowded:
+            _ = self.ticks
+        self.failures.take(tick)
         self.targets.take(tick)
 
     def _worker_note(self, note: WorkerNote) -> None:
@@ -216,14 +219,9 @@ class Timeline:
         if len(self.events) < EVENTS_CAP:
             insort(self.events, Event(t_ns, kind, label))
 
-    def take_apart(self, tick: Tick) -> None:
-        """Takes in what a tick says of failures and of each target, and nothing else of it."""
-        self._failures.take(tick)
-        self.targets.take(tick)
-
     def take_ticks(self, cells: Floats, sketches: dict[str, SketchLog], waiting: dict[int, Table]) -> None:
         """All ticks at once, as they were kept: the cells of `ticks`, `sketch_logs` and `worker_ticks`."""
-        self._ticks = Table.of_cells(self._ticks.names, cells, by="worker")
+        self._ticks = Table.of_cells(self._ticks.names, cells, by="worker", followed=True)
         self.sketch_logs, self.worker_ticks = sketches, waiting
         t, dt, worker = cells[:3]
         self._newest_tick_ns = {number: int(t[worker == number].max()) for number in waiting}
@@ -292,15 +290,15 @@ class Timeline:
 
     def errors(self, to_ns: float) -> dict[str, int]:
         """Failures by kind up to `to_ns`, most frequent first."""
-        return self._failures.by_kind(to_ns)
+        return self.failures.by_kind(to_ns)
 
     def causes(self, to_ns: float) -> list[Cause]:
         """Why requests failed up to `to_ns`: each kind once, most frequent first."""
-        return self._failures.causes(to_ns)
+        return self.failures.causes(to_ns)
 
-    def failures(self, kinds: Collection[str], edges: Floats) -> dict[str, Floats]:
+    def failures_between(self, kinds: Collection[str], edges: Floats) -> dict[str, Floats]:
         """Failures of each of `kinds` that there were, one count between each two of `edges`."""
-        return self._failures.between(kinds, edges)
+        return self.failures.between(kinds, edges)
 
     def state(self, at_ns: int) -> tuple[str, str]:
         """State and its message at an instant; `starting` before any."""

@@ -88,7 +88,9 @@ def test_a_closed_loop_run_ends_after_its_requests(ttftop: Command, simulator_ur
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1]
+)
 def test_an_interrupted_run_is_saved_within_five_seconds(
     simulator_url: str, home: Path, number: signal.Signals
 ) -> None:

@@ -168,11 +168,11 @@ WRONG = {
     ),
     "a file of an option": (
         f'[run]\nca = "none.pem"\n{CLOSED}',
-        "line 3: run.ca: cannot read DIR/none.pem: No such file or directory",
+        "line 3: run.ca: cannot read DIR/none.pem: No such file or directory; need a file that can be read",
     ),
     "a file that an option needs": (
         f'[run]\napi_key_file = "none.key"\n{CLOSED}',
-        f"line 3: run.api_key_file: DIR/none.key: {NO_FILE}",
+        f"line 3: run.api_key_file: DIR/none.key: {NO_FILE}; need a file that holds it",
     ),
     "an option that needs another": (
         "[run]\nsystem_tokens = 5\n" + CLOSED,
@@ -213,7 +213,10 @@ def test_what_was_typed_is_not_said_to_stand_in_the_plan(typed: Command, directo
     file = directory / "p.toml"
     file.write_text('name = "p"\n[run]\nca = "none.pem"\n' + CLOSED)
     done = typed("run", URL, "--plan", str(file), "--headless", "--ca", "typed.pem")
-    assert done.stderr == "ttftop: error: --ca: cannot read typed.pem: No such file or directory\n"
+    assert (
+        done.stderr
+        == "ttftop: error: --ca: cannot read typed.pem: No such file or directory; need a file that can be read\n"
+    )
 
 
 def test_files_of_a_plan_are_looked_for_beside_it(typed: Command, directory: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_picture_is_drawn_where_the_package_is_that_draws_it_and_else_one_line
         assert (told.returncode, told.stdout, file.exists()) == (2, "", False)
         assert "the package resvg-py is missing in this Python: " in told.stderr
         assert told.stderr.endswith(
-            "pip install resvg-py; .svg holds the same charts, .html opens in any browser\n"
+            "pip install resvg-py (ttftop[png] has it); .svg holds the same charts, .html opens in any browser\n"
         )
     else:
         assert told.returncode == 0, told.stderr

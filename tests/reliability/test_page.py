@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 
 import pytest
 
 from scripts import reliability_page
-from scripts.reliability_page import ROOT, chapters
+from scripts.reliability_page import AT_LENGTH, PROMISES, ROOT, chapters, measured
 from tui.options import exit_codes
 
-NAMED = sorted({test for chapter in chapters() for fault in chapter.faults for test in fault.tests})
+IN_CHAPTERS = {test for chapter in chapters() for fault in chapter.faults for test in fault.tests}
+NAMED = sorted({*IN_CHAPTERS, *(test for tests in PROMISES.values() for test in tests)})
 CODES = {value for value in vars(exit_codes).values() if isinstance(value, int)}
 
 
@@ -50,3 +52,10 @@ def test_every_exit_code_is_a_documented_one() -> None:
 def test_a_fault_is_named_once() -> None:
     whats = [fault.what for chapter in chapters() for fault in chapter.faults]
     assert len(set(whats)) == len(whats)
+
+
+def test_figures_of_long_trials_come_with_their_dates() -> None:
+    for name in AT_LENGTH:
+        said = measured(name)
+        assert not said or re.search(r"\b20\d\d-\d\d-\d\d\b", said), name
+        assert not said or said in reliability_page.page()

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -108,6 +109,31 @@ class RawTerminal:
         if reading:
             self.read_for(0.2)
         return self.process.returncode
+
+
+ON_ENTRY = {25: True, 7: True}
+"""Modes of a terminal that are set before anybody sets any; the others are not."""
+
+
+def left_over(child: RawTerminal) -> list[str]:
+    """What of a screen the terminal still has, by the orders that it was given and its own modes; a traceback."""
+    modes: dict[int, bool] = {}
+    for numbers, on in re.findall(rb"\x1b\[\?([\d;]+)([hl])", child.output):
+        modes |= {int(number): on == b"h" for number in numbers.split(b";")}
+    found = [f"?{number}" for number, on in modes.items() if on != ON_ENTRY.get(number, False)]
+    pushed, popped = len(re.findall(rb"\x1b\[>\d+u", child.output)), child.output.count(b"\x1b[<u")
+    if pushed > popped:
+        found.append("keyboard protocol")
+    fresh = pty.openpty()
+    if termios.tcgetattr(child.fd) != termios.tcgetattr(fresh[0]):
+        local = termios.tcgetattr(child.fd)[3]
+        names = [name for name in ("ECHO", "ICANON", "ISIG", "IEXTEN") if not local & getattr(termios, name)]
+        found += names or ["modes of its line"]
+    for fd in fresh:
+        os.close(fd)
+    if b"Traceback" in child.output:
+        found.append("a traceback")
+    return found
 
 
 class Terminal:

@@ -22,6 +22,7 @@ from tui.options.settings import asked_settings
 from tui.options.target_options import target
 
 if TYPE_CHECKING:
+    from sessions.frame.course import Course
     from telemetry.local_servers import LocalServer
     from tui.screens.home import HomeChoice, HomeSources
 
@@ -103,7 +104,12 @@ def _sources(root: Path) -> HomeSources:
     def look_again(known: Sequence[LocalServer], tell: Tell) -> None:
         with_their_gpus(watch.look_again(), known, tell)
 
-    return HomeSources(sessions, digest, look, checked, look_again)
+    def course_of(directory: Path) -> Course | None:
+        from sessions.frame.course import course  # numpy: not before somebody looks
+
+        return course(directory)
+
+    return HomeSources(sessions, digest, look, checked, look_again, course_of)
 
 
 def with_their_gpus(found: Sequence[LocalServer], known: Sequence[LocalServer], tell: Tell) -> None:

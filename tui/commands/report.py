@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace, ending: str) -> None:
     allowed = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
     if ending == ".png":
-        need(("resvg_py",), "; .svg holds the same charts, .html opens in any browser")
+        need(("resvg_py",), " (ttftop[png] has it); .svg holds the same charts, .html opens in any browser")
     if ending not in ENDINGS:
         raise CommandError(
             f"--output: got {one_line(options.output.name)!r}, need a name that ends in {allowed}"

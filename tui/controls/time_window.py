@@ -6,7 +6,11 @@ WINDOWS_S: tuple[float | None, ...] = (30.0, 60.0, 300.0, None)
 """What `w` steps through; None is the whole run."""
 
 # Whole multiples of a worker's tick, so that no column is without data only because no tick closed in it.
-_COLUMN_MS = (250, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 7500, 10_000, 15_000, 20_000, 30_000)
+_COLUMN_MS = (
+    *(250, 500, 750, 1000, 1250, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 7500, 10_000, 12_000, 15_000),
+    *(20_000, 30_000, 40_000, 60_000, 90_000, 120_000, 180_000, 240_000, 300_000, 450_000, 600_000),
+    *(900_000, 1_200_000, 1_800_000, 2_700_000),
+)
 
 
 def column_ns(window_s: float | None, run_ns: int, columns: int) -> int:
@@ -19,7 +23,7 @@ def column_ns(window_s: float | None, run_ns: int, columns: int) -> int:
     for length_ms in _COLUMN_MS:
         if length_ms * 1_000_000 >= least_ns:
             return length_ms * 1_000_000
-    minutes = 1
+    minutes = 60
     while minutes * 60_000_000_000 < least_ns:
         minutes *= 2
     return minutes * 60_000_000_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from tui.draw.rows import Row, all_of_one_cell, cells_of
+from tui.draw.rows import Row, all_of_one_cell, cells_of, width_of
 
 JOINED = 3
 """So many cells that stayed are sent anew: that is shorter than moving over them."""
@@ -40,6 +40,21 @@ def _letters(text: str) -> Iterator[str]:
             yield ""
 
 
+def differing(old: Row, new: Row) -> tuple[int, Row, Row]:
+    """Both without the runs that they begin and end with alike, and the cell from which on they differ: of
+    most rows that change a figure does, and to look at each cell costs the most of a row."""
+    same = 0
+    for before, after in zip(old, new, strict=False):
+        if before != after:
+            break
+        same += 1
+    begin, old, new = width_of(new[:same]), old[same:], new[same:]
+    if width_of(old) == width_of(new):
+        while old and new and old[-1] == new[-1]:
+            old, new = old[:-1], new[:-1]
+    return begin, old, new
+
+
 def changed_runs(before: Cells, after: Cells, paints: Callable[[str], bool]) -> list[tuple[int, int]]:
     """The stretches `[first, beyond)` of cells that differ, joined where few cells lie between.
 
@@ -47,9 +62,13 @@ def changed_runs(before: Cells, after: Cells, paints: Callable[[str], bool]) -> 
     """
     letters = after.letters
     missing = len(letters) - len(before.letters)
-    was = zip([*before.letters, *" " * missing], [*before.roles, *[""] * missing], strict=True)
+    old, old_roles = before
+    if missing > 0:
+        old, old_roles = [*old, *" " * missing], [*old_roles, *[""] * missing]
     runs: list[list[int]] = []
-    for i, ((letter, role), new, new_role) in enumerate(zip(was, letters, after.roles, strict=False)):
+    for i, (letter, role, new, new_role) in enumerate(
+        zip(old, old_roles, letters, after.roles, strict=False)
+    ):
         if letter == new and (role == new_role or (new == " " and not paints(role) and not paints(new_role))):
             continue
         if runs and i - runs[-1][1] <= JOINED:
@@ -80,17 +99,23 @@ def orders(
     out: list[str] = []
     style: str | None = None
     painting = False
+    bare, bare_paints = style_of(""), paints("")
     for y, old, new in changed:
+        begin, old, new = differing(old, new)
         after = Cells.of(new)
         for first, beyond in changed_runs(Cells.of(old), after, paints):
-            out.append(f"\x1b[{top + y + 1};{left + first + 1}H")
+            out.append(f"\x1b[{top + y + 1};{left + begin + first + 1}H")
+            of: str | None = None
             for letter, role in zip(after.letters[first:beyond], after.roles[first:beyond], strict=True):
-                if letter == " " and not paints(role):
+                if role != of:
+                    of, own, own_paints = role, style_of(role), paints(role)
+                wanted, paints_now = own, own_paints
+                if letter == " " and not own_paints:
                     if style is not None and not painting:
                         out.append(letter)  # a blank looks like this in any style that paints none
                         continue
-                    role = ""
-                wanted, painting = style_of(role), paints(role)
+                    wanted, paints_now = bare, bare_paints
+                painting = paints_now
                 if wanted != style:
                     out.append(f"\x1b[0;{wanted}m" if wanted else "\x1b[0m")
                     style = wanted

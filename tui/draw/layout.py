@@ -12,6 +12,8 @@ LEAST_WIDTH, LEAST_HEIGHT = 60, 16
 FRAMED_WIDTH = 100
 """From so many columns on the overview has frames, and a second column beside its charts."""
 HEAD = 3
+_NOTE_CELLS = 76
+"""Of a note in one row of a terminal of 80."""
 CHARTS = ("ttft", "itl", "rate", "tokens", "in_flight")
 """From the top down."""
 MATRIX_ABOVE = 8
@@ -25,8 +27,8 @@ class Shape:
     gpus: int = 0
     gpu_groups: tuple[int, ...] = ()
     """How many of them each machine has, where they are told apart by it."""
-    gpu_note: bool = False
-    """There is no GPU to show, and one line says why."""
+    gpu_note: int = 0
+    """Letters of what says why there is no GPU to show; 0: nothing does, or there is one."""
     server: int = 0
     """Rows that the server's own figures fill at least: 0, 1 or 2."""
     machines: bool = False
@@ -71,7 +73,7 @@ def overview_columns(width: int) -> Columns:
 # Who gets the next rows, and up to how many, until none is left. The first lines are what must be seen.
 _PLAIN: Sequence[tuple[str, int]] = (
     *(("ttft", 3), ("itl", 3), ("gpus", 1), ("rate", 1), ("server", 1), ("in_flight", 1), ("tokens", 1)),
-    *(("events", 1), ("gpus", 5), ("ttft", 4), ("itl", 4), ("rate", 2), ("ttft", 5), ("machines", 1)),
+    *(("events", 1), ("gpus", 5), ("ttft", 4), ("itl", 4), ("machines", 1), ("rate", 2), ("ttft", 5)),
     *(("server", 2), ("gpus", 9), ("ttft", 7), ("itl", 6), ("events", 3), ("tokens", 2), ("in_flight", 2)),
     *(("gpus", 17), ("ttft", 10), ("itl", 9), ("rate", 4), ("events", 6), ("tokens", 3), ("in_flight", 3)),
     *(("ttft", 16), ("itl", 14), ("rate", 6), ("tokens", 5), ("in_flight", 5)),
@@ -112,7 +114,7 @@ def plain_rows(height: int, shape: Shape) -> Mapping[str, int]:
 def plain_gpu_rows(shape: Shape) -> Sequence[int]:
     """Rows the GPUs can be shown in, leanest first."""
     if not shape.gpus:
-        return (int(shape.gpu_note),)
+        return (1, 2) if shape.gpu_note > _NOTE_CELLS else (int(shape.gpu_note > 0),)
     if shape.gpus > MATRIX_ABOVE:
         return (2, 2 + max(-(-shape.gpus // 20), len(shape.gpu_groups)))
     if shape.gpus > 2:

@@ -30,6 +30,12 @@ def ms(value: float | None, *, short: bool = False) -> str:
     return f"{three(seconds)}s"
 
 
+def length(value: float | None) -> str:
+    """The same with its unit: `98.7 ms`, `1.20s`; where it stands alone."""
+    text = ms(value)
+    return text if text == NONE or text.endswith("s") else f"{text} ms"
+
+
 def ms_label(value: float) -> str:
     """For an axis: `500ms`, `2s`, `.5ms`, `50us`."""
     if not value:
@@ -39,13 +45,13 @@ def ms_label(value: float) -> str:
     return f"{value:g}ms".removeprefix("0") if value >= 0.1 else f"{value * 1000:g}us"
 
 
-def rate(value: float | None) -> str:
-    """Per second: `0.5`, `12.0`, `640`, `1.2k`."""
+def rate(value: float | None, unit: str = "") -> str:
+    """Per second: `0.05`, `0.5`, `12.0`, `640`, `1.2k`."""
     if value is None or not math.isfinite(value):
         return NONE
-    if value < 99.95:
-        return f"{value:.1f}"
-    return count(value)
+    if 0.0 < value < 0.095:  # a tenth would be twice as much, or nothing
+        return f"{value:.1g}{unit}"
+    return (f"{value:.1f}" if value < 99.95 else count(value)) + unit
 
 
 def count(value: float | None) -> str:
@@ -66,8 +72,9 @@ def label(value: float) -> str:
     return f"{value:g}"
 
 
-def whole(value: float | None) -> str:
-    return f"{value:.0f}" if value is not None and math.isfinite(value) else NONE
+def whole(value: float | None, unit: str = "") -> str:
+    """`98`, with a unit `98%`; what is not known has none."""
+    return f"{value:.0f}{unit}" if value is not None and math.isfinite(value) else NONE
 
 
 def gib(value: float | None) -> str:

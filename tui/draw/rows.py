@@ -18,10 +18,14 @@ all_of_one_cell = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u25fc\u2800-
 """Nearly all that is drawn, each of one cell: charts change with every frame, and a look-up costs."""
 
 
-@lru_cache(4096)
 def cells_of(text: str) -> int:
     """The cells that a text takes."""
-    return len(text) if all_of_one_cell(text) else cell_len(text)
+    if (text.isascii() and text.isprintable()) or all_of_one_cell(text):
+        return len(text)
+    return _looked_up(text)
+
+
+_looked_up = lru_cache(4096)(cell_len)
 
 
 def width_of(row: Sequence[Span]) -> int:
@@ -33,15 +37,16 @@ def fitted(row: Sequence[Span], width: int) -> Row:
     """Exactly `width` cells: cut at the right, or padded with blanks."""
     out: Row = []
     left = width
-    for text, role in row:
-        cells = cells_of(text)
+    for span in row:
+        text = span[0]
+        cells = len(text) if text.isascii() and text.isprintable() else cells_of(text)
         if cells > left:
             if left > 0:
-                out.append((set_cell_size(text, left), role))
+                out.append((set_cell_size(text, left), span[1]))
             left = 0
             break
         if text:
-            out.append((text, role))
+            out.append(span)
             left -= cells
     if left > 0:
         out.append((" " * left, ""))

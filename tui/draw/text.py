@@ -36,6 +36,11 @@ def masked(text: str) -> str:
     return _UNSAFE.sub("?", text)
 
 
+def is_safe(text: str) -> bool:
+    """`masked` would leave it as it is."""
+    return _UNSAFE.search(text) is None
+
+
 def fit(text: str, width: int) -> str:
     """`text` in exactly `width` cells: padded with spaces, or cut with `…`."""
     if width <= 0:

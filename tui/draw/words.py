@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import re
 
-_LIMITS = {"room": "headroom"}
-
-
-def limit_name(name: str) -> str:
-    """A limit, as people read it; `sessions.bottleneck.rules` has the names."""
-    return _LIMITS.get(name, name)
+from sessions.bottleneck.names import limit_name as limit_name
 
 
 def limit_event(label: str) -> str:

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadgen.errors import printable
-from loadgen.signals import restored
+from loadgen.signals import ending_signals, restored
 from sessions.plan.config import RunConfig
 from tui.draw.failures import failures
 from tui.draw.numbers import clock, sign
@@ -51,23 +51,32 @@ def with_end(config: RunConfig) -> tuple[RunConfig, str]:
 
 
 class Interrupts:
-    """How often SIGINT or SIGTERM has come."""
+    """How often a signal has come that would have ended the process."""
 
     count = 0
+    _first: Callable[[], object] | None = None
+
+    def on_first(self, stop: Callable[[], object]) -> None:
+        """`stop` is called by the first one, in its handler: whatever the process is at, no request waits for
+        that to be over. At once where one has come already."""
+        self._first = stop
+        if self.count:
+            stop()
+
+    def note(self, _signal: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count == 1 and self._first is not None:
+            self._first()
 
 
 @contextmanager
 def counted_interrupts(*, enabled: bool) -> Iterator[Interrupts]:
-    """In the block, SIGINT and SIGTERM are counted instead of ending the process, where that is `enabled`."""
+    """In the block, signals are counted instead of ending the process, where that is `enabled`."""
     interrupts = Interrupts()
-
-    def note(_signal: int, _frame: FrameType | None) -> None:
-        interrupts.count += 1
-
-    counted = (signal.SIGINT, signal.SIGTERM) if enabled else ()
+    counted = ending_signals() if enabled else []
     with restored(counted):
         for one in counted:
-            signal.signal(one, note)
+            signal.signal(one, interrupts.note)
         yield interrupts
 
 
@@ -77,6 +86,8 @@ def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespa
     Raises:
         CommandError: the supervisor refused to start the run.
     """
+    # As a signal, which is sent without a wait; a second one, which aborts, has time.
+    interrupts.on_first(launched.process.terminate)
     # One JSON object alone is what stands on stdout where it is asked for.
     progress = Progress((sys.stderr if options.json else sys.stdout) if options.plain else None)
     line_of = plain_line if options.plain else progress_line
@@ -88,7 +99,9 @@ def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespa
         if interrupts.count > heeded:
             heeded += 1
             progress.close()
-            interrupt(launched, again=heeded > 1)
+            tell("ttftop: aborting" if heeded > 1 else "ttftop: ending the run (again to abort)")
+            if heeded > 1:
+                abort(launched)
         if time.monotonic() >= next_s:
             next_s += PROGRESS_S
             watched = watched or view_of(launched.directory)
@@ -120,14 +133,13 @@ def view_of(directory: Path) -> SessionView | None:
         return None
 
 
-def interrupt(launched: Launched, *, again: bool) -> None:
-    """Asks the supervisor to end the run: soon and in order the first time, at once the second."""
-    from sessions.run.commands import AbortRun, InterruptRun
+def abort(launched: Launched) -> None:
+    """Asks the supervisor to end the run at once."""
+    from sessions.run.commands import AbortRun
     from sessions.run.control_client import ControlError, send_once
 
-    tell("ttftop: aborting" if again else "ttftop: ending the run (again to abort)")
     try:
-        send_once(launched.directory, AbortRun() if again else InterruptRun())
+        send_once(launched.directory, AbortRun())
     except ControlError:  # it does not listen yet, or no longer
         launched.process.terminate()
 

@@ -12,6 +12,9 @@ from tui.options.typed_secrets import is_plain
 
 _LONG_WORD = re.compile(r"(\S{60})\S{20,}")
 """What was typed leaves room for what is allowed."""
+_CHOICES = re.compile(r" \(choose from .*\)$")
+_ROOM = 220
+"""Two lines of a wide terminal, with what stands before the text."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,7 +32,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         text = _LONG_WORD.sub(r"\1…", re.sub(r"^argument (?:-\w, )?", "", message))
-        raise CommandError(f"{text} (see {self.prog} --help)" if text == message else text)
+        if len(text) > _ROOM:  # the choices; the help has them in lines
+            text = _CHOICES.sub("", text)
+        plain = text == message or ("need " not in text and " (choose from " not in text)
+        raise CommandError(f"{text} (see {self.prog} --help)" if plain else text)
 
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The options in `arguments`.

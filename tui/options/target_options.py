@@ -156,5 +156,5 @@ def readable(path: Path | None, option: str) -> str | None:
         read_small(path, MOST_PEM_BYTES)
     except FileError as error:
         why = str(error).removeprefix("cannot read it: ")
-        raise CommandError(f"{option}: cannot read {path}: {why}") from None
+        raise CommandError(f"{option}: cannot read {path}: {why}; need a file that can be read") from None
     return str(path.resolve())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from sessions.frame.latency_target import LatencyTarget
 from sessions.frame.schema import Band, Stat
 from tui.draw import numbers
@@ -14,7 +12,7 @@ from tui.draw.rows import Field, Span, width_of
 from tui.draw.theme import Theme
 from tui.panels.box import Panel, labelled
 from tui.plots.chart import Mark, with_labels
-from tui.plots.fan import Fan, Limit, fan, level, row_of, scale_of
+from tui.plots.fan import Fan, Limit, fan, row_of_value, scale_of
 from tui.plots.scale import Scale, between
 
 QUANTILES = ("p50", "p95", "p99")
@@ -45,7 +43,7 @@ def latency(
 
     Args:
         targets: of this latency, the hardest to hold first: each is a line.
-        not_known: of ITL, where only gaps between chunks are known: lines that judge nothing.
+        not_known: of figures that only lie near this one, as `unjudged` finds them: lines that judge nothing.
         later: the same band up to the end of the run, and the column from which on it is drawn, dimmed.
         labels: written into the top row where it is free.
         more: fields of the title.
@@ -76,16 +74,16 @@ def latency(
         title.append(Field(2, ("linear", "dim")))
     # The figures of the title come before any target but the first.
     room = min((gutter + width) // 2 - 4, gutter + width - _FIGURES_CELLS)
-    said = _targets(targets, not_known, room, theme)
+    said = targets_said(targets, not_known, room, theme)
     return Panel([*title, *more], labelled(rows, named, gutter), said)
 
 
 def limits_of(targets: Sequence[LatencyTarget], not_known: Sequence[LatencyTarget] = ()) -> list[Limit]:
-    """Lines for a chart, labelled unless the only one is the usual p95."""
-    plain = len(targets) == 1 and targets[0].statistic == "p95" and not not_known
+    """Lines for a chart, labelled unless the only one that is judged is the usual p95."""
+    plain = len(targets) == 1 and targets[0].statistic == "p95"
     return [
         *(Limit(each.limit_ms, each.quantile, "" if plain else each.statistic) for each in targets),
-        *(Limit(each.limit_ms, None, f"ITL {each.statistic}?") for each in not_known),
+        *(Limit(each.limit_ms, None, f"{each.name} {each.statistic}?") for each in not_known),
     ]
 
 
@@ -94,7 +92,7 @@ def axis_labels(scale: Scale, height: int, limits: Sequence[Limit]) -> dict[int,
     scale = scale_of(scale, height, limits)
 
     def row(value: float) -> int:
-        return int(row_of(level(scale, np.array([value]), height), height)[0])
+        return row_of_value(scale, value, height)
 
     out: dict[int, str] = {}
     for limit in limits:
@@ -140,7 +138,7 @@ def swatch(quantile: str, role: str, theme: Theme) -> Span:
 
 
 def three(rank: int, name: str, stat: Stat, role: str) -> Field:
-    """`run 136 256 372`: the same percentiles of something else."""
+    """`run p50 136 p95 256 p99 372`: the same percentiles of something else."""
     values = (stat.p50_ms, stat.p95_ms, stat.p99_ms)
     said = " ".join(
         ("" if value is None else sign(stat, quantile)) + numbers.ms(value)
@@ -149,10 +147,10 @@ def three(rank: int, name: str, stat: Stat, role: str) -> Field:
     return Field(rank, (f"{name} ", "label"), (said, role)) if stat.count else Field(9)
 
 
-def _targets(
+def targets_said(
     targets: Sequence[LatencyTarget], not_known: Sequence[LatencyTarget], room: int, theme: Theme
 ) -> list[Span]:
-    """As many of them as have room, the hardest to hold first; of those of ITL that nobody can judge, why."""
+    """As many of them as have room, the hardest to hold first; of those that nobody can judge here, why."""
     out: list[Span] = []
     for target in targets:
         more: list[Span] = [
@@ -163,13 +161,21 @@ def _targets(
         if out and width_of([*out, *more]) > room:
             break
         out += more
-    if not_known and not out:
-        limit = numbers.ms_label(not_known[0].limit_ms)
-        out = [(f"ITL {not_known[0].statistic} ", "label"), (limit, "strong"), (" ?", "warn")]
-        why = ": gaps are of chunks, ITL is not known"
-        if width_of(out) + len(why) <= room:
-            out.append((why, "dim"))
+    for target in not_known:
+        more = [
+            (f"{'  ' if out else ''}{target.name} {target.statistic} ", "label"),
+            (numbers.ms_label(target.limit_ms), "strong"),
+            (" ?", "warn"),
+        ]
+        if out and width_of([*out, *more]) > room:
+            break
+        alone, out = not out, [*out, *more]
+        if alone and width_of(out) + len(_WHY[target.name]) <= room:
+            out.append((_WHY[target.name], "dim"))
     return out
+
+
+_WHY = {"ITL": ": gaps are of chunks, ITL is not known", "TPOT": ": of whole requests, judged by the summary"}
 
 
 def verdict(target: LatencyTarget, theme: Theme) -> list[Span]:

@@ -56,9 +56,9 @@ def sentence(said: FirstToken, frame: Frame, width: int, theme: Theme) -> Row:
         else:
             text = f"no {'request ended' if said.of_ended else 'first token came'} in the last seconds"
         return fitted([title, (text, "dim")], width)
-    mean = f"mean of {_length(total.now_ms)}"
+    mean = f"mean of {numbers.length(total.now_ms)}"
     largest = max(said.layers, key=lambda layer: layer.now_ms or 0.0)
-    most = f"most of it {largest.name} {_length(largest.now_ms)}"
+    most = f"most of it {largest.name} {numbers.length(largest.now_ms)}"
     if total.first_ms is None or said.first_ns is None:
         return fitted([title, (mean, "strong"), (f"  {most}", "")], width)
     change = total.now_ms - total.first_ms
@@ -68,7 +68,7 @@ def sentence(said: FirstToken, frame: Frame, width: int, theme: Theme) -> Row:
     rose = change > 0
     runs: list[Span] = [
         title,
-        (f"{'rose' if rose else 'fell'} by {_length(abs(change))} ", "warn" if rose else "ok"),
+        (f"{'rose' if rose else 'fell'} by {numbers.length(abs(change))} ", "warn" if rose else "ok"),
         (f"since {since} to a ", "dim"),
         (mean, "strong"),
     ]
@@ -137,15 +137,16 @@ def _legend(said: FirstToken, width: int, height: int, theme: Theme) -> list[lis
     room = max(height - 1, 1)
     by_size = sorted(range(len(rows)), key=lambda i: -(said.layers[-1 - i].now_ms or 0.0))
     rows = [rows[i] for i in sorted(by_size[:room])]
-    total = _figures("TTFT mean, ms", said.total, name, cell, "strong")
+    total = _figures("TTFT mean, ms"[: 13 if name > 13 else 9], said.total, name, cell, "strong")
     out = [total, *rows] if height > 1 else rows
     if height > len(out):
         heading = " " * name + "now".rjust(cell) + ("change" if cell > 6 else "+/-").rjust(cell)
         out.insert(0, [(heading, "label")])
     whose = "requests that ended" if said.of_ended else "first tokens that came"
-    for line in (f"means of the last {said.mean_s:.0f} s,", f"of {whose}"):
-        out.append([(f"  {line}", "dim")])
-    return out
+    lines = [f"means of the last {said.mean_s:.0f} s,", f"of {whose}"]
+    if height < len(out) + 2:  # in one row
+        lines = [f"means of {said.mean_s:.0f} s, {'as they end' if said.of_ended else 'as they came'}"]
+    return [*out, *([(f"  {line}", "dim")] for line in lines)]
 
 
 def _figures(text: str, layer: Layer, name: int, cell: int, role: str) -> list[Span]:
@@ -162,10 +163,6 @@ def _signed(value_ms: float) -> str:
     """Of milliseconds no tenths: a mean of some requests has none."""
     text = numbers.ms(abs(value_ms), short=True) if abs(value_ms) >= 999.5 else f"{abs(value_ms):.0f}"
     return f"{'-' if value_ms < 0 else '+'}{text}"
-
-
-def _length(value_ms: float | None) -> str:
-    return f"{numbers.ms(value_ms)}{_unit(value_ms)}"
 
 
 def _unit(value_ms: float | None) -> str:

@@ -15,7 +15,7 @@ from sessions.frame.schema import Gpu
 from tui.draw import numbers
 from tui.plots.bars import area
 from tui.plots.chart import BLANK, Grid, Line, Mark, columns
-from tui.plots.scale import PERCENT, Scale, Series, bounds
+from tui.plots.scale import PERCENT, Scale, Series, bounds, row_at
 from tui.plots.stack import Layer, crossed, stack, tinted
 
 CELSIUS = Scale(20.0, 100.0)
@@ -69,9 +69,7 @@ def _at(scale: Scale, height: int, named: Sequence[tuple[float | None, str]]) ->
     out: dict[int, str] = {}
     for value, text in named if height > 1 else ():
         if value is not None:
-            above = 1.0 - float(scale.position(np.array([value]))[0])
-            row = min(int(above * height), height - 1)
-            out.setdefault(row, text)
+            out.setdefault(row_at(scale, value, height), text)
     return out
 
 

@@ -121,7 +121,7 @@ def meters(gpu: Gpu, word: Span, upto: int, width: int, height: int, theme: Them
         own: Row = [(f" {name:<6}", "label"), *bars, (" ", ""), *(thin(words) if grey else words)]
         return [own, [(" " * 7, ""), *line.rows()[0]]] if tall else [[*own, *line.rows()[0]]]
 
-    busy: list[Span] = [(f"{numbers.whole(gpu.util_pct)}%".rjust(5), "gpu")]
+    busy: list[Span] = [(numbers.whole(gpu.util_pct, "%").rjust(5), "gpu")]
     for label, value in (("SM", gpu.sm_pct), ("DRAM", gpu.dram_pct), ("tensor", gpu.tensor_pct)):
         if value is not None:
             busy.append((f" {label} {value:.0f}%", ""))
@@ -131,8 +131,9 @@ def meters(gpu: Gpu, word: Span, upto: int, width: int, height: int, theme: Them
     )
     memory = _of(numbers.gib(gpu.memory_used_bytes), numbers.gib(gpu.memory_total_bytes), " GiB")
     watts = _of(numbers.whole(gpu.power_w), numbers.whole(limit), " W")
-    degrees = f"{numbers.whole(gpu.temperature_c).rjust(5)}{theme.glyph('degree')}"
-    clock: Span = (f" {numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")
+    heat_now = numbers.whole(gpu.temperature_c)
+    degrees = heat_now.rjust(5) + theme.glyph("degree") * (heat_now != numbers.NONE)
+    clock: Span = (f" {numbers.whole(gpu.sm_clock_mhz, ' MHz')}", "dim")
     name = "util" if len(safe(gpu.label, 24)) > 3 else name_of(gpu)
     power, heat = power_grades(limit), gpu.temperature_c
     warmth: list[Span] = [(degrees, near(heat, HEAT, "strong")), clock]

@@ -44,6 +44,8 @@ def multiples(
         np.isfinite(given[series]).any() for series in ("sm_active_pct", "dram_active_pct")
     ):
         most["util"] //= 2  # share of time with any kernel, which says little by itself
+    if height > sum(most.values()):  # a screen of many rows: all of them higher alike
+        most = {name: rows * height // sum(most.values()) for name, rows in most.items()}
     rows = dealt(height, {name: weight for name, weight in _WEIGHTS.items() if name in names}, most)
     out: list[Row] = []
     for name in names:

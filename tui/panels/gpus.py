@@ -158,17 +158,17 @@ def _cells(gpu: Gpu, room: int, theme: Theme) -> list[tuple[int, Span]]:
         (9, (f"DRAM {gpu.dram_pct:.0f}%", "")) if gpu.dram_pct is not None else None,
     ]
     wide: list[tuple[int, Span]] = [
-        (4, (f"{numbers.whole(gpu.util_pct)}%", "gpu")),
+        (4, (numbers.whole(gpu.util_pct, "%"), "gpu")),
         *[one for one in activity if one is not None],
         (10, (used(gpu, unit="G"), "")),
         (8, (f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}W", near(*at_limit(gpu)))),
-        (5, (f"{numbers.whole(gpu.temperature_c)}{theme.glyph('degree')}", near(gpu.temperature_c, HEAT))),
-        (8, (f"{numbers.whole(gpu.sm_clock_mhz)} MHz", "dim")),
+        (5, (numbers.whole(gpu.temperature_c, theme.glyph("degree")), near(gpu.temperature_c, HEAT))),
+        (8, (numbers.whole(gpu.sm_clock_mhz, " MHz"), "dim")),
     ]
     if room >= 60:
         return wide if sum(cells + 1 for cells, _ in wide) <= room - 18 else wide[:-1]
     memory = numbers.gib(gpu.memory_used_bytes) + "G" * (gpu.memory_used_bytes is not None)
-    return [wide[0], (5, (memory, "")), (4, (f"{numbers.whole(gpu.power_w)}W", "")), wide[-2]]
+    return [wide[0], (5, (memory, "")), (4, (numbers.whole(gpu.power_w, "W"), "")), wide[-2]]
 
 
 def _one(gpu: Gpu, word: Span, upto: int, width: int, cells: tuple[int, int, int], theme: Theme) -> Row:

@@ -53,6 +53,9 @@ def _rate(frame: Frame, screen_state: ScreenState) -> Row:
     shown: Row = [(theme.glyph(state) + " ", "strong")]
     if not frame.rate_rps and frame.last_rate_rps is not None:  # the figures beside it came of that
         return [*shown, ("was ", "label"), (numbers.rate(frame.last_rate_rps), "offered"), (" rps", "strong")]
+    if not frame.concurrency and frame.last_concurrency is not None:
+        last = numbers.whole(frame.last_concurrency)
+        return [*shown, ("was ", "label"), (last, "offered"), (" concurrent", "strong")]
     if frame.closed_loop:
         shown += [(numbers.whole(frame.concurrency), "offered"), (" concurrent", "strong")]
     else:
@@ -291,12 +294,20 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
         why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
     of = MEANS_OF.get(now.name, "") if now.why else ""
-    for forms in ([lasts], [f"means of {of}", "means"] if of else []):
+    if frame.live and frame.plan is not None and frame.plan.state == "draining":
+        return spread(left, chosen(_cut_short(screen_state), width - width_of(left) - 2), width)
+    for forms in ([lasts], [f"means of {of}", *(["means"] if lasts else [])] if of else []):
         room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
         said = next((form for form in forms if form and len(form) <= room), "")
-        if said:
+        if said and (said != "means" or right):  # alone it is a word without a sense
             right = [(said, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
+
+
+def _cut_short(screen_state: ScreenState) -> list[Field]:
+    """What a person can do while a plan waits for the answers of a stage."""
+    own, ends = (keys.short_name(name, screen_state.keymap) for name in ("load_exact", "end_run"))
+    return [Field(1, (own, "key"), (" goes on by hand", "dim")), Field(0, (ends, "key"), (" ends it", "dim"))]
 
 
 def _drain(frame: Frame, until_ns: int, screen_state: ScreenState, width: int) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sessions.frame.schema import Frame, Stat
+from sessions.frame.targets import unjudged
 from tui.draw import numbers
 from tui.draw.rows import Field, Row
 from tui.draw.theme import Theme
@@ -21,7 +22,7 @@ def latencies(frame: Frame, theme: Theme, *, short: bool) -> list[Field]:
     return [
         Field(_rank(frame, "ttft", 2), *_held("TTFT", "ttft", frame.ttft_recent, frame, theme, short)),
         Field(_rank(frame, itl[1], 2), *_held(*itl, frame.itl_recent, frame, theme, short)),
-        *_itl_not_known(frame),
+        *_not_known(frame),
     ]
 
 
@@ -32,13 +33,15 @@ def _rank(frame: Frame, metric: str, rank: int) -> int:
     return 1 if missed else rank
 
 
-def _itl_not_known(frame: Frame) -> list[Field]:
-    """A target of ITL where only gaps between chunks of several tokens are known: not to be judged."""
-    targets = frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else ()
-    if not targets:
-        return []
-    limit = numbers.ms_label(targets[0].limit_ms)
-    return [Field(5, (f"ITL {targets[0].statistic} {limit} ", "label"), ("not known", "warn"))]
+def _not_known(frame: Frame) -> list[Field]:
+    """Targets that the screen cannot judge: that they are asked, and are not held to be held."""
+    said = {"ITL": (5, ("not known", "warn")), "TPOT": (7, ("in the summary", "dim"))}
+    out = []
+    for each in unjudged(frame, "itl")[:1]:
+        rank, why = said[each.name]
+        limit = numbers.ms_label(each.limit_ms)
+        out.append(Field(rank, (f"{each.name} {each.statistic} {limit} ", "label"), why))
+    return out
 
 
 def _held(name: str, metric: str, recent: Stat, frame: Frame, theme: Theme, short: bool) -> Row:

@@ -67,11 +67,11 @@ def host_fields(host: Host, rank: int, name: str) -> list[Field]:
     stolen = host.steal_pct is not None and host.steal_pct >= STOLEN_PCT
     held = host.throttled_pct is not None and host.throttled_pct >= STOLEN_PCT
     return [
-        Field(rank, (f"{name} ", "label"), (f"{numbers.whole(host.cpu_pct)}%", "bad" if busy else "")),
+        Field(rank, (f"{name} ", "label"), (numbers.whole(host.cpu_pct, "%"), "bad" if busy else "")),
         Field(
             rank + (1 if stolen else 3),
             ("steal ", "label"),
-            (f"{numbers.whole(host.steal_pct)}%", "bad" if stolen else "dim"),
+            (numbers.whole(host.steal_pct, "%"), "bad" if stolen else "dim"),
         )
         if host.steal_pct is not None
         else Field(9),

@@ -65,7 +65,7 @@ def server(frame: Frame, waiting: Scale, upto: int, width: int, height: int, the
 def _cache(said: Server, width: int, theme: Theme) -> Row:
     full = said.kv_pct is not None and said.kv_pct >= KV_FULL_PCT
     share = None if said.kv_pct is None else said.kv_pct / 100
-    figure: Span = (f"{numbers.whole(said.kv_pct)}%".rjust(4), "bad" if full else "server")
+    figure: Span = (numbers.whole(said.kv_pct, "%").rjust(4), "bad" if full else "server")
     word: list[Span] = [(" FULL", "bad")] if full else []
     room = max(width - _NAME - 6 - 5 * full, 0)
     meter = bar([(share, "bad" if full else "server_fill")], room, ascii_only=theme.ascii_only)
@@ -78,7 +78,7 @@ def counts(said: Server) -> list[Field]:
     return [
         Field(1, ("run ", "label"), (numbers.whole(said.running), "server")),
         Field(0, ("wait ", "label"), (numbers.whole(said.waiting), "warn" if said.waiting else "dim")),
-        Field(0, ("preempt ", "label"), (f"{numbers.rate(rate)}/s", "bad")) if rate else Field(9),
+        Field(0, ("preempt ", "label"), (numbers.rate(rate, "/s"), "bad")) if rate else Field(9),
     ]
 
 

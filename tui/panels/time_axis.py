@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from textwrap import wrap
 
@@ -107,21 +109,35 @@ def mark_labels(frame: Frame, width: int, theme: Theme) -> dict[int, tuple[tuple
 
 
 def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
-    """The last `height` rows of what happened, the newest last: a row each, or with all their words."""
+    """The last `height` rows of what happened, the newest last: a row each, with all the words of those for
+    which there are rows to spare; with `whole` the newest have theirs first, older ones what is left."""
     # Why there is no GPU stands in the place of the GPUs already.
     told = "" if whole or frame.gpus else frame.gpu_note
     wanted = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
     happened = [mark for mark in wanted if not told or mark.label != told]
-    rows: list[Row] = []
-    for mark in reversed(happened):
-        if not (room := height - len(rows)):
-            break
-        said = event(mark, frame, width, theme, whole=whole)
-        # Where there is no room for all its words, their beginning tells more than their end.
-        rows = (said if len(said) <= room else event(mark, frame, width, theme)) + rows
+    rows = [row for said in all_events(happened, frame, height, width, theme, whole=whole) for row in said]
     if not rows and height:
         rows = [fitted([("  no events yet", "dim")], width)]
     return rows + [fitted([], width)] * (height - len(rows))
+
+
+def all_events(
+    marks: Sequence[ChartMark], frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False
+) -> list[list[Row]]:
+    """The rows of each of the last marks, as `events` has them; `height` of them at most."""
+    out: list[list[Row]] = []
+    left, spare = height, height if whole else max(height - len(marks), 0)
+    for mark in reversed(marks):
+        if not left:
+            break
+        said = event(mark, frame, width, theme, whole=True) if spare else []
+        # Where there is no room for all its words, their beginning tells more than their end.
+        if not said or len(said) - 1 > spare or len(said) > left:
+            said = event(mark, frame, width, theme)
+        left -= len(said)
+        spare -= len(said) - 1
+        out.append(said)
+    return out[::-1]
 
 
 def event(mark: ChartMark, frame: Frame, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
@@ -130,12 +146,18 @@ def event(mark: ChartMark, frame: Frame, width: int, theme: Theme, *, whole: boo
     word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
     label, room = _label(mark, theme, 300) or "-", width - _EVENT_CELLS
     characters = max(room if cell_len(label) == len(label) else room // 2, 1)  # one may take two cells
-    lines = (wrap(label, characters) if whole else []) or [label]
+    lines = (_wrapped(label, characters) if whole else ()) or (label,)
     role = "" if mark.kind != "error" else "bad"
     first: Row = [(f" {when:>7} ", "dim"), (f"{theme.glyph('mark')} {word:<7} ", f"mark_{mark.kind}")]
     out = [[*first, (fit(lines[0], room), role)]]
     out += [[(" " * _EVENT_CELLS, ""), (line, role)] for line in lines[1:]]
     return [fitted(row, width) for row in out]
+
+
+@lru_cache(512)
+def _wrapped(label: str, characters: int) -> tuple[str, ...]:
+    """The same events are drawn in every frame."""
+    return tuple(wrap(label, characters))
 
 
 def _label(mark: ChartMark, theme: Theme, limit: int) -> str:

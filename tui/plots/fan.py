@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ GRADIENT = 4
 _BLOCKS = np.array([ord(glyph) for glyph in " ▁▂▃▄▅▆▇█"], dtype=np.uint32)
 _DOTS = np.array([0x28C0, 0x2824, 0x2812, 0x2809], dtype=np.uint32)
 """Two dots beside each other, at a quarter of a cell from below."""
-_DASH, _PERIOD = 2, 4
 _MIDDLE = 4
 """The eighths below a dash."""
 _NAMES = (
@@ -57,6 +57,12 @@ class Limit:
         return self.quantile is not None and (quantile <= self.quantile or self.quantile >= 0.95)
 
 
+def dashes(width: int) -> NDArray[np.bool_]:
+    """The columns in which a target's line stands, in every chart: the data have those between."""
+    out: NDArray[np.bool_] = np.arange(width) % 4 < 2
+    return out
+
+
 def fan(
     of: Fan,
     scale: Scale,
@@ -72,7 +78,7 @@ def fan(
         return Grid(np.full((height, width), BLANK, np.uint32), np.zeros((height, width), np.uint8), ("",))
     values = np.array([columns(series, width) for series in (of.p50, of.p95, of.p99)])
     scale = scale_of(scale, height, limits)
-    at_limit = [float(row_of(level(scale, np.array([limit.value]), height), height)[0]) for limit in limits]
+    at_limit = [float(row_of_value(scale, limit.value, height)) for limit in limits]
     low, mid, high = _levels(values, level(scale, values, height), limits, at_limit, height)
     # Eighths of each cell that are filled, and the row in which the dots of p99 lie.
     floor = 8 * np.arange(height - 1, -1, -1)[:, None]
@@ -113,7 +119,7 @@ def fan(
     fore = np.where(dots, np.where(beyond, _ROLE["over99"], _ROLE["fan99"]), fore)
     back = np.where(dots, np.where(in95 == 8, tone95, 0), back)
     if limits:
-        line = _lines(limits, at_limit, (height, width), ord("-" if charset == "ascii" else "─"))
+        line = lines(limits, at_limit, (height, width), ord("-" if charset == "ascii" else "─"))
         codes = np.where(line > 0, line, codes)
         fore = np.where(line > 0, _ROLE["target_line"], fore)
         # Behind a dash only what fills its cell: all else would be seen above the line.
@@ -161,7 +167,7 @@ def _lowest(limits: Sequence[Limit], quantile: float) -> int | None:
     return min(own or asked, key=lambda i: limits[i].value, default=None)
 
 
-def _lines(
+def lines(
     limits: Sequence[Limit], rows: Sequence[float], size: tuple[int, int], dash: int
 ) -> NDArray[np.uint32]:
     """The dashes of each limit in its row, and its label before them; 0 where there are none."""
@@ -171,7 +177,7 @@ def _lines(
         if not 0 <= row < size[0]:
             continue
         if not free[row]:
-            out[int(row), np.arange(size[1]) % _PERIOD < _DASH] = dash
+            out[int(row), dashes(size[1])] = dash
         codes = [ord(letter) for letter in f"{limit.label} " * bool(limit.label)][: size[1] - free[row]]
         out[int(row), free[row] : free[row] + len(codes)] = codes
         free[row] += len(codes)
@@ -194,6 +200,12 @@ def row_of(levels: Series, height: int) -> Series:
     """The row (0 is the top) that holds the uppermost of so many eighths."""
     out: Series = height - 1 - np.floor((levels - 1) / 8)
     return out
+
+
+@lru_cache(256)
+def row_of_value(scale: Scale, value: float, height: int) -> int:
+    """The row of a single value: targets and labels are the same from frame to frame."""
+    return int(row_of(level(scale, np.array([value]), height), height)[0])
 
 
 def _tops(filled: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui.plots.chart import BLANK, Grid, Line, Mark, line_cells
+from tui.plots.fan import Limit
+from tui.plots.fan import lines as limit_lines
 from tui.plots.scale import Scale, Series
 
 SHADES = 4
@@ -18,13 +20,13 @@ _EVIDENCE = np.array([1e-9, 1.0, 2.0, 4.0])
 _DENSE = 3
 _BLOCKS = np.array([ord(glyph) for glyph in " ░▒▓█"], dtype=np.uint32)
 _ASCII = np.array([ord(glyph) for glyph in " .:%#"], dtype=np.uint32)
-_TARGET = (ord("╌"), ord("-"))
+_TARGET = (ord("─"), ord("-"))
 
 
 def row_of(values: Series, scale: Scale, height: int) -> NDArray[np.intp]:
     """The row of each value on a scale, 0 the top one; what lies beyond it is in the last row there."""
-    place = np.nan_to_num((1.0 - scale.position(values)) * height, nan=0.0)
-    rows: NDArray[np.intp] = np.clip(place.astype(np.intp), 0, height - 1)
+    place = (1.0 - scale.position(values)) * height
+    rows: NDArray[np.intp] = np.minimum(np.fmax(place, 0.0), height - 1).astype(np.intp)  # 0 of none
     return rows
 
 
@@ -44,12 +46,13 @@ def heatmap(
     lines: Sequence[Line] = (),
     scale: Scale | None = None,
     marks: Sequence[Mark] = (),
-    target_row: int | None = None,
+    limits: Sequence[Limit] = (),
+    late_above: float | None = None,
     ascii_only: bool = False,
 ) -> Grid:
     """The newest `width` columns of `cells`, `(columns, rows)` with the top row first, shaded by their share
-    of the column. What lies above the target's row is of a role that says so. A column without values is a
-    gap. `lines` go over it by dots, on `scale`.
+    of the column. What lies above the row of `late_above` is of a role that says so. A column without values
+    is a gap. `lines` go over it by dots, on `scale`, which `limits` and `late_above` are values of, too.
     """
     height = cells.shape[1]
     shown = np.zeros((width, height))
@@ -61,8 +64,8 @@ def heatmap(
     ).T
     codes = (_ASCII if ascii_only else _BLOCKS)[shade]
     late = np.zeros(shade.shape, dtype=bool)
-    if target_row is not None:
-        late[:target_row] = True
+    if late_above is not None and scale is not None and height:
+        late[: int(row_of(np.array([late_above]), scale, height)[0])] = True
     roles = np.where(shade > 0, shade + SHADES * late, 0).astype(np.uint8)
     names = ["", *(f"heat_{i}" for i in range(1, SHADES + 1)), *(f"late_{i}" for i in range(1, SHADES + 1))]
 
@@ -76,11 +79,6 @@ def heatmap(
             free = shade[:, mark.column] == 0
             codes[free, mark.column] = ord("|" if ascii_only else mark.glyph)
             roles[free, mark.column] = role(mark.role)
-    if target_row is not None and 0 <= target_row < height:
-        # Where it runs through what is dense only every other cell is its own, so that both are seen.
-        own = (shade[target_row] <= 1) | (np.arange(width) % 2 == 0)
-        codes[target_row, own] = _TARGET[ascii_only]
-        roles[target_row, own] = role("target")
     if scale is not None:
         for phase, line in enumerate(lines):
             drawn = line_cells(line.values, scale, width, height, letter=line.letter if ascii_only else None)
@@ -89,5 +87,11 @@ def heatmap(
             dash = ord(line.letter) if ascii_only else ord("━")
             codes = np.where(own, np.where(shade < _DENSE, drawn, dash), codes)
             roles = np.where(own, role(line.role), roles).astype(np.uint8)
+    if scale is not None and limits:
+        seen = [limit for limit in limits if scale.low <= limit.value <= scale.high]
+        rows = row_of(np.array([limit.value for limit in seen]), scale, height).astype(float).tolist()
+        drawn = limit_lines(seen, rows, (height, width), _TARGET[ascii_only])
+        codes = np.where(drawn > 0, drawn, codes)
+        roles = np.where(drawn > 0, role("target_line"), roles).astype(np.uint8)
     codes = np.where(codes == 0, BLANK, codes).astype(np.uint32)
     return Grid(codes, roles, tuple(names))

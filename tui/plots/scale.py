@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,12 +93,17 @@ def ceil_125(value: float, digits: tuple[float, ...] = (1, 2, 5)) -> float:
 
 
 def _grid_125(value: float, upwards: bool, digits: tuple[float, ...] = (1, 2, 5)) -> float:
-    exponent = math.floor(math.log10(value)) - 1
-    grid = [float(f"{digit}e{exponent + i}") for i in range(3) for digit in digits]
+    grid = _grid(math.floor(math.log10(value)) - 1, digits)
     near = value * 1e-9
     if upwards:
         return next(point for point in grid if point >= value - near)
     return next(point for point in reversed(grid) if point <= value + near)
+
+
+@lru_cache(64)
+def _grid(exponent: int, digits: tuple[float, ...]) -> list[float]:
+    """Three decades of it from `1e{exponent}` on."""
+    return [float(f"{digit}e{exponent + i}") for i in range(3) for digit in digits]
 
 
 def bounds(
@@ -163,17 +169,26 @@ def ticks(scale: Scale, height: int, name: Callable[[float], str]) -> dict[int, 
     if height < 1:
         return out
     for value in [scale.high, scale.low, *between(scale)]:
-        above = 1.0 - float(scale.position(np.array([value]))[0])
-        row = min(int(above * height), height - 1)
+        row = row_at(scale, value, height)
         if all(abs(row - other) >= 2 for other in out) or (value == scale.low and row not in out):
             out[row] = name(value) if value != scale.low or not scale.cut else "<" + name(value)
     return out
 
 
+@lru_cache(256)
+def row_at(scale: Scale, value: float, height: int) -> int:
+    """The row of a chart (0 is the top) in which a value lies: labels are the same from frame to frame."""
+    above = 1.0 - float(scale.position(np.array([value]))[0])
+    return min(int(above * height), height - 1)
+
+
 def between(scale: Scale) -> list[float]:
     """Round values between the bounds, the roundest first."""
     if not scale.log:
-        return [scale.high * share for share in (0.5, 0.25, 0.75)]
+        digit = scale.high / 10.0 ** math.floor(math.log10(max(scale.high, _TINIEST)))
+        by_three = any(abs(digit - one) < 1e-9 for one in (1.5, 3.0, 6.0))  # whose quarters are not round
+        shares = (1 / 3, 2 / 3, 0.5) if by_three else (0.5, 0.25, 0.75)
+        return [float(f"{scale.high * share:.9g}") for share in shares]
     points: list[float] = []
     for digits in ((1,), (2, 5)):
         exponent = math.floor(math.log10(scale.low))

@@ -10,6 +10,7 @@ import numpy as np
 
 from tui.draw.rows import Row, fitted
 from tui.plots.chart import Grid, Line, chart
+from tui.plots.fan import dashes
 from tui.plots.scale import Scale, Series, ceil_125, floor_125
 
 WIDE = 12.0
@@ -95,11 +96,10 @@ def scatter(
         free = blank[:, column]
         codes[free, column] = ord("|" if ascii_only else upright.glyph)
         roles[free, column] = role(upright.role)
-    if level is not None and y_scale.low < level < y_scale.high:
-        at = row(level)
-        own = blank[at] | (np.arange(width) % 2 == 0)
-        codes[at, own] = ord("-" if ascii_only else "╌")
-        roles[at, own] = role("target")
+    if level is not None and y_scale.low <= level <= y_scale.high:
+        at, own = row(level), dashes(width)
+        codes[at, own] = ord("-" if ascii_only else "─")
+        roles[at, own] = role("target_line")
     for dot in dots:
         column, at = column_of(dot.x, x_scale, width), row(dot.y)
         if dot.low is not None and dot.high is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from sessions.digits import digits
 from tui.report.plotext_chart import Curve, Theme, chart
 
 MOST_SHOWN = 1.0
@@ -56,7 +57,7 @@ def intervals(versus: Versus, theme: Theme) -> str:
         row[low : high + 1] = dash * (high + 1 - low)
         row[column(figure.ratio or 1.0)] = point
         lines.append(f"{figure.label:<{name}}  {''.join(row)}".rstrip())
-    left, right = f"-{reach * 100:.3g} %", f"+{reach * 100:.3g} %"
+    left, right = f"-{digits(reach * 100, 3)} %", f"+{digits(reach * 100, 3)} %"
     axis = f"{left:<{half - 4}}no change{right:>{half - 4}}"
     return "\n".join(["B against A, with intervals", *lines, " " * (name + 2) + axis])
 

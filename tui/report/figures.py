@@ -20,10 +20,6 @@ def most(spread: Spread | None) -> float | None:
     return None if spread is None else spread.max
 
 
-def mean_max(spread: Spread) -> str:
-    return f"{number(spread.mean, 0)} / {number(spread.max, 0)}"
-
-
 def scaled(value: float | None, unit: float, places: int) -> str:
     return number(None if value is None else value / unit, places)
 

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
+from sessions.digits import digits
 from tui.report.figures import aligned
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def imported(told: ImportedInfo | None) -> str:
     figures = sorted(told.figures, key=lambda figure: not figure.ours)
     rows = [["its figure", "value", "here", "is"]]
     rows += [
-        [_end_of(one.name), f"{one.value:,.6g}", one.ours[:26] or "-", one.how or "none"]
+        [_end_of(one.name), digits(one.value, 6), one.ours[:26] or "-", one.how or "none"]
         for one in figures[:FIGURES]
     ]
     if figures:

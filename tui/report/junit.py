@@ -53,7 +53,7 @@ def _case(of: str, result: TargetResult, strict: bool) -> tuple[str, str]:
     named = f"classname={quoteattr(printable(of, 200))} name={quoteattr(printable(result.target, 200))}"
     if result.verdict == "pass":
         return "pass", f"  <testcase {named}/>"
-    said = quoteattr(f"{shown(result.figure)}: {why(result)}")
+    said = quoteattr(f"{shown(result.target, result.figure)}: {why(result)}")
     verdict = "fail" if strict else result.verdict
     element = "skipped" if verdict == "undecided" else "failure"
     text = f">{escape(why(result))}</failure>" if element == "failure" else "/>"

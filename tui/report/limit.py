@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
+from sessions.digits import digits
 from tui.draw.words import limit_name
 from tui.report.figures import aligned, number
 from tui.report.slo import WORDS
@@ -39,7 +40,7 @@ def limit_text(limit: Limit | None) -> str:
         return "\n".join(lines)
     rows = [["step", "load", "", "missed", "of", "allowed", "requests", "s"]]
     for each in limit.steps:
-        allowed = "" if not each.allowed else f"{each.allowed * 100:.3g} %"
+        allowed = "" if not each.allowed else f"{digits(each.allowed * 100, 3)} %"
         cells = (f"{each.misses:,}", f"{each.of:,}", allowed, f"{each.requests:,}", number(each.seconds, 1))
-        rows.append([each.purpose, f"{each.load:.4g}", WORDS[each.verdict], *cells])
+        rows.append([each.purpose, digits(each.load, 4), WORDS[each.verdict], *cells])
     return "\n".join(lines) + "\n\n" + aligned(rows)

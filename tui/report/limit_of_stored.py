@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
+from sessions.digits import digits
 from tui.report.figures import aligned, number
 from tui.report.limit import limit_text
 from tui.report.slo import WORDS
@@ -29,7 +30,7 @@ def stored_limit_text(found: StoredLimit) -> str:
         rows.append(
             [
                 printable(each.session, 28),
-                f"{each.load:.4g}",
+                digits(each.load, 4),
                 number(each.from_s, 1),
                 number(each.to_s, 1),
                 printable(each.window.replace("_", " ") or "changing", 14),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
-from tui.report.figures import NOT_MEASURED, aligned, mean, mean_max, milliseconds, most, number, scaled
+from tui.report.figures import NOT_MEASURED, aligned, mean, milliseconds, most, number, scaled
 
 if TYPE_CHECKING:
     from sessions.summary.schema import Summary
@@ -24,22 +24,30 @@ if TYPE_CHECKING:
 
 
 def gpus_table(gpus: Sequence[Gpu]) -> str:
+    """A name is cut only where the line would be too long."""
     if not gpus:
         return ""
-    rows = [["GPU", "name", "util % mean/max", "GiB used at most", "W mean/max", "kJ"]]
+    rows = [["util %", "max", "GiB used", "W", "max", "kJ"]]
     for gpu in gpus:
         used, total = gpu.memory_used_bytes.max, gpu.memory_total_bytes
         rows.append(
             [
-                str(gpu.index),
-                printable((gpu.name or NOT_MEASURED).removeprefix("NVIDIA "), 20),
-                mean_max(gpu.util_pct),
+                number(gpu.util_pct.mean, 0),
+                number(gpu.util_pct.max, 0),
                 f"{scaled(used, 2**30, 1)} of {scaled(total, 2**30, 1)}",
-                mean_max(gpu.power_w),
+                number(gpu.power_w.mean, 0),
+                number(gpu.power_w.max, 0),
                 scaled(gpu.energy_j, 1000, 2),
             ]
         )
-    return aligned(rows, left=2)
+    numbers = ["GPU", *(str(gpu.index) for gpu in gpus)]
+    taken = max(map(len, aligned(rows).splitlines())) + max(map(len, numbers)) + 4
+    names = ["name", *((gpu.name or NOT_MEASURED).removeprefix("NVIDIA ") for gpu in gpus)]
+    cut = [printable(name, max(_WIDTH - taken, _LEAST_NAME)) for name in names]
+    return aligned([[n, name, *row] for n, name, row in zip(numbers, cut, rows, strict=True)], left=2)
+
+
+_WIDTH, _LEAST_NAME = 80, 12
 
 
 def activity(gpus: Sequence[Gpu]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
-from sessions.plan.config import ConfigError
+from sessions.digits import digits
 from sessions.plan.plan_table import Published
-from sessions.plan.slo import LATENCIES, SHARES, parse_target
+from sessions.plan.target_figure import figure_words
 from sessions.steady.verdict import DRIFTING
 from tui.draw.words import verdict
 from tui.report.figures import NOT_MEASURED, aligned, number
@@ -36,7 +36,7 @@ def plan_table(plan: Plan) -> str:
     if plan.source:
         lines.append(f"after {printable(plan.source)}")
     if plan.scale != 1.0:
-        lines.append(f"at {plan.scale:g} of its times and numbers: not what the source measured")
+        lines.append(f"at {digits(plan.scale, 6)} of its times and numbers: not what the source measured")
     begun, asked = len(plan.stages), plan.stages_asked
     if begun < asked:
         lines.append(f"{begun} of its {asked} stages began")
@@ -87,7 +87,7 @@ def _published(tables: Sequence[Published]) -> Iterator[str]:
 def _cell(cell: str | float | None) -> str:
     if cell is None:
         return NOT_MEASURED
-    return printable(cell, 40) if isinstance(cell, str) else f"{cell:,.10g}"
+    return printable(cell, 40) if isinstance(cell, str) else digits(cell, 10)
 
 
 def _targets(plan: Plan) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _targets(plan: Plan) -> Iterator[str]:
     names = [result.target for result in plan.stages[0].targets]
     rows = [["target", *(printable(name, 40) for name in names), "all of them"]]
     for stage in plan.stages:
-        attained = NOT_MEASURED if stage.attainment is None else f"{stage.attainment * 100:.4g} %"
+        attained = NOT_MEASURED if stage.attainment is None else f"{digits(stage.attainment * 100, 4)} %"
         rows.append(
             [f"{stage.number} {printable(stage.name, _NAME_CHARS)}", *map(_verdict, stage.targets), attained]
         )
@@ -117,17 +117,7 @@ def _verdict(result: TargetResult) -> str:
     word = WORDS[result.verdict]
     if result.figure is None:
         return word
-    unit = _unit(result.target)
-    return f"{word} {result.figure * (100 if unit == ' %' else 1):,.4g}{unit}"
-
-
-def _unit(target: str) -> str:
-    """Of the figure that a target is about."""
-    try:
-        metric = parse_target(target).metric
-    except ConfigError:  # a damaged session's
-        return ""
-    return " ms" if metric in LATENCIES else " %" if metric in SHARES else ""
+    return f"{word} {figure_words(result.target, result.figure)}"
 
 
 def _fits(plan: Plan) -> Iterator[str]:

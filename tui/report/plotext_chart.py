@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import plotext as plt
 
+from sessions.digits import digits
 from tui.draw.theme import charset_for
 
 ASCII = str.maketrans("┌┐└┘─│┤├┬┴┼", "++++-|||+++")
@@ -60,7 +61,7 @@ def chart(
     top = ceiling(highest)
     plt.ylim(0, top)
     ticks = [top * quarter / 4 for quarter in range(5)]
-    plt.yticks(ticks, [f"{tick:g}" for tick in ticks])
+    plt.yticks(ticks, [digits(tick, 6) for tick in ticks])
     for i, curve in enumerate(curves):
         lines = joined and theme.braille
         marker = "braille" if lines else POINTS[theme.braille][i % 3]

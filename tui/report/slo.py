@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
+from sessions.digits import digits
+from sessions.plan.target_figure import figure_words
 from tui.report.figures import NOT_MEASURED, aligned, number
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from sessions.summary.stored import StoredSlo
 
 _HEADS = {"pass": "SLO HELD", "fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}
+_TIMES = 10
+"""So many times a limit, nobody reads per cent any more."""
 WORDS = {"pass": "PASS", "fail": "FAIL", "undecided": "undecided"}
 
 
@@ -27,7 +31,7 @@ def slo_table(slo: Slo | None, *, searched: bool = False) -> str:
     if slo.targets:
         rows = [["target", "figure", "", "why"]]
         rows += [
-            [printable(each.target, 40), shown(each.figure), WORDS[each.verdict], why(each)]
+            [printable(each.target, 40), shown(each.target, each.figure), WORDS[each.verdict], why(each)]
             for each in slo.targets
         ]
         lines.append(aligned(rows, left=4))
@@ -43,25 +47,25 @@ def not_held(summary: Summary) -> str:
 
 
 def slo_line(slo: StoredSlo | None) -> str:
-    """One line of what a manifest keeps: `SLO MISSED: ttft.p95<50ms: 182`; empty where there is none."""
+    """One line of what a manifest keeps: `SLO MISSED: ttft.p95<50ms: 182 ms`; empty where there is none."""
     if slo is None or slo.verdict not in WORDS:
         return ""
     told = [each for each in slo.targets if each.verdict == slo.verdict] or slo.targets
-    said = "; ".join(f"{printable(each.target, 40)}: {shown(each.figure)}" for each in told)
+    said = "; ".join(f"{printable(each.target, 40)}: {shown(each.target, each.figure)}" for each in told)
     head = _HEADS[slo.verdict]
     return f"{head}: {said}" if said else head
 
 
 def attained(slo: Slo) -> str:
     """`96.2 % of 1,200 scheduled requests held every limit, 3.85 per second`."""
-    share = NOT_MEASURED if slo.attainment is None else f"{slo.attainment * 100:.4g} %"
+    share = NOT_MEASURED if slo.attainment is None else f"{digits(slo.attainment * 100, 4)} %"
     goodput = "" if slo.goodput_rps is None else f"; goodput {number(slo.goodput_rps, 2)} requests/s"
     return f"{share} of {slo.scheduled:,} scheduled requests held every limit{goodput}"
 
 
-def shown(figure: float | None) -> str:
-    """In the unit of the target beside it."""
-    return NOT_MEASURED if figure is None else f"{figure:,.4g}"
+def shown(target: str, figure: float | None) -> str:
+    """In the unit of `target`."""
+    return NOT_MEASURED if figure is None else figure_words(target, figure)
 
 
 def why(result: TargetResult) -> str:
@@ -76,10 +80,14 @@ def why(result: TargetResult) -> str:
     figure, limit = result.figure, result.limit
     if result.verdict == "fail" and figure is not None and limit:
         off = (figure / limit - 1) * 100
-        if abs(off) >= 0.05:
-            words.append(f"{abs(off):,.3g} % {'over' if off > 0 else 'under'}")
+        if off >= _TIMES * 100:
+            words.append(f"{digits(figure / limit, 3)} times the limit")
+        elif abs(off) >= 0.05:
+            words.append(f"{digits(abs(off), 3)} % {'over' if off > 0 else 'under'}")
     if result.misses is not None and result.of:
-        words.append(f"{result.misses:,} of {result.of:,} missed, {(result.allowed or 0) * 100:.4g} % may")
+        words.append(
+            f"{result.misses:,} of {result.of:,} missed, {digits((result.allowed or 0) * 100, 4)} % may"
+        )
     return "; ".join(words)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.errors import describe, printable
+from sessions.digits import digits
 from tui.draw.failures import failures
 from tui.draw.words import limit_name
 from tui.report.advice import ADVICE
@@ -120,7 +121,7 @@ def nodes_line(nodes: Sequence[LoadNode]) -> str:
     some = ", ".join(f"{printable(node.name, 60)} {node.workers}" for node in nodes[:NODES])
     some += f", and {len(nodes) - NODES} nodes more" if len(nodes) > NODES else ""
     known = [node.clock_within_ms for node in nodes if node.workers and node.clock_within_ms is not None]
-    clocks = f"; clocks known within {max(known):.3g} ms" if known else ""
+    clocks = f"; clocks known within {digits(max(known), 3)} ms" if known else ""
     return f"load workers on {len(nodes)} node{'' if len(nodes) == 1 else 's'}: {some}{clocks}"
 
 
@@ -143,9 +144,10 @@ def _asked(summary: Summary) -> str:
         how = printable(load.trace.words)
     elif load.ramp is not None:
         ramp = load.ramp
-        how = f"{_arrivals(load)} {ramp.from_rps:g} to {ramp.to_rps:g} rps in {ramp.over_s:g} s"
+        from_, to, over = (digits(value, 6) for value in (ramp.from_rps, ramp.to_rps, ramp.over_s))
+        how = f"{_arrivals(load)} {from_} to {to} rps in {over} s"
     else:
-        how = f"{_arrivals(load)} {load.rate_rps:g} rps"
+        how = f"{_arrivals(load)} {digits(load.rate_rps, 6)} rps"
     if changes := summary.load_changes:
         how += f" at first, then changed {'once' if changes == 1 else f'{changes} times'}"
     turns = "" if work.turns is None else f"conversations of {work.turns} turns"

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from tui.draw.changes import orders
 from tui.draw.rows import Row, fitted
-from tui.draw.text import masked
+from tui.draw.text import is_safe, masked
 from tui.draw.theme import Theme, in_ascii
 
 
@@ -39,6 +39,7 @@ class Canvas(Widget, can_focus=False):
         self.refresh()
         self._styles_of: Mapping[str, Style] = theme.styles()
         self._codes: dict[str, str] = {}
+        self._painted: dict[str, bool] = {}
 
     @property
     def rows(self) -> list[Row]:
@@ -52,7 +53,7 @@ class Canvas(Widget, can_focus=False):
 
     def show(self, rows: Sequence[Row]) -> int:
         """Takes `rows` to draw from now on; returns how many of them differ from the ones before."""
-        new = [self._clean(row) for row in rows]
+        new = self._cleaned(rows)
         whole = len(new) != len(self._rows)
         changed = [
             (y, old, row) for y, (old, row) in enumerate(zip(self._rows, new, strict=False)) if old != row
@@ -92,13 +93,18 @@ class Canvas(Widget, can_focus=False):
         return self._codes[role]
 
     def _paints(self, role: str) -> bool:
-        style = self._styles_of[role]
-        return bool(style.bgcolor or style.reverse or style.underline)
+        if role not in self._painted:
+            style = self._styles_of[role]
+            self._painted[role] = bool(style.bgcolor or style.reverse or style.underline)
+        return self._painted[role]
 
-    def _clean(self, row: Row) -> Row:
+    def _cleaned(self, rows: Sequence[Row]) -> list[Row]:
         if self.theme.ascii_only:
-            return [(in_ascii(masked(text)), role) for text, role in row]
-        return [(masked(text), role) for text, role in row]
+            return [[(in_ascii(masked(text)), role) for text, role in row] for row in rows]
+        # Next to always there is nothing to mask: one look at all of it costs less than one at each run.
+        if is_safe("".join([text for row in rows for text, _ in row])):
+            return list(rows)
+        return [[(masked(text), role) for text, role in row] for row in rows]
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

@@ -58,13 +58,16 @@ class FormScreen(Screen[tuple[str, ...]]):
     def values(self) -> dict[str, str]:
         return {field.name: self.query_one(f"#{field.name}", Input).value for field in FIELDS}
 
-    def _show(self) -> None:
-        checked, width = self._check(self.values), self.size.width
+    def _show(self, *, started: bool = False) -> None:
+        values, width = self.values, self.size.width
         name = "" if self._server is None else f"  {safe(self._server.name, 40)}"
         self.query_one("#head", Canvas).show(
             [fitted([(" ttftop", "name"), ("  what a run would do", "dim"), (name, "strong")], width)]
         )
-        self.query_one("#says", Canvas).show(said_rows(checked, width))
+        # Nothing is wrong yet with what nobody has typed.
+        asks = [fitted([(" the URL at which the server answers", "dim")], width)]
+        says = said_rows(self._check(values), width) if values["url"].strip() or started else asks
+        self.query_one("#says", Canvas).show(says)
         self.query_one("#foot", Canvas).show([foot_row(width, KEYS)])
 
     def on_input_changed(self, _: Input.Changed) -> None:
@@ -75,6 +78,7 @@ class FormScreen(Screen[tuple[str, ...]]):
         if checked.ok:
             self.dismiss(checked.words)
         else:
+            self._show(started=True)
             self.app.bell()
 
     def action_back(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -18,8 +18,10 @@ from textual.widgets import Input, OptionList
 
 from sessions.summary.digest import Digest
 from telemetry.local_servers import LocalServer
-from tui.controls import run_form
-from tui.controls.home_list import ORDERS, HomeList, Item
+from tui.controls.home_list import ORDERS, Item
+from tui.controls.home_sources import Courses
+from tui.controls.home_sources import HomeChoice as HomeChoice
+from tui.controls.home_sources import HomeSources as HomeSources
 from tui.draw.theme import Theme
 from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
@@ -36,37 +38,6 @@ LOOK_S = 3.0
 """From one look at what is there to the next."""
 PREVIEW_ROWS = 9
 """Below the list, where there is no room beside it; fewer on a terminal that is less than 24 rows high."""
-
-
-@dataclass(frozen=True)
-class HomeChoice:
-    """What a person chose on the home screen, and how it was left, to open it so again."""
-
-    how: str = "quit"
-    """`quit`, `interrupted`, `session` or `run`."""
-    directory: Path | None = None
-    words: tuple[str, ...] = ()
-    """Of the command line that starts a run."""
-    home: HomeList = field(default_factory=HomeList)
-    cursor: str = ""
-    """The key of the line that the cursor is on; empty: the first session."""
-
-
-@dataclass(frozen=True)
-class HomeSources:
-    """Where the home screen gets what it shows. None of it may raise."""
-
-    sessions: Callable[[], Sequence[Path]]
-    """Directories, newest first."""
-    read: Callable[[Path], Digest]
-    servers: Callable[[Callable[[Sequence[LocalServer]], None]], None]
-    """Tells what it found, perhaps twice: without GPUs, then with. May block; called on a thread."""
-    check: Callable[[Mapping[str, str]], run_form.Checked]
-    """What a form, filled in so, would start."""
-    look_again: Callable[[Sequence[LocalServer], Callable[[Sequence[LocalServer]], None]], None] = (
-        lambda known, tell: None
-    )
-    """Tells what is there now, where that is not what is known. May block; called on a thread."""
 
 
 class HomeApp(TerminalApp):
@@ -128,6 +99,7 @@ class HomeScreen(Screen[None]):
         self._found: SimpleQueue[Sequence[LocalServer]] = SimpleQueue()
         self._looking: Thread | None = None
         self._looked_s = clock()
+        self._courses = Courses(sources.course)
 
     @property
     def busy(self) -> bool:
@@ -203,8 +175,12 @@ class HomeScreen(Screen[None]):
         if self._unread:
             self._read_some()
             changed = True
+        item = self._item
+        came = self._courses.look(item.session if item is not None else None)
         if changed:
             self._show()
+        elif came:
+            self._say()
 
     def _read_some(self) -> None:
         until_s = self._clock() + READ_S
@@ -224,20 +200,23 @@ class HomeScreen(Screen[None]):
         self._items = self._home.items()
         keys = [item.key for item in self._items]
         width = listed.scrollable_content_region.width or self.size.width
-        rows = [view.item_row(item, width, self._theme) for item in self._items]
-        at = listed.highlighted
+        at = view.columns(self._items, width)
+        rows = [view.item_row(item, width, self._theme, at) for item in self._items]
+        on = listed.highlighted
         if self._cursor in keys:
-            at = keys.index(self._cursor)
-        elif not self._cursor or at is None:
-            at = next((i for i, item in enumerate(self._items) if item.session or item.server), None)
-        listed.show(rows, [not item.heading for item in self._items], at, anew=keys != before)
+            on = keys.index(self._cursor)
+        elif not self._cursor or on is None:
+            on = next((i for i, item in enumerate(self._items) if item.session or item.server), None)
+        listed.show(rows, [not item.heading for item in self._items], on, anew=keys != before)
         self._say()
 
     def _say(self) -> None:
         preview = self.query_one("#preview", Canvas)
         width, height = preview.size
         self.query_one("#head", Canvas).show([view.head_row(self._home, self.size.width)])
-        preview.show(view.preview_rows(self._item, width, height, self._theme))
+        item = self._item
+        course = self._courses.of(item.session) if item is not None else None
+        preview.show(view.preview_rows(item, width, height, self._theme, course))
         self.query_one("#foot", Canvas).show([view.foot_row(self.size.width)])
 
     @property

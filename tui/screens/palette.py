@@ -102,9 +102,9 @@ class PaletteScreen(ModalScreen[str]):
 
 
 def _row(entry: Entry, width: int) -> Row:
-    hint = max(width - 18 - 14, 0)
+    hint = max(width - 18 - 16, 0)
     return [
         (" " + fit(entry.title, 17), "strong"),
         (fit(entry.hint, hint - 1) + " " if hint > 1 else "", "dim"),
-        (fit(entry.keys, 12), "key"),
+        (fit(entry.keys, 14), "key"),
     ]

@@ -64,6 +64,7 @@ class Curve:
         if not curve.points:
             return head
         baseline = memory.baseline
+        other = "" if baseline is None or not baseline.ready else safe(baseline.name, 20)
         shown = Plotted(
             curve,
             () if baseline is None else baseline.points,
@@ -72,11 +73,11 @@ class Curve:
             self._selected(curve),
             drawing.theme,
             drawing.screen_state.log,
+            other,
         )
         room = height - len(head)
         listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))
-        name = "" if baseline is None or not baseline.ready else safe(baseline.name, 20)
-        return [*head, *self._plots(shown, width, room - listed), *table(shown, width, listed, name)]
+        return [*head, *self._plots(shown, width, room - listed), *table(shown, width, listed, other)]
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:
         memory = drawing.source.curve

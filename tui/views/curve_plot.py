@@ -36,6 +36,8 @@ class Plotted(NamedTuple):
     selected: Point | None
     theme: Theme
     log: bool
+    ghosts_of: str = ""
+    """The other session's name."""
 
 
 def plot(shown: Plotted, name: str, width: int, height: int, *, small: bool = False) -> list[Row]:
@@ -82,7 +84,8 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
         ascii_only=theme.ascii_only,
     )
     labels = ticks(y_scale, rows, numbers.ms_label if axes.unit else numbers.label)
-    out = [_title(shown, name, target, [] if small else words, width)]
+    titled_by = shown._replace(ghosts=()) if small else shown
+    out = [_title(titled_by, name, target, [] if small else words, width)]
     for i, cells in enumerate(grid.rows()):
         text = labels.get(i, "")
         edge = theme.glyph("tick" if text else "wall")
@@ -185,7 +188,7 @@ def titles(shown: Plotted, name: str) -> list[Field]:
     return [
         Field(0, (axes_of(name, shown.curve.points).title, "title")),
         Field(1, (f"over {load_unit(shown.curve)}", "dim")),
-        Field(2, (target.text, "target")) if target is not None else Field(9),
+        _of_target(target, shown.theme),
         *[Field(1, *words) for words in [_brackets(shown)[1]] if words],
     ]
 
@@ -193,6 +196,14 @@ def titles(shown: Plotted, name: str) -> list[Field]:
 def _target(shown: Plotted, name: str) -> Target | None:
     metric = axes_of(name, shown.curve.points).metric
     return next((each for each in shown.targets if each.metric == metric and each.quantile), None)
+
+
+def _of_target(target: Target | None, theme: Theme) -> Field:
+    """Its line's dash, where it has one (the points are of p95), and what it asks."""
+    if target is None:
+        return Field(9)
+    dash = f"{theme.glyph('floor')} " if target.statistic == "p95" else ""
+    return Field(2, (dash, "target_line"), (target.text, "target"))
 
 
 def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Span], width: int) -> Row:
@@ -206,6 +217,7 @@ def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Spa
         Field(0, (axes.title, "title")),
         Field(3, (means, "dim")),
         Field(1, *words),
-        Field(2, (target.text, "target")) if target is not None else Field(9),
+        _of_target(target, shown.theme),
+        Field(2, (f"{_glyph(shown.theme, '◇', 'x')} {shown.ghosts_of}" if shown.ghosts else "", "ghost")),
     ]
     return titled(fields, width, shown.theme)

@@ -62,7 +62,7 @@ def _columns(shown: Plotted, width: int, baseline: str) -> list[tuple[str, int, 
         every.append((0, "held", 8, _held(len(shown.targets) > 1)))
         every.append((4, "goodput", 9, _goodput))
     if baseline:
-        every.append((0, f"vs {baseline}"[:12], 13, _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
+        every.append((0, f"p95 vs {baseline}"[:15], 16, _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
         every.append((4, "tok/s vs", 10, _delta(shown.ghosts, lambda p: p.output_tps.value)))
     every.append((1, "", 15, lambda p, h: _verdict(p, growing is p, said.get(p.stage.stretch.begin_ns, ""))))
     kept = list(every)

@@ -45,10 +45,9 @@ class Events:
         last = len(found) - max(back - room // 2, 0)
         shown = found[max(last - room, 0) : last]
         cursor = len(found) - 1 - back - max(last - room, 0)
-        for index, mark in enumerate(shown):
+        for index, lines in enumerate(time_axis.all_events(shown, frame, room, width - 1, theme)):
             pointer = theme.glyph("play") if index == cursor else " "
-            (line,) = time_axis.event(mark, frame, width - 1, theme)
-            rows.append(fitted([(pointer, "key"), *line], width))
+            rows += [fitted([(" " if i else pointer, "key"), *line], width) for i, line in enumerate(lines)]
         return rows
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:

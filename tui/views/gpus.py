@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from textwrap import wrap
 
 import numpy as np
 
 from sessions.frame.gpu_series import GpuHistory
 from sessions.frame.gpu_trouble import Trouble, troubles
-from sessions.frame.schema import Gpu
+from sessions.frame.schema import Frame, Gpu
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import fit_tail, safe
@@ -22,6 +23,8 @@ from tui.views.view import Drawing, Pressed
 FIGURES = ("util", "memory", "power", "temperature", "clocks", "links")
 """In the order in which `v` shows them; of the links NVLink where it is read, else PCIe."""
 SORTS = ("index", "trouble")
+_YOUNG_NS = 3_000_000_000
+"""Before that the first look at the GPUs may be still to come."""
 MOST_ROWS = 6
 """Of one GPU among several."""
 _WORDS = {
@@ -210,11 +213,11 @@ def _history(drawing: Drawing) -> GpuHistory:
 def _others(gpu: Gpu, figure_shown: str, width: int) -> list[Span]:
     """What else is known at this instant, for a second row."""
     said = [
-        ("util", f"{numbers.whole(gpu.util_pct)}%"),
+        ("util", numbers.whole(gpu.util_pct, "%")),
         ("memory", f"{numbers.gib(gpu.memory_used_bytes)}G"),
-        ("power", f"{numbers.whole(gpu.power_w)}W"),
-        ("temperature", f"{numbers.whole(gpu.temperature_c)}C"),
-        ("clocks", f"{numbers.whole(gpu.sm_clock_mhz)}MHz"),
+        ("power", numbers.whole(gpu.power_w, "W")),
+        ("temperature", numbers.whole(gpu.temperature_c, "C")),
+        ("clocks", numbers.whole(gpu.sm_clock_mhz, "MHz")),
     ]
     fields = [
         Field(rank, (text, "dim"))
@@ -261,9 +264,16 @@ def _after(names: Sequence[str], name: str) -> str:
     return names[(names.index(name) + 1) % len(names)]
 
 
+def _nothing_read(frame: Frame) -> str:
+    young = frame.at_ns - frame.first_ns < _YOUNG_NS or not frame.first_ns
+    return "nothing has been read of a GPU yet" if young else "no GPU was found"
+
+
 def _none(drawing: Drawing) -> list[Row]:
-    why = safe(drawing.frame.gpu_note, 300) or "no GPU was found"
-    rows: list[Row] = [[(" GPUS ", "title"), ("none to show", "dim")], [(f"  {why}", "")], []]
+    rows: list[Row] = [[(" GPUS ", "title"), ("none to show", "dim")]]
+    why = safe(drawing.frame.gpu_note, 300) or _nothing_read(drawing.frame)
+    lines = wrap(why, max(drawing.width - 3, 1), break_on_hyphens=False)
+    rows += [*([(f"  {line}", "")] for line in lines), []]
     for words, option in (
         ("GPUs of another machine, by ssh", "--telemetry ssh://user@host"),
         ("a dcgm-exporter", "--telemetry http://host:9400/metrics"),

@@ -6,10 +6,11 @@ It scrolls where it is longer than the terminal.
 from __future__ import annotations
 
 from dataclasses import replace
+from textwrap import wrap
 
 from tui.controls.keys import Key
 from tui.controls.screen_state import ScreenState
-from tui.draw.rows import Row, Span, fitted, width_of
+from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.theme import Theme
 from tui.views.help_words import WORDS
 
@@ -29,17 +30,18 @@ def help_rows(width: int, height: int, state: ScreenState) -> list[Row]:
     body = _body(width, height, state)
     first = min(state.help_row, _most(width, height, state))
     left = len(body) - first - (height - 1)
-    more = f"  {left} more: down" if left > 0 else ""
+    more = f"{left} more: down" if left > 0 else ""
     if more and state.theme.ascii_only is False:
-        more = f"  ↓ {left} more rows"
+        more = f"↓ {left} more rows"
     hidden = first < _words_row(width, height, state)
-    head: Row = [
-        (" ttftop", "name"),
-        ("  keys", "strong"),
-        *([("   ?", "key"), (" the words", "warn")] if hidden else []),
-        (f"   esc{'' if hidden else ' ?'} closes; another key acts", "dim"),
-        (more, "warn"),
+    closes = f"esc{'' if hidden else ' ?'} closes"
+    fields = [
+        Field(0, (" ttftop", "name"), ("  keys", "strong")),
+        Field(1, ("?", "key"), (" the words", "warn")) if hidden else Field(9),
+        Field(3, (f"{closes}; another key acts", "dim")),
+        Field(0, (more, "warn")),
     ]
+    head = chosen(fields, width, gap=3)
     shown = body[first : first + height - 1]
     return ([fitted(head, width), *shown] + [fitted([], width)] * height)[:height]
 
@@ -61,7 +63,7 @@ def help_scrolled(action: str, state: ScreenState, width: int, height: int) -> S
 def _words_row(width: int, height: int, state: ScreenState) -> int:
     """From where on the words are to be seen; 0 where they are from the beginning."""
     most = _most(width, height, state)
-    return min(len(_entries(state)) - len(WORDS), most)
+    return min(len(_keys(state, width)), most)
 
 
 def _most(width: int, height: int, state: ScreenState) -> int:
@@ -71,7 +73,7 @@ def _most(width: int, height: int, state: ScreenState) -> int:
 
 def _body(width: int, height: int, state: ScreenState) -> list[Row]:
     """In as many columns as the terminal has room for, and no more than are needed."""
-    entries = _entries(state)
+    entries = _keys(state, width) + _words(state, width)
     cell = max(map(width_of, entries)) + 1
     across = max(min(-(-len(entries) // max(height - 1, 1)), width // cell), 1)
     deep = -(-len(entries) // across)
@@ -82,15 +84,29 @@ def _body(width: int, height: int, state: ScreenState) -> list[Row]:
     ]
 
 
-def _entries(state: ScreenState) -> list[list[Span]]:
+def _keys(state: ScreenState, width: int) -> list[list[Span]]:
     rows = [row for row in state.keymap if row.help]
     own = [row for row in rows if state.view in row.views]
     common = [row for row in rows if not row.views and row.action != "help"]
-    entries = [_key(row, state.theme) for row in (*own, *common)]
+    return [line for row in (*own, *common) for line in _wrapped(_key(row, state.theme), width)]
+
+
+def _words(state: ScreenState, width: int) -> list[list[Span]]:
     met = f"{state.theme.glyph('met')} {state.theme.glyph('missed')}"
-    return entries + [
+    entries: list[list[Span]] = [
         [(f" {met if name == '✓ ✗' else name:>13}  ", "title"), (words, "")] for name, words in WORDS
     ]
+    return [line for entry in entries for line in _wrapped(entry, width)]
+
+
+def _wrapped(entry: list[Span], width: int) -> list[list[Span]]:
+    """In as many rows as its words take on a narrow terminal."""
+    name, *said = entry
+    room = width - width_of([name])
+    if width_of(said) <= room:
+        return [entry]
+    first, *more = wrap("".join(text for text, _ in said), max(room, 1))
+    return [[name, (first, "")], *([(" " * width_of([name]), ""), (line, "")] for line in more)]
 
 
 def _key(row: Key, theme: Theme) -> list[Span]:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from textwrap import wrap
+from typing import TYPE_CHECKING, NamedTuple
 
+from sessions.plan.slo import kept_targets
+from sessions.plan.target_figure import figure_words
 from sessions.summary.digest import Digest
 from sessions.summary.stored import Quantiles
 from telemetry.local_servers import LocalServer
 from tui.controls.home_list import HomeList, Item, when
 from tui.controls.run_form import Checked
-from tui.draw.numbers import count, ms, rate, three
+from tui.draw.numbers import count, ms, rate
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
+
+if TYPE_CHECKING:
+    from sessions.frame.course import Course
 
 BESIDE_WIDTH = 110
 """From so many cells on, what is under the cursor stands beside the list, else below it."""
@@ -55,12 +61,49 @@ def foot_row(width: int, keys: Sequence[tuple[str, str]] = KEYS) -> Row:
     return fitted([(" ", ""), *chosen(fields, width - 1)], width)
 
 
-def item_row(item: Item, width: int, theme: Theme) -> Row:
-    """Exactly `width` cells."""
+class Columns(NamedTuple):
+    """Cells of a session's line, each with the blank behind it; 0 is left out."""
+
+    name: int
+    model: int
+    load: int
+    p95: int
+
+
+def columns(items: Sequence[Item], width: int) -> Columns:
+    """As wide as what stands in them; where that is too much, the longer one of name and model gives way."""
+    sessions = [item.session for item in items if item.session is not None]
+    load, p95 = 0, 0
+    if width >= 60:
+        load = min(max((len(one.load) for one in sessions), default=0), 16) + 2
+        p95 = 10
+    room = width - _WHEN_CELLS - _VERDICT_CELLS - load - p95
+    names = max((len(_name(one)) for one in sessions), default=0) + 2
+    models = max((len(one.model) for one in sessions), default=0) + 2 if width >= 60 else 0
+    models = models if models > 2 else 0
+    if names + models > room:
+        even = room // 2
+        models = min(models, max(room - names, even))
+        names = room - models
+    spare = room - names - models  # a list across a wide screen keeps its columns near each other
+    return Columns(min(names + spare // 2, 48) if models else room, models, load, p95)
+
+
+_WHEN_CELLS, _VERDICT_CELLS = 15, 10
+
+
+def _name(session: Digest) -> str:
+    """Without the time that it begins with, which stands beside it."""
+    name = session.name or session.directory.name
+    return name[16:] if when(name).strip() and len(name) > 16 else name
+
+
+def item_row(item: Item, width: int, theme: Theme, at: Columns | None = None) -> Row:
+    """Exactly `width` cells. `at`: of all lines together; None: of this one."""
     if item.server is not None:
         return fitted(_server(item.server, width, theme), width)
     if item.session is not None:
-        return fitted(_session(item.session, width), width)
+        return fitted(_session(item.session, at if at is not None else columns([item], width)), width)
     return fitted([(" " + safe(item.heading, 200), "title")], width)
 
 
@@ -75,27 +118,26 @@ def _server(server: LocalServer, width: int, theme: Theme) -> Row:
     ]
 
 
-def _session(session: Digest, width: int) -> Row:
-    name = session.directory.name
-    shown = name[16:] if when(name).strip() and len(name) > 16 else name
-    model_cells = 24 if width >= 100 else 16 if width >= 76 else 0
-    load_cells, p95_cells = (14, 10) if width >= 60 else (0, 0)
-    name_cells = max(width - 15 - model_cells - load_cells - p95_cells - 10, 8)
+def _session(session: Digest, at: Columns) -> Row:
     p95_ms = session.summary.ttft_from_due_ms.p95
     p95 = "" if p95_ms is None else f"p95 {ms(p95_ms)}"
-    role = _VERDICTS.get(session.verdict, "dim")
+    cells = (
+        (safe(_name(session), 100), at.name, ""),
+        (safe(session.model, 100), at.model, "dim"),
+        (safe(session.load, 40), at.load, "p50"),
+        (p95, at.p95, ""),
+    )
     return [
-        (f"   {when(name)} ", "dim"),
-        (fit(safe(session.name or shown, 100), name_cells - 1) + " ", ""),
-        (fit(safe(session.model, 100), model_cells - 1) + " " if model_cells else "", "dim"),
-        (fit(fit(safe(session.load, 40), load_cells - 1), load_cells), "p50"),
-        (fit(fit(p95, p95_cells - 1), p95_cells), ""),
-        (fit(session.verdict, 10), role),
+        (f"   {when(session.directory.name)} ", "dim"),
+        *[(fit(fit(text, width - 1), width), role) for text, width, role in cells if width],
+        (fit(session.verdict, _VERDICT_CELLS), _VERDICTS.get(session.verdict, "dim")),
     ]
 
 
-def preview_rows(item: Item | None, width: int, height: int, theme: Theme) -> list[Row]:
-    """Exactly `height` rows of `width` cells."""
+def preview_rows(
+    item: Item | None, width: int, height: int, theme: Theme, course: Course | None = None
+) -> list[Row]:
+    """Exactly `height` rows of `width` cells. `course`: of that session, drawn where there is room."""
     rows: list[Row] = []
     if item is None:
         rows = [
@@ -105,7 +147,12 @@ def preview_rows(item: Item | None, width: int, height: int, theme: Theme) -> li
     elif item.server is not None:
         rows = _of_server(item.server, theme)
     elif item.session is not None:
-        rows = _of_session(item.session)
+        rows = _of_session(item.session, width)
+        if course is not None:
+            from tui.views.home_course import course_rows  # numpy: not before there is something to draw
+
+            target_ms = _ttft_target_ms(item.session)
+            rows += [[], *course_rows(course, width, height - len(rows) - 1, theme, target_ms)]
     return [fitted(row, width) for row in (rows + [[]] * height)[:height]]
 
 
@@ -124,7 +171,7 @@ def _of_server(server: LocalServer, theme: Theme) -> list[Row]:
     return [*rows, [], [(" enter", "key"), (" opens a form with what a run would do", "dim")]]
 
 
-def _of_session(session: Digest) -> list[Row]:
+def _of_session(session: Digest, width: int) -> list[Row]:
     name = session.directory.name
     title: Row = [(" " + safe(session.name or name, 100), "name")]
     if session.badge:
@@ -139,11 +186,12 @@ def _of_session(session: Digest) -> list[Row]:
     failed = f", {requests.failed:,} failed" if requests.failed else ""
     rows: list[Row] = [
         title,
-        _pair("load", session.load + _for(said.duration_s)),
-        [*_pair("verdict", session.verdict or "-", role), ("  " + safe(session.problem, 80), "dim")],
-        *[_pair("", safe(reason, 120), "bad") for reason in said.reasons[:2]],
+        _pair("load", session.load + _for(said.load_s if said.load_s is not None else said.duration_s)),
+        _pair("verdict", session.verdict or "-", role),
+        *[_pair("", line, "dim") for line in _reasons([session.problem], width - 12)],
+        *[_pair("", line, "bad") for line in _reasons(said.reasons, width - 12)],
         *[
-            _pair("", f"{safe(one.target, 60)}  got {_figure(one.figure)}  {safe(one.verdict, 12)}")
+            _of_target(safe(one.target, 60), one.figure, one.verdict)
             for one in (said.slo.targets if said.slo is not None else [])[:3]
         ],
         _pair("TTFT ms", _quantiles(said.ttft_from_due_ms)),
@@ -156,6 +204,13 @@ def _of_session(session: Digest) -> list[Row]:
         _pair("session", safe(name, 160)),
     ]
     return rows
+
+
+def _ttft_target_ms(session: Digest) -> float | None:
+    """Of TTFT p95, where it had one."""
+    asked = session.config.slo if session.config is not None else ()
+    targets = [one for one in kept_targets(asked) if (one.metric, one.statistic) == ("ttft", "p95")]
+    return targets[0].limit if targets else None
 
 
 def said_rows(checked: Checked, width: int) -> list[Row]:
@@ -179,11 +234,22 @@ def _quantiles(of: Quantiles) -> str:
     return f"p50 {ms(of.p50)}  p95 {ms(of.p95)}  p99 {ms(of.p99)}"
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else three(value)
+def _reasons(reasons: Sequence[str], width: int) -> list[str]:
+    """Two of them, each in two lines at most."""
+    return [line for reason in reasons[:2] for line in wrap(safe(reason, 200), max(width, 20), max_lines=2)]
+
+
+def _of_target(target: str, figure: float | None, verdict: str) -> Row:
+    """`ttft.p95<500ms  3,871 ms  missed`."""
+    word = _CAME.get(verdict, safe(verdict, 12))
+    got = "-" if figure is None else figure_words(target, figure)
+    return [*_pair("", f"{target}  {got}  "), (word, _VERDICTS.get(word, "dim"))]
+
+
+_CAME = {"pass": "held", "fail": "missed"}
 
 
 def _for(duration_s: float | None) -> str:
     if duration_s is None:
         return ""
-    return f", {duration_s:.0f} s" if duration_s < 120 else f", {duration_s / 60:.0f} min"
+    return f" for {duration_s:.0f} s" if duration_s < 120 else f" for {duration_s / 60:.0f} min"

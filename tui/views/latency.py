@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sessions.plan.slo import Target
 from tui.draw.rows import Row
 from tui.views.latency_charts import BANDS_FROM, MEANS, TITLES, LatencyCharts
-from tui.views.latency_table import latency_table
+from tui.views.latency_table import FIGURES, LINES, latency_table
 from tui.views.strips import axis_row
 from tui.views.view import Drawing, Pressed
 from tui.views.what_if import moved, said, target_of, with_target
@@ -30,7 +30,8 @@ class Latency:
         below: list[Row] = []
         if not (bands and shown.table()):
             width = drawing.width - 1
-            table = latency_table(shown.now, f"{shown.title} ms", drawing.frame.recent_s, width)
+            roles = FIGURES if bands else LINES
+            table = latency_table(shown.now, f"{shown.title} ms", drawing.frame.recent_s, width, roles)
             below = [[(" ", ""), *row] for row in table[: max(height - 8, 0)]]
         out: list[Row] = [] if self.own is None else [self._what_if(drawing)]
         room = height - len(below) - 1 - len(out)

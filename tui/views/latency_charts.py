@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sessions.frame.latency import LatencyNow, Under, latency_now
+from sessions.frame.latency_target import LatencyTarget
 from sessions.frame.schema import Frame, Stat
+from sessions.frame.targets import unjudged
 from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
 from tui.draw.theme import Theme
-from tui.panels.fans import axis_labels, drawn_role, limits_of, swatch
+from tui.panels.fans import axis_labels, drawn_role, limits_of, swatch, targets_said
 from tui.plots.chart import Line
 from tui.plots.fan import Fan, Limit, fan
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
 from tui.plots.scale import Scale, Series, centred, ticks
 from tui.plots.scale import fitted as fitted_scale
-from tui.views.latency_table import FIGURES, latency_table, load_words
+from tui.views.latency_table import FIGURES, LINES, latency_table, load_words
 from tui.views.strips import faint, strip, titled
 from tui.views.view import Drawing
 from tui.views.what_if import target_of
@@ -58,7 +61,8 @@ class LatencyCharts:
 
         self.drawn = drawing.over_time(f"latency {metric}", later, self.now)
         """What the charts over time show."""
-        self.scale = _scale(self.drawn, self.target, drawing.screen_state.log)
+        limits = [limit.value for limit in self._limits()]
+        self.scale = _scale(self.drawn, limits, drawing.screen_state.log)
 
     @property
     def theme(self) -> Theme:
@@ -78,13 +82,18 @@ class LatencyCharts:
         labels = axis_labels(own, plot, limits)
         return [head, *strip(d.seen(grid).rows(), labels, self.table(), d.at, self.theme)]
 
-    def _limits(self) -> list[Limit]:
-        """Each target of the run; where keys have moved one, that alone."""
-        targets = self.drawing.frame.targets
+    def _targets(self) -> Sequence[LatencyTarget]:
+        """Those of the run that ask of this figure; where keys have moved one, that alone."""
         if self.own is not None:
-            return [Limit(self.own.limit, self.own.quantile, self.own.statistic)]
-        gaps_for_itl = self.key == "chunk_gap" and self.drawing.frame.itl_is_chunk_gap
-        return limits_of(targets.get(self.key, ()), targets.get("itl", ()) if gaps_for_itl else ())
+            now_ms = _of(self.now.recent, self.own.statistic)
+            return [LatencyTarget(self.own.statistic, self.own.limit, now_ms)]
+        return self.drawing.frame.targets.get(self.key, ())
+
+    def _not_known(self) -> Sequence[LatencyTarget]:
+        return () if self.own is not None else unjudged(self.drawing.frame, self.key)
+
+    def _limits(self) -> list[Limit]:
+        return limits_of(self._targets(), self._not_known())
 
     def table(self) -> list[Row]:
         """As it stands beside the bands; empty where there is no room for it."""
@@ -96,12 +105,9 @@ class LatencyCharts:
         plot = height - 1
         if plot < 2:
             return []
-        if self.target is not None:
-            scale = centred(scale, [self.target.limit], plot)
+        limits = self._limits()
+        scale = centred(scale, [limit.value for limit in limits], plot) if limits else scale
         cells = spread(columns.counts, columns.values_ms, scale, plot)
-        row = None
-        if self.target is not None and scale.low <= self.target.limit <= scale.high:
-            row = int(row_of(np.array([self.target.limit]), scale, plot)[0])
         # Where the bands have a chart of their own, nothing stands before the heat.
         lines = self._lines() if d.height < BANDS_FROM else ()
         ascii_only = self.theme.ascii_only
@@ -111,13 +117,15 @@ class LatencyCharts:
             lines=lines,
             scale=scale,
             marks=faint(d.marks),
-            target_row=row,
+            limits=limits,
+            late_above=None if self.target is None else self.target.limit,
             ascii_only=ascii_only,
         )
         labels = ticks(scale, plot, numbers.ms_label)
-        if row is not None and self.target is not None:
+        for limit in limits:
+            row = int(row_of(np.array([limit.value]), scale, plot)[0])
             labels = {at: text for at, text in labels.items() if abs(at - row) > 1 or at in (0, plot - 1)}
-            labels[row] = numbers.ms_label(self.target.limit)
+            labels[row] = numbers.ms_label(limit.value)
         head = titled(self._heat_title(), d.width, self.theme, self._heads())
         return [head, *strip(d.seen(grid).rows(), labels, self._distributions(plot, scale), d.at, self.theme)]
 
@@ -146,6 +154,12 @@ class LatencyCharts:
         stat, recent_s = self.now.recent, self.drawing.frame.recent_s
         if not self.now.run.count:
             return [Field(0, ("nothing yet", "dim")), self._target()]
+        if self.drawing.height < BANDS_FROM:  # lines before the heat: the figures stand in the table below
+            line = (
+                {"p50": "*", "p95": "+", "p99": "^"} if self.theme.ascii_only else dict.fromkeys(LINES, "━")
+            )
+            said = [(f"{line[name]} {name}{' ' * (name != 'p99')}", role) for name, role in LINES.items()]
+            return [Field(2, *said), self._target()]
         return [
             Field(5, (f"last {recent_s:g}s", "label")),
             *(Field(2, *self._figure(stat, name)) for name in ("p50", "p95", "p99")),
@@ -154,24 +168,16 @@ class LatencyCharts:
         ]
 
     def _figure(self, stat: Stat, quantile: str) -> list[Span]:
-        """In the colour that it has in the chart below: areas, or lines before the heat."""
-        role = FIGURES[quantile] if self.drawing.height >= BANDS_FROM else quantile
+        """In the colour of its area, and, before it, as the chart has it."""
         value = _of(stat, quantile)
         text = numbers.sign(stat, quantile) + numbers.ms(value)
-        bands = self.drawing.height >= BANDS_FROM
-        drawn = drawn_role(quantile, value, self._limits()) if bands else quantile
-        return [swatch(quantile, drawn, self.theme), (f" {quantile} ", "label"), (text, role)]
+        drawn = drawn_role(quantile, value, self._limits())
+        return [swatch(quantile, drawn, self.theme), (f" {quantile} ", "label"), (text, FIGURES[quantile])]
 
     def _target(self) -> Field:
-        target = self.target
-        if target is None:
-            return Field(9)
-        value = _of(self.now.recent, target.statistic)
-        runs: list[Span] = [(f"{target.statistic}<{numbers.ms(target.limit)}", "target")]
-        if value is not None:
-            met = value <= target.limit
-            runs.append((" met" if met else " MISSED", "ok" if met else "bad"))
-        return Field(1, *runs)
+        return Field(
+            1, *targets_said(self._targets(), self._not_known(), self.drawing.width // 3, self.theme)
+        )
 
     def _heads(self) -> list[Span]:
         """Over the two distributions."""
@@ -227,11 +233,10 @@ def _places(stat: Stat, scale: Scale, height: int) -> list[str]:
     return out
 
 
-def _scale(now: LatencyNow, target: Target | None, log: bool) -> Scale:
-    bounds = now.bounds_ms
-    ends = [] if bounds is None else list(bounds)
-    kept = [] if target is None or bounds is None else [target.limit]
-    found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=100.0 if log else 1.0, kept=kept)
+def _scale(now: LatencyNow, limits: Sequence[float], log: bool) -> Scale:
+    ends = list(now.bounds_ms or ())
+    least = 100.0 if log else 1.0
+    found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=least, kept=limits)
     below = now.columns.counts[:, now.columns.values_ms < found.low]
     return replace(found, cut=bool(below.any()))
 

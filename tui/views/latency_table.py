@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sessions.curve.loads import LoadStage
 from sessions.frame.latency import LatencyNow, Under
 from sessions.frame.schema import Stat
@@ -10,13 +12,17 @@ from tui.draw.rows import Row, Span, fitted
 
 FIGURES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
 """As in the charts: how bad one is, is said by its target."""
+LINES = {"p50": "p50", "p95": "p95", "p99": "p99"}
+"""Likewise, where they are lines before a heatmap."""
 
 
-def latency_table(now: LatencyNow, title: str, recent_s: float, width: int) -> list[Row]:
+def latency_table(
+    now: LatencyNow, title: str, recent_s: float, width: int, roles: Mapping[str, str] = FIGURES
+) -> list[Row]:
     """The figures in words: lately, of the run, under this load and the last; 40 cells hold it."""
     name, cell = (24, 9) if width >= 62 else (19, 8) if width >= 51 else (16, 6)
     head: Row = [(title.ljust(name), "title")]
-    head += [(quantile.rjust(cell), role) for quantile, role in FIGURES.items()]
+    head += [(quantile.rjust(cell), role) for quantile, role in roles.items()]
     out: list[Row] = [[*head, ("n".rjust(cell), "label")]]
     rows: list[tuple[str, str, Stat]] = [
         (f"last {recent_s:g} s", "label", now.recent),
@@ -27,7 +33,7 @@ def latency_table(now: LatencyNow, title: str, recent_s: float, width: int) -> l
     if now.before is not None:
         rows.append((f"before {load_words(now.before.stage)}", "stage_before", now.before.stat))
     for label, role, stat in rows:
-        out.append([(label[:name].ljust(name), role), *_figures(stat, cell)])
+        out.append([(label[:name].ljust(name), role), *_figures(stat, cell, roles)])
     if now.now is not None and now.before is not None:
         out.append([("this over before"[:name].ljust(name), "label"), *_ratios(now.now, now.before, cell)])
     return [fitted(row, width) for row in out]
@@ -38,12 +44,12 @@ def load_words(stage: LoadStage) -> str:
     return f"{number} at once" if stage.closed else f"~{number} rps" if stage.ramp else f"{number} rps"
 
 
-def _figures(stat: Stat, cell: int) -> list[Span]:
+def _figures(stat: Stat, cell: int, roles: Mapping[str, str]) -> list[Span]:
     out: list[Span] = []
     for name, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms)):
         thin = name in stat.thin or value is None
         text = ("" if value is None else numbers.sign(stat, name)) + numbers.ms(value, short=cell < 8)
-        out.append((text.rjust(cell), "thin" if thin else FIGURES[name]))
+        out.append((text.rjust(cell), "thin" if thin else roles[name]))
     return [*out, (numbers.count(stat.count).rjust(cell), "dim")]
 
 

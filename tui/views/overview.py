@@ -26,9 +26,11 @@ Beside = Callable[[int, int], Sequence[Panel]]
 in so many rows with the titles. None at all where there is nothing to show yet."""
 
 
-def too_small(width: int, height: int) -> list[Row]:
+def too_small(frame: Frame, screen_state: ScreenState, width: int, height: int) -> list[Row]:
+    """That it is, and how the run stands all the same."""
     text = f"{width}x{height} is too small: ttftop needs {layout.LEAST_WIDTH}x{layout.LEAST_HEIGHT}"
-    return [fitted([(text, "")], width), *([fitted([], width)] * (height - 1))][:height]
+    said = [fitted([(text, "")], width), fitted(header.header(frame, screen_state, width), width)]
+    return [*said, *([fitted([], width)] * (height - 2))][:height]
 
 
 def scales_for(
@@ -38,7 +40,7 @@ def scales_for(
     at_ns, log = frame.at_ns, screen_state.log
     frame = frame if later is None else later
 
-    itl = ("itl", "chunk_gap") if frame.itl_is_chunk_gap else ("itl",)
+    itl = ("itl", "chunk_gap" if frame.itl_is_chunk_gap else "itl", "tpot")
     first, of_first = (frame.ttft, ("ttft",)) if frame.e2e is None else (frame.e2e, ("e2e",))
     least_ms = 1000.0 if log else 1.0
     # The percentiles, and the targets where there are some: they are to be seen in any case.
@@ -77,7 +79,7 @@ def shape_of(frame: Frame, screen_state: ScreenState, later: Frame | None = None
     return Shape(
         gpus=len(frame.gpus),
         gpu_groups=tuple(len(group.gpus) for group in found) if are_told_apart(found) else (),
-        gpu_note=bool(frame.gpu_note),
+        gpu_note=len(frame.gpu_note),
         server=server.server_strips(frame.server),
         machines=machines.says_anything(frame),
         scrub=scrub,
@@ -99,7 +101,7 @@ def compose(
     `later` is, in a replay, the frame of the end on the same columns: what lies after the playhead, dimmed.
     """
     if width < layout.LEAST_WIDTH or height < layout.LEAST_HEIGHT:
-        return too_small(width, height)
+        return too_small(frame, screen_state, width, height)
     if screen_state.details:
         return _detailed(frame, screen_state, width, height)
     drawing = Charted(frame, screen_state, scales, layout.overview_columns(width), width, later)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sessions.frame.schema import Band, Frame, Stat
+from sessions.frame.targets import unjudged
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
 from tui.draw.layout import Columns
@@ -127,7 +128,7 @@ def _itl(d: Charted, rows: int, gutter: int) -> Panel:
         (gutter, d.at.plot, rows),
         d.theme,
         targets=frame.targets.get("chunk_gap" if frame.itl_is_chunk_gap else "itl", ()),
-        not_known=frame.targets.get("itl", ()) if frame.itl_is_chunk_gap else (),
+        not_known=unjudged(frame, "itl"),
         later=None if later is None else (later.itl, d.upto),
         marks=d.plotting.marks,
         more=[*_own(d, frame.server.itl), *_per_chunk(frame)],

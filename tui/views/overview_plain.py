@@ -65,7 +65,7 @@ def _server_line(d: Charted, rows: int) -> list[Row]:
         fields = [Field(0, ("SERVER", "title")), *counts]
         return _spark(d, fields, said.waiting_series, d.scales["waiting"], rows)
     full = said.kv_pct is not None and said.kv_pct >= server.KV_FULL_PCT
-    kv = Field(-1, ("KV ", "title"), (f"{numbers.whole(said.kv_pct)}%", "bad" if full else "server"))
+    kv = Field(-1, ("KV ", "title"), (numbers.whole(said.kv_pct, "%"), "bad" if full else "server"))
     if rows == 1:
         return _spark(d, [kv, *counts], said.kv, PERCENT, 1)
     queue = [Field(0, ("QUEUE", "title")), *counts[:2]]

@@ -115,7 +115,7 @@ def table(
     width, theme = drawing.width, drawing.theme
     columns = [column for column in _COLUMNS if width >= column.least_width]
     kinds = [len(kind) for kind in known.error_kinds if kind != "unfinished"]
-    result = min(max(9, *kinds, 9), 11 if width < 100 else 20)
+    result = min(max(9, *kinds, 9), 15 if width < 100 else 20)
     tags = 14 if width >= 180 and any(known.tags) else 0
     bar = max(width - 2 - sum(column.cells + 1 for column in columns) - result - 1 - tags, 0)
     bar = bar if bar >= _LEAST_BAR else 0

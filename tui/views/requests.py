@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sessions.frame.request_list import CHOICES, IN_FLIGHT, ORDERS, Page
 from sessions.store.request_line import Sought
 from tui.draw import numbers
-from tui.draw.rows import Row, fitted, spread, width_of
+from tui.draw.rows import Field, Row, chosen, fitted, spread, width_of
 from tui.plots.phases import legend
 from tui.views import request_rows, waterfall
 from tui.views.view import Drawing, Pressed
@@ -90,14 +90,16 @@ class Requests:
 
     def _head(self, drawing: Drawing, page: Page) -> Row:
         frame, share = drawing.frame, drawing.source.requests_read
-        head: Row = [(" REQUESTS", "title"), ("  f ", "key"), (self.choice, "strong")]
-        head += [("  s ", "key"), (f"by {self._by}", "strong")]
-        head += [(f"  {numbers.count(page.of)} of {numbers.count(page.known)} ended", "dim")]
-        head += [(f"  in flight {numbers.count(frame.in_flight)}", "")]
-        if frame.failed:
-            head += [(f"  failed {numbers.count(frame.failed)}", "bad")]
-        if frame.not_sent:
-            head += [(f"  not sent {numbers.count(frame.not_sent)}", "warn")]
+        fields = [
+            Field(0, (" REQUESTS", "title"), ("  f ", "key"), (self.choice, "strong")),
+            Field(1, ("s ", "key"), (f"by {self._by}", "strong")),
+            Field(5, (f"{numbers.count(page.of)} of {numbers.count(page.known)} ended", "dim")),
+            Field(4, (f"in flight {numbers.count(frame.in_flight)}", "")),
+            Field(2, (f"failed {numbers.count(frame.failed)}", "bad")) if frame.failed else Field(9),
+            Field(3, (f"not sent {numbers.count(frame.not_sent)}", "warn")) if frame.not_sent else Field(9),
+            Field(6, ("times in ms, or s", "dim")) if page.of else Field(9),
+        ]
+        head = chosen(fields, drawing.width)
         if share < 1.0:
             said: Row = [(f" reading requests {int(100 * share)} % ", "badge")]
             head = [*fitted(head, max(drawing.width - width_of(said), 0)), *said]

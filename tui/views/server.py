@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from textwrap import wrap
 
 import numpy as np
 
@@ -186,7 +187,7 @@ def _kv(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
     kv = drawing.frame.server.kv_pct
     full = kv is not None and kv >= KV_FULL_PCT
     said = [
-        Field(0, ("KV CACHE ", "title"), (f"{numbers.whole(kv)}%", "bad" if full else "server")),
+        Field(0, ("KV CACHE ", "title"), (numbers.whole(kv, "%"), "bad" if full else "server")),
         Field(1, ("full" if full else "", "bad")),
     ]
     grid = area(
@@ -205,13 +206,13 @@ def _kv(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
 
 def _preempt(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
     now = drawing.frame.server.preemptions_per_s
-    said = [Field(0, ("PREEMPTIONS ", "title"), (f"{numbers.rate(now)}/s", "bad" if now else "dim"))]
+    said = [Field(0, ("PREEMPTIONS ", "title"), (numbers.rate(now, "/s"), "bad" if now else "dim"))]
     return _filled(drawing, told.preemptions_per_s, height, "ttft_lag", said, 1.0)
 
 
 def _prefix(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
     now = drawing.frame.server.prefix_hit_pct
-    said = [Field(0, ("PREFIX HITS ", "title"), (f"{numbers.whole(now)}%", ""))]
+    said = [Field(0, ("PREFIX HITS ", "title"), (numbers.whole(now, "%"), ""))]
     grid = area(
         told.prefix_hit_pct,
         PERCENT,
@@ -296,7 +297,9 @@ def _none(drawing: Drawing) -> list[Row]:
     frame = drawing.frame
     why_not = server_note(drawing.source.timeline, drawing.source.manifest, frame.at_ns)
     text = safe(why_not, 300) or "the server has said nothing of itself yet"
-    rows: list[Row] = [[(" SERVER ", "title"), ("no figures of its own", "dim")], [(f"  {text}", "")], []]
+    lines = wrap(text, max(drawing.width - 3, 1), break_on_hyphens=False)
+    rows: list[Row] = [[(" SERVER ", "title"), ("no figures of its own", "dim")]]
+    rows += [*([(f"  {line}", "")] for line in lines), []]
     rows += [
         [("  ", ""), (words, "dim"), (option, "key")]
         for words, option in (

@@ -77,7 +77,8 @@ _GROWTH = (
         ("longest", 6),
         ("gaps", 6),
     ),
-    *(("events", 4), ("meanwhile", 3), ("gaps", 10), ("chunks", 3), ("events", 20)),
+    *(("events", 4), ("meanwhile", 3), ("gaps", 10), ("chunks", 3), ("events", 6), ("meanwhile", 5)),
+    *(("gaps", 16), ("chunks", 5), ("events", 20)),
 )
 
 
@@ -107,7 +108,7 @@ def _head(request: Request, found: Waterfall, drawing: Drawing) -> list[Row]:
     if request.stale_retries:
         who.append(f"sent again {request.stale_retries}x")
     if request.connect_ns is not None:
-        who.append(f"connected in {numbers.ms(request.connect_ns / 1e6)} ms")
+        who.append(f"connected in {numbers.length(request.connect_ns / 1e6)}")
     first: Row = [(" REQUEST ", "title"), (f"{request.index}  ", "strong")]
     if not found.over:
         first.append(("in flight  ", "ok"))
@@ -141,8 +142,8 @@ def _figures(request: Request, found: Waterfall, frame: Frame) -> list[Field]:
     ]
     if found.longest:
         gaps_us = request.gaps_us[: found.gaps]
-        out.append(Field(3, ("max gap ", "label"), (numbers.ms(found.longest[0].ms), "strong")))
-        out.append(Field(6, ("mean ", "label"), (numbers.ms(sum(gaps_us) / len(gaps_us) / 1e3), "")))
+        out.append(Field(3, ("max gap ", "label"), (numbers.length(found.longest[0].ms), "strong")))
+        out.append(Field(6, ("mean ", "label"), (numbers.length(sum(gaps_us) / len(gaps_us) / 1e3), "")))
     if not found.over:
         return out
     over_ns = request.end_ns if request.last_token_ns is None else request.last_token_ns
@@ -162,7 +163,7 @@ def _since(from_ns: int | None, to_ns: int | None, at_ns: int) -> int | None:
 
 
 def _ms(ns: int | None) -> str:
-    return numbers.ms(None if ns is None else ns / 1e6)
+    return numbers.length(None if ns is None else ns / 1e6)
 
 
 def _axis(found: Waterfall, plot: int, theme: Theme) -> Row:
@@ -186,7 +187,8 @@ def _phase(phase: Phase, found: Waterfall, plot: int, theme: Theme) -> Row:
     if not phase.reached:
         glyph = "failed" if found.over else "goes_on"
         bar[1] = (bar[1][0][:-1] + theme.glyph(glyph), "bad" if found.over else role)
-    took = f" {numbers.ms((phase.to_ns - phase.from_ns) / 1e6)}"
+    took_ms = (phase.to_ns - phase.from_ns) / 1e6
+    took = f" {numbers.length(took_ms) if phase.reached else numbers.ms(took_ms)}"
     name = f"to {phase.name}" if phase.name != "answer" else phase.name
     took += "" if phase.reached else " failed" if found.over else " so far"
     return [
@@ -253,7 +255,7 @@ def _gaps(longest: Sequence[Gap], found: Waterfall, drawing: Drawing, most: int)
     across = max((drawing.width - _GUTTER) // _GAP_CELLS, 1)
     out: list[Row] = []
     for i in range(0, min(len(longest), most * across), across):
-        row: Row = [(("longest gaps" if not i else "").rjust(_GUTTER - 1) + " ", "label")]
+        row: Row = [(("longest gaps ms" if not i else "").rjust(_GUTTER - 1) + " ", "label")]
         for gap in longest[i : i + across]:
             since = f"+{numbers.ms((gap.at_ns - found.start_ns) / 1e6)}"
             said = f"{clock(gap.at_ns - drawing.frame.first_ns)} {since:>7} chunk {gap.chunk}"

@@ -148,7 +148,8 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr == (
-        f"ttftop: error: simulate: --host 127.0.0.1 --port {port}: cannot listen there: Address already in use\n"
+        f"ttftop: error: simulate: --host 127.0.0.1 --port {port}: cannot listen there: Address already in use; "
+        "give another of them\n"
     )
 
 

@@ -158,6 +158,14 @@ def test_one_tick_of_several_seconds_is_saturation_though_no_second_beside_it_ha
     assert found == Saturation(4, 6, "the client stood still for 3.8 s")
 
 
+def test_a_client_that_stood_still_until_just_before_the_end_stood_still() -> None:
+    """The second in which it went on is not whole, but those before it are."""
+    timeline, held = Timeline(), Tick(t_ns=604_750_000_000, dt_ns=603_750_000_000, worker=0, cpu_ns=1_000_000)
+    for tick in [*second(0), held]:
+        timeline.apply(tick)
+    assert client_saturation(timeline) == Saturation(603, 604, "the client stood still for 603.8 s")
+
+
 def test_a_tick_of_under_a_second_is_no_standstill() -> None:
     held = Tick(t_ns=2 * SECOND_NS, dt_ns=SECOND_NS - 1, worker=0, cpu_ns=1_000_000)
     assert not bottleneck_of(second(0), [held], second(2)).saturated

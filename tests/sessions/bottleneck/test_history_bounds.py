@@ -15,7 +15,8 @@ from loadgen.records import TICK_NS, Tick
 from sessions.bottleneck.evidence_by_second import evidence
 from sessions.bottleneck.history import BottleneckHistory, LimitSpan
 from sessions.bottleneck.hysteresis import Hysteresis, next_hysteresis
-from sessions.bottleneck.rules import IDLE, UNJUDGED, Bottleneck
+from sessions.bottleneck.judged import Judged
+from sessions.bottleneck.rules import IDLE, ROOM, UNJUDGED, Bottleneck
 from sessions.frame.build import JUDGED_A_FRAME, build
 from sessions.frame.schema import Frame
 from sessions.store.records import LoadChange
@@ -196,3 +197,24 @@ def test_a_load_that_began_ten_years_ahead_is_no_load_until_then():
     assert BottleneckHistory(late).judge(2 * TEN_YEARS_NS, most=JUDGED_A_FRAME)
     timeline.apply(LoadChange(t_ns=TEN_YEARS_NS, change="rate", rate_rps=9.0))
     assert BottleneckHistory(timeline).judge(2 * TEN_YEARS_NS, most=2 * JUDGED_A_FRAME)
+
+
+def test_a_second_that_was_judged_takes_few_bytes_and_says_the_same() -> None:
+    found = [
+        Hysteresis(
+            Bottleneck(ROOM, f"3s: running {i % 977} of {i}, KV {i % 91} %, {i % 13} wait"), "queue", i % 3
+        )
+        for i in range(4000)
+    ]
+    tracemalloc.start()
+    judged = Judged()
+    for second, one in enumerate(found):
+        judged.add(2 * second, one)
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert taken < 120 * len(found)
+    assert [judged[place] for place in range(len(judged))] == found
+    assert judged.forget_from(4001) == len(judged) == 2001
+    assert (judged.last, judged.second(2000), judged.upto(3999)) == (found[2000], 4000, 2000)
+    assert judged.forget_from(-1) == 0
+    assert judged.last == Hysteresis()

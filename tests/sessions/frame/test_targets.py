@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from loadgen.records import TICK_NS, Tick
 from loadgen.sketch import SketchCounts
-from sessions.frame.targets import targets_at
+from sessions.frame.build import build
+from sessions.frame.targets import targets_at, unjudged
 from tests.sessions.summary.summing import manifest
 from tests.sessions.timeline.folding import folded
 
@@ -62,6 +65,19 @@ def test_a_mean_and_the_most_are_figures_of_the_same_seconds() -> None:
 
 
 def test_what_is_no_latency_of_a_sketch_is_no_line_on_a_chart() -> None:
-    slo = asked("output_tps>100, errors<1%, tpot.p95<1s")
+    slo = asked("output_tps>100, errors<1%")
     assert targets_at(folded(), slo, (0, TICK_NS)) == {}
     assert targets_at(folded(), None, (0, TICK_NS)) == {}
+
+
+def test_a_target_of_tpot_stands_in_the_chart_of_itl_and_is_not_judged_by_it() -> None:
+    tick = Tick(TICK_NS, TICK_NS, 0, itl=counted([20] * 999))
+    found = targets_at(folded(tick), asked("itl.p99<50ms, tpot.p95<30ms"), (0, TICK_NS))
+    (tpot,) = found["tpot"]
+    assert (tpot.name, tpot.statistic, tpot.limit_ms, tpot.met) == ("TPOT", "p95", 30.0, None)
+    axis = {"at_ns": TICK_NS, "window_ns": TICK_NS, "slots": 1}
+    frame = replace(build(folded(tick), None, live=False, killed=False, **axis), targets=found)
+    assert unjudged(frame, "itl") == (tpot,)
+    gaps = replace(frame, itl_is_chunk_gap=True)
+    assert unjudged(gaps, "chunk_gap") == (*found["itl"], tpot), "nor ITL, where only gaps are known"
+    assert unjudged(frame, "ttft") == unjudged(frame, "chunk_gap") == ()

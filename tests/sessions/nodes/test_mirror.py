@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from sessions.nodes.mirror import MOST_LOG_BYTES, Mirror
 from sessions.nodes.node_files import LOG_FILE
 from sessions.store.append_file import AppendFile
+from tests.faults.disk import Disk
 
 TICKS = "worker-3.jsonl.gz"
 
@@ -83,18 +83,14 @@ def test_a_full_disk_here_leaves_bytes_there_until_it_takes_again(
 ) -> None:
     copy = mirror(tmp_path)
     assert copy.take([(TICKS, 0, b"one ")])
-    written = os.write
-
-    def full(fd: int, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "write", full)
+    disk = Disk(monkeypatch, tmp_path)
+    disk.refuses(errno.ENOSPC)
     assert not copy.take([(TICKS, 4, b"two "), ("requests-3.jsonl.gz", 0, b"r")])
     assert "No space left" in copy.error
     had = dict(copy.have)
     assert not copy.take([(TICKS, had[TICKS], b"three ")])
     assert copy.have == had, "nothing more is taken than what was in hand"
-    monkeypatch.setattr(os, "write", written)
+    disk.takes_again()
     assert copy.take([(TICKS, had[TICKS], b"three "), ("requests-3.jsonl.gz", 0, b"r")])
     assert (copy.error, copy.close()) == ("", [])
     assert (tmp_path / TICKS).read_bytes() == b"one two three "

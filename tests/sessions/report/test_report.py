@@ -17,6 +17,7 @@ from html import unescape
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -27,10 +28,11 @@ from sessions.interchange.imported_run import ImportedRun, settle
 from sessions.interchange.write_session import write_session
 from sessions.plan.config import LoadConfig, PlanConfig
 from sessions.plan.stages import Stage
-from sessions.report import html, tables, text_forms, words
+from sessions.report import charts, html, tables, text_forms, words
 from sessions.report.finding import finding, finding_of_several, verdict
+from sessions.report.limits import limits_of
 from sessions.report.run_data import RunData, read_run_data
-from sessions.report.svg import Chart, Line, drawn
+from sessions.report.svg import Chart, Limit, Line, drawn
 from sessions.store.journal import SUPERVISOR_FILE, JournalWriter
 from sessions.store.manifest import read, write
 from sessions.store.records import StageChange
@@ -221,7 +223,13 @@ def test_seven_stages_on_eight_gpus_are_less_than_two_megabytes_with_every_figur
     # The two others have fewer than the 59 requests that a p95 needs: that comes first.
     assert said[0].startswith("SLO undecided: 5 of 7 stages held every target")
     assert said[1].startswith("From 1.00 to 7.00 rps")
-    for word in ("GPU 7: 580 W", "TTFT over load", "Joules per output token over load", "p95: 50"):
+    for word in (
+        "ttft.p95 &lt; 100ms",
+        "GPU 7: 580 W",
+        "TTFT over load",
+        "Joules per output token over load",
+        "p95: 50",
+    ):
         assert word in page
 
 
@@ -249,8 +257,8 @@ def staged(root: Path) -> Summary:
 def test_of_stages_the_most_is_told_with_its_latency_and_which_held_all_their_targets(tmp_path: Path) -> None:
     targets, first, *_ = finding(staged(tmp_path))
     assert first == (
-        "From 1.00 to 7.00 rps the most was 60 output tokens/s at 6.00, with TTFT p95 600 ms there and 100 ms "
-        "at the lowest load; at the highest it was 700 ms."
+        "From 1.00 to 7.00 rps the most was 60 output tokens/s at 6.00, with TTFT p95 600 ms there, 100 ms "
+        "at the lowest load and 700 ms at the highest."
     )
     assert targets == (
         "SLO undecided: 3 of 7 stages held every target, the highest 5 rps (5.00 rps); 1 undecided, for want of requests."
@@ -283,17 +291,49 @@ def test_of_several_runs_the_one_that_made_most_is_told_by_how_much() -> None:
         return msgspec.structs.replace(said, name=name, throughput=throughput, valid=valid)
 
     most, ratio, wrong = finding_of_several([run("a", 100.0), run("b", 250.0), run("c", 200.0, valid=False)])
-    assert most.startswith("Of 3 runs b made most: 250 output tokens/s, TTFT p95 ")
-    assert ratio == "That is 2.50 times what a made."
-    assert wrong == "Not valid: c."
+    assert most.startswith("Most of 3 runs gave “b”: 250 output tokens/s, with TTFT p95 ")
+    assert ratio == "That is 2.50 times what “a” gave."
+    assert wrong == "Not valid: “c”."
 
 
-def test_memory_is_in_gigabytes_and_a_figure_of_too_few_is_marked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("unmeasured", "said"),
+    [
+        ((0,), "with TTFT p95 600 ms there and 700 ms at the highest; unknown at the lowest load."),
+        ((0, 5), "with TTFT p95 700 ms at the highest; unknown there and at the lowest load."),
+        ((0, 5, 6), "the most was 60 output tokens/s at 6.00."),
+    ],
+)
+def test_a_sentence_has_no_dash_for_a_load_without_a_ttft(
+    tmp_path: Path, unmeasured: Sequence[int], said: str
+) -> None:
+    summary = staged(tmp_path)
+    assert summary.plan is not None
+    stages = list(summary.plan.stages)
+    for n in unmeasured:
+        ttft = msgspec.structs.replace(stages[n].ttft_ms, p95=None)
+        stages[n] = msgspec.structs.replace(stages[n], ttft_ms=ttft)
+    plan = msgspec.structs.replace(summary.plan, stages=stages)
+    _, first, *_ = finding(msgspec.structs.replace(summary, plan=plan))
+    assert first.endswith(said)
+    assert words.NOT_MEASURED not in first
+
+
+def test_a_run_whose_latencies_nobody_measured_is_told_without_them() -> None:
+    summary = read_run_data(RECORDED).summary
+    nothing = msgspec.structs.replace(summary.e2e_ms, count=0, p95=None)
+    none = {"ttft_from_due_ms": nothing, "ttft_from_sent_ms": nothing, "e2e_ms": nothing}
+    said = finding(msgspec.structs.replace(summary, stages=summary.stages[:1], **none))[0]
+    assert words.NOT_MEASURED not in said
+    assert said.endswith(" requests/s.")
+
+
+def test_memory_is_in_gibibytes_as_on_the_screen_and_a_figure_of_too_few_is_marked(tmp_path: Path) -> None:
     said = read_run_data(seven_stages(tmp_path)).summary
-    used = msgspec.structs.replace(said.gpus[0].memory_used_bytes, max=40.5e9)
-    gpu = msgspec.structs.replace(said.gpus[0], memory_used_bytes=used, memory_total_bytes=80_000_000_000)
+    used = msgspec.structs.replace(said.gpus[0].memory_used_bytes, max=40.5 * 2**30)
+    gpu = msgspec.structs.replace(said.gpus[0], memory_used_bytes=used, memory_total_bytes=80 * 2**30)
     head, row = tables.gpus(msgspec.structs.replace(said, gpus=[gpu]))
-    assert (row[head.index("memory GB")], row[head.index("of")]) == ("40.5", "80")
+    assert (row[head.index("memory GiB")], row[head.index("of")]) == ("40.5", "80")
     thin = msgspec.structs.replace(said.e2e_ms, p50=12.0, p99=34.0, thin=["p99"])
     (row,) = (row for row in tables.latencies(msgspec.structs.replace(said, e2e_ms=thin)) if row[0] == "E2E")
     assert (row[3], row[6]) == ("12.0", "~34.0")
@@ -359,6 +399,78 @@ def test_whatever_the_values_a_chart_is_drawn_or_left_out(values: list[float | N
         assert "nan" not in drawing
 
 
+def test_a_line_joins_steady_points_alone_and_each_load_has_its_tick() -> None:
+    line = Line("", [1.0, 2.0, 9.0, 3.0, 4.0], 0, [True, True, False, True, True])
+    drawing = drawn(Chart("t", [1.0, 2.0, 12.44, 14.0, 15.0], [line], "rps", points=True), 600)
+    (path,) = re.findall(r'<path class="l s0" d="([^"]*)"', drawing)
+    assert (path.count("M"), path.count("L")) == (2, 2)
+    assert (drawing.count('class="f0"'), drawing.count('class="o s0"')) == (4, 1)
+    shown = re.findall(r'text-anchor="middle"[^>]*>([^<]*)<', drawing)
+    assert shown == ["1", "2", "12.4", "14", "15"]
+    assert drawing.count('class="k"') == 5
+
+
+@pytest.mark.parametrize(("at", "lines", "said"), [(500.0, 1, "a&lt;b<"), (1e9, 0, "a&lt;b, far above")])
+def test_a_target_is_a_dashed_line_with_its_name(at: float, lines: int, said: str) -> None:
+    for log in (False, True):
+        drawing = drawn(
+            Chart("t", [0.0, 1.0], [Line("", [40.0, 400.0], 0)], log=log, limits=[Limit(at, "a<b")]), 300
+        )
+        assert drawing.count('class="q"') == lines
+        assert said in drawing
+        ET.fromstring(drawing)
+
+
+def test_targets_of_runs_stand_in_the_charts_of_their_metric_each_once() -> None:
+    said = with_targets("pass")
+    (limit,) = limits_of([said, said], "ttft")
+    assert (limit.at, limit.name) == (50.0, "ttft.p95<50ms")
+    assert limits_of([said], "itl") == []
+    run = dataclasses.replace(read_run_data(RECORDED), summary=said)
+    titles = [chart.title for chart in charts.over_time(run.wide, said=said) if chart.limits]
+    assert titles == ["TTFT from due, ms"]
+    assert [chart.title for chart in charts.distributions([run]) if chart.limits_x] == [
+        "TTFT: % of requests within"
+    ]
+
+
+def test_a_distribution_begins_where_its_data_do_whatever_a_few_gaps_of_nothing_are() -> None:
+    run = read_run_data(RECORDED)
+    run.values_ms = {"ITL": np.array([0.0] * 5 + [0.01] * 4 + [10.0 + n / 100 for n in range(991)])}
+    (chart,) = charts.distributions([run])
+    assert 5.0 < min(chart.xs) < 10.0
+    assert max(chart.xs) == pytest.approx(19.9)
+
+
+def test_a_colour_of_percentiles_is_none_of_runs_beside_each_other() -> None:
+    run = read_run_data(RECORDED)
+    of_percentiles = {line.colour for chart in charts.over_time(run.wide)[1:3] for line in chart.lines}
+    of_runs = {line.colour for chart in charts.distributions([run, run]) for line in chart.lines}
+    assert len(of_percentiles) == 3
+    assert of_runs == {0, 1}
+    assert not of_percentiles & set(range(8))
+
+
+def test_of_runs_side_by_side_the_verdict_is_that_of_the_targets_first_and_no_heading_comes_twice() -> None:
+    missed, held = (msgspec.structs.replace(with_targets(word), name=word) for word in ("fail", "pass"))
+    head, *rows = tables.compared([missed, held])
+    assert [row[1] for row in rows] == ["SLO missed, valid", "SLO held, valid"]
+    assert len(set(head)) == len(head)
+    said = finding_of_several([missed, held])
+    assert "SLO held: “pass”." in said
+    assert "SLO missed: “fail”." in said
+    page = html.page(
+        [dataclasses.replace(read_run_data(RECORDED), summary=one) for one in (missed, held)], "1"
+    )
+    assert "<h1>2 runs side by side</h1>" in page
+    assert "<title>fail, pass: ttftop</title>" in page
+
+
+def test_room_is_called_headroom_as_on_the_screen(tmp_path: Path) -> None:
+    said = msgspec.structs.replace(staged(tmp_path), limits=[LimitSpan(0.0, 90.0, "room", "a")])
+    assert tables.limits(said)[1][2] == "headroom"
+
+
 def test_an_axis_is_labelled_in_steps_of_one_two_or_five() -> None:
     for most, labels in ((97.0, ["0", "50", "100"]), (48_000.0, ["0", "20k", "40k", "60k"])):
         drawing = drawn(Chart("t", [0.0, 1.0], [Line("a", [0.0, most], 0)]), 300)
@@ -410,8 +522,8 @@ def with_targets(verdict: str) -> Summary:
 @pytest.mark.parametrize(
     ("verdict", "badge", "sentence"),
     [
-        ("fail", "SLO MISSED, VALID", "ttft.p95<50ms was missed (182.4)."),
-        ("pass", "SLO HELD, VALID", "ttft.p95<50ms was held (182.4)."),
+        ("fail", "SLO MISSED, VALID", "ttft.p95<50ms was missed (182.4 ms)."),
+        ("pass", "SLO HELD, VALID", "ttft.p95<50ms was held (182.4 ms)."),
     ],
 )
 def test_a_report_of_a_run_says_first_whether_its_targets_were_held(

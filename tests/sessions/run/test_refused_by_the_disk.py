@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from sessions.plan.target_config import TargetConfig
 from sessions.run.launch import LaunchError, launch
 from sessions.run.prestart import SupervisorProcess, start_supervisor
 from sessions.store.manifest import SessionError
+from tests.faults.disk import Disk
 
 pytestmark = pytest.mark.slow
 
@@ -44,10 +45,7 @@ def test_a_file_that_cannot_be_made_refuses_the_run_in_one_line_and_leaves_nothi
 def test_a_manifest_that_cannot_be_written_leaves_no_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(os, "fsync", full)
+    Disk(monkeypatch, tmp_path).refuses(errno.ENOSPC)
     with pytest.raises(SessionError, match="No space left"):
         launch(RunConfig(TargetConfig("http://127.0.0.1:1")), root=tmp_path, api_key=None)
     assert not list(tmp_path.iterdir())

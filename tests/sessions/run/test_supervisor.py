@@ -6,7 +6,6 @@ import asyncio
 import errno
 import itertools
 import os
-import resource
 import signal
 import socket
 import stat
@@ -47,6 +46,7 @@ from sessions.store.manifest import read, write
 from sessions.store.records import End, LoadChange, Note, State
 from sessions.summary.read import read_summary
 from sessions.summary.schema import plain
+from tests.faults.disk import limit_files
 from tests.sessions.conftest import Maker
 
 pytestmark = pytest.mark.slow
@@ -439,17 +439,15 @@ def test_a_worker_that_dies_between_the_probe_and_the_load_is_named_at_once(
     assert not directory.exists()
 
 
-def allow_file_bytes(host_pid: int, most: int) -> None:
-    """From now on the files of the run's worker cannot grow beyond `most` bytes."""
-    for pid in worker_pids(host_pid):
-        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if most < 0 else most, hard))
+def limit_files_of_workers(run: Launched, most_bytes: int | None) -> None:
+    for pid in worker_pids(run.process.pid):
+        limit_files(pid, most_bytes)
 
 
 def test_a_disk_that_stays_full_is_told_at_once_and_spoils_the_run(start: Callable[..., Launched]) -> None:
     run = start(rate_rps=60.0)
     until(lambda: len(requests_of(run.directory)) > 10, "ten requests on disk")
-    allow_file_bytes(run.process.pid, 1)
+    limit_files_of_workers(run, 1)
     too_large = os.strerror(errno.EFBIG)
     until(lambda: [n for n in host_records(run.directory) if too_large in getattr(n, "text", "")], "a word")
     assert isinstance(send_once(run.directory, FinishRun()), Ack)
@@ -468,9 +466,9 @@ def test_a_disk_that_stays_full_is_told_at_once_and_spoils_the_run(start: Callab
 def test_a_disk_that_takes_again_loses_nothing(start: Callable[..., Launched]) -> None:
     run = start(rate_rps=60.0)
     until(lambda: len(requests_of(run.directory)) > 10, "ten requests on disk")
-    allow_file_bytes(run.process.pid, 1)
+    limit_files_of_workers(run, 1)
     until(lambda: [n for n in host_records(run.directory) if getattr(n, "level", "") == "error"], "a word")
-    allow_file_bytes(run.process.pid, -1)
+    limit_files_of_workers(run, None)
     until(
         lambda: [n for n in host_records(run.directory) if "takes data again" in getattr(n, "text", "")],
         "the disk takes data again",

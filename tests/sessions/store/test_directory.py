@@ -14,6 +14,7 @@ from sessions.plan.config import RunConfig
 from sessions.plan.target_config import TargetConfig
 from sessions.store.directory import create, default_root, find, hold_lock, is_live, listing
 from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, write
+from tests.faults.disk import Disk
 
 NOON = datetime(2026, 11, 3, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -168,7 +169,7 @@ def test_a_disk_too_full_for_the_owners_number_is_no_harm_to_a_lock_that_is_held
 
     directory = session(tmp_path, "a")
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", full)
+        Disk(patch, tmp_path).refuses(errno.ENOSPC)
         fd = hold_lock(directory)
         assert is_live(directory)
         os.close(fd)

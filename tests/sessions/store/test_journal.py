@@ -22,6 +22,7 @@ from sessions.store.gap_codec import decode_gaps, encode_gaps
 from sessions.store.journal import JournalWriter, RequestJournalWriter
 from sessions.store.parse import BadLine, parse
 from sessions.store.records import AnyRecord, End, Mark
+from tests.faults.disk import FULL
 
 
 @pytest.fixture(autouse=True)
@@ -432,7 +433,7 @@ def test_request_members_survive_a_full_disk_whole(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_and_never_raised() -> None:
-    writer = JournalWriter(Path("/dev/full"))
+    writer = JournalWriter(FULL)
     for i in range(3):
         writer.append(Mark(t_ns=i))
     assert writer.error is not None
@@ -444,7 +445,7 @@ def test_a_full_disk_is_told_and_never_raised() -> None:
 
 def test_what_is_kept_for_a_full_disk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(append_file, "KEPT_CAP_BYTES", 100)
-    file = append_file.AppendFile(Path("/dev/full"))
+    file = append_file.AppendFile(FULL)
     for _ in range(5):
         file.append(b"x" * 40)
     assert file.dropped_bytes == 3 * 40

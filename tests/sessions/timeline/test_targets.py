@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import msgspec
@@ -11,10 +12,9 @@ from loadgen.records import TICK_NS, Request, TargetTick, Tick, WorkerNote
 from loadgen.sketch import SketchCounts
 from sessions.store.bounds import TARGETS_CAP, fitted
 from sessions.store.parse import BadLine, parse, parse_block, parse_packed
-from sessions.timeline.kept import kept_bytes, rare, timeline_of
+from sessions.timeline.kept import timeline_of
 from sessions.timeline.requests import NONE
-from sessions.timeline.timeline import Timeline
-from tests.sessions.timeline.folding import folded
+from tests.sessions.timeline.folding import folded, kept_bytes
 
 S = 1_000_000_000
 
@@ -76,11 +76,8 @@ def test_with_one_target_there_are_none() -> None:
 
 
 def test_a_cache_gives_the_same_targets_again() -> None:
-    timeline, rare_records = Timeline(), []
-    for tick in ticks():
-        timeline.apply(tick)
-        rare_records.append(rare(tick))
-    again = timeline_of(kept_bytes(timeline, [one for one in rare_records if one is not None]))
+    timeline = folded(*ticks())
+    again = timeline_of(io.BytesIO(kept_bytes(timeline, [])))
     for number in (0, 1):
         before, after = timeline.targets.each[number], again.targets.each[number]
         assert before.ticks.cells().tolist() == after.ticks.cells().tolist()

@@ -13,8 +13,7 @@ import pytest
 from loadgen.records import WorkerNote
 from sessions.store.journal import request_file, worker_file
 from sessions.worker.recorder import Recorder
-
-FULL = Path("/dev/full")
+from tests.faults.disk import FULL
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")

@@ -56,3 +56,17 @@ def test_a_latency_axis_is_labelled_in_five_cells_at_most(value, text):
 def test_bytes_are_shown_in_gib():
     assert numbers.gib(80 * 2**30) == "80.0"
     assert numbers.gib(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.0/s"), (0.05, "0.05/s"), (0.09, "0.09/s"), (0.5, "0.5/s"), (12.0, "12.0/s"), (640.0, "640/s")],
+)
+def test_a_rate_is_never_rounded_to_twice_what_it_is_and_what_is_not_known_has_no_unit(value, text):
+    assert numbers.rate(value, "/s") == text
+    assert numbers.rate(None, "/s") == numbers.whole(None, "%") == numbers.length(None) == "-"
+    assert (numbers.whole(98.4, "%"), numbers.length(98.7), numbers.length(1234.0)) == (
+        "98%",
+        "98.7 ms",
+        "1.23s",
+    )

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from sessions.frame.latency_target import LatencyTarget
-from sessions.frame.schema import Frame, Limit
+from sessions.frame.schema import Frame, Limit, PlanProgress
 from tests.tui.made_up_run import S, ramped
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
 from tui.draw.rows import width_of
 from tui.draw.theme import Theme
-from tui.panels.header import header, load
+from tui.panels.header import header, limit, load
 
 MISSED = {"ttft": (LatencyTarget("p99", 500.0, 4320.0),), "itl": (LatencyTarget("p95", 50.0, 31.0),)}
 
@@ -103,3 +103,37 @@ def test_figures_stand_at_the_same_place_in_each_view_and_leave_room_for_the_mod
     ]
     assert rows[0].index("errors") == rows[1].index("errors")
     assert all(frame.model in row for row in rows)
+
+
+def test_a_closed_loop_that_is_over_says_how_many_it_had_at_once():
+    over = {"live": False, "state": "ended", "closed_loop": True, "rate_rps": None}
+    text, _ = status(120, concurrency=0, last_concurrency=8.0, **over)
+    assert "was 8 concurrent" in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_while_a_plan_waits_for_answers_it_says_how_to_cut_that_short(width):
+    plan = PlanProgress("steps", 1, 3, "2 rps", "draining", None, 24.0)
+    state = ScreenState(playhead=Playhead(at_ns=90 * S))
+    frame = frame_of(plan=plan, limit=Limit("queue", "25 waiting, 8 running", 20 * S))
+    text = "".join(part for part, _ in limit(frame, state, width)).rstrip()
+    assert "25 waiting, 8 running" in text
+    assert text.endswith("Q ends it")
+    assert ("= goes on by hand" in text) == (width >= 80)
+    past = "".join(part for part, _ in limit(replace(frame, live=False), state, width))
+    assert "ends it" not in past, "a replay has nothing to end"
+
+
+def test_that_figures_are_means_is_said_beside_since_when_or_in_full_never_as_a_word_alone():
+    state = ScreenState(playhead=Playhead(at_ns=90 * S))
+    for cells in range(60, 80):
+        why = "queue 1, KV 2 %, GPU util 100 %, GPU1 446/700 W"[: cells - 20]
+        for since_ns in (0, 20 * S):
+            row = limit(frame_of(limit=Limit("room", why, since_ns)), state, 80)
+            text = "".join(part for part, _ in row).rstrip()
+            assert not text.endswith("means"), text
+
+
+def test_a_target_that_the_screen_cannot_judge_is_named_where_there_is_room():
+    targets = {"tpot": (LatencyTarget("p95", 40.0, name="TPOT"),)}
+    assert "TPOT p95 40ms in the summary" in status(120, targets=targets)[0]

@@ -9,6 +9,7 @@ import pytest
 
 from tui.draw.rows import width_of
 from tui.plots.chart import Line
+from tui.plots.fan import Limit
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
 from tui.plots.scale import Scale
@@ -44,12 +45,28 @@ def test_a_cell_is_darker_the_more_of_its_column_it_holds_but_one_value_alone_is
 
 def test_above_the_target_the_colour_is_another_and_the_target_runs_through():
     cells = np.full((6, 4), 10.0)
-    grid = heatmap(cells, 6, target_row=2)
+    grid = heatmap(cells, 6, scale=LOG, limits=[Limit(50.0)], late_above=50.0)
     roles = {row: {role for text, role in runs if text.strip()} for row, runs in enumerate(grid.rows())}
     assert roles[0] == roles[1] == {"late_3"}
     assert roles[3] == {"heat_3"}
-    assert "target" in roles[2]
+    assert "target_line" in roles[2]
     assert "heat_3" in roles[2], "what lies on it is seen as well"
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_each_target_is_a_line_also_on_the_scale_s_ends_and_those_with_a_name_say_it(ascii_only):
+    grid = heatmap(
+        np.zeros((12, 4)),
+        12,
+        scale=LOG,
+        limits=[Limit(LOG.high), Limit(50.0, 0.5, "p50"), Limit(LOG.high * 2)],
+        ascii_only=ascii_only,
+    )
+    shown, dash = text_of(grid), "--" if ascii_only else "──"
+    assert shown[0] == f"{dash}  " * 3
+    assert shown[2] == f"p50 {dash}  {dash}  "
+    assert [row.strip() for row in shown[1::2]] == ["", ""]
+    assert {role for row in grid.rows() for text, role in row if text.strip()} == {"target_line"}
 
 
 def test_lines_are_seen_through_dense_columns_and_hide_none_of_them():
@@ -89,8 +106,8 @@ def test_points_stand_at_their_load_with_their_interval():
     shown = text_of(grid)
     assert [row[10] for row in shown][1:8] == ["│", "│", "│", "●", "│", "│", "│"]
     assert shown[9][20] == "○"
-    assert shown[1].count("╌") > 15
-    assert {row[0] for row in shown} == {"┊", "╌"}
+    assert shown[1].count("─") == 11, "two cells of four, as in the charts over time"
+    assert {row[0] for row in shown} == {"┊", "─"}
 
 
 def test_the_axis_of_loads_begins_at_nought_or_is_logarithmic_where_they_reach_far():

@@ -229,3 +229,10 @@ def test_no_values_and_no_size_make_a_chart_fail(first, second, width, height, l
         rows = text(grid)
         assert [len(row) for row in rows] == [width] * height
         assert not ascii_only or all(row.isascii() or "│" in row for row in rows)
+
+
+@pytest.mark.parametrize("high", [0.15, 1.5, 3.0, 60.0, 1500.0, 2000.0, 8000.0])
+@pytest.mark.parametrize("height", [3, 6, 9, 18])
+def test_a_linear_axis_is_cut_at_round_values(high, height):
+    labels = ticks(Scale(0.0, high), height, numbers.ms_label)
+    assert all(len(label) <= 5 for label in labels.values()), labels

@@ -32,11 +32,23 @@ def gpu(index: int, **more: Any) -> Gpu:
 
 
 def test_a_name_too_long_for_its_column_is_cut_and_what_was_not_read_is_a_dash() -> None:
-    long = gpu(0, name="NVIDIA a name far too long for its column", util_pct=Spread(91.2, 100.0))
+    long = gpu(0, name="NVIDIA a name that is far too long for its column", util_pct=Spread(91.2, 100.0))
     text = gpus_table([long])
     assert max(map(len, text.splitlines())) <= 80
-    assert "91 / 100" in text
-    assert "- of -" in text
+    assert "a name that is far too long" in text
+    assert "its column" not in text
+    assert text.splitlines()[1].split()[-8:] == ["91", "100", "-", "of", "-", "-", "-", "-"]
+
+
+def test_a_name_is_whole_where_there_is_room() -> None:
+    names = ("H100 80GB (simulated)", "RTX 6000 Ada Generation", "A100-SXM4-80GB MIG 3g.40gb")
+    whole = Spread(700.0, 700.0)
+    for name in names:
+        text = gpus_table(
+            [gpu(11, name=name, util_pct=whole, power_w=whole, memory_total_bytes=2**37, energy_j=1e6)]
+        )
+        assert name in text
+        assert max(map(len, text.splitlines())) <= 80
 
 
 def test_what_the_chips_did_and_what_befell_them_in_80_columns() -> None:

@@ -13,7 +13,7 @@ from tui.report.plan import _verdict
     [
         ("ttft.p99 < 2s", 133.84, "pass", "PASS 133.8 ms"),
         ("errors < 1%", 0.0525, "fail", "FAIL 5.25 %"),
-        ("output_tps > 2500", 2600.0, "pass", "PASS 2,600"),
+        ("output_tps > 2500", 2600.0, "pass", "PASS 2,600/s"),
         ("ttft.p99 < 2s", None, "undecided", "undecided"),
         ("what a damaged session holds", 1.0, "fail", "FAIL 1"),
     ],

@@ -391,7 +391,7 @@ def test_what_a_manifest_keeps_of_targets_is_one_line_and_nothing_where_there_we
         {"target": "errors<1%", "figure": 0.0, "verdict": "pass"},
     ]}}  # fmt: skip
     stored = msgspec.convert(result, StoredSummary)
-    assert slo_line(stored.slo) == "SLO MISSED: ttft.p95<50ms: 182.4"
+    assert slo_line(stored.slo) == "SLO MISSED: ttft.p95<50ms: 182.4 ms"
     assert slo_line(None) == ""
 
 
@@ -411,7 +411,7 @@ def test_targets_that_were_not_held_are_said_before_anything_else(verdict: str) 
     if verdict == "pass":
         assert short.startswith("valid\n\nSLO HELD: 80 % of 100")
         assert whole.startswith("20261121-035954-demo")
-        assert finding(said)[1] == "ttft.p95<50ms was held (182.4; 40 more requests would decide it)."
+        assert finding(said)[1] == "ttft.p95<50ms was held (182.4 ms; 40 more requests would decide it)."
         return
     head = {"fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}[verdict]
     assert short.startswith(f"{head}: 80 % of 100 scheduled requests held every limit")
@@ -433,7 +433,7 @@ def test_a_search_says_its_answer_before_anything_else() -> None:
     assert brief(found).startswith("LIMIT (certified): 6.000 requests/s holds, 6.500 does not\n")
     assert report.render(found).startswith("LIMIT (certified): 6.000 requests/s holds, 6.500 does not\n\n")
     assert finding(found)[0] == (
-        "6 requests/s holds the targets, 6.50 does not, about 6.30 (certified: confirmed with other arrivals)."
+        "6 requests/s holds the targets, 6.50 does not; between them the steps put it at about 6.30 (certified: confirmed with other arrivals)."
     )
     none = msgspec.structs.replace(limit, passed=None, certified=False, why="not even 0.1 holds it")
     lost = msgspec.structs.replace(found, plan=msgspec.structs.replace(made, limit=none))

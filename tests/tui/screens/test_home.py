@@ -9,25 +9,34 @@ import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from rich.cells import cell_len
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from sessions.frame.course import Course
+from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
 from sessions.store.directory import listing
 from sessions.store.manifest import EndInfo, write
-from sessions.summary.digest import digest
+from sessions.summary.digest import Digest, digest
 from sessions.summary.read import read_summary
 from sessions.summary.schema import plain
+from sessions.summary.stored import StoredSummary
 from telemetry.local_servers import LocalServer
 from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
 from tui.commands.home import _sources, checked
+from tui.controls.home_list import Item
+from tui.draw.theme import Theme
 from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.home import HomeApp, HomeChoice, HomeScreen, HomeSources
 from tui.screens.row_list import RowList
+from tui.views.home import columns, item_row, preview_rows
+from tui.views.home_course import course_rows
 from tui.views.home_help import KEYS, WORDS
 
 RAW = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
@@ -93,6 +102,7 @@ def at_home(
     opened: HomeChoice | None = None,
     charset: str = "braille",
     later: Sequence[LocalServer] = (),
+    course: Callable[[Path], Course | None] = lambda _: None,
 ) -> HomeChoice:
     """Runs `body` with the home screen on the sessions in `root`; returns what was chosen."""
     sources = HomeSources(
@@ -101,6 +111,7 @@ def at_home(
         lambda tell: tell(servers),
         checked,
         lambda known, tell: tell(later) if later and list(known) != list(later) else None,
+        course,
     )
 
     async def run() -> HomeChoice:
@@ -231,6 +242,8 @@ def test_enter_on_a_server_opens_a_form_that_says_what_it_comes_to_and_starts_it
 def test_a_form_that_cannot_be_says_why_and_starts_nothing(recorded: Path) -> None:
     async def body(home: Home) -> None:
         await home.press("u")
+        assert "the URL at which the server answers" in home.text("#says"), "nothing is wrong yet"
+        await home.press("enter")
         assert "the URL is empty, need one such as" in " ".join(home.text("#says").split())
         await home.press(*"localhost:8000", "enter")
         await home.press("tab", "tab", "end", "backspace", *"-3")
@@ -395,3 +408,88 @@ def test_ctrl_c_leaves_a_field_whose_text_is_marked_and_copies_nothing(recorded:
         assert home.pilot.app.clipboard == ""
 
     assert at_home(recorded, body).how == "quit"
+
+
+WIDE = (120, 40)
+
+
+def test_beside_a_session_its_course_is_drawn_once_the_cursor_rests_there(recorded: Path) -> None:
+    read: list[Path] = []
+
+    def course_of(directory: Path) -> Course:
+        read.append(directory)
+        return Course(65.0, np.full(60, 120.0), np.linspace(1.0, 9.0, 60))
+
+    async def body(home: Home) -> None:
+        await home.until(lambda: "over the run" in home.text("#preview"))
+        rows = home.text("#preview").splitlines()
+        assert any("TTFT p95" in row for row in rows)
+        assert any(row.split()[-1:] == ["01:05"] for row in rows)
+        assert read == [recorded / "20261104-130000-second"]
+        await home.press("down")
+        await home.until(lambda: len(read) == 2)
+        await home.press("up")
+        await home.pilot.pause(0.3)
+        assert len(read) == 2
+
+    at_home(recorded, body, size=WIDE, course=course_of)
+
+
+def test_a_session_without_a_course_and_a_small_screen_have_no_chart(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.pilot.pause(0.3)
+        assert "over the run" not in home.text("#preview")
+
+    at_home(recorded, body, size=WIDE)
+    at_home(recorded, body, course=lambda _: Course(65.0, np.full(60, 120.0), np.full(60, 5.0)))
+
+
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+@pytest.mark.parametrize("size", [(30, 3), (46, 12), (46, 30), (80, 50)])
+def test_a_course_is_as_large_as_its_place(size: tuple[int, int], charset: str) -> None:
+    width, height = size
+    theme = Theme(charset=charset)
+    gaps = np.where(np.arange(40) % 3 == 0, np.nan, 700.0)
+    for target_ms in (None, 500.0, 1e6):
+        rows = course_rows(Course(3700.0, gaps, np.zeros(40)), width, height, theme, target_ms)
+        assert len(rows) <= height
+        assert all(cell_len("".join(text for text, _ in row)) <= width for row in rows)
+        roles = {role for row in rows for _, role in row}
+        assert ("over95" in roles) == (bool(rows) and target_ms == 500.0)
+        if charset == "ascii":
+            assert all(text.isascii() for row in rows for text, _ in row)
+
+
+def test_columns_are_as_wide_as_what_stands_in_them_and_a_line_as_the_list() -> None:
+    def one(name: str, model: str) -> Item:
+        return Item(name, session=Digest(Path(f"20261126-094719-{name}"), "ended", model=model))
+
+    long = [one("run", "llama-3.1-70b-fp8"), one("a", "sim")]
+    at = columns(long, 72)
+    assert at.model > len("llama-3.1-70b-fp8")
+    assert at.name > len("run")
+    for width in (20, 40, 60, 72, 80, 120, 200):
+        for items in (long, [one("n" * 90, "m" * 90)], []):
+            at = columns(items, width)
+            for item in items:
+                text = "".join(part for part, _ in item_row(item, width, Theme(), at))
+                assert cell_len(text) == width
+                if width >= 72 and items is long:
+                    assert item.session is not None
+                    assert item.session.model in text
+
+
+def test_what_a_target_came_to_has_its_unit_and_the_word_of_the_list() -> None:
+    target = {"target": "ttft.p95<500ms", "figure": 3870.6, "verdict": "fail"}
+    said = {
+        "load_s": 25.0,
+        "duration_s": 30.0,
+        "valid": True,
+        "slo": {"verdict": "fail", "targets": [target]},
+    }
+    summary = msgspec.convert(said, StoredSummary)
+    config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(rate_rps=12.0))
+    item = Item("x", session=Digest(Path("x"), "ended", config=config, summary=summary))
+    rows = ["".join(text for text, _ in row) for row in preview_rows(item, 60, 20, Theme())]
+    assert any(row.strip() == "ttft.p95<500ms  3,871 ms  missed" for row in rows)
+    assert any("12 rps for 25 s" in row for row in rows)

@@ -5,38 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import re
 import signal
-import termios
 import time
 from pathlib import Path
 
 import pytest
 
+from loadgen.signals import ending_signals
 from tests.tui.screens.test_pty import terminal
-from tests.tui.terminal import RawTerminal
-from tui.screens.signals import ending_signals
+from tests.tui.terminal import RawTerminal, left_over
 
 pytestmark = pytest.mark.slow
-
-ON_ENTRY = {25: True, 7: True}
-"""Modes of a terminal that are set before anybody sets any; the others are not."""
-
-
-def left_over(child: RawTerminal) -> list[str]:
-    """What of the screen the terminal still has, by the orders that it was given and by its own modes."""
-    modes: dict[int, bool] = {}
-    for numbers, on in re.findall(rb"\x1b\[\?([\d;]+)([hl])", child.output):
-        modes |= {int(number): on == b"h" for number in numbers.split(b";")}
-    found = [f"?{number}" for number, on in modes.items() if on != ON_ENTRY.get(number, False)]
-    pushed, popped = len(re.findall(rb"\x1b\[>\d+u", child.output)), child.output.count(b"\x1b[<u")
-    if pushed > popped:
-        found.append("keyboard protocol")
-    local = termios.tcgetattr(child.fd)[3]
-    found += [name for name in ("ECHO", "ICANON", "ISIG", "IEXTEN") if not local & getattr(termios, name)]
-    if b"Traceback" in child.output:
-        found.append("a traceback")
-    return found
 
 
 def catching(pid: int) -> int:

@@ -78,7 +78,7 @@ def test_each_load_has_a_row_and_a_point_and_the_target_a_line(source, size):
     text = rows_of(Curve(), drawing)
     for load in ("20 rps", "40 rps", "60 rps"):
         assert any(load in row for row in text)
-    assert {"point", "target", "curve", "strong"} <= roles_of(Curve(), drawing) | {"point"}
+    assert {"point", "target", "target_line", "curve", "strong"} <= roles_of(Curve(), drawing) | {"point"}
     plot = "\n".join(text[: size[1] - 4])
     assert sum(plot.count(glyph) for glyph in "●○◉▲") >= 3
     assert "ttft.p95<150ms" in text[0]
@@ -172,6 +172,9 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
     assert "◇" in "".join(text)
     assert all(point.attained is None for point in theirs), "there are no targets to hold"
     assert "ghost" in roles_of(Curve(), drawing)
+    text = rows_of(Curve(), drawing)
+    assert f"◇ {safe(view.curve.baseline.name, 20)}" in text[0], "whose the points behind are"
+    assert any("p95 vs" in row for row in text), "and what of it is compared"
     assert Curve().pressed("baseline", drawing).ask is None, "again: away"
     assert view.curve.baseline is None
     view.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from telemetry.records import GpuDevice, GpuDevices, GpuSample, GpuSamples
@@ -209,3 +211,26 @@ def test_the_cursor_passes_from_one_to_the_next_of_mig_instances_that_are_called
     pointed = [i for i, row in enumerate(view.rows(drawn)) if row[0][0] == "▶"]
     assert view.cursor == 2
     assert len(pointed) == 1
+
+
+def test_before_anything_was_read_it_does_not_say_that_there_is_none():
+    early, late = Recorded([*load(1)]), Recorded([*load(9)])
+    assert any(
+        "nothing has been read of a GPU yet" in row for row in screen(drawing(early, (80, 24)), Gpus())
+    )
+    assert any("no GPU was found" in row for row in screen(drawing(late, (80, 24)), Gpus()))
+
+
+def test_why_there_is_none_is_told_in_full():
+    note = (
+        "no driver on this machine; a container needs --gpus all, and a word more than a row of eighty holds"
+    )
+    drawn = drawing(Recorded([*load(9)]), (80, 24))
+    rows = screen(replace(drawn, frame=replace(drawn.frame, gpu_note=note)), Gpus())
+    assert note in " ".join(" ".join(rows).split())
+
+
+def test_charts_of_one_gpu_fill_a_large_screen():
+    rows = screen(drawing(of(1), (200, 60)), Gpus())
+    blank = [i for i, row in enumerate(rows) if not row.strip()]
+    assert len(blank) <= 3, blank

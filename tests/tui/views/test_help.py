@@ -12,7 +12,7 @@ from sessions.steady.verdict import Verdict
 from tui.controls.screen_state import ScreenState
 from tui.draw import words
 from tui.draw.theme import Theme
-from tui.views.help import help_rows
+from tui.views.help import help_rows, help_scrolled
 from tui.views.help_words import WORDS
 
 STATES = ("starting", "probing", "running", "holding", "stopped", "draining", "ended", "killed")
@@ -58,3 +58,18 @@ def test_no_explanation_is_cut(width, charset):
     shown = text(width, theme=Theme(charset=charset))
     assert all(meaning in shown for _, meaning in WORDS)
     assert "finish, abort" in shown
+
+
+def test_on_the_least_terminal_every_word_is_there_and_how_much_more_there_is():
+    state, said = ScreenState(help=True), []
+    for _ in range(200):
+        rows = ["".join(text for text, _ in row) for row in help_rows(60, 16, state)]
+        said += [row for row in rows[1:] if row not in said]
+        moved = help_scrolled("load_down", state, 60, 16)
+        if moved == state:
+            break
+        assert "more rows" in rows[0]
+        state = moved
+    words = " ".join(" ".join(said).split())
+    for _, meaning in WORDS:
+        assert meaning in words

@@ -47,8 +47,8 @@ def test_every_metric_fills_every_size(source, size, metric, charset):
 @pytest.mark.parametrize("size", [(80, 19), (120, 35), (200, 55)])
 def test_percentiles_and_target_are_to_be_found_at_every_size(source, size):
     roles = roles_of(Latency(), drawing_of(source, size))
-    areas = {"fan95", "fan99", "over95", "target_line", "target"}
-    assert (areas if size[1] >= BANDS_FROM else {"p50", "p95", "p99", "target"}) <= roles
+    areas = {"fan95", "fan99", "over95", "target_line"}
+    assert (areas if size[1] >= BANDS_FROM else {"p50", "p95", "p99", "target_line"}) <= roles
     assert roles & {"late_1", "late_2", "late_3", "late_4"}, "what is above the target is shown as that"
     assert roles & {"heat_1", "heat_2", "heat_3", "heat_4"}
 
@@ -164,3 +164,37 @@ def test_each_key_moves_the_target_a_step_and_the_other_one_back(limit):
     assert moved(again, "ttft", None, False) == up
     assert (up.statistic, up.text) == ("p99", f"ttft.p99<{up.limit:g}ms")
     assert moved(None, "ttft", None, True) is None
+
+
+def test_on_a_small_screen_the_title_has_all_lines_in_their_colours_and_the_table_too(source):
+    drawing = drawing_of(source, (80, 19))
+    rows = Latency().rows(drawing)
+    assert all(name in "".join(text for text, _ in rows[0]) for name in ("p50", "p95", "p99"))
+    for name in ("p50", "p95", "p99"):
+        in_title = {role for text, role in rows[0] if name in text and role != "label"}
+        heading = next(row for row in rows[1:] if any("TTFT ms" in text for text, _ in row))
+        assert in_title >= {role for text, role in heading if name in text} == {name}
+
+
+@pytest.mark.parametrize("size", [(80, 19), (120, 35), (200, 55)])
+def test_each_of_several_targets_is_a_line_of_the_heatmap_with_its_name(run, size):
+    config = msgspec.structs.replace(run.manifest.config, slo=["ttft.p50<80ms, ttft.p95<150ms, ttft.p99<9s"])
+    several = Recorded(folded(*run.records), msgspec.structs.replace(run.manifest, config=config))
+    rows = Latency().rows(drawing_of(several, size))
+    heat = (
+        next(i for i, row in enumerate(rows) if i and any("share" in text for text, _ in row))
+        if size[1] > 26
+        else 0
+    )
+    lines = ["".join(text for text, role in row if role == "target_line") for row in rows[heat + 1 :]]
+    for name in ("p50", "p95", "p99"):
+        assert any(name in line and "──" in line for line in lines), name
+
+
+def test_a_target_of_tpot_is_a_line_in_the_chart_of_itl_that_judges_nothing(run):
+    config = msgspec.structs.replace(run.manifest.config, slo=["tpot.p95<40ms"])
+    asked = Recorded(folded(*run.records), msgspec.structs.replace(run.manifest, config=config))
+    text = rows_of(Latency("itl"), drawing_of(asked, (200, 55)))
+    assert any("TPOT p95?" in row for row in text)
+    assert "TPOT p95 40ms ?" in text[0]
+    assert not roles_of(Latency("itl"), drawing_of(asked, (200, 55))) & {"over50", "over95", "late_1"}

@@ -145,11 +145,17 @@ def test_every_key_of_the_load_and_of_the_views_stands_in_the_footer_at_80_colum
         assert "l log" in screen(ramped(at(30)), (100, 24), theme=Theme(charset=charset), log=False)[-1]
 
 
-def test_a_long_note_about_gpus_is_one_dim_row_with_an_ellipsis():
+def test_a_long_note_about_gpus_is_two_dim_rows_and_then_an_ellipsis():
     view = ramped(at(90), gpus=0)
-    frame = replace(frame_of(view, 80), gpu_note="a sentence about a driver that goes on " * 4)
-    (row,) = [row for row in screen(view, frame=frame) if "a sentence" in row]
-    assert row.rstrip().endswith("…")
+    frame = replace(frame_of(view, 80), gpu_note="a sentence about a driver that goes on " * 5)
+    first, second = [row for row in screen(view, frame=frame) if "a sentence" in row]
+    assert first.rstrip()[-1].isalpha(), "a whole word"
+    assert second.rstrip().endswith("…")
+    rows = layout.plain_rows(24, layout.Shape(gpu_note=190, machines=True))
+    assert (rows["gpus"], rows["machines"]) == (2, 1), "the machine has its row all the same"
+    short = replace(frame_of(view, 80), gpu_note="no driver on this machine")
+    rows = screen(view, frame=short)
+    assert rows[[("no driver" in row) for row in rows].index(True) + 1].strip(), "no row is left empty for it"
 
 
 def test_the_words_of_a_warning_do_not_hide_those_of_the_load_beside_it():
@@ -423,7 +429,10 @@ def test_a_doubt_about_the_client_is_a_line_of_its_own():
 def test_below_the_least_size_one_line_says_so():
     shown = screen(ramped(at(90)), (59, 16), frame=frame_of(ramped(at(90)), 60))
     assert "too small" in shown[0]
-    assert not "".join(shown[1:]).strip()
+    assert "20.0 rps" in shown[1]
+    assert not "".join(shown[2:]).strip()
+    for size in ((40, 8), (12, 3), (1, 2)):
+        screen(ramped(at(90)), size, frame=frame_of(ramped(at(90)), 60))
     screen(ramped(at(90)), (5, 1), frame=frame_of(ramped(at(90)), 60))
 
 
@@ -740,6 +749,8 @@ def test_a_column_is_whole_ticks_and_all_columns_span_the_window(window_s, colum
     for run_s in (1, 75, 3600, 100_000):
         length_ns = column_ns(window_s, run_s * S, columns)
         assert length_ns % 250_000_000 == 0
+        used = max(run_s if window_s is None else window_s, 10) * S / length_ns
+        assert used > 0.64 * columns or length_ns == 250_000_000, "two thirds of the width are used"
         assert length_ns * columns >= (run_s if window_s is None else window_s) * S
 
 

@@ -188,7 +188,8 @@ def test_the_opened_request_says_when_each_phase_and_gap_was_and_what_others_did
         text = "\n".join(screen(view, pressed(Requests(), view, "open"), size))
         for words in (
             *("REQUEST 41", "ok stop", "HTTP 200", "worker 2", "conversation 5 turn 2"),
-            *("due 00:08.00", "TTFT 1.00s", "max gap 2.50s", "E2E 4.00s", "in 300", "out 3"),
+            *("due 00:08.00", "TTFT 1.00s", "max gap 2.50s", "mean 1.50s", "E2E 4.00s"),
+            *("in 300", "out 3", "100 ms", "longest gaps ms"),
             *("to headers", "to first token", "to last token", "2 GPUs util %", "KV cache %", "waiting"),
             *(" 2.50s 00:11.50  +3.50s chunk 2", " 500 00:12.00  +4.00s chunk 3"),
         ):

@@ -1,0 +1,63 @@
+"""What the trials at length make of what they saw: bounds, and tables with their dates."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import kill_loop, signals, soak
+
+KILL = kill_loop.Kill("run", "worker", True, 0, 0.2, 0, 0)
+MOMENT = signals.Moment("run", "starting", "HUP", 1.9, [], True, 99.0, 0)
+
+
+@pytest.mark.parametrize(
+    "worse", [{"unopened": 1}, {"lost_s": 1.01}, {"open_to_others": 1}, {"left_running": 1}], ids=str
+)
+def test_a_kill_that_cost_more_than_it_may_fails(worse: dict[str, float]) -> None:
+    assert kill_loop.within(KILL)
+    assert kill_loop.within(KILL._replace(lost_s=None))
+    assert not kill_loop.within(KILL._replace(**worse))
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [{"took_s": 2.1}, {"left_over": ["?1049"]}, {"saved": False}, {"request_ms": 101.0}, {"left_running": 1}],
+    ids=str,
+)
+def test_a_moment_that_was_not_as_it_should_be_fails(worse: dict[str, object]) -> None:
+    assert signals.within(MOMENT)
+    assert signals.within(MOMENT._replace(job="drain", took_s=4.9))
+    assert signals.within(MOMENT._replace(request_ms=None))
+    assert not signals.within(MOMENT._replace(**worse))  # type: ignore[arg-type]
+
+
+def test_tables_say_the_worst_and_when() -> None:
+    kills = kill_loop.report(
+        [KILL, KILL._replace(lost_s=0.7, victim="supervisor"), KILL._replace(unopened=1)], 3
+    )
+    assert re.match(
+        r"3 kills, seed 3, 20\d\d-\d\d-\d\d; .* Lost at most 0\.70 s of records; 1 sessions", kills
+    )
+    assert "| supervisor | 1 | 1 | 0.70 | 0 | 0 | 0 |" in kills
+    moments = signals.report([MOMENT, MOMENT._replace(signal="INT", request_ms=-3.0, saved=False)], 0)
+    assert re.match(r"2 moments, seed 0, 20\d\d-\d\d-\d\d; ", moments)
+    assert "| INT | 1 | 1.90 | 0 | 1 | 0 | 0 |" in moments
+
+
+def test_by_a_fast_clock_no_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = np.array([[second, 5.0, 10.0] for second in range(480)])
+    monkeypatch.setattr(soak, "sent_requests", lambda directory: sent)
+    memory = {"screen": 70.0, "supervisor": 40.0, "worker": 36.0}
+    samples = [soak.Sample(30.0 * n, memory, dict.fromkeys(memory, 14), 1.0) for n in range(1, 17)]
+    fast, within = soak.report(tmp_path, samples, 8.0, 10)
+    assert within
+    assert "clock x10" in fast
+    assert "10 events/s" in fast
+    assert "lag" not in fast
+    assert "send lag p99" in soak.report(tmp_path, samples, 8.0, 1)[0].replace("p50 ms | ", "")
+    growing = [s._replace(memory_mb={**memory, "worker": 36.0 + s.at_s / 100}) for s in samples]
+    assert not soak.report(tmp_path, growing, 8.0, 10)[1]
