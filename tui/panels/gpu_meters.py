@@ -89,7 +89,7 @@ def meters(gpu: Gpu, word: Span, upto: int, width: int, height: int, theme: Them
     role, grey = role_of(gpu, word), bool(dim_reason(gpu)[0])
     tall = height >= 8
     total = gpu.memory_total_bytes or 0
-    text_cells = 15 if width < 40 else 20 if width < 60 else 26
+    text_cells = 15 if width < 40 else 22 if width < 60 else 26
     meter = max(width - 7 - text_cells - 1 if tall else (width - 7 - text_cells) // 2, 0)
     course = max(width - 8 if tall else width - 7 - text_cells - meter - 1, 0)
     plain = role == "gpu_fill"

@@ -28,7 +28,7 @@ _MIDDLE = 4
 """The eighths below a dash."""
 _NAMES = (
     *("", *(f"fan50_{i}" for i in range(GRADIENT))),
-    *("fan95", "fan99", "over50", "over95", "over99", "target_line"),
+    *("fan95", "fan99", "over50", "over95", "over99", "target_line", "grid"),
 )
 _ROLE = {name: index for index, name in enumerate(_NAMES)}
 
@@ -103,6 +103,9 @@ def fan(
     fore, back = np.zeros((height, width), dtype=np.intp), np.zeros((height, width), dtype=np.intp)
     _marked(codes, fore, marks_names := list(_NAMES), marks, charset)
 
+    between = _between(values[0]) & (codes[-1] == BLANK)
+    codes[-1, between] = ord("." if charset == "ascii" else "·")
+    fore[-1, between] = _ROLE["grid"]
     dots[0] &= codes[0] == BLANK  # the ticks of what happened stay
     part50 = (in50 > 0) & (in50 < 8) & (in95 == 8)
     codes = np.where(in95 > 0, _glyphs95(charset, in95), codes)
@@ -128,6 +131,13 @@ def fan(
     if charset != "tones":
         back = np.zeros_like(back)
     return _grid(codes, fore, back, marks_names)
+
+
+def _between(values: Series) -> NDArray[np.bool_]:
+    """The columns without a value that have one before and one after: nothing came there, yet no end."""
+    known = np.isfinite(values)
+    out: NDArray[np.bool_] = np.logical_or.accumulate(known) & np.logical_or.accumulate(known[::-1])[::-1]
+    return out & ~known
 
 
 def scale_of(scale: Scale, height: int, limits: Sequence[Limit]) -> Scale:

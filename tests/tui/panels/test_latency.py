@@ -198,10 +198,13 @@ def test_targets_in_the_same_row_have_both_their_labels() -> None:
     assert [line[:8] for line in said if line] == ["p95 p99 "]
 
 
-def test_what_was_not_observed_is_a_gap() -> None:
-    values = np.array([10.0, np.nan, np.nan, 10.0])
-    rows = fan(Fan(values, values * 2, values * 4), LOG, 4, 6).rows()
-    assert all("".join(part for part, _ in row)[1:3] == "  " for row in rows)
+@pytest.mark.parametrize(("charset", "mark"), [("tones", "·"), ("shades", "·"), ("ascii", ".")])
+def test_what_was_not_observed_is_a_gap_and_between_values_a_faint_mark_says_so(charset, mark) -> None:
+    values = np.array([np.nan, 10.0, np.nan, np.nan, 10.0, np.nan])
+    rows = fan(Fan(values, values * 2, values * 4), LOG, 6, 6, charset=charset).rows()
+    text = ["".join(part for part, _ in row) for row in rows]
+    assert all(row[2:4] == "  " and row[0] == row[5] == " " for row in text[:-1])
+    assert (text[-1][0], text[-1][2:4], text[-1][5]) == (" ", mark * 2, " ")
     assert not any("/" in role and " " in part for row in rows for part, role in row)
 
 
