@@ -89,7 +89,17 @@ def test_the_main_figures_are_there_at_both_sizes(size):
         "TOKENS/S",
     ):
         assert word in text
-    for word in ("REQ/S", "sent", "KV", "run", "wait", f"{layout.overview_columns(size[0]).plot}s", "26 → 20 rps", "00:30", "01:00"):
+    for word in (
+        "REQ/S",
+        "sent",
+        "KV",
+        "run",
+        "wait",
+        f"{layout.overview_columns(size[0]).plot}s",
+        "26 → 20 rps",
+        "00:30",
+        "01:00",
+    ):
         assert word in text
 
 
