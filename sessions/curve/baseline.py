@@ -10,9 +10,12 @@ from sessions.curve.loads import LoadStage, loads_upto
 from sessions.curve.point import Point, point_of
 from sessions.store.directory import find, listing
 from sessions.store.manifest import Manifest, SessionError, read
+from sessions.summary.digest import Digest, digest
 from sessions.timeline.timeline import Timeline
 
 POINTS_A_POLL = 20
+OTHERS_CAP = 60
+"""Of which a list tells: each costs a millisecond. Older ones are found by their id or name all the same."""
 BATCH_BYTES = 1 << 18
 """Of each file, at a poll: some 50 ms of work."""
 
@@ -72,6 +75,12 @@ class Baseline:
         if self._view is not None:
             self._view.close()
             self._view = None
+
+
+def others(mine: Path) -> list[Digest]:
+    """The newest sessions beside `mine` that are there to be read, newest first."""
+    found = (digest(path) for path in listing(mine.parent)[: OTHERS_CAP + 1] if path != mine)
+    return [one for one in found if one.state != "unreadable"]
 
 
 def opened(

@@ -42,6 +42,8 @@ class LoadStage(NamedTuple):
     ramp: bool
     name: str
     """Of the plan's stage; empty where there is none."""
+    since_ns: int
+    """What was due before this is of another load: its beginning; of a piece of a ramp that of the ramp."""
 
     @property
     def closed(self) -> bool:
@@ -110,10 +112,10 @@ def _pieces(timeline: Timeline, change: LoadChange, stretch: Stretch, name: str)
         ramp = stretch._replace(end_ns=flat_ns, over=True)
         yield from _ramp(timeline, ramp if flat_ns < stretch.end_ns else stretch, name)
         if flat_ns < stretch.end_ns:
-            yield LoadStage(stretch._replace(begin_ns=flat_ns), float(rates[-1]), False, name)
+            yield LoadStage(stretch._replace(begin_ns=flat_ns), float(rates[-1]), False, name, flat_ns)
         return
     load = float(change.concurrency or 0) if not stretch.open_loop else float(change.rate_rps or 0.0)
-    yield LoadStage(stretch, load, False, name)
+    yield LoadStage(stretch, load, False, name, stretch.begin_ns)
 
 
 def _flat_from(times: Floats, rates: Floats, end_ns: int) -> int:
@@ -138,4 +140,4 @@ def _ramp(timeline: Timeline, stretch: Stretch, name: str) -> Iterator[LoadStage
         offered = offered[offered > 0]
         if len(offered):
             piece = stretch._replace(begin_ns=begin_ns, end_ns=end_ns)
-            yield LoadStage(piece, float(offered.mean()), True, name)
+            yield LoadStage(piece, float(offered.mean()), True, name, stretch.begin_ns)

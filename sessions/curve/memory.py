@@ -9,13 +9,14 @@ from typing import Protocol
 
 import numpy as np
 
-from sessions.curve.baseline import Baseline, Polled, opened
+from sessions.curve.baseline import Baseline, Polled, opened, others
 from sessions.curve.curve import Curve, curve_of
 from sessions.curve.loads import SECOND_NS, LoadStage, loads_upto
 from sessions.curve.point import Point, point_of, with_intervals
 from sessions.curve.what_if import RequestTimes, WhatIf
 from sessions.plan.slo import Target
 from sessions.store.manifest import Manifest, SessionError
+from sessions.summary.digest import Digest
 from sessions.timeline.attained import targets_of
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.timeline import Timeline
@@ -62,6 +63,8 @@ class CurveMemory:
         self._times: tuple[int, RequestTimes] | None = None
         self._asked: tuple[object, WhatIf] | None = None
         self.baseline: Baseline | None = None
+        self.offered: Sequence[Digest] = ()
+        """What `others` told last."""
 
     def loads(self, at_ns: int) -> list[LoadStage]:
         """`loads_upto`, once a second and at each change."""
@@ -145,6 +148,11 @@ class CurveMemory:
         return found, min(found.whole.of / ended, 1.0) if ended else 1.0
 
     # -- another session
+
+    def others(self) -> Sequence[Digest]:
+        """Sessions that this one may be held against, newest first."""
+        self.offered = [] if self._directory is None else others(self._directory)
+        return self.offered
 
     def open_baseline(self, text: str) -> None:
         """Raises:

@@ -1,8 +1,9 @@
 """What one load came to: latency, throughput and who held the targets, each with how sure it is.
 
 First tokens, gaps and tokens count where they came, in the part of the stretch that is measured
-(`sessions.steady`): what is known of an instant is the same live and in a replay. Figures are of sketches,
-within 1 %; the exact ones of a stage, by when its requests were due, are a summary's.
+(`sessions.steady`), once what was due before it is answered (`sessions.curve.cleared`): what is known of an
+instant is the same live and in a replay. Figures are of sketches, within 1 %; the exact ones of a stage, by
+when its requests were due, are a summary's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from loadgen.sketch import GROWTH
 from sessions.compare.blocks import Counts, Estimate, Quantity, Sums, estimate
 from sessions.compare.student import t_quantile
+from sessions.curve.cleared import cleared_ns
 from sessions.curve.loads import LoadStage
 from sessions.metrics import THIN_FLOORS, itl_is_known
 from sessions.steady.stretch import window
@@ -30,6 +32,7 @@ _CELL_NS = 500_000_000
 _TAIL = 0.025
 """On each side of an interval."""
 RAMP = "ramp"
+BEHIND = "no answers yet but of the load before"
 
 
 class Figure(NamedTuple):
@@ -55,6 +58,8 @@ class Point(NamedTuple):
     """As `sessions.steady.verdict.Verdict`, or `ramp`."""
     why: str
     first_tokens: int
+    due: int
+    """Requests that were due while the load was on, in the measured part or not."""
 
     ttft_p50: float | None
     ttft_p95: Figure
@@ -65,8 +70,8 @@ class Point(NamedTuple):
     """Only the gaps between chunks are known, and stand in its place."""
     output_tps: Figure
     """None where no tokens are known."""
-    done_rps: float
-    """Answers that succeeded, per second."""
+    done_rps: float | None
+    """Answers that succeeded, per second; None, as all other figures, while there is no part to measure."""
     user_tps: float | None
     """Tokens per second of one who reads along: 1 over the mean ITL; None where no ITL is known."""
     gpus: int
@@ -83,7 +88,9 @@ class Point(NamedTuple):
 
     @property
     def goodput_rps(self) -> float | None:
-        return None if self.attained is None else self.attained * self.done_rps
+        if self.attained is None or self.done_rps is None:
+            return None
+        return self.attained * self.done_rps
 
     @property
     def gpu_tps(self) -> float | None:
@@ -99,6 +106,8 @@ def point_of(timeline: Timeline, manifest: Manifest | None, stage: LoadStage) ->
     # What is left behind a warm-up may be too little to show anything of; all of it then is hollow.
     if judged is not None and (judged.to_ns - judged.from_ns) * 2 >= to_ns - from_ns:
         from_ns, to_ns = judged.from_ns, judged.to_ns
+    clear_ns = cleared_ns(timeline, stage.since_ns, to_ns)
+    from_ns = to_ns if clear_ns is None else min(max(from_ns, clear_ns), to_ns)
     span = (from_ns, to_ns)
     ttft, itl, gaps = (timeline.sketches(name, span) for name in ("ttft_from_due", "itl", "chunk_gap"))
     is_gap = not itl_is_known(itl.total, gaps.total, 0, 0)
@@ -108,18 +117,20 @@ def point_of(timeline: Timeline, manifest: Manifest | None, stage: LoadStage) ->
     shown = gaps if is_gap else itl
     seconds = max(to_ns - from_ns, 1) / 1e9
     ticks = timeline.ticks
-    a, b = ticks.upto(np.array(span, dtype=np.float64)).tolist()
+    begin, a, b = ticks.upto(np.array([stretch.begin_ns, *span], dtype=np.float64)).tolist()
     tokens = float(ticks["input_tokens" if only_input else "output_tokens"][a:b].sum())
     mean_ns = None if is_gap or not itl.total else _mean_ns(itl)
     ttft_p50, ttft_p95, ttft_p99 = _ms(ttft)
     itl_p50, itl_p95, _ = _ms(shown)
+    why = "the load moves" if stage.ramp else "" if judged is None else judged.why
     return Point(
         stage=stage,
         from_ns=from_ns,
         to_ns=to_ns,
         verdict=RAMP if stage.ramp else "settling" if judged is None else judged.verdict,
-        why="the load moves" if stage.ramp else "" if judged is None else judged.why,
+        why=BEHIND if from_ns == to_ns else why,
         first_tokens=ttft.total,
+        due=int(ticks["due"][begin:b].sum()),
         ttft_p50=ttft_p50,
         ttft_p95=Figure(ttft_p95, thin=ttft.total < THIN_FLOORS["p95"]),
         ttft_p99=ttft_p99,
@@ -127,7 +138,7 @@ def point_of(timeline: Timeline, manifest: Manifest | None, stage: LoadStage) ->
         itl_p95=Figure(itl_p95, thin=shown.total < THIN_FLOORS["p95"]),
         itl_is_gap=is_gap,
         output_tps=Figure(tokens / seconds if tokens else None),
-        done_rps=float(ticks["succeeded"][a:b].sum()) / seconds,
+        done_rps=float(ticks["succeeded"][a:b].sum()) / seconds if to_ns > from_ns else None,
         user_tps=1e9 / mean_ns if mean_ns else None,
         gpus=len(powered(timeline.gpus, to_ns)),
         attained=attained(timeline, manifest, span),
@@ -138,6 +149,8 @@ def point_of(timeline: Timeline, manifest: Manifest | None, stage: LoadStage) ->
 def with_intervals(timeline: Timeline, point: Point) -> Point:
     """The same, with how sure its figures are: some milliseconds of work."""
     length_ns = point.to_ns - point.from_ns
+    if not length_ns:
+        return point
     cells = int(min(max(length_ns // _CELL_NS, CELLS[0]), CELLS[1]))
     edges = np.linspace(point.from_ns, point.to_ns, cells + 1)
     cell_s = length_ns / 1e9 / cells

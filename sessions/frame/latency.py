@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sessions.curve.cleared import cleared_ns
 from sessions.curve.loads import LoadStage
 from sessions.frame.schema import Band, Frame, Stat
 from sessions.frame.stats import QS, stat_of
@@ -24,10 +25,12 @@ METRICS: Mapping[str, str] = {
 NOUGHT_MS = 0.002
 """Gaps up to this are none: the chunks came in one read."""
 _LEAST_SHARE = 0.01
+_FROM_DUE = ("ttft_from_due", "e2e")
 
 
 class Under(NamedTuple):
-    """A load, and what was seen while it was on."""
+    """A load, and what was seen while it was on: first tokens and whole answers without those of a queue that
+    the load before it had left."""
 
     stage: LoadStage
     stat: Stat
@@ -88,5 +91,9 @@ def _bounds_ms(run: Sketches) -> tuple[float, float] | None:
 
 def _under(timeline: Timeline, name: str, stage: LoadStage, at_ns: int) -> Under:
     end_ns = stage.stretch.end_ns if stage.stretch.over or stage.ramp else at_ns
-    found = timeline.sketches(name, (stage.stretch.begin_ns, end_ns))
+    begin_ns = stage.stretch.begin_ns
+    if name in _FROM_DUE:
+        clear_ns = cleared_ns(timeline, stage.since_ns, end_ns)
+        begin_ns = end_ns if clear_ns is None else min(max(begin_ns, clear_ns), end_ns)
+    found = timeline.sketches(name, (begin_ns, end_ns))
     return Under(stage, stat_of(found), found)

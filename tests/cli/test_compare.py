@@ -181,9 +181,7 @@ def test_where_no_load_is_common_it_is_said_what_was_done_and_what_to_do(typed: 
     code, lines, _ = told(typed, root, "first", "other", "--no-charts")
     text = " ".join(line.strip() for line in lines)
     assert (code, max(map(len, lines)) <= 80) == (0, True)
-    assert re.search(
-        r"no load in common, so the nearest are held together: [\d.]+ rps against [\d.]+ rps\.", text
-    )
+    assert re.search(r"DIFFERENT LOADS: [\d.]+ rps against [\d.]+ rps\. Compare runs at one rate", text)
     assert "run one side at a load of the other" in text
 
 

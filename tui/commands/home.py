@@ -54,7 +54,8 @@ def run(start_command: Callable[[list[str]], int]) -> int:
         if is_live(chosen.directory):
             return start_command(["attach", str(chosen.directory)])
         # No nicer than before: a run that is started from the home screen later would be as nice.
-        if screen.show_replay(chosen.directory, AS_EVER, nicer=False) != OK:
+        base = None if chosen.home.base is None else chosen.home.base.directory
+        if screen.show_replay(chosen.directory, AS_EVER, nicer=False, against=base) != OK:
             return INTERRUPTED
 
 

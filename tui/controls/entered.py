@@ -16,7 +16,7 @@ def entered(prompt: Prompt, source: SessionSource) -> tuple[Command | None, str]
     """
     if prompt.kind == "baseline":
         try:
-            source.curve.open_baseline(prompt.text)
+            source.curve.open_baseline(prompt.asks)
         except SessionError as error:
             raise ValueError(str(error)) from None
         return None, ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sessions.summary.digest import Digest
@@ -21,6 +21,8 @@ class Item(NamedTuple):
     heading: str = ""
     server: LocalServer | None = None
     session: Digest | None = None
+    base: bool = False
+    """The session that another is to be held against."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class HomeList:
     order: str = ORDERS[0]
     place: str = ""
     """Where sessions are kept, for one who has none."""
+    base: Digest | None = None
+    """What the next session that is opened is held against."""
 
     def items(self) -> list[Item]:
         """Headings always; under each what fits `wanted`."""
         servers = [one for one in self.servers or () if self._fits(_server_text(one))]
-        sessions = [one for one in self.sessions if self._fits(_session_text(one))]
+        sessions = [one for one in self.sessions if self._fits(session_text(one))]
         looked = "looking ..." if self.servers is None else "" if self.servers else "none found"
         count = f"{len(sessions):,}" if not self.wanted else f"{len(sessions):,} of {len(self.sessions):,}"
         by = "" if self.order == ORDERS[0] else f", by {'TTFT p95' if self.order == 'slowest' else 'model'}"
@@ -47,8 +51,20 @@ class HomeList:
             Item("servers", heading=f"LLM servers on this machine  {looked}".rstrip()),
             *(Item(one.url, server=one) for one in servers),
             Item("sessions", heading=f"recorded sessions  {kept}"),
-            *(Item(str(one.directory), session=one) for one in self._ordered(sessions)),
+            *(
+                Item(str(one.directory), session=one, base=self.is_base(one))
+                for one in self._ordered(sessions)
+            ),
         ]
+
+    def is_base(self, one: Digest) -> bool:
+        return self.base is not None and self.base.directory == one.directory
+
+    def marked(self, item: Item | None) -> HomeList:
+        """With the session of a line as what others are held against; without one, where it was that."""
+        if item is None or item.session is None:
+            return self
+        return replace(self, base=None if self.is_base(item.session) else item.session)
 
     def _fits(self, text: str) -> bool:
         lowered = text.lower()
@@ -75,7 +91,8 @@ def _server_text(server: LocalServer) -> str:
     return " ".join((server.url, server.name, *server.models, *server.gpus))
 
 
-def _session_text(session: Digest) -> str:
+def session_text(session: Digest) -> str:
+    """By which a session is found."""
     tags = session.config.tags if session.config is not None else ()
     return " ".join(
         (

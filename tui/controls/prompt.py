@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sessions.run.commands import AddMark, Command, SetConcurrency, SetRate, SetWorkload
 from tui.controls.ramp_text import parsed_ramp, ramp_words
 from tui.draw.text import masked
 
 LIMIT = 80
+_MOVES = {"up": -1, "shift+tab": -1, "down": 1, "tab": 1, "pageup": -10, "pagedown": 10}
+"""In a list."""
 _STEPS = {"up": -1, "shift+tab": -1, "down": 1, "tab": 1, "W": 1}
 """Among choices."""
 
 
+class Listed(NamedTuple):
+    """Something to choose."""
+
+    asks: str
+    """What is asked for with it."""
+    words: str
+    """By which it is found."""
+
+
 @dataclass(frozen=True)
 class Prompt:
-    """`kind` is `rate`, `concurrency`, `ramp`, `workload` or `mark`."""
+    """`kind` is `rate`, `concurrency`, `ramp`, `workload`, `mark` or `baseline`."""
 
     kind: str
     label: str
@@ -28,6 +40,22 @@ class Prompt:
     """Of a ramp: the rate as it was when this was asked."""
     choices: tuple[str, ...] = ()
     """What alone may be asked for; none: whatever is typed."""
+    listed: tuple[Listed, ...] = ()
+    """What is offered: those that have all the words typed."""
+    at: int = 0
+    """The place of the one that is chosen among these."""
+
+    @property
+    def found(self) -> list[Listed]:
+        """Those of the list that fit what is typed so far."""
+        wanted = self.text.lower().split()
+        return [one for one in self.listed if all(word in one.words.lower() for word in wanted)]
+
+    @property
+    def asks(self) -> str:
+        """What is chosen of the list; what was typed, where nothing in it fits."""
+        found = self.found
+        return found[min(self.at, len(found) - 1)].asks if found else self.text
 
     @property
     def said(self) -> str:
@@ -47,10 +75,13 @@ class Prompt:
             self,
             text=self.text[: self.cursor] + clean + self.text[self.cursor :],
             cursor=self.cursor + len(clean),
+            at=0,
         )
 
     def after(self, key: str, character: str | None) -> Prompt:
         """After any key but enter and those that leave it."""
+        if self.listed and key in _MOVES:
+            return replace(self, at=min(max(self.at + _MOVES[key], 0), max(len(self.found) - 1, 0)))
         if self.choices:
             return self._chosen(_STEPS.get(key, _STEPS.get(character or "", 0)))
         if character is not None and character.isprintable():

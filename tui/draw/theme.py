@@ -236,6 +236,7 @@ GLYPHS: Mapping[str, tuple[str, str]] = {
     "phase_tokens": ("━", "="),
     "failed": ("✗", "x"),
     "goes_on": ("…", ">"),
+    "ghost": ("□", "%"),
 }
 
 

@@ -97,12 +97,15 @@ def show_live(
         return _show(directory, options, control, gone, attached=attached)
 
 
-def show_replay(directory: Path, options: argparse.Namespace, *, nicer: bool = True) -> int:
+def show_replay(
+    directory: Path, options: argparse.Namespace, *, nicer: bool = True, against: Path | None = None
+) -> int:
     """Opens the screen on a recorded run; returns the exit code.
 
     `nicer`: no run is to be started by this process after it, which would be as nice as it is.
+    `against`: another session of the same place, behind its curve, which is then what is seen first.
     """
-    how = _show(directory, options, None, lambda: False, nicer=nicer)
+    how = _show(directory, options, None, lambda: False, nicer=nicer, against=against)
     return INTERRUPTED if how == "interrupted" else OK
 
 
@@ -114,8 +117,10 @@ def _show(
     *,
     nicer: bool = True,
     attached: bool = False,
+    against: Path | None = None,
 ) -> str:
     from sessions.frame.session_view import SessionView
+    from sessions.store.manifest import SessionError
     from tui.options.settings import asked_settings
     from tui.screens.app import run_screen
 
@@ -125,8 +130,14 @@ def _show(
         give_way()
     with reading(directory.name):
         view = SessionView(directory, most=POLL_BYTES)
-    settings = asked_settings(options)
-    return run_screen(view, control, title=directory.name, settings=settings, gone=gone, attached=attached)
+    settings, opens = asked_settings(options), "overview"
+    if against is not None and against != directory:
+        with suppress(SessionError):  # it was there a moment ago
+            view.curve.open_baseline(against.name)
+            opens = "curve"
+    return run_screen(
+        view, control, title=directory.name, settings=settings, gone=gone, attached=attached, opens=opens
+    )
 
 
 def after(directory: Path, left: str) -> int:

@@ -19,6 +19,9 @@ STRAY = 0.05
 _TINIEST, _HUGEST = 1e-9, 1e15
 # Finer than 1-2-5: on two or three rows, 26 on a scale to 50 would leave half of them empty.
 _LINEAR_DIGITS = (1, 1.5, 2, 3, 4, 5, 6, 8)
+_THIRDS = 1 / 3, 2 / 3
+_PARTS = {"1.5": _THIRDS, "3": _THIRDS, "6": _THIRDS, "5": (0.4, 0.8, 0.2, 0.6)}
+"""By the digits of the upper bound, where halves and quarters of it are not round."""
 
 
 @dataclass(frozen=True)
@@ -185,10 +188,8 @@ def row_at(scale: Scale, value: float, height: int) -> int:
 def between(scale: Scale) -> list[float]:
     """Round values between the bounds, the roundest first."""
     if not scale.log:
-        digit = scale.high / 10.0 ** math.floor(math.log10(max(scale.high, _TINIEST)))
-        by_three = any(abs(digit - one) < 1e-9 for one in (1.5, 3.0, 6.0))  # whose quarters are not round
-        shares = (1 / 3, 2 / 3, 0.5) if by_three else (0.5, 0.25, 0.75)
-        return [float(f"{scale.high * share:.9g}") for share in shares]
+        leading = f"{scale.high:e}".partition("e")[0].rstrip("0").rstrip(".")
+        return [float(f"{scale.high * share:.9g}") for share in _PARTS.get(leading, (0.5, 0.25, 0.75))]
     points: list[float] = []
     for digits in ((1,), (2, 5)):
         exponent = math.floor(math.log10(scale.low))

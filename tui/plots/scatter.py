@@ -16,6 +16,8 @@ from tui.plots.scale import Scale, Series, ceil_125, floor_125
 WIDE = 12.0
 """From this ratio of the highest to the lowest on, values along the axis are drawn on a log scale."""
 _TINY = 1e-9
+_DASH = 1, 3
+"""Columns of a dash, and from one to the next."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Dot:
     low: float | None = None
     high: float | None = None
     """The interval, drawn as a bar where it is more than a cell."""
+    chosen: bool = False
+    """It stands between brackets."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Path:
     ys: Sequence[float]
     role: str
     letter: str = "."
+    dashed: bool = False
+    """Nothing is known of what lies between."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,11 @@ def scatter(
             roles[top : bottom + 1, column] = role(dot.role)
     for dot in dots:
         column, at = column_of(dot.x, x_scale, width), row(dot.y)
+        for beside, bracket in ((column - 1, "["), (column + 1, "]")) if dot.chosen else ():
+            if 0 <= beside < width:  # no other dot gives way to it
+                codes[at, beside], roles[at, beside] = ord(bracket), role("strong")
+    for dot in dots:
+        column, at = column_of(dot.x, x_scale, width), row(dot.y)
         codes[at, column] = ord(dot.glyph)
         roles[at, column] = role(dot.role)
     return Grid(codes, roles, tuple(names))
@@ -119,23 +130,32 @@ def _values(path: Path, x_scale: Scale, y_scale: Scale, width: int) -> Series:
         return np.full(width, np.nan)
     at = x_scale.position(np.array(path.xs)) * (width - 1)
     up = y_scale.position(np.array(path.ys))
-    place = np.interp(np.arange(width), at, up, left=np.nan, right=np.nan)
+    columns = np.arange(width)
+    place = np.interp(columns, at, up, left=np.nan, right=np.nan)
+    if path.dashed:
+        place[columns % _DASH[1] >= _DASH[0]] = np.nan
     if y_scale.log:
         return np.asarray(y_scale.low * (y_scale.high / y_scale.low) ** place)
     return np.asarray(y_scale.low + (y_scale.high - y_scale.low) * place)
 
 
 def axis(scale: Scale, width: int, name: Callable[[float], str], unit: str, floor: str) -> Row:
-    """The axis below: round values where they are, and the unit at its end."""
-    room = width - len(unit) - 2 if unit else width
-    cells = [floor] * room
+    """The axis below: round values where they are, the unit behind the last of them that has room for it."""
+    cells = [floor] * width
+    ends: list[int] = []
     for value in _round(scale, width):
         text = name(value)
-        begin = max(column_of(value, scale, width) - len(text) // 2, 0)
+        begin = min(max(column_of(value, scale, width) - len(text) // 2, 0), width - len(text))
         around = cells[max(begin - 1, 0) : begin + len(text) + 1]
-        if begin + len(text) <= room and all(cell == floor for cell in around):
+        if begin >= 0 and all(cell == floor for cell in around):
             cells[begin : begin + len(text)] = list(text)
-    return fitted([("".join(cells), "axis"), (f"  {unit}" if unit else "", "dim")], width)
+            ends.append(begin + len(text))
+    for end in reversed(ends):
+        behind = cells[end : end + len(unit) + 2]
+        if unit and len(behind) > len(unit) and all(cell == floor for cell in behind):
+            cells[end : end + len(unit) + 1] = [" ", *unit]
+            break
+    return fitted([("".join(cells), "axis")], width)
 
 
 def _round(scale: Scale, width: int) -> list[float]:
@@ -143,5 +163,5 @@ def _round(scale: Scale, width: int) -> list[float]:
         exponents = range(math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high)) + 1)
         every = [float(f"{digit}e{exponent}") for digit in (1, 2, 5) for exponent in exponents]
         return [value for value in every if scale.low <= value <= scale.high * (1 + _TINY)]
-    step = ceil_125(max(scale.high, _TINY) / max(width // 9, 1))
+    step = ceil_125(max(scale.high, _TINY) / max(width // 7, 1))
     return [step * i for i in range(int(scale.high / step + _TINY) + 1)]

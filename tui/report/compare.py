@@ -34,8 +34,8 @@ def verdict(comparison: Comparison, versus: Versus) -> str:
     """The first words: who is better or worse in what, and by how much."""
     a, b = (printable(side.label, 60) for side in (comparison.a, versus.b))
     lines = [line for side in (comparison.a, versus.b) for line in _not_valid(side)]
+    lines += _wrapped(_of_other_loads(versus))
     lines += _wrapped(f"{b} against {a}: {said(versus)}")
-    lines += _wrapped(_of_other_loads(versus), "  ")
     for word in ("worse", "better"):
         figures = [figure for figure in versus.overall if figure.word == word]
         by_far = [figure for figure in figures if figure.apart is not None]
@@ -49,11 +49,16 @@ def verdict(comparison: Comparison, versus: Versus) -> str:
         largest = _percent_up(_largest(none))
         lines += _wrapped(f"no difference larger than {largest}: {_labels(none)}", "  ")
     unknown = [figure for figure in versus.overall if figure.word == "cannot tell"]
-    for why in dict.fromkeys(figure.because for figure in unknown if figure.because != UNMEASURED):
+    reasons = dict.fromkeys(figure.because for figure in unknown if figure.because != UNMEASURED)
+    if unlike := _are_of_other_loads(versus):  # which is reason enough
+        reasons = {}
+        measured = [figure for figure in unknown if figure.because != UNMEASURED]
+        lines += _wrapped(f"cannot tell: {_labels(measured)}" if measured else "", "  ")
+    for why in reasons:
         figures = [figure for figure in unknown if figure.because == why]
         named = f"{_labels(figures)} ({why})" if why else ", ".join(map(_by_how_much, figures))
         lines += _wrapped(f"cannot tell: {named}", "  ")
-    lines += _wrapped(_would_find(unknown), "  ")
+    lines += _wrapped("" if unlike else _would_find(unknown), "  ")
     lines += [line for text in _single_loads(versus) for line in _wrapped(text, "  ")]
     for badge in dict.fromkeys([*comparison.a.badges, *versus.b.badges]):
         having = [label for label, side in ((a, comparison.a), (b, versus.b)) if badge in side.badges]
@@ -75,15 +80,18 @@ def _would_find(unknown: Sequence[ComparedFigure]) -> str:
     return f"{text}; to find 10 % they would have to be {times:.1f} times {more}"
 
 
+def _are_of_other_loads(versus: Versus) -> bool:
+    return any(load.value_b is not None for load in versus.loads)
+
+
 def _of_other_loads(versus: Versus) -> str:
     """What was done where no load was common; empty where one was."""
     held = [load.load for load in versus.loads if load.value_b is not None]
     if not held:
         return ""
     return (
-        f"no load in common, so the nearest are held together: {', '.join(held)}. Latencies do not fall "
-        "under more load: better under more, or worse under less, is said, and nothing else. To tell the "
-        "rest, run one side at a load of the other"
+        f"DIFFERENT LOADS: {', '.join(held)}. Compare runs at one rate: run one side at a load of the other. "
+        "Of these only better under more load, or worse under less, is said"
     )
 
 
@@ -104,7 +112,7 @@ def tables(comparison: Comparison, versus: Versus) -> str:
     if len(versus.loads) > 1:
         parts.append(_overall(versus))
     for load in versus.loads:
-        parts.append(_table(_head(load), load.figures))
+        parts.append(_table(_head(load), load.figures, unlike=load.value_b is not None))
     if versus.not_compared:
         parts.append("\n".join(["not compared", *_listed(versus.not_compared)]))
     sources = {figure.interval_from for load in versus.loads for figure in load.figures if figure.low}
@@ -176,14 +184,16 @@ def _head(load: ComparedLoad) -> str:
     return f"{what}: requests {load.requests_a:,} / {load.requests_b:,}{failed}"
 
 
-def _table(head: str, figures: Sequence[ComparedFigure]) -> str:
-    """A row a figure: both sides, how much B is more than A with its interval, and the word."""
+def _table(head: str, figures: Sequence[ComparedFigure], *, unlike: bool = False) -> str:
+    """A row a figure: both sides, how much B is more than A with its interval, and the word. `unlike`: they
+    are of two loads, so that nothing but what can be told of that is said of the two together."""
     measured = [figure for figure in figures if figure.because != UNMEASURED]
     rows = [["ms", "A", "B", "B / A", ""]] if any(f.a is not None for f in measured) else []
     for figure in measured:
         places = _places(figure)
-        change = NOT_MEASURED if figure.ratio is None else _change(figure.ratio) + _interval(figure)
-        rows.append([figure.label, *places, change, _word(figure)])
+        known = figure.ratio is not None and not (unlike and figure.word == "cannot tell")
+        change = _change(figure.ratio or 0.0) + _interval(figure) if known else NOT_MEASURED
+        rows.append([figure.label, *places, change, _word(figure) if known or not unlike else "other load"])
     if not measured:
         return f"{head}\n  nothing was measured on both sides"
     widths = [max(cells(row[i]) for row in rows) for i in range(4)]

@@ -16,6 +16,7 @@ from tui.options.settings import Settings
 from tui.screens.session import SessionScreen
 from tui.screens.terminal import RATES_HZ, Meter, Pace, queued_writes
 from tui.screens.terminal_app import TerminalApp, run_app, terminal_fd
+from tui.views.views import OVERVIEW
 
 
 class TtftopApp(TerminalApp):
@@ -33,10 +34,11 @@ class TtftopApp(TerminalApp):
         settings: Settings | None = None,
         gone: Callable[[], bool] = lambda: False,
         attached: bool = False,
+        opens: str = OVERVIEW,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(title=title, settings=settings)
-        self._attached = attached
+        self._attached, self._opens = attached, opens
         self._source, self._control, self._gone, self._clock = source, control, gone, clock
         most = RATES_HZ.index(float(self._settings.fps))
         self._pace, self._meter = Pace(index=most, most=most), Meter()
@@ -51,6 +53,7 @@ class TtftopApp(TerminalApp):
             window_s=settings.window_s,
             log=settings.log,
             attached=self._attached,
+            view=self._opens,
         )
         return SessionScreen(self._source, self._control, opened, self.leave, self._clock)
 
@@ -101,6 +104,7 @@ def run_screen(
     settings: Settings | None = None,
     gone: Callable[[], bool] = lambda: False,
     attached: bool = False,
+    opens: str = OVERVIEW,
 ) -> str:
     """Shows the screen until the person leaves.
 
@@ -110,6 +114,7 @@ def run_screen(
         title: for the terminal's window.
         settings: how the person wants it to look; None: as it comes.
         gone: asked ten times a second; True when the run was refused, so there is nothing to show.
+        opens: the view that is seen first, as `tui.views.views` names it.
         attached: somebody else started the run, so that to leave asks nothing and ends nothing.
 
     Returns:
@@ -120,5 +125,7 @@ def run_screen(
         RuntimeError: the screen failed; its traceback has been printed.
     """
     fd = terminal_fd()
-    app = TtftopApp(source, control, title=title, settings=settings, gone=gone, attached=attached)
+    app = TtftopApp(
+        source, control, title=title, settings=settings, gone=gone, attached=attached, opens=opens
+    )
     return run_app(app, fd)

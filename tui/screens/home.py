@@ -71,13 +71,14 @@ class HomeScreen(Screen[None]):
     """`chose` is told once, when the person opens something or leaves."""
 
     BINDINGS = [  # noqa: RUF012
+        ("b", "base", ""),
         ("s", "sort", ""),
         ("r", "look_again", ""),
         ("u", "by_url", ""),
         ("d", "demo", ""),
         ("question_mark", "help", ""),
-        ("down,j", "down", ""),
-        ("up,k", "up", ""),
+        ("down,j", "move(True)", ""),
+        ("up,k", "move(False)", ""),
         ("escape", "back", ""),
         ("q", "leave", ""),
         Binding("ctrl+c", "leave", priority=True),  # a field would copy
@@ -316,11 +317,13 @@ class HomeScreen(Screen[None]):
     def action_demo(self) -> None:
         self._leave("run", words=("demo",))
 
-    def action_down(self) -> None:
-        self.query_one(RowList).action_cursor_down()
+    def action_base(self) -> None:
+        self._home = self._home.marked(self._item)
+        self._show()
 
-    def action_up(self) -> None:
-        self.query_one(RowList).action_cursor_up()
+    def action_move(self, down: bool) -> None:
+        listed = self.query_one(RowList)
+        (listed.action_cursor_down if down else listed.action_cursor_up)()
 
     def action_leave(self) -> None:
         self._leave("quit")

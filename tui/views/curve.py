@@ -8,20 +8,24 @@ from sessions.curve.curve import Curve as CurveOf
 from sessions.curve.point import Point
 from sessions.curve.what_if import WhatIf
 from sessions.plan.slo import Target
-from tui.controls.prompt import Prompt
 from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
 from tui.panels.box import Panel
 from tui.views.curve_axes import AXES, axes_of
+from tui.views.curve_baseline import apart, baseline_prompt, others_listed
+from tui.views.curve_marks import legend
 from tui.views.curve_plot import Plotted, load_unit, plot, titles
-from tui.views.curve_table import table
+from tui.views.curve_table import about, table
 from tui.views.view import Drawing, Pressed
 from tui.views.what_if import moved, said, target_of, with_target
 
 _BESIDE_FROM = (100, 22)
 """Width and height of the plots from which on others stand beside the chosen one."""
 
-
+_ONE_ROW_FROM = 110
+"""Cells in which what is said of a point has room in one row."""
+_WORDS_FROM = 14
+"""Rows from which on there are a legend and a line of words."""
 _SMALL = ("ttft", "tps")
 _SMALL_ROWS = 9
 
@@ -33,7 +37,7 @@ def small_curve(curve: CurveOf, drawing: Drawing, width: int, height: int) -> li
         return []
     targets = tuple(with_target(drawing.source.curve.targets, None))
     log = drawing.screen_state.log
-    shown = Plotted(curve, (), None, targets, curve.points[-1], drawing.theme, log)
+    shown = Plotted(curve, (), None, targets, None, drawing.theme, log)
     names = _SMALL if height >= 2 * _SMALL_ROWS else _SMALL[:1]
     out = []
     for i, name in enumerate(names):
@@ -52,7 +56,9 @@ class Curve:
 
     def rows(self, drawing: Drawing) -> list[Row]:
         width, height = drawing.width, drawing.height
-        memory = drawing.source.curve
+        prompt, memory = drawing.screen_state.prompt, drawing.source.curve
+        if prompt is not None and prompt.listed:
+            return others_listed(prompt, memory.offered, drawing)
         curve = memory.at(drawing.frame.at_ns)
         targets = with_target(memory.targets, self.own)
         head: list[Row] = []
@@ -76,8 +82,14 @@ class Curve:
             other,
         )
         room = height - len(head)
+        growing, words, below = curve.growing, [], []
+        if room >= _WORDS_FROM:
+            words = [legend(curve.points, growing, other, drawing.theme, width)]
+            below = about(shown, width, 1 if width >= _ONE_ROW_FROM or room < 17 else 2)
+        room -= len(words) + len(below)
         listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))
-        return [*head, *self._plots(shown, width, room - listed), *table(shown, width, listed, other)]
+        plots = self._plots(shown, width, room - listed)
+        return [*head, *plots, *words, *table(shown, width, listed, other), *below]
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:
         memory = drawing.source.curve
@@ -102,7 +114,7 @@ class Curve:
             if memory.baseline is not None:
                 memory.close_baseline()
                 return Pressed(self, notice="the baseline is away")
-            return Pressed(self, ask=Prompt("baseline", "baseline (id, its start, name; last):"))
+            return Pressed(self, ask=baseline_prompt(memory.others()))
         if action == "escape" and self.own is not None:
             return Pressed(replace(self, own=None))
         return Pressed(self)
@@ -131,8 +143,13 @@ class Curve:
             out.append([(f" reading the baseline {safe(memory.baseline.name, 40)} ...", "dim")])
         live = drawing.frame.live
         arrow = " the up arrow" if drawing.theme.ascii_only else " ↑"
+        why = apart(curve.points, memory.baseline) if curve.points else ""
+        if why:
+            out.append([(" " + why, "warn"), ("; run one at a load of the other", "dim")])
         if not curve.points:
             out.append([(" no load has been on for a second yet", "dim")])
+        elif memory.baseline is not None:
+            pass
         elif len(curve.points) == 1 and live:
             out.append([(arrow, "key"), (" raises the load: each one that is on becomes a point", "dim")])
         elif len(curve.points) == 1:

@@ -29,7 +29,7 @@ AXES: Mapping[str, Axes] = {
     "ttft": Axes("TTFT p95", "ms, first token from due", lambda point, _: point.ttft_p95, True, "ms", "ttft"),
     "itl": Axes("ITL p95", "ms between tokens", lambda point, _: point.itl_p95, True, "ms", "itl"),
     "tps": Axes("TOKENS/S", "output tokens per second", lambda point, _: point.output_tps, False, ""),
-    "goodput": Axes("GOODPUT", "answers per second that hold the targets", _goodput, False, ""),
+    "goodput": Axes("GOODPUT req/s", "answers that hold the targets", _goodput, False, ""),
     "pareto": Axes(
         "TOK/S/GPU over TOK/S/USER",
         "output tok/s by GPUs, over 1 by mean ITL",

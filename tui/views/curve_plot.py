@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from sessions.curve.curve import Curve
-from sessions.curve.point import RAMP, Point
+from sessions.curve.point import Point
 from sessions.curve.what_if import Held
 from sessions.plan.slo import Target
 from tui.draw import numbers
@@ -19,6 +20,7 @@ from tui.plots.scale import Scale, ticks
 from tui.plots.scale import fitted as fitted_scale
 from tui.plots.scatter import Dot, Path, Upright, along, axis, scatter
 from tui.views.curve_axes import axes_of, x_of
+from tui.views.curve_marks import NEXT, is_hollow, mark_of
 from tui.views.strips import titled
 from tui.views.what_if import bracket
 
@@ -55,22 +57,21 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
         return [fitted([], width)] * max(height, 0)
     target = _target(shown, name)
     level = target.limit if target is not None and target.statistic == "p95" else None
-    dots, path = _dots(shown, name)
+    dots, paths = dots_of(shown, name)
     # Of other targets than its own only this session's requests are known.
     behind = () if name == "goodput" and shown.held is not None else shown.ghosts
-    ghosts = [
-        Dot(x, y, _glyph(theme, "◇", "x"), "ghost")
+    others = [
+        (point.is_steady, Dot(x, y, theme.glyph("ghost"), "ghost"))
         for point in behind
         if point.stage.closed == curve.closed or name == "pareto"
         if (x := x_of(point, name)) is not None and (y := axes.y(point, None).value) is not None
     ]
+    ghosts = [dot for _, dot in others]
+    paths += joined([dot for steady, dot in others if steady], name, "ghost", ":")
     every = [*dots, *ghosts]
     x_scale = along([dot.x for dot in every])
     ends = [end for dot in every for end in (dot.low, dot.y, dot.high) if end is not None and end > 0]
     y_scale = _scale([*ends, *([level] if level is not None else [])], axes.log and shown.log)
-    paths = [path] if path is not None else []
-    if len(ghosts) > 1:
-        paths.append(_path(ghosts, name, "ghost", ":"))
     uprights, words = ([], []) if name == "pareto" else _brackets(shown)
     grid = scatter(
         [*ghosts, *dots],
@@ -103,9 +104,8 @@ def _scale(ends: Sequence[float], log: bool) -> Scale:
     return fitted_scale(None, [np.array(ends)], 0, log=log, least_high=100.0 if log else 1.0)
 
 
-def _dots(shown: Plotted, name: str) -> tuple[list[Dot], Path | None]:
-    """The points, those that say most last, and the line through them; through pieces of a ramp only where
-    nothing else makes one."""
+def dots_of(shown: Plotted, name: str) -> tuple[list[Dot], list[Path]]:
+    """The points, those that say most last, and the lines through those that were steady."""
     axes = axes_of(name, shown.curve.points)
     growing, found = shown.curve.growing, []
     for index, point in enumerate(shown.curve.points):
@@ -115,50 +115,25 @@ def _dots(shown: Plotted, name: str) -> tuple[list[Dot], Path | None]:
         x, figure = x_of(point, name), axes.y(point, held)
         if x is None or x <= 0 or figure.value is None:
             continue
-        glyph, role = mark_of(point, growing is point, shown.theme)
+        mark, role = mark_of(point, growing is point, shown.theme)
         if role == "point" and axes.metric and _is_late(point, figure.value, axes.metric, shown.targets):
             role = "point_late"
-        if point is shown.selected:
-            glyph = _glyph(shown.theme, "◉", "#")
-            role = "strong" if role == "point_thin" else role
-        found.append((point, Dot(x, figure.value, glyph, role, figure.low, figure.high)))
-    still = [dot for point, dot in found if point.verdict != RAMP]
-    through = still if len(still) > 1 else [dot for _, dot in found]
-    path = _path(through, name, "curve", ".") if len(through) > 1 else None
+        chosen = point is shown.selected
+        found.append((point, Dot(x, figure.value, mark, role, figure.low, figure.high, chosen)))
+    paths = joined([dot for point, dot in found if point.is_steady], name, "curve", ".")
     found.sort(key=lambda each: (each[0] is shown.selected, growing is each[0], not is_hollow(each[0])))
-    return [dot for _, dot in found], path
+    return [dot for _, dot in found], paths
 
 
-def _path(dots: Sequence[Dot], name: str, role: str, letter: str) -> Path:
-    """Through all of them, one at each place; of a Pareto curve through those that no other one beats."""
+def joined(dots: Sequence[Dot], name: str, role: str, letter: str) -> list[Path]:
+    """Lines through all of them, one at each place; of a Pareto curve through those that no other one beats.
+    Dashed where they are so far apart that nobody knows what is between."""
     if name == "pareto":
         dots = [
             a for a in dots if not any(b.x >= a.x and b.y >= a.y and (b.x, b.y) != (a.x, a.y) for b in dots)
         ]
     at = {dot.x: dot.y for dot in dots}
-    return Path(sorted(at), [at[x] for x in sorted(at)], role, letter)
-
-
-def is_hollow(point: Point) -> bool:
-    """It says little: not steady, and not piling up either."""
-    return point.verdict not in ("steady", "drifting_up", "drifting_down")
-
-
-def mark_of(point: Point, growing: bool, theme: Theme) -> tuple[str, str]:
-    """Glyph and role of a point."""
-    if growing:
-        return _glyph(theme, "◆", "@"), "point_growing"
-    if point.verdict == RAMP:
-        return _glyph(theme, "·", "."), "point_thin"
-    if point.verdict == "drifting_up":
-        return _glyph(theme, "▲", "^"), "point_late"
-    if is_hollow(point):
-        return _glyph(theme, "○", "o"), "point_thin"
-    return _glyph(theme, "●", "*"), "point"
-
-
-def _glyph(theme: Theme, wide: str, plain: str) -> str:
-    return plain if theme.ascii_only else wide
+    return [Path((a, b), (at[a], at[b]), role, letter, b > NEXT * a) for a, b in pairwise(sorted(at))]
 
 
 def _is_late(point: Point, value: float, metric: str, targets: Sequence[Target]) -> bool:
@@ -218,6 +193,6 @@ def _title(shown: Plotted, name: str, target: Target | None, words: Sequence[Spa
         Field(3, (means, "dim")),
         Field(1, *words),
         _of_target(target, shown.theme),
-        Field(2, (f"{_glyph(shown.theme, '◇', 'x')} {shown.ghosts_of}" if shown.ghosts else "", "ghost")),
+        Field(2, (f"{shown.theme.glyph('ghost')} {shown.ghosts_of}" if shown.ghosts else "", "ghost")),
     ]
     return titled(fields, width, shown.theme)

@@ -3,72 +3,122 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from sessions.curve.curve import aligned
 from sessions.curve.point import Point
 from sessions.curve.what_if import Held
 from tui.draw import numbers, words
-from tui.draw.rows import Row, Span, fitted, width_of
+from tui.draw.rows import Row, Span, cells_of, fitted, width_of
 from tui.draw.text import fit, safe
-from tui.views.curve_plot import Plotted, mark_of
+from tui.views.curve_marks import mark_of
+from tui.views.curve_plot import Plotted
 
 _WHY_CELLS = 24
 """With less room the words of a verdict are left out."""
 _Cell = Callable[[Point, "Held | None"], Span]
 
 
+class _Column(NamedTuple):
+    rank: int
+    """The highest is the first to go where there is no room."""
+    title: str
+    of: _Cell
+    words: bool = False
+    """To be read from the left."""
+
+
 def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
-    """The head, and as many of the points as there is room for, with the selected one among them."""
+    """The head, and as many of the points as there is room for, with the selected one among them. No column
+    is wider than what stands in it, so that the words of the verdict have the rest."""
     points = shown.curve.points
-    columns = _columns(shown, width, baseline)
-    head: Row = [("   ", "")]
-    head += [(title.rjust(cells), "label") for title, cells, _ in columns]
-    out = [fitted(head, width)]
     room = max(height - 1, 0)
     place = points.index(shown.selected) if shown.selected in points else len(points) - 1
     last = min(max(place + 1 + room // 2, room), len(points))
+    first = max(last - room, 0)
+    helds = [None] * len(points) if shown.held is None else shown.held
+    listed = list(zip(points[first:last], helds[first:last], strict=True))
+    columns = _columns(shown, baseline)
+    cells = {column: [column.of(point, held) for point, held in listed] for column in columns}
+    wide = {
+        column: max(map(cells_of, [column.title, *(text for text, _ in cells[column])])) + 2
+        for column in columns
+    }
+    while len(columns) > 2 and sum(wide[column] for column in columns) + 3 > width:
+        columns.remove(max(columns, key=lambda column: column.rank))
+    head = [("   ", ""), *((_set(column.title, wide[column], column), "label") for column in columns)]
+    out = [fitted(head, width)]
     growing = shown.curve.growing
-    for index in range(max(last - room, 0), last):
-        point = points[index]
-        held = None if shown.held is None else shown.held[index]
-        glyph, role = mark_of(point, growing is point, shown.theme)
-        pointer = shown.theme.glyph("play") if point is shown.selected else " "
-        row: Row = [(pointer, "key"), (f"{glyph} ", role)]
-        for _, cells, of in columns:
-            text, role = of(point, held)
-            row.append((text.rjust(cells), role))
+    for index, (point, _) in enumerate(listed):
+        mark, role = mark_of(point, growing is point, shown.theme)
+        left, right = "[]" if point is shown.selected else "  "
+        row: Row = [(left, "strong"), (mark, role), (right, "strong")]
+        for column in columns:
+            text, role = cells[column][index]
+            row.append((_set(text, wide[column], column), role))
         if width - width_of(row) >= _WHY_CELLS:
-            why = safe(point.why, 80)
-            why = why.replace("±", "+-") if shown.theme.ascii_only else why
-            row.append(("  " + fit(why, width - width_of(row) - 2), "dim"))
+            row.append(("  " + _cut(_why(point, shown), width - width_of(row) - 2, shown), "dim"))
         out.append(fitted(row, width))
     return out[:height]
 
 
-def _columns(shown: Plotted, width: int, baseline: str) -> list[tuple[str, int, _Cell]]:
+def about(shown: Plotted, width: int, height: int) -> list[Row]:
+    """The point under the cursor in words, in one or two rows: what its figures are of, and why it is called
+    what it is."""
+    point = shown.selected
+    if point is None:
+        return [fitted([], width)] * height
+    part = "steady window" if point.is_steady else "measured"
+    of: list[Span] = [(f" {_load(point)} ", "strong")]
+    if point.to_ns > point.from_ns:
+        of.append((f" {part}: {point.first_tokens:,} of {point.due:,} requests ", "label"))
+    why = _why(point, shown)
+    if height == 1:
+        return [fitted([*of, (" " + _cut(why, width - width_of(of) - 1, shown), "dim")], width)]
+    return [fitted(of, width), fitted([("  " + _cut(why, width - 3, shown), "dim")], width)]
+
+
+def _why(point: Point, shown: Plotted) -> str:
+    why = safe(point.why, 120)
+    return why.replace("±", "+-") if shown.theme.ascii_only else why
+
+
+def _cut(text: str, cells: int, shown: Plotted) -> str:
+    return fit(text, cells).replace("…", shown.theme.glyph("goes_on"))
+
+
+def _set(text: str, cells: int, column: _Column) -> str:
+    return "  " + text.ljust(cells - 2) if column.words else text.rjust(cells)
+
+
+def _columns(shown: Plotted, baseline: str) -> list[_Column]:
     growing, said = shown.curve.growing, dict(shown.curve.said)
     itl = "gap p95" if any(point.itl_is_gap for point in shown.curve.points) else "ITL p95"
     whole = bool(shown.curve.points) and all(point.only_input for point in shown.curve.points)
     first = "E2E" if whole else "TTFT"
-    every: list[tuple[int, str, int, _Cell]] = [
-        (0, "load", 11, lambda p, h: (_load(p), "strong")),
-        (3, "n", 7, lambda p, h: (numbers.count(p.first_tokens), "dim")),
-        (2, f"{first} p50", 10, lambda p, h: _latency(p.ttft_p50, p.first_tokens < 11, "p50")),
-        (0, "p95", 9, lambda p, h: _latency(p.ttft_p95.value, p.ttft_p95.thin, "p95")),
-        (1, itl, 9, lambda p, h: _latency(p.itl_p95.value, p.itl_p95.thin, "p95")),
-        (1, "in tok/s" if whole else "tok/s", 9, lambda p, h: (numbers.count(p.output_tps.value), "tokens")),
+    ascii_only = shown.theme.ascii_only
+    every = [
+        _Column(0, "load", lambda p, h: (_load(p), "strong")),
+        _Column(5, "n of due", lambda p, h: (_counted(p), "dim")),
+        _Column(2, f"{first} p50", lambda p, h: _latency(p.ttft_p50, p.first_tokens < 11, "p50")),
+        _Column(0, "p95", lambda p, h: _latency(p.ttft_p95.value, p.ttft_p95.thin, "p95")),
+        _Column(1, itl, lambda p, h: _latency(p.itl_p95.value, p.itl_p95.thin, "p95")),
+        _Column(
+            3, "in tok/s" if whole else "tok/s", lambda p, h: (numbers.count(p.output_tps.value), "tokens")
+        ),
     ]
     if shown.targets:
-        every.append((0, "held", 8, _held(len(shown.targets) > 1)))
-        every.append((4, "goodput", 9, _goodput))
+        every.append(_Column(0, "held", _held(len(shown.targets) > 1, ascii_only)))
+        every.append(_Column(4, "good req/s", _goodput))
     if baseline:
-        every.append((0, f"p95 vs {baseline}"[:15], 16, _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
-        every.append((4, "tok/s vs", 10, _delta(shown.ghosts, lambda p: p.output_tps.value)))
-    every.append((1, "", 15, lambda p, h: _verdict(p, growing is p, said.get(p.stage.stretch.begin_ns, ""))))
-    kept = list(every)
-    while len(kept) > 2 and sum(cells for _, _, cells, _ in kept) + 3 > width:
-        kept.remove(max(kept, key=lambda column: column[0]))
-    return [(title, cells, of) for _, title, cells, of in kept]
+        every.append(_Column(0, f"p95 vs {baseline}"[:15], _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
+        every.append(_Column(4, "tok/s vs", _delta(shown.ghosts, lambda p: p.output_tps.value)))
+    words_of: _Cell = lambda p, h: _verdict(p, growing is p, said.get(p.stage.stretch.begin_ns, ""))  # noqa: E731
+    return [*every, _Column(1, "", words_of, words=True)]
+
+
+def _counted(point: Point) -> str:
+    return f"{numbers.count(point.first_tokens)} of {numbers.count(point.due)}"
 
 
 def _load(point: Point) -> str:
@@ -82,13 +132,13 @@ def _latency(value: float | None, thin: bool, role: str) -> Span:
     return ("~" if thin else "") + numbers.ms(value), "thin" if thin else role
 
 
-def _held(several: bool) -> _Cell:
+def _held(several: bool, ascii_only: bool) -> _Cell:
     def cell(point: Point, held: Held | None) -> Span:
         share = point.attained if held is None else held.share
         if share is None:
             return numbers.NONE, "thin"
         # From sketches it is known target by target: all of them together are held by no more.
-        sign = "<" if several and held is None and share else ""
+        sign = ("<=" if ascii_only else "≤") if several and held is None and 0 < share < 1 else ""
         return f"{sign}{share * 100:.1f}%", "ok" if share >= 0.95 else "warn" if share >= 0.8 else "bad"
 
     return cell
@@ -117,5 +167,5 @@ def _verdict(point: Point, growing: bool, step: str) -> Span:
         return _STEPS[step]
     said = words.verdict(point.verdict)
     if growing:
-        return (f"now {said}" if said != "settling" else "now growing"), "point_growing"
+        return f"on: {said}", "point_growing"
     return said, {"steady": "ok", "drifting up": "bad", "drifting down": "warn"}.get(said, "dim")

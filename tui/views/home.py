@@ -27,6 +27,7 @@ BESIDE_WIDTH = 110
 KEYS = (
     ("enter", "open"),
     ("/", "filter"),
+    ("b", "compare"),
     ("s", "sort"),
     ("r", "ask again"),
     ("u", "server by URL"),
@@ -49,6 +50,10 @@ _VERDICTS = {
 def head_row(home: HomeList, width: int) -> Row:
     """The first row."""
     wanted: list[Span] = [("   only: ", "dim"), (safe(home.wanted, 60), "strong")] if home.wanted else []
+    if home.base is not None:
+        name = safe(home.base.name or home.base.directory.name, 40)
+        wanted += [("   against ", "dim"), (name, "ghost"), (": enter on another compares; b: not", "dim")]
+        return fitted([(" ttftop", "name"), *wanted], width)
     return fitted([(" ttftop", "name"), ("  an LLM server under load", "dim"), *wanted], width)
 
 
@@ -103,7 +108,9 @@ def item_row(item: Item, width: int, theme: Theme, at: Columns | None = None) ->
     if item.server is not None:
         return fitted(_server(item.server, width, theme), width)
     if item.session is not None:
-        return fitted(_session(item.session, at if at is not None else columns([item], width)), width)
+        row = _session(item.session, at if at is not None else columns([item], width))
+        mark = theme.glyph("ghost") if item.base else " "
+        return fitted([(f" {mark} ", "ghost"), (row[0][0][3:], row[0][1]), *row[1:]], width)
     return fitted([(" " + safe(item.heading, 200), "title")], width)
 
 

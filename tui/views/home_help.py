@@ -8,6 +8,7 @@ KEYS = (
     ("enter", "a session: its replay, or its live screen; a server: a form"),
     ("up down k j", "the line before, the next"),
     ("/", "only lines that have all the words typed; esc: all again"),
+    ("b", "what the next session is held against, on its curve; again: not"),
     ("s", "sorted by time, by TTFT p95, by model"),
     ("u", "a form for a server that you know by its URL"),
     ("d", "the demo: a simulated server under load; risks nothing"),

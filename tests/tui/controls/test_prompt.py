@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sessions.run.commands import AddMark, Command, SetConcurrency, SetRate
-from tui.controls.prompt import LIMIT, Prompt
+from tui.controls.prompt import LIMIT, Listed, Prompt
 from tui.controls.prompts import load_prompt, mark_prompt
 
 
@@ -57,3 +57,19 @@ def test_what_is_no_load_is_said_with_what_is_allowed(closed_loop: bool, text: s
 def test_a_mark_set_while_the_past_is_shown_says_that_it_is_not_set_there() -> None:
     assert mark_prompt(following=True).label == "mark (words are optional):"
     assert mark_prompt(following=False).label == "mark now, not at the time shown (words are optional):"
+
+
+def test_what_is_typed_leaves_those_of_a_list_that_have_all_its_words_and_keys_choose_among_them():
+    listed = (Listed("a", "first run qwen"), Listed("b", "second llama"), Listed("c", "third run LLAMA"))
+    prompt = Prompt("baseline", "with:", listed=listed)
+    assert prompt.asks == "a", "the newest, where nothing is typed"
+    assert typed(prompt, "down").asks == "b"
+    assert typed(prompt, "down", "down", "down", "up").asks == "b"
+    assert typed(prompt, "pagedown").asks == "c"
+    llama = typed(prompt, *"llama")
+    assert [one.asks for one in llama.found] == ["b", "c"]
+    assert typed(llama, "tab").asks == "c"
+    assert typed(llama, "tab", *" second").asks == "b", "what is typed begins at the first again"
+    assert typed(prompt, *"nosuch").asks == "nosuch", "an older session, by its id"
+    assert typed(prompt, *"nosuch", "down").asks == "nosuch"
+    assert Prompt("rate", "rate:", "12", 2).asks == "12"

@@ -12,7 +12,7 @@ from tui.plots.chart import Line
 from tui.plots.fan import Limit
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
-from tui.plots.scale import Scale
+from tui.plots.scale import Scale, between
 from tui.plots.scatter import Dot, Path, Upright, along, axis, column_of, scatter
 
 LOG = Scale(10.0, 1000.0, True)
@@ -118,7 +118,8 @@ def test_the_axis_of_loads_begins_at_nought_or_is_logarithmic_where_they_reach_f
     row = axis(far, 60, lambda value: f"{value:g}", "rps", "-")
     text = "".join(part for part, _ in row)
     assert width_of(row) == 60
-    assert text.endswith(" rps")
+    assert "50 rps-" in text, "the unit is on the axis, which goes on to its end"
+    assert text.endswith("100")
     assert text.index("10") < text.index("50")
     assert abs(text.index("10") - column_of(10.0, far, 60)) <= 1
 
@@ -129,7 +130,39 @@ def test_no_number_of_an_axis_is_cut_by_its_unit(width):
         text = "".join(
             part for part, _ in axis(Scale(0.0, high), width, lambda v: f"{v:g}", "tok/s/user", "-")
         )
-        numbers = [float(part) for part in text.removesuffix("tok/s/user").replace("-", " ").split()]
+        assert len(text) == width
+        numbers = [float(part) for part in text.replace(" tok/s/user", "").replace("-", " ").split()]
         assert numbers == sorted(numbers)
         steps = {round(b - a, 9) for a, b in pairwise(numbers)}
         assert len(steps) <= 1
+
+
+def test_a_chosen_dot_stands_between_brackets_that_hide_no_other():
+    def shown(*xs: float) -> list[str]:
+        dots = [Dot(5.0, 5.0, "*", "p", chosen=True), *(Dot(x, 5.0, "o", "p") for x in xs)]
+        return text_of(scatter(dots, [], Scale(0.0, 10.0), Scale(0.0, 10.0), 11, 3, ascii_only=True))
+
+    assert shown()[1] == "    [*]    "
+    assert shown(4.0)[1] == "    o*]    "
+    edge = scatter([Dot(0.0, 5.0, "*", "p", chosen=True)], [], Scale(0, 10), Scale(0, 10), 11, 3)
+    assert text_of(edge)[1].startswith("*]")
+
+
+def test_a_dashed_path_has_gaps_and_ends_where_its_points_are():
+    def columns(dashed: bool) -> list[int]:
+        path = Path((2.0, 8.0), (5.0, 5.0), "c", ".", dashed)
+        rows = text_of(scatter([], [path], Scale(0.0, 10.0), Scale(0.0, 10.0), 21, 3, ascii_only=True))
+        return [i for i, cell in enumerate(rows[1]) if cell != " "]
+
+    assert columns(False) == list(range(4, 17))
+    assert 3 <= len(columns(True)) <= 6
+    assert set(columns(True)) < set(columns(False))
+
+
+@pytest.mark.parametrize("high", [1.5, 3.0, 6.0, 5.0, 1.0, 2.0, 4.0, 8.0, 10.0, 150.0])
+def test_values_between_the_bounds_of_a_linear_scale_have_two_digits_at_most(high):
+    found = between(Scale(0.0, high))
+    assert found
+    for value in found:
+        assert 0 < value < high
+        assert value == pytest.approx(float(f"{value:.2g}"))

@@ -120,7 +120,33 @@ def test_loads_that_are_not_the_same_on_both_sides_are_not_drawn_as_one() -> Non
     versus = Versus(made.a, "worse", [figure()], near, [], [], [])
     assert picture(versus, Theme()).startswith("B against A, with intervals")
     said = " ".join(verdict(made, versus).split())
-    assert "the nearest are held together: 4 rps against 5 rps, 8 rps against 5 rps." in said
+    assert said.index("DIFFERENT LOADS: 4 rps against 5 rps, 8 rps against 5 rps.") < said.index(
+        "s against s"
+    )
+
+
+def test_of_different_loads_it_says_so_first_and_once_and_no_ratio_that_means_nothing() -> None:
+    unknown = [
+        figure(word="cannot tell", label=label, b=99_999.0, ratio=8.3, low=None, high=None, because=why)
+        for label, why in (
+            ("TTFT p50", "never steady"),
+            ("ITL mean", "B had more load"),
+            ("J/token", "other load"),
+        )
+    ]
+    made = comparison(3.0, figures=[*unknown, figure(word="better", ratio=0.5, low=0.4, high=0.6)])
+    load = ComparedLoad("s", "3 rps against 12 rps", 3.0, 71, 311, 0, 0, made.versus[0].overall, 12.0)
+    versus = Versus(made.versus[0].b, "better", made.versus[0].overall, [load], [], [], [])
+    lines = [line for line in verdict(made, versus).splitlines() if not line.startswith("NOT VALID")]
+    assert lines[0].startswith("DIFFERENT LOADS: 3 rps against 12 rps. Compare runs at one rate")
+    said = " ".join(" ".join(lines).split())
+    assert said.count("cannot tell") == 1
+    assert "cannot tell: TTFT p50, ITL mean, J/token" in said
+    assert "better: TTFT p95 -50 %" in said
+    told = tables(made, versus)
+    assert "730" not in told
+    assert told.count("other load") == 3
+    assert "-50 %" in told
 
 
 def test_where_it_cannot_be_told_it_says_what_such_runs_find_and_how_long_they_would_have_to_be() -> None:

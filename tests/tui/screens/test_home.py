@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from sessions.frame.course import Course
+from sessions.frame.session_view import SessionView
 from sessions.plan.config import LoadConfig, RunConfig, TargetConfig
 from sessions.store.directory import listing
 from sessions.store.manifest import EndInfo, write
@@ -28,9 +30,10 @@ from sessions.summary.stored import StoredSummary
 from telemetry.local_servers import LocalServer
 from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
-from tui.commands.home import _sources, checked
+from tui.commands.home import AS_EVER, _sources, checked
 from tui.controls.home_list import Item
 from tui.draw.theme import Theme
+from tui.foreground.screen import show_replay
 from tui.options.settings import Settings
 from tui.screens.canvas import Canvas
 from tui.screens.home import HomeApp, HomeChoice, HomeScreen, HomeSources
@@ -408,6 +411,42 @@ def test_ctrl_c_leaves_a_field_whose_text_is_marked_and_copies_nothing(recorded:
         assert home.pilot.app.clipboard == ""
 
     assert at_home(recorded, body).how == "quit"
+
+
+def test_b_marks_what_the_next_session_is_held_against_and_b_again_takes_it_away(recorded: Path) -> None:
+    async def body(home: Home) -> None:
+        await home.press("b")
+        marked, other = home.listed[2:]
+        assert marked.startswith(" □ 11-04")
+        assert other.startswith("   11-03")
+        assert "against 20261104-130000-second" in home.text("#head")
+        await home.press("b")
+        assert home.listed[2].startswith("   11-04")
+        assert "against" not in home.text("#head")
+        await home.press("b", "j", "enter")
+
+    chosen = at_home(recorded, body)
+    assert (chosen.how, chosen.directory) == ("session", recorded / "20261103-120000-first")
+    assert chosen.home.base is not None
+    assert chosen.home.base.directory == recorded / "20261104-130000-second"
+
+
+def test_a_session_that_is_held_against_another_opens_with_its_curve(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[str, str | None]] = []
+
+    def instead(view: SessionView, _: object, **more: Any) -> str:
+        base = view.curve.baseline
+        opened.append((more["opens"], None if base is None else base.name))
+        view.curve.close_baseline()
+        return "quit"
+
+    monkeypatch.setattr("tui.screens.app.run_screen", instead)
+    first, second = recorded / "20261103-120000-first", recorded / "20261104-130000-second"
+    for against in (None, second, first, recorded / "gone"):
+        show_replay(first, AS_EVER, nicer=False, against=against)
+    assert opened == [("overview", None), ("curve", second.name), ("overview", None), ("overview", None)]
 
 
 WIDE = (120, 40)

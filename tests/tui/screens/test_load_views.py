@@ -53,7 +53,7 @@ def test_a_baseline_is_asked_for_and_what_is_none_is_said_while_the_line_stays()
     async def body(room: Room) -> None:
         filled(room)
         await room.press(CURVE, "b")
-        assert "baseline" in room.rows[-1]
+        assert "compare with" in room.rows[-1]
         await room.press(*"nosuch", "enter")
         assert "no other sessions here" in room.rows[-1]
         assert room.live.screen_state.prompt is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 
 from loadgen.records import Tick
 from sessions.curve.curve import Curve as CurveOf
+from sessions.curve.point import Point
 from sessions.frame.session_view import SessionView
 from sessions.store.manifest import SessionInfo
 from sessions.timeline.timeline import Timeline
@@ -22,6 +24,8 @@ from tui.plots.scatter import Dot
 from tui.views import curve_plot
 from tui.views.curve import Curve
 from tui.views.curve_axes import AXES
+from tui.views.curve_marks import legend, mark_of
+from tui.views.curve_plot import Plotted, joined
 
 S = 1_000_000_000
 NO_TOKENS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap")
@@ -89,7 +93,8 @@ def test_the_load_that_is_on_is_marked_and_says_what_it_will_be(run, source):
     at_ns = START_NS + 20 * S
     live = Recorded(folded(*(r for r in run.timeline_records if r.t_ns <= at_ns)), source.manifest, live=True)
     text = "\n".join(rows_of(Curve(), drawing_of(live, (80, 19), at_ns=at_ns)))
-    assert "now growing" in text
+    assert "on: " in text
+    assert "◆ on now" in text
     assert "60 rps" not in text
     replay = Recorded(folded(*run.timeline_records), source.manifest, live=False)  # intervals come with polls
     again = "\n".join(rows_of(Curve(), drawing_of(replay, (80, 19), at_ns=at_ns)))
@@ -119,8 +124,10 @@ def test_the_cursor_leads_to_the_beginning_of_a_load(source):
     assert view.pressed("open", drawing).seek_ns == START_NS + 30 * S
     view = view.pressed("row_previous", drawing).view
     assert view.pressed("open", drawing).seek_ns == START_NS + 15 * S
-    pointed = next(row for row in rows_of(view, drawing) if row.startswith("▶"))
-    assert "40 rps" in pointed
+    text = rows_of(view, drawing)
+    (pointed,) = [row for row in text if row.startswith("[") and "40 rps" in row]
+    assert "".join(text[: text.index(pointed)]).count(pointed[:3]) == 1, "the same in the plot"
+    assert text[-2].startswith(" 40 rps"), "and in words"
     for _ in range(5):
         view = view.pressed("row_previous", drawing).view
     assert view.pressed("open", drawing).seek_ns == START_NS
@@ -157,6 +164,13 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
     asked = Curve().pressed("baseline", drawing)
     assert asked.ask is not None
     assert asked.ask.kind == "baseline"
+    assert asked.ask.asks == places[0].name, "the newest other one"
+    state = dataclasses.replace(drawing.screen_state, prompt=asked.ask)
+    offered = rows_of(Curve(), dataclasses.replace(drawing, screen_state=state))
+    assert offered[0].startswith(" COMPARE WITH 1, newest first")
+    assert "base" in offered[1]
+    assert len(offered) == 2, "only itself is left out"
+    assert safe("".join(offered), 10**6) == "".join(offered)
     view.curve.open_baseline("last")
     assert "reading the baseline" in rows_of(Curve(), drawing)[0]
     while not view.curve.baseline.ready:
@@ -169,14 +183,32 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
         change = (a.ttft_p95.value / b.ttft_p95.value - 1) * 100
         assert f" {change:+.0f}%" in rows[round(a.stage.load)]
     assert "%" not in rows[60], "it had no such load"
-    assert "◇" in "".join(text)
+    assert "".join(text).count("□") >= 3, "its points, and what they are of"
     assert all(point.attained is None for point in theirs), "there are no targets to hold"
     assert "ghost" in roles_of(Curve(), drawing)
     text = rows_of(Curve(), drawing)
-    assert f"◇ {safe(view.curve.baseline.name, 20)}" in text[0], "whose the points behind are"
+    assert f"□ {safe(view.curve.baseline.name, 20)}" in text[0], "whose the points behind are"
     assert any("p95 vs" in row for row in text), "and what of it is compared"
     assert Curve().pressed("baseline", drawing).ask is None, "again: away"
     assert view.curve.baseline is None
+    view.close()
+
+
+def test_why_two_sessions_do_not_meet_is_said(tmp_path):
+    for name, at, rate in (("base", "100000", 8.0), ("mine", "110000", 20.0)):
+        place = tmp_path / f"20261103-{at}-{name}"
+        place.mkdir()
+        made = make(seconds=6.0, rate_rps=rate)
+        made.manifest = msgspec.structs.replace(made.manifest, session=SessionInfo(place.name, name, ""))
+        stored(made, place, random.Random(3))
+    view = SessionView(place)
+    view.read_all()
+    drawing = drawing_of(view, (80, 19))
+    view.curve.open_baseline("base")
+    assert "no load in common" not in rows_of(Curve(), drawing)[0], "it is still to be read"
+    while not view.curve.baseline.ready:
+        view.poll()
+    assert rows_of(Curve(), drawing)[0].startswith(" no load in common with base: here 20 rps, there 8 rps")
     view.close()
 
 
@@ -211,5 +243,59 @@ def test_another_session_is_held_against_the_targets_of_this_one(tmp_path, run):
 
 def test_a_pareto_curve_goes_through_the_points_that_no_other_beats():
     dots = [Dot(1.0, 9.0, "x", ""), Dot(2.0, 5.0, "x", ""), Dot(1.5, 4.0, "x", ""), Dot(3.0, 5.0, "x", "")]
-    assert list(curve_plot._path(dots, "pareto", "curve", ".").xs) == [1.0, 3.0]
-    assert list(curve_plot._path(dots, "ttft", "curve", ".").xs) == [1.0, 1.5, 2.0, 3.0]
+    through = [list(each.xs) for each in joined(dots, "pareto", "curve", ".")]
+    assert through == [[1.0, 3.0]]
+    assert [list(each.xs) for each in joined(dots, "ttft", "curve", ".")] == [[1, 1.5], [1.5, 2], [2, 3]]
+
+
+def test_a_line_joins_steady_points_alone_and_is_dashed_where_nothing_was_measured_between(run, source):
+    drawing = drawing_of(source, (120, 35))
+    like = source.curve.at(source.last_ns).points[0]
+
+    def at(load: float, verdict: str) -> Point:
+        return like._replace(stage=like.stage._replace(load=load), verdict=verdict)
+
+    def paths(*of: tuple[float, str]) -> list[tuple[float, float, bool]]:
+        points = tuple(at(*one) for one in of)
+        shown = Plotted(CurveOf(points, False, None, None, ()), (), None, (), None, drawing.theme, True)
+        return [(*path.xs, path.dashed) for path in curve_plot.dots_of(shown, "ttft")[1]]
+
+    kinds = ("ramp", "too_short", "settling", "drifting_up", "drifting_down")
+    assert paths(*((3.0 + i, kind) for i, kind in enumerate(kinds))) == []
+    assert paths((3, "steady"), (5, "too_short"), (6, "steady"), (13, "drifting_up")) == [(3, 6, False)]
+    assert paths((12, "steady"), (3, "steady"), (4, "ramp")) == [(3, 12, True)]
+
+
+def test_the_part_of_its_requests_that_a_row_is_of_is_named(source):
+    points = source.curve.at(source.last_ns).points
+    text = rows_of(Curve(), drawing_of(source, (200, 55)))
+    for point in points:
+        row = next(row for row in text if f" {point.stage.load:g} rps " in row and "of" in row)
+        assert f"{point.first_tokens} of {point.due}" in row
+    assert points[-1].first_tokens < points[-1].due
+    assert f"{points[-1].first_tokens:,} of {points[-1].due:,} requests" in text[-1]
+
+
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_each_symbol_has_one_meaning_and_none_is_one_of_the_events(source, charset):
+    theme = Theme(charset=charset)
+    like = source.curve.at(source.last_ns).points[0]
+    kinds = ("steady", "drifting_up", "too_short", "ramp")
+    points = tuple(like._replace(verdict=kind) for kind in kinds)
+    marks = [mark_of(point, False, theme)[0] for point in points]
+    marks += [mark_of(points[0], True, theme)[0], theme.glyph("ghost")]
+    assert len(set(marks)) == len(marks)
+    assert not {theme.glyph(name) for name in ("mark", "missed", "failed", "stopped")} & set(marks)
+    said = "".join(part for part, _ in legend(points, None, "base", theme, 200))
+    for mark, words in zip(marks, ("steady", "drifting up", "too short", "ramp"), strict=False):
+        assert f"{mark} {words}" in said
+    assert f"{marks[-1]} base" in said
+
+
+def test_of_several_targets_all_held_is_not_less_than_all(run, source):
+    config = msgspec.structs.replace(run.manifest.config, slo=["ttft.p95<90s", "e2e.p95<90s"])
+    found = Recorded(folded(*run.records), msgspec.structs.replace(run.manifest, config=config))
+    text = "\n".join(rows_of(Curve(), drawing_of(found, (120, 35))))
+    assert " 100.0%" in text
+    assert "<100" not in text
+    assert "≤100" not in text

@@ -63,9 +63,12 @@ def test_the_figures_of_both_loads_are_numpys_of_the_first_tokens_that_came_unde
     }
     for name, values in ttft.items():
         row = next(row for row in text.splitlines() if row.startswith(name)).replace("~", " ").split()
-        assert int(row[-1]) == len(values)
+        # Of a load that follows another, a moment is left out in which what was due before is answered.
+        left_out = len(values) - int(row[-1])
+        assert left_out == 0 if name.startswith("before") else 0 <= left_out <= 60, "of a second"
         for cell, q in zip(row[-4:-1], (50, 95, 99), strict=True):
-            assert float(cell) == pytest.approx(np.percentile(values, q) / 1e6, rel=0.02)
+            near = 0.02 if not left_out else 0.05
+            assert float(cell) == pytest.approx(np.percentile(values, q) / 1e6, rel=near)
     ratio = next(row for row in text.splitlines() if "this over before" in row).split()[3]
     expected = np.percentile(ttft["this 60 rps"], 50) / np.percentile(ttft["before 20 rps"], 50)
     assert float(ratio.strip("~x")) == pytest.approx(expected, rel=0.04)
