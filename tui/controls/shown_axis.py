@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
-from sessions.frame.schema import Frame
+from sessions.frame.schema import Frame, Gpu
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import SessionSource
 from tui.controls.time_window import column_ns
@@ -33,6 +34,36 @@ def shown_axis(source: SessionSource, state: ScreenState, slots: int) -> ShownAx
     return ShownAxis(slot_ns, now_at_right_ns(at_ns, slot_ns, slots), slots)
 
 
+def with_rest(frame: Frame, later: Frame) -> Frame:
+    """The figures of `frame` with the series of `later`, and a GPU without figures for each that is heard of
+    later: what is drawn of GPUs and server over time goes on after the playhead, and nothing moves."""
+    known = {gpu.label: gpu for gpu in frame.gpus}
+    gpus = tuple(
+        replace(
+            known.get(gpu.label) or _blank(gpu),
+            util=gpu.util,
+            memory_pct=gpu.memory_pct,
+            power=gpu.power,
+            temperature=gpu.temperature,
+        )
+        for gpu in later.gpus
+    )
+    server = replace(frame.server, kv=later.server.kv, waiting_series=later.server.waiting_series)
+    return replace(frame, gpus=gpus, server=server)
+
+
+def _blank(gpu: Gpu) -> Gpu:
+    """As it is before its first sample."""
+    series = (gpu.util, gpu.memory_pct, gpu.power, gpu.temperature)
+    return Gpu(
+        *(gpu.label, gpu.name, *(None,) * 9, *series, None),
+        stale=False,
+        mig=gpu.mig,
+        host=gpu.host,
+        role=gpu.role,
+    )
+
+
 class LaterFrames:
     """The frame of a run's end on the axis that is shown, for what lies after the playhead. Kept while the
     axis stays."""
@@ -40,6 +71,8 @@ class LaterFrames:
     def __init__(self) -> None:
         self._of: tuple[ShownAxis, int] | None = None
         self._frame: Frame | None = None
+        self.memo: dict[str, object] = {}
+        """What views have made of it."""
 
     def frame(self, source: SessionSource, state: ScreenState, axis: ShownAxis) -> Frame | None:
         """None where nothing that is shown lies after the playhead, or the run is not over."""
@@ -49,4 +82,5 @@ class LaterFrames:
             return None
         if self._of != (axis, source.last_ns):
             self._of, self._frame = (axis, source.last_ns), axis.frame(source, source.last_ns)
+            self.memo = {}
         return self._frame

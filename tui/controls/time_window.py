@@ -32,4 +32,13 @@ def column_ns(window_s: float | None, run_ns: int, columns: int) -> int:
 def window_label(window_s: float | None) -> str:
     if window_s is None:
         return "all"
-    return f"{window_s:g}s" if window_s < 120 else f"{window_s / 60:g}m"
+    number, unit = (window_s, "s") if window_s < 120 else (window_s / 60, "m")
+    return f"{number:.2g}{unit}" if number < 10 else f"{number:.0f}{unit}"
+
+
+def drawn_label(window_s: float | None, drawn_ns: int) -> str:
+    """What the columns span, where that is not the window: less of a young run, more where they are round."""
+    if window_s is None:
+        return "all"
+    drawn, window = window_label(drawn_ns / 1e9), window_label(window_s)
+    return f"{drawn} of {window}" if drawn_ns < round(window_s * 1e9) else drawn

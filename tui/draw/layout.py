@@ -173,6 +173,8 @@ def _beside_gpu_rows(shape: Shape, across: int) -> Sequence[int]:
         whole = -(-shape.gpus // max(across, 1))
         apart = sum(-(-size // max(across, 1)) for size in shape.gpu_groups)
         return (whole + 1, *((apart + 1,) if apart > whole else ()), max(whole, apart) + 3)
+    if shape.gpus == 1:
+        return (1, 4, 8)
     if shape.gpus <= 2:
         return (shape.gpus, 4 * shape.gpus)
     return (shape.gpus, *_with_heads(shape, 0))

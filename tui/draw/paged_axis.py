@@ -11,7 +11,10 @@ PAGE = 4
 """Columns of a move; up to one fewer stay free at the right."""
 _PAGE_NS = 1_000_000_000
 """A move is of so much time at least: of a young run's narrow columns it is of more."""
-_YOUNG_NS = (TICK_NS // 5, TICK_NS // 2, TICK_NS, 2 * TICK_NS)
+_YOUNG_NS = (
+    *(TICK_NS // 5, TICK_NS // 2),
+    *(ticks * TICK_NS for ticks in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)),
+)
 """Columns of a run that is younger than its window, whole parts or multiples of a tick."""
 
 

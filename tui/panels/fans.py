@@ -12,11 +12,13 @@ from tui.draw.rows import Field, Span, width_of
 from tui.draw.theme import Theme
 from tui.panels.box import Panel, labelled
 from tui.plots.chart import Mark, with_labels
-from tui.plots.fan import Fan, Limit, fan, row_of_value
+from tui.plots.fan import Fan, Limit, fan, row_of_value, scale_of
 from tui.plots.scale import Scale, between
 
 QUANTILES = ("p50", "p95", "p99")
 _FIGURES_CELLS = 62
+_SWATCH_ROLES = {"p50": ("fan50_1", "over50"), "p95": ("fan95", "over95"), "p99": ("fan99", "over99")}
+"""As in the chart: within the target, and above it."""
 _FIGURE_ROLES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
 
 
@@ -64,7 +66,7 @@ def latency(
     rows = grid.rows()
     if rows and labels:
         rows[0] = with_labels(rows[0], labels, width)
-    named = axis_labels(scale, height, [limit.value for limit in limits])
+    named = axis_labels(scale, height, limits)
     title = [Field(0, (name, "title")), *_figures(recent, theme, targets)]
     title.append(Field(5, ("n ", "label"), (f"{numbers.count(recent.count)}/{recent_s:g}s", "dim")))
     title.append(three(4, "run", run, "dim"))
@@ -85,16 +87,17 @@ def limits_of(targets: Sequence[LatencyTarget], not_known: Sequence[LatencyTarge
     ]
 
 
-def axis_labels(scale: Scale, height: int, targets: Sequence[float]) -> dict[int, str]:
+def axis_labels(scale: Scale, height: int, limits: Sequence[Limit]) -> dict[int, str]:
     """At most three round labels, and those of the targets where there are some."""
+    scale = scale_of(scale, height, limits)
 
     def row(value: float) -> int:
         return row_of_value(scale, value, height)
 
     out: dict[int, str] = {}
-    for target in targets:
-        if scale.low <= target <= scale.high:
-            out.setdefault(row(target), numbers.ms_label(target))
+    for limit in limits:
+        if scale.low <= limit.value <= scale.high:
+            out.setdefault(row(limit.value), numbers.ms_label(limit.value))
     lowest = ("<" if scale.cut else "") + numbers.ms_label(scale.low)
     bounds = [(row(scale.high), numbers.ms_label(scale.high)), (row(scale.low), lowest)]
     for at, text in bounds:
@@ -117,9 +120,15 @@ def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> li
         role = "bad" if name in missed else "thin" if thin else _FIGURE_ROLES[name]
         text = ("" if value is None else sign(recent, name)) + numbers.ms(value)
         # As wide as it gets, so that nothing beside it moves.
-        seen = swatch(name, _FIGURE_ROLES[name], theme)
+        seen = swatch(name, drawn_role(name, value, limits_of(targets)), theme)
         out.append(Field(rank, seen, (f" {name} ", "label"), (text.ljust(5), role)))
     return out
+
+
+def drawn_role(quantile: str, value: float | None, limits: Sequence[Limit]) -> str:
+    """In which a chart has it."""
+    judging = [limit for limit in limits if limit.judges(float(quantile[1:]) / 100)]
+    return _SWATCH_ROLES[quantile][value is not None and any(value > limit.value for limit in judging)]
 
 
 def swatch(quantile: str, role: str, theme: Theme) -> Span:

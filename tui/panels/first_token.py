@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from tui.draw.layout import Columns
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.theme import Theme
 from tui.panels.strip import strip
-from tui.plots.chart import Mark
+from tui.plots.chart import Grid, Mark
 from tui.plots.scale import Scale, bounds, ticks
 from tui.plots.stack import Layer as Drawn
 from tui.plots.stack import stack
@@ -91,14 +91,23 @@ def sentence(said: FirstToken, frame: Frame, width: int, theme: Theme) -> Row:
     return fitted([*runs, (": ", "dim"), *chosen(told, width - used)], width)
 
 
-def chart(said: FirstToken, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]) -> list[Row]:
-    """The stack, and beside it what each part is now and by how much it moved, the topmost first."""
-    sums = np.sum([layer.values for layer in said.layers], axis=0)
+def chart(
+    said: FirstToken,
+    drawn: Sequence[Layer],
+    at: Columns,
+    height: int,
+    theme: Theme,
+    marks: Sequence[Mark],
+    seen: Callable[[Grid], Grid],
+) -> list[Row]:
+    """The stack of what is `drawn`, and beside it what each part is now and by how much it moved, the topmost
+    first. `seen` dims what is still to come."""
+    sums = np.sum([layer.values for layer in drawn], axis=0)
     low, high, _ = bounds([sums], False, 20.0)
     scale = Scale(low, high)
     textured = theme.colours == "none"
     grid = stack(
-        [Drawn(layer.values, *_LOOKS[layer.name]) for layer in said.layers],
+        [Drawn(layer.values, *_LOOKS[layer.name]) for layer in drawn],
         scale,
         at.plot,
         height,
@@ -107,7 +116,7 @@ def chart(said: FirstToken, at: Columns, height: int, theme: Theme, marks: Seque
         textured=textured,
     )
     side = _legend(said, at.side - 1, height, theme)
-    return strip(grid.rows(), ticks(scale, height, numbers.ms_label), side, at, theme)
+    return strip(seen(grid).rows(), ticks(scale, height, numbers.ms_label), side, at, theme)
 
 
 _SHORT = {NETWORK: "net, client", REST_OF_SERVER: "server rest", f"{PREFILL}, {NETWORK}": "all else"}

@@ -14,7 +14,7 @@ from tui.draw.layout import Columns
 from tui.draw.rows import Field, Row, Span, chosen
 from tui.draw.shares import dealt
 from tui.draw.theme import Theme
-from tui.panels import gpus
+from tui.panels import gpu_meters
 from tui.panels.gpu_charts import CAUSES, CHARTS, Canvas, Given, throttled
 from tui.panels.strip import strip
 from tui.plots.chart import Mark
@@ -27,9 +27,17 @@ _WEIGHTS: Mapping[str, float] = {
 
 
 def multiples(
-    gpu: Gpu, given: Given, at: Columns, height: int, theme: Theme, marks: Sequence[Mark]
+    gpu: Gpu,
+    given: Given,
+    at: Columns,
+    height: int,
+    theme: Theme,
+    marks: Sequence[Mark],
+    *,
+    upto: int | None = None,
 ) -> list[Row]:
-    """Every figure that was ever read within the window or is known now; at most `height` rows."""
+    """Every figure that was ever read within the window or is known now; at most `height` rows. From the
+    column `upto` on, `given` is still to come: dimmed, and in no number."""
     names = [name for name in CHARTS if _is_read(name, gpu, given)]
     most = {name: CHARTS[name].most_rows for name in names}
     if "util" in names and not any(
@@ -42,7 +50,7 @@ def multiples(
     out: list[Row] = []
     for name in names:
         if rows[name]:
-            out += figure(name, gpu, given, at, rows[name], theme, marks, title=name)
+            out += figure(name, gpu, given, at, rows[name], theme, marks, title=name, upto=upto)
     return out
 
 
@@ -66,15 +74,21 @@ def figure(
     *,
     title: str = "",
     beside: Sequence[Sequence[Span]] | None = None,
+    upto: int | None = None,
 ) -> list[Row]:
     """One chart in `height` rows. `beside` are its numbers, else those of the figure; a few rows among others
     of the same scale have no labels."""
-    role = "thin" if gpus.dim_reason(gpu)[0] else "gpu_fill"
+    role = "thin" if gpu_meters.dim_reason(gpu)[0] else "gpu_fill"
     on = Canvas(at.plot, height, marks, theme.ascii_only, role, theme.colours == "none")
     drawn = CHARTS[name].draw(gpu, given, on)
-    side = numbers_of(name, gpu, given, at.side - 1, theme, title) if beside is None else beside
+    grid = drawn.grid if upto is None else drawn.grid.dimmed_from(upto)
+    side = numbers_of(name, gpu, so_far(given, upto), at.side - 1, theme, title) if beside is None else beside
     labels = drawn.labels if beside is None or height > 3 else {}
-    return strip(drawn.grid.rows(), labels, side, at, theme)
+    return strip(grid.rows(), labels, side, at, theme)
+
+
+def so_far(given: Given, upto: int | None) -> Given:
+    return given if upto is None else {name: values[:upto] for name, values in given.items()}
 
 
 def needs(names: Sequence[str]) -> tuple[str, ...]:

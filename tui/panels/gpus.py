@@ -12,40 +12,31 @@ from sessions.frame.gpu_trouble import counted
 from sessions.frame.schema import Frame, Gpu
 from tui.draw import numbers
 from tui.draw.layout import MATRIX_ABOVE
-from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
+from tui.draw.rows import Field, Row, Span, fitted, width_of
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
 from tui.panels.box import Panel
 from tui.panels.gpu_groups import Group, are_told_apart, by_role, groups
+from tui.panels.gpu_meters import (
+    HEAT,
+    at_limit,
+    dim_reason,
+    meters,
+    name_of,
+    near,
+    role_of,
+    spark_row,
+    used,
+)
 from tui.panels.gpu_words import words
-from tui.plots.bars import area, bar
-from tui.plots.scale import PERCENT, Scale, Series
+from tui.plots.bars import bar
+from tui.plots.scale import PERCENT
 
-CELSIUS = Scale(20.0, 100.0)
 SPREAD_PCT = 30.0
 """From so far between the least and the most utilised GPU on, the spread is said loudly."""
 _CELL = 4
 _LEVELS = (20.0, 50.0, 80.0, 95.0)
 """Of utilisation, where the colour of a cell of the matrix changes."""
-
-
-def name_of(gpu: Gpu) -> str:
-    label = safe(gpu.label, 24)
-    return label if ":" in label else f"GPU{label}"
-
-
-def dim_reason(gpu: Gpu) -> Span:
-    """Why its figures are greyed: old, or of a GPU that is no part of the load. No words where they count."""
-    if gpu.lost:
-        return ("lost", "bad")
-    if gpu.stale:
-        return ("no sample" if gpu.age_s is None else f"{gpu.age_s:.0f}s old", "warn")
-    return (gpu.excluded, "dim")
-
-
-def thin(runs: list[Span]) -> list[Span]:
-    """Greyed."""
-    return [(text, "thin") for text, _ in runs]
 
 
 def across(width: int) -> int:
@@ -66,8 +57,8 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
     if len(frame.gpus) > MATRIX_ABOVE:
         rows = _matrix(frame.gpus, said, width, height, theme)
     else:
-        each = 4 if 4 * len(frame.gpus) <= height else 1
-        rows = _rows(frame, said, width, each, theme) if each == 4 else _lines(frame, said, width, theme)
+        each = next((rows for rows in (8, 4) if rows * len(frame.gpus) <= height), 1)
+        rows = _lines(frame, said, width, theme) if each == 1 else _rows(frame, said, width, each, theme)
         found = groups(frame.gpus)
         if each == 1 and are_told_apart(found) and len(rows) + len(found) <= height:
             bare = tuple(replace(gpu, label=gpu.label.rpartition(":")[2]) for gpu in frame.gpus)
@@ -137,41 +128,25 @@ def columns_so_far(frame: Frame) -> int:
     return int(min(open_column + 1, frame.slots))
 
 
-def _spark(values: Series, scale: Scale, width: int, role: str, theme: Theme) -> Row:
-    rows = area(values, scale, width, 1, role, ascii_only=theme.ascii_only).rows()
-    return rows[0] if rows else []
-
-
-def _used(gpu: Gpu, *, unit: str) -> str:
-    """`74.1/79.6G`."""
-    return f"{numbers.gib(gpu.memory_used_bytes)}/{numbers.gib(gpu.memory_total_bytes)}{unit}"
-
-
-def _role(gpu: Gpu, word: Span) -> str:
-    if dim_reason(gpu)[0]:
-        return "thin"
-    return word[1] if word[0] and word[1] in ("bad", "warn") else "gpu_fill"
-
-
 def _rows(frame: Frame, said: Sequence[Span], width: int, each: int, theme: Theme) -> list[Row]:
     upto = columns_so_far(frame)
     labels = [safe(gpu.label, 24) for gpu in frame.gpus]
     gpu_word = 0 if any(":" in label for label in labels) else 4  # `GPU`, which a narrow column does without
     name = min(max(map(len, labels)), 8) + gpu_word
-    if each == 4:
+    if each > 1:
         return [
             row
             for gpu, word in zip(frame.gpus, said, strict=True)
-            for row in _four(gpu, word, upto, width, theme)
+            for row in meters(gpu, word, upto, width, each, theme)
         ]
     room = width - 1 - (name if width >= 44 else max(name - gpu_word, 2))
     room -= sum(cells + 1 for cells, _ in _cells(frame.gpus[0], room, theme))
-    spark = min(max(room // 2, min(room, 9)), upto)
-    meter = room - spark - 2
+    course = max(room // 2, min(room, 9))
+    meter = room - course - 2
     if meter < 4:
-        spark, meter = min(max(room - 1, 0), upto), 0
+        course, meter = max(room - 1, 0), 0
     return [
-        _one(gpu, word, upto, width, (name if width >= 44 else max(name - gpu_word, 2), meter, spark), theme)
+        _one(gpu, word, upto, width, (name if width >= 44 else max(name - gpu_word, 2), meter, course), theme)
         for gpu, word in zip(frame.gpus, said, strict=True)
     ]
 
@@ -185,9 +160,9 @@ def _cells(gpu: Gpu, room: int, theme: Theme) -> list[tuple[int, Span]]:
     wide: list[tuple[int, Span]] = [
         (4, (numbers.whole(gpu.util_pct, "%"), "gpu")),
         *[one for one in activity if one is not None],
-        (10, (_used(gpu, unit="G"), "")),
-        (8, (f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}W", "")),
-        (5, (numbers.whole(gpu.temperature_c, theme.glyph("degree")), "")),
+        (10, (used(gpu, unit="G"), "")),
+        (8, (f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}W", near(*at_limit(gpu)))),
+        (5, (numbers.whole(gpu.temperature_c, theme.glyph("degree")), near(gpu.temperature_c, HEAT))),
         (8, (numbers.whole(gpu.sm_clock_mhz, " MHz"), "dim")),
     ]
     if room >= 60:
@@ -198,9 +173,9 @@ def _cells(gpu: Gpu, room: int, theme: Theme) -> list[tuple[int, Span]]:
 
 def _one(gpu: Gpu, word: Span, upto: int, width: int, cells: tuple[int, int, int], theme: Theme) -> Row:
     """Name, meter, figures, and its last seconds, or in their place what is wrong with it."""
-    name, meter, spark = cells
+    name, meter, course = cells
     label = name_of(gpu) if name >= 5 or ":" in gpu.label else safe(gpu.label, 24)
-    role = _role(gpu, word)
+    role = role_of(gpu, word)
     share = None if gpu.util_pct is None else gpu.util_pct / 100
     dot = theme.glyph("dot") if gpu.serving else " "
     row: Row = [
@@ -217,57 +192,7 @@ def _one(gpu: Gpu, word: Span, upto: int, width: int, cells: tuple[int, int, int
     if word[0]:
         left = width - width_of(row)
         return [*row, (word[0] if len(word[0]) <= left else fit(word[0], left), word[1])]
-    return [*row, *_spark(gpu.util[:upto], PERCENT, spark, role, theme)]
-
-
-def _four(gpu: Gpu, word: Span, upto: int, width: int, theme: Theme) -> list[Row]:
-    """Utilisation, memory, power, heat: a meter, the figures and the last seconds of each."""
-    role, grey = _role(gpu, word), bool(dim_reason(gpu)[0])
-    total = gpu.memory_total_bytes or 0
-    text_cells = 15 if width < 40 else 20 if width < 60 else 26
-    meter = max((width - 7 - text_cells) // 2, 0)
-    spark = max(width - 7 - text_cells - meter - 1, 0)
-
-    def share(part: float | None, whole: float | None) -> float | None:
-        return part / whole if part is not None and whole else None
-
-    def row(
-        name: str, runs: list[Span], parts: list[tuple[float | None, str]], of: Series, scale: Scale
-    ) -> Row:
-        said = fitted(chosen([Field(i, run) for i, run in enumerate(runs)], text_cells, gap=1), text_cells)
-        if grey:
-            said = thin(said)
-        meters = bar(parts, meter, ascii_only=theme.ascii_only)
-        line = _spark(of[:upto], scale, spark, "thin" if grey else "gpu_fill", theme)
-        return [(f" {name:<6}", "label"), *meters, (" ", ""), *said, *line]
-
-    memory = [(share(gpu.memory_used_bytes, total), role)]
-    if (reserved := share(gpu.memory_reserved_bytes, total)) is not None:
-        memory.append((reserved, "reserved"))
-    busy: list[Span] = [(numbers.whole(gpu.util_pct, "%").rjust(4), "gpu")]
-    for label, value in (("SM", gpu.sm_pct), ("DRAM", gpu.dram_pct), ("tensor", gpu.tensor_pct)):
-        if value is not None:
-            busy.append((f"{label} {value:.0f}%", ""))
-    limit = gpu.power_limit_w
-    power = f"{numbers.whole(gpu.power_w)}/{numbers.whole(limit)} W"
-    degrees = numbers.whole(gpu.temperature_c, theme.glyph("degree"))
-    heat: list[Span] = [(degrees, ""), (numbers.whole(gpu.sm_clock_mhz, " MHz"), "dim")]
-    name = "util" if len(safe(gpu.label, 24)) > 3 else name_of(gpu)
-    rows = [
-        row(name, busy, [(share(gpu.util_pct, 100.0), role)], gpu.util, PERCENT),
-        row("mem", [(_used(gpu, unit=" GiB"), "")], memory, gpu.memory_pct, PERCENT),
-        row(
-            "power",
-            [(power, "")],
-            [(share(gpu.power_w, limit), role)],
-            gpu.power,
-            Scale(0.0, limit or 1000.0),
-        ),
-        row("temp", heat, [(share(gpu.temperature_c, 100.0), role)], gpu.temperature, CELSIUS),
-    ]
-    if word[0]:
-        rows[3] = [*fitted(rows[3], width - width_of([word]) - 2), (" ", ""), word]
-    return rows
+    return [*row, *spark_row(gpu.util, PERCENT, course, role, upto, theme)]
 
 
 def _matrix(

@@ -12,7 +12,7 @@ from tui.draw.numbers import sign
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.theme import Theme
 from tui.panels.box import Panel
-from tui.plots.bars import area, bar
+from tui.plots.bars import bar, spark
 from tui.plots.scale import PERCENT, Scale, Series
 
 KV_FULL_PCT = 95.0
@@ -34,7 +34,7 @@ def tells_kv(server: Server) -> bool:
 
 
 def server(frame: Frame, waiting: Scale, upto: int, width: int, height: int, theme: Theme) -> Panel:
-    """At most `height` rows of `width` cells. The charts show the last of the first `upto` columns."""
+    """At most `height` rows of `width` cells. What charts show from the column `upto` on is still to come."""
     said = frame.server
     rows: list[Row] = []
     if tells_kv(said):
@@ -45,8 +45,9 @@ def server(frame: Frame, waiting: Scale, upto: int, width: int, height: int, the
     plot = max(width - _NAME - 1, 0)
 
     def chart(name: str, values: Series | None, scale: Scale, tall: int) -> list[Row]:
-        known = np.empty(0) if values is None else values[:upto]
-        drawn = area(known, scale, plot, tall, "server_fill", ascii_only=theme.ascii_only).rows()
+        known = np.empty(0) if values is None else values
+        size = (plot, tall)
+        drawn = spark(known, scale, size, "server_fill", upto, ascii_only=theme.ascii_only).rows()
         names = [name, f"  /{numbers.label(scale.high)}"] if tall > 1 and scale is not PERCENT else [name]
         return [
             [(f" {names[i] if i < len(names) else '':<{_NAME}}", "label"), *row]

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from sessions.frame.schema import ChartMark, Frame
 from tui.controls.screen_state import ScreenState
-from tui.controls.time_window import window_label
+from tui.controls.time_window import drawn_label
 from tui.draw import numbers, words
 from tui.draw.layout import Columns
 from tui.draw.rows import Row, Span, fitted
@@ -38,14 +38,15 @@ def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
     return [
         corner,
         *ticked(frame, screen_state, at.plot),
-        *fitted([(" " + span(screen_state), "dim")], at.side),
+        *fitted([(" " + span(frame, screen_state), "dim")], at.side),
     ]
 
 
-def span(screen_state: ScreenState) -> str:
+def span(frame: Frame, screen_state: ScreenState) -> str:
     """What the charts span, and how they are drawn."""
     hz = f"  {screen_state.ui_hz:g} fps" if screen_state.ui_hz < 10 else ""
-    return f"window {window_label(screen_state.window_s)}  {'log' if screen_state.log else 'linear'}{hz}"
+    drawn = drawn_label(screen_state.window_s, frame.slots * frame.slot_ns)
+    return f"window {drawn}  {'log' if screen_state.log else 'linear'}{hz}"
 
 
 def ticked(frame: Frame, screen_state: ScreenState, width: int) -> Row:

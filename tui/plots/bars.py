@@ -52,14 +52,39 @@ def area(
     return Grid(codes, roles, tuple(names))
 
 
+def spark(
+    values: Series, scale: Scale, size: tuple[int, int], role: str, upto: int, *, ascii_only: bool = False
+) -> Grid:
+    """All `values`, a column each, as an area of `size` cells and rows: as many to a cell as there are, by
+    their mean. Those from the column `upto` on are still to come: dimmed."""
+    width, height = size
+    grid = area(squeezed(values, width), scale, width, height, role, ascii_only=ascii_only)
+    return grid if upto >= len(values) else grid.dimmed_from(-(-upto * width // len(values)))
+
+
+def squeezed(values: Series, width: int) -> Series:
+    """Means by cell of a chart that has fewer or more cells than there are `values`; NaN of none."""
+    count = len(values)
+    if not count or not width or count == width:
+        return values[:width]
+    if width > count:
+        return values[np.arange(width) * count // width]
+    begins = np.arange(width) * count // width
+    known = np.isfinite(values)
+    sums = np.add.reduceat(np.where(known, values, 0.0), begins)
+    counts = np.add.reduceat(known.astype(np.float64), begins)
+    means: Series = np.divide(sums, counts, out=np.full(width, np.nan), where=counts > 0)
+    return means
+
+
 def bar(
-    parts: Sequence[tuple[float | None, str]], width: int, *, ascii_only: bool = False
+    parts: Sequence[tuple[float | None, str]], width: int, *, solid: int = 1, ascii_only: bool = False
 ) -> list[tuple[str, str]]:
     """A horizontal bar: each part a share (0 to 1) of the whole with its role, the rest as `bar_rest`.
 
-    The first part is solid, the next ones broken. None anywhere draws an empty bar.
+    The first `solid` parts are solid, the next ones broken. None anywhere draws an empty bar.
     """
-    solid, broken, rest = ("#", "=", ".") if ascii_only else ("━", "╍", "─")
+    whole, broken, rest = ("#", "=", ".") if ascii_only else ("━", "╍", "─")
     out: list[tuple[str, str]] = []
     used = 0
     known = all(share is not None and np.isfinite(share) for share, _ in parts)
@@ -68,7 +93,7 @@ def bar(
         reached += min(max(share or 0.0, 0.0), 1.0)
         upto = min(round(reached * width), width)
         if upto > used:
-            out.append(((solid if i == 0 else broken) * (upto - used), role))
+            out.append(((whole if i < solid else broken) * (upto - used), role))
             used = upto
     if used < width:
         out.append((rest * (width - used), "bar_rest"))

@@ -87,6 +87,10 @@ class Grid:
         roles = np.where(after, later.roles + np.uint8(len(self.names) + 1), self.roles).astype(np.uint8)
         return Grid(np.where(after, later.codes, self.codes), roles, self.names + names)
 
+    def dimmed_from(self, column: int) -> Grid:
+        """Likewise of what is drawn already."""
+        return self.followed_by(self, column)
+
     def rows(self) -> list[Row]:
         """One run per stretch of one role; blanks join their neighbours, as they show no colour."""
         height, width = self.codes.shape
@@ -253,7 +257,7 @@ def chart(
     return Grid(codes, roles.astype(np.uint8), tuple(names))
 
 
-_GIVE_WAY = ("line_state", "line_note", "line_limit", "line_warning")
+_GIVE_WAY = ("line_state", "line_note", "line_limit", "line_warning", "fan99", "over99")
 
 
 def with_labels(row: Row, labels: Mapping[int, tuple[Sequence[str], str]], width: int) -> Row:
@@ -271,6 +275,8 @@ def with_labels(row: Row, labels: Mapping[int, tuple[Sequence[str], str]], width
         # A blank is kept before whatever comes next, but not before the edge.
         room = end - column - (end < width)
         shown = next((text for text in texts if len(text) <= room), "")
+        if shown and column + len(shown) < end:
+            shown += " "
         letters[column : column + len(shown)] = list(shown)
         roles[column : column + len(shown)] = [role] * len(shown)
     return [

@@ -2,8 +2,9 @@
 as a dashed line, above which everything is in the colours of a warning. numpy only.
 
 One slot of a series is one column. Where two of them meet in a cell the worse one is seen, and each that is
-given is seen somewhere: the lowest row is p50's, p95 is at least an eighth of a row above it, and the target
-has the cells of its dashes while the data have those between.
+given is seen somewhere: p50 is at least an eighth of a row below p95, the dots of p99 lie in a row above its,
+and the target has the cells of its dashes while the data have those between. What is below a target ends
+below its line, what is above it above: the scale is bent so that the line is in the midst of its row.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui.plots.chart import BLANK, Grid, Mark, columns
-from tui.plots.scale import Scale, Series
+from tui.plots.scale import Scale, Series, centred
 
 GRADIENT = 4
 """Tones of the area up to p50, the lowest rows first: `fan50_0` and so on."""
 _BLOCKS = np.array([ord(glyph) for glyph in " ▁▂▃▄▅▆▇█"], dtype=np.uint32)
 _DOTS = np.array([0x28C0, 0x2824, 0x2812, 0x2809], dtype=np.uint32)
 """Two dots beside each other, at a quarter of a cell from below."""
+_MIDDLE = 4
+"""The eighths below a dash."""
 _NAMES = (
     *("", *(f"fan50_{i}" for i in range(GRADIENT))),
-    *("fan95", "fan99", "over50", "over95", "over99", "target_line"),
+    *("fan95", "fan99", "over50", "over95", "over99", "target_line", "grid"),
 )
 _ROLE = {name: index for index, name in enumerate(_NAMES)}
 
@@ -73,25 +76,25 @@ def fan(
     """`charset` is `tones` (colours tell the areas apart), `shades` (glyphs do) or `ascii`."""
     if not width or not height:
         return Grid(np.full((height, width), BLANK, np.uint32), np.zeros((height, width), np.uint8), ("",))
-    values = [columns(series, width) for series in (of.p50, of.p95, of.p99)]
-    low, mid, high = (level(scale, series, height) for series in values)
-    top = 8 * height
-    low = np.minimum(low, top - 1)
-    mid = np.minimum(np.maximum(mid, low + 1), top)
-    high = np.minimum(np.maximum(high, mid), top)
+    values = np.array([columns(series, width) for series in (of.p50, of.p95, of.p99)])
+    scale = scale_of(scale, height, limits)
+    at_limit = [float(row_of_value(scale, limit.value, height)) for limit in limits]
+    low, mid, high = _levels(values, level(scale, values, height), limits, at_limit, height)
     # Eighths of each cell that are filled, and the row in which the dots of p99 lie.
     floor = 8 * np.arange(height - 1, -1, -1)[:, None]
     in50, in95 = (np.minimum(np.fmax(one - floor, 0.0), 8.0).astype(np.intp) for one in (low, mid))
-    row99 = row_of(high, height)
     row = np.arange(height)[:, None]
-    dots = row == row99
+    dots = row == row_of(high, height)
     quarter = (np.where(np.isnan(high), 0.0, high - 1).astype(np.intp) % 8) // 2
+    if charset != "tones":  # a letter fills its cell, also above the middle
+        for at in at_limit:
+            for part in (in50, in95):
+                part[int(at)] *= part[int(at)] > _MIDDLE
 
-    at_limit = [float(row_of_value(scale, limit.value, height)) for limit in limits]
     late = [_lowest(limits, quantile) for quantile in (0.5, 0.95, 0.99)]
-    bound95, bound99 = (np.inf if at is None else limits[at].value for at in late[1:])
+    bound50, bound95, bound99 = (np.inf if at is None else limits[at].value for at in late)
     row50, row95 = (-1.0 if at is None else at_limit[at] for at in late[:2])
-    over = row < row50
+    over = (row < row50) | ((row == row50) & (values[0] > bound50))
     edge = (row < row95) | ((row == row95) & (values[1] > bound95))
     tone50 = np.where(over, _ROLE["over50"], 1 + (GRADIENT * (height - 1 - row)) // max(height, 1))
     tone95 = np.where(edge, _ROLE["over95"], _ROLE["fan95"])
@@ -100,31 +103,71 @@ def fan(
     fore, back = np.zeros((height, width), dtype=np.intp), np.zeros((height, width), dtype=np.intp)
     _marked(codes, fore, marks_names := list(_NAMES), marks, charset)
 
-    part95, part50 = (in95 > 0) & (in95 < 8), (in50 > 0) & (in50 < 8) & (in95 == 8)
+    between = _between(values[0]) & (codes[-1] == BLANK)
+    codes[-1, between] = ord("." if charset == "ascii" else "·")
+    fore[-1, between] = _ROLE["grid"]
+    dots[0] &= codes[0] == BLANK  # the ticks of what happened stay
+    part50 = (in50 > 0) & (in50 < 8) & (in95 == 8)
     codes = np.where(in95 > 0, _glyphs95(charset, in95), codes)
     fore = np.where(in95 > 0, tone95, fore)
     codes = np.where(part50 | (in50 == 8), _glyphs50(charset, in50), codes)
     fore = np.where(part50 | (in50 == 8), tone50, fore)
     back = np.where(part50, tone95, back)
-    if charset == "ascii":
-        codes = np.where(part95 | ((in95 == 8) & _tops(in95)), ord("+"), codes)
-    # The dots of p99 over what is there: p95 shows behind them where it would not show below them either.
-    below50 = np.ones((height, width), dtype=bool)
-    np.equal(in50[1:], 8, out=below50[:-1])
-    behind95 = dots & (in95 > 0) & ((in95 >= 4) | below50)
+    if charset != "tones":
+        upper = ((in95 > 0) & (in95 < 8)) | ((in95 == 8) & _tops(in95))
+        codes = np.where(upper, ord("+" if charset == "ascii" else "░"), codes)
+        fore = np.where(upper, tone95, fore)
     beyond = values[2] > bound99
     codes = np.where(dots, ord("^") if charset == "ascii" else _DOTS[quarter], codes)
     fore = np.where(dots, np.where(beyond, _ROLE["over99"], _ROLE["fan99"]), fore)
-    back = np.where(dots, np.where(behind95, tone95, 0), back)
+    back = np.where(dots, np.where(in95 == 8, tone95, 0), back)
     if limits:
         line = lines(limits, at_limit, (height, width), ord("-" if charset == "ascii" else "─"))
         codes = np.where(line > 0, line, codes)
         fore = np.where(line > 0, _ROLE["target_line"], fore)
-        filled = np.where(in50 >= 4, tone50, np.where(in95 >= 4, tone95, 0))
+        # Behind a dash only what fills its cell: all else would be seen above the line.
+        filled = np.where(in95 == 8, np.where(in50 > _MIDDLE, tone50, tone95), 0)
         back = np.where(line > 0, filled, back)
     if charset != "tones":
         back = np.zeros_like(back)
     return _grid(codes, fore, back, marks_names)
+
+
+def _between(values: Series) -> NDArray[np.bool_]:
+    """The columns without a value that have one before and one after: nothing came there, yet no end."""
+    known = np.isfinite(values)
+    out: NDArray[np.bool_] = np.logical_or.accumulate(known) & np.logical_or.accumulate(known[::-1])[::-1]
+    return out & ~known
+
+
+def scale_of(scale: Scale, height: int, limits: Sequence[Limit]) -> Scale:
+    """The one that such a chart is drawn on."""
+    return centred(scale, [limit.value for limit in limits], height, _base(height) / 8) if limits else scale
+
+
+def _levels(
+    values: Series, levels: Series, limits: Sequence[Limit], at_limit: Sequence[float], height: int
+) -> tuple[Series, Series, Series]:
+    """Eighths of a row that p50 and p95 fill, and in which the dots of p99 lie: `values` and `levels` are
+    `(3, columns)`."""
+    top = 8 * height
+    middles = [8 * (height - 1 - row) + _MIDDLE for row in at_limit]
+    for limit, middle in zip(limits, middles, strict=True):
+        below = np.minimum(levels, middle)
+        levels = np.where(values <= limit.value, below, np.maximum(levels, middle + 1))
+    low, mid, high = levels[0], levels[1], np.maximum(levels[2], levels[1])
+    # A cell has one glyph: where p95 and p99 lie in the same row the dots go into the next one. Where there
+    # is none or a line would be crossed, p95 fills its row or none of it.
+    row = np.ceil(mid / 8)
+    shared = np.ceil(high / 8) == row
+    stays = 8 * row + 1 > top
+    for middle in middles:
+        stays |= (high <= middle) & (high > middle - _MIDDLE)
+    high = np.where(shared & ~stays, 8 * row + 1, high)
+    fills = mid > 8 * row - _MIDDLE
+    high = np.where(shared & stays & fills, 8 * row, high)
+    mid = np.where(shared & stays, 8 * np.where(fills, row, np.maximum(row - 1, 0.0)), mid)
+    return np.minimum(low, mid - 1), mid, high
 
 
 def _lowest(limits: Sequence[Limit], quantile: float) -> int | None:
@@ -154,9 +197,13 @@ def lines(
 def level(scale: Scale, values: Series, height: int) -> Series:
     """Eighths of a row from the floor: the lowest value of the scale fills the lowest row, so that a value on
     it is to be seen."""
-    base = 8 if height > 2 else 4 if height > 1 else 1
+    base = _base(height)
     out: Series = np.rint(base + scale.position(values) * (8 * height - base))
     return out
+
+
+def _base(height: int) -> int:
+    return 8 if height > 2 else 4 if height > 1 else 1
 
 
 def row_of(levels: Series, height: int) -> Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -35,6 +35,8 @@ class Scale:
     """Since when a smaller scale would have been enough; None when none would."""
     cut: bool = False
     """There are values below `low`: they lie on the lowest row, whose label says so."""
+    bend: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """Places along a straight scale, and where they lie on this one (`centred`)."""
 
     def position(self, values: Series) -> Series:
         """0 at the bottom, 1 at the top, clipped; NaN where a value is not finite."""
@@ -45,7 +47,7 @@ class Scale:
         else:
             out = (out - self.low) / (self.high - self.low)
         clipped: Series = np.minimum(np.maximum(out, 0.0), 1.0)
-        return clipped
+        return clipped if self.bend is None else np.interp(clipped, *self.bend)
 
     def place(self, value: float) -> float:
         """`position` of one finite value, without the cost of an array."""
@@ -53,10 +55,34 @@ class Scale:
             out = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         else:
             out = (value - self.low) / (self.high - self.low)
-        return min(max(out, 0.0), 1.0)
+        out = min(max(out, 0.0), 1.0)
+        return out if self.bend is None else float(np.interp(out, *self.bend))
 
 
 PERCENT = Scale(0.0, 100.0)
+
+
+def centred(scale: Scale, values: Iterable[float], height: int, base: float = 0.0) -> Scale:
+    """`scale`, bent by half a row at the most, so that each of `values` lies in the midst of its row of
+    `height`: a line drawn there parts what is below it from what is above. Of several in one row the lowest
+    does.
+
+    `base` are the rows that the lowest place fills already; where it is a whole one, it is none of a value's.
+    """
+    straight, bent = [0.0], [0.0]
+    for value in sorted(values):
+        place = scale.place(value)
+        row = min(max(int(base + place * (height - base)), int(base)), height - 1)
+        to = (row + 0.5 - base) / (height - base)
+        if place == 0.0 and len(bent) == 1:
+            bent[0] = max(to, 0.0)
+        elif place > straight[-1] and to > bent[-1]:
+            straight.append(place)
+            bent.append(to)
+    if straight[-1] < 1.0:
+        straight.append(1.0)
+        bent.append(1.0)
+    return replace(scale, bend=(tuple(straight), tuple(bent)))
 
 
 def floor_125(value: float) -> float:
@@ -84,16 +110,17 @@ def _grid(exponent: int, digits: tuple[float, ...]) -> list[float]:
 
 
 def bounds(
-    series: Iterable[Series], log: bool, least_high: float, nought: float = 0.0
+    series: Iterable[Series], log: bool, least_high: float, nought: float = 0.0, kept: Sequence[float] = ()
 ) -> tuple[float, float, bool]:
     """1-2-5 bounds, and whether values lie below the lower one; they hold every other finite value.
 
     On a logarithmic scale what is not above `nought` is no length at all (chunks that came in one read), and
     where the lowest `STRAY` of the values reach more than a decade below the others, they are left out.
+    `kept` are values that never are.
     `(least_high / 10 or 0, least_high)` where there is no value.
     """
     finite = [values[np.isfinite(values)] for values in series]
-    every = np.concatenate(finite) if finite else np.empty(0)
+    every = np.concatenate([*finite, np.array(kept, dtype=np.float64)])
     every = np.clip(every, -_HUGEST, _HUGEST)
     if not log:
         high = float(every.max()) if every.size else 0.0
@@ -102,7 +129,7 @@ def bounds(
     if not lengths.size:
         return floor_125(least_high / 10), ceil_125(least_high), bool(every.size)
     least, usual = float(lengths[0]), float(lengths[int(len(lengths) * STRAY)])
-    least = least if least >= usual / 10 else usual
+    least = least if least >= usual / 10 else min([usual, *(value for value in kept if value > nought)])
     low = floor_125(max(least, _TINIEST))
     high = ceil_125(max(float(lengths[-1]), _TINIEST))
     while high / low < 4.9:  # a constant must not fill the chart with its noise
@@ -118,12 +145,13 @@ def fitted(
     log: bool = False,
     least_high: float = 1.0,
     nought: float = 0.0,
+    kept: Sequence[float] = (),
 ) -> Scale:
     """The scale to draw `series` on, given the one drawn last.
 
     Grows at once; shrinks when a smaller one has sufficed for `HOLD_NS`, or when time ran backwards.
     """
-    low, high, cut = bounds(series, log, least_high, nought)
+    low, high, cut = bounds(series, log, least_high, nought, kept)
     if previous is None or previous.log != log:
         return Scale(low, high, log, cut=cut)
     if low < previous.low or high > previous.high:

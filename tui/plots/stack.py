@@ -102,10 +102,13 @@ def crossed(grid: Grid, line: Line, scale: Scale, *, ascii_only: bool = False) -
     return Grid(codes, roles, names)
 
 
-def tinted(grid: Grid, where: NDArray[np.bool_], role: str) -> Grid:
-    """What an area, the grid's first role, covers in the columns of `where` takes another role."""
+def tinted(grid: Grid, where: NDArray[np.bool_], role: str, *, rows: int | None = None) -> Grid:
+    """What an area, the grid's first role, covers in the columns of `where` takes another role, in the
+    topmost `rows` or in all."""
     width = grid.codes.shape[1]
     wanted = columns(where.astype(np.float64), width) == 1.0
     drawn = (grid.roles == 1) & wanted[None, :]
+    if rows is not None:
+        drawn[rows:] = False
     roles = np.where(drawn, len(grid.names), grid.roles).astype(np.uint8)
     return Grid(grid.codes, roles, (*grid.names, role))

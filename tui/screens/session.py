@@ -14,6 +14,7 @@ from sessions.run.commands import AbortRun, Ack, Answer, Command, FinishRun, Hol
 from tui.controls import display_keys, keys, load_keys, prompts, time_keys
 from tui.controls.command_queue import CommandQueue
 from tui.controls.entered import entered
+from tui.controls.opening import telling_ns
 from tui.controls.playhead import Playhead
 from tui.controls.prompt import Prompt
 from tui.controls.screen_state import ScreenState
@@ -53,7 +54,7 @@ class SessionScreen(Screen[None]):
         self._clock = clock
         read_ahead(source, clock)
         self._was_live, self._read_ns = source.live, source.last_ns
-        # What is over is shown whole, from its end: what came of it is seen at once, and play begins it anew.
+        # What is over is shown whole, from where it tells most: what came of it is seen at once.
         self._opened = opened
         self._state = replace(
             opened,
@@ -61,6 +62,7 @@ class SessionScreen(Screen[None]):
             replay=control is None and not source.live,
             window_s=opened.window_s if source.live else None,
         )
+        self._opening = self._state.replay
         self._picture = Picture(source)
         self._settled: tuple[int, int] | None = None
         """In the past of a live run: the instant that stands still, and how far the run was by then."""
@@ -124,6 +126,10 @@ class SessionScreen(Screen[None]):
             self._state = replace(self._state, window_s=self._opened.window_s)
             playhead = playhead.to_end(source.last_ns, live=True)
         self._was_live = source.live
+        if self._opening and source.read_share >= 1.0:
+            self._opening = False
+            if at_end and not source.live:
+                return playhead.sought(telling_ns(source), source.first_ns, source.last_ns, live=False)
         if not source.live and not playhead.playing and (playhead.following or at_end):
             return playhead.to_end(source.last_ns, live=False)
         return playhead.advanced(now_s, 0, source.last_ns, source.live)

@@ -14,10 +14,9 @@ from sessions.frame.schema import Frame, Gpu
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import fit_tail, safe
-from tui.panels import gpus as panel
-from tui.panels import time_axis
+from tui.panels import gpu_meters, time_axis
 from tui.panels.gpu_charts import CHARTS
-from tui.panels.gpu_multiples import figure, left_out, multiples, needs, numbers_of
+from tui.panels.gpu_multiples import figure, left_out, multiples, needs, numbers_of, so_far
 from tui.views.machine_details import gpu_rows, process_rows
 from tui.views.view import Drawing, Pressed
 
@@ -99,7 +98,7 @@ class Gpus:
         place = self._place(order)
         number = order[place]
         gpu = frame.gpus[number]
-        given = GpuHistory(drawing.source.timeline, frame).series(number, needs(tuple(CHARTS)))
+        given = _history(drawing).series(number, needs(tuple(CHARTS)))
         # What the charts say is said again only where there is room for all.
         below = gpu_rows(gpu, width, theme)[1:] if drawing.height >= 45 else process_rows(gpu, width)
         missing = left_out(gpu, given)
@@ -107,13 +106,13 @@ class Gpus:
             below.append(fitted([("        ", ""), (f"not read here: {missing}", "dim")], width))
         below = below[: max((drawing.height - 16) // 3, 0)]
         room = drawing.height - 2 - len(below)
-        head: list[Span] = [(f" {panel.name_of(gpu)} ", "title")]
+        head: list[Span] = [(f" {gpu_meters.name_of(gpu)} ", "title")]
         if len(order) > 1:
             head.append((f"{place + 1} of {len(order)}  ", "dim"))
         head += [*_trouble(gpu, troubles(frame.gpus)[number]), (safe(gpu.name, 40), "strong")]
         if gpu.serving:
             head += [("  ", ""), (f"{theme.glyph('dot')} serves the model", "ok")]
-        charts = multiples(gpu, given, drawing.at, room, theme, drawing.marks)
+        charts = multiples(gpu, given, drawing.at, room, theme, drawing.marks, upto=_upto(drawing))
         if not charts:
             charts = [fitted([("  no sample of it in this window", "dim")], width)]
         axis = time_axis.axis(frame, drawing.screen_state, drawing.at)
@@ -130,7 +129,7 @@ class Gpus:
         each = min(max((room - hosts) // len(order), 1), MOST_ROWS)
         first, last = _page(order, [_host(frame.gpus[n]) for n in order], place, room, each, by_host=by_host)
         out = [self._head(drawing, order, worst, first, last)]
-        history = GpuHistory(drawing.source.timeline, frame)
+        history = _history(drawing)
         host = None
         for at in range(first, last):
             gpu = frame.gpus[order[at]]
@@ -183,12 +182,12 @@ class Gpus:
         name = next(
             (n for n in names if any(np.isfinite(given[s]).any() for s in CHARTS[n].series)), names[-1]
         )
-        flag = _trouble(gpu, trouble)
+        flag, upto = _trouble(gpu, trouble), _upto(drawing)
         room = max(at.side - 1 - sum(len(text) for text, _ in flag), 0)
-        shown = numbers_of(name, gpu, given, room, theme, "" if name == self.figure else name)
+        shown = numbers_of(name, gpu, so_far(given, upto), room, theme, "" if name == self.figure else name)
         beside = [[*flag, *shown[0]], _others(gpu, self.figure, at.side - 1), *shown[1:]]
-        drawn = figure(name, gpu, given, at, rows, theme, drawing.marks, beside=beside)
-        label = panel.name_of(replace(gpu, label=gpu.label.rpartition(":")[2]) if by_host else gpu)
+        drawn = figure(name, gpu, given, at, rows, theme, drawing.marks, beside=beside, upto=upto)
+        label = gpu_meters.name_of(replace(gpu, label=gpu.label.rpartition(":")[2]) if by_host else gpu)
         room = at.gutter - 2
         label = label if len(label) <= room else label.removeprefix("GPU")
         text = fit_tail(label, room).ljust(room)
@@ -200,6 +199,15 @@ class Gpus:
             *drawn[0][1:],
         ]
         return drawn
+
+
+def _upto(drawing: Drawing) -> int | None:
+    return None if drawing.later is None else drawing.upto
+
+
+def _history(drawing: Drawing) -> GpuHistory:
+    timeline, frame = drawing.source.timeline, drawing.frame if drawing.later is None else drawing.later
+    return drawing.over_time("gpus", lambda later: GpuHistory(timeline, later), GpuHistory(timeline, frame))
 
 
 def _others(gpu: Gpu, figure_shown: str, width: int) -> list[Span]:
@@ -225,7 +233,7 @@ def _trouble(gpu: Gpu, trouble: Trouble) -> list[Span]:
         return [(f"{gpu.excluded} ", "dim")] if gpu.excluded else []
     word, role = _WORDS[trouble]
     if trouble is Trouble.STALE:
-        word = panel.dim_reason(gpu)[0]
+        word = gpu_meters.dim_reason(gpu)[0]
     elif trouble in (Trouble.THROTTLED, Trouble.HOT) and gpu.throttled_pct is not None:
         word = f"{word} {gpu.throttled_pct:.0f}%"
     return [(f"{word} ", role)]

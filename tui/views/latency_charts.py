@@ -9,18 +9,18 @@ import numpy as np
 
 from sessions.frame.latency import LatencyNow, Under, latency_now
 from sessions.frame.latency_target import LatencyTarget
-from sessions.frame.schema import Stat
+from sessions.frame.schema import Frame, Stat
 from sessions.frame.targets import unjudged
 from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
 from tui.draw.theme import Theme
-from tui.panels.fans import axis_labels, limits_of, swatch, targets_said
+from tui.panels.fans import axis_labels, drawn_role, limits_of, swatch, targets_said
 from tui.plots.chart import Line
 from tui.plots.fan import Fan, Limit, fan
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
-from tui.plots.scale import Scale, Series, ticks
+from tui.plots.scale import Scale, Series, centred, ticks
 from tui.plots.scale import fitted as fitted_scale
 from tui.views.latency_table import FIGURES, LINES, latency_table, load_words
 from tui.views.strips import faint, strip, titled
@@ -55,25 +55,32 @@ class LatencyCharts:
         loads = source.curve.loads(drawing.frame.at_ns)
         self.now: LatencyNow = latency_now(source.timeline, loads, drawing.frame, metric)
         self.target = own or target_of(source.curve.targets, metric)
-        self.scale = _scale(self.now, [limit.value for limit in self._limits()], drawing.screen_state.log)
+
+        def later(frame: Frame) -> LatencyNow:
+            return latency_now(source.timeline, (), frame, metric)
+
+        self.drawn = drawing.over_time(f"latency {metric}", later, self.now)
+        """What the charts over time show."""
+        limits = [limit.value for limit in self._limits()]
+        self.scale = _scale(self.drawn, limits, drawing.screen_state.log)
 
     @property
     def theme(self) -> Theme:
         return self.drawing.theme
 
     def bands(self, height: int) -> list[Row]:
-        d, now = self.drawing, self.now
+        d, band = self.drawing, self.drawn.band
         if height < 3:
             return []
         own = self._axis_scale()
         plot = height - 1
-        of = Fan(now.band.p50, now.band.p95, now.band.p99)
+        of = Fan(band.p50, band.p95, band.p99)
         limits, marks = self._limits(), faint(d.marks)
         grid = fan(of, own, d.at.plot, plot, limits=limits, marks=marks, charset=self.theme.fill)
         title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
         head = titled(title, d.width, self.theme)
-        labels = axis_labels(own, plot, [limit.value for limit in limits])
-        return [head, *strip(grid.rows(), labels, self.table(), d.at, self.theme)]
+        labels = axis_labels(own, plot, limits)
+        return [head, *strip(d.seen(grid).rows(), labels, self.table(), d.at, self.theme)]
 
     def _targets(self) -> Sequence[LatencyTarget]:
         """Those of the run that ask of this figure; where keys have moved one, that alone."""
@@ -94,12 +101,13 @@ class LatencyCharts:
         return latency_table(self.now, f"{self.title} ms", recent_s, side) if side >= 40 else []
 
     def heat(self, height: int) -> list[Row]:
-        d, now, scale = self.drawing, self.now, self.scale
+        d, scale, columns = self.drawing, self.scale, self.drawn.columns
         plot = height - 1
         if plot < 2:
             return []
-        values = now.columns.values_ms
-        cells = spread(now.columns.counts, values, scale, plot)
+        limits = self._limits()
+        scale = centred(scale, [limit.value for limit in limits], plot) if limits else scale
+        cells = spread(columns.counts, columns.values_ms, scale, plot)
         # Where the bands have a chart of their own, nothing stands before the heat.
         lines = self._lines() if d.height < BANDS_FROM else ()
         ascii_only = self.theme.ascii_only
@@ -109,22 +117,30 @@ class LatencyCharts:
             lines=lines,
             scale=scale,
             marks=faint(d.marks),
-            limits=self._limits(),
+            limits=limits,
             late_above=None if self.target is None else self.target.limit,
             ascii_only=ascii_only,
         )
         labels = ticks(scale, plot, numbers.ms_label)
+        for limit in limits:
+            row = int(row_of(np.array([limit.value]), scale, plot)[0])
+            labels = {at: text for at, text in labels.items() if abs(at - row) > 1 or at in (0, plot - 1)}
+            labels[row] = numbers.ms_label(limit.value)
         head = titled(self._heat_title(), d.width, self.theme, self._heads())
-        return [head, *strip(grid.rows(), labels, self._distributions(plot), d.at, self.theme)]
+        return [head, *strip(d.seen(grid).rows(), labels, self._distributions(plot, scale), d.at, self.theme)]
 
     def _lines(self) -> list[Line]:
-        band = self.now.band
+        band = self.drawn.band
         return [Line(band.p99, "p99", "^"), Line(band.p95, "p95", "+"), Line(band.p50, "p50", "*")]
 
     def _axis_scale(self) -> Scale:
         shared = self.drawing.scales.get(self.metric)
         if shared is not None and self.metric in ("ttft", "itl"):
-            return shared
+            if self.own is None:
+                return shared
+            ends = np.array([shared.low, shared.high])
+            found = fitted_scale(shared, (ends,), 0, log=shared.log, kept=[self.own.limit])
+            return replace(found, cut=shared.cut and found.low == shared.low)
         return self.scale
 
     def _heat_title(self) -> list[Field]:
@@ -152,10 +168,11 @@ class LatencyCharts:
         ]
 
     def _figure(self, stat: Stat, quantile: str) -> list[Span]:
-        """In the colour of its area."""
-        role = FIGURES[quantile]
-        text = numbers.sign(stat, quantile) + numbers.ms(_of(stat, quantile))
-        return [swatch(quantile, role, self.theme), (f" {quantile} ", "label"), (text, role)]
+        """In the colour of its area, and, before it, as the chart has it."""
+        value = _of(stat, quantile)
+        text = numbers.sign(stat, quantile) + numbers.ms(value)
+        drawn = drawn_role(quantile, value, self._limits())
+        return [swatch(quantile, drawn, self.theme), (f" {quantile} ", "label"), (text, FIGURES[quantile])]
 
     def _target(self) -> Field:
         return Field(
@@ -168,50 +185,58 @@ class LatencyCharts:
         if room < 16 or now.now is None:
             return []
         half = (room - 1) // 2
-        words = "before " if half >= 18 else "was "
-        left = "" if now.before is None else words + load_words(now.before.stage)
-        left = left if len(left) < half else left.removesuffix(" rps")[: half - 1]
+        load = "" if now.before is None else load_words(now.before.stage)
+        forms = (f"before {load}", f"was {load}", load, load.split(" ")[0]) if load else ()
+        left = next((text for text in forms if len(text) < half), "")
         return [("  " + left.ljust(half), "stage_before"), (" now " + load_words(now.now.stage), "stage_now")]
 
-    def _distributions(self, height: int) -> list[Row]:
+    def _distributions(self, height: int, scale: Scale) -> list[Row]:
         """Before to the left, now to the right, on the rows of the heatmap."""
         d, now = self.drawing, self.now
         width = d.at.side - 2
         if width < 16:
             return []
-        before, after = (self._share(under, height) for under in (now.before, now.now))
+        before, after = (_share(under, scale, height) for under in (now.before, now.now))
         if before is None and after is None:
             return []
-        labels = ([""] * height, [""] * height)
-        for side, under in zip(labels, (now.before, now.now), strict=True):
-            if under is not None:
-                self._place(side, under.stat, height)
+        labels = tuple(
+            [""] * height if under is None else _places(under.stat, scale, height)
+            for under in (now.before, now.now)
+        )
         rows = pyramid(
             before,
             after,
             ("stage_before", "stage_now"),
             width,
-            labels=labels,
+            labels=(labels[0], labels[1]),
             ascii_only=self.theme.ascii_only,
         )
         return [[(" ", ""), *row] for row in rows]
 
-    def _share(self, under: Under | None, height: int) -> Series | None:
-        if under is None or not under.found.total:
-            return None
-        rows: Series = spread(under.found.counts, under.found.values_ms, self.scale, height)[0]
-        return rows / under.found.total
 
-    def _place(self, side: list[str], stat: Stat, height: int) -> None:
-        for name, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms)):
-            if value is not None:
-                row = int(row_of(np.array([value]), self.scale, height)[0])
-                side[row] = f"{side[row]} {name}".strip() if side[row] else f"{name} {numbers.ms(value)}"
+def _share(under: Under | None, scale: Scale, height: int) -> Series | None:
+    if under is None or not under.found.total:
+        return None
+    rows: Series = spread(under.found.counts, under.found.values_ms, scale, height)[0]
+    return rows / under.found.total
+
+
+def _places(stat: Stat, scale: Scale, height: int) -> list[str]:
+    """By row the percentiles that lie there, and the highest of them in figures."""
+    out = [""] * height
+    names = [""] * height
+    for name, value in (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms)):
+        if value is not None:
+            row = int(row_of(np.array([value]), scale, height)[0])
+            names[row] = f"{names[row]} {name}".lstrip()
+            out[row] = f"{names[row]} {numbers.ms(value)}"
+    return out
 
 
 def _scale(now: LatencyNow, limits: Sequence[float], log: bool) -> Scale:
-    ends = [*(now.bounds_ms or ()), *limits]
-    found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=100.0 if log else 1.0)
+    ends = list(now.bounds_ms or ())
+    least = 100.0 if log else 1.0
+    found = fitted_scale(None, [np.array(ends)], 0, log=log, least_high=least, kept=limits)
     below = now.columns.counts[:, now.columns.values_ms < found.low]
     return replace(found, cut=bool(below.any()))
 

@@ -12,7 +12,7 @@ from tui.draw.numbers import sign
 from tui.draw.rows import Field, Row, chosen, fitted, width_of
 from tui.draw.text import safe
 from tui.draw.theme import Theme
-from tui.panels import gpus
+from tui.panels import gpu_meters
 from tui.panels.machines import host_fields
 
 _ROWS_A_GPU = 3
@@ -99,7 +99,7 @@ def _hosts(frame: Frame, width: int) -> list[Row]:
 
 def gpu_rows(gpu: Gpu, width: int, theme: Theme) -> list[Row]:
     """All that is known of one, in as many rows as it takes."""
-    return _wrapped(gpus.name_of(gpu), [*_fields(gpu, theme), _processes(gpu)], width)
+    return _wrapped(gpu_meters.name_of(gpu), [*_fields(gpu, theme), _processes(gpu)], width)
 
 
 def _wrapped(title: str, groups: Sequence[Sequence[Field]], width: int) -> list[Row]:
@@ -120,7 +120,7 @@ def _wrapped(title: str, groups: Sequence[Sequence[Field]], width: int) -> list[
 
 def _gpu(gpu: Gpu, width: int, theme: Theme, rows: int) -> list[Row]:
     """In three rows or two, without what has no room there."""
-    name, (what, does, held) = gpus.name_of(gpu), _fields(gpu, theme)
+    name, (what, does, held) = gpu_meters.name_of(gpu), _fields(gpu, theme)
     if rows == _ROWS_A_GPU:
         return [_row(name, what, width), _row("", does, width), _row("", held, width)]
     return [_row(name, [*does[:6], *what[3:5]], width), _row("", [*held, *does[6:]], width)]
@@ -143,7 +143,7 @@ def _processes(gpu: Gpu) -> list[Field]:
 
 def _fields(gpu: Gpu, theme: Theme) -> tuple[list[Field], list[Field], list[Field]]:
     """What it is and for whom, what it does, and what holds it back."""
-    why = gpus.dim_reason(gpu)
+    why = gpu_meters.dim_reason(gpu)
     what = [
         Field(0, (safe(gpu.name, 40) or "GPU", "strong")),
         Field(1, (f"MIG {safe(gpu.mig, 16)}" if gpu.mig else "", "")),
@@ -186,4 +186,4 @@ def _gb_per_s(rate: float | None) -> str:
 
 def _greyed(fields: list[Field]) -> list[Field]:
     """Figures of a GPU that is old, lost or no part of the load; a word above says why."""
-    return [Field(field.rank, *gpus.thin(field.runs)) for field in fields]
+    return [Field(field.rank, *gpu_meters.thin(field.runs)) for field in fields]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from sessions.frame.schema import Band, Frame
+from sessions.frame.schema import Frame
 from tui.controls.screen_state import ScreenState
 from tui.draw import layout
 from tui.draw.layout import CHARTS, Shape
@@ -42,35 +40,41 @@ def scales_for(
     at_ns, log = frame.at_ns, screen_state.log
     frame = frame if later is None else later
 
-    def bounds_of(band: Band, *metrics: str) -> tuple[Series, ...]:
-        """The percentiles, and the targets where there are some: they are to be seen in any case."""
-        limits = [target.limit_ms for metric in metrics for target in frame.targets.get(metric, ())]
-        return (band.p50, band.p95, band.p99, np.array(limits))
-
     itl = ("itl", "chunk_gap" if frame.itl_is_chunk_gap else "itl", "tpot")
-    wanted: dict[str, tuple[tuple[Series, ...], bool, float]] = {
-        "ttft": (
-            bounds_of(frame.ttft, "ttft") if frame.e2e is None else bounds_of(frame.e2e, "e2e"),
-            log,
-            1000.0 if log else 1.0,
-        ),
-        "itl": (bounds_of(frame.itl, *itl), log, 100.0 if log else 1.0),
-        "rate": ((frame.offered, frame.achieved), False, 1.0),
-        "tokens": ((frame.input_tokens if frame.only_input else frame.output_tokens,), False, 10.0),
-        "in_flight": ((frame.in_flight_series,), False, 5.0),
+    first, of_first = (frame.ttft, ("ttft",)) if frame.e2e is None else (frame.e2e, ("e2e",))
+    least_ms = 1000.0 if log else 1.0
+    # The percentiles, and the targets where there are some: they are to be seen in any case.
+    wanted: dict[str, tuple[tuple[Series, ...], bool, float, Sequence[str]]] = {
+        "ttft": ((first.p50, first.p95, first.p99), log, least_ms, of_first),
+        "itl": ((frame.itl.p50, frame.itl.p95, frame.itl.p99), log, least_ms / 10 if log else 1.0, itl),
+        "rate": ((frame.offered, frame.achieved), False, 1.0, ()),
+        "tokens": ((frame.input_tokens if frame.only_input else frame.output_tokens,), False, 10.0, ()),
+        "in_flight": ((frame.in_flight_series,), False, 5.0, ()),
         "waiting": (
             () if frame.server.waiting_series is None else (frame.server.waiting_series,),
             False,
             5.0,
+            (),
         ),
     }
     return {
-        name: fitted_scale(previous.get(name), series, at_ns, log=is_log, least_high=least, nought=NOUGHT_MS)
-        for name, (series, is_log, least) in wanted.items()
+        name: fitted_scale(
+            previous.get(name),
+            series,
+            at_ns,
+            log=is_log,
+            least_high=least,
+            nought=NOUGHT_MS,
+            kept=[target.limit_ms for metric in targets for target in frame.targets.get(metric, ())],
+        )
+        for name, (series, is_log, least, targets) in wanted.items()
     }
 
 
-def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
+def shape_of(frame: Frame, screen_state: ScreenState, later: Frame | None = None) -> Shape:
+    """Of a replay that of its end, so that nothing moves on the way there."""
+    scrub = not (frame.live and screen_state.playhead.following)
+    frame = frame if later is None else later
     found = groups(frame.gpus)
     return Shape(
         gpus=len(frame.gpus),
@@ -78,7 +82,7 @@ def shape_of(frame: Frame, screen_state: ScreenState) -> Shape:
         gpu_note=len(frame.gpu_note),
         server=server.server_strips(frame.server),
         machines=machines.says_anything(frame),
-        scrub=not (frame.live and screen_state.playhead.following),
+        scrub=scrub,
     )
 
 
@@ -113,7 +117,7 @@ def compose(
     body = (
         _framed(drawing, room, beside)
         if drawing.at.side
-        else plain_body(drawing, shape_of(frame, screen_state), height, room)
+        else plain_body(drawing, shape_of(frame, screen_state, later), height, room)
     )
     return [fitted(row, width) for row in (*head, *body, *foot)]
 
@@ -131,7 +135,8 @@ def _framed(d: Charted, height: int, beside: Beside | None) -> list[Row]:
     ]
     left = stacked(charts, at.gutter + at.plot + 1, floor, theme)
     wide = at.side - 1
-    said: Row = [(f"{theme.glyph('floor')} ", "frame"), (time_axis.span(d.screen_state), "dim"), (" ", "")]
+    span = time_axis.span(d.frame, d.screen_state)
+    said: Row = [(f"{theme.glyph('floor')} ", "frame"), (span, "dim"), (" ", "")]
     fill = theme.glyph("floor") * max(wide - 2 - sum(len(text) for text, _ in said), 0)
     right = stacked(_beside(d, height, wide - 2, beside), wide, [*said, (fill, "frame")], theme)
     return [[*one, *other] for one, other in zip(left, right, strict=True)]
@@ -139,10 +144,11 @@ def _framed(d: Charted, height: int, beside: Beside | None) -> list[Row]:
 
 def _beside(d: Charted, height: int, inner: int, beside: Beside | None) -> list[Panel]:
     frame, theme = d.frame, d.theme
-    rows = layout.beside_rows(height, shape_of(frame, d.screen_state), gpus.across(inner))
+    rows = layout.beside_rows(height, shape_of(frame, d.screen_state, d.later), gpus.across(inner))
     out = []
     if rows["server"]:
-        out.append(server.server(frame, d.scales["waiting"], d.upto, inner, rows["server"], theme))
+        panel = server.server(frame, d.scales["waiting"], d.upto, inner, rows["server"], theme)
+        out.append(Panel(panel.title, _padded(panel.rows, rows["server"]), panel.aside))
     if rows["gpus"]:
         panel = gpus.gpus(frame, inner, rows["gpus"], theme)
         out.append(Panel(panel.title, _padded(panel.rows, rows["gpus"]), panel.aside))

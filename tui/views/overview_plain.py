@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.controls.time_window import window_label
+from tui.controls.time_window import drawn_label
 from tui.draw import layout, numbers
 from tui.draw.layout import Shape
 from tui.draw.rows import Field, Row, chosen, fitted, sliced
 from tui.panels import gpus, machines, server, time_axis
 from tui.panels.box import plain
-from tui.plots.bars import area
+from tui.plots.bars import spark
 from tui.plots.scale import PERCENT, Scale, Series
 from tui.views.overview_charts import CHART_OF, FILLED, Charted
 
@@ -30,7 +30,7 @@ def plain_body(d: Charted, shape: Shape, whole: int, height: int) -> list[Row]:
             out += _worded(d, name, rows[name])
     if rows["server"]:
         out += _server_line(d, rows["server"])
-    window = window_label(d.screen_state.window_s).rjust(at.gutter - 1)
+    window = drawn_label(d.screen_state.window_s, frame.slots * frame.slot_ns).split()[0].rjust(at.gutter - 1)
     out.append(
         [(window, "dim"), (theme.glyph("corner"), "axis"), *time_axis.ticked(frame, d.screen_state, at.plot)]
     )
@@ -65,7 +65,7 @@ def _server_line(d: Charted, rows: int) -> list[Row]:
         fields = [Field(0, ("SERVER", "title")), *counts]
         return _spark(d, fields, said.waiting_series, d.scales["waiting"], rows)
     full = said.kv_pct is not None and said.kv_pct >= server.KV_FULL_PCT
-    kv = Field(0, ("KV ", "title"), (numbers.whole(said.kv_pct, "%"), "bad" if full else "server"))
+    kv = Field(-1, ("KV ", "title"), (numbers.whole(said.kv_pct, "%"), "bad" if full else "server"))
     if rows == 1:
         return _spark(d, [kv, *counts], said.kv, PERCENT, 1)
     queue = [Field(0, ("QUEUE", "title")), *counts[:2]]
@@ -75,7 +75,8 @@ def _server_line(d: Charted, rows: int) -> list[Row]:
 
 def _spark(d: Charted, fields: Sequence[Field], values: Series | None, scale: Scale, rows: int) -> list[Row]:
     known = d.frame.offered * float("nan") if values is None else values
-    plot = area(known, scale, d.at.plot, rows, "server_fill", ascii_only=d.theme.ascii_only).rows()
+    size = (d.at.plot, rows)
+    plot = spark(known, scale, size, "server_fill", d.upto, ascii_only=d.theme.ascii_only).rows()
     return [
         _beside_words(d, chosen(fields, WORDS - 2, gap=1) if not i else [], row) for i, row in enumerate(plot)
     ]

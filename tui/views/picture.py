@@ -9,7 +9,7 @@ from sessions.run.commands import Ack
 from tui.controls.load_keys import acknowledged
 from tui.controls.screen_state import ScreenState
 from tui.controls.session_source import SessionSource
-from tui.controls.shown_axis import LaterFrames, shown_axis
+from tui.controls.shown_axis import LaterFrames, shown_axis, with_rest
 from tui.draw.layout import columns_for, overview_columns
 from tui.draw.rows import Row
 from tui.panels.strip import marks_of
@@ -49,8 +49,12 @@ class Picture:
         later = self._later.frame(source, state, axis)
         if state.playhead.following:
             frame = acknowledged(frame, ack)
+        if later is not None:
+            frame = with_rest(frame, later)
         self.frame = frame
         self._scales = scales_for(frame, state, self._scales, later=later)
-        marks = marks_of(frame, at.plot)
-        self.drawing = Drawing(frame, source, state, self._scales, width, height, at, marks, later)
+        marks = marks_of(frame if later is None else later, at.plot)
+        self.drawing = Drawing(
+            frame, source, state, self._scales, width, height, at, marks, later, self._later.memo
+        )
         return help_rows(width, height, state) if state.help else whole(self.drawing, view)

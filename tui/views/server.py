@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 
 import numpy as np
 
 from sessions.frame.by_target import targets_now
 from sessions.frame.first_token import FirstToken, first_token
-from sessions.frame.schema import Series
+from sessions.frame.schema import Frame, Series
 from sessions.frame.server_series import ServerSeries, server_note, server_series
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, chosen, fitted
@@ -21,7 +21,7 @@ from tui.panels import targets, time_axis
 from tui.panels.server import KV_FULL_PCT
 from tui.panels.strip import strip
 from tui.plots.bars import area
-from tui.plots.chart import Line
+from tui.plots.chart import Grid, Line
 from tui.plots.scale import PERCENT, Scale, bounds, ticks
 from tui.plots.stack import Layer, stack, tinted
 from tui.views.view import Drawing, Pressed
@@ -58,8 +58,11 @@ class Server:
             return (_none(drawing)[: drawing.height - len(below)] + below)[: drawing.height]
         said = None
         if not frame.only_input:
-            said = first_token(drawing.source.timeline, frame, lambda: drawing.source.requests)
-        there = [name for name in _ORDER[1:] if _is_told(name, told)]
+            said = _first_token(drawing, frame)
+        timeline = drawing.source.timeline
+        drawn = drawing.over_time("server", lambda frame: server_series(timeline, frame), told)
+        drawn = replace(drawn, input_tps_now=told.input_tps_now, output_tps_now=told.output_tps_now)
+        there = [name for name in _ORDER[1:] if _is_told(name, drawn)]
         notes = _notes(drawing, said, [name for name in _ORDER[1:] if name not in there])
         notes = notes[: max(min(len(notes), (drawing.height - len(below) - 12) // 4), 0)]
         head = _head(drawing, said)
@@ -76,9 +79,11 @@ class Server:
                 continue
             if name == "why":
                 if said is not None:
-                    out += why.chart(said, drawing.at, rows[name], drawing.theme, drawing.marks)
+                    layers, theme = _over_time(drawing, said).layers, drawing.theme
+                    at, marks = drawing.at, drawing.marks
+                    out += why.chart(said, layers, at, rows[name], theme, marks, drawing.seen)
             else:
-                out += _STRIPS[name](drawing, told, rows[name])
+                out += _STRIPS[name](drawing, drawn, rows[name])
         out.append(time_axis.axis(frame, drawing.screen_state, drawing.at))
         out += [fitted([("  ", ""), (text, "dim")], width) for text in notes]
         out += below
@@ -86,6 +91,16 @@ class Server:
 
     def pressed(self, action: str, drawing: Drawing) -> Pressed:
         return Pressed(self)
+
+
+def _first_token(drawing: Drawing, frame: Frame) -> FirstToken | None:
+    return first_token(drawing.source.timeline, frame, lambda: drawing.source.requests)
+
+
+def _over_time(drawing: Drawing, said: FirstToken) -> FirstToken:
+    """Anew while requests are still being read."""
+    name = f"first token {said.read_share}"
+    return drawing.over_time(name, lambda frame: _first_token(drawing, frame), said)
 
 
 def _targets(drawing: Drawing) -> list[Row]:
@@ -160,7 +175,7 @@ def _requests(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
         ),
     ]
     return strip(
-        grid.rows(),
+        drawing.seen(grid).rows(),
         ticks(scale, height, numbers.label),
         [chosen(fields, drawing.at.side - 1)],
         drawing.at,
@@ -184,8 +199,9 @@ def _kv(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
         marks=drawing.marks,
         ascii_only=drawing.theme.ascii_only,
     )
-    grid = tinted(grid, told.kv_pct >= KV_FULL_PCT, "bad")
-    return _strip(drawing, grid.rows(), PERCENT, height, said)
+    # Only the top: it comes and goes from column to column while answers end and begin.
+    grid = tinted(grid, told.kv_pct >= KV_FULL_PCT, "bad", rows=1)
+    return _strip(drawing, grid, PERCENT, height, said)
 
 
 def _preempt(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
@@ -206,7 +222,7 @@ def _prefix(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
         marks=drawing.marks,
         ascii_only=drawing.theme.ascii_only,
     )
-    return _strip(drawing, grid.rows(), PERCENT, height, said)
+    return _strip(drawing, grid, PERCENT, height, said)
 
 
 def _tokens(out: bool) -> Callable[[Drawing, ServerSeries, int], list[Row]]:
@@ -215,7 +231,8 @@ def _tokens(out: bool) -> Callable[[Drawing, ServerSeries, int], list[Row]]:
     def rows(drawing: Drawing, told: ServerSeries, height: int) -> list[Row]:
         frame, theme = drawing.frame, drawing.theme
         theirs = told.output_tps if out else told.input_tps
-        ours = frame.output_tokens if out else frame.input_tokens
+        shown = frame if drawing.later is None else drawing.later
+        ours = shown.output_tokens if out else shown.input_tokens
         now = told.output_tps_now if out else told.input_tps_now
         mine = frame.output_tps if out else frame.input_tps
         wide = drawing.at.side >= 36
@@ -238,7 +255,7 @@ def _tokens(out: bool) -> Callable[[Drawing, ServerSeries, int], list[Row]]:
             line=line if height > 1 else None,
             ascii_only=theme.ascii_only,
         )
-        return _strip(drawing, grid.rows(), scale, height, said)
+        return _strip(drawing, grid, scale, height, said)
 
     return rows
 
@@ -257,12 +274,13 @@ def _filled(
         marks=drawing.marks,
         ascii_only=drawing.theme.ascii_only,
     )
-    return _strip(drawing, tinted(grid, values == 0, "grid").rows(), scale, height, said)
+    return _strip(drawing, tinted(grid, values == 0, "grid"), scale, height, said)
 
 
-def _strip(drawing: Drawing, plot: list[Row], scale: Scale, height: int, said: list[Field]) -> list[Row]:
+def _strip(drawing: Drawing, plot: Grid, scale: Scale, height: int, said: list[Field]) -> list[Row]:
     labels = ticks(scale, height, numbers.label) if height > 1 else {}
-    return strip(plot, labels, [chosen(said, drawing.at.side - 1)], drawing.at, drawing.theme)
+    side = [chosen(said, drawing.at.side - 1)]
+    return strip(drawing.seen(plot).rows(), labels, side, drawing.at, drawing.theme)
 
 
 _STRIPS: dict[str, Callable[[Drawing, ServerSeries, int], list[Row]]] = {

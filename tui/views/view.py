@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sessions.frame.schema import Frame
 from tui.controls.prompt import Prompt
@@ -13,9 +13,11 @@ from tui.controls.session_source import SessionSource
 from tui.draw.layout import Columns
 from tui.draw.rows import Row
 from tui.draw.theme import Theme
-from tui.plots.chart import Mark
+from tui.panels.gpus import columns_so_far
+from tui.plots.chart import Grid, Mark
 from tui.plots.scale import Scale
 
+T = TypeVar("T")
 Scales = Mapping[str, Scale]
 
 
@@ -38,10 +40,31 @@ class Drawing:
     later: Frame | None = None
     """Where the playhead is in the midst of a run that is over: its end on the same axis. Of it only what is
     after the playhead may be drawn, dimmed."""
+    memo: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What was made of `later`, as long as it stays."""
 
     @property
     def theme(self) -> Theme:
         return self.screen_state.theme
+
+    @property
+    def upto(self) -> int:
+        """Columns up to the one that holds the playhead."""
+        return columns_so_far(self.frame)
+
+    def over_time(self, name: str, made: Callable[[Frame], T | None], now: T) -> T:
+        """What charts over time are drawn of: `now`, or what is `made` of `later`, which has the same up to
+        the playhead. A grid of it goes through `seen`."""
+        if self.later is None:
+            return now
+        if name not in self.memo:
+            self.memo[name] = made(self.later)
+        found: T | None = self.memo[name]
+        return now if found is None else found
+
+    def seen(self, grid: Grid) -> Grid:
+        """What lies after the playhead is dimmed."""
+        return grid if self.later is None else grid.dimmed_from(self.upto)
 
 
 class Pressed(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from sessions.frame.gpu_trouble import Trouble, troubles
@@ -163,3 +164,40 @@ def test_gpus_of_one_machine_are_as_they_were():
     plain_ones = replace(one, gpus=tuple(replace(gpu, host="") for gpu in one.gpus))
     assert text(one, 79, 5) == text(plain_ones, 79, 5)
     assert "n1 " not in text(one, 79, 5)
+
+
+@pytest.mark.parametrize("height", [4, 8])
+@pytest.mark.parametrize("width", [43, 69, 79])
+def test_what_nears_its_limit_is_warm_in_meter_figure_and_course_and_utilisation_never_is(height, width):
+    frame = frame_of(1)
+    busy = np.full(60, 100.0)
+
+    def warm(**values) -> set[str]:
+        usual = {"util_pct": 100.0, "util": busy, "power_w": 400.0, "power_limit_w": 700.0, "power": busy * 4}
+        usual |= {"temperature_c": 60.0, "temperature": busy * 0.6, "memory_pct": busy * 0.9}
+        usual |= {"memory_total_bytes": 80 * 2**30, "memory_used_bytes": 72 * 2**30}
+        gpu = replace(frame.gpus[0], **{**usual, **values})
+        rows = gpus(replace(frame, gpus=(gpu,)), width, height, Theme()).rows
+        each = height // 4
+        names = ("util", "mem", "power", "temp")
+        return {
+            f"{name} {role.removeprefix('meter_')}"
+            for i, name in enumerate(names)
+            for row in rows[i * each : (i + 1) * each]
+            for _, role in row
+            if role.startswith("meter_")
+        }
+
+    assert warm() == set()
+    assert warm(power_w=640.0) == {"power warm"}
+    assert warm(power_w=699.0, power=busy * 6.99) == {"power warm", "power hot"}
+    assert warm(power=np.r_[busy[:30] * 4, busy[30:] * 6.99]) == {"power warm"}
+    assert warm(temperature_c=84.0) == {"temp warm", "temp hot"}
+    assert warm(memory_used_bytes=77 * 2**30) == {"mem warm"}
+
+
+def test_one_gpu_has_the_width_there_is():
+    rows = plain(gpus(frame_of(1), 43, 8, Theme()), 43)
+    courses = ["".join(text for text, _ in row).strip() for row in rows[2::2]]
+    assert len(courses) == 4
+    assert all(len(course) >= 30 and not set(course) & set("0123456789━") for course in courses)

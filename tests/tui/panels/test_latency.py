@@ -83,13 +83,14 @@ def test_an_area_is_as_high_as_its_values_to_an_eighth_of_a_row() -> None:
 
 def test_what_is_above_the_target_is_in_the_colours_of_a_warning_and_nothing_else_is() -> None:
     def warm(grid: Grid) -> set[int]:
-        return {y for y, row in enumerate(grid.rows()) for _, role in row if role.startswith("over")}
+        return {y for y, row in enumerate(grid.rows()) for _, role in row if "over" in role}
 
     assert warm(drawn(20, 100, 800, target=1000.0)) == set()
     assert warm(drawn(20, 100, 800)) == set()
     # The fourth row of eight begins above 30 ms.
     assert warm(drawn(20, 100, 800, target=30.0)) == {0, 2, 3}
-    assert warm(drawn(200, 400, 800, target=30.0)) == {0, 1, 2}
+    # In its own row, too, what ends above the line.
+    assert warm(drawn(200, 400, 800, target=30.0)) == {0, 1, 2, 3}
 
 
 def test_each_target_is_a_line_with_its_label_and_warns_of_the_percentile_that_it_asks_of() -> None:
@@ -112,16 +113,98 @@ def test_each_target_is_a_line_with_its_label_and_warns_of_the_percentile_that_i
     assert all(line.count("─") >= WIDTH // 2 - 2 for line in found)
 
 
+def eighths(grid: Grid) -> np.ndarray:
+    """The grid as dots of an eighth of a row, the lowest first: shape `(8 * height, width)`, a role each; of a
+    cell of dots only those, with a blank behind."""
+    out = []
+    for codes, roles in zip(grid.codes, grid.roles, strict=True):
+        cell = np.zeros((8, len(codes)), dtype=object)
+        for x, (code, role) in enumerate(zip(codes.tolist(), roles.tolist(), strict=True)):
+            front, _, behind = grid.names[role].partition("/")
+            filled = " ▁▂▃▄▅▆▇█".find(chr(code))
+            if filled < 0:
+                quarter = "⣀⠤⠒⠉".find(chr(code))
+                cell[:, x] = behind
+                if quarter >= 0:
+                    cell[2 * quarter : 2 * quarter + 2, x] = front
+            else:
+                cell[:filled, x], cell[filled:, x] = front, behind
+        out.append(cell)
+    return np.concatenate(out[::-1])
+
+
+@pytest.mark.parametrize("height", [3, 4, 7, 16])
+@pytest.mark.parametrize("target", [1.0, 10.0, 31.0, 120.0, 500.0, 1000.0])
+def test_nothing_stands_above_a_line_that_it_is_below_nor_p99_below_p95(height, target) -> None:
+    draw = np.random.default_rng(7)
+    near = np.concatenate(
+        [10 ** draw.uniform(0, 3, 120), np.clip(target * draw.uniform(0.9, 1.1, 120), 1, 999)]
+    )
+    p50 = near.copy()
+    p95 = np.minimum(p50 * 10 ** draw.choice([0, 0.002, 0.1, 0.6], 240), 1000.0)
+    p99 = np.minimum(p95 * 10 ** draw.choice([0, 0.002, 0.1, 0.6], 240), 1000.0)
+    grid = fan(Fan(p50, p95, p99), LOG, 240, height, limits=[Limit(target)])
+    dots = eighths(grid)
+    place = np.arange(8 * height)[:, None] + 1
+
+    def top(*names: str) -> np.ndarray:
+        found = np.vectorize(lambda role: str(role).startswith(names))(dots)
+        return np.where(found, place, 0).max(axis=0)
+
+    row = next(y for y, roles in enumerate(grid.roles) if {grid.names[i] for i in roles} & {"target_line"})
+    line = 8 * (height - 1 - row) + 4
+    dashes = np.arange(240) % 4 < 2
+    area, tail = top("fan50", "over50", "fan95", "over95"), top("fan99", "over99")
+    assert (area[p95 <= target] <= line).all()
+    assert (area[(p95 > target) & ~dashes] > line).all()
+    assert (tail[(tail > 0) & (p99 <= target)] <= line).all()
+    assert (tail[(p99 > target) & ~dashes] > line).all()
+    assert (tail > area)[tail > 0].all()
+
+
+def test_the_band_up_to_p95_is_as_high_as_its_values_to_an_eighth_also_where_p99_is_near() -> None:
+    values = 10 ** np.linspace(0.1, 2.8, WIDTH)
+    dots = eighths(fan(Fan(values / 1.2, values, values * 1.01), LOG, WIDTH, 10))
+    found = np.vectorize(lambda role: str(role).startswith(("fan50", "fan95")))(dots).sum(axis=0)
+    assert found[:-3] == pytest.approx(8 + 72 * np.log10(values[:-3]) / 3, abs=0.5)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_a_target_that_all_values_have_left_far_behind_keeps_its_place_and_its_label(size) -> None:
+    view = ramped(lambda: 90.0)
+    state = ScreenState(playhead=Playhead(at_ns=view.last_ns))
+    frame = shown_axis(view, state, overview_columns(size[0]).plot).frame(view, view.last_ns)
+    late = Band(*(np.full(frame.slots, value) for value in (21_000.0, 24_000.0, 24_500.0)))
+    frame = replace(frame, ttft=late, targets={"ttft": (LatencyTarget("p95", 500.0, 24_000.0),)})
+    rows = compose(frame, state, scales_for(frame, state, {}), *size)
+    line = next(row for row in rows if any(role.startswith("target_line") for _, role in row))
+    assert "500ms" in "".join(text for text, _ in line)
+    assert not any("<" in text for row in rows for text, role in row if role == "axis")
+
+
+def test_the_swatches_of_the_title_are_in_the_colours_of_the_chart() -> None:
+    band = Band(*(np.full(WIDTH, value) for value in (100.0, 600.0, 800.0)))
+    recent, target = Stat(205, 100.0, 600.0, 800.0), LatencyTarget("p95", 500.0, 600.0)
+    panel = latency("TTFT ms", band, recent, Stat(), LOG, (6, WIDTH, 8), Theme(), targets=(target,))
+    seen = {part for row in panel.rows for _, role in row for part in role.split("/")}
+    swatches = [field.runs[0][1] for field in panel.title if field.runs and field.runs[0][0] in "▇⠒"]
+    assert swatches == ["fan50_1", "over95", "over99"]
+    assert set(swatches) <= seen
+
+
 def test_targets_in_the_same_row_have_both_their_labels() -> None:
     rows = drawn(20, 100, 800, limits=[Limit(500.0, 0.95, "p95"), Limit(510.0, 0.99, "p99")]).rows()
     said = ["".join(part for part, role in row if role.startswith("target_line")) for row in rows]
     assert [line[:8] for line in said if line] == ["p95 p99 "]
 
 
-def test_what_was_not_observed_is_a_gap() -> None:
-    values = np.array([10.0, np.nan, np.nan, 10.0])
-    rows = fan(Fan(values, values * 2, values * 4), LOG, 4, 6).rows()
-    assert all("".join(part for part, _ in row)[1:3] == "  " for row in rows)
+@pytest.mark.parametrize(("charset", "mark"), [("tones", "·"), ("shades", "·"), ("ascii", ".")])
+def test_what_was_not_observed_is_a_gap_and_between_values_a_faint_mark_says_so(charset, mark) -> None:
+    values = np.array([np.nan, 10.0, np.nan, np.nan, 10.0, np.nan])
+    rows = fan(Fan(values, values * 2, values * 4), LOG, 6, 6, charset=charset).rows()
+    text = ["".join(part for part, _ in row) for row in rows]
+    assert all(row[2:4] == "  " and row[0] == row[5] == " " for row in text[:-1])
+    assert (text[-1][0], text[-1][2:4], text[-1][5]) == (" ", mark * 2, " ")
     assert not any("/" in role and " " in part for row in rows for part, role in row)
 
 

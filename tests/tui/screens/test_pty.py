@@ -93,7 +93,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_the_screen_anew():
         child.read_until(b"quit", start=before)
         again = child.output[before:]
         assert b"\x1b[?1049h" in again
-        for word in (b"TTFT ms", b"LIVE", b"TOKENS/S", b"60s"):
+        for word in (b"TTFT ms", b"LIVE", b"TOKENS/S", b"REQ/S"):
             assert word in again
         child.write(b"q")
         child.read_until(b"Leave?")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import numpy as np
 import pytest
@@ -70,6 +72,19 @@ def test_the_figures_of_both_loads_are_numpys_of_the_first_tokens_that_came_unde
     ratio = next(row for row in text.splitlines() if "this over before" in row).split()[3]
     expected = np.percentile(ttft["this 60 rps"], 50) / np.percentile(ttft["before 20 rps"], 50)
     assert float(ratio.strip("~x")) == pytest.approx(expected, rel=0.04)
+
+
+@pytest.mark.parametrize("size", [(80, 19), (120, 35), (200, 55)])
+def test_the_load_before_and_percentiles_that_share_a_row_are_told_whole(source, size):
+    text = "\n".join(rows_of(Latency(), drawing_of(source, size)))
+    assert re.search(r"(before|was) 20 rps +now 60 rps", text)
+    assert not re.search(r"p\d\d [\d.]+ p\d\d(?! *[\d.])", text), "a percentile without its figure at the end"
+
+
+@pytest.mark.parametrize("size", [(80, 19), (120, 35)])
+def test_the_target_is_a_label_of_each_axis(source, size):
+    rows = rows_of(Latency(), drawing_of(source, size))
+    assert sum(row.lstrip().startswith("150ms") for row in rows) == 1 + (size[1] >= BANDS_FROM)
 
 
 def test_columns_of_the_heatmap_hold_every_first_token_once(run, source):

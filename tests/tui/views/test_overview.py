@@ -18,9 +18,9 @@ from tests.tui.made_up_run import START_NS, FakeView, S, ramped
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
 from tui.controls.shown_axis import LaterFrames, shown_axis
-from tui.controls.time_window import column_ns
+from tui.controls.time_window import column_ns, drawn_label
 from tui.draw import layout
-from tui.draw.paged_axis import PAGE, now_at_right_ns, page_of
+from tui.draw.paged_axis import PAGE, now_at_right_ns, page_of, young_column_ns
 from tui.draw.rows import width_of
 from tui.draw.text import safe
 from tui.draw.theme import ROLES, Theme
@@ -90,7 +90,17 @@ def test_the_main_figures_are_there_at_both_sizes(size):
         "TOKENS/S",
     ):
         assert word in text
-    for word in ("REQ/S", "sent", "KV", "run", "wait", "60s", "26 → 20 rps", "00:30", "01:00"):
+    for word in (
+        "REQ/S",
+        "sent",
+        "KV",
+        "run",
+        "wait",
+        f"{layout.overview_columns(size[0]).plot}s",
+        "26 → 20 rps",
+        "00:30",
+        "01:00",
+    ):
         assert word in text
 
 
@@ -755,6 +765,23 @@ def test_a_column_is_whole_ticks_and_all_columns_span_the_window(window_s, colum
         assert length_ns * columns >= (run_s if window_s is None else window_s) * S
 
 
+@pytest.mark.parametrize("window_s", [30.0, 60.0, 300.0])
+@pytest.mark.parametrize("columns", [46, 66, 74, 120])
+def test_the_columns_of_a_young_run_fill_a_third_of_a_chart_at_least_and_its_label_says_what_they_span(
+    window_s, columns
+):
+    usual_ns = column_ns(window_s, 0, columns)
+    for run_s in np.geomspace(5, window_s, 40).tolist():
+        slot_ns = young_column_ns(round(run_s * 1e9), columns, usual_ns)
+        span_s = slot_ns * columns / 1e9
+        assert span_s >= min(run_s, window_s)
+        assert run_s >= span_s / 3 or slot_ns == usual_ns
+        label = drawn_label(window_s, slot_ns * columns)
+        drawn, _, of = label.partition(" of ")
+        assert float(drawn[:-1]) * {"s": 1, "m": 60}[drawn[-1]] == pytest.approx(span_s, rel=0.06)
+        assert (of == {30.0: "30s", 60.0: "60s", 300.0: "5m"}[window_s]) == (span_s < window_s)
+
+
 def failing(size, **more) -> Frame:
     causes = (Cause("http_500", 481, "model not \x1b[2J loaded", 480),)
     usual = {"failed": 481, "succeeded": 0, "errors": {"http_500": 481}, "causes": causes, "failing": True}
@@ -801,10 +828,14 @@ def test_a_server_that_is_not_verified_is_said_at_every_size():
 def test_eight_gpus_show_their_last_seconds_however_short_the_run_is(seconds, charset, size):
     view = ramped(at(seconds), gpus=8)
     rows = screen(view, size, theme=Theme(charset=charset))
-    known = int(np.isfinite(frame_of(view, size[0]).gpus[0].util).sum())
-    found = re.findall(r"\d+%[^%\n]*?C(?: \d+ MHz)? ([▁▂▃▄▅▆▇.:=+*#-]+)", "\n".join(rows))
+    known = np.isfinite(frame_of(view, size[0]).gpus[0].util)
+    found = re.findall(r"\d+%[^%\n]*?C(?: \d+ MHz)? ( *)([▁▂▃▄▅▆▇.:=+*#-]+)", "\n".join(rows))
     assert len(found) == 8
-    assert all(len(spark) == len(found[0]) >= min(known, 9) for spark in found)
+    assert len(set(map(len, (spark for _, spark in found)))) == 1
+    # On the axis of the charts: before the run's begin there is nothing.
+    cells = len("".join(found[0]))
+    before = cells * (1 - known.sum() / len(known))
+    assert len(found[0][0]) == pytest.approx(before, abs=2 + cells * 4 / len(known))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
