@@ -30,12 +30,19 @@ _looked_up = lru_cache(4096)(cell_len)
 
 def width_of(row: Sequence[Span]) -> int:
     """Cells."""
-    return sum(cells_of(text) for text, _ in row)
+    whole = "".join([text for text, _ in row])  # one look at a row, not one at each of its many runs
+    return len(whole) if all_of_one_cell(whole) else sum(cells_of(text) for text, _ in row)
 
 
 def fitted(row: Sequence[Span], width: int) -> Row:
     """Exactly `width` cells: cut at the right, or padded with blanks."""
-    out: Row = []
+    whole = "".join([text for text, _ in row])
+    if len(whole) <= width and all_of_one_cell(whole):
+        out = [span for span in row if span[0]]
+        if len(whole) < width:
+            out.append((" " * (width - len(whole)), ""))
+        return out
+    out = []
     left = width
     for span in row:
         text = span[0]
