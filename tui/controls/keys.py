@@ -27,6 +27,7 @@ VIEWS = ("overview", "latency", "curve", "gpus", "server", "requests", "events")
 """By the digits that open them."""
 _LISTS = ("curve", "gpus", "requests", "events")
 _WHAT_IF = ("latency", "curve")
+_BESIDE = ("overview", "latency")
 
 KEYS: tuple[Key, ...] = (
     *(
@@ -83,7 +84,18 @@ KEYS: tuple[Key, ...] = (
         _WHAT_IF,
     ),
     Key(("]",), "target_up", "", "", "both", "", _WHAT_IF),
-    Key(("b",), "baseline", "another session behind this one; again: away", "b", "both", "base", ("curve",)),
+    # The bottom row of the curve alone has room for its word.
+    Key(("b",), "baseline", "", "b", "both", "base", ("curve",)),
+    Key(
+        ("b",),
+        "baseline",
+        "another session behind this one; again: away",
+        "b",
+        "both",
+        "",
+        (*_BESIDE, "curve"),
+    ),
+    Key(("B",), "align", "the baseline by load, or by time since load began", "B", "both", "", _BESIDE),
     Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
     Key(("down", "j"), "load_down", "", "", "live"),
     Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "±10"),
