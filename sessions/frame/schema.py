@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sessions.frame.latency_target import LatencyTarget
-from sessions.frame.outcome import Outcome
-from sessions.frame.search import SearchProgress
 from sessions.steady.verdict import Window
+
+if TYPE_CHECKING:  # they read sessions, which a command that draws nothing need not
+    from sessions.frame.outcome import Outcome
+    from sessions.frame.search import SearchProgress
 
 Series = NDArray[np.float64]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 from loadgen.worker_config import Finish
 from sessions.run.commands import AbortRun, EndCommand, FinishRun
+from sessions.run.prestart import ENDING
 from sessions.store.directory import make_refuge
 from sessions.store.manifest import END_REASONS, EndInfo, Manifest, SessionError, write
 from sessions.worker.states import Workers
@@ -97,6 +100,13 @@ class EndRequest:
 def kill_after_s(at_once: int) -> float:
     """How long after its drain a worker with at most `at_once` requests in flight may take to end."""
     return _KILL_AFTER_S + max(0, at_once - _CUT_OFF_PER_S) / _CUT_OFF_PER_S
+
+
+def heed_signals(end: Callable[[], None]) -> None:
+    """Signals that end a run call `end` from now on, also what came since the process was started."""
+    for number in ENDING:
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 async def drain(processes: Workers, request: EndRequest, at_once: int) -> None:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 from pathlib import Path
 
 from loadgen.clock import MonotonicClock
@@ -27,7 +26,7 @@ from sessions.run.commands import (
     Stop,
 )
 from sessions.run.control_server import ControlServer
-from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, plan_end, sum_up
+from sessions.run.end import DRAIN_SIGNAL_S, EndRequest, RunEnd, drain, end_by, heed_signals, plan_end, sum_up
 from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.load_workers import Heard, LoadRefused, LostNode, files_of, load_workers_of
 from sessions.run.lost_nodes import LostNodes
@@ -86,9 +85,7 @@ class Supervisor:
     async def run(self) -> int:
         """Returns the exit code of the run."""
         _log.info("pid %d, %d load workers: %s", os.getpid(), self._processes.count, self._config)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._on_signal)
+        heed_signals(self._on_signal)
         await self._processes.start()
         unreachable = await self._control.start()
         self._manifest.host.control_socket = str(self._control.path or "")

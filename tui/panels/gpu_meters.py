@@ -159,6 +159,44 @@ def meters(gpu: Gpu, word: Span, upto: int, width: int, height: int, theme: Them
     return out
 
 
+def beside(gpu: Gpu, chart: str, width: int, theme: Theme) -> list[list[Span]]:
+    """Two rows beside a chart of one figure of a GPU among others: a meter of its memory, and of its power
+    with its heat; where the chart is of one of them, of how busy it is. For a `width` of 30 cells or more."""
+    total, limit = gpu.memory_total_bytes, gpu.power_limit_w
+    memory_pct = (
+        100.0 * gpu.memory_used_bytes / total if gpu.memory_used_bytes is not None and total else None
+    )
+    power, degree = power_grades(limit), theme.glyph("degree")
+    warmth = (f" {numbers.whole(gpu.temperature_c, degree)}", near(gpu.temperature_c, HEAT, "dim"))
+    watts = _of(numbers.whole(gpu.power_w), numbers.whole(limit), " W")
+    watts[0] = (watts[0][0], near(gpu.power_w, power))
+    memory = _of(numbers.gib(gpu.memory_used_bytes), numbers.gib(total), " GiB")
+    memory[0] = (memory[0][0], near(memory_pct, MEMORY))
+    known = {
+        "util": (gpu.util_pct, 100.0, NONE, [(numbers.whole(gpu.util_pct, "%").rjust(6), "")]),
+        "memory": (memory_pct, 100.0, MEMORY, memory),
+        "power": (gpu.power_w, limit or 0.0, power, [*watts, warmth]),
+    }
+    shown = [name for name in ("memory", "power", "util") if name != chart][:2]
+    grey, cells = bool(dim_reason(gpu)[0]), width - 6 - 18
+    rows = []
+    for name in shown:
+        value, whole, grades, said = known[name]
+        share = None if value is None or not whole else value / whole
+        parts = [(share, "thin")] if grey else _graded(share, grades, whole)
+        meter = bar(parts, cells, solid=len(parts), ascii_only=theme.ascii_only)
+        words = chosen([Field(i, run) for i, run in enumerate(said)], 17, gap=0)
+        rows.append(
+            [
+                (f"{name.removesuffix('ory'):<6}", "label"),
+                *meter,
+                (" ", ""),
+                *(thin(words) if grey else words),
+            ]
+        )
+    return rows
+
+
 def _of(value: str, whole: str, unit: str) -> list[Span]:
     """`71.6/80.0 GiB`, what it is before what there is."""
     return [(value.rjust(5), "strong"), (f"/{whole}{unit}", "dim")]

@@ -69,8 +69,7 @@ class SessionScreen(Screen[None]):
         self._views = dict(VIEWS)
         self._drawn: tuple[object, ...] = ()
         self._drawn_s, self._undrawn = clock(), False
-        self._notice_until_s = 0.0
-        self._news_s = clock()
+        self._notice_until_s, self._news_s = 0.0, clock()
 
     @property
     def screen_state(self) -> ScreenState:
@@ -143,11 +142,10 @@ class SessionScreen(Screen[None]):
         return None if self._settled is None else self._settled[1]
 
     def _draw(self) -> None:
-        width, height = self.size
-        if not width or not height:
+        if not all(self.size):
             return
         state = self._state
-        rows = self._picture.rows(state, width, height, self._views.get(state.view), self._ack)
+        rows = self._picture.rows(state, *self.size, self._views.get(state.view), self._ack)
         for canvas in self.query(Canvas):  # none before it is mounted, and while the screen closes
             canvas.theme = state.theme
             canvas.show(rows)
@@ -271,11 +269,8 @@ class SessionScreen(Screen[None]):
             self._state = replace(self._state, prompt=prompt)
 
     def _type(self, prompt: Prompt, key: str, character: str | None) -> None:
-        said = ""
-        command: Command | None = None
         try:
-            if key == "enter":
-                command, said = entered(prompt, self._source)
+            command, said = entered(prompt, self._source) if key == "enter" else (None, "")
         except ValueError as error:
             self._say(str(error), bad=True)
             return

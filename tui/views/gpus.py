@@ -159,6 +159,8 @@ class Gpus:
             Field(0, (f" {self.figure.upper()}", "title"), (f"{shown} by {self.sort}", "dim")),
             Field(2, (spread, "")),
         ]
+        if watts := [gpu.power_w for gpu in gpus if gpu.power_w is not None]:
+            fields.append(Field(3, (f"{sum(watts):.0f} W together", "")))
         for trouble in sorted(_SAID, reverse=True):
             count = sum(found is trouble for found in worst)
             if count:
@@ -185,7 +187,10 @@ class Gpus:
         flag, upto = _trouble(gpu, trouble), _upto(drawing)
         room = max(at.side - 1 - sum(len(text) for text, _ in flag), 0)
         shown = numbers_of(name, gpu, so_far(given, upto), room, theme, "" if name == self.figure else name)
-        beside = [[*flag, *shown[0]], _others(gpu, self.figure, at.side - 1), *shown[1:]]
+        others = [_others(gpu, self.figure, at.side - 1)]
+        if rows > 2 and at.side > 30:
+            others = gpu_meters.beside(gpu, self.figure, at.side - 2, theme)
+        beside = [[*flag, *shown[0]], *others, *shown[1:]]
         drawn = figure(name, gpu, given, at, rows, theme, drawing.marks, beside=beside, upto=upto)
         label = gpu_meters.name_of(replace(gpu, label=gpu.label.rpartition(":")[2]) if by_host else gpu)
         room = at.gutter - 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,16 @@ def test_a_supervisor_without_orders_ends_in_silence(capfd: pytest.CaptureFixtur
     said, _ = process.communicate(timeout=30)
     assert (process.returncode, said) == (0, b"")
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_before_a_supervisor_can_heed_it_waits(number: signal.Signals) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    process = start_supervisor()
+    process.send_signal(number)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 def test_a_supervisor_that_nobody_took_is_gone_with_its_block_and_one_that_was_taken_is_not() -> None:

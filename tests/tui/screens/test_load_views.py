@@ -23,7 +23,7 @@ def test_v_turns_a_view_and_brackets_move_a_target_that_escape_puts_back():
         filled(room)
         await room.press(LATENCY)
         assert any("TTFT ms" in row for row in room.rows)
-        assert "turn" in room.rows[-1]
+        assert "v chart" in room.rows[-1]
         await room.press("v")
         assert any("ITL ms" in row for row in room.rows)
         await room.press("right_square_bracket")

@@ -25,7 +25,7 @@ def text_of(rows: list[Row]) -> list[str]:
 
 def test_events_use_the_rows_that_are_free_for_all_their_words_the_newest_first():
     long = "a driver that tells a story which no row of forty cells can hold"
-    frame = drawn(*(ChartMark(i * S, None, "note", f"{i} {long}") for i in range(1, 4))).frame
+    frame = drawn(*(ChartMark(i * S, None, "note", f"{i} {long}") for i in range(6, 9))).frame
     each = len(time_axis.event(frame.marks[0], frame, 42, Theme(), whole=True))
     assert each > 2
     for height in range(3, 20):

@@ -43,6 +43,24 @@ def test_every_size_and_number_of_gpus_fills_the_screen_exactly(size, gpus, them
         assert any("GPU0" in row or "GPU2" in row or "GPU3" in row for row in shown)
 
 
+@pytest.mark.parametrize(("figure", "shown"), [("util", "mem power"), ("memory", "power util")])
+def test_beside_the_chart_of_one_of_eight_stand_meters_of_what_it_does_not_show(figure, shown):
+    rows = screen(drawing(RUNS[8], (120, 40)), Gpus(figure))
+    (at,) = [n for n, row in enumerate(rows) if row.startswith(" GPU1")]
+    side = [row[80:] for row in rows[at + 1 : at + 3]]
+    assert [row.split()[0] for row in side] == shown.split()
+    (power,) = [row for row in side if row.startswith("power")]
+    watts = float(power.split("/700")[0].split()[-1])
+    cells = power.count("━") + power.count("─")
+    assert power.count("━") == round(cells * watts / 700)
+
+
+def test_the_power_of_all_gpus_is_added_up():
+    drawn = drawing(RUNS[8], (120, 40))
+    (head,) = [row for row in screen(drawn, Gpus()) if row.startswith(" UTIL")]
+    assert f"{sum(gpu.power_w for gpu in drawn.frame.gpus):.0f} W together" in head
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 def test_one_gpu_has_a_chart_of_every_figure(size):
     text = "\n".join(screen(drawing(RUNS[1], size), Gpus()))
