@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sessions.curve.loads import LoadStage, loads_upto
 from sessions.curve.point import Point, point_of
@@ -38,15 +38,18 @@ class Polled(Protocol):
 
 
 class Baseline:
-    """`points` once `ready`: of the session as it was when it was opened."""
+    """`points` and `timeline` once `ready`: of the session as it was when it was opened."""
 
     def __init__(self, name: str, view: Polled, against: Manifest | None = None) -> None:
         """`against`: of the session that it is held against, whose targets are those of both."""
-        self.name, self._against = name, against
+        self.name, self.against = name, against
         self._view: Polled | None = view
         self._left: list[LoadStage] | None = None
         self._found: list[Point] = []
         self.points: tuple[Point, ...] = ()
+        self.timeline: Timeline | None = None
+        self.memo: dict[Any, Any] = {}
+        """What was made of the timeline, which moves no more, for frames that are drawn again and again."""
 
     @property
     def ready(self) -> bool:
@@ -64,10 +67,10 @@ class Baseline:
             config = None if view.manifest is None else view.manifest.config
             self._left = loads_upto(view.timeline, config, view.timeline.known_ns)
         now, self._left = self._left[:POINTS_A_POLL], self._left[POINTS_A_POLL:]
-        self._found += [point_of(view.timeline, self._against, stage) for stage in now]
+        self._found += [point_of(view.timeline, self.against, stage) for stage in now]
         if self._left:
             return False
-        self.points = tuple(self._found)
+        self.points, self.timeline = tuple(self._found), view.timeline
         self.close()
         return True
 

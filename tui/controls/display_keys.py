@@ -24,13 +24,20 @@ def _window(state: ScreenState) -> Changed:
     return replace(state, window_s=window_s), f"window {window_label(window_s)}"
 
 
+def _align(state: ScreenState) -> Changed:
+    if state.align == "load":
+        return replace(state, align="time"), "the baseline as long after its load began"
+    return replace(state, align="load"), "the baseline under the same load"
+
+
 ACTIONS: Mapping[str, Callable[[ScreenState], Changed]] = {
     "region": _region,
+    "align": _align,
     "window": _window,
     "log": lambda state: (replace(state, log=not state.log), ""),
     "details": lambda state: (replace(state, details=not state.details), ""),
     "help": lambda state: (replace(state, help=True, help_row=0), ""),
     **theme_keys.ACTIONS,
 }
-NEW_SCALES = ("window", "log")
+NEW_SCALES = ("window", "log", "align")
 """After these, the scales of the charts are found anew."""

@@ -21,12 +21,15 @@ class Key:
     """The word in the bottom row; empty: not there."""
     views: tuple[str, ...] = ()
     """The views that alone have it; none: all."""
+    footer_in: tuple[str, ...] = ()
+    """Those of them whose bottom row has room for the word; none: all."""
 
 
 VIEWS = ("overview", "latency", "curve", "gpus", "server", "requests", "events")
 """By the digits that open them."""
 _LISTS = ("curve", "gpus", "requests", "events")
 _WHAT_IF = ("latency", "curve")
+_BESIDE = ("overview", "latency")
 
 KEYS: tuple[Key, ...] = (
     *(
@@ -83,7 +86,17 @@ KEYS: tuple[Key, ...] = (
         _WHAT_IF,
     ),
     Key(("]",), "target_up", "", "", "both", "", _WHAT_IF),
-    Key(("b",), "baseline", "another session behind this one; again: away", "b", "both", "base", ("curve",)),
+    Key(
+        ("b",),
+        "baseline",
+        "another session behind this one; again: away",
+        "b",
+        "both",
+        "base",
+        (*_BESIDE, "curve"),
+        footer_in=("curve",),
+    ),
+    Key(("B",), "align", "the baseline by load, or by time since load began", "B", "both", "", _BESIDE),
     Key(("up", "k"), "load_up", "one step more load, one step less", "↑ ↓ k j", "live", "rate"),
     Key(("down", "j"), "load_down", "", "", "live"),
     Key(("K",), "load_up_ten", "ten steps more, ten less", "K J", "live", "±10"),
@@ -214,7 +227,8 @@ def is_of_view(action: str) -> bool:
 
 def own_of(view: str) -> tuple[str, ...]:
     """Actions that a view alone has, and that the bottom row shows."""
-    return tuple(row.action for row in KEYS if view in row.views and row.footer)
+    rows = (row for row in KEYS if view in row.views and row.footer)
+    return tuple(row.action for row in rows if view in (row.footer_in or row.views))
 
 
 def action_row(action: str, keymap: tuple[Key, ...] = KEYS) -> Key:

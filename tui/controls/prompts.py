@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sessions.frame.schema import Frame
 from sessions.frame.workload import workload_at
 from sessions.plan.mix import AS_ASKED
+from sessions.summary.digest import Digest
+from tui.controls.home_list import session_text
 from tui.controls.playhead import Playhead
-from tui.controls.prompt import Prompt
+from tui.controls.prompt import Listed, Prompt
 from tui.controls.session_source import SessionSource
 from tui.draw.text import masked
 
-ASKING = ("load_exact", "ramp", "workload", "mark")
+ASKING = ("load_exact", "ramp", "workload", "mark", "baseline")
 """The actions of the key table that open a line."""
 
 
@@ -20,8 +24,13 @@ def asked_by(
     """The line that one of `ASKING` opens. `takes_commands`: there is a run that can be told something.
 
     Raises:
-        ValueError: it has no place in this run; why, in a few words.
+        ValueError: it has no place in this run; why, in a few words. A baseline that there was is away.
     """
+    if action == "baseline":
+        if source.curve.baseline is None:
+            return baseline_prompt(source.curve.others())
+        source.curve.close_baseline()
+        raise ValueError("the baseline is away")
     if action == "mark":
         return mark_prompt(playhead.following) if takes_commands else note_prompt(playhead.at_ns)
     if action == "workload":
@@ -62,6 +71,13 @@ def workload_prompt(source: SessionSource) -> Prompt:
     now = masked(workload_at(source.timeline, source.last_ns)) or AS_ASKED
     after = names[(names.index(now) + 1) % len(names)] if now in names else names[0]
     return Prompt("workload", f"next requests (now {now}):", after, len(after), choices=names)
+
+
+def baseline_prompt(others: Sequence[Digest]) -> Prompt:
+    """Asks for another session, of those offered or by its id."""
+    listed = tuple(Listed(one.directory.name, session_text(one)) for one in others)
+    label = "compare with (type to find, up, down):" if listed else "compare with (id, start of it, name):"
+    return Prompt("baseline", label, listed=listed)
 
 
 def mark_prompt(following: bool) -> Prompt:

@@ -28,6 +28,8 @@ class ScreenState:
     log: bool = True
     details: bool = False
     """In place of the charts, all that is known of the machines in words."""
+    align: Literal["load", "time"] = "load"
+    """What a baseline stands beside."""
     region: Span | None = None
     """From A to B; None where none is marked."""
     view: str = "overview"

@@ -10,13 +10,16 @@ from tui.draw import numbers
 from tui.draw.numbers import sign
 from tui.draw.rows import Field, Span, width_of
 from tui.draw.theme import Theme
+from tui.panels.baseline import Deltas, change
 from tui.panels.box import Panel, labelled
 from tui.plots.chart import Mark, with_labels
 from tui.plots.fan import Fan, Limit, fan, row_of_value, scale_of
-from tui.plots.scale import Scale, between
+from tui.plots.ghost import fan_rows, ghosted
+from tui.plots.scale import Scale, Series, between
 
 QUANTILES = ("p50", "p95", "p99")
 _FIGURES_CELLS = 62
+_DELTAS_CELLS = 15
 _SWATCH_ROLES = {"p50": ("fan50_1", "over50"), "p95": ("fan95", "over95"), "p99": ("fan99", "over99")}
 """As in the chart: within the target, and above it."""
 _FIGURE_ROLES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
@@ -38,6 +41,8 @@ def latency(
     labels: Mapping[int, tuple[Sequence[str], str]] | None = None,
     more: Sequence[Field] = (),
     recent_s: float = 10.0,
+    ghost: Series | None = None,
+    deltas: Deltas | None = None,
 ) -> Panel:
     """`size` is the gutter, the plot's columns and its rows.
 
@@ -47,6 +52,7 @@ def latency(
         later: the same band up to the end of the run, and the column from which on it is drawn, dimmed.
         labels: written into the top row where it is free.
         more: fields of the title.
+        ghost: p95 of a baseline, on the same columns; `deltas` of its figures, for the title.
     """
     gutter, width, height = size
     limits = limits_of(targets, not_known)
@@ -62,18 +68,22 @@ def latency(
         )
         for one in (band, *(() if later is None else (later[0],)))
     ]
+    if ghost is not None:
+        rows_of_ghost = fan_rows(ghost, scale, width, height, limits)
+        drawn = [ghosted(one, rows_of_ghost, ascii_only=theme.ascii_only) for one in drawn]
     grid = drawn[0] if later is None else drawn[0].followed_by(drawn[1], later[1])
     rows = grid.rows()
     if rows and labels:
         rows[0] = with_labels(rows[0], labels, width)
     named = axis_labels(scale, height, limits)
-    title = [Field(0, (name, "title")), *_figures(recent, theme, targets)]
+    title = [Field(0, (name, "title")), *_figures(recent, theme, targets, deltas)]
     title.append(Field(5, ("n ", "label"), (f"{numbers.count(recent.count)}/{recent_s:g}s", "dim")))
     title.append(three(4, "run", run, "dim"))
     if not scale.log:
         title.append(Field(2, ("linear", "dim")))
     # The figures of the title come before any target but the first.
-    room = min((gutter + width) // 2 - 4, gutter + width - _FIGURES_CELLS)
+    cells = _FIGURES_CELLS + (0 if deltas is None else _DELTAS_CELLS)
+    room = min((gutter + width) // 2 - 4, gutter + width - cells)
     said = targets_said(targets, not_known, room, theme)
     return Panel([*title, *more], labelled(rows, named, gutter), said)
 
@@ -110,7 +120,9 @@ def axis_labels(scale: Scale, height: int, limits: Sequence[Limit]) -> dict[int,
     return out
 
 
-def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> list[Field]:
+def _figures(
+    recent: Stat, theme: Theme, targets: Sequence[LatencyTarget], deltas: Deltas | None
+) -> list[Field]:
     missed = {target.statistic for target in targets if target.met is False}
     out = []
     for rank, (name, value) in enumerate(
@@ -121,7 +133,11 @@ def _figures(recent: Stat, theme: Theme, targets: Sequence[LatencyTarget]) -> li
         text = ("" if value is None else sign(recent, name)) + numbers.ms(value)
         # As wide as it gets, so that nothing beside it moves.
         seen = swatch(name, drawn_role(name, value, limits_of(targets)), theme)
-        out.append(Field(rank, seen, (f" {name} ", "label"), (text.ljust(5), role)))
+        field = Field(rank, seen, (f" {name} ", "label"), (text.ljust(5), role))
+        if deltas is not None:
+            said, how = change(deltas[name])
+            field.runs.append((" " + said.ljust(4), how))
+        out.append(field)
     return out
 
 

@@ -12,7 +12,7 @@ from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
 from tui.panels.box import Panel
 from tui.views.curve_axes import AXES, axes_of
-from tui.views.curve_baseline import apart, baseline_prompt, others_listed
+from tui.views.curve_baseline import apart
 from tui.views.curve_marks import legend
 from tui.views.curve_plot import Plotted, load_unit, plot, titles
 from tui.views.curve_table import about, table
@@ -56,9 +56,7 @@ class Curve:
 
     def rows(self, drawing: Drawing) -> list[Row]:
         width, height = drawing.width, drawing.height
-        prompt, memory = drawing.screen_state.prompt, drawing.source.curve
-        if prompt is not None and prompt.listed:
-            return others_listed(prompt, memory.offered, drawing)
+        memory = drawing.source.curve
         curve = memory.at(drawing.frame.at_ns)
         targets = with_target(memory.targets, self.own)
         head: list[Row] = []
@@ -110,11 +108,6 @@ class Curve:
             target = self.own if self.own is not None and self.own.metric == metric else None
             target = target or target_of(memory.targets, metric)
             return Pressed(replace(self, own=moved(target, metric, seen, action == "target_up") or self.own))
-        if action == "baseline":
-            if memory.baseline is not None:
-                memory.close_baseline()
-                return Pressed(self, notice="the baseline is away")
-            return Pressed(self, ask=baseline_prompt(memory.others()))
         if action == "escape" and self.own is not None:
             return Pressed(replace(self, own=None))
         return Pressed(self)

@@ -8,8 +8,8 @@ from sessions.curve.baseline import Baseline
 from sessions.curve.curve import aligned
 from sessions.curve.point import Point
 from sessions.summary.digest import Digest
-from tui.controls.home_list import Item, session_text
-from tui.controls.prompt import Listed, Prompt
+from tui.controls.home_list import Item
+from tui.controls.prompt import Prompt
 from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
 from tui.views.home import columns, item_row
@@ -17,13 +17,6 @@ from tui.views.view import Drawing
 
 _NAMED = 4
 """Loads of each side, where none is common."""
-
-
-def baseline_prompt(others: Sequence[Digest]) -> Prompt:
-    """Asks for another session, of those offered or by its id."""
-    listed = tuple(Listed(one.directory.name, session_text(one)) for one in others)
-    label = "compare with (type to find, up, down):" if listed else "compare with (id, start of it, name):"
-    return Prompt("baseline", label, listed=listed)
 
 
 def others_listed(prompt: Prompt, others: Sequence[Digest], drawing: Drawing) -> list[Row]:

@@ -31,7 +31,8 @@ class Latency:
         if not (bands and shown.table()):
             width = drawing.width - 1
             roles = FIGURES if bands else LINES
-            table = latency_table(shown.now, f"{shown.title} ms", drawing.frame.recent_s, width, roles)
+            recent_s = drawing.frame.recent_s
+            table = latency_table(shown.now, f"{shown.title} ms", recent_s, width, roles, shown.deltas)
             below = [[(" ", ""), *row] for row in table[: max(height - 8, 0)]]
         out: list[Row] = [] if self.own is None else [self._what_if(drawing)]
         room = height - len(below) - 1 - len(out)

@@ -15,9 +15,11 @@ from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span
 from tui.draw.theme import Theme
+from tui.panels.baseline import of_stat
 from tui.panels.fans import axis_labels, drawn_role, limits_of, swatch, targets_said
-from tui.plots.chart import Line
+from tui.plots.chart import Line, columns
 from tui.plots.fan import Fan, Limit, fan
+from tui.plots.ghost import fan_rows, ghosted
 from tui.plots.heatmap import heatmap, row_of, spread
 from tui.plots.pyramid import pyramid
 from tui.plots.scale import Scale, Series, centred, ticks
@@ -61,8 +63,15 @@ class LatencyCharts:
 
         self.drawn = drawing.over_time(f"latency {metric}", later, self.now)
         """What the charts over time show."""
-        limits = [limit.value for limit in self._limits()]
-        self.scale = _scale(self.drawn, limits, drawing.screen_state.log)
+        against = drawing.against
+        self.deltas = of_stat(against, metric, self.now.recent)
+        over = drawing.frame if drawing.later is None else drawing.later
+        self.ghost = None if against is None else against.ghost(metric, over)
+        """p95 of a baseline, on the columns of the frame."""
+        kept = [limit.value for limit in self._limits()]
+        if self.ghost is not None:
+            kept += [float(np.nanmin(self.ghost)), float(np.nanmax(self.ghost))]
+        self.scale = _scale(self.drawn, kept, drawing.screen_state.log)
 
     @property
     def theme(self) -> Theme:
@@ -77,6 +86,9 @@ class LatencyCharts:
         of = Fan(band.p50, band.p95, band.p99)
         limits, marks = self._limits(), faint(d.marks)
         grid = fan(of, own, d.at.plot, plot, limits=limits, marks=marks, charset=self.theme.fill)
+        if self.ghost is not None:
+            rows = fan_rows(self.ghost, own, d.at.plot, plot, limits)
+            grid = ghosted(grid, rows, ascii_only=self.theme.ascii_only)
         title = [Field(0, (f"{self.title} ms", "title")), Field(4, (self.means, "dim")), *self._headline()]
         head = titled(title, d.width, self.theme)
         labels = axis_labels(own, plot, limits)
@@ -98,16 +110,18 @@ class LatencyCharts:
     def table(self) -> list[Row]:
         """As it stands beside the bands; empty where there is no room for it."""
         side, recent_s = self.drawing.at.side - 1, self.drawing.frame.recent_s
-        return latency_table(self.now, f"{self.title} ms", recent_s, side) if side >= 40 else []
+        if side < 40:
+            return []
+        return latency_table(self.now, f"{self.title} ms", recent_s, side, deltas=self.deltas)
 
     def heat(self, height: int) -> list[Row]:
-        d, scale, columns = self.drawing, self.scale, self.drawn.columns
+        d, scale, shown = self.drawing, self.scale, self.drawn.columns
         plot = height - 1
         if plot < 2:
             return []
         limits = self._limits()
         scale = centred(scale, [limit.value for limit in limits], plot) if limits else scale
-        cells = spread(columns.counts, columns.values_ms, scale, plot)
+        cells = spread(shown.counts, shown.values_ms, scale, plot)
         # Where the bands have a chart of their own, nothing stands before the heat.
         lines = self._lines() if d.height < BANDS_FROM else ()
         ascii_only = self.theme.ascii_only
@@ -121,6 +135,10 @@ class LatencyCharts:
             late_above=None if self.target is None else self.target.limit,
             ascii_only=ascii_only,
         )
+        if self.ghost is not None and d.height < BANDS_FROM:
+            values = columns(self.ghost, d.at.plot)
+            rows = np.where(np.isnan(values), np.nan, row_of(values, scale, plot))
+            grid = ghosted(grid, rows, ascii_only=ascii_only)
         labels = ticks(scale, plot, numbers.ms_label)
         for limit in limits:
             row = int(row_of(np.array([limit.value]), scale, plot)[0])

@@ -9,6 +9,7 @@ from sessions.frame.latency import LatencyNow, Under
 from sessions.frame.schema import Stat
 from tui.draw import numbers
 from tui.draw.rows import Row, Span, fitted
+from tui.panels.baseline import Deltas, change
 
 FIGURES = {"p50": "fan50_3", "p95": "fan95", "p99": "fan99"}
 """As in the charts: how bad one is, is said by its target."""
@@ -17,9 +18,15 @@ LINES = {"p50": "p50", "p95": "p95", "p99": "p99"}
 
 
 def latency_table(
-    now: LatencyNow, title: str, recent_s: float, width: int, roles: Mapping[str, str] = FIGURES
+    now: LatencyNow,
+    title: str,
+    recent_s: float,
+    width: int,
+    roles: Mapping[str, str] = FIGURES,
+    deltas: Deltas | None = None,
 ) -> list[Row]:
-    """The figures in words: lately, of the run, under this load and the last; 40 cells hold it."""
+    """The figures in words: lately, with `deltas` to a baseline, of the run, under this load and the last; 40
+    cells hold it."""
     name, cell = (24, 9) if width >= 62 else (19, 8) if width >= 51 else (16, 6)
     head: Row = [(title.ljust(name), "title")]
     head += [(quantile.rjust(cell), role) for quantile, role in roles.items()]
@@ -34,6 +41,9 @@ def latency_table(
         rows.append((f"before {load_words(now.before.stage)}", "stage_before", now.before.stat))
     for label, role, stat in rows:
         out.append([(label[:name].ljust(name), role), *_figures(stat, cell, roles)])
+        if deltas is not None and len(out) == 2:
+            changes = [(text.rjust(cell), how) for text, how in map(change, deltas.values())]
+            out.append([("  vs baseline"[:name].ljust(name), "ghost"), *changes])
     if now.now is not None and now.before is not None:
         out.append([("this over before"[:name].ljust(name), "label"), *_ratios(now.now, now.before, cell)])
     return [fitted(row, width) for row in out]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
+from sessions.frame.baseline import Against
 from sessions.frame.schema import Frame
 from tui.controls.screen_state import ScreenState
 from tui.draw import layout
@@ -34,9 +36,15 @@ def too_small(frame: Frame, screen_state: ScreenState, width: int, height: int) 
 
 
 def scales_for(
-    frame: Frame, screen_state: ScreenState, previous: Scales, *, later: Frame | None = None
+    frame: Frame,
+    screen_state: ScreenState,
+    previous: Scales,
+    *,
+    later: Frame | None = None,
+    ghosts: Mapping[str, Series | None] = MappingProxyType({}),
 ) -> dict[str, Scale]:
-    """The scale of every chart, grown from the ones drawn last; with `later`, that of the end of the run."""
+    """The scale of every chart, grown from the ones drawn last; with `later`, that of the end of the run. The
+    lines of a baseline, `ghosts` by chart, are on it as well."""
     at_ns, log = frame.at_ns, screen_state.log
     frame = frame if later is None else later
 
@@ -60,7 +68,7 @@ def scales_for(
     return {
         name: fitted_scale(
             previous.get(name),
-            series,
+            (*series, *(ghost for ghost in (ghosts.get(name),) if ghost is not None)),
             at_ns,
             log=is_log,
             least_high=least,
@@ -95,6 +103,7 @@ def compose(
     *,
     later: Frame | None = None,
     beside: Beside | None = None,
+    against: Against | None = None,
 ) -> list[Row]:
     """Exactly `height` rows of exactly `width` cells.
 
@@ -104,7 +113,7 @@ def compose(
         return too_small(frame, screen_state, width, height)
     if screen_state.details:
         return _detailed(frame, screen_state, width, height)
-    drawing = Charted(frame, screen_state, scales, layout.overview_columns(width), width, later)
+    drawing = Charted(frame, screen_state, scales, layout.overview_columns(width), width, later, against)
     head = [
         header.header(frame, screen_state, width),
         header.load(frame, screen_state, width, charts=True),

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sessions.frame.schema import Band, Frame, Stat
+from sessions.frame.baseline import Against
+from sessions.frame.schema import Band, Frame, Series, Stat
 from sessions.frame.targets import unjudged
 from tui.controls.screen_state import ScreenState
 from tui.draw import numbers
@@ -14,6 +15,7 @@ from tui.draw.layout import Columns
 from tui.draw.rows import Field
 from tui.draw.theme import Theme
 from tui.panels import fans, gpus, throughput, time_axis
+from tui.panels.baseline import Deltas, in_titles, of_stat
 from tui.panels.box import Panel, labelled
 from tui.panels.strip import marks_of
 from tui.panels.throughput import Plotting
@@ -32,6 +34,15 @@ class Charted:
     at: Columns
     width: int
     later: Frame | None
+    against: Against | None = None
+
+    def ghost(self, metric: str) -> Series | None:
+        over = self.frame if self.later is None else self.later
+        return None if self.against is None else self.against.ghost(metric, over)
+
+    def deltas(self, metric: str, stat: Stat) -> Deltas | None:
+        """For a title; None where it has no room for them."""
+        return of_stat(self.against, metric, stat) if in_titles(self.at) else None
 
     @property
     def theme(self) -> Theme:
@@ -91,6 +102,8 @@ def _ttft(d: Charted, rows: int, gutter: int) -> Panel:
         labels=time_axis.mark_labels(frame if later is None else later, d.at.plot, d.theme),
         more=[*_failed_later(frame), *_own(d, frame.server.ttft), *_send_lag(frame)],
         recent_s=frame.recent_s,
+        ghost=d.ghost("ttft"),
+        deltas=d.deltas("ttft", frame.ttft_recent),
     )
 
 
@@ -111,6 +124,8 @@ def _e2e(d: Charted, band: Band, rows: int, gutter: int) -> Panel:
         labels=time_axis.mark_labels(frame if later is None else later, d.at.plot, d.theme),
         more=_send_lag(frame),
         recent_s=frame.recent_s,
+        ghost=d.ghost("e2e"),
+        deltas=d.deltas("e2e", frame.e2e_recent or Stat()),
     )
 
 
@@ -119,6 +134,7 @@ def _itl(d: Charted, rows: int, gutter: int) -> Panel:
     if frame.e2e is not None:
         none = Field(1, ("none: answers have no tokens", "dim"))
         return Panel([Field(0, ("ITL ms", "title")), none], [[]] * rows)
+    metric = "chunk_gap" if frame.itl_is_chunk_gap else "itl"
     return fans.latency(
         "CHUNK GAP ms" if frame.itl_is_chunk_gap else "ITL ms",
         frame.itl,
@@ -127,12 +143,14 @@ def _itl(d: Charted, rows: int, gutter: int) -> Panel:
         d.scales["itl"],
         (gutter, d.at.plot, rows),
         d.theme,
-        targets=frame.targets.get("chunk_gap" if frame.itl_is_chunk_gap else "itl", ()),
+        targets=frame.targets.get(metric, ()),
         not_known=unjudged(frame, "itl"),
         later=None if later is None else (later.itl, d.upto),
         marks=d.plotting.marks,
         more=[*_own(d, frame.server.itl), *_per_chunk(frame)],
         recent_s=frame.recent_s,
+        ghost=d.ghost(metric),
+        deltas=d.deltas(metric, frame.itl_recent),
     )
 
 

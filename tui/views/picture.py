@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sessions.frame.baseline import against, charted
 from sessions.frame.schema import Frame
 from sessions.run.commands import Ack
 from tui.controls.load_keys import acknowledged
@@ -52,9 +53,14 @@ class Picture:
         if later is not None:
             frame = with_rest(frame, later)
         self.frame = frame
-        self._scales = scales_for(frame, state, self._scales, later=later)
+        beside = against(source.curve, frame, state.align)
+        ghosts = {}
+        if beside is not None:
+            over = frame if later is None else later
+            ghosts = {chart: beside.ghost(metric, over) for chart, metric in charted(over).items()}
+        self._scales = scales_for(frame, state, self._scales, later=later, ghosts=ghosts)
         marks = marks_of(frame if later is None else later, at.plot)
         self.drawing = Drawing(
-            frame, source, state, self._scales, width, height, at, marks, later, self._later.memo
+            frame, source, state, self._scales, width, height, at, marks, later, self._later.memo, beside
         )
         return help_rows(width, height, state) if state.help else whole(self.drawing, view)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from sessions.frame.baseline import Against
 from sessions.frame.schema import Frame
 from tui.controls.prompt import Prompt
 from tui.controls.screen_state import ScreenState
@@ -42,6 +43,8 @@ class Drawing:
     after the playhead may be drawn, dimmed."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False)
     """What was made of `later`, as long as it stays."""
+    against: Against | None = None
+    """None where no baseline is loaded."""
 
     @property
     def theme(self) -> Theme:

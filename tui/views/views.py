@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from tui.draw import layout
 from tui.draw.rows import Row, fitted
-from tui.panels import footer, header, region, time_axis
+from tui.panels import baseline, footer, header, region, time_axis
 from tui.panels.box import Panel
 from tui.views import overview
 from tui.views.curve import Curve, small_curve
+from tui.views.curve_baseline import others_listed
 from tui.views.events import Events
 from tui.views.gpus import Gpus
 from tui.views.latency import Latency
@@ -19,6 +20,8 @@ from tui.views.server import Server
 from tui.views.view import Drawing, View
 
 OVERVIEW = "overview"
+BESIDE = (OVERVIEW, "latency")
+"""Where a baseline has a row; the curve has its points."""
 TABS_FROM = 30
 """Rows of the screen from which on the overview names the views; below, its bottom row says their keys."""
 VIEWS: Mapping[str, View] = {
@@ -37,7 +40,14 @@ def whole(drawing: Drawing, view: View | None) -> list[Row]:
     frame, state, width = drawing.frame, drawing.screen_state, drawing.width
     if width < layout.LEAST_WIDTH or drawing.height < layout.LEAST_HEIGHT:
         return overview.compose(frame, state, drawing.scales, width, drawing.height)
-    between = region.region_row(frame, drawing.source.timeline, state, width)
+    between = [*_baseline(drawing), *region.region_row(frame, drawing.source.timeline, state, width)]
+    prompt = state.prompt
+    if prompt is not None and prompt.listed:
+        head, foot = _head(drawing), _foot(drawing)
+        listed = replace(drawing, height=drawing.height - len(head) - len(foot))
+        body = others_listed(prompt, drawing.source.curve.offered, listed)
+        body = (body + [[]] * listed.height)[: listed.height]
+        return [fitted(row, width) for row in (*head, *body, *foot)]
     if view is None or state.details:
         return _overview(drawing, between)
     above = [*_head(drawing), _tabs(state.view, width)]
@@ -55,7 +65,14 @@ def _overview(drawing: Drawing, between: list[Row]) -> list[Row]:
     tabs = [_tabs(OVERVIEW, width)] if drawing.height >= TABS_FROM and not state.details else []
     height = max(drawing.height - len(between) - len(tabs), layout.LEAST_HEIGHT)
     rows = overview.compose(
-        frame, state, drawing.scales, width, height, later=drawing.later, beside=_beside(drawing)
+        frame,
+        state,
+        drawing.scales,
+        width,
+        height,
+        later=drawing.later,
+        beside=_beside(drawing),
+        against=drawing.against,
     )
     body = rows[: drawing.height - len(between) - len(tabs) - foot]
     return [*body[: layout.HEAD], *tabs, *body[layout.HEAD :], *between, *rows[-foot:]]
@@ -77,6 +94,14 @@ def within(drawing: Drawing) -> Drawing:
     )
 
 
+def _baseline(drawing: Drawing) -> list[Row]:
+    state, width = drawing.screen_state, drawing.width
+    if state.details or state.view not in BESIDE:
+        return []
+    narrow = state.view == OVERVIEW and not baseline.in_titles(drawing.at)
+    return baseline.baseline_row(drawing.against, state.theme, width, narrow=narrow)
+
+
 def _head(drawing: Drawing) -> list[Row]:
     frame, state, width = drawing.frame, drawing.screen_state, drawing.width
     return [part(frame, state, width) for part in (header.header, header.load, header.limit)]
@@ -95,7 +120,7 @@ def _foot_rows(drawing: Drawing) -> int:
 
 
 def _region_rows(drawing: Drawing) -> int:
-    return int(drawing.screen_state.region is not None)
+    return int(drawing.screen_state.region is not None) + len(_baseline(drawing))
 
 
 def _tabs(shown: str, width: int) -> Row:

@@ -442,6 +442,8 @@ def test_help_scrolls_through_every_key_of_the_view_and_escape_goes_back():
         await room.press("pagedown", "down", "down")
         assert len(room.rows) == 24
         seen += "\n".join(room.rows)
+        await room.press("down", "down")
+        seen += "\n".join(room.rows)
         assert all(row.help in seen for row in keys.HELP_ROWS if not row.views and row.action != "help"), seen
         assert room.control.sent == []
         await room.press("escape")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 
 import msgspec
@@ -18,12 +17,15 @@ from tests.sessions.conftest import START_NS, MadeRun, make
 from tests.sessions.summary.summing import stored
 from tests.sessions.timeline.folding import folded
 from tests.tui.views.recorded import SIZES, Recorded, drawing_of, roles_of, rows_of
+from tui.controls.playhead import Playhead
+from tui.controls.prompts import asked_by
 from tui.draw.text import safe
 from tui.draw.theme import Theme
 from tui.plots.scatter import Dot
 from tui.views import curve_plot
 from tui.views.curve import Curve
 from tui.views.curve_axes import AXES
+from tui.views.curve_baseline import others_listed
 from tui.views.curve_marks import legend, mark_of
 from tui.views.curve_plot import Plotted, joined
 
@@ -161,12 +163,10 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
     view = SessionView(places[1])
     view.read_all()
     drawing = drawing_of(view, (120, 35))
-    asked = Curve().pressed("baseline", drawing)
-    assert asked.ask is not None
-    assert asked.ask.kind == "baseline"
-    assert asked.ask.asks == places[0].name, "the newest other one"
-    state = dataclasses.replace(drawing.screen_state, prompt=asked.ask)
-    offered = rows_of(Curve(), dataclasses.replace(drawing, screen_state=state))
+    asked = asked_by("baseline", drawing.frame, Playhead(), False, view)
+    assert asked.kind == "baseline"
+    assert asked.asks == places[0].name, "the newest other one"
+    offered = ["".join(text for text, _ in row) for row in others_listed(asked, view.curve.offered, drawing)]
     assert offered[0].startswith(" COMPARE WITH 1, newest first")
     assert "base" in offered[1]
     assert len(offered) == 2, "only itself is left out"
@@ -189,7 +189,8 @@ def test_another_session_stands_behind_with_what_differs_at_the_same_load(tmp_pa
     text = rows_of(Curve(), drawing)
     assert f"□ {safe(view.curve.baseline.name, 20)}" in text[0], "whose the points behind are"
     assert any("p95 vs" in row for row in text), "and what of it is compared"
-    assert Curve().pressed("baseline", drawing).ask is None, "again: away"
+    with pytest.raises(ValueError, match="the baseline is away"):
+        asked_by("baseline", drawing.frame, Playhead(), False, view)
     assert view.curve.baseline is None
     view.close()
 
