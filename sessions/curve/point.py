@@ -81,6 +81,9 @@ class Point(NamedTuple):
     only_input: bool = False
     """Answers have no tokens (embeddings): `ttft_*` and `first_tokens` are of whole answers, E2E from due,
     and `output_tps` is of the tokens of prompts."""
+    due_rps: float | None = None
+    """Requests that were due in the measured part, per second; None of a load whose requests wait for others
+    (closed loop), or where nothing was measured."""
 
     @property
     def is_steady(self) -> bool:
@@ -90,7 +93,9 @@ class Point(NamedTuple):
     def goodput_rps(self) -> float | None:
         if self.attained is None or self.done_rps is None:
             return None
-        return self.attained * self.done_rps
+        # More may end than is due while a queue is worked off: those are answers to the load before.
+        rate = self.done_rps if self.due_rps is None else min(self.done_rps, self.due_rps)
+        return self.attained * rate
 
     @property
     def gpu_tps(self) -> float | None:
@@ -143,6 +148,7 @@ def point_of(timeline: Timeline, manifest: Manifest | None, stage: LoadStage) ->
         gpus=len(powered(timeline.gpus, to_ns)),
         attained=attained(timeline, manifest, span),
         only_input=only_input,
+        due_rps=float(ticks["due"][a:b].sum()) / seconds if to_ns > from_ns and not stage.closed else None,
     )
 
 

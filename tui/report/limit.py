@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from sessions.summary.plan_schema import Limit
 
 
+def _says_more(limit: Limit) -> bool:
+    """The estimate lies more narrowly, in 95 of 100 cases, than the two loads that it is between."""
+    if limit.closed or None in (limit.passed, limit.failed, limit.estimate, limit.error):
+        return False
+    return 4 * (limit.error or 0.0) * (limit.estimate or 0.0) < (limit.failed or 0.0) - (limit.passed or 0.0)
+
+
 def limit_text(limit: Limit | None) -> str:
     """Empty without one."""
     if limit is None:
@@ -23,12 +30,20 @@ def limit_text(limit: Limit | None) -> str:
     if limit.passed is None:
         head = "LIMIT NOT FOUND" if limit.over else "LIMIT NOT FOUND YET"
         lines = [f"{head}: {printable(limit.why, 200)}"]
+    elif not limit.over:
+        low = number(limit.passed, places)
+        span = f"{low} {unit} or more"
+        if limit.failed is not None:
+            span = f"between {low} and {number(limit.failed, places)} {unit}"
+        lines = [f"LIMIT (search not finished): {span}"]
+        if limit.why != "not over":
+            lines.append(f"  {printable(limit.why, 200)}")
     else:
         upper = "" if limit.failed is None else f", {number(limit.failed, places)} does not"
         word = "certified" if limit.certified else "estimated"
         lines = [f"LIMIT ({word}): {number(limit.passed, places)} {unit} holds{upper}"]
-        if limit.estimate is not None and limit.failed is not None and not limit.closed:
-            off = "" if limit.error is None else f", standard error {limit.error * 100:.1f} %"
+        if limit.estimate is not None and _says_more(limit):
+            off = f", standard error {(limit.error or 0.0) * 100:.1f} %"
             lines.append(f"  between them the steps put it at about {number(limit.estimate, places)}{off}")
         lines.append(f"  {printable(limit.why, 200)}")
     if limit.bound:

@@ -139,7 +139,9 @@ def _held(several: bool, ascii_only: bool) -> _Cell:
             return numbers.NONE, "thin"
         # From sketches it is known target by target: all of them together are held by no more.
         sign = ("<=" if ascii_only else "≤") if several and held is None and 0 < share < 1 else ""
-        return f"{sign}{share * 100:.1f}%", "ok" if share >= 0.95 else "warn" if share >= 0.8 else "bad"
+        # An upper bound may be a miss, and is never a pass.
+        passed = "" if sign else "ok"
+        return f"{sign}{share * 100:.1f}%", passed if share >= 0.95 else "warn" if share >= 0.8 else "bad"
 
     return cell
 

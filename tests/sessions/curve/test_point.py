@@ -173,3 +173,12 @@ def test_of_very_many_loads_the_newest_are_there_at_once_and_the_others_soon() -
         polls += 1
     assert [point.stage.load for point in memory.at(201 * S).points] == [4.0 + i for i in range(100)]
     assert polls <= 70
+
+
+def test_goodput_is_never_above_what_was_due_in_the_same_time(make_run: MakeRun) -> None:
+    (point,) = points_of(make_run(seconds=20.0, rate_rps=9.0))
+    due = point.due_rps
+    assert due is not None
+    backlog = point._replace(attained=1.0, done_rps=due + 3.0)
+    assert backlog.goodput_rps == due
+    assert point._replace(attained=0.5, done_rps=due - 1.0).goodput_rps == (due - 1.0) / 2
