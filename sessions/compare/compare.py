@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -152,9 +153,22 @@ def _pairs(a: Sequence[Recorded], b: Sequence[Recorded], anyway: bool) -> _Pairs
     if not found.pairs:
         wholes = [[Group("whole run", side[0].whole.load, [each.whole for each in side])] for side in (a, b)]
         found = Matched([Pair(wholes[0][0], wholes[1][0])], [], [])
-    missing = [f"{group.name} ({group.load.words}): only the first has it" for group in found.only_a]
-    missing += [f"{group.name} ({group.load.words}): only the other has it" for group in found.only_b]
-    return _Pairs(found.pairs, missing)
+    return _Pairs(found.pairs, [*_left(found, 0), *_left(found, 1)])
+
+
+def _left(found: Matched, side: int) -> list[str]:
+    """What one side alone has, a line a load however often it came; of one that was compared, that more of it
+    is there."""
+    which, groups = (("first", found.only_a), ("other", found.only_b))[side]
+    named = Counter((group.name, group.load.words) for group in groups)
+    compared = {pair.sides[side].load.words for pair in found.pairs}
+    said = []
+    for (name, words), times in named.items():
+        what = name if name == words else f"{name} ({words})"
+        often = f", {times} times" if times > 1 else ""
+        more = "it more often" if words in compared else "it"
+        said.append(f"{what}: only the {which} has {more}{often}")
+    return said
 
 
 def _matched(a: Sequence[Recorded], b: Sequence[Recorded], lengths: bool) -> Matched:

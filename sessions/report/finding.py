@@ -107,7 +107,12 @@ def _first(summary: Summary) -> str:
     most = f"From {figure(low[0])} to {figure(high[0])} {unit} the most was "
     most += f"{figure(best[1].output_tps, 'output tokens/s')} at {figure(best[0])}"
     told = {"there": best, "at the lowest load": low, "at the highest": high}
-    p95s = {where: p95_of(point[1]) for where, point in told.items() if where == "there" or point is not best}
+    # Of a load that came several times no sentence tells two latencies apart: the one where most was stands.
+    p95s = {
+        where: p95_of(point[1])
+        for where, point in told.items()
+        if where == "there" or figure(point[0]) != figure(best[0])
+    }
     known = _listed([f"{ms(p95_ms)} {where}" for where, p95_ms in p95s.items() if p95_ms is not None])
     unknown = _listed([where for where, p95_ms in p95s.items() if p95_ms is None])
     if not known:

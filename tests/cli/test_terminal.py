@@ -48,7 +48,7 @@ def test_a_run_that_is_told_to_finish_stays_on_the_screen_until_its_last_answers
     assert b"the session is saved in " in shown.output
     assert (
         shown.output.rpartition(b"ttftop summary ")[2].split(b"\r\n")[1]
-        == {0: b"valid", 1: b"NOT VALID"}[code]
+        == {0: b"measurement valid: its figures may be relied on", 1: b"NOT VALID"}[code]
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from sessions.plan.config import RunConfig
 from sessions.run.resume import first_not_over, steps_left
 from sessions.store.manifest import SessionError
+from tui.foreground.command_word import command_word
 from tui.foreground.question import said_steps
 
 
@@ -16,15 +17,16 @@ def how_it_goes_on(directory: Path, config: RunConfig, session: str) -> str:
     plan, limit = config.plan, config.limit
     if plan is None:
         return ""
+    again = f"{command_word()} run --resume {session}"
     try:
         if limit is not None:
             steps = steps_left(directory, config, limit)
             if steps is None:
                 return ""
-            return f"ttftop run --resume {session}    (the search goes on after {said_steps(len(steps))})"
+            return f"{again}    (the search goes on after {said_steps(len(steps))})"
         number = first_not_over(directory, plan)
     except SessionError:  # what is wrong with it was said already
         return ""
     if number is None:
         return ""
-    return f"ttftop run --resume {session}    (the plan goes on at stage {number + 1} of {len(plan.stages)})"
+    return f"{again}    (the plan goes on at stage {number + 1} of {len(plan.stages)})"

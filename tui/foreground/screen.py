@@ -154,6 +154,7 @@ def after(directory: Path, left: str) -> int:
     from sessions.store.directory import default_root, is_live, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.stored import stored_summary
+    from tui.foreground.command_word import command_word, said_place
     from tui.foreground.last_answers import wait_for_end
     from tui.foreground.plan_left import how_it_goes_on
     from tui.report.slo import slo_line
@@ -166,7 +167,7 @@ def after(directory: Path, left: str) -> int:
         not left_alone and not wait_for_end(directory, answers=left == "finished")
     )
     if is_live(directory):
-        print(f"the run goes on: ttftop attach {session}")
+        print(f"the run goes on: {command_word()} attach {session}")
         with suppress(SessionError):
             config = read(directory).config
             if not config.has_end:
@@ -179,7 +180,9 @@ def after(directory: Path, left: str) -> int:
         manifest = read(place)
     except SessionError as error:
         raise CommandError(str(error), NOT_VALID) from None
-    print(f"the session is saved in {place}\nttftop replay {session}\nttftop summary {session}")
+    command = command_word()
+    print(said_place(place))
+    print(f"{command} replay {session}\n{command} summary {session}")
     if goes_on := how_it_goes_on(place, manifest.config, session):
         print(goes_on)
     summary = stored_summary(manifest)

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 WIDTH = 80
 UNMEASURED = "not measured"
 """Why a figure has no word (`sessions.compare.verdict.NOT_MEASURED`): it is left out."""
+_TIMES_FROM = 10.0
 _LATENCIES = ("ttft", "itl", "tpot", "e2e")
 _RULE = (
     "Better and worse: the whole interval lies on one side of no change, and not within "
     "{smallest:g} % of it. No difference larger than d: the interval ends within d, and d is at most "
-    "{widest:g} %. Anything else cannot be told. {intervals} intervals, which all hold together in 95 % of "
-    "cases ({source}). How: docs/figures/compare.md"
+    "{widest:g} %. Anything else cannot be told. {intervals}. How: docs/figures/compare.md"
 )
+_NO_INTERVAL = "No interval could be made"
+_NEAREST = "; what stands in brackets with one end is how near B comes to A in any part of the time"
 _SOURCES = {
     "blocks": "from blocks of time within each run: what differs from run to run is not in them; repetitions "
     "are, A1,A2,A3 : B1,B2,B3",
@@ -108,22 +110,34 @@ def said(versus: Versus) -> str:
 
 def tables(comparison: Comparison, versus: Versus) -> str:
     """What differs, each load, and how it was decided; ends with a line break."""
-    parts = [*_differences(versus)]
+    names = ((letter, side.label) for letter, side in (("A", comparison.a), ("B", versus.b)))
+    parts = ["\n".join(line for x, name in names for line in _wrapped(f"{x} = {printable(name, 60)}"))]
+    parts += _differences(versus)
     if len(versus.loads) > 1:
         parts.append(_overall(versus))
     for load in versus.loads:
         parts.append(_table(_head(load), load.figures, unlike=load.value_b is not None))
     if versus.not_compared:
         parts.append("\n".join(["not compared", *_listed(versus.not_compared)]))
-    sources = {figure.interval_from for load in versus.loads for figure in load.figures if figure.low}
     rule = _RULE.format(
         smallest=100 * comparison.smallest,
         widest=100 * comparison.widest,
-        intervals=comparison.intervals,
-        source="; ".join(_SOURCES[source] for source in sorted(sources)) or "none could be made",
+        intervals=_intervals(comparison, versus),
     )
     parts.append("\n".join(textwrap.wrap(rule, WIDTH)))
     return "\n\n".join(parts) + "\n"
+
+
+def _intervals(comparison: Comparison, versus: Versus) -> str:
+    """How many there are, and what they are made of."""
+    figures = [*versus.overall, *(figure for load in versus.loads for figure in load.figures)]
+    if not comparison.intervals:
+        return _NO_INTERVAL + (_NEAREST if any(figure.apart is not None for figure in figures) else "")
+    sources = sorted({figure.interval_from for figure in figures if figure.low})
+    made = "; ".join(_SOURCES[source] for source in sources) or "none of them of these two"
+    n = comparison.intervals
+    words = "intervals, which all hold together" if n > 1 else "interval, which holds"
+    return f"{n} {words} in 95 % of cases ({made})"
 
 
 def _not_valid(side: Side) -> Iterator[str]:
@@ -246,7 +260,8 @@ def _percent_up(share: float | None) -> str:
 
 
 def _change(ratio: float) -> str:
-    return f"{_signed(ratio)} %"
+    said = _signed(ratio)
+    return f"{said} %" if said[0] in "+-" else said
 
 
 def _interval(figure: ComparedFigure) -> str:
@@ -259,9 +274,11 @@ def _interval(figure: ComparedFigure) -> str:
 
 
 def _signed(ratio: float) -> str:
-    """2.0 is +100; above 100 times there is nothing left to compare."""
+    """2.0 is +100; from ten times on it is so many times; above 100 there is nothing left to compare."""
     if ratio > 100:
-        return ">+9900"
+        return ">x100"
+    if ratio >= _TIMES_FROM:
+        return f"x{ratio:.0f}"
     percent = (ratio - 1) * 100
     return f"{percent:+.0f}" if abs(percent) >= 9.95 else f"{percent:+.1f}"
 

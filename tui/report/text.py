@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sessions.plan.config import LoadConfig
     from sessions.summary.schema import LoadNode, Mark, Summary
 
+VALID = "measurement valid: its figures may be relied on"
 FAILED_SHARE = 0.9
 """Of what ended, from which on failures are the first thing that is said."""
 LIMITS = 16
@@ -75,9 +76,9 @@ def render(summary: Summary) -> str:
 
 
 def verdict(valid: bool, reasons: Sequence[str]) -> str:
-    """`valid`, or why not, a reason a line."""
+    """That the measurement is valid, whatever its targets came to; or why not, a reason a line."""
     if valid:
-        return "valid"
+        return VALID
     lines = [printable(reason) for reason in reasons or ["no reason was recorded"]]
     return "\n".join(["NOT VALID", *(f"  - {line}" for line in lines)])
 

@@ -14,11 +14,11 @@ from benchmarks.common.queue_model import Asked
 from benchmarks.compare_verdict import pair, recorded
 from loadgen.records import TICK_NS, RequestError, Tick
 from sessions.compare.blocks import Sums, sums_of
-from sessions.compare.compare import NotComparable, Recorded, compare
+from sessions.compare.compare import NotComparable, Recorded, _left, compare
 from sessions.compare.cut import cut, whole
 from sessions.compare.differences import same_prompts
 from sessions.compare.gate import found_worse
-from sessions.compare.match import grouped, matched
+from sessions.compare.match import Group, Matched, Pair, grouped, matched
 from sessions.compare.metrics import METRICS, parse_metrics
 from sessions.compare.schema import Versus
 from sessions.compare.stretch import Load, Stretch, Values
@@ -171,7 +171,7 @@ def test_a_load_between_two_of_the_other_side_is_held_against_both(runs: list[Re
         "worse",
         [(None, "no load in common")],
     )
-    assert versus.not_compared == ["2 rps (2 rps): only the first has it"]
+    assert versus.not_compared == ["2 rps: only the first has it"]
 
 
 def test_a_rate_and_a_concurrency_are_held_together_only_as_whole_runs_and_if_asked(
@@ -467,3 +467,13 @@ def test_a_side_whose_energy_is_not_valid_is_said_so(runs: list[Recorded]) -> No
     said = f"energy of {other.summary.id} is not valid: too few readings"
     assert said in against(runs[:1], [other]).warnings
     assert [w for w in against(runs[:1], runs[2:]).warnings if "energy" in w] == []
+
+
+def test_what_one_side_alone_has_is_named_once_a_load_and_as_more_of_it_where_that_was_compared() -> None:
+    fourteen, two = (
+        Group(load.words, load, [])
+        for load in (Load("rps", 14.0, "256", "64"), Load("rps", 2.0, "256", "64"))
+    )
+    found = Matched([Pair(fourteen, fourteen)], [two], [fourteen] * 7)
+    assert _left(found, 0) == ["2 rps: only the first has it"]
+    assert _left(found, 1) == ["14 rps: only the other has it more often, 7 times"]

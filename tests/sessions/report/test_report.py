@@ -319,6 +319,19 @@ def test_a_sentence_has_no_dash_for_a_load_without_a_ttft(
     assert words.NOT_MEASURED not in first
 
 
+def test_a_load_that_came_twice_has_one_latency_in_the_sentence(tmp_path: Path) -> None:
+    summary = staged(tmp_path)
+    assert summary.plan is not None
+    *lower, six, seven = summary.plan.stages
+    again = msgspec.structs.replace(seven, offered_rps=six.offered_rps)
+    plan = msgspec.structs.replace(summary.plan, stages=[*lower, six, again])
+    _, first, *_ = finding(msgspec.structs.replace(summary, plan=plan))
+    assert first == (
+        "From 1.00 to 6.00 rps the most was 60 output tokens/s at 6.00, with TTFT p95 600 ms there and 100 ms "
+        "at the lowest load."
+    )
+
+
 def test_a_run_whose_latencies_nobody_measured_is_told_without_them() -> None:
     summary = read_run_data(RECORDED).summary
     nothing = msgspec.structs.replace(summary.e2e_ms, count=0, p95=None)

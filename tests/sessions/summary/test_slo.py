@@ -97,7 +97,7 @@ def test_what_was_missed_stands_in_text_json_and_junit_apart_from_validity() -> 
     text = render(said)
     assert "SLO MISSED: 0 % of 200 scheduled requests held every limit" in text
     assert "50 % over; 200 of 200 missed, 5 % may" in text
-    assert text.rstrip().endswith("valid")
+    assert text.rstrip().endswith("measurement valid: its figures may be relied on")
     assert plain(said)["slo"]["verdict"] == "fail"
     suite = ElementTree.fromstring(junit(said))
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "1", "0")

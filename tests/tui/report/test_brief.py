@@ -10,7 +10,7 @@ import msgspec
 from sessions.summary.read import read_summary
 from tests.tui.report.test_text import latency, stage, summary
 from tui.report.brief import brief
-from tui.report.text import render
+from tui.report.text import VALID, render
 
 RECORDED = Path(__file__).parents[2] / "sessions" / "store" / "recorded" / "llamacpp"
 
@@ -26,11 +26,11 @@ def big(**more: Any) -> Any:
 
 def test_the_verdict_is_the_first_line_then_what_was_found_then_three_headlines() -> None:
     lines = brief(summary(itl_ms={**latency(thin=[]), "unknown": 0})).splitlines()
-    assert lines[0] == "valid"
+    assert lines[0] == VALID == "measurement valid: its figures may be relied on"
     assert lines[2].startswith("At ")
     heads = [line.split()[0] for line in lines if line.startswith(("TTFT p95", "ITL p99", "Output "))]
     assert heads == ["TTFT", "ITL", "Output"]
-    assert lines.index("valid") < lines.index(next(x for x in lines if x.startswith("TTFT p95")))
+    assert lines.index(VALID) < lines.index(next(x for x in lines if x.startswith("TTFT p95")))
 
 
 def test_a_run_that_is_not_valid_says_so_first_and_once() -> None:

@@ -110,7 +110,7 @@ def test_what_is_told_without_an_interval_says_why_there_is_none_and_by_how_much
     made = comparison(1.0, figures=[figure(label="ITL mean"), far, shorter])
     lines = verdict(made, made.versus[0]).splitlines()
     assert "  worse: ITL mean +10 % (+2.0..+19)" in lines
-    assert "  worse, though never steady for an interval: TTFT p95 +7482 % (+1224..)" in lines
+    assert "  worse, though never steady for an interval: TTFT p95 x76 (x13..)" in lines
     assert "  better, though too short for an interval: TTFT p95 -90 % (..-57)" in lines
 
 
@@ -160,3 +160,23 @@ def test_where_it_cannot_be_told_it_says_what_such_runs_find_and_how_long_they_w
         "runs like these find 13 % of TTFT p95 (in 80 of 100 cases); to find 10 % they would have to" in said
     )
     assert "1.6 times as long" in said
+
+
+def test_the_tables_say_first_which_side_is_which() -> None:
+    made = comparison(1.0)
+    other = made.versus[0].b.__class__("t", ["t"], True, [], [])
+    versus = Versus(other, "worse", [figure()], made.versus[0].loads, [], [], [])
+    assert tables(made, versus).splitlines()[:2] == ["A = s", "B = t"]
+
+
+def test_where_no_interval_could_be_made_none_is_counted_and_what_stands_in_brackets_is_explained() -> None:
+    far = figure(ratio=49.35, low=None, high=None, because="never steady", apart=35.36)
+    made = comparison(14.0, figures=[far])
+    none = Comparison(made.a, made.versus, 0, 0.02, 0.05)
+    said = " ".join(tables(none, none.versus[0]).split())
+    assert "x49 (x35..)" in said
+    assert "No interval could be made; what stands in brackets with one end" in said
+    assert "hold together" not in said
+    assert "8 intervals, which all hold together in 95 % of cases" in tables(made, made.versus[0]).replace(
+        "\n", " "
+    )

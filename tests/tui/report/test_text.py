@@ -147,7 +147,7 @@ def test_tokens_that_nobody_saw_are_said_beside_the_time_per_token() -> None:
 
 
 def test_the_verdict_is_valid_or_every_reason() -> None:
-    assert report.render(summary()).endswith("\nvalid\n")
+    assert report.render(summary()).endswith(f"\n{report.VALID}\n")
     text = report.render(summary(valid=False, reasons=["the run was interrupted", "2.0 % failed"]))
     assert text.endswith("\nNOT VALID\n  - the run was interrupted\n  - 2.0 % failed\n")
 
@@ -409,13 +409,13 @@ def test_targets_that_were_not_held_are_said_before_anything_else(verdict: str) 
     short, whole = brief(said), report.render(said)
     broken = msgspec.structs.replace(said, valid=False, reasons=["the client was saturated"])
     if verdict == "pass":
-        assert short.startswith("valid\n\nSLO HELD: 80 % of 100")
+        assert short.startswith(f"{report.VALID}\n\nSLO HELD: 80 % of 100")
         assert whole.startswith("20261121-035954-demo")
         assert finding(said)[1] == "ttft.p95<50ms was held (182.4 ms; 40 more requests would decide it)."
         return
     head = {"fail": "SLO MISSED", "undecided": "SLO UNDECIDED"}[verdict]
     assert short.startswith(f"{head}: 80 % of 100 scheduled requests held every limit")
-    assert short.index("\nvalid\n") < short.index("\nTTFT p95")
+    assert short.index(f"\n{report.VALID}\n") < short.index("\nTTFT p95")
     assert whole.startswith(f"{head}\n\n20261121-035954-demo")
     assert finding(said)[0].startswith(f"SLO {head[4:].lower()}: ttft.p95<50ms ")
     assert brief(broken).startswith("NOT VALID\n")
