@@ -18,6 +18,7 @@ from sessions.frame.by_target import lost_targets
 from sessions.frame.gpus import RECENT_NS, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.heading import heading
 from sessions.frame.held_means import Axis
+from sessions.frame.limit_now import limit_now
 from sessions.frame.outcome import outcome_of
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
@@ -102,7 +103,7 @@ def build(
     unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns, targets)
     rate, concurrency = _offered(timeline, at_ns)
     closed = _closed_loop(timeline, manifest, at_ns)
-    gpus = gpus_at(timeline, axis)
+    gpus, server = gpus_at(timeline, axis), server_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
     plan = None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns)
     limit, pending = _limit(history, at_ns)
@@ -161,13 +162,13 @@ def build(
         failed_series=series["failed"],
         gpus=gpus,
         gpu_note=gpu_note(timeline, manifest, at_ns) if all(gpu.stale for gpu in gpus) else "",
-        server=server_at(timeline, axis),
+        server=server,
         hosts=hosts_at(timeline, at_ns),
         power=power_at(timeline, at_ns),
         poll_ms=poll_ms_at(timeline, at_ns),
         plan=plan,
         window=None if manifest is None else windows.at(manifest.config.load, manifest.config.plan, at_ns),
-        limit=limit,
+        limit=limit_now(limit, server, gpus, in_flight=in_flight, closed=closed),
         limits_pending=pending,
         marks=tuple(
             ChartMark(event.t_ns, axis.slot(event.t_ns), event.kind, event.label)

@@ -277,15 +277,17 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     troubled = _troubled(frame)
     right: Row = [(troubled, "warn")] if troubled else []
     if now.why:
-        why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
+        of = MEANS_OF.get(now.name, "")
+        why, room = (
+            f"mean of {of}: " * bool(of) + safe(now.why, 160),
+            width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0),
+        )
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    of = MEANS_OF.get(now.name, "") if now.why else ""
     if frame.live and frame.plan is not None and frame.plan.state == "draining":
         return spread(left, chosen(_cut_short(screen_state), width - width_of(left) - 2), width)
-    for said in (lasts, f"means of {of}" if of else ""):
-        room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
-        if said and len(said) <= room:
-            right = [(said, "dim"), *([("   ", "")] if right else []), *right]
+    room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
+    if lasts and len(lasts) <= room:
+        right = [(lasts, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
 
 
