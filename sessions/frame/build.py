@@ -5,6 +5,7 @@ Columns stand on absolute multiples of `slot_ns`, so that a chart moves only whe
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -99,6 +100,10 @@ def build(
     outcome = outcome_of(manifest, over=over)
     lately = (min(timeline.first_ns, at_ns) if over else at_ns - RECENT_NS, at_ns)
     recent = _rates(timeline, np.array(lately, dtype=np.float64))
+    since_ns = lately[0] if over else max(lately[0], _changed_ns(timeline, at_ns))
+    of_load = recent
+    if since_ns > lately[0]:
+        of_load = _rates(timeline, np.array([since_ns, at_ns], dtype=np.float64))
     targets = len(timeline.targets.each)
     unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns, targets)
     rate, concurrency = _offered(timeline, at_ns)
@@ -127,9 +132,9 @@ def build(
         closed_loop=closed,
         rate_rps=None if closed else rate,
         concurrency=concurrency,
-        due_rps=_one(recent["due"]),
-        achieved_rps=_one(recent["sent"]),
-        completed_rps=_one(recent["succeeded"]),
+        due_rps=_one(of_load["due"]),
+        achieved_rps=_one(of_load["sent"]),
+        completed_rps=_one(of_load["succeeded"]),
         in_flight=in_flight,
         backlog=backlog,
         due=totals["due"],
@@ -197,6 +202,7 @@ def build(
         workload=workload_at(timeline, at_ns),
         last_rate_rps=_last(timeline, "rate_rps", row) if over and not closed else None,
         last_concurrency=_last(timeline, "concurrency", row) if over and closed else None,
+        rates_s=(at_ns - since_ns) / 1e9 if began else None,
         outcome=outcome,
     )
 
@@ -297,6 +303,12 @@ def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:
         return None, None
     rate, slots = ticks["rate_rps"][row - 1], ticks["concurrency"][row - 1]
     return (None if np.isnan(rate) else float(rate)), (None if np.isnan(slots) else int(slots))
+
+
+def _changed_ns(timeline: Timeline, at_ns: int) -> int:
+    """When the load was last changed, by a key or a plan; 0 where it never was. A ramp is one change."""
+    changes = timeline.loads[: bisect_right(timeline.loads, at_ns, key=lambda load: load.t_ns)]
+    return next((load.t_ns for load in reversed(changes) if load.change != "workload"), 0)
 
 
 def _last(timeline: Timeline, load: str, row: int) -> float | None:

@@ -17,6 +17,7 @@ from tui.draw.words import limit_name
 from tui.panels.held_targets import latencies, missed
 from tui.panels.outcome import attained, span_of, validity, verdict_of_run
 from tui.panels.plan_progress import plan_progress
+from tui.panels.throughput import window
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
@@ -176,7 +177,11 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
         if frame.stale_retries
         else Field(9),
-        *([] if charts or frame.outcome is not None else [throughput_field(frame), *under_way]),
+        *(
+            []
+            if charts or frame.outcome is not None
+            else [throughput_field(frame), window(frame), *under_way]
+        ),
         Field(7, (safe(frame.state_message, 60), "dim")),
     ]
     badges = chosen(_badges(frame), width)

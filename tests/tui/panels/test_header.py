@@ -15,6 +15,7 @@ from tui.controls.screen_state import ScreenState
 from tui.draw.rows import width_of
 from tui.draw.theme import Theme
 from tui.panels.header import header, limit, load
+from tui.panels.throughput import sent
 
 MISSED = {"ttft": (LatencyTarget("p99", 500.0, 4320.0),), "itl": (LatencyTarget("p95", 50.0, 31.0),)}
 
@@ -191,3 +192,11 @@ def test_the_headroom_a_run_ended_with_is_not_green_beside_its_missed_targets():
     frame = frame_of(targets=ITL_MISSED, state="ended", limit=Limit("room", "queue 1", 0))
     row = limit(frame, ScreenState(playhead=Playhead(at_ns=frame.at_ns)), 120)
     assert ("headroom", "") in row
+
+
+def test_the_rates_say_of_how_many_seconds_they_are_where_there_is_room():
+    frame = frame_of(due_rps=4.0, achieved_rps=3.9, rates_s=3.0)
+    text = "".join(part for part, _ in load(frame, ScreenState(), 160))
+    assert "sent 3.9 of 4.0 due/s" in text
+    assert "last 3 s" in text
+    assert "last 3 s" in "".join(run[0] for field in sent(frame) for run in field.runs)
