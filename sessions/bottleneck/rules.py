@@ -16,11 +16,10 @@ UNJUDGED = "not judged yet"
 """Stands in the place of a limit until a long session has been gone through."""
 
 MEANS_OF = {
-    **dict.fromkeys((ROOM, UNKNOWN, "queue", "DRAM bandwidth", "power", "heat", "clocks", "SM"), "3s"),
-    "KV cache": "3-5s",
+    **dict.fromkeys(("DRAM bandwidth", "power", "heat", "clocks", "SM"), "3 s"),
 }
-"""By limit, over how long its figures are means, while charts beside them show the last reading. Those that
-are not here say so themselves."""
+"""By limit, over how long its figures are means, while panels beside them show the last reading. Those that
+are not here say so themselves, or have the figures of the panels (`sessions.frame.limit_now`)."""
 
 SENT_SHARE = 0.95
 FAILED_SHARE = 0.10
@@ -86,6 +85,11 @@ def _kv_cache(of: Evidence, held: bool) -> str:
     blocked = of.kv_pct is not None and of.kv_pct >= KV_QUEUED_PCT and _queue_stands(of, held)
     if not (preempts or full or blocked):
         return ""
+    return _kv_words(of)
+
+
+def _kv_words(of: Evidence) -> str:
+    preempts = of.preemptions_per_s is not None and of.preemptions_per_s >= PREEMPTIONS_PER_S
     return _said(
         "" if of.kv_pct is None else f"{of.kv_pct:.0f} % used",
         f"{of.preemptions_per_s:.1f} preemptions/s" if preempts else "",
@@ -94,10 +98,12 @@ def _kv_cache(of: Evidence, held: bool) -> str:
 
 
 def _queue(of: Evidence, held: bool) -> str:
-    if not _queue_stands(of, held):
-        return ""
+    return _queue_words(of) if _queue_stands(of, held) else ""
+
+
+def _queue_words(of: Evidence) -> str:
     return _said(
-        f"{of.waiting or 0:.0f} waiting",
+        "" if of.waiting is None else f"{of.waiting:.0f} waiting",
         "" if of.running is None else f"{of.running:.0f} running",
         "" if of.kv_pct is None else f"KV {of.kv_pct:.0f} %",
         _busy(of),
@@ -153,12 +159,24 @@ def _room(of: Evidence, held: bool) -> str:
     load could fill."""
     if (of.waiting is None or of.closed) and of.kv_pct is None and of.sm_pct is None:
         return ""
+    return _room_words(of)
+
+
+def _room_words(of: Evidence) -> str:
     kv = "" if of.kv_pct is None else f"KV {of.kv_pct:.0f} %"
     queue = "" if of.waiting is None else f"queue {of.waiting:.0f}"
     # How long some kernel ran is no word on room: it is 100 % at one request.
     most = " draws most:" if of.gpu else ""
     busy = "" if of.sm_pct is None else _busy(of)
     return _said(queue, kv, busy, "" if of.power_w is None else _watts(of, most))
+
+
+def _unknown_words(of: Evidence) -> str:
+    known = _said(_busy(of), "" if of.power_w is None else _watts(of))
+    nothing = "queue, KV cache and SM activity not known"
+    if of.closed and of.waiting is not None:
+        nothing = "a closed loop need not queue, and neither KV cache nor SM activity is known"
+    return _said(nothing, f"{_count(of.in_flight)} in flight", known)
 
 
 RULES: tuple[tuple[str, Rule], ...] = (
@@ -177,6 +195,14 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (ROOM, _room),
 )
 """In order of precedence."""
+
+FIGURES: dict[str, Callable[[Evidence], str]] = {
+    "KV cache": _kv_words,
+    "queue": _queue_words,
+    ROOM: _room_words,
+    UNKNOWN: _unknown_words,
+}
+"""By limit, the words for figures that stand in a panel beside it too, so that both can be of one reading."""
 
 _WITHOUT_LOAD = (_client, _unreachable, _failing, _room)
 """Rules that may hold in a second in which nothing is under way."""
@@ -202,11 +228,7 @@ def bottleneck_of(of: Evidence, in_force: str = "") -> Bottleneck:
         why = rule(of, name == in_force)
         if why:
             return Bottleneck(name, why)
-    known = _said(_busy(of), "" if of.power_w is None else _watts(of))
-    nothing = "queue, KV cache and SM activity not known"
-    if of.closed and of.waiting is not None:
-        nothing = "a closed loop need not queue, and neither KV cache nor SM activity is known"
-    return Bottleneck(UNKNOWN, _said(nothing, f"{_count(of.in_flight)} in flight", known))
+    return Bottleneck(UNKNOWN, _unknown_words(of))
 
 
 def _queue_stands(of: Evidence, held: bool) -> bool:

@@ -59,8 +59,9 @@ def _families(frame: Frame) -> Iterator[_Family]:
     yield _gauge("ttftop_requests_backlog", "Due and not sent yet.", float(frame.backlog))
     yield _gauge("ttftop_offered_requests_per_second", "The load of an open loop.", frame.rate_rps)
     yield _gauge("ttftop_offered_concurrency", "The load of a closed loop.", frame.concurrency)
-    yield _gauge("ttftop_sent_requests_per_second", "Over the last 10 s.", frame.achieved_rps)
-    yield _gauge("ttftop_completed_requests_per_second", "Over the last 10 s.", frame.completed_rps)
+    lately = "Over the last 10 s, or since the load last changed."
+    yield _gauge("ttftop_sent_requests_per_second", lately, frame.achieved_rps)
+    yield _gauge("ttftop_completed_requests_per_second", lately, frame.completed_rps)
     yield _gauge("ttftop_output_tokens_per_second", "Over the last 10 s.", frame.output_tps)
     gap = "chunk_gap" if frame.itl_is_chunk_gap else "itl"
     for name, stat in (

@@ -5,6 +5,7 @@ Columns stand on absolute multiples of `slot_ns`, so that a chart moves only whe
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from sessions.frame.by_target import lost_targets
 from sessions.frame.gpus import RECENT_NS, gpu_note, gpus_at, poll_ms_at, power_at
 from sessions.frame.heading import heading
 from sessions.frame.held_means import Axis
+from sessions.frame.limit_now import limit_now
 from sessions.frame.outcome import outcome_of
 from sessions.frame.plan import plan_at
 from sessions.frame.schema import Band, Cause, ChartMark, Frame, Limit
@@ -98,11 +100,15 @@ def build(
     outcome = outcome_of(manifest, over=over)
     lately = (min(timeline.first_ns, at_ns) if over else at_ns - RECENT_NS, at_ns)
     recent = _rates(timeline, np.array(lately, dtype=np.float64))
+    since_ns = lately[0] if over else max(lately[0], _changed_ns(timeline, at_ns))
+    of_load = recent
+    if since_ns > lately[0]:
+        of_load = _rates(timeline, np.array([since_ns, at_ns], dtype=np.float64))
     targets = len(timeline.targets.each)
     unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns, targets)
     rate, concurrency = _offered(timeline, at_ns)
     closed = _closed_loop(timeline, manifest, at_ns)
-    gpus = gpus_at(timeline, axis)
+    gpus, server = gpus_at(timeline, axis), server_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
     plan = None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns)
     limit, pending = _limit(history, at_ns)
@@ -126,9 +132,9 @@ def build(
         closed_loop=closed,
         rate_rps=None if closed else rate,
         concurrency=concurrency,
-        due_rps=_one(recent["due"]),
-        achieved_rps=_one(recent["sent"]),
-        completed_rps=_one(recent["succeeded"]),
+        due_rps=_one(of_load["due"]),
+        achieved_rps=_one(of_load["sent"]),
+        completed_rps=_one(of_load["succeeded"]),
         in_flight=in_flight,
         backlog=backlog,
         due=totals["due"],
@@ -161,13 +167,13 @@ def build(
         failed_series=series["failed"],
         gpus=gpus,
         gpu_note=gpu_note(timeline, manifest, at_ns) if all(gpu.stale for gpu in gpus) else "",
-        server=server_at(timeline, axis),
+        server=server,
         hosts=hosts_at(timeline, at_ns),
         power=power_at(timeline, at_ns),
         poll_ms=poll_ms_at(timeline, at_ns),
         plan=plan,
         window=None if manifest is None else windows.at(manifest.config.load, manifest.config.plan, at_ns),
-        limit=limit,
+        limit=limit_now(limit, server, gpus, in_flight=in_flight, closed=closed),
         limits_pending=pending,
         marks=tuple(
             ChartMark(event.t_ns, axis.slot(event.t_ns), event.kind, event.label)
@@ -196,6 +202,7 @@ def build(
         workload=workload_at(timeline, at_ns),
         last_rate_rps=_last(timeline, "rate_rps", row) if over and not closed else None,
         last_concurrency=_last(timeline, "concurrency", row) if over and closed else None,
+        rates_s=(at_ns - since_ns) / 1e9 if began else None,
         outcome=outcome,
     )
 
@@ -296,6 +303,12 @@ def _offered(timeline: Timeline, at_ns: int) -> tuple[float | None, int | None]:
         return None, None
     rate, slots = ticks["rate_rps"][row - 1], ticks["concurrency"][row - 1]
     return (None if np.isnan(rate) else float(rate)), (None if np.isnan(slots) else int(slots))
+
+
+def _changed_ns(timeline: Timeline, at_ns: int) -> int:
+    """When the load was last changed, by a key or a plan; 0 where it never was. A ramp is one change."""
+    changes = timeline.loads[: bisect_right(timeline.loads, at_ns, key=lambda load: load.t_ns)]
+    return next((load.t_ns for load in reversed(changes) if load.change != "workload"), 0)
 
 
 def _last(timeline: Timeline, load: str, row: int) -> float | None:

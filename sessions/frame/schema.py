@@ -235,10 +235,8 @@ class Frame:
     """Offered now; None in a closed loop."""
     concurrency: int | None
     due_rps: float | None
-    """Due per second over the last `recent_s`: what `achieved_rps` is to be held against while the rate
-    moves."""
+    """Due per second over the last `rates_s`, as the two below: what `achieved_rps` is to be held against."""
     achieved_rps: float | None
-    """Sent per second over the last `recent_s`."""
     completed_rps: float | None
     in_flight: int
     backlog: int
@@ -346,5 +344,7 @@ class Frame:
     """Of a run that is over: the rate that it had last; None in a closed loop and before the end."""
     last_concurrency: float | None = None
     """Likewise of a closed loop."""
+    rates_s: float | None = None
+    """Since the load last changed, `recent_s` at the most; None before any load."""
     outcome: Outcome | None = None
     """Of a run that is over; None before, and of one that has no summary."""

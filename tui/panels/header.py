@@ -14,9 +14,10 @@ from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
 from tui.draw.text import fit, safe
 from tui.draw.words import limit_name
-from tui.panels.held_targets import latencies
+from tui.panels.held_targets import latencies, missed
 from tui.panels.outcome import attained, span_of, validity, verdict_of_run
 from tui.panels.plan_progress import plan_progress
+from tui.panels.throughput import window
 
 _STATE_ROLES = {"running": "ok", "holding": "warn", "stopped": "warn", "draining": "warn", "killed": "bad"}
 
@@ -87,7 +88,7 @@ def _binds(frame: Frame) -> Field:
     if name not in _LIMIT_ROLES:
         return Field(9)
     if name == "room":
-        return Field(4, ("headroom", "ok"))
+        return Field(4, ("nothing full", "warn") if missed(frame) else ("headroom", "ok"))
     return Field(3, (f" {limit_name(safe(name, 24)).upper()} ", "alert"))
 
 
@@ -176,7 +177,11 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(6, ("stale ", "label"), (numbers.count(frame.stale_retries), "dim"))
         if frame.stale_retries
         else Field(9),
-        *([] if charts or frame.outcome is not None else [throughput_field(frame), *under_way]),
+        *(
+            []
+            if charts or frame.outcome is not None
+            else [throughput_field(frame), window(frame), *under_way]
+        ),
         Field(7, (safe(frame.state_message, 60), "dim")),
     ]
     badges = chosen(_badges(frame), width)
@@ -273,20 +278,34 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
     label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
-    left: Row = [(label, "label"), (limit_name(safe(now.name, 24)), _LIMIT_ROLES.get(now.name, "dim"))]
+    left: Row = [(label, "label"), _named(frame)]
     troubled = _troubled(frame)
     right: Row = [(troubled, "warn")] if troubled else []
     if now.why:
-        why, room = safe(now.why, 160), width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
+        of = MEANS_OF.get(now.name, "")
+        why, room = (
+            f"mean of {of}: " * bool(of) + safe(now.why, 160),
+            width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0),
+        )
         left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
-    of = MEANS_OF.get(now.name, "") if now.why else ""
     if frame.live and frame.plan is not None and frame.plan.state == "draining":
         return spread(left, chosen(_cut_short(screen_state), width - width_of(left) - 2), width)
-    for said in (lasts, f"means of {of}" if of else ""):
-        room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
-        if said and len(said) <= room:
-            right = [(said, "dim"), *([("   ", "")] if right else []), *right]
+    room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)
+    if lasts and len(lasts) <= room:
+        right = [(lasts, "dim"), *([("   ", "")] if right else []), *right]
     return spread(left, right, width)
+
+
+def _named(frame: Frame) -> Span:
+    """What binds. That nothing does is no all-clear where a target is missed; of a run that is over targets
+    are judged as a whole, and the limit is that of its end alone."""
+    name = frame.limit.name
+    role = _LIMIT_ROLES.get(name, "dim")
+    if name != "room" or not (names := missed(frame)):
+        return limit_name(safe(name, 24)), role
+    if frame.state in ("ended", "killed"):
+        return limit_name(name), ""
+    return f"nothing full, yet {', '.join(names)} missed", "warn"
 
 
 def _cut_short(screen_state: ScreenState) -> list[Field]:

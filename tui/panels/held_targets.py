@@ -8,6 +8,9 @@ from tui.draw import numbers
 from tui.draw.rows import Field, Row
 from tui.draw.theme import Theme
 
+_NAMES = {"ttft": "TTFT", "ttft_sent": "TTFT", "itl": "ITL", "chunk_gap": "GAP", "e2e": "E2E", "tpot": "TPOT"}
+_NAMES |= {"send_lag": "send lag"}
+
 
 def _itl_name(frame: Frame) -> tuple[str, str]:
     return ("GAP", "chunk_gap") if frame.itl_is_chunk_gap else ("ITL", "itl")
@@ -24,6 +27,15 @@ def latencies(frame: Frame, theme: Theme, *, short: bool) -> list[Field]:
         Field(_rank(frame, itl[1], 2), *_held(*itl, frame.itl_recent, frame, theme, short)),
         *_not_known(frame),
     ]
+
+
+def missed(frame: Frame) -> tuple[str, ...]:
+    """Names of the latencies of which some target is missed lately."""
+    return tuple(
+        _NAMES.get(metric, metric)
+        for metric, targets in frame.targets.items()
+        if any(target.met is False for target in targets)
+    )
 
 
 def _rank(frame: Frame, metric: str, rank: int) -> int:

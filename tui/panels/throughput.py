@@ -60,7 +60,15 @@ def sent(frame: Frame) -> list[Field]:
     if not frame.closed_loop:
         said += [(" of ", "dim"), (numbers.rate(frame.due_rps), "")]
     done: list[Span] = [("done ", "label"), (numbers.rate(frame.completed_rps), "")]
-    return [Field(0, ("REQ/S", "title")), Field(1, *said), Field(2, *done)]
+    fields = [Field(0, ("REQ/S", "title")), Field(1, *said), Field(2, *done)]
+    return [*fields, window(frame)]
+
+
+def window(frame: Frame) -> Field:
+    """Of how many seconds the rates are: of those since a key or a plan changed the load, 10 at the most."""
+    if frame.rates_s is None or frame.state in ("ended", "killed"):
+        return Field(9)
+    return Field(8, (f"last {max(frame.rates_s, 1):.0f} s", "dim"))
 
 
 def tokens(frame: Frame) -> list[Field]:

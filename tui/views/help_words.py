@@ -34,7 +34,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("client", "CLIENT SATURATED: the figures are this client's own limit"),
     ("unknown", "nothing that could bind is read; no load: nothing is asked"),
     ("not judged", "yet: a long session is still being gone through"),
-    ("means of 3s", "the figures behind the limit are means of the last 3 s"),
+    ("mean of 3 s", "the figures behind the limit are means of the last 3 s"),
     ("HEAT PWR", "BRAKE SLOW: clocks held down by that, so much of the time"),
     ("IDLE? skew", "a GPU unlike the others that share its load"),
     ("lost hidden", "off the bus; hidden, not serving: no part of the load"),

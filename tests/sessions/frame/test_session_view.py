@@ -182,6 +182,25 @@ def test_the_open_column_is_divided_by_the_time_it_has_been_open() -> None:
     assert drawn.in_flight == 1
 
 
+@pytest.mark.parametrize("change", ["rate", "stage", "resume", "ramp"])
+def test_what_was_sent_of_due_is_of_the_load_that_is_on_and_of_ten_seconds_at_the_most(change: str) -> None:
+    def made(until_s: int) -> Frame:
+        ticks = [
+            Tick(t_ns=i * TICK_NS, dt_ns=TICK_NS, worker=0, due=n, sent=n, succeeded=n)
+            for i in range(1, until_s * 4 + 1)
+            for n in ((5,) if i <= 80 else (1,))
+        ]
+        loads = [LoadChange(1, "start", rate_rps=20.0), LoadChange(20 * SECOND, change, rate_rps=4.0)]
+        loads.append(LoadChange(21 * SECOND, "workload", rate_rps=4.0))
+        timeline = folded([*loads, *ticks])
+        return frame(timeline, until_s * SECOND, window_ns=60 * SECOND, slots=60)
+
+    before, after, later = made(19), made(23), made(50)
+    assert (before.due_rps, before.achieved_rps, before.rates_s) == (20.0, 20.0, 10.0)
+    assert (after.due_rps, after.achieved_rps, after.completed_rps, after.rates_s) == (4.0, 4.0, 4.0, 3.0)
+    assert (later.due_rps, later.rates_s) == (4.0, 10.0)
+
+
 def test_a_change_of_load_shows_before_the_next_tick_does() -> None:
     timeline = folded(
         [

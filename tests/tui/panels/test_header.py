@@ -15,6 +15,7 @@ from tui.controls.screen_state import ScreenState
 from tui.draw.rows import width_of
 from tui.draw.theme import Theme
 from tui.panels.header import header, limit, load
+from tui.panels.throughput import sent
 
 MISSED = {"ttft": (LatencyTarget("p99", 500.0, 4320.0),), "itl": (LatencyTarget("p95", 50.0, 31.0),)}
 
@@ -159,3 +160,43 @@ def test_figures_of_a_live_run_say_of_which_time_they_are():
     for width, words in ((80, "24.3% in target, 10 s"), (120, "24.3% in target ")):
         frame = frame_of(attained=0.243)
         assert words in "".join(text for text, _ in load(frame, ScreenState(), width))
+
+
+ITL_MISSED = {"ttft": (LatencyTarget("p95", 500.0, 295.0),), "itl": (LatencyTarget("p95", 100.0, 138.0),)}
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_that_nothing_is_full_is_no_all_clear_beside_a_target_that_is_missed(width):
+    frame = frame_of(targets=ITL_MISSED, limit=Limit("room", "queue 1, KV 91 %", 0))
+    state = ScreenState(playhead=Playhead(at_ns=frame.at_ns))
+    row = limit(frame, state, width)
+    assert "limit: nothing full, yet ITL missed  " in "".join(text for text, _ in row)
+    assert dict(row)["nothing full, yet ITL missed"] == "warn"
+    shown = [*header(frame, state, width), *row]
+    assert not [text for text, _ in shown if "headroom" in text]
+    held = replace(frame, targets={"itl": (LatencyTarget("p95", 100.0, 38.0),)})
+    assert ("headroom", "ok") in limit(held, state, width)
+
+
+def test_each_target_that_is_missed_is_named_once_and_by_what_the_screen_calls_it():
+    both = {
+        name: (LatencyTarget("p95", 1.0, 2.0), LatencyTarget("p50", 1.0, 2.0))
+        for name in ("ttft", "chunk_gap")
+    }
+    frame = frame_of(targets=both, limit=Limit("room", "queue 1", 0))
+    text = "".join(part for part, _ in limit(frame, ScreenState(playhead=Playhead(at_ns=frame.at_ns)), 120))
+    assert "nothing full, yet TTFT, GAP missed" in text
+
+
+def test_the_headroom_a_run_ended_with_is_not_green_beside_its_missed_targets():
+    frame = frame_of(targets=ITL_MISSED, state="ended", limit=Limit("room", "queue 1", 0))
+    row = limit(frame, ScreenState(playhead=Playhead(at_ns=frame.at_ns)), 120)
+    assert ("headroom", "") in row
+
+
+def test_the_rates_say_of_how_many_seconds_they_are_where_there_is_room():
+    frame = frame_of(due_rps=4.0, achieved_rps=3.9, rates_s=3.0)
+    text = "".join(part for part, _ in load(frame, ScreenState(), 160))
+    assert "sent 3.9 of 4.0 due/s" in text
+    assert "last 3 s" in text
+    assert "last 3 s" in "".join(run[0] for field in sent(frame) for run in field.runs)

@@ -628,25 +628,20 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
     assert ("since 00:18" in row) == (size[0] >= 70)
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("limit", "says"),
     [
-        (Limit("queue", "25 waiting, 8 running", 20 * S), "means of 3s   since 00:18"),
-        (Limit("room", "queue 0", 0), "means of 3s"),
-        (Limit("server", "no token for 10 s, 8 in flight", 20 * S), "since 00:18"),
-        (Limit("client", "requests left 90 ms late (p99)", 20 * S), "since 00:18"),
-        (LIMITED, "since 00:18"),
+        (Limit("power", "694/700 W", 20 * S), "limit: power  mean of 3 s: 694/700 W"),
+        (Limit("SM", "97 % active", 0), "limit: SM  mean of 3 s: 97 % active"),
+        (Limit("queue", "25 waiting, 8 running", 20 * S), "limit: queue  25 waiting, 8 running"),
+        (Limit("server", "no token for 10 s", 20 * S), "limit: server  no token for 10 s"),
+        (Limit("client", "requests left 90 ms late", 20 * S), "limit: client  requests left 90 ms late"),
     ],
 )
-def test_figures_that_are_means_of_seconds_say_so(limit, says):
-    row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=limit))[2]
-    assert row.rstrip().endswith(says)
-    assert row.count("means") == says.count("means")
-
-
-def test_the_figures_of_the_cache_say_over_how_long_they_are_means_where_there_is_room():
-    row = screen(ramped(at(90)), (120, 40), frame=replace(frame_of(ramped(at(90)), 120), limit=LIMITED))[2]
-    assert row.rstrip().endswith("means of 3-5s   since 00:18")
+def test_figures_that_are_means_of_seconds_name_their_window_beside_them_at_every_size(size, limit, says):
+    frame = replace(frame_of(ramped(at(90)), size[0]), limit=limit)
+    assert screen(ramped(at(90)), size, frame=frame)[2].startswith(says)
 
 
 @pytest.mark.parametrize("name", NAMES)
