@@ -127,17 +127,20 @@ _SHORT |= {f"{PREFILL}, {REST_OF_SERVER}": "prefill, rest", f"{OWN}, {NETWORK}":
 def _legend(said: FirstToken, width: int, height: int, theme: Theme) -> list[list[Span]]:
     cell = 8 if width >= 38 else 6
     name = width - 2 * cell
+    seconds = _in_seconds([said.total, *said.layers])
     rows: list[list[Span]] = []
     for layer in reversed(said.layers):
         role, texture, letter = _LOOKS[layer.name]
         swatch = letter if theme.ascii_only else texture if theme.colours == "none" else "█"
         words = layer.name if len(layer.name) <= name - 2 else _SHORT.get(layer.name, layer.name)
-        rows.append([(f"{swatch} ", role), *_figures(words, layer, name - 2, cell, "")])
+        rows.append([(f"{swatch} ", role), *_figures(words, layer, name - 2, cell, "", seconds=seconds)])
     # Of more parts than rows the least are left out; the chart shows all.
     room = max(height - 1, 1)
     by_size = sorted(range(len(rows)), key=lambda i: -(said.layers[-1 - i].now_ms or 0.0))
     rows = [rows[i] for i in sorted(by_size[:room])]
-    total = _figures("TTFT mean, ms"[: 13 if name > 13 else 9], said.total, name, cell, "strong")
+    mean = f"TTFT mean, {'s' if seconds else 'ms'}"
+    mean = mean if name > len(mean) else "TTFT mean"
+    total = _figures(mean, said.total, name, cell, "strong", seconds=seconds)
     out = [total, *rows] if height > 1 else rows
     if height > len(out):
         heading = " " * name + "now".rjust(cell) + ("change" if cell > 6 else "+/-").rjust(cell)
@@ -149,14 +152,26 @@ def _legend(said: FirstToken, width: int, height: int, theme: Theme) -> list[lis
     return [*out, *([(f"  {line}", "dim")] for line in lines)]
 
 
-def _figures(text: str, layer: Layer, name: int, cell: int, role: str) -> list[Span]:
+def _in_seconds(layers: Sequence[Layer]) -> bool:
+    """One unit for all figures of the table, which are to be read against each other."""
+    values = [value for layer in layers for value in (layer.first_ms, layer.now_ms) if value is not None]
+    return max(values, default=0.0) >= 999.5
+
+
+def _figures(text: str, layer: Layer, name: int, cell: int, role: str, *, seconds: bool) -> list[Span]:
     moved = None if layer.now_ms is None or layer.first_ms is None else layer.now_ms - layer.first_ms
-    change = numbers.NONE if moved is None else _signed(moved)
+    change = numbers.NONE if moved is None else f"{'-' if moved < 0 else '+'}{_of(abs(moved), seconds)}"
+    now = numbers.NONE if layer.now_ms is None else _of(layer.now_ms, seconds)
     return [
         (text[:name].ljust(name), "label"),
-        (numbers.ms(layer.now_ms, short=cell < 8).rjust(cell), role),
+        (now.rjust(cell), role),
         (change.rjust(cell), "dim"),
     ]
+
+
+def _of(value_ms: float, seconds: bool) -> str:
+    """Of milliseconds no tenths: a mean of some requests has none."""
+    return numbers.three(value_ms / 1000) if seconds else f"{value_ms:.0f}"
 
 
 def _signed(value_ms: float) -> str:

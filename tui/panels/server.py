@@ -40,7 +40,7 @@ def server(frame: Frame, waiting: Scale, upto: int, width: int, height: int, the
     if tells_kv(said):
         rows.append(_cache(said, width, theme))
     rows.append([(" ", ""), *chosen(counts(said), width - 1)])
-    rows += _own(said, width)[: max(height - len(rows), 0)]
+    rows += _own(said, width, ascii_only=theme.ascii_only)[: max(height - len(rows), 0)]
     left = height - len(rows)
     plot = max(width - _NAME - 1, 0)
 
@@ -88,19 +88,27 @@ def _hits(said: Server) -> list[Field]:
     return [Field(1, ("prefix hit ", "label"), (f"{said.prefix_hit_pct:.0f}%", "server"))]
 
 
-def _own(said: Server, width: int) -> list[Row]:
-    """Its own latencies: what they are below ours is network and client."""
+def _own(said: Server, width: int, *, ascii_only: bool) -> list[Row]:
+    """The latencies that the server says itself: what they are below ours is network and client. Of one that
+    is known only to lie in one bucket of its histogram nothing is told."""
     out: list[Row] = []
     for name, stat in (("TTFT", said.ttft), ("ITL", said.itl)):
-        if stat is not None and stat.count:
-            runs: Sequence[Span] = [(f" own {name} ", "label"), (_quantiles(stat), "server")]
+        if stat is not None and stat.count and not _in_one_bucket(stat):
+            said_by: Span = (f" server's {name} ", "label")
+            runs: Sequence[Span] = [said_by, (_quantiles(stat, ascii_only=ascii_only), "server")]
             out.append(fitted(runs, width))
     return out
 
 
-def _quantiles(stat: Stat) -> str:
-    """`p50 101  p95 <202  p99 303`."""
+def _in_one_bucket(stat: Stat) -> bool:
+    return len(stat.bounds) == 3 and stat.p50_ms == stat.p99_ms
+
+
+def _quantiles(stat: Stat, *, ascii_only: bool) -> str:
+    """`p50 101  p95 ≤202  p99 303`: a `<` would look like a target."""
+    at_most = "<=" if ascii_only else "≤"
     values = (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms))
     return "  ".join(
-        f"{name} {'' if v is None else sign(stat, name)}{numbers.ms(v, short=True)}" for name, v in values
+        f"{name} {'' if v is None else sign(stat, name).replace('<', at_most)}{numbers.ms(v, short=True)}"
+        for name, v in values
     )

@@ -18,6 +18,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("PLAN STEP", "a stage of a plan, a step of a search; left: you have the load"),
     ("settling", "this load is on for too short a time to be called steady"),
     ("steady", "what is in flight stays as it is: figures are of this load"),
+    ("thick axis", "the time that is measured; green: steady, amber: drifting"),
     ("drifting", "up: more comes than is answered; down: less: the figures move"),
     ("too short", "the load was over before it could be told"),
     ("probing", "starting: the server is asked what it can do, without any load"),

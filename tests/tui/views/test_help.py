@@ -84,3 +84,8 @@ def test_a_key_that_another_view_alone_has_is_in_the_help_too_with_the_digits_of
             (line,) = [line for line in shown.splitlines() if line.strip().startswith(f"{row.shown}  ")]
             digits = "".join(str(VIEWS.index(name) + 1) for name in row.views)
             assert f"(in {digits})" in line or view in row.views
+
+
+def test_the_heavy_piece_of_the_time_axis_is_explained():
+    text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 120, ScreenState()))
+    assert "thick axis  the time that is measured; green: steady, amber: drifting" in text

@@ -717,8 +717,20 @@ def test_the_servers_own_latency_stands_beside_ours():
     assert "server 111 222 333" in next(row for row in shown if "TTFT ms" in row)
     wide = replace(frame_of(ramped(at(90)), 120), server=own.server)
     assert any(
-        "own TTFT p50 111  p95 222  p99 333" in row for row in screen(ramped(at(90)), (120, 40), frame=wide)
+        "server's TTFT p50 111  p95 222  p99 333" in row
+        for row in screen(ramped(at(90)), (120, 40), frame=wide)
     )
+
+
+@pytest.mark.parametrize(("charset", "at_most"), [("braille", "≤"), ("ascii", "<=")])
+def test_a_servers_own_latency_that_is_a_bound_is_no_target_and_one_bucket_is_nothing(charset, at_most):
+    frame = frame_of(ramped(at(90)), 120)
+    known = Stat(900, 250.0, 717.0, 900.0, bounds=frozenset({"p50"}))
+    bucket = Stat(900, 40e3, 40e3, 40e3, bounds=frozenset({"p50", "p95", "p99"}))
+    own = replace(frame, server=replace(frame.server, ttft=known, itl=bucket))
+    shown = screen(ramped(at(90)), (120, 40), frame=own, theme=Theme(charset=charset))
+    assert any(f"server's TTFT p50 {at_most}250  p95 717" in row for row in shown)
+    assert not any("server's ITL" in row for row in shown)
 
 
 def test_energy_and_hosts_stand_in_one_row_where_there_is_room():

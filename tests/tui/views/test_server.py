@@ -67,6 +67,18 @@ def test_it_says_that_ttft_rose_and_that_the_queue_did_it(size):
     assert ("network and client" if size[0] > 80 else "net, client") in text
 
 
+@pytest.mark.parametrize(("at_s", "unit"), [(59, "s"), (19, "ms")])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_all_parts_of_the_time_to_first_token_are_in_one_unit(size, at_s, unit):
+    rows = screen(drawing(RUNS["vllm"], size, at_ns=at_s * S, view="server"))
+    at = next(i for i, row in enumerate(rows) if f"TTFT mean, {unit} " in row)
+    for row in rows[at : at + 4]:
+        now, change = row.split()[-2:]
+        shape = r"\d\.\d\d" if unit == "s" else r"\d+"
+        assert re.fullmatch(shape, now), row
+        assert re.fullmatch(f"[+-]{shape}", change), row
+
+
 def test_a_time_that_fell_or_stayed_is_said_as_well():
     steady = screen(drawing(RUNS["vllm"], (120, 40), at_ns=19 * S, view="server"))
     assert any("mean of 130 ms as at" in row and "most of it prefill 100 ms" in row for row in steady)
