@@ -199,6 +199,8 @@ def _number(value: float, most: float, missing: Any) -> Any:
     least = 0 if isinstance(value, int) else -most
     if least <= value <= most:
         return value
-    if missing is None or value != value:
+    if missing is None:
         return None
+    if value != value:
+        return 0.0  # of a field that always is a number: no line could be read with none
     return min(max(value, least), most)

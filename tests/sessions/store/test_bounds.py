@@ -18,7 +18,7 @@ from sessions.store.bounds import OutOfBounds, check
 from sessions.store.follow import following
 from sessions.store.journal import JournalWriter, RequestJournalWriter
 from sessions.store.parse import BadLine, parse, parse_block, parse_packed
-from sessions.store.records import AnyRecord, Mark, Note
+from sessions.store.records import AnyRecord, Mark, NodeClock, Note
 from telemetry.records import GpuDevice, GpuDevices, Histogram, ServerSample
 
 RECORDS = get_args(AnyRecord)
@@ -111,6 +111,7 @@ def test_every_record_that_is_written_is_read_back_and_equal_where_it_may_be(rec
             Tick(1, 1, 0, sent=3, errors={"b": 2}),
         ),
         (Mark(-5, "m" * 9000), Mark(0, "m" * 8192)),
+        (NodeClock(1, "a", math.nan, workers=[3]), NodeClock(1, "a", workers=[3])),
         (Note(10**20, "info", "x"), Note(315_576_000 * 10**9, "info", "x")),
     ],
 )

@@ -57,7 +57,7 @@ def test_what_is_no_key_changes_nothing_on_the_screen(junk):
         leave(child)
 
 
-@pytest.mark.parametrize("keys", [b"ab", b"??", b"\x1b[A\x1b[A", b"xx", b"i" * 300])
+@pytest.mark.parametrize("keys", [b"an", b"??", b"\x1b[A\x1b[A", b"xx", b"i" * 300])
 def test_several_keys_at_once_leave_the_help_and_the_screen_alone(keys):
     with terminal("--replay", "--from", "60", size=(120, 40)) as child:
         child.read_until(b"TTFT")
