@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from sessions.digits import digits
-from sessions.limit.step import Purpose, Step, looks_for
+from sessions.limit.step import NOT_OVER, Purpose, Step, looks_for
 from sessions.plan.slo import Target, Verdict
 
 SINGLES = 12
@@ -101,7 +101,7 @@ class Answer(NamedTuple):
 def answer(ask: Ask, results: Sequence[Result]) -> Answer:
     """What `results` say; of a search that is not over, so far."""
     coming = next_step(ask, results)
-    return coming if isinstance(coming, Answer) else interval(ask, _split(results)[1], "not over")
+    return coming if isinstance(coming, Answer) else interval(ask, _split(results)[1], NOT_OVER)
 
 
 def next_step(ask: Ask, results: Sequence[Result]) -> Step | Answer:

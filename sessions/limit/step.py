@@ -15,6 +15,8 @@ from sessions.plan.slo import Target, Verdict, overall
 
 Purpose = Literal["single", "double", "narrow", "refine", "confirm", "stored"]
 """`stored`: no step of a search, but what a session was put under before."""
+NOT_OVER = "not over"
+"""Why a search that goes on says no more than what its steps so far did."""
 SURE = 0.999
 """Confidence with which a step fails before its first look: it is looked at often then."""
 _LEAST_EARLY = 200

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.errors import printable
 from sessions.digits import digits
+from sessions.limit.step import NOT_OVER
 from tui.draw.words import limit_name
 from tui.report.figures import aligned, number
 from tui.report.slo import WORDS
@@ -36,7 +37,7 @@ def limit_text(limit: Limit | None) -> str:
         if limit.failed is not None:
             span = f"between {low} and {number(limit.failed, places)} {unit}"
         lines = [f"LIMIT (search not finished): {span}"]
-        if limit.why != "not over":
+        if limit.why != NOT_OVER:
             lines.append(f"  {printable(limit.why, 200)}")
     else:
         upper = "" if limit.failed is None else f", {number(limit.failed, places)} does not"
