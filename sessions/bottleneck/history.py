@@ -13,6 +13,7 @@ from sessions.bottleneck.client_seconds import ClientSeconds
 from sessions.bottleneck.evidence_by_second import evidence, next_cut
 from sessions.bottleneck.hysteresis import hysteresis_after, hysteresis_over, next_hysteresis
 from sessions.bottleneck.judged import Judged
+from sessions.bottleneck.names import limit_name
 from sessions.bottleneck.rules import IDLE, ROOM, Bottleneck
 from sessions.bottleneck.seconds import LEAD_S
 from sessions.timeline.event import Event
@@ -218,4 +219,4 @@ class BottleneckHistory:
 
 
 def _words(found: Bottleneck) -> str:
-    return f"limit: {found.limit}" + (f"  {found.why}" if found.why else "")
+    return f"binds: {limit_name(found.limit)}" + (f"  {found.why}" if found.why else "")

@@ -58,8 +58,8 @@ class Judged:
         return bisect_right(self._seconds, second)
 
     def median(self, begin: int, end: int) -> int:
-        """The place of the median of `[begin, end)`, by requests in flight and then by time; of an even number
-        the lower one. It is a second that was, so that figures that are told together were so at one time."""
+        """The place of the median of `[begin, end)`, by requests in flight, then by time; of two the lower.
+        It is a second that was, so that figures that are told together were so at once."""
         order = np.argsort(np.array(self._in_flight[begin:end]), kind="stable")
         return begin + int(order[(len(order) - 1) // 2])
 

@@ -13,7 +13,7 @@ from sessions.summary.schema import Stage, Summary
 from sessions.summary.slo_schema import TargetResult
 
 _NOTHING = ("room", "unknown", "no load", "idle")
-"""Names of the limit line that stand for none."""
+"""Names of what binds that stand for none."""
 
 
 _HELD = {"pass": "SLO held", "fail": "SLO missed", "undecided": "SLO undecided"}

@@ -208,7 +208,7 @@ def energy(summary: Summary) -> Table:
 
 
 def limits(summary: Summary) -> Table:
-    rows = [["from s", "to s", "limit", "typical figures"]]
+    rows = [["from s", "to s", "bound", "typical figures"]]
     spans = summary.limits[:40]
     return rows + [
         [figure(one.from_s), figure(one.to_s), limit_name(one.limit), plain(one.why, 120)] for one in spans

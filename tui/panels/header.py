@@ -277,7 +277,7 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     now = frame.limit
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
-    label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
+    label = "bound last: " if frame.state in ("ended", "killed") else "binds: "
     left: Row = [(label, "label"), _named(frame)]
     troubled = _troubled(frame)
     right: Row = [(troubled, "warn")] if troubled else []

@@ -27,7 +27,7 @@ _EVENT_CELLS = 19
 _LABELLED = ("error", "mark", "load", "warning")
 """Kinds that have words beside their line, the weightiest first."""
 _SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
-_WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end"}
+_WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end", "limit": "binds"}
 _FOUND_NS = 5_000_000_000
 """So long after the load began sources are still found, and said to be."""
 

@@ -88,8 +88,8 @@ def test_each_change_is_an_event_at_its_time():
     log = BottleneckHistory(folded(ramp()))
     events = log.events(60 * S)
     assert [event.label.split("  ")[0] for event in events] == [
-        "limit: KV cache",
-        "limit: room",
+        "binds: KV cache",
+        "binds: headroom",
     ]
     assert all(event.kind == "limit" and event.t_ns % S == 0 for event in events)
     assert [log.at(event.t_ns).limit for event in events] == ["KV cache", ROOM]

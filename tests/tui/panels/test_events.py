@@ -14,7 +14,7 @@ from tui.panels.time_axis import events
 from tui.views.events import Events
 from tui.views.view import Drawing
 
-WORDS = "limit: KV cache  95 % used, 0.4 preemptions/s, 42 waiting in the server, and some more words"
+WORDS = "binds: KV cache  95 % used, 0.4 preemptions/s, 42 waiting in the server, and some more words"
 NOTE = "NVML is left alone: the simulated server tells of GPUs of its own"
 
 

@@ -247,7 +247,7 @@ def test_where_answers_have_no_tokens_the_overview_is_of_whole_answers():
 
 def test_an_event_of_the_limit_says_headroom():
     view = ramped(at(75))
-    view.marks = [ChartMark(70 * S, None, "limit", "limit: room  queue 0, KV 3 %")]
+    view.marks = [ChartMark(70 * S, None, "limit", "binds: headroom  queue 0, KV 3 %")]
     assert any("headroom  queue 0, KV 3 %" in row for row in screen(view, (200, 60)))
 
 
@@ -323,7 +323,7 @@ def test_all_that_is_known_of_the_machines_can_be_read_at_every_size(size):
         *("held back by power cap 12% of the time", "memory 84 °C", "SM clock 1755/1980 MHz"),
         *("● serves the model", "vllm serve 74.0 GiB pid 4711", "process pid 4712", "prefix hit 41 %"),
         *("preemptions 2.5 /s", "TTFT p50 101  p95 202  p99 303", "node7", "CPU 45%", "took 3.10 ms"),
-        *("26.0 rps", "limit:", "quit"),
+        *("26.0 rps", "binds:", "quit"),
     ):
         assert words in text
 
@@ -624,7 +624,7 @@ LIMITED = Limit("KV cache", "97 % used, 1.2 preemptions/s, 4 waiting", 20 * S)
 def test_the_limit_stands_in_words_at_every_size(size, colours):
     frame = replace(frame_of(ramped(at(90)), size[0]), limit=LIMITED)
     row = screen(ramped(at(90)), size, frame=frame, theme=Theme(colours=colours))[2]
-    assert row.startswith("limit: KV cache  97 % used, 1.2 preemptions/s, 4 waiting")
+    assert row.startswith("binds: KV cache  97 % used, 1.2 preemptions/s, 4 waiting")
     assert ("since 00:18" in row) == (size[0] >= 70)
 
 
@@ -632,11 +632,11 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
 @pytest.mark.parametrize(
     ("limit", "says"),
     [
-        (Limit("power", "694/700 W", 20 * S), "limit: power  mean of 3 s: 694/700 W"),
-        (Limit("SM", "97 % active", 0), "limit: SM  mean of 3 s: 97 % active"),
-        (Limit("queue", "25 waiting, 8 running", 20 * S), "limit: queue  25 waiting, 8 running"),
-        (Limit("server", "no token for 10 s", 20 * S), "limit: server  no token for 10 s"),
-        (Limit("client", "requests left 90 ms late", 20 * S), "limit: client  requests left 90 ms late"),
+        (Limit("power", "694/700 W", 20 * S), "binds: power  mean of 3 s: 694/700 W"),
+        (Limit("SM", "97 % active", 0), "binds: SM  mean of 3 s: 97 % active"),
+        (Limit("queue", "25 waiting, 8 running", 20 * S), "binds: queue  25 waiting, 8 running"),
+        (Limit("server", "no token for 10 s", 20 * S), "binds: server  no token for 10 s"),
+        (Limit("client", "requests left 90 ms late", 20 * S), "binds: client  requests left 90 ms late"),
     ],
 )
 def test_figures_that_are_means_of_seconds_name_their_window_beside_them_at_every_size(size, limit, says):
@@ -648,7 +648,7 @@ def test_figures_that_are_means_of_seconds_name_their_window_beside_them_at_ever
 def test_every_limit_has_a_look_of_its_kind(name):
     frame = replace(frame_of(ramped(at(90)), 80), limit=Limit(name, "", 0))
     assert (
-        screen(ramped(at(90)), frame=frame)[2].strip() == f"limit: {'headroom' if name == 'room' else name}"
+        screen(ramped(at(90)), frame=frame)[2].strip() == f"binds: {'headroom' if name == 'room' else name}"
     )
 
 
@@ -658,7 +658,7 @@ def test_figures_of_a_limit_that_find_no_room_are_cut_with_an_ellipsis():
     )
     row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=closed))[2]
     assert row.rstrip().endswith("…")
-    assert row.startswith("limit: unknown  a closed loop need not queue, and neither KV")
+    assert row.startswith("binds: unknown  a closed loop need not queue, and neither KV")
 
 
 def test_a_saturated_client_takes_the_line_of_the_limit():
@@ -666,7 +666,7 @@ def test_a_saturated_client_takes_the_line_of_the_limit():
     frame = replace(frame_of(view, 80), limit=LIMITED)
     shown = screen(view, frame=frame)
     assert shown[2].startswith(" CLIENT SATURATED: CPU 97 %")
-    assert not any("limit:" in row for row in shown)
+    assert not any("binds:" in row for row in shown)
 
 
 def gpu_screen(size, gpus=1, **values):
