@@ -159,7 +159,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
     ]
     searches = frame.plan is not None and frame.plan.of is None
     fields = [
-        *([] if frame.plan is None else [Field(0, *plan_progress(frame.plan, screen_state, width))]),
+        *([] if frame.plan is None else plan_progress(frame.plan, frame.in_flight, screen_state, width)),
         *([] if width >= 100 else [Field(0, *verdict_of_run(frame))]),
         *validity(frame),
         _verdict(None if frame.outcome is not None or searches else frame.window),
@@ -185,8 +185,9 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(7, (safe(frame.state_message, 60), "dim")),
     ]
     badges = chosen(_badges(frame), width)
-    # Which model it is says more than the rest of the figures, where it leaves them any room.
-    model = cell_len(safe(frame.model, 48)) + 3 if width >= 100 and frame.model else 0
+    # Which model it is says more than the rest of the figures, where it leaves them any room; how
+    # long a search goes on says more than that.
+    model = cell_len(safe(frame.model, 48)) + 3 if width >= 100 and frame.model and not searches else 0
     left = chosen(fields, width - 3 - width_of(badges) - model, gap=3 if width >= 100 else 2)
     right = chosen([*_where(frame), Field(0, *badges)], width - width_of(left) - 4)
     return spread(left, right, width)

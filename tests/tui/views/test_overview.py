@@ -899,25 +899,42 @@ def test_with_a_plan_a_drift_is_said_at_80_columns():
         (PlanProgress("p", 3, 7, "16 rps", "running", 5.0, 300.0), "PLAN 3/7 16 rps 05:00 left   "),
         (
             PlanProgress("p", 3, 7, "16 rps", "draining", None, 125.0),
-            "PLAN 3/7 16 rps awaiting answers 02:05 left",
+            "PLAN 3/7 16 rps awaiting 42 answers 02:05 left",
         ),
         (PlanProgress("p", 3, 7, "16 rps", "over", None, None), "PLAN 3/7 16 rps pause p ends it   "),
         (PlanProgress("p", 7, 7, "16 rps", "over", None, None), "PLAN 7/7 16 rps   "),
         (PlanProgress("p", 3, 7, "16 rps", "left", None, None), "PLAN left at 3/7: p goes on   "),
-        (PlanProgress("limit", 2, None, "9 rps in ?..?", "running", None, None), "STEP 2: 9 rps in ?..?   "),
+        (
+            PlanProgress("limit", 2, None, "9 rps (8 holds)", "running", None, None),
+            "STEP 2: 9 rps (8 holds)   ",
+        ),
         (
             PlanProgress(
-                *("limit", 5, None, "8.72 rps in 8..9.51", "running", None, None),
-                SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514),
+                *("limit", 5, None, "8.72 rps (between 8 and 9.51)", "running", None, None),
+                SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0),
             ),
-            "STEP 5 8.72 rps  612 of 1,500 requests, 01:41 at most  8 ✓  9.51 ✗   ",
+            "STEP 5 8.72 rps  612 of 1,500, 01:41 at most   between 8 and 9.51 rps   search over in about 25 min   ",
+        ),
+        (
+            PlanProgress(
+                *("limit", 5, None, "8.72 rps (between 8 and 9.51)", "draining", None, None),
+                SearchProgress("8.72 rps", 1500, 1500, None, 8.0, None),
+            ),
+            "STEP 5 8.72 rps ends, awaiting 42 answers   8 rps holds, searching upwards   ",
+        ),
+        (
+            PlanProgress(
+                *("limit", 3, None, "4 at once again", "over", None, None),
+                SearchProgress("4 at once again", 1500, 1500, None, None, 8.0, 30.0),
+            ),
+            "STEP 3 4 at once again   8 at once does not hold, searching downwards   ",
         ),
         (
             PlanProgress(
                 *("limit", 1, None, "one at a time", "running", None, None),
                 SearchProgress("one at a time", 3, 12, None, None, None),
             ),
-            "STEP 1 one at a time  3 of 12 requests   ",
+            "STEP 1 one at a time  3 of 12   ",
         ),
     ],
 )
