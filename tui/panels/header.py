@@ -165,7 +165,7 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         _verdict(None if frame.outcome is not None or searches else frame.window),
         *attained(frame, narrow=width < 100),
         Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
-        Field(1, *errors),
+        Field(1 if frame.failed or not searches else 3, *errors),
         Field(5, (detail, "bad")),
         Field(2, ("not sent ", "label"), (numbers.count(frame.not_sent), "warn"))
         if frame.not_sent

@@ -11,6 +11,9 @@ from tui.draw.rows import Field, Row
 from tui.draw.text import safe
 from tui.draw.theme import Theme
 
+_WIDE = 140
+"""Cells in which there is room for the time of a step and for that of the search."""
+
 
 def _search(
     step: int, search: SearchProgress, awaiting: str, goes_on: bool, theme: Theme, width: int
@@ -22,8 +25,10 @@ def _search(
     elif search.of is not None and goes_on:
         long = width >= 100
         many = f"  {search.due:,} of {search.of:,}" if long else f" {search.due}/{search.of}"
-        left = "" if search.left_s is None else numbers.clock(int(search.left_s * 1e9), hours=False)
-        wait = f"{many}{', ' if long else ' '}{left} at most" if left else many
+        # How long all of it goes on says more than how long the step does.
+        told = search.left_s is not None and (search.after_s is None or not 100 <= width < _WIDE)
+        left = numbers.clock(int((search.left_s or 0.0) * 1e9), hours=False)
+        wait = f"{many}{', ' if long else ' '}{left} at most" if told else many
         shown.append((wait, "dim"))
     about: Row = []
     if search.after_s is not None and (goes_on or awaiting):

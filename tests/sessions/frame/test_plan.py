@@ -100,6 +100,21 @@ def test_a_search_that_goes_on_with_another_session_knows_its_steps_and_about_wh
     assert 2 * 500 / 2.8 < found.search.after_s < 10_000 / 2.8
 
 
+def test_what_a_step_of_a_search_came_to_is_an_event() -> None:
+    step = Step("narrow", 4.0, 30, (500,))
+    failed = Result(step, "fail", 530, 130.0, 1.0, 61, 500, 500.0, 0.05, "ttft.p95<500ms")
+    of_a_mean = failed._replace(verdict="undecided", misses=0, allowed=0.0)
+    changes = [
+        StageChange((10 * number + 10) * S, number, "over", result=msgspec.json.encode(result).decode())
+        for number, result in enumerate((failed, of_a_mean))
+    ]
+    found = [(event.t_ns, event.label) for event in folded(*changes, StageChange(40 * S, 2, "over")).events]
+    assert found == [
+        (10 * S, "step 1 failed: 61 of 500 missed ttft.p95<500ms"),
+        (20 * S, "step 2 stayed undecided"),
+    ]
+
+
 def test_answers_that_a_stage_awaits_have_no_bound_of_the_run() -> None:
     made = manifest()
     made.config = type(made.config)(made.config.target, plan=PLAN)

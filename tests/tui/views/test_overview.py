@@ -944,6 +944,20 @@ def test_where_a_plan_is_stands_beside_the_load(plan, said):
     assert f"{row}   ".startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(120, "STEP 5 8.72 rps  612 of 1,500   "), (80, "STEP 5 8.72 rps 612/1500 01:41 at most")],
+)
+def test_of_a_search_there_is_always_its_bracket_and_from_120_cells_on_about_when_it_is_over(width, said):
+    view = ramped(at(63))
+    search = SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0)
+    plan = PlanProgress("limit", 5, None, "8.72 rps (between 8 and 9.51)", "running", None, None, search)
+    row = screen(view, (width, 40), frame=replace(frame_of(view, width), plan=plan, attained=1.0))[1]
+    assert row.startswith(said)
+    assert ("8 ✓  9.51 ✗" if width < 100 else "between 8 and 9.51 rps   search over in about 25 min") in row
+    assert "SIMULATED" in row
+
+
 def test_how_many_held_their_targets_is_a_share_of_a_hundred():
     view = ramped(at(63))
     row = screen(view, (160, 40), frame=replace(frame_of(view, 160), attained=0.987))[1]
