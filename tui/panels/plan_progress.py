@@ -34,7 +34,7 @@ def _search(
     if search.after_s is not None and (goes_on or awaiting):
         about = [(f"search over in {numbers.about((search.left_s or 0.0) + search.after_s)}", "dim")]
     known = _known(search) if width >= 100 else _known_short(search, theme)
-    return [Field(0, *shown), Field(0, *known), Field(2, *about)]
+    return [Field(0, *shown), Field(0, *known), Field(1, *about)]
 
 
 def _known(search: SearchProgress) -> Row:
