@@ -118,7 +118,9 @@ def _columns(shown: Plotted, baseline: str) -> list[_Column]:
 
 
 def _counted(point: Point) -> str:
-    return f"{numbers.count(point.first_tokens)} of {numbers.count(point.due)}"
+    # First tokens of a piece of a ramp may be of what was due in the one before it.
+    of = "" if point.stage.ramp else f" of {numbers.count(point.due)}"
+    return numbers.count(point.first_tokens) + of
 
 
 def _load(point: Point) -> str:
@@ -134,7 +136,10 @@ def _latency(value: float | None, thin: bool, role: str) -> Span:
 
 def _held(several: bool, ascii_only: bool) -> _Cell:
     def cell(point: Point, held: Held | None) -> Span:
-        share = point.attained if held is None else held.share
+        by_sketches = point.attained
+        if held is None and by_sketches is not None and by_sketches.of == "tokens":
+            return f"{by_sketches.share * 100:.1f}% tok", ""
+        share = held.share if held is not None else None if by_sketches is None else by_sketches.share
         if share is None:
             return numbers.NONE, "thin"
         # From sketches it is known target by target: all of them together are held by no more.
