@@ -20,7 +20,7 @@ FAR_APART = math.log(2)
 """So far all of one side has to lie from all of the other, as a log ratio, to be told without an interval."""
 
 ALIKE = 0.5
-"""The shortest stretch over the longest, at least: what is not steady is as it is by how long it has gone on."""
+"""The shortest stretch over the longest, at least: what is not steady is as it is by how long it went on."""
 
 
 class Read(NamedTuple):

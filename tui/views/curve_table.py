@@ -16,6 +16,8 @@ from tui.views.curve_plot import Plotted
 
 _WHY_CELLS = 24
 """With less room the words of a verdict are left out."""
+_FEW = 59
+"""So many that all hold say that 95 % do, in 95 of 100 cases (0.95^59 < 0.05); fewer cannot."""
 _Cell = Callable[[Point, "Held | None"], Span]
 
 
@@ -144,6 +146,8 @@ def _held(several: bool, ascii_only: bool) -> _Cell:
             return numbers.NONE, "thin"
         # From sketches it is known target by target: all of them together are held by no more.
         sign = ("<=" if ascii_only else "≤") if several and held is None and 0 < share < 1 else ""
+        if _is_thin(point, held):
+            return f"~{sign}{share * 100:.1f}%", "thin"
         # An upper bound may be a miss, and is never a pass.
         passed = "" if sign else "ok"
         return f"{sign}{share * 100:.1f}%", passed if share >= 0.95 else "warn" if share >= 0.8 else "bad"
@@ -152,7 +156,13 @@ def _held(several: bool, ascii_only: bool) -> _Cell:
 
 
 def _goodput(point: Point, held: Held | None) -> Span:
-    return numbers.rate(point.goodput_rps if held is None else held.goodput_rps), ""
+    rate = point.goodput_rps if held is None else held.goodput_rps
+    thin = rate is not None and _is_thin(point, held)
+    return ("~" if thin else "") + numbers.rate(rate), "thin" if thin else ""
+
+
+def _is_thin(point: Point, held: Held | None) -> bool:
+    return (point.first_tokens if held is None else held.of) < _FEW
 
 
 def _delta(ghosts: Sequence[Point], of: Callable[[Point], float | None]) -> _Cell:

@@ -76,6 +76,17 @@ def test_held_is_of_requests_as_in_the_summary_and_of_tokens_only_while_they_are
     assert "% tok" in text
 
 
+def test_shares_of_few_requests_are_marked_as_thin(run, source):
+    found, at_ns = Recorded(folded(*run.records), source.manifest), START_NS + 17 * S
+    points, held = found.curve.at(at_ns).points, found.curve.held(at_ns)
+    few = [point for point, of in zip(points, held, strict=True) if of.of < 59]
+    assert len(few) == 1, "a load of two seconds"
+    text = rows_of(Curve(), drawing_of(found, (120, 35), at_ns=at_ns))
+    for point, of in zip(points, held, strict=True):
+        (row,) = [row for row in text if row[4:].lstrip().startswith(f"{point.stage.load:.3g} rps ")]
+        assert (f"~{of.share * 100:.1f}%" in row) is (point in few)
+
+
 def holds_both(request, ttft_ns, tpot_ns):
     if request.error is not None:
         return False
