@@ -56,6 +56,8 @@ KEYS: tuple[Key, ...] = (
     Key(("up", "k"), "row_previous", "", "", "replay", "", _LISTS),
     Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
     Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
+    Key(("pagedown",), "page_next", "", "", "both"),  # the help scrolls over every view
+    Key(("pageup",), "page_previous", "", "", "both"),
     Key(
         ("enter",),
         "open",
