@@ -91,7 +91,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         ("b",),
         "baseline",
-        "another session behind this one; again: away",
+        "another session behind this one: away by b, last of all by esc",
         "b",
         "both",
         "base",

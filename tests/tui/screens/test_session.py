@@ -13,7 +13,9 @@ from textual import events
 from textual.pilot import Pilot
 
 from loadgen.records import Request, RequestError
+from sessions.curve.memory import CurveMemory
 from sessions.frame.schema import Frame, PlanProgress
+from sessions.frame.session_view import SessionView
 from sessions.run.commands import (
     AbortRun,
     AddMark,
@@ -901,6 +903,25 @@ def test_silence_of_a_live_run_is_said():
         room.view.ended_s = room.clock.now_s
         await room.pass_s(6.0)
         assert "no data for" in room.rows[0]
+
+    on_screen(body)
+
+
+def test_escape_puts_the_baseline_away_last_of_all():
+    async def body(room: Room) -> None:
+        other = Path(__file__).parents[2] / "sessions" / "store" / "recorded" / "llamacpp"
+        curve = room.view.__dict__["_curve"] = CurveMemory(room.view, other.parent / "this", SessionView)
+        curve.open_baseline(str(other))
+        await room.press("3", "question_mark", "escape")
+        assert curve.baseline is not None
+        await room.press("escape")
+        assert room.live.screen_state.view == "overview"
+        assert curve.baseline is not None, "it is the overview first"
+        await room.press("escape")
+        assert curve.baseline is None
+        assert "the baseline is away" in room.rows[-1]
+        await room.press("escape")
+        assert room.live.screen_state.prompt is None, "nothing is asked for"
 
     on_screen(body)
 
