@@ -116,10 +116,9 @@ async def drain(processes: Workers, request: EndRequest, at_once: int) -> None:
     assert request.end is not None
     drain_s, patience_s = request.end.drain_s, kill_after_s(at_once)
     processes.tell_all(Finish(drain_s))
-    # A quarter of a second of imports, for which a run that must be over soon has time now, and not later.
-    needed_soon = request.end.reason == "interrupted"
-    imported = asyncio.to_thread(import_module, "sessions.summary.read") if needed_soon else asyncio.sleep(0)
-    importing = asyncio.ensure_future(imported)
+    if request.end.reason == "interrupted":
+        # A quarter of a second of imports: a run that must be over soon has time for them now, not later.
+        import_module("sessions.summary.read")
     gone = asyncio.ensure_future(processes.states.all_gone.wait())
     hurried = asyncio.ensure_future(request.hurried.wait())
     await asyncio.wait({gone, hurried}, timeout=drain_s + patience_s, return_when=asyncio.FIRST_COMPLETED)
@@ -131,7 +130,6 @@ async def drain(processes: Workers, request: EndRequest, at_once: int) -> None:
         processes.tell_all(Finish(drain_s))
         wait_s = drain_s + patience_s
     await processes.wait_or_kill(wait_s)
-    await importing
 
 
 def sum_up(directory: Path, manifest: Manifest, end: RunEnd, ran_s: float) -> int:
