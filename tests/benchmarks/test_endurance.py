@@ -37,12 +37,20 @@ def test_a_moment_that_was_not_as_it_should_be_fails(worse: dict[str, object]) -
 
 def test_tables_say_the_worst_and_when() -> None:
     kills = kill_loop.report(
-        [KILL, KILL._replace(lost_s=0.7, victim="supervisor"), KILL._replace(unopened=1)], 3
+        [
+            KILL,
+            KILL._replace(lost_s=0.7, victim="supervisor"),
+            KILL._replace(unopened=1),
+            KILL._replace(session=False),
+        ],
+        3,
     )
     assert re.match(
-        r"3 kills, seed 3, 20\d\d-\d\d-\d\d; .* Lost at most 0\.70 s of records; 1 sessions", kills
+        r"4 kills, seed 3, 20\d\d-\d\d-\d\d; .* Lost at most 0\.70 s of records; 1 sessions", kills
     )
-    assert "| supervisor | 1 | 1 | 0.70 | 0 | 0 | 0 |" in kills
+    assert "1 came before there was a session, 3 after." in kills
+    assert "| supervisor | 1 | 0 | 1 | 0.70 | 0 | 0 | 0 |" in kills
+    assert "| worker | 3 | 1 | 2 | 0.20 | 1 | 0 | 0 |" in kills
     moments = signals.report([MOMENT, MOMENT._replace(signal="INT", request_ms=-3.0, saved=False)], 0)
     assert re.match(r"2 moments, seed 0, 20\d\d-\d\d-\d\d; ", moments)
     assert "| INT | 1 | 1.90 | 0 | 1 | 0 | 0 |" in moments
