@@ -48,9 +48,11 @@ PROMISES = {
         "tests/tui/report/test_compare.py::test_nothing_that_a_stranger_wrote_reaches_the_terminal_raw",
         "tests/cli/test_bad_input.py::test_what_was_typed_cannot_command_the_terminal",
     ),
-    "a mistake is one line that names it and says what to do": (
+    "a mistake, or what is wrong outside, is one line that names it and says what to do": (
         "tests/cli/test_bad_input.py::test_a_mistake_is_one_line_and_exit_code_2",
         "tests/cli/test_error_texts.py::test_an_error_is_short_and_says_what_to_do",
+        "tests/cli/test_environment_texts.py::"
+        "test_what_is_wrong_outside_is_said_briefly_with_what_it_is_about_and_what_to_do",
     ),
 }
 """What holds whatever goes wrong, and the tests of it."""
