@@ -29,6 +29,7 @@ ENDURANCE = ROOT / "docs" / "measured" / "endurance.md"
 AT_LENGTH = {
     "kills": ("killed at random moments", "#killed-at-random-moments"),
     "signals": ("ended by a signal at random moments", "#ended-by-a-signal-at-random-moments"),
+    "fuzz": ("bytes that nobody should send", "#bytes-that-nobody-should-send"),
     "soak": ("run for long", "#run-for-long"),
     "soak-fast": ("run for hours, by a fast clock", "#run-for-eight-hours-by-a-fast-clock"),
 }
