@@ -145,7 +145,8 @@ def abort(launched: Launched) -> None:
 
 
 def conclude(directory: Path, options: argparse.Namespace) -> int:
-    """Prints what the run says, or writes it where `options` ask for it; returns its exit code."""
+    """Prints what the run says, or writes it where `options` ask for it; returns its exit code, which counts
+    no target where `options.targets_judge` is False."""
     from sessions.store.directory import default_root, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.read import read_summary
@@ -170,7 +171,8 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
                 print(goes_on)
     end = manifest.end
     interrupted = end is not None and end.reason in ("interrupted", "aborted")
-    code = INTERRUPTED if interrupted else OK if summary.holds else NOT_VALID
+    holds = summary.holds if getattr(options, "targets_judge", True) else summary.valid
+    code = INTERRUPTED if interrupted else OK if holds else NOT_VALID
     return told_to_ci(summary, options, code)
 
 

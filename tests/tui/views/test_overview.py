@@ -13,6 +13,7 @@ from sessions.bottleneck.rules import NAMES
 from sessions.frame.schema import Cause, ChartMark, Frame, Host, Limit, PlanProgress, Power, Server, Stat
 from sessions.frame.search import SearchProgress
 from sessions.steady.verdict import Window
+from sessions.timeline.attained import Attained
 from tests.tui import made_up_run
 from tests.tui.made_up_run import START_NS, FakeView, S, ramped
 from tui.controls.playhead import Playhead
@@ -960,6 +961,6 @@ def test_of_a_search_there_is_always_its_bracket_and_from_120_cells_on_about_whe
 
 def test_how_many_held_their_targets_is_a_share_of_a_hundred():
     view = ramped(at(63))
-    row = screen(view, (160, 40), frame=replace(frame_of(view, 160), attained=0.987))[1]
+    row = screen(view, (160, 40), frame=replace(frame_of(view, 160), attained=Attained(0.987)))[1]
     assert "98.7% in target" in row
     assert "in target" not in screen(view, (160, 40))[1]
