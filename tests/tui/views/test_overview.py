@@ -953,7 +953,7 @@ def test_of_a_search_there_is_always_its_bracket_and_from_120_cells_on_about_whe
     view = ramped(at(63))
     search = SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0)
     plan = PlanProgress("limit", 5, None, "8.72 rps (between 8 and 9.51)", "running", None, None, search)
-    row = screen(view, (width, 40), frame=replace(frame_of(view, width), plan=plan, attained=1.0))[1]
+    row = screen(view, (width, 40), frame=replace(frame_of(view, width), plan=plan, attained=Attained(1.0)))[1]
     assert row.startswith(said)
     assert ("8 ✓  9.51 ✗" if width < 100 else "between 8 and 9.51 rps   search over in about 25 min") in row
     assert "SIMULATED" in row
