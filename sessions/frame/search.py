@@ -35,6 +35,8 @@ class SearchProgress:
     """The lowest above it that did not."""
     after_s: float | None = None
     """Of all steps after this one, about; None until there is a load of each kind, for nobody can tell."""
+    unit: str = ""
+    """Of `passed` and `failed`: `rps` or `at once`; empty where that is not known."""
 
 
 def search_at(
@@ -61,6 +63,7 @@ def search_at(
         passed,
         failed,
         None if config is None or limit is None else seconds_after(ask_of(config), results),
+        "" if limit is None else "at once" if limit.closed else "rps",
     )
 
 

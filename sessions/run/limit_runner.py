@@ -150,8 +150,8 @@ class LimitRunner(PlanRunner):
 
     def _name(self, step: Step) -> str:
         """With what is known of the limit: `12 rps (8 holds)`, `9.8 rps (between 8 and 12)`."""
-        if step.purpose == "single" and not self._results:
-            return "one at a time"
+        if step.purpose == "single":
+            return "one at a time again" if self._results else "one at a time"
         unit = "at once" if self._ask.closed else "rps"
         low, high = bracket(self._results)
         known = ""
@@ -160,8 +160,7 @@ class LimitRunner(PlanRunner):
         elif low is not None or high is not None:
             known = f" ({high:.3g} does not hold)" if low is None else f" ({low:.3g} holds)"
         again = " again" if step.purpose == "confirm" else ""
-        load = "one at a time again" if step.purpose == "single" else f"{step.load:.4g} {unit}{again}"
-        return load + known
+        return f"{step.load:.4g} {unit}{again}{known}"
 
 
 def _json(value: object) -> str:

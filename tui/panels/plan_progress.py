@@ -40,8 +40,7 @@ def _search(
 def _known(search: SearchProgress) -> Row:
     """What the steps that are over say of the limit, in words."""
     low, high = (f"{load or 0.0:.3g}" for load in (search.passed, search.failed))
-    unit = safe(search.load, 28).partition(" ")[2].removesuffix(" again")
-    unit = f" {unit}" if unit in ("rps", "at once") else ""
+    unit = f" {search.unit}" if search.unit else ""
     if search.passed is not None and search.failed is not None:
         return [("between ", "label"), (low, "strong"), (" and ", "label"), (f"{high}{unit}", "strong")]
     if search.passed is not None:

@@ -95,6 +95,7 @@ def test_a_search_that_goes_on_with_another_session_knows_its_steps_and_about_wh
     found = plan_at(folded(begun), config.plan, 12 * S, config)
     assert found is not None and found.search is not None  # noqa: PT018
     assert (found.search.load, found.search.passed, found.search.failed) == ("2.8 rps", 2.0, 4.0)
+    assert found.search.unit == "rps"
     # Three more to narrow to a tenth, at about 500 requests each, one or more to place it, one to confirm.
     assert found.search.after_s is not None
     assert 2 * 500 / 2.8 < found.search.after_s < 10_000 / 2.8

@@ -111,7 +111,7 @@ def test_each_step_is_a_stage_and_what_it_came_to_stands_in_the_session() -> Non
     assert (names[0], *names[-2:]) == (
         "one at a time",
         "3 at once again (between 3 and 4)",
-        "one at a time again (between 3 and 4)",
+        "one at a time again",
     )
 
 

@@ -912,21 +912,21 @@ def test_with_a_plan_a_drift_is_said_at_80_columns():
         (
             PlanProgress(
                 *("limit", 5, None, "8.72 rps (between 8 and 9.51)", "running", None, None),
-                SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0),
+                SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0, "rps"),
             ),
             "STEP 5 8.72 rps  612 of 1,500, 01:41 at most   between 8 and 9.51 rps   search over in about 25 min   ",
         ),
         (
             PlanProgress(
                 *("limit", 5, None, "8.72 rps (between 8 and 9.51)", "draining", None, None),
-                SearchProgress("8.72 rps", 1500, 1500, None, 8.0, None),
+                SearchProgress("8.72 rps", 1500, 1500, None, 8.0, None, None, "rps"),
             ),
             "STEP 5 8.72 rps ends, awaiting 42 answers   8 rps holds, searching upwards   ",
         ),
         (
             PlanProgress(
                 *("limit", 3, None, "4 at once again", "over", None, None),
-                SearchProgress("4 at once again", 1500, 1500, None, None, 8.0, 30.0),
+                SearchProgress("4 at once again", 1500, 1500, None, None, 8.0, 30.0, "at once"),
             ),
             "STEP 3 4 at once again   8 at once does not hold, searching downwards   ",
         ),
@@ -951,9 +951,11 @@ def test_where_a_plan_is_stands_beside_the_load(plan, said):
 )
 def test_of_a_search_there_is_always_its_bracket_and_from_120_cells_on_about_when_it_is_over(width, said):
     view = ramped(at(63))
-    search = SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0)
+    search = SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0, "rps")
     plan = PlanProgress("limit", 5, None, "8.72 rps (between 8 and 9.51)", "running", None, None, search)
-    row = screen(view, (width, 40), frame=replace(frame_of(view, width), plan=plan, attained=Attained(1.0)))[1]
+    row = screen(view, (width, 40), frame=replace(frame_of(view, width), plan=plan, attained=Attained(1.0)))[
+        1
+    ]
     assert row.startswith(said)
     assert ("8 ✓  9.51 ✗" if width < 100 else "between 8 and 9.51 rps   search over in about 25 min") in row
     assert "SIMULATED" in row
