@@ -24,6 +24,8 @@ def plan_at(
     number = min(change.number, len(stages) - 1)
     stage = stages[number]
     state = {"begin": "running", "load_over": "draining"}.get(change.event, change.event)
+    if timeline.end is not None and timeline.end.t_ns <= at_ns and state != "left":
+        state = "ended"
     if not plan.stages:  # a step ends as soon as it is decided: nobody knows when
         begun = [one.t_ns for one in timeline.stages[:i] if one.number == number and one.event == "begin"]
         begun_ns = begun[-1] if begun else at_ns
@@ -50,5 +52,5 @@ def plan_at(
         stage_name=stage.name,
         state=state,
         stage_left_s=stage_left_s,
-        left_s=max(0.0, sum(known)) if len(known) == len(times) else None,
+        left_s=max(0.0, sum(known)) if len(known) == len(times) and state != "ended" else None,
     )

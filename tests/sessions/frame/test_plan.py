@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -14,7 +16,7 @@ from sessions.limit.search import Result
 from sessions.limit.step import Step
 from sessions.plan.config import LimitConfig, PlanConfig
 from sessions.plan.stages import Stage
-from sessions.store.records import LoadChange, StageChange, State
+from sessions.store.records import End, LoadChange, StageChange, State
 from sessions.timeline.timeline import Timeline
 from tests.sessions.summary.summing import manifest
 from tests.sessions.timeline.folding import folded
@@ -31,7 +33,11 @@ PLAN = PlanConfig(
 
 
 def timeline() -> Timeline:
-    return folded(
+    return folded(*timeline_records())
+
+
+def timeline_records() -> list[Any]:
+    return [
         LoadChange(10 * S, "stage", rate_rps=2.0),
         StageChange(10 * S, 0, "begin", "a"),
         StageChange(70 * S, 0, "load_over"),
@@ -41,7 +47,7 @@ def timeline() -> Timeline:
         StageChange(90 * S, 2, "begin", "c"),
         LoadChange(90 * S, "stage", rate_rps=1.0),
         State(91 * S, "draining"),
-    )
+    ]
 
 
 def at(seconds: float) -> PlanProgress | None:
@@ -57,6 +63,12 @@ def test_a_plan_says_its_stage_its_state_and_what_is_known_of_the_time_left() ->
     assert (over.state, left.state, left.stage) == ("over", "left", 2)
     assert at(100) == PlanProgress("p", 3, 3, "c", "running", 20.0, 20.0)  # 30 requests at 1 a second
     assert plan_at(timeline(), None, 25 * S) is None
+
+
+def test_a_plan_whose_run_is_over_does_not_go_on() -> None:
+    for records in ([], [StageChange(110 * S, 2, "over")]):
+        ended = plan_at(folded(*timeline_records(), *records, End(120 * S, "finished")), PLAN, 120 * S)
+        assert ended == PlanProgress("p", 3, 3, "c", "ended", None, None)
 
 
 def test_a_search_says_its_step_how_long_that_is_at_the_most_and_what_is_bracketed() -> None:
