@@ -1,8 +1,8 @@
 """LLM servers that listen on this machine: which ports may be asked, one short request to each, who answered.
 
 Only loopback is asked, without any key. A port is asked where LLM servers listen unless told otherwise, or
-where a process listens that was started as one: others (a database, a training job's rendezvous) are left in
-peace.
+where a process listens that was started as one, or as a web server: others (a database, a training job's
+rendezvous, which may end at a word that it does not know) are left in peace.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ USUAL_PORTS = (
     *(OLLAMA_PORT, 3000, 1234, 23333, 2242),  # Ollama, TGI, LM Studio, LMDeploy, Aphrodite
 )
 """Where they listen unless told otherwise, and where a second one is put beside the first."""
+USUAL_PORTS_SAID = "8000-8009 8080-8089 30000-30009 11434 3000 1234 23333 2242"
+LEAST_PORT = 1024
+"""Below it the machine's own services listen: none of them is asked."""
 EPHEMERAL = range(32768, 61000)
 """Ports that the kernel gives away: there, the command line must name the port.
 
@@ -58,8 +61,16 @@ _STARTED_AS = (
     ("lmdeploy", "LMDeploy"),
     ("aphrodite", "Aphrodite"),
     ("trtllm", "TensorRT-LLM"),
+    ("litellm", "LiteLLM"),
+    ("mlc_llm", "MLC LLM"),
+    ("llamafile", "llamafile"),
+    ("koboldcpp", "KoboldCpp"),
     ("loadgen.simulator", "simulator"),
+    ("ttftop simulate", "simulator"),
+    ("tui.cli simulate", "simulator"),
 )
+_SPEAKS_HTTP = ("uvicorn", "gunicorn", "hypercorn", "api_server", "openai")
+"""Of a program that says no more of itself: a GET harms none of these."""
 
 
 class Candidate(NamedTuple):
@@ -143,9 +154,14 @@ def candidates(proc: Path = PROC) -> list[Candidate]:
         words = started.get(one.inode, [])
         name = _started_as(words)
         named = any(re.search(rf"(?<!\d){one.port}(?!\d)", word) for word in words)
-        if one.port in USUAL_PORTS or (name and (one.port not in EPHEMERAL or named)):
+        is_web = bool(name) or any(word in _first(words) for word in _SPEAKS_HTTP)
+        if one.port < LEAST_PORT:
+            continue
+        if one.port in USUAL_PORTS or (is_web and (one.port not in EPHEMERAL or named)):
             found[one.port] = Candidate(host, one.port, name)
-    return [found[port] for port in sorted(found)][:MOST_PORTS]
+    # Where there are too many, those that are known to be servers first.
+    kept = sorted(found.values(), key=lambda one: (not one.started_as, one.port not in USUAL_PORTS, one.port))
+    return sorted(kept[:MOST_PORTS], key=lambda one: one.port)
 
 
 def ask_all(asked: Sequence[Candidate], ask_s: float = ASK_S) -> list[LocalServer]:
@@ -236,9 +252,13 @@ def _name(asked: Candidate, answer: Answer, key: str, rows: Sequence[Mapping[str
 
 
 def _started_as(words: Sequence[str]) -> str:
-    """By the program and its first arguments: a prompt further on may hold any word."""
-    text = " ".join(words[:6]).lower()
+    text = _first(words)
     return next((name for word, name in _STARTED_AS if word in text), "")
+
+
+def _first(words: Sequence[str]) -> str:
+    """The program and its first arguments: a prompt further on may hold any word."""
+    return " ".join(words[:6]).lower()
 
 
 def _loopback(address: str) -> str | None:

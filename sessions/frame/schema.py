@@ -190,8 +190,8 @@ class PlanProgress:
     """None of a search for the limit, which finds its next step by what those before came to."""
     stage_name: str
     state: str
-    """`running`, `draining` (nothing more is due, answers are awaited), `over`, or `left` (a person has the
-    keys)."""
+    """`running`, `draining` (nothing more is due, answers are awaited), `over`, `left` (a person has the
+    keys), or `ended`: the run is over."""
     stage_left_s: float | None
     """Until nothing more of the stage is due; None where its number of requests ends it."""
     left_s: float | None

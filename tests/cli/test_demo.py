@@ -28,12 +28,15 @@ class NoSimulator:
     [
         ([], True, [demo.TARGETS]),
         (["--rate", "4"], True, [demo.TARGETS]),
-        ([], False, []),
+        ([], False, [demo.TARGETS]),
+        (["--slo", "ttft.p99<1s"], False, ["ttft.p99<1s"]),
+        (["--junit", "x.xml"], False, []),
+        (["--junit", "x.xml"], True, [demo.TARGETS]),
         (["--slo", "ttft.p99<1s"], True, ["ttft.p99<1s"]),
         (["--endpoint", "embeddings"], True, []),
     ],
 )
-def test_a_demo_on_a_screen_has_targets_unless_others_are_named(
+def test_a_demo_has_targets_unless_others_are_named(
     monkeypatch: pytest.MonkeyPatch, words: list[str], screen: bool, targets: list[str]
 ):
     started: list[RunConfig] = []

@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
+from sessions.store.manifest import read, write
 from sessions.summary.read import read_summary
 from tests.cli.conftest import Command
 from tui.foreground.headless import conclude
@@ -94,3 +96,16 @@ def test_it_is_refused_where_no_target_could_be_undecided(typed: Command, sessio
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("ttftop: error: --fail-if-undecided: need targets: ")
         assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("judged", "code"), [(True, 1), (False, 0)])
+def test_targets_that_judge_nothing_are_told_and_leave_the_exit_code(
+    session: Path, capsys: pytest.CaptureFixture[str], judged: bool, code: int
+) -> None:
+    """Those that a demo without a screen has of its own."""
+    manifest = read(session)
+    manifest.config = msgspec.structs.replace(manifest.config, slo=["ttft.p50<0.001ms"])
+    write(session, manifest)
+    options = argparse.Namespace(junit=None, fail_if_undecided=False, json=False, targets_judge=judged)
+    assert conclude(session, options) == code
+    assert "SLO MISSED" in capsys.readouterr().out

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from telemetry.local_servers import (
+    MOST_PORTS,
     OLLAMA_PORT,
     USUAL_PORTS,
+    USUAL_PORTS_SAID,
     Answer,
     Candidate,
     LocalServer,
@@ -187,19 +189,42 @@ def test_a_port_is_asked_where_servers_listen_or_where_one_was_started(tmp_path)
             ),  # a port that the kernel gave the same process: its workers' rendezvous
             (LOOPBACK, OLLAMA_PORT, 9, "0A"),
             (LOOPBACK, 5555, 10, "0A"),
+            (LOOPBACK, 18733, 11, "0A"),
+            (LOOPBACK, 7777, 12, "0A"),
+            (LOOPBACK, 80, 13, "0A"),  # a service of the machine
+            (LOOPBACK, 40001, 14, "0A"),  # a port that the kernel gave
         ],
         [
             (10, ["python", "-m", "sglang.launch_server", "--port", "9999"], [6]),
             (11, ["vllm", "serve", "m", "--port=45678"], [7, 8]),
             (12, ["python", "train.py", "a", "b", "c", "d", "ask", "vllm"], [10]),
+            (13, ["/v/bin/python", "/v/bin/ttftop", "simulate", "--port", "18733"], [11]),
+            (14, ["python", "-m", "uvicorn", "mine:app", "--port", "7777"], [12, 14]),
+            (15, ["vllm", "serve", "m", "--port", "80"], [13]),
         ],
     )
     assert candidates(proc) == [
+        Candidate("127.0.0.1", 7777),
         Candidate("127.0.0.1", 8000),
         Candidate("127.0.0.1", 9999, "SGLang"),
         Candidate("127.0.0.1", OLLAMA_PORT),
+        Candidate("127.0.0.1", 18733, "simulator"),
         Candidate("127.0.0.1", 45678, "vLLM"),
     ]
+
+
+def test_where_there_are_too_many_those_that_are_known_to_be_servers_are_asked(tmp_path):
+    webs = [(LOOPBACK, 4000 + i, i, "0A") for i in range(MOST_PORTS)]
+    rows = [*webs, (LOOPBACK, 8000, 900, "0A"), (LOOPBACK, 9000, 901, "0A")]
+    started = [(10, ["uvicorn"], range(MOST_PORTS)), (11, ["vllm", "serve", "m"], [901])]
+    asked = {one.port for one in candidates(proc_with(tmp_path, rows, started))}
+    assert {8000, 9000} < asked
+    assert len(asked) == MOST_PORTS
+
+
+def test_the_ports_that_are_said_are_those_that_are_asked():
+    spans = [span.split("-") for span in USUAL_PORTS_SAID.split()]
+    assert [port for span in spans for port in range(int(span[0]), int(span[-1]) + 1)] == list(USUAL_PORTS)
 
 
 @pytest.mark.parametrize(

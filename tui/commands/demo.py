@@ -33,8 +33,8 @@ IDLE_S = 120
 """The simulator ends by itself this long after the last request: a detached run may outlive this command."""
 START_S = 20.0
 TARGETS = "ttft.p95<500ms, itl.p95<100ms"
-"""Of a demo on a screen that names none: so that it is seen what a target looks like, held and missed.
-Without a screen it has none, so that its exit code says only whether it ran."""
+"""Of a demo that names none: so that it is seen what a target looks like, held and missed. Without a screen
+the exit code does not count them: it says whether it ran, for scripts that only try it."""
 
 
 def parser() -> Parser:
@@ -64,8 +64,11 @@ def run(options: argparse.Namespace) -> int:
     with Simulator(options.profile, options.seed or 0) as simulator:
         target = TargetConfig(url=simulator.url, model=options.model, endpoint=options.endpoint or "auto")
         interactive = start.has_screen(options)
-        if interactive and plan is None and options.slo is None and options.endpoint != "embeddings":
-            options.slo = [TARGETS]
+        # What is asked for to judge by targets judges by the person's own.
+        judged = options.junit is not None or options.fail_if_undecided
+        can = plan is None and options.endpoint != "embeddings"
+        if can and options.slo is None and (interactive or not judged):
+            options.slo, options.targets_judge = [TARGETS], interactive
         with at_its_place(options.given_by_plan):
             config = run_options.config(options, target, interactive=interactive, plan=plan)
         outcome = start.start(config, options, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sessions.summary.digest import Digest
-from telemetry.local_servers import LocalServer
+from telemetry.local_servers import USUAL_PORTS_SAID, LocalServer
 
 ORDERS = ("newest", "slowest", "model")
 """What `s` steps through: by time, by TTFT p95, by model."""
@@ -19,6 +19,8 @@ class Item(NamedTuple):
     key: str
     """Of its own, and the same when the list is made anew."""
     heading: str = ""
+    note: bool = False
+    """The heading is more of the one above it."""
     server: LocalServer | None = None
     session: Digest | None = None
     base: bool = False
@@ -43,12 +45,15 @@ class HomeList:
         """Headings always; under each what fits `wanted`."""
         servers = [one for one in self.servers or () if self._fits(_server_text(one))]
         sessions = [one for one in self.sessions if self._fits(session_text(one))]
-        looked = "looking ..." if self.servers is None else "" if self.servers else "none found"
+        none = self.servers is not None and not self.servers
+        looked = "looking ..." if self.servers is None else "none found; u: one by its URL" if none else ""
+        asked = [Item("asked", heading=f"  at {USUAL_PORTS_SAID}", note=True)] if none else []
         count = f"{len(sessions):,}" if not self.wanted else f"{len(sessions):,} of {len(self.sessions):,}"
         by = "" if self.order == ORDERS[0] else f", by {'TTFT p95' if self.order == 'slowest' else 'model'}"
         kept = f"none in {self.place} yet" if not self.sessions else f"{count}{by}"
         return [
             Item("servers", heading=f"LLM servers on this machine  {looked}".rstrip()),
+            *asked,
             *(Item(one.url, server=one) for one in servers),
             Item("sessions", heading=f"recorded sessions  {kept}"),
             *(

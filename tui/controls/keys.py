@@ -56,6 +56,8 @@ KEYS: tuple[Key, ...] = (
     Key(("up", "k"), "row_previous", "", "", "replay", "", _LISTS),
     Key(("pagedown",), "page_next", "a page down, a page up", "pgdn pgup", "both", "", _LISTS),
     Key(("pageup",), "page_previous", "", "", "both", "", _LISTS),
+    Key(("pagedown",), "page_next", "", "", "both"),  # the help scrolls over every view
+    Key(("pageup",), "page_previous", "", "", "both"),
     Key(
         ("enter",),
         "open",
@@ -89,7 +91,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         ("b",),
         "baseline",
-        "another session behind this one; again: away",
+        "another session behind this one: away by b, last of all by esc",
         "b",
         "both",
         "base",
@@ -131,7 +133,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         ("n",),
         "next_mark",
-        "to the next mark, change of load or limit, to the one before",
+        "to the next mark or change (load, what binds), and back",
         "n N",
         "both",
         "mark",

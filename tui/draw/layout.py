@@ -14,6 +14,8 @@ FRAMED_WIDTH = 100
 HEAD = 3
 _NOTE_CELLS = 76
 """Of a note in one row of a terminal of 80."""
+_LONG_NOTE_CELLS = 100
+"""Of a note in three rows of the second column."""
 CHARTS = ("ttft", "itl", "rate", "tokens", "in_flight")
 """From the top down."""
 MATRIX_ABOVE = 8
@@ -168,7 +170,7 @@ def beside_rows(height: int, shape: Shape, across: int) -> Mapping[str, int]:
 
 def _beside_gpu_rows(shape: Shape, across: int) -> Sequence[int]:
     if not shape.gpus:
-        return (1, 3) if shape.gpu_note else (0,)
+        return (1, 3, 6)[: 3 if shape.gpu_note > _LONG_NOTE_CELLS else 2] if shape.gpu_note else (0,)
     if shape.gpus > MATRIX_ABOVE:
         whole = -(-shape.gpus // max(across, 1))
         apart = sum(-(-size // max(across, 1)) for size in shape.gpu_groups)

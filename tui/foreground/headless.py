@@ -19,7 +19,7 @@ from loadgen.errors import printable
 from loadgen.signals import ending_signals, restored
 from sessions.plan.config import RunConfig
 from tui.draw.failures import failures
-from tui.draw.numbers import clock, sign
+from tui.draw.numbers import about, clock, sign
 from tui.foreground.plain import plain_line
 from tui.foreground.progress import Progress
 from tui.foreground.results import print_json, told_to_ci
@@ -145,7 +145,8 @@ def abort(launched: Launched) -> None:
 
 
 def conclude(directory: Path, options: argparse.Namespace) -> int:
-    """Prints what the run says, or writes it where `options` ask for it; returns its exit code."""
+    """Prints what the run says, or writes it where `options` ask for it; returns its exit code, which counts
+    no target where `options.targets_judge` is False."""
     from sessions.store.directory import default_root, place_of
     from sessions.store.manifest import SessionError, read
     from sessions.summary.read import read_summary
@@ -170,7 +171,8 @@ def conclude(directory: Path, options: argparse.Namespace) -> int:
                 print(goes_on)
     end = manifest.end
     interrupted = end is not None and end.reason in ("interrupted", "aborted")
-    code = INTERRUPTED if interrupted else OK if summary.holds else NOT_VALID
+    holds = summary.holds if getattr(options, "targets_judge", True) else summary.valid
+    code = INTERRUPTED if interrupted else OK if holds else NOT_VALID
     return told_to_ci(summary, options, code)
 
 
@@ -185,6 +187,8 @@ def _plan(plan: PlanProgress) -> str:
     text = f"{where} {plan.stage_name}"
     if plan.state == "draining":
         text += ", awaiting answers"
+    if plan.search is not None and plan.search.after_s is not None:
+        text += f", search over in {about((plan.search.left_s or 0.0) + plan.search.after_s)}"
     if plan.left_s:
         text += f", {clock(int(plan.left_s * 1e9), hours=False)} left"
     return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tui.controls import keys
 from tui.controls.screen_state import ScreenState
 from tui.draw.rows import Field, Row, Span, chosen, fitted
@@ -13,7 +15,8 @@ _LAST_TO_GO = {"help": 0, "quit": 0, "to_end": 0, "load_up": 1, "hold": 1, "stop
 _ASCII_KEYS = {"↑↓": "kj", "←→": "<-/->"}
 
 
-def bottom(screen_state: ScreenState, width: int, *, live: bool) -> Row:
+def bottom(screen_state: ScreenState, width: int, *, live: bool, idle: Collection[str] = ()) -> Row:
+    """`idle`: actions of the view that would do nothing now; they are not shown."""
     if screen_state.prompt is not None:
         prompt = screen_state.prompt
         text = prompt.text + " "
@@ -40,7 +43,7 @@ def bottom(screen_state: ScreenState, width: int, *, live: bool) -> Row:
         )
     if screen_state.finishing:
         return fitted(_finishing(long=width >= 80), width)
-    return fitted([(" ", ""), *key_row(width - 1, screen_state, live=live)], width)
+    return fitted([(" ", ""), *key_row(width - 1, screen_state, live=live, idle=idle)], width)
 
 
 def _question(which: str, *, long: bool) -> Row:
@@ -66,13 +69,13 @@ def _choice(key: str, words: str) -> list[Span]:
     return [("  ", ""), (key, "key"), (" " + words, "dim")]
 
 
-def key_row(width: int, screen_state: ScreenState, *, live: bool) -> Row:
+def key_row(width: int, screen_state: ScreenState, *, live: bool, idle: Collection[str] = ()) -> Row:
     fields = []
     past = live and not screen_state.playhead.following
     common: tuple[str, ...] = keys.PAST_FOOTER if past else keys.LIVE_FOOTER if live else keys.REPLAY_FOOTER
     if screen_state.view != keys.VIEWS[0]:  # a view says above itself where the others are
         common = tuple(action for action in common if action != "view_overview")
-    shown = (*keys.own_of(screen_state.view), *common)
+    shown = (*(action for action in keys.own_of(screen_state.view) if action not in idle), *common)
     for rank, action in enumerate(shown):
         row = keys.action_row(action, screen_state.keymap)
         name = keys.short_name(action, screen_state.keymap)

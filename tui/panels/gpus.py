@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from textwrap import wrap
@@ -49,10 +50,8 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
     """In at most `height` rows of `width` cells."""
     if not frame.gpus:
         title = [Field(0, ("GPU", "title"))]
-        lines = wrap(safe(frame.gpu_note), max(width - 2, 1), break_on_hyphens=False)
-        if len(lines) > height:
-            lines = [*lines[: max(height - 1, 0)], fit(" ".join(lines[max(height - 1, 0) :]), width - 2)]
-        return Panel(title, [fitted([(" ", ""), (line, "dim")], width) for line in lines[:height]])
+        lines = _note_lines(safe(frame.gpu_note), max(width - 2, 1), height)
+        return Panel(title, [fitted([(" ", ""), (line, "dim")], width) for line in lines])
     said = words(frame.gpus)
     if len(frame.gpus) > MATRIX_ABOVE:
         rows = _matrix(frame.gpus, said, width, height, theme)
@@ -72,6 +71,19 @@ def gpus(frame: Frame, width: int, height: int, theme: Theme) -> Panel:
                 for a, b in zip(half[::2], half[1::2], strict=True)
             ]
     return Panel(_summary(frame, said), rows[:height], _power(frame))
+
+
+def _note_lines(note: str, width: int, height: int) -> list[str]:
+    """A sentence in so many rows: where it has no room whole, then without what to do about it, then without
+    what stands in brackets, which the view of GPUs has; cut only where that is too long as well."""
+    first = note.partition(";")[0]
+    lines: list[str] = []
+    for said in (note, first, re.sub(r" \([^)]*\)", "", first)):
+        lines = wrap(said, width, break_on_hyphens=False)
+        if len(lines) <= height:
+            return lines
+    last = max(height - 1, 0)
+    return [*lines[:last], fit(" ".join(lines[last:]), width)][:height]
 
 
 def _lines(frame: Frame, said: Sequence[Span], width: int, theme: Theme) -> list[Row]:

@@ -134,9 +134,9 @@ class HomeScreen(Screen[None]):
         small = event.size.width < 60 or event.size.height < 16
         self.query_one("#both").styles.layout = "horizontal" if beside else "vertical"
         listed, preview = self.query_one(RowList), self.query_one("#preview", Canvas)
-        listed.styles.width = "3fr" if beside else "100%"
+        listed.styles.width = "5fr" if beside else "100%"
         preview.display = not small
-        preview.styles.width = "2fr" if beside else "100%"
+        preview.styles.width = "3fr" if beside else "100%"
         preview.styles.height = "100%" if beside else min(PREVIEW_ROWS, max((event.size.height - 4) // 2, 1))
         self.call_after_refresh(self._show)
 

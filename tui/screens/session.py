@@ -255,9 +255,6 @@ class SessionScreen(Screen[None]):
                 self._say(words)
         self._redraw()
 
-    def _hold(self) -> None:
-        self._send(Resume() if self._is_paused() else Hold())
-
     def _ask(self, action: str) -> None:
         try:
             prompt = prompts.asked_by(
@@ -311,10 +308,12 @@ class SessionScreen(Screen[None]):
         return after != before or seek_ns is not None
 
     def _back(self) -> None:
-        """Closes what is open, the innermost first; then it is the overview."""
+        """Closes what is open, the innermost first; then it is the overview, at last without a baseline."""
         if self._state.help or self._state.details:
             self._state = replace(self._state, help=False, details=False)
         elif not self._press("escape"):
+            if self._state.view == OVERVIEW and self._source.curve.baseline is not None:
+                self._ask("baseline")  # which puts it away
             self._state = replace(self._state, view=OVERVIEW)
 
     # -- leaving ----------------------------------------------------------------------------------------
@@ -344,7 +343,7 @@ class SessionScreen(Screen[None]):
 
 
 _ACTIONS: dict[str, Callable[[SessionScreen], None]] = {
-    "hold": SessionScreen._hold,
+    "hold": lambda screen: screen._send(Resume() if screen._is_paused() else Hold()),
     "quit": SessionScreen._quit,
     "end_run": SessionScreen._end_run,
 }

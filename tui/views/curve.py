@@ -80,9 +80,9 @@ class Curve:
             other,
         )
         room = height - len(head)
-        growing, words, below = curve.growing, [], []
+        words, below = [], []
         if room >= _WORDS_FROM:
-            words = [legend(curve.points, growing, other, drawing.theme, width)]
+            words = [legend(curve, other, drawing.theme, width)]
             below = about(shown, width, 1 if width >= _ONE_ROW_FROM or room < 17 else 2)
         room -= len(words) + len(below)
         listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))

@@ -11,7 +11,7 @@ from sessions.curve.what_if import Held
 from tui.draw import numbers, words
 from tui.draw.rows import Row, Span, cells_of, fitted, width_of
 from tui.draw.text import fit, safe
-from tui.views.curve_marks import mark_of
+from tui.views.curve_marks import mark_of, step_of
 from tui.views.curve_plot import Plotted
 
 _WHY_CELLS = 24
@@ -50,9 +50,9 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
         columns.remove(max(columns, key=lambda column: column.rank))
     head = [("   ", ""), *((_set(column.title, wide[column], column), "label") for column in columns)]
     out = [fitted(head, width)]
-    growing = shown.curve.growing
+    growing, verdicts = shown.curve.growing, dict(shown.curve.said)
     for index, (point, _) in enumerate(listed):
-        mark, role = mark_of(point, growing is point, shown.theme)
+        mark, role = mark_of(point, growing is point, shown.theme, step_of(point, verdicts))
         left, right = "[]" if point is shown.selected else "  "
         row: Row = [(left, "strong"), (mark, role), (right, "strong")]
         for column in columns:
@@ -115,7 +115,7 @@ def _columns(shown: Plotted, baseline: str) -> list[_Column]:
     if baseline:
         every.append(_Column(0, f"p95 vs {baseline}"[:15], _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
         every.append(_Column(4, "tok/s vs", _delta(shown.ghosts, lambda p: p.output_tps.value)))
-    words_of: _Cell = lambda p, h: _verdict(p, growing is p, said.get(p.stage.stretch.begin_ns, ""))  # noqa: E731
+    words_of: _Cell = lambda p, h: _verdict(p, growing is p, step_of(p, said))  # noqa: E731
     return [*every, _Column(1, "", words_of, words=True)]
 
 

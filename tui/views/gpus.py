@@ -269,6 +269,11 @@ def _after(names: Sequence[str], name: str) -> str:
     return names[(names.index(name) + 1) % len(names)]
 
 
+def idle_keys(frame: Frame) -> tuple[str, ...]:
+    """Those of the view that do nothing now: one GPU is shown in full, and is no list."""
+    return () if len(frame.gpus) > 1 else ("row_next", "page_next", "open", "sort", "turn")
+
+
 def _nothing_read(frame: Frame) -> str:
     young = frame.at_ns - frame.first_ns < _YOUNG_NS or not frame.first_ns
     return "nothing has been read of a GPU yet" if young else "no GPU was found"

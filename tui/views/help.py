@@ -19,9 +19,8 @@ _STEPS = {
     "load_down": 1,
     "row_previous": -1,
     "row_next": 1,
-    "page_previous": -10,
-    "page_next": 10,
 }
+_PAGES = {"page_previous": -1, "page_next": 1, "to_start": -1000, "to_end": 1000}
 _ARROWS = (("↑", "up"), ("↓", "down"), ("←", "left"), ("→", "right"))
 
 
@@ -29,21 +28,37 @@ def help_rows(width: int, height: int, state: ScreenState) -> list[Row]:
     """Exactly `height` rows, from `state.help_row` on."""
     body = _body(width, height, state)
     first = min(state.help_row, _most(width, height, state))
-    left = len(body) - first - (height - 1)
-    more = f"{left} more: down" if left > 0 else ""
-    if more and state.theme.ascii_only is False:
-        more = f"↓ {left} more rows"
     hidden = first < _words_row(width, height, state)
     closes = f"esc{'' if hidden else ' ?'} closes"
     fields = [
         Field(0, (" ttftop", "name"), ("  keys", "strong")),
         Field(1, ("?", "key"), (" the words", "warn")) if hidden else Field(9),
         Field(3, (f"{closes}; another key acts", "dim")),
-        Field(0, (more, "warn")),
     ]
     head = chosen(fields, width, gap=3)
-    shown = body[first : first + height - 1]
-    return ([fitted(head, width), *shown] + [fitted([], width)] * height)[:height]
+    if not _most(width, height, state):
+        return ([fitted(head, width), *body] + [fitted([], width)] * height)[:height]
+    shown = body[first : first + _seen(height)]
+    return [fitted(head, width), *shown, _more(first, len(body), width, height, state.theme)][:height]
+
+
+def _more(first: int, rows: int, width: int, height: int, theme: Theme) -> Row:
+    """The last row, where the eye ends: how much of it is seen, how much more there is and by which keys."""
+    below, down, up = rows - first - _seen(height), *(("down", "up") if theme.ascii_only else ("↓", "↑"))
+    where = f" rows {first + 1}-{rows - max(below, 0)} of {rows}"
+    fields = [
+        Field(2, (where, "dim")),
+        Field(0, (f"{down} pgdn", "key"), (f" {below} more rows", "warn")) if below > 0 else Field(9),
+        Field(1, (f"{up} pgup", "key"), (f" {first} above" if below > 0 else " back: this is the end", "dim"))
+        if first
+        else Field(9),
+    ]
+    return fitted(chosen(fields, width, gap=3), width)
+
+
+def _seen(height: int) -> int:
+    """Rows of it at once, where it scrolls: between the head and the row that says so."""
+    return max(height - 2, 1)
 
 
 def help_scrolled(action: str, state: ScreenState, width: int, height: int) -> ScreenState | None:
@@ -54,9 +69,10 @@ def help_scrolled(action: str, state: ScreenState, width: int, height: int) -> S
     if action == "help":
         words = _words_row(width, height, state)
         return replace(state, help=state.help_row < words, help_row=max(words, state.help_row))
-    if action not in _STEPS:
+    steps = _STEPS.get(action, 0) + _PAGES.get(action, 0) * max(_seen(height) - 1, 1)
+    if not steps:
         return None
-    row = min(max(state.help_row + _STEPS[action], 0), _most(width, height, state))
+    row = min(max(state.help_row + steps, 0), _most(width, height, state))
     return replace(state, help_row=row)
 
 
@@ -68,7 +84,8 @@ def _words_row(width: int, height: int, state: ScreenState) -> int:
 
 def _most(width: int, height: int, state: ScreenState) -> int:
     """The furthest that the help can be scrolled."""
-    return max(len(_body(width, height, state)) - (height - 1), 0)
+    rows = len(_body(width, height, state))
+    return rows - _seen(height) if rows > height - 1 else 0
 
 
 def _body(width: int, height: int, state: ScreenState) -> list[Row]:

@@ -14,7 +14,7 @@ from sessions.summary.stored import Quantiles
 from telemetry.local_servers import LocalServer
 from tui.controls.home_list import HomeList, Item, when
 from tui.controls.run_form import Checked
-from tui.draw.numbers import count, ms, rate
+from tui.draw.numbers import count, length, ms, rate
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
@@ -76,16 +76,19 @@ class Columns(NamedTuple):
 
 
 def columns(items: Sequence[Item], width: int) -> Columns:
-    """As wide as what stands in them; where that is too much, the longer one of name and model gives way."""
+    """As wide as what stands in them; where that is too much, first blanks between them give way, then the
+    longer one of name and model."""
     sessions = [item.session for item in items if item.session is not None]
-    load, p95 = 0, 0
-    if width >= 60:
-        load = min(max((len(one.load) for one in sessions), default=0), 16) + 2
-        p95 = 10
+    load = min(max((len(one.load) for one in sessions), default=0), 16) if width >= 60 else 0
+    p95 = len(_P95) if width >= 60 else 0
+    names = max((len(_name(one)) for one in sessions), default=0)
+    models = max((len(one.model) for one in sessions), default=0) if width >= 60 else 0
+    gaps = 1 + sum(1 for cells in (models, load, p95) if cells)
     room = width - _WHEN_CELLS - _VERDICT_CELLS - load - p95
-    names = max((len(_name(one)) for one in sessions), default=0) + 2
-    models = max((len(one.model) for one in sessions), default=0) + 2 if width >= 60 else 0
-    models = models if models > 2 else 0
+    gap = 2 if names + models + 2 * gaps <= room else 1
+    load, p95 = (cells + gap if cells else 0 for cells in (load, p95))
+    names, models = names + gap, models + gap if models else 0
+    room = width - _WHEN_CELLS - _VERDICT_CELLS - load - p95
     if names + models > room:
         even = room // 2
         models = min(models, max(room - names, even))
@@ -94,6 +97,7 @@ def columns(items: Sequence[Item], width: int) -> Columns:
     return Columns(min(names + spare // 2, 48) if models else room, models, load, p95)
 
 
+_P95 = "TTFT p95"
 _WHEN_CELLS, _VERDICT_CELLS = 15, 10
 
 
@@ -111,7 +115,24 @@ def item_row(item: Item, width: int, theme: Theme, at: Columns | None = None) ->
         row = _session(item.session, at if at is not None else columns([item], width))
         mark = theme.glyph("ghost") if item.base else " "
         return fitted([(f" {mark} ", "ghost"), (row[0][0][3:], row[0][1]), *row[1:]], width)
-    return fitted([(" " + safe(item.heading, 200), "title")], width)
+    said = " " + safe(item.heading, 200)
+    if item.key == "sessions" and at is not None and at.p95:
+        return fitted(_heads(said, at), width)
+    return fitted([(said, "dim" if item.note else "title")], width)
+
+
+def _heads(said: str, at: Columns) -> Row:
+    """The heading, and as far as it leaves room the names of the columns; that of the figure always."""
+    model = _WHEN_CELLS + at.name
+    load = model + at.model
+    row: Row = []
+    where = 0
+    for start, text in ((model, "model" if at.model else ""), (load, "load"), (load + at.load, _P95)):
+        if text == _P95 or (text and start > len(said) + 1):
+            before = said[where : start - 1]
+            row += [(fit(before, start - where), "title"), (text, "dim")]
+            where = start + len(text)
+    return row
 
 
 def _server(server: LocalServer, width: int, theme: Theme) -> Row:
@@ -127,7 +148,7 @@ def _server(server: LocalServer, width: int, theme: Theme) -> Row:
 
 def _session(session: Digest, at: Columns) -> Row:
     p95_ms = session.summary.ttft_from_due_ms.p95
-    p95 = "" if p95_ms is None else f"p95 {ms(p95_ms)}"
+    p95 = "-" if p95_ms is None else length(p95_ms)
     cells = (
         (safe(_name(session), 100), at.name, ""),
         (safe(session.model, 100), at.model, "dim"),

@@ -20,7 +20,7 @@ WORDS = (
     ("valid", "its figures may be relied on; not valid: why, stands beside"),
     ("live", "it goes on; killed: it died before it was summed up"),
     ("unreadable", "no session of this version, or a damaged one"),
-    ("p95", "of the time to first token, from due"),
+    ("TTFT p95", "of the time to first token, from due"),
     ("SIMULATED", "no real server; IMPORTED: another tool measured it"),
 )
 

@@ -17,7 +17,7 @@ from tui.draw.rows import Field, Row, chosen, fitted
 from tui.draw.shares import dealt
 from tui.draw.text import safe
 from tui.panels import first_token as why
-from tui.panels import targets, time_axis
+from tui.panels import targets, time_axis, token_gaps
 from tui.panels.server import KV_FULL_PCT
 from tui.panels.strip import strip
 from tui.plots.bars import area
@@ -65,7 +65,7 @@ class Server:
         there = [name for name in _ORDER[1:] if _is_told(name, drawn)]
         notes = _notes(drawing, said, [name for name in _ORDER[1:] if name not in there])
         notes = notes[: max(min(len(notes), (drawing.height - len(below) - 12) // 4), 0)]
-        head = _head(drawing, said)
+        head = _head(drawing, said, told)
         room = drawing.height - len(head) - 1 - len(notes) - len(below)
         weights = {
             name: weight
@@ -109,8 +109,11 @@ def _targets(drawing: Drawing) -> list[Row]:
     return targets.table(now, drawing.frame, drawing.width, drawing.height // 3, drawing.theme)
 
 
-def _head(drawing: Drawing, said: FirstToken | None) -> list[Row]:
+def _head(drawing: Drawing, said: FirstToken | None, told: ServerSeries) -> list[Row]:
+    """Why the latency is what it is whose target is missed; where none is, that of the first token."""
     frame, width = drawing.frame, drawing.width
+    if name := token_gaps.explained(frame):
+        return [token_gaps.sentence(name, told, frame, width)]
     if said is not None:
         return [why.sentence(said, frame, width, drawing.theme)]
     text = "answers have no tokens: no time to the first" if frame.only_input else "no first token yet"

@@ -13,7 +13,7 @@ from tui.views import overview
 from tui.views.curve import Curve, small_curve
 from tui.views.curve_baseline import others_listed
 from tui.views.events import Events
-from tui.views.gpus import Gpus
+from tui.views.gpus import Gpus, idle_keys
 from tui.views.latency import Latency
 from tui.views.requests import Requests
 from tui.views.server import Server
@@ -109,7 +109,8 @@ def _head(drawing: Drawing) -> list[Row]:
 
 def _foot(drawing: Drawing) -> list[Row]:
     frame, state = drawing.frame, drawing.screen_state
-    bottom = footer.bottom(state, drawing.width, live=frame.live)
+    idle = idle_keys(frame) if state.view == "gpus" else ()
+    bottom = footer.bottom(state, drawing.width, live=frame.live, idle=idle)
     if _foot_rows(drawing) == 1:
         return [bottom]
     return [time_axis.scrub(frame, state, drawing.width), bottom]

@@ -201,3 +201,25 @@ def test_one_gpu_has_the_width_there_is():
     courses = ["".join(text for text, _ in row).strip() for row in rows[2::2]]
     assert len(courses) == 4
     assert all(len(course) >= 30 and not set(course) & set("0123456789━") for course in courses)
+
+
+NO_DRIVER = (
+    "NVML: no NVIDIA driver on this machine (libnvidia-ml.so.1 not found); a container needs --gpus all"
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "said"),
+    [
+        (80, 2, NO_DRIVER),
+        (41, 3, NO_DRIVER),
+        (80, 1, "NVML: no NVIDIA driver on this machine (libnvidia-ml.so.1 not found)"),
+        (60, 1, "NVML: no NVIDIA driver on this machine"),
+        (41, 1, "NVML: no NVIDIA driver on this machine"),
+    ],
+)
+def test_why_there_is_no_gpu_is_whole_or_shorter_and_not_cut(width: int, height: int, said: str):
+    frame = replace(ramped(lambda: 90.0, gpus=0).frame(90 * S, 60 * S, 60), gpus=(), gpu_note=NO_DRIVER)
+    rows = gpus(frame, width, height, Theme()).rows
+    assert len(rows) <= height
+    assert " ".join("".join(part for row in rows for part, _ in row).split()) == said

@@ -171,7 +171,7 @@ def test_that_nothing_is_full_is_no_all_clear_beside_a_target_that_is_missed(wid
     frame = frame_of(targets=ITL_MISSED, limit=Limit("room", "queue 1, KV 91 %", 0))
     state = ScreenState(playhead=Playhead(at_ns=frame.at_ns))
     row = limit(frame, state, width)
-    assert "limit: nothing full, yet ITL missed  " in "".join(text for text, _ in row)
+    assert "binds: nothing full, yet ITL missed  " in "".join(text for text, _ in row)
     assert dict(row)["nothing full, yet ITL missed"] == "warn"
     shown = [*header(frame, state, width), *row]
     assert not [text for text, _ in shown if "headroom" in text]

@@ -27,11 +27,12 @@ from sessions.summary.digest import Digest, digest
 from sessions.summary.read import read_summary
 from sessions.summary.schema import plain
 from sessions.summary.stored import StoredSummary
-from telemetry.local_servers import LocalServer
+from telemetry.local_servers import USUAL_PORTS_SAID, LocalServer
 from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
 from tui.commands.home import AS_EVER, _sources, checked
 from tui.controls.home_list import Item
+from tui.draw.numbers import length
 from tui.draw.theme import Theme
 from tui.foreground.screen import show_replay
 from tui.options.settings import Settings
@@ -131,7 +132,7 @@ def at_home(
 
 def test_what_was_recorded_stands_newest_first_with_its_load_p95_and_verdict(recorded: Path) -> None:
     async def body(home: Home) -> None:
-        _, heading, *rows = home.listed
+        _, _, heading, *rows = home.listed
         assert heading.startswith(" recorded sessions  2")
         assert [row.split()[:3] for row in rows] == [
             ["11-04", "13:00", "second"],
@@ -139,7 +140,8 @@ def test_what_was_recorded_stands_newest_first_with_its_load_p95_and_verdict(rec
         ]
         p95_ms = digest(recorded / "20261104-130000-second").summary.ttft_from_due_ms.p95
         assert p95_ms is not None
-        assert f"p95 {p95_ms:.0f} " in rows[0]
+        at = heading.index("TTFT p95")
+        assert rows[0][at:].startswith(length(p95_ms))
         assert "rps" in rows[0]
 
     at_home(recorded, body)
@@ -179,12 +181,12 @@ def test_enter_on_a_session_opens_it_and_home_comes_back_as_it_was_left(recorded
 def test_words_after_a_slash_leave_only_what_has_them_all(recorded: Path) -> None:
     async def body(home: Home) -> None:
         await home.press("slash", *"QWEN rps")
-        assert [row.split()[2] for row in home.listed[2:]] == ["second"]
-        assert "1 of 2" in home.listed[1]
+        assert [row.split()[2] for row in home.listed[3:]] == ["second"]
+        assert "1 of 2" in home.listed[2]
         await home.press("x")
-        assert len(home.listed) == 2
+        assert len(home.listed) == 3
         await home.press("escape")
-        assert len(home.listed) == 4
+        assert len(home.listed) == 5
 
     at_home(recorded, body)
 
@@ -201,11 +203,11 @@ def test_s_sorts_by_ttft_and_by_model(recorded: Path) -> None:
     async def body(home: Home) -> None:
         p95_ms = {path.name[16:]: digest(path).summary.ttft_from_due_ms.p95 for path in listing(recorded)}
         await home.press("s")
-        assert [row.split()[2] for row in home.listed[2:]] == sorted(p95_ms, key=lambda name: -p95_ms[name])
-        assert "by TTFT p95" in home.listed[1]
+        assert [row.split()[2] for row in home.listed[3:]] == sorted(p95_ms, key=lambda name: -p95_ms[name])
+        assert "by TTFT p95" in home.listed[2]
         await home.press("s")
-        assert [row.split()[2] for row in home.listed[2:]] == ["first", "second"]
-        assert "by model" in home.listed[1]
+        assert [row.split()[2] for row in home.listed[3:]] == ["first", "second"]
+        assert "by model" in home.listed[2]
 
     at_home(recorded, body)
 
@@ -269,8 +271,9 @@ def test_a_load_without_an_end_says_so() -> None:
 
 def test_no_sessions_and_no_servers_is_said_and_harms_no_key(tmp_path: Path) -> None:
     async def body(home: Home) -> None:
-        assert "none found" in home.listed[0]
-        assert "none in" in home.listed[1]
+        assert "none found; u: one by its URL" in home.listed[0]
+        assert home.listed[1].split() == ["at", *USUAL_PORTS_SAID.split()]
+        assert "none in" in home.listed[2]
         assert "d the demo" in home.text("#preview")
         await home.press("enter", "down", "up", "pagedown", "s", "r", "escape", "ctrl+c")
 
@@ -331,7 +334,7 @@ def test_a_move_of_the_cursor_redraws_two_lines_of_the_list(recorded: Path) -> N
         render = listed.render_line
         listed.render_line = lambda y: (drawn.append(y), render(y))[1]  # type: ignore[method-assign]
         await home.press("down")
-        assert sorted(set(drawn)) == [2, 3]
+        assert sorted(set(drawn)) == [3, 4]
 
     at_home(recorded, body)
 
@@ -375,7 +378,7 @@ def test_the_help_of_the_home_screen_says_its_keys_and_any_key_closes_it(recorde
 
 def test_a_click_opens_a_line(recorded: Path) -> None:
     async def body(home: Home) -> None:
-        await home.pilot.click(RowList, offset=(5, 3))
+        await home.pilot.click(RowList, offset=(5, 4))
         await home.pilot.pause()
 
     assert at_home(recorded, body).directory == recorded / "20261103-120000-first"
@@ -416,12 +419,12 @@ def test_ctrl_c_leaves_a_field_whose_text_is_marked_and_copies_nothing(recorded:
 def test_b_marks_what_the_next_session_is_held_against_and_b_again_takes_it_away(recorded: Path) -> None:
     async def body(home: Home) -> None:
         await home.press("b")
-        marked, other = home.listed[2:]
+        marked, other = home.listed[3:]
         assert marked.startswith(" □ 11-04")
         assert other.startswith("   11-03")
         assert "against 20261104-130000-second" in home.text("#head")
         await home.press("b")
-        assert home.listed[2].startswith("   11-04")
+        assert home.listed[3].startswith("   11-04")
         assert "against" not in home.text("#head")
         await home.press("b", "j", "enter")
 
@@ -516,6 +519,22 @@ def test_columns_are_as_wide_as_what_stands_in_them_and_a_line_as_the_list() -> 
                 if width >= 72 and items is long:
                     assert item.session is not None
                     assert item.session.model in text
+
+
+def test_no_model_is_cut_before_the_blanks_between_columns_are() -> None:
+    config = RunConfig(TargetConfig("http://127.0.0.1:1"), LoadConfig(rate_rps=1234.5))
+    one = Digest(Path("20261126-094719-tight"), "ended", model="llama-3.1-70b-fp8", config=config)
+    item, heading = Item("x", session=one), Item("sessions", heading="recorded sessions  1")
+    for width in (72, 75, 80, 120):
+        at = columns([item], width)
+        row, heads = ("".join(t for t, _ in item_row(each, width, Theme(), at)) for each in (item, heading))
+        assert "llama-3.1-70b-fp8 " in row
+        assert one.load + " " in row
+        assert heads.index("TTFT p95") == row.index("-", row.index(one.load))
+        assert heads.index("load") == row.index(one.load)
+        assert (len(row), len(heads)) == (width, width)
+    narrowest = columns([item], 15 + 10 + len("tight llama-3.1-70b-fp8 TTFT p95 ") + len(one.load) + 1)
+    assert (narrowest.name, narrowest.model) == (6, 18)
 
 
 def test_what_a_target_came_to_has_its_unit_and_the_word_of_the_list() -> None:

@@ -13,7 +13,9 @@ from textual import events
 from textual.pilot import Pilot
 
 from loadgen.records import Request, RequestError
+from sessions.curve.memory import CurveMemory
 from sessions.frame.schema import Frame, PlanProgress
+from sessions.frame.session_view import SessionView
 from sessions.run.commands import (
     AbortRun,
     AddMark,
@@ -438,11 +440,11 @@ def test_help_scrolls_through_every_key_of_the_view_and_escape_goes_back():
     async def body(room: Room) -> None:
         await room.press("question_mark")
         seen = "\n".join(room.rows)
-        assert "more rows" in room.rows[0]
-        await room.press("pagedown", "down", "down")
+        assert "more rows" in room.rows[-1]
+        await room.press("down", "down")
         assert len(room.rows) == 24
         seen += "\n".join(room.rows)
-        await room.press("down", "down")
+        await room.press("pagedown")
         seen += "\n".join(room.rows)
         assert all(row.help in seen for row in keys.HELP_ROWS if not row.views and row.action != "help"), seen
         assert room.control.sent == []
@@ -905,6 +907,25 @@ def test_silence_of_a_live_run_is_said():
     on_screen(body)
 
 
+def test_escape_puts_the_baseline_away_last_of_all():
+    async def body(room: Room) -> None:
+        other = Path(__file__).parents[2] / "sessions" / "store" / "recorded" / "llamacpp"
+        curve = room.view.__dict__["_curve"] = CurveMemory(room.view, other.parent / "this", SessionView)
+        curve.open_baseline(str(other))
+        await room.press("3", "question_mark", "escape")
+        assert curve.baseline is not None
+        await room.press("escape")
+        assert room.live.screen_state.view == "overview"
+        assert curve.baseline is not None, "it is the overview first"
+        await room.press("escape")
+        assert curve.baseline is None
+        assert "the baseline is away" in room.rows[-1]
+        await room.press("escape")
+        assert room.live.screen_state.prompt is None, "nothing is asked for"
+
+    on_screen(body)
+
+
 def test_the_page_about_keys_is_the_table():
     page = (Path(__file__).parents[3] / "docs" / "guide" / "keys.md").read_text(encoding="utf-8")
     assert page.endswith(keys.as_markdown())
@@ -912,8 +933,9 @@ def test_the_page_about_keys_is_the_table():
 
 def test_every_action_has_one_key_at_least_and_no_key_two_actions():
     for here in ("live", "replay"):
-        names = [name for row in keys.KEYS if row.where in ("both", here) for name in row.keys]
-        assert len(names) == len(set(names))
+        here_too = [row for row in keys.KEYS if row.where in ("both", here)]
+        pairs = {(name, row.action) for row in here_too for name in row.keys}
+        assert len(pairs) == len({name for name, _ in pairs})
     assert all(re.fullmatch(r"[a-z_]+", row.action) for row in keys.KEYS)
 
 

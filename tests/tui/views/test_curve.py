@@ -28,9 +28,11 @@ from tui.views.curve import Curve
 from tui.views.curve_axes import AXES
 from tui.views.curve_baseline import others_listed
 from tui.views.curve_marks import legend, mark_of
-from tui.views.curve_plot import Plotted, joined
+from tui.views.curve_plot import Plotted, dots_of, joined
+from tui.views.curve_table import table
 
 S = 1_000_000_000
+STEPS = ("pass", "fail", "undecided")
 NO_TOKENS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap")
 CHANGES = ((15.0, 40.0), (30.0, 60.0))
 
@@ -323,10 +325,33 @@ def test_each_symbol_has_one_meaning_and_none_is_one_of_the_events(source, chars
     marks += [mark_of(points[0], True, theme)[0], theme.glyph("ghost")]
     assert len(set(marks)) == len(marks)
     assert not {theme.glyph(name) for name in ("mark", "missed", "failed", "stopped")} & set(marks)
-    said = "".join(part for part, _ in legend(points, None, "base", theme, 200))
+    curve = source.curve.at(source.last_ns)._replace(points=points)
+    said = "".join(part for part, _ in legend(curve, "base", theme, 200))
     for mark, words in zip(marks, ("steady", "drifting up", "too short", "ramp"), strict=False):
         assert f"{mark} {words}" in said
     assert f"{marks[-1]} base" in said
+
+
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_the_mark_of_a_step_that_is_over_is_its_verdict_in_table_plot_and_legend(source, charset):
+    """Also of one that was too short to be steady: its own requests decided it."""
+    theme = Theme(charset=charset)
+    curve = source.curve.at(source.last_ns)
+    said = dict(zip((one.stage.stretch.begin_ns for one in curve.points), STEPS, strict=False))
+    points = tuple(point._replace(verdict="too_short") for point in curve.points)
+    curve = curve._replace(points=points, said=tuple(said.items()))
+    shown = Plotted(curve, (), None, (), points[0], theme, True, "")
+    words = "".join(part for part, _ in legend(curve, "", theme, 200))
+    text = ["".join(part for part, _ in row) for row in table(shown, 120, 9, "")]
+    found = {dot.glyph for dot in dots_of(shown, "ttft")[0]}
+    assert len(points) >= len(STEPS)
+    for mark, step in zip(
+        "✓✗?" if charset == "braille" else "PF?", ("passed", "failed", "undecided"), strict=True
+    ):
+        assert f"{mark} {'step ' * (step == 'passed')}{step}" in words
+        assert any(mark in row[:3] and f"  {step}" in row for row in text)
+        assert mark in found
+    assert ("too short" in words) == (len(points) > len(STEPS))
 
 
 def test_of_several_targets_all_held_is_not_less_than_all(run, source):

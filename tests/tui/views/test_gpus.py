@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -252,3 +253,11 @@ def test_charts_of_one_gpu_fill_a_large_screen():
     rows = screen(drawing(of(1), (200, 60)), Gpus())
     blank = [i for i, row in enumerate(rows) if not row.strip()]
     assert len(blank) <= 3, blank
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1, False), (2, True)])
+def test_keys_of_a_list_stand_below_the_view_only_where_there_is_a_list(count, shown):
+    foot = screen(drawing(Recorded([*load(20), *gpu_records(count, 20)]), (200, 40)), Gpus())[-1]
+    for words in ("row", "go", "sort", "chart"):
+        assert (re.search(rf" {words}( |$)", foot) is not None) == shown, foot
+    assert "help" in foot

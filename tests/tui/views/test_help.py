@@ -65,12 +65,14 @@ def test_on_the_least_terminal_every_word_is_there_and_how_much_more_there_is():
     state, said = ScreenState(help=True), []
     for _ in range(200):
         rows = ["".join(text for text, _ in row) for row in help_rows(60, 16, state)]
-        said += [row for row in rows[1:] if row not in said]
+        assert len(rows) == 16
+        said += [row for row in rows[1:-1] if row not in said]
         moved = help_scrolled("load_down", state, 60, 16)
         if moved == state:
             break
-        assert "more rows" in rows[0]
+        assert re.search(r"rows \d+-\d+ of \d+   ↓ pgdn \d+ more rows", rows[-1]), rows[-1]
         state = moved
+    assert re.search(r"rows \d+-(\d+) of \1   ↑ pgup back: this is the end", rows[-1]), rows[-1]
     words = " ".join(" ".join(said).split())
     for _, meaning in WORDS:
         assert meaning in words
@@ -89,3 +91,23 @@ def test_a_key_that_another_view_alone_has_is_in_the_help_too_with_the_digits_of
 def test_the_heavy_piece_of_the_time_axis_is_explained():
     text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 120, ScreenState()))
     assert "thick axis  the time that is measured; green: steady, amber: drifting" in text
+
+
+def test_pages_and_the_ends_reach_all_of_a_help_that_is_longer_than_the_terminal():
+    state, seen = ScreenState(help=True), set()
+    everything = set(text(80).splitlines()[1:]) - {" " * 80}
+    while True:
+        rows = ["".join(text for text, _ in row) for row in help_rows(80, 24, state)]
+        seen |= set(rows[1:-1])
+        after = help_scrolled("page_next", state, 80, 24)
+        if after == state:
+            break
+        state = after
+    assert seen == everything
+    assert help_scrolled("to_end", ScreenState(help=True), 80, 24) == state
+    assert help_scrolled("to_start", state, 80, 24) == ScreenState(help=True)
+
+
+def test_a_help_that_fits_says_nothing_of_more():
+    assert "more" not in text(80, 200).splitlines()[-1]
+    assert "rows 1-" not in text(80, 200)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from loadgen.records import TargetTick, Tick, WorkerNote
 from loadgen.sketch import SketchCounts
+from sessions.frame.latency_target import LatencyTarget
 from telemetry.records import ServerSample
 from tests.sessions.frame.first_tokens import SGLANG, TGI, VLLM, growing, its_own, ours
 from tests.tui.recorded import Recorded, S, drawing, load
@@ -77,6 +79,26 @@ def test_all_parts_of_the_time_to_first_token_are_in_one_unit(size, at_s, unit):
         shape = r"\d\.\d\d" if unit == "s" else r"\d+"
         assert re.fullmatch(shape, now), row
         assert re.fullmatch(f"[+-]{shape}", change), row
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
+@pytest.mark.parametrize(("ttft_ms", "itl_ms", "name"), [(90.0, 40.0, "ITL"), (900.0, 40.0, "TTFT")])
+def test_what_is_explained_is_the_latency_whose_target_is_missed(size, ttft_ms, itl_ms, name):
+    samples = gauged(list(its_own(ASKED, VLLM)))
+    for i, sample in enumerate(samples):
+        sample.running = 4.0 if i < 60 else 43.0 if i < 119 else 0.0  # all have ended at last
+    drawn = drawing(Recorded([*ours(ASKED), *samples]), size, view="server")
+    targets = {
+        "ttft": (LatencyTarget("p95", 500.0, ttft_ms),),
+        "itl": (LatencyTarget("p95", 30.0, itl_ms),),
+    }
+    rows = screen(replace(drawn, frame=replace(drawn.frame, targets=targets)))
+    (said,) = (row for row in rows if "WHY" in row)
+    assert said.startswith(f" WHY {name} ")
+    if name == "ITL":
+        assert "p95 40.0 ms" in said
+        assert "running at once 4 to 43" in said
+        assert ("TTFT is not missed" in said) == (size[0] > 80)
 
 
 def test_a_time_that_fell_or_stayed_is_said_as_well():
