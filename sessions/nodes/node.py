@@ -124,7 +124,8 @@ class Node:
         if not isinstance(answer, ReachAnswer):
             raise NodeLost(f"{NO_AGENT}: an answer to something else")
         if not answer.at:
-            raise NodeLost(f"the server is not reached from there ({plain(answer.why_not, _MOST_WORDS)})")
+            why = plain(answer.why_not, _MOST_WORDS)
+            raise NodeLost(f"the server is not reached from there ({why}); need an address that it reaches")
         return answer
 
     async def measure_clock(self) -> None:

@@ -207,7 +207,8 @@ def test_a_server_that_a_node_does_not_reach_is_one_line(session: Path) -> None:
         await nodes.workers.start()
         await until(lambda: nodes.heard.refused)
         assert nodes.heard.refused == [
-            "node a: the server is not reached from there (127.0.0.1 port 9: Connection refused)"
+            "node a: the server is not reached from there (127.0.0.1 port 9: Connection refused); "
+            "need an address that it reaches"
         ]
         await nodes.workers.wait_or_kill(0.0)
 
