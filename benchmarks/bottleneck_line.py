@@ -139,7 +139,7 @@ def burn(root: Path) -> None:
 
 
 def table(spans: Spans) -> str:
-    lines = ["| from s | to s | limit | figures it began with |", "| ---: | ---: | --- | --- |"]
+    lines = ["| from s | to s | bound | typical figures |", "| ---: | ---: | --- | --- |"]
     lines += [
         f"| {s['from_s']:.0f} | {s['to_s']:.0f} | **{limit_name(s['limit'])}** | {s['why']} |" for s in spans
     ]

@@ -5,10 +5,12 @@
 Each kill: a job on the simulator (what it says is SIMULATED; processes, files and signals are real): a run
 of two load workers without a screen, a run with its screen, a run from an agent (`--nodes local://`), a plan,
 a search, an import or a replay. One of its processes (the command that a person typed, the supervisor, a load
-worker, the agent) gets a SIGKILL, three times in ten while it starts, else while it is at work. Then every
-session must open, no file may be for others than its owner, and nothing may be left running. What was lost is
-the time between the kill and the newest tick that reads back of the worker whose ticks end first; a tick is
-due every 250 ms. `--at-once` jobs go side by side; a kill is drawn from the seed and its number alone.
+worker, the agent) gets a SIGKILL: three times in ten while it starts, three in ten within half a second of
+its session's directory, the rest while it is at work: once the first tick is on disk, or what an import
+writes first. Then every session must open, no file may be for others than its owner, and nothing may be left
+running. What was lost is the time between the kill and the newest tick that reads back of the worker whose
+ticks end first; a tick is due every 250 ms. `--at-once` jobs go side by side; a kill is drawn from the seed
+and its number alone.
 """
 
 from __future__ import annotations
@@ -40,10 +42,13 @@ from sessions.timeline.columns import Table
 from tests.tui.terminal import on_a_terminal
 
 SHARES = {"run": 5, "screen": 3, "nodes": 3, "plan": 4, "limit": 4, "import": 2, "replay": 1}
-STARTING_S, AT_WORK_S = (0.1, 1.5), (0.0, 2.0)
-"""From the start of the command, or from the first tick that is on disk, to the kill."""
-BRIEF_S = {"import": (0.1, 4.0), "replay": (0.1, 2.0)}
-"""Jobs that put no load on, from their start."""
+STARTING_S, MADE_S, AT_WORK_S = (0.1, 1.5), (0.0, 0.5), (0.0, 2.0)
+"""To the kill from the start of the command, from the session's directory, or from the first tick on disk."""
+WRITING_S = (0.0, 1.0)
+"""Likewise from the first that an import has written, which is soon over."""
+REPLAY_S = (0.1, 2.0)
+"""A replay has no session of its own: from its start."""
+NO_LOAD = ("import", "replay")
 LEAVE_S = 30.0
 """How long what is left of a job may take to end."""
 MOST_LOST_S = 1.0
@@ -108,16 +113,15 @@ def _start(argv: list[str], mark: str, *, screen: bool) -> subprocess.Popen[byte
 
 
 def _wait_for_the_moment(job: str, root: Path, started: subprocess.Popen[bytes], draw: random.Random) -> None:
-    starting, at_work_s = draw.random() < 0.3, draw.uniform(*AT_WORK_S)
-    if job in BRIEF_S:
-        time.sleep(draw.uniform(*BRIEF_S[job]))
+    moment = draw.random()
+    if job == "replay" or moment < 0.3:
+        time.sleep(draw.uniform(*(REPLAY_S if job == "replay" else STARTING_S)))
         return
-    if starting:
-        time.sleep(draw.uniform(*STARTING_S))
-        return
-    while started.poll() is None and not any(path.stat().st_size for path in root.glob("*/worker-*")):
-        time.sleep(0.02)
-    time.sleep(at_work_s)
+    made, writing_s = moment < 0.6, WRITING_S if job == "import" else AT_WORK_S
+    first = "*/*" if made else "*/requests-*" if job == "import" else "*/worker-*"
+    while started.poll() is None and not any(made or path.stat().st_size for path in root.glob(first)):
+        time.sleep(0.005)
+    time.sleep(draw.uniform(*(MADE_S if made else writing_s)))
 
 
 def _left_running(mark: str, job: str, victim: str) -> int:
@@ -147,7 +151,7 @@ def _outcome(root: Path, job: str, victim: str, killed_ns: int, left: int) -> Ki
             unopened += 1
     files = [path for path in root.rglob("*") if path.exists() and not path.is_symlink()]
     open_to_others = sum(path.stat().st_mode & 0o077 != 0 for path in files)
-    writes = victim != "command" and job not in BRIEF_S
+    writes = victim != "command" and job not in NO_LOAD
     return Kill(
         job, victim, bool(directories), unopened, max(lost) if lost and writes else None, open_to_others, left
     )
@@ -234,20 +238,24 @@ def report(kills: list[Kill], seed: int) -> str:
         f"Lost at most {max(lost, default=0):.2f} s of records; "
         f"{sum(kill.unopened for kill in kills)} sessions do not open, "
         f"{sum(kill.open_to_others for kill in kills)} files open to others, "
-        f"{sum(kill.left_running for kill in kills)} processes left running.",
+        f"{sum(kill.left_running for kill in kills)} processes left running. "
+        f"{sum(not kill.session for kill in kills)} came before there was a session, "
+        f"{sum(kill.session for kill in kills)} after.",
     ]
     for title, key in (("killed", 1), ("of", 0)):
         lines += [
             "",
-            f"| {title} | times | with a session | lost s | do not open | open to others | left running |",
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+            f"| {title} | times | before a session | after | lost s | do not open | open to others | "
+            "left running |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
         for name in sorted({kill[key] for kill in kills}):
             own = [kill for kill in kills if kill[key] == name]
             lost = [kill.lost_s for kill in own if kill.lost_s is not None]
             most = f"{max(lost):.2f}" if lost else "-"
             sums = " | ".join(str(sum(kill[column] for kill in own)) for column in (3, 5, 6))
-            lines.append(f"| {name} | {len(own)} | {sum(kill.session for kill in own)} | {most} | {sums} |")
+            after = sum(kill.session for kill in own)
+            lines.append(f"| {name} | {len(own)} | {len(own) - after} | {after} | {most} | {sums} |")
     return "\n".join(lines)
 
 

@@ -4,7 +4,8 @@
 
 Each moment: a job on the simulator (what it says is SIMULATED; processes, terminals, signals are real): a
 run with its screen on a pseudo-terminal, one without, one without whose answers take long (its end waits for
-them, 2.5 s), a plan, a search, a replay. It gets SIGINT, SIGTERM, SIGHUP or SIGQUIT while it starts, while it
+them, 1 s), a plan, a search, a replay; a screen that attaches to a run of somebody else's, which goes on;
+`doctor`, `compare` and `report`. It gets SIGINT, SIGTERM, SIGHUP or SIGQUIT while it starts, while it
 is under load, or while it ends; a run on its screen also its stop key `x`, then a signal. Looked at is
 
 - how long it took: of a screen, until its command has ended; without one, until the session is saved, since
@@ -44,7 +45,11 @@ from sessions.store.manifest import SessionError, read
 from sessions.summary.read import read_summary
 from tests.tui.terminal import RawTerminal, left_over
 
-JOBS = {"screen": 5, "run": 4, "drain": 3, "plan": 2, "limit": 2, "replay": 2}
+BRIEF = ("doctor", "compare", "report")
+"""Jobs that put no load on."""
+JOBS = {"screen": 5, "run": 4, "drain": 3, "plan": 2, "limit": 2, "replay": 2, "attach": 2} | dict.fromkeys(
+    BRIEF, 1
+)
 MOMENTS = {"starting": 4, "under load": 5, "ending": 1}
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 STARTING_S, UNDER_LOAD_S, LASTS_S = (0.02, 1.6), (0.0, 1.5), 3.0
@@ -69,7 +74,8 @@ class Moment(NamedTuple):
 def once(jobs: Jobs, root: Path, draw: random.Random) -> Moment:
     """One job and its signal. Raises nothing of what the signal leads to."""
     job = draw.choices(list(JOBS), list(JOBS.values()))[0]
-    moment = "starting" if job == "replay" else draw.choices(list(MOMENTS), list(MOMENTS.values()))[0]
+    of_no_run = job in ("replay", "attach", *BRIEF)
+    moment = "starting" if of_no_run else draw.choices(list(MOMENTS), list(MOMENTS.values()))[0]
     number, mark = draw.choice(SIGNALS), f"{os.getpid()}-{root.name}"
     argv = jobs.argv(job, root)
     if moment == "ending":
@@ -231,7 +237,7 @@ def main() -> int:
             print(f"\r{done['moments']} of {options.moments}", end="", file=sys.stderr, flush=True)
             return moment
 
-        with ThreadPoolExecutor(options.at_once) as pool:
+        with jobs.a_run(), ThreadPoolExecutor(options.at_once) as pool:
             found = list(pool.map(numbered, range(options.moments)))
     print(f", {time.monotonic() - begun_s:.0f} s", file=sys.stderr)
     said = report(found, options.seed)

@@ -29,6 +29,7 @@ ENDURANCE = ROOT / "docs" / "measured" / "endurance.md"
 AT_LENGTH = {
     "kills": ("killed at random moments", "#killed-at-random-moments"),
     "signals": ("ended by a signal at random moments", "#ended-by-a-signal-at-random-moments"),
+    "fuzz": ("bytes that nobody should send", "#bytes-that-nobody-should-send"),
     "soak": ("run for long", "#run-for-long"),
     "soak-fast": ("run for hours, by a fast clock", "#run-for-eight-hours-by-a-fast-clock"),
 }
@@ -38,6 +39,8 @@ PROMISES = {
     "logs, the terminal, reports, exports; files for their owner alone": (
         "tests/security/test_canary.py::"
         "test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export",
+        "tests/security/test_canary_is_found.py::"
+        "test_a_key_in_a_report_an_export_or_what_a_command_says_is_found",
         "tests/loadgen/target/test_redaction.py::test_no_way_of_writing_lets_a_key_through",
         "tests/tui/screens/test_pty.py::test_a_crash_prints_a_plain_traceback_without_values",
     ),
@@ -46,9 +49,11 @@ PROMISES = {
         "tests/tui/report/test_compare.py::test_nothing_that_a_stranger_wrote_reaches_the_terminal_raw",
         "tests/cli/test_bad_input.py::test_what_was_typed_cannot_command_the_terminal",
     ),
-    "a mistake is one line that names it and says what to do": (
+    "a mistake, or what is wrong outside, is one line that names it and says what to do": (
         "tests/cli/test_bad_input.py::test_a_mistake_is_one_line_and_exit_code_2",
         "tests/cli/test_error_texts.py::test_an_error_is_short_and_says_what_to_do",
+        "tests/cli/test_environment_texts.py::"
+        "test_what_is_wrong_outside_is_said_briefly_with_what_it_is_about_and_what_to_do",
     ),
 }
 """What holds whatever goes wrong, and the tests of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -24,17 +25,15 @@ def distribution(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@cache
 def installed() -> dict[str, str]:
     """Top-level modules to the distribution that brings each (Python 3.10 has only half of that ready)."""
     return {
-        file.parts[0].removesuffix(".py"): distribution(found.metadata["Name"])
-        for found in distributions()
+        file.parts[0].removesuffix(".py"): name
+        for name, found in [(distribution(found.metadata["Name"]), found) for found in distributions()]
         for file in found.files or []
         if file.suffix == ".py" or file.name == "py.typed"
     }
-
-
-DISTRIBUTION_OF = installed()
 
 
 def declared(requirements: list[str]) -> set[str]:
@@ -51,10 +50,9 @@ def imported(*folders: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module is not None:
                 modules.add(node.module.split(".")[0])
     own = {*ROOMS, "tests", "benchmarks"}
+    brought_by = installed()
     return {
-        DISTRIBUTION_OF[module]
-        for module in modules - own - set(sys.stdlib_module_names)
-        if module in DISTRIBUTION_OF
+        brought_by[module] for module in modules - own - set(sys.stdlib_module_names) if module in brought_by
     }
 
 

@@ -71,7 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = OK  # the reader of our output left (`ttftop sessions | head`): nothing more to say
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                tell(f"ttftop: error: what was to be printed is lost: {error.strerror}")
+                from tui.options.next_step import with_next_step
+
+                lost = f"what was to be printed is lost: {error.strerror}"
+                tell(f"ttftop: error: {with_next_step(lost)}")
                 code = NOT_VALID
             elif error.errno == errno.EIO and _terminal_is_gone():
                 code = INTERRUPTED
@@ -92,9 +95,10 @@ def _exit_code(arguments: list[str]) -> int:
         if (found := missing(error)) is None:
             raise
         told = found
+    from tui.options.next_step import with_next_step
     from tui.options.typed_secrets import without_secrets
 
-    tell(f"ttftop: error: {one_line(without_secrets(str(told), arguments))}")
+    tell(f"ttftop: error: {one_line(with_next_step(without_secrets(str(told), arguments)))}")
     return told.exit_code
 
 
@@ -189,7 +193,9 @@ def dispatch(arguments: list[str]) -> int:
     try:
         prestarted = PrestartedSupervisor()
     except OSError as error:
-        raise CommandError(f"no process can be started: {error.strerror}") from None
+        raise CommandError(
+            f"no process can be started: {error.strerror}; need one more (ulimit -a)"
+        ) from None
     with prestarted:
         return command(name, rest, prestarted)
 

@@ -49,10 +49,33 @@ class Jobs:
 
     def __init__(self, url: str, place: Path, recorded: Path) -> None:
         """`place` holds the plan and the result file; `recorded` is a session that a replay shows."""
-        self._url, self._plan, self._result = url, place / "plan.toml", place / "result.json"
+        self._url, self._place = url, place
+        self._plan, self._result = place / "plan.toml", place / "result.json"
         self._recorded = recorded
         self._plan.write_text(_PLAN, encoding="utf-8")
         self._result.write_text(json.dumps(_result()), encoding="utf-8")
+
+    @contextmanager
+    def a_run(self) -> Iterator[None]:
+        """Something for `attach` to show: a run of a request a second, which goes on all the while."""
+        load = ["--rate", "1", "--duration", "24h", "--yes", "--headless", "--sessions-dir", str(self._place)]
+        nothing = subprocess.DEVNULL
+        run = subprocess.Popen(
+            [*COMMAND, "run", self._url, *_LOAD, *load],
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            cwd=ROOT,
+        )
+        try:
+            while not any(path.stat().st_size for path in self._place.glob("*/worker-*")):
+                if run.poll() is not None:
+                    raise SystemExit("the run to attach to did not begin")
+                time.sleep(0.1)
+            yield
+        finally:
+            run.terminate()
+            run.wait()
 
     def argv(self, name: str, root: Path) -> list[str]:
         """Raises KeyError: no such job."""
@@ -68,10 +91,14 @@ class Jobs:
             "limit": [*COMMAND, "limit", self._url, *_LOAD[:4], "--slo", "ttft.p95<2s", *headless],
             "import": [*COMMAND, "import", str(self._result), *kept],
             "replay": [*COMMAND, "replay", str(self._recorded), *kept],
+            "attach": [*COMMAND, "attach", "--sessions-dir", str(self._place)],
+            "doctor": [*COMMAND, "doctor", self._url],
+            "compare": [*COMMAND, "compare", str(self._recorded), str(self._recorded)],
+            "report": [*COMMAND, "report", str(self._recorded), "-o", str(root / "report.html")],
         }[name]
 
 
-SCREENS = ("screen", "replay")
+SCREENS = ("screen", "replay", "attach")
 """Jobs that need a terminal."""
 
 

@@ -24,8 +24,8 @@ from loadgen.trace.rows import MOST_TOKENS, TraceError, TraceRow
 _LINE_BYTES = 4 << 20
 """A prompt of ten million tokens has twenty thousand hash ids."""
 _FORMS = (
-    "JSON lines with timestamp, input_length and output_length (Mooncake), or CSV with TIMESTAMP, "
-    "ContextTokens and GeneratedTokens (Azure), or Timestamp, Request tokens and Response tokens (BurstGPT)"
+    "JSON lines of timestamp, input_length, output_length, or CSV of TIMESTAMP, ContextTokens, "
+    "GeneratedTokens, or of Timestamp, Request tokens, Response tokens"
 )
 
 

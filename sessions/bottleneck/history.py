@@ -13,6 +13,7 @@ from sessions.bottleneck.client_seconds import ClientSeconds
 from sessions.bottleneck.evidence_by_second import evidence, next_cut
 from sessions.bottleneck.hysteresis import hysteresis_after, hysteresis_over, next_hysteresis
 from sessions.bottleneck.judged import Judged
+from sessions.bottleneck.names import limit_name
 from sessions.bottleneck.rules import IDLE, ROOM, Bottleneck
 from sessions.bottleneck.seconds import LEAD_S
 from sessions.timeline.event import Event
@@ -43,7 +44,8 @@ class LimitSpan(msgspec.Struct, frozen=True):
     limit: str
     """As `sessions.bottleneck.rules` names it."""
     why: str
-    """The figures it began with."""
+    """The figures of its median second, by requests in flight; summaries of older versions have those of the
+    first."""
 
 
 class BottleneckHistory:
@@ -126,14 +128,14 @@ class BottleneckHistory:
 
     def _take(self, first: int, end: int) -> None:
         before = self._judged.last
-        seconds = evidence(self._timeline, first, end)
-        for second, found in enumerate(hysteresis_over(seconds, before), start=first):
+        known = evidence(self._timeline, first, end)
+        for second, (of, found) in enumerate(zip(known, hysteresis_over(known, before), strict=True), first):
             limits = before.shown.limit, found.shown.limit
             if not len(self._judged) or limits[0] != limits[1]:
                 self._changes.append(len(self._judged))
                 if limits not in ((IDLE, IDLE), (IDLE, ROOM)):
                     self._events.append(Event((second + 1) * SECOND_NS, "limit", _words(found.shown)))
-            self._judged.add(second, found)
+            self._judged.add(second, found, of.in_flight)
             before = found
 
     def judged(self, at_ns: int) -> bool:
@@ -196,7 +198,7 @@ class BottleneckHistory:
         return bisect_right(self._events, at_ns, key=lambda event: event.t_ns)
 
     def spans(self, start_ns: int, end_ns: int) -> list[LimitSpan]:
-        """For a summary: what bound when, in seconds since `start_ns`, with the figures it began on."""
+        """For a summary: what bound when, in seconds since `start_ns`, with typical figures."""
         self.judge(end_ns)
         last = end_ns // SECOND_NS
         cuts = [place for place in self._changes if self._judged.second(place) < last]
@@ -210,9 +212,11 @@ class BottleneckHistory:
             if after is not None:
                 to_s = min(((self._judged.second(after) + 1) * SECOND_NS - start_ns) / 1e9, length_s)
             if to_s > from_s and place is not None:
-                out.append(LimitSpan(round(from_s, 3), round(to_s, 3), *self._judged[place].shown))
+                end = self._judged.upto(last - 1) if after is None else after
+                limit, why = self._judged[self._judged.median(place, end)].shown
+                out.append(LimitSpan(round(from_s, 3), round(to_s, 3), limit, why))
         return out[:SPANS_CAP]
 
 
 def _words(found: Bottleneck) -> str:
-    return f"limit: {found.limit}" + (f"  {found.why}" if found.why else "")
+    return f"binds: {limit_name(found.limit)}" + (f"  {found.why}" if found.why else "")

@@ -19,6 +19,9 @@ from sessions.compare.verdict import NOT_MEASURED
 FAR_APART = math.log(2)
 """So far all of one side has to lie from all of the other, as a log ratio, to be told without an interval."""
 
+ALIKE = 0.5
+"""The shortest stretch over the longest, at least: what is not steady is as it is by how long it went on."""
+
 
 class Read(NamedTuple):
     """One figure of one load on both sides."""
@@ -95,6 +98,9 @@ def mean(values: Sequence[float | None]) -> float | None:
 
 def _apart(pair: Pair, metric: Metric) -> float | None:
     """The ratio of B's nearest part to A's, where all of B's time lies beyond all of A's by `FAR_APART`."""
+    lengths = [stretch.seconds for side in pair.sides for stretch in side.stretches]
+    if min(lengths) < ALIKE * max(lengths):
+        return None
     a, b = (_parts(side.stretches, metric) for side in pair.sides)
     if a is None or b is None:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sessions.curve.point import Point
-from sessions.limit.results import ask_of, read_result
+from sessions.limit.results import ask_of, read_result, results_of
 from sessions.limit.search import Answer, answer
 from sessions.store.manifest import Manifest
 from sessions.timeline.timeline import Timeline
@@ -50,7 +50,7 @@ def curve_of(timeline: Timeline, manifest: Manifest | None, points: Sequence[Poi
     said: dict[int, str] = {}
     if config is not None and config.limit is not None:
         upto = bisect_right(timeline.stages, at_ns, key=lambda change: change.t_ns)
-        began_ns, results = 0, []
+        began_ns, results = 0, results_of(config.limit.before)
         for change in timeline.stages[:upto]:
             began_ns = change.t_ns if change.event == "begin" else began_ns
             if (result := read_result(change.result)) is not None:

@@ -13,10 +13,11 @@ from sessions.curve.baseline import Baseline, Polled, opened, others
 from sessions.curve.curve import Curve, curve_of
 from sessions.curve.loads import SECOND_NS, LoadStage, loads_upto
 from sessions.curve.point import Point, point_of, with_intervals
-from sessions.curve.what_if import RequestTimes, WhatIf
+from sessions.curve.what_if import Held, RequestTimes, WhatIf
 from sessions.plan.slo import Target
 from sessions.store.manifest import Manifest, SessionError
 from sessions.summary.digest import Digest
+from sessions.summary.slo import ASKED_OF_ONE
 from sessions.timeline.attained import targets_of
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.timeline import Timeline
@@ -24,6 +25,8 @@ from sessions.timeline.timeline import Timeline
 KNOWN_CAP = 1200
 POINTS_A_FRAME, POINTS_A_POLL, INTERVALS_A_POLL = 30, 10, 2
 """Some 2 ms each, an interval some 10."""
+ALL_READ = 0.99
+"""Of the requests: those of the last tick may not be there yet."""
 _Key = tuple[LoadStage, int]
 
 
@@ -141,11 +144,20 @@ class CurveMemory:
         ended = int(ticks["succeeded"][:row].sum() + ticks["failed"][:row].sum())
         points = self.at(at_ns).points
         times = known[1]
-        stamp = (id(times), times.count, tuple(targets), at_ns, points)
+        stamp = (id(times), times.count, tuple(targets), at_ns if second < 0 else second, points)
         if self._asked is None or self._asked[0] != stamp:
             self._asked = stamp, times.what_if(targets, points, at_ns)
         found = self._asked[1]
         return found, min(found.whole.of / ended, 1.0) if ended else 1.0
+
+    def held(self, at_ns: int) -> tuple[Held, ...] | None:
+        """Of each point how many requests held every target of the run, as a summary counts them. None where
+        the targets ask nothing of one request, and while requests are still being read."""
+        asking = [each for each in self.targets if each.quantile is not None and each.metric in ASKED_OF_ONE]
+        if not asking:
+            return None
+        found, share_read = self.what_if(asking, at_ns)
+        return found.points if share_read >= ALL_READ else None
 
     # -- another session
 

@@ -21,7 +21,7 @@ from sessions.curve.loads import LoadStage
 from sessions.metrics import THIN_FLOORS, itl_is_known
 from sessions.steady.stretch import window
 from sessions.store.manifest import Manifest
-from sessions.timeline.attained import attained
+from sessions.timeline.attained import Attained, attained
 from sessions.timeline.columns import Floats
 from sessions.timeline.load_gpus import powered
 from sessions.timeline.sketches import VALUES_NS, Sketches
@@ -76,8 +76,8 @@ class Point(NamedTuple):
     """Tokens per second of one who reads along: 1 over the mean ITL; None where no ITL is known."""
     gpus: int
     """On which the load ran; 0 where that is not known."""
-    attained: float | None
-    """Share of the requests that held the target which fewest held; None without targets."""
+    attained: Attained | None
+    """Of the target which fewest held; None without targets."""
     only_input: bool = False
     """Answers have no tokens (embeddings): `ttft_*` and `first_tokens` are of whole answers, E2E from due,
     and `output_tps` is of the tokens of prompts."""
@@ -91,11 +91,11 @@ class Point(NamedTuple):
 
     @property
     def goodput_rps(self) -> float | None:
-        if self.attained is None or self.done_rps is None:
+        if self.attained is None or self.attained.of != "requests" or self.done_rps is None:
             return None
         # More may end than is due while a queue is worked off: those are answers to the load before.
         rate = self.done_rps if self.due_rps is None else min(self.done_rps, self.due_rps)
-        return self.attained * rate
+        return self.attained.share * rate
 
     @property
     def gpu_tps(self) -> float | None:

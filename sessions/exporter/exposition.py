@@ -71,9 +71,9 @@ def _families(frame: Frame) -> Iterator[_Family]:
     ):
         words = "Over the last 10 s, from sketches (1 %); thin ones are left out."
         yield _Family(f"ttftop_{name}_seconds", "gauge", words, _quantiles(stat))
-    yield _gauge(
-        "ttftop_attained_ratio", "Share lately that held the target which fewest held.", frame.attained
-    )
+    attained = None if frame.attained is None else frame.attained.share
+    fewest = "Share lately that held the target which fewest held: of requests, for ITL of tokens."
+    yield _gauge("ttftop_attained_ratio", fewest, attained)
     yield _gauge(
         "ttftop_client_saturated", "1 while the client itself is the limit.", float(frame.client_saturated)
     )

@@ -22,7 +22,7 @@ from sessions.curve.memory import CurveMemory
 from sessions.curve.point import Point
 from sessions.frame.latency import METRICS
 from sessions.frame.schema import Frame, Series, Stat
-from sessions.timeline.attained import attained
+from sessions.timeline.attained import Attained, attained
 from sessions.timeline.sketches import Sketches
 
 Align = Literal["load", "time"]
@@ -155,7 +155,10 @@ class Against:
 
     @cached_property
     def attained(self) -> Delta | None:
-        return share_delta(self.frame.attained, self._share(), self._requests(), self._requests_then())
+        now, then = self.frame.attained, self._share()
+        if now is None or then is None or now.of != then.of:
+            return None
+        return share_delta(now.share, then.share, self._requests(), self._requests_then())
 
     def ghost(self, metric: str, frame: Frame) -> Series | None:
         """The baseline's p95 in each column of a frame's axis, ms: by time its course over the same seconds,
@@ -220,7 +223,7 @@ class Against:
 
         return _kept(self.baseline, (name, span), rate)
 
-    def _share(self) -> float | None:
+    def _share(self) -> Attained | None:
         span, timeline = self.span, self.baseline.timeline
         if span is None or timeline is None:
             return None

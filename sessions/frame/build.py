@@ -29,7 +29,7 @@ from sessions.frame.targets import targets_at
 from sessions.frame.workload import workload_at
 from sessions.steady.stretch import WindowNow
 from sessions.store.manifest import END_REASONS, Manifest
-from sessions.timeline.attained import attained
+from sessions.timeline.attained import Attained, attained
 from sessions.timeline.columns import Floats
 from sessions.timeline.event import Event
 from sessions.timeline.failures import Cause as TimelineCause
@@ -110,7 +110,7 @@ def build(
     closed = _closed_loop(timeline, manifest, at_ns)
     gpus, server = gpus_at(timeline, axis), server_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
-    plan = None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns)
+    plan = None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns, manifest.config)
     limit, pending = _limit(history, at_ns)
     causes = timeline.causes(at_ns)
     return Frame(
@@ -194,7 +194,7 @@ def build(
         failing=_failing(timeline, at_ns, totals, over),
         attained=attained(timeline, manifest, lately)
         if outcome is None or outcome.attainment is None
-        else outcome.attainment,
+        else Attained(outcome.attainment),
         insecure=manifest is not None and manifest.unverified,
         targets=targets_at(timeline, manifest, lately, None if outcome is None else outcome.figures),
         lost_targets=() if over or unreachable_since_ns else lost_targets(timeline, manifest, at_ns),

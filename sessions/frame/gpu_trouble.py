@@ -9,7 +9,7 @@ from statistics import median
 from sessions.frame.schema import Gpu
 
 HOT_C = 83.0
-"""As the limit line has it, where throttling is not read."""
+"""As the line of what binds has it, where throttling is not read."""
 BUSY_PCT, IDLE_PCT = 50.0, 20.0
 """A GPU below the second is idle where the middle of the others that share its load is above the first."""
 THROTTLED_PCT = 1.0

@@ -6,13 +6,15 @@ from bisect import bisect_right
 
 from sessions.frame.schema import PlanProgress
 from sessions.frame.search import search_at
-from sessions.plan.config import PlanConfig
+from sessions.plan.config import PlanConfig, RunConfig
 from sessions.timeline.stage_list import stages_of
 from sessions.timeline.timeline import Timeline
 
 
-def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProgress | None:
-    """Of `plan` at `at_ns`; None without one, and before its first stage."""
+def plan_at(
+    timeline: Timeline, plan: PlanConfig | None, at_ns: int, config: RunConfig | None = None
+) -> PlanProgress | None:
+    """Of `plan` at `at_ns`; None without one, and before its first stage. `config`: of the run."""
     i = bisect_right(timeline.stages, at_ns, key=lambda change: change.t_ns)
     if plan is None or i == 0:
         return None
@@ -22,9 +24,12 @@ def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProg
     number = min(change.number, len(stages) - 1)
     stage = stages[number]
     state = {"begin": "running", "load_over": "draining"}.get(change.event, change.event)
+    if timeline.end is not None and timeline.end.t_ns <= at_ns and state != "left":
+        state = "ended"
     if not plan.stages:  # a step ends as soon as it is decided: nobody knows when
         begun = [one.t_ns for one in timeline.stages[:i] if one.number == number and one.event == "begin"]
-        search = search_at(timeline, timeline.stages[:i], stage, begun[-1] if begun else at_ns, at_ns)
+        begun_ns = begun[-1] if begun else at_ns
+        search = search_at(timeline, timeline.stages[:i], stage, begun_ns, at_ns, config)
         return PlanProgress(plan.name, number + 1, None, stage.name, state, None, None, search)
     stage_left_s = None
     if state == "running" and stage.longest_s is not None:
@@ -47,5 +52,5 @@ def plan_at(timeline: Timeline, plan: PlanConfig | None, at_ns: int) -> PlanProg
         stage_name=stage.name,
         state=state,
         stage_left_s=stage_left_s,
-        left_s=max(0.0, sum(known)) if len(known) == len(times) else None,
+        left_s=max(0.0, sum(known)) if len(known) == len(times) and state != "ended" else None,
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sessions.frame.latency_target import LatencyTarget
 from sessions.steady.verdict import Window
+from sessions.timeline.attained import Attained
 
 if TYPE_CHECKING:  # they read sessions, which a command that draws nothing need not
     from sessions.frame.outcome import Outcome
@@ -189,8 +190,8 @@ class PlanProgress:
     """None of a search for the limit, which finds its next step by what those before came to."""
     stage_name: str
     state: str
-    """`running`, `draining` (nothing more is due, answers are awaited), `over`, or `left` (a person has the
-    keys)."""
+    """`running`, `draining` (nothing more is due, answers are awaited), `over`, `left` (a person has the
+    keys), or `ended`: the run is over."""
     stage_left_s: float | None
     """Until nothing more of the stage is due; None where its number of requests ends it."""
     left_s: float | None
@@ -327,8 +328,8 @@ class Frame:
     """Why requests failed, up to the playhead, the most frequent kind first."""
     failing: bool = False
     """Nearly all that ended lately failed; once a run is over, nearly all of it. Said across the screen."""
-    attained: float | None = None
-    """Share of the requests lately that held the target which fewest held; None without targets."""
+    attained: Attained | None = None
+    """Lately, of the target which fewest held; None without targets."""
     insecure: bool = False
     """TLS, and the server's certificate is not verified."""
     targets: Mapping[str, tuple[LatencyTarget, ...]] = field(default_factory=dict)
@@ -336,8 +337,7 @@ class Frame:
     lost_targets: tuple[str, ...] = ()
     """Names of those of several targets that cannot be reached; empty where all are lost, or none."""
     heading: float | None = None
-    """Requests per second (a concurrency in a closed loop) that a ramp or the next stage leads to; None where
-    the load stays as it is."""
+    """Rate (in a closed loop, concurrency) that a ramp or the next stage leads to; None where none does."""
     workload: str = ""
     """The preset that requests ask for, where a person has chosen one; empty: as the run was asked."""
     last_rate_rps: float | None = None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sessions.limit.results import bracket, results_of
+from sessions.limit.ahead import seconds_after
+from sessions.limit.results import ask_of, bracket, results_of
+from sessions.plan.config import RunConfig
 from sessions.plan.stages import Stage
 from sessions.store.records import StageChange
 from sessions.timeline.timeline import Timeline
@@ -30,22 +33,34 @@ class SearchProgress:
     """The highest load that held, of the steps that are over."""
     failed: float | None
     """The lowest above it that did not."""
+    after_s: float | None = None
+    """Of all steps after this one, about; None until there is a load of each kind, for nobody can tell."""
 
 
 def search_at(
-    timeline: Timeline, changes: Sequence[StageChange], stage: Stage, begun_ns: int, at_ns: int
+    timeline: Timeline,
+    changes: Sequence[StageChange],
+    stage: Stage,
+    begun_ns: int,
+    at_ns: int,
+    config: RunConfig | None,
 ) -> SearchProgress:
-    """Of the step `stage`, which began at `begun_ns`; `changes` are those up to `at_ns`."""
-    passed, failed = bracket(results_of(change.result for change in changes))
+    """Of the step `stage`, which began at `begun_ns`; `changes` are those up to `at_ns`. `config`: what is
+    searched for, and the steps of the sessions that it goes on with."""
+    limit = None if config is None else config.limit
+    before = [] if limit is None else limit.before
+    results = results_of([*before, *(change.result for change in changes)])
+    passed, failed = bracket(results)
     rows = timeline.ticks.upto(np.array([begun_ns, at_ns], dtype=np.float64))
     due = int(timeline.ticks.sums(("due",), rows).sum())
     return SearchProgress(
-        stage.name.partition(" in ")[0],
+        re.split(r" in | \(", stage.name, maxsplit=1)[0],
         due,
         stage.requests,
         _left_s(stage, due, (at_ns - begun_ns) / 1e9),
         passed,
         failed,
+        None if config is None or limit is None else seconds_after(ask_of(config), results),
     )
 
 

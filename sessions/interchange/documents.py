@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from loadgen.errors import printable
 
+NEED = "need what one of the tools wrote (see ttftop import --help)"
 MOST_BYTES = 256 << 20
 """Of one file; as Python's values it takes about ten times as much memory."""
 MOST_FILES, MOST_DEPTH = 2000, 5
@@ -53,11 +54,11 @@ def read_document(path: Path) -> Document:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ImportFailed(f"{name_of(path)}: neither JSON nor JSON lines (not UTF-8)") from None
+        raise ImportFailed(f"{name_of(path)}: neither JSON nor JSON lines (not UTF-8); {NEED}") from None
     try:
         return Document(path, [json.loads(text)])
     except RecursionError:
-        raise ImportFailed(f"{name_of(path)}: JSON nested too deep") from None
+        raise ImportFailed(f"{name_of(path)}: JSON nested too deep; {NEED}") from None
     except ValueError:
         pass
     values = []
@@ -68,7 +69,7 @@ def read_document(path: Path) -> Document:
             values.append(json.loads(line))
         except (ValueError, RecursionError):
             said = f"line {number} is none" if values else "nor JSON lines"
-            raise ImportFailed(f"{name_of(path)}: neither JSON {said}") from None
+            raise ImportFailed(f"{name_of(path)}: neither JSON {said}; {NEED}") from None
     return Document(path, values)
 
 
@@ -107,7 +108,7 @@ def files_below(directory: Path) -> Iterator[Path]:
         seen += len(entries)
         if seen > MOST_FILES:
             raise ImportFailed(
-                f"{name_of(directory)}: more than {MOST_FILES} files, name the ones that are meant"
+                f"{name_of(directory)}: more than {MOST_FILES} files; give the ones that are meant"
             )
         deeper = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
         if depth < MOST_DEPTH:
@@ -123,13 +124,13 @@ def _bytes(path: Path) -> bytes:
     with open(fd, "rb") as file:
         about = os.fstat(fd)
         if not stat.S_ISREG(about.st_mode):
-            raise ImportFailed(f"{name_of(path)}: not a regular file")
+            raise ImportFailed(f"{name_of(path)}: not a regular file; {NEED}")
         try:
             data = file.read(MOST_BYTES + 1)
         except OSError as error:
             raise ImportFailed(f"{name_of(path)}: {error.strerror}") from None
     if len(data) > MOST_BYTES:
-        raise ImportFailed(f"{name_of(path)}: larger than {MOST_BYTES >> 20} MiB")
+        raise ImportFailed(f"{name_of(path)}: larger than {MOST_BYTES >> 20} MiB; need one run a file")
     return data
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from loadgen.records import Request, RequestError
 from sessions.interchange.documents import (
+    NEED,
     Document,
     ImportFailed,
     known_beside,
@@ -77,7 +78,7 @@ def read(document: Document) -> list[ImportedRun]:
             empty += request.error is not None and request.error.kind == "no_tokens"
             run.requests.append(request)
     if not run.requests:
-        raise ImportFailed(f"{name_of(path)}: there is no request in it")
+        raise ImportFailed(f"{name_of(path)}: there is no request in it; {NEED}")
     for name, (ours, how, unit, factor) in _FIGURES.items():
         value = number(said.get(name))
         if value is not None:
@@ -101,12 +102,12 @@ def _rows(path: Path) -> list[tuple[Any, ...]]:
         try:
             kind = database.execute("SELECT type FROM sqlite_master WHERE name = 'result'").fetchone()
             if kind != ("table",):  # a view could compute for ever
-                raise ImportFailed(f"{name_of(path)}: no database of {TOOL} (it has no table result)")
+                raise ImportFailed(f"{name_of(path)}: no database of {TOOL} (it has no table result); {NEED}")
             found = database.execute(f"SELECT {_COLUMNS} FROM result LIMIT {_MOST_ROWS}").fetchall()
         finally:
             database.close()
     except sqlite3.Error as error:
-        raise ImportFailed(f"{name_of(path)}: no database of {TOOL}: {error}") from None
+        raise ImportFailed(f"{name_of(path)}: no database of {TOOL}: {error}; {NEED}") from None
     return found
 
 

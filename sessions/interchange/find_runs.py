@@ -17,7 +17,7 @@ from sessions.interchange import (
     sglang,
     vllm,
 )
-from sessions.interchange.documents import Document, ImportFailed, files_below, name_of, read_document
+from sessions.interchange.documents import NEED, Document, ImportFailed, files_below, name_of, read_document
 from sessions.interchange.imported_run import ImportedRun
 
 MOST_RUNS = 1000
@@ -60,17 +60,17 @@ def find_runs(path: Path) -> list[ImportedRun]:
         document = read_document(path)
         tool = tool_of(document)
         if tool is None:
-            raise ImportFailed(f"{name_of(path)}: no result file of {_known()}")
+            raise ImportFailed(f"{name_of(path)}: need a result file of {_known()}")
         runs = tool.read(document)
     else:
         runs = _of_directory(path)
         if not runs:
-            raise ImportFailed(f"{name_of(path)}: no result file of {_known()} in it")
+            raise ImportFailed(f"{name_of(path)}: need a result file in it, of {_known()}")
     if not runs:
-        raise ImportFailed(f"{name_of(path)}: there is no run in it")
+        raise ImportFailed(f"{name_of(path)}: there is no run in it; {NEED}")
     if len(runs) > MOST_RUNS:
         raise ImportFailed(
-            f"{name_of(path)}: {len(runs)} runs, more than {MOST_RUNS}: name some of its files"
+            f"{name_of(path)}: {len(runs)} runs, more than {MOST_RUNS}; give some of its files"
         )
     return runs
 

@@ -41,7 +41,7 @@ def write_session(run: ImportedRun, root: Path, now: datetime, name: str = "") -
         SessionError: it cannot be written.
     """
     if run.span_ns > MOST_SPAN_NS:
-        raise ImportFailed(f"{run.file}: its times span {run.span_ns / 3600e9:,.0f} h, allowed are 48")
+        raise ImportFailed(f"{run.file}: its times span {run.span_ns / 3600e9:,.0f} h, need at most 48")
     started = _started(run, now)
     plain_name = name or "-".join(
         part for part in (run.tool.split()[0].lower(), run.label or run.file) if part

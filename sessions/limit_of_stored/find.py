@@ -57,14 +57,18 @@ def find_limit(sessions: Sequence[StoredSession], targets: Sequence[Target], clo
         kind, other = ("requests at a time", "a rate") if closed else ("a rate", "requests at a time")
         hint = ""
         if any(each.load.closed != closed for each in every):
-            hint = f"; they were put under {other}" + ("" if closed else " (--concurrency)")
+            hint = f"; they were put under {other}, " + (
+                "leave --concurrency out" if closed else "give --concurrency"
+            )
         elif every:
-            hint = " long enough for one request to be measured"
+            hint = " long enough for one request to be measured; give others"
         raise NoStoredLimit(f"no load of {kind} is in these sessions{hint}")
     lengths = {each.load.lengths for each in known}
     if len(lengths) > 1:
         said = ", ".join(f"{given} -> {got}" for given, got in sorted(lengths)[:4])
-        raise NoStoredLimit(f"not the same work: tokens of prompts and answers are {said}")
+        raise NoStoredLimit(
+            f"not the same work: tokens of prompts and answers are {said}; give sessions of one"
+        )
     rests_on: list[RestsOn] = []
     results: list[Result] = []
     for group in _by_load(known):
@@ -109,7 +113,8 @@ def _compared(sessions: Sequence[StoredSession]) -> list[str]:
         for each in differences(first.manifest, other.manifest, first.summary, other.summary):
             if each.kind == "asked" or each.what in _SAME:
                 raise NoStoredLimit(
-                    f"not one server and the same work: {each.what} is {each.a!r} and {each.b!r}"
+                    f"not one server and the same work: {each.what} is {each.a!r} and {each.b!r}; "
+                    "give sessions of one"
                 )
             if each.kind == "compared":
                 ids = f"{first.summary.id} and {other.summary.id}"

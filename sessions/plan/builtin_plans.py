@@ -33,6 +33,6 @@ def find_plan(wanted: str, settings: Sequence[str] = ()) -> PlanFile:
         import difflib
 
         near = difflib.get_close_matches(wanted, names(), 1, 0.5)
-        hint = f"did you mean {near[0]}?" if near else "`ttftop plan list` shows those there are"
+        hint = f"did you mean {near[0]}?" if near else "ttftop plan list shows those there are"
         raise ConfigError(f"--plan: no plan {wanted[:60]!r}, and no file of that name; {hint}")
     return read_plan(path, settings)

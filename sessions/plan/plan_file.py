@@ -46,7 +46,7 @@ class PlanFile:
         try:
             fields = tomli.loads(text)
         except (tomli.TOMLDecodeError, RecursionError, ValueError) as error:
-            raise ConfigError(f"plan {shown}{_of_a_parser(str(error))}") from None
+            raise ConfigError(f"plan {shown}{_of_a_parser(str(error))}; need TOML") from None
         find_files(fields, directory)
         for setting in settings:
             self._apply(fields, setting)
@@ -222,7 +222,7 @@ def read_plan(path: Path, settings: Sequence[str] = (), *, shown: str | None = N
     try:
         return PlanFile(shown, data.decode("utf-8-sig"), settings, path.parent)
     except UnicodeDecodeError:
-        raise ConfigError(f"plan {shown}: not UTF-8") from None
+        raise ConfigError(f"plan {shown}: not UTF-8; need TOML") from None
 
 
 def _not_finite(value: Any, path: TablePath = ()) -> TablePath | None:

@@ -13,7 +13,7 @@ from sessions.summary.schema import Stage, Summary
 from sessions.summary.slo_schema import TargetResult
 
 _NOTHING = ("room", "unknown", "no load", "idle")
-"""Names of the limit line that stand for none."""
+"""Names of what binds that stand for none."""
 
 
 _HELD = {"pass": "SLO held", "fail": "SLO missed", "undecided": "SLO undecided"}
@@ -187,7 +187,8 @@ def _bound(summary: Summary) -> str:
         return ""
     longest = max(spans, key=lambda span: span.to_s - span.from_s)
     seconds = sum(span.to_s - span.from_s for span in spans if span.limit == longest.limit)
-    what = f"{plain(longest.limit, 40)}, {figure(round(seconds))} s ({plain(longest.why, 120)})"
+    typical = f"typically {plain(longest.why, 120)}"
+    what = f"{plain(longest.limit, 40)}, {figure(round(seconds))} s ({typical})"
     return f"What bound the longest was {what}."
 
 

@@ -146,7 +146,7 @@ def _table(rows: tables.Table) -> str:
     return f'<div class="scroll"><table{words}>{"".join(made)}</table></div>'
 
 
-_WORDS = ("name", "limit", "why", "figures it began with", "unit", "here", "definition", "verdict", "targets")
+_WORDS = ("name", "bound", "why", "typical figures", "unit", "here", "definition", "verdict", "targets")
 """Columns that hold words."""
 
 

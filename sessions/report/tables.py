@@ -150,7 +150,7 @@ def _plan_row(stage: PlanStage) -> list[str]:
     verdicts = {one.verdict for one in stage.targets}
     worst = next((word for word in ("fail", "undecided", "pass") if word in verdicts), "")
     return [
-        f"{stage.number} {plain(stage.name, 30)}" + ("" if stage.state == "done" else f" ({stage.state})"),
+        f"{stage.number} {plain(stage.name, 44)}" + ("" if stage.state == "done" else f" ({stage.state})"),
         *(figure(stage.offered_rps), figure(stage.concurrency), f"{stage.requests:,}", f"{stage.failed:,}"),
         *(figure(stage.request_rps), figure(stage.output_tps), ms(ttft.p50), ms(ttft.p95), ms(ttft.p99)),
         *(ms(stage.itl_p99_ms), ms(stage.tpot_ms.p50), ms(stage.e2e_ms.p95)),
@@ -208,7 +208,7 @@ def energy(summary: Summary) -> Table:
 
 
 def limits(summary: Summary) -> Table:
-    rows = [["from s", "to s", "limit", "figures it began with"]]
+    rows = [["from s", "to s", "bound", "typical figures"]]
     spans = summary.limits[:40]
     return rows + [
         [figure(one.from_s), figure(one.to_s), limit_name(one.limit), plain(one.why, 120)] for one in spans

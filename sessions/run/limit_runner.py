@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loadgen.clock import Clock
-from sessions.limit.results import results_of
-from sessions.limit.search import Answer, Ask, Result, answer, next_step
+from sessions.limit.results import bracket, results_of
+from sessions.limit.search import Answer, Ask, Result, next_step
 from sessions.limit.step import Step, fails_already, judge, overloaded
 from sessions.plan.config import LimitConfig, PlanConfig
 from sessions.plan.stages import Stage
@@ -149,16 +149,19 @@ class LimitRunner(PlanRunner):
         )
 
     def _name(self, step: Step) -> str:
-        """With the bracket as it stands: `7.2 rps in 6.1..8.4`."""
+        """With what is known of the limit: `12 rps (8 holds)`, `9.8 rps (between 8 and 12)`."""
         if step.purpose == "single" and not self._results:
             return "one at a time"
         unit = "at once" if self._ask.closed else "rps"
-        so_far = answer(self._ask, self._results)
-        low = "?" if so_far.passed is None else f"{so_far.passed:.3g}"
-        high = "?" if so_far.failed is None else f"{so_far.failed:.3g}"
+        low, high = bracket(self._results)
+        known = ""
+        if low is not None and high is not None:
+            known = f" (between {low:.3g} and {high:.3g})"
+        elif low is not None or high is not None:
+            known = f" ({high:.3g} does not hold)" if low is None else f" ({low:.3g} holds)"
         again = " again" if step.purpose == "confirm" else ""
         load = "one at a time again" if step.purpose == "single" else f"{step.load:.4g} {unit}{again}"
-        return f"{load} in {low}..{high}"
+        return load + known
 
 
 def _json(value: object) -> str:

@@ -48,7 +48,7 @@ def create(root: Path, name: str, now: datetime) -> Path:
             return directory
     except OSError as error:
         raise SessionError(f"{error.filename or root}: {error.strerror}") from None
-    raise SessionError(f"{root}: a thousand sessions named {stem}")
+    raise SessionError(f"{root}: a thousand sessions named {stem}; give another name")
 
 
 def make_again(directory: Path) -> None:
@@ -167,7 +167,9 @@ def find(root: Path, text: str) -> Path:
         try:
             path = Path(text).expanduser()
         except RuntimeError:
-            raise SessionError(f"{text}: nobody's home directory is known by that name") from None
+            raise SessionError(
+                f"{text}: nobody's home directory is known by that name; give its path"
+            ) from None
         return path.parent if path.name == FILE else path
     if text.endswith(PACK_SUFFIX) and Path(text).is_file():
         return Path(text)
@@ -187,7 +189,8 @@ def find(root: Path, text: str) -> Path:
         if fits:
             some = ", ".join(path.name for path in fits[:3])
             raise SessionError(
-                f"{text}: {len(fits)} sessions begin so ({some}{', ...' if len(fits) > 3 else ''})"
+                f"{text}: {len(fits)} sessions begin so ({some}{', ...' if len(fits) > 3 else ''}); "
+                "give more of it"
             )
     if is_session(Path(text)):
         return Path(text)
@@ -218,7 +221,9 @@ def hold_lock(directory: Path) -> int:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
-        raise SessionError(f"{directory}: another ttftop is recording this session") from None
+        raise SessionError(
+            f"{directory}: another ttftop is recording this session; ttftop attach shows it"
+        ) from None
     except OSError:  # a file system without locks (Lustre without -o flock, some FUSE)
         flocked = False  # the owner's number stands in
     try:

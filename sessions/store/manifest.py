@@ -150,9 +150,10 @@ def read(directory: Path) -> Manifest:
     except SessionError:
         raise
     except (tomli.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise SessionError(f"{path}: not readable as TOML: {_line(error)}") from None
+        raise SessionError(f"{path}: not readable as TOML: {_line(error)}; {_NEED}") from None
     if fields.get("format") != FORMAT:
-        raise SessionError(f"{path}: not a ttftop session (format is {fields.get('format')!r:.40})")
+        found = f"format is {fields.get('format')!r:.40}"
+        raise SessionError(f"{path}: not a ttftop session ({found}); need the directory of one")
     version = str(fields.get("version"))
     major = version.partition(".")[0]
     ours = VERSION.partition(".")[0]
@@ -160,16 +161,20 @@ def read(directory: Path) -> Manifest:
         raise SessionError(f"{path}: version is {version!r:.40}, need a text like {VERSION!r}")
     if int(major) > int(ours):
         raise SessionError(
-            f"{path}: written by a newer ttftop (session version {version!r:.40}, this one reads {ours}.x)"
+            f"{path}: written by a newer ttftop (session version {version!r:.40}, this one reads {ours}.x); "
+            "need that one"
         )
     try:
         check(fields)
     except ValueError as error:
-        raise SessionError(f"{path}: {_line(error)}") from None
+        raise SessionError(f"{path}: {_line(error)}; {_NEED}") from None
     try:
         return msgspec.convert(fields, Manifest)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise SessionError(f"{path}: {_line(error)}") from None
+        raise SessionError(f"{path}: {_line(error)}; {_NEED}") from None
+
+
+_NEED = "need it as ttftop wrote it"
 
 
 def _line(error: Exception) -> str:
@@ -187,15 +192,15 @@ def _text(path: Path) -> str:
         raise SessionError(f"{path}: {link or error.strerror}; need the directory of a session") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise SessionError(f"{path}: not a regular file")
+        raise SessionError(f"{path}: not a regular file; {_NEED}")
     with open(fd, "rb") as file:
         data = file.read(CAP_BYTES + 1)
     if len(data) > CAP_BYTES:
-        raise SessionError(f"{path}: more than {CAP_BYTES} bytes, so no manifest of ours")
+        raise SessionError(f"{path}: more than {CAP_BYTES} bytes; {_NEED}")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SessionError(f"{path}: not UTF-8 at byte {error.start}") from None
+        raise SessionError(f"{path}: not UTF-8 at byte {error.start}; {_NEED}") from None
 
 
 def write(directory: Path, manifest: Manifest) -> None:

@@ -29,6 +29,7 @@ _MEMBER = re.compile(
 _NOTES = "notes.jsonl"
 """The marks that were set in replays, which stand beside a session."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+_NEED = "need a file of ttftop sessions pack"
 
 
 def pack(directory: Path, file: Path) -> int:
@@ -85,7 +86,7 @@ def unpacked(file: Path) -> Path:
         done = [path for path in place.iterdir() if not path.name.startswith(".") and (path / FILE).is_file()]
         return done[0] if done else _take_out(file, place)
     except (OSError, tarfile.TarError, EOFError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "no packed session, or a damaged one"
+        why = getattr(error, "strerror", None) or f"no packed session, or a damaged one; {_NEED}"
         raise SessionError(f"{file}: {why}") from None
 
 
@@ -103,16 +104,16 @@ def _take_out(file: Path, place: Path) -> Path:
                 plain = member.isreg() and not member.issparse()
                 strange = not (plain and _ID.fullmatch(folder) and _MEMBER.fullmatch(name))
                 if strange or folder != (session or folder) or number >= FILES_CAP:
-                    raise SessionError(f"{file}: holds what no session does ({member.name!r:.60})")
+                    raise SessionError(f"{file}: holds what no session does ({member.name!r:.60}); {_NEED}")
                 session = folder
                 source = tar.extractfile(member)
                 if source is None or member.size > FILE_CAP_BYTES:
-                    raise SessionError(f"{file}: {name} is too long")
+                    raise SessionError(f"{file}: {name} is too long; {_NEED}")
                 fd = os.open(fresh / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
                 with open(fd, "wb") as out:
                     shutil.copyfileobj(source, out)
         if not (fresh / FILE).is_file():
-            raise SessionError(f"{file}: there is no {FILE} in it")
+            raise SessionError(f"{file}: there is no {FILE} in it; {_NEED}")
         with contextlib.suppress(OSError):  # there are none; or another process was quicker
             notes = notes_path(place / session)
             notes.parent.mkdir(mode=0o700, exist_ok=True)

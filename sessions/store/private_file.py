@@ -28,7 +28,7 @@ def write_private(path: Path, data: bytes | Iterable[bytes]) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISREG(path.lstat().st_mode):
-                raise NotWritten(f"{path}: there is something else than a file")
+                raise NotWritten(f"{path}: there is something else than a file; need another name")
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             with open(fd, "wb") as file:

@@ -24,7 +24,7 @@ def repair(directory: Path) -> list[str]:
         SessionError: it goes on, or a file cannot be written.
     """
     if is_live(directory):
-        raise SessionError(f"{directory.name}: still going on")
+        raise SessionError(f"{directory.name}: still going on; wait for its end, or give another")
     return [
         said
         for path in (*timeline_paths(directory), *request_paths(directory))

@@ -173,7 +173,7 @@ class Limit(msgspec.Struct, frozen=True):
     """Sent in all steps."""
     seconds: float
     bound: str
-    """What the limit line said in the lowest step that failed; empty where it said nothing."""
+    """What the line of what binds said in the lowest step that failed; empty where it said nothing."""
     steps: list[LimitStep]
     single_ratio: float | None = None
     """How many times as long single requests took at the end as in the beginning; None where that was not

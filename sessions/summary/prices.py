@@ -101,19 +101,19 @@ def load(path: Path | None = None) -> Prices | None:
         written = tomli.loads(read_small(path, CAP_BYTES, or_pipe=True).data.decode("utf-8-sig"))
     except FileError as error:
         why = str(error).removeprefix("cannot read it: ")
-        raise PriceError(f"{path}: {why} (an example to copy: {EXAMPLE})") from None
+        raise PriceError(f"{path}: {why} (need it as {EXAMPLE})") from None
     except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PriceError(f"{path}: not TOML: {error}") from None
+        raise PriceError(f"{path}: not TOML: {error} (need it as {EXAMPLE})") from None
     except RecursionError:
-        raise PriceError(f"{path}: not TOML that can be read: too deep") from None
+        raise PriceError(f"{path}: not TOML that can be read: too deep (need it as {EXAMPLE})") from None
     try:
         _known(written, path)
         table = msgspec.convert(written, Prices)
     except msgspec.ValidationError as error:
-        raise PriceError(f"{path}: {error} (an example to copy: {EXAMPLE})") from None
+        raise PriceError(f"{path}: {error} (need it as {EXAMPLE})") from None
     for row in table.gpu:
         if not row.name.strip():
-            raise PriceError(f"{path}: a [[gpu]] without a name would fit every GPU")
+            raise PriceError(f"{path}: a [[gpu]] without a name would fit every GPU; give each a name")
         if not 0 <= row.per_hour < 1e9:
             raise PriceError(f"{path}: {row.name}: per_hour = {row.per_hour:g}, need a price of 0 or more")
     return msgspec.structs.replace(table, path=str(path))

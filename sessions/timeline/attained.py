@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sessions.plan.config import RunConfig
 from sessions.plan.slo import Target, kept_targets
 from sessions.store.manifest import Manifest
 from sessions.timeline.timeline import Timeline
+
+
+class Attained(NamedTuple):
+    share: float
+    of: str = "requests"
+    """Or `tokens`, of an ITL target: sketches do not tell whose tokens they were."""
+
 
 _SKETCHED = {"ttft": "ttft_from_due", "ttft_sent": "ttft_from_sent", "e2e": "e2e", "itl": "itl"}
 
@@ -18,7 +27,7 @@ def targets_of(config: RunConfig) -> list[Target]:
     return kept_targets(plan.targets if plan is not None and plan.targets else config.slo)
 
 
-def attained(timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]) -> float | None:
+def attained(timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, int]) -> Attained | None:
     """Share of the requests of `span_ns` (of tokens for ITL) that held the target which fewest held, within a
     sketch's 1 %; failed and unsent requests held none. None without a target that a sketch tells of."""
     targets = [] if manifest is None else targets_of(manifest.config)
@@ -34,5 +43,6 @@ def attained(timeline: Timeline, manifest: Manifest | None, span_ns: tuple[int, 
         held = int(found.counts[:, found.values_ns <= target.limit * 1e6].sum())
         missed = 0 if target.metric == "itl" else lost
         if total + missed:
-            shares.append(held / (total + missed))
+            share = held / (total + missed)
+            shares.append(Attained(share, "tokens" if target.metric == "itl" else "requests"))
     return min(shares, default=None)

@@ -6,11 +6,25 @@ from collections.abc import Iterable
 
 import msgspec
 
+from sessions.limit.results import read_result
 from sessions.plan.config import PlanConfig
 from sessions.plan.stages import Stage
 from sessions.store.records import StageChange
 
 _stage = msgspec.json.Decoder(Stage)
+
+
+_CAME = {"pass": "passed", "fail": "failed", "undecided": "stayed undecided"}
+
+
+def verdict_words(change: StageChange) -> str:
+    """What a step of a search came to; empty of what says nothing of that."""
+    result = read_result(change.result)
+    if result is None:
+        return ""
+    target = result.target if result.allowed else ""  # a mean is missed by no request
+    missed = f": {result.misses:,} of {result.of:,} missed {target}" if target else ""
+    return f"step {change.number + 1} {_CAME[result.verdict]}{missed}"
 
 
 def stages_of(plan: PlanConfig, changes: Iterable[StageChange]) -> list[Stage]:

@@ -26,6 +26,7 @@ from sessions.timeline.reach import Reach
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.servers import ServerColumns
 from sessions.timeline.sketches import Sketches, SketchLog
+from sessions.timeline.stage_list import verdict_words
 from sessions.timeline.targets import Targets
 from sessions.timeline.worker_notes import NOTE_KINDS, NOTE_WORDS
 from telemetry.records import (
@@ -194,6 +195,8 @@ class Timeline:
             insort(self.stages, record, key=lambda stage: stage.t_ns)
         if record.event == "left":
             self._happened(record.t_ns, "note", f"the plan was left in stage {record.number + 1}")
+        if record.event == "over" and (said := verdict_words(record)):
+            self._happened(record.t_ns, "note", said)
 
     def _mark(self, record: Mark) -> None:
         self._happened(record.t_ns, "mark", record.text or "mark")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import kill_loop, signals, soak
+from tests.fuzz import __main__ as fuzz
 
 KILL = kill_loop.Kill("run", "worker", True, 0, 0.2, 0, 0)
 MOMENT = signals.Moment("run", "starting", "HUP", 1.9, [], True, 99.0, 0)
@@ -37,12 +38,20 @@ def test_a_moment_that_was_not_as_it_should_be_fails(worse: dict[str, object]) -
 
 def test_tables_say_the_worst_and_when() -> None:
     kills = kill_loop.report(
-        [KILL, KILL._replace(lost_s=0.7, victim="supervisor"), KILL._replace(unopened=1)], 3
+        [
+            KILL,
+            KILL._replace(lost_s=0.7, victim="supervisor"),
+            KILL._replace(unopened=1),
+            KILL._replace(session=False),
+        ],
+        3,
     )
     assert re.match(
-        r"3 kills, seed 3, 20\d\d-\d\d-\d\d; .* Lost at most 0\.70 s of records; 1 sessions", kills
+        r"4 kills, seed 3, 20\d\d-\d\d-\d\d; .* Lost at most 0\.70 s of records; 1 sessions", kills
     )
-    assert "| supervisor | 1 | 1 | 0.70 | 0 | 0 | 0 |" in kills
+    assert "1 came before there was a session, 3 after." in kills
+    assert "| supervisor | 1 | 0 | 1 | 0.70 | 0 | 0 | 0 |" in kills
+    assert "| worker | 3 | 1 | 2 | 0.20 | 1 | 0 | 0 |" in kills
     moments = signals.report([MOMENT, MOMENT._replace(signal="INT", request_ms=-3.0, saved=False)], 0)
     assert re.match(r"2 moments, seed 0, 20\d\d-\d\d-\d\d; ", moments)
     assert "| INT | 1 | 1.90 | 0 | 1 | 0 | 0 |" in moments
@@ -61,3 +70,13 @@ def test_by_a_fast_clock_no_time_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert "send lag p99" in soak.report(tmp_path, samples, 8.0, 1)[0].replace("p50 ms | ", "")
     growing = [s._replace(memory_mb={**memory, "worker": 36.0 + s.at_s / 100}) for s in samples]
     assert not soak.report(tmp_path, growing, 8.0, 10)[1]
+
+
+def test_what_broke_a_reader_is_counted_and_named() -> None:
+    told = fuzz.report(
+        [fuzz.Tried("sse", 1200, 7, broke=False), fuzz.Tried("http", 30, None, broke=True)], "led"
+    )
+    assert re.match(
+        r"1,230 inputs to 2 readers of foreign bytes, 20\d\d-\d\d-\d\d; led\. 1 of them broke\.", told
+    )
+    assert "| sse | 1,200 | 7 | no |\n| http | 30 | - | yes |" in told

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 LINES = [line for line, _ in WRONG]
 TWO_LINES = 2 * 120
 WHAT_TO_DO = re.compile(
-    r"need |needs |did you mean |give |\bset \w|write |\(see ttftop |choose from |ttftop \w+ (lists|and ttftop)"
+    r"need |needs |did you mean |give |\bset \w|write |\(see ttftop |choose from |ttftop \w+ (lists|and ttftop)|"
+    r"ttftop \w+ (list |show NAME |tag )?(shows|prints|gives)|allowed are |leave .* out|is the .*\?|wait for "
 )
 HIDDEN = ("sk-CANARY", "secret")
 """What may be a secret is left out or masked."""

@@ -11,10 +11,11 @@ from tests.cli.conftest import Command
 URL = "http://127.0.0.1:9"
 CLOSED = "[[stages]]\nconcurrency = 1\nrequests = 2\n"
 NO_FILE = "cannot read it: No such file or directory"
+MISSING = f"{NO_FILE}; need a path that exists"
 NEED = "need prompt, messages, conversations, or input_tokens and output_tokens"
 TRACES = (
-    "need JSON lines with timestamp, input_length and output_length (Mooncake), or CSV with TIMESTAMP, "
-    "ContextTokens and GeneratedTokens (Azure), or Timestamp, Request tokens and Response tokens (BurstGPT)"
+    "need JSON lines of timestamp, input_length, output_length, or CSV of TIMESTAMP, ContextTokens, "
+    "GeneratedTokens, or of Timestamp, Request tokens, Response tokens"
 )
 RATE = "need a number above 0 such as 8 or 2.5 (requests per second)"
 
@@ -33,24 +34,24 @@ WRONG = {
     # what the plan says after its first line, and the mistake after the plan's name: DIR is where it stands
     "a missing file of the run": (
         '[run]\nprompts = "none.txt"\n' + CLOSED,
-        f"line 3: run.prompts: DIR/none.txt: {NO_FILE}",
+        f"line 3: run.prompts: DIR/none.txt: {MISSING}",
     ),
     "of a stage": (
         CLOSED + 'prompts = "none.txt"\n',
-        f"line 5: stages[0].prompts: DIR/none.txt: {NO_FILE}",
+        f"line 5: stages[0].prompts: DIR/none.txt: {MISSING}",
     ),
     "of a mix": (
         CLOSED + '[[mix]]\nname = "a"\nprompts = "none.txt"\n',
-        f"line 7: mix[0].prompts: DIR/none.txt: {NO_FILE}",
+        f"line 7: mix[0].prompts: DIR/none.txt: {MISSING}",
     ),
     "of a preset": (
         CLOSED + '[[presets]]\nname = "a"\nprompts = "none.txt"\n',
-        f"line 7: presets[0].prompts: DIR/none.txt: {NO_FILE}",
+        f"line 7: presets[0].prompts: DIR/none.txt: {MISSING}",
     ),
-    "a missing trace": ('[[stages]]\ntrace = "./none.csv"\n', f"line 3: stages[0].trace: trace DIR/none.csv: {NO_FILE}"),
+    "a missing trace": ('[[stages]]\ntrace = "./none.csv"\n', f"line 3: stages[0].trace: trace DIR/none.csv: {MISSING}"),
     "a missing histogram": (
         CLOSED + 'input_tokens = "histogram:none.txt"\n',
-        f"line 5: stages[0].input_tokens: histogram DIR/none.txt: {NO_FILE}",
+        f"line 5: stages[0].input_tokens: histogram DIR/none.txt: {MISSING}",
     ),
     "3 GB of prompts for the run": (
         '[run]\nprompts = "huge.txt"\n' + CLOSED,
@@ -178,10 +179,10 @@ WRONG = {
         "[run]\nsystem_tokens = 5\n" + CLOSED,
         "line 3: run.system_tokens: it is of conversations; give --turns N as well",
     ),
-    "no TOML": ("[[stages]\nrate = 1\n", "line 2: Expected ']]' at the end of an array declaration (column 9)"),
+    "no TOML": ("[[stages]\nrate = 1\n", "line 2: Expected ']]' at the end of an array declaration (column 9); need TOML"),
     "a value that stands twice": (
         "[[stages]]\nrate = 1\nrate = 2\n",
-        "line 4: Cannot overwrite a value (column 9)",
+        "line 4: Cannot overwrite a value (column 9); need TOML",
     ),
 }  # fmt: skip
 

@@ -174,5 +174,6 @@ def test_what_finds_no_place_is_one_line(home: Path) -> None:
             timeout=60,
             check=False,
         )
-    assert done.stderr == "ttftop: error: what was to be printed is lost: No space left on device\n"
+    lost = "what was to be printed is lost: No space left on device; need more room there, or another place"
+    assert done.stderr == f"ttftop: error: {lost}\n"
     assert done.returncode == 1

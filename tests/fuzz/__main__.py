@@ -3,19 +3,24 @@
 With atheris (`pip install atheris`; it has no wheel for each Python) inputs are chosen by what code they reach;
 `--plain` needs nothing, and changes inputs of the corpus at random. A break ends the command with its traceback,
 and stands in `tests/fuzz/corpus/TARGET` for `test_corpus.py`. `--keep`: what reached new code is kept there, too.
+`--docs PAGE`: how many were tried of each is written into its section.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
+from benchmarks.common.section import machine, write
 from tests.fuzz.targets import CORPUS, TARGETS
 
 _MOST_BYTES = 8192
@@ -32,6 +37,14 @@ atheris.Fuzz()
 """
 
 
+class Tried(NamedTuple):
+    target: str
+    inputs: int
+    new: int | None
+    """Inputs that reached new code; None: nobody looked."""
+    broke: bool
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("targets", nargs="*", help="all unless named")
@@ -39,14 +52,34 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="(1)")
     parser.add_argument("--plain", action="store_true", help="without atheris")
     parser.add_argument("--keep", action="store_true", help="add to the corpus what reached new code")
+    parser.add_argument("--docs", type=Path, help="a page whose section is rewritten")
     asked = parser.parse_args()
-    names = asked.targets or list(TARGETS)
-    failed = [name for name in names if not (_plain if asked.plain else _guided)(name, asked)]
-    print(f"{len(names)} targets, {len(failed)} broken{''.join(f' {name}' for name in failed)}")
-    return 1 if failed else 0
+    where = machine()
+    found = [(_plain if asked.plain else _guided)(name, asked) for name in asked.targets or TARGETS]
+    broken = [tried.target for tried in found if tried.broke]
+    print(f"{len(found)} targets, {len(broken)} broken{''.join(f' {name}' for name in broken)}")
+    if asked.docs is not None:
+        led = "changed at random" if asked.plain else "led by atheris"
+        write(asked.docs, "fuzz", report(found, f"{led}, {asked.seconds} s each, {where}"))
+    return 1 if broken else 0
 
 
-def _plain(name: str, asked: argparse.Namespace) -> bool:
+def report(found: list[Tried], how: str) -> str:
+    """A table in Markdown."""
+    inputs, broken = sum(tried.inputs for tried in found), sum(tried.broke for tried in found)
+    lines = [
+        f"{inputs:,} inputs to {len(found)} readers of foreign bytes, {time.strftime('%Y-%m-%d')}; {how}. "
+        f"{broken or 'None'} of them broke.",
+        "",
+        "| reader | inputs | reached new code | broke |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for name, count, new, broke in found:
+        lines.append(f"| {name} | {count:,} | {'-' if new is None else new} | {'yes' if broke else 'no'} |")
+    return "\n".join(lines)
+
+
+def _plain(name: str, asked: argparse.Namespace) -> Tried:
     draw, target = random.Random(asked.seed), TARGETS[name]
     seeds = [path.read_bytes() for path in sorted((CORPUS / name).iterdir())]
     tried, end = 0, time.monotonic() + asked.seconds
@@ -58,9 +91,9 @@ def _plain(name: str, asked: argparse.Namespace) -> bool:
         except Exception as error:
             _keep(name, data)
             print(f"{name}: broken after {tried:,} inputs: {type(error).__name__}: {error}")
-            return False
+            return Tried(name, tried, None, broke=True)
     print(f"{name}: {tried:,} inputs changed at random, none broke it")
-    return True
+    return Tried(name, tried, None, broke=False)
 
 
 def _changed(draw: random.Random, seeds: list[bytes]) -> bytes:
@@ -83,7 +116,7 @@ def _changed(draw: random.Random, seeds: list[bytes]) -> bytes:
     return bytes(data[:_MOST_BYTES])
 
 
-def _guided(name: str, asked: argparse.Namespace) -> bool:
+def _guided(name: str, asked: argparse.Namespace) -> Tried:
     with tempfile.TemporaryDirectory() as found:
         run = subprocess.run(
             [
@@ -96,21 +129,27 @@ def _guided(name: str, asked: argparse.Namespace) -> bool:
             text=True,
             errors="replace",
             check=False,
+            # Readers that write would wait for a disk at each input.
+            env={**os.environ, "TMPDIR": "/dev/shm"} if os.access("/dev/shm", os.W_OK) else None,
         )
         new = list(Path(found).iterdir())
         broken = [path for path in new if path.name.startswith("broken-")]
-        for path in broken:
-            _keep(name, path.read_bytes())
+        done = re.search(r"^Done (\d+) runs", run.stdout, re.M)
+        inputs = int(done[1]) if done is not None else 0
         if run.returncode:
+            for path in broken:
+                _keep(name, path.read_bytes())
             print(run.stdout[-6000:])
-            return False
-        smallest = sorted(new, key=lambda path: path.stat().st_size)
+            return Tried(name, inputs, None, broke=True)
+        # What is left of them was slow, on this machine and at that moment.
+        reached = [path for path in new if path not in broken]
+        smallest = sorted(reached, key=lambda path: path.stat().st_size)
         if asked.keep:
             for path in smallest[:_KEPT]:
                 _keep(name, path.read_bytes())
-    done = next((line for line in run.stdout.splitlines() if line.startswith("Done")), "")
-    print(f"{name}: {done or 'no word of how many'}, {len(new)} reached new code, none broke it")
-    return True
+    slow = f", {len(broken)} were slow" if broken else ""
+    print(f"{name}: {inputs:,} inputs, {len(reached)} reached new code{slow}, none broke it")
+    return Tried(name, inputs, len(reached), broke=False)
 
 
 def _keep(name: str, data: bytes) -> None:

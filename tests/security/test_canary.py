@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
 import signal
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,18 +13,14 @@ from benchmarks.common.jobs import MARK, ROOT, processes
 from tests.cli.conftest import NOT_OURS, Command
 from tests.cli.test_connection_options import running
 from tests.loadgen.probe.servers import Asked, Reply, Vllm, as_json
-from tests.loadgen.target.test_redaction import FORMS
+from tests.security.canary import KEY, WRITTEN, contents, handed_on, hits, of_process
 from tests.tui.terminal import RawTerminal
 
 __all__ = ["home", "ttftop", "typed"]
 from tests.cli.conftest import home, ttftop, typed
 
 pytestmark = pytest.mark.slow
-KEY = "sk-CANARY/0a1b&c2D3e4F5+9"
-WRITTEN = {name: write(KEY).encode() for name, write in FORMS.items()}
 LOAD = ["--rate", "20", "--input-tokens", "16", "--output-tokens", "5", "--telemetry", "none", "--debug"]
-PAGES = ("html", "md", "csv", "json", "txt", "svg")
-SHAPES = ("vllm", "guidellm", "sglang", "llm-d", "csv", "jsonl", "perfetto")
 
 
 def repeating(asked: Asked) -> Reply:
@@ -39,22 +32,6 @@ def repeating(asked: Asked) -> Reply:
         form = list(WRITTEN.values())[body["prompt"][0] // 5 % len(WRITTEN)]
         return Reply(500, b'{"error": "' + form + b'"}', headers={"x-key": KEY, "server": KEY})
     return Vllm()(asked)
-
-
-def hits(data: bytes) -> list[str]:
-    """The forms in which the key stands there."""
-    small = data.lower()
-    return [name for name, form in WRITTEN.items() if form.lower() in small]
-
-
-def contents(path: Path) -> bytes:
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        return gzip.decompress(data)
-    if zipfile.is_zipfile(io.BytesIO(data)):
-        with zipfile.ZipFile(path) as packed:
-            return b"".join(packed.read(name) for name in packed.namelist())
-    return data
 
 
 def test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export(
@@ -78,8 +55,7 @@ def test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export(
             there = processes(tmp_path.name)
             assert {"command", "supervisor", "worker"} <= set(there.values())
             for pid, name in there.items():
-                for file in ("cmdline", "environ"):
-                    shown[f"{file} of {name}"] = Path(f"/proc/{pid}/{file}").read_bytes()
+                shown |= {f"{file} of {name}": data for file, data in of_process(pid).items()}
             terminal.process.send_signal(signal.SIGTERM)
             terminal.ended()
             for pid, name in there.items():
@@ -89,21 +65,7 @@ def test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export(
                 terminal.read_for(0.1)
             shown["terminal"] = terminal.output
     (first, second) = sorted(path.name for path in sessions.iterdir())
-    for ending in PAGES:
-        done = typed("report", first, second, "-o", str(out / f"r.{ending}"), *kept)
-        shown[f"report {ending}"] = (done.stdout + done.stderr).encode()
-        assert done.returncode == 0 or ending == "svg", done.stderr
-    for shape in SHAPES:
-        done = typed("export", second, "--as", shape, "-o", str(out / f"e.{shape}"), *kept)
-        assert done.returncode == 0, done.stderr
-    for command in (
-        ["summary", second],
-        ["summary", second, "--json"],
-        ["sessions"],
-        ["compare", first, second],
-    ):
-        done = typed(*command, *kept)
-        shown[" ".join(command)] = (done.stdout + done.stderr).encode()
+    shown |= handed_on(typed, first, second, out, kept)
     files = [path for path in tmp_path.rglob("*") if path.is_file() and path != key]
     assert {"command.log", "session.toml", "r.html", "e.jsonl"} <= {path.name for path in files}
     shown |= {str(path.relative_to(tmp_path)): contents(path) for path in files}

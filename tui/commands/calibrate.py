@@ -61,7 +61,9 @@ def run(options: argparse.Namespace) -> int:
             )
         )
     except (measure.CalibrationError, OSError) as error:
-        raise CommandError(f"calibrate: {one_line(error)}", NOT_VALID) from None
+        raise CommandError(
+            f"calibrate: {one_line(error)}; ttftop doctor shows what is amiss here", NOT_VALID
+        ) from None
     best, limit = measure.outcome(steps)
     if not best:
         print(f"\nnot even {steps[-1].asked_events_per_s:,.0f} events/s were clean: {limit}")

@@ -147,7 +147,10 @@ def _by_tag(tag: str, directories: Sequence[Path]) -> tuple[list[str], list[list
         tags = (each.partition("=") for each in read(directory).config.tags)
         values = [value for name, _, value in tags if name == tag]
         if not values:
-            raise CommandError(f"compare: --by {one_line(tag)}: {directory.name} has no tag of that name")
+            raise CommandError(
+                f"compare: --by {one_line(tag)}: {directory.name} has no tag of that name; "
+                "ttftop sessions tag gives it one"
+            )
         found.setdefault(values[0], []).append(directory)
     return [f"{tag}={value}" for value in found], list(found.values())
 

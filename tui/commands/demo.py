@@ -128,12 +128,18 @@ class Simulator:
         while b"\n" not in heard or not re.search(rb"http://\S+", heard):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
-                raise CommandError(f"demo: the simulated server did not start within {START_S:g} s")
+                raise CommandError(
+                    f"demo: the simulated server did not start within {START_S:g} s; "
+                    "ttftop simulate shows why"
+                )
             data = os.read(self._process.stdout.fileno(), 4096)
             if not data:
                 self._log.seek(0)
                 last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
-                raise CommandError(f"demo: the simulated server did not start: {''.join(last) or 'no word'}")
+                raise CommandError(
+                    f"demo: the simulated server did not start: {''.join(last) or 'no word'}; "
+                    "ttftop simulate shows why"
+                )
             heard += data
         found = re.search(rb"http://\S+", heard)
         assert found is not None

@@ -46,7 +46,9 @@ def run(options: argparse.Namespace) -> int:
     except SessionError as error:
         raise CommandError(f"export: {one_line(error)}") from None
     if not stored.requests:
-        raise CommandError(f"export: {one_line(directory.name)}: there is no request in it to export")
+        raise CommandError(
+            f"export: {one_line(directory.name)}: there is no request in it; need a session with some"
+        )
     files = SHAPES[options.shape](stored)
     try:
         if options.output is None:

@@ -48,15 +48,13 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     if options.action == "list":
         if options.plan is not None:
-            raise CommandError("plan list: takes no name; plan show NAME")
+            raise CommandError("plan list: takes no name; ttftop plan show NAME shows one")
         rows = [(name, find_plan(name).table.title) for name in names()]
         width = max(len(name) for name, _ in rows)
         print("\n".join(f"{name:{width}}  {title}" for name, title in rows))
         return 0
     if options.plan is None:
-        raise CommandError(
-            f"plan {options.action}: need a name or a file; `ttftop plan list` shows the names"
-        )
+        raise CommandError(f"plan {options.action}: need a name or a file; ttftop plan list shows the names")
     given, stages = _as_a_run(options)
     said = f"{given.plan.shown}: a plan of {said_stages(len(stages))}"
     print(said if options.action == "check" else _shown(given.plan, stages))

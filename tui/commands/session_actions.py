@@ -41,7 +41,9 @@ def act(options: argparse.Namespace) -> int:
     root = start.root(options)
     packed = next((word for word in words[: None if action == "rm" else 1] if is_pack(Path(word))), None)
     if packed is not None:
-        raise CommandError(f"sessions {action}: {one_line(packed)}: a packed session, which is only read")
+        raise CommandError(
+            f"sessions {action}: {one_line(packed)}: a packed session, which is only read; give the session"
+        )
     try:
         if action == "rm":
             found = dict.fromkeys(find(root, word) for word in words)
@@ -102,7 +104,7 @@ def _remove(directories: Sequence[Path], *, yes: bool) -> int:
 
     for directory in directories:
         if not is_session(directory):
-            raise CommandError(f"sessions rm: {one_line(directory)}: no session")
+            raise CommandError(f"sessions rm: {one_line(directory)}: no session; ttftop sessions lists them")
     said = [one_line(one.name) + " (unreadable)" * bool(unreadable(one)) for one in directories[:5]]
     names = ", ".join(said)
     more = f" and {len(directories) - 5} more" if len(directories) > 5 else ""

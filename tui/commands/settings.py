@@ -34,7 +34,9 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     path = default_path()
     if path is None:
-        raise CommandError("settings: no home directory is known (HOME and XDG_CONFIG_HOME are not set)")
+        raise CommandError(
+            "settings: no home directory is known (HOME and XDG_CONFIG_HOME are not set); set one of them"
+        )
     if options.path:
         print(path)
         return OK

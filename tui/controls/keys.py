@@ -133,7 +133,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         ("n",),
         "next_mark",
-        "to the next mark, change of load or limit, to the one before",
+        "to the next mark or change (load, what binds), and back",
         "n N",
         "both",
         "mark",

@@ -93,6 +93,16 @@ def clock(ns: int, *, hours: bool = True) -> str:
     return f"{sign}{h:02d}:{m:02d}:{s:02d}" if hours or h else f"{sign}{m:02d}:{s:02d}"
 
 
+def about(seconds: float) -> str:
+    """A time that is estimated, no finer than it is known."""
+    minutes = seconds / 60
+    if minutes < 1.5:
+        return "about a minute"
+    if minutes < 90:
+        return f"about {round(minutes) if minutes < 20 else 5 * round(minutes / 5)} min"
+    return f"about {minutes / 60:.1f} h"
+
+
 def sign(stat: Stat, quantile: str) -> str:
     """What stands before a figure that is no more than a bound, or rests on few samples."""
     return "<" if quantile in stat.bounds else "~" if quantile in stat.thin else ""

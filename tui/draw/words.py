@@ -8,9 +8,8 @@ from sessions.bottleneck.names import limit_name as limit_name
 
 
 def limit_event(label: str) -> str:
-    """The words of an event of the limit, `limit: room  queue 0`, without the first."""
-    name, gap, why = label.removeprefix("limit: ").partition("  ")
-    return limit_name(name) + gap + why
+    """The words of an event of what binds, `binds: headroom  queue 0`, without the first."""
+    return label.removeprefix("binds: ")
 
 
 def verdict(name: str) -> str:

@@ -19,7 +19,7 @@ from loadgen.errors import printable
 from loadgen.signals import ending_signals, restored
 from sessions.plan.config import RunConfig
 from tui.draw.failures import failures
-from tui.draw.numbers import clock, sign
+from tui.draw.numbers import about, clock, sign
 from tui.foreground.plain import plain_line
 from tui.foreground.progress import Progress
 from tui.foreground.results import print_json, told_to_ci
@@ -187,6 +187,8 @@ def _plan(plan: PlanProgress) -> str:
     text = f"{where} {plan.stage_name}"
     if plan.state == "draining":
         text += ", awaiting answers"
+    if plan.search is not None and plan.search.after_s is not None:
+        text += f", search over in {about((plan.search.left_s or 0.0) + plan.search.after_s)}"
     if plan.left_s:
         text += f", {clock(int(plan.left_s * 1e9), hours=False)} left"
     return text

@@ -33,7 +33,7 @@ def plain_line(frame: Frame) -> str:
         f"TTFT p50 {_figure(ttft, 'p50', ttft.p50_ms)} p95 {_figure(ttft, 'p95', ttft.p95_ms)}",
         f"{'gap' if frame.itl_is_chunk_gap else 'ITL'} p95 {_figure(itl, 'p95', itl.p95_ms)}",
         f"errors {frame.failed}",
-        f"limit {limit_name(frame.limit.name)}",
+        f"binds {limit_name(frame.limit.name)}",
         *([] if frame.state == "running" else [frame.state]),
         *(["CLIENT SATURATED"] if frame.client_saturated else []),
         *(["TLS NOT VERIFIED"] if frame.insecure else []),

@@ -106,7 +106,9 @@ def _expanded(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError:  # nobody knows where that home is
-        raise CommandError(f"--sessions-dir: got {one_line(path)}, and no home directory is known") from None
+        raise CommandError(
+            f"--sessions-dir: got {one_line(path)}, and no home directory is known; give a whole path"
+        ) from None
 
 
 def start(

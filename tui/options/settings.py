@@ -20,6 +20,7 @@ from tui.options.exit_codes import CommandError, one_line
 from tui.options.parser import did_you_mean
 
 FILE = "settings.toml"
+_NEED = "need TOML, as ttftop settings prints it"
 CAP_BYTES = 64 << 10
 WINDOWS: Mapping[str, float | None] = {"30s": 30.0, "1m": 60.0, "5m": 300.0, "all": None}
 FPS = (10, 5, 2, 1)
@@ -92,11 +93,11 @@ def read_settings(path: Path | None) -> Settings:
     except FileError as error:
         raise CommandError(f"{path}: {error}") from None
     except UnicodeDecodeError:
-        raise CommandError(f"{path}: it is not UTF-8") from None
+        raise CommandError(f"{path}: it is not UTF-8; {_NEED}") from None
     except tomli.TOMLDecodeError as error:
-        raise CommandError(f"{path}: not TOML: {one_line(error)}") from None
+        raise CommandError(f"{path}: not TOML: {one_line(error)}; {_NEED}") from None
     except RecursionError:
-        raise CommandError(f"{path}: not TOML that can be read: too deep") from None
+        raise CommandError(f"{path}: not TOML that can be read: too deep; {_NEED}") from None
     return _checked(path, text, written)
 
 

@@ -159,13 +159,13 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
     ]
     searches = frame.plan is not None and frame.plan.of is None
     fields = [
-        *([] if frame.plan is None else [Field(0, *plan_progress(frame.plan, screen_state, width))]),
+        *([] if frame.plan is None else plan_progress(frame.plan, frame.in_flight, screen_state, width)),
         *([] if width >= 100 else [Field(0, *verdict_of_run(frame))]),
         *validity(frame),
         _verdict(None if frame.outcome is not None or searches else frame.window),
         *attained(frame, narrow=width < 100),
         Field(4, ("done ", "label"), (numbers.count(frame.succeeded), "")),
-        Field(1, *errors),
+        Field(1 if frame.failed or not searches else 3, *errors),
         Field(5, (detail, "bad")),
         Field(2, ("not sent ", "label"), (numbers.count(frame.not_sent), "warn"))
         if frame.not_sent
@@ -185,8 +185,9 @@ def load(frame: Frame, screen_state: ScreenState, width: int, *, charts: bool = 
         Field(7, (safe(frame.state_message, 60), "dim")),
     ]
     badges = chosen(_badges(frame), width)
-    # Which model it is says more than the rest of the figures, where it leaves them any room.
-    model = cell_len(safe(frame.model, 48)) + 3 if width >= 100 and frame.model else 0
+    # Which model it is says more than the rest of the figures, where it leaves them any room; how
+    # long a search goes on says more than that.
+    model = cell_len(safe(frame.model, 48)) + 3 if width >= 100 and frame.model and not searches else 0
     left = chosen(fields, width - 3 - width_of(badges) - model, gap=3 if width >= 100 else 2)
     right = chosen([*_where(frame), Field(0, *badges)], width - width_of(left) - 4)
     return spread(left, right, width)
@@ -277,7 +278,7 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     now = frame.limit
     since = numbers.clock(max(now.since_ns - frame.first_ns, 0), hours=False)
     lasts = f"since {since}" if now.since_ns else ""
-    label = "last limit: " if frame.state in ("ended", "killed") else "limit: "
+    label = "bound last: " if frame.state in ("ended", "killed") else "binds: "
     left: Row = [(label, "label"), _named(frame)]
     troubled = _troubled(frame)
     right: Row = [(troubled, "warn")] if troubled else []

@@ -45,9 +45,10 @@ def validity(frame: Frame) -> list[Field]:
 
 
 def attained(frame: Frame, *, narrow: bool) -> list[Field]:
-    """How many held their targets in the last seconds."""
+    """How many held the target which fewest held lately; of a run that is over, all that ask of a request."""
     if frame.attained is None:
         return []
     over = frame.state in ("ended", "killed")
     lately = f", {frame.recent_s:g} s" if narrow and not over else ""  # else the row above says it
-    return [Field(1, (f"{frame.attained * 100:.3g}%", "strong"), (f" in target{lately}", "label"))]
+    of = " of tokens" if frame.attained.of == "tokens" else ""
+    return [Field(1, (f"{frame.attained.share * 100:.3g}%", "strong"), (f"{of} in target{lately}", "label"))]

@@ -14,7 +14,7 @@ from tui.controls.screen_state import ScreenState
 from tui.controls.time_window import drawn_label
 from tui.draw import numbers, words
 from tui.draw.layout import Columns
-from tui.draw.rows import Row, Span, fitted
+from tui.draw.rows import Row, Span, fitted, width_of
 from tui.draw.text import fit, safe
 from tui.draw.theme import Theme
 from tui.panels import region
@@ -22,14 +22,12 @@ from tui.panels.strip import column_of
 
 _INTERVALS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _LABEL_CELLS = 12
-_EVENT_CELLS = 19
-"""Before an event's words: when, and what kind."""
+_NARROW = 50
+"""In fewer cells an event's words begin nearer, and kinds that they tell themselves are not named."""
+_TOLD_BY_WORDS = ("load", "state", "note", "end")
 _LABELLED = ("error", "mark", "load", "warning")
 """Kinds that have words beside their line, the weightiest first."""
-_SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
-_WORDS = {"load": "load", "mark": "mark", "state": "state", "note": "note", "end": "end"}
-_FOUND_NS = 5_000_000_000
-"""So long after the load began sources are still found, and said to be."""
+_WORDS = {"limit": "binds", "warning": "WARNING", "error": "ERROR"}
 
 
 def axis(frame: Frame, screen_state: ScreenState, at: Columns) -> Row:
@@ -110,27 +108,11 @@ def mark_labels(frame: Frame, width: int, theme: Theme) -> dict[int, tuple[tuple
     return {column: text for column, text in out.items() if column < width}
 
 
-def events(frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
-    """The last `height` rows of what happened, the newest last: a row each, with all the words of those for
-    which there are rows to spare; with `whole` the newest have theirs first, older ones what is left. Without
-    `whole` what was noted of sources as the load began is left out."""
-    # Why there is no GPU stands in the place of the GPUs already.
-    told = "" if whole or frame.gpus else frame.gpu_note
-    wanted = [mark for mark in frame.marks if height > 1 or mark.kind in _SHOWN]
-    happened = [mark for mark in wanted if not told or mark.label != told]
-    if not whole:
-        begun_ns = frame.first_ns + _FOUND_NS
-        happened = [mark for mark in happened if mark.kind != "note" or mark.t_ns > begun_ns]
-    rows = [row for said in all_events(happened, frame, height, width, theme, whole=whole) for row in said]
-    if not rows and height:
-        rows = [fitted([("  no events yet", "dim")], width)]
-    return rows + [fitted([], width)] * (height - len(rows))
-
-
 def all_events(
     marks: Sequence[ChartMark], frame: Frame, height: int, width: int, theme: Theme, *, whole: bool = False
 ) -> list[list[Row]]:
-    """The rows of each of the last marks, as `events` has them; `height` of them at most."""
+    """The rows of each of the last marks, `height` of them at most: a row each, with all the words
+    where there are rows to spare; with `whole` the newest have theirs first, older ones what is left."""
     out: list[list[Row]] = []
     left, spare = height, height if whole else max(height - len(marks), 0)
     for mark in reversed(marks):
@@ -149,14 +131,20 @@ def all_events(
 def event(mark: ChartMark, frame: Frame, width: int, theme: Theme, *, whole: bool = False) -> list[Row]:
     """When, what kind and what; one row, or with `whole` as many as its words take."""
     when = numbers.clock(mark.t_ns - frame.first_ns, hours=False)
-    word = _WORDS.get(mark.kind, mark.kind).upper() if mark.kind in ("warning", "error") else mark.kind
-    label, room = _label(mark, theme, 300) or "-", width - _EVENT_CELLS
+    word = _WORDS.get(mark.kind, mark.kind)
+    label = _label(mark, theme, 300) or "-"
+    role = "" if mark.kind != "error" else "bad"
+    glyph, of_kind = theme.glyph("mark"), f"mark_{mark.kind}"
+    first: Row = [(f" {when:>7} ", "dim"), (f"{glyph} {word:<7} ", of_kind)]
+    if width < _NARROW:
+        named = "" if mark.kind in _TOLD_BY_WORDS else f"{word} "
+        first = [(f" {when:>5} ", "dim"), (f"{glyph} {named}", of_kind)]
+    before = width_of(first)
+    room = width - before
     characters = max(room if cell_len(label) == len(label) else room // 2, 1)  # one may take two cells
     lines = (_wrapped(label, characters) if whole else ()) or (label,)
-    role = "" if mark.kind != "error" else "bad"
-    first: Row = [(f" {when:>7} ", "dim"), (f"{theme.glyph('mark')} {word:<7} ", f"mark_{mark.kind}")]
     out = [[*first, (fit(lines[0], room), role)]]
-    out += [[(" " * _EVENT_CELLS, ""), (line, role)] for line in lines[1:]]
+    out += [[(" " * before, ""), (line, role)] for line in lines[1:]]
     return [fitted(row, width) for row in out]
 
 

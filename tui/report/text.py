@@ -186,7 +186,7 @@ def _limits(limits: Sequence[LimitSpan]) -> str:
     """What bound when."""
     if not limits:
         return ""
-    rows = [["from", "to s", "limit", "figures it began with"]]
+    rows = [["from", "to s", "bound", "typical figures"]]
     rows += [
         [number(span.from_s, 0), number(span.to_s, 0), limit_name(span.limit), printable(span.why, 50)]
         for span in limits[:LIMITS]

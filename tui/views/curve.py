@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from sessions.curve.curve import Curve as CurveOf
 from sessions.curve.point import Point
-from sessions.curve.what_if import WhatIf
 from sessions.plan.slo import Target
 from tui.draw.rows import Row, fitted
 from tui.draw.text import safe
@@ -60,9 +59,10 @@ class Curve:
         curve = memory.at(drawing.frame.at_ns)
         targets = with_target(memory.targets, self.own)
         head: list[Row] = []
-        asked: WhatIf | None = None
+        held = None if self.own is not None else memory.held(drawing.frame.at_ns)
         if self.own is not None:
             asked, read = memory.what_if(targets, drawing.frame.at_ns)
+            held = asked.points
             head.append(said(asked, read, targets, load_unit(curve), width))
         head += self._hints(drawing, curve)
         if not curve.points:
@@ -72,7 +72,7 @@ class Curve:
         shown = Plotted(
             curve,
             () if baseline is None else baseline.points,
-            None if asked is None else asked.points,
+            held,
             tuple(targets),
             self._selected(curve),
             drawing.theme,
@@ -80,9 +80,9 @@ class Curve:
             other,
         )
         room = height - len(head)
-        growing, words, below = curve.growing, [], []
+        words, below = [], []
         if room >= _WORDS_FROM:
-            words = [legend(curve.points, growing, other, drawing.theme, width)]
+            words = [legend(curve, other, drawing.theme, width)]
             below = about(shown, width, 1 if width >= _ONE_ROW_FROM or room < 17 else 2)
         room -= len(words) + len(below)
         listed = min(len(curve.points) + 1, max(room * 2 // 5, 4))

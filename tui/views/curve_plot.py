@@ -20,7 +20,7 @@ from tui.plots.scale import Scale, ticks
 from tui.plots.scale import fitted as fitted_scale
 from tui.plots.scatter import Dot, Path, Upright, along, axis, scatter
 from tui.views.curve_axes import axes_of, x_of
-from tui.views.curve_marks import NEXT, is_hollow, mark_of
+from tui.views.curve_marks import NEXT, is_hollow, mark_of, step_of
 from tui.views.strips import titled
 from tui.views.what_if import bracket
 
@@ -107,7 +107,7 @@ def _scale(ends: Sequence[float], log: bool) -> Scale:
 def dots_of(shown: Plotted, name: str) -> tuple[list[Dot], list[Path]]:
     """The points, those that say most last, and the lines through those that were steady."""
     axes = axes_of(name, shown.curve.points)
-    growing, found = shown.curve.growing, []
+    growing, verdicts, found = shown.curve.growing, dict(shown.curve.said), []
     for index, point in enumerate(shown.curve.points):
         if name != "pareto" and point.stage.closed != shown.curve.closed:
             continue
@@ -115,7 +115,7 @@ def dots_of(shown: Plotted, name: str) -> tuple[list[Dot], list[Path]]:
         x, figure = x_of(point, name), axes.y(point, held)
         if x is None or x <= 0 or figure.value is None:
             continue
-        mark, role = mark_of(point, growing is point, shown.theme)
+        mark, role = mark_of(point, growing is point, shown.theme, step_of(point, verdicts))
         if role == "point" and axes.metric and _is_late(point, figure.value, axes.metric, shown.targets):
             role = "point_late"
         chosen = point is shown.selected

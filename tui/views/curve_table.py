@@ -11,11 +11,13 @@ from sessions.curve.what_if import Held
 from tui.draw import numbers, words
 from tui.draw.rows import Row, Span, cells_of, fitted, width_of
 from tui.draw.text import fit, safe
-from tui.views.curve_marks import mark_of
+from tui.views.curve_marks import mark_of, step_of
 from tui.views.curve_plot import Plotted
 
 _WHY_CELLS = 24
 """With less room the words of a verdict are left out."""
+_FEW = 59
+"""So many that all hold say that 95 % do, in 95 of 100 cases (0.95^59 < 0.05); fewer cannot."""
 _Cell = Callable[[Point, "Held | None"], Span]
 
 
@@ -48,9 +50,9 @@ def table(shown: Plotted, width: int, height: int, baseline: str) -> list[Row]:
         columns.remove(max(columns, key=lambda column: column.rank))
     head = [("   ", ""), *((_set(column.title, wide[column], column), "label") for column in columns)]
     out = [fitted(head, width)]
-    growing = shown.curve.growing
+    growing, verdicts = shown.curve.growing, dict(shown.curve.said)
     for index, (point, _) in enumerate(listed):
-        mark, role = mark_of(point, growing is point, shown.theme)
+        mark, role = mark_of(point, growing is point, shown.theme, step_of(point, verdicts))
         left, right = "[]" if point is shown.selected else "  "
         row: Row = [(left, "strong"), (mark, role), (right, "strong")]
         for column in columns:
@@ -113,12 +115,14 @@ def _columns(shown: Plotted, baseline: str) -> list[_Column]:
     if baseline:
         every.append(_Column(0, f"p95 vs {baseline}"[:15], _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
         every.append(_Column(4, "tok/s vs", _delta(shown.ghosts, lambda p: p.output_tps.value)))
-    words_of: _Cell = lambda p, h: _verdict(p, growing is p, said.get(p.stage.stretch.begin_ns, ""))  # noqa: E731
+    words_of: _Cell = lambda p, h: _verdict(p, growing is p, step_of(p, said))  # noqa: E731
     return [*every, _Column(1, "", words_of, words=True)]
 
 
 def _counted(point: Point) -> str:
-    return f"{numbers.count(point.first_tokens)} of {numbers.count(point.due)}"
+    # First tokens of a piece of a ramp may be of what was due in the one before it.
+    of = "" if point.stage.ramp else f" of {numbers.count(point.due)}"
+    return numbers.count(point.first_tokens) + of
 
 
 def _load(point: Point) -> str:
@@ -134,11 +138,16 @@ def _latency(value: float | None, thin: bool, role: str) -> Span:
 
 def _held(several: bool, ascii_only: bool) -> _Cell:
     def cell(point: Point, held: Held | None) -> Span:
-        share = point.attained if held is None else held.share
+        by_sketches = point.attained
+        if held is None and by_sketches is not None and by_sketches.of == "tokens":
+            return f"{by_sketches.share * 100:.1f}% tok", ""
+        share = held.share if held is not None else None if by_sketches is None else by_sketches.share
         if share is None:
             return numbers.NONE, "thin"
         # From sketches it is known target by target: all of them together are held by no more.
         sign = ("<=" if ascii_only else "≤") if several and held is None and 0 < share < 1 else ""
+        if _is_thin(point, held):
+            return f"~{sign}{share * 100:.1f}%", "thin"
         # An upper bound may be a miss, and is never a pass.
         passed = "" if sign else "ok"
         return f"{sign}{share * 100:.1f}%", passed if share >= 0.95 else "warn" if share >= 0.8 else "bad"
@@ -147,7 +156,13 @@ def _held(several: bool, ascii_only: bool) -> _Cell:
 
 
 def _goodput(point: Point, held: Held | None) -> Span:
-    return numbers.rate(point.goodput_rps if held is None else held.goodput_rps), ""
+    rate = point.goodput_rps if held is None else held.goodput_rps
+    thin = rate is not None and _is_thin(point, held)
+    return ("~" if thin else "") + numbers.rate(rate), "thin" if thin else ""
+
+
+def _is_thin(point: Point, held: Held | None) -> bool:
+    return (point.first_tokens if held is None else held.of) < _FEW
 
 
 def _delta(ghosts: Sequence[Point], of: Callable[[Point], float | None]) -> _Cell:

@@ -16,7 +16,7 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "all": (),
     "load": ("load", "state", "end"),
     "marks": ("mark",),
-    "limits": ("limit",),
+    "what binds": ("limit",),
     "errors and warnings": ("error", "warning"),
     "notes": ("note",),
 }

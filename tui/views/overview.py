@@ -11,7 +11,7 @@ from tui.controls.screen_state import ScreenState
 from tui.draw import layout
 from tui.draw.layout import CHARTS, Shape
 from tui.draw.rows import Field, Row, fitted
-from tui.panels import footer, gpus, header, machines, server, time_axis
+from tui.panels import events, footer, gpus, header, machines, server, time_axis
 from tui.panels.box import Panel, stacked
 from tui.panels.gpu_groups import are_told_apart, groups
 from tui.plots.scale import Scale, Series
@@ -163,21 +163,17 @@ def _beside(d: Charted, height: int, inner: int, beside: Beside | None) -> list[
         out.append(Panel(panel.title, _padded(panel.rows, rows["gpus"]), panel.aside))
     if rows["machines"]:
         out.append(Panel([Field(0, ("HOST", "title")), *machines.host(frame)]))
-    more, events = rows["more"], rows["events"]
+    more, height_left = rows["more"], rows["events"]
     panels = beside(inner, more + 1) if more and beside is not None else ()
     out += panels
     if more and not panels:
-        events += more + 1
-    happened = time_axis.events(frame, events, inner, theme)
-    return [*out, Panel([Field(0, ("EVENTS", "title")), *_counts(frame)], happened)]
+        height_left += more + 1
+    happened = events.listed(frame, height_left, inner, theme)
+    return [*out, Panel([Field(0, ("EVENTS", "title")), happened.count], happened.rows)]
 
 
 def _padded(rows: Sequence[Row], height: int) -> list[Row]:
     return [*rows, *([[]] * (height - len(rows)))][:height]
-
-
-def _counts(frame: Frame) -> list[Field]:
-    return [Field(1, (f"{len(frame.marks)}", "dim"))] if frame.marks else []
 
 
 def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) -> list[Row]:
@@ -192,6 +188,6 @@ def _detailed(frame: Frame, screen_state: ScreenState, width: int, height: int) 
     room = height - len(above) - len(below)
     said = machine_details.detail(frame, width, room, screen_state.theme)
     left = room - len(said)
-    happened = time_axis.events(frame, left - 1, width, screen_state.theme, whole=True) if left > 1 else []
+    happened = events.whole(frame, left - 1, width, screen_state.theme) if left > 1 else []
     rows = [*above, *said, *([[]] if left else []), *happened, *below]
     return [fitted(row, width) for row in rows]

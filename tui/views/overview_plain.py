@@ -8,7 +8,7 @@ from tui.controls.time_window import drawn_label
 from tui.draw import layout, numbers
 from tui.draw.layout import Shape
 from tui.draw.rows import Field, Row, chosen, fitted, sliced
-from tui.panels import gpus, machines, server, time_axis
+from tui.panels import events, gpus, machines, server, time_axis
 from tui.panels.box import plain
 from tui.plots.bars import spark
 from tui.plots.scale import PERCENT, Scale, Series
@@ -39,7 +39,7 @@ def plain_body(d: Charted, shape: Shape, whole: int, height: int) -> list[Row]:
         out += plain(panel, width) if len(frame.gpus) > 2 else panel.rows
     if rows["machines"]:
         out.append(machines.machines(frame, width))
-    out += time_axis.events(frame, rows["events"], width, theme)
+    out += events.listed(frame, rows["events"], width, theme).rows
     return [*out, *([[]] * (height - len(out)))][:height]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from sessions.curve.memory import ALL_READ
 from sessions.curve.what_if import WhatIf
 from sessions.plan.slo import Target
 from tui.draw import numbers
@@ -52,7 +53,7 @@ def said(found: WhatIf, share_read: float, targets: Sequence[Target], unit: str,
         Field(3, ("goodput ", "label"), (numbers.rate(found.whole.goodput_rps) + "/s", "strong")),
         Field(2, ("capacity ", "label"), (capacity, "strong")),
     ]
-    if share_read < 0.99:
+    if share_read < ALL_READ:
         fields.append(Field(1, (f"of {share_read * 100:.0f}% of the requests, reading", "warn")))
     return fitted(chosen(fields, width), width)
 

@@ -113,7 +113,7 @@ def test_a_part_is_taken_by_number_and_by_time(tmp_path: Path) -> None:
             "line 1: there is no column 'generatedtokens'; need",
         ),
         ("Timestamp,Model,Request tokens\n", "line 1: there is no column 'response tokens'; need"),
-        ("a,b,c\n1,2,3\n", "line 1: got 'a,b,c', need JSON lines with timestamp"),
+        ("a,b,c\n1,2,3\n", "line 1: got 'a,b,c', need JSON lines of timestamp"),
         (AZURE_2023 + "2023-11-31 18:17:59.9,1,1\n", "that month has no such day"),
         (AZURE_2023 + "2023-11-16 18:17:59.9,1,1\n", "line 5: time goes back by 0.1 s"),
         (AZURE_2023 + "2023-11-16 18:19:00,-5,1\n", "line 5: contexttokens: need a whole number of tokens"),

@@ -88,8 +88,8 @@ def test_each_change_is_an_event_at_its_time():
     log = BottleneckHistory(folded(ramp()))
     events = log.events(60 * S)
     assert [event.label.split("  ")[0] for event in events] == [
-        "limit: KV cache",
-        "limit: room",
+        "binds: KV cache",
+        "binds: headroom",
     ]
     assert all(event.kind == "limit" and event.t_ns % S == 0 for event in events)
     assert [log.at(event.t_ns).limit for event in events] == ["KV cache", ROOM]
@@ -388,3 +388,18 @@ def test_a_limit_does_not_outlive_the_load_that_it_limited(waiting: float) -> No
     assert history.at(20 * S).limit == "KV cache"
     assert {history.at(s * S).limit for s in range(21, 30)} <= {ROOM, IDLE}
     assert history.at(23 * S).limit == IDLE
+
+
+def test_a_stretch_has_the_figures_of_its_median_second_not_of_its_first():
+    """A queue that grows by one a second: the first second of the stretch has 1 in it, and in the end it is 100."""
+    records: list[Any] = [LoadChange(t_ns=0, change="start", rate_rps=8.0)]
+    for i in range(1, 401):
+        t_ns = i * TICK_NS
+        waits = i // 4
+        records.append(tick(t_ns, 8.0, 44 + waits))
+        records.append(ServerSample(t_ns - 1, 1, "m", running=44.0, waiting=float(waits), kv_pct=98.0))
+    (span,) = BottleneckHistory(folded(records)).spans(0, 100 * S)
+    assert span.limit == "KV cache"
+    found = re.fullmatch(r"98 % used, (\d+) waiting", span.why)
+    assert found, span.why
+    assert 48 <= int(found[1]) <= 51

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import statistics
 import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
@@ -13,7 +15,7 @@ import pytest
 
 from loadgen.records import TICK_NS, Tick
 from sessions.bottleneck.evidence_by_second import evidence
-from sessions.bottleneck.history import BottleneckHistory, LimitSpan
+from sessions.bottleneck.history import _QUIET, BottleneckHistory, LimitSpan
 from sessions.bottleneck.hysteresis import Hysteresis, next_hysteresis
 from sessions.bottleneck.judged import Judged
 from sessions.bottleneck.rules import IDLE, ROOM, UNJUDGED, Bottleneck
@@ -37,24 +39,38 @@ def folded(records: list[Any]) -> Timeline:
 # the reference: every second from the first one on, each looked at alone
 
 
-def walked(timeline: Timeline, to_ns: int) -> list[Bottleneck]:
+def walked(timeline: Timeline, to_ns: int) -> list[tuple[Bottleneck, float]]:
+    """What is shown of each, and how many requests are in flight."""
     first, last = max(timeline.first_ns, 0) // S, to_ns // S
     out, before = [], Hysteresis()
     for second in range(first, last):
-        before = next_hysteresis(before, *evidence(timeline, second, second + 1))
-        out.append(before.shown)
+        (of,) = evidence(timeline, second, second + 1)
+        before = next_hysteresis(before, of)
+        out.append((before.shown, math.inf if of.in_flight is None else of.in_flight))
     return out
 
 
+def lively(timeline: Timeline, second: int) -> bool:
+    """A tick came, or the server was lost or found, or the load began, in it or in the 20 s or so before it."""
+    happened = [*timeline.ticks["t"].tolist(), *timeline.reach.changes_ns(0, (second + 1) * S)]
+    known = {(int(t_ns) - 1) // S for t_ns in happened} | {max(timeline.first_ns, 0) // S}
+    return any(second - _QUIET <= at <= second for at in known)
+
+
 def walked_spans(timeline: Timeline, start_ns: int, end_ns: int) -> list[LimitSpan]:
-    shown, first = walked(timeline, end_ns), max(timeline.first_ns, 0) // S
-    cuts = [i for i, found in enumerate(shown) if not i or found.limit != shown[i - 1].limit]
+    """The figures of a stretch are those of its median second, by requests in flight, the earlier of equals first;
+    where the run is silent nothing changes, and no second of it counts."""
+    walk, first = walked(timeline, end_ns), max(timeline.first_ns, 0) // S
+    cuts = [i for i, (found, _) in enumerate(walk) if not i or found.limit != walk[i - 1][0].limit]
     length_s, out = max(end_ns - start_ns, 0) / 1e9, []
-    for i, j in pairwise([*cuts, len(shown)]):
+    for i, j in pairwise([*cuts, len(walk)]):
         from_s, to_s = (((first + place + 1) * S - start_ns) / 1e9 for place in (i, j))
-        from_s, to_s = from_s if i else 0.0, length_s if j == len(shown) else min(to_s, length_s)
+        from_s, to_s = from_s if i else 0.0, length_s if j == len(walk) else min(to_s, length_s)
         if to_s > from_s:
-            out.append(LimitSpan(round(from_s, 3), round(to_s, 3), *shown[i]))
+            looked_at = [place for place in range(i, j) if lively(timeline, first + place)]
+            median = statistics.median_low((walk[place][1], place) for place in looked_at)[1]
+            limit, why = walk[median][0]
+            out.append(LimitSpan(round(from_s, 3), round(to_s, 3), limit, why))
     return out
 
 
@@ -63,7 +79,7 @@ def test_the_history_is_that_of_a_walk_over_every_second(seed):
     """With silences in it, and an end long after the last record."""
     timeline = folded(random_session(seed, seconds=60))
     end_ns = timeline.newest_ns + (seed % 3) * 40 * S
-    shown, first = walked(timeline, end_ns), max(timeline.first_ns, 0) // S
+    shown, first = [found for found, _ in walked(timeline, end_ns)], max(timeline.first_ns, 0) // S
     history = BottleneckHistory(timeline)
     assert history.spans(timeline.first_ns, end_ns) == walked_spans(timeline, timeline.first_ns, end_ns)
     assert [history.at((first + i + 1) * S) for i in range(len(shown))] == shown

@@ -213,6 +213,21 @@ def test_all_of_one_side_has_to_be_twice_all_of_the_other(
     assert (figure.word, figure.because) == (word, "never steady")
 
 
+@pytest.mark.parametrize(("seconds", "word"), [(31.0, "worse"), (29.0, "cannot tell")])
+def test_what_is_not_steady_is_told_only_of_stretches_of_about_one_length(
+    runs: list[Recorded], seconds: float, word: str
+) -> None:
+    """A queue that grows, or the beginning of a load, is as it is by how long that has gone on."""
+    climbing = Values(np.linspace(145.0, 900.0, 120), np.arange(120))
+    b = runs[0]._replace(
+        stretches=[stretch(1.0, seconds, latencies={"ttft": climbing, "tpot": climbing, "e2e": climbing})]
+    )
+    (figure,) = against(
+        [runs[0]._replace(stretches=[stretch(100.0)])], [b], metrics=[METRICS["e2e.p50"]]
+    ).overall
+    assert (figure.word, figure.because) == (word, "never steady")
+
+
 def stretch(ms: float, seconds: float = 60.0, name: str = "s", rps: float = 8.0, **more: object) -> Stretch:
     """120 requests, each of which took `ms`, at steady times."""
     cell = np.arange(120)

@@ -15,6 +15,7 @@ from sessions.curve.loads import loads_upto
 from sessions.curve.memory import CurveMemory
 from sessions.curve.point import Point, point_of, with_intervals
 from sessions.store.records import LoadChange
+from sessions.timeline.attained import Attained
 from tests.sessions.conftest import START_NS
 from tests.sessions.timeline.folding import folded
 
@@ -179,6 +180,6 @@ def test_goodput_is_never_above_what_was_due_in_the_same_time(make_run: MakeRun)
     (point,) = points_of(make_run(seconds=20.0, rate_rps=9.0))
     due = point.due_rps
     assert due is not None
-    backlog = point._replace(attained=1.0, done_rps=due + 3.0)
+    backlog = point._replace(attained=Attained(1.0), done_rps=due + 3.0)
     assert backlog.goodput_rps == due
-    assert point._replace(attained=0.5, done_rps=due - 1.0).goodput_rps == (due - 1.0) / 2
+    assert point._replace(attained=Attained(0.5), done_rps=due - 1.0).goodput_rps == (due - 1.0) / 2

@@ -45,7 +45,7 @@ def test_at_its_end_a_run_has_the_verdict_and_the_figures_that_its_summary_has()
     assert over.state == "ended"
     assert over.outcome is not None
     assert (over.outcome.slo, over.outcome.valid) == ("fail", True)
-    assert over.attained == 0.75
+    assert over.attained == (0.75, "requests")
     assert over.targets["ttft"][0].now_ms == 2345.0
     assert over.ttft_recent == over.ttft_run
     assert over.ttft_recent.count == 120

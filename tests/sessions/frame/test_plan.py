@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -12,9 +14,9 @@ from sessions.frame.schema import PlanProgress
 from sessions.frame.search import SearchProgress
 from sessions.limit.search import Result
 from sessions.limit.step import Step
-from sessions.plan.config import PlanConfig
+from sessions.plan.config import LimitConfig, PlanConfig
 from sessions.plan.stages import Stage
-from sessions.store.records import LoadChange, StageChange, State
+from sessions.store.records import End, LoadChange, StageChange, State
 from sessions.timeline.timeline import Timeline
 from tests.sessions.summary.summing import manifest
 from tests.sessions.timeline.folding import folded
@@ -31,7 +33,11 @@ PLAN = PlanConfig(
 
 
 def timeline() -> Timeline:
-    return folded(
+    return folded(*timeline_records())
+
+
+def timeline_records() -> list[Any]:
+    return [
         LoadChange(10 * S, "stage", rate_rps=2.0),
         StageChange(10 * S, 0, "begin", "a"),
         StageChange(70 * S, 0, "load_over"),
@@ -41,7 +47,7 @@ def timeline() -> Timeline:
         StageChange(90 * S, 2, "begin", "c"),
         LoadChange(90 * S, "stage", rate_rps=1.0),
         State(91 * S, "draining"),
-    )
+    ]
 
 
 def at(seconds: float) -> PlanProgress | None:
@@ -57,6 +63,12 @@ def test_a_plan_says_its_stage_its_state_and_what_is_known_of_the_time_left() ->
     assert (over.state, left.state, left.stage) == ("over", "left", 2)
     assert at(100) == PlanProgress("p", 3, 3, "c", "running", 20.0, 20.0)  # 30 requests at 1 a second
     assert plan_at(timeline(), None, 25 * S) is None
+
+
+def test_a_plan_whose_run_is_over_does_not_go_on() -> None:
+    for records in ([], [StageChange(110 * S, 2, "over")]):
+        ended = plan_at(folded(*timeline_records(), *records, End(120 * S, "finished")), PLAN, 120 * S)
+        assert ended == PlanProgress("p", 3, 3, "c", "ended", None, None)
 
 
 def test_a_search_says_its_step_how_long_that_is_at_the_most_and_what_is_bracketed() -> None:
@@ -76,6 +88,43 @@ def test_a_search_says_its_step_how_long_that_is_at_the_most_and_what_is_bracket
     # 7 s at 4 a second are 28 of 130; the other 102 take, at 2.8 a second, 36.4 s.
     assert found.search == SearchProgress("2.8 rps", 28, 130, pytest.approx(102 / 2.8), 2.0, 4.0)
     assert (found.stage, found.of, found.left_s) == (3, None, None)
+
+
+def test_a_search_that_goes_on_with_another_session_knows_its_steps_and_about_when_it_is_over() -> None:
+    def result(load: float, verdict: str, purpose: str = "double") -> str:
+        step = Step(purpose, load, 30, (59, 500))  # type: ignore[arg-type]
+        return msgspec.json.encode(Result(step, verdict, 130, 10.0, 1.0, 0, 100, 100.0, 0.05)).decode()  # type: ignore[arg-type]
+
+    before = [result(1.0, "pass", "single"), result(2.0, "pass"), result(4.0, "fail")]
+    config = msgspec.structs.replace(
+        manifest().config,
+        plan=PlanConfig("limit", []),
+        limit=LimitConfig(before=before),
+        slo=["ttft.p95<500ms"],
+    )
+    stage = Stage("2.8 rps (between 2 and 4)", rate_rps=2.8, requests=130)
+    begun = StageChange(10 * S, 0, "begin", stage.name, stage=msgspec.json.encode(stage).decode())
+    found = plan_at(folded(begun), config.plan, 12 * S, config)
+    assert found is not None and found.search is not None  # noqa: PT018
+    assert (found.search.load, found.search.passed, found.search.failed) == ("2.8 rps", 2.0, 4.0)
+    # Three more to narrow to a tenth, at about 500 requests each, one or more to place it, one to confirm.
+    assert found.search.after_s is not None
+    assert 2 * 500 / 2.8 < found.search.after_s < 10_000 / 2.8
+
+
+def test_what_a_step_of_a_search_came_to_is_an_event() -> None:
+    step = Step("narrow", 4.0, 30, (500,))
+    failed = Result(step, "fail", 530, 130.0, 1.0, 61, 500, 500.0, 0.05, "ttft.p95<500ms")
+    of_a_mean = failed._replace(verdict="undecided", misses=0, allowed=0.0)
+    changes = [
+        StageChange((10 * number + 10) * S, number, "over", result=msgspec.json.encode(result).decode())
+        for number, result in enumerate((failed, of_a_mean))
+    ]
+    found = [(event.t_ns, event.label) for event in folded(*changes, StageChange(40 * S, 2, "over")).events]
+    assert found == [
+        (10 * S, "step 1 failed: 61 of 500 missed ttft.p95<500ms"),
+        (20 * S, "step 2 stayed undecided"),
+    ]
 
 
 def test_answers_that_a_stage_awaits_have_no_bound_of_the_run() -> None:

@@ -135,7 +135,7 @@ def test_a_report_that_holds_anything_is_read_or_refused_in_a_line(
         (imported,) = find_runs(file)
         write_session(imported, tmp_path, NOW)
     else:
-        with pytest.raises(ImportFailed, match="no result file of"):
+        with pytest.raises(ImportFailed, match="need a result file of"):
             find_runs(file)
 
 

@@ -281,7 +281,7 @@ def test_what_bound_is_no_word_for_nothing_and_its_times_are_added_up(tmp_path: 
             LimitSpan(109.0, 116.0, "queue", "c"),
         ],
     )
-    assert "What bound the longest was queue, 17 s (9 wait)." in finding(said)
+    assert "What bound the longest was queue, 17 s (typically 9 wait)." in finding(said)
 
 
 def test_of_several_runs_the_one_that_made_most_is_told_by_how_much() -> None:

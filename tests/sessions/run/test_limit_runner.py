@@ -110,8 +110,8 @@ def test_each_step_is_a_stage_and_what_it_came_to_stands_in_the_session() -> Non
     names = [stage.name for stage in server.begun]
     assert (names[0], *names[-2:]) == (
         "one at a time",
-        "3 at once again in 3..4",
-        "one at a time again in 3..4",
+        "3 at once again (between 3 and 4)",
+        "one at a time again (between 3 and 4)",
     )
 
 

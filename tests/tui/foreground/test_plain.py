@@ -33,7 +33,7 @@ def test_a_line_says_the_same_things_in_the_same_order():
         simulated=False,
     )
     assert plain_line(said) == (
-        "00:00:48  rate 14.0 rps  sent 13.9/s  TTFT p50 158 ms p95 ~1.25 s  ITL p95 31.0 ms  errors 3  limit headroom"
+        "00:00:48  rate 14.0 rps  sent 13.9/s  TTFT p50 158 ms p95 ~1.25 s  ITL p95 31.0 ms  errors 3  binds headroom"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from sessions.frame.latency_target import LatencyTarget
 from sessions.frame.outcome import Outcome
 from sessions.frame.schema import Frame, Limit, PlanProgress
+from sessions.timeline.attained import Attained
 from tests.tui.made_up_run import S, ramped
 from tui.controls.playhead import Playhead
 from tui.controls.screen_state import ScreenState
@@ -158,7 +159,7 @@ def test_a_run_that_is_over_says_whether_it_held_its_targets_and_whether_it_is_v
 def test_figures_of_a_live_run_say_of_which_time_they_are():
     assert "last 10 s" in status(120, targets=MISSED)[0]
     for width, words in ((80, "24.3% in target, 10 s"), (120, "24.3% in target ")):
-        frame = frame_of(attained=0.243)
+        frame = frame_of(attained=Attained(0.243))
         assert words in "".join(text for text, _ in load(frame, ScreenState(), width))
 
 
@@ -170,7 +171,7 @@ def test_that_nothing_is_full_is_no_all_clear_beside_a_target_that_is_missed(wid
     frame = frame_of(targets=ITL_MISSED, limit=Limit("room", "queue 1, KV 91 %", 0))
     state = ScreenState(playhead=Playhead(at_ns=frame.at_ns))
     row = limit(frame, state, width)
-    assert "limit: nothing full, yet ITL missed  " in "".join(text for text, _ in row)
+    assert "binds: nothing full, yet ITL missed  " in "".join(text for text, _ in row)
     assert dict(row)["nothing full, yet ITL missed"] == "warn"
     shown = [*header(frame, state, width), *row]
     assert not [text for text, _ in shown if "headroom" in text]

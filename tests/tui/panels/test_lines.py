@@ -95,8 +95,8 @@ def test_progress_says_that_a_server_is_not_verified() -> None:
 
 
 def test_a_plan_says_its_stage_and_how_long_it_goes_on() -> None:
-    search = PlanProgress("limit", 2, None, "0.9 rps in ?..?", "running", None, None)
-    assert "  step 2 0.9 rps in ?..?  " in line(plan=search)
+    search = PlanProgress("limit", 2, None, "0.9 rps (8 holds)", "running", None, None)
+    assert "  step 2 0.9 rps (8 holds)  " in line(plan=search)
     running = PlanProgress("p", 3, 7, "4 rps", "running", 12.0, 310.0)
     assert "  stage 3/7 4 rps, 05:10 left  " in line(plan=running)
     waiting = PlanProgress("p", 7, 7, "64 rps", "draining", None, 0.0)

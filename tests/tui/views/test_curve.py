@@ -19,6 +19,7 @@ from tests.sessions.timeline.folding import folded
 from tests.tui.views.recorded import SIZES, Recorded, drawing_of, roles_of, rows_of
 from tui.controls.playhead import Playhead
 from tui.controls.prompts import asked_by
+from tui.draw import numbers
 from tui.draw.text import safe
 from tui.draw.theme import Theme
 from tui.plots.scatter import Dot
@@ -27,9 +28,11 @@ from tui.views.curve import Curve
 from tui.views.curve_axes import AXES
 from tui.views.curve_baseline import others_listed
 from tui.views.curve_marks import legend, mark_of
-from tui.views.curve_plot import Plotted, joined
+from tui.views.curve_plot import Plotted, dots_of, joined
+from tui.views.curve_table import table
 
 S = 1_000_000_000
+STEPS = ("pass", "fail", "undecided")
 NO_TOKENS = ("ttft_from_due", "ttft_from_sent", "itl", "chunk_gap")
 CHANGES = ((15.0, 40.0), (30.0, 60.0))
 
@@ -57,6 +60,41 @@ def test_every_axis_fits_every_size(source, size, axes, charset):
     assert AXES[axes].title in text[0]
     if charset == "ascii":
         assert "".join(text).isascii()
+
+
+def test_held_is_of_requests_as_in_the_summary_and_of_tokens_only_while_they_are_read(run):
+    config = msgspec.structs.replace(run.manifest.config, slo=["itl.p95<20ms", "ttft.p95<150ms"])
+    found = Recorded(folded(*run.records), msgspec.structs.replace(run.manifest, config=config))
+    shown = rows_of(Curve(), drawing_of(found, (120, 35)))
+    points = found.curve.at(found.last_ns).points
+    for point in points:
+        of = [each for each in run.requests if point.from_ns <= each.due_ns < point.to_ns]
+        held = [each for each in of if holds_both(each, 150e6, 20e6)]
+        (row,) = [row for row in shown if row[4:].lstrip().startswith(f"{point.stage.load:.3g} rps ")]
+        assert f" {len(held) / len(of) * 100:.1f}% " in row
+        assert f" {numbers.rate(len(held) / (point.to_ns - point.from_ns) * 1e9)} " in row
+    unread = Recorded(folded(*run.timeline_records), found.manifest)
+    text = "\n".join(rows_of(Curve(), drawing_of(unread, (120, 35))))
+    assert "% tok" in text
+
+
+def test_shares_of_few_requests_are_marked_as_thin(run, source):
+    found, at_ns = Recorded(folded(*run.records), source.manifest), START_NS + 17 * S
+    points, held = found.curve.at(at_ns).points, found.curve.held(at_ns)
+    few = [point for point, of in zip(points, held, strict=True) if of.of < 59]
+    assert len(few) == 1, "a load of two seconds"
+    text = rows_of(Curve(), drawing_of(found, (120, 35), at_ns=at_ns))
+    for point, of in zip(points, held, strict=True):
+        (row,) = [row for row in text if row[4:].lstrip().startswith(f"{point.stage.load:.3g} rps ")]
+        assert (f"~{of.share * 100:.1f}%" in row) is (point in few)
+
+
+def holds_both(request, ttft_ns, tpot_ns):
+    if request.error is not None:
+        return False
+    later = (request.output_tokens or 0) - 1
+    tpot = (request.last_token_ns - request.first_token_ns) / later if later > 0 and request.chunks > 1 else 0
+    return request.first_token_ns - request.due_ns <= ttft_ns and tpot <= tpot_ns
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -238,7 +276,7 @@ def test_another_session_is_held_against_the_targets_of_this_one(tmp_path, run):
     view.curve.open_baseline("last")
     while not view.curve.baseline.ready:
         view.poll()
-    assert view.curve.baseline.points[0].attained > 0.3
+    assert view.curve.baseline.points[0].attained.share > 0.3
     view.close()
 
 
@@ -287,10 +325,33 @@ def test_each_symbol_has_one_meaning_and_none_is_one_of_the_events(source, chars
     marks += [mark_of(points[0], True, theme)[0], theme.glyph("ghost")]
     assert len(set(marks)) == len(marks)
     assert not {theme.glyph(name) for name in ("mark", "missed", "failed", "stopped")} & set(marks)
-    said = "".join(part for part, _ in legend(points, None, "base", theme, 200))
+    curve = source.curve.at(source.last_ns)._replace(points=points)
+    said = "".join(part for part, _ in legend(curve, "base", theme, 200))
     for mark, words in zip(marks, ("steady", "drifting up", "too short", "ramp"), strict=False):
         assert f"{mark} {words}" in said
     assert f"{marks[-1]} base" in said
+
+
+@pytest.mark.parametrize("charset", ["braille", "ascii"])
+def test_the_mark_of_a_step_that_is_over_is_its_verdict_in_table_plot_and_legend(source, charset):
+    """Also of one that was too short to be steady: its own requests decided it."""
+    theme = Theme(charset=charset)
+    curve = source.curve.at(source.last_ns)
+    said = dict(zip((one.stage.stretch.begin_ns for one in curve.points), STEPS, strict=False))
+    points = tuple(point._replace(verdict="too_short") for point in curve.points)
+    curve = curve._replace(points=points, said=tuple(said.items()))
+    shown = Plotted(curve, (), None, (), points[0], theme, True, "")
+    words = "".join(part for part, _ in legend(curve, "", theme, 200))
+    text = ["".join(part for part, _ in row) for row in table(shown, 120, 9, "")]
+    found = {dot.glyph for dot in dots_of(shown, "ttft")[0]}
+    assert len(points) >= len(STEPS)
+    for mark, step in zip(
+        "✓✗?" if charset == "braille" else "PF?", ("passed", "failed", "undecided"), strict=True
+    ):
+        assert f"{mark} {'step ' * (step == 'passed')}{step}" in words
+        assert any(mark in row[:3] and f"  {step}" in row for row in text)
+        assert mark in found
+    assert ("too short" in words) == (len(points) > len(STEPS))
 
 
 def test_of_several_targets_all_held_is_not_less_than_all(run, source):

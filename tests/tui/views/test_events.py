@@ -9,6 +9,7 @@ from tests.tui.recorded import Recorded, S, drawing, load
 from tui.draw.rows import Row
 from tui.draw.theme import Theme
 from tui.panels import time_axis
+from tui.panels.events import listed
 from tui.views.events import Events
 from tui.views.view import Drawing
 from tui.views.views import within
@@ -29,13 +30,13 @@ def test_events_use_the_rows_that_are_free_for_all_their_words_the_newest_first(
     each = len(time_axis.event(frame.marks[0], frame, 42, Theme(), whole=True))
     assert each > 2
     for height in range(3, 20):
-        rows = text_of(time_axis.events(frame, height, 42, Theme()))
+        rows = text_of(listed(frame, height, 42, Theme()).rows)
         assert len(rows) == height
         assert sum("▲" in row for row in rows) == 3, "all of them are there"
         words = " ".join(" ".join(rows).split())
         assert words.count(long) == min((height - 3) // (each - 1), 3)
         assert height < 3 + each - 1 or words.endswith(long), "the newest first"
-    assert sum("▲" in row for row in text_of(time_axis.events(frame, 2, 42, Theme()))) == 2
+    assert sum("▲" in row for row in text_of(listed(frame, 2, 42, Theme()).rows)) == 2
 
 
 def test_the_view_shows_all_words_and_its_cursor_at_the_first_of_them():

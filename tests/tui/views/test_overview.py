@@ -13,6 +13,7 @@ from sessions.bottleneck.rules import NAMES
 from sessions.frame.schema import Cause, ChartMark, Frame, Host, Limit, PlanProgress, Power, Server, Stat
 from sessions.frame.search import SearchProgress
 from sessions.steady.verdict import Window
+from sessions.timeline.attained import Attained
 from tests.tui import made_up_run
 from tests.tui.made_up_run import START_NS, FakeView, S, ramped
 from tui.controls.playhead import Playhead
@@ -247,7 +248,7 @@ def test_where_answers_have_no_tokens_the_overview_is_of_whole_answers():
 
 def test_an_event_of_the_limit_says_headroom():
     view = ramped(at(75))
-    view.marks = [ChartMark(70 * S, None, "limit", "limit: room  queue 0, KV 3 %")]
+    view.marks = [ChartMark(70 * S, None, "limit", "binds: headroom  queue 0, KV 3 %")]
     assert any("headroom  queue 0, KV 3 %" in row for row in screen(view, (200, 60)))
 
 
@@ -323,7 +324,7 @@ def test_all_that_is_known_of_the_machines_can_be_read_at_every_size(size):
         *("held back by power cap 12% of the time", "memory 84 °C", "SM clock 1755/1980 MHz"),
         *("● serves the model", "vllm serve 74.0 GiB pid 4711", "process pid 4712", "prefix hit 41 %"),
         *("preemptions 2.5 /s", "TTFT p50 101  p95 202  p99 303", "node7", "CPU 45%", "took 3.10 ms"),
-        *("26.0 rps", "limit:", "quit"),
+        *("26.0 rps", "binds:", "quit"),
     ):
         assert words in text
 
@@ -624,7 +625,7 @@ LIMITED = Limit("KV cache", "97 % used, 1.2 preemptions/s, 4 waiting", 20 * S)
 def test_the_limit_stands_in_words_at_every_size(size, colours):
     frame = replace(frame_of(ramped(at(90)), size[0]), limit=LIMITED)
     row = screen(ramped(at(90)), size, frame=frame, theme=Theme(colours=colours))[2]
-    assert row.startswith("limit: KV cache  97 % used, 1.2 preemptions/s, 4 waiting")
+    assert row.startswith("binds: KV cache  97 % used, 1.2 preemptions/s, 4 waiting")
     assert ("since 00:18" in row) == (size[0] >= 70)
 
 
@@ -632,11 +633,11 @@ def test_the_limit_stands_in_words_at_every_size(size, colours):
 @pytest.mark.parametrize(
     ("limit", "says"),
     [
-        (Limit("power", "694/700 W", 20 * S), "limit: power  mean of 3 s: 694/700 W"),
-        (Limit("SM", "97 % active", 0), "limit: SM  mean of 3 s: 97 % active"),
-        (Limit("queue", "25 waiting, 8 running", 20 * S), "limit: queue  25 waiting, 8 running"),
-        (Limit("server", "no token for 10 s", 20 * S), "limit: server  no token for 10 s"),
-        (Limit("client", "requests left 90 ms late", 20 * S), "limit: client  requests left 90 ms late"),
+        (Limit("power", "694/700 W", 20 * S), "binds: power  mean of 3 s: 694/700 W"),
+        (Limit("SM", "97 % active", 0), "binds: SM  mean of 3 s: 97 % active"),
+        (Limit("queue", "25 waiting, 8 running", 20 * S), "binds: queue  25 waiting, 8 running"),
+        (Limit("server", "no token for 10 s", 20 * S), "binds: server  no token for 10 s"),
+        (Limit("client", "requests left 90 ms late", 20 * S), "binds: client  requests left 90 ms late"),
     ],
 )
 def test_figures_that_are_means_of_seconds_name_their_window_beside_them_at_every_size(size, limit, says):
@@ -648,7 +649,7 @@ def test_figures_that_are_means_of_seconds_name_their_window_beside_them_at_ever
 def test_every_limit_has_a_look_of_its_kind(name):
     frame = replace(frame_of(ramped(at(90)), 80), limit=Limit(name, "", 0))
     assert (
-        screen(ramped(at(90)), frame=frame)[2].strip() == f"limit: {'headroom' if name == 'room' else name}"
+        screen(ramped(at(90)), frame=frame)[2].strip() == f"binds: {'headroom' if name == 'room' else name}"
     )
 
 
@@ -658,7 +659,7 @@ def test_figures_of_a_limit_that_find_no_room_are_cut_with_an_ellipsis():
     )
     row = screen(ramped(at(90)), frame=replace(frame_of(ramped(at(90)), 80), limit=closed))[2]
     assert row.rstrip().endswith("…")
-    assert row.startswith("limit: unknown  a closed loop need not queue, and neither KV")
+    assert row.startswith("binds: unknown  a closed loop need not queue, and neither KV")
 
 
 def test_a_saturated_client_takes_the_line_of_the_limit():
@@ -666,7 +667,7 @@ def test_a_saturated_client_takes_the_line_of_the_limit():
     frame = replace(frame_of(view, 80), limit=LIMITED)
     shown = screen(view, frame=frame)
     assert shown[2].startswith(" CLIENT SATURATED: CPU 97 %")
-    assert not any("limit:" in row for row in shown)
+    assert not any("binds:" in row for row in shown)
 
 
 def gpu_screen(size, gpus=1, **values):
@@ -899,25 +900,42 @@ def test_with_a_plan_a_drift_is_said_at_80_columns():
         (PlanProgress("p", 3, 7, "16 rps", "running", 5.0, 300.0), "PLAN 3/7 16 rps 05:00 left   "),
         (
             PlanProgress("p", 3, 7, "16 rps", "draining", None, 125.0),
-            "PLAN 3/7 16 rps awaiting answers 02:05 left",
+            "PLAN 3/7 16 rps awaiting 42 answers 02:05 left",
         ),
         (PlanProgress("p", 3, 7, "16 rps", "over", None, None), "PLAN 3/7 16 rps pause p ends it   "),
         (PlanProgress("p", 7, 7, "16 rps", "over", None, None), "PLAN 7/7 16 rps   "),
         (PlanProgress("p", 3, 7, "16 rps", "left", None, None), "PLAN left at 3/7: p goes on   "),
-        (PlanProgress("limit", 2, None, "9 rps in ?..?", "running", None, None), "STEP 2: 9 rps in ?..?   "),
+        (
+            PlanProgress("limit", 2, None, "9 rps (8 holds)", "running", None, None),
+            "STEP 2: 9 rps (8 holds)   ",
+        ),
         (
             PlanProgress(
-                *("limit", 5, None, "8.72 rps in 8..9.51", "running", None, None),
-                SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514),
+                *("limit", 5, None, "8.72 rps (between 8 and 9.51)", "running", None, None),
+                SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0),
             ),
-            "STEP 5 8.72 rps  612 of 1,500 requests, 01:41 at most  8 ✓  9.51 ✗   ",
+            "STEP 5 8.72 rps  612 of 1,500, 01:41 at most   between 8 and 9.51 rps   search over in about 25 min   ",
+        ),
+        (
+            PlanProgress(
+                *("limit", 5, None, "8.72 rps (between 8 and 9.51)", "draining", None, None),
+                SearchProgress("8.72 rps", 1500, 1500, None, 8.0, None),
+            ),
+            "STEP 5 8.72 rps ends, awaiting 42 answers   8 rps holds, searching upwards   ",
+        ),
+        (
+            PlanProgress(
+                *("limit", 3, None, "4 at once again", "over", None, None),
+                SearchProgress("4 at once again", 1500, 1500, None, None, 8.0, 30.0),
+            ),
+            "STEP 3 4 at once again   8 at once does not hold, searching downwards   ",
         ),
         (
             PlanProgress(
                 *("limit", 1, None, "one at a time", "running", None, None),
                 SearchProgress("one at a time", 3, 12, None, None, None),
             ),
-            "STEP 1 one at a time  3 of 12 requests   ",
+            "STEP 1 one at a time  3 of 12   ",
         ),
     ],
 )
@@ -927,8 +945,22 @@ def test_where_a_plan_is_stands_beside_the_load(plan, said):
     assert f"{row}   ".startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(120, "STEP 5 8.72 rps  612 of 1,500   "), (80, "STEP 5 8.72 rps 612/1500 01:41 at most")],
+)
+def test_of_a_search_there_is_always_its_bracket_and_from_120_cells_on_about_when_it_is_over(width, said):
+    view = ramped(at(63))
+    search = SearchProgress("8.72 rps", 612, 1500, 101.8, 8.0, 9.514, 1400.0)
+    plan = PlanProgress("limit", 5, None, "8.72 rps (between 8 and 9.51)", "running", None, None, search)
+    row = screen(view, (width, 40), frame=replace(frame_of(view, width), plan=plan, attained=1.0))[1]
+    assert row.startswith(said)
+    assert ("8 ✓  9.51 ✗" if width < 100 else "between 8 and 9.51 rps   search over in about 25 min") in row
+    assert "SIMULATED" in row
+
+
 def test_how_many_held_their_targets_is_a_share_of_a_hundred():
     view = ramped(at(63))
-    row = screen(view, (160, 40), frame=replace(frame_of(view, 160), attained=0.987))[1]
+    row = screen(view, (160, 40), frame=replace(frame_of(view, 160), attained=Attained(0.987)))[1]
     assert "98.7% in target" in row
     assert "in target" not in screen(view, (160, 40))[1]

@@ -1,0 +1,39 @@
+"""What to do about what the system refused: added where an error ends with its words."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+_STEPS = {
+    "need a path that exists": (errno.ENOENT,),
+    "need another path": (errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL),
+    "need a file": (errno.EISDIR,),
+    "need a right to it, or another path": (errno.EACCES, errno.EPERM),
+    "need a place that can be written": (errno.EROFS, errno.EBUSY, errno.ETXTBSY),
+    "need more room there, or another place": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    "need a disk that can be read and written (see dmesg)": (
+        errno.EIO,
+        errno.ESTALE,
+        errno.ENODEV,
+        errno.ENXIO,
+    ),
+    "need another port, or an end of what listens there": (errno.EADDRINUSE,),
+    "need an address of this machine": (errno.EADDRNOTAVAIL,),
+    "need more file descriptors (ulimit -n)": (errno.EMFILE, errno.ENFILE),
+    "need more memory or processes (ulimit -a)": (errno.ENOMEM, errno.EAGAIN),
+}
+_BY_WORDS = {os.strerror(number): step for step, numbers in _STEPS.items() for number in numbers}
+_BY_WORDS |= {
+    "no regular file": "need a file",
+    "neither a file nor a pipe": "need one",
+    "no path": "need one",
+}
+
+
+def with_next_step(text: str) -> str:
+    """`text`; where it says no more than what the system said, what to do about that as well."""
+    for words, step in _BY_WORDS.items():
+        if text.endswith((words, f"{words})")):
+            return f"{text}; {step}"
+    return text
