@@ -86,7 +86,7 @@ def build(
     row = int(ticks.upto(at_ns))
     gained = ticks.sums(_TOTALS, np.array([0, row])).sum(axis=(1, 2)).astype(np.int64)
     totals = dict(zip(_TOTALS, gained.tolist(), strict=True))
-    series = _rates(timeline, edges)
+    series = rates(timeline, edges)
     in_flight, backlog = _standing(timeline, at_ns)
     run = streamed(timeline, at_ns)
     is_gap = not run.itl_is_known
@@ -99,11 +99,11 @@ def build(
     over = state in ("ended", "killed")
     outcome = outcome_of(manifest, over=over)
     lately = (min(timeline.first_ns, at_ns) if over else at_ns - RECENT_NS, at_ns)
-    recent = _rates(timeline, np.array(lately, dtype=np.float64))
+    recent = rates(timeline, np.array(lately, dtype=np.float64))
     since_ns = lately[0] if over else max(lately[0], _changed_ns(timeline, at_ns))
     of_load = recent
     if since_ns > lately[0]:
-        of_load = _rates(timeline, np.array([since_ns, at_ns], dtype=np.float64))
+        of_load = rates(timeline, np.array([since_ns, at_ns], dtype=np.float64))
     targets = len(timeline.targets.each)
     unreachable_since_ns = None if over else timeline.reach.unreachable_since(at_ns, targets)
     rate, concurrency = _offered(timeline, at_ns)
@@ -222,7 +222,7 @@ def _closed_loop(timeline: Timeline, manifest: Manifest | None, at_ns: int) -> b
     return manifest is not None and manifest.config.load.concurrency is not None
 
 
-def _rates(timeline: Timeline, edges: Floats) -> dict[str, Floats]:
+def rates(timeline: Timeline, edges: Floats) -> dict[str, Floats]:
     """Per column: counts a second and mean in-flight, each worker's added up; mean offered rate.
 
     Divided by the time that the ticks cover, not by the column's length: the open column is not low for

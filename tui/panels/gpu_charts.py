@@ -122,7 +122,7 @@ def _temperature(gpu: Gpu, given: Given, on: Canvas) -> Drawn:
     heat = given["temperature_c"]
     line = Line(_level(HOT_C, heat), "gpu_limit", "-") if on.height > 2 else None
     grid = tinted(_area(heat, CELSIUS, on, line), heat >= HOT_C, "bad")
-    named = [(HOT_C, f"{HOT_C:.0f}C"), (20.0, "20"), (100.0, "100")]
+    named = [(HOT_C, f"{HOT_C:.0f}C"), (20.0, "20C"), (100.0, "100C")]
     return Drawn(grid, _at(CELSIUS, on.height, named))
 
 
@@ -134,10 +134,14 @@ def _clocks(gpu: Gpu, given: Given, on: Canvas) -> Drawn:
     grid = tinted(_area(clock, scale, on, line), throttled(given) >= THROTTLED_PCT, "warn")
     return Drawn(
         grid,
-        _at(scale, on.height, [(highest, numbers.label(round(highest, -2))), (0.0, "0")])
-        if on.height > 1
-        else {},
+        _at(scale, on.height, [(highest, _hertz(highest)), (0.0, "0")]) if on.height > 1 else {},
     )
+
+
+def _hertz(mhz: float) -> str:
+    """`2GHz`, or `1.4G` where that has no room."""
+    text = f"{round(mhz, -2) / 1000:g}"
+    return f"{text}GHz" if len(text) == 1 else f"{text}G"
 
 
 CAUSES = (

@@ -10,6 +10,7 @@ from textwrap import wrap
 import numpy as np
 
 from sessions.frame.gpu_trouble import counted
+from sessions.frame.gpus import RECENT_NS
 from sessions.frame.schema import Frame, Gpu
 from tui.draw import numbers
 from tui.draw.layout import MATRIX_ABOVE
@@ -131,7 +132,9 @@ def _power(frame: Frame) -> list[Span]:
     if watts is None:
         return []
     said = f"{watts:.0f} W" if watts < 9999.5 else f"{watts / 1000:.1f} kW"
-    return [(said, "gpu"), *([(" integrated", "dim")] if frame.power.integrated else [])]
+    over_s = min(RECENT_NS, max(frame.at_ns - frame.first_ns, 0)) / 1e9
+    mean: Span = (f"mean {over_s:.0f} s ", "label")  # beside meters of what is drawn at this instant
+    return [mean, (said, "gpu"), *([(" integrated", "dim")] if frame.power.integrated else [])]
 
 
 def columns_so_far(frame: Frame) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sessions.frame.gpus import RECENT_NS
 from sessions.frame.schema import Frame, Host
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span, chosen, fitted
@@ -20,7 +21,9 @@ def says_anything(frame: Frame) -> bool:
 def machines(frame: Frame, width: int) -> Row:
     """Energy, prefix cache, hosts, poll: as many as there is room for."""
     power, server = frame.power, frame.server
-    fields = [Field(0, (_watts(power.watts), "gpu"), *_per_token(frame))]
+    over_s = min(RECENT_NS, max(frame.at_ns - frame.first_ns, 0)) / 1e9
+    mean: list[Span] = [] if power.watts is None else [(f"mean {over_s:.0f} s ", "label")]
+    fields = [Field(0, *mean, (_watts(power.watts), "gpu"), *_per_token(frame))]
     if server.prefix_hit_pct is not None:
         fields.append(Field(2, ("prefix hit ", "label"), (f"{server.prefix_hit_pct:.0f}%", "server")))
     several = len(frame.hosts) > 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from sessions.frame.schema import Frame, Server, Stat
@@ -94,9 +92,16 @@ def _own(said: Server, width: int, *, ascii_only: bool) -> list[Row]:
     out: list[Row] = []
     for name, stat in (("TTFT", said.ttft), ("ITL", said.itl)):
         if stat is not None and stat.count and not _in_one_bucket(stat):
+            figures = _quantiles(stat, ascii_only=ascii_only)
+            fields = [
+                Field(rank, (figure, "server")) for rank, figure in zip((0, 2, 1), figures, strict=True)
+            ]
             said_by: Span = (f" server's {name} ", "label")
-            runs: Sequence[Span] = [said_by, (_quantiles(stat, ascii_only=ascii_only), "server")]
-            out.append(fitted(runs, width))
+            with_unit: Span = (f" server's {name} ms ", "label")
+            room = width - len(with_unit[0])
+            has_room = sum(len(figure) + 2 for figure in figures) - 2 <= room
+            first = with_unit if has_room else said_by
+            out.append(fitted([first, *chosen(fields, width - len(first[0]))], width))
     return out
 
 
@@ -104,11 +109,11 @@ def _in_one_bucket(stat: Stat) -> bool:
     return len(stat.bounds) == 3 and stat.p50_ms == stat.p99_ms
 
 
-def _quantiles(stat: Stat, *, ascii_only: bool) -> str:
-    """`p50 101  p95 ≤202  p99 303`: a `<` would look like a target."""
+def _quantiles(stat: Stat, *, ascii_only: bool) -> list[str]:
+    """`p50 101`, `p95 ≤202`, `p99 303`: a `<` would look like a target."""
     at_most = "<=" if ascii_only else "≤"
     values = (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms))
-    return "  ".join(
+    return [
         f"{name} {'' if v is None else sign(stat, name).replace('<', at_most)}{numbers.ms(v, short=True)}"
         for name, v in values
-    )
+    ]

@@ -152,11 +152,11 @@ def server(server: Server | None) -> str:
 
 
 def _own(own: ServerLatency, quantile: str, value_ms: float | None) -> str:
-    """`<10.0` or `>80,000` where the histogram's buckets tell no more."""
+    """`<=10.0` or `>80,000` where the histogram's buckets tell no more."""
     low, high = own.between.get(quantile, (None, None))
     if low is None:
         return milliseconds(value_ms)
-    return f">{milliseconds(low)}" if high is None else f"<{milliseconds(high)}"
+    return f">{milliseconds(low)}" if high is None else f"<={milliseconds(high)}"  # a `<` would be a target
 
 
 def telemetry(sources: Sequence[TelemetrySource]) -> str:

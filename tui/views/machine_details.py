@@ -161,7 +161,7 @@ def _fields(gpu: Gpu, theme: Theme) -> tuple[list[Field], list[Field], list[Fiel
         _field(2, "tensor", numbers.whole(gpu.tensor_pct), "%"),
         _field(1, "DRAM", numbers.whole(gpu.dram_pct), "%"),
         _field(0, "mem", memory, "GiB"),
-        _field(4, "reserved", numbers.gib(gpu.memory_reserved_bytes)),
+        _field(4, "reserved", numbers.gib(gpu.memory_reserved_bytes), "GiB"),
         _field(0, "power", f"{numbers.whole(gpu.power_w)}/{numbers.whole(gpu.power_limit_w)}", "W"),
         _field(3, "NVLink", _gb_per_s(gpu.nvlink_bytes_per_s), "GB/s"),
         _field(3, "PCIe", _gb_per_s(gpu.pcie_bytes_per_s), "GB/s"),

@@ -97,7 +97,7 @@ class Requests:
             Field(4, (f"in flight {numbers.count(frame.in_flight)}", "")),
             Field(2, (f"failed {numbers.count(frame.failed)}", "bad")) if frame.failed else Field(9),
             Field(3, (f"not sent {numbers.count(frame.not_sent)}", "warn")) if frame.not_sent else Field(9),
-            Field(6, ("times in ms, or s", "dim")) if page.of else Field(9),
+            Field(6, ("times in ms, or s; in, out: tokens", "dim")) if page.of else Field(9),
         ]
         head = chosen(fields, drawing.width)
         if share < 1.0:

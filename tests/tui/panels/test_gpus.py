@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sessions.frame.gpu_trouble import Trouble, troubles
-from sessions.frame.schema import Frame
+from sessions.frame.schema import Frame, Power
 from tests.tui.made_up_run import S, ramped
 from tui.draw.theme import Theme
 from tui.panels.box import plain
@@ -223,3 +223,11 @@ def test_why_there_is_no_gpu_is_whole_or_shorter_and_not_cut(width: int, height:
     rows = gpus(frame, width, height, Theme()).rows
     assert len(rows) <= height
     assert " ".join("".join(part for row in rows for part, _ in row).split()) == said
+
+
+def test_the_power_of_all_says_over_how_long_it_is_a_mean_beside_the_meters_of_now():
+    frame = replace(frame_of(2), power=Power(660.0, gpus=2))
+    aside = "".join(part for part, _ in gpus(frame, 60, 8, Theme()).aside)
+    assert aside == "mean 10 s 660 W"
+    young = replace(frame, at_ns=frame.first_ns + 4 * S)
+    assert "".join(part for part, _ in gpus(young, 60, 8, Theme()).aside) == "mean 4 s 660 W"

@@ -76,7 +76,7 @@ def test_what_the_chips_did_and_what_befell_them_in_80_columns() -> None:
 def test_a_servers_own_latency_that_its_buckets_do_not_tell_is_a_bound_not_a_figure() -> None:
     own = ServerLatency(9, None, 12.0, None, {"p50": [0.0, 10.0], "p99": [80000.0, None]})
     text = server(Server(source="m", preemptions=None, itl_ms=own))
-    assert text == "server's own, ms   ITL p50 <10.0 p99 >80,000"
+    assert text == "server's own, ms   ITL p50 <=10.0 p99 >80,000"
     assert server(Server(source="m", preemptions=None)) == server(None) == ""
 
 
