@@ -36,7 +36,10 @@ def test_the_file_is_private_and_takes_the_place_of_an_old_one(typed: Command, t
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("gone/out.xml", "No such file or directory"), (".", "there is something else than a file")],
+    [
+        ("gone/out.xml", "No such file or directory"),
+        (".", "there is something else than a file; need another name"),
+    ],
 )
 def test_a_file_that_cannot_be_written_after_all_is_one_line_behind_the_result_and_exit_code_1(
     session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, why: str
