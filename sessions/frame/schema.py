@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from sessions.frame.latency_target import LatencyTarget
 from sessions.steady.verdict import Window
-from sessions.timeline.attained import Attained
 
 if TYPE_CHECKING:  # they read sessions, which a command that draws nothing need not
     from sessions.frame.outcome import Outcome
     from sessions.frame.search import SearchProgress
+    from sessions.timeline.attained import Attained
 
 Series = NDArray[np.float64]
 

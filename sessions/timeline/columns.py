@@ -23,6 +23,7 @@ MORE_ROWS = 1 << 16
 eighth of it, so that what is copied in all is a few times what it holds."""
 PENDING_CAP = 1024
 """Rows that wait to be put in their place: a row that waits takes some five times what it takes there."""
+_BLOCKS_AT_A_TIME = 4096
 _ONLY: Ints = np.zeros(1, dtype=np.int64)
 
 
@@ -205,7 +206,9 @@ class Table:
         parts = parted(rows, self._stride)
         left = parts.rows
         out = self._binned(self._weights(names, left, kinds), left, parts.ends - parts.begins)
-        return parts.with_blocks(out, lambda a, b: self._blocks_of(tuple(names), kinds, b)[:, :, a : b + 1])
+        sums = parts.with_blocks(out, lambda a, b: self._blocks_of(tuple(names), kinds, b)[:, :, a : b + 1])
+        paged.relieved()
+        return sums
 
     def _weights(self, names: Sequence[str], rows: Ints | slice, kinds: tuple[bool, ...]) -> Floats:
         """What is added up: values where they are known, or ones; a 0 after the last of them.
@@ -237,16 +240,19 @@ class Table:
         done, blocks = self._blocks.get((names, kinds), (0, np.empty((0, 0, 0, 0))))
         if done < upto:
             upto = self._rows // self._stride
-            rows = slice(done * self._stride, upto * self._stride)
-            lengths = np.full(upto - done, self._stride)
-            fresh = self._binned(self._weights(names, rows, kinds), rows, lengths)
             if upto >= blocks.shape[2]:
                 shape = (len(kinds), len(names), upto * 5 // 4 + 64, max(len(self._groups), 1))
                 grown = paged.empty(shape)
                 if done:
                     grown[:, :, :done] = blocks[:, :, :done]
                 blocks = grown
-            blocks[:, :, done:upto], blocks[:, :, upto] = fresh, 0.0
+            for first in range(done, upto, _BLOCKS_AT_A_TIME):
+                last = min(first + _BLOCKS_AT_A_TIME, upto)
+                rows = slice(first * self._stride, last * self._stride)
+                lengths = np.full(last - first, self._stride)
+                blocks[:, :, first:last] = self._binned(self._weights(names, rows, kinds), rows, lengths)
+                paged.relieved()
+            blocks[:, :, upto] = 0.0
             self._blocks[names, kinds] = upto, blocks
         return blocks
 
@@ -267,11 +273,15 @@ def sums_and_counts_of(tables: Sequence[Table], names: Sequence[str], rows: Ints
         table.merge_pending()
 
     def blocks(a: int, b: int) -> Floats:
-        each = [table._blocks_of(tuple(names), kinds, b)[:, :, a : b + 1] for table in tables]
-        return np.concatenate(each, axis=1)
+        out = np.empty((len(kinds), len(tables), len(names), b + 1 - a, 1))
+        for of_table, table in zip(out.swapaxes(0, 1), tables, strict=True):
+            of_table[:] = table._blocks_of(tuple(names), kinds, b)[:, :, a : b + 1]
+            paged.relieved()
+        return out.reshape(len(kinds), -1, b + 1 - a, 1)
 
     cells = np.concatenate([table._picked(names, parts.rows) for table in tables])
     out = parts.with_blocks(_summed(_weighed(cells, kinds), parts.ends - parts.begins), blocks)
+    paged.relieved()
     sums, counts = out.reshape(len(kinds), len(tables), len(names), len(rows) - 1)
     return sums, counts
 

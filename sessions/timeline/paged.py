@@ -13,7 +13,7 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -62,9 +62,15 @@ def copied(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
 
 def copy(values: NDArray[Any], into: NDArray[Any]) -> None:
     """`into[:] = values`, of which little is in memory at a time."""
+    for at, piece in pieces(values):
+        into[at : at + len(piece)] = piece
+
+
+def pieces(values: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Of an array, one after the other with where it begins: little is in memory at a time."""
     each = max(1, PIECE_BYTES * len(values) // max(values.nbytes, 1))
     for at in range(0, len(values), each):
-        into[at : at + each] = values[at : at + each]
+        yield at, values[at : at + each]
         if each < len(values):
             let_go()
 
@@ -96,11 +102,19 @@ def hold_less(*, freed: bool = False) -> None:
     """Gives back what need not stay in memory where that is much; then, or where `freed` asks for it, also
     what was freed and is still held. Cheap enough for every poll: without `freed` it reads one line."""
     global _other_bytes
-    if _maps and _mapped_bytes() > _other_bytes + KEPT_BYTES:
-        let_go()
+    if relieved():
         _other_bytes, freed = _mapped_bytes(), True
     if freed:
         _trim()(0)
+
+
+def relieved() -> bool:
+    """Lets go where what lies in files has become much; whether it had. Cheap enough for each of the reads
+    that a frame is made of: a frame of a whole day looks at nearly all there is."""
+    much = bool(_maps) and _mapped_bytes() > _other_bytes + KEPT_BYTES
+    if much:
+        let_go()
+    return much
 
 
 _other_bytes = 0

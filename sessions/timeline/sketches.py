@@ -191,9 +191,9 @@ class SketchLog:
         low, high = min(low, self._low), max(high, self._high)
         if (low, high) != (self._low, self._high):
             wider: NDArray[np.uint32] = paged.empty((len(self._totals), high - low), np.uint32)
-            wider[:] = 0
-            if self._high > self._low:
-                wider[:, self._low - low : self._high - low] = self._totals
+            margins = ((0, 0), (self._low - low, high - self._high))
+            for at, rows in paged.pieces(self._totals):
+                wider[at : at + len(rows)] = np.pad(rows, margins) if self._high > self._low else 0
             self._low, self._high, self._totals = low, high, wider
 
     def between(self, rows: Ints) -> Sketches:
@@ -238,6 +238,7 @@ class SketchLog:
         if len(whole):
             self._total(int(parts.to_block.max()))
             counts[whole] += self._totals[parts.to_block[whole]] - self._totals[parts.from_block[whole]]
+        paged.relieved()
         return Sketches(self._low, counts)
 
     def bands_ns(self, rows: Ints) -> Floats:
@@ -281,3 +282,4 @@ class SketchLog:
             totals = self._totals[done] + np.cumsum(gained, axis=0, dtype=np.uint32)
             self._totals = written(self._totals, done + 1, totals)
             self._blocks += n
+            paged.relieved()

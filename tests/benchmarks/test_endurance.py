@@ -58,18 +58,31 @@ def test_tables_say_the_worst_and_when() -> None:
 
 
 def test_by_a_fast_clock_no_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = np.array([[second, 5.0, 10.0] for second in range(480)])
+    sent = np.array([[60.0 * minute, 5.0, 600.0] for minute in range(480)])
     monkeypatch.setattr(soak, "sent_requests", lambda directory: sent)
     memory = {"screen": 70.0, "supervisor": 40.0, "worker": 36.0}
-    samples = [soak.Sample(30.0 * n, memory, dict.fromkeys(memory, 14), 1.0) for n in range(1, 17)]
-    fast, within = soak.report(tmp_path, samples, 8.0, 10)
+    samples = [soak.Sample(1800.0 * n, memory, dict.fromkeys(memory, 14), 1.0) for n in range(1, 17)]
+    fast, within = soak.report(tmp_path, samples, 480.0, 10)
     assert within
     assert "clock x10" in fast
     assert "10 events/s" in fast
     assert "lag" not in fast
-    assert "send lag p99" in soak.report(tmp_path, samples, 8.0, 1)[0].replace("p50 ms | ", "")
+    assert "send lag p99" in soak.report(tmp_path, samples, 480.0, 1)[0].replace("p50 ms | ", "")
     growing = [s._replace(memory_mb={**memory, "worker": 36.0 + s.at_s / 100}) for s in samples]
-    assert not soak.report(tmp_path, growing, 8.0, 10)[1]
+    assert not soak.report(tmp_path, growing, 480.0, 10)[1]
+
+
+def test_an_hour_is_not_taken_to_a_day_and_is_held_against_what_it_came_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soak, "sent_requests", lambda directory: np.zeros((0, 3)))
+    memory = {"screen": 70.0, "supervisor": 40.0, "worker": 99.0}
+    samples = [soak.Sample(225.0 * n, memory, dict.fromkeys(memory, 14), 1.0) for n in range(1, 17)]
+    told, within = soak.report(tmp_path, samples, 60.0, 1)
+    assert within
+    assert "Too short to be taken to 24 h" in told
+    samples[3] = samples[3]._replace(memory_mb={**memory, "worker": 101.0})
+    assert not soak.report(tmp_path, samples, 60.0, 1)[1]
 
 
 def test_what_broke_a_reader_is_counted_and_named() -> None:

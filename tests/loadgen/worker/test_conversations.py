@@ -182,7 +182,7 @@ def test_conversations_begin_at_a_rate_and_their_turns_follow_from_answers() -> 
     assert [request.due_ns for request in firsts] == [n * 10 * MS for n in range(20)]
     assert server.wrong == []
     assert all(request.due_ns < 195 * MS for request in requests)
-    assert len(requests) > 40
+    assert len(requests) > len(firsts), "how many more is for how busy the machine is"
 
 
 def test_a_turn_that_fails_ends_its_conversation_and_another_begins() -> None:
