@@ -7,7 +7,7 @@ minutes old.
 A row for each of 80x24, 120x40 and 200x60, live and paused, for each view at 120x40, and for others in the
 same terminals in the same run: with `--peers` nvitop (in an environment of its own, with 8 GPUs by the tests'
 stand-in for NVML) and btop (its Debian package, unpacked), and whatever `--peer` names, such as the dashboard
-of AIPerf: `--peer 'AIPerf=aiperf profile --ui dashboard --url URL ...'`.
+of AIPerf, which takes long to start: `--settle 30 --peer 'AIPerf=aiperf profile --ui dashboard --url URL ...'`.
 
 Deflated: as `ssh -C` would send it, flushed with each write. CPU and memory are those of the command and what
 it started; of ttftop that of the screen, whose load runs elsewhere.
@@ -85,6 +85,7 @@ def measured(
     key: str = "",
     most: int = 0,
     environment: dict[str, str] | None = None,
+    settle_s: float = 8.0,
 ) -> Cost:
     """`key` is pressed before, to pause, or, with `most`, after: until the screen has sent so many bytes."""
     pid, fd = pty.fork()
@@ -109,7 +110,7 @@ def measured(
                     return True
         return False
 
-    read_until(time.monotonic() + 8)
+    read_until(time.monotonic() + settle_s)
     if key and not most:  # paused: the past of a live run stands still
         os.write(fd, key.encode())
         read_until(time.monotonic() + 3)
@@ -203,6 +204,9 @@ def main() -> int:
     parser.add_argument("seconds", nargs="?", type=float, default=20.0)
     parser.add_argument("--peers", action="store_true", help="fetch and measure nvitop and btop")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
+    parser.add_argument(
+        "--settle", type=float, default=8.0, metavar="S", help="each --peer starts for so long"
+    )
     parser.add_argument("--docs", type=Path, help="the page that gets the rows")
     args = parser.parse_args()
     from benchmarks.common.section import machine, write
@@ -224,7 +228,7 @@ def main() -> int:
         others = {
             name: shlex.split(command) for name, _, command in (one.partition("=") for one in args.peer)
         }
-        environment = {}
+        named, environment = set(others), {}
         if args.peers:
             from benchmarks.common.screen_peers import fetched
 
@@ -237,7 +241,9 @@ def main() -> int:
             add(f"ttftop {name} paused", measured(ours, size, seconds / 2, "\x1b[D"))
             for other, command in others.items():
                 if shutil.which(command[0]):
-                    add(f"{other} {name}", measured(command, size, seconds, environment=environment))
+                    settle_s = args.settle if other in named else 8.0
+                    cost = measured(command, size, seconds, environment=environment, settle_s=settle_s)
+                    add(f"{other} {name}", cost)
         for digit in "234567":
             add(f"ttftop 120x40 view {digit}", measured(ours, (120, 40), seconds / 2, digit), frame=True)
     live = found["ttftop 120x40 live"]
