@@ -6,8 +6,8 @@ minutes old.
 
 A row for each of 80x24, 120x40 and 200x60, live and paused, for each view at 120x40, and for others in the
 same terminals in the same run: with `--peers` nvitop (in an environment of its own, with 8 GPUs by the tests'
-stand-in for NVML) and btop (its Debian package, unpacked), and whatever `--peer` names, such as the dashboard
-of AIPerf, which takes long to start: `--settle 30 --peer 'AIPerf=aiperf profile --ui dashboard --url URL ...'`.
+stand-in for NVML) and btop (its Debian package, unpacked), and whatever `--peer` names, such as AIPerf's
+dashboard, which takes long to start: `--settle 30 --peer 'AIPerf=aiperf profile --ui dashboard --url ...'`.
 
 Deflated: as `ssh -C` would send it, flushed with each write. CPU and memory are those of the command and what
 it started; of ttftop that of the screen, whose load runs elsewhere.
