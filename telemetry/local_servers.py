@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from telemetry.parallel import ThreadPerCall
 from telemetry.server_processes import PROC, command_lines, listeners, server_pids
 from telemetry.source import plain
+from telemetry.started_as import is_web_server, started_as
 
 ASK_S = 0.3
 """The most that one server may take to answer, from connecting on."""
@@ -51,26 +52,6 @@ _OWNERS = {
     "ttftop-simulator": "simulator",
 }
 """`owned_by` in a list of models, to the name of the server."""
-_STARTED_AS = (
-    ("vllm", "vLLM"),
-    ("sglang", "SGLang"),
-    ("llama-server", "llama.cpp"),
-    ("llama_cpp", "llama.cpp"),
-    ("text-generation", "TGI"),
-    ("ollama", "Ollama"),
-    ("lmdeploy", "LMDeploy"),
-    ("aphrodite", "Aphrodite"),
-    ("trtllm", "TensorRT-LLM"),
-    ("litellm", "LiteLLM"),
-    ("mlc_llm", "MLC LLM"),
-    ("llamafile", "llamafile"),
-    ("koboldcpp", "KoboldCpp"),
-    ("loadgen.simulator", "simulator"),
-    ("ttftop simulate", "simulator"),
-    ("tui.cli simulate", "simulator"),
-)
-_SPEAKS_HTTP = ("uvicorn", "gunicorn", "hypercorn", "api_server", "openai")
-"""Of a program that says no more of itself: a GET harms none of these."""
 
 
 class Candidate(NamedTuple):
@@ -152,9 +133,9 @@ def candidates(proc: Path = PROC) -> list[Candidate]:
         if host is None or (one.port in found and host == "::1"):
             continue
         words = started.get(one.inode, [])
-        name = _started_as(words)
+        name = started_as(words)
         named = any(re.search(rf"(?<!\d){one.port}(?!\d)", word) for word in words)
-        is_web = bool(name) or any(word in _first(words) for word in _SPEAKS_HTTP)
+        is_web = bool(name) or is_web_server(words)
         if one.port < LEAST_PORT:
             continue
         if one.port in USUAL_PORTS or (is_web and (one.port not in EPHEMERAL or named)):
@@ -249,16 +230,6 @@ def _name(asked: Candidate, answer: Answer, key: str, rows: Sequence[Mapping[str
     if owners and owners[0] == rows[0].get("id"):
         return "TGI"
     return "OpenAI API"
-
-
-def _started_as(words: Sequence[str]) -> str:
-    text = _first(words)
-    return next((name for word, name in _STARTED_AS if word in text), "")
-
-
-def _first(words: Sequence[str]) -> str:
-    """The program and its first arguments: a prompt further on may hold any word."""
-    return " ".join(words[:6]).lower()
 
 
 def _loopback(address: str) -> str | None:

@@ -213,6 +213,18 @@ def test_a_port_is_asked_where_servers_listen_or_where_one_was_started(tmp_path)
     ]
 
 
+def test_a_database_and_the_rendezvous_of_a_training_job_are_left_in_peace_whatever_their_words(tmp_path):
+    typed = [
+        "python finetune.py --model openai/gpt-oss-20b",
+        "python train.py --out /data/ollama/x --master-port 29501",
+        "postgres -D /home/openai/pg",
+        "redis-server /srv/uvicorn/redis.conf",
+    ]
+    rows = [(LOOPBACK, port, port, "0A") for port in (29500, 29501, 5432, 6379)]
+    started = [(10 + n, line.split(), [rows[n][1]]) for n, line in enumerate(typed)]
+    assert candidates(proc_with(tmp_path, rows, started)) == []
+
+
 def test_where_there_are_too_many_those_that_are_known_to_be_servers_are_asked(tmp_path):
     webs = [(LOOPBACK, 4000 + i, i, "0A") for i in range(MOST_PORTS)]
     rows = [*webs, (LOOPBACK, 8000, 900, "0A"), (LOOPBACK, 9000, 901, "0A")]
