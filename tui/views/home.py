@@ -76,13 +76,13 @@ class Columns(NamedTuple):
 
 
 def columns(items: Sequence[Item], width: int) -> Columns:
-    """As wide as what stands in them; where that is too much, first blanks between them give way, then the
-    longer one of name and model."""
+    """As wide as what stands in them and as their names; where that is too much, first blanks between them
+    give way, then the longer one of name and model."""
     sessions = [item.session for item in items if item.session is not None]
-    load = min(max((len(one.load) for one in sessions), default=0), 16) if width >= 60 else 0
+    load = _named("load", min(max((len(one.load) for one in sessions), default=0), 16)) if width >= 60 else 0
     p95 = len(_P95) if width >= 60 else 0
     names = max((len(_name(one)) for one in sessions), default=0)
-    models = max((len(one.model) for one in sessions), default=0) if width >= 60 else 0
+    models = _named("model", max((len(one.model) for one in sessions), default=0)) if width >= 60 else 0
     gaps = 1 + sum(1 for cells in (models, load, p95) if cells)
     room = width - _WHEN_CELLS - _VERDICT_CELLS - load - p95
     gap = 2 if names + models + 2 * gaps <= room else 1
@@ -95,6 +95,10 @@ def columns(items: Sequence[Item], width: int) -> Columns:
         names = room - models
     spare = room - names - models  # a list across a wide screen keeps its columns near each other
     return Columns(min(names + spare // 2, 48) if models else room, models, load, p95)
+
+
+def _named(name: str, cells: int) -> int:
+    return max(len(name), cells) if cells else 0
 
 
 _P95 = "TTFT p95"
@@ -122,13 +126,18 @@ def item_row(item: Item, width: int, theme: Theme, at: Columns | None = None) ->
 
 
 def _heads(said: str, at: Columns) -> Row:
-    """The heading, and as far as it leaves room the names of the columns; that of the figure always."""
+    """The heading, and as far as it and their columns leave room the names of the columns; that of the figure
+    always."""
     model = _WHEN_CELLS + at.name
     load = model + at.model
     row: Row = []
     where = 0
-    for start, text in ((model, "model" if at.model else ""), (load, "load"), (load + at.load, _P95)):
-        if text == _P95 or (text and start > len(said) + 1):
+    for start, cells, text in (
+        (model, at.model, "model"),
+        (load, at.load, "load"),
+        (load + at.load, at.p95, _P95),
+    ):
+        if text == _P95 or (cells > len(text) and start > len(said) + 1):
             before = said[where : start - 1]
             row += [(fit(before, start - where), "title"), (text, "dim")]
             where = start + len(text)

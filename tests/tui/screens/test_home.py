@@ -537,6 +537,32 @@ def test_no_model_is_cut_before_the_blanks_between_columns_are() -> None:
     assert (narrowest.name, narrowest.model) == (6, 18)
 
 
+@pytest.mark.parametrize("model", ["", "m", "opt", "llama-3.1-70b-fp8", "m" * 90])
+@pytest.mark.parametrize("loads", [(), ("5 rps",), ("1,234.5 rps", "")])
+@pytest.mark.parametrize("width", [60, 66, 72, 80, 100, 200])
+def test_each_name_of_a_column_stands_alone_above_what_it_names(model, loads, width) -> None:
+    """Without a load: not read yet, or unreadable."""
+    rates = [float(load.split()[0].replace(",", "")) if load else None for load in loads] or [None]
+    target = TargetConfig("http://127.0.0.1:1")
+    configs = [None if rate is None else RunConfig(target, LoadConfig(rate_rps=rate)) for rate in rates]
+    digests = [
+        Digest(Path("20261126-094719-x"), "ended", model=model if config else "", config=config)
+        for config in configs
+    ]
+    items = [Item("x", session=one) for one in digests]
+    heading = Item("sessions", heading="recorded sessions  1")
+    at = columns(items, width)
+    heads = "".join(text for text, _ in item_row(heading, width, Theme(), at))
+    load_starts = 15 + at.name + at.model
+    assert cell_len(heads) == width
+    assert heads.index("TTFT p95") == load_starts + at.load
+    named = heads.replace("recorded sessions", "").replace("TTFT p95", "p95").split()
+    assert set(named) <= {"1", "model", "load", "p95"}, heads
+    assert ("load" in named) == (at.load > 0), heads
+    assert "load" not in named or heads.index("load") == load_starts
+    assert at.model or "model" not in named
+
+
 def test_what_a_target_came_to_has_its_unit_and_the_word_of_the_list() -> None:
     target = {"target": "ttft.p95<500ms", "figure": 3870.6, "verdict": "fail"}
     said = {
