@@ -214,7 +214,7 @@ def test_what_is_wrong_outside_is_said_briefly_with_what_it_is_about_and_what_to
 REFUSALS = (
     *("ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ELOOP", "ENAMETOOLONG", "EACCES", "EPERM", "EROFS"),
     *("ENOSPC", "EDQUOT", "EFBIG", "EIO", "ESTALE", "EADDRINUSE", "EADDRNOTAVAIL", "EMFILE", "ENFILE"),
-    *("ENOMEM", "EAGAIN"),
+    *("ENOMEM", "EAGAIN", "EINVAL"),
 )
 """What a disk, a port or the kernel may say to any command."""
 
@@ -225,6 +225,13 @@ def test_what_the_system_refuses_is_said_with_what_to_do_about_it(name: str) -> 
     told = with_next_step(said)
     assert told.startswith(f"{said}; need ")
     assert with_next_step(told) == told, "once"
+
+
+@pytest.mark.parametrize("name", ["EACCES", "EPERM", "EINVAL", "EADDRINUSE", "EADDRNOTAVAIL"])
+def test_what_is_said_of_a_port_or_an_address_is_said_of_no_path(name: str) -> None:
+    told = with_next_step(f"--metrics-port: 0.0.0.0:80: {os.strerror(getattr(errno, name))}")
+    assert "; need " in told
+    assert "path" not in told
 
 
 def test_where_an_error_says_what_to_do_nothing_is_added() -> None:

@@ -123,4 +123,4 @@ def test_a_root_that_cannot_be_listed_is_one_line_and_exit_code_2(
     for command in ("sessions", "summary", "attach"):
         done = typed(command, "--sessions-dir", str(root))
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.endswith(f"{root}: Permission denied; need a right to it, or another path\n")
+        assert done.stderr.endswith(f"{root}: Permission denied; need a right to it, or another one\n")

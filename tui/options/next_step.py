@@ -7,9 +7,11 @@ import os
 
 _STEPS = {
     "need a path that exists": (errno.ENOENT,),
-    "need another path": (errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL),
+    "need another path": (errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
     "need a file": (errno.EISDIR,),
-    "need a right to it, or another path": (errno.EACCES, errno.EPERM),
+    # Of a path, a port or an address.
+    "need a right to it, or another one": (errno.EACCES, errno.EPERM),
+    "need another one": (errno.EINVAL,),
     "need a place that can be written": (errno.EROFS, errno.EBUSY, errno.ETXTBSY),
     "need more room there, or another place": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
     "need a disk that can be read and written (see dmesg)": (
