@@ -16,6 +16,7 @@ _BINDS_SHARE = 3
 """What bound has one of so many rows where other things happened that would fill them: it comes and goes."""
 _SHOWN = ("load", "mark", "state", "warning", "error", "limit", "end")
 """Where there is one row."""
+_STAGE_ENDS = (("load", "step over"), ("load", "stage over"), ("state", "draining"))
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,10 @@ def _filled(rows: list[Row], height: int, width: int) -> list[Row]:
 
 def _parted(frame: Frame, height: int) -> tuple[list[ChartMark], list[ChartMark]]:
     """What was noted of sources as the load began, and the rest, without what stands elsewhere on the screen:
-    why there is no GPU beside the charts, that a stage is over and drains in the row of the plan."""
+    why there is no GPU beside the charts, that a stage is over and drains in the row of the plan. A person's
+    own mark stands nowhere else, whatever its words."""
     told = "" if frame.gpus else frame.gpu_note
-    marks = [mark for mark in frame.marks if not told or mark.label != told]
+    marks = [mark for mark in frame.marks if mark.kind == "mark" or not told or mark.label != told]
     if frame.plan is not None:
         marks = [mark for mark in marks if not _ends_a_stage(mark)]
     if height == 1:
@@ -70,7 +72,7 @@ def _parted(frame: Frame, height: int) -> tuple[list[ChartMark], list[ChartMark]
 
 
 def _ends_a_stage(mark: ChartMark) -> bool:
-    return mark.label in ("step over", "stage over") or (mark.kind, mark.label) == ("state", "draining")
+    return (mark.kind, mark.label) in _STAGE_ENDS
 
 
 def _weightiest(marks: Sequence[ChartMark], height: int) -> list[ChartMark]:

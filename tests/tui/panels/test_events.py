@@ -84,6 +84,23 @@ def test_steps_of_a_search_are_kept_while_what_binds_comes_and_goes(height):
     assert [row[1:6] for row in rows] == sorted(row[1:6] for row in rows), "by time"
 
 
+def test_a_persons_own_mark_is_listed_and_counted_whatever_its_words():
+    plan = PlanProgress("stages", 2, 3, "5 rps", "running", None, None)
+    note = "no NVIDIA driver"
+    words = ("step over", "stage over", "draining", note)
+    own = [ChartMark((20 + n) * S, None, "mark", text) for n, text in enumerate(words)]
+    ours = [
+        *(ChartMark(40 * S, None, "load", text) for text in words[:2]),
+        *(ChartMark(41 * S, None, kind, note) for kind in ("note", "warning")),
+        ChartMark(41 * S, None, "state", "draining"),
+    ]
+    frame = replace(ramped(lambda: 90.0).frame(90 * S, 60 * S, 60), gpus=(), gpu_note=note)
+    found = listed(replace(frame, marks=(*own, *ours), plan=plan), 12, 60, Theme())
+    rows = ["".join(text for text, _ in row).strip() for row in found.rows]
+    assert [sum(row.endswith(text) for row in rows) for text in words] == [1, 1, 1, 1], rows
+    assert "".join(text for text, _ in found.count.runs) == "4"
+
+
 def test_where_it_is_narrow_words_begin_nearer_and_kinds_that_they_tell_are_not_named():
     rows = said(2, 41)
     assert rows[0].startswith(" 00:18 ▲ ramp from 1 to 14 rps in 60 s")
