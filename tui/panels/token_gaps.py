@@ -3,6 +3,8 @@ what the server did meanwhile that slows every token."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sessions.frame.schema import Frame, Series
@@ -25,7 +27,7 @@ def explained(frame: Frame) -> str:
 
 
 def sentence(name: str, told: ServerSeries, frame: Frame, width: int) -> Row:
-    """`WHY ITL p95 138 ms, 23 ms up to 00:05: running at once 4 to 43  prompt tokens 320 to 1.2k/s`."""
+    """`WHY ITL p95 138 ms, 23 ms at 00:05: running at once 4 to 43  prompt tokens 320 to 1.2k/s`."""
     metric = "itl" if name == "ITL" else "chunk_gap"
     target = next(one for one in frame.targets[metric] if one.met is False)
     series = {"p50": frame.itl.p50, "p99": frame.itl.p99}.get(target.statistic, frame.itl.p95)
@@ -34,15 +36,22 @@ def sentence(name: str, told: ServerSeries, frame: Frame, width: int) -> Row:
     row.append((f"{target.statistic} {thin}{numbers.length(target.now_ms)}", "strong"))
     there = np.flatnonzero(np.isfinite(series))[:_FIRST]
     is_same = target.statistic in ("p50", "p95", "p99") and len(there) == _FIRST
-    if is_same and (first_ms := float(np.median(series[there]))) * (1 + _CHANGED) < (target.now_ms or 0.0):
-        at_ns = frame.start_ns + int(there[-1] + 1) * frame.slot_ns - frame.first_ns
-        since = numbers.clock(max(at_ns, 0), hours=False)
-        row.append((f", {numbers.length(first_ms)} up to {since}", "dim"))
+    lately = _lately(series, frame)
+    if is_same and lately.size and target.now_ms is not None:
+        first_ms = float(np.median(series[there]))
+        # By columns on both sides: of the same gaps, p95 of ten seconds is above that of most single ones.
+        if first_ms * (1 + _CHANGED) < min(float(np.median(lately)), target.now_ms):
+            at_ns = frame.start_ns + int(there[-1] + 1) * frame.slot_ns - frame.first_ns
+            at = numbers.clock(max(at_ns, 0), hours=False)
+            row.append((f", {numbers.length(first_ms)} at {at}", "dim"))
     server = frame.server
-    running = _moved(told.running, _most_lately(told.running, frame))
-    tokens_in = _moved(told.input_tps, told.input_tps_now)
+    lately = _lately(told.running, frame)
+    running = _moved(_first(told.running, np.median), float(np.median(lately)) if lately.size else None)
+    tokens_in = _moved(_first(told.input_tps, np.mean), told.input_tps_now)
     fields = [
-        Field(0, ("running at once ", "label"), (running, "warn")) if running else None,
+        Field(0, ("running at once ", "label"), (running, "warn" if " to " in running else ""))
+        if running
+        else None,
         Field(1, ("preemptions ", "label"), (numbers.rate(server.preemptions_per_s, "/s"), "bad"))
         if server.preemptions_per_s
         else None,
@@ -53,18 +62,23 @@ def sentence(name: str, told: ServerSeries, frame: Frame, width: int) -> Row:
     return fitted([*row, (": ", "dim"), *chosen([each for each in fields if each], width - used)], width)
 
 
-def _most_lately(values: Series, frame: Frame) -> float | None:
-    """Over the time that the latencies are of: of a run that is over there is nothing running at its end."""
+def _lately(values: Series, frame: Frame) -> Series:
+    """Columns of the time that the latencies are of, without those that tell nothing."""
     ends_ns = frame.start_ns + (np.arange(values.size) + 1) * frame.slot_ns
-    lately = values[ends_ns > frame.at_ns - frame.recent_s * 1e9]
-    return float(np.nanmax(lately)) if np.isfinite(lately).any() else None
+    return values[(ends_ns > frame.at_ns - frame.recent_s * 1e9) & np.isfinite(values)]
 
 
-def _moved(values: Series, now: float | None) -> str:
-    """`4 to 43`, or `43` where it was about that before; empty where it is not told."""
+def _first(values: Series, of: Callable[[Series], np.floating]) -> float | None:
+    """`of` the first columns that tell something; None where these are too few."""
+    there = values[np.isfinite(values)][:_FIRST]
+    return float(of(there)) if there.size == _FIRST else None
+
+
+def _moved(first: float | None, now: float | None) -> str:
+    """`4 to 43`, or `43` where it was about that before; empty where it is not told. Of one statistic."""
     if now is None or not np.isfinite(now):
         return ""
-    there = values[np.isfinite(values)][:_FIRST]
-    first = float(np.median(there)) if there.size == _FIRST else now
     text = numbers.count(now)
-    return text if abs(now - first) < max(_CHANGED * first, 1.0) else f"{numbers.count(first)} to {text}"
+    if first is None or abs(now - first) < max(_CHANGED * first, 1.0):
+        return text
+    return f"{numbers.count(first)} to {text}"
