@@ -1,4 +1,4 @@
-"""The limit line on real runs: past the server's capacity, and with the client starved on purpose.
+"""The line of what binds on real runs: past the server's capacity, and with the client starved on purpose.
 
     python benchmarks/bottleneck_line.py [--docs docs/figures/bottleneck.md] [--keep DIR] [--only demo|client]
 

@@ -1,4 +1,4 @@
-"""The limit line over recorded runs: what it rests on, when it changes, and that live and replay agree."""
+"""The line of what binds over recorded runs: on what it rests, when it changes, and live and replay agree."""
 
 from __future__ import annotations
 

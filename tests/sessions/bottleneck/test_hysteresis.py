@@ -1,4 +1,4 @@
-"""How the limit line holds still while rules come and go."""
+"""How the line of what binds holds still while rules come and go."""
 
 from __future__ import annotations
 

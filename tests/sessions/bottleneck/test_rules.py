@@ -1,4 +1,4 @@
-"""Every rule of the limit line by a table of evidence, and the order they stand in."""
+"""Every rule of the line of what binds by a table of evidence, and the order they stand in."""
 
 from __future__ import annotations
 
