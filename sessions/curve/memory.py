@@ -63,8 +63,8 @@ class CurveMemory:
         """Those of the newest curve whose points are still to be found."""
         self._unsure: list[_Key] = []
         """Those of the newest curve whose intervals are still to be found."""
-        self._times: tuple[int, RequestTimes] | None = None
-        self._asked: tuple[object, WhatIf] | None = None
+        self._times: RequestTimes | None = None
+        self._asked: tuple[object, WhatIf, float] | None = None
         self.baseline: Baseline | None = None
         self.offered: Sequence[Digest] = ()
         """What `others` told last."""
@@ -108,6 +108,7 @@ class CurveMemory:
     def poll(self) -> bool:
         """Goes on with what takes longer than a frame; True when something is to be seen of it."""
         changed = self.baseline is not None and self.baseline.poll()
+        changed = self._look_again() or changed
         if self._left:
             timeline, manifest = self._session.timeline, self._session.manifest
             for _ in range(min(POINTS_A_POLL, len(self._left))):
@@ -132,23 +133,35 @@ class CurveMemory:
         return [] if manifest is None else targets_of(manifest.config)
 
     def what_if(self, targets: Sequence[Target], at_ns: int) -> tuple[WhatIf, float]:
-        """What `targets` would have said at an instant, and the share of its requests that are read."""
-        rows = self._session.requests.rows
-        # While a run goes on some end at every tick: once a second is often enough then.
-        second = at_ns // 1_000_000_000 if self._session.live else -1
-        known = self._times
-        if known is None or (known[1].count != len(rows) and (second < 0 or known[0] != second)):
-            known = self._times = second, RequestTimes(rows)
-        ticks = self._session.timeline.ticks
-        row = int(ticks.upto(at_ns))
-        ended = int(ticks["succeeded"][:row].sum() + ticks["failed"][:row].sum())
-        points = self.at(at_ns).points
-        times = known[1]
-        stamp = (id(times), times.count, tuple(targets), at_ns if second < 0 else second, points)
+        """What `targets` would have said at an instant, and the share of its requests that are read. Of a run
+        that goes on it is that of the last requests that were looked at, of which `poll` takes in more."""
+        if self._times is None or (not self._session.live and self._come() >= 2 * self._times.count):
+            self._times = RequestTimes(self._session.requests.rows)
+        times, points = self._times, self.at(at_ns).points
+        if self._session.live:
+            at_ns = min(at_ns, times.last_ns)
+        stamp = (id(times), tuple(targets), at_ns, points)
         if self._asked is None or self._asked[0] != stamp:
-            self._asked = stamp, times.what_if(targets, points, at_ns)
-        found = self._asked[1]
-        return found, min(found.whole.of / ended, 1.0) if ended else 1.0
+            ticks = self._session.timeline.ticks
+            row = int(ticks.upto(at_ns))
+            ended = int(ticks["succeeded"][:row].sum() + ticks["failed"][:row].sum())
+            found = times.what_if(targets, points, at_ns)
+            self._asked = stamp, found, min(found.whole.of / ended, 1.0) if ended else 1.0
+        return self._asked[1:]
+
+    def _come(self) -> int:
+        """Requests that no answer of `what_if` knows of yet."""
+        return len(self._session.requests) - (0 if self._times is None else self._times.count)
+
+    def _look_again(self) -> bool:
+        """Takes in requests that came since, once they are one in a hundred: what that costs grows with all
+        there are."""
+        if self._times is None or not (more := self._come()):
+            return False
+        if self._session.live and more < max(1, self._times.count // 100):
+            return False
+        self._times = RequestTimes(self._session.requests.rows)
+        return True
 
     def held(self, at_ns: int) -> tuple[Held, ...] | None:
         """Of each point how many requests held every target of the run, as a summary counts them. None where
@@ -157,7 +170,7 @@ class CurveMemory:
         if not asking:
             return None
         found, share_read = self.what_if(asking, at_ns)
-        return found.points if share_read >= ALL_READ else None
+        return found.points if found.whole.of and share_read >= ALL_READ else None
 
     # -- another session
 

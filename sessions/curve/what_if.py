@@ -58,6 +58,8 @@ class RequestTimes:
         self._rows = rows.copy()  # the others may be moved when more come in
         self._due_ns: Ints = np.ascontiguousarray(self._rows["due_ns"])
         self._end_ns: Ints = np.ascontiguousarray(self._rows["end_ns"])
+        self.last_ns = int(self._end_ns.max(initial=0))
+        """When the last of them ended; 0 where there are none."""
         self._failed: NDArray[np.bool_] = self._rows["error"] != NONE
         self._values_ms: dict[str, Floats] = {}
 
@@ -80,7 +82,7 @@ class RequestTimes:
             holds &= _between(missed & ended, a, b) <= allowed + 1e-9
         good = of - _between(missed_any & ended, a, b)
         first_ns = int(self._due_ns[0]) if self.count else 0
-        seconds = [(min(at_ns, int(self._end_ns.max(initial=0))) - first_ns) / 1e9]
+        seconds = [(min(at_ns, self.last_ns) - first_ns) / 1e9]
         seconds += [(to_ns - from_ns) / 1e9 for from_ns, to_ns in spans]
         whole, *each = (
             Held(*of_one) for of_one in zip(good.tolist(), of.tolist(), seconds, holds.tolist(), strict=True)

@@ -40,7 +40,8 @@ class Digest(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> str:
-        """In a word: of its targets where it had any and is valid, else whether it is valid.
+        """In a word: of its targets where it had any and is valid, else whether it is valid; of a search, its
+        limit.
 
         Empty where it does not say.
         """
@@ -49,6 +50,8 @@ class Digest(msgspec.Struct, frozen=True):
             return self.state
         if summary.valid is False:
             return "not valid"
+        if summary.plan is not None and (limit := summary.plan.limit) is not None:
+            return "no limit" if limit.passed is None else f"limit {digits(limit.passed, 3)}"
         if summary.slo is not None and summary.slo.verdict:
             return {"pass": "held", "fail": "missed"}.get(summary.slo.verdict, summary.slo.verdict)
         return "valid" if summary.valid else ""

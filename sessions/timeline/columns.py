@@ -114,6 +114,7 @@ class Table:
                 self._groups, self._blocks = groups, {}
         keep = first // self._stride
         self._blocks = {key: (min(known, keep), blocks) for key, (known, blocks) in self._blocks.items()}
+        paged.relieved()
         return first, order
 
     def _append(self, row: tuple[float | None, ...]) -> tuple[int, Ints] | None:

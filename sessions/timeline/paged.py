@@ -101,24 +101,27 @@ def _mapped(size: int) -> mmap.mmap:
 def hold_less(*, freed: bool = False) -> None:
     """Gives back what need not stay in memory where that is much; then, or where `freed` asks for it, also
     what was freed and is still held. Cheap enough for every poll: without `freed` it reads one line."""
-    global _other_bytes
-    if relieved():
-        _other_bytes, freed = _mapped_bytes(), True
-    if freed:
+    global _to_trim
+    if relieved() or freed or _to_trim:
+        _to_trim = False
         _trim()(0)
 
 
 def relieved() -> bool:
     """Lets go where what lies in files has become much; whether it had. Cheap enough for each of the reads
     that a frame is made of: a frame of a whole day looks at nearly all there is."""
-    much = bool(_maps) and _mapped_bytes() > _other_bytes + KEPT_BYTES
-    if much:
-        let_go()
-    return much
+    global _other_bytes, _to_trim
+    if not _maps or _mapped_bytes() <= _other_bytes + KEPT_BYTES:
+        return False
+    let_go()
+    _other_bytes, _to_trim = _mapped_bytes(), True
+    return True
 
 
 _other_bytes = 0
 """What is resident of other files, such as the program's own."""
+_to_trim = False
+"""Something was let go since the C library was last told to give back what it holds."""
 
 
 def let_go() -> None:

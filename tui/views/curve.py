@@ -78,6 +78,7 @@ class Curve:
             drawing.theme,
             drawing.screen_state.log,
             other,
+            self.own is not None,
         )
         room = height - len(head)
         words, below = [], []

@@ -40,6 +40,8 @@ class Plotted(NamedTuple):
     log: bool
     ghosts_of: str = ""
     """The other session's name."""
+    moved: bool = False
+    """`held` is of another target than the run's own."""
 
 
 def plot(shown: Plotted, name: str, width: int, height: int, *, small: bool = False) -> list[Row]:
@@ -59,7 +61,7 @@ def _plot(shown: Plotted, name: str, width: int, height: int, small: bool) -> Se
     level = target.limit if target is not None and target.statistic == "p95" else None
     dots, paths = dots_of(shown, name)
     # Of other targets than its own only this session's requests are known.
-    behind = () if name == "goodput" and shown.held is not None else shown.ghosts
+    behind = () if name == "goodput" and shown.moved else shown.ghosts
     others = [
         (point.is_steady, Dot(x, y, theme.glyph("ghost"), "ghost"))
         for point in behind

@@ -41,10 +41,15 @@ _VERDICTS = {
     "live": "ok",
     "undecided": "warn",
     "missed": "bad",
+    "no limit": "bad",
     "not valid": "bad",
     "killed": "bad",
     "unreadable": "bad",
 }
+
+
+def _verdict_role(verdict: str) -> str:
+    return "ok" if verdict.startswith("limit ") else _VERDICTS.get(verdict, "dim")
 
 
 def head_row(home: HomeList, width: int) -> Row:
@@ -158,7 +163,7 @@ def _session(session: Digest, at: Columns) -> Row:
     return [
         (f"   {when(session.directory.name)} ", "dim"),
         *[(fit(fit(text, width - 1), width), role) for text, width, role in cells if width],
-        (fit(session.verdict, _VERDICT_CELLS), _VERDICTS.get(session.verdict, "dim")),
+        (fit(session.verdict, _VERDICT_CELLS), _verdict_role(session.verdict)),
     ]
 
 
@@ -208,7 +213,7 @@ def _of_session(session: Digest, width: int) -> list[Row]:
         return [title, [(" reading ...", "dim")]]
     if session.state == "unreadable":
         return [title, [(" " + safe(session.problem, 200), "bad")]]
-    said, role = session.summary, _VERDICTS.get(session.verdict, "dim")
+    said, role = session.summary, _verdict_role(session.verdict)
     requests = said.requests
     sent = "-" if requests.sent is None else f"{requests.sent:,} sent, {rate(said.rate.achieved_rps)}/s"
     failed = f", {requests.failed:,} failed" if requests.failed else ""

@@ -45,3 +45,21 @@ def test_a_load_is_said_as_it_came(load: LoadConfig, summary: dict[str, object],
     config = manifest(load).config
     one = Digest(Path("x"), "ended", config=config, summary=msgspec.convert(summary, StoredSummary))
     assert one.load == said
+
+
+@pytest.mark.parametrize(("passed", "said"), [(8.0, "limit 8"), (0.0125, "limit 0.0125"), (None, "no limit")])
+def test_a_search_came_to_its_limit_not_to_targets_that_most_of_its_steps_miss(
+    passed: float | None, said: str
+) -> None:
+    """A search that missed its targets on the way up found what it looked for all the same."""
+    told = {
+        "valid": True,
+        "slo": {"verdict": "fail", "targets": []},
+        "plan": {"limit": {"closed": False, "passed": passed, "failed": 9.8}},
+    }
+    summary = msgspec.convert(told, StoredSummary)
+    assert Digest(Path("s"), "ended", summary=summary).verdict == said
+    assert (
+        Digest(Path("s"), "ended", summary=msgspec.structs.replace(summary, valid=False)).verdict
+        == "not valid"
+    )

@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 
-from loadgen.records import Tick
+from loadgen.records import Request, Tick
 from sessions.curve.curve import Curve as CurveOf
 from sessions.curve.point import Point
 from sessions.frame.session_view import SessionView
@@ -76,6 +76,32 @@ def test_held_is_of_requests_as_in_the_summary_and_of_tokens_only_while_they_are
     unread = Recorded(folded(*run.timeline_records), found.manifest)
     text = "\n".join(rows_of(Curve(), drawing_of(unread, (120, 35))))
     assert "% tok" in text
+
+
+def test_while_a_run_goes_on_held_is_of_requests_in_every_frame_and_renewed_by_polls(run):
+    """Frames of one second, between which nothing that is known of requests changes."""
+    config = msgspec.structs.replace(run.manifest.config, slo=["itl.p95<20ms", "ttft.p95<150ms"])
+    manifest = msgspec.structs.replace(run.manifest, config=config)
+    until_ns = START_NS + 28 * S
+    come = [one for one in run.records if (one.end_ns if isinstance(one, Request) else one.t_ns) <= until_ns]
+    timeline = folded(*come)
+    found = Recorded(timeline, manifest, live=True)
+    memory, known = found.curve, len(timeline.requests)
+    for at_ns in range(until_ns, until_ns + S, S // 4):
+        assert memory.held(at_ns) is not None
+        assert "tok" not in "\n".join(rows_of(Curve(), drawing_of(found, (120, 35), at_ns=at_ns))[-12:-6])
+    more = [one for one in run.requests if until_ns < one.end_ns <= until_ns + 2 * S]
+    for record in [one for one in run.timeline_records if until_ns < one.t_ns <= until_ns + 2 * S]:
+        timeline.apply(record)
+    for request in more:
+        timeline.apply(request)
+    before = memory.what_if(memory.targets, until_ns + 2 * S)[0].whole.of
+    assert before == known
+    memory.poll()
+    assert memory.what_if(memory.targets, until_ns + 2 * S)[0].whole.of == known + len(more)
+    past = memory.what_if(memory.targets, START_NS + 12 * S)
+    replay = Recorded(folded(*run.records), manifest).curve
+    assert past == replay.what_if(memory.targets, START_NS + 12 * S), "the past is that of a replay"
 
 
 def test_shares_of_few_requests_are_marked_as_thin(run, source):
