@@ -110,7 +110,8 @@ def build(
     closed = _closed_loop(timeline, manifest, at_ns)
     gpus, server = gpus_at(timeline, axis), server_at(timeline, axis)
     began = 0 < timeline.first_ns <= at_ns
-    plan = None if manifest is None else plan_at(timeline, manifest.config.plan, at_ns, manifest.config)
+    config = None if manifest is None else manifest.config
+    plan = None if config is None else plan_at(timeline, config.plan, at_ns, config, state)
     limit, pending = _limit(history, at_ns)
     causes = timeline.causes(at_ns)
     return Frame(

@@ -12,9 +12,14 @@ from sessions.timeline.timeline import Timeline
 
 
 def plan_at(
-    timeline: Timeline, plan: PlanConfig | None, at_ns: int, config: RunConfig | None = None
+    timeline: Timeline,
+    plan: PlanConfig | None,
+    at_ns: int,
+    config: RunConfig | None = None,
+    run_state: str = "running",
 ) -> PlanProgress | None:
-    """Of `plan` at `at_ns`; None without one, and before its first stage. `config`: of the run."""
+    """Of `plan` at `at_ns`; None without one, and before its first stage. `config`, `run_state`: of the run,
+    whose journal does not tell of every end."""
     i = bisect_right(timeline.stages, at_ns, key=lambda change: change.t_ns)
     if plan is None or i == 0:
         return None
@@ -24,18 +29,21 @@ def plan_at(
     number = min(change.number, len(stages) - 1)
     stage = stages[number]
     state = {"begin": "running", "load_over": "draining"}.get(change.event, change.event)
-    if timeline.end is not None and timeline.end.t_ns <= at_ns and state != "left":
+    # A run that drains while its stage has not come to its end does not go on to another.
+    over = run_state in ("ended", "killed") or (run_state == "draining" and state == "running")
+    if over and state != "left":
         state = "ended"
     if not plan.stages:  # a step ends as soon as it is decided: nobody knows when
         begun = [one.t_ns for one in timeline.stages[:i] if one.number == number and one.event == "begin"]
         begun_ns = begun[-1] if begun else at_ns
-        search = search_at(timeline, timeline.stages[:i], stage, begun_ns, at_ns, config)
+        search = search_at(timeline, timeline.stages[:i], stage, begun_ns, at_ns, config, state)
         return PlanProgress(plan.name, number + 1, None, stage.name, state, None, None, search)
     stage_left_s = None
     if state == "running" and stage.longest_s is not None:
         stage_left_s = max(0.0, stage.longest_s - (at_ns - change.t_ns) / 1e9)
-    rest = stages[number if state == "left" else number + 1 :]
-    times = [None if later.longest_s is None else later.longest_s + later.pause_s for later in rest]
+    times = [
+        None if later.longest_s is None else later.longest_s + later.pause_s for later in stages[number + 1 :]
+    ]
     if state == "running":
         times.append(stage_left_s)
     if state in ("running", "draining"):
@@ -45,6 +53,7 @@ def plan_at(
     if times:  # there is none after the last
         times.append(-stages[-1].pause_s)
     known = [time for time in times if time is not None]
+    is_told = len(known) == len(times) and state not in ("left", "ended")
     return PlanProgress(
         name=plan.name,
         stage=number + 1,
@@ -52,5 +61,5 @@ def plan_at(
         stage_name=stage.name,
         state=state,
         stage_left_s=stage_left_s,
-        left_s=max(0.0, sum(known)) if len(known) == len(times) and state != "ended" else None,
+        left_s=max(0.0, sum(known)) if is_told else None,
     )

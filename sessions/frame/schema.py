@@ -191,11 +191,11 @@ class PlanProgress:
     stage_name: str
     state: str
     """`running`, `draining` (nothing more is due, answers are awaited), `over`, `left` (a person has the
-    keys), or `ended`: the run is over."""
+    keys), or `ended`: the run is over, or about to be."""
     stage_left_s: float | None
     """Until nothing more of the stage is due; None where its number of requests ends it."""
     left_s: float | None
-    """Of the whole plan, without the time of last answers; None where one of its stages has no time."""
+    """Of the whole plan, without last answers; None where a stage has no time, or the plan does not go on."""
     search: SearchProgress | None = None
     """Of a search for the limit alone."""
 

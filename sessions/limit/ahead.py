@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-from sessions.limit.search import Ask, Result, highest_passed, lowest_failed, next_step
+from sessions.limit.search import Ask, Result, e2e_near, highest_passed, lowest_failed, next_step
 from sessions.limit.step import Step
 from sessions.plan.slo import Verdict
 
@@ -30,13 +30,15 @@ def _seconds_after(ask: Ask, results: tuple[Result, ...]) -> float | None:
     """The same results stand through all the frames of a step."""
     steps = [result for result in results if result.step.purpose != "single"]
     low, high = highest_passed(steps), lowest_failed(steps)
-    e2e_s = next((result.e2e_s for result in results if result.e2e_s is not None), None)
-    if low is None or high is None or e2e_s is None:
+    single = next((result for result in results if result.step.purpose == "single"), None)
+    if low is None or high is None or single is None or single.e2e_s is None:
         return None
     limit, imagined, seconds = math.sqrt(low * high), list(results), 0.0
     allowed = next((result.allowed for result in reversed(steps) if result.allowed), 0.0)
     while isinstance(step := next_step(ask, imagined), Step):
         counted = step.looks[-1]
+        # Of what was measured: an answer takes longer the more are at once.
+        e2e_s = single.e2e_s if step.purpose == "single" else e2e_near(step.load, steps, single)
         if len(imagined) > len(results):
             seconds += _seconds(ask, step, e2e_s)
         verdict: Verdict = "pass" if step.purpose == "single" or step.load <= limit else "fail"

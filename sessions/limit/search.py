@@ -234,14 +234,14 @@ def _between(ask: Ask, low: float, high: float, undecided: set[float]) -> float 
 
 
 def _step(ask: Ask, purpose: Purpose, load: float, steps: Sequence[Result], single: Result) -> Step:
-    at_once = load if ask.closed else load * _e2e_s(load, steps, single)
+    at_once = load if ask.closed else load * e2e_near(load, steps, single)
     looks = looks_for(ask.targets, purpose, math.ceil(at_once))
     # Filling up is quick, the queue behind it is not: to look at nothing but its beginning would flatter.
     warm_up = max(_LEAST_WARM_UP, math.ceil(4 * at_once), looks[-1] // 10)
     return Step(purpose, load, warm_up, looks)
 
 
-def _e2e_s(load: float, steps: Sequence[Result], single: Result) -> float:
+def e2e_near(load: float, steps: Sequence[Result], single: Result) -> float:
     """Of the nearest step that was not failed: behind a queue it says how long the queue was."""
     known = [
         (abs(math.log(result.step.load / load)), result.e2e_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from sessions.store.manifest import END_REASONS, EndInfo, Manifest, SessionError
 from sessions.worker.states import Workers
 
 DRAIN_SIGNAL_S = 1.0
-"""How long requests in flight are waited for after SIGINT or SIGTERM: all must be saved within 2 s."""
+"""How long requests in flight are waited for after SIGINT or SIGTERM: all must be saved within 2 s,
+which takes longer only where a worker has thousands of answers to cut off (`kill_after_s`)."""
 _KILL_AFTER_S = 1.5
 _CUT_OFF_PER_S = 2_000
 """Requests in flight that a worker on a busy machine surely cuts off and writes down in a second."""
@@ -118,7 +120,9 @@ async def drain(processes: Workers, request: EndRequest, at_once: int) -> None:
     processes.tell_all(Finish(drain_s))
     if request.end.reason == "interrupted":
         # A quarter of a second of imports: a run that must be over soon has time for them now, not later.
-        import_module("sessions.summary.read")
+        # What fails is told where it is needed, once the end is written. Not in a thread: others import too.
+        with contextlib.suppress(Exception):
+            import_module("sessions.summary.read")
     gone = asyncio.ensure_future(processes.states.all_gone.wait())
     hurried = asyncio.ensure_future(request.hurried.wait())
     await asyncio.wait({gone, hurried}, timeout=drain_s + patience_s, return_when=asyncio.FIRST_COMPLETED)

@@ -31,7 +31,7 @@ def _search(
         wait = f"{many}{', ' if long else ' '}{left} at most" if told else many
         shown.append((wait, "dim"))
     about: Row = []
-    if search.after_s is not None and (goes_on or awaiting):
+    if search.after_s is not None:
         about = [(f"search over in {numbers.about((search.left_s or 0.0) + search.after_s)}", "dim")]
     known = _known(search) if width >= 100 else _known_short(search, theme)
     return [Field(0, *shown), Field(0, *known), Field(1, *about)]

@@ -14,8 +14,9 @@ from sessions.frame.schema import PlanProgress
 from sessions.frame.search import SearchProgress
 from sessions.limit.search import Result
 from sessions.limit.step import Step
-from sessions.plan.config import LimitConfig, PlanConfig
+from sessions.plan.config import LimitConfig, PlanConfig, RunConfig
 from sessions.plan.stages import Stage
+from sessions.store.manifest import EndInfo
 from sessions.store.records import End, LoadChange, StageChange, State
 from sessions.timeline.timeline import Timeline
 from tests.sessions.summary.summing import manifest
@@ -54,6 +55,42 @@ def at(seconds: float) -> PlanProgress | None:
     return plan_at(timeline(), PLAN, round(seconds * S))
 
 
+def plan_of(
+    plan: PlanConfig | None, *records: Any, at_s: int, end: EndInfo | None = None, killed: bool = False
+) -> PlanProgress | None:
+    """In the frame of a run of `plan`; without one, of a search between 2 and 4 rps."""
+    made = manifest()
+    made.config = search_config() if plan is None else msgspec.structs.replace(made.config, plan=plan)
+    made.end = end
+    frame = build(
+        folded(*records), made, at_ns=at_s * S, window_ns=60 * S, slots=60, live=False, killed=killed
+    )
+    return frame.plan
+
+
+def search_config() -> RunConfig:
+    """Of a search that goes on with another session, of which 2 rps passed and 4 failed."""
+
+    def result(load: float, verdict: str, purpose: str = "double") -> str:
+        step = Step(purpose, load, 30, (59, 500))  # type: ignore[arg-type]
+        return msgspec.json.encode(Result(step, verdict, 130, 10.0, 1.0, 0, 100, 100.0, 0.05)).decode()  # type: ignore[arg-type]
+
+    before = [result(1.0, "pass", "single"), result(2.0, "pass"), result(4.0, "fail")]
+    return msgspec.structs.replace(
+        manifest().config,
+        plan=PlanConfig("limit", []),
+        limit=LimitConfig(before=before),
+        slo=["ttft.p95<500ms"],
+    )
+
+
+def searching() -> list[Any]:
+    """A step of it, which began after 10 s."""
+    stage = Stage("2.8 rps (between 2 and 4)", rate_rps=2.8, requests=130)
+    begun = StageChange(10 * S, 0, "begin", stage.name, stage=msgspec.json.encode(stage).decode())
+    return [State(10 * S, "running"), begun]
+
+
 def test_a_plan_says_its_stage_its_state_and_what_is_known_of_the_time_left() -> None:
     assert at(9) is None
     assert at(25) == PlanProgress("p", 1, 3, "a", "running", 45.0, None)  # b ends when it ends
@@ -67,8 +104,45 @@ def test_a_plan_says_its_stage_its_state_and_what_is_known_of_the_time_left() ->
 
 def test_a_plan_whose_run_is_over_does_not_go_on() -> None:
     for records in ([], [StageChange(110 * S, 2, "over")]):
-        ended = plan_at(folded(*timeline_records(), *records, End(120 * S, "finished")), PLAN, 120 * S)
+        ended = plan_of(PLAN, *timeline_records(), *records, End(120 * S, "finished"), at_s=120)
         assert ended == PlanProgress("p", 3, 3, "c", "ended", None, None)
+
+
+END = EndInfo("interrupted", "2026-11-26T12:00:00.000+01:00", 16.0, 130, "stopped by a signal")
+
+
+@pytest.mark.parametrize(
+    ("records", "end", "killed"),
+    [
+        ([End(16 * S, "interrupted")], None, False),
+        ([State(15 * S, "draining")], None, False),
+        ([], None, True),
+        ([], END, False),
+    ],
+    ids=["ended", "ends while a step is on", "killed", "an end in the manifest alone"],
+)
+def test_a_search_that_does_not_go_on_is_over_at_no_time(
+    records: list[Any], end: EndInfo | None, killed: bool
+) -> None:
+    found = plan_of(None, *searching(), *records, at_s=16, end=end, killed=killed)
+    assert found is not None and found.search is not None  # noqa: PT018
+    assert found.state == "ended"
+    assert (found.search.left_s, found.search.after_s, found.left_s) == (None, None, None)
+
+
+def test_a_search_that_a_person_has_left_is_over_at_no_time() -> None:
+    left = plan_of(None, *searching(), StageChange(15 * S, 0, "left"), at_s=16)
+    assert left is not None and left.search is not None  # noqa: PT018
+    assert (left.state, left.search.left_s, left.search.after_s) == ("left", None, None)
+
+
+def test_of_a_step_that_was_cut_nothing_more_is_due_and_the_search_goes_on() -> None:
+    waiting = plan_of(
+        None, *searching(), State(15 * S, "draining"), StageChange(15 * S, 0, "load_over"), at_s=16
+    )
+    assert waiting is not None and waiting.search is not None  # noqa: PT018
+    assert (waiting.state, waiting.search.left_s) == ("draining", None)
+    assert waiting.search.after_s is not None
 
 
 def test_a_search_says_its_step_how_long_that_is_at_the_most_and_what_is_bracketed() -> None:
@@ -91,20 +165,7 @@ def test_a_search_says_its_step_how_long_that_is_at_the_most_and_what_is_bracket
 
 
 def test_a_search_that_goes_on_with_another_session_knows_its_steps_and_about_when_it_is_over() -> None:
-    def result(load: float, verdict: str, purpose: str = "double") -> str:
-        step = Step(purpose, load, 30, (59, 500))  # type: ignore[arg-type]
-        return msgspec.json.encode(Result(step, verdict, 130, 10.0, 1.0, 0, 100, 100.0, 0.05)).decode()  # type: ignore[arg-type]
-
-    before = [result(1.0, "pass", "single"), result(2.0, "pass"), result(4.0, "fail")]
-    config = msgspec.structs.replace(
-        manifest().config,
-        plan=PlanConfig("limit", []),
-        limit=LimitConfig(before=before),
-        slo=["ttft.p95<500ms"],
-    )
-    stage = Stage("2.8 rps (between 2 and 4)", rate_rps=2.8, requests=130)
-    begun = StageChange(10 * S, 0, "begin", stage.name, stage=msgspec.json.encode(stage).decode())
-    found = plan_at(folded(begun), config.plan, 12 * S, config)
+    found = plan_of(None, *searching(), at_s=12)
     assert found is not None and found.search is not None  # noqa: PT018
     assert (found.search.load, found.search.passed, found.search.failed) == ("2.8 rps", 2.0, 4.0)
     assert found.search.unit == "rps"

@@ -20,13 +20,13 @@ S = 1_000_000_000
         (6, "draining", 1, 6 + 4),
         (9, "over", 1, 4 + 4),
         (20, "over", 1, 4),
-        (32, "left", 2, 4),
+        (32, "left", 2, None),
         (34, "running", 2, 3),
         (40, "over", 2, 0),
     ],
 )
 def test_what_is_left_of_a_plan_is_times_and_pauses_but_none_after_the_last(
-    at_s: int, state: str, stage: int, left_s: float
+    at_s: int, state: str, stage: int, left_s: float | None
 ) -> None:
     stages = [
         Stage("a", rate_rps=1.0, duration_s=4.0, pause_s=6.0),

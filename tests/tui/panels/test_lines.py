@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sessions.frame.schema import Cause, PlanProgress, Stat
+from sessions.frame.search import SearchProgress
 from tests.tui.made_up_run import ramped
 from tui.commands.sessions import HEAD, Listed, Unreadable, _cells, rows_of
 from tui.draw.theme import Theme
@@ -97,6 +98,12 @@ def test_progress_says_that_a_server_is_not_verified() -> None:
 def test_a_plan_says_its_stage_and_how_long_it_goes_on() -> None:
     search = PlanProgress("limit", 2, None, "0.9 rps (8 holds)", "running", None, None)
     assert "  step 2 0.9 rps (8 holds)  " in line(plan=search)
+    found = SearchProgress("0.9 rps", 6, 15, 60.0, 0.8, 1.0, 1440.0, "rps")
+    assert "  step 2 0.9 rps (8 holds), search over in about 25 min  " in line(
+        plan=replace(search, search=found)
+    )
+    found = replace(found, left_s=None, after_s=None)
+    assert "search over" not in line(plan=replace(search, state="ended", search=found))
     running = PlanProgress("p", 3, 7, "4 rps", "running", 12.0, 310.0)
     assert "  stage 3/7 4 rps, 05:10 left  " in line(plan=running)
     waiting = PlanProgress("p", 7, 7, "64 rps", "draining", None, 0.0)

@@ -926,7 +926,7 @@ def test_with_a_plan_a_drift_is_said_at_80_columns():
         (
             PlanProgress(
                 *("limit", 3, None, "4 at once again", "over", None, None),
-                SearchProgress("4 at once again", 1500, 1500, None, None, 8.0, 30.0, "at once"),
+                SearchProgress("4 at once again", 1500, 1500, None, None, 8.0, None, "at once"),
             ),
             "STEP 3 4 at once again   8 at once does not hold, searching downwards   ",
         ),
