@@ -82,6 +82,10 @@ class StreamChannel:
         for task in (self._heard, self._complaints):
             task.cancel()
         await asyncio.gather(self._heard, self._complaints, return_exceptions=True)
+        # That of a killed process waits for the ends of its pipes, and is else closed when it is collected,
+        # perhaps after the loop.
+        self._process._transport.close()  # type: ignore[attr-defined]  # nothing public does
+        await asyncio.sleep(0)
 
     def _kill(self) -> None:
         with contextlib.suppress(OSError):

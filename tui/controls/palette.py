@@ -32,7 +32,7 @@ def entries(keymap: Sequence[Key], view: str, *, live: bool) -> list[Entry]:
         if row.action in _NOT_LISTED:
             continue
         before = found.get(row.action)
-        keys = " ".join((before.keys if before else "").split() + list(row.keys))
+        keys = " ".join(dict.fromkeys((before.keys if before else "").split() + list(row.keys)))
         title = row.action.replace("_", " ")
         about = "" if row.action.startswith("view_") else hint
         found[row.action] = before._replace(keys=keys) if before else Entry(row.action, title, about, keys)
