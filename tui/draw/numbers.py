@@ -105,4 +105,4 @@ def about(seconds: float) -> str:
 
 def sign(stat: Stat, quantile: str) -> str:
     """What stands before a figure that is no more than a bound, or rests on few samples."""
-    return "<" if quantile in stat.bounds else "~" if quantile in stat.thin else ""
+    return "<=" if quantile in stat.bounds else "~" if quantile in stat.thin else ""

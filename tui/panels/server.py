@@ -114,6 +114,6 @@ def _quantiles(stat: Stat, *, ascii_only: bool) -> list[str]:
     at_most = "<=" if ascii_only else "≤"
     values = (("p50", stat.p50_ms), ("p95", stat.p95_ms), ("p99", stat.p99_ms))
     return [
-        f"{name} {'' if v is None else sign(stat, name).replace('<', at_most)}{numbers.ms(v, short=True)}"
+        f"{name} {'' if v is None else sign(stat, name).replace('<=', at_most)}{numbers.ms(v, short=True)}"
         for name, v in values
     ]

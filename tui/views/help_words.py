@@ -6,7 +6,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("TTFT", "time to first token, counted from when the request was due"),
     ("ITL", "time between tokens of a stream (CHUNK GAP: chunks of several)"),
     ("p50 p95 p99", "solid area up to p50, second tone up to p95, dots at p99"),
-    ("~ <250", "~, grey: too few samples; <250: 250 at most"),
+    ("~ <=250", "~, grey: too few samples; <=250: 250 at most"),
     ("✓ ✗", "a target is held, or missed; what is above it is warm"),
     ("ITL not known", "gaps are of chunks of several tokens: its target is not judged"),
     ("97% in target", "of the requests of the last 10 s, or of a run that is over"),

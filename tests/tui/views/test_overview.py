@@ -206,7 +206,7 @@ def test_help_explains_stale_connections_and_a_saturated_client():
 
 def test_help_explains_a_bound_and_the_means_of_the_limit():
     text = "\n".join("".join(part for part, _ in row) for row in help_rows(80, 100, ScreenState()))
-    assert "<250: 250 at most" in text
+    assert "<=250: 250 at most" in text
     assert "the figures behind the limit are means of the last 3 s" in text
 
 
