@@ -73,9 +73,10 @@ def test_held_is_of_requests_as_in_the_summary_and_of_tokens_only_while_they_are
         (row,) = [row for row in shown if row[4:].lstrip().startswith(f"{point.stage.load:.3g} rps ")]
         assert f" {len(held) / len(of) * 100:.1f}% " in row
         assert f" {numbers.rate(len(held) / (point.to_ns - point.from_ns) * 1e9)} " in row
-    unread = Recorded(folded(*run.timeline_records), found.manifest)
-    text = "\n".join(rows_of(Curve(), drawing_of(unread, (120, 35))))
-    assert "% tok" in text
+    for read in ([], run.requests[::2]):
+        unread = Recorded(folded(*run.timeline_records, *read), found.manifest)
+        text = "\n".join(rows_of(Curve(), drawing_of(unread, (120, 35))))
+        assert "% tok" in text
 
 
 def test_while_a_run_goes_on_held_is_of_requests_in_every_frame_and_renewed_by_polls(run):
@@ -97,11 +98,29 @@ def test_while_a_run_goes_on_held_is_of_requests_in_every_frame_and_renewed_by_p
         timeline.apply(request)
     before = memory.what_if(memory.targets, until_ns + 2 * S)[0].whole.of
     assert before == known
+    assert memory.held(until_ns + 2 * S) is not None, (
+        "of the requests that are known, though ticks know of more"
+    )
     memory.poll()
     assert memory.what_if(memory.targets, until_ns + 2 * S)[0].whole.of == known + len(more)
     past = memory.what_if(memory.targets, START_NS + 12 * S)
     replay = Recorded(folded(*run.records), manifest).curve
     assert past == replay.what_if(memory.targets, START_NS + 12 * S), "the past is that of a replay"
+
+
+def test_of_a_piece_of_a_ramp_it_is_not_said_of_how_many_due_its_first_tokens_are(source):
+    """They may be of what was due in the piece before."""
+    point = source.curve.at(source.last_ns).points[0]
+    assert column(point, "n of due") == f"{point.first_tokens} of {point.due}"
+    piece = point._replace(stage=point.stage._replace(ramp=True), first_tokens=15, due=12)
+    assert column(piece, "n of due") == "15"
+
+
+def column(point, title):
+    shown = Plotted(CurveOf((point,), False, None, None, ()), (), None, (), None, Theme(), False)
+    head, row = ("".join(text for text, _ in line) for line in table(shown, 120, 2, ""))
+    end = head.index(title) + len(title)
+    return row[:end].split("rps", 1)[1].strip()
 
 
 def test_shares_of_few_requests_are_marked_as_thin(run, source):
