@@ -174,7 +174,7 @@ def build(
         poll_ms=poll_ms_at(timeline, at_ns),
         plan=plan,
         window=None if manifest is None else windows.at(manifest.config.load, manifest.config.plan, at_ns),
-        limit=limit_now(limit, server, gpus, in_flight=in_flight, closed=closed),
+        limit=limit if over else limit_now(limit, server, gpus, in_flight=in_flight, closed=closed),
         limits_pending=pending,
         marks=tuple(
             ChartMark(event.t_ns, axis.slot(event.t_ns), event.kind, event.label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from sessions.bottleneck.history import BottleneckHistory
@@ -11,6 +12,8 @@ from sessions.bottleneck.rules import IDLE, ROOM
 from sessions.frame.build import build
 from sessions.frame.limit_now import limit_now
 from sessions.frame.schema import Limit, Server
+from sessions.store.records import End
+from telemetry.records import ServerSample
 from tests.sessions.bottleneck.test_history import S, folded, ramp
 from tests.tui.made_up_run import ramped
 
@@ -30,6 +33,24 @@ def test_the_line_has_the_cache_and_the_queue_that_the_panels_show():
             assert f"{frame.server.waiting:.0f}" in frame.limit.why, at_s
             assert frame.limit.since_ns == history.since_ns(at_ns)
     assert {ROOM, "KV cache"} <= seen <= {ROOM, "KV cache", IDLE}
+
+
+def test_of_a_run_that_is_over_it_has_the_figures_with_which_it_bound_last():
+    """The cache has emptied since."""
+    records = ramp(38)
+    full = next(one for one in reversed(records) if isinstance(one, ServerSample))
+    emptied = msgspec.structs.replace(full, t_ns=39 * S, running=0.0, waiting=0.0, kv_pct=2.0)
+    timeline = folded([*records, emptied, End(39 * S + S // 2, "completed")])
+    history = BottleneckHistory(timeline)
+    over = build(
+        timeline, None, at_ns=40 * S, window_ns=60 * S, slots=60, live=False, killed=False, history=history
+    )
+    assert over.state == "ended"
+    shown = history.shown(40 * S, 1000)
+    assert shown is not None
+    assert over.server.kv_pct == 2.0
+    assert (over.limit.name, over.limit.why) == tuple(shown)
+    assert "KV 2 %" not in over.limit.why
 
 
 @pytest.mark.parametrize("label", ["{}", "node2:{}"])

@@ -335,7 +335,7 @@ def test_what_is_only_a_bound_is_one_beside_the_machines_too():
     bound = replace(frame.server.ttft, bounds=frozenset({"p50", "p95"}))
     frame = replace(frame, server=replace(frame.server, ttft=bound))
     text = "\n".join(screen(view, (80, 24), frame=frame, details=True))
-    assert "TTFT p50 <101  p95 <202  p99 303" in text
+    assert "TTFT p50 <=101  p95 <=202  p99 303" in text
 
 
 @pytest.mark.parametrize(
