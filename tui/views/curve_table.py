@@ -73,7 +73,8 @@ def about(shown: Plotted, width: int, height: int) -> list[Row]:
     part = "steady window" if point.is_steady else "measured"
     of: list[Span] = [(f" {_load(point)} ", "strong")]
     if point.to_ns > point.from_ns:
-        of.append((f" {part}: {point.first_tokens:,} of {point.due:,} requests ", "label"))
+        due = "" if point.stage.ramp else f" of {point.due:,}"
+        of.append((f" {part}: {point.first_tokens:,}{due} requests ", "label"))
     why = _why(point, shown)
     if height == 1:
         return [fitted([*of, (" " + _cut(why, width - width_of(of) - 1, shown), "dim")], width)]

@@ -29,7 +29,7 @@ from tui.views.curve_axes import AXES
 from tui.views.curve_baseline import others_listed
 from tui.views.curve_marks import legend, mark_of
 from tui.views.curve_plot import Plotted, dots_of, joined
-from tui.views.curve_table import table
+from tui.views.curve_table import about, table
 
 S = 1_000_000_000
 STEPS = ("pass", "fail", "undecided")
@@ -114,6 +114,8 @@ def test_of_a_piece_of_a_ramp_it_is_not_said_of_how_many_due_its_first_tokens_ar
     assert column(point, "n of due") == f"{point.first_tokens} of {point.due}"
     piece = point._replace(stage=point.stage._replace(ramp=True), first_tokens=15, due=12)
     assert column(piece, "n of due") == "15"
+    shown = Plotted(CurveOf((piece,), False, None, None, ()), (), None, (), piece, Theme(), False)
+    assert "measured: 15 requests" in "".join(text for row in about(shown, 120, 1) for text, _ in row)
 
 
 def column(point, title):
