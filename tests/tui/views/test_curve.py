@@ -115,7 +115,7 @@ def test_of_a_piece_of_a_ramp_it_is_not_said_of_how_many_due_its_first_tokens_ar
     piece = point._replace(stage=point.stage._replace(ramp=True), first_tokens=15, due=12)
     assert column(piece, "n of due") == "15"
     shown = Plotted(CurveOf((piece,), False, None, None, ()), (), None, (), piece, Theme(), False)
-    assert "measured: 15 requests" in "".join(text for row in about(shown, 120, 1) for text, _ in row)
+    assert ": 15 requests" in "".join(text for row in about(shown, 120, 1) for text, _ in row)
 
 
 def column(point, title):
