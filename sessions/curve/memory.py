@@ -17,7 +17,7 @@ from sessions.curve.what_if import Held, RequestTimes, WhatIf
 from sessions.plan.slo import Target
 from sessions.store.manifest import Manifest, SessionError
 from sessions.summary.digest import Digest
-from sessions.summary.slo import ASKED_OF_ONE
+from sessions.summary.slo import asked_of_one
 from sessions.timeline.attained import targets_of
 from sessions.timeline.requests import RequestColumns
 from sessions.timeline.timeline import Timeline
@@ -166,7 +166,7 @@ class CurveMemory:
     def held(self, at_ns: int) -> tuple[Held, ...] | None:
         """Of each point how many requests held every target of the run, as a summary counts them. None where
         the targets ask nothing of one request, and while requests are still being read."""
-        asking = [each for each in self.targets if each.quantile is not None and each.metric in ASKED_OF_ONE]
+        asking = asked_of_one(self.targets)
         if not asking:
             return None
         found, share_read = self.what_if(asking, at_ns)

@@ -16,7 +16,7 @@ from sessions.curve.curve import Bracket
 from sessions.curve.point import Point
 from sessions.metrics import Floats, Requests
 from sessions.plan.slo import Target
-from sessions.summary.slo import ASKED_OF_ONE
+from sessions.summary.slo import ASKED_OF_ONE, asked_of_one
 from sessions.timeline.columns import Ints
 from sessions.timeline.requests import NONE
 
@@ -65,9 +65,7 @@ class RequestTimes:
 
     def what_if(self, targets: Sequence[Target], points: Sequence[Point], at_ns: int) -> WhatIf:
         """Of the requests that had ended at `at_ns`. Targets that ask nothing of one request are left out."""
-        asking = [
-            target for target in targets if target.quantile is not None and target.metric in ASKED_OF_ONE
-        ]
+        asking = asked_of_one(targets)
         ended = self._end_ns <= at_ns
         spans = [(point.from_ns, point.to_ns) for point in points]
         bounds = np.array([(0, at_ns), *spans], dtype=np.int64)

@@ -90,9 +90,14 @@ def slo_of(targets: Sequence[Target], scheduled: Scheduled, gaps: Gaps, figures:
     )
 
 
+def asked_of_one(targets: Sequence[Target]) -> list[Target]:
+    """Those of `targets` that ask something of each single request."""
+    return [target for target in targets if target.quantile is not None and target.metric in ASKED_OF_ONE]
+
+
 def misses_of_any(targets: Sequence[Target], rows: Requests) -> NDArray[np.bool_] | None:
     """Which did not hold all that `targets` ask of one request; None where they ask nothing of one."""
-    asking = [target for target in targets if target.quantile is not None and target.metric in ASKED_OF_ONE]
+    asking = asked_of_one(targets)
     if not asking:
         return None
     missed = np.zeros(len(rows), dtype=bool)
