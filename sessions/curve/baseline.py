@@ -97,7 +97,7 @@ class Baseline:
         return True
 
     def _by_requests(self, view: Polled) -> tuple[Point, ...]:
-        """The points with the share of requests that held every target, where nearly all of them are stored."""
+        """The points with the share of requests that held every target, where as good as all are stored."""
         timeline, config = view.timeline, None if self.against is None else self.against.config
         targets = [] if config is None else asked_of_one(targets_of(config))
         found = RequestTimes(view.requests.rows).what_if(targets, self.points, timeline.known_ns)
