@@ -33,20 +33,22 @@ def assert_whole(told: str, *values: str) -> None:
 def made_in(file: str, makers: tuple[str, ...]) -> Iterator[tuple[int, re.Pattern[str]]]:
     """The lines of `file` where a text is made, each with what the text looks like.
 
-    A maker is a class that is called with a text, or, written `name()`, a function that returns one. Of what is
+    A maker is a class that is called with a text (`Name`, or `Name:1` of the second argument), or, written
+    `name()`, a function that returns one. Of what is
     put into a text only names are known: of a local one, all that is assigned to it as a text. A text without
     words of its own, which only hands on another's, is left out.
     """
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+    called = {name: int(at or 0) for name, _, at in (maker.partition(":") for maker in makers)}
     for function in ast.walk(tree):
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         known = _assigned(function)
         for node in ast.walk(function):
             made: ast.expr | None = None
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in makers:
-                made = node.args[0] if node.args else None
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in called:
+                made = next(iter(node.args[called[node.func.id] :]), None)
             elif isinstance(node, ast.Return) and f"{function.name}()" in makers:
                 made = node.value
             if made is None:

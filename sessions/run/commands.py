@@ -11,11 +11,13 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from loadgen.errors import printable
 from loadgen.version import VERSION
 
 LINE_LIMIT_BYTES = 65536
 """A longer line is no command: the connection that sends one is closed."""
-_NO_OBJECT = 'not a JSON object; need one a line, such as {"cmd":"hold"}'
+_NEED = 'need one object a line, such as {"cmd":"hold"}'
+_NO_OBJECT = f"not a JSON object; {_NEED}"
 _SHOWN_CHARS = 40
 """So much of what cannot be understood is repeated in the answer."""
 
@@ -163,7 +165,7 @@ def _why_not(line: bytes, error: str) -> str:
     try:
         said = msgspec.json.decode(line)
     except (ValueError, RecursionError):
-        return _NO_OBJECT
+        return f"got {printable(line.decode(errors='replace'), _SHOWN_CHARS)}: {error}; {_NEED}"
     if not isinstance(said, dict):
         return _NO_OBJECT
     name = said.get("cmd")

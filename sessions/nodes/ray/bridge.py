@@ -196,10 +196,8 @@ def _said(error: Exception) -> str:
     causes = [line for line in lines[1:] if line.startswith("The actor")]
     said = next(iter(causes or lines), type(error).__name__)
     if any("heartbeat" in line or "health check" in line for line in lines):
-        return (
-            "Ray heard nothing of it for longer than it waits; set RAY_health_check_failure_threshold=30 at "
-            "the start of the head for more"
-        )
+        more = "set RAY_health_check_failure_threshold=30 at the head's start"
+        return f"Ray heard nothing of it for too long; {more}"
     return f"Ray says: {printable(said.partition(' Node Id:')[0].rstrip('.'), 100)}; see ray status there"
 
 
