@@ -122,9 +122,9 @@ def metrics_url(word: str) -> str:
 
 def _masked(word: str) -> str:
     """`word` without what may be a secret: all before an `@`, all of a query or fragment."""
-    scheme = plain(word.partition("://")[0], 10)
+    scheme = match[0] if (match := re.match(r"[a-z]{1,10}://", word)) else ""
     if "@" not in word:
         return f"{plain(re.split('[?#]', word)[0], 60)}?***"
     after = word.rpartition("@")[2]
     host = f"@{after[:60]}" if _PLAIN_END.fullmatch(after) and not re.search("[?#]", word) else ""
-    return f"{scheme}://***{host}"
+    return f"{scheme}***{host}"

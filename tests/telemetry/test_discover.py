@@ -83,7 +83,12 @@ def test_a_word_that_is_none_of_these_is_one_clear_line(spec, words):
         "http://me:sesame@node1:9400/metrics",
         "http://me:sesame@node1:bad/",
         "me:sesame@x",
+        "me:x://sesame@node1",
         "http://node1:9400/metrics?token=sesame",
+        "http://node1:9400/metrics?token=a@sesame",
+        "http://node1:9400/sesame@/metrics?x",
+        "ssh://me:se?sesame@node1",
+        "ssh://me:x@y/sesame",
     ],
 )
 def test_an_address_with_a_password_is_refused_without_showing_it(word):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from loadgen.version import VERSION as TTFTOP_VERSION
@@ -19,7 +20,7 @@ from sessions.nodes import launchers
 from sessions.nodes import node as node_module
 from sessions.nodes.agent import Agent
 from sessions.nodes.answers import Answers
-from sessions.nodes.channel import Channel, NodeLost
+from sessions.nodes.channel import LEAVE_OUT, Channel, NodeLost
 from sessions.nodes.frames import GREETING, Frames
 from sessions.nodes.launchers import introduced, open_nodes
 from sessions.nodes.messages import (
@@ -46,6 +47,8 @@ from sessions.nodes.placement import Offer, PlacementError, placed
 from sessions.nodes.stream import open_stream
 from sessions.nodes.workers import NodesToldOf, NodeWorkers, Watched
 from sessions.plan.config import LoadConfig, NodesConfig
+from sessions.run.launch import SupervisorAnswer
+from tests.cli.conftest import Command, home, typed  # noqa: F401  # fixtures
 from tests.error_texts import ROOT, assert_whole, made_in
 from tui.options.exit_codes import one_line
 from tui.options.next_step import with_next_step
@@ -456,3 +459,31 @@ def test_each_place_of_the_source_that_tells_of_a_node_is_among_them(
         if not any(map(pattern.search, TOLD.values()))
     ]
     assert not untold, "\n".join(untold)
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_a_run_that_is_refused_ends_with_that_text_and_its_code(
+    code: int,
+    typed: Command,  # noqa: F811
+    world: World,
+) -> None:
+    """From the supervisor's word on: `NodesToldOf.refused` is one with exit code 2, a lost node one with 1."""
+    text = f"node far: no answer within 30 s; {LEAVE_OUT}"
+
+    class Refuses:
+        """In the place of the supervisor."""
+
+        def __enter__(self) -> Refuses:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def take(self) -> subprocess.Popen[bytes]:
+            word = msgspec.json.encode(SupervisorAnswer("refused", text, code)).decode()
+            return subprocess.Popen(
+                ["sh", "-c", f"cat >/dev/null; echo '{word}'"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+
+    world.patch.setattr("tests.cli.conftest.NoSupervisor", Refuses)
+    done = typed("http://127.0.0.1:9", "--nodes", "ssh://far", "--headless", "--duration", "1s")
+    assert (done.returncode, done.stderr) == (code, f"ttftop: error: {text}\n")
