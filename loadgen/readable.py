@@ -6,7 +6,7 @@ import select
 
 
 def readable(descriptor: int, timeout_s: float) -> bool:
-    """Whether a read would not block: there are bytes, or the end. Not of terminals: macOS cannot poll them."""
+    """Whether a read would not block: there are bytes, or the end. Of terminals macOS cannot tell."""
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
     return bool(waiting.poll(max(0.0, timeout_s) * 1000))
