@@ -66,6 +66,7 @@ def gone(pid, most_s=10):
 # words of a login
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
