@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,7 +77,7 @@ class World(NamedTuple):
         is not read when it closes is a connection that is reset."""
         directory = self.session()
         server = socket.socket(socket.AF_UNIX)
-        server.bind(os.path.relpath(directory / SOCKET_FILE))
+        server.bind(str(directory / SOCKET_FILE))
         server.listen()
 
         def serve() -> None:
@@ -103,7 +104,7 @@ def closed(world: World) -> Path:
     """A session whose supervisor was killed: the socket's file stays."""
     directory = world.session()
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(directory / SOCKET_FILE))
+        server.bind(str(directory / SOCKET_FILE))
     return directory
 
 
@@ -394,10 +395,16 @@ CASES: dict[str, tuple[Callable[[World], str], tuple[str, ...]]] = {
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def short() -> Iterator[Path]:
+    """A path short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def world(short: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with monkeypatch.context() as patch:
-        patch.chdir(tmp_path)  # a socket's path is short
-        yield World(tmp_path, patch)
+        yield World(short, patch)
 
 
 TOLD: dict[str, str] = {}
@@ -417,12 +424,11 @@ def test_what_keeps_a_run_from_being_told_is_said_with_what_was_got_and_what_to_
 
 
 def test_each_place_of_the_source_that_says_so_is_among_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, name in enumerate(CASES):
-        (place := tmp_path / str(number)).mkdir()
+        (place := short / str(number)).mkdir()
         with monkeypatch.context() as patch:
-            patch.chdir(place)
             told_of(name, World(place, patch))
     untold = [
         f"{name}:{line}: {pattern.pattern}"
