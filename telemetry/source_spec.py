@@ -56,7 +56,10 @@ def parse_sources(words: Sequence[str]) -> SourceSpec:
     """
     if "none" in words:
         if set(words) != {"none"}:
-            raise TelemetryError(f"--telemetry: none stands alone, got {' '.join(map(plain, words))}")
+            got = plain(" ".join(map(plain, words)), 100)
+            raise TelemetryError(
+                f"--telemetry: got {got}, but none stands alone; leave it out, or the others"
+            )
         return SourceSpec()
     addresses = [word for word in words if word not in ("auto", "nvml", "host")]
     urls = [metrics_url(word) for word in addresses if not word.startswith("ssh:")]

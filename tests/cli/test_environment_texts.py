@@ -188,6 +188,24 @@ WRONG = [
     f"run {URL} --speed 2",
     f"run {URL} --set a=1",
     f"run {URL} --fail-if-undecided",
+    # what does not go with something else that was typed, or without it
+    f"run {URL} --think 2s",
+    f"run {URL} --system-tokens 9",
+    f"run {URL} --scale 0.1",
+    f"run {URL} --trace-rate 7",
+    f"run {URL} --trace ~/trace.csv --rate 7",
+    f"run {URL} --trace ~/trace.csv --speed 2x --trace-rate 7",
+    f"run {URL} --plan soak --rate 7",
+    f"run {URL} --ramp 1..8/9s --rate 7",
+    f"run {URL} --arrivals poisson --burstiness 7",
+    f"run {URL} --nodes ssh://a --source-address 127.0.0.1",
+    f"run {URL} --duration --rate",
+    f"run --resume {OLD} --sessions-dir $S --rate 7",
+    f"limit $S/{OLD} --slo ttft.p95<1s --most 7",
+    f"doctor {URL} --concurrency 2 --rate 7",
+    f"run {URL} --telemetry http://me:sesame@n1/metrics",
+    f"run {URL} --telemetry http://n1/metrics?token=sesame",
+    f"run --telemetry nvml {URL}",
 ]
 
 
@@ -222,7 +240,10 @@ VALUES = {
     f"doctor {URL} --telemetry none": URL,
     f"run {URL} --burstiness 2 --concurrency 3": "'2'",
     f"run {URL} --input-tokens histogram:~/none": "~/none",
+    f"run {URL} --duration --rate": "'--rate'",
     # What is secret is masked.
+    f"run {URL} --telemetry http://me:sesame@n1/metrics": "http://***@n1/metrics",
+    f"run {URL} --telemetry http://n1/metrics?token=sesame": "http://n1/metrics?***",
     "doctor --telemetry ssh://a:b@c": "ssh://***@c",
     f"run {URL} --nodes ssh://a:b@c": "ssh://***@c",
     # Nothing was typed but what is right: something is missing.
@@ -247,6 +268,7 @@ def test_what_is_wrong_outside_is_said_briefly_with_what_it_is_about_and_what_to
     assert done.returncode in (1, 2, 3), told
     assert told.startswith("ttftop: error: ")
     assert told.count("\n") == 1
+    assert "sesame" not in told
     value = VALUES.get(line, line.split()[-1]).replace("$PORT", world["$PORT"])
     assert_whole(told.removesuffix("\n"), value)
 
