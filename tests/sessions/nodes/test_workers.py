@@ -142,8 +142,10 @@ def test_a_network_that_was_away_costs_nothing_and_is_told(
         assert nodes.heard.exits == {0: 0}
         assert nodes.requests() == list(range(60))
         said = [(level, text) for level, text in nodes.heard.notes if "answer" in text]
-        assert [level for level, _ in said] == ["warning", "info"]
-        assert "answers again" in said[1][1]
+        # A busy machine alone is silent for 0.1 s now and then.
+        assert [level for level, _ in said] == ["warning", "info"] * (len(said) // 2)
+        assert said
+        assert all("answers again" in text for _, text in said[1::2])
         assert nodes.heard.lost == []
 
     run(body())
