@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from sessions.bottleneck.client_saturation import SECOND_NS
 from sessions.bottleneck.seconds import PREEMPTIONS_S, RECENT_S, Seconds, before, recent_means
 from sessions.timeline.columns import Floats, Table
 from sessions.timeline.timeline import Timeline
@@ -35,7 +36,8 @@ def server_evidence(timeline: Timeline, span: Seconds) -> dict[str, Floats]:
 
 
 def _least(samples: Table, name: str, span: Seconds) -> tuple[Floats, Floats]:
-    """The lowest reading of the last 3 s, and of the last second; NaN where there was none."""
+    """The lowest reading of the last 3 s, and of the last second; NaN where there was none; of the former
+    also where the first one ever is not that old: how it was before is not known."""
     rows = samples.upto(span.edges)
     values = samples[name]
     spans = (values[a:b] for a, b in pairwise(rows.tolist()))
@@ -43,6 +45,8 @@ def _least(samples: Table, name: str, span: Seconds) -> tuple[Floats, Floats]:
     recent = least
     for _ in range(RECENT_S - 1):
         recent = np.minimum(least, np.concatenate([[np.inf], recent[:-1]]))
+    early = samples.upto(span.edges[1:] - (RECENT_S - 1) * SECOND_NS) == 0
+    recent = np.where(early, np.inf, recent)
     return np.where(np.isfinite(recent), recent, np.nan), np.where(np.isfinite(least), least, np.nan)
 
 

@@ -242,7 +242,7 @@ def _queue_stands(of: Evidence, held: bool) -> bool:
         least = of.waiting_least_1s
         if least >= WAITING and least > of.running:
             return True
-    return of.waiting >= WAITING and (of.waiting_least is None or of.waiting_least >= 1)
+    return of.waiting >= WAITING and of.waiting_least is not None and of.waiting_least >= 1
 
 
 def _said(*parts: str) -> str:

@@ -431,6 +431,15 @@ def test_a_queue_no_longer_than_what_runs_may_wait_for_the_next_step_and_must_st
     assert set(names(at_a_server_of_8(comes_and_goes), 18)[3:]) == {ROOM}
 
 
+def test_a_queue_whose_first_reading_is_not_three_seconds_old_is_not_known_to_have_stood_so_long():
+    records: list[Any] = [LoadChange(t_ns=BEGIN_S * S, change="start", rate_rps=20.0)]
+    for i in range(BEGIN_S * 4 + 1, 4 * 10):
+        records.append(tick(i * TICK_NS, 20.0, 9))
+        records.append(ServerSample(i * TICK_NS, 1, "m", running=17.0, waiting=3.0, kv_pct=20.0))
+    # The first second is of 2.25 s and after: of it, and of the two after it, there are readings.
+    assert names(BottleneckHistory(folded(records)), 6) == [IDLE, IDLE, IDLE, ROOM, ROOM, "queue", "queue"]
+
+
 def seldom(rps: float | None, **more: Any) -> BottleneckHistory:
     """A request of half a second every ten of a load that is on from 2 to 40 s."""
     records: list[Any] = [LoadChange(t_ns=BEGIN_S * S, change="start", rate_rps=rps)]
