@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import stat
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,8 @@ PACK_SUFFIX = ".ttftop"
 """Ends the name of a session that is one file (`sessions.store.pack`)."""
 _ID = re.compile(r"\d{8}-\d{6}-.")
 _NAME_CAP = 60
+_LOCK_TRIES = 20
+_LOCK_RETRY_S = 0.01
 
 
 def default_root() -> Path | None:
@@ -218,7 +221,7 @@ def hold_lock(directory: Path) -> int:
         raise SessionError(f"{path}: {error.strerror}") from None
     flocked = True
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(fd)
     except BlockingIOError:
         os.close(fd)
         raise SessionError(
@@ -234,6 +237,18 @@ def hold_lock(directory: Path) -> int:
             os.close(fd)
             raise SessionError(f"{path}: {error.strerror}") from None
     return fd
+
+
+def _lock(fd: int) -> None:
+    """Takes the lock that nobody else may hold; who asks whether it is held has it for a moment as well."""
+    for left in range(_LOCK_TRIES - 1, -1, -1):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(_LOCK_RETRY_S)
 
 
 def is_live(directory: Path) -> bool:

@@ -122,7 +122,7 @@ def _told_until_its_end(
             if heeded > 1:
                 abort(launched)
         if time.monotonic() >= next_s:
-            next_s += PROGRESS_S
+            next_s = max(next_s, time.monotonic() - PROGRESS_S) + PROGRESS_S  # none made up for, all at once
             watched = watched or view_of(launched.directory)
             if watched is not None:
                 watched.poll()
