@@ -159,14 +159,16 @@ def _changed(directory: Path) -> int:
 
 def find(root: Path, text: str) -> Path:
     """The session that a person means: a path (also of a packed one), an id, the start of one, a name; `last`
-    or "" is the newest.
+    is the newest.
 
     Several sessions of exactly that name: the newest.
 
     Raises:
         SessionError: none, or more than one fits.
     """
-    if text and (os.sep in text or text in (".", "..")):
+    if not text:  # a variable of a script that was never set, and whoever removes by it means no session
+        raise SessionError("got an empty word, need an id, the start of one, a name, a path, or last")
+    if os.sep in text or text in (".", ".."):
         try:
             path = Path(text).expanduser()
         except RuntimeError:
@@ -177,7 +179,7 @@ def find(root: Path, text: str) -> Path:
     if text.endswith(PACK_SUFFIX) and Path(text).is_file():
         return Path(text)
     sessions = listing(root)
-    if text in ("", "last"):
+    if text == "last":
         mine = [path for path in sessions if os.access(path, os.R_OK | os.X_OK)]
         if not sessions:
             raise SessionError(f"{root}: no sessions yet; ttftop run and ttftop demo make some")

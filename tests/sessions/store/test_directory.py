@@ -68,7 +68,7 @@ def test_a_session_is_found_by_path_id_prefix_name_or_as_the_last(tmp_path: Path
     assert find(tmp_path, first.name) == first
     assert find(tmp_path, "20261103-08") == first
     assert find(tmp_path, "tuned") == second
-    assert find(tmp_path, "last") == find(tmp_path, "") == second
+    assert find(tmp_path, "last") == second
 
 
 def test_of_two_sessions_of_one_name_the_newer_is_meant(tmp_path: Path) -> None:
