@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import select
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from loadgen.readable import readable
 from loadgen.version import VERSION
 from sessions.plan.config import RunConfig
 from sessions.run.prestart import SupervisorProcess, start_supervisor
@@ -82,9 +82,8 @@ class Launched:
         while self._word is None:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise LaunchError(
-                    f"{self.directory.name}: the supervisor did not start within {timeout_s:g} s", 3
-                )
+                why = f"{self.directory.name}: the supervisor did not start within {timeout_s:g} s"
+                raise LaunchError(f"{why}; see {self.directory / LOG_FILE}", 3)
             self._listen(left)
         if self._word.state != "running":
             raise LaunchError(self._word.message, self._word.exit_code)
@@ -99,8 +98,7 @@ class Launched:
 
     def _listen(self, timeout_s: float) -> None:
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], timeout_s)
-        if not ready:
+        if not readable(self.process.stdout.fileno(), timeout_s):
             return
         data = os.read(self.process.stdout.fileno(), 65536)
         self._heard += data
@@ -114,7 +112,7 @@ class Launched:
             lines = (self.directory / LOG_FILE).read_text(errors="replace").strip().splitlines()
         except OSError:
             lines = []
-        last = lines[-1] if lines else "no word"
+        last = lines[-1][:80] if lines else "no word"
         return f"{self.directory.name}: the supervisor died at once ({last}); see {self.directory / LOG_FILE}"
 
 

@@ -19,6 +19,7 @@ from tui.foreground.screen import watch
 ENDLESS = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
+@pytest.mark.slow
 def test_an_interrupt_amid_imports_ends_the_run_though_nothing_can_be_imported_any_more(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
