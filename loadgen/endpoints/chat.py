@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.endpoints.event import (
     ANSWER,
     DONE,
@@ -99,9 +100,9 @@ class _CountedChoice(msgspec.Struct, gc=False):
         return self.delta.content
 
 
-TOKEN_EVENT = msgspec.json.Decoder(TokenEvent[_TokenChoice]).decode_lines
-COUNTED_TOKEN_EVENT = msgspec.json.Decoder(CountedTokenEvent[_CountedChoice]).decode_lines
-_decode = msgspec.json.Decoder(_Chunk).decode
+TOKEN_EVENT = msgspec.json.Decoder(ready(TokenEvent[_TokenChoice])).decode_lines
+COUNTED_TOKEN_EVENT = msgspec.json.Decoder(ready(CountedTokenEvent[_CountedChoice])).decode_lines
+_decode = msgspec.json.Decoder(ready(_Chunk)).decode
 _encode = msgspec.json.Encoder().encode
 
 

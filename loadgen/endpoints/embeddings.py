@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.endpoints.event import Count, EventContent, Usage, error_of
 from loadgen.endpoints.picking import count_in, object_of, within
 from loadgen.endpoints.prompt import Messages, Prompt
@@ -37,7 +38,7 @@ class _Answer(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
-_decode = msgspec.json.Decoder(_Answer).decode
+_decode = msgspec.json.Decoder(ready(_Answer)).decode
 
 
 def body(fields: Mapping[str, object], prompt: Prompt, max_tokens_field: str, output_tokens: int) -> bytes:

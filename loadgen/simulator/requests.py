@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.simulator.batch import TooLong
 from loadgen.simulator.engine import FinishReason
 from loadgen.simulator.profile import Profile
@@ -89,7 +90,7 @@ def decode(raw: bytes, shape: type[Body]) -> Body:
     Refused: not JSON, or a field has the wrong type; the message names it.
     """
     try:
-        return msgspec.json.decode(raw, type=shape)
+        return msgspec.json.decode(raw, type=ready(shape))
     except msgspec.ValidationError as error:
         raise bad_request(str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.small_file import FileError, opened
 from loadgen.trace.rows import MOST_TOKENS, TraceError, TraceRow
 
@@ -113,7 +114,7 @@ class _MooncakeLine(msgspec.Struct):
     hash_ids: tuple[int, ...] = ()
 
 
-_mooncake_line = msgspec.json.Decoder(_MooncakeLine).decode
+_mooncake_line = msgspec.json.Decoder(ready(_MooncakeLine)).decode
 
 
 def _mooncake(number: int, line: str, rest: Iterator[tuple[int, str]]) -> Iterator[TraceRow]:

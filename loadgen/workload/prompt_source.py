@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.workload.lengths import MOST_TOKENS
 
 MOST_BYTES = 1 << 30
@@ -64,8 +65,8 @@ class _Line(msgspec.Struct):
     max_tokens: int | None = None
 
 
-_line = msgspec.json.Decoder(_Line).decode
-_messages = msgspec.json.Decoder(list[_Message]).decode
+_line = msgspec.json.Decoder(ready(_Line)).decode
+_messages = msgspec.json.Decoder(ready(list[_Message])).decode
 
 
 def entries(name: str, data: bytes) -> Iterator[Entry]:

@@ -9,10 +9,11 @@ from bisect import bisect_left, bisect_right
 import msgspec
 import numpy as np
 
+from loadgen.decoding import ready
 from sessions.bottleneck.hysteresis import Hysteresis
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Hysteresis).decode
+_decode = msgspec.msgpack.Decoder(ready(Hysteresis)).decode
 
 
 class Judged:

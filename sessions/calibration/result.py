@@ -12,6 +12,7 @@ import msgspec
 import tomli
 import tomli_w
 
+from loadgen.decoding import ready
 from loadgen.small_file import FileError, read_small
 from loadgen.version import VERSION
 from sessions.user_directory import user_directory
@@ -130,7 +131,7 @@ def load(where: Path | None) -> Calibration | None:
         return None
     try:
         text = read_small(where, CAP_BYTES).data.decode()
-        found = msgspec.convert(tomli.loads(text), Calibration)
+        found = msgspec.convert(tomli.loads(text), ready(Calibration))
     except (FileError, ValueError, msgspec.ValidationError, RecursionError):
         return None
     return found if found.format == FORMAT and found.events_per_s > 0 else None

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from loadgen.decoding import ready
 from sessions.limit.search import Ask, Result, highest_passed, lowest_failed
 from sessions.plan.config import RunConfig
 from sessions.plan.slo import kept_targets
 
-_result = msgspec.json.Decoder(Result)
+_result = msgspec.json.Decoder(ready(Result))
 
 
 def ask_of(config: RunConfig) -> Ask:

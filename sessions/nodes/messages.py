@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.decoding import ready
+
 VERSION = 1
 """Of this language; a node and a host must be of the same ttftop anyway (`HelloAnswer.ttftop_version`)."""
 
@@ -161,8 +163,8 @@ Question = Hello | ClockQuestion | Reach | Put | Start | StartTelemetry | Tell |
 NodeAnswer = HelloAnswer | ClockAnswer | ReachAnswer | Done | ReadAnswer | Refusal
 
 encode = msgspec.msgpack.Encoder().encode
-_decode_question = msgspec.msgpack.Decoder(Question).decode
-_decode_answer = msgspec.msgpack.Decoder(NodeAnswer).decode
+_decode_question = msgspec.msgpack.Decoder(ready(Question)).decode
+_decode_answer = msgspec.msgpack.Decoder(ready(NodeAnswer)).decode
 
 
 def decode_question(payload: bytes) -> Question:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.worker_config import Address
 from sessions.nodes.channel import LEAVE_OUT, Channel, NodeLost, no_agent, said_instead
 from sessions.nodes.clock import AT_THE_ENDS, PATIENCE_S, AskedClock
@@ -48,7 +49,7 @@ RETRY_S = 1.0
 """So often a disk that refuses is tried again."""
 
 _log = logging.getLogger(__name__)
-_status = msgspec.json.Decoder(Status)
+_status = msgspec.json.Decoder(ready(Status))
 
 
 class NodeEvents(NamedTuple):

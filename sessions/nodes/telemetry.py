@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from loadgen.decoding import ready
 from sessions.nodes.messages import StartTelemetry
 from sessions.nodes.mirror import telemetry_file
 from sessions.store.journal import JournalWriter
@@ -71,7 +72,7 @@ def main() -> int:
         ended.set()
 
     threading.Thread(target=until_the_end, daemon=True).start()
-    stopped = watch(Path(sys.argv[1]), msgspec.json.decode(line, type=StartTelemetry), ended)
+    stopped = watch(Path(sys.argv[1]), msgspec.json.decode(line, type=ready(StartTelemetry)), ended)
     sys.stderr.flush()
     # A driver that blocks would hold up the interpreter's end.
     os._exit(0 if stopped else 1)

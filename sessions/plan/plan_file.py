@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 import tomli
 
+from loadgen.decoding import ready
 from loadgen.small_file import FileError, read_small
 from sessions.plan.config import ConfigError
 from sessions.plan.file_paths import find_files
@@ -54,7 +55,7 @@ class PlanFile:
         if (endless := _not_finite(fields)) is not None:
             raise self.error(endless, "got a number that is none, or has no end; need one that has")
         try:
-            self.table = msgspec.convert(fields, PlanTable)
+            self.table = msgspec.convert(fields, ready(PlanTable))
         except msgspec.ValidationError as error:
             raise self._invalid(str(error)) from None
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.table.name):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from loadgen.decoding import ready
 from sessions.run.launch import LOG_FILE, Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.supervisor import Supervisor
@@ -58,7 +59,7 @@ def main() -> int:
     said = sys.stdin.buffer.read()
     if not said:  # whoever started us found that there is nothing to run
         return 0
-    orders = msgspec.json.decode(said, type=Orders)
+    orders = msgspec.json.decode(said, type=ready(Orders))
     directory = Path(orders.directory)
     place = supervisor = None
     try:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.errors import printable
 from loadgen.version import VERSION
 
@@ -143,8 +144,8 @@ Answer = Ack | Refusal
 NAMES = tuple(str(kind.__struct_config__.tag) for kind in get_args(Command))
 """What may stand in `cmd`."""
 
-_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(ready(Command))
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(ready(Answer))
 
 
 def decode_command(line: bytes) -> Command:

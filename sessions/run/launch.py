@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.readable import readable
 from loadgen.version import VERSION
 from sessions.plan.config import RunConfig
@@ -103,7 +104,7 @@ class Launched:
         data = os.read(self.process.stdout.fileno(), 65536)
         self._heard += data
         if b"\n" in self._heard:
-            self._word = msgspec.json.decode(self._heard.partition(b"\n")[0], type=SupervisorAnswer)
+            self._word = msgspec.json.decode(self._heard.partition(b"\n")[0], type=ready(SupervisorAnswer))
         elif not data:
             self._word = SupervisorAnswer("refused", self._last_words(), 1)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from loadgen.decoding import ready
+
 
 class ToolFigure(msgspec.Struct, frozen=True, omit_defaults=True):
     """One figure as the tool wrote it."""
@@ -39,6 +41,6 @@ class ImportedInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 def imported_info(fields: dict[str, Any] | None) -> ImportedInfo | None:
     """None where ttftop measured it, or where the table is none of ours."""
     try:
-        return msgspec.convert(fields, ImportedInfo) if fields else None
+        return msgspec.convert(fields, ready(ImportedInfo)) if fields else None
     except msgspec.ValidationError:
         return ImportedInfo(tool=str(fields.get("tool", "another tool"))[:40]) if fields else None

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 import tomli
 
+from loadgen.decoding import ready
 from sessions.plan.config import RunConfig
 from sessions.store.manifest_values import CAP_BYTES, check, encoded, plain
 
@@ -169,7 +170,7 @@ def read(directory: Path) -> Manifest:
     except ValueError as error:
         raise SessionError(f"{path}: {_line(error)}; {_NEED}") from None
     try:
-        return msgspec.convert(fields, Manifest)
+        return msgspec.convert(fields, ready(Manifest))
     except (msgspec.ValidationError, RecursionError) as error:
         raise SessionError(f"{path}: {_line(error)}; {_NEED}") from None
 

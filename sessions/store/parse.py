@@ -8,6 +8,7 @@ from typing import Union, get_args
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.errors import printable
 from loadgen.records import Request, TargetTick, Tick
 from sessions.store.bounded import bounded
@@ -15,9 +16,9 @@ from sessions.store.bounds import SKETCHES, OutOfBounds, check, check_pairs
 from sessions.store.gap_codec import check_packed, decode_gaps
 from sessions.store.records import AnyRecord
 
-_decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+_decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(ready(AnyRecord))
 _bounded_decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(
-    Union[tuple(bounded(record) for record in get_args(AnyRecord))]  # noqa: UP007  # of a tuple
+    ready(Union[tuple(bounded(record) for record in get_args(AnyRecord))])  # noqa: UP007  # of a tuple
 )
 _sketches = sorted(SKETCHES)
 _sketches_of = attrgetter(*_sketches)
@@ -29,7 +30,7 @@ class _Kind(msgspec.Struct):
     kind: str
 
 
-_kind_decoder = msgspec.json.Decoder(_Kind)
+_kind_decoder = msgspec.json.Decoder(ready(_Kind))
 
 
 Parse = Callable[[bytes], AnyRecord | None]

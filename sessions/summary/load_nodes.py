@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from loadgen.decoding import ready
 from sessions.summary.schema import LoadNode
 
 
@@ -22,7 +23,7 @@ _NODES_CAP = 1024
 def load_nodes(client: dict[str, Any]) -> list[LoadNode]:
     """None where all load came from the machine of the session. `client`: the manifest's."""
     try:
-        kept = msgspec.convert(client.get("nodes") or [], list[_Kept])
+        kept = msgspec.convert(client.get("nodes") or [], ready(list[_Kept]))
     except msgspec.ValidationError:  # not of ours
         return []
     return [

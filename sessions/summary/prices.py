@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import tomli
 
+from loadgen.decoding import ready
 from loadgen.errors import printable
 from loadgen.small_file import FileError, read_small
 from sessions.user_directory import user_directory
@@ -108,7 +109,7 @@ def load(path: Path | None = None) -> Prices | None:
         raise PriceError(f"{path}: not TOML that can be read: too deep (need it as {EXAMPLE})") from None
     try:
         _known(written, path)
-        table = msgspec.convert(written, Prices)
+        table = msgspec.convert(written, ready(Prices))
     except msgspec.ValidationError as error:
         raise PriceError(f"{path}: {error} (need it as {EXAMPLE})") from None
     for row in table.gpu:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.decoding import ready
 from sessions.store.manifest import Manifest
 
 
@@ -83,6 +84,6 @@ class StoredSummary(msgspec.Struct, frozen=True):
 def stored_summary(manifest: Manifest) -> StoredSummary | None:
     """None where the run has not ended, was killed, or left something that is no summary."""
     try:
-        return msgspec.convert(manifest.result, StoredSummary) if manifest.result else None
+        return msgspec.convert(manifest.result, ready(StoredSummary)) if manifest.result else None
     except msgspec.ValidationError:
         return None

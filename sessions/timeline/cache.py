@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.version import VERSION
 from sessions.store.journal import timeline_paths
 from sessions.store.private_file import NotWritten, write_private
@@ -51,7 +52,7 @@ class _About(msgspec.Struct):
     """Of what follows."""
 
 
-_decode = msgspec.msgpack.Decoder(_About).decode
+_decode = msgspec.msgpack.Decoder(ready(_About)).decode
 
 
 class Opened(NamedTuple):

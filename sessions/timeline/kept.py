@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from loadgen.decoding import ready
 from loadgen.records import Request, Tick
 from sessions.metrics import Floats
 from sessions.store.bounds import SKETCH_COUNT_CAP, TARGETS_CAP, TEXT_CAP, WORKERS_CAP
@@ -201,7 +202,7 @@ def timeline_of(file: BinaryIO) -> Timeline:
         raise NotKept(str(error)) from None
 
 
-_decode_heads = msgspec.msgpack.Decoder(_Heads).decode
+_decode_heads = msgspec.msgpack.Decoder(ready(_Heads)).decode
 
 
 class _Reader:

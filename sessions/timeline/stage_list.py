@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from loadgen.decoding import ready
 from sessions.limit.results import read_result
 from sessions.plan.config import PlanConfig
 from sessions.plan.stages import Stage
 from sessions.store.records import StageChange
 
-_stage = msgspec.json.Decoder(Stage)
+_stage = msgspec.json.Decoder(ready(Stage))
 
 
 _CAME = {"pass": "passed", "fail": "failed", "undecided": "stayed undecided"}

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from loadgen.clock import MonotonicClock
+from loadgen.decoding import ready
 from loadgen.records import Request, Tick, WorkerNote
 from loadgen.transport.connection import SocketAddress
 from loadgen.transport.pool import Pool
@@ -32,7 +33,7 @@ from sessions.worker.pipes import LineFeed, Status, say_line
 from sessions.worker.recorder import Recorder
 
 _log = logging.getLogger("sessions.worker.process")  # it runs as __main__
-_message = msgspec.json.Decoder(WorkerConfig | WorkerCommand)
+_message = msgspec.json.Decoder(ready(WorkerConfig | WorkerCommand))
 
 
 def addresses(address: Address) -> list[SocketAddress]:

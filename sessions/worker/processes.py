@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
+from loadgen.decoding import ready
 from loadgen.worker_config import Address
 from sessions.own_process import module_command
 from sessions.worker.pipes import LineFeed, Status
 from sessions.worker.states import LEAD_NS, START_LEAD_NS, OnExit, OnStatus, WorkerStates
 
 _log = logging.getLogger(__name__)
-_status = msgspec.json.Decoder(Status)
+_status = msgspec.json.Decoder(ready(Status))
 
 
 class _WorkerPipes(asyncio.SubprocessProtocol):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from loadgen.decoding import ready
 from sessions.store.manifest import END_REASONS, SessionError, read
 from sessions.summary.digest import asked_load
 from sessions.summary.stored import StoredSummary, stored_summary
@@ -181,7 +182,7 @@ def _so_far(directory: Path) -> StoredSummary | None:
     from sessions.summary.schema import plain
 
     with suppress(SessionError):
-        summary = msgspec.convert(plain(read_summary(directory)), StoredSummary)
+        summary = msgspec.convert(plain(read_summary(directory)), ready(StoredSummary))
         return msgspec.structs.replace(summary, valid=None, reasons=[], notes=[])
     return None
 

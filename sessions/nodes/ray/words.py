@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.decoding import ready
+
 
 class Open(msgspec.Struct, tag="open", frozen=True):
     """Join the cluster, and start an agent on its nodes. First, and once."""
@@ -80,5 +82,5 @@ ToBridge = Open | Exchange | Close
 FromBridge = Opened | Exchanged | Closed | Lost | Refused
 
 encode = msgspec.msgpack.Encoder().encode
-decode_order = msgspec.msgpack.Decoder(ToBridge).decode
-decode_answer = msgspec.msgpack.Decoder(FromBridge).decode
+decode_order = msgspec.msgpack.Decoder(ready(ToBridge)).decode
+decode_answer = msgspec.msgpack.Decoder(ready(FromBridge)).decode
