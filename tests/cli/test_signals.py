@@ -19,7 +19,7 @@ from tests.cli.test_terminal import LIGHT
 from tests.tui.terminal import RawTerminal
 
 pytestmark = pytest.mark.slow
-RUN = [*LIGHT, "--telemetry", "none", "--orphan-timeout", "1"]
+RUN = [*LIGHT, "--telemetry", "none", "--orphan-timeout", "2"]
 
 
 def only_session(home: Path) -> Path:
