@@ -126,8 +126,9 @@ def _rows(path: Path) -> Iterator[tuple[Any, ...]]:
                 yield row
         finally:
             database.close()
-    except (sqlite3.Error, UnicodeDecodeError) as error:  # the second: SQLite said words of the file
-        said = printable(str(error), 200)
+    except (sqlite3.Error, UnicodeDecodeError, MemoryError) as error:
+        # The second: SQLite said words of the file. The third is how it refuses a length that no memory has.
+        said = printable(str(error), 200) or "it is damaged"
         raise ImportFailed(f"{name_of(path)}: no database of {TOOL}: {said}; {NEED}") from None
 
 
