@@ -36,7 +36,8 @@ AT_LENGTH = {
 """Sections of that page by their markers: in words, and where they stand."""
 PROMISES = {
     "no key in any form (as it stands, base64, URL, hex, JSON, HTML) in arguments, environments, files, "
-    "logs, the terminal, reports, exports, on nodes, for Prometheus, in tracebacks; files for their owner alone": (
+    "logs, the terminal, reports, exports, on nodes, for Prometheus, in tracebacks; files for their owner "
+    "alone": (
         "tests/security/test_canary.py::"
         "test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export",
         "tests/security/test_canary_is_found.py::"

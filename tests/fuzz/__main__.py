@@ -3,7 +3,8 @@
 With atheris (`pip install atheris`; it has no wheel for each Python) inputs are chosen by what code they reach;
 `--plain` needs nothing, and changes inputs of the corpus at random. A break ends the command with its traceback,
 and stands in `tests/fuzz/corpus/TARGET` for `test_corpus.py`. `--keep`: what reached new code is kept there, too.
-`--docs PAGE`: how many were tried of each is written into its section.
+`--docs PAGE`: how many were tried of each is written into its section, where targets that were not named keep what
+stands there.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ atheris.Fuzz()
 class Tried(NamedTuple):
     target: str
     inputs: int
+    seconds: int
     new: int | None
     """Inputs that reached new code; None: nobody looked."""
     broke: bool
@@ -61,8 +63,25 @@ def main() -> int:
     print(f"{len(found)} targets, {len(broken)} broken{''.join(f' {name}' for name in broken)}")
     if asked.docs is not None:
         led = "changed at random" if asked.plain else "led by atheris"
-        write(asked.docs, "fuzz", report(found, f"{led}, {asked.seconds} s each, {where}"))
+        told = {tried.target: tried for tried in (*told_in(asked.docs.read_text(encoding="utf-8")), *found)}
+        write(asked.docs, "fuzz", report([told[name] for name in TARGETS if name in told], f"{led}, {where}"))
     return 1 if broken else 0
+
+
+_HEAD = "| reader | inputs | seconds | reached new code | broke |"
+_ROW = re.compile(r"\| (\w+) \| ([\d,]+) \| (\d+) \| (-|\d+) \| (yes|no) \|")
+
+
+def told_in(page: str) -> list[Tried]:
+    """The rows of a table that `report` made, in a page."""
+    rows = page.partition(_HEAD)[2].partition("\n\n")[0].splitlines()
+    found = [match.groups() for row in rows if (match := _ROW.fullmatch(row)) is not None]
+    return [
+        Tried(
+            name, int(count.replace(",", "")), int(seconds), None if new == "-" else int(new), broke == "yes"
+        )
+        for name, count, seconds, new, broke in found
+    ]
 
 
 def report(found: list[Tried], how: str) -> str:
@@ -72,11 +91,12 @@ def report(found: list[Tried], how: str) -> str:
         f"{inputs:,} inputs to {len(found)} readers of foreign bytes, {time.strftime('%Y-%m-%d')}; {how}. "
         f"{broken or 'None'} of them broke.",
         "",
-        "| reader | inputs | reached new code | broke |",
-        "| --- | ---: | ---: | --- |",
+        _HEAD,
+        "| --- | ---: | ---: | ---: | --- |",
     ]
-    for name, count, new, broke in found:
-        lines.append(f"| {name} | {count:,} | {'-' if new is None else new} | {'yes' if broke else 'no'} |")
+    for name, count, seconds, new, broke in found:
+        shown = "-" if new is None else new
+        lines.append(f"| {name} | {count:,} | {seconds} | {shown} | {'yes' if broke else 'no'} |")
     return "\n".join(lines)
 
 
@@ -92,9 +112,9 @@ def _plain(name: str, asked: argparse.Namespace) -> Tried:
         except Exception as error:
             _keep(name, data)
             print(f"{name}: broken after {tried:,} inputs: {type(error).__name__}: {error}")
-            return Tried(name, tried, None, broke=True)
+            return Tried(name, tried, asked.seconds, None, broke=True)
     print(f"{name}: {tried:,} inputs changed at random, none broke it")
-    return Tried(name, tried, None, broke=False)
+    return Tried(name, tried, asked.seconds, None, broke=False)
 
 
 def _changed(draw: random.Random, seeds: list[bytes]) -> bytes:
@@ -142,7 +162,7 @@ def _guided(name: str, asked: argparse.Namespace) -> Tried:
             for path in broken:
                 _keep(name, path.read_bytes())
             print(run.stdout[-6000:])
-            return Tried(name, inputs, None, broke=True)
+            return Tried(name, inputs, asked.seconds, None, broke=True)
         # What is left of them was slow, on this machine and at that moment.
         reached = [path for path in new if path not in broken]
         smallest = sorted(reached, key=lambda path: path.stat().st_size)
@@ -151,7 +171,7 @@ def _guided(name: str, asked: argparse.Namespace) -> Tried:
                 _keep(name, path.read_bytes())
     slow = f", {len(broken)} were slow" if broken else ""
     print(f"{name}: {inputs:,} inputs, {len(reached)} reached new code{slow}, none broke it")
-    return Tried(name, inputs, len(reached), broke=False)
+    return Tried(name, inputs, asked.seconds, len(reached), broke=False)
 
 
 def _keep(name: str, data: bytes) -> None:
