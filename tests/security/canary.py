@@ -189,7 +189,7 @@ class Breaking:
                 with open(os.environ["CANARY_FILE"]) as file:
                     key = file.read()
                 header = {"authorization": f"Bearer {key}"}
-                raise RuntimeError("made to fail")
+                raise RuntimeError("made to fail" + os.environ.get("CANARY_SAID", "").format(key))
 
             setattr(owner, last, broken)
 
@@ -199,4 +199,5 @@ class Breaking:
 
 sys.meta_path.insert(0, Breaking())
 """
-"""As a `sitecustomize` of every process: a bug in one function, which has our key in its variables."""
+"""As a `sitecustomize` of every process: a bug in one function, which has our key in its variables, and says it
+as well where `CANARY_SAID` has a place for it."""

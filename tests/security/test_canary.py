@@ -138,19 +138,23 @@ def test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export(
 
 
 @pytest.mark.parametrize(
-    "broken",
+    ("broken", "said"),
     [
-        "loadgen.worker.engine:Engine._launch",
-        "sessions.run.supervisor:Supervisor._begin",
-        "tui.views.overview:compose",
+        ("loadgen.worker.engine:Engine._launch", " of {}"),
+        ("sessions.run.supervisor:Supervisor._begin", " of {}"),
+        ("tui.views.overview:compose", ""),
     ],
 )
 def test_a_bug_says_nothing_of_the_key_that_its_variables_hold(
-    broken: str, tmp_path: Path, home: Path, key_file: Path
+    broken: str, said: str, tmp_path: Path, home: Path, key_file: Path
 ) -> None:
-    """In a load worker, in the supervisor, on the screen."""
+    """In a load worker and the supervisor, whose log a session keeps, not even where it is its message; on the screen."""
     (tmp_path / "sitecustomize.py").write_text(BREAKS, encoding="utf-8")
-    environment = surroundings(tmp_path, home) | {"CANARY_BREAKS": broken, "CANARY_FILE": str(key_file)}
+    environment = surroundings(tmp_path, home) | {
+        "CANARY_BREAKS": broken,
+        "CANARY_SAID": said,
+        "CANARY_FILE": str(key_file),
+    }
     given = ["--debug", "--api-key-file", str(key_file), "--sessions-dir", str(tmp_path / "sessions")]
     with running(repeating) as served:
         argv = [*COMMAND, served.url, *LOAD, *given]
