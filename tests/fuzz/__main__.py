@@ -14,6 +14,7 @@ import hashlib
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,8 @@ from tests.fuzz.targets import CORPUS, TARGETS
 
 _MOST_BYTES = 10_240
 """More than the longest input of the corpus: libFuzzer cuts a longer one, and half a file of TOML is none."""
-_KEPT = 40
-"""Inputs of a target that are kept at the most: the smallest."""
+_KEPT, _MOST_KEPT_BYTES = 40, 1024
+"""Inputs of a target that are kept at the most, the smallest; and how long one of them may be."""
 
 _UNDER_ATHERIS = """
 import sys, atheris
@@ -165,13 +166,27 @@ def _guided(name: str, asked: argparse.Namespace) -> Tried:
             return Tried(name, inputs, asked.seconds, None, broke=True)
         # What is left of them was slow, on this machine and at that moment.
         reached = [path for path in new if path not in broken]
-        smallest = sorted(reached, key=lambda path: path.stat().st_size)
         if asked.keep:
-            for path in smallest[:_KEPT]:
-                _keep(name, path.read_bytes())
+            _keep_reaching(name, Path(found), {**os.environ, "TMPDIR": scratch})
     slow = f", {len(broken)} were slow" if broken else ""
     print(f"{name}: {inputs:,} inputs, {len(reached)} reached new code{slow}, none broke it")
     return Tried(name, inputs, asked.seconds, len(reached), broke=False)
+
+
+def _keep_reaching(name: str, found: Path, environment: dict[str, str]) -> None:
+    """Of what was found the fewest inputs that reach, beside the corpus, all that they reach together; small ones."""
+    with tempfile.TemporaryDirectory() as place:
+        merged = Path(place) / "merged"
+        shutil.copytree(CORPUS / name, merged)
+        had = set(merged.iterdir())
+        command = [sys.executable, "-c", _UNDER_ATHERIS, name, "-merge=1", str(merged), str(found)]
+        subprocess.run(
+            [*command, f"-max_len={_MOST_BYTES}"], env=environment, capture_output=True, check=True
+        )
+        fresh = sorted(set(merged.iterdir()) - had, key=lambda path: path.stat().st_size)
+        for path in fresh[:_KEPT]:
+            if path.stat().st_size <= _MOST_KEPT_BYTES:
+                _keep(name, path.read_bytes())
 
 
 def _keep(name: str, data: bytes) -> None:
