@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import stat
 from pathlib import Path
 from typing import NamedTuple
 
 from loadgen.clock import monotonic_ns
+from loadgen.readable import readable
 
 PIPE_DEADLINE_S = 10.0
 _PIECE = 1 << 16
@@ -98,10 +98,7 @@ def _read(descriptor: int, most_bytes: int, pipe: bool, piece_bytes: int) -> byt
     pieces: list[bytes] = []
     size = 0
     while True:
-        if (
-            pipe
-            and not select.select([descriptor], [], [], max(0.0, (deadline_ns - monotonic_ns()) / 1e9))[0]
-        ):
+        if pipe and not readable(descriptor, (deadline_ns - monotonic_ns()) / 1e9):
             came = "its end did not come" if pieces else "nothing came"
             raise FileError(f"{came} through the pipe in {PIPE_DEADLINE_S:g} s")
         piece = os.read(descriptor, piece_bytes)

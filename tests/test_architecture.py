@@ -6,6 +6,8 @@ import ast
 import subprocess
 import sys
 
+import pytest
+
 from scripts import folder_graph
 from scripts.folder_graph import ROOMS, ROOT, imports, trees
 
@@ -74,6 +76,7 @@ def loaded(*steps: str, of: tuple[str, ...]) -> list[list[str]]:
     return [line.split() for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_imports_are_absolute_and_go_one_way_through_the_rooms() -> None:
     strays = [
         f"{source} imports {module}"

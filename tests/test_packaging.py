@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 
+import pytest
 import tomli
 
 from sessions.report.picture import RENDERER
@@ -56,12 +57,14 @@ def imported(*folders: str) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_what_the_packages_import_is_declared_and_what_is_declared_is_imported() -> None:
     extra = declared(DECLARED["optional-dependencies"]["ray"])
     assert imported(*ROOMS) - extra == declared(DECLARED["dependencies"])
     assert declared(DECLARED["optional-dependencies"]["png"]) == {distribution(RENDERER)}
 
 
+@pytest.mark.slow
 def test_what_only_tests_and_scripts_import_is_declared_for_development() -> None:
     extra = declared(DECLARED["optional-dependencies"]["dev"])
     needed = imported("tests", "scripts") - declared(DECLARED["dependencies"])

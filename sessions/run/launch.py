@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import select
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from loadgen.readable import readable
 from loadgen.version import VERSION
 from sessions.plan.config import RunConfig
 from sessions.run.prestart import SupervisorProcess, start_supervisor
@@ -99,8 +99,7 @@ class Launched:
 
     def _listen(self, timeout_s: float) -> None:
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], timeout_s)
-        if not ready:
+        if not readable(self.process.stdout.fileno(), timeout_s):
             return
         data = os.read(self.process.stdout.fileno(), 65536)
         self._heard += data

@@ -64,3 +64,6 @@ class RawFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def __del__(self) -> None:
+        self.close()  # whoever reads no further because of an error: nobody else knows the descriptor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.common.virtual_search import naive, search
 from benchmarks.common.virtual_servers import single_queue, single_queue_limit, slots_32, slots_limit
@@ -10,6 +11,7 @@ from sessions.limit.search import Ask
 from sessions.plan.slo import parse_slo
 
 
+@pytest.mark.slow
 def test_a_known_limit_is_found_and_seldom_exceeded() -> None:
     for serve, slo, truth in (
         (single_queue, "ttft.p95<900ms", single_queue_limit(0.9, 0.05)),

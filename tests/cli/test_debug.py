@@ -167,6 +167,7 @@ def test_what_may_come_before_the_first_request_imports_no_logging_in_the_comman
     assert done.stdout == "False\n"
 
 
+@pytest.mark.slow
 def test_nothing_is_logged_above_info() -> None:
     """What is above, Python prints to stderr where nobody listens: on the screen, or into host.log."""
     loud = {"warning", "error", "exception", "critical", "fatal"}

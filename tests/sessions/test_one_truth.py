@@ -175,6 +175,7 @@ def test_live_replay_and_summary_say_the_same_of_the_same_session(
         assert replay.limit.name in (summary.limits[-1].limit, "no load")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_what_a_screen_showed_while_the_run_went_on_a_replay_shows_again(
     make_run: MakeRun, tmp_path: Path, name: str

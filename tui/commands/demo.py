@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import select
 import subprocess
 import tempfile
 import time
 
+from loadgen.readable import readable
 from sessions.own_process import module_command
 from sessions.plan.ramp import Ramp
 from sessions.plan.target_config import TargetConfig
@@ -127,7 +127,7 @@ class Simulator:
         heard = b""
         while b"\n" not in heard or not re.search(rb"http://\S+", heard):
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
+            if left <= 0 or not readable(self._process.stdout.fileno(), left):
                 raise CommandError(
                     f"demo: the simulated server did not start within {START_S:g} s; "
                     "ttftop simulate shows why"

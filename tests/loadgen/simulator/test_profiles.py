@@ -90,6 +90,7 @@ def test_the_page_has_the_profiles_own_figures(profile: str) -> None:
     assert re.findall(r"\d+ ms", alone) == [f"{np.median(ttft_ms):.0f} ms", f"{np.median(gaps_ms):.0f} ms"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", INVENTED)
 def test_each_knee_lies_where_the_page_says(profile: str) -> None:
     knee = page_row(profile)[3]
@@ -104,6 +105,7 @@ def test_each_knee_lies_where_the_page_says(profile: str) -> None:
             assert tokens_per_s == pytest.approx(more[-1], rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_ramp_of_the_demo_begins_below_each_knee_and_ends_past_it(profile: str) -> None:
     chosen, seconds = PROFILES[profile], 60.0

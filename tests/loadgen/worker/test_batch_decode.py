@@ -222,6 +222,7 @@ def _cut(rng: random.Random, parts: list[bytes]) -> list[bytes]:
     return [whole[start:end] for start, end in itertools.pairwise(sorted({0, *kept, *extra, len(whole)}))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk_counts", [False, True])
 @pytest.mark.parametrize("one_token_chunks", [False, True])
 def test_any_streams_cut_anywhere_give_the_same_records_and_tick_together_or_singly(

@@ -172,7 +172,11 @@ def test_one_that_dies_and_comes_back_is_told_and_loaded_again() -> None:
             return await run_engine(targets_config([a.port, b.port]), during)
 
     emitted = asyncio.run(asyncio.wait_for(body(), 30))
-    told = [(note.event, note.target) for note in emitted.notes if note.target is not None]
+    told = [
+        (note.event, note.target)
+        for note in emitted.notes
+        if note.target is not None and note.event != "no_reuse"  # of the one that closes
+    ]
     # On a busy machine the new one may be refused once more before it listens.
     assert told == [("backing_off", 1), ("reachable_again", 1)] * (len(told) // 2)
     assert told

@@ -74,6 +74,7 @@ def walked_spans(timeline: Timeline, start_ns: int, end_ns: int) -> list[LimitSp
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_the_history_is_that_of_a_walk_over_every_second(seed):
     """With silences in it, and an end long after the last record."""
@@ -97,6 +98,7 @@ def test_a_bounded_walk_comes_to_the_same_wherever_it_stops(seed):
     assert history.spans(timeline.first_ns, timeline.newest_ns) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_what_the_last_seconds_tell_alone_is_what_the_whole_run_says(seed):
     timeline = folded(random_session(seed))
@@ -164,6 +166,7 @@ def test_where_the_last_seconds_do_not_tell_what_binds_a_frame_says_that_it_is_n
     assert settled(timeline, 500 * S, history).limit.name == "KV cache"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_moment_looks_the_same_whatever_was_looked_at_before(seed):
     timeline = folded(random_session(seed, seconds=400))

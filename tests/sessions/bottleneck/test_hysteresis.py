@@ -63,6 +63,7 @@ ANYTHING_BEFORE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_what_some_seconds_tell_alone_is_what_they_say_whatever_was_before_them(seed):
     draw = random.Random(seed)

@@ -43,6 +43,7 @@ def taken(ask: Ask, step: Step, limit: float, draw: random.Random) -> Result:
     return Result(step, verdict, requests, seconds, each_s, *figures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("closed", "limit"), [(False, 11.0), (False, 3.3), (True, 23.5), (True, 40.0)])
 def test_the_time_left_is_about_what_it_comes_to_and_is_told_once_both_ends_are_known(
     closed: bool, limit: float

@@ -130,6 +130,7 @@ def test_the_server_in_virtual_time_is_the_simulators_engine(server: str) -> Non
     assert quick.end_s == pytest.approx(end, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_on_simulated_stages_it_is_seldom_wrong() -> None:
     """The small version of benchmarks/steady_verdict.py."""
     case, lengths_s = CASES[0], (30.0, 60.0, 120.0)

@@ -187,6 +187,7 @@ def test_a_simulated_server_or_gpu_marks_the_result(make_run: MakeRun) -> None:
 # one result, however the records came
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_summing_up_live_equals_reading_afterwards_to_the_digit(
     make_run: MakeRun, tmp_path: Path, seed: int

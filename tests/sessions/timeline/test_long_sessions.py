@@ -43,6 +43,7 @@ def folded(timeline: Timeline, first: int, last: int) -> int:
     return sys.getallocatedblocks()
 
 
+@pytest.mark.slow
 def test_what_nobody_asks_for_takes_no_more_objects_the_longer_a_run_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

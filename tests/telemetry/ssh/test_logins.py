@@ -64,6 +64,7 @@ def gone(pid, most_s=10):
 # words of a login
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

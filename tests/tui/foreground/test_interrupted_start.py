@@ -16,6 +16,7 @@ from sessions.run.launch import Launched
 from tui.foreground.screen import watch
 
 
+@pytest.mark.slow
 def test_an_interrupt_amid_imports_ends_the_run_though_nothing_can_be_imported_any_more(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_no_value_of_a_manifest_takes_the_list_of_sessions_away(session: Path) -
     assert told > 10
 
 
+@pytest.mark.slow
 def test_no_value_of_a_manifest_takes_summary_or_frame_away(session: Path) -> None:
     whole = (session / "session.toml").read_bytes()
     fields = tomli.loads(whole.decode())
@@ -129,6 +130,7 @@ def test_no_value_of_a_manifest_takes_summary_or_frame_away(session: Path) -> No
     assert looked_at > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [ESCAPES, 0, 1e308, -1e308, 1e-308, 2**62], ids=str)
 def test_nothing_that_was_asked_for_says_more_than_text_or_breaks_a_figure(session: Path, odd: Any) -> None:
     whole = (session / "session.toml").read_bytes()
