@@ -58,6 +58,11 @@ def repeating(asked: Asked) -> Reply:
     return Vllm()(asked)
 
 
+def echoing(asked: Asked) -> Reply:
+    """Refuses everything, in words that are our key."""
+    return Reply(500, f'{{"error": {{"message": "no {KEY}"}}}}'.encode(), headers={"server": KEY})
+
+
 def surroundings(tmp_path: Path, home: Path) -> dict[str, str]:
     """Without a key. What is called ssh does on this machine what it is told, and stays while that goes on."""
     places = {name: tmp_path / name for name in ("bin", "nodes")}
@@ -135,6 +140,22 @@ def test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export(
     assert {where: found for where, data in shown.items() if (found := hits(data))} == {}
     ours = [path for place in (sessions, nodes, out) for path in place.rglob("*") if path.is_file()]
     assert [path for path in ours if path.name != "said" and path.stat().st_mode & 0o077] == []
+
+
+def test_a_doctor_says_no_key_that_a_server_repeats(key_file: Path, typed: Command) -> None:
+    with running(echoing) as served:
+        asked = [
+            "doctor",
+            served.url,
+            "--telemetry",
+            f"{served.url}/metrics",
+            "--api-key-file",
+            str(key_file),
+        ]
+        told = typed(*asked)
+    assert told.returncode != 0
+    assert "***" in told.stdout + told.stderr
+    assert hits((told.stdout + told.stderr).encode()) == []
 
 
 @pytest.mark.parametrize(
