@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import sys
@@ -186,9 +187,11 @@ def test_another_database_is_refused_and_a_view_is_not_run(tmp_path: Path) -> No
             f"CREATE TABLE result (start_time, {names}, completion_tokens AS (hex(zeroblob(100000000))))"
         )
         file.execute(f"INSERT INTO result (start_time, {names}) VALUES (5.0, 5.75, 1, 0.6, 0.2, '[]', 8)")
-    with sqlite3.connect(virtual) as file:
+    databases = [endless, view, broken, computed]
+    with sqlite3.connect(virtual) as file, contextlib.suppress(sqlite3.OperationalError):  # built without FTS5
         file.execute(f"CREATE VIRTUAL TABLE result USING fts5(start_time, {names}, completion_tokens)")
-    for path in (endless, view, broken, computed, virtual):
+        databases.append(virtual)
+    for path in databases:
         with pytest.raises(ImportFailed, match=r"no database of evalscope"):
             find_runs(path)
 
