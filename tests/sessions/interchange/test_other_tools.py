@@ -188,7 +188,10 @@ def test_another_database_is_refused_and_a_view_is_not_run(tmp_path: Path) -> No
         )
         file.execute(f"INSERT INTO result (start_time, {names}) VALUES (5.0, 5.75, 1, 0.6, 0.2, '[]', 8)")
     databases = [endless, view, broken, computed]
-    with sqlite3.connect(virtual) as file, contextlib.suppress(sqlite3.OperationalError):  # built without FTS5
+    with (
+        sqlite3.connect(virtual) as file,
+        contextlib.suppress(sqlite3.OperationalError),
+    ):  # built without FTS5
         file.execute(f"CREATE VIRTUAL TABLE result USING fts5(start_time, {names}, completion_tokens)")
         databases.append(virtual)
     for path in databases:
