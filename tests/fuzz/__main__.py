@@ -14,12 +14,13 @@ import hashlib
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 from benchmarks.common.section import machine, write
@@ -29,6 +30,9 @@ _MOST_BYTES = 10_240
 """More than the longest input of the corpus: libFuzzer cuts a longer one, and half a file of TOML is none."""
 _KEPT, _MOST_KEPT_BYTES = 40, 1024
 """Inputs of a target that are kept at the most, the smallest; and how long one of them may be."""
+
+_ROOT = Path(__file__).parents[2]
+_ROOMS = tuple(str(_ROOT / room) for room in ("loadgen", "sessions", "telemetry", "tui"))
 
 _UNDER_ATHERIS = """
 import sys, atheris
@@ -167,26 +171,44 @@ def _guided(name: str, asked: argparse.Namespace) -> Tried:
         # What is left of them was slow, on this machine and at that moment.
         reached = [path for path in new if path not in broken]
         if asked.keep:
-            _keep_reaching(name, Path(found), {**os.environ, "TMPDIR": scratch})
+            _keep_reaching(name, Path(found))
     slow = f", {len(broken)} were slow" if broken else ""
     print(f"{name}: {inputs:,} inputs, {len(reached)} reached new code{slow}, none broke it")
     return Tried(name, inputs, asked.seconds, len(reached), broke=False)
 
 
-def _keep_reaching(name: str, found: Path, environment: dict[str, str]) -> None:
-    """Of what was found the fewest inputs that reach, beside the corpus, all that they reach together; small ones."""
-    with tempfile.TemporaryDirectory() as place:
-        merged = Path(place) / "merged"
-        shutil.copytree(CORPUS / name, merged)
-        had = set(merged.iterdir())
-        command = [sys.executable, "-c", _UNDER_ATHERIS, name, "-merge=1", str(merged), str(found)]
-        subprocess.run(
-            [*command, f"-max_len={_MOST_BYTES}"], env=environment, capture_output=True, check=True
-        )
-        fresh = sorted(set(merged.iterdir()) - had, key=lambda path: path.stat().st_size)
-        for path in fresh[:_KEPT]:
-            if path.stat().st_size <= _MOST_KEPT_BYTES:
-                _keep(name, path.read_bytes())
+def _keep_reaching(name: str, found: Path) -> None:
+    """What of `found` comes to a line of ours that nothing in the corpus comes to, nor what is kept already."""
+    seen = set[tuple[str, int]]().union(
+        *(_lines(name, path.read_bytes()) for path in (CORPUS / name).iterdir())
+    )
+    kept = 0
+    for data in sorted((path.read_bytes() for path in found.iterdir()), key=len):
+        if len(data) > _MOST_KEPT_BYTES or kept == _KEPT:
+            break
+        lines = _lines(name, data)
+        if lines - seen:
+            seen |= lines
+            kept += 1
+            _keep(name, data)
+
+
+def _lines(name: str, data: bytes) -> set[tuple[str, int]]:
+    """The lines of our rooms that an input comes to."""
+    reached: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, argument: object) -> Callable[..., object] | None:
+        if not frame.f_code.co_filename.startswith(_ROOMS):
+            return None
+        reached.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        TARGETS[name](data)
+    finally:
+        sys.settrace(None)
+    return reached
 
 
 def _keep(name: str, data: bytes) -> None:
