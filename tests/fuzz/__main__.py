@@ -171,19 +171,19 @@ def _guided(name: str, asked: argparse.Namespace) -> Tried:
         # What is left of them was slow, on this machine and at that moment.
         reached = [path for path in new if path not in broken]
         if asked.keep:
-            _keep_reaching(name, Path(found))
+            _keep_reaching(name, reached)
     slow = f", {len(broken)} were slow" if broken else ""
     print(f"{name}: {inputs:,} inputs, {len(reached)} reached new code{slow}, none broke it")
     return Tried(name, inputs, asked.seconds, len(reached), broke=False)
 
 
-def _keep_reaching(name: str, found: Path) -> None:
+def _keep_reaching(name: str, found: list[Path]) -> None:
     """What of `found` comes to a line of ours that nothing in the corpus comes to, nor what is kept already."""
     seen = set[tuple[str, int]]().union(
         *(_lines(name, path.read_bytes()) for path in (CORPUS / name).iterdir())
     )
     kept = 0
-    for data in sorted((path.read_bytes() for path in found.iterdir()), key=len):
+    for data in sorted((path.read_bytes() for path in found), key=len):
         if len(data) > _MOST_KEPT_BYTES or kept == _KEPT:
             break
         lines = _lines(name, data)
